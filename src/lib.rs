@@ -1,0 +1,3 @@
+//! Majordomo: the household of an application in one binary.
+
+pub mod types;

@@ -1,0 +1,113 @@
+//! Every bound of the product, in one place. Numbers that operators may set are defaults in `config.toml`; what is
+//! here are the hard caps and the bounds nobody sets.
+
+use std::time::Duration;
+
+// -- values ---------------------------------------------------------------------------------------------------------
+
+/// Characters of an e-mail address (RFC 5321 section 4.5.3.1.3: a path of 256 with its brackets).
+pub const EMAIL_MAX: usize = 254;
+/// Bytes of an e-mail address before it is folded.
+pub const EMAIL_INPUT_MAX: usize = 1_024;
+/// Characters of a given or family name.
+pub const PERSON_NAME_MAX: usize = 100;
+/// Characters of a phone number as typed.
+pub const PHONE_INPUT_MAX: usize = 32;
+/// Characters kept of a `User-Agent` header.
+pub const USER_AGENT_MAX: usize = 256;
+/// Characters of a device's name.
+pub const DEVICE_NAME_MAX: usize = 100;
+/// Characters of a request id.
+pub const REQUEST_ID_MAX: usize = 128;
+/// Characters of a password, after NFC.
+pub const PASSWORD_MAX: usize = 128;
+/// Bytes of a password as it arrives.
+pub const PASSWORD_INPUT_MAX: usize = 1_024;
+
+// -- lists ----------------------------------------------------------------------------------------------------------
+
+/// Rows of a page when the caller does not say.
+pub const PAGE_DEFAULT: usize = 20;
+/// Rows of a page at most.
+pub const PAGE_MAX: usize = 100;
+/// Rows of one scan of the store.
+pub const SCAN_MAX: usize = 1_000;
+
+// -- the store ------------------------------------------------------------------------------------------------------
+
+/// Operations in one transaction.
+pub const TX_OPERATIONS_MAX: usize = 10_000;
+/// Bytes of operations in one transaction.
+pub const TX_BYTES_MAX: usize = 4 << 20;
+/// Closures in one group of the writer.
+pub const GROUP_MAX: usize = 128;
+/// Bytes of operations in one group, from which on no further closure is taken.
+pub const GROUP_BYTES_MAX: usize = 1 << 20;
+/// Requests waiting for the writer.
+pub const WRITE_QUEUE_MAX: usize = 4_096;
+/// Bytes of one value, hard.
+pub const VALUE_MAX: usize = 64 << 10;
+/// Bytes of one journal segment.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+/// Keys of one `apply_batch` of sled.
+pub const SLED_BATCH_KEYS: usize = 128;
+/// Journal bytes between two checkpoints.
+pub const CHECKPOINT_BYTES: u64 = 16 << 20;
+/// Time between two checkpoints while there is work.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// The writer busy with one closure for this long: health `down`.
+pub const WRITER_STUCK: Duration = Duration::from_secs(5);
+/// The writer busy with one closure for this long: the process ends.
+pub const WRITER_LOST: Duration = Duration::from_secs(30);
+/// Free bytes under which imports, sends and registrations are refused.
+pub const DISK_LOW: u64 = 512 << 20;
+/// Free bytes under which everything but ending access is refused.
+pub const DISK_FULL: u64 = 128 << 20;
+
+// -- actors ---------------------------------------------------------------------------------------------------------
+
+/// Permits of a service's mailbox: messages queued and work running.
+pub const MAILBOX: usize = 1_024;
+/// Permits of a keyed child's mailbox.
+pub const CHILD_MAILBOX: usize = 64;
+/// Live children of one directory.
+pub const DIRECTORY_MAX: usize = 10_000;
+/// A call's deadline unless it has its own.
+pub const CALL_DEADLINE: Duration = Duration::from_secs(5);
+/// The deadline of calls that hash a password.
+pub const HASHING_DEADLINE: Duration = Duration::from_secs(10);
+/// Idle time after which a keyed child leaves.
+pub const PASSIVATE_AFTER: Duration = Duration::from_secs(60);
+/// Dead letters of the actor system that are kept for operators.
+pub const DEAD_LETTERS_KEPT: usize = 100;
+/// Children shown in one answer of `GET /actors`.
+pub const ACTORS_PAGE: usize = 200;
+/// Passwords waiting for a hasher's thread.
+pub const HASHER_QUEUE: usize = 64;
+/// Of those, from one network.
+pub const HASHER_QUEUE_PER_NETWORK: usize = 4;
+
+// -- events ---------------------------------------------------------------------------------------------------------
+
+/// Events above a subscriber's watermark.
+pub const RELAY_WINDOW: usize = 4_096;
+/// Deliveries of one subscriber at work side by side.
+pub const RELAY_PARALLEL: usize = 32;
+/// Attempts before an event goes to the dead letters.
+pub const RELAY_ATTEMPTS: u32 = 10;
+
+// -- HTTP -----------------------------------------------------------------------------------------------------------
+
+/// Bytes of a JSON body.
+pub const BODY_MAX: usize = 64 << 10;
+/// Bytes of a request's head.
+pub const HEADERS_MAX: usize = 32 << 10;
+/// Connections open at once on one listener.
+pub const CONNECTIONS_MAX: usize = 10_000;
+
+// -- access ---------------------------------------------------------------------------------------------------------
+
+/// Live registrations of one address.
+pub const REGISTRATIONS_PER_ADDRESS: usize = 3;
+/// Sessions of one user.
+pub const SESSIONS_PER_USER: usize = 100;

@@ -1,0 +1,33 @@
+//! Values that guard their own invariants, and the seams to time and chance.
+//!
+//! Owns: ids, instants, secrets, addresses, names, roles, pages, limits, the one `Fault`, and the
+//! context a call carries. Must not know: the runtime, HTTP, the store, or any service.
+//! Begin with `fault.rs` (how a call may fail) and `work.rs` (what a call carries through the layers).
+
+pub mod clock;
+pub mod context;
+pub mod email;
+pub mod fault;
+pub mod id;
+pub mod invalid;
+pub mod limits;
+pub mod names;
+pub mod network;
+pub mod page;
+pub mod role;
+pub mod secret;
+pub mod time;
+pub mod work;
+
+pub use clock::{Clock, Entropy};
+pub use context::{CallContext, Caller, Principal};
+pub use email::EmailAddress;
+pub use fault::{Fault, Outcome};
+pub use invalid::{FieldError, Invalid};
+pub use names::{Locale, PersonName, PhoneNumber, UserName};
+pub use network::Network;
+pub use page::{Page, PageLimit};
+pub use role::{Role, Roles};
+pub use secret::Secret;
+pub use time::{Stamp, Timestamp};
+pub use work::{Hold, Work};
