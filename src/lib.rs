@@ -1,3 +1,4 @@
 //! Majordomo: the household of an application in one binary.
 
+pub mod domain;
 pub mod types;

@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::{Roles, Timestamp, id::{EventId, SessionId, UserId}};
+use super::{
+    Roles, Timestamp,
+    id::{EventId, SessionId, UserId},
+};
 
 /// The proven identity behind a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

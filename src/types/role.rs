@@ -23,7 +23,13 @@ pub enum Role {
 
 impl Role {
     /// All roles, in the order they are shown.
-    pub const ALL: [Self; 5] = [Self::User, Self::Support, Self::Auditor, Self::Admin, Self::Service];
+    pub const ALL: [Self; 5] = [
+        Self::User,
+        Self::Support,
+        Self::Auditor,
+        Self::Admin,
+        Self::Service,
+    ];
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
@@ -49,7 +55,10 @@ impl FromStr for Role {
         Self::ALL
             .into_iter()
             .find(|role| role.as_str() == text)
-            .ok_or(Invalid::new("unknown_role", "must be one of user, support, auditor, admin, service"))
+            .ok_or(Invalid::new(
+                "unknown_role",
+                "must be one of user, support, auditor, admin, service",
+            ))
     }
 }
 

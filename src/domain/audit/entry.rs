@@ -1,0 +1,151 @@
+//! What an entry of the audit trail says.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::event::Personal,
+    types::{Caller, Timestamp, id::UserId},
+};
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
+        /// What was done or tried. Stored by position: new ones go to the end.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum AuditAction { $($(#[$doc])* $variant,)* }
+
+        impl AuditAction {
+            /// All actions.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            /// The name on the wire.
+            pub fn as_str(self) -> &'static str { match self { $(Self::$variant => $name,)* } }
+            /// The action of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|action| action.as_str() == name)
+            }
+        }
+    };
+}
+
+actions! {
+    /// A registration was made.
+    Register = "user.register";
+    /// An address was verified, a user came to be.
+    VerifyEmail = "user.verify_email";
+    /// A code was sent again.
+    ResendCode = "code.resend";
+    /// A wrong code was given.
+    CodeRefused = "code.refused";
+    /// A sign-in.
+    Login = "auth.login";
+    /// A sign-out of one session.
+    Logout = "auth.logout";
+    /// A sign-out of all sessions.
+    LogoutAll = "auth.logout_all";
+    /// A refresh token was used.
+    Refresh = "auth.refresh";
+    /// A refresh token came back and ended its session.
+    ReuseDetected = "auth.reuse_detected";
+    /// A session was ended from the list or by an operator.
+    EndSession = "session.end";
+    /// Sign-in was shut for a while.
+    LockOut = "auth.lock_out";
+    /// A reset of the password was asked for.
+    ForgotPassword = "password.forgot";
+    /// The password was reset by a code.
+    ResetPassword = "password.reset";
+    /// The password was changed.
+    ChangePassword = "password.change";
+    /// A phone number was verified.
+    VerifyPhone = "user.verify_phone";
+    /// A user proved again who they are.
+    StepUp = "auth.step_up";
+    /// An administrator was made.
+    CreateAdmin = "user.create_admin";
+    /// A user's status was changed.
+    ChangeStatus = "user.change_status";
+    /// A user's roles were changed.
+    ChangeRoles = "user.change_roles";
+    /// A user's fields were changed.
+    UpdateUser = "user.update";
+    /// A lock was taken from a user.
+    Unlock = "user.unlock";
+    /// Signing keys were made or moved on.
+    RotateKeys = "keys.rotate";
+    /// A dead letter was requeued.
+    RequeueDeadLetter = "event.requeue";
+    /// A dead letter was discarded.
+    DiscardDeadLetter = "event.discard";
+    /// An actor was restarted by an operator.
+    RestartActor = "actor.restart";
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AuditResult {
+    /// Done.
+    Done,
+    /// Refused by a rule.
+    Refused,
+}
+
+/// On whose behalf it was done, as the trail keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Actor {
+    /// Nobody proven.
+    Anonymous,
+    /// A signed-in user.
+    User(UserId),
+    /// An operator at the command line.
+    Cli,
+    /// A service of the house.
+    House(String),
+}
+
+impl From<&Caller> for Actor {
+    fn from(caller: &Caller) -> Self {
+        match caller {
+            Caller::Anonymous => Self::Anonymous,
+            Caller::User(principal) => Self::User(principal.user),
+            Caller::Operator => Self::Cli,
+            Caller::House(service) => Self::House((*service).to_owned()),
+        }
+    }
+}
+
+/// An entry as a transaction writes it; the store adds actor, request, time, number and hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// What was done.
+    pub action: AuditAction,
+    /// How it ended.
+    pub result: AuditResult,
+    /// The person it is about, under whose key personal fields are sealed; `None`: no known person.
+    pub subject: Option<UserId>,
+    /// A few words on it without personal fields and secrets, e.g. `reason=logged_out`.
+    pub detail: String,
+}
+
+/// An entry as auditors read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its place in the chain, from 1.
+    pub number: u64,
+    /// When.
+    pub time: Timestamp,
+    /// On whose behalf.
+    pub actor: Actor,
+    /// What was done.
+    pub action: AuditAction,
+    /// How it ended.
+    pub result: AuditResult,
+    /// The person it is about.
+    pub subject: Option<UserId>,
+    /// The request.
+    pub request_id: String,
+    /// A few words.
+    pub detail: String,
+    /// From where; empty once the person is erased.
+    pub personal: Personal,
+    /// SHA-256 of the entry before and this one's sealed bytes.
+    pub hash: [u8; 32],
+}

@@ -1,0 +1,12 @@
+//! The door: registrations, sessions, signing keys, and the rules on them.
+//!
+//! Owns: the records of `AuthActor` and its decisions. Must not know: how a hash or a signature is computed, HTTP, the
+//! store. Begin with `registration.rs` and `session.rs`.
+
+mod registration;
+mod session;
+mod signing_key;
+
+pub use registration::{AddressState, Registration};
+pub use session::{Session, SessionEnd};
+pub use signing_key::{KeyStage, SigningAlgorithm, SigningKey};

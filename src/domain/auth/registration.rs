@@ -1,0 +1,50 @@
+//! A registration: a user who is not one yet.
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{
+    EmailAddress, Locale, PersonName, PhoneNumber, Timestamp, UserName, id::UserId,
+};
+
+/// What was known of the address when somebody registered it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AddressState {
+    /// Nobody's yet: the address gets a code.
+    Free,
+    /// A user's already: the owner gets a notice; this registration can never be verified.
+    Taken,
+}
+
+/// A registration: lives 24 h, holds its own password, and becomes a user by its own code only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// The id its user will have.
+    pub id: UserId,
+    /// The address, as typed.
+    pub email: EmailAddress,
+    /// Whether the address was free.
+    pub address: AddressState,
+    /// The user name it reserves while it lives.
+    pub username: Option<UserName>,
+    /// Given name.
+    pub first_name: Option<PersonName>,
+    /// Family name.
+    pub last_name: Option<PersonName>,
+    /// Phone number.
+    pub phone: Option<PhoneNumber>,
+    /// The language mail is written in.
+    pub locale: Option<Locale>,
+    /// The password's hash as a PHC string.
+    pub password_hash: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it is void.
+    pub expires_at: Timestamp,
+}
+
+impl Registration {
+    /// Whether it may still become a user.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now < self.expires_at
+    }
+}

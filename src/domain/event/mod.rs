@@ -1,0 +1,12 @@
+//! News: what became true, told to whoever subscribes.
+//!
+//! Owns: the catalogue of events and their envelope. Must not know: who hears them, the store, HTTP.
+//! Begin with `kind.rs`, the catalogue.
+
+mod envelope;
+mod kind;
+mod payload;
+
+pub use envelope::{Envelope, Event, Personal};
+pub use kind::{EventKind, EventType};
+pub use payload::Value;

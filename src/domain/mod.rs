@@ -1,0 +1,10 @@
+//! The rules, pure: what may be done, and what the records are that decisions leave.
+//!
+//! Owns: the records of every service and the functions that decide over them. Must not know: the runtime, HTTP, the
+//! store, a clock, or randomness: time and random bytes are handed in. Begin with `user/mod.rs` and `auth/mod.rs`.
+
+pub mod audit;
+pub mod auth;
+pub mod event;
+pub mod otp;
+pub mod user;

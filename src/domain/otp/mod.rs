@@ -1,0 +1,8 @@
+//! One-time codes: six digits with a lifetime.
+//!
+//! Owns: the code record and the rules on issuing and trying. Must not know: who delivers a code, HTTP, the store.
+//! Begin with `code.rs`.
+
+mod code;
+
+pub use code::{Code, CodePurpose, CodeState};

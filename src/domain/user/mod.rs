@@ -1,0 +1,8 @@
+//! The user: who somebody is to the application.
+//!
+//! Owns: the user record and the rules on its status. Must not know: passwords' hashing, sessions, HTTP.
+//! Begin with `record.rs`.
+
+mod record;
+
+pub use record::{Metadata, Status, User};
