@@ -32,8 +32,5 @@ pub trait Entropy: Send + Sync + 'static {
 pub fn stamp(clock: &dyn Clock, entropy: &dyn Entropy) -> Stamp {
     let mut seed = [0; 32];
     entropy.fill(&mut seed);
-    Stamp {
-        now: clock.now(),
-        seed,
-    }
+    Stamp { now: clock.now(), seed }
 }

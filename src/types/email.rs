@@ -18,52 +18,35 @@ pub struct EmailAddress {
     at: usize,
 }
 
-const FORMAT: Invalid = Invalid::new(
-    "email_format",
-    "must be an e-mail address such as name@example.com",
-);
+const FORMAT: Invalid = Invalid::new("email_format", "must be an e-mail address such as name@example.com");
 
 impl EmailAddress {
     /// Checks the form. Full-width and other compatibility forms are folded first (NFKC), so that variants of one
     /// address cannot be registered beside each other.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         if text.len() > limits::EMAIL_INPUT_MAX {
-            return Err(Invalid::told(
-                "length",
-                format!("must be at most {} characters", limits::EMAIL_MAX),
-            ));
+            return Err(Invalid::told("length", format!("must be at most {} characters", limits::EMAIL_MAX)));
         }
         let text: String = text.trim().nfkc().collect();
         if text.chars().any(char::is_control) {
-            return Err(Invalid::new(
-                "control_character",
-                "must not contain control characters",
-            ));
+            return Err(Invalid::new("control_character", "must not contain control characters"));
         }
         let (local, domain) = text.rsplit_once('@').ok_or(FORMAT)?;
         if !local.is_ascii() {
-            return Err(Invalid::new(
-                "email_local_part",
-                "the part before '@' must be plain ASCII",
-            ));
+            return Err(Invalid::new("email_local_part", "the part before '@' must be plain ASCII"));
         }
         if !is_dot_atom(local) || local.len() > 64 {
             return Err(FORMAT);
         }
         let domain = idna::domain_to_ascii_strict(domain).map_err(|_| FORMAT)?;
         let labels_ok = domain.contains('.')
-            && domain
-                .split('.')
-                .all(|label| !label.is_empty() && label.len() <= 63)
+            && domain.split('.').all(|label| !label.is_empty() && label.len() <= 63)
             && domain.parse::<std::net::Ipv4Addr>().is_err();
         if !labels_ok || local.len() + 1 + domain.len() > limits::EMAIL_MAX {
             return Err(FORMAT);
         }
         let at = local.len();
-        Ok(Self {
-            typed: format!("{local}@{domain}"),
-            at,
-        })
+        Ok(Self { typed: format!("{local}@{domain}"), at })
     }
 
     /// The address mail is sent to: local part as typed, domain in ASCII.
@@ -96,12 +79,9 @@ impl EmailAddress {
 fn is_dot_atom(local: &str) -> bool {
     const SPECIAL: &[u8] = b"!#$%&'*+-/=?^_`{|}~";
     !local.is_empty()
-        && local.split('.').all(|atom| {
-            !atom.is_empty()
-                && atom
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || SPECIAL.contains(&b))
-        })
+        && local
+            .split('.')
+            .all(|atom| !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || SPECIAL.contains(&b)))
 }
 
 impl fmt::Debug for EmailAddress {

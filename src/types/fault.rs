@@ -59,34 +59,26 @@ pub enum Fault {
 impl Fault {
     /// `Overloaded` with the usual advice of one second.
     pub fn overloaded() -> Self {
-        Self::Overloaded {
-            retry_after: Duration::from_secs(1),
-        }
+        Self::Overloaded { retry_after: Duration::from_secs(1) }
     }
 
     /// A defect, told to the log by `reason`.
     pub fn bug(reason: impl Into<String>) -> Self {
-        Self::Bug {
-            reason: reason.into(),
-        }
+        Self::Bug { reason: reason.into() }
     }
 
     /// An unknown outcome, told to the log by `reason`.
     pub fn unknown(reason: impl Into<String>) -> Self {
-        Self::Unknown {
-            reason: reason.into(),
-        }
+        Self::Unknown { reason: reason.into() }
     }
 
     /// What the caller may believe.
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Unknown { .. } => Outcome::Unknown,
-            Self::Overloaded { .. }
-            | Self::Unavailable
-            | Self::Expired
-            | Self::StorageFull
-            | Self::Bug { .. } => Outcome::NotApplied,
+            Self::Overloaded { .. } | Self::Unavailable | Self::Expired | Self::StorageFull | Self::Bug { .. } => {
+                Outcome::NotApplied
+            }
         }
     }
 }

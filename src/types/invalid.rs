@@ -15,27 +15,17 @@ pub struct Invalid {
 impl Invalid {
     /// A refusal whose sentence is known beforehand.
     pub const fn new(code: &'static str, detail: &'static str) -> Self {
-        Self {
-            code,
-            detail: Cow::Borrowed(detail),
-        }
+        Self { code, detail: Cow::Borrowed(detail) }
     }
 
     /// A refusal whose sentence names a limit or a setting.
     pub fn told(code: &'static str, detail: String) -> Self {
-        Self {
-            code,
-            detail: Cow::Owned(detail),
-        }
+        Self { code, detail: Cow::Owned(detail) }
     }
 
     /// The same, at a place in the request's body.
     pub fn at(self, pointer: impl Into<String>) -> FieldError {
-        FieldError {
-            pointer: pointer.into(),
-            code: self.code,
-            detail: self.detail,
-        }
+        FieldError { pointer: pointer.into(), code: self.code, detail: self.detail }
     }
 }
 

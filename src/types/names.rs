@@ -72,12 +72,8 @@ impl UserName {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let lowered = text.to_ascii_lowercase();
         let mut bytes = lowered.bytes();
-        let first_ok = bytes
-            .next()
-            .is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let rest_ok = bytes.all(|b| {
-            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-')
-        });
+        let first_ok = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let rest_ok = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'));
         if !(first_ok && rest_ok && (3..=32).contains(&lowered.len())) {
             return Err(Invalid::new(
                 "username_format",
@@ -85,10 +81,7 @@ impl UserName {
             ));
         }
         if RESERVED.contains(&lowered.as_str()) {
-            return Err(Invalid::new(
-                "username_reserved",
-                "this user name is reserved; choose another one",
-            ));
+            return Err(Invalid::new("username_reserved", "this user name is reserved; choose another one"));
         }
         Ok(Self(lowered))
     }
@@ -100,10 +93,7 @@ impl PersonName {
         let text = text.trim();
         let length = text.chars().count();
         if length == 0 || length > limits::PERSON_NAME_MAX {
-            return Err(Invalid::told(
-                "length",
-                format!("must be 1 to {} characters", limits::PERSON_NAME_MAX),
-            ));
+            return Err(Invalid::told("length", format!("must be 1 to {} characters", limits::PERSON_NAME_MAX)));
         }
         if text.chars().any(is_unfit) {
             return Err(Invalid::new(
@@ -128,10 +118,7 @@ impl PhoneNumber {
             "phone_format",
             "must be an international number: '+', country code and number, 7 to 15 digits",
         );
-        let digits: String = text
-            .chars()
-            .filter(|c| !matches!(c, ' ' | '.' | '-' | '(' | ')'))
-            .collect();
+        let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '.' | '-' | '(' | ')')).collect();
         let Some(number) = digits.strip_prefix('+') else {
             return Err(FORMAT);
         };
@@ -146,16 +133,12 @@ impl PhoneNumber {
 impl Locale {
     /// Puts the language in lower and the region in upper case.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        const FORMAT: Invalid = Invalid::new(
-            "locale_format",
-            "must be a language tag such as 'en' or 'de-AT'",
-        );
+        const FORMAT: Invalid = Invalid::new("locale_format", "must be a language tag such as 'en' or 'de-AT'");
         let (language, region) = match text.split_once(['-', '_']) {
             Some((language, region)) => (language, Some(region)),
             None => (text, None),
         };
-        let language_ok =
-            (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_alphabetic());
+        let language_ok = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_alphabetic());
         let region_ok = region.is_none_or(|r| {
             (r.len() == 2 && r.bytes().all(|b| b.is_ascii_alphabetic()))
                 || (r.len() == 3 && r.bytes().all(|b| b.is_ascii_digit()))

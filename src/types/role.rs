@@ -23,13 +23,7 @@ pub enum Role {
 
 impl Role {
     /// All roles, in the order they are shown.
-    pub const ALL: [Self; 5] = [
-        Self::User,
-        Self::Support,
-        Self::Auditor,
-        Self::Admin,
-        Self::Service,
-    ];
+    pub const ALL: [Self; 5] = [Self::User, Self::Support, Self::Auditor, Self::Admin, Self::Service];
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
@@ -55,10 +49,7 @@ impl FromStr for Role {
         Self::ALL
             .into_iter()
             .find(|role| role.as_str() == text)
-            .ok_or(Invalid::new(
-                "unknown_role",
-                "must be one of user, support, auditor, admin, service",
-            ))
+            .ok_or(Invalid::new("unknown_role", "must be one of user, support, auditor, admin, service"))
     }
 }
 

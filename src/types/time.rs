@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Invalid;
 
 /// An instant in UTC: microseconds since 1970-01-01T00:00:00Z.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
@@ -34,18 +32,12 @@ impl Timestamp {
 
     /// Later by `by`; stays at the end of time rather than wrapping.
     pub fn plus(self, by: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
     /// Earlier by `by`.
     pub fn minus(self, by: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
     /// The time from `earlier` until this instant; zero if `earlier` is later.
@@ -69,12 +61,7 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         text.parse::<jiff::Timestamp>()
             .map(|instant| Self(instant.as_microsecond()))
-            .map_err(|_| {
-                Invalid::new(
-                    "not_a_time",
-                    "must be a time by RFC 3339, e.g. 2026-01-31T12:00:00Z",
-                )
-            })
+            .map_err(|_| Invalid::new("not_a_time", "must be a time by RFC 3339, e.g. 2026-01-31T12:00:00Z"))
     }
 }
 
@@ -89,8 +76,6 @@ pub struct Stamp {
 
 impl fmt::Debug for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stamp")
-            .field("now", &self.now)
-            .finish_non_exhaustive()
+        f.debug_struct("Stamp").field("now", &self.now).finish_non_exhaustive()
     }
 }

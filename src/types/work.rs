@@ -35,19 +35,12 @@ pub struct Work {
 impl Work {
     /// Work that nobody queued: no permit to hold.
     pub fn until(deadline: Instant) -> Self {
-        Self {
-            deadline,
-            progress: Arc::new(AtomicU8::new(QUEUED)),
-            hold: None,
-        }
+        Self { deadline, progress: Arc::new(AtomicU8::new(QUEUED)), hold: None }
     }
 
     /// Work that holds `hold` until the last clone is dropped.
     pub fn holding(deadline: Instant, hold: Hold) -> Self {
-        Self {
-            hold: Some(hold),
-            ..Self::until(deadline)
-        }
+        Self { hold: Some(hold), ..Self::until(deadline) }
     }
 
     /// The handler begins. False if the caller has gone: then drop the work.
@@ -62,18 +55,14 @@ impl Work {
 
     fn advance(&self, to: u8) -> bool {
         self.progress
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |from| {
-                (from != ABANDONED).then_some(from.max(to))
-            })
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |from| (from != ABANDONED).then_some(from.max(to)))
             .is_ok()
     }
 
     /// The caller leaves. True if no transaction was started, so that none will be.
     pub fn abandon(&self) -> bool {
         self.progress
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |from| {
-                (from != WRITING).then_some(ABANDONED)
-            })
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |from| (from != WRITING).then_some(ABANDONED))
             .is_ok()
     }
 

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{
-    EmailAddress, Locale, PersonName, PhoneNumber, Timestamp, UserName, id::UserId,
-};
+use crate::types::{EmailAddress, Locale, PersonName, PhoneNumber, Timestamp, UserName, id::UserId};
 
 /// What was known of the address when somebody registered it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

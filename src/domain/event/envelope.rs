@@ -31,9 +31,7 @@ impl Personal {
     /// Where a call came from.
     pub fn of_call(context: &CallContext) -> Self {
         Self {
-            ip_address: context
-                .client
-                .map(|address| address.to_canonical().to_string()),
+            ip_address: context.client.map(|address| address.to_canonical().to_string()),
             user_agent: context.user_agent.clone(),
             ..Self::default()
         }

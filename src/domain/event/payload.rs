@@ -19,9 +19,7 @@ impl EventKind {
     /// The fields of the payload without the personal ones, camelCase.
     pub fn fields(&self) -> Vec<(&'static str, Value)> {
         let text = |value: &dyn ToString| Value::Text(value.to_string());
-        let roles = |roles: &crate::types::Roles| {
-            Value::Texts(roles.iter().map(|role| role.to_string()).collect())
-        };
+        let roles = |roles: &crate::types::Roles| Value::Texts(roles.iter().map(|role| role.to_string()).collect());
         match self {
             Self::UserRegistered { user, expires_at } => {
                 vec![("userId", text(user)), ("expiresAt", text(expires_at))]
@@ -32,30 +30,16 @@ impl EventKind {
             | Self::UserLoginFailed { user }
             | Self::PasswordResetCompleted { user }
             | Self::PasswordChanged { user } => vec![("userId", text(user))],
-            Self::UserUpdated { user, fields } => vec![
-                ("userId", text(user)),
-                ("fields", Value::Texts(fields.clone())),
-            ],
+            Self::UserUpdated { user, fields } => {
+                vec![("userId", text(user)), ("fields", Value::Texts(fields.clone()))]
+            }
             Self::UserRoleChanged { user, from, to } => {
-                vec![
-                    ("userId", text(user)),
-                    ("from", roles(from)),
-                    ("to", roles(to)),
-                ]
+                vec![("userId", text(user)), ("from", roles(from)), ("to", roles(to))]
             }
             Self::UserStatusChanged { user, from, to } => {
-                vec![
-                    ("userId", text(user)),
-                    ("from", text(&from.as_str())),
-                    ("status", text(&to.as_str())),
-                ]
+                vec![("userId", text(user)), ("from", text(&from.as_str())), ("status", text(&to.as_str()))]
             }
-            Self::UserLoggedIn {
-                user,
-                session,
-                first_login,
-                new_device,
-            } => vec![
+            Self::UserLoggedIn { user, session, first_login, new_device } => vec![
                 ("userId", text(user)),
                 ("sessionId", text(session)),
                 ("firstLogin", Value::Flag(*first_login)),
@@ -64,79 +48,32 @@ impl EventKind {
             Self::UserLockedOut { user, until } => {
                 vec![("userId", text(user)), ("until", text(until))]
             }
-            Self::UserLoggedOut { user, session }
-            | Self::SessionReuseDetected { user, session } => {
+            Self::UserLoggedOut { user, session } | Self::SessionReuseDetected { user, session } => {
                 vec![("userId", text(user)), ("sessionId", text(session))]
             }
-            Self::SessionRefreshed {
-                user,
-                session,
-                generation,
-            } => vec![
+            Self::SessionRefreshed { user, session, generation } => vec![
                 ("userId", text(user)),
                 ("sessionId", text(session)),
                 ("generation", Value::Count(u64::from(*generation))),
             ],
-            Self::SessionRevoked {
-                user,
-                session,
-                reason,
-            } => {
-                vec![
-                    ("userId", text(user)),
-                    ("sessionId", text(session)),
-                    ("reason", text(&reason.as_str())),
-                ]
+            Self::SessionRevoked { user, session, reason } => {
+                vec![("userId", text(user)), ("sessionId", text(session)), ("reason", text(&reason.as_str()))]
             }
-            Self::OtpVerificationRequired {
-                owner,
-                code,
-                purpose,
-                expires_at,
-            } => vec![
+            Self::OtpVerificationRequired { owner, code, purpose, expires_at } => vec![
                 ("userId", text(owner)),
                 ("codeId", text(code)),
                 ("purpose", text(&purpose.as_str())),
                 ("expiresAt", text(expires_at)),
             ],
-            Self::OtpPasswordReset {
-                owner,
-                code,
-                expires_at,
-            } => {
-                vec![
-                    ("userId", text(owner)),
-                    ("codeId", text(code)),
-                    ("expiresAt", text(expires_at)),
-                ]
+            Self::OtpPasswordReset { owner, code, expires_at } => {
+                vec![("userId", text(owner)), ("codeId", text(code)), ("expiresAt", text(expires_at))]
             }
-            Self::OtpSent {
-                owner,
-                code,
-                purpose,
+            Self::OtpSent { owner, code, purpose }
+            | Self::OtpVerified { owner, code, purpose }
+            | Self::OtpExpired { owner, code, purpose } => {
+                vec![("userId", text(owner)), ("codeId", text(code)), ("purpose", text(&purpose.as_str()))]
             }
-            | Self::OtpVerified {
-                owner,
-                code,
-                purpose,
-            }
-            | Self::OtpExpired {
-                owner,
-                code,
-                purpose,
-            } => {
-                vec![
-                    ("userId", text(owner)),
-                    ("codeId", text(code)),
-                    ("purpose", text(&purpose.as_str())),
-                ]
-            }
-            Self::OtpFailed {
-                owner,
-                code,
-                purpose,
-                attempts_left,
-            } => vec![
+            Self::OtpFailed { owner, code, purpose, attempts_left } => vec![
                 ("userId", text(owner)),
                 ("codeId", text(code)),
                 ("purpose", text(&purpose.as_str())),
@@ -145,32 +82,14 @@ impl EventKind {
             Self::PasswordResetRequested { user, reset } => {
                 vec![("userId", text(user)), ("requestId", text(reset))]
             }
-            Self::NotificationQueued {
-                notification,
-                delivery,
-                template,
-            }
-            | Self::NotificationDelivered {
-                notification,
-                delivery,
-                template,
-            } => vec![
+            Self::NotificationQueued { notification, delivery, template }
+            | Self::NotificationDelivered { notification, delivery, template } => vec![
                 ("notificationId", text(notification)),
                 ("deliveryId", text(delivery)),
                 ("template", text(template)),
             ],
-            Self::NotificationFailed {
-                notification,
-                delivery,
-                template,
-                reason,
-            }
-            | Self::NotificationSuppressed {
-                notification,
-                delivery,
-                template,
-                reason,
-            } => vec![
+            Self::NotificationFailed { notification, delivery, template, reason }
+            | Self::NotificationSuppressed { notification, delivery, template, reason } => vec![
                 ("notificationId", text(notification)),
                 ("deliveryId", text(delivery)),
                 ("template", text(template)),

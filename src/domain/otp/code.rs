@@ -22,12 +22,7 @@ pub enum CodePurpose {
 
 impl CodePurpose {
     /// All purposes.
-    pub const ALL: [Self; 4] = [
-        Self::VerifyEmail,
-        Self::VerifyPhone,
-        Self::ResetPassword,
-        Self::StepUp,
-    ];
+    pub const ALL: [Self; 4] = [Self::VerifyEmail, Self::VerifyPhone, Self::ResetPassword, Self::StepUp];
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
@@ -51,9 +46,7 @@ impl CodePurpose {
 
     /// The purpose of a byte in a key.
     pub fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|purpose| purpose.as_byte() == byte)
+        Self::ALL.into_iter().find(|purpose| purpose.as_byte() == byte)
     }
 }
 

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{
-    EmailAddress, Locale, PersonName, PhoneNumber, Roles, Timestamp, UserName, id::UserId,
-};
+use crate::types::{EmailAddress, Locale, PersonName, PhoneNumber, Roles, Timestamp, UserName, id::UserId};
 
 /// Whether a user may enter. Stored by position: new ones go to the end.
 ///
