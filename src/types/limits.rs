@@ -55,6 +55,26 @@ pub const SLED_BATCH_KEYS: usize = 128;
 pub const CHECKPOINT_BYTES: u64 = 16 << 20;
 /// Time between two checkpoints while there is work.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// Bytes of one key.
+pub const KEY_MAX: usize = 1_024;
+/// Bytes of one frame of the journal: a transaction with the room its operations' heads take.
+pub const FRAME_MAX: usize = 16 << 20;
+/// Memory that sled may use to keep pages.
+pub const SLED_CACHE_BYTES: u64 = 128 << 20;
+/// Memory that redb may use to keep pages.
+pub const REDB_CACHE_BYTES: usize = 128 << 20;
+/// How long a journal segment is kept after a snapshot covers it.
+pub const JOURNAL_RETENTION: Duration = Duration::from_secs(24 * 3_600);
+/// Journal bytes above which covered segments go before their time.
+pub const JOURNAL_RETENTION_BYTES: u64 = 4 << 30;
+/// Time between two snapshots while there is work.
+pub const SNAPSHOT_EVERY: Duration = Duration::from_secs(6 * 3_600);
+/// Journal bytes between two snapshots.
+pub const SNAPSHOT_BYTES: u64 = 1 << 30;
+/// Snapshots that are kept in the data directory.
+pub const SNAPSHOTS_KEPT: usize = 2;
+/// How long a start waits for another process to let go of the data directory.
+pub const LOCK_WAIT: Duration = Duration::from_secs(30);
 /// The writer busy with one closure for this long: health `down`.
 pub const WRITER_STUCK: Duration = Duration::from_secs(5);
 /// The writer busy with one closure for this long: the process ends.
