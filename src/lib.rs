@@ -3,3 +3,5 @@
 pub mod domain;
 pub mod persistence;
 pub mod types;
+
+pub mod config;

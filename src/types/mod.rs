@@ -4,6 +4,7 @@
 //! context a call carries. Must not know: the runtime, HTTP, the store, or any service.
 //! Begin with `fault.rs` (how a call may fail) and `work.rs` (what a call carries through the layers).
 
+pub mod cidr;
 pub mod clock;
 pub mod context;
 pub mod email;
@@ -19,6 +20,7 @@ pub mod secret;
 pub mod time;
 pub mod work;
 
+pub use cidr::Cidr;
 pub use clock::{Clock, Entropy};
 pub use context::{CallContext, Caller, Principal};
 pub use email::EmailAddress;

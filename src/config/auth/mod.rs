@@ -1,0 +1,74 @@
+//! `[auth]` and the sections inside it.
+//!
+//! Owns: what is asked of registrations, passwords, logins, sessions, tokens and codes. Must not know: how they are
+//! made. Begin with `Auth`.
+
+mod code;
+mod hash;
+mod lockout;
+mod password;
+mod session;
+mod token;
+
+use std::time::Duration;
+
+pub use code::Code;
+pub use hash::Hash;
+pub use lockout::Lockout;
+pub use password::Password;
+pub use session::Session;
+pub use token::{SigningAlgorithm, Token, TokenClaim};
+
+use super::{HttpUrl, section::section, value::Choice};
+
+section! {
+    /// Who may register, and what a login is.
+    pub struct Auth {
+        /// The "iss" of tokens, byte for byte; "" means public_url.
+        issuer: Option<HttpUrl> = None;
+        /// The "aud" of tokens: the name under which your services check that a token is meant for them.
+        audience: String = "majordomo".to_owned();
+        /// Who may register: "open" (everybody), "domains" (addresses of auth.domains), "invite" (who was invited), "closed".
+        registration: Registration = Registration::Open;
+        /// Domains of addresses that may register, when registration is "domains".
+        domains: Vec<String> = Vec::new();
+        /// How long a registration waits for its code.
+        registration_lifetime: Duration = Duration::from_hours(24), within Duration::from_mins(10)..=Duration::from_hours(168);
+        /// Whether a login needs a verified address; false lets a registration answer with a session.
+        require_verified_email: bool = true;
+        /// Whether a registration may say that an address is taken; true lets strangers find out who is a user.
+        reveal_taken_addresses: bool = false;
+    }
+    with {
+        /// What a password must be.
+        password: Password,
+        /// How passwords are hashed.
+        hash: Hash,
+        /// What wrong passwords lead to.
+        lockout: Lockout,
+        /// How long a login lasts.
+        session: Session,
+        /// Access tokens.
+        token: Token,
+        /// One-time codes.
+        code: Code,
+    }
+}
+
+/// Who may register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// Everybody.
+    Open,
+    /// Addresses of the named domains.
+    Domains,
+    /// Who was invited.
+    Invite,
+    /// Nobody; administrators make users.
+    Closed,
+}
+
+impl Choice for Registration {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("open", Self::Open), ("domains", Self::Domains), ("invite", Self::Invite), ("closed", Self::Closed)];
+}

@@ -1,0 +1,26 @@
+//! `[auth.session]`
+
+use std::time::Duration;
+
+use crate::{config::section::section, types::limits};
+
+section! {
+    /// How long a login lasts.
+    pub struct Session {
+        /// A session ends this long after its last refresh.
+        sliding: Duration = Duration::from_hours(168), within Duration::from_mins(1)..=Duration::from_hours(8_760);
+        /// A session ends this long after its login, however often it is refreshed.
+        absolute: Duration = Duration::from_hours(720), within Duration::from_mins(1)..=Duration::from_hours(8_760);
+        /// How long a refresh token may be sent again after its successor was first used: two tabs, a lost answer.
+        reuse_grace: Duration = Duration::from_secs(30), within Duration::ZERO..=Duration::from_mins(5);
+        /// Sessions of one user; a further login ends the one unused for longest.
+        max_per_user: u32 = 100, within 1..=1_000;
+    }
+}
+
+impl Session {
+    /// Sessions of one user.
+    pub fn most(&self) -> usize {
+        usize::try_from(self.max_per_user).unwrap_or(limits::SESSIONS_PER_USER)
+    }
+}

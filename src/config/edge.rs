@@ -1,0 +1,78 @@
+//! `[edge]`
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{ByteSize, WebOrigin, section::section};
+use crate::types::{Cidr, limits};
+
+section! {
+    /// The two listeners and what they put up with.
+    pub struct Edge {
+        /// Where apps and browsers are answered; port 0 takes a free one.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+        /// Where operators are answered: actors, events, metrics.
+        ops_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090));
+        /// Peers whose X-Forwarded-For is believed: the addresses of your reverse proxies, never everybody.
+        trusted_proxies: Vec<Cidr> = Vec::new();
+        /// Origins whose scripts may call the API (CORS); in development every port of http://localhost may besides.
+        cors_origins: Vec<WebOrigin> = Vec::new();
+        /// Answer /metrics on the public listener too.
+        metrics_public: bool = false;
+        /// Connections open at once on one listener; further ones wait to be accepted.
+        max_connections: u32 = 10_000, within 1..=100_000;
+        /// Size of a JSON body.
+        body_max: ByteSize = ByteSize::kib(64), within ByteSize::kib(1)..=ByteSize::mib(1);
+        /// How long the listener goes on accepting after it said "not ready", so that load balancers notice.
+        drain_delay: Duration = Duration::ZERO, within Duration::ZERO..=Duration::from_secs(300);
+    }
+    with {
+        /// How long a connection may take for what.
+        timeouts: Timeouts,
+        /// Requests a minute.
+        rate_limits: RateLimits,
+    }
+}
+
+section! {
+    /// How long a connection may take for what.
+    pub struct Timeouts {
+        /// From the connection, or the request before, to the end of a request's headers.
+        header_read: Duration = Duration::from_secs(10), within Duration::from_secs(1)..=Duration::from_secs(120);
+        /// From the end of the headers to the end of the body.
+        body: Duration = Duration::from_secs(15), within Duration::from_secs(1)..=Duration::from_secs(300);
+        /// From the end of the body to the answer.
+        handler: Duration = Duration::from_secs(30), within Duration::from_secs(1)..=Duration::from_secs(300);
+        /// Without a request on an open connection.
+        idle: Duration = Duration::from_secs(60), within Duration::from_secs(1)..=Duration::from_secs(3_600);
+    }
+}
+
+section! {
+    /// Requests a minute; above them 429 with Retry-After. Health and the public keys are exempt.
+    pub struct RateLimits {
+        /// Whether requests are counted at all.
+        enabled: bool = true;
+        /// Anonymous and failed requests a minute from one network.
+        anonymous: u32 = 100, within 1..=1_000_000;
+        /// Requests a minute of one user or service.
+        authenticated: u32 = 300, within 1..=1_000_000;
+        /// Logins a minute from one network.
+        login: u32 = 10, within 1..=1_000_000;
+        /// Registrations a minute from one network.
+        register: u32 = 5, within 1..=1_000_000;
+        /// Requests for a code or a password reset a minute from one network.
+        code: u32 = 5, within 1..=1_000_000;
+    }
+}
+
+impl Edge {
+    /// Whether forwarded headers of `peer` are believed.
+    pub fn trusts(&self, peer: std::net::IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|range| range.contains(peer))
+    }
+
+    /// Connections open at once on one listener.
+    pub fn connections(&self) -> usize {
+        usize::try_from(self.max_connections).unwrap_or(limits::CONNECTIONS_MAX)
+    }
+}

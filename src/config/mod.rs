@@ -1,0 +1,87 @@
+//! What an operator can set, and how it gets here.
+//!
+//! Owns: every key with its default, range and comment; files, environment and flags; what the settings contradict, and
+//! what production demands. Must not know: the parts that read the settings. Begin with `Config` below; each section is
+//! one file; `load.rs` puts the sources on top of each other.
+
+mod auth;
+mod development;
+mod edge;
+mod events;
+mod log;
+mod notify;
+mod secrets;
+mod section;
+mod store;
+mod value;
+
+pub use auth::{Auth, Code, Hash, Lockout, Password, Registration, Session, SigningAlgorithm, Token, TokenClaim};
+pub use development::Development;
+pub use edge::{Edge, RateLimits, Timeouts};
+pub use events::Events;
+pub use log::{Log, LogFormat, LogLevel};
+pub use notify::{Email, Inbox, MailTransport, Notify};
+pub use secrets::Secrets;
+pub use section::{Section, Slot, Visitor};
+pub use store::{EngineKind, Store};
+pub use value::{ByteSize, HttpUrl, SmtpUrl, WebOrigin, Written};
+
+use section::section;
+use value::Choice;
+
+section! {
+    /// Every key with its default. Durations are a number and one of ms, s, m, h, d ("15m"); sizes a number and one of
+    /// B, KiB, MiB, GiB ("64KiB"); "" stands for none.
+    pub struct Config {
+        /// What is allowed: "development" answers on loopback only and shows mails in an inbox; "production" refuses to
+        /// start until what `majordomo config check --production` lists is settled.
+        mode: Mode = Mode::Development;
+        /// The address under which browsers and apps reach this server; needed in production, where it must be https.
+        /// "" means http:// and edge.listen.
+        public_url: Option<HttpUrl> = None;
+    }
+    with {
+        /// What only development mode knows.
+        development: Development,
+        /// The listeners and their limits.
+        edge: Edge,
+        /// The store.
+        store: Store,
+        /// Files with keys.
+        secrets: Secrets,
+        /// Registration, login, sessions, tokens.
+        auth: Auth,
+        /// How users are told.
+        notify: Notify,
+        /// The event log.
+        events: Events,
+        /// What the process writes about itself.
+        log: Log,
+    }
+}
+
+impl Config {
+    /// The address under which this server is reached, without a slash at its end.
+    pub fn public_url(&self) -> String {
+        self.public_url.as_ref().map_or_else(|| format!("http://{}", self.edge.listen), |url| url.as_str().to_owned())
+    }
+
+    /// The `iss` of tokens, byte for byte.
+    pub fn issuer(&self) -> String {
+        self.auth.issuer.as_ref().map_or_else(|| self.public_url(), |url| url.as_str().to_owned())
+    }
+}
+
+/// What the process may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// For a developer's machine: an inbox instead of mail, loopback only.
+    Development,
+    /// For users.
+    Production,
+}
+
+impl Choice for Mode {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("development", Self::Development), ("production", Self::Production)];
+}

@@ -1,0 +1,58 @@
+//! `[notify]`
+
+use std::time::Duration;
+
+use super::{SmtpUrl, section::section, value::Choice};
+
+section! {
+    /// How users are told.
+    pub struct Notify {}
+    with {
+        /// Mail.
+        email: Email,
+        /// The development inbox.
+        inbox: Inbox,
+    }
+}
+
+section! {
+    /// Mail.
+    pub struct Email {
+        /// Where mail goes: "inbox" (kept in the store, read at /dev/inbox), "smtp".
+        transport: MailTransport = MailTransport::Inbox;
+        /// The mail server with user and password: smtps:// (TLS), smtp://...?tls=required (STARTTLS), smtp:// (plain, loopback
+        /// only in production).
+        smtp_url: Option<SmtpUrl> = None;
+        /// The sender: an address, or a name and an address such as "Example <no-reply@example.com>".
+        from: Option<String> = None;
+        /// How long handing over one mail may take, whatever the server does.
+        timeout: Duration = Duration::from_secs(30), within Duration::from_secs(1)..=Duration::from_mins(5);
+        /// Connections to the mail server at once.
+        connections: u32 = 4, within 1..=64;
+        /// Time between two mails of one kind to one address; codes have their own limits.
+        same_kind_every: Duration = Duration::from_mins(1), within Duration::ZERO..=Duration::from_hours(24);
+    }
+}
+
+section! {
+    /// The inbox that stands in for mail in development.
+    pub struct Inbox {
+        /// Mails that are kept.
+        rows: u32 = 1_000, within 1..=100_000;
+        /// How long a mail is kept.
+        keep: Duration = Duration::from_hours(24), within Duration::from_mins(1)..=Duration::from_hours(720);
+    }
+}
+
+/// Where mail goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailTransport {
+    /// Into the store, for developers to read.
+    Inbox,
+    /// To a mail server.
+    Smtp,
+}
+
+impl Choice for MailTransport {
+    const WORDS: &'static [(&'static str, Self)] = &[("inbox", Self::Inbox), ("smtp", Self::Smtp)];
+}

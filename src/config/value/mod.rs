@@ -1,0 +1,127 @@
+//! How values are written in files, in the environment and on the command line.
+//!
+//! Owns: the strict notation of every type a key can have. Must not know: which keys there are, or where a value came
+//! from. Begin with `Value`; types that are written as one text implement `Text`, closed sets of words `Choice`.
+
+mod choice;
+mod duration;
+mod origin;
+mod plain;
+mod size;
+mod smtp;
+mod url;
+
+pub use choice::Choice;
+pub use origin::WebOrigin;
+pub use size::ByteSize;
+pub use smtp::SmtpUrl;
+pub use url::HttpUrl;
+
+/// A value as somebody wrote it.
+#[derive(Debug, Clone)]
+pub enum Written {
+    /// In a file, where TOML gives it a type.
+    Toml(toml::Value),
+    /// In the environment, on the command line or in a secret's own file, where everything is text.
+    Plain(String),
+}
+
+impl Written {
+    /// The text; only a TOML string is one.
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Toml(value) => value.as_str(),
+            Self::Plain(text) => Some(text),
+        }
+    }
+
+    /// How the value is shown in a message. Secrets are masked by the caller, who knows the key.
+    pub fn show(&self) -> String {
+        match self {
+            Self::Toml(value) => value.to_string(),
+            Self::Plain(text) => format!("{text:?}"),
+        }
+    }
+}
+
+/// What a key can hold.
+pub trait Value: Sized {
+    /// Never shown if true.
+    const SECRET: bool = false;
+    /// What may be written, in words, with an example.
+    fn kind() -> String;
+    /// Reads strictly: no type is made of another one. The error says what was expected.
+    fn read(written: &Written) -> Result<Self, String>;
+    /// The value as TOML.
+    fn show(&self) -> String;
+}
+
+/// A value that is written as one text.
+pub trait Text: Sized {
+    /// Never shown if true.
+    const SECRET: bool = false;
+    /// What may be written, in words, with an example.
+    fn notation() -> String;
+    /// Reads the text, without the quotes.
+    fn parse(text: &str) -> Result<Self, String>;
+    /// The text, so that `parse` gives the same value again.
+    fn text(&self) -> String;
+}
+
+impl<T: Text> Value for T {
+    const SECRET: bool = T::SECRET;
+    fn kind() -> String {
+        T::notation()
+    }
+    fn read(written: &Written) -> Result<Self, String> {
+        let text = written.text().ok_or_else(|| format!("wrong type; must be {}, in quotes", T::notation()))?;
+        T::parse(text)
+    }
+    fn show(&self) -> String {
+        if T::SECRET { quoted("***") } else { quoted(&self.text()) }
+    }
+}
+
+/// `""` stands for none.
+impl<T: Text> Value for Option<T> {
+    const SECRET: bool = T::SECRET;
+    fn kind() -> String {
+        format!("{}, or \"\" for none", T::notation())
+    }
+    fn read(written: &Written) -> Result<Self, String> {
+        match written.text() {
+            Some("") => Ok(None),
+            Some(_) | None => T::read(written).map(Some),
+        }
+    }
+    fn show(&self) -> String {
+        self.as_ref().map_or_else(|| quoted(""), Value::show)
+    }
+}
+
+/// A list in TOML; elsewhere separated by commas.
+impl<T: Text> Value for Vec<T> {
+    const SECRET: bool = T::SECRET;
+    fn kind() -> String {
+        format!("a list, each {}", T::notation())
+    }
+    fn read(written: &Written) -> Result<Self, String> {
+        match written {
+            Written::Plain(text) if text.trim().is_empty() => Ok(Self::new()),
+            Written::Plain(text) => text.split(',').map(|one| T::parse(one.trim())).collect(),
+            Written::Toml(toml::Value::Array(rows)) => {
+                rows.iter().map(|row| T::read(&Written::Toml(row.clone()))).collect()
+            }
+            Written::Toml(_) => Err(format!("wrong type; must be {}, in brackets", Self::kind())),
+        }
+    }
+    fn show(&self) -> String {
+        let rows: Vec<String> = self.iter().map(Value::show).collect();
+        format!("[{}]", rows.join(", "))
+    }
+}
+
+/// `text` as a TOML string.
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}

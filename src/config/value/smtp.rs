@@ -1,0 +1,97 @@
+//! Where mail is handed over.
+
+use std::net::IpAddr;
+
+use super::Text;
+use crate::types::Secret;
+
+/// The address of a mail server with user and password in it, hence never shown:
+/// `smtps://user:password@host` (TLS), `smtp://user:password@host:587?tls=required` (STARTTLS),
+/// `smtp://host?tls=opportunistic`, `smtp://127.0.0.1:2525` (plain).
+#[derive(Debug, Clone)]
+pub struct SmtpUrl {
+    whole: Secret,
+    host: String,
+    tls: bool,
+}
+
+impl SmtpUrl {
+    /// The whole address, with its password.
+    pub fn reveal(&self) -> &str {
+        self.whole.reveal()
+    }
+
+    /// The mail server's host; may be shown.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether the connection is refused rather than made without TLS.
+    pub fn demands_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// Whether the server is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
+        bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+impl Text for SmtpUrl {
+    const SECRET: bool = true;
+
+    fn notation() -> String {
+        "a mail server such as \"smtps://user:password@mail.example.com\" or \
+         \"smtp://user:password@mail.example.com:587?tls=required\""
+            .to_owned()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let refused = |why: &str| format!("{why}; must be {}", Self::notation());
+        let uri: http::Uri = text.parse().map_err(|_| {
+            refused("not an address (in user and password, write '@', ':', '/', '?', '#' and '%' as %40, %3A, %2F, %3F, %23, %25)")
+        })?;
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| refused("no host"))?;
+        let tls = match (uri.scheme_str(), uri.query()) {
+            (Some("smtps"), None) | (Some("smtp"), Some("tls=required")) => true,
+            (Some("smtp"), None | Some("tls=opportunistic")) => false,
+            (Some("smtp" | "smtps"), Some(_)) => return Err(refused("behind '?' only smtp:// takes tls=required or tls=opportunistic")),
+            (Some(_) | None, _) => return Err(refused("not smtp or smtps")),
+        };
+        Ok(Self { whole: Secret::new(text), host: host.to_owned(), tls })
+    }
+
+    fn text(&self) -> String {
+        self.whole.reveal().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tls_and_loopback_are_told_from_the_address() {
+        for (text, tls, loopback) in [
+            ("smtps://u:p@mail.example.com", true, false),
+            ("smtp://u:p%40@mail.example.com:587?tls=required", true, false),
+            ("smtp://mail.example.com?tls=opportunistic", false, false),
+            ("smtp://127.0.0.1:2525", false, true),
+            ("smtp://localhost:2525", false, true),
+            ("smtp://[::1]:2525", false, true),
+        ] {
+            let url = SmtpUrl::parse(text).unwrap();
+            assert_eq!((url.demands_tls(), url.is_loopback()), (tls, loopback), "{text}");
+            assert!(!format!("{url:?}").contains("u:p"));
+        }
+    }
+
+    #[test]
+    fn a_refusal_never_repeats_the_address() {
+        for text in ["mail.example.com", "http://u:hunter2@x", "smtp://u:hunter2@x?tls=maybe", "smtps://u:hunter2@x?tls=required", "smtp://u:hun ter2@x", ""] {
+            let refusal = SmtpUrl::parse(text).unwrap_err();
+            assert!(!refusal.contains("hunter2"), "{refusal}");
+        }
+    }
+}

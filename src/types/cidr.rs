@@ -1,0 +1,103 @@
+//! A range of addresses, as operators write trusted peers: `10.0.0.0/8`, `::1`.
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use super::Invalid;
+
+/// A range of IP addresses in CIDR notation (RFC 4632 section 3.1); a bare address is a range of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cidr {
+    address: IpAddr,
+    prefix: u8,
+}
+
+const FORMAT: Invalid = Invalid::new("not_a_range", "must be an address or a range of addresses, e.g. 10.0.0.0/8");
+
+impl Cidr {
+    /// Whether `address` is inside; an IPv4 address mapped into IPv6 counts as IPv4.
+    pub fn contains(self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let unused = 32 - u32::from(self.prefix);
+                u32::from(own).checked_shr(unused) == u32::from(other).checked_shr(unused)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let unused = 128 - u32::from(self.prefix);
+                u128::from(own).checked_shr(unused) == u128::from(other).checked_shr(unused)
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+
+    /// Whether every address is inside, which trusts anybody.
+    pub fn is_everything(self) -> bool {
+        self.prefix == 0
+    }
+}
+
+impl FromStr for Cidr {
+    type Err = Invalid;
+    /// Bits behind the prefix must be zero, so that `10.0.0.1/8` is asked about rather than guessed at.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| FORMAT)?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            None => longest,
+            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().map_err(|_| FORMAT)?,
+            Some(_) => return Err(FORMAT),
+        };
+        if prefix > longest {
+            return Err(FORMAT);
+        }
+        let unused = u32::from(longest - prefix);
+        let stray = match address {
+            IpAddr::V4(v4) => u32::from(v4).trailing_zeros() < unused,
+            IpAddr::V6(v6) => u128::from(v6).trailing_zeros() < unused,
+        };
+        if stray {
+            return Err(Invalid::new("host_bits", "must have zeros behind the prefix, e.g. 10.0.0.0/8"));
+        }
+        Ok(Self { address, prefix })
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_holds_its_addresses_and_no_other() {
+        for (range, address, inside) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("127.0.0.1", "127.0.0.2", false),
+            ("0.0.0.0/0", "8.8.8.8", true),
+            ("::/0", "2001:db8::1", true),
+            ("::/0", "8.8.8.8", false),
+            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+            ("2001:db8::/32", "2001:db8:1::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+        ] {
+            let range: Cidr = range.parse().unwrap();
+            assert_eq!(range.contains(address.parse().unwrap()), inside, "{range} and {address}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_range_is_refused() {
+        for text in ["", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/", "localhost", "::1/129"] {
+            assert!(text.parse::<Cidr>().is_err(), "{text}");
+        }
+    }
+}
