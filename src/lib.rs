@@ -1,7 +1,6 @@
 //! Majordomo: the household of an application in one binary.
 
+pub mod config;
 pub mod domain;
 pub mod persistence;
 pub mod types;
-
-pub mod config;

@@ -41,6 +41,5 @@ pub enum EngineKind {
 }
 
 impl Choice for EngineKind {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("sled", Self::Sled), ("redb", Self::Redb), ("mem", Self::Mem)];
+    const WORDS: &'static [(&'static str, Self)] = &[("sled", Self::Sled), ("redb", Self::Redb), ("mem", Self::Mem)];
 }

@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn every_other_notation_is_refused() {
-        for text in ["", "15", "m", "-1s", "+1s", "1.5h", "1h30m", " 1h", "1 h", "1H", "15min", "99999999999999999999d"] {
+        for text in ["", "15", "m", "-1s", "+1s", "1.5h", "1h30m", " 1h", "1 h", "1H", "15min", "99999999999999999999d"]
+        {
             assert!(Duration::parse(text).is_err(), "{text}");
         }
     }

@@ -67,8 +67,16 @@ mod tests {
     #[test]
     fn what_no_browser_sends_is_refused() {
         for text in [
-            "*", "https://*.example.com", "https://app.example.com/", "https://App.example.com", "app.example.com",
-            "https://app.example.com:443", "null", "https://", "https://u@example.com", "file://x",
+            "*",
+            "https://*.example.com",
+            "https://app.example.com/",
+            "https://App.example.com",
+            "app.example.com",
+            "https://app.example.com:443",
+            "null",
+            "https://",
+            "https://u@example.com",
+            "file://x",
         ] {
             assert!(WebOrigin::parse(text).is_err(), "{text}");
         }

@@ -56,7 +56,9 @@ impl Text for SmtpUrl {
         let tls = match (uri.scheme_str(), uri.query()) {
             (Some("smtps"), None) | (Some("smtp"), Some("tls=required")) => true,
             (Some("smtp"), None | Some("tls=opportunistic")) => false,
-            (Some("smtp" | "smtps"), Some(_)) => return Err(refused("behind '?' only smtp:// takes tls=required or tls=opportunistic")),
+            (Some("smtp" | "smtps"), Some(_)) => {
+                return Err(refused("behind '?' only smtp:// takes tls=required or tls=opportunistic"));
+            }
             (Some(_) | None, _) => return Err(refused("not smtp or smtps")),
         };
         Ok(Self { whole: Secret::new(text), host: host.to_owned(), tls })
@@ -89,7 +91,14 @@ mod tests {
 
     #[test]
     fn a_refusal_never_repeats_the_address() {
-        for text in ["mail.example.com", "http://u:hunter2@x", "smtp://u:hunter2@x?tls=maybe", "smtps://u:hunter2@x?tls=required", "smtp://u:hun ter2@x", ""] {
+        for text in [
+            "mail.example.com",
+            "http://u:hunter2@x",
+            "smtp://u:hunter2@x?tls=maybe",
+            "smtps://u:hunter2@x?tls=required",
+            "smtp://u:hun ter2@x",
+            "",
+        ] {
             let refusal = SmtpUrl::parse(text).unwrap_err();
             assert!(!refusal.contains("hunter2"), "{refusal}");
         }

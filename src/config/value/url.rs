@@ -73,8 +73,16 @@ mod tests {
     #[test]
     fn what_a_verifier_would_stumble_over_is_refused() {
         for text in [
-            "example.com", "ftp://example.com", "https://", "https://u:p@example.com", "https://example.com/",
-            "https://example.com?x", "https://example.com#x", "https://example.com:", "//example.com", "/x",
+            "example.com",
+            "ftp://example.com",
+            "https://",
+            "https://u:p@example.com",
+            "https://example.com/",
+            "https://example.com?x",
+            "https://example.com#x",
+            "https://example.com:",
+            "//example.com",
+            "/x",
         ] {
             assert!(HttpUrl::parse(text).is_err(), "{text}");
         }
