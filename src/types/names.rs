@@ -108,7 +108,8 @@ impl PersonName {
 /// Control, bidirectional-override, invisible and markup characters have no place in a name.
 fn is_unfit(c: char) -> bool {
     c.is_control()
-        || matches!(c, '<' | '>' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '<' | '>' | '\u{feff}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
 }
 
 impl PhoneNumber {

@@ -12,7 +12,8 @@ use crate::{
 };
 
 macro_rules! catalogue {
-    ($($(#[$doc:meta])* $variant:ident { $($(#[$fdoc:meta])* $field:ident : $type:ty),* $(,)? } = $name:literal, $source:literal, [$($heard:literal),*];)*) => {
+    ($($(#[$doc:meta])* $variant:ident { $($(#[$fdoc:meta])* $field:ident : $type:ty),* $(,)? }
+        = $name:literal, $source:literal, [$($heard:literal),*];)*) => {
         /// What happened. Stored by position: new ones go to the end, none is ever removed.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         pub enum EventKind { $($(#[$doc])* $variant { $($(#[$fdoc])* $field: $type),* },)* }

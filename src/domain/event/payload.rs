@@ -1,5 +1,7 @@
 //! What an event tells in the member `data`: field names and values as text, for JSON at the edge.
 
+use std::fmt::Display;
+
 use super::{EventKind, Personal};
 
 /// A value of the payload; amounts and sequences are text.
@@ -18,84 +20,92 @@ pub enum Value {
 impl EventKind {
     /// The fields of the payload without the personal ones, camelCase.
     pub fn fields(&self) -> Vec<(&'static str, Value)> {
-        let text = |value: &dyn ToString| Value::Text(value.to_string());
-        let roles = |roles: &crate::types::Roles| Value::Texts(roles.iter().map(|role| role.to_string()).collect());
-        match self {
-            Self::UserRegistered { user, expires_at } => {
-                vec![("userId", text(user)), ("expiresAt", text(expires_at))]
-            }
+        let told = match self {
+            Self::UserRegistered { user, expires_at } => of(user).text("expiresAt", expires_at),
             Self::UserRegistrationRepeated { user }
             | Self::UserVerified { user }
             | Self::UserDeleted { user }
             | Self::UserLoginFailed { user }
             | Self::PasswordResetCompleted { user }
-            | Self::PasswordChanged { user } => vec![("userId", text(user))],
-            Self::UserUpdated { user, fields } => {
-                vec![("userId", text(user)), ("fields", Value::Texts(fields.clone()))]
-            }
-            Self::UserRoleChanged { user, from, to } => {
-                vec![("userId", text(user)), ("from", roles(from)), ("to", roles(to))]
-            }
+            | Self::PasswordChanged { user } => of(user),
+            Self::UserUpdated { user, fields } => of(user).texts("fields", fields),
+            Self::UserRoleChanged { user, from, to } => of(user).texts("from", from.iter()).texts("to", to.iter()),
             Self::UserStatusChanged { user, from, to } => {
-                vec![("userId", text(user)), ("from", text(&from.as_str())), ("status", text(&to.as_str()))]
+                of(user).text("from", from.as_str()).text("status", to.as_str())
             }
-            Self::UserLoggedIn { user, session, first_login, new_device } => vec![
-                ("userId", text(user)),
-                ("sessionId", text(session)),
-                ("firstLogin", Value::Flag(*first_login)),
-                ("newDevice", Value::Flag(*new_device)),
-            ],
-            Self::UserLockedOut { user, until } => {
-                vec![("userId", text(user)), ("until", text(until))]
+            Self::UserLoggedIn { user, session, first_login, new_device } => {
+                of(user).text("sessionId", session).flag("firstLogin", *first_login).flag("newDevice", *new_device)
             }
+            Self::UserLockedOut { user, until } => of(user).text("until", until),
             Self::UserLoggedOut { user, session } | Self::SessionReuseDetected { user, session } => {
-                vec![("userId", text(user)), ("sessionId", text(session))]
+                of(user).text("sessionId", session)
             }
-            Self::SessionRefreshed { user, session, generation } => vec![
-                ("userId", text(user)),
-                ("sessionId", text(session)),
-                ("generation", Value::Count(u64::from(*generation))),
-            ],
+            Self::SessionRefreshed { user, session, generation } => {
+                of(user).text("sessionId", session).count("generation", *generation)
+            }
             Self::SessionRevoked { user, session, reason } => {
-                vec![("userId", text(user)), ("sessionId", text(session)), ("reason", text(&reason.as_str()))]
+                of(user).text("sessionId", session).text("reason", reason.as_str())
             }
-            Self::OtpVerificationRequired { owner, code, purpose, expires_at } => vec![
-                ("userId", text(owner)),
-                ("codeId", text(code)),
-                ("purpose", text(&purpose.as_str())),
-                ("expiresAt", text(expires_at)),
-            ],
+            Self::OtpVerificationRequired { owner, code, purpose, expires_at } => {
+                of(owner).text("codeId", code).text("purpose", purpose.as_str()).text("expiresAt", expires_at)
+            }
             Self::OtpPasswordReset { owner, code, expires_at } => {
-                vec![("userId", text(owner)), ("codeId", text(code)), ("expiresAt", text(expires_at))]
+                of(owner).text("codeId", code).text("expiresAt", expires_at)
             }
             Self::OtpSent { owner, code, purpose }
             | Self::OtpVerified { owner, code, purpose }
             | Self::OtpExpired { owner, code, purpose } => {
-                vec![("userId", text(owner)), ("codeId", text(code)), ("purpose", text(&purpose.as_str()))]
+                of(owner).text("codeId", code).text("purpose", purpose.as_str())
             }
-            Self::OtpFailed { owner, code, purpose, attempts_left } => vec![
-                ("userId", text(owner)),
-                ("codeId", text(code)),
-                ("purpose", text(&purpose.as_str())),
-                ("attemptsLeft", Value::Count(u64::from(*attempts_left))),
-            ],
-            Self::PasswordResetRequested { user, reset } => {
-                vec![("userId", text(user)), ("requestId", text(reset))]
+            Self::OtpFailed { owner, code, purpose, attempts_left } => {
+                let told = of(owner).text("codeId", code).text("purpose", purpose.as_str());
+                told.count("attemptsLeft", *attempts_left)
             }
+            Self::PasswordResetRequested { user, reset } => of(user).text("requestId", reset),
             Self::NotificationQueued { notification, delivery, template }
-            | Self::NotificationDelivered { notification, delivery, template } => vec![
-                ("notificationId", text(notification)),
-                ("deliveryId", text(delivery)),
-                ("template", text(template)),
-            ],
+            | Self::NotificationDelivered { notification, delivery, template } => Told::default()
+                .text("notificationId", notification)
+                .text("deliveryId", delivery)
+                .text("template", template),
             Self::NotificationFailed { notification, delivery, template, reason }
-            | Self::NotificationSuppressed { notification, delivery, template, reason } => vec![
-                ("notificationId", text(notification)),
-                ("deliveryId", text(delivery)),
-                ("template", text(template)),
-                ("reason", text(reason)),
-            ],
-        }
+            | Self::NotificationSuppressed { notification, delivery, template, reason } => {
+                let told = Told::default().text("notificationId", notification).text("deliveryId", delivery);
+                told.text("template", template).text("reason", reason)
+            }
+        };
+        told.0
+    }
+}
+
+/// Fields in the order in which they are told.
+#[derive(Default)]
+struct Told(Vec<(&'static str, Value)>);
+
+/// What is about one user begins with that user.
+fn of(user: &impl Display) -> Told {
+    Told::default().text("userId", user)
+}
+
+impl Told {
+    fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.0.push((name, value));
+        self
+    }
+
+    fn text(self, name: &'static str, value: impl Display) -> Self {
+        self.with(name, Value::Text(value.to_string()))
+    }
+
+    fn texts<T: Display>(self, name: &'static str, values: impl IntoIterator<Item = T>) -> Self {
+        self.with(name, Value::Texts(values.into_iter().map(|value| value.to_string()).collect()))
+    }
+
+    fn flag(self, name: &'static str, value: bool) -> Self {
+        self.with(name, Value::Flag(value))
+    }
+
+    fn count(self, name: &'static str, value: impl Into<u64>) -> Self {
+        self.with(name, Value::Count(value.into()))
     }
 }
 

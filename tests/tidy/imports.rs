@@ -1,0 +1,239 @@
+//! Who may import whom, and where a foreign crate may be named: the table of docs/architecture.md.
+
+use crate::source::{Source, Token};
+use crate::{finds, hold};
+
+struct Folder {
+    name: &'static str,
+    may_import: &'static [&'static str],
+    must_not_name: &'static [&'static str],
+}
+
+const fn folder(
+    name: &'static str,
+    may_import: &'static [&'static str],
+    must_not_name: &'static [&'static str],
+) -> Folder {
+    Folder { name, may_import, must_not_name }
+}
+
+/// Files that wire the parts together may import everything.
+const WIRING: [&str; 4] = ["src/main.rs", "src/lib.rs", "src/app.rs", "src/supervision/tree.rs"];
+
+const FOLDERS: [Folder; 10] = [
+    folder("types", &[], &["tokio", "axum", "ractor", "sled"]),
+    folder("config", &["types"], &["axum", "ractor", "sled"]),
+    folder("domain", &["types"], &["tokio", "axum", "ractor", "sled", "bincode", "tracing", "rand_core", "getrandom"]),
+    folder("crypto", &["types"], &["axum", "ractor", "sled"]),
+    folder("outbound", &["types", "crypto"], &["axum"]),
+    folder("telemetry", &["types", "config"], &[]),
+    folder("persistence", &["types", "domain", "crypto", "telemetry"], &["axum", "ractor"]),
+    folder("supervision", &["types", "telemetry"], &[]),
+    folder(
+        "actors",
+        &["types", "config", "domain", "crypto", "outbound", "telemetry", "persistence", "supervision"],
+        &["axum", "sled", "hyper"],
+    ),
+    folder("http", &["types", "config", "domain", "telemetry", "actors"], &["sled", "ractor"]),
+];
+
+/// A foreign crate and the only places that may name it.
+const WALLS: [(&str, &[&str]); 6] = [
+    ("sled", &["src/persistence/"]),
+    ("redb", &["src/persistence/"]),
+    ("bincode", &["src/persistence/codec.rs"]),
+    ("axum", &["src/http/"]),
+    ("ractor", &["src/supervision/", "src/actors/"]),
+    ("actix", &[]),
+];
+
+/// What pure code has no use for, as words.
+const NOT_PURE: [&str; 8] = ["async", "await", "SystemTime", "Instant", "Clock", "Entropy", "OsRng", "thread_rng"];
+
+fn imports(source: &Source) -> Vec<String> {
+    let Some(row) = FOLDERS.iter().find(|row| row.name == source.folder()) else { return Vec::new() };
+    if WIRING.contains(&source.path.as_str()) {
+        return Vec::new();
+    }
+    imported(source)
+        .into_iter()
+        .filter(|(name, _)| *name != row.name && !row.may_import.contains(&name.as_str()))
+        .map(|(name, line)| format!("{}:{line}: {} must not import {name}", source.path, row.name))
+        .collect()
+}
+
+/// The folders of ours that a file names, by `crate::x`, `majordomo::x`, a group of them, or `super` up to the top.
+fn imported(source: &Source) -> Vec<(String, usize)> {
+    let tokens = &source.tokens;
+    let mut found = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        if !is(tokens, at + 1, "::") || (at > 0 && is(tokens, at - 1, "::")) {
+            continue;
+        }
+        let first = match token.text.as_str() {
+            "crate" | "majordomo" => at + 2,
+            "super" => match after_supers(source, at) {
+                Some(first) => first,
+                None => continue,
+            },
+            _ => continue,
+        };
+        found.extend(segments(tokens, first).filter(|(name, _)| is_ours(name)));
+    }
+    found
+}
+
+fn is(tokens: &[Token], at: usize, text: &str) -> bool {
+    tokens.get(at).is_some_and(|token| token.text == text)
+}
+
+fn is_ours(name: &str) -> bool {
+    name == "app" || name == "cli" || FOLDERS.iter().any(|row| row.name == name)
+}
+
+/// Where the path goes on after a chain of `super` that climbs to the top of the crate.
+fn after_supers(source: &Source, at: usize) -> Option<usize> {
+    let inner = source.path.strip_prefix("src/")?;
+    let depth = inner.trim_end_matches("/mod.rs").split('/').count();
+    let mut next = at;
+    let mut climbed = 0;
+    while is(&source.tokens, next, "super") && is(&source.tokens, next + 1, "::") {
+        climbed += 1;
+        next += 2;
+    }
+    (climbed >= depth).then_some(next)
+}
+
+/// The first segments of the path or of the group `{a::b, c}` that begins at `at`.
+fn segments(tokens: &[Token], at: usize) -> impl Iterator<Item = (String, usize)> {
+    let mut found = Vec::new();
+    if is(tokens, at, "{") {
+        let mut depth = 1;
+        let mut next = at + 1;
+        let mut fresh = true;
+        while depth > 0 && next < tokens.len() {
+            match tokens[next].text.as_str() {
+                "{" => depth += 1,
+                "}" => depth -= 1,
+                "," if depth == 1 => fresh = true,
+                name if fresh => {
+                    found.push((name.to_owned(), tokens[next].line));
+                    fresh = false;
+                }
+                _ => {}
+            }
+            next += 1;
+        }
+    } else if let Some(token) = tokens.get(at) {
+        found.push((token.text.clone(), token.line));
+    }
+    found.into_iter()
+}
+
+/// The lines on which a foreign crate is named, as the beginning of a path.
+fn naming(source: &Source, name: &str) -> Vec<usize> {
+    let tokens = &source.tokens;
+    let named = |at: usize| {
+        let path = is(tokens, at + 1, "::") && !(at > 0 && is(tokens, at - 1, "::"));
+        let whole = at > 0 && is(tokens, at - 1, "use") && !is(tokens, at + 1, "::");
+        path || whole
+    };
+    (0..tokens.len()).filter(|&at| tokens[at].text == name && named(at)).map(|at| tokens[at].line).collect()
+}
+
+fn walls(source: &Source) -> Vec<String> {
+    let mut findings = Vec::new();
+    if !source.path.starts_with("src/") || !source.is_rust() {
+        return findings;
+    }
+    let row = FOLDERS.iter().find(|row| row.name == source.folder());
+    for name in row.map_or(&[][..], |row| row.must_not_name) {
+        for line in naming(source, name) {
+            findings.push(format!("{}:{line}: {name} must not be named in this folder", source.path));
+        }
+    }
+    for (name, places) in WALLS {
+        if places.iter().any(|place| source.path.starts_with(place)) || !findings.is_empty() {
+            continue;
+        }
+        for line in naming(source, name) {
+            findings.push(format!("{}:{line}: {name} may be named only under {places:?}", source.path));
+        }
+    }
+    findings
+}
+
+fn purity(source: &Source) -> Vec<String> {
+    if source.folder() != "domain" {
+        return Vec::new();
+    }
+    let impure = source.tokens.iter().filter(|token| NOT_PURE.contains(&token.text.as_str()));
+    impure
+        .map(|token| format!("{}:{}: `{}` in the domain, which is pure", source.path, token.line, token.text))
+        .collect()
+}
+
+/// Only a handle crosses from `actors` to `http`, never the messages behind it.
+fn messages(source: &Source) -> Vec<String> {
+    let ours = |token: &&Token| token.text.len() > 7 && token.text.ends_with("Message");
+    if source.folder() != "http" {
+        return Vec::new();
+    }
+    let named = source.tokens.iter().filter(ours);
+    named.map(|token| format!("{}:{}: {} is not the edge's business", source.path, token.line, token.text)).collect()
+}
+
+#[test]
+fn each_folder_imports_only_what_the_table_allows() {
+    hold(imports);
+}
+
+#[test]
+fn foreign_crates_stay_behind_their_walls() {
+    hold(walls);
+}
+
+#[test]
+fn the_domain_is_pure() {
+    hold(purity);
+}
+
+#[test]
+fn the_edge_knows_no_message() {
+    hold(messages);
+}
+
+#[test]
+fn the_import_rule_can_fail() {
+    finds(imports, 1, "src/domain/user/record.rs", "use crate::persistence::Store;");
+    finds(imports, 2, "src/http/routes/users.rs", "use crate::{types::Fault, persistence::{Store, Tx}, supervision};");
+    finds(imports, 1, "src/types/id.rs", "fn f() { super::super::domain::user::f() }");
+    finds(imports, 1, "src/types/mod.rs", "use super::domain::user;");
+    finds(imports, 1, "src/crypto/mod.rs", "use majordomo::config::Config;");
+    finds(imports, 0, "src/supervision/tree.rs", "use crate::actors::auth::Auth;");
+    finds(imports, 1, "src/supervision/slot.rs", "use crate::actors::auth::Auth;");
+    finds(imports, 0, "src/types/id.rs", "use super::limits; // crate::domain");
+    finds(imports, 0, "src/domain/user/record.rs", "use crate::{types::{UserId, limits}, domain::auth};");
+}
+
+#[test]
+fn the_wall_rule_can_fail() {
+    finds(walls, 1, "src/actors/auth/mod.rs", "use sled::Db;");
+    finds(walls, 1, "src/persistence/journal.rs", "fn f() { bincode::encode() }");
+    finds(walls, 1, "src/http/router.rs", "use ractor;");
+    finds(walls, 1, "src/app.rs", "use axum::Router;");
+    finds(walls, 0, "src/persistence/engine/mod.rs", "mod sled; pub use sled::SledEngine;");
+    finds(walls, 0, "src/http/router.rs", "use axum::Router; let s = \"sled::\";");
+}
+
+#[test]
+fn the_purity_rule_can_fail() {
+    finds(purity, 2, "src/domain/otp/code.rs", "async fn f() { let now = SystemTime::now(); }");
+    finds(purity, 0, "src/crypto/code.rs", "async fn f() {}");
+}
+
+#[test]
+fn the_message_rule_can_fail() {
+    finds(messages, 1, "src/http/routes/auth.rs", "use crate::actors::auth::AuthMessage;");
+    finds(messages, 0, "src/actors/auth/mod.rs", "pub enum AuthMessage {}");
+}

@@ -1,0 +1,89 @@
+//! What was left lying about, and what belongs to one machine or one party alone.
+
+use crate::source::Source;
+use crate::{finds, hold};
+
+/// Written in two halves, so that this file does not find itself.
+const MARKS: [&str; 7] = [
+    concat!("TO", "DO"),
+    concat!("FIX", "ME"),
+    concat!("X", "XX"),
+    concat!("to", "do!("),
+    concat!("unimple", "mented!("),
+    concat!("db", "g!("),
+    concat!("#[ig", "nore"),
+];
+
+/// Hosts of package registries (only Cargo.lock names one), and folders of somebody's machine.
+const ELSEWHERE: [&str; 14] = [
+    concat!("crates", ".io"),
+    concat!("npmjs", "."),
+    concat!("pypi", ".org"),
+    concat!("pythonhosted", ".org"),
+    concat!("rubygems", ".org"),
+    concat!("deb.debian", ".org"),
+    concat!("docker", ".io"),
+    concat!("ghcr", ".io"),
+    concat!("quay", ".io"),
+    concat!("gcr", ".io"),
+    concat!("/ro", "ot/"),
+    concat!("/ho", "me/"),
+    concat!("/Us", "ers/"),
+    concat!("/wo", "rk/"),
+];
+
+fn occurrences(source: &Source, wanted: &[&str]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (at, line) in source.text.lines().enumerate() {
+        for word in wanted.iter().filter(|word| line.contains(**word)) {
+            findings.push(format!("{}:{}: {word}", source.path, at + 1));
+        }
+    }
+    findings
+}
+
+fn marks(source: &Source) -> Vec<String> {
+    let kinds = [".rs", ".toml", ".md", ".yaml", ".yml", ".service", "justfile", "Dockerfile", "run"];
+    if kinds.iter().any(|kind| source.path.ends_with(kind)) { occurrences(source, &MARKS) } else { Vec::new() }
+}
+
+fn places(source: &Source) -> Vec<String> {
+    if source.path == "Cargo.lock" { Vec::new() } else { occurrences(source, &ELSEWHERE) }
+}
+
+/// A test waits for a state with a deadline; one that only lets time pass is slow or wrong.
+fn sleeps(source: &Source) -> Vec<String> {
+    let of_tests = source.path.starts_with("tests/") && source.is_rust();
+    let tokens = if of_tests { &source.tokens[..] } else { &[] };
+    let called = tokens.windows(2).filter(|pair| {
+        let [name, bracket] = pair else { return false };
+        (name.text == "sleep" || name.text == "sleep_until") && bracket.text == "("
+    });
+    called.map(|pair| format!("{}:{}: sleeps", source.path, pair[0].line)).collect()
+}
+
+#[test]
+fn nothing_is_left_over() {
+    hold(marks);
+}
+
+#[test]
+fn no_host_of_a_registry_and_no_machine_is_named() {
+    hold(places);
+}
+
+#[test]
+fn no_test_sleeps() {
+    hold(sleeps);
+}
+
+#[test]
+fn the_rules_on_leftovers_can_fail() {
+    finds(marks, 1, "src/a.rs", &format!("// {} later", MARKS[0]));
+    finds(marks, 2, "tests/a/b.rs", &format!("{}]\n{}1)", MARKS[6], MARKS[5]));
+    finds(places, 1, "docs/a.md", &format!("see {}", ELSEWHERE[0]));
+    finds(places, 1, ".ci/run", &format!("cd {}me", ELSEWHERE[10]));
+    finds(places, 0, "Cargo.lock", ELSEWHERE[0]);
+    finds(sleeps, 2, "tests/e2e/main.rs", "tokio::time::sleep(d).await; std::thread::sleep(d);");
+    finds(sleeps, 0, "tests/e2e/main.rs", "// sleep(1)\nlet sleep = 1;");
+}
