@@ -6,5 +6,6 @@
 pub mod audit;
 pub mod auth;
 pub mod event;
+pub mod notification;
 pub mod otp;
 pub mod user;

@@ -116,6 +116,29 @@ pub const RELAY_PARALLEL: usize = 32;
 /// Attempts before an event goes to the dead letters.
 pub const RELAY_ATTEMPTS: u32 = 10;
 
+// -- notifications --------------------------------------------------------------------------------------------------
+
+/// Tries to hand a delivery to its channel.
+pub const DELIVERY_ATTEMPTS: usize = 7;
+/// Characters kept of what a foreign party said.
+pub const ANSWER_TEXT_MAX: usize = 200;
+/// Deliveries of one channel under way side by side.
+pub const SENDERS_PER_CHANNEL: usize = 8;
+/// Of those, for the lane of codes and security alone.
+pub const SENDERS_URGENT_ONLY: usize = 2;
+/// Connections to one SMTP server kept for the next mail.
+pub const SMTP_IDLE_CONNECTIONS: usize = 4;
+/// Mails kept in the development inbox.
+pub const INBOX_MAX: usize = 1_000;
+/// How long a mail stays in the development inbox.
+pub const INBOX_KEPT: Duration = Duration::from_secs(24 * 3_600);
+/// The longest that a reader of the development inbox may wait for a mail.
+pub const INBOX_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long notifications and deliveries that are over are kept.
+pub const NOTIFICATIONS_KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// Steps a template may take before it is stopped.
+pub const TEMPLATE_FUEL: u64 = 50_000;
+
 // -- HTTP -----------------------------------------------------------------------------------------------------------
 
 /// Bytes of a JSON body.

@@ -4,6 +4,7 @@
 //! context a call carries. Must not know: the runtime, HTTP, the store, or any service.
 //! Begin with `fault.rs` (how a call may fail) and `work.rs` (what a call carries through the layers).
 
+pub mod answer;
 pub mod cidr;
 pub mod clock;
 pub mod context;

@@ -1,0 +1,174 @@
+//! Which answer of a provider means what: the one table.
+
+use crate::types::answer::{Answer, Step};
+
+/// What is to be done after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// It is the provider's now.
+    Taken,
+    /// Try again later.
+    Temporary(Blame),
+    /// Trying again is pointless.
+    Permanent,
+}
+
+/// Whose fault a temporary failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The provider, the way to it, or our account with it: counted by its circuit breaker.
+    Provider,
+    /// This one recipient or message: others may go on.
+    Recipient,
+}
+
+/// A range of enhanced subjects and details, or any.
+#[derive(Clone, Copy)]
+enum Detail {
+    Any,
+    Is(u16, u16),
+    Subject(u16),
+}
+
+struct Row {
+    /// At which steps the row holds.
+    steps: &'static [Step],
+    /// First and last reply code.
+    codes: (u16, u16),
+    detail: Detail,
+    meaning: Meaning,
+}
+
+const PROVIDER: Meaning = Meaning::Temporary(Blame::Provider);
+const RECIPIENT: Meaning = Meaning::Temporary(Blame::Recipient);
+const BEFORE_MAIL: &[Step] = &[Step::Connect, Step::StartTls, Step::Authenticate];
+const MAIL: &[Step] = &[Step::Sender, Step::Recipient, Step::Content];
+
+/// Refusals, the first row that fits counts. Codes by RFC 5321 section 4.2, enhanced codes by RFC 3463.
+const REFUSALS: &[Row] = &[
+    // A greeting, TLS or credentials that are refused are mended by an operator or by time, never by dropping mail.
+    Row { steps: BEFORE_MAIL, codes: (400, 599), detail: Detail::Any, meaning: PROVIDER },
+    // "Service not available, closing": of the whole server, whenever it is said.
+    Row { steps: MAIL, codes: (421, 421), detail: Detail::Any, meaning: PROVIDER },
+    // "Authentication required": our account, not the recipient.
+    Row { steps: MAIL, codes: (530, 535), detail: Detail::Any, meaning: PROVIDER },
+    // 4.3.x: the mail system itself is in trouble (disk full, not accepting).
+    Row { steps: MAIL, codes: (400, 499), detail: Detail::Subject(3), meaning: PROVIDER },
+    // All else in the 400s: greylisting, a busy mailbox, a limit on this recipient.
+    Row { steps: MAIL, codes: (400, 499), detail: Detail::Any, meaning: RECIPIENT },
+    // A full mailbox is told as permanent by many, and is emptied by its owner.
+    Row { steps: MAIL, codes: (500, 599), detail: Detail::Is(2, 2), meaning: RECIPIENT },
+    // 5.3.x: the system is full or not accepting now.
+    Row { steps: MAIL, codes: (500, 599), detail: Detail::Subject(3), meaning: PROVIDER },
+    // 5.7.1 and its kin at MAIL FROM: the provider does not let us use this sender; an operator mends that.
+    Row { steps: &[Step::Sender], codes: (500, 599), detail: Detail::Subject(7), meaning: PROVIDER },
+    // 5.1.1 and all else: no such mailbox, refused by policy or content, not to be tried again.
+    Row { steps: MAIL, codes: (500, 599), detail: Detail::Any, meaning: Meaning::Permanent },
+];
+
+/// What `answer` means.
+pub fn meaning(answer: &Answer) -> Meaning {
+    match answer {
+        Answer::Taken { .. } => Meaning::Taken,
+        Answer::Silent { .. } | Answer::Broken { .. } => PROVIDER,
+        Answer::Unfit { .. } => Meaning::Permanent,
+        Answer::Refused { step, code, enhanced, .. } => REFUSALS
+            .iter()
+            .find(|row| {
+                row.steps.contains(step)
+                    && (row.codes.0..=row.codes.1).contains(code)
+                    && match row.detail {
+                        Detail::Any => true,
+                        Detail::Is(subject, detail) => {
+                            enhanced.is_some_and(|e| e.subject == subject && e.detail == detail)
+                        }
+                        Detail::Subject(subject) => enhanced.is_some_and(|e| e.subject == subject),
+                    }
+            })
+            .map_or(PROVIDER, |row| row.meaning),
+    }
+}
+
+/// The class of a failure, for events and counters: never a peer's text.
+pub fn class(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Taken { .. } => "taken",
+        Answer::Silent { .. } => "timeout",
+        Answer::Broken { .. } => "connection",
+        Answer::Unfit { .. } => "unfit",
+        Answer::Refused { .. } => match meaning(answer) {
+            Meaning::Taken => "taken",
+            Meaning::Permanent => "refused",
+            Meaning::Temporary(Blame::Provider) => "provider",
+            Meaning::Temporary(Blame::Recipient) => "recipient_busy",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One line for each row of the table, and those beside it that are easily confused.
+    const CASES: &[(Step, u16, &str, Meaning)] = &[
+        (Step::Connect, 554, "no SMTP service here", PROVIDER),
+        (Step::Connect, 450, "try later", PROVIDER),
+        (Step::StartTls, 454, "TLS not available", PROVIDER),
+        (Step::Authenticate, 535, "5.7.8 authentication credentials invalid", PROVIDER),
+        (Step::Authenticate, 454, "4.7.0 temporary authentication failure", PROVIDER),
+        (Step::Recipient, 421, "4.3.2 shutting down", PROVIDER),
+        (Step::Content, 421, "closing", PROVIDER),
+        (Step::Sender, 530, "5.7.0 authentication required", PROVIDER),
+        (Step::Sender, 452, "4.3.1 insufficient storage", PROVIDER),
+        (Step::Recipient, 450, "4.2.0 greylisted", RECIPIENT),
+        (Step::Recipient, 451, "greylisted, try again", RECIPIENT),
+        (Step::Content, 452, "4.2.2 over quota", RECIPIENT),
+        (Step::Recipient, 552, "5.2.2 mailbox full", RECIPIENT),
+        (Step::Content, 554, "5.3.4 message too big for system", PROVIDER),
+        (Step::Sender, 550, "5.7.1 sender not allowed", PROVIDER),
+        (Step::Sender, 553, "5.1.8 bad sender", Meaning::Permanent),
+        (Step::Recipient, 550, "5.1.1 no such user", Meaning::Permanent),
+        (Step::Recipient, 550, "no such user", Meaning::Permanent),
+        (Step::Recipient, 550, "5.7.1 refused by policy", Meaning::Permanent),
+        (Step::Content, 554, "5.6.0 content refused", Meaning::Permanent),
+        // A code outside the protocol's range says nothing of the recipient.
+        (Step::Content, 604, "?", PROVIDER),
+    ];
+
+    #[test]
+    fn every_refusal_means_what_the_table_says() {
+        for (step, code, text, expected) in CASES {
+            assert_eq!(meaning(&Answer::refused(*step, *code, text)), *expected, "{step:?} {code} {text}");
+        }
+    }
+
+    #[test]
+    fn every_row_is_reached_by_a_case() {
+        for (index, row) in REFUSALS.iter().enumerate() {
+            let reached = CASES.iter().any(|(step, code, text, _)| {
+                let Answer::Refused { enhanced, .. } = Answer::refused(*step, *code, text) else { return false };
+                let fits = |row: &Row| {
+                    row.steps.contains(step)
+                        && (row.codes.0..=row.codes.1).contains(code)
+                        && match row.detail {
+                            Detail::Any => true,
+                            Detail::Is(s, d) => enhanced.is_some_and(|e| (e.subject, e.detail) == (s, d)),
+                            Detail::Subject(s) => enhanced.is_some_and(|e| e.subject == s),
+                        }
+                };
+                fits(row) && !REFUSALS[..index].iter().any(fits)
+            });
+            assert!(reached, "no case reaches row {index}");
+        }
+    }
+
+    #[test]
+    fn silence_and_broken_connections_are_the_providers_and_never_final() {
+        for step in Step::ALL {
+            assert_eq!(meaning(&Answer::Silent { step }), PROVIDER);
+            assert_eq!(meaning(&Answer::broken(step, "reset")), PROVIDER);
+        }
+        assert_eq!(meaning(&Answer::Unfit { text: "no such header".into() }), Meaning::Permanent);
+        assert_eq!(meaning(&Answer::taken("2.0.0 queued")), Meaning::Taken);
+    }
+}

@@ -1,0 +1,152 @@
+//! The circuit breaker of a provider: after some failures in a row nothing is sent for a while, then one delivery
+//! tries whether it is back.
+
+use std::time::Duration;
+
+use crate::types::Timestamp;
+
+/// Failures in a row that open the circuit.
+const TRIP_AFTER: u32 = 5;
+/// The first pause; doubles with every probe that fails.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+
+/// ```text
+/// closed --5 failures in a row--> open --pause over--> probing --success--> closed
+///                                   ^                     |
+///                                   '----failure, x 2-----'
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breaker {
+    /// Sending goes on.
+    Closed {
+        /// Failures since the last success.
+        failures: u32,
+    },
+    /// Nothing is sent.
+    Open {
+        /// Until then.
+        until: Timestamp,
+        /// How long the pause is.
+        pause: Duration,
+    },
+    /// One delivery is on its way to see whether the provider is back.
+    Probing {
+        /// How long the pause before was.
+        pause: Duration,
+        /// A probe that was not heard of by then is believed lost.
+        lost_at: Timestamp,
+    },
+}
+
+/// Whether a delivery may be handed to the provider now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Yes.
+    Go,
+    /// Not before.
+    NotBefore(Timestamp),
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self::Closed { failures: 0 }
+    }
+}
+
+impl Breaker {
+    /// Asks for leave to send; `patience` is how long a probe may take.
+    pub fn admit(&mut self, now: Timestamp, patience: Duration) -> Admission {
+        match *self {
+            Self::Closed { .. } => Admission::Go,
+            Self::Open { until, .. } if now < until => Admission::NotBefore(until),
+            Self::Probing { lost_at, .. } if now < lost_at => Admission::NotBefore(lost_at),
+            Self::Open { pause, .. } | Self::Probing { pause, .. } => {
+                *self = Self::Probing { pause, lost_at: now.plus(patience) };
+                Admission::Go
+            }
+        }
+    }
+
+    /// The provider answered, whatever it said about the recipient.
+    pub fn succeeded(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The provider failed.
+    pub fn failed(&mut self, now: Timestamp) {
+        *self = match *self {
+            Self::Closed { failures } if failures + 1 < TRIP_AFTER => Self::Closed { failures: failures + 1 },
+            Self::Closed { .. } => Self::Open { until: now.plus(FIRST_PAUSE), pause: FIRST_PAUSE },
+            // Sends that were under way when the circuit opened say nothing new.
+            Self::Open { until, pause } => Self::Open { until, pause },
+            Self::Probing { pause, .. } => {
+                let pause = (pause * 2).min(LONGEST_PAUSE);
+                Self::Open { until: now.plus(pause), pause }
+            }
+        };
+    }
+
+    /// Whether sending is stopped, for health.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Closed { .. } => false,
+            Self::Open { .. } | Self::Probing { .. } => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn the_circuit_opens_after_five_failures_in_a_row_only() {
+        let mut breaker = Breaker::default();
+        for _ in 0..4 {
+            breaker.failed(at(0));
+        }
+        breaker.succeeded();
+        for _ in 0..4 {
+            breaker.failed(at(0));
+            assert_eq!(breaker.admit(at(0), PATIENCE), Admission::Go);
+        }
+        breaker.failed(at(0));
+        assert_eq!(breaker.admit(at(1), PATIENCE), Admission::NotBefore(at(10)));
+        assert!(breaker.is_open());
+    }
+
+    #[test]
+    fn one_probe_goes_and_its_failure_doubles_the_pause() {
+        let mut breaker = Breaker::Open { until: at(10), pause: FIRST_PAUSE };
+        assert_eq!(breaker.admit(at(10), PATIENCE), Admission::Go);
+        assert_eq!(breaker.admit(at(11), PATIENCE), Admission::NotBefore(at(40)));
+        breaker.failed(at(12));
+        assert_eq!(breaker.admit(at(13), PATIENCE), Admission::NotBefore(at(32)));
+        assert_eq!(breaker.admit(at(32), PATIENCE), Admission::Go);
+        breaker.succeeded();
+        assert_eq!(breaker, Breaker::default());
+    }
+
+    #[test]
+    fn a_lost_probe_is_followed_by_another() {
+        let mut breaker = Breaker::Open { until: at(10), pause: FIRST_PAUSE };
+        assert_eq!(breaker.admit(at(10), PATIENCE), Admission::Go);
+        assert_eq!(breaker.admit(at(40), PATIENCE), Admission::Go);
+    }
+
+    #[test]
+    fn the_pause_ends_at_five_minutes() {
+        let mut breaker = Breaker::Open { until: at(0), pause: LONGEST_PAUSE };
+        assert_eq!(breaker.admit(at(0), PATIENCE), Admission::Go);
+        breaker.failed(at(0));
+        assert_eq!(breaker, Breaker::Open { until: at(300), pause: LONGEST_PAUSE });
+    }
+}

@@ -1,0 +1,20 @@
+//! Notifications: who is told what, by which way, how often, and when it is given up.
+//!
+//! Owns: notifications, deliveries, attempts and the rules on them (retry, answers, breaker, budget, templates' names
+//! and variables). Must not know: how mail is written or sent, the store, HTTP. Begin with `record.rs`.
+
+pub mod answer;
+mod breaker;
+mod budget;
+mod device;
+mod record;
+pub mod retry;
+mod template;
+
+pub use breaker::{Admission, Breaker};
+pub use budget::Budget;
+pub use device::describe;
+pub use record::{
+    Attempt, CodeReference, Delivery, DeliveryState, Facts, InboxMail, Notification, Suppression,
+};
+pub use template::{COMMON_VARIABLES, Category, Channel, Lane, TemplateName, languages};

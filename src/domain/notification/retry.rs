@@ -1,0 +1,93 @@
+//! When a delivery that was not taken is tried again.
+
+use std::time::Duration;
+
+use super::{
+    DeliveryState, Suppression,
+    answer::{Meaning, meaning},
+};
+use crate::types::{Timestamp, answer::Answer, limits};
+
+/// The waits after the first, second ... failure.
+pub const WAITS: [Duration; limits::DELIVERY_ATTEMPTS - 1] = [
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(2 * 60),
+    Duration::from_secs(10 * 60),
+    Duration::from_secs(3_600),
+    Duration::from_secs(6 * 3_600),
+];
+
+/// Spreads `wait` to between 80 and 120 per cent of itself by `roll`, so that what failed together does not come back
+/// together.
+pub fn jitter(wait: Duration, roll: u32) -> Duration {
+    let percent = 80 + roll % 41;
+    wait * percent / 100
+}
+
+/// The state of a delivery after `answer` to its attempt number `attempts` (from 1).
+pub fn after(answer: &Answer, attempts: usize, now: Timestamp, expires_at: Timestamp, roll: u32) -> DeliveryState {
+    match meaning(answer) {
+        Meaning::Taken => DeliveryState::Sent { at: now },
+        Meaning::Permanent => DeliveryState::Dead { at: now },
+        Meaning::Temporary(_) => match WAITS.get(attempts.saturating_sub(1)) {
+            None => DeliveryState::Dead { at: now },
+            Some(wait) => {
+                let due = now.plus(jitter(*wait, roll));
+                // It would be too late then: say so now rather than in six hours.
+                if due >= expires_at {
+                    DeliveryState::Suppressed { at: now, reason: Suppression::Expired }
+                } else {
+                    DeliveryState::Failed { due }
+                }
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::answer::Step;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+    fn never() -> Timestamp {
+        NOW.plus(Duration::from_secs(1_000_000))
+    }
+
+    #[test]
+    fn failures_wait_by_the_table_and_then_the_delivery_is_dead() {
+        let busy = Answer::Silent { step: Step::Connect };
+        for (attempts, seconds) in [(1, 5), (2, 30), (3, 120), (4, 600), (5, 3_600), (6, 21_600)] {
+            let state = after(&busy, attempts, NOW, never(), 20);
+            assert_eq!(state, DeliveryState::Failed { due: NOW.plus(Duration::from_secs(seconds)) }, "{attempts}");
+        }
+        assert_eq!(after(&busy, 7, NOW, never(), 20), DeliveryState::Dead { at: NOW });
+    }
+
+    #[test]
+    fn a_permanent_answer_is_not_tried_again() {
+        let refused = Answer::refused(Step::Recipient, 550, "5.1.1 no such user");
+        assert_eq!(after(&refused, 1, NOW, never(), 0), DeliveryState::Dead { at: NOW });
+    }
+
+    #[test]
+    fn what_would_come_too_late_is_dropped_at_once() {
+        let busy = Answer::Silent { step: Step::Content };
+        let end = NOW.plus(Duration::from_secs(100));
+        assert_eq!(after(&busy, 2, NOW, end, 20), DeliveryState::Failed { due: NOW.plus(Duration::from_secs(30)) });
+        assert_eq!(
+            after(&busy, 3, NOW, end, 20),
+            DeliveryState::Suppressed { at: NOW, reason: Suppression::Expired }
+        );
+    }
+
+    #[test]
+    fn jitter_stays_within_a_fifth() {
+        for roll in 0..200 {
+            let wait = jitter(Duration::from_secs(100), roll);
+            assert!((80..=120).contains(&wait.as_secs()), "{wait:?}");
+        }
+    }
+}
