@@ -22,23 +22,23 @@ struct Allowance {
 }
 
 /// Codes are limited where they are issued (sixty seconds, 5 an hour, 10 a day): their mail is never held back here.
-fn allowance(template: TemplateName) -> Option<Allowance> {
+fn allowance(template: TemplateName, same_kind_every: Duration) -> Option<Allowance> {
     match template {
         TemplateName::VerificationCode | TemplateName::ResetCode => None,
         TemplateName::AddressTaken => Some(Allowance { apart: Duration::from_secs(3_600), a_day: 3 }),
-        TemplateName::LockedOut => Some(Allowance { apart: Duration::from_secs(60), a_day: 10 }),
+        TemplateName::LockedOut => Some(Allowance { apart: same_kind_every, a_day: 10 }),
         TemplateName::Welcome
         | TemplateName::PasswordChanged
         | TemplateName::NewDevice
-        | TemplateName::SessionEnded => Some(Allowance { apart: Duration::from_secs(60), a_day: 100 }),
+        | TemplateName::SessionEnded => Some(Allowance { apart: same_kind_every, a_day: 100 }),
     }
 }
 
 impl Budget {
-    /// Whether `template` may be sent at `now`; if so it is counted.
+    /// Whether `template` may be sent at `now`; if so it is counted. `same_kind_every` is the usual time between two.
     #[must_use]
-    pub fn take(&mut self, template: TemplateName, now: Timestamp) -> bool {
-        let Some(allowance) = allowance(template) else { return true };
+    pub fn take(&mut self, template: TemplateName, now: Timestamp, same_kind_every: Duration) -> bool {
+        let Some(allowance) = allowance(template, same_kind_every) else { return true };
         self.sent_at.retain(|sent| now.since(*sent) < DAY);
         let too_soon = self.sent_at.last().is_some_and(|last| now.since(*last) < allowance.apart);
         if too_soon || self.sent_at.len() >= allowance.a_day {
@@ -47,16 +47,13 @@ impl Budget {
         self.sent_at.push(now);
         true
     }
-
-    /// Whether `template` is counted at all.
-    pub fn counts(template: TemplateName) -> bool {
-        allowance(template).is_some()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
 
     fn at(minutes: i64) -> Timestamp {
         Timestamp::from_micros(1_800_000_000_000_000 + minutes * 60_000_000)
@@ -65,22 +62,25 @@ mod tests {
     #[test]
     fn an_address_taken_notice_goes_once_an_hour_and_three_times_a_day() {
         let mut budget = Budget::default();
-        let mut take = |minutes| budget.take(TemplateName::AddressTaken, at(minutes));
-        assert_eq!([0, 1, 59, 60, 61, 120, 180, 600].map(&mut take), [true, false, false, true, false, true, false, false]);
+        let mut take = |minutes| budget.take(TemplateName::AddressTaken, at(minutes), MINUTE);
+        assert_eq!(
+            [0, 1, 59, 60, 61, 120, 180, 600].map(&mut take),
+            [true, false, false, true, false, true, false, false]
+        );
         assert!(take(24 * 60), "a day after the first there is room again");
     }
 
     #[test]
     fn one_mail_of_a_kind_goes_a_minute() {
         let mut budget = Budget::default();
-        assert!(budget.take(TemplateName::NewDevice, at(0)));
-        assert!(!budget.take(TemplateName::NewDevice, at(0)));
-        assert!(budget.take(TemplateName::NewDevice, at(1)));
+        assert!(budget.take(TemplateName::NewDevice, at(0), MINUTE));
+        assert!(!budget.take(TemplateName::NewDevice, at(0), MINUTE));
+        assert!(budget.take(TemplateName::NewDevice, at(1), MINUTE));
     }
 
     #[test]
     fn codes_are_never_held_back_here() {
         let mut budget = Budget::default();
-        assert!((0..50).all(|_| budget.take(TemplateName::VerificationCode, at(0))));
+        assert!((0..50).all(|_| budget.take(TemplateName::VerificationCode, at(0), MINUTE)));
     }
 }

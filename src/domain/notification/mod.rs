@@ -14,7 +14,5 @@ mod template;
 pub use breaker::{Admission, Breaker};
 pub use budget::Budget;
 pub use device::describe;
-pub use record::{
-    Attempt, CodeReference, Delivery, DeliveryState, Facts, InboxMail, Notification, Suppression,
-};
+pub use record::{Attempt, CodeReference, Delivery, DeliveryState, Facts, InboxMail, Notification, Suppression};
 pub use template::{COMMON_VARIABLES, Category, Channel, Lane, TemplateName, languages};

@@ -77,10 +77,7 @@ mod tests {
         let busy = Answer::Silent { step: Step::Content };
         let end = NOW.plus(Duration::from_secs(100));
         assert_eq!(after(&busy, 2, NOW, end, 20), DeliveryState::Failed { due: NOW.plus(Duration::from_secs(30)) });
-        assert_eq!(
-            after(&busy, 3, NOW, end, 20),
-            DeliveryState::Suppressed { at: NOW, reason: Suppression::Expired }
-        );
+        assert_eq!(after(&busy, 3, NOW, end, 20), DeliveryState::Suppressed { at: NOW, reason: Suppression::Expired });
     }
 
     #[test]
