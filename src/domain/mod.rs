@@ -3,6 +3,7 @@
 //! Owns: the records of every service and the functions that decide over them. Must not know: the runtime, HTTP, the
 //! store, a clock, or randomness: time and random bytes are handed in. Begin with `user/mod.rs` and `auth/mod.rs`.
 
+pub mod access;
 pub mod audit;
 pub mod auth;
 pub mod event;

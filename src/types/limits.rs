@@ -24,6 +24,17 @@ pub const PASSWORD_MAX: usize = 128;
 /// Bytes of a password as it arrives.
 pub const PASSWORD_INPUT_MAX: usize = 1_024;
 
+/// Bytes of an access token; longer ones are refused unread.
+pub const ACCESS_TOKEN_MAX: usize = 8 << 10;
+/// Bytes of a user name or address as a client sends it to be looked up.
+pub const IDENTIFIER_INPUT_MAX: usize = 1_024;
+/// Memory, in KiB, that one password hash may ask for; a stored one that asks for more is refused.
+pub const PASSWORD_MEMORY_MAX_KIB: u32 = 1 << 20;
+/// Passes over that memory that one password hash may ask for.
+pub const PASSWORD_PASSES_MAX: u32 = 64;
+/// Lanes that one password hash may ask for.
+pub const PASSWORD_LANES_MAX: u32 = 16;
+
 // -- lists ----------------------------------------------------------------------------------------------------------
 
 /// Rows of a page when the caller does not say.
@@ -154,3 +165,5 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 pub const REGISTRATIONS_PER_ADDRESS: usize = 3;
 /// Sessions of one user.
 pub const SESSIONS_PER_USER: usize = 100;
+/// Verified access tokens that are remembered, over all shards.
+pub const VERIFIED_TOKENS: usize = 16_384;

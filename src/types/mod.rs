@@ -4,6 +4,7 @@
 //! context a call carries. Must not know: the runtime, HTTP, the store, or any service.
 //! Begin with `fault.rs` (how a call may fail) and `work.rs` (what a call carries through the layers).
 
+pub mod algorithm;
 pub mod answer;
 pub mod cidr;
 pub mod clock;
@@ -21,6 +22,7 @@ pub mod secret;
 pub mod time;
 pub mod work;
 
+pub use algorithm::SigningAlgorithm;
 pub use cidr::Cidr;
 pub use clock::{Clock, Entropy};
 pub use context::{CallContext, Caller, Principal};

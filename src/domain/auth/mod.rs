@@ -9,4 +9,6 @@ mod signing_key;
 
 pub use registration::{AddressState, Registration};
 pub use session::{Session, SessionEnd};
-pub use signing_key::{KeyStage, SigningAlgorithm, SigningKey};
+pub use signing_key::{KeyStage, SigningKey};
+
+pub use crate::types::SigningAlgorithm;

@@ -2,29 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Timestamp, id::KeyId};
-
-/// The algorithm of a signing key (RFC 7518 section 3.1, RFC 8037). Stored by position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SigningAlgorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256, 2048 bit.
-    Rs256,
-    /// Ed25519.
-    EdDsa,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-}
-
-impl SigningAlgorithm {
-    /// The value of `alg`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::EdDsa => "EdDSA",
-            Self::Es256 => "ES256",
-        }
-    }
-}
+use crate::types::{SigningAlgorithm, Timestamp, id::KeyId};
 
 /// Where a key is in its life.
 ///

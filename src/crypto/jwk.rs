@@ -1,0 +1,57 @@
+//! Public keys as JSON Web Keys: RFC 7517, 7518 section 6, 8037 section 2.
+
+use serde::{Deserialize, Serialize};
+
+/// One public signing key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jwk {
+    /// The key's id, as in the header of the tokens it signs.
+    pub kid: String,
+    /// `RS256`, `EdDSA` or `ES256`.
+    pub alg: String,
+    /// Always `sig`.
+    #[serde(rename = "use")]
+    pub usage: String,
+    /// Type and members of the key.
+    #[serde(flatten)]
+    pub key: JwkKey,
+}
+
+/// The members of a public key; all are base64url without padding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kty")]
+pub enum JwkKey {
+    /// Modulus and exponent, big-endian without leading zeros.
+    #[serde(rename = "RSA")]
+    Rsa {
+        /// The modulus.
+        n: String,
+        /// The exponent.
+        e: String,
+    },
+    /// An octet key pair; the curve is `Ed25519`.
+    #[serde(rename = "OKP")]
+    OctetPair {
+        /// The curve.
+        crv: String,
+        /// The public key.
+        x: String,
+    },
+    /// A point on a curve; the curve is `P-256`.
+    #[serde(rename = "EC")]
+    Curve {
+        /// The curve.
+        crv: String,
+        /// The first coordinate, 32 bytes.
+        x: String,
+        /// The second coordinate, 32 bytes.
+        y: String,
+    },
+}
+
+/// What `/.well-known/jwks.json` answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JwkSet {
+    /// Every key that is published, signing or not yet retired; the signing one first.
+    pub keys: Vec<Jwk>,
+}
