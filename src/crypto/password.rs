@@ -287,7 +287,8 @@ mod tests {
 
     // Made with the reference implementation: argon2-cffi 25.1, hash_secret(b"correct horse battery",
     // b"0123456789abcdef", 2, 19456, 1, 32, Type.ID).
-    const KNOWN_ANSWER: &str = "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$69I7qCjDTsQwhQqFvpQJiqEI0lGQvxC84fXE0Ktxca4";
+    const KNOWN_ANSWER: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$69I7qCjDTsQwhQqFvpQJiqEI0lGQvxC84fXE0Ktxca4";
 
     #[test]
     fn the_right_password_is_right_and_another_is_wrong() {
@@ -350,7 +351,13 @@ mod tests {
         }
         let hasher = hasher(cheap(), &[]);
         let scratch = &mut Scratch::default();
-        for stored in ["", "x", "$argon2id$v=19$m=64,t=1,p=1", "$2b$12$abcdefghijklmnopqrstuv", "$argon2id$v=19$m=4294967295,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$MDEyMzQ1Njc4OWFiY2RlZg"] {
+        for stored in [
+            "",
+            "x",
+            "$argon2id$v=19$m=64,t=1,p=1",
+            "$2b$12$abcdefghijklmnopqrstuv",
+            "$argon2id$v=19$m=4294967295,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$MDEyMzQ1Njc4OWFiY2RlZg",
+        ] {
             assert!(hasher.verify(scratch, stored, &Secret::new("x")).is_err(), "{stored}");
         }
     }

@@ -70,9 +70,9 @@ impl SigningKeyPair {
                 Pair::Rsa(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyFault::NotMade)?))
             }
             SigningAlgorithm::EdDsa => Pair::Ed25519(Ed25519KeyPair::generate().map_err(|_| KeyFault::NotMade)?),
-            SigningAlgorithm::Es256 => Pair::P256(
-                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyFault::NotMade)?,
-            ),
+            SigningAlgorithm::Es256 => {
+                Pair::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyFault::NotMade)?)
+            }
         };
         Ok(Self { id, pair })
     }
@@ -83,9 +83,9 @@ impl SigningKeyPair {
         let pair = match algorithm {
             SigningAlgorithm::Rs256 => Pair::Rsa(Box::new(RsaKeyPair::from_pkcs8(bytes).map_err(unreadable)?)),
             SigningAlgorithm::EdDsa => Pair::Ed25519(Ed25519KeyPair::from_pkcs8(bytes).map_err(unreadable)?),
-            SigningAlgorithm::Es256 => Pair::P256(
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, bytes).map_err(unreadable)?,
-            ),
+            SigningAlgorithm::Es256 => {
+                Pair::P256(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, bytes).map_err(unreadable)?)
+            }
         };
         Ok(Self { id, pair })
     }
@@ -124,9 +124,7 @@ impl SigningKeyPair {
                 Ok(signature)
             }
             Pair::Ed25519(pair) => Ok(pair.try_sign(message).map_err(|_| KeyFault::NotSigned)?.as_ref().to_vec()),
-            Pair::P256(pair) => {
-                Ok(pair.sign(&random, message).map_err(|_| KeyFault::NotSigned)?.as_ref().to_vec())
-            }
+            Pair::P256(pair) => Ok(pair.sign(&random, message).map_err(|_| KeyFault::NotSigned)?.as_ref().to_vec()),
         }
     }
 
@@ -154,11 +152,8 @@ impl SigningKeyPair {
                 let Some((x, y)) = public.strip_prefix(&[4]).and_then(|point| point.split_at_checked(32)) else {
                     return Err(KeyFault::Unreadable { id, algorithm });
                 };
-                let members = JwkKey::Curve {
-                    crv: "P-256".into(),
-                    x: URL_SAFE_NO_PAD.encode(x),
-                    y: URL_SAFE_NO_PAD.encode(y),
-                };
+                let members =
+                    JwkKey::Curve { crv: "P-256".into(), x: URL_SAFE_NO_PAD.encode(x), y: URL_SAFE_NO_PAD.encode(y) };
                 (ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, public).map_err(unreadable)?, members)
             }
         };
@@ -241,16 +236,14 @@ mod tests {
     fn the_ed25519_example_of_rfc_8037_comes_out_right() {
         // RFC 8037, appendices A.1, A.2 and A.4.
         let seed = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
-        let pair = SigningKeyPair { id: id(), pair: Pair::Ed25519(Ed25519KeyPair::from_seed_unchecked(&seed).unwrap()) };
+        let pair =
+            SigningKeyPair { id: id(), pair: Pair::Ed25519(Ed25519KeyPair::from_seed_unchecked(&seed).unwrap()) };
         let public = pair.verifying_key().unwrap();
         let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned();
         assert_eq!(public.jwk().key, JwkKey::OctetPair { crv: "Ed25519".into(), x });
         let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
         let signature = URL_SAFE_NO_PAD.encode(pair.sign(message).unwrap());
-        assert_eq!(
-            signature,
-            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
-        );
+        assert_eq!(signature, "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg");
     }
 
     #[test]

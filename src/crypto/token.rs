@@ -24,7 +24,20 @@ use crate::types::{
 pub const TYPE: &str = "at+jwt";
 /// Names that an extra claim may not have, since they are taken or would be read as something they are not.
 pub const RESERVED_CLAIMS: [&str; 15] = [
-    "iss", "aud", "sub", "exp", "iat", "nbf", "jti", "sid", "gen", "client_id", "scope", "roles", "auth_time", "amr",
+    "iss",
+    "aud",
+    "sub",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "sid",
+    "gen",
+    "client_id",
+    "scope",
+    "roles",
+    "auth_time",
+    "amr",
     "cnf",
 ];
 

@@ -79,8 +79,20 @@ fn another_library_accepts_our_tokens_from_the_jwks_alone() {
         assert_eq!(
             names,
             [
-                "amr", "aud", "auth_time", "client_id", "email", "exp", "gen", "iat", "iss", "jti", "roles", "scope",
-                "sid", "sub"
+                "amr",
+                "aud",
+                "auth_time",
+                "client_id",
+                "email",
+                "exp",
+                "gen",
+                "iat",
+                "iss",
+                "jti",
+                "roles",
+                "scope",
+                "sid",
+                "sub"
             ]
         );
         assert_eq!(read.claims["roles"], serde_json::json!(["user", "admin"]));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use crate::types::SigningAlgorithm;
+
 use crate::config::{section::section, value::Choice};
 
 section! {
@@ -18,17 +20,6 @@ section! {
         /// How long a key is published before it signs, so that nobody meets a token whose key they do not have.
         publish_before: Duration = Duration::from_hours(24), within Duration::ZERO..=Duration::from_hours(720);
     }
-}
-
-/// How access tokens are signed (RFC 7518 section 3.1, RFC 8037).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SigningAlgorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256, 2048 bit.
-    Rs256,
-    /// Ed25519.
-    EdDsa,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
 }
 
 impl Choice for SigningAlgorithm {

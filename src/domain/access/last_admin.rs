@@ -10,11 +10,7 @@ pub struct LastAdmin;
 /// Whether `leaving` may lose the role, the account or its use. `entering` are the administrators who may enter now;
 /// the first two found are enough.
 pub fn may_stop_being_admin(leaving: UserId, entering: &[UserId]) -> Result<(), LastAdmin> {
-    if entering.iter().any(|admin| *admin != leaving) || !entering.contains(&leaving) {
-        Ok(())
-    } else {
-        Err(LastAdmin)
-    }
+    if entering.iter().any(|admin| *admin != leaving) || !entering.contains(&leaving) { Ok(()) } else { Err(LastAdmin) }
 }
 
 #[cfg(test)]
