@@ -3,5 +3,6 @@
 pub mod config;
 pub mod crypto;
 pub mod domain;
+pub mod http;
 pub mod persistence;
 pub mod types;

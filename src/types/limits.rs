@@ -156,8 +156,40 @@ pub const TEMPLATE_FUEL: u64 = 50_000;
 pub const BODY_MAX: usize = 64 << 10;
 /// Bytes of a request's head.
 pub const HEADERS_MAX: usize = 32 << 10;
+/// Headers of a request.
+pub const HEADER_COUNT_MAX: usize = 100;
 /// Connections open at once on one listener.
 pub const CONNECTIONS_MAX: usize = 10_000;
+/// From a connection's begin, or a head's first byte, until the head is complete.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two pieces of a body.
+pub const BODY_GAP_TIMEOUT: Duration = Duration::from_secs(10);
+/// A whole body that is read into memory; less than `HANDLER_TIMEOUT`, so that its own answer comes first.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// A handler, but for streams.
+pub const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection without a request.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// A client that takes nothing of an answer.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// After an answer that was given before the request was read: how long the rest is thrown away...
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+/// ...and how much of it.
+pub const LINGER_BYTES_MAX: usize = 4 << 20;
+/// Rows of `errors` in one problem document.
+pub const FIELD_ERRORS_MAX: usize = 50;
+/// Characters of a field's name that are repeated in an error.
+pub const FIELD_NAME_SHOWN: usize = 64;
+/// Bytes of a password, code or token in a body.
+pub const SECRET_INPUT_MAX: usize = 8_192;
+/// Parameters of a query.
+pub const QUERY_PARAMETERS_MAX: usize = 50;
+/// Bytes of the key inside a cursor.
+pub const CURSOR_KEY_MAX: usize = 128;
+/// Addresses looked at in `X-Forwarded-For`.
+pub const FORWARDED_HOPS_MAX: usize = 32;
+/// Keys that one table of rate limits remembers.
+pub const LIMITER_KEYS_MAX: usize = 100_000;
 
 // -- access ---------------------------------------------------------------------------------------------------------
 

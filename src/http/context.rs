@@ -1,0 +1,156 @@
+//! Who asks and from where, read off a request before anything else is done with it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderName, header, request::Parts},
+};
+
+use super::{
+    error::{ApiError, Code},
+    trust::{Forwarded, TrustedProxies},
+};
+use crate::types::{CallContext, Caller, Entropy, Principal, Timestamp, id, limits};
+
+/// `X-Request-Id`, on every answer.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The other end of the socket; the accept loop puts it into each request.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// What the frame found out about a request before routing it.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The id of the request: the caller's own if it was sane, else a new one.
+    pub request_id: String,
+    /// The address at the other end of the socket.
+    pub peer: Option<IpAddr>,
+    /// What trusted proxies say of the client, and whether an untrusted one tried to.
+    pub forwarded: Forwarded,
+    traceparent: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl Origin {
+    /// Reads headers and the peer's address; `now` and `entropy` make an id where none came along.
+    pub fn read(
+        headers: &HeaderMap,
+        peer: Option<Peer>,
+        proxies: &TrustedProxies,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Self {
+        let peer = peer.map(|peer| peer.0.ip().to_canonical());
+        Self {
+            request_id: request_id(headers).unwrap_or_else(|| new_request_id(now, entropy)),
+            peer,
+            forwarded: proxies.judge(headers, peer),
+            traceparent: text(headers, &TRACEPARENT).filter(|value| is_traceparent(value)).map(str::to_owned),
+            user_agent: user_agent(headers),
+        }
+    }
+
+    /// The client's address, as far as proxies are trusted.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.forwarded.client.or(self.peer)
+    }
+
+    /// The context of the calls that this request leads to.
+    pub fn context(&self, caller: Caller) -> CallContext {
+        CallContext {
+            request_id: self.request_id.clone(),
+            causation: None,
+            traceparent: self.traceparent.clone(),
+            caller,
+            client: self.client(),
+            user_agent: self.user_agent.clone(),
+        }
+    }
+}
+
+/// Handlers take the context as an argument; the gate of their route made it.
+impl<S: Send + Sync> FromRequestParts<S> for CallContext {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::new(Code::Internal))
+    }
+}
+
+/// The signed-in user, for handlers of routes that need one.
+#[derive(Debug, Clone)]
+pub struct SignedIn(pub Principal);
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let context = parts.extensions.get::<CallContext>();
+        let principal = context.and_then(CallContext::principal).cloned();
+        principal.map(Self).ok_or_else(|| ApiError::new(Code::Unauthenticated))
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let id = text(headers, &REQUEST_ID)?;
+    let sane = (1..=limits::REQUEST_ID_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
+    sane.then(|| id.to_owned())
+}
+
+fn new_request_id(now: Timestamp, entropy: &dyn Entropy) -> String {
+    let mut random = [0; 10];
+    entropy.fill(&mut random);
+    id::uuid_v7(now, random).to_string()
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::USER_AGENT)?;
+    let value = String::from_utf8_lossy(value.as_bytes());
+    Some(value.chars().filter(|c| !c.is_control()).take(limits::USER_AGENT_MAX).collect())
+}
+
+/// `00-<32 hex>-<16 hex>-<2 hex>`, W3C Trace Context section 3.2.2.
+fn is_traceparent(value: &str) -> bool {
+    let is_hex = |part: &str, length| {
+        part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_zero = |part: &str| part.bytes().all(|b| b == b'0');
+    let parts: Vec<&str> = value.split('-').collect();
+    match parts[..] {
+        [version, trace, parent, flags] => {
+            version == "00"
+                && is_hex(trace, 32)
+                && is_hex(parent, 16)
+                && is_hex(flags, 2)
+                && !is_zero(trace)
+                && !is_zero(parent)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_traceparent;
+
+    #[test]
+    fn only_a_whole_traceparent_is_kept() {
+        assert!(is_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        for wrong in [
+            "",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ] {
+            assert!(!is_traceparent(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Credentials of requests: access tokens, the operator's control token, and being on the same machine.
+
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, header, uri::Authority};
+use futures::future::BoxFuture;
+use subtle::ConstantTimeEq;
+
+use super::{
+    context::Origin,
+    error::{ApiError, Code},
+    trust::Telltale,
+};
+use crate::types::{Fault, Principal, Secret};
+
+/// Proves access tokens; AuthActor's handle does.
+pub trait Authenticator: Send + Sync + 'static {
+    /// Who `token` stands for, with session and user looked at now.
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Principal, AuthRefusal>>;
+}
+
+/// Why an access token proves nobody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthRefusal {
+    /// Not one of ours, or altered.
+    Invalid,
+    /// It has run out.
+    Expired,
+    /// Its session has ended, or its user may not sign in.
+    SessionEnded,
+    /// It could not be looked at.
+    Fault(Fault),
+}
+
+impl From<AuthRefusal> for ApiError {
+    /// With the challenge of RFC 6750 section 3.
+    fn from(refusal: AuthRefusal) -> Self {
+        let code = match refusal {
+            AuthRefusal::Invalid => Code::InvalidToken,
+            AuthRefusal::Expired => Code::TokenExpired,
+            AuthRefusal::SessionEnded => Code::SessionEnded,
+            AuthRefusal::Fault(fault) => return fault.into(),
+        };
+        let challenge = format!("Bearer realm=\"majordomo\", error=\"invalid_token\", error_description=\"{}\"", code.row().title);
+        Self::new(code).header(header::WWW_AUTHENTICATE, &challenge)
+    }
+}
+
+/// 401 for a request that carries no credential.
+pub fn unauthenticated() -> ApiError {
+    ApiError::new(Code::Unauthenticated).header(header::WWW_AUTHENTICATE, "Bearer realm=\"majordomo\"")
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750 section 2.1), if there is one; its form is not judged.
+pub fn bearer(headers: &HeaderMap) -> Option<Secret> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim()))
+}
+
+/// The operator's credential (`data/control.token`), new at each start.
+pub struct ControlToken(Option<Secret>);
+
+impl ControlToken {
+    /// Takes the token of this run.
+    pub fn new(token: Secret) -> Self {
+        Self(Some(token))
+    }
+
+    /// No operator can prove to be one.
+    pub fn absent() -> Self {
+        Self(None)
+    }
+
+    /// Compares in constant time.
+    pub fn is(&self, presented: &Secret) -> bool {
+        let Some(token) = &self.0 else { return false };
+        token.reveal().as_bytes().ct_eq(presented.reveal().as_bytes()).into()
+    }
+}
+
+/// Refuses whoever is not plainly a program or page on this machine that talks to us directly: a loopback peer, a
+/// loopback `Host` (against DNS rebinding), no trace of a proxy, no page of another site.
+pub fn demand_loopback(origin: &Origin, headers: &HeaderMap) -> Result<(), ApiError> {
+    let from_here = origin.peer.is_some_and(|peer| peer.is_loopback());
+    let direct = origin.forwarded.telltale == Telltale::None;
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    if !(from_here && direct && host.is_some_and(is_loopback_authority)) {
+        return Err(ApiError::new(Code::LoopbackOnly));
+    }
+    if is_cross_site(headers) { Err(ApiError::new(Code::CrossSite)) } else { Ok(()) }
+}
+
+fn is_loopback_authority(authority: &str) -> bool {
+    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Whether a browser sends this for a page of another origin (Fetch Metadata, or a foreign `Origin`).
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let site_ok = text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
+    let host = text("host").unwrap_or_default();
+    let origin_ok = text("origin").is_none_or(|origin| origin.strip_prefix("http://") == Some(host));
+    !(site_ok && origin_ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback_authority;
+
+    #[test]
+    fn only_names_of_this_machine_are_loopback() {
+        for here in ["localhost", "localhost:8080", "127.0.0.1:9090", "127.9.9.9", "[::1]:80", "LocalHost"] {
+            assert!(is_loopback_authority(here), "{here}");
+        }
+        for elsewhere in ["", "example.com", "localhost.example.com", "127.0.0.1.nip.io", "10.0.0.1", "0.0.0.0"] {
+            assert!(!is_loopback_authority(elsewhere), "{elsewhere}");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Every way in which the API says no: one table of codes, and the error that carries a row of it.
+//!
+//! The wire form is RFC 9457 (`application/problem+json`) with the members `code`, `requestId`, `errors`, `retryable`
+//! and `outcome` beside the standard ones. `docs/reference/errors.md` is printed from [`Code::ALL`] by a test.
+
+use std::{borrow::Cow, time::Duration};
+
+use axum::{
+    body::Body,
+    http::{HeaderName, HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use serde_json::{Map, Value, json};
+
+use crate::types::{Fault, FieldError, Outcome};
+
+/// One row of the table of codes.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Stable, snake_case: what programs branch on.
+    pub code: &'static str,
+    /// The HTTP status it is answered with.
+    pub status: u16,
+    /// Whether the same request may succeed later without being changed.
+    pub retryable: Retry,
+    /// The same few words for every occurrence (RFC 9457 section 3.1.3).
+    pub title: &'static str,
+    /// What it means and what to do; the `detail` when there is nothing more exact to say.
+    pub meaning: &'static str,
+}
+
+/// Whether sending the same request again makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Wait, then send it again.
+    Later,
+    /// It will be refused again.
+    Never,
+}
+
+macro_rules! codes {
+    ($($name:ident $code:literal $status:literal $retry:ident $title:literal $meaning:literal;)*) => {
+        /// Why a request was refused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $(#[doc = $meaning] $name,)* }
+
+        impl Code {
+            /// Every code, in the order of the reference page.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// What the table says of it.
+            pub const fn row(self) -> Row {
+                match self {
+                    $(Self::$name => Row {
+                        code: $code, status: $status, retryable: Retry::$retry, title: $title, meaning: $meaning,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    // -- the request's form
+    InvalidJson "invalid_json" 400 Never "The body is not JSON" "Send one JSON object in UTF-8.";
+    InvalidQuery "invalid_query" 400 Never "The query is not valid" "`errors` names each parameter that is unknown, repeated or out of its range.";
+    InvalidCursor "invalid_cursor" 400 Never "The cursor is not valid" "Use `nextCursor` as it was given, with the same filters, or begin without one.";
+    InvalidHeader "invalid_header" 400 Never "A header is not valid" "`detail` names the header and what it must be.";
+    AmbiguousCredentials "ambiguous_credentials" 400 Never "More than one credential" "Send either a bearer token or the cookie.";
+    RequestTimeout "request_timeout" 408 Later "The request came too slowly" "The head or the body was not complete in time; nothing was done.";
+    BodyTooLarge "body_too_large" 413 Never "The body is too large" "Send less at once; `detail` names the limit.";
+    UnsupportedMediaType "unsupported_media_type" 415 Never "The media type is not supported" "Send the body with `Content-Type: application/json`.";
+    ValidationFailed "validation_failed" 422 Never "Some values are not valid" "`errors` names each field by its JSON pointer, and its rule.";
+    NotFound "not_found" 404 Never "Not found" "There is nothing here, or it is not yours.";
+    MethodNotAllowed "method_not_allowed" 405 Never "The method is not allowed here" "`Allow` lists the methods of this path.";
+    PreconditionFailed "precondition_failed" 412 Never "It was changed in the meantime" "Read it again and send the new `ETag` in `If-Match`.";
+    PreconditionRequired "precondition_required" 428 Never "If-Match is needed" "Read it first and send its `ETag` in `If-Match`.";
+    Conflict "conflict" 409 Never "It conflicts with what is there" "`detail` names what it conflicts with.";
+
+    // -- who may
+    Unauthenticated "unauthenticated" 401 Never "Sign in first" "Send `Authorization: Bearer` with an access token.";
+    InvalidToken "invalid_token" 401 Never "The access token is not valid" "Refresh it, or sign in again.";
+    TokenExpired "token_expired" 401 Never "The access token has run out" "Refresh it at POST /auth/refresh.";
+    SessionEnded "session_ended" 401 Never "The session has ended" "Sign in again.";
+    Forbidden "forbidden" 403 Never "Not permitted" "Your roles do not include the permission this needs.";
+    StepUpRequired "step_up_required" 403 Never "Prove again that it is you" "Confirm with a code or the password, then send it again.";
+    LoopbackOnly "loopback_only" 403 Never "Only from this machine" "Development answers are given to direct loopback requests only.";
+    CrossSite "cross_site" 403 Never "Not from another site" "The request's origin is not the application's own.";
+
+    // -- signing in and one-time codes
+    InvalidCredentials "invalid_credentials" 401 Never "Signing in was refused" "The identifier or the password is wrong, or the address is not verified yet.";
+    LockedOut "locked_out" 429 Later "Too many failed attempts" "Wait as long as `Retry-After` says, or reset the password.";
+    InvalidRefreshToken "invalid_refresh_token" 401 Never "The refresh token is not valid" "Sign in again.";
+    RegistrationClosed "registration_closed" 403 Never "Registration is closed" "This installation does not take this registration; ask its operator.";
+    EmailTaken "email_taken" 409 Never "The address is registered already" "Sign in, or reset the password.";
+    UsernameTaken "username_taken" 409 Never "The user name is taken" "Choose another one.";
+    CodeInvalid "code_invalid" 422 Never "The code is not valid" "It is wrong, has run out, or was replaced; ask for a new one.";
+    CodeWrong "code_wrong" 422 Never "The code is wrong" "`attemptsLeft` says how many tries remain.";
+    CodeExpired "code_expired" 410 Never "The code has run out" "Ask for a new one.";
+    ResendTooSoon "resend_too_soon" 429 Later "A code was sent just now" "Wait as long as `Retry-After` says before asking again.";
+    LastAdmin "last_admin" 409 Never "The last administrator stays" "Give another user the role first.";
+    StatusConflict "status_conflict" 409 Never "Its status does not allow this" "`detail` names the status it is in.";
+
+    // -- the house is not able to
+    RateLimited "rate_limited" 429 Later "Too many requests" "Wait as long as `Retry-After` says.";
+    Overloaded "overloaded" 503 Later "Too busy at the moment" "Nothing was done; wait as long as `Retry-After` says.";
+    Unavailable "unavailable" 503 Later "Not available at the moment" "Nothing was done; wait as long as `Retry-After` says.";
+    DeadlineExpired "deadline_expired" 504 Later "There was no time left" "Nothing was done; send it again.";
+    OutcomeUnknown "outcome_unknown" 500 Never "The outcome is not known" "It may or may not have been done: look before you send it again.";
+    StorageFull "storage_full" 507 Later "The disk is nearly full" "Nothing was done; the operator has to make room.";
+    Internal "internal" 500 Never "Something went wrong inside" "It was logged under the `requestId`.";
+}
+
+/// What a handler, an extractor or the frame answers instead of success.
+#[derive(Debug, Clone)]
+pub struct ApiError(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    code: Code,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    outcome: Outcome,
+    members: Map<String, Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Where a problem arose; the frame adds it to every answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Occurrence<'a> {
+    /// Prefix of `type`: the public URL, or empty for a relative reference.
+    pub base: &'a str,
+    /// The request's path, without its query.
+    pub instance: &'a str,
+    /// The request's id.
+    pub request_id: &'a str,
+}
+
+impl ApiError {
+    /// A refusal whose detail is the row's meaning and whose outcome is `not_applied`.
+    pub fn new(code: Code) -> Self {
+        Self(Box::new(Inner {
+            code,
+            detail: Cow::Borrowed(code.row().meaning),
+            errors: Vec::new(),
+            outcome: Outcome::NotApplied,
+            members: Map::new(),
+            headers: Vec::new(),
+        }))
+    }
+
+    /// Field errors: 422 `validation_failed`.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        Self::new(Code::ValidationFailed).errors(errors)
+    }
+
+    /// Says more exactly what was wrong; never anything of the inside, never a secret.
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.0.detail = detail.into();
+        self
+    }
+
+    /// Names the fields that were refused.
+    pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.0.errors = errors;
+        self
+    }
+
+    /// Adds a member of its own (RFC 9457 section 3.2), in camelCase.
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.0.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// What the caller may believe of the change it asked for.
+    pub fn outcome(mut self, outcome: Outcome) -> Self {
+        self.0.outcome = outcome;
+        self
+    }
+
+    /// Adds a header to the answer; what cannot be a header value is left out.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.0.headers.push((name, value));
+        }
+        self
+    }
+
+    /// `Retry-After` in whole seconds, rounded up, at least one (RFC 9110 section 10.2.3).
+    pub fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.header(header::RETRY_AFTER, &seconds.max(1).to_string())
+    }
+
+    /// 405 with the `Allow` header that RFC 9110 section 15.5.6 demands.
+    pub fn method_not_allowed(allow: &str) -> Self {
+        Self::new(Code::MethodNotAllowed).header(header::ALLOW, allow)
+    }
+
+    /// Its code.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.code.row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The problem document.
+    pub fn document(&self, at: Occurrence<'_>) -> Value {
+        let Inner { code, detail, errors, outcome, members, .. } = &*self.0;
+        let row = code.row();
+        let errors: Vec<Value> = errors
+            .iter()
+            .map(|error| json!({ "pointer": error.pointer, "code": error.code, "detail": error.detail }))
+            .collect();
+        let mut document = json!({
+            "type": format!("{}/docs#error-{}", at.base, row.code),
+            "title": row.title,
+            "status": row.status,
+            "detail": detail,
+            "instance": at.instance,
+            "code": row.code,
+            "requestId": at.request_id,
+            "errors": errors,
+            "retryable": row.retryable == Retry::Later,
+            "outcome": outcome.as_str(),
+        });
+        if let Value::Object(document) = &mut document {
+            document.extend(members.clone());
+        }
+        document
+    }
+
+    /// The whole answer, saying where it arose.
+    pub fn answer(&self, at: Occurrence<'_>) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.document(at).to_string()));
+        *response.status_mut() = self.status();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        for (name, value) in &self.0.headers {
+            response.headers_mut().append(name, value.clone());
+        }
+        response
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// The frame (`middleware/frame.rs`) finds the error in the extensions and writes the occurrence into it.
+    fn into_response(self) -> Response<Body> {
+        let mut response = self.answer(Occurrence { base: "", instance: "", request_id: "" });
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The one place where a fault meets HTTP, so it is logged here, once.
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        match &fault {
+            Fault::Overloaded { retry_after } => Self::new(Code::Overloaded).retry_after(*retry_after),
+            Fault::Unavailable => Self::new(Code::Unavailable).retry_after(Duration::from_secs(1)),
+            Fault::Expired => Self::new(Code::DeadlineExpired),
+            Fault::StorageFull => Self::new(Code::StorageFull).retry_after(Duration::from_secs(60)),
+            Fault::Unknown { .. } => {
+                tracing::error!(%fault, "the outcome of a request is not known");
+                Self::new(Code::OutcomeUnknown).outcome(fault.outcome())
+            }
+            Fault::Bug { .. } => {
+                tracing::error!(%fault, "a request met a defect");
+                Self::new(Code::Internal)
+            }
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! How bodies and queries become typed values: every refusal is collected, so that a caller learns of all at once.
+//!
+//! ```
+//! use majordomo::http::fields::{Fields, FromFields};
+//! use majordomo::types::{EmailAddress, Secret, UserName};
+//!
+//! struct Register { email: EmailAddress, password: Secret, username: Option<UserName> }
+//!
+//! impl FromFields for Register {
+//!     fn from_fields(body: &mut Fields) -> Option<Self> {
+//!         let email = body.required("email").text(EmailAddress::parse);
+//!         let password = body.required("password").secret();
+//!         let username = body.optional("username").text(UserName::parse);
+//!         Some(Self { email: email?, password: password?, username: username? })
+//!     }
+//! }
+//! ```
+//!
+//! Read every field first and use `?` last: what was not read is refused as unknown.
+
+use std::{fmt, ops::RangeInclusive};
+
+use serde_json::{Map, Value};
+
+use crate::types::{FieldError, Invalid, Secret, limits};
+
+/// A body or query that reads itself, field by field.
+pub trait FromFields: Sized {
+    /// Reads all fields; `None` if one of them was refused, which `fields` then remembers.
+    fn from_fields(fields: &mut Fields) -> Option<Self>;
+}
+
+/// For routes without parameters: refuses every one.
+impl FromFields for () {
+    fn from_fields(_: &mut Fields) -> Option<Self> {
+        Some(())
+    }
+}
+
+/// Where the fields come from, which decides how a place is named and whether numbers come as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A JSON body: places are JSON pointers (RFC 6901).
+    Body,
+    /// A query string: places are parameter names and every value is text.
+    Query,
+}
+
+/// The fields of one object, and what was wrong with those that were read.
+pub struct Fields {
+    object: Map<String, Value>,
+    source: Source,
+    place: String,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    /// Over the members of a body or query.
+    pub fn new(source: Source, object: Map<String, Value>) -> Self {
+        Self { object, source, place: String::new(), errors: Vec::new() }
+    }
+
+    /// A field that must be there; `null` is refused.
+    pub fn required(&mut self, name: &'static str) -> Field<'_, Required> {
+        self.field(name)
+    }
+
+    /// A field that may be absent or `null`.
+    pub fn optional(&mut self, name: &'static str) -> Field<'_, Optional> {
+        self.field(name)
+    }
+
+    /// A member of a merge patch (RFC 7396): absent keeps, `null` clears.
+    pub fn patch(&mut self, name: &'static str) -> Field<'_, Patch> {
+        self.field(name)
+    }
+
+    /// Refuses something that spans fields; `name` is where it is shown.
+    pub fn refuse(&mut self, name: &str, why: Invalid) {
+        let place = self.place_of(name);
+        self.errors.push(why.at(place));
+    }
+
+    /// Refuses what nobody read, then gives the value, or everything that was wrong.
+    pub fn finish<T>(mut self, value: Option<T>) -> Result<T, Vec<FieldError>> {
+        self.refuse_unknown();
+        match value {
+            Some(value) if self.errors.is_empty() => Ok(value),
+            Some(_) | None => {
+                self.errors.truncate(limits::FIELD_ERRORS_MAX);
+                Err(self.errors)
+            }
+        }
+    }
+
+    fn field<P: Presence>(&mut self, name: &'static str) -> Field<'_, P> {
+        Field {
+            value: self.object.remove(name),
+            place: self.place_of(name),
+            source: self.source,
+            errors: &mut self.errors,
+            presence: std::marker::PhantomData,
+        }
+    }
+
+    fn refuse_unknown(&mut self) {
+        const BODY: Invalid = Invalid::new("unknown_field", "this field is not known here");
+        const QUERY: Invalid = Invalid::new("unknown_parameter", "this parameter is not known here");
+        let unknown = match self.source {
+            Source::Body => BODY,
+            Source::Query => QUERY,
+        };
+        let names: Vec<String> = std::mem::take(&mut self.object).into_iter().map(|(name, _)| name).collect();
+        for name in names {
+            self.refuse(&name, unknown.clone());
+        }
+    }
+
+    fn place_of(&self, name: &str) -> String {
+        place(self.source, &self.place, name)
+    }
+}
+
+/// The place of `name` under `parent`; over-long names, which only a caller makes, are cut.
+pub fn place(source: Source, parent: &str, name: &str) -> String {
+    let name: String = name.chars().take(limits::FIELD_NAME_SHOWN).collect();
+    match source {
+        Source::Body => format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1")),
+        Source::Query => name,
+    }
+}
+
+/// What absence means for a field.
+pub trait Presence {
+    /// What is read.
+    type Out<T>;
+    /// The field is not there.
+    fn absent<T>() -> Result<Self::Out<T>, Invalid>;
+    /// The field is `null`.
+    fn null<T>() -> Result<Self::Out<T>, Invalid>;
+    /// The field has a value.
+    fn present<T>(value: T) -> Self::Out<T>;
+}
+
+/// Must be there.
+pub struct Required;
+/// May be absent or `null`.
+pub struct Optional;
+/// May be absent (keep) or `null` (clear).
+pub struct Patch;
+
+/// What a merge patch asks of one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change<T> {
+    /// Leave it as it is.
+    Keep,
+    /// Take it away.
+    Clear,
+    /// Put this in its place.
+    Set(T),
+}
+
+const MISSING: Invalid = Invalid::new("required", "must be given");
+const NULL: Invalid = Invalid::new("required", "must not be null");
+
+impl Presence for Required {
+    type Out<T> = T;
+    fn absent<T>() -> Result<T, Invalid> {
+        Err(MISSING)
+    }
+    fn null<T>() -> Result<T, Invalid> {
+        Err(NULL)
+    }
+    fn present<T>(value: T) -> T {
+        value
+    }
+}
+
+impl Presence for Optional {
+    type Out<T> = Option<T>;
+    fn absent<T>() -> Result<Option<T>, Invalid> {
+        Ok(None)
+    }
+    fn null<T>() -> Result<Option<T>, Invalid> {
+        Ok(None)
+    }
+    fn present<T>(value: T) -> Option<T> {
+        Some(value)
+    }
+}
+
+impl Presence for Patch {
+    type Out<T> = Change<T>;
+    fn absent<T>() -> Result<Change<T>, Invalid> {
+        Ok(Change::Keep)
+    }
+    fn null<T>() -> Result<Change<T>, Invalid> {
+        Ok(Change::Clear)
+    }
+    fn present<T>(value: T) -> Change<T> {
+        Change::Set(value)
+    }
+}
+
+/// One field on its way to a value. Each reader gives `None` when it refused, and remembers why.
+#[must_use]
+pub struct Field<'a, P> {
+    value: Option<Value>,
+    place: String,
+    source: Source,
+    errors: &'a mut Vec<FieldError>,
+    presence: std::marker::PhantomData<P>,
+}
+
+impl<P: Presence> Field<'_, P> {
+    /// A text that `parse` takes.
+    pub fn text<T>(self, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Option<P::Out<T>> {
+        self.read(|node| node.text(parse))
+    }
+
+    /// A password, code or token: text of any form, up to `limits::SECRET_INPUT_MAX` bytes.
+    pub fn secret(self) -> Option<P::Out<Secret>> {
+        self.read(|node| node.secret())
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(self) -> Option<P::Out<bool>> {
+        self.read(|node| node.boolean())
+    }
+
+    /// A whole number in `range`.
+    pub fn integer(self, range: RangeInclusive<i64>) -> Option<P::Out<i64>> {
+        self.read(|node| node.integer(range))
+    }
+
+    /// One of a few names.
+    pub fn choice<T: Clone>(self, names: &[(&'static str, T)]) -> Option<P::Out<T>> {
+        self.read(|node| node.choice(names))
+    }
+
+    /// Up to `max` items, each read by `read`.
+    pub fn list<T>(self, max: usize, read: impl FnMut(Node<'_>) -> Option<T>) -> Option<P::Out<Vec<T>>> {
+        self.read(|node| node.list(max, read))
+    }
+
+    /// An object with fields of its own.
+    pub fn object<T: FromFields>(self) -> Option<P::Out<T>> {
+        self.read(|node| node.object())
+    }
+
+    /// Any object, kept as it is, up to `max` bytes as JSON.
+    pub fn free_object(self, max: usize) -> Option<P::Out<Map<String, Value>>> {
+        self.read(|node| node.free_object(max))
+    }
+
+    /// Anything else: `read` looks at the value, if there is one.
+    pub fn read<T>(self, read: impl FnOnce(Node<'_>) -> Option<T>) -> Option<P::Out<T>> {
+        let Self { value, place, source, errors, .. } = self;
+        let without_value = match value {
+            Some(Value::Null) => P::null::<T>(),
+            None => P::absent::<T>(),
+            Some(value) => return read(Node { value, place, source, errors }).map(P::present),
+        };
+        match without_value {
+            Ok(out) => Some(out),
+            Err(why) => {
+                errors.push(why.at(place));
+                None
+            }
+        }
+    }
+}
+
+/// A value at its place.
+pub struct Node<'a> {
+    value: Value,
+    place: String,
+    source: Source,
+    errors: &'a mut Vec<FieldError>,
+}
+
+impl Node<'_> {
+    /// See [`Field::text`].
+    pub fn text<T>(self, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Option<T> {
+        match &self.value {
+            Value::String(text) => match parse(text) {
+                Ok(value) => Some(value),
+                Err(why) => self.refuse(why),
+            },
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                self.wrong_type("a string")
+            }
+        }
+    }
+
+    /// See [`Field::secret`].
+    pub fn secret(mut self) -> Option<Secret> {
+        match self.value.take() {
+            Value::String(text) if text.len() > limits::SECRET_INPUT_MAX => {
+                drop(Secret::new(text));
+                self.refuse(Invalid::told("length", format!("must be at most {} bytes", limits::SECRET_INPUT_MAX)))
+            }
+            Value::String(text) => Some(Secret::new(text)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                self.wrong_type("a string")
+            }
+        }
+    }
+
+    /// See [`Field::boolean`].
+    pub fn boolean(self) -> Option<bool> {
+        match (&self.value, self.source) {
+            (Value::Bool(value), _) => Some(*value),
+            (Value::String(text), Source::Query) if text == "true" => Some(true),
+            (Value::String(text), Source::Query) if text == "false" => Some(false),
+            _ => self.wrong_type("true or false"),
+        }
+    }
+
+    /// See [`Field::integer`].
+    pub fn integer(self, range: RangeInclusive<i64>) -> Option<i64> {
+        let number = match (&self.value, self.source) {
+            (Value::Number(number), Source::Body) => number.as_i64(),
+            (Value::String(text), Source::Query) => text.parse().ok(),
+            _ => None,
+        };
+        match number {
+            None => self.wrong_type("a whole number"),
+            Some(number) if range.contains(&number) => Some(number),
+            Some(_) => {
+                let (low, high) = range.into_inner();
+                self.refuse(Invalid::told("out_of_range", format!("must be between {low} and {high}")))
+            }
+        }
+    }
+
+    /// See [`Field::choice`].
+    pub fn choice<T: Clone>(self, names: &[(&'static str, T)]) -> Option<T> {
+        let listed = || names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        self.text(|text| {
+            let found = names.iter().find(|(name, _)| *name == text).map(|(_, value)| value.clone());
+            found.ok_or_else(|| Invalid::told("unknown_value", format!("must be one of {}", listed())))
+        })
+    }
+
+    /// See [`Field::list`].
+    pub fn list<T>(mut self, max: usize, mut read: impl FnMut(Node<'_>) -> Option<T>) -> Option<Vec<T>> {
+        let Value::Array(items) = self.value.take() else { return self.wrong_type("an array") };
+        if items.len() > max {
+            return self.refuse(Invalid::told("length", format!("must have at most {max} items")));
+        }
+        let Self { place, source, errors, .. } = self;
+        let count = items.len();
+        let values: Vec<T> = items
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, value)| read(Node { value, place: format!("{place}/{index}"), source, errors }))
+            .collect();
+        (values.len() == count).then_some(values)
+    }
+
+    /// See [`Field::object`].
+    pub fn object<T: FromFields>(mut self) -> Option<T> {
+        let Value::Object(object) = self.value.take() else { return self.wrong_type("an object") };
+        let Self { place, source, errors, .. } = self;
+        let mut fields = Fields { object, source, place, errors: Vec::new() };
+        let value = T::from_fields(&mut fields);
+        match fields.finish(value) {
+            Ok(value) => Some(value),
+            Err(mut why) => {
+                errors.append(&mut why);
+                None
+            }
+        }
+    }
+
+    /// See [`Field::free_object`].
+    pub fn free_object(mut self, max: usize) -> Option<Map<String, Value>> {
+        let Value::Object(object) = self.value.take() else { return self.wrong_type("an object") };
+        let size = serde_json::to_vec(&object).map_or(usize::MAX, |text| text.len());
+        if size > max {
+            return self.refuse(Invalid::told("length", format!("must be at most {max} bytes as JSON")));
+        }
+        Some(object)
+    }
+
+    /// Refuses the value for `why`.
+    pub fn refuse<T>(self, why: Invalid) -> Option<T> {
+        self.errors.push(why.at(self.place));
+        None
+    }
+
+    fn wrong_type<T>(self, expected: impl fmt::Display) -> Option<T> {
+        self.refuse(Invalid::told("wrong_type", format!("must be {expected}")))
+    }
+}
+
+/// A check for free text of one line: 1 to `max` characters, none of them a control character.
+pub fn line(max: usize) -> impl Fn(&str) -> Result<String, Invalid> {
+    move |text| {
+        let length = text.chars().count();
+        if length == 0 || length > max {
+            return Err(Invalid::told("length", format!("must be 1 to {max} characters")));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Invalid::new("control_character", "must not contain control characters"));
+        }
+        Ok(text.to_owned())
+    }
+}

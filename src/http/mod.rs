@@ -1,0 +1,26 @@
+//! The REST API: two listeners, one route table, one form of refusal.
+//!
+//! Owns: the accept loop, routing, extractors, limits, headers, problem documents, the OpenAPI document.
+//! Must not know: the store, ractor, message enums, or a rule of the business. Handlers call handles and translate.
+//! Begin with `routes/mod.rs` (the table), then `middleware/frame.rs` (what happens to every request).
+
+pub mod context;
+pub mod credential;
+pub mod cursor;
+pub mod error;
+pub mod extract;
+pub mod fields;
+pub mod middleware;
+pub mod openapi;
+pub mod route;
+pub mod router;
+pub mod routes;
+pub mod services;
+pub mod strict_json;
+pub mod trust;
+
+pub use context::SignedIn;
+pub use error::{ApiError, Code};
+pub use extract::{Accepted, Created, Json, List, Path, PathPair, Query, Rows};
+pub use fields::{Change, Fields, FromFields};
+pub use services::Services;

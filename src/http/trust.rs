@@ -1,0 +1,210 @@
+//! Which proxies are believed when they name the client.
+//!
+//! ```text
+//! client 198.51.100.7 -> proxy 10.0.0.2 (trusted) -> proxy 10.0.0.1 (trusted) -> here
+//! X-Forwarded-For: 1.1.1.1, 198.51.100.7, 10.0.0.2          peer: 10.0.0.1
+//!                  ^ the client's own invention   ^ the first untrusted from the right: the client
+//! ```
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
+
+use axum::http::{HeaderMap, HeaderName};
+
+use crate::types::{Invalid, limits};
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// Headers by which a proxy makes itself known.
+const TELLTALES: [HeaderName; 7] = [
+    HeaderName::from_static("forwarded"),
+    FORWARDED_FOR,
+    FORWARDED_PROTO,
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("via"),
+];
+
+/// A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressRange {
+    first: IpAddr,
+    bits: u8,
+}
+
+impl AddressRange {
+    /// Whether `address` lies in it; an IPv4 address mapped into IPv6 counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.first, address.to_canonical()) {
+            (IpAddr::V4(first), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
+                u32::from(first) & mask == u32::from(address) & mask
+            }
+            (IpAddr::V6(first), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
+                u128::from(first) & mask == u128::from(address) & mask
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+impl FromStr for AddressRange {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        const FORMAT: Invalid = Invalid::new("address_range", "must be an address or a range such as 10.0.0.0/8");
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let first: IpAddr = address.parse().map_err(|_| FORMAT)?;
+        let longest = if first.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(longest), str::parse).map_err(|_| FORMAT)?;
+        if bits > longest { Err(FORMAT) } else { Ok(Self { first, bits }) }
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.first, self.bits)
+    }
+}
+
+/// The proxies in front of this process (`edge.trusted_proxies`).
+#[derive(Debug, Clone, Default)]
+pub struct TrustedProxies(pub Vec<AddressRange>);
+
+/// What the headers of proxies amount to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Forwarded {
+    /// The client behind trusted proxies, if there are any.
+    pub client: Option<IpAddr>,
+    /// How the client reached the outermost trusted proxy.
+    pub transport: Transport,
+    /// Whether there are such headers, and from whom.
+    pub telltale: Telltale,
+}
+
+/// How a request travelled to the first machine we trust.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// In the clear, or not known.
+    #[default]
+    Plain,
+    /// Over TLS.
+    Tls,
+}
+
+/// Traces of proxies in the headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Telltale {
+    /// None.
+    #[default]
+    None,
+    /// From a peer that is trusted.
+    Trusted,
+    /// From a peer that is not: somebody invents them, or `edge.trusted_proxies` is incomplete.
+    Untrusted,
+}
+
+impl TrustedProxies {
+    /// Judges the headers of a request that came from `peer`.
+    pub fn judge(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Forwarded {
+        if !TELLTALES.iter().any(|name| headers.contains_key(name)) {
+            return Forwarded::default();
+        }
+        let Some(peer) = peer.filter(|peer| self.contain(*peer)) else {
+            return Forwarded { telltale: Telltale::Untrusted, ..Forwarded::default() };
+        };
+        let proto = headers.get(FORWARDED_PROTO).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let is_tls = proto.rsplit(',').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("https"));
+        Forwarded {
+            client: Some(self.first_untrusted(headers, peer)),
+            transport: if is_tls { Transport::Tls } else { Transport::Plain },
+            telltale: Telltale::Trusted,
+        }
+    }
+
+    fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|range| range.contains(address))
+    }
+
+    /// Walks `X-Forwarded-For` from the right; what cannot be read ends the walk at the last address that could.
+    fn first_untrusted(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+        let lines: Vec<&str> =
+            headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("?")).collect();
+        let mut nearest = peer;
+        let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).take(limits::FORWARDED_HOPS_MAX);
+        for hop in hops {
+            let Some(address) = hop_address(hop.trim()) else { return nearest };
+            if !self.contain(address) {
+                return address;
+            }
+            nearest = address;
+        }
+        nearest
+    }
+}
+
+/// `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:5678`.
+fn hop_address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse::<IpAddr>().ok();
+    address.or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip())).map(|ip| ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue};
+
+    use super::{Telltale, Transport, TrustedProxies};
+
+    fn judged(peer: &str, lines: &[(&'static str, &'static str)]) -> (String, Telltale, Transport) {
+        let proxies = TrustedProxies(["10.0.0.0/8", "fd00::/8"].iter().map(|r| r.parse().unwrap()).collect());
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        let forwarded = proxies.judge(&headers, Some(peer.parse().unwrap()));
+        (forwarded.client.map(|c| c.to_string()).unwrap_or_default(), forwarded.telltale, forwarded.transport)
+    }
+
+    #[test]
+    fn the_client_is_the_first_untrusted_address_from_the_right() {
+        let told = |lines| judged("10.0.0.1", lines).0;
+        assert_eq!(told(&[("x-forwarded-for", "1.1.1.1, 198.51.100.7, 10.0.0.2")]), "198.51.100.7");
+        assert_eq!(told(&[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "198.51.100.7:443")]), "198.51.100.7");
+        assert_eq!(told(&[("x-forwarded-for", "[2001:db8::1]:9, fd00::2")]), "2001:db8::1");
+        assert_eq!(told(&[("x-forwarded-for", "::ffff:198.51.100.7")]), "198.51.100.7");
+        assert_eq!(told(&[("x-forwarded-for", "1.1.1.1, garbage, 10.0.0.9")]), "10.0.0.9");
+        assert_eq!(told(&[("x-forwarded-for", "10.0.0.3")]), "10.0.0.3");
+        assert_eq!(told(&[("via", "1.1 proxy")]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_stranger_is_not_believed_but_noticed() {
+        let lines = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https")];
+        assert_eq!(judged("192.0.2.1", &lines), (String::new(), Telltale::Untrusted, Transport::Plain));
+        assert_eq!(judged("192.0.2.1", &[]).1, Telltale::None);
+        assert_eq!(judged("10.9.9.9", &lines), ("1.1.1.1".to_owned(), Telltale::Trusted, Transport::Tls));
+    }
+
+    #[test]
+    fn ranges_hold_what_they_say() {
+        let holds = |range: &str, address: &str| {
+            range.parse::<super::AddressRange>().unwrap().contains(address.parse().unwrap())
+        };
+        assert!(holds("0.0.0.0/0", "8.8.8.8"));
+        assert!(!holds("0.0.0.0/0", "::1"));
+        assert!(holds("10.1.2.3", "10.1.2.3"));
+        assert!(!holds("10.1.2.3", "10.1.2.4"));
+        assert!(holds("::/0", "::1"));
+        for wrong in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/-1", "10.0.0.0/"] {
+            assert!(wrong.parse::<super::AddressRange>().is_err(), "{wrong}");
+        }
+    }
+}
