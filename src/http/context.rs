@@ -118,9 +118,8 @@ fn user_agent(headers: &HeaderMap) -> Option<String> {
 
 /// `00-<32 hex>-<16 hex>-<2 hex>`, W3C Trace Context section 3.2.2.
 fn is_traceparent(value: &str) -> bool {
-    let is_hex = |part: &str, length| {
-        part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    };
+    let is_hex =
+        |part: &str, length| part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let is_zero = |part: &str| part.bytes().all(|b| b == b'0');
     let parts: Vec<&str> = value.split('-').collect();
     match parts[..] {

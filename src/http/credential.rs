@@ -41,7 +41,8 @@ impl From<AuthRefusal> for ApiError {
             AuthRefusal::SessionEnded => Code::SessionEnded,
             AuthRefusal::Fault(fault) => return fault.into(),
         };
-        let challenge = format!("Bearer realm=\"majordomo\", error=\"invalid_token\", error_description=\"{}\"", code.row().title);
+        let challenge =
+            format!("Bearer realm=\"majordomo\", error=\"invalid_token\", error_description=\"{}\"", code.row().title);
         Self::new(code).header(header::WWW_AUTHENTICATE, &challenge)
     }
 }

@@ -62,53 +62,94 @@ macro_rules! codes {
 
 codes! {
     // -- the request's form
-    InvalidJson "invalid_json" 400 Never "The body is not JSON" "Send one JSON object in UTF-8.";
-    InvalidQuery "invalid_query" 400 Never "The query is not valid" "`errors` names each parameter that is unknown, repeated or out of its range.";
-    InvalidCursor "invalid_cursor" 400 Never "The cursor is not valid" "Use `nextCursor` as it was given, with the same filters, or begin without one.";
-    InvalidHeader "invalid_header" 400 Never "A header is not valid" "`detail` names the header and what it must be.";
-    AmbiguousCredentials "ambiguous_credentials" 400 Never "More than one credential" "Send either a bearer token or the cookie.";
-    RequestTimeout "request_timeout" 408 Later "The request came too slowly" "The head or the body was not complete in time; nothing was done.";
-    BodyTooLarge "body_too_large" 413 Never "The body is too large" "Send less at once; `detail` names the limit.";
-    UnsupportedMediaType "unsupported_media_type" 415 Never "The media type is not supported" "Send the body with `Content-Type: application/json`.";
-    ValidationFailed "validation_failed" 422 Never "Some values are not valid" "`errors` names each field by its JSON pointer, and its rule.";
-    NotFound "not_found" 404 Never "Not found" "There is nothing here, or it is not yours.";
-    MethodNotAllowed "method_not_allowed" 405 Never "The method is not allowed here" "`Allow` lists the methods of this path.";
-    PreconditionFailed "precondition_failed" 412 Never "It was changed in the meantime" "Read it again and send the new `ETag` in `If-Match`.";
-    PreconditionRequired "precondition_required" 428 Never "If-Match is needed" "Read it first and send its `ETag` in `If-Match`.";
-    Conflict "conflict" 409 Never "It conflicts with what is there" "`detail` names what it conflicts with.";
+    InvalidJson "invalid_json" 400 Never "The body is not JSON"
+        "Send one JSON object in UTF-8.";
+    InvalidQuery "invalid_query" 400 Never "The query is not valid"
+        "`errors` names each parameter that is unknown, repeated or out of its range.";
+    InvalidCursor "invalid_cursor" 400 Never "The cursor is not valid"
+        "Use `nextCursor` as it was given, with the same filters, or begin without one.";
+    InvalidHeader "invalid_header" 400 Never "A header is not valid"
+        "`detail` names the header and what it must be.";
+    AmbiguousCredentials "ambiguous_credentials" 400 Never "More than one credential"
+        "Send either a bearer token or the cookie.";
+    RequestTimeout "request_timeout" 408 Later "The request came too slowly"
+        "The head or the body was not complete in time; nothing was done.";
+    BodyTooLarge "body_too_large" 413 Never "The body is too large"
+        "Send less at once; `detail` names the limit.";
+    UnsupportedMediaType "unsupported_media_type" 415 Never "The media type is not supported"
+        "Send the body with `Content-Type: application/json`.";
+    ValidationFailed "validation_failed" 422 Never "Some values are not valid"
+        "`errors` names each field by its JSON pointer, and its rule.";
+    NotFound "not_found" 404 Never "Not found"
+        "There is nothing here, or it is not yours.";
+    MethodNotAllowed "method_not_allowed" 405 Never "The method is not allowed here"
+        "`Allow` lists the methods of this path.";
+    PreconditionFailed "precondition_failed" 412 Never "It was changed in the meantime"
+        "Read it again and send the new `ETag` in `If-Match`.";
+    PreconditionRequired "precondition_required" 428 Never "If-Match is needed"
+        "Read it first and send its `ETag` in `If-Match`.";
+    Conflict "conflict" 409 Never "It conflicts with what is there"
+        "`detail` names what it conflicts with.";
 
     // -- who may
-    Unauthenticated "unauthenticated" 401 Never "Sign in first" "Send `Authorization: Bearer` with an access token.";
-    InvalidToken "invalid_token" 401 Never "The access token is not valid" "Refresh it, or sign in again.";
-    TokenExpired "token_expired" 401 Never "The access token has run out" "Refresh it at POST /auth/refresh.";
-    SessionEnded "session_ended" 401 Never "The session has ended" "Sign in again.";
-    Forbidden "forbidden" 403 Never "Not permitted" "Your roles do not include the permission this needs.";
-    StepUpRequired "step_up_required" 403 Never "Prove again that it is you" "Confirm with a code or the password, then send it again.";
-    LoopbackOnly "loopback_only" 403 Never "Only from this machine" "Development answers are given to direct loopback requests only.";
-    CrossSite "cross_site" 403 Never "Not from another site" "The request's origin is not the application's own.";
+    Unauthenticated "unauthenticated" 401 Never "Sign in first"
+        "Send `Authorization: Bearer` with an access token.";
+    InvalidToken "invalid_token" 401 Never "The access token is not valid"
+        "Refresh it, or sign in again.";
+    TokenExpired "token_expired" 401 Never "The access token has run out"
+        "Refresh it at POST /auth/refresh.";
+    SessionEnded "session_ended" 401 Never "The session has ended"
+        "Sign in again.";
+    Forbidden "forbidden" 403 Never "Not permitted"
+        "Your roles do not include the permission this needs.";
+    StepUpRequired "step_up_required" 403 Never "Prove again that it is you"
+        "Confirm with a code or the password, then send it again.";
+    LoopbackOnly "loopback_only" 403 Never "Only from this machine"
+        "Development answers are given to direct loopback requests only.";
+    CrossSite "cross_site" 403 Never "Not from another site"
+        "The request's origin is not the application's own.";
 
     // -- signing in and one-time codes
-    InvalidCredentials "invalid_credentials" 401 Never "Signing in was refused" "The identifier or the password is wrong, or the address is not verified yet.";
-    LockedOut "locked_out" 429 Later "Too many failed attempts" "Wait as long as `Retry-After` says, or reset the password.";
-    InvalidRefreshToken "invalid_refresh_token" 401 Never "The refresh token is not valid" "Sign in again.";
-    RegistrationClosed "registration_closed" 403 Never "Registration is closed" "This installation does not take this registration; ask its operator.";
-    EmailTaken "email_taken" 409 Never "The address is registered already" "Sign in, or reset the password.";
-    UsernameTaken "username_taken" 409 Never "The user name is taken" "Choose another one.";
-    CodeInvalid "code_invalid" 422 Never "The code is not valid" "It is wrong, has run out, or was replaced; ask for a new one.";
-    CodeWrong "code_wrong" 422 Never "The code is wrong" "`attemptsLeft` says how many tries remain.";
-    CodeExpired "code_expired" 410 Never "The code has run out" "Ask for a new one.";
-    ResendTooSoon "resend_too_soon" 429 Later "A code was sent just now" "Wait as long as `Retry-After` says before asking again.";
-    LastAdmin "last_admin" 409 Never "The last administrator stays" "Give another user the role first.";
-    StatusConflict "status_conflict" 409 Never "Its status does not allow this" "`detail` names the status it is in.";
+    InvalidCredentials "invalid_credentials" 401 Never "Signing in was refused"
+        "The identifier or the password is wrong, or the address is not verified yet.";
+    LockedOut "locked_out" 429 Later "Too many failed attempts"
+        "Wait as long as `Retry-After` says, or reset the password.";
+    InvalidRefreshToken "invalid_refresh_token" 401 Never "The refresh token is not valid"
+        "Sign in again.";
+    RegistrationClosed "registration_closed" 403 Never "Registration is closed"
+        "This installation does not take this registration; ask its operator.";
+    EmailTaken "email_taken" 409 Never "The address is registered already"
+        "Sign in, or reset the password.";
+    UsernameTaken "username_taken" 409 Never "The user name is taken"
+        "Choose another one.";
+    CodeInvalid "code_invalid" 422 Never "The code is not valid"
+        "It is wrong, has run out, or was replaced; ask for a new one.";
+    CodeWrong "code_wrong" 422 Never "The code is wrong"
+        "`attemptsLeft` says how many tries remain.";
+    CodeExpired "code_expired" 410 Never "The code has run out"
+        "Ask for a new one.";
+    ResendTooSoon "resend_too_soon" 429 Later "A code was sent just now"
+        "Wait as long as `Retry-After` says before asking again.";
+    LastAdmin "last_admin" 409 Never "The last administrator stays"
+        "Give another user the role first.";
+    StatusConflict "status_conflict" 409 Never "Its status does not allow this"
+        "`detail` names the status it is in.";
 
     // -- the house is not able to
-    RateLimited "rate_limited" 429 Later "Too many requests" "Wait as long as `Retry-After` says.";
-    Overloaded "overloaded" 503 Later "Too busy at the moment" "Nothing was done; wait as long as `Retry-After` says.";
-    Unavailable "unavailable" 503 Later "Not available at the moment" "Nothing was done; wait as long as `Retry-After` says.";
-    DeadlineExpired "deadline_expired" 504 Later "There was no time left" "Nothing was done; send it again.";
-    OutcomeUnknown "outcome_unknown" 500 Never "The outcome is not known" "It may or may not have been done: look before you send it again.";
-    StorageFull "storage_full" 507 Later "The disk is nearly full" "Nothing was done; the operator has to make room.";
-    Internal "internal" 500 Never "Something went wrong inside" "It was logged under the `requestId`.";
+    RateLimited "rate_limited" 429 Later "Too many requests"
+        "Wait as long as `Retry-After` says.";
+    Overloaded "overloaded" 503 Later "Too busy at the moment"
+        "Nothing was done; wait as long as `Retry-After` says.";
+    Unavailable "unavailable" 503 Later "Not available at the moment"
+        "Nothing was done; wait as long as `Retry-After` says.";
+    DeadlineExpired "deadline_expired" 504 Later "There was no time left"
+        "Nothing was done; send it again.";
+    OutcomeUnknown "outcome_unknown" 500 Never "The outcome is not known"
+        "It may or may not have been done: look before you send it again.";
+    StorageFull "storage_full" 507 Later "The disk is nearly full"
+        "Nothing was done; the operator has to make room.";
+    Internal "internal" 500 Never "Something went wrong inside"
+        "It was logged under the `requestId`.";
 }
 
 /// What a handler, an extractor or the frame answers instead of success.

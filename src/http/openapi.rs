@@ -2,8 +2,8 @@
 
 use utoipa::openapi::{
     Components, ContentBuilder, Info, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, ResponseBuilder,
-    security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     schema::{ArrayBuilder, ObjectBuilder, Schema, Type},
+    security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
 
 use super::{
@@ -92,6 +92,7 @@ fn problem_schema() -> Schema {
             "outcome",
             text("What became of the change.").enum_values(Some(["not_applied", "applied", "unknown"])),
         );
-    let required = ["type", "title", "status", "detail", "instance", "code", "requestId", "errors", "retryable", "outcome"];
+    let required =
+        ["type", "title", "status", "detail", "instance", "code", "requestId", "errors", "retryable", "outcome"];
     Schema::Object(required.into_iter().fold(object, ObjectBuilder::required).build())
 }

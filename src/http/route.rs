@@ -147,8 +147,7 @@ pub fn row(on: On, access: Access, class: Class, described: UtoipaMethodRouter<S
     let (path, item) = paths.paths.pop_first().unwrap_or_default();
     let (method, operation) = only_operation(item);
     let operation_id = operation.operation_id.clone().unwrap_or_default();
-    let rule =
-        Rule { path, method, operation_id, on, access, class, pace: Pace::Prompt, body_max: limits::BODY_MAX };
+    let rule = Rule { path, method, operation_id, on, access, class, pace: Pace::Prompt, body_max: limits::BODY_MAX };
     Route { rule, operation, schemas, handler }
 }
 

@@ -6,7 +6,10 @@ use axum::{Router, middleware as axum_middleware, routing::MethodRouter};
 
 use super::{
     error::{ApiError, Code},
-    middleware::{frame, gate::{self, Gate}},
+    middleware::{
+        frame,
+        gate::{self, Gate},
+    },
     route::{Listener, Route},
     services::Services,
 };
@@ -32,6 +35,8 @@ pub fn from_table(table: Vec<Route>, listener: Listener, services: Services) -> 
         }
     }
     let router = paths.into_iter().fold(Router::new(), |router, (path, (methods, allowed))| {
+        let mut allowed = allowed;
+        allowed.sort_unstable();
         let allow = allowed.join(", ");
         router.route(&path, methods.fallback(async move || ApiError::method_not_allowed(&allow)))
     });

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{credential::{Authenticator, ControlToken}, trust::TrustedProxies};
+use super::{
+    credential::{Authenticator, ControlToken},
+    trust::TrustedProxies,
+};
 use crate::types::{Clock, Entropy};
 
 /// The state of both routers. Handlers take it as `State(services): State<Services>`.

@@ -17,7 +17,7 @@ use crate::{
         error::{ApiError, Code, Occurrence},
         services::Edge,
     },
-    types::{Outcome},
+    types::Outcome,
 };
 
 /// Wraps everything else.

@@ -8,16 +8,9 @@ pub mod health;
 
 use utoipa_axum::routes;
 
-use super::route::{
-    Access::Nobody,
-    Class::Exempt,
-    On::Both,
-    Route, row,
-};
+use super::route::{Access::Nobody, Class::Exempt, On::Both, Route, row};
 
 /// Every route of the product.
 pub fn table() -> Vec<Route> {
-    vec![
-        row(Both, Nobody, Exempt, routes!(health::show_liveness)),
-    ]
+    vec![row(Both, Nobody, Exempt, routes!(health::show_liveness))]
 }

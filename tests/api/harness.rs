@@ -1,0 +1,188 @@
+//! A whole listener without a socket. Who sends is the receiver: `alice.post("/otp", json!({...})).await`.
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request},
+};
+use futures::future::BoxFuture;
+use http_body_util::BodyExt;
+use majordomo::{
+    http::{
+        Services,
+        context::Peer,
+        credential::{AuthRefusal, Authenticator, ControlToken},
+        route::{Listener, Route},
+        router,
+        services::{Edge, Mode},
+        trust::TrustedProxies,
+    },
+    types::{Clock, Entropy, Principal, Timestamp},
+};
+use serde_json::Value;
+use tower::ServiceExt;
+
+/// One client of one listener.
+#[derive(Clone)]
+pub struct Client {
+    router: Router,
+    peer: SocketAddr,
+    headers: Vec<(String, String)>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The header's text, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    /// Asserts a whole problem document and gives its code.
+    pub fn problem(&self) -> &str {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        for member in ["type", "title", "detail", "instance", "code", "requestId", "outcome"] {
+            assert!(self.body[member].is_string(), "{member} in {self:?}");
+        }
+        assert_eq!(self.body["status"], self.status);
+        assert!(self.body["errors"].is_array() && self.body["retryable"].is_boolean(), "{self:?}");
+        assert_eq!(self.body["requestId"], self.header("x-request-id"));
+        self.body["code"].as_str().unwrap()
+    }
+
+    /// `pointer code` of each field error, in order of pointer.
+    pub fn fields(&self) -> Vec<String> {
+        let mut fields: Vec<String> = self.body["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|error| format!("{} {}", error["pointer"].as_str().unwrap(), error["code"].as_str().unwrap()))
+            .collect();
+        fields.sort();
+        fields
+    }
+}
+
+impl Client {
+    /// On the listener of the real table.
+    pub fn new(listener: Listener, services: Services) -> Self {
+        Self::over(router::router(listener, services))
+    }
+
+    /// On a table of one's own.
+    pub fn of_table(table: Vec<Route>, services: Services) -> Self {
+        Self::over(router::from_table(table, Listener::Public, services))
+    }
+
+    fn over(router: Router) -> Self {
+        let host = ("host".to_owned(), "127.0.0.1:8080".to_owned());
+        Self { router, peer: SocketAddr::from(([127, 0, 0, 1], 40_000)), headers: vec![host] }
+    }
+
+    /// The same client with one more header on each request.
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut client = self.clone();
+        client.headers.retain(|(known, _)| known != name);
+        client.headers.push((name.to_owned(), value.to_owned()));
+        client
+    }
+
+    /// The same client at another address.
+    pub fn at(&self, address: &str) -> Self {
+        let mut client = self.clone();
+        client.peer = SocketAddr::new(address.parse().unwrap(), 40_000);
+        client
+    }
+
+    /// The same client with an access token.
+    pub fn signed_in(&self, token: &str) -> Self {
+        self.with("authorization", &format!("Bearer {token}"))
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, Body::empty()).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, Body::empty()).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.with("content-type", "application/json").send("POST", path, Body::from(body.to_string())).await
+    }
+
+    pub async fn post_text(&self, path: &str, body: impl Into<Body>) -> Answer {
+        self.with("content-type", "application/json").send("POST", path, body.into()).await
+    }
+
+    pub async fn send(&self, method: &str, path: &str, body: Body) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).extension(Peer(self.peer));
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&body)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+}
+
+/// A clock that stands still.
+pub struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_767_225_600_000_000)
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "a clock is what the rule points at")]
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
+}
+
+/// No chance at all.
+pub struct Zeroes;
+
+impl Entropy for Zeroes {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+}
+
+/// Knows nobody.
+pub struct Nobody;
+
+impl Authenticator for Nobody {
+    fn authenticate<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Principal, AuthRefusal>> {
+        Box::pin(async { Err(AuthRefusal::Invalid) })
+    }
+}
+
+/// The edge alone, without a service behind it.
+pub fn bare_services() -> Services {
+    Services { edge: Arc::new(bare_edge()) }
+}
+
+/// What `bare_services` is made of, to be changed by a test.
+pub fn bare_edge() -> Edge {
+    Edge {
+        mode: Mode::Development,
+        public_url: String::new(),
+        clock: Arc::new(Still),
+        entropy: Arc::new(Zeroes),
+        authenticator: Arc::new(Nobody),
+        control: ControlToken::absent(),
+        proxies: TrustedProxies::default(),
+    }
+}
