@@ -1,5 +1,6 @@
 //! Majordomo: the household of an application in one binary.
 
+pub mod actors;
 pub mod config;
 pub mod crypto;
 pub mod domain;

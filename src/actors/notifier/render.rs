@@ -1,0 +1,211 @@
+//! From a template and what it takes to a mail's subject, text and HTML.
+//!
+//! Strict: a variable that is missing is an error. With fuel: a template cannot run for ever. HTML is escaped, and its
+//! style sheet is written into the elements, since many mail programs know no style sheets; what depends on the
+//! reader's screen (narrow, dark) stays in the head.
+
+use std::collections::BTreeMap;
+
+use css_inline::CSSInliner;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+
+use super::shipped::{self, Part};
+use crate::{
+    domain::notification::{COMMON_VARIABLES, Facts, TemplateName, languages},
+    types::{Locale, Timestamp, limits},
+};
+
+/// Characters in a line of text.
+const TEXT_WIDTH: usize = 76;
+
+/// The application as mail names it.
+#[derive(Debug, Clone)]
+pub struct Brand {
+    /// Its name.
+    pub app: String,
+    /// Where its users go, if that is known.
+    pub app_url: Option<String>,
+}
+
+/// The digits of a live code, as they are at the moment of sending.
+pub struct CodeOnMail {
+    /// Six digits.
+    pub digits: String,
+    /// When they are void.
+    pub expires_at: Timestamp,
+}
+
+/// A mail without its envelope.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// One line.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// HTML with its styles in the elements.
+    pub html: String,
+}
+
+/// What a template is rendered for.
+pub struct Occasion<'a> {
+    /// Which template.
+    pub template: TemplateName,
+    /// In which language, if the recipient chose one.
+    pub locale: Option<&'a Locale>,
+    /// What it is about.
+    pub facts: &'a Facts,
+    /// The code, for templates that carry one.
+    pub code: Option<&'a CodeOnMail>,
+    /// The time of sending.
+    pub now: Timestamp,
+}
+
+/// Why a mail could not be written: a defect of a template, or a code that is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderFault {
+    /// The template is wrong, or uses what it does not declare.
+    #[error("the template {template} cannot be rendered")]
+    Template {
+        /// Its name.
+        template: &'static str,
+        /// Where and why.
+        #[source]
+        source: minijinja::Error,
+    },
+    /// The styles could not be written into the elements.
+    #[error("the styles of the template {template} cannot be inlined: {reason}")]
+    Styles {
+        /// Its name.
+        template: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The parsed templates. One for the process; `Sync`.
+pub struct Renderer {
+    environment: Environment<'static>,
+    brand: Brand,
+}
+
+impl Renderer {
+    /// Parses every shipped template.
+    pub fn new(brand: Brand) -> Result<Self, RenderFault> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_fuel(Some(limits::TEMPLATE_FUEL));
+        environment.set_auto_escape_callback(|name| {
+            if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
+        });
+        let all = shipped::LANGUAGES.iter().flat_map(|(_, sources)| *sources);
+        for source in shipped::SHARED.iter().chain(all) {
+            environment
+                .add_template(source.path, source.text)
+                .map_err(|fault| RenderFault::Template { template: source.path, source: fault })?;
+        }
+        Ok(Self { environment, brand })
+    }
+
+    /// Writes a mail in the best language there is.
+    pub fn render(&self, occasion: &Occasion<'_>) -> Result<Rendered, RenderFault> {
+        let template = occasion.template;
+        let shipped = |language: &String| shipped::LANGUAGES.iter().any(|(known, _)| known == language);
+        let language = languages(occasion.locale).into_iter().find(shipped).unwrap_or_else(|| "en".to_owned());
+        let mut variables = self.variables(occasion, &language);
+        let subject = self.part(&language, template, Part::Subject, &variables)?;
+        let subject = subject.split_whitespace().collect::<Vec<_>>().join(" ");
+        variables.insert("subject", Value::from(subject.clone()));
+        let text = self.part(&language, template, Part::Text, &variables)?;
+        let html = self.part(&language, template, Part::Html, &variables)?;
+        Ok(Rendered { subject, text: wrapped(&text), html: inline(template, &html)? })
+    }
+
+    fn part(
+        &self,
+        language: &str,
+        template: TemplateName,
+        part: Part,
+        variables: &BTreeMap<&'static str, Value>,
+    ) -> Result<String, RenderFault> {
+        let fault = |source| RenderFault::Template { template: template.as_str(), source };
+        let found = self.environment.get_template(&shipped::path(language, template, part)).map_err(fault)?;
+        found.render(Value::from(variables.clone())).map_err(fault)
+    }
+
+    /// What the template declares and nothing else, so that one that uses more fails in the tests.
+    fn variables(&self, occasion: &Occasion<'_>, language: &str) -> BTreeMap<&'static str, Value> {
+        let facts = occasion.facts;
+        let until = occasion.code.map(|code| code.expires_at).or(facts.until).unwrap_or(occasion.now);
+        let dash = |text: &Option<String>| Value::from(text.clone().unwrap_or_else(|| "\u{2013}".to_owned()));
+        let declared = COMMON_VARIABLES.iter().chain(occasion.template.variables());
+        declared
+            .filter_map(|name| {
+                let value = match *name {
+                    "app" => Value::from(self.brand.app.clone()),
+                    "app_url" => Value::from(self.brand.app_url.clone().unwrap_or_default()),
+                    "locale" => Value::from(language.to_owned()),
+                    "code" => Value::from(occasion.code?.digits.clone()),
+                    "minutes" => Value::from(until.since(occasion.now).as_secs().div_ceil(60)),
+                    "expires_at" => Value::from(clock_time(until)),
+                    "at" => Value::from(moment(facts.at)),
+                    "ip_address" => dash(&facts.ip_address),
+                    "device" => dash(&facts.device),
+                    "first_name" => Value::from(facts.first_name.clone().unwrap_or_default()),
+                    // `subject` is there once it is written.
+                    _ => return None,
+                };
+                Some((*name, value))
+            })
+            .collect()
+    }
+}
+
+/// Paragraphs, each one line in the template, broken at words before `TEXT_WIDTH` (RFC 5322 section 2.1.1 advises 78).
+fn wrapped(text: &str) -> String {
+    let mut lines = Vec::new();
+    for paragraph in text.trim().lines() {
+        let indent = if paragraph.starts_with("- ") { "  " } else { "" };
+        let mut line = String::new();
+        for (index, word) in paragraph.split(' ').enumerate() {
+            if !line.trim().is_empty() && line.chars().count() + 1 + word.chars().count() > TEXT_WIDTH {
+                lines.push(std::mem::replace(&mut line, format!("{indent}{word}")));
+            } else {
+                if index > 0 {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+        }
+        lines.push(line);
+    }
+    lines.join("\n") + "\n"
+}
+
+/// `2026-01-31 12:00 UTC`: one form that no language reads wrongly.
+fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(time)) => format!("{day} {time} UTC"),
+        _ => text,
+    }
+}
+
+/// `12:00 UTC`.
+fn clock_time(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.get(11..16).map_or(text.clone(), |time| format!("{time} UTC"))
+}
+
+fn inline(template: TemplateName, html: &str) -> Result<String, RenderFault> {
+    CSSInliner::options()
+        .keep_style_tags(false)
+        .keep_at_rules(true)
+        .minify_css(true)
+        .load_remote_stylesheets(false)
+        .build()
+        .inline(html)
+        .map_err(|fault| RenderFault::Styles { template: template.as_str(), reason: fault.to_string() })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+use std::{collections::BTreeSet, fs, path::Path};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
+
+fn renderer() -> Renderer {
+    let brand = Brand { app: "Acme & Söhne".into(), app_url: Some("https://app.example.com/".into()) };
+    Renderer::new(brand).unwrap()
+}
+
+fn facts() -> Facts {
+    Facts {
+        at: NOW,
+        ip_address: Some("2001:db8:85a3:8d3:1319:8a2e:370:7348".into()),
+        device: Some("Firefox, Windows".into()),
+        first_name: Some("Zoë <b>".into()),
+        until: Some(NOW.plus(std::time::Duration::from_secs(240))),
+    }
+}
+
+fn code() -> CodeOnMail {
+    CodeOnMail { digits: "482913".into(), expires_at: NOW.plus(std::time::Duration::from_secs(600)) }
+}
+
+fn render(template: TemplateName, locale: &str) -> Rendered {
+    let locale = Locale::parse(locale).unwrap();
+    let (facts, code) = (facts(), code());
+    renderer()
+        .render(&Occasion { template, locale: Some(&locale), facts: &facts, code: Some(&code), now: NOW })
+        .unwrap_or_else(|fault| panic!("{}: {fault:?}", template.as_str()))
+}
+
+/// Leaves every mail in `target/mail-previews`, to be looked at in a browser.
+#[test]
+fn every_template_renders_in_every_language() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/mail-previews");
+    fs::create_dir_all(&folder).unwrap();
+    for (language, _) in shipped::LANGUAGES {
+        for template in TemplateName::ALL {
+            let mail = render(template, language);
+            let name = template.as_str();
+            assert!(!mail.subject.is_empty() && !mail.subject.contains('\n'), "{name}");
+            assert!(mail.subject.contains("Acme & Söhne"), "a subject is text, not HTML: {}", mail.subject);
+            assert!(mail.html.contains("Acme &amp; Söhne"), "{name}");
+            assert!(mail.html.contains("prefers-color-scheme:dark") || mail.html.contains("prefers-color-scheme: dark"));
+            assert!(mail.html.contains("max-width: 480px"), "{name}");
+            assert!(mail.html.contains("<td class=\"card\" style="), "{name}: styles are in the elements");
+            assert!(!mail.html.contains("<script") && !mail.html.contains("<img"), "{name}: nothing is fetched or run");
+            assert!(mail.html.len() < 32 << 10, "{name}: {} bytes", mail.html.len());
+            assert!(mail.text.lines().all(|line| line.chars().count() <= 80), "{name} ({language}):\n{}", mail.text);
+            assert!(!mail.text.contains("&amp;"), "{name}");
+            fs::write(folder.join(format!("{name}.{language}.html")), &mail.html).unwrap();
+            fs::write(folder.join(format!("{name}.{language}.txt")), &mail.text).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_template_uses_only_what_it_declares() {
+    let renderer = renderer();
+    let common: BTreeSet<_> = COMMON_VARIABLES.iter().map(|name| (*name).to_owned()).collect();
+    let used = |path: &str| -> BTreeSet<String> {
+        renderer.environment.get_template(path).unwrap().undeclared_variables(false).into_iter().collect()
+    };
+    for source in shipped::SHARED {
+        assert!(used(source.path).is_subset(&common), "{} uses {:?}", source.path, used(source.path));
+    }
+    for (language, _) in shipped::LANGUAGES {
+        for template in TemplateName::ALL {
+            let mut declared = common.clone();
+            declared.extend(template.variables().iter().map(|name| (*name).to_owned()));
+            let mut all = BTreeSet::new();
+            for part in Part::ALL {
+                let path = shipped::path(language, template, part);
+                let used = used(&path);
+                assert!(used.is_subset(&declared), "{path} uses {:?}", used.difference(&declared));
+                all.extend(used);
+            }
+            for name in template.variables() {
+                assert!(all.contains(*name), "{} in {language} never uses {name}", template.as_str());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_code_stands_whole_in_text_and_html_and_not_in_the_subject() {
+    for template in [TemplateName::VerificationCode, TemplateName::ResetCode] {
+        let mail = render(template, "en");
+        assert!(mail.html.contains(">482913<"));
+        assert!(mail.text.contains("\n    482913\n"));
+        assert!(!mail.subject.contains("482913"));
+        assert!(mail.text.contains("10 min, until 03:14 UTC"), "{}", mail.text);
+        assert!(mail.text.contains("2026-01-02 03:04 UTC"), "{}", mail.text);
+    }
+}
+
+#[test]
+fn what_a_person_typed_is_escaped_in_html() {
+    let mail = render(TemplateName::Welcome, "en");
+    assert!(mail.html.contains("Welcome, Zoë &lt;b&gt;"));
+    assert!(mail.text.contains("Welcome, Zoë <b>"));
+}
+
+#[test]
+fn a_region_falls_back_to_its_language_and_an_unknown_one_to_english() {
+    assert_eq!(render(TemplateName::Welcome, "de-AT"), render(TemplateName::Welcome, "de"));
+    assert_eq!(render(TemplateName::Welcome, "fr"), render(TemplateName::Welcome, "en"));
+    assert_ne!(render(TemplateName::Welcome, "de"), render(TemplateName::Welcome, "en"));
+}
+
+#[test]
+fn a_mail_without_its_code_is_a_fault_and_not_a_mail_without_a_code() {
+    let facts = facts();
+    let occasion =
+        Occasion { template: TemplateName::VerificationCode, locale: None, facts: &facts, code: None, now: NOW };
+    assert!(matches!(renderer().render(&occasion), Err(RenderFault::Template { .. })));
+}
+
+#[test]
+fn a_template_that_runs_for_ever_is_stopped() {
+    let mut renderer = renderer();
+    renderer.environment.add_template("endless", "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}").unwrap();
+    assert!(renderer.environment.get_template("endless").unwrap().render(Value::from(())).is_err());
+}
+
+impl std::fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.subject)
+    }
+}
