@@ -5,5 +5,6 @@ pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod http;
+pub mod outbound;
 pub mod persistence;
 pub mod types;

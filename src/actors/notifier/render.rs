@@ -94,9 +94,11 @@ impl Renderer {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(limits::TEMPLATE_FUEL));
-        environment.set_auto_escape_callback(|name| {
-            if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
-        });
+        environment.set_auto_escape_callback(
+            |name| {
+                if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
+            },
+        );
         let all = shipped::LANGUAGES.iter().flat_map(|(_, sources)| *sources);
         for source in shipped::SHARED.iter().chain(all) {
             environment

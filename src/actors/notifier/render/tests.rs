@@ -43,7 +43,9 @@ fn every_template_renders_in_every_language() {
             assert!(!mail.subject.is_empty() && !mail.subject.contains('\n'), "{name}");
             assert!(mail.subject.contains("Acme & Söhne"), "a subject is text, not HTML: {}", mail.subject);
             assert!(mail.html.contains("Acme &amp; Söhne"), "{name}");
-            assert!(mail.html.contains("prefers-color-scheme:dark") || mail.html.contains("prefers-color-scheme: dark"));
+            assert!(
+                mail.html.contains("prefers-color-scheme:dark") || mail.html.contains("prefers-color-scheme: dark")
+            );
             assert!(mail.html.contains("max-width: 480px"), "{name}");
             assert!(mail.html.contains("<td class=\"card\" style="), "{name}: styles are in the elements");
             assert!(!mail.html.contains("<script") && !mail.html.contains("<img"), "{name}: nothing is fetched or run");
@@ -121,7 +123,10 @@ fn a_mail_without_its_code_is_a_fault_and_not_a_mail_without_a_code() {
 #[test]
 fn a_template_that_runs_for_ever_is_stopped() {
     let mut renderer = renderer();
-    renderer.environment.add_template("endless", "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}").unwrap();
+    renderer
+        .environment
+        .add_template("endless", "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}")
+        .unwrap();
     assert!(renderer.environment.get_template("endless").unwrap().render(Value::from(())).is_err());
 }
 

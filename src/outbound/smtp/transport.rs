@@ -1,0 +1,262 @@
+//! Handing one mail to the server: a kept connection or a new one, each step with its name, all of it within one time
+//! limit of ours. What was not heard to its end is thrown away: a connection whose answer came late would answer the
+//! next mail.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures::future::BoxFuture;
+use lettre::transport::smtp::{
+    Error as LettreFault,
+    authentication::{Credentials, Mechanism},
+    client::{AsyncSmtpConnection, Certificate, TlsParameters},
+    commands::{Data, Mail, Rcpt, Rset},
+    extension::ClientId,
+    response::Response,
+};
+use tokio::time::timeout;
+
+use super::{Security, SmtpUrl, message};
+use crate::{
+    outbound::mail::{Exchange, MailTransport, OutgoingMail},
+    types::{
+        Clock,
+        answer::{Answer, Step},
+        limits,
+    },
+};
+
+/// A kept connection that was not used for this long has most likely been closed by the server.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+/// Mails over one connection; servers limit it, 100 is under the limits that are met.
+const MAILS_PER_CONNECTION: u32 = 50;
+
+/// What a transport is made of.
+pub struct SmtpSettings {
+    /// Where the server is.
+    pub url: SmtpUrl,
+    /// The longest that handing over one mail may take.
+    pub timeout: Duration,
+    /// The name given at `EHLO`: that of the sender's domain.
+    pub hello: String,
+    /// Certificates (PEM) trusted beside the public ones, for a server of one's own.
+    pub extra_roots: Option<Vec<u8>>,
+}
+
+/// Why a transport cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the mail server's settings are not usable: {0}")]
+pub struct SmtpFault(String);
+
+/// Mail by SMTP.
+pub struct SmtpTransport {
+    settings: SmtpSettings,
+    tls: TlsParameters,
+    clock: Arc<dyn Clock>,
+    idle: Mutex<Vec<Kept>>,
+}
+
+struct Kept {
+    connection: AsyncSmtpConnection,
+    since: Instant,
+    mails: u32,
+}
+
+/// A conversation under way: how far it is, and what was said.
+struct Talk {
+    step: Step,
+    said: Vec<String>,
+}
+
+impl Talk {
+    fn say(&mut self, line: impl Into<String>) {
+        self.said.push(format!("> {}", line.into()));
+    }
+
+    /// Notes what came back to a command.
+    fn answered(&mut self, result: Result<Response, LettreFault>) -> Result<Response, Answer> {
+        let response = result.map_err(|fault| self.failed(&fault))?;
+        for line in response.message() {
+            self.said.push(format!("< {} {}", u16::from(response.code()), one_line(line)));
+        }
+        Ok(response)
+    }
+
+    /// The answer that a failed command is.
+    fn failed(&mut self, fault: &LettreFault) -> Answer {
+        let source = std::error::Error::source(fault).map(ToString::to_string).unwrap_or_default();
+        let answer = match fault.status() {
+            Some(code) => Answer::refused(self.step, u16::from(code), &source),
+            None if fault.is_client() => Answer::broken(self.step, &format!("{fault} {source}")),
+            None => Answer::broken(self.step, if source.is_empty() { "no sensible answer" } else { &source }),
+        };
+        self.said.push(match fault.status() {
+            Some(code) => format!("< {code} {}", one_line(&source)),
+            None => format!("! {answer}"),
+        });
+        answer
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(limits::ANSWER_TEXT_MAX).collect()
+}
+
+impl SmtpTransport {
+    /// Checks the settings; connects to nothing.
+    pub fn new(settings: SmtpSettings, clock: Arc<dyn Clock>) -> Result<Self, SmtpFault> {
+        let fault = |fault: LettreFault| SmtpFault(fault.to_string());
+        let mut tls = TlsParameters::builder(settings.url.host.clone());
+        if let Some(pem) = &settings.extra_roots {
+            tls = tls.add_root_certificate(Certificate::from_pem(pem).map_err(fault)?);
+        }
+        let tls = tls.build().map_err(fault)?;
+        Ok(Self { settings, tls, clock, idle: Mutex::new(Vec::new()) })
+    }
+
+    async fn hand_over(&self, mail: &OutgoingMail, talk: &mut Talk) -> Answer {
+        let message = match message::write(mail) {
+            Ok(message) => message,
+            Err(text) => return Answer::Unfit { text },
+        };
+        let mut kept = match self.take(talk).await {
+            Some(kept) => kept,
+            None => match self.connect(talk).await {
+                Ok(connection) => Kept { connection, since: self.clock.instant(), mails: 0 },
+                Err(answer) => return answer,
+            },
+        };
+        match submit(&mut kept.connection, mail, &message, talk).await {
+            Ok(response) => {
+                self.keep(kept);
+                Answer::taken(&response.message().collect::<Vec<_>>().join(" "))
+            }
+            Err(answer) => {
+                // A server that refused one mail may take the next; one that broke off may not.
+                if matches!(answer, Answer::Refused { code, .. } if code != 421)
+                    && kept.connection.command(Rset).await.is_ok()
+                {
+                    self.keep(kept);
+                }
+                answer
+            }
+        }
+    }
+
+    /// A kept connection that still answers.
+    async fn take(&self, talk: &mut Talk) -> Option<Kept> {
+        loop {
+            let mut kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            let idle = self.clock.instant().saturating_duration_since(kept.since);
+            if idle < IDLE_MAX && kept.mails < MAILS_PER_CONNECTION && kept.connection.test_connected().await {
+                talk.said.push("(over a connection that was kept)".to_owned());
+                return Some(kept);
+            }
+        }
+    }
+
+    fn keep(&self, kept: Kept) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < limits::SMTP_IDLE_CONNECTIONS && !kept.connection.has_broken() {
+            idle.push(Kept { since: self.clock.instant(), mails: kept.mails + 1, ..kept });
+        }
+    }
+
+    async fn connect(&self, talk: &mut Talk) -> Result<AsyncSmtpConnection, Answer> {
+        let url = &self.settings.url;
+        let hello = ClientId::Domain(self.settings.hello.clone());
+        let first = match url.security {
+            Security::Tls => Some(self.tls.clone()),
+            Security::Plain | Security::Opportunistic | Security::StartTls => None,
+        };
+        talk.step = Step::Connect;
+        talk.said.push(format!("(to {} port {}{})", url.host, url.port, if first.is_some() { ", TLS" } else { "" }));
+        talk.say(format!("EHLO {}", self.settings.hello));
+        let limit = Some(self.settings.timeout);
+        let mut connection =
+            AsyncSmtpConnection::connect_tokio1((url.host.as_str(), url.port), limit, &hello, first, None)
+                .await
+                .map_err(|fault| talk.failed(&fault))?;
+        talk.said.push(format!("< 250 {}", one_line(connection.server_info().name())));
+        let upgrade = match url.security {
+            Security::StartTls => true,
+            Security::Opportunistic => connection.can_starttls(),
+            Security::Plain | Security::Tls => false,
+        };
+        if upgrade {
+            talk.step = Step::StartTls;
+            talk.say("STARTTLS");
+            connection.starttls(self.tls.clone(), &hello).await.map_err(|fault| talk.failed(&fault))?;
+            talk.said.push("(encrypted)".to_owned());
+        }
+        if let Some((user, password)) = &url.credentials {
+            talk.step = Step::Authenticate;
+            if !connection.is_encrypted() && !is_loopback(&url.host) {
+                return Err(Answer::broken(talk.step, "the password is not sent over a connection without TLS"));
+            }
+            talk.say(format!("AUTH as {} ***", one_line(user)));
+            let credentials = Credentials::new(user.clone(), password.reveal().to_owned());
+            let response = connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await;
+            talk.answered(response)?;
+        }
+        Ok(connection)
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+async fn submit(
+    connection: &mut AsyncSmtpConnection,
+    mail: &OutgoingMail,
+    message: &lettre::Message,
+    talk: &mut Talk,
+) -> Result<Response, Answer> {
+    let envelope = message.envelope();
+    talk.step = Step::Sender;
+    talk.say(format!("MAIL FROM:<{}>", mail.from.address.as_str()));
+    let response = connection.command(Mail::new(envelope.from().cloned(), vec![])).await;
+    talk.answered(response)?;
+    talk.step = Step::Recipient;
+    for address in envelope.to() {
+        talk.say(format!("RCPT TO:<{}>", mail.to.as_str()));
+        let response = connection.command(Rcpt::new(address.clone(), vec![])).await;
+        talk.answered(response)?;
+    }
+    talk.step = Step::Content;
+    talk.say("DATA");
+    let response = connection.command(Data).await;
+    talk.answered(response)?;
+    let bytes = message.formatted();
+    talk.say(format!("({} bytes)", bytes.len()));
+    let response = connection.message(&bytes).await;
+    talk.answered(response)
+}
+
+impl MailTransport for SmtpTransport {
+    fn name(&self) -> &'static str {
+        "smtp"
+    }
+
+    fn send<'a>(&'a self, mail: &'a OutgoingMail) -> BoxFuture<'a, Exchange> {
+        Box::pin(async move {
+            let mut talk = Talk { step: Step::Connect, said: Vec::new() };
+            // lettre's own limit does not cover a server that accepts and then says nothing. Dropping the future drops
+            // its connection.
+            let answer = match timeout(self.settings.timeout, self.hand_over(mail, &mut talk)).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    talk.said.push("! no answer in time".to_owned());
+                    Answer::Silent { step: talk.step }
+                }
+            };
+            Exchange { answer, conversation: talk.said }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
