@@ -15,7 +15,7 @@ const MARKS: [&str; 7] = [
 ];
 
 /// Hosts of package registries (only Cargo.lock names one), and folders of somebody's machine.
-const ELSEWHERE: [&str; 14] = [
+const ELSEWHERE: [&str; 13] = [
     concat!("crates", ".io"),
     concat!("npmjs", "."),
     concat!("pypi", ".org"),
@@ -27,7 +27,6 @@ const ELSEWHERE: [&str; 14] = [
     concat!("quay", ".io"),
     concat!("gcr", ".io"),
     concat!("/ro", "ot/"),
-    concat!("/ho", "me/"),
     concat!("/Us", "ers/"),
     concat!("/wo", "rk/"),
 ];
