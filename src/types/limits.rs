@@ -199,3 +199,5 @@ pub const REGISTRATIONS_PER_ADDRESS: usize = 3;
 pub const SESSIONS_PER_USER: usize = 100;
 /// Verified access tokens that are remembered, over all shards.
 pub const VERIFIED_TOKENS: usize = 16_384;
+/// Earlier refresh generations whose first use a session remembers; only those younger than the grace count.
+pub const REFRESH_GENERATIONS: usize = 16;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::refresh::RefreshState;
 use crate::types::{
     Timestamp,
     id::{SessionId, UserId},
@@ -53,12 +54,8 @@ pub struct Session {
     pub user: UserId,
     /// The key from which refresh tokens are made; the table that holds sessions is sealed.
     pub seed: [u8; 32],
-    /// The current refresh generation; the token handed out last has this number.
-    pub generation: u32,
-    /// When the current generation was first used by an access token of it or by a refresh; `None`: unused.
-    pub used_at: Option<Timestamp>,
-    /// The generation in which a late repeat was seen last, for the rule on repeats in two generations running.
-    pub late_repeat: Option<u32>,
+    /// Which refresh token is current, and what is remembered of the ones before.
+    pub refresh: RefreshState,
     /// The name the client gave its device.
     pub device_name: Option<String>,
     /// `User-Agent` at login.
@@ -91,7 +88,7 @@ impl std::fmt::Debug for Session {
         f.debug_struct("Session")
             .field("id", &self.id)
             .field("user", &self.user)
-            .field("generation", &self.generation)
+            .field("generation", &self.refresh.generation)
             .finish_non_exhaustive()
     }
 }
