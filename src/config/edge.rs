@@ -52,15 +52,15 @@ section! {
     pub struct RateLimits {
         /// Whether requests are counted at all.
         enabled: bool = true;
-        /// Anonymous and failed requests a minute from one network.
+        /// Anonymous and failed requests a minute from one address.
         anonymous: u32 = 100, within 1..=1_000_000;
         /// Requests a minute of one user or service.
         authenticated: u32 = 300, within 1..=1_000_000;
-        /// Logins a minute from one network.
+        /// Logins a minute from one address.
         login: u32 = 10, within 1..=1_000_000;
-        /// Registrations a minute from one network.
+        /// Registrations a minute from one address.
         register: u32 = 5, within 1..=1_000_000;
-        /// Requests for a code or a password reset a minute from one network.
+        /// Requests for a code or a password reset a minute from one address.
         code: u32 = 5, within 1..=1_000_000;
     }
 }

@@ -5,22 +5,40 @@
 //! one file; `load.rs` puts the sources on top of each other.
 
 mod auth;
+mod check;
 mod development;
+mod deviations;
 mod edge;
+mod environment;
+mod error;
 mod events;
+mod file;
+mod load;
 mod log;
+mod modes;
+mod nearest;
 mod notify;
+mod origin;
+pub mod print;
+mod renamed;
 mod secrets;
 mod section;
 mod store;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use auth::{Auth, Code, Hash, Lockout, Password, Registration, Session, SigningAlgorithm, Token, TokenClaim};
 pub use development::Development;
+pub use deviations::{Deviation, deviations};
 pub use edge::{Edge, RateLimits, Timeouts};
+pub use error::{ConfigError, ConfigWarning};
 pub use events::Events;
+pub use load::{DEFAULT_FILE, FlagSetting, Loaded, Sources};
 pub use log::{Log, LogFormat, LogLevel};
+pub use modes::refusals;
 pub use notify::{Email, Inbox, MailTransport, Notify};
+pub use origin::Origin;
 pub use secrets::Secrets;
 pub use section::{Section, Slot, Visitor};
 pub use store::{EngineKind, Store};

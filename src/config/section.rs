@@ -66,7 +66,7 @@ impl<T: Value + PartialOrd> Slot for Ranged<'_, T> {
     fn set(&mut self, written: &Written) -> Result<(), String> {
         let value = T::read(written)?;
         if !self.1.contains(&value) {
-            return Err(format!("out of range; must be {}", self.kind()));
+            return Err("out of range".to_owned());
         }
         *self.0 = value;
         Ok(())

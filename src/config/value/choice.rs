@@ -23,7 +23,7 @@ impl<T: Choice> Text for T {
             .iter()
             .find(|(word, _)| *word == text)
             .map(|(_, value)| *value)
-            .ok_or_else(|| format!("not one of the words; must be {}", Self::notation()))
+            .ok_or_else(|| "not one of the words".to_owned())
     }
     fn text(&self) -> String {
         self.word().to_owned()

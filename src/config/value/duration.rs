@@ -12,7 +12,7 @@ impl Text for Duration {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let refused = || format!("not a duration; must be {}", Self::notation());
+        let refused = || "not a duration".to_owned();
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
         let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(refused)?;
@@ -26,7 +26,7 @@ impl Text for Duration {
         if millis == 0 {
             return "0s".to_owned();
         }
-        let (unit, size) = UNITS.iter().find(|(_, size)| millis % size == 0).unwrap_or(&("ms", 1));
+        let (unit, size) = UNITS.iter().find(|(_, size)| millis.is_multiple_of(*size)).unwrap_or(&("ms", 1));
         format!("{}{unit}", millis / size)
     }
 }

@@ -35,6 +35,19 @@ impl Written {
         }
     }
 
+    /// What kind of thing was written, for messages.
+    fn type_name(&self) -> &'static str {
+        match self {
+            Self::Plain(_) | Self::Toml(toml::Value::String(_)) => "a text",
+            Self::Toml(toml::Value::Integer(_)) => "a whole number",
+            Self::Toml(toml::Value::Float(_)) => "a number with a fraction",
+            Self::Toml(toml::Value::Boolean(_)) => "true or false",
+            Self::Toml(toml::Value::Datetime(_)) => "a date or time",
+            Self::Toml(toml::Value::Array(_)) => "a list",
+            Self::Toml(toml::Value::Table(_)) => "a table",
+        }
+    }
+
     /// How the value is shown in a message. Secrets are masked by the caller, who knows the key.
     pub fn show(&self) -> String {
         match self {
@@ -74,7 +87,7 @@ impl<T: Text> Value for T {
         T::notation()
     }
     fn read(written: &Written) -> Result<Self, String> {
-        let text = written.text().ok_or_else(|| format!("wrong type; must be {}, in quotes", T::notation()))?;
+        let text = written.text().ok_or_else(|| format!("{} instead of a text in quotes", written.type_name()))?;
         T::parse(text)
     }
     fn show(&self) -> String {
@@ -112,7 +125,7 @@ impl<T: Text> Value for Vec<T> {
             Written::Toml(toml::Value::Array(rows)) => {
                 rows.iter().map(|row| T::read(&Written::Toml(row.clone()))).collect()
             }
-            Written::Toml(_) => Err(format!("wrong type; must be {}, in brackets", Self::kind())),
+            Written::Toml(_) => Err("not a list in brackets".to_owned()),
         }
     }
     fn show(&self) -> String {

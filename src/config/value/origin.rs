@@ -27,7 +27,7 @@ impl Text for WebOrigin {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let refused = |why: &str| format!("{why}; must be {}", Self::notation());
+        let refused = str::to_owned;
         let (scheme, authority) = text.split_once("://").ok_or_else(|| refused("not an origin"))?;
         let own_port = match scheme {
             "http" => ":80",

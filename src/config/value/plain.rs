@@ -14,7 +14,7 @@ impl Value for bool {
             Written::Toml(toml::Value::Boolean(value)) => Ok(*value),
             Written::Plain(text) if text == "true" => Ok(true),
             Written::Plain(text) if text == "false" => Ok(false),
-            Written::Toml(_) | Written::Plain(_) => Err("wrong type; must be true or false".to_owned()),
+            Written::Toml(_) | Written::Plain(_) => Err(format!("{} instead of true or false", written.type_name())),
         }
     }
     fn show(&self) -> String {
@@ -31,10 +31,10 @@ impl Value for u32 {
             Written::Toml(toml::Value::Integer(number)) => Self::try_from(*number).ok(),
             Written::Plain(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
             Written::Toml(_) | Written::Plain(_) => {
-                return Err("wrong type; must be a whole number, without quotes in a file".to_owned());
+                return Err(format!("{} instead of a whole number", written.type_name()));
             }
         };
-        number.ok_or_else(|| format!("out of range; must be a whole number, 0 to {}", Self::MAX))
+        number.ok_or_else(|| "out of range".to_owned())
     }
     fn show(&self) -> String {
         self.to_string()
@@ -61,7 +61,7 @@ impl Text for SocketAddr {
         "an address with its port such as \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned()
     }
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| format!("not an address with its port; must be {}", Self::notation()))
+        text.parse().map_err(|_| "not an address with its port".to_owned())
     }
     fn text(&self) -> String {
         self.to_string()

@@ -41,7 +41,7 @@ impl Text for ByteSize {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let refused = || format!("not a size; must be {}", Self::notation());
+        let refused = || "not a size".to_owned();
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
         let (_, bytes) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(refused)?;
@@ -51,7 +51,7 @@ impl Text for ByteSize {
 
     /// In the largest unit that divides it.
     fn text(&self) -> String {
-        let (unit, size) = UNITS.iter().find(|(_, size)| self.0 != 0 && self.0 % size == 0).unwrap_or(&("B", 1));
+        let (unit, size) = UNITS.iter().find(|(_, size)| self.0 != 0 && self.0.is_multiple_of(*size)).unwrap_or(&("B", 1));
         format!("{}{unit}", self.0 / size)
     }
 }

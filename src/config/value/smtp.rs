@@ -48,7 +48,7 @@ impl Text for SmtpUrl {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let refused = |why: &str| format!("{why}; must be {}", Self::notation());
+        let refused = str::to_owned;
         let uri: http::Uri = text.parse().map_err(|_| {
             refused("not an address (in user and password, write '@', ':', '/', '?', '#' and '%' as %40, %3A, %2F, %3F, %23, %25)")
         })?;

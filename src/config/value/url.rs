@@ -33,7 +33,7 @@ impl Text for HttpUrl {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let refused = |why: &str| format!("{why}; must be {}", Self::notation());
+        let refused = str::to_owned;
         let uri: http::Uri = text.parse().map_err(|_| refused("not an address"))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
             return Err(refused("not http or https"));

@@ -1,0 +1,94 @@
+//! The environment: `MAJORDOMO__SECTION__KEY`.
+
+use std::ffi::OsString;
+
+use super::{ConfigError, ConfigWarning, Origin, Written, nearest::nearest, origin::Setting};
+
+const PREFIX: &str = "MAJORDOMO__";
+/// Read by the program, but no keys: where the file is, and what tests and operators' shells use.
+const NO_KEYS: [&str; 2] = ["MAJORDOMO_CONFIG", "MAJORDOMO_TEST_ALL"];
+
+/// The variable that sets `key`.
+pub(super) fn variable(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
+}
+
+/// What the environment sets.
+pub(super) fn read(variables: &[(OsString, OsString)]) -> (Vec<Setting>, Vec<ConfigError>) {
+    let (mut settings, mut errors) = (Vec::new(), Vec::new());
+    for (name, value) in variables {
+        let Some(name) = name.to_str() else { continue };
+        let Some(path) = name.strip_prefix(PREFIX) else { continue };
+        let origin = Origin::Environment(name.to_owned());
+        // Lower case would set a key twice over: once here, once in upper case.
+        let key = if path.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            path.to_owned()
+        } else {
+            path.replace("__", ".").to_ascii_lowercase()
+        };
+        match value.to_str() {
+            Some(text) => settings.push(Setting { key, written: Written::Plain(text.to_owned()), origin }),
+            None => errors.push(ConfigError {
+                key,
+                value: None,
+                origin,
+                problem: "not UTF-8".to_owned(),
+                fix: "write it as UTF-8".to_owned(),
+            }),
+        }
+    }
+    (settings, errors)
+}
+
+/// Variables that look as if somebody forgot an underscore. Only a warning: Kubernetes and others set variables that
+/// begin with the name of a service.
+pub(super) fn near_misses(variables: &[(OsString, OsString)], known: &[String]) -> Vec<ConfigWarning> {
+    let mut warnings = Vec::new();
+    for (name, _) in variables {
+        let Some(name) = name.to_str() else { continue };
+        let Some(rest) = name.strip_prefix("MAJORDOMO_") else { continue };
+        if rest.starts_with('_') || NO_KEYS.contains(&name) {
+            continue;
+        }
+        let flat = |key: &str| key.replace(['.', '_'], "").to_ascii_uppercase();
+        let exact = known.iter().find(|key| flat(key) == flat(rest));
+        let key = exact.map(String::as_str).or_else(|| {
+            let dotted = rest.replace("__", ".").to_ascii_lowercase();
+            nearest(&dotted, known.iter().map(String::as_str)).filter(|_| rest.contains("__"))
+        });
+        if let Some(key) = key {
+            let text = format!("this variable is not read; did you mean {}?", variable(key));
+            warnings.push(ConfigWarning { key: key.to_owned(), origin: Origin::Environment(name.to_owned()), text });
+        }
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(names: &[&str]) -> Vec<(OsString, OsString)> {
+        names.iter().map(|name| (OsString::from(name), OsString::from("x"))).collect()
+    }
+
+    #[test]
+    fn a_variable_names_its_key() {
+        let (settings, _) = read(&variables(&["MAJORDOMO__NOTIFY__EMAIL__SMTP_URL", "MAJORDOMO_CONFIG", "HOME"]));
+        assert_eq!(settings.len(), 1);
+        assert_eq!(settings[0].key, "notify.email.smtp_url");
+        assert_eq!(variable("notify.email.smtp_url"), "MAJORDOMO__NOTIFY__EMAIL__SMTP_URL");
+    }
+
+    #[test]
+    fn a_forgotten_underscore_is_mentioned_and_what_kubernetes_sets_is_not() {
+        let known = ["mode".to_owned(), "edge.listen".to_owned()];
+        let warned = |name: &str| near_misses(&variables(&[name]), &known).len();
+        assert_eq!(warned("MAJORDOMO_MODE"), 1);
+        assert_eq!(warned("MAJORDOMO_EDGE_LISTEN"), 1);
+        assert_eq!(warned("MAJORDOMO_EDGE__LISTEN"), 1);
+        assert_eq!(warned("MAJORDOMO_SERVICE_HOST"), 0);
+        assert_eq!(warned("MAJORDOMO_PORT_8080_TCP_ADDR"), 0);
+        assert_eq!(warned("MAJORDOMO_CONFIG"), 0);
+    }
+}

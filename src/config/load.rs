@@ -1,0 +1,334 @@
+//! Puts the sources on top of each other: defaults, the file, the environment, flags.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Config, ConfigError, ConfigWarning, Origin, Section, Slot, Visitor, Written, check, environment, error, file,
+    modes,
+    nearest::nearest,
+    origin::Setting,
+    renamed::{self, RENAMED, Renamed},
+};
+
+/// Everything a configuration is made of, taken once from the process.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The settings file.
+    pub file: Option<PathBuf>,
+    /// The whole environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// What flags set.
+    pub flags: Vec<FlagSetting>,
+}
+
+/// A key that a flag sets.
+#[derive(Debug, Clone)]
+pub struct FlagSetting {
+    /// The flag as it is written: `--listen`.
+    pub flag: String,
+    /// The key.
+    pub key: String,
+    /// The value, as text.
+    pub value: String,
+}
+
+/// The file that is read when nobody names one, if it is there.
+pub const DEFAULT_FILE: &str = "majordomo.toml";
+
+impl Sources {
+    /// The sources of this process. The file is the first of: `chosen` (the flag `--config`), the variable
+    /// `MAJORDOMO_CONFIG`, `majordomo.toml` in the working directory if it is there; else none.
+    pub fn of_process(chosen: Option<PathBuf>, flags: Vec<FlagSetting>) -> Self {
+        let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+        let named = environment.iter().find(|(name, value)| name == "MAJORDOMO_CONFIG" && !value.is_empty());
+        let file = chosen
+            .or_else(|| named.map(|(_, value)| PathBuf::from(value)))
+            .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()));
+        Self { file, environment, flags }
+    }
+}
+
+/// A configuration and how it came about.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// What the operator should know all the same.
+    pub warnings: Vec<ConfigWarning>,
+    /// Where each key that is set was set; keys that are not in here have their default.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+impl Config {
+    /// Reads the sources, checks types, ranges and contradictions, and what the mode demands. Reports all that is wrong
+    /// at once, in the order of the sources and the keys.
+    pub fn load(sources: &Sources) -> Result<Loaded, Vec<ConfigError>> {
+        let loaded = Self::read(sources)?;
+        let refusals = modes::refusals(&loaded, loaded.config.mode);
+        if refusals.is_empty() { Ok(loaded) } else { Err(refusals) }
+    }
+
+    /// As `load`, without what the mode demands: for commands that look at the settings and start nothing.
+    pub fn read(sources: &Sources) -> Result<Loaded, Vec<ConfigError>> {
+        read_with(sources, RENAMED)
+    }
+}
+
+/// The end of the names of keys that say in which file a secret is.
+pub(super) const IN_FILE: &str = "_file";
+
+pub(super) fn read_with(sources: &Sources, renamed: &[Renamed]) -> Result<Loaded, Vec<ConfigError>> {
+    let known = Known::of(&mut Config::default());
+    let (mut warnings, mut errors) = (Vec::new(), Vec::new());
+    let mut merged = BTreeMap::new();
+    for (mut settings, faults) in layers(sources, &known) {
+        errors.extend(faults);
+        renamed::apply(renamed, &mut settings, &mut warnings, &mut errors);
+        errors.extend(merge(&mut merged, settings, &known));
+    }
+    open_secret_files(&mut merged, &known, &mut errors);
+    credentials(sources, &mut merged);
+    let mut setter = Setter { merged, origins: BTreeMap::new(), errors: Vec::new() };
+    let mut config = Config::default();
+    config.visit("", &mut setter);
+    let Setter { merged: unknown, origins, errors: refused } = setter;
+    errors.extend(refused);
+    errors.extend(unknown.into_values().map(|setting| unknown_key(&setting, &known)));
+    warnings.extend(environment::near_misses(&sources.environment, &known.keys));
+    let mut loaded = Loaded { config, warnings, origins };
+    errors.extend(check::contradictions(&loaded, &errors));
+    loaded.warnings.extend(check::warnings(&loaded));
+    if errors.is_empty() { Ok(loaded) } else { Err(errors) }
+}
+
+type Layer = (Vec<Setting>, Vec<ConfigError>);
+
+/// The sources, the weakest first.
+fn layers(sources: &Sources, known: &Known) -> Vec<Layer> {
+    let is_section = |path: &str| known.sections.iter().any(|section| section == path);
+    let mut layers = Vec::new();
+    if let Some(path) = &sources.file {
+        layers.push(file::read(path, &is_section));
+    }
+    layers.push(environment::read(&sources.environment));
+    layers.push(flags(&sources.flags, known));
+    layers
+}
+
+fn flags(flags: &[FlagSetting], known: &Known) -> Layer {
+    let (mut settings, mut errors) = (Vec::new(), Vec::new());
+    for FlagSetting { flag, key, value } in flags {
+        let origin = Origin::Flag(flag.clone());
+        if known.secrets.contains(key) {
+            errors.push(ConfigError {
+                key: key.clone(),
+                value: Some("***".to_owned()),
+                origin,
+                problem: "a secret on the command line can be read by everybody on this machine".to_owned(),
+                fix: format!("write it to a file and set {key}{IN_FILE}, or set {}", environment::variable(key)),
+            });
+            continue;
+        }
+        settings.push(Setting { key: key.clone(), written: Written::Plain(value.clone()), origin });
+    }
+    (settings, errors)
+}
+
+/// Lays one source over those before it. A secret and the file it is in are two names of one thing.
+fn merge(merged: &mut BTreeMap<String, Setting>, layer: Vec<Setting>, known: &Known) -> Vec<ConfigError> {
+    let mut errors = Vec::new();
+    let set: Vec<String> = layer.iter().filter(|one| !is_empty(one)).map(|one| one.key.clone()).collect();
+    for setting in layer {
+        if let Some(secret) = known.secret_of_file(&setting.key).map(str::to_owned) {
+            if is_empty(&setting) {
+                continue;
+            }
+            if set.contains(&secret) {
+                errors.push(ConfigError {
+                    key: setting.key.clone(),
+                    value: Some(setting.written.show()),
+                    origin: setting.origin.clone(),
+                    problem: format!("set beside {secret}"),
+                    fix: "set one of the two".to_owned(),
+                });
+            }
+            merged.remove(&secret);
+        } else if known.secrets.contains(&setting.key) {
+            if is_empty(&setting) && set.contains(&format!("{}{IN_FILE}", setting.key)) {
+                continue;
+            }
+            merged.remove(&format!("{}{IN_FILE}", setting.key));
+        }
+        merged.insert(setting.key.clone(), setting);
+    }
+    errors
+}
+
+fn is_empty(setting: &Setting) -> bool {
+    match &setting.written {
+        Written::Plain(text) => text.is_empty(),
+        Written::Toml(value) => value.as_str().is_some_and(str::is_empty),
+    }
+}
+
+/// Replaces each `<secret>_file` by what is in the file.
+fn open_secret_files(merged: &mut BTreeMap<String, Setting>, known: &Known, errors: &mut Vec<ConfigError>) {
+    for secret in &known.secrets {
+        let Some(setting) = merged.remove(&format!("{secret}{IN_FILE}")) else { continue };
+        let refused = |problem: String| ConfigError {
+            key: setting.key.clone(),
+            value: Some(setting.written.show()),
+            origin: setting.origin.clone(),
+            problem,
+            fix: format!("name a file of at most {} bytes that holds the secret alone", SECRET_FILE_MAX),
+        };
+        let path = match &setting.written {
+            Written::Plain(path) | Written::Toml(toml::Value::String(path)) => PathBuf::from(path),
+            Written::Toml(_) => {
+                errors.push(refused("not a path in quotes".to_owned()));
+                continue;
+            }
+        };
+        match read_secret(&path) {
+            Ok(text) => {
+                let written = Written::Plain(text);
+                merged.insert(secret.clone(), Setting { key: secret.clone(), written, origin: setting.origin });
+            }
+            Err(problem) => errors.push(refused(problem)),
+        }
+    }
+}
+
+/// Bytes of a file with a secret in it.
+const SECRET_FILE_MAX: usize = 64 << 10;
+
+/// The text of the file without the line break at its end, which editors add.
+fn read_secret(path: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("cannot be read ({error})"))?;
+    if bytes.len() > SECRET_FILE_MAX {
+        return Err("too large".to_owned());
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() { Err("empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// systemd hands files over in a directory of its own (`LoadCredential=key_ring:...`); one named `key_ring` is taken
+/// when nobody says where the key ring is.
+fn credentials(sources: &Sources, merged: &mut BTreeMap<String, Setting>) {
+    const NAME: &str = "CREDENTIALS_DIRECTORY";
+    let key = "secrets.key_ring_file".to_owned();
+    if merged.get(&key).is_some_and(|setting| !is_empty(setting)) {
+        return;
+    }
+    let directory = sources.environment.iter().find(|(name, _)| name == NAME);
+    let file = directory.map(|(_, directory)| Path::new(directory).join("key_ring"));
+    let Some(path) = file.filter(|file| file.is_file()).and_then(|file| file.to_str().map(str::to_owned)) else {
+        return;
+    };
+    let origin = Origin::Environment(NAME.to_owned());
+    merged.insert(key.clone(), Setting { key, written: Written::Plain(path), origin });
+}
+
+fn unknown_key(setting: &Setting, known: &Known) -> ConfigError {
+    let Setting { key, written, origin } = setting;
+    let (problem, fix) = if known.sections.contains(key) {
+        ("a section, not a key".to_owned(), format!("write the keys inside it, such as {}", known.first_in(key)))
+    } else {
+        let all = known.keys.iter().chain(&known.sections).map(String::as_str);
+        let fix = nearest(key, all).map_or_else(
+            || "remove it; `majordomo config explain` lists the keys".to_owned(),
+            |meant| format!("did you mean {}?", name_for(meant, origin)),
+        );
+        ("no such key".to_owned(), fix)
+    };
+    ConfigError {
+        key: key.clone(),
+        value: Some(error::show_unknown(key, written)),
+        origin: origin.clone(),
+        problem,
+        fix,
+    }
+}
+
+/// How `key` is written in the source the wrong one came from.
+fn name_for(key: &str, origin: &Origin) -> String {
+    match origin {
+        Origin::Environment(_) => environment::variable(key),
+        Origin::Default | Origin::File { .. } | Origin::WholeFile(_) | Origin::Flag(_) => key.to_owned(),
+    }
+}
+
+/// Sets each key that somebody wrote, and leaves over what nobody knows.
+struct Setter {
+    merged: BTreeMap<String, Setting>,
+    origins: BTreeMap<String, Origin>,
+    errors: Vec<ConfigError>,
+}
+
+impl Visitor for Setter {
+    fn section(&mut self, _path: &str, _about: &'static str) {}
+
+    fn key(&mut self, path: String, _about: &'static str, slot: &mut dyn Slot) {
+        let Some(setting) = self.merged.remove(&path) else { return };
+        if let Err(problem) = slot.set(&setting.written) {
+            let value = if slot.is_secret() { "***".to_owned() } else { error::mask(&setting.written.show()) };
+            self.errors.push(ConfigError {
+                key: path.clone(),
+                value: Some(value),
+                origin: setting.origin.clone(),
+                problem,
+                fix: format!("write {}", slot.kind()),
+            });
+        }
+        self.origins.insert(path, setting.origin);
+    }
+}
+
+/// The names there are.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Keys, and the `_file` twins of secrets.
+    pub(super) keys: Vec<String>,
+    pub(super) sections: Vec<String>,
+    pub(super) secrets: Vec<String>,
+}
+
+impl Known {
+    pub(super) fn of(config: &mut Config) -> Self {
+        let mut known = Self::default();
+        config.visit("", &mut known);
+        known
+    }
+
+    /// The secret whose file `key` names.
+    fn secret_of_file<'a>(&self, key: &'a str) -> Option<&'a str> {
+        key.strip_suffix(IN_FILE).filter(|secret| self.secrets.iter().any(|one| one == secret))
+    }
+
+    fn first_in(&self, section: &str) -> &str {
+        let inside = |key: &&String| key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
+        self.keys.iter().find(inside).map_or("", String::as_str)
+    }
+}
+
+impl Visitor for Known {
+    fn section(&mut self, path: &str, _about: &'static str) {
+        if !path.is_empty() {
+            self.sections.push(path.to_owned());
+        }
+    }
+
+    fn key(&mut self, path: String, _about: &'static str, slot: &mut dyn Slot) {
+        if slot.is_secret() {
+            self.keys.push(format!("{path}{IN_FILE}"));
+            self.secrets.push(path.clone());
+        }
+        self.keys.push(path);
+    }
+}

@@ -1,0 +1,153 @@
+//! What a mode demands before it starts.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::{
+    ConfigError, EngineKind, Loaded, MailTransport, Mode,
+    check::{Finding, finding, told},
+};
+
+/// What `mode` refuses in `loaded`; empty if it would start. `mode` is given apart from the settings so that a
+/// development machine can ask what production would say.
+pub fn refusals(loaded: &Loaded, mode: Mode) -> Vec<ConfigError> {
+    let findings = match mode {
+        Mode::Development => development(loaded),
+        Mode::Production => production(loaded),
+    };
+    findings.into_iter().map(|finding| told(loaded, finding)).collect()
+}
+
+fn development(loaded: &Loaded) -> Vec<Finding> {
+    let config = &loaded.config;
+    let mut findings = Vec::new();
+    let listeners: [(&'static [&'static str], _); 2] =
+        [(&["edge.listen"], config.edge.listen), (&["edge.ops_listen"], config.edge.ops_listen)];
+    for (keys, address) in listeners {
+        if !config.development.expose && !address.ip().is_loopback() {
+            findings.push(finding(
+                keys,
+                "development mode listens on loopback only: whoever reaches it can read the inbox",
+                "set mode to \"production\", or development.expose to true if the network is yours alone",
+            ));
+        }
+    }
+    findings
+}
+
+fn production(loaded: &Loaded) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    addresses(loaded, &mut findings);
+    mail(loaded, &mut findings);
+    storage(loaded, &mut findings);
+    findings
+}
+
+fn addresses(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    let config = &loaded.config;
+    match &config.public_url {
+        None => findings.push(finding(&["public_url"], "missing", "write the https address users reach")),
+        Some(url) if !url.is_https() => {
+            findings.push(finding(&["public_url"], "not https", "write the https address users reach"));
+        }
+        Some(_) => {}
+    }
+    if config.auth.issuer.as_ref().is_some_and(|issuer| !issuer.is_https()) {
+        findings.push(finding(&["auth.issuer"], "not https", "write an https address, or \"\" for public_url"));
+    }
+    if config.edge.trusted_proxies.is_empty() {
+        findings.push(finding(
+            &["edge.trusted_proxies"],
+            "passwords would cross the network in the clear: there is neither TLS nor a proxy that ends it",
+            "put a TLS proxy in front and name its address here",
+        ));
+    }
+}
+
+fn mail(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    let email = &loaded.config.notify.email;
+    if email.transport == MailTransport::Inbox {
+        findings.push(finding(
+            &["notify.email.transport"],
+            "mail would reach nobody",
+            "set it to \"smtp\", with notify.email.smtp_url and notify.email.from",
+        ));
+        return;
+    }
+    if email.from.is_none() {
+        findings.push(finding(&["notify.email.from"], "missing", "write the address mail is sent from"));
+    }
+    if email.smtp_url.as_ref().is_some_and(|url| !url.demands_tls() && !url.is_loopback()) {
+        findings.push(finding(
+            &["notify.email.smtp_url"],
+            "codes would cross the network in the clear",
+            "write smtps://, or smtp:// with ?tls=required",
+        ));
+    }
+}
+
+fn storage(loaded: &Loaded, findings: &mut Vec<Finding>) {
+    let config = &loaded.config;
+    if config.store.engine == EngineKind::Mem {
+        findings.push(finding(
+            &["store.engine"],
+            "everything would be gone with the process",
+            "write \"sled\" or \"redb\"",
+        ));
+    }
+    let fix = "name a file on another volume, which is not in the backups of the store";
+    match &config.secrets.key_ring_file {
+        None => {
+            findings.push(finding(
+                &["secrets.key_ring_file"],
+                "the keys would lie beside what they seal, inside store.path",
+                fix,
+            ));
+        }
+        Some(file) if is_inside(file, &config.store.path) => {
+            findings.push(finding(&["secrets.key_ring_file", "store.path"], "inside store.path", fix));
+        }
+        Some(_) => {}
+    }
+}
+
+/// Whether `file` is inside `directory`, links and `..` resolved as far as the paths exist.
+fn is_inside(file: &Path, directory: &Path) -> bool {
+    resolved(file).starts_with(resolved(directory))
+}
+
+fn resolved(path: &Path) -> PathBuf {
+    let mut whole = PathBuf::new();
+    for part in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
+        match part {
+            Component::ParentDir => {
+                whole.pop();
+            }
+            Component::CurDir => {}
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => whole.push(part),
+        }
+        whole = whole.canonicalize().unwrap_or(whole);
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_inside_however_it_is_written() {
+        let outer = tempfile::tempdir().unwrap();
+        let store = outer.path().join("store");
+        std::fs::create_dir(&store).unwrap();
+        std::os::unix::fs::symlink(&store, outer.path().join("link")).unwrap();
+        for (file, inside) in [
+            ("store/keys", true),
+            ("store/../keys", false),
+            ("other/../store/keys", true),
+            ("link/keys", true),
+            ("store-keys", false),
+        ] {
+            assert_eq!(is_inside(&outer.path().join(file), &store), inside, "{file}");
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Sources put on top of each other, and everything that can be wrong with them.
+
+use std::path::{Path, PathBuf};
+
+use super::{load::read_with, renamed::Renamed, *};
+
+struct Case {
+    directory: tempfile::TempDir,
+    sources: Sources,
+}
+
+impl Case {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), sources: Sources::default() }
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn file(mut self, text: &str) -> Self {
+        self.sources.file = Some(self.write("majordomo.toml", text));
+        self
+    }
+
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.sources.environment.push((name.into(), value.into()));
+        self
+    }
+
+    fn flag(mut self, key: &str, value: &str) -> Self {
+        let flag = format!("--set {key}");
+        self.sources.flags.push(FlagSetting { flag, key: key.to_owned(), value: value.to_owned() });
+        self
+    }
+
+    fn read(&self) -> Loaded {
+        Config::read(&self.sources).unwrap_or_else(|errors| panic!("{errors:#?}"))
+    }
+
+    /// The errors as lines, without the directory's name.
+    fn errors(&self) -> Vec<String> {
+        self.lines(Config::load(&self.sources).expect_err("must be refused"))
+    }
+
+    fn lines(&self, errors: Vec<ConfigError>) -> Vec<String> {
+        let directory = format!("{}/", self.directory.path().display());
+        errors.iter().map(|error| error.to_string().replace(&directory, "")).collect()
+    }
+}
+
+const PRODUCTION: &str = r#"
+mode = "production"
+public_url = "https://id.example.com"
+[edge]
+trusted_proxies = ["10.0.0.0/8"]
+[secrets]
+key_ring_file = "/etc/majordomo/keys"
+[notify.email]
+transport = "smtp"
+smtp_url = "smtps://user:hunter2@mail.example.com"
+from = "Example <no-reply@example.com>"
+"#;
+
+#[test]
+fn nothing_at_all_is_a_valid_development_configuration() {
+    let loaded = Config::load(&Sources::default()).unwrap();
+    assert_eq!(loaded.config.mode, Mode::Development);
+    assert!(loaded.origins.is_empty() && loaded.warnings.is_empty());
+    assert_eq!(loaded.config.issuer(), "http://127.0.0.1:8080");
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_a_flag_over_both() {
+    let case = Case::new().file("[edge]\nlisten = \"127.0.0.1:1\"\nops_listen = \"127.0.0.1:2\"\nmax_connections = 3");
+    let case = case.variable("MAJORDOMO__EDGE__OPS_LISTEN", "127.0.0.1:4");
+    let case = case.variable("MAJORDOMO__EDGE__MAX_CONNECTIONS", "5").flag("edge.max_connections", "6");
+    let Loaded { config, origins, .. } = case.read();
+    assert_eq!(config.edge.listen.port(), 1);
+    assert_eq!(config.edge.ops_listen.port(), 4);
+    assert_eq!(config.edge.max_connections, 6);
+    assert!(matches!(&origins["edge.listen"], Origin::File { line: 2, .. }));
+    assert_eq!(origins["edge.ops_listen"], Origin::Environment("MAJORDOMO__EDGE__OPS_LISTEN".to_owned()));
+    assert_eq!(origins["edge.max_connections"], Origin::Flag("--set edge.max_connections".to_owned()));
+}
+
+#[test]
+fn lists_are_separated_by_commas_in_the_environment() {
+    let case = Case::new().variable("MAJORDOMO__EDGE__TRUSTED_PROXIES", "10.0.0.0/8, ::1");
+    let config = case.read().config;
+    assert!(config.edge.trusts("10.1.2.3".parse().unwrap()) && config.edge.trusts("::1".parse().unwrap()));
+    assert!(!config.edge.trusts("127.0.0.1".parse().unwrap()));
+    let case = Case::new().file("[edge]\ntrusted_proxies = [\"::1\"]").variable("MAJORDOMO__EDGE__TRUSTED_PROXIES", "");
+    assert!(case.read().config.edge.trusted_proxies.is_empty());
+}
+
+#[test]
+fn everything_wrong_is_reported_at_once_with_key_value_source_and_fix() {
+    let case = Case::new()
+        .file(
+            "mod = \"production\"\n[edge]\nlisten = 8080\nlisen = \"127.0.0.1:1\"\n[edge.timeouts]\nbody = \"0s\"\nidle = \"60\"\n\
+             [auth]\nregistration = \"everybody\"\n[egde]\nlisten = 1\n[store]\nsnapshots_kept = 2.5\nextra = { a = 1 }\n",
+        )
+        .variable("MAJORDOMO__LOG__FORMATT", "json")
+        .variable("MAJORDOMO__EDGE__RATE_LIMITS__ENABLED", "yes")
+        .flag("auth.token.lifetime", "15");
+    let expected = [
+        "edge.listen = 8080 (majordomo.toml:3): a whole number instead of a text in quotes; write an address with its port such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
+        "edge.timeouts.body = \"0s\" (majordomo.toml:6): out of range; write a duration such as \"500ms\", \"30s\", \"15m\", \"24h\" or \"30d\", 1s to 5m",
+        "edge.timeouts.idle = \"60\" (majordomo.toml:7): not a duration; write a duration such as \"500ms\", \"30s\", \"15m\", \"24h\" or \"30d\", 1s to 1h",
+        "edge.rate_limits.enabled = \"yes\" (MAJORDOMO__EDGE__RATE_LIMITS__ENABLED): a text instead of true or false; write true or false",
+        "store.snapshots_kept = 2.5 (majordomo.toml:13): a number with a fraction instead of a whole number; write a whole number, 1 to 100",
+        "auth.registration = \"everybody\" (majordomo.toml:9): not one of the words; write one of \"open\", \"domains\", \"invite\", \"closed\"",
+        "auth.token.lifetime = \"15\" (--set auth.token.lifetime): not a duration; write a duration such as \"500ms\", \"30s\", \"15m\", \"24h\" or \"30d\", 10s to 1d",
+        "edge.lisen = \"127.0.0.1:1\" (majordomo.toml:4): no such key; did you mean edge.listen?",
+        "egde = { ... } (majordomo.toml:10): no such key; did you mean edge?",
+        "log.formatt = \"json\" (MAJORDOMO__LOG__FORMATT): no such key; did you mean MAJORDOMO__LOG__FORMAT?",
+        "mod = \"production\" (majordomo.toml:1): no such key; did you mean mode?",
+        "store.extra = { ... } (majordomo.toml:14): no such key; remove it; `majordomo config explain` lists the keys",
+    ];
+    assert_eq!(case.errors(), expected);
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_named_with_its_lines_and_never_quoted() {
+    let case = Case::new().file("[edge]\nlisten = hunter2\n[notify.email]\nsmtp_url = \"smtp://u:hunter2\n");
+    let errors = case.errors();
+    assert!(errors[0].starts_with("majordomo.toml:2: not TOML ("), "{errors:?}");
+    assert!(errors.iter().any(|line| line.starts_with("majordomo.toml:4: ")), "{errors:?}");
+    assert!(!errors.concat().contains("hunter2"), "{errors:?}");
+}
+
+#[test]
+fn a_file_that_is_not_there_or_not_text_is_one_clear_line() {
+    let mut case = Case::new();
+    case.sources.file = Some(case.directory.path().join("absent.toml"));
+    assert_eq!(
+        case.errors(),
+        ["absent.toml: cannot be read (No such file or directory (os error 2)); name a file that can be read, or none"]
+    );
+    let mut case = Case::new();
+    let path = case.directory.path().join("binary.toml");
+    std::fs::write(&path, [0xff, 0xfe]).unwrap();
+    case.sources.file = Some(path);
+    assert_eq!(case.errors(), ["binary.toml: not UTF-8; save it as UTF-8"]);
+}
+
+#[test]
+fn a_key_in_quotes_is_not_a_path_of_sections() {
+    let case = Case::new().file("\"edge.listen\" = \"127.0.0.1:1\"\nedge.ops_listen = \"127.0.0.1:2\"");
+    assert_eq!(case.errors().len(), 1);
+    assert!(case.errors()[0].starts_with("\"edge.listen\" = "));
+}
+
+#[test]
+fn a_section_written_as_a_value_is_explained() {
+    let case = Case::new().file("edge = 5").flag("auth", "x");
+    let errors = case.errors();
+    assert_eq!(
+        errors[0],
+        "auth = \"x\" (--set auth): a section, not a key; write the keys inside it, such as auth.issuer"
+    );
+    assert_eq!(
+        errors[1],
+        "edge = 5 (majordomo.toml:1): a section, not a key; write the keys inside it, such as edge.listen"
+    );
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let file = "public_url = \"https://u:hunter2@example.com\"\n[notify.email]\nsmtp_url = \"imap://u:hunter2@x\"\n\
+                smtp_ulr = \"smtp://u:hunter2@x\"\n[auth]\nfriend = \"redis://u:hunter2@x\"";
+    let case = Case::new().file(file).flag("notify.email.smtp_url", "smtp://u:hunter2@x");
+    let errors = case.errors();
+    assert_eq!(errors.len(), 5, "{errors:#?}");
+    assert!(!errors.concat().contains("hunter2"), "{errors:#?}");
+    assert!(errors.concat().contains("\"redis://***@x\""), "{errors:#?}");
+    assert!(errors[0].contains("smtp_url_file"), "{errors:#?}");
+
+    let loaded = Case::new().file(PRODUCTION).read();
+    assert!(!format!("{loaded:?}").contains("hunter2"));
+    assert!(!print::in_force(&loaded).contains("hunter2"));
+    assert!(!print::explain(&loaded, "notify.email.smtp_url").unwrap().contains("hunter2"));
+    assert!(print::in_force(&loaded).contains("smtp_url = \"***\""));
+}
+
+#[test]
+fn a_secret_can_be_in_a_file_of_its_own() {
+    let case = Case::new();
+    let secret = case.write("secret", "smtps://u:p@mail.example.com\n");
+    let case = case.variable("MAJORDOMO__NOTIFY__EMAIL__SMTP_URL_FILE", secret.to_str().unwrap());
+    let loaded = case.read();
+    assert_eq!(loaded.config.notify.email.smtp_url.unwrap().reveal(), "smtps://u:p@mail.example.com");
+    let file = format!("[notify.email]\nsmtp_url = \"\"\nsmtp_url_file = {:?}", secret.to_str().unwrap());
+    assert!(Case::new().file(&file).read().config.notify.email.smtp_url.is_some());
+}
+
+#[test]
+fn a_stronger_source_of_a_secret_wins_and_two_in_one_source_contradict() {
+    let case = Case::new();
+    let secret = case.write("secret", "smtps://from-file");
+    let file = format!("[notify.email]\nsmtp_url_file = {secret:?}");
+    let loaded = case.file(&file).variable("MAJORDOMO__NOTIFY__EMAIL__SMTP_URL", "smtps://from-variable").read();
+    assert_eq!(loaded.config.notify.email.smtp_url.unwrap().host(), "from-variable");
+
+    let file = "[notify.email]\nsmtp_url = \"smtps://x\"\nsmtp_url_file = \"/run/secret\"";
+    let errors = Case::new().file(file).errors();
+    assert!(errors[0].starts_with("notify.email.smtp_url_file = \"/run/secret\""), "{errors:?}");
+    assert!(errors[0].contains("set beside notify.email.smtp_url; set one of the two"), "{errors:?}");
+}
+
+#[test]
+fn a_secret_file_that_is_absent_or_empty_is_refused() {
+    let case = Case::new();
+    let empty = case.write("empty", "\n");
+    for path in [Path::new("/nowhere/at/all"), &empty] {
+        let case = Case::new().variable("MAJORDOMO__NOTIFY__EMAIL__SMTP_URL_FILE", path.to_str().unwrap());
+        assert_eq!(case.errors().len(), 1, "{:?}", case.errors());
+    }
+}
+
+#[test]
+fn contradictions_are_told_beside_other_errors_but_not_about_values_nobody_knows() {
+    let file = "[auth.session]\nsliding = \"60d\"\n[auth.code]\nhourly = 20\nlifetime = \"ten\"\nresend_after = \"1h\"\n\
+                [notify.email]\ntransport = \"smtp\"\nsmtp_url = \"nonsense\"\nfrom = \"nobody\"";
+    let errors = Case::new().file(file).errors();
+    let keys: Vec<&str> = errors.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    let expected = [
+        "auth.code.lifetime",
+        "notify.email.smtp_url",
+        "auth.session.sliding",
+        "auth.code.hourly",
+        "notify.email.from",
+    ];
+    assert_eq!(keys, expected, "{errors:#?}");
+}
+
+#[test]
+fn every_contradiction_is_found() {
+    for (file, key) in [
+        ("[edge]\nops_listen = \"127.0.0.1:8080\"", "edge.ops_listen"),
+        ("[edge]\ntrusted_proxies = [\"0.0.0.0/0\"]", "edge.trusted_proxies"),
+        ("[auth]\nregistration = \"domains\"", "auth.registration"),
+        ("[auth]\nregistration = \"domains\"\ndomains = [\"Example.com\"]", "auth.domains"),
+        ("[auth]\naudience = \"\"", "auth.audience"),
+        ("[auth.token]\nlifetime = \"24h\"\n[auth.session]\nsliding = \"1h\"", "auth.token.lifetime"),
+        ("[auth.token]\nrotate_every = \"24h\"", "auth.token.rotate_every"),
+        ("[auth.code]\nresend_after = \"10m\"", "auth.code.resend_after"),
+        ("[auth.code]\nrenew_under = \"10m\"", "auth.code.renew_under"),
+        ("[auth.code]\ntaken_notices_hourly = 4", "auth.code.taken_notices_hourly"),
+        ("[auth.lockout]\nfirst = \"2h\"", "auth.lockout.first"),
+        ("[auth.lockout]\ndaily_failures = 4", "auth.lockout.daily_failures"),
+        ("[auth.hash]\nqueue = 2", "auth.hash.queue"),
+        ("[auth.hash]\nmemory_kib = 8\nparallelism = 2", "auth.hash.memory_kib"),
+        ("[notify.email]\ntransport = \"smtp\"\nfrom = \"a@example.com\"", "notify.email.transport"),
+        ("[notify.email]\nfrom = \"A <a@example.com\"", "notify.email.from"),
+        ("[edge]\nlisten = \"0.0.0.0:8080\"", "edge.listen"),
+        ("[edge]\nops_listen = \"192.168.1.1:9090\"", "edge.ops_listen"),
+    ] {
+        let errors = Case::new().file(file).errors();
+        assert_eq!(errors.len(), 1, "{file}: {errors:#?}");
+        assert!(errors[0].starts_with(&format!("{key} = ")), "{file}: {errors:#?}");
+    }
+}
+
+#[test]
+fn development_listens_elsewhere_only_when_told_so() {
+    let file = "[edge]\nlisten = \"0.0.0.0:8080\"\n[development]\nexpose = true";
+    assert!(Config::load(&Case::new().file(file).sources).is_ok());
+}
+
+#[test]
+fn production_starts_when_everything_is_settled_and_names_what_is_not() {
+    let case = Case::new().file(PRODUCTION);
+    assert!(Config::load(&case.sources).is_ok(), "{:?}", case.errors());
+
+    let keys = |case: &Case| -> Vec<String> {
+        case.errors().iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+    };
+    let bare = ["public_url", "edge.trusted_proxies", "notify.email.transport", "secrets.key_ring_file"];
+    assert_eq!(keys(&Case::new().file("mode = \"production\"")), bare);
+
+    for (from, to, key) in [
+        ("https://id.example.com", "http://id.example.com", "public_url"),
+        ("smtps://user", "smtp://user", "notify.email.smtp_url"),
+        ("[secrets]", "[store]\nengine = \"mem\"\n[secrets]", "store.engine"),
+        ("/etc/majordomo/keys", "data/keys", "secrets.key_ring_file"),
+        ("[edge]", "[auth]\nissuer = \"http://id.example.com\"\n[edge]", "auth.issuer"),
+        ("[\"10.0.0.0/8\"]", "[]", "edge.trusted_proxies"),
+    ] {
+        assert_eq!(keys(&Case::new().file(&PRODUCTION.replace(from, to))), [key], "{to}");
+    }
+    let plain_on_loopback = PRODUCTION.replace("smtps://user:hunter2@mail.example.com", "smtp://127.0.0.1:25");
+    assert!(Config::load(&Case::new().file(&plain_on_loopback).sources).is_ok());
+}
+
+#[test]
+fn development_can_ask_what_production_would_refuse() {
+    let loaded = Case::new().read();
+    assert_eq!(refusals(&loaded, Mode::Production).len(), 4);
+    assert!(refusals(&loaded, Mode::Development).is_empty());
+}
+
+#[test]
+fn systemd_hands_the_key_ring_over() {
+    let case = Case::new();
+    let directory = case.directory.path().to_str().unwrap().to_owned();
+    let case = case.variable("CREDENTIALS_DIRECTORY", &directory);
+    assert_eq!(case.read().config.secrets.key_ring_file, None);
+    let ring = case.write("key_ring", "keys");
+    assert_eq!(case.read().config.secrets.key_ring_file, Some(ring));
+    let case = case.flag("secrets.key_ring_file", "/elsewhere");
+    assert_eq!(case.read().config.secrets.key_ring_file, Some("/elsewhere".into()));
+}
+
+const FAKE: &[Renamed] = &[Renamed { old: "edge.address", new: "edge.listen", gone_in: (9, 9) }];
+
+#[test]
+fn a_renamed_key_works_and_warns() {
+    let case = Case::new().file("[edge]\naddress = \"127.0.0.1:1\"");
+    let loaded = read_with(&case.sources, FAKE).unwrap();
+    assert_eq!(loaded.config.edge.listen.port(), 1);
+    assert_eq!(loaded.warnings.len(), 1);
+    assert!(loaded.warnings[0].to_string().ends_with("is called edge.listen now; the old name works until 9.9"));
+    let case = Case::new().variable("MAJORDOMO__EDGE__ADDRESS", "127.0.0.1:1");
+    assert_eq!(read_with(&case.sources, FAKE).unwrap().config.edge.listen.port(), 1);
+}
+
+#[test]
+fn an_old_and_a_new_name_in_one_source_contradict() {
+    let case = Case::new().file("[edge]\naddress = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"");
+    let errors = case.lines(read_with(&case.sources, FAKE).unwrap_err());
+    assert_eq!(errors, ["edge.address (majordomo.toml:2): set beside edge.listen, its new name; remove edge.address"]);
+}
+
+#[test]
+fn settings_without_effect_are_mentioned() {
+    let file = "[auth]\ndomains = [\"example.com\"]\n[notify.email]\nsmtp_url = \"smtps://x\"";
+    let warnings = Case::new().file(file).variable("MAJORDOMO_MODE", "production").read().warnings;
+    let keys: Vec<&str> = warnings.iter().map(|warning| warning.key.as_str()).collect();
+    assert_eq!(keys, ["mode", "auth.domains", "notify.email.smtp_url"]);
+}
+
+#[test]
+fn every_default_is_within_its_own_range_and_reads_as_it_is_shown() {
+    let text = print::sample();
+    let loaded = Case::new().file(&text).read();
+    assert_eq!(print::in_force(&loaded).matches("majordomo.toml:").count(), print::key_names().len() - 1);
+    assert_eq!(print::sample_of(&mut loaded.config.clone()), text);
+    assert!(loaded.warnings.is_empty());
+}
+
+#[test]
+fn the_starting_point_sets_nothing() {
+    let loaded = Case::new().file(&print::starting_point()).read();
+    assert!(loaded.origins.is_empty());
+}
+
+/// Compares an inventory with its file; writes the file when `UPDATE_REFERENCE=1`.
+fn inventory(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if std::env::vars().any(|(name, value)| name == "UPDATE_REFERENCE" && value == "1") {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == text, "{name} is not what the code says: run the tests with UPDATE_REFERENCE=1");
+}
+
+#[test]
+fn the_sample_names_every_key_with_its_default() {
+    inventory("config.toml", &print::sample());
+}
+
+#[test]
+fn the_reference_names_every_key() {
+    inventory("docs/reference/config.md", &print::reference());
+}
