@@ -176,24 +176,6 @@ fn mail(config: &Config, findings: &mut Vec<Finding>) {
             "write an address such as \"Example <no-reply@example.com>\"",
         ));
     }
-    if email.from.as_deref().is_some_and(|from| !is_sender(from)) {
-        findings.push(finding(
-            &["notify.email.from"],
-            "not an address, nor a name and an address",
-            "write \"no-reply@example.com\" or \"Example <no-reply@example.com>\"",
-        ));
-    }
-}
-
-fn is_sender(from: &str) -> bool {
-    let address = match from.split_once('<') {
-        Some((_, rest)) => match rest.strip_suffix('>') {
-            Some(address) => address,
-            None => return false,
-        },
-        None => from,
-    };
-    EmailAddress::parse(address).is_ok()
 }
 
 /// Settings without effect.

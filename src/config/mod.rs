@@ -42,7 +42,7 @@ pub use origin::Origin;
 pub use secrets::Secrets;
 pub use section::{Section, Slot, Visitor};
 pub use store::{EngineKind, Store};
-pub use value::{ByteSize, HttpUrl, SmtpUrl, WebOrigin, Written};
+pub use value::{ByteSize, HttpUrl, MailSender, SmtpUrl, WebOrigin, Written};
 
 use section::section;
 use value::Choice;

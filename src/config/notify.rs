@@ -1,8 +1,8 @@
 //! `[notify]`
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use super::{SmtpUrl, section::section, value::Choice};
+use super::{MailSender, SmtpUrl, section::section, value::Choice};
 
 section! {
     /// How users are told.
@@ -24,11 +24,11 @@ section! {
         /// only in production).
         smtp_url: Option<SmtpUrl> = None;
         /// The sender: an address, or a name and an address such as "Example <no-reply@example.com>".
-        from: Option<String> = None;
+        from: Option<MailSender> = None;
         /// How long handing over one mail may take, whatever the server does.
         timeout: Duration = Duration::from_secs(30), within Duration::from_secs(1)..=Duration::from_mins(5);
-        /// Connections to the mail server at once.
-        connections: u32 = 4, within 1..=64;
+        /// A file with certificates (PEM) that are trusted beside the public ones, for a mail server of your own.
+        ca_file: Option<PathBuf> = None;
         /// Time between two mails of one kind to one address; codes have their own limits.
         same_kind_every: Duration = Duration::from_mins(1), within Duration::ZERO..=Duration::from_hours(24);
     }

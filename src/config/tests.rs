@@ -230,9 +230,9 @@ fn contradictions_are_told_beside_other_errors_but_not_about_values_nobody_knows
     let expected = [
         "auth.code.lifetime",
         "notify.email.smtp_url",
+        "notify.email.from",
         "auth.session.sliding",
         "auth.code.hourly",
-        "notify.email.from",
     ];
     assert_eq!(keys, expected, "{errors:#?}");
 }

@@ -7,12 +7,14 @@ mod choice;
 mod duration;
 mod origin;
 mod plain;
+mod sender;
 mod size;
 mod smtp;
 mod url;
 
 pub use choice::Choice;
 pub use origin::WebOrigin;
+pub use sender::MailSender;
 pub use size::ByteSize;
 pub use smtp::SmtpUrl;
 pub use url::HttpUrl;

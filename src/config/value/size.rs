@@ -51,7 +51,8 @@ impl Text for ByteSize {
 
     /// In the largest unit that divides it.
     fn text(&self) -> String {
-        let (unit, size) = UNITS.iter().find(|(_, size)| self.0 != 0 && self.0.is_multiple_of(*size)).unwrap_or(&("B", 1));
+        let (unit, size) =
+            UNITS.iter().find(|(_, size)| self.0 != 0 && self.0.is_multiple_of(*size)).unwrap_or(&("B", 1));
         format!("{}{unit}", self.0 / size)
     }
 }

@@ -49,10 +49,15 @@ impl Text for SmtpUrl {
 
     fn parse(text: &str) -> Result<Self, String> {
         let refused = str::to_owned;
-        let uri: http::Uri = text.parse().map_err(|_| {
-            refused("not an address (in user and password, write '@', ':', '/', '?', '#' and '%' as %40, %3A, %2F, %3F, %23, %25)")
-        })?;
+        let uri: http::Uri = text.parse().map_err(|_| refused(ESCAPES))?;
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| refused("no host"))?;
+        if !matches!(uri.path(), "" | "/") {
+            return Err(refused(ESCAPES));
+        }
+        let pair = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@'));
+        if pair.is_some_and(|(pair, _)| !is_user_and_password(pair)) {
+            return Err(refused(ESCAPES));
+        }
         let tls = match (uri.scheme_str(), uri.query()) {
             (Some("smtps"), None) | (Some("smtp"), Some("tls=required")) => true,
             (Some("smtp"), None | Some("tls=opportunistic")) => false,
@@ -67,6 +72,18 @@ impl Text for SmtpUrl {
     fn text(&self) -> String {
         self.whole.reveal().to_owned()
     }
+}
+
+const ESCAPES: &str = "not an address (in user and password, write '@', ':', '/', '?', '#' and '%' as \
+                       %40, %3A, %2F, %3F, %23 and %25)";
+
+/// Whether `pair` is `user:password` with nothing left to escape.
+fn is_user_and_password(pair: &str) -> bool {
+    let Some((user, password)) = pair.split_once(':') else { return false };
+    let escaped = |text: &str| {
+        text.split('%').skip(1).all(|rest| rest.get(..2).is_some_and(|hex| u8::from_str_radix(hex, 16).is_ok()))
+    };
+    !user.is_empty() && !password.contains([':', '@']) && escaped(user) && escaped(password)
 }
 
 #[cfg(test)]
