@@ -3,6 +3,7 @@
 //! Owns: the records of `AuthActor` and its decisions. Must not know: how a hash or a signature is computed, HTTP, the
 //! store. Begin with `registration.rs` and `session.rs`.
 
+pub mod lockout;
 pub mod refresh;
 mod registration;
 mod session;

@@ -4,5 +4,7 @@
 //! Begin with `code.rs`.
 
 mod code;
+mod rule;
 
 pub use code::{Code, CodePurpose, CodeState};
+pub use rule::{CodeLimits, FreshCode, Guess, Issue, Try, attempt, issue, resend_at};

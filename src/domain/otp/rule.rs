@@ -1,0 +1,173 @@
+//! The rules on one-time codes: when one is sent, drawn anew, right, wrong, used, void.
+
+use std::time::Duration;
+
+use super::{Code, CodePurpose, CodeState};
+use crate::types::{
+    Timestamp,
+    id::{CodeId, UserId},
+};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// The numbers of `[auth.code]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeLimits {
+    /// How long a code is good for.
+    pub lifetime: Duration,
+    /// Wrong tries after which it is void.
+    pub tries: u8,
+    /// How soon it may be sent again.
+    pub resend_after: Duration,
+    /// Remaining life under which a new one is drawn rather than the old one sent again.
+    pub renew_under: Duration,
+    /// Sendings an hour.
+    pub hourly: usize,
+    /// Sendings a day.
+    pub daily: usize,
+}
+
+impl Default for CodeLimits {
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        Self {
+            lifetime: minutes(10),
+            tries: 5,
+            resend_after: minutes(1),
+            renew_under: minutes(2),
+            hourly: 5,
+            daily: 10,
+        }
+    }
+}
+
+/// What a new code would be; drawn beforehand, used only if one is needed.
+#[derive(Clone, Copy)]
+pub struct FreshCode {
+    /// Its id.
+    pub id: CodeId,
+    /// Its digits.
+    pub digits: [u8; 6],
+}
+
+/// What asking for a code does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Issue {
+    /// New digits were drawn: send them.
+    Drawn(Code),
+    /// The live code is sent once more.
+    SentAgain(Code),
+    /// It is too soon, or enough were sent: nothing is sent, nothing changes.
+    Wait {
+        /// When asking again makes sense.
+        until: Timestamp,
+    },
+}
+
+/// Whether the digits that were typed are those of the code; compared by the caller in constant time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guess {
+    /// They are.
+    Right,
+    /// They are not.
+    Wrong,
+}
+
+/// What a try does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Try {
+    /// The code is used by this try: what it proves holds from now on. Keep the record.
+    Verified(Code),
+    /// It was used before, and this is the right one again: the same answer, without effect.
+    VerifiedBefore,
+    /// Wrong; keep the record.
+    Wrong {
+        /// The record with the try counted; void after the last one.
+        code: Code,
+        /// Tries that are left.
+        attempts_left: u8,
+    },
+    /// Its time is over. Nothing changes.
+    Expired,
+    /// Too many wrong tries before. Nothing changes, not even by the right code.
+    Void,
+}
+
+/// Answers a request for a code for `owner` and `purpose`, of which `existing` is the record, if there is one.
+pub fn issue(
+    existing: Option<&Code>,
+    (owner, purpose): (UserId, CodePurpose),
+    fresh: FreshCode,
+    now: Timestamp,
+    limits: &CodeLimits,
+) -> Issue {
+    let sent: Vec<_> = existing.map(|code| code.sent_at.as_slice()).unwrap_or_default().to_vec();
+    if let Some(until) = wait_until(&sent, now, limits) {
+        return Issue::Wait { until };
+    }
+    let mut sent_at: Vec<_> = sent.into_iter().filter(|sent| now < sent.plus(DAY)).collect();
+    sent_at.push(now);
+    if let Some(code) = existing.filter(|code| is_worth_repeating(code, now, limits)) {
+        return Issue::SentAgain(Code { sent_at, ..code.clone() });
+    }
+    Issue::Drawn(Code {
+        id: fresh.id,
+        owner,
+        purpose,
+        digits: fresh.digits,
+        state: CodeState::Live,
+        wrong_tries: 0,
+        issued_at: now,
+        expires_at: now.plus(limits.lifetime),
+        sent_at,
+    })
+}
+
+/// When the next sending is allowed, as clients are told: `resendAt`.
+pub fn resend_at(code: &Code, limits: &CodeLimits) -> Timestamp {
+    let newest = code.sent_at.last().copied().unwrap_or(code.issued_at);
+    wait_until(&code.sent_at, newest, limits).unwrap_or_else(|| newest.plus(limits.resend_after))
+}
+
+/// Judges a try of the code at `now`.
+pub fn attempt(code: &Code, guess: Guess, now: Timestamp, limits: &CodeLimits) -> Try {
+    if now >= code.expires_at {
+        return Try::Expired;
+    }
+    match (code.state, guess) {
+        (CodeState::Void, Guess::Right | Guess::Wrong) => Try::Void,
+        (CodeState::Live, Guess::Right) => Try::Verified(Code { state: CodeState::Used, ..code.clone() }),
+        (CodeState::Used, Guess::Right) => Try::VerifiedBefore,
+        // Wrong tries count after use too: the right answer still tells something to whoever guesses it.
+        (CodeState::Live | CodeState::Used, Guess::Wrong) => {
+            let wrong_tries = code.wrong_tries.saturating_add(1);
+            let attempts_left = limits.tries.saturating_sub(wrong_tries);
+            let state = if attempts_left == 0 { CodeState::Void } else { code.state };
+            Try::Wrong { code: Code { state, wrong_tries, ..code.clone() }, attempts_left }
+        }
+    }
+}
+
+/// A live code is sent again as it is, unless so little of its life remains that it might not arrive in time.
+fn is_worth_repeating(code: &Code, now: Timestamp, limits: &CodeLimits) -> bool {
+    match code.state {
+        CodeState::Live => now.plus(limits.renew_under) <= code.expires_at && now < code.expires_at,
+        CodeState::Used | CodeState::Void => false,
+    }
+}
+
+/// The latest of the waits that sendings at `sent` impose at `now`; `None`: one may be sent.
+fn wait_until(sent: &[Timestamp], now: Timestamp, limits: &CodeLimits) -> Option<Timestamp> {
+    let after_last = sent.last().map(|last| last.plus(limits.resend_after));
+    let limited = [(limits.hourly, HOUR), (limits.daily, DAY)].into_iter().map(|(most, span)| {
+        // The sending that must be out of the span before there is room for another.
+        let position = sent.len().checked_sub(most.max(1))?;
+        sent.get(position).map(|sent| sent.plus(span))
+    });
+    limited.chain([after_last]).flatten().filter(|until| now < *until).max()
+}
+
+#[cfg(test)]
+#[path = "rule_tests.rs"]
+mod tests;
