@@ -15,6 +15,7 @@ pub mod openapi;
 pub mod route;
 pub mod router;
 pub mod routes;
+pub mod serve;
 pub mod services;
 pub mod strict_json;
 pub mod trust;

@@ -172,6 +172,10 @@ pub const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// A client that takes nothing of an answer.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Requests in flight when the listener stops.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// Between two attempts to accept while the process has no descriptors left.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// After an answer that was given before the request was read: how long the rest is thrown away...
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// ...and how much of it.

@@ -26,7 +26,7 @@ struct Register {
     note: Option<String>,
     age: Option<i64>,
     tags: Option<Vec<String>>,
-    home: Option<Home>,
+    house: Option<Home>,
 }
 
 #[derive(utoipa::ToSchema)]
@@ -49,7 +49,7 @@ impl FromFields for Register {
         let note = body.optional("note").text(line(20));
         let age = body.optional("age").integer(0..=150);
         let tags = body.optional("tags").list(3, |item| item.text(line(5)));
-        let home = body.optional("home").object();
+        let house = body.optional("house").object();
         Some(Self {
             email: email?,
             password: password?,
@@ -57,7 +57,7 @@ impl FromFields for Register {
             note: note?,
             age: age?,
             tags: tags?,
-            home: home?,
+            house: house?,
         })
     }
 }
@@ -65,8 +65,8 @@ impl FromFields for Register {
 #[utoipa::path(post, path = "/things", operation_id = "create_thing", responses((status = 200)))]
 async fn create(Json(body): Json<Register>) -> Json<Value> {
     let username = body.username.map(|name| name.to_string());
-    let home = body.home.map(|home| home.city);
-    Json(json!([body.email.as_str(), username, body.note, body.age, body.tags, home]))
+    let house = body.house.map(|house| house.city);
+    Json(json!([body.email.as_str(), username, body.note, body.age, body.tags, house]))
 }
 
 #[utoipa::path(post, path = "/maybe", operation_id = "maybe_thing", responses((status = 200)))]
@@ -145,7 +145,7 @@ async fn the_process_says_that_it_lives_on_both_listeners() {
 #[tokio::test]
 async fn a_good_body_is_read() {
     let body = json!({ "email": "Ann@Example.com", "password": "x", "username": "Ann", "note": null, "age": 7,
-        "tags": ["a"], "home": { "city": "Graz" } });
+        "tags": ["a"], "house": { "city": "Graz" } });
     let answer = client().post("/things", body).await;
     assert_eq!((answer.status, &answer.body), (200, &json!(["Ann@example.com", "ann", null, 7, ["a"], "Graz"])));
 }
@@ -153,7 +153,7 @@ async fn a_good_body_is_read() {
 #[tokio::test]
 async fn all_that_is_wrong_with_a_body_is_told_at_once() {
     let body = r#"{ "email": "nobody", "username": "no spaces", "note": "a\u0007b", "age": 151, "age": 3,
-        "tags": ["a", 2, "too long"], "home": { "city": null, "zip": 1 }, "pass/word": "x" }"#;
+        "tags": ["a", 2, "too long"], "house": { "city": null, "zip": 1 }, "pass/word": "x" }"#;
     let answer = client().post_text("/things", body).await;
     assert_eq!((answer.status, answer.problem()), (422, "validation_failed"));
     assert_eq!(
@@ -162,8 +162,8 @@ async fn all_that_is_wrong_with_a_body_is_told_at_once() {
             "/age out_of_range",
             "/age repeated_field",
             "/email email_format",
-            "/home/city required",
-            "/home/zip unknown_field",
+            "/house/city required",
+            "/house/zip unknown_field",
             "/note control_character",
             "/password required",
             "/pass~1word unknown_field",

@@ -3,3 +3,4 @@
 
 mod form;
 mod harness;
+mod sockets;

@@ -1,0 +1,118 @@
+//! One connection, from its first byte to its close.
+
+use std::{convert::Infallible, future::poll_fn, net::SocketAddr, pin::Pin};
+
+use axum::{Router, body::Body, response::Response};
+use futures::FutureExt;
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::{
+    Patience,
+    guarded::Guarded,
+    pulse::{Arriving, Leaving, Phase, Pulse},
+};
+use crate::{
+    http::{
+        context::Peer,
+        error::{ApiError, Code, Occurrence},
+    },
+    types::limits,
+};
+
+/// What all connections of a listener share.
+pub(super) struct Setting {
+    pub(super) router: Router,
+    pub(super) patience: Patience,
+    pub(super) stop: CancellationToken,
+}
+
+/// Serves the requests of `stream` until either side ends it.
+pub(super) async fn run(stream: TcpStream, peer: SocketAddr, setting: &Setting) {
+    // Answers are small and written at once; waiting for more would only delay them.
+    let _ = stream.set_nodelay(true);
+    let pulse = Pulse::default();
+    let io = TokioIo::new(Guarded::new(stream, pulse.clone(), setting.patience.clone()));
+    let service = {
+        let (pulse, router, gap) = (pulse.clone(), setting.router.clone(), setting.patience.body_gap);
+        service_fn(move |request: Request<Incoming>| {
+            pulse.enter(Phase::Busy);
+            let mut request = request.map(|body| Body::new(Arriving::new(body, gap)));
+            request.extensions_mut().insert(Peer(peer));
+            let pulse = pulse.clone();
+            router.clone().oneshot(request).map(move |answered| close_after(answered, pulse)).boxed()
+        })
+    };
+    // hyper's own timeout is never met, since the socket's come first; but only with it does hyper look at the socket
+    // again after an answer, so that the idle timeout starts.
+    let unmet = setting.patience.head + setting.patience.idle;
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(unmet)
+        .max_buf_size(limits::HEADERS_MAX)
+        .max_header_size(limits::HEADERS_MAX)
+        .max_headers(limits::HEADER_COUNT_MAX)
+        .serve_connection(io, service);
+
+    let mut serving = poll_fn(|cx| connection.poll_unpin(cx));
+    let ended = match setting.stop.run_until_cancelled(&mut serving).await {
+        Some(ended) => ended,
+        None => {
+            drop(serving);
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    let guarded = connection.into_parts().io.into_inner();
+    let too_slow = ended.as_ref().is_err_and(is_timeout) && pulse.phase() == Phase::Head;
+    let may_write = !guarded.has_stalled_write();
+    let mut stream = guarded.into_stream();
+    if too_slow && may_write {
+        let _ = stream.write_all(&head_timeout_answer()).await;
+    }
+    linger(&mut stream).await;
+}
+
+type Answered = Result<Response, Infallible>;
+
+fn close_after(answered: Answered, pulse: Pulse) -> Result<hyper::Response<Leaving>, Infallible> {
+    answered.map(|response| response.map(|body| Leaving { body, pulse }))
+}
+
+fn is_timeout(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
+}
+
+/// 408 for a head that did not come to its end. There is no request, so there is no id to name.
+fn head_timeout_answer() -> Vec<u8> {
+    let at = Occurrence { base: "", instance: "", request_id: "" };
+    let body = ApiError::new(Code::RequestTimeout).document(at).to_string();
+    let head = "HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\nconnection: close\r\n";
+    format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+/// Says that no more comes, and throws away what still arrives for a moment: closing a socket with unread bytes resets
+/// it, and the client would lose the answer it was given before its request was read.
+async fn linger(stream: &mut TcpStream) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let throwing_away = async {
+        let mut left = limits::LINGER_BYTES_MAX;
+        let mut scratch = [0; 8 << 10];
+        while left > 0 {
+            match stream.read(&mut scratch).await {
+                Ok(0) | Err(_) => return,
+                Ok(count) => left = left.saturating_sub(count),
+            }
+        }
+    };
+    let _ = tokio::time::timeout(limits::LINGER_TIMEOUT, throwing_away).await;
+}

@@ -1,0 +1,125 @@
+//! The accept loop: HTTP/1.1 over sockets, in which no client can hold on to anything for longer than it should.
+//!
+//! Owns: accepting, the connections' timeouts, their number, and their end. Must not know: routes, or why it is stopped.
+//! Begin with [`serve`].
+//!
+//! ```text
+//! fresh --first byte--> head --head complete--> busy --answer written--> idle --first byte--> head ...
+//!   |  head timeout      |  head timeout: 408    |  body gap, write and     |  idle timeout
+//!   v                    v                       v  handler timeouts        v
+//! closed               closed                  closed                     closed
+//! ```
+
+mod connection;
+mod guarded;
+mod pulse;
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::Router;
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::types::limits;
+
+/// How long a client may take for what, and how many there may be.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    /// From a connection's begin, or a head's first byte, until the head is complete.
+    pub head: Duration,
+    /// Between two pieces of a body.
+    pub body_gap: Duration,
+    /// A connection without a request.
+    pub idle: Duration,
+    /// A client that takes nothing of an answer.
+    pub write: Duration,
+    /// After the stop: until requests in flight are cut.
+    pub drain: Duration,
+    /// Connections open at once; further ones wait in the kernel's queue.
+    pub connections: usize,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            head: limits::HEAD_TIMEOUT,
+            body_gap: limits::BODY_GAP_TIMEOUT,
+            idle: limits::IDLE_TIMEOUT,
+            write: limits::WRITE_TIMEOUT,
+            drain: limits::DRAIN_TIMEOUT,
+            connections: limits::CONNECTIONS_MAX,
+        }
+    }
+}
+
+/// How serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Served {
+    /// Connections that were still open when the drain limit was over.
+    pub cut: usize,
+}
+
+/// Serves `router` on `listener` until `stop`, then lets requests in flight finish within `patience.drain`.
+///
+/// Dropping the future closes everything at once.
+pub async fn serve(listener: TcpListener, router: Router, patience: Patience, stop: CancellationToken) -> Served {
+    let places = Arc::new(Semaphore::new(patience.connections));
+    let drain = patience.drain;
+    let setting = Arc::new(connection::Setting { router, patience, stop: stop.clone() });
+    let mut connections = JoinSet::new();
+    let accepting = async {
+        loop {
+            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let (stream, peer) = accept(&listener).await;
+            while let Some(ended) = connections.try_join_next() {
+                note_end(ended);
+            }
+            let setting = setting.clone();
+            connections.spawn(async move {
+                connection::run(stream, peer, &setting).await;
+                drop(place);
+            });
+        }
+    };
+    stop.run_until_cancelled(accepting).await;
+    drop(listener);
+
+    let finishing = async {
+        while let Some(ended) = connections.join_next().await {
+            note_end(ended);
+        }
+    };
+    let cut = match tokio::time::timeout(drain, finishing).await {
+        Ok(()) => 0,
+        Err(_elapsed) => connections.len(),
+    };
+    connections.shutdown().await;
+    Served { cut }
+}
+
+/// Accepts until it succeeds: an error is one connection's, or a lack of descriptors that passes.
+async fn accept(listener: &TcpListener) -> (tokio::net::TcpStream, std::net::SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "no connection can be accepted at the moment");
+                tokio::time::sleep(limits::ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
+fn note_end(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection's task ended badly");
+    }
+}

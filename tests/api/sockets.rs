@@ -1,0 +1,272 @@
+//! The accept loop over real sockets: clients that are slow, stuck, too many, or in the way of a stop.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    routing::{get, post},
+};
+use majordomo::http::{
+    Fields, FromFields, Json,
+    serve::{Patience, Served, serve},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+const LONG: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(150);
+const TEST_LIMIT: Duration = Duration::from_secs(10);
+
+fn patient() -> Patience {
+    Patience { head: LONG, body_gap: LONG, idle: LONG, write: LONG, drain: LONG, connections: 100 }
+}
+
+struct Running {
+    address: SocketAddr,
+    stop: CancellationToken,
+    served: JoinHandle<Served>,
+}
+
+impl Running {
+    #[allow(clippy::disallowed_methods, reason = "the test is the owner of this task")]
+    async fn start(patience: Patience) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let served = tokio::spawn(serve(listener, router(), patience, stop.clone()));
+        Self { address, stop, served }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn stopped(self) -> Served {
+        self.stop.cancel();
+        timeout(TEST_LIMIT, self.served).await.expect("serving ends").unwrap()
+    }
+}
+
+struct Name(String);
+
+impl FromFields for Name {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        body.required("name").text(|name| Ok(name.to_owned())).map(Self)
+    }
+}
+
+fn router() -> Router {
+    let endless = || async { Body::from_stream(futures::stream::repeat_with(|| Ok::<_, std::io::Error>(piece()))) };
+    let slow = || async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        "slow"
+    };
+    Router::new()
+        .route("/", get(|| async { "hello" }))
+        .route("/slow", get(slow))
+        .route("/never", get(std::future::pending::<()>))
+        .route("/endless", get(endless))
+        .route("/deaf", post(|| async { "not read" }))
+        .route("/name", post(|Json(Name(name)): Json<Name>| async { name }))
+}
+
+fn piece() -> Bytes {
+    Bytes::from_static(&[b'x'; 64 << 10])
+}
+
+/// Everything until the other side closes; a reset ends it too.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let _ = timeout(TEST_LIMIT, stream.read_to_end(&mut bytes)).await.expect("the server closes");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// One answer with a body of a known end.
+async fn answer(stream: &mut TcpStream, end: &str) -> String {
+    let mut text = String::new();
+    let mut buffer = [0; 4 << 10];
+    while !text.ends_with(end) {
+        let count = timeout(TEST_LIMIT, stream.read(&mut buffer)).await.expect("an answer comes").unwrap();
+        assert!(count > 0, "closed after {text:?}");
+        text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+    }
+    text
+}
+
+async fn say(stream: &mut TcpStream, text: &str) {
+    stream.write_all(text.as_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_and_closed_when_asked() {
+    let running = Running::start(patient()).await;
+    let mut stream = running.connect().await;
+    for _ in 0..3 {
+        say(&mut stream, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert!(answer(&mut stream, "hello").await.starts_with("HTTP/1.1 200 OK"));
+    }
+    say(&mut stream, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(rest(&mut stream).await.ends_with("hello"));
+    assert_eq!(running.stopped().await.cut, 0);
+}
+
+#[tokio::test]
+async fn a_slow_head_is_answered_and_cut() {
+    let running = Running::start(Patience { head: SHORT, ..patient() }).await;
+    let mut stream = running.connect().await;
+    say(&mut stream, "GET / HTTP/1.1\r\nhost:").await;
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+    assert!(answer.contains("application/problem+json") && answer.contains("\"code\":\"request_timeout\""), "{answer}");
+}
+
+#[tokio::test]
+async fn dripping_bytes_do_not_buy_time_for_a_head() {
+    let running = Running::start(Patience { head: SHORT, ..patient() }).await;
+    let mut stream = running.connect().await;
+    let dripping = async {
+        for _ in 0..200 {
+            if stream.write_all(b"x").await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("4 s of dripping were taken");
+    };
+    timeout(TEST_LIMIT, dripping).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed_without_a_word() {
+    let running = Running::start(Patience { head: SHORT, ..patient() }).await;
+    assert_eq!(rest(&mut running.connect().await).await, "");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed() {
+    let running = Running::start(Patience { idle: SHORT, ..patient() }).await;
+    let mut stream = running.connect().await;
+    say(&mut stream, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    answer(&mut stream, "hello").await;
+    assert_eq!(rest(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn a_handler_may_take_longer_than_heads_and_idleness() {
+    let running = Running::start(Patience { head: SHORT, idle: SHORT, ..patient() }).await;
+    let mut stream = running.connect().await;
+    say(&mut stream, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(answer(&mut stream, "slow").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_body_that_stands_still_is_a_request_timeout() {
+    let running = Running::start(Patience { body_gap: SHORT, ..patient() }).await;
+    let mut stream = running.connect().await;
+    say(
+        &mut stream,
+        "POST /name HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{\"na",
+    )
+    .await;
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("request_timeout"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_read_as_a_whole_one() {
+    let running = Running::start(patient()).await;
+    let mut stream = running.connect().await;
+    say(&mut stream, "POST /name HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{\"name\":\"a\"}").await;
+    stream.shutdown().await.unwrap();
+    assert!(!rest(&mut stream).await.contains("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn who_sends_too_much_still_gets_the_answer() {
+    let running = Running::start(patient()).await;
+    let body = "x".repeat(1 << 20);
+    for (path, status) in [("/name", "HTTP/1.1 413"), ("/deaf", "HTTP/1.1 200")] {
+        let (mut reading, mut writing) = running.connect().await.into_split();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1048576\r\n\r\n"
+        );
+        let sending = async {
+            let _ = writing.write_all(head.as_bytes()).await;
+            let _ = writing.write_all(body.as_bytes()).await;
+            writing
+        };
+        let mut text = Vec::new();
+        let (_writing, read) = tokio::join!(sending, timeout(TEST_LIMIT, reading.read_to_end(&mut text)));
+        read.expect("the server closes").expect("without a reset");
+        assert!(text.starts_with(status.as_bytes()), "{path}: {}", String::from_utf8_lossy(&text));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
+    let running = Running::start(Patience { write: SHORT, connections: 1, ..patient() }).await;
+    let mut stuck = running.connect().await;
+    say(&mut stuck, "GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    // Its place is the only one, so an answer to another client shows that it is gone.
+    let mut other = running.connect().await;
+    say(&mut other, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    answer(&mut other, "hello").await;
+    drop(stuck);
+}
+
+#[tokio::test]
+async fn one_more_than_allowed_waits_for_a_place() {
+    let running = Running::start(Patience { connections: 2, ..patient() }).await;
+    let (first, mut second) = (running.connect().await, running.connect().await);
+    say(&mut second, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    answer(&mut second, "hello").await;
+    let mut third = running.connect().await;
+    say(&mut third, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(timeout(SHORT, third.read_u8()).await.is_err(), "answered beyond the limit");
+    drop(first);
+    answer(&mut third, "hello").await;
+}
+
+#[tokio::test]
+async fn a_stop_lets_requests_finish_and_sends_idle_clients_home() {
+    let running = Running::start(patient()).await;
+    let (mut busy, mut idle) = (running.connect().await, running.connect().await);
+    say(&mut idle, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    answer(&mut idle, "hello").await;
+    say(&mut busy, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let address = running.address;
+    let (served, idle, busy) = tokio::join!(running.stopped(), rest(&mut idle), rest(&mut busy));
+    assert_eq!((served.cut, idle.as_str()), (0, ""));
+    assert!(busy.contains("connection: close") && busy.ends_with("slow"), "{busy}");
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn what_does_not_finish_within_the_drain_limit_is_cut() {
+    let running = Running::start(Patience { drain: SHORT, ..patient() }).await;
+    let mut stuck = running.connect().await;
+    say(&mut stuck, "GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (served, text) = tokio::join!(running.stopped(), rest(&mut stuck));
+    assert_eq!((served.cut, text.as_str()), (1, ""));
+}
+
+#[tokio::test]
+async fn what_is_not_http_and_heads_without_end_are_refused() {
+    let running = Running::start(patient()).await;
+    let long = format!("GET / HTTP/1.1\r\nhost: x\r\nlong: {}\r\n\r\n", "x".repeat(40 << 10));
+    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(200));
+    for (text, status) in [("\x16\x03\x01 not HTTP\r\n\r\n", "400"), (&long, "431"), (&many, "431")] {
+        let mut stream = running.connect().await;
+        let _ = stream.write_all(text.as_bytes()).await;
+        let answer = rest(&mut stream).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{status}: {answer:?}");
+        println!("{status} ok");
+    }
+}
