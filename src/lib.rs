@@ -7,4 +7,5 @@ pub mod domain;
 pub mod http;
 pub mod outbound;
 pub mod persistence;
+pub mod telemetry;
 pub mod types;

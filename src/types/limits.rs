@@ -195,6 +195,11 @@ pub const FORWARDED_HOPS_MAX: usize = 32;
 /// Keys that one table of rate limits remembers.
 pub const LIMITER_KEYS_MAX: usize = 100_000;
 
+// -- telemetry ------------------------------------------------------------------------------------------------------
+
+/// Characters of one value in the log.
+pub const LOG_VALUE_MAX: usize = 4_096;
+
 // -- access ---------------------------------------------------------------------------------------------------------
 
 /// Live registrations of one address.

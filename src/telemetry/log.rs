@@ -1,0 +1,343 @@
+//! The log: one line an event, for the eye or as JSON, with the request and the actor it belongs to.
+//!
+//! Whoever handles a request or a message enters a span with the field `request_id` or `actor`; every line written
+//! inside carries them. Nobody logs a secret; as a second wall, fields named like one are written as `***`, and control
+//! characters never reach the terminal.
+
+use std::{
+    fmt::{self, Write as _},
+    io::{IsTerminal, Write as _},
+};
+
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::Value;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    level_filters::LevelFilter,
+    span::{Attributes, Id, Record},
+};
+use tracing_subscriber::{
+    Layer,
+    filter::Targets,
+    fmt::{
+        MakeWriter,
+        format::Writer,
+        time::{FormatTime, SystemTime},
+    },
+    layer::{Context, SubscriberExt},
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
+
+use crate::{
+    config::{Log, LogFormat, LogLevel},
+    types::limits,
+};
+
+/// Fields of spans that every line inside carries.
+const CARRIED: [&str; 2] = ["request_id", "actor"];
+/// Names of fields whose value is never written.
+const SECRETIVE: [&str; 7] = ["password", "secret", "token", "cookie", "authorization", "pepper", "query"];
+
+/// Sends the log of the whole process to standard error. The first call wins; later ones change nothing, so that tests
+/// may start the program many times in one process.
+pub fn install(log: &Log) {
+    // Refused only if a log is installed already.
+    let _ = subscriber(log, std::io::stderr).try_init();
+}
+
+/// A log that writes to `writer`; for tests, with `tracing::subscriber::with_default`.
+pub fn subscriber<W>(log: &Log, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = Lines { format: log.format, color: std::io::stderr().is_terminal(), writer };
+    tracing_subscriber::registry().with(lines.with_filter(filter(log.level)))
+}
+
+/// Our own lines from `level` on; those of libraries from `warn` on, unless everything is wanted.
+fn filter(level: LogLevel) -> Targets {
+    let own = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let others = if own == LevelFilter::TRACE { LevelFilter::DEBUG } else { own.min(LevelFilter::WARN) };
+    Targets::new().with_default(others).with_target("majordomo", own)
+}
+
+/// Writes each event as one line.
+struct Lines<W> {
+    format: LogFormat,
+    color: bool,
+    writer: W,
+}
+
+/// What a span passes on to the lines inside it.
+#[derive(Default)]
+struct Carried(Vec<(&'static str, Value)>);
+
+/// The fields of one event or span.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    rest: Vec<(&'static str, Value)>,
+}
+
+impl Fields {
+    fn push(&mut self, field: &Field, value: Value) {
+        let name = field.name();
+        // A refusal's code is a word, a one-time code is a number.
+        let is_number = value.is_number() || value.as_str().is_some_and(|text| text.parse::<u64>().is_ok());
+        let hidden = SECRETIVE.iter().any(|word| name.split('_').any(|part| part == *word))
+            || (name.ends_with("code") && is_number);
+        self.rest.push((name, if hidden { Value::from("***") } else { value }));
+    }
+}
+
+impl Visit for Fields {
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.push(field, value.into());
+    }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.push(field, value.into());
+    }
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.push(field, value.into());
+    }
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.push(field, value.into());
+    }
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            self.message = clean(value);
+        } else {
+            self.push(field, clean(value).into());
+        }
+    }
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+}
+
+/// `text` without control characters, which could forge lines or steer a terminal, and not longer than the limit.
+fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    for character in text.chars().take(limits::LOG_VALUE_MAX) {
+        if character.is_control() {
+            cleaned.extend(character.escape_default());
+        } else {
+            cleaned.push(character);
+        }
+    }
+    cleaned
+}
+
+impl<S, W> Layer<S> for Lines<W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        carry(id, fields, &context);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        values.record(&mut fields);
+        carry(id, fields, &context);
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        for span in context.event_scope(event).into_iter().flatten() {
+            let extensions = span.extensions();
+            for (name, value) in extensions.get::<Carried>().iter().flat_map(|carried| &carried.0) {
+                // The innermost span, and the event itself, know best.
+                if !fields.rest.iter().any(|(known, _)| known == name) {
+                    fields.rest.push((name, value.clone()));
+                }
+            }
+        }
+        let line = match self.format {
+            LogFormat::Json => json(event.metadata(), &fields),
+            LogFormat::Human => human(event.metadata(), &fields, self.color),
+        };
+        // A log that cannot be written must not stop what it tells of.
+        let _ = self.writer.make_writer_for(event.metadata()).write_all(line.as_bytes());
+    }
+}
+
+fn carry<S>(id: &Id, fields: Fields, context: &Context<'_, S>)
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let Some(span) = context.span(id) else { return };
+    let mut extensions = span.extensions_mut();
+    let mut carried = extensions.remove::<Carried>().unwrap_or_default();
+    for (name, value) in fields.rest {
+        if CARRIED.contains(&name) {
+            carried.0.retain(|(known, _)| *known != name);
+            carried.0.push((name, value));
+        }
+    }
+    extensions.insert(carried);
+}
+
+fn time() -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail, and a line without its time is better than none.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut text));
+    text
+}
+
+/// `{"time":...,"level":"INFO","target":...,"message":...,<fields>}`.
+fn json(metadata: &Metadata<'_>, fields: &Fields) -> String {
+    let mut bytes = Vec::with_capacity(256);
+    let mut serializer = serde_json::Serializer::new(&mut bytes);
+    let written = serializer.serialize_map(None).and_then(|mut map| {
+        map.serialize_entry("time", &time())?;
+        map.serialize_entry("level", metadata.level().as_str())?;
+        map.serialize_entry("target", metadata.target())?;
+        map.serialize_entry("message", &fields.message)?;
+        for (name, value) in &fields.rest {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    });
+    bytes.push(b'\n');
+    match written {
+        Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(_) => "{\"level\":\"ERROR\",\"message\":\"a log line could not be written\"}\n".to_owned(),
+    }
+}
+
+/// `<time>  INFO <target>: <message> name=value ...`.
+fn human(metadata: &Metadata<'_>, fields: &Fields, color: bool) -> String {
+    let (on, off) = if color { (shade(*metadata.level()), "\x1b[0m") } else { ("", "") };
+    let mut line = format!("{} {on}{:>5}{off} {}: {}", time(), metadata.level(), metadata.target(), fields.message);
+    for (name, value) in &fields.rest {
+        // Writing to a string does not fail.
+        let _ = match value.as_str().filter(|text| !text.is_empty() && !text.contains([' ', '"', '='])) {
+            Some(plain) => write!(line, " {name}={plain}"),
+            None => write!(line, " {name}={value}"),
+        };
+    }
+    line.push('\n');
+    line
+}
+
+fn shade(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "\x1b[31m",
+        Level::WARN => "\x1b[33m",
+        Level::INFO => "\x1b[32m",
+        Level::DEBUG => "\x1b[34m",
+        Level::TRACE => "\x1b[35m",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(format: LogFormat, level: LogLevel, say: impl FnOnce()) -> Vec<String> {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let log = Log { format, level };
+        tracing::subscriber::with_default(subscriber(&log, move || writer.clone()), say);
+        let bytes = kept.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_json_line_carries_request_and_actor_and_no_other_field_of_the_span() {
+        let lines = written(LogFormat::Json, LogLevel::Info, || {
+            let outer = tracing::info_span!("request", request_id = "r-1", route = "/x", actor = tracing::field::Empty);
+            outer.record("actor", "root/auth");
+            let _outer = outer.entered();
+            let _inner = tracing::info_span!("message", actor = "root/user").entered();
+            tracing::info!(status = 201, took_ms = 1.5, "answered");
+        });
+        let line: Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(line["message"], "answered");
+        assert_eq!((&line["level"], &line["status"]), (&Value::from("INFO"), &Value::from(201)));
+        assert_eq!((&line["request_id"], &line["actor"]), (&Value::from("r-1"), &Value::from("root/user")));
+        assert!(line.get("route").is_none() && line["time"].as_str().unwrap().ends_with('Z'));
+    }
+
+    #[test]
+    fn a_human_line_reads_from_left_to_right() {
+        let lines = written(LogFormat::Human, LogLevel::Info, || {
+            let _span = tracing::info_span!("request", request_id = "r-1").entered();
+            tracing::warn!(path = "a b", port = 8080, "hello");
+        });
+        let line = lines[0].replace("\x1b[33m", "").replace("\x1b[0m", "");
+        let (_, rest) = line.split_once(' ').unwrap();
+        assert_eq!(rest, " WARN majordomo::telemetry::log::tests: hello path=\"a b\" port=8080 request_id=r-1");
+    }
+
+    #[test]
+    fn what_is_named_like_a_secret_is_not_written() {
+        for format in [LogFormat::Json, LogFormat::Human] {
+            let lines = written(format, LogLevel::Info, || {
+                tracing::info!(password = "hunter2", refresh_token = %"hunter2", code = 123_456, status_codes = 3, "x");
+                tracing::info!(code = "locked_out", otp_code = "123456", "y");
+            });
+            assert!(!lines[0].contains("hunter2") && !lines[0].contains("123456"), "{lines:?}");
+            assert!(lines[0].contains("status_codes"), "{lines:?}");
+            assert!(lines[1].contains("locked_out") && !lines[1].contains("123456"), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_cannot_be_forged() {
+        for format in [LogFormat::Json, LogFormat::Human] {
+            let lines = written(format, LogLevel::Info, || tracing::info!(agent = "x\n\x1b[2JINFO forged", "a\nb"));
+            assert_eq!(lines.len(), 1);
+            assert!(!lines[0].contains("\x1b[2J"));
+        }
+    }
+
+    #[test]
+    fn the_level_is_kept_and_libraries_are_quieter() {
+        let say = || {
+            tracing::debug!("ours");
+            tracing::info!(target: "sled", "chatter");
+            tracing::warn!(target: "sled", "trouble");
+        };
+        assert_eq!(written(LogFormat::Human, LogLevel::Info, say).len(), 1);
+        assert_eq!(written(LogFormat::Human, LogLevel::Debug, say).len(), 2);
+        assert_eq!(written(LogFormat::Human, LogLevel::Error, say).len(), 0);
+    }
+
+    #[test]
+    fn installing_twice_changes_nothing() {
+        install(&Log::default());
+        install(&Log::default());
+    }
+}

@@ -1,0 +1,6 @@
+//! What operators see: reports, logs, metrics.
+//!
+//! Owns: the plain types in which the state of the system is shown. Must not know: the domain, the actors, the store;
+//! those fill the types in. Begin with `log`.
+
+pub mod log;
