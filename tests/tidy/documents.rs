@@ -8,8 +8,8 @@ use crate::{finds, hold};
 /// Lists that tests print from the code; each has one.
 const INVENTORIES: [&str; 0] = [];
 
-/// Beginnings of paths that a running program makes, and the one file name that stands in every folder.
-const NOT_IN_THE_TREE: [&str; 5] = ["mod.rs", "data/", "./data", "target/", "/"];
+/// Beginnings of paths that a running program makes, that it looks for, or that stand in every folder.
+const NOT_IN_THE_TREE: [&str; 6] = ["mod.rs", "majordomo.toml", "data/", "./data", "target/", "/"];
 
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
