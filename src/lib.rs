@@ -7,5 +7,6 @@ pub mod domain;
 pub mod http;
 pub mod outbound;
 pub mod persistence;
+pub mod supervision;
 pub mod telemetry;
 pub mod types;

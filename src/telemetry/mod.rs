@@ -3,4 +3,6 @@
 //! Owns: the plain types in which the state of the system is shown. Must not know: the domain, the actors, the store;
 //! those fill the types in. Begin with `log`.
 
+pub mod actors;
+pub mod health;
 pub mod log;

@@ -1,6 +1,9 @@
 //! The seams to time and chance. Nothing else in the product reads a clock or a random source.
 
-use std::time::Instant;
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use super::{Stamp, Timestamp};
 
@@ -10,6 +13,31 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
     /// A monotonic instant for deadlines and ages.
     fn instant(&self) -> Instant;
+    /// Why the time of day is not to be trusted at present. Expiry is still judged by it, but nothing may be deleted,
+    /// released or retired until this is `None` again.
+    fn trouble(&self) -> Option<ClockTrouble> {
+        None
+    }
+    /// An operator says that the time is right: the trouble is over.
+    fn accept(&self) {}
+}
+
+/// How the wall clock disagrees with the product's own time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockTrouble {
+    /// The wall clock is behind the journal, or was set back.
+    Lags(Duration),
+    /// The wall clock leapt ahead, since the last start or while running.
+    Leapt(Duration),
+}
+
+impl fmt::Display for ClockTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lags(by) => write!(f, "the wall clock lags by {} s", by.as_secs()),
+            Self::Leapt(by) => write!(f, "the wall clock leapt ahead by {} s", by.as_secs()),
+        }
+    }
 }
 
 /// Where unpredictable bytes come from.

@@ -113,6 +113,52 @@ pub const PASSIVATE_AFTER: Duration = Duration::from_secs(60);
 pub const DEAD_LETTERS_KEPT: usize = 100;
 /// Children shown in one answer of `GET /actors`.
 pub const ACTORS_PAGE: usize = 200;
+/// Keyed children of one directory that are leaving while others are activated.
+pub const DIRECTORY_LEAVING_MAX: usize = 256;
+/// Restarts of a child within `RESTARTS_WITHIN` before its policy decides what becomes of it.
+pub const RESTARTS_MAX: u32 = 5;
+/// The period in which restarts are counted.
+pub const RESTARTS_WITHIN: Duration = Duration::from_secs(60);
+/// The wait before the first restart; it doubles with each further one in the period.
+pub const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+/// The longest wait between two restarts of a child that is not parked.
+pub const BACKOFF_MOST: Duration = Duration::from_secs(10);
+/// The first wait of a parked child; it doubles.
+pub const PARK_FIRST: Duration = Duration::from_secs(10);
+/// The longest wait of a parked child.
+pub const PARK_MOST: Duration = Duration::from_secs(300);
+/// How long a child may take to start before that counts as a failure.
+pub const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long a child may take to stop before it is killed, its jobs included.
+pub const STOP_LIMIT: Duration = Duration::from_secs(3);
+/// How long a killed actor is waited for; longer only if it blocks its thread.
+pub const KILL_LIMIT: Duration = Duration::from_secs(1);
+/// The whole of an orderly shutdown, the drain delay not counted.
+pub const SHUTDOWN_TOTAL: Duration = Duration::from_secs(8);
+/// One message handled, or waiting, for this long: the actor is called stuck.
+pub const STUCK_AFTER: Duration = Duration::from_secs(5);
+/// Message kinds of one kind of actor whose handling times are kept.
+pub const MESSAGE_KINDS_MAX: usize = 64;
+/// Characters kept of the reason of a failure.
+pub const FAILURE_TEXT_MAX: usize = 300;
+/// Children named in the report of one actor.
+pub const CHILDREN_NAMED: usize = 20;
+/// The longest wait of a worker whose run failed.
+pub const WORKER_BACKOFF_MOST: Duration = Duration::from_secs(30);
+
+// -- time -----------------------------------------------------------------------------------------------------------
+
+/// A wall clock this far behind the product's own time is not trusted with what cannot be undone.
+pub const CLOCK_LAG: Duration = Duration::from_secs(300);
+/// A wall clock that leaps ahead by this much while running is not either.
+pub const CLOCK_LEAP: Duration = Duration::from_secs(300);
+/// Nor one that is this far ahead of the journal at start.
+pub const CLOCK_LEAP_AT_START: Duration = Duration::from_secs(24 * 3_600);
+/// How long the clocks must agree before they are trusted again.
+pub const CLOCK_AGREEMENT: Duration = Duration::from_secs(3_600);
+
+// -- hashing --------------------------------------------------------------------------------------------------------
+
 /// Passwords waiting for a hasher's thread.
 pub const HASHER_QUEUE: usize = 64;
 /// Of those, from one network.

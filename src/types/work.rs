@@ -43,6 +43,11 @@ impl Work {
         Self { hold: Some(hold), ..Self::until(deadline) }
     }
 
+    /// The same call without its permit, for one who watches over it and must not keep the place taken.
+    pub fn observer(&self) -> Self {
+        Self { deadline: self.deadline, progress: Arc::clone(&self.progress), hold: None }
+    }
+
     /// The handler begins. False if the caller has gone: then drop the work.
     pub fn begin(&self) -> bool {
         self.advance(BEGUN)

@@ -1,0 +1,104 @@
+//! How anyone talks to an actor: stable over restarts, bounded, with a deadline, answered by a typed fault.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::oneshot;
+
+use super::{
+    envelope::{Envelope, Patience},
+    record::Record,
+    reply::Reply,
+    service::Message,
+    slot::Slot,
+};
+use crate::types::{Fault, Work, limits};
+
+/// The address of a service.
+pub struct Addr<M: Message>(pub(super) Arc<Slot<M>>);
+
+impl<M: Message> Clone for Addr<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<M: Message> Addr<M> {
+    /// Sends the message that `make` builds around a reply, and waits for the answer, for `deadline` at most.
+    ///
+    /// Fails with `Overloaded` (no permit), `Unavailable` (no live actor, or it died before it began), `Expired` or
+    /// `Unknown` (the deadline passed before or after a transaction was started), `Bug` (a panic), and with what the
+    /// handler answers. A caller that is dropped abandons its work: nothing new is started for it.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        make: impl FnOnce(Reply<T>) -> M,
+    ) -> Result<T, Fault> {
+        ask(&self.0, deadline, make, |envelope| self.0.post(envelope)).await
+    }
+
+    /// Sends a message for whose handling nobody waits; its work gets `limits::CALL_DEADLINE` from when it begins.
+    ///
+    /// Fails with `Overloaded` (no permit) or `Unavailable` (no live actor).
+    pub fn cast(&self, message: M) -> Result<(), Fault> {
+        let work = self.0.admit(self.0.system().instant() + limits::CALL_DEADLINE)?;
+        self.0.post(Envelope::new(message, work, Patience::Nobody, &self.0))
+    }
+
+    /// Sends a message that carries no data, so that the actor reads its state again. At most one is on its way at a
+    /// time; it needs no permit and waits for a restart. A nudge that comes after one was begun is sent again.
+    pub fn nudge(&self, make: impl FnOnce() -> M) {
+        self.0.nudge(make);
+    }
+
+    /// Where the actor is in the tree.
+    pub fn path(&self) -> &str {
+        &self.0.record().path
+    }
+}
+
+/// One call: a permit, the message, and the wait for the answer. `post` finds the actor.
+pub(super) async fn ask<M: Message, T: Send + 'static>(
+    slot: &Arc<Slot<M>>,
+    deadline: Duration,
+    make: impl FnOnce(Reply<T>) -> M,
+    post: impl FnOnce(Envelope<M>) -> Result<(), Fault>,
+) -> Result<T, Fault> {
+    let work = slot.admit(slot.system().instant() + deadline)?;
+    let mut caller = Caller { work: work.observer(), record: slot.record(), is_waiting: true };
+    let (sender, answer) = oneshot::channel();
+    let message = make(Reply::new(sender, work.clone(), Arc::clone(slot.record())));
+    let posted = post(Envelope::new(message, work, Patience::Caller, slot));
+    if let Err(fault) = posted {
+        caller.is_waiting = false;
+        return Err(fault);
+    }
+    let waited = tokio::time::timeout_at(caller.work.deadline.into(), answer).await;
+    caller.is_waiting = false;
+    let answer = match waited {
+        Ok(Ok(answer)) => answer,
+        // A reply always sends something when it is dropped.
+        Ok(Err(_)) => Err(Fault::Unavailable),
+        Err(_) if caller.work.abandon() => Err(Fault::Expired),
+        Err(_) => Err(Fault::unknown("the deadline passed after a transaction was started")),
+    };
+    if matches!(answer, Err(Fault::Expired)) {
+        slot.record().counts.expired.add();
+    }
+    answer
+}
+
+/// Abandons the work when the caller is dropped while it waits.
+struct Caller<'a> {
+    work: Work,
+    record: &'a Record,
+    is_waiting: bool,
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        if self.is_waiting {
+            self.work.abandon();
+            self.record.counts.abandoned.add();
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a supervisor can do with a child without knowing its type.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{FutureExt, future::BoxFuture};
+use ractor::{Actor, ActorCell, ActorRef};
+
+use super::{
+    household::Order,
+    jobs::panic_text,
+    record::Record,
+    service::{Publish, Runner, Service},
+    slot::Slot,
+    spec::Limits,
+};
+
+/// One child of a supervisor, over all its lives.
+pub(super) trait Child: Send + Sync + 'static {
+    fn record(&self) -> &Arc<Record>;
+    fn limits(&self) -> Limits;
+    /// Begins a life under `parent`; `ready` is told once it is under way. The error is the reason of the failure.
+    fn spawn(&self, parent: ActorRef<Order>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>>;
+    /// Asks a life to end after what it took; does not wait.
+    fn ask_to_stop(&self, life: &ActorCell);
+    /// A life is over.
+    fn vacate(&self);
+    /// No further life will come: waits for the jobs, for `limit` at most.
+    fn settle(&self, limit: Duration) -> BoxFuture<'_, ()>;
+}
+
+/// Tells the supervisor that a life is under way.
+pub(super) struct Ready {
+    pub(super) supervisor: ActorRef<Order>,
+    pub(super) index: usize,
+    /// Which life speaks; an earlier one is not heard.
+    pub(super) epoch: u64,
+}
+
+impl Ready {
+    pub(super) fn announce(&self) {
+        // A supervisor that is gone no longer waits for it.
+        let _ = self.supervisor.send_message(Order::Ready { index: self.index, epoch: self.epoch });
+    }
+}
+
+/// A service and the way to make it anew.
+pub(super) struct ServiceChild<S: Service, F> {
+    pub(super) slot: Arc<Slot<S::Message>>,
+    pub(super) limits: Limits,
+    pub(super) factory: F,
+}
+
+impl<S: Service, F: Fn() -> S + Send + Sync + 'static> Child for ServiceChild<S, F> {
+    fn record(&self) -> &Arc<Record> {
+        self.slot.record()
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn spawn(&self, parent: ActorRef<Order>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>> {
+        let slot = Arc::clone(&self.slot);
+        let publish: Publish<S::Message> = Box::new(move |actor| {
+            slot.publish(actor);
+            ready.announce();
+        });
+        async move {
+            let service = make("service", &self.factory)?;
+            let runner = Runner::new(service, Arc::clone(&self.slot), publish);
+            spawn_linked(runner, (), &parent).await
+        }
+        .boxed()
+    }
+
+    fn ask_to_stop(&self, life: &ActorCell) {
+        // Callers get `Unavailable` from here on; what is queued is still handled.
+        self.slot.vacate();
+        if life.drain().is_err() {
+            life.stop(None);
+        }
+    }
+
+    fn vacate(&self) {
+        self.slot.vacate();
+    }
+
+    fn settle(&self, limit: Duration) -> BoxFuture<'_, ()> {
+        self.slot.close();
+        self.slot.jobs.settle(limit).boxed()
+    }
+}
+
+/// Calls a factory; a panic in it is a failure of the child, not of the supervisor.
+pub(super) fn make<T>(what: &str, factory: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(factory))
+        .map_err(|panic: Box<dyn Any + Send>| format!("panic while the {what} was made: {}", panic_text(&*panic)))
+}
+
+/// Spawns without a name: ractor's registry of names is global to the process.
+pub(super) async fn spawn_linked<A: Actor, P: ractor::Message>(
+    actor: A,
+    arguments: A::Arguments,
+    parent: &ActorRef<P>,
+) -> Result<ActorCell, String> {
+    let spawned = Actor::spawn_linked(None, actor, arguments, parent.get_cell()).await;
+    spawned.map(|(life, _)| life.get_cell()).map_err(|error| error.to_string())
+}

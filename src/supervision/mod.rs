@@ -1,0 +1,37 @@
+//! The kit over ractor: addresses with permits and deadlines, supervised children, jobs, directories, figures, clocks.
+//!
+//! Owns: how actors are started, called, restarted, observed and stopped. Must not know: the domain, the store, any
+//! service by name. Begin with `service.rs` (what an actor is), `address.rs` (how it is called) and `supervisor.rs`
+//! (how a tree is built); `household.rs` is the supervisor at work.
+
+mod address;
+mod child;
+mod clock;
+mod control;
+mod entropy;
+mod envelope;
+mod histogram;
+mod household;
+mod jobs;
+mod policy;
+mod record;
+mod reply;
+mod report;
+mod service;
+mod slot;
+mod spec;
+mod stats;
+mod supervisor;
+mod sync;
+mod system;
+
+pub use address::Addr;
+pub use clock::{ManualClock, SystemClock};
+pub use entropy::{OsEntropy, SeededEntropy};
+pub use policy::{PastLimit, RestartPolicy};
+pub use reply::Reply;
+pub use service::{Cx, Message, Service, Timer};
+pub use spec::Spec;
+pub use stats::{ControlRefusal, Stats};
+pub use supervisor::{Supervisor, Tree};
+pub use system::{Escape, System};

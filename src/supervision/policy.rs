@@ -1,0 +1,173 @@
+//! What becomes of a child that fails: pure rules over instants and a die, tested in tables.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use crate::types::limits;
+
+/// What happens to a child that fails more often than its policy allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PastLimit {
+    /// The process ends with a non-zero exit: a supervisor outside restarts it into a checked state.
+    Escape,
+    /// The child waits, doubling up to `limits::PARK_MOST`; health says `degraded` and names it.
+    Park,
+}
+
+impl PastLimit {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Escape => "escape",
+            Self::Park => "park",
+        }
+    }
+}
+
+/// How often a child may be restarted, how long it waits before, and what happens past that.
+#[derive(Debug, Clone, Copy)]
+pub struct RestartPolicy {
+    /// Restarts allowed within the period.
+    pub max: u32,
+    /// The period.
+    pub within: Duration,
+    /// What happens to the failure after the last allowed one.
+    pub past: PastLimit,
+    /// The wait before the first restart of a period; it doubles up to `limits::BACKOFF_MOST`.
+    pub backoff: Duration,
+}
+
+impl RestartPolicy {
+    /// `max` restarts in the period `within`, then `past`.
+    pub const fn new(max: u32, within: Duration, past: PastLimit) -> Self {
+        Self { max, within, past, backoff: limits::BACKOFF_FIRST }
+    }
+}
+
+/// What is to be done about one failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Restart { after: Duration },
+    Park { wait: Duration },
+    Escape,
+}
+
+/// The failures of one child that still count.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    failures: VecDeque<Instant>,
+    /// How often it was parked since it last ran well for a whole period.
+    parked: u32,
+}
+
+impl History {
+    /// Decides about a failure at `now` of a child that had been running since `running_since`, if it ever ran.
+    /// `die` is a random byte: waits are spread over their upper half, so that what failed together does not come back
+    /// together.
+    pub(super) fn judge(
+        &mut self,
+        policy: &RestartPolicy,
+        now: Instant,
+        running_since: Option<Instant>,
+        die: u8,
+    ) -> Verdict {
+        let ran_well = running_since.is_some_and(|since| now.saturating_duration_since(since) >= policy.within);
+        if ran_well {
+            self.parked = 0;
+        }
+        self.forget(policy, now);
+        self.failures.push_back(now);
+        let count = u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
+        if count <= policy.max && self.parked == 0 {
+            let wait = doubled(policy.backoff, count - 1, limits::BACKOFF_MOST);
+            return Verdict::Restart { after: jittered(wait, die) };
+        }
+        match policy.past {
+            PastLimit::Escape => Verdict::Escape,
+            PastLimit::Park => {
+                let wait = doubled(limits::PARK_FIRST, self.parked, limits::PARK_MOST);
+                self.parked = self.parked.saturating_add(1);
+                self.failures.clear();
+                Verdict::Park { wait: jittered(wait, die) }
+            }
+        }
+    }
+
+    /// Failures within the period that ends at `now`.
+    pub(super) fn in_window(&self) -> usize {
+        self.failures.len()
+    }
+
+    /// An operator looked after the child: its waits begin anew.
+    pub(super) fn forgive(&mut self) {
+        self.parked = 0;
+    }
+
+    fn forget(&mut self, policy: &RestartPolicy, now: Instant) {
+        while self.failures.front().is_some_and(|at| now.saturating_duration_since(*at) >= policy.within) {
+            self.failures.pop_front();
+        }
+    }
+}
+
+/// `first`, doubled `times` times, at most `most`.
+pub(super) fn doubled(first: Duration, times: u32, most: Duration) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(times)).min(most)
+}
+
+/// Between half of `wait` and all of it.
+pub(super) fn jittered(wait: Duration, die: u8) -> Duration {
+    wait / 2 + wait.mul_f64(f64::from(die) / 510.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[allow(clippy::disallowed_methods, reason = "some instant to count from")]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn waits_double_and_stay_within_their_upper_half() {
+        let (mut history, policy) = (History::default(), RestartPolicy::new(5, MINUTE, PastLimit::Escape));
+        let at = origin();
+        for (failure, most_ms) in [100, 200, 400, 800, 1_600].into_iter().enumerate() {
+            let verdict = history.judge(&policy, at, None, if failure % 2 == 0 { 0 } else { 255 });
+            let after = if failure % 2 == 0 { most_ms / 2 } else { most_ms };
+            assert_eq!(verdict, Verdict::Restart { after: Duration::from_millis(after) });
+        }
+        assert_eq!(history.judge(&policy, at, None, 0), Verdict::Escape);
+    }
+
+    #[test]
+    fn a_failure_out_of_the_period_no_longer_counts() {
+        let (mut history, policy) = (History::default(), RestartPolicy::new(1, MINUTE, PastLimit::Escape));
+        let at = origin();
+        assert!(matches!(history.judge(&policy, at, None, 0), Verdict::Restart { .. }));
+        assert!(matches!(history.judge(&policy, at + MINUTE, None, 0), Verdict::Restart { .. }));
+        assert_eq!(history.judge(&policy, at + MINUTE + MINUTE / 2, None, 0), Verdict::Escape);
+    }
+
+    #[test]
+    fn no_restart_allowed_means_the_first_failure_escapes() {
+        let policy = RestartPolicy::new(0, MINUTE, PastLimit::Escape);
+        assert_eq!(History::default().judge(&policy, origin(), None, 9), Verdict::Escape);
+    }
+
+    #[test]
+    fn parking_doubles_up_to_its_most_and_ends_after_a_good_period() {
+        let (mut history, policy) = (History::default(), RestartPolicy::new(0, MINUTE, PastLimit::Park));
+        let at = origin();
+        for wait in [10, 20, 40, 80, 160, 300, 300] {
+            let verdict = history.judge(&policy, at, None, 255);
+            assert_eq!(verdict, Verdict::Park { wait: Duration::from_secs(wait) });
+        }
+        let verdict = history.judge(&policy, at + MINUTE, Some(at), 255);
+        assert_eq!(verdict, Verdict::Park { wait: Duration::from_secs(10) });
+    }
+}

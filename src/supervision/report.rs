@@ -1,0 +1,217 @@
+//! From records to what is shown.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use super::{
+    record::Record,
+    stats::Stats,
+    sync::{lock, read},
+    system::ROOT,
+};
+use crate::{
+    telemetry::{
+        actors::{
+            ActorReport, ActorStatus, ActorsReport, Handling, KindReport, Mailbox, Supervision, Totals, WorkReport,
+        },
+        health::{HealthReport, HealthStatus, ServiceHealth},
+    },
+    types::limits,
+};
+
+impl Stats {
+    /// One page of the tree: the actors after the path `cursor` (`None`: from the first), at most
+    /// `limits::ACTORS_PAGE`, with the totals of all.
+    pub fn snapshot(&self, cursor: Option<&str>) -> ActorsReport {
+        let now = self.now();
+        let all = self.records_after(None);
+        let mut page = self.records_after(cursor);
+        let more = page.len() > limits::ACTORS_PAGE;
+        page.truncate(limits::ACTORS_PAGE);
+        let next_cursor = page.last().filter(|_| more).map(|record| record.path.to_string());
+        let families = Families::of(&all);
+        ActorsReport {
+            captured_at: self.0.clock.now(),
+            totals: totals(&all),
+            actors: page.iter().map(|record| families.report(record, now)).collect(),
+            kinds: self.kinds(),
+            dead_letters: self.dead_letters(),
+            stuck: stuck(&all, now),
+            next_cursor,
+        }
+    }
+
+    /// The actor at `path`.
+    pub fn report(&self, path: &str) -> Option<ActorReport> {
+        let record = self.find(path)?;
+        Some(Families::of(&self.records_after(None)).report(&record, self.now()))
+    }
+
+    /// How well each child of the root is, in the order of the start.
+    pub fn health(&self) -> HealthReport {
+        let (all, now) = (self.records_after(None), self.now());
+        let mut tops: Vec<&Arc<Record>> = all.iter().filter(|record| record.parent.as_deref() == Some(ROOT)).collect();
+        tops.sort_by_key(|record| record.order);
+        let services: Vec<ServiceHealth> = tops.into_iter().map(|top| service_health(top, &all, now)).collect();
+        let status = services.iter().map(|service| service.status).max().unwrap_or(HealthStatus::Down);
+        HealthReport { status, services }
+    }
+
+    fn kinds(&self) -> Vec<KindReport> {
+        let kinds = read(&self.0.kinds);
+        let report = |(kind, times): (&&'static str, &Arc<super::stats::ActorKind>)| KindReport {
+            kind: (*kind).to_owned(),
+            messages: times.messages.times(),
+            jobs: times.jobs.times(),
+        };
+        kinds.iter().map(report).collect()
+    }
+}
+
+/// The children of every path.
+struct Families(BTreeMap<Arc<str>, (u64, Vec<String>)>);
+
+impl Families {
+    fn of(all: &[Arc<Record>]) -> Self {
+        let mut families: BTreeMap<Arc<str>, (u64, Vec<String>)> = BTreeMap::new();
+        for record in all {
+            let Some(parent) = &record.parent else { continue };
+            let (total, named) = families.entry(Arc::clone(parent)).or_default();
+            *total += 1;
+            if named.len() < limits::CHILDREN_NAMED {
+                named.push(record.path.to_string());
+            }
+        }
+        Self(families)
+    }
+
+    fn report(&self, record: &Record, now: Instant) -> ActorReport {
+        let standing = record.standing();
+        let (children_total, children) = self.0.get(&record.path).cloned().unwrap_or_default();
+        ActorReport {
+            path: record.path.to_string(),
+            kind: record.kind.to_owned(),
+            status: standing.status,
+            until: standing.until,
+            generation: record.generation.load(Ordering::Relaxed),
+            age_ms: millis(now.saturating_duration_since(standing.since)),
+            mailbox: mailbox(record, now),
+            work: work(record, now),
+            supervision: supervision(record),
+            last_failure: record.last_failure(),
+            parent: record.parent.as_deref().map(str::to_owned),
+            children_total,
+            children,
+        }
+    }
+}
+
+fn mailbox(record: &Record, now: Instant) -> Mailbox {
+    Mailbox {
+        depth: record.backlog.depth() as u64,
+        capacity: record.capacity as u64,
+        taken: record.permits_taken.load(Ordering::Relaxed) as u64,
+        high_water: record.backlog.high_water() as u64,
+        oldest_ms: record.backlog.oldest(now).map_or(0, millis),
+    }
+}
+
+fn work(record: &Record, now: Instant) -> WorkReport {
+    let counts = &record.counts;
+    let handling = record.handling().map(|(message, since)| Handling {
+        message: message.to_owned(),
+        since_ms: millis(now.saturating_duration_since(since)),
+    });
+    WorkReport {
+        accepted: counts.accepted.get(),
+        refused: counts.refused.get(),
+        expired: counts.expired.get(),
+        abandoned: counts.abandoned.get(),
+        handled: counts.handled.get(),
+        failed: counts.failed.get(),
+        panics: counts.panics.get(),
+        jobs_running: record.jobs_running.load(Ordering::Relaxed) as u64,
+        handling,
+    }
+}
+
+fn supervision(record: &Record) -> Supervision {
+    let restarts = *lock(&record.restarts);
+    Supervision {
+        restarts: restarts.total,
+        restarts_in_window: restarts.in_window,
+        restarts_limit: u64::from(record.policy.max),
+        window_seconds: record.policy.within.as_secs(),
+        restarts_by_operator: restarts.by_operator,
+        past_limit: record.policy.past.as_str(),
+    }
+}
+
+fn totals(all: &[Arc<Record>]) -> Totals {
+    let mut totals = Totals { actors: all.len() as u64, ..Totals::default() };
+    for record in all {
+        let counts = &record.counts;
+        match record.standing().status {
+            ActorStatus::Running => totals.running += 1,
+            ActorStatus::Restarting => totals.restarting += 1,
+            ActorStatus::Parked => totals.parked += 1,
+            ActorStatus::Waiting | ActorStatus::Starting | ActorStatus::Draining | ActorStatus::Stopped => {}
+        }
+        totals.queued += record.backlog.depth() as u64;
+        totals.accepted += counts.accepted.get();
+        totals.refused += counts.refused.get();
+        totals.expired += counts.expired.get();
+        totals.abandoned += counts.abandoned.get();
+        totals.handled += counts.handled.get();
+        totals.failed += counts.failed.get();
+        totals.panics += counts.panics.get();
+        totals.jobs_running += record.jobs_running.load(Ordering::Relaxed) as u64;
+        totals.restarts += lock(&record.restarts).total;
+    }
+    totals
+}
+
+fn stuck(all: &[Arc<Record>], now: Instant) -> Vec<String> {
+    let stuck = all.iter().filter(|record| record.is_stuck(now));
+    stuck.take(limits::ACTORS_PAGE).map(|record| record.path.to_string()).collect()
+}
+
+fn service_health(top: &Arc<Record>, all: &[Arc<Record>], now: Instant) -> ServiceHealth {
+    let is_below = |path: &str| path.strip_prefix(&*top.path).is_some_and(|rest| rest.starts_with('/'));
+    let mut status = HealthStatus::Up;
+    let mut reasons = Vec::new();
+    for record in all.iter().filter(|record| record.path == top.path || is_below(&record.path)) {
+        let Some((ill, reason)) = complaint(record, now) else { continue };
+        // A child that is gone leaves its service working in part.
+        let ill = if record.path == top.path { ill } else { ill.min(HealthStatus::Degraded) };
+        status = status.max(ill);
+        if reasons.len() < limits::CHILDREN_NAMED {
+            reasons.push(format!("{}: {reason}", record.path));
+        }
+    }
+    ServiceHealth { name: top.path.to_string(), status, reasons }
+}
+
+fn complaint(record: &Record, now: Instant) -> Option<(HealthStatus, String)> {
+    let standing = record.standing();
+    let until = standing.until.map(|until| format!(" until {until}")).unwrap_or_default();
+    let why = record.last_failure().map(|failure| format!(": {}", failure.reason)).unwrap_or_default();
+    match standing.status {
+        ActorStatus::Waiting | ActorStatus::Starting => Some((HealthStatus::Degraded, "starting".to_owned())),
+        ActorStatus::Restarting => Some((HealthStatus::Degraded, format!("restarting{until}{why}"))),
+        ActorStatus::Parked => Some((HealthStatus::Degraded, format!("parked{until}{why}"))),
+        ActorStatus::Draining => Some((HealthStatus::Degraded, "draining".to_owned())),
+        ActorStatus::Stopped => Some((HealthStatus::Down, format!("stopped{why}"))),
+        ActorStatus::Running => record.is_stuck(now).then(|| {
+            let at = record.handling().map_or("its mailbox", |(message, _)| message);
+            (HealthStatus::Degraded, format!("stuck at {at}"))
+        }),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,160 @@
+//! What of a child outlives its actor: permits, jobs, figures, and the place where the living actor is to be found.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use ractor::ActorRef;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::{
+    envelope::{Envelope, Patience},
+    jobs::Jobs,
+    record::Record,
+    service::Message,
+    sync::lock,
+    system::System,
+};
+use crate::types::{Fault, Hold, Work};
+
+/// The slot of a service, or of one key of a directory.
+pub(super) struct Slot<M: Message> {
+    pub(super) jobs: Jobs,
+    live: watch::Sender<Option<ActorRef<Envelope<M>>>>,
+    permits: Arc<Semaphore>,
+    /// Whether a nudge is on its way.
+    nudged: Arc<AtomicBool>,
+    /// A nudge that came while nobody was there.
+    kept_nudge: Mutex<Option<Envelope<M>>>,
+}
+
+/// A mailbox permit and its place in the figures.
+struct Permit {
+    _permit: OwnedSemaphorePermit,
+    record: Arc<Record>,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.record.permits_taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Clears the mark that a nudge is on its way.
+pub(super) struct NudgeMark(Arc<AtomicBool>);
+
+impl Drop for NudgeMark {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl<M: Message> Slot<M> {
+    pub(super) fn new(system: System, record: Arc<Record>) -> Arc<Self> {
+        let permits = Arc::new(Semaphore::new(record.capacity));
+        Arc::new(Self {
+            jobs: Jobs::new(system, record),
+            live: watch::Sender::new(None),
+            permits,
+            nudged: Arc::new(AtomicBool::new(false)),
+            kept_nudge: Mutex::new(None),
+        })
+    }
+
+    pub(super) fn system(&self) -> &System {
+        &self.jobs.system
+    }
+
+    pub(super) fn record(&self) -> &Arc<Record> {
+        &self.jobs.record
+    }
+
+    /// Takes a permit, which rides in the work until the last clone of it is gone.
+    pub(super) fn admit(&self, deadline: Instant) -> Result<Work, Fault> {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            self.record().counts.refused.add();
+            return Err(Fault::overloaded());
+        };
+        self.record().permits_taken.fetch_add(1, Ordering::Relaxed);
+        let hold: Hold = Arc::new(Permit { _permit: permit, record: Arc::clone(self.record()) });
+        Ok(Work::holding(deadline, hold))
+    }
+
+    /// Whether nothing is queued and nothing runs.
+    pub(super) fn is_idle(&self) -> bool {
+        let record = self.record();
+        let taken: [&AtomicUsize; 2] = [&record.permits_taken, &record.jobs_running];
+        taken.iter().all(|count| count.load(Ordering::Relaxed) == 0) && record.backlog.depth() == 0
+    }
+
+    /// Puts a message into the mailbox of the living actor.
+    pub(super) fn post(&self, envelope: Envelope<M>) -> Result<(), Fault> {
+        let refused = match &*self.live.borrow() {
+            Some(actor) => match deliver(actor, envelope) {
+                Ok(()) => return Ok(()),
+                Err(envelope) => envelope,
+            },
+            None => envelope,
+        };
+        refused.hand_back();
+        self.record().counts.refused.add();
+        Err(Fault::Unavailable)
+    }
+
+    /// Nudges the actor, now or as soon as there is one.
+    pub(super) fn nudge(self: &Arc<Self>, make: impl FnOnce() -> M) {
+        if self.nudged.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mark = NudgeMark(Arc::clone(&self.nudged));
+        let work = Work::until(self.system().instant());
+        let envelope = Envelope::new(make(), work, Patience::Nudge(mark), self);
+        *lock(&self.kept_nudge) = Some(envelope);
+        self.pass_nudge_on();
+    }
+
+    fn pass_nudge_on(&self) {
+        let live = self.live.borrow();
+        let Some(actor) = &*live else { return };
+        let Some(envelope) = lock(&self.kept_nudge).take() else { return };
+        if let Err(envelope) = deliver(actor, envelope) {
+            *lock(&self.kept_nudge) = Some(envelope);
+        }
+    }
+
+    /// The actor is ready: callers find it from now on.
+    pub(super) fn publish(&self, actor: ActorRef<Envelope<M>>) {
+        self.live.send_replace(Some(actor));
+        self.pass_nudge_on();
+    }
+
+    /// The actor is gone, or is asked to go.
+    pub(super) fn vacate(&self) {
+        self.live.send_replace(None);
+    }
+
+    /// No actor will come any more.
+    pub(super) fn close(&self) {
+        self.vacate();
+        if let Some(nudge) = lock(&self.kept_nudge).take() {
+            nudge.hand_back();
+        }
+    }
+}
+
+/// Sends; gives the envelope back if the actor no longer takes any.
+pub(super) fn deliver<M: Message>(actor: &ActorRef<Envelope<M>>, mut envelope: Envelope<M>) -> Result<(), Envelope<M>> {
+    envelope.enter();
+    match actor.send_message(envelope) {
+        Ok(()) => Ok(()),
+        Err(ractor::MessagingErr::SendErr(mut envelope)) => {
+            envelope.turn_back();
+            Err(envelope)
+        }
+        Err(ractor::MessagingErr::ChannelClosed | ractor::MessagingErr::InvalidActorType) => Ok(()),
+    }
+}

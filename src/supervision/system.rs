@@ -1,0 +1,120 @@
+//! All that is global to one system; nothing is global to the process.
+
+use std::{sync::Arc, time::Instant};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::stats::Stats;
+use crate::types::{Clock, Entropy, Stamp, clock::stamp};
+
+/// The path of the root. Its children are shown without it: `auth`, `relay/welcome_mail`.
+pub(super) const ROOT: &str = "root";
+
+/// Clock, entropy, figures and the way out. Clones are the same system; tests run many side by side.
+#[derive(Clone)]
+pub struct System(Arc<Inner>);
+
+struct Inner {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    stats: Stats,
+    shutdown: CancellationToken,
+    /// What ended the system, once something did.
+    escape: watch::Sender<Option<Escape>>,
+    /// Counts up when every worker is to look at its state again.
+    wake: watch::Sender<u64>,
+}
+
+/// A child failed past its limit and its policy says that the process ends.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path} failed too often: {reason}")]
+pub struct Escape {
+    /// The child.
+    pub path: String,
+    /// Its last failure.
+    pub reason: String,
+}
+
+impl System {
+    /// A system without actors.
+    pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        let stats = Stats::new(Arc::clone(&clock));
+        let (shutdown, escape, wake) = (CancellationToken::new(), watch::Sender::new(None), watch::Sender::new(0));
+        Self(Arc::new(Inner { clock, entropy, stats, shutdown, escape, wake }))
+    }
+
+    /// Where time comes from.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    /// Where chance comes from.
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.0.entropy
+    }
+
+    /// Samples time and chance for one flow.
+    pub fn stamp(&self) -> Stamp {
+        stamp(self.clock(), self.entropy())
+    }
+
+    /// The figures of all actors.
+    pub fn stats(&self) -> &Stats {
+        &self.0.stats
+    }
+
+    /// Cancelled when the system is to go down; the application cancels it and then stops its parts in order.
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.0.shutdown
+    }
+
+    /// Waits until a child escapes: the process has to end with a non-zero exit.
+    pub async fn escaped(&self) -> Escape {
+        let mut escape = self.0.escape.subscribe();
+        loop {
+            if let Some(escape) = escape.borrow_and_update().clone() {
+                return escape;
+            }
+            if escape.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Makes every worker look at its state again, as after the clock was set forward.
+    pub fn wake_workers(&self) {
+        self.0.wake.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    pub(super) fn woken(&self) -> watch::Receiver<u64> {
+        self.0.wake.subscribe()
+    }
+
+    /// The first escape is the one that is told.
+    pub(super) fn escape(&self, path: &str, reason: &str) {
+        tracing::error!(path, reason, "a child failed past its limit; the process has to end");
+        self.0.escape.send_if_modified(|escape| {
+            let is_first = escape.is_none();
+            if is_first {
+                *escape = Some(Escape { path: path.to_owned(), reason: reason.to_owned() });
+            }
+            is_first
+        });
+    }
+
+    pub(super) fn has_escaped(&self) -> bool {
+        self.0.escape.borrow().is_some()
+    }
+
+    pub(super) fn instant(&self) -> Instant {
+        self.0.clock.instant()
+    }
+
+    /// A random byte to spread waits with.
+    pub(super) fn die(&self) -> u8 {
+        let mut die = [0];
+        self.0.entropy.fill(&mut die);
+        die[0]
+    }
+}

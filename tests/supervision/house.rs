@@ -1,0 +1,209 @@
+//! A service that does what its messages say, and the means to wait for states.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use majordomo::{
+    supervision::{Addr, Cx, ManualClock, Message, Reply, SeededEntropy, Service, System},
+    telemetry::actors::{ActorReport, ActorStatus},
+    types::{Fault, Timestamp, Work},
+};
+use tokio::sync::Notify;
+
+/// What a visitor may ask of the house.
+pub enum Ask {
+    Echo(u32, Reply<u32>),
+    /// Panics in the handler.
+    Crash(Reply<u32>),
+    /// Awaits the gate in the handler.
+    Block(Arc<Notify>, Reply<u32>),
+    /// Awaits the gate in a job, then answers.
+    Job(Arc<Notify>, Reply<u32>),
+    /// Panics in a job.
+    JobCrash(Reply<u32>),
+    /// Says in a job that a transaction was started, then panics.
+    WriteCrash(Reply<u32>),
+    /// Says in a job that a transaction was started, then awaits the gate.
+    WriteSlowly(Arc<Notify>, Reply<u32>),
+    Note(&'static str),
+    Nudged,
+    Timed,
+    ArmTimer(Duration, Reply<u32>),
+}
+
+impl Message for Ask {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Echo(..) => "echo",
+            Self::Crash(_) => "crash",
+            Self::Block(..) => "block",
+            Self::Job(..) => "job",
+            Self::JobCrash(_) => "job_crash",
+            Self::WriteCrash(_) => "write_crash",
+            Self::WriteSlowly(..) => "write_slowly",
+            Self::Note(_) => "note",
+            Self::Nudged => "nudged",
+            Self::Timed => "timed",
+            Self::ArmTimer(..) => "arm_timer",
+        }
+    }
+}
+
+/// What happened, in order, seen from outside.
+#[derive(Clone, Default)]
+pub struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    pub fn write(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().push(line.into());
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub fn count(&self, line: &str) -> usize {
+        self.lines().iter().filter(|known| *known == line).count()
+    }
+}
+
+/// How its next starts go.
+#[derive(Clone, Default)]
+pub struct Fate {
+    /// So many starts fail from now on.
+    pub failing_starts: Arc<AtomicUsize>,
+    /// A start waits for this gate, if there is one.
+    pub start_gate: Arc<Mutex<Option<Arc<Notify>>>>,
+}
+
+pub struct House {
+    pub name: &'static str,
+    pub diary: Diary,
+    pub fate: Fate,
+}
+
+#[derive(Default)]
+pub struct Rooms {
+    timer: Option<majordomo::supervision::Timer>,
+}
+
+impl Service for House {
+    type Message = Ask;
+    type State = Rooms;
+    const KIND: &'static str = "house";
+
+    async fn start(&self, _: &Cx<Ask>) -> Result<Rooms, Fault> {
+        let gate = self.fate.start_gate.lock().unwrap().clone();
+        if let Some(gate) = gate {
+            gate.notified().await;
+        }
+        let left = self.fate.failing_starts.load(Ordering::SeqCst);
+        if left > 0 {
+            self.fate.failing_starts.store(left - 1, Ordering::SeqCst);
+            self.diary.write(format!("{} fails to start", self.name));
+            return Err(Fault::StorageFull);
+        }
+        self.diary.write(format!("{} starts", self.name));
+        Ok(Rooms::default())
+    }
+
+    async fn handle(&self, cx: &Cx<Ask>, state: &mut Rooms, message: Ask, work: Work) {
+        match message {
+            Ask::Echo(number, reply) => reply.send(number),
+            Ask::Crash(reply) => {
+                let _kept = reply;
+                panic!("the house burns");
+            }
+            Ask::Block(gate, reply) => {
+                gate.notified().await;
+                reply.send(1);
+            }
+            Ask::Job(gate, reply) => {
+                let diary = self.diary.clone();
+                cx.job(work, "wait", async move {
+                    gate.notified().await;
+                    diary.write("job done");
+                    reply.send(2);
+                });
+            }
+            Ask::JobCrash(reply) => cx.job(work, "burn", async move {
+                let _kept = reply;
+                panic!("the job burns");
+            }),
+            Ask::WriteCrash(reply) => cx.job(work.clone(), "write", async move {
+                let _kept = reply;
+                assert!(work.start_writing());
+                panic!("the pen breaks");
+            }),
+            Ask::WriteSlowly(gate, reply) => cx.job(work.clone(), "write", async move {
+                assert!(work.start_writing());
+                gate.notified().await;
+                reply.send(3);
+            }),
+            Ask::Note(line) => self.diary.write(line),
+            Ask::Nudged => self.diary.write("nudged"),
+            Ask::Timed => self.diary.write("timed"),
+            Ask::ArmTimer(wait, reply) => {
+                state.timer = Some(cx.send_after(wait, || Ask::Timed));
+                reply.send(0);
+            }
+        }
+    }
+
+    async fn stop(&self, _: &Cx<Ask>, _: &mut Rooms) {
+        self.diary.write(format!("{} stops", self.name));
+    }
+}
+
+pub const SECOND: Duration = Duration::from_secs(1);
+
+/// A system on the manual clock.
+pub fn system() -> System {
+    system_seeded(7)
+}
+
+pub fn system_seeded(seed: u64) -> System {
+    let start = Timestamp::from_micros(1_800_000_000_000_000);
+    System::new(Arc::new(ManualClock::starting_at(start)), Arc::new(SeededEntropy::new(seed)))
+}
+
+pub fn house(name: &'static str, diary: &Diary) -> impl Fn() -> House + Send + Sync + use<> {
+    house_of(name, diary, &Fate::default())
+}
+
+pub fn house_of(name: &'static str, diary: &Diary, fate: &Fate) -> impl Fn() -> House + Send + Sync + use<> {
+    let (diary, fate) = (diary.clone(), fate.clone());
+    move || House { name, diary: diary.clone(), fate: fate.clone() }
+}
+
+/// Waits for a state, for a minute of paused time at most.
+#[track_caller]
+pub fn until<F: FnMut() -> bool>(what: &str, mut holds: F) -> impl Future<Output = ()> {
+    let what = what.to_owned();
+    async move {
+        for _ in 0..60_000 {
+            if holds() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("a minute passed before {what}");
+    }
+}
+
+pub fn report(system: &System, path: &str) -> ActorReport {
+    system.stats().report(path).unwrap_or_else(|| panic!("no actor at {path}"))
+}
+
+pub async fn until_status(system: &System, path: &str, status: ActorStatus) {
+    until(&format!("{path} is {status:?}"), || report(system, path).status == status).await;
+}
+
+pub async fn echo(addr: &Addr<Ask>, number: u32) -> Result<u32, Fault> {
+    addr.call(SECOND, |reply| Ask::Echo(number, reply)).await
+}
