@@ -129,7 +129,7 @@ impl Stats {
         self.command(path, Command::Restart)
     }
 
-    /// Stops the child at `path` for good, as the shutdown does in its order. Returns when it is gone, or after `limit`.
+    /// Stops the child at `path` for good, as the shutdown does in its order. Returns when it is gone or after `limit`.
     pub async fn stop(&self, path: &str, limit: Duration) -> Result<(), ControlRefusal> {
         let (done, gone) = oneshot::channel();
         self.command(path, Command::Stop(done))?;

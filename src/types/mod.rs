@@ -22,13 +22,9 @@ pub mod secret;
 pub mod time;
 pub mod work;
 
-<<<<<<< HEAD
 pub use algorithm::SigningAlgorithm;
 pub use cidr::Cidr;
-pub use clock::{Clock, Entropy};
-=======
 pub use clock::{Clock, ClockTrouble, Entropy};
->>>>>>> fc41af5 (supervision: addresses with permits and deadlines, services, supervisors, jobs, figures, clocks)
 pub use context::{CallContext, Caller, Principal};
 pub use email::EmailAddress;
 pub use fault::{Fault, Outcome};
