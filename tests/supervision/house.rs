@@ -186,11 +186,12 @@ pub fn house_of(name: &'static str, diary: &Diary, fate: &Fate) -> impl Fn() -> 
 pub fn until<F: FnMut() -> bool>(what: &str, mut holds: F) -> impl Future<Output = ()> {
     let what = what.to_owned();
     async move {
+        let mut ticks = tokio::time::interval(Duration::from_millis(1));
         for _ in 0..60_000 {
             if holds() {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            ticks.tick().await;
         }
         panic!("a minute passed before {what}");
     }
