@@ -1,14 +1,42 @@
 //! The one place that keeps things: a journal that makes a commit durable, and a tree that holds the state in order.
 //!
-//! Owns: the data directory, the journal, the engines, checkpoints, snapshots, and what is read from them. Must not
-//! know: HTTP, actors, any flow. Begin with `base.rs` (an opened directory), then `journal/mod.rs` and `open.rs`
-//! (what is believed after a crash).
+//! Owns: the data directory, the journal, the engines, checkpoints, snapshots, transactions, tables, sealing, the event
+//! log and the audit trail. Must not know: HTTP, actors, any flow. Begin with `store.rs` (the handle), `tx.rs` (what a
+//! transaction may do) and `tables/mod.rs` (what there is); below them with `base.rs` (an opened directory), then
+//! `journal/mod.rs` and `open.rs` (what is believed after a crash).
 
+pub mod audit;
 pub mod base;
 pub mod batch;
+pub mod codec;
 pub mod engine;
+pub mod events;
 pub mod format;
 pub mod fs;
+mod ground;
+pub mod key;
+pub mod keyring;
+mod overlay;
+pub mod persons;
+pub mod reader;
+pub mod record;
+pub mod scan;
+pub mod sealing;
 pub mod settings;
+mod shared;
+pub mod store;
+pub mod table;
+pub mod tables;
+pub mod tx;
+pub mod view;
+pub mod writer;
 
 pub use batch::{Batch, Lsn, Operation};
+pub use reader::{Reader, TxFault};
+pub use record::Record;
+pub use scan::Scan;
+pub use store::Store;
+pub use table::Table;
+pub use tx::{Tx, Verdict};
+pub use view::View;
+pub use writer::Write;

@@ -1,0 +1,100 @@
+//! How a record becomes bytes: `codec u8 | schema u16 | payload`. The only file that names bincode.
+
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::record::Record;
+use crate::types::limits;
+
+/// The payload is bincode 2 through serde, `config::standard()`. Other numbers are free for a successor.
+const BINCODE_2: u8 = 1;
+/// Bytes before the payload.
+const HEAD: usize = 3;
+
+/// Why bytes are not a record, or a record not bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodecFault {
+    /// Fewer bytes than the head has.
+    #[error("a value of {0} bytes is too short to be a record")]
+    Short(usize),
+    /// The first byte names a codec this program does not have.
+    #[error("codec {0} is not known; a newer version may have written this value")]
+    Codec(u8),
+    /// No way leads from this schema to the one of today.
+    #[error("schema {schema} of {record} is not known; a newer version may have written this value")]
+    Schema {
+        /// The record's name.
+        record: &'static str,
+        /// The number found.
+        schema: u16,
+    },
+    /// The payload is not what the schema says, is longer than that, or a value breaks its own rules.
+    #[error("{record} does not decode: {reason}")]
+    Payload {
+        /// The record's name.
+        record: &'static str,
+        /// The decoder's words.
+        reason: String,
+    },
+    /// The record does not fit the limit of a value.
+    #[error("{record} does not encode: {reason}")]
+    Encode {
+        /// The record's name.
+        record: &'static str,
+        /// The encoder's words.
+        reason: String,
+    },
+}
+
+type Config = Configuration<LittleEndian, Varint, Limit<{ limits::VALUE_MAX }>>;
+
+const fn config() -> Config {
+    bincode::config::standard().with_limit::<{ limits::VALUE_MAX }>()
+}
+
+/// The bytes of `record` under its schema of today; at most `limits::VALUE_MAX`.
+pub fn encode<R: Record>(record: &R) -> Result<Vec<u8>, CodecFault> {
+    let mut bytes = Vec::with_capacity(128);
+    bytes.push(BINCODE_2);
+    bytes.extend_from_slice(&R::SCHEMA.to_be_bytes());
+    bincode::serde::encode_into_std_write(record, &mut bytes, config())
+        .map_err(|error| CodecFault::Encode { record: R::NAME, reason: error.to_string() })?;
+    if bytes.len() > limits::VALUE_MAX {
+        let reason = format!("{} bytes are over the limit of {}", bytes.len(), limits::VALUE_MAX);
+        return Err(CodecFault::Encode { record: R::NAME, reason });
+    }
+    Ok(bytes)
+}
+
+/// The record in `bytes`, brought up to the schema of today.
+pub fn decode<R: Record>(bytes: &[u8]) -> Result<R, CodecFault> {
+    let (codec, schema, payload) = head(bytes)?;
+    if codec != BINCODE_2 {
+        return Err(CodecFault::Codec(codec));
+    }
+    if schema == R::SCHEMA { self::payload(R::NAME, payload) } else { R::upgrade(schema, payload) }
+}
+
+/// A payload without its head, for `Record::upgrade`: `T` is the shape of that older schema. Nothing may be left over.
+pub fn payload<T: DeserializeOwned>(record: &'static str, bytes: &[u8]) -> Result<T, CodecFault> {
+    let (value, read) = bincode::serde::decode_from_slice(bytes, config())
+        .map_err(|error| CodecFault::Payload { record, reason: error.to_string() })?;
+    if read == bytes.len() {
+        Ok(value)
+    } else {
+        Err(CodecFault::Payload { record, reason: format!("{} bytes are left over", bytes.len() - read) })
+    }
+}
+
+/// A payload alone, for tests that keep the bytes of old schemas.
+pub fn bare<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecFault> {
+    bincode::serde::encode_to_vec(value, config())
+        .map_err(|error| CodecFault::Encode { record: "payload", reason: error.to_string() })
+}
+
+fn head(bytes: &[u8]) -> Result<(u8, u16, &[u8]), CodecFault> {
+    match bytes {
+        [codec, high, low, payload @ ..] => Ok((*codec, u16::from_be_bytes([*high, *low]), payload)),
+        _ => Err(CodecFault::Short(bytes.len().min(HEAD))),
+    }
+}

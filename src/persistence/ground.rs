@@ -1,0 +1,94 @@
+//! What the writer stands on: a data directory, or nothing but memory.
+
+use std::sync::Arc;
+
+use super::{
+    Batch, Lsn,
+    base::{Base, BaseError, Commit},
+    engine::{Engine, mem::MemEngine},
+};
+use crate::types::Timestamp;
+
+/// Where commits go.
+pub(super) enum Ground {
+    /// Journal and tree of a data directory.
+    Directory(Box<Base>),
+    /// A tree in memory, for tests: a commit is applied, and gone with the process.
+    Memory { engine: Arc<dyn Engine>, last: Lsn },
+}
+
+/// A group that is durable, as far as it can be, and not yet in the tree.
+#[must_use = "a durable group has to be applied before anybody is answered"]
+pub(super) enum Durable {
+    Directory(super::base::Durable),
+    Memory(Batch, Lsn),
+}
+
+impl Ground {
+    pub(super) fn memory() -> Self {
+        Self::Memory { engine: Arc::new(MemEngine::new()), last: Lsn::ZERO }
+    }
+
+    pub(super) fn engine(&self) -> &Arc<dyn Engine> {
+        match self {
+            Self::Directory(base) => base.engine(),
+            Self::Memory { engine, .. } => engine,
+        }
+    }
+
+    /// The time of the last commit; later ones are not earlier.
+    pub(super) fn last_time(&self) -> Timestamp {
+        match self {
+            Self::Directory(base) => base.last_time(),
+            Self::Memory { .. } => Timestamp::ZERO,
+        }
+    }
+
+    /// One frame for each commit, one sync for all.
+    pub(super) fn commit(&mut self, group: Vec<Commit>) -> Result<Durable, BaseError> {
+        match self {
+            Self::Directory(base) => base.commit(group).map(Durable::Directory),
+            Self::Memory { last, .. } => {
+                let mut all = Batch::default();
+                for commit in group {
+                    *last = last.next();
+                    all.0.extend(commit.batch.0);
+                }
+                Ok(Durable::Memory(all, *last))
+            }
+        }
+    }
+
+    /// Makes the changes in the tree; says the number of the last commit.
+    pub(super) fn apply(&mut self, group: Durable) -> Result<Lsn, BaseError> {
+        match (self, group) {
+            (Self::Directory(base), Durable::Directory(group)) => {
+                let last = group.last();
+                base.apply(group).map(|()| last)
+            }
+            (Self::Directory(base), Durable::Memory(all, last)) => {
+                base.engine().apply(&all, last)?;
+                Ok(last)
+            }
+            (Self::Memory { engine, .. }, Durable::Memory(all, last)) => {
+                engine.apply(&all, last)?;
+                Ok(last)
+            }
+            (Self::Memory { last, .. }, Durable::Directory(_)) => Ok(*last),
+        }
+    }
+
+    pub(super) fn checkpoint_if_due(&mut self) -> Result<bool, BaseError> {
+        match self {
+            Self::Directory(base) => base.checkpoint_if_due(),
+            Self::Memory { .. } => Ok(false),
+        }
+    }
+
+    pub(super) fn close(self) -> Result<(), BaseError> {
+        match self {
+            Self::Directory(base) => base.close_clean(),
+            Self::Memory { .. } => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What the handles of a store and its writer share.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use tokio::sync::watch;
+
+use super::{
+    engine::Engine,
+    keyring::Keyring,
+    reader::TxFault,
+    view::View,
+    writer::{job::Need, queue::Queue},
+};
+use crate::types::{Clock, Fault, Timestamp, limits};
+
+/// What became of the commits so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) commits: u64,
+    pub(super) groups: u64,
+    pub(super) largest_group: usize,
+    pub(super) last_lsn: u64,
+    pub(super) last_commit_at: Option<Timestamp>,
+    pub(super) last_group_us: u64,
+    pub(super) last_checkpoint_at: Option<Timestamp>,
+    pub(super) audit_number: u64,
+    pub(super) audit_hash: [u8; 32],
+}
+
+/// Shared by `Store` and `Writer`.
+pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) queue: Queue,
+    /// The tree, gone once the store is closed or lost. Its lock is the group lock: while a group is applied nobody
+    /// reads, so nobody sees half a commit.
+    pub(super) tree: RwLock<Option<Arc<dyn Engine>>>,
+    pub(super) ring: RwLock<Arc<Keyring>>,
+    /// The sequence of the last event that can be read.
+    pub(super) head: watch::Sender<u64>,
+    /// Why the process has to end.
+    pub(super) lost: watch::Sender<Option<String>>,
+    /// Whether the writer has ended.
+    pub(super) ended: watch::Sender<bool>,
+    pub(super) tickets: AtomicU64,
+    pub(super) free_bytes: AtomicU64,
+    busy_since: Mutex<Option<Instant>>,
+    tally: Mutex<Tally>,
+}
+
+impl Shared {
+    pub(super) fn new(clock: Arc<dyn Clock>, tree: Arc<dyn Engine>, ring: Arc<Keyring>) -> Self {
+        Self {
+            clock,
+            queue: Queue::new(),
+            tree: RwLock::new(Some(tree)),
+            ring: RwLock::new(ring),
+            head: watch::Sender::new(0),
+            lost: watch::Sender::new(None),
+            ended: watch::Sender::new(false),
+            tickets: AtomicU64::new(0),
+            free_bytes: AtomicU64::new(u64::MAX),
+            busy_since: Mutex::new(None),
+            tally: Mutex::new(Tally::default()),
+        }
+    }
+
+    pub(super) fn ring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs `f` over durable state.
+    pub(super) fn read<T>(&self, f: impl FnOnce(&View<'_>) -> Result<T, TxFault>) -> Result<T, Fault> {
+        let ring = self.ring();
+        // Readers hold this lock shared and change nothing: a panic in `f` leaves nothing half done.
+        let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
+        let engine = tree.as_ref().ok_or(Fault::Unavailable)?;
+        let answer = match engine.view() {
+            Ok(engine) => f(&View { engine, ring: &ring }),
+            Err(error) => Err(error.into()),
+        };
+        drop(tree);
+        answer.map_err(|fault| self.read_fault(&fault))
+    }
+
+    fn read_fault(&self, fault: &TxFault) -> Fault {
+        match fault {
+            TxFault::Engine(reason) => {
+                self.lose(format!("reading the tree: {reason}"));
+                Fault::Unavailable
+            }
+            TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) => Fault::bug(fault.to_string()),
+        }
+    }
+
+    /// Nothing can be promised any more: tells whoever ends the process, and takes no more work.
+    pub(super) fn lose(&self, reason: String) {
+        let first = self.lost.send_if_modified(|lost| {
+            let first = lost.is_none();
+            lost.get_or_insert_with(|| reason.clone());
+            first
+        });
+        if first {
+            tracing::error!(%reason, "the store cannot go on; the process has to end");
+        }
+        self.queue.close();
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.borrow().is_some()
+    }
+
+    /// Nobody reads any more.
+    pub(super) fn drop_tree(&self) {
+        *self.tree.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether there is room on the disk for this kind of commit.
+    pub(super) fn room(&self, need: Need) -> Result<(), Fault> {
+        let free = self.free_bytes.load(Ordering::Relaxed);
+        let least = match need {
+            Need::Growth => limits::DISK_LOW,
+            Need::Service => limits::DISK_FULL,
+            Need::Reclaim => 0,
+        };
+        if free < least { Err(Fault::StorageFull) } else { Ok(()) }
+    }
+
+    pub(super) fn set_busy(&self, since: Option<Instant>) {
+        *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    pub(super) fn busy_since(&self) -> Option<Instant> {
+        *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,193 @@
+//! The handle of a store.
+
+use std::{
+    future::Future,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+};
+
+use tokio::sync::{oneshot, watch};
+use zeroize::Zeroizing;
+
+use super::{
+    ground::Ground,
+    keyring::Keyring,
+    reader::TxFault,
+    shared::Shared,
+    tx::{Tx, Verdict},
+    view::View,
+    writer::{
+        Write,
+        group::Rehearsal,
+        job::{Closure, Need},
+        step::Writer,
+    },
+};
+use crate::types::{Clock, Entropy, Fault, limits};
+
+/// The one store of the process; clones are handles of the same. Closed when `close` is called or the last is dropped.
+#[derive(Clone)]
+pub struct Store {
+    door: Arc<Door>,
+}
+
+/// Closes the queue with the last handle.
+struct Door {
+    shared: Arc<Shared>,
+    /// Where free space is measured; `None`: in memory.
+    directory: Option<PathBuf>,
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+impl Store {
+    /// A store in memory whose closures are each run twice and compared, for tests of flows. Its writer is a task of
+    /// the current runtime, so that it lives under tokio's paused time.
+    #[allow(clippy::disallowed_methods, reason = "the task belongs to the store: it ends with the last handle")]
+    pub fn in_memory(clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Self {
+        let (store, writer) = Self::in_hand(clock, entropy);
+        tokio::spawn(writer.drive_as_task());
+        store
+    }
+
+    /// A store in memory whose writer does nothing but what the caller lets it do, for tests of the writer.
+    pub fn in_hand(clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> (Self, Writer) {
+        let ring = Keyring::generate(entropy, clock.now());
+        let (ground, rehearsal) = (Ground::memory(), Rehearsal::Twice);
+        match Self::assemble(clock, Arc::new(ring), ground, rehearsal) {
+            Ok((shared, writer)) => (Self { door: Arc::new(Door { shared, directory: None }) }, writer),
+            Err(fault) => unreachable!("an empty tree in memory can be read: {fault}"),
+        }
+    }
+
+    pub(super) fn assemble(
+        clock: Arc<dyn Clock>,
+        ring: Arc<Keyring>,
+        ground: Ground,
+        rehearsal: Rehearsal,
+    ) -> Result<(Arc<Shared>, Writer), TxFault> {
+        let shared = Arc::new(Shared::new(clock, Arc::clone(ground.engine()), ring));
+        let writer = Writer::new(Arc::clone(&shared), ground, rehearsal)?;
+        Ok((shared, writer))
+    }
+
+    /// Runs a transaction and answers when it is durable. `f` is pure and may be run more than once.
+    ///
+    /// Fails with `Overloaded` if the queue stays full until the deadline, `Expired` if the deadline passes or the
+    /// caller leaves before it is begun, `StorageFull`, `Bug` if it panics or passes a bound (nothing is kept then),
+    /// `Unknown` if the disk fails under it, `Unavailable` if the store is closed or lost.
+    pub fn write<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    {
+        self.submit(write, Need::Service, f)
+    }
+
+    /// The same for what brings in more than it must (registrations, imports, sends): refused earlier than the rest
+    /// when the disk gets full.
+    pub fn write_growth<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    {
+        self.submit(write, Need::Growth, f)
+    }
+
+    /// The same for what frees space or ends access (logout, end of sessions, expiry, retention): works when the disk
+    /// is nearly full.
+    pub fn write_reclaim<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    {
+        self.submit(write, Need::Reclaim, f)
+    }
+
+    fn submit<T, F>(&self, write: Write, need: Need, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.door.shared);
+        async move {
+            shared.room(need)?;
+            let work = write.work.clone();
+            let deadline = tokio::time::Instant::from_std(work.deadline);
+            let place = tokio::time::timeout_at(deadline, shared.queue.place())
+                .await
+                .map_err(|_| Fault::overloaded())?
+                .ok_or(Fault::Unavailable)?;
+            let (reply, answer) = oneshot::channel();
+            let ticket = shared.tickets.fetch_add(1, Ordering::Relaxed);
+            let job = Closure { write, ticket, need, f, answer: None, reply };
+            if !shared.queue.push(Box::new(job), place) {
+                return Err(Fault::Unavailable);
+            }
+            match answer.await {
+                Ok(answer) => answer,
+                // The writer ended without an answer: by a panic of its own.
+                Err(_) if work.has_started_writing() => Err(Fault::unknown("the writer ended")),
+                Err(_) => Err(Fault::Unavailable),
+            }
+        }
+    }
+
+    /// Reads durable state. Runs on the caller's thread: gets, and scans within `limits::SCAN_MAX`; more in pages.
+    pub fn read<T>(&self, f: impl FnOnce(&View<'_>) -> Result<T, TxFault>) -> Result<T, Fault> {
+        self.door.shared.read(f)
+    }
+
+    /// The sequence of the last event that can be read; 0 if there never was one.
+    pub fn head(&self) -> u64 {
+        *self.door.shared.head.borrow()
+    }
+
+    /// Changes whenever `head` does.
+    pub fn events_changed(&self) -> watch::Receiver<u64> {
+        self.door.shared.head.subscribe()
+    }
+
+    /// Becomes `Some` with a reason when the store cannot go on and the process has to end: a sync or the engine
+    /// failed, or the writer hangs.
+    pub fn lost(&self) -> watch::Receiver<Option<String>> {
+        self.door.shared.lost.subscribe()
+    }
+
+    /// Keys for `purpose` outside of tables (MACs, cursors), newest first: make with the first, check with all.
+    pub fn subkeys(&self, purpose: &str) -> Vec<Zeroizing<[u8; 32]>> {
+        self.door.shared.ring().subkeys(purpose)
+    }
+
+    /// To be called about once a second: measures free space, and gives the process up when the writer hangs.
+    pub fn tend(&self) {
+        let shared = &self.door.shared;
+        if let Some(directory) = &self.door.directory
+            && let Ok(found) = rustix::fs::statvfs(directory)
+        {
+            shared.free_bytes.store(found.f_bavail.saturating_mul(found.f_frsize), Ordering::Relaxed);
+        }
+        if self.busy_for() >= limits::WRITER_LOST {
+            shared.lose(format!("the writer is busy with one step for more than {:?}", limits::WRITER_LOST));
+        }
+    }
+
+    /// How long the writer has been at one closure or one sync.
+    fn busy_for(&self) -> std::time::Duration {
+        let shared = &self.door.shared;
+        let since = shared.busy_since();
+        since.map(|since| shared.clock.instant().saturating_duration_since(since)).unwrap_or_default()
+    }
+
+    /// Takes no more writes, finishes those that wait, closes the directory cleanly.
+    pub async fn close(&self) {
+        let mut ended = self.door.shared.ended.subscribe();
+        self.door.shared.queue.close();
+        // The sender lives in `shared`, which is held here.
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+}

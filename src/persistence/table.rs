@@ -1,0 +1,38 @@
+//! A table: a byte in front of its keys, and the types of its keys and values.
+
+use std::marker::PhantomData;
+
+/// How a table's values lie on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As encoded.
+    Plain,
+    /// Sealed under a subkey of the ring, with the key's bytes as associated data.
+    Sealed,
+}
+
+/// A typed part of the one tree. All of them are listed in `tables/mod.rs`.
+#[derive(Debug)]
+pub struct Table<K, V> {
+    /// The first byte of every key; never used again for another table.
+    pub tag: u8,
+    /// `<value>_by_<key>`.
+    pub name: &'static str,
+    /// How long a row is kept, for the inventory.
+    pub kept: &'static str,
+    /// Plain or sealed.
+    pub form: Form,
+    rows: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Table<K, V> {
+    /// A table of plain values.
+    pub const fn new(tag: u8, name: &'static str, kept: &'static str) -> Self {
+        Self { tag, name, kept, form: Form::Plain, rows: PhantomData }
+    }
+
+    /// A table of sealed values.
+    pub const fn sealed(tag: u8, name: &'static str, kept: &'static str) -> Self {
+        Self { tag, name, kept, form: Form::Sealed, rows: PhantomData }
+    }
+}

@@ -1,0 +1,110 @@
+//! All tables there are: THE inventory, and one file for each record with the functions that keep its indexes.
+//!
+//! Owns: the bytes in front of keys, the keys, the indexes. Must not know: the rules of any service.
+//! Begin with `inventory`.
+
+pub mod code;
+pub mod outcome;
+pub mod registration;
+pub mod session;
+pub mod signing_key;
+pub mod user;
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{
+    audit::AUDIT_BY_NUMBER,
+    events::EVENT_BY_SEQUENCE,
+    persons::PERSON_KEY_BY_ID,
+    table::{Form, Table},
+};
+use crate::types::{Timestamp, id::UserId};
+
+/// The smallest step of time.
+const TICK: Duration = Duration::from_micros(1);
+
+/// The id that sorts before all others.
+fn first_user() -> UserId {
+    UserId::from(Uuid::nil())
+}
+
+/// The bound below which an index by end holds what has ended at `now`.
+fn end_of<I: From<Uuid>>(now: Timestamp) -> (Timestamp, I) {
+    (now.plus(TICK), I::from(Uuid::nil()))
+}
+
+/// A row of the inventory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The table's name.
+    pub name: &'static str,
+    /// The byte in front of its keys.
+    pub tag: u8,
+    /// The fields of its key.
+    pub key: &'static str,
+    /// The record.
+    pub record: &'static str,
+    /// The service that owns it.
+    pub owner: &'static str,
+    /// How long a row is kept.
+    pub kept: &'static str,
+    form: Form,
+}
+
+impl Row {
+    /// Whether its values are sealed.
+    pub fn is_sealed(&self) -> bool {
+        self.form == Form::Sealed
+    }
+}
+
+/// What the inventory says of a table beyond the table itself.
+struct Words(&'static str, &'static str, &'static str);
+
+const fn row<K, V>(table: &Table<K, V>, Words(key, record, owner): Words) -> Row {
+    Row { name: table.name, tag: table.tag, key, record, owner, kept: table.kept, form: table.form }
+}
+
+static INVENTORY: &[Row] = &[
+    row(&user::USER_BY_ID, Words("user", "User", "user")),
+    row(&user::USER_ID_BY_EMAIL, Words("address", "UserId", "user")),
+    row(&user::USER_ID_BY_USERNAME, Words("user name", "UserId", "user")),
+    row(&user::USER_BY_ROLE, Words("role, user", "-", "user")),
+    row(&registration::REGISTRATION_BY_ID, Words("registration", "Registration", "auth")),
+    row(&registration::REGISTRATION_BY_EMAIL, Words("address, registration", "-", "auth")),
+    row(&registration::REGISTRATION_BY_USERNAME, Words("user name, registration", "-", "auth")),
+    row(&registration::REGISTRATION_BY_END, Words("time, registration", "-", "auth")),
+    row(&session::SESSION_BY_ID, Words("session", "Session", "auth")),
+    row(&session::SESSION_BY_USER, Words("user, session", "-", "auth")),
+    row(&session::SESSION_BY_END, Words("time, session", "-", "auth")),
+    row(&code::CODE_BY_OWNER, Words("owner, purpose", "Code", "otp")),
+    row(&code::CODE_BY_DUE, Words("time, owner, purpose", "-", "otp")),
+    row(&signing_key::SIGNING_KEY_BY_ID, Words("key", "SigningKey", "auth")),
+    row(&outcome::OUTCOME_BY_KEY, Words("principal, key", "Remembered", "http")),
+    row(&outcome::OUTCOME_BY_END, Words("time, principal, key", "-", "http")),
+    row(&EVENT_BY_SEQUENCE, Words("sequence", "StoredEvent", "store")),
+    row(&AUDIT_BY_NUMBER, Words("number", "AuditRow", "store")),
+    row(&PERSON_KEY_BY_ID, Words("person", "PersonKey", "store")),
+];
+
+/// Every table of the store.
+pub fn inventory() -> &'static [Row] {
+    INVENTORY
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_tables_share_a_byte_or_a_name() {
+        let tags: BTreeSet<u8> = inventory().iter().map(|row| row.tag).collect();
+        let names: BTreeSet<&str> = inventory().iter().map(|row| row.name).collect();
+        assert_eq!((tags.len(), names.len()), (inventory().len(), inventory().len()));
+        assert!(!tags.contains(&0), "the byte 0 is the engine's own");
+    }
+}

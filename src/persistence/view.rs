@@ -1,0 +1,27 @@
+//! Reading what is durable.
+
+use super::{
+    engine::{ByteScan, EngineError, EngineView, Pair},
+    keyring::Keyring,
+    reader::ByteReader,
+};
+
+/// The state after some commit: applied, durable, and never half of one.
+pub struct View<'a> {
+    pub(super) engine: Box<dyn EngineView + 'a>,
+    pub(super) ring: &'a Keyring,
+}
+
+impl ByteReader for View<'_> {
+    fn get_bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.engine.get(key)
+    }
+
+    fn scan_bytes(&self, scan: &ByteScan) -> Result<Vec<Pair>, EngineError> {
+        self.engine.scan(scan)
+    }
+
+    fn ring(&self) -> &Keyring {
+        self.ring
+    }
+}

@@ -1,0 +1,215 @@
+//! The writer's step: take what waits, run it, commit, apply, answer.
+
+use std::{sync::Arc, sync::PoisonError};
+
+use super::{
+    group::{Finished, Group, Rehearsal, TreeLost},
+    job::Job,
+    numbers::Numbers,
+    queue::Found,
+};
+use crate::{
+    persistence::{engine::Engine, ground::Ground, reader::TxFault, shared::Shared, view::View},
+    types::{Fault, limits},
+};
+
+/// The only one who changes the store. Driven by a thread, by a task, or by hand.
+pub struct Writer {
+    shared: Arc<Shared>,
+    ground: Option<Ground>,
+    engine: Arc<dyn Engine>,
+    numbers: Numbers,
+    rehearsal: Rehearsal,
+}
+
+impl Writer {
+    pub(in crate::persistence) fn new(
+        shared: Arc<Shared>,
+        ground: Ground,
+        rehearsal: Rehearsal,
+    ) -> Result<Self, TxFault> {
+        let engine = Arc::clone(ground.engine());
+        let ring = shared.ring();
+        let numbers = Numbers::read(&View { engine: engine.view()?, ring: &ring })?;
+        shared.head.send_replace(numbers.sequence);
+        note_audit(&shared, numbers);
+        Ok(Self { shared, ground: Some(ground), engine, numbers, rehearsal })
+    }
+
+    /// Commits one group of what waits, and answers it; gives how many were answered.
+    pub fn step(&mut self) -> usize {
+        if self.shared.is_lost() {
+            return self.turn_away();
+        }
+        let answered = match self.run_group() {
+            Ok(finished) => self.commit(finished),
+            Err((lost, answers)) => {
+                self.shared.lose(lost);
+                let answered = answers.len();
+                answers.into_iter().for_each(|job| job.answer(Err(Fault::Unavailable)));
+                answered
+            }
+        };
+        self.shared.set_busy(None);
+        if self.shared.is_lost() { answered + self.turn_away() } else { answered }
+    }
+
+    fn run_group(&self) -> Result<Finished, (String, Vec<Box<dyn Job>>)> {
+        let ring = self.shared.ring();
+        let view = self.engine.view().map_err(|error| (error.to_string(), Vec::new()))?;
+        let last_time = self.ground.as_ref().map(Ground::last_time).unwrap_or_default();
+        let mut group = Group::new(view.as_ref(), &ring, self.rehearsal, self.numbers, last_time);
+        while !group.is_full() {
+            let Some(job) = self.shared.queue.take() else { break };
+            if let Err(fault) = self.admit(job.as_ref()) {
+                job.answer(Err(fault));
+                continue;
+            }
+            self.shared.set_busy(Some(self.shared.clock.instant()));
+            if let Err(TreeLost(reason)) = group.run(job) {
+                return Err((reason, group.into_jobs()));
+            }
+        }
+        Ok(group.finish())
+    }
+
+    /// Whether the closure is still to be run. From `start_writing` on, whoever leaves is told `Unknown`.
+    fn admit(&self, job: &dyn Job) -> Result<(), Fault> {
+        self.shared.room(job.need())?;
+        let work = &job.write().work;
+        if self.shared.clock.instant() >= work.deadline || !work.start_writing() {
+            return Err(Fault::Expired);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, finished: Finished) -> usize {
+        let Finished { commits, numbers, answers } = finished;
+        let answered = answers.len();
+        let began = self.shared.clock.instant();
+        if !commits.is_empty() {
+            self.shared.set_busy(Some(began));
+            let count = commits.len();
+            if let Err(reason) = self.make_durable(commits) {
+                self.shared.lose(reason.clone());
+                for (job, outcome) in answers {
+                    job.answer(outcome.and(Err(Fault::unknown(reason.clone()))));
+                }
+                return answered;
+            }
+            self.numbers = numbers;
+            self.tell(count, began);
+        }
+        for (job, outcome) in answers {
+            job.answer(outcome);
+        }
+        answered
+    }
+
+    /// One frame a commit, one sync, then the tree. An error here is final: what is on the disk is not known.
+    fn make_durable(&mut self, commits: Vec<crate::persistence::base::Commit>) -> Result<(), String> {
+        let ground = self.ground.as_mut().ok_or("the store is closed")?;
+        let durable = ground.commit(commits).map_err(|error| error.to_string())?;
+        let mut tree = self.shared.tree.write().unwrap_or_else(PoisonError::into_inner);
+        match ground.apply(durable) {
+            Ok(last) => {
+                drop(tree);
+                self.shared.tally().last_lsn = last.0;
+                Ok(())
+            }
+            Err(error) => {
+                // The tree may hold half a commit: nobody is to see it.
+                *tree = None;
+                Err(error.to_string())
+            }
+        }
+    }
+
+    fn tell(&self, commits: usize, began: std::time::Instant) {
+        let clock = &self.shared.clock;
+        let mut tally = self.shared.tally();
+        tally.commits += commits as u64;
+        tally.groups += 1;
+        tally.largest_group = tally.largest_group.max(commits);
+        tally.last_commit_at = Some(clock.now());
+        let took = clock.instant().saturating_duration_since(began);
+        tally.last_group_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        drop(tally);
+        note_audit(&self.shared, self.numbers);
+        let sequence = self.numbers.sequence;
+        self.shared.head.send_if_modified(|head| std::mem::replace(head, sequence) != sequence);
+    }
+
+    /// Answers all that waits after the store was lost: nothing of it was begun.
+    fn turn_away(&self) -> usize {
+        let mut answered = 0;
+        while let Some(job) = self.shared.queue.take() {
+            job.answer(Err(Fault::Unavailable));
+            answered += 1;
+        }
+        answered
+    }
+
+    /// Takes a checkpoint if one is due.
+    pub fn checkpoint(&mut self) {
+        let Some(ground) = self.ground.as_mut() else { return };
+        if self.shared.is_lost() {
+            return;
+        }
+        match ground.checkpoint_if_due() {
+            Ok(true) => self.shared.tally().last_checkpoint_at = Some(self.shared.clock.now()),
+            Ok(false) => {}
+            Err(error) => self.shared.lose(format!("checkpoint: {error}")),
+        }
+    }
+
+    /// After the last step: no more reading, the last checkpoint, the mark of a clean close.
+    pub fn finish(&mut self) {
+        self.turn_away();
+        self.shared.drop_tree();
+        if let Some(ground) = self.ground.take()
+            && !self.shared.is_lost()
+            && let Err(error) = ground.close()
+        {
+            self.shared.lose(format!("closing: {error}"));
+        }
+        self.shared.ended.send_replace(true);
+    }
+
+    /// Steps until the queue is closed, on the thread it is called on.
+    pub(in crate::persistence) fn drive(mut self) {
+        loop {
+            match self.shared.queue.wait(limits::CHECKPOINT_EVERY) {
+                Found::Work => {
+                    self.step();
+                    self.checkpoint();
+                }
+                Found::Nothing => self.checkpoint(),
+                Found::End => return,
+            }
+        }
+    }
+
+    /// Steps until the queue is closed, as a task.
+    pub(in crate::persistence) async fn drive_as_task(mut self) {
+        while self.shared.queue.wait_in_task().await != Found::End {
+            self.step();
+        }
+    }
+}
+
+fn note_audit(shared: &Shared, numbers: Numbers) {
+    let mut tally = shared.tally();
+    tally.audit_number = numbers.audit.number;
+    tally.audit_hash = numbers.audit.hash;
+}
+
+impl Drop for Writer {
+    /// Also when it ends by a panic: then nobody waits for ever.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.lose("the writer panicked".to_owned());
+        }
+        self.finish();
+    }
+}

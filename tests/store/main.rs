@@ -1,0 +1,5 @@
+//! The store from outside: groups, promises, bytes.
+
+mod group;
+mod log;
+mod tools;

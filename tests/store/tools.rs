@@ -1,0 +1,101 @@
+//! A clock that stands until it is moved, chance from a seed, and writes without ceremony.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use majordomo::{
+    domain::event::{Event, EventKind, Personal},
+    persistence::{Store, Write, writer::step::Writer},
+    types::{CallContext, Clock, Entropy, Stamp, Timestamp, Work, id::UserId},
+};
+
+/// A clock that tests move.
+pub struct Hand {
+    start: Instant,
+    moved: Mutex<Duration>,
+    micros: AtomicI64,
+}
+
+impl Hand {
+    #[allow(clippy::disallowed_methods, reason = "the clock of these tests has to begin somewhere")]
+    pub fn new() -> Arc<Self> {
+        let micros = AtomicI64::new(1_800_000_000_000_000);
+        Arc::new(Self { start: Instant::now(), moved: Mutex::default(), micros })
+    }
+
+    pub fn advance(&self, by: Duration) {
+        *self.moved.lock().unwrap() += by;
+        self.micros.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
+    }
+    fn instant(&self) -> Instant {
+        self.start + *self.moved.lock().unwrap()
+    }
+}
+
+/// Chance from a counter: never twice the same, always the same in the next run.
+#[derive(Default)]
+pub struct Seeded(AtomicU64);
+
+impl Entropy for Seeded {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let next = self.0.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5bd1_e995;
+            chunk.copy_from_slice(&next.to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// A store in memory whose writer steps when told.
+pub struct Bench {
+    pub clock: Arc<Hand>,
+    pub entropy: Seeded,
+    pub store: Store,
+    pub writer: Writer,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let (clock, entropy) = (Hand::new(), Seeded::default());
+        let (store, writer) = Store::in_hand(clock.clone(), &entropy);
+        Self { clock, entropy, store, writer }
+    }
+
+    pub fn write(&self) -> Write {
+        write(self.clock.as_ref(), &self.entropy)
+    }
+}
+
+/// What accompanies a transaction of nobody in particular, with five seconds to go.
+pub fn write(clock: &dyn Clock, entropy: &dyn Entropy) -> Write {
+    let mut seed = [0; 32];
+    entropy.fill(&mut seed);
+    Write {
+        work: Work::until(clock.instant() + Duration::from_secs(5)),
+        stamp: Stamp { now: clock.now(), seed },
+        context: CallContext::house("test", "request-1"),
+    }
+}
+
+pub fn user(number: u128) -> UserId {
+    UserId::from(uuid::Uuid::from_u128(number))
+}
+
+/// A failed login of a person who can be told by the address.
+pub fn failed_login(person: UserId, email: &str) -> Event {
+    Event {
+        subject: person,
+        kind: EventKind::UserLoginFailed { user: person },
+        personal: Personal { email: Some(email.to_owned()), ..Personal::default() },
+    }
+}
