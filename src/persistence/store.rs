@@ -117,11 +117,7 @@ impl Store {
         async move {
             shared.room(need)?;
             let work = write.work.clone();
-            let deadline = tokio::time::Instant::from_std(work.deadline);
-            let place = tokio::time::timeout_at(deadline, shared.queue.place())
-                .await
-                .map_err(|_| Fault::overloaded())?
-                .ok_or(Fault::Unavailable)?;
+            let place = shared.queue.place(work.deadline).await?;
             let (reply, answer) = oneshot::channel();
             let ticket = shared.tickets.fetch_add(1, Ordering::Relaxed);
             let job = Closure { write, ticket, need, f, answer: None, reply };

@@ -3,13 +3,13 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use super::job::Job;
-use crate::types::limits;
+use crate::types::{Fault, limits};
 
 /// A job with the place it takes in the queue.
 type Waiting = (Box<dyn Job>, OwnedSemaphorePermit);
@@ -54,9 +54,20 @@ impl Queue {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place in the queue, as soon as there is one; `None` once it is closed.
-    pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).acquire_owned().await.ok()
+    /// A place in the queue, as soon as there is one: `Overloaded` if there is none until `deadline`, `Unavailable`
+    /// once it is closed.
+    pub(crate) async fn place(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Fault> {
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(place) => Ok(place),
+            Err(TryAcquireError::Closed) => Err(Fault::Unavailable),
+            Err(TryAcquireError::NoPermits) => {
+                let place = Arc::clone(&self.places).acquire_owned();
+                match tokio::time::timeout_at(deadline.into(), place).await {
+                    Ok(place) => place.map_err(|_| Fault::Unavailable),
+                    Err(_) => Err(Fault::overloaded()),
+                }
+            }
+        }
     }
 
     /// Adds a job; false if the queue is closed, and then the job is dropped.
