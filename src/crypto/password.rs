@@ -93,6 +93,11 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// Whether it holds no memory.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
     fn blocks(&mut self, count: usize) -> &mut [Block] {
         if self.blocks.len() < count {
             self.blocks.resize(count, Block::new());

@@ -1,0 +1,329 @@
+//! The pool: places, jobs, and the loop that each thread runs.
+
+use std::{
+    any::Any,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::{Notify, oneshot};
+
+use super::queue::{NoPlace, Priority, Queue};
+use crate::{
+    crypto::password::{PasswordCheck, PasswordFault, PasswordHasher, SALT_BYTES, Scratch},
+    types::{Fault, Network, Secret, limits},
+};
+
+/// A thread that had nothing to do for this long hands its scratch memory back.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How many may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Places in all.
+    pub waiting: usize,
+    /// Places of one network.
+    pub waiting_by_network: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { waiting: limits::HASHER_QUEUE, waiting_by_network: limits::HASHER_QUEUE_PER_NETWORK }
+    }
+}
+
+/// What the pool has done since it was made, and does now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HasherReport {
+    /// Hashes made of new passwords.
+    pub hashed: u64,
+    /// Comparisons with a stored hash.
+    pub verified: u64,
+    /// Comparisons with nobody's hash, for the sake of equal cost.
+    pub verified_nobody: u64,
+    /// Jobs that were not begun, since their caller had gone.
+    pub skipped: u64,
+    /// Requests for a place that were refused.
+    pub refused: u64,
+    /// Jobs that panicked.
+    pub panics: u64,
+    /// Places taken now.
+    pub waiting: u64,
+    /// Jobs running now.
+    pub running: u64,
+}
+
+impl HasherReport {
+    /// Everything that cost a hash.
+    pub fn hashes(&self) -> u64 {
+        self.hashed + self.verified + self.verified_nobody
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    hashed: AtomicU64,
+    verified: AtomicU64,
+    verified_nobody: AtomicU64,
+    skipped: AtomicU64,
+    refused: AtomicU64,
+    panics: AtomicU64,
+    running: AtomicU64,
+}
+
+/// What a thread runs.
+type Job = Box<dyn FnOnce(&Shared, &mut Scratch) -> Ran + Send>;
+
+/// What became of a job.
+enum Ran {
+    /// It was run to its end and answered.
+    Answered,
+    /// Its caller had gone.
+    Skipped,
+    /// It panicked; the caller was answered.
+    Panicked,
+}
+
+struct Shared {
+    hasher: PasswordHasher,
+    queue: Mutex<Queue<Job>>,
+    /// For threads: a job was put, or the pool was closed.
+    wake: Condvar,
+    /// The same for `run_as_task`.
+    wake_task: Notify,
+    counts: Counts,
+}
+
+impl Shared {
+    /// The queue is whole between any two statements, so one that a panic left behind may be used.
+    fn queue(&self) -> MutexGuard<'_, Queue<Job>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The pool. Clones speak of the same one.
+#[derive(Clone)]
+pub struct HasherPool {
+    shared: Arc<Shared>,
+}
+
+/// A place in the line, taken before a login attempt is counted, so that no attempt is counted that nobody can make.
+/// Dropping it gives it back.
+pub struct Place {
+    shared: Arc<Shared>,
+    network: Network,
+    priority: Priority,
+    is_filled: bool,
+}
+
+impl HasherPool {
+    /// A pool without threads yet.
+    pub fn new(hasher: PasswordHasher, bounds: Bounds) -> Self {
+        let queue = Mutex::new(Queue::new(bounds.waiting, bounds.waiting_by_network));
+        let shared =
+            Shared { hasher, queue, wake: Condvar::new(), wake_task: Notify::new(), counts: Counts::default() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Takes a place for a caller from `network`; `Overloaded` if there is none, `Unavailable` after `close`.
+    pub fn reserve(&self, network: Network, priority: Priority) -> Result<Place, Fault> {
+        let reserved = self.shared.queue().reserve(network);
+        match reserved {
+            Ok(()) => Ok(Place { shared: Arc::clone(&self.shared), network, priority, is_filled: false }),
+            Err(no_place) => {
+                self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
+                Err(match no_place {
+                    NoPlace::Full => Fault::overloaded(),
+                    NoPlace::Closed => Fault::Unavailable,
+                })
+            }
+        }
+    }
+
+    /// Starts `count` named threads, each running `run`. They end after `close`; the caller joins them.
+    pub fn start_threads(&self, count: usize) -> io::Result<Vec<thread::JoinHandle<()>>> {
+        (0..count)
+            .map(|number| {
+                let pool = self.clone();
+                thread::Builder::new().name(format!("hasher-{number}")).spawn(move || pool.run())
+            })
+            .collect()
+    }
+
+    /// The loop of one thread: takes jobs until the pool is closed. Blocks. It may be called anew after it has ended
+    /// in a panic of its own: nothing but the job at hand is lost.
+    pub fn run(&self) {
+        let mut scratch = Scratch::default();
+        while let Some(job) = self.wait_for_job(&mut scratch) {
+            self.run_job(job, &mut scratch);
+        }
+    }
+
+    /// The same loop as a task, for tests under paused time, where a reply from a thread would come too late. It holds
+    /// up its runtime for as long as a hash takes.
+    pub async fn run_as_task(&self) {
+        let mut scratch = Scratch::default();
+        loop {
+            let woken = self.shared.wake_task.notified();
+            while self.step(&mut scratch) {}
+            if self.shared.queue().is_closed() {
+                return;
+            }
+            woken.await;
+        }
+    }
+
+    /// Runs one waiting job; false if none waits.
+    fn step(&self, scratch: &mut Scratch) -> bool {
+        let job = self.shared.queue().take();
+        let is_some = job.is_some();
+        if let Some(job) = job {
+            self.run_job(job, scratch);
+        }
+        is_some
+    }
+
+    /// Takes no more work. Jobs that wait are answered `Unavailable`; those that run are finished.
+    pub fn close(&self) {
+        let waiting = self.shared.queue().close();
+        self.shared.wake.notify_all();
+        self.shared.wake_task.notify_one();
+        drop(waiting);
+    }
+
+    /// What it has done and does now.
+    pub fn report(&self) -> HasherReport {
+        let counts = &self.shared.counts;
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        HasherReport {
+            hashed: read(&counts.hashed),
+            verified: read(&counts.verified),
+            verified_nobody: read(&counts.verified_nobody),
+            skipped: read(&counts.skipped),
+            refused: read(&counts.refused),
+            panics: read(&counts.panics),
+            waiting: u64::try_from(self.shared.queue().taken()).unwrap_or(u64::MAX),
+            running: read(&counts.running),
+        }
+    }
+
+    /// Whether a stored hash should be made anew at its user's next login.
+    pub fn needs_rehash(&self, stored: &str) -> bool {
+        self.shared.hasher.needs_rehash(stored).unwrap_or(false)
+    }
+
+    fn wait_for_job(&self, scratch: &mut Scratch) -> Option<Job> {
+        let mut queue = self.shared.queue();
+        loop {
+            if let Some(job) = queue.take() {
+                return Some(job);
+            }
+            if queue.is_closed() {
+                return None;
+            }
+            if scratch.is_empty() {
+                queue = self.shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let (woken, waited) = self.shared.wake.wait_timeout(queue, IDLE).unwrap_or_else(PoisonError::into_inner);
+            queue = woken;
+            if waited.timed_out() {
+                *scratch = Scratch::default();
+            }
+        }
+    }
+
+    fn run_job(&self, job: Job, scratch: &mut Scratch) {
+        let counts = &self.shared.counts;
+        counts.running.fetch_add(1, Ordering::Relaxed);
+        match job(&self.shared, scratch) {
+            Ran::Answered => (),
+            Ran::Skipped => {
+                counts.skipped.fetch_add(1, Ordering::Relaxed);
+            }
+            Ran::Panicked => {
+                counts.panics.fetch_add(1, Ordering::Relaxed);
+                *scratch = Scratch::default();
+            }
+        }
+        counts.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Place {
+    /// Compares `password` with a stored PHC string. A string that cannot be read is a `Bug`.
+    pub async fn verify(self, stored: String, password: Secret) -> Result<PasswordCheck, Fault> {
+        self.submit(move |shared, scratch| {
+            shared.counts.verified.fetch_add(1, Ordering::Relaxed);
+            shared.hasher.verify(scratch, &stored, &password)
+        })
+        .await
+    }
+
+    /// Does the work of `verify` for an identifier nobody has. Always `Wrong`.
+    pub async fn verify_nobody(self, password: Secret) -> Result<PasswordCheck, Fault> {
+        self.submit(move |shared, scratch| {
+            shared.counts.verified_nobody.fetch_add(1, Ordering::Relaxed);
+            shared.hasher.verify_nobody(scratch, &password)
+        })
+        .await
+    }
+
+    /// The PHC string of a new password with a salt that the caller drew.
+    pub async fn hash(self, password: Secret, salt: [u8; SALT_BYTES]) -> Result<String, Fault> {
+        self.submit(move |shared, scratch| {
+            shared.counts.hashed.fetch_add(1, Ordering::Relaxed);
+            shared.hasher.hash(scratch, &password, salt)
+        })
+        .await
+    }
+
+    async fn submit<T: Send + 'static>(
+        mut self,
+        work: impl FnOnce(&Shared, &mut Scratch) -> Result<T, PasswordFault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (reply, answer) = oneshot::channel::<Result<T, Fault>>();
+        let job: Job = Box::new(move |shared, scratch| {
+            if reply.is_closed() {
+                return Ran::Skipped;
+            }
+            // After a panic the scratch memory is thrown away; nothing else is shared.
+            let (ran, result) = match catch_unwind(AssertUnwindSafe(|| work(shared, scratch))) {
+                Ok(result) => (Ran::Answered, result.map_err(|fault| Fault::bug(fault.to_string()))),
+                Err(panic) => (Ran::Panicked, Err(Fault::bug(format!("a hash panicked: {}", message(&*panic))))),
+            };
+            // A caller that left while the hash was made wants no answer.
+            let _left = reply.send(result);
+            ran
+        });
+        self.is_filled = true;
+        let refused = self.shared.queue().put(self.network, self.priority, job).err();
+        drop(refused);
+        self.shared.wake.notify_one();
+        self.shared.wake_task.notify_one();
+        answer.await.unwrap_or(Err(Fault::Unavailable))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.is_filled {
+            self.shared.queue().release(self.network);
+        }
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+#[cfg(test)]
+#[path = "pool_tests.rs"]
+mod tests;
