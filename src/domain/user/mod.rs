@@ -4,5 +4,6 @@
 //! Begin with `record.rs`.
 
 mod record;
+pub mod transition;
 
 pub use record::{Metadata, Status, User};
