@@ -72,3 +72,11 @@ pub fn remove(tx: &mut Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<()
     tx.delete(&CODE_BY_DUE, &(due(&before), owner, purpose.as_byte()))?;
     tx.delete(&CODE_BY_OWNER, &(owner, purpose.as_byte()))
 }
+
+/// Removes all codes of an owner.
+pub fn remove_all(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
+    for code in of_owner(tx, owner)? {
+        remove(tx, owner, code.purpose)?;
+    }
+    Ok(())
+}

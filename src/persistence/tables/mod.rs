@@ -4,6 +4,7 @@
 //! Begin with `inventory`.
 
 pub mod code;
+pub mod failure;
 pub mod outcome;
 pub mod registration;
 pub mod session;
@@ -82,6 +83,8 @@ static INVENTORY: &[Row] = &[
     row(&code::CODE_BY_OWNER, Words("owner, purpose", "Code", "otp")),
     row(&code::CODE_BY_DUE, Words("time, owner, purpose", "-", "otp")),
     row(&signing_key::SIGNING_KEY_BY_ID, Words("key", "SigningKey", "auth")),
+    row(&failure::FAILURE_BY_ORIGIN, Words("subject, origin", "OriginFailures", "auth")),
+    row(&failure::FAILURE_BY_SUBJECT, Words("subject", "DayFailures", "auth")),
     row(&outcome::OUTCOME_BY_KEY, Words("principal, key", "Remembered", "http")),
     row(&outcome::OUTCOME_BY_END, Words("time, principal, key", "-", "http")),
     row(&EVENT_BY_SEQUENCE, Words("sequence", "StoredEvent", "store")),

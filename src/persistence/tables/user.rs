@@ -98,6 +98,12 @@ pub fn update(tx: &mut Tx<'_>, user: &User) -> Result<Result<(), Taken>, TxFault
     Ok(Ok(()))
 }
 
+/// Replaces the user of the same id, for changes that touch neither address nor user name.
+pub fn replace(tx: &mut Tx<'_>, user: &User) -> Result<(), TxFault> {
+    remove_indexes(tx, user.id)?;
+    write(tx, user)
+}
+
 /// Removes a user; nothing happens if there is none.
 pub fn remove(tx: &mut Tx<'_>, id: UserId) -> Result<(), TxFault> {
     remove_indexes(tx, id)?;

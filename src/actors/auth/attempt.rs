@@ -1,0 +1,138 @@
+//! Counting attempts to log in: reserved in a commit before the password is tried, settled after it.
+
+use super::{
+    Call,
+    door::Door,
+    login::{Candidate, Login, LoginRefusal},
+};
+use crate::{
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
+        auth::lockout::{self, AfterWrong, Counters, LockoutLimits, Origin, Reservation, Subject},
+        event::{Event, EventKind, Personal},
+    },
+    persistence::{Reader, Tx, TxFault, Verdict, tables::failure},
+    types::{Fault, id::UserId},
+};
+
+/// Who is trying, from where, and what is known of both.
+#[derive(Debug, Clone)]
+pub(super) struct Who {
+    subject: Subject,
+    origin: Origin,
+    user: Option<UserId>,
+    device: Option<crate::crypto::device_token::KnownDevice>,
+}
+
+impl Who {
+    pub(super) fn of(door: &Door, call: &Call, candidate: &Candidate, command: &Login) -> Self {
+        let (subject, user) = match candidate {
+            Candidate::User(user) => (Subject::User(user.id), Some(user.id)),
+            Candidate::Registrant { .. } | Candidate::Nobody => {
+                (Subject::Unknown(door.keys.identifier.digest(&command.identifier)), None)
+            }
+        };
+        let device = user.and_then(|user| door.known_device(command.device_token.as_ref(), user));
+        let origin = device.map_or(Origin::Network(call.network()), |known| Origin::Device(known.device));
+        Self { subject, origin, user, device }
+    }
+
+    /// The device, if an earlier login gave it a token.
+    pub(super) fn device(&self) -> Option<crate::crypto::device_token::KnownDevice> {
+        self.device
+    }
+}
+
+/// Counts the attempt, or says until when none is taken.
+pub(super) async fn reserve(door: &Door, call: &Call, who: &Who) -> Result<Result<(), LoginRefusal>, Fault> {
+    let (who, limits) = (who.clone(), limits_of(door));
+    door.store
+        .write(door.write(call), move |tx| {
+            let counters = counters(tx, &who)?;
+            match lockout::reserve(&counters, who.origin, tx.now(), &limits) {
+                Reservation::Reserved(counted) => {
+                    failure::put(tx, who.subject, who.origin, &counted)?;
+                    Ok(Verdict::Commit(Ok(())))
+                }
+                Reservation::LockedOut { until } => Ok(Verdict::Discard(Err(LoginRefusal::LockedOut { until }))),
+            }
+        })
+        .await
+}
+
+/// The password was wrong: the attempt stays counted, and a lock that it completed is told.
+pub(super) async fn fail(door: &Door, call: &Call, who: &Who) -> Result<(), Fault> {
+    let (who, limits) = (who.clone(), limits_of(door));
+    door.store
+        .write(door.write(call), move |tx| {
+            settle_failure(tx, &who, &limits)?;
+            Ok(Verdict::Commit(()))
+        })
+        .await
+}
+
+/// The attempt was never tried: its place is given back.
+pub(super) async fn give_back(door: &Door, call: &Call, who: &Who) -> Result<(), Fault> {
+    let who = who.clone();
+    door.store
+        .write(door.write(call), move |tx| {
+            let settled = lockout::settle_untried(&counters(tx, &who)?, who.origin);
+            failure::put(tx, who.subject, who.origin, &settled)?;
+            Ok(Verdict::Commit(()))
+        })
+        .await
+}
+
+pub(super) fn limits_of(door: &Door) -> LockoutLimits {
+    let settings = &door.settings.lockout;
+    LockoutLimits {
+        failures: settings.failures,
+        first: settings.first,
+        longest: settings.longest,
+        daily_failures: settings.daily_failures,
+    }
+}
+
+fn counters(reader: &impl Reader, who: &Who) -> Result<Counters, TxFault> {
+    failure::find(reader, who.subject, who.origin)
+}
+
+/// Keeps the attempt counted as wrong. Of identifiers nobody has only a lock is told, and never the identifier: it may
+/// be a password.
+pub(super) fn settle_failure(tx: &mut Tx<'_>, who: &Who, limits: &LockoutLimits) -> Result<(), TxFault> {
+    let Counters { origin, day } = counters(tx, who)?;
+    let (after, settled) = lockout::settle_wrong(origin.as_ref(), limits);
+    failure::put(tx, who.subject, who.origin, &Counters { origin: settled, day })?;
+    if let Some(user) = who.user {
+        note(tx, EventKind::UserLoginFailed { user })?;
+        audit(tx, AuditAction::Login, AuditResult::Refused, who.user)?;
+    }
+    match after {
+        AfterWrong::Open => Ok(()),
+        AfterWrong::Locked { until } => {
+            if let Some(user) = who.user {
+                note(tx, EventKind::UserLockedOut { user, until })?;
+            }
+            audit(tx, AuditAction::LockOut, AuditResult::Done, who.user)
+        }
+    }
+}
+
+/// The password was right: failures of this user are forgotten.
+pub(super) fn settle_success(tx: &mut Tx<'_>, who: &Who) -> Result<(), TxFault> {
+    failure::clear(tx, who.subject)
+}
+
+fn note(tx: &mut Tx<'_>, kind: EventKind) -> Result<(), TxFault> {
+    let subject = match &kind {
+        EventKind::UserLockedOut { user, .. } | EventKind::UserLoginFailed { user } => *user,
+        _ => return Ok(()),
+    };
+    let personal = Personal::of_call(tx.context());
+    tx.emit(Event { subject, kind, personal })?;
+    Ok(())
+}
+
+fn audit(tx: &mut Tx<'_>, action: AuditAction, result: AuditResult, subject: Option<UserId>) -> Result<(), TxFault> {
+    tx.audit(AuditRecord { action, result, subject, detail: String::new() })
+}

@@ -1,0 +1,162 @@
+//! What the flows of the door share.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use super::{Call, tokens::Tokens};
+use crate::{
+    actors::{hasher::HasherPool, otp::Otp},
+    config::{self, TokenClaim},
+    crypto::{
+        device_token::{DeviceKey, KnownDevice},
+        identifier::IdentifierKey,
+        password::SALT_BYTES,
+        refresh_token::RefreshToken,
+        token::{AccessClaims, Expected, KeySet},
+        verified_cache::VerifiedCache,
+    },
+    domain::{auth::Session, user::User},
+    persistence::{Store, Write},
+    supervision::System,
+    types::{Fault, Secret, Timestamp, id::UserId, limits},
+};
+
+/// Subkeys of the root key ring that the door works with.
+pub struct DoorKeys {
+    /// Signs device tokens.
+    pub device: DeviceKey,
+    /// Hashes identifiers nobody has.
+    pub identifier: IdentifierKey,
+}
+
+/// State shared by the handle and all flows: a cache of the store and the keys, checked again in each transaction.
+pub struct Door {
+    pub(super) system: System,
+    pub(super) store: Store,
+    pub(super) hasher: HasherPool,
+    pub(super) otp: Otp,
+    pub(super) settings: Arc<config::Auth>,
+    pub(super) expected: Expected,
+    pub(super) keys: DoorKeys,
+    pub(super) verified: VerifiedCache<Arc<AccessClaims>>,
+    signing: RwLock<Arc<KeySet>>,
+}
+
+impl Door {
+    pub(super) fn new(
+        system: System,
+        store: Store,
+        hasher: HasherPool,
+        otp: Otp,
+        config: &config::Config,
+        keys: DoorKeys,
+        signing: KeySet,
+    ) -> Self {
+        Self {
+            system,
+            store,
+            hasher,
+            otp,
+            settings: Arc::new(config.auth.clone()),
+            expected: Expected { issuer: config.issuer(), audience: config.auth.audience.clone() },
+            keys,
+            verified: VerifiedCache::new(limits::VERIFIED_TOKENS),
+            signing: RwLock::new(Arc::new(signing)),
+        }
+    }
+
+    /// What accompanies one transaction of `call`.
+    pub(super) fn write(&self, call: &Call) -> Write {
+        call.write(&self.system)
+    }
+
+    /// The keys in force.
+    pub(super) fn signing(&self) -> Arc<KeySet> {
+        Arc::clone(&self.signing.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other keys in force. Tokens of keys that are gone are not remembered as good.
+    pub(super) fn use_keys(&self, keys: KeySet) {
+        *self.signing.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        self.verified.clear();
+    }
+
+    /// Sixteen random bytes for a password's hash.
+    pub(super) fn salt(&self) -> [u8; SALT_BYTES] {
+        let mut salt = [0; SALT_BYTES];
+        self.system.entropy().fill(&mut salt);
+        salt
+    }
+
+    /// The tokens of a session at its current generation.
+    pub(super) fn tokens(&self, user: &User, session: &Session) -> Result<Tokens, Fault> {
+        let now = self.system.clock().now();
+        let claims = self.claims(user, session, now);
+        let access = self.signing().sign(&claims).map_err(|fault| Fault::bug(fault.to_string()))?;
+        Ok(Tokens {
+            access,
+            expires_in: self.settings.token.lifetime,
+            refresh: RefreshToken::make(session.id, session.refresh.generation, &session.seed).text(),
+            refresh_expires_in: session.idle_until.min(session.ends_at).since(now),
+            user: user.id,
+            session: session.id,
+        })
+    }
+
+    fn claims(&self, user: &User, session: &Session, now: Timestamp) -> AccessClaims {
+        let mut jti = [0; 16];
+        self.system.entropy().fill(&mut jti);
+        AccessClaims {
+            iss: self.expected.issuer.clone(),
+            aud: self.expected.audience.clone(),
+            sub: user.id,
+            exp: now.plus(self.settings.token.lifetime).as_seconds(),
+            iat: now.as_seconds(),
+            jti: format!("{:032x}", u128::from_be_bytes(jti)),
+            sid: session.id,
+            generation: session.refresh.generation,
+            client_id: "app".to_owned(),
+            scope: String::new(),
+            roles: user.roles.clone(),
+            auth_time: session.auth_time.as_seconds(),
+            amr: session.amr.clone(),
+            extra: self.extra_claims(user),
+        }
+    }
+
+    fn extra_claims(&self, user: &User) -> BTreeMap<String, serde_json::Value> {
+        let mut extra = BTreeMap::new();
+        for claim in &self.settings.token.extra_claims {
+            let (name, value) = match claim {
+                TokenClaim::Email => ("email", Some(user.email.as_str().to_owned())),
+                TokenClaim::Username => ("preferred_username", user.username.as_ref().map(ToString::to_string)),
+                TokenClaim::Locale => ("locale", user.locale.as_ref().map(ToString::to_string)),
+            };
+            if let Some(value) = value {
+                extra.insert(name.to_owned(), value.into());
+            }
+        }
+        extra
+    }
+
+    /// The device `token` stands for, if this house gave it to `user` not too long ago.
+    pub(super) fn known_device(&self, token: Option<&Secret>, user: UserId) -> Option<KnownDevice> {
+        let now = self.system.clock().now();
+        self.keys.device.recognise(token?.reveal(), user, now, self.settings.lockout.known_device)
+    }
+
+    /// A token for a device that just signed in; a known one stays the same device.
+    pub(super) fn device_token(&self, user: UserId, known: Option<KnownDevice>) -> Secret {
+        let device = known.map_or_else(
+            || {
+                let mut drawn = [0; 16];
+                self.system.entropy().fill(&mut drawn);
+                drawn
+            },
+            |known| known.device,
+        );
+        self.keys.device.issue(user, &KnownDevice { device, issued: self.system.clock().now() })
+    }
+}

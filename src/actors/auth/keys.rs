@@ -1,0 +1,137 @@
+//! Signing keys: made on the first start, moved on in time by the rule of `domain/auth/key_rotation.rs`.
+
+use super::{Call, door::Door};
+use crate::{
+    config,
+    crypto::{
+        signing::{KeyFault, SigningKeyPair},
+        token::KeySet,
+    },
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
+        auth::{
+            KeyStage, SigningKey,
+            key_rotation::{KeyStep, RotationRules, Urgency, rotate},
+        },
+    },
+    persistence::{Store, Tx, TxFault, Verdict, Write, tables::signing_key},
+    types::{Fault, SigningAlgorithm, Timestamp, id::KeyId},
+};
+
+/// The rotation's numbers of the settings.
+pub(super) fn rules(settings: &config::Token) -> RotationRules {
+    RotationRules {
+        algorithm: settings.algorithm,
+        rotate_every: settings.rotate_every,
+        publish_before: settings.publish_before,
+        longest_token: settings.lifetime,
+    }
+}
+
+/// Makes the first key if there is none, does what is due, and gives the keys in force. For the start of the process.
+pub async fn prepare(store: &Store, write: Write, settings: &config::Token) -> Result<KeySet, Fault> {
+    step(store, write, &rules(settings), Urgency::WhenDue).await?;
+    load(store)
+}
+
+/// Does what is due; the door works with the new keys from then on.
+pub(super) async fn advance(door: &Door, call: &Call, urgency: Urgency) -> Result<(), Fault> {
+    let rules = rules(&door.settings.token);
+    if step(&door.store, door.write(call), &rules, urgency).await? {
+        door.use_keys(load(&door.store)?);
+    }
+    Ok(())
+}
+
+/// Applies the steps that are due. False: there was nothing to do.
+async fn step(store: &Store, write: Write, rules: &RotationRules, urgency: Urgency) -> Result<bool, Fault> {
+    let (now, rules) = (write.stamp.now, *rules);
+    let due = store.read(|view| Ok(rotate(&signing_key::all(view)?, urgency, now, &rules)))?;
+    if due.is_empty() {
+        return Ok(false);
+    }
+    let candidate = match due.iter().find_map(made_by) {
+        Some(algorithm) => Some(make(&write, algorithm).await?),
+        None => None,
+    };
+    store
+        .write(write, move |tx| {
+            let steps = rotate(&signing_key::all(tx)?, urgency, now, &rules);
+            let made: Vec<SigningAlgorithm> = steps.iter().filter_map(made_by).collect();
+            if made.iter().any(|algorithm| candidate.as_ref().is_none_or(|key| key.algorithm != *algorithm)) {
+                return Ok(Verdict::Discard(false));
+            }
+            for step in &steps {
+                apply(tx, *step, candidate.as_ref())?;
+            }
+            tx.audit(AuditRecord {
+                action: AuditAction::RotateKeys,
+                result: AuditResult::Done,
+                subject: None,
+                detail: format!("steps={}", steps.len()),
+            })?;
+            Ok(Verdict::Commit(true))
+        })
+        .await
+}
+
+fn made_by(step: &KeyStep) -> Option<SigningAlgorithm> {
+    match step {
+        KeyStep::Publish(algorithm) | KeyStep::PublishAndSign(algorithm) => Some(*algorithm),
+        KeyStep::Sign(_) | KeyStep::Retire(_) | KeyStep::Remove(_) => None,
+    }
+}
+
+/// Makes a key pair; takes up to a second for RSA, so it is done on a thread that may block.
+async fn make(write: &Write, algorithm: SigningAlgorithm) -> Result<SigningKey, Fault> {
+    let now = write.stamp.now;
+    let mut random = [0; 10];
+    random.copy_from_slice(&write.stamp.seed[..10]);
+    let id = KeyId::from(crate::types::id::uuid_v7(now, random));
+    let made = tokio::task::spawn_blocking(move || {
+        let pair = SigningKeyPair::generate(id, algorithm)?;
+        Ok::<_, KeyFault>(pair.to_pkcs8()?.to_vec())
+    });
+    let private_der = made.await.map_err(|error| Fault::bug(error.to_string()))?.map_err(defect)?;
+    Ok(SigningKey { id, algorithm, private_der, stage: KeyStage::Published, created_at: now, stage_since: now })
+}
+
+fn apply(tx: &mut Tx<'_>, step: KeyStep, candidate: Option<&SigningKey>) -> Result<(), TxFault> {
+    match (step, candidate) {
+        (KeyStep::Publish(_), Some(made)) => signing_key::put(tx, made),
+        (KeyStep::PublishAndSign(_), Some(made)) => {
+            signing_key::put(tx, &SigningKey { stage: KeyStage::Signing, ..made.clone() })
+        }
+        (KeyStep::Publish(_) | KeyStep::PublishAndSign(_), None) => Ok(()),
+        (KeyStep::Sign(id), _) => enter(tx, id, KeyStage::Signing),
+        (KeyStep::Retire(id), _) => enter(tx, id, KeyStage::Retiring),
+        (KeyStep::Remove(id), _) => signing_key::remove(tx, id),
+    }
+}
+
+fn enter(tx: &mut Tx<'_>, id: KeyId, stage: KeyStage) -> Result<(), TxFault> {
+    let since: Timestamp = tx.now();
+    for key in signing_key::all(tx)?.into_iter().filter(|key| key.id == id) {
+        signing_key::put(tx, &SigningKey { stage, stage_since: since, ..key })?;
+    }
+    Ok(())
+}
+
+fn load(store: &Store) -> Result<KeySet, Fault> {
+    let stored = store.read(|view| signing_key::all(view))?;
+    let mut signer = None;
+    let mut others = Vec::new();
+    for key in &stored {
+        let pair = SigningKeyPair::from_pkcs8(key.id, key.algorithm, &key.private_der).map_err(defect)?;
+        match key.stage {
+            KeyStage::Signing => signer = Some(pair),
+            KeyStage::Published | KeyStage::Retiring => others.push(pair.verifying_key().map_err(defect)?),
+        }
+    }
+    let signer = signer.ok_or_else(|| Fault::bug("no signing key is in force"))?;
+    KeySet::new(signer, others).map_err(defect)
+}
+
+fn defect(fault: KeyFault) -> Fault {
+    Fault::bug(fault.to_string())
+}

@@ -1,0 +1,277 @@
+//! Registration, verification, login, sessions, tokens.
+//!
+//! **Owns** the flows of the door and the tables of registrations, sessions, signing keys and failed logins.
+//! **Wakes on** commands of its handle and the timer of its signing keys.
+//! **Promises** that no flow holds up another: each command is a job, decided in one transaction.
+//! **Loses on crash** nothing: what it holds is a cache of the store.
+//!
+//! Must not know: HTTP, how codes are delivered. Begin with `login.rs`, a flow from command to commit.
+
+mod attempt;
+mod authenticate;
+mod door;
+mod keys;
+mod login;
+mod logout;
+mod refresh;
+mod register;
+mod resend;
+mod tokens;
+mod verify_email;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+pub use authenticate::{AuthenticateRefusal, Authenticated};
+pub use door::{Door, DoorKeys};
+pub use keys::prepare as prepare_keys;
+pub use login::{LoggedIn, Login, LoginRefusal};
+pub(crate) use logout::end as end_session;
+pub(crate) use register::drop_of_address as drop_registrations_of;
+pub use register::{Register, RegisterRefusal, Registered};
+pub use refresh::RefreshRefusal;
+pub use resend::Resent;
+pub use tokens::Tokens;
+pub use verify_email::{CodeInvalid, Registrant, VerifyEmail};
+
+use super::call::Call;
+use crate::{
+    crypto::{jwk::JwkSet, refresh_token::RefreshToken, token::AccessClaims},
+    domain::{auth::key_rotation::Urgency, user::User},
+    persistence::tables::session,
+    supervision::{Addr, Cx, Message, Reply, Service, Timer},
+    types::{
+        CallContext, Fault, Secret, Work,
+        id::{SessionId, UserId},
+        limits,
+    },
+};
+
+/// What `AuthActor` is told.
+pub enum AuthMessage {
+    /// Make a registration.
+    Register(CallContext, Register, Reply<Result<Registered, RegisterRefusal>>),
+    /// Try the code of an address.
+    VerifyEmail(CallContext, VerifyEmail, Reply<Result<User, CodeInvalid>>),
+    /// Send the code of an address again.
+    ResendVerification(CallContext, Registrant, Reply<Resent>),
+    /// Let somebody in.
+    Login(CallContext, Login, Reply<Result<LoggedIn, LoginRefusal>>),
+    /// Use a refresh token.
+    Refresh(CallContext, Secret, Reply<Result<Tokens, RefreshRefusal>>),
+    /// End a session.
+    Logout(CallContext, SessionId, Reply<()>),
+    /// End all sessions of a user.
+    LogoutAll(CallContext, UserId, Reply<()>),
+    /// A generation's first access token was seen.
+    MarkUsed(SessionId, u32),
+    /// Signing keys may have to move on.
+    KeysDue,
+}
+
+impl Message for AuthMessage {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Register(..) => "register",
+            Self::VerifyEmail(..) => "verify_email",
+            Self::ResendVerification(..) => "resend_verification",
+            Self::Login(..) => "login",
+            Self::Refresh(..) => "refresh",
+            Self::Logout(..) => "logout",
+            Self::LogoutAll(..) => "logout_all",
+            Self::MarkUsed(..) => "mark_used",
+            Self::KeysDue => "keys_due",
+        }
+    }
+}
+
+/// The handle: one method a command. Cheap to clone.
+#[derive(Clone)]
+pub struct Auth {
+    addr: Addr<AuthMessage>,
+    door: Arc<Door>,
+}
+
+impl Auth {
+    /// The handle of the actor at `addr`, which works at `door`.
+    pub fn new(addr: Addr<AuthMessage>, door: Arc<Door>) -> Self {
+        Self { addr, door }
+    }
+
+    /// Makes a registration and has a code sent to its address.
+    pub async fn register(
+        &self,
+        context: CallContext,
+        command: Register,
+    ) -> Result<Result<Registered, RegisterRefusal>, Fault> {
+        self.addr.call(limits::HASHING_DEADLINE, |reply| AuthMessage::Register(context, command, reply)).await
+    }
+
+    /// Makes a registration's address verified, and it a user, by its code.
+    pub async fn verify_email(
+        &self,
+        context: CallContext,
+        command: VerifyEmail,
+    ) -> Result<Result<User, CodeInvalid>, Fault> {
+        self.addr.call(limits::CALL_DEADLINE, |reply| AuthMessage::VerifyEmail(context, command, reply)).await
+    }
+
+    /// Has the code of an address sent again, if there is one to send.
+    pub async fn resend_verification(&self, context: CallContext, registrant: Registrant) -> Result<Resent, Fault> {
+        self.addr.call(limits::CALL_DEADLINE, |reply| AuthMessage::ResendVerification(context, registrant, reply)).await
+    }
+
+    /// Lets a user in: a new session and its tokens.
+    pub async fn login(&self, context: CallContext, command: Login) -> Result<Result<LoggedIn, LoginRefusal>, Fault> {
+        self.addr.call(limits::HASHING_DEADLINE, |reply| AuthMessage::Login(context, command, reply)).await
+    }
+
+    /// Takes a refresh token and gives the next one with a new access token.
+    pub async fn refresh(&self, context: CallContext, token: Secret) -> Result<Result<Tokens, RefreshRefusal>, Fault> {
+        self.addr.call(limits::CALL_DEADLINE, |reply| AuthMessage::Refresh(context, token, reply)).await
+    }
+
+    /// Ends the session of a bearer token or, if that proves nothing, of a refresh token. What is neither ends nothing
+    /// and is no failure.
+    pub async fn logout(
+        &self,
+        context: CallContext,
+        bearer: Option<Secret>,
+        refresh: Option<Secret>,
+    ) -> Result<(), Fault> {
+        let by_bearer = bearer.and_then(|bearer| authenticate::session_of(&self.door, &bearer));
+        let named = match (by_bearer, refresh) {
+            (Some(session), _) => Some(session),
+            (None, Some(refresh)) => self.session_of_refresh(&refresh)?,
+            (None, None) => None,
+        };
+        let Some(ended) = named else { return Ok(()) };
+        self.addr.call(limits::CALL_DEADLINE, |reply| AuthMessage::Logout(context, ended, reply)).await
+    }
+
+    /// Ends all sessions of a user.
+    pub async fn logout_all(&self, context: CallContext, user: UserId) -> Result<(), Fault> {
+        self.addr.call(limits::CALL_DEADLINE, |reply| AuthMessage::LogoutAll(context, user, reply)).await
+    }
+
+    /// Who a bearer token proves, looked up now. Reads the store; queues nowhere.
+    pub fn authenticate(&self, token: &str) -> Result<Result<Authenticated, AuthenticateRefusal>, Fault> {
+        authenticate::run(self, token)
+    }
+
+    /// The claims of a bearer token that stands.
+    pub fn claims(&self, token: &Secret) -> Result<Result<Arc<AccessClaims>, AuthenticateRefusal>, Fault> {
+        Ok(authenticate::run(self, token.reveal())?.map(|found| found.claims))
+    }
+
+    /// The public keys, for `/.well-known/jwks.json` (RFC 7517 section 5).
+    pub fn jwks(&self) -> JwkSet {
+        self.door.signing().jwks().clone()
+    }
+
+    /// The session an authentic refresh token belongs to.
+    fn session_of_refresh(&self, text: &Secret) -> Result<Option<SessionId>, Fault> {
+        let Ok(token) = RefreshToken::parse(text.reveal()) else { return Ok(None) };
+        let found = self.door.store.read(|view| session::find(view, token.session))?;
+        Ok(found.filter(|session| token.is_authentic(&session.seed)).map(|session| session.id))
+    }
+
+    /// Nobody waits for it: if it is lost, the next request of the generation brings it again.
+    fn mark_used(&self, session: SessionId, generation: u32) {
+        if let Err(fault) = self.addr.cast(AuthMessage::MarkUsed(session, generation)) {
+            tracing::debug!(%fault, "the first use of a generation was not noted");
+        }
+    }
+}
+
+/// The actor.
+pub struct AuthActor {
+    door: Arc<Door>,
+}
+
+impl AuthActor {
+    /// An actor that works at `door`.
+    pub fn new(door: Arc<Door>) -> Self {
+        Self { door }
+    }
+
+    /// Starts `flow` as a job that answers `reply`.
+    fn job<T, F>(
+        &self,
+        cx: &Cx<AuthMessage>,
+        kind: &'static str,
+        (work, context): (Work, CallContext),
+        reply: Reply<T>,
+        flow: impl FnOnce(Arc<Door>, Call) -> F,
+    ) where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        let flow = flow(Arc::clone(&self.door), Call { work: work.clone(), context });
+        cx.job(work, kind, async move { reply.finish(flow.await) });
+    }
+
+    fn mark_used(&self, cx: &Cx<AuthMessage>, work: Work, session: SessionId, generation: u32) {
+        let door = Arc::clone(&self.door);
+        let call = Call { work: work.clone(), context: CallContext::house("auth", "first-use") };
+        cx.job(work, "mark_used", async move {
+            if let Err(fault) = authenticate::mark_used(&door, &call, session, generation).await {
+                tracing::debug!(%fault, "the first use of a generation was not noted");
+            }
+        });
+    }
+
+    fn keys_due(&self, cx: &Cx<AuthMessage>, work: Work) {
+        let door = Arc::clone(&self.door);
+        let call = Call { work: work.clone(), context: CallContext::house("auth", "keys-due") };
+        cx.job(work, "keys_due", async move {
+            if let Err(fault) = keys::advance(&door, &call, Urgency::WhenDue).await {
+                tracing::warn!(%fault, "the signing keys could not be looked at; tried again in a while");
+            }
+        });
+    }
+}
+
+/// How often signing keys are looked at.
+const KEYS_EVERY: Duration = Duration::from_secs(60);
+
+impl Service for AuthActor {
+    type Message = AuthMessage;
+    type State = Timer;
+    const KIND: &'static str = "auth";
+
+    async fn start(&self, cx: &Cx<AuthMessage>) -> Result<Timer, Fault> {
+        Ok(cx.send_after(KEYS_EVERY, || AuthMessage::KeysDue))
+    }
+
+    async fn handle(&self, cx: &Cx<AuthMessage>, state: &mut Timer, message: AuthMessage, work: Work) {
+        let kind = message.kind();
+        match message {
+            AuthMessage::Register(context, command, reply) => {
+                self.job(cx, kind, (work, context), reply, |door, call| register::run(door, call, command));
+            }
+            AuthMessage::VerifyEmail(context, command, reply) => {
+                self.job(cx, kind, (work, context), reply, |door, call| verify_email::run(door, call, command));
+            }
+            AuthMessage::ResendVerification(context, registrant, reply) => {
+                self.job(cx, kind, (work, context), reply, |door, call| resend::run(door, call, registrant));
+            }
+            AuthMessage::Login(context, command, reply) => {
+                self.job(cx, kind, (work, context), reply, |door, call| login::run(door, call, command));
+            }
+            AuthMessage::Refresh(context, token, reply) => {
+                self.job(cx, kind, (work, context), reply, |door, call| refresh::run(door, call, token));
+            }
+            AuthMessage::Logout(context, session, reply) => {
+                self.job(cx, kind, (work, context), reply, |door, call| logout::run(door, call, session));
+            }
+            AuthMessage::LogoutAll(context, user, reply) => {
+                self.job(cx, kind, (work, context), reply, |door, call| logout::run_all(door, call, user));
+            }
+            AuthMessage::MarkUsed(session, generation) => self.mark_used(cx, work, session, generation),
+            AuthMessage::KeysDue => {
+                self.keys_due(cx, work);
+                *state = cx.send_after(KEYS_EVERY, || AuthMessage::KeysDue);
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Registration: from a form to a record that a code can turn into a user.
+//!
+//! Known and unknown addresses take the same way: one hash, one commit, one answer.
+
+use std::sync::Arc;
+
+use super::{Call, Door};
+use crate::{
+    actors::hasher::Priority,
+    config::Registration as RegistrationPolicy,
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
+        auth::{AddressState, Registration, password_policy},
+        event::{Event, EventKind, Personal},
+    },
+    persistence::{
+        Reader, Tx, TxFault, Verdict,
+        tables::{code, registration, user},
+    },
+    types::{
+        EmailAddress, FieldError, Fault, Invalid, Locale, PersonName, PhoneNumber, Secret, Timestamp, UserName,
+        id::UserId, limits,
+    },
+};
+
+/// What somebody registers with.
+#[derive(Debug, Clone)]
+pub struct Register {
+    /// The address to be proven.
+    pub email: EmailAddress,
+    /// The password, not looked at yet.
+    pub password: Secret,
+    /// A user name to be reserved.
+    pub username: Option<UserName>,
+    /// Given name.
+    pub first_name: Option<PersonName>,
+    /// Family name.
+    pub last_name: Option<PersonName>,
+    /// Phone number.
+    pub phone: Option<PhoneNumber>,
+    /// The language of mail.
+    pub locale: Option<Locale>,
+}
+
+/// A registration was made; a code is on its way.
+#[derive(Debug, Clone)]
+pub struct Registered {
+    /// The record, without its password's hash being of use to anyone.
+    pub registration: Registration,
+    /// When the first code runs out.
+    pub code_expires_at: Timestamp,
+    /// From when on a code may be asked for again.
+    pub resend_at: Timestamp,
+}
+
+/// Why a registration is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegisterRefusal {
+    /// `auth.registration` is `closed` or `invite`.
+    Closed,
+    /// The fields that are refused, all of them.
+    Fields(Vec<FieldError>),
+    /// The user name is somebody's, or reserved by a live registration.
+    UsernameTaken,
+    /// The address is a user's; said only with `auth.reveal_taken_addresses`.
+    EmailTaken,
+}
+
+pub(super) async fn run(
+    door: Arc<Door>,
+    call: Call,
+    command: Register,
+) -> Result<Result<Registered, RegisterRefusal>, Fault> {
+    if let Err(refusal) = admit(&door, &command) {
+        return Ok(Err(refusal));
+    }
+    let place = door.hasher.reserve(call.network(), Priority::Registration)?;
+    let password_hash = place.hash(command.password.clone(), door.salt()).await?;
+    let settings = door.settings.clone();
+    door.store
+        .write(door.write(&call), move |tx| {
+            let at = tx.now();
+            if settings.reveal_taken_addresses && user::find_by_email(tx, &command.email)?.is_some() {
+                return Ok(Verdict::Discard(Err(RegisterRefusal::EmailTaken)));
+            }
+            if let Some(name) = &command.username
+                && is_taken(tx, name, at)?
+            {
+                return Ok(Verdict::Discard(Err(RegisterRefusal::UsernameTaken)));
+            }
+            let made = draft(tx, &command, &password_hash, at.plus(settings.registration_lifetime))?;
+            make_room(tx, &made)?;
+            registration::insert(tx, &made)?;
+            tell(tx, &made)?;
+            Ok(Verdict::Commit(Ok(Registered {
+                code_expires_at: at.plus(settings.code.lifetime),
+                resend_at: at.plus(settings.code.resend_after),
+                registration: made,
+            })))
+        })
+        .await
+}
+
+/// What can be said before anything is hashed or read.
+fn admit(door: &Door, command: &Register) -> Result<(), RegisterRefusal> {
+    match door.settings.registration {
+        RegistrationPolicy::Open => {}
+        RegistrationPolicy::Closed | RegistrationPolicy::Invite => return Err(RegisterRefusal::Closed),
+        RegistrationPolicy::Domains => {
+            let here = command.email.domain();
+            if !door.settings.domains.iter().any(|domain| domain.eq_ignore_ascii_case(here)) {
+                return Err(RegisterRefusal::Fields(vec![
+                    Invalid::new("domain_not_allowed", "addresses of this domain may not register here").at("/email"),
+                ]));
+            }
+        }
+    }
+    let context = password_policy::Context { email: Some(&command.email), username: command.username.as_ref() };
+    let unfit = password_policy::check(command.password.reveal(), &door.settings.password, context);
+    if unfit.is_empty() {
+        Ok(())
+    } else {
+        Err(RegisterRefusal::Fields(unfit.into_iter().map(|why| why.at("/password")).collect()))
+    }
+}
+
+/// Whether a user or a live registration holds the name.
+fn is_taken(tx: &Tx<'_>, name: &UserName, now: Timestamp) -> Result<bool, TxFault> {
+    if user::find_by_username(tx, name)?.is_some() {
+        return Ok(true);
+    }
+    Ok(registration::of_username(tx, name)?.iter().any(|other| other.is_live(now)))
+}
+
+fn draft(tx: &mut Tx<'_>, command: &Register, hash: &str, expires_at: Timestamp) -> Result<Registration, TxFault> {
+    let owner = user::find_by_email(tx, &command.email)?;
+    Ok(Registration {
+        id: tx.id::<UserId>(),
+        email: command.email.clone(),
+        address: if owner.is_some() { AddressState::Taken } else { AddressState::Free },
+        username: command.username.clone(),
+        first_name: command.first_name.clone(),
+        last_name: command.last_name.clone(),
+        phone: command.phone.clone(),
+        locale: command.locale.clone(),
+        password_hash: hash.to_owned(),
+        created_at: tx.now(),
+        expires_at,
+    })
+}
+
+/// Drops what is over, and the oldest beyond the limit: whoever registers an address again and again can neither fill
+/// the store nor keep its owner from getting a code.
+fn make_room(tx: &mut Tx<'_>, made: &Registration) -> Result<(), TxFault> {
+    let others = registration::of_email(tx, &made.email)?;
+    let (live, over): (Vec<_>, Vec<_>) = others.into_iter().partition(|other| other.is_live(tx.now()));
+    let surplus = (live.len() + 1).saturating_sub(limits::REGISTRATIONS_PER_ADDRESS);
+    for gone in over.iter().chain(live.iter().take(surplus)) {
+        drop_registration(tx, gone)?;
+    }
+    Ok(())
+}
+
+/// Removes all registrations of an address.
+pub(crate) fn drop_of_address(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<(), TxFault> {
+    for gone in registration::of_email(tx, email)? {
+        drop_registration(tx, &gone)?;
+    }
+    Ok(())
+}
+
+/// Removes a registration with its codes and its person's key.
+pub(super) fn drop_registration(tx: &mut Tx<'_>, gone: &Registration) -> Result<(), TxFault> {
+    registration::remove(tx, gone.id)?;
+    code::remove_all(tx, gone.id)?;
+    person::erase(tx, gone.id)
+}
+
+fn tell(tx: &mut Tx<'_>, made: &Registration) -> Result<(), TxFault> {
+    let personal = Personal {
+        email: Some(made.email.as_str().to_owned()),
+        username: made.username.as_ref().map(ToString::to_string),
+        ..Personal::of_call(tx.context())
+    };
+    let (subject, kind) = match user::find_by_email(tx, &made.email)? {
+        None => (made.id, EventKind::UserRegistered { user: made.id, expires_at: made.expires_at }),
+        Some(owner) => (owner.id, EventKind::UserRegistrationRepeated { user: owner.id }),
+    };
+    tx.emit(Event { subject, kind, personal })?;
+    tx.audit(AuditRecord {
+        action: AuditAction::Register,
+        result: AuditResult::Done,
+        subject: Some(made.id),
+        detail: String::new(),
+    })
+}

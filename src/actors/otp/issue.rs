@@ -1,0 +1,121 @@
+//! Issuing a code: by the news of a registration or reset, or because somebody asks to have it sent again.
+
+use std::sync::Arc;
+
+use super::desk::{Desk, draw};
+use crate::{
+    actors::{call::Call, relay::Delivery},
+    domain::{
+        auth::AddressState,
+        event::{Event, EventKind, Personal},
+        otp::{Code, CodePurpose, Issue, issue},
+    },
+    persistence::{
+        Tx, TxFault, Verdict,
+        tables::{code, registration, user},
+    },
+    types::{
+        Fault, Timestamp,
+        id::{CodeId, UserId},
+    },
+};
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Issued {
+    /// A code is on its way.
+    Sent {
+        /// The id of this issue.
+        code: CodeId,
+        /// When it runs out.
+        expires_at: Timestamp,
+        /// From when on it may be sent again.
+        resend_at: Timestamp,
+    },
+    /// Nothing is sent now.
+    Wait {
+        /// When asking again makes sense.
+        until: Timestamp,
+    },
+    /// The owner has no address to send to: it is gone, or never was.
+    Nobody,
+}
+
+/// Who or what asks for the code.
+#[derive(Debug, Clone)]
+pub(super) enum Order {
+    /// An event; the delivery is settled in the same commit.
+    Event(Delivery),
+    /// Somebody; a code that was never issued is not issued for the asking.
+    Again,
+    /// A signed-in user.
+    New,
+}
+
+pub(super) async fn run(
+    desk: &Arc<Desk>,
+    call: &Call,
+    owner: UserId,
+    purpose: CodePurpose,
+    order: Order,
+) -> Result<Issued, Fault> {
+    let limits = desk.limits;
+    desk.store
+        .write(call.write(&desk.system), move |tx| {
+            if let Order::Event(delivery) = &order
+                && !delivery.settle(tx)?
+            {
+                return Ok(Verdict::Discard(Issued::Nobody));
+            }
+            let Some(address) = address_of(tx, owner, purpose)? else {
+                return Ok(Verdict::Commit(Issued::Nobody));
+            };
+            let existing = code::find(tx, owner, purpose)?;
+            let fresh = draw(tx);
+            let now = tx.now();
+            let sent = match issue(existing.as_ref(), (owner, purpose), fresh, now, &limits) {
+                Issue::Drawn(sent) | Issue::SentAgain(sent) => sent,
+                Issue::Wait { until } => return Ok(Verdict::Commit(Issued::Wait { until })),
+            };
+            code::put(tx, &sent)?;
+            tell(tx, &sent, address)?;
+            Ok(Verdict::Commit(Issued::Sent {
+                code: sent.id,
+                expires_at: sent.expires_at,
+                resend_at: crate::domain::otp::resend_at(&sent, &limits),
+            }))
+        })
+        .await
+}
+
+/// Where a code of that purpose goes; `None`: nowhere. An address that was taken when it was registered gets no code,
+/// its owner hears of it otherwise.
+fn address_of(tx: &Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<Option<String>, TxFault> {
+    let known = user::find(tx, owner)?;
+    match purpose {
+        CodePurpose::VerifyEmail => {
+            let waiting = registration::find(tx, owner)?.filter(|found| found.is_live(tx.now()));
+            let free = waiting.filter(|found| found.address == AddressState::Free);
+            Ok(free.map(|found| found.email.as_str().to_owned()))
+        }
+        CodePurpose::ResetPassword | CodePurpose::StepUp => Ok(known.map(|user| user.email.as_str().to_owned())),
+        CodePurpose::VerifyPhone => Ok(known.and_then(|user| user.phone).map(String::from)),
+    }
+}
+
+fn tell(tx: &mut Tx<'_>, sent: &Code, address: String) -> Result<(), TxFault> {
+    let (owner, code, purpose, expires_at) = (sent.owner, sent.id, sent.purpose, sent.expires_at);
+    let kind = match purpose {
+        CodePurpose::ResetPassword => EventKind::OtpPasswordReset { owner, code, expires_at },
+        CodePurpose::VerifyEmail | CodePurpose::VerifyPhone | CodePurpose::StepUp => {
+            EventKind::OtpVerificationRequired { owner, code, purpose, expires_at }
+        }
+    };
+    let mut personal = Personal::of_call(tx.context());
+    match purpose {
+        CodePurpose::VerifyPhone => personal.phone = Some(address),
+        CodePurpose::VerifyEmail | CodePurpose::ResetPassword | CodePurpose::StepUp => personal.email = Some(address),
+    }
+    tx.emit(Event { subject: owner, kind, personal })?;
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Handing a code to whoever delivers it: only while it lives, so that an expired code is never sent late.
+
+use super::desk::Desk;
+use crate::{
+    crypto,
+    domain::otp::{CodePurpose, CodeState},
+    persistence::tables::code,
+    types::{
+        Fault, Secret, Timestamp,
+        id::{CodeId, UserId},
+    },
+};
+
+/// A code that may be sent now.
+#[derive(Debug, Clone)]
+pub struct LiveCode {
+    /// Six digits.
+    pub digits: Secret,
+    /// When it runs out.
+    pub expires_at: Timestamp,
+}
+
+/// The digits of the issue `wanted`, unless it was used, is void or over, or another took its place.
+pub(super) fn run(desk: &Desk, owner: UserId, purpose: CodePurpose, wanted: CodeId) -> Result<Option<LiveCode>, Fault> {
+    let now = desk.system.clock().now();
+    let found = desk.store.read(|view| code::find(view, owner, purpose))?;
+    let live = found.filter(|code| code.id == wanted && code.state == CodeState::Live && now < code.expires_at);
+    Ok(live.map(|code| LiveCode {
+        digits: Secret::new(crypto::code::Code::of_record(code.digits).reveal()),
+        expires_at: code.expires_at,
+    }))
+}

@@ -1,0 +1,95 @@
+//! Trying a code. What the right one proves takes effect in the same commit.
+
+use std::sync::Arc;
+
+use super::desk::Desk;
+use crate::{
+    actors::call::Call,
+    crypto,
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
+        event::{Event, EventKind, Personal},
+        otp::{Code, CodePurpose, Guess, Try, attempt},
+    },
+    persistence::{Tx, TxFault, Verdict, tables::code},
+    types::{Fault, id::UserId},
+};
+
+/// What the right code does, in the commit that takes it. False: it can do nothing any more, so the code is refused.
+pub type Effect = Arc<dyn Fn(&mut Tx<'_>) -> Result<bool, TxFault> + Send + Sync>;
+
+/// What a try came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// Right: the effect is committed.
+    Right,
+    /// Right, and used before: without effect.
+    RightAgain,
+    /// Wrong.
+    Wrong {
+        /// Tries that are left.
+        attempts_left: u8,
+    },
+    /// Its time was over.
+    Expired,
+    /// There is no code, or it is void, or its effect is not to be had any more.
+    Unknown,
+}
+
+/// A try of a code.
+#[derive(Clone)]
+pub(super) struct Attempt {
+    pub(super) purpose: CodePurpose,
+    pub(super) typed: crypto::code::Code,
+    pub(super) effect: Effect,
+}
+
+pub(super) async fn run(desk: &Arc<Desk>, call: &Call, owner: UserId, tried: Attempt) -> Result<Tried, Fault> {
+    let limits = desk.limits;
+    desk.store
+        .write(call.write(&desk.system), move |tx| {
+            let Some(found) = code::find(tx, owner, tried.purpose)? else {
+                return Ok(Verdict::Commit(Tried::Unknown));
+            };
+            let guess = match crypto::code::Code::of_record(found.digits).matches(&tried.typed) {
+                true => Guess::Right,
+                false => Guess::Wrong,
+            };
+            match attempt(&found, guess, tx.now(), &limits) {
+                Try::Verified(used) => {
+                    if !(tried.effect)(tx)? {
+                        return Ok(Verdict::Discard(Tried::Unknown));
+                    }
+                    code::put(tx, &used)?;
+                    tell(tx, owner, EventKind::OtpVerified { owner, code: used.id, purpose: used.purpose })?;
+                    Ok(Verdict::Commit(Tried::Right))
+                }
+                Try::VerifiedBefore => Ok(Verdict::Commit(Tried::RightAgain)),
+                Try::Wrong { code: counted, attempts_left } => {
+                    code::put(tx, &counted)?;
+                    refuse(tx, &counted, attempts_left)?;
+                    Ok(Verdict::Commit(Tried::Wrong { attempts_left }))
+                }
+                Try::Expired => Ok(Verdict::Commit(Tried::Expired)),
+                Try::Void => Ok(Verdict::Commit(Tried::Unknown)),
+            }
+        })
+        .await
+}
+
+fn refuse(tx: &mut Tx<'_>, counted: &Code, attempts_left: u8) -> Result<(), TxFault> {
+    let (owner, purpose) = (counted.owner, counted.purpose);
+    tell(tx, owner, EventKind::OtpFailed { owner, code: counted.id, purpose, attempts_left })?;
+    tx.audit(AuditRecord {
+        action: AuditAction::CodeRefused,
+        result: AuditResult::Refused,
+        subject: Some(owner),
+        detail: format!("purpose={} attempts_left={attempts_left}", purpose.as_str()),
+    })
+}
+
+fn tell(tx: &mut Tx<'_>, owner: UserId, kind: EventKind) -> Result<(), TxFault> {
+    let personal = Personal::of_call(tx.context());
+    tx.emit(Event { subject: owner, kind, personal })?;
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Giving and taking roles.
+
+use std::sync::Arc;
+
+use super::{Household, change_status::is_last_admin};
+use crate::{
+    actors::call::Call,
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
+        event::{Event, EventKind, Personal},
+        user::User,
+    },
+    persistence::{Tx, TxFault, Verdict, tables::user},
+    types::{Fault, Role, Roles, id::UserId},
+};
+
+/// Whose roles become which.
+#[derive(Debug, Clone)]
+pub struct ChangeRoles {
+    /// The user.
+    pub user: UserId,
+    /// All roles from now on.
+    pub to: Roles,
+}
+
+/// Why the roles stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeRolesRefusal {
+    /// There is no such user.
+    NotFound,
+    /// Nobody would be left to run the house.
+    LastAdmin,
+}
+
+pub(super) async fn run(
+    house: Arc<Household>,
+    call: Call,
+    command: ChangeRoles,
+) -> Result<Result<User, ChangeRolesRefusal>, Fault> {
+    let write = call.write(&house.system);
+    house
+        .store
+        .write(write, move |tx| {
+            let Some(found) = user::find(tx, command.user)? else {
+                return Ok(Verdict::Discard(Err(ChangeRolesRefusal::NotFound)));
+            };
+            if found.roles == command.to {
+                return Ok(Verdict::Discard(Ok(found)));
+            }
+            let loses_admin = found.roles.has(Role::Admin) && !command.to.has(Role::Admin);
+            if loses_admin && is_last_admin(tx, found.id)? {
+                return Ok(Verdict::Discard(Err(ChangeRolesRefusal::LastAdmin)));
+            }
+            let changed = User {
+                roles: command.to.clone(),
+                updated_at: tx.now(),
+                version: found.version + 1,
+                ..found.clone()
+            };
+            user::replace(tx, &changed)?;
+            tell(tx, found.roles, &changed)?;
+            Ok(Verdict::Commit(Ok(changed)))
+        })
+        .await
+}
+
+fn tell(tx: &mut Tx<'_>, from: Roles, changed: &User) -> Result<(), TxFault> {
+    let names = |roles: &Roles| roles.iter().map(Role::as_str).collect::<Vec<_>>().join(",");
+    let detail = format!("from={} to={}", names(&from), names(&changed.roles));
+    let kind = EventKind::UserRoleChanged { user: changed.id, from, to: changed.roles.clone() };
+    let personal = Personal { email: Some(changed.email.as_str().to_owned()), ..Personal::of_call(tx.context()) };
+    tx.emit(Event { subject: changed.id, kind, personal })?;
+    tx.audit(AuditRecord { action: AuditAction::ChangeRoles, result: AuditResult::Done, subject: Some(changed.id), detail })
+}

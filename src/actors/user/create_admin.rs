@@ -1,0 +1,105 @@
+//! The first administrator, and others made from the command line: a user who need not prove the address.
+
+use std::sync::Arc;
+
+use super::Household;
+use crate::{
+    actors::{auth::drop_registrations_of, call::Call, hasher::Priority},
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
+        auth::password_policy,
+        event::{Event, EventKind, Personal},
+        user::{Metadata, Status, User},
+    },
+    persistence::{Tx, TxFault, Verdict, tables::user},
+    types::{EmailAddress, Fault, Invalid, Role, Roles, Secret, id::UserId},
+};
+
+/// Who is to run the house.
+#[derive(Debug, Clone)]
+pub struct CreateAdmin {
+    /// The address, taken as proven.
+    pub email: EmailAddress,
+    /// The password.
+    pub password: Secret,
+}
+
+/// Why no administrator is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreateAdminRefusal {
+    /// The password is not taken, for these reasons.
+    Password(Vec<Invalid>),
+    /// The address is a user's already: grant the role instead.
+    EmailTaken,
+}
+
+pub(super) async fn run(
+    house: Arc<Household>,
+    call: Call,
+    command: CreateAdmin,
+) -> Result<Result<User, CreateAdminRefusal>, Fault> {
+    let context = password_policy::Context { email: Some(&command.email), username: None };
+    let unfit = password_policy::check(command.password.reveal(), &house.password_policy, context);
+    if !unfit.is_empty() {
+        return Ok(Err(CreateAdminRefusal::Password(unfit)));
+    }
+    let place = house.hasher.reserve(call.network(), Priority::Login)?;
+    let hash = place.hash(command.password.clone(), house.salt()).await?;
+    house
+        .store
+        .write(call.write(&house.system), move |tx| {
+            if user::find_by_email(tx, &command.email)?.is_some() {
+                return Ok(Verdict::Discard(Err(CreateAdminRefusal::EmailTaken)));
+            }
+            drop_registrations_of(tx, &command.email)?;
+            let made = admin(tx, command.email.clone(), hash.clone());
+            user::insert(tx, &made)?;
+            tell(tx, &made)?;
+            Ok(Verdict::Commit(Ok(made)))
+        })
+        .await
+}
+
+fn admin(tx: &mut Tx<'_>, email: EmailAddress, password_hash: String) -> User {
+    let now = tx.now();
+    User {
+        id: tx.id::<UserId>(),
+        email,
+        email_verified: true,
+        username: None,
+        first_name: None,
+        last_name: None,
+        phone: None,
+        phone_verified: false,
+        locale: None,
+        roles: Roles::from(vec![Role::User, Role::Admin]),
+        status: Status::Active,
+        metadata: Metadata::default(),
+        app_metadata: Metadata::default(),
+        expires_at: None,
+        password_hash: Some(password_hash),
+        password_changed_at: Some(now),
+        first_login_at: None,
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    }
+}
+
+fn tell(tx: &mut Tx<'_>, made: &User) -> Result<(), TxFault> {
+    tx.emit(Event {
+        subject: made.id,
+        kind: EventKind::UserRoleChanged {
+            user: made.id,
+            from: Roles::default(),
+            to: made.roles.clone(),
+        },
+        personal: Personal { email: Some(made.email.as_str().to_owned()), ..Personal::of_call(tx.context()) },
+    })?;
+    tx.audit(AuditRecord {
+        action: AuditAction::CreateAdmin,
+        result: AuditResult::Done,
+        subject: Some(made.id),
+        detail: String::new(),
+    })
+}

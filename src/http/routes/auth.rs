@@ -1,0 +1,471 @@
+//! `/auth/*`: registration, verification, login, logout, and what a signed-in user asks of their own account.
+
+use std::sync::Arc;
+
+use axum::{extract::State, http::StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::user_body::UserBody;
+use crate::{
+    actors::auth::{
+        LoggedIn, Login, LoginRefusal, Register, RegisterRefusal, Registered, Registrant, Resent, Tokens, VerifyEmail,
+    },
+    domain::auth::Registration,
+    http::{
+        context::SignedIn,
+        credential::Bearer,
+        error::{ApiError, Code},
+        extract::{Accepted, Created, Json},
+        fields::{self, Fields, FromFields},
+        services::Services,
+    },
+    types::{
+        CallContext, EmailAddress, Invalid, Locale, PersonName, PhoneNumber, Secret, Timestamp, UserName, id::UserId,
+        limits,
+    },
+};
+
+/// What somebody registers with.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct RegisterBody {
+    /// The address; a code is sent to it.
+    #[schema(value_type = String, example = "ada@example.com")]
+    email: EmailAddress,
+    /// 12 to 128 characters; common passwords are refused.
+    #[schema(value_type = String, example = "correct horse battery staple")]
+    password: Secret,
+    /// 3 to 32 characters: a to z, 0 to 9, '.', '_', '-'.
+    #[schema(value_type = Option<String>, example = "ada")]
+    username: Option<UserName>,
+    /// Given name.
+    #[schema(value_type = Option<String>, example = "Ada")]
+    first_name: Option<PersonName>,
+    /// Family name.
+    #[schema(value_type = Option<String>, example = "Lovelace")]
+    last_name: Option<PersonName>,
+    /// International number.
+    #[schema(value_type = Option<String>, example = "+4369912345678")]
+    phone: Option<PhoneNumber>,
+    /// Language of mail.
+    #[schema(value_type = Option<String>, example = "en")]
+    locale: Option<Locale>,
+}
+
+impl FromFields for RegisterBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let email = body.required("email").text(EmailAddress::parse);
+        let password = body.required("password").secret();
+        let username = body.optional("username").text(UserName::parse);
+        let first_name = body.optional("firstName").text(PersonName::parse);
+        let last_name = body.optional("lastName").text(PersonName::parse);
+        let phone = body.optional("phone").text(PhoneNumber::parse);
+        let locale = body.optional("locale").text(Locale::parse);
+        Some(Self {
+            email: email?,
+            password: password?,
+            username: username?,
+            first_name: first_name?,
+            last_name: last_name?,
+            phone: phone?,
+            locale: locale?,
+        })
+    }
+}
+
+/// When a code runs out and when another may be asked for.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verification {
+    /// When the code runs out.
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// From when on it may be asked for again.
+    #[schema(format = DateTime)]
+    resend_at: String,
+}
+
+impl Verification {
+    fn of(expires_at: Timestamp, resend_at: Timestamp) -> Self {
+        Self { expires_at: expires_at.to_string(), resend_at: resend_at.to_string() }
+    }
+}
+
+/// The user to be.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RegisteredBody {
+    #[serde(flatten)]
+    user: UserBody,
+    /// The code that is on its way.
+    verification: Verification,
+}
+
+impl From<Registered> for RegisteredBody {
+    fn from(registered: Registered) -> Self {
+        let Registered { registration, code_expires_at, resend_at } = registered;
+        Self { user: pending(registration), verification: Verification::of(code_expires_at, resend_at) }
+    }
+}
+
+fn pending(registration: Registration) -> UserBody {
+    UserBody::pending(registration)
+}
+
+/// Register
+///
+/// Answers the same whether the address is known or not: its owner learns by mail which it was.
+#[utoipa::path(
+    post, path = "/auth/register", operation_id = "register_user", tag = "auth", request_body = RegisterBody,
+    responses((status = 201, description = "A code was sent to the address.", body = RegisteredBody))
+)]
+pub async fn register(
+    State(services): State<Services>,
+    context: CallContext,
+    Json(body): Json<RegisterBody>,
+) -> Result<Created<RegisteredBody>, ApiError> {
+    let command = Register {
+        email: body.email,
+        password: body.password,
+        username: body.username,
+        first_name: body.first_name,
+        last_name: body.last_name,
+        phone: body.phone,
+        locale: body.locale,
+    };
+    let registered = services.auth.register(context, command).await?.map_err(|refusal| match refusal {
+        RegisterRefusal::Closed => ApiError::new(Code::RegistrationClosed),
+        RegisterRefusal::Fields(errors) => ApiError::invalid(errors),
+        RegisterRefusal::UsernameTaken => ApiError::new(Code::UsernameTaken).errors(vec![
+            Invalid::new("username_taken", "choose another user name").at("/username"),
+        ]),
+        RegisterRefusal::EmailTaken => ApiError::new(Code::EmailTaken)
+            .errors(vec![Invalid::new("email_taken", "the address is registered already").at("/email")]),
+    })?;
+    let location = format!("/users/{}", registered.registration.id);
+    Ok(Created { location, body: registered.into() })
+}
+
+/// Whose address, and the code that was sent to it.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct VerifyEmailBody {
+    /// The id that registration answered; this or `email`.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    user_id: Option<UserId>,
+    /// The address; this or `userId`.
+    #[schema(value_type = Option<String>, example = "ada@example.com")]
+    email: Option<EmailAddress>,
+    /// Six digits.
+    #[schema(value_type = String, example = "123456")]
+    code: String,
+}
+
+impl FromFields for VerifyEmailBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let named = registrant(body);
+        let code = body.required("code").text(fields::line(limits::CODE_INPUT_MAX));
+        let (user_id, email) = named?;
+        Some(Self { user_id, email, code: code? })
+    }
+}
+
+/// Reads `userId` or `email`: exactly one of them.
+fn registrant(body: &mut Fields) -> Option<(Option<UserId>, Option<EmailAddress>)> {
+    let user_id = body.optional("userId").text(str::parse::<UserId>);
+    let email = body.optional("email").text(EmailAddress::parse);
+    let (user_id, email) = (user_id?, email?);
+    if user_id.is_some() == email.is_some() {
+        body.refuse("email", Invalid::new("one_of", "give either userId or email"));
+        return None;
+    }
+    Some((user_id, email))
+}
+
+fn registrant_of(user_id: Option<UserId>, email: Option<EmailAddress>) -> Result<Registrant, ApiError> {
+    match (user_id, email) {
+        (Some(id), None) => Ok(Registrant::Id(id)),
+        (None, Some(email)) => Ok(Registrant::Address(email)),
+        (Some(_), Some(_)) | (None, None) => Err(ApiError::new(Code::ValidationFailed)),
+    }
+}
+
+/// Verify an address
+///
+/// The right code makes the registration a user. Fails in one way only, whatever the reason.
+#[utoipa::path(
+    post, path = "/auth/verify-email", operation_id = "verify_email", tag = "auth", request_body = VerifyEmailBody,
+    responses((status = 200, description = "The address is verified.", body = UserBody))
+)]
+pub async fn verify_email(
+    State(services): State<Services>,
+    context: CallContext,
+    Json(body): Json<VerifyEmailBody>,
+) -> Result<Json<UserBody>, ApiError> {
+    let registrant = registrant_of(body.user_id, body.email)?;
+    let verified = services.auth.verify_email(context, VerifyEmail { registrant, code: body.code }).await?;
+    verified.map(|user| Json(UserBody::from(user))).map_err(|_invalid| ApiError::new(Code::CodeInvalid))
+}
+
+/// Whose code is to be sent again.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ResendBody {
+    /// The id that registration answered; this or `email`.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    user_id: Option<UserId>,
+    /// The address; this or `userId`.
+    #[schema(value_type = Option<String>, example = "ada@example.com")]
+    email: Option<EmailAddress>,
+}
+
+impl FromFields for ResendBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let (user_id, email) = registrant(body)?;
+        Some(Self { user_id, email })
+    }
+}
+
+/// Send the code again
+///
+/// Sends the same code, at most once a minute; answers the same for every address.
+#[utoipa::path(
+    post, path = "/auth/verify-email/resend", operation_id = "resend_verification", tag = "auth",
+    request_body = ResendBody, responses((status = 202, description = "Sent, if there is one to send.", body = Verification))
+)]
+pub async fn resend_verification(
+    State(services): State<Services>,
+    context: CallContext,
+    Json(body): Json<ResendBody>,
+) -> Result<Accepted<Verification>, ApiError> {
+    let Resent { expires_at, resend_at } =
+        services.auth.resend_verification(context, registrant_of(body.user_id, body.email)?).await?;
+    Ok(Accepted(Verification::of(expires_at, resend_at)))
+}
+
+/// Who wants to enter.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct LoginBody {
+    /// An e-mail address or a user name; `email` is taken as well.
+    #[schema(value_type = String, example = "ada@example.com")]
+    identifier: String,
+    /// The password.
+    #[schema(value_type = String, example = "correct horse battery staple")]
+    password: Secret,
+    /// What the client calls its device, for the list of sessions.
+    #[schema(value_type = Option<String>, example = "Ada's phone")]
+    device_name: Option<String>,
+    /// What an earlier login of this device answered.
+    #[schema(value_type = Option<String>)]
+    device_token: Option<Secret>,
+    /// `token`: the tokens are in the answer.
+    #[schema(value_type = Option<String>, example = "token")]
+    mode: Option<Mode>,
+}
+
+/// How tokens reach the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Token,
+}
+
+impl FromFields for LoginBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let identifier = body.optional("identifier").text(fields::line(limits::IDENTIFIER_INPUT_MAX));
+        let email = body.optional("email").text(fields::line(limits::IDENTIFIER_INPUT_MAX));
+        let password = body.required("password").secret();
+        let device_name = body.optional("deviceName").text(fields::line(limits::DEVICE_NAME_MAX));
+        let device_token = body.optional("deviceToken").secret();
+        let mode = body.optional("mode").choice(&[("token", Mode::Token)]);
+        let identifier = match (identifier?, email?) {
+            (Some(named), None) | (None, Some(named)) => Some(named),
+            (None, None) => {
+                body.refuse("identifier", Invalid::new("required", "must be given: an e-mail address or a user name"));
+                None
+            }
+            (Some(_), Some(_)) => {
+                body.refuse("email", Invalid::new("one_of", "give either identifier or email"));
+                None
+            }
+        };
+        Some(Self {
+            identifier: identifier?,
+            password: password?,
+            device_name: device_name?,
+            device_token: device_token?,
+            mode: mode?,
+        })
+    }
+}
+
+/// A signed-in device's tokens.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokensBody {
+    /// The access token: a JWT by RFC 9068.
+    token: String,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// Seconds until the access token runs out.
+    expires_in: u64,
+    /// For POST /auth/refresh.
+    refresh_token: String,
+    /// Seconds until the refresh token runs out.
+    refresh_expires_in: u64,
+    /// Whose.
+    user_id: String,
+    /// The session.
+    session_id: String,
+}
+
+impl From<Tokens> for TokensBody {
+    fn from(tokens: Tokens) -> Self {
+        Self {
+            token: tokens.access.reveal().to_owned(),
+            token_type: "Bearer",
+            expires_in: tokens.expires_in.as_secs(),
+            refresh_token: tokens.refresh.reveal().to_owned(),
+            refresh_expires_in: tokens.refresh_expires_in.as_secs(),
+            user_id: tokens.user.to_string(),
+            session_id: tokens.session.to_string(),
+        }
+    }
+}
+
+/// What a login answers.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoggedInBody {
+    #[serde(flatten)]
+    tokens: TokensBody,
+    /// To be sent with later logins from this device.
+    device_token: String,
+    /// Whether the user had never signed in before.
+    first_login: bool,
+}
+
+impl From<LoggedIn> for LoggedInBody {
+    fn from(entered: LoggedIn) -> Self {
+        Self {
+            tokens: entered.tokens.into(),
+            device_token: entered.device_token.reveal().to_owned(),
+            first_login: entered.first_login,
+        }
+    }
+}
+
+/// Log in
+#[utoipa::path(
+    post, path = "/auth/login", operation_id = "login_user", tag = "auth", request_body = LoginBody,
+    responses((status = 200, description = "Signed in.", body = LoggedInBody))
+)]
+pub async fn login(
+    State(services): State<Services>,
+    context: CallContext,
+    Json(body): Json<LoginBody>,
+) -> Result<Json<LoggedInBody>, ApiError> {
+    let now = services.edge.clock.now();
+    let command = Login {
+        identifier: body.identifier,
+        password: body.password,
+        device_name: body.device_name,
+        device_token: body.device_token,
+    };
+    let entered = services.auth.login(context, command).await?.map_err(|refusal| match refusal {
+        LoginRefusal::InvalidCredentials => ApiError::new(Code::InvalidCredentials),
+        LoginRefusal::LockedOut { until } => ApiError::new(Code::LockedOut).retry_after(until.since(now)),
+    })?;
+    Ok(Json(entered.into()))
+}
+
+/// The refresh token of the session that is to end, for clients that have no access token any more.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct LogoutBody {
+    /// The refresh token.
+    #[schema(value_type = Option<String>)]
+    refresh_token: Option<Secret>,
+}
+
+impl FromFields for LogoutBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let refresh_token = body.optional("refreshToken").secret();
+        Some(Self { refresh_token: refresh_token? })
+    }
+}
+
+/// Log out
+///
+/// Ends the session of the bearer token or of the refresh token; answers the same if there was none.
+#[utoipa::path(
+    post, path = "/auth/logout", operation_id = "logout_session", tag = "auth", request_body = Option<LogoutBody>,
+    responses((status = 204, description = "The session is over."))
+)]
+pub async fn logout(
+    State(services): State<Services>,
+    context: CallContext,
+    Bearer(bearer): Bearer,
+    body: Option<Json<LogoutBody>>,
+) -> Result<StatusCode, ApiError> {
+    let refresh = body.and_then(|Json(body)| body.refresh_token);
+    services.auth.logout(context, bearer, refresh).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Log out everywhere
+#[utoipa::path(
+    post, path = "/auth/logout-all", operation_id = "logout_all_sessions", tag = "auth",
+    responses((status = 204, description = "All sessions are over."))
+)]
+pub async fn logout_all(
+    State(services): State<Services>,
+    context: CallContext,
+    SignedIn(who): SignedIn,
+) -> Result<StatusCode, ApiError> {
+    services.auth.logout_all(context, who.user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who am I?
+#[utoipa::path(
+    get, path = "/auth/profile", operation_id = "get_profile", tag = "auth",
+    responses((status = 200, description = "The caller.", body = UserBody))
+)]
+pub async fn profile(
+    State(services): State<Services>,
+    SignedIn(who): SignedIn,
+) -> Result<Json<UserBody>, ApiError> {
+    let user = services.users.find(who.user)?.ok_or_else(|| ApiError::new(Code::SessionEnded))?;
+    Ok(Json(user.into()))
+}
+
+/// The claims of a valid token.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ValidBody {
+    /// Always true: another token is answered 401.
+    active: bool,
+    /// What the token says.
+    #[schema(value_type = Object)]
+    claims: Value,
+}
+
+/// Is this token good?
+///
+/// For services that do not check tokens with /.well-known/jwks.json themselves; looks at session and user too.
+#[utoipa::path(
+    get, path = "/auth/validate", operation_id = "validate_token", tag = "auth",
+    responses((status = 200, description = "It is.", body = ValidBody))
+)]
+pub async fn validate(
+    State(services): State<Services>,
+    SignedIn(_who): SignedIn,
+    Bearer(bearer): Bearer,
+) -> Result<Json<ValidBody>, ApiError> {
+    let bearer = bearer.ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
+    let claims = services.auth.claims(&bearer)?.map_err(|_| ApiError::new(Code::InvalidToken))?;
+    let claims = serde_json::to_value(Arc::unwrap_or_clone(claims)).unwrap_or_default();
+    Ok(Json(ValidBody { active: true, claims }))
+}

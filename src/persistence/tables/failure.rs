@@ -1,0 +1,134 @@
+//! Failed logins: by subject and origin, and by subject for the day. Subjects that nobody is are keyed hashes.
+
+use crate::{
+    domain::auth::lockout::{Counters, DayFailures, FORGOTTEN_AFTER, Origin, OriginFailures, Subject},
+    persistence::{
+        key::{Key, KeyBytes, KeyFault},
+        reader::{Reader, TxFault},
+        record::Record,
+        scan::Scan,
+        table::Table,
+        tx::Tx,
+    },
+    types::{Network, Timestamp, id::UserId},
+};
+
+/// Failures of one subject from one origin.
+pub static FAILURE_BY_ORIGIN: Table<(Subject, Origin), OriginFailures> =
+    Table::new(0x18, "failure_by_origin", "24 h after the last attempt");
+/// Failures of one subject from all networks in a day.
+pub static FAILURE_BY_SUBJECT: Table<Subject, DayFailures> =
+    Table::new(0x19, "failure_by_subject", "24 h after the first attempt");
+
+impl Record for OriginFailures {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "origin_failures";
+}
+
+impl Record for DayFailures {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "day_failures";
+}
+
+impl Key for Subject {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::User(user) => {
+                out.push(0);
+                user.write(out);
+            }
+            Self::Unknown(hash) => {
+                out.push(1);
+                hash.write(out);
+            }
+        }
+    }
+    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+        match bytes.take()? {
+            [0] => UserId::read(bytes).map(Self::User),
+            [1] => bytes.take().map(Self::Unknown),
+            [_] => Err(KeyFault),
+        }
+    }
+}
+
+impl Key for Origin {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Network(network) => {
+                out.push(0);
+                network.write(out);
+            }
+            Self::Device(device) => {
+                out.push(1);
+                device.write(out);
+            }
+        }
+    }
+    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+        match bytes.take()? {
+            [0] => Network::read(bytes).map(Self::Network),
+            [1] => bytes.take().map(Self::Device),
+            [_] => Err(KeyFault),
+        }
+    }
+}
+
+/// Both counters of an attempt.
+pub fn find(reader: &impl Reader, subject: Subject, origin: Origin) -> Result<Counters, TxFault> {
+    Ok(Counters {
+        origin: reader.get(&FAILURE_BY_ORIGIN, &(subject, origin))?,
+        day: reader.get(&FAILURE_BY_SUBJECT, &subject)?,
+    })
+}
+
+/// Writes both counters; what is `None` is removed.
+pub fn put(tx: &mut Tx<'_>, subject: Subject, origin: Origin, counters: &Counters) -> Result<(), TxFault> {
+    match &counters.origin {
+        Some(failures) => tx.put(&FAILURE_BY_ORIGIN, &(subject, origin), failures)?,
+        None => tx.delete(&FAILURE_BY_ORIGIN, &(subject, origin))?,
+    }
+    match &counters.day {
+        Some(day) => tx.put(&FAILURE_BY_SUBJECT, &subject, day),
+        None => tx.delete(&FAILURE_BY_SUBJECT, &subject),
+    }
+}
+
+/// Forgets all failures of a subject, from every origin.
+pub fn clear(tx: &mut Tx<'_>, subject: Subject) -> Result<(), TxFault> {
+    for key in tx.keys(&FAILURE_BY_ORIGIN, Scan::prefix(&(subject,)))? {
+        tx.delete(&FAILURE_BY_ORIGIN, &key)?;
+    }
+    tx.delete(&FAILURE_BY_SUBJECT, &subject)
+}
+
+/// Removes counters nobody adds to any more, looking at most at `limit` rows behind `after`. Gives where to go on, or
+/// `None` at the end.
+pub fn forget(
+    tx: &mut Tx<'_>,
+    after: Option<(Subject, Origin)>,
+    limit: usize,
+) -> Result<Option<(Subject, Origin)>, TxFault> {
+    let scan = Scan::all().limit(limit);
+    let scan = match &after {
+        Some(key) => scan.after(key),
+        None => scan,
+    };
+    let rows = tx.scan(&FAILURE_BY_ORIGIN, scan)?;
+    let next = (rows.len() == limit).then(|| rows.last().map(|(key, _)| *key)).flatten();
+    for (key, failures) in rows {
+        if failures.last_at.plus(FORGOTTEN_AFTER) <= tx.now() {
+            tx.delete(&FAILURE_BY_ORIGIN, &key)?;
+            forget_day(tx, key.0)?;
+        }
+    }
+    Ok(next)
+}
+
+fn forget_day(tx: &mut Tx<'_>, subject: Subject) -> Result<(), TxFault> {
+    let over = |day: &DayFailures, now: Timestamp| day.since.plus(FORGOTTEN_AFTER) <= now;
+    match tx.get(&FAILURE_BY_SUBJECT, &subject)? {
+        Some(day) if over(&day, tx.now()) => tx.delete(&FAILURE_BY_SUBJECT, &subject),
+        Some(_) | None => Ok(()),
+    }
+}
