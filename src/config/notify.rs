@@ -20,7 +20,8 @@ section! {
     pub struct Email {
         /// Where mail goes: "inbox" (kept in the store, read at /dev/inbox), "smtp".
         transport: MailTransport = MailTransport::Inbox;
-        /// The mail server with user and password: smtps:// (TLS), smtp://...?tls=required (STARTTLS), smtp:// (plain, loopback
+        /// The mail server with user and password: smtps:// (TLS), smtp://...?tls=required (STARTTLS), smtp:// (plain,
+        /// loopback
         /// only in production).
         smtp_url: Option<SmtpUrl> = None;
         /// The sender: an address, or a name and an address such as "Example <no-reply@example.com>".

@@ -9,7 +9,8 @@ section! {
     pub struct Store {
         /// The directory of the store; made if it is not there.
         path: PathBuf = PathBuf::from("data");
-        /// What holds the tree: "sled" (fastest; rebuilt from the journal after a machine stop), "redb" (needs no rebuild),
+        /// What holds the tree: "sled" (fastest; rebuilt from the journal after a machine stop), "redb" (needs no
+        /// rebuild),
         /// "mem" (gone with the process; for tests).
         engine: EngineKind = EngineKind::Sled;
         /// Memory for cached pages of the tree.

@@ -181,7 +181,9 @@ mod tests {
         }
 
         #[test]
-        fn bytes_are_those_of_the_batch(changes in prop::collection::vec((0u8..4, prop::option::of(any::<u8>())), 0..20)) {
+        fn bytes_are_those_of_the_batch(
+            changes in prop::collection::vec((0u8..4, prop::option::of(any::<u8>())), 0..20),
+        ) {
             let overlay = overlay(&changes);
             prop_assert_eq!(overlay.bytes(), overlay.to_batch().size());
         }

@@ -1,4 +1,6 @@
-//! The kit: addresses, supervision, jobs, directories, figures, shutdown. Time is paused: what waits, waits for a state.
+//! The kit: addresses, supervision, jobs, directories, figures, shutdown. Time is paused: what waits, waits for a
+//! state.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod calls;
 mod house;

@@ -17,6 +17,7 @@ section! {
         /// Failures a day over all networks that lock the user for all but known devices.
         daily_failures: u32 = 50, within 1..=10_000;
         /// How long a device stays known after its last login.
-        known_device: Duration = Duration::from_hours(4_320), within Duration::from_hours(1)..=Duration::from_hours(17_520);
+        known_device: Duration = Duration::from_hours(4_320),
+            within Duration::from_hours(1)..=Duration::from_hours(17_520);
     }
 }

@@ -28,12 +28,14 @@ section! {
         issuer: Option<HttpUrl> = None;
         /// The "aud" of tokens: the name under which your services check that a token is meant for them.
         audience: String = "majordomo".to_owned();
-        /// Who may register: "open" (everybody), "domains" (addresses of auth.domains), "invite" (who was invited), "closed".
+        /// Who may register: "open" (everybody), "domains" (addresses of auth.domains), "invite" (who was invited),
+        /// "closed".
         registration: Registration = Registration::Open;
         /// Domains of addresses that may register, when registration is "domains".
         domains: Vec<String> = Vec::new();
         /// How long a registration waits for its code.
-        registration_lifetime: Duration = Duration::from_hours(24), within Duration::from_mins(10)..=Duration::from_hours(168);
+        registration_lifetime: Duration = Duration::from_hours(24),
+            within Duration::from_mins(10)..=Duration::from_hours(168);
         /// Whether a login needs a verified address; false lets a registration answer with a session.
         require_verified_email: bool = true;
         /// Whether a registration may say that an address is taken; true lets strangers find out who is a user.

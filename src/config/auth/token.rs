@@ -16,7 +16,8 @@ section! {
         /// What a token says of its user besides who it is: any of "email", "username", "locale".
         extra_claims: Vec<TokenClaim> = vec![TokenClaim::Email];
         /// How often a new signing key takes over.
-        rotate_every: Duration = Duration::from_hours(720), within Duration::from_hours(1)..=Duration::from_hours(17_520);
+        rotate_every: Duration = Duration::from_hours(720),
+            within Duration::from_hours(1)..=Duration::from_hours(17_520);
         /// How long a key is published before it signs, so that nobody meets a token whose key they do not have.
         publish_before: Duration = Duration::from_hours(24), within Duration::ZERO..=Duration::from_hours(720);
     }

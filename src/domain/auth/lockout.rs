@@ -55,7 +55,7 @@ impl Default for LockoutLimits {
 /// The failures of one subject from one origin.
 ///
 /// ```text
-/// [tried < limit] --reserve, the last place--> [locked until t, twice as long each time] --reserve after t--> [tried 1]
+/// [tried < limit] --reserve, the last place--> [locked until t, longer each time] --reserve after t--> [tried 1]
 ///       ^                                                |
 ///       '------------------- success --------------------'      (the record is removed)
 /// ```

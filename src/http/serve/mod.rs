@@ -1,6 +1,7 @@
 //! The accept loop: HTTP/1.1 over sockets, in which no client can hold on to anything for longer than it should.
 //!
-//! Owns: accepting, the connections' timeouts, their number, and their end. Must not know: routes, or why it is stopped.
+//! Owns: accepting, the connections' timeouts, their number, and their end. Must not know: routes, or why it is
+//! stopped.
 //! Begin with [`serve`].
 //!
 //! ```text

@@ -3,7 +3,8 @@
 //! Owns: what an engine must do, and the three that do it. Must not know: records, tables, transactions, the journal.
 //! Begin with `Engine`; `mem.rs` is the shortest one that is right.
 //!
-//! An engine need not be durable on its own: what it holds beyond its last checkpoint is applied again from the journal.
+//! An engine need not be durable on its own: what it holds beyond its last checkpoint is applied again from the
+//! journal.
 
 pub mod mem;
 
