@@ -4,11 +4,16 @@
 //! Begin with `inventory`.
 
 pub mod code;
+pub mod dead_letter;
+pub mod delayed;
 pub mod failure;
+pub mod inbox;
+pub mod notification;
 pub mod outcome;
 pub mod registration;
 pub mod session;
 pub mod signing_key;
+pub mod subscription;
 pub mod user;
 
 use std::time::Duration;
@@ -87,9 +92,22 @@ static INVENTORY: &[Row] = &[
     row(&failure::FAILURE_BY_SUBJECT, Words("subject", "DayFailures", "auth")),
     row(&outcome::OUTCOME_BY_KEY, Words("principal, key", "Remembered", "http")),
     row(&outcome::OUTCOME_BY_END, Words("time, principal, key", "-", "http")),
+    row(&notification::NOTIFICATION_BY_ID, Words("notification", "Notification", "notifier")),
+    row(&notification::NOTIFICATION_BY_OWNER, Words("owner, notification", "-", "notifier")),
+    row(&notification::DELIVERY_BY_ID, Words("delivery", "Delivery", "notifier")),
+    row(&notification::DELIVERY_BY_DUE, Words("lane, time, delivery", "-", "notifier")),
+    row(&notification::DELIVERY_BY_KIND, Words("owner, template, channel, delivery", "-", "notifier")),
+    row(&notification::BUDGET_BY_OWNER, Words("owner, template", "Budget", "notifier")),
+    row(&inbox::INBOX_MAIL_BY_ID, Words("mail", "InboxMail", "notifier")),
+    row(&inbox::INBOX_MAIL_ID_BY_DELIVERY, Words("delivery", "MailId", "notifier")),
     row(&EVENT_BY_SEQUENCE, Words("sequence", "StoredEvent", "store")),
     row(&AUDIT_BY_NUMBER, Words("number", "AuditRow", "store")),
     row(&PERSON_KEY_BY_ID, Words("person", "PersonKey", "store")),
+    row(&subscription::SUBSCRIPTION_BY_NAME, Words("subscriber", "Subscription", "relay")),
+    row(&subscription::SETTLED_BY_SUBSCRIBER, Words("subscriber, sequence", "-", "relay")),
+    row(&delayed::DELAYED_BY_SUBJECT, Words("subscriber, subject, sequence", "Delayed", "relay")),
+    row(&delayed::DELAYED_BY_DUE, Words("subscriber, time, sequence, subject", "-", "relay")),
+    row(&dead_letter::DEAD_LETTER_BY_SUBSCRIBER, Words("subscriber, sequence", "DeadLetter", "relay")),
 ];
 
 /// Every table of the store.
