@@ -1,21 +1,42 @@
 //! An opened data directory: the engine, the journal, and how far both have come.
 //!
-//! The writer's order is `commit` (on disk when it returns), `apply`, answer; `checkpoint_if_due` now and then, and
-//! `close_clean` at the end. After any error of these the directory is left as it is and the process ends: what was
-//! not answered is settled by the next open.
+//! The writer's order is `commit` (on disk when it returns), `apply`, answer; `checkpoint_if_due` after each group and
+//! whenever the writer idles; `close_clean` at the end. After an error that `BaseError::is_fatal` the directory is left
+//! as it is and the process ends: what was not answered is settled by the next open.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
+pub use super::{
+    open::{OpenError, Opening, Reason, TreeFate},
+    progress::Progress,
+};
 use super::{
     Batch, Lsn,
-    engine::{Engine, EngineError, mem::MemEngine},
-    format::{Format, Seal},
-    settings::{Seams, Settings},
+    checkpoint::{self, Checkpoint},
+    engine::{Engine, EngineError},
+    format::{self, Format, Seal},
+    fs::Held,
+    journal::{
+        frame::FrameError,
+        writer::{AppendError, Writer},
+    },
+    layout::Layout,
+    open::{self, Opened},
+    settings::{Seams, Settings, Tuning},
+    snapshot::SnapshotError,
+    trees::{self, TreeName},
+    upkeep::Upkeep,
 };
 use crate::types::Timestamp;
+
+/// How often a close looks whether readers have let go of the engine.
+const CLOSE_LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How many times it does: for two seconds.
+const CLOSE_LOOKS: usize = 400;
 
 /// One transaction that is to be made durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,60 +62,68 @@ impl Durable {
     }
 }
 
-/// The base cannot go on; whoever waits is told `Unknown` and the process ends.
+/// The base could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum BaseError {
-    /// The disk refused, or failed.
+    /// A commit cannot be written as it is; nothing of its group was, and the base can go on.
+    #[error("{0}")]
+    Frame(FrameError),
+    /// The disk has no room; nothing of the group was written, and the base can go on.
+    #[error("the disk is full: {0}")]
+    Full(io::Error),
+    /// The disk failed; whoever waits is told `Unknown` and the process ends.
     #[error("{step}: {source}")]
     Io {
         /// What was being done.
         step: &'static str,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
-    /// The engine failed.
+    /// The engine failed; whoever waits is told `Unknown` and the process ends.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// A commit is larger than a frame may be; nothing was written and the base can go on.
-    #[error("a commit of {bytes} bytes does not fit into a frame of the journal")]
-    TooLarge {
-        /// Its size.
-        bytes: usize,
-    },
 }
 
-/// How far the store has come; shared with those who only watch.
-#[derive(Debug, Default)]
-pub struct Progress {
-    committed: AtomicU64,
-    applied: AtomicU64,
-}
-
-impl Progress {
-    /// The last commit on disk.
-    pub fn committed(&self) -> Lsn {
-        Lsn(self.committed.load(Ordering::Acquire))
-    }
-
-    /// The last commit in the tree.
-    pub fn applied(&self) -> Lsn {
-        Lsn(self.applied.load(Ordering::Acquire))
+impl BaseError {
+    /// Whether nothing can be done with this base any more.
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            Self::Frame(_) | Self::Full(_) => false,
+            Self::Io { .. } | Self::Engine(_) => true,
+        }
     }
 }
 
-/// Why a directory was not opened. (More variants follow.)
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The keys do not fit the store, in the words of the sealing.
-    #[error("{0}")]
-    Seal(String),
+impl From<AppendError> for BaseError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Frame(error) => Self::Frame(error),
+            AppendError::Full(error) => Self::Full(error),
+            AppendError::Io { step, source } => Self::Io { step, source },
+        }
+    }
 }
 
 /// An opened data directory.
 pub struct Base {
+    // Before the lock, so that the lock is let go of last.
     engine: Arc<dyn Engine>,
+    writer: Writer,
+    seams: Seams,
+    tuning: Tuning,
+    layout: Layout,
+    format: Format,
     progress: Arc<Progress>,
-    last_time: Timestamp,
+    upkeep: Upkeep,
+    opening: Opening,
+    checkpoint: Checkpoint,
+    since_checkpoint: SinceCheckpoint,
+    _held: Box<dyn Held>,
+}
+
+struct SinceCheckpoint {
+    written: u64,
+    taken: Instant,
 }
 
 impl Base {
@@ -106,12 +135,29 @@ impl Base {
         seams: Seams,
         seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
     ) -> Result<Self, OpenError> {
-        let _ = (settings, seams);
-        seal(None).map_err(OpenError::Seal)?;
-        Ok(Self { engine: Arc::new(MemEngine::new()), progress: Arc::default(), last_time: Timestamp::ZERO })
+        let opened = open::open(settings, &seams, seal)?;
+        let Opened { held, layout, format, engine, writer, checkpoint, last_time, opening } = opened;
+        let progress = Arc::new(Progress::default());
+        progress.starts(opening.last, last_time, checkpoint.lsn());
+        let upkeep = Upkeep::new(&seams, &layout, &settings.tuning, &engine, &progress)?;
+        let since_checkpoint = SinceCheckpoint { written: 0, taken: seams.clock.instant() };
+        Ok(Self {
+            engine,
+            writer,
+            seams,
+            tuning: settings.tuning.clone(),
+            layout,
+            format,
+            progress,
+            upkeep,
+            opening,
+            checkpoint,
+            since_checkpoint,
+            _held: held,
+        })
     }
 
-    /// The tree.
+    /// The tree. A clean close waits a little for all clones of this to be gone.
     pub fn engine(&self) -> &Arc<dyn Engine> {
         &self.engine
     }
@@ -121,38 +167,139 @@ impl Base {
         &self.progress
     }
 
-    /// The time of the last commit; later ones should not be earlier.
-    pub fn last_time(&self) -> Timestamp {
-        self.last_time
+    /// Snapshots, retention, free room: for other threads.
+    pub fn upkeep(&self) -> &Upkeep {
+        &self.upkeep
     }
 
-    /// Appends a frame for each commit and returns when all are on disk, by one `fdatasync`.
+    /// What was found and done when the directory was opened.
+    pub fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    /// The content of `store.json`.
+    pub fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// Writes `store.json` anew; it is durable when this returns.
+    pub fn set_format(&mut self, format: Format) -> Result<(), BaseError> {
+        format::write(&*self.seams.fs, &self.layout, &format)
+            .map_err(|source| BaseError::Io { step: "writing store.json", source })?;
+        self.format = format;
+        Ok(())
+    }
+
+    /// The latest time of any commit; later ones should not be earlier.
+    pub fn last_time(&self) -> Timestamp {
+        self.progress.last_time()
+    }
+
+    /// Appends a frame for each commit and returns when all are on disk, by one `fdatasync`. An empty group is on disk.
     pub fn commit(&mut self, group: Vec<Commit>) -> Result<Durable, BaseError> {
-        let mut operations = Batch::default();
-        let mut last = self.progress.committed();
+        if group.is_empty() {
+            return Ok(Durable { operations: Batch::default(), last: self.writer.last() });
+        }
+        let bytes = self.writer.append(&group)?;
+        self.writer.sync()?;
+        let last = self.writer.synced();
+        let mut operations = Batch(Vec::with_capacity(group.iter().map(|commit| commit.batch.0.len()).sum()));
+        let mut time = self.progress.last_time();
         for commit in group {
-            last = last.next();
-            self.last_time = commit.time;
+            time = time.max(commit.time);
             operations.0.extend(commit.batch.0);
         }
-        self.progress.committed.store(last.0, Ordering::Release);
+        self.progress.commits(last, time, bytes);
+        self.since_checkpoint.written += bytes;
         Ok(Durable { operations, last })
     }
 
     /// Makes a durable group's changes in the tree.
     pub fn apply(&mut self, group: Durable) -> Result<(), BaseError> {
         self.engine.apply(&group.operations, group.last)?;
-        self.progress.applied.store(group.last.0, Ordering::Release);
+        self.progress.applies(group.last);
         Ok(())
     }
 
     /// Takes a checkpoint if enough was written or enough time has passed; says whether it did.
     pub fn checkpoint_if_due(&mut self) -> Result<bool, BaseError> {
-        Ok(false)
+        if self.progress.applied() <= self.checkpoint.lsn() {
+            return Ok(false);
+        }
+        let age = self.seams.clock.instant().saturating_duration_since(self.since_checkpoint.taken);
+        let due = self.since_checkpoint.written >= self.tuning.checkpoint_bytes || age >= self.tuning.checkpoint_every;
+        if due {
+            self.take_checkpoint()?;
+        }
+        Ok(due)
     }
 
-    /// Takes a last checkpoint and leaves the mark of a clean close.
-    pub fn close_clean(self) -> Result<(), BaseError> {
+    fn take_checkpoint(&mut self) -> Result<(), BaseError> {
+        // What the engine is asked for first is all that the file may promise.
+        let lsn = self.progress.applied();
+        self.engine.checkpoint()?;
+        let next = Checkpoint { lsn: lsn.0, time: self.progress.last_time(), ..self.checkpoint.clone() };
+        self.write_checkpoint(next)?;
+        self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.seams.clock.instant() };
         Ok(())
+    }
+
+    fn write_checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), BaseError> {
+        checkpoint::write(&*self.seams.fs, &self.layout, &checkpoint)
+            .map_err(|source| BaseError::Io { step: "writing the checkpoint", source })?;
+        self.progress.checkpoints(checkpoint.lsn());
+        self.checkpoint = checkpoint;
+        Ok(())
+    }
+
+    /// Takes a last checkpoint, closes the tree, and leaves the mark of a clean close. If somebody still reads from
+    /// the tree after two seconds, all is durable, but the mark is not left.
+    pub fn close_clean(mut self) -> Result<Closed, BaseError> {
+        if self.progress.applied() != self.progress.committed() {
+            let source = io::Error::other("a group is on disk and was not applied");
+            return Err(BaseError::Io { step: "closing", source });
+        }
+        self.take_checkpoint()?;
+        let Self { engine, seams, layout, checkpoint, upkeep, _held, .. } = self;
+        if !close_engine(engine, &upkeep) {
+            return Ok(Closed::StillRead);
+        }
+        // Only now nobody writes to the tree's files any more, not even the engine itself.
+        let failed = |step| move |source| BaseError::Io { step, source };
+        trees::sync_files(&layout, &TreeName(checkpoint.tree.clone())).map_err(failed("syncing the tree"))?;
+        let closed = Checkpoint { closed: true, ..checkpoint };
+        checkpoint::write(&*seams.fs, &layout, &closed).map_err(failed("writing the checkpoint"))?;
+        Ok(Closed::Clean)
+    }
+}
+
+/// How a close went; all is durable in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// The mark of a clean close is there.
+    Clean,
+    /// Somebody kept reading; the next open treats this as the end of a process.
+    StillRead,
+}
+
+/// Waits until nobody else holds the engine, and closes it; says whether it could.
+fn close_engine(engine: Arc<dyn Engine>, upkeep: &Upkeep) -> bool {
+    // Counted rather than timed: a clock that stands still in a test must not keep a close waiting for ever.
+    for _ in 0..CLOSE_LOOKS {
+        // While the pause lasts no snapshot can take hold of the engine, so what is counted stays true.
+        if let Some(_pause) = upkeep.try_pause()
+            && Arc::strong_count(&engine) == 1
+        {
+            drop(engine);
+            return true;
+        }
+        std::thread::sleep(CLOSE_LOOK_EVERY);
+    }
+    false
+}
+
+impl From<SnapshotError> for BaseError {
+    fn from(error: SnapshotError) -> Self {
+        Self::Io { step: "taking a snapshot", source: io::Error::other(error) }
     }
 }

@@ -1,6 +1,10 @@
 //! `store.json`: which format a data directory has, who wrote it, and what its keys are recognised by.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
+
+use super::{files, fs::Fs, layout::Layout};
 
 use crate::types::Timestamp;
 
@@ -31,4 +35,62 @@ pub struct Format {
     pub restored: bool,
     /// By what its keys are recognised.
     pub seal: Seal,
+}
+
+const NAME: &str = "store.json";
+
+/// Why `store.json` cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// The directory was written by a program that knows more.
+    #[error(
+        "the store has format {format}, written by version {version}; this program knows formats up to {FORMAT}: \
+         start version {version} or a later one"
+    )]
+    Newer {
+        /// The directory's format.
+        format: u32,
+        /// The version that wrote it.
+        version: String,
+    },
+    /// It is there and cannot be read.
+    #[error("store.json is damaged ({0}); put back a copy of it, or restore a snapshot into another directory")]
+    Damaged(String),
+    /// The disk failed.
+    #[error("reading store.json: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Only what every format will have.
+#[derive(Deserialize)]
+struct Envelope {
+    format: u32,
+    version: String,
+}
+
+/// Reads text in the form of `store.json`.
+pub fn parse(content: &[u8]) -> Result<Format, FormatError> {
+    let damaged = |error: serde_json::Error| FormatError::Damaged(error.to_string());
+    let envelope: Envelope = serde_json::from_slice(content).map_err(damaged)?;
+    if envelope.format > FORMAT {
+        return Err(FormatError::Newer { format: envelope.format, version: envelope.version });
+    }
+    serde_json::from_slice(content).map_err(damaged)
+}
+
+/// Reads `store.json`; none if the directory has none.
+pub fn read(fs: &dyn Fs, layout: &Layout) -> Result<Option<Format>, FormatError> {
+    files::read(fs, &layout.root.join(NAME))?.map(|content| parse(&content)).transpose()
+}
+
+/// The text of `store.json`.
+pub fn text(format: &Format) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(format).map_err(io::Error::other)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// Writes `store.json`; it is durable when this returns.
+pub fn write(fs: &dyn Fs, layout: &Layout, format: &Format) -> io::Result<()> {
+    files::replace(fs, &layout.root, NAME, &text(format)?)
 }

@@ -87,7 +87,7 @@ impl Ground {
 
     pub(super) fn close(self) -> Result<(), BaseError> {
         match self {
-            Self::Directory(base) => base.close_clean(),
+            Self::Directory(base) => base.close_clean().map(|_| ()),
             Self::Memory { .. } => Ok(()),
         }
     }

@@ -7,6 +7,8 @@
 //! journal.
 
 pub mod mem;
+pub mod redb;
+pub mod sled;
 
 use std::ops::Bound;
 
@@ -153,6 +155,14 @@ impl EngineKind {
     /// The engine of that name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Sled, Self::Redb, Self::Mem].into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether it keeps anything on disk.
+    pub fn keeps(self) -> bool {
+        match self {
+            Self::Sled | Self::Redb => true,
+            Self::Mem => false,
+        }
     }
 
     /// Whether its files can be believed after the machine stopped.

@@ -3,7 +3,14 @@
 //! Owns: what the journal, checkpoints, snapshots and `store.json` may ask of a disk; the real one, and one in memory
 //! that forgets what was not synced. Must not know: what is in the files. Begin with `Fs`, then `sim.rs`.
 
+mod inode;
+pub mod real;
+pub mod sim;
+
 use std::{fmt, io, path::Path};
+
+pub use real::RealFs;
+pub use sim::SimFs;
 
 /// An open file.
 pub trait File: Send + fmt::Debug {

@@ -9,7 +9,7 @@ use super::{
     queue::Found,
 };
 use crate::{
-    persistence::{engine::Engine, ground::Ground, reader::TxFault, shared::Shared, view::View},
+    persistence::{ground::Ground, reader::TxFault, shared::Shared, view::View},
     types::{Fault, limits},
 };
 
@@ -17,7 +17,6 @@ use crate::{
 pub struct Writer {
     shared: Arc<Shared>,
     ground: Option<Ground>,
-    engine: Arc<dyn Engine>,
     numbers: Numbers,
     rehearsal: Rehearsal,
 }
@@ -28,12 +27,11 @@ impl Writer {
         ground: Ground,
         rehearsal: Rehearsal,
     ) -> Result<Self, TxFault> {
-        let engine = Arc::clone(ground.engine());
         let ring = shared.ring();
-        let numbers = Numbers::read(&View { engine: engine.view()?, ring: &ring })?;
+        let numbers = Numbers::read(&View { engine: ground.engine().view()?, ring: &ring })?;
         shared.head.send_replace(numbers.sequence);
         note_audit(&shared, numbers);
-        Ok(Self { shared, ground: Some(ground), engine, numbers, rehearsal })
+        Ok(Self { shared, ground: Some(ground), numbers, rehearsal })
     }
 
     /// Commits one group of what waits, and answers it; gives how many were answered.
@@ -56,9 +54,10 @@ impl Writer {
 
     fn run_group(&self) -> Result<Finished, (String, Vec<Box<dyn Job>>)> {
         let ring = self.shared.ring();
-        let view = self.engine.view().map_err(|error| (error.to_string(), Vec::new()))?;
-        let last_time = self.ground.as_ref().map(Ground::last_time).unwrap_or_default();
-        let mut group = Group::new(view.as_ref(), &ring, self.rehearsal, self.numbers, last_time);
+        // Nobody but the ground and the readers' lock holds the engine: a clean close has to be the last one that does.
+        let Some(ground) = &self.ground else { return Err(("the store is closed".to_owned(), Vec::new())) };
+        let view = ground.engine().view().map_err(|error| (error.to_string(), Vec::new()))?;
+        let mut group = Group::new(view.as_ref(), &ring, self.rehearsal, self.numbers, ground.last_time());
         while !group.is_full() {
             let Some(job) = self.shared.queue.take() else { break };
             if let Err(fault) = self.admit(job.as_ref()) {

@@ -1,0 +1,70 @@
+//! `checkpoint`: what is known of the tree from outside of it.
+//!
+//! The tree cannot vouch for itself after a stop of the machine, so how far it was durable, and on which run of the
+//! machine, stands here. The file's last line is a checksum of what is before it.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Lsn, files, fs::Fs, layout::Layout};
+use crate::types::Timestamp;
+
+const NAME: &str = "checkpoint";
+
+/// The content of `checkpoint`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The run of the machine on which the tree was last open.
+    pub boot: String,
+    /// Whether the store was closed cleanly afterwards, everything on disk.
+    pub closed: bool,
+    /// All commits up to this one are durable in the tree.
+    pub lsn: u64,
+    /// The time of that commit.
+    pub time: Timestamp,
+    /// The epoch of the opening that wrote this.
+    pub epoch: u64,
+    /// The engine that holds the tree.
+    pub engine: String,
+    /// The name of the tree's directory.
+    pub tree: String,
+}
+
+impl Checkpoint {
+    /// The last commit that is durable in the tree.
+    pub fn lsn(&self) -> Lsn {
+        Lsn(self.lsn)
+    }
+}
+
+/// What was found in the checkpoint's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// A good one.
+    Good(Checkpoint),
+    /// None.
+    Absent,
+    /// Something that is none.
+    Damaged,
+}
+
+/// Reads the checkpoint.
+pub fn read(fs: &dyn Fs, layout: &Layout) -> io::Result<Found> {
+    let Some(content) = files::read(fs, &layout.root.join(NAME))? else { return Ok(Found::Absent) };
+    Ok(parse(&content).map_or(Found::Damaged, Found::Good))
+}
+
+fn parse(content: &[u8]) -> Option<Checkpoint> {
+    let text = std::str::from_utf8(content).ok()?;
+    let (json, rest) = text.split_once('\n')?;
+    let crc = u32::from_str_radix(rest.strip_prefix("crc32c ")?.strip_suffix('\n')?, 16).ok()?;
+    (crc32c::crc32c(json.as_bytes()) == crc).then(|| serde_json::from_str(json).ok())?
+}
+
+/// Writes the checkpoint; it is durable when this returns.
+pub fn write(fs: &dyn Fs, layout: &Layout, checkpoint: &Checkpoint) -> io::Result<()> {
+    let json = serde_json::to_string(checkpoint).map_err(io::Error::other)?;
+    let crc = crc32c::crc32c(json.as_bytes());
+    files::replace(fs, &layout.root, NAME, format!("{json}\ncrc32c {crc:08x}\n").as_bytes())
+}

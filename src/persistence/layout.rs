@@ -1,0 +1,35 @@
+//! Where things lie in a data directory.
+//!
+//! ```text
+//!   store.json         the format; a directory without it is no store
+//!   checkpoint         how far the tree is durable, on which run of the machine
+//!   lock               held by the process that has the store open
+//!   journal/           segments
+//!   snapshots/         the last snapshots, named by the commit they are exact from
+//!   tree-000001.sled/  the tree; the checkpoint says which one counts
+//! ```
+
+use std::path::{Path, PathBuf};
+
+/// The paths of a data directory.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The data directory.
+    pub root: PathBuf,
+    /// The journal's segments.
+    pub journal: PathBuf,
+    /// The snapshots.
+    pub snapshots: PathBuf,
+}
+
+impl Layout {
+    /// Of the data directory at `root`.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned(), journal: root.join("journal"), snapshots: root.join("snapshots") }
+    }
+
+    /// The lock's file.
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+}

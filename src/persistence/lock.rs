@@ -1,0 +1,48 @@
+//! One process holds a data directory. The lock goes with the process, however it ends; the number of the process in
+//! the file is for people only.
+
+use std::{io, time::Duration};
+
+use super::{
+    fs::{Fs, Held},
+    layout::Layout,
+};
+
+/// How often a waiting start looks again.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What came of asking for the lock.
+pub enum Lock {
+    /// The directory is ours until this is dropped.
+    Ours(Box<dyn Held>),
+    /// Another process has it, and kept it for as long as was waited; its number, if it could be read.
+    Theirs(Option<u32>),
+}
+
+/// Takes the lock, waiting up to `wait` for another process to let go.
+pub fn take(fs: &dyn Fs, layout: &Layout, wait: Duration) -> io::Result<Lock> {
+    let path = layout.lock();
+    // Counted rather than timed: a clock that stands still in a test must not keep a start waiting for ever.
+    let mut looks = wait.as_millis() / LOOK_EVERY.as_millis();
+    loop {
+        if let Some(held) = fs.try_lock(&path)? {
+            note_process(fs, layout);
+            return Ok(Lock::Ours(held));
+        }
+        if looks == 0 {
+            let content = super::files::read(fs, &path).ok().flatten().unwrap_or_default();
+            let pid = std::str::from_utf8(&content).ok().and_then(|text| text.trim().parse().ok());
+            return Ok(Lock::Theirs(pid));
+        }
+        looks -= 1;
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Writes our number into the file. It is information: a disk that refuses it will refuse what matters soon enough.
+fn note_process(fs: &dyn Fs, layout: &Layout) {
+    if let Ok(mut file) = fs.open(&layout.lock()) {
+        let text = format!("{}\n", std::process::id());
+        let _ = file.truncate(0).and_then(|()| file.write_at(text.as_bytes(), 0));
+    }
+}

@@ -1,0 +1,64 @@
+//! How far a store has come, for those who watch it from other threads.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use super::Lsn;
+use crate::types::Timestamp;
+
+/// How far the store has come. Only the writer moves it, and only forwards.
+#[derive(Debug, Default)]
+pub struct Progress {
+    committed: AtomicU64,
+    applied: AtomicU64,
+    checkpointed: AtomicU64,
+    last_time: AtomicI64,
+    written: AtomicU64,
+}
+
+impl Progress {
+    /// The last commit on disk.
+    pub fn committed(&self) -> Lsn {
+        Lsn(self.committed.load(Ordering::Acquire))
+    }
+
+    /// The last commit in the tree.
+    pub fn applied(&self) -> Lsn {
+        Lsn(self.applied.load(Ordering::Acquire))
+    }
+
+    /// The last commit that a checkpoint covers.
+    pub fn checkpointed(&self) -> Lsn {
+        Lsn(self.checkpointed.load(Ordering::Acquire))
+    }
+
+    /// The latest time of any commit.
+    pub fn last_time(&self) -> Timestamp {
+        Timestamp::from_micros(self.last_time.load(Ordering::Acquire))
+    }
+
+    /// Bytes written to the journal since the store was opened.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
+    pub(super) fn starts(&self, lsn: Lsn, time: Timestamp, checkpointed: Lsn) {
+        self.last_time.store(time.as_micros(), Ordering::Release);
+        self.committed.store(lsn.0, Ordering::Release);
+        self.applied.store(lsn.0, Ordering::Release);
+        self.checkpointed.store(checkpointed.0, Ordering::Release);
+    }
+
+    pub(super) fn commits(&self, lsn: Lsn, time: Timestamp, bytes: u64) {
+        self.last_time.fetch_max(time.as_micros(), Ordering::AcqRel);
+        self.written.fetch_add(bytes, Ordering::AcqRel);
+        self.committed.store(lsn.0, Ordering::Release);
+    }
+
+    pub(super) fn applies(&self, lsn: Lsn) {
+        self.applied.store(lsn.0, Ordering::Release);
+    }
+
+    pub(super) fn checkpoints(&self, lsn: Lsn) {
+        self.checkpointed.store(lsn.0, Ordering::Release);
+    }
+}

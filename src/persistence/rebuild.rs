@@ -1,0 +1,143 @@
+//! Building a tree from a snapshot and the journal.
+
+use super::{
+    Batch, Lsn, Operation,
+    engine::{Engine, EngineError},
+    journal::{
+        Frame,
+        recover::{self, Span},
+    },
+    open::{Findings, OpenError, Reason, Site},
+    snapshot::{
+        self, SnapshotError, Summary,
+        read::{self, Part},
+    },
+};
+use crate::types::{Timestamp, limits};
+
+/// What a tree is begun with.
+pub(super) enum Origin {
+    /// Nothing: the journal goes back to the first commit.
+    Journal,
+    /// A snapshot, which was read and is good.
+    Snapshot(Box<Summary>),
+}
+
+impl Origin {
+    /// The commit from which the journal goes on.
+    pub(super) fn exact(&self) -> Lsn {
+        match self {
+            Self::Journal => Lsn::ZERO,
+            Self::Snapshot(summary) => summary.exact,
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Option<Lsn> {
+        match self {
+            Self::Journal => None,
+            Self::Snapshot(summary) => Some(summary.exact),
+        }
+    }
+}
+
+/// Finds what the tree can be built from: the newest good snapshot that the journal goes on from, or the journal alone.
+/// Changes nothing.
+pub(super) fn origin(site: &Site<'_>, findings: &Findings, reason: &Reason) -> Result<Origin, OpenError> {
+    let first = findings.survey.segments.first().map_or(Lsn::ZERO, |name| name.0);
+    let mut found = vec![format!("the journal begins with commit {first}")];
+    for exact in findings.snapshots.iter().rev() {
+        let name = snapshot::file_name(*exact);
+        if first > exact.next() {
+            found.push(format!("snapshots/{name} would bring back commits up to {exact}, with `snapshot restore`"));
+            continue;
+        }
+        match read::verify(site.fs(), &site.layout.snapshots.join(&name)) {
+            Ok(summary) if summary.exact == *exact => return Ok(Origin::Snapshot(Box::new(summary))),
+            Ok(_) => found.push(format!("snapshots/{name} holds another commit than its name says")),
+            Err(error) => found.push(error.to_string()),
+        }
+    }
+    if first <= Lsn(1) {
+        return Ok(Origin::Journal);
+    }
+    Err(OpenError::NothingToRebuild { reason: reason.clone(), found: found.join("; ") })
+}
+
+/// What was loaded.
+pub(super) struct Loaded {
+    pub(super) keys: u64,
+    pub(super) time: Timestamp,
+}
+
+/// Loads what `origin` holds into the empty tree of `engine`, which afterwards says how far it has come.
+pub(super) fn load(site: &Site<'_>, engine: &dyn Engine, origin: &Origin) -> Result<Loaded, OpenError> {
+    let Origin::Snapshot(summary) = origin else {
+        engine.apply(&Batch::default(), Lsn::ZERO)?;
+        return Ok(Loaded { keys: 0, time: Timestamp::ZERO });
+    };
+    let file = site.layout.snapshots.join(snapshot::file_name(summary.exact));
+    let mut gathered = Gathered::new(engine, Lsn(summary.head.from));
+    read::read(site.fs(), &file, |part| -> Result<(), SnapshotError> {
+        match part {
+            Part::Pairs(pairs) => {
+                for (key, value) in pairs {
+                    gathered.operations.0.push(Operation::Put { key, value });
+                }
+                gathered.apply_if_large()?;
+            }
+            Part::Frame(frame) => gathered.add(frame)?,
+        }
+        Ok(())
+    })?;
+    gathered.apply()?;
+    Ok(Loaded { keys: summary.pairs, time: summary.time })
+}
+
+/// Applies the commits of the journal after `from` up to `upto`; gives how many.
+pub(super) fn catch_up(site: &Site<'_>, engine: &dyn Engine, from: Lsn, upto: Lsn) -> Result<u64, OpenError> {
+    let span = Span { after: from, upto };
+    let mut count = 0;
+    let mut gathered = Gathered::new(engine, from);
+    recover::replay(site.fs(), &site.layout.journal, span, |frame| -> Result<(), OpenError> {
+        count += 1;
+        Ok(gathered.add(frame)?)
+    })?;
+    if count > 0 {
+        gathered.apply()?;
+    }
+    Ok(count)
+}
+
+/// Commits that are applied together, as the writer does it.
+struct Gathered<'a> {
+    engine: &'a dyn Engine,
+    operations: Batch,
+    bytes: usize,
+    last: Lsn,
+}
+
+impl<'a> Gathered<'a> {
+    fn new(engine: &'a dyn Engine, last: Lsn) -> Self {
+        Self { engine, operations: Batch::default(), bytes: 0, last }
+    }
+
+    fn add(&mut self, frame: Frame) -> Result<(), EngineError> {
+        self.last = frame.lsn;
+        self.bytes += frame.batch.size();
+        self.operations.0.extend(frame.batch.0);
+        self.apply_if_large()
+    }
+
+    fn apply_if_large(&mut self) -> Result<(), EngineError> {
+        if self.operations.0.len() >= limits::TX_OPERATIONS_MAX || self.bytes >= limits::TX_BYTES_MAX {
+            self.apply()?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self) -> Result<(), EngineError> {
+        self.engine.apply(&std::mem::take(&mut self.operations), self.last)?;
+        self.bytes = 0;
+        Ok(())
+    }
+}

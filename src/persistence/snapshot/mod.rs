@@ -1,0 +1,148 @@
+//! Snapshots: a copy of the store in one file, enough by itself to bring the store back.
+//!
+//! Owns: the file's form, writing it while the store works, reading it back, laying a store down from it. Must not
+//! know: when one is due (`upkeep.rs`), what the keys mean. Begin with `write.rs`.
+//!
+//! ```text
+//!   "MJSN" | version u16 | 0 u16 | block*
+//!   block:  kind u8 | length u32 | crc32c u32 | payload         each checksum goes on from the one before it
+//!   head    JSON: store.json, the commit S that was applied when the walk began, when that was
+//!   pairs   key length u16 | key | value length u32 | value ...  the walk over the tree, while writing went on
+//!   frames  length u32 | frame ...                               commits S+1 to E, as in the journal
+//!   end     E u64 | pairs u64 | frames u64 | time i64
+//! ```
+//!
+//! The walk sees some keys as they were before, others after a commit between S and E. Every such key is written
+//! again by the frames, so pairs and then frames give the state at E exactly.
+
+pub mod read;
+pub mod restore;
+pub mod write;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Lsn,
+    engine::EngineError,
+    format::{Format, FormatError},
+    fs::Fs,
+    journal::Problem,
+};
+use crate::types::Timestamp;
+
+const MAGIC: [u8; 4] = *b"MJSN";
+const VERSION: u16 = 1;
+/// Bytes before the first block.
+const PREFIX: usize = 8;
+/// Bytes of a block before its payload.
+const BLOCK_HEAD: usize = 9;
+/// Bytes of a block's payload after which another is begun; one frame may exceed it.
+const BLOCK: usize = 1 << 20;
+/// What the file's name ends with.
+const SUFFIX: &str = ".snap";
+
+const HEAD: u8 = 1;
+const PAIRS: u8 = 2;
+const FRAMES: u8 = 3;
+const END: u8 = 4;
+
+/// The first block of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// `store.json` as it was.
+    pub format: Format,
+    /// The commit that was applied when the walk began.
+    pub from: u64,
+    /// When the walk began.
+    pub taken: Timestamp,
+}
+
+/// What a snapshot holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Its first block.
+    pub head: Head,
+    /// The commit at which it is exact.
+    pub exact: Lsn,
+    /// A time no commit in it is later than.
+    pub time: Timestamp,
+    /// Keys copied.
+    pub pairs: u64,
+    /// Commits that came in while it was taken.
+    pub frames: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// Why a snapshot could not be taken or used.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The file is not a whole snapshot.
+    #[error("{}: damaged at byte {offset}: {reason}", file.display())]
+    Damaged {
+        /// Which file.
+        file: PathBuf,
+        /// Where.
+        offset: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The store in it has a format this program does not know, or one that cannot be read.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The disk failed.
+    #[error("snapshot: {step}: {source}")]
+    Io {
+        /// What was being done.
+        step: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The tree could not be read.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The journal could not be read.
+    #[error(transparent)]
+    Journal(#[from] Problem),
+    /// The directory to restore into is in use for something.
+    #[error("{} is not empty ({found}); a snapshot is restored into a directory of its own", dir.display())]
+    NotEmpty {
+        /// Which directory.
+        dir: PathBuf,
+        /// One thing that is in it.
+        found: String,
+    },
+    /// The store is being closed.
+    #[error("the store is being closed")]
+    Closing,
+}
+
+impl SnapshotError {
+    pub(super) fn io(step: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { step, source }
+    }
+}
+
+/// The checksum of a block, going on from that of the block before it.
+fn chain(before: u32, kind: u8, payload: &[u8]) -> u32 {
+    let crc = crc32c::crc32c_append(before, &[kind]);
+    crc32c::crc32c_append(crc, payload)
+}
+
+/// The file name of the snapshot that is exact at `lsn`.
+pub fn file_name(lsn: Lsn) -> String {
+    format!("{:020}{SUFFIX}", lsn.0)
+}
+
+/// The snapshots in `dir`, by the commit they are exact at, first to last.
+pub fn list(fs: &dyn Fs, dir: &Path) -> io::Result<Vec<Lsn>> {
+    let number = |name: &String| name.strip_suffix(SUFFIX).filter(|digits| digits.len() == 20)?.parse().ok().map(Lsn);
+    let mut found: Vec<_> = fs.list(dir)?.iter().filter_map(number).collect();
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,115 @@
+//! The directories of trees: their names, opening them, setting them aside.
+//!
+//! A rebuilt tree gets a directory of its own, so that the old one is there until the checkpoint names the new one.
+
+use std::{io, path::Path, sync::Arc};
+
+use super::{
+    engine::{Engine, EngineError, EngineKind, mem::MemEngine, redb::RedbEngine, sled::SledEngine},
+    layout::Layout,
+};
+
+const ASIDE: &str = ".aside";
+
+/// The name of a tree's directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeName(pub String);
+
+impl TreeName {
+    /// The `generation`th tree of a store, in `engine`.
+    fn new(generation: u64, engine: EngineKind) -> Self {
+        Self(format!("tree-{generation:06}.{}", engine.name()))
+    }
+
+    fn generation(name: &str) -> Option<u64> {
+        name.strip_prefix("tree-")?.split('.').next()?.parse().ok()
+    }
+}
+
+fn names(layout: &Layout) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(&layout.root) {
+        Ok(entries) => entries,
+        // On a simulated disk there is no such directory, nor any tree in it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if TreeName::generation(&name).is_some() {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// A name no tree has had.
+pub fn fresh(layout: &Layout, engine: EngineKind, last: Option<&str>) -> io::Result<TreeName> {
+    let highest = names(layout)?.iter().map(String::as_str).chain(last).filter_map(TreeName::generation).max();
+    Ok(TreeName::new(highest.unwrap_or(0) + 1, engine))
+}
+
+/// Whether a tree of that name is there.
+pub fn exists(layout: &Layout, name: &TreeName) -> bool {
+    layout.root.join(&name.0).is_dir()
+}
+
+/// Opens the tree of that name, or makes it.
+pub fn open(layout: &Layout, kind: EngineKind, name: &TreeName) -> Result<Arc<dyn Engine>, EngineError> {
+    let dir = layout.root.join(&name.0);
+    Ok(match kind {
+        EngineKind::Sled => Arc::new(SledEngine::open(&dir)?),
+        EngineKind::Redb => Arc::new(RedbEngine::open(&dir)?),
+        EngineKind::Mem => Arc::new(MemEngine::new()),
+    })
+}
+
+/// What becomes of the trees that are not in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// They are removed: it is known why they were given up.
+    Remove,
+    /// The latest is kept under another name, for those who want to know what happened to it.
+    SetAside,
+}
+
+/// Leaves `current` as the only tree, but for one that was set aside.
+pub fn retire_others(layout: &Layout, current: &TreeName, others: Others) -> io::Result<()> {
+    let mut rest: Vec<String> = names(layout)?.into_iter().filter(|name| *name != current.0).collect();
+    rest.sort();
+    let kept = match others {
+        Others::Remove => None,
+        Others::SetAside => rest.iter().rfind(|name| !name.ends_with(ASIDE)).cloned(),
+    };
+    for name in rest {
+        let path = layout.root.join(&name);
+        if Some(&name) == kept.as_ref() {
+            std::fs::rename(&path, layout.root.join(format!("{name}{ASIDE}")))?;
+        } else if kept.is_some() || !name.ends_with(ASIDE) {
+            std::fs::remove_dir_all(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings all files of the tree of that name to the disk; nobody has it open any more.
+pub fn sync_files(layout: &Layout, name: &TreeName) -> io::Result<()> {
+    let dir = layout.root.join(&name.0);
+    if !dir.is_dir() {
+        return Ok(());
+    }
+    sync_below(&dir)?;
+    std::fs::File::open(&layout.root)?.sync_all()
+}
+
+fn sync_below(dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_below(&entry.path())?;
+        } else {
+            std::fs::File::open(entry.path())?.sync_all()?;
+        }
+    }
+    std::fs::File::open(dir)?.sync_all()
+}

@@ -1,0 +1,294 @@
+//! What is done beside the writer: snapshots, giving room back, looking at the disk.
+//!
+//! A segment goes when every kept snapshot and the checkpoint cover it, and it is old, or the journal is large, or the
+//! disk is nearly full. All of this runs on any thread while the writer works.
+
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use super::{
+    Lsn,
+    engine::Engine,
+    format::{Format, FormatError},
+    fs::Fs,
+    journal::{
+        Problem, SegmentName,
+        reader::{Found, SegmentReader},
+        segment::{self, HEADER},
+    },
+    layout::Layout,
+    progress::Progress,
+    settings::{Seams, Tuning},
+    snapshot::{
+        self, Head, SnapshotError, Summary, read,
+        write::{self, Source},
+    },
+};
+use crate::types::{Timestamp, limits};
+
+/// How much room the disk has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Room {
+    /// Enough for everything.
+    Ample,
+    /// Under `limits::DISK_LOW`: what makes the store grow is refused.
+    Low,
+    /// Under `limits::DISK_FULL`: only what ends access or frees space goes on.
+    Full,
+}
+
+impl Room {
+    /// What so many free bytes mean.
+    pub fn of(free_bytes: u64) -> Self {
+        if free_bytes < limits::DISK_FULL {
+            Self::Full
+        } else if free_bytes < limits::DISK_LOW {
+            Self::Low
+        } else {
+            Self::Ample
+        }
+    }
+}
+
+/// When the last snapshot was taken.
+#[derive(Debug, Clone, Copy)]
+struct LastSnapshot {
+    exact: Lsn,
+    taken: Timestamp,
+    written: u64,
+}
+
+struct Inner {
+    fs: Arc<dyn Fs>,
+    clock: Arc<dyn crate::types::Clock>,
+    layout: Layout,
+    tuning: Tuning,
+    // Weak, so that a close is not kept waiting by those who only look after things.
+    engine: Weak<dyn Engine>,
+    progress: Arc<Progress>,
+    // Held by whoever takes or removes snapshots and segments: one at a time.
+    last: Mutex<LastSnapshot>,
+}
+
+/// A handle to the upkeep of an opened store; clones are the same.
+#[derive(Clone)]
+pub struct Upkeep {
+    inner: Arc<Inner>,
+}
+
+/// What a round of upkeep did.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// The snapshot that was taken.
+    pub snapshot: Option<Summary>,
+    /// The segments that were removed.
+    pub segments: Vec<SegmentName>,
+    /// The snapshots that were removed.
+    pub snapshots: Vec<Lsn>,
+}
+
+/// Which covered segments go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spare {
+    /// Those that are younger and fit into the journal's room stay.
+    ByRetention,
+    /// None stays.
+    Nothing,
+}
+
+impl Upkeep {
+    pub(super) fn new(
+        seams: &Seams,
+        layout: &Layout,
+        tuning: &Tuning,
+        engine: &Arc<dyn Engine>,
+        progress: &Arc<Progress>,
+    ) -> Result<Self, SnapshotError> {
+        let newest = snapshot::list(&*seams.fs, &layout.snapshots).map_err(SnapshotError::io("listing"))?.pop();
+        let exact = newest.unwrap_or(Lsn::ZERO);
+        // When a snapshot was taken is not worth reading it for at each start: the time counts from the start.
+        let last = LastSnapshot { exact, taken: seams.clock.now(), written: 0 };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                fs: Arc::clone(&seams.fs),
+                clock: Arc::clone(&seams.clock),
+                layout: layout.clone(),
+                tuning: tuning.clone(),
+                engine: Arc::downgrade(engine),
+                progress: Arc::clone(progress),
+                last: Mutex::new(last),
+            }),
+        })
+    }
+
+    fn last(&self) -> MutexGuard<'_, LastSnapshot> {
+        // A panic in a snapshot leaves an unfinished file and nothing else.
+        self.inner.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps snapshots from beginning while the guard lives; none if one is being taken.
+    pub(super) fn try_pause(&self) -> Option<impl Drop + '_> {
+        match self.inner.last.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(std::sync::TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Free bytes on the store's disk.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        self.inner.fs.free_bytes(&self.inner.layout.root)
+    }
+
+    /// Takes a snapshot if one is due, and removes what is not needed any more.
+    pub fn run(&self) -> Result<Done, SnapshotError> {
+        let mut done = Done::default();
+        let mut last = self.last();
+        if self.is_due(&last) {
+            done.snapshot = Some(self.take_kept(&mut last)?);
+        }
+        done.snapshots = self.drop_snapshots(limits::SNAPSHOTS_KEPT)?;
+        done.segments = self.drop_segments(Spare::ByRetention)?;
+        Ok(done)
+    }
+
+    /// Frees what can be freed: all snapshots but the newest, which is read first to be sure of it, and all segments
+    /// it covers.
+    pub fn reclaim(&self) -> Result<Done, SnapshotError> {
+        let _held = self.last();
+        let Some(newest) = self.snapshots()?.pop() else { return Ok(Done::default()) };
+        read::verify(&*self.inner.fs, &self.inner.layout.snapshots.join(snapshot::file_name(newest)))?;
+        let snapshots = self.drop_snapshots(1)?;
+        Ok(Done { snapshot: None, snapshots, segments: self.drop_segments(Spare::Nothing)? })
+    }
+
+    /// Takes a snapshot into the data directory, where the next open finds it.
+    pub fn take(&self) -> Result<Summary, SnapshotError> {
+        let mut last = self.last();
+        self.take_kept(&mut last)
+    }
+
+    /// Takes a snapshot into `file`, which is replaced.
+    pub fn take_to(&self, file: &Path) -> Result<Summary, SnapshotError> {
+        let _held = self.last();
+        self.write(file)
+    }
+
+    /// The snapshots in the data directory, by the commit they are exact at, first to last.
+    pub fn snapshots(&self) -> Result<Vec<Lsn>, SnapshotError> {
+        snapshot::list(&*self.inner.fs, &self.inner.layout.snapshots).map_err(SnapshotError::io("listing"))
+    }
+
+    fn is_due(&self, last: &LastSnapshot) -> bool {
+        let Inner { progress, tuning, clock, .. } = &*self.inner;
+        progress.committed() > last.exact
+            && (clock.now().since(last.taken) >= tuning.snapshot_every
+                || progress.written() - last.written >= tuning.snapshot_bytes)
+    }
+
+    fn take_kept(&self, last: &mut LastSnapshot) -> Result<Summary, SnapshotError> {
+        let written = self.inner.progress.written();
+        let dir = &self.inner.layout.snapshots;
+        let unnamed = dir.join("taking.new");
+        let summary = self.write_unnamed(&unnamed)?;
+        self.name(&unnamed, &dir.join(snapshot::file_name(summary.exact)))?;
+        *last = LastSnapshot { exact: summary.exact, taken: summary.head.taken, written };
+        Ok(summary)
+    }
+
+    fn write(&self, file: &Path) -> Result<Summary, SnapshotError> {
+        let mut unnamed = file.as_os_str().to_owned();
+        unnamed.push(".new");
+        let unnamed = Path::new(&unnamed);
+        let summary = self.write_unnamed(unnamed)?;
+        self.name(unnamed, file)?;
+        Ok(summary)
+    }
+
+    fn name(&self, from: &Path, to: &Path) -> Result<(), SnapshotError> {
+        let fs = &*self.inner.fs;
+        let dir = super::files::parent(to);
+        fs.rename(from, to).and_then(|()| fs.sync_dir(dir)).map_err(SnapshotError::io("naming the file"))
+    }
+
+    fn write_unnamed(&self, file: &Path) -> Result<Summary, SnapshotError> {
+        let Inner { fs, clock, layout, engine, progress, .. } = &*self.inner;
+        let engine = engine.upgrade().ok_or(SnapshotError::Closing)?;
+        let head = Head { format: self.format()?, from: progress.applied().0, taken: clock.now() };
+        let source = Source { fs: &**fs, engine: &*engine, progress, journal: &layout.journal };
+        let written = write::write(&source, &head, file);
+        if written.is_err() {
+            // Its room is given back; if that fails too, the next snapshot replaces it.
+            let _ = fs.remove(file);
+        }
+        written
+    }
+
+    fn format(&self) -> Result<Format, SnapshotError> {
+        super::format::read(&*self.inner.fs, &self.inner.layout)?
+            .ok_or_else(|| FormatError::Damaged("it is gone".into()).into())
+    }
+
+    fn drop_snapshots(&self, kept: usize) -> Result<Vec<Lsn>, SnapshotError> {
+        let mut found = self.snapshots()?;
+        found.truncate(found.len().saturating_sub(kept));
+        let Inner { fs, layout, .. } = &*self.inner;
+        for lsn in &found {
+            fs.remove(&layout.snapshots.join(snapshot::file_name(*lsn))).map_err(SnapshotError::io("removing one"))?;
+        }
+        fs.sync_dir(&layout.snapshots).map_err(SnapshotError::io("removing one"))?;
+        Ok(found)
+    }
+
+    fn drop_segments(&self, spare: Spare) -> Result<Vec<SegmentName>, SnapshotError> {
+        let Inner { fs, layout, progress, tuning, .. } = &*self.inner;
+        // Of the kept snapshots the oldest counts, so that each of them can be gone on from.
+        let Some(oldest) = self.snapshots()?.first().copied() else { return Ok(Vec::new()) };
+        let covered = oldest.min(progress.checkpointed());
+        let segments = segment::list(&**fs, &layout.journal).map_err(Problem::io("listing the segments"))?;
+        let mut bytes = self.journal_bytes(&segments)?;
+        let mut dropped = Vec::new();
+        for pair in segments.windows(2) {
+            let [name, next] = *pair else { break };
+            if next.0 > covered.next() {
+                break;
+            }
+            let stays = match spare {
+                Spare::ByRetention => bytes <= tuning.retention_bytes && !self.is_old(next)?,
+                Spare::Nothing => false,
+            };
+            if stays {
+                break;
+            }
+            bytes -= self.journal_bytes(&[name])?;
+            fs.remove(&name.path(&layout.journal)).map_err(Problem::io("removing a segment"))?;
+            // One after the other, so that no stop of the machine leaves a gap.
+            fs.sync_dir(&layout.journal).map_err(Problem::io("removing a segment"))?;
+            dropped.push(name);
+        }
+        Ok(dropped)
+    }
+
+    /// Bytes that segments take on disk.
+    fn journal_bytes(&self, segments: &[SegmentName]) -> Result<u64, SnapshotError> {
+        let mut bytes = 0;
+        for name in segments {
+            let file = self.inner.fs.open(&name.path(&self.inner.layout.journal));
+            bytes += file.and_then(|file| file.length()).map_err(Problem::io("measuring a segment"))?;
+        }
+        Ok(bytes)
+    }
+
+    /// Whether the segment before `next` is older than the retention: its last commit came before `next`'s first.
+    fn is_old(&self, next: SegmentName) -> Result<bool, SnapshotError> {
+        let Inner { fs, layout, clock, tuning, .. } = &*self.inner;
+        let mut reader = SegmentReader::open(&**fs, &layout.journal, next)?;
+        Ok(match reader.frame_at(HEADER as u64)? {
+            Found::Frame(frame, _) => clock.now().since(frame.time) >= tuning.retention_time,
+            Found::Bad(_) => false,
+        })
+    }
+}
