@@ -10,10 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use super::{
-    open::{OpenError, Opening, Reason, TreeFate},
-    progress::Progress,
-};
 use super::{
     Batch, Lsn,
     checkpoint::{self, Checkpoint},
@@ -30,6 +26,10 @@ use super::{
     snapshot::SnapshotError,
     trees::{self, TreeName},
     upkeep::Upkeep,
+};
+pub use super::{
+    open::{OpenError, Opening, Reason, TreeFate},
+    progress::Progress,
 };
 use crate::types::Timestamp;
 

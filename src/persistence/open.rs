@@ -51,7 +51,9 @@ pub enum OpenError {
     #[error(transparent)]
     Format(#[from] FormatError),
     /// The directory holds parts of a store, and no `store.json`.
-    #[error("store.json is missing beside {found}; put back a copy of it, or restore a snapshot into another directory")]
+    #[error(
+        "store.json is missing beside {found}; put back a copy of it, or restore a snapshot into another directory"
+    )]
     NoFormat {
         /// What is there.
         found: String,
@@ -437,8 +439,7 @@ fn trust_tree(site: &Site<'_>, findings: &Findings, tree: TreeName, epoch: u64) 
         write_checkpoint(site, &checkpoint)?;
     }
     trees::retire_others(&site.layout, &tree, Others::Remove).map_err(site.io("removing old trees"))?;
-    let opening =
-        Opening { created: false, tree: TreeFate::Trusted, replayed, cut: survey.cut, last: survey.last };
+    let opening = Opening { created: false, tree: TreeFate::Trusted, replayed, cut: survey.cut, last: survey.last };
     Ok(Built { engine, checkpoint, last_time, opening })
 }
 

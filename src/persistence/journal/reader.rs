@@ -144,8 +144,7 @@ impl SegmentReader {
     fn bytes(&mut self, offset: u64, count: usize) -> Result<&[u8], Problem> {
         let available = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
         let count = count.min(available);
-        let held = offset >= self.window_at
-            && offset + count as u64 <= self.window_at + self.window.len() as u64;
+        let held = offset >= self.window_at && offset + count as u64 <= self.window_at + self.window.len() as u64;
         if !held {
             let wanted = count.max(WINDOW).min(available);
             self.window.resize(wanted, 0);

@@ -158,13 +158,7 @@ fn survey_inner(
     Ok(())
 }
 
-fn survey_last(
-    fs: &dyn Fs,
-    dir: &Path,
-    name: SegmentName,
-    covered: Lsn,
-    survey: &mut Survey,
-) -> Result<(), Problem> {
+fn survey_last(fs: &dyn Fs, dir: &Path, name: SegmentName, covered: Lsn, survey: &mut Survey) -> Result<(), Problem> {
     let mut walk = Walk::open(fs, dir, name, survey.epoch)?;
     // Where each frame of the tail ends, so that the end of the synced part can be told.
     let mut ends: VecDeque<(Lsn, u64)> = VecDeque::new();

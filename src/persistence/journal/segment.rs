@@ -93,13 +93,7 @@ impl Header {
 
 /// Writes the segment `header` describes under its unfinished name, with `content` (whole frames) in it and room for
 /// `bytes` in all, and syncs it. If this fails nothing has changed.
-pub fn prepare(
-    fs: &dyn Fs,
-    dir: &Path,
-    header: Header,
-    content: &[u8],
-    bytes: u64,
-) -> std::io::Result<Box<dyn File>> {
+pub fn prepare(fs: &dyn Fs, dir: &Path, header: Header, content: &[u8], bytes: u64) -> std::io::Result<Box<dyn File>> {
     let unfinished = unfinished(dir, SegmentName(header.first));
     let made = fs.create(&unfinished).and_then(|mut file| {
         let used = (HEADER + content.len()) as u64;

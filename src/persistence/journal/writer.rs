@@ -229,11 +229,7 @@ impl Writer {
         Ok(())
     }
 
-    fn fatal(
-        &mut self,
-        step: &'static str,
-        work: impl FnOnce(&mut Self) -> io::Result<()>,
-    ) -> Result<(), AppendError> {
+    fn fatal(&mut self, step: &'static str, work: impl FnOnce(&mut Self) -> io::Result<()>) -> Result<(), AppendError> {
         work(self).map_err(|source| {
             self.failed = true;
             AppendError::Io { step, source }

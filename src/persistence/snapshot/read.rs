@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{
-    BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, MAGIC, PAIRS, PREFIX, SnapshotError, Summary, VERSION, chain,
-};
+use super::{BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, MAGIC, PAIRS, PREFIX, SnapshotError, Summary, VERSION, chain};
 use crate::{
     persistence::{
         Lsn,

@@ -121,10 +121,8 @@ impl Out {
         head[0] = kind;
         head[1..5].copy_from_slice(&(payload.len() as u32).to_le_bytes());
         head[5..9].copy_from_slice(&self.crc.to_le_bytes());
-        let written = self
-            .file
-            .write_at(&head, self.at)
-            .and_then(|()| self.file.write_at(payload, self.at + BLOCK_HEAD as u64));
+        let written =
+            self.file.write_at(&head, self.at).and_then(|()| self.file.write_at(payload, self.at + BLOCK_HEAD as u64));
         written.map_err(SnapshotError::io("writing it"))?;
         self.at += (BLOCK_HEAD + payload.len()) as u64;
         Ok(())

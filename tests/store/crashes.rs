@@ -1,0 +1,154 @@
+//! Every step at which a machine can stop or a process can end: nothing acknowledged is lost, nothing is there in half.
+
+use majordomo::persistence::{Lsn, base::Base, fs::sim::Failure};
+
+use crate::yard::{Dice, History, Yard, contents, put};
+
+/// How far a history came before the crash.
+struct Reached {
+    acknowledged: Lsn,
+    submitted: Lsn,
+}
+
+/// Opens, commits, takes checkpoints and snapshots, closes, until something fails.
+fn live(yard: &Yard, history: &History, from: usize) -> Reached {
+    let mut reached = Reached { acknowledged: Lsn::ZERO, submitted: Lsn::ZERO };
+    let Ok(mut base) = yard.open() else { return reached };
+    reached.acknowledged = history.lsn_after(from);
+    reached.submitted = reached.acknowledged;
+    for (at, group) in history.groups.iter().enumerate().skip(from) {
+        reached.submitted = Lsn(reached.acknowledged.0 + group.len() as u64);
+        if step(yard, &mut base, (at, group)).is_none() {
+            return reached;
+        }
+        reached.acknowledged = reached.submitted;
+        if tend(yard, &mut base, at).is_none() {
+            return reached;
+        }
+    }
+    let _ = base.close_clean();
+    reached
+}
+
+fn step(yard: &Yard, base: &mut Base, (_, group): (usize, &[majordomo::persistence::Batch])) -> Option<()> {
+    yard.clock.advance(std::time::Duration::from_millis(400));
+    let durable = base.commit(yard.commits(group)).ok()?;
+    base.apply(durable).ok()
+}
+
+fn tend(yard: &Yard, base: &mut Base, at: usize) -> Option<()> {
+    base.checkpoint_if_due().ok()?;
+    if at % 9 == 8 {
+        base.upkeep().take().ok()?;
+        yard.clock.advance(std::time::Duration::from_secs(40));
+        base.upkeep().run().ok()?;
+    }
+    Some(())
+}
+
+fn yard() -> Yard {
+    let mut yard = Yard::simulated();
+    yard.settings.tuning.retention_time = std::time::Duration::from_secs(30);
+    yard.settings.tuning.segment_bytes = 2_048;
+    yard
+}
+
+/// How the end comes.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Machine,
+    Process,
+    Error,
+}
+
+fn survive(end: End, seed: u64, step: u64) -> bool {
+    let mut yard = yard();
+    let history = History::new(seed, 30);
+    let failure = if matches!(end, End::Error) { Failure::Error } else { Failure::Stop };
+    yard.sim.fail_at(step, failure);
+    let reached = live(&yard, &history, 0);
+    let met = yard.sim.steps() >= step;
+    match end {
+        End::Machine => {
+            yard.sim.stop_machine(seed ^ step);
+            yard.reboot();
+        }
+        End::Process | End::Error => yard.sim.end_process(),
+    }
+    let what = format!("{end:?}, seed {seed}, step {step}");
+    let mut base = yard.open().unwrap_or_else(|error| panic!("{what}: {error}"));
+    let last = base.opening().last;
+    assert!(reached.acknowledged <= last, "{what}: {} was acknowledged, {last} is left", reached.acknowledged);
+    assert!(last <= reached.submitted, "{what}: {last} was never submitted");
+    assert_eq!(contents(&**base.engine()), history.states[last.0 as usize], "{what}");
+    // What was served once stays, however often the machine stops; and the store goes on.
+    yard.commit(&mut base, &[vec![put(77, "after"), put(78, "after")]]);
+    let state = contents(&**base.engine());
+    drop(base);
+    yard.sim.stop_machine(seed + step);
+    yard.reboot();
+    let base = yard.open().unwrap_or_else(|error| panic!("{what}, again: {error}"));
+    assert_eq!(base.opening().last, Lsn(last.0 + 2), "{what}");
+    assert_eq!(contents(&**base.engine()), state, "{what}");
+    met
+}
+
+fn survive_all(end: End) {
+    for seed in 0..3 {
+        let mut step = 1;
+        while survive(end, seed, step) {
+            step += 1;
+        }
+        assert!(step > 150, "the history has more steps than {step}");
+    }
+}
+
+#[test]
+fn a_machine_that_stops_at_any_step_loses_nothing_acknowledged() {
+    survive_all(End::Machine);
+}
+
+#[test]
+fn a_process_that_ends_at_any_step_loses_nothing_acknowledged() {
+    survive_all(End::Process);
+}
+
+#[test]
+fn a_disk_that_fails_at_any_step_loses_nothing_acknowledged() {
+    survive_all(End::Error);
+}
+
+#[test]
+fn a_machine_that_stops_while_opening_after_a_stop_loses_nothing() {
+    let mut dice = Dice(3);
+    for seed in 0..40 {
+        let mut yard = yard();
+        let history = History::new(seed, 12);
+        yard.sim.fail_at(40 + dice.below(60), Failure::Stop);
+        let reached = live(&yard, &history, 0);
+        for _ in 0..4 {
+            yard.sim.stop_machine(dice.below(1 << 40));
+            yard.reboot();
+            yard.sim.fail_at(yard.sim.steps() + 1 + dice.below(12), Failure::Stop);
+            let _ = yard.open();
+        }
+        yard.sim.stop_machine(dice.below(1 << 40));
+        yard.reboot();
+        let base = yard.open().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let last = base.opening().last;
+        assert!(reached.acknowledged <= last && last <= reached.submitted, "seed {seed}");
+        assert_eq!(contents(&**base.engine()), history.states[last.0 as usize], "seed {seed}");
+    }
+}
+
+#[test]
+fn an_acknowledged_group_was_synced_before() {
+    let yard = yard();
+    let mut base = yard.open().unwrap();
+    for group in History::new(1, 20).groups {
+        let before = yard.sim.syncs();
+        let durable = base.commit(yard.commits(&group)).unwrap();
+        assert!(yard.sim.syncs() > before);
+        base.apply(durable).unwrap();
+    }
+}

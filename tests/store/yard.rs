@@ -1,0 +1,174 @@
+//! A data directory to try things on: on a simulated disk or a real one, with a boot that can be changed.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use majordomo::{
+    persistence::{
+        Batch, Lsn, Operation,
+        base::{Base, Commit, OpenError},
+        engine::{ByteScan, Engine, EngineKind, Pair},
+        format::Seal,
+        fs::{RealFs, SimFs},
+        settings::{BootId, Seams, Settings, Tuning},
+    },
+    types::Clock,
+};
+
+use crate::tools::{Hand, Seeded};
+
+/// The state of a tree.
+pub type State = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// A data directory.
+pub struct Yard {
+    pub settings: Settings,
+    pub seams: Seams,
+    pub clock: Arc<Hand>,
+    pub sim: SimFs,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+pub fn seal() -> Seal {
+    Seal { ring_fingerprint: "ring".to_owned(), check_value: "check".to_owned() }
+}
+
+impl Yard {
+    /// On a simulated disk, with the tree in memory and small segments.
+    pub fn simulated() -> Self {
+        let (clock, sim) = (Hand::new(), SimFs::new());
+        let seams = Seams { fs: Arc::new(sim.clone()), clock: clock.clone(), entropy: Arc::new(Seeded::default()) };
+        let settings = settings(PathBuf::from("/simulated/store"), EngineKind::Mem);
+        Self { settings, seams, clock, sim, _temporary: None }
+    }
+
+    /// In a temporary directory.
+    pub fn real(engine: EngineKind) -> Self {
+        let (clock, temporary) = (Hand::new(), tempfile::tempdir().unwrap());
+        let seams = Seams { fs: Arc::new(RealFs), clock: clock.clone(), entropy: Arc::new(Seeded::default()) };
+        let settings = settings(temporary.path().join("store"), engine);
+        Self { settings, seams, clock, sim: SimFs::new(), _temporary: Some(temporary) }
+    }
+
+    pub fn open(&self) -> Result<Base, OpenError> {
+        Base::open(&self.settings, self.seams.clone(), |_| Ok(seal()))
+    }
+
+    /// From now on it is another run of the machine.
+    pub fn reboot(&mut self) {
+        self.settings.boot.0.push('+');
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        self.settings.dir.join("journal")
+    }
+
+    /// Commits the groups, each with one sync, and applies them.
+    pub fn commit(&self, base: &mut Base, groups: &[Vec<Batch>]) {
+        for group in groups {
+            self.clock.advance(Duration::from_millis(1));
+            let durable = base.commit(self.commits(group)).unwrap();
+            base.apply(durable).unwrap();
+        }
+    }
+
+    pub fn commits(&self, group: &[Batch]) -> Vec<Commit> {
+        let time = self.clock.now();
+        group.iter().map(|batch| Commit { time, batch: batch.clone() }).collect()
+    }
+}
+
+fn settings(dir: PathBuf, engine: EngineKind) -> Settings {
+    let tuning = Tuning { segment_bytes: 4_096, ..Tuning::default() };
+    Settings { dir, engine, boot: BootId("boot".to_owned()), lock_wait: Duration::ZERO, tuning }
+}
+
+/// All pairs of all tables.
+pub fn contents(engine: &dyn Engine) -> State {
+    let view = engine.view().unwrap();
+    let mut found = State::new();
+    let mut scan = ByteScan::all(7);
+    loop {
+        let page: Vec<Pair> = view.scan(&scan).unwrap();
+        let Some((last, _)) = page.last() else { return found };
+        scan = scan.after(last.clone());
+        found.extend(page);
+    }
+}
+
+/// A random history: groups of commits, few keys, so that they are written again and again.
+pub struct History {
+    pub groups: Vec<Vec<Batch>>,
+    /// The state after each commit; the first is the empty one.
+    pub states: Vec<State>,
+}
+
+impl History {
+    pub fn new(seed: u64, groups: usize) -> Self {
+        let mut dice = Dice(seed);
+        let mut states = vec![State::new()];
+        let mut made = Vec::new();
+        for _ in 0..groups {
+            let group: Vec<Batch> = (0..1 + dice.below(4)).map(|_| dice.batch()).collect();
+            for batch in &group {
+                let mut state = states.last().unwrap().clone();
+                apply(&mut state, batch);
+                states.push(state);
+            }
+            made.push(group);
+        }
+        Self { groups: made, states }
+    }
+
+    pub fn last(&self) -> &State {
+        self.states.last().unwrap()
+    }
+
+    /// The last commit of the first `groups` groups.
+    pub fn lsn_after(&self, groups: usize) -> Lsn {
+        Lsn(self.groups[..groups].iter().map(|group| group.len() as u64).sum())
+    }
+}
+
+pub fn apply(state: &mut State, batch: &Batch) {
+    for operation in &batch.0 {
+        match operation {
+            Operation::Put { key, value } => state.insert(key.clone(), value.clone()),
+            Operation::Delete { key } => state.remove(key),
+        };
+    }
+}
+
+/// Repeatable chance.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+
+    pub fn bytes(&mut self, longest: u64) -> Vec<u8> {
+        (0..self.below(longest + 1)).map(|_| self.below(256) as u8).collect()
+    }
+
+    fn batch(&mut self) -> Batch {
+        Batch((0..1 + self.below(5)).map(|_| self.operation()).collect())
+    }
+
+    fn operation(&mut self) -> Operation {
+        let key = vec![1 + self.below(3) as u8, self.below(8) as u8, self.below(8) as u8];
+        if self.below(4) == 0 {
+            Operation::Delete { key }
+        } else {
+            let longest = if self.below(20) == 0 { 1_500 } else { 60 };
+            Operation::Put { key, value: self.bytes(longest) }
+        }
+    }
+}
+
+/// One put.
+pub fn put(key: u64, value: &str) -> Batch {
+    let mut bytes = vec![1];
+    bytes.extend_from_slice(&key.to_be_bytes());
+    Batch(vec![Operation::Put { key: bytes, value: value.as_bytes().to_vec() }])
+}
