@@ -1,6 +1,6 @@
 //! What handlers take: JSON bodies, queries, pages and path parameters, each refused with a whole problem document.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -24,9 +24,20 @@ use crate::types::{FieldError, Invalid, PageLimit, limits};
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
 
-/// The largest body a route takes, put into the request by its row of the route table.
+/// How much of a body the route takes, and how long that may last; its gate puts it into the request.
 #[derive(Debug, Clone, Copy)]
-pub struct BodyLimit(pub usize);
+pub struct BodyLimit {
+    /// Bytes.
+    pub bytes: usize,
+    /// From the first to the last of them.
+    pub time: Duration,
+}
+
+impl Default for BodyLimit {
+    fn default() -> Self {
+        Self { bytes: limits::BODY_MAX, time: limits::BODY_TIMEOUT }
+    }
+}
 
 impl<T: FromFields, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
@@ -101,16 +112,16 @@ fn demand_json(headers: &HeaderMap) -> Result<(), ApiError> {
     if is_json && is_utf8 && !encoded { Ok(()) } else { Err(ApiError::new(Code::UnsupportedMediaType)) }
 }
 
-/// The body, read within `limits::BODY_TIMEOUT` and the route's limit, whether or not its length was announced.
+/// The body, read within the route's limits, whether or not its length was announced.
 async fn whole_body(request: Request) -> Result<Bytes, ApiError> {
-    let limit = request.extensions().get::<BodyLimit>().map_or(limits::BODY_MAX, |limit| limit.0);
+    let BodyLimit { bytes: limit, time } = request.extensions().get().copied().unwrap_or_default();
     let too_large = || ApiError::new(Code::BodyTooLarge).detail(format!("A body here has at most {limit} bytes."));
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
     let reading = Limited::new(request.into_body(), limit).collect();
-    match tokio::time::timeout(limits::BODY_TIMEOUT, reading).await {
+    match tokio::time::timeout(time, reading).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) if is_timeout(&*error) => Err(ApiError::new(Code::RequestTimeout)),

@@ -10,6 +10,7 @@ pub mod cursor;
 pub mod error;
 pub mod extract;
 pub mod fields;
+pub mod limits;
 pub mod middleware;
 pub mod openapi;
 pub mod route;

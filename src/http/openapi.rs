@@ -31,7 +31,7 @@ pub fn document(routes: Vec<Route>) -> OpenApi {
         }
         operation.security = Some(match rule.access {
             Access::Nobody | Access::Development => vec![SecurityRequirement::default()],
-            Access::SignedIn => vec![SecurityRequirement::new(BEARER, Vec::<String>::new())],
+            Access::Needs(_) => vec![SecurityRequirement::new(BEARER, Vec::<String>::new())],
         });
         let item = PathItem::new(method, operation);
         match paths.paths.get_mut(&rule.path) {
@@ -55,7 +55,7 @@ fn frame_refusals(access: Access, class: Class, has_body: HasBody) -> Vec<Code> 
     }
     match access {
         Access::Nobody => {}
-        Access::SignedIn => codes.push(Code::Unauthenticated),
+        Access::Needs(_) => codes.extend([Code::Unauthenticated, Code::Forbidden]),
         Access::Development => codes.push(Code::LoopbackOnly),
     }
     codes

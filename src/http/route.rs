@@ -8,7 +8,7 @@ use utoipa::openapi::{
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::services::Services;
-use crate::types::limits;
+use crate::domain::access::Permission;
 
 /// Which listener answers a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub enum Listener {
 pub enum Access {
     /// Whoever; a valid access token still tells the handler who it is.
     Nobody,
-    /// Every signed-in user.
-    SignedIn,
+    /// Whoever holds the permission; every user holds `UseOwnAccount`.
+    Needs(Permission),
     /// Development mode and this machine only.
     Development,
 }
@@ -59,10 +59,19 @@ pub enum Class {
 /// How long an answer may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// At most `limits::HANDLER_TIMEOUT`.
+    /// At most `edge.timeouts.handler`.
     Prompt,
     /// As long as the client stays.
     Stream,
+}
+
+/// How large a body may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodySize {
+    /// `edge.body_max`.
+    Usual,
+    /// So many bytes.
+    UpTo(usize),
 }
 
 /// What the table says of a route, beside its handler.
@@ -82,8 +91,8 @@ pub struct Rule {
     pub class: Class,
     /// How long it may take.
     pub pace: Pace,
-    /// Bytes of its body.
-    pub body_max: usize,
+    /// How much it takes.
+    pub body: BodySize,
 }
 
 /// One row of the route table.
@@ -122,7 +131,7 @@ impl Access {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Nobody => "nobody",
-            Self::SignedIn => "signed in",
+            Self::Needs(permission) => permission.as_str(),
             Self::Development => "development, loopback",
         }
     }
@@ -147,7 +156,7 @@ pub fn row(on: On, access: Access, class: Class, described: UtoipaMethodRouter<S
     let (path, item) = paths.paths.pop_first().unwrap_or_default();
     let (method, operation) = only_operation(item);
     let operation_id = operation.operation_id.clone().unwrap_or_default();
-    let rule = Rule { path, method, operation_id, on, access, class, pace: Pace::Prompt, body_max: limits::BODY_MAX };
+    let rule = Rule { path, method, operation_id, on, access, class, pace: Pace::Prompt, body: BodySize::Usual };
     Route { rule, operation, schemas, handler }
 }
 
@@ -160,7 +169,7 @@ impl Route {
 
     /// The body may have `bytes`.
     pub fn body_max(mut self, bytes: usize) -> Self {
-        self.rule.body_max = bytes;
+        self.rule.body = BodySize::UpTo(bytes);
         self
     }
 

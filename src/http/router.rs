@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Router, middleware as axum_middleware, routing::MethodRouter};
+use axum::{Extension, Router, extract::State, middleware as axum_middleware, routing::MethodRouter};
 
 use super::{
+    context::Origin,
     error::{ApiError, Code},
     middleware::{
-        frame,
+        frame::{self, Frame},
         gate::{self, Gate},
     },
     route::{Listener, Route},
@@ -38,10 +39,14 @@ pub fn from_table(table: Vec<Route>, listener: Listener, services: Services) -> 
         let mut allowed = allowed;
         allowed.sort_unstable();
         let allow = allowed.join(", ");
-        router.route(&path, methods.fallback(async move || ApiError::method_not_allowed(&allow)))
+        let refuse = async move |State(services): State<Services>, Extension(origin): Extension<Origin>| {
+            gate::refuse_unrouted(&services.edge, &origin, ApiError::method_not_allowed(&allow))
+        };
+        router.route(&path, methods.fallback(refuse))
     });
-    router
-        .fallback(async || ApiError::new(Code::NotFound))
-        .layer(axum_middleware::from_fn_with_state(services.edge.clone(), frame::wrap))
-        .with_state(services)
+    let nothing = async |State(services): State<Services>, Extension(origin): Extension<Origin>| {
+        gate::refuse_unrouted(&services.edge, &origin, ApiError::new(Code::NotFound))
+    };
+    let frame = Frame { edge: services.edge.clone(), listener };
+    router.fallback(nothing).layer(axum_middleware::from_fn_with_state(frame, frame::wrap)).with_state(services)
 }

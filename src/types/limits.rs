@@ -210,10 +210,8 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two pieces of a body.
 pub const BODY_GAP_TIMEOUT: Duration = Duration::from_secs(10);
-/// A whole body that is read into memory; less than `HANDLER_TIMEOUT`, so that its own answer comes first.
-pub const BODY_TIMEOUT: Duration = Duration::from_secs(20);
-/// A handler, but for streams.
-pub const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A whole body that is read into memory, where no route's gate says otherwise.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection without a request.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// A client that takes nothing of an answer.
@@ -238,6 +236,8 @@ pub const QUERY_PARAMETERS_MAX: usize = 50;
 pub const CURSOR_KEY_MAX: usize = 128;
 /// Addresses looked at in `X-Forwarded-For`.
 pub const FORWARDED_HOPS_MAX: usize = 32;
+/// How long health remembers that an untrusted peer spoke like a proxy.
+pub const UNTRUSTED_PROXY_SHOWN: Duration = Duration::from_secs(600);
 /// Keys that one table of rate limits remembers.
 pub const LIMITER_KEYS_MAX: usize = 100_000;
 

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use majordomo::{
+    domain::access::Permission,
     http::{
         ApiError, Fields, FromFields, Json, List, Path, Query, Rows,
         fields::line,
@@ -126,7 +127,7 @@ fn table() -> Vec<Route> {
         open(routes!(panics)),
         open(routes!(busy)),
         open(routes!(broken)),
-        row(On::Public, Access::SignedIn, Class::Standard, routes!(mine)),
+        row(On::Public, Access::Needs(Permission::UseOwnAccount), Class::Standard, routes!(mine)),
     ]
 }
 

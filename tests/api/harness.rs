@@ -10,16 +10,16 @@ use axum::{
 use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use majordomo::{
+    config::Config,
     http::{
         Services,
         context::Peer,
         credential::{AuthRefusal, Authenticator, ControlToken},
         route::{Listener, Route},
         router,
-        services::{Edge, Mode},
-        trust::TrustedProxies,
+        services::{Edge, Seams},
     },
-    types::{Clock, Entropy, Principal, Timestamp},
+    types::{Clock, Entropy, Principal, Role, Roles, Timestamp},
 };
 use serde_json::Value;
 use tower::ServiceExt;
@@ -79,7 +79,12 @@ impl Client {
 
     /// On a table of one's own.
     pub fn of_table(table: Vec<Route>, services: Services) -> Self {
-        Self::over(router::from_table(table, Listener::Public, services))
+        Self::of_listener(table, Listener::Public, services)
+    }
+
+    /// On a table of one's own, as one of the listeners.
+    pub fn of_listener(table: Vec<Route>, listener: Listener, services: Services) -> Self {
+        Self::over(router::from_table(table, listener, services))
     }
 
     fn over(router: Router) -> Self {
@@ -160,29 +165,32 @@ impl Entropy for Zeroes {
     }
 }
 
-/// Knows nobody.
-pub struct Nobody;
+/// Takes a role's name for a token of a user with that role, and `expired` for an old one.
+pub struct ByName;
 
-impl Authenticator for Nobody {
-    fn authenticate<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Principal, AuthRefusal>> {
-        Box::pin(async { Err(AuthRefusal::Invalid) })
+impl Authenticator for ByName {
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Principal, AuthRefusal>> {
+        let id = uuid::Uuid::from_u128(7);
+        let roles = token.parse::<Role>().map(|role| Roles::from_iter([role]));
+        let principal = roles.map(|roles| Principal {
+            user: id.into(),
+            session: id.into(),
+            generation: 1,
+            roles,
+            auth_time: Timestamp::ZERO,
+        });
+        let refusal = if token == "expired" { AuthRefusal::Expired } else { AuthRefusal::Invalid };
+        Box::pin(async { principal.map_err(|_| refusal) })
     }
 }
 
 /// The edge alone, without a service behind it.
 pub fn bare_services() -> Services {
-    Services { edge: Arc::new(bare_edge()) }
+    services_of(&Config::default(), ControlToken::absent())
 }
 
-/// What `bare_services` is made of, to be changed by a test.
-pub fn bare_edge() -> Edge {
-    Edge {
-        mode: Mode::Development,
-        public_url: String::new(),
-        clock: Arc::new(Still),
-        entropy: Arc::new(Zeroes),
-        authenticator: Arc::new(Nobody),
-        control: ControlToken::absent(),
-        proxies: TrustedProxies::default(),
-    }
+/// The same by another configuration.
+pub fn services_of(config: &Config, control: ControlToken) -> Services {
+    let seams = Seams { clock: Arc::new(Still), entropy: Arc::new(Zeroes), authenticator: Arc::new(ByName), control };
+    Services { edge: Arc::new(Edge::new(config, seams)) }
 }

@@ -1,40 +1,60 @@
 //! The outermost layer: a request gets its id and context, its answer gets headers, and nothing escapes unanswered.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Request, State},
-    http::HeaderValue,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
 use tracing::Instrument;
 
+use super::cors::{Cors, is_preflight};
 use crate::{
     http::{
         context::{Origin, Peer, REQUEST_ID},
         error::{ApiError, Code, Occurrence},
+        route::Listener,
         services::Edge,
+        trust::Transport,
     },
     types::Outcome,
 };
 
+/// What the outermost layer of a listener knows.
+#[derive(Clone)]
+pub struct Frame {
+    /// What all requests need.
+    pub edge: Arc<Edge>,
+    /// Which listener it is.
+    pub listener: Listener,
+}
+
 /// Wraps everything else.
-pub async fn wrap(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
+pub async fn wrap(State(frame): State<Frame>, mut request: Request, next: Next) -> Response {
+    let edge = &*frame.edge;
+    let began = edge.clock.instant();
     let peer = request.extensions().get::<Peer>().copied();
     let origin = Origin::read(request.headers(), peer, &edge.proxies, edge.clock.now(), &*edge.entropy);
+    edge.note_proxy(origin.forwarded.telltale);
     let path = request.uri().path().to_owned();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let cors = Cors::judge(edge, frame.listener, &request);
     let span = tracing::info_span!("request", request_id = %origin.request_id);
     request.extensions_mut().insert(origin.clone());
 
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
-    let response = span.in_scope(|| answered.unwrap_or_else(|panic| panicked(&*panic)));
+    let answering = async { if is_preflight(&request) { cors.preflight() } else { next.run(request).await } };
+    let answered = AssertUnwindSafe(answering).catch_unwind().instrument(span.clone()).await;
+    let _entered = span.enter();
+    let response = answered.unwrap_or_else(|panic| panicked(&*panic));
 
-    let mut response = place_problem(&edge, &origin, &path, response);
-    if let Ok(id) = HeaderValue::from_str(&origin.request_id) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
+    let mut response = place_problem(edge, &origin, &path, response);
+    cors.write(response.headers_mut());
+    write_headers(&origin, response.headers_mut());
+    log(&method, route.as_deref(), &response, edge.clock.instant().saturating_duration_since(began));
     response
 }
 
@@ -49,5 +69,47 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Response {
 fn place_problem(edge: &Edge, origin: &Origin, path: &str, mut response: Response) -> Response {
     let Some(error) = response.extensions_mut().remove::<ApiError>() else { return response };
     let at = Occurrence { base: &edge.public_url, instance: path, request_id: &origin.request_id };
-    error.answer(at)
+    let mut placed = error.answer(at);
+    // Layers between the handler and here may have added headers (limits); they stay.
+    for (name, value) in response.headers() {
+        if !placed.headers().contains_key(name) && *name != header::CONTENT_LENGTH {
+            placed.headers_mut().append(name, value.clone());
+        }
+    }
+    placed
+}
+
+/// Headers of every answer; what a handler set itself stays.
+fn write_headers(origin: &Origin, headers: &mut HeaderMap) {
+    const ALWAYS: [(HeaderName, &str); 5] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::VARY, "origin"),
+    ];
+    for (name, value) in ALWAYS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    match origin.forwarded.transport {
+        Transport::Plain => {}
+        Transport::Tls => {
+            let two_years = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+            headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(two_years);
+        }
+    }
+    if let Ok(id) = HeaderValue::from_str(&origin.request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// One line for each request: the route's template, never the path, a query or a header.
+fn log(method: &Method, route: Option<&str>, response: &Response, took: Duration) {
+    let (route, status) = (route.unwrap_or("(none)"), response.status().as_u16());
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    if response.status().is_server_error() {
+        tracing::warn!(target: "majordomo::access", %method, route, status, took_ms, "answered");
+    } else {
+        tracing::info!(target: "majordomo::access", %method, route, status, took_ms, "answered");
+    }
 }

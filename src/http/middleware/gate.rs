@@ -1,24 +1,27 @@
-//! The gate before a route's handler: is it answered here, who calls, may they, and for how long.
+//! The gate before a route's handler: how often, who, may they, and for how long.
 
 use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::HeaderMap,
+    http::{HeaderMap, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
 use crate::{
+    config::Mode,
+    domain::access,
     http::{
         context::Origin,
         credential::{bearer, demand_loopback, unauthenticated},
         error::{ApiError, Code},
         extract::BodyLimit,
-        route::{Access, Listener, Pace, Rule},
-        services::{Edge, Mode},
+        limits::{Policy, Taken, Who},
+        route::{Access, BodySize, Class, Listener, Pace, Rule},
+        services::Edge,
     },
-    types::{Caller, Outcome, limits},
+    types::{Caller, Outcome},
 };
 
 /// What stands before one route.
@@ -36,42 +39,119 @@ pub struct Gate {
 pub fn is_answered(rule: &Rule, listener: Listener, mode: Mode) -> bool {
     let exists = match (rule.access, mode) {
         (Access::Development, Mode::Production) => false,
-        (Access::Development, Mode::Development) | (Access::Nobody | Access::SignedIn, _) => true,
+        (Access::Development, Mode::Development) | (Access::Nobody | Access::Needs(_), _) => true,
     };
     exists && rule.on.includes(listener)
 }
 
 /// Lets a request through to its handler, or answers it.
-pub async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let Some(origin) = request.extensions().get::<Origin>().cloned() else {
+pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    // The body can not be shared between threads, so that nothing that waits may look at the whole request.
+    let (mut parts, body) = request.into_parts();
+    let Some(origin) = parts.extensions.get::<Origin>().cloned() else {
         return ApiError::new(Code::Internal).into_response();
     };
-    let caller = match gate.admit(&origin, request.headers()).await {
-        Ok(caller) => caller,
-        Err(refusal) => return refusal.into_response(),
+    let (taken, admitted) = gate.admit(&origin, &parts).await;
+    let mut response = match admitted {
+        Err(refusal) => refusal.into_response(),
+        Ok(caller) => {
+            parts.extensions.insert(origin.context(caller));
+            parts.extensions.insert(gate.body_limit());
+            gate.run(Request::from_parts(parts, body), next).await
+        }
     };
-    request.extensions_mut().insert(origin.context(caller));
-    request.extensions_mut().insert(BodyLimit(gate.rule.body_max));
-    match gate.rule.pace {
-        Pace::Stream => next.run(request).await,
-        Pace::Prompt => match tokio::time::timeout(limits::HANDLER_TIMEOUT, next.run(request)).await {
-            Ok(response) => response,
-            Err(_elapsed) => ApiError::new(Code::OutcomeUnknown).outcome(Outcome::Unknown).into_response(),
-        },
+    if let Some(taken) = taken {
+        taken.write(response.headers_mut());
     }
+    response
+}
+
+/// Counts a request that no route answers, and refuses it with `refusal` or because there were too many.
+pub fn refuse_unrouted(edge: &Edge, origin: &Origin, refusal: ApiError) -> Response {
+    let taken = edge.limiter.take(Policy::Anonymous, Who::at(origin.client()), edge.clock.instant());
+    let refusal = taken.and_then(|taken| taken.allowed().err()).unwrap_or(refusal);
+    let mut response = refusal.into_response();
+    if let Some(taken) = taken {
+        taken.write(response.headers_mut());
+    }
+    response
 }
 
 impl Gate {
-    async fn admit(&self, origin: &Origin, headers: &HeaderMap) -> Result<Caller, ApiError> {
-        let caller = self.identify(headers).await;
+    fn body_limit(&self) -> BodyLimit {
+        let bytes = match self.rule.body {
+            BodySize::Usual => self.edge.allowance.body_max,
+            BodySize::UpTo(bytes) => bytes,
+        };
+        BodyLimit { bytes, time: self.edge.allowance.body }
+    }
+
+    async fn run(&self, request: Request, next: Next) -> Response {
+        match self.rule.pace {
+            Pace::Stream => next.run(request).await,
+            Pace::Prompt => match tokio::time::timeout(self.edge.allowance.handler, next.run(request)).await {
+                Ok(response) => response,
+                Err(_elapsed) => {
+                    tracing::error!(operation = %self.rule.operation_id, "a handler was cut at its limit");
+                    ApiError::new(Code::OutcomeUnknown).outcome(Outcome::Unknown).into_response()
+                }
+            },
+        }
+    }
+
+    /// Counts first what is counted by address whoever asks, so that a flood of logins costs no more than this.
+    async fn admit(&self, origin: &Origin, request: &Parts) -> (Option<Taken>, Result<Caller, ApiError>) {
+        let take = |policy, who| self.edge.limiter.take(policy, who, self.edge.clock.instant());
+        let address = Who::at(origin.client());
+        if let Some(policy) = Policy::of_address(self.rule.class) {
+            let taken = take(policy, address);
+            let admitted = match taken.map_or(Ok(()), |taken| taken.allowed()) {
+                Ok(()) => self.judge(self.identify(&request.headers).await, origin, request),
+                Err(refusal) => Err(refusal),
+            };
+            return (taken, admitted);
+        }
+        let identified = self.identify(&request.headers).await;
+        let taken = match (&identified, self.rule.class) {
+            (_, Class::Exempt) | (Ok(Caller::Operator | Caller::House(_)), _) => None,
+            (Ok(Caller::User(principal)), _) => take(Policy::Authenticated, Who::user(principal)),
+            (Ok(Caller::Anonymous) | Err(_), _) => take(Policy::Anonymous, address),
+        };
+        let allowed = taken.map_or(Ok(()), |taken| taken.allowed());
+        (taken, allowed.and_then(|()| self.judge(identified, origin, request)))
+    }
+
+    /// Whether whoever it is may call the route.
+    fn judge(
+        &self,
+        identified: Result<Caller, ApiError>,
+        origin: &Origin,
+        request: &Parts,
+    ) -> Result<Caller, ApiError> {
         match self.rule.access {
-            Access::Nobody => Ok(caller.unwrap_or(Caller::Anonymous)),
-            Access::Development => demand_loopback(origin, headers).map(|()| Caller::Anonymous),
-            Access::SignedIn => match caller? {
+            // An app's stale token must not keep its user from signing in again.
+            Access::Nobody => Ok(identified.unwrap_or(Caller::Anonymous)),
+            Access::Development => demand_loopback(origin, &request.headers).map(|()| Caller::Anonymous),
+            Access::Needs(permission) => match identified? {
+                Caller::Anonymous if self.may_read_here(origin, request) => Ok(Caller::Anonymous),
                 Caller::Anonymous => Err(unauthenticated()),
+                Caller::User(principal) if !access::may(&principal.roles, permission) => {
+                    Err(ApiError::new(Code::Forbidden).with("permission", permission.as_str()))
+                }
                 caller @ (Caller::User(_) | Caller::Operator | Caller::House(_)) => Ok(caller),
             },
         }
+    }
+
+    /// In development whoever sits at the machine may read the ops listener without a credential.
+    fn may_read_here(&self, origin: &Origin, request: &Parts) -> bool {
+        let reads = matches!(request.method, Method::GET | Method::HEAD);
+        let claims_nothing = !request.headers.contains_key(header::AUTHORIZATION);
+        self.listener == Listener::Ops
+            && self.edge.mode == Mode::Development
+            && reads
+            && claims_nothing
+            && demand_loopback(origin, &request.headers).is_ok()
     }
 
     /// Who the credential of a request stands for; none is `Anonymous`.

@@ -21,7 +21,7 @@ use axum::Router;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::types::limits;
+use crate::{config, types::limits};
 
 /// How long a client may take for what, and how many there may be.
 #[derive(Debug, Clone)]
@@ -49,6 +49,19 @@ impl Default for Patience {
             write: limits::WRITE_TIMEOUT,
             drain: limits::DRAIN_TIMEOUT,
             connections: limits::CONNECTIONS_MAX,
+        }
+    }
+}
+
+impl Patience {
+    /// As `edge` says; what is in flight at a stop may take `drain`.
+    pub fn new(edge: &config::Edge, drain: Duration) -> Self {
+        Self {
+            head: edge.timeouts.header_read,
+            idle: edge.timeouts.idle,
+            connections: edge.connections(),
+            drain,
+            ..Self::default()
         }
     }
 }

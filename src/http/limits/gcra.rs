@@ -1,0 +1,115 @@
+//! The generic cell rate algorithm: one number for each key, no timers.
+//!
+//! A key's *time of arrival* is when its allowance would be whole again. Each request moves it on by one interval; a
+//! request that would move it further than the window ahead of now is refused.
+
+use std::time::Duration;
+
+const NANOS_PER_MINUTE: u64 = 60_000_000_000;
+
+/// So many requests in a minute, all at once if need be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    requests: u32,
+}
+
+/// How a key stands after a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// How long to wait, if the request was refused.
+    pub refused_for: Option<Duration>,
+    /// Requests that would be allowed now.
+    pub remaining: u32,
+    /// When the whole allowance is there again.
+    pub full_in: Duration,
+}
+
+impl Quota {
+    /// `requests` a minute, at least one.
+    pub fn a_minute(requests: u32) -> Self {
+        Self { requests: requests.max(1) }
+    }
+
+    /// The requests of one window.
+    pub fn requests(self) -> u32 {
+        self.requests
+    }
+
+    /// The window.
+    pub fn window(self) -> Duration {
+        Duration::from_nanos(NANOS_PER_MINUTE)
+    }
+
+    fn interval(self) -> u64 {
+        NANOS_PER_MINUTE / u64::from(self.requests)
+    }
+
+    fn tolerance(self) -> u64 {
+        self.interval() * u64::from(self.requests)
+    }
+
+    /// One request at `now` (nanoseconds) of a key whose time of arrival is `arrival`; gives the new one.
+    pub(super) fn take(self, arrival: u64, now: u64) -> (u64, Standing) {
+        let arrival = arrival.max(now);
+        let next = arrival + self.interval();
+        let ahead = next - now;
+        if ahead > self.tolerance() {
+            let refused_for = Some(Duration::from_nanos(ahead - self.tolerance()));
+            return (arrival, Standing { refused_for, remaining: 0, full_in: Duration::from_nanos(arrival - now) });
+        }
+        let remaining = u32::try_from((self.tolerance() - ahead) / self.interval()).unwrap_or(u32::MAX);
+        (next, Standing { refused_for: None, remaining, full_in: Duration::from_nanos(ahead) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Quota;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_quota_may_be_spent_at_once_and_comes_back_evenly() {
+        let quota = Quota::a_minute(5);
+        let mut arrival = 0;
+        for left in (0..5).rev() {
+            let (next, standing) = quota.take(arrival, 0);
+            assert_eq!((standing.refused_for, standing.remaining), (None, left));
+            arrival = next;
+        }
+        let (same, refused) = quota.take(arrival, 0);
+        assert_eq!((same, refused.refused_for.unwrap().as_secs(), refused.full_in.as_secs()), (arrival, 12, 60));
+        assert!(quota.take(arrival, 12 * SECOND - 1).1.refused_for.is_some());
+        assert!(quota.take(arrival, 12 * SECOND).1.refused_for.is_none());
+    }
+
+    proptest! {
+        /// In any window no more than two quotas pass (one saved up, one earned), and whoever waits as told is let in.
+        #[test]
+        fn never_more_than_the_quota_and_what_came_back(
+            requests in 1_u32..200,
+            gaps in prop::collection::vec(0_u64..10 * SECOND, 1..400),
+        ) {
+            let quota = Quota::a_minute(requests);
+            let (mut now, mut arrival, mut passed) = (0, 0, Vec::new());
+            for gap in gaps {
+                now += gap;
+                let (next, standing) = quota.take(arrival, now);
+                match standing.refused_for {
+                    None => passed.push(now),
+                    Some(wait) => {
+                        let later = now + u64::try_from(wait.as_nanos()).unwrap();
+                        prop_assert!(quota.take(arrival, later).1.refused_for.is_none());
+                    }
+                }
+                arrival = next;
+            }
+            for (index, at) in passed.iter().enumerate() {
+                let within = passed[index..].iter().take_while(|later| **later < at + 60 * SECOND).count();
+                prop_assert!(within <= 2 * requests as usize);
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! How many requests anybody may make.
+//!
+//! Owns: the counts, by address and by user. Must not know: routes; a route names its class.
+//! Begin with [`Limiter::take`]. Exempt are health and keys; everybody who proves to be somebody is counted by user, all
+//! others, and failed proofs, by address, so that guessing never costs the guesser nothing.
+
+mod gcra;
+mod table;
+
+use std::{net::IpAddr, time::Instant};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+pub use gcra::{Quota, Standing};
+use table::Table;
+
+use super::{
+    error::{ApiError, Code},
+    route::Class,
+};
+use crate::{
+    config::RateLimits,
+    types::{Network, Principal, id::UserId},
+};
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Who is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// An IPv4 address.
+    Address([u8; 4]),
+    /// An IPv6 /64, which one client has to itself.
+    Network(Network),
+    /// A signed-in user.
+    User(UserId),
+}
+
+impl Who {
+    /// Whom an address stands for; requests without one, which only tests make, count as one.
+    pub fn at(address: Option<IpAddr>) -> Self {
+        match address.map(|address| address.to_canonical()) {
+            None => Self::Address([0; 4]),
+            Some(IpAddr::V4(address)) => Self::Address(address.octets()),
+            Some(address @ IpAddr::V6(_)) => Self::Network(Network::of(address)),
+        }
+    }
+
+    /// Who is counted when `principal` was proven.
+    pub fn user(principal: &Principal) -> Self {
+        Self::User(principal.user)
+    }
+}
+
+/// The kinds of counts, each with a quota of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Requests that prove nobody.
+    Anonymous,
+    /// Requests of a user.
+    Authenticated,
+    /// Logins.
+    Login,
+    /// Registrations.
+    Register,
+    /// Requests that send a code.
+    CodeRequest,
+}
+
+impl Policy {
+    const ALL: [Self; 5] = [Self::Anonymous, Self::Authenticated, Self::Login, Self::Register, Self::CodeRequest];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Authenticated => "authenticated",
+            Self::Login => "login",
+            Self::Register => "register",
+            Self::CodeRequest => "code",
+        }
+    }
+
+    fn quota(self, limits: &RateLimits) -> Quota {
+        Quota::a_minute(match self {
+            Self::Anonymous => limits.anonymous,
+            Self::Authenticated => limits.authenticated,
+            Self::Login => limits.login,
+            Self::Register => limits.register,
+            Self::CodeRequest => limits.code,
+        })
+    }
+
+    /// The policy that counts a class by address whoever asks; `None` for those that depend on who it is.
+    pub fn of_address(class: Class) -> Option<Self> {
+        match class {
+            Class::Exempt | Class::Standard => None,
+            Class::Login => Some(Self::Login),
+            Class::Register => Some(Self::Register),
+            Class::CodeRequest => Some(Self::CodeRequest),
+        }
+    }
+}
+
+/// All counts of this process.
+pub struct Limiter(Option<Vec<Table>>);
+
+/// What taking one request from a quota gave.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    policy: Policy,
+    quota: Quota,
+    standing: Standing,
+}
+
+impl Limiter {
+    /// Counts from `start` on, or not at all if `edge.rate_limits.enabled` is off.
+    pub fn new(limits: &RateLimits, start: Instant) -> Self {
+        let tables = || Policy::ALL.iter().map(|policy| Table::new(policy.quota(limits), start)).collect();
+        Self(limits.enabled.then(tables))
+    }
+
+    /// Takes one request of `who` at `now`; `None` if nothing is counted.
+    pub fn take(&self, policy: Policy, who: Who, now: Instant) -> Option<Taken> {
+        let place = Policy::ALL.iter().position(|known| *known == policy)?;
+        let table = self.0.as_ref()?.get(place)?;
+        Some(Taken { policy, quota: table.quota(), standing: table.take(who, now) })
+    }
+}
+
+impl Taken {
+    /// 429 if the quota was used up.
+    pub fn allowed(&self) -> Result<(), ApiError> {
+        match self.standing.refused_for {
+            None => Ok(()),
+            Some(wait) => Err(ApiError::new(Code::RateLimited).retry_after(wait)),
+        }
+    }
+
+    /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10).
+    pub fn write(&self, headers: &mut HeaderMap) {
+        let name = self.policy.name();
+        let window = self.quota.window().as_secs();
+        let reset = self.standing.full_in.as_secs() + u64::from(self.standing.full_in.subsec_nanos() > 0);
+        let policy = format!("\"{name}\";q={};w={window}", self.quota.requests());
+        let limit = format!("\"{name}\";r={};t={reset}", self.standing.remaining);
+        for (header, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                headers.insert(header, value);
+            }
+        }
+    }
+}

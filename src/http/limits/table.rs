@@ -1,0 +1,95 @@
+//! Times of arrival by key, bounded: who is not in debt is forgotten first.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use super::{
+    Who,
+    gcra::{Quota, Standing},
+};
+use crate::types::limits;
+
+const SHARDS: usize = 16;
+
+/// One policy's counts.
+pub(super) struct Table {
+    quota: Quota,
+    start: Instant,
+    hasher: RandomState,
+    shards: Vec<Mutex<HashMap<Who, u64>>>,
+    shard_max: usize,
+}
+
+impl Table {
+    pub(super) fn new(quota: Quota, start: Instant) -> Self {
+        Self::sized(quota, start, limits::LIMITER_KEYS_MAX / SHARDS)
+    }
+
+    fn sized(quota: Quota, start: Instant, shard_max: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { quota, start, hasher: RandomState::new(), shards, shard_max }
+    }
+
+    pub(super) fn quota(&self) -> Quota {
+        self.quota
+    }
+
+    pub(super) fn take(&self, who: Who, now: Instant) -> Standing {
+        let now = u64::try_from(now.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX / 2);
+        let mut shard = self.shard(who);
+        if shard.len() >= self.shard_max && !shard.contains_key(&who) {
+            make_room(&mut shard, now);
+        }
+        let arrival = shard.entry(who).or_insert(0);
+        let (next, standing) = self.quota.take(*arrival, now);
+        *arrival = next;
+        standing
+    }
+
+    fn shard(&self, who: Who) -> MutexGuard<'_, HashMap<Who, u64>> {
+        let place = usize::try_from(self.hasher.hash_one(who) % SHARDS as u64).unwrap_or(0);
+        // A count is whole after each assignment, so a panic elsewhere cannot have broken it.
+        self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets keys whose allowance is whole, which changes nothing; if there are none, the one that is nearest to it.
+fn make_room(shard: &mut HashMap<Who, u64>, now: u64) {
+    let before = shard.len();
+    shard.retain(|_, arrival| *arrival > now);
+    if shard.len() == before {
+        let nearest = shard.iter().min_by_key(|(_, arrival)| **arrival).map(|(who, _)| *who);
+        nearest.map(|who| shard.remove(&who));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Quota, Table, Who};
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a test's start")]
+    fn a_full_table_stays_bounded_and_keeps_the_heaviest() {
+        let start = std::time::Instant::now();
+        let table = Table::sized(Quota::a_minute(3), start, 8);
+        let heavy = Who::Address([9, 9, 9, 9]);
+        for _ in 0..4 {
+            table.take(heavy, start);
+        }
+        for n in 0..100_u8 {
+            for m in 0..20_u8 {
+                table.take(Who::Address([1, 1, n, m]), start);
+            }
+        }
+        let held: usize = table.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
+        assert!(held <= 8 * super::SHARDS, "{held}");
+        assert!(table.take(heavy, start).refused_for.is_some());
+        assert!(table.take(heavy, start + Duration::from_secs(20)).refused_for.is_none());
+    }
+}
