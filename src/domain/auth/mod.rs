@@ -3,8 +3,10 @@
 //! Owns: the records of `AuthActor` and its decisions. Must not know: how a hash or a signature is computed, HTTP, the
 //! store. Begin with `registration.rs` and `session.rs`.
 
+pub mod blocklist;
 pub mod key_rotation;
 pub mod lockout;
+pub mod password_policy;
 pub mod refresh;
 mod registration;
 pub mod registration_rules;
