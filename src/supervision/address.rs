@@ -33,7 +33,8 @@ impl<M: Message> Addr<M> {
         deadline: Duration,
         make: impl FnOnce(Reply<T>) -> M,
     ) -> Result<T, Fault> {
-        ask(&self.0, deadline, make, |envelope| self.0.post(envelope)).await
+        let work = self.0.admit(self.0.system().instant() + deadline)?;
+        ask(&self.0, work, make, |envelope| self.0.post(envelope)).await
     }
 
     /// Sends a message for whose handling nobody waits; its work gets `limits::CALL_DEADLINE` from when it begins.
@@ -56,14 +57,13 @@ impl<M: Message> Addr<M> {
     }
 }
 
-/// One call: a permit, the message, and the wait for the answer. `post` finds the actor.
+/// One call that has its permit: the message and the wait for the answer. `post` finds the actor.
 pub(super) async fn ask<M: Message, T: Send + 'static>(
     slot: &Arc<Slot<M>>,
-    deadline: Duration,
+    work: Work,
     make: impl FnOnce(Reply<T>) -> M,
     post: impl FnOnce(Envelope<M>) -> Result<(), Fault>,
 ) -> Result<T, Fault> {
-    let work = slot.admit(slot.system().instant() + deadline)?;
     let mut caller = Caller { work: work.observer(), record: slot.record(), is_waiting: true };
     let (sender, answer) = oneshot::channel();
     let message = make(Reply::new(sender, work.clone(), Arc::clone(slot.record())));

@@ -185,8 +185,14 @@ fn service_health(top: &Arc<Record>, all: &[Arc<Record>], now: Instant) -> Servi
     let mut reasons = Vec::new();
     for record in all.iter().filter(|record| record.path == top.path || is_below(&record.path)) {
         let Some((ill, reason)) = complaint(record, now) else { continue };
-        // A child that is gone leaves its service working in part.
-        let ill = if record.path == top.path { ill } else { ill.min(HealthStatus::Degraded) };
+        let is_top = record.path == top.path;
+        // The children of a directory come and go; a child that has gone wrong leaves its service working in part.
+        let comes_or_goes =
+            matches!(record.standing().status, ActorStatus::Waiting | ActorStatus::Starting | ActorStatus::Draining);
+        if comes_or_goes && !is_top {
+            continue;
+        }
+        let ill = if is_top { ill } else { ill.min(HealthStatus::Degraded) };
         status = status.max(ill);
         if reasons.len() < limits::CHILDREN_NAMED {
             reasons.push(format!("{}: {reason}", record.path));

@@ -79,6 +79,8 @@ pub struct Fate {
     pub failing_starts: Arc<AtomicUsize>,
     /// A start waits for this gate, if there is one.
     pub start_gate: Arc<Mutex<Option<Arc<Notify>>>>,
+    /// A stop does.
+    pub stop_gate: Arc<Mutex<Option<Arc<Notify>>>>,
 }
 
 pub struct House {
@@ -156,6 +158,10 @@ impl Service for House {
     }
 
     async fn stop(&self, _: &Cx<Ask>, _: &mut Rooms) {
+        let gate = self.fate.stop_gate.lock().unwrap().clone();
+        if let Some(gate) = gate {
+            gate.notified().await;
+        }
         self.diary.write(format!("{} stops", self.name));
     }
 }

@@ -3,4 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod calls;
+mod directory;
 mod house;
+mod shutdown;
+mod stats;
+mod systems;
+mod tasks;
+mod tree;

@@ -1,0 +1,223 @@
+//! Children that are no actors: a task, or a thread, that runs until it is told to stop. A listener, a writer, a relay.
+
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::{FutureExt, future::BoxFuture};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use super::{
+    child::{Child, Ready, make, spawn_linked},
+    household::{Order, owned},
+    jobs::{Jobs, panic_text},
+    record::Record,
+    spec::{Limits, Spec},
+    supervisor::Supervisor,
+    system::System,
+};
+use crate::types::{Fault, Work};
+
+/// What a task is given. It calls `ready` once it works, and ends soon after `stopping` is cancelled.
+#[derive(Clone)]
+pub struct TaskCx {
+    jobs: Jobs,
+    stopping: CancellationToken,
+    ready: Arc<Ready>,
+}
+
+impl TaskCx {
+    /// The system it belongs to.
+    pub fn system(&self) -> &System {
+        &self.jobs.system
+    }
+
+    /// Its path in the tree.
+    pub fn path(&self) -> &str {
+        &self.jobs.record.path
+    }
+
+    /// Says that it works: the next child is started, and operators see it running. A task that never says so has
+    /// failed to start.
+    pub fn ready(&self) {
+        self.ready.announce();
+    }
+
+    /// Cancelled when the task has to end. Past its stop limit it is aborted; a thread is then left behind.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+
+    /// Starts a job, such as one connection: tracked, its panic caught and counted. It survives a crash of the task and
+    /// is aborted if it is not over within the stop limit. The task bounds how many there are.
+    pub fn job(&self, kind: &'static str, job: impl Future<Output = ()> + Send + 'static) {
+        self.jobs.start(Work::until(self.jobs.system.instant()), kind, job);
+    }
+
+    /// Does one piece of work so that operators see what it is at, since when, and how long such pieces take.
+    pub async fn piece<T>(&self, kind: &'static str, work: impl Future<Output = T>) -> T {
+        let began = self.jobs.system.instant();
+        let handling = self.jobs.record.handle(kind, began);
+        let outcome = work.await;
+        drop(handling);
+        let took = self.jobs.system.instant().saturating_duration_since(began);
+        self.jobs.times.messages.record(kind, took);
+        self.jobs.record.counts.handled.add();
+        outcome
+    }
+
+    /// Counts a failure that the task gets over by itself, and shows it to operators.
+    pub fn failed(&self, fault: &Fault) {
+        self.jobs.record.counts.failed.add();
+        self.jobs.record.failed(self.jobs.system.clock().now(), &fault.to_string());
+    }
+
+    /// Runs `body` on a thread of its own and waits for its end. The body looks at `stopping` (`is_cancelled`) or is
+    /// woken by what it waits on. A panic in it is `Bug`.
+    pub async fn thread<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(TaskCx) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (done, over) = oneshot::channel();
+        let cx = self.clone();
+        let body = move || {
+            let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| body(cx)));
+            // Nobody waits any more if the task was aborted.
+            let _ = done.send(outcome);
+        };
+        std::thread::Builder::new()
+            .name(self.path().to_owned())
+            .spawn(body)
+            .map_err(|error| Fault::bug(format!("no thread could be started: {error}")))?;
+        match over.await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => {
+                self.jobs.panicked("thread", &*panic);
+                Err(Fault::bug(format!("panic in the thread: {}", panic_text(&*panic))))
+            }
+            Err(_) => Err(Fault::bug("the thread ended without a word")),
+        }
+    }
+}
+
+impl Supervisor {
+    /// A task that runs until it is stopped, begun anew by `begin` for each of its lives. Its end is a failure unless
+    /// it was told to stop.
+    pub fn task<F, T>(&mut self, spec: Spec, begin: F)
+    where
+        F: Fn(TaskCx) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<(), Fault>> + Send + 'static,
+    {
+        let record = self.enter(&spec, spec.kind.unwrap_or("task"), 0);
+        let jobs = Jobs::new(self.system.clone(), record);
+        let begin: Begin = Arc::new(move |cx| begin(cx).boxed());
+        self.adopt(TaskChild { jobs, limits: spec.limits, begin });
+    }
+
+    /// A task that is one thread: `body` runs on it until `TaskCx::stopping` is cancelled. It calls `TaskCx::ready`.
+    pub fn thread<F>(&mut self, spec: Spec, body: F)
+    where
+        F: Fn(TaskCx) -> Result<(), Fault> + Send + Sync + 'static,
+    {
+        let (body, kind) = (Arc::new(body), spec.kind.unwrap_or("thread"));
+        self.task(spec.kind(kind), move |cx| {
+            let body = Arc::clone(&body);
+            async move { cx.thread(move |cx| body(cx)).await }
+        });
+    }
+}
+
+type Begin = Arc<dyn Fn(TaskCx) -> BoxFuture<'static, Result<(), Fault>> + Send + Sync>;
+
+struct TaskChild {
+    jobs: Jobs,
+    limits: Limits,
+    begin: Begin,
+}
+
+impl Child for TaskChild {
+    fn record(&self) -> &Arc<Record> {
+        &self.jobs.record
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn spawn(&self, parent: ActorRef<Order>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>> {
+        let (jobs, begin) = (self.jobs.clone(), Arc::clone(&self.begin));
+        let cx = TaskCx { jobs, stopping: CancellationToken::new(), ready: Arc::new(ready) };
+        async move { spawn_linked(TaskRunner { cx, begin }, (), &parent).await }.boxed()
+    }
+
+    fn ask_to_stop(&self, life: &ActorCell) {
+        life.stop(None);
+    }
+
+    fn vacate(&self) {}
+
+    fn settle(&self, limit: Duration) -> BoxFuture<'_, ()> {
+        self.jobs.settle(limit).boxed()
+    }
+}
+
+/// One life of a task, as an actor that waits for its end.
+struct TaskRunner {
+    cx: TaskCx,
+    begin: Begin,
+}
+
+impl Drop for TaskRunner {
+    fn drop(&mut self) {
+        self.cx.stopping.cancel();
+    }
+}
+
+/// The task ended, and why.
+struct Ended(String);
+
+impl Actor for TaskRunner {
+    type Msg = Ended;
+    type State = Option<AbortOnDropHandle<()>>;
+    type Arguments = ();
+
+    async fn pre_start(&self, _: ActorRef<Ended>, (): ()) -> Result<Self::State, ActorProcessingErr> {
+        Ok(None)
+    }
+
+    async fn post_start(&self, myself: ActorRef<Ended>, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+        let task = make("task", || (self.begin)(self.cx.clone()))?;
+        let jobs = self.cx.jobs.clone();
+        *state = Some(owned(async move {
+            let reason = match AssertUnwindSafe(task).catch_unwind().await {
+                Ok(Ok(())) => "it ended".to_owned(),
+                Ok(Err(fault)) => fault.to_string(),
+                Err(panic) => {
+                    jobs.panicked("task", &*panic);
+                    format!("panic: {}", panic_text(&*panic))
+                }
+            };
+            // An actor that is gone was told to stop.
+            let _ = myself.send_message(Ended(reason));
+        }));
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Ended>,
+        Ended(reason): Ended,
+        _: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        Err(reason.into())
+    }
+
+    async fn post_stop(&self, _: ActorRef<Ended>, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
+        self.cx.stopping.cancel();
+        if let Some(task) = state {
+            // Its panics are caught inside.
+            let _ = task.await;
+        }
+        Ok(())
+    }
+}

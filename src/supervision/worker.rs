@@ -1,0 +1,117 @@
+//! Background work that converges: a nudge carries no data, the worker reads the state again. What it does after a
+//! restart is what it does always.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use tokio::sync::Notify;
+
+use super::{
+    policy::{doubled, jittered},
+    spec::Spec,
+    supervisor::Supervisor,
+    task::TaskCx,
+};
+use crate::types::{Fault, limits};
+
+/// When a worker wants to run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// There is more to do.
+    Now,
+    /// When nudged, but after this time at the latest.
+    Within(Duration),
+    /// When nudged.
+    Nudged,
+}
+
+/// Something to be done again and again.
+pub trait Worker: Send + 'static {
+    /// What operators call this kind of worker, e.g. `event_relay`.
+    const KIND: &'static str;
+
+    /// Reads the state and does what there is to do, in bounded pieces. It stops early when `TaskCx::stopping` is
+    /// cancelled. A fault is shown to operators and tried again with back-off; a panic restarts the worker.
+    fn run(&mut self, cx: &TaskCx) -> impl Future<Output = Result<Next, Fault>> + Send;
+}
+
+/// Makes a worker run soon. Nudges coalesce; one that comes while the worker runs makes it run once more.
+#[derive(Clone, Default)]
+pub struct Nudge(Arc<Notify>);
+
+impl Nudge {
+    /// A nudge whose worker is declared later (`Supervisor::worker_nudged_by`).
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// There may be something to do.
+    pub fn nudge(&self) {
+        self.0.notify_one();
+    }
+}
+
+impl Supervisor {
+    /// A worker, made anew by `factory` for each of its lives. It runs at once, then as it says.
+    pub fn worker<W: Worker>(&mut self, spec: Spec, factory: impl Fn() -> W + Send + Sync + 'static) -> Nudge {
+        let nudge = Nudge::new();
+        self.worker_nudged_by(&nudge, spec, factory);
+        nudge
+    }
+
+    /// A worker for a nudge that was handed out before.
+    pub fn worker_nudged_by<W: Worker>(
+        &mut self,
+        nudge: &Nudge,
+        spec: Spec,
+        factory: impl Fn() -> W + Send + Sync + 'static,
+    ) {
+        let nudge = nudge.clone();
+        self.task(spec.kind(W::KIND), move |cx| work(factory(), cx, nudge.clone()));
+    }
+}
+
+async fn work<W: Worker>(mut worker: W, cx: TaskCx, nudge: Nudge) -> Result<(), Fault> {
+    let mut woken = cx.system().woken();
+    let mut failures = 0;
+    cx.ready();
+    while !cx.stopping().is_cancelled() {
+        let next = match cx.piece("run", worker.run(&cx)).await {
+            Ok(next) => {
+                failures = 0;
+                next
+            }
+            Err(fault) => {
+                cx.failed(&fault);
+                let wait = doubled(limits::BACKOFF_FIRST, failures, limits::WORKER_BACKOFF_MOST);
+                failures = failures.saturating_add(1);
+                tracing::warn!(path = cx.path(), %fault, failures, "a worker's run failed and is tried again");
+                wait_out(jittered(wait, cx.system().die()), &cx).await;
+                continue;
+            }
+        };
+        let pause = match next {
+            // Gives way, so that a worker with much to do does not keep a thread of the runtime.
+            Next::Now => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Next::Within(wait) => wait,
+            Next::Nudged => Duration::MAX,
+        };
+        tokio::select! {
+            () = cx.stopping().cancelled() => {}
+            () = nudge.0.notified() => {}
+            _ = woken.changed() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Nudges do not shorten the wait after a failure.
+async fn wait_out(wait: Duration, cx: &TaskCx) {
+    tokio::select! {
+        () = cx.stopping().cancelled() => {}
+        () = tokio::time::sleep(wait) => {}
+    }
+}

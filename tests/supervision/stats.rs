@@ -1,0 +1,125 @@
+//! What operators see, also while actors are stuck.
+
+use std::sync::Arc;
+
+use majordomo::{
+    supervision::{Spec, Supervisor},
+    telemetry::{actors::DeadLetterReason, health::HealthStatus},
+    types::{Fault, limits},
+};
+use tokio::sync::Notify;
+
+use crate::house::{Ask, Diary, SECOND, echo, house, report, system, until};
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_actor_is_named_with_what_it_is_at_and_what_waits() {
+    let (system, diary) = (system(), Diary::default());
+    let mut root = Supervisor::root(&system);
+    let addr = root.service(Spec::escape("house").mailbox(8), house("house", &diary));
+    let tree = root.start().await.unwrap();
+    let gate = Arc::new(Notify::new());
+    let (blocker, opened) = (addr.clone(), Arc::clone(&gate));
+    let blocked = tokio::spawn(async move { blocker.call(60 * SECOND, |reply| Ask::Block(opened, reply)).await });
+    until("it is blocked", || report(&system, "house").work.handling.is_some()).await;
+    assert!(system.stats().snapshot(None).stuck.is_empty());
+    let waiting: Vec<_> = (0..3)
+        .map(|number| {
+            let addr = addr.clone();
+            tokio::spawn(async move { addr.call(60 * SECOND, |reply| Ask::Echo(number, reply)).await })
+        })
+        .collect();
+    until("three wait", || report(&system, "house").mailbox.depth == 3).await;
+    tokio::time::advance(limits::STUCK_AFTER + SECOND).await;
+
+    let snapshot = system.stats().snapshot(None);
+    assert_eq!(snapshot.stuck, ["house"]);
+    let house = report(&system, "house");
+    let handling = house.work.handling.unwrap();
+    assert_eq!(handling.message, "block");
+    assert!(handling.since_ms >= 6_000 && house.mailbox.oldest_ms >= 6_000);
+    assert_eq!((house.mailbox.taken, house.mailbox.capacity, house.mailbox.high_water), (4, 8, 3));
+    let health = system.stats().health();
+    assert_eq!(
+        (health.status, health.services[0].reasons.as_slice()),
+        (HealthStatus::Degraded, ["house: stuck at block".to_owned()].as_slice())
+    );
+
+    gate.notify_one();
+    assert_eq!(blocked.await.unwrap(), Ok(1));
+    for (number, call) in waiting.into_iter().enumerate() {
+        assert_eq!(call.await.unwrap(), Ok(u32::try_from(number).unwrap()));
+    }
+    assert_eq!(system.stats().health().status, HealthStatus::Up);
+    let kinds = system.stats().snapshot(None).kinds;
+    let kind = kinds.iter().find(|kind| kind.kind == "house").unwrap();
+    let block = kind.messages.iter().find(|times| times.kind == "block").unwrap();
+    assert!(block.count == 1 && block.p50_us >= 6_000_000 && block.p99_us >= block.p50_us, "{block:?}");
+    tree.stop(SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_list_comes_in_pages_with_the_totals_of_all() {
+    let (system, diary) = (system(), Diary::default());
+    let mut root = Supervisor::root(&system);
+    let addrs: Vec<_> = (0..limits::ACTORS_PAGE + 50)
+        .map(|number| root.service(Spec::escape(format!("house_{number:03}")), house("house", &diary)))
+        .collect();
+    let tree = root.start().await.unwrap();
+    for addr in &addrs {
+        assert_eq!(echo(addr, 1).await, Ok(1));
+    }
+    let first = system.stats().snapshot(None);
+    let second = system.stats().snapshot(first.next_cursor.as_deref());
+    assert_eq!((first.actors.len(), second.actors.len()), (limits::ACTORS_PAGE, 51));
+    assert_eq!((second.next_cursor, first.totals.actors), (None, 251));
+    assert_eq!((first.totals.handled, &first.totals), (250, &second.totals));
+    let root = report(&system, "root");
+    assert_eq!((root.children_total, root.children.len()), (250, limits::CHILDREN_NAMED));
+    tree.stop(SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_hundred_dead_letters_are_kept_without_their_content() {
+    let (system, diary) = (system(), Diary::default());
+    let mut root = Supervisor::root(&system);
+    let addr = root.service(Spec::escape("house"), house("house", &diary));
+    let tree = root.start().await.unwrap();
+    let gate = Arc::new(Notify::new());
+    let (blocker, opened) = (addr.clone(), Arc::clone(&gate));
+    let blocked = tokio::spawn(async move { blocker.call(60 * SECOND, |reply| Ask::Block(opened, reply)).await });
+    until("it is blocked", || report(&system, "house").work.handling.is_some()).await;
+    let expired = futures::future::join_all((0..150).map(|number| echo(&addr, number))).await;
+    assert!(expired.into_iter().all(|answer| answer == Err(Fault::Expired)));
+    gate.notify_one();
+    blocked.await.unwrap().unwrap();
+    until("all are dropped", || report(&system, "house").mailbox.depth == 0).await;
+    let letters = system.stats().dead_letters();
+    assert_eq!(letters.last.len(), limits::DEAD_LETTERS_KEPT);
+    assert!(letters.counts.iter().any(|count| count.reason == DeadLetterReason::Expired && count.count == 150));
+    let shown = serde_json::to_value(&letters.last[0]).unwrap();
+    assert_eq!(shown["path"], "house");
+    assert_eq!((&shown["message"], &shown["reason"]), (&"echo".into(), &"expired".into()));
+    assert_eq!(shown.as_object().unwrap().len(), 4);
+    tree.stop(SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_report_has_the_shape_that_clients_rely_on() {
+    let (system, diary) = (system(), Diary::default());
+    let mut root = Supervisor::root(&system);
+    root.service(Spec::escape("house").mailbox(3), house("house", &diary));
+    let tree = root.start().await.unwrap();
+    let shown = serde_json::to_value(system.stats().snapshot(None)).unwrap();
+    assert_eq!(shown["capturedAt"], "2027-01-15T08:00:00.000000Z");
+    assert_eq!(shown["totals"]["running"], 2);
+    let house = &shown["actors"][0];
+    assert_eq!(
+        (&house["path"], &house["kind"], &house["status"]),
+        (&"house".into(), &"house".into(), &"running".into())
+    );
+    assert_eq!((&house["generation"], &house["mailbox"]["capacity"]), (&1.into(), &3.into()));
+    assert_eq!(house["supervision"]["restartsLimit"], 5);
+    assert_eq!(house["supervision"]["pastLimit"], "escape");
+    assert!(house.get("lastFailure").is_none() && house.get("until").is_none());
+    tree.stop(SECOND).await;
+}

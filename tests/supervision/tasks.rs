@@ -1,0 +1,157 @@
+//! Children that are no actors: tasks, threads, workers.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use majordomo::{
+    supervision::{Next, Spec, Supervisor, TaskCx, Worker},
+    telemetry::actors::ActorStatus,
+    types::Fault,
+};
+use tokio::sync::Notify;
+
+use crate::house::{Diary, SECOND, report, system, until, until_status};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_restarted_when_it_ends_fails_or_panics_and_stops_when_told() {
+    let (system, diary) = (system(), Diary::default());
+    let (life, lives) = (Arc::new(AtomicUsize::new(0)), diary.clone());
+    let mut root = Supervisor::root(&system);
+    root.task(Spec::park("listener").kind("listener"), move |cx| {
+        let (life, lives) = (life.fetch_add(1, Ordering::SeqCst), lives.clone());
+        async move {
+            cx.ready();
+            match life {
+                0 => Ok(()),
+                1 => Err(Fault::StorageFull),
+                2 => panic!("the door fell off"),
+                _ => {
+                    lives.write("serves");
+                    cx.stopping().cancelled().await;
+                    lives.write("closes");
+                    Ok(())
+                }
+            }
+        }
+    });
+    let tree = root.start().await.unwrap();
+    until("the fourth life serves", || diary.count("serves") == 1).await;
+    until_status(&system, "listener", ActorStatus::Running).await;
+    let listener = report(&system, "listener");
+    assert_eq!((listener.generation, listener.supervision.restarts, listener.work.panics), (4, 3, 1));
+    assert_eq!(listener.kind, "listener");
+    system.stats().restart("listener").unwrap();
+    until("the fifth life serves", || diary.count("serves") == 2).await;
+    tree.stop(SECOND).await;
+    assert_eq!(diary.lines(), ["serves", "closes", "serves", "closes"]);
+    assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_survives_its_listener_and_is_aborted_past_the_stop_limit() {
+    let (system, crash) = (system(), Arc::new(Notify::new()));
+    let crashed = Arc::clone(&crash);
+    let mut root = Supervisor::root(&system);
+    root.task(Spec::park("listener"), move |cx| {
+        let crashed = Arc::clone(&crashed);
+        async move {
+            cx.ready();
+            cx.job("connection", std::future::pending());
+            tokio::select! {
+                () = cx.stopping().cancelled() => Ok(()),
+                () = crashed.notified() => panic!("the door fell off"),
+            }
+        }
+    });
+    let tree = root.start().await.unwrap();
+    until("a connection is open", || report(&system, "listener").work.jobs_running == 1).await;
+    crash.notify_one();
+    until("the next life has one too", || report(&system, "listener").work.jobs_running == 2).await;
+    tree.stop(MINUTE).await;
+    assert_eq!(report(&system, "listener").work.jobs_running, 0);
+}
+
+// Under paused time a wait for a thread would let deadlines pass at once: real time here.
+#[tokio::test]
+async fn a_thread_shows_in_the_tree_and_its_panic_restarts_it() {
+    let (system, diary) = (system(), Diary::default());
+    let (life, lives) = (Arc::new(AtomicUsize::new(0)), diary.clone());
+    let mut root = Supervisor::root(&system);
+    root.thread(Spec::escape("keeper").backoff(Duration::from_millis(1)), move |cx: TaskCx| {
+        cx.ready();
+        if life.fetch_add(1, Ordering::SeqCst) == 0 {
+            panic!("the pen broke");
+        }
+        while !cx.stopping().is_cancelled() {
+            std::thread::yield_now();
+        }
+        lives.write("closed");
+        Ok(())
+    });
+    let tree = root.start().await.unwrap();
+    until("the second life runs", || {
+        let keeper = report(&system, "keeper");
+        keeper.generation == 2 && keeper.status == ActorStatus::Running
+    })
+    .await;
+    let keeper = report(&system, "keeper");
+    assert_eq!((keeper.kind.as_str(), keeper.work.panics), ("thread", 1));
+    assert!(keeper.last_failure.unwrap().reason.contains("the pen broke"));
+    tree.stop(SECOND).await;
+    assert_eq!(diary.lines(), ["closed"]);
+}
+
+struct Expirer {
+    diary: Diary,
+    fails: Arc<AtomicUsize>,
+}
+
+impl Worker for Expirer {
+    const KIND: &'static str = "expirer";
+
+    async fn run(&mut self, _: &TaskCx) -> Result<Next, Fault> {
+        if self.fails.load(Ordering::SeqCst) > 0 {
+            self.fails.fetch_sub(1, Ordering::SeqCst);
+            self.diary.write("fails");
+            return Err(Fault::Unavailable);
+        }
+        self.diary.write("runs");
+        Ok(if self.diary.count("runs") == 1 { Next::Now } else { Next::Within(MINUTE) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_runs_at_once_when_nudged_when_woken_and_in_time_and_gets_over_failures() {
+    let (system, diary, fails) = (system(), Diary::default(), Arc::new(AtomicUsize::new(3)));
+    let (lines, failing) = (diary.clone(), Arc::clone(&fails));
+    let mut root = Supervisor::root(&system);
+    let nudge =
+        root.worker(Spec::park("expirer"), move || Expirer { diary: lines.clone(), fails: Arc::clone(&failing) });
+    let tree = root.start().await.unwrap();
+    until("it has run twice after its failures", || diary.count("runs") == 2).await;
+    assert_eq!(diary.lines(), ["fails", "fails", "fails", "runs", "runs"]);
+    nudge.nudge();
+    until("the nudge made it run", || diary.count("runs") == 3).await;
+    system.wake_workers();
+    until("the wake made it run", || diary.count("runs") == 4).await;
+    let before = system.clock().now();
+    tokio::time::timeout(2 * MINUTE, async {
+        while diary.count("runs") < 5 {
+            tokio::time::advance(SECOND).await;
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    assert!(system.clock().now().since(before) >= MINUTE - SECOND);
+    let expirer = report(&system, "expirer");
+    assert_eq!((expirer.generation, expirer.work.failed, expirer.kind.as_str()), (1, 3, "expirer"));
+    tree.stop(SECOND).await;
+}
