@@ -5,3 +5,4 @@
 
 pub mod hasher;
 pub mod notifier;
+pub mod relay;

@@ -11,7 +11,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
 use super::shipped::{self, Part};
 use crate::{
-    domain::notification::{COMMON_VARIABLES, Facts, TemplateName, languages},
+    domain::notification::{Facts, SHARED_VARIABLES, TemplateName, languages},
     types::{Locale, Timestamp, limits},
 };
 
@@ -139,7 +139,7 @@ impl Renderer {
         let facts = occasion.facts;
         let until = occasion.code.map(|code| code.expires_at).or(facts.until).unwrap_or(occasion.now);
         let dash = |text: &Option<String>| Value::from(text.clone().unwrap_or_else(|| "\u{2013}".to_owned()));
-        let declared = COMMON_VARIABLES.iter().chain(occasion.template.variables());
+        let declared = SHARED_VARIABLES.iter().chain(occasion.template.variables());
         declared
             .filter_map(|name| {
                 let value = match *name {
@@ -210,4 +210,5 @@ fn inline(template: TemplateName, html: &str) -> Result<String, RenderFault> {
 }
 
 #[cfg(test)]
+#[path = "render_tests.rs"]
 mod tests;

@@ -87,6 +87,7 @@ pub(super) enum Part {
 
 impl Part {
     /// All parts.
+    #[cfg(test)]
     pub(super) const ALL: [Self; 3] = [Self::Subject, Self::Html, Self::Text];
 
     fn ending(self) -> &'static str {

@@ -6,7 +6,9 @@
 mod envelope;
 mod kind;
 mod payload;
+mod subscription;
 
 pub use envelope::{Envelope, Event, Personal};
 pub use kind::{EventKind, EventType};
 pub use payload::Value;
+pub use subscription::{DeadLetter, DeadReason, Delayed, NextTry, Subscription, next_try};

@@ -15,4 +15,4 @@ pub use breaker::{Admission, Breaker};
 pub use budget::Budget;
 pub use device::describe;
 pub use record::{Attempt, CodeReference, Delivery, DeliveryState, Facts, InboxMail, Notification, Suppression};
-pub use template::{COMMON_VARIABLES, Category, Channel, Lane, TemplateName, languages};
+pub use template::{Category, Channel, Lane, SHARED_VARIABLES, TemplateName, languages};

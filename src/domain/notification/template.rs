@@ -96,7 +96,7 @@ pub enum TemplateName {
 }
 
 /// Variables that every template may use.
-pub const COMMON_VARIABLES: &[&str] = &["app", "app_url", "locale", "subject"];
+pub const SHARED_VARIABLES: &[&str] = &["app", "app_url", "locale", "subject"];
 
 impl TemplateName {
     /// All templates.

@@ -259,4 +259,5 @@ impl MailTransport for SmtpTransport {
 }
 
 #[cfg(test)]
+#[path = "transport_tests.rs"]
 mod tests;

@@ -1,81 +1,113 @@
-//! The development inbox: mails that were not sent, by the address they were for.
-
-use std::time::Duration;
+//! The development inbox: mail that stays in the house, sealed, in the order of arrival.
 
 use crate::{
     domain::notification::InboxMail,
     persistence::{
         reader::{Reader, TxFault},
-        record::Record,
+        record::{Present, Record},
         scan::Scan,
         table::Table,
         tx::Tx,
     },
     types::{
+        Timestamp,
         id::{DeliveryId, MailId},
         limits,
     },
 };
 
-/// The mails, sealed.
-pub static INBOX_MAIL_BY_ID: Table<MailId, InboxMail> = Table::sealed(0x1a, "inbox_mail_by_id", "24 h, 1,000 at most");
-/// Which mail a delivery became.
-pub static INBOX_MAIL_ID_BY_DELIVERY: Table<DeliveryId, MailId> =
-    Table::new(0x1b, "inbox_mail_id_by_delivery", "as inbox_mail_by_id");
+/// The mails, sealed: they hold codes.
+pub static MAIL_BY_ID: Table<MailId, InboxMail> = Table::sealed(0x1a, "mail_by_id", "24 h, 1,000 mails");
+/// Which mail a delivery became, so that a repeated send is one mail.
+pub static MAIL_ID_BY_DELIVERY: Table<DeliveryId, MailId> = Table::new(0x1b, "mail_id_by_delivery", "as mail_by_id");
+/// Which mails a recipient has; the address in lower case.
+pub static MAIL_BY_RECIPIENT: Table<(String, MailId), Present> = Table::new(0x1c, "mail_by_recipient", "as mail_by_id");
 
-const KEPT: Duration = Duration::from_secs(24 * 3_600);
+/// Mails removed in one commit at most, beside the one that is written.
+const REMOVED_AT_ONCE: usize = 20;
 
 impl Record for InboxMail {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "inbox_mail";
 }
 
-/// Adds a mail; one of the same delivery is replaced, and the oldest make room.
-pub fn insert(tx: &mut Tx<'_>, mail: &InboxMail) -> Result<(), TxFault> {
-    if let Some(earlier) = tx.get(&INBOX_MAIL_ID_BY_DELIVERY, &mail.delivery)? {
-        remove(tx, earlier)?;
+/// How much the inbox keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keeping {
+    /// Mails.
+    pub rows: usize,
+    /// Mails that arrived before this are removed.
+    pub since: Timestamp,
+}
+
+/// Puts a mail in, in the place of one of the same delivery, and removes what is too old or too much.
+pub fn put(tx: &mut Tx<'_>, mail: &InboxMail, keeping: Keeping) -> Result<(), TxFault> {
+    if let Some(before) = tx.get(&MAIL_ID_BY_DELIVERY, &mail.delivery)?
+        && let Some(before) = tx.get(&MAIL_BY_ID, &before)?
+    {
+        remove(tx, &before)?;
     }
-    let ids = tx.keys(&INBOX_MAIL_BY_ID, Scan::all())?;
-    for id in ids.iter().take((ids.len() + 1).saturating_sub(limits::SCAN_MAX)) {
-        remove(tx, *id)?;
-    }
-    tx.put(&INBOX_MAIL_BY_ID, &mail.id, mail)?;
-    tx.put(&INBOX_MAIL_ID_BY_DELIVERY, &mail.delivery, &mail.id)
-}
-
-/// The mail of an id.
-pub fn find(reader: &impl Reader, id: MailId) -> Result<Option<InboxMail>, TxFault> {
-    reader.get(&INBOX_MAIL_BY_ID, &id)
-}
-
-/// All mails, newest first.
-pub fn all(reader: &impl Reader) -> Result<Vec<InboxMail>, TxFault> {
-    Ok(reader.scan(&INBOX_MAIL_BY_ID, Scan::all().backward())?.into_iter().map(|(_, mail)| mail).collect())
-}
-
-/// Removes a mail; nothing happens if there is none.
-pub fn remove(tx: &mut Tx<'_>, id: MailId) -> Result<(), TxFault> {
-    let Some(mail) = find(tx, id)? else { return Ok(()) };
-    tx.delete(&INBOX_MAIL_ID_BY_DELIVERY, &mail.delivery)?;
-    tx.delete(&INBOX_MAIL_BY_ID, &id)
-}
-
-/// Removes all mails: production starts with an empty inbox.
-pub fn clear(tx: &mut Tx<'_>) -> Result<(), TxFault> {
-    for id in tx.keys(&INBOX_MAIL_BY_ID, Scan::all())? {
-        remove(tx, id)?;
-    }
+    tx.put(&MAIL_BY_ID, &mail.id, mail)?;
+    tx.put(&MAIL_ID_BY_DELIVERY, &mail.delivery, &mail.id)?;
+    tx.put(&MAIL_BY_RECIPIENT, &recipient(mail), &Present)?;
+    remove_old(tx, keeping)?;
     Ok(())
 }
 
-/// Removes at most `limit` mails older than 24 h, and says how many it were.
-pub fn remove_old(tx: &mut Tx<'_>, limit: usize) -> Result<usize, TxFault> {
-    let before = tx.now().minus(KEPT);
-    let oldest = tx.scan(&INBOX_MAIL_BY_ID, Scan::all().limit(limit))?;
-    let old: Vec<MailId> =
-        oldest.into_iter().take_while(|(_, mail)| mail.created_at < before).map(|(id, _)| id).collect();
-    for id in &old {
-        remove(tx, *id)?;
+fn recipient(mail: &InboxMail) -> (String, MailId) {
+    (mail.to.to_ascii_lowercase(), mail.id)
+}
+
+fn remove(tx: &mut Tx<'_>, mail: &InboxMail) -> Result<(), TxFault> {
+    tx.delete(&MAIL_BY_ID, &mail.id)?;
+    tx.delete(&MAIL_ID_BY_DELIVERY, &mail.delivery)?;
+    tx.delete(&MAIL_BY_RECIPIENT, &recipient(mail))
+}
+
+/// How many mails there are, counted to a little above what is ever kept.
+fn count(reader: &impl Reader) -> Result<usize, TxFault> {
+    let first = reader.keys(&MAIL_BY_ID, Scan::all())?;
+    let Some(last) = first.last().filter(|_| first.len() == limits::SCAN_MAX) else { return Ok(first.len()) };
+    Ok(first.len() + reader.keys(&MAIL_BY_ID, Scan::all().after(last).limit(REMOVED_AT_ONCE))?.len())
+}
+
+/// Removes the oldest mails that are too old or too many, a few at a time; says how many went.
+pub fn remove_old(tx: &mut Tx<'_>, keeping: Keeping) -> Result<usize, TxFault> {
+    let rows = keeping.rows.min(limits::INBOX_MAX);
+    let count = count(tx)?;
+    let mut removed = 0;
+    for (_, mail) in tx.scan(&MAIL_BY_ID, Scan::all().limit(REMOVED_AT_ONCE))? {
+        if mail.created_at >= keeping.since && count - removed <= rows {
+            break;
+        }
+        remove(tx, &mail)?;
+        removed += 1;
     }
-    Ok(old.len())
+    Ok(removed)
+}
+
+/// Removes mails whatever their age, some at a time; says how many went. Called until it says 0 when the house is no
+/// longer in development.
+pub fn remove_all(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
+    let all = tx.scan(&MAIL_BY_ID, Scan::all().limit(limits::PAGE_MAX))?;
+    for (_, mail) in &all {
+        remove(tx, mail)?;
+    }
+    Ok(all.len())
+}
+
+/// The newest mails, newest first.
+pub fn newest(reader: &impl Reader, limit: usize) -> Result<Vec<InboxMail>, TxFault> {
+    let rows = reader.scan(&MAIL_BY_ID, Scan::all().backward().limit(limit))?;
+    Ok(rows.into_iter().map(|(_, mail)| mail).collect())
+}
+
+/// The newest mails to an address, whatever its case, newest first.
+pub fn newest_to(reader: &impl Reader, to: &str, limit: usize) -> Result<Vec<InboxMail>, TxFault> {
+    let scan = Scan::prefix(&(to.to_ascii_lowercase(),)).backward().limit(limit);
+    let mut mails = Vec::new();
+    for (_, id) in reader.keys(&MAIL_BY_RECIPIENT, scan)? {
+        mails.extend(reader.get(&MAIL_BY_ID, &id)?);
+    }
+    Ok(mails)
 }

@@ -4,8 +4,6 @@
 //! Begin with `inventory`.
 
 pub mod code;
-pub mod dead_letter;
-pub mod delayed;
 pub mod failure;
 pub mod inbox;
 pub mod notification;
@@ -98,16 +96,17 @@ static INVENTORY: &[Row] = &[
     row(&notification::DELIVERY_BY_DUE, Words("lane, time, delivery", "-", "notifier")),
     row(&notification::DELIVERY_BY_KIND, Words("owner, template, channel, delivery", "-", "notifier")),
     row(&notification::BUDGET_BY_OWNER, Words("owner, template", "Budget", "notifier")),
-    row(&inbox::INBOX_MAIL_BY_ID, Words("mail", "InboxMail", "notifier")),
-    row(&inbox::INBOX_MAIL_ID_BY_DELIVERY, Words("delivery", "MailId", "notifier")),
+    row(&inbox::MAIL_BY_ID, Words("mail", "InboxMail", "notifier")),
+    row(&inbox::MAIL_ID_BY_DELIVERY, Words("delivery", "MailId", "notifier")),
+    row(&inbox::MAIL_BY_RECIPIENT, Words("address, mail", "-", "notifier")),
     row(&EVENT_BY_SEQUENCE, Words("sequence", "StoredEvent", "store")),
     row(&AUDIT_BY_NUMBER, Words("number", "AuditRow", "store")),
     row(&PERSON_KEY_BY_ID, Words("person", "PersonKey", "store")),
     row(&subscription::SUBSCRIPTION_BY_NAME, Words("subscriber", "Subscription", "relay")),
-    row(&subscription::SETTLED_BY_SUBSCRIBER, Words("subscriber, sequence", "-", "relay")),
-    row(&delayed::DELAYED_BY_SUBJECT, Words("subscriber, subject, sequence", "Delayed", "relay")),
-    row(&delayed::DELAYED_BY_DUE, Words("subscriber, time, sequence, subject", "-", "relay")),
-    row(&dead_letter::DEAD_LETTER_BY_SUBSCRIBER, Words("subscriber, sequence", "DeadLetter", "relay")),
+    row(&subscription::MARK_BY_SEQUENCE, Words("subscriber, sequence", "-", "relay")),
+    row(&subscription::DELAYED_BY_SUBJECT, Words("subscriber, person, sequence", "Delayed", "relay")),
+    row(&subscription::DELAYED_BY_DUE, Words("subscriber, time, person", "-", "relay")),
+    row(&subscription::DEAD_LETTER_BY_SEQUENCE, Words("subscriber, sequence", "DeadLetter", "relay")),
 ];
 
 /// Every table of the store.

@@ -114,6 +114,15 @@ pub fn next_due(reader: &impl Reader, lane: Lane) -> Result<Option<Timestamp>, T
     Ok(first.first().map(|(_, due, _)| *due))
 }
 
+/// How many deliveries wait, counted to `limits::SCAN_MAX` in each lane.
+pub fn waiting(reader: &impl Reader) -> Result<usize, TxFault> {
+    let mut count = 0;
+    for lane in Lane::ALL {
+        count += reader.keys(&DELIVERY_BY_DUE, Scan::prefix(&(lane.as_byte(),)))?.len();
+    }
+    Ok(count)
+}
+
 /// The waiting deliveries that a new one of this kind replaces, oldest first.
 pub fn waiting_of_kind(reader: &impl Reader, kind: Kind) -> Result<Vec<Delivery>, TxFault> {
     let mut deliveries = Vec::new();

@@ -1,8 +1,19 @@
-//! How far each subscriber of the event log has come: a watermark, below which all is settled, and marks above it.
+//! How far each subscriber of the event log has come. A subscriber is named by a text that never changes.
+//!
+//! ```text
+//!                     watermark
+//!  settled, dead, ... |  mark  .  mark  mark  .  .   head
+//!  nothing is stored  |  settled above it are marked; the others are to be handed over
+//! ```
+//!
+//! An event that is delayed or dead has a row of its own, and the watermark passes over it.
 
-use serde::{Deserialize, Serialize};
+use std::ops::Bound;
+
+use uuid::Uuid;
 
 use crate::{
+    domain::event::{DeadLetter, Delayed, Subscription},
     persistence::{
         reader::{Reader, TxFault},
         record::{Present, Record},
@@ -10,111 +21,266 @@ use crate::{
         table::Table,
         tx::Tx,
     },
-    types::Timestamp,
+    types::{Page, Timestamp, id::UserId},
 };
 
-/// The subscribers.
-pub static SUBSCRIPTION_BY_NAME: Table<String, Subscription> =
-    Table::new(0x24, "subscription_by_name", "until unsubscribed");
-/// Which events above its watermark a subscriber has settled.
-pub static SETTLED_BY_SUBSCRIBER: Table<(String, u64), Present> =
-    Table::new(0x25, "settled_by_subscriber", "until the watermark passes");
-
-/// A subscriber's cursor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Subscription {
-    /// All events up to and including this sequence are settled, delayed or dead.
-    pub watermark: u64,
-    /// Whether events were removed before it read them.
-    pub gapped: bool,
-    /// When it subscribed.
-    pub created_at: Timestamp,
-    /// When the watermark moved last.
-    pub moved_at: Timestamp,
-}
+/// The watermarks.
+pub static SUBSCRIPTION_BY_NAME: Table<String, Subscription> = Table::new(0x24, "subscription_by_name", "always");
+/// Settled events above a subscriber's watermark.
+pub static MARK_BY_SEQUENCE: Table<(String, u64), Present> =
+    Table::new(0x25, "mark_by_sequence", "until the watermark passes");
+/// Events that a subscriber could not take yet, in the order of each subject.
+pub static DELAYED_BY_SUBJECT: Table<(String, UserId, u64), Delayed> =
+    Table::new(0x26, "delayed_by_subject", "until taken or dead");
+/// The first delayed event of each subject, by when it is handed over again.
+pub static DELAYED_BY_DUE: Table<(String, Timestamp, UserId), Present> =
+    Table::new(0x27, "delayed_by_due", "as delayed_by_subject");
+/// What subscribers did not take.
+pub static DEAD_LETTER_BY_SEQUENCE: Table<(String, u64), DeadLetter> =
+    Table::new(0x28, "dead_letter_by_sequence", "until requeued or discarded");
 
 impl Record for Subscription {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "subscription";
 }
 
-/// A subscriber's cursor, if it has one.
-pub fn find(reader: &impl Reader, name: &str) -> Result<Option<Subscription>, TxFault> {
-    reader.get(&SUBSCRIPTION_BY_NAME, &name.to_owned())
+impl Record for Delayed {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "delayed";
 }
 
-/// All subscribers by name.
+impl Record for DeadLetter {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "dead_letter";
+}
+
+/// One event of one subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The subscriber.
+    pub subscriber: &'a str,
+    /// Whom the event is about.
+    pub subject: UserId,
+    /// The event.
+    pub sequence: u64,
+}
+
+impl Place<'_> {
+    fn row(&self) -> (String, UserId, u64) {
+        (self.subscriber.to_owned(), self.subject, self.sequence)
+    }
+
+    fn mark(&self) -> (String, u64) {
+        (self.subscriber.to_owned(), self.sequence)
+    }
+}
+
+/// Where an event stands with a subscriber.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It was not handed over, or that came to nothing.
+    Open,
+    /// It could not be taken yet.
+    Delayed(Delayed),
+    /// It has had its effect, or never will have one.
+    Settled,
+}
+
+/// What `settle` found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a transaction that goes on after `Already` has its effect twice"]
+pub enum Settlement {
+    /// The effect belongs to this transaction.
+    First,
+    /// Another transaction had it before.
+    Already,
+}
+
+/// A subscriber's watermark.
+pub fn find(reader: &impl Reader, subscriber: &str) -> Result<Option<Subscription>, TxFault> {
+    reader.get(&SUBSCRIPTION_BY_NAME, &subscriber.to_owned())
+}
+
+/// All subscribers.
 pub fn all(reader: &impl Reader) -> Result<Vec<(String, Subscription)>, TxFault> {
     reader.scan(&SUBSCRIPTION_BY_NAME, Scan::all())
 }
 
-/// Begins a subscription behind `watermark`, or sets an existing one back (or on) to it: then its marks are cleared, and
-/// what lies behind is handed over again.
-pub fn begin(tx: &mut Tx<'_>, name: &str, watermark: u64) -> Result<(), TxFault> {
-    clear_marks(tx, name, u64::MAX)?;
-    let now = tx.now();
-    let subscription = match find(tx, name)? {
-        Some(before) => Subscription { watermark, gapped: false, moved_at: now, ..before },
-        None => Subscription { watermark, gapped: false, created_at: now, moved_at: now },
-    };
-    tx.put(&SUBSCRIPTION_BY_NAME, &name.to_owned(), &subscription)
-}
-
-/// Whether the subscriber is done with the event.
-pub fn is_settled(reader: &impl Reader, name: &str, sequence: u64) -> Result<bool, TxFault> {
-    if find(reader, name)?.is_some_and(|subscription| sequence <= subscription.watermark) {
-        return Ok(true);
+/// Where an event stands.
+pub fn standing(reader: &impl Reader, place: Place<'_>) -> Result<Standing, TxFault> {
+    if let Some(delayed) = reader.get(&DELAYED_BY_SUBJECT, &place.row())? {
+        return Ok(Standing::Delayed(delayed));
     }
-    reader.has(&SETTLED_BY_SUBSCRIBER, &(name.to_owned(), sequence))
+    let watermark = find(reader, place.subscriber)?.map_or(0, |found| found.watermark);
+    let settled = place.sequence <= watermark
+        || reader.has(&MARK_BY_SEQUENCE, &place.mark())?
+        || reader.has(&DEAD_LETTER_BY_SEQUENCE, &place.mark())?;
+    Ok(if settled { Standing::Settled } else { Standing::Open })
 }
 
-/// Marks the event as done; false if it was already, and then the effect must not be repeated.
-pub fn settle(tx: &mut Tx<'_>, name: &str, sequence: u64) -> Result<bool, TxFault> {
-    if is_settled(tx, name, sequence)? {
-        return Ok(false);
-    }
-    tx.put(&SETTLED_BY_SUBSCRIBER, &(name.to_owned(), sequence), &Present)?;
-    Ok(true)
-}
-
-/// The marks above the watermark behind `after`, in order, at most `limits::SCAN_MAX`.
-pub fn marks(reader: &impl Reader, name: &str, after: u64) -> Result<Vec<u64>, TxFault> {
-    let scan = Scan::prefix(&(name.to_owned(),)).after(&(name.to_owned(), after));
-    Ok(reader.keys(&SETTLED_BY_SUBSCRIBER, scan)?.into_iter().map(|(_, sequence)| sequence).collect())
-}
-
-/// Moves the watermark on and clears the marks it passes. Never moves it back.
-pub fn advance(tx: &mut Tx<'_>, name: &str, watermark: u64) -> Result<(), TxFault> {
-    let Some(before) = find(tx, name)? else { return Ok(()) };
-    if watermark <= before.watermark {
-        return Ok(());
-    }
-    clear_marks(tx, name, watermark)?;
-    let moved = Subscription { watermark, moved_at: tx.now(), ..before };
-    tx.put(&SUBSCRIPTION_BY_NAME, &name.to_owned(), &moved)
-}
-
-/// Says that events were removed before the subscriber read them.
-pub fn mark_gapped(tx: &mut Tx<'_>, name: &str) -> Result<(), TxFault> {
-    let Some(before) = find(tx, name)? else { return Ok(()) };
-    tx.put(&SUBSCRIPTION_BY_NAME, &name.to_owned(), &Subscription { gapped: true, ..before })
-}
-
-/// Ends a subscription.
-pub fn remove(tx: &mut Tx<'_>, name: &str) -> Result<(), TxFault> {
-    clear_marks(tx, name, u64::MAX)?;
-    tx.delete(&SUBSCRIPTION_BY_NAME, &name.to_owned())
-}
-
-fn clear_marks(tx: &mut Tx<'_>, name: &str, up_to: u64) -> Result<(), TxFault> {
-    loop {
-        let marks = tx.keys(&SETTLED_BY_SUBSCRIBER, Scan::prefix(&(name.to_owned(),)))?;
-        let passed = marks.iter().take_while(|(_, sequence)| *sequence <= up_to).count();
-        for mark in &marks[..passed] {
-            tx.delete(&SETTLED_BY_SUBSCRIBER, mark)?;
-        }
-        if passed == 0 {
-            return Ok(());
+/// Takes the event's effect for this transaction, once and never again.
+pub fn settle(tx: &mut Tx<'_>, place: Place<'_>) -> Result<Settlement, TxFault> {
+    match standing(tx, place)? {
+        Standing::Settled => return Ok(Settlement::Already),
+        Standing::Open => {}
+        Standing::Delayed(_) => {
+            change_delayed(tx, place, |tx| tx.delete(&DELAYED_BY_SUBJECT, &place.row()))?;
         }
     }
+    mark(tx, place)?;
+    Ok(Settlement::First)
+}
+
+/// Leaves a mark if the watermark has not passed.
+fn mark(tx: &mut Tx<'_>, place: Place<'_>) -> Result<(), TxFault> {
+    let watermark = find(tx, place.subscriber)?.map_or(0, |found| found.watermark);
+    if place.sequence > watermark {
+        tx.put(&MARK_BY_SEQUENCE, &place.mark(), &Present)?;
+    }
+    Ok(())
+}
+
+/// Whether events of a subject are delayed, so that later ones have to stand behind them.
+pub fn has_delayed(reader: &impl Reader, subscriber: &str, subject: UserId) -> Result<bool, TxFault> {
+    Ok(!reader.keys(&DELAYED_BY_SUBJECT, of_subject(subscriber, subject).limit(1))?.is_empty())
+}
+
+fn of_subject(subscriber: &str, subject: UserId) -> Scan<(String, UserId, u64)> {
+    Scan::prefix(&(subscriber.to_owned(), subject))
+}
+
+/// Writes a delayed event; its subject's later ones stand behind it.
+pub fn delay(tx: &mut Tx<'_>, place: Place<'_>, delayed: &Delayed) -> Result<(), TxFault> {
+    change_delayed(tx, place, |tx| tx.put(&DELAYED_BY_SUBJECT, &place.row(), delayed))
+}
+
+/// Sends an event to the dead letters; what stood behind it comes to the front.
+pub fn bury(tx: &mut Tx<'_>, place: Place<'_>, letter: &DeadLetter) -> Result<(), TxFault> {
+    change_delayed(tx, place, |tx| tx.delete(&DELAYED_BY_SUBJECT, &place.row()))?;
+    tx.put(&DEAD_LETTER_BY_SEQUENCE, &place.mark(), letter)
+}
+
+/// Changes the delayed events of a subject and keeps the index of the first one.
+fn change_delayed(
+    tx: &mut Tx<'_>,
+    place: Place<'_>,
+    change: impl FnOnce(&mut Tx<'_>) -> Result<(), TxFault>,
+) -> Result<(), TxFault> {
+    let first = |tx: &Tx<'_>| tx.first(&DELAYED_BY_SUBJECT, of_subject(place.subscriber, place.subject));
+    let index = |due: Timestamp| (place.subscriber.to_owned(), due, place.subject);
+    let before = first(tx)?;
+    change(tx)?;
+    let after = first(tx)?;
+    if let Some((_, delayed)) = before {
+        tx.delete(&DELAYED_BY_DUE, &index(delayed.due))?;
+    }
+    if let Some((_, delayed)) = after {
+        tx.put(&DELAYED_BY_DUE, &index(delayed.due), &Present)?;
+    }
+    Ok(())
+}
+
+/// The first delayed events of subjects that are due at `now`, at most `limit`.
+pub fn due(
+    reader: &impl Reader,
+    subscriber: &str,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<(UserId, u64, Delayed)>, TxFault> {
+    let low = (subscriber.to_owned(), Timestamp::from_micros(i64::MIN), UserId::from(Uuid::nil()));
+    let high = (subscriber.to_owned(), now.plus(super::TICK), UserId::from(Uuid::nil()));
+    let scan = Scan::range(Bound::Included(&low), Bound::Excluded(&high)).limit(limit);
+    let mut found = Vec::new();
+    for (_, _, subject) in reader.keys(&DELAYED_BY_DUE, scan)? {
+        if let Some(((_, _, sequence), delayed)) = reader.first(&DELAYED_BY_SUBJECT, of_subject(subscriber, subject))? {
+            found.push((subject, sequence, delayed));
+        }
+    }
+    Ok(found)
+}
+
+/// When the next delayed event of a subscriber is due.
+pub fn next_due(reader: &impl Reader, subscriber: &str) -> Result<Option<Timestamp>, TxFault> {
+    let keys = reader.keys(&DELAYED_BY_DUE, Scan::prefix(&(subscriber.to_owned(),)).limit(1))?;
+    Ok(keys.first().map(|(_, due, _)| *due))
+}
+
+/// Moves a subscriber's watermark on and clears the marks it passes, at most `limits::SCAN_MAX` of them; the rest goes
+/// the next time. A watermark never goes back here.
+pub fn advance(tx: &mut Tx<'_>, subscriber: &str, watermark: u64) -> Result<(), TxFault> {
+    let before = find(tx, subscriber)?.unwrap_or(Subscription { watermark: 0, since: tx.now() });
+    let name = subscriber.to_owned();
+    let watermark = watermark.max(before.watermark);
+    let (low, high) = ((name.clone(), 0), (name.clone(), watermark));
+    for passed in tx.keys(&MARK_BY_SEQUENCE, Scan::range(Bound::Included(&low), Bound::Included(&high)))? {
+        tx.delete(&MARK_BY_SEQUENCE, &passed)?;
+    }
+    tx.put(&SUBSCRIPTION_BY_NAME, &name, &Subscription { watermark, since: before.since })
+}
+
+/// The lowest watermark of all subscribers: what retention may not pass. `None`: nobody has subscribed.
+pub fn lowest_watermark(reader: &impl Reader) -> Result<Option<u64>, TxFault> {
+    Ok(all(reader)?.into_iter().map(|(_, found)| found.watermark).min())
+}
+
+/// A dead letter.
+pub fn dead_letter(reader: &impl Reader, subscriber: &str, sequence: u64) -> Result<Option<DeadLetter>, TxFault> {
+    reader.get(&DEAD_LETTER_BY_SEQUENCE, &(subscriber.to_owned(), sequence))
+}
+
+/// Dead letters of one subscriber, oldest first, behind the sequence `after`.
+pub fn dead_letters(
+    reader: &impl Reader,
+    subscriber: &str,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Page<(u64, DeadLetter), u64>, TxFault> {
+    let mut scan = Scan::prefix(&(subscriber.to_owned(),));
+    if let Some(after) = after {
+        scan = scan.after(&(subscriber.to_owned(), after));
+    }
+    let mut rows: Vec<_> = reader
+        .scan(&DEAD_LETTER_BY_SEQUENCE, scan.limit(limit + 1))?
+        .into_iter()
+        .map(|((_, sequence), letter)| (sequence, letter))
+        .collect();
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = if more { rows.last().map(|(sequence, _)| *sequence) } else { None };
+    Ok(Page { rows, next })
+}
+
+/// How many dead letters and delayed events a subscriber has, each counted to `limits::SCAN_MAX`.
+pub fn counts(reader: &impl Reader, subscriber: &str) -> Result<(usize, usize), TxFault> {
+    let prefix = (subscriber.to_owned(),);
+    let dead = reader.keys(&DEAD_LETTER_BY_SEQUENCE, Scan::prefix(&prefix))?.len();
+    Ok((dead, reader.keys(&DELAYED_BY_SUBJECT, Scan::prefix(&prefix))?.len()))
+}
+
+/// Whether an operator's order was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// It was.
+    Changed,
+    /// There is no such dead letter.
+    Missing,
+}
+
+/// Hands a dead letter over again, in the order of its subject, as if for the first time.
+pub fn requeue(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Result<Found, TxFault> {
+    let Some(letter) = dead_letter(tx, subscriber, sequence)? else { return Ok(Found::Missing) };
+    let place = Place { subscriber, subject: letter.subject, sequence };
+    tx.delete(&DEAD_LETTER_BY_SEQUENCE, &place.mark())?;
+    let delayed = Delayed { attempts: 0, due: tx.now(), last_error: letter.last_error };
+    delay(tx, place, &delayed)?;
+    Ok(Found::Changed)
+}
+
+/// Gives a dead letter up for good.
+pub fn discard(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Result<Found, TxFault> {
+    let Some(letter) = dead_letter(tx, subscriber, sequence)? else { return Ok(Found::Missing) };
+    let place = Place { subscriber, subject: letter.subject, sequence };
+    tx.delete(&DEAD_LETTER_BY_SEQUENCE, &place.mark())?;
+    mark(tx, place)?;
+    Ok(Found::Changed)
 }

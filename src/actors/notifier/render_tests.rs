@@ -61,7 +61,7 @@ fn every_template_renders_in_every_language() {
 #[test]
 fn a_template_uses_only_what_it_declares() {
     let renderer = renderer();
-    let common: BTreeSet<_> = COMMON_VARIABLES.iter().map(|name| (*name).to_owned()).collect();
+    let common: BTreeSet<_> = SHARED_VARIABLES.iter().map(|name| (*name).to_owned()).collect();
     let used = |path: &str| -> BTreeSet<String> {
         renderer.environment.get_template(path).unwrap().undeclared_variables(false).into_iter().collect()
     };

@@ -1,0 +1,214 @@
+//! One event to its subscriber, and what is written when it is not taken.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures::FutureExt;
+
+use super::subscriber::{Delivery, NotTaken, PATIENCE, Subscriber};
+use crate::{
+    domain::event::{DeadLetter, DeadReason, Delayed, Envelope, NextTry, next_try},
+    persistence::{
+        Reader, Store, Tx, TxFault, Verdict, Write,
+        tables::subscription::{self, Place, Standing},
+    },
+    supervision::System,
+    types::{CallContext, Fault, Work, id::UserId},
+};
+
+/// Where the relay has an event from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// From the log, above the watermark.
+    Log,
+    /// From the delayed rows, where it is the first of its subject.
+    Delayed(Delayed),
+}
+
+/// An event on its way to the subscriber.
+#[derive(Debug, Clone)]
+pub(super) struct Handed {
+    pub(super) event: Arc<Envelope>,
+    pub(super) source: Source,
+}
+
+/// What came of one handing over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The watermark may pass: it was taken, or stands written as delayed or dead.
+    Passed,
+    /// Nothing could be written: hand it over again.
+    Unwritten,
+}
+
+/// What a handing over needs.
+#[derive(Clone)]
+pub(super) struct Hands {
+    pub(super) subscriber: Arc<dyn Subscriber>,
+    pub(super) store: Store,
+    pub(super) system: System,
+}
+
+impl Hands {
+    pub(super) async fn hand_over(&self, handed: Handed) -> Outcome {
+        match self.try_hand_over(handed).await {
+            Ok(()) => Outcome::Passed,
+            Err(fault) => {
+                tracing::warn!(subscriber = self.subscriber.name(), %fault, "an event's fate could not be written");
+                Outcome::Unwritten
+            }
+        }
+    }
+
+    async fn try_hand_over(&self, handed: Handed) -> Result<(), Fault> {
+        let subscriber = self.subscriber.name();
+        let place = Place { subscriber, subject: handed.event.subject, sequence: handed.event.sequence };
+        let before = match handed.source {
+            Source::Log if self.stands_behind(place).await? => return Ok(()),
+            Source::Log => 0,
+            Source::Delayed(delayed) => delayed.attempts,
+        };
+        let delivery = Delivery {
+            event: Arc::clone(&handed.event),
+            attempt: before + 1,
+            subscriber,
+            work: Work::until(self.system.clock().instant() + PATIENCE),
+            stamp: self.system.stamp(),
+        };
+        let taken = AssertUnwindSafe(self.subscriber.deliver(delivery)).catch_unwind();
+        // The subscriber's own deadline comes first; this one is for a subscriber that forgot it.
+        let result = match tokio::time::timeout(PATIENCE * 2, taken).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(NotTaken::Later("the subscriber panicked".to_owned())),
+            Err(_) => Err(NotTaken::Later("the subscriber took too long".to_owned())),
+        };
+        match result {
+            Ok(()) => self.conclude_if_delayed(place).await,
+            Err(NotTaken::Later(reason)) => self.not_taken(&handed.event, place, before + 1, reason).await,
+            Err(NotTaken::Never(reason)) => {
+                let letter = letter(&handed.event, DeadReason::Refused, before + 1, reason);
+                self.bury(place, letter).await
+            }
+        }
+    }
+
+    /// Writes the event behind the delayed ones of its subject, if there are any.
+    async fn stands_behind(&self, place: Place<'static>) -> Result<bool, Fault> {
+        if !self.store.read(|view| subscription::has_delayed(view, place.subscriber, place.subject))? {
+            return Ok(false);
+        }
+        self.write(move |tx| {
+            if !subscription::has_delayed(tx, place.subscriber, place.subject)? {
+                return Ok(Verdict::Discard(false));
+            }
+            let delayed = Delayed { attempts: 0, due: tx.now(), last_error: "behind an earlier event".to_owned() };
+            subscription::delay(tx, place, &delayed)?;
+            Ok(Verdict::Commit(true))
+        })
+        .await
+    }
+
+    /// A subscriber whose effect is outside of the store settles nothing: its delayed row is removed here.
+    async fn conclude_if_delayed(&self, place: Place<'static>) -> Result<(), Fault> {
+        let standing = self.store.read(|view| subscription::standing(view, place))?;
+        match standing {
+            Standing::Open | Standing::Settled => Ok(()),
+            Standing::Delayed(_) => {
+                self.write(move |tx| subscription::settle(tx, place).map(|_| Verdict::Commit(()))).await
+            }
+        }
+    }
+
+    async fn not_taken(
+        &self,
+        event: &Envelope,
+        place: Place<'static>,
+        attempts: u32,
+        reason: String,
+    ) -> Result<(), Fault> {
+        let exhausted = letter(event, DeadReason::Exhausted, attempts, reason.clone());
+        self.write(move |tx| {
+            if is_settled(tx, place)? {
+                return Ok(Verdict::Discard(()));
+            }
+            let [roll] = tx.random();
+            match next_try(attempts, roll) {
+                NextTry::After(wait) => {
+                    let due = tx.now().plus(wait);
+                    let delayed = Delayed { attempts, due, last_error: reason.clone() };
+                    subscription::delay(tx, place, &delayed)?;
+                }
+                NextTry::Never => subscription::bury(tx, place, &at_now(tx, &exhausted))?,
+            }
+            Ok(Verdict::Commit(()))
+        })
+        .await
+    }
+
+    async fn bury(&self, place: Place<'static>, letter: DeadLetter) -> Result<(), Fault> {
+        self.write(move |tx| {
+            if is_settled(tx, place)? {
+                return Ok(Verdict::Discard(()));
+            }
+            subscription::bury(tx, place, &at_now(tx, &letter))?;
+            Ok(Verdict::Commit(()))
+        })
+        .await
+    }
+
+    /// A delayed event that retention, or an operator, has taken out of the log.
+    pub(super) async fn bury_gone(&self, subject: UserId, sequence: u64, delayed: Delayed) -> Outcome {
+        let place = Place { subscriber: self.subscriber.name(), subject, sequence };
+        let letter = DeadLetter {
+            event: None,
+            event_type: None,
+            subject,
+            reason: DeadReason::Gone,
+            attempts: delayed.attempts,
+            last_error: delayed.last_error,
+            at: self.system.clock().now(),
+        };
+        match self.bury(place, letter).await {
+            Ok(()) => Outcome::Passed,
+            Err(_) => Outcome::Unwritten,
+        }
+    }
+
+    pub(super) async fn advance(&self, watermark: u64) -> Result<(), Fault> {
+        let subscriber = self.subscriber.name();
+        self.write(move |tx| subscription::advance(tx, subscriber, watermark).map(Verdict::Commit)).await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let write = Write {
+            work: Work::until(self.system.clock().instant() + PATIENCE),
+            stamp: self.system.stamp(),
+            context: CallContext::house("relay", "relay"),
+        };
+        // What a relay writes ends work or puts it off: it goes on when the disk is nearly full.
+        self.store.write_reclaim(write, f).await
+    }
+}
+
+fn letter(event: &Envelope, reason: DeadReason, attempts: u32, last_error: String) -> DeadLetter {
+    DeadLetter {
+        event: Some(event.id),
+        event_type: Some(event.kind.event_type()),
+        subject: event.subject,
+        reason,
+        attempts,
+        last_error,
+        at: event.time,
+    }
+}
+
+fn at_now(tx: &Tx<'_>, letter: &DeadLetter) -> DeadLetter {
+    DeadLetter { at: tx.now(), ..letter.clone() }
+}
+
+/// Whether the effect was had after all, for example by a commit whose answer came too late.
+fn is_settled(reader: &impl Reader, place: Place<'_>) -> Result<bool, TxFault> {
+    Ok(subscription::standing(reader, place)? == Standing::Settled)
+}

@@ -1,0 +1,18 @@
+//! Carries news: reads the event log for one subscriber, hands each event over in the order of its subject, and keeps
+//! what could not be taken yet.
+//!
+//! Owns: watermarks, marks, delayed events and dead letters of the subscribers. Must not know: what an event means.
+//! Wakes on: a commit with events, an outcome, the time of a delayed event, an operator's order.
+//! Promises: an effect that settles in its transaction happens exactly once; others at least once.
+//! Loses on crash: nothing but the order between a handing over that was under way and its repetition.
+//! Begin with `subscriber.rs` (what a subscriber is), then `actor.rs`.
+
+mod actor;
+mod desk;
+mod hand_over;
+mod operate;
+mod subscriber;
+
+pub use actor::{EventRelay, RelayMessage};
+pub use operate::{DeadLetterPage, OperatorRefusal, Relays, SubscriberReport};
+pub use subscriber::{Delivery, NotTaken, Subscriber};

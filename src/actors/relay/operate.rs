@@ -1,0 +1,224 @@
+//! What operators see of the subscribers and may do with their dead letters.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    actor::{EventRelay, RelayMessage},
+    subscriber::Subscriber,
+};
+use crate::{
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
+        event::DeadLetter,
+    },
+    persistence::{
+        Store, Tx, TxFault, Verdict, Write,
+        events::{self, EventFilter, EventRange},
+        tables::subscription::{self, Found},
+    },
+    supervision::{Addr, System},
+    types::{CallContext, Fault, Page, PageLimit, Work, limits},
+};
+
+/// How far a subscriber has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriberReport {
+    /// Its name.
+    pub name: &'static str,
+    /// Every event up to here is settled, delayed, dead or not wanted.
+    pub watermark: u64,
+    /// Events of the log behind the watermark, wanted or not.
+    pub lag: u64,
+    /// The age of the oldest event behind the watermark.
+    pub oldest: Option<Duration>,
+    /// Events that could not be taken yet, counted to `limits::SCAN_MAX`.
+    pub delayed: usize,
+    /// Dead letters, counted to `limits::SCAN_MAX`.
+    pub dead_letters: usize,
+}
+
+/// A page of dead letters with their sequences, oldest first.
+pub type DeadLetterPage = Page<(u64, DeadLetter), u64>;
+
+/// Why an operator's order was not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperatorRefusal {
+    /// No subscriber has this name.
+    UnknownSubscriber,
+    /// There is no such dead letter.
+    UnknownDeadLetter,
+}
+
+/// All relays of the house.
+#[derive(Clone)]
+pub struct Relays {
+    relays: Arc<[Relay]>,
+    store: Store,
+    system: System,
+}
+
+struct Relay {
+    subscriber: Arc<dyn Subscriber>,
+    addr: Addr<RelayMessage>,
+}
+
+impl Relays {
+    /// The handle over relays that the tree has started, each with the address of its actor.
+    pub fn new(
+        relays: impl IntoIterator<Item = (Arc<dyn Subscriber>, Addr<RelayMessage>)>,
+        store: Store,
+        system: System,
+    ) -> Self {
+        let relays = relays.into_iter().map(|(subscriber, addr)| Relay { subscriber, addr }).collect();
+        Self { relays, store, system }
+    }
+
+    /// A relay for one subscriber, for the tree to start.
+    pub fn relay_for(subscriber: &Arc<dyn Subscriber>, store: &Store, system: &System) -> EventRelay {
+        EventRelay::new(Arc::clone(subscriber), store.clone(), system.clone())
+    }
+
+    /// How far each subscriber has come.
+    pub fn report(&self) -> Result<Vec<SubscriberReport>, Fault> {
+        let (head, now) = (self.store.head(), self.system.clock().now());
+        self.relays
+            .iter()
+            .map(|relay| {
+                let name = relay.subscriber.name();
+                self.store.read(|view| {
+                    let watermark = subscription::find(view, name)?.map_or(0, |found| found.watermark);
+                    let (dead_letters, delayed) = subscription::counts(view, name)?;
+                    let range = EventRange { after: watermark, limit: 1 };
+                    let oldest = events::read(view, range, &EventFilter::default())?.rows;
+                    Ok(SubscriberReport {
+                        name,
+                        watermark,
+                        lag: head.saturating_sub(watermark),
+                        oldest: oldest.first().map(|event| now.since(event.time)),
+                        delayed,
+                        dead_letters,
+                    })
+                })
+            })
+            .collect()
+    }
+
+    /// Dead letters of a subscriber, oldest first, behind the sequence `after`.
+    pub fn dead_letters(
+        &self,
+        subscriber: &str,
+        after: Option<u64>,
+        limit: PageLimit,
+    ) -> Result<Result<DeadLetterPage, OperatorRefusal>, Fault> {
+        if self.find(subscriber).is_none() {
+            return Ok(Err(OperatorRefusal::UnknownSubscriber));
+        }
+        self.store.read(|view| subscription::dead_letters(view, subscriber, after, limit.rows())).map(Ok)
+    }
+
+    /// Hands a dead letter over again.
+    pub async fn requeue(
+        &self,
+        context: CallContext,
+        subscriber: &str,
+        sequence: u64,
+    ) -> Result<Result<(), OperatorRefusal>, Fault> {
+        let Some(relay) = self.find(subscriber) else { return Ok(Err(OperatorRefusal::UnknownSubscriber)) };
+        let name = relay.subscriber.name();
+        let found = self
+            .change(context, move |tx| {
+                let found = subscription::requeue(tx, name, sequence)?;
+                said(tx, found, AuditAction::RequeueDeadLetter, format!("subscriber={name} sequence={sequence}"))
+            })
+            .await?;
+        relay.addr.nudge(|| RelayMessage::LookDue);
+        Ok(answer(found))
+    }
+
+    /// Hands all dead letters of a subscriber over again, and says how many.
+    pub async fn requeue_all(
+        &self,
+        context: CallContext,
+        subscriber: &str,
+    ) -> Result<Result<usize, OperatorRefusal>, Fault> {
+        let Some(relay) = self.find(subscriber) else { return Ok(Err(OperatorRefusal::UnknownSubscriber)) };
+        let name = relay.subscriber.name();
+        let mut requeued = 0;
+        loop {
+            let some = self
+                .change(context.clone(), move |tx| {
+                    let letters = subscription::dead_letters(tx, name, None, limits::PAGE_MAX)?.rows;
+                    for (sequence, _) in &letters {
+                        subscription::requeue(tx, name, *sequence)?;
+                    }
+                    if letters.is_empty() {
+                        return Ok(Verdict::Discard(0));
+                    }
+                    let detail = format!("subscriber={name} count={}", letters.len());
+                    tx.audit(record(AuditAction::RequeueDeadLetter, detail))?;
+                    Ok(Verdict::Commit(letters.len()))
+                })
+                .await?;
+            requeued += some;
+            relay.addr.nudge(|| RelayMessage::LookDue);
+            // Those that die again at once are left for the operator to look at.
+            if some < limits::PAGE_MAX {
+                return Ok(Ok(requeued));
+            }
+        }
+    }
+
+    /// Gives a dead letter up, with the operator's reason for the audit trail.
+    pub async fn discard(
+        &self,
+        context: CallContext,
+        subscriber: &str,
+        sequence: u64,
+        reason: &str,
+    ) -> Result<Result<(), OperatorRefusal>, Fault> {
+        let Some(relay) = self.find(subscriber) else { return Ok(Err(OperatorRefusal::UnknownSubscriber)) };
+        let (name, reason) = (relay.subscriber.name(), reason.to_owned());
+        let found = self
+            .change(context, move |tx| {
+                let found = subscription::discard(tx, name, sequence)?;
+                let detail = format!("subscriber={name} sequence={sequence} reason={reason}");
+                said(tx, found, AuditAction::DiscardDeadLetter, detail)
+            })
+            .await?;
+        Ok(answer(found))
+    }
+
+    fn find(&self, subscriber: &str) -> Option<&Relay> {
+        self.relays.iter().find(|relay| relay.subscriber.name() == subscriber)
+    }
+
+    async fn change<T: Send + 'static>(
+        &self,
+        context: CallContext,
+        f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
+        self.store.write(Write { work, stamp: self.system.stamp(), context }, f).await
+    }
+}
+
+fn record(action: AuditAction, detail: String) -> AuditRecord {
+    AuditRecord { action, result: AuditResult::Done, subject: None, detail }
+}
+
+fn said(tx: &mut Tx<'_>, found: Found, action: AuditAction, detail: String) -> Result<Verdict<Found>, TxFault> {
+    match found {
+        Found::Missing => Ok(Verdict::Discard(found)),
+        Found::Changed => {
+            tx.audit(record(action, detail))?;
+            Ok(Verdict::Commit(found))
+        }
+    }
+}
+
+fn answer(found: Found) -> Result<(), OperatorRefusal> {
+    match found {
+        Found::Changed => Ok(()),
+        Found::Missing => Err(OperatorRefusal::UnknownDeadLetter),
+    }
+}

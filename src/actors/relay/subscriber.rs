@@ -1,0 +1,87 @@
+//! What a subscriber is, and what it is handed.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+
+use crate::{
+    domain::event::{Envelope, EventType},
+    persistence::{
+        Tx, TxFault, Write,
+        tables::subscription::{self, Place, Settlement},
+    },
+    types::{CallContext, Caller, Fault, Stamp, Work},
+};
+
+/// Whoever hears events. Its relay hands them over in the order of each subject, many subjects side by side.
+pub trait Subscriber: Send + Sync + 'static {
+    /// Its name in the store: it never changes.
+    fn name(&self) -> &'static str;
+    /// The types it hears.
+    fn types(&self) -> &'static [EventType];
+    /// Takes one event. An effect in the store happens exactly once if its transaction calls `Delivery::settle`; an
+    /// effect outside happens at least once.
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Result<(), NotTaken>>;
+}
+
+/// Why an event was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotTaken {
+    /// Hand it over again: something is away or full. With the reason, which operators read; never a secret.
+    Later(String),
+    /// Never hand it over again: it makes no sense here. It goes to the dead letters.
+    Never(String),
+}
+
+impl From<Fault> for NotTaken {
+    /// No fault is for ever: after ten of them the event is among the dead letters anyway.
+    fn from(fault: Fault) -> Self {
+        Self::Later(fault.to_string())
+    }
+}
+
+/// An event in a subscriber's hands. Clones speak of the same handing over.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The event.
+    pub event: Arc<Envelope>,
+    /// Which time it is handed over, from 1.
+    pub attempt: u32,
+    /// The subscriber.
+    pub(super) subscriber: &'static str,
+    /// When the relay stops waiting.
+    pub(super) work: Work,
+    /// Time and chance of this handing over.
+    pub(super) stamp: Stamp,
+}
+
+/// How long a subscriber may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Delivery {
+    /// Takes the event's effect for this transaction. `Already`: another one had it; leave nothing.
+    pub fn settle(&self, tx: &mut Tx<'_>) -> Result<Settlement, TxFault> {
+        subscription::settle(tx, self.place())
+    }
+
+    /// What accompanies the transaction in which the event has its effect: the house, because of this event.
+    pub fn write(&self) -> Write {
+        Write { work: self.work.clone(), stamp: self.stamp, context: self.context() }
+    }
+
+    /// On whose behalf the effect is: the house's, in the course of the request that began it all.
+    pub fn context(&self) -> CallContext {
+        CallContext {
+            request_id: self.event.correlation.clone(),
+            causation: Some(self.event.id),
+            traceparent: self.event.traceparent.clone(),
+            caller: Caller::House(self.subscriber),
+            client: None,
+            user_agent: None,
+        }
+    }
+
+    pub(super) fn place(&self) -> Place<'static> {
+        Place { subscriber: self.subscriber, subject: self.event.subject, sequence: self.event.sequence }
+    }
+}

@@ -1,0 +1,4 @@
+//! Flows of the services on a whole system in memory: an engine without a disk, a clock that is moved, seeded chance.
+
+mod relay;
+mod setting;

@@ -1,0 +1,263 @@
+//! The event log's promises: an effect in the store happens exactly once, in the order of each subject, whatever fails.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use futures::future::BoxFuture;
+use majordomo::{
+    actors::relay::{Delivery, NotTaken, OperatorRefusal, Relays, Subscriber},
+    domain::event::{DeadReason, EventKind, EventType, Personal},
+    persistence::{Reader, Record, Table, Verdict, tables::subscription::Settlement},
+    supervision::{Spec, Supervisor, Tree},
+    types::{CallContext, PageLimit, id::UserId},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::setting::{SECOND, Setting, until, user};
+
+/// How often each event had its effect, by sequence.
+static EFFECTS: Table<u64, Effects> = Table::new(0xf0, "effects_by_sequence", "for the test");
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Effects(u32);
+
+impl Record for Effects {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "effects";
+}
+
+/// What the subscriber does at its `attempt`th time with an event.
+type Conduct = dyn Fn(u64, u32) -> Deed + Send + Sync;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    /// Commits the effect and says so.
+    Take,
+    /// Commits the effect and then fails, like a process that dies in between.
+    TakeAndFail,
+    Later,
+    Never,
+    Panic,
+}
+
+struct Listener {
+    setting: Arc<Setting>,
+    conduct: Box<Conduct>,
+    /// Subject and sequence of what was taken, in the order of the commits.
+    taken: Mutex<Vec<(UserId, u64)>>,
+}
+
+impl Subscriber for Listener {
+    fn name(&self) -> &'static str {
+        "listener"
+    }
+
+    fn types(&self) -> &'static [EventType] {
+        &[EventType::UserVerified]
+    }
+
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Result<(), NotTaken>> {
+        Box::pin(async move {
+            let (sequence, subject) = (delivery.event.sequence, delivery.event.subject);
+            let deed = (self.conduct)(sequence, delivery.attempt);
+            match deed {
+                Deed::Later => return Err(NotTaken::Later("not now".into())),
+                Deed::Never => return Err(NotTaken::Never("not this".into())),
+                Deed::Panic => panic!("by order of the test"),
+                Deed::Take | Deed::TakeAndFail => {}
+            }
+            let write = delivery.write();
+            let settled = self.setting.store.write(write, move |tx| {
+                if delivery.settle(tx)? == Settlement::Already {
+                    return Ok(Verdict::Discard(false));
+                }
+                let before = tx.get(&EFFECTS, &sequence)?.map_or(0, |effects| effects.0);
+                tx.put(&EFFECTS, &sequence, &Effects(before + 1))?;
+                Ok(Verdict::Commit(true))
+            });
+            if settled.await? {
+                self.taken.lock().unwrap().push((subject, sequence));
+            }
+            if deed == Deed::TakeAndFail { Err(NotTaken::Later("lost the answer".into())) } else { Ok(()) }
+        })
+    }
+}
+
+struct House {
+    setting: Arc<Setting>,
+    listener: Arc<Listener>,
+    relays: Relays,
+    tree: Tree,
+}
+
+impl House {
+    async fn open(setting: &Arc<Setting>, conduct: impl Fn(u64, u32) -> Deed + Send + Sync + 'static) -> Self {
+        let setting = Arc::clone(setting);
+        let listener =
+            Arc::new(Listener { setting: Arc::clone(&setting), conduct: Box::new(conduct), taken: Mutex::default() });
+        let subscriber: Arc<dyn Subscriber> = listener.clone();
+        let mut root = Supervisor::root(&setting.system);
+        let (store, system) = (setting.store.clone(), setting.system.clone());
+        let for_relay = Arc::clone(&subscriber);
+        let addr = root.service(Spec::park("relay"), move || Relays::relay_for(&for_relay, &store, &system));
+        let tree = root.start().await.unwrap();
+        let relays = Relays::new([(subscriber, addr)], setting.store.clone(), setting.system.clone());
+        Self { setting, listener, relays, tree }
+    }
+
+    async fn say(&self, subject: u128) {
+        say(&self.setting, subject).await;
+    }
+
+    fn taken(&self) -> Vec<u64> {
+        self.listener.taken.lock().unwrap().iter().map(|(_, sequence)| *sequence).collect()
+    }
+
+    async fn until_passed(&self, sequence: u64) {
+        until("the watermark has passed", || self.relays.report().unwrap()[0].watermark >= sequence).await;
+    }
+
+    fn effects(&self, sequence: u64) -> u32 {
+        self.setting.store.read(|view| view.get(&EFFECTS, &sequence)).unwrap().map_or(0, |effects| effects.0)
+    }
+
+    fn dead(&self) -> Vec<(u64, DeadReason, u32)> {
+        let page = self.relays.dead_letters("listener", None, PageLimit::default()).unwrap().unwrap();
+        page.rows.into_iter().map(|(sequence, letter)| (sequence, letter.reason, letter.attempts)).collect()
+    }
+}
+
+async fn say(setting: &Setting, subject: u128) {
+    setting.emit(EventKind::UserVerified { user: user(subject) }, user(subject), Personal::default()).await;
+}
+
+fn operator() -> CallContext {
+    CallContext::house("test", "request-2")
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_event_has_its_effect_once_and_in_the_order_of_its_subject_whatever_fails() {
+    let setting = Arc::new(Setting::new());
+    let house = House::open(&setting, |sequence, attempt| match (sequence % 7, attempt) {
+        (1, 1) => Deed::Later,
+        (3, 1..=2) => Deed::Panic,
+        (5, 1) => Deed::TakeAndFail,
+        _ => Deed::Take,
+    })
+    .await;
+    for number in 0..200 {
+        house.say(number % 9).await;
+        if number % 50 == 25 {
+            setting.system.stats().restart("relay").unwrap();
+        }
+    }
+    until("all are taken", || house.taken().len() == 200).await;
+    house.until_passed(200).await;
+    assert!((1..=200).all(|sequence| house.effects(sequence) == 1));
+    let mut last: BTreeMap<UserId, u64> = BTreeMap::new();
+    for (subject, sequence) in house.listener.taken.lock().unwrap().iter() {
+        let before = last.insert(*subject, *sequence).unwrap_or(0);
+        assert!(before < *sequence, "{sequence} came after {before}");
+    }
+    assert_eq!(house.dead(), []);
+    let report = &house.relays.report().unwrap()[0];
+    assert_eq!((report.lag, report.delayed, report.dead_letters), (0, 0, 0));
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_life_goes_on_where_the_old_one_stopped() {
+    let setting = Arc::new(Setting::new());
+    let house = House::open(&setting, |_, _| Deed::Take).await;
+    for number in 0..5 {
+        house.say(number).await;
+    }
+    until("five are taken", || house.taken().len() == 5).await;
+    house.tree.stop(10 * SECOND).await;
+    say(&setting, 1).await;
+    let house = House::open(&setting, |_, _| Deed::Take).await;
+    house.until_passed(6).await;
+    assert_eq!(house.taken(), [6]);
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn later_events_of_a_subject_stand_behind_a_delayed_one_and_those_of_others_do_not() {
+    let setting = Arc::new(Setting::new());
+    let house =
+        House::open(&setting, |sequence, attempt| if sequence == 1 && attempt < 4 { Deed::Later } else { Deed::Take })
+            .await;
+    for subject in [1, 1, 2, 1] {
+        house.say(subject).await;
+    }
+    until("the other subject's is taken", || house.taken() == [3]).await;
+    house.until_passed(4).await;
+    assert_eq!(house.relays.report().unwrap()[0].delayed, 3, "the watermark passes over what is delayed");
+    let began = setting.system.clock().now();
+    until("all are taken", || house.taken().len() == 4).await;
+    assert_eq!(house.taken(), [3, 1, 2, 4]);
+    let waited = setting.system.clock().now().since(began);
+    assert!((5 * SECOND..9 * SECOND).contains(&waited), "1 + 2 + 4 seconds, less a fifth: {waited:?}");
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_ten_attempts_an_event_is_a_dead_letter_until_it_is_requeued() {
+    let setting = Arc::new(Setting::new());
+    let is_well = Arc::new(Mutex::new(false));
+    let well = Arc::clone(&is_well);
+    let house = House::open(&setting, move |sequence, _| match sequence {
+        1 if !*well.lock().unwrap() => Deed::Later,
+        _ => Deed::Take,
+    })
+    .await;
+    house.say(1).await;
+    house.say(1).await;
+    let mut minutes = tokio::time::interval(60 * SECOND);
+    while house.dead().is_empty() {
+        minutes.tick().await;
+    }
+    until("what stood behind it went on", || house.taken() == [2]).await;
+    assert_eq!(house.dead(), [(1, DeadReason::Exhausted, 10)]);
+    assert_eq!(house.relays.requeue(operator(), "listener", 9).await.unwrap(), Err(OperatorRefusal::UnknownDeadLetter));
+    assert_eq!(house.relays.requeue(operator(), "nobody", 1).await.unwrap(), Err(OperatorRefusal::UnknownSubscriber));
+    *is_well.lock().unwrap() = true;
+    assert_eq!(house.relays.requeue_all(operator(), "listener").await.unwrap(), Ok(1));
+    until("it is taken", || house.taken() == [2, 1]).await;
+    assert_eq!((house.dead(), house.effects(1)), (vec![], 1));
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_is_a_dead_letter_at_once_and_a_discarded_one_never_comes_back() {
+    let setting = Arc::new(Setting::new());
+    let house = House::open(&setting, |sequence, _| if sequence == 2 { Deed::Never } else { Deed::Take }).await;
+    for subject in [1, 1, 1] {
+        house.say(subject).await;
+    }
+    until("the others are taken", || house.taken() == [1, 3]).await;
+    assert_eq!(house.dead(), [(2, DeadReason::Refused, 1)]);
+    assert_eq!(house.relays.discard(operator(), "listener", 2, "a test").await.unwrap(), Ok(()));
+    house.until_passed(3).await;
+    house.tree.stop(10 * SECOND).await;
+    let house = House::open(&setting, |_, _| Deed::Take).await;
+    house.say(1).await;
+    house.until_passed(4).await;
+    assert_eq!(house.taken(), [4]);
+    assert_eq!(house.dead(), []);
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_nobody_wants_move_the_watermark_and_nothing_else() {
+    let setting = Arc::new(Setting::new());
+    let house = House::open(&setting, |_, _| Deed::Take).await;
+    for _ in 0..30 {
+        setting.emit(EventKind::UserDeleted { user: user(1) }, user(1), Personal::default()).await;
+    }
+    house.until_passed(30).await;
+    assert!(house.taken().is_empty());
+    house.tree.stop(10 * SECOND).await;
+}

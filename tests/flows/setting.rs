@@ -1,0 +1,67 @@
+//! A system in memory.
+
+use std::{sync::Arc, time::Duration};
+
+use majordomo::{
+    domain::event::{Event, EventKind, Personal},
+    persistence::{Store, Tx, TxFault, Verdict, Write},
+    supervision::{ManualClock, SeededEntropy, System},
+    types::{CallContext, Timestamp, Work, id::UserId},
+};
+use uuid::Uuid;
+
+/// 2026-01-02T03:04:05Z.
+pub const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
+
+pub const SECOND: Duration = Duration::from_secs(1);
+
+/// A store, its system, and the clock both go by.
+pub struct Setting {
+    pub store: Store,
+    pub system: System,
+    pub clock: Arc<ManualClock>,
+}
+
+impl Setting {
+    /// To be called within a runtime whose time is paused.
+    pub fn new() -> Self {
+        let clock = Arc::new(ManualClock::starting_at(START));
+        let entropy = Arc::new(SeededEntropy::new(7));
+        let store = Store::in_memory(clock.clone(), &*entropy);
+        Self { store, system: System::new(clock.clone(), entropy), clock }
+    }
+
+    pub async fn write<T: Send + 'static>(
+        &self,
+        f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    ) -> T {
+        let work = Work::until(self.system.clock().instant() + 10 * SECOND);
+        let write = Write { work, stamp: self.system.stamp(), context: CallContext::house("test", "request-1") };
+        self.store.write(write, f).await.unwrap()
+    }
+
+    pub async fn emit(&self, kind: EventKind, subject: UserId, personal: Personal) {
+        self.write(move |tx| {
+            tx.emit(Event { subject, kind: kind.clone(), personal: personal.clone() })?;
+            Ok(Verdict::Commit(()))
+        })
+        .await;
+    }
+}
+
+/// A user known by a number.
+pub fn user(number: u128) -> UserId {
+    UserId::from(Uuid::from_u128(number))
+}
+
+/// Waits until `holds` does; a minute of the test's time is long enough for anything.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(1));
+    for _ in 0..60_000 {
+        if holds() {
+            return;
+        }
+        ticks.tick().await;
+    }
+    panic!("waited in vain until {what}");
+}
