@@ -1,8 +1,11 @@
 //! Credentials of requests: access tokens, the operator's control token, and being on the same machine.
 
-use std::net::IpAddr;
+use std::{convert::Infallible, net::IpAddr};
 
-use axum::http::{HeaderMap, header, uri::Authority};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts, uri::Authority},
+};
 use futures::future::BoxFuture;
 use subtle::ConstantTimeEq;
 
@@ -57,6 +60,18 @@ pub fn bearer(headers: &HeaderMap) -> Option<Secret> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim()))
+}
+
+/// The bearer token of a request as an argument of a handler: whatever was sent, unproven.
+#[derive(Debug, Clone)]
+pub struct Bearer(pub Option<Secret>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Bearer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(bearer(&parts.headers)))
+    }
 }
 
 /// The operator's credential (`data/control.token`), new at each start.

@@ -1,6 +1,6 @@
 //! The accept loop over real sockets: clients that are slow, stuck, too many, or in the way of a stop.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -14,6 +14,7 @@ use majordomo::http::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::JoinHandle,
     time::timeout,
 };
@@ -29,6 +30,7 @@ fn patient() -> Patience {
 
 struct Running {
     address: SocketAddr,
+    meeting: Meeting,
     stop: CancellationToken,
     served: JoinHandle<Served>,
 }
@@ -38,8 +40,9 @@ impl Running {
     async fn start(patience: Patience) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let served = tokio::spawn(serve(listener, router(), patience, stop.clone()));
-        Self { address, stop, served }
+        let meeting = Meeting::default();
+        let served = tokio::spawn(serve(listener, router(&meeting), patience, stop.clone()));
+        Self { address, meeting, stop, served }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -60,19 +63,43 @@ impl FromFields for Name {
     }
 }
 
-fn router() -> Router {
+/// How a test and a handler meet.
+#[derive(Clone, Default)]
+struct Meeting {
+    /// A handler has begun.
+    begun: Arc<Notify>,
+    /// It may go on.
+    go_on: Arc<Notify>,
+}
+
+async fn until_released(meeting: Meeting) -> &'static str {
+    meeting.begun.notify_one();
+    meeting.go_on.notified().await;
+    "released"
+}
+
+/// Twice as long as `SHORT`: time itself is what is tested.
+async fn slowly() -> &'static str {
+    let mut ticks = tokio::time::interval(2 * SHORT);
+    ticks.tick().await;
+    ticks.tick().await;
+    "slow"
+}
+
+fn router(meeting: &Meeting) -> Router {
     let endless = || async { Body::from_stream(futures::stream::repeat_with(|| Ok::<_, std::io::Error>(piece()))) };
-    let slow = || async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        "slow"
-    };
+    let meeting = meeting.clone();
     Router::new()
         .route("/", get(|| async { "hello" }))
-        .route("/slow", get(slow))
-        .route("/never", get(std::future::pending::<()>))
+        .route("/slow", get(slowly))
+        .route("/held", get(move || until_released(meeting)))
         .route("/endless", get(endless))
         .route("/deaf", post(|| async { "not read" }))
         .route("/name", post(|Json(Name(name)): Json<Name>| async { name }))
+}
+
+fn post_head(path: &str, length: usize) -> String {
+    format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n")
 }
 
 fn piece() -> Bytes {
@@ -129,14 +156,11 @@ async fn a_slow_head_is_answered_and_cut() {
 async fn dripping_bytes_do_not_buy_time_for_a_head() {
     let running = Running::start(Patience { head: SHORT, ..patient() }).await;
     let mut stream = running.connect().await;
+    let mut ticks = tokio::time::interval(SHORT / 8);
     let dripping = async {
-        for _ in 0..200 {
-            if stream.write_all(b"x").await.is_err() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        while stream.write_all(b"x").await.is_ok() {
+            ticks.tick().await;
         }
-        panic!("4 s of dripping were taken");
     };
     timeout(TEST_LIMIT, dripping).await.unwrap();
 }
@@ -168,11 +192,7 @@ async fn a_handler_may_take_longer_than_heads_and_idleness() {
 async fn a_body_that_stands_still_is_a_request_timeout() {
     let running = Running::start(Patience { body_gap: SHORT, ..patient() }).await;
     let mut stream = running.connect().await;
-    say(
-        &mut stream,
-        "POST /name HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{\"na",
-    )
-    .await;
+    say(&mut stream, &(post_head("/name", 14) + "{\"na")).await;
     let answer = rest(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("request_timeout"), "{answer}");
 }
@@ -181,7 +201,7 @@ async fn a_body_that_stands_still_is_a_request_timeout() {
 async fn a_body_that_breaks_off_is_not_read_as_a_whole_one() {
     let running = Running::start(patient()).await;
     let mut stream = running.connect().await;
-    say(&mut stream, "POST /name HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{\"name\":\"a\"}").await;
+    say(&mut stream, &(post_head("/name", 99) + "{\"name\":\"a\"}")).await;
     stream.shutdown().await.unwrap();
     assert!(!rest(&mut stream).await.contains("HTTP/1.1 200"));
 }
@@ -192,9 +212,7 @@ async fn who_sends_too_much_still_gets_the_answer() {
     let body = "x".repeat(1 << 20);
     for (path, status) in [("/name", "HTTP/1.1 413"), ("/deaf", "HTTP/1.1 200")] {
         let (mut reading, mut writing) = running.connect().await.into_split();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1048576\r\n\r\n"
-        );
+        let head = post_head(path, body.len());
         let sending = async {
             let _ = writing.write_all(head.as_bytes()).await;
             let _ = writing.write_all(body.as_bytes()).await;
@@ -238,12 +256,17 @@ async fn a_stop_lets_requests_finish_and_sends_idle_clients_home() {
     let (mut busy, mut idle) = (running.connect().await, running.connect().await);
     say(&mut idle, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     answer(&mut idle, "hello").await;
-    say(&mut busy, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let address = running.address;
-    let (served, idle, busy) = tokio::join!(running.stopped(), rest(&mut idle), rest(&mut busy));
-    assert_eq!((served.cut, idle.as_str()), (0, ""));
-    assert!(busy.contains("connection: close") && busy.ends_with("slow"), "{busy}");
+    say(&mut busy, "GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    running.meeting.begun.notified().await;
+    let (address, meeting) = (running.address, running.meeting.clone());
+    let idle_goes_first = async {
+        assert_eq!(rest(&mut idle).await, "");
+        meeting.go_on.notify_one();
+        rest(&mut busy).await
+    };
+    let (served, busy) = tokio::join!(running.stopped(), idle_goes_first);
+    assert_eq!(served.cut, 0);
+    assert!(busy.contains("connection: close") && busy.ends_with("released"), "{busy}");
     assert!(TcpStream::connect(address).await.is_err());
 }
 
@@ -251,8 +274,8 @@ async fn a_stop_lets_requests_finish_and_sends_idle_clients_home() {
 async fn what_does_not_finish_within_the_drain_limit_is_cut() {
     let running = Running::start(Patience { drain: SHORT, ..patient() }).await;
     let mut stuck = running.connect().await;
-    say(&mut stuck, "GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    say(&mut stuck, "GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    running.meeting.begun.notified().await;
     let (served, text) = tokio::join!(running.stopped(), rest(&mut stuck));
     assert_eq!((served.cut, text.as_str()), (1, ""));
 }

@@ -1,8 +1,8 @@
 //! How many requests anybody may make.
 //!
 //! Owns: the counts, by address and by user. Must not know: routes; a route names its class.
-//! Begin with [`Limiter::take`]. Exempt are health and keys; everybody who proves to be somebody is counted by user, all
-//! others, and failed proofs, by address, so that guessing never costs the guesser nothing.
+//! Begin with [`Limiter::take`]. Exempt are health and keys; everybody who proves to be somebody is counted by
+//! user, all others, and failed proofs, by address, so that guessing never costs the guesser nothing.
 
 mod gcra;
 mod table;
