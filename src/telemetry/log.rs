@@ -93,7 +93,7 @@ impl Fields {
         // A refusal's code is a word, a one-time code is a number.
         let is_number = value.is_number() || value.as_str().is_some_and(|text| text.parse::<u64>().is_ok());
         let hidden = SECRETIVE.iter().any(|word| name.split('_').any(|part| part == *word))
-            || (name.ends_with("code") && is_number);
+            || (matches!(name, "code" | "otp_code") && is_number);
         self.rest.push((name, if hidden { Value::from("***") } else { value }));
     }
 }

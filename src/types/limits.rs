@@ -243,6 +243,8 @@ pub const LIMITER_KEYS_MAX: usize = 100_000;
 
 // -- telemetry ------------------------------------------------------------------------------------------------------
 
+/// Bytes of an answer of the server that the command line reads.
+pub const CLIENT_ANSWER_MAX: usize = 8 << 20;
 /// Characters of one value in the log.
 pub const LOG_VALUE_MAX: usize = 4_096;
 

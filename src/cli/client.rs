@@ -1,0 +1,215 @@
+//! HTTP to the running server: one request, one answer, over plain HTTP on the same machine or network.
+
+use std::{future::Future, io, path::Path, time::Duration};
+
+use http::{Method, Request, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::{
+    config::Config,
+    types::{Secret, limits},
+};
+
+/// What the server said.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, at most `limits::CLIENT_ANSWER_MAX` bytes.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON, if it is.
+    pub fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswer {
+    /// Nobody listens there.
+    #[error("nobody listens there")]
+    Refused,
+    /// The address is not one this client speaks to.
+    #[error("not an address such as http://127.0.0.1:8080")]
+    Address,
+    /// The answer did not come in time.
+    #[error("no answer within {} s", .0.as_secs())]
+    Late(Duration),
+    /// The connection or the protocol broke.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// Asks for `url` and waits at most `patience`.
+pub fn get(url: &str, patience: Duration) -> Result<Answer, NoAnswer> {
+    let request = Request::builder().method(Method::GET).uri(url);
+    blocking(exchange(request.body(Full::default()).map_err(|_| NoAnswer::Address)?), patience)
+}
+
+/// The ops listener of the server that holds this data directory, with the right of whoever may read the directory.
+#[derive(Debug, Clone)]
+pub struct Control {
+    base: String,
+    token: Secret,
+}
+
+/// The file in the store's directory with the token of the running server.
+pub const TOKEN_FILE: &str = "control.token";
+
+impl Control {
+    /// Reads the token the running server left in the store's directory. None if there is none: no server runs, or it
+    /// has been stopped.
+    pub fn find(config: &Config) -> io::Result<Option<Self>> {
+        let path: &Path = &config.store.path.join(TOKEN_FILE);
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                let base = format!("http://{}", config.edge.ops_listen);
+                Ok(Some(Self { base, token: Secret::new(text.trim()) }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends `body` to `path` and waits at most `patience`.
+    pub fn post(&self, path: &str, body: &serde_json::Value, patience: Duration) -> Result<Answer, NoAnswer> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{}{path}", self.base))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.reveal()))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::from(body.to_string()))
+            .map_err(|_| NoAnswer::Address)?;
+        blocking(exchange(request), patience)
+    }
+
+    /// Asks for `path` and waits at most `patience`.
+    pub fn get(&self, path: &str, patience: Duration) -> Result<Answer, NoAnswer> {
+        let request = Request::builder()
+            .uri(format!("{}{path}", self.base))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.reveal()))
+            .body(Full::default())
+            .map_err(|_| NoAnswer::Address)?;
+        blocking(exchange(request), patience)
+    }
+}
+
+/// Runs one exchange on a runtime of its own: commands are not async, and the server's runtime is another process'.
+fn blocking(exchange: impl Future<Output = Result<Answer, NoAnswer>>, patience: Duration) -> Result<Answer, NoAnswer> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| NoAnswer::Broken(error.to_string()))?;
+    runtime.block_on(async { tokio::time::timeout(patience, exchange).await.unwrap_or(Err(NoAnswer::Late(patience))) })
+}
+
+async fn exchange(mut request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer> {
+    let uri = request.uri().clone();
+    let authority = uri.authority().ok_or(NoAnswer::Address)?;
+    if uri.scheme_str() != Some("http") || authority.as_str().contains('@') {
+        return Err(NoAnswer::Address);
+    }
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(80))).await.map_err(|error| {
+        if error.kind() == io::ErrorKind::ConnectionRefused {
+            NoAnswer::Refused
+        } else {
+            NoAnswer::Broken(error.to_string())
+        }
+    })?;
+    let value = authority.as_str().parse().map_err(|_| NoAnswer::Address)?;
+    request.headers_mut().insert(header::HOST, value);
+    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+    *request.uri_mut() = path.parse().map_err(|_| NoAnswer::Address)?;
+
+    let broken = |error: hyper::Error| NoAnswer::Broken(error.to_string());
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let talk = async {
+        let response = sender.send_request(request).await.map_err(broken)?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), limits::CLIENT_ANSWER_MAX).collect().await;
+        let body = body.map_err(|error| NoAnswer::Broken(error.to_string()))?.to_bytes().to_vec();
+        Ok(Answer { status, body })
+    };
+    tokio::pin!(talk);
+    // The connection moves the bytes while the talk waits for them; once it has ended, what it took in is still there.
+    tokio::select! {
+        answer = &mut talk => answer,
+        _ = connection => talk.await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::{SocketAddr, TcpListener},
+    };
+
+    use super::*;
+
+    /// A server for one request; gives back what it was sent.
+    fn server(answer: &'static str) -> (SocketAddr, std::thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let handle = std::thread::Builder::new()
+            .spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = vec![0; 4_096];
+                let length = stream.read(&mut request).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
+                String::from_utf8_lossy(&request[..length]).into_owned()
+            })
+            .unwrap();
+        (address, handle)
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn an_answer_is_status_and_body() {
+        let (address, server) = server("HTTP/1.1 503 Busy\r\ncontent-length: 14\r\n\r\n{\"status\":\"x\"}");
+        let answer = get(&format!("http://{address}/health/ready?x=1"), PATIENCE).unwrap();
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.json().unwrap()["status"], "x");
+        let request = server.join().unwrap();
+        assert!(request.starts_with("GET /health/ready?x=1 HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains(&format!("host: {address}")), "{request}");
+    }
+
+    #[test]
+    fn what_goes_wrong_has_a_name() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert!(matches!(get(&format!("http://{free}/"), PATIENCE), Err(NoAnswer::Refused)));
+        assert!(matches!(get("https://127.0.0.1/", PATIENCE), Err(NoAnswer::Address)));
+        assert!(matches!(get("127.0.0.1", PATIENCE), Err(NoAnswer::Address)));
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", silent.local_addr().unwrap());
+        assert!(matches!(get(&url, Duration::from_millis(50)), Err(NoAnswer::Late(_))));
+        let (address, _server) = server("nonsense\r\n\r\n");
+        assert!(matches!(get(&format!("http://{address}/"), PATIENCE), Err(NoAnswer::Broken(_))));
+    }
+
+    #[test]
+    fn the_control_token_goes_to_the_ops_listener() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.store.path = directory.path().to_owned();
+        assert!(Control::find(&config).unwrap().is_none());
+        let (address, server) = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+        config.edge.ops_listen = address;
+        std::fs::write(directory.path().join(TOKEN_FILE), "t0k3n\n").unwrap();
+        let control = Control::find(&config).unwrap().unwrap();
+        assert!(!format!("{control:?}").contains("t0k3n"));
+        let body = serde_json::json!({ "a": 1 });
+        assert_eq!(control.post("/control/x", &body, PATIENCE).unwrap().status, 200);
+        let request = server.join().unwrap();
+        assert!(request.contains("authorization: Bearer t0k3n\r\n") && request.starts_with("POST /control/x "));
+    }
+}

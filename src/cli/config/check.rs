@@ -1,0 +1,44 @@
+//! `majordomo config check [--production]`
+
+use clap::Args;
+
+use super::{Failure, Settings, Terminal};
+use crate::config::{Config, Loaded, Mode, deviations, refusals};
+
+/// What to check for.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Check {
+    /// Say besides what production would refuse, and where the settings deviate from NIST SP 800-63B and OWASP ASVS
+    #[arg(long)]
+    production: bool,
+}
+
+impl Check {
+    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+        let sources = settings.sources(Vec::new());
+        let source = sources.file.as_ref().map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
+        if self.production {
+            let loaded = Config::read(&sources)?;
+            terminal.warn(&loaded.warnings);
+            return production(&loaded, &source, terminal);
+        }
+        let loaded = Config::load(&sources)?;
+        terminal.warn(&loaded.warnings);
+        terminal.print(format_args!("{source}: nothing is wrong\n"))
+    }
+}
+
+fn production(loaded: &Loaded, source: &str, terminal: &Terminal) -> Result<(), Failure> {
+    let refused = refusals(loaded, Mode::Production);
+    for refusal in &refused {
+        terminal.print(format_args!("refused: {refusal}\n"))?;
+    }
+    for deviation in deviations(&loaded.config) {
+        terminal.print(format_args!("deviates: {deviation}\n"))?;
+    }
+    if refused.is_empty() {
+        return terminal.print(format_args!("{source}: production would start\n"));
+    }
+    terminal.print(format_args!("{source}: production would not start ({} refused)\n", refused.len()))?;
+    Err(Failure::Found)
+}

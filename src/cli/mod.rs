@@ -1,0 +1,71 @@
+//! The command line.
+//!
+//! Owns: the commands, one file each, what they print, and the exit codes:
+//!
+//! ```text
+//! 0   done
+//! 1   fault: it could not be done; one line on standard error says why, and nothing was changed
+//! 2   usage or configuration: the command line or the settings are wrong; every error on a line of its own
+//! ```
+//!
+//! Must not know: rules of the business. Begin with `Command` below; `terminal.rs` is the only place that prints.
+
+pub mod client;
+mod completions;
+mod config;
+mod health;
+mod settings;
+mod terminal;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use settings::Settings;
+pub use terminal::{Failure, Terminal};
+
+/// The household of an application in one binary: sign-in, one-time codes, notifications, and a record of all that
+/// happened.
+#[derive(Debug, Parser)]
+#[command(name = "majordomo", version, propagate_version = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Settings come from flags, before the environment (MAJORDOMO__SECTION__KEY), before the file, before defaults.
+The file is the first of: --config FILE, MAJORDOMO_CONFIG, majordomo.toml in the working directory.
+
+Exit codes: 0 done; 1 a fault, nothing was changed; 2 the command line or the configuration is wrong.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look at the configuration, or begin one
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Ask the running server whether it is ready; exits with 0 if it is
+    Health(health::Health),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+}
+
+/// Runs the command that `arguments` name, the program's own name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let terminal = Terminal;
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(refusal) => return terminal.usage(&refusal),
+    };
+    let result = match cli.command {
+        Command::Config(command) => command.run(&cli.settings, &terminal),
+        Command::Health(health) => health.run(&cli.settings, &terminal),
+        Command::Completions(completions) => completions.run(&terminal),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => terminal.failed(&failure),
+    }
+}

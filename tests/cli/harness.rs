@@ -1,0 +1,68 @@
+//! Runs the real program in an empty directory with an empty environment.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// A directory to run the program in, and its environment.
+pub struct Majordomo {
+    directory: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+}
+
+/// What came of a run.
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Majordomo {
+    pub fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), environment: Vec::new() }
+    }
+
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn file(self, name: &str, text: &str) -> Self {
+        std::fs::write(self.path(name), text).unwrap();
+        self
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_majordomo"));
+        command.args(arguments).current_dir(self.directory.path()).stdin(Stdio::null()).stderr(Stdio::piped());
+        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        let output = self.command(arguments).stdout(Stdio::piped()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Run {
+            code: output.status.code().expect("ended by a signal"),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// The names in the directory, in order.
+    pub fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.directory.path()).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| name_of(&entry.unwrap().path())).collect();
+        names.sort();
+        names
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}

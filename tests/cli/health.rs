@@ -1,0 +1,49 @@
+//! `majordomo health`
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+};
+
+use crate::harness::Majordomo;
+
+/// Answers one request; gives the address and, when joined, what it was sent.
+fn server(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let handle = std::thread::Builder::new()
+        .spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = vec![0; 4_096];
+            let length = stream.read(&mut request).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        })
+        .unwrap();
+    (address, handle)
+}
+
+#[test]
+fn a_ready_server_is_exit_code_0() {
+    let (address, server) = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+    let run = Majordomo::new().variable("MAJORDOMO__EDGE__LISTEN", &address).run(&["health"]);
+    assert_eq!((run.code, run.stdout), (0, format!("http://{address} is ready\n")), "{}", run.stderr);
+    assert!(server.join().unwrap().starts_with("GET /health/ready HTTP/1.1\r\n"));
+}
+
+#[test]
+fn a_server_that_is_not_ready_says_why() {
+    let (address, _server) = server("HTTP/1.1 503 x\r\ncontent-length: 30\r\n\r\n{\"status\":\"draining\",\"x\":true}");
+    let run = Majordomo::new().run(&["health", "--url", &format!("http://{address}/")]);
+    assert_eq!(run.code, 1);
+    assert_eq!(run.stderr, format!("error: http://{address} is not ready: draining (503)\n"));
+}
+
+#[test]
+fn no_server_is_exit_code_1_and_a_port_nobody_knows_is_exit_code_2() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let run = Majordomo::new().run(&["health", "--url", &format!("http://{free}")]);
+    assert_eq!((run.code, run.stderr), (1, format!("error: http://{free} is not reached: nobody listens there\n")));
+    let run = Majordomo::new().run(&["health", "--set", "edge.listen=127.0.0.1:0"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+}
