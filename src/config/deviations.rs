@@ -26,7 +26,8 @@ impl fmt::Display for Deviation {
 /// Memory in KiB and passes that the OWASP cheat sheet takes for equal; each is enough.
 const ARGON2ID_ENOUGH: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
 
-/// Where `config` deviates from NIST SP 800-63B-4, OWASP ASVS 5.0 and the OWASP cheat sheets, in the order of the keys.
+/// Where `config` deviates from NIST SP 800-63B-4, OWASP ASVS 5.0 and the OWASP cheat sheets, in the order of the
+/// keys.
 pub fn deviations(config: &Config) -> Vec<Deviation> {
     let (auth, password, hash) = (&config.auth, &config.auth.password, &config.auth.hash);
     let hard_enough =

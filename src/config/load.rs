@@ -64,8 +64,8 @@ pub struct Loaded {
 }
 
 impl Config {
-    /// Reads the sources, checks types, ranges and contradictions, and what the mode demands. Reports all that is wrong
-    /// at once, in the order of the sources and the keys.
+    /// Reads the sources, checks types, ranges and contradictions, and what the mode demands. Reports all that is
+    /// wrong at once, in the order of the sources and the keys.
     pub fn load(sources: &Sources) -> Result<Loaded, Vec<ConfigError>> {
         let loaded = Self::read(sources)?;
         let refusals = modes::refusals(&loaded, loaded.config.mode);

@@ -51,8 +51,8 @@ section! {
     /// Every key with its default. Durations are a number and one of ms, s, m, h, d ("15m"); sizes a number and one of
     /// B, KiB, MiB, GiB ("64KiB"); "" stands for none.
     pub struct Config {
-        /// What is allowed: "development" answers on loopback only and shows mails in an inbox; "production" refuses to
-        /// start until what `majordomo config check --production` lists is settled.
+        /// What is allowed: "development" answers on loopback only and shows mails in an inbox; "production" refuses
+        /// to start until what `majordomo config check --production` lists is settled.
         mode: Mode = Mode::Development;
         /// The address under which browsers and apps reach this server; needed in production, where it must be https.
         /// "" means http:// and edge.listen.

@@ -1,8 +1,7 @@
 //! Which known key somebody probably meant.
 
 /// The key of `known` nearest to `typed`, if it is near enough to be worth naming. Of two equally near, the one with
-/// the
-/// same first letter: slips happen inside words.
+/// the same first letter: slips happen inside words.
 pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let (best, score) = known
         .into_iter()

@@ -2,7 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{MailSender, SmtpUrl, section::section, value::Choice};
+use super::{
+    MailSender, SmtpUrl,
+    section::section,
+    value::{Choice, days},
+};
 
 section! {
     /// How users are told.
@@ -20,9 +24,8 @@ section! {
     pub struct Email {
         /// Where mail goes: "inbox" (kept in the store, read at /dev/inbox), "smtp".
         transport: MailTransport = MailTransport::Inbox;
-        /// The mail server with user and password: smtps:// (TLS), smtp://...?tls=required (STARTTLS), smtp:// (plain,
-        /// loopback
-        /// only in production).
+        /// The mail server with user and password: smtps:// (TLS), smtp://...?tls=required (STARTTLS), smtp://
+        /// (plain, loopback only in production).
         smtp_url: Option<SmtpUrl> = None;
         /// The sender: an address, or a name and an address such as "Example <no-reply@example.com>".
         from: Option<MailSender> = None;
@@ -41,7 +44,7 @@ section! {
         /// Mails that are kept.
         rows: u32 = 1_000, within 1..=100_000;
         /// How long a mail is kept.
-        keep: Duration = Duration::from_hours(24), within Duration::from_mins(1)..=Duration::from_hours(720);
+        keep: Duration = Duration::from_hours(24), within Duration::from_mins(1)..=days(30);
     }
 }
 

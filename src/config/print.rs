@@ -21,8 +21,8 @@ pub(super) fn sample_of(config: &mut Config) -> String {
     written(config, Lines::Set)
 }
 
-/// What `majordomo config init` writes: the sample with every key commented out, so that a later release's defaults are
-/// not pinned to today's.
+/// What `majordomo config init` writes: the sample with every key commented out, so that a later release's defaults
+/// are not pinned to today's.
 pub fn starting_point() -> String {
     written(&mut Config::default(), Lines::CommentedOut)
 }
@@ -82,11 +82,12 @@ pub fn every_key() -> String {
 /// `docs/reference/config.md`.
 pub fn reference() -> String {
     let mut text = String::from(
-        "# Configuration\n\nPrinted by a test from the code; do not edit. `config.toml` at the root of the repository \
-         shows the same keys as a file.\n\nA value is looked for in the flags, then in the environment \
-         (`MAJORDOMO__SECTION__KEY`), then in the file, then here. The file is the first of: `--config FILE`, \
-         `MAJORDOMO_CONFIG`, `majordomo.toml` in the working directory. A key that ends in `_file` names a file with the \
-         secret of that name.\n",
+        "# Configuration\n\n\
+         Printed by a test from the code; do not edit. `config.toml` at the root of the repository shows the same keys \
+         as a file.\n\n\
+         A value is looked for in the flags, then in the environment (`MAJORDOMO__SECTION__KEY`), then in the file, then \
+         here. The file is the first of: `--config FILE`, `MAJORDOMO_CONFIG`, `majordomo.toml` in the working directory. \
+         Where `x` is a secret, `x_file` names a file that holds it.\n",
     );
     let mut printer = Reference { text: &mut text };
     Config::default().visit("", &mut printer);

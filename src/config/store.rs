@@ -2,7 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{ByteSize, section::section, value::Choice};
+use super::{
+    ByteSize,
+    section::section,
+    value::{Choice, days},
+};
 
 section! {
     /// The journal, the tree beside it, and snapshots.
@@ -10,19 +14,18 @@ section! {
         /// The directory of the store; made if it is not there.
         path: PathBuf = PathBuf::from("data");
         /// What holds the tree: "sled" (fastest; rebuilt from the journal after a machine stop), "redb" (needs no
-        /// rebuild),
-        /// "mem" (gone with the process; for tests).
+        /// rebuild), "mem" (gone with the process; for tests).
         engine: EngineKind = EngineKind::Sled;
         /// Memory for cached pages of the tree.
         cache: ByteSize = ByteSize::mib(128), within ByteSize::mib(8)..=ByteSize::gib(64);
         /// How long a start waits for another process to leave the directory.
         lock_wait: Duration = Duration::from_secs(30), within Duration::ZERO..=Duration::from_secs(600);
         /// How long a segment of the journal is kept at least, also when a snapshot covers it.
-        journal_retention: Duration = Duration::from_hours(24), within Duration::ZERO..=Duration::from_hours(8_760);
+        journal_retention: Duration = Duration::from_hours(24), within Duration::ZERO..=days(365);
         /// Size of the journal above which covered segments go before that time.
         journal_retention_bytes: ByteSize = ByteSize::gib(4), within ByteSize::mib(128)..=ByteSize::gib(1_024);
         /// Time between two snapshots.
-        snapshot_every: Duration = Duration::from_hours(6), within Duration::from_mins(1)..=Duration::from_hours(168);
+        snapshot_every: Duration = Duration::from_hours(6), within Duration::from_mins(1)..=days(7);
         /// Growth of the journal after which a snapshot is taken before that time.
         snapshot_every_bytes: ByteSize = ByteSize::gib(1), within ByteSize::mib(64)..=ByteSize::gib(64);
         /// Snapshots that are kept.

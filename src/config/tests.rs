@@ -99,27 +99,11 @@ fn lists_are_separated_by_commas_in_the_environment() {
 #[test]
 fn everything_wrong_is_reported_at_once_with_key_value_source_and_fix() {
     let case = Case::new()
-        .file(
-            "mod = \"production\"\n[edge]\nlisten = 8080\nlisen = \"127.0.0.1:1\"\n[edge.timeouts]\nbody = \"0s\"\nidle = \"60\"\n\
-             [auth]\nregistration = \"everybody\"\n[egde]\nlisten = 1\n[store]\nsnapshots_kept = 2.5\nextra = { a = 1 }\n",
-        )
+        .file(include_str!("expected/everything_wrong.toml"))
         .variable("MAJORDOMO__LOG__FORMATT", "json")
         .variable("MAJORDOMO__EDGE__RATE_LIMITS__ENABLED", "yes")
         .flag("auth.token.lifetime", "15");
-    let expected = [
-        "edge.listen = 8080 (majordomo.toml:3): a whole number instead of a text in quotes; write an address with its port such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
-        "edge.timeouts.body = \"0s\" (majordomo.toml:6): out of range; write a duration such as \"500ms\", \"30s\", \"15m\", \"24h\" or \"30d\", 1s to 5m",
-        "edge.timeouts.idle = \"60\" (majordomo.toml:7): not a duration; write a duration such as \"500ms\", \"30s\", \"15m\", \"24h\" or \"30d\", 1s to 1h",
-        "edge.rate_limits.enabled = \"yes\" (MAJORDOMO__EDGE__RATE_LIMITS__ENABLED): a text instead of true or false; write true or false",
-        "store.snapshots_kept = 2.5 (majordomo.toml:13): a number with a fraction instead of a whole number; write a whole number, 1 to 100",
-        "auth.registration = \"everybody\" (majordomo.toml:9): not one of the words; write one of \"open\", \"domains\", \"invite\", \"closed\"",
-        "auth.token.lifetime = \"15\" (--set auth.token.lifetime): not a duration; write a duration such as \"500ms\", \"30s\", \"15m\", \"24h\" or \"30d\", 10s to 1d",
-        "edge.lisen = \"127.0.0.1:1\" (majordomo.toml:4): no such key; did you mean edge.listen?",
-        "egde = { ... } (majordomo.toml:10): no such key; did you mean edge?",
-        "log.formatt = \"json\" (MAJORDOMO__LOG__FORMATT): no such key; did you mean MAJORDOMO__LOG__FORMAT?",
-        "mod = \"production\" (majordomo.toml:1): no such key; did you mean mode?",
-        "store.extra = { ... } (majordomo.toml:14): no such key; remove it; `majordomo config explain` lists the keys",
-    ];
+    let expected: Vec<&str> = include_str!("expected/everything_wrong.txt").lines().collect();
     assert_eq!(case.errors(), expected);
 }
 
@@ -223,7 +207,8 @@ fn a_secret_file_that_is_absent_or_empty_is_refused() {
 
 #[test]
 fn contradictions_are_told_beside_other_errors_but_not_about_values_nobody_knows() {
-    let file = "[auth.session]\nsliding = \"60d\"\n[auth.code]\nhourly = 20\nlifetime = \"ten\"\nresend_after = \"1h\"\n\
+    let file = "[auth.session]\nsliding = \"60d\"\n\
+                [auth.code]\nhourly = 20\nlifetime = \"ten\"\nresend_after = \"1h\"\n\
                 [notify.email]\ntransport = \"smtp\"\nsmtp_url = \"nonsense\"\nfrom = \"nobody\"";
     let errors = Case::new().file(file).errors();
     let keys: Vec<&str> = errors.iter().map(|line| line.split(' ').next().unwrap()).collect();

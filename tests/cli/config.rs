@@ -33,14 +33,7 @@ fn every_error_is_a_line_and_nothing_is_changed() {
     {
         let run = majordomo.run(command);
         assert_eq!((run.code, run.stdout.as_str()), (2, ""));
-        let expected = "\
-error: edge.listen = \"here\" (majordomo.toml:2): not an address with its port; write an address with its port such as \"127.0.0.1:8080\" or \"[::1]:8080\"
-error: auth.code.tries = \"0\" (--set): out of range; write a whole number, 1 to 20
-error: notify.email.smtp_url = *** (majordomo.toml:4): not smtp or smtps; write a mail server such as \"smtps://user:password@mail.example.com\" or \"smtp://user:password@mail.example.com:587?tls=required\", or \"\" for none
-error: log.level = \"loud\" (MAJORDOMO__LOG__LEVEL): not one of the words; write one of \"error\", \"warn\", \"info\", \"debug\", \"trace\"
-error: auth.sesion.sliding = \"7d\" (MAJORDOMO__AUTH__SESION__SLIDING): no such key; did you mean MAJORDOMO__AUTH__SESSION__SLIDING?
-error: stroe = { ... } (majordomo.toml:5): no such key; did you mean store?
-";
+        let expected = include_str!("expected/every_error.txt");
         assert_eq!(run.stderr, expected);
     }
     assert_eq!(majordomo.names(), ["majordomo.toml"]);
@@ -113,19 +106,10 @@ fn secrets_are_printed_by_no_command() {
 fn production_is_refused_by_name_and_deviations_are_told_apart() {
     let run = Majordomo::new().run(&["config", "check", "--production"]);
     assert_eq!((run.code, run.stderr.as_str()), (2, ""));
-    let expected = "\
-refused: public_url = \"\" (default): missing; write the https address users reach
-refused: edge.trusted_proxies = [] (default): passwords would cross the network in the clear: there is neither TLS nor a proxy that ends it; put a TLS proxy in front and name its address here
-refused: notify.email.transport = \"inbox\" (default): mail would reach nobody; set it to \"smtp\", with notify.email.smtp_url and notify.email.from
-refused: secrets.key_ring_file = \"\" (default): the keys would lie beside what they seal, inside store.path; name a file on another volume, which is not in the backups of the store
-deviates: secrets.pepper_file = \"\": NIST SP 800-63B-4 section 3.1.1.2 asks for a keyed hash besides (\"should\")
-deviates: auth.password.min_length = 12: NIST SP 800-63B-4 section 3.1.1.2 asks for 15 characters where the password is the only factor (ASVS 6.2.1: 8, better 15)
-no file: production would not start (4 refused)
-";
+    let expected = include_str!("expected/production_refused.txt");
     assert_eq!(run.stdout, expected);
 
-    let settled = "mode = \"production\"\npublic_url = \"https://id.example.com\"\n[edge]\ntrusted_proxies = [\"10.0.0.1\"]\n\
-                   [secrets]\nkey_ring_file = \"/run/keys\"\n[notify.email]\ntransport = \"smtp\"\nfrom = \"a@example.com\"\n";
+    let settled = include_str!("expected/production.toml");
     let majordomo = Majordomo::new()
         .file("majordomo.toml", settled)
         .file("smtp", "smtps://u:p@mail.example.com\n")

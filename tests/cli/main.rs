@@ -1,4 +1,5 @@
 //! The program's command line, by running the program.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod config;
 mod harness;

@@ -124,10 +124,12 @@ fn recipe_exists(name: &str) -> bool {
     text.lines().any(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([':', ' '])))
 }
 
-/// One file a command, so a command's file is its proof.
+/// One file a command, or a folder for one with commands of its own, so a command's file is its proof.
 fn command_exists(name: &str) -> bool {
     let flag = name.starts_with(['-', '[', '<']);
-    flag || top().join("src/cli").join(format!("{}.rs", name.replace('-', "_"))).exists()
+    let name = name.replace('-', "_");
+    let proofs = [format!("{name}.rs"), format!("{name}/mod.rs")];
+    flag || proofs.iter().any(|proof| top().join("src/cli").join(proof).exists())
 }
 
 fn test_exists(name: &str) -> bool {

@@ -19,7 +19,11 @@ pub use password::Password;
 pub use session::Session;
 pub use token::{SigningAlgorithm, Token, TokenClaim};
 
-use super::{HttpUrl, section::section, value::Choice};
+use super::{
+    HttpUrl,
+    section::section,
+    value::{Choice, days},
+};
 
 section! {
     /// Who may register, and what a login is.
@@ -34,8 +38,7 @@ section! {
         /// Domains of addresses that may register, when registration is "domains".
         domains: Vec<String> = Vec::new();
         /// How long a registration waits for its code.
-        registration_lifetime: Duration = Duration::from_hours(24),
-            within Duration::from_mins(10)..=Duration::from_hours(168);
+        registration_lifetime: Duration = Duration::from_hours(24), within Duration::from_mins(10)..=days(7);
         /// Whether a login needs a verified address; false lets a registration answer with a session.
         require_verified_email: bool = true;
         /// Whether a registration may say that an address is taken; true lets strangers find out who is a user.

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use crate::{config::section::section, types::limits};
+use crate::{
+    config::{section::section, value::days},
+    types::limits,
+};
 
 section! {
     /// How long a login lasts.
     pub struct Session {
         /// A session ends this long after its last refresh.
-        sliding: Duration = Duration::from_hours(168), within Duration::from_mins(1)..=Duration::from_hours(8_760);
+        sliding: Duration = days(7), within Duration::from_mins(1)..=days(365);
         /// A session ends this long after its login, however often it is refreshed.
-        absolute: Duration = Duration::from_hours(720), within Duration::from_mins(1)..=Duration::from_hours(8_760);
+        absolute: Duration = days(30), within Duration::from_mins(1)..=days(365);
         /// How long a refresh token may be sent again after its successor was first used: two tabs, a lost answer.
         reuse_grace: Duration = Duration::from_secs(30), within Duration::ZERO..=Duration::from_mins(5);
         /// Sessions of one user; a further login ends the one unused for longest.

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 pub use crate::types::SigningAlgorithm;
 
-use crate::config::{section::section, value::Choice};
+use crate::config::{
+    section::section,
+    value::{Choice, days},
+};
 
 section! {
     /// Access tokens: JWT by RFC 9068, checked by others with the keys of /.well-known/jwks.json.
@@ -16,10 +19,9 @@ section! {
         /// What a token says of its user besides who it is: any of "email", "username", "locale".
         extra_claims: Vec<TokenClaim> = vec![TokenClaim::Email];
         /// How often a new signing key takes over.
-        rotate_every: Duration = Duration::from_hours(720),
-            within Duration::from_hours(1)..=Duration::from_hours(17_520);
+        rotate_every: Duration = days(30), within Duration::from_hours(1)..=days(730);
         /// How long a key is published before it signs, so that nobody meets a token whose key they do not have.
-        publish_before: Duration = Duration::from_hours(24), within Duration::ZERO..=Duration::from_hours(720);
+        publish_before: Duration = Duration::from_hours(24), within Duration::ZERO..=days(30);
     }
 }
 

@@ -6,6 +6,11 @@ use super::Text;
 
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
+/// So many days of 24 hours.
+pub(in crate::config) const fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 86_400)
+}
+
 impl Text for Duration {
     fn notation() -> String {
         "a duration such as \"500ms\", \"30s\", \"15m\", \"24h\" or \"30d\"".to_owned()

@@ -13,6 +13,7 @@ mod smtp;
 mod url;
 
 pub use choice::Choice;
+pub(super) use duration::days;
 pub use origin::WebOrigin;
 pub use sender::MailSender;
 pub use size::ByteSize;
