@@ -85,8 +85,9 @@ pub fn reference() -> String {
         "# Configuration\n\n\
          Printed by a test from the code; do not edit. `config.toml` at the root of the repository shows the same keys \
          as a file.\n\n\
-         A value is looked for in the flags, then in the environment (`MAJORDOMO__SECTION__KEY`), then in the file, then \
-         here. The file is the first of: `--config FILE`, `MAJORDOMO_CONFIG`, `majordomo.toml` in the working directory. \
+         A value is looked for in the flags, then in the environment (`MAJORDOMO__SECTION__KEY`), then in the file, \
+         then here. The file is the first of: `--config FILE`, `MAJORDOMO_CONFIG`, `majordomo.toml` in the working \
+         directory. \
          Where `x` is a secret, `x_file` names a file that holds it.\n",
     );
     let mut printer = Reference { text: &mut text };
