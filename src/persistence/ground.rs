@@ -6,6 +6,7 @@ use super::{
     Batch, Lsn,
     base::{Base, BaseError, Commit},
     engine::{Engine, mem::MemEngine},
+    format::{Format, Seal},
 };
 use crate::types::Timestamp;
 
@@ -82,6 +83,14 @@ impl Ground {
         match self {
             Self::Directory(base) => base.checkpoint_if_due(),
             Self::Memory { .. } => Ok(false),
+        }
+    }
+
+    /// Writes down by what the keys are recognised.
+    pub(super) fn set_seal(&mut self, seal: Seal) -> Result<(), BaseError> {
+        match self {
+            Self::Directory(base) => base.set_format(Format { seal, ..base.format().clone() }),
+            Self::Memory { .. } => Ok(()),
         }
     }
 

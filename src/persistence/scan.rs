@@ -95,7 +95,7 @@ impl<K: Key> Scan<K> {
 }
 
 /// All byte strings that begin with `prefix`.
-fn prefix_range(prefix: Vec<u8>) -> ByteRange {
+pub(super) fn prefix_range(prefix: Vec<u8>) -> ByteRange {
     let mut end = prefix.clone();
     while let Some(last) = end.pop() {
         if last < u8::MAX {

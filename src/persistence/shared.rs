@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
@@ -135,8 +135,10 @@ impl Shared {
         *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
-    pub(super) fn busy_since(&self) -> Option<Instant> {
-        *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How long the writer has been at one closure or one sync.
+    pub(super) fn busy_for(&self) -> Duration {
+        let since = *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map(|since| self.clock.instant().saturating_duration_since(since)).unwrap_or_default()
     }
 
     pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {

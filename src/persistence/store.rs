@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    path::PathBuf,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -13,8 +12,10 @@ use super::{
     ground::Ground,
     keyring::Keyring,
     reader::TxFault,
+    report,
     shared::Shared,
     tx::{Tx, Verdict},
+    upkeep::Upkeep,
     view::View,
     writer::{
         Write,
@@ -23,7 +24,10 @@ use super::{
         step::Writer,
     },
 };
-use crate::types::{Clock, Entropy, Fault, limits};
+use crate::{
+    telemetry::store::StoreReport,
+    types::{Clock, Entropy, Fault, limits},
+};
 
 /// The one store of the process; clones are handles of the same. Closed when `close` is called or the last is dropped.
 #[derive(Clone)]
@@ -34,8 +38,8 @@ pub struct Store {
 /// Closes the queue with the last handle.
 struct Door {
     shared: Arc<Shared>,
-    /// Where free space is measured; `None`: in memory.
-    directory: Option<PathBuf>,
+    /// Snapshots and room on the disk; `None`: in memory.
+    upkeep: Option<Upkeep>,
 }
 
 impl Drop for Door {
@@ -59,9 +63,17 @@ impl Store {
         let ring = Keyring::generate(entropy, clock.now());
         let (ground, rehearsal) = (Ground::memory(), Rehearsal::Twice);
         match Self::assemble(clock, Arc::new(ring), ground, rehearsal) {
-            Ok((shared, writer)) => (Self { door: Arc::new(Door { shared, directory: None }) }, writer),
+            Ok((shared, writer)) => (Self::over(shared, None), writer),
             Err(fault) => unreachable!("an empty tree in memory can be read: {fault}"),
         }
+    }
+
+    pub(super) fn over(shared: Arc<Shared>, upkeep: Option<Upkeep>) -> Self {
+        Self { door: Arc::new(Door { shared, upkeep }) }
+    }
+
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.door.shared.clock)
     }
 
     pub(super) fn assemble(
@@ -162,21 +174,23 @@ impl Store {
     /// To be called about once a second: measures free space, and gives the process up when the writer hangs.
     pub fn tend(&self) {
         let shared = &self.door.shared;
-        if let Some(directory) = &self.door.directory
-            && let Ok(found) = rustix::fs::statvfs(directory)
-        {
-            shared.free_bytes.store(found.f_bavail.saturating_mul(found.f_frsize), Ordering::Relaxed);
+        if let Some(Ok(free)) = self.door.upkeep.as_ref().map(Upkeep::free_bytes) {
+            shared.free_bytes.store(free, Ordering::Relaxed);
         }
-        if self.busy_for() >= limits::WRITER_LOST {
+        if shared.busy_for() >= limits::WRITER_LOST {
             shared.lose(format!("the writer is busy with one step for more than {:?}", limits::WRITER_LOST));
         }
     }
 
-    /// How long the writer has been at one closure or one sync.
-    fn busy_for(&self) -> std::time::Duration {
-        let shared = &self.door.shared;
-        let since = shared.busy_since();
-        since.map(|since| shared.clock.instant().saturating_duration_since(since)).unwrap_or_default()
+    /// Snapshots, retention of the journal, giving room back; `None` for a store in memory. Its functions block, so
+    /// they are called from a thread that may.
+    pub fn upkeep(&self) -> Option<&Upkeep> {
+        self.door.upkeep.as_ref()
+    }
+
+    /// What operators see.
+    pub fn report(&self) -> StoreReport {
+        report::of(&self.door.shared)
     }
 
     /// Takes no more writes, finishes those that wait, closes the directory cleanly.

@@ -179,6 +179,12 @@ impl<'a> Tx<'a> {
         self.check_bounds()
     }
 
+    /// Sets the bytes of a key, for walks over whole tables.
+    pub(super) fn set_bytes(&mut self, place: Vec<u8>, value: Option<Vec<u8>>) -> Result<(), TxFault> {
+        self.left.changes.set(place, value);
+        self.check_bounds()
+    }
+
     fn said<R: Record>(&mut self, record: &R) -> Result<(), TxFault> {
         self.bytes_said += codec::encode(record).map_err(|fault| codec_fault(R::NAME, &fault))?.len();
         Ok(())

@@ -6,3 +6,4 @@
 pub mod actors;
 pub mod health;
 pub mod log;
+pub mod store;

@@ -4,6 +4,10 @@
 mod crashes;
 mod engines;
 mod group;
+mod house;
+mod keys;
 mod log;
+mod promises;
+mod samples;
 mod tools;
 mod yard;

@@ -11,7 +11,6 @@
 
 mod pool;
 mod queue;
-mod threads;
 
 pub use pool::{Bounds, HasherPool, HasherReport, Place};
 pub use queue::Priority;

@@ -54,6 +54,8 @@ pub struct Row {
     pub owner: &'static str,
     /// How long a row is kept.
     pub kept: &'static str,
+    /// The table whose rows this one leads to, if it is an index.
+    pub index_of: Option<&'static str>,
     form: Form,
 }
 
@@ -62,50 +64,87 @@ impl Row {
     pub fn is_sealed(&self) -> bool {
         self.form == Form::Sealed
     }
+
+    /// Whether its rows are of no use without those of a sealed table.
+    pub fn leads_to_sealed(&self) -> bool {
+        self.index_of.is_some_and(|name| INVENTORY.iter().any(|row| row.name == name && row.is_sealed()))
+    }
 }
 
 /// What the inventory says of a table beyond the table itself.
 struct Words(&'static str, &'static str, &'static str);
 
 const fn row<K, V>(table: &Table<K, V>, Words(key, record, owner): Words) -> Row {
-    Row { name: table.name, tag: table.tag, key, record, owner, kept: table.kept, form: table.form }
+    Row { name: table.name, tag: table.tag, key, record, owner, kept: table.kept, index_of: None, form: table.form }
+}
+
+const fn index<K, V, L, W>(table: &Table<K, V>, of: &Table<L, W>, words: Words) -> Row {
+    Row { index_of: Some(of.name), ..row(table, words) }
 }
 
 static INVENTORY: &[Row] = &[
     row(&user::USER_BY_ID, Words("user", "User", "user")),
-    row(&user::USER_ID_BY_EMAIL, Words("address", "UserId", "user")),
-    row(&user::USER_ID_BY_USERNAME, Words("user name", "UserId", "user")),
-    row(&user::USER_BY_ROLE, Words("role, user", "-", "user")),
+    index(&user::USER_ID_BY_EMAIL, &user::USER_BY_ID, Words("address", "UserId", "user")),
+    index(&user::USER_ID_BY_USERNAME, &user::USER_BY_ID, Words("user name", "UserId", "user")),
+    index(&user::USER_BY_ROLE, &user::USER_BY_ID, Words("role, user", "-", "user")),
     row(&registration::REGISTRATION_BY_ID, Words("registration", "Registration", "auth")),
-    row(&registration::REGISTRATION_BY_EMAIL, Words("address, registration", "-", "auth")),
-    row(&registration::REGISTRATION_BY_USERNAME, Words("user name, registration", "-", "auth")),
-    row(&registration::REGISTRATION_BY_END, Words("time, registration", "-", "auth")),
+    index(
+        &registration::REGISTRATION_BY_EMAIL,
+        &registration::REGISTRATION_BY_ID,
+        Words("address, registration", "-", "auth"),
+    ),
+    index(
+        &registration::REGISTRATION_BY_USERNAME,
+        &registration::REGISTRATION_BY_ID,
+        Words("user name, registration", "-", "auth"),
+    ),
+    index(
+        &registration::REGISTRATION_BY_END,
+        &registration::REGISTRATION_BY_ID,
+        Words("time, registration", "-", "auth"),
+    ),
     row(&session::SESSION_BY_ID, Words("session", "Session", "auth")),
-    row(&session::SESSION_BY_USER, Words("user, session", "-", "auth")),
-    row(&session::SESSION_BY_END, Words("time, session", "-", "auth")),
+    index(&session::SESSION_BY_USER, &session::SESSION_BY_ID, Words("user, session", "-", "auth")),
+    index(&session::SESSION_BY_END, &session::SESSION_BY_ID, Words("time, session", "-", "auth")),
     row(&code::CODE_BY_OWNER, Words("owner, purpose", "Code", "otp")),
-    row(&code::CODE_BY_DUE, Words("time, owner, purpose", "-", "otp")),
+    index(&code::CODE_BY_DUE, &code::CODE_BY_OWNER, Words("time, owner, purpose", "-", "otp")),
     row(&signing_key::SIGNING_KEY_BY_ID, Words("key", "SigningKey", "auth")),
     row(&failure::FAILURE_BY_ORIGIN, Words("subject, origin", "OriginFailures", "auth")),
     row(&failure::FAILURE_BY_SUBJECT, Words("subject", "DayFailures", "auth")),
     row(&outcome::OUTCOME_BY_KEY, Words("principal, key", "Remembered", "http")),
-    row(&outcome::OUTCOME_BY_END, Words("time, principal, key", "-", "http")),
+    index(&outcome::OUTCOME_BY_END, &outcome::OUTCOME_BY_KEY, Words("time, principal, key", "-", "http")),
     row(&notification::NOTIFICATION_BY_ID, Words("notification", "Notification", "notifier")),
-    row(&notification::NOTIFICATION_BY_OWNER, Words("owner, notification", "-", "notifier")),
+    index(
+        &notification::NOTIFICATION_BY_OWNER,
+        &notification::NOTIFICATION_BY_ID,
+        Words("owner, notification", "-", "notifier"),
+    ),
     row(&notification::DELIVERY_BY_ID, Words("delivery", "Delivery", "notifier")),
-    row(&notification::DELIVERY_BY_DUE, Words("lane, time, delivery", "-", "notifier")),
-    row(&notification::DELIVERY_BY_KIND, Words("owner, template, channel, delivery", "-", "notifier")),
+    index(
+        &notification::DELIVERY_BY_DUE,
+        &notification::DELIVERY_BY_ID,
+        Words("lane, time, delivery", "-", "notifier"),
+    ),
+    index(
+        &notification::DELIVERY_BY_KIND,
+        &notification::DELIVERY_BY_ID,
+        Words("owner, template, channel, delivery", "-", "notifier"),
+    ),
     row(&notification::BUDGET_BY_OWNER, Words("owner, template", "Budget", "notifier")),
     row(&inbox::MAIL_BY_ID, Words("mail", "InboxMail", "notifier")),
-    row(&inbox::MAIL_ID_BY_DELIVERY, Words("delivery", "MailId", "notifier")),
-    row(&inbox::MAIL_BY_RECIPIENT, Words("address, mail", "-", "notifier")),
+    index(&inbox::MAIL_ID_BY_DELIVERY, &inbox::MAIL_BY_ID, Words("delivery", "MailId", "notifier")),
+    index(&inbox::MAIL_BY_RECIPIENT, &inbox::MAIL_BY_ID, Words("address, mail", "-", "notifier")),
     row(&EVENT_BY_SEQUENCE, Words("sequence", "StoredEvent", "store")),
     row(&AUDIT_BY_NUMBER, Words("number", "AuditRow", "store")),
     row(&PERSON_KEY_BY_ID, Words("person", "PersonKey", "store")),
     row(&subscription::SUBSCRIPTION_BY_NAME, Words("subscriber", "Subscription", "relay")),
     row(&subscription::MARK_BY_SEQUENCE, Words("subscriber, sequence", "-", "relay")),
     row(&subscription::DELAYED_BY_SUBJECT, Words("subscriber, person, sequence", "Delayed", "relay")),
-    row(&subscription::DELAYED_BY_DUE, Words("subscriber, time, person", "-", "relay")),
+    index(
+        &subscription::DELAYED_BY_DUE,
+        &subscription::DELAYED_BY_SUBJECT,
+        Words("subscriber, time, person", "-", "relay"),
+    ),
     row(&subscription::DEAD_LETTER_BY_SEQUENCE, Words("subscriber, sequence", "DeadLetter", "relay")),
 ];
 

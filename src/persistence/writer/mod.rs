@@ -9,4 +9,5 @@ pub(super) mod numbers;
 pub(super) mod queue;
 pub mod step;
 
+pub use group::Rehearsal;
 pub use job::Write;

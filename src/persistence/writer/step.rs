@@ -9,13 +9,21 @@ use super::{
     queue::Found,
 };
 use crate::{
-    persistence::{ground::Ground, reader::TxFault, shared::Shared, view::View},
+    persistence::{
+        base::{BaseError, Commit},
+        format::Seal,
+        ground::Ground,
+        reader::TxFault,
+        shared::Shared,
+        view::View,
+    },
     types::{Fault, limits},
 };
 
 /// The only one who changes the store. Driven by a thread, by a task, or by hand.
 pub struct Writer {
     shared: Arc<Shared>,
+    /// Gone once it is closed.
     ground: Option<Ground>,
     numbers: Numbers,
     rehearsal: Rehearsal,
@@ -89,10 +97,10 @@ impl Writer {
         if !commits.is_empty() {
             self.shared.set_busy(Some(began));
             let count = commits.len();
-            if let Err(reason) = self.make_durable(commits) {
-                self.shared.lose(reason.clone());
+            if let Err(error) = self.make_durable(commits) {
+                let fault = self.commit_fault(&error);
                 for (job, outcome) in answers {
-                    job.answer(outcome.and(Err(Fault::unknown(reason.clone()))));
+                    job.answer(outcome.and(Err(fault.clone())));
                 }
                 return answered;
             }
@@ -105,10 +113,23 @@ impl Writer {
         answered
     }
 
-    /// One frame a commit, one sync, then the tree. An error here is final: what is on the disk is not known.
-    fn make_durable(&mut self, commits: Vec<crate::persistence::base::Commit>) -> Result<(), String> {
-        let ground = self.ground.as_mut().ok_or("the store is closed")?;
-        let durable = ground.commit(commits).map_err(|error| error.to_string())?;
+    /// What those of a group are told that could not be committed. After most errors nobody knows what is on the disk,
+    /// and the process has to end.
+    fn commit_fault(&self, error: &BaseError) -> Fault {
+        if error.is_fatal() {
+            self.shared.lose(error.to_string());
+        }
+        match error {
+            BaseError::Full(_) => Fault::StorageFull,
+            BaseError::Frame(_) => Fault::bug(error.to_string()),
+            BaseError::Io { .. } | BaseError::Engine(_) => Fault::unknown(error.to_string()),
+        }
+    }
+
+    /// One frame a commit, one sync, then the tree.
+    fn make_durable(&mut self, commits: Vec<Commit>) -> Result<(), BaseError> {
+        let Some(ground) = self.ground.as_mut() else { return Ok(()) };
+        let durable = ground.commit(commits)?;
         let mut tree = self.shared.tree.write().unwrap_or_else(PoisonError::into_inner);
         match ground.apply(durable) {
             Ok(last) => {
@@ -119,9 +140,14 @@ impl Writer {
             Err(error) => {
                 // The tree may hold half a commit: nobody is to see it.
                 *tree = None;
-                Err(error.to_string())
+                Err(error)
             }
         }
+    }
+
+    /// Writes down by what the keys are recognised.
+    pub(in crate::persistence) fn set_seal(&mut self, seal: Seal) -> Result<(), BaseError> {
+        self.ground.as_mut().map_or(Ok(()), |ground| ground.set_seal(seal))
     }
 
     fn tell(&self, commits: usize, began: std::time::Instant) {

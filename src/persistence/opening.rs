@@ -1,0 +1,133 @@
+//! From a data directory and a key ring to a store: do they belong together, and what is lost if they do not.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{
+    base::{Base, BaseError, OpenError, Opening},
+    format::{Format, Seal},
+    ground::Ground,
+    keyring::{Keyring, RingFault},
+    loss,
+    reader::TxFault,
+    settings::{Seams, Settings},
+    store::Store,
+    writer::group::Rehearsal,
+};
+use crate::types::{Clock, Entropy};
+
+/// What to do when sealed values are there and no key opens them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyLoss {
+    /// Refuse to open and say what would be lost.
+    Refuse,
+    /// Drop all sealed values and go on under the ring that is there, or a new one (`majordomo recover --accept-loss`).
+    Accept,
+}
+
+/// How a store is opened.
+pub struct Options {
+    /// The data directory, the engine, sizes and times.
+    pub settings: Settings,
+    /// Disk, time and chance.
+    pub seams: Seams,
+    /// The file of the key ring; made for a store that has none.
+    pub key_ring: PathBuf,
+    /// When keys are lost.
+    pub key_loss: KeyLoss,
+    /// How often each closure is run; `Once` but for tests.
+    pub rehearsal: Rehearsal,
+}
+
+/// Why a store was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenFault {
+    /// The data directory, or the keys for it.
+    #[error(transparent)]
+    Directory(#[from] OpenError),
+    /// The file of the key ring.
+    #[error(transparent)]
+    Ring(#[from] RingFault),
+    /// Sealed values could not be dropped, or `store.json` not be written.
+    #[error(transparent)]
+    Base(#[from] BaseError),
+    /// What is stored cannot be read.
+    #[error("the store cannot be read: {0}")]
+    Content(#[from] TxFault),
+    /// The writer's thread did not start.
+    #[error("the writer's thread did not start: {0}")]
+    Thread(std::io::Error),
+}
+
+/// What the operator is told when the keys do not fit. Nothing was written.
+const WHAT_IS_LOST: &str = "Without it sessions, live codes, signing keys, secrets of providers and webhooks, mails \
+     that wait, and the names and addresses in events and audit entries are lost; users and passwords are not. Put the key ring \
+     back, or give these up with `majordomo recover --accept-loss`";
+
+impl Store {
+    /// Opens a data directory, or makes one, and starts the writer's thread. Says what was found.
+    ///
+    /// Refuses, and writes nothing, when sealed values are there and the key ring is not, or is another one.
+    pub fn open(options: Options) -> Result<(Self, Opening), OpenFault> {
+        let (store, writer, opening) = Self::open_in_hand(options)?;
+        std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.drive())
+            .map_err(OpenFault::Thread)?;
+        Ok((store, opening))
+    }
+
+    /// The same with a writer that does nothing but what the caller lets it do: for tests, and for the command line.
+    pub fn open_in_hand(options: Options) -> Result<(Self, super::writer::step::Writer, Opening), OpenFault> {
+        let Options { settings, seams, key_ring, key_loss, rehearsal } = options;
+        let loaded = Keyring::load(&key_ring)?;
+        let had_ring = loaded.is_some();
+        let ring = loaded.unwrap_or_else(|| Keyring::generate(seams.entropy.as_ref(), seams.clock.now()));
+        let clock: Arc<dyn Clock> = Arc::clone(&seams.clock);
+        let entropy: Arc<dyn Entropy> = Arc::clone(&seams.entropy);
+        let mut lost = false;
+        let base = Base::open(&settings, seams, |format| {
+            let (seal, judged_lost) = judge(format, &ring, had_ring, key_loss)?;
+            lost = judged_lost;
+            if !had_ring {
+                ring.save(&key_ring).map_err(|fault| fault.to_string())?;
+            }
+            Ok(seal)
+        })?;
+        let opening = base.opening().clone();
+        let upkeep = base.upkeep().clone();
+        let seal = ring.mark().map_err(|fault| TxFault::Corrupt(fault.to_string()))?;
+        let ground = Ground::Directory(Box::new(base));
+        let (shared, mut writer) = Self::assemble(clock, Arc::new(ring), ground, rehearsal)?;
+        let store = Self::over(shared, Some(upkeep));
+        if lost {
+            // Only when nothing sealed is left is the new ring written down: a crash before that leads back here.
+            loss::drop_sealed(&store, &mut writer, entropy.as_ref())?;
+            writer.set_seal(seal)?;
+        }
+        store.tend();
+        Ok((store, writer, opening))
+    }
+}
+
+/// What `store.json` shall hold, and whether sealed values are to be dropped first.
+fn judge(format: Option<&Format>, ring: &Keyring, had_ring: bool, key_loss: KeyLoss) -> Result<(Seal, bool), String> {
+    let fresh = || ring.mark().map_err(|fault| fault.to_string());
+    let Some(stored) = format.map(|format| &format.seal).filter(|seal| **seal != Seal::default()) else {
+        return Ok((fresh()?, false));
+    };
+    let refusal = if had_ring {
+        match ring.fits(stored) {
+            // The newest key may be newer than the one the store was marked with.
+            Ok(()) => return Ok((fresh()?, false)),
+            Err(_) => format!("the key ring ({}) is not the one of this store", ring.fingerprint()),
+        }
+    } else {
+        "the key ring is missing".to_owned()
+    };
+    match key_loss {
+        KeyLoss::Accept => Ok((stored.clone(), true)),
+        KeyLoss::Refuse => {
+            Err(format!("{refusal}; this store is sealed under {}. {WHAT_IS_LOST}", stored.ring_fingerprint))
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What operators see of the store.
+
+use std::sync::{PoisonError, atomic::Ordering};
+
+use super::shared::Shared;
+use crate::{
+    telemetry::{
+        health::HealthStatus,
+        store::{AuditMark, StoreReport, WriterReport},
+    },
+    types::limits,
+};
+
+pub(super) fn of(shared: &Shared) -> StoreReport {
+    let engine = shared.tree.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|tree| tree.stats());
+    let tally = *shared.tally();
+    let free = shared.free_bytes.load(Ordering::Relaxed);
+    let (status, reasons) = health(shared, free);
+    StoreReport {
+        status,
+        reasons,
+        engine: engine.as_ref().map_or("none", |stats| stats.name),
+        tree_bytes: engine.map_or(0, |stats| stats.disk_bytes),
+        // A store in memory measures nothing.
+        free_bytes: (free != u64::MAX).then_some(free),
+        last_event: shared.head.borrow().to_string(),
+        audit: AuditMark {
+            entries: tally.audit_number,
+            hash: tally.audit_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        },
+        writer: WriterReport {
+            waiting: shared.queue.len(),
+            commits: tally.commits,
+            groups: tally.groups,
+            largest_group: tally.largest_group,
+            last_commit: tally.last_lsn,
+            last_commit_at: tally.last_commit_at,
+            last_group_us: tally.last_group_us,
+            last_checkpoint_at: tally.last_checkpoint_at,
+            busy_ms: u64::try_from(shared.busy_for().as_millis()).unwrap_or(u64::MAX),
+        },
+    }
+}
+
+fn health(shared: &Shared, free: u64) -> (HealthStatus, Vec<&'static str>) {
+    let findings = [
+        (shared.is_lost(), HealthStatus::Down, "lost"),
+        (shared.busy_for() >= limits::WRITER_STUCK, HealthStatus::Down, "writer_stuck"),
+        (free < limits::DISK_FULL, HealthStatus::Down, "disk_full"),
+        (free < limits::DISK_LOW, HealthStatus::Degraded, "disk_low"),
+    ];
+    let found = findings.into_iter().filter(|(holds, ..)| *holds);
+    found.fold((HealthStatus::Up, Vec::new()), |(worst, mut reasons), (_, status, reason)| {
+        reasons.push(reason);
+        (worst.max(status), reasons)
+    })
+}

@@ -1,0 +1,179 @@
+//! A store over a data directory, stepped by hand, with a key ring beside it; and a random life in it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use futures::FutureExt as _;
+use majordomo::{
+    domain::audit::{AuditAction, AuditRecord, AuditResult},
+    persistence::{
+        KeyLoss, OpenFault, Options, Rehearsal, Store, Tx, TxFault, Verdict,
+        engine::{ByteScan, EngineKind},
+        persons,
+        reader::ByteReader as _,
+        tables::{self, outcome::OutcomeKey},
+        writer::step::Writer,
+    },
+    types::{Fault, Timestamp},
+};
+
+use crate::{
+    samples::{a_code, a_session, a_user},
+    tools::{Seeded, failed_login, user, write},
+    yard::{State, Yard},
+};
+
+/// A data directory and a key ring.
+pub struct House {
+    pub yard: Yard,
+    pub ring: PathBuf,
+    stamps: Seeded,
+    _keys: tempfile::TempDir,
+}
+
+impl House {
+    pub fn real(engine: EngineKind) -> Self {
+        Self::over(Yard::real(engine))
+    }
+
+    pub fn simulated() -> Self {
+        Self::over(Yard::simulated())
+    }
+
+    fn over(yard: Yard) -> Self {
+        let keys = tempfile::tempdir().unwrap();
+        Self { yard, ring: keys.path().join("key_ring"), stamps: Seeded::default(), _keys: keys }
+    }
+
+    pub fn options(&self, key_loss: KeyLoss) -> Options {
+        Options {
+            settings: self.yard.settings.clone(),
+            seams: self.yard.seams.clone(),
+            key_ring: self.ring.clone(),
+            key_loss,
+            rehearsal: Rehearsal::Twice,
+        }
+    }
+
+    pub fn try_open(&self, key_loss: KeyLoss) -> Result<Lived<'_>, OpenFault> {
+        let (store, writer, _) = Store::open_in_hand(self.options(key_loss))?;
+        Ok(Lived { house: self, store, writer })
+    }
+
+    pub fn open(&self) -> Lived<'_> {
+        self.try_open(KeyLoss::Refuse).unwrap()
+    }
+
+    /// Every file of the data directory.
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        collect(&self.yard.settings.dir, &mut files);
+        files
+    }
+}
+
+fn collect(dir: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            let content = std::fs::read(&path).unwrap();
+            files.insert(path, content);
+        }
+    }
+}
+
+/// An open store of a house.
+pub struct Lived<'a> {
+    house: &'a House,
+    pub store: Store,
+    pub writer: Writer,
+}
+
+impl Lived<'_> {
+    /// Runs one transaction in a group of its own.
+    pub fn commit<T: Send + 'static>(
+        &mut self,
+        f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let mut answer = Box::pin(self.store.write(self.write(), f));
+        if let Some(early) = answer.as_mut().now_or_never() {
+            return early;
+        }
+        self.writer.step();
+        answer.now_or_never().expect("an answer after the step")
+    }
+
+    pub fn write(&self) -> majordomo::persistence::Write {
+        write(self.house.yard.clock.as_ref(), &self.house.stamps)
+    }
+
+    pub fn close(mut self) {
+        self.writer.finish();
+    }
+
+    /// All bytes of all tables.
+    pub fn contents(&self) -> State {
+        let read = |scan: ByteScan| self.store.read(|view| Ok(view.scan_bytes(&scan)?)).unwrap();
+        let mut state = State::new();
+        let mut scan = ByteScan::all(100);
+        loop {
+            let page = read(scan.clone());
+            let Some((last, _)) = page.last() else { return state };
+            scan = scan.after(last.clone());
+            state.extend(page);
+        }
+    }
+
+    /// One random act; `at` and `dice` decide which.
+    pub fn act(&mut self, at: u32, dice: u32) -> Result<(), Fault> {
+        let now = self.house.yard.seams.clock.now();
+        self.house.yard.clock.advance(Duration::from_millis(3));
+        self.commit(move |tx| {
+            act(tx, at, dice, now)?;
+            Ok(if dice % 11 == 0 { Verdict::Discard(()) } else { Verdict::Commit(()) })
+        })
+    }
+}
+
+fn act(tx: &mut Tx<'_>, at: u32, dice: u32, now: Timestamp) -> Result<(), TxFault> {
+    let person = user(u128::from(dice % 5));
+    match dice % 7 {
+        0 => {
+            let _ = tables::user::insert(tx, &a_user(person, dice % 9, now))?;
+        }
+        1 => {
+            let _ = tables::user::update(tx, &a_user(person, dice % 8, now))?;
+        }
+        2 => tables::user::remove(tx, person)?,
+        3 => {
+            let session = a_session(tx, person, now);
+            tables::session::insert(tx, &session)?;
+        }
+        4 => {
+            let code = a_code(tx, person, now);
+            tables::code::put(tx, &code)?;
+        }
+        5 => {
+            for session in tables::session::of_user(tx, person)? {
+                tables::session::remove(tx, session.id)?;
+            }
+            persons::erase(tx, person)?;
+        }
+        _ => {
+            let key = OutcomeKey { principal: person.to_string(), key: format!("key-{}", dice % 3) };
+            tables::outcome::remember(tx, &key, [1; 32], at.to_be_bytes().into())?;
+        }
+    }
+    tx.emit(failed_login(person, "somebody@example.com"))?;
+    tx.audit(AuditRecord {
+        action: AuditAction::Login,
+        result: AuditResult::Done,
+        subject: Some(person),
+        detail: format!("act={at}"),
+    })
+}
