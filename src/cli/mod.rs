@@ -15,6 +15,8 @@ mod completions;
 mod config;
 mod health;
 mod settings;
+mod snapshot;
+pub mod storage;
 mod terminal;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -48,6 +50,9 @@ enum Command {
     Config(config::Command),
     /// Ask the running server whether it is ready; exits with 0 if it is
     Health(health::Health),
+    /// Copies of the store
+    #[command(subcommand)]
+    Snapshot(snapshot::Command),
     /// Print completions for a shell
     Completions(completions::Completions),
 }
@@ -62,6 +67,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Config(command) => command.run(&cli.settings, &terminal),
         Command::Health(health) => health.run(&cli.settings, &terminal),
+        Command::Snapshot(command) => command.run(&cli.settings, &terminal),
         Command::Completions(completions) => completions.run(&terminal),
     };
     match result {

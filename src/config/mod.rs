@@ -28,6 +28,8 @@ mod store;
 mod tests;
 mod value;
 
+use std::path::PathBuf;
+
 pub use auth::{Auth, Code, Hash, Lockout, Password, Registration, Session, SigningAlgorithm, Token, TokenClaim};
 pub use development::Development;
 pub use deviations::{Deviation, deviations};
@@ -82,6 +84,11 @@ impl Config {
     /// The address under which this server is reached, without a slash at its end.
     pub fn public_url(&self) -> String {
         self.public_url.as_ref().map_or_else(|| format!("http://{}", self.edge.listen), |url| url.as_str().to_owned())
+    }
+
+    /// The file of the key ring.
+    pub fn key_ring_file(&self) -> PathBuf {
+        self.secrets.key_ring_file.clone().unwrap_or_else(|| self.store.path.join("keys").join("ring.json"))
     }
 
     /// The `iss` of tokens, byte for byte.

@@ -4,6 +4,7 @@
 mod config;
 mod harness;
 mod health;
+mod snapshot;
 
 use harness::Majordomo;
 

@@ -1,0 +1,14 @@
+//! `majordomo snapshot ...`
+
+use crate::harness::Majordomo;
+
+#[test]
+fn what_is_no_snapshot_is_not_restored_and_nothing_is_made() {
+    let majordomo = Majordomo::new().file("copy.snapshot", "not one");
+    let run = majordomo.run(&["snapshot", "restore", "copy.snapshot", "store"]);
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
+    assert!(run.stderr.starts_with("error: copy.snapshot: damaged at byte "), "{}", run.stderr);
+    let run = majordomo.run(&["snapshot", "restore", "absent", "store"]);
+    assert_eq!((run.code, run.stderr.lines().count()), (1, 1), "{}", run.stderr);
+    assert_eq!(majordomo.names(), ["copy.snapshot"]);
+}
