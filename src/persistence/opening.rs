@@ -60,8 +60,8 @@ pub enum OpenFault {
 
 /// What the operator is told when the keys do not fit. Nothing was written.
 const WHAT_IS_LOST: &str = "Without it sessions, live codes, signing keys, secrets of providers and webhooks, mails \
-     that wait, and the names and addresses in events and audit entries are lost; users and passwords are not. Put the key ring \
-     back, or give these up with `majordomo recover --accept-loss`";
+     that wait, and the names and addresses in events and audit entries are lost; users and passwords are not. Put \
+     the key ring back, or give these up with `majordomo recover --accept-loss`";
 
 impl Store {
     /// Opens a data directory, or makes one, and starts the writer's thread. Says what was found.

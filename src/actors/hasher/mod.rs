@@ -11,6 +11,7 @@
 
 mod pool;
 mod queue;
+mod threads;
 
 pub use pool::{Bounds, HasherPool, HasherReport, Place};
 pub use queue::Priority;

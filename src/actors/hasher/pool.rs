@@ -156,13 +156,26 @@ impl HasherPool {
             .collect()
     }
 
-    /// The loop of one thread: takes jobs until the pool is closed. Blocks. It may be called anew after it has ended
-    /// in a panic of its own: nothing but the job at hand is lost.
+    /// The loop of one thread: takes jobs until the pool is closed. Blocks.
     pub fn run(&self) {
+        self.run_until(|| false);
+    }
+
+    /// The same, until `is_over` says so; it is asked between jobs and after `wake_all`. It may be called anew after it
+    /// has ended in a panic of its own: nothing but the job at hand is lost.
+    pub fn run_until(&self, is_over: impl Fn() -> bool) {
         let mut scratch = Scratch::default();
-        while let Some(job) = self.wait_for_job(&mut scratch) {
+        while let Some(job) = self.wait_for_job(&mut scratch, &is_over) {
             self.run_job(job, &mut scratch);
         }
+    }
+
+    /// Lets every thread ask whether it is over.
+    pub fn wake_all(&self) {
+        // Behind the lock, so that no thread is between having asked and falling asleep.
+        let queue = self.shared.queue();
+        self.shared.wake.notify_all();
+        drop(queue);
     }
 
     /// The same loop as a task, for tests under paused time, where a reply from a thread would come too late. It holds
@@ -218,14 +231,16 @@ impl HasherPool {
         self.shared.hasher.needs_rehash(stored).unwrap_or(false)
     }
 
-    fn wait_for_job(&self, scratch: &mut Scratch) -> Option<Job> {
+    fn wait_for_job(&self, scratch: &mut Scratch, is_over: &impl Fn() -> bool) -> Option<Job> {
         let mut queue = self.shared.queue();
         loop {
+            if queue.is_closed() || is_over() {
+                // The call that woke this thread may have been about a job: another one shall look.
+                self.shared.wake.notify_one();
+                return None;
+            }
             if let Some(job) = queue.take() {
                 return Some(job);
-            }
-            if queue.is_closed() {
-                return None;
             }
             if scratch.is_empty() {
                 queue = self.shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
