@@ -6,3 +6,4 @@
 pub mod hasher;
 pub mod notifier;
 pub mod relay;
+mod settings;

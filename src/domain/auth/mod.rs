@@ -13,6 +13,7 @@ pub mod registration_rules;
 mod session;
 mod signing_key;
 
+pub use refresh::{Presented, RefreshState};
 pub use registration::{AddressState, Registration};
 pub use session::{Session, SessionEnd};
 pub use signing_key::{KeyStage, SigningKey};

@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::blocklist;
-use crate::types::{EmailAddress, Invalid, Secret, UserName, limits};
+use crate::types::{EmailAddress, Invalid, UserName, limits};
 
 /// A local part shorter than this is found in too many good passwords to mean anything.
 const TELLING: usize = 3;
@@ -29,24 +29,28 @@ impl Default for PasswordPolicy {
     }
 }
 
-/// Who is about to choose a password: it must not contain what everybody knows of them.
-#[derive(Debug, Clone, Copy)]
-pub struct Chooser<'a> {
-    /// Their address.
-    pub email: &'a EmailAddress,
+/// Whose password it is to be: it must not contain what everybody knows of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context<'a> {
+    /// Their address, if it is known.
+    pub email: Option<&'a EmailAddress>,
     /// Their user name, if they have one.
     pub username: Option<&'a UserName>,
 }
 
+/// Everything that speaks against `password` by `policy`; empty: it may be chosen. It is looked at as typed: white
+/// space at its ends counts and stays.
+pub fn check(password: &str, policy: impl Into<PasswordPolicy>, context: Context<'_>) -> Vec<Invalid> {
+    policy.into().objections(password, &context)
+}
+
 impl PasswordPolicy {
-    /// Everything that speaks against `password`; empty: it may be chosen. It is looked at as typed: white space at
-    /// its ends counts and stays.
-    pub fn objections(&self, password: &Secret, chooser: &Chooser<'_>) -> Vec<Invalid> {
+    fn objections(&self, password: &str, context: &Context<'_>) -> Vec<Invalid> {
         // Nothing below is asked of a text that is far too long: that would be work for the sender's pleasure.
-        if password.reveal().len() > limits::PASSWORD_INPUT_MAX {
+        if password.len() > limits::PASSWORD_INPUT_MAX {
             return vec![too_long()];
         }
-        let text: zeroize::Zeroizing<String> = zeroize::Zeroizing::new(password.reveal().nfc().collect());
+        let text: zeroize::Zeroizing<String> = zeroize::Zeroizing::new(password.nfc().collect());
         let mut objections = Vec::new();
         let length = text.chars().count();
         if length < self.min_length {
@@ -60,7 +64,7 @@ impl PasswordPolicy {
         if text.chars().any(char::is_control) {
             objections.push(Invalid::new("control_character", "must not contain control characters"));
         }
-        objections.extend(telling(&text, chooser));
+        objections.extend(telling(&text, context));
         if (self.min_length..=limits::PASSWORD_MAX).contains(&length) && blocklist::is_listed(&text) {
             objections.push(Invalid::new(
                 "password_common",
@@ -92,14 +96,14 @@ fn too_long() -> Invalid {
     Invalid::told("password_too_long", format!("must be at most {} characters long", limits::PASSWORD_MAX))
 }
 
-fn telling(text: &str, chooser: &Chooser<'_>) -> Vec<Invalid> {
+fn telling(text: &str, context: &Context<'_>) -> Vec<Invalid> {
     let lowered = zeroize::Zeroizing::new(text.to_lowercase());
-    let local = chooser.email.local_part().to_ascii_lowercase();
+    let local = context.email.map(|email| email.local_part().to_ascii_lowercase());
     let mut objections = Vec::new();
-    if local.len() >= TELLING && lowered.contains(&local) {
+    if local.is_some_and(|local| local.len() >= TELLING && lowered.contains(&local)) {
         objections.push(Invalid::new("password_contains_email", "must not contain the part of the address before '@'"));
     }
-    if chooser.username.is_some_and(|name| lowered.contains(name.as_str())) {
+    if context.username.is_some_and(|name| lowered.contains(name.as_str())) {
         objections.push(Invalid::new("password_contains_username", "must not contain the user name"));
     }
     objections
@@ -112,8 +116,8 @@ mod tests {
     fn codes(policy: &PasswordPolicy, password: &str) -> Vec<&'static str> {
         let email = EmailAddress::parse("Ann.Smith@example.com").unwrap();
         let username = UserName::parse("annie").unwrap();
-        let chooser = Chooser { email: &email, username: Some(&username) };
-        policy.objections(&Secret::new(password), &chooser).into_iter().map(|objection| objection.code).collect()
+        let context = Context { email: Some(&email), username: Some(&username) };
+        check(password, *policy, context).into_iter().map(|objection| objection.code).collect()
     }
 
     #[test]
@@ -143,8 +147,8 @@ mod tests {
         assert_eq!(codes(&policy, "my ANN.SMITH key"), ["password_contains_email"]);
         assert_eq!(codes(&policy, "hey Annie get your"), ["password_contains_username"]);
         let email = EmailAddress::parse("an@example.com").unwrap();
-        let chooser = Chooser { email: &email, username: None };
-        assert!(policy.objections(&Secret::new("a bridge to banana land"), &chooser).is_empty());
+        let context = Context { email: Some(&email), username: None };
+        assert!(check("a bridge to banana land", policy, context).is_empty());
     }
 
     #[test]

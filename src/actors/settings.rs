@@ -1,0 +1,90 @@
+//! What the configuration says, in the words of the rules: the rules know no configuration.
+
+use crate::{
+    actors::hasher::Bounds,
+    config,
+    crypto::password::PasswordCost,
+    domain::{
+        auth::{key_rotation::RotationRules, lockout::LockoutLimits, password_policy::PasswordPolicy},
+        otp::CodeLimits,
+    },
+};
+
+/// A number of a setting, whose range the configuration has checked, as a count.
+fn count(setting: u32) -> usize {
+    usize::try_from(setting).unwrap_or(usize::MAX)
+}
+
+impl From<&config::Password> for PasswordPolicy {
+    fn from(settings: &config::Password) -> Self {
+        Self {
+            min_length: count(settings.min_length),
+            require_upper: settings.require_upper,
+            require_lower: settings.require_lower,
+            require_digit: settings.require_digit,
+            require_symbol: settings.require_symbol,
+        }
+    }
+}
+
+impl From<&config::Lockout> for LockoutLimits {
+    fn from(settings: &config::Lockout) -> Self {
+        Self {
+            failures: settings.failures,
+            first: settings.first,
+            longest: settings.longest,
+            daily_failures: settings.daily_failures,
+        }
+    }
+}
+
+impl From<&config::Code> for CodeLimits {
+    fn from(settings: &config::Code) -> Self {
+        Self {
+            lifetime: settings.lifetime,
+            tries: u8::try_from(settings.tries).unwrap_or(u8::MAX),
+            resend_after: settings.resend_after,
+            renew_under: settings.renew_under,
+            hourly: count(settings.hourly),
+            daily: count(settings.daily),
+        }
+    }
+}
+
+impl From<&config::Token> for RotationRules {
+    fn from(settings: &config::Token) -> Self {
+        Self {
+            algorithm: settings.algorithm,
+            rotate_every: settings.rotate_every,
+            publish_before: settings.publish_before,
+            longest_token: settings.lifetime,
+        }
+    }
+}
+
+impl From<&config::Hash> for PasswordCost {
+    fn from(settings: &config::Hash) -> Self {
+        Self { memory_kib: settings.memory_kib, passes: settings.iterations, lanes: settings.parallelism }
+    }
+}
+
+impl From<&config::Hash> for Bounds {
+    fn from(settings: &config::Hash) -> Self {
+        Self { waiting: settings.places(), waiting_by_network: count(settings.queue_per_network) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_the_configuration_are_those_of_the_rules() {
+        let auth = config::Config::default().auth;
+        assert_eq!(PasswordPolicy::from(&auth.password), PasswordPolicy::default());
+        assert_eq!(LockoutLimits::from(&auth.lockout), LockoutLimits::default());
+        assert_eq!(CodeLimits::from(&auth.code), CodeLimits::default());
+        assert_eq!(PasswordCost::from(&auth.hash), PasswordCost::default());
+        assert_eq!(Bounds::from(&auth.hash), Bounds::default());
+    }
+}
