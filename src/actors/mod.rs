@@ -5,5 +5,6 @@
 
 pub mod hasher;
 pub mod notifier;
+pub mod operations;
 pub mod relay;
 mod settings;

@@ -1,6 +1,9 @@
 //! Who asks and from where, read off a request before anything else is done with it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::{
     extract::FromRequestParts,
@@ -77,6 +80,23 @@ impl<S: Send + Sync> FromRequestParts<S> for CallContext {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::new(Code::Internal))
+    }
+}
+
+/// How much an answer that everybody gets may tell this caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Insight {
+    /// What does not help an attacker.
+    Shallow,
+    /// Everything: the caller is an operator, or may read as one.
+    Full,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Insight {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().copied().unwrap_or(Self::Shallow))
     }
 }
 

@@ -1,14 +1,17 @@
 //! The OpenAPI 3.1 document, made from the route table.
 
+use serde_json::{Value, json};
 use utoipa::openapi::{
     Components, ContentBuilder, Info, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, ResponseBuilder,
+    extensions::Extensions,
+    path::Operation,
     schema::{ArrayBuilder, ObjectBuilder, Schema, Type},
     security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
 
 use super::{
     error::Code,
-    route::{Access, Class, Route},
+    route::{Access, Class, Route, Rule},
 };
 
 const BEARER: &str = "bearer";
@@ -25,10 +28,16 @@ pub fn document(routes: Vec<Route>) -> OpenApi {
         let method = route.http_method();
         let Route { rule, mut operation, schemas, .. } = route;
         components.schemas.extend(schemas);
-        for code in frame_refusals(rule.access, rule.class, operation.request_body.is_some()) {
+        for code in frame_refusals(&rule, &operation) {
             let status = code.row().status.to_string();
             operation.responses.responses.entry(status).or_insert_with(|| RefOr::T(problem_response(code)));
         }
+        let demands = json!({
+            "permission": rule.access.as_str(),
+            "listener": rule.on.as_str(),
+            "limit": rule.class.as_str(),
+        });
+        operation.extensions = Some(Extensions::from_iter([("x-majordomo", demands)]));
         operation.security = Some(match rule.access {
             Access::Nobody | Access::Development => vec![SecurityRequirement::default()],
             Access::Needs(_) => vec![SecurityRequirement::new(BEARER, Vec::<String>::new())],
@@ -41,28 +50,36 @@ pub fn document(routes: Vec<Route>) -> OpenApi {
     }
     let mut info = Info::new("Majordomo", env!("CARGO_PKG_VERSION"));
     info.description = Some(env!("CARGO_PKG_DESCRIPTION").to_owned());
-    OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
+    let mut document = OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build();
+    document.extensions = Some(Extensions::from_iter([("x-problem-codes", codes())]));
+    document
+}
+
+/// The table of codes, for the page that explains them.
+fn codes() -> Value {
+    let rows = Code::ALL
+        .iter()
+        .map(|code| code.row())
+        .map(|row| json!({ "code": row.code, "status": row.status, "title": row.title, "meaning": row.meaning }));
+    rows.collect()
 }
 
 /// What the frame itself may answer on such a route.
-fn frame_refusals(access: Access, class: Class, has_body: HasBody) -> Vec<Code> {
+fn frame_refusals(rule: &Rule, operation: &Operation) -> Vec<Code> {
     let mut codes = vec![Code::Internal, Code::Unavailable];
-    if class != Class::Exempt {
+    if rule.class != Class::Exempt {
         codes.push(Code::RateLimited);
     }
-    if has_body {
+    if operation.request_body.is_some() {
         codes.extend([Code::InvalidJson, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed]);
     }
-    match access {
+    match rule.access {
         Access::Nobody => {}
         Access::Needs(_) => codes.extend([Code::Unauthenticated, Code::Forbidden]),
         Access::Development => codes.push(Code::LoopbackOnly),
     }
     codes
 }
-
-/// Whether an operation takes a body.
-type HasBody = bool;
 
 fn problem_response(code: Code) -> utoipa::openapi::Response {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(PROBLEM))).build();

@@ -79,6 +79,8 @@ pub enum BodySize {
 pub struct Rule {
     /// As in the OpenAPI document, e.g. `/users/{id}`.
     pub path: String,
+    /// As the router matches it; differs from `path` where a parameter holds slashes.
+    pub mount: String,
     /// In capitals.
     pub method: &'static str,
     /// `<verb>_<resource>`, unique.
@@ -156,7 +158,8 @@ pub fn row(on: On, access: Access, class: Class, described: UtoipaMethodRouter<S
     let (path, item) = paths.paths.pop_first().unwrap_or_default();
     let (method, operation) = only_operation(item);
     let operation_id = operation.operation_id.clone().unwrap_or_default();
-    let rule = Rule { path, method, operation_id, on, access, class, pace: Pace::Prompt, body: BodySize::Usual };
+    let mount = path.clone();
+    let rule = Rule { path, mount, method, operation_id, on, access, class, pace: Pace::Prompt, body: BodySize::Usual };
     Route { rule, operation, schemas, handler }
 }
 
@@ -164,6 +167,12 @@ impl Route {
     /// The answer goes on for as long as the client stays.
     pub fn streams(mut self) -> Self {
         self.rule.pace = Pace::Stream;
+        self
+    }
+
+    /// The router matches `pattern`, whose last parameter holds slashes.
+    pub fn mounted_at(mut self, pattern: &str) -> Self {
+        pattern.clone_into(&mut self.rule.mount);
         self
     }
 

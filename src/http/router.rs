@@ -25,7 +25,7 @@ pub fn from_table(table: Vec<Route>, listener: Listener, services: Services) -> 
     let mut paths: BTreeMap<String, (MethodRouter<Services>, Vec<&'static str>)> = BTreeMap::new();
     for route in table.into_iter().filter(|route| gate::is_answered(&route.rule, listener, services.edge.mode)) {
         let Route { rule, handler, .. } = route;
-        let (path, method) = (rule.path.clone(), rule.method);
+        let (path, method) = (rule.mount.clone(), rule.method);
         let gate = Gate { edge: services.edge.clone(), listener, rule: rule.into() };
         let handler = handler.route_layer(axum_middleware::from_fn_with_state(gate, gate::pass));
         let (methods, allowed) = paths.entry(path).or_default();

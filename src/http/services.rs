@@ -14,6 +14,7 @@ use super::{
     trust::{Telltale, TrustedProxies},
 };
 use crate::{
+    actors::operations::Operations,
     config::{self, Config, Mode, WebOrigin},
     types::{Clock, Entropy, Timestamp, limits},
 };
@@ -23,6 +24,8 @@ use crate::{
 pub struct Services {
     /// What the frame of every request needs.
     pub edge: Arc<Edge>,
+    /// The house as operators see it.
+    pub operations: Operations,
 }
 
 /// What the frame of every request needs.

@@ -236,6 +236,12 @@ pub const QUERY_PARAMETERS_MAX: usize = 50;
 pub const CURSOR_KEY_MAX: usize = 128;
 /// Addresses looked at in `X-Forwarded-For`.
 pub const FORWARDED_HOPS_MAX: usize = 32;
+/// How long a probe of the store may take before the process says it is not ready.
+pub const READY_PROBE_DEADLINE: Duration = Duration::from_secs(2);
+/// Between two probes of the store, however many ask.
+pub const READY_PROBE_EVERY: Duration = Duration::from_secs(1);
+/// Characters of an actor's path in a query.
+pub const ACTOR_PATH_MAX: usize = 300;
 /// How long health remembers that an untrusted peer spoke like a proxy.
 pub const UNTRUSTED_PROXY_SHOWN: Duration = Duration::from_secs(600);
 /// Keys that one table of rate limits remembers.

@@ -10,6 +10,7 @@ use axum::{
 use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use majordomo::{
+    actors::operations::Operations,
     config::Config,
     http::{
         Services,
@@ -19,6 +20,8 @@ use majordomo::{
         router,
         services::{Edge, Seams},
     },
+    persistence::Store,
+    supervision::System,
     types::{Clock, Entropy, Principal, Role, Roles, Timestamp},
 };
 use serde_json::Value;
@@ -192,5 +195,8 @@ pub fn bare_services() -> Services {
 /// The same by another configuration.
 pub fn services_of(config: &Config, control: ControlToken) -> Services {
     let seams = Seams { clock: Arc::new(Still), entropy: Arc::new(Zeroes), authenticator: Arc::new(ByName), control };
-    Services { edge: Arc::new(Edge::new(config, seams)) }
+    let system = System::new(Arc::new(Still), Arc::new(Zeroes));
+    let (store, _never_driven) = Store::in_hand(Arc::new(Still), &Zeroes);
+    let operations = Operations::new(system, store);
+    Services { edge: Arc::new(Edge::new(config, seams)), operations }
 }

@@ -4,4 +4,6 @@
 mod form;
 mod guards;
 mod harness;
+mod operations;
+mod reference;
 mod sockets;

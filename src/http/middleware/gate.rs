@@ -11,9 +11,9 @@ use axum::{
 
 use crate::{
     config::Mode,
-    domain::access,
+    domain::access::{self, Permission},
     http::{
-        context::Origin,
+        context::{Insight, Origin},
         credential::{bearer, demand_loopback, unauthenticated},
         error::{ApiError, Code},
         extract::BodyLimit,
@@ -55,6 +55,7 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     let mut response = match admitted {
         Err(refusal) => refusal.into_response(),
         Ok(caller) => {
+            parts.extensions.insert(gate.insight(&caller, &origin, &parts));
             parts.extensions.insert(origin.context(caller));
             parts.extensions.insert(gate.body_limit());
             gate.run(Request::from_parts(parts, body), next).await
@@ -141,6 +142,15 @@ impl Gate {
                 caller @ (Caller::User(_) | Caller::Operator | Caller::House(_)) => Ok(caller),
             },
         }
+    }
+
+    fn insight(&self, caller: &Caller, origin: &Origin, request: &Parts) -> Insight {
+        let is_operator = match caller {
+            Caller::Operator | Caller::House(_) => true,
+            Caller::User(principal) => access::may(&principal.roles, Permission::ReadOperations),
+            Caller::Anonymous => self.may_read_here(origin, request),
+        };
+        if is_operator { Insight::Full } else { Insight::Shallow }
     }
 
     /// In development whoever sits at the machine may read the ops listener without a credential.

@@ -1,25 +1,175 @@
-//! `/health`: is it alive, may it be sent requests, and what is wrong.
+//! `/health`: is it alive, may it be sent requests, and what is wrong. Names of services for everybody, reasons for
+//! operators.
 
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::Json;
+use crate::{
+    actors::operations::NotReady,
+    http::{
+        context::Insight,
+        error::{ApiError, Code},
+        extract::{Json, Path, Query},
+        services::Services,
+    },
+    telemetry::health::{HealthStatus, ServiceHealth},
+};
 
 /// The answer to whether the process turns.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Liveness {
+pub struct LivenessBody {
     /// Always `up`: a process that does not turn does not answer.
     #[schema(example = "up")]
     status: &'static str,
 }
 
-/// Whether the process turns
+/// The answer to whether requests may come.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReadinessBody {
+    /// Whether they may.
+    ready: bool,
+    /// What speaks against it; for operators.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<String>,
+}
+
+/// How well the house is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HealthBody {
+    /// The worst of the services.
+    status: HealthStatus,
+    /// The services, in the order in which they are started.
+    services: Vec<ServiceBody>,
+}
+
+/// How well one service is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServiceBody {
+    /// Its name.
+    #[schema(example = "auth")]
+    name: String,
+    /// How well it is.
+    status: HealthStatus,
+    /// Which part of it is not well, and why; for operators.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<String>,
+}
+
+/// Does the process turn?
 ///
 /// Never touches the store: for the supervisor that restarts a process that hangs.
 #[utoipa::path(
     get, path = "/health/live", operation_id = "show_liveness", tag = "health",
-    responses((status = 200, description = "The process turns.", body = Liveness))
+    responses((status = 200, description = "The process turns.", body = LivenessBody))
 )]
-pub async fn show_liveness() -> Json<Liveness> {
-    Json(Liveness { status: "up" })
+pub async fn show_liveness() -> Json<LivenessBody> {
+    Json(LivenessBody { status: "up" })
+}
+
+/// May requests come?
+///
+/// The store takes a write within a deadline, no service is down, and the process is not about to end: for load
+/// balancers.
+#[utoipa::path(
+    get, path = "/health/ready", operation_id = "show_readiness", tag = "health",
+    responses(
+        (status = 200, description = "They may.", body = ReadinessBody),
+        (status = 503, description = "They should go elsewhere.", body = ReadinessBody),
+    )
+)]
+pub async fn show_readiness(State(services): State<Services>, insight: Insight) -> Response {
+    let reasons = services.operations.not_ready().await;
+    let ready = reasons.is_empty();
+    let reasons = match insight {
+        Insight::Shallow => Vec::new(),
+        Insight::Full => reasons.iter().map(told).collect(),
+    };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(ReadinessBody { ready, reasons })).into_response()
+}
+
+fn told(reason: &NotReady) -> String {
+    match reason {
+        NotReady::Starting => "starting".to_owned(),
+        NotReady::Draining => "draining".to_owned(),
+        NotReady::Store(fault) => format!("store takes no write: {fault}"),
+        NotReady::Service(name) => format!("{name} is down"),
+    }
+}
+
+/// How well is the house?
+///
+/// One line for each service.
+#[utoipa::path(
+    get, path = "/health", operation_id = "show_health", tag = "health",
+    responses(
+        (status = 200, description = "It works, if only in part.", body = HealthBody),
+        (status = 503, description = "A service is down.", body = HealthBody),
+    )
+)]
+pub async fn show_health(State(services): State<Services>, insight: Insight, Query(()): Query<()>) -> Response {
+    let lines = lines(&services);
+    let status = lines.iter().map(|service| service.status).max().unwrap_or(HealthStatus::Up);
+    let services = lines.into_iter().map(|service| seen(service, insight)).collect();
+    (status_code(status), Json(HealthBody { status, services })).into_response()
+}
+
+/// How well is one service?
+#[utoipa::path(
+    get, path = "/health/{service}", operation_id = "show_service_health", tag = "health",
+    params(("service" = String, Path, description = "Its name, as in `/health`.")),
+    responses(
+        (status = 200, description = "It works, if only in part.", body = ServiceBody),
+        (status = 503, description = "It is down.", body = ServiceBody),
+    )
+)]
+pub async fn show_service_health(
+    State(services): State<Services>,
+    insight: Insight,
+    Path(name): Path<String>,
+) -> Result<Response, ApiError> {
+    let found = lines(&services).into_iter().find(|service| service.name == name);
+    let service = found.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    Ok((status_code(service.status), Json(seen(service, insight))).into_response())
+}
+
+/// What the kit says of the services, and what the edge knows of itself.
+fn lines(services: &Services) -> Vec<ServiceHealth> {
+    const NAME: &str = "edge";
+    let mut lines = services.operations.health().services;
+    if let Some(at) = services.edge.untrusted_proxy() {
+        let reason = format!("proxy_untrusted: headers of a proxy came from an address that is not trusted ({at})");
+        match lines.iter_mut().find(|service| service.name == NAME) {
+            Some(edge) => {
+                edge.status = edge.status.max(HealthStatus::Degraded);
+                edge.reasons.push(reason);
+            }
+            None => lines.push(ServiceHealth {
+                name: NAME.to_owned(),
+                status: HealthStatus::Degraded,
+                reasons: vec![reason],
+            }),
+        }
+    }
+    lines
+}
+
+fn seen(service: ServiceHealth, insight: Insight) -> ServiceBody {
+    let reasons = match insight {
+        Insight::Shallow => Vec::new(),
+        Insight::Full => service.reasons,
+    };
+    ServiceBody { name: service.name, status: service.status, reasons }
+}
+
+fn status_code(status: HealthStatus) -> StatusCode {
+    match status {
+        HealthStatus::Up | HealthStatus::Degraded => StatusCode::OK,
+        HealthStatus::Down => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }

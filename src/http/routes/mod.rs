@@ -4,13 +4,32 @@
 //! Begin with [`table`]. A handler translates, calls one handle method, translates; `#[utoipa::path]` on it names its
 //! method, path, operation id (`<verb>_<resource>`) and what it answers. What a route demands stands here only.
 
+pub mod actors;
 pub mod health;
+pub mod openapi;
 
 use utoipa_axum::routes;
 
-use super::route::{Access::Nobody, Class::Exempt, On::Both, Route, row};
+use super::route::{
+    Access::{Needs, Nobody},
+    Class::{Exempt, Standard},
+    On::{Both, Ops},
+    Route, row,
+};
+use crate::domain::access::Permission::{Operate, ReadOperations};
 
 /// Every route of the product.
 pub fn table() -> Vec<Route> {
-    vec![row(Both, Nobody, Exempt, routes!(health::show_liveness))]
+    vec![
+        row(Both, Nobody, Exempt, routes!(health::show_health)),
+        row(Both, Nobody, Exempt, routes!(health::show_liveness)),
+        row(Both, Nobody, Exempt, routes!(health::show_readiness)),
+        row(Both, Nobody, Exempt, routes!(health::show_service_health)),
+        row(Ops, Needs(ReadOperations), Standard, routes!(actors::list_actors)),
+        row(Ops, Needs(ReadOperations), Standard, routes!(actors::show_actor)).mounted_at("/actors/{*path}"),
+        row(Ops, Needs(Operate), Standard, routes!(actors::restart_actor)).mounted_at("/actors/{*path}"),
+        row(Both, Nobody, Standard, routes!(openapi::show_openapi)),
+        row(Both, Nobody, Standard, routes!(openapi::show_docs)),
+        row(Both, Nobody, Standard, routes!(openapi::show_docs_file)),
+    ]
 }

@@ -1,0 +1,160 @@
+//! What operators ask of the whole house: its actors, how well it is, whether requests may come.
+//!
+//! **Owns** nothing: no actor stands behind this handle, which reads what the kit keeps, so that it works when actors
+//! are stuck. **Wakes on** calls only. **Promises** that a probe of the store runs at most once a second, however many
+//! ask. **Loses on crash** nothing.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Instant,
+};
+
+use tokio::sync::Mutex;
+
+use crate::{
+    persistence::{Store, Verdict, Write},
+    supervision::{ControlRefusal, System},
+    telemetry::{
+        actors::{ActorReport, ActorsReport},
+        health::{HealthReport, HealthStatus},
+    },
+    types::{CallContext, Fault, Work, limits},
+};
+
+/// The handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Operations(Arc<Inner>);
+
+struct Inner {
+    system: System,
+    store: Store,
+    phase: AtomicU8,
+    probed: Mutex<Option<(Instant, Result<(), Fault>)>>,
+}
+
+/// Where the process is in its life. Only an open house is ready.
+///
+/// ```text
+/// starting --> open --> draining
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The tree is being started.
+    Starting,
+    /// Requests are welcome.
+    Open,
+    /// What was taken is finished; nothing new, please.
+    Draining,
+}
+
+/// Why an actor was not restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestartRefusal {
+    /// No such path.
+    NotFound,
+    /// Groups are not restarted, their children are.
+    IsGroup,
+    /// It is about to stop.
+    Stopping,
+}
+
+/// One reason why requests should go elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotReady {
+    /// The tree is being started.
+    Starting,
+    /// The process is about to end.
+    Draining,
+    /// The store takes no write.
+    Store(Fault),
+    /// A service is down, by name.
+    Service(String),
+}
+
+impl Operations {
+    /// Over the actors of `system` and the writer of `store`; starting.
+    pub fn new(system: System, store: Store) -> Self {
+        let phase = AtomicU8::new(Phase::Starting as u8);
+        Self(Arc::new(Inner { system, store, phase, probed: Mutex::new(None) }))
+    }
+
+    /// Moves on to `phase`.
+    pub fn enter(&self, phase: Phase) {
+        self.0.phase.store(phase as u8, Ordering::Release);
+    }
+
+    /// Where the process is in its life.
+    pub fn phase(&self) -> Phase {
+        match self.0.phase.load(Ordering::Acquire) {
+            phase if phase == Phase::Starting as u8 => Phase::Starting,
+            phase if phase == Phase::Open as u8 => Phase::Open,
+            _ => Phase::Draining,
+        }
+    }
+
+    /// One page of the actors, after the path `cursor`.
+    pub fn actors(&self, cursor: Option<&str>) -> ActorsReport {
+        self.0.system.stats().snapshot(cursor)
+    }
+
+    /// The actor at `path`.
+    pub fn actor(&self, path: &str) -> Option<ActorReport> {
+        self.0.system.stats().report(path)
+    }
+
+    /// Has the actor at `path` finish what it took and start again; it is not waited for.
+    pub fn restart(&self, path: &str, context: &CallContext) -> Result<(), RestartRefusal> {
+        self.0.system.stats().restart(path).map_err(|refusal| match refusal {
+            ControlRefusal::NotFound => RestartRefusal::NotFound,
+            ControlRefusal::IsGroup => RestartRefusal::IsGroup,
+            ControlRefusal::Stopping => RestartRefusal::Stopping,
+        })?;
+        tracing::warn!(path, request_id = %context.request_id, caller = ?context.caller, "restarted by an operator");
+        Ok(())
+    }
+
+    /// How well each service is.
+    pub fn health(&self) -> HealthReport {
+        self.0.system.stats().health()
+    }
+
+    /// Everything that speaks against sending requests; empty is ready.
+    pub async fn not_ready(&self) -> Vec<NotReady> {
+        match self.phase() {
+            Phase::Starting => return vec![NotReady::Starting],
+            Phase::Draining => return vec![NotReady::Draining],
+            Phase::Open => {}
+        }
+        let services = self.health().services.into_iter();
+        let down = services.filter(|service| service.status == HealthStatus::Down);
+        let mut reasons: Vec<NotReady> = down.map(|service| NotReady::Service(service.name)).collect();
+        reasons.extend(self.probe().await.err().map(NotReady::Store));
+        reasons
+    }
+
+    /// Whether the store takes a write, asked again after `limits::READY_PROBE_EVERY` at the earliest.
+    async fn probe(&self) -> Result<(), Fault> {
+        let mut probed = self.0.probed.lock().await;
+        let now = self.0.system.clock().instant();
+        if let Some((at, result)) = &*probed
+            && now.saturating_duration_since(*at) < limits::READY_PROBE_EVERY
+        {
+            return result.clone();
+        }
+        let write = Write {
+            work: Work::until(now + limits::READY_PROBE_DEADLINE),
+            stamp: self.0.system.stamp(),
+            context: CallContext::house("health", "readiness"),
+        };
+        let writing = self.0.store.write(write, |_| Ok(Verdict::Discard(())));
+        let result = match tokio::time::timeout(limits::READY_PROBE_DEADLINE, writing).await {
+            Ok(result) => result,
+            Err(_elapsed) => Err(Fault::Expired),
+        };
+        *probed = Some((now, result.clone()));
+        result
+    }
+}

@@ -1,0 +1,80 @@
+//! `/actors`: the tree as it is now, for operators.
+
+use axum::extract::State;
+
+use crate::{
+    actors::operations::RestartRefusal,
+    http::{
+        error::{ApiError, Code},
+        extract::{Accepted, Json, Path, Query},
+        fields::{Fields, FromFields, line},
+        services::Services,
+    },
+    telemetry::actors::{ActorReport, ActorsReport},
+    types::{CallContext, limits},
+};
+
+/// The parameters of the list.
+pub struct ActorsQuery {
+    cursor: Option<String>,
+}
+
+impl FromFields for ActorsQuery {
+    fn from_fields(query: &mut Fields) -> Option<Self> {
+        let cursor = query.optional("cursor").text(line(limits::ACTOR_PATH_MAX));
+        Some(Self { cursor: cursor? })
+    }
+}
+
+/// All actors
+///
+/// Ordered by path, in pages; served without sending any actor a message, so that it works when actors are stuck.
+#[utoipa::path(
+    get, path = "/actors", operation_id = "list_actors", tag = "operations",
+    params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before.")),
+    responses((status = 200, description = "One page, and the totals of all.", body = ActorsReport))
+)]
+pub async fn list_actors(State(services): State<Services>, Query(query): Query<ActorsQuery>) -> Json<ActorsReport> {
+    Json(services.operations.actors(query.cursor.as_deref()))
+}
+
+/// One actor
+#[utoipa::path(
+    get, path = "/actors/{path}", operation_id = "show_actor", tag = "operations",
+    params(("path" = String, Path, description = "Where it is in the tree, slashes included.")),
+    responses((status = 200, description = "How it is.", body = ActorReport))
+)]
+pub async fn show_actor(
+    State(services): State<Services>,
+    Path(path): Path<String>,
+) -> Result<Json<ActorReport>, ApiError> {
+    services.operations.actor(&path).map(Json).ok_or_else(|| ApiError::new(Code::NotFound))
+}
+
+/// Restart an actor
+///
+/// It finishes what it took and starts again; that does not count towards its limit of restarts.
+#[utoipa::path(
+    post, path = "/actors/{path}/restart", operation_id = "restart_actor", tag = "operations",
+    params(("path" = String, Path, description = "Where it is in the tree, slashes included.")),
+    responses(
+        (status = 202, description = "It was told to; how it is at this moment.", body = ActorReport),
+        (status = 409, description = "It is a group, or about to stop."),
+    )
+)]
+pub async fn restart_actor(
+    State(services): State<Services>,
+    context: CallContext,
+    Path(path): Path<String>,
+) -> Result<Accepted<ActorReport>, ApiError> {
+    let nothing_there = || ApiError::new(Code::NotFound);
+    let path = path.strip_suffix("/restart").ok_or_else(nothing_there)?;
+    services.operations.restart(path, &context).map_err(|refusal| match refusal {
+        RestartRefusal::NotFound => nothing_there(),
+        RestartRefusal::IsGroup => {
+            ApiError::new(Code::StatusConflict).detail("It is a group: restart one of its children.")
+        }
+        RestartRefusal::Stopping => ApiError::new(Code::StatusConflict).detail("It is about to stop."),
+    })?;
+    services.operations.actor(path).map(Accepted).ok_or_else(nothing_there)
+}

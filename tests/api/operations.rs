@@ -1,0 +1,88 @@
+//! Health and actors, as load balancers and operators see them.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use majordomo::{
+    actors::operations::{Operations, Phase},
+    config::Config,
+    http::{Services, credential::ControlToken, route::Listener, trust::Telltale},
+    persistence::Store,
+    supervision::System,
+    types::Secret,
+};
+use serde_json::json;
+
+use crate::harness::{Client, Still, Zeroes, services_of};
+
+/// With a store whose writer runs.
+fn living() -> Services {
+    let operations =
+        Operations::new(System::new(Arc::new(Still), Arc::new(Zeroes)), Store::in_memory(Arc::new(Still), &Zeroes));
+    Services { operations, ..services_of(&Config::default(), ControlToken::new(Secret::new("control"))) }
+}
+
+#[tokio::test]
+async fn only_an_open_house_is_ready() {
+    let services = living();
+    let public = Client::new(Listener::Public, services.clone());
+    let operator = Client::new(Listener::Ops, services.clone()).signed_in("control");
+    let not_ready = public.get("/health/ready").await;
+    assert_eq!((not_ready.status, &not_ready.body), (503, &json!({ "ready": false })));
+    let told = operator.get("/health/ready").await;
+    assert_eq!(told.body, json!({ "ready": false, "reasons": ["starting"] }));
+
+    services.operations.enter(Phase::Open);
+    assert_eq!(public.get("/health/ready").await.status, 200);
+    services.operations.enter(Phase::Draining);
+    let told = operator.get("/health/ready").await;
+    assert_eq!((told.status, &told.body["reasons"]), (503, &json!(["draining"])));
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_write_is_not_ready() {
+    let services = living();
+    let operations = services.operations.clone();
+    operations.enter(Phase::Open);
+    let (stuck, writer) = Store::in_hand(Arc::new(Still), &Zeroes);
+    drop(writer);
+    let operations = Operations::new(System::new(Arc::new(Still), Arc::new(Zeroes)), stuck);
+    operations.enter(Phase::Open);
+    let client = Client::new(Listener::Ops, Services { operations, ..services }).signed_in("control");
+    let answer = client.get("/health/ready").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.body["reasons"][0].as_str().unwrap().starts_with("store takes no write"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn reasons_are_told_to_operators_only() {
+    let services = living();
+    services.edge.note_proxy(Telltale::Untrusted);
+    let public = Client::new(Listener::Public, services.clone()).at("192.0.2.1");
+    let shallow = public.get("/health").await;
+    assert_eq!(shallow.status, 200);
+    assert_eq!(shallow.body, json!({ "status": "degraded", "services": [{ "name": "edge", "status": "degraded" }] }));
+    for client in [public.signed_in("support"), Client::new(Listener::Ops, services)] {
+        let full = client.get("/health/edge").await;
+        assert!(full.body["reasons"][0].as_str().unwrap().starts_with("proxy_untrusted"), "{full:?}");
+    }
+    assert_eq!(public.get("/health/nothing").await.problem(), "not_found");
+}
+
+#[tokio::test]
+async fn the_tree_is_shown_and_its_actors_restarted() {
+    let services = living();
+    let ops = Client::new(Listener::Ops, services.clone());
+    let all = ops.get("/actors").await;
+    assert_eq!(all.status, 200);
+    assert!(all.body["totals"].is_object() && all.body["actors"].is_array(), "{all:?}");
+    assert_eq!(ops.get("/actors/no/such/actor").await.problem(), "not_found");
+    assert_eq!(ops.get("/actors?page=2").await.problem(), "invalid_query");
+
+    let restart = "/actors/no/such/actor/restart";
+    assert_eq!(ops.send("POST", restart, Body::empty()).await.problem(), "unauthenticated");
+    assert_eq!(ops.signed_in("support").send("POST", restart, Body::empty()).await.problem(), "forbidden");
+    assert_eq!(ops.signed_in("control").send("POST", restart, Body::empty()).await.problem(), "not_found");
+    let public = Client::new(Listener::Public, services);
+    assert_eq!(public.signed_in("admin").get("/actors").await.problem(), "not_found");
+}

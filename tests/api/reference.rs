@@ -1,0 +1,132 @@
+//! The contract and the code say the same: the OpenAPI document, the reference pages, the table of routes.
+
+use std::{collections::BTreeSet, fmt::Write, path::Path};
+
+use majordomo::http::{
+    error::{Code, Retry},
+    openapi,
+    route::{Access, Listener, Route},
+    routes,
+};
+use serde_json::Value;
+
+use crate::harness::{Client, bare_services};
+
+/// Compares an inventory with its file; writes the file when `UPDATE_REFERENCE=1`.
+fn compare(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference").join(name);
+    if std::env::vars().any(|(name, value)| name == "UPDATE_REFERENCE" && value == "1") {
+        std::fs::write(&path, text).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == text, "{name} is not what the code says: run the tests with UPDATE_REFERENCE=1");
+}
+
+fn document() -> Value {
+    serde_json::to_value(openapi::document(routes::table())).unwrap()
+}
+
+/// The table in the order of the reference page.
+fn sorted_table() -> Vec<Route> {
+    let mut table = routes::table();
+    table.sort_by(|a, b| (&a.rule.path, a.rule.method).cmp(&(&b.rule.path, b.rule.method)));
+    table
+}
+
+#[test]
+fn the_reference_of_errors_is_the_table_of_codes() {
+    let mut page = "# Errors\n\nPrinted by a test from the code; do not edit. Every refusal is a problem document \
+        (RFC 9457) whose `code` is one of these.\n\n| code | status | retry | title | meaning |\n|---|---|---|---|---|\n"
+        .to_owned();
+    for row in Code::ALL.iter().map(|code| code.row()) {
+        let retry = match row.retryable {
+            Retry::Later => "later",
+            Retry::Never => "never",
+        };
+        writeln!(page, "| `{}` | {} | {retry} | {} | {} |", row.code, row.status, row.title, row.meaning).unwrap();
+    }
+    compare("errors.md", &page);
+}
+
+#[test]
+fn the_reference_of_routes_is_the_table_of_routes() {
+    let mut page = "# Routes\n\nPrinted by a test from the code; do not edit. What each takes and answers: \
+        `GET /openapi.json`, shown at `/docs`.\n\n| method | path | operation | needs | listener | limit |\n|---|---|---|---|---|---|\n"
+        .to_owned();
+    for rule in sorted_table().iter().map(|route| &route.rule) {
+        let (needs, on, class) = (rule.access.as_str(), rule.on.as_str(), rule.class.as_str());
+        writeln!(page, "| {} | `{}` | `{}` | {needs} | {on} | {class} |", rule.method, rule.path, rule.operation_id)
+            .unwrap();
+    }
+    compare("routes.md", &page);
+}
+
+#[test]
+fn codes_are_unique_and_fit_their_status() {
+    let mut seen = BTreeSet::new();
+    for row in Code::ALL.iter().map(|code| code.row()) {
+        assert!(seen.insert(row.code), "{} twice", row.code);
+        assert!(row.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", row.code);
+        assert!((400..600).contains(&row.status) && !row.title.ends_with('.') && row.meaning.ends_with('.'));
+    }
+}
+
+#[test]
+fn operations_are_named_and_described() {
+    let mut seen = BTreeSet::new();
+    let document = document();
+    for route in sorted_table() {
+        let rule = &route.rule;
+        assert!(seen.insert(rule.operation_id.clone()), "{} twice", rule.operation_id);
+        assert!(rule.operation_id.contains('_') || rule.path.starts_with("/otp"), "{}", rule.operation_id);
+        let operation = &document["paths"][&rule.path][rule.method.to_ascii_lowercase()];
+        assert_eq!(operation["operationId"], rule.operation_id, "{} {}", rule.method, rule.path);
+        assert!(operation["summary"].is_string() && operation["tags"].is_array(), "{}", rule.operation_id);
+        let secured = operation["security"][0].as_object().is_some_and(|one| !one.is_empty());
+        assert_eq!(secured, matches!(rule.access, Access::Needs(_)), "{}", rule.operation_id);
+        let named: BTreeSet<_> = rule.path.split(['{', '}']).skip(1).step_by(2).collect();
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let told: BTreeSet<_> =
+            parameters.iter().filter(|p| p["in"] == "path").map(|p| p["name"].as_str().unwrap()).collect();
+        assert_eq!(named, told, "path parameters of {}", rule.operation_id);
+    }
+}
+
+#[test]
+fn every_reference_in_the_document_leads_somewhere() {
+    fn walk(at: &Value, document: &Value) {
+        match at {
+            Value::Object(object) => {
+                if let Some(Value::String(reference)) = object.get("$ref") {
+                    assert!(document.pointer(&reference[1..]).is_some(), "{reference} leads nowhere");
+                }
+                object.values().for_each(|inner| walk(inner, document));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| walk(inner, document)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let document = document();
+    assert_eq!(document["openapi"], "3.1.0");
+    walk(&document, &document);
+}
+
+#[tokio::test]
+async fn the_document_and_the_page_are_served_without_another_host() {
+    let client = Client::new(Listener::Public, bare_services());
+    let answer = client.get("/openapi.json").await;
+    assert_eq!((answer.status, answer.header("cache-control")), (200, "public, max-age=300"));
+    assert_eq!(answer.body, document());
+
+    let page = client.get("/docs").await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'; script-src 'self'"));
+    for name in ["viewer.css", "viewer.js"] {
+        let text = client.get(&format!("/docs/{name}")).await;
+        assert_eq!(text.status, 200, "{name}");
+        let elsewhere = text.body.as_str().unwrap().matches("://").count();
+        assert_eq!(elsewhere, 0, "{name} names another host");
+    }
+    assert_eq!(client.get("/docs/../Cargo.toml").await.status, 404);
+    assert_eq!(client.get("/docs/..%2FCargo.toml").await.problem(), "not_found");
+}
