@@ -38,6 +38,8 @@ pub struct OutgoingMail {
     pub from: Sender,
     /// Who receives: one address.
     pub to: EmailAddress,
+    /// What kind of mail it is: the template's name, for an inbox or a provider's statistics.
+    pub kind: &'static str,
     /// Subject line.
     pub subject: String,
     /// Plain text.

@@ -1,7 +1,74 @@
 //! The bell: tells users by mail what they must know, and hands them their codes.
 //!
-//! Owns: notifications, deliveries, the development inbox. Must not know: how codes are made, HTTP.
-//! Begin with `render.rs`.
+//! **Owns** the tables of notifications, deliveries, budgets and the development inbox. **Wakes on** events of other
+//! services, the time of a delivery, and the end of a send. **Promises** that a notification is taken on in the commit
+//! that settles its event, that no code is stored outside the sealed inbox or sent late, and that a repeated send has
+//! the same `Message-ID`. **Loses on crash** at most the answer of a send that was under way: it is sent again.
+//!
+//! Must not know: how codes are made, HTTP. Begin with `take.rs` (event to delivery), then `send.rs`.
 
+mod actor;
+mod bell;
+mod inbox;
 pub mod render;
+mod send;
 mod shipped;
+mod take;
+
+use std::time::Duration;
+
+pub use actor::{NotifierActor, NotifierMessage};
+pub use bell::{Bell, CodeSource, NotifierFault, NotifierHealth};
+pub use inbox::Inbox;
+pub use take::NotifierSubscriber;
+
+use crate::{
+    domain::notification::InboxMail,
+    outbound::mail::{Exchange, OutgoingMail},
+    types::{EmailAddress, Fault, PageLimit},
+};
+use std::sync::Arc;
+
+/// The handle.
+#[derive(Clone)]
+pub struct Notifier {
+    bell: Arc<Bell>,
+}
+
+impl Notifier {
+    /// The handle over what the actor works with.
+    pub fn new(bell: Arc<Bell>) -> Self {
+        Self { bell }
+    }
+
+    /// Mails in the development inbox, newest first, to `to` alone if it is given. If there is none, waits for one,
+    /// for `wait` at most and never longer than `limits::INBOX_WAIT_MAX`.
+    pub async fn inbox(&self, to: Option<&str>, wait: Duration, limit: PageLimit) -> Result<Vec<InboxMail>, Fault> {
+        inbox::read(&self.bell, to, wait, limit).await
+    }
+
+    /// Empties the development inbox, as at a start in production.
+    pub async fn clear_inbox(&self) -> Result<(), Fault> {
+        inbox::clear(&self.bell).await
+    }
+
+    /// Sends a test mail past the queue and gives the conversation; it holds no secret.
+    pub async fn test(&self, to: &EmailAddress) -> Exchange {
+        let mail = OutgoingMail {
+            message_id: self.bell.test_message_id(),
+            from: self.bell.sender.clone(),
+            to: to.clone(),
+            kind: "test",
+            subject: format!("Test of mail from {}", self.bell.sender.address.domain()),
+            text: "This mail shows that mail can be sent. There is nothing to do.\n".to_owned(),
+            html: "<p>This mail shows that mail can be sent. There is nothing to do.</p>".to_owned(),
+            date: self.bell.system.clock().now(),
+        };
+        self.bell.transport.send(&mail).await
+    }
+
+    /// How well mail goes out.
+    pub fn health(&self) -> Result<NotifierHealth, Fault> {
+        self.bell.health()
+    }
+}

@@ -12,7 +12,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use super::shipped::{self, Part};
 use crate::{
     domain::notification::{Facts, SHARED_VARIABLES, TemplateName, languages},
-    types::{Locale, Timestamp, limits},
+    types::{Locale, Secret, Timestamp, limits},
 };
 
 /// Characters in a line of text.
@@ -28,9 +28,10 @@ pub struct Brand {
 }
 
 /// The digits of a live code, as they are at the moment of sending.
+#[derive(Debug, Clone)]
 pub struct CodeOnMail {
     /// Six digits.
-    pub digits: String,
+    pub digits: Secret,
     /// When they are void.
     pub expires_at: Timestamp,
 }
@@ -146,7 +147,7 @@ impl Renderer {
                     "app" => Value::from(self.brand.app.clone()),
                     "app_url" => Value::from(self.brand.app_url.clone().unwrap_or_default()),
                     "locale" => Value::from(language.to_owned()),
-                    "code" => Value::from(occasion.code?.digits.clone()),
+                    "code" => Value::from(occasion.code?.digits.reveal()),
                     "minutes" => Value::from(until.since(occasion.now).as_secs().div_ceil(60)),
                     "expires_at" => Value::from(clock_time(until)),
                     "at" => Value::from(moment(facts.at)),

@@ -20,7 +20,7 @@ fn facts() -> Facts {
 }
 
 fn code() -> CodeOnMail {
-    CodeOnMail { digits: "482913".into(), expires_at: NOW.plus(std::time::Duration::from_secs(600)) }
+    CodeOnMail { digits: Secret::new("482913"), expires_at: NOW.plus(std::time::Duration::from_secs(600)) }
 }
 
 fn render(template: TemplateName, locale: &str) -> Rendered {
@@ -88,7 +88,7 @@ fn a_template_uses_only_what_it_declares() {
 
 #[test]
 fn a_code_stands_whole_in_text_and_html_and_not_in_the_subject() {
-    for template in [TemplateName::VerificationCode, TemplateName::ResetCode] {
+    for template in [TemplateName::VerificationCode, TemplateName::ResetCode, TemplateName::StepUpCode] {
         let mail = render(template, "en");
         assert!(mail.html.contains(">482913<"));
         assert!(mail.text.contains("\n    482913\n"));

@@ -53,6 +53,7 @@ pub(super) const LANGUAGES: &[(&str, &[Source])] = &[
                 "locked_out",
                 "address_taken",
                 "session_ended",
+                "step_up_code",
             ]
         ),
     ),
@@ -69,6 +70,7 @@ pub(super) const LANGUAGES: &[(&str, &[Source])] = &[
                 "locked_out",
                 "address_taken",
                 "session_ended",
+                "step_up_code",
             ]
         ),
     ),

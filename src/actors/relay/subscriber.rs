@@ -59,9 +59,12 @@ pub struct Delivery {
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Delivery {
-    /// Takes the event's effect for this transaction. `Already`: another one had it; leave nothing.
-    pub fn settle(&self, tx: &mut Tx<'_>) -> Result<Settlement, TxFault> {
-        subscription::settle(tx, self.place())
+    /// Takes the event's effect for this transaction. False: another one had it; discard.
+    pub fn settle(&self, tx: &mut Tx<'_>) -> Result<bool, TxFault> {
+        match subscription::settle(tx, self.place())? {
+            Settlement::First => Ok(true),
+            Settlement::Already => Ok(false),
+        }
     }
 
     /// What accompanies the transaction in which the event has its effect: the house, because of this event.
@@ -69,15 +72,15 @@ impl Delivery {
         Write { work: self.work.clone(), stamp: self.stamp, context: self.context() }
     }
 
-    /// On whose behalf the effect is: the house's, in the course of the request that began it all.
+    /// On whose behalf the effect is: the house's, in the course of the request that began it all, from where that came.
     pub fn context(&self) -> CallContext {
         CallContext {
             request_id: self.event.correlation.clone(),
             causation: Some(self.event.id),
             traceparent: self.event.traceparent.clone(),
             caller: Caller::House(self.subscriber),
-            client: None,
-            user_agent: None,
+            client: self.event.personal.ip_address.as_ref().and_then(|address| address.parse().ok()),
+            user_agent: self.event.personal.user_agent.clone(),
         }
     }
 

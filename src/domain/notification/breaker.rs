@@ -88,6 +88,13 @@ impl Breaker {
         };
     }
 
+    /// Leave to send was not used after all: another delivery may be the probe.
+    pub fn unused(&mut self, now: Timestamp) {
+        if let Self::Probing { pause, .. } = *self {
+            *self = Self::Open { until: now, pause };
+        }
+    }
+
     /// Whether sending is stopped, for health.
     pub fn is_open(&self) -> bool {
         match self {
@@ -140,6 +147,14 @@ mod tests {
         let mut breaker = Breaker::Open { until: at(10), pause: FIRST_PAUSE };
         assert_eq!(breaker.admit(at(10), PATIENCE), Admission::Go);
         assert_eq!(breaker.admit(at(40), PATIENCE), Admission::Go);
+    }
+
+    #[test]
+    fn a_probe_that_was_not_sent_leaves_room_for_another() {
+        let mut breaker = Breaker::Open { until: at(10), pause: FIRST_PAUSE };
+        assert_eq!(breaker.admit(at(10), PATIENCE), Admission::Go);
+        breaker.unused(at(11));
+        assert_eq!(breaker.admit(at(11), PATIENCE), Admission::Go);
     }
 
     #[test]

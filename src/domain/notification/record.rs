@@ -221,6 +221,7 @@ impl Delivery {
         match self.template {
             TemplateName::VerificationCode
             | TemplateName::ResetCode
+            | TemplateName::StepUpCode
             | TemplateName::LockedOut
             | TemplateName::AddressTaken => Some((self.owner, self.template, self.channel)),
             TemplateName::Welcome

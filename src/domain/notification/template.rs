@@ -93,6 +93,8 @@ pub enum TemplateName {
     AddressTaken,
     /// A session was ended because its token came back a second time.
     SessionEnded,
+    /// The code by which a signed-in user proves again who they are.
+    StepUpCode,
 }
 
 /// Variables that every template may use.
@@ -100,7 +102,7 @@ pub const SHARED_VARIABLES: &[&str] = &["app", "app_url", "locale", "subject"];
 
 impl TemplateName {
     /// All templates.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Welcome,
         Self::VerificationCode,
         Self::ResetCode,
@@ -109,6 +111,7 @@ impl TemplateName {
         Self::LockedOut,
         Self::AddressTaken,
         Self::SessionEnded,
+        Self::StepUpCode,
     ];
 
     /// The name: of the files, on the wire, in events.
@@ -122,6 +125,7 @@ impl TemplateName {
             Self::LockedOut => "locked_out",
             Self::AddressTaken => "address_taken",
             Self::SessionEnded => "session_ended",
+            Self::StepUpCode => "step_up_code",
         }
     }
 
@@ -141,13 +145,14 @@ impl TemplateName {
             Self::LockedOut => 5,
             Self::AddressTaken => 6,
             Self::SessionEnded => 7,
+            Self::StepUpCode => 8,
         }
     }
 
     /// What it is about.
     pub fn category(self) -> Category {
         match self {
-            Self::VerificationCode | Self::ResetCode => Category::Code,
+            Self::VerificationCode | Self::ResetCode | Self::StepUpCode => Category::Code,
             Self::PasswordChanged | Self::NewDevice | Self::LockedOut | Self::AddressTaken | Self::SessionEnded => {
                 Category::Security
             }
@@ -160,7 +165,9 @@ impl TemplateName {
     pub fn variables(self) -> &'static [&'static str] {
         match self {
             Self::Welcome => &["first_name"],
-            Self::VerificationCode | Self::ResetCode => &["code", "minutes", "expires_at", "at", "ip_address"],
+            Self::VerificationCode | Self::ResetCode | Self::StepUpCode => {
+                &["code", "minutes", "expires_at", "at", "ip_address"]
+            }
             Self::PasswordChanged | Self::NewDevice => &["at", "ip_address", "device"],
             Self::LockedOut => &["at", "ip_address", "minutes"],
             Self::AddressTaken | Self::SessionEnded => &["at", "ip_address"],
@@ -171,7 +178,7 @@ impl TemplateName {
     pub fn worth_sending_for(self) -> Duration {
         const HOUR: Duration = Duration::from_secs(3_600);
         match self {
-            Self::VerificationCode | Self::ResetCode => HOUR,
+            Self::VerificationCode | Self::ResetCode | Self::StepUpCode => HOUR,
             Self::LockedOut => HOUR * 6,
             Self::PasswordChanged | Self::NewDevice | Self::AddressTaken | Self::SessionEnded => HOUR * 24,
             Self::Welcome => HOUR * 72,

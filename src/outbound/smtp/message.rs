@@ -58,6 +58,7 @@ mod tests {
             message_id: "0199-x@example.com".into(),
             from: Sender::parse("Söhne <no-reply@example.com>").unwrap(),
             to: EmailAddress::parse("ada@example.org").unwrap(),
+            kind: "verification_code",
             subject: "Ihr Bestätigungscode\r\nBcc: x@example.org".into(),
             text: "482913\n".into(),
             html: "<p>482913</p>".into(),

@@ -81,6 +81,7 @@ fn mail() -> OutgoingMail {
         message_id: "0199@example.com".into(),
         from: Sender::parse("no-reply@example.com").unwrap(),
         to: EmailAddress::parse("ada@example.org").unwrap(),
+        kind: "welcome",
         subject: "Hello".into(),
         text: "Hello\n".into(),
         html: "<p>Hello</p>".into(),

@@ -1,5 +1,7 @@
 //! The development inbox: mail that stays in the house, sealed, in the order of arrival.
 
+use uuid::Uuid;
+
 use crate::{
     domain::notification::InboxMail,
     persistence::{
@@ -38,6 +40,16 @@ pub struct Keeping {
     pub rows: usize,
     /// Mails that arrived before this are removed.
     pub since: Timestamp,
+}
+
+/// An id for the next mail: later than all others, also those of the same millisecond.
+pub fn next_id(tx: &mut Tx<'_>) -> Result<MailId, TxFault> {
+    let fresh: MailId = tx.id();
+    let newest = tx.keys(&MAIL_BY_ID, Scan::all().backward().limit(1))?;
+    Ok(match newest.first() {
+        Some(newest) if *newest >= fresh => MailId::from(Uuid::from_u128(newest.uuid().as_u128() + 1)),
+        Some(_) | None => fresh,
+    })
 }
 
 /// Puts a mail in, in the place of one of the same delivery, and removes what is too old or too much.

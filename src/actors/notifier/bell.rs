@@ -1,0 +1,209 @@
+//! What the flows of the notifier share.
+
+use std::{
+    collections::HashMap,
+    fs,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+
+use super::{
+    inbox::Inbox,
+    render::{Brand, CodeOnMail, RenderFault, Renderer},
+};
+use crate::{
+    config,
+    domain::{
+        notification::{Breaker, Lane},
+        otp::CodePurpose,
+    },
+    outbound::{
+        mail::{MailTransport, Sender},
+        smtp::{SmtpFault, SmtpSettings, SmtpTransport, SmtpUrl},
+    },
+    persistence::{Store, Tx, TxFault, Verdict, Write, tables::notification},
+    supervision::System,
+    types::{
+        CallContext, Clock, EmailAddress, Fault, Invalid, Timestamp, Work,
+        id::{CodeId, DeliveryId, EventId, UserId, uuid_v7},
+        limits,
+    },
+};
+
+/// The name of the house where nobody gave one.
+const HOUSE: &str = "Majordomo";
+/// The sender in development, where no mail leaves the house.
+const HOUSE_SENDER: &str = "no-reply@majordomo.localhost";
+
+/// Who knows the digits of live codes.
+pub trait CodeSource: Send + Sync + 'static {
+    /// The digits of this very issue, as long as they may be used; `None`: they are void, used, or others took their
+    /// place.
+    fn reveal(
+        &self,
+        owner: UserId,
+        purpose: CodePurpose,
+        code: CodeId,
+    ) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>>;
+}
+
+/// Why the notifier cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifierFault {
+    /// A shipped template is wrong.
+    #[error(transparent)]
+    Template(#[from] RenderFault),
+    /// The mail server's settings are not usable.
+    #[error(transparent)]
+    Smtp(#[from] SmtpFault),
+    /// A key of the configuration.
+    #[error("notify.email: {0}")]
+    Setting(String),
+}
+
+impl From<Invalid> for NotifierFault {
+    fn from(invalid: Invalid) -> Self {
+        Self::Setting(invalid.to_string())
+    }
+}
+
+/// How well mail goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotifierHealth {
+    /// The transport: `inbox` or `smtp`.
+    pub transport: &'static str,
+    /// Since when nothing is sent because the provider failed; `None`: mail goes out.
+    pub provider_failing_since: Option<Timestamp>,
+    /// What the provider said, or did not say, last.
+    pub last_failure: Option<String>,
+    /// Deliveries that wait, counted to `limits::SCAN_MAX` in each lane.
+    pub waiting: usize,
+}
+
+/// What is known of the provider; lost with the process, and learnt again.
+#[derive(Default)]
+pub(super) struct Provider {
+    pub(super) breaker: Breaker,
+    pub(super) failing_since: Option<Timestamp>,
+    pub(super) last_failure: Option<String>,
+}
+
+/// What the flows of the notifier work with. It outlives the actor's crashes.
+pub struct Bell {
+    pub(super) system: System,
+    pub(super) store: Store,
+    pub(super) renderer: Renderer,
+    pub(super) transport: Arc<dyn MailTransport>,
+    pub(super) codes: Arc<dyn CodeSource>,
+    pub(super) sender: Sender,
+    pub(super) same_kind_every: Duration,
+    /// The longest that the transport takes.
+    pub(super) patience: Duration,
+    pub(super) inbox: Inbox,
+    in_hand: Mutex<HashMap<DeliveryId, Lane>>,
+    provider: Mutex<Provider>,
+}
+
+impl Bell {
+    /// What `settings` say: the inbox, or mail by SMTP.
+    pub fn new(
+        settings: &config::Notify,
+        codes: Arc<dyn CodeSource>,
+        store: Store,
+        system: System,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, NotifierFault> {
+        let inbox = Inbox::new(&settings.inbox, store.clone(), system.clone());
+        let transport: Arc<dyn MailTransport> = match settings.email.transport {
+            config::MailTransport::Inbox => Arc::new(inbox.clone()),
+            config::MailTransport::Smtp => Arc::new(smtp(&settings.email, clock)?),
+        };
+        Self::over(transport, settings, codes, store, system).map(Arc::new)
+    }
+
+    /// With a transport of one's own, for tests.
+    pub fn over(
+        transport: Arc<dyn MailTransport>,
+        settings: &config::Notify,
+        codes: Arc<dyn CodeSource>,
+        store: Store,
+        system: System,
+    ) -> Result<Self, NotifierFault> {
+        let sender = sender(&settings.email)?;
+        let app = if sender.name.is_empty() { HOUSE.to_owned() } else { sender.name.clone() };
+        Ok(Self {
+            inbox: Inbox::new(&settings.inbox, store.clone(), system.clone()),
+            renderer: Renderer::new(Brand { app, app_url: None })?,
+            same_kind_every: settings.email.same_kind_every,
+            patience: settings.email.timeout,
+            transport,
+            codes,
+            sender,
+            system,
+            store,
+            in_hand: Mutex::default(),
+            provider: Mutex::default(),
+        })
+    }
+
+    pub(super) fn in_hand(&self) -> MutexGuard<'_, HashMap<DeliveryId, Lane>> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn provider(&self) -> MutexGuard<'_, Provider> {
+        self.provider.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn health(&self) -> Result<NotifierHealth, Fault> {
+        let waiting = self.store.read(|view| notification::waiting(view))?;
+        let provider = self.provider();
+        let failing = provider.breaker.is_open();
+        Ok(NotifierHealth {
+            transport: self.transport.name(),
+            provider_failing_since: provider.failing_since.filter(|_| failing),
+            last_failure: provider.last_failure.clone().filter(|_| failing),
+            waiting,
+        })
+    }
+
+    pub(super) fn test_message_id(&self) -> String {
+        let stamp = self.system.stamp();
+        let mut random = [0; 10];
+        random.copy_from_slice(&stamp.seed[..10]);
+        format!("{}@{}", uuid_v7(stamp.now, random), self.sender.address.domain())
+    }
+
+    /// Commits a step of a delivery: it belongs to the house, because of the event that led to the notification.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        correlation: String,
+        causation: Option<EventId>,
+        f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let context = CallContext { causation, ..CallContext::house("notifier", correlation) };
+        let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
+        self.store.write(Write { work, stamp: self.system.stamp(), context }, f).await
+    }
+}
+
+fn sender(email: &config::Email) -> Result<Sender, NotifierFault> {
+    match &email.from {
+        Some(from) => Ok(Sender { name: from.name.clone(), address: from.address.clone() }),
+        None => Ok(Sender { name: HOUSE.to_owned(), address: EmailAddress::parse(HOUSE_SENDER)? }),
+    }
+}
+
+fn smtp(email: &config::Email, clock: Arc<dyn Clock>) -> Result<SmtpTransport, NotifierFault> {
+    let missing = || NotifierFault::Setting("transport is \"smtp\", and smtp_url is missing".to_owned());
+    let url = SmtpUrl::parse(email.smtp_url.as_ref().ok_or_else(missing)?.reveal())?;
+    let extra_roots = match &email.ca_file {
+        None => None,
+        Some(path) => Some(
+            fs::read(path).map_err(|error| NotifierFault::Setting(format!("ca_file {}: {error}", path.display())))?,
+        ),
+    };
+    let hello = sender(email)?.address.domain().to_owned();
+    Ok(SmtpTransport::new(SmtpSettings { url, timeout: email.timeout, hello, extra_roots }, clock)?)
+}

@@ -1,0 +1,120 @@
+//! The development inbox: mail that stays in the house, for developers and tests to read.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use super::bell::Bell;
+use crate::{
+    config,
+    domain::notification::{Channel, InboxMail, TemplateName},
+    outbound::mail::{Exchange, MailTransport, OutgoingMail},
+    persistence::{
+        Store, Verdict, Write,
+        tables::inbox::{self, Keeping},
+    },
+    supervision::System,
+    types::{CallContext, Fault, PageLimit, Work, answer::Answer, answer::Step, id::DeliveryId, limits},
+};
+
+/// A transport that puts mail into the store. A repeated send of one delivery is one mail.
+#[derive(Clone)]
+pub struct Inbox {
+    store: Store,
+    system: System,
+    rows: usize,
+    keep: Duration,
+}
+
+impl Inbox {
+    pub(super) fn new(settings: &config::Inbox, store: Store, system: System) -> Self {
+        let rows = usize::try_from(settings.rows).unwrap_or(limits::INBOX_MAX);
+        Self { store, system, rows, keep: settings.keep }
+    }
+
+    pub(super) fn keeping(&self) -> Keeping {
+        Keeping { rows: self.rows, since: self.system.clock().now().minus(self.keep) }
+    }
+
+    fn write(&self) -> Write {
+        let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
+        Write { work, stamp: self.system.stamp(), context: CallContext::house("notifier", "inbox") }
+    }
+
+    async fn put(&self, mail: &OutgoingMail) -> Answer {
+        let delivery = mail.message_id.split('@').next().and_then(|id| id.parse::<DeliveryId>().ok());
+        let Some(delivery) = delivery else {
+            return Answer::Unfit { text: "the Message-ID is not made from a delivery".to_owned() };
+        };
+        // A test mail has no template of its own.
+        let template = TemplateName::from_name(mail.kind).unwrap_or(TemplateName::Welcome);
+        let (keeping, to) = (self.keeping(), mail.to.as_str().to_owned());
+        let (subject, text, html) = (mail.subject.clone(), mail.text.clone(), mail.html.clone());
+        let put = self.store.write(self.write(), move |tx| {
+            let mail = InboxMail {
+                id: inbox::next_id(tx)?,
+                delivery,
+                channel: Channel::Email,
+                to: to.clone(),
+                template,
+                subject: subject.clone(),
+                text: text.clone(),
+                html: html.clone(),
+                created_at: tx.now(),
+            };
+            inbox::put(tx, &mail, keeping)?;
+            Ok(Verdict::Commit(()))
+        });
+        match put.await {
+            Ok(()) => Answer::taken("kept in the inbox"),
+            Err(fault) => Answer::broken(Step::Content, &fault.to_string()),
+        }
+    }
+}
+
+impl MailTransport for Inbox {
+    fn name(&self) -> &'static str {
+        "inbox"
+    }
+
+    fn send<'a>(&'a self, mail: &'a OutgoingMail) -> BoxFuture<'a, Exchange> {
+        Box::pin(async move {
+            let answer = self.put(mail).await;
+            Exchange { conversation: vec![format!("(kept in the development inbox: {answer})")], answer }
+        })
+    }
+}
+
+pub(super) async fn read(
+    bell: &Bell,
+    to: Option<&str>,
+    wait: Duration,
+    limit: PageLimit,
+) -> Result<Vec<InboxMail>, Fault> {
+    // Every mail that was put in is followed by the event that it was delivered.
+    let mut news = bell.store.events_changed();
+    let deadline = tokio::time::sleep(wait.min(limits::INBOX_WAIT_MAX));
+    tokio::pin!(deadline);
+    loop {
+        let mails = bell.store.read(|view| match to {
+            Some(to) => inbox::newest_to(view, to, limit.rows()),
+            None => inbox::newest(view, limit.rows()),
+        })?;
+        if !mails.is_empty() {
+            return Ok(mails);
+        }
+        tokio::select! {
+            () = &mut deadline => return Ok(mails),
+            changed = news.changed() => changed.map_err(|_| Fault::Unavailable)?,
+        }
+    }
+}
+
+pub(super) async fn clear(bell: &Bell) -> Result<(), Fault> {
+    loop {
+        let removed = bell.store.write_reclaim(bell.inbox.write(), |tx| inbox::remove_all(tx).map(Verdict::Commit));
+        if removed.await? == 0 {
+            return Ok(());
+        }
+    }
+}

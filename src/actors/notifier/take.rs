@@ -1,0 +1,268 @@
+//! From an event to a notification and its delivery, in the commit that settles the event.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use super::{actor::NotifierMessage, bell::Bell};
+use crate::{
+    actors::relay::{Delivery as Handed, NotTaken, Subscriber},
+    domain::{
+        event::{Envelope, Event, EventKind, EventType, Personal},
+        notification::{
+            Category, Channel, CodeReference, Delivery, DeliveryState, Facts, Notification, Suppression, TemplateName,
+            describe,
+        },
+        otp::CodePurpose,
+    },
+    persistence::{
+        Reader, Tx, TxFault, Verdict,
+        tables::{notification, registration, user},
+    },
+    supervision::Addr,
+    types::{Locale, Timestamp, id::UserId},
+};
+
+/// The notifier's ear.
+pub struct NotifierSubscriber {
+    bell: Arc<Bell>,
+    addr: Addr<NotifierMessage>,
+}
+
+impl NotifierSubscriber {
+    /// Takes events on, and wakes the senders at `addr`.
+    pub fn new(bell: Arc<Bell>, addr: Addr<NotifierMessage>) -> Self {
+        Self { bell, addr }
+    }
+}
+
+impl Subscriber for NotifierSubscriber {
+    fn name(&self) -> &'static str {
+        "notifier"
+    }
+
+    fn types(&self) -> &'static [EventType] {
+        &[
+            EventType::UserRegistrationRepeated,
+            EventType::UserVerified,
+            EventType::UserLoggedIn,
+            EventType::UserLockedOut,
+            EventType::SessionReuseDetected,
+            EventType::OtpVerificationRequired,
+            EventType::OtpPasswordReset,
+            EventType::PasswordResetCompleted,
+            EventType::PasswordChanged,
+        ]
+    }
+
+    fn deliver(&self, handed: Handed) -> BoxFuture<'_, Result<(), NotTaken>> {
+        Box::pin(async move {
+            let Some(plan) = plan(&handed.event) else { return Ok(()) };
+            let same_kind_every = self.bell.same_kind_every;
+            let write = handed.write();
+            let taken = self.bell.store.write(write, move |tx| {
+                if !handed.settle(tx)? {
+                    return Ok(Verdict::Discard(()));
+                }
+                take_on(tx, &handed.event, &plan, same_kind_every)?;
+                Ok(Verdict::Commit(()))
+            });
+            taken.await?;
+            self.addr.nudge(|| NotifierMessage::LookDue);
+            Ok(())
+        })
+    }
+}
+
+/// What is to be said because of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Plan {
+    owner: UserId,
+    template: TemplateName,
+    code: Option<CodeReference>,
+    until: Option<Timestamp>,
+}
+
+fn plan(event: &Envelope) -> Option<Plan> {
+    let say = |owner, template| Some(Plan { owner, template, code: None, until: None });
+    match event.kind {
+        EventKind::OtpVerificationRequired { owner, code, purpose, expires_at } => {
+            let template = match purpose {
+                CodePurpose::VerifyEmail => TemplateName::VerificationCode,
+                CodePurpose::StepUp => TemplateName::StepUpCode,
+                // There is no channel to a phone yet.
+                CodePurpose::VerifyPhone => return None,
+                CodePurpose::ResetPassword => TemplateName::ResetCode,
+            };
+            let code = Some(CodeReference { owner, purpose, code });
+            Some(Plan { owner, template, code, until: Some(expires_at) })
+        }
+        EventKind::OtpPasswordReset { owner, code, expires_at } => {
+            let code = Some(CodeReference { owner, purpose: CodePurpose::ResetPassword, code });
+            Some(Plan { owner, template: TemplateName::ResetCode, code, until: Some(expires_at) })
+        }
+        EventKind::UserVerified { user } => say(user, TemplateName::Welcome),
+        EventKind::UserRegistrationRepeated { user } => say(user, TemplateName::AddressTaken),
+        EventKind::PasswordChanged { user } | EventKind::PasswordResetCompleted { user } => {
+            say(user, TemplateName::PasswordChanged)
+        }
+        // The very first sign-in is on a new device too, and no news to the one who has just registered.
+        EventKind::UserLoggedIn { user, new_device: true, first_login: false, .. } => {
+            say(user, TemplateName::NewDevice)
+        }
+        EventKind::UserLockedOut { user, until } => {
+            Some(Plan { owner: user, template: TemplateName::LockedOut, code: None, until: Some(until) })
+        }
+        EventKind::SessionReuseDetected { user, .. } => say(user, TemplateName::SessionEnded),
+        EventKind::UserLoggedIn { .. }
+        | EventKind::UserRegistered { .. }
+        | EventKind::UserUpdated { .. }
+        | EventKind::UserDeleted { .. }
+        | EventKind::UserRoleChanged { .. }
+        | EventKind::UserStatusChanged { .. }
+        | EventKind::UserLoginFailed { .. }
+        | EventKind::UserLoggedOut { .. }
+        | EventKind::SessionRefreshed { .. }
+        | EventKind::SessionRevoked { .. }
+        | EventKind::OtpSent { .. }
+        | EventKind::OtpVerified { .. }
+        | EventKind::OtpFailed { .. }
+        | EventKind::OtpExpired { .. }
+        | EventKind::PasswordResetRequested { .. }
+        | EventKind::NotificationQueued { .. }
+        | EventKind::NotificationDelivered { .. }
+        | EventKind::NotificationFailed { .. }
+        | EventKind::NotificationSuppressed { .. } => None,
+    }
+}
+
+/// Whom a mail goes to: always the stored address.
+struct Recipient {
+    email: String,
+    locale: Option<Locale>,
+    first_name: Option<String>,
+}
+
+/// The user, if the address is proven or a code is to prove it; else the registration, for codes alone. What a
+/// stranger typed into a registration is left behind.
+fn recipient(reader: &impl Reader, plan: &Plan) -> Result<Option<Recipient>, TxFault> {
+    let is_code = plan.template.category() == Category::Code;
+    if let Some(user) = user::find(reader, plan.owner)? {
+        return Ok((is_code || user.email_verified).then(|| Recipient {
+            email: user.email.as_str().to_owned(),
+            locale: user.locale,
+            first_name: user.first_name.map(String::from),
+        }));
+    }
+    if !is_code {
+        return Ok(None);
+    }
+    Ok(registration::find(reader, plan.owner)?.map(|waiting| Recipient {
+        email: waiting.email.as_str().to_owned(),
+        locale: waiting.locale,
+        first_name: None,
+    }))
+}
+
+fn take_on(
+    tx: &mut Tx<'_>,
+    event: &Envelope,
+    plan: &Plan,
+    same_kind_every: std::time::Duration,
+) -> Result<(), TxFault> {
+    let Some(recipient) = recipient(tx, plan)? else { return Ok(()) };
+    let now = tx.now();
+    let (template, owner) = (plan.template, plan.owner);
+    let mut delivery = Delivery {
+        id: tx.id(),
+        notification: tx.id(),
+        owner,
+        template,
+        channel: Channel::Email,
+        lane: template.category().lane(),
+        to: recipient.email,
+        state: DeliveryState::Queued { due: now },
+        attempts: Vec::new(),
+        created_at: now,
+        expires_at: now.plus(template.worth_sending_for()),
+    };
+    if let (Some(_), Some(until)) = (plan.code, plan.until) {
+        delivery.expires_at = until;
+    }
+    notification::insert(
+        tx,
+        &Notification {
+            id: delivery.notification,
+            owner,
+            template,
+            locale: recipient.locale,
+            cause: Some(event.id),
+            facts: Facts {
+                at: event.time,
+                ip_address: event.personal.ip_address.clone(),
+                device: event.personal.user_agent.as_deref().and_then(describe),
+                first_name: recipient.first_name,
+                until: plan.until,
+            },
+            code: plan.code,
+            deliveries: vec![delivery.id],
+            created_at: now,
+        },
+    )?;
+    if !has_room(tx, (owner, template), same_kind_every)? {
+        return suppress(tx, delivery, Suppression::RateLimit);
+    }
+    if let Some(kind) = delivery.collapses_with() {
+        for older in notification::waiting_of_kind(tx, kind)? {
+            match older.state {
+                DeliveryState::Queued { .. } | DeliveryState::Failed { .. } => {
+                    suppress(tx, older, Suppression::Superseded)?;
+                }
+                // In a sender's hands: it is let go.
+                DeliveryState::Sending { .. }
+                | DeliveryState::Sent { .. }
+                | DeliveryState::Delivered { .. }
+                | DeliveryState::Bounced { .. }
+                | DeliveryState::Suppressed { .. }
+                | DeliveryState::Dead { .. } => {}
+            }
+        }
+    }
+    notification::put_delivery(tx, &delivery)?;
+    let kind = EventKind::NotificationQueued {
+        notification: delivery.notification,
+        delivery: delivery.id,
+        template: template.as_str().to_owned(),
+    };
+    tx.emit(Event { subject: owner, kind, personal: Personal::default() })?;
+    Ok(())
+}
+
+/// Whether the owner may be sent one more of the template; if so it is counted.
+fn has_room(
+    tx: &mut Tx<'_>,
+    (owner, template): (UserId, TemplateName),
+    same_kind_every: std::time::Duration,
+) -> Result<bool, TxFault> {
+    let before = notification::budget(tx, owner, template)?;
+    let mut budget = before.clone();
+    let has_room = budget.take(template, tx.now(), same_kind_every);
+    if budget != before {
+        notification::put_budget(tx, (owner, template), &budget)?;
+    }
+    Ok(has_room)
+}
+
+/// Ends a delivery that is not sent, on purpose, and says so.
+pub(super) fn suppress(tx: &mut Tx<'_>, mut delivery: Delivery, reason: Suppression) -> Result<(), TxFault> {
+    delivery.state = DeliveryState::Suppressed { at: tx.now(), reason };
+    notification::put_delivery(tx, &delivery)?;
+    let kind = EventKind::NotificationSuppressed {
+        notification: delivery.notification,
+        delivery: delivery.id,
+        template: delivery.template.as_str().to_owned(),
+        reason: reason.as_str().to_owned(),
+    };
+    tx.emit(Event { subject: delivery.owner, kind, personal: Personal::default() })?;
+    Ok(())
+}

@@ -1,0 +1,447 @@
+//! From an event to a mail: once, in time, with a live code or not at all, whatever the provider does.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use majordomo::{
+    actors::{
+        notifier::{Bell, CodeSource, Notifier, NotifierActor, NotifierSubscriber, render::CodeOnMail},
+        relay::{Relays, Subscriber},
+    },
+    config,
+    domain::{
+        auth::{AddressState, Registration},
+        event::{EventKind, Personal},
+        notification::{Delivery, DeliveryState, InboxMail, Suppression},
+        otp::CodePurpose,
+        user::{Metadata, Status, User},
+    },
+    outbound::mail::{Exchange, MailTransport, OutgoingMail},
+    persistence::{Reader, Scan, Verdict, tables},
+    supervision::{Spec, Supervisor, Tree},
+    types::{
+        EmailAddress, Fault, Locale, PageLimit, PersonName, Secret, Timestamp,
+        answer::{Answer, Step},
+        id::{CodeId, UserId},
+    },
+};
+use uuid::Uuid;
+
+use crate::setting::{SECOND, START, Setting, until, user};
+
+const DIGITS: &str = "482913";
+
+fn code_id(number: u128) -> CodeId {
+    CodeId::from(Uuid::from_u128(number))
+}
+
+/// Knows one code, as long as the test says.
+struct OneCode {
+    live: Mutex<Option<(CodeId, Timestamp)>>,
+}
+
+impl CodeSource for OneCode {
+    fn reveal(&self, _: UserId, _: CodePurpose, code: CodeId) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>> {
+        Box::pin(async move {
+            let live = self.live.lock().unwrap().filter(|(id, _)| *id == code);
+            Ok(live.map(|(_, expires_at)| CodeOnMail { digits: Secret::new(DIGITS), expires_at }))
+        })
+    }
+}
+
+/// A provider that gives the answers it was told, and then takes everything.
+#[derive(Default)]
+struct Provider {
+    answers: Mutex<VecDeque<Answer>>,
+    /// `Message-ID`, kind and time of what was handed over.
+    handed: Mutex<Vec<(String, &'static str)>>,
+    /// Never answers while true, as long as its caller lives.
+    hangs: Mutex<bool>,
+}
+
+struct Shared(Arc<Provider>);
+
+impl MailTransport for Shared {
+    fn name(&self) -> &'static str {
+        "test"
+    }
+
+    fn send<'a>(&'a self, mail: &'a OutgoingMail) -> BoxFuture<'a, Exchange> {
+        Box::pin(async move {
+            self.0.handed.lock().unwrap().push((mail.message_id.clone(), mail.kind));
+            if *self.0.hangs.lock().unwrap() {
+                std::future::pending::<()>().await;
+            }
+            let answer = self.0.answers.lock().unwrap().pop_front().unwrap_or_else(|| Answer::taken("ok"));
+            Exchange { answer, conversation: vec![] }
+        })
+    }
+}
+
+struct House {
+    setting: Arc<Setting>,
+    codes: Arc<OneCode>,
+    provider: Arc<Provider>,
+    notifier: Notifier,
+    tree: Tree,
+}
+
+impl House {
+    /// Mail goes to the development inbox.
+    async fn with_inbox(setting: &Arc<Setting>) -> Self {
+        Self::open(setting, Arc::default(), |setting, codes, settings| {
+            let clock = setting.clock.clone();
+            Bell::new(settings, codes, setting.store.clone(), setting.system.clone(), clock).unwrap()
+        })
+        .await
+    }
+
+    /// Mail goes to a provider of the test.
+    async fn with_provider(setting: &Arc<Setting>, provider: Arc<Provider>) -> Self {
+        let transport = Arc::new(Shared(Arc::clone(&provider)));
+        Self::open(setting, provider, |setting, codes, settings| {
+            let (store, system) = (setting.store.clone(), setting.system.clone());
+            Arc::new(Bell::over(transport, settings, codes, store, system).unwrap())
+        })
+        .await
+    }
+
+    async fn open(
+        setting: &Arc<Setting>,
+        provider: Arc<Provider>,
+        make: impl FnOnce(&Setting, Arc<dyn CodeSource>, &config::Notify) -> Arc<Bell>,
+    ) -> Self {
+        let setting = Arc::clone(setting);
+        let codes = Arc::new(OneCode { live: Mutex::new(Some((code_id(1), START.plus(600 * SECOND)))) });
+        let bell = make(&setting, codes.clone(), &config::Config::default().notify);
+        let mut root = Supervisor::root(&setting.system);
+        let for_actor = Arc::clone(&bell);
+        let addr = root.service(Spec::escape("notifier"), move || NotifierActor::new(Arc::clone(&for_actor)));
+        let subscriber: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(Arc::clone(&bell), addr));
+        let (store, system) = (setting.store.clone(), setting.system.clone());
+        root.service(Spec::park("relay"), move || Relays::relay_for(&subscriber, &store, &system));
+        let tree = root.start().await.unwrap();
+        Self { setting, codes, provider, notifier: Notifier::new(bell), tree }
+    }
+
+    async fn inbox(&self, to: &str) -> Vec<InboxMail> {
+        self.notifier.inbox(Some(to), 5 * SECOND, PageLimit::default()).await.unwrap()
+    }
+
+    async fn require_code(&self, number: u128) {
+        let expires_at = START.plus(600 * SECOND);
+        let kind = EventKind::OtpVerificationRequired {
+            owner: user(1),
+            code: code_id(number),
+            purpose: CodePurpose::VerifyEmail,
+            expires_at,
+        };
+        let personal = Personal { ip_address: Some("192.0.2.7".into()), ..Personal::default() };
+        self.setting.emit(kind, user(1), personal).await;
+    }
+
+    async fn say(&self, kind: EventKind) {
+        let personal = Personal {
+            ip_address: Some("192.0.2.7".into()),
+            user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into()),
+            ..Personal::default()
+        };
+        self.setting.emit(kind, user(2), personal).await;
+    }
+
+    fn deliveries(&self) -> Vec<Delivery> {
+        let rows = self.setting.store.read(|view| view.scan(&tables::notification::DELIVERY_BY_ID, Scan::all()));
+        let mut deliveries: Vec<_> = rows.unwrap().into_iter().map(|(_, delivery)| delivery).collect();
+        deliveries.sort_by_key(|delivery| delivery.created_at);
+        deliveries
+    }
+
+    fn states(&self) -> Vec<&'static str> {
+        self.deliveries().iter().map(|delivery| delivery.state.as_str()).collect()
+    }
+
+    fn handed(&self) -> Vec<(String, &'static str)> {
+        self.provider.handed.lock().unwrap().clone()
+    }
+
+    fn event_types(&self) -> Vec<&'static str> {
+        let rows =
+            self.setting.store.read(|view| view.scan(&majordomo::persistence::events::EVENT_BY_SEQUENCE, Scan::all()));
+        rows.unwrap().into_iter().map(|(_, event)| event.kind.event_type().as_str()).collect()
+    }
+}
+
+/// A registration of number 1 and a verified user of number 2.
+async fn people() -> Arc<Setting> {
+    let setting = Arc::new(Setting::new());
+    setting
+        .write(|tx| {
+            tables::registration::insert(
+                tx,
+                &Registration {
+                    id: user(1),
+                    email: EmailAddress::parse("New@Example.org").unwrap(),
+                    address: AddressState::Free,
+                    username: None,
+                    first_name: Some(PersonName::parse("Call 555-0100 now").unwrap()),
+                    last_name: None,
+                    phone: None,
+                    locale: Some(Locale::parse("de-AT").unwrap()),
+                    password_hash: String::new(),
+                    created_at: START,
+                    expires_at: START.plus(24 * 3600 * SECOND),
+                },
+            )?;
+            let known = User {
+                id: user(2),
+                email: EmailAddress::parse("ada@example.org").unwrap(),
+                email_verified: true,
+                username: None,
+                first_name: Some(PersonName::parse("Ada").unwrap()),
+                last_name: None,
+                phone: None,
+                phone_verified: false,
+                locale: None,
+                roles: vec![].into(),
+                status: Status::Active,
+                metadata: Metadata::default(),
+                app_metadata: Metadata::default(),
+                expires_at: None,
+                password_hash: None,
+                password_changed_at: None,
+                first_login_at: None,
+                created_at: START,
+                updated_at: START,
+                version: 1,
+            };
+            tables::user::insert(tx, &known)?.unwrap();
+            Ok(Verdict::Commit(()))
+        })
+        .await;
+    setting
+}
+
+/// One more user, who is verified now.
+async fn welcome_another(setting: &Setting, number: u128) {
+    let owner = user(100 + number);
+    setting
+        .write(move |tx| {
+            let mut another = tables::user::find(tx, user(2))?.unwrap();
+            another.id = owner;
+            another.email = EmailAddress::parse(&format!("user{number}@example.org")).unwrap();
+            tables::user::insert(tx, &another)?.unwrap();
+            Ok(Verdict::Commit(()))
+        })
+        .await;
+    setting.emit(EventKind::UserVerified { user: owner }, owner, Personal::default()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_reaches_the_inbox_with_time_and_address_and_nothing_that_a_stranger_typed() {
+    let house = House::with_inbox(&people().await).await;
+    house.require_code(1).await;
+    let mails = house.inbox("new@example.org").await;
+    let [mail] = mails.as_slice() else { panic!("one mail was expected: {mails:?}") };
+    assert_eq!(mail.subject, "Ihr Bestätigungscode für Majordomo");
+    for expected in [DIGITS, "192.0.2.7", "2026-01-02 03:04 UTC", "10 Min."] {
+        assert!(mail.text.contains(expected) && mail.html.contains(expected), "{expected} in {}", mail.text);
+    }
+    assert!(!mail.text.contains("555") && !mail.html.contains("555"));
+    until("it is sent", || house.states() == ["sent"]).await;
+    assert_eq!(house.event_types(), ["otp.verification_required", "notification.queued", "notification.delivered"]);
+    let stored = format!("{:?}", house.deliveries());
+    assert!(!stored.contains(DIGITS), "a code is nowhere but in the inbox");
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_event_that_a_user_must_know_of_becomes_its_mail() {
+    let house = House::with_inbox(&people().await).await;
+    let session = Uuid::from_u128(9).into();
+    let mut expected = Vec::new();
+    for (kind, template) in [
+        (EventKind::UserVerified { user: user(2) }, "welcome"),
+        (EventKind::UserRegistrationRepeated { user: user(2) }, "address_taken"),
+        (EventKind::PasswordChanged { user: user(2) }, "password_changed"),
+        (EventKind::UserLoggedIn { user: user(2), session, first_login: false, new_device: true }, "new_device"),
+        (EventKind::UserLockedOut { user: user(2), until: START.plus(60 * SECOND) }, "locked_out"),
+        (EventKind::SessionReuseDetected { user: user(2), session }, "session_ended"),
+    ] {
+        house.say(kind).await;
+        expected.push(template);
+        until("it has arrived", || {
+            house.states().len() == expected.len() && house.states().iter().all(|s| *s == "sent")
+        })
+        .await;
+    }
+    for kind in [
+        EventKind::UserLoggedIn { user: user(2), session, first_login: true, new_device: true },
+        EventKind::UserLoggedIn { user: user(2), session, first_login: false, new_device: false },
+        EventKind::UserVerified { user: user(77) },
+    ] {
+        house.say(kind).await;
+    }
+    let mails = house.inbox("ada@example.org").await;
+    let arrived: Vec<_> = mails.iter().rev().map(|mail| mail.template.as_str()).collect();
+    assert_eq!(arrived, expected);
+    let new_device = mails.iter().find(|mail| mail.template.as_str() == "new_device").unwrap();
+    assert!(new_device.text.contains("Firefox, Linux"), "{}", new_device.text);
+    assert!(mails.iter().any(|mail| mail.text.contains("Welcome, Ada")));
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_hears_once_an_hour_and_three_times_a_day_that_the_address_is_taken() {
+    let house = House::with_inbox(&people().await).await;
+    for round in 0..10 {
+        house.say(EventKind::UserRegistrationRepeated { user: user(2) }).await;
+        until("it is decided", || house.states().len() == round + 1).await;
+        house.setting.clock.advance(Duration::from_secs(30 * 60));
+    }
+    until("all are decided", || house.states().iter().all(|state| matches!(*state, "sent" | "suppressed"))).await;
+    assert_eq!(house.states().iter().filter(|state| **state == "sent").count(), 3);
+    assert_eq!(house.inbox("ada@example.org").await.len(), 3);
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_that_is_void_or_over_is_dropped_and_never_sent_late() {
+    let setting = people().await;
+    let house = House::with_provider(&setting, Arc::default()).await;
+    house.require_code(2).await;
+    until("it is dropped", || house.states() == ["suppressed"]).await;
+    house.provider.answers.lock().unwrap().extend(vec![Answer::Silent { step: Step::Connect }; 100]);
+    house.require_code(1).await;
+    until("it was tried", || house.handed().len() == 1).await;
+    setting.clock.advance(Duration::from_secs(700));
+    until("it is dropped", || house.states() == ["suppressed", "suppressed"]).await;
+    assert_eq!(house.handed().len(), 1);
+    assert!(
+        house
+            .deliveries()
+            .iter()
+            .all(|delivery| matches!(delivery.state, DeliveryState::Suppressed { reason: Suppression::Expired, .. }))
+    );
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_code_replaces_one_that_still_waits() {
+    let provider = Arc::new(Provider::default());
+    provider.answers.lock().unwrap().push_back(Answer::refused(Step::Recipient, 450, "4.2.0 greylisted"));
+    let house = House::with_provider(&people().await, provider).await;
+    house.require_code(1).await;
+    until("the first waits", || house.states() == ["failed"]).await;
+    house.require_code(1).await;
+    until("the second is sent", || house.states() == ["suppressed", "sent"]).await;
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_taken_is_tried_again_by_the_table_under_one_message_id() {
+    let provider = Arc::new(Provider::default());
+    provider.answers.lock().unwrap().extend(vec![Answer::refused(Step::Recipient, 450, "4.2.0 greylisted"); 3]);
+    let house = House::with_provider(&people().await, provider).await;
+    house.say(EventKind::PasswordChanged { user: user(2) }).await;
+    let mut seconds = tokio::time::interval(SECOND);
+    while house.states() != ["sent"] {
+        seconds.tick().await;
+    }
+    let waited = house.setting.system.clock().now().since(START).as_secs();
+    assert!((124..190).contains(&waited), "5 s, 30 s and 2 min, each give or take a fifth: {waited}");
+    let handed = house.handed();
+    assert_eq!(handed.len(), 4);
+    assert!(handed.iter().all(|first| *first == handed[0]), "{handed:?}");
+    let delivery = &house.deliveries()[0];
+    assert_eq!(handed[0].0, format!("{}@majordomo.localhost", delivery.id));
+    assert_eq!(delivery.attempts.len(), 4);
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permanent_answer_ends_it_at_once() {
+    let provider = Arc::new(Provider::default());
+    provider.answers.lock().unwrap().push_back(Answer::refused(Step::Recipient, 550, "5.1.1 no such user"));
+    let house = House::with_provider(&people().await, provider).await;
+    house.say(EventKind::PasswordChanged { user: user(2) }).await;
+    until("it is given up", || house.states() == ["dead"]).await;
+    assert_eq!(house.handed().len(), 1);
+    assert!(house.event_types().contains(&"notification.failed"));
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_fails_is_left_alone_until_a_probe_succeeds_and_nothing_is_lost() {
+    let provider = Arc::new(Provider::default());
+    provider.answers.lock().unwrap().extend(vec![Answer::Silent { step: Step::Connect }; 6]);
+    let house = House::with_provider(&people().await, provider).await;
+    for number in 0..5 {
+        welcome_another(&house.setting, number).await;
+    }
+    until("the circuit is open", || house.notifier.health().unwrap().provider_failing_since.is_some()).await;
+    let mut seconds = tokio::time::interval(SECOND);
+    while !house.states().iter().all(|state| *state == "sent") {
+        seconds.tick().await;
+    }
+    assert_eq!(house.states().len(), 5);
+    assert_eq!(house.notifier.health().unwrap().provider_failing_since, None);
+    assert!(house.handed().len() <= 11, "{} sends", house.handed().len());
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_under_way_when_the_process_ended_is_sent_again_under_its_message_id() {
+    let setting = people().await;
+    let provider = Arc::new(Provider::default());
+    *provider.hangs.lock().unwrap() = true;
+    let house = House::with_provider(&setting, Arc::clone(&provider)).await;
+    house.say(EventKind::PasswordChanged { user: user(2) }).await;
+    until("it is under way", || house.handed().len() == 1).await;
+    house.tree.stop(SECOND).await;
+    *provider.hangs.lock().unwrap() = false;
+    let house = House::with_provider(&setting, Arc::clone(&provider)).await;
+    until("it is sent", || house.states() == ["sent"]).await;
+    let handed = house.handed();
+    assert_eq!((handed.len(), &handed[0]), (2, &handed[1]));
+    house.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn codes_and_security_go_before_all_other_mail() {
+    let setting = people().await;
+    let provider = Arc::new(Provider::default());
+    *provider.hangs.lock().unwrap() = true;
+    let house = House::with_provider(&setting, Arc::clone(&provider)).await;
+    for number in 0..20 {
+        welcome_another(&setting, number).await;
+    }
+    until("all are taken on", || house.states().len() == 20).await;
+    until("senders hang", || house.handed().len() == 6).await;
+    house.require_code(1).await;
+    until("the code goes past them", || house.handed().len() == 7).await;
+    assert_eq!(house.handed()[6].1, "verification_code");
+    house.codes.live.lock().unwrap().take();
+    house.tree.stop(SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_inbox_keeps_the_newest_and_waits_for_what_is_not_there_yet() {
+    let house = House::with_inbox(&people().await).await;
+    let none = house.notifier.inbox(Some("ada@example.org"), Duration::ZERO, PageLimit::default()).await.unwrap();
+    assert!(none.is_empty());
+    let waiting = house.notifier.inbox(Some("ADA@example.org"), 20 * SECOND, PageLimit::default());
+    let (mails, ()) = tokio::join!(waiting, house.say(EventKind::PasswordChanged { user: user(2) }));
+    assert_eq!(mails.unwrap().len(), 1);
+    house.setting.clock.advance(Duration::from_secs(25 * 3_600));
+    house.say(EventKind::UserVerified { user: user(2) }).await;
+    until("it is sent", || house.states() == ["sent", "sent"]).await;
+    let mails = house.inbox("ada@example.org").await;
+    assert_eq!(mails.iter().map(|mail| mail.template.as_str()).collect::<Vec<_>>(), ["welcome"]);
+    house.notifier.clear_inbox().await.unwrap();
+    assert!(house.notifier.inbox(None, Duration::ZERO, PageLimit::default()).await.unwrap().is_empty());
+    house.tree.stop(10 * SECOND).await;
+}
