@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Folders that are made, not written.
 const MADE: [&str; 5] = ["target", "data", "node_modules", ".git", "proptest-regressions"];
@@ -17,6 +18,7 @@ pub struct Token {
 pub struct Source {
     pub path: String,
     pub text: String,
+    /// Empty for what is not Rust, as are the tokens.
     pub code: String,
     pub tokens: Vec<Token>,
 }
@@ -24,7 +26,8 @@ pub struct Source {
 impl Source {
     /// A source that is not on the disk, for showing that a rule can fail.
     pub fn sample(path: &str, text: &str) -> Self {
-        let code = if path.ends_with(".rs") { blank(text) } else { text.to_owned() };
+        let is_rust = path.ends_with(".rs");
+        let code = if is_rust { blank(text) } else { String::new() };
         let tokens = tokens(&code);
         Self { path: path.to_owned(), text: text.to_owned(), code, tokens }
     }
@@ -39,8 +42,13 @@ impl Source {
     }
 }
 
-/// Every text file of the project.
-pub fn all() -> Vec<Source> {
+/// Every text file of the project, read once.
+pub fn all() -> &'static [Source] {
+    static ALL: OnceLock<Vec<Source>> = OnceLock::new();
+    ALL.get_or_init(read)
+}
+
+fn read() -> Vec<Source> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = Vec::new();
     collect(top, &mut paths);
