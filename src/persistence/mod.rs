@@ -22,6 +22,7 @@ pub mod keyring;
 pub mod layout;
 pub mod lock;
 pub mod loss;
+pub mod migrations;
 pub mod open;
 pub mod opening;
 mod overlay;
@@ -46,6 +47,7 @@ pub mod view;
 pub mod writer;
 
 pub use batch::{Batch, Lsn, Operation};
+pub use key::Key;
 pub use opening::{KeyLoss, OpenFault, Options};
 pub use reader::{Reader, TxFault};
 pub use record::Record;

@@ -4,16 +4,19 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{
     base::{Base, BaseError, OpenError, Opening},
+    checkpoint,
     format::{Format, Seal},
+    fs::Fs,
     ground::Ground,
     keyring::{Keyring, RingFault},
+    layout::Layout,
     loss,
     reader::TxFault,
     settings::{Seams, Settings},
     store::Store,
     writer::group::Rehearsal,
 };
-use crate::types::{Clock, Entropy};
+use crate::types::{Clock, Entropy, Timestamp};
 
 /// What to do when sealed values are there and no key opens them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +65,15 @@ pub enum OpenFault {
 const WHAT_IS_LOST: &str = "Without it sessions, live codes, signing keys, secrets of providers and webhooks, mails \
      that wait, and the names and addresses in events and audit entries are lost; users and passwords are not. Put \
      the key ring back, or give these up with `majordomo recover --accept-loss`";
+
+/// The time at which the store in a directory was last known to be, for a clock that must not run behind it;
+/// `Timestamp::ZERO` if there is none. Reads one small file and changes nothing.
+pub fn last_time(settings: &Settings, fs: &dyn Fs) -> Timestamp {
+    match checkpoint::read(fs, &Layout::new(&settings.dir)) {
+        Ok(checkpoint::Found::Good(found)) => found.time,
+        Ok(checkpoint::Found::Absent | checkpoint::Found::Damaged) | Err(_) => Timestamp::ZERO,
+    }
+}
 
 impl Store {
     /// Opens a data directory, or makes one, and starts the writer's thread. Says what was found.

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::{
     audit::AUDIT_BY_NUMBER,
     events::EVENT_BY_SEQUENCE,
+    migrations::MIGRATION_BY_NAME,
     persons::PERSON_KEY_BY_ID,
     table::{Form, Table},
 };
@@ -136,6 +137,7 @@ static INVENTORY: &[Row] = &[
     index(&inbox::MAIL_BY_RECIPIENT, &inbox::MAIL_BY_ID, Words("address, mail", "-", "notifier")),
     row(&EVENT_BY_SEQUENCE, Words("sequence", "StoredEvent", "store")),
     row(&AUDIT_BY_NUMBER, Words("number", "AuditRow", "store")),
+    row(&MIGRATION_BY_NAME, Words("migration", "Progress", "store")),
     row(&PERSON_KEY_BY_ID, Words("person", "PersonKey", "store")),
     row(&subscription::SUBSCRIPTION_BY_NAME, Words("subscriber", "Subscription", "relay")),
     row(&subscription::MARK_BY_SEQUENCE, Words("subscriber, sequence", "-", "relay")),

@@ -1,0 +1,133 @@
+//! Changes of what is stored, one file each, done once on every store that was made before them.
+//!
+//! Owns: the order of migrations, their bounded steps, going on after a crash. Must not know: when the listeners are
+//! bound, how progress is shown. Begin with `Migration`.
+//!
+//! A migration is a walk in transactions: each step commits its changes together with the place it has come to, so that
+//! a crash loses nothing and repeats nothing. Whoever starts the store takes a snapshot before the first step.
+
+use std::future::Future;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    reader::{Reader, TxFault},
+    record::Record,
+    scan::Scan,
+    store::Store,
+    table::Table,
+    tx::{Tx, Verdict},
+    writer::Write,
+};
+use crate::types::{Fault, Timestamp};
+
+/// How far each migration has come; one that is not here was never begun.
+pub static MIGRATION_BY_NAME: Table<String, Progress> = Table::new(0x29, "migration_by_name", "always");
+
+/// All migrations, in the order they are done; new ones go to the end.
+pub static MIGRATIONS: &[Migration] = &[];
+
+/// One migration.
+pub struct Migration {
+    /// Its name, as its file; never changes.
+    pub name: &'static str,
+    /// One step behind a place it gave before (`None`: the first one): a bounded number of rows.
+    pub step: fn(&mut Tx<'_>, Option<&[u8]>) -> Result<Step, TxFault>,
+}
+
+/// What a step comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// There is more behind this place.
+    Further {
+        /// Where to go on, in the migration's own words.
+        place: Vec<u8>,
+        /// How much is done, 0 to 100, as far as that can be told.
+        percent: u8,
+    },
+    /// Nothing is left.
+    Finished,
+}
+
+/// How far a migration has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Where to go on; `None`: it is finished.
+    pub place: Option<Vec<u8>>,
+    /// When it was begun.
+    pub begun_at: Timestamp,
+    /// When it came this far.
+    pub moved_at: Timestamp,
+}
+
+impl Record for Progress {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "migration_progress";
+}
+
+/// The migrations of `all` that are not finished. A new store is born with all of them done: see `mark_all`.
+pub fn pending<'a>(reader: &impl Reader, all: &'a [Migration]) -> Result<Vec<&'a Migration>, TxFault> {
+    let mut pending = Vec::new();
+    for migration in all {
+        let progress = reader.get(&MIGRATION_BY_NAME, &migration.name.to_owned())?;
+        if progress.is_none_or(|progress| progress.place.is_some()) {
+            pending.push(migration);
+        }
+    }
+    Ok(pending)
+}
+
+/// Writes down that a store that was just made needs none of these.
+pub fn mark_all(tx: &mut Tx<'_>, all: &[Migration]) -> Result<(), TxFault> {
+    let now = tx.now();
+    for migration in all {
+        let finished = Progress { place: None, begun_at: now, moved_at: now };
+        tx.put(&MIGRATION_BY_NAME, &migration.name.to_owned(), &finished)?;
+    }
+    Ok(())
+}
+
+/// Names in the store that this program does not know: a newer one has written them.
+pub fn unknown(reader: &impl Reader, all: &[Migration]) -> Result<Vec<String>, TxFault> {
+    let mut names = reader.keys(&MIGRATION_BY_NAME, Scan::all())?;
+    names.retain(|name| all.iter().all(|migration| migration.name != name));
+    Ok(names)
+}
+
+/// Does all that is pending, in order. `write` gives what accompanies each transaction; `told` hears the name and the
+/// percent after each.
+pub fn run<'a>(
+    store: &'a Store,
+    all: &'static [Migration],
+    write: impl Fn() -> Write + Send + 'a,
+    told: impl Fn(&'static str, u8) + Send + 'a,
+) -> impl Future<Output = Result<(), Fault>> + Send + 'a {
+    async move {
+        for migration in store.read(|view| pending(view, all))? {
+            loop {
+                let step = store.write(write(), move |tx| one_step(tx, migration)).await?;
+                match step {
+                    Step::Further { percent, .. } => told(migration.name, percent.min(100)),
+                    Step::Finished => break told(migration.name, 100),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn one_step(tx: &mut Tx<'_>, migration: &'static Migration) -> Result<Verdict<Step>, TxFault> {
+    let (name, now) = (migration.name.to_owned(), tx.now());
+    let before = tx.get(&MIGRATION_BY_NAME, &name)?;
+    if before.as_ref().is_some_and(|progress| progress.place.is_none()) {
+        return Ok(Verdict::Discard(Step::Finished));
+    }
+    let begun_at = before.as_ref().map_or(now, |progress| progress.begun_at);
+    let step = (migration.step)(tx, before.and_then(|progress| progress.place).as_deref())?;
+    let place = match &step {
+        Step::Further { place, .. } => Some(place.clone()),
+        Step::Finished => None,
+    };
+    tx.put(&MIGRATION_BY_NAME, &name, &Progress { place, begun_at, moved_at: now })?;
+    Ok(Verdict::Commit(step))
+}

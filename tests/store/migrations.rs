@@ -1,0 +1,82 @@
+//! A migration that never was: it goes on after a crash, does each row once, and is never done again.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use majordomo::{
+    persistence::{
+        Key as _, Reader as _, Scan, Store, Tx, TxFault, Verdict,
+        migrations::{self, Migration, Step},
+        tables::{self, user::USER_BY_ID},
+    },
+    types::{Fault, id::UserId},
+};
+
+use crate::{
+    samples::a_user,
+    tools::{Hand, Seeded, user, write},
+};
+
+/// Counts up the version of two users a step.
+fn raise(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<Step, TxFault> {
+    let scan = Scan::all().limit(2);
+    let scan = match place {
+        Some(place) => scan.after(&UserId::from_bytes(place).map_err(|fault| TxFault::Corrupt(fault.to_string()))?),
+        None => scan,
+    };
+    let rows = tx.scan(&USER_BY_ID, scan)?;
+    let last = rows.last().map(|(id, _)| *id);
+    for (_, mut user) in rows {
+        user.version += 1;
+        tables::user::replace(tx, &user)?;
+    }
+    Ok(match last {
+        Some(id) => Step::Further { place: id.to_bytes(), percent: 50 },
+        None => Step::Finished,
+    })
+}
+
+/// The same, but the machine that runs it falls over at the third user.
+fn raise_and_fall(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<Step, TxFault> {
+    assert!(place.is_none(), "the machine falls over");
+    raise(tx, place)
+}
+
+static FALLING: &[Migration] = &[Migration { name: "0001_raise", step: raise_and_fall }];
+static STANDING: &[Migration] = &[Migration { name: "0001_raise", step: raise }];
+
+fn versions(store: &Store) -> Vec<u64> {
+    let users = store.read(|view| view.scan(&USER_BY_ID, Scan::all())).unwrap();
+    users.into_iter().map(|(_, user)| user.version).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_migration_goes_on_where_it_fell_and_does_each_row_once() {
+    let (clock, entropy) = (Hand::new(), Seeded::default());
+    let store = Store::in_memory(clock.clone(), &entropy);
+    let prepare = store.write(write(clock.as_ref(), &entropy), |tx| {
+        for number in 0..5 {
+            let now = tx.now();
+            let _ = tables::user::insert(tx, &a_user(user(u128::from(number)), number, now))?;
+        }
+        Ok(Verdict::Commit(()))
+    });
+    prepare.await.unwrap();
+    let told = Arc::new(AtomicU32::new(0));
+    let run = |all| {
+        let (clock, entropy, told) = (clock.clone(), &entropy, told.clone());
+        let count = move |_: &str, _: u8| drop(told.fetch_add(1, Ordering::SeqCst));
+        migrations::run(&store, all, move || write(clock.as_ref(), entropy), count)
+    };
+    assert!(matches!(run(FALLING).await, Err(Fault::Bug { .. })));
+    assert_eq!(versions(&store), [2, 2, 1, 1, 1]);
+    assert_eq!(run(STANDING).await, Ok(()));
+    assert_eq!(versions(&store), [2, 2, 2, 2, 2]);
+    // One step before the fall; two more with rows, and the end.
+    assert_eq!(told.load(Ordering::SeqCst), 4);
+    assert_eq!(run(STANDING).await, Ok(()));
+    assert_eq!(versions(&store), [2, 2, 2, 2, 2]);
+    assert_eq!(store.read(|view| migrations::unknown(view, &[])), Ok(vec!["0001_raise".to_owned()]));
+}
