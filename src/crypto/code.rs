@@ -7,7 +7,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::types::Invalid;
 
-/// Code of a code.
+/// Digits of a code.
 pub const DIGITS: usize = 6;
 const CODES: u32 = 1_000_000;
 /// The greatest multiple of `CODES` that fits: what is drawn above it would favour low codes.
