@@ -120,8 +120,10 @@ impl<K: Key, M: Message> Inner<K, M> {
             }
             rooms.add(key.clone(), self.new_slot(key, now), now);
         }
-        let (slot, admitted) = rooms.admit(key, now, now + deadline).ok_or(Fault::Unavailable)?;
-        Ok((slot, admitted?))
+        let slot = rooms.touch(key, now).ok_or(Fault::Unavailable)?;
+        // Under the lock: while the permit is held the room is not idle, so it stays.
+        let work = slot.admit(now + deadline)?;
+        Ok((slot, work))
     }
 
     fn post(&self, key: &K, envelope: Envelope<M>) -> Result<(), Fault> {

@@ -50,6 +50,16 @@ pub(super) struct Lives<K> {
     sweep: Option<AbortOnDropHandle<()>>,
 }
 
+/// What follows the end of a life.
+enum After {
+    /// It left as asked, and messages were kept for the next one.
+    Return,
+    /// It left as asked.
+    Nothing,
+    /// It was not asked.
+    Crash,
+}
+
 impl<K: Key, S: Service> Actor for Keeper<K, S> {
     type Msg = KeeperOrder<K>;
     type State = Lives<K>;
@@ -216,39 +226,33 @@ impl<K: Key, S: Service> Keeper<K, S> {
     async fn exited(&self, myself: &ActorRef<KeeperOrder<K>>, lives: &mut Lives<K>, life: &ActorCell, reason: &str) {
         let Some((key, _)) = lives.keys.remove(&life.get_id()) else { return };
         lives.ends.remove(&life.get_id());
-        if !self.has_left(&key) {
-            return self.crashed(&key, reason);
-        }
-        if self.comes_back(&key) {
-            self.activate(myself, lives, key).await;
+        match self.after(&key) {
+            After::Crash => self.crashed(&key, reason),
+            After::Return => self.activate(myself, lives, key).await,
+            After::Nothing => {}
         }
     }
 
-    fn has_left(&self, key: &K) -> bool {
+    /// What follows the end of a life, decided under one lock: a message that is posted meanwhile must not start a
+    /// second life beside the one that comes back.
+    fn after(&self, key: &K) -> After {
         let mut rooms = lock(&self.directory.rooms);
-        let has_left = rooms.get_mut(key).is_some_and(|room| matches!(room.life, Life::Leaving));
-        if has_left {
-            rooms.has_left();
+        if !rooms.has_left(key) {
+            return After::Crash;
         }
-        has_left
-    }
-
-    /// Whether messages were kept for the next life; otherwise the room is given up unless someone is about to post.
-    fn comes_back(&self, key: &K) -> bool {
-        let mut rooms = lock(&self.directory.rooms);
-        let Some(room) = rooms.get_mut(key) else { return false };
+        let Some(room) = rooms.get_mut(key) else { return After::Nothing };
         if !room.kept.is_empty() {
             room.life = Life::Starting;
-            return true;
+            return After::Return;
         }
-        room.life = Life::Absent;
+        // Someone who holds a permit is about to post: then the room stays.
         if room.slot.is_idle()
             && let Some(room) = rooms.remove(key)
         {
             room.slot.record().stand(ActorStatus::Stopped, self.directory.system.instant());
             self.directory.system.stats().leave(room.slot.record());
         }
-        false
+        After::Nothing
     }
 
     /// The child of a key failed: calls to the key are refused until its wait is over.
@@ -270,6 +274,7 @@ impl<K: Key, S: Service> Keeper<K, S> {
             Verdict::Escape => (ActorStatus::Parked, limits::PARK_MOST),
         };
         room.life = Life::Resting { until: now + wait };
+        room.slot.vacate();
         let in_window = room.history.in_window() as u64;
         let kept = std::mem::take(&mut room.kept);
         drop(rooms);

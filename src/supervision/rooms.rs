@@ -22,7 +22,7 @@ use super::{
     service::Message,
     slot::{Slot, deliver},
 };
-use crate::types::{Fault, Work, limits};
+use crate::types::limits;
 
 /// What may be the key of a directory.
 pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {}
@@ -68,7 +68,7 @@ pub(super) enum Errand<K> {
 }
 
 /// How long a search that found every room busy is believed.
-const BUSY_BELIEVED: Duration = Duration::from_millis(10);
+const BUSY_BELIEVED: Duration = Duration::from_millis(1);
 
 impl<K: Key, M: Message> Rooms<K, M> {
     pub(super) fn new() -> Self {
@@ -84,25 +84,19 @@ impl<K: Key, M: Message> Rooms<K, M> {
         self.rooms.contains_key(key)
     }
 
-    /// Takes a permit in the room of `key`. While it is held the room is not idle, so it stays.
-    pub(super) fn admit(
-        &mut self,
-        key: &K,
-        now: Instant,
-        deadline: Instant,
-    ) -> Option<(Arc<Slot<M>>, Result<Work, Fault>)> {
+    /// The slot of the room of `key`, which is used now.
+    pub(super) fn touch(&mut self, key: &K, now: Instant) -> Option<Arc<Slot<M>>> {
         let place = self.next_place;
         let room = self.rooms.get_mut(key)?;
         room.used_at = now;
-        let leaves = matches!(room.life, Life::Leaving);
-        if !leaves {
+        if !matches!(room.life, Life::Leaving) {
             self.next_place += 1;
             if let Some(before) = room.place.replace(place) {
                 self.order.remove(&before);
             }
             self.order.insert(place, key.clone());
         }
-        Some((Arc::clone(&room.slot), room.slot.admit(deadline)))
+        Some(Arc::clone(&room.slot))
     }
 
     /// Whether there is a place for one more room, once `evict` has been followed.
@@ -150,6 +144,8 @@ impl<K: Key, M: Message> Rooms<K, M> {
                 break;
             }
         }
+        // For the child's own use (`Cx::addr`): callers come by way of the directory.
+        room.slot.publish(actor.clone());
         room.life = Life::Live(actor, now);
         true
     }
@@ -167,9 +163,20 @@ impl<K: Key, M: Message> Rooms<K, M> {
         Some(cell)
     }
 
-    /// The life that was leaving is over.
-    pub(super) fn has_left(&mut self) {
+    /// If the room was leaving: that life is over, and the room is in the order of use again.
+    pub(super) fn has_left(&mut self, key: &K) -> bool {
+        let place = self.next_place;
+        let Some(room) = self.rooms.get_mut(key) else { return false };
+        if !matches!(room.life, Life::Leaving) {
+            return false;
+        }
+        room.life = Life::Absent;
+        room.slot.vacate();
+        room.place = Some(place);
+        self.next_place += 1;
+        self.order.insert(place, key.clone());
         self.leaving = self.leaving.saturating_sub(1);
+        true
     }
 
     pub(super) fn remove(&mut self, key: &K) -> Option<Room<M>> {
@@ -177,6 +184,7 @@ impl<K: Key, M: Message> Rooms<K, M> {
         if let Some(place) = room.place {
             self.order.remove(&place);
         }
+        room.slot.close();
         Some(room)
     }
 

@@ -1,0 +1,218 @@
+//! What a call costs: through ractor alone (cast and oneshot), through the kit, through actix, over a bare tokio
+//! channel. Ratios in one run, since machines differ. First one caller, one call after the other; then sixty-four
+//! callers at once. Rounds of the candidates are interleaved and the median of each is taken.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout)]
+
+use std::{
+    future::Future,
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use majordomo::{
+    supervision::{Addr, Cx, Message, OsEntropy, Reply, Service, Spec, Supervisor, System, SystemClock, Tree},
+    types::{Fault, Timestamp, Work},
+};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::oneshot,
+};
+
+const CALLS: u64 = 20_000;
+const CALLERS: u64 = 64;
+const ROUNDS: usize = 9;
+
+fn main() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (kit, _tree) = runtime.block_on(start_kit());
+    let plain = runtime.block_on(start_ractor());
+    let actix = start_actix();
+    let channel = runtime.block_on(start_channel());
+    println!("{CALLS} calls a round, {ROUNDS} rounds, median, two worker threads");
+    for callers in [1, CALLERS] {
+        let mut times: [Vec<Duration>; 4] = Default::default();
+        // The first round is warm-up.
+        for round in 0..=ROUNDS {
+            let taken = [
+                measure(&runtime, callers, || call_channel(channel.clone())),
+                measure(&runtime, callers, || call_ractor(plain.clone())),
+                measure(&runtime, callers, || call_kit(kit.clone())),
+                measure(&runtime, callers, || call_actix(actix.clone())),
+            ];
+            if round > 0 {
+                times.iter_mut().zip(taken).for_each(|(times, time)| times.push(time));
+            }
+        }
+        report(callers, times);
+    }
+}
+
+fn report(callers: u64, mut times: [Vec<Duration>; 4]) {
+    let medians = times.each_mut().map(|times| {
+        times.sort_unstable();
+        times[times.len() / 2].as_secs_f64() * 1e6 / CALLS as f64
+    });
+    println!("\n{callers} caller(s)");
+    for (name, micros) in ["tokio channel", "ractor", "kit", "actix"].iter().zip(medians) {
+        println!("  {name:<14} {micros:>7.2} us a call   {:>5.2} x ractor", micros / medians[1]);
+    }
+}
+
+/// How long `CALLS` calls take when each of `callers` makes that many, one after the other, at the same time.
+fn measure<F: Future<Output = ()> + Send + 'static>(
+    runtime: &Runtime,
+    callers: u64,
+    mut one: impl FnMut() -> F,
+) -> Duration {
+    runtime.block_on(async {
+        let began = Instant::now();
+        let tasks: Vec<_> = (0..callers).map(|_| tokio::spawn(one())).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        began.elapsed() / u32::try_from(callers).unwrap()
+    })
+}
+
+// -- the kit ----------------------------------------------------------------------------------------------------------
+
+struct Echo;
+
+enum Ask {
+    Echo(u64, Reply<u64>),
+}
+
+impl Message for Ask {
+    fn kind(&self) -> &'static str {
+        "echo"
+    }
+}
+
+impl Service for Echo {
+    type Message = Ask;
+    type State = ();
+    const KIND: &'static str = "echo";
+
+    async fn start(&self, _: &Cx<Ask>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn handle(&self, _: &Cx<Ask>, (): &mut (), Ask::Echo(number, reply): Ask, _: Work) {
+        reply.send(number);
+    }
+}
+
+async fn start_kit() -> (Addr<Ask>, Tree) {
+    let system = System::new(Arc::new(SystemClock::after(Timestamp::ZERO)), Arc::new(OsEntropy));
+    let mut root = Supervisor::root(&system);
+    let addr = root.service(Spec::escape("echo"), || Echo);
+    (addr, root.start().await.unwrap())
+}
+
+async fn call_kit(addr: Addr<Ask>) {
+    for number in 0..CALLS {
+        let answer = addr.call(Duration::from_secs(5), |reply| Ask::Echo(number, reply)).await;
+        assert_eq!(answer, Ok(number));
+    }
+}
+
+// -- ractor alone -----------------------------------------------------------------------------------------------------
+
+struct PlainEcho;
+
+type Plain = (u64, oneshot::Sender<u64>);
+
+impl ractor::Actor for PlainEcho {
+    type Msg = Plain;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: ractor::ActorRef<Plain>, (): ()) -> Result<(), ractor::ActorProcessingErr> {
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: ractor::ActorRef<Plain>,
+        (number, reply): Plain,
+        (): &mut (),
+    ) -> Result<(), ractor::ActorProcessingErr> {
+        reply.send(number).unwrap();
+        Ok(())
+    }
+}
+
+async fn start_ractor() -> ractor::ActorRef<Plain> {
+    ractor::Actor::spawn(None, PlainEcho, ()).await.unwrap().0
+}
+
+async fn call_ractor(actor: ractor::ActorRef<Plain>) {
+    for number in 0..CALLS {
+        let (reply, answer) = oneshot::channel();
+        actor.cast((number, reply)).unwrap();
+        assert_eq!(answer.await.unwrap(), number);
+    }
+}
+
+// -- actix ------------------------------------------------------------------------------------------------------------
+
+struct ActixEcho;
+
+struct Number(u64);
+
+impl actix::Message for Number {
+    type Result = u64;
+}
+
+impl actix::Actor for ActixEcho {
+    type Context = actix::Context<Self>;
+}
+
+impl actix::Handler<Number> for ActixEcho {
+    type Result = u64;
+
+    fn handle(&mut self, Number(number): Number, _: &mut Self::Context) -> u64 {
+        number
+    }
+}
+
+/// actix runs on a thread of its own, as it does in a program.
+fn start_actix() -> actix::Addr<ActixEcho> {
+    let (tell, told) = mpsc::sync_channel(1);
+    std::thread::Builder::new()
+        .spawn(move || {
+            actix::System::new().block_on(async {
+                tell.send(actix::Actor::start(ActixEcho)).unwrap();
+                std::future::pending::<()>().await;
+            });
+        })
+        .unwrap();
+    told.recv().unwrap()
+}
+
+async fn call_actix(addr: actix::Addr<ActixEcho>) {
+    for number in 0..CALLS {
+        assert_eq!(addr.send(Number(number)).await.unwrap(), number);
+    }
+}
+
+// -- a bare tokio channel ---------------------------------------------------------------------------------------------
+
+async fn start_channel() -> tokio::sync::mpsc::Sender<Plain> {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Plain>(1_024);
+    tokio::spawn(async move {
+        while let Some((number, reply)) = receiver.recv().await {
+            reply.send(number).unwrap();
+        }
+    });
+    sender
+}
+
+async fn call_channel(sender: tokio::sync::mpsc::Sender<Plain>) {
+    for number in 0..CALLS {
+        let (reply, answer) = oneshot::channel();
+        sender.send((number, reply)).await.unwrap();
+        assert_eq!(answer.await.unwrap(), number);
+    }
+}
