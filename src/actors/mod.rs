@@ -3,8 +3,14 @@
 //! Owns: the actors, their handles and their flows from command to commit. Must not know: HTTP, the engine of the
 //! store. Begin with the service you look for; `relay` carries news from one to another.
 
+pub mod auth;
+pub mod call;
+pub mod edge;
 pub mod hasher;
 pub mod notifier;
 pub mod operations;
+pub mod otp;
 pub mod relay;
 mod settings;
+pub mod upkeep;
+pub mod user;

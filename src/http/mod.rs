@@ -4,6 +4,8 @@
 //! Must not know: the store, ractor, message enums, or a rule of the business. Handlers call handles and translate.
 //! Begin with `routes/mod.rs` (the table), then `middleware/frame.rs` (what happens to every request).
 
+pub mod authenticator;
+
 pub mod context;
 pub mod credential;
 pub mod cursor;

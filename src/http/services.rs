@@ -14,7 +14,7 @@ use super::{
     trust::{Telltale, TrustedProxies},
 };
 use crate::{
-    actors::operations::Operations,
+    actors::{auth::Auth, operations::Operations, user::Users},
     config::{self, Config, Mode, WebOrigin},
     types::{Clock, Entropy, Timestamp, limits},
 };
@@ -26,6 +26,10 @@ pub struct Services {
     pub edge: Arc<Edge>,
     /// The house as operators see it.
     pub operations: Operations,
+    /// The door.
+    pub auth: Auth,
+    /// Users.
+    pub users: Users,
 }
 
 /// What the frame of every request needs.

@@ -19,6 +19,8 @@ pub const USER_AGENT_MAX: usize = 256;
 pub const DEVICE_NAME_MAX: usize = 100;
 /// Characters of a request id.
 pub const REQUEST_ID_MAX: usize = 128;
+/// Characters of a one-time code as typed.
+pub const CODE_INPUT_MAX: usize = 64;
 /// Characters of a password, after NFC.
 pub const PASSWORD_MAX: usize = 128;
 /// Bytes of a password as it arrives.

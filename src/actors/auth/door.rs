@@ -17,11 +17,25 @@ use crate::{
         token::{AccessClaims, Expected, KeySet},
         verified_cache::VerifiedCache,
     },
-    domain::{auth::Session, user::User},
+    domain::{
+        auth::{Session, password_policy::PasswordPolicy},
+        user::User,
+    },
     persistence::{Store, Write},
     supervision::System,
     types::{Fault, Secret, Timestamp, id::UserId, limits},
 };
+
+/// The rules on passwords that the settings make.
+pub fn policy_of(settings: &config::Password) -> PasswordPolicy {
+    PasswordPolicy {
+        min_length: usize::try_from(settings.min_length).unwrap_or(usize::MAX),
+        require_upper: settings.require_upper,
+        require_lower: settings.require_lower,
+        require_digit: settings.require_digit,
+        require_symbol: settings.require_symbol,
+    }
+}
 
 /// Subkeys of the root key ring that the door works with.
 pub struct DoorKeys {
@@ -38,6 +52,7 @@ pub struct Door {
     pub(super) hasher: HasherPool,
     pub(super) otp: Otp,
     pub(super) settings: Arc<config::Auth>,
+    pub(super) password_policy: PasswordPolicy,
     pub(super) expected: Expected,
     pub(super) keys: DoorKeys,
     pub(super) verified: VerifiedCache<Arc<AccessClaims>>,
@@ -45,26 +60,27 @@ pub struct Door {
 }
 
 impl Door {
-    pub(super) fn new(
-        system: System,
-        store: Store,
-        hasher: HasherPool,
-        otp: Otp,
+    /// What the flows work with.
+    pub fn new(
+        system: &System,
+        store: &Store,
+        hasher: &HasherPool,
+        otp: &Otp,
         config: &config::Config,
-        keys: DoorKeys,
-        signing: KeySet,
-    ) -> Self {
-        Self {
-            system,
-            store,
-            hasher,
-            otp,
+        (keys, signing): (DoorKeys, KeySet),
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            system: system.clone(),
+            store: store.clone(),
+            hasher: hasher.clone(),
+            otp: otp.clone(),
+            password_policy: policy_of(&config.auth.password),
             settings: Arc::new(config.auth.clone()),
             expected: Expected { issuer: config.issuer(), audience: config.auth.audience.clone() },
             keys,
             verified: VerifiedCache::new(limits::VERIFIED_TOKENS),
             signing: RwLock::new(Arc::new(signing)),
-        }
+        })
     }
 
     /// What accompanies one transaction of `call`.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use super::{Call, Door, attempt, logout, tokens::Tokens};
 use crate::{
-    actors::hasher::Priority,
+    actors::{hasher::Priority, otp::Order},
     config,
+    crypto::password::PasswordCheck,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
-        auth::{RefreshState, Session, SessionEnd},
+        auth::{Session, SessionEnd, refresh::RefreshState},
         event::{Event, EventKind, Personal},
         otp::CodePurpose,
         user::User,
@@ -96,7 +97,8 @@ pub(super) async fn run(door: Arc<Door>, call: Call, command: Login) -> Result<R
         None => place.verify_nobody(command.password.clone()).await,
     };
     let right = match checked {
-        Ok(check) => check.is_right(),
+        Ok(PasswordCheck::Right | PasswordCheck::RightOutdated) => true,
+        Ok(PasswordCheck::Wrong) => false,
         Err(fault) => {
             attempt::give_back(&door, &call, &who).await?;
             return Err(fault);
@@ -106,7 +108,7 @@ pub(super) async fn run(door: Arc<Door>, call: Call, command: Login) -> Result<R
         (true, Candidate::User(user)) => enter(&door, &call, &command, &who, *user).await,
         (true, Candidate::Registrant { owner, .. }) => {
             attempt::fail(&door, &call, &who).await?;
-            door.otp.resend(&call, owner, CodePurpose::VerifyEmail).await?;
+            door.otp.issue(call.context.clone(), owner, CodePurpose::VerifyEmail, Order::Asked).await?;
             Ok(Err(LoginRefusal::InvalidCredentials))
         }
         (true | false, Candidate::User(_) | Candidate::Registrant { .. } | Candidate::Nobody) => {

@@ -22,13 +22,14 @@ mod verify_email;
 use std::{future::Future, sync::Arc, time::Duration};
 
 pub use authenticate::{AuthenticateRefusal, Authenticated};
+pub(super) use door::policy_of;
 pub use door::{Door, DoorKeys};
 pub use keys::prepare as prepare_keys;
 pub use login::{LoggedIn, Login, LoginRefusal};
 pub(crate) use logout::end as end_session;
-pub(crate) use register::drop_of_address as drop_registrations_of;
-pub use register::{Register, RegisterRefusal, Registered};
 pub use refresh::RefreshRefusal;
+pub use register::{Register, RegisterRefusal, Registered};
+pub(crate) use register::{drop_of_address as drop_registrations_of, drop_registration};
 pub use resend::Resent;
 pub use tokens::Tokens;
 pub use verify_email::{CodeInvalid, Registrant, VerifyEmail};

@@ -7,7 +7,7 @@ use crate::{
     crypto::refresh_token::RefreshToken,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
-        auth::{Presented, Session, SessionEnd},
+        auth::{Session, SessionEnd, refresh::Presented},
         event::{Event, EventKind, Personal},
         user::User,
     },

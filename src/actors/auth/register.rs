@@ -10,16 +10,20 @@ use crate::{
     config::Registration as RegistrationPolicy,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
-        auth::{AddressState, Registration, password_policy},
+        auth::{
+            AddressState, Registration,
+            password_policy::Chooser,
+            registration_rules::{self, Admission},
+        },
         event::{Event, EventKind, Personal},
     },
     persistence::{
-        Reader, Tx, TxFault, Verdict,
+        Tx, TxFault, Verdict, persons,
         tables::{code, registration, user},
     },
     types::{
-        EmailAddress, FieldError, Fault, Invalid, Locale, PersonName, PhoneNumber, Secret, Timestamp, UserName,
-        id::UserId, limits,
+        EmailAddress, Fault, FieldError, Invalid, Locale, PersonName, PhoneNumber, Secret, Timestamp, UserName,
+        id::UserId,
     },
 };
 
@@ -62,6 +66,11 @@ pub enum RegisterRefusal {
     Fields(Vec<FieldError>),
     /// The user name is somebody's, or reserved by a live registration.
     UsernameTaken,
+    /// So many registrations of the address wait for their codes that no further mail may be caused.
+    TooMany {
+        /// When the oldest of them ends.
+        until: Timestamp,
+    },
     /// The address is a user's; said only with `auth.reveal_taken_addresses`.
     EmailTaken,
 }
@@ -78,7 +87,7 @@ pub(super) async fn run(
     let password_hash = place.hash(command.password.clone(), door.salt()).await?;
     let settings = door.settings.clone();
     door.store
-        .write(door.write(&call), move |tx| {
+        .write_growth(door.write(&call), move |tx| {
             let at = tx.now();
             if settings.reveal_taken_addresses && user::find_by_email(tx, &command.email)?.is_some() {
                 return Ok(Verdict::Discard(Err(RegisterRefusal::EmailTaken)));
@@ -88,8 +97,11 @@ pub(super) async fn run(
             {
                 return Ok(Verdict::Discard(Err(RegisterRefusal::UsernameTaken)));
             }
+            let earlier = registration::of_email(tx, &command.email)?;
+            if let Admission::Full { until } = registration_rules::admit(&earlier, at) {
+                return Ok(Verdict::Discard(Err(RegisterRefusal::TooMany { until })));
+            }
             let made = draft(tx, &command, &password_hash, at.plus(settings.registration_lifetime))?;
-            make_room(tx, &made)?;
             registration::insert(tx, &made)?;
             tell(tx, &made)?;
             Ok(Verdict::Commit(Ok(Registered {
@@ -115,8 +127,8 @@ fn admit(door: &Door, command: &Register) -> Result<(), RegisterRefusal> {
             }
         }
     }
-    let context = password_policy::Context { email: Some(&command.email), username: command.username.as_ref() };
-    let unfit = password_policy::check(command.password.reveal(), &door.settings.password, context);
+    let chooser = Chooser { email: &command.email, username: command.username.as_ref() };
+    let unfit = door.password_policy.objections(&command.password, &chooser);
     if unfit.is_empty() {
         Ok(())
     } else {
@@ -149,18 +161,6 @@ fn draft(tx: &mut Tx<'_>, command: &Register, hash: &str, expires_at: Timestamp)
     })
 }
 
-/// Drops what is over, and the oldest beyond the limit: whoever registers an address again and again can neither fill
-/// the store nor keep its owner from getting a code.
-fn make_room(tx: &mut Tx<'_>, made: &Registration) -> Result<(), TxFault> {
-    let others = registration::of_email(tx, &made.email)?;
-    let (live, over): (Vec<_>, Vec<_>) = others.into_iter().partition(|other| other.is_live(tx.now()));
-    let surplus = (live.len() + 1).saturating_sub(limits::REGISTRATIONS_PER_ADDRESS);
-    for gone in over.iter().chain(live.iter().take(surplus)) {
-        drop_registration(tx, gone)?;
-    }
-    Ok(())
-}
-
 /// Removes all registrations of an address.
 pub(crate) fn drop_of_address(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<(), TxFault> {
     for gone in registration::of_email(tx, email)? {
@@ -170,10 +170,10 @@ pub(crate) fn drop_of_address(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<(
 }
 
 /// Removes a registration with its codes and its person's key.
-pub(super) fn drop_registration(tx: &mut Tx<'_>, gone: &Registration) -> Result<(), TxFault> {
+pub(crate) fn drop_registration(tx: &mut Tx<'_>, gone: &Registration) -> Result<(), TxFault> {
     registration::remove(tx, gone.id)?;
     code::remove_all(tx, gone.id)?;
-    person::erase(tx, gone.id)
+    persons::erase(tx, gone.id)
 }
 
 fn tell(tx: &mut Tx<'_>, made: &Registration) -> Result<(), TxFault> {

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Call, Door, verify_email::{Registrant, owners}};
+use super::{
+    Call, Door,
+    verify_email::{Registrant, owners},
+};
 use crate::{
+    actors::otp::Order,
     domain::otp::CodePurpose,
     types::{Fault, Timestamp},
 };
@@ -21,9 +25,14 @@ pub(super) async fn run(door: Arc<Door>, call: Call, registrant: Registrant) -> 
     let owners = door.store.read(|view| owners(view, &registrant))?;
     // The newest registration is the one its owner is looking at; older ones keep the codes they were sent.
     match owners.first() {
-        Some(owner) => door.otp.resend(&call, *owner, CodePurpose::VerifyEmail).await?,
+        Some(owner) => {
+            door.otp.issue(call.context.clone(), *owner, CodePurpose::VerifyEmail, Order::Asked).await?;
+        }
         None => door.otp.pretend(&call).await?,
     }
     let now = door.system.clock().now();
-    Ok(Resent { expires_at: now.plus(door.settings.code.lifetime), resend_at: now.plus(door.settings.code.resend_after) })
+    Ok(Resent {
+        expires_at: now.plus(door.settings.code.lifetime),
+        resend_at: now.plus(door.settings.code.resend_after),
+    })
 }

@@ -46,7 +46,7 @@ pub(super) async fn run(door: Arc<Door>, call: Call, command: VerifyEmail) -> Re
     for owner in &owners {
         let tried = door
             .otp
-            .verify(&call, *owner, CodePurpose::VerifyEmail, &command.code, Arc::new(activate(*owner)))
+            .verify(call.context.clone(), *owner, CodePurpose::VerifyEmail, &command.code, Arc::new(activate(*owner)))
             .await?;
         match tried {
             Tried::Right | Tried::RightAgain => {
@@ -90,7 +90,9 @@ fn activate(owner: UserId) -> impl Fn(&mut Tx<'_>) -> Result<bool, TxFault> + Se
             drop_registration(tx, &other)?;
         }
         let made = user_of(registered, tx.now());
-        user::insert(tx, &made)?;
+        if user::insert(tx, &made)?.is_err() {
+            return Ok(false);
+        }
         tx.emit(Event {
             subject: owner,
             kind: EventKind::UserVerified { user: owner },

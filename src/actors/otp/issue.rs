@@ -8,11 +8,11 @@ use crate::{
     domain::{
         auth::AddressState,
         event::{Event, EventKind, Personal},
-        otp::{Code, CodePurpose, Issue, issue},
+        otp::{Code, CodePurpose, Issue, issue, resend_at},
     },
     persistence::{
         Tx, TxFault, Verdict,
-        tables::{code, registration, user},
+        tables::{code, pretence, registration, subscription::Settlement, user},
     },
     types::{
         Fault, Timestamp,
@@ -43,31 +43,29 @@ pub enum Issued {
 
 /// Who or what asks for the code.
 #[derive(Debug, Clone)]
-pub(super) enum Order {
+pub enum Order {
     /// An event; the delivery is settled in the same commit.
-    Event(Delivery),
-    /// Somebody; a code that was never issued is not issued for the asking.
-    Again,
-    /// A signed-in user.
-    New,
+    Event(Box<Delivery>),
+    /// Somebody who may or may not be the owner.
+    Asked,
 }
 
 pub(super) async fn run(
     desk: &Arc<Desk>,
     call: &Call,
-    owner: UserId,
-    purpose: CodePurpose,
+    (owner, purpose): (UserId, CodePurpose),
     order: Order,
 ) -> Result<Issued, Fault> {
     let limits = desk.limits;
     desk.store
         .write(call.write(&desk.system), move |tx| {
             if let Order::Event(delivery) = &order
-                && !delivery.settle(tx)?
+                && delivery.settle(tx)? == Settlement::Already
             {
                 return Ok(Verdict::Discard(Issued::Nobody));
             }
             let Some(address) = address_of(tx, owner, purpose)? else {
+                pretence::leave(tx)?;
                 return Ok(Verdict::Commit(Issued::Nobody));
             };
             let existing = code::find(tx, owner, purpose)?;
@@ -75,14 +73,17 @@ pub(super) async fn run(
             let now = tx.now();
             let sent = match issue(existing.as_ref(), (owner, purpose), fresh, now, &limits) {
                 Issue::Drawn(sent) | Issue::SentAgain(sent) => sent,
-                Issue::Wait { until } => return Ok(Verdict::Commit(Issued::Wait { until })),
+                Issue::Wait { until } => {
+                    pretence::leave(tx)?;
+                    return Ok(Verdict::Commit(Issued::Wait { until }));
+                }
             };
             code::put(tx, &sent)?;
             tell(tx, &sent, address)?;
             Ok(Verdict::Commit(Issued::Sent {
                 code: sent.id,
                 expires_at: sent.expires_at,
-                resend_at: crate::domain::otp::resend_at(&sent, &limits),
+                resend_at: resend_at(&sent, &limits),
             }))
         })
         .await

@@ -11,7 +11,10 @@ use crate::{
         event::{Event, EventKind, Personal},
         otp::{Code, CodePurpose, Guess, Try, attempt},
     },
-    persistence::{Tx, TxFault, Verdict, tables::code},
+    persistence::{
+        Tx, TxFault, Verdict,
+        tables::{code, pretence},
+    },
     types::{Fault, id::UserId},
 };
 
@@ -38,10 +41,13 @@ pub enum Tried {
 
 /// A try of a code.
 #[derive(Clone)]
-pub(super) struct Attempt {
-    pub(super) purpose: CodePurpose,
-    pub(super) typed: crypto::code::Code,
-    pub(super) effect: Effect,
+pub struct Attempt {
+    /// What the code proves.
+    pub purpose: CodePurpose,
+    /// What was typed.
+    pub typed: crypto::code::Digits,
+    /// What the right code does.
+    pub effect: Effect,
 }
 
 pub(super) async fn run(desk: &Arc<Desk>, call: &Call, owner: UserId, tried: Attempt) -> Result<Tried, Fault> {
@@ -49,12 +55,10 @@ pub(super) async fn run(desk: &Arc<Desk>, call: &Call, owner: UserId, tried: Att
     desk.store
         .write(call.write(&desk.system), move |tx| {
             let Some(found) = code::find(tx, owner, tried.purpose)? else {
-                return Ok(Verdict::Commit(Tried::Unknown));
+                return nothing(tx, Tried::Unknown);
             };
-            let guess = match crypto::code::Code::of_record(found.digits).matches(&tried.typed) {
-                true => Guess::Right,
-                false => Guess::Wrong,
-            };
+            let right = crypto::code::Digits::of_record(found.digits).matches(&tried.typed);
+            let guess = if right { Guess::Right } else { Guess::Wrong };
             match attempt(&found, guess, tx.now(), &limits) {
                 Try::Verified(used) => {
                     if !(tried.effect)(tx)? {
@@ -70,11 +74,17 @@ pub(super) async fn run(desk: &Arc<Desk>, call: &Call, owner: UserId, tried: Att
                     refuse(tx, &counted, attempts_left)?;
                     Ok(Verdict::Commit(Tried::Wrong { attempts_left }))
                 }
-                Try::Expired => Ok(Verdict::Commit(Tried::Expired)),
-                Try::Void => Ok(Verdict::Commit(Tried::Unknown)),
+                Try::Expired => nothing(tx, Tried::Expired),
+                Try::Void => nothing(tx, Tried::Unknown),
             }
         })
         .await
+}
+
+/// A try that changes nothing costs what one costs that does.
+fn nothing(tx: &mut Tx<'_>, came_to: Tried) -> Result<Verdict<Tried>, TxFault> {
+    pretence::leave(tx)?;
+    Ok(Verdict::Commit(came_to))
 }
 
 fn refuse(tx: &mut Tx<'_>, counted: &Code, attempts_left: u8) -> Result<(), TxFault> {

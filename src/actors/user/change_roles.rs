@@ -51,12 +51,8 @@ pub(super) async fn run(
             if loses_admin && is_last_admin(tx, found.id)? {
                 return Ok(Verdict::Discard(Err(ChangeRolesRefusal::LastAdmin)));
             }
-            let changed = User {
-                roles: command.to.clone(),
-                updated_at: tx.now(),
-                version: found.version + 1,
-                ..found.clone()
-            };
+            let changed =
+                User { roles: command.to.clone(), updated_at: tx.now(), version: found.version + 1, ..found.clone() };
             user::replace(tx, &changed)?;
             tell(tx, found.roles, &changed)?;
             Ok(Verdict::Commit(Ok(changed)))
@@ -70,5 +66,10 @@ fn tell(tx: &mut Tx<'_>, from: Roles, changed: &User) -> Result<(), TxFault> {
     let kind = EventKind::UserRoleChanged { user: changed.id, from, to: changed.roles.clone() };
     let personal = Personal { email: Some(changed.email.as_str().to_owned()), ..Personal::of_call(tx.context()) };
     tx.emit(Event { subject: changed.id, kind, personal })?;
-    tx.audit(AuditRecord { action: AuditAction::ChangeRoles, result: AuditResult::Done, subject: Some(changed.id), detail })
+    tx.audit(AuditRecord {
+        action: AuditAction::ChangeRoles,
+        result: AuditResult::Done,
+        subject: Some(changed.id),
+        detail,
+    })
 }

@@ -13,7 +13,7 @@ use crate::{
         user::{Status, User},
     },
     persistence::{
-        Reader, Tx, TxFault, Verdict,
+        Tx, TxFault, Verdict,
         tables::{session, user},
     },
     types::{Fault, Role, id::UserId},

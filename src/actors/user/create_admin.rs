@@ -7,7 +7,7 @@ use crate::{
     actors::{auth::drop_registrations_of, call::Call, hasher::Priority},
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
-        auth::password_policy,
+        auth::password_policy::Chooser,
         event::{Event, EventKind, Personal},
         user::{Metadata, Status, User},
     },
@@ -38,8 +38,8 @@ pub(super) async fn run(
     call: Call,
     command: CreateAdmin,
 ) -> Result<Result<User, CreateAdminRefusal>, Fault> {
-    let context = password_policy::Context { email: Some(&command.email), username: None };
-    let unfit = password_policy::check(command.password.reveal(), &house.password_policy, context);
+    let chooser = Chooser { email: &command.email, username: None };
+    let unfit = house.password_policy.objections(&command.password, &chooser);
     if !unfit.is_empty() {
         return Ok(Err(CreateAdminRefusal::Password(unfit)));
     }
@@ -53,7 +53,9 @@ pub(super) async fn run(
             }
             drop_registrations_of(tx, &command.email)?;
             let made = admin(tx, command.email.clone(), hash.clone());
-            user::insert(tx, &made)?;
+            if user::insert(tx, &made)?.is_err() {
+                return Ok(Verdict::Discard(Err(CreateAdminRefusal::EmailTaken)));
+            }
             tell(tx, &made)?;
             Ok(Verdict::Commit(Ok(made)))
         })
@@ -89,11 +91,7 @@ fn admin(tx: &mut Tx<'_>, email: EmailAddress, password_hash: String) -> User {
 fn tell(tx: &mut Tx<'_>, made: &User) -> Result<(), TxFault> {
     tx.emit(Event {
         subject: made.id,
-        kind: EventKind::UserRoleChanged {
-            user: made.id,
-            from: Roles::default(),
-            to: made.roles.clone(),
-        },
+        kind: EventKind::UserRoleChanged { user: made.id, from: Roles::default(), to: made.roles.clone() },
         personal: Personal { email: Some(made.email.as_str().to_owned()), ..Personal::of_call(tx.context()) },
     })?;
     tx.audit(AuditRecord {

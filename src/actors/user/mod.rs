@@ -15,11 +15,11 @@ pub use change_roles::{ChangeRoles, ChangeRolesRefusal};
 pub use change_status::{ChangeStatus, ChangeStatusRefusal};
 pub use create_admin::{CreateAdmin, CreateAdminRefusal};
 
-use super::{call::Call, hasher::HasherPool};
+use super::{auth::policy_of, call::Call, hasher::HasherPool};
 use crate::{
     config,
     crypto::password::SALT_BYTES,
-    domain::user::User,
+    domain::{auth::password_policy::PasswordPolicy, user::User},
     persistence::{Store, tables::user},
     supervision::{Addr, Cx, Message, Reply, Service, System},
     types::{CallContext, Fault, Page, PageLimit, Work, id::UserId, limits},
@@ -50,13 +50,13 @@ pub struct Household {
     system: System,
     store: Store,
     hasher: HasherPool,
-    password_policy: config::Password,
+    password_policy: PasswordPolicy,
 }
 
 impl Household {
     /// What the flows work with.
     pub fn new(system: System, store: Store, hasher: HasherPool, settings: &config::Auth) -> Arc<Self> {
-        Arc::new(Self { system, store, hasher, password_policy: settings.password.clone() })
+        Arc::new(Self { system, store, hasher, password_policy: policy_of(&settings.password) })
     }
 
     fn salt(&self) -> [u8; SALT_BYTES] {

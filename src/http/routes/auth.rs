@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 use super::user_body::UserBody;
 use crate::{
     actors::auth::{
-        LoggedIn, Login, LoginRefusal, Register, RegisterRefusal, Registered, Registrant, Resent, Tokens, VerifyEmail,
+        LoggedIn, Login, LoginRefusal, RefreshRefusal, Register, RegisterRefusal, Registered, Registrant, Resent,
+        Tokens, VerifyEmail,
     },
     domain::auth::Registration,
     http::{
@@ -114,6 +115,8 @@ fn pending(registration: Registration) -> UserBody {
     UserBody::pending(registration)
 }
 
+const TOO_MANY_WAIT: &str = "Several registrations of this address wait for their codes; use one of those.";
+
 /// Register
 ///
 /// Answers the same whether the address is known or not: its owner learns by mail which it was.
@@ -126,6 +129,7 @@ pub async fn register(
     context: CallContext,
     Json(body): Json<RegisterBody>,
 ) -> Result<Created<RegisteredBody>, ApiError> {
+    let now = services.edge.clock.now();
     let command = Register {
         email: body.email,
         password: body.password,
@@ -138,9 +142,11 @@ pub async fn register(
     let registered = services.auth.register(context, command).await?.map_err(|refusal| match refusal {
         RegisterRefusal::Closed => ApiError::new(Code::RegistrationClosed),
         RegisterRefusal::Fields(errors) => ApiError::invalid(errors),
-        RegisterRefusal::UsernameTaken => ApiError::new(Code::UsernameTaken).errors(vec![
-            Invalid::new("username_taken", "choose another user name").at("/username"),
-        ]),
+        RegisterRefusal::UsernameTaken => ApiError::new(Code::UsernameTaken)
+            .errors(vec![Invalid::new("username_taken", "choose another user name").at("/username")]),
+        RegisterRefusal::TooMany { until } => {
+            ApiError::new(Code::RateLimited).detail(TOO_MANY_WAIT).retry_after(until.since(now))
+        }
         RegisterRefusal::EmailTaken => ApiError::new(Code::EmailTaken)
             .errors(vec![Invalid::new("email_taken", "the address is registered already").at("/email")]),
     })?;
@@ -153,7 +159,7 @@ pub async fn register(
 #[schema(rename_all = "camelCase")]
 pub struct VerifyEmailBody {
     /// The id that registration answered; this or `email`.
-    #[schema(value_type = Option<String>, format = Uuid)]
+    #[schema(value_type = Option<String>)]
     user_id: Option<UserId>,
     /// The address; this or `userId`.
     #[schema(value_type = Option<String>, example = "ada@example.com")]
@@ -214,7 +220,7 @@ pub async fn verify_email(
 #[schema(rename_all = "camelCase")]
 pub struct ResendBody {
     /// The id that registration answered; this or `email`.
-    #[schema(value_type = Option<String>, format = Uuid)]
+    #[schema(value_type = Option<String>)]
     user_id: Option<UserId>,
     /// The address; this or `userId`.
     #[schema(value_type = Option<String>, example = "ada@example.com")]
@@ -261,15 +267,6 @@ pub struct LoginBody {
     /// What an earlier login of this device answered.
     #[schema(value_type = Option<String>)]
     device_token: Option<Secret>,
-    /// `token`: the tokens are in the answer.
-    #[schema(value_type = Option<String>, example = "token")]
-    mode: Option<Mode>,
-}
-
-/// How tokens reach the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Token,
 }
 
 impl FromFields for LoginBody {
@@ -279,7 +276,8 @@ impl FromFields for LoginBody {
         let password = body.required("password").secret();
         let device_name = body.optional("deviceName").text(fields::line(limits::DEVICE_NAME_MAX));
         let device_token = body.optional("deviceToken").secret();
-        let mode = body.optional("mode").choice(&[("token", Mode::Token)]);
+        // The tokens are in the answer; a cookie is not offered.
+        let mode = body.optional("mode").choice(&[("token", ())]);
         let identifier = match (identifier?, email?) {
             (Some(named), None) | (None, Some(named)) => Some(named),
             (None, None) => {
@@ -291,12 +289,12 @@ impl FromFields for LoginBody {
                 None
             }
         };
+        mode?;
         Some(Self {
             identifier: identifier?,
             password: password?,
             device_name: device_name?,
             device_token: device_token?,
-            mode: mode?,
         })
     }
 }
@@ -381,6 +379,42 @@ pub async fn login(
     Ok(Json(entered.into()))
 }
 
+/// The token a login or refresh gave.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct RefreshBody {
+    /// The refresh token.
+    #[schema(value_type = String)]
+    refresh_token: Secret,
+}
+
+impl FromFields for RefreshBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let refresh_token = body.required("refreshToken").secret();
+        Some(Self { refresh_token: refresh_token? })
+    }
+}
+
+/// Refresh
+///
+/// Using a token gives its successor; using it again gives the same one, for as long as that is unused: a lost answer
+/// logs nobody out.
+#[utoipa::path(
+    post, path = "/auth/refresh", operation_id = "refresh_session", tag = "auth", request_body = RefreshBody,
+    responses((status = 200, description = "New tokens of the same session.", body = TokensBody))
+)]
+pub async fn refresh(
+    State(services): State<Services>,
+    context: CallContext,
+    Json(body): Json<RefreshBody>,
+) -> Result<Json<TokensBody>, ApiError> {
+    let tokens = services.auth.refresh(context, body.refresh_token).await?.map_err(|refusal| match refusal {
+        RefreshRefusal::Invalid => ApiError::new(Code::InvalidRefreshToken),
+        RefreshRefusal::SessionEnded => ApiError::new(Code::SessionEnded),
+    })?;
+    Ok(Json(tokens.into()))
+}
+
 /// The refresh token of the session that is to end, for clients that have no access token any more.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -434,10 +468,7 @@ pub async fn logout_all(
     get, path = "/auth/profile", operation_id = "get_profile", tag = "auth",
     responses((status = 200, description = "The caller.", body = UserBody))
 )]
-pub async fn profile(
-    State(services): State<Services>,
-    SignedIn(who): SignedIn,
-) -> Result<Json<UserBody>, ApiError> {
+pub async fn profile(State(services): State<Services>, SignedIn(who): SignedIn) -> Result<Json<UserBody>, ApiError> {
     let user = services.users.find(who.user)?.ok_or_else(|| ApiError::new(Code::SessionEnded))?;
     Ok(Json(user.into()))
 }

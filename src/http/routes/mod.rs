@@ -5,18 +5,21 @@
 //! method, path, operation id (`<verb>_<resource>`) and what it answers. What a route demands stands here only.
 
 pub mod actors;
+pub mod auth;
 pub mod health;
+pub mod keys;
 pub mod openapi;
+pub mod user_body;
 
 use utoipa_axum::routes;
 
 use super::route::{
     Access::{Needs, Nobody},
-    Class::{Exempt, Standard},
-    On::{Both, Ops},
+    Class::{CodeRequest, Exempt, Login, Register, Standard},
+    On::{Both, Ops, Public},
     Route, row,
 };
-use crate::domain::access::Permission::{Operate, ReadOperations};
+use crate::domain::access::Permission::{Operate, ReadOperations, UseOwnAccount};
 
 /// Every route of the product.
 pub fn table() -> Vec<Route> {
@@ -31,5 +34,15 @@ pub fn table() -> Vec<Route> {
         row(Both, Nobody, Standard, routes!(openapi::show_openapi)),
         row(Both, Nobody, Standard, routes!(openapi::show_docs)),
         row(Both, Nobody, Standard, routes!(openapi::show_docs_file)),
+        row(Public, Nobody, Register, routes!(auth::register)),
+        row(Public, Nobody, Login, routes!(auth::verify_email)),
+        row(Public, Nobody, CodeRequest, routes!(auth::resend_verification)),
+        row(Public, Nobody, Login, routes!(auth::login)),
+        row(Public, Nobody, Standard, routes!(auth::refresh)),
+        row(Public, Nobody, Standard, routes!(auth::logout)),
+        row(Public, Needs(UseOwnAccount), Standard, routes!(auth::logout_all)),
+        row(Public, Needs(UseOwnAccount), Standard, routes!(auth::profile)),
+        row(Public, Needs(UseOwnAccount), Standard, routes!(auth::validate)),
+        row(Public, Nobody, Exempt, routes!(keys::list_signing_keys)),
     ]
 }

@@ -17,7 +17,7 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub struct UserBody {
     /// The id, from the registration on.
-    #[schema(format = Uuid)]
+    #[schema(example = "0197f3a0-7c1e-7d2a-9b1f-1f2e3d4c5b6a")]
     id: String,
     /// The address mail goes to.
     email: String,

@@ -10,7 +10,7 @@ use crate::{
         table::Table,
         tx::Tx,
     },
-    types::{Network, Timestamp, id::UserId},
+    types::{Network, id::UserId, limits},
 };
 
 /// Failures of one subject from one origin.
@@ -102,33 +102,26 @@ pub fn clear(tx: &mut Tx<'_>, subject: Subject) -> Result<(), TxFault> {
     tx.delete(&FAILURE_BY_SUBJECT, &subject)
 }
 
-/// Removes counters nobody adds to any more, looking at most at `limit` rows behind `after`. Gives where to go on, or
-/// `None` at the end.
-pub fn forget(
-    tx: &mut Tx<'_>,
-    after: Option<(Subject, Origin)>,
-    limit: usize,
-) -> Result<Option<(Subject, Origin)>, TxFault> {
-    let scan = Scan::all().limit(limit);
-    let scan = match &after {
-        Some(key) => scan.after(key),
-        None => scan,
-    };
-    let rows = tx.scan(&FAILURE_BY_ORIGIN, scan)?;
-    let next = (rows.len() == limit).then(|| rows.last().map(|(key, _)| *key)).flatten();
+/// Removes counters nobody adds to any more, at most `limit` of them. Looks at `limits::SCAN_MAX` rows from a place that
+/// is drawn, so that all are looked at in the course of time.
+pub fn remove_forgotten(tx: &mut Tx<'_>, limit: usize) -> Result<usize, TxFault> {
+    let from = (Subject::Unknown(tx.random()), Origin::Network(Network::V4([0; 3])));
+    let mut rows = tx.scan(&FAILURE_BY_ORIGIN, Scan::all().limit(limits::SCAN_MAX / 2))?;
+    rows.extend(tx.scan(&FAILURE_BY_ORIGIN, Scan::from(&from).limit(limits::SCAN_MAX / 2))?);
+    let mut removed = 0;
     for (key, failures) in rows {
-        if failures.last_at.plus(FORGOTTEN_AFTER) <= tx.now() {
+        if removed < limit && failures.last_at.plus(FORGOTTEN_AFTER) <= tx.now() {
             tx.delete(&FAILURE_BY_ORIGIN, &key)?;
             forget_day(tx, key.0)?;
+            removed += 1;
         }
     }
-    Ok(next)
+    Ok(removed)
 }
 
 fn forget_day(tx: &mut Tx<'_>, subject: Subject) -> Result<(), TxFault> {
-    let over = |day: &DayFailures, now: Timestamp| day.since.plus(FORGOTTEN_AFTER) <= now;
     match tx.get(&FAILURE_BY_SUBJECT, &subject)? {
-        Some(day) if over(&day, tx.now()) => tx.delete(&FAILURE_BY_SUBJECT, &subject),
+        Some(day) if day.since.plus(FORGOTTEN_AFTER) <= tx.now() => tx.delete(&FAILURE_BY_SUBJECT, &subject),
         Some(_) | None => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ pub mod failure;
 pub mod inbox;
 pub mod notification;
 pub mod outcome;
+pub mod pretence;
 pub mod registration;
 pub mod session;
 pub mod signing_key;
@@ -112,6 +113,7 @@ static INVENTORY: &[Row] = &[
     row(&signing_key::SIGNING_KEY_BY_ID, Words("key", "SigningKey", "auth")),
     row(&failure::FAILURE_BY_ORIGIN, Words("subject, origin", "OriginFailures", "auth")),
     row(&failure::FAILURE_BY_SUBJECT, Words("subject", "DayFailures", "auth")),
+    row(&pretence::PRETENCE_BY_SLOT, Words("slot", "Pretence", "otp")),
     row(&outcome::OUTCOME_BY_KEY, Words("principal, key", "Remembered", "http")),
     index(&outcome::OUTCOME_BY_END, &outcome::OUTCOME_BY_KEY, Words("time, principal, key", "-", "http")),
     row(&notification::NOTIFICATION_BY_ID, Words("notification", "Notification", "notifier")),

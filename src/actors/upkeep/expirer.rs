@@ -1,0 +1,89 @@
+//! Ends registrations, codes, sessions, failed logins and remembered outcomes whose time is over.
+
+use std::time::Duration;
+
+use crate::{
+    actors::{auth::drop_registration, call::Call, otp::end_code},
+    persistence::{
+        Store, Tx, TxFault, Verdict,
+        tables::{code, failure, outcome, registration, session},
+    },
+    supervision::{Next, TaskCx, Worker},
+    types::{CallContext, Fault, Work, limits},
+};
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(30);
+/// Rows of one kind in one transaction.
+const BATCH: usize = 100;
+
+/// The worker.
+pub struct Expirer {
+    store: Store,
+}
+
+impl Expirer {
+    /// A worker over `store`.
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+}
+
+impl Worker for Expirer {
+    const KIND: &'static str = "expirer";
+
+    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+        let mut full = false;
+        for step in [registrations, codes, sessions, failures, outcomes] {
+            if cx.stopping().is_cancelled() {
+                break;
+            }
+            let work = Work::until(cx.system().clock().instant() + limits::CALL_DEADLINE);
+            let call = Call { work, context: CallContext::house("upkeep", "expire") };
+            let removed = self
+                .store
+                .write_reclaim(call.write(cx.system()), move |tx| {
+                    let removed = step(tx)?;
+                    Ok(if removed == 0 { Verdict::Discard(0) } else { Verdict::Commit(removed) })
+                })
+                .await?;
+            full |= removed >= BATCH;
+        }
+        Ok(if full { Next::Now } else { Next::Within(EVERY) })
+    }
+}
+
+fn registrations(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
+    let ended = registration::ended(tx, tx.now(), BATCH)?;
+    for id in &ended {
+        if let Some(gone) = registration::find(tx, *id)? {
+            drop_registration(tx, &gone)?;
+        }
+    }
+    Ok(ended.len())
+}
+
+fn codes(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
+    let due = code::all_due(tx, tx.now(), BATCH)?;
+    for over in &due {
+        end_code(tx, over)?;
+    }
+    Ok(due.len())
+}
+
+/// A session that ran out by itself was of no use any more: nothing is told.
+fn sessions(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
+    let ended = session::ended(tx, tx.now(), BATCH)?;
+    for id in &ended {
+        session::remove(tx, *id)?;
+    }
+    Ok(ended.len())
+}
+
+fn failures(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
+    failure::remove_forgotten(tx, BATCH)
+}
+
+fn outcomes(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
+    outcome::remove_ended(tx, BATCH)
+}

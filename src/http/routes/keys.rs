@@ -1,0 +1,28 @@
+//! `/.well-known/jwks.json`: the keys other services check access tokens with.
+
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::http::{ApiError, Code, Json, Services};
+
+/// A JSON Web Key Set (RFC 7517 section 5).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeysBody {
+    /// The public keys.
+    #[schema(value_type = Vec<Object>)]
+    keys: Vec<Value>,
+}
+
+/// The public signing keys
+///
+/// With these any service can check access tokens by itself (RFC 9068 section 4).
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", operation_id = "list_signing_keys", tag = "auth",
+    responses((status = 200, description = "Every key that signs, will sign, or has signed what is still valid.", body = KeysBody))
+)]
+pub async fn list_signing_keys(State(services): State<Services>) -> Result<Json<KeysBody>, ApiError> {
+    let keys = services.auth.jwks().keys.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>();
+    Ok(Json(KeysBody { keys: keys.map_err(|_| ApiError::new(Code::Internal))? }))
+}
