@@ -197,6 +197,7 @@ pub fn services_of(config: &Config, control: ControlToken) -> Services {
     let seams = Seams { clock: Arc::new(Still), entropy: Arc::new(Zeroes), authenticator: Arc::new(ByName), control };
     let system = System::new(Arc::new(Still), Arc::new(Zeroes));
     let (store, _never_driven) = Store::in_hand(Arc::new(Still), &Zeroes);
-    let operations = Operations::new(system, store);
-    Services { edge: Arc::new(Edge::new(config, seams)), operations }
+    let operations = Operations::new(system.clone(), store.clone());
+    let (auth, users) = super::house::asleep(config, &system, &store);
+    Services { edge: Arc::new(Edge::new(config, seams)), operations, auth, users }
 }

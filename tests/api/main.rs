@@ -4,6 +4,7 @@
 mod form;
 mod guards;
 mod harness;
+mod house;
 mod operations;
 mod reference;
 mod sockets;

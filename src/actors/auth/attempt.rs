@@ -84,13 +84,7 @@ pub(super) async fn give_back(door: &Door, call: &Call, who: &Who) -> Result<(),
 }
 
 pub(super) fn limits_of(door: &Door) -> LockoutLimits {
-    let settings = &door.settings.lockout;
-    LockoutLimits {
-        failures: settings.failures,
-        first: settings.first,
-        longest: settings.longest,
-        daily_failures: settings.daily_failures,
-    }
+    LockoutLimits::from(&door.settings.lockout)
 }
 
 fn counters(reader: &impl Reader, who: &Who) -> Result<Counters, TxFault> {

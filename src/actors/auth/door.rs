@@ -26,17 +26,6 @@ use crate::{
     types::{Fault, Secret, Timestamp, id::UserId, limits},
 };
 
-/// The rules on passwords that the settings make.
-pub fn policy_of(settings: &config::Password) -> PasswordPolicy {
-    PasswordPolicy {
-        min_length: usize::try_from(settings.min_length).unwrap_or(usize::MAX),
-        require_upper: settings.require_upper,
-        require_lower: settings.require_lower,
-        require_digit: settings.require_digit,
-        require_symbol: settings.require_symbol,
-    }
-}
-
 /// Subkeys of the root key ring that the door works with.
 pub struct DoorKeys {
     /// Signs device tokens.
@@ -74,7 +63,7 @@ impl Door {
             store: store.clone(),
             hasher: hasher.clone(),
             otp: otp.clone(),
-            password_policy: policy_of(&config.auth.password),
+            password_policy: PasswordPolicy::from(&config.auth.password),
             settings: Arc::new(config.auth.clone()),
             expected: Expected { issuer: config.issuer(), audience: config.auth.audience.clone() },
             keys,

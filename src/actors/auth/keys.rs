@@ -18,25 +18,15 @@ use crate::{
     types::{Fault, SigningAlgorithm, Timestamp, id::KeyId},
 };
 
-/// The rotation's numbers of the settings.
-pub(super) fn rules(settings: &config::Token) -> RotationRules {
-    RotationRules {
-        algorithm: settings.algorithm,
-        rotate_every: settings.rotate_every,
-        publish_before: settings.publish_before,
-        longest_token: settings.lifetime,
-    }
-}
-
 /// Makes the first key if there is none, does what is due, and gives the keys in force. For the start of the process.
 pub async fn prepare(store: &Store, write: Write, settings: &config::Token) -> Result<KeySet, Fault> {
-    step(store, write, &rules(settings), Urgency::WhenDue).await?;
+    step(store, write, &settings.into(), Urgency::WhenDue).await?;
     load(store)
 }
 
 /// Does what is due; the door works with the new keys from then on.
 pub(super) async fn advance(door: &Door, call: &Call, urgency: Urgency) -> Result<(), Fault> {
-    let rules = rules(&door.settings.token);
+    let rules = RotationRules::from(&door.settings.token);
     if step(&door.store, door.write(call), &rules, urgency).await? {
         door.use_keys(load(&door.store)?);
     }

@@ -22,7 +22,6 @@ mod verify_email;
 use std::{future::Future, sync::Arc, time::Duration};
 
 pub use authenticate::{AuthenticateRefusal, Authenticated};
-pub(super) use door::policy_of;
 pub use door::{Door, DoorKeys};
 pub use keys::prepare as prepare_keys;
 pub use login::{LoggedIn, Login, LoginRefusal};

@@ -11,8 +11,7 @@ use crate::{
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::{
-            AddressState, Registration,
-            password_policy::Chooser,
+            AddressState, Registration, password_policy,
             registration_rules::{self, Admission},
         },
         event::{Event, EventKind, Personal},
@@ -127,8 +126,8 @@ fn admit(door: &Door, command: &Register) -> Result<(), RegisterRefusal> {
             }
         }
     }
-    let chooser = Chooser { email: &command.email, username: command.username.as_ref() };
-    let unfit = door.password_policy.objections(&command.password, &chooser);
+    let context = password_policy::Context { email: Some(&command.email), username: command.username.as_ref() };
+    let unfit = password_policy::check(command.password.reveal(), door.password_policy, context);
     if unfit.is_empty() {
         Ok(())
     } else {

@@ -19,15 +19,7 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(system: System, store: Store, settings: &config::Code) -> Arc<Self> {
-        let limits = CodeLimits {
-            lifetime: settings.lifetime,
-            tries: u8::try_from(settings.tries).unwrap_or(u8::MAX),
-            resend_after: settings.resend_after,
-            renew_under: settings.renew_under,
-            hourly: usize::try_from(settings.hourly).unwrap_or(usize::MAX),
-            daily: usize::try_from(settings.daily).unwrap_or(usize::MAX),
-        };
-        Arc::new(Self { system, store, limits })
+        Arc::new(Self { system, store, limits: settings.into() })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     actors::{auth::drop_registrations_of, call::Call, hasher::Priority},
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
-        auth::password_policy::Chooser,
+        auth::password_policy,
         event::{Event, EventKind, Personal},
         user::{Metadata, Status, User},
     },
@@ -38,8 +38,8 @@ pub(super) async fn run(
     call: Call,
     command: CreateAdmin,
 ) -> Result<Result<User, CreateAdminRefusal>, Fault> {
-    let chooser = Chooser { email: &command.email, username: None };
-    let unfit = house.password_policy.objections(&command.password, &chooser);
+    let context = password_policy::Context { email: Some(&command.email), username: None };
+    let unfit = password_policy::check(command.password.reveal(), house.password_policy, context);
     if !unfit.is_empty() {
         return Ok(Err(CreateAdminRefusal::Password(unfit)));
     }

@@ -15,7 +15,7 @@ pub use change_roles::{ChangeRoles, ChangeRolesRefusal};
 pub use change_status::{ChangeStatus, ChangeStatusRefusal};
 pub use create_admin::{CreateAdmin, CreateAdminRefusal};
 
-use super::{auth::policy_of, call::Call, hasher::HasherPool};
+use super::{call::Call, hasher::HasherPool};
 use crate::{
     config,
     crypto::password::SALT_BYTES,
@@ -56,7 +56,7 @@ pub struct Household {
 impl Household {
     /// What the flows work with.
     pub fn new(system: System, store: Store, hasher: HasherPool, settings: &config::Auth) -> Arc<Self> {
-        Arc::new(Self { system, store, hasher, password_policy: policy_of(&settings.password) })
+        Arc::new(Self { system, store, hasher, password_policy: PasswordPolicy::from(&settings.password) })
     }
 
     fn salt(&self) -> [u8; SALT_BYTES] {
