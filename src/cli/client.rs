@@ -8,6 +8,7 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::Failure;
 use crate::{
     config::Config,
     types::{Secret, limits},
@@ -98,6 +99,32 @@ impl Control {
             .map_err(|_| NoAnswer::Address)?;
         blocking(exchange(request), patience)
     }
+}
+
+/// Has the running server do what `path` and `body` say, and gives its answer. None if no server runs: the command then
+/// opens the store itself.
+pub fn ask_running(
+    config: &Config,
+    path: &str,
+    body: &serde_json::Value,
+    patience: Duration,
+) -> Result<Option<serde_json::Value>, Failure> {
+    let token = config.store.path.join(TOKEN_FILE);
+    let Some(control) = Control::find(config).map_err(|error| Failure::fault(token.display(), error))? else {
+        return Ok(None);
+    };
+    let answer = match control.post(path, body, patience) {
+        Ok(answer) => answer,
+        // A token of a server that was killed.
+        Err(NoAnswer::Refused) => return Ok(None),
+        Err(error) => return Err(Failure::fault(format_args!("the server at {}", config.edge.ops_listen), error)),
+    };
+    let told = answer.json().unwrap_or_default();
+    if (200..300).contains(&answer.status) {
+        return Ok(Some(told));
+    }
+    let detail = told.get("detail").and_then(serde_json::Value::as_str).unwrap_or("no reason is given");
+    Err(Failure::Fault(format!("the running server refuses: {detail} ({})", answer.status)))
 }
 
 /// Runs one exchange on a runtime of its own: commands are not async, and the server's runtime is another process'.

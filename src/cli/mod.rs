@@ -14,6 +14,7 @@ pub mod client;
 mod completions;
 mod config;
 mod health;
+mod keys;
 mod settings;
 mod snapshot;
 pub mod storage;
@@ -53,6 +54,9 @@ enum Command {
     /// Copies of the store
     #[command(subcommand)]
     Snapshot(snapshot::Command),
+    /// Keys of the store
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Print completions for a shell
     Completions(completions::Completions),
 }
@@ -68,6 +72,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Config(command) => command.run(&cli.settings, &terminal),
         Command::Health(health) => health.run(&cli.settings, &terminal),
         Command::Snapshot(command) => command.run(&cli.settings, &terminal),
+        Command::Keys(command) => command.run(&cli.settings, &terminal),
         Command::Completions(completions) => completions.run(&terminal),
     };
     match result {

@@ -1,16 +1,31 @@
 //! `majordomo snapshot ...`
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, Settings, Terminal, storage};
-use crate::persistence::snapshot;
+use super::{
+    Failure, Settings, Terminal, client,
+    storage::{self, Offline},
+};
+use crate::persistence::{KeyLoss, snapshot};
+
+/// How long the running server may take to write a snapshot.
+const PATIENCE: Duration = Duration::from_mins(30);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write a snapshot of the store to a file, with the server running or without
+    Create(Create),
     /// Make a store of a snapshot, in a directory of its own; it starts with outbound sending paused
     Restore(Restore),
+}
+
+/// Where to.
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// The file to write; it must not be there yet
+    file: PathBuf,
 }
 
 /// What, and where to.
@@ -25,7 +40,38 @@ pub(super) struct Restore {
 impl Command {
     pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
         match self {
+            Self::Create(create) => create.run(settings, terminal),
             Self::Restore(restore) => restore.run(settings, terminal),
+        }
+    }
+}
+
+impl Create {
+    fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+        let config = settings.read(terminal)?.config;
+        // The server may run elsewhere in the file tree.
+        let file = std::path::absolute(&self.file).map_err(|error| Failure::fault(self.file.display(), error))?;
+        if file.exists() {
+            return Err(Failure::Fault(format!("{} is there already", self.file.display())));
+        }
+        let asked = serde_json::json!({ "file": file });
+        if let Some(answer) = client::ask_running(&config, "/snapshots", &asked, PATIENCE)? {
+            let bytes = answer.get("bytes").and_then(serde_json::Value::as_u64).unwrap_or_default();
+            return terminal.print(format_args!("{} is written ({bytes} bytes)\n", self.file.display()));
+        }
+        let store = Offline::open(&config, KeyLoss::Refuse, terminal)?;
+        let taken = store.store().upkeep().map(|upkeep| upkeep.take_to(&file));
+        store.close();
+        match taken {
+            Some(Ok(summary)) => terminal.print(format_args!(
+                "{} is written (commit {}, {} keys, {} bytes)\n",
+                self.file.display(),
+                summary.exact,
+                summary.pairs,
+                summary.bytes
+            )),
+            Some(Err(error)) => Err(Failure::fault(self.file.display(), error)),
+            None => Err(Failure::Fault("a store in memory has no snapshots".to_owned())),
         }
     }
 }
@@ -41,7 +87,7 @@ impl Restore {
             "{} holds the store as of {} (commit {}, {} keys); set store.path to it, and put the key ring back\n",
             self.directory.display(),
             summary.time,
-            summary.exact.0,
+            summary.exact,
             summary.pairs,
         ))
     }

@@ -1,16 +1,20 @@
 //! From the settings to what the store is opened with.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
+use tokio::runtime::Runtime;
+
+use super::{Failure, Terminal};
 use crate::{
     config::{Config, EngineKind},
     persistence::{
-        engine,
+        KeyLoss, Options, Rehearsal, Store, Write, engine,
         fs::RealFs,
+        open::TreeFate,
         settings::{BootId, Seams, Settings, Tuning},
     },
     supervision::{OsEntropy, SystemClock},
-    types::Timestamp,
+    types::{self, CallContext, Caller, Timestamp, Work, limits},
 };
 
 /// The store's own settings: `[store]` of the configuration, on this run of the machine.
@@ -38,4 +42,78 @@ pub fn settings(config: &Config, seams: &Seams) -> Settings {
 /// The real disk, time and chance, for a command that runs without the server.
 pub fn seams() -> Seams {
     Seams { fs: Arc::new(RealFs), clock: Arc::new(SystemClock::after(Timestamp::ZERO)), entropy: Arc::new(OsEntropy) }
+}
+
+/// How a command opens the store when no server has it.
+pub fn options(config: &Config, key_loss: KeyLoss) -> Options {
+    let seams = seams();
+    Options {
+        settings: settings(config, &seams),
+        seams,
+        key_ring: config.key_ring_file(),
+        key_loss,
+        rehearsal: Rehearsal::Once,
+    }
+}
+
+/// The store, opened by a command that runs without the server. Closed by `close`.
+pub struct Offline {
+    runtime: Runtime,
+    store: Store,
+    seams: Seams,
+}
+
+impl Offline {
+    /// Opens the store that is there; makes none. Tells on `terminal` what had to be repaired.
+    pub fn open(config: &Config, key_loss: KeyLoss, terminal: &Terminal) -> Result<Self, Failure> {
+        if !config.store.path.join("store.json").exists() {
+            return Err(Failure::Fault(format!("{} holds no store", config.store.path.display())));
+        }
+        let options = options(config, key_loss);
+        let seams = options.seams.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|error| Failure::fault("the runtime did not start", error))?;
+        let (store, opening) = Store::open(options).map_err(|fault| Failure::Fault(fault.to_string()))?;
+        if let Some(cut) = opening.cut {
+            terminal.note(format_args!("note: {}: {}; cut there, nothing acknowledged is lost", cut.place, cut.reason));
+        }
+        match opening.tree {
+            TreeFate::Trusted => {}
+            TreeFate::Rebuilt { reason, .. } => terminal.note(format_args!("note: the tree was built anew: {reason}")),
+        }
+        Ok(Self { runtime, store, seams })
+    }
+
+    /// The store itself.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Time and chance of this command.
+    pub fn seams(&self) -> &Seams {
+        &self.seams
+    }
+
+    /// Waits for one answer of the store.
+    pub fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.runtime.block_on(answer)
+    }
+
+    /// What accompanies one transaction of `command`.
+    pub fn write(&self, command: &'static str) -> Write {
+        let (clock, entropy) = (self.seams.clock.as_ref(), self.seams.entropy.as_ref());
+        let caller = Caller::Operator;
+        Write {
+            work: Work::until(clock.instant() + limits::WRITER_LOST),
+            stamp: types::clock::stamp(clock, entropy),
+            context: CallContext { caller, ..CallContext::house("cli", command) },
+        }
+    }
+
+    /// Finishes what was written and closes the directory cleanly.
+    pub fn close(self) {
+        self.runtime.block_on(self.store.close());
+    }
 }

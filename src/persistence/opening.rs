@@ -23,7 +23,7 @@ use crate::types::{Clock, Entropy, Timestamp};
 pub enum KeyLoss {
     /// Refuse to open and say what would be lost.
     Refuse,
-    /// Drop all sealed values and go on under the ring that is there, or a new one (`majordomo recover --accept-loss`).
+    /// Drop all sealed values and go on under the ring that is there, or a new one (`majordomo keys recover --accept-loss`).
     Accept,
 }
 
@@ -64,7 +64,7 @@ pub enum OpenFault {
 /// What the operator is told when the keys do not fit. Nothing was written.
 const WHAT_IS_LOST: &str = "Without it sessions, live codes, signing keys, secrets of providers and webhooks, mails \
      that wait, and the names and addresses in events and audit entries are lost; users and passwords are not. Put \
-     the key ring back, or give these up with `majordomo recover --accept-loss`";
+     the key ring back, or give these up with `majordomo keys recover --accept-loss`";
 
 /// The time at which the store in a directory was last known to be, for a clock that must not run behind it;
 /// `Timestamp::ZERO` if there is none. Reads one small file and changes nothing.

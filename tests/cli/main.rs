@@ -5,6 +5,7 @@ mod config;
 mod harness;
 mod health;
 mod snapshot;
+mod store;
 
 use harness::Majordomo;
 

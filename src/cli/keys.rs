@@ -1,0 +1,121 @@
+//! `majordomo keys ...`
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::{Failure, Settings, Terminal, storage::Offline};
+use crate::{
+    config::Config,
+    persistence::{KeyLoss, Verdict, keyring::Keyring, layout::Layout, lock, lock::Lock, loss},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Seal everything anew under a new key of the key ring; the server must be stopped
+    RotateRing(RotateRing),
+    /// Go on without the key ring, which is lost
+    Recover(Recover),
+}
+
+/// Nothing to choose.
+#[derive(Debug, Args)]
+pub(super) struct RotateRing {}
+
+/// What is accepted.
+#[derive(Debug, Args)]
+pub(super) struct Recover {
+    /// Give up everything that was sealed: sessions, live codes, signing keys, personal fields of events
+    #[arg(long)]
+    accept_loss: bool,
+}
+
+impl Command {
+    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+        let config = settings.read(terminal)?.config;
+        match self {
+            Self::RotateRing(RotateRing {}) => rotate_ring(&config, terminal),
+            Self::Recover(recover) => recover.run(&config, terminal),
+        }
+    }
+}
+
+impl Recover {
+    fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+        let key_loss = if self.accept_loss { KeyLoss::Accept } else { KeyLoss::Refuse };
+        Offline::open(config, key_loss, terminal)?.close();
+        terminal.print(format_args!("the store opens with the key ring {}\n", config.key_ring_file().display()))
+    }
+}
+
+/// Both keys are in the file while values are sealed anew, so that a stop in between loses nothing: the next run goes on
+/// where this one ended.
+fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+    let file = config.key_ring_file();
+    let fault = |error: &dyn std::fmt::Display| Failure::Fault(error.to_string());
+    not_in_use(config)?;
+    let mut ring = Keyring::load(&file)
+        .map_err(|error| fault(&error))?
+        .ok_or_else(|| Failure::Fault(format!("{}: there is no key ring", file.display())))?;
+    let seams = super::storage::seams();
+    if ring.len() == 1 {
+        // With two keys an earlier run was cut short, and its new key is the one to go on with.
+        Offline::open(config, KeyLoss::Refuse, terminal)?.close();
+        let kept = old_ring(&file, &ring);
+        ring.save(&kept).map_err(|error| fault(&error))?;
+        terminal.note(format_args!(
+            "note: {} holds the old key, which snapshots taken until now need; remove it with them",
+            kept.display()
+        ));
+        ring.rotate(seams.entropy.as_ref(), seams.clock.now());
+        ring.save(&file).map_err(|error| fault(&error))?;
+    }
+    let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
+    let sealed = seal_anew(&store);
+    store.close();
+    sealed?;
+    ring.prune();
+    ring.save(&file).map_err(|error| fault(&error))?;
+    terminal.print(format_args!(
+        "everything is sealed under the new key {} of {}; keep a copy of the file apart from your backups\n",
+        ring.fingerprint(),
+        file.display()
+    ))
+}
+
+/// Where the ring is kept as it was.
+fn old_ring(file: &Path, ring: &Keyring) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(format!(".{}", ring.fingerprint()));
+    PathBuf::from(name)
+}
+
+fn seal_anew(store: &Offline) -> Result<(), Failure> {
+    let mut place = None;
+    loop {
+        let after = place.clone();
+        let step = store.store().write_reclaim(store.write("keys rotate-ring"), move |tx| {
+            Ok(Verdict::Commit(loss::reseal(tx, after.as_ref())?))
+        });
+        place = store.wait(step).map_err(|fault| Failure::fault("sealing anew", fault))?;
+        if place.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Refuses when a server has the store open: it holds the old ring in memory.
+fn not_in_use(config: &Config) -> Result<(), Failure> {
+    let seams = super::storage::seams();
+    let layout = Layout::new(&config.store.path);
+    if !layout.root.exists() {
+        return Err(Failure::Fault(format!("{} holds no store", layout.root.display())));
+    }
+    match lock::take(seams.fs.as_ref(), &layout, std::time::Duration::ZERO) {
+        Ok(Lock::Ours(_)) => Ok(()),
+        Ok(Lock::Theirs(_)) => {
+            Err(Failure::Fault(format!("{} is in use: stop the server first", layout.root.display())))
+        }
+        Err(error) => Err(Failure::fault(layout.root.display(), error)),
+    }
+}

@@ -1,0 +1,146 @@
+//! Commands on a store that no server has open.
+
+use majordomo::{
+    cli::storage,
+    config::{self, Config},
+    domain::auth::{KeyStage, SigningKey},
+    persistence::{KeyLoss, Store, Verdict, Write, tables::signing_key},
+    types::{self, CallContext, SigningAlgorithm, Work, id, limits},
+};
+
+use crate::harness::Majordomo;
+
+/// A store with one sealed value, made as a server makes it, in `directory` of the program's own.
+fn settle(majordomo: &Majordomo, directory: &str) {
+    open(majordomo, directory, |store, write| async move {
+        store
+            .write(write, |tx| {
+                let (id, now) = (id::uuid_v7(tx.now(), tx.random()).into(), tx.now());
+                let key = SigningKey {
+                    id,
+                    algorithm: SigningAlgorithm::EdDsa,
+                    private_der: b"a private key".to_vec(),
+                    stage: KeyStage::Signing,
+                    created_at: now,
+                    stage_since: now,
+                };
+                signing_key::put(tx, &key)?;
+                Ok(Verdict::Commit(()))
+            })
+            .await
+            .unwrap();
+    });
+}
+
+/// How many sealed values the store gives back.
+fn sealed(majordomo: &Majordomo, directory: &str) -> usize {
+    open(majordomo, directory, |store, _| async move {
+        let keys = store.read(|view| signing_key::all(view)).unwrap();
+        assert!(keys.iter().all(|key| key.private_der == b"a private key"));
+        keys.len()
+    })
+}
+
+fn open<T, F: Future<Output = T>>(majordomo: &Majordomo, directory: &str, f: impl FnOnce(Store, Write) -> F) -> T {
+    let mut config = Config::default();
+    config.store.path = majordomo.path(directory);
+    config.store.engine = config::EngineKind::Redb;
+    config.store.lock_wait = std::time::Duration::ZERO;
+    let options = storage::options(&config, KeyLoss::Refuse);
+    let (clock, entropy) = (options.seams.clock.clone(), options.seams.entropy.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let (store, _) = Store::open(options).unwrap();
+    let write = Write {
+        work: Work::until(clock.instant() + limits::WRITER_LOST),
+        stamp: types::clock::stamp(clock.as_ref(), entropy.as_ref()),
+        context: CallContext::house("test", "test"),
+    };
+    runtime.block_on(async {
+        let told = f(store.clone(), write).await;
+        store.close().await;
+        told
+    })
+}
+
+fn house() -> Majordomo {
+    let majordomo =
+        Majordomo::new().variable("MAJORDOMO__STORE__ENGINE", "redb").variable("MAJORDOMO__STORE__LOCK_WAIT", "0s");
+    settle(&majordomo, "data");
+    majordomo
+}
+
+#[test]
+fn a_snapshot_is_taken_and_makes_the_same_store_elsewhere() {
+    let majordomo = house();
+    let run = majordomo.run(&["snapshot", "create", "copy.snapshot"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(run.stdout.starts_with("copy.snapshot is written (commit "), "{}", run.stdout);
+    let again = majordomo.run(&["snapshot", "create", "copy.snapshot"]);
+    assert_eq!((again.code, again.stderr.as_str()), (1, "error: copy.snapshot is there already\n"));
+
+    let run = majordomo.run(&["snapshot", "restore", "copy.snapshot", "other"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.starts_with("other holds the store as of "), "{}", run.stdout);
+    std::fs::create_dir_all(majordomo.path("other/keys")).unwrap();
+    std::fs::copy(majordomo.path("data/keys/ring.json"), majordomo.path("other/keys/ring.json")).unwrap();
+    assert_eq!(sealed(&majordomo, "other"), 1);
+    let run = majordomo.run(&["snapshot", "restore", "copy.snapshot", "other"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("is not empty"), "{}", run.stderr);
+}
+
+#[test]
+fn where_there_is_no_store_none_is_made() {
+    for command in
+        [&["snapshot", "create", "copy.snapshot"][..], &["keys", "rotate-ring"], &["keys", "recover", "--accept-loss"]]
+    {
+        let majordomo = Majordomo::new();
+        let run = majordomo.run(command);
+        assert_eq!((run.code, run.stderr.as_str()), (1, "error: data holds no store\n"), "{command:?}");
+        assert!(majordomo.names().is_empty(), "{command:?}");
+    }
+}
+
+#[test]
+fn everything_is_sealed_anew_and_the_old_key_is_kept_apart() {
+    let majordomo = house();
+    let ring = || std::fs::read_to_string(majordomo.path("data/keys/ring.json")).unwrap();
+    let before = ring();
+    let run = majordomo.run(&["keys", "rotate-ring"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.starts_with("everything is sealed under the new key "), "{}", run.stdout);
+    let after = ring();
+    assert_ne!(before, after);
+    assert_eq!(after.matches("\"id\"").count(), 1, "{after}");
+    assert_eq!(sealed(&majordomo, "data"), 1);
+    let names = std::fs::read_dir(majordomo.path("data/keys")).unwrap();
+    let kept = names.map(|entry| entry.unwrap().path()).find(|path| !path.ends_with("ring.json")).unwrap();
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), before);
+}
+
+#[test]
+fn a_store_in_use_is_left_alone() {
+    let majordomo = house();
+    let ring = std::fs::read(majordomo.path("data/keys/ring.json")).unwrap();
+    open(&majordomo, "data", |_, _| async {
+        for command in [&["snapshot", "create", "copy.snapshot"][..], &["keys", "rotate-ring"], &["keys", "recover"]] {
+            let run = majordomo.run(command);
+            assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (1, "", 1), "{}", run.stderr);
+            assert!(run.stderr.contains("in use"), "{}", run.stderr);
+        }
+    });
+    assert_eq!(std::fs::read(majordomo.path("data/keys/ring.json")).unwrap(), ring);
+    assert_eq!(majordomo.names(), ["data"]);
+}
+
+#[test]
+fn a_lost_key_ring_is_given_up_only_when_that_is_accepted() {
+    let majordomo = house();
+    std::fs::remove_dir_all(majordomo.path("data/keys")).unwrap();
+    let run = majordomo.run(&["keys", "recover"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("majordomo keys recover --accept-loss"), "{}", run.stderr);
+    let run = majordomo.run(&["keys", "recover", "--accept-loss"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(sealed(&majordomo, "data"), 0);
+}
