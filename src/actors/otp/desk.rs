@@ -25,6 +25,6 @@ impl Desk {
 
 /// Digits and id for a code, should one be needed; drawn from the transaction's own stream.
 pub(super) fn draw(tx: &mut Tx<'_>) -> FreshCode {
-    let digits = code::Digits::draw(|| tx.random()).for_record();
+    let digits = code::Code::draw(|| tx.random()).for_record();
     FreshCode { id: tx.id(), digits }
 }

@@ -82,7 +82,7 @@ impl Otp {
         typed: &str,
         effect: Effect,
     ) -> Result<Tried, Fault> {
-        let Ok(typed) = crypto::code::Digits::parse(typed) else { return Ok(Tried::Unknown) };
+        let Ok(typed) = crypto::code::Code::parse(typed) else { return Ok(Tried::Unknown) };
         let attempt = Attempt { purpose, typed, effect };
         let make = |reply| OtpMessage::Verify(context, attempt, reply);
         self.directory.call(&owner, limits::CALL_DEADLINE, make).await

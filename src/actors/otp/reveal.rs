@@ -26,7 +26,7 @@ pub(super) fn run(desk: &Desk, owner: UserId, purpose: CodePurpose, wanted: Code
     let found = desk.store.read(|view| code::find(view, owner, purpose))?;
     let live = found.filter(|code| code.id == wanted && code.state == CodeState::Live && now < code.expires_at);
     Ok(live.map(|code| LiveCode {
-        digits: Secret::new(crypto::code::Digits::of_record(code.digits).reveal()),
+        digits: Secret::new(crypto::code::Code::of_record(code.digits).reveal()),
         expires_at: code.expires_at,
     }))
 }

@@ -45,7 +45,7 @@ pub struct Attempt {
     /// What the code proves.
     pub purpose: CodePurpose,
     /// What was typed.
-    pub typed: crypto::code::Digits,
+    pub typed: crypto::code::Code,
     /// What the right code does.
     pub effect: Effect,
 }
@@ -57,7 +57,7 @@ pub(super) async fn run(desk: &Arc<Desk>, call: &Call, owner: UserId, tried: Att
             let Some(found) = code::find(tx, owner, tried.purpose)? else {
                 return nothing(tx, Tried::Unknown);
             };
-            let right = crypto::code::Digits::of_record(found.digits).matches(&tried.typed);
+            let right = crypto::code::Code::of_record(found.digits).matches(&tried.typed);
             let guess = if right { Guess::Right } else { Guess::Wrong };
             match attempt(&found, guess, tx.now(), &limits) {
                 Try::Verified(used) => {
