@@ -12,7 +12,7 @@ use crate::{
     },
     persistence::{
         Tx, TxFault, Verdict,
-        tables::{code, pretence, registration, subscription::Settlement, user},
+        tables::{code, pretence, registration, user},
     },
     types::{
         Fault, Timestamp,
@@ -60,7 +60,7 @@ pub(super) async fn run(
     desk.store
         .write(call.write(&desk.system), move |tx| {
             if let Order::Event(delivery) = &order
-                && delivery.settle(tx)? == Settlement::Already
+                && !delivery.settle(tx)?
             {
                 return Ok(Verdict::Discard(Issued::Nobody));
             }
