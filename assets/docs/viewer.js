@@ -2,6 +2,8 @@
 "use strict";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
+/** Groups that come after all others, in this order. */
+const LAST = ["operations", "health", "documentation"];
 
 /** An element with attributes and children; strings become text. */
 function el(name, attributes, ...children) {
@@ -18,6 +20,9 @@ function prose(text) {
   return (text || "").split(/\n\s*\n/).filter(Boolean).map((paragraph) =>
     el("p", {}, paragraph.split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part))));
 }
+
+/** The same within a line. */
+const inline = (text) => prose(text).flatMap((paragraph) => [...paragraph.childNodes, " "]);
 
 const resolve = (api, schema) => {
   const seen = new Set();
@@ -79,10 +84,10 @@ function table(heads, rows) {
     el("tbody", {}, rows)));
 }
 
-/** One row a member, nested ones indented. */
-function members(api, schema, depth = 0) {
+/** One row a member, nested ones indented; what is required matters only to who sends. */
+function members(api, schema, direction, depth = 0) {
   const settled = settle(api, schema);
-  const required = settled.required || [];
+  const required = direction === "sent" ? settled.required || [] : [];
   return Object.entries(settled.properties || {}).flatMap(([name, member]) => {
     const inner = settle(api, member);
     const below = inner.properties ? member : inner.items && settle(api, inner.items).properties ? inner.items : null;
@@ -92,8 +97,8 @@ function members(api, schema, depth = 0) {
       el("td", {}, Array.from({ length: depth }, () => el("span", { class: "indent" })), el("code", {}, name),
         required.includes(name) ? el("span", { class: "required" }, " required") : null),
       el("td", { class: "soft" }, typeOf(api, member)),
-      el("td", {}, values, prose(description).flatMap((p) => [...p.childNodes, " "])));
-    return [row, ...(below && depth < 3 ? members(api, below, depth + 1) : [])];
+      el("td", {}, values, inline(description)));
+    return [row, ...(below && depth < 3 ? members(api, below, direction, depth + 1) : [])];
   });
 }
 
@@ -137,7 +142,7 @@ function response(api, status, answer) {
   const schema = content && content[1].schema;
   const isProblem = content && content[0] === "application/problem+json";
   return el("tr", {}, el("td", {}, el("code", {}, status)),
-    el("td", {}, prose(answer.description).flatMap((p) => [...p.childNodes])),
+    el("td", {}, inline(answer.description)),
     el("td", { class: "soft" }, isProblem ? el("a", { href: "#errors" }, "problem") : (schema && (nameOf(schema) || typeOf(api, schema))) || ""));
 }
 
@@ -152,15 +157,15 @@ function article(api, operation) {
     parts.push(el("h4", {}, "Parameters"), table(["Name", "Where", "Type", "Meaning"], spec.parameters.map((parameter) =>
       el("tr", {}, el("td", {}, el("code", {}, parameter.name), parameter.required ? el("span", { class: "required" }, " required") : null),
         el("td", { class: "soft" }, parameter.in), el("td", { class: "soft" }, typeOf(api, parameter.schema)),
-        el("td", {}, parameter.description || "")))));
+        el("td", {}, inline(parameter.description))))));
   }
   if (operation.body) {
-    parts.push(el("h4", {}, "Body"), table(["Field", "Type", "Meaning"], members(api, operation.body)));
+    parts.push(el("h4", {}, "Body"), table(["Field", "Type", "Meaning"], members(api, operation.body, "sent")));
   }
   const answers = Object.entries(spec.responses || {});
   const success = answers.find(([status]) => status.startsWith("2"));
   const content = success && Object.values(success[1].content || {})[0];
-  const rows = content && content.schema ? members(api, content.schema) : [];
+  const rows = content && content.schema ? members(api, content.schema, "answered") : [];
   if (rows.length) parts.push(el("h4", {}, `Answer ${success[0]}`), table(["Field", "Type", "Meaning"], rows));
   parts.push(el("h4", {}, "Statuses"), table(["Status", "When", "What"], answers.map(([status, answer]) => response(api, status, answer))));
   parts.push(el("h4", {}, "Try it"), sample(curl(api, operation)));
@@ -170,7 +175,7 @@ function article(api, operation) {
 function errors(api) {
   const rows = (api["x-problem-codes"] || []).map((row) => el("tr", { class: "error-row", id: `error-${row.code}` },
     el("td", {}, el("code", {}, row.code)), el("td", { class: "soft" }, String(row.status)),
-    el("td", {}, el("strong", {}, row.title), ". ", prose(row.meaning).flatMap((p) => [...p.childNodes]))));
+    el("td", {}, el("strong", {}, row.title), ". ", inline(row.meaning))));
   return [el("h2", { class: "group", id: "errors" }, "Errors"),
     el("p", {}, "Every refusal is a problem document (RFC 9457, application/problem+json). Programs branch on ",
       el("code", {}, "code"), "; ", el("code", {}, "errors"), " names fields by JSON pointer; ", el("code", {}, "outcome"),
@@ -228,7 +233,8 @@ async function start() {
   document.getElementById("version").textContent = api.info.version;
   const groups = [...operations(api).reduce((map, operation) =>
     map.set(operation.group, [...(map.get(operation.group) || []), operation]), new Map())];
-  groups.sort(([a], [b]) => a.localeCompare(b));
+  const place = (group) => LAST.indexOf(group);
+  groups.sort(([a], [b]) => place(a) - place(b) || a.localeCompare(b));
   content.replaceChildren(el("h1", {}, `${api.info.title} API`), ...prose(api.info.description),
     ...groups.flatMap(([group, list]) => [el("h2", { class: "group" }, group), ...list.map((operation) => article(api, operation))]),
     ...errors(api));
@@ -241,7 +247,7 @@ async function start() {
   follow(nav);
   if (location.hash) {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (target) target.scrollIntoView();
+    if (target) { target.classList.add("found"); target.scrollIntoView({ behavior: "instant" }); }
   }
 }
 

@@ -117,7 +117,7 @@ async fn mine() -> Json<()> {
     Json(())
 }
 
-fn table() -> Vec<Route> {
+pub fn table() -> Vec<Route> {
     let open = |described| row(On::Public, Access::Nobody, Class::Standard, described);
     vec![
         open(routes!(create)),

@@ -36,7 +36,8 @@ fn sorted_table() -> Vec<Route> {
 #[test]
 fn the_reference_of_errors_is_the_table_of_codes() {
     let mut page = "# Errors\n\nPrinted by a test from the code; do not edit. Every refusal is a problem document \
-        (RFC 9457) whose `code` is one of these.\n\n| code | status | retry | title | meaning |\n|---|---|---|---|---|\n"
+        (RFC 9457) whose `code` is one of these.\n\n\
+        | code | status | retry | title | meaning |\n|---|---|---|---|---|\n"
         .to_owned();
     for row in Code::ALL.iter().map(|code| code.row()) {
         let retry = match row.retryable {
@@ -51,7 +52,8 @@ fn the_reference_of_errors_is_the_table_of_codes() {
 #[test]
 fn the_reference_of_routes_is_the_table_of_routes() {
     let mut page = "# Routes\n\nPrinted by a test from the code; do not edit. What each takes and answers: \
-        `GET /openapi.json`, shown at `/docs`.\n\n| method | path | operation | needs | listener | limit |\n|---|---|---|---|---|---|\n"
+        `GET /openapi.json`, shown at `/docs`.\n\n\
+        | method | path | operation | needs | listener | limit |\n|---|---|---|---|---|---|\n"
         .to_owned();
     for rule in sorted_table().iter().map(|route| &route.rule) {
         let (needs, on, class) = (rule.access.as_str(), rule.on.as_str(), rule.class.as_str());
