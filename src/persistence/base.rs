@@ -28,7 +28,7 @@ use super::{
     upkeep::Upkeep,
 };
 pub use super::{
-    open::{OpenError, Opening, Reason, TreeFate},
+    trust::{OpenError, Opening, Reason, TreeFate},
     progress::Progress,
 };
 use crate::types::Timestamp;
@@ -283,6 +283,10 @@ pub enum Closed {
 }
 
 /// Waits until nobody else holds the engine, and closes it; says whether it could.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a close runs on the writer's own thread, and readers tell nobody when they are done"
+)]
 fn close_engine(engine: Arc<dyn Engine>, upkeep: &Upkeep) -> bool {
     // Counted rather than timed: a clock that stands still in a test must not keep a close waiting for ever.
     for _ in 0..CLOSE_LOOKS {

@@ -3,11 +3,12 @@
 //! Owns: the data directory, the journal, the engines, checkpoints, snapshots, transactions, tables, sealing, the event
 //! log and the audit trail. Must not know: HTTP, actors, any flow. Begin with `store.rs` (the handle), `tx.rs` (what a
 //! transaction may do) and `tables/mod.rs` (what there is); below them with `base.rs` (an opened directory), then
-//! `journal/mod.rs` and `open.rs` (what is believed after a crash).
+//! `journal/mod.rs`, `open.rs` and `trust.rs` (what is believed after a crash).
 
 pub mod audit;
 pub mod base;
 pub mod batch;
+pub mod check;
 pub mod checkpoint;
 pub mod codec;
 pub mod engine;
@@ -23,7 +24,7 @@ pub mod layout;
 pub mod lock;
 pub mod loss;
 pub mod migrations;
-pub mod open;
+mod open;
 pub mod opening;
 mod overlay;
 pub mod persons;
@@ -41,6 +42,7 @@ pub mod store;
 pub mod table;
 pub mod tables;
 pub mod trees;
+pub mod trust;
 pub mod tx;
 pub mod upkeep;
 pub mod view;

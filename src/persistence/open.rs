@@ -6,168 +6,35 @@
 //!   -> tail into a fresh segment -> checkpoint of this opening -> tree: replay, or rebuild -> ready
 //! ```
 //!
-//! | found | done |
-//! |---|---|
-//! | the machine ran on, or the store was closed cleanly | the tree is trusted; replay from the checkpoint |
-//! | the machine stopped (and the engine does not survive that); the tree is missing, empty, behind its checkpoint, or does not open | a new tree is built from the newest good snapshot and the journal |
-//! | nothing to build it from; the tree is ahead of the journal; damage in the synced part of the journal | an error |
+//! - The machine ran on, or the store was closed cleanly: the tree is trusted; replay from the checkpoint.
+//! - The machine stopped and the engine does not survive that, or the tree is missing, empty, behind its checkpoint, or
+//!   does not open: a new tree is built from the newest good snapshot and the journal.
+//! - Nothing to build it from, a tree ahead of the journal, damage in the synced part of the journal: an error.
 
 use std::{io, sync::Arc};
 
 use super::{
     Lsn,
     checkpoint::{self, Checkpoint},
-    engine::{Engine, EngineError},
-    format::{self, FORMAT, Format, FormatError, Seal},
+    engine::Engine,
+    format::{self, FORMAT, Format, Seal},
     fs::{Fs, Held},
     journal::{
         Problem,
         reader::{Found, SegmentReader},
-        recover::{self, Cut, Known, Survey},
+        recover::{self, Known, Survey},
         segment::{self, HEADER},
         writer::{Ground, Writer},
     },
     layout::Layout,
     lock::{self, Lock},
+    trust::{OpenError, Opening, Reason, TreeFate},
     rebuild::{self, Origin},
     settings::{Seams, Settings},
-    snapshot::{self, SnapshotError},
+    snapshot,
     trees::{self, Others, TreeName},
 };
 use crate::types::Timestamp;
-
-/// Why a directory was not opened. Nothing in it was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process has it open.
-    #[error("{dir} is in use by another process{}", pid.map_or(String::new(), |pid| format!(" ({pid})")))]
-    Locked {
-        /// The directory.
-        dir: String,
-        /// The process, if it is known.
-        pid: Option<u32>,
-    },
-    /// `store.json` cannot be followed.
-    #[error(transparent)]
-    Format(#[from] FormatError),
-    /// The directory holds parts of a store, and no `store.json`.
-    #[error(
-        "store.json is missing beside {found}; put back a copy of it, or restore a snapshot into another directory"
-    )]
-    NoFormat {
-        /// What is there.
-        found: String,
-    },
-    /// The keys do not fit the store, in the words of the sealing.
-    #[error("{0}")]
-    Seal(String),
-    /// The journal is damaged, or lacks something.
-    #[error(
-        "{0}. Nothing was changed. Put back a copy of the file, or restore the last snapshot into another directory \
-         (`majordomo snapshot restore FILE DIR`), which loses the commits after it"
-    )]
-    Journal(#[from] Problem),
-    /// The tree holds commits that the journal does not know.
-    #[error("the tree holds commit {tree}, the journal ends at commit {journal}: a part of the journal was lost")]
-    TreeAhead {
-        /// The last commit in the tree.
-        tree: Lsn,
-        /// The last commit in the journal.
-        journal: Lsn,
-    },
-    /// The tree has to be built again, and there is nothing to build it from.
-    #[error("the tree cannot be trusted ({reason}), and there is nothing to build it from: {found}")]
-    NothingToRebuild {
-        /// Why it cannot be trusted.
-        reason: Reason,
-        /// What is there, and what it would bring back.
-        found: String,
-    },
-    /// A snapshot that had been read before could not be read again.
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
-    /// The engine failed on a new tree.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The disk failed.
-    #[error("{}: {step}: {source}", dir)]
-    Io {
-        /// The directory.
-        dir: String,
-        /// What was being done.
-        step: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-/// Why a tree was not trusted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
-    /// The store is new, or was laid down from a snapshot.
-    #[error("there is none yet")]
-    New,
-    /// The checkpoint is damaged.
-    #[error("the checkpoint is damaged")]
-    CheckpointDamaged,
-    /// Another engine held the tree.
-    #[error("the engine was changed")]
-    OtherEngine,
-    /// The machine stopped while the store was open.
-    #[error("the machine stopped while the store was open")]
-    MachineStopped,
-    /// The engine keeps nothing.
-    #[error("the engine keeps nothing on disk")]
-    InMemory,
-    /// Its directory is not there.
-    #[error("its directory is missing")]
-    Missing,
-    /// It holds nothing.
-    #[error("it is empty")]
-    Empty,
-    /// It holds less than its checkpoint promises.
-    #[error("it ends at commit {applied}, its checkpoint at commit {checkpoint}")]
-    Behind {
-        /// The last commit in the tree.
-        applied: Lsn,
-        /// The last commit of the checkpoint.
-        checkpoint: Lsn,
-    },
-    /// The engine could not open it.
-    #[error("it does not open: {0}")]
-    DoesNotOpen(String),
-}
-
-/// What became of the tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TreeFate {
-    /// It was trusted.
-    Trusted,
-    /// It was built again.
-    Rebuilt {
-        /// Why.
-        reason: Reason,
-        /// The snapshot that was begun with; with none the whole journal was.
-        snapshot: Option<Lsn>,
-        /// Keys that came from the snapshot.
-        keys: u64,
-    },
-}
-
-/// What was found and done when a directory was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opening {
-    /// Whether the store was made just now.
-    pub created: bool,
-    /// What became of the tree.
-    pub tree: TreeFate,
-    /// Commits of the journal that were applied.
-    pub replayed: u64,
-    /// Where the journal was cut, if its end was torn.
-    pub cut: Option<Cut>,
-    /// The last commit.
-    pub last: Lsn,
-}
 
 /// An opened directory, in pieces.
 pub(super) struct Opened {
@@ -216,6 +83,15 @@ impl Site<'_> {
     }
 }
 
+/// How much of the journal is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// From the checkpoint on: what is before it, later segments stand for.
+    SinceCheckpoint,
+    /// All of it.
+    Whole,
+}
+
 /// What is known before the tree is looked at.
 pub(super) struct Findings {
     pub(super) checkpoint: checkpoint::Found,
@@ -225,7 +101,7 @@ pub(super) struct Findings {
 
 impl Findings {
     /// Reads checkpoint and journal; changes nothing.
-    pub(super) fn gather(site: &Site<'_>) -> Result<Self, OpenError> {
+    pub(super) fn gather(site: &Site<'_>, depth: Depth) -> Result<Self, OpenError> {
         let checkpoint = checkpoint::read(site.fs(), &site.layout).map_err(site.io("reading the checkpoint"))?;
         let snapshots = snapshot::list(site.fs(), &site.layout.snapshots).map_err(site.io("listing the snapshots"))?;
         let segments = segment::list(site.fs(), &site.layout.journal).map_err(site.io("listing the journal"))?;
@@ -236,6 +112,10 @@ impl Findings {
             checkpoint::Found::Absent | checkpoint::Found::Damaged => before_first,
         };
         let covered = snapshots.last().map_or(after, |newest| after.max(*newest));
+        let after = match depth {
+            Depth::SinceCheckpoint => after,
+            Depth::Whole => before_first.min(after),
+        };
         let survey = recover::survey(site.fs(), &site.layout.journal, Known { after, covered })?;
         Ok(Self { checkpoint, snapshots, survey })
     }
@@ -291,16 +171,11 @@ pub(super) fn open(
         refuse_remains(&site)?;
     }
     let seal = seal(found.as_ref()).map_err(OpenError::Seal)?;
-    let format = match found {
-        Some(format) if format.seal == seal => format,
-        Some(format) => {
-            let format = Format { seal, ..format };
-            format::write(site.fs(), &site.layout, &format).map_err(site.io("writing store.json"))?;
-            format
-        }
-        None => lay_down(&site, seal)?,
+    let (format, resealed) = match found {
+        Some(format) => (Format { seal: seal.clone(), ..format.clone() }, format.seal != seal),
+        None => (lay_down(&site, seal)?, false),
     };
-    let findings = Findings::gather(&site)?;
+    let findings = Findings::gather(&site, Depth::SinceCheckpoint)?;
     let trusted = findings.judge(&site);
     let origin = match &trusted {
         Ok(_) => None,
@@ -308,6 +183,9 @@ pub(super) fn open(
     };
     let epoch = findings.survey.epoch.max(findings.checkpoint().map_or(0, |found| found.epoch)) + 1;
     let writer = start_writer(&site, &findings, epoch)?;
+    if resealed {
+        format::write(site.fs(), &site.layout, &format).map_err(site.io("writing store.json"))?;
+    }
     let mut built = match (trusted, origin) {
         (Err(reason), Some(origin)) => rebuild_tree(&site, &findings, (reason, origin), epoch)?,
         (Err(reason), None) => {
@@ -385,6 +263,7 @@ fn start_writer(site: &Site<'_>, findings: &Findings, epoch: u64) -> Result<Writ
         });
         swept.map_err(site.io("removing unfinished files"))?;
     }
+    trees::remove_scratch(&site.layout).map_err(site.io("removing what a check left"))?;
     let started = if findings.is_clean() {
         Writer::resume(site.ground(), &findings.survey, epoch)
     } else {
@@ -474,14 +353,4 @@ fn rebuild_tree(
     let tree = TreeFate::Rebuilt { reason, snapshot: origin.snapshot(), keys: loaded.keys };
     let opening = Opening { created: false, tree, replayed, cut: survey.cut, last: survey.last };
     Ok(Built { engine, checkpoint, last_time, opening })
-}
-
-impl Reason {
-    /// What becomes of a tree that is given up for this reason.
-    fn others(&self) -> Others {
-        match self {
-            Self::New | Self::OtherEngine | Self::MachineStopped | Self::InMemory | Self::Missing => Others::Remove,
-            Self::CheckpointDamaged | Self::Empty | Self::Behind { .. } | Self::DoesNotOpen(_) => Others::SetAside,
-        }
-    }
 }

@@ -7,7 +7,8 @@ use super::{
         Frame,
         recover::{self, Span},
     },
-    open::{Findings, OpenError, Reason, Site},
+    open::{Findings, Site},
+    trust::{OpenError, Reason},
     snapshot::{
         self, SnapshotError, Summary,
         read::{self, Part},

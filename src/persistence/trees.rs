@@ -2,7 +2,11 @@
 //!
 //! A rebuilt tree gets a directory of its own, so that the old one is there until the checkpoint names the new one.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{
     engine::{Engine, EngineError, EngineKind, mem::MemEngine, redb::RedbEngine, sled::SledEngine},
@@ -90,6 +94,19 @@ pub fn retire_others(layout: &Layout, current: &TreeName, others: Others) -> io:
         }
     }
     Ok(())
+}
+
+/// Where a check makes its trees.
+pub fn scratch(layout: &Layout) -> PathBuf {
+    layout.root.join("checking")
+}
+
+/// Removes what a check left that did not come to its end.
+pub fn remove_scratch(layout: &Layout) -> io::Result<()> {
+    match std::fs::remove_dir_all(scratch(layout)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Brings all files of the tree of that name to the disk; nobody has it open any more.

@@ -2,14 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod bytes;
+mod check;
 mod crashes;
+mod damage;
 mod engines;
 mod group;
 mod house;
 mod keys;
 mod log;
 mod migrations;
+mod opening;
 mod promises;
 mod samples;
+mod snapshots;
 mod tools;
+mod trees;
 mod yard;

@@ -25,7 +25,7 @@ pub struct Yard {
     pub seams: Seams,
     pub clock: Arc<Hand>,
     pub sim: SimFs,
-    _temporary: Option<tempfile::TempDir>,
+    pub temporary: Option<tempfile::TempDir>,
 }
 
 pub fn seal() -> Seal {
@@ -38,7 +38,7 @@ impl Yard {
         let (clock, sim) = (Hand::new(), SimFs::new());
         let seams = Seams { fs: Arc::new(sim.clone()), clock: clock.clone(), entropy: Arc::new(Seeded::default()) };
         let settings = settings(PathBuf::from("/simulated/store"), EngineKind::Mem);
-        Self { settings, seams, clock, sim, _temporary: None }
+        Self { settings, seams, clock, sim, temporary: None }
     }
 
     /// In a temporary directory.
@@ -46,7 +46,7 @@ impl Yard {
         let (clock, temporary) = (Hand::new(), tempfile::tempdir().unwrap());
         let seams = Seams { fs: Arc::new(RealFs), clock: clock.clone(), entropy: Arc::new(Seeded::default()) };
         let settings = settings(temporary.path().join("store"), engine);
-        Self { settings, seams, clock, sim: SimFs::new(), _temporary: Some(temporary) }
+        Self { settings, seams, clock, sim: SimFs::new(), temporary: Some(temporary) }
     }
 
     pub fn open(&self) -> Result<Base, OpenError> {

@@ -48,6 +48,10 @@ impl Inode {
         self.seen.length
     }
 
+    pub(super) fn seen_bytes(&self) -> &[u8] {
+        &self.seen.bytes
+    }
+
     pub(super) fn read(&self, buffer: &mut [u8], offset: u64) -> usize {
         let available = self.seen.length.saturating_sub(offset);
         let count = buffer.len().min(usize::try_from(available).unwrap_or(usize::MAX));

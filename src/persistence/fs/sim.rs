@@ -90,6 +90,15 @@ impl Disk {
         directory.pending.push(change);
     }
 
+    /// Makes an empty file of that name.
+    fn link(&mut self, path: &Path) -> u64 {
+        self.next_inode += 1;
+        let inode = self.next_inode;
+        self.inodes.insert(inode, Inode::default());
+        self.change(path, |name| NameChange::Link(name, inode));
+        inode
+    }
+
     /// Counts a step; says how it fails, if it shall.
     fn step(&mut self) -> Result<(), Failure> {
         if self.stopped {
@@ -178,6 +187,20 @@ impl SimFs {
             directory.seen = directory.kept.clone();
         }
         disk.end_process();
+    }
+
+    /// All files as they are seen, reserved room left out.
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let disk = self.disk();
+        let mut files = BTreeMap::new();
+        for (path, directory) in &disk.directories {
+            for (name, inode) in &directory.seen {
+                if let Some(inode) = disk.inodes.get(inode) {
+                    files.insert(path.join(name), inode.seen_bytes().to_vec());
+                }
+            }
+        }
+        files
     }
 
     /// Changes a file's bytes behind everybody's back, both what is seen and what is kept.
@@ -314,10 +337,7 @@ impl Fs for SimFs {
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
         let mut disk = self.disk();
         disk.step().map_err(|_| refused())?;
-        disk.next_inode += 1;
-        let inode = disk.next_inode;
-        disk.inodes.insert(inode, Inode::default());
-        disk.change(path, |name| NameChange::Link(name, inode));
+        let inode = disk.link(path);
         Ok(Box::new(SimFile { disk: Arc::clone(&self.disk), inode, generation: disk.generation }))
     }
 
@@ -371,6 +391,9 @@ impl Fs for SimFs {
         let mut disk = self.disk();
         if !disk.locked.insert(path.to_owned()) {
             return Ok(None);
+        }
+        if disk.inode_of(path).is_none() {
+            disk.link(path);
         }
         Ok(Some(Box::new(SimLock { disk: Arc::clone(&self.disk), path: path.to_owned(), generation: disk.generation })))
     }

@@ -1,9 +1,9 @@
 //! What is believed of a journal: the survey at open, and reading again what an engine lacks.
 //!
-//! A bad frame x is damage if it is known that x was synced once: a later good frame says so, or a later segment exists,
-//! or a checkpoint covers it. Then nothing is changed, and the place is named. Otherwise x begins the last group, which
-//! nobody was answered for: it is cut there. Of that group, what is good is kept: it may so far be in the page cache
-//! only, so the writer copies it into a fresh, synced segment before anybody reads it (`writer.rs`).
+//! A bad frame x is damage if it is known that x was synced once: a later good frame says so, or a later segment
+//! exists, or a checkpoint covers it. Then nothing is changed, and the place is named. Otherwise x begins the last
+//! group, which nobody was answered for: it is cut there. Of that group, what is good is kept: it may so far be in the
+//! page cache only, so the writer copies it into a fresh, synced segment before anybody reads it (`writer.rs`).
 
 use std::{collections::VecDeque, path::Path};
 

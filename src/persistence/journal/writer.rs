@@ -92,7 +92,8 @@ impl Writer {
     }
 
     /// Goes on behind anything else: what may not be synced yet is copied into a fresh segment, and durable when this
-    /// returns. Nothing is lost if it ends at any point: the old segment holds the same until the fresh one has its name.
+    /// returns. Nothing is lost if it ends at any point: the old segment holds the same until the fresh one has
+    /// its name.
     pub fn restart(ground: Ground, survey: &Survey, epoch: u64) -> io::Result<Self> {
         let header = ground.header(survey.synced.next());
         let mut content = Vec::new();
@@ -103,7 +104,7 @@ impl Writer {
         let file = segment::prepare(&*ground.fs, &ground.dir, header, &content, ground.segment_bytes)?;
         segment::publish(&*ground.fs, &ground.dir, segment)?;
         if survey.synced_end.segment != segment {
-            // Behind the synced part the old segment only holds what was copied, or what was cut: it gives its room back.
+            // Behind the synced part the old segment only holds what was copied or cut: it gives its room back.
             let mut old = ground.fs.open(&survey.synced_end.segment.path(&ground.dir))?;
             old.truncate(survey.synced_end.offset)?;
             old.sync()?;

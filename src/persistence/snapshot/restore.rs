@@ -14,8 +14,8 @@ use crate::persistence::{
 /// What may be in the directory already: key rings of development live in the data directory, and a snapshot has none.
 const WELCOME: [&str; 2] = ["keys", "lock"];
 
-/// Makes a store in `settings.dir`, which is absent or empty (but for keys), from the snapshot `file`. The store is there when
-/// `store.json` is, which is written last. It starts with outbound sending waiting.
+/// Makes a store in `settings.dir`, which is absent or empty (but for keys), from the snapshot `file`. The store is
+/// there when `store.json` is, which is written last. It starts with outbound sending waiting.
 pub fn restore(file: &Path, settings: &Settings, seams: &Seams) -> Result<Summary, SnapshotError> {
     let fs = &*seams.fs;
     let summary = read::verify(fs, file)?;

@@ -1,0 +1,275 @@
+//! `store check`: verifies a closed directory, changes nothing in it, and names the first fault.
+//!
+//! All segments and all snapshots are read; a tree is built from them beside the real one, and the two are compared.
+//! The real tree is opened as a copy, since an engine writes to its files when it is opened.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Lsn,
+    engine::{ByteScan, Engine, EngineError, EngineView, Pair},
+    format::{self, Format},
+    journal::{
+        Problem,
+        recover::{self, Cut, Span},
+    },
+    layout::Layout,
+    open::{Depth, Findings, Site},
+    trust::{OpenError, Reason},
+    rebuild,
+    settings::{Seams, Settings},
+    snapshot::{self, SnapshotError, read},
+    trees::{self, TreeName},
+};
+use crate::types::limits;
+
+/// The first fault of a directory.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckFault {
+    /// There is no store.
+    #[error("{} holds no store", .0.display())]
+    NoStore(PathBuf),
+    /// It would not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A snapshot is damaged.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The tree is not what it should be; the next start would build another one.
+    #[error("the tree is not usable: {0}; the next start builds another one")]
+    Tree(Reason),
+    /// The tree holds something else than the journal says.
+    #[error("the tree differs from snapshot and journal at key {key}: {difference}")]
+    Differs {
+        /// The key, in hexadecimal digits.
+        key: String,
+        /// In what.
+        difference: &'static str,
+    },
+    /// What the store's owner checks does not hold, in its own words.
+    #[error("{0}")]
+    Content(String),
+    /// The disk failed.
+    #[error("{step}: {source}")]
+    Io {
+        /// What was being done.
+        step: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl From<EngineError> for CheckFault {
+    fn from(error: EngineError) -> Self {
+        Self::Open(error.into())
+    }
+}
+
+impl From<Problem> for CheckFault {
+    fn from(problem: Problem) -> Self {
+        Self::Open(problem.into())
+    }
+}
+
+/// What was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Segments read.
+    pub segments: usize,
+    /// Snapshots read.
+    pub snapshots: usize,
+    /// The last commit.
+    pub last: Lsn,
+    /// Keys in the tree.
+    pub keys: u64,
+    /// Where the next start will cut the journal, if its end is torn.
+    pub cut: Option<Cut>,
+    /// Why the next start will build the tree again, if it will; then there was none to compare.
+    pub rebuild: Option<Reason>,
+}
+
+/// Checks the directory of `settings`. `content` is asked about the state the store will have after the next start.
+pub fn check(
+    settings: &Settings,
+    seams: &Seams,
+    content: impl FnOnce(&Format, &dyn EngineView) -> Result<(), String>,
+) -> Result<Checked, CheckFault> {
+    let site = Site { settings, seams, layout: Layout::new(&settings.dir) };
+    let no_store = || CheckFault::NoStore(settings.dir.clone());
+    // Looked at first without the lock, whose file would be made in a directory that is none of ours.
+    format::read(site.fs(), &site.layout).map_err(OpenError::from)?.ok_or_else(no_store)?;
+    let _held = site.lock()?;
+    let format = format::read(site.fs(), &site.layout).map_err(OpenError::from)?.ok_or_else(no_store)?;
+    let findings = Findings::gather(&site, Depth::Whole)?;
+    for exact in &findings.snapshots {
+        read::verify(site.fs(), &site.layout.snapshots.join(snapshot::file_name(*exact)))?;
+    }
+    let scratch = Scratch::make(&site.layout)?;
+    let (expected, keys) = build_expected(&site, &findings, &scratch)?;
+    let rebuild = match findings.judge(&site) {
+        Ok(tree) => {
+            compare(&site, &findings, &*expected, &scratch.copy(&site.layout, &tree)?)?;
+            None
+        }
+        Err(reason) if reason.is_expected() => Some(reason),
+        Err(reason) => return Err(CheckFault::Tree(reason)),
+    };
+    content(&format, &*expected.view()?).map_err(CheckFault::Content)?;
+    Ok(Checked {
+        segments: findings.survey.segments.len(),
+        snapshots: findings.snapshots.len(),
+        last: findings.survey.last,
+        keys,
+        cut: findings.survey.cut,
+        rebuild,
+    })
+}
+
+/// Builds the state after the last commit from snapshot and journal, which reads every frame of it.
+fn build_expected(
+    site: &Site<'_>,
+    findings: &Findings,
+    scratch: &Scratch,
+) -> Result<(std::sync::Arc<dyn Engine>, u64), CheckFault> {
+    let name = TreeName("expected".to_owned());
+    let expected = trees::open(&scratch.layout, site.settings.engine, &name)?;
+    let origin = rebuild::origin(site, findings, &Reason::New)?;
+    rebuild::load(site, &*expected, &origin)?;
+    rebuild::catch_up(site, &*expected, origin.exact(), findings.survey.last)?;
+    let mut keys = 0;
+    let mut pairs = Pairs::of(&*expected);
+    while pairs.next()?.is_some() {
+        keys += 1;
+    }
+    Ok((expected, keys))
+}
+
+/// Compares the tree with what it should hold. Keys of commits after the checkpoint are left out: the next start
+/// writes them again.
+fn compare(site: &Site<'_>, findings: &Findings, expected: &dyn Engine, copy: &TreeCopy<'_>) -> Result<(), CheckFault> {
+    let covered = findings.checkpoint().map_or(Lsn::ZERO, |found| found.lsn());
+    let opened = trees::open(&copy.scratch.layout, site.settings.engine, &copy.name);
+    let actual = opened.map_err(|error| CheckFault::Tree(Reason::DoesNotOpen(error.to_string())))?;
+    match actual.applied()? {
+        None => return Err(CheckFault::Tree(Reason::Empty)),
+        Some(applied) if applied < covered => {
+            return Err(CheckFault::Tree(Reason::Behind { applied, checkpoint: covered }));
+        }
+        Some(tree) if tree > findings.survey.last => {
+            return Err(OpenError::TreeAhead { tree, journal: findings.survey.last }.into());
+        }
+        Some(_) => {}
+    }
+    let mut rewritten = BTreeSet::new();
+    let span = Span { after: covered, upto: findings.survey.last };
+    recover::replay(site.fs(), &site.layout.journal, span, |frame| -> Result<(), CheckFault> {
+        rewritten.extend(frame.batch.0.iter().map(|operation| operation.key().to_vec()));
+        Ok(())
+    })?;
+    let (mut left, mut right) = (Pairs::of(&*actual), Pairs::of(expected));
+    loop {
+        match (left.next_but(&rewritten)?, right.next_but(&rewritten)?) {
+            (None, None) => return Ok(()),
+            (Some(actual), Some(expected)) if actual == expected => {}
+            (actual, expected) => return Err(difference(actual, expected)),
+        }
+    }
+}
+
+fn difference(actual: Option<Pair>, expected: Option<Pair>) -> CheckFault {
+    let (key, difference) = match (actual, expected) {
+        (Some((key, _)), Some((other, _))) if key == other => (key, "another value"),
+        (Some((key, _)), Some((other, _))) if key < other => (key, "it should not be there"),
+        (Some((key, _)), None) => (key, "it should not be there"),
+        (_, Some((key, _))) => (key, "it is missing"),
+        (None, None) => (Vec::new(), "nothing"),
+    };
+    let key = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    CheckFault::Differs { key, difference }
+}
+
+/// All pairs of a tree, in pages.
+struct Pairs<'a> {
+    engine: &'a dyn Engine,
+    scan: Option<ByteScan>,
+    page: std::vec::IntoIter<Pair>,
+}
+
+impl<'a> Pairs<'a> {
+    fn of(engine: &'a dyn Engine) -> Self {
+        Self { engine, scan: Some(ByteScan::all(limits::SCAN_MAX)), page: Vec::new().into_iter() }
+    }
+
+    fn next(&mut self) -> Result<Option<Pair>, EngineError> {
+        if self.page.as_slice().is_empty()
+            && let Some(scan) = self.scan.take()
+        {
+            let page = self.engine.view()?.scan(&scan)?;
+            self.scan = page.last().map(|(last, _)| scan.after(last.clone()));
+            self.page = page.into_iter();
+        }
+        Ok(self.page.next())
+    }
+
+    fn next_but(&mut self, left_out: &BTreeSet<Vec<u8>>) -> Result<Option<Pair>, EngineError> {
+        while let Some(pair) = self.next()? {
+            if !left_out.contains(&pair.0) {
+                return Ok(Some(pair));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A directory for the trees that a check makes; gone when this is dropped.
+struct Scratch {
+    layout: Layout,
+}
+
+struct TreeCopy<'a> {
+    scratch: &'a Scratch,
+    name: TreeName,
+}
+
+fn failed(step: &'static str) -> impl FnOnce(io::Error) -> CheckFault {
+    move |source| CheckFault::Io { step, source }
+}
+
+impl Scratch {
+    fn make(layout: &Layout) -> Result<Self, CheckFault> {
+        let dir = trees::scratch(layout);
+        trees::remove_scratch(layout).map_err(failed("removing what an earlier check left"))?;
+        Ok(Self { layout: Layout::new(&dir) })
+    }
+
+    fn copy(&self, layout: &Layout, tree: &TreeName) -> Result<TreeCopy<'_>, CheckFault> {
+        let name = TreeName("actual".to_owned());
+        copy_dir(&layout.root.join(&tree.0), &self.layout.root.join(&name.0)).map_err(failed("copying the tree"))?;
+        Ok(TreeCopy { scratch: self, name })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed now the next start or check removes.
+        let _ = std::fs::remove_dir_all(&self.layout.root);
+    }
+}
+
+fn copy_dir(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_dir(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
