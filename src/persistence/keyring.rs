@@ -116,15 +116,11 @@ impl Keyring {
 
     /// Reads the ring at `path`; `None` if there is no such file.
     pub fn load(path: &Path) -> Result<Option<Self>, RingFault> {
-        use std::os::unix::fs::PermissionsExt as _;
         let io_fault = |error| RingFault::Io { path: path.to_owned(), error };
-        let mode = match std::fs::metadata(path) {
-            Ok(found) => found.permissions().mode() & 0o777,
+        match std::fs::metadata(path) {
+            Ok(found) => check_mode(path, &found)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io_fault(error)),
-        };
-        if mode & 0o077 != 0 {
-            return Err(RingFault::Open { path: path.to_owned(), mode });
         }
         let text = Zeroizing::new(std::fs::read(path).map_err(io_fault)?);
         parse(&text).map(Some).map_err(|reason| RingFault::Form { path: path.to_owned(), reason })
@@ -229,6 +225,16 @@ impl Keyring {
         let opened = self.unseal(CHECK_PURPOSE, CHECK_PURPOSE.as_bytes(), &sealed)?;
         if opened.as_slice() == CHECK { Ok(()) } else { Err(SealFault::Broken) }
     }
+}
+
+/// Nobody but us may read the file. One that another user owns was put there for us: systemd gives its credentials to
+/// a service by an access control list, whose mask shows in the group's bits.
+fn check_mode(path: &Path, found: &std::fs::Metadata) -> Result<(), RingFault> {
+    use std::os::unix::fs::MetadataExt as _;
+    let ours = found.uid() == rustix::process::geteuid().as_raw();
+    let forbidden = if ours { 0o077 } else { 0o027 };
+    let mode = found.mode() & 0o777;
+    if mode & forbidden == 0 { Ok(()) } else { Err(RingFault::Open { path: path.to_owned(), mode }) }
 }
 
 fn parse(text: &[u8]) -> Result<Keyring, String> {

@@ -208,3 +208,21 @@ fn old_schemas_are_read_and_newer_ones_and_leftovers_refused() {
     assert!(matches!(codec::decode::<Sum>(&[1, 0, 2, 5, 6, 7]), Err(CodecFault::Payload { .. })));
     assert!(matches!(codec::decode::<Sum>(&[1, 0, 3, 200]), Err(CodecFault::Payload { .. })));
 }
+
+proptest::proptest! {
+    #[test]
+    fn bytes_that_are_no_record_are_refused_and_nothing_worse(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        at in 0_usize..400,
+    ) {
+        let garbage = [&[1, 0, 1], bytes.as_slice()].concat();
+        let _ = codec::decode::<majordomo::domain::user::User>(&garbage);
+        let _ = codec::decode::<majordomo::domain::auth::Session>(&garbage);
+        let _ = codec::decode::<majordomo::persistence::events::StoredEvent>(&garbage);
+        // A good record with one byte changed gets further than noise.
+        let mut user = codec::encode(&a_user(user(1), 1, Timestamp::ZERO)).unwrap();
+        let at = at % user.len();
+        user[at] ^= bytes.first().copied().unwrap_or(1);
+        let _ = codec::decode::<majordomo::domain::user::User>(&user);
+    }
+}

@@ -135,7 +135,7 @@ impl Lived<'_> {
         self.house.yard.clock.advance(Duration::from_millis(3));
         self.commit(move |tx| {
             act(tx, at, dice, now)?;
-            Ok(if dice % 11 == 0 { Verdict::Discard(()) } else { Verdict::Commit(()) })
+            Ok(if dice.is_multiple_of(11) { Verdict::Discard(()) } else { Verdict::Commit(()) })
         })
     }
 }

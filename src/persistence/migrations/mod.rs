@@ -6,8 +6,6 @@
 //! A migration is a walk in transactions: each step commits its changes together with the place it has come to, so that
 //! a crash loses nothing and repeats nothing. Whoever starts the store takes a snapshot before the first step.
 
-use std::future::Future;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -96,24 +94,22 @@ pub fn unknown(reader: &impl Reader, all: &[Migration]) -> Result<Vec<String>, T
 
 /// Does all that is pending, in order. `write` gives what accompanies each transaction; `told` hears the name and the
 /// percent after each.
-pub fn run<'a>(
-    store: &'a Store,
+pub async fn run(
+    store: &Store,
     all: &'static [Migration],
-    write: impl Fn() -> Write + Send + 'a,
-    told: impl Fn(&'static str, u8) + Send + 'a,
-) -> impl Future<Output = Result<(), Fault>> + Send + 'a {
-    async move {
-        for migration in store.read(|view| pending(view, all))? {
-            loop {
-                let step = store.write(write(), move |tx| one_step(tx, migration)).await?;
-                match step {
-                    Step::Further { percent, .. } => told(migration.name, percent.min(100)),
-                    Step::Finished => break told(migration.name, 100),
-                }
+    write: impl Fn() -> Write + Send,
+    told: impl Fn(&'static str, u8) + Send,
+) -> Result<(), Fault> {
+    for migration in store.read(|view| pending(view, all))? {
+        loop {
+            let step = store.write(write(), move |tx| one_step(tx, migration)).await?;
+            match step {
+                Step::Further { percent, .. } => told(migration.name, percent.min(100)),
+                Step::Finished => break told(migration.name, 100),
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 fn one_step(tx: &mut Tx<'_>, migration: &'static Migration) -> Result<Verdict<Step>, TxFault> {
