@@ -10,8 +10,8 @@ use crate::{
     persistence::{
         KeyLoss, Options, Rehearsal, Store, Write, engine,
         fs::RealFs,
-        open::TreeFate,
         settings::{BootId, Seams, Settings, Tuning},
+        trust::TreeFate,
     },
     supervision::{OsEntropy, SystemClock},
     types::{self, CallContext, Caller, Timestamp, Work, limits},
