@@ -8,7 +8,9 @@ use super::{Failure, Terminal};
 use crate::{
     config::{Config, EngineKind},
     persistence::{
-        KeyLoss, Options, Rehearsal, Store, Write, engine,
+        KeyLoss, Options, Rehearsal, Store, Write,
+        base::TreeFate,
+        engine,
         fs::RealFs,
         settings::{BootId, Seams, Settings, Tuning},
         trust::TreeFate,

@@ -28,8 +28,8 @@ use super::{
     upkeep::Upkeep,
 };
 pub use super::{
-    trust::{OpenError, Opening, Reason, TreeFate},
     progress::Progress,
+    trust::{OpenError, Opening, Reason, TreeFate},
 };
 use crate::types::Timestamp;
 

@@ -19,11 +19,11 @@ use super::{
     },
     layout::Layout,
     open::{Depth, Findings, Site},
-    trust::{OpenError, Reason},
     rebuild,
     settings::{Seams, Settings},
     snapshot::{self, SnapshotError, read},
     trees::{self, TreeName},
+    trust::{OpenError, Reason},
 };
 use crate::types::limits;
 

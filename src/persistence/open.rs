@@ -28,11 +28,11 @@ use super::{
     },
     layout::Layout,
     lock::{self, Lock},
-    trust::{OpenError, Opening, Reason, TreeFate},
     rebuild::{self, Origin},
     settings::{Seams, Settings},
     snapshot,
     trees::{self, Others, TreeName},
+    trust::{OpenError, Opening, Reason, TreeFate},
 };
 use crate::types::Timestamp;
 

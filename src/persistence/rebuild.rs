@@ -8,11 +8,11 @@ use super::{
         recover::{self, Span},
     },
     open::{Findings, Site},
-    trust::{OpenError, Reason},
     snapshot::{
         self, SnapshotError, Summary,
         read::{self, Part},
     },
+    trust::{OpenError, Reason},
 };
 use crate::types::{Timestamp, limits};
 

@@ -1,0 +1,177 @@
+//! Durable commits a second, in groups, against `fdatasync` of as many bytes in as many calls.
+//!
+//! A commit is what a login leaves: a sealed record, its index, an event with sealed personal fields, an audit entry.
+//! The journal's bytes are what the bare loop writes, so that both ask the same of the disk.
+
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program of its own, for people to run"
+)]
+
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::{FutureExt as _, future::join_all};
+use majordomo::{
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
+        event::{Event, EventKind, Personal},
+    },
+    persistence::{
+        KeyLoss, Options, Record, Rehearsal, Store, Table, Tx, TxFault, Verdict, Write,
+        engine::EngineKind,
+        fs::RealFs,
+        settings::{BootId, Seams, Settings, Tuning},
+        writer::step::Writer,
+    },
+    supervision::{OsEntropy, SystemClock},
+    types::{CallContext, Clock as _, Timestamp, Work, clock::stamp, id::UserId},
+};
+
+const GROUPS: [usize; 4] = [1, 16, 64, 128];
+const MEASURED: Duration = Duration::from_secs(2);
+const WARM_UP: Duration = Duration::from_millis(300);
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Entry(Vec<u8>);
+
+impl Record for Entry {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "entry";
+}
+
+static ENTRY_BY_ID: Table<UserId, Entry> = Table::sealed(0xf0, "entry_by_id", "");
+static ENTRY_BY_NUMBER: Table<([u8; 16], UserId), Entry> = Table::new(0xf1, "entry_by_number", "");
+
+fn login(tx: &mut Tx<'_>, user: UserId) -> Result<Verdict<()>, TxFault> {
+    let id: UserId = tx.id();
+    tx.put(&ENTRY_BY_ID, &id, &Entry(vec![7; 200]))?;
+    tx.put(&ENTRY_BY_NUMBER, &(*user.as_bytes(), id), &Entry(Vec::new()))?;
+    let personal = Personal { email: Some("somebody@example.com".to_owned()), ..Personal::default() };
+    tx.emit(Event { subject: user, kind: EventKind::UserLoginFailed { user }, personal })?;
+    tx.audit(AuditRecord {
+        action: AuditAction::Login,
+        result: AuditResult::Done,
+        subject: Some(user),
+        detail: String::new(),
+    })?;
+    Ok(Verdict::Commit(()))
+}
+
+struct Bench {
+    store: Store,
+    writer: Writer,
+    seams: Seams,
+    next: u128,
+}
+
+impl Bench {
+    fn open(dir: &Path, engine: EngineKind) -> Self {
+        let clock = Arc::new(SystemClock::after(Timestamp::ZERO));
+        let seams = Seams { fs: Arc::new(RealFs), clock, entropy: Arc::new(OsEntropy) };
+        let options = Options {
+            settings: Settings {
+                dir: dir.join(engine.name()),
+                engine,
+                boot: BootId::current(&OsEntropy),
+                lock_wait: Duration::ZERO,
+                tuning: Tuning::default(),
+            },
+            seams: seams.clone(),
+            key_ring: dir.join("key_ring"),
+            key_loss: KeyLoss::Refuse,
+            rehearsal: Rehearsal::Once,
+        };
+        let (store, writer, _) = Store::open_in_hand(options).expect("a store to measure");
+        Self { store, writer, seams, next: 0 }
+    }
+
+    fn group(&mut self, size: usize) {
+        let writes = (0..size).map(|_| {
+            self.next += 1;
+            // A thousand persons take turns.
+            let user = UserId::from(uuid::Uuid::from_u128(self.next % 1_000));
+            let write = Write {
+                work: Work::until(self.seams.clock.instant() + Duration::from_secs(60)),
+                stamp: stamp(self.seams.clock.as_ref(), self.seams.entropy.as_ref()),
+                context: CallContext::house("bench", "request"),
+            };
+            self.store.write(write, move |tx| login(tx, user))
+        });
+        let mut all = Box::pin(join_all(writes.collect::<Vec<_>>()));
+        assert!(all.as_mut().now_or_never().is_none());
+        self.writer.step();
+        self.writer.checkpoint();
+        assert!(all.now_or_never().expect("answers after the step").iter().all(Result::is_ok));
+    }
+}
+
+/// Runs `group` for the time that is measured; gives how many a second.
+fn per_second(mut group: impl FnMut()) -> f64 {
+    let run = |until: Duration, group: &mut dyn FnMut()| {
+        let (began, mut groups) = (Instant::now(), 0_u32);
+        while began.elapsed() < until {
+            group();
+            groups += 1;
+        }
+        f64::from(groups) / began.elapsed().as_secs_f64()
+    };
+    run(WARM_UP, &mut group);
+    run(MEASURED, &mut group)
+}
+
+/// Bytes a commit takes in the journal: by what the newest segment holds that is not zero.
+fn journal_bytes(dir: &Path) -> u64 {
+    let segments = std::fs::read_dir(dir.join("journal")).expect("a journal").flatten();
+    let content = segments.map(|entry| std::fs::read(entry.path()).expect("a segment"));
+    content.map(|bytes| bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1)).sum()
+}
+
+fn bare(file: &File, bytes: &[u8], at: &mut u64) {
+    const ROOM: u64 = 64 << 20;
+    if *at + bytes.len() as u64 > ROOM {
+        *at = 0;
+    }
+    file.write_all_at(bytes, *at).expect("room on the disk");
+    file.sync_data().expect("a disk that syncs");
+    *at += bytes.len() as u64;
+}
+
+fn main() {
+    let dir = tempfile::tempdir_in(".").expect("a directory on the disk that is measured");
+    let mut bytes = 0;
+    let mut measured: Vec<(EngineKind, Vec<f64>)> = Vec::new();
+    for engine in [EngineKind::Sled, EngineKind::Redb] {
+        let mut bench = Bench::open(dir.path(), engine);
+        if bytes == 0 {
+            let before = journal_bytes(&dir.path().join(engine.name()));
+            (0..100).for_each(|_| bench.group(1));
+            bytes = (journal_bytes(&dir.path().join(engine.name())) - before) / 100;
+        }
+        let rates = GROUPS.map(|size| per_second(|| bench.group(size)) * size as f64);
+        measured.push((engine, rates.to_vec()));
+        bench.writer.finish();
+    }
+    let file = OpenOptions::new().write(true).create(true).truncate(true).open(dir.path().join("bare"));
+    let file = file.expect("a file to write to");
+    file.write_all_at(&vec![1; 64 << 20], 0).and_then(|()| file.sync_all()).expect("room on the disk");
+    let mut at = 0;
+    println!("commits of {bytes} bytes, durable, a second; in brackets: of what the bare loop does");
+    println!("{:>6} {:>12} {:>20} {:>20}", "group", "fdatasync", "sled", "redb");
+    for (index, size) in GROUPS.into_iter().enumerate() {
+        let content = vec![7; usize::try_from(bytes).unwrap_or(0) * size];
+        let base = per_second(|| bare(&file, &content, &mut at)) * size as f64;
+        let shown = |engine: usize| {
+            let rate = measured[engine].1[index];
+            format!("{rate:.0} ({:.2})", rate / base)
+        };
+        println!("{size:>6} {base:>12.0} {:>20} {:>20}", shown(0), shown(1));
+    }
+}
