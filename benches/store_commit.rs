@@ -32,7 +32,7 @@ use majordomo::{
         writer::step::Writer,
     },
     supervision::{OsEntropy, SystemClock},
-    types::{CallContext, Clock as _, Timestamp, Work, clock::stamp, id::UserId},
+    types::{CallContext, Timestamp, Work, clock::stamp, id::UserId},
 };
 
 const GROUPS: [usize; 4] = [1, 16, 64, 128];

@@ -9,7 +9,6 @@ use crate::{
     config::{Config, EngineKind},
     persistence::{
         KeyLoss, Options, Rehearsal, Store, Write,
-        base::TreeFate,
         engine,
         fs::RealFs,
         settings::{BootId, Seams, Settings, Tuning},
