@@ -18,6 +18,7 @@ mod keys;
 mod settings;
 mod snapshot;
 pub mod storage;
+mod store;
 mod terminal;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -51,6 +52,9 @@ enum Command {
     Config(config::Command),
     /// Ask the running server whether it is ready; exits with 0 if it is
     Health(health::Health),
+    /// Look after the store
+    #[command(subcommand)]
+    Store(store::Command),
     /// Copies of the store
     #[command(subcommand)]
     Snapshot(snapshot::Command),
@@ -71,6 +75,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Config(command) => command.run(&cli.settings, &terminal),
         Command::Health(health) => health.run(&cli.settings, &terminal),
+        Command::Store(command) => command.run(&cli.settings, &terminal),
         Command::Snapshot(command) => command.run(&cli.settings, &terminal),
         Command::Keys(command) => command.run(&cli.settings, &terminal),
         Command::Completions(completions) => completions.run(&terminal),

@@ -123,7 +123,12 @@ fn a_store_in_use_is_left_alone() {
     let majordomo = house();
     let ring = std::fs::read(majordomo.path("data/keys/ring.json")).unwrap();
     open(&majordomo, "data", |_, _| async {
-        for command in [&["snapshot", "create", "copy.snapshot"][..], &["keys", "rotate-ring"], &["keys", "recover"]] {
+        for command in [
+            &["snapshot", "create", "copy.snapshot"][..],
+            &["keys", "rotate-ring"],
+            &["keys", "recover"],
+            &["store", "check"],
+        ] {
             let run = majordomo.run(command);
             assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (1, "", 1), "{}", run.stderr);
             assert!(run.stderr.contains("in use"), "{}", run.stderr);
@@ -143,4 +148,29 @@ fn a_lost_key_ring_is_given_up_only_when_that_is_accepted() {
     let run = majordomo.run(&["keys", "recover", "--accept-loss"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(sealed(&majordomo, "data"), 0);
+}
+
+#[test]
+fn a_good_store_is_called_good_and_a_damaged_one_names_its_first_fault() {
+    let majordomo = house();
+    let run = majordomo.run(&["store", "check"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(run.stdout.starts_with("data is good: "), "{}", run.stdout);
+
+    let ring = majordomo.path("data/keys/ring.json");
+    std::fs::rename(&ring, majordomo.path("ring.json")).unwrap();
+    let run = majordomo.run(&["store", "check"]);
+    assert_eq!((run.code, run.stderr.as_str()), (1, "error: data: the key ring data/keys/ring.json is missing\n"));
+    std::fs::rename(majordomo.path("ring.json"), &ring).unwrap();
+
+    let segments = std::fs::read_dir(majordomo.path("data/journal")).unwrap();
+    let segment = segments.map(|entry| entry.unwrap().path()).next().unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    // Inside the first frame, behind its head.
+    bytes[60] ^= 1;
+    std::fs::write(&segment, &bytes).unwrap();
+    let run = majordomo.run(&["store", "check"]);
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (1, "", 1), "{}", run.stderr);
+    assert!(run.stderr.contains("journal/"), "{}", run.stderr);
+    assert_eq!(std::fs::read(&segment).unwrap(), bytes);
 }

@@ -1,0 +1,72 @@
+//! `majordomo store ...`
+
+use clap::{Args, Subcommand};
+
+use super::{Failure, Settings, Terminal, storage};
+use crate::{
+    config::{Config, EngineKind},
+    persistence::{
+        check::{self, CheckFault, Checked},
+        format::{Format, Seal},
+        keyring::Keyring,
+    },
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Verify a store that no server has open: every segment, every snapshot, the tree against both; changes nothing
+    Check(Check),
+}
+
+/// Nothing to choose.
+#[derive(Debug, Args)]
+pub(super) struct Check {}
+
+impl Command {
+    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+        let config = settings.read(terminal)?.config;
+        match self {
+            Self::Check(Check {}) => check(&config, terminal),
+        }
+    }
+}
+
+fn check(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+    if config.store.engine == EngineKind::Mem {
+        return Err(Failure::Usage("store.engine = \"mem\" keeps nothing that could be checked".to_owned()));
+    }
+    let seams = storage::seams();
+    let settings = storage::settings(config, &seams);
+    let checked = check::check(&settings, &seams, |format, _| fits(config, format)).map_err(|fault| match fault {
+        CheckFault::NoStore(_) => Failure::Fault(fault.to_string()),
+        CheckFault::Open(_)
+        | CheckFault::Snapshot(_)
+        | CheckFault::Tree(_)
+        | CheckFault::Differs { .. }
+        | CheckFault::Content(_)
+        | CheckFault::Io { .. } => Failure::fault(config.store.path.display(), fault),
+    })?;
+    let Checked { segments, snapshots, last, keys, cut, rebuild } = checked;
+    if let Some(cut) = cut {
+        let said = "the next start cuts there, nothing acknowledged is lost";
+        terminal.note(format_args!("note: {}: {}; {said}", cut.place, cut.reason));
+    }
+    if let Some(reason) = rebuild {
+        terminal.note(format_args!("note: the next start builds the tree anew: {reason}"));
+    }
+    terminal.print(format_args!(
+        "{} is good: {segments} segments, {snapshots} snapshots, {keys} keys, last commit {last}\n",
+        config.store.path.display()
+    ))
+}
+
+/// Whether the key ring is the one the store is sealed under.
+fn fits(config: &Config, format: &Format) -> Result<(), String> {
+    if format.seal == Seal::default() {
+        return Ok(());
+    }
+    let file = config.key_ring_file();
+    let ring = Keyring::load(&file).map_err(|fault| fault.to_string())?;
+    let ring = ring.ok_or_else(|| format!("the key ring {} is missing", file.display()))?;
+    ring.fits(&format.seal).map_err(|_| format!("the key ring {} is not the one of this store", file.display()))
+}
