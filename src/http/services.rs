@@ -14,7 +14,7 @@ use super::{
     trust::{Telltale, TrustedProxies},
 };
 use crate::{
-    actors::{auth::Auth, operations::Operations, user::Users},
+    actors::{auth::Auth, notifier::Notifier, operations::Operations, user::Users},
     config::{self, Config, Mode, WebOrigin},
     types::{Clock, Entropy, Timestamp, limits},
 };
@@ -30,6 +30,8 @@ pub struct Services {
     pub auth: Auth,
     /// Users.
     pub users: Users,
+    /// Mail, and the development inbox.
+    pub notifier: Notifier,
 }
 
 /// What the frame of every request needs.

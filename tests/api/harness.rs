@@ -10,8 +10,12 @@ use axum::{
 use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use majordomo::{
-    actors::operations::Operations,
+    actors::{
+        notifier::{Bell, CodeSource, Notifier, render::CodeOnMail},
+        operations::Operations,
+    },
     config::Config,
+    domain::otp::CodePurpose,
     http::{
         Services,
         context::Peer,
@@ -22,7 +26,10 @@ use majordomo::{
     },
     persistence::Store,
     supervision::System,
-    types::{Clock, Entropy, Principal, Role, Roles, Timestamp},
+    types::{
+        Clock, Entropy, Fault, Principal, Role, Roles, Timestamp,
+        id::{CodeId, UserId},
+    },
 };
 use serde_json::Value;
 use tower::ServiceExt;
@@ -198,6 +205,22 @@ pub fn services_of(config: &Config, control: ControlToken) -> Services {
     let system = System::new(Arc::new(Still), Arc::new(Zeroes));
     let (store, _never_driven) = Store::in_hand(Arc::new(Still), &Zeroes);
     let operations = Operations::new(system.clone(), store.clone());
+    let notifier = notifier(config, &store, &system);
     let (auth, users) = super::house::asleep(config, &system, &store);
-    Services { edge: Arc::new(Edge::new(config, seams)), operations, auth, users }
+    Services { edge: Arc::new(Edge::new(config, seams)), operations, auth, users, notifier }
+}
+
+/// Without an actor behind it: the inbox can be read, and nothing is sent.
+pub fn notifier(config: &Config, store: &Store, system: &System) -> Notifier {
+    let (store, system) = (store.clone(), system.clone());
+    Notifier::new(Bell::new(&config.notify, Arc::new(NoCodes), store, system, Arc::new(Still)).unwrap())
+}
+
+/// Knows no code.
+struct NoCodes;
+
+impl CodeSource for NoCodes {
+    fn reveal(&self, _: UserId, _: CodePurpose, _: CodeId) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>> {
+        Box::pin(async { Ok(None) })
+    }
 }

@@ -6,6 +6,7 @@ mod form;
 mod guards;
 mod harness;
 mod house;
+mod inbox;
 mod operations;
 mod reference;
 mod sockets;

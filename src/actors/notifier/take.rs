@@ -1,6 +1,6 @@
 //! From an event to a notification and its delivery, in the commit that settles the event.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 
@@ -17,7 +17,7 @@ use crate::{
     },
     persistence::{
         Reader, Tx, TxFault, Verdict,
-        tables::{notification, registration, user},
+        tables::{notification, registration, subscription::Settlement, user},
     },
     supervision::Addr,
     types::{Locale, Timestamp, id::UserId},
@@ -61,7 +61,7 @@ impl Subscriber for NotifierSubscriber {
             let same_kind_every = self.bell.same_kind_every;
             let write = handed.write();
             let taken = self.bell.store.write(write, move |tx| {
-                if !handed.settle(tx)? {
+                if handed.settle(tx)? == Settlement::Already {
                     return Ok(Verdict::Discard(()));
                 }
                 take_on(tx, &handed.event, &plan, same_kind_every)?;
@@ -164,12 +164,7 @@ fn recipient(reader: &impl Reader, plan: &Plan) -> Result<Option<Recipient>, TxF
     }))
 }
 
-fn take_on(
-    tx: &mut Tx<'_>,
-    event: &Envelope,
-    plan: &Plan,
-    same_kind_every: std::time::Duration,
-) -> Result<(), TxFault> {
+fn take_on(tx: &mut Tx<'_>, event: &Envelope, plan: &Plan, same_kind_every: Duration) -> Result<(), TxFault> {
     let Some(recipient) = recipient(tx, plan)? else { return Ok(()) };
     let now = tx.now();
     let (template, owner) = (plan.template, plan.owner);
@@ -212,22 +207,7 @@ fn take_on(
     if !has_room(tx, (owner, template), same_kind_every)? {
         return suppress(tx, delivery, Suppression::RateLimit);
     }
-    if let Some(kind) = delivery.collapses_with() {
-        for older in notification::waiting_of_kind(tx, kind)? {
-            match older.state {
-                DeliveryState::Queued { .. } | DeliveryState::Failed { .. } => {
-                    suppress(tx, older, Suppression::Superseded)?;
-                }
-                // In a sender's hands: it is let go.
-                DeliveryState::Sending { .. }
-                | DeliveryState::Sent { .. }
-                | DeliveryState::Delivered { .. }
-                | DeliveryState::Bounced { .. }
-                | DeliveryState::Suppressed { .. }
-                | DeliveryState::Dead { .. } => {}
-            }
-        }
-    }
+    supersede_older(tx, &delivery)?;
     notification::put_delivery(tx, &delivery)?;
     let kind = EventKind::NotificationQueued {
         notification: delivery.notification,
@@ -238,11 +218,31 @@ fn take_on(
     Ok(())
 }
 
+/// A code's older mail that still waits says nothing that the newer one does not say.
+fn supersede_older(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<(), TxFault> {
+    let Some(kind) = delivery.collapses_with() else { return Ok(()) };
+    for older in notification::waiting_of_kind(tx, kind)? {
+        match older.state {
+            DeliveryState::Queued { .. } | DeliveryState::Failed { .. } => {
+                suppress(tx, older, Suppression::Superseded)?;
+            }
+            // In a sender's hands: it is let go.
+            DeliveryState::Sending { .. }
+            | DeliveryState::Sent { .. }
+            | DeliveryState::Delivered { .. }
+            | DeliveryState::Bounced { .. }
+            | DeliveryState::Suppressed { .. }
+            | DeliveryState::Dead { .. } => {}
+        }
+    }
+    Ok(())
+}
+
 /// Whether the owner may be sent one more of the template; if so it is counted.
 fn has_room(
     tx: &mut Tx<'_>,
     (owner, template): (UserId, TemplateName),
-    same_kind_every: std::time::Duration,
+    same_kind_every: Duration,
 ) -> Result<bool, TxFault> {
     let before = notification::budget(tx, owner, template)?;
     let mut budget = before.clone();

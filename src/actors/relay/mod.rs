@@ -14,5 +14,5 @@ mod operate;
 mod subscriber;
 
 pub use actor::{EventRelay, RelayMessage};
-pub use operate::{DeadLetterPage, OperatorRefusal, Relays, SubscriberReport};
+pub use operate::{DeadLetterPage, Obeyed, OperatorRefusal, Relays, SubscriberReport};
 pub use subscriber::{Delivery, NotTaken, Subscriber};

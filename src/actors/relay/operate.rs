@@ -49,6 +49,9 @@ pub enum OperatorRefusal {
     UnknownDeadLetter,
 }
 
+/// What came of an operator's order, or why it was not carried out.
+pub type Obeyed<T> = Result<T, OperatorRefusal>;
+
 /// All relays of the house.
 #[derive(Clone)]
 pub struct Relays {
@@ -109,7 +112,7 @@ impl Relays {
         subscriber: &str,
         after: Option<u64>,
         limit: PageLimit,
-    ) -> Result<Result<DeadLetterPage, OperatorRefusal>, Fault> {
+    ) -> Result<Obeyed<DeadLetterPage>, Fault> {
         if self.find(subscriber).is_none() {
             return Ok(Err(OperatorRefusal::UnknownSubscriber));
         }
@@ -117,12 +120,7 @@ impl Relays {
     }
 
     /// Hands a dead letter over again.
-    pub async fn requeue(
-        &self,
-        context: CallContext,
-        subscriber: &str,
-        sequence: u64,
-    ) -> Result<Result<(), OperatorRefusal>, Fault> {
+    pub async fn requeue(&self, context: CallContext, subscriber: &str, sequence: u64) -> Result<Obeyed<()>, Fault> {
         let Some(relay) = self.find(subscriber) else { return Ok(Err(OperatorRefusal::UnknownSubscriber)) };
         let name = relay.subscriber.name();
         let found = self
@@ -136,11 +134,7 @@ impl Relays {
     }
 
     /// Hands all dead letters of a subscriber over again, and says how many.
-    pub async fn requeue_all(
-        &self,
-        context: CallContext,
-        subscriber: &str,
-    ) -> Result<Result<usize, OperatorRefusal>, Fault> {
+    pub async fn requeue_all(&self, context: CallContext, subscriber: &str) -> Result<Obeyed<usize>, Fault> {
         let Some(relay) = self.find(subscriber) else { return Ok(Err(OperatorRefusal::UnknownSubscriber)) };
         let name = relay.subscriber.name();
         let mut requeued = 0;
@@ -175,7 +169,7 @@ impl Relays {
         subscriber: &str,
         sequence: u64,
         reason: &str,
-    ) -> Result<Result<(), OperatorRefusal>, Fault> {
+    ) -> Result<Obeyed<()>, Fault> {
         let Some(relay) = self.find(subscriber) else { return Ok(Err(OperatorRefusal::UnknownSubscriber)) };
         let (name, reason) = (relay.subscriber.name(), reason.to_owned());
         let found = self
@@ -216,7 +210,7 @@ fn said(tx: &mut Tx<'_>, found: Found, action: AuditAction, detail: String) -> R
     }
 }
 
-fn answer(found: Found) -> Result<(), OperatorRefusal> {
+fn answer(found: Found) -> Obeyed<()> {
     match found {
         Found::Changed => Ok(()),
         Found::Missing => Err(OperatorRefusal::UnknownDeadLetter),

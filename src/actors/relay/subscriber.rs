@@ -59,12 +59,9 @@ pub struct Delivery {
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Delivery {
-    /// Takes the event's effect for this transaction. False: another one had it; discard.
-    pub fn settle(&self, tx: &mut Tx<'_>) -> Result<bool, TxFault> {
-        match subscription::settle(tx, self.place())? {
-            Settlement::First => Ok(true),
-            Settlement::Already => Ok(false),
-        }
+    /// Takes the event's effect for this transaction. `Already`: another one had it; discard.
+    pub fn settle(&self, tx: &mut Tx<'_>) -> Result<Settlement, TxFault> {
+        subscription::settle(tx, self.place())
     }
 
     /// What accompanies the transaction in which the event has its effect: the house, because of this event.
@@ -72,7 +69,8 @@ impl Delivery {
         Write { work: self.work.clone(), stamp: self.stamp, context: self.context() }
     }
 
-    /// On whose behalf the effect is: the house's, in the course of the request that began it all, from where that came.
+    /// On whose behalf the effect is: the house's, in the course of the request that began it all, and from where that
+    /// request came.
     pub fn context(&self) -> CallContext {
         CallContext {
             request_id: self.event.correlation.clone(),

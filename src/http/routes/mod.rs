@@ -6,6 +6,7 @@
 
 pub mod actors;
 pub mod auth;
+pub mod dev;
 pub mod health;
 pub mod keys;
 pub mod openapi;
@@ -14,7 +15,7 @@ pub mod user_body;
 use utoipa_axum::routes;
 
 use super::route::{
-    Access::{Needs, Nobody},
+    Access::{Development, Needs, Nobody},
     Class::{CodeRequest, Exempt, Login, Register, Standard},
     On::{Both, Ops, Public},
     Route, row,
@@ -31,6 +32,7 @@ pub fn table() -> Vec<Route> {
         row(Ops, Needs(ReadOperations), Standard, routes!(actors::list_actors)),
         row(Ops, Needs(ReadOperations), Standard, routes!(actors::show_actor)).mounted_at("/actors/{*path}"),
         row(Ops, Needs(Operate), Standard, routes!(actors::restart_actor)).mounted_at("/actors/{*path}"),
+        row(Public, Development, Exempt, routes!(dev::list_inbox_mails)).streams(),
         row(Both, Nobody, Standard, routes!(openapi::show_openapi)),
         row(Both, Nobody, Standard, routes!(openapi::show_docs)),
         row(Both, Nobody, Standard, routes!(openapi::show_docs_file)),
