@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use majordomo::{
     actors::relay::{Delivery, NotTaken, OperatorRefusal, Relays, Subscriber},
     domain::event::{DeadReason, EventKind, EventType, Personal},
-    persistence::{Reader, Record, Table, Verdict, tables::subscription::Settlement},
+    persistence::{Reader, Record, Table, Verdict},
     supervision::{Spec, Supervisor, Tree},
     types::{CallContext, PageLimit, id::UserId},
 };
@@ -70,7 +70,7 @@ impl Subscriber for Listener {
             }
             let write = delivery.write();
             let settled = self.setting.store.write(write, move |tx| {
-                if delivery.settle(tx)? == Settlement::Already {
+                if !delivery.settle(tx)? {
                     return Ok(Verdict::Discard(false));
                 }
                 let before = tx.get(&EFFECTS, &sequence)?.map_or(0, |effects| effects.0);

@@ -14,6 +14,7 @@ use super::{
     render::{Brand, CodeOnMail, RenderFault, Renderer},
 };
 use crate::{
+    actors::otp::{LiveCode, Otp},
     config,
     domain::{
         notification::{Breaker, Lane},
@@ -47,6 +48,19 @@ pub trait CodeSource: Send + Sync + 'static {
         purpose: CodePurpose,
         code: CodeId,
     ) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>>;
+}
+
+impl CodeSource for Otp {
+    fn reveal(
+        &self,
+        owner: UserId,
+        purpose: CodePurpose,
+        code: CodeId,
+    ) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>> {
+        let live = Self::reveal(self, owner, purpose, code);
+        let on_mail = |code: LiveCode| CodeOnMail { digits: code.digits, expires_at: code.expires_at };
+        Box::pin(async move { Ok(live?.map(on_mail)) })
+    }
 }
 
 /// Why the notifier cannot be set up.

@@ -17,7 +17,7 @@ use crate::{
     },
     persistence::{
         Reader, Tx, TxFault, Verdict,
-        tables::{notification, registration, subscription::Settlement, user},
+        tables::{notification, registration, user},
     },
     supervision::Addr,
     types::{Locale, Timestamp, id::UserId},
@@ -61,7 +61,7 @@ impl Subscriber for NotifierSubscriber {
             let same_kind_every = self.bell.same_kind_every;
             let write = handed.write();
             let taken = self.bell.store.write(write, move |tx| {
-                if handed.settle(tx)? == Settlement::Already {
+                if !handed.settle(tx)? {
                     return Ok(Verdict::Discard(()));
                 }
                 take_on(tx, &handed.event, &plan, same_kind_every)?;

@@ -59,9 +59,12 @@ pub struct Delivery {
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Delivery {
-    /// Takes the event's effect for this transaction. `Already`: another one had it; discard.
-    pub fn settle(&self, tx: &mut Tx<'_>) -> Result<Settlement, TxFault> {
-        subscription::settle(tx, self.place())
+    /// Takes the event's effect for this transaction. False: another one had it; discard.
+    pub fn settle(&self, tx: &mut Tx<'_>) -> Result<bool, TxFault> {
+        match subscription::settle(tx, self.place())? {
+            Settlement::First => Ok(true),
+            Settlement::Already => Ok(false),
+        }
     }
 
     /// What accompanies the transaction in which the event has its effect: the house, because of this event.
