@@ -118,7 +118,7 @@ pub struct Base {
     opening: Opening,
     checkpoint: Checkpoint,
     since_checkpoint: SinceCheckpoint,
-    _held: Box<dyn Held>,
+    held: Box<dyn Held>,
 }
 
 struct SinceCheckpoint {
@@ -139,7 +139,7 @@ impl Base {
         let Opened { held, layout, format, engine, writer, checkpoint, last_time, opening } = opened;
         let progress = Arc::new(Progress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
-        let upkeep = Upkeep::new(&seams, &layout, &settings.tuning, &engine, &progress)?;
+        let upkeep = Upkeep::new(&seams, &layout, &settings.tuning, &engine, &progress, format.created)?;
         let since_checkpoint = SinceCheckpoint { written: 0, taken: seams.clock.instant() };
         Ok(Self {
             engine,
@@ -153,7 +153,7 @@ impl Base {
             opening,
             checkpoint,
             since_checkpoint,
-            _held: held,
+            held,
         })
     }
 
@@ -260,8 +260,10 @@ impl Base {
             return Err(BaseError::Io { step: "closing", source });
         }
         self.take_checkpoint()?;
-        let Self { engine, seams, layout, checkpoint, upkeep, _held, .. } = self;
+        let Self { engine, seams, layout, checkpoint, upkeep, held, .. } = self;
         if !close_engine(engine, &upkeep) {
+            // The tree is open until the process ends, so nobody else may have the directory before that.
+            std::mem::forget(held);
             return Ok(Closed::StillRead);
         }
         // Only now nobody writes to the tree's files any more, not even the engine itself.
@@ -269,6 +271,7 @@ impl Base {
         trees::sync_files(&layout, &TreeName(checkpoint.tree.clone())).map_err(failed("syncing the tree"))?;
         let closed = Checkpoint { closed: true, ..checkpoint };
         checkpoint::write(&*seams.fs, &layout, &closed).map_err(failed("writing the checkpoint"))?;
+        drop(held);
         Ok(Closed::Clean)
     }
 }
@@ -278,7 +281,8 @@ impl Base {
 pub enum Closed {
     /// The mark of a clean close is there.
     Clean,
-    /// Somebody kept reading; the next open treats this as the end of a process.
+    /// Somebody kept reading: the directory stays locked until the process ends, and the next open treats this as a
+    /// process that ended without closing.
     StillRead,
 }
 

@@ -53,12 +53,44 @@ impl Room {
     }
 }
 
-/// When the last snapshot was taken.
+/// The last snapshot, and how much came after it.
 #[derive(Debug, Clone, Copy)]
 struct LastSnapshot {
     exact: Lsn,
     taken: Timestamp,
+    // Bytes of the journal after it when the store was opened.
+    backlog: u64,
+    // Bytes written since the store was opened when it was taken.
     written: u64,
+}
+
+impl LastSnapshot {
+    /// The newest one in the data directory. Without one, the time counts from when the store was made.
+    fn find(fs: &dyn Fs, layout: &Layout, created: Timestamp) -> Result<Self, SnapshotError> {
+        let newest = snapshot::list(fs, &layout.snapshots).map_err(SnapshotError::io("listing"))?.pop();
+        let (exact, taken) = match newest {
+            None => (Lsn::ZERO, created),
+            // One that cannot be read is as good as none: it is time for another.
+            Some(exact) => match read::head(fs, &layout.snapshots.join(snapshot::file_name(exact))) {
+                Ok(head) => (exact, head.taken),
+                Err(_) => (Lsn::ZERO, created),
+            },
+        };
+        let mut after = segment::list(fs, &layout.journal).map_err(Problem::io("listing the segments"))?;
+        after.retain(|name| name.0 > exact);
+        let backlog = segments_bytes(fs, layout, &after)?;
+        Ok(Self { exact, taken, backlog, written: 0 })
+    }
+}
+
+/// Bytes that segments take on disk.
+fn segments_bytes(fs: &dyn Fs, layout: &Layout, segments: &[SegmentName]) -> Result<u64, SnapshotError> {
+    let mut bytes = 0;
+    for name in segments {
+        let file = fs.open(&name.path(&layout.journal));
+        bytes += file.and_then(|file| file.length()).map_err(Problem::io("measuring a segment"))?;
+    }
+    Ok(bytes)
 }
 
 struct Inner {
@@ -106,11 +138,9 @@ impl Upkeep {
         tuning: &Tuning,
         engine: &Arc<dyn Engine>,
         progress: &Arc<Progress>,
+        created: Timestamp,
     ) -> Result<Self, SnapshotError> {
-        let newest = snapshot::list(&*seams.fs, &layout.snapshots).map_err(SnapshotError::io("listing"))?.pop();
-        let exact = newest.unwrap_or(Lsn::ZERO);
-        // When a snapshot was taken is not worth reading it for at each start: the time counts from the start.
-        let last = LastSnapshot { exact, taken: seams.clock.now(), written: 0 };
+        let last = LastSnapshot::find(&*seams.fs, layout, created)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 fs: Arc::clone(&seams.fs),
@@ -186,7 +216,7 @@ impl Upkeep {
         let Inner { progress, tuning, clock, .. } = &*self.inner;
         progress.committed() > last.exact
             && (clock.now().since(last.taken) >= tuning.snapshot_every
-                || progress.written() - last.written >= tuning.snapshot_bytes)
+                || last.backlog + progress.written() - last.written >= tuning.snapshot_bytes)
     }
 
     fn take_kept(&self, last: &mut LastSnapshot) -> Result<Summary, SnapshotError> {
@@ -195,7 +225,7 @@ impl Upkeep {
         let unnamed = dir.join("taking.new");
         let summary = self.write_unnamed(&unnamed)?;
         self.name(&unnamed, &dir.join(snapshot::file_name(summary.exact)))?;
-        *last = LastSnapshot { exact: summary.exact, taken: summary.head.taken, written };
+        *last = LastSnapshot { exact: summary.exact, taken: summary.head.taken, backlog: 0, written };
         Ok(summary)
     }
 
@@ -239,7 +269,9 @@ impl Upkeep {
         for lsn in &found {
             fs.remove(&layout.snapshots.join(snapshot::file_name(*lsn))).map_err(SnapshotError::io("removing one"))?;
         }
-        fs.sync_dir(&layout.snapshots).map_err(SnapshotError::io("removing one"))?;
+        if !found.is_empty() {
+            fs.sync_dir(&layout.snapshots).map_err(SnapshotError::io("removing one"))?;
+        }
         Ok(found)
     }
 
@@ -249,7 +281,7 @@ impl Upkeep {
         let Some(oldest) = self.snapshots()?.first().copied() else { return Ok(Vec::new()) };
         let covered = oldest.min(progress.checkpointed());
         let segments = segment::list(&**fs, &layout.journal).map_err(Problem::io("listing the segments"))?;
-        let mut bytes = self.journal_bytes(&segments)?;
+        let mut bytes = segments_bytes(&**fs, layout, &segments)?;
         let mut dropped = Vec::new();
         for pair in segments.windows(2) {
             let [name, next] = *pair else { break };
@@ -263,23 +295,13 @@ impl Upkeep {
             if stays {
                 break;
             }
-            bytes -= self.journal_bytes(&[name])?;
+            bytes -= segments_bytes(&**fs, layout, &[name])?;
             fs.remove(&name.path(&layout.journal)).map_err(Problem::io("removing a segment"))?;
             // One after the other, so that no stop of the machine leaves a gap.
             fs.sync_dir(&layout.journal).map_err(Problem::io("removing a segment"))?;
             dropped.push(name);
         }
         Ok(dropped)
-    }
-
-    /// Bytes that segments take on disk.
-    fn journal_bytes(&self, segments: &[SegmentName]) -> Result<u64, SnapshotError> {
-        let mut bytes = 0;
-        for name in segments {
-            let file = self.inner.fs.open(&name.path(&self.inner.layout.journal));
-            bytes += file.and_then(|file| file.length()).map_err(Problem::io("measuring a segment"))?;
-        }
-        Ok(bytes)
     }
 
     /// Whether the segment before `next` is older than the retention: its last commit came before `next`'s first.

@@ -171,6 +171,20 @@ fn snapshots_come_by_the_hour_two_are_kept_and_segments_go_when_both_cover_them(
 }
 
 #[test]
+fn a_store_that_is_started_often_takes_its_snapshots_all_the_same() {
+    let yard = hourly();
+    for at in 0..14 {
+        let mut base = yard.open().unwrap();
+        yard.commit(&mut base, &[vec![put(at, "x")]]);
+        yard.clock.advance(Duration::from_secs(600));
+        base.upkeep().run().unwrap();
+        base.close_clean().unwrap();
+    }
+    let base = yard.open().unwrap();
+    assert_eq!(base.upkeep().snapshots().unwrap(), vec![Lsn(6), Lsn(12)]);
+}
+
+#[test]
 fn with_the_newest_snapshot_damaged_the_one_before_it_serves() {
     let yard = hourly();
     let history = History::new(9, 120);

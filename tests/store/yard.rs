@@ -25,6 +25,8 @@ pub struct Yard {
     pub seams: Seams,
     pub clock: Arc<Hand>,
     pub sim: SimFs,
+    /// Removed when the yard is dropped.
+    #[allow(dead_code, reason = "kept for its end")]
     pub temporary: Option<tempfile::TempDir>,
 }
 

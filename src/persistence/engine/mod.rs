@@ -75,7 +75,7 @@ impl ByteScan {
     }
 
     /// The bounds as slices, with the engine's own keys left out; `None` if nothing can lie between them.
-    pub(super) fn bounds(&self) -> Option<(Bound<&[u8]>, Bound<&[u8]>)> {
+    pub(super) fn bounds(&self) -> Option<Bounds<'_>> {
         let lowest: &[u8] = &[FIRST_TABLE];
         let start = match &self.start {
             Bound::Included(key) if key.as_slice() > lowest => Bound::Included(key.as_slice()),
@@ -95,6 +95,9 @@ impl ByteScan {
         possible.then_some((start, end))
     }
 }
+
+/// A lower and an upper bound.
+type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
 /// A key and its value.
 pub type Pair = (Vec<u8>, Vec<u8>);

@@ -109,7 +109,8 @@ impl EngineView for RedbView {
     fn scan(&self, scan: &ByteScan) -> Result<Vec<Pair>, EngineError> {
         let Some(bounds) = scan.bounds() else { return Ok(Vec::new()) };
         let range = self.table.range::<&[u8]>(bounds).map_err(failed)?;
-        let pair = |found: Result<(redb::AccessGuard<'_, &[u8]>, redb::AccessGuard<'_, &[u8]>), redb::StorageError>| {
+        type Guard<'a> = redb::AccessGuard<'a, &'static [u8]>;
+        let pair = |found: Result<(Guard<'_>, Guard<'_>), redb::StorageError>| {
             found.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).map_err(failed)
         };
         match scan.direction {

@@ -174,7 +174,7 @@ impl SegmentReader {
     /// Searches from `offset` on for a good frame that says `lost` was synced when it was written. Says too whether
     /// anything but zeros was met.
     pub fn search(&mut self, mut offset: u64, lost: Lsn) -> Result<Search, Problem> {
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         let mut written = false;
         while offset < self.length {
             let chunk = self.bytes(offset, ZEROS.len())?;

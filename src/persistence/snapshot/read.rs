@@ -31,6 +31,17 @@ pub fn verify(fs: &dyn Fs, path: &Path) -> Result<Summary, SnapshotError> {
     read(fs, path, |_| Ok::<(), SnapshotError>(()))
 }
 
+/// The first block alone, without a look at the rest.
+pub fn head(fs: &dyn Fs, path: &Path) -> Result<Head, SnapshotError> {
+    read_head(&mut Blocks::open(fs, path)?)
+}
+
+fn read_head(blocks: &mut Blocks) -> Result<Head, SnapshotError> {
+    let (kind, payload) = blocks.next()?;
+    let head = if kind == HEAD { parse_head(&payload)? } else { None };
+    head.ok_or_else(|| blocks.damaged("the first block is not a snapshot's head"))
+}
+
 /// Gives the content of the snapshot to `visit`. That all of it is good is only known when this has succeeded.
 pub fn read<E: From<SnapshotError>>(
     fs: &dyn Fs,
@@ -38,9 +49,7 @@ pub fn read<E: From<SnapshotError>>(
     mut visit: impl FnMut(Part) -> Result<(), E>,
 ) -> Result<Summary, E> {
     let mut blocks = Blocks::open(fs, path)?;
-    let (kind, payload) = blocks.next()?;
-    let head = if kind == HEAD { parse_head(&payload)? } else { None };
-    let head = head.ok_or_else(|| blocks.damaged("the first block is not a snapshot's head"))?;
+    let head = read_head(&mut blocks)?;
     let mut tally = Tally { last_key: Vec::new(), pairs: 0, frames: 0, lsn: Lsn(head.from) };
     loop {
         let (kind, payload) = blocks.next()?;
