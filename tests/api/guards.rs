@@ -1,10 +1,6 @@
 //! Who is let in, how often, and what browsers are told.
 
-use std::{
-    future::pending,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{cell::RefCell, future::pending, time::Duration};
 
 use axum::body::Body;
 use majordomo::{
@@ -286,12 +282,17 @@ fn strangers_who_speak_like_proxies_are_remembered_for_health() {
     assert!(edge.untrusted_proxy().is_some());
 }
 
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this test's thread logged; each test has a thread and a runtime of its own.
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
-impl std::io::Write for Written {
+/// Writes to the log of its thread.
+struct Logged;
+
+impl std::io::Write for Logged {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOGGED.with_borrow_mut(|logged| logged.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -302,15 +303,11 @@ impl std::io::Write for Written {
 
 #[tokio::test]
 async fn the_log_knows_the_route_and_the_id_but_no_query_path_or_token() {
-    let written = Written::default();
-    let writer = written.clone();
-    let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-    let guard = tracing::subscriber::set_default(log);
+    tracing_subscriber::fmt().with_writer(|| Logged).with_ansi(false).init();
     let client = public().signed_in("hunter2").with("x-request-id", "id-1");
     client.get("/open?token=hunter2").await;
     client.get("/hunter2").await;
-    drop(guard);
-    let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(LOGGED.take()).unwrap();
     assert!(log.contains("route=\"/open\"") && log.contains("route=\"(none)\""), "{log}");
     assert!(log.contains("id-1") && log.contains("status=200") && log.contains("status=404"), "{log}");
     assert!(!log.contains("hunter2"), "{log}");
