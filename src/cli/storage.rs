@@ -8,8 +8,7 @@ use super::{Failure, Terminal};
 use crate::{
     config::{Config, EngineKind},
     persistence::{
-        KeyLoss, Options, Rehearsal, Store, Write,
-        engine,
+        KeyLoss, Options, Rehearsal, Store, Write, engine,
         fs::RealFs,
         settings::{BootId, Seams, Settings, Tuning},
         trust::TreeFate,
@@ -35,6 +34,7 @@ pub fn settings(config: &Config, seams: &Seams) -> Settings {
             retention_bytes: store.journal_retention_bytes.get(),
             snapshot_every: store.snapshot_every,
             snapshot_bytes: store.snapshot_every_bytes.get(),
+            snapshots_kept: usize::try_from(store.snapshots_kept).unwrap_or(limits::SNAPSHOTS_KEPT),
             ..Tuning::default()
         },
     }

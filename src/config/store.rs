@@ -16,8 +16,6 @@ section! {
         /// What holds the tree: "sled" (fastest; rebuilt from the journal after a machine stop), "redb" (needs no
         /// rebuild), "mem" (gone with the process; for tests).
         engine: EngineKind = EngineKind::Sled;
-        /// Memory for cached pages of the tree.
-        cache: ByteSize = ByteSize::mib(128), within ByteSize::mib(8)..=ByteSize::gib(64);
         /// How long a start waits for another process to leave the directory.
         lock_wait: Duration = Duration::from_secs(30), within Duration::ZERO..=Duration::from_secs(600);
         /// How long a segment of the journal is kept at least, also when a snapshot covers it.

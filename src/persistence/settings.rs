@@ -46,6 +46,8 @@ pub struct Tuning {
     pub snapshot_every: Duration,
     /// Journal bytes between two snapshots.
     pub snapshot_bytes: u64,
+    /// Snapshots that are kept, the newest ones.
+    pub snapshots_kept: usize,
 }
 
 impl Default for Tuning {
@@ -58,6 +60,7 @@ impl Default for Tuning {
             retention_bytes: limits::JOURNAL_RETENTION_BYTES,
             snapshot_every: limits::SNAPSHOT_EVERY,
             snapshot_bytes: limits::SNAPSHOT_BYTES,
+            snapshots_kept: limits::SNAPSHOTS_KEPT,
         }
     }
 }

@@ -180,7 +180,7 @@ impl Upkeep {
         if self.is_due(&last) {
             done.snapshot = Some(self.take_kept(&mut last)?);
         }
-        done.snapshots = self.drop_snapshots(limits::SNAPSHOTS_KEPT)?;
+        done.snapshots = self.drop_snapshots(self.inner.tuning.snapshots_kept)?;
         done.segments = self.drop_segments(Spare::ByRetention)?;
         Ok(done)
     }
