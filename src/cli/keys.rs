@@ -48,8 +48,8 @@ impl Recover {
     }
 }
 
-/// Both keys are in the file while values are sealed anew, so that a stop in between loses nothing: the next run goes on
-/// where this one ended.
+/// Both keys are in the file while values are sealed anew, so that a stop in between loses nothing: the next run goes
+/// on where this one ended.
 fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let file = config.key_ring_file();
     let fault = |error: &dyn std::fmt::Display| Failure::Fault(error.to_string());
