@@ -173,9 +173,14 @@ fn purity(source: &Source) -> Vec<String> {
         .collect()
 }
 
+/// A mail that was kept is called that too; it is a record, not something an actor is told.
+const NO_MESSAGE_OF_AN_ACTOR: &str = "InboxMessage";
+
 /// Only a handle crosses from `actors` to `http`, never the messages behind it.
 fn messages(source: &Source) -> Vec<String> {
-    let ours = |token: &&Token| token.text.len() > 7 && token.text.ends_with("Message");
+    let ours = |token: &&Token| {
+        token.text.len() > "Message".len() && token.text.ends_with("Message") && token.text != NO_MESSAGE_OF_AN_ACTOR
+    };
     if source.folder() != "http" {
         return Vec::new();
     }
