@@ -19,9 +19,10 @@ use tokio::{
     sync::oneshot,
 };
 
-const CALLS: u64 = 20_000;
+/// Calls of each caller in a round.
+const CALLS: u64 = 2_000;
 const CALLERS: u64 = 64;
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 15;
 
 fn main() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -29,7 +30,7 @@ fn main() {
     let plain = runtime.block_on(start_ractor());
     let actix = start_actix();
     let channel = runtime.block_on(start_channel());
-    println!("{CALLS} calls a round, {ROUNDS} rounds, median, two worker threads");
+    println!("{CALLS} calls a caller, {ROUNDS} rounds, median, two worker threads");
     for callers in [1, CALLERS] {
         let mut times: [Vec<Duration>; 4] = Default::default();
         // The first round is warm-up.
