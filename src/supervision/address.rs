@@ -1,6 +1,9 @@
 //! How anyone talks to an actor: stable over restarts, bounded, with a deadline, answered by a typed fault.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::oneshot;
 
@@ -33,16 +36,18 @@ impl<M: Message> Addr<M> {
         deadline: Duration,
         make: impl FnOnce(Reply<T>) -> M,
     ) -> Result<T, Fault> {
-        let work = self.0.admit(self.0.system().instant() + deadline)?;
-        ask(&self.0, work, make, |envelope| self.0.post(envelope)).await
+        let now = self.0.system().instant();
+        let work = self.0.admit(now + deadline)?;
+        ask(&self.0, work, now, make, |envelope| self.0.post(envelope)).await
     }
 
     /// Sends a message for whose handling nobody waits; its work gets `limits::CALL_DEADLINE` from when it begins.
     ///
     /// Fails with `Overloaded` (no permit) or `Unavailable` (no live actor).
     pub fn cast(&self, message: M) -> Result<(), Fault> {
-        let work = self.0.admit(self.0.system().instant() + limits::CALL_DEADLINE)?;
-        self.0.post(Envelope::new(message, work, Patience::Nobody, &self.0))
+        let now = self.0.system().instant();
+        let work = self.0.admit(now + limits::CALL_DEADLINE)?;
+        self.0.post(Envelope::new(message, work, Patience::Nobody, &self.0, now))
     }
 
     /// Sends a message that carries no data, so that the actor reads its state again. At most one is on its way at a
@@ -61,13 +66,14 @@ impl<M: Message> Addr<M> {
 pub(super) async fn ask<M: Message, T: Send + 'static>(
     slot: &Arc<Slot<M>>,
     work: Work,
+    now: Instant,
     make: impl FnOnce(Reply<T>) -> M,
     post: impl FnOnce(Envelope<M>) -> Result<(), Fault>,
 ) -> Result<T, Fault> {
     let mut caller = Caller { work: work.observer(), record: slot.record(), is_waiting: true };
     let (sender, answer) = oneshot::channel();
     let message = make(Reply::new(sender, work.clone(), Arc::clone(slot.record())));
-    let posted = post(Envelope::new(message, work, Patience::Caller, slot));
+    let posted = post(Envelope::new(message, work, Patience::Caller, slot, now));
     if let Err(fault) = posted {
         caller.is_waiting = false;
         return Err(fault);

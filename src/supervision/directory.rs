@@ -89,14 +89,16 @@ impl<K: Key, M: Message> Directory<K, M> {
         deadline: Duration,
         make: impl FnOnce(Reply<T>) -> M,
     ) -> Result<T, Fault> {
-        let (slot, work) = self.0.admit(key, deadline)?;
-        ask(&slot, work, make, |envelope| self.0.post(key, envelope)).await
+        let now = self.0.system.instant();
+        let (slot, work) = self.0.admit(key, now, deadline)?;
+        ask(&slot, work, now, make, |envelope| self.0.post(key, envelope)).await
     }
 
     /// As `Addr::cast`, to the child of `key`.
     pub fn cast(&self, key: &K, message: M) -> Result<(), Fault> {
-        let (slot, work) = self.0.admit(key, limits::CALL_DEADLINE)?;
-        self.0.post(key, Envelope::new(message, work, Patience::Nobody, &slot))
+        let now = self.0.system.instant();
+        let (slot, work) = self.0.admit(key, now, limits::CALL_DEADLINE)?;
+        self.0.post(key, Envelope::new(message, work, Patience::Nobody, &slot, now))
     }
 
     /// Under which path operators see the child of `key`.
@@ -106,8 +108,7 @@ impl<K: Key, M: Message> Directory<K, M> {
 }
 
 impl<K: Key, M: Message> Inner<K, M> {
-    fn admit(self: &Arc<Self>, key: &K, deadline: Duration) -> Result<(Arc<Slot<M>>, Work), Fault> {
-        let now = self.system.instant();
+    fn admit(self: &Arc<Self>, key: &K, now: Instant, deadline: Duration) -> Result<(Arc<Slot<M>>, Work), Fault> {
         let mut rooms = lock(&self.rooms);
         if lock(&self.keeper).is_none() {
             self.record.counts.refused.add();

@@ -25,18 +25,20 @@ pub(super) enum Patience {
 pub(super) struct Envelope<M: Message> {
     content: Option<(M, Work, Patience)>,
     slot: Arc<Slot<M>>,
+    made_at: Instant,
     is_queued: bool,
 }
 
 impl<M: Message> Envelope<M> {
-    pub(super) fn new(message: M, work: Work, patience: Patience, slot: &Arc<Slot<M>>) -> Self {
-        Self { content: Some((message, work, patience)), slot: Arc::clone(slot), is_queued: false }
+    /// A message that is sent at `now`.
+    pub(super) fn new(message: M, work: Work, patience: Patience, slot: &Arc<Slot<M>>, now: Instant) -> Self {
+        Self { content: Some((message, work, patience)), slot: Arc::clone(slot), made_at: now, is_queued: false }
     }
 
     /// It goes into a mailbox.
     pub(super) fn enter(&mut self) {
         let record = self.slot.record();
-        record.backlog.enter(self.slot.system().instant());
+        record.backlog.enter(self.made_at);
         record.counts.accepted.add();
         self.is_queued = true;
     }

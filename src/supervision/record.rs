@@ -2,13 +2,14 @@
 //! they can be read while it is stuck.
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
+
+use tokio::sync::Semaphore;
 
 use super::{control::Control, policy::RestartPolicy, sync::lock};
 use crate::{
@@ -73,13 +74,13 @@ pub(super) struct Record {
     pub(super) order: usize,
     pub(super) counts: Counts,
     pub(super) backlog: Backlog,
-    /// Permits taken; the semaphore itself is in the slot.
-    pub(super) permits_taken: AtomicUsize,
+    /// Permits of the mailbox: messages queued and work running.
+    pub(super) permits: Arc<Semaphore>,
     pub(super) jobs_running: AtomicUsize,
     pub(super) generation: AtomicU64,
     pub(super) restarts: Mutex<Restarts>,
     standing: Mutex<Standing>,
-    handling: Mutex<Option<(&'static str, Instant)>>,
+    pub(super) handling: Handling,
     last_failure: Mutex<Option<Failure>>,
     control: Mutex<Option<Control>>,
 }
@@ -105,13 +106,13 @@ impl Record {
             policy,
             order,
             counts: Counts::default(),
-            backlog: Backlog::new(capacity),
-            permits_taken: AtomicUsize::new(0),
+            backlog: Backlog::new(capacity, now),
+            permits: Arc::new(Semaphore::new(capacity)),
             jobs_running: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
             restarts: Mutex::new(Restarts { total: 0, in_window: 0, by_operator: 0 }),
             standing: Mutex::new(Standing { status: ActorStatus::Waiting, until: None, since: now }),
-            handling: Mutex::new(None),
+            handling: Handling::new(now),
             last_failure: Mutex::new(None),
             control: Mutex::new(None),
         }
@@ -143,14 +144,9 @@ impl Record {
         lock(&self.last_failure).clone()
     }
 
-    /// Says what is being handled, until the guard is dropped.
-    pub(super) fn handle(&self, kind: &'static str, now: Instant) -> HandlingGuard<'_> {
-        *lock(&self.handling) = Some((kind, now));
-        HandlingGuard(self)
-    }
-
-    pub(super) fn handling(&self) -> Option<(&'static str, Instant)> {
-        *lock(&self.handling)
+    /// Permits taken at present.
+    pub(super) fn permits_taken(&self) -> usize {
+        self.capacity.saturating_sub(self.permits.available_permits())
     }
 
     pub(super) fn set_control(&self, control: Control) {
@@ -163,71 +159,110 @@ impl Record {
 
     /// Whether one message has been handled, or has been waiting, for longer than is good.
     pub(super) fn is_stuck(&self, now: Instant) -> bool {
-        let handling = self.handling().map(|(_, since)| now.saturating_duration_since(since));
+        let handling = self.handling.now().map(|(_, since)| now.saturating_duration_since(since));
         handling.into_iter().chain(self.backlog.oldest(now)).any(|age| age >= limits::STUCK_AFTER)
     }
 }
 
+/// What is being handled and since when. The two are read one after the other: for an instant they may belong to
+/// neighbouring messages, which operators can live with.
+pub(super) struct Handling {
+    origin: Instant,
+    /// One more than the microseconds from `origin`; 0 is nothing.
+    since_us: AtomicU64,
+    kind: Mutex<&'static str>,
+    /// The address of the text in `kind`.
+    last_kind: AtomicUsize,
+}
+
+impl Handling {
+    fn new(origin: Instant) -> Self {
+        Self { origin, since_us: AtomicU64::new(0), kind: Mutex::new(""), last_kind: AtomicUsize::new(0) }
+    }
+
+    /// Says what is being handled, until the guard is dropped.
+    pub(super) fn begin(&self, kind: &'static str, now: Instant) -> HandlingGuard<'_> {
+        // Most messages are of the kind of the one before: then the lock is not needed.
+        let address = kind.as_ptr() as usize;
+        if self.last_kind.swap(address, Ordering::Relaxed) != address {
+            *lock(&self.kind) = kind;
+        }
+        self.since_us.store(micros_since(self.origin, now) + 1, Ordering::Release);
+        HandlingGuard(self)
+    }
+
+    pub(super) fn now(&self) -> Option<(&'static str, Instant)> {
+        let since = self.since_us.load(Ordering::Acquire).checked_sub(1)?;
+        Some((*lock(&self.kind), self.origin + Duration::from_micros(since)))
+    }
+}
+
 /// Clears what is being handled, also when the handler panics or is killed.
-pub(super) struct HandlingGuard<'a>(&'a Record);
+pub(super) struct HandlingGuard<'a>(&'a Handling);
 
 impl Drop for HandlingGuard<'_> {
     fn drop(&mut self) {
-        *lock(&self.0.handling) = None;
+        self.0.since_us.store(0, Ordering::Release);
     }
 }
 
-/// When each waiting message came, in the order of the mailbox.
+/// When each waiting message came, in the order of the mailbox: a ring of instants between two counts.
 pub(super) struct Backlog {
-    waiting: Mutex<Waiting>,
-    high_water: AtomicUsize,
-}
-
-struct Waiting {
-    since: VecDeque<Instant>,
-    /// Messages beyond those whose arrival is kept.
-    more: usize,
-    kept: usize,
+    origin: Instant,
+    came: AtomicU64,
+    went: AtomicU64,
+    high_water: AtomicU64,
+    since_us: Box<[AtomicU64]>,
 }
 
 impl Backlog {
-    fn new(capacity: usize) -> Self {
+    fn new(capacity: usize, origin: Instant) -> Self {
         // Timers and nudges come without a permit: a few places more than there are permits.
-        let waiting = Waiting { since: VecDeque::new(), more: 0, kept: capacity + 64 };
-        Self { waiting: Mutex::new(waiting), high_water: AtomicUsize::new(0) }
+        let places = if capacity == 0 { 1 } else { (capacity + 8).next_power_of_two() };
+        Self {
+            origin,
+            came: AtomicU64::new(0),
+            went: AtomicU64::new(0),
+            high_water: AtomicU64::new(0),
+            since_us: (0..places).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    fn place(&self, count: u64) -> &AtomicU64 {
+        &self.since_us[count as usize & (self.since_us.len() - 1)]
     }
 
     pub(super) fn enter(&self, now: Instant) {
-        let mut waiting = lock(&self.waiting);
-        if waiting.since.len() < waiting.kept {
-            waiting.since.push_back(now);
-        } else {
-            waiting.more += 1;
+        let count = self.came.fetch_add(1, Ordering::AcqRel);
+        self.place(count).store(micros_since(self.origin, now), Ordering::Release);
+        let depth = (count + 1).saturating_sub(self.went.load(Ordering::Acquire));
+        if depth > self.high_water.load(Ordering::Relaxed) {
+            self.high_water.fetch_max(depth, Ordering::Relaxed);
         }
-        let depth = waiting.since.len() + waiting.more;
-        drop(waiting);
-        self.high_water.fetch_max(depth, Ordering::Relaxed);
     }
 
     pub(super) fn leave(&self) {
-        let mut waiting = lock(&self.waiting);
-        if waiting.more > 0 {
-            waiting.more -= 1;
-        } else {
-            waiting.since.pop_front();
-        }
+        self.went.fetch_add(1, Ordering::AcqRel);
     }
 
-    pub(super) fn depth(&self) -> usize {
-        let waiting = lock(&self.waiting);
-        waiting.since.len() + waiting.more
+    pub(super) fn depth(&self) -> u64 {
+        let went = self.went.load(Ordering::Acquire);
+        self.came.load(Ordering::Acquire).saturating_sub(went)
     }
 
-    pub(super) fn high_water(&self) -> usize {
+    pub(super) fn high_water(&self) -> u64 {
         self.high_water.load(Ordering::Relaxed)
     }
 
+    /// The age of the oldest. Those that were taken back or dropped out of order blur it by a message or two.
     pub(super) fn oldest(&self, now: Instant) -> Option<Duration> {
-        lock(&self.waiting).since.front().map(|since| now.saturating_duration_since(*since))
+        let went = self.went.load(Ordering::Acquire);
+        let is_waiting = self.came.load(Ordering::Acquire) > went;
+        let since = Duration::from_micros(self.place(went).load(Ordering::Acquire));
+        is_waiting.then(|| now.saturating_duration_since(self.origin + since))
     }
+}
+
+fn micros_since(origin: Instant, now: Instant) -> u64 {
+    u64::try_from(now.saturating_duration_since(origin).as_micros()).unwrap_or(u64::MAX - 1)
 }

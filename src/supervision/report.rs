@@ -111,17 +111,17 @@ impl Families {
 
 fn mailbox(record: &Record, now: Instant) -> Mailbox {
     Mailbox {
-        depth: record.backlog.depth() as u64,
+        depth: record.backlog.depth(),
         capacity: record.capacity as u64,
-        taken: record.permits_taken.load(Ordering::Relaxed) as u64,
-        high_water: record.backlog.high_water() as u64,
+        taken: record.permits_taken() as u64,
+        high_water: record.backlog.high_water(),
         oldest_ms: record.backlog.oldest(now).map_or(0, millis),
     }
 }
 
 fn work(record: &Record, now: Instant) -> WorkReport {
     let counts = &record.counts;
-    let handling = record.handling().map(|(message, since)| Handling {
+    let handling = record.handling.now().map(|(message, since)| Handling {
         message: message.to_owned(),
         since_ms: millis(now.saturating_duration_since(since)),
     });
@@ -160,7 +160,7 @@ fn totals(all: &[Arc<Record>]) -> Totals {
             ActorStatus::Parked => totals.parked += 1,
             ActorStatus::Waiting | ActorStatus::Starting | ActorStatus::Draining | ActorStatus::Stopped => {}
         }
-        totals.queued += record.backlog.depth() as u64;
+        totals.queued += record.backlog.depth();
         totals.accepted += counts.accepted.get();
         totals.refused += counts.refused.get();
         totals.expired += counts.expired.get();
@@ -212,7 +212,7 @@ fn complaint(record: &Record, now: Instant) -> Option<(HealthStatus, String)> {
         ActorStatus::Draining => Some((HealthStatus::Degraded, "draining".to_owned())),
         ActorStatus::Stopped => Some((HealthStatus::Down, format!("stopped{why}"))),
         ActorStatus::Running => record.is_stuck(now).then(|| {
-            let at = record.handling().map_or("its mailbox", |(message, _)| message);
+            let at = record.handling.now().map_or("its mailbox", |(message, _)| message);
             (HealthStatus::Degraded, format!("stuck at {at}"))
         }),
     }

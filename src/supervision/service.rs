@@ -97,8 +97,8 @@ impl<M: Message> Cx<M> {
                 () = over.cancelled() => {}
                 () = tokio::time::sleep(wait) => {
                     let Some(myself) = myself else { return };
-                    let work = Work::until(slot.system().instant());
-                    let envelope = Envelope::new(make(), work, Patience::Nobody, &slot);
+                    let now = slot.system().instant();
+                    let envelope = Envelope::new(make(), Work::until(now), Patience::Nobody, &slot, now);
                     if let Err(envelope) = deliver(&myself, envelope) {
                         envelope.hand_back();
                     }
@@ -177,7 +177,7 @@ impl<S: Service> Actor for Runner<S> {
         let began = jobs.system.instant();
         let Some((message, work)) = envelope.open(began) else { return Ok(()) };
         let kind = message.kind();
-        let handling = record.handle(kind, began);
+        let handling = record.handling.begin(kind, began);
         let outcome = AssertUnwindSafe(self.service.handle(&self.cx, state, message, work)).catch_unwind().await;
         drop(handling);
         jobs.times.messages.record(kind, jobs.system.instant().saturating_duration_since(began));

@@ -3,13 +3,13 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Instant,
 };
 
 use ractor::ActorRef;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use super::{
     envelope::{Envelope, Patience},
@@ -25,23 +25,10 @@ use crate::types::{Fault, Hold, Work};
 pub(super) struct Slot<M: Message> {
     pub(super) jobs: Jobs,
     live: watch::Sender<Option<ActorRef<Envelope<M>>>>,
-    permits: Arc<Semaphore>,
     /// Whether a nudge is on its way.
     nudged: Arc<AtomicBool>,
     /// A nudge that came while nobody was there.
     kept_nudge: Mutex<Option<Envelope<M>>>,
-}
-
-/// A mailbox permit and its place in the figures.
-struct Permit {
-    _permit: OwnedSemaphorePermit,
-    record: Arc<Record>,
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.record.permits_taken.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// Clears the mark that a nudge is on its way.
@@ -55,11 +42,9 @@ impl Drop for NudgeMark {
 
 impl<M: Message> Slot<M> {
     pub(super) fn new(system: System, record: Arc<Record>) -> Arc<Self> {
-        let permits = Arc::new(Semaphore::new(record.capacity));
         Arc::new(Self {
             jobs: Jobs::new(system, record),
             live: watch::Sender::new(None),
-            permits,
             nudged: Arc::new(AtomicBool::new(false)),
             kept_nudge: Mutex::new(None),
         })
@@ -75,20 +60,18 @@ impl<M: Message> Slot<M> {
 
     /// Takes a permit, which rides in the work until the last clone of it is gone.
     pub(super) fn admit(&self, deadline: Instant) -> Result<Work, Fault> {
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.record().permits).try_acquire_owned() else {
             self.record().counts.refused.add();
             return Err(Fault::overloaded());
         };
-        self.record().permits_taken.fetch_add(1, Ordering::Relaxed);
-        let hold: Hold = Arc::new(Permit { _permit: permit, record: Arc::clone(self.record()) });
+        let hold: Hold = Arc::new(permit);
         Ok(Work::holding(deadline, hold))
     }
 
     /// Whether nothing is queued and nothing runs.
     pub(super) fn is_idle(&self) -> bool {
         let record = self.record();
-        let taken: [&AtomicUsize; 2] = [&record.permits_taken, &record.jobs_running];
-        taken.iter().all(|count| count.load(Ordering::Relaxed) == 0) && record.backlog.depth() == 0
+        record.permits_taken() == 0 && record.jobs_running.load(Ordering::Relaxed) == 0 && record.backlog.depth() == 0
     }
 
     /// Puts a message into the mailbox of the living actor.
@@ -111,8 +94,8 @@ impl<M: Message> Slot<M> {
             return;
         }
         let mark = NudgeMark(Arc::clone(&self.nudged));
-        let work = Work::until(self.system().instant());
-        let envelope = Envelope::new(make(), work, Patience::Nudge(mark), self);
+        let now = self.system().instant();
+        let envelope = Envelope::new(make(), Work::until(now), Patience::Nudge(mark), self, now);
         *lock(&self.kept_nudge) = Some(envelope);
         self.pass_nudge_on();
     }

@@ -57,7 +57,7 @@ impl TaskCx {
     /// Does one piece of work so that operators see what it is at, since when, and how long such pieces take.
     pub async fn piece<T>(&self, kind: &'static str, work: impl Future<Output = T>) -> T {
         let began = self.jobs.system.instant();
-        let handling = self.jobs.record.handle(kind, began);
+        let handling = self.jobs.record.handling.begin(kind, began);
         let outcome = work.await;
         drop(handling);
         let took = self.jobs.system.instant().saturating_duration_since(began);
