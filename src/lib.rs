@@ -1,6 +1,7 @@
 //! Majordomo: the household of an application in one binary.
 
 pub mod actors;
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod crypto;

@@ -12,5 +12,6 @@ pub mod operations;
 pub mod otp;
 pub mod relay;
 mod settings;
+pub mod store_keeper;
 pub mod upkeep;
 pub mod user;

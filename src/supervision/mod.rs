@@ -29,6 +29,7 @@ mod supervisor;
 mod sync;
 mod system;
 mod task;
+pub mod tree;
 mod worker;
 
 pub use address::Addr;

@@ -9,6 +9,8 @@
 
 mod expirer;
 mod retention;
+mod snapshots;
 
 pub use expirer::Expirer;
 pub use retention::Retention;
+pub use snapshots::Snapshots;

@@ -1,0 +1,42 @@
+//! Takes snapshots when they are due, and removes segments and snapshots that are not needed any more.
+
+use std::time::Duration;
+
+use crate::{
+    persistence::Store,
+    supervision::{Next, TaskCx, Worker},
+    types::Fault,
+};
+
+/// How often it looks whether something is due.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// The worker.
+pub struct Snapshots {
+    store: Store,
+}
+
+impl Snapshots {
+    /// A worker over `store`.
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+}
+
+impl Worker for Snapshots {
+    const KIND: &'static str = "snapshots";
+
+    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+        let Some(upkeep) = self.store.upkeep().cloned() else { return Ok(Next::Within(EVERY)) };
+        let done = cx
+            .thread(move |_| {
+                // Tried again at the next look; nothing depends on this very snapshot.
+                upkeep.run().map_err(|error| Fault::bug(error.to_string()))
+            })
+            .await?;
+        if let Some(summary) = done.snapshot {
+            tracing::info!(snapshot = ?summary, "a snapshot was taken");
+        }
+        Ok(Next::Within(EVERY))
+    }
+}

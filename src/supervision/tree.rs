@@ -1,0 +1,159 @@
+//! THE tree: every actor of the product, in the order in which it is started. Stopped in reverse.
+//!
+//! ```text
+//! root              what escapes a child ends the process with a non-zero exit
+//! |- store_keeper   free space, hanging writer               0 restarts        escape
+//! |- hasher         argon2 threads, one a core               5 / 60 s a child  escape
+//! |- otp            a child for each owner of a code         5 / 60 s          park (each child)
+//! |- auth  user  notifier                                    5 / 60 s          escape
+//! |- relay          one event relay a subscriber             5 / 60 s          park
+//! |- upkeep         expirer, retention, snapshots            3 / 600 s         park
+//! '- edge           ops listener, public listener            5 / 60 s          escape
+//! ```
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt, future::BoxFuture};
+
+use super::{Spec, Supervisor, System};
+use crate::{
+    actors::{
+        auth::{Auth, AuthActor, Door, DoorKeys},
+        edge,
+        hasher::HasherPool,
+        notifier::{Bell, CodeSource, Notifier, NotifierActor, NotifierFault, NotifierSubscriber, render::CodeOnMail},
+        otp::{LiveCode, Otp, OtpNews},
+        relay::{Relays, Subscriber},
+        store_keeper,
+        upkeep::{Expirer, Retention, Snapshots},
+        user::{Household, UserActor, Users},
+    },
+    config::Config,
+    crypto::token::KeySet,
+    domain::otp::CodePurpose,
+    persistence::Store,
+    types::{
+        Clock, Fault,
+        id::{CodeId, UserId},
+    },
+};
+
+/// What the services are made of.
+pub struct Parts {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The store, open.
+    pub store: Store,
+    /// The pool of hashing threads, without threads yet.
+    pub hasher: HasherPool,
+    /// The signing keys in force.
+    pub signing: KeySet,
+    /// Subkeys of the ring.
+    pub door_keys: DoorKeys,
+    /// Time, for those who keep it beyond the system's life.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The handles of the services.
+#[derive(Clone)]
+pub struct House {
+    /// The door.
+    pub auth: Auth,
+    /// Users.
+    pub users: Users,
+    /// One-time codes.
+    pub otp: Otp,
+    /// Notifications.
+    pub notifier: Notifier,
+    /// The relays, for operators.
+    pub relays: Relays,
+}
+
+const UPKEEP_WITHIN: Duration = Duration::from_secs(600);
+
+/// The services, from the store up to the upkeep; the listeners come last, by `listeners`.
+///
+/// Fails if the settings of a channel cannot be carried out.
+pub fn services(root: &mut Supervisor, system: &System, parts: Parts) -> Result<House, NotifierFault> {
+    let Parts { config, store, hasher, signing, door_keys, clock } = parts;
+    store_keeper::supervised(root, Spec::escape("store_keeper").restarts(0, UPKEEP_WITHIN), &store);
+    let threads = config.auth.hash.threads_on(std::thread::available_parallelism().map_or(1, usize::from));
+    root.group("hasher", |group| hasher.supervise(group, threads));
+
+    let otp = Otp::supervised(root, Spec::park("otp"), system.clone(), store.clone(), &config.auth.code);
+    let door = Door::new(system, &store, &hasher, &otp, &config, (door_keys, signing));
+    let at_door = Arc::clone(&door);
+    let addr = root.service(Spec::escape("auth"), move || AuthActor::new(Arc::clone(&at_door)));
+    let auth = Auth::new(addr, door);
+
+    let household = Household::new(system.clone(), store.clone(), hasher, &config.auth);
+    let at_home = Arc::clone(&household);
+    let addr = root.service(Spec::escape("user"), move || UserActor::new(Arc::clone(&at_home)));
+    let users = Users::new(addr, household);
+
+    let codes = Arc::new(Codes(otp.clone()));
+    let bell = Bell::new(&config.notify, codes, store.clone(), system.clone(), clock)?;
+    let at_bell = Arc::clone(&bell);
+    let addr = root.service(Spec::escape("notifier"), move || NotifierActor::new(Arc::clone(&at_bell)));
+    let hears: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(Arc::clone(&bell), addr));
+    let relays = relays(root, system, &store, [Arc::new(OtpNews::new(otp.clone())), hears]);
+    upkeep(root, &config, &store, &relays);
+    Ok(House { auth, users, otp, notifier: Notifier::new(bell), relays })
+}
+
+/// Where the notifier asks for the digits it delivers.
+struct Codes(Otp);
+
+impl CodeSource for Codes {
+    fn reveal(
+        &self,
+        owner: UserId,
+        purpose: CodePurpose,
+        code: CodeId,
+    ) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>> {
+        let live = self.0.reveal(owner, purpose, code);
+        let on_mail = |live: LiveCode| CodeOnMail { digits: live.digits, expires_at: live.expires_at };
+        std::future::ready(live.map(|live| live.map(on_mail))).boxed()
+    }
+}
+
+fn relays(
+    root: &mut Supervisor,
+    system: &System,
+    store: &Store,
+    subscribers: impl IntoIterator<Item = Arc<dyn Subscriber>>,
+) -> Relays {
+    root.group("relay", |group| {
+        let relays: Vec<_> = subscribers
+            .into_iter()
+            .map(|subscriber| {
+                let (heard_by, store, system) = (Arc::clone(&subscriber), store.clone(), system.clone());
+                let addr = group.service(Spec::park(subscriber.name()), move || {
+                    Relays::relay_for(&heard_by, &store, &system)
+                });
+                (subscriber, addr)
+            })
+            .collect();
+        Relays::new(relays, store.clone(), system.clone())
+    })
+}
+
+fn upkeep(root: &mut Supervisor, config: &Config, store: &Store, relays: &Relays) {
+    let spec = |name: &str| Spec::park(name).restarts(3, UPKEEP_WITHIN);
+    root.group("upkeep", |group| {
+        let at = store.clone();
+        group.worker(spec("expirer"), move || Expirer::new(at.clone()));
+        let (at, relays, kept) = (store.clone(), relays.clone(), config.events.retention);
+        group.worker(spec("retention"), move || Retention::new(at.clone(), relays.clone(), kept));
+        let at = store.clone();
+        group.worker(spec("snapshots"), move || Snapshots::new(at.clone()));
+    });
+}
+
+/// The listeners: operators first, so that they can see why the public one does not come.
+pub fn listeners(root: &mut Supervisor, ops: edge::Server, public: edge::Server) {
+    root.group("edge", |group| {
+        edge::supervised(group, Spec::escape("ops"), ops);
+        edge::supervised(group, Spec::escape("public"), public);
+    });
+}
