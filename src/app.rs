@@ -3,39 +3,42 @@
 //! Sockets are bound before the store is opened, so that a port that is taken changes nothing, and served after it.
 
 use std::{
+    future::Future,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use futures::FutureExt;
-use tokio::signal::unix::{SignalKind, signal};
-
 use crate::{
     actors::{
         auth::{DoorKeys, prepare_keys},
         edge::Server,
         hasher::{Bounds, HasherPool},
-        notifier::Channels,
+        operations::{Operations, Phase},
     },
+    cli::{client::TOKEN_FILE, storage},
     config::{Config, Mode},
     crypto::{
         device_token::DeviceKey,
         identifier::IdentifierKey,
         password::{PasswordCost, PasswordHasher, Pepper},
     },
-    http::{self, ControlToken, Listener, Patience, Seams, Services},
-    persistence::{OpenStore, Store, Write},
+    http::{
+        self, Services,
+        credential::ControlToken,
+        route::Listener,
+        serve::Patience,
+        services::{Edge, Seams},
+    },
+    persistence::{self, KeyLoss, Options, Rehearsal, Store, Write, fs::RealFs, opening::last_time, trust::TreeFate},
     supervision::{
         ManualClock, OsEntropy, Shutdown, Supervisor, System, SystemClock, Tree,
         tree::{self, House, Parts},
     },
     types::{CallContext, Clock, Entropy, Fault, Secret, Timestamp, Work, limits},
 };
-
-/// The file that holds the operator's credential of this run.
-pub const CONTROL_TOKEN: &str = "control.token";
+use futures::FutureExt;
 
 /// Why the house does not open, or did not run to its end. Each is one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -102,8 +105,21 @@ impl App {
         let config = Arc::new(config);
         let sockets = Sockets::bind(&config)?;
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let (clock, manual) = clock(&config);
-        let store = open_store(&config, &clock, &entropy)?;
+        let seams = persistence::settings::Seams {
+            fs: Arc::new(RealFs),
+            clock: Arc::new(SystemClock::after(Timestamp::ZERO)),
+            entropy: Arc::clone(&entropy),
+        };
+        let settings = storage::settings(&config, &seams);
+        let (clock, _manual) = clock(config.mode, last_time(&settings, &RealFs));
+        let seams = persistence::settings::Seams { clock: Arc::clone(&clock), ..seams };
+        let store = open_store(Options {
+            settings,
+            seams,
+            key_ring: config.key_ring_file(),
+            key_loss: KeyLoss::Refuse,
+            rehearsal: Rehearsal::Once,
+        })?;
         let system = System::new(Arc::clone(&clock), Arc::clone(&entropy));
         let signing = prepare_keys(&store, house_write(&system), &config.auth.token)
             .await
@@ -131,9 +147,6 @@ impl App {
             operations: operations.clone(),
             auth: house.auth.clone(),
             users: house.users.clone(),
-            notifier: house.notifier.clone(),
-            relays: house.relays.clone(),
-            manual_clock: manual,
         };
         let (public, ops) = (sockets.public.address, sockets.ops.address);
         let server = |socket, listener| server(socket, listener, &config, &services);
@@ -161,7 +174,11 @@ impl App {
     ) -> Result<(), AppError> {
         let Self { config, system, clock, store, house, root, operations, .. } = self;
         if config.mode == Mode::Production {
-            house.notifier.clear_inbox().await.map_err(|fault| AppError::Start { step: "emptying the inbox", fault })?;
+            house
+                .notifier
+                .clear_inbox()
+                .await
+                .map_err(|fault| AppError::Start { step: "emptying the inbox", fault })?;
         }
         let tree = match root.start().await {
             Ok(tree) => tree,
@@ -256,9 +273,8 @@ fn server(socket: Socket, listener: Listener, config: &Config, services: &Servic
 }
 
 /// The clock; in development one that can be set forward, by `POST /dev/clock/advance`.
-fn clock(config: &Config) -> (Arc<dyn Clock>, Option<Arc<ManualClock>>) {
-    let last = storage::last_time(config);
-    match config.mode {
+fn clock(mode: Mode, last: Timestamp) -> (Arc<dyn Clock>, Option<Arc<ManualClock>>) {
+    match mode {
         Mode::Production => (Arc::new(SystemClock::after(last)), None),
         Mode::Development => {
             let manual = Arc::new(ManualClock::after(last));
@@ -267,8 +283,8 @@ fn clock(config: &Config) -> (Arc<dyn Clock>, Option<Arc<ManualClock>>) {
     }
 }
 
-fn open_store(config: &Config, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Store, AppError> {
-    let (store, opening) = storage::open(config, clock, entropy).map_err(|fault| AppError::Store(fault.to_string()))?;
+fn open_store(options: Options) -> Result<Store, AppError> {
+    let (store, opening) = Store::open(options).map_err(|fault| AppError::Store(fault.to_string()))?;
     if let Some(cut) = &opening.cut {
         tracing::warn!(place = %cut.place, reason = %cut.reason, "the journal's unacknowledged tail was cut");
     }
@@ -319,7 +335,7 @@ fn control_token(dir: &Path, entropy: &dyn Entropy) -> Result<Secret, AppError> 
     let mut bytes = [0; 32];
     entropy.fill(&mut bytes);
     let token = Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    let (path, beside) = (dir.join(CONTROL_TOKEN), dir.join("control.token.new"));
+    let (path, beside) = (dir.join(TOKEN_FILE), dir.join("control.token.new"));
     let written = std::fs::OpenOptions::new()
         .write(true)
         .create(true)

@@ -15,6 +15,7 @@ mod completions;
 mod config;
 mod health;
 mod keys;
+mod serve;
 mod settings;
 mod snapshot;
 pub mod storage;
@@ -47,6 +48,8 @@ Exit codes: 0 done; 1 a fault, nothing was changed; 2 the command line or the co
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server
+    Serve(serve::Serve),
     /// Look at the configuration, or begin one
     #[command(subcommand)]
     Config(config::Command),
@@ -73,6 +76,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(refusal) => return terminal.usage(&refusal),
     };
     let result = match cli.command {
+        Command::Serve(serve) => serve.run(&cli.settings, &terminal),
         Command::Config(command) => command.run(&cli.settings, &terminal),
         Command::Health(health) => health.run(&cli.settings, &terminal),
         Command::Store(command) => command.run(&cli.settings, &terminal),

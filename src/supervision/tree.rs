@@ -128,9 +128,8 @@ fn relays(
             .into_iter()
             .map(|subscriber| {
                 let (heard_by, store, system) = (Arc::clone(&subscriber), store.clone(), system.clone());
-                let addr = group.service(Spec::park(subscriber.name()), move || {
-                    Relays::relay_for(&heard_by, &store, &system)
-                });
+                let addr =
+                    group.service(Spec::park(subscriber.name()), move || Relays::relay_for(&heard_by, &store, &system));
                 (subscriber, addr)
             })
             .collect();

@@ -266,3 +266,12 @@ pub const SESSIONS_PER_USER: usize = 100;
 pub const VERIFIED_TOKENS: usize = 16_384;
 /// Earlier refresh generations whose first use a session remembers; only those younger than the grace count.
 pub const REFRESH_GENERATIONS: usize = 16;
+
+// -- the process ----------------------------------------------------------------------------------------------------
+
+/// The whole shutdown, but for `edge.drain_delay`.
+pub const SHUTDOWN: Duration = Duration::from_secs(8);
+/// Closing the store, which is never left out; kept free of the shutdown's time.
+pub const STORE_CLOSE: Duration = Duration::from_secs(3);
+/// Bytes of a pepper at least.
+pub const PEPPER_MIN: usize = 16;

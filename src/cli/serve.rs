@@ -1,0 +1,95 @@
+//! `majordomo serve`
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Failure, Settings, Terminal};
+use crate::{
+    app::App,
+    config::{Config, MailTransport, Mode},
+    telemetry::log,
+};
+
+/// Runs the server until SIGTERM or SIGINT; a second signal goes straight to closing the store.
+#[derive(Debug, Args)]
+pub(super) struct Serve {}
+
+impl Serve {
+    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+        let loaded = Config::load(&settings.sources(Vec::new()))?;
+        terminal.warn(&loaded.warnings);
+        let config = loaded.config;
+        log::install(&config.log);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::fault("the runtime did not start", error))?;
+        runtime.block_on(serve(config, terminal))
+    }
+}
+
+async fn serve(config: Config, terminal: &Terminal) -> Result<(), Failure> {
+    let fault = |error| Failure::fault("signals cannot be heard", error);
+    let mut first = Signals::listen().map_err(fault)?;
+    let mut second = Signals::listen().map_err(fault)?;
+    let greeting = Greeting::of(&config);
+    let app = App::open(config).await.map_err(|error| Failure::Fault(error.to_string()))?;
+    let (public, ops) = (app.public(), app.ops());
+    let started = || {
+        // Standard output may be closed: the server runs all the same.
+        let _ = terminal.print(greeting.text(public, ops));
+    };
+    let hurry = async move {
+        second.next().await;
+        second.next().await;
+    };
+    app.run(started, first.next(), hurry).await.map_err(|error| Failure::Fault(error.to_string()))
+}
+
+/// SIGTERM and SIGINT, whichever comes.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// What the operator is told once requests are served.
+struct Greeting {
+    mode: Mode,
+    inbox: bool,
+    store: String,
+}
+
+impl Greeting {
+    fn of(config: &Config) -> Self {
+        let inbox = config.mode == Mode::Development && config.notify.email.transport == MailTransport::Inbox;
+        Self { mode: config.mode, inbox, store: config.store.path.display().to_string() }
+    }
+
+    fn text(&self, public: std::net::SocketAddr, ops: std::net::SocketAddr) -> String {
+        let mode = match self.mode {
+            Mode::Development => "development",
+            Mode::Production => "production",
+        };
+        let mut text = format!("majordomo {} in {mode} mode, store in {}\n", env!("CARGO_PKG_VERSION"), self.store);
+        text.push_str(&format!("public listener on http://{public}  (API page: http://{public}/docs)\n"));
+        text.push_str(&format!("ops listener on http://{ops}  (actors: http://{ops}/actors)\n"));
+        if self.inbox {
+            text.push_str(&format!("inbox: http://{public}/dev/inbox\n"));
+        }
+        text.push_str("first administrator: majordomo user create-admin --email ADDRESS --password-file FILE\n");
+        text
+    }
+}
