@@ -147,6 +147,7 @@ impl App {
             operations: operations.clone(),
             auth: house.auth.clone(),
             users: house.users.clone(),
+            notifier: house.notifier.clone(),
         };
         let (public, ops) = (sockets.public.address, sockets.ops.address);
         let server = |socket, listener| server(socket, listener, &config, &services);

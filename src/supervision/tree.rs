@@ -13,16 +13,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{FutureExt, future::BoxFuture};
-
 use super::{Spec, Supervisor, System};
 use crate::{
     actors::{
         auth::{Auth, AuthActor, Door, DoorKeys},
         edge,
         hasher::HasherPool,
-        notifier::{Bell, CodeSource, Notifier, NotifierActor, NotifierFault, NotifierSubscriber, render::CodeOnMail},
-        otp::{LiveCode, Otp, OtpNews},
+        notifier::{Bell, Notifier, NotifierActor, NotifierFault, NotifierSubscriber},
+        otp::{Otp, OtpNews},
         relay::{Relays, Subscriber},
         store_keeper,
         upkeep::{Expirer, Retention, Snapshots},
@@ -30,12 +28,8 @@ use crate::{
     },
     config::Config,
     crypto::token::KeySet,
-    domain::otp::CodePurpose,
     persistence::Store,
-    types::{
-        Clock, Fault,
-        id::{CodeId, UserId},
-    },
+    types::Clock,
 };
 
 /// What the services are made of.
@@ -91,7 +85,7 @@ pub fn services(root: &mut Supervisor, system: &System, parts: Parts) -> Result<
     let addr = root.service(Spec::escape("user"), move || UserActor::new(Arc::clone(&at_home)));
     let users = Users::new(addr, household);
 
-    let codes = Arc::new(Codes(otp.clone()));
+    let codes = Arc::new(otp.clone());
     let bell = Bell::new(&config.notify, codes, store.clone(), system.clone(), clock)?;
     let at_bell = Arc::clone(&bell);
     let addr = root.service(Spec::escape("notifier"), move || NotifierActor::new(Arc::clone(&at_bell)));
@@ -99,22 +93,6 @@ pub fn services(root: &mut Supervisor, system: &System, parts: Parts) -> Result<
     let relays = relays(root, system, &store, [Arc::new(OtpNews::new(otp.clone())), hears]);
     upkeep(root, &config, &store, &relays);
     Ok(House { auth, users, otp, notifier: Notifier::new(bell), relays })
-}
-
-/// Where the notifier asks for the digits it delivers.
-struct Codes(Otp);
-
-impl CodeSource for Codes {
-    fn reveal(
-        &self,
-        owner: UserId,
-        purpose: CodePurpose,
-        code: CodeId,
-    ) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>> {
-        let live = self.0.reveal(owner, purpose, code);
-        let on_mail = |live: LiveCode| CodeOnMail { digits: live.digits, expires_at: live.expires_at };
-        std::future::ready(live.map(|live| live.map(on_mail))).boxed()
-    }
 }
 
 fn relays(
