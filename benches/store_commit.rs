@@ -1,7 +1,8 @@
 //! Durable commits a second, in groups, against `fdatasync` of as many bytes in as many calls.
 //!
-//! A commit is what a login leaves: a sealed record, its index, an event with sealed personal fields, an audit entry.
-//! The journal's bytes are what the bare loop writes, so that both ask the same of the disk.
+//! Two kinds of commit: two plain records; and what a login leaves, which is a sealed record, its index, an event with
+//! sealed personal fields and an audit entry. The bare loop writes as many bytes as the journal takes for each kind, so
+//! that both ask the same of the disk.
 
 #![allow(
     clippy::expect_used,
@@ -50,6 +51,18 @@ impl Record for Entry {
 static ENTRY_BY_ID: Table<UserId, Entry> = Table::sealed(0xf0, "entry_by_id", "");
 static ENTRY_BY_NUMBER: Table<([u8; 16], UserId), Entry> = Table::new(0xf1, "entry_by_number", "");
 
+/// A kind of commit.
+type Kind = fn(&mut Tx<'_>, UserId) -> Result<Verdict<()>, TxFault>;
+
+const KINDS: [(&str, Kind); 2] = [("two records", records), ("a login", login)];
+
+fn records(tx: &mut Tx<'_>, user: UserId) -> Result<Verdict<()>, TxFault> {
+    let id: UserId = tx.id();
+    tx.put(&ENTRY_BY_NUMBER, &(*user.as_bytes(), id), &Entry(vec![7; 150]))?;
+    tx.put(&ENTRY_BY_NUMBER, &([0xff; 16], id), &Entry(vec![7; 20]))?;
+    Ok(Verdict::Commit(()))
+}
+
 fn login(tx: &mut Tx<'_>, user: UserId) -> Result<Verdict<()>, TxFault> {
     let id: UserId = tx.id();
     tx.put(&ENTRY_BY_ID, &id, &Entry(vec![7; 200]))?;
@@ -93,7 +106,7 @@ impl Bench {
         Self { store, writer, seams, next: 0 }
     }
 
-    fn group(&mut self, size: usize) {
+    fn group(&mut self, kind: Kind, size: usize) {
         let writes = (0..size).map(|_| {
             self.next += 1;
             // A thousand persons take turns.
@@ -103,7 +116,7 @@ impl Bench {
                 stamp: stamp(self.seams.clock.as_ref(), self.seams.entropy.as_ref()),
                 context: CallContext::house("bench", "request"),
             };
-            self.store.write(write, move |tx| login(tx, user))
+            self.store.write(write, move |tx| kind(tx, user))
         });
         let mut all = Box::pin(join_all(writes.collect::<Vec<_>>()));
         assert!(all.as_mut().now_or_never().is_none());
@@ -144,34 +157,35 @@ fn bare(file: &File, bytes: &[u8], at: &mut u64) {
     *at += bytes.len() as u64;
 }
 
+/// Commits a second in each size of group, and the bytes of one in the journal.
+fn measure(dir: &Path, engine: EngineKind, kind: Kind) -> ([f64; GROUPS.len()], u64) {
+    let mut bench = Bench::open(dir, engine);
+    let journal = dir.join(engine.name());
+    bench.group(kind, 1);
+    let before = journal_bytes(&journal);
+    (0..100).for_each(|_| bench.group(kind, 1));
+    let bytes = (journal_bytes(&journal) - before) / 100;
+    let rates = GROUPS.map(|size| per_second(|| bench.group(kind, size)) * size as f64);
+    bench.writer.finish();
+    (rates, bytes)
+}
+
 fn main() {
-    let dir = tempfile::tempdir_in(".").expect("a directory on the disk that is measured");
-    let mut bytes = 0;
-    let mut measured: Vec<(EngineKind, Vec<f64>)> = Vec::new();
-    for engine in [EngineKind::Sled, EngineKind::Redb] {
-        let mut bench = Bench::open(dir.path(), engine);
-        if bytes == 0 {
-            let before = journal_bytes(&dir.path().join(engine.name()));
-            (0..100).for_each(|_| bench.group(1));
-            bytes = (journal_bytes(&dir.path().join(engine.name())) - before) / 100;
+    for (name, kind) in KINDS {
+        let dir = tempfile::tempdir_in(".").expect("a directory on the disk that is measured");
+        let (sled, bytes) = measure(dir.path(), EngineKind::Sled, kind);
+        let (redb, _) = measure(dir.path(), EngineKind::Redb, kind);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(dir.path().join("bare"));
+        let file = file.expect("a file to write to");
+        file.write_all_at(&vec![1; 64 << 20], 0).and_then(|()| file.sync_all()).expect("room on the disk");
+        let mut at = 0;
+        println!("{name}: {bytes} bytes a commit; durable commits a second (of what the bare loop does)");
+        println!("{:>6} {:>12} {:>20} {:>20}", "group", "fdatasync", "sled", "redb");
+        for (index, size) in GROUPS.into_iter().enumerate() {
+            let content = vec![7; usize::try_from(bytes).unwrap_or(0) * size];
+            let base = per_second(|| bare(&file, &content, &mut at)) * size as f64;
+            let shown = |rate: f64| format!("{rate:.0} ({:.2})", rate / base);
+            println!("{size:>6} {base:>12.0} {:>20} {:>20}", shown(sled[index]), shown(redb[index]));
         }
-        let rates = GROUPS.map(|size| per_second(|| bench.group(size)) * size as f64);
-        measured.push((engine, rates.to_vec()));
-        bench.writer.finish();
-    }
-    let file = OpenOptions::new().write(true).create(true).truncate(true).open(dir.path().join("bare"));
-    let file = file.expect("a file to write to");
-    file.write_all_at(&vec![1; 64 << 20], 0).and_then(|()| file.sync_all()).expect("room on the disk");
-    let mut at = 0;
-    println!("commits of {bytes} bytes, durable, a second; in brackets: of what the bare loop does");
-    println!("{:>6} {:>12} {:>20} {:>20}", "group", "fdatasync", "sled", "redb");
-    for (index, size) in GROUPS.into_iter().enumerate() {
-        let content = vec![7; usize::try_from(bytes).unwrap_or(0) * size];
-        let base = per_second(|| bare(&file, &content, &mut at)) * size as f64;
-        let shown = |engine: usize| {
-            let rate = measured[engine].1[index];
-            format!("{rate:.0} ({:.2})", rate / base)
-        };
-        println!("{size:>6} {base:>12.0} {:>20} {:>20}", shown(0), shown(1));
     }
 }
