@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    MailSender, SmtpUrl,
+    HttpUrl, MailSender, SmtpUrl,
     section::section,
     value::{Choice, days},
 };
@@ -29,6 +29,10 @@ section! {
         smtp_url: Option<SmtpUrl> = None;
         /// The sender: an address, or a name and an address such as "Example <no-reply@example.com>".
         from: Option<MailSender> = None;
+        /// The application's name in mail; if it is missing, the sender's name.
+        app_name: Option<String> = None;
+        /// Where users go from a mail: your application, not this program.
+        app_url: Option<HttpUrl> = None;
         /// How long handing over one mail may take, whatever the server does.
         timeout: Duration = Duration::from_secs(30), within Duration::from_secs(1)..=Duration::from_mins(5);
         /// A file with certificates (PEM) that are trusted beside the public ones, for a mail server of your own.

@@ -1,6 +1,6 @@
 //! Mail to a real SMTP server (aiosmtpd from PyPI) by STARTTLS and authentication. Skipped where python3, aiosmtpd or
 //! openssl is missing, unless `MAJORDOMO_TEST_ALL=1`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stderr)]
 
 use std::{
     io::{BufRead, BufReader},

@@ -146,10 +146,11 @@ impl Bell {
         system: System,
     ) -> Result<Self, NotifierFault> {
         let sender = sender(&settings.email)?;
-        let app = if sender.name.is_empty() { HOUSE.to_owned() } else { sender.name.clone() };
+        let app = app_name(&settings.email, &sender);
+        let app_url = settings.email.app_url.as_ref().map(ToString::to_string);
         Ok(Self {
             inbox: Inbox::new(&settings.inbox, store.clone(), system.clone()),
-            renderer: Renderer::new(Brand { app, app_url: None })?,
+            renderer: Renderer::new(Brand { app, app_url })?,
             same_kind_every: settings.email.same_kind_every,
             patience: settings.email.timeout,
             transport,
@@ -200,6 +201,12 @@ impl Bell {
         let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
         self.store.write(Write { work, stamp: self.system.stamp(), context }, f).await
     }
+}
+
+/// The name that is configured, else the sender's, else the house's.
+fn app_name(email: &config::Email, sender: &Sender) -> String {
+    let mut names = email.app_name.as_deref().into_iter().chain([sender.name.as_str()]);
+    names.find(|name| !name.trim().is_empty()).unwrap_or(HOUSE).to_owned()
 }
 
 fn sender(email: &config::Email) -> Result<Sender, NotifierFault> {

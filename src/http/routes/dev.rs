@@ -41,7 +41,7 @@ impl FromFields for InboxQuery {
 /// A message that was kept instead of sent.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct InboxMessage {
+pub struct KeptMail {
     /// Its id.
     id: String,
     /// The way it would have gone.
@@ -64,7 +64,7 @@ pub struct InboxMessage {
     created_at: String,
 }
 
-impl From<InboxMail> for InboxMessage {
+impl From<InboxMail> for KeptMail {
     fn from(mail: InboxMail) -> Self {
         Self {
             id: mail.id.to_string(),
@@ -83,7 +83,7 @@ impl From<InboxMail> for InboxMessage {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct InboxList {
     /// The messages.
-    data: Vec<InboxMessage>,
+    data: Vec<KeptMail>,
 }
 
 /// The development inbox
@@ -103,5 +103,5 @@ pub async fn list_inbox_mails(
     Query(query): Query<InboxQuery>,
 ) -> Result<Json<InboxList>, ApiError> {
     let mails = services.notifier.inbox(query.to.as_deref(), query.wait, query.limit).await?;
-    Ok(Json(InboxList { data: mails.into_iter().map(InboxMessage::from).collect() }))
+    Ok(Json(InboxList { data: mails.into_iter().map(KeptMail::from).collect() }))
 }
