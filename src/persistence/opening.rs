@@ -23,7 +23,8 @@ use crate::types::{Clock, Entropy, Timestamp};
 pub enum KeyLoss {
     /// Refuse to open and say what would be lost.
     Refuse,
-    /// Drop all sealed values and go on under the ring that is there, or a new one (`majordomo keys recover --accept-loss`).
+    /// Drop all sealed values and go on under the ring that is there, or a new one
+    /// (`majordomo keys recover --accept-loss`).
     Accept,
 }
 

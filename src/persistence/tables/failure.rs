@@ -102,8 +102,8 @@ pub fn clear(tx: &mut Tx<'_>, subject: Subject) -> Result<(), TxFault> {
     tx.delete(&FAILURE_BY_SUBJECT, &subject)
 }
 
-/// Removes counters nobody adds to any more, at most `limit` of them. Looks at `limits::SCAN_MAX` rows from a place that
-/// is drawn, so that all are looked at in the course of time.
+/// Removes counters nobody adds to any more, at most `limit` of them. Looks at `limits::SCAN_MAX` rows from a place
+/// that is drawn, so that all are looked at in the course of time.
 pub fn remove_forgotten(tx: &mut Tx<'_>, limit: usize) -> Result<usize, TxFault> {
     let from = (Subject::Unknown(tx.random()), Origin::Network(Network::V4([0; 3])));
     let mut rows = tx.scan(&FAILURE_BY_ORIGIN, Scan::all().limit(limits::SCAN_MAX / 2))?;

@@ -152,6 +152,27 @@ static INVENTORY: &[Row] = &[
     row(&subscription::DEAD_LETTER_BY_SEQUENCE, Words("subscriber, sequence", "DeadLetter", "relay")),
 ];
 
+/// Refused by the compiler, since two tables under one byte read each other's rows.
+const _: () = assert!(each_byte_is_one_tables(), "two tables share a byte, or one has the engine's own byte 0");
+
+const fn each_byte_is_one_tables() -> bool {
+    let mut at = 0;
+    while at < INVENTORY.len() {
+        let mut before = 0;
+        while before < at {
+            if INVENTORY[before].tag == INVENTORY[at].tag {
+                return false;
+            }
+            before += 1;
+        }
+        if INVENTORY[at].tag == 0 {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
 /// Every table of the store.
 pub fn inventory() -> &'static [Row] {
     INVENTORY
@@ -164,10 +185,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_tables_share_a_byte_or_a_name() {
-        let tags: BTreeSet<u8> = inventory().iter().map(|row| row.tag).collect();
+    fn no_two_tables_share_a_name() {
         let names: BTreeSet<&str> = inventory().iter().map(|row| row.name).collect();
-        assert_eq!((tags.len(), names.len()), (inventory().len(), inventory().len()));
-        assert!(!tags.contains(&0), "the byte 0 is the engine's own");
+        assert_eq!(names.len(), inventory().len());
     }
 }

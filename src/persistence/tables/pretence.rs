@@ -4,7 +4,7 @@
 use crate::persistence::{reader::TxFault, record::Record, table::Table, tx::Tx};
 
 /// The row.
-pub static PRETENCE_BY_SLOT: Table<u8, Pretence> = Table::new(0x1a, "pretence_by_slot", "for ever, 256 rows at most");
+pub static PRETENCE_BY_SLOT: Table<u8, Pretence> = Table::new(0x13, "pretence_by_slot", "for ever, 256 rows at most");
 
 /// Random bytes, about as many as a code's record has.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
