@@ -96,7 +96,7 @@ pub struct InboxList {
         ("wait" = Option<i64>, Query, description = "Seconds to wait for a message if there is none; at most 30."),
         ("limit" = Option<i64>, Query, description = "How many at most, 1 to 100; 20 if it is not given."),
     ),
-    responses((status = 200, description = "The messages, newest first; 24 hours and 1,000 are kept.", body = InboxList))
+    responses((status = 200, description = "The messages, newest first; 24 h and 1,000 are kept.", body = InboxList))
 )]
 pub async fn list_inbox_mails(
     State(services): State<Services>,
