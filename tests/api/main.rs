@@ -1,6 +1,8 @@
 //! The API as its clients meet it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+#[allow(dead_code, reason = "what some binaries of tests use and others do not")]
+mod awake;
 mod contract;
 mod form;
 mod guards;

@@ -1,0 +1,294 @@
+//! A house that runs: the tree of services on a store in memory, and clients of both listeners.
+//!
+//! ```ignore
+//! let house = Awake::new().await;
+//! let ada = house.member("ada@example.com").await;
+//! assert_eq!(ada.get("/auth/profile").await.status, 200);
+//! house.advance(Duration::from_secs(61));
+//! ```
+
+use std::{collections::BTreeSet, ops::Deref, sync::Arc, time::Duration};
+
+use majordomo::{
+    actors::{
+        auth::DoorKeys,
+        hasher::{Bounds, HasherPool},
+        operations::{Operations, Phase},
+    },
+    config::Config,
+    crypto::{
+        device_token::DeviceKey,
+        identifier::IdentifierKey,
+        password::{PasswordCost, PasswordHasher},
+        signing::SigningKeyPair,
+        token::KeySet,
+    },
+    domain::{
+        audit::{AuditAction, AuditEntry},
+        event::{Envelope, EventType},
+    },
+    http::{
+        Services,
+        credential::ControlToken,
+        route::Listener,
+        services::{Edge, Seams},
+    },
+    persistence::{
+        Store,
+        audit::{self, AuditFilter, AuditRange},
+        events::{self, EventFilter, EventRange},
+    },
+    supervision::{
+        ManualClock, SeededEntropy, Supervisor, System, Tree,
+        tree::{self, House, Parts},
+    },
+    types::{Clock, Entropy, Secret, SigningAlgorithm, Timestamp},
+};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Client};
+
+/// What members of the house sign in with, unless a test says otherwise.
+pub const PASSWORD: &str = "an unguessable sentence of mine";
+
+/// The operator's credential of every house in these tests.
+pub const CONTROL: &str = "0123456789abcdef0123456789abcdef";
+
+/// 2026-01-02T03:04:05Z.
+pub const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
+
+/// A running house.
+pub struct Awake {
+    pub system: System,
+    pub store: Store,
+    pub clock: Arc<ManualClock>,
+    pub hasher: HasherPool,
+    pub house: House,
+    /// Somebody without a token, at 127.0.0.1, on the public listener.
+    pub anyone: Client,
+    /// Somebody without a token on the operators' listener.
+    pub ops: Client,
+    _tree: Tree,
+}
+
+/// A signed-in user: a client that sends the access token along.
+pub struct Member {
+    client: Client,
+    /// The user's id.
+    pub id: String,
+    /// What the login answered.
+    pub tokens: Value,
+}
+
+impl Deref for Member {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Awake {
+    /// With the defaults, but without limits on requests by address.
+    pub async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// The same after `adjust` has changed the settings.
+    pub async fn with(adjust: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        config.edge.rate_limits.enabled = false;
+        adjust(&mut config);
+        let clock = Arc::new(ManualClock::starting_at(START));
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
+        let store = Store::in_memory(clock.clone(), entropy.as_ref());
+        let system = System::new(clock.clone(), Arc::clone(&entropy));
+        let cheap = PasswordCost { memory_kib: 8, passes: 1, lanes: 1 };
+        let hasher = HasherPool::new(PasswordHasher::new(cheap, Vec::new()).unwrap(), Bounds::from(&config.auth.hash));
+        let signer = SigningKeyPair::generate(uuid::Uuid::nil().into(), SigningAlgorithm::EdDsa).unwrap();
+        let mut root = Supervisor::root(&system);
+        let parts = Parts {
+            config: Arc::new(config.clone()),
+            store: store.clone(),
+            hasher: hasher.clone(),
+            signing: KeySet::new(signer, Vec::new()).unwrap(),
+            door_keys: DoorKeys { device: DeviceKey::new([1; 32]), identifier: IdentifierKey::new([2; 32]) },
+            clock: clock.clone(),
+        };
+        let house = tree::services(&mut root, &system, parts).unwrap();
+        let operations = Operations::new(system.clone(), store.clone());
+        let seams = Seams {
+            clock: clock.clone(),
+            entropy,
+            authenticator: Arc::new(house.auth.clone()),
+            control: ControlToken::new(Secret::new(CONTROL)),
+        };
+        let services = Services {
+            edge: Arc::new(Edge::new(&config, seams)),
+            operations: operations.clone(),
+            auth: house.auth.clone(),
+            users: house.users.clone(),
+            notifier: house.notifier.clone(),
+        };
+        let tree = root.start().await.unwrap();
+        operations.enter(Phase::Open);
+        let (anyone, ops) = (Client::new(Listener::Public, services.clone()), Client::new(Listener::Ops, services));
+        Self { system, store, clock, hasher, house, anyone, ops, _tree: tree }
+    }
+
+    /// The operator with the control token, on the operators' listener.
+    pub fn operator(&self) -> Client {
+        self.ops.signed_in(CONTROL)
+    }
+
+    /// Sets time forward, and wakes whoever waits for it.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.system.wake_workers();
+    }
+
+    /// Registers an address with `PASSWORD`.
+    pub async fn register(&self, email: &str) -> Answer {
+        self.anyone.post("/auth/register", json!({ "email": email, "password": PASSWORD })).await
+    }
+
+    /// Logs in with `PASSWORD`.
+    pub async fn login(&self, identifier: &str) -> Answer {
+        self.anyone.post("/auth/login", json!({ "identifier": identifier, "password": PASSWORD })).await
+    }
+
+    /// A verified user, signed in.
+    pub async fn member(&self, email: &str) -> Member {
+        self.verified(email).await;
+        self.sign_in(email).await
+    }
+
+    /// A verified user; gives the id.
+    pub async fn verified(&self, email: &str) -> String {
+        let registered = self.register(email).await;
+        assert_eq!(registered.status, 201, "{registered:?}");
+        let code = self.code_of(email).await;
+        let verified = self.anyone.post("/auth/verify-email", json!({ "email": email, "code": code })).await;
+        assert_eq!(verified.status, 200, "{verified:?}");
+        verified.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Another session of a user who is there already.
+    pub async fn sign_in(&self, identifier: &str) -> Member {
+        let entered = self.login(identifier).await;
+        assert_eq!(entered.status, 200, "{entered:?}");
+        self.member_of(entered.body)
+    }
+
+    /// The client of what a login or refresh answered.
+    pub fn member_of(&self, tokens: Value) -> Member {
+        let client = self.anyone.signed_in(tokens["token"].as_str().unwrap());
+        Member { client, id: tokens["userId"].as_str().unwrap().to_owned(), tokens }
+    }
+
+    /// All mail to an address, newest first.
+    pub async fn mails(&self, to: &str) -> Vec<Value> {
+        let to = to.replace('@', "%40").replace('+', "%2B");
+        let inbox = self.anyone.get(&format!("/dev/inbox?limit=100&to={to}")).await;
+        inbox.body["data"].as_array().unwrap_or_else(|| panic!("{inbox:?}")).clone()
+    }
+
+    /// The newest mail of a template to an address; waits until there are `count` of them.
+    pub async fn mail(&self, to: &str, template: &str, count: usize) -> Value {
+        let what = format!("{count} mails {template} to {to}");
+        let mut found = eventually(&what, async || {
+            let mut mails = self.mails(to).await;
+            mails.retain(|mail| mail["template"] == template);
+            (mails.len() >= count).then_some(mails)
+        })
+        .await;
+        found.swap_remove(0)
+    }
+
+    /// The code of the newest verification mail to an address; waits for the first.
+    pub async fn code_of(&self, to: &str) -> String {
+        code_in(&self.mail(to, "verification_code", 1).await)
+    }
+
+    /// All events of one type, oldest first.
+    pub fn events(&self, wanted: EventType) -> Vec<Envelope> {
+        let filter = EventFilter { types: BTreeSet::from([wanted]), ..EventFilter::default() };
+        let (mut all, mut after) = (Vec::new(), 0);
+        loop {
+            let range = EventRange { after, limit: 100 };
+            let page = self.store.read(|view| events::read(view, range, &filter)).unwrap();
+            all.extend(page.rows);
+            match page.next {
+                Some(next) => after = next,
+                None => return all,
+            }
+        }
+    }
+
+    /// All audit entries of one action, oldest first.
+    pub fn audited(&self, wanted: AuditAction) -> Vec<AuditEntry> {
+        let filter = AuditFilter { action: Some(wanted), ..AuditFilter::default() };
+        let (mut all, mut before) = (Vec::new(), None);
+        loop {
+            let range = AuditRange { before, limit: 100 };
+            let page = self.store.read(|view| audit::read(view, range, &filter)).unwrap();
+            all.extend(page.rows);
+            before = page.next;
+            if before.is_none() {
+                all.reverse();
+                return all;
+            }
+        }
+    }
+
+    /// Passwords hashed and compared so far, those of nobody included.
+    pub fn hashes(&self) -> u64 {
+        let report = self.hasher.report();
+        report.hashed + report.verified + report.verified_nobody
+    }
+
+    /// What the clock of the house says.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// The six digits in a mail.
+pub fn code_in(mail: &Value) -> String {
+    let text = mail["text"].as_str().unwrap();
+    let found = text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6);
+    found.unwrap_or_else(|| panic!("no code in {text}")).to_owned()
+}
+
+/// Another code of six digits.
+pub fn wrong(code: &str) -> String {
+    let last = if code.ends_with('0') { '1' } else { '0' };
+    format!("{}{last}", &code[..5])
+}
+
+/// Waits until `look` finds it; half a minute is long enough for anything.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut ticks = tokio::time::interval(Duration::from_millis(2));
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain for {what}");
+        ticks.tick().await;
+    }
+}
+
+#[tokio::test]
+async fn the_house_wakes_and_its_members_get_in() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    assert_eq!(ada.get("/auth/profile").await.body["id"], ada.id.as_str());
+    assert_eq!(house.events(EventType::UserLoggedIn).len(), 1);
+    assert_eq!(house.audited(AuditAction::Login).len(), 1);
+    assert_eq!(house.operator().get("/actors").await.status, 200);
+    assert_eq!(house.hashes(), 2);
+    house.advance(Duration::from_secs(16 * 60));
+    assert!(house.now() >= START.plus(Duration::from_secs(16 * 60)));
+    assert_eq!(ada.get("/auth/profile").await.problem(), "token_expired");
+}
