@@ -290,8 +290,8 @@ fn open_store(options: Options) -> Result<Store, AppError> {
         tracing::warn!(place = %cut.place, reason = %cut.reason, "the journal's unacknowledged tail was cut");
     }
     match &opening.tree {
-        TreeFate::Trusted => {}
-        TreeFate::Rebuilt { reason, .. } => tracing::warn!(%reason, "the tree was built anew"),
+        TreeFate::Rebuilt { reason, .. } if !opening.created => tracing::warn!(%reason, "the tree was built anew"),
+        TreeFate::Trusted | TreeFate::Rebuilt { .. } => {}
     }
     Ok(store)
 }

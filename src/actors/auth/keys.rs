@@ -1,5 +1,7 @@
 //! Signing keys: made on the first start, moved on in time by the rule of `domain/auth/key_rotation.rs`.
 
+use tokio::sync::oneshot;
+
 use super::{Call, door::Door};
 use crate::{
     config,
@@ -72,17 +74,21 @@ fn made_by(step: &KeyStep) -> Option<SigningAlgorithm> {
     }
 }
 
-/// Makes a key pair; takes up to a second for RSA, so it is done on a thread that may block.
+/// Makes a key pair; takes up to a second for RSA, so it is done on a thread of its own.
 async fn make(write: &Write, algorithm: SigningAlgorithm) -> Result<SigningKey, Fault> {
     let now = write.stamp.now;
     let mut random = [0; 10];
     random.copy_from_slice(&write.stamp.seed[..10]);
     let id = KeyId::from(crate::types::id::uuid_v7(now, random));
-    let made = tokio::task::spawn_blocking(move || {
-        let pair = SigningKeyPair::generate(id, algorithm)?;
-        Ok::<_, KeyFault>(pair.to_pkcs8()?.to_vec())
+    let (done, made) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("key-maker".to_owned()).spawn(move || {
+        let pair = SigningKeyPair::generate(id, algorithm);
+        // Nobody waits any more if the start was broken off.
+        let _ = done.send(pair.and_then(|pair| Ok(pair.to_pkcs8()?.to_vec())));
     });
-    let private_der = made.await.map_err(|error| Fault::bug(error.to_string()))?.map_err(defect)?;
+    thread.map_err(|error| Fault::bug(format!("no thread could be started: {error}")))?;
+    let made = made.await.map_err(|_| Fault::bug("a key could not be made"))?;
+    let private_der = made.map_err(defect)?;
     Ok(SigningKey { id, algorithm, private_der, stage: KeyStage::Published, created_at: now, stage_since: now })
 }
 

@@ -1,9 +1,10 @@
-//! Takes snapshots when they are due, and removes segments and snapshots that are not needed any more.
+//! Takes snapshots when they are due, and removes segments and snapshots that are not needed any more; when the disk is
+//! nearly full, all that are not the newest.
 
 use std::time::Duration;
 
 use crate::{
-    persistence::Store,
+    persistence::{Store, upkeep::Room},
     supervision::{Next, TaskCx, Worker},
     types::Fault,
 };
@@ -31,7 +32,12 @@ impl Worker for Snapshots {
         let done = cx
             .thread(move |_| {
                 // Tried again at the next look; nothing depends on this very snapshot.
-                upkeep.run().map_err(|error| Fault::bug(error.to_string()))
+                let fault = |error: &dyn std::fmt::Display| Fault::bug(error.to_string());
+                let free = upkeep.free_bytes().map_err(|error| fault(&error))?;
+                match Room::of(free) {
+                    Room::Ample => upkeep.run().map_err(|error| fault(&error)),
+                    Room::Low | Room::Full => upkeep.reclaim().map_err(|error| fault(&error)),
+                }
             })
             .await?;
         if let Some(summary) = done.snapshot {
