@@ -198,6 +198,8 @@ impl App {
         system.shutdown().cancel();
         tokio::time::sleep(config.edge.drain_delay).await;
         drain(tree, store, clock, hurry).await;
+        // A token that stays behind is of no use to anybody: commands then find nobody at the ops listener.
+        let _ = std::fs::remove_file(config.store.path.join(TOKEN_FILE));
         ended
     }
 }
@@ -296,7 +298,8 @@ fn open_store(options: Options) -> Result<Store, AppError> {
     Ok(store)
 }
 
-fn hasher(config: &Config) -> Result<HasherPool, AppError> {
+/// The pool of hashing threads, without threads yet, as the settings say.
+pub fn hasher(config: &Config) -> Result<HasherPool, AppError> {
     let peppers = match &config.secrets.pepper_file {
         None => Vec::new(),
         Some(path) => vec![pepper(path)?],

@@ -123,8 +123,19 @@ pub fn ask_running(
     if (200..300).contains(&answer.status) {
         return Ok(Some(told));
     }
-    let detail = told.get("detail").and_then(serde_json::Value::as_str).unwrap_or("no reason is given");
-    Err(Failure::Fault(format!("the running server refuses: {detail} ({})", answer.status)))
+    Err(Failure::Fault(format!("the running server refuses: {}", refusal(&told))))
+}
+
+/// What a problem document (RFC 9457) says, in one line: the fields that were refused, or else its detail.
+pub fn refusal(problem: &serde_json::Value) -> String {
+    let text = |value: &serde_json::Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
+    let errors = problem.get("errors").and_then(serde_json::Value::as_array);
+    let named = errors.into_iter().flatten().filter_map(|error| {
+        let (field, detail) = (text(error, "pointer")?, text(error, "detail")?);
+        Some(format!("{} {detail}", field.trim_start_matches('/')))
+    });
+    let named = named.collect::<Vec<_>>().join("; ");
+    if named.is_empty() { text(problem, "detail").unwrap_or_else(|| "no reason is given".to_owned()) } else { named }
 }
 
 /// Runs one exchange on a runtime of its own: commands are not async, and the server's runtime is another process'.

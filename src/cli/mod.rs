@@ -21,6 +21,7 @@ mod snapshot;
 pub mod storage;
 mod store;
 mod terminal;
+mod user;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -64,6 +65,9 @@ enum Command {
     /// Keys of the store
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Users, with the server running or without
+    #[command(subcommand)]
+    User(user::Command),
     /// Print completions for a shell
     Completions(completions::Completions),
 }
@@ -82,6 +86,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Store(command) => command.run(&cli.settings, &terminal),
         Command::Snapshot(command) => command.run(&cli.settings, &terminal),
         Command::Keys(command) => command.run(&cli.settings, &terminal),
+        Command::User(command) => command.run(&cli.settings, &terminal),
         Command::Completions(completions) => completions.run(&terminal),
     };
     match result {

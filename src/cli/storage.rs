@@ -10,6 +10,7 @@ use crate::{
     persistence::{
         KeyLoss, Options, Rehearsal, Store, Write, engine,
         fs::RealFs,
+        opening::last_time,
         settings::{BootId, Seams, Settings, Tuning},
         trust::TreeFate,
     },
@@ -45,12 +46,19 @@ pub fn seams() -> Seams {
     Seams { fs: Arc::new(RealFs), clock: Arc::new(SystemClock::after(Timestamp::ZERO)), entropy: Arc::new(OsEntropy) }
 }
 
-/// How a command opens the store when no server has it.
+/// In whose name a command acts on the store.
+pub fn context(command: &'static str) -> CallContext {
+    CallContext { caller: Caller::Operator, ..CallContext::house("cli", command) }
+}
+
+/// How a command opens the store when no server has it. Its time goes on after the store's last.
 pub fn options(config: &Config, key_loss: KeyLoss) -> Options {
     let seams = seams();
+    let settings = settings(config, &seams);
+    let clock = Arc::new(SystemClock::after(last_time(&settings, &*seams.fs)));
     Options {
-        settings: settings(config, &seams),
-        seams,
+        settings,
+        seams: Seams { clock, ..seams },
         key_ring: config.key_ring_file(),
         key_loss,
         rehearsal: Rehearsal::Once,
@@ -105,11 +113,10 @@ impl Offline {
     /// What accompanies one transaction of `command`.
     pub fn write(&self, command: &'static str) -> Write {
         let (clock, entropy) = (self.seams.clock.as_ref(), self.seams.entropy.as_ref());
-        let caller = Caller::Operator;
         Write {
             work: Work::until(clock.instant() + limits::WRITER_LOST),
             stamp: types::clock::stamp(clock, entropy),
-            context: CallContext { caller, ..CallContext::house("cli", command) },
+            context: context(command),
         }
     }
 

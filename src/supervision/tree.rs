@@ -80,10 +80,7 @@ pub fn services(root: &mut Supervisor, system: &System, parts: Parts) -> Result<
     let addr = root.service(Spec::escape("auth"), move || AuthActor::new(Arc::clone(&at_door)));
     let auth = Auth::new(addr, door);
 
-    let household = Household::new(system.clone(), store.clone(), hasher, &config.auth);
-    let at_home = Arc::clone(&household);
-    let addr = root.service(Spec::escape("user"), move || UserActor::new(Arc::clone(&at_home)));
-    let users = Users::new(addr, household);
+    let users = users(root, system, &store, hasher, &config);
 
     let codes = Arc::new(otp.clone());
     let bell = Bell::new(&config.notify, codes, store.clone(), system.clone(), clock)?;
@@ -93,6 +90,25 @@ pub fn services(root: &mut Supervisor, system: &System, parts: Parts) -> Result<
     let relays = relays(root, system, &store, [Arc::new(OtpNews::new(otp.clone())), hears]);
     upkeep(root, &config, &store, &relays);
     Ok(House { auth, users, otp, notifier: Notifier::new(bell), relays })
+}
+
+fn users(root: &mut Supervisor, system: &System, store: &Store, hasher: HasherPool, config: &Config) -> Users {
+    let household = Household::new(system.clone(), store.clone(), hasher, &config.auth);
+    let at_home = Arc::clone(&household);
+    let addr = root.service(Spec::escape("user"), move || UserActor::new(Arc::clone(&at_home)));
+    Users::new(addr, household)
+}
+
+/// The hasher and the users alone, for a command on a store that no server has open.
+pub fn users_alone(
+    root: &mut Supervisor,
+    system: &System,
+    store: &Store,
+    hasher: HasherPool,
+    config: &Config,
+) -> Users {
+    root.group("hasher", |group| hasher.supervise(group, 1));
+    users(root, system, store, hasher, config)
 }
 
 fn relays(

@@ -251,6 +251,8 @@ pub const LIMITER_KEYS_MAX: usize = 100_000;
 
 // -- telemetry ------------------------------------------------------------------------------------------------------
 
+/// How long the command line waits for an answer of the running server that takes no longer than a request.
+pub const CLIENT_PATIENCE: Duration = Duration::from_secs(40);
 /// Bytes of an answer of the server that the command line reads.
 pub const CLIENT_ANSWER_MAX: usize = 8 << 20;
 /// Characters of one value in the log.

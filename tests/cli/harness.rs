@@ -66,3 +66,57 @@ impl Majordomo {
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap().to_string_lossy().into_owned()
 }
+
+/// The server, running; killed when it is dropped.
+pub struct Server {
+    child: std::process::Child,
+    /// Where its public listener is.
+    pub public: String,
+    /// Where its ops listener is.
+    pub ops: String,
+}
+
+impl Majordomo {
+    /// Starts the server on free ports and waits until it says where it listens.
+    pub fn serve(&self) -> Server {
+        use std::io::BufRead;
+        let arguments = ["--set", "edge.listen=127.0.0.1:0", "--set", "edge.ops_listen=127.0.0.1:0", "serve"];
+        let mut child = self.command(&arguments).stderr(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut public, mut ops) = (String::new(), String::new());
+        let address = |line: &str| line.split("http://").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        for line in std::io::BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            if line.starts_with("public listener") {
+                public = address(&line);
+            } else if line.starts_with("ops listener") {
+                ops = address(&line);
+            } else if line.starts_with("first administrator") {
+                break;
+            }
+        }
+        assert!(!public.is_empty() && !ops.is_empty(), "it did not start");
+        Server { child, public, ops }
+    }
+}
+
+impl Server {
+    /// Runs a command that finds this server.
+    pub fn run(&self, majordomo: &Majordomo, arguments: &[&str]) -> Run {
+        let ops = format!("edge.ops_listen={}", self.ops);
+        majordomo.run(&[&["--set", &ops], arguments].concat())
+    }
+
+    /// Asks it to stop, as an operator does, and waits until it has.
+    pub fn stop(mut self) {
+        let id = self.child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

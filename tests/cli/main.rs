@@ -6,6 +6,7 @@ mod harness;
 mod health;
 mod snapshot;
 mod store;
+mod user;
 
 use harness::Majordomo;
 

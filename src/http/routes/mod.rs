@@ -5,6 +5,7 @@
 //! method, path, operation id (`<verb>_<resource>`) and what it answers. What a route demands stands here only.
 
 pub mod actors;
+pub mod admins;
 pub mod auth;
 pub mod dev;
 pub mod health;
@@ -20,7 +21,7 @@ use super::route::{
     On::{Both, Ops, Public},
     Route, row,
 };
-use crate::domain::access::Permission::{Operate, ReadOperations, UseOwnAccount};
+use crate::domain::access::Permission::{ManageRoles, Operate, ReadOperations, UseOwnAccount};
 
 /// Every route of the product.
 pub fn table() -> Vec<Route> {
@@ -32,6 +33,7 @@ pub fn table() -> Vec<Route> {
         row(Ops, Needs(ReadOperations), Standard, routes!(actors::list_actors)),
         row(Ops, Needs(ReadOperations), Standard, routes!(actors::show_actor)).mounted_at("/actors/{*path}"),
         row(Ops, Needs(Operate), Standard, routes!(actors::restart_actor)).mounted_at("/actors/{*path}"),
+        row(Ops, Needs(ManageRoles), Standard, routes!(admins::create_admin)),
         row(Public, Development, Exempt, routes!(dev::list_inbox_mails)).streams(),
         row(Both, Nobody, Standard, routes!(openapi::show_openapi)),
         row(Both, Nobody, Standard, routes!(openapi::show_docs)),

@@ -1,0 +1,43 @@
+//! Passwords come from files: what stands on a command line is seen by every process of the machine.
+
+use std::{fs::File, io::Read, path::PathBuf};
+
+use clap::Args;
+
+use super::Failure;
+use crate::types::{Secret, limits};
+
+/// Where a password is read from.
+#[derive(Debug, Args)]
+pub(super) struct PasswordFile {
+    /// The file with the password; a line break at its end is not part of it
+    #[arg(long = "password-file", value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl PasswordFile {
+    /// The password, as it stands in the file.
+    pub(super) fn read(&self) -> Result<Secret, Failure> {
+        let fault = |cause: &dyn std::fmt::Display| Failure::fault(self.file.display(), cause);
+        let mut text = String::new();
+        let most = limits::SECRET_INPUT_MAX as u64;
+        let read = File::open(&self.file).and_then(|file| file.take(most + 1).read_to_string(&mut text));
+        let text = match read {
+            Ok(_) => Secret::new(text),
+            Err(error) => {
+                drop(Secret::new(text));
+                return Err(fault(&error));
+            }
+        };
+        if text.reveal().len() > limits::SECRET_INPUT_MAX {
+            return Err(fault(&format_args!("a password has at most {most} bytes")));
+        }
+        let line = text.reveal();
+        let line = line.strip_suffix('\n').unwrap_or(line);
+        let password = line.strip_suffix('\r').unwrap_or(line);
+        if password.is_empty() {
+            return Err(fault(&"it is empty"));
+        }
+        Ok(Secret::new(password))
+    }
+}

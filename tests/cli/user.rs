@@ -1,0 +1,83 @@
+//! Users from the command line, with the server running and without.
+
+use crate::harness::{Majordomo, Server};
+
+const CREATE: [&str; 6] = ["user", "create-admin", "--email", "ada@example.com", "--password-file", "password"];
+
+/// A house that has been opened once, with a cheap hash so that the tests are quick.
+fn house() -> Majordomo {
+    let majordomo = Majordomo::new()
+        .variable("MAJORDOMO__AUTH__HASH__MEMORY_KIB", "1024")
+        .variable("MAJORDOMO__AUTH__TOKEN__ALGORITHM", "EdDSA")
+        .file("password", "seven wise otters\n");
+    majordomo.serve().stop();
+    majordomo
+}
+
+/// Whether these can sign in.
+fn may_enter(server: &Server, email: &str, password: &str) -> bool {
+    use std::io::{Read, Write};
+    let body = serde_json::json!({ "identifier": email, "password": password }).to_string();
+    let mut stream = std::net::TcpStream::connect(&server.public).unwrap();
+    let head = "POST /auth/login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json";
+    write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    match answer.split_whitespace().nth(1) {
+        Some("200") => true,
+        Some("401") => false,
+        _ => panic!("{answer}"),
+    }
+}
+
+#[test]
+fn an_administrator_is_made_with_the_server_running_and_without() {
+    let majordomo = house();
+    let run = majordomo.run(&CREATE);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(run.stdout.starts_with("ada@example.com is an administrator now (user 0"), "{}", run.stdout);
+    let offline = majordomo.run(&CREATE);
+    let taken = "email is a user's already: grant the role admin instead\n";
+    assert_eq!((offline.code, offline.stderr), (1, format!("error: {taken}")));
+
+    let server = majordomo.serve();
+    let online = server.run(&majordomo, &CREATE);
+    assert_eq!((online.code, online.stderr), (1, format!("error: the running server refuses: {taken}")));
+    let bob = ["user", "create-admin", "--email", "bob@example.com", "--password-file", "password"];
+    let run = server.run(&majordomo, &bob);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    for address in ["ada@example.com", "bob@example.com"] {
+        assert!(may_enter(&server, address, "seven wise otters"), "{address}");
+        assert!(!may_enter(&server, address, "seven wise foxes"), "{address}");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_refused_password_is_refused_with_its_reasons() {
+    let majordomo = house().file("short", "ada").file("empty", "\n");
+    let create = |file| ["user", "create-admin", "--email", "ada@example.com", "--password-file", file];
+    let offline = majordomo.run(&create("short"));
+    assert_eq!((offline.code, offline.stderr.lines().count()), (1, 1), "{}", offline.stderr);
+    assert!(offline.stderr.contains("password must be at least 12"), "{}", offline.stderr);
+    let empty = majordomo.run(&create("empty"));
+    assert_eq!((empty.code, empty.stderr.as_str()), (1, "error: empty: it is empty\n"));
+    let missing = majordomo.run(&create("missing"));
+    assert_eq!(missing.code, 1);
+    assert!(missing.stderr.starts_with("error: missing: No such file"), "{}", missing.stderr);
+
+    let server = majordomo.serve();
+    let online = server.run(&majordomo, &create("short"));
+    assert_eq!(online.code, 1);
+    let reasons = offline.stderr.trim_start_matches("error: ");
+    assert_eq!(online.stderr, format!("error: the running server refuses: {reasons}"));
+}
+
+#[test]
+fn what_is_no_address_is_a_wrong_command_line() {
+    let majordomo = Majordomo::new().file("password", "seven wise otters");
+    let run = majordomo.run(&["user", "create-admin", "--email", "ada", "--password-file", "password"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    let run = majordomo.run(&CREATE);
+    assert_eq!((run.code, run.stderr.as_str()), (1, "error: data holds no store\n"));
+}
