@@ -1,0 +1,11 @@
+//! The real program: started in an empty directory, used over HTTP, killed, refused, stopped.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout)]
+
+mod api;
+mod deploy;
+mod kills;
+mod quick_start;
+mod refusals;
+mod secrets;
+mod server;
+mod shutdown;

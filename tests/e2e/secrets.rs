@@ -1,0 +1,108 @@
+//! Planted secrets: what only the user should know is found in no file, no log line and no answer.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::server::Home;
+
+const PASSWORD: &str = "Velvet-Anchor-7731-Quince";
+const WRONG_PASSWORD: &str = "Copper-Lantern-4402-Fjord";
+const EMAIL: &str = "grace.planted@example.com";
+
+/// Something that must not be found, and what it is.
+struct Planted {
+    what: &'static str,
+    bytes: Vec<u8>,
+    /// Digits alone also turn up inside longer numbers; such a find is none.
+    stands_alone: bool,
+}
+
+impl Planted {
+    fn new(what: &'static str, text: &str) -> Self {
+        Self { what, bytes: text.as_bytes().to_vec(), stands_alone: text.bytes().all(|byte| byte.is_ascii_digit()) }
+    }
+
+    fn is_in(&self, place: &[u8]) -> bool {
+        let mut windows = place.windows(self.bytes.len()).enumerate();
+        windows.any(|(at, window)| window == self.bytes && (!self.stands_alone || alone(place, at, self.bytes.len())))
+    }
+}
+
+fn alone(place: &[u8], at: usize, length: usize) -> bool {
+    let part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b".#-".contains(byte));
+    !part(at.checked_sub(1).and_then(|before| place.get(before))) && !part(place.get(at + length))
+}
+
+fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push((path.display().to_string(), fs::read(&path).unwrap()));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planted_secrets_are_found_nowhere() {
+    let mut home = Home::new();
+    home.set("log.level", "trace");
+    let server = home.start().await;
+    let (api, ops) = (server.api(), server.ops_api());
+    let mut places: Vec<(String, Vec<u8>)> = Vec::new();
+
+    let registered = api.register(EMAIL, PASSWORD).await.unwrap().expect(201);
+    let code = api.code(EMAIL, 10).await.unwrap().expect("no code came");
+    let wrong_code = if code == "901734" { "901735" } else { "901734" };
+    let refused = api.verify(EMAIL, wrong_code).await.unwrap().expect(422);
+    let verified = api.verify(EMAIL, &code).await.unwrap().expect(200);
+    let denied = api.login(EMAIL, WRONG_PASSWORD).await.unwrap().expect(401);
+    let login = api.login(EMAIL, PASSWORD).await.unwrap().expect(200);
+    let (token, refresh_token) = (login.text_of("token"), login.text_of("refreshToken"));
+    let refreshed = api.refresh(&refresh_token).await.unwrap().expect(200);
+    let profile = api.get_as(&token, "/auth/profile").await.unwrap().expect(200);
+    let answers = [registered, refused, verified, denied, profile];
+    places.extend(answers.into_iter().map(|answer| ("an answer".to_owned(), answer.text.into_bytes())));
+    for path in ["/actors", "/health", "/metrics", "/events?limit=100", "/store"] {
+        let answer = ops.get(path).await.unwrap();
+        places.push((format!("{path} ({})", answer.status), answer.text.into_bytes()));
+    }
+
+    let snapshot = home.path().join("copy.snapshot");
+    let taken = home.run_beside(&server, &["snapshot", "create", &snapshot.to_string_lossy()]).await;
+    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+    server.ask_to_stop();
+    let (_, written) = server.ended(Duration::from_secs(8)).await;
+    assert!(written.contains("TRACE") || written.contains("DEBUG"), "the log says little:\n{written}");
+    places.push(("the log".to_owned(), written.into_bytes()));
+    files(home.path(), &mut places);
+    assert!(places.iter().any(|(name, bytes)| name.contains("journal") && !bytes.is_empty()), "no journal was read");
+
+    let signature = |token: &str| token.rsplit('.').next().unwrap().to_owned();
+    let planted = [
+        Planted::new("the password", PASSWORD),
+        Planted::new("a wrong password", WRONG_PASSWORD),
+        Planted::new("the code", &code),
+        Planted::new("a wrong code", wrong_code),
+        Planted::new("the access token", &signature(&token)),
+        Planted::new("the refresh token", &refresh_token),
+        Planted::new("the next access token", &signature(&refreshed.text_of("token"))),
+        Planted::new("the next refresh token", &refreshed.text_of("refreshToken")),
+        Planted::new("the device token", &login.text_of("deviceToken")),
+    ];
+    for (place, bytes) in &places {
+        for secret in &planted {
+            assert!(!secret.is_in(bytes), "{} is in {place}", secret.what);
+        }
+    }
+}
+
+#[test]
+fn a_planted_secret_can_be_found() {
+    let code = Planted::new("code", "012345");
+    assert!(code.is_in(b"your code: 012345\n"));
+    assert!(!code.is_in(b"at 10:15:00.012345Z in 9012345 and #012345"));
+    assert!(Planted::new("password", "otters").is_in(b"\x00\x07otters\x01"));
+}

@@ -1,0 +1,213 @@
+//! One program in a directory of its own, on ports of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::time::{interval, timeout};
+
+use crate::api::Api;
+
+/// A very first start makes its keys; nothing else may take long.
+const FIRST_START: Duration = Duration::from_secs(60);
+const PROGRAM: &str = env!("CARGO_BIN_EXE_majordomo");
+
+/// The directory the program is started in; it stays over restarts.
+pub struct Home {
+    folder: TempDir,
+    settings: Vec<(String, String)>,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        let mut home = Self { folder: tempfile::tempdir().unwrap(), settings: Vec::new() };
+        home.set("edge.listen", "127.0.0.1:0");
+        home.set("edge.ops_listen", "127.0.0.1:0");
+        home.set("store.lock_wait", "0s");
+        home
+    }
+
+    /// Sets a key of the configuration by the program's environment.
+    pub fn set(&mut self, key: &str, value: &str) {
+        let name = format!("MAJORDOMO__{}", key.to_uppercase().replace('.', "__"));
+        self.settings.retain(|(known, _)| *known != name);
+        self.settings.push((name, value.to_owned()));
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The directory of the store.
+    pub fn store(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).current_dir(self.path()).env_clear();
+        command.env("PATH", std::env::var("PATH").unwrap_or_default()).env("HOME", self.path());
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        ended(self.command(arguments), arguments).await
+    }
+
+    /// Runs a command that speaks to a running server.
+    pub async fn run_beside(&self, server: &Server, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        let address = |url: &str| url.trim_start_matches("http://").to_owned();
+        command.env("MAJORDOMO__EDGE__LISTEN", address(&server.public));
+        command.env("MAJORDOMO__EDGE__OPS_LISTEN", address(&server.ops));
+        ended(command, arguments).await
+    }
+
+    /// Starts `serve` and waits until it is ready.
+    pub async fn start(&self) -> Server {
+        self.start_with(&["serve"]).await
+    }
+
+    pub async fn start_with(&self, arguments: &[&str]) -> Server {
+        let started = Instant::now();
+        let mut child = self.command(arguments).spawn().unwrap();
+        let written = Arc::new(Mutex::new(String::new()));
+        let (announce, mut announced) = watch::channel(Listeners::default());
+        listen(child.stdout.take().unwrap(), Arc::clone(&written), Some(announce));
+        listen(child.stderr.take().unwrap(), Arc::clone(&written), None);
+        let both = announced.wait_for(|listeners| listeners.public.is_some() && listeners.ops.is_some());
+        let listeners = match timeout(FIRST_START, both).await {
+            Ok(Ok(listeners)) => listeners.clone(),
+            _ => panic!("it did not say where it listens:\n{}", written.lock().unwrap()),
+        };
+        let (Some(public), Some(ops)) = (listeners.public, listeners.ops) else { unreachable!() };
+        let mut server = Server { child, public, ops, written, started, ready_after: Duration::ZERO };
+        server.wait_until_ready().await;
+        server
+    }
+}
+
+async fn ended(mut command: Command, arguments: &[&str]) -> Output {
+    let output = timeout(FIRST_START, command.output()).await;
+    output.unwrap_or_else(|_| panic!("majordomo {arguments:?} did not end")).unwrap()
+}
+
+#[derive(Clone, Default)]
+struct Listeners {
+    public: Option<String>,
+    ops: Option<String>,
+}
+
+/// Keeps what the program writes, and takes from it where the program listens.
+fn listen(
+    stream: impl AsyncRead + Send + Unpin + 'static,
+    written: Arc<Mutex<String>>,
+    announce: Option<watch::Sender<Listeners>>,
+) {
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stream).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            if let Some(announce) = &announce {
+                announce.send_modify(|listeners| {
+                    listeners.public = address(&line, "public listener on ").or(listeners.public.take());
+                    listeners.ops = address(&line, "ops listener on ").or(listeners.ops.take());
+                });
+            }
+            let mut written = written.lock().unwrap();
+            written.push_str(&line);
+            written.push('\n');
+        }
+    });
+}
+
+fn address(line: &str, after: &str) -> Option<String> {
+    let rest = line.split(after).nth(1)?;
+    let word = rest.split_whitespace().next()?;
+    word.starts_with("http://").then(|| word.trim_end_matches('/').to_owned())
+}
+
+/// A running program; dropped, it is killed.
+pub struct Server {
+    child: Child,
+    pub public: String,
+    pub ops: String,
+    written: Arc<Mutex<String>>,
+    started: Instant,
+    /// From the start of the process to the first 200 of `/health/ready`.
+    pub ready_after: Duration,
+}
+
+impl Server {
+    pub fn api(&self) -> Api {
+        Api::new(&self.public)
+    }
+
+    pub fn ops_api(&self) -> Api {
+        Api::new(&self.ops)
+    }
+
+    /// All it has written so far, to both streams.
+    pub fn written(&self) -> String {
+        self.written.lock().unwrap().clone()
+    }
+
+    async fn wait_until_ready(&mut self) {
+        let api = self.api();
+        let ready = until(FIRST_START, || async {
+            let answer = api.get("/health/ready").await.ok()?;
+            (answer.status == 200).then_some(())
+        });
+        if ready.await.is_none() {
+            panic!("it did not become ready:\n{}", self.written());
+        }
+        self.ready_after = self.started.elapsed();
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub async fn kill(mut self) {
+        self.child.start_kill().unwrap();
+        self.child.wait().await.unwrap();
+    }
+
+    /// SIGTERM.
+    pub fn ask_to_stop(&self) {
+        let id = self.child.id().expect("it has ended already");
+        kill(Pid::from_raw(i32::try_from(id).unwrap()), Signal::SIGTERM).unwrap();
+    }
+
+    /// Waits until it ends by itself and gives its exit status and all it wrote.
+    pub async fn ended(mut self, within: Duration) -> (ExitStatus, String) {
+        let status = timeout(within, self.child.wait()).await;
+        let status = status.unwrap_or_else(|_| panic!("it did not end in {within:?}:\n{}", self.written())).unwrap();
+        (status, self.written())
+    }
+
+    /// Whether it is still there.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+/// Asks again, 50 times a second, until there is an answer or the time is up.
+pub async fn until<T, F: Future<Output = Option<T>>>(within: Duration, mut ask: impl FnMut() -> F) -> Option<T> {
+    let mut turn = interval(Duration::from_millis(20));
+    let asking = async {
+        loop {
+            turn.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    timeout(within, asking).await.ok()
+}

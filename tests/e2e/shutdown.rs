@@ -1,0 +1,67 @@
+//! SIGTERM: in order, in time, with every acknowledged change kept.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::server::{Home, until};
+
+/// What a shutdown may take in all, whatever is going on.
+const LIMIT: Duration = Duration::from_secs(8);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_under_load_ends_in_order_and_in_time() {
+    let mut home = Home::new();
+    home.set("edge.rate_limits.enabled", "false");
+    let server = home.start().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..4)
+        .map(|client| {
+            let (api, stop) = (server.api(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let mut acknowledged = Vec::new();
+                for n in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let email = format!("client{client}.{n}@example.com");
+                    match api.register(&email, "seven wise otters").await {
+                        Ok(answer) if answer.status == 201 => acknowledged.push(email),
+                        Ok(answer) => assert!([429, 503].contains(&answer.status), "{}", answer.text),
+                        Err(_) => break,
+                    }
+                }
+                acknowledged
+            })
+        })
+        .collect();
+
+    let api = server.api();
+    let first = until(Duration::from_secs(30), || async { api.code("client0.0@example.com", 1).await.ok()? }).await;
+    assert!(first.is_some(), "no mail came:\n{}", server.written());
+    let asked = Instant::now();
+    server.ask_to_stop();
+    let (status, written) = server.ended(LIMIT).await;
+    assert_eq!(status.code(), Some(0), "{written}");
+    println!("ended after {:?}", asked.elapsed());
+    stop.store(true, Ordering::Relaxed);
+
+    let check = home.run(&["store", "check"]).await;
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+    let server = home.start().await;
+    for client in clients {
+        for email in client.await.unwrap() {
+            let code = server.api().code(&email, 10).await.unwrap().expect("an acknowledged registration has a code");
+            server.api().verify(&email, &code).await.unwrap().expect(200);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_it_ends_at_once() {
+    let home = Home::new();
+    let server = home.start().await;
+    server.ask_to_stop();
+    let (status, written) = server.ended(Duration::from_secs(4)).await;
+    assert_eq!(status.code(), Some(0), "{written}");
+}
