@@ -56,7 +56,8 @@ where
     tracing_subscriber::registry().with(lines.with_filter(filter(log.level)))
 }
 
-/// Our own lines from `level` on; those of libraries from `warn` on, unless everything is wanted.
+/// Our own lines from `level` on; those of libraries never below `warn`: they write what passes through them, and that
+/// may be a code on its way into a mail or a header with a token.
 fn filter(level: LogLevel) -> Targets {
     let own = match level {
         LogLevel::Error => LevelFilter::ERROR,
@@ -65,8 +66,7 @@ fn filter(level: LogLevel) -> Targets {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let others = if own == LevelFilter::TRACE { LevelFilter::DEBUG } else { own.min(LevelFilter::WARN) };
-    Targets::new().with_default(others).with_target("majordomo", own)
+    Targets::new().with_default(own.min(LevelFilter::WARN)).with_target("majordomo", own)
 }
 
 /// Writes each event as one line.

@@ -126,7 +126,7 @@ async fn a_newer_format_is_refused_and_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_journal_is_refused_by_segment_and_offset() {
+async fn a_damaged_journal_is_refused_by_segment_and_place() {
     let home = filled().await;
     let journal = home.store().join("journal");
     let segments = fs::read_dir(&journal).unwrap().map(|entry| entry.unwrap().path());
@@ -138,7 +138,7 @@ async fn a_damaged_journal_is_refused_by_segment_and_offset() {
     fs::write(&segment, &bytes).unwrap();
     let before = contents(&home.store());
     let name = segment.file_name().unwrap().to_string_lossy().into_owned();
-    refused(&home, &[&name, "offset"]).await;
+    refused(&home, &[&name, "at byte"]).await;
     assert!(contents(&home.store()) == before, "the refused start changed something");
 
     let check = home.run(&["store", "check"]).await;

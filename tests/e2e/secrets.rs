@@ -23,9 +23,14 @@ impl Planted {
         Self { what, bytes: text.as_bytes().to_vec(), stands_alone: text.bytes().all(|byte| byte.is_ascii_digit()) }
     }
 
-    fn is_in(&self, place: &[u8]) -> bool {
-        let mut windows = place.windows(self.bytes.len()).enumerate();
-        windows.any(|(at, window)| window == self.bytes && (!self.stands_alone || alone(place, at, self.bytes.len())))
+    /// The place with what stands around it, if it is there.
+    fn found_in(&self, place: &[u8]) -> Option<String> {
+        let length = self.bytes.len();
+        let mut windows = place.windows(length).enumerate();
+        let found = |at: usize, window: &[u8]| window == self.bytes && (!self.stands_alone || alone(place, at, length));
+        let at = windows.find(|(at, window)| found(*at, window))?.0;
+        let around = &place[at.saturating_sub(200)..(at + length + 40).min(place.len())];
+        Some(String::from_utf8_lossy(around).into_owned())
     }
 }
 
@@ -40,7 +45,11 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
         if path.is_dir() {
             files(&path, found);
         } else {
-            found.push((path.display().to_string(), fs::read(&path).unwrap()));
+            let mut bytes = fs::read(&path).unwrap();
+            // The journal is laid out ahead with zeros.
+            let written = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+            bytes.truncate(written);
+            found.push((path.display().to_string(), bytes));
         }
     }
 }
@@ -70,13 +79,13 @@ async fn planted_secrets_are_found_nowhere() {
         places.push((format!("{path} ({})", answer.status), answer.text.into_bytes()));
     }
 
-    let snapshot = home.path().join("copy.snapshot");
-    let taken = home.run_beside(&server, &["snapshot", "create", &snapshot.to_string_lossy()]).await;
-    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
     server.ask_to_stop();
     let (_, written) = server.ended(Duration::from_secs(8)).await;
     assert!(written.contains("TRACE") || written.contains("DEBUG"), "the log says little:\n{written}");
     places.push(("the log".to_owned(), written.into_bytes()));
+    let snapshot = home.path().join("copy.snapshot");
+    let taken = home.run(&["snapshot", "create", &snapshot.to_string_lossy()]).await;
+    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
     files(home.path(), &mut places);
     assert!(places.iter().any(|(name, bytes)| name.contains("journal") && !bytes.is_empty()), "no journal was read");
 
@@ -94,7 +103,8 @@ async fn planted_secrets_are_found_nowhere() {
     ];
     for (place, bytes) in &places {
         for secret in &planted {
-            assert!(!secret.is_in(bytes), "{} is in {place}", secret.what);
+            let told = secret.found_in(bytes);
+            assert!(told.is_none(), "{} is in {place}: {}", secret.what, told.unwrap_or_default());
         }
     }
 }
@@ -102,7 +112,7 @@ async fn planted_secrets_are_found_nowhere() {
 #[test]
 fn a_planted_secret_can_be_found() {
     let code = Planted::new("code", "012345");
-    assert!(code.is_in(b"your code: 012345\n"));
-    assert!(!code.is_in(b"at 10:15:00.012345Z in 9012345 and #012345"));
-    assert!(Planted::new("password", "otters").is_in(b"\x00\x07otters\x01"));
+    assert!(code.found_in(b"your code: 012345\n").is_some());
+    assert!(code.found_in(b"at 10:15:00.012345Z in 9012345 and #012345").is_none());
+    assert!(Planted::new("password", "otters").found_in(b"\x00\x07otters\x01").is_some());
 }
