@@ -164,7 +164,10 @@ async fn refusals_keep_their_codes_and_greylisting_passes() {
     let refused = server.transport(RIGHT).send(&mail("0199")).await;
     let no_such_user = Some(Enhanced { class: 5, subject: 1, detail: 1 });
     assert!(
-        matches!(&refused.answer, Answer::Refused { step: Step::Recipient, code: 550, enhanced, .. } if *enhanced == no_such_user),
+        matches!(
+            &refused.answer,
+            Answer::Refused { step: Step::Recipient, code: 550, enhanced, .. } if *enhanced == no_such_user
+        ),
         "{:#?}",
         refused
     );

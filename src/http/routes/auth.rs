@@ -7,25 +7,19 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::user_body::UserBody;
+use super::{user_body::UserBody, verification::Verification};
 use crate::{
-    actors::auth::{
-        LoggedIn, Login, LoginRefusal, RefreshRefusal, Register, RegisterRefusal, Registered, Registrant, Resent,
-        Tokens, VerifyEmail,
-    },
+    actors::auth::{LoggedIn, Login, LoginRefusal, RefreshRefusal, Register, RegisterRefusal, Registered, Tokens},
     domain::auth::Registration,
     http::{
         context::SignedIn,
         credential::Bearer,
         error::{ApiError, Code},
-        extract::{Accepted, Created, Json},
+        extract::{Created, Json},
         fields::{self, Fields, FromFields},
         services::Services,
     },
-    types::{
-        CallContext, EmailAddress, Invalid, Locale, PersonName, PhoneNumber, Secret, Timestamp, UserName, id::UserId,
-        limits,
-    },
+    types::{CallContext, EmailAddress, Invalid, Locale, PersonName, PhoneNumber, Secret, UserName, limits},
 };
 
 /// What somebody registers with.
@@ -73,24 +67,6 @@ impl FromFields for RegisterBody {
             phone: phone?,
             locale: locale?,
         })
-    }
-}
-
-/// When a code runs out and when another may be asked for.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Verification {
-    /// When the code runs out.
-    #[schema(format = DateTime)]
-    expires_at: String,
-    /// From when on it may be asked for again.
-    #[schema(format = DateTime)]
-    resend_at: String,
-}
-
-impl Verification {
-    fn of(expires_at: Timestamp, resend_at: Timestamp) -> Self {
-        Self { expires_at: expires_at.to_string(), resend_at: resend_at.to_string() }
     }
 }
 
@@ -152,103 +128,6 @@ pub async fn register(
     })?;
     let location = format!("/users/{}", registered.registration.id);
     Ok(Created { location, body: registered.into() })
-}
-
-/// Whose address, and the code that was sent to it.
-#[derive(Debug, ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct VerifyEmailBody {
-    /// The id that registration answered; this or `email`.
-    #[schema(value_type = Option<String>)]
-    user_id: Option<UserId>,
-    /// The address; this or `userId`.
-    #[schema(value_type = Option<String>, example = "ada@example.com")]
-    email: Option<EmailAddress>,
-    /// Six digits.
-    #[schema(value_type = String, example = "123456")]
-    code: String,
-}
-
-impl FromFields for VerifyEmailBody {
-    fn from_fields(body: &mut Fields) -> Option<Self> {
-        let named = registrant(body);
-        let code = body.required("code").text(fields::line(limits::CODE_INPUT_MAX));
-        let (user_id, email) = named?;
-        Some(Self { user_id, email, code: code? })
-    }
-}
-
-/// Reads `userId` or `email`: exactly one of them.
-fn registrant(body: &mut Fields) -> Option<(Option<UserId>, Option<EmailAddress>)> {
-    let user_id = body.optional("userId").text(str::parse::<UserId>);
-    let email = body.optional("email").text(EmailAddress::parse);
-    let (user_id, email) = (user_id?, email?);
-    if user_id.is_some() == email.is_some() {
-        body.refuse("email", Invalid::new("one_of", "give either userId or email"));
-        return None;
-    }
-    Some((user_id, email))
-}
-
-fn registrant_of(user_id: Option<UserId>, email: Option<EmailAddress>) -> Result<Registrant, ApiError> {
-    match (user_id, email) {
-        (Some(id), None) => Ok(Registrant::Id(id)),
-        (None, Some(email)) => Ok(Registrant::Address(email)),
-        (Some(_), Some(_)) | (None, None) => Err(ApiError::new(Code::ValidationFailed)),
-    }
-}
-
-/// Verify an address
-///
-/// The right code makes the registration a user. Fails in one way only, whatever the reason.
-#[utoipa::path(
-    post, path = "/auth/verify-email", operation_id = "verify_email", tag = "auth", request_body = VerifyEmailBody,
-    responses((status = 200, description = "The address is verified.", body = UserBody))
-)]
-pub async fn verify_email(
-    State(services): State<Services>,
-    context: CallContext,
-    Json(body): Json<VerifyEmailBody>,
-) -> Result<Json<UserBody>, ApiError> {
-    let registrant = registrant_of(body.user_id, body.email)?;
-    let verified = services.auth.verify_email(context, VerifyEmail { registrant, code: body.code }).await?;
-    verified.map(|user| Json(UserBody::from(user))).map_err(|_invalid| ApiError::new(Code::CodeInvalid))
-}
-
-/// Whose code is to be sent again.
-#[derive(Debug, ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct ResendBody {
-    /// The id that registration answered; this or `email`.
-    #[schema(value_type = Option<String>)]
-    user_id: Option<UserId>,
-    /// The address; this or `userId`.
-    #[schema(value_type = Option<String>, example = "ada@example.com")]
-    email: Option<EmailAddress>,
-}
-
-impl FromFields for ResendBody {
-    fn from_fields(body: &mut Fields) -> Option<Self> {
-        let (user_id, email) = registrant(body)?;
-        Some(Self { user_id, email })
-    }
-}
-
-/// Send the code again
-///
-/// Sends the same code, at most once a minute; answers the same for every address.
-#[utoipa::path(
-    post, path = "/auth/verify-email/resend", operation_id = "resend_verification", tag = "auth",
-    request_body = ResendBody, responses((status = 202, description = "Sent, if there is one to send.", body = Verification))
-)]
-pub async fn resend_verification(
-    State(services): State<Services>,
-    context: CallContext,
-    Json(body): Json<ResendBody>,
-) -> Result<Accepted<Verification>, ApiError> {
-    let Resent { expires_at, resend_at } =
-        services.auth.resend_verification(context, registrant_of(body.user_id, body.email)?).await?;
-    Ok(Accepted(Verification::of(expires_at, resend_at)))
 }
 
 /// Who wants to enter.

@@ -20,7 +20,9 @@ pub struct KeysBody {
 /// With these any service can check access tokens by itself (RFC 9068 section 4).
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", operation_id = "list_signing_keys", tag = "auth",
-    responses((status = 200, description = "Every key that signs, will sign, or has signed what is still valid.", body = KeysBody))
+    responses(
+        (status = 200, description = "Every key that signs, will sign, or has signed what is still valid.", body = KeysBody),
+    )
 )]
 pub async fn list_signing_keys(State(services): State<Services>) -> Result<Json<KeysBody>, ApiError> {
     let keys = services.auth.jwks().keys.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>();

@@ -12,6 +12,7 @@ pub mod health;
 pub mod keys;
 pub mod openapi;
 pub mod user_body;
+pub mod verification;
 
 use utoipa_axum::routes;
 
@@ -39,8 +40,8 @@ pub fn table() -> Vec<Route> {
         row(Both, Nobody, Standard, routes!(openapi::show_docs)),
         row(Both, Nobody, Standard, routes!(openapi::show_docs_file)),
         row(Public, Nobody, Register, routes!(auth::register)),
-        row(Public, Nobody, Login, routes!(auth::verify_email)),
-        row(Public, Nobody, CodeRequest, routes!(auth::resend_verification)),
+        row(Public, Nobody, Login, routes!(verification::verify_email)),
+        row(Public, Nobody, CodeRequest, routes!(verification::resend_verification)),
         row(Public, Nobody, Login, routes!(auth::login)),
         row(Public, Nobody, Standard, routes!(auth::refresh)),
         row(Public, Nobody, Standard, routes!(auth::logout)),
