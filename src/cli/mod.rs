@@ -15,6 +15,7 @@ mod completions;
 mod config;
 mod health;
 mod keys;
+mod notify;
 mod serve;
 mod settings;
 mod snapshot;
@@ -68,6 +69,9 @@ enum Command {
     /// Users, with the server running or without
     #[command(subcommand)]
     User(user::Command),
+    /// Notifications: try whether they go out
+    #[command(subcommand)]
+    Notify(notify::Command),
     /// Print completions for a shell
     Completions(completions::Completions),
 }
@@ -87,6 +91,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Snapshot(command) => command.run(&cli.settings, &terminal),
         Command::Keys(command) => command.run(&cli.settings, &terminal),
         Command::User(command) => command.run(&cli.settings, &terminal),
+        Command::Notify(command) => command.run(&cli.settings, &terminal),
         Command::Completions(completions) => completions.run(&terminal),
     };
     match result {

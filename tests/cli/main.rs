@@ -4,6 +4,7 @@
 mod config;
 mod harness;
 mod health;
+mod notify;
 mod snapshot;
 mod store;
 mod user;

@@ -28,7 +28,7 @@ use crate::{
     supervision::System,
     types::{
         CallContext, Clock, EmailAddress, Fault, Invalid, Timestamp, Work,
-        id::{CodeId, DeliveryId, EventId, UserId, uuid_v7},
+        id::{CodeId, DeliveryId, EventId, UserId},
         limits,
     },
 };
@@ -183,13 +183,6 @@ impl Bell {
         })
     }
 
-    pub(super) fn test_message_id(&self) -> String {
-        let stamp = self.system.stamp();
-        let mut random = [0; 10];
-        random.copy_from_slice(&stamp.seed[..10]);
-        format!("{}@{}", uuid_v7(stamp.now, random), self.sender.address.domain())
-    }
-
     /// Commits a step of a delivery: it belongs to the house, because of the event that led to the notification.
     pub(super) async fn write<T: Send + 'static>(
         &self,
@@ -209,14 +202,14 @@ fn app_name(email: &config::Email, sender: &Sender) -> String {
     names.find(|name| !name.trim().is_empty()).unwrap_or(HOUSE).to_owned()
 }
 
-fn sender(email: &config::Email) -> Result<Sender, NotifierFault> {
+pub(super) fn sender(email: &config::Email) -> Result<Sender, NotifierFault> {
     match &email.from {
         Some(from) => Ok(Sender { name: from.name.clone(), address: from.address.clone() }),
         None => Ok(Sender { name: HOUSE.to_owned(), address: EmailAddress::parse(HOUSE_SENDER)? }),
     }
 }
 
-fn smtp(email: &config::Email, clock: Arc<dyn Clock>) -> Result<SmtpTransport, NotifierFault> {
+pub(super) fn smtp(email: &config::Email, clock: Arc<dyn Clock>) -> Result<SmtpTransport, NotifierFault> {
     let missing = || NotifierFault::Setting("transport is \"smtp\", and smtp_url is missing".to_owned());
     let url = SmtpUrl::parse(email.smtp_url.as_ref().ok_or_else(missing)?.reveal())?;
     let extra_roots = match &email.ca_file {

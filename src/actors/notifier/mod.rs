@@ -14,6 +14,7 @@ pub mod render;
 mod send;
 mod shipped;
 mod take;
+mod trial;
 
 use std::time::Duration;
 
@@ -21,11 +22,11 @@ pub use actor::{NotifierActor, NotifierMessage};
 pub use bell::{Bell, CodeSource, NotifierFault, NotifierHealth};
 pub use inbox::Inbox;
 pub use take::NotifierSubscriber;
+pub use trial::try_mail;
 
 use crate::{
     domain::notification::InboxMail,
-    outbound::mail::{Exchange, OutgoingMail},
-    types::{EmailAddress, Fault, PageLimit},
+    types::{Fault, PageLimit},
 };
 use std::sync::Arc;
 
@@ -50,21 +51,6 @@ impl Notifier {
     /// Empties the development inbox, as at a start in production.
     pub async fn clear_inbox(&self) -> Result<(), Fault> {
         inbox::clear(&self.bell).await
-    }
-
-    /// Sends a test mail past the queue and gives the conversation; it holds no secret.
-    pub async fn test(&self, to: &EmailAddress) -> Exchange {
-        let mail = OutgoingMail {
-            message_id: self.bell.test_message_id(),
-            from: self.bell.sender.clone(),
-            to: to.clone(),
-            kind: "test",
-            subject: format!("Test of mail from {}", self.bell.sender.address.domain()),
-            text: "This mail shows that mail can be sent. There is nothing to do.\n".to_owned(),
-            html: "<p>This mail shows that mail can be sent. There is nothing to do.</p>".to_owned(),
-            date: self.bell.system.clock().now(),
-        };
-        self.bell.transport.send(&mail).await
     }
 
     /// How well mail goes out.

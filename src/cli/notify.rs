@@ -1,0 +1,80 @@
+//! `majordomo notify ...`
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{Failure, Settings, Terminal, storage};
+use crate::{
+    actors::notifier::try_mail,
+    config::Config,
+    types::{self, EmailAddress, answer::Answer},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Send one message past the queue and show the conversation with the provider; the server need not run
+    Test(Test),
+}
+
+/// By what, and to whom.
+#[derive(Debug, Args)]
+pub(super) struct Test {
+    /// The channel to try
+    #[arg(long, value_enum)]
+    channel: Channel,
+    /// Who is to get the message
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    to: EmailAddress,
+}
+
+/// The channels there are.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Channel {
+    Email,
+}
+
+fn address(text: &str) -> Result<EmailAddress, String> {
+    EmailAddress::parse(text).map_err(|invalid| invalid.to_string())
+}
+
+impl Command {
+    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+        let config = settings.read(terminal)?.config;
+        match self {
+            Self::Test(test) => test.run(&config, terminal),
+        }
+    }
+}
+
+impl Test {
+    fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+        match self.channel {
+            Channel::Email => self.email(config, terminal),
+        }
+    }
+
+    fn email(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+        let seams = storage::seams();
+        let stamp = types::clock::stamp(seams.clock.as_ref(), seams.entropy.as_ref());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::fault("the runtime did not start", error))?;
+        let trial = try_mail(&config.notify.email, &self.to, stamp, seams.clock);
+        let exchange = runtime.block_on(trial).map_err(|fault| Failure::Usage(fault.to_string()))?;
+        let exchange = exchange.ok_or_else(|| Failure::Usage(NO_SERVER.to_owned()))?;
+        for line in &exchange.conversation {
+            terminal.print(format_args!("{line}\n"))?;
+        }
+        match &exchange.answer {
+            Answer::Taken { .. } => {
+                terminal.print(format_args!("the mail to {} is {}\n", self.to.as_str(), exchange.answer))
+            }
+            Answer::Refused { .. } | Answer::Silent { .. } | Answer::Broken { .. } | Answer::Unfit { .. } => {
+                Err(Failure::fault("the mail was not taken", &exchange.answer))
+            }
+        }
+    }
+}
+
+const NO_SERVER: &str = "no mail server is configured: notify.email.transport is \"inbox\", which keeps mail in the store; \
+                         set it to \"smtp\", with notify.email.smtp_url and notify.email.from";
