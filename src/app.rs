@@ -135,7 +135,7 @@ impl App {
             clock: Arc::clone(&clock),
         };
         let house = tree::services(&mut root, &system, parts).map_err(|fault| AppError::Setting(fault.to_string()))?;
-        let operations = Operations::new(system.clone(), store.clone());
+        let operations = Operations::new(system.clone(), store.clone(), house.relays.clone(), house.notifier.clone());
         let seams = Seams {
             clock: Arc::clone(&clock),
             entropy,
@@ -148,6 +148,7 @@ impl App {
             auth: house.auth.clone(),
             users: house.users.clone(),
             notifier: house.notifier.clone(),
+            relays: house.relays.clone(),
         };
         let (public, ops) = (sockets.public.address, sockets.ops.address);
         let server = |socket, listener| server(socket, listener, &config, &services);

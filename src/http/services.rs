@@ -14,7 +14,7 @@ use super::{
     trust::{Telltale, TrustedProxies},
 };
 use crate::{
-    actors::{auth::Auth, notifier::Notifier, operations::Operations, user::Users},
+    actors::{auth::Auth, notifier::Notifier, operations::Operations, relay::Relays, user::Users},
     config::{self, Config, Mode, WebOrigin},
     types::{Clock, Entropy, Timestamp, limits},
 };
@@ -32,6 +32,8 @@ pub struct Services {
     pub users: Users,
     /// Mail, and the development inbox.
     pub notifier: Notifier,
+    /// The event log, and who hears it.
+    pub relays: Relays,
 }
 
 /// What the frame of every request needs.

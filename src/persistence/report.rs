@@ -5,7 +5,7 @@ use std::sync::{PoisonError, atomic::Ordering};
 use super::shared::Shared;
 use crate::{
     telemetry::{
-        health::HealthStatus,
+        health::{HealthStatus, Reason},
         store::{AuditMark, StoreReport, WriterReport},
     },
     types::limits,
@@ -44,14 +44,14 @@ pub(super) fn of(shared: &Shared) -> StoreReport {
 
 fn health(shared: &Shared, free: u64) -> (HealthStatus, Vec<&'static str>) {
     let findings = [
-        (shared.is_lost(), HealthStatus::Down, "lost"),
-        (shared.busy_for() >= limits::WRITER_STUCK, HealthStatus::Down, "writer_stuck"),
-        (free < limits::DISK_FULL, HealthStatus::Down, "disk_full"),
-        (free < limits::DISK_LOW, HealthStatus::Degraded, "disk_low"),
+        (shared.is_lost(), HealthStatus::Down, Reason::Lost),
+        (shared.busy_for() >= limits::WRITER_STUCK, HealthStatus::Down, Reason::WriterStuck),
+        (free < limits::DISK_FULL, HealthStatus::Down, Reason::DiskFull),
+        (free < limits::DISK_LOW, HealthStatus::Degraded, Reason::DiskLow),
     ];
     let found = findings.into_iter().filter(|(holds, ..)| *holds);
     found.fold((HealthStatus::Up, Vec::new()), |(worst, mut reasons), (_, status, reason)| {
-        reasons.push(reason);
+        reasons.push(reason.as_str());
         (worst.max(status), reasons)
     })
 }

@@ -17,7 +17,7 @@ use crate::{
         actors::{
             ActorReport, ActorStatus, ActorsReport, Handling, KindReport, Mailbox, Supervision, Totals, WorkReport,
         },
-        health::{HealthReport, HealthStatus, ServiceHealth},
+        health::{HealthReport, HealthStatus, Reason, ServiceHealth},
     },
     types::limits,
 };
@@ -198,24 +198,26 @@ fn service_health(top: &Arc<Record>, all: &[Arc<Record>], now: Instant) -> Servi
             reasons.push(format!("{}: {reason}", record.path));
         }
     }
-    ServiceHealth { name: top.path.to_string(), status, reasons }
+    ServiceHealth { name: top.path.to_string(), status, reasons, details: None }
 }
 
 fn complaint(record: &Record, now: Instant) -> Option<(HealthStatus, String)> {
     let standing = record.standing();
     let until = standing.until.map(|until| format!(" until {until}")).unwrap_or_default();
     let why = record.last_failure().map(|failure| format!(": {}", failure.reason)).unwrap_or_default();
-    match standing.status {
-        ActorStatus::Waiting | ActorStatus::Starting => Some((HealthStatus::Degraded, "starting".to_owned())),
-        ActorStatus::Restarting => Some((HealthStatus::Degraded, format!("restarting{until}{why}"))),
-        ActorStatus::Parked => Some((HealthStatus::Degraded, format!("parked{until}{why}"))),
-        ActorStatus::Draining => Some((HealthStatus::Degraded, "draining".to_owned())),
-        ActorStatus::Stopped => Some((HealthStatus::Down, format!("stopped{why}"))),
-        ActorStatus::Running => record.is_stuck(now).then(|| {
+    let (status, reason, more) = match standing.status {
+        ActorStatus::Waiting | ActorStatus::Starting => (HealthStatus::Degraded, Reason::Starting, String::new()),
+        ActorStatus::Restarting => (HealthStatus::Degraded, Reason::Restarting, format!("{until}{why}")),
+        ActorStatus::Parked => (HealthStatus::Degraded, Reason::Parked, format!("{until}{why}")),
+        ActorStatus::Draining => (HealthStatus::Degraded, Reason::Draining, String::new()),
+        ActorStatus::Stopped => (HealthStatus::Down, Reason::Stopped, why),
+        ActorStatus::Running if record.is_stuck(now) => {
             let at = record.handling.now().map_or("its mailbox", |(message, _)| message);
-            (HealthStatus::Degraded, format!("stuck at {at}"))
-        }),
-    }
+            (HealthStatus::Degraded, Reason::Stuck, format!(" at {at}"))
+        }
+        ActorStatus::Running => return None,
+    };
+    Some((status, format!("{}{more}", reason.as_str())))
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -4,6 +4,7 @@
 //! those fill the types in. Begin with `log`.
 
 pub mod actors;
+pub mod events;
 pub mod health;
 pub mod log;
 pub mod store;

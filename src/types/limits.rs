@@ -240,7 +240,9 @@ pub const CURSOR_KEY_MAX: usize = 128;
 pub const FORWARDED_HOPS_MAX: usize = 32;
 /// How long a probe of the store may take before the process says it is not ready.
 pub const READY_PROBE_DEADLINE: Duration = Duration::from_secs(2);
-/// Between two probes of the store, however many ask.
+/// How old an event may be before a subscriber that has not had it is said to lag.
+pub const EVENT_LAG_SHOWN: Duration = Duration::from_secs(60);
+/// Between two probes of the store, and between two readings of figures for health, however many ask.
 pub const READY_PROBE_EVERY: Duration = Duration::from_secs(1);
 /// Characters of an actor's path in a query.
 pub const ACTOR_PATH_MAX: usize = 300;

@@ -13,6 +13,7 @@ use majordomo::{
     actors::{
         notifier::{Bell, CodeSource, Notifier, render::CodeOnMail},
         operations::Operations,
+        relay::Relays,
     },
     config::Config,
     domain::otp::CodePurpose,
@@ -204,10 +205,11 @@ pub fn services_of(config: &Config, control: ControlToken) -> Services {
     let seams = Seams { clock: Arc::new(Still), entropy: Arc::new(Zeroes), authenticator: Arc::new(ByName), control };
     let system = System::new(Arc::new(Still), Arc::new(Zeroes));
     let (store, _never_driven) = Store::in_hand(Arc::new(Still), &Zeroes);
-    let operations = Operations::new(system.clone(), store.clone());
     let notifier = notifier(config, &store, &system);
+    let relays = Relays::new([], store.clone(), system.clone());
+    let operations = Operations::new(system.clone(), store.clone(), relays.clone(), notifier.clone());
     let (auth, users) = super::house::asleep(config, &system, &store);
-    Services { edge: Arc::new(Edge::new(config, seams)), operations, auth, users, notifier }
+    Services { edge: Arc::new(Edge::new(config, seams)), operations, auth, users, notifier, relays }
 }
 
 /// Without an actor behind it: the inbox can be read, and nothing is sent.

@@ -17,9 +17,14 @@ use crate::harness::{Client, Still, Zeroes, services_of};
 
 /// With a store whose writer runs.
 fn living() -> Services {
-    let operations =
-        Operations::new(System::new(Arc::new(Still), Arc::new(Zeroes)), Store::in_memory(Arc::new(Still), &Zeroes));
-    Services { operations, ..services_of(&Config::default(), ControlToken::new(Secret::new("control"))) }
+    let services = services_of(&Config::default(), ControlToken::new(Secret::new("control")));
+    over(services, Store::in_memory(Arc::new(Still), &Zeroes))
+}
+
+fn over(services: Services, store: Store) -> Services {
+    let system = System::new(Arc::new(Still), Arc::new(Zeroes));
+    let operations = Operations::new(system, store, services.relays.clone(), services.notifier.clone());
+    Services { operations, ..services }
 }
 
 #[tokio::test]
@@ -41,14 +46,11 @@ async fn only_an_open_house_is_ready() {
 
 #[tokio::test]
 async fn a_store_that_takes_no_write_is_not_ready() {
-    let services = living();
-    let operations = services.operations.clone();
-    operations.enter(Phase::Open);
     let (stuck, writer) = Store::in_hand(Arc::new(Still), &Zeroes);
     drop(writer);
-    let operations = Operations::new(System::new(Arc::new(Still), Arc::new(Zeroes)), stuck);
-    operations.enter(Phase::Open);
-    let client = Client::new(Listener::Ops, Services { operations, ..services }).signed_in("control");
+    let services = over(living(), stuck);
+    services.operations.enter(Phase::Open);
+    let client = Client::new(Listener::Ops, services).signed_in("control");
     let answer = client.get("/health/ready").await;
     assert_eq!(answer.status, 503);
     assert!(answer.body["reasons"][0].as_str().unwrap().starts_with("store takes no write"), "{answer:?}");
@@ -61,7 +63,10 @@ async fn reasons_are_told_to_operators_only() {
     let public = Client::new(Listener::Public, services.clone()).at("192.0.2.1");
     let shallow = public.get("/health").await;
     assert_eq!(shallow.status, 200);
-    assert_eq!(shallow.body, json!({ "status": "degraded", "services": [{ "name": "edge", "status": "degraded" }] }));
+    let lines = ["store", "events", "mail", "clock"].map(|name| json!({ "name": name, "status": "up" }));
+    let edge = json!({ "name": "edge", "status": "degraded" });
+    let services_said: Vec<_> = lines.into_iter().chain([edge]).collect();
+    assert_eq!(shallow.body, json!({ "status": "degraded", "services": services_said }));
     for client in [public.signed_in("support"), Client::new(Listener::Ops, services)] {
         let full = client.get("/health/edge").await;
         assert!(full.body["reasons"][0].as_str().unwrap().starts_with("proxy_untrusted"), "{full:?}");

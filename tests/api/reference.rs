@@ -8,6 +8,7 @@ use majordomo::http::{
     route::{Access, Listener, Route},
     routes,
 };
+use majordomo::telemetry::health::Reason;
 use serde_json::Value;
 
 use crate::harness::{Client, bare_services};
@@ -61,6 +62,23 @@ fn the_reference_of_routes_is_the_table_of_routes() {
             .unwrap();
     }
     compare("routes.md", &page);
+}
+
+#[test]
+fn health_and_the_runbooks_speak_of_the_same() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbooks");
+    let contents = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let mut said = BTreeSet::new();
+    for reason in Reason::ALL {
+        let (name, page) = (reason.as_str(), reason.runbook());
+        let row = contents.lines().find(|line| line.contains(&format!("`{name}`")));
+        assert!(row.is_some_and(|row| row.contains(&format!("({page})"))), "{name} leads to {page}");
+        said.insert(page.to_owned());
+    }
+    // No state of health: it tells how to keep the keys.
+    said.extend(["README.md", "key-ring.md"].map(str::to_owned));
+    let pages = std::fs::read_dir(folder).unwrap().map(|page| page.unwrap().file_name().into_string().unwrap());
+    assert_eq!(pages.collect::<BTreeSet<_>>(), said);
 }
 
 #[test]

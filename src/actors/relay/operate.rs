@@ -81,6 +81,11 @@ impl Relays {
         EventRelay::new(Arc::clone(subscriber), store.clone(), system.clone())
     }
 
+    /// The sequence of the last event.
+    pub fn head(&self) -> u64 {
+        self.store.head()
+    }
+
     /// How far each subscriber has come.
     pub fn report(&self) -> Result<Vec<SubscriberReport>, Fault> {
         let (head, now) = (self.store.head(), self.system.clock().now());

@@ -69,7 +69,7 @@ pub async fn restart_actor(
 ) -> Result<Accepted<ActorReport>, ApiError> {
     let nothing_there = || ApiError::new(Code::NotFound);
     let path = path.strip_suffix("/restart").ok_or_else(nothing_there)?;
-    services.operations.restart(path, &context).map_err(|refusal| match refusal {
+    services.operations.restart(path, context).await.map_err(|refusal| match refusal {
         RestartRefusal::NotFound => nothing_there(),
         RestartRefusal::IsGroup => {
             ApiError::new(Code::StatusConflict).detail("It is a group: restart one of its children.")

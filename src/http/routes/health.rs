@@ -17,7 +17,7 @@ use crate::{
         extract::{Json, Path, Query},
         services::Services,
     },
-    telemetry::health::{HealthStatus, ServiceHealth},
+    telemetry::health::{Details, HealthStatus, Reason, ServiceHealth},
 };
 
 /// The answer to whether the process turns.
@@ -43,7 +43,7 @@ pub struct ReadinessBody {
 pub struct HealthBody {
     /// The worst of the services.
     status: HealthStatus,
-    /// The services, in the order in which they are started.
+    /// The services in the order in which they are started, then the store, the events, mail and the clock.
     services: Vec<ServiceBody>,
 }
 
@@ -58,6 +58,9 @@ pub struct ServiceBody {
     /// Which part of it is not well, and why; for operators.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
+    /// Its figures, if it has some; for operators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
 }
 
 /// Does the process turn?
@@ -143,7 +146,8 @@ fn lines(services: &Services) -> Vec<ServiceHealth> {
     const NAME: &str = "edge";
     let mut lines = services.operations.health().services;
     if let Some(at) = services.edge.untrusted_proxy() {
-        let reason = format!("proxy_untrusted: headers of a proxy came from an address that is not trusted ({at})");
+        let name = Reason::ProxyUntrusted.as_str();
+        let reason = format!("{name}: headers of a proxy came from an address that is not trusted ({at})");
         match lines.iter_mut().find(|service| service.name == NAME) {
             Some(edge) => {
                 edge.status = edge.status.max(HealthStatus::Degraded);
@@ -153,6 +157,7 @@ fn lines(services: &Services) -> Vec<ServiceHealth> {
                 name: NAME.to_owned(),
                 status: HealthStatus::Degraded,
                 reasons: vec![reason],
+                details: None,
             }),
         }
     }
@@ -160,11 +165,11 @@ fn lines(services: &Services) -> Vec<ServiceHealth> {
 }
 
 fn seen(service: ServiceHealth, insight: Insight) -> ServiceBody {
-    let reasons = match insight {
-        Insight::Shallow => Vec::new(),
-        Insight::Full => service.reasons,
+    let (reasons, details) = match insight {
+        Insight::Shallow => (Vec::new(), None),
+        Insight::Full => (service.reasons, service.details),
     };
-    ServiceBody { name: service.name, status: service.status, reasons }
+    ServiceBody { name: service.name, status: service.status, reasons, details }
 }
 
 fn status_code(status: HealthStatus) -> StatusCode {

@@ -1,12 +1,16 @@
 //! What operators ask of the whole house: its actors, how well it is, whether requests may come.
 //!
 //! **Owns** nothing: no actor stands behind this handle, which reads what the kit keeps, so that it works when actors
-//! are stuck. **Wakes on** calls only. **Promises** that a probe of the store runs at most once a second, however many
-//! ask. **Loses on crash** nothing.
+//! are stuck. **Wakes on** calls only. **Promises** that a probe of the store runs at most once a second, and that
+//! figures for health are read at most as often, however many ask. **Loses on crash** nothing.
+//!
+//! Must not know: HTTP. Begin with [`Operations`].
+
+mod health;
 
 use std::{
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
     time::Instant,
@@ -15,11 +19,14 @@ use std::{
 use tokio::sync::Mutex;
 
 use crate::{
+    actors::{notifier::Notifier, relay::Relays},
+    domain::audit::{AuditAction, AuditRecord, AuditResult},
     persistence::{Store, Verdict, Write},
     supervision::{ControlRefusal, System},
     telemetry::{
         actors::{ActorReport, ActorsReport},
-        health::{HealthReport, HealthStatus},
+        events::EventsReport,
+        health::{HealthReport, HealthStatus, ServiceHealth},
     },
     types::{CallContext, Fault, Work, limits},
 };
@@ -31,8 +38,12 @@ pub struct Operations(Arc<Inner>);
 struct Inner {
     system: System,
     store: Store,
+    relays: Relays,
+    notifier: Notifier,
     phase: AtomicU8,
     probed: Mutex<Option<(Instant, Result<(), Fault>)>>,
+    /// The lines of health that are read from the store, and when they were.
+    lines: std::sync::Mutex<Option<(Instant, Vec<ServiceHealth>)>>,
 }
 
 /// Where the process is in its life. Only an open house is ready.
@@ -75,10 +86,11 @@ pub enum NotReady {
 }
 
 impl Operations {
-    /// Over the actors of `system` and the writer of `store`; starting.
-    pub fn new(system: System, store: Store) -> Self {
+    /// Over the actors of `system`, the writer of `store`, and the services that have figures; starting.
+    pub fn new(system: System, store: Store, relays: Relays, notifier: Notifier) -> Self {
         let phase = AtomicU8::new(Phase::Starting as u8);
-        Self(Arc::new(Inner { system, store, phase, probed: Mutex::new(None) }))
+        let (probed, lines) = (Mutex::default(), std::sync::Mutex::default());
+        Self(Arc::new(Inner { system, store, relays, notifier, phase, probed, lines }))
     }
 
     /// Moves on to `phase`.
@@ -105,20 +117,58 @@ impl Operations {
         self.0.system.stats().report(path)
     }
 
-    /// Has the actor at `path` finish what it took and start again; it is not waited for.
-    pub fn restart(&self, path: &str, context: &CallContext) -> Result<(), RestartRefusal> {
+    /// Has the actor at `path` finish what it took and start again; it is not waited for. The audit trail says so,
+    /// unless the store takes no write: a restart may be what mends that, so it is not held back, and the log tells.
+    pub async fn restart(&self, path: &str, context: CallContext) -> Result<(), RestartRefusal> {
         self.0.system.stats().restart(path).map_err(|refusal| match refusal {
             ControlRefusal::NotFound => RestartRefusal::NotFound,
             ControlRefusal::IsGroup => RestartRefusal::IsGroup,
             ControlRefusal::Stopping => RestartRefusal::Stopping,
         })?;
-        tracing::warn!(path, request_id = %context.request_id, caller = ?context.caller, "restarted by an operator");
+        let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
+        tracing::warn!(path, %request_id, ?caller, "restarted by an operator");
+        let detail = format!("path={path}");
+        let write = Write {
+            work: Work::until(self.0.system.clock().instant() + limits::CALL_DEADLINE),
+            stamp: self.0.system.stamp(),
+            context,
+        };
+        let audited = self.0.store.write(write, move |tx| {
+            let (action, result) = (AuditAction::RestartActor, AuditResult::Done);
+            tx.audit(AuditRecord { action, result, subject: None, detail: detail.clone() })?;
+            Ok(Verdict::Commit(()))
+        });
+        if let Err(fault) = audited.await {
+            tracing::error!(path, %request_id, ?caller, %fault, "a restart is not in the audit trail");
+        }
         Ok(())
     }
 
-    /// How well each service is.
+    /// How well each service is, and the store, the events, mail and the clock.
     pub fn health(&self) -> HealthReport {
-        self.0.system.stats().health()
+        let mut report = self.0.system.stats().health();
+        report.services.extend(self.lines());
+        report.status = report.services.iter().map(|line| line.status).max().unwrap_or(HealthStatus::Down);
+        report
+    }
+
+    /// How far the subscribers of the event log have come.
+    pub fn events(&self) -> Result<EventsReport, Fault> {
+        health::figures(&self.0.relays)
+    }
+
+    /// What was read at most `limits::READY_PROBE_EVERY` ago.
+    fn lines(&self) -> Vec<ServiceHealth> {
+        let mut known = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.0.system.clock().instant();
+        if let Some((at, lines)) = &*known
+            && now.saturating_duration_since(*at) < limits::READY_PROBE_EVERY
+        {
+            return lines.clone();
+        }
+        let lines = health::lines(&self.0.store, &self.0.relays, &self.0.notifier, self.0.system.clock());
+        *known = Some((now, lines.clone()));
+        lines
     }
 
     /// Everything that speaks against sending requests; empty is ready.
@@ -128,7 +178,7 @@ impl Operations {
             Phase::Draining => return vec![NotReady::Draining],
             Phase::Open => {}
         }
-        let services = self.health().services.into_iter();
+        let services = self.0.system.stats().health().services.into_iter();
         let down = services.filter(|service| service.status == HealthStatus::Down);
         let mut reasons: Vec<NotReady> = down.map(|service| NotReady::Service(service.name)).collect();
         reasons.extend(self.probe().await.err().map(NotReady::Store));

@@ -1,0 +1,101 @@
+//! What health says beyond the actors: the store, the events, mail, the clock.
+
+use crate::{
+    actors::{notifier::Notifier, relay::Relays},
+    persistence::Store,
+    telemetry::{
+        events::{EventsReport, SubscriberLine},
+        health::{Details, HealthStatus, MailReport, Reason, ServiceHealth},
+    },
+    types::{Clock, ClockTrouble, Fault, limits},
+};
+
+/// Reads the log and the queues, so its caller asks seldom.
+pub(super) fn lines(store: &Store, relays: &Relays, notifier: &Notifier, clock: &dyn Clock) -> Vec<ServiceHealth> {
+    vec![of_store(store), of_events(relays), of_mail(notifier), of_clock(clock)]
+}
+
+fn line(name: &str, findings: Vec<String>, details: Option<Details>) -> ServiceHealth {
+    let status = if findings.is_empty() { HealthStatus::Up } else { HealthStatus::Degraded };
+    ServiceHealth { name: name.to_owned(), status, reasons: findings, details }
+}
+
+fn of_store(store: &Store) -> ServiceHealth {
+    let report = store.report();
+    let reasons = report.reasons.iter().map(|reason| (*reason).to_owned()).collect();
+    let status = report.status;
+    ServiceHealth { name: "store".to_owned(), status, reasons, details: Some(Details::Store(Box::new(report))) }
+}
+
+fn of_events(relays: &Relays) -> ServiceHealth {
+    let report = match figures(relays) {
+        Ok(report) => report,
+        Err(fault) => return unreadable("events", &fault),
+    };
+    let mut findings = Vec::new();
+    for subscriber in &report.subscribers {
+        let SubscriberLine { name, lag, oldest_ms, dead_letters, .. } = subscriber;
+        let late = oldest_ms.unwrap_or(0);
+        if u128::from(late) > limits::EVENT_LAG_SHOWN.as_millis() {
+            let seconds = late / 1_000;
+            findings.push(format!("{name}: {}: {lag} events, the oldest {seconds} s old", Reason::EventLag.as_str()));
+        }
+        if *dead_letters > 0 {
+            findings.push(format!("{name}: {}: {dead_letters}", Reason::DeadLetters.as_str()));
+        }
+    }
+    line("events", findings, Some(Details::Events(report)))
+}
+
+/// The figures of the event log and its subscribers.
+pub(super) fn figures(relays: &Relays) -> Result<EventsReport, Fault> {
+    let subscribers = relays
+        .report()?
+        .into_iter()
+        .map(|subscriber| SubscriberLine {
+            name: subscriber.name.to_owned(),
+            watermark: subscriber.watermark.to_string(),
+            lag: subscriber.lag,
+            oldest_ms: subscriber.oldest.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            delayed: subscriber.delayed,
+            dead_letters: subscriber.dead_letters,
+        })
+        .collect();
+    Ok(EventsReport { last_event: relays.head().to_string(), subscribers })
+}
+
+fn of_mail(notifier: &Notifier) -> ServiceHealth {
+    let health = match notifier.health() {
+        Ok(health) => health,
+        Err(fault) => return unreadable("mail", &fault),
+    };
+    let mut findings = Vec::new();
+    if let Some(since) = health.provider_failing_since {
+        let said = health.last_failure.as_deref().unwrap_or("it gives no reason");
+        findings.push(format!("{} since {since}: {said}", Reason::ProviderFailing.as_str()));
+    }
+    let report = MailReport {
+        transport: health.transport,
+        waiting: health.waiting,
+        provider_failing_since: health.provider_failing_since,
+        last_failure: health.last_failure,
+    };
+    line("mail", findings, Some(Details::Mail(report)))
+}
+
+fn of_clock(clock: &dyn Clock) -> ServiceHealth {
+    let findings = clock.trouble().map(|trouble| {
+        let reason = match trouble {
+            ClockTrouble::Lags(_) => Reason::ClockLags,
+            ClockTrouble::Leapt(_) => Reason::ClockLeapt,
+        };
+        format!("{}: {trouble}", reason.as_str())
+    });
+    line("clock", findings.into_iter().collect(), None)
+}
+
+/// What is read from the store cannot be: the store's own line says why, if it is the store.
+fn unreadable(name: &str, fault: &Fault) -> ServiceHealth {
+    tracing::warn!(%fault, name, "figures of health cannot be read");
+    line(name, vec![format!("{}: {fault}", Reason::Unreadable.as_str())], None)
+}
