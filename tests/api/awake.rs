@@ -116,7 +116,8 @@ impl Awake {
             clock: clock.clone(),
         };
         let house = tree::services(&mut root, &system, parts).unwrap();
-        let operations = Operations::new(system.clone(), store.clone());
+        let (relays, notifier) = (house.relays.clone(), house.notifier.clone());
+        let operations = Operations::new(system.clone(), store.clone(), relays.clone(), notifier.clone());
         let seams = Seams {
             clock: clock.clone(),
             entropy,
@@ -128,7 +129,8 @@ impl Awake {
             operations: operations.clone(),
             auth: house.auth.clone(),
             users: house.users.clone(),
-            notifier: house.notifier.clone(),
+            notifier,
+            relays,
         };
         let tree = root.start().await.unwrap();
         operations.enter(Phase::Open);

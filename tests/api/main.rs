@@ -7,6 +7,7 @@ mod contract;
 mod form;
 mod guards;
 mod harness;
+mod health;
 mod house;
 mod inbox;
 mod operations;

@@ -6,6 +6,7 @@ use axum::body::Body;
 use majordomo::{
     actors::operations::{Operations, Phase},
     config::Config,
+    domain::audit::{Actor, AuditAction},
     http::{Services, credential::ControlToken, route::Listener, trust::Telltale},
     persistence::Store,
     supervision::System,
@@ -13,7 +14,10 @@ use majordomo::{
 };
 use serde_json::json;
 
-use crate::harness::{Client, Still, Zeroes, services_of};
+use crate::{
+    awake::{Awake, eventually},
+    harness::{Client, Still, Zeroes, services_of},
+};
 
 /// With a store whose writer runs.
 fn living() -> Services {
@@ -63,15 +67,37 @@ async fn reasons_are_told_to_operators_only() {
     let public = Client::new(Listener::Public, services.clone()).at("192.0.2.1");
     let shallow = public.get("/health").await;
     assert_eq!(shallow.status, 200);
-    let lines = ["store", "events", "mail", "clock"].map(|name| json!({ "name": name, "status": "up" }));
-    let edge = json!({ "name": "edge", "status": "degraded" });
-    let services_said: Vec<_> = lines.into_iter().chain([edge]).collect();
-    assert_eq!(shallow.body, json!({ "status": "degraded", "services": services_said }));
+    // The mail of this house lies in a store whose writer is gone.
+    let lines = [("store", "up"), ("events", "up"), ("mail", "degraded"), ("clock", "up"), ("edge", "degraded")];
+    let lines = lines.map(|(name, status)| json!({ "name": name, "status": status }));
+    assert_eq!(shallow.body, json!({ "status": "degraded", "services": lines }));
     for client in [public.signed_in("support"), Client::new(Listener::Ops, services)] {
         let full = client.get("/health/edge").await;
         assert!(full.body["reasons"][0].as_str().unwrap().starts_with("proxy_untrusted"), "{full:?}");
     }
     assert_eq!(public.get("/health/nothing").await.problem(), "not_found");
+}
+
+#[tokio::test]
+async fn a_restart_by_an_operator_is_carried_out_and_in_the_audit_trail() {
+    let house = Awake::new().await;
+    let operator = house.operator();
+    let generation = async || operator.get("/actors/relay/notifier").await.body["generation"].as_u64();
+    let before = generation().await.unwrap();
+    let client = operator.with("x-request-id", "the-restart");
+    let told = client.send("POST", "/actors/relay/notifier/restart", Body::empty()).await;
+    assert_eq!((told.status, &told.body["path"]), (202, &json!("relay/notifier")), "{told:?}");
+    eventually("the next life", async || (generation().await > Some(before)).then_some(())).await;
+    let restarts = operator.get("/actors/relay/notifier").await;
+    assert_eq!(restarts.body["supervision"]["restartsByOperator"], 1, "{restarts:?}");
+    let [entry] = &house.audited(AuditAction::RestartActor)[..] else { panic!("one entry") };
+    assert_eq!((&entry.actor, entry.detail.as_str()), (&Actor::Cli, "path=relay/notifier"));
+    assert_eq!(entry.request_id, "the-restart");
+    house.member("ada@example.com").await;
+
+    let group = operator.send("POST", "/actors/relay/restart", Body::empty()).await;
+    assert_eq!((group.status, group.problem()), (409, "status_conflict"));
+    assert_eq!(house.audited(AuditAction::RestartActor).len(), 1, "what was refused was not done");
 }
 
 #[tokio::test]

@@ -1,0 +1,63 @@
+//! What health says of a running house, and what of one with troubles.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::awake::{Awake, eventually};
+
+fn line<'a>(health: &'a Value, name: &str) -> &'a Value {
+    let lines = health["services"].as_array().unwrap();
+    lines.iter().find(|line| line["name"] == name).unwrap_or_else(|| panic!("{name} in {health}"))
+}
+
+#[tokio::test]
+async fn operators_see_figures_and_everybody_else_names() {
+    let house = Awake::new().await;
+    house.member("ada@example.com").await;
+    let health = house.operator().get("/health").await;
+    assert_eq!((health.status, &health.body["status"]), (200, &json!("up")), "{health:?}");
+    let store = &line(&health.body, "store")["details"];
+    assert_eq!(store["engine"], "mem");
+    assert!(store["writer"]["lastCommitAt"].is_string() && store["writer"]["commits"].as_u64() > Some(0), "{store}");
+    assert!(store["writer"]["waiting"].is_u64() && store["freeBytes"].is_null());
+    let events = &line(&health.body, "events")["details"];
+    let names: Vec<&str> =
+        events["subscribers"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["otp", "notifier"]);
+    assert_eq!(line(&health.body, "mail")["details"]["transport"], "inbox");
+    assert_eq!(line(&health.body, "clock"), &json!({ "name": "clock", "status": "up" }));
+
+    let abroad = house.anyone.at("192.0.2.1").get("/health").await;
+    for line in abroad.body["services"].as_array().unwrap() {
+        assert!(line.get("details").is_none() && line.get("reasons").is_none(), "{line}");
+    }
+    let alone = house.operator().get("/health/store").await;
+    assert_eq!((alone.status, &alone.body["details"]["engine"]), (200, &json!("mem")));
+}
+
+#[tokio::test]
+async fn a_subscriber_that_is_behind_degrades_the_events() {
+    let house = Awake::new().await;
+    house.verified("ada@example.com").await;
+    let caught_up = eventually("the relays to catch up", async || {
+        let report = house.house.relays.report().unwrap();
+        report.iter().all(|one| one.lag == 0).then_some(report)
+    })
+    .await;
+    assert_eq!(caught_up.len(), 2);
+    // An old event that no relay has passed, as if they all stood still.
+    for relay in ["relay/otp", "relay/notifier"] {
+        house.system.stats().stop(relay, Duration::from_secs(5)).await.unwrap();
+    }
+    house.register("grace@example.com").await;
+    house.advance(Duration::from_secs(61));
+    let said = eventually("health to say that the events lag", async || {
+        let health = house.operator().get("/health/events").await;
+        (health.body["status"] == "degraded").then_some(health.body)
+    })
+    .await;
+    let reasons = said["reasons"].as_array().unwrap();
+    assert_eq!(reasons.len(), 2, "{said}");
+    assert!(reasons[0].as_str().unwrap().starts_with("otp: event_lag: "), "{said}");
+}
