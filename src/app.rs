@@ -166,8 +166,8 @@ impl App {
         self.ops
     }
 
-    /// Runs until `stop` resolves or a part gives up, then drains. `started` is called once requests are served; `hurry`
-    /// is a second wish to stop, which goes straight to closing the store.
+    /// Runs until `stop` resolves or a part gives up, then drains. `started` is called once requests are served;
+    /// `hurry` is a second wish to stop, which goes straight to closing the store.
     pub async fn run(
         self,
         started: impl FnOnce(),

@@ -21,7 +21,7 @@ pub struct KeysBody {
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", operation_id = "list_signing_keys", tag = "auth",
     responses(
-        (status = 200, description = "Every key that signs, will sign, or has signed what is still valid.", body = KeysBody),
+        (status = 200, description = "Every key that signs, will sign or has signed.", body = KeysBody),
     )
 )]
 pub async fn list_signing_keys(State(services): State<Services>) -> Result<Json<KeysBody>, ApiError> {
