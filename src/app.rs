@@ -111,7 +111,7 @@ impl App {
             entropy: Arc::clone(&entropy),
         };
         let settings = storage::settings(&config, &seams);
-        let (clock, _manual) = clock(config.mode, last_time(&settings, &RealFs));
+        let (clock, manual) = clock(config.mode, last_time(&settings, &RealFs));
         let seams = persistence::settings::Seams { clock: Arc::clone(&clock), ..seams };
         let store = open_store(Options {
             settings,
@@ -136,6 +136,9 @@ impl App {
         };
         let house = tree::services(&mut root, &system, parts).map_err(|fault| AppError::Setting(fault.to_string()))?;
         let operations = Operations::new(system.clone(), store.clone(), house.relays.clone(), house.notifier.clone());
+        if let Some(manual) = manual {
+            operations.let_advance(manual);
+        }
         let seams = Seams {
             clock: Arc::clone(&clock),
             entropy,

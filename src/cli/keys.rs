@@ -4,18 +4,37 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, Settings, Terminal, storage::Offline};
+use serde_json::json;
+
+use super::{Failure, Settings, Terminal, client, storage::Offline};
 use crate::{
+    actors::auth,
     config::Config,
+    domain::auth::key_rotation::Urgency,
+    http::routes::rotation::{self, KeyBody},
     persistence::{KeyLoss, Verdict, keyring::Keyring, layout::Layout, lock, lock::Lock, loss},
+    types::limits,
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Give access tokens a new signing key, with the server running or without
+    Rotate(Rotate),
     /// Seal everything anew under a new key of the key ring; the server must be stopped
     RotateRing(RotateRing),
     /// Go on without the key ring, which is lost
     Recover(Recover),
+}
+
+/// How pressing it is. Without a flag a new key is published now, and signs when others have had time to see it.
+#[derive(Debug, Args)]
+pub(super) struct Rotate {
+    /// The new key signs at once, though others may not have seen it yet; the old one goes on checking
+    #[arg(long, conflicts_with = "stolen")]
+    now: bool,
+    /// The new key signs at once and all old ones are removed: every access token out there is void
+    #[arg(long)]
+    stolen: bool,
 }
 
 /// Nothing to choose.
@@ -34,10 +53,48 @@ impl Command {
     pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
         let config = settings.read(terminal)?.config;
         match self {
+            Self::Rotate(rotate) => rotate.run(&config, terminal),
             Self::RotateRing(RotateRing {}) => rotate_ring(&config, terminal),
             Self::Recover(recover) => recover.run(&config, terminal),
         }
     }
+}
+
+impl Rotate {
+    fn urgency(&self) -> Urgency {
+        if self.stolen {
+            Urgency::Stolen
+        } else if self.now {
+            Urgency::Now
+        } else {
+            Urgency::Begin
+        }
+    }
+
+    fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+        let urgency = self.urgency();
+        let name = rotation::URGENCIES.iter().find(|(_, known)| *known == urgency).map(|(name, _)| *name);
+        let body = json!({ "urgency": name });
+        let keys = match client::ask_running(config, "/keys/rotate", &body, limits::CLIENT_PATIENCE)? {
+            Some(told) => told.get("keys").cloned().unwrap_or_default(),
+            None => json!(rotate_offline(config, urgency, terminal)?),
+        };
+        for key in keys.as_array().into_iter().flatten() {
+            let text = |name: &str| key.get(name).and_then(serde_json::Value::as_str).unwrap_or("?").to_owned();
+            let (kid, algorithm) = (text("kid"), text("algorithm"));
+            terminal.print(format_args!("{kid} {algorithm} {} since {}\n", text("stage"), text("since")))?;
+        }
+        Ok(())
+    }
+}
+
+fn rotate_offline(config: &Config, urgency: Urgency, terminal: &Terminal) -> Result<Vec<KeyBody>, Failure> {
+    let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
+    let write = store.write("keys rotate");
+    let rotated = store.wait(auth::rotate_keys(store.store(), write, &config.auth.token, urgency));
+    store.close();
+    let keys = rotated.map_err(|fault| Failure::fault("rotating the signing keys", fault))?;
+    Ok(keys.into_iter().map(KeyBody::from).collect())
 }
 
 impl Recover {

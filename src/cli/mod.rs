@@ -11,6 +11,7 @@
 //! Must not know: rules of the business. Begin with `Command` below; `terminal.rs` is the only place that prints.
 
 pub mod client;
+mod clock;
 mod completions;
 mod config;
 mod health;
@@ -63,12 +64,15 @@ enum Command {
     /// Copies of the store
     #[command(subcommand)]
     Snapshot(snapshot::Command),
-    /// Keys of the store
+    /// Keys that sign tokens, and keys of the store
     #[command(subcommand)]
     Keys(keys::Command),
     /// Users, with the server running or without
     #[command(subcommand)]
     User(user::Command),
+    /// The clock of the running server
+    #[command(subcommand)]
+    Clock(clock::Command),
     /// Notifications: try whether they go out
     #[command(subcommand)]
     Notify(notify::Command),
@@ -91,6 +95,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Snapshot(command) => command.run(&cli.settings, &terminal),
         Command::Keys(command) => command.run(&cli.settings, &terminal),
         Command::User(command) => command.run(&cli.settings, &terminal),
+        Command::Clock(command) => command.run(&cli.settings, &terminal),
         Command::Notify(command) => command.run(&cli.settings, &terminal),
         Command::Completions(completions) => completions.run(&terminal),
     };

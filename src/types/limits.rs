@@ -253,6 +253,10 @@ pub const LIMITER_KEYS_MAX: usize = 100_000;
 
 // -- telemetry ------------------------------------------------------------------------------------------------------
 
+/// How far the clock of development is set forward at once.
+pub const CLOCK_ADVANCE_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
+/// Characters of a path of a file in a body.
+pub const FILE_PATH_MAX: usize = 4_096;
 /// How long the command line waits for an answer of the running server that takes no longer than a request.
 pub const CLIENT_PATIENCE: Duration = Duration::from_secs(40);
 /// Bytes of an answer of the server that the command line reads.

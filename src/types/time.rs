@@ -65,6 +65,15 @@ impl FromStr for Timestamp {
     }
 }
 
+/// Reads a duration by ISO 8601, e.g. `PT15M` or `P1DT2H`; a day has 24 hours. Months and years have no fixed length
+/// and are refused, and so is what is negative or zero.
+pub fn iso_duration(text: &str) -> Result<Duration, Invalid> {
+    let refused = || Invalid::new("not_a_duration", "must be a duration by ISO 8601, e.g. PT15M or P1DT2H");
+    let span: jiff::Span = text.parse().map_err(|_| refused())?;
+    let exact = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| refused())?;
+    Duration::try_from(exact).ok().filter(|by| !by.is_zero()).ok_or_else(refused)
+}
+
 /// What a flow samples once, before it decides: the time and a seed for ids and random bytes.
 #[derive(Clone, Copy)]
 pub struct Stamp {
@@ -77,5 +86,19 @@ pub struct Stamp {
 impl fmt::Debug for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stamp").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_those_of_iso_8601_whose_length_is_fixed() {
+        assert_eq!(iso_duration("PT15M"), Ok(Duration::from_secs(900)));
+        assert_eq!(iso_duration("P1DT2H"), Ok(Duration::from_secs(26 * 3_600)));
+        for wrong in ["", "15", "P1M", "P1Y", "-PT1S", "PT0S", "PT", "P"] {
+            assert!(iso_duration(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -118,6 +118,7 @@ impl Awake {
         let house = tree::services(&mut root, &system, parts).unwrap();
         let (relays, notifier) = (house.relays.clone(), house.notifier.clone());
         let operations = Operations::new(system.clone(), store.clone(), relays.clone(), notifier.clone());
+        operations.let_advance(clock.clone());
         let seams = Seams {
             clock: clock.clone(),
             entropy,

@@ -3,6 +3,7 @@
 
 #[allow(dead_code, reason = "what some binaries of tests use and others do not")]
 mod awake;
+mod clock;
 mod contract;
 mod form;
 mod guards;

@@ -5,6 +5,7 @@ mod config;
 mod harness;
 mod health;
 mod notify;
+mod running;
 mod snapshot;
 mod store;
 mod user;

@@ -1,5 +1,7 @@
 //! Signing keys: made on the first start, moved on in time by the rule of `domain/auth/key_rotation.rs`.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::{Call, door::Door};
@@ -33,6 +35,43 @@ pub(super) async fn advance(door: &Door, call: &Call, urgency: Urgency) -> Resul
         door.use_keys(load(&door.store)?);
     }
     Ok(())
+}
+
+/// Rotates on an operator's command; the door works with the new keys from then on.
+pub(super) async fn rotate_at(door: Arc<Door>, call: Call, urgency: Urgency) -> Result<Vec<KeyState>, Fault> {
+    advance(&door, &call, urgency).await?;
+    states(&door.store)
+}
+
+/// A key as operators see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyState {
+    /// `kid` in tokens and in the JWKS.
+    pub id: KeyId,
+    /// What it signs by.
+    pub algorithm: SigningAlgorithm,
+    /// Where it is in its life.
+    pub stage: KeyStage,
+    /// When it entered its stage.
+    pub since: Timestamp,
+}
+
+/// Rotates on an operator's command, on a store that no server has open; gives all keys.
+pub async fn rotate_in(
+    store: &Store,
+    write: Write,
+    settings: &config::Token,
+    urgency: Urgency,
+) -> Result<Vec<KeyState>, Fault> {
+    step(store, write, &settings.into(), urgency).await?;
+    states(store)
+}
+
+fn states(store: &Store) -> Result<Vec<KeyState>, Fault> {
+    let keys = store.read(|view| signing_key::all(view))?.into_iter();
+    let state =
+        |key: SigningKey| KeyState { id: key.id, algorithm: key.algorithm, stage: key.stage, since: key.stage_since };
+    Ok(keys.map(state).collect())
 }
 
 /// Applies the steps that are due. False: there was nothing to do.

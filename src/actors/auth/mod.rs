@@ -23,7 +23,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 pub use authenticate::{AuthenticateRefusal, Authenticated};
 pub use door::{Door, DoorKeys};
-pub use keys::prepare as prepare_keys;
+pub use keys::{KeyState, prepare as prepare_keys, rotate_in as rotate_keys};
 pub use login::{LoggedIn, Login, LoginRefusal};
 pub(crate) use logout::end as end_session;
 pub use refresh::RefreshRefusal;
@@ -64,6 +64,8 @@ pub enum AuthMessage {
     LogoutAll(CallContext, UserId, Reply<()>),
     /// A generation's first access token was seen.
     MarkUsed(SessionId, u32),
+    /// Rotate the signing keys.
+    RotateKeys(CallContext, Urgency, Reply<Vec<KeyState>>),
     /// Signing keys may have to move on.
     KeysDue,
 }
@@ -79,6 +81,7 @@ impl Message for AuthMessage {
             Self::Logout(..) => "logout",
             Self::LogoutAll(..) => "logout_all",
             Self::MarkUsed(..) => "mark_used",
+            Self::RotateKeys(..) => "rotate_keys",
             Self::KeysDue => "keys_due",
         }
     }
@@ -161,6 +164,11 @@ impl Auth {
     /// The claims of a bearer token that stands.
     pub fn claims(&self, token: &Secret) -> Result<Result<Arc<AccessClaims>, AuthenticateRefusal>, Fault> {
         Ok(authenticate::run(self, token.reveal())?.map(|found| found.claims))
+    }
+
+    /// Rotates the signing keys as pressingly as `urgency` says; gives all of them.
+    pub async fn rotate_keys(&self, context: CallContext, urgency: Urgency) -> Result<Vec<KeyState>, Fault> {
+        self.addr.call(limits::HASHING_DEADLINE, |reply| AuthMessage::RotateKeys(context, urgency, reply)).await
     }
 
     /// The public keys, for `/.well-known/jwks.json` (RFC 7517 section 5).
@@ -266,6 +274,9 @@ impl Service for AuthActor {
             }
             AuthMessage::LogoutAll(context, user, reply) => {
                 self.job(cx, kind, (work, context), reply, |door, call| logout::run_all(door, call, user));
+            }
+            AuthMessage::RotateKeys(context, urgency, reply) => {
+                self.job(cx, kind, (work, context), reply, |door, call| keys::rotate_at(door, call, urgency));
             }
             AuthMessage::MarkUsed(session, generation) => self.mark_used(cx, work, session, generation),
             AuthMessage::KeysDue => {

@@ -6,11 +6,14 @@
 //!
 //! Must not know: HTTP. Begin with [`Operations`].
 
+mod errands;
 mod health;
+
+pub use errands::{SnapshotRefusal, SnapshotTaken};
 
 use std::{
     sync::{
-        Arc, PoisonError,
+        Arc, OnceLock, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
     time::Instant,
@@ -20,9 +23,9 @@ use tokio::sync::Mutex;
 
 use crate::{
     actors::{notifier::Notifier, relay::Relays},
-    domain::audit::{AuditAction, AuditRecord, AuditResult},
+    domain::audit::AuditAction,
     persistence::{Store, Verdict, Write},
-    supervision::{ControlRefusal, System},
+    supervision::{ControlRefusal, ManualClock, System},
     telemetry::{
         actors::{ActorReport, ActorsReport},
         events::EventsReport,
@@ -40,6 +43,8 @@ struct Inner {
     store: Store,
     relays: Relays,
     notifier: Notifier,
+    /// The clock, if it is one that can be set forward: in development.
+    manual: OnceLock<Arc<ManualClock>>,
     phase: AtomicU8,
     probed: Mutex<Option<(Instant, Result<(), Fault>)>>,
     /// The lines of health that are read from the store, and when they were.
@@ -89,8 +94,8 @@ impl Operations {
     /// Over the actors of `system`, the writer of `store`, and the services that have figures; starting.
     pub fn new(system: System, store: Store, relays: Relays, notifier: Notifier) -> Self {
         let phase = AtomicU8::new(Phase::Starting as u8);
-        let (probed, lines) = (Mutex::default(), std::sync::Mutex::default());
-        Self(Arc::new(Inner { system, store, relays, notifier, phase, probed, lines }))
+        let (manual, probed, lines) = (OnceLock::new(), Mutex::default(), std::sync::Mutex::default());
+        Self(Arc::new(Inner { system, store, relays, notifier, manual, phase, probed, lines }))
     }
 
     /// Moves on to `phase`.
@@ -127,17 +132,7 @@ impl Operations {
         })?;
         let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
         tracing::warn!(path, %request_id, ?caller, "restarted by an operator");
-        let detail = format!("path={path}");
-        let write = Write {
-            work: Work::until(self.0.system.clock().instant() + limits::CALL_DEADLINE),
-            stamp: self.0.system.stamp(),
-            context,
-        };
-        let audited = self.0.store.write(write, move |tx| {
-            let (action, result) = (AuditAction::RestartActor, AuditResult::Done);
-            tx.audit(AuditRecord { action, result, subject: None, detail: detail.clone() })?;
-            Ok(Verdict::Commit(()))
-        });
+        let audited = self.audit(context, AuditAction::RestartActor, format!("path={path}"));
         if let Err(fault) = audited.await {
             tracing::error!(path, %request_id, ?caller, %fault, "a restart is not in the audit trail");
         }

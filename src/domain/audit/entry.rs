@@ -77,6 +77,10 @@ actions! {
     DiscardDeadLetter = "event.discard";
     /// An actor was restarted by an operator.
     RestartActor = "actor.restart";
+    /// A snapshot was taken into a file of an operator's choice.
+    TakeSnapshot = "snapshot.take";
+    /// An operator said that the time is right.
+    AcceptClock = "clock.accept";
 }
 
 /// How it ended.

@@ -19,6 +19,17 @@ pub enum KeyStage {
     Retiring,
 }
 
+impl KeyStage {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Signing => "signing",
+            Self::Retiring => "retiring",
+        }
+    }
+}
+
 /// A signing key; the table that holds it is sealed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigningKey {

@@ -7,10 +7,13 @@
 pub mod actors;
 pub mod admins;
 pub mod auth;
+pub mod clock;
 pub mod dev;
 pub mod health;
 pub mod keys;
 pub mod openapi;
+pub mod rotation;
+pub mod snapshots;
 pub mod user_body;
 pub mod verification;
 
@@ -35,6 +38,10 @@ pub fn table() -> Vec<Route> {
         row(Ops, Needs(ReadOperations), Standard, routes!(actors::show_actor)).mounted_at("/actors/{*path}"),
         row(Ops, Needs(Operate), Standard, routes!(actors::restart_actor)).mounted_at("/actors/{*path}"),
         row(Ops, Needs(ManageRoles), Standard, routes!(admins::create_admin)),
+        row(Ops, Needs(Operate), Standard, routes!(rotation::rotate_keys)),
+        row(Ops, Needs(Operate), Standard, routes!(snapshots::create_snapshot)).streams(),
+        row(Ops, Needs(Operate), Standard, routes!(clock::accept_clock)),
+        row(Public, Development, Exempt, routes!(clock::advance_clock)),
         row(Public, Development, Exempt, routes!(dev::list_inbox_mails)).streams(),
         row(Both, Nobody, Standard, routes!(openapi::show_openapi)),
         row(Both, Nobody, Standard, routes!(openapi::show_docs)),

@@ -1,0 +1,32 @@
+//! `majordomo clock ...`
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{Failure, Settings, Terminal, client};
+use crate::types::limits;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Say that the running server's time is right, after its clock leapt or lagged
+    Accept(Accept),
+}
+
+/// Nothing to choose.
+#[derive(Debug, Args)]
+pub(super) struct Accept {}
+
+impl Command {
+    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+        let config = settings.read(terminal)?.config;
+        match self {
+            Self::Accept(Accept {}) => {
+                let told = client::ask_running(&config, "/clock/accept", &json!({}), limits::CLIENT_PATIENCE)?;
+                let told =
+                    told.ok_or_else(|| Failure::Fault("no server runs: there is no clock to accept".to_owned()))?;
+                let now = told.get("now").and_then(serde_json::Value::as_str).unwrap_or("?");
+                terminal.print(format_args!("the time is accepted: {now}\n"))
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `/clock/accept` for operators, and `/dev/clock/advance` for developers.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    http::{
+        error::{ApiError, Code},
+        extract::Json,
+        fields::{Fields, FromFields},
+        services::Services,
+    },
+    types::{CallContext, Invalid, Timestamp, limits, time::iso_duration},
+};
+
+/// What time it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClockBody {
+    /// The time of the house.
+    #[schema(format = DateTime)]
+    now: String,
+}
+
+impl From<Timestamp> for ClockBody {
+    fn from(now: Timestamp) -> Self {
+        Self { now: now.to_string() }
+    }
+}
+
+/// Say that the time is right
+///
+/// After the clock leapt or lagged, nothing is deleted or retired until this, or until an hour of agreement.
+#[utoipa::path(
+    post, path = "/clock/accept", operation_id = "accept_clock", tag = "operations",
+    responses((status = 200, description = "The time that was accepted.", body = ClockBody))
+)]
+pub async fn accept_clock(State(services): State<Services>, context: CallContext) -> Result<Json<ClockBody>, ApiError> {
+    Ok(Json(services.operations.accept_clock(context).await?.into()))
+}
+
+/// How far.
+#[derive(Debug, ToSchema)]
+pub struct AdvanceBody {
+    /// A duration by ISO 8601; at most 366 days.
+    #[schema(value_type = String, example = "PT15M")]
+    by: Duration,
+}
+
+impl FromFields for AdvanceBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        const TOO_FAR: Invalid = Invalid::new("out_of_range", "must be at most 366 days");
+        let by = body.required("by").text(|text| {
+            let by = iso_duration(text)?;
+            if by > limits::CLOCK_ADVANCE_MAX { Err(TOO_FAR) } else { Ok(by) }
+        });
+        Some(Self { by: by? })
+    }
+}
+
+/// Set the clock forward
+///
+/// So that applications can test what happens when codes, sessions and locks run out. Time never goes back.
+#[utoipa::path(
+    post, path = "/dev/clock/advance", operation_id = "advance_clock", tag = "development", request_body = AdvanceBody,
+    responses((status = 200, description = "The time it is now.", body = ClockBody))
+)]
+pub async fn advance_clock(
+    State(services): State<Services>,
+    Json(body): Json<AdvanceBody>,
+) -> Result<Json<ClockBody>, ApiError> {
+    let now = services.operations.advance_clock(body.by).ok_or_else(|| ApiError::new(Code::NotFound))?;
+    Ok(Json(now.into()))
+}

@@ -1,0 +1,85 @@
+//! `/keys/rotate`: new signing keys on an operator's command, for `majordomo keys rotate`.
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    actors::auth::KeyState,
+    domain::auth::key_rotation::Urgency,
+    http::{
+        error::ApiError,
+        extract::Json,
+        fields::{Fields, FromFields},
+        services::Services,
+    },
+    types::CallContext,
+};
+
+/// How pressing a rotation is, by name.
+pub const URGENCIES: [(&str, Urgency); 3] =
+    [("begin", Urgency::Begin), ("now", Urgency::Now), ("stolen", Urgency::Stolen)];
+
+/// How pressing it is.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct RotateBody {
+    /// `begin` (the default): a new key is published and signs when others have had time to see it. `now`: it signs at
+    /// once. `stolen`: besides, all old keys are removed, so that every access token out there is void.
+    #[schema(value_type = Option<String>, example = "begin")]
+    urgency: Option<Urgency>,
+}
+
+impl FromFields for RotateBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        Some(Self { urgency: body.optional("urgency").choice(&URGENCIES)? })
+    }
+}
+
+/// The signing keys after the rotation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KeyList {
+    /// All keys.
+    keys: Vec<KeyBody>,
+}
+
+/// A signing key, without its private part.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyBody {
+    /// The name of the key in tokens and in the JWKS.
+    kid: String,
+    /// What it signs by.
+    #[schema(example = "RS256")]
+    algorithm: &'static str,
+    /// `published`, `signing` or `retiring`.
+    stage: &'static str,
+    /// Since when.
+    #[schema(format = DateTime)]
+    since: String,
+}
+
+impl From<KeyState> for KeyBody {
+    fn from(key: KeyState) -> Self {
+        Self {
+            kid: key.id.to_string(),
+            algorithm: key.algorithm.as_str(),
+            stage: key.stage.as_str(),
+            since: key.since.to_string(),
+        }
+    }
+}
+
+/// Rotate the signing keys
+#[utoipa::path(
+    post, path = "/keys/rotate", operation_id = "rotate_keys", tag = "operations", request_body = RotateBody,
+    responses((status = 200, description = "All signing keys from now on.", body = KeyList))
+)]
+pub async fn rotate_keys(
+    State(services): State<Services>,
+    context: CallContext,
+    Json(body): Json<RotateBody>,
+) -> Result<Json<KeyList>, ApiError> {
+    let keys = services.auth.rotate_keys(context, body.urgency.unwrap_or(Urgency::Begin)).await?;
+    Ok(Json(KeyList { keys: keys.into_iter().map(KeyBody::from).collect() }))
+}

@@ -1,0 +1,56 @@
+//! The clock of development is set forward; the operators' commands beside it leave their trace.
+
+use std::time::Duration;
+
+use majordomo::domain::audit::{Actor, AuditAction};
+use serde_json::json;
+
+use crate::awake::{Awake, START};
+
+#[tokio::test]
+async fn the_clock_is_set_forward_so_that_tokens_run_out() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    assert_eq!(ada.get("/auth/profile").await.status, 200);
+    let advanced = house.anyone.post("/dev/clock/advance", json!({ "by": "PT16M" })).await;
+    assert_eq!(advanced.status, 200, "{advanced:?}");
+    assert!(house.now() >= START.plus(Duration::from_secs(16 * 60)));
+    assert!(advanced.body["now"].as_str().unwrap() >= START.plus(Duration::from_secs(960)).to_string().as_str());
+    assert_eq!(ada.get("/auth/profile").await.problem(), "token_expired");
+    for wrong in ["P1Y", "-PT1M", "15", "P367D"] {
+        let refused = house.anyone.post("/dev/clock/advance", json!({ "by": wrong })).await;
+        assert_eq!(refused.problem(), "validation_failed", "{wrong}");
+    }
+    let elsewhere = house.anyone.at("203.0.113.9").post("/dev/clock/advance", json!({ "by": "PT1M" })).await;
+    assert_eq!(elsewhere.problem(), "loopback_only");
+}
+
+#[tokio::test]
+async fn what_operators_do_is_in_the_audit_trail() {
+    let house = Awake::new().await;
+    let operator = house.operator();
+    assert_eq!(operator.post("/clock/accept", json!({})).await.status, 200);
+    assert_eq!(house.audited(AuditAction::AcceptClock)[0].actor, Actor::Cli);
+    assert_eq!(house.ops.post("/clock/accept", json!({})).await.problem(), "unauthenticated");
+
+    let snapshot = |file: &str| json!({ "file": file });
+    assert_eq!(operator.post("/snapshots", snapshot("copy")).await.fields(), ["/file not_absolute"]);
+    assert_eq!(operator.post("/snapshots", snapshot("/nowhere/copy")).await.problem(), "conflict");
+
+    let rotated = operator.post("/keys/rotate", json!({ "urgency": "stolen" })).await;
+    assert_eq!((rotated.status, rotated.body["keys"].as_array().unwrap().len()), (200, 1), "{rotated:?}");
+    assert_eq!(house.audited(AuditAction::RotateKeys)[0].actor, Actor::Cli);
+    let published = house.anyone.get("/.well-known/jwks.json").await.body["keys"].clone();
+    assert_eq!(published[0]["kid"], rotated.body["keys"][0]["kid"]);
+}
+
+#[tokio::test]
+async fn a_stolen_key_takes_all_its_tokens_with_it() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    assert_eq!(ada.get("/auth/profile").await.status, 200);
+    assert_eq!(house.operator().post("/keys/rotate", json!({ "urgency": "stolen" })).await.status, 200);
+    assert_eq!(ada.get("/auth/profile").await.problem(), "invalid_token");
+    let again = house.sign_in("ada@example.com").await;
+    assert_eq!(again.get("/auth/profile").await.status, 200);
+}

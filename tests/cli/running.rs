@@ -1,0 +1,68 @@
+//! Commands to a running server, beside those on users; the same without it.
+
+use crate::harness::Majordomo;
+
+fn house() -> Majordomo {
+    Majordomo::new().variable("MAJORDOMO__AUTH__TOKEN__ALGORITHM", "EdDSA")
+}
+
+/// `kid` and stage of each line.
+fn keys(printed: &str) -> Vec<(String, String)> {
+    let line = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!((words.len(), words[1], words[3]), (5, "EdDSA", "since"), "{line}");
+        (words[0].to_owned(), words[2].to_owned())
+    };
+    let mut keys: Vec<_> = printed.lines().map(line).collect();
+    keys.sort();
+    keys
+}
+
+fn stages(keys: &[(String, String)]) -> Vec<&str> {
+    keys.iter().map(|(_, stage)| stage.as_str()).collect()
+}
+
+#[test]
+fn signing_keys_are_rotated_with_the_server_running_and_without() {
+    let majordomo = house();
+    let server = majordomo.serve();
+    let begun = keys(&server.run(&majordomo, &["keys", "rotate"]).stdout);
+    assert_eq!(stages(&begun), ["signing", "published"]);
+    let again = keys(&server.run(&majordomo, &["keys", "rotate"]).stdout);
+    assert_eq!(again, begun, "one that is published already is enough");
+    server.stop();
+
+    let now = keys(&majordomo.run(&["keys", "rotate", "--now"]).stdout);
+    assert_eq!(stages(&now), ["retiring", "signing"]);
+    assert_eq!(now[1].0, begun[1].0);
+    let stolen = keys(&majordomo.run(&["keys", "rotate", "--stolen"]).stdout);
+    assert_eq!(stages(&stolen), ["signing"]);
+    assert!(now.iter().all(|(kid, _)| *kid != stolen[0].0));
+    assert_eq!(majordomo.run(&["keys", "rotate", "--stolen", "--now"]).code, 2);
+}
+
+#[test]
+fn a_snapshot_is_taken_while_the_server_runs() {
+    let majordomo = house();
+    let server = majordomo.serve();
+    let run = server.run(&majordomo, &["snapshot", "create", "copy.snapshot"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(run.stdout.starts_with("copy.snapshot is written ("), "{}", run.stdout);
+    let nowhere = server.run(&majordomo, &["snapshot", "create", "nowhere/copy.snapshot"]);
+    assert_eq!((nowhere.code, nowhere.stderr.lines().count()), (1, 1), "{}", nowhere.stderr);
+    server.stop();
+    let run = majordomo.run(&["snapshot", "restore", "copy.snapshot", "other"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(!majordomo.path("data/control.token").exists(), "the credential ends with the server");
+}
+
+#[test]
+fn the_clock_of_a_running_server_is_accepted() {
+    let majordomo = house();
+    let server = majordomo.serve();
+    let run = server.run(&majordomo, &["clock", "accept"]);
+    assert!(run.stdout.starts_with("the time is accepted: 2"), "{} {}", run.stdout, run.stderr);
+    server.stop();
+    let run = majordomo.run(&["clock", "accept"]);
+    assert_eq!((run.code, run.stderr.as_str()), (1, "error: no server runs: there is no clock to accept\n"));
+}
