@@ -2,13 +2,16 @@
 
 use std::{collections::BTreeSet, fmt::Write, path::Path};
 
-use majordomo::http::{
-    error::{Code, Retry},
-    openapi,
-    route::{Access, Listener, Route},
-    routes,
-};
 use majordomo::telemetry::health::Reason;
+use majordomo::{
+    domain::event::EventType,
+    http::{
+        error::{Code, Retry},
+        openapi,
+        route::{Access, Listener, Route},
+        routes,
+    },
+};
 use serde_json::Value;
 
 use crate::harness::{Client, bare_services};
@@ -79,6 +82,25 @@ fn health_and_the_runbooks_speak_of_the_same() {
     said.extend(["README.md", "key-ring.md"].map(str::to_owned));
     let pages = std::fs::read_dir(folder).unwrap().map(|page| page.unwrap().file_name().into_string().unwrap());
     assert_eq!(pages.collect::<BTreeSet<_>>(), said);
+}
+
+#[test]
+fn the_reference_of_events_is_the_catalogue() {
+    let mut page = "# Events\n\nPrinted by a test from the code; do not edit.\n\n\
+        | type | source | heard in the house by |\n|---|---|---|\n"
+        .to_owned();
+    for event in EventType::ALL {
+        let heard = event.heard_by().join(", ");
+        writeln!(
+            page,
+            "| `{}` | `{}` | {} |",
+            event.as_str(),
+            event.source(),
+            if heard.is_empty() { "-" } else { &heard }
+        )
+        .unwrap();
+    }
+    compare("events.md", &page);
 }
 
 #[test]

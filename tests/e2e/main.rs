@@ -9,3 +9,4 @@ mod refusals;
 mod secrets;
 mod server;
 mod shutdown;
+mod tree;
