@@ -226,7 +226,8 @@ impl<T: FromFields, S: Send + Sync> FromRequestParts<S> for List<T> {
     }
 }
 
-fn page_limit(text: &str) -> Result<PageLimit, Invalid> {
+/// Reads `limit`: 1 to `limits::PAGE_MAX`.
+pub fn page_limit(text: &str) -> Result<PageLimit, Invalid> {
     PageLimit::new(text.parse().unwrap_or(0))
 }
 

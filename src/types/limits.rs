@@ -244,6 +244,10 @@ pub const READY_PROBE_DEADLINE: Duration = Duration::from_secs(2);
 pub const EVENT_LAG_SHOWN: Duration = Duration::from_secs(60);
 /// Between two probes of the store, and between two readings of figures for health, however many ask.
 pub const READY_PROBE_EVERY: Duration = Duration::from_secs(1);
+/// Characters of the reason an operator gives.
+pub const OPERATOR_REASON_MAX: usize = 200;
+/// Characters of the filter by types of events.
+pub const EVENT_TYPES_QUERY_MAX: usize = 1_000;
 /// Characters of an actor's path in a query.
 pub const ACTOR_PATH_MAX: usize = 300;
 /// How long health remembers that an untrusted peer spoke like a proxy.

@@ -5,6 +5,7 @@
 mod awake;
 mod clock;
 mod contract;
+mod events;
 mod form;
 mod guards;
 mod harness;

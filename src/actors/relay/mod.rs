@@ -14,5 +14,7 @@ mod operate;
 mod subscriber;
 
 pub use actor::{EventRelay, RelayMessage};
-pub use operate::{DeadLetterPage, Obeyed, OperatorRefusal, Relays, SubscriberReport};
+pub use operate::{
+    AllDeadLetters, DeadLetterPage, EventPage, EventQuery, Obeyed, OperatorRefusal, Relays, SubscriberReport,
+};
 pub use subscriber::{Delivery, NotTaken, Subscriber};

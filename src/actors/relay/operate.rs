@@ -1,6 +1,6 @@
 //! What operators see of the subscribers and may do with their dead letters.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     actor::{EventRelay, RelayMessage},
@@ -9,7 +9,7 @@ use super::{
 use crate::{
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
-        event::DeadLetter,
+        event::{DeadLetter, Envelope, EventType},
     },
     persistence::{
         Store, Tx, TxFault, Verdict, Write,
@@ -17,7 +17,7 @@ use crate::{
         tables::subscription::{self, Found},
     },
     supervision::{Addr, System},
-    types::{CallContext, Fault, Page, PageLimit, Work, limits},
+    types::{CallContext, Fault, Page, PageLimit, Work, id::UserId, limits},
 };
 
 /// How far a subscriber has come.
@@ -39,6 +39,33 @@ pub struct SubscriberReport {
 
 /// A page of dead letters with their sequences, oldest first.
 pub type DeadLetterPage = Page<(u64, DeadLetter), u64>;
+
+/// A page of dead letters of all subscribers, in the order of their names, each one's oldest first.
+pub type AllDeadLetters = Page<(&'static str, u64, DeadLetter), (&'static str, u64)>;
+
+/// Which events an operator wants to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Behind this sequence; 0: from the oldest that is kept.
+    pub after: u64,
+    /// Of these types; none: of all.
+    pub types: BTreeSet<EventType>,
+    /// About this person.
+    pub subject: Option<UserId>,
+    /// At most so many.
+    pub limit: PageLimit,
+}
+
+/// A page of the event log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events, in order of sequence.
+    pub rows: Vec<Envelope>,
+    /// Where to go on; `None`: the page reaches the end of the log.
+    pub next: Option<u64>,
+    /// The end of the log when the page was read.
+    pub head: u64,
+}
 
 /// Why an operator's order was not carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +136,54 @@ impl Relays {
                 })
             })
             .collect()
+    }
+
+    /// A page of the event log. It may hold fewer events than asked for, even none, and still have a next one: one
+    /// reading looks at `limits::SCAN_MAX` events.
+    pub fn events(&self, query: &EventQuery) -> Result<EventPage, Fault> {
+        let filter = EventFilter { types: query.types.clone(), subject: query.subject };
+        let range = EventRange { after: query.after, limit: query.limit.rows() };
+        self.store.read(|view| {
+            let Page { rows, next } = events::read(view, range, &filter)?;
+            Ok(EventPage { rows, next, head: events::head(view)? })
+        })
+    }
+
+    /// A dead letter, and its event if that is still in the log.
+    pub fn dead_letter(
+        &self,
+        subscriber: &str,
+        sequence: u64,
+    ) -> Result<Obeyed<(DeadLetter, Option<Envelope>)>, Fault> {
+        if self.find(subscriber).is_none() {
+            return Ok(Err(OperatorRefusal::UnknownSubscriber));
+        }
+        let found = self.store.read(|view| match subscription::dead_letter(view, subscriber, sequence)? {
+            Some(letter) => Ok(Some((letter, events::find(view, sequence)?))),
+            None => Ok(None),
+        })?;
+        Ok(found.ok_or(OperatorRefusal::UnknownDeadLetter))
+    }
+
+    /// Dead letters of all subscribers, behind the place `after`: a subscriber's name and a sequence.
+    pub fn all_dead_letters(&self, after: Option<(&str, u64)>, limit: PageLimit) -> Result<AllDeadLetters, Fault> {
+        let mut names: Vec<&'static str> = self.relays.iter().map(|relay| relay.subscriber.name()).collect();
+        names.sort_unstable();
+        names.retain(|name| after.is_none_or(|(from, _)| *name >= from));
+        let mut rows = Vec::new();
+        for name in names {
+            let behind = after.filter(|(from, _)| *from == name).map(|(_, sequence)| sequence);
+            let room = limit.rows() + 1 - rows.len();
+            let page = self.store.read(|view| subscription::dead_letters(view, name, behind, room))?;
+            rows.extend(page.rows.into_iter().map(|(sequence, letter)| (name, sequence, letter)));
+            if rows.len() > limit.rows() {
+                break;
+            }
+        }
+        let more = rows.len() > limit.rows();
+        rows.truncate(limit.rows());
+        let next = rows.last().filter(|_| more).map(|(name, sequence, _)| (*name, *sequence));
+        Ok(Page { rows, next })
     }
 
     /// Dead letters of a subscriber, oldest first, behind the sequence `after`.

@@ -8,7 +8,9 @@ pub mod actors;
 pub mod admins;
 pub mod auth;
 pub mod clock;
+pub mod dead_letters;
 pub mod dev;
+pub mod events;
 pub mod health;
 pub mod keys;
 pub mod openapi;
@@ -25,7 +27,9 @@ use super::route::{
     On::{Both, Ops, Public},
     Route, row,
 };
-use crate::domain::access::Permission::{ManageRoles, Operate, ReadOperations, UseOwnAccount};
+use crate::domain::access::Permission::{
+    ManageDeadLetters, ManageRoles, Operate, ReadEvents, ReadOperations, UseOwnAccount,
+};
 
 /// Every route of the product.
 pub fn table() -> Vec<Route> {
@@ -42,6 +46,13 @@ pub fn table() -> Vec<Route> {
         row(Ops, Needs(Operate), Standard, routes!(snapshots::create_snapshot)).streams(),
         row(Ops, Needs(Operate), Standard, routes!(clock::accept_clock)),
         row(Public, Development, Exempt, routes!(clock::advance_clock)),
+        row(Ops, Needs(ReadEvents), Standard, routes!(events::list_events)),
+        row(Ops, Needs(ReadEvents), Standard, routes!(events::list_event_subscribers)),
+        row(Ops, Needs(ReadEvents), Standard, routes!(dead_letters::list_dead_letters)),
+        row(Ops, Needs(ReadEvents), Standard, routes!(dead_letters::show_dead_letter)),
+        row(Ops, Needs(ManageDeadLetters), Standard, routes!(dead_letters::requeue_dead_letter)),
+        row(Ops, Needs(ManageDeadLetters), Standard, routes!(dead_letters::requeue_dead_letters)),
+        row(Ops, Needs(ManageDeadLetters), Standard, routes!(dead_letters::discard_dead_letter)),
         row(Public, Development, Exempt, routes!(dev::list_inbox_mails)).streams(),
         row(Both, Nobody, Standard, routes!(openapi::show_openapi)),
         row(Both, Nobody, Standard, routes!(openapi::show_docs)),

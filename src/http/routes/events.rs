@@ -1,0 +1,174 @@
+//! `/events`: the event log as operators read it, and how far its subscribers have come.
+
+use std::collections::BTreeSet;
+
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::{
+    actors::relay::{EventPage, EventQuery},
+    domain::event::{self, Envelope, EventType},
+    http::{
+        error::ApiError,
+        extract::{Json, Query, page_limit},
+        fields::{Fields, FromFields},
+        services::Services,
+    },
+    telemetry::events::EventsReport,
+    types::{Invalid, PageLimit, id::UserId, limits},
+};
+
+/// The parameters of the log.
+pub struct EventsQuery(EventQuery);
+
+impl FromFields for EventsQuery {
+    fn from_fields(query: &mut Fields) -> Option<Self> {
+        let after = query.optional("after").text(sequence);
+        let types = query.optional("types").text(types);
+        let subject = query.optional("subject").text(str::parse::<UserId>);
+        let limit: Option<Option<PageLimit>> = query.optional("limit").text(page_limit);
+        Some(Self(EventQuery {
+            after: after?.unwrap_or(0),
+            types: types?.unwrap_or_default(),
+            subject: subject?,
+            limit: limit?.unwrap_or_default(),
+        }))
+    }
+}
+
+fn sequence(text: &str) -> Result<u64, Invalid> {
+    text.parse().map_err(|_| Invalid::new("not_a_sequence", "must be the sequence of an event: a whole number"))
+}
+
+fn types(text: &str) -> Result<BTreeSet<EventType>, Invalid> {
+    if text.len() > limits::EVENT_TYPES_QUERY_MAX {
+        return Err(Invalid::told("length", format!("must be at most {} characters", limits::EVENT_TYPES_QUERY_MAX)));
+    }
+    let unknown = Invalid::new("unknown_value", "must be types of events, separated by commas");
+    text.split(',').map(|name| EventType::from_name(name).ok_or_else(|| unknown.clone())).collect()
+}
+
+/// An event: the attributes of CloudEvents 1.0 and its extensions.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventBody {
+    /// The deduplication key.
+    id: String,
+    /// Strictly increasing; a whole number as text.
+    #[schema(example = "4711")]
+    sequence: String,
+    /// What happened.
+    #[serde(rename = "type")]
+    #[schema(example = "user.logged_in")]
+    kind: &'static str,
+    /// The service that says it.
+    #[schema(example = "/auth")]
+    source: &'static str,
+    /// The person it is about.
+    subject: String,
+    /// When the decision was taken.
+    #[schema(format = DateTime)]
+    time: String,
+    /// Always `1.0`.
+    specversion: &'static str,
+    /// Always `application/json`.
+    datacontenttype: &'static str,
+    /// Major version of `data`.
+    dataversion: &'static str,
+    /// The request that began it all.
+    correlationid: String,
+    /// The event that led to this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    causationid: Option<String>,
+    /// W3C trace context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
+    /// What it tells; the personal fields are gone once the person is erased.
+    #[schema(value_type = Object)]
+    data: Map<String, Value>,
+}
+
+impl From<Envelope> for EventBody {
+    fn from(event: Envelope) -> Self {
+        let kind = event.kind.event_type();
+        let told = event.kind.fields().into_iter().map(|(name, value)| (name.to_owned(), json_of(value)));
+        let personal = event.personal.fields().into_iter();
+        let personal = personal.map(|(name, value)| (name.to_owned(), Value::String(value)));
+        Self {
+            id: event.id.to_string(),
+            sequence: event.sequence.to_string(),
+            kind: kind.as_str(),
+            source: kind.source(),
+            subject: event.subject.to_string(),
+            time: event.time.to_string(),
+            specversion: "1.0",
+            datacontenttype: "application/json",
+            dataversion: "1",
+            correlationid: event.correlation,
+            causationid: event.causation.map(|id| id.to_string()),
+            traceparent: event.traceparent,
+            data: told.chain(personal).collect(),
+        }
+    }
+}
+
+fn json_of(value: event::Value) -> Value {
+    match value {
+        event::Value::Text(text) => Value::String(text),
+        event::Value::Flag(flag) => Value::Bool(flag),
+        event::Value::Count(count) => Value::from(count),
+        event::Value::Texts(texts) => Value::from(texts),
+    }
+}
+
+/// A page of the log.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventList {
+    /// The events, in order of sequence. There may be fewer than asked for, even none, and still a next page.
+    data: Vec<EventBody>,
+    /// Give it as `after` to go on; `null`: the page reaches the end of the log.
+    next_cursor: Option<String>,
+    /// The sequence of the newest event when the page was read: with `nextCursor` `null`, go on later from here.
+    last_event: String,
+}
+
+/// The event log
+///
+/// Oldest first, from behind a sequence; kept as long as `events.retention` says.
+#[utoipa::path(
+    get, path = "/events", operation_id = "list_events", tag = "events",
+    params(
+        ("after" = Option<String>, Query, description = "Only events behind this sequence."),
+        ("types" = Option<String>, Query, description = "Only these types, separated by commas."),
+        ("subject" = Option<String>, Query, description = "Only events about this person."),
+        ("limit" = Option<i64>, Query, description = "How many at most, 1 to 100; 20 if it is not given."),
+    ),
+    responses((status = 200, description = "One page.", body = EventList))
+)]
+pub async fn list_events(
+    State(services): State<Services>,
+    Query(EventsQuery(query)): Query<EventsQuery>,
+) -> Result<Json<EventList>, ApiError> {
+    let EventPage { rows, next, head } = services.relays.events(&query)?;
+    Ok(Json(EventList {
+        data: rows.into_iter().map(EventBody::from).collect(),
+        next_cursor: next.map(|next| next.to_string()),
+        last_event: head.to_string(),
+    }))
+}
+
+/// The subscribers of the event log
+///
+/// How far each has come, what it could not take yet, and how many dead letters it has.
+#[utoipa::path(
+    get, path = "/events/subscribers", operation_id = "list_event_subscribers", tag = "events",
+    responses((status = 200, description = "All of them.", body = EventsReport))
+)]
+pub async fn list_event_subscribers(
+    State(services): State<Services>,
+    Query(()): Query<()>,
+) -> Result<Json<EventsReport>, ApiError> {
+    Ok(Json(services.operations.events()?))
+}
