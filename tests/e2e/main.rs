@@ -4,6 +4,9 @@
 mod api;
 mod deploy;
 mod kills;
+mod mail;
+#[path = "../peers/mod.rs"]
+mod peers;
 mod quick_start;
 mod refusals;
 mod secrets;
