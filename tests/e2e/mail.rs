@@ -117,7 +117,7 @@ async fn a_refused_address_is_not_tried_again_and_stops_nobody_else() {
     heard_of_all(&post, &refused, "refused");
     mail_becomes(&server, "up").await;
     // Long past the first retries that a passing failure would have.
-    let advanced = server.api().post("/dev/clock/advance", serde_json::json!({ "seconds": 120 })).await.unwrap();
+    let advanced = server.api().post("/dev/clock/advance", serde_json::json!({ "by": "PT2M" })).await.unwrap();
     advanced.expect(200);
     let welcome = names::<2>("welcome");
     register_all(&server.api(), &welcome).await;
