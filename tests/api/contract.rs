@@ -40,7 +40,12 @@ fn listener(rule: &Rule) -> Listener {
 
 /// The rule's path with something in place of each parameter.
 fn path(rule: &Rule) -> String {
-    rule.path.split('/').map(|part| if part.starts_with('{') { ID } else { part }).collect::<Vec<_>>().join("/")
+    let filled = rule.path.split('/').map(|part| match part {
+        "{sequence}" => "1",
+        part if part.starts_with('{') => ID,
+        part => part,
+    });
+    filled.collect::<Vec<_>>().join("/")
 }
 
 async fn call(client: &Client, rule: &Rule, body: Value) -> Answer {
