@@ -76,5 +76,5 @@ impl Test {
     }
 }
 
-const NO_SERVER: &str = "no mail server is configured: notify.email.transport is \"inbox\", which keeps mail in the store; \
-                         set it to \"smtp\", with notify.email.smtp_url and notify.email.from";
+const NO_SERVER: &str = "no mail server is configured: notify.email.transport is \"inbox\", which keeps mail in the \
+                         store; set it to \"smtp\", with notify.email.smtp_url and notify.email.from";

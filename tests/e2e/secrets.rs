@@ -79,13 +79,13 @@ async fn planted_secrets_are_found_nowhere() {
         places.push((format!("{path} ({})", answer.status), answer.text.into_bytes()));
     }
 
+    let snapshot = home.path().join("copy.snapshot");
+    let taken = home.run_beside(&server, &["snapshot", "create", &snapshot.to_string_lossy()]).await;
+    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
     server.ask_to_stop();
     let (_, written) = server.ended(Duration::from_secs(8)).await;
     assert!(written.contains("TRACE") || written.contains("DEBUG"), "the log says little:\n{written}");
     places.push(("the log".to_owned(), written.into_bytes()));
-    let snapshot = home.path().join("copy.snapshot");
-    let taken = home.run(&["snapshot", "create", &snapshot.to_string_lossy()]).await;
-    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
     files(home.path(), &mut places);
     assert!(places.iter().any(|(name, bytes)| name.contains("journal") && !bytes.is_empty()), "no journal was read");
 

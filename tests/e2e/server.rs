@@ -64,6 +64,15 @@ impl Home {
         ended(self.command(arguments), arguments).await
     }
 
+    /// Runs a command that speaks to a running server.
+    pub async fn run_beside(&self, server: &Server, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        let address = |url: &str| url.trim_start_matches("http://").to_owned();
+        command.env("MAJORDOMO__EDGE__LISTEN", address(&server.public));
+        command.env("MAJORDOMO__EDGE__OPS_LISTEN", address(&server.ops));
+        ended(command, arguments).await
+    }
+
     /// Starts `serve` and waits until it is ready.
     pub async fn start(&self) -> Server {
         self.start_with(&["serve"]).await

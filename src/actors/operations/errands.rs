@@ -55,6 +55,10 @@ impl Operations {
             return Ok(Err(SnapshotRefusal::NotAbsolute));
         }
         let Some(upkeep) = self.0.store.upkeep().cloned() else { return Ok(Err(SnapshotRefusal::InMemory)) };
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "an operator's errand, seldom and by hand; the copy blocks its thread"
+        )]
         let taking = tokio::task::spawn_blocking(move || take_snapshot(&upkeep, &file));
         let taken = taking.await.map_err(|error| Fault::bug(error.to_string()))?;
         if let Ok(taken) = &taken {
