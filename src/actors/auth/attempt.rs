@@ -1,18 +1,19 @@
-//! Counting attempts to log in: reserved in a commit before the password is tried, settled after it.
+//! Counting tries of a password: reserved in a commit before it is tried, settled after it.
 
 use super::{
     Call,
     door::Door,
-    login::{Candidate, Login, LoginRefusal},
+    login::{Candidate, Login},
 };
 use crate::{
+    crypto::device_token::KnownDevice,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::lockout::{self, AfterWrong, Counters, LockoutLimits, Origin, Reservation, Subject},
         event::{Event, EventKind, Personal},
     },
     persistence::{Reader, Tx, TxFault, Verdict, tables::failure},
-    types::{Fault, id::UserId},
+    types::{EmailAddress, Fault, Principal, Timestamp, UserName, id::UserId},
 };
 
 /// Who is trying, from where, and what is known of both.
@@ -21,7 +22,8 @@ pub(super) struct Who {
     subject: Subject,
     origin: Origin,
     user: Option<UserId>,
-    device: Option<crate::crypto::device_token::KnownDevice>,
+    device: Option<KnownDevice>,
+    tried: AuditAction,
 }
 
 impl Who {
@@ -29,22 +31,45 @@ impl Who {
         let (subject, user) = match candidate {
             Candidate::User(user) => (Subject::User(user.id), Some(user.id)),
             Candidate::Registrant { .. } | Candidate::Nobody => {
-                (Subject::Unknown(door.keys.identifier.digest(&command.identifier)), None)
+                (Subject::Unknown(door.keys.identifier.digest(&counted_as(&command.identifier))), None)
             }
         };
         let device = user.and_then(|user| door.known_device(command.device_token.as_ref(), user));
         let origin = device.map_or(Origin::Network(call.network()), |known| Origin::Device(known.device));
-        Self { subject, origin, user, device }
+        Self { subject, origin, user, device, tried: AuditAction::Login }
+    }
+
+    /// Somebody who is signed in already, and proves to be the user: counted by session, so that strangers at the door
+    /// cannot shut them out.
+    pub(super) fn signed_in(principal: &Principal, tried: AuditAction) -> Self {
+        let origin = Origin::Device(*principal.session.as_bytes());
+        Self { subject: Subject::User(principal.user), origin, user: Some(principal.user), device: None, tried }
     }
 
     /// The device, if an earlier login gave it a token.
-    pub(super) fn device(&self) -> Option<crate::crypto::device_token::KnownDevice> {
+    pub(super) fn device(&self) -> Option<KnownDevice> {
         self.device
     }
 }
 
+/// How an identifier nobody has is counted: by the form in which users are looked up, so that variants are counted as
+/// one exactly when they would be for a user.
+fn counted_as(identifier: &str) -> String {
+    let address = identifier.contains('@').then(|| EmailAddress::parse(identifier).ok()).flatten();
+    let name = UserName::parse(identifier).ok();
+    match (address, name) {
+        (Some(address), _) => address.normal(),
+        (None, Some(name)) => name.as_str().to_owned(),
+        (None, None) => format!("neither {identifier}"),
+    }
+}
+
+/// So many were wrong that none is taken for a while; nothing was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ShutUntil(pub(super) Timestamp);
+
 /// Counts the attempt, or says until when none is taken.
-pub(super) async fn reserve(door: &Door, call: &Call, who: &Who) -> Result<Result<(), LoginRefusal>, Fault> {
+pub(super) async fn reserve(door: &Door, call: &Call, who: &Who) -> Result<Result<(), ShutUntil>, Fault> {
     let (who, limits) = (who.clone(), limits_of(door));
     door.store
         .write(door.write(call), move |tx| {
@@ -54,7 +79,7 @@ pub(super) async fn reserve(door: &Door, call: &Call, who: &Who) -> Result<Resul
                     failure::put(tx, who.subject, who.origin, &counted)?;
                     Ok(Verdict::Commit(Ok(())))
                 }
-                Reservation::LockedOut { until } => Ok(Verdict::Discard(Err(LoginRefusal::LockedOut { until }))),
+                Reservation::LockedOut { until } => Ok(Verdict::Discard(Err(ShutUntil(until)))),
             }
         })
         .await
@@ -98,30 +123,27 @@ pub(super) fn settle_failure(tx: &mut Tx<'_>, who: &Who, limits: &LockoutLimits)
     let (after, settled) = lockout::settle_wrong(origin.as_ref(), limits);
     failure::put(tx, who.subject, who.origin, &Counters { origin: settled, day })?;
     if let Some(user) = who.user {
-        note(tx, EventKind::UserLoginFailed { user })?;
-        audit(tx, AuditAction::Login, AuditResult::Refused, who.user)?;
+        note(tx, user, EventKind::UserLoginFailed { user })?;
+        audit(tx, who.tried, AuditResult::Refused, who.user)?;
     }
     match after {
         AfterWrong::Open => Ok(()),
         AfterWrong::Locked { until } => {
             if let Some(user) = who.user {
-                note(tx, EventKind::UserLockedOut { user, until })?;
+                note(tx, user, EventKind::UserLockedOut { user, until })?;
             }
             audit(tx, AuditAction::LockOut, AuditResult::Done, who.user)
         }
     }
 }
 
-/// The password was right: failures of this user are forgotten.
+/// The password was right: failures from where it came from are forgotten, and those of the day. What others tried from
+/// elsewhere stays counted.
 pub(super) fn settle_success(tx: &mut Tx<'_>, who: &Who) -> Result<(), TxFault> {
-    failure::clear(tx, who.subject)
+    failure::forget_origin(tx, who.subject, who.origin)
 }
 
-fn note(tx: &mut Tx<'_>, kind: EventKind) -> Result<(), TxFault> {
-    let subject = match &kind {
-        EventKind::UserLockedOut { user, .. } | EventKind::UserLoginFailed { user } => *user,
-        _ => return Ok(()),
-    };
+fn note(tx: &mut Tx<'_>, subject: UserId, kind: EventKind) -> Result<(), TxFault> {
     let personal = Personal::of_call(tx.context());
     tx.emit(Event { subject, kind, personal })?;
     Ok(())

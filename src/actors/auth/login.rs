@@ -89,33 +89,59 @@ pub(super) async fn run(door: Arc<Door>, call: Call, command: Login) -> Result<R
     let candidate = door.store.read(|view| resolve(view, &command.identifier, now))?;
     let place = door.hasher.reserve(call.network(), Priority::Login)?;
     let who = attempt::Who::of(&door, &call, &candidate, &command);
-    if let Err(refusal) = attempt::reserve(&door, &call, &who).await? {
-        return Ok(Err(refusal));
+    if let Err(attempt::ShutUntil(until)) = attempt::reserve(&door, &call, &who).await? {
+        return Ok(Err(LoginRefusal::LockedOut { until }));
     }
     let checked = match candidate.password_hash() {
         Some(hash) => place.verify(hash.to_owned(), command.password.clone()).await,
         None => place.verify_nobody(command.password.clone()).await,
     };
-    let right = match checked {
-        Ok(PasswordCheck::Right | PasswordCheck::RightOutdated) => true,
-        Ok(PasswordCheck::Wrong) => false,
+    let checked = match checked {
+        Ok(checked) => checked,
         Err(fault) => {
             attempt::give_back(&door, &call, &who).await?;
             return Err(fault);
         }
     };
-    match (right, candidate) {
-        (true, Candidate::User(user)) => enter(&door, &call, &command, &who, *user).await,
-        (true, Candidate::Registrant { owner, .. }) => {
+    match (checked, candidate) {
+        (PasswordCheck::Right, Candidate::User(user)) => {
+            let password_hash = user.password_hash.clone();
+            enter(&door, &call, (&command, &who), Proven { user: *user, password_hash }).await
+        }
+        (PasswordCheck::RightOutdated, Candidate::User(user)) => {
+            let password_hash = renewed(&door, &call, &command.password).await.or_else(|| user.password_hash.clone());
+            enter(&door, &call, (&command, &who), Proven { user: *user, password_hash }).await
+        }
+        (PasswordCheck::Right | PasswordCheck::RightOutdated, Candidate::Registrant { owner, .. }) => {
             attempt::fail(&door, &call, &who).await?;
             door.otp.issue(call.context.clone(), owner, CodePurpose::VerifyEmail, Order::Asked).await?;
             Ok(Err(LoginRefusal::InvalidCredentials))
         }
-        (true | false, Candidate::User(_) | Candidate::Registrant { .. } | Candidate::Nobody) => {
+        (PasswordCheck::Wrong, Candidate::User(_) | Candidate::Registrant { .. })
+        | (PasswordCheck::Wrong | PasswordCheck::Right | PasswordCheck::RightOutdated, Candidate::Nobody) => {
             attempt::fail(&door, &call, &who).await?;
-            Ok(Err(LoginRefusal::InvalidCredentials))
+            refused(&door, &call).await
         }
     }
+}
+
+/// A refusal costs the commit that the code of an unverified address would have cost: whoever registers a known address
+/// and then signs in with that password learns nothing from it.
+async fn refused<T>(door: &Door, call: &Call) -> Result<Result<T, LoginRefusal>, Fault> {
+    door.otp.pretend(call).await?;
+    Ok(Err(LoginRefusal::InvalidCredentials))
+}
+
+/// The hash of the password by the settings of today; `None` if there is no place for it now: then at the next login.
+async fn renewed(door: &Door, call: &Call, password: &Secret) -> Option<String> {
+    let place = door.hasher.reserve(call.network(), Priority::Login).ok()?;
+    place.hash(password.clone(), door.salt()).await.ok()
+}
+
+/// A user whose password was right, and the hash to keep of it.
+struct Proven {
+    user: User,
+    password_hash: Option<String>,
 }
 
 /// Whom an identifier means: an address when it has an `@`, a user name otherwise. What is neither is nobody's.
@@ -140,9 +166,8 @@ fn resolve(reader: &impl Reader, identifier: &str, now: Timestamp) -> Result<Can
 async fn enter(
     door: &Arc<Door>,
     call: &Call,
-    command: &Login,
-    who: &attempt::Who,
-    seen: User,
+    (command, who): (&Login, &attempt::Who),
+    proven: Proven,
 ) -> Result<Result<LoggedIn, LoginRefusal>, Fault> {
     let settings = door.settings.clone();
     let limits = attempt::limits_of(door);
@@ -151,6 +176,7 @@ async fn enter(
     let entered = door
         .store
         .write(door.write(call), move |tx| {
+            let Proven { user: seen, password_hash } = &proven;
             let found = user::find(tx, seen.id)?;
             let Some(user) = found.filter(|user| user.may_enter(tx.now()) && user.password_hash == seen.password_hash)
             else {
@@ -160,14 +186,16 @@ async fn enter(
             attempt::settle_success(tx, &who)?;
             let first_login = user.first_login_at.is_none();
             let opened = open_session(tx, &user, &settings.session, device_name.clone(), "pwd")?;
-            if first_login {
-                user::replace(tx, &User { first_login_at: Some(tx.now()), ..user.clone() })?;
+            let first_login_at = Some(user.first_login_at.unwrap_or_else(|| tx.now()));
+            let entering = User { first_login_at, password_hash: password_hash.clone(), ..user.clone() };
+            if entering != user {
+                user::replace(tx, &entering)?;
             }
             tell(tx, &user, opened.id, first_login, !first_login && device.is_none())?;
             Ok(Verdict::Commit(Some((user, opened, first_login))))
         })
         .await?;
-    let Some((user, session, first_login)) = entered else { return Ok(Err(LoginRefusal::InvalidCredentials)) };
+    let Some((user, session, first_login)) = entered else { return refused(door, call).await };
     let tokens = door.tokens(&user, &session)?;
     let device_token = door.device_token(user.id, device);
     Ok(Ok(LoggedIn { tokens, device_token, first_login }))

@@ -9,38 +9,51 @@
 
 mod attempt;
 mod authenticate;
+mod change_password;
 mod door;
+mod forgot_password;
 mod keys;
 mod login;
 mod logout;
+mod own_code;
 mod refresh;
 mod register;
 mod resend;
+mod reset_password;
+mod sessions;
 mod tokens;
 mod verify_email;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
 pub use authenticate::{AuthenticateRefusal, Authenticated};
+pub use change_password::{ChangePassword, ChangeRefusal};
 pub use door::{Door, DoorKeys};
+pub use forgot_password::ResetRequested;
 pub use keys::{KeyState, prepare as prepare_keys, rotate_in as rotate_keys};
 pub use login::{LoggedIn, Login, LoginRefusal};
 pub(crate) use logout::end as end_session;
+pub use own_code::{CodeRequested, ConfirmRefusal, OwnCode, OwnPurpose, RequestRefusal};
 pub use refresh::RefreshRefusal;
 pub use register::{Register, RegisterRefusal, Registered};
 pub(crate) use register::{drop_of_address as drop_registrations_of, drop_registration};
 pub use resend::Resent;
+pub use reset_password::{ResetBy, ResetPassword, ResetRefusal};
+pub use sessions::{EndSession, NoSuchSession};
 pub use tokens::Tokens;
 pub use verify_email::{CodeInvalid, Registrant, VerifyEmail};
 
 use super::call::Call;
 use crate::{
     crypto::{jwk::JwkSet, refresh_token::RefreshToken, token::AccessClaims},
-    domain::{auth::key_rotation::Urgency, user::User},
+    domain::{
+        auth::{Session, key_rotation::Urgency},
+        user::User,
+    },
     persistence::tables::session,
     supervision::{Addr, Cx, Message, Reply, Service, Timer},
     types::{
-        CallContext, Fault, Secret, Work,
+        CallContext, EmailAddress, Fault, Principal, Secret, Work,
         id::{SessionId, UserId},
         limits,
     },
@@ -62,6 +75,14 @@ pub enum AuthMessage {
     Logout(CallContext, SessionId, Reply<()>),
     /// End all sessions of a user.
     LogoutAll(CallContext, UserId, Reply<()>),
+    /// Have a code sent by which a new password can be set.
+    ForgotPassword(CallContext, EmailAddress, Reply<ResetRequested>),
+    /// Set a new password by a code.
+    ResetPassword(CallContext, ResetPassword, Reply<Result<(), ResetRefusal>>),
+    /// Set a new password by the one before.
+    ChangePassword(CallContext, ChangePassword, Reply<Result<(), ChangeRefusal>>),
+    /// End a session of somebody's own.
+    EndSession(CallContext, EndSession, Reply<Result<(), NoSuchSession>>),
     /// A generation's first access token was seen.
     MarkUsed(SessionId, u32),
     /// Rotate the signing keys.
@@ -80,6 +101,10 @@ impl Message for AuthMessage {
             Self::Refresh(..) => "refresh",
             Self::Logout(..) => "logout",
             Self::LogoutAll(..) => "logout_all",
+            Self::ForgotPassword(..) => "forgot_password",
+            Self::ResetPassword(..) => "reset_password",
+            Self::ChangePassword(..) => "change_password",
+            Self::EndSession(..) => "end_session",
             Self::MarkUsed(..) => "mark_used",
             Self::RotateKeys(..) => "rotate_keys",
             Self::KeysDue => "keys_due",
@@ -154,6 +179,63 @@ impl Auth {
     /// Ends all sessions of a user.
     pub async fn logout_all(&self, context: CallContext, user: UserId) -> Result<(), Fault> {
         self.addr.call(limits::CALL_DEADLINE, |reply| AuthMessage::LogoutAll(context, user, reply)).await
+    }
+
+    /// Has a code sent by which the owner of an address can set a new password, if there is one.
+    pub async fn forgot_password(&self, context: CallContext, email: EmailAddress) -> Result<ResetRequested, Fault> {
+        self.addr.call(limits::CALL_DEADLINE, |reply| AuthMessage::ForgotPassword(context, email, reply)).await
+    }
+
+    /// Sets a new password by the code that was mailed. All sessions end.
+    pub async fn reset_password(
+        &self,
+        context: CallContext,
+        command: ResetPassword,
+    ) -> Result<Result<(), ResetRefusal>, Fault> {
+        self.addr.call(limits::HASHING_DEADLINE, |reply| AuthMessage::ResetPassword(context, command, reply)).await
+    }
+
+    /// Sets a new password by the one before. The user's other sessions end.
+    pub async fn change_password(
+        &self,
+        context: CallContext,
+        command: ChangePassword,
+    ) -> Result<Result<(), ChangeRefusal>, Fault> {
+        self.addr.call(limits::HASHING_DEADLINE, |reply| AuthMessage::ChangePassword(context, command, reply)).await
+    }
+
+    /// The sessions of a user that live, the one used last first; at most `auth.session.max_per_user`.
+    pub fn sessions(&self, user: UserId) -> Result<Vec<Session>, Fault> {
+        sessions::list(&self.door, user)
+    }
+
+    /// Ends a session, if it is that user's.
+    pub async fn end_session(
+        &self,
+        context: CallContext,
+        command: EndSession,
+    ) -> Result<Result<(), NoSuchSession>, Fault> {
+        self.addr.call(limits::CALL_DEADLINE, |reply| AuthMessage::EndSession(context, command, reply)).await
+    }
+
+    /// Has a code sent to a signed-in user. Waits in the mailbox of that user's codes.
+    pub async fn request_code(
+        &self,
+        context: CallContext,
+        user: UserId,
+        purpose: OwnPurpose,
+    ) -> Result<Result<CodeRequested, RequestRefusal>, Fault> {
+        own_code::request(&self.door, context, (user, purpose)).await
+    }
+
+    /// Tries a code of a signed-in user. Waits in the mailbox of that user's codes.
+    pub async fn confirm_code(
+        &self,
+        context: CallContext,
+        (who, which): (Principal, OwnCode),
+        typed: &str,
+    ) -> Result<Result<(), ConfirmRefusal>, Fault> {
+        own_code::confirm(&self.door, context, (who, which), typed).await
     }
 
     /// Who a bearer token proves, looked up now. Reads the store; queues nowhere.
@@ -277,6 +359,18 @@ impl Service for AuthActor {
             }
             AuthMessage::RotateKeys(context, urgency, reply) => {
                 self.job(cx, kind, (work, context), reply, |door, call| keys::rotate_at(door, call, urgency));
+            }
+            AuthMessage::ForgotPassword(context, email, reply) => {
+                self.job(cx, kind, (work, context), reply, |door, call| forgot_password::run(door, call, email));
+            }
+            AuthMessage::ResetPassword(context, command, reply) => {
+                self.job(cx, kind, (work, context), reply, |door, call| reset_password::run(door, call, command));
+            }
+            AuthMessage::ChangePassword(context, command, reply) => {
+                self.job(cx, kind, (work, context), reply, |door, call| change_password::run(door, call, command));
+            }
+            AuthMessage::EndSession(context, command, reply) => {
+                self.job(cx, kind, (work, context), reply, |door, call| sessions::end(door, call, command));
             }
             AuthMessage::MarkUsed(session, generation) => self.mark_used(cx, work, session, generation),
             AuthMessage::KeysDue => {

@@ -22,7 +22,8 @@ pub struct Resent {
 }
 
 pub(super) async fn run(door: Arc<Door>, call: Call, registrant: Registrant) -> Result<Resent, Fault> {
-    let owners = door.store.read(|view| owners(view, &registrant))?;
+    let now = door.system.clock().now();
+    let owners = door.store.read(|view| owners(view, &registrant, now))?;
     // The newest registration is the one its owner is looking at; older ones keep the codes they were sent.
     match owners.first() {
         Some(owner) => {
@@ -30,7 +31,6 @@ pub(super) async fn run(door: Arc<Door>, call: Call, registrant: Registrant) -> 
         }
         None => door.otp.pretend(&call).await?,
     }
-    let now = door.system.clock().now();
     Ok(Resent {
         expires_at: now.plus(door.settings.code.lifetime),
         resend_at: now.plus(door.settings.code.resend_after),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Call, Door, register::drop_registration};
 use crate::{
     actors::otp::Tried,
+    crypto::code::Code,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::{AddressState, Registration},
@@ -16,7 +17,7 @@ use crate::{
         Reader, Tx, TxFault,
         tables::{registration, user},
     },
-    types::{EmailAddress, Fault, Role, Roles, id::UserId},
+    types::{EmailAddress, Fault, Role, Roles, Timestamp, id::UserId},
 };
 
 /// Whose address: by the id that registration answered, or by the address itself.
@@ -42,7 +43,12 @@ pub struct VerifyEmail {
 pub struct CodeInvalid;
 
 pub(super) async fn run(door: Arc<Door>, call: Call, command: VerifyEmail) -> Result<Result<User, CodeInvalid>, Fault> {
-    let owners = door.store.read(|view| owners(view, &command.registrant))?;
+    // What cannot be a code is refused before anybody is looked up: it would cost nothing for those who have one.
+    if Code::parse(&command.code).is_err() {
+        return Ok(Err(CodeInvalid));
+    }
+    let now = door.system.clock().now();
+    let owners = door.store.read(|view| owners(view, &command.registrant, now))?;
     for owner in &owners {
         let tried = door
             .otp
@@ -62,14 +68,17 @@ pub(super) async fn run(door: Arc<Door>, call: Call, command: VerifyEmail) -> Re
     Ok(Err(CodeInvalid))
 }
 
-/// The owners of codes a registrant may mean; a user keeps the id of the registration, and the code its owner.
-pub(super) fn owners(reader: &impl Reader, registrant: &Registrant) -> Result<Vec<UserId>, TxFault> {
+/// The owners of codes a registrant may mean, newest first; a user keeps the id of the registration, and the code its
+/// owner. Each costs a commit, so there are as many of them for a taken address as for a free one.
+pub(super) fn owners(reader: &impl Reader, registrant: &Registrant, now: Timestamp) -> Result<Vec<UserId>, TxFault> {
     match registrant {
         Registrant::Id(id) => Ok(vec![*id]),
         Registrant::Address(address) => {
-            let mut owners: Vec<_> =
-                registration::of_email(reader, address)?.into_iter().rev().map(|found| found.id).collect();
-            owners.extend(user::find_by_email(reader, address)?.map(|found| found.id));
+            let waiting = registration::of_email(reader, address)?.into_iter().rev();
+            let mut owners: Vec<_> = waiting.filter(|found| found.is_live(now)).map(|found| found.id).collect();
+            if owners.is_empty() {
+                owners.extend(user::find_by_email(reader, address)?.map(|found| found.id));
+            }
             Ok(owners)
         }
     }
@@ -79,42 +88,48 @@ pub(super) fn owners(reader: &impl Reader, registrant: &Registrant) -> Result<Ve
 fn activate(owner: UserId) -> impl Fn(&mut Tx<'_>) -> Result<bool, TxFault> + Send + Sync + 'static {
     move |tx| {
         let Some(registered) = registration::find(tx, owner)? else { return Ok(false) };
-        if !registered.is_live(tx.now()) || registered.address != AddressState::Free {
-            return Ok(false);
-        }
-        if user::find_by_email(tx, &registered.email)?.is_some() {
-            return Ok(false);
-        }
-        registration::remove(tx, registered.id)?;
-        for other in registration::of_email(tx, &registered.email)? {
-            drop_registration(tx, &other)?;
-        }
         let made = user_of(registered, tx.now());
-        if user::insert(tx, &made)?.is_err() {
-            return Ok(false);
-        }
-        tx.emit(Event {
-            subject: owner,
-            kind: EventKind::UserVerified { user: owner },
-            personal: Personal {
-                email: Some(made.email.as_str().to_owned()),
-                username: made.username.as_ref().map(ToString::to_string),
-                first_name: made.first_name.as_ref().map(ToString::to_string),
-                last_name: made.last_name.as_ref().map(ToString::to_string),
-                ..Personal::of_call(tx.context())
-            },
-        })?;
-        tx.audit(AuditRecord {
-            action: AuditAction::VerifyEmail,
-            result: AuditResult::Done,
-            subject: Some(owner),
-            detail: String::new(),
-        })?;
-        Ok(true)
+        become_user(tx, made)
     }
 }
 
-fn user_of(registered: Registration, now: crate::types::Timestamp) -> User {
+/// Puts `made` in the place of the registration it comes from and of all others of the address. False: the registration
+/// cannot become a user any more.
+pub(super) fn become_user(tx: &mut Tx<'_>, made: User) -> Result<bool, TxFault> {
+    let Some(registered) = registration::find(tx, made.id)? else { return Ok(false) };
+    let may = registered.is_live(tx.now()) && registered.address == AddressState::Free;
+    if !may || user::find_by_email(tx, &registered.email)?.is_some() {
+        return Ok(false);
+    }
+    registration::remove(tx, registered.id)?;
+    for other in registration::of_email(tx, &registered.email)? {
+        drop_registration(tx, &other)?;
+    }
+    if user::insert(tx, &made)?.is_err() {
+        return Ok(false);
+    }
+    tx.emit(Event {
+        subject: made.id,
+        kind: EventKind::UserVerified { user: made.id },
+        personal: Personal {
+            email: Some(made.email.as_str().to_owned()),
+            username: made.username.as_ref().map(ToString::to_string),
+            first_name: made.first_name.as_ref().map(ToString::to_string),
+            last_name: made.last_name.as_ref().map(ToString::to_string),
+            ..Personal::of_call(tx.context())
+        },
+    })?;
+    tx.audit(AuditRecord {
+        action: AuditAction::VerifyEmail,
+        result: AuditResult::Done,
+        subject: Some(made.id),
+        detail: String::new(),
+    })?;
+    Ok(true)
+}
+
+/// The user a registration becomes.
+pub(super) fn user_of(registered: Registration, now: Timestamp) -> User {
     User {
         id: registered.id,
         email: registered.email,

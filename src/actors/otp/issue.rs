@@ -6,6 +6,7 @@ use super::desk::{Desk, draw};
 use crate::{
     actors::{call::Call, relay::Delivery},
     domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
         auth::AddressState,
         event::{Event, EventKind, Personal},
         otp::{Code, CodePurpose, Issue, issue, resend_at},
@@ -72,7 +73,11 @@ pub(super) async fn run(
             let fresh = draw(tx);
             let now = tx.now();
             let sent = match issue(existing.as_ref(), (owner, purpose), fresh, now, &limits) {
-                Issue::Drawn(sent) | Issue::SentAgain(sent) => sent,
+                Issue::Drawn(sent) => sent,
+                Issue::SentAgain(sent) => {
+                    note_again(tx, &sent)?;
+                    sent
+                }
                 Issue::Wait { until } => {
                     pretence::leave(tx)?;
                     return Ok(Verdict::Commit(Issued::Wait { until }));
@@ -94,14 +99,30 @@ pub(super) async fn run(
 fn address_of(tx: &Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<Option<String>, TxFault> {
     let known = user::find(tx, owner)?;
     match purpose {
-        CodePurpose::VerifyEmail => {
-            let waiting = registration::find(tx, owner)?.filter(|found| found.is_live(tx.now()));
-            let free = waiting.filter(|found| found.address == AddressState::Free);
-            Ok(free.map(|found| found.email.as_str().to_owned()))
-        }
-        CodePurpose::ResetPassword | CodePurpose::StepUp => Ok(known.map(|user| user.email.as_str().to_owned())),
+        CodePurpose::VerifyEmail => unproven_address(tx, owner),
+        CodePurpose::ResetPassword => match known {
+            Some(user) => Ok(Some(user.email.as_str().to_owned())),
+            None => unproven_address(tx, owner),
+        },
+        CodePurpose::StepUp => Ok(known.map(|user| user.email.as_str().to_owned())),
         CodePurpose::VerifyPhone => Ok(known.and_then(|user| user.phone).map(String::from)),
     }
+}
+
+/// The address of a registration that a code can turn into a user.
+fn unproven_address(tx: &Tx<'_>, owner: UserId) -> Result<Option<String>, TxFault> {
+    let waiting = registration::find(tx, owner)?.filter(|found| found.is_live(tx.now()));
+    let free = waiting.filter(|found| found.address == AddressState::Free);
+    Ok(free.map(|found| found.email.as_str().to_owned()))
+}
+
+fn note_again(tx: &mut Tx<'_>, sent: &Code) -> Result<(), TxFault> {
+    tx.audit(AuditRecord {
+        action: AuditAction::ResendCode,
+        result: AuditResult::Done,
+        subject: Some(sent.owner),
+        detail: format!("purpose={}", sent.purpose.as_str()),
+    })
 }
 
 fn tell(tx: &mut Tx<'_>, sent: &Code, address: String) -> Result<(), TxFault> {

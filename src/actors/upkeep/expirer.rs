@@ -1,4 +1,4 @@
-//! Ends registrations, codes, sessions, failed logins and remembered outcomes whose time is over.
+//! Ends registrations, codes, sessions, failed logins, requests to reset a password and remembered outcomes whose time is over.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::{
     actors::{auth::drop_registration, call::Call, otp::end_code},
     persistence::{
         Store, Tx, TxFault, Verdict,
-        tables::{code, failure, outcome, registration, session},
+        tables::{code, failure, outcome, registration, reset, session},
     },
     supervision::{Next, TaskCx, Worker},
     types::{CallContext, Fault, Work, limits},
@@ -34,7 +34,7 @@ impl Worker for Expirer {
 
     async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
         let mut full = false;
-        for step in [registrations, codes, sessions, failures, outcomes] {
+        for step in [registrations, codes, sessions, failures, resets, outcomes] {
             if cx.stopping().is_cancelled() {
                 break;
             }
@@ -82,6 +82,10 @@ fn sessions(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
 
 fn failures(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
     failure::remove_forgotten(tx, BATCH)
+}
+
+fn resets(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
+    reset::remove_ended(tx, BATCH)
 }
 
 fn outcomes(tx: &mut Tx<'_>) -> Result<usize, TxFault> {

@@ -10,11 +10,13 @@ pub mod password_policy;
 pub mod refresh;
 mod registration;
 pub mod registration_rules;
+mod reset;
 mod session;
 mod signing_key;
 
 pub use refresh::{Presented, RefreshState};
 pub use registration::{AddressState, Registration};
+pub use reset::ResetRequest;
 pub use session::{Session, SessionEnd};
 pub use signing_key::{KeyStage, SigningKey};
 

@@ -94,6 +94,16 @@ pub fn put(tx: &mut Tx<'_>, subject: Subject, origin: Origin, counters: &Counter
     }
 }
 
+/// Forgets the failures of a subject from one origin and, if the origin is one the day counts, those of the day.
+pub fn forget_origin(tx: &mut Tx<'_>, subject: Subject, origin: Origin) -> Result<(), TxFault> {
+    tx.delete(&FAILURE_BY_ORIGIN, &(subject, origin))?;
+    match origin {
+        Origin::Network(_) => tx.delete(&FAILURE_BY_SUBJECT, &subject),
+        // Known devices are not counted by day, so they say nothing about the others.
+        Origin::Device(_) => Ok(()),
+    }
+}
+
 /// Forgets all failures of a subject, from every origin.
 pub fn clear(tx: &mut Tx<'_>, subject: Subject) -> Result<(), TxFault> {
     for key in tx.keys(&FAILURE_BY_ORIGIN, Scan::prefix(&(subject,)))? {

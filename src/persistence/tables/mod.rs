@@ -10,6 +10,7 @@ pub mod notification;
 pub mod outcome;
 pub mod pretence;
 pub mod registration;
+pub mod reset;
 pub mod session;
 pub mod signing_key;
 pub mod subscription;
@@ -114,6 +115,8 @@ static INVENTORY: &[Row] = &[
     row(&failure::FAILURE_BY_ORIGIN, Words("subject, origin", "OriginFailures", "auth")),
     row(&failure::FAILURE_BY_SUBJECT, Words("subject", "DayFailures", "auth")),
     row(&pretence::PRETENCE_BY_SLOT, Words("slot", "Pretence", "otp")),
+    row(&reset::RESET_BY_ID, Words("request", "ResetRequest", "auth")),
+    index(&reset::RESET_BY_END, &reset::RESET_BY_ID, Words("time, request", "-", "auth")),
     row(&outcome::OUTCOME_BY_KEY, Words("principal, key", "Remembered", "http")),
     index(&outcome::OUTCOME_BY_END, &outcome::OUTCOME_BY_KEY, Words("time, principal, key", "-", "http")),
     row(&notification::NOTIFICATION_BY_ID, Words("notification", "Notification", "notifier")),

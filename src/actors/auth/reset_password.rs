@@ -1,0 +1,205 @@
+//! A new password by the code that was mailed: ends all sessions, opens what wrong passwords had locked, and verifies
+//! an address that never was.
+//!
+//! Every try costs one hash and two commits, whether the address is anybody's, nobody's, or the request made up.
+
+use std::sync::Arc;
+
+use super::{Call, Door, forgot_password::owner_of, logout, verify_email};
+use crate::{
+    actors::{hasher::Priority, otp::Tried},
+    crypto::code::Code,
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
+        auth::{ResetRequest, SessionEnd, lockout::Subject, password_policy},
+        event::{Event, EventKind, Personal},
+        otp::CodePurpose,
+        user::{
+            User,
+            transition::{self, AddressProof, StatusChange, StatusCommand},
+        },
+    },
+    persistence::{
+        Tx, TxFault, Verdict,
+        tables::{failure, pretence, registration, reset, session, user},
+    },
+    types::{
+        EmailAddress, Fault, FieldError, Secret, Timestamp,
+        id::{ResetId, UserId},
+        limits,
+    },
+};
+
+/// What the code was sent for.
+#[derive(Debug, Clone)]
+pub enum ResetBy {
+    /// The request that `forgot` answered.
+    Request(ResetId),
+    /// The address alone; tried less often.
+    Address(EmailAddress),
+}
+
+/// A code and the password it is to set.
+#[derive(Debug, Clone)]
+pub struct ResetPassword {
+    /// What the code was sent for.
+    pub by: ResetBy,
+    /// What was typed.
+    pub code: String,
+    /// The password, not looked at yet.
+    pub new_password: Secret,
+}
+
+/// Why nothing is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResetRefusal {
+    /// The password is not fit.
+    Fields(Vec<FieldError>),
+    /// The one way in which codes fail, whatever the reason.
+    CodeInvalid,
+}
+
+pub(super) async fn run(
+    door: Arc<Door>,
+    call: Call,
+    command: ResetPassword,
+) -> Result<Result<(), ResetRefusal>, Fault> {
+    let named = match &command.by {
+        ResetBy::Address(email) => Some(email.clone()),
+        ResetBy::Request(id) => door.store.read(|view| reset::find(view, *id))?.map(|request| request.email),
+    };
+    // Of the user name nothing may be said to somebody who has not proven to be its owner.
+    let context = password_policy::Context { email: named.as_ref(), username: None };
+    let unfit = password_policy::check(command.new_password.reveal(), door.password_policy, context);
+    if !unfit.is_empty() {
+        let errors = unfit.into_iter().map(|why| why.at("/newPassword")).collect();
+        return Ok(Err(ResetRefusal::Fields(errors)));
+    }
+    if Code::parse(&command.code).is_err() {
+        return Ok(Err(ResetRefusal::CodeInvalid));
+    }
+    let place = door.hasher.reserve(call.network(), Priority::Registration)?;
+    let password_hash = place.hash(command.new_password, door.salt()).await?;
+    let admitted = count(&door, &call, command.by).await?;
+    let now = door.system.clock().now();
+    let owner = match admitted {
+        Some(email) => door.store.read(|view| owner_of(view, &email, now))?,
+        None => None,
+    };
+    let Some(owner) = owner else {
+        door.otp.pretend(&call).await?;
+        return Ok(Err(ResetRefusal::CodeInvalid));
+    };
+    let effect = Arc::new(set_password(owner, password_hash));
+    let tried =
+        door.otp.verify(call.context.clone(), owner, CodePurpose::ResetPassword, &command.code, effect).await?;
+    match tried {
+        Tried::Right | Tried::RightAgain => Ok(Ok(())),
+        Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => Ok(Err(ResetRefusal::CodeInvalid)),
+    }
+}
+
+/// Counts a try, if there may be one more, and gives the address it is for.
+async fn count(door: &Door, call: &Call, by: ResetBy) -> Result<Option<EmailAddress>, Fault> {
+    let day = match &by {
+        ResetBy::Address(email) => Some((day_id(door, email), email.clone())),
+        ResetBy::Request(_) => None,
+    };
+    door.store
+        .write(door.write(call), move |tx| {
+            let now = tx.now();
+            let found = match (&by, &day) {
+                (ResetBy::Address(_), Some((id, email))) => Some(of_day(tx, *id, email)?),
+                (ResetBy::Request(id), _) => reset::find(tx, *id)?,
+                (ResetBy::Address(_), None) => None,
+            };
+            match found.and_then(|request| request.tried(now)) {
+                Some(counted) => {
+                    reset::put(tx, &counted)?;
+                    Ok(Verdict::Commit(Some(counted.email)))
+                }
+                None => {
+                    pretence::leave(tx)?;
+                    Ok(Verdict::Commit(None))
+                }
+            }
+        })
+        .await
+}
+
+/// The request under which tries that name only this address are counted.
+fn day_id(door: &Door, email: &EmailAddress) -> ResetId {
+    let digest = door.keys.identifier.digest(&format!("reset {}", email.normal()));
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest[..16]);
+    ResetId::from(uuid::Uuid::from_bytes(id))
+}
+
+fn of_day(tx: &Tx<'_>, id: ResetId, email: &EmailAddress) -> Result<ResetRequest, TxFault> {
+    let now = tx.now();
+    let found = reset::find(tx, id)?.filter(|day| now < day.expires_at);
+    Ok(found.unwrap_or_else(|| ResetRequest {
+        id,
+        email: email.clone(),
+        tries_left: limits::RESET_TRIES_PER_ADDRESS,
+        created_at: now,
+        expires_at: now.plus(limits::RESET_TRIES_SPAN),
+    }))
+}
+
+/// What the right code does, in the commit that takes it.
+fn set_password(owner: UserId, hash: String) -> impl Fn(&mut Tx<'_>) -> Result<bool, TxFault> + Send + Sync + 'static {
+    move |tx| {
+        let now = tx.now();
+        let email = match user::find(tx, owner)? {
+            Some(known) => {
+                let email = known.email.clone();
+                user::replace(tx, &with_password(known, &hash, now))?;
+                email
+            }
+            None => {
+                let Some(registered) = registration::find(tx, owner)? else { return Ok(false) };
+                let email = registered.email.clone();
+                let made = verify_email::user_of(registered, now);
+                let made = User { password_hash: Some(hash.clone()), password_changed_at: Some(now), ..made };
+                if !verify_email::become_user(tx, made)? {
+                    return Ok(false);
+                }
+                email
+            }
+        };
+        for held in session::of_user(tx, owner)? {
+            logout::end(tx, &held, SessionEnd::PasswordReset)?;
+        }
+        failure::clear(tx, Subject::User(owner))?;
+        tx.emit(Event {
+            subject: owner,
+            kind: EventKind::PasswordResetCompleted { user: owner },
+            personal: Personal { email: Some(email.as_str().to_owned()), ..Personal::of_call(tx.context()) },
+        })?;
+        tx.audit(AuditRecord {
+            action: AuditAction::ResetPassword,
+            result: AuditResult::Done,
+            subject: Some(owner),
+            detail: String::new(),
+        })?;
+        Ok(true)
+    }
+}
+
+/// The user with the new password. Who reads the address has proven it; who is shut out stays so.
+fn with_password(known: User, hash: &str, now: Timestamp) -> User {
+    let status = match transition::change(known.status, StatusCommand::Verify, AddressProof::Verified) {
+        Ok(StatusChange::Opened { to }) => to,
+        Ok(StatusChange::Unchanged | StatusChange::Shut { .. }) | Err(_) => known.status,
+    };
+    User {
+        status,
+        email_verified: true,
+        password_hash: Some(hash.to_owned()),
+        password_changed_at: Some(now),
+        updated_at: now,
+        version: known.version + 1,
+        ..known
+    }
+}
