@@ -68,7 +68,7 @@ pub struct Awake {
     pub anyone: Client,
     /// Somebody without a token on the operators' listener.
     pub ops: Client,
-    _tree: Tree,
+    tree: Tree,
 }
 
 /// A signed-in user: a client that sends the access token along.
@@ -136,7 +136,7 @@ impl Awake {
         let tree = root.start().await.unwrap();
         operations.enter(Phase::Open);
         let (anyone, ops) = (Client::new(Listener::Public, services.clone()), Client::new(Listener::Ops, services));
-        Self { system, store, clock, hasher, house, anyone, ops, _tree: tree }
+        Self { system, store, clock, hasher, house, anyone, ops, tree }
     }
 
     /// The operator with the control token, on the operators' listener.
@@ -148,6 +148,13 @@ impl Awake {
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.system.wake_workers();
+    }
+
+    /// Stops whoever works without being asked, so that what a request commits can be counted.
+    pub async fn hush(&self) {
+        for path in ["upkeep", "relay", "notifier"] {
+            self.tree.stop_child(path, Duration::from_secs(5)).await;
+        }
     }
 
     /// Registers an address with `PASSWORD`.
@@ -248,6 +255,11 @@ impl Awake {
     pub fn hashes(&self) -> u64 {
         let report = self.hasher.report();
         report.hashed + report.verified + report.verified_nobody
+    }
+
+    /// Transactions committed so far, by whomever.
+    pub fn commits(&self) -> u64 {
+        self.store.report().writer.commits
     }
 
     /// What the clock of the house says.

@@ -5,6 +5,7 @@
 mod awake;
 mod clock;
 mod contract;
+mod door;
 mod events;
 mod form;
 mod guards;
@@ -13,5 +14,6 @@ mod health;
 mod house;
 mod inbox;
 mod operations;
+mod recovery;
 mod reference;
 mod sockets;

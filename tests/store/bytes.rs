@@ -29,7 +29,7 @@ use majordomo::{
 
 use crate::{
     house::House,
-    samples::{a_code, a_notification, a_registration, a_session, a_signing_key, a_user},
+    samples::{a_code, a_notification, a_registration, a_reset_request, a_session, a_signing_key, a_user},
     tools::{failed_login, user},
 };
 
@@ -63,7 +63,9 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
         subject: Some(person),
         detail: "reason=password".to_owned(),
     })?;
-    tables::pretence::leave(tx)
+    tables::pretence::leave(tx)?;
+    let request = a_reset_request(tx, now);
+    tables::reset::put(tx, &request)
 }
 
 fn fill_failures(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use majordomo::{
     domain::{
-        auth::{AddressState, KeyStage, Registration, Session, SigningKey, refresh::RefreshState},
+        auth::{AddressState, KeyStage, Registration, ResetRequest, Session, SigningKey, refresh::RefreshState},
         notification::{Channel, Delivery, DeliveryState, Facts, InboxMail, Lane, Notification, TemplateName},
         otp::{Code, CodePurpose, CodeState},
         user::{Metadata, Status, User},
@@ -139,4 +139,14 @@ pub fn a_notification(tx: &mut Tx<'_>, owner: UserId, now: Timestamp) -> (Notifi
         created_at: now,
     };
     (notification, delivery, mail)
+}
+
+pub fn a_reset_request(tx: &mut Tx<'_>, now: Timestamp) -> ResetRequest {
+    ResetRequest {
+        id: tx.id(),
+        email: EmailAddress::parse("person@example.com").unwrap(),
+        tries_left: 4,
+        created_at: now,
+        expires_at: now.plus(Duration::from_secs(600)),
+    }
 }

@@ -57,11 +57,7 @@ pub(super) async fn run(door: Arc<Door>, call: Call, email: EmailAddress) -> Res
 
 /// Whose password a code sent to the address may set: the user's or, if it was never verified, that of the newest
 /// registration that lives.
-pub(super) fn owner_of(
-    reader: &impl Reader,
-    email: &EmailAddress,
-    now: Timestamp,
-) -> Result<Option<UserId>, TxFault> {
+pub(super) fn owner_of(reader: &impl Reader, email: &EmailAddress, now: Timestamp) -> Result<Option<UserId>, TxFault> {
     if let Some(user) = user::find_by_email(reader, email)? {
         return Ok(Some(user.id));
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Door;
 use crate::{
     actors::otp::{Effect, Issued, Order, Tried},
+    crypto::code::Code,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::Session,
@@ -69,6 +70,8 @@ pub enum RequestRefusal {
 /// Why a code proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfirmRefusal {
+    /// What was typed is not six digits; nothing was tried.
+    NoCode,
     /// It is wrong.
     Wrong {
         /// Tries that are left.
@@ -109,6 +112,9 @@ pub(super) async fn confirm(
     (who, which): (Principal, OwnCode),
     typed: &str,
 ) -> Result<Result<(), ConfirmRefusal>, Fault> {
+    if Code::parse(typed).is_err() {
+        return Ok(Err(ConfirmRefusal::NoCode));
+    }
     let Some(purpose) = purpose_of(door, who.user, which)? else { return Ok(Err(ConfirmRefusal::Expired)) };
     let effect: Effect = match purpose {
         OwnPurpose::StepUp => Arc::new(move |tx: &mut Tx<'_>| step_up(tx, who.session)),

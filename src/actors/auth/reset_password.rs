@@ -91,8 +91,7 @@ pub(super) async fn run(
         return Ok(Err(ResetRefusal::CodeInvalid));
     };
     let effect = Arc::new(set_password(owner, password_hash));
-    let tried =
-        door.otp.verify(call.context.clone(), owner, CodePurpose::ResetPassword, &command.code, effect).await?;
+    let tried = door.otp.verify(call.context.clone(), owner, CodePurpose::ResetPassword, &command.code, effect).await?;
     match tried {
         Tried::Right | Tried::RightAgain => Ok(Ok(())),
         Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => Ok(Err(ResetRefusal::CodeInvalid)),

@@ -37,11 +37,7 @@ pub(super) fn list(door: &Door, user: UserId) -> Result<Vec<Session>, Fault> {
     Ok(sessions)
 }
 
-pub(super) async fn end(
-    door: Arc<Door>,
-    call: Call,
-    command: EndSession,
-) -> Result<Result<(), NoSuchSession>, Fault> {
+pub(super) async fn end(door: Arc<Door>, call: Call, command: EndSession) -> Result<Result<(), NoSuchSession>, Fault> {
     door.store
         .write_reclaim(door.write(&call), move |tx| {
             let found = session::find(tx, command.session)?;

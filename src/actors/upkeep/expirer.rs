@@ -1,4 +1,4 @@
-//! Ends registrations, codes, sessions, failed logins, requests to reset a password and remembered outcomes whose time is over.
+//! Ends registrations, codes, sessions, failed logins, requests to reset a password and outcomes whose time is over.
 
 use std::time::Duration;
 

@@ -8,13 +8,16 @@ pub mod actors;
 pub mod admins;
 pub mod auth;
 pub mod clock;
+pub mod codes;
 pub mod dead_letters;
 pub mod dev;
 pub mod events;
 pub mod health;
 pub mod keys;
 pub mod openapi;
+pub mod passwords;
 pub mod rotation;
+pub mod sessions;
 pub mod snapshots;
 pub mod user_body;
 pub mod verification;
@@ -66,6 +69,13 @@ pub fn table() -> Vec<Route> {
         row(Public, Needs(UseOwnAccount), Standard, routes!(auth::logout_all)),
         row(Public, Needs(UseOwnAccount), Standard, routes!(auth::profile)),
         row(Public, Needs(UseOwnAccount), Standard, routes!(auth::validate)),
+        row(Public, Needs(UseOwnAccount), Standard, routes!(sessions::list_own_sessions)),
+        row(Public, Needs(UseOwnAccount), Standard, routes!(sessions::end_own_session)),
+        row(Public, Nobody, CodeRequest, routes!(passwords::forgot)),
+        row(Public, Nobody, Login, routes!(passwords::reset)),
+        row(Public, Needs(UseOwnAccount), Standard, routes!(passwords::change)),
+        row(Public, Needs(UseOwnAccount), Standard, routes!(codes::request_code)),
+        row(Public, Needs(UseOwnAccount), Standard, routes!(codes::verify_code)),
         row(Public, Nobody, Exempt, routes!(keys::list_signing_keys)),
     ]
 }

@@ -1,0 +1,162 @@
+//! `/otp`: one-time codes that signed-in users ask for themselves.
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    actors::auth::{ConfirmRefusal, OwnCode, OwnPurpose, RequestRefusal},
+    http::{
+        context::SignedIn,
+        error::{ApiError, Code},
+        extract::{Accepted, Json},
+        fields::{self, Fields, FromFields},
+        services::Services,
+    },
+    types::{CallContext, Invalid, id::CodeId, limits},
+};
+
+const PURPOSES: &[(&str, OwnPurpose)] = &[("step_up", OwnPurpose::StepUp), ("verify_phone", OwnPurpose::VerifyPhone)];
+
+fn name(purpose: OwnPurpose) -> &'static str {
+    match purpose {
+        OwnPurpose::StepUp => "step_up",
+        OwnPurpose::VerifyPhone => "verify_phone",
+    }
+}
+
+/// What the code is to prove.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct CodeRequestBody {
+    /// `step_up`: that it is still you; `verify_phone`: that the phone is yours.
+    #[schema(value_type = String, example = "step_up")]
+    purpose: OwnPurpose,
+    /// The way it goes: `email`, which is also meant if nothing is said.
+    #[schema(value_type = Option<String>, example = "email")]
+    #[allow(dead_code, reason = "there is one channel; the field is for the contract")]
+    channel: Option<()>,
+}
+
+impl FromFields for CodeRequestBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let purpose = body.required("purpose").choice(PURPOSES);
+        let channel = body.optional("channel").choice(&[("email", ())]);
+        Some(Self { purpose: purpose?, channel: channel? })
+    }
+}
+
+/// A code that is on its way.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CodeRequestedBody {
+    /// For `POST /otp/verify`.
+    id: String,
+    /// What it is to prove.
+    #[schema(example = "step_up")]
+    purpose: &'static str,
+    /// The way it goes.
+    #[schema(example = "email")]
+    channel: &'static str,
+    /// When it runs out.
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// From when on it may be asked for again.
+    #[schema(format = DateTime)]
+    resend_at: String,
+}
+
+/// Send me a code
+#[utoipa::path(
+    post, path = "/otp", operation_id = "request_code", tag = "otp", request_body = CodeRequestBody,
+    responses((status = 202, description = "It is on its way.", body = CodeRequestedBody))
+)]
+pub async fn request_code(
+    State(services): State<Services>,
+    context: CallContext,
+    SignedIn(who): SignedIn,
+    Json(body): Json<CodeRequestBody>,
+) -> Result<Accepted<CodeRequestedBody>, ApiError> {
+    let now = services.edge.clock.now();
+    let asked = services.auth.request_code(context, who.user, body.purpose).await?;
+    let sent = asked.map_err(|refusal| match refusal {
+        RequestRefusal::NoChannel => ApiError::invalid(vec![
+            Invalid::new("no_channel", "this installation has no way to send a code to a phone").at("/purpose"),
+        ]),
+        RequestRefusal::TooSoon { until } => ApiError::new(Code::ResendTooSoon).retry_after(until.since(now)),
+        RequestRefusal::SessionEnded => ApiError::new(Code::SessionEnded),
+    })?;
+    Ok(Accepted(CodeRequestedBody {
+        id: sent.code.to_string(),
+        purpose: name(body.purpose),
+        channel: "email",
+        expires_at: sent.expires_at.to_string(),
+        resend_at: sent.resend_at.to_string(),
+    }))
+}
+
+/// A code, and which one it is.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct CodeVerifyBody {
+    /// What asking for it answered; this or `purpose`.
+    #[schema(value_type = Option<String>)]
+    id: Option<CodeId>,
+    /// What it is to prove; this or `id`.
+    #[schema(value_type = Option<String>, example = "step_up")]
+    purpose: Option<OwnPurpose>,
+    /// Six digits.
+    #[schema(value_type = String, example = "123456")]
+    code: String,
+}
+
+impl FromFields for CodeVerifyBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let id = body.optional("id").text(str::parse::<CodeId>);
+        let purpose = body.optional("purpose").choice(PURPOSES);
+        let code = body.required("code").text(fields::line(limits::CODE_INPUT_MAX));
+        let (id, purpose) = (id?, purpose?);
+        if id.is_some() == purpose.is_some() {
+            body.refuse("id", Invalid::new("one_of", "give either id or purpose"));
+            return None;
+        }
+        Some(Self { id, purpose, code: code? })
+    }
+}
+
+/// The code was right.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CodeVerifiedBody {
+    /// Always `verified`.
+    #[schema(example = "verified")]
+    status: &'static str,
+}
+
+/// Here is the code
+#[utoipa::path(
+    post, path = "/otp/verify", operation_id = "verify_code", tag = "otp", request_body = CodeVerifyBody,
+    responses(
+        (status = 200, description = "It was right.", body = CodeVerifiedBody),
+        (status = 410, description = "It has run out, or there were too many wrong ones."),
+    )
+)]
+pub async fn verify_code(
+    State(services): State<Services>,
+    context: CallContext,
+    SignedIn(who): SignedIn,
+    Json(body): Json<CodeVerifyBody>,
+) -> Result<Json<CodeVerifiedBody>, ApiError> {
+    let which = match (body.id, body.purpose) {
+        (Some(id), None) => OwnCode::Id(id),
+        (None, Some(purpose)) => OwnCode::Purpose(purpose),
+        (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(Code::ValidationFailed)),
+    };
+    services.auth.confirm_code(context, (who, which), &body.code).await?.map_err(|refusal| match refusal {
+        ConfirmRefusal::NoCode => {
+            ApiError::invalid(vec![Invalid::new("code_format", "must be six digits").at("/code")])
+        }
+        ConfirmRefusal::Wrong { attempts_left } => ApiError::new(Code::CodeWrong).with("attemptsLeft", attempts_left),
+        ConfirmRefusal::Expired => ApiError::new(Code::CodeExpired),
+    })?;
+    Ok(Json(CodeVerifiedBody { status: "verified" }))
+}

@@ -1,0 +1,99 @@
+//! `/auth/sessions`: where the caller is signed in.
+
+use axum::{extract::State, http::StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    actors::auth::{EndSession, NoSuchSession},
+    domain::auth::Session,
+    http::{
+        context::SignedIn,
+        error::{ApiError, Code},
+        extract::{Json, Path},
+        services::Services,
+    },
+    types::{CallContext, id::SessionId},
+};
+
+/// One device that is signed in.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionBody {
+    /// The session.
+    id: String,
+    /// What the client called its device.
+    device_name: Option<String>,
+    /// `User-Agent` at login.
+    user_agent: Option<String>,
+    /// The client's address at login or the last refresh.
+    ip_address: Option<String>,
+    /// When it began.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// When it was refreshed last.
+    #[schema(format = DateTime)]
+    last_used_at: String,
+    /// Whether it is the one that asks.
+    current: bool,
+}
+
+impl SessionBody {
+    fn of(session: Session, asking: SessionId) -> Self {
+        Self {
+            current: session.id == asking,
+            id: session.id.to_string(),
+            device_name: session.device_name,
+            user_agent: session.user_agent,
+            ip_address: session.ip_address,
+            created_at: session.created_at.to_string(),
+            last_used_at: session.last_used_at.to_string(),
+        }
+    }
+}
+
+/// The caller's sessions.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionList {
+    /// All of them: their number is limited.
+    data: Vec<SessionBody>,
+    /// Always `null`.
+    next_cursor: Option<String>,
+}
+
+/// Where am I signed in?
+///
+/// All sessions of the caller, the one used last first.
+#[utoipa::path(
+    get, path = "/auth/sessions", operation_id = "list_own_sessions", tag = "auth",
+    responses((status = 200, description = "The sessions.", body = SessionList))
+)]
+pub async fn list_own_sessions(
+    State(services): State<Services>,
+    SignedIn(who): SignedIn,
+) -> Result<Json<SessionList>, ApiError> {
+    let sessions = services.auth.sessions(who.user)?;
+    let data = sessions.into_iter().map(|session| SessionBody::of(session, who.session)).collect();
+    Ok(Json(SessionList { data, next_cursor: None }))
+}
+
+/// Sign a device out
+///
+/// Its tokens stop working at once. What is not yours is not found.
+#[utoipa::path(
+    delete, path = "/auth/sessions/{id}", operation_id = "end_own_session", tag = "auth",
+    params(("id" = String, Path, description = "The session.")),
+    responses((status = 204, description = "The session is over."))
+)]
+pub async fn end_own_session(
+    State(services): State<Services>,
+    context: CallContext,
+    SignedIn(who): SignedIn,
+    Path(session): Path<SessionId>,
+) -> Result<StatusCode, ApiError> {
+    let command = EndSession { user: who.user, session };
+    let ended = services.auth.end_session(context, command).await?;
+    ended.map_err(|NoSuchSession| ApiError::new(Code::NotFound))?;
+    Ok(StatusCode::NO_CONTENT)
+}

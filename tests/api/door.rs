@@ -1,0 +1,292 @@
+//! The door through the API: from a form to a signed-in user and out again, with what each step leaves behind.
+
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
+use majordomo::domain::{audit::AuditAction, event::EventType};
+use serde_json::{Value, json};
+
+use crate::awake::{Awake, PASSWORD, code_in, wrong};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_user_registers_verifies_signs_in_and_leaves() {
+    let house = Awake::new().await;
+    let form = json!({
+        "email": "Ada@Example.com", "password": PASSWORD, "username": "Ada", "firstName": "Ada",
+        "lastName": "Lovelace", "phone": "+4369912345678", "locale": "en",
+    });
+    let registered = house.anyone.post("/auth/register", form).await;
+    assert_eq!(registered.status, 201, "{registered:?}");
+    let id = registered.body["id"].as_str().unwrap().to_owned();
+    assert_eq!(registered.header("location"), format!("/users/{id}"));
+    for (member, wanted) in [
+        ("email", json!("Ada@example.com")),
+        ("username", json!("ada")),
+        ("status", json!("pending")),
+        ("emailVerified", json!(false)),
+        ("roles", json!(["user"])),
+    ] {
+        assert_eq!(registered.body[member], wanted, "{member}");
+    }
+    assert!(!registered.body.to_string().contains("argon2"));
+    assert_eq!(house.events(EventType::UserRegistered).len(), 1);
+    assert_eq!(house.audited(AuditAction::Register)[0].subject.unwrap().to_string(), id);
+
+    let mail = house.mail("ada@example.com", "verification_code", 1).await;
+    assert!(!mail["text"].as_str().unwrap().contains("Ada"), "nothing that was typed: {mail}");
+    let verified = house.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code_in(&mail) })).await;
+    assert_eq!((verified.status, &verified.body["status"]), (200, &json!("active")));
+    assert_eq!(verified.body["emailVerified"], true);
+    assert_eq!(house.events(EventType::UserVerified).len(), 1);
+    assert_eq!(house.events(EventType::OtpVerified).len(), 1);
+    assert_eq!(house.audited(AuditAction::VerifyEmail).len(), 1);
+    house.mail("ada@example.com", "welcome", 1).await;
+
+    let ada = house.sign_in("ada").await;
+    assert_eq!(ada.id, id);
+    assert_eq!((&ada.tokens["tokenType"], &ada.tokens["firstLogin"]), (&json!("Bearer"), &json!(true)));
+    assert_eq!(ada.tokens["expiresIn"], 900);
+    let entered = house.events(EventType::UserLoggedIn);
+    assert_eq!(entered[0].personal.email.as_deref(), Some("Ada@example.com"));
+    assert_eq!(entered[0].personal.ip_address.as_deref(), Some("127.0.0.1"));
+    assert_eq!(house.audited(AuditAction::Login).len(), 1);
+
+    let profile = ada.get("/auth/profile").await;
+    assert_eq!((profile.status, &profile.body["firstName"]), (200, &json!("Ada")));
+    let valid = ada.get("/auth/validate").await;
+    assert_eq!((&valid.body["active"], &valid.body["claims"]["sub"]), (&json!(true), &json!(id)));
+    assert_eq!(valid.body["claims"]["sid"], ada.tokens["sessionId"]);
+
+    let refreshed = house.anyone.post("/auth/refresh", json!({ "refreshToken": ada.tokens["refreshToken"] })).await;
+    assert_eq!(refreshed.status, 200, "{refreshed:?}");
+    assert_eq!(house.events(EventType::SessionRefreshed).len(), 1);
+    let later = house.member_of(refreshed.body);
+    assert_eq!(later.post("/auth/logout", json!({})).await.status, 204);
+    assert_eq!(house.events(EventType::UserLoggedOut).len(), 1);
+    assert_eq!(house.audited(AuditAction::Logout).len(), 1);
+    for gone in [&ada, &later] {
+        assert_eq!(gone.get("/auth/profile").await.problem(), "session_ended");
+    }
+    let again = house.anyone.post("/auth/refresh", json!({ "refreshToken": later.tokens["refreshToken"] })).await;
+    assert_eq!((again.status, again.problem()), (401, "session_ended"));
+    assert_eq!(later.post("/auth/logout", json!({})).await.status, 204, "always");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_form_is_told_all_at_once_and_nothing_is_left_of_it() {
+    let house = Awake::new().await;
+    let before = (house.hashes(), house.store.head());
+    let answer = house
+        .anyone
+        .post(
+            "/auth/register",
+            json!({
+                "email": "ada", "password": 7, "username": "-", "firstName": "<b>", "lastName": "a\u{7}b",
+                "phone": "0699", "locale": "english!", "isAdmin": true,
+            }),
+        )
+        .await;
+    assert_eq!((answer.status, answer.problem()), (422, "validation_failed"));
+    assert_eq!(
+        answer.fields(),
+        [
+            "/email email_format",
+            "/firstName control_character",
+            "/isAdmin unknown_field",
+            "/lastName control_character",
+            "/locale locale_format",
+            "/password wrong_type",
+            "/phone phone_format",
+            "/username username_format",
+        ]
+    );
+    for (field, value, code) in [
+        ("email", json!(null), "required"),
+        ("email", json!("a\u{0434}a@example.com"), "email_local_part"),
+        ("email", json!("ada@example"), "email_format"),
+        ("email", json!(format!("{}@example.com", "a".repeat(65))), "email_format"),
+        ("email", json!("ada@example.com\u{0}"), "control_character"),
+        ("password", json!("short"), "password_too_short"),
+        ("password", json!("a".repeat(129)), "password_too_long"),
+        ("password", json!("ada.lovelace ada.lovelace"), "password_contains_email"),
+        ("username", json!("admin"), "username_reserved"),
+        ("username", json!("a\u{0434}a"), "username_format"),
+    ] {
+        let mut form = json!({ "email": "ada.lovelace@example.com", "password": PASSWORD });
+        form[field] = value.clone();
+        let answer = house.anyone.post("/auth/register", form).await;
+        assert_eq!(answer.problem(), "validation_failed", "{field} {value}");
+        assert_eq!(answer.fields(), [format!("/{field} {code}")], "{value}");
+    }
+    assert_eq!((house.hashes(), house.store.head()), before);
+    assert!(house.audited(AuditAction::Register).is_empty());
+}
+
+#[tokio::test]
+async fn variants_of_an_address_are_one_address() {
+    let house = Awake::new().await;
+    house.verified("ada@example.com").await;
+    for variant in [" ADA@Example.COM ", "Ada@example.com", "ada@e\u{ff58}ample.com", "ada\u{ff20}example.com"] {
+        let answer = house.register(variant).await;
+        if variant.contains('A') {
+            assert_eq!(answer.status, 201, "{variant}: {answer:?}");
+        }
+        let entered = house.login(variant.trim()).await;
+        assert!(matches!(entered.status, 200 | 401), "{variant}: {entered:?}");
+    }
+    assert_eq!(house.login("ADA@EXAMPLE.COM").await.status, 200);
+    assert_eq!(house.events(EventType::UserRegistered).len(), 1, "the others were repeated registrations");
+    assert!(house.events(EventType::UserRegistrationRepeated).len() >= 2);
+    house.mail("ada@example.com", "address_taken", 1).await;
+    assert_eq!(house.mails("ada@example.com").await.iter().filter(|m| m["template"] == "address_taken").count(), 1);
+}
+
+#[tokio::test]
+async fn a_code_is_sent_again_once_a_minute_and_is_the_same_one() {
+    let house = Awake::new().await;
+    let registered = house.register("ada@example.com").await;
+    let code = house.code_of("ada@example.com").await;
+    let resend = json!({ "email": "ada@example.com" });
+    let early = house.anyone.post("/auth/verify-email/resend", resend.clone()).await;
+    assert_eq!(early.status, 202);
+    assert_eq!(house.mails("ada@example.com").await.len(), 1, "it is too soon");
+    house.advance(MINUTE);
+    let by_id = json!({ "userId": registered.body["id"] });
+    assert_eq!(house.anyone.post("/auth/verify-email/resend", by_id).await.status, 202);
+    assert_eq!(code_in(&house.mail("ada@example.com", "verification_code", 2).await), code);
+    assert_eq!(house.audited(AuditAction::ResendCode).len(), 1);
+    house.advance(8 * MINUTE);
+    house.anyone.post("/auth/verify-email/resend", resend).await;
+    let renewed = code_in(&house.mail("ada@example.com", "verification_code", 3).await);
+    assert_ne!(renewed, code, "under two minutes of its life remained");
+    let old = house.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
+    assert_eq!((old.status, old.problem()), (422, "code_invalid"));
+    let new = json!({ "email": "ADA@example.com", "code": renewed });
+    assert_eq!(house.anyone.post("/auth/verify-email", new.clone()).await.status, 200);
+    assert_eq!(house.anyone.post("/auth/verify-email", new).await.status, 200, "the same right one again");
+}
+
+#[tokio::test]
+async fn codes_fail_in_one_way_and_are_void_after_five_wrong_ones() {
+    let house = Awake::new().await;
+    house.register("ada@example.com").await;
+    let code = house.code_of("ada@example.com").await;
+    let nobody = house.anyone.post("/auth/verify-email", json!({ "email": "x@example.com", "code": code })).await;
+    for _ in 0..5 {
+        let body = json!({ "email": "ada@example.com", "code": wrong(&code) });
+        let answer = house.anyone.post("/auth/verify-email", body).await;
+        assert_eq!((answer.status, answer.problem()), (nobody.status, nobody.problem()));
+        assert_eq!(answer.body["detail"], nobody.body["detail"]);
+    }
+    assert_eq!(house.events(EventType::OtpFailed).len(), 5);
+    assert_eq!(house.audited(AuditAction::CodeRefused).len(), 5);
+    let late = house.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
+    assert_eq!(late.problem(), "code_invalid");
+    for unfit in ["12345", "12345a", ""] {
+        let answer =
+            house.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": unfit })).await;
+        assert_eq!(answer.status, 422, "{unfit}");
+    }
+}
+
+#[tokio::test]
+async fn a_code_ends_with_its_time() {
+    let house = Awake::new().await;
+    let id = house.register("ada@example.com").await.body["id"].clone();
+    let code = house.code_of("ada@example.com").await;
+    house.advance(10 * MINUTE);
+    let late = house.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code })).await;
+    assert_eq!((late.status, late.problem()), (422, "code_invalid"));
+}
+
+#[tokio::test]
+async fn a_user_name_is_reserved_from_the_form_on() {
+    let house = Awake::new().await;
+    let form = |email: &str| json!({ "email": email, "password": PASSWORD, "username": "Countess" });
+    assert_eq!(house.anyone.post("/auth/register", form("ada@example.com")).await.status, 201);
+    let taken = house.anyone.post("/auth/register", form("bob@example.com")).await;
+    assert_eq!((taken.status, taken.problem()), (409, "username_taken"));
+    assert_eq!(taken.fields(), ["/username username_taken"]);
+    house.advance(24 * 60 * MINUTE);
+    assert_eq!(house.anyone.post("/auth/register", form("bob@example.com")).await.status, 201, "it lapsed");
+}
+
+#[tokio::test]
+async fn signing_in_before_the_address_is_verified_sends_the_code_again() {
+    let house = Awake::new().await;
+    house.register("ada@example.com").await;
+    let code = house.code_of("ada@example.com").await;
+    house.advance(MINUTE);
+    let entered = house.login("ada@example.com").await;
+    assert_eq!((entered.status, entered.problem()), (401, "invalid_credentials"));
+    assert!(entered.body["detail"].as_str().unwrap().contains("not verified yet"));
+    assert_eq!(code_in(&house.mail("ada@example.com", "verification_code", 2).await), code);
+    assert!(house.events(EventType::UserLoggedIn).is_empty());
+}
+
+#[tokio::test]
+async fn five_wrong_passwords_shut_the_door_for_a_minute_and_a_known_device_is_let_in() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    let guess = json!({ "identifier": "ada@example.com", "password": "not the one it is" });
+    for _ in 0..5 {
+        assert_eq!(house.anyone.post("/auth/login", guess.clone()).await.problem(), "invalid_credentials");
+    }
+    let shut = house.login("ada@example.com").await;
+    assert_eq!((shut.status, shut.problem(), shut.header("retry-after")), (429, "locked_out", "60"));
+    assert_eq!(house.events(EventType::UserLoginFailed).len(), 5);
+    assert_eq!(house.events(EventType::UserLockedOut).len(), 1);
+    assert_eq!(house.audited(AuditAction::LockOut).len(), 1);
+    house.mail("ada@example.com", "locked_out", 1).await;
+    let known = json!({
+        "identifier": "ada@example.com", "password": PASSWORD, "deviceToken": ada.tokens["deviceToken"],
+    });
+    assert_eq!(house.anyone.post("/auth/login", known).await.status, 200);
+    assert_eq!(house.login("ada@example.com").await.status, 429, "a known device opens the door for itself alone");
+    assert_eq!(house.anyone.at("192.0.2.9").post("/auth/login", guess).await.status, 401, "another network");
+    house.advance(MINUTE);
+    assert_eq!(house.login("ada@example.com").await.status, 200);
+}
+
+#[tokio::test]
+async fn any_service_checks_a_token_with_the_published_keys_alone() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    let keys = house.anyone.get("/.well-known/jwks.json").await;
+    let keys: JwkSet = serde_json::from_value(keys.body).unwrap();
+    let token = ada.tokens["token"].as_str().unwrap();
+    let header = jsonwebtoken::decode_header(token).unwrap();
+    assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+    let key = DecodingKey::from_jwk(keys.find(header.kid.as_deref().unwrap()).unwrap()).unwrap();
+    let mut wanted = Validation::new(Algorithm::EdDSA);
+    wanted.validate_exp = false;
+    wanted.validate_aud = false;
+    let claims = jsonwebtoken::decode::<Value>(token, &key, &wanted).unwrap().claims;
+    assert_eq!((&claims["sub"], &claims["email"]), (&json!(ada.id), &json!("ada@example.com")));
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 900);
+    let mut forged = token.to_owned();
+    forged.replace_range(token.len() - 4.., "AAAA");
+    assert!(jsonwebtoken::decode::<Value>(&forged, &key, &wanted).is_err());
+    assert_eq!(house.anyone.signed_in(&forged).get("/auth/profile").await.problem(), "invalid_token");
+}
+
+#[tokio::test]
+async fn a_refresh_answers_a_repeat_as_the_first_time_and_finds_a_thief() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    let refresh = async |token: &Value| house.anyone.post("/auth/refresh", json!({ "refreshToken": token })).await;
+    let first = &ada.tokens["refreshToken"];
+    let next = refresh(first).await.body["refreshToken"].clone();
+    house.advance(60 * MINUTE);
+    assert_eq!(refresh(first).await.body["refreshToken"], next, "an hour's sleep");
+    assert_eq!(refresh(&json!("mdr_made-up")).await.problem(), "invalid_refresh_token");
+    assert_eq!(refresh(&next).await.status, 200);
+    house.advance(Duration::from_secs(31));
+    assert_eq!(refresh(first).await.problem(), "session_ended");
+    assert_eq!(house.events(EventType::SessionReuseDetected).len(), 1);
+    assert_eq!(house.audited(AuditAction::ReuseDetected).len(), 1);
+    house.mail("ada@example.com", "session_ended", 1).await;
+    assert_eq!(refresh(&next).await.problem(), "session_ended");
+}

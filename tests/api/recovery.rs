@@ -1,0 +1,205 @@
+//! Recovery through the API, sessions of one's own, and codes for the signed-in.
+
+use std::time::Duration;
+
+use majordomo::domain::{audit::AuditAction, event::EventType};
+use serde_json::{Value, json};
+
+use crate::{
+    awake::{Awake, PASSWORD, code_in, wrong},
+    harness::Answer,
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const NEW: &str = "another sentence nobody guesses";
+
+async fn forgot(house: &Awake, email: &str) -> Answer {
+    let answer = house.anyone.post("/auth/password/forgot", json!({ "email": email })).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    answer
+}
+
+async fn login_with(house: &Awake, password: &str) -> Answer {
+    house.anyone.post("/auth/login", json!({ "identifier": "ada@example.com", "password": password })).await
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_reset_by_the_code_that_was_mailed() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    let guess = json!({ "identifier": "ada@example.com", "password": "not the one it is" });
+    for _ in 0..5 {
+        house.anyone.post("/auth/login", guess.clone()).await;
+    }
+    assert_eq!(login_with(&house, PASSWORD).await.problem(), "locked_out");
+
+    let requested = forgot(&house, "ADA@example.com").await;
+    assert!(requested.body["expiresAt"].is_string() && requested.body["resendAt"].is_string());
+    assert_eq!(house.events(EventType::PasswordResetRequested).len(), 1);
+    assert_eq!(house.audited(AuditAction::ForgotPassword).len(), 1);
+    let code = code_in(&house.mail("ada@example.com", "reset_code", 1).await);
+    let request = &requested.body["requestId"];
+    let reset = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    let done = house.anyone.post("/auth/password/reset", reset.clone()).await;
+    assert_eq!(done.status, 204, "{done:?}");
+    assert_eq!(house.anyone.post("/auth/password/reset", reset).await.status, 204, "a lost answer is asked for again");
+
+    assert_eq!(ada.get("/auth/profile").await.problem(), "session_ended");
+    let ended = house.events(EventType::SessionRevoked);
+    assert_eq!(ended.len(), 1);
+    assert_eq!(house.events(EventType::PasswordResetCompleted).len(), 1);
+    assert_eq!(house.audited(AuditAction::ResetPassword).len(), 1);
+    house.mail("ada@example.com", "password_changed", 1).await;
+    assert_eq!(login_with(&house, PASSWORD).await.problem(), "invalid_credentials");
+    assert_eq!(login_with(&house, NEW).await.status, 200, "the lock is gone as well");
+}
+
+#[tokio::test]
+async fn a_reset_needs_a_fit_password_and_the_right_code() {
+    let house = Awake::new().await;
+    house.verified("ada.lovelace@example.com").await;
+    let address = "ada.lovelace@example.com";
+    let request = forgot(&house, address).await.body["requestId"].clone();
+    let code = code_in(&house.mail(address, "reset_code", 1).await);
+    let empty = house.anyone.post("/auth/password/reset", json!({})).await;
+    assert_eq!(empty.fields(), ["/code required", "/email one_of", "/newPassword required"]);
+    let unfit = json!({ "requestId": request, "code": code, "newPassword": "ada.lovelace ada.lovelace" });
+    let unfit = house.anyone.post("/auth/password/reset", unfit).await;
+    assert_eq!(unfit.fields(), ["/newPassword password_contains_email"]);
+    for body in [
+        json!({ "requestId": request, "code": wrong(&code), "newPassword": NEW }),
+        json!({ "requestId": request, "code": "12345", "newPassword": NEW }),
+        json!({ "requestId": uuid::Uuid::nil(), "code": code, "newPassword": NEW }),
+        json!({ "email": "x@example.com", "code": code, "newPassword": NEW }),
+    ] {
+        let answer = house.anyone.post("/auth/password/reset", body.clone()).await;
+        assert_eq!((answer.status, answer.problem()), (422, "code_invalid"), "{body}");
+    }
+    let by_address = json!({ "email": address, "code": code, "newPassword": NEW });
+    assert_eq!(house.anyone.post("/auth/password/reset", by_address).await.status, 204);
+}
+
+#[tokio::test]
+async fn tries_that_name_only_the_address_are_counted_by_day_and_leave_the_request_alone() {
+    let house = Awake::new().await;
+    house.verified("ada@example.com").await;
+    let mut codes = 0;
+    for round in 0..4 {
+        forgot(&house, "ada@example.com").await;
+        codes += 1;
+        let code = code_in(&house.mail("ada@example.com", "reset_code", codes).await);
+        for _ in 0..5 {
+            let body = json!({ "email": "ada@example.com", "code": wrong(&code), "newPassword": NEW });
+            assert_eq!(house.anyone.post("/auth/password/reset", body).await.status, 422, "{round}");
+        }
+        house.advance(20 * MINUTE);
+    }
+    let request = forgot(&house, "ada@example.com").await.body["requestId"].clone();
+    let code = code_in(&house.mail("ada@example.com", "reset_code", codes + 1).await);
+    let by_address = json!({ "email": "ada@example.com", "code": code, "newPassword": NEW });
+    let spent = house.anyone.post("/auth/password/reset", by_address).await;
+    assert_eq!(spent.problem(), "code_invalid", "twenty a day");
+    let by_request = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    assert_eq!(house.anyone.post("/auth/password/reset", by_request).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_reset_of_an_address_that_was_never_verified_verifies_it() {
+    let house = Awake::new().await;
+    let id = house.register("ada@example.com").await.body["id"].clone();
+    house.code_of("ada@example.com").await;
+    let request = forgot(&house, "ada@example.com").await.body["requestId"].clone();
+    let code = code_in(&house.mail("ada@example.com", "reset_code", 1).await);
+    let reset = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    assert_eq!(house.anyone.post("/auth/password/reset", reset).await.status, 204);
+    assert_eq!(house.events(EventType::UserVerified).len(), 1);
+    assert_eq!(login_with(&house, PASSWORD).await.problem(), "invalid_credentials");
+    let entered = login_with(&house, NEW).await;
+    assert_eq!((entered.status, &entered.body["userId"]), (200, &id));
+}
+
+#[tokio::test]
+async fn a_password_is_changed_by_the_one_before_and_other_sessions_end() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    let other = house.sign_in("ada@example.com").await;
+    let change = |current: &str, new: &str| json!({ "currentPassword": current, "newPassword": new });
+    let unfit = ada.post("/auth/password/change", change(PASSWORD, "short")).await;
+    assert_eq!(unfit.fields(), ["/newPassword password_too_short"]);
+    let wrong = ada.post("/auth/password/change", change("not the one it is", NEW)).await;
+    assert_eq!((wrong.status, wrong.fields()), (422, vec!["/currentPassword wrong_password".to_owned()]));
+    assert_eq!(house.audited(AuditAction::ChangePassword).len(), 1, "the refusal");
+    let changed = ada.post("/auth/password/change", change(PASSWORD, NEW)).await;
+    assert_eq!(changed.status, 204, "{changed:?}");
+    assert_eq!(ada.get("/auth/profile").await.status, 200);
+    assert_eq!(other.get("/auth/profile").await.problem(), "session_ended");
+    assert_eq!(house.events(EventType::PasswordChanged).len(), 1);
+    house.mail("ada@example.com", "password_changed", 1).await;
+    assert_eq!(login_with(&house, NEW).await.status, 200);
+    for _ in 0..5 {
+        assert_eq!(ada.post("/auth/password/change", change(PASSWORD, NEW)).await.status, 422);
+    }
+    let shut = ada.post("/auth/password/change", change(NEW, PASSWORD)).await;
+    assert_eq!((shut.status, shut.problem()), (429, "locked_out"));
+    assert_eq!(login_with(&house, NEW).await.status, 200, "that is counted by session");
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended_by_their_user_alone() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    let phone = json!({ "identifier": "ada@example.com", "password": PASSWORD, "deviceName": "Ada's phone" });
+    let agent = house.anyone.with("user-agent", "Teapot/1").at("192.0.2.7");
+    let phone = house.member_of(agent.post("/auth/login", phone).await.body);
+    let bob = house.member("bob@example.com").await;
+    let listed = ada.get("/auth/sessions").await;
+    assert_eq!((listed.body["data"].as_array().unwrap().len(), &listed.body["nextCursor"]), (2, &Value::Null));
+    let row = |id: &Value| listed.body["data"].as_array().unwrap().iter().find(|row| row["id"] == *id).unwrap().clone();
+    assert_eq!(row(&ada.tokens["sessionId"])["current"], true);
+    let theirs = row(&phone.tokens["sessionId"]);
+    assert_eq!((&theirs["deviceName"], &theirs["userAgent"]), (&json!("Ada's phone"), &json!("Teapot/1")));
+    assert_eq!((&theirs["ipAddress"], &theirs["current"]), (&json!("192.0.2.7"), &json!(false)));
+    let path = format!("/auth/sessions/{}", phone.tokens["sessionId"].as_str().unwrap());
+    assert_eq!(bob.delete(&path).await.problem(), "not_found");
+    assert_eq!(phone.get("/auth/profile").await.status, 200);
+    assert_eq!(ada.delete(&path).await.status, 204);
+    assert_eq!(phone.get("/auth/profile").await.problem(), "session_ended");
+    assert_eq!(ada.delete(&path).await.problem(), "not_found");
+    assert_eq!(ada.delete("/auth/sessions/none").await.problem(), "not_found");
+    assert_eq!(house.audited(AuditAction::EndSession).len(), 1);
+    house.mail("ada@example.com", "new_device", 1).await;
+}
+
+#[tokio::test]
+async fn a_signed_in_user_proves_again_who_they_are() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    house.advance(5 * MINUTE);
+    let asked = ada.post("/otp", json!({ "purpose": "step_up" })).await;
+    assert_eq!((asked.status, &asked.body["channel"]), (202, &json!("email")), "{asked:?}");
+    let soon = ada.post("/otp", json!({ "purpose": "step_up" })).await;
+    assert_eq!((soon.status, soon.problem()), (429, "resend_too_soon"));
+    let code = code_in(&house.mail("ada@example.com", "step_up_code", 1).await);
+    let missed = ada.post("/otp/verify", json!({ "id": asked.body["id"], "code": wrong(&code) })).await;
+    assert_eq!((missed.status, missed.problem(), &missed.body["attemptsLeft"]), (422, "code_wrong", &json!(4)));
+    let bob = house.member("bob@example.com").await;
+    let foreign = bob.post("/otp/verify", json!({ "id": asked.body["id"], "code": code })).await;
+    assert_eq!((foreign.status, foreign.problem()), (410, "code_expired"));
+    let right = ada.post("/otp/verify", json!({ "purpose": "step_up", "code": code })).await;
+    assert_eq!((right.status, &right.body["status"]), (200, &json!("verified")));
+    assert_eq!(house.audited(AuditAction::StepUp).len(), 1);
+    let refreshed = house.anyone.post("/auth/refresh", json!({ "refreshToken": ada.tokens["refreshToken"] })).await;
+    let ada = house.member_of(refreshed.body);
+    let claims = ada.get("/auth/validate").await.body["claims"].clone();
+    assert_eq!(claims["amr"], json!(["pwd", "otp"]));
+    assert!(claims["auth_time"].as_i64().unwrap() >= house.now().as_seconds() - 60);
+    house.advance(10 * MINUTE);
+    let again = ada.post("/otp/verify", json!({ "purpose": "step_up", "code": code })).await;
+    assert_eq!(again.problem(), "code_expired");
+    assert_eq!(
+        ada.post("/otp/verify", json!({ "purpose": "step_up", "code": "12" })).await.fields(),
+        ["/code code_format"]
+    );
+    assert_eq!(ada.post("/otp", json!({ "purpose": "verify_phone" })).await.fields(), ["/purpose no_channel"]);
+    assert_eq!(ada.post("/otp", json!({ "purpose": "verify_email" })).await.status, 422);
+}
