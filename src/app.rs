@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     actors::{
+        audit::{Audit, tell_end},
         auth::{DoorKeys, prepare_keys},
         edge::Server,
         hasher::{Bounds, HasherPool},
@@ -152,6 +153,7 @@ impl App {
             users: house.users.clone(),
             notifier: house.notifier.clone(),
             relays: house.relays.clone(),
+            audit: Audit::new(system.clone(), store.clone()),
         };
         let (public, ops) = (sockets.public.address, sockets.ops.address);
         let server = |socket, listener| server(socket, listener, &config, &services);
@@ -226,7 +228,10 @@ async fn drain(tree: Tree, store: Store, clock: Arc<dyn Clock>, hurry: impl Futu
         .phase("codes", short, stop("otp", short))
         .phase("hasher", short, stop("hasher", short))
         .phase("ops listener", short, stop("edge/ops", short))
-        .needed("store", limits::STORE_CLOSE, async move { store.close().await });
+        .needed("store", limits::STORE_CLOSE, async move {
+            store.close().await;
+            tell_end(&store);
+        });
     phases.run(clock, hurry).await;
 }
 

@@ -3,6 +3,7 @@
 //! Owns: the actors, their handles and their flows from command to commit. Must not know: HTTP, the engine of the
 //! store. Begin with the service you look for; `relay` carries news from one to another.
 
+pub mod audit;
 pub mod auth;
 pub mod call;
 pub mod edge;

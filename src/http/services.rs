@@ -14,7 +14,7 @@ use super::{
     trust::{Telltale, TrustedProxies},
 };
 use crate::{
-    actors::{auth::Auth, notifier::Notifier, operations::Operations, relay::Relays, user::Users},
+    actors::{audit::Audit, auth::Auth, notifier::Notifier, operations::Operations, relay::Relays, user::Users},
     config::{self, Config, Mode, WebOrigin},
     types::{Clock, Entropy, Timestamp, limits},
 };
@@ -34,6 +34,8 @@ pub struct Services {
     pub notifier: Notifier,
     /// The event log, and who hears it.
     pub relays: Relays,
+    /// The audit trail.
+    pub audit: Audit,
 }
 
 /// What the frame of every request needs.

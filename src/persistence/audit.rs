@@ -101,6 +101,15 @@ pub fn head(reader: &impl Reader) -> Result<AuditHead, TxFault> {
     Ok(last.map(|(number, row)| AuditHead { number, hash: row.hash }).unwrap_or_default())
 }
 
+/// The link of this number, as the place from which to go on; 0: in front of the first.
+pub fn at(reader: &impl Reader, number: u64) -> Result<Option<AuditHead>, TxFault> {
+    if number == 0 {
+        return Ok(Some(AuditHead::default()));
+    }
+    let row = reader.get(&AUDIT_BY_NUMBER, &number)?;
+    Ok(row.map(|row| AuditHead { number, hash: row.hash }))
+}
+
 /// How far a walk along the chain has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Walk {
@@ -112,6 +121,8 @@ pub enum Walk {
     Broken {
         /// The first entry that does not fit.
         number: u64,
+        /// The last one that does.
+        last: AuditHead,
     },
 }
 
@@ -128,7 +139,7 @@ pub fn verify(reader: &impl Reader, from: AuditHead) -> Result<Walk, TxFault> {
     let full = rows.len() == limits::SCAN_MAX;
     for (number, row) in rows {
         if !follows(at, number, &row) {
-            return Ok(Walk::Broken { number });
+            return Ok(Walk::Broken { number, last: at });
         }
         at = AuditHead { number, hash: row.hash };
     }
@@ -144,7 +155,7 @@ fn first_unreadable(reader: &impl Reader, from: AuditHead) -> Result<Walk, TxFau
     for number in reader.keys(&AUDIT_BY_NUMBER, Scan::all().after(&from.number))? {
         match reader.get(&AUDIT_BY_NUMBER, &number) {
             Ok(Some(row)) if follows(at, number, &row) => at = AuditHead { number, hash: row.hash },
-            Ok(_) | Err(TxFault::Corrupt(_)) => return Ok(Walk::Broken { number }),
+            Ok(_) | Err(TxFault::Corrupt(_)) => return Ok(Walk::Broken { number, last: at }),
             Err(fault @ (TxFault::Conflict | TxFault::Engine(_) | TxFault::TooLarge(_))) => return Err(fault),
         }
     }

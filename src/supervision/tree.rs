@@ -7,7 +7,7 @@
 //! |- otp            a child for each owner of a code         5 / 60 s          park (each child)
 //! |- auth  user  notifier                                    5 / 60 s          escape
 //! |- relay          one event relay a subscriber             5 / 60 s          park
-//! |- upkeep         expirer, retention, snapshots            3 / 600 s         park
+//! |- upkeep         expirer, retention, snapshots, audit end 3 / 600 s         park
 //! '- edge           ops listener, public listener            5 / 60 s          escape
 //! ```
 
@@ -23,7 +23,7 @@ use crate::{
         otp::{Otp, OtpNews},
         relay::{Relays, Subscriber},
         store_keeper,
-        upkeep::{Expirer, Retention, Snapshots},
+        upkeep::{AuditEnd, Expirer, Retention, Snapshots},
         user::{Household, UserActor, Users},
     },
     config::Config,
@@ -140,6 +140,8 @@ fn upkeep(root: &mut Supervisor, config: &Config, store: &Store, relays: &Relays
         group.worker(spec("retention"), move || Retention::new(at.clone(), relays.clone(), kept));
         let at = store.clone();
         group.worker(spec("snapshots"), move || Snapshots::new(at.clone()));
+        let at = store.clone();
+        group.worker(spec("audit_end"), move || AuditEnd::new(at.clone()));
     });
 }
 

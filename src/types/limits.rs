@@ -248,6 +248,12 @@ pub const READY_PROBE_EVERY: Duration = Duration::from_secs(1);
 pub const OPERATOR_REASON_MAX: usize = 200;
 /// Characters of the filter by types of events.
 pub const EVENT_TYPES_QUERY_MAX: usize = 1_000;
+/// How long one walk along the audit trail may take.
+pub const AUDIT_WALK: Duration = Duration::from_secs(20);
+/// Between two notes of the audit trail's end in the log.
+pub const AUDIT_END_TOLD_EVERY: Duration = Duration::from_secs(3_600);
+/// Characters of an actor in a query.
+pub const AUDIT_ACTOR_MAX: usize = 100;
 /// Characters of an actor's path in a query.
 pub const ACTOR_PATH_MAX: usize = 300;
 /// How long health remembers that an untrusted peer spoke like a proxy.

@@ -11,6 +11,7 @@ use std::{collections::BTreeSet, ops::Deref, sync::Arc, time::Duration};
 
 use majordomo::{
     actors::{
+        audit::Audit,
         auth::DoorKeys,
         hasher::{Bounds, HasherPool},
         operations::{Operations, Phase},
@@ -132,6 +133,7 @@ impl Awake {
             users: house.users.clone(),
             notifier,
             relays,
+            audit: Audit::new(system.clone(), store.clone()),
         };
         let tree = root.start().await.unwrap();
         operations.enter(Phase::Open);

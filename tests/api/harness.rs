@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use majordomo::{
     actors::{
+        audit::Audit,
         notifier::{Bell, CodeSource, Notifier, render::CodeOnMail},
         operations::Operations,
         relay::Relays,
@@ -209,7 +210,15 @@ pub fn services_of(config: &Config, control: ControlToken) -> Services {
     let relays = Relays::new([], store.clone(), system.clone());
     let operations = Operations::new(system.clone(), store.clone(), relays.clone(), notifier.clone());
     let (auth, users) = super::house::asleep(config, &system, &store);
-    Services { edge: Arc::new(Edge::new(config, seams)), operations, auth, users, notifier, relays }
+    Services {
+        edge: Arc::new(Edge::new(config, seams)),
+        operations,
+        auth,
+        users,
+        notifier,
+        relays,
+        audit: Audit::new(system, store),
+    }
 }
 
 /// Without an actor behind it: the inbox can be read, and nothing is sent.

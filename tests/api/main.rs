@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 #[allow(dead_code, reason = "what some binaries of tests use and others do not")]
+mod audit;
 mod awake;
 mod clock;
 mod contract;

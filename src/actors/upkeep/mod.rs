@@ -7,10 +7,12 @@
 //!
 //! Must not know: HTTP, how rows are stored. Begin with `expirer.rs`.
 
+mod audit_end;
 mod expirer;
 mod retention;
 mod snapshots;
 
+pub use audit_end::AuditEnd;
 pub use expirer::Expirer;
 pub use retention::Retention;
 pub use snapshots::Snapshots;

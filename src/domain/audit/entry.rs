@@ -1,10 +1,12 @@
 //! What an entry of the audit trail says.
 
+use std::{fmt, str::FromStr};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::event::Personal,
-    types::{Caller, Timestamp, id::UserId},
+    types::{Caller, Invalid, Timestamp, id::UserId},
 };
 
 macro_rules! actions {
@@ -92,6 +94,16 @@ pub enum AuditResult {
     Refused,
 }
 
+impl AuditResult {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// On whose behalf it was done, as the trail keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Actor {
@@ -103,6 +115,32 @@ pub enum Actor {
     Cli,
     /// A service of the house.
     House(String),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("anonymous"),
+            Self::User(user) => write!(f, "user:{user}"),
+            Self::Cli => f.write_str("cli"),
+            Self::House(service) => write!(f, "house:{service}"),
+        }
+    }
+}
+
+impl FromStr for Actor {
+    type Err = Invalid;
+    /// Takes what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        const UNKNOWN: Invalid = Invalid::new("unknown_value", "must be anonymous, cli, user:<id> or house:<service>");
+        match text.split_once(':') {
+            Some(("user", id)) => id.parse().map(Self::User),
+            Some(("house", service)) if !service.is_empty() => Ok(Self::House(service.to_owned())),
+            None if text == "anonymous" => Ok(Self::Anonymous),
+            None if text == "cli" => Ok(Self::Cli),
+            Some(_) | None => Err(UNKNOWN),
+        }
+    }
 }
 
 impl From<&Caller> for Actor {

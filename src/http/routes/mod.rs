@@ -6,6 +6,7 @@
 
 pub mod actors;
 pub mod admins;
+pub mod audit;
 pub mod auth;
 pub mod clock;
 pub mod codes;
@@ -31,7 +32,7 @@ use super::route::{
     Route, row,
 };
 use crate::domain::access::Permission::{
-    ManageDeadLetters, ManageRoles, Operate, ReadEvents, ReadOperations, UseOwnAccount,
+    ManageDeadLetters, ManageRoles, Operate, ReadAudit, ReadEvents, ReadOperations, UseOwnAccount,
 };
 
 /// Every route of the product.
@@ -56,6 +57,8 @@ pub fn table() -> Vec<Route> {
         row(Ops, Needs(ManageDeadLetters), Standard, routes!(dead_letters::requeue_dead_letter)),
         row(Ops, Needs(ManageDeadLetters), Standard, routes!(dead_letters::requeue_dead_letters)),
         row(Ops, Needs(ManageDeadLetters), Standard, routes!(dead_letters::discard_dead_letter)),
+        row(Both, Needs(ReadAudit), Standard, routes!(audit::list_audit_entries)),
+        row(Both, Needs(ReadAudit), Standard, routes!(audit::verify_audit_trail)),
         row(Public, Development, Exempt, routes!(dev::list_inbox_mails)).streams(),
         row(Both, Nobody, Standard, routes!(openapi::show_openapi)),
         row(Both, Nobody, Standard, routes!(openapi::show_docs)),

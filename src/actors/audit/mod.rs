@@ -1,0 +1,84 @@
+//! The book: what auditors read of the trail, and whether it is whole.
+//!
+//! **Owns** nothing: entries are written in the commit they speak of, by every service's own transactions, and numbered
+//! by the store's writer. No actor stands behind this handle. **Wakes on** calls only. **Promises** that the trail is
+//! walked by one caller at a time, on a thread of its own. **Loses on crash** nothing.
+//!
+//! Must not know: HTTP, how rows are stored. Begin with [`Audit`].
+
+mod verify;
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+pub use verify::{Verified, Wholeness};
+
+use crate::{
+    domain::audit::{Actor, AuditAction, AuditEntry},
+    persistence::{
+        Store,
+        audit::{self, AuditFilter, AuditRange},
+    },
+    supervision::System,
+    telemetry::store::AuditMark,
+    types::{Fault, Page, PageLimit, Timestamp, id::UserId},
+};
+
+/// The handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Audit {
+    store: Store,
+    system: System,
+    /// Held by whoever walks the trail.
+    walking: Arc<Mutex<()>>,
+}
+
+/// Which entries an auditor wants to see, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditQuery {
+    /// By this actor.
+    pub actor: Option<Actor>,
+    /// About this person.
+    pub subject: Option<UserId>,
+    /// Of this action.
+    pub action: Option<AuditAction>,
+    /// Not before this time.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+    /// Older than the entry of this number.
+    pub before: Option<u64>,
+    /// At most so many.
+    pub limit: PageLimit,
+}
+
+impl Audit {
+    /// Over the trail in `store`.
+    pub fn new(system: System, store: Store) -> Self {
+        Self { store, system, walking: Arc::default() }
+    }
+
+    /// A page of entries and the number to go on before. It may hold fewer than asked for, even none, and still have a
+    /// next one: one reading looks at `limits::SCAN_MAX` entries.
+    pub fn entries(&self, query: &AuditQuery) -> Result<Page<AuditEntry, u64>, Fault> {
+        let AuditQuery { actor, subject, action, from, until, before, limit } = query.clone();
+        let filter = AuditFilter { subject, actor, action, from, until };
+        let range = AuditRange { before, limit: limit.rows() };
+        self.store.read(|view| audit::read(view, range, &filter))
+    }
+
+    /// Walks the trail behind the entry `after`, whose hash is believed (0: from the first), for
+    /// `limits::AUDIT_WALK` at most. `None`: there is no such entry. `Overloaded` while somebody else walks.
+    pub async fn verify(&self, after: u64) -> Result<Option<Verified>, Fault> {
+        let Ok(_walking) = self.walking.try_lock() else { return Err(Fault::overloaded()) };
+        verify::on_a_thread(&self.store, &self.system, after).await
+    }
+}
+
+/// Tells the log where the trail ends: an operator who keeps the log elsewhere can tell a trail that was cut short or
+/// rewritten.
+pub fn tell_end(store: &Store) {
+    let AuditMark { entries, hash } = store.report().audit;
+    tracing::info!(entries, hash, "the end of the audit trail");
+}

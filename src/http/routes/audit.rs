@@ -1,0 +1,208 @@
+//! `/audit`: the trail of what was done and tried, for auditors.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    actors::audit::{AuditQuery, Verified, Wholeness},
+    domain::audit::{Actor, AuditAction, AuditEntry},
+    http::{
+        error::{ApiError, Code},
+        extract::{Json, List, Query, Rows},
+        fields::{Fields, FromFields},
+        services::Services,
+    },
+    types::{Invalid, Timestamp, id::UserId, limits},
+};
+
+/// The filters of the trail.
+pub struct AuditListFilter {
+    actor: Option<Actor>,
+    subject: Option<UserId>,
+    action: Option<AuditAction>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+}
+
+impl FromFields for AuditListFilter {
+    fn from_fields(query: &mut Fields) -> Option<Self> {
+        let actor = query.optional("actor").text(actor);
+        let subject = query.optional("subject").text(str::parse::<UserId>);
+        let action = query.optional("action").text(action);
+        let from = query.optional("from").text(str::parse::<Timestamp>);
+        let to = query.optional("to").text(str::parse::<Timestamp>);
+        Some(Self { actor: actor?, subject: subject?, action: action?, from: from?, to: to? })
+    }
+}
+
+fn actor(text: &str) -> Result<Actor, Invalid> {
+    if text.len() > limits::AUDIT_ACTOR_MAX {
+        return Err(Invalid::told("length", format!("must be at most {} bytes", limits::AUDIT_ACTOR_MAX)));
+    }
+    text.parse()
+}
+
+fn action(text: &str) -> Result<AuditAction, Invalid> {
+    AuditAction::from_name(text).ok_or_else(|| {
+        let known: Vec<_> = AuditAction::ALL.iter().map(|action| action.as_str()).collect();
+        Invalid::told("unknown_value", format!("must be one of {}", known.join(", ")))
+    })
+}
+
+/// An entry of the trail.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEntryBody {
+    /// Its place in the chain, from 1.
+    number: u64,
+    /// When.
+    #[schema(format = DateTime)]
+    time: String,
+    /// On whose behalf: `anonymous`, `cli`, `user:<id>`, `house:<service>`.
+    #[schema(example = "cli")]
+    actor: String,
+    /// What was done or tried.
+    #[schema(example = "auth.login")]
+    action: &'static str,
+    /// `done`, or `refused` by a rule.
+    result: &'static str,
+    /// The person it is about.
+    subject: Option<String>,
+    /// The request.
+    request_id: String,
+    /// A few words.
+    detail: String,
+    /// From where it was asked; empty once the person is erased.
+    personal: BTreeMap<&'static str, String>,
+    /// SHA-256 over number, the hash before, and the entry's bytes; hexadecimal.
+    hash: String,
+}
+
+impl From<AuditEntry> for AuditEntryBody {
+    fn from(entry: AuditEntry) -> Self {
+        Self {
+            number: entry.number,
+            time: entry.time.to_string(),
+            actor: entry.actor.to_string(),
+            action: entry.action.as_str(),
+            result: entry.result.as_str(),
+            subject: entry.subject.map(|subject| subject.to_string()),
+            request_id: entry.request_id,
+            detail: entry.detail,
+            personal: entry.personal.fields().into_iter().collect(),
+            hash: hex(&entry.hash),
+        }
+    }
+}
+
+fn hex(hash: &[u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The audit trail
+///
+/// Newest first. A page may hold fewer entries than asked for, even none, and still have a next one.
+#[utoipa::path(
+    get, path = "/audit", operation_id = "list_audit_entries", tag = "audit",
+    params(
+        ("actor" = Option<String>, Query, description = "`anonymous`, `cli`, `user:<id>` or `house:<service>`."),
+        ("subject" = Option<String>, Query, description = "Only entries about this person."),
+        ("action" = Option<String>, Query, description = "Only this action, e.g. `auth.login`."),
+        ("from" = Option<String>, Query, description = "Not before this time (RFC 3339)."),
+        ("to" = Option<String>, Query, description = "Before this time (RFC 3339)."),
+        ("limit" = Option<i64>, Query, description = "How many at most, 1 to 100; 20 if it is not given."),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before."),
+    ),
+    responses((status = 200, description = "One page.", body = Rows<AuditEntryBody>))
+)]
+pub async fn list_audit_entries(
+    State(services): State<Services>,
+    list: List<AuditListFilter>,
+) -> Result<Json<Rows<AuditEntryBody>>, ApiError> {
+    let before = list.after.as_deref().map(|key| {
+        let number = key.try_into().map(u64::from_be_bytes);
+        number.map_err(|_| ApiError::new(Code::InvalidCursor))
+    });
+    let AuditListFilter { actor, subject, action, from, to } = &list.filter;
+    let query = AuditQuery {
+        actor: actor.clone(),
+        subject: *subject,
+        action: *action,
+        from: *from,
+        until: *to,
+        before: before.transpose()?,
+        limit: list.limit,
+    };
+    let page = services.audit.entries(&query)?;
+    let next_cursor = page.next.map(|number| list.next(&number.to_be_bytes()));
+    Ok(Json(Rows { data: page.rows.into_iter().map(AuditEntryBody::from).collect(), next_cursor }))
+}
+
+/// The parameters of the walk.
+pub struct VerifyQuery {
+    after: u64,
+}
+
+impl FromFields for VerifyQuery {
+    fn from_fields(query: &mut Fields) -> Option<Self> {
+        let after = query.optional("after").integer(0..=i64::MAX);
+        Some(Self { after: after?.and_then(|number| u64::try_from(number).ok()).unwrap_or(0) })
+    }
+}
+
+/// An end of the chain.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChainEndBody {
+    /// The number of the entry; 0: there is none.
+    number: u64,
+    /// Its hash, hexadecimal.
+    hash: String,
+}
+
+/// Whether the trail is whole.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedBody {
+    /// Whether every entry that was looked at fits the one before.
+    intact: bool,
+    /// Whether the walk came to the end; if not, go on with `after` = `head.number`.
+    complete: bool,
+    /// How many entries fit.
+    verified: u64,
+    /// The last entry that fits. Keep it elsewhere: it tells a trail that was cut short or rewritten.
+    head: ChainEndBody,
+    /// The first entry that does not fit: it, or one before it, was changed, removed or added.
+    first_broken: Option<u64>,
+}
+
+impl From<Verified> for VerifiedBody {
+    fn from(found: Verified) -> Self {
+        let (complete, first_broken) = match found.wholeness {
+            Wholeness::Whole => (true, None),
+            Wholeness::Unfinished => (false, None),
+            Wholeness::Broken(number) => (false, Some(number)),
+        };
+        let head = ChainEndBody { number: found.head.number, hash: hex(&found.head.hash) };
+        Self { intact: first_broken.is_none(), complete, verified: found.verified, head, first_broken }
+    }
+}
+
+/// Verify the audit trail
+///
+/// Walks the chain of hashes. A long trail takes several calls: one lasts 20 seconds at most.
+#[utoipa::path(
+    get, path = "/audit/verify", operation_id = "verify_audit_trail", tag = "audit",
+    params(("after" = Option<i64>, Query, description = "Go on behind this entry, whose hash is believed.")),
+    responses((status = 200, description = "What the walk found.", body = VerifiedBody))
+)]
+pub async fn verify_audit_trail(
+    State(services): State<Services>,
+    Query(query): Query<VerifyQuery>,
+) -> Result<Json<VerifiedBody>, ApiError> {
+    let found = services.audit.verify(query.after).await?;
+    let nothing = || ApiError::new(Code::NotFound).detail("There is no entry of this number.");
+    found.map(|found| Json(VerifiedBody::from(found))).ok_or_else(nothing)
+}

@@ -1,0 +1,159 @@
+//! The audit trail as auditors read it, and whether it is whole.
+
+use std::time::Duration;
+
+use majordomo::{
+    persistence::{
+        Reader as _, Verdict, Write,
+        audit::{AUDIT_BY_NUMBER, AuditRow},
+    },
+    types::{CallContext, Clock as _, Work},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    awake::{Awake, START},
+    harness::Client,
+};
+
+fn actions(page: &Value) -> Vec<&str> {
+    let rows = page["data"].as_array().unwrap_or_else(|| panic!("{page}"));
+    rows.iter().map(|entry| entry["action"].as_str().unwrap()).collect()
+}
+
+/// Changes or removes an entry behind the writer's back.
+async fn tamper(house: &Awake, number: u64, change: fn(AuditRow) -> Option<AuditRow>) {
+    let work = Work::until(house.clock.instant() + Duration::from_secs(5));
+    let write = Write { work, stamp: house.system.stamp(), context: CallContext::house("test", "tamper") };
+    let tampered = house.store.write(write, move |tx| {
+        match change(tx.get(&AUDIT_BY_NUMBER, &number)?.unwrap()) {
+            Some(row) => tx.put(&AUDIT_BY_NUMBER, &number, &row)?,
+            None => tx.delete(&AUDIT_BY_NUMBER, &number)?,
+        }
+        Ok(Verdict::Commit(()))
+    });
+    tampered.await.unwrap();
+}
+
+async fn walk(client: &Client) -> Value {
+    let answer = client.get("/audit/verify").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body
+}
+
+#[tokio::test]
+async fn the_trail_is_read_newest_first_and_by_what_is_asked_for() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    house.member("grace@example.com").await;
+    let operator = house.operator();
+    let all = operator.get("/audit?limit=100").await;
+    assert_eq!(all.status, 200, "{all:?}");
+    let numbers: Vec<u64> =
+        all.body["data"].as_array().unwrap().iter().map(|entry| entry["number"].as_u64().unwrap()).collect();
+    assert!(numbers.iter().rev().copied().eq(1..=numbers[0]), "{numbers:?}");
+
+    let about_ada = operator.get(&format!("/audit?subject={}", ada.id)).await;
+    assert_eq!(actions(&about_ada.body), ["auth.login", "user.verify_email", "user.register"], "{about_ada:?}");
+    let login = &about_ada.body["data"][0];
+    assert_eq!((&login["result"], &login["subject"]), (&json!("done"), &json!(ada.id)));
+    assert_eq!(login["personal"]["ipAddress"], "127.0.0.1");
+    assert!(login["requestId"].is_string() && login["hash"].as_str().unwrap().len() == 64, "{login}");
+
+    let logins = operator.get("/audit?action=auth.login").await;
+    assert_eq!(actions(&logins.body), ["auth.login", "auth.login"]);
+    let by_nobody = operator.get("/audit?actor=anonymous&limit=100").await;
+    assert!(actions(&by_nobody.body).contains(&"user.register"));
+    let before = operator.get(&format!("/audit?to={START}")).await;
+    assert_eq!((actions(&before.body), &before.body["nextCursor"]), (vec![], &Value::Null));
+    let since = operator.get(&format!("/audit?from={START}&limit=100")).await;
+    assert_eq!(actions(&since.body).len(), numbers.len());
+}
+
+#[tokio::test]
+async fn the_trail_is_walked_in_pages_whose_cursors_belong_to_their_filters() {
+    let house = Awake::new().await;
+    house.member("ada@example.com").await;
+    let operator = house.operator();
+    let whole = operator.get("/audit?limit=100").await;
+    let (mut walked, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = operator.get(&format!("/audit?limit=1{cursor}")).await;
+        walked.extend(page.body["data"].as_array().unwrap().clone());
+        match page.body["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(Value::from(walked), whole.body["data"]);
+    let elsewhere = operator.get(&format!("/audit?action=auth.login{cursor}")).await;
+    assert_eq!(elsewhere.problem(), "invalid_cursor");
+    for (query, field) in [
+        ("actor=ada", "actor unknown_value"),
+        ("actor=user:ada", "actor not_an_id"),
+        ("action=auth.dance", "action unknown_value"),
+        ("from=yesterday", "from not_a_time"),
+        ("until=now", "until unknown_parameter"),
+    ] {
+        let refused = operator.get(&format!("/audit?{query}")).await;
+        assert_eq!((refused.problem(), refused.fields()), ("invalid_query", vec![field.to_owned()]), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_trail_is_verified_to_the_end_the_store_reports() {
+    let house = Awake::new().await;
+    let operator = house.operator();
+    let empty = walk(&operator).await;
+    assert_eq!((&empty["intact"], &empty["complete"], &empty["verified"]), (&json!(true), &json!(true), &json!(0)));
+    house.member("ada@example.com").await;
+    let end = house.store.report().audit;
+    let found = walk(&operator).await;
+    assert_eq!((&found["intact"], &found["complete"]), (&json!(true), &json!(true)), "{found}");
+    assert_eq!(found["head"], json!({ "number": end.entries, "hash": end.hash }));
+    assert_eq!((&found["verified"], &found["firstBroken"]), (&json!(end.entries), &Value::Null));
+    let rest = operator.get("/audit/verify?after=1").await;
+    assert_eq!((&rest.body["verified"], &rest.body["head"]), (&json!(end.entries - 1), &found["head"]));
+    assert_eq!(operator.get("/audit/verify?after=1000").await.problem(), "not_found");
+    assert_eq!(operator.get("/audit/verify?from=1").await.problem(), "invalid_query");
+}
+
+#[tokio::test]
+async fn a_changed_a_removed_and_a_cut_entry_are_found() {
+    let flip = |mut row: AuditRow| {
+        *row.body.last_mut().unwrap() ^= 1;
+        Some(row)
+    };
+    let house = Awake::new().await;
+    house.member("ada@example.com").await;
+    tamper(&house, 2, flip).await;
+    let found = walk(&house.operator()).await;
+    assert_eq!((&found["intact"], &found["complete"]), (&json!(false), &json!(false)), "{found}");
+    assert_eq!(
+        (&found["firstBroken"], &found["verified"], &found["head"]["number"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
+
+    let house = Awake::new().await;
+    house.member("ada@example.com").await;
+    tamper(&house, 2, |_| None).await;
+    assert_eq!(walk(&house.operator()).await["firstBroken"], 3, "the one behind it does not fit");
+
+    let house = Awake::new().await;
+    house.member("ada@example.com").await;
+    let last = house.store.report().audit.entries;
+    tamper(&house, last, |_| None).await;
+    let found = walk(&house.operator()).await;
+    assert_eq!((&found["firstBroken"], &found["verified"]), (&json!(last), &json!(last - 1)), "{found}");
+}
+
+#[tokio::test]
+async fn both_listeners_ask_for_the_permission() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    for path in ["/audit", "/audit/verify"] {
+        assert_eq!(house.anyone.get(path).await.problem(), "unauthenticated");
+        let refused = ada.get(path).await;
+        assert_eq!((refused.problem(), &refused.body["permission"]), ("forbidden", &json!("read_audit")));
+    }
+}
