@@ -4,6 +4,7 @@
 
 mod calls;
 mod directory;
+mod groups;
 mod house;
 mod shutdown;
 mod stats;
