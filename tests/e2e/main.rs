@@ -12,4 +12,5 @@ mod refusals;
 mod secrets;
 mod server;
 mod shutdown;
+mod tokens;
 mod tree;

@@ -2,6 +2,7 @@
 //! `MAJORDOMO_TEST_ALL=1`.
 #![allow(dead_code, reason = "not every test speaks to every program")]
 
+pub mod checker;
 pub mod post;
 
 use std::{
