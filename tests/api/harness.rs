@@ -136,6 +136,10 @@ impl Client {
         self.with("content-type", "application/json").send("POST", path, Body::from(body.to_string())).await
     }
 
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.with("content-type", "application/json").send("PUT", path, Body::from(body.to_string())).await
+    }
+
     pub async fn post_text(&self, path: &str, body: impl Into<Body>) -> Answer {
         self.with("content-type", "application/json").send("POST", path, body.into()).await
     }

@@ -18,3 +18,4 @@ mod operations;
 mod recovery;
 mod reference;
 mod sockets;
+mod users;

@@ -73,6 +73,59 @@ fn a_refused_password_is_refused_with_its_reasons() {
     assert_eq!(online.stderr, format!("error: the running server refuses: {reasons}"));
 }
 
+/// Each command runs twice: without the server, then with it.
+#[test]
+fn users_are_looked_after_with_the_server_running_and_without() {
+    let majordomo = house().file("other", "seven wise foxes");
+    assert_eq!(majordomo.run(&CREATE).code, 0);
+    let email = ["--email", "ada@example.com"];
+    let reset = [&["user", "reset-password"], &email[..], &["--password-file", "other"]].concat();
+    let commands: [(Vec<&str>, &str); 4] = [
+        (reset, "ada@example.com has the new password; all sessions have ended\n"),
+        ([&["user", "unlock"], &email[..]].concat(), "ada@example.com is active; failed logins are forgotten\n"),
+        (
+            [&["user", "grant"], &email[..], &["--role", "auditor"]].concat(),
+            "ada@example.com holds user, auditor, admin\n",
+        ),
+        ([&["user", "end-sessions"], &email[..]].concat(), "0 sessions of ada@example.com have ended\n"),
+    ];
+    for (command, said) in &commands {
+        let run = majordomo.run(command);
+        assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, *said, ""), "{command:?}");
+    }
+    let server = majordomo.serve();
+    assert!(may_enter(&server, "ada@example.com", "seven wise foxes"));
+    let ended = server.run(&majordomo, &commands[3].0);
+    assert_eq!(ended.stdout, "1 sessions of ada@example.com have ended\n", "{}", ended.stderr);
+    for (command, said) in &commands {
+        let run = server.run(&majordomo, command);
+        assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, *said, ""), "{command:?}");
+    }
+}
+
+#[test]
+fn an_address_nobody_has_is_said_in_the_same_words_by_both() {
+    let majordomo = house();
+    let commands = [
+        &["user", "reset-password", "--email", "eve@example.com", "--password-file", "password"][..],
+        &["user", "unlock", "--email", "eve@example.com"],
+        &["user", "grant", "--email", "eve@example.com", "--role", "admin"],
+        &["user", "end-sessions", "--email", "eve@example.com"],
+    ];
+    for command in commands {
+        let run = majordomo.run(command);
+        assert_eq!((run.code, run.stderr.as_str()), (1, "error: No user has this address.\n"), "{command:?}");
+    }
+    let server = majordomo.serve();
+    for command in commands {
+        let run = server.run(&majordomo, command);
+        let said = "error: the running server refuses: No user has this address.\n";
+        assert_eq!((run.code, run.stderr.as_str()), (1, said), "{command:?}");
+    }
+    let run = majordomo.run(&["user", "grant", "--email", "eve@example.com", "--role", "king"]);
+    assert_eq!(run.code, 2);
+}
+
 #[test]
 fn what_is_no_address_is_a_wrong_command_line() {
     let majordomo = Majordomo::new().file("password", "seven wise otters");

@@ -51,13 +51,18 @@ pub(super) async fn run(
             if loses_admin && is_last_admin(tx, found.id)? {
                 return Ok(Verdict::Discard(Err(ChangeRolesRefusal::LastAdmin)));
             }
-            let changed =
-                User { roles: command.to.clone(), updated_at: tx.now(), version: found.version + 1, ..found.clone() };
-            user::replace(tx, &changed)?;
-            tell(tx, found.roles, &changed)?;
-            Ok(Verdict::Commit(Ok(changed)))
+            Ok(Verdict::Commit(Ok(apply(tx, found, command.to.clone())?)))
         })
         .await
+}
+
+/// Gives a user other roles, and tells.
+pub(super) fn apply(tx: &mut Tx<'_>, found: User, to: Roles) -> Result<User, TxFault> {
+    let from = found.roles.clone();
+    let changed = User { roles: to, updated_at: tx.now(), version: found.version + 1, ..found };
+    user::replace(tx, &changed)?;
+    tell(tx, from, &changed)?;
+    Ok(changed)
 }
 
 fn tell(tx: &mut Tx<'_>, from: Roles, changed: &User) -> Result<(), TxFault> {

@@ -10,7 +10,10 @@ use crate::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::SessionEnd,
         event::{Event, EventKind, Personal},
-        user::{Status, User},
+        user::{
+            Status, User,
+            transition::{self, AddressProof, StatusChange, StatusCommand},
+        },
     },
     persistence::{
         Tx, TxFault, Verdict,
@@ -24,7 +27,7 @@ use crate::{
 pub struct ChangeStatus {
     /// The user.
     pub user: UserId,
-    /// The new status; never `pending`.
+    /// The status that is wanted.
     pub to: Status,
 }
 
@@ -33,7 +36,7 @@ pub struct ChangeStatus {
 pub enum ChangeStatusRefusal {
     /// There is no such user.
     NotFound,
-    /// A user does not become pending again.
+    /// There is no way there from the status the user has.
     NotFrom(Status),
     /// Nobody would be left to run the house.
     LastAdmin,
@@ -54,24 +57,50 @@ pub(super) async fn run(
             if found.status == command.to {
                 return Ok(Verdict::Discard(Ok(found)));
             }
-            if command.to == Status::Pending {
+            let Some(way) = transition::command_for(found.status, command.to) else {
                 return Ok(Verdict::Discard(Err(ChangeStatusRefusal::NotFrom(found.status))));
-            }
-            if command.to != Status::Active && is_last_admin(tx, found.id)? {
-                return Ok(Verdict::Discard(Err(ChangeStatusRefusal::LastAdmin)));
-            }
-            let changed =
-                User { status: command.to, updated_at: tx.now(), version: found.version + 1, ..found.clone() };
-            user::replace(tx, &changed)?;
-            if command.to != Status::Active {
-                for held in session::of_user(tx, found.id)? {
-                    end_session(tx, &held, SessionEnd::Administrator)?;
-                }
-            }
-            tell(tx, found.status, &changed)?;
-            Ok(Verdict::Commit(Ok(changed)))
+            };
+            Ok(match apply(tx, &found, way)? {
+                Ok(changed) if changed == found => Verdict::Discard(Err(ChangeStatusRefusal::NotFrom(found.status))),
+                Ok(changed) => Verdict::Commit(Ok(changed)),
+                Err(refusal) => Verdict::Discard(Err(refusal)),
+            })
         })
         .await
+}
+
+/// Leads a user where `way` leads; nothing is written where it leads nowhere.
+pub(super) fn apply(
+    tx: &mut Tx<'_>,
+    found: &User,
+    way: StatusCommand,
+) -> Result<Result<User, ChangeStatusRefusal>, TxFault> {
+    let proof = if found.email_verified { AddressProof::Verified } else { AddressProof::Unverified };
+    let to = match transition::change(found.status, way, proof) {
+        Err(no_way) => return Ok(Err(ChangeStatusRefusal::NotFrom(no_way.from))),
+        Ok(StatusChange::Unchanged) => return Ok(Ok(found.clone())),
+        Ok(StatusChange::Opened { to }) => to,
+        Ok(StatusChange::Shut { to }) => {
+            if is_last_admin(tx, found.id)? {
+                return Ok(Err(ChangeStatusRefusal::LastAdmin));
+            }
+            end_all(tx, found.id, SessionEnd::Administrator)?;
+            to
+        }
+    };
+    let changed = User { status: to, updated_at: tx.now(), version: found.version + 1, ..found.clone() };
+    user::replace(tx, &changed)?;
+    tell(tx, found.status, &changed)?;
+    Ok(Ok(changed))
+}
+
+/// Ends every session of a user; gives how many there were.
+pub(super) fn end_all(tx: &mut Tx<'_>, user: UserId, reason: SessionEnd) -> Result<usize, TxFault> {
+    let held = session::of_user(tx, user)?;
+    for session in &held {
+        end_session(tx, session, reason)?;
+    }
+    Ok(held.len())
 }
 
 /// Whether `leaving` is the only administrator who may enter.

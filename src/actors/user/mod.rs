@@ -8,22 +8,37 @@
 mod change_roles;
 mod change_status;
 mod create_admin;
+mod end_sessions;
+mod grant;
+mod set_password;
+mod unlock;
 
 use std::{future::Future, sync::Arc};
 
 pub use change_roles::{ChangeRoles, ChangeRolesRefusal};
 pub use change_status::{ChangeStatus, ChangeStatusRefusal};
 pub use create_admin::{CreateAdmin, CreateAdminRefusal};
+pub use end_sessions::EndSessions;
+pub use grant::Grant;
+pub use set_password::{SetPassword, SetPasswordRefusal};
+pub use unlock::{Unlock, UnlockRefusal};
 
 use super::{call::Call, hasher::HasherPool};
 use crate::{
     config,
     crypto::password::SALT_BYTES,
-    domain::{auth::password_policy::PasswordPolicy, user::User},
+    domain::{
+        auth::password_policy::PasswordPolicy,
+        user::{User, UserFilter},
+    },
     persistence::{Store, tables::user},
     supervision::{Addr, Cx, Message, Reply, Service, System},
     types::{CallContext, Fault, Page, PageLimit, Work, id::UserId, limits},
 };
+
+/// No user has the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSuchUser;
 
 /// What `UserActor` is told.
 pub enum UserMessage {
@@ -33,6 +48,14 @@ pub enum UserMessage {
     ChangeStatus(CallContext, ChangeStatus, Reply<Result<User, ChangeStatusRefusal>>),
     /// Give and take roles.
     ChangeRoles(CallContext, ChangeRoles, Reply<Result<User, ChangeRolesRefusal>>),
+    /// Give a role.
+    Grant(CallContext, Grant, Reply<Result<User, NoSuchUser>>),
+    /// Let in again who was locked.
+    Unlock(CallContext, Unlock, Reply<Result<User, UnlockRefusal>>),
+    /// Give a new password.
+    SetPassword(CallContext, SetPassword, Reply<Result<User, SetPasswordRefusal>>),
+    /// End all sessions of a user.
+    EndSessions(CallContext, EndSessions, Reply<Result<usize, NoSuchUser>>),
 }
 
 impl Message for UserMessage {
@@ -41,6 +64,10 @@ impl Message for UserMessage {
             Self::CreateAdmin(..) => "create_admin",
             Self::ChangeStatus(..) => "change_status",
             Self::ChangeRoles(..) => "change_roles",
+            Self::Grant(..) => "grant",
+            Self::Unlock(..) => "unlock",
+            Self::SetPassword(..) => "set_password",
+            Self::EndSessions(..) => "end_sessions",
         }
     }
 }
@@ -84,9 +111,15 @@ impl Users {
         self.house.store.read(|view| user::find(view, id))
     }
 
-    /// Users, newest first.
-    pub fn page(&self, after: Option<UserId>, limit: PageLimit) -> Result<Page<User, UserId>, Fault> {
-        self.house.store.read(|view| user::page(view, after, limit))
+    /// The users a filter lets through, newest first. A page may hold fewer rows than asked for and still not be the
+    /// last: one call looks at no more than `limits::SCAN_MAX` users.
+    pub fn page(
+        &self,
+        filter: &UserFilter,
+        after: Option<UserId>,
+        limit: PageLimit,
+    ) -> Result<Page<User, UserId>, Fault> {
+        self.house.store.read(|view| user::page(view, filter, after, limit))
     }
 
     /// Makes an administrator whose address counts as proven.
@@ -114,6 +147,37 @@ impl Users {
         command: ChangeRoles,
     ) -> Result<Result<User, ChangeRolesRefusal>, Fault> {
         self.addr.call(limits::CALL_DEADLINE, |reply| UserMessage::ChangeRoles(context, command, reply)).await
+    }
+}
+
+/// For operators, who know users by their addresses.
+impl Users {
+    /// Gives a role to a user.
+    pub async fn grant(&self, context: CallContext, command: Grant) -> Result<Result<User, NoSuchUser>, Fault> {
+        self.addr.call(limits::CALL_DEADLINE, |reply| UserMessage::Grant(context, command, reply)).await
+    }
+
+    /// Lets a locked user in again, and forgets their failed logins.
+    pub async fn unlock(&self, context: CallContext, command: Unlock) -> Result<Result<User, UnlockRefusal>, Fault> {
+        self.addr.call(limits::CALL_DEADLINE, |reply| UserMessage::Unlock(context, command, reply)).await
+    }
+
+    /// Gives a user a new password, which ends all their sessions in the same commit.
+    pub async fn set_password(
+        &self,
+        context: CallContext,
+        command: SetPassword,
+    ) -> Result<Result<User, SetPasswordRefusal>, Fault> {
+        self.addr.call(limits::HASHING_DEADLINE, |reply| UserMessage::SetPassword(context, command, reply)).await
+    }
+
+    /// Ends all sessions of a user; gives how many there were.
+    pub async fn end_sessions(
+        &self,
+        context: CallContext,
+        command: EndSessions,
+    ) -> Result<Result<usize, NoSuchUser>, Fault> {
+        self.addr.call(limits::CALL_DEADLINE, |reply| UserMessage::EndSessions(context, command, reply)).await
     }
 }
 
@@ -164,6 +228,18 @@ impl Service for UserActor {
             }
             UserMessage::ChangeRoles(context, command, reply) => {
                 self.job(cx, kind, (work, context), reply, |house, call| change_roles::run(house, call, command));
+            }
+            UserMessage::Grant(context, command, reply) => {
+                self.job(cx, kind, (work, context), reply, |house, call| grant::run(house, call, command));
+            }
+            UserMessage::Unlock(context, command, reply) => {
+                self.job(cx, kind, (work, context), reply, |house, call| unlock::run(house, call, command));
+            }
+            UserMessage::SetPassword(context, command, reply) => {
+                self.job(cx, kind, (work, context), reply, |house, call| set_password::run(house, call, command));
+            }
+            UserMessage::EndSessions(context, command, reply) => {
+                self.job(cx, kind, (work, context), reply, |house, call| end_sessions::run(house, call, command));
             }
         }
     }

@@ -3,8 +3,12 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, Terminal, address, offline, password::PasswordFile};
-use crate::{actors::user, cli::client, config::Config, types::EmailAddress, types::limits};
+use super::{
+    Failure, Terminal, address,
+    errand::{Errand, text},
+    password::PasswordFile,
+};
+use crate::{actors::user, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
 
 /// Who, and with what password.
 #[derive(Debug, Args)]
@@ -18,18 +22,13 @@ pub(in crate::cli) struct CreateAdmin {
 
 impl CreateAdmin {
     pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
-        let password = self.password.read()?;
-        let body = json!({ "email": self.email.as_str(), "password": password.reveal() });
-        let id = match client::ask_running(config, "/users/admins", &body, limits::CLIENT_PATIENCE)? {
-            Some(made) => made.get("id").and_then(serde_json::Value::as_str).unwrap_or("?").to_owned(),
-            None => {
-                let command = user::CreateAdmin { email: self.email.clone(), password };
-                let made = offline::run(config, terminal, "user create-admin", async |users, context| {
-                    users.create_admin(context, command).await
-                })?;
-                made.id.to_string()
-            }
-        };
-        terminal.print(format_args!("{} is an administrator now (user {id})\n", self.email.as_str()))
+        let (email, password) = (&self.email, self.password.read()?);
+        let body = json!({ "email": email.as_str(), "password": password.reveal() });
+        let errand = Errand { name: "user create-admin", path: "/users/admins", body };
+        let made = errand.run(config, terminal, async |users, context| {
+            let command = user::CreateAdmin { email: email.clone(), password };
+            Ok(users.create_admin(context, command).await?.map(UserBody::from))
+        })?;
+        terminal.print(format_args!("{} is an administrator now (user {})\n", email.as_str(), text(&made, "id")))
     }
 }

@@ -4,8 +4,12 @@
 //! the flows of `actors/user`, the same for a running server and for a closed store. Begin with `Command`.
 
 mod create_admin;
-mod offline;
+mod end_sessions;
+mod errand;
+mod grant;
 mod password;
+mod reset_password;
+mod unlock;
 
 use clap::Subcommand;
 
@@ -16,6 +20,14 @@ use crate::types::EmailAddress;
 pub(super) enum Command {
     /// Make an administrator, whose address counts as proven
     CreateAdmin(create_admin::CreateAdmin),
+    /// Set a user's password, which ends all their sessions
+    ResetPassword(reset_password::ResetPassword),
+    /// Let a locked user in again, and forget their failed logins
+    Unlock(unlock::Unlock),
+    /// Give a user a role
+    Grant(grant::Grant),
+    /// End all sessions of a user
+    EndSessions(end_sessions::EndSessions),
 }
 
 impl Command {
@@ -23,6 +35,10 @@ impl Command {
         let config = settings.read(terminal)?.config;
         match self {
             Self::CreateAdmin(create_admin) => create_admin.run(&config, terminal),
+            Self::ResetPassword(reset_password) => reset_password.run(&config, terminal),
+            Self::Unlock(unlock) => unlock.run(&config, terminal),
+            Self::Grant(grant) => grant.run(&config, terminal),
+            Self::EndSessions(end_sessions) => end_sessions.run(&config, terminal),
         }
     }
 }

@@ -3,7 +3,9 @@
 //! Owns: the user record and the rules on its status. Must not know: passwords' hashing, sessions, HTTP.
 //! Begin with `record.rs`.
 
+mod filter;
 mod record;
 pub mod transition;
 
+pub use filter::UserFilter;
 pub use record::{Metadata, Status, User};

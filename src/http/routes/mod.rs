@@ -21,6 +21,8 @@ pub mod rotation;
 pub mod sessions;
 pub mod snapshots;
 pub mod user_body;
+pub mod user_operations;
+pub mod users;
 pub mod verification;
 
 use utoipa_axum::routes;
@@ -32,7 +34,8 @@ use super::route::{
     Route, row,
 };
 use crate::domain::access::Permission::{
-    ManageDeadLetters, ManageRoles, Operate, ReadAudit, ReadEvents, ReadOperations, UseOwnAccount,
+    EndSessions, ManageDeadLetters, ManageRoles, ManageUserStatus, ManageUsers, Operate, ReadAudit, ReadEvents,
+    ReadOperations, ReadUsers, UseOwnAccount,
 };
 
 /// Every route of the product.
@@ -45,7 +48,15 @@ pub fn table() -> Vec<Route> {
         row(Ops, Needs(ReadOperations), Standard, routes!(actors::list_actors)),
         row(Ops, Needs(ReadOperations), Standard, routes!(actors::show_actor)).mounted_at("/actors/{*path}"),
         row(Ops, Needs(Operate), Standard, routes!(actors::restart_actor)).mounted_at("/actors/{*path}"),
+        row(Public, Needs(ReadUsers), Standard, routes!(users::list_users)),
+        row(Public, Needs(UseOwnAccount), Standard, routes!(users::show_user)),
+        row(Public, Needs(ManageUserStatus), Standard, routes!(users::change_user_status)),
+        row(Public, Needs(ManageRoles), Standard, routes!(users::change_user_roles)),
         row(Ops, Needs(ManageRoles), Standard, routes!(admins::create_admin)),
+        row(Ops, Needs(ManageUsers), Standard, routes!(user_operations::set_user_password)),
+        row(Ops, Needs(ManageUserStatus), Standard, routes!(user_operations::unlock_user)),
+        row(Ops, Needs(ManageRoles), Standard, routes!(user_operations::grant_role)),
+        row(Ops, Needs(EndSessions), Standard, routes!(user_operations::end_user_sessions)),
         row(Ops, Needs(Operate), Standard, routes!(rotation::rotate_keys)),
         row(Ops, Needs(Operate), Standard, routes!(snapshots::create_snapshot)).streams(),
         row(Ops, Needs(Operate), Standard, routes!(clock::accept_clock)),

@@ -1,7 +1,7 @@
 //! Users, unique by the normal form of the address and by the user name.
 
 use crate::{
-    domain::user::User,
+    domain::user::{User, UserFilter},
     persistence::{
         reader::{Reader, TxFault},
         record::{Present, Record},
@@ -9,7 +9,7 @@ use crate::{
         table::Table,
         tx::Tx,
     },
-    types::{EmailAddress, Page, PageLimit, Role, UserName, id::UserId},
+    types::{EmailAddress, Page, PageLimit, Role, UserName, id::UserId, limits},
 };
 
 /// The records.
@@ -56,18 +56,45 @@ pub fn find_by_username(reader: &impl Reader, username: &UserName) -> Result<Opt
     }
 }
 
-/// Users, newest first.
-pub fn page(reader: &impl Reader, after: Option<UserId>, limit: PageLimit) -> Result<Page<User, UserId>, TxFault> {
-    let scan = Scan::all().backward().limit(limit.rows() + 1);
-    let scan = match after {
-        Some(id) => scan.after(&id),
-        None => scan,
+/// The users a filter lets through, newest first. Looks at no more than `limits::SCAN_MAX` of them: a page may hold
+/// fewer rows than `limit` and still name where the next one begins.
+pub fn page(
+    reader: &impl Reader,
+    filter: &UserFilter,
+    after: Option<UserId>,
+    limit: PageLimit,
+) -> Result<Page<User, UserId>, TxFault> {
+    if let Some(email) = &filter.email {
+        let found = find_by_email(reader, email)?.filter(|user| after.is_none() && filter.shows(user));
+        return Ok(Page { rows: found.into_iter().collect(), next: None });
+    }
+    let narrows = filter.role.is_some() || filter.status.is_some();
+    let most = if narrows { limits::SCAN_MAX } else { limit.rows() + 1 };
+    let candidates = match filter.role {
+        Some(role) if role != Role::User => holders_after(reader, role, after, most)?,
+        Some(_) | None => ids_after(reader, after, most)?,
     };
-    let mut rows: Vec<User> = reader.scan(&USER_BY_ID, scan)?.into_iter().map(|(_, user)| user).collect();
-    let more = rows.len() > limit.rows();
-    rows.truncate(limit.rows());
-    let next = rows.last().map(|user| user.id).filter(|_| more);
-    Ok(Page { rows, next })
+    let mut rows = Vec::new();
+    for id in &candidates {
+        rows.extend(find(reader, *id)?.filter(|user| filter.shows(user)));
+        if rows.len() == limit.rows() {
+            let more = candidates.last() != Some(id) || candidates.len() == most;
+            return Ok(Page { rows, next: more.then_some(*id) });
+        }
+    }
+    let next = candidates.last().filter(|_| candidates.len() == most);
+    Ok(Page { rows, next: next.copied() })
+}
+
+fn ids_after(reader: &impl Reader, after: Option<UserId>, most: usize) -> Result<Vec<UserId>, TxFault> {
+    let scan = Scan::all().backward().limit(most);
+    reader.keys(&USER_BY_ID, after.iter().fold(scan, Scan::after))
+}
+
+fn holders_after(reader: &impl Reader, role: Role, after: Option<UserId>, most: usize) -> Result<Vec<UserId>, TxFault> {
+    let scan = Scan::prefix(&(role_byte(role),)).backward().limit(most);
+    let scan = after.iter().fold(scan, |scan, id| scan.after(&(role_byte(role), *id)));
+    Ok(reader.keys(&USER_BY_ROLE, scan)?.into_iter().map(|(_, id)| id).collect())
 }
 
 /// Users who hold a role other than `user`, at most `limits::SCAN_MAX`, oldest first.

@@ -1,4 +1,7 @@
-//! The flows on users when no server runs: the store is opened, and users and hasher are started over it.
+//! A command on users: the running server is asked, or the store is opened and the same flow run over it.
+
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{Failure, Terminal};
 use crate::{
@@ -15,9 +18,34 @@ use crate::{
     types::{CallContext, Fault, limits},
 };
 
+/// What is asked for.
+pub(super) struct Errand {
+    /// The command's name, for the audit trail.
+    pub name: &'static str,
+    /// The route of the running server.
+    pub path: &'static str,
+    /// What it is sent.
+    pub body: Value,
+}
+
+impl Errand {
+    /// Has it done; `flow` does it where no server runs. Gives what the server answers, or would.
+    pub(super) fn run<T: Serialize, R: Into<ApiError>>(
+        self,
+        config: &Config,
+        terminal: &Terminal,
+        flow: impl AsyncFnOnce(Users, CallContext) -> Result<Result<T, R>, Fault>,
+    ) -> Result<Value, Failure> {
+        match client::ask_running(config, self.path, &self.body, limits::CLIENT_PATIENCE)? {
+            Some(answer) => Ok(answer),
+            None => Ok(json!(offline(config, terminal, self.name, flow)?)),
+        }
+    }
+}
+
 /// Runs `flow` as `command` on the closed store, which is closed again whatever came of it. A refusal is said in the
 /// words in which a running server says it.
-pub(super) fn run<T, R: Into<ApiError>>(
+fn offline<T, R: Into<ApiError>>(
     config: &Config,
     terminal: &Terminal,
     command: &'static str,
@@ -40,4 +68,9 @@ pub(super) fn run<T, R: Into<ApiError>>(
         let at = Occurrence { base: "", instance: "", request_id: "" };
         Failure::Fault(client::refusal(&refusal.into().document(at)))
     })
+}
+
+/// A text of the answer.
+pub(super) fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
+    answer.get(name).and_then(Value::as_str).unwrap_or("?")
 }

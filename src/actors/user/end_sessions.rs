@@ -1,0 +1,46 @@
+//! Ending all sessions of somebody else.
+
+use std::sync::Arc;
+
+use super::{Household, NoSuchUser, change_status::end_all};
+use crate::{
+    actors::call::Call,
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
+        auth::SessionEnd,
+    },
+    persistence::{Verdict, tables::user},
+    types::{EmailAddress, Fault},
+};
+
+/// Whose sessions end.
+#[derive(Debug, Clone)]
+pub struct EndSessions {
+    /// The user's address.
+    pub email: EmailAddress,
+}
+
+/// Gives how many have ended.
+pub(super) async fn run(
+    house: Arc<Household>,
+    call: Call,
+    command: EndSessions,
+) -> Result<Result<usize, NoSuchUser>, Fault> {
+    let write = call.write(&house.system);
+    house
+        .store
+        .write_reclaim(write, move |tx| {
+            let Some(found) = user::find_by_email(tx, &command.email)? else {
+                return Ok(Verdict::Discard(Err(NoSuchUser)));
+            };
+            let ended = end_all(tx, found.id, SessionEnd::Administrator)?;
+            tx.audit(AuditRecord {
+                action: AuditAction::EndSession,
+                result: AuditResult::Done,
+                subject: Some(found.id),
+                detail: format!("sessions={ended}"),
+            })?;
+            Ok(Verdict::Commit(Ok(ended)))
+        })
+        .await
+}

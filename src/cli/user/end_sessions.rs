@@ -1,0 +1,29 @@
+//! `majordomo user end-sessions --email ADDRESS`
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Failure, Terminal, address, errand::Errand};
+use crate::{actors::user, config::Config, http::routes::user_operations::EndedBody, types::EmailAddress};
+
+/// Whose sessions end.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct EndSessions {
+    /// The user's address
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    email: EmailAddress,
+}
+
+impl EndSessions {
+    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+        let email = &self.email;
+        let body = json!({ "email": email.as_str() });
+        let errand = Errand { name: "user end-sessions", path: "/users/end-sessions", body };
+        let told = errand.run(config, terminal, async |users, context| {
+            let ended = users.end_sessions(context, user::EndSessions { email: email.clone() }).await?;
+            Ok(ended.map(|ended| EndedBody { ended }))
+        })?;
+        let ended = told.get("ended").and_then(serde_json::Value::as_u64).unwrap_or_default();
+        terminal.print(format_args!("{ended} sessions of {} have ended\n", email.as_str()))
+    }
+}

@@ -1,0 +1,45 @@
+//! `majordomo user grant --email ADDRESS --role ROLE`
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Failure, Terminal, address, errand::Errand};
+use crate::{
+    actors::user,
+    config::Config,
+    http::routes::user_body::UserBody,
+    types::{EmailAddress, Role},
+};
+
+/// Who is to hold which role.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Grant {
+    /// The user's address
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    email: EmailAddress,
+    /// user, support, auditor, admin or service
+    #[arg(long, value_parser = role)]
+    role: Role,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    text.parse().map_err(|invalid: crate::types::Invalid| invalid.detail.into_owned())
+}
+
+impl Grant {
+    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+        let (email, role) = (&self.email, self.role);
+        let body = json!({ "email": email.as_str(), "role": role.as_str() });
+        let user = Errand { name: "user grant", path: "/users/grant", body }.run(
+            config,
+            terminal,
+            async |users, context| {
+                let command = user::Grant { email: email.clone(), role };
+                Ok(users.grant(context, command).await?.map(UserBody::from))
+            },
+        )?;
+        let held = user.get("roles").and_then(serde_json::Value::as_array).into_iter().flatten();
+        let held: Vec<&str> = held.filter_map(serde_json::Value::as_str).collect();
+        terminal.print(format_args!("{} holds {}\n", email.as_str(), held.join(", ")))
+    }
+}

@@ -1,0 +1,30 @@
+//! `majordomo user reset-password --email ADDRESS --password-file FILE`
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Failure, Terminal, address, errand::Errand, password::PasswordFile};
+use crate::{actors::user, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
+
+/// Whose password becomes what.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ResetPassword {
+    /// The user's address
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    email: EmailAddress,
+    #[command(flatten)]
+    password: PasswordFile,
+}
+
+impl ResetPassword {
+    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+        let (email, password) = (&self.email, self.password.read()?);
+        let body = json!({ "email": email.as_str(), "password": password.reveal() });
+        let errand = Errand { name: "user reset-password", path: "/users/reset-password", body };
+        errand.run(config, terminal, async |users, context| {
+            let command = user::SetPassword { email: email.clone(), password };
+            Ok(users.set_password(context, command).await?.map(UserBody::from))
+        })?;
+        terminal.print(format_args!("{} has the new password; all sessions have ended\n", email.as_str()))
+    }
+}

@@ -1,0 +1,168 @@
+//! `/users/...` on the operators' listener: what `majordomo user` has the running server do. Operators know users by
+//! their addresses.
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::user_body::UserBody;
+use crate::{
+    actors::user::{EndSessions, Grant, NoSuchUser, SetPassword, SetPasswordRefusal, Unlock, UnlockRefusal},
+    http::{
+        error::{ApiError, Code},
+        extract::Json,
+        fields::{Fields, FromFields},
+        services::Services,
+    },
+    types::{CallContext, EmailAddress, Role, Secret},
+};
+
+const NO_SUCH_USER: &str = "No user has this address.";
+
+impl From<NoSuchUser> for ApiError {
+    fn from(_: NoSuchUser) -> Self {
+        Self::new(Code::NotFound).detail(NO_SUCH_USER)
+    }
+}
+
+/// Whose password becomes what.
+#[derive(Debug, ToSchema)]
+pub struct SetPasswordBody {
+    /// The user's address.
+    #[schema(value_type = String, example = "ada@example.com")]
+    email: EmailAddress,
+    /// 12 to 128 characters; common passwords are refused.
+    #[schema(value_type = String, example = "correct horse battery staple")]
+    password: Secret,
+}
+
+impl FromFields for SetPasswordBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let email = body.required("email").text(EmailAddress::parse);
+        let password = body.required("password").secret();
+        Some(Self { email: email?, password: password? })
+    }
+}
+
+impl From<SetPasswordRefusal> for ApiError {
+    fn from(refusal: SetPasswordRefusal) -> Self {
+        match refusal {
+            SetPasswordRefusal::NotFound => NoSuchUser.into(),
+            SetPasswordRefusal::Password(reasons) => {
+                Self::invalid(reasons.into_iter().map(|reason| reason.at("/password")).collect())
+            }
+        }
+    }
+}
+
+/// Set a user's password
+///
+/// Ends all the user's sessions, and forgets failed logins; the user is told by mail.
+#[utoipa::path(
+    post, path = "/users/reset-password", operation_id = "set_user_password", tag = "operations",
+    request_body = SetPasswordBody, responses((status = 200, description = "The user.", body = UserBody))
+)]
+pub async fn set_user_password(
+    State(services): State<Services>,
+    context: CallContext,
+    Json(body): Json<SetPasswordBody>,
+) -> Result<Json<UserBody>, ApiError> {
+    let command = SetPassword { email: body.email, password: body.password };
+    Ok(Json(services.users.set_password(context, command).await??.into()))
+}
+
+/// Whom it is about.
+#[derive(Debug, ToSchema)]
+pub struct AddressBody {
+    /// The user's address.
+    #[schema(value_type = String, example = "ada@example.com")]
+    email: EmailAddress,
+}
+
+impl FromFields for AddressBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        Some(Self { email: body.required("email").text(EmailAddress::parse)? })
+    }
+}
+
+impl From<UnlockRefusal> for ApiError {
+    fn from(refusal: UnlockRefusal) -> Self {
+        match refusal {
+            UnlockRefusal::NotFound => NoSuchUser.into(),
+            UnlockRefusal::NotFrom(from) => {
+                Self::new(Code::StatusConflict).detail(format!("The user is {}, not locked.", from.as_str()))
+            }
+        }
+    }
+}
+
+/// Let a locked user in again
+///
+/// Takes away the status `locked`, and forgets failed logins.
+#[utoipa::path(
+    post, path = "/users/unlock", operation_id = "unlock_user", tag = "operations", request_body = AddressBody,
+    responses(
+        (status = 200, description = "The user.", body = UserBody),
+        (status = 409, description = "The user is disabled or pending."),
+    )
+)]
+pub async fn unlock_user(
+    State(services): State<Services>,
+    context: CallContext,
+    Json(body): Json<AddressBody>,
+) -> Result<Json<UserBody>, ApiError> {
+    Ok(Json(services.users.unlock(context, Unlock { email: body.email }).await??.into()))
+}
+
+/// Who is to hold which role.
+#[derive(Debug, ToSchema)]
+pub struct GrantBody {
+    /// The user's address.
+    #[schema(value_type = String, example = "ada@example.com")]
+    email: EmailAddress,
+    /// `user`, `support`, `auditor`, `admin` or `service`.
+    #[schema(value_type = String, example = "admin")]
+    role: Role,
+}
+
+impl FromFields for GrantBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let email = body.required("email").text(EmailAddress::parse);
+        let role = body.required("role").text(str::parse::<Role>);
+        Some(Self { email: email?, role: role? })
+    }
+}
+
+/// Give a user a role
+#[utoipa::path(
+    post, path = "/users/grant", operation_id = "grant_role", tag = "operations", request_body = GrantBody,
+    responses((status = 200, description = "The user, who holds the role.", body = UserBody))
+)]
+pub async fn grant_role(
+    State(services): State<Services>,
+    context: CallContext,
+    Json(body): Json<GrantBody>,
+) -> Result<Json<UserBody>, ApiError> {
+    Ok(Json(services.users.grant(context, Grant { email: body.email, role: body.role }).await??.into()))
+}
+
+/// How many sessions have ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EndedBody {
+    /// How many.
+    pub ended: usize,
+}
+
+/// End all sessions of a user
+#[utoipa::path(
+    post, path = "/users/end-sessions", operation_id = "end_user_sessions", tag = "operations",
+    request_body = AddressBody, responses((status = 200, description = "They have ended.", body = EndedBody))
+)]
+pub async fn end_user_sessions(
+    State(services): State<Services>,
+    context: CallContext,
+    Json(body): Json<AddressBody>,
+) -> Result<Json<EndedBody>, ApiError> {
+    let ended = services.users.end_sessions(context, EndSessions { email: body.email }).await??;
+    Ok(Json(EndedBody { ended }))
+}

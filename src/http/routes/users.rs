@@ -1,0 +1,218 @@
+//! `/users`: users as administrators see and steer them, and one's own.
+
+use std::str::FromStr;
+
+use axum::extract::State;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::user_body::UserBody;
+use crate::{
+    actors::user::{ChangeRoles, ChangeRolesRefusal, ChangeStatus, ChangeStatusRefusal},
+    domain::{
+        access::{Permission, may},
+        user::{Status, User, UserFilter},
+    },
+    http::{
+        context::SignedIn,
+        error::{ApiError, Code},
+        extract::{Json, List, Path, Rows},
+        fields::{Fields, FromFields},
+        services::Services,
+    },
+    types::{CallContext, EmailAddress, Invalid, Role, Roles, id::UserId},
+};
+
+const STATUSES: [(&str, Status); 4] = [
+    (Status::Pending.as_str(), Status::Pending),
+    (Status::Active.as_str(), Status::Active),
+    (Status::Locked.as_str(), Status::Locked),
+    (Status::Disabled.as_str(), Status::Disabled),
+];
+
+impl FromFields for UserFilter {
+    fn from_fields(query: &mut Fields) -> Option<Self> {
+        let email = query.optional("email").text(EmailAddress::parse);
+        let role = query.optional("role").text(str::parse::<Role>);
+        let status = query.optional("status").choice(&STATUSES);
+        Some(Self { email: email?, role: role?, status: status? })
+    }
+}
+
+/// Users
+///
+/// Newest first. With filters a page may hold fewer users than asked for, even none: go on while there is a
+/// `nextCursor`.
+#[utoipa::path(
+    get, path = "/users", operation_id = "list_users", tag = "users",
+    params(
+        ("email" = Option<String>, Query, description = "Only the user of this address."),
+        ("role" = Option<String>, Query, description = "Only users who hold this role."),
+        ("status" = Option<String>, Query, description = "Only users in this status."),
+        ("limit" = Option<i64>, Query, description = "How many at most, 1 to 100; 20 if it is not given."),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before."),
+    ),
+    responses((status = 200, description = "One page.", body = Rows<UserBody>))
+)]
+pub async fn list_users(
+    State(services): State<Services>,
+    list: List<UserFilter>,
+) -> Result<Json<Rows<UserBody>>, ApiError> {
+    let after = list.after.as_deref().map(user_of_key).transpose()?;
+    let page = services.users.page(&list.filter, after, list.limit)?;
+    let next_cursor = page.next.map(|last| list.next(last.as_bytes()));
+    Ok(Json(Rows { data: page.rows.into_iter().map(UserBody::from).collect(), next_cursor }))
+}
+
+fn user_of_key(key: &[u8]) -> Result<UserId, ApiError> {
+    Uuid::from_slice(key).map(UserId::from).map_err(|_| ApiError::new(Code::InvalidCursor))
+}
+
+/// A user in a path: an id, or `me` for the caller.
+#[derive(Debug, Clone, Copy)]
+pub enum Who {
+    /// The caller.
+    Me,
+    /// The user of an id.
+    User(UserId),
+}
+
+impl FromStr for Who {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text == "me" { Ok(Self::Me) } else { text.parse().map(Self::User) }
+    }
+}
+
+impl Who {
+    /// The id, when `caller` asks.
+    pub fn id(self, caller: &SignedIn) -> UserId {
+        match self {
+            Self::Me => caller.0.user,
+            Self::User(id) => id,
+        }
+    }
+}
+
+fn nobody() -> ApiError {
+    ApiError::new(Code::NotFound)
+}
+
+/// One user
+///
+/// One's own by id or as `me`; others only with the permission `read_users`.
+#[utoipa::path(
+    get, path = "/users/{id}", operation_id = "show_user", tag = "users",
+    params(("id" = String, Path, description = "The user's id, or `me`.")),
+    responses(
+        (status = 200, description = "The user.", body = UserBody),
+        (status = 404, description = "There is none, or it is somebody else."),
+    )
+)]
+pub async fn show_user(
+    State(services): State<Services>,
+    caller: SignedIn,
+    Path(who): Path<Who>,
+) -> Result<Json<UserBody>, ApiError> {
+    let id = who.id(&caller);
+    if id != caller.0.user && !may(&caller.0.roles, Permission::ReadUsers) {
+        return Err(nobody());
+    }
+    let found: Option<User> = services.users.find(id)?;
+    found.map(|user| Json(user.into())).ok_or_else(nobody)
+}
+
+/// The status a user shall have.
+#[derive(Debug, ToSchema)]
+pub struct StatusBody {
+    /// `active`, `locked` or `disabled`.
+    #[schema(value_type = String, example = "disabled")]
+    status: Status,
+}
+
+impl FromFields for StatusBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        Some(Self { status: body.required("status").choice(&STATUSES)? })
+    }
+}
+
+impl From<ChangeStatusRefusal> for ApiError {
+    fn from(refusal: ChangeStatusRefusal) -> Self {
+        match refusal {
+            ChangeStatusRefusal::NotFound => nobody(),
+            ChangeStatusRefusal::NotFrom(from) => {
+                Self::new(Code::StatusConflict).detail(format!("The user is {}.", from.as_str()))
+            }
+            ChangeStatusRefusal::LastAdmin => Self::new(Code::LastAdmin),
+        }
+    }
+}
+
+/// Shut a user out, or let them in again
+///
+/// Shutting out ends all the user's sessions in the same commit: their tokens stop working at once.
+#[utoipa::path(
+    put, path = "/users/{id}/status", operation_id = "change_user_status", tag = "users", request_body = StatusBody,
+    params(("id" = String, Path, description = "The user's id, or `me`.")),
+    responses(
+        (status = 200, description = "The user.", body = UserBody),
+        (status = 409, description = "It is the last administrator, or there is no way there from the user's status."),
+    )
+)]
+pub async fn change_user_status(
+    State(services): State<Services>,
+    caller: SignedIn,
+    context: CallContext,
+    Path(who): Path<Who>,
+    Json(body): Json<StatusBody>,
+) -> Result<Json<UserBody>, ApiError> {
+    let command = ChangeStatus { user: who.id(&caller), to: body.status };
+    Ok(Json(services.users.change_status(context, command).await??.into()))
+}
+
+/// The roles a user shall have.
+#[derive(Debug, ToSchema)]
+pub struct RolesBody {
+    /// All of them: what is not named is taken away. `user`, `support`, `auditor`, `admin`, `service`.
+    #[schema(value_type = Vec<String>, example = json!(["user", "support"]))]
+    roles: Roles,
+}
+
+impl FromFields for RolesBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let roles = body.required("roles").list(Role::ALL.len(), |role| role.text(str::parse::<Role>));
+        Some(Self { roles: roles?.into() })
+    }
+}
+
+impl From<ChangeRolesRefusal> for ApiError {
+    fn from(refusal: ChangeRolesRefusal) -> Self {
+        match refusal {
+            ChangeRolesRefusal::NotFound => nobody(),
+            ChangeRolesRefusal::LastAdmin => Self::new(Code::LastAdmin),
+        }
+    }
+}
+
+/// Give and take roles
+///
+/// They hold from the next request on, whatever the user's access token says.
+#[utoipa::path(
+    put, path = "/users/{id}/roles", operation_id = "change_user_roles", tag = "users", request_body = RolesBody,
+    params(("id" = String, Path, description = "The user's id, or `me`.")),
+    responses(
+        (status = 200, description = "The user.", body = UserBody),
+        (status = 409, description = "It is the last administrator."),
+    )
+)]
+pub async fn change_user_roles(
+    State(services): State<Services>,
+    caller: SignedIn,
+    context: CallContext,
+    Path(who): Path<Who>,
+    Json(body): Json<RolesBody>,
+) -> Result<Json<UserBody>, ApiError> {
+    let command = ChangeRoles { user: who.id(&caller), to: body.roles };
+    Ok(Json(services.users.change_roles(context, command).await??.into()))
+}
