@@ -7,14 +7,18 @@ use crate::{
     config::{Config, EngineKind},
     persistence::{
         check::{self, CheckFault, Checked},
+        content,
+        engine::EngineView,
         format::{Format, Seal},
         keyring::Keyring,
+        settings::Seams,
     },
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Verify a store that no server has open: every segment, every snapshot, the tree against both; changes nothing
+    /// Verify a store that no server has open: every segment, every snapshot, the tree against both, every record, the
+    /// audit trail; changes nothing
     Check(Check),
 }
 
@@ -37,15 +41,18 @@ fn check(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     }
     let seams = storage::seams();
     let settings = storage::settings(config, &seams);
-    let checked = check::check(&settings, &seams, |format, _| fits(config, format)).map_err(|fault| match fault {
-        CheckFault::NoStore(_) => Failure::Fault(fault.to_string()),
-        CheckFault::Open(_)
-        | CheckFault::Snapshot(_)
-        | CheckFault::Tree(_)
-        | CheckFault::Differs { .. }
-        | CheckFault::Content(_)
-        | CheckFault::Io { .. } => Failure::fault(config.store.path.display(), fault),
-    })?;
+    let checked =
+        check::check(&settings, &seams, |format, view| understood(config, &seams, format, view)).map_err(|fault| {
+            match fault {
+                CheckFault::NoStore(_) => Failure::Fault(fault.to_string()),
+                CheckFault::Open(_)
+                | CheckFault::Snapshot(_)
+                | CheckFault::Tree(_)
+                | CheckFault::Differs { .. }
+                | CheckFault::Content(_)
+                | CheckFault::Io { .. } => Failure::fault(config.store.path.display(), fault),
+            }
+        })?;
     let Checked { segments, snapshots, last, keys, cut, rebuild } = checked;
     if let Some(cut) = cut {
         let said = "the next start cuts there, nothing acknowledged is lost";
@@ -60,13 +67,21 @@ fn check(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     ))
 }
 
-/// Whether the key ring is the one the store is sealed under.
-fn fits(config: &Config, format: &Format) -> Result<(), String> {
+/// Whether everything in the tree can be read with the key ring the store is sealed under.
+fn understood(config: &Config, seams: &Seams, format: &Format, view: &dyn EngineView) -> Result<(), String> {
+    let ring = ring(config, seams, format)?;
+    content::verify(view, &ring).map(|_| ()).map_err(|fault| fault.to_string())
+}
+
+fn ring(config: &Config, seams: &Seams, format: &Format) -> Result<Keyring, String> {
     if format.seal == Seal::default() {
-        return Ok(());
+        // Nothing is sealed yet.
+        return Ok(Keyring::generate(seams.entropy.as_ref(), seams.clock.now()));
     }
     let file = config.key_ring_file();
     let ring = Keyring::load(&file).map_err(|fault| fault.to_string())?;
     let ring = ring.ok_or_else(|| format!("the key ring {} is missing", file.display()))?;
-    ring.fits(&format.seal).map_err(|_| format!("the key ring {} is not the one of this store", file.display()))
+    let fits = ring.fits(&format.seal);
+    fits.map_err(|_| format!("the key ring {} is not the one of this store", file.display()))?;
+    Ok(ring)
 }

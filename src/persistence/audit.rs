@@ -162,6 +162,20 @@ fn first_unreadable(reader: &impl Reader, from: AuditHead) -> Result<Walk, TxFau
     Ok(Walk::Further(at))
 }
 
+/// Reads the bodies of the entries behind `from` up to `to`, at most `limits::SCAN_MAX` of them, and the personal fields
+/// in them: a body that does not decode is named by its entry.
+pub(super) fn understand(reader: &impl Reader, from: AuditHead, to: AuditHead) -> Result<(), TxFault> {
+    for (number, row) in reader.scan(&AUDIT_BY_NUMBER, Scan::all().after(&from.number))? {
+        if number > to.number {
+            break;
+        }
+        let named = |fault: &dyn std::fmt::Display| TxFault::Corrupt(format!("audit entry {number}: {fault}"));
+        let body: AuditBody = codec::decode(&row.body).map_err(|fault: CodecFault| named(&fault))?;
+        entry(reader, AuditHead { number, hash: row.hash }, body).map_err(|fault| named(&fault))?;
+    }
+    Ok(())
+}
+
 /// Which entries an auditor wants; an empty filter admits all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditFilter {

@@ -11,6 +11,7 @@ pub mod batch;
 pub mod check;
 pub mod checkpoint;
 pub mod codec;
+pub mod content;
 pub mod engine;
 pub mod events;
 pub mod files;

@@ -50,7 +50,7 @@ pub trait Reader: ByteReader {
     fn get<K: Key, V: Record>(&self, table: &Table<K, V>, key: &K) -> Result<Option<V>, TxFault> {
         let place = place(table, key);
         match self.get_bytes(&place)? {
-            Some(value) => open(self.ring(), table, &place, &value).map(Some),
+            Some(value) => open(self.ring(), Kind::of(table), &place, &value).map(Some),
             None => Ok(None),
         }
     }
@@ -64,7 +64,7 @@ pub trait Reader: ByteReader {
     fn scan<K: Key, V: Record>(&self, table: &Table<K, V>, scan: Scan<K>) -> Result<Vec<(K, V)>, TxFault> {
         self.scan_bytes(&scan.over(table))?
             .into_iter()
-            .map(|(place, value)| Ok((key_at(table, &place)?, open(self.ring(), table, &place, &value)?)))
+            .map(|(place, value)| Ok((key_at(table, &place)?, open(self.ring(), Kind::of(table), &place, &value)?)))
             .collect()
     }
 
@@ -89,20 +89,48 @@ pub(super) fn place<K: Key, V>(table: &Table<K, V>, key: &K) -> Vec<u8> {
     bytes
 }
 
-fn key_at<K: Key, V>(table: &Table<K, V>, place: &[u8]) -> Result<K, TxFault> {
-    K::from_bytes(place.get(1..).unwrap_or_default())
-        .map_err(|KeyFault| TxFault::Corrupt(format!("{}: a key does not decode", table.name)))
+/// What opening a value needs to know of its table.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    pub(super) form: Form,
 }
 
-fn open<K, V: Record>(ring: &Keyring, table: &Table<K, V>, place: &[u8], value: &[u8]) -> Result<V, TxFault> {
-    let decoded = match table.form {
+impl Kind {
+    fn of<K, V>(table: &Table<K, V>) -> Self {
+        Self { name: table.name, form: table.form }
+    }
+}
+
+fn key_at<K: Key, V>(table: &Table<K, V>, place: &[u8]) -> Result<K, TxFault> {
+    key_in(table.name, place)
+}
+
+fn key_in<K: Key>(name: &str, place: &[u8]) -> Result<K, TxFault> {
+    K::from_bytes(place.get(1..).unwrap_or_default())
+        .map_err(|KeyFault| TxFault::Corrupt(format!("{name}: a key does not decode")))
+}
+
+fn open<V: Record>(ring: &Keyring, Kind { name, form }: Kind, place: &[u8], value: &[u8]) -> Result<V, TxFault> {
+    let decoded = match form {
         Form::Plain => codec::decode(value),
         Form::Sealed => {
-            let opened = ring.unseal(table.name, place, value).map_err(|fault| sealed_fault(table.name, &fault))?;
+            let opened = ring.unseal(name, place, value).map_err(|fault| sealed_fault(name, &fault))?;
             codec::decode(&opened)
         }
     };
-    decoded.map_err(|fault| codec_fault(table.name, &fault))
+    decoded.map_err(|fault| codec_fault(name, &fault))
+}
+
+/// Whether a row of a table of `K` and `V` can be read.
+pub(super) fn decodes<K: Key, V: Record>(
+    ring: &Keyring,
+    kind: Kind,
+    place: &[u8],
+    value: &[u8],
+) -> Result<(), TxFault> {
+    key_in::<K>(kind.name, place)?;
+    open::<V>(ring, kind, place, value).map(|_| ())
 }
 
 pub(super) fn codec_fault(table: &str, fault: &CodecFault) -> TxFault {

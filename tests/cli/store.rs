@@ -3,9 +3,22 @@
 use majordomo::{
     cli::storage,
     config::{self, Config},
-    domain::auth::{KeyStage, SigningKey},
-    persistence::{KeyLoss, Store, Verdict, Write, tables::signing_key},
-    types::{self, CallContext, SigningAlgorithm, Work, id, limits},
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
+        auth::{KeyStage, SigningKey},
+        event::{Event, EventKind, Personal},
+    },
+    persistence::{
+        KeyLoss, Reader as _, Store, Table, Tx, TxFault, Verdict, Write,
+        audit::{AUDIT_BY_NUMBER, AuditRow},
+        record::Present,
+        tables::{signing_key, user::USER_BY_ID},
+    },
+    types::{
+        self, CallContext, SigningAlgorithm, Work,
+        id::{self, UserId},
+        limits,
+    },
 };
 
 use crate::harness::Majordomo;
@@ -173,4 +186,60 @@ fn a_good_store_is_called_good_and_a_damaged_one_names_its_first_fault() {
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (1, "", 1), "{}", run.stderr);
     assert!(run.stderr.contains("journal/"), "{}", run.stderr);
     assert_eq!(std::fs::read(&segment).unwrap(), bytes);
+}
+
+/// Commits `f` to the store of `house`, and closes it cleanly: journal, tree and snapshots agree on what it wrote.
+fn commit(house: &Majordomo, f: impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 'static) {
+    open(house, "data", |store, write| async move {
+        store.write(write, move |tx| f(tx).map(Verdict::Commit)).await.unwrap();
+    });
+}
+
+/// An entry and an event with personal fields.
+fn say(tx: &mut Tx<'_>) -> Result<(), TxFault> {
+    let user: UserId = tx.id();
+    let personal = Personal { email: Some("ada@example.com".to_owned()), ..Personal::default() };
+    tx.emit(Event { subject: user, kind: EventKind::UserVerified { user }, personal })?;
+    let (action, result) = (AuditAction::VerifyEmail, AuditResult::Done);
+    tx.audit(AuditRecord { action, result, subject: Some(user), detail: "a test".to_owned() })
+}
+
+/// Changes the second of three entries.
+fn tampered(change: fn(&mut AuditRow)) -> Majordomo {
+    let house = house();
+    (0..3).for_each(|_| commit(&house, say));
+    let run = house.run(&["store", "check"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "events, entries and sealed values are understood");
+    commit(&house, move |tx| {
+        let mut row = tx.get(&AUDIT_BY_NUMBER, &2)?.unwrap();
+        change(&mut row);
+        tx.put(&AUDIT_BY_NUMBER, &2, &row)
+    });
+    house
+}
+
+#[test]
+fn a_damaged_byte_of_an_audit_entry_is_found() {
+    let damages: [fn(&mut AuditRow); 2] = [|row| *row.body.last_mut().unwrap() ^= 1, |row| row.previous[31] ^= 1];
+    for damage in damages {
+        let run = tampered(damage).run(&["store", "check"]);
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""));
+        assert_eq!(run.stderr, "error: data: the audit trail is broken at entry 2\n");
+    }
+}
+
+#[test]
+fn a_record_that_does_not_decode_and_a_key_of_no_table_are_found() {
+    static NOT_USERS: Table<UserId, Present> = Table::new(USER_BY_ID.tag, "not_users", "never");
+    static NOWHERE: Table<u64, Present> = Table::new(0xee, "nowhere", "never");
+    let house = house();
+    commit(&house, |tx| tx.put(&NOWHERE, &7, &Present));
+    let run = house.run(&["store", "check"]);
+    assert_eq!(run.stderr, "error: data: the key ee0000000000000007 belongs to no table\n");
+
+    commit(&house, |tx| tx.put(&NOT_USERS, &UserId::from(uuid::Uuid::from_u128(9)), &Present));
+    let run = house.run(&["store", "check"]);
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (1, "", 1), "{}", run.stderr);
+    assert!(run.stderr.contains("00000009 does not decode: "), "{}", run.stderr);
+    assert!(run.stderr.contains("user_by_id"), "{}", run.stderr);
 }

@@ -23,8 +23,12 @@ use uuid::Uuid;
 use super::{
     audit::AUDIT_BY_NUMBER,
     events::EVENT_BY_SEQUENCE,
+    key::Key,
+    keyring::Keyring,
     migrations::MIGRATION_BY_NAME,
     persons::PERSON_KEY_BY_ID,
+    reader::{Kind, TxFault, decodes},
+    record::Record,
     table::{Form, Table},
 };
 use crate::types::{Timestamp, id::UserId};
@@ -43,7 +47,7 @@ fn end_of<I: From<Uuid>>(now: Timestamp) -> (Timestamp, I) {
 }
 
 /// A row of the inventory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Row {
     /// The table's name.
     pub name: &'static str,
@@ -60,9 +64,17 @@ pub struct Row {
     /// The table whose rows this one leads to, if it is an index.
     pub index_of: Option<&'static str>,
     form: Form,
+    decodes: Decodes,
 }
 
+type Decodes = fn(&Keyring, Kind, &[u8], &[u8]) -> Result<(), TxFault>;
+
 impl Row {
+    /// Whether the row of the key `place` can be read.
+    pub(super) fn decode(&self, ring: &Keyring, place: &[u8], value: &[u8]) -> Result<(), TxFault> {
+        (self.decodes)(ring, Kind { name: self.name, form: self.form }, place, value)
+    }
+
     /// Whether its values are sealed.
     pub fn is_sealed(&self) -> bool {
         self.form == Form::Sealed
@@ -77,11 +89,12 @@ impl Row {
 /// What the inventory says of a table beyond the table itself.
 struct Words(&'static str, &'static str, &'static str);
 
-const fn row<K, V>(table: &Table<K, V>, Words(key, record, owner): Words) -> Row {
-    Row { name: table.name, tag: table.tag, key, record, owner, kept: table.kept, index_of: None, form: table.form }
+const fn row<K: Key, V: Record>(table: &Table<K, V>, Words(key, record, owner): Words) -> Row {
+    let Table { tag, name, kept, form, .. } = *table;
+    Row { name, tag, key, record, owner, kept, index_of: None, form, decodes: decodes::<K, V> }
 }
 
-const fn index<K, V, L, W>(table: &Table<K, V>, of: &Table<L, W>, words: Words) -> Row {
+const fn index<K: Key, V: Record, L, W>(table: &Table<K, V>, of: &Table<L, W>, words: Words) -> Row {
     Row { index_of: Some(of.name), ..row(table, words) }
 }
 
