@@ -73,7 +73,7 @@ enum Command {
     /// The clock of the running server
     #[command(subcommand)]
     Clock(clock::Command),
-    /// Notifications: try whether they go out
+    /// Notifications: try whether they go out, let a restored store send
     #[command(subcommand)]
     Notify(notify::Command),
     /// Print completions for a shell

@@ -2,18 +2,30 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Failure, Settings, Terminal, storage};
+use serde_json::json;
+
+use super::{
+    Failure, Settings, Terminal, client,
+    storage::{self, Offline},
+};
 use crate::{
-    actors::notifier::try_mail,
+    actors::notifier::{resume_sending, try_mail},
     config::Config,
-    types::{self, EmailAddress, answer::Answer},
+    persistence::KeyLoss,
+    types::{self, EmailAddress, answer::Answer, limits},
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Send one message past the queue and show the conversation with the provider; the server need not run
     Test(Test),
+    /// Let a store that was restored from a snapshot send, with the server running or without
+    Resume(Resume),
 }
+
+/// Nothing to choose.
+#[derive(Debug, Args)]
+pub(super) struct Resume {}
 
 /// By what, and to whom.
 #[derive(Debug, Args)]
@@ -41,6 +53,7 @@ impl Command {
         let config = settings.read(terminal)?.config;
         match self {
             Self::Test(test) => test.run(&config, terminal),
+            Self::Resume(Resume {}) => resume(&config, terminal),
         }
     }
 }
@@ -74,6 +87,23 @@ impl Test {
             }
         }
     }
+}
+
+fn resume(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+    let asked = client::ask_running(config, "/notifications/resume", &json!({}), limits::CLIENT_PATIENCE)?;
+    let resumed = match asked {
+        Some(told) => told.get("resumed").and_then(serde_json::Value::as_bool).unwrap_or(false),
+        None => resume_offline(config, terminal)?,
+    };
+    let (now, before) = ("sending goes on\n", "nothing to do: sending is not held back\n");
+    terminal.print(if resumed { now } else { before })
+}
+
+fn resume_offline(config: &Config, terminal: &Terminal) -> Result<bool, Failure> {
+    let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
+    let resumed = store.wait(resume_sending(store.store(), store.write("notify resume")));
+    store.close();
+    resumed.map_err(|fault| Failure::fault("letting the store send", fault))
 }
 
 const NO_SERVER: &str = "no mail server is configured: notify.email.transport is \"inbox\", which keeps mail in the \

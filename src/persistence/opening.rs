@@ -1,6 +1,9 @@
 //! From a data directory and a key ring to a store: do they belong together, and what is lost if they do not.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+};
 
 use super::{
     base::{Base, BaseError, OpenError, Opening},
@@ -108,9 +111,11 @@ impl Store {
         })?;
         let opening = base.opening().clone();
         let upkeep = base.upkeep().clone();
+        let restored = base.format().restored;
         let seal = ring.mark().map_err(|fault| TxFault::Corrupt(fault.to_string()))?;
         let ground = Ground::Directory(Box::new(base));
         let (shared, mut writer) = Self::assemble(clock, Arc::new(ring), ground, rehearsal)?;
+        shared.restored.store(restored, Ordering::Release);
         let store = Self::over(shared, Some(upkeep));
         if lost {
             // Only when nothing sealed is left is the new ring written down: a crash before that leads back here.

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -49,6 +49,8 @@ pub(super) struct Shared {
     pub(super) ended: watch::Sender<bool>,
     pub(super) tickets: AtomicU64,
     pub(super) free_bytes: AtomicU64,
+    /// Whether the store came out of a snapshot and nobody has said since that it may send.
+    pub(super) restored: AtomicBool,
     busy_since: Mutex<Option<Instant>>,
     tally: Mutex<Tally>,
 }
@@ -65,6 +67,7 @@ impl Shared {
             ended: watch::Sender::new(false),
             tickets: AtomicU64::new(0),
             free_bytes: AtomicU64::new(u64::MAX),
+            restored: AtomicBool::new(false),
             busy_since: Mutex::new(None),
             tally: Mutex::new(Tally::default()),
         }

@@ -14,6 +14,7 @@ use super::{
     reader::TxFault,
     report,
     shared::Shared,
+    snapshot::SnapshotError,
     tx::{Tx, Verdict},
     upkeep::Upkeep,
     view::View,
@@ -169,6 +170,21 @@ impl Store {
     /// Keys for `purpose` outside of tables (MACs, cursors), newest first: make with the first, check with all.
     pub fn subkeys(&self, purpose: &str) -> Vec<Zeroizing<[u8; 32]>> {
         self.door.shared.ring().subkeys(purpose)
+    }
+
+    /// Whether the store came out of a snapshot and nobody has said since that it may send: its original may have sent
+    /// everything already.
+    pub fn is_restored(&self) -> bool {
+        self.door.shared.restored.load(Ordering::Acquire)
+    }
+
+    /// Says that a restored store may send; durable when this returns. Blocks, as the functions of `upkeep` do.
+    pub fn allow_sending(&self) -> Result<(), SnapshotError> {
+        if let Some(upkeep) = &self.door.upkeep {
+            upkeep.allow_sending()?;
+        }
+        self.door.shared.restored.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// To be called about once a second: measures free space, and gives the process up when the writer hangs.

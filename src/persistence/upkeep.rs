@@ -103,6 +103,8 @@ struct Inner {
     progress: Arc<Progress>,
     // Held by whoever takes or removes snapshots and segments: one at a time.
     last: Mutex<LastSnapshot>,
+    // Held by whoever writes `store.json`.
+    rewriting: Mutex<()>,
 }
 
 /// A handle to the upkeep of an opened store; clones are the same.
@@ -150,6 +152,7 @@ impl Upkeep {
                 engine: Arc::downgrade(engine),
                 progress: Arc::clone(progress),
                 last: Mutex::new(last),
+                rewriting: Mutex::new(()),
             }),
         })
     }
@@ -171,6 +174,15 @@ impl Upkeep {
     /// Free bytes on the store's disk.
     pub fn free_bytes(&self) -> io::Result<u64> {
         self.inner.fs.free_bytes(&self.inner.layout.root)
+    }
+
+    /// Writes down that a restored store may send; durable when this returns.
+    pub(super) fn allow_sending(&self) -> Result<(), SnapshotError> {
+        // The file is replaced as a whole: a panic leaves nothing half done.
+        let _held = self.inner.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
+        let format = Format { restored: false, ..self.format()? };
+        super::format::write(&*self.inner.fs, &self.inner.layout, &format)
+            .map_err(SnapshotError::io("writing store.json"))
     }
 
     /// Takes a snapshot if one is due, and removes what is not needed any more.

@@ -69,6 +69,8 @@ reasons! {
     DeadLetters = "dead_letters", "dead-letters.md";
     /// Nothing is sent by mail because the provider fails.
     ProviderFailing = "provider_failing", "provider-breaker.md";
+    /// Nothing is sent because the store was restored from a snapshot.
+    SendingPaused = "sending_paused", "sending-paused.md";
     /// Headers of a proxy come from an address that is not trusted.
     ProxyUntrusted = "proxy_untrusted", "proxy-untrusted.md";
 }
@@ -107,6 +109,8 @@ pub struct MailReport {
     pub transport: &'static str,
     /// Mails that wait, counted to 1,000 in each lane.
     pub waiting: usize,
+    /// Whether nothing is sent because the store was restored, until `majordomo notify resume`.
+    pub is_paused: bool,
     /// Since when nothing is sent because the provider fails.
     #[serde(serialize_with = "super::actors::rfc3339_if_any")]
     #[schema(value_type = Option<String>)]

@@ -14,13 +14,13 @@ use crate::{
 };
 
 const PASSWORD: &str = "Velvet-Anchor-7731-Quince";
-const PATIENCE: Duration = Duration::from_secs(40);
+pub const PATIENCE: Duration = Duration::from_secs(40);
 /// How long handing over one mail may take; a request that waits for mail would take longer.
 const SMTP_TIMEOUT: Duration = Duration::from_secs(5);
 /// So many failures in a row and the provider is held to be out of order.
 const ENOUGH: usize = 5;
 
-fn home_of(office: &PostOffice, port: u16) -> Home {
+pub fn home_of(office: &PostOffice, port: u16) -> Home {
     let mut home = Home::new();
     home.set("notify.email.transport", "smtp");
     home.set("notify.email.smtp_url", &format!("smtp://{ACCOUNT}@localhost:{port}?tls=required"));
@@ -31,7 +31,7 @@ fn home_of(office: &PostOffice, port: u16) -> Home {
 }
 
 /// Registers `names`; none of the requests may have waited for mail.
-async fn register_all(api: &Api, names: &[String]) {
+pub async fn register_all(api: &Api, names: &[String]) {
     for name in names {
         let began = Instant::now();
         api.register(name, PASSWORD).await.unwrap().expect(201);
@@ -50,7 +50,7 @@ fn code_in(said: &Value) -> String {
 }
 
 /// Waits until the line of mail in `/health` says `status`; gives its reasons.
-async fn mail_becomes(server: &Server, status: &str) -> String {
+pub async fn mail_becomes(server: &Server, status: &str) -> String {
     let ops = server.ops_api();
     let asked = until(PATIENCE, || async {
         let health = ops.get("/health").await.ok()?;
@@ -62,7 +62,7 @@ async fn mail_becomes(server: &Server, status: &str) -> String {
 }
 
 /// Waits until the server did `did` for each of `names`; meanwhile it does nothing else.
-fn heard_of_all(post: &Post, names: &[String], did: &str) -> Vec<Value> {
+pub fn heard_of_all(post: &Post, names: &[String], did: &str) -> Vec<Value> {
     let mut heard: Vec<Value> = Vec::new();
     while heard.len() < names.len() {
         let said = post.next(PATIENCE).unwrap_or_else(|| panic!("{did} only {} of {}", heard.len(), names.len()));

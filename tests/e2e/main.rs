@@ -9,6 +9,7 @@ mod mail;
 mod peers;
 mod quick_start;
 mod refusals;
+mod restored;
 mod secrets;
 mod server;
 mod shutdown;

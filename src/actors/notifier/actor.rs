@@ -129,8 +129,11 @@ impl NotifierActor {
         Ok(())
     }
 
-    /// Gives what is due to free senders; says when to look again, `None` if nothing waits.
+    /// Gives what is due to free senders, unless the store is held back; says when to look again, `None` if nothing waits.
     fn look(&self, cx: &Cx<NotifierMessage>) -> Result<Option<Duration>, Fault> {
+        if self.bell.store.is_restored() {
+            return Ok(Some(LOOK_EVERY));
+        }
         let now = cx.system().clock().now();
         for lane in Lane::ALL {
             for id in self.due(lane, now)? {

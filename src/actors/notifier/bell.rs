@@ -88,6 +88,8 @@ impl From<Invalid> for NotifierFault {
 pub struct NotifierHealth {
     /// The transport: `inbox` or `smtp`.
     pub transport: &'static str,
+    /// Whether nothing is sent because the store was restored, and nobody has said since that it may send.
+    pub is_paused: bool,
     /// Since when nothing is sent because the provider failed; `None`: mail goes out.
     pub provider_failing_since: Option<Timestamp>,
     /// What the provider said, or did not say, last.
@@ -177,6 +179,7 @@ impl Bell {
         let failing = provider.breaker.is_open();
         Ok(NotifierHealth {
             transport: self.transport.name(),
+            is_paused: self.store.is_restored(),
             provider_failing_since: provider.failing_since.filter(|_| failing),
             last_failure: provider.last_failure.clone().filter(|_| failing),
             waiting,

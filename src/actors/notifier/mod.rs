@@ -10,6 +10,7 @@
 mod actor;
 mod bell;
 mod inbox;
+mod pause;
 pub mod render;
 mod send;
 mod shipped;
@@ -21,12 +22,14 @@ use std::time::Duration;
 pub use actor::{NotifierActor, NotifierMessage};
 pub use bell::{Bell, CodeSource, NotifierFault, NotifierHealth};
 pub use inbox::Inbox;
+pub use pause::resume_sending;
 pub use take::NotifierSubscriber;
 pub use trial::try_mail;
 
 use crate::{
     domain::notification::InboxMail,
-    types::{Fault, PageLimit},
+    persistence::Write,
+    types::{CallContext, Fault, PageLimit, Work, limits},
 };
 use std::sync::Arc;
 
@@ -51,6 +54,12 @@ impl Notifier {
     /// Empties the development inbox, as at a start in production.
     pub async fn clear_inbox(&self) -> Result<(), Fault> {
         inbox::clear(&self.bell).await
+    }
+
+    /// Lets a restored store send. False: it was not held back.
+    pub async fn resume(&self, context: CallContext) -> Result<bool, Fault> {
+        let work = Work::until(self.bell.system.clock().instant() + limits::CALL_DEADLINE);
+        resume_sending(&self.bell.store, Write { work, stamp: self.bell.system.stamp(), context }).await
     }
 
     /// How well mail goes out.

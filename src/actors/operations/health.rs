@@ -74,8 +74,13 @@ fn of_mail(notifier: &Notifier) -> ServiceHealth {
         let said = health.last_failure.as_deref().unwrap_or("it gives no reason");
         findings.push(format!("{} since {since}: {said}", Reason::ProviderFailing.as_str()));
     }
+    if health.is_paused {
+        let waiting = health.waiting;
+        findings.push(format!("{}: {waiting} wait for `majordomo notify resume`", Reason::SendingPaused.as_str()));
+    }
     let report = MailReport {
         transport: health.transport,
+        is_paused: health.is_paused,
         waiting: health.waiting,
         provider_failing_since: health.provider_failing_since,
         last_failure: health.last_failure,

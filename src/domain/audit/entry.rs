@@ -83,6 +83,8 @@ actions! {
     TakeSnapshot = "snapshot.take";
     /// An operator said that the time is right.
     AcceptClock = "clock.accept";
+    /// A restored store was told that it may send.
+    ResumeSending = "notify.resume";
 }
 
 /// How it ended.

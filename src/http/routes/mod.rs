@@ -15,6 +15,7 @@ pub mod dev;
 pub mod events;
 pub mod health;
 pub mod keys;
+pub mod notifications;
 pub mod openapi;
 pub mod passwords;
 pub mod rotation;
@@ -61,6 +62,7 @@ pub fn table() -> Vec<Route> {
         row(Ops, Needs(Operate), Standard, routes!(snapshots::create_snapshot)).streams(),
         row(Ops, Needs(Operate), Standard, routes!(clock::accept_clock)),
         row(Public, Development, Exempt, routes!(clock::advance_clock)),
+        row(Ops, Needs(Operate), Standard, routes!(notifications::resume_notifications)),
         row(Ops, Needs(ReadEvents), Standard, routes!(events::list_events)),
         row(Ops, Needs(ReadEvents), Standard, routes!(events::list_event_subscribers)),
         row(Ops, Needs(ReadEvents), Standard, routes!(dead_letters::list_dead_letters)),
