@@ -4,10 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::server::Home;
+use serde_json::json;
+
+use crate::server::{Home, until};
 
 const PASSWORD: &str = "Velvet-Anchor-7731-Quince";
 const WRONG_PASSWORD: &str = "Copper-Lantern-4402-Fjord";
+const NEXT_PASSWORD: &str = "Marble-Kestrel-5590-Tundra";
 const EMAIL: &str = "grace.planted@example.com";
 
 /// Something that must not be found, and what it is.
@@ -72,7 +75,14 @@ async fn planted_secrets_are_found_nowhere() {
     let (token, refresh_token) = (login.text_of("token"), login.text_of("refreshToken"));
     let refreshed = api.refresh(&refresh_token).await.unwrap().expect(200);
     let profile = api.get_as(&token, "/auth/profile").await.unwrap().expect(200);
-    let answers = [registered, refused, verified, denied, profile];
+    let forgot = api.post("/auth/password/forgot", json!({ "email": EMAIL })).await.unwrap().expect(202);
+    let reset_code =
+        until(Duration::from_secs(10), || async { api.code(EMAIL, 1).await.ok()?.filter(|newest| *newest != code) });
+    let reset_code = reset_code.await.expect("no reset code came");
+    let reset = json!({ "email": EMAIL, "code": reset_code, "newPassword": NEXT_PASSWORD });
+    let reset = api.post("/auth/password/reset", reset).await.unwrap().expect(204);
+    let ended = api.get_as(&token, "/auth/profile").await.unwrap().expect(401);
+    let answers = [registered, refused, verified, denied, profile, forgot, reset, ended];
     places.extend(answers.into_iter().map(|answer| ("an answer".to_owned(), answer.text.into_bytes())));
     for path in ["/actors", "/health", "/metrics", "/events?limit=100", "/store"] {
         let answer = ops.get(path).await.unwrap();
@@ -95,6 +105,8 @@ async fn planted_secrets_are_found_nowhere() {
         Planted::new("a wrong password", WRONG_PASSWORD),
         Planted::new("the code", &code),
         Planted::new("a wrong code", wrong_code),
+        Planted::new("the reset code", &reset_code),
+        Planted::new("the next password", NEXT_PASSWORD),
         Planted::new("the access token", &signature(&token)),
         Planted::new("the refresh token", &refresh_token),
         Planted::new("the next access token", &signature(&refreshed.text_of("token"))),
