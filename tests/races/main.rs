@@ -1,0 +1,44 @@
+//! A hundred at once, against a whole house in memory on real threads; and what an answer must not tell.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+#[path = "../api/awake.rs"]
+#[allow(dead_code, reason = "shared with the tests of the API")]
+mod awake;
+mod enumeration;
+mod guesses;
+#[path = "../api/harness.rs"]
+#[allow(dead_code, reason = "shared with the tests of the API")]
+mod harness;
+#[path = "../api/house.rs"]
+mod house;
+mod recovery;
+mod refreshes;
+mod registrations;
+
+use futures::future::join_all;
+use majordomo::config::Config;
+
+use crate::{awake::Awake, harness::Answer};
+
+/// A house whose hasher takes a hundred from one network.
+async fn roomy() -> Awake {
+    Awake::with(|config: &mut Config| {
+        config.auth.hash.queue = 512;
+        config.auth.hash.queue_per_network = 512;
+    })
+    .await
+}
+
+/// `make(0)` to `make(99)`, each on a task of its own.
+async fn hundred<F>(make: impl Fn(usize) -> F) -> Vec<Answer>
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..100).map(|number| tokio::spawn(make(number))).collect();
+    join_all(tasks).await.into_iter().map(Result::unwrap).collect()
+}
+
+/// How many answers have a status.
+fn with_status(answers: &[Answer], status: u16) -> usize {
+    answers.iter().filter(|answer| answer.status == status).count()
+}
