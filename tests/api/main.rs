@@ -1,8 +1,8 @@
 //! The API as its clients meet it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
-#[allow(dead_code, reason = "what some binaries of tests use and others do not")]
 mod audit;
+#[allow(dead_code, reason = "what tests of the API leave to those of races")]
 mod awake;
 mod clock;
 mod contract;
