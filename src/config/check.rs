@@ -130,18 +130,13 @@ fn lifetimes(config: &Config, findings: &mut Vec<Finding>) {
 
 fn limits(config: &Config, findings: &mut Vec<Finding>) {
     let (lockout, code, hash) = (&config.auth.lockout, &config.auth.code, &config.auth.hash);
-    let rows: [(bool, &'static [&'static str], &str); 5] = [
+    let rows: [(bool, &'static [&'static str], &str); 4] = [
         (
             lockout.failures > lockout.daily_failures,
             &["auth.lockout.failures", "auth.lockout.daily_failures"],
             "the day's limit is reached before the first lock",
         ),
         (code.hourly > code.daily, &["auth.code.hourly", "auth.code.daily"], "more codes an hour than a day"),
-        (
-            code.taken_notices_hourly > code.taken_notices_daily,
-            &["auth.code.taken_notices_hourly", "auth.code.taken_notices_daily"],
-            "more notices an hour than a day",
-        ),
         (
             hash.queue_per_network > hash.queue,
             &["auth.hash.queue_per_network", "auth.hash.queue"],

@@ -16,8 +16,6 @@ section! {
         trusted_proxies: Vec<Cidr> = Vec::new();
         /// Origins whose scripts may call the API (CORS); in development every port of http://localhost may besides.
         cors_origins: Vec<WebOrigin> = Vec::new();
-        /// Answer /metrics on the public listener too.
-        metrics_public: bool = false;
         /// Connections open at once on one listener; further ones wait to be accepted.
         max_connections: u32 = 10_000, within 1..=100_000;
         /// Size of a JSON body.

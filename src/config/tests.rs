@@ -234,7 +234,6 @@ fn every_contradiction_is_found() {
         ("[auth.token]\nrotate_every = \"24h\"", "auth.token.rotate_every"),
         ("[auth.code]\nresend_after = \"10m\"", "auth.code.resend_after"),
         ("[auth.code]\nrenew_under = \"10m\"", "auth.code.renew_under"),
-        ("[auth.code]\ntaken_notices_hourly = 4", "auth.code.taken_notices_hourly"),
         ("[auth.lockout]\nfirst = \"2h\"", "auth.lockout.first"),
         ("[auth.lockout]\ndaily_failures = 4", "auth.lockout.daily_failures"),
         ("[auth.hash]\nqueue = 2", "auth.hash.queue"),

@@ -59,7 +59,7 @@ pub struct Registered {
 /// Why a registration is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegisterRefusal {
-    /// `auth.registration` is `closed` or `invite`.
+    /// `auth.registration` is `closed`.
     Closed,
     /// The fields that are refused, all of them.
     Fields(Vec<FieldError>),
@@ -116,7 +116,7 @@ pub(super) async fn run(
 fn admit(door: &Door, command: &Register) -> Result<(), RegisterRefusal> {
     match door.settings.registration {
         RegistrationPolicy::Open => {}
-        RegistrationPolicy::Closed | RegistrationPolicy::Invite => return Err(RegisterRefusal::Closed),
+        RegistrationPolicy::Closed => return Err(RegisterRefusal::Closed),
         RegistrationPolicy::Domains => {
             let here = command.email.domain();
             if !door.settings.domains.iter().any(|domain| domain.eq_ignore_ascii_case(here)) {

@@ -21,9 +21,5 @@ section! {
         daily: u32 = 10, within 1..=1_000;
         /// Tries a day of a password reset that names only the address.
         daily_tries_by_address: u32 = 20, within 1..=1_000;
-        /// Notices an hour to the owner of an address that somebody else registers.
-        taken_notices_hourly: u32 = 1, within 0..=100;
-        /// Notices a day to the owner of an address that somebody else registers.
-        taken_notices_daily: u32 = 3, within 0..=100;
     }
 }

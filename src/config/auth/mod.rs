@@ -32,15 +32,12 @@ section! {
         issuer: Option<HttpUrl> = None;
         /// The "aud" of tokens: the name under which your services check that a token is meant for them.
         audience: String = "majordomo".to_owned();
-        /// Who may register: "open" (everybody), "domains" (addresses of auth.domains), "invite" (who was invited),
-        /// "closed".
+        /// Who may register: "open" (everybody), "domains" (addresses of auth.domains), "closed" (nobody).
         registration: Registration = Registration::Open;
         /// Domains of addresses that may register, when registration is "domains".
         domains: Vec<String> = Vec::new();
         /// How long a registration waits for its code.
         registration_lifetime: Duration = Duration::from_hours(24), within Duration::from_mins(10)..=days(7);
-        /// Whether a login needs a verified address; false lets a registration answer with a session.
-        require_verified_email: bool = true;
         /// Whether a registration may say that an address is taken; true lets strangers find out who is a user.
         reveal_taken_addresses: bool = false;
     }
@@ -67,13 +64,11 @@ pub enum Registration {
     Open,
     /// Addresses of the named domains.
     Domains,
-    /// Who was invited.
-    Invite,
     /// Nobody; administrators make users.
     Closed,
 }
 
 impl Choice for Registration {
     const WORDS: &'static [(&'static str, Self)] =
-        &[("open", Self::Open), ("domains", Self::Domains), ("invite", Self::Invite), ("closed", Self::Closed)];
+        &[("open", Self::Open), ("domains", Self::Domains), ("closed", Self::Closed)];
 }
