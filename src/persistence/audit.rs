@@ -162,8 +162,8 @@ fn first_unreadable(reader: &impl Reader, from: AuditHead) -> Result<Walk, TxFau
     Ok(Walk::Further(at))
 }
 
-/// Reads the bodies of the entries behind `from` up to `to`, at most `limits::SCAN_MAX` of them, and the personal fields
-/// in them: a body that does not decode is named by its entry.
+/// Reads the bodies of the entries behind `from` up to `to`, at most `limits::SCAN_MAX` of them, and the personal
+/// fields in them: a body that does not decode is named by its entry.
 pub(super) fn understand(reader: &impl Reader, from: AuditHead, to: AuditHead) -> Result<(), TxFault> {
     for (number, row) in reader.scan(&AUDIT_BY_NUMBER, Scan::all().after(&from.number))? {
         if number > to.number {

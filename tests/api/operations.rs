@@ -1,6 +1,9 @@
 //! Health and actors, as load balancers and operators see them.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::body::Body;
 use majordomo::{
@@ -10,7 +13,7 @@ use majordomo::{
     http::{Services, credential::ControlToken, route::Listener, trust::Telltale},
     persistence::Store,
     supervision::System,
-    types::Secret,
+    types::{Clock, ClockTrouble, Secret, Timestamp},
 };
 use serde_json::json;
 
@@ -26,7 +29,11 @@ fn living() -> Services {
 }
 
 fn over(services: Services, store: Store) -> Services {
-    let system = System::new(Arc::new(Still), Arc::new(Zeroes));
+    by_clock(services, store, Arc::new(Still))
+}
+
+fn by_clock(services: Services, store: Store, clock: Arc<dyn Clock>) -> Services {
+    let system = System::new(clock, Arc::new(Zeroes));
     let operations = Operations::new(system, store, services.relays.clone(), services.notifier.clone());
     Services { operations, ..services }
 }
@@ -76,6 +83,39 @@ async fn reasons_are_told_to_operators_only() {
         assert!(full.body["reasons"][0].as_str().unwrap().starts_with("proxy_untrusted"), "{full:?}");
     }
     assert_eq!(public.get("/health/nothing").await.problem(), "not_found");
+}
+
+/// A wall clock that disagrees with the journal.
+struct Troubled(ClockTrouble);
+
+impl Clock for Troubled {
+    fn now(&self) -> Timestamp {
+        Still.now()
+    }
+
+    fn instant(&self) -> Instant {
+        Still.instant()
+    }
+
+    fn trouble(&self) -> Option<ClockTrouble> {
+        Some(self.0)
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_not_to_be_trusted_degrades() {
+    let by = Duration::from_secs(300);
+    for (trouble, said) in [
+        (ClockTrouble::Lags(by), "clock_lags: the wall clock lags by 300 s"),
+        (ClockTrouble::Leapt(by), "clock_leapt: the wall clock leapt ahead by 300 s"),
+    ] {
+        let store = Store::in_memory(Arc::new(Still), &Zeroes);
+        let services = by_clock(living(), store, Arc::new(Troubled(trouble)));
+        let client = Client::new(Listener::Ops, services).signed_in("control");
+        let told = client.get("/health/clock").await;
+        let expected = json!({ "name": "clock", "status": "degraded", "reasons": [said] });
+        assert_eq!((told.status, &told.body), (200, &expected));
+    }
 }
 
 #[tokio::test]
