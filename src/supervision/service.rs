@@ -189,8 +189,8 @@ impl<S: Service> Actor for Runner<S> {
     }
 
     async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
-        // Taken, so that it is dropped here: ractor would hand it to the supervisor, which waits for the jobs first, and
-        // a job may wait for the end of the state.
+        // Taken, so that it is dropped here: ractor would hand it to the supervisor, which waits for the jobs first,
+        // and a job may wait for the end of the state.
         let Some(mut state) = state.take() else { return Ok(()) };
         if let Err(panic) = AssertUnwindSafe(self.service.stop(&self.cx, &mut state)).catch_unwind().await {
             self.cx.addr.0.jobs.panicked("stop", &*panic);

@@ -129,7 +129,8 @@ impl NotifierActor {
         Ok(())
     }
 
-    /// Gives what is due to free senders, unless the store is held back; says when to look again, `None` if nothing waits.
+    /// Gives what is due to free senders, unless the store is held back; says when to look again, `None` if nothing
+    /// waits.
     fn look(&self, cx: &Cx<NotifierMessage>) -> Result<Option<Duration>, Fault> {
         if self.bell.store.is_restored() {
             return Ok(Some(LOOK_EVERY));
