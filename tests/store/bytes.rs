@@ -118,12 +118,12 @@ fn lines() -> String {
     text
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Compares a text with a file of the repository; writes the file when `UPDATE_REFERENCE=1`.
-fn compare(name: &str, text: &str) {
+pub fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::vars().any(|(name, value)| name == "UPDATE_REFERENCE" && value == "1") {
         std::fs::write(&path, text).unwrap();

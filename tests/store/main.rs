@@ -17,4 +17,5 @@ mod samples;
 mod snapshots;
 mod tools;
 mod trees;
+mod variants;
 mod yard;
