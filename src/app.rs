@@ -122,7 +122,7 @@ impl App {
             rehearsal: Rehearsal::Once,
         })?;
         let system = System::new(Arc::clone(&clock), Arc::clone(&entropy));
-        let signing = prepare_keys(&store, house_write(&system), &config.auth.token)
+        let signing = prepare_keys(&store, house_write(&system), &config.auth.token, system.clock())
             .await
             .map_err(|fault| AppError::Start { step: "making the signing keys", fault })?;
         let control = control_token(&config.store.path, entropy.as_ref())?;

@@ -116,18 +116,25 @@ pub struct ManualClock {
     began: tokio::time::Instant,
     /// Microseconds since the epoch at `began`, with all advances.
     base: AtomicI64,
+    trouble: Mutex<Option<ClockTrouble>>,
 }
 
 impl ManualClock {
     /// A clock that shows `start` now.
     #[allow(clippy::disallowed_methods, reason = "this is the source behind the seam")]
     pub fn starting_at(start: Timestamp) -> Self {
-        Self { began: tokio::time::Instant::now(), base: AtomicI64::new(start.as_micros()) }
+        let (began, base) = (tokio::time::Instant::now(), AtomicI64::new(start.as_micros()));
+        Self { began, base, trouble: Mutex::new(None) }
     }
 
     /// A clock for development: the wall clock or `last_journal`, whichever is later, and then as it is moved.
     pub fn after(last_journal: Timestamp) -> Self {
         Self::starting_at(sample().0.max(last_journal))
+    }
+
+    /// Makes it a clock that is not to be trusted, until it is accepted.
+    pub fn distrust(&self, trouble: ClockTrouble) {
+        *lock(&self.trouble) = Some(trouble);
     }
 
     /// Sets the time of day forward by `by`.
@@ -145,6 +152,14 @@ impl Clock for ManualClock {
     #[allow(clippy::disallowed_methods, reason = "this is the source behind the seam")]
     fn instant(&self) -> Instant {
         tokio::time::Instant::now().into_std()
+    }
+
+    fn trouble(&self) -> Option<ClockTrouble> {
+        *lock(&self.trouble)
+    }
+
+    fn accept(&self) {
+        *lock(&self.trouble) = None;
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use majordomo::domain::audit::{Actor, AuditAction};
+use majordomo::{
+    domain::audit::{Actor, AuditAction},
+    persistence::tables::registration,
+    types::{ClockTrouble, id::UserId},
+};
 use serde_json::json;
 
-use crate::awake::{Awake, START};
+use crate::awake::{Awake, START, eventually};
 
 #[tokio::test]
 async fn the_clock_is_set_forward_so_that_tokens_run_out() {
@@ -42,6 +46,24 @@ async fn what_operators_do_is_in_the_audit_trail() {
     assert_eq!(house.audited(AuditAction::RotateKeys)[0].actor, Actor::Cli);
     let published = house.anyone.get("/.well-known/jwks.json").await.body["keys"].clone();
     assert_eq!(published[0]["kid"], rotated.body["keys"][0]["kid"]);
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_by_a_clock_that_is_not_to_be_trusted() {
+    let house = Awake::new().await;
+    let registered = house.register("ada@example.com").await;
+    let id: UserId = registered.body["id"].as_str().unwrap().parse().unwrap();
+    let is_there = || house.store.read(|view| registration::find(view, id)).unwrap().is_some();
+    let rounds = || house.system.stats().report("upkeep/expirer").unwrap().work.handled;
+
+    house.clock.distrust(ClockTrouble::Leapt(Duration::from_secs(25 * 3_600)));
+    let before = rounds();
+    house.advance(Duration::from_secs(25 * 3_600));
+    eventually("a round of the expirer", async || (rounds() > before).then_some(())).await;
+    assert!(is_there());
+
+    assert_eq!(house.operator().post("/clock/accept", json!({})).await.status, 200);
+    eventually("the registration to go", async || (!is_there()).then_some(())).await;
 }
 
 #[tokio::test]

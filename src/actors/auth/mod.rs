@@ -314,7 +314,7 @@ impl AuthActor {
         let door = Arc::clone(&self.door);
         let call = Call { work: work.clone(), context: CallContext::house("auth", "keys-due") };
         cx.job(work, "keys_due", async move {
-            if let Err(fault) = keys::advance(&door, &call, Urgency::WhenDue).await {
+            if let Err(fault) = keys::advance_when_due(&door, &call).await {
                 tracing::warn!(%fault, "the signing keys could not be looked at; tried again in a while");
             }
         });

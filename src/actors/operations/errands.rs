@@ -72,6 +72,7 @@ impl Operations {
         let clock = self.0.system.clock();
         let detail = format!("trouble={}", if clock.trouble().is_some() { "yes" } else { "no" });
         clock.accept();
+        self.0.system.wake_workers();
         self.audit(context, AuditAction::AcceptClock, detail).await?;
         Ok(clock.now())
     }

@@ -1,4 +1,5 @@
-//! Removes events that are older than `events.retention`, but never one that a subscriber of the house has not had.
+//! Removes events that are older than `events.retention`, but never one that a subscriber of the house has not
+//! had, and none by a clock that is not to be trusted.
 
 use std::time::Duration;
 
@@ -33,6 +34,9 @@ impl Worker for Retention {
     const KIND: &'static str = "retention";
 
     async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+        if cx.system().clock().trouble().is_some() {
+            return Ok(Next::Within(EVERY));
+        }
         let Some(up_to) = self.relays.report()?.iter().map(|subscriber| subscriber.watermark).min() else {
             return Ok(Next::Within(EVERY));
         };
