@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
-use majordomo::domain::{audit::AuditAction, event::EventType};
+use majordomo::{
+    crypto::password::{PasswordCost, PasswordHasher, Scratch},
+    domain::{audit::AuditAction, event::EventType, user::User},
+    persistence::{Verdict, Write, tables::user},
+    types::{CallContext, Secret, Work, id::UserId},
+};
 use serde_json::{Value, json};
 
 use crate::awake::{Awake, PASSWORD, code_in, wrong};
@@ -129,16 +134,13 @@ async fn variants_of_an_address_are_one_address() {
     let house = Awake::new().await;
     house.verified("ada@example.com").await;
     for variant in [" ADA@Example.COM ", "Ada@example.com", "ada@e\u{ff58}ample.com", "ada\u{ff20}example.com"] {
+        let entered = house.login(variant).await;
+        assert_eq!(entered.status, 200, "{variant}: {entered:?}");
         let answer = house.register(variant).await;
-        if variant.contains('A') {
-            assert_eq!(answer.status, 201, "{variant}: {answer:?}");
-        }
-        let entered = house.login(variant.trim()).await;
-        assert!(matches!(entered.status, 200 | 401), "{variant}: {entered:?}");
+        assert!(matches!(answer.status, 201 | 429), "{variant}: {answer:?}");
     }
-    assert_eq!(house.login("ADA@EXAMPLE.COM").await.status, 200);
     assert_eq!(house.events(EventType::UserRegistered).len(), 1, "the others were repeated registrations");
-    assert!(house.events(EventType::UserRegistrationRepeated).len() >= 2);
+    assert_eq!(house.events(EventType::UserRegistrationRepeated).len(), 3);
     house.mail("ada@example.com", "address_taken", 1).await;
     assert_eq!(house.mails("ada@example.com").await.iter().filter(|m| m["template"] == "address_taken").count(), 1);
 }
@@ -248,6 +250,49 @@ async fn five_wrong_passwords_shut_the_door_for_a_minute_and_a_known_device_is_l
     assert_eq!(house.anyone.at("192.0.2.9").post("/auth/login", guess).await.status, 401, "another network");
     house.advance(MINUTE);
     assert_eq!(house.login("ada@example.com").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_success_forgets_what_was_tried_from_its_own_network_alone() {
+    let house = Awake::new().await;
+    house.verified("ada@example.com").await;
+    let elsewhere = house.anyone.at("192.0.2.9");
+    let guess = json!({ "identifier": "ada@example.com", "password": "not the one it is" });
+    for client in [&house.anyone, &elsewhere] {
+        for _ in 0..4 {
+            assert_eq!(client.post("/auth/login", guess.clone()).await.status, 401);
+        }
+    }
+    assert_eq!(house.login("ada@example.com").await.status, 200);
+    assert_eq!(elsewhere.post("/auth/login", guess.clone()).await.status, 401);
+    assert_eq!(elsewhere.post("/auth/login", guess.clone()).await.status, 429, "four and one are five");
+    for _ in 0..5 {
+        assert_eq!(house.anyone.post("/auth/login", guess.clone()).await.status, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_hash_of_older_settings_is_made_anew_at_the_next_sign_in() {
+    let house = Awake::new().await;
+    let id: UserId = house.verified("ada@example.com").await.parse().unwrap();
+    let costlier = PasswordCost { memory_kib: 64, passes: 2, lanes: 1 };
+    let older = PasswordHasher::new(costlier, Vec::new()).unwrap();
+    let older = older.hash(&mut Scratch::default(), &Secret::new(PASSWORD), [3; 16]).unwrap();
+    let work = Work::until(house.system.clock().instant() + MINUTE);
+    let write = Write { work, stamp: house.system.stamp(), context: CallContext::house("test", "older-hash") };
+    let stored = house.store.write(write, move |tx| {
+        let found = user::find(tx, id)?.unwrap();
+        user::replace(tx, &User { password_hash: Some(older.clone()), ..found })?;
+        Ok(Verdict::Commit(()))
+    });
+    stored.await.unwrap();
+    let hash = || house.store.read(|view| user::find(view, id)).unwrap().unwrap().password_hash.unwrap();
+    assert!(hash().contains("m=64,t=2"), "{}", hash());
+    assert_eq!(house.login("ada@example.com").await.status, 200);
+    let renewed = hash();
+    assert!(renewed.contains("m=8,t=1"), "{renewed}");
+    assert_eq!(house.login("ada@example.com").await.status, 200);
+    assert_eq!(hash(), renewed);
 }
 
 #[tokio::test]

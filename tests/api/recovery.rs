@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use majordomo::domain::{audit::AuditAction, event::EventType};
+use majordomo::{
+    domain::{audit::AuditAction, event::EventType},
+    persistence::tables::reset,
+    types::id::ResetId,
+};
 use serde_json::{Value, json};
 
 use crate::{
-    awake::{Awake, PASSWORD, code_in, wrong},
+    awake::{Awake, PASSWORD, code_in, eventually, wrong},
     harness::Answer,
 };
 
@@ -101,6 +105,25 @@ async fn tries_that_name_only_the_address_are_counted_by_day_and_leave_the_reque
     assert_eq!(spent.problem(), "code_invalid", "twenty a day");
     let by_request = json!({ "requestId": request, "code": code, "newPassword": NEW });
     assert_eq!(house.anyone.post("/auth/password/reset", by_request).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_request_ends_with_its_code_and_is_removed() {
+    let house = Awake::new().await;
+    house.verified("ada@example.com").await;
+    let request = forgot(&house, "ada@example.com").await.body["requestId"].clone();
+    let code = code_in(&house.mail("ada@example.com", "reset_code", 1).await);
+    let unknown = forgot(&house, "x@example.com").await.body["requestId"].clone();
+    house.advance(10 * MINUTE);
+    let late = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    assert_eq!(house.anyone.post("/auth/password/reset", late).await.problem(), "code_invalid");
+    for id in [request, unknown] {
+        let id: ResetId = id.as_str().unwrap().parse().unwrap();
+        eventually("the request is removed", async || {
+            house.store.read(|view| reset::find(view, id)).unwrap().is_none().then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -55,12 +55,10 @@ impl Who {
 /// How an identifier nobody has is counted: by the form in which users are looked up, so that variants are counted as
 /// one exactly when they would be for a user.
 fn counted_as(identifier: &str) -> String {
-    let address = identifier.contains('@').then(|| EmailAddress::parse(identifier).ok()).flatten();
-    let name = UserName::parse(identifier).ok();
-    match (address, name) {
-        (Some(address), _) => address.normal(),
-        (None, Some(name)) => name.as_str().to_owned(),
-        (None, None) => format!("neither {identifier}"),
+    match (EmailAddress::parse(identifier), UserName::parse(identifier)) {
+        (Ok(address), _) => address.normal(),
+        (Err(_), Ok(name)) => name.as_str().to_owned(),
+        (Err(_), Err(_)) => format!("neither {identifier}"),
     }
 }
 

@@ -144,14 +144,13 @@ struct Proven {
     password_hash: Option<String>,
 }
 
-/// Whom an identifier means: an address when it has an `@`, a user name otherwise. What is neither is nobody's.
+/// Whom an identifier means: an address if it has the form of one, else a user name. What is neither is nobody's.
 fn resolve(reader: &impl Reader, identifier: &str, now: Timestamp) -> Result<Candidate, TxFault> {
-    if !identifier.contains('@') {
+    let Ok(address) = EmailAddress::parse(identifier) else {
         let Ok(name) = UserName::parse(identifier) else { return Ok(Candidate::Nobody) };
         let found = user::find_by_username(reader, &name)?;
         return Ok(found.map_or(Candidate::Nobody, |user| Candidate::User(Box::new(user))));
-    }
-    let Ok(address) = EmailAddress::parse(identifier) else { return Ok(Candidate::Nobody) };
+    };
     if let Some(user) = user::find_by_email(reader, &address)? {
         return Ok(Candidate::User(Box::new(user)));
     }
