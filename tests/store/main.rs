@@ -6,6 +6,7 @@ mod check;
 mod crashes;
 mod damage;
 mod engines;
+mod erasing;
 mod group;
 mod house;
 mod keys;

@@ -145,19 +145,34 @@ pub fn of_owner(reader: &impl Reader, owner: UserId, limit: usize) -> Result<Vec
 /// Removes at most `limit` notifications made before `before`, with their deliveries; says how many it were.
 pub fn remove_old(tx: &mut Tx<'_>, before: Timestamp, limit: usize) -> Result<usize, TxFault> {
     let mut removed = 0;
-    for (id, notification) in tx.scan(&NOTIFICATION_BY_ID, Scan::all().limit(limit))? {
+    for (_, notification) in tx.scan(&NOTIFICATION_BY_ID, Scan::all().limit(limit))? {
         if notification.created_at >= before {
             break;
         }
-        for delivery in &notification.deliveries {
-            remove_indexes(tx, *delivery)?;
-            tx.delete(&DELIVERY_BY_ID, delivery)?;
-        }
-        tx.delete(&NOTIFICATION_BY_OWNER, &(notification.owner, id))?;
-        tx.delete(&NOTIFICATION_BY_ID, &id)?;
+        remove(tx, &notification)?;
         removed += 1;
     }
     Ok(removed)
+}
+
+/// Removes at most `limit` notifications of an owner who is erased, with their deliveries, what was sent of late, and
+/// what waits to be sent; says how many it were. To be called until it says 0.
+pub fn remove_of_owner(tx: &mut Tx<'_>, owner: UserId, limit: usize) -> Result<usize, TxFault> {
+    let notifications = of_owner(tx, owner, limit)?;
+    for notification in &notifications {
+        remove(tx, notification)?;
+    }
+    remove_budgets(tx, owner)?;
+    Ok(notifications.len())
+}
+
+fn remove(tx: &mut Tx<'_>, notification: &Notification) -> Result<(), TxFault> {
+    for delivery in &notification.deliveries {
+        remove_indexes(tx, *delivery)?;
+        tx.delete(&DELIVERY_BY_ID, delivery)?;
+    }
+    tx.delete(&NOTIFICATION_BY_OWNER, &(notification.owner, notification.id))?;
+    tx.delete(&NOTIFICATION_BY_ID, &notification.id)
 }
 
 /// What an owner was sent of a template lately.
