@@ -1,6 +1,6 @@
 //! Whether everything in a tree can be understood: every key belongs to a table, every record decodes, sealed ones
-//! open, and the audit trail is whole. Bytes that differ from the journal are found before, by `check`; this finds what was
-//! written wrong.
+//! open, and the audit trail is whole. Bytes that differ from the journal are found before, by `check`; this finds what
+//! was written wrong.
 
 use std::collections::BTreeMap;
 
