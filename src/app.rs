@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt;
+
 use crate::{
     actors::{
         audit::{Audit, tell_end},
@@ -32,14 +34,19 @@ use crate::{
         serve::Patience,
         services::{Edge, Seams},
     },
-    persistence::{self, KeyLoss, Options, Rehearsal, Store, Write, fs::RealFs, opening::last_time, trust::TreeFate},
+    persistence::{
+        self, KeyLoss, Options, Rehearsal, Store, Tx, Verdict, Write,
+        fs::RealFs,
+        migrations::{self, MIGRATIONS},
+        opening::last_time,
+        trust::{Opening, TreeFate},
+    },
     supervision::{
         ManualClock, OsEntropy, Shutdown, Supervisor, System, SystemClock, Tree,
         tree::{self, House, Parts},
     },
     types::{CallContext, Clock, Entropy, Fault, Secret, Timestamp, Work, limits},
 };
-use futures::FutureExt;
 
 /// Why the house does not open, or did not run to its end. Each is one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -102,9 +109,12 @@ pub struct App {
 impl App {
     /// Binds the listeners, opens the store (which takes the data directory for this process), makes what a first start
     /// makes, and puts the tree together. Must be called within a runtime.
-    pub async fn open(config: Config) -> Result<Self, AppError> {
-        let config = Arc::new(config);
+    pub async fn open(mut config: Config) -> Result<Self, AppError> {
         let sockets = Sockets::bind(&config)?;
+        // With port 0 the system chose: what is said of the public URL names the port that was taken.
+        config.edge.listen = sockets.public.address;
+        config.edge.ops_listen = sockets.ops.address;
+        let config = Arc::new(config);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
         let seams = persistence::settings::Seams {
             fs: Arc::new(RealFs),
@@ -114,7 +124,7 @@ impl App {
         let settings = storage::settings(&config, &seams);
         let (clock, manual) = clock(config.mode, last_time(&settings, &RealFs));
         let seams = persistence::settings::Seams { clock: Arc::clone(&clock), ..seams };
-        let store = open_store(Options {
+        let (store, opening) = open_store(Options {
             settings,
             seams,
             key_ring: config.key_ring_file(),
@@ -122,6 +132,7 @@ impl App {
             rehearsal: Rehearsal::Once,
         })?;
         let system = System::new(Arc::clone(&clock), Arc::clone(&entropy));
+        migrate(&store, &opening, &system).await?;
         let signing = prepare_keys(&store, house_write(&system), &config.auth.token, system.clock())
             .await
             .map_err(|fault| AppError::Start { step: "making the signing keys", fault })?;
@@ -295,7 +306,7 @@ fn clock(mode: Mode, last: Timestamp) -> (Arc<dyn Clock>, Option<Arc<ManualClock
     }
 }
 
-fn open_store(options: Options) -> Result<Store, AppError> {
+fn open_store(options: Options) -> Result<(Store, Opening), AppError> {
     let (store, opening) = Store::open(options).map_err(|fault| AppError::Store(fault.to_string()))?;
     if let Some(cut) = &opening.cut {
         tracing::warn!(place = %cut.place, reason = %cut.reason, "the journal's unacknowledged tail was cut");
@@ -304,7 +315,34 @@ fn open_store(options: Options) -> Result<Store, AppError> {
         TreeFate::Rebuilt { reason, .. } if !opening.created => tracing::warn!(%reason, "the tree was built anew"),
         TreeFate::Trusted | TreeFate::Rebuilt { .. } => {}
     }
-    Ok(store)
+    Ok((store, opening))
+}
+
+/// Brings an older store up to this program, after a snapshot of it; a store that was just made needs nothing. One that
+/// a newer program has migrated is refused.
+async fn migrate(store: &Store, opening: &Opening, system: &System) -> Result<(), AppError> {
+    let start = |fault| AppError::Start { step: "migrating the store", fault };
+    if opening.created {
+        let mark = |tx: &mut Tx<'_>| migrations::mark_all(tx, MIGRATIONS).map(Verdict::Commit);
+        return store.write(house_write(system), mark).await.map_err(start);
+    }
+    let unknown = store.read(|view| migrations::unknown(view, MIGRATIONS)).map_err(start)?;
+    if !unknown.is_empty() {
+        let names = unknown.join(", ");
+        return Err(AppError::Store(format!("a newer version has migrated this store ({names}); start that version")));
+    }
+    let pending = store.read(|view| Ok(migrations::pending(view, MIGRATIONS)?.len())).map_err(start)?;
+    if pending == 0 {
+        return Ok(());
+    }
+    // Blocks this thread: nothing is served yet.
+    if let Some(upkeep) = store.upkeep() {
+        let summary =
+            upkeep.take().map_err(|error| AppError::Store(format!("no snapshot before migrating: {error}")))?;
+        tracing::info!(?summary, "a snapshot was taken before migrating");
+    }
+    let told = |name, percent| tracing::info!(name, percent, "migrating");
+    migrations::run(store, MIGRATIONS, || house_write(system), told).await.map_err(start)
 }
 
 /// The pool of hashing threads, without threads yet, as the settings say.

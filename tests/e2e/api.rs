@@ -42,6 +42,11 @@ impl Api {
         Self { client, base: base.to_owned() }
     }
 
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
     pub async fn get(&self, path: &str) -> Said {
         answer(self.request(Method::GET, path)).await
     }

@@ -4,6 +4,7 @@
 mod api;
 mod deploy;
 mod kills;
+mod lossy;
 mod mail;
 #[path = "../peers/mod.rs"]
 mod peers;
