@@ -52,6 +52,13 @@ section! {
     }
 }
 
+impl Notify {
+    /// Whether text messages have somewhere to go: into the inbox, as long as mail goes there.
+    pub fn reaches_phones(&self) -> bool {
+        self.email.transport == MailTransport::Inbox
+    }
+}
+
 /// Where mail goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailTransport {

@@ -3,9 +3,16 @@
 use std::time::Duration;
 
 use majordomo::{
-    domain::{audit::AuditAction, event::EventType},
-    persistence::tables::reset,
-    types::id::ResetId,
+    config::{Config, Sources},
+    domain::{audit::AuditAction, event::EventType, user::User},
+    persistence::{
+        Verdict, Write,
+        tables::{reset, user},
+    },
+    types::{
+        CallContext, PhoneNumber, Work,
+        id::{ResetId, UserId},
+    },
 };
 use serde_json::{Value, json};
 
@@ -223,6 +230,62 @@ async fn a_signed_in_user_proves_again_who_they_are() {
         ada.post("/otp/verify", json!({ "purpose": "step_up", "code": "12" })).await.fields(),
         ["/code code_format"]
     );
-    assert_eq!(ada.post("/otp", json!({ "purpose": "verify_phone" })).await.fields(), ["/purpose no_channel"]);
     assert_eq!(ada.post("/otp", json!({ "purpose": "verify_email" })).await.status, 422);
+}
+
+#[tokio::test]
+async fn a_user_proves_a_phone_by_the_text_message_in_the_inbox() {
+    let house = Awake::new().await;
+    let ada = house.member("ada@example.com").await;
+    let verify_phone = json!({ "purpose": "verify_phone" });
+    assert_eq!(ada.post("/otp", verify_phone.clone()).await.fields(), ["/purpose no_phone"]);
+    give_phone(&house, &ada.id, "+436991234567").await;
+    let by_mail = json!({ "purpose": "verify_phone", "channel": "email" });
+    assert_eq!(ada.post("/otp", by_mail).await.status, 422);
+    let asked = ada.post("/otp", verify_phone).await;
+    assert_eq!((asked.status, &asked.body["channel"]), (202, &json!("sms")), "{asked:?}");
+    let text = house.mail("+436991234567", "phone_code", 1).await;
+    assert_eq!((&text["channel"], &text["to"]), (&json!("sms"), &json!("+436991234567")));
+    assert_eq!((&text["subject"], &text["html"]), (&json!(""), &json!("")));
+    let code = code_in(&text);
+    let said = format!("{code} is your Majordomo code, valid for 10 min. Never pass it on.");
+    assert_eq!(text["text"], said.as_str());
+
+    let missed = ada.post("/otp/verify", json!({ "purpose": "verify_phone", "code": wrong(&code) })).await;
+    assert_eq!((missed.status, missed.problem()), (422, "code_wrong"));
+    assert_eq!(ada.get("/auth/profile").await.body["phoneVerified"], false);
+    let right = ada.post("/otp/verify", json!({ "id": asked.body["id"], "code": code })).await;
+    assert_eq!((right.status, &right.body["status"]), (200, &json!("verified")), "{right:?}");
+    assert_eq!(ada.get("/auth/profile").await.body["phoneVerified"], true);
+    assert_eq!(house.audited(AuditAction::VerifyPhone).len(), 1);
+    let updated = house.events(EventType::UserUpdated);
+    let verified = house.events(EventType::OtpVerified).pop().unwrap();
+    assert_eq!((updated.len(), updated[0].time), (1, verified.time));
+}
+
+#[tokio::test]
+async fn no_code_goes_to_a_phone_where_mail_goes_out() {
+    let settings = [("TRANSPORT", "smtp"), ("SMTP_URL", "smtp://127.0.0.1:9"), ("FROM", "house@example.com")];
+    let environment = settings.map(|(key, value)| (format!("MAJORDOMO__NOTIFY__EMAIL__{key}").into(), value.into()));
+    let sources = Sources { environment: environment.into(), ..Sources::default() };
+    let loaded = Config::load(&sources).unwrap();
+    let house = Awake::with(|config| config.notify = loaded.config.notify).await;
+    let made =
+        house.operator().post("/users/admins", json!({ "email": "bob@example.com", "password": PASSWORD })).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let bob = house.sign_in("bob@example.com").await;
+    give_phone(&house, &bob.id, "+436991234567").await;
+    assert_eq!(bob.post("/otp", json!({ "purpose": "verify_phone" })).await.fields(), ["/purpose no_channel"]);
+}
+
+async fn give_phone(house: &Awake, id: &str, phone: &str) {
+    let (id, phone) = (id.parse::<UserId>().unwrap(), PhoneNumber::parse(phone).unwrap());
+    let work = Work::until(house.system.clock().instant() + Duration::from_secs(5));
+    let write = Write { work, stamp: house.system.stamp(), context: CallContext::house("test", "phone") };
+    let given = house.store.write(write, move |tx| {
+        let found = user::find(tx, id)?.unwrap();
+        user::replace(tx, &User { phone: Some(phone.clone()), version: found.version + 1, ..found })?;
+        Ok(Verdict::Commit(()))
+    });
+    given.await.unwrap();
 }

@@ -41,6 +41,8 @@ pub struct Door {
     pub(super) hasher: HasherPool,
     pub(super) otp: Otp,
     pub(super) settings: Arc<config::Auth>,
+    /// Whether codes can be sent to phones.
+    pub(super) reaches_phones: bool,
     pub(super) password_policy: PasswordPolicy,
     pub(super) expected: Expected,
     pub(super) keys: DoorKeys,
@@ -65,6 +67,7 @@ impl Door {
             otp: otp.clone(),
             password_policy: PasswordPolicy::from(&config.auth.password),
             settings: Arc::new(config.auth.clone()),
+            reaches_phones: config.notify.reaches_phones(),
             expected: Expected { issuer: config.issuer(), audience: config.auth.audience.clone() },
             keys,
             verified: VerifiedCache::new(limits::VERIFIED_TOKENS),

@@ -56,8 +56,10 @@ pub struct CodeRequested {
 /// Why none is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestRefusal {
-    /// There is no way to send it: no mail goes to a phone.
+    /// There is no way to send it to a phone.
     NoChannel,
+    /// The user has no phone.
+    NoPhone,
     /// One was sent just now, or too many were.
     TooSoon {
         /// When asking again makes sense.
@@ -96,13 +98,16 @@ pub(super) async fn request(
     (who, purpose): (UserId, OwnPurpose),
 ) -> Result<Result<CodeRequested, RequestRefusal>, Fault> {
     match purpose {
-        OwnPurpose::VerifyPhone => return Ok(Err(RequestRefusal::NoChannel)),
-        OwnPurpose::StepUp => {}
+        OwnPurpose::VerifyPhone if !door.reaches_phones => return Ok(Err(RequestRefusal::NoChannel)),
+        OwnPurpose::VerifyPhone | OwnPurpose::StepUp => {}
     }
     match door.otp.issue(context, who, purpose.into(), Order::Asked).await? {
         Issued::Sent { code, expires_at, resend_at } => Ok(Ok(CodeRequested { code, expires_at, resend_at })),
         Issued::Wait { until } => Ok(Err(RequestRefusal::TooSoon { until })),
-        Issued::Nobody => Ok(Err(RequestRefusal::SessionEnded)),
+        Issued::Nobody => Ok(Err(match purpose {
+            OwnPurpose::VerifyPhone => RequestRefusal::NoPhone,
+            OwnPurpose::StepUp => RequestRefusal::SessionEnded,
+        })),
     }
 }
 

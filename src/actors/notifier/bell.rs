@@ -118,6 +118,8 @@ pub struct Bell {
     /// The longest that the transport takes.
     pub(super) patience: Duration,
     pub(super) inbox: Inbox,
+    /// What takes text messages, if anything does.
+    pub(super) texts: Option<Inbox>,
     in_hand: Mutex<HashMap<DeliveryId, Lane>>,
     provider: Mutex<Provider>,
 }
@@ -150,8 +152,10 @@ impl Bell {
         let sender = sender(&settings.email)?;
         let app = app_name(&settings.email, &sender);
         let app_url = settings.email.app_url.as_ref().map(ToString::to_string);
+        let inbox = Inbox::new(&settings.inbox, store.clone(), system.clone());
         Ok(Self {
-            inbox: Inbox::new(&settings.inbox, store.clone(), system.clone()),
+            texts: settings.reaches_phones().then(|| inbox.clone()),
+            inbox,
             renderer: Renderer::new(Brand { app, app_url })?,
             same_kind_every: settings.email.same_kind_every,
             patience: settings.email.timeout,

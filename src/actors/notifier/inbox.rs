@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::bell::Bell;
+use super::{bell::Bell, render::Rendered};
 use crate::{
     config,
     domain::notification::{Channel, InboxMail, TemplateName},
@@ -16,6 +16,15 @@ use crate::{
     supervision::System,
     types::{CallContext, Fault, PageLimit, Work, answer::Answer, answer::Step, id::DeliveryId, limits},
 };
+
+/// A message to be kept.
+pub(super) struct Kept {
+    pub(super) delivery: DeliveryId,
+    pub(super) channel: Channel,
+    pub(super) to: String,
+    pub(super) template: TemplateName,
+    pub(super) rendered: Rendered,
+}
 
 /// A transport that puts mail into the store. A repeated send of one delivery is one mail.
 #[derive(Clone)]
@@ -48,18 +57,24 @@ impl Inbox {
         };
         // A test mail has no template of its own.
         let template = TemplateName::from_name(mail.kind).unwrap_or(TemplateName::Welcome);
-        let (keeping, to) = (self.keeping(), mail.to.as_str().to_owned());
-        let (subject, text, html) = (mail.subject.clone(), mail.text.clone(), mail.html.clone());
+        let rendered = Rendered { subject: mail.subject.clone(), text: mail.text.clone(), html: mail.html.clone() };
+        let to = mail.to.as_str().to_owned();
+        self.keep(Kept { delivery, channel: Channel::Email, to, template, rendered }).await
+    }
+
+    /// Puts a message in; a repeated one of the same delivery replaces the first.
+    pub(super) async fn keep(&self, kept: Kept) -> Answer {
+        let keeping = self.keeping();
         let put = self.store.write(self.write(), move |tx| {
             let mail = InboxMail {
                 id: inbox::next_id(tx)?,
-                delivery,
-                channel: Channel::Email,
-                to: to.clone(),
-                template,
-                subject: subject.clone(),
-                text: text.clone(),
-                html: html.clone(),
+                delivery: kept.delivery,
+                channel: kept.channel,
+                to: kept.to.clone(),
+                template: kept.template,
+                subject: kept.rendered.subject.clone(),
+                text: kept.rendered.text.clone(),
+                html: kept.rendered.html.clone(),
                 created_at: tx.now(),
             };
             inbox::put(tx, &mail, keeping)?;

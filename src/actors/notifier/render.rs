@@ -11,7 +11,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
 use super::shipped::{self, Part};
 use crate::{
-    domain::notification::{Facts, SHARED_VARIABLES, TemplateName, languages},
+    domain::notification::{Channel, Facts, SHARED_VARIABLES, TemplateName, languages},
     types::{Locale, Secret, Timestamp, limits},
 };
 
@@ -36,14 +36,14 @@ pub struct CodeOnMail {
     pub expires_at: Timestamp,
 }
 
-/// A mail without its envelope.
+/// A message without its envelope.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rendered {
-    /// One line.
+    /// One line; empty in a text message.
     pub subject: String,
     /// Plain text.
     pub text: String,
-    /// HTML with its styles in the elements.
+    /// HTML with its styles in the elements; empty in a text message.
     pub html: String,
 }
 
@@ -109,12 +109,19 @@ impl Renderer {
         Ok(Self { environment, brand })
     }
 
-    /// Writes a mail in the best language there is.
+    /// Writes a message in the best language there is.
     pub fn render(&self, occasion: &Occasion<'_>) -> Result<Rendered, RenderFault> {
         let template = occasion.template;
         let shipped = |language: &String| shipped::LANGUAGES.iter().any(|(known, _)| known == language);
         let language = languages(occasion.locale).into_iter().find(shipped).unwrap_or_else(|| "en".to_owned());
         let mut variables = self.variables(occasion, &language);
+        match template.channel() {
+            Channel::Email => {}
+            Channel::Sms => {
+                let text = self.part(&language, template, Part::Text, &variables)?;
+                return Ok(Rendered { subject: String::new(), text: text.trim().to_owned(), html: String::new() });
+            }
+        }
         let subject = self.part(&language, template, Part::Subject, &variables)?;
         let subject = subject.split_whitespace().collect::<Vec<_>>().join(" ");
         variables.insert("subject", Value::from(subject.clone()));

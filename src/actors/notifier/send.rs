@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     bell::Bell,
+    inbox::Kept,
     render::{CodeOnMail, Occasion, Rendered},
     take::suppress,
 };
@@ -11,7 +12,7 @@ use crate::{
     domain::{
         event::{Event, EventKind, Personal},
         notification::{
-            Attempt, Delivery, DeliveryState, Notification, Suppression,
+            Attempt, Channel, Delivery, DeliveryState, Notification, Suppression,
             answer::{Blame, Meaning, class, meaning},
             retry,
         },
@@ -36,6 +37,7 @@ struct Claimed {
 /// What there is to send.
 enum Content {
     Mail(Box<OutgoingMail>),
+    Text(Box<Kept>),
     /// The code is void: nobody needs the mail.
     Void,
     /// The code could not be asked for.
@@ -63,6 +65,13 @@ pub(super) async fn send(bell: &Bell, id: DeliveryId) -> Result<(), Fault> {
             note(bell, &exchange.answer);
             tracing::debug!(delivery = %id, answer = %exchange.answer, "handed to the transport");
             exchange.answer
+        }
+        Content::Text(text) => {
+            not_sent(bell);
+            match &bell.texts {
+                Some(inbox) => inbox.keep(*text).await,
+                None => Answer::Unfit { text: "no channel leads to a phone".to_owned() },
+            }
         }
         Content::Unfit(text) => {
             not_sent(bell);
@@ -124,7 +133,24 @@ async fn content(bell: &Bell, claimed: &Claimed) -> Content {
             }
         },
     };
-    match (render(bell, claimed, code.as_ref()), EmailAddress::parse(&delivery.to)) {
+    let rendered = render(bell, claimed, code.as_ref());
+    match delivery.channel {
+        Channel::Email => mail(bell, delivery, rendered),
+        Channel::Sms => match rendered {
+            Ok(rendered) => Content::Text(Box::new(Kept {
+                delivery: delivery.id,
+                channel: delivery.channel,
+                to: delivery.to.clone(),
+                template: delivery.template,
+                rendered,
+            })),
+            Err(reason) => Content::Unfit(reason),
+        },
+    }
+}
+
+fn mail(bell: &Bell, delivery: &Delivery, rendered: Result<Rendered, String>) -> Content {
+    match (rendered, EmailAddress::parse(&delivery.to)) {
         (Ok(rendered), Ok(to)) => Content::Mail(Box::new(OutgoingMail {
             message_id: delivery.message_id(bell.sender.address.domain()),
             from: bell.sender.clone(),

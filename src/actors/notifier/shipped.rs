@@ -1,8 +1,10 @@
 //! The templates that come with the program, compiled into it.
 
+#[cfg(test)]
+use crate::domain::notification::Channel;
 use crate::domain::notification::TemplateName;
 
-/// A file under `assets/templates/email`.
+/// A file under `assets/templates/email` or `assets/templates/sms`.
 pub(super) struct Source {
     /// The path there, e.g. `en/welcome.html`.
     pub path: &'static str,
@@ -17,7 +19,7 @@ macro_rules! sources {
 }
 
 macro_rules! language {
-    ($language:literal, [$($name:literal),* $(,)?]) => {
+    ($language:literal, [$($name:literal),* $(,)?], texts: [$($text:literal),*]) => {
         &[$(
             Source {
                 path: concat!($language, "/", $name, ".subject"),
@@ -30,6 +32,12 @@ macro_rules! language {
             Source {
                 path: concat!($language, "/", $name, ".txt"),
                 text: include_str!(concat!("../../../assets/templates/email/", $language, "/", $name, ".txt")),
+            },
+        )*
+        $(
+            Source {
+                path: concat!($language, "/", $text, ".txt"),
+                text: include_str!(concat!("../../../assets/templates/sms/", $language, "/", $text, ".txt")),
             },
         )*]
     };
@@ -54,7 +62,8 @@ pub(super) const LANGUAGES: &[(&str, &[Source])] = &[
                 "address_taken",
                 "session_ended",
                 "step_up_code",
-            ]
+            ],
+            texts: ["phone_code"]
         ),
     ),
     (
@@ -71,12 +80,13 @@ pub(super) const LANGUAGES: &[(&str, &[Source])] = &[
                 "address_taken",
                 "session_ended",
                 "step_up_code",
-            ]
+            ],
+            texts: ["phone_code"]
         ),
     ),
 ];
 
-/// The part of a mail that a file is for.
+/// The part of a message that a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// The subject line.
@@ -88,9 +98,14 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// All parts.
+    /// The parts of a template: a text message has a text alone.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 3] = [Self::Subject, Self::Html, Self::Text];
+    pub(super) fn of(template: TemplateName) -> &'static [Self] {
+        match template.channel() {
+            Channel::Email => &[Self::Subject, Self::Html, Self::Text],
+            Channel::Sms => &[Self::Text],
+        }
+    }
 
     fn ending(self) -> &'static str {
         match self {
@@ -114,12 +129,13 @@ mod tests {
     fn every_template_is_shipped_in_every_language() {
         for (language, sources) in LANGUAGES {
             for template in TemplateName::ALL {
-                for part in Part::ALL {
-                    let path = path(language, template, part);
+                for part in Part::of(template) {
+                    let path = path(language, template, *part);
                     assert!(sources.iter().any(|source| source.path == path), "{path} is missing");
                 }
             }
-            assert_eq!(sources.len(), TemplateName::ALL.len() * Part::ALL.len(), "{language} has strays");
+            let files = TemplateName::ALL.into_iter().map(|template| Part::of(template).len()).sum::<usize>();
+            assert_eq!(sources.len(), files, "{language} has strays");
         }
     }
 }

@@ -90,8 +90,7 @@ fn plan(event: &Envelope) -> Option<Plan> {
             let template = match purpose {
                 CodePurpose::VerifyEmail => TemplateName::VerificationCode,
                 CodePurpose::StepUp => TemplateName::StepUpCode,
-                // There is no channel to a phone yet.
-                CodePurpose::VerifyPhone => return None,
+                CodePurpose::VerifyPhone => TemplateName::PhoneCode,
                 CodePurpose::ResetPassword => TemplateName::ResetCode,
             };
             let code = Some(CodeReference { owner, purpose, code });
@@ -136,9 +135,9 @@ fn plan(event: &Envelope) -> Option<Plan> {
     }
 }
 
-/// Whom a mail goes to: always the stored address.
+/// Whom a message goes to: always the stored address or number.
 struct Recipient {
-    email: String,
+    to: String,
     locale: Option<Locale>,
     first_name: Option<String>,
 }
@@ -148,17 +147,18 @@ struct Recipient {
 fn recipient(reader: &impl Reader, plan: &Plan) -> Result<Option<Recipient>, TxFault> {
     let is_code = plan.template.category() == Category::Code;
     if let Some(user) = user::find(reader, plan.owner)? {
-        return Ok((is_code || user.email_verified).then(|| Recipient {
-            email: user.email.as_str().to_owned(),
-            locale: user.locale,
-            first_name: user.first_name.map(String::from),
-        }));
+        let to = match plan.template.channel() {
+            Channel::Email => (is_code || user.email_verified).then(|| user.email.as_str().to_owned()),
+            Channel::Sms => user.phone.map(String::from),
+        };
+        let (locale, first_name) = (user.locale, user.first_name.map(String::from));
+        return Ok(to.map(|to| Recipient { to, locale, first_name }));
     }
     if !is_code {
         return Ok(None);
     }
     Ok(registration::find(reader, plan.owner)?.map(|waiting| Recipient {
-        email: waiting.email.as_str().to_owned(),
+        to: waiting.email.as_str().to_owned(),
         locale: waiting.locale,
         first_name: None,
     }))
@@ -173,9 +173,9 @@ fn take_on(tx: &mut Tx<'_>, event: &Envelope, plan: &Plan, same_kind_every: Dura
         notification: tx.id(),
         owner,
         template,
-        channel: Channel::Email,
+        channel: template.channel(),
         lane: template.category().lane(),
-        to: recipient.email,
+        to: recipient.to,
         state: DeliveryState::Queued { due: now },
         attempts: Vec::new(),
         created_at: now,

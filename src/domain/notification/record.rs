@@ -222,6 +222,7 @@ impl Delivery {
             TemplateName::VerificationCode
             | TemplateName::ResetCode
             | TemplateName::StepUpCode
+            | TemplateName::PhoneCode
             | TemplateName::LockedOut
             | TemplateName::AddressTaken => Some((self.owner, self.template, self.channel)),
             TemplateName::Welcome
@@ -251,11 +252,11 @@ pub struct InboxMail {
     pub to: String,
     /// The template.
     pub template: TemplateName,
-    /// Subject line.
+    /// Subject line; empty in a text message.
     pub subject: String,
     /// Plain text.
     pub text: String,
-    /// HTML.
+    /// HTML; empty in a text message.
     pub html: String,
     /// When it arrived.
     pub created_at: Timestamp,

@@ -63,6 +63,8 @@ impl Lane {
 pub enum Channel {
     /// Mail.
     Email,
+    /// Text messages to a phone.
+    Sms,
 }
 
 impl Channel {
@@ -70,6 +72,7 @@ impl Channel {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Email => "email",
+            Self::Sms => "sms",
         }
     }
 }
@@ -95,6 +98,8 @@ pub enum TemplateName {
     SessionEnded,
     /// The code by which a signed-in user proves again who they are.
     StepUpCode,
+    /// The code that proves a phone.
+    PhoneCode,
 }
 
 /// Variables that every template may use.
@@ -102,7 +107,7 @@ pub const SHARED_VARIABLES: &[&str] = &["app", "app_url", "locale", "subject"];
 
 impl TemplateName {
     /// All templates.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Welcome,
         Self::VerificationCode,
         Self::ResetCode,
@@ -112,6 +117,7 @@ impl TemplateName {
         Self::AddressTaken,
         Self::SessionEnded,
         Self::StepUpCode,
+        Self::PhoneCode,
     ];
 
     /// The name: of the files, on the wire, in events.
@@ -126,6 +132,7 @@ impl TemplateName {
             Self::AddressTaken => "address_taken",
             Self::SessionEnded => "session_ended",
             Self::StepUpCode => "step_up_code",
+            Self::PhoneCode => "phone_code",
         }
     }
 
@@ -146,17 +153,34 @@ impl TemplateName {
             Self::AddressTaken => 6,
             Self::SessionEnded => 7,
             Self::StepUpCode => 8,
+            Self::PhoneCode => 9,
         }
     }
 
     /// What it is about.
     pub fn category(self) -> Category {
         match self {
-            Self::VerificationCode | Self::ResetCode | Self::StepUpCode => Category::Code,
+            Self::VerificationCode | Self::ResetCode | Self::StepUpCode | Self::PhoneCode => Category::Code,
             Self::PasswordChanged | Self::NewDevice | Self::LockedOut | Self::AddressTaken | Self::SessionEnded => {
                 Category::Security
             }
             Self::Welcome => Category::Account,
+        }
+    }
+
+    /// By which way it goes.
+    pub fn channel(self) -> Channel {
+        match self {
+            Self::PhoneCode => Channel::Sms,
+            Self::Welcome
+            | Self::VerificationCode
+            | Self::ResetCode
+            | Self::PasswordChanged
+            | Self::NewDevice
+            | Self::LockedOut
+            | Self::AddressTaken
+            | Self::SessionEnded
+            | Self::StepUpCode => Channel::Email,
         }
     }
 
@@ -168,6 +192,7 @@ impl TemplateName {
             Self::VerificationCode | Self::ResetCode | Self::StepUpCode => {
                 &["code", "minutes", "expires_at", "at", "ip_address"]
             }
+            Self::PhoneCode => &["code", "minutes"],
             Self::PasswordChanged | Self::NewDevice => &["at", "ip_address", "device"],
             Self::LockedOut => &["at", "ip_address", "minutes"],
             Self::AddressTaken | Self::SessionEnded => &["at", "ip_address"],
@@ -178,7 +203,7 @@ impl TemplateName {
     pub fn worth_sending_for(self) -> Duration {
         const HOUR: Duration = Duration::from_secs(3_600);
         match self {
-            Self::VerificationCode | Self::ResetCode | Self::StepUpCode => HOUR,
+            Self::VerificationCode | Self::ResetCode | Self::StepUpCode | Self::PhoneCode => HOUR,
             Self::LockedOut => HOUR * 6,
             Self::PasswordChanged | Self::NewDevice | Self::AddressTaken | Self::SessionEnded => HOUR * 24,
             Self::Welcome => HOUR * 72,

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     actors::auth::{ConfirmRefusal, OwnCode, OwnPurpose, RequestRefusal},
+    domain::notification::Channel,
     http::{
         context::SignedIn,
         error::{ApiError, Code},
@@ -32,16 +33,17 @@ pub struct CodeRequestBody {
     /// `step_up`: that it is still you; `verify_phone`: that the phone is yours.
     #[schema(value_type = String, example = "step_up")]
     purpose: OwnPurpose,
-    /// The way it goes: `email`, which is also meant if nothing is said.
+    /// The way it goes: `email` for `step_up`, `sms` for `verify_phone`; which is also meant if nothing is said.
     #[schema(value_type = Option<String>, example = "email")]
-    #[allow(dead_code, reason = "there is one channel; the field is for the contract")]
+    #[allow(dead_code, reason = "each purpose has one channel; the field is for the contract")]
     channel: Option<()>,
 }
 
 impl FromFields for CodeRequestBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
         let purpose = body.required("purpose").choice(PURPOSES);
-        let channel = body.optional("channel").choice(&[("email", ())]);
+        let way = channel(purpose.unwrap_or(OwnPurpose::StepUp)).as_str();
+        let channel = body.optional("channel").choice(&[(way, ())]);
         Some(Self { purpose: purpose?, channel: channel? })
     }
 }
@@ -66,6 +68,13 @@ pub struct CodeRequestedBody {
     resend_at: String,
 }
 
+fn channel(purpose: OwnPurpose) -> Channel {
+    match purpose {
+        OwnPurpose::StepUp => Channel::Email,
+        OwnPurpose::VerifyPhone => Channel::Sms,
+    }
+}
+
 /// Send me a code
 #[utoipa::path(
     post, path = "/otp", operation_id = "request_code", tag = "otp", request_body = CodeRequestBody,
@@ -83,13 +92,16 @@ pub async fn request_code(
         RequestRefusal::NoChannel => ApiError::invalid(vec![
             Invalid::new("no_channel", "this installation has no way to send a code to a phone").at("/purpose"),
         ]),
+        RequestRefusal::NoPhone => {
+            ApiError::invalid(vec![Invalid::new("no_phone", "your account has no phone number").at("/purpose")])
+        }
         RequestRefusal::TooSoon { until } => ApiError::new(Code::ResendTooSoon).retry_after(until.since(now)),
         RequestRefusal::SessionEnded => ApiError::new(Code::SessionEnded),
     })?;
     Ok(Accepted(CodeRequestedBody {
         id: sent.code.to_string(),
         purpose: name(body.purpose),
-        channel: "email",
+        channel: channel(body.purpose).as_str(),
         expires_at: sent.expires_at.to_string(),
         resend_at: sent.resend_at.to_string(),
     }))
