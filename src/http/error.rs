@@ -74,6 +74,9 @@ codes! {
         "Send either a bearer token or the cookie.";
     RequestTimeout "request_timeout" 408 Later "The request came too slowly"
         "The head or the body was not complete in time; nothing was done.";
+    MalformedRequest "malformed_request" 400 Never "The request cannot be read" "Its head is not HTTP/1.1 (RFC 9112).";
+    UriTooLong "uri_too_long" 414 Never "The URI is too long" "Use a shorter path or query.";
+    HeadTooLarge "head_too_large" 431 Never "The head is too large" "Send fewer or shorter headers.";
     BodyTooLarge "body_too_large" 413 Never "The body is too large"
         "Send less at once; `detail` names the limit.";
     UnsupportedMediaType "unsupported_media_type" 415 Never "The media type is not supported"

@@ -285,11 +285,17 @@ async fn what_is_not_http_and_heads_without_end_are_refused() {
     let running = Running::start(patient()).await;
     let long = format!("GET / HTTP/1.1\r\nhost: x\r\nlong: {}\r\n\r\n", "x".repeat(40 << 10));
     let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(200));
-    for (text, status) in [("\x16\x03\x01 not HTTP\r\n\r\n", "400"), (&long, "431"), (&many, "431")] {
+    let nonsense = "\x16\x03\x01 not HTTP\r\n\r\n";
+    let refused =
+        [(nonsense, 400, "malformed_request"), (&long, 431, "head_too_large"), (&many, 431, "head_too_large")];
+    for (text, status, code) in refused {
         let mut stream = running.connect().await;
         let _ = stream.write_all(text.as_bytes()).await;
         let answer = rest(&mut stream).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{status}: {answer:?}");
-        println!("{status} ok");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer:?}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("content-type: application/problem+json"), "{head}");
+        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!((&problem["code"], &problem["status"]), (&code.into(), &status.into()));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::poll_fn, net::SocketAddr, pin::Pin};
 
-use axum::{Router, body::Body, response::Response};
+use axum::{Router, body::Body, http::StatusCode, response::Response};
 use futures::FutureExt;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -72,9 +72,15 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, setting: &Setting) 
     let guarded = connection.into_parts().io.into_inner();
     let too_slow = ended.as_ref().is_err_and(is_timeout) && pulse.phase() == Phase::Head;
     let may_write = !guarded.has_stalled_write();
+    let refusal = match guarded.refused() {
+        Some(414) => Some(Code::UriTooLong),
+        Some(431) => Some(Code::HeadTooLarge),
+        Some(_) => Some(Code::MalformedRequest),
+        None => too_slow.then_some(Code::RequestTimeout),
+    };
     let mut stream = guarded.into_stream();
-    if too_slow && may_write {
-        let _ = stream.write_all(&head_timeout_answer()).await;
+    if let Some(code) = refusal.filter(|_| may_write) {
+        let _ = stream.write_all(&refusal_of_head(code)).await;
     }
     linger(&mut stream).await;
 }
@@ -90,12 +96,13 @@ fn is_timeout(error: &hyper::Error) -> bool {
     cause.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
 }
 
-/// 408 for a head that did not come to its end. There is no request, so there is no id to name.
-fn head_timeout_answer() -> Vec<u8> {
+/// The answer to a head that did not come to its end, or cannot be read. There is no request, so there is no id to name.
+fn refusal_of_head(code: Code) -> Vec<u8> {
     let at = Occurrence { base: "", instance: "", request_id: "" };
-    let body = ApiError::new(Code::RequestTimeout).document(at).to_string();
-    let head = "HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\nconnection: close\r\n";
-    format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    let body = ApiError::new(code).document(at).to_string();
+    let status = StatusCode::from_u16(code.row().status).unwrap_or(StatusCode::BAD_REQUEST);
+    let head = "content-type: application/problem+json\r\nconnection: close\r\n";
+    format!("HTTP/1.1 {status}\r\n{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// Says that no more comes, and throws away what still arrives for a moment: closing a socket with unread bytes resets

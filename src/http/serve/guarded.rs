@@ -26,11 +26,13 @@ pub(super) struct Guarded {
     patience: Patience,
     reading: Option<(Phase, Pin<Box<Sleep>>)>,
     writing: Option<Pin<Box<Sleep>>>,
+    /// The status with which hyper itself refused a head that it could not read.
+    refused: Option<u16>,
 }
 
 impl Guarded {
     pub(super) fn new(stream: TcpStream, pulse: Pulse, patience: Patience) -> Self {
-        Self { stream, pulse, patience, reading: None, writing: None }
+        Self { stream, pulse, patience, reading: None, writing: None, refused: None }
     }
 
     pub(super) fn into_stream(self) -> TcpStream {
@@ -40,6 +42,27 @@ impl Guarded {
     /// Whether the peer still owes us part of an answer's acceptance: then nothing may be written in between.
     pub(super) fn has_stalled_write(&self) -> bool {
         self.writing.is_some()
+    }
+
+    /// The status of hyper's own refusal, which was held back: whoever has the stream says it as a problem document.
+    pub(super) fn refused(&self) -> Option<u16> {
+        self.refused
+    }
+
+    /// Holds hyper's own refusal back. Answers of ours carry a request id; what is written while a head is still being
+    /// read, without one and without a body, is hyper's.
+    fn holds_back(&mut self, bytes: &[u8]) -> bool {
+        if self.pulse.phase() != Phase::Head {
+            return false;
+        }
+        let Some(status) = bytes.strip_prefix(b"HTTP/1.1 4").and_then(|rest| rest.get(..2)) else { return false };
+        let has = |name: &[u8]| bytes.windows(name.len()).any(|window| window.eq_ignore_ascii_case(name));
+        if has(b"x-request-id") || !has(b"content-length: 0") {
+            return false;
+        }
+        self.refused =
+            std::str::from_utf8(status).ok().and_then(|digits| digits.parse().ok()).map(|last: u16| 400 + last);
+        self.refused.is_some()
     }
 
     fn poll_read_limit(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
@@ -100,6 +123,9 @@ impl AsyncRead for Guarded {
 impl AsyncWrite for Guarded {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.holds_back(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let progress = Pin::new(&mut this.stream).poll_write(cx, bytes);
         this.watch_write(cx, progress)
     }
@@ -110,6 +136,11 @@ impl AsyncWrite for Guarded {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if let [only] = slices
+            && this.holds_back(only)
+        {
+            return Poll::Ready(Ok(only.len()));
+        }
         let progress = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
         this.watch_write(cx, progress)
     }
@@ -123,6 +154,11 @@ impl AsyncWrite for Guarded {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        // Whoever answers in hyper's place shuts the stream down.
+        if this.refused.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut this.stream).poll_shutdown(cx)
     }
 }
