@@ -96,7 +96,8 @@ fn is_timeout(error: &hyper::Error) -> bool {
     cause.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
 }
 
-/// The answer to a head that did not come to its end, or cannot be read. There is no request, so there is no id to name.
+/// The answer to a head that did not come to its end, or cannot be read. There is no request, so there is no id to
+/// name.
 fn refusal_of_head(code: Code) -> Vec<u8> {
     let at = Occurrence { base: "", instance: "", request_id: "" };
     let body = ApiError::new(code).document(at).to_string();
