@@ -66,9 +66,8 @@ fn read_as_letters(text: &[char], one: char) -> Vec<char> {
 
 fn is_weak(text: &[char]) -> bool {
     for repeating in [text, without_decoration(text)] {
-        let unit = smallest_unit(repeating);
-        if unit < repeating.len() && unit <= LONGEST_UNIT {
-            return unit <= SHORTEST_WORD || is_weak(&repeating[..unit]);
+        if repeated_units(repeating).any(|unit| unit.len() <= SHORTEST_WORD || is_weak(unit)) {
+            return true;
         }
     }
     let reading = cheapest_reading(text);
@@ -84,9 +83,11 @@ fn without_decoration(text: &[char]) -> &[char] {
     }
 }
 
-/// The length of the unit that `text` repeats at least twice, the last time perhaps in part; its own length if none.
-fn smallest_unit(text: &[char]) -> usize {
-    (1..=text.len() / 2).find(|unit| text.iter().zip(&text[*unit..]).all(|(a, b)| a == b)).unwrap_or(text.len())
+/// The units that `text` is made of, the shortest first: repeated at least twice, the last time perhaps in part.
+fn repeated_units(text: &[char]) -> impl Iterator<Item = &[char]> {
+    let longest = LONGEST_UNIT.min(text.len() / 2);
+    let repeats = |unit: &usize| text.iter().zip(&text[*unit..]).all(|(a, b)| a == b);
+    (1..=longest).filter(repeats).map(|unit| &text[..unit])
 }
 
 /// How a text can be read as words, walks, and other characters that are not letters.
@@ -219,6 +220,7 @@ mod tests {
             "trustno1trustno1",
             "majordomo123",
             "hello_hello_",
+            "knockknock12",
             "motdepasse12",
             "!@#$%^&*()_+",
             "passwort1234",
@@ -254,6 +256,15 @@ mod tests {
         for unit in ["1", "12a", "password1", "abcdefghijk1", "@1"] {
             let long: String = unit.chars().cycle().take(127).chain(['x']).collect();
             let _judged = is_listed(&long);
+        }
+    }
+
+    #[test]
+    fn every_listed_word_is_refused_bare_and_decorated() {
+        for word in WORDS.iter() {
+            for password in [word.to_string(), format!("{word}1"), format!("2024{word}!!"), format!("{word}{word}")] {
+                assert!(is_listed(&password), "{password}");
+            }
         }
     }
 
