@@ -201,7 +201,7 @@ impl App {
         let tree = match root.start().await {
             Ok(tree) => tree,
             Err(escape) => {
-                store.close().await;
+                close(&store).await;
                 return Err(AppError::Escaped { path: escape.path, reason: escape.reason });
             }
         };
@@ -239,11 +239,14 @@ async fn drain(tree: Tree, store: Store, clock: Arc<dyn Clock>, hurry: impl Futu
         .phase("codes", short, stop("otp", short))
         .phase("hasher", short, stop("hasher", short))
         .phase("ops listener", short, stop("edge/ops", short))
-        .needed("store", limits::STORE_CLOSE, async move {
-            store.close().await;
-            tell_end(&store);
-        });
+        .needed("store", limits::STORE_CLOSE, async move { close(&store).await });
     phases.run(clock, hurry).await;
+}
+
+/// Closes the store, and then tells the log where its audit trail ends: nothing is written any more.
+async fn close(store: &Store) {
+    store.close().await;
+    tell_end(store);
 }
 
 struct Socket {

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
 use crate::api::Api;
@@ -83,15 +84,17 @@ impl Home {
         let mut child = self.command(arguments).spawn().unwrap();
         let written = Arc::new(Mutex::new(String::new()));
         let (announce, mut announced) = watch::channel(Listeners::default());
-        listen(child.stdout.take().unwrap(), Arc::clone(&written), Some(announce));
-        listen(child.stderr.take().unwrap(), Arc::clone(&written), None);
+        let readers = [
+            listen(child.stdout.take().unwrap(), Arc::clone(&written), Some(announce)),
+            listen(child.stderr.take().unwrap(), Arc::clone(&written), None),
+        ];
         let both = announced.wait_for(|listeners| listeners.public.is_some() && listeners.ops.is_some());
         let listeners = match timeout(FIRST_START, both).await {
             Ok(Ok(listeners)) => listeners.clone(),
             _ => panic!("it did not say where it listens:\n{}", written.lock().unwrap()),
         };
         let (Some(public), Some(ops)) = (listeners.public, listeners.ops) else { unreachable!() };
-        let mut server = Server { child, public, ops, written, started, ready_after: Duration::ZERO };
+        let mut server = Server { child, public, ops, written, readers, started, ready_after: Duration::ZERO };
         server.wait_until_ready().await;
         server
     }
@@ -113,7 +116,7 @@ fn listen(
     stream: impl AsyncRead + Send + Unpin + 'static,
     written: Arc<Mutex<String>>,
     announce: Option<watch::Sender<Listeners>>,
-) {
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut lines = BufReader::new(stream).lines();
         while let Ok(Some(line)) = lines.next_line().await {
@@ -127,7 +130,7 @@ fn listen(
             written.push_str(&line);
             written.push('\n');
         }
-    });
+    })
 }
 
 fn address(line: &str, after: &str) -> Option<String> {
@@ -142,6 +145,8 @@ pub struct Server {
     pub public: String,
     pub ops: String,
     written: Arc<Mutex<String>>,
+    /// They end when the program has closed its streams and all it wrote is kept.
+    readers: [JoinHandle<()>; 2],
     started: Instant,
     /// From the start of the process to the first 200 of `/health/ready`.
     pub ready_after: Duration,
@@ -189,6 +194,9 @@ impl Server {
     pub async fn ended(mut self, within: Duration) -> (ExitStatus, String) {
         let status = timeout(within, self.child.wait()).await;
         let status = status.unwrap_or_else(|_| panic!("it did not end in {within:?}:\n{}", self.written())).unwrap();
+        for reader in &mut self.readers {
+            reader.await.unwrap();
+        }
         (status, self.written())
     }
 

@@ -1,18 +1,17 @@
 //! Tells the log every hour where the audit trail ends.
 
-use std::time::Instant;
-
 use crate::{
     actors::audit::tell_end,
     persistence::Store,
     supervision::{Next, TaskCx, Worker},
-    types::{Fault, limits},
+    types::{Fault, Timestamp, limits},
 };
 
 /// The worker.
 pub struct AuditEnd {
     store: Store,
-    due: Option<Instant>,
+    /// By the time of day, so that an hour in which the machine slept counts; that time never goes back.
+    due: Option<Timestamp>,
 }
 
 impl AuditEnd {
@@ -26,13 +25,13 @@ impl Worker for AuditEnd {
     const KIND: &'static str = "audit_end";
 
     async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
-        let now = cx.system().clock().instant();
+        let now = cx.system().clock().now();
         let due = self.due.unwrap_or(now);
         if now < due {
-            return Ok(Next::Within(due - now));
+            return Ok(Next::Within(due.since(now)));
         }
         tell_end(&self.store);
-        self.due = Some(now + limits::AUDIT_END_TOLD_EVERY);
+        self.due = Some(now.plus(limits::AUDIT_END_TOLD_EVERY));
         Ok(Next::Within(limits::AUDIT_END_TOLD_EVERY))
     }
 }
