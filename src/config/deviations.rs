@@ -34,6 +34,7 @@ pub fn deviations(config: &Config) -> Vec<Deviation> {
         ARGON2ID_ENOUGH.iter().any(|(memory, passes)| hash.memory_kib >= *memory && hash.iterations >= *passes);
     const COMPOSITION: &str = "NIST SP 800-63B-4 section 3.1.1.2 and ASVS 6.2.5";
     const NO_RULES: &str = "no rules about kinds of characters";
+    const UNTOLD: (&str, &str) = ("ASVS 6.3.8", "answers that do not tell who is a user");
     let rows = [
         (
             !config.edge.rate_limits.enabled,
@@ -47,12 +48,8 @@ pub fn deviations(config: &Config) -> Vec<Deviation> {
             "NIST SP 800-63B-4 section 3.1.1.2",
             "a keyed hash besides (\"should\")",
         ),
-        (
-            auth.reveal_taken_addresses,
-            "auth.reveal_taken_addresses",
-            "ASVS 6.3.8",
-            "answers that do not tell who is a user",
-        ),
+        (!auth.require_verified_email, "auth.require_verified_email", UNTOLD.0, UNTOLD.1),
+        (auth.reveal_taken_addresses, "auth.reveal_taken_addresses", UNTOLD.0, UNTOLD.1),
         (
             password.min_length < 15,
             "auth.password.min_length",

@@ -18,4 +18,5 @@ mod operations;
 mod recovery;
 mod reference;
 mod sockets;
+mod unproven;
 mod users;

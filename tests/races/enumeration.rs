@@ -135,7 +135,7 @@ async fn codes_tell_nothing() {
     for round in 0..7 {
         let bodies = ALL.map(|email| json!({ "email": email, "code": code }));
         let found = alike(&house, "/auth/verify-email", bodies).await;
-        assert_eq!((found.status, found.hashes, found.commits), (422, 0, 1), "{round}");
+        assert_eq!((found.status, found.hashes, found.commits), (422, 0, 4), "{round}");
         let made_up = json!(uuid::Uuid::from_u128(7));
         let bodies = ids.iter().chain([&made_up]).map(|id| json!({ "userId": id, "code": code }));
         alike(&house, "/auth/verify-email", bodies).await;

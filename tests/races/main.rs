@@ -22,11 +22,12 @@ use crate::{awake::Awake, harness::Answer};
 
 /// A house whose hasher takes a hundred from one network.
 async fn roomy() -> Awake {
-    Awake::with(|config: &mut Config| {
-        config.auth.hash.queue = 512;
-        config.auth.hash.queue_per_network = 512;
-    })
-    .await
+    Awake::with(make_room).await
+}
+
+fn make_room(config: &mut Config) {
+    config.auth.hash.queue = 512;
+    config.auth.hash.queue_per_network = 512;
 }
 
 /// `make(0)` to `make(99)`, each on a task of its own.

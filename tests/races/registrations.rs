@@ -4,8 +4,8 @@ use majordomo::domain::event::EventType;
 use serde_json::json;
 
 use crate::{
-    awake::{PASSWORD, code_in},
-    hundred, roomy, with_status,
+    awake::{Awake, PASSWORD, code_in},
+    hundred, make_room, roomy, with_status,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,4 +95,31 @@ async fn a_stranger_who_registers_a_users_address_gets_nothing_and_its_owner_a_n
     assert_eq!(house.anyone.post("/auth/login", entered).await.status, 401);
     let entered = json!({ "identifier": "ada@example.com", "password": "the owner's second sentence" });
     assert_eq!(house.anyone.post("/auth/login", entered).await.body["userId"], ada.id.as_str());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_right_code_again_is_answered_the_same_while_a_strangers_registration_waits() {
+    let house = roomy().await;
+    let id = house.verified("ada@example.com").await;
+    let code = house.code_of("ada@example.com").await;
+    house.register("ada@example.com").await;
+    let again = house.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
+    assert_eq!((again.status, again.body["id"].as_str()), (200, Some(id.as_str())), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_hundred_who_register_one_address_one_is_signed_in_where_it_need_not_be_proven() {
+    let house = Awake::with(|config| {
+        make_room(config);
+        config.auth.require_verified_email = false;
+    })
+    .await;
+    let answers = hundred(|_| {
+        let client = house.anyone.clone();
+        async move { client.post("/auth/register", json!({ "email": "ada@example.com", "password": PASSWORD })).await }
+    })
+    .await;
+    let signed_in = answers.iter().filter(|answer| answer.body.get("session").is_some()).count();
+    assert_eq!((signed_in, with_status(&answers, 201), with_status(&answers, 429)), (1, 4, 96));
+    assert_eq!(house.events(EventType::UserLoggedIn).len(), 1);
 }

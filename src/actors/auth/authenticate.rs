@@ -64,7 +64,8 @@ pub(super) fn run(auth: &Auth, token: &str) -> Result<Result<Authenticated, Auth
         let Some(session) = session::find(view, claims.sid)? else { return Ok(None) };
         Ok(user::find(view, claims.sub)?.map(|user| (session, user)))
     })?;
-    let Some((session, user)) = found.filter(|(session, user)| stands(session, user, &claims, now)) else {
+    let Some((session, user)) = found.filter(|(session, user)| stands(&auth.door, (session, user), &claims, now))
+    else {
         return Ok(Err(AuthenticateRefusal::SessionEnded));
     };
     if session.refresh.mark_used(claims.generation, now).is_some() {
@@ -80,8 +81,8 @@ pub(super) fn run(auth: &Auth, token: &str) -> Result<Result<Authenticated, Auth
     Ok(Ok(Authenticated { principal, claims, user }))
 }
 
-fn stands(session: &Session, user: &User, claims: &AccessClaims, now: Timestamp) -> bool {
-    session.user == claims.sub && session.is_live(now) && user.may_enter(now)
+fn stands(door: &Door, (session, user): (&Session, &User), claims: &AccessClaims, now: Timestamp) -> bool {
+    session.user == claims.sub && session.is_live(now) && user.may_enter(now, door.address_rule)
 }
 
 /// Notes that an access token of the current generation was seen: its refresh token's predecessor may from now on be

@@ -103,12 +103,14 @@ async fn commit(
     who: attempt::Who,
     change: Change,
 ) -> Result<Result<(), ChangeRefusal>, Fault> {
+    let rule = door.address_rule;
     door.store
         .write(door.write(call), move |tx| {
             let now = tx.now();
             let own = session::find(tx, change.session)?.filter(|own| own.is_live(now));
             let found = user::find(tx, change.seen.id)?;
-            let found = found.filter(|user| user.may_enter(now) && user.password_hash == change.seen.password_hash);
+            let found =
+                found.filter(|user| user.may_enter(now, rule) && user.password_hash == change.seen.password_hash);
             let (Some(user), Some(own)) = (found, own) else {
                 return Ok(Verdict::Discard(Err(ChangeRefusal::SessionEnded)));
             };

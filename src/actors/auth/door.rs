@@ -19,7 +19,7 @@ use crate::{
     },
     domain::{
         auth::{Session, password_policy::PasswordPolicy},
-        user::User,
+        user::{AddressRule, User},
     },
     persistence::{Store, Write},
     supervision::System,
@@ -44,10 +44,16 @@ pub struct Door {
     /// Whether codes can be sent to phones.
     pub(super) reaches_phones: bool,
     pub(super) password_policy: PasswordPolicy,
+    /// Whether users enter before they have proven their address.
+    pub(super) address_rule: AddressRule,
     pub(super) expected: Expected,
     pub(super) keys: DoorKeys,
     pub(super) verified: VerifiedCache<Arc<AccessClaims>>,
     signing: RwLock<Arc<KeySet>>,
+}
+
+fn address_rule(auth: &config::Auth) -> AddressRule {
+    if auth.require_verified_email { AddressRule::MustBeProven } else { AddressRule::MayBeUnproven }
 }
 
 impl Door {
@@ -66,6 +72,7 @@ impl Door {
             hasher: hasher.clone(),
             otp: otp.clone(),
             password_policy: PasswordPolicy::from(&config.auth.password),
+            address_rule: address_rule(&config.auth),
             settings: Arc::new(config.auth.clone()),
             reaches_phones: config.notify.reaches_phones(),
             expected: Expected { issuer: config.issuer(), audience: config.auth.audience.clone() },
@@ -138,7 +145,11 @@ impl Door {
         let mut extra = BTreeMap::new();
         for claim in &self.settings.token.extra_claims {
             let (name, value) = match claim {
-                TokenClaim::Email => ("email", Some(user.email.as_str().to_owned())),
+                TokenClaim::Email => {
+                    // OpenID Connect Core 1.0 section 5.1.
+                    extra.insert("email_verified".to_owned(), user.email_verified.into());
+                    ("email", Some(user.email.as_str().to_owned()))
+                }
                 TokenClaim::Username => ("preferred_username", user.username.as_ref().map(ToString::to_string)),
                 TokenClaim::Locale => ("locale", user.locale.as_ref().map(ToString::to_string)),
             };

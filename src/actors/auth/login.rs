@@ -15,7 +15,7 @@ use crate::{
         auth::{Session, SessionEnd, refresh::RefreshState},
         event::{Event, EventKind, Personal},
         otp::CodePurpose,
-        user::User,
+        user::{AddressRule, Status, User},
     },
     persistence::{
         Reader, Tx, TxFault, Verdict,
@@ -104,6 +104,13 @@ pub(super) async fn run(door: Arc<Door>, call: Call, command: Login) -> Result<R
         }
     };
     match (checked, candidate) {
+        (PasswordCheck::Right | PasswordCheck::RightOutdated, Candidate::User(user))
+            if waits_for_proof(&user, door.address_rule) =>
+        {
+            attempt::fail(&door, &call, &who).await?;
+            door.otp.issue(call.context.clone(), user.id, CodePurpose::VerifyEmail, Order::Asked).await?;
+            Ok(Err(LoginRefusal::InvalidCredentials))
+        }
         (PasswordCheck::Right, Candidate::User(user)) => {
             let password_hash = user.password_hash.clone();
             enter(&door, &call, (&command, &who), Proven { user: *user, password_hash }).await
@@ -121,6 +128,16 @@ pub(super) async fn run(door: Arc<Door>, call: Call, command: Login) -> Result<R
         | (PasswordCheck::Wrong | PasswordCheck::Right | PasswordCheck::RightOutdated, Candidate::Nobody) => {
             attempt::fail(&door, &call, &who).await?;
             refused(&door, &call).await
+        }
+    }
+}
+
+/// Whether only the proof of the address keeps the user out: they are sent the code again.
+fn waits_for_proof(user: &User, rule: AddressRule) -> bool {
+    match (user.status, rule) {
+        (Status::Pending, AddressRule::MustBeProven) => !user.email_verified,
+        (Status::Pending, AddressRule::MayBeUnproven) | (Status::Active | Status::Locked | Status::Disabled, _) => {
+            false
         }
     }
 }
@@ -168,7 +185,7 @@ async fn enter(
     (command, who): (&Login, &attempt::Who),
     proven: Proven,
 ) -> Result<Result<LoggedIn, LoginRefusal>, Fault> {
-    let settings = door.settings.clone();
+    let (settings, rule) = (door.settings.clone(), door.address_rule);
     let limits = attempt::limits_of(door);
     let (device_name, who) = (command.device_name.clone(), who.clone());
     let device = who.device();
@@ -177,7 +194,8 @@ async fn enter(
         .write(door.write(call), move |tx| {
             let Proven { user: seen, password_hash } = &proven;
             let found = user::find(tx, seen.id)?;
-            let Some(user) = found.filter(|user| user.may_enter(tx.now()) && user.password_hash == seen.password_hash)
+            let Some(user) =
+                found.filter(|user| user.may_enter(tx.now(), rule) && user.password_hash == seen.password_hash)
             else {
                 attempt::settle_failure(tx, &who, &limits)?;
                 return Ok(Verdict::Commit(None));
@@ -190,7 +208,8 @@ async fn enter(
             if entering != user {
                 user::replace(tx, &entering)?;
             }
-            tell(tx, &user, opened.id, first_login, !first_login && device.is_none())?;
+            let new_device = !first_login && device.is_none();
+            tell(tx, &user, &Entry { session: opened.id, first: first_login, new_device })?;
             Ok(Verdict::Commit(Some((user, opened, first_login))))
         })
         .await?;
@@ -234,7 +253,19 @@ pub(super) fn open_session(
     Ok(opened)
 }
 
-fn tell(tx: &mut Tx<'_>, user: &User, session: SessionId, first_login: bool, new_device: bool) -> Result<(), TxFault> {
+/// What is told of an entry.
+pub(super) struct Entry {
+    /// The session it began.
+    pub(super) session: SessionId,
+    /// Whether the user had never entered before.
+    pub(super) first: bool,
+    /// Whether the device was not known.
+    pub(super) new_device: bool,
+}
+
+/// Says that somebody entered.
+pub(super) fn tell(tx: &mut Tx<'_>, user: &User, entry: &Entry) -> Result<(), TxFault> {
+    let Entry { session, first: first_login, new_device } = *entry;
     tx.emit(Event {
         subject: user.id,
         kind: EventKind::UserLoggedIn { user: user.id, session, first_login, new_device },

@@ -21,6 +21,7 @@ mod register;
 mod resend;
 mod reset_password;
 mod sessions;
+mod take_over;
 mod tokens;
 mod verify_email;
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Door;
+use super::{Door, verify_email};
 use crate::{
     actors::otp::{Effect, Issued, Order, Tried},
     crypto::code::Code,
@@ -31,6 +31,8 @@ pub enum OwnPurpose {
     StepUp,
     /// To prove that the phone is theirs.
     VerifyPhone,
+    /// To prove that the address is theirs, where users enter before they have.
+    VerifyEmail,
 }
 
 impl From<OwnPurpose> for CodePurpose {
@@ -38,6 +40,7 @@ impl From<OwnPurpose> for CodePurpose {
         match purpose {
             OwnPurpose::StepUp => Self::StepUp,
             OwnPurpose::VerifyPhone => Self::VerifyPhone,
+            OwnPurpose::VerifyEmail => Self::VerifyEmail,
         }
     }
 }
@@ -60,6 +63,8 @@ pub enum RequestRefusal {
     NoChannel,
     /// The user has no phone.
     NoPhone,
+    /// The address is proven already.
+    AlreadyVerified,
     /// One was sent just now, or too many were.
     TooSoon {
         /// When asking again makes sense.
@@ -99,13 +104,14 @@ pub(super) async fn request(
 ) -> Result<Result<CodeRequested, RequestRefusal>, Fault> {
     match purpose {
         OwnPurpose::VerifyPhone if !door.reaches_phones => return Ok(Err(RequestRefusal::NoChannel)),
-        OwnPurpose::VerifyPhone | OwnPurpose::StepUp => {}
+        OwnPurpose::VerifyPhone | OwnPurpose::VerifyEmail | OwnPurpose::StepUp => {}
     }
     match door.otp.issue(context, who, purpose.into(), Order::Asked).await? {
         Issued::Sent { code, expires_at, resend_at } => Ok(Ok(CodeRequested { code, expires_at, resend_at })),
         Issued::Wait { until } => Ok(Err(RequestRefusal::TooSoon { until })),
         Issued::Nobody => Ok(Err(match purpose {
             OwnPurpose::VerifyPhone => RequestRefusal::NoPhone,
+            OwnPurpose::VerifyEmail => RequestRefusal::AlreadyVerified,
             OwnPurpose::StepUp => RequestRefusal::SessionEnded,
         })),
     }
@@ -124,6 +130,7 @@ pub(super) async fn confirm(
     let effect: Effect = match purpose {
         OwnPurpose::StepUp => Arc::new(move |tx: &mut Tx<'_>| step_up(tx, who.session)),
         OwnPurpose::VerifyPhone => Arc::new(move |tx: &mut Tx<'_>| verify_phone(tx, who.user)),
+        OwnPurpose::VerifyEmail => Arc::new(verify_email::activate(who.user)),
     };
     match door.otp.verify(context, who.user, purpose.into(), typed, effect).await? {
         Tried::Right | Tried::RightAgain => Ok(Ok(())),
@@ -140,7 +147,8 @@ fn purpose_of(door: &Door, user: UserId, which: OwnCode) -> Result<Option<OwnPur
             Ok(codes.iter().find(|code| code.id == id).and_then(|code| match code.purpose {
                 CodePurpose::StepUp => Some(OwnPurpose::StepUp),
                 CodePurpose::VerifyPhone => Some(OwnPurpose::VerifyPhone),
-                CodePurpose::VerifyEmail | CodePurpose::ResetPassword => None,
+                CodePurpose::VerifyEmail => Some(OwnPurpose::VerifyEmail),
+                CodePurpose::ResetPassword => None,
             }))
         }
     }

@@ -35,7 +35,7 @@ enum Found {
 
 pub(super) async fn run(door: Arc<Door>, call: Call, text: Secret) -> Result<Result<Tokens, RefreshRefusal>, Fault> {
     let Ok(token) = RefreshToken::parse(text.reveal()) else { return Ok(Err(RefreshRefusal::Invalid)) };
-    let settings = door.settings.session.clone();
+    let (settings, rule) = (door.settings.session.clone(), door.address_rule);
     let found = door
         .store
         .write_reclaim(door.write(&call), move |tx| {
@@ -46,7 +46,7 @@ pub(super) async fn run(door: Arc<Door>, call: Call, text: Secret) -> Result<Res
                 return Ok(Verdict::Discard(Found::Refused(RefreshRefusal::Invalid)));
             }
             let now = tx.now();
-            let owner = user::find(tx, held.user)?.filter(|owner| owner.may_enter(now));
+            let owner = user::find(tx, held.user)?.filter(|owner| owner.may_enter(now, rule));
             let Some(owner) = owner.filter(|_| held.is_live(now)) else {
                 return Ok(Verdict::Discard(Found::Refused(RefreshRefusal::SessionEnded)));
             };

@@ -4,17 +4,18 @@
 
 use std::sync::Arc;
 
-use super::{Call, Door};
+use super::{Call, Door, LoggedIn, login, verify_email};
 use crate::{
     actors::hasher::Priority,
-    config::Registration as RegistrationPolicy,
+    config::{self, Registration as RegistrationPolicy},
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::{
-            AddressState, Registration, password_policy,
+            AddressState, Registration, Session, password_policy,
             registration_rules::{self, Admission},
         },
         event::{Event, EventKind, Personal},
+        user::{AddressRule, Status, User},
     },
     persistence::{
         Tx, TxFault, Verdict, persons,
@@ -54,6 +55,8 @@ pub struct Registered {
     pub code_expires_at: Timestamp,
     /// From when on a code may be asked for again.
     pub resend_at: Timestamp,
+    /// The first session, where users enter before they have proven their address.
+    pub entered: Option<LoggedIn>,
 }
 
 /// Why a registration is refused.
@@ -84,11 +87,14 @@ pub(super) async fn run(
     }
     let place = door.hasher.reserve(call.network(), Priority::Registration)?;
     let password_hash = place.hash(command.password.clone(), door.salt()).await?;
-    let settings = door.settings.clone();
-    door.store
+    let (settings, rule) = (door.settings.clone(), door.address_rule);
+    let made = door
+        .store
         .write_growth(door.write(&call), move |tx| {
             let at = tx.now();
-            if settings.reveal_taken_addresses && user::find_by_email(tx, &command.email)?.is_some() {
+            let holder = user::find_by_email(tx, &command.email)?;
+            let address = AddressState::held_by(holder.as_ref());
+            if settings.reveal_taken_addresses && address == AddressState::Taken {
                 return Ok(Verdict::Discard(Err(RegisterRefusal::EmailTaken)));
             }
             if let Some(name) = &command.username
@@ -100,16 +106,59 @@ pub(super) async fn run(
             if let Admission::Full { until } = registration_rules::admit(&earlier, at) {
                 return Ok(Verdict::Discard(Err(RegisterRefusal::TooMany { until })));
             }
-            let made = draft(tx, &command, &password_hash, at.plus(settings.registration_lifetime))?;
-            registration::insert(tx, &made)?;
-            tell(tx, &made)?;
-            Ok(Verdict::Commit(Ok(Registered {
-                code_expires_at: at.plus(settings.code.lifetime),
-                resend_at: at.plus(settings.code.resend_after),
-                registration: made,
-            })))
+            let expires_at = at.plus(settings.registration_lifetime);
+            let made = draft(tx, &command, &password_hash, (address, expires_at));
+            tell(tx, &made, holder.as_ref())?;
+            let entered = match (rule, holder) {
+                (AddressRule::MayBeUnproven, None) => match enter(tx, &made, &settings.session)? {
+                    Some(entered) => Some(entered),
+                    None => return Ok(Verdict::Discard(Err(RegisterRefusal::UsernameTaken))),
+                },
+                (AddressRule::MayBeUnproven, Some(_)) | (AddressRule::MustBeProven, _) => {
+                    registration::insert(tx, &made)?;
+                    None
+                }
+            };
+            Ok(Verdict::Commit(Ok((made, entered))))
         })
-        .await
+        .await?;
+    let (registration, entered) = match made {
+        Ok(made) => made,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let entered = match entered {
+        Some((user, session)) => Some(LoggedIn {
+            tokens: door.tokens(&user, &session)?,
+            device_token: door.device_token(user.id, None),
+            first_login: true,
+        }),
+        None => None,
+    };
+    let code = &door.settings.code;
+    Ok(Ok(Registered {
+        code_expires_at: registration.created_at.plus(code.lifetime),
+        resend_at: registration.created_at.plus(code.resend_after),
+        registration,
+        entered,
+    }))
+}
+
+/// Makes the registration a user at once, who still has the address to prove, and lets them in. `None`: the name is
+/// somebody's.
+fn enter(tx: &mut Tx<'_>, made: &Registration, settings: &config::Session) -> Result<Option<(User, Session)>, TxFault> {
+    let now = tx.now();
+    let entering = User {
+        email_verified: false,
+        status: Status::Pending,
+        first_login_at: Some(now),
+        ..verify_email::user_of(made.clone(), now)
+    };
+    if user::insert(tx, &entering)?.is_err() {
+        return Ok(None);
+    }
+    let opened = login::open_session(tx, &entering, settings, None, "pwd")?;
+    login::tell(tx, &entering, &login::Entry { session: opened.id, first: true, new_device: false })?;
+    Ok(Some((entering, opened)))
 }
 
 /// What can be said before anything is hashed or read.
@@ -143,12 +192,16 @@ fn is_taken(tx: &Tx<'_>, name: &UserName, now: Timestamp) -> Result<bool, TxFaul
     Ok(registration::of_username(tx, name)?.iter().any(|other| other.is_live(now)))
 }
 
-fn draft(tx: &mut Tx<'_>, command: &Register, hash: &str, expires_at: Timestamp) -> Result<Registration, TxFault> {
-    let owner = user::find_by_email(tx, &command.email)?;
-    Ok(Registration {
+fn draft(
+    tx: &mut Tx<'_>,
+    command: &Register,
+    hash: &str,
+    (address, expires_at): (AddressState, Timestamp),
+) -> Registration {
+    Registration {
         id: tx.id::<UserId>(),
         email: command.email.clone(),
-        address: if owner.is_some() { AddressState::Taken } else { AddressState::Free },
+        address,
         username: command.username.clone(),
         first_name: command.first_name.clone(),
         last_name: command.last_name.clone(),
@@ -157,7 +210,7 @@ fn draft(tx: &mut Tx<'_>, command: &Register, hash: &str, expires_at: Timestamp)
         password_hash: hash.to_owned(),
         created_at: tx.now(),
         expires_at,
-    })
+    }
 }
 
 /// Removes all registrations of an address.
@@ -175,15 +228,17 @@ pub(crate) fn drop_registration(tx: &mut Tx<'_>, gone: &Registration) -> Result<
     persons::erase(tx, gone.id)
 }
 
-fn tell(tx: &mut Tx<'_>, made: &Registration) -> Result<(), TxFault> {
+fn tell(tx: &mut Tx<'_>, made: &Registration, holder: Option<&User>) -> Result<(), TxFault> {
     let personal = Personal {
         email: Some(made.email.as_str().to_owned()),
         username: made.username.as_ref().map(ToString::to_string),
         ..Personal::of_call(tx.context())
     };
-    let (subject, kind) = match user::find_by_email(tx, &made.email)? {
-        None => (made.id, EventKind::UserRegistered { user: made.id, expires_at: made.expires_at }),
-        Some(owner) => (owner.id, EventKind::UserRegistrationRepeated { user: owner.id }),
+    let (subject, kind) = match (made.address, holder) {
+        (AddressState::Taken, Some(owner)) => (owner.id, EventKind::UserRegistrationRepeated { user: owner.id }),
+        (AddressState::Free, _) | (AddressState::Taken, None) => {
+            (made.id, EventKind::UserRegistered { user: made.id, expires_at: made.expires_at })
+        }
     };
     tx.emit(Event { subject, kind, personal })?;
     tx.audit(AuditRecord {

@@ -14,17 +14,14 @@ use crate::{
         auth::{ResetRequest, SessionEnd, lockout::Subject, password_policy},
         event::{Event, EventKind, Personal},
         otp::CodePurpose,
-        user::{
-            User,
-            transition::{self, AddressProof, StatusChange, StatusCommand},
-        },
+        user::{User, transition},
     },
     persistence::{
         Tx, TxFault, Verdict,
         tables::{failure, pretence, registration, reset, session, user},
     },
     types::{
-        EmailAddress, Fault, FieldError, Secret, Timestamp,
+        EmailAddress, Fault, FieldError, Secret,
         id::{ResetId, UserId},
         limits,
     },
@@ -152,9 +149,13 @@ fn set_password(owner: UserId, hash: String) -> impl Fn(&mut Tx<'_>) -> Result<b
         let now = tx.now();
         let email = match user::find(tx, owner)? {
             Some(known) => {
-                let email = known.email.clone();
-                user::replace(tx, &with_password(known, &hash, now))?;
-                email
+                let changed = User {
+                    password_hash: Some(hash.clone()),
+                    password_changed_at: Some(now),
+                    ..transition::with_proven_address(known, now)
+                };
+                user::replace(tx, &changed)?;
+                changed.email
             }
             None => {
                 let Some(registered) = registration::find(tx, owner)? else { return Ok(false) };
@@ -183,22 +184,5 @@ fn set_password(owner: UserId, hash: String) -> impl Fn(&mut Tx<'_>) -> Result<b
             detail: String::new(),
         })?;
         Ok(true)
-    }
-}
-
-/// The user with the new password. Who reads the address has proven it; who is shut out stays so.
-fn with_password(known: User, hash: &str, now: Timestamp) -> User {
-    let status = match transition::change(known.status, StatusCommand::Verify, AddressProof::Verified) {
-        Ok(StatusChange::Opened { to }) => to,
-        Ok(StatusChange::Unchanged | StatusChange::Shut { .. }) | Err(_) => known.status,
-    };
-    User {
-        status,
-        email_verified: true,
-        password_hash: Some(hash.to_owned()),
-        password_changed_at: Some(now),
-        updated_at: now,
-        version: known.version + 1,
-        ..known
     }
 }

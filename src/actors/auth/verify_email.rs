@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Door, register::drop_registration};
+use super::{Call, Door, register::drop_registration, take_over};
 use crate::{
     actors::otp::Tried,
     crypto::code::Code,
@@ -11,13 +11,13 @@ use crate::{
         auth::{AddressState, Registration},
         event::{Event, EventKind, Personal},
         otp::CodePurpose,
-        user::{Metadata, Status, User},
+        user::{Metadata, Status, User, transition},
     },
     persistence::{
         Reader, Tx, TxFault,
         tables::{registration, user},
     },
-    types::{EmailAddress, Fault, Role, Roles, Timestamp, id::UserId},
+    types::{EmailAddress, Fault, Role, Roles, Timestamp, id::UserId, limits},
 };
 
 /// Whose address: by the id that registration answered, or by the address itself.
@@ -56,40 +56,59 @@ pub(super) async fn run(door: Arc<Door>, call: Call, command: VerifyEmail) -> Re
             .await?;
         match tried {
             Tried::Right | Tried::RightAgain => {
-                let found = door.store.read(|view| user::find(view, *owner))?;
+                let found = door.store.read(|view| came_to_be(view, *owner))?;
                 return Ok(found.ok_or(CodeInvalid));
             }
             Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => {}
         }
     }
-    if owners.is_empty() {
-        door.otp.pretend(&call).await?;
+    // As many commits for an address that is nobody's as for one that has all the owners there can be.
+    if let Registrant::Address(_) = command.registrant {
+        for _ in owners.len()..=limits::REGISTRATIONS_PER_ADDRESS {
+            door.otp.pretend(&call).await?;
+        }
     }
     Ok(Err(CodeInvalid))
 }
 
-/// The owners of codes a registrant may mean, newest first; a user keeps the id of the registration, and the code its
-/// owner. Each costs a commit, so there are as many of them for a taken address as for a free one.
+/// The user a registration became: of the same id, or who held its address without having proven it.
+fn came_to_be(reader: &impl Reader, owner: UserId) -> Result<Option<User>, TxFault> {
+    if let Some(user) = user::find(reader, owner)? {
+        return Ok(Some(user));
+    }
+    let Some(registered) = registration::find(reader, owner)? else { return Ok(None) };
+    Ok(user::find_by_email(reader, &registered.email)?.filter(|user| user.email_verified))
+}
+
+/// The owners of codes a registrant may mean: registrations, newest first, then the user; who keeps the id of the
+/// registration, and the code its owner.
 pub(super) fn owners(reader: &impl Reader, registrant: &Registrant, now: Timestamp) -> Result<Vec<UserId>, TxFault> {
     match registrant {
         Registrant::Id(id) => Ok(vec![*id]),
         Registrant::Address(address) => {
             let waiting = registration::of_email(reader, address)?.into_iter().rev();
             let mut owners: Vec<_> = waiting.filter(|found| found.is_live(now)).map(|found| found.id).collect();
-            if owners.is_empty() {
-                owners.extend(user::find_by_email(reader, address)?.map(|found| found.id));
-            }
+            owners.extend(user::find_by_email(reader, address)?.map(|found| found.id));
             Ok(owners)
         }
     }
 }
 
 /// What the right code does, in the commit that takes it. False: it can do nothing any more, so the code is refused.
-fn activate(owner: UserId) -> impl Fn(&mut Tx<'_>) -> Result<bool, TxFault> + Send + Sync + 'static {
+pub(super) fn activate(owner: UserId) -> impl Fn(&mut Tx<'_>) -> Result<bool, TxFault> + Send + Sync + 'static {
     move |tx| {
-        let Some(registered) = registration::find(tx, owner)? else { return Ok(false) };
-        let made = user_of(registered, tx.now());
-        become_user(tx, made)
+        if let Some(registered) = registration::find(tx, owner)? {
+            let made = user_of(registered, tx.now());
+            return become_user(tx, made);
+        }
+        let Some(waiting) = user::find(tx, owner)?.filter(|user| !user.email_verified) else { return Ok(false) };
+        let proven = transition::with_proven_address(waiting, tx.now());
+        user::replace(tx, &proven)?;
+        for other in registration::of_email(tx, &proven.email)? {
+            drop_registration(tx, &other)?;
+        }
+        tell(tx, &proven)?;
+        Ok(true)
     }
 }
 
@@ -97,9 +116,13 @@ fn activate(owner: UserId) -> impl Fn(&mut Tx<'_>) -> Result<bool, TxFault> + Se
 /// cannot become a user any more.
 pub(super) fn become_user(tx: &mut Tx<'_>, made: User) -> Result<bool, TxFault> {
     let Some(registered) = registration::find(tx, made.id)? else { return Ok(false) };
-    let may = registered.is_live(tx.now()) && registered.address == AddressState::Free;
-    if !may || user::find_by_email(tx, &registered.email)?.is_some() {
+    if !registered.is_live(tx.now()) || registered.address != AddressState::Free {
         return Ok(false);
+    }
+    match user::find_by_email(tx, &registered.email)? {
+        Some(holder) if holder.email_verified => return Ok(false),
+        Some(holder) => return take_over::run(tx, registered, holder, made),
+        None => {}
     }
     registration::remove(tx, registered.id)?;
     for other in registration::of_email(tx, &registered.email)? {
@@ -108,24 +131,29 @@ pub(super) fn become_user(tx: &mut Tx<'_>, made: User) -> Result<bool, TxFault> 
     if user::insert(tx, &made)?.is_err() {
         return Ok(false);
     }
+    tell(tx, &made)?;
+    Ok(true)
+}
+
+/// Says that a user's address is proven.
+pub(super) fn tell(tx: &mut Tx<'_>, proven: &User) -> Result<(), TxFault> {
     tx.emit(Event {
-        subject: made.id,
-        kind: EventKind::UserVerified { user: made.id },
+        subject: proven.id,
+        kind: EventKind::UserVerified { user: proven.id },
         personal: Personal {
-            email: Some(made.email.as_str().to_owned()),
-            username: made.username.as_ref().map(ToString::to_string),
-            first_name: made.first_name.as_ref().map(ToString::to_string),
-            last_name: made.last_name.as_ref().map(ToString::to_string),
+            email: Some(proven.email.as_str().to_owned()),
+            username: proven.username.as_ref().map(ToString::to_string),
+            first_name: proven.first_name.as_ref().map(ToString::to_string),
+            last_name: proven.last_name.as_ref().map(ToString::to_string),
             ..Personal::of_call(tx.context())
         },
     })?;
     tx.audit(AuditRecord {
         action: AuditAction::VerifyEmail,
         result: AuditResult::Done,
-        subject: Some(made.id),
+        subject: Some(proven.id),
         detail: String::new(),
-    })?;
-    Ok(true)
+    })
 }
 
 /// The user a registration becomes.

@@ -99,7 +99,10 @@ pub(super) async fn run(
 fn address_of(tx: &Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<Option<String>, TxFault> {
     let known = user::find(tx, owner)?;
     match purpose {
-        CodePurpose::VerifyEmail => unproven_address(tx, owner),
+        CodePurpose::VerifyEmail => match known {
+            Some(user) => Ok((!user.email_verified).then(|| user.email.as_str().to_owned())),
+            None => unproven_address(tx, owner),
+        },
         CodePurpose::ResetPassword => match known {
             Some(user) => Ok(Some(user.email.as_str().to_owned())),
             None => unproven_address(tx, owner),

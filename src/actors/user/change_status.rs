@@ -11,7 +11,7 @@ use crate::{
         auth::SessionEnd,
         event::{Event, EventKind, Personal},
         user::{
-            Status, User,
+            AddressRule, Status, User,
             transition::{self, AddressProof, StatusChange, StatusCommand},
         },
     },
@@ -108,7 +108,7 @@ pub(super) fn is_last_admin(reader: &Tx<'_>, leaving: UserId) -> Result<bool, Tx
     let now = reader.now();
     let entering: Vec<UserId> = user::holders(reader, Role::Admin)?
         .into_iter()
-        .filter(|admin| admin.may_enter(now))
+        .filter(|admin| admin.may_enter(now, AddressRule::MustBeProven))
         .map(|admin| admin.id)
         .collect();
     Ok(may_stop_being_admin(leaving, &entering).is_err())

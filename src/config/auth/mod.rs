@@ -38,6 +38,9 @@ section! {
         domains: Vec<String> = Vec::new();
         /// How long a registration waits for its code.
         registration_lifetime: Duration = Duration::from_hours(24), within Duration::from_mins(10)..=days(7);
+        /// Whether users must prove their address by a code before they enter. false signs them in as they register; it
+        /// lets strangers find out who is a user, since an address that is taken is given no session.
+        require_verified_email: bool = true;
         /// Whether a registration may say that an address is taken; true lets strangers find out who is a user.
         reveal_taken_addresses: bool = false;
     }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{EmailAddress, Locale, PersonName, PhoneNumber, Timestamp, UserName, id::UserId};
+use crate::{
+    domain::user::User,
+    types::{EmailAddress, Locale, PersonName, PhoneNumber, Timestamp, UserName, id::UserId},
+};
 
 /// What was known of the address when somebody registered it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +14,16 @@ pub enum AddressState {
     Free,
     /// A user's already: the owner gets a notice; this registration can never be verified.
     Taken,
+}
+
+impl AddressState {
+    /// Of an address by who holds it. A user who never proved it does not keep it from the one who can.
+    pub fn held_by(holder: Option<&User>) -> Self {
+        match holder {
+            Some(owner) if owner.email_verified => Self::Taken,
+            Some(_) | None => Self::Free,
+        }
+    }
 }
 
 /// A registration: lives 24 h, holds its own password, and becomes a user by its own code only.

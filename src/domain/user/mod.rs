@@ -8,4 +8,4 @@ mod record;
 pub mod transition;
 
 pub use filter::UserFilter;
-pub use record::{Metadata, Status, User};
+pub use record::{AddressRule, Metadata, Status, User};

@@ -91,12 +91,25 @@ pub struct User {
     pub version: u64,
 }
 
+/// Whether users enter before they have proven their address: `auth.require_verified_email`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressRule {
+    /// Only who has proven it enters.
+    MustBeProven,
+    /// Who has not enters too.
+    MayBeUnproven,
+}
+
 impl User {
-    /// Whether the account may be used at `now`: active, and not past its end.
-    pub fn may_enter(&self, now: Timestamp) -> bool {
-        match self.status {
-            Status::Active => self.expires_at.is_none_or(|end| now < end),
-            Status::Pending | Status::Locked | Status::Disabled => false,
-        }
+    /// Whether the account may be used at `now`: active, or pending where addresses may be unproven; and not past its
+    /// end.
+    pub fn may_enter(&self, now: Timestamp, rule: AddressRule) -> bool {
+        let open = match (self.status, rule) {
+            (Status::Active, AddressRule::MustBeProven | AddressRule::MayBeUnproven)
+            | (Status::Pending, AddressRule::MayBeUnproven) => true,
+            (Status::Pending, AddressRule::MustBeProven)
+            | (Status::Locked | Status::Disabled, AddressRule::MustBeProven | AddressRule::MayBeUnproven) => false,
+        };
+        open && self.expires_at.is_none_or(|end| now < end)
     }
 }

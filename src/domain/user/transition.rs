@@ -1,6 +1,7 @@
 //! From one status to another: who may ask for it, and what it ends.
 
-use super::Status;
+use super::{Status, User};
+use crate::types::Timestamp;
 
 /// What asks for a change of status.
 ///
@@ -92,6 +93,15 @@ pub fn change(from: Status, command: StatusCommand, proof: AddressProof) -> Resu
         (StatusCommand::Enable, Status::Active | Status::Pending) => Ok(Unchanged),
         (StatusCommand::Enable, Status::Locked) => no_way,
     }
+}
+
+/// The user once the address is proven. Who reads the address has proven it; who is shut out stays so.
+pub fn with_proven_address(user: User, now: Timestamp) -> User {
+    let status = match change(user.status, StatusCommand::Verify, AddressProof::Verified) {
+        Ok(StatusChange::Opened { to }) => to,
+        Ok(StatusChange::Unchanged | StatusChange::Shut { .. }) | Err(_) => user.status,
+    };
+    User { status, email_verified: true, updated_at: now, version: user.version + 1, ..user }
 }
 
 /// The command that `PUT /users/{id}/status` stands for when it names the status a user shall have.

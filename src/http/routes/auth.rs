@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 use super::{user_body::UserBody, verification::Verification};
 use crate::{
     actors::auth::{LoggedIn, Login, LoginRefusal, RefreshRefusal, Register, RegisterRefusal, Registered, Tokens},
-    domain::auth::Registration,
     http::{
         context::SignedIn,
         credential::Bearer,
@@ -78,17 +77,20 @@ pub struct RegisteredBody {
     user: UserBody,
     /// The code that is on its way.
     verification: Verification,
+    /// Signed in already, if `auth.require_verified_email` is false and the address was nobody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<LoggedInBody>,
 }
 
 impl From<Registered> for RegisteredBody {
     fn from(registered: Registered) -> Self {
-        let Registered { registration, code_expires_at, resend_at } = registered;
-        Self { user: pending(registration), verification: Verification::of(code_expires_at, resend_at) }
+        let Registered { registration, code_expires_at, resend_at, entered } = registered;
+        Self {
+            user: UserBody::pending(registration),
+            verification: Verification::of(code_expires_at, resend_at),
+            session: entered.map(LoggedInBody::from),
+        }
     }
-}
-
-fn pending(registration: Registration) -> UserBody {
-    UserBody::pending(registration)
 }
 
 const TOO_MANY_WAIT: &str = "Several registrations of this address wait for their codes; use one of those.";

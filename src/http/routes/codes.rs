@@ -17,11 +17,16 @@ use crate::{
     types::{CallContext, Invalid, id::CodeId, limits},
 };
 
-const PURPOSES: &[(&str, OwnPurpose)] = &[("step_up", OwnPurpose::StepUp), ("verify_phone", OwnPurpose::VerifyPhone)];
+const PURPOSES: &[(&str, OwnPurpose)] = &[
+    ("step_up", OwnPurpose::StepUp),
+    ("verify_email", OwnPurpose::VerifyEmail),
+    ("verify_phone", OwnPurpose::VerifyPhone),
+];
 
 fn name(purpose: OwnPurpose) -> &'static str {
     match purpose {
         OwnPurpose::StepUp => "step_up",
+        OwnPurpose::VerifyEmail => "verify_email",
         OwnPurpose::VerifyPhone => "verify_phone",
     }
 }
@@ -30,10 +35,10 @@ fn name(purpose: OwnPurpose) -> &'static str {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct CodeRequestBody {
-    /// `step_up`: that it is still you; `verify_phone`: that the phone is yours.
+    /// `step_up`: that it is still you; `verify_email`, `verify_phone`: that the address or phone is yours.
     #[schema(value_type = String, example = "step_up")]
     purpose: OwnPurpose,
-    /// The way it goes: `email` for `step_up`, `sms` for `verify_phone`; which is also meant if nothing is said.
+    /// The way it goes: `sms` for `verify_phone`, else `email`; which is also meant if nothing is said.
     #[schema(value_type = Option<String>, example = "email")]
     #[allow(dead_code, reason = "each purpose has one channel; the field is for the contract")]
     channel: Option<()>,
@@ -70,7 +75,7 @@ pub struct CodeRequestedBody {
 
 fn channel(purpose: OwnPurpose) -> Channel {
     match purpose {
-        OwnPurpose::StepUp => Channel::Email,
+        OwnPurpose::StepUp | OwnPurpose::VerifyEmail => Channel::Email,
         OwnPurpose::VerifyPhone => Channel::Sms,
     }
 }
@@ -94,6 +99,9 @@ pub async fn request_code(
         ]),
         RequestRefusal::NoPhone => {
             ApiError::invalid(vec![Invalid::new("no_phone", "your account has no phone number").at("/purpose")])
+        }
+        RequestRefusal::AlreadyVerified => {
+            ApiError::invalid(vec![Invalid::new("already_verified", "your address is verified already").at("/purpose")])
         }
         RequestRefusal::TooSoon { until } => ApiError::new(Code::ResendTooSoon).retry_after(until.since(now)),
         RequestRefusal::SessionEnded => ApiError::new(Code::SessionEnded),

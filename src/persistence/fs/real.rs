@@ -22,11 +22,18 @@ pub struct RealFs;
 struct RealFile(StdFile);
 
 struct RealLock {
-    // The lock belongs to the open file and goes with it.
-    _file: StdFile,
+    // The lock belongs to the open file and goes with the last descriptor of it.
+    file: StdFile,
 }
 
 impl Held for RealLock {}
+
+impl Drop for RealLock {
+    /// Lets go at once: a child that was forked just now has a copy of the descriptor until it runs its program.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+}
 
 impl File for RealFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -120,9 +127,25 @@ impl Fs for RealFs {
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Box::new(RealLock { _file: file }))),
+            Ok(()) => Ok(Some(Box::new(RealLock { file }))),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_let_go_although_a_child_still_has_a_copy_of_its_descriptor() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = StdFile::create(directory.path().join("lock")).unwrap();
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let _copy = file.try_clone().unwrap();
+        drop(RealLock { file });
+        let taken = RealFs.try_lock(&directory.path().join("lock")).unwrap();
+        assert!(taken.is_some());
     }
 }

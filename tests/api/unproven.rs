@@ -1,0 +1,206 @@
+//! `auth.require_verified_email = false`: users enter as they register, and prove their address later.
+
+use std::time::Duration;
+
+use majordomo::{
+    domain::{
+        audit::AuditAction,
+        event::EventType,
+        user::{Status, User},
+    },
+    persistence::{Verdict, Write, tables::user},
+    types::{CallContext, Work, id::UserId},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    awake::{Awake, Member, PASSWORD, code_in, wrong},
+    harness::Answer,
+};
+
+const ADA: &str = "ada@example.com";
+const OTHERS: &str = "the stranger's own sentence";
+
+async fn lenient() -> Awake {
+    Awake::with(|config| config.auth.require_verified_email = false).await
+}
+
+async fn register_with(house: &Awake, form: Value) -> Answer {
+    let answer = house.anyone.post("/auth/register", form).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    answer
+}
+
+fn entered(house: &Awake, registered: &Answer) -> Member {
+    house.member_of(registered.body["session"].clone())
+}
+
+#[tokio::test]
+async fn who_registers_is_signed_in_at_once_and_proves_the_address_later() {
+    let house = lenient().await;
+    let registered = house.register(ADA).await;
+    assert_eq!(registered.status, 201, "{registered:?}");
+    assert_eq!((&registered.body["status"], &registered.body["emailVerified"]), (&json!("pending"), &json!(false)));
+    let session = &registered.body["session"];
+    for member in ["token", "refreshToken", "expiresIn", "tokenType", "userId", "sessionId", "deviceToken"] {
+        assert!(!session[member].is_null(), "{member} is missing in {session}");
+    }
+    assert_eq!((&session["firstLogin"], &session["userId"]), (&json!(true), &registered.body["id"]));
+    let ada = entered(&house, &registered);
+    let profile = ada.get("/auth/profile").await;
+    assert_eq!((profile.status, &profile.body["status"]), (200, &json!("pending")));
+    let claims = ada.get("/auth/validate").await.body["claims"].clone();
+    assert_eq!((&claims["email"], &claims["email_verified"]), (&json!(ADA), &json!(false)));
+    let refreshed = house.anyone.post("/auth/refresh", json!({ "refreshToken": session["refreshToken"] })).await;
+    assert_eq!(refreshed.status, 200, "{refreshed:?}");
+    assert_eq!(house.login(ADA).await.body["firstLogin"], false);
+    assert_eq!(house.events(EventType::UserRegistered).len(), 1);
+    assert_eq!(house.events(EventType::UserLoggedIn).len(), 2);
+    assert_eq!(house.audited(AuditAction::Register).len(), 1);
+
+    let code = house.code_of(ADA).await;
+    let refused = house.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": wrong(&code) })).await;
+    assert_eq!(refused.problem(), "code_invalid");
+    let body = json!({ "email": ADA, "code": code });
+    for _first_and_again in 0..2 {
+        let verified = house.anyone.post("/auth/verify-email", body.clone()).await;
+        assert_eq!((verified.status, &verified.body["status"]), (200, &json!("active")), "{verified:?}");
+        assert_eq!((&verified.body["id"], &verified.body["emailVerified"]), (&registered.body["id"], &json!(true)));
+    }
+    assert_eq!(ada.get("/auth/profile").await.body["emailVerified"], true, "the session goes on");
+    assert_eq!(house.events(EventType::UserVerified).len(), 1);
+    house.mail(ADA, "welcome", 1).await;
+}
+
+#[tokio::test]
+async fn an_address_is_proven_by_a_code_that_the_signed_in_user_asks_for() {
+    let house = lenient().await;
+    let ada = entered(&house, &house.register(ADA).await);
+    house.code_of(ADA).await;
+    house.advance(Duration::from_secs(61));
+    let asked = ada.post("/otp", json!({ "purpose": "verify_email" })).await;
+    assert_eq!((asked.status, &asked.body["channel"]), (202, &json!("email")), "{asked:?}");
+    let code = code_in(&house.mail(ADA, "verification_code", 2).await);
+    let proven = ada.post("/otp/verify", json!({ "purpose": "verify_email", "code": code })).await;
+    assert_eq!((proven.status, &proven.body["status"]), (200, &json!("verified")), "{proven:?}");
+    assert_eq!(ada.get("/auth/profile").await.body["emailVerified"], true);
+    let again = ada.post("/otp", json!({ "purpose": "verify_email" })).await;
+    assert_eq!(again.fields(), ["/purpose already_verified"]);
+}
+
+#[tokio::test]
+async fn an_address_that_was_proven_is_given_no_session() {
+    let house = lenient().await;
+    let ada = entered(&house, &house.register(ADA).await);
+    let code = house.code_of(ADA).await;
+    house.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
+    let stranger = register_with(&house, json!({ "email": ADA, "password": OTHERS })).await;
+    assert!(stranger.body.get("session").is_none(), "{stranger:?}");
+    house.mail(ADA, "address_taken", 1).await;
+    assert_eq!(ada.get("/auth/profile").await.status, 200);
+    let guess = json!({ "identifier": ADA, "password": OTHERS });
+    assert_eq!(house.anyone.post("/auth/login", guess).await.problem(), "invalid_credentials");
+}
+
+#[tokio::test]
+async fn whoever_proves_an_address_has_the_account_that_a_stranger_made_with_it() {
+    let house = lenient().await;
+    let form = json!({ "email": ADA, "password": OTHERS, "username": "mallory", "firstName": "Mallory" });
+    let stranger = entered(&house, &register_with(&house, form).await);
+    let strangers_code = house.code_of(ADA).await;
+    let owner = register_with(&house, json!({ "email": ADA, "password": PASSWORD, "firstName": "Ada" })).await;
+    assert!(owner.body.get("session").is_none(), "{owner:?}");
+    let owners_code = code_in(&house.mail(ADA, "verification_code", 2).await);
+    assert_ne!(strangers_code, owners_code);
+    assert_eq!(stranger.get("/auth/profile").await.status, 200, "nothing is proven yet");
+
+    let body = json!({ "userId": owner.body["id"], "code": owners_code });
+    let verified = house.anyone.post("/auth/verify-email", body.clone()).await;
+    assert_eq!((verified.status, &verified.body["firstName"]), (200, &json!("Ada")), "{verified:?}");
+    assert_eq!((&verified.body["emailVerified"], &verified.body["username"]), (&json!(true), &Value::Null));
+    for again in [body, json!({ "email": ADA, "code": owners_code })] {
+        let answer = house.anyone.post("/auth/verify-email", again).await;
+        assert_eq!(
+            (answer.status, &answer.body["id"]),
+            (200, &verified.body["id"]),
+            "a lost answer is asked for again"
+        );
+    }
+
+    assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
+    let refresh = json!({ "refreshToken": stranger.tokens["refreshToken"] });
+    assert_eq!(house.anyone.post("/auth/refresh", refresh).await.problem(), "session_ended");
+    let theirs = json!({ "identifier": ADA, "password": OTHERS });
+    assert_eq!(house.anyone.post("/auth/login", theirs).await.problem(), "invalid_credentials");
+    let crossed = json!({ "userId": stranger.id, "code": strangers_code });
+    assert_eq!(house.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
+    let ada = house.sign_in(ADA).await;
+    assert_eq!(ada.id, verified.body["id"]);
+    assert_eq!(house.events(EventType::UserVerified).len(), 1);
+}
+
+#[tokio::test]
+async fn the_first_holders_code_proves_the_address_while_another_registration_waits() {
+    let house = lenient().await;
+    let ada = entered(&house, &house.register(ADA).await);
+    let code = house.code_of(ADA).await;
+    register_with(&house, json!({ "email": ADA, "password": OTHERS })).await;
+    house.mail(ADA, "verification_code", 2).await;
+    let verified = house.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
+    assert_eq!((verified.status, verified.body["id"].as_str()), (200, Some(ada.id.as_str())), "{verified:?}");
+    assert_eq!(ada.get("/auth/profile").await.status, 200);
+}
+
+#[tokio::test]
+async fn where_addresses_must_be_proven_again_who_has_not_is_sent_the_code_and_waits() {
+    let house = Awake::new().await;
+    let ada = house.member(ADA).await;
+    let id: UserId = ada.id.parse().unwrap();
+    let work = Work::until(house.system.clock().instant() + Duration::from_secs(5));
+    let write = Write { work, stamp: house.system.stamp(), context: CallContext::house("test", "unprove") };
+    let unproven = house.store.write(write, move |tx| {
+        let found = user::find(tx, id)?.unwrap();
+        user::replace(tx, &User { email_verified: false, status: Status::Pending, ..found })?;
+        Ok(Verdict::Commit(()))
+    });
+    unproven.await.unwrap();
+    assert_eq!(ada.get("/auth/profile").await.problem(), "session_ended");
+    house.advance(Duration::from_secs(3_600));
+    assert_eq!(house.login(ADA).await.problem(), "invalid_credentials");
+    let code = code_in(&house.mail(ADA, "verification_code", 2).await);
+    let verified = house.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
+    assert_eq!((verified.status, &verified.body["status"]), (200, &json!("active")), "{verified:?}");
+    assert_eq!(house.login(ADA).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_forgotten_password_takes_the_account_over_as_well() {
+    let house = lenient().await;
+    let stranger = entered(&house, &register_with(&house, json!({ "email": ADA, "password": OTHERS })).await);
+    let request = house.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await.body["requestId"].clone();
+    let code = code_in(&house.mail(ADA, "reset_code", 1).await);
+    let reset = json!({ "requestId": request, "code": code, "newPassword": PASSWORD });
+    assert_eq!(house.anyone.post("/auth/password/reset", reset).await.status, 204);
+    assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
+    let ada = house.sign_in(ADA).await;
+    let profile = ada.get("/auth/profile").await.body;
+    assert_eq!((&profile["status"], &profile["emailVerified"]), (&json!("active"), &json!(true)));
+}
+
+#[tokio::test]
+async fn an_unproven_address_is_sent_codes_and_nothing_else() {
+    let house = lenient().await;
+    let ada = entered(&house, &house.register(ADA).await);
+    for _ in 0..3 {
+        house.login(ADA).await;
+    }
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": "another sentence nobody guesses" });
+    assert_eq!(ada.post("/auth/password/change", change).await.status, 204);
+    ada.post("/otp", json!({ "purpose": "step_up" })).await;
+    house.mail(ADA, "step_up_code", 1).await;
+    let inbox = house.anyone.get(&format!("/dev/inbox?to={ADA}")).await;
+    let mut templates: Vec<_> =
+        inbox.body["data"].as_array().unwrap().iter().map(|mail| mail["template"].as_str().unwrap()).collect();
+    templates.sort_unstable();
+    assert_eq!(templates, ["step_up_code", "verification_code"]);
+}
