@@ -1,32 +1,27 @@
-//! From the settings to a running house and back: open, run, drain.
+//! From the settings to a running house and back: open, migrate, start, run, drain.
 //!
-//! Sockets are bound before the store is opened, so that a port that is taken changes nothing, and served after it.
+//! Sockets are bound before the store is opened, so that a port that is taken changes nothing. They are served when it
+//! is open: while an older store is migrated by routes that only say so, then by all of them.
 
-use std::{
-    future::Future,
-    net::{SocketAddr, TcpListener},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+mod secrets;
+mod sockets;
 
-use futures::FutureExt;
+use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+pub use secrets::hasher;
+
+use secrets::{control_token, door_keys};
+use sockets::{Socket, Sockets, server};
 
 use crate::{
     actors::{
         audit::{Audit, tell_end},
-        auth::{DoorKeys, prepare_keys},
-        edge::Server,
-        hasher::{Bounds, HasherPool},
+        auth::prepare_keys,
+        migrator::{MigrationFailed, Migrator},
         operations::{Operations, Phase},
     },
     cli::{client::TOKEN_FILE, storage},
     config::{Config, Mode},
-    crypto::{
-        device_token::DeviceKey,
-        identifier::IdentifierKey,
-        password::{PasswordCost, PasswordHasher, Pepper},
-    },
     http::{
         self, Services,
         credential::ControlToken,
@@ -37,15 +32,15 @@ use crate::{
     persistence::{
         self, KeyLoss, Options, Rehearsal, Store, Tx, Verdict, Write,
         fs::RealFs,
-        migrations::{self, MIGRATIONS},
+        migrations::{self, Migration},
         opening::last_time,
         trust::{Opening, TreeFate},
     },
     supervision::{
-        ManualClock, OsEntropy, Shutdown, Supervisor, System, SystemClock, Tree,
+        Escape, ManualClock, OsEntropy, Shutdown, Supervisor, System, SystemClock, Tree,
         tree::{self, House, Parts},
     },
-    types::{CallContext, Clock, Entropy, Fault, Secret, Timestamp, Work, limits},
+    types::{CallContext, Clock, Entropy, Fault, Timestamp, Work, limits},
 };
 
 /// Why the house does not open, or did not run to its end. Each is one line for the operator.
@@ -93,23 +88,39 @@ pub enum AppError {
     },
 }
 
-/// An open house whose tree does not run yet.
+/// A house whose store is open and whose listeners are bound; nothing runs yet.
 pub struct App {
+    config: Arc<Config>,
+    sockets: Sockets,
+    system: System,
+    clock: Arc<dyn Clock>,
+    manual: Option<Arc<ManualClock>>,
+    entropy: Arc<dyn Entropy>,
+    store: Store,
+    migrations: &'static [Migration],
+}
+
+/// A house that serves requests.
+struct Running {
     config: Arc<Config>,
     system: System,
     clock: Arc<dyn Clock>,
     store: Store,
-    house: House,
-    root: Supervisor,
+    tree: Tree,
     operations: Operations,
-    public: SocketAddr,
-    ops: SocketAddr,
+}
+
+/// What came of bringing the store up to this program.
+enum Migrated {
+    Done,
+    /// Whoever started the process does not want it any more.
+    Stopped,
 }
 
 impl App {
-    /// Binds the listeners, opens the store (which takes the data directory for this process), makes what a first start
-    /// makes, and puts the tree together. Must be called within a runtime.
-    pub async fn open(mut config: Config) -> Result<Self, AppError> {
+    /// Binds the listeners and opens the store, which takes the data directory for this process. `migrations` are those
+    /// that the store of this program has had. Must be called within a runtime.
+    pub async fn open(mut config: Config, migrations: &'static [Migration]) -> Result<Self, AppError> {
         let sockets = Sockets::bind(&config)?;
         // With port 0 the system chose: what is said of the public URL names the port that was taken.
         config.edge.listen = sockets.public.address;
@@ -132,7 +143,91 @@ impl App {
             rehearsal: Rehearsal::Once,
         })?;
         let system = System::new(Arc::clone(&clock), Arc::clone(&entropy));
-        migrate(&store, &opening, &system).await?;
+        demand_known(&store, &opening, migrations, &system).await?;
+        Ok(Self { config, sockets, system, clock, manual, entropy, store, migrations })
+    }
+
+    /// Where the public listener is.
+    pub fn public(&self) -> SocketAddr {
+        self.sockets.public.address
+    }
+
+    /// Where the operators' listener is.
+    pub fn ops(&self) -> SocketAddr {
+        self.sockets.ops.address
+    }
+
+    /// Brings the store up to this program, makes what a first start makes, then runs until `stop` resolves or a part
+    /// gives up, and drains. `started` is called once requests are served; `hurry` is a second wish to stop, which goes
+    /// straight to closing the store.
+    pub async fn run(
+        self,
+        started: impl FnOnce(),
+        stop: impl Future<Output = ()>,
+        hurry: impl Future<Output = ()> + Send,
+    ) -> Result<(), AppError> {
+        let mut stop = std::pin::pin!(stop);
+        let store = self.store.clone();
+        let running = match self.migrate(stop.as_mut()).await {
+            Ok(Migrated::Done) => self.start().await.map(Some),
+            Ok(Migrated::Stopped) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match running {
+            Ok(Some(running)) => running.run(started, stop, hurry).await,
+            Ok(None) => {
+                close(&store).await;
+                Ok(())
+            }
+            Err(error) => {
+                close(&store).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Migrates an older store, after a snapshot of it, while the listeners say how far that has come.
+    async fn migrate(&self, stop: impl Future<Output = ()>) -> Result<Migrated, AppError> {
+        let Self { config, sockets, clock, entropy, store, migrations, .. } = self;
+        let step = "migrating the store";
+        let pending = store.read(|view| Ok(migrations::pending(view, migrations)?.len()));
+        if pending.map_err(|fault| AppError::Start { step, fault })? == 0 {
+            return Ok(Migrated::Done);
+        }
+        let system = System::new(Arc::clone(clock), Arc::clone(entropy));
+        let mut root = Supervisor::root(&system);
+        let migrator = Migrator::new(store.clone(), migrations);
+        let edge = http::migrating::edge(config, Arc::clone(clock), Arc::clone(entropy));
+        let server = |socket: &Socket, listener| {
+            let router = http::migrating::router(listener, Arc::clone(&edge), migrator.progress());
+            server(socket, router, Patience::new(&config.edge, limits::DRAIN_TIMEOUT))
+        };
+        let (ops, public) = (server(&sockets.ops, Listener::Ops), server(&sockets.public, Listener::Public));
+        tree::migration(&mut root, ops, public, &migrator);
+        let escaped = |escape: Escape| AppError::Escaped { path: escape.path, reason: escape.reason };
+        let tree = root.start().await.map_err(escaped)?;
+        let (public, ops) = (self.public(), self.ops());
+        tracing::info!(%public, %ops, "an older store is migrated; nothing else is served");
+        let ended = tokio::select! {
+            biased;
+            escape = system.escaped() => Err(escaped(escape)),
+            ended = migrator.ended() => match ended {
+                Ok(()) => Ok(Migrated::Done),
+                Err(MigrationFailed::Step(fault)) => Err(AppError::Start { step, fault }),
+                Err(failed @ MigrationFailed::Snapshot(_)) => Err(AppError::Store(failed.to_string())),
+            },
+            () = stop => {
+                tracing::info!("asked to stop while migrating; the next start goes on from here");
+                Ok(Migrated::Stopped)
+            }
+        };
+        tree.stop(limits::SHUTDOWN).await;
+        ended
+    }
+
+    /// Puts the tree together and starts it.
+    async fn start(self) -> Result<Running, AppError> {
+        let Self { config, sockets, system, clock, manual, entropy, store, .. } = self;
         let signing = prepare_keys(&store, house_write(&system), &config.auth.token, system.clock())
             .await
             .map_err(|fault| AppError::Start { step: "making the signing keys", fault })?;
@@ -151,46 +246,25 @@ impl App {
         if let Some(manual) = manual {
             operations.let_advance(manual);
         }
-        let seams = Seams {
-            clock: Arc::clone(&clock),
-            entropy,
-            authenticator: Arc::new(house.auth.clone()),
-            control: ControlToken::new(control),
+        let services = services(
+            &config,
+            &system,
+            &store,
+            &house,
+            operations.clone(),
+            Seams {
+                clock: Arc::clone(&clock),
+                entropy,
+                authenticator: Arc::new(house.auth.clone()),
+                control: ControlToken::new(control),
+            },
+        );
+        let server = |socket: &Socket, listener| {
+            let router = http::router::router(listener, services.clone());
+            server(socket, router, Patience::new(&config.edge, limits::DRAIN_TIMEOUT))
         };
-        let services = Services {
-            edge: Arc::new(Edge::new(&config, seams)),
-            operations: operations.clone(),
-            auth: house.auth.clone(),
-            users: house.users.clone(),
-            notifier: house.notifier.clone(),
-            relays: house.relays.clone(),
-            audit: Audit::new(system.clone(), store.clone()),
-        };
-        let (public, ops) = (sockets.public.address, sockets.ops.address);
-        let server = |socket, listener| server(socket, listener, &config, &services);
-        tree::listeners(&mut root, server(sockets.ops, Listener::Ops), server(sockets.public, Listener::Public));
-        Ok(Self { config, system, clock, store, house, root, operations, public, ops })
-    }
-
-    /// Where the public listener is.
-    pub fn public(&self) -> SocketAddr {
-        self.public
-    }
-
-    /// Where the operators' listener is.
-    pub fn ops(&self) -> SocketAddr {
-        self.ops
-    }
-
-    /// Runs until `stop` resolves or a part gives up, then drains. `started` is called once requests are served;
-    /// `hurry` is a second wish to stop, which goes straight to closing the store.
-    pub async fn run(
-        self,
-        started: impl FnOnce(),
-        stop: impl Future<Output = ()>,
-        hurry: impl Future<Output = ()> + Send,
-    ) -> Result<(), AppError> {
-        let Self { config, system, clock, store, house, root, operations, .. } = self;
+        let (ops, public) = (server(&sockets.ops, Listener::Ops), server(&sockets.public, Listener::Public));
+        tree::listeners(&mut root, ops, public);
         if config.mode == Mode::Production {
             house
                 .notifier
@@ -198,13 +272,20 @@ impl App {
                 .await
                 .map_err(|fault| AppError::Start { step: "emptying the inbox", fault })?;
         }
-        let tree = match root.start().await {
-            Ok(tree) => tree,
-            Err(escape) => {
-                close(&store).await;
-                return Err(AppError::Escaped { path: escape.path, reason: escape.reason });
-            }
-        };
+        let started = root.start().await;
+        let tree = started.map_err(|escape| AppError::Escaped { path: escape.path, reason: escape.reason })?;
+        Ok(Running { config, system, clock, store, tree, operations })
+    }
+}
+
+impl Running {
+    async fn run(
+        self,
+        started: impl FnOnce(),
+        stop: impl Future<Output = ()>,
+        hurry: impl Future<Output = ()> + Send,
+    ) -> Result<(), AppError> {
+        let Self { config, system, clock, store, tree, operations } = self;
         operations.enter(Phase::Open);
         started();
         let ended = tokio::select! {
@@ -218,6 +299,25 @@ impl App {
         // A token that stays behind is of no use to anybody: commands then find nobody at the ops listener.
         let _ = std::fs::remove_file(config.store.path.join(TOKEN_FILE));
         ended
+    }
+}
+
+fn services(
+    config: &Config,
+    system: &System,
+    store: &Store,
+    house: &House,
+    operations: Operations,
+    seams: Seams,
+) -> Services {
+    Services {
+        edge: Arc::new(Edge::new(config, seams)),
+        operations,
+        auth: house.auth.clone(),
+        users: house.users.clone(),
+        notifier: house.notifier.clone(),
+        relays: house.relays.clone(),
+        audit: Audit::new(system.clone(), store.clone()),
     }
 }
 
@@ -249,55 +349,6 @@ async fn close(store: &Store) {
     tell_end(store);
 }
 
-struct Socket {
-    listener: TcpListener,
-    address: SocketAddr,
-}
-
-struct Sockets {
-    ops: Socket,
-    public: Socket,
-}
-
-impl Sockets {
-    fn bind(config: &Config) -> Result<Self, AppError> {
-        Ok(Self {
-            public: Socket::bind("edge.listen", config.edge.listen)?,
-            ops: Socket::bind("edge.ops_listen", config.edge.ops_listen)?,
-        })
-    }
-}
-
-impl Socket {
-    fn bind(key: &'static str, address: SocketAddr) -> Result<Self, AppError> {
-        let fault = |reason| AppError::Listen { key, address, reason };
-        let listener = TcpListener::bind(address).map_err(fault)?;
-        listener.set_nonblocking(true).map_err(fault)?;
-        let address = listener.local_addr().map_err(fault)?;
-        Ok(Self { listener, address })
-    }
-}
-
-/// A listener that can be served again after a crash: each life works on a copy of the socket.
-fn server(socket: Socket, listener: Listener, config: &Config, services: &Services) -> Server {
-    let router = http::router::router(listener, services.clone());
-    let patience = Patience::new(&config.edge, limits::DRAIN_TIMEOUT);
-    let socket = Arc::new(socket.listener);
-    Arc::new(move |stop| {
-        let (socket, router, patience) = (Arc::clone(&socket), router.clone(), patience.clone());
-        async move {
-            let copy = socket.try_clone().and_then(tokio::net::TcpListener::from_std);
-            let copy = copy.map_err(|error| Fault::bug(format!("the socket cannot be served: {error}")))?;
-            let served = http::serve::serve(copy, router, patience, stop).await;
-            if served.cut > 0 {
-                tracing::warn!(connections = served.cut, "connections were cut at the end of the drain");
-            }
-            Ok(())
-        }
-        .boxed()
-    })
-}
-
 /// The clock; in development one that can be set forward, by `POST /dev/clock/advance`.
 fn clock(mode: Mode, last: Timestamp) -> (Arc<dyn Clock>, Option<Arc<ManualClock>>) {
     match mode {
@@ -321,85 +372,24 @@ fn open_store(options: Options) -> Result<(Store, Opening), AppError> {
     Ok((store, opening))
 }
 
-/// Brings an older store up to this program, after a snapshot of it; a store that was just made needs nothing. One that
-/// a newer program has migrated is refused.
-async fn migrate(store: &Store, opening: &Opening, system: &System) -> Result<(), AppError> {
-    let start = |fault| AppError::Start { step: "migrating the store", fault };
+/// Refuses a store that a newer program has migrated; one that was just made has had all there are.
+async fn demand_known(
+    store: &Store,
+    opening: &Opening,
+    all: &'static [Migration],
+    system: &System,
+) -> Result<(), AppError> {
+    let start = |fault| AppError::Start { step: "looking at the store's migrations", fault };
     if opening.created {
-        let mark = |tx: &mut Tx<'_>| migrations::mark_all(tx, MIGRATIONS).map(Verdict::Commit);
+        let mark = move |tx: &mut Tx<'_>| migrations::mark_all(tx, all).map(Verdict::Commit);
         return store.write(house_write(system), mark).await.map_err(start);
     }
-    let unknown = store.read(|view| migrations::unknown(view, MIGRATIONS)).map_err(start)?;
-    if !unknown.is_empty() {
-        let names = unknown.join(", ");
-        return Err(AppError::Store(format!("a newer version has migrated this store ({names}); start that version")));
-    }
-    let pending = store.read(|view| Ok(migrations::pending(view, MIGRATIONS)?.len())).map_err(start)?;
-    if pending == 0 {
+    let unknown = store.read(|view| migrations::unknown(view, all)).map_err(start)?;
+    if unknown.is_empty() {
         return Ok(());
     }
-    // Blocks this thread: nothing is served yet.
-    if let Some(upkeep) = store.upkeep() {
-        let summary =
-            upkeep.take().map_err(|error| AppError::Store(format!("no snapshot before migrating: {error}")))?;
-        tracing::info!(?summary, "a snapshot was taken before migrating");
-    }
-    let told = |name, percent| tracing::info!(name, percent, "migrating");
-    migrations::run(store, MIGRATIONS, || house_write(system), told).await.map_err(start)
-}
-
-/// The pool of hashing threads, without threads yet, as the settings say.
-pub fn hasher(config: &Config) -> Result<HasherPool, AppError> {
-    let peppers = match &config.secrets.pepper_file {
-        None => Vec::new(),
-        Some(path) => vec![pepper(path)?],
-    };
-    let hasher = PasswordHasher::new(PasswordCost::from(&config.auth.hash), peppers)
-        .map_err(|fault| AppError::Setting(format!("auth.hash: {fault}")))?;
-    Ok(HasherPool::new(hasher, Bounds::from(&config.auth.hash)))
-}
-
-/// The id in each hash says which pepper it was made with, without telling it.
-fn pepper(path: &Path) -> Result<Pepper, AppError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| AppError::File { path: path.to_owned(), reason: error.to_string() })?;
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.len() < limits::PEPPER_MIN {
-        let reason = format!("a pepper has at least {} bytes", limits::PEPPER_MIN);
-        return Err(AppError::File { path: path.to_owned(), reason });
-    }
-    let id = IdentifierKey::new([0; 32]).short(text.as_bytes());
-    Ok(Pepper { id, key: Secret::new(text) })
-}
-
-fn door_keys(store: &Store) -> Result<DoorKeys, AppError> {
-    let subkey = |purpose| {
-        let newest = store.subkeys(purpose).into_iter().next().map(|key| *key);
-        newest.ok_or(AppError::Start { step: "deriving keys", fault: Fault::bug("the key ring is empty") })
-    };
-    Ok(DoorKeys {
-        device: DeviceKey::new(subkey("device_token")?),
-        identifier: IdentifierKey::new(subkey("identifier")?),
-    })
-}
-
-/// Writes the operator's credential of this run, readable by its owner alone.
-fn control_token(dir: &Path, entropy: &dyn Entropy) -> Result<Secret, AppError> {
-    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    let mut bytes = [0; 32];
-    entropy.fill(&mut bytes);
-    let token = Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    let (path, beside) = (dir.join(TOKEN_FILE), dir.join("control.token.new"));
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| file.write_all(token.reveal().as_bytes()))
-        .and_then(|()| std::fs::rename(&beside, &path));
-    written.map_err(|error| AppError::File { path, reason: error.to_string() })?;
-    Ok(token)
+    let names = unknown.join(", ");
+    Err(AppError::Store(format!("a newer version has migrated this store ({names}); start that version")))
 }
 
 fn house_write(system: &System) -> Write {

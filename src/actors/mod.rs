@@ -8,6 +8,7 @@ pub mod auth;
 pub mod call;
 pub mod edge;
 pub mod hasher;
+pub mod migrator;
 pub mod notifier;
 pub mod operations;
 pub mod otp;

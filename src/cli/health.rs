@@ -48,11 +48,16 @@ fn reachable(listen: std::net::SocketAddr) -> Result<String, Failure> {
     Ok(format!("http://{}", std::net::SocketAddr::new(ip, listen.port())))
 }
 
+fn reasons(body: &serde_json::Value) -> Option<String> {
+    let told: Vec<&str> = body.get("reasons")?.as_array()?.iter().filter_map(serde_json::Value::as_str).collect();
+    (!told.is_empty()).then(|| told.join("; "))
+}
+
 /// What the answer says of the reason, in one line.
 fn why(answer: &Answer) -> String {
     let told = answer.json().and_then(|body| {
         let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
-        text("reason").or_else(|| text("detail")).or_else(|| text("status"))
+        reasons(&body).or_else(|| text("detail")).or_else(|| text("status"))
     });
     told.map_or_else(|| format!("it answers {}", answer.status), |told| format!("{told} ({})", answer.status))
 }

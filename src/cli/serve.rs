@@ -7,6 +7,7 @@ use super::{Failure, Settings, Terminal};
 use crate::{
     app::App,
     config::{Config, MailTransport, Mode},
+    persistence::migrations::MIGRATIONS,
     telemetry::log,
 };
 
@@ -33,7 +34,7 @@ async fn serve(config: Config, terminal: &Terminal) -> Result<(), Failure> {
     let mut first = Signals::listen().map_err(fault)?;
     let mut second = Signals::listen().map_err(fault)?;
     let greeting = Greeting::of(&config);
-    let app = App::open(config).await.map_err(|error| Failure::Fault(error.to_string()))?;
+    let app = App::open(config, MIGRATIONS).await.map_err(|error| Failure::Fault(error.to_string()))?;
     let (public, ops) = (app.public(), app.ops());
     let started = || {
         // Standard output may be closed: the server runs all the same.

@@ -14,6 +14,7 @@ pub mod extract;
 pub mod fields;
 pub mod limits;
 pub mod middleware;
+pub mod migrating;
 pub mod openapi;
 pub mod route;
 pub mod router;
@@ -28,3 +29,5 @@ pub use error::{ApiError, Code};
 pub use extract::{Accepted, Created, Json, List, Path, PathPair, Query, Rows};
 pub use fields::{Change, Fields, FromFields};
 pub use services::Services;
+
+pub use axum::Router;

@@ -19,6 +19,7 @@ use crate::{
         auth::{Auth, AuthActor, Door, DoorKeys},
         edge,
         hasher::HasherPool,
+        migrator::Migrator,
         notifier::{Bell, Notifier, NotifierActor, NotifierFault, NotifierSubscriber},
         otp::{Otp, OtpNews},
         relay::{Relays, Subscriber},
@@ -143,6 +144,12 @@ fn upkeep(root: &mut Supervisor, config: &Config, store: &Store, relays: &Relays
         let at = store.clone();
         group.worker(spec("audit_end"), move || AuditEnd::new(at.clone()));
     });
+}
+
+/// What runs, in a system of its own, while an older store is migrated: the listeners, which say so, and the migrator.
+pub fn migration(root: &mut Supervisor, ops: edge::Server, public: edge::Server, migrator: &Migrator) {
+    listeners(root, ops, public);
+    migrator.supervised(root, Spec::escape("migrator").restarts(0, UPKEEP_WITHIN));
 }
 
 /// The listeners: operators first, so that they can see why the public one does not come.

@@ -39,6 +39,8 @@ macro_rules! reasons {
 reasons! {
     /// An actor is being started for the first time.
     Starting = "starting", "restarting.md";
+    /// The store is being brought up to this version; nothing else is answered.
+    Migrating = "migrating", "migrating.md";
     /// An actor failed and is started again after a wait.
     Restarting = "restarting", "restarting.md";
     /// An actor finishes what it took, to stop or to be restarted.

@@ -7,4 +7,5 @@ pub mod actors;
 pub mod events;
 pub mod health;
 pub mod log;
+pub mod migration;
 pub mod store;

@@ -92,6 +92,8 @@ pub const LOCK_WAIT: Duration = Duration::from_secs(30);
 pub const WRITER_STUCK: Duration = Duration::from_secs(5);
 /// The writer busy with one closure for this long: the process ends.
 pub const WRITER_LOST: Duration = Duration::from_secs(30);
+/// What `Retry-After` says while an older store is migrated.
+pub const MIGRATING_RETRY: Duration = Duration::from_secs(5);
 /// Free bytes under which imports, sends and registrations are refused.
 pub const DISK_LOW: u64 = 512 << 20;
 /// Free bytes under which everything but ending access is refused.

@@ -33,7 +33,8 @@ fn a_ready_server_is_exit_code_0() {
 
 #[test]
 fn a_server_that_is_not_ready_says_why() {
-    let (address, _server) = server("HTTP/1.1 503 x\r\ncontent-length: 30\r\n\r\n{\"status\":\"draining\",\"x\":true}");
+    let (address, _server) =
+        server("HTTP/1.1 503 x\r\ncontent-length: 38\r\n\r\n{\"ready\":false,\"reasons\":[\"draining\"]}");
     let run = Majordomo::new().run(&["health", "--url", &format!("http://{address}/")]);
     assert_eq!(run.code, 1);
     assert_eq!(run.stderr, format!("error: http://{address} is not ready: draining (503)\n"));

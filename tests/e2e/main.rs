@@ -6,6 +6,7 @@ mod deploy;
 mod kills;
 mod lossy;
 mod mail;
+mod migrating;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod quick_start;

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
@@ -52,7 +52,12 @@ impl Home {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        self.command_of(Path::new(PROGRAM), arguments)
+    }
+
+    /// The same for another program.
+    pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).current_dir(self.path()).env_clear();
         command.env("PATH", std::env::var("PATH").unwrap_or_default()).env("HOME", self.path());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
@@ -80,8 +85,17 @@ impl Home {
     }
 
     pub async fn start_with(&self, arguments: &[&str]) -> Server {
+        let mut server = Server::launch(self.command(arguments)).await;
+        server.wait_until_ready().await;
+        server
+    }
+}
+
+impl Server {
+    /// Starts `command` and waits until it says where it listens.
+    pub async fn launch(mut command: Command) -> Self {
         let started = Instant::now();
-        let mut child = self.command(arguments).spawn().unwrap();
+        let mut child = command.spawn().unwrap();
         let written = Arc::new(Mutex::new(String::new()));
         let (announce, mut announced) = watch::channel(Listeners::default());
         let readers = [
@@ -94,9 +108,7 @@ impl Home {
             _ => panic!("it did not say where it listens:\n{}", written.lock().unwrap()),
         };
         let (Some(public), Some(ops)) = (listeners.public, listeners.ops) else { unreachable!() };
-        let mut server = Server { child, public, ops, written, readers, started, ready_after: Duration::ZERO };
-        server.wait_until_ready().await;
-        server
+        Self { child, public, ops, written, readers, started, ready_after: Duration::ZERO }
     }
 }
 
@@ -166,7 +178,12 @@ impl Server {
         self.written.lock().unwrap().clone()
     }
 
-    async fn wait_until_ready(&mut self) {
+    /// Its standard input, if the command was given a pipe for it; the first time it is asked for.
+    pub fn input(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("no pipe to its standard input")
+    }
+
+    pub async fn wait_until_ready(&mut self) {
         let api = self.api();
         let ready = until(FIRST_START, || async {
             let answer = api.get("/health/ready").await.ok()?;

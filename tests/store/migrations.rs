@@ -11,6 +11,7 @@ use majordomo::{
         migrations::{self, Migration, Step},
         tables::{self, user::USER_BY_ID},
     },
+    telemetry::migration::MigrationProgress,
     types::{Fault, id::UserId},
 };
 
@@ -67,7 +68,7 @@ async fn a_migration_goes_on_where_it_fell_and_does_each_row_once() {
     let told = Arc::new(AtomicU32::new(0));
     let run = |all| {
         let (clock, entropy, told) = (clock.clone(), &entropy, told.clone());
-        let count = move |_: &str, _: u8| {
+        let count = move |_: MigrationProgress| {
             told.fetch_add(1, Ordering::SeqCst);
         };
         migrations::run(&store, all, move || write(clock.as_ref(), entropy), count)

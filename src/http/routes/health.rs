@@ -63,6 +63,22 @@ pub struct ServiceBody {
     details: Option<Details>,
 }
 
+impl ReadinessBody {
+    /// Requests may not come yet. The reason is for everybody: nobody can prove to be an operator yet.
+    pub(in crate::http) fn not_yet(reason: String) -> Self {
+        Self { ready: false, reasons: vec![reason] }
+    }
+}
+
+impl HealthBody {
+    /// Of a house whose store, and so all else, is not there yet.
+    pub(in crate::http) fn without_store(reason: String) -> Self {
+        let status = HealthStatus::Down;
+        let store = ServiceBody { name: "store".to_owned(), status, reasons: vec![reason], details: None };
+        Self { status, services: vec![store] }
+    }
+}
+
 /// Does the process turn?
 ///
 /// Never touches the store: for the supervisor that restarts a process that hangs.

@@ -4,7 +4,8 @@
 //! bound, how progress is shown. Begin with `Migration`.
 //!
 //! A migration is a walk in transactions: each step commits its changes together with the place it has come to, so that
-//! a crash loses nothing and repeats nothing. Whoever starts the store takes a snapshot before the first step.
+//! a crash loses nothing and repeats nothing. Whoever starts the store takes a snapshot before the first step, and none
+//! when it goes on after a crash: the one from before the first step is what an operator goes back to.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,10 @@ use super::{
     tx::{Tx, Verdict},
     writer::Write,
 };
-use crate::types::{Fault, Timestamp};
+use crate::{
+    telemetry::migration::MigrationProgress,
+    types::{Fault, Timestamp},
+};
 
 /// How far each migration has come; one that is not here was never begun.
 pub static MIGRATION_BY_NAME: Table<String, Progress> = Table::new(0x29, "migration_by_name", "always");
@@ -75,6 +79,17 @@ pub fn pending<'a>(reader: &impl Reader, all: &'a [Migration]) -> Result<Vec<&'a
     Ok(pending)
 }
 
+/// Whether one of `all` was begun and is not finished.
+pub fn is_under_way(reader: &impl Reader, all: &[Migration]) -> Result<bool, TxFault> {
+    for migration in all {
+        let progress = reader.get(&MIGRATION_BY_NAME, &migration.name.to_owned())?;
+        if progress.is_some_and(|progress| progress.place.is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Writes down that a store that was just made needs none of these.
 pub fn mark_all(tx: &mut Tx<'_>, all: &[Migration]) -> Result<(), TxFault> {
     let now = tx.now();
@@ -92,24 +107,34 @@ pub fn unknown(reader: &impl Reader, all: &[Migration]) -> Result<Vec<String>, T
     Ok(names)
 }
 
-/// Does all that is pending, in order. `write` gives what accompanies each transaction; `told` hears the name and the
-/// percent after each.
+/// Does all that is pending, in order. `write` gives what accompanies each transaction; `told` hears after each how far
+/// all of it has come.
 pub async fn run(
     store: &Store,
     all: &'static [Migration],
     write: impl Fn() -> Write + Send,
-    told: impl Fn(&'static str, u8) + Send,
+    told: impl Fn(MigrationProgress) + Send,
 ) -> Result<(), Fault> {
-    for migration in store.read(|view| pending(view, all))? {
+    let pending = store.read(|view| pending(view, all))?;
+    for (finished, migration) in pending.iter().copied().enumerate() {
+        let tell = |percent| {
+            told(MigrationProgress { name: migration.name, percent: overall(finished, percent, pending.len()) });
+        };
         loop {
             let step = store.write(write(), move |tx| one_step(tx, migration)).await?;
             match step {
-                Step::Further { percent, .. } => told(migration.name, percent.min(100)),
-                Step::Finished => break told(migration.name, 100),
+                Step::Further { percent, .. } => tell(percent.min(100)),
+                Step::Finished => break tell(100),
             }
         }
     }
     Ok(())
+}
+
+/// Percent of `all` migrations, `finished` of which are done and one as far as `percent`.
+fn overall(finished: usize, percent: u8, all: usize) -> u8 {
+    let hundredths = finished * 100 + usize::from(percent);
+    u8::try_from(hundredths / all.max(1)).unwrap_or(100)
 }
 
 fn one_step(tx: &mut Tx<'_>, migration: &'static Migration) -> Result<Verdict<Step>, TxFault> {

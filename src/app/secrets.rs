@@ -1,0 +1,75 @@
+//! What is made of files of secrets at the start: the hasher with its pepper, the door's keys, the operator's token.
+
+use std::path::Path;
+
+use super::AppError;
+use crate::{
+    actors::{
+        auth::DoorKeys,
+        hasher::{Bounds, HasherPool},
+    },
+    cli::client::TOKEN_FILE,
+    config::Config,
+    crypto::{
+        device_token::DeviceKey,
+        identifier::IdentifierKey,
+        password::{PasswordCost, PasswordHasher, Pepper},
+    },
+    persistence::Store,
+    types::{Entropy, Fault, Secret, limits},
+};
+
+/// The pool of hashing threads, without threads yet, as the settings say.
+pub fn hasher(config: &Config) -> Result<HasherPool, AppError> {
+    let peppers = match &config.secrets.pepper_file {
+        None => Vec::new(),
+        Some(path) => vec![pepper(path)?],
+    };
+    let hasher = PasswordHasher::new(PasswordCost::from(&config.auth.hash), peppers)
+        .map_err(|fault| AppError::Setting(format!("auth.hash: {fault}")))?;
+    Ok(HasherPool::new(hasher, Bounds::from(&config.auth.hash)))
+}
+
+/// The id in each hash says which pepper it was made with, without telling it.
+fn pepper(path: &Path) -> Result<Pepper, AppError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| AppError::File { path: path.to_owned(), reason: error.to_string() })?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.len() < limits::PEPPER_MIN {
+        let reason = format!("a pepper has at least {} bytes", limits::PEPPER_MIN);
+        return Err(AppError::File { path: path.to_owned(), reason });
+    }
+    let id = IdentifierKey::new([0; 32]).short(text.as_bytes());
+    Ok(Pepper { id, key: Secret::new(text) })
+}
+
+/// The subkeys that the door needs of the ring.
+pub(super) fn door_keys(store: &Store) -> Result<DoorKeys, AppError> {
+    let subkey = |purpose| {
+        let newest = store.subkeys(purpose).into_iter().next().map(|key| *key);
+        newest.ok_or(AppError::Start { step: "deriving keys", fault: Fault::bug("the key ring is empty") })
+    };
+    Ok(DoorKeys {
+        device: DeviceKey::new(subkey("device_token")?),
+        identifier: IdentifierKey::new(subkey("identifier")?),
+    })
+}
+
+/// Writes the operator's credential of this run, readable by its owner alone.
+pub(super) fn control_token(dir: &Path, entropy: &dyn Entropy) -> Result<Secret, AppError> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let mut bytes = [0; 32];
+    entropy.fill(&mut bytes);
+    let token = Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let (path, beside) = (dir.join(TOKEN_FILE), dir.join("control.token.new"));
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)
+        .and_then(|mut file| file.write_all(token.reveal().as_bytes()))
+        .and_then(|()| std::fs::rename(&beside, &path));
+    written.map_err(|error| AppError::File { path, reason: error.to_string() })?;
+    Ok(token)
+}

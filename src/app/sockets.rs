@@ -1,0 +1,67 @@
+//! The listeners' sockets, and serving them.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use futures::FutureExt;
+
+use super::AppError;
+use crate::{
+    actors::edge::Server,
+    config::Config,
+    http::{self, serve::Patience},
+    types::Fault,
+};
+
+/// One listener's socket, bound once for the whole life of the process.
+pub(super) struct Socket {
+    listener: Arc<TcpListener>,
+    pub(super) address: SocketAddr,
+}
+
+/// Both.
+pub(super) struct Sockets {
+    pub(super) ops: Socket,
+    pub(super) public: Socket,
+}
+
+impl Sockets {
+    /// Binds both, or names the one that cannot be.
+    pub(super) fn bind(config: &Config) -> Result<Self, AppError> {
+        Ok(Self {
+            public: Socket::bind("edge.listen", config.edge.listen)?,
+            ops: Socket::bind("edge.ops_listen", config.edge.ops_listen)?,
+        })
+    }
+}
+
+impl Socket {
+    fn bind(key: &'static str, address: SocketAddr) -> Result<Self, AppError> {
+        let fault = |reason| AppError::Listen { key, address, reason };
+        let listener = TcpListener::bind(address).map_err(fault)?;
+        listener.set_nonblocking(true).map_err(fault)?;
+        let address = listener.local_addr().map_err(fault)?;
+        Ok(Self { listener: Arc::new(listener), address })
+    }
+}
+
+/// A listener that can be served again, after a crash or by another router: each life works on a copy of the socket.
+/// Who connects between two lives waits in the kernel's queue.
+pub(super) fn server(socket: &Socket, router: http::Router, patience: Patience) -> Server {
+    let socket = Arc::clone(&socket.listener);
+    Arc::new(move |stop| {
+        let (socket, router, patience) = (Arc::clone(&socket), router.clone(), patience.clone());
+        async move {
+            let copy = socket.try_clone().and_then(tokio::net::TcpListener::from_std);
+            let copy = copy.map_err(|error| Fault::bug(format!("the socket cannot be served: {error}")))?;
+            let served = http::serve::serve(copy, router, patience, stop).await;
+            if served.cut > 0 {
+                tracing::warn!(connections = served.cut, "connections were cut at the end of the drain");
+            }
+            Ok(())
+        }
+        .boxed()
+    })
+}

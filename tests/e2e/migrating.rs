@@ -1,0 +1,232 @@
+//! An older store is migrated: the listeners say so, a kill or a stop in the middle loses nothing, and what was before
+//! it can be gone back to. No version has a migration yet, so that the program here is this test binary, started once
+//! more as a house with a migration of its own, each step of which waits for a byte on the standard input.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::time::Duration;
+
+use majordomo::app::App;
+use majordomo::config::{Config, Sources};
+use majordomo::domain::audit::{AuditAction, AuditRecord, AuditResult};
+use majordomo::persistence::{
+    Tx, TxFault,
+    migrations::{Migration, Step},
+};
+use majordomo::telemetry::log;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::process::ChildStdin;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::api::{Answer, Api};
+use crate::server::{Home, Server, until};
+
+const NAME: &str = "0001_tell_rows";
+const ROWS: u8 = 10;
+const SOON: Duration = Duration::from_secs(30);
+
+static MIGRATIONS: &[Migration] = &[Migration { name: NAME, step: tell_row }];
+
+/// Writes one row into the audit trail, once it is let.
+fn tell_row(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<Step, TxFault> {
+    std::io::stdin().read_exact(&mut [0]).expect("nobody lets it go on");
+    let row = place.map_or(0, |place| place[0]);
+    tx.audit(AuditRecord {
+        action: AuditAction::RestartActor,
+        result: AuditResult::Done,
+        subject: None,
+        detail: format!("row={row}"),
+    })?;
+    let done = row + 1;
+    Ok(if done == ROWS { Step::Finished } else { Step::Further { place: vec![done], percent: 100 / ROWS * done } })
+}
+
+/// Makes the test named below be the house.
+const BE_THE_HOUSE: &str = "MAJORDOMO_TEST_BE_THE_HOUSE";
+const WHO_CAN_BE: &str = "migrating::while_an_older_store_is_migrated_both_listeners_say_so_and_nothing_else";
+
+async fn house() {
+    let config = Config::load(&Sources::of_process(None, Vec::new())).unwrap().config;
+    log::install(&config.log);
+    let mut asked_to_stop = signal(SignalKind::terminate()).unwrap();
+    let stop = async { asked_to_stop.recv().await.unwrap_or_default() };
+    let app = App::open(config, MIGRATIONS).await.unwrap();
+    println!("public listener on http://{}", app.public());
+    println!("ops listener on http://{}", app.ops());
+    app.run(|| println!("all is served"), stop, std::future::pending()).await.unwrap();
+}
+
+/// A store that the real program has made and used.
+async fn older() -> Home {
+    let home = Home::new();
+    let server = home.start().await;
+    server.api().register("ada@example.com", "seven wise otters").await.unwrap().expect(201);
+    stop(server).await;
+    home
+}
+
+async fn stop(server: Server) {
+    server.ask_to_stop();
+    let (status, written) = server.ended(Duration::from_secs(8)).await;
+    assert_eq!(status.code(), Some(0), "{written}");
+}
+
+/// Starts the house of this file on `home`; nothing of its migration is done yet.
+async fn launch(home: &Home) -> (Server, ChildStdin) {
+    let mut command = home.command_of(&std::env::current_exe().unwrap(), &["--exact", WHO_CAN_BE, "--nocapture"]);
+    command.env(BE_THE_HOUSE, "1").stdin(Stdio::piped());
+    let mut server = Server::launch(command).await;
+    let input = server.input();
+    (server, input)
+}
+
+async fn let_through(input: &mut ChildStdin, steps: usize) {
+    input.write_all(&vec![b'.'; steps]).await.unwrap();
+    input.flush().await.unwrap();
+}
+
+/// What `/health/ready` says, once it says `reason`.
+async fn not_ready(api: &Api, reason: &str) -> Answer {
+    let asked = until(SOON, || async {
+        let answer = api.get("/health/ready").await.ok()?;
+        (answer.body["reasons"] == json!([reason])).then_some(answer)
+    });
+    asked.await.unwrap_or_else(|| panic!("it did not say {reason}"))
+}
+
+/// The rows of the migration in the audit trail.
+async fn rows(ops: &Api) -> Vec<String> {
+    let entries = ops.get("/audit?limit=100").await.unwrap().expect(200).body;
+    let details = entries["data"].as_array().unwrap().iter().filter_map(|entry| entry["detail"].as_str());
+    let mut rows: Vec<String> = details.filter_map(|detail| detail.strip_prefix("row=")).map(str::to_owned).collect();
+    rows.sort();
+    rows
+}
+
+fn every_row() -> Vec<String> {
+    (0..ROWS).map(|row| row.to_string()).collect()
+}
+
+fn snapshots(home: &Home) -> usize {
+    std::fs::read_dir(home.store().join("snapshots")).unwrap().count()
+}
+
+fn is_unavailable(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    assert_eq!(answer.body["code"], "unavailable", "{}", answer.text);
+    assert_eq!(answer.body["retryable"], true);
+    assert!(answer.body["detail"].as_str().is_some_and(|detail| detail.contains("migrating 0%")), "{}", answer.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_an_older_store_is_migrated_both_listeners_say_so_and_nothing_else() {
+    if std::env::var_os(BE_THE_HOUSE).is_some() {
+        return house().await;
+    }
+    let home = older().await;
+    let (mut server, mut input) = launch(&home).await;
+    for api in [server.api(), server.ops_api()] {
+        let ready = not_ready(&api, "migrating 0%").await;
+        assert_eq!((ready.status, &ready.body["ready"]), (503, &Value::Bool(false)));
+        api.get("/health/live").await.unwrap().expect(200);
+        let health = api.get("/health").await.unwrap().expect(503);
+        assert_eq!((&health.body["status"], &health.body["services"][0]["name"]), (&json!("down"), &json!("store")));
+        is_unavailable(&api.login("ada@example.com", "seven wise otters").await.unwrap());
+        is_unavailable(&api.get("/auth/profile").await.unwrap());
+        is_unavailable(&api.get("/nowhere").await.unwrap());
+        is_unavailable(&api.post("/health/live", json!({})).await.unwrap());
+        let refused = reqwest::get(format!("http://{}/docs", api.address())).await.unwrap();
+        assert_eq!(refused.headers()["retry-after"], "5");
+        assert!(refused.headers().contains_key("x-request-id"));
+    }
+    let api = server.api();
+    let_through(&mut input, 4).await;
+    not_ready(&api, "migrating 40%").await;
+    let health = api.get("/health").await.unwrap().expect(503);
+    assert_eq!(health.body["services"][0]["reasons"], json!([format!("migrating 40%: {NAME}")]));
+
+    let asked = home.run_beside(&server, &["health"]).await;
+    let told = String::from_utf8_lossy(&asked.stderr).into_owned();
+    assert!(!asked.status.success() && told.contains("is not ready: migrating 40% (503)"), "{told}");
+
+    let_through(&mut input, 6).await;
+    server.wait_until_ready().await;
+    assert_eq!(rows(&server.ops_api()).await, every_row());
+    let code = api.code("ada@example.com", 10).await.unwrap().expect("the registration is lost");
+    api.verify("ada@example.com", &code).await.unwrap().expect(200);
+    stop(server).await;
+
+    // What is finished is never done again: nobody lets a step through now.
+    let (mut server, _input) = launch(&home).await;
+    server.wait_until_ready().await;
+    assert_eq!(rows(&server.ops_api()).await, every_row());
+    stop(server).await;
+
+    let refused = home.run(&["serve"]).await;
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && told.contains(NAME) && told.contains("newer version"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_in_the_middle_of_a_migration_loses_nothing_and_repeats_nothing() {
+    let home = older().await;
+    let before = snapshots(&home);
+    let (server, mut input) = launch(&home).await;
+    let_through(&mut input, 3).await;
+    not_ready(&server.api(), "migrating 30%").await;
+    assert_eq!(snapshots(&home), before + 1, "there is no way back");
+    server.kill().await;
+
+    let (server, mut input) = launch(&home).await;
+    let_through(&mut input, 1).await;
+    // It goes on: the first step of a migration from its beginning would be 10%.
+    not_ready(&server.api(), "migrating 40%").await;
+    assert_eq!(snapshots(&home), before + 1, "one of a half migrated store pushes out the one to go back to");
+    server.kill().await;
+
+    let (mut server, mut input) = launch(&home).await;
+    let_through(&mut input, 6).await;
+    server.wait_until_ready().await;
+    assert_eq!(rows(&server.ops_api()).await, every_row());
+    stop(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_in_the_middle_of_a_migration_closes_the_store_and_the_next_start_goes_on() {
+    let home = older().await;
+    let (server, mut input) = launch(&home).await;
+    let_through(&mut input, 2).await;
+    not_ready(&server.api(), "migrating 20%").await;
+    server.ask_to_stop();
+    let heard = until(SOON, || async { server.written().contains("asked to stop while migrating").then_some(()) });
+    heard.await.unwrap_or_else(|| panic!("the stop was not heard:\n{}", server.written()));
+    // The step that waits ends without leaving anything.
+    drop(input);
+    let (status, written) = server.ended(Duration::from_secs(8)).await;
+    assert_eq!(status.code(), Some(0), "{written}");
+
+    let (mut server, mut input) = launch(&home).await;
+    let_through(&mut input, 8).await;
+    server.wait_until_ready().await;
+    assert_eq!(rows(&server.ops_api()).await, every_row());
+    stop(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_fails_ends_the_process_and_can_be_gone_on_with() {
+    let home = older().await;
+    let (server, mut input) = launch(&home).await;
+    let_through(&mut input, 2).await;
+    not_ready(&server.api(), "migrating 20%").await;
+    drop(input);
+    let (status, written) = server.ended(Duration::from_secs(8)).await;
+    assert_eq!(status.code(), Some(101), "{written}");
+    assert!(written.contains("migrating the store"), "{written}");
+
+    let (mut server, mut input) = launch(&home).await;
+    let_through(&mut input, 8).await;
+    server.wait_until_ready().await;
+    assert_eq!(rows(&server.ops_api()).await, every_row());
+    stop(server).await;
+}
