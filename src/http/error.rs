@@ -121,6 +121,8 @@ codes! {
         "Sign in again.";
     RegistrationClosed "registration_closed" 403 Never "Registration is closed"
         "This installation does not take this registration; ask its operator.";
+    InvitationRequired "invitation_required" 403 Never "Registration is by invitation"
+        "Send the code from the mail that invited you as `invitation`.";
     EmailTaken "email_taken" 409 Never "The address is registered already"
         "Sign in, or reset the password.";
     UsernameTaken "username_taken" 409 Never "The user name is taken"

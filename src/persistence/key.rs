@@ -185,7 +185,7 @@ macro_rules! id_keys {
     )*};
 }
 
-id_keys!(UserId, SessionId, EventId, CodeId, ResetId, NotificationId, DeliveryId, MailId, KeyId, AuditId);
+id_keys!(UserId, SessionId, EventId, CodeId, ResetId, InvitationId, NotificationId, DeliveryId, MailId, KeyId, AuditId);
 
 macro_rules! tuple {
     ($($field:ident $at:tt),*) => {

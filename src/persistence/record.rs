@@ -43,6 +43,6 @@ macro_rules! id_records {
 
 id_records! {
     UserId = "user_id", SessionId = "session_id", EventId = "event_id", CodeId = "code_id", ResetId = "reset_id",
-    NotificationId = "notification_id", DeliveryId = "delivery_id", MailId = "mail_id", KeyId = "key_id",
-    AuditId = "audit_id",
+    InvitationId = "invitation_id", NotificationId = "notification_id", DeliveryId = "delivery_id",
+    MailId = "mail_id", KeyId = "key_id", AuditId = "audit_id",
 }

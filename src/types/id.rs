@@ -48,6 +48,8 @@ ids! {
     CodeId;
     /// A request to reset a password.
     ResetId;
+    /// An invitation to register.
+    InvitationId;
     /// A notification: one request or event.
     NotificationId;
     /// A delivery: one recipient on one channel.

@@ -14,6 +14,7 @@ mod harness;
 mod health;
 mod house;
 mod inbox;
+mod invitations;
 mod operations;
 mod recovery;
 mod reference;

@@ -29,7 +29,9 @@ use majordomo::{
 
 use crate::{
     house::House,
-    samples::{a_code, a_notification, a_registration, a_reset_request, a_session, a_signing_key, a_user},
+    samples::{
+        a_code, a_notification, a_registration, a_reset_request, a_session, a_signing_key, a_user, an_invitation,
+    },
     tools::{failed_login, user},
 };
 
@@ -65,7 +67,9 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     })?;
     tables::pretence::leave(tx)?;
     let request = a_reset_request(tx, now);
-    tables::reset::put(tx, &request)
+    tables::reset::put(tx, &request)?;
+    let invitation = an_invitation(tx, now);
+    tables::invitation::insert(tx, &invitation)
 }
 
 fn fill_failures(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {

@@ -7,10 +7,10 @@ use majordomo::{
         auth::{AddressState, KeyStage, Registration, ResetRequest, Session, SigningKey, refresh::RefreshState},
         notification::{Channel, Delivery, DeliveryState, Facts, InboxMail, Lane, Notification, TemplateName},
         otp::{Code, CodePurpose, CodeState},
-        user::{Metadata, Status, User},
+        user::{Invitation, Metadata, Status, User},
     },
     persistence::Tx,
-    types::{EmailAddress, Role, Roles, SigningAlgorithm, Timestamp, UserName, id::UserId},
+    types::{EmailAddress, Locale, Role, Roles, SigningAlgorithm, Timestamp, UserName, id::UserId},
 };
 
 /// What sealed records hold and no file may: as a session's seed.
@@ -146,6 +146,18 @@ pub fn a_reset_request(tx: &mut Tx<'_>, now: Timestamp) -> ResetRequest {
         id: tx.id(),
         email: EmailAddress::parse("person@example.com").unwrap(),
         tries_left: 4,
+        created_at: now,
+        expires_at: now.plus(Duration::from_secs(600)),
+    }
+}
+
+pub fn an_invitation(tx: &mut Tx<'_>, now: Timestamp) -> Invitation {
+    Invitation {
+        id: tx.id(),
+        email: EmailAddress::parse("guest@example.com").unwrap(),
+        locale: Locale::parse("de").ok(),
+        code: [5; 10],
+        invited_by: None,
         created_at: now,
         expires_at: now.plus(Duration::from_secs(600)),
     }

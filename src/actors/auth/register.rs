@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::{Call, Door, LoggedIn, login, verify_email};
 use crate::{
-    actors::hasher::Priority,
+    actors::{hasher::Priority, user::drop_invitation_of},
     config::{self, Registration as RegistrationPolicy},
+    crypto::invitation_code::InvitationCode,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::{
@@ -19,7 +20,7 @@ use crate::{
     },
     persistence::{
         Tx, TxFault, Verdict, persons,
-        tables::{code, registration, user},
+        tables::{code, invitation, registration, user},
     },
     types::{
         EmailAddress, Fault, FieldError, Invalid, Locale, PersonName, PhoneNumber, Secret, Timestamp, UserName,
@@ -44,6 +45,8 @@ pub struct Register {
     pub phone: Option<PhoneNumber>,
     /// The language of mail.
     pub locale: Option<Locale>,
+    /// What was typed as the code of an invitation.
+    pub invitation: Option<String>,
 }
 
 /// A registration was made; a code is on its way.
@@ -64,6 +67,10 @@ pub struct Registered {
 pub enum RegisterRefusal {
     /// `auth.registration` is `closed`.
     Closed,
+    /// Only who is invited may register, and no invitation was shown.
+    InvitationRequired,
+    /// The invitation is not one, is another address's, or has run out.
+    InvitationInvalid,
     /// The fields that are refused, all of them.
     Fields(Vec<FieldError>),
     /// The user name is somebody's, or reserved by a live registration.
@@ -82,9 +89,10 @@ pub(super) async fn run(
     call: Call,
     command: Register,
 ) -> Result<Result<Registered, RegisterRefusal>, Fault> {
-    if let Err(refusal) = admit(&door, &command) {
-        return Ok(Err(refusal));
-    }
+    let shown = match admit(&door, &command) {
+        Ok(shown) => shown,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let place = door.hasher.reserve(call.network(), Priority::Registration)?;
     let password_hash = place.hash(command.password.clone(), door.salt()).await?;
     let (settings, rule) = (door.settings.clone(), door.address_rule);
@@ -92,6 +100,11 @@ pub(super) async fn run(
         .store
         .write_growth(door.write(&call), move |tx| {
             let at = tx.now();
+            if let Some(shown) = &shown
+                && !admits(tx, shown, &command.email)?
+            {
+                return Ok(Verdict::Discard(Err(RegisterRefusal::InvitationInvalid)));
+            }
             let holder = user::find_by_email(tx, &command.email)?;
             let address = AddressState::held_by(holder.as_ref());
             if settings.reveal_taken_addresses && address == AddressState::Taken {
@@ -126,14 +139,7 @@ pub(super) async fn run(
         Ok(made) => made,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let entered = match entered {
-        Some((user, session)) => Some(LoggedIn {
-            tokens: door.tokens(&user, &session)?,
-            device_token: door.device_token(user.id, None),
-            first_login: true,
-        }),
-        None => None,
-    };
+    let entered = entered.map(|entered| logged_in(&door, entered)).transpose()?;
     let code = &door.settings.code;
     Ok(Ok(Registered {
         code_expires_at: registration.created_at.plus(code.lifetime),
@@ -141,6 +147,11 @@ pub(super) async fn run(
         registration,
         entered,
     }))
+}
+
+fn logged_in(door: &Door, (user, session): (User, Session)) -> Result<LoggedIn, Fault> {
+    let device_token = door.device_token(user.id, None);
+    Ok(LoggedIn { tokens: door.tokens(&user, &session)?, device_token, first_login: true })
 }
 
 /// Makes the registration a user at once, who still has the address to prove, and lets them in. `None`: the name is
@@ -156,17 +167,23 @@ fn enter(tx: &mut Tx<'_>, made: &Registration, settings: &config::Session) -> Re
     if user::insert(tx, &entering)?.is_err() {
         return Ok(None);
     }
+    drop_invitation_of(tx, &entering.email)?;
     let opened = login::open_session(tx, &entering, settings, None, "pwd")?;
     login::tell(tx, &entering, &login::Entry { session: opened.id, first: true, new_device: false })?;
     Ok(Some((entering, opened)))
 }
 
-/// What can be said before anything is hashed or read.
-fn admit(door: &Door, command: &Register) -> Result<(), RegisterRefusal> {
-    match door.settings.registration {
-        RegistrationPolicy::Open => {}
-        RegistrationPolicy::Closed => return Err(RegisterRefusal::Closed),
-        RegistrationPolicy::Domains => {
+/// What can be said before anything is hashed or read; gives the invitation that is shown.
+fn admit(door: &Door, command: &Register) -> Result<Option<InvitationCode>, RegisterRefusal> {
+    let shown = match command.invitation.as_deref().map(InvitationCode::parse) {
+        Some(Ok(shown)) => Some(shown),
+        Some(Err(_)) => return Err(RegisterRefusal::InvitationInvalid),
+        None => None,
+    };
+    match (door.settings.registration, &shown) {
+        (RegistrationPolicy::Closed, _) => return Err(RegisterRefusal::Closed),
+        (RegistrationPolicy::Invite, None) => return Err(RegisterRefusal::InvitationRequired),
+        (RegistrationPolicy::Domains, None) => {
             let here = command.email.domain();
             if !door.settings.domains.iter().any(|domain| domain.eq_ignore_ascii_case(here)) {
                 return Err(RegisterRefusal::Fields(vec![
@@ -174,14 +191,21 @@ fn admit(door: &Door, command: &Register) -> Result<(), RegisterRefusal> {
                 ]));
             }
         }
+        (RegistrationPolicy::Open, _) | (RegistrationPolicy::Domains | RegistrationPolicy::Invite, Some(_)) => {}
     }
     let context = password_policy::Context { email: Some(&command.email), username: command.username.as_ref() };
     let unfit = password_policy::check(command.password.reveal(), door.password_policy, context);
     if unfit.is_empty() {
-        Ok(())
+        Ok(shown)
     } else {
         Err(RegisterRefusal::Fields(unfit.into_iter().map(|why| why.at("/password")).collect()))
     }
+}
+
+/// Whether the code is that of a live invitation of the address.
+fn admits(tx: &Tx<'_>, shown: &InvitationCode, email: &EmailAddress) -> Result<bool, TxFault> {
+    let invited = invitation::find_by_email(tx, email)?.filter(|found| found.is_live(tx.now()));
+    Ok(invited.is_some_and(|found| InvitationCode::of(found.code).matches(shown)))
 }
 
 /// Whether a user or a live registration holds the name.

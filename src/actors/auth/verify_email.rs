@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Call, Door, register::drop_registration, take_over};
 use crate::{
-    actors::otp::Tried,
+    actors::{otp::Tried, user::drop_invitation_of},
     crypto::code::Code,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
@@ -119,7 +119,11 @@ pub(super) fn become_user(tx: &mut Tx<'_>, made: User) -> Result<bool, TxFault> 
     if !registered.is_live(tx.now()) || registered.address != AddressState::Free {
         return Ok(false);
     }
-    match user::find_by_email(tx, &registered.email)? {
+    let holder = user::find_by_email(tx, &registered.email)?;
+    if holder.as_ref().is_none_or(|holder| !holder.email_verified) {
+        drop_invitation_of(tx, &registered.email)?;
+    }
+    match holder {
         Some(holder) if holder.email_verified => return Ok(false),
         Some(holder) => return take_over::run(tx, registered, holder, made),
         None => {}

@@ -10,6 +10,7 @@
 mod actor;
 mod bell;
 mod inbox;
+mod live_code;
 mod pause;
 pub mod render;
 mod send;

@@ -27,10 +27,10 @@ pub struct Brand {
     pub app_url: Option<String>,
 }
 
-/// The digits of a live code, as they are at the moment of sending.
+/// A live code, as they are at the moment of sending.
 #[derive(Debug, Clone)]
 pub struct CodeOnMail {
-    /// Six digits.
+    /// Six digits, or the code of an invitation.
     pub digits: Secret,
     /// When they are void.
     pub expires_at: Timestamp,
@@ -157,6 +157,7 @@ impl Renderer {
                     "code" => Value::from(occasion.code?.digits.reveal()),
                     "minutes" => Value::from(until.since(occasion.now).as_secs().div_ceil(60)),
                     "expires_at" => Value::from(clock_time(until)),
+                    "until" => Value::from(moment(until)),
                     "at" => Value::from(moment(facts.at)),
                     "ip_address" => dash(&facts.ip_address),
                     "device" => dash(&facts.device),

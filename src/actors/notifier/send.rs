@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     bell::Bell,
     inbox::Kept,
+    live_code::{self, LiveCode},
     render::{CodeOnMail, Occasion, Rendered},
     take::suppress,
 };
@@ -122,16 +123,14 @@ async fn claim(bell: &Bell, id: DeliveryId) -> Result<Option<Claimed>, Fault> {
 
 async fn content(bell: &Bell, claimed: &Claimed) -> Content {
     let Claimed { delivery, notification, .. } = claimed;
-    let code = match notification.code {
-        None => None,
-        Some(wanted) => match bell.codes.reveal(wanted.owner, wanted.purpose, wanted.code).await {
-            Ok(Some(code)) => Some(code),
-            Ok(None) => return Content::Void,
-            Err(fault) => {
-                tracing::warn!(delivery = %delivery.id, %fault, "a code could not be asked for");
-                return Content::Away;
-            }
-        },
+    let code = match live_code::of(bell, notification).await {
+        Ok(LiveCode::NotNeeded) => None,
+        Ok(LiveCode::Live(code)) => Some(code),
+        Ok(LiveCode::Void) => return Content::Void,
+        Err(fault) => {
+            tracing::warn!(delivery = %delivery.id, %fault, "a code could not be asked for");
+            return Content::Away;
+        }
     };
     let rendered = render(bell, claimed, code.as_ref());
     match delivery.channel {

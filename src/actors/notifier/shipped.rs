@@ -62,6 +62,7 @@ pub(super) const LANGUAGES: &[(&str, &[Source])] = &[
                 "address_taken",
                 "session_ended",
                 "step_up_code",
+                "invitation",
             ],
             texts: ["phone_code"]
         ),
@@ -80,6 +81,7 @@ pub(super) const LANGUAGES: &[(&str, &[Source])] = &[
                 "address_taken",
                 "session_ended",
                 "step_up_code",
+                "invitation",
             ],
             texts: ["phone_code"]
         ),

@@ -17,10 +17,13 @@ use crate::{
     },
     persistence::{
         Reader, Tx, TxFault, Verdict,
-        tables::{notification, registration, user},
+        tables::{invitation, notification, registration, user},
     },
     supervision::Addr,
-    types::{Locale, Timestamp, id::UserId},
+    types::{
+        Locale, Timestamp,
+        id::{InvitationId, UserId},
+    },
 };
 
 /// The notifier's ear.
@@ -52,6 +55,7 @@ impl Subscriber for NotifierSubscriber {
             EventType::OtpPasswordReset,
             EventType::PasswordResetCompleted,
             EventType::PasswordChanged,
+            EventType::UserInvited,
         ]
     }
 
@@ -112,6 +116,10 @@ fn plan(event: &Envelope) -> Option<Plan> {
         EventKind::UserLockedOut { user, until } => {
             Some(Plan { owner: user, template: TemplateName::LockedOut, code: None, until: Some(until) })
         }
+        EventKind::UserInvited { invitation, expires_at } => {
+            let (owner, template) = (UserId::from(invitation.uuid()), TemplateName::Invitation);
+            Some(Plan { owner, template, code: None, until: Some(expires_at) })
+        }
         EventKind::SessionReuseDetected { user, .. } => say(user, TemplateName::SessionEnded),
         EventKind::UserLoggedIn { .. }
         | EventKind::UserRegistered { .. }
@@ -142,9 +150,17 @@ struct Recipient {
     first_name: Option<String>,
 }
 
-/// The user, if the address is proven or a code is to prove it; else the registration, for codes alone. What a
-/// stranger typed into a registration is left behind.
+/// The guest of an invitation; the user, if the address is proven or a code is to prove it; else the registration, for
+/// codes alone. What a stranger typed into a registration is left behind.
 fn recipient(reader: &impl Reader, plan: &Plan) -> Result<Option<Recipient>, TxFault> {
+    if plan.template == TemplateName::Invitation {
+        let invited = invitation::find(reader, InvitationId::from(plan.owner.uuid()))?;
+        return Ok(invited.map(|invited| Recipient {
+            to: invited.email.as_str().to_owned(),
+            locale: invited.locale,
+            first_name: None,
+        }));
+    }
     let is_code = plan.template.category() == Category::Code;
     if let Some(user) = user::find(reader, plan.owner)? {
         let to = match plan.template.channel() {

@@ -1,12 +1,13 @@
-//! Ends registrations, codes, sessions, failed logins, requests to reset a password and outcomes whose time is over.
+//! Ends registrations, invitations, codes, sessions, failed logins, requests to reset a password and outcomes whose
+//! time is over.
 
 use std::time::Duration;
 
 use crate::{
-    actors::{auth::drop_registration, call::Call, otp::end_code},
+    actors::{auth::drop_registration, call::Call, otp::end_code, user::drop_invitation},
     persistence::{
         Store, Tx, TxFault, Verdict,
-        tables::{code, failure, outcome, registration, reset, session},
+        tables::{code, failure, invitation, outcome, registration, reset, session},
     },
     supervision::{Next, TaskCx, Worker},
     types::{CallContext, Fault, Work, limits},
@@ -38,7 +39,7 @@ impl Worker for Expirer {
             return Ok(Next::Within(EVERY));
         }
         let mut full = false;
-        for step in [registrations, codes, sessions, failures, resets, outcomes] {
+        for step in [registrations, invitations, codes, sessions, failures, resets, outcomes] {
             if cx.stopping().is_cancelled() {
                 break;
             }
@@ -62,6 +63,16 @@ fn registrations(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
     for id in &ended {
         if let Some(gone) = registration::find(tx, *id)? {
             drop_registration(tx, &gone)?;
+        }
+    }
+    Ok(ended.len())
+}
+
+fn invitations(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
+    let ended = invitation::ended(tx, tx.now(), BATCH)?;
+    for id in &ended {
+        if let Some(gone) = invitation::find(tx, *id)? {
+            drop_invitation(tx, &gone)?;
         }
     }
     Ok(ended.len())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Household;
+use super::{Household, drop_invitation_of};
 use crate::{
     actors::{auth::drop_registrations_of, call::Call, hasher::Priority},
     domain::{
@@ -52,6 +52,7 @@ pub(super) async fn run(
                 return Ok(Verdict::Discard(Err(CreateAdminRefusal::EmailTaken)));
             }
             drop_registrations_of(tx, &command.email)?;
+            drop_invitation_of(tx, &command.email)?;
             let made = admin(tx, command.email.clone(), hash.clone());
             if user::insert(tx, &made)?.is_err() {
                 return Ok(Verdict::Discard(Err(CreateAdminRefusal::EmailTaken)));

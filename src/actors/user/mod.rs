@@ -1,6 +1,6 @@
 //! Users: who somebody is to the application.
 //!
-//! **Owns** the table of users and its indexes. **Wakes on** commands of its handle. **Promises** that addresses and
+//! **Owns** the tables of users and invitations. **Wakes on** commands of its handle. **Promises** that addresses and
 //! user names are unique by their normal form, and that an administrator always remains. **Loses on crash** nothing.
 //!
 //! Must not know: HTTP, how sessions and codes work inside. Begin with `change_status.rs`.
@@ -10,16 +10,19 @@ mod change_status;
 mod create_admin;
 mod end_sessions;
 mod grant;
+mod invite;
 mod set_password;
 mod unlock;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 pub use change_roles::{ChangeRoles, ChangeRolesRefusal};
 pub use change_status::{ChangeStatus, ChangeStatusRefusal};
 pub use create_admin::{CreateAdmin, CreateAdminRefusal};
 pub use end_sessions::EndSessions;
 pub use grant::Grant;
+pub use invite::{Invite, InviteRefusal, NoSuchInvitation};
+pub(crate) use invite::{drop_invitation, drop_invitation_of};
 pub use set_password::{SetPassword, SetPasswordRefusal};
 pub use unlock::{Unlock, UnlockRefusal};
 
@@ -29,11 +32,18 @@ use crate::{
     crypto::password::SALT_BYTES,
     domain::{
         auth::password_policy::PasswordPolicy,
-        user::{User, UserFilter},
+        user::{Invitation, User, UserFilter},
     },
-    persistence::{Store, tables::user},
+    persistence::{
+        Store,
+        tables::{invitation, user},
+    },
     supervision::{Addr, Cx, Message, Reply, Service, System},
-    types::{CallContext, Fault, Page, PageLimit, Work, id::UserId, limits},
+    types::{
+        CallContext, Fault, Page, PageLimit, Work,
+        id::{InvitationId, UserId},
+        limits,
+    },
 };
 
 /// No user has the address.
@@ -54,6 +64,10 @@ pub enum UserMessage {
     Unlock(CallContext, Unlock, Reply<Result<User, UnlockRefusal>>),
     /// Give a new password.
     SetPassword(CallContext, SetPassword, Reply<Result<User, SetPasswordRefusal>>),
+    /// Invite an address to register.
+    Invite(CallContext, Invite, Reply<Result<Invitation, InviteRefusal>>),
+    /// Take an invitation back.
+    RevokeInvitation(CallContext, InvitationId, Reply<Result<(), NoSuchInvitation>>),
     /// End all sessions of a user.
     EndSessions(CallContext, EndSessions, Reply<Result<usize, NoSuchUser>>),
 }
@@ -67,6 +81,8 @@ impl Message for UserMessage {
             Self::Grant(..) => "grant",
             Self::Unlock(..) => "unlock",
             Self::SetPassword(..) => "set_password",
+            Self::Invite(..) => "invite",
+            Self::RevokeInvitation(..) => "revoke_invitation",
             Self::EndSessions(..) => "end_sessions",
         }
     }
@@ -78,12 +94,23 @@ pub struct Household {
     store: Store,
     hasher: HasherPool,
     password_policy: PasswordPolicy,
+    invitations: InvitationRules,
+}
+
+/// How long an invitation lives, and how soon its address may be invited again.
+#[derive(Debug, Clone, Copy)]
+struct InvitationRules {
+    lifetime: Duration,
+    again_after: Duration,
 }
 
 impl Household {
     /// What the flows work with.
     pub fn new(system: System, store: Store, hasher: HasherPool, settings: &config::Auth) -> Arc<Self> {
-        Arc::new(Self { system, store, hasher, password_policy: PasswordPolicy::from(&settings.password) })
+        let password_policy = PasswordPolicy::from(&settings.password);
+        let invitations =
+            InvitationRules { lifetime: settings.invitation_lifetime, again_after: settings.code.resend_after };
+        Arc::new(Self { system, store, hasher, password_policy, invitations })
     }
 
     fn salt(&self) -> [u8; SALT_BYTES] {
@@ -147,6 +174,39 @@ impl Users {
         command: ChangeRoles,
     ) -> Result<Result<User, ChangeRolesRefusal>, Fault> {
         self.addr.call(limits::CALL_DEADLINE, |reply| UserMessage::ChangeRoles(context, command, reply)).await
+    }
+}
+
+/// Invitations.
+impl Users {
+    /// Has an address invited to register; an earlier invitation of it is void from then on.
+    pub async fn invite(
+        &self,
+        context: CallContext,
+        command: Invite,
+    ) -> Result<Result<Invitation, InviteRefusal>, Fault> {
+        self.addr.call(limits::CALL_DEADLINE, |reply| UserMessage::Invite(context, command, reply)).await
+    }
+
+    /// Takes an invitation back.
+    pub async fn revoke_invitation(
+        &self,
+        context: CallContext,
+        id: InvitationId,
+    ) -> Result<Result<(), NoSuchInvitation>, Fault> {
+        self.addr.call(limits::CALL_DEADLINE, |reply| UserMessage::RevokeInvitation(context, id, reply)).await
+    }
+
+    /// The invitations that wait for their guests, newest first.
+    pub fn invitations(
+        &self,
+        after: Option<InvitationId>,
+        limit: PageLimit,
+    ) -> Result<Page<Invitation, InvitationId>, Fault> {
+        let now = self.house.system.clock().now();
+        let mut page = self.house.store.read(|view| invitation::page(view, after, limit))?;
+        page.rows.retain(|found| found.is_live(now));
+        Ok(page)
     }
 }
 
@@ -237,6 +297,12 @@ impl Service for UserActor {
             }
             UserMessage::SetPassword(context, command, reply) => {
                 self.job(cx, kind, (work, context), reply, |house, call| set_password::run(house, call, command));
+            }
+            UserMessage::Invite(context, command, reply) => {
+                self.job(cx, kind, (work, context), reply, |house, call| invite::run(house, call, command));
+            }
+            UserMessage::RevokeInvitation(context, id, reply) => {
+                self.job(cx, kind, (work, context), reply, |house, call| invite::revoke(house, call, id));
             }
             UserMessage::EndSessions(context, command, reply) => {
                 self.job(cx, kind, (work, context), reply, |house, call| end_sessions::run(house, call, command));

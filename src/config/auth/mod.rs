@@ -32,10 +32,13 @@ section! {
         issuer: Option<HttpUrl> = None;
         /// The "aud" of tokens: the name under which your services check that a token is meant for them.
         audience: String = "majordomo".to_owned();
-        /// Who may register: "open" (everybody), "domains" (addresses of auth.domains), "closed" (nobody).
+        /// Who may register: "open" (everybody), "domains" (addresses of auth.domains, and who is invited), "invite"
+        /// (who is invited at POST /invitations), "closed" (nobody).
         registration: Registration = Registration::Open;
         /// Domains of addresses that may register, when registration is "domains".
         domains: Vec<String> = Vec::new();
+        /// How long an invitation is good for.
+        invitation_lifetime: Duration = days(7), within Duration::from_hours(1)..=days(30);
         /// How long a registration waits for its code.
         registration_lifetime: Duration = Duration::from_hours(24), within Duration::from_mins(10)..=days(7);
         /// Whether users must prove their address by a code before they enter. false signs them in as they register; it
@@ -67,11 +70,13 @@ pub enum Registration {
     Open,
     /// Addresses of the named domains.
     Domains,
+    /// Addresses that were invited.
+    Invite,
     /// Nobody; administrators make users.
     Closed,
 }
 
 impl Choice for Registration {
     const WORDS: &'static [(&'static str, Self)] =
-        &[("open", Self::Open), ("domains", Self::Domains), ("closed", Self::Closed)];
+        &[("open", Self::Open), ("domains", Self::Domains), ("invite", Self::Invite), ("closed", Self::Closed)];
 }

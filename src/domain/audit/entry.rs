@@ -85,6 +85,10 @@ actions! {
     AcceptClock = "clock.accept";
     /// A restored store was told that it may send.
     ResumeSending = "notify.resume";
+    /// Somebody was invited to register.
+    Invite = "user.invite";
+    /// An invitation was taken back.
+    RevokeInvitation = "user.revoke_invitation";
 }
 
 /// How it ended.

@@ -7,7 +7,7 @@ use crate::{
     domain::{auth::SessionEnd, otp::CodePurpose, user::Status},
     types::{
         Roles, Timestamp,
-        id::{CodeId, DeliveryId, NotificationId, ResetId, SessionId, UserId},
+        id::{CodeId, DeliveryId, InvitationId, NotificationId, ResetId, SessionId, UserId},
     },
 };
 
@@ -274,4 +274,11 @@ catalogue! {
         /// Why: preference, rate_limit, expired, suppression_list.
         reason: String,
     } = "notification.suppressed", "/notifier", [];
+    /// Somebody was invited to register.
+    UserInvited {
+        /// The invitation; as a person, its guest has the same id.
+        invitation: InvitationId,
+        /// When it is void.
+        expires_at: Timestamp,
+    } = "user.invited", "/user", ["notifier"];
 }

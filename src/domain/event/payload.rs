@@ -61,6 +61,9 @@ impl EventKind {
                 let told = of(owner).text("codeId", code).text("purpose", purpose.as_str());
                 told.count("attemptsLeft", *attempts_left)
             }
+            Self::UserInvited { invitation, expires_at } => {
+                Told::default().text("invitationId", invitation).text("expiresAt", expires_at)
+            }
             Self::PasswordResetRequested { user, reset } => of(user).text("requestId", reset),
             Self::NotificationQueued { notification, delivery, template }
             | Self::NotificationDelivered { notification, delivery, template } => Told::default()

@@ -33,7 +33,8 @@ fn allowance(template: TemplateName, same_kind_every: Duration) -> Option<Allowa
         TemplateName::Welcome
         | TemplateName::PasswordChanged
         | TemplateName::NewDevice
-        | TemplateName::SessionEnded => Some(Allowance { apart: same_kind_every, a_day: 100 }),
+        | TemplateName::SessionEnded
+        | TemplateName::Invitation => Some(Allowance { apart: same_kind_every, a_day: 100 }),
     }
 }
 

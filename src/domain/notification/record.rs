@@ -224,7 +224,8 @@ impl Delivery {
             | TemplateName::StepUpCode
             | TemplateName::PhoneCode
             | TemplateName::LockedOut
-            | TemplateName::AddressTaken => Some((self.owner, self.template, self.channel)),
+            | TemplateName::AddressTaken
+            | TemplateName::Invitation => Some((self.owner, self.template, self.channel)),
             TemplateName::Welcome
             | TemplateName::PasswordChanged
             | TemplateName::NewDevice

@@ -100,6 +100,8 @@ pub enum TemplateName {
     StepUpCode,
     /// The code that proves a phone.
     PhoneCode,
+    /// An invitation to register.
+    Invitation,
 }
 
 /// Variables that every template may use.
@@ -107,7 +109,7 @@ pub const SHARED_VARIABLES: &[&str] = &["app", "app_url", "locale", "subject"];
 
 impl TemplateName {
     /// All templates.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Welcome,
         Self::VerificationCode,
         Self::ResetCode,
@@ -118,6 +120,7 @@ impl TemplateName {
         Self::SessionEnded,
         Self::StepUpCode,
         Self::PhoneCode,
+        Self::Invitation,
     ];
 
     /// The name: of the files, on the wire, in events.
@@ -133,6 +136,7 @@ impl TemplateName {
             Self::SessionEnded => "session_ended",
             Self::StepUpCode => "step_up_code",
             Self::PhoneCode => "phone_code",
+            Self::Invitation => "invitation",
         }
     }
 
@@ -154,6 +158,7 @@ impl TemplateName {
             Self::SessionEnded => 7,
             Self::StepUpCode => 8,
             Self::PhoneCode => 9,
+            Self::Invitation => 10,
         }
     }
 
@@ -164,7 +169,7 @@ impl TemplateName {
             Self::PasswordChanged | Self::NewDevice | Self::LockedOut | Self::AddressTaken | Self::SessionEnded => {
                 Category::Security
             }
-            Self::Welcome => Category::Account,
+            Self::Welcome | Self::Invitation => Category::Account,
         }
     }
 
@@ -180,7 +185,8 @@ impl TemplateName {
             | Self::LockedOut
             | Self::AddressTaken
             | Self::SessionEnded
-            | Self::StepUpCode => Channel::Email,
+            | Self::StepUpCode
+            | Self::Invitation => Channel::Email,
         }
     }
 
@@ -193,6 +199,7 @@ impl TemplateName {
                 &["code", "minutes", "expires_at", "at", "ip_address"]
             }
             Self::PhoneCode => &["code", "minutes"],
+            Self::Invitation => &["code", "until"],
             Self::PasswordChanged | Self::NewDevice => &["at", "ip_address", "device"],
             Self::LockedOut => &["at", "ip_address", "minutes"],
             Self::AddressTaken | Self::SessionEnded => &["at", "ip_address"],
@@ -206,7 +213,7 @@ impl TemplateName {
             Self::VerificationCode | Self::ResetCode | Self::StepUpCode | Self::PhoneCode => HOUR,
             Self::LockedOut => HOUR * 6,
             Self::PasswordChanged | Self::NewDevice | Self::AddressTaken | Self::SessionEnded => HOUR * 24,
-            Self::Welcome => HOUR * 72,
+            Self::Welcome | Self::Invitation => HOUR * 72,
         }
     }
 }
@@ -253,8 +260,10 @@ mod tests {
 
     #[test]
     fn mail_to_addresses_that_are_not_proven_takes_nothing_a_stranger_typed() {
-        for variable in TemplateName::VerificationCode.variables() {
-            assert!(!["first_name", "device", "username"].contains(variable), "{variable}");
+        for template in [TemplateName::VerificationCode, TemplateName::Invitation] {
+            for variable in template.variables() {
+                assert!(!["first_name", "device", "username"].contains(variable), "{variable}");
+            }
         }
     }
 }

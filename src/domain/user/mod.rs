@@ -4,8 +4,10 @@
 //! Begin with `record.rs`.
 
 mod filter;
+mod invitation;
 mod record;
 pub mod transition;
 
 pub use filter::UserFilter;
+pub use invitation::{INVITATION_CODE_BYTES, Invitation};
 pub use record::{AddressRule, Metadata, Status, User};

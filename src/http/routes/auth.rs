@@ -46,6 +46,9 @@ pub struct RegisterBody {
     /// Language of mail.
     #[schema(value_type = Option<String>, example = "en")]
     locale: Option<Locale>,
+    /// The code of an invitation, where registration is by invitation.
+    #[schema(value_type = Option<String>, example = "7K2M-0QZP-4C9V-XH31")]
+    invitation: Option<String>,
 }
 
 impl FromFields for RegisterBody {
@@ -57,6 +60,7 @@ impl FromFields for RegisterBody {
         let last_name = body.optional("lastName").text(PersonName::parse);
         let phone = body.optional("phone").text(PhoneNumber::parse);
         let locale = body.optional("locale").text(Locale::parse);
+        let invitation = body.optional("invitation").text(fields::line(limits::CODE_INPUT_MAX));
         Some(Self {
             email: email?,
             password: password?,
@@ -65,6 +69,7 @@ impl FromFields for RegisterBody {
             last_name: last_name?,
             phone: phone?,
             locale: locale?,
+            invitation: invitation?,
         })
     }
 }
@@ -116,9 +121,14 @@ pub async fn register(
         last_name: body.last_name,
         phone: body.phone,
         locale: body.locale,
+        invitation: body.invitation,
     };
     let registered = services.auth.register(context, command).await?.map_err(|refusal| match refusal {
         RegisterRefusal::Closed => ApiError::new(Code::RegistrationClosed),
+        RegisterRefusal::InvitationRequired => ApiError::new(Code::InvitationRequired),
+        RegisterRefusal::InvitationInvalid => ApiError::invalid(vec![
+            Invalid::new("invitation_invalid", "is not a code that lets this address register").at("/invitation"),
+        ]),
         RegisterRefusal::Fields(errors) => ApiError::invalid(errors),
         RegisterRefusal::UsernameTaken => ApiError::new(Code::UsernameTaken)
             .errors(vec![Invalid::new("username_taken", "choose another user name").at("/username")]),

@@ -14,6 +14,7 @@ pub mod dead_letters;
 pub mod dev;
 pub mod events;
 pub mod health;
+pub mod invitations;
 pub mod keys;
 pub mod notifications;
 pub mod openapi;
@@ -53,6 +54,9 @@ pub fn table() -> Vec<Route> {
         row(Public, Needs(UseOwnAccount), Standard, routes!(users::show_user)),
         row(Public, Needs(ManageUserStatus), Standard, routes!(users::change_user_status)),
         row(Public, Needs(ManageRoles), Standard, routes!(users::change_user_roles)),
+        row(Public, Needs(ManageUsers), Standard, routes!(invitations::list_invitations)),
+        row(Public, Needs(ManageUsers), Standard, routes!(invitations::create_invitation)),
+        row(Public, Needs(ManageUsers), Standard, routes!(invitations::revoke_invitation)),
         row(Ops, Needs(ManageRoles), Standard, routes!(admins::create_admin)),
         row(Ops, Needs(ManageUsers), Standard, routes!(user_operations::set_user_password)),
         row(Ops, Needs(ManageUserStatus), Standard, routes!(user_operations::unlock_user)),

@@ -6,6 +6,7 @@
 pub mod code;
 pub mod failure;
 pub mod inbox;
+pub mod invitation;
 pub mod notification;
 pub mod outcome;
 pub mod pretence;
@@ -119,6 +120,9 @@ static INVENTORY: &[Row] = &[
         &registration::REGISTRATION_BY_ID,
         Words("time, registration", "-", "auth"),
     ),
+    row(&invitation::INVITATION_BY_ID, Words("invitation", "Invitation", "user")),
+    index(&invitation::INVITATION_ID_BY_EMAIL, &invitation::INVITATION_BY_ID, Words("address", "InvitationId", "user")),
+    index(&invitation::INVITATION_BY_END, &invitation::INVITATION_BY_ID, Words("time, invitation", "-", "user")),
     row(&session::SESSION_BY_ID, Words("session", "Session", "auth")),
     index(&session::SESSION_BY_USER, &session::SESSION_BY_ID, Words("user, session", "-", "auth")),
     index(&session::SESSION_BY_END, &session::SESSION_BY_ID, Words("time, session", "-", "auth")),

@@ -1,0 +1,147 @@
+//! `auth.registration = "invite"`: who is invited registers, and nobody else.
+
+use std::time::Duration;
+
+use majordomo::{
+    config::Registration,
+    domain::{audit::AuditAction, event::EventType},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    awake::{Awake, Member, PASSWORD},
+    harness::Answer,
+};
+
+const ADA: &str = "ada@example.com";
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+async fn by_invitation() -> (Awake, Member) {
+    let house = Awake::with(|config| config.auth.registration = Registration::Invite).await;
+    let root = json!({ "email": "root@example.com", "password": PASSWORD });
+    assert_eq!(house.operator().post("/users/admins", root).await.status, 201);
+    let admin = house.sign_in("root@example.com").await;
+    (house, admin)
+}
+
+async fn invite(admin: &Member, email: &str) -> Answer {
+    let made = admin.post("/invitations", json!({ "email": email })).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    made
+}
+
+async fn register_with(house: &Awake, email: &str, invitation: &str) -> Answer {
+    let form = json!({ "email": email, "password": PASSWORD, "invitation": invitation });
+    house.anyone.post("/auth/register", form).await
+}
+
+/// The code in the newest of so many invitations of an address.
+async fn mailed(house: &Awake, email: &str, count: usize) -> String {
+    let mail = house.mail(email, "invitation", count).await;
+    let text = mail["text"].as_str().unwrap();
+    let code = text.lines().map(str::trim).find(|line| line.len() == 19 && line.matches('-').count() == 3);
+    code.unwrap_or_else(|| panic!("no code in {text}")).to_owned()
+}
+
+#[tokio::test]
+async fn who_is_invited_registers_with_the_code_from_the_mail() {
+    let (house, admin) = by_invitation().await;
+    let made = invite(&admin, ADA).await;
+    assert_eq!((made.body["email"].as_str(), made.body["invitedBy"].as_str()), (Some(ADA), Some(admin.id.as_str())));
+    let code = mailed(&house, ADA, 1).await;
+    assert!(!made.body.to_string().contains(&code), "the code is in the mail alone");
+    let registered = register_with(&house, "ADA@example.com", &code.to_lowercase()).await;
+    assert_eq!(registered.status, 201, "{registered:?}");
+    let verified = json!({ "email": ADA, "code": house.code_of(ADA).await });
+    assert_eq!(house.anyone.post("/auth/verify-email", verified).await.status, 200);
+    assert_eq!(house.login(ADA).await.status, 200);
+    assert_eq!(admin.get("/invitations").await.body["data"], json!([]), "it has served");
+    assert_eq!(house.events(EventType::UserInvited).len(), 1);
+    assert_eq!(house.audited(AuditAction::Invite).len(), 1);
+    let again = admin.post("/invitations", json!({ "email": ADA })).await;
+    assert_eq!((again.status, again.problem()), (409, "email_taken"));
+}
+
+#[tokio::test]
+async fn without_an_invitation_of_the_address_nobody_registers() {
+    let (house, admin) = by_invitation().await;
+    let bare = house.register(ADA).await;
+    assert_eq!((bare.status, bare.problem()), (403, "invitation_required"));
+    invite(&admin, ADA).await;
+    let code = mailed(&house, ADA, 1).await;
+    for (email, invitation) in [
+        ("mallory@example.com", code.as_str()),
+        (ADA, "0000-0000-0000-0000"),
+        (ADA, "not a code"),
+        ("nobody@example.com", "0000-0000-0000-0000"),
+    ] {
+        let refused = register_with(&house, email, invitation).await;
+        assert_eq!((refused.status, refused.fields()), (422, vec!["/invitation invitation_invalid".to_owned()]));
+    }
+    assert_eq!(house.register(ADA).await.problem(), "invitation_required");
+    assert!(house.events(EventType::UserRegistered).is_empty());
+}
+
+#[tokio::test]
+async fn an_invitation_ends_by_time_by_another_one_and_by_being_taken_back() {
+    let (house, admin) = by_invitation().await;
+    invite(&admin, ADA).await;
+    let first = mailed(&house, ADA, 1).await;
+    let soon = admin.post("/invitations", json!({ "email": ADA })).await;
+    assert_eq!((soon.status, soon.problem()), (429, "resend_too_soon"));
+    house.advance(Duration::from_secs(61));
+    let second = invite(&admin, ADA).await;
+    let code = mailed(&house, ADA, 2).await;
+    assert_eq!(register_with(&house, ADA, &first).await.status, 422, "another took its place");
+    let listed = admin.get("/invitations").await;
+    let ids: Vec<&Value> = listed.body["data"].as_array().unwrap().iter().map(|row| &row["id"]).collect();
+    assert_eq!(ids, [&second.body["id"]]);
+
+    let path = format!("/invitations/{}", second.body["id"].as_str().unwrap());
+    assert_eq!(admin.delete(&path).await.status, 204);
+    assert_eq!(admin.delete(&path).await.status, 404);
+    assert_eq!(register_with(&house, ADA, &code).await.status, 422, "it was taken back");
+    assert_eq!(house.audited(AuditAction::RevokeInvitation).len(), 1);
+
+    invite(&admin, ADA).await;
+    let code = mailed(&house, ADA, 3).await;
+    house.advance(7 * DAY);
+    assert_eq!(register_with(&house, ADA, &code).await.status, 422, "it has run out");
+}
+
+#[tokio::test]
+async fn an_invitation_opens_the_door_to_addresses_of_other_domains_but_no_closed_one() {
+    for (policy, status) in [(Registration::Domains, 201), (Registration::Open, 201), (Registration::Closed, 403)] {
+        let house = Awake::with(|config| {
+            config.auth.registration = policy;
+            config.auth.domains = vec!["example.org".to_owned()];
+        })
+        .await;
+        let root = json!({ "email": "root@example.com", "password": PASSWORD });
+        house.operator().post("/users/admins", root).await;
+        let admin = house.sign_in("root@example.com").await;
+        invite(&admin, ADA).await;
+        let code = mailed(&house, ADA, 1).await;
+        assert_eq!(register_with(&house, ADA, &code).await.status, status, "{policy:?}");
+    }
+}
+
+#[tokio::test]
+async fn invitations_are_listed_in_pages_the_newest_first() {
+    let (house, admin) = by_invitation().await;
+    for number in 0..5 {
+        house.advance(Duration::from_millis(5));
+        invite(&admin, &format!("guest{number}@example.com")).await;
+    }
+    let (mut seen, mut path) = (Vec::new(), "/invitations?limit=2".to_owned());
+    loop {
+        let page = admin.get(&path).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        seen.extend(page.body["data"].as_array().unwrap().iter().map(|row| row["email"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page.body["nextCursor"].as_str() else { break };
+        path = format!("/invitations?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, [4, 3, 2, 1, 0].map(|number| format!("guest{number}@example.com")));
+    let strange = admin.get("/invitations?of=me").await;
+    assert_eq!(strange.problem(), "invalid_query");
+}
