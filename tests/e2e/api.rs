@@ -63,6 +63,10 @@ impl Api {
         answer(self.request(Method::POST, path).bearer_auth(token)).await
     }
 
+    pub async fn send_as(&self, token: &str, path: &str, body: Value) -> Said {
+        answer(self.request(Method::POST, path).bearer_auth(token).json(&body)).await
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base))
     }

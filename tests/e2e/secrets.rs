@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::server::{Home, until};
+use crate::{
+    api::Api,
+    server::{Home, Server, until},
+};
 
 const PASSWORD: &str = "Velvet-Anchor-7731-Quince";
 const WRONG_PASSWORD: &str = "Copper-Lantern-4402-Fjord";
 const NEXT_PASSWORD: &str = "Marble-Kestrel-5590-Tundra";
+const ADMINS_PASSWORD: &str = "Saffron-Gable-2286-Heron";
 const EMAIL: &str = "grace.planted@example.com";
 
 /// Something that must not be found, and what it is.
@@ -57,6 +61,23 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
+/// The code that is mailed to somebody whom an administrator invites.
+async fn invited(home: &Home, server: &Server, api: &Api) -> String {
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    fs::write(outside.path(), ADMINS_PASSWORD).unwrap();
+    let file = outside.path().to_string_lossy().into_owned();
+    let made = ["user", "create-admin", "--email", "root@example.com", "--password-file", &file];
+    let made = home.run_beside(server, &made).await;
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let root = api.login("root@example.com", ADMINS_PASSWORD).await.unwrap().expect(200).text_of("token");
+    let guest = json!({ "email": "guest@example.com" });
+    api.send_as(&root, "/invitations", guest).await.unwrap().expect(201);
+    let inbox = api.get("/dev/inbox?to=guest@example.com&wait=10").await.unwrap().expect(200);
+    let text = inbox.body["data"][0]["text"].as_str().expect("no invitation came").to_owned();
+    let code = text.lines().map(str::trim).find(|line| line.len() == 19 && line.matches('-').count() == 3);
+    code.expect("no code is in the mail").to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn planted_secrets_are_found_nowhere() {
     let mut home = Home::new();
@@ -84,6 +105,7 @@ async fn planted_secrets_are_found_nowhere() {
     let ended = api.get_as(&token, "/auth/profile").await.unwrap().expect(401);
     let answers = [registered, refused, verified, denied, profile, forgot, reset, ended];
     places.extend(answers.into_iter().map(|answer| ("an answer".to_owned(), answer.text.into_bytes())));
+    let invitation = invited(&home, &server, &api).await;
     for path in ["/actors", "/health", "/metrics", "/events?limit=100", "/store"] {
         let answer = ops.get(path).await.unwrap();
         places.push((format!("{path} ({})", answer.status), answer.text.into_bytes()));
@@ -111,6 +133,8 @@ async fn planted_secrets_are_found_nowhere() {
         Planted::new("the refresh token", &refresh_token),
         Planted::new("the next access token", &signature(&refreshed.text_of("token"))),
         Planted::new("the next refresh token", &refreshed.text_of("refreshToken")),
+        Planted::new("the administrator's password", ADMINS_PASSWORD),
+        Planted::new("the invitation", &invitation),
         Planted::new("the device token", &login.text_of("deviceToken")),
     ];
     for (place, bytes) in &places {
