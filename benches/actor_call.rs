@@ -1,6 +1,7 @@
-//! What a call costs: through ractor alone (cast and oneshot), through the kit, through actix, over a bare tokio
-//! channel. Ratios in one run, since machines differ. First one caller, one call after the other; then sixty-four
-//! callers at once. Rounds of the candidates are interleaved and the median of each is taken.
+//! What a call costs: through ractor alone (cast and oneshot; and its own `call`, which has a time limit as the kit
+//! has), through the kit, through actix, over a bare tokio channel. Ratios in one run, since machines differ. First one
+//! caller, one call after the other; then sixty-four callers at once. Rounds of the candidates are interleaved and the
+//! median of each is taken.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout)]
 
@@ -28,17 +29,19 @@ fn main() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (kit, _tree) = runtime.block_on(start_kit());
     let plain = runtime.block_on(start_ractor());
+    let limited = runtime.block_on(start_ractor_within());
     let actix = start_actix();
     let channel = runtime.block_on(start_channel());
     println!("{CALLS} calls a caller, {ROUNDS} rounds, median, two worker threads");
     for callers in [1, CALLERS] {
-        let mut times: [Vec<Duration>; 4] = Default::default();
+        let mut times: [Vec<Duration>; 5] = Default::default();
         // The first round is warm-up.
         for round in 0..=ROUNDS {
             let taken = [
                 measure(&runtime, callers, || call_channel(channel.clone())),
                 measure(&runtime, callers, || call_ractor(plain.clone())),
                 measure(&runtime, callers, || call_kit(kit.clone())),
+                measure(&runtime, callers, || call_ractor_within(limited.clone())),
                 measure(&runtime, callers, || call_actix(actix.clone())),
             ];
             if round > 0 {
@@ -49,13 +52,13 @@ fn main() {
     }
 }
 
-fn report(callers: u64, mut times: [Vec<Duration>; 4]) {
+fn report(callers: u64, mut times: [Vec<Duration>; 5]) {
     let medians = times.each_mut().map(|times| {
         times.sort_unstable();
         times[times.len() / 2].as_secs_f64() * 1e6 / CALLS as f64
     });
     println!("\n{callers} caller(s)");
-    for (name, micros) in ["tokio channel", "ractor", "kit", "actix"].iter().zip(medians) {
+    for (name, micros) in ["tokio channel", "ractor", "kit", "ractor's call", "actix"].iter().zip(medians) {
         println!("  {name:<14} {micros:>7.2} us a call   {:>5.2} x ractor", micros / medians[1]);
     }
 }
@@ -153,6 +156,43 @@ async fn call_ractor(actor: ractor::ActorRef<Plain>) {
         let (reply, answer) = oneshot::channel();
         actor.cast((number, reply)).unwrap();
         assert_eq!(answer.await.unwrap(), number);
+    }
+}
+
+// -- ractor's own call, with a time limit -----------------------------------------------------------------------------
+
+struct LimitedEcho;
+
+type Limited = (u64, ractor::RpcReplyPort<u64>);
+
+impl ractor::Actor for LimitedEcho {
+    type Msg = Limited;
+    type State = ();
+    type Arguments = ();
+
+    async fn pre_start(&self, _: ractor::ActorRef<Limited>, (): ()) -> Result<(), ractor::ActorProcessingErr> {
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: ractor::ActorRef<Limited>,
+        (number, reply): Limited,
+        (): &mut (),
+    ) -> Result<(), ractor::ActorProcessingErr> {
+        reply.send(number).unwrap();
+        Ok(())
+    }
+}
+
+async fn start_ractor_within() -> ractor::ActorRef<Limited> {
+    ractor::Actor::spawn(None, LimitedEcho, ()).await.unwrap().0
+}
+
+async fn call_ractor_within(actor: ractor::ActorRef<Limited>) {
+    for number in 0..CALLS {
+        let answer = actor.call(|reply| (number, reply), Some(Duration::from_secs(5))).await.unwrap();
+        assert_eq!(answer.unwrap(), number);
     }
 }
 

@@ -1,7 +1,10 @@
 //! How anyone talks to an actor: stable over restarts, bounded, with a deadline, answered by a typed fault.
 
 use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -14,7 +17,7 @@ use super::{
     service::Message,
     slot::Slot,
 };
-use crate::types::{Fault, Work, limits};
+use crate::types::{Fault, Left, Observer, Work, limits};
 
 /// The address of a service.
 pub struct Addr<M: Message>(pub(super) Arc<Slot<M>>);
@@ -71,21 +74,30 @@ pub(super) async fn ask<M: Message, T: Send + 'static>(
     post: impl FnOnce(Envelope<M>) -> Result<(), Fault>,
 ) -> Result<T, Fault> {
     let mut caller = Caller { work: work.observer(), record: slot.record(), is_waiting: true };
-    let (sender, answer) = oneshot::channel();
+    let mut deadline = slot.system().timers().until(work.deadline);
+    let (sender, mut answer) = oneshot::channel();
     let message = make(Reply::new(sender, work.clone(), Arc::clone(slot.record())));
     let posted = post(Envelope::new(message, work, Patience::Caller, slot, now));
     if let Err(fault) = posted {
         caller.is_waiting = false;
         return Err(fault);
     }
-    let waited = tokio::time::timeout_at(caller.work.deadline.into(), answer).await;
+    let waited = poll_fn(|cx| match Pin::new(&mut answer).poll(cx) {
+        Poll::Ready(answer) => Poll::Ready(Some(answer)),
+        Poll::Pending => deadline.poll(cx).map(|()| None),
+    })
+    .await;
+    deadline.spare();
     caller.is_waiting = false;
     let answer = match waited {
-        Ok(Ok(answer)) => answer,
+        Some(Ok(answer)) => answer,
         // A reply always sends something when it is dropped.
-        Ok(Err(_)) => Err(Fault::Unavailable),
-        Err(_) if caller.work.abandon() => Err(Fault::Expired),
-        Err(_) => Err(Fault::unknown("the deadline passed after a transaction was started")),
+        Some(Err(_)) => Err(Fault::Unavailable),
+        None => match caller.work.abandon() {
+            Left::Undone => Err(Fault::Expired),
+            Left::Writing => Err(Fault::unknown("the deadline passed after a transaction was started")),
+            Left::Answered => answer.try_recv().unwrap_or_else(|_| Err(Fault::unknown("the answer was lost"))),
+        },
     };
     if matches!(answer, Err(Fault::Expired)) {
         slot.record().counts.expired.add();
@@ -95,7 +107,7 @@ pub(super) async fn ask<M: Message, T: Send + 'static>(
 
 /// Abandons the work when the caller is dropped while it waits.
 struct Caller<'a> {
-    work: Work,
+    work: Observer,
     record: &'a Record,
     is_waiting: bool,
 }

@@ -2,13 +2,12 @@
 
 use std::{
     sync::{
-        Arc, RwLock,
+        OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use super::sync::{read, write};
 use crate::{telemetry::actors::Times, types::limits};
 
 /// Each power of two is cut into so many buckets.
@@ -71,33 +70,30 @@ fn upper_bound(bucket: usize) -> u64 {
     ((STEPS + step + 1) << (power - 3)) - 1
 }
 
-/// A histogram for each kind of message, kept for one kind of actor.
+/// A histogram for each kind of message, kept for one kind of actor. Kinds come and stay, so recording takes no lock.
 pub(super) struct KindTimes {
-    kinds: RwLock<Vec<(&'static str, Arc<Histogram>)>>,
+    kinds: Box<[OnceLock<(&'static str, Histogram)>]>,
 }
 
 impl KindTimes {
     pub(super) fn new() -> Self {
-        Self { kinds: RwLock::new(Vec::new()) }
+        Self { kinds: (0..=limits::MESSAGE_KINDS_MAX).map(|_| OnceLock::new()).collect() }
     }
 
-    /// Kinds past the limit are counted together as `other`.
+    /// Kinds past the limit are counted together as `other`, which has the last place.
     pub(super) fn record(&self, kind: &'static str, took: Duration) {
-        if let Some((_, histogram)) = read(&self.kinds).iter().find(|(known, _)| *known == kind) {
-            return histogram.record(took);
+        for (index, place) in self.kinds.iter().enumerate() {
+            let is_last = index == limits::MESSAGE_KINDS_MAX;
+            let (known, histogram) = place.get_or_init(|| (if is_last { "other" } else { kind }, Histogram::new()));
+            if is_last || std::ptr::eq(*known, kind) || *known == kind {
+                return histogram.record(took);
+            }
         }
-        let mut kinds = write(&self.kinds);
-        let kind = if kinds.len() < limits::MESSAGE_KINDS_MAX { kind } else { "other" };
-        let known = kinds.iter().position(|(known, _)| *known == kind);
-        let index = known.unwrap_or_else(|| {
-            kinds.push((kind, Arc::new(Histogram::new())));
-            kinds.len() - 1
-        });
-        kinds[index].1.record(took);
     }
 
     pub(super) fn times(&self) -> Vec<Times> {
-        let mut all: Vec<Times> = read(&self.kinds).iter().map(|(kind, histogram)| histogram.times(kind)).collect();
+        let known = self.kinds.iter().filter_map(OnceLock::get);
+        let mut all: Vec<Times> = known.map(|(kind, histogram)| histogram.times(kind)).collect();
         all.sort_by(|a, b| a.kind.cmp(&b.kind));
         all
     }

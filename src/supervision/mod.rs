@@ -29,6 +29,7 @@ mod supervisor;
 mod sync;
 mod system;
 mod task;
+mod timers;
 pub mod tree;
 mod worker;
 

@@ -9,12 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::Semaphore;
-
 use super::{control::Control, policy::RestartPolicy, sync::lock};
 use crate::{
     telemetry::actors::{ActorStatus, Failure},
-    types::{Timestamp, limits},
+    types::{Places, Timestamp, limits},
 };
 
 /// A count since the start.
@@ -26,19 +24,16 @@ impl Count {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn take_back(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-
     pub(super) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// What one actor has done. The fields are those of `telemetry::actors::WorkReport`.
+/// What one actor has done. The fields are those of `telemetry::actors::WorkReport`; `accepted` is what came into the
+/// backlog and was not turned back.
 #[derive(Default)]
 pub(super) struct Counts {
-    pub(super) accepted: Count,
+    pub(super) turned_back: Count,
     pub(super) refused: Count,
     pub(super) expired: Count,
     pub(super) abandoned: Count,
@@ -74,8 +69,8 @@ pub(super) struct Record {
     pub(super) order: usize,
     pub(super) counts: Counts,
     pub(super) backlog: Backlog,
-    /// Permits of the mailbox: messages queued and work running.
-    pub(super) permits: Arc<Semaphore>,
+    /// Permits taken of the mailbox: messages queued and work running.
+    taken: AtomicUsize,
     pub(super) jobs_running: AtomicUsize,
     pub(super) generation: AtomicU64,
     pub(super) restarts: Mutex<Restarts>,
@@ -107,7 +102,7 @@ impl Record {
             order,
             counts: Counts::default(),
             backlog: Backlog::new(capacity, now),
-            permits: Arc::new(Semaphore::new(capacity)),
+            taken: AtomicUsize::new(0),
             jobs_running: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
             restarts: Mutex::new(Restarts { total: 0, in_window: 0, by_operator: 0 }),
@@ -144,9 +139,20 @@ impl Record {
         lock(&self.last_failure).clone()
     }
 
+    /// Takes a permit, if one is left. Nobody waits for one, so a count is all it takes.
+    pub(super) fn try_take_permit(&self) -> bool {
+        let one_more = |taken: usize| (taken < self.capacity).then_some(taken + 1);
+        self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
+    }
+
     /// Permits taken at present.
     pub(super) fn permits_taken(&self) -> usize {
-        self.capacity.saturating_sub(self.permits.available_permits())
+        self.taken.load(Ordering::Acquire)
+    }
+
+    /// Messages that went into the mailbox.
+    pub(super) fn accepted(&self) -> u64 {
+        self.backlog.came().saturating_sub(self.counts.turned_back.get())
     }
 
     pub(super) fn set_control(&self, control: Control) {
@@ -161,6 +167,12 @@ impl Record {
     pub(super) fn is_stuck(&self, now: Instant) -> bool {
         let handling = self.handling.now().map(|(_, since)| now.saturating_duration_since(since));
         handling.into_iter().chain(self.backlog.oldest(now)).any(|age| age >= limits::STUCK_AFTER)
+    }
+}
+
+impl Places for Record {
+    fn give_back(&self) {
+        self.taken.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -184,8 +196,10 @@ impl Handling {
     pub(super) fn begin(&self, kind: &'static str, now: Instant) -> HandlingGuard<'_> {
         // Most messages are of the kind of the one before: then the lock is not needed.
         let address = kind.as_ptr() as usize;
-        if self.last_kind.swap(address, Ordering::Relaxed) != address {
-            *lock(&self.kind) = kind;
+        if self.last_kind.load(Ordering::Relaxed) != address {
+            let mut shown = lock(&self.kind);
+            *shown = kind;
+            self.last_kind.store(address, Ordering::Relaxed);
         }
         self.since_us.store(micros_since(self.origin, now) + 1, Ordering::Release);
         HandlingGuard(self)
@@ -232,13 +246,22 @@ impl Backlog {
         &self.since_us[count as usize & (self.since_us.len() - 1)]
     }
 
-    pub(super) fn enter(&self, now: Instant) {
+    /// `now`, as `enter` takes it.
+    pub(super) fn moment(&self, now: Instant) -> u64 {
+        micros_since(self.origin, now)
+    }
+
+    pub(super) fn enter(&self, moment: u64) {
         let count = self.came.fetch_add(1, Ordering::AcqRel);
-        self.place(count).store(micros_since(self.origin, now), Ordering::Release);
+        self.place(count).store(moment, Ordering::Release);
         let depth = (count + 1).saturating_sub(self.went.load(Ordering::Acquire));
         if depth > self.high_water.load(Ordering::Relaxed) {
             self.high_water.fetch_max(depth, Ordering::Relaxed);
         }
+    }
+
+    fn came(&self) -> u64 {
+        self.came.load(Ordering::Acquire)
     }
 
     pub(super) fn leave(&self) {
@@ -247,7 +270,7 @@ impl Backlog {
 
     pub(super) fn depth(&self) -> u64 {
         let went = self.went.load(Ordering::Acquire);
-        self.came.load(Ordering::Acquire).saturating_sub(went)
+        self.came().saturating_sub(went)
     }
 
     pub(super) fn high_water(&self) -> u64 {
@@ -257,7 +280,7 @@ impl Backlog {
     /// The age of the oldest. Those that were taken back or dropped out of order blur it by a message or two.
     pub(super) fn oldest(&self, now: Instant) -> Option<Duration> {
         let went = self.went.load(Ordering::Acquire);
-        let is_waiting = self.came.load(Ordering::Acquire) > went;
+        let is_waiting = self.came() > went;
         let since = Duration::from_micros(self.place(went).load(Ordering::Acquire));
         is_waiting.then(|| now.saturating_duration_since(self.origin + since))
     }

@@ -126,7 +126,7 @@ fn work(record: &Record, now: Instant) -> WorkReport {
         since_ms: millis(now.saturating_duration_since(since)),
     });
     WorkReport {
-        accepted: counts.accepted.get(),
+        accepted: record.accepted(),
         refused: counts.refused.get(),
         expired: counts.expired.get(),
         abandoned: counts.abandoned.get(),
@@ -161,7 +161,7 @@ fn totals(all: &[Arc<Record>]) -> Totals {
             ActorStatus::Waiting | ActorStatus::Starting | ActorStatus::Draining | ActorStatus::Stopped => {}
         }
         totals.queued += record.backlog.depth();
-        totals.accepted += counts.accepted.get();
+        totals.accepted += record.accepted();
         totals.refused += counts.refused.get();
         totals.expired += counts.expired.get();
         totals.abandoned += counts.abandoned.get();

@@ -19,25 +19,16 @@ use super::{
     sync::lock,
     system::System,
 };
-use crate::types::{Fault, Hold, Work};
+use crate::types::{Fault, Work};
 
 /// The slot of a service, or of one key of a directory.
 pub(super) struct Slot<M: Message> {
     pub(super) jobs: Jobs,
     live: watch::Sender<Option<ActorRef<Envelope<M>>>>,
     /// Whether a nudge is on its way.
-    nudged: Arc<AtomicBool>,
+    nudged: AtomicBool,
     /// A nudge that came while nobody was there.
     kept_nudge: Mutex<Option<Envelope<M>>>,
-}
-
-/// Clears the mark that a nudge is on its way.
-pub(super) struct NudgeMark(Arc<AtomicBool>);
-
-impl Drop for NudgeMark {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
 }
 
 impl<M: Message> Slot<M> {
@@ -45,7 +36,7 @@ impl<M: Message> Slot<M> {
         Arc::new(Self {
             jobs: Jobs::new(system, record),
             live: watch::Sender::new(None),
-            nudged: Arc::new(AtomicBool::new(false)),
+            nudged: AtomicBool::new(false),
             kept_nudge: Mutex::new(None),
         })
     }
@@ -60,12 +51,12 @@ impl<M: Message> Slot<M> {
 
     /// Takes a permit, which rides in the work until the last clone of it is gone.
     pub(super) fn admit(&self, deadline: Instant) -> Result<Work, Fault> {
-        let Ok(permit) = Arc::clone(&self.record().permits).try_acquire_owned() else {
-            self.record().counts.refused.add();
+        let record = self.record();
+        if !record.try_take_permit() {
+            record.counts.refused.add();
             return Err(Fault::overloaded());
-        };
-        let hold: Hold = Arc::new(permit);
-        Ok(Work::holding(deadline, hold))
+        }
+        Ok(Work::placed(deadline, Arc::<Record>::clone(record)))
     }
 
     /// Whether nothing is queued and nothing runs.
@@ -93,11 +84,15 @@ impl<M: Message> Slot<M> {
         if self.nudged.swap(true, Ordering::AcqRel) {
             return;
         }
-        let mark = NudgeMark(Arc::clone(&self.nudged));
         let now = self.system().instant();
-        let envelope = Envelope::new(make(), Work::until(now), Patience::Nudge(mark), self, now);
+        let envelope = Envelope::new(make(), Work::until(now), Patience::Nudge, self, now);
         *lock(&self.kept_nudge) = Some(envelope);
         self.pass_nudge_on();
+    }
+
+    /// The nudge that was on its way is begun or dropped.
+    pub(super) fn nudge_is_over(&self) {
+        self.nudged.store(false, Ordering::Release);
     }
 
     fn pass_nudge_on(&self) {

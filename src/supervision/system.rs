@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::stats::Stats;
+use super::{stats::Stats, timers::Timers};
 use crate::types::{Clock, Entropy, Stamp, clock::stamp};
 
 /// The path of the root. Its children are shown without it: `auth`, `relay/welcome_mail`.
@@ -24,6 +24,7 @@ struct Inner {
     escape: watch::Sender<Option<Escape>>,
     /// Counts up when every worker is to look at its state again.
     wake: watch::Sender<u64>,
+    timers: Timers,
 }
 
 /// A child failed past its limit and its policy says that the process ends.
@@ -41,7 +42,8 @@ impl System {
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         let stats = Stats::new(Arc::clone(&clock));
         let (shutdown, escape, wake) = (CancellationToken::new(), watch::Sender::new(None), watch::Sender::new(0));
-        Self(Arc::new(Inner { clock, entropy, stats, shutdown, escape, wake }))
+        let timers = Timers::default();
+        Self(Arc::new(Inner { clock, entropy, stats, shutdown, escape, wake, timers }))
     }
 
     /// Where time comes from.
@@ -109,6 +111,11 @@ impl System {
 
     pub(super) fn instant(&self) -> Instant {
         self.0.clock.instant()
+    }
+
+    /// Timers for those who wait for an answer.
+    pub(super) fn timers(&self) -> &Timers {
+        &self.0.timers
     }
 
     /// A random byte to spread waits with.

@@ -141,6 +141,8 @@ pub const KILL_LIMIT: Duration = Duration::from_secs(1);
 pub const SHUTDOWN_TOTAL: Duration = Duration::from_secs(8);
 /// One message handled, or waiting, for this long: the actor is called stuck.
 pub const STUCK_AFTER: Duration = Duration::from_secs(5);
+/// Timers kept for the next who waits for an answer; more are made when more wait at once.
+pub const IDLE_TIMERS_MAX: usize = 256;
 /// Message kinds of one kind of actor whose handling times are kept.
 pub const MESSAGE_KINDS_MAX: usize = 64;
 /// Characters kept of the reason of a failure.

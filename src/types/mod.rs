@@ -35,4 +35,4 @@ pub use page::{Page, PageLimit};
 pub use role::{Role, Roles};
 pub use secret::Secret;
 pub use time::{Stamp, Timestamp};
-pub use work::{Hold, Work};
+pub use work::{Left, Observer, Places, Work};

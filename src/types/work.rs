@@ -1,24 +1,26 @@
 //! What one call carries from the mailbox through its job into the store's writer.
 
 use std::{
-    any::Any,
     fmt,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU8, Ordering},
     },
     time::Instant,
 };
 
-/// Kept alive for as long as work is queued or running: a mailbox permit, counted until the work is really over.
-pub type Hold = Arc<dyn Any + Send + Sync>;
+/// Where work has a place for as long as it is queued or running: a mailbox, which counts the places it gave away.
+pub trait Places: Send + Sync {
+    /// One place that was given away is free again: the work that had it is over.
+    fn give_back(&self);
+}
 
 const QUEUED: u8 = 0;
 const BEGUN: u8 = 1;
 const WRITING: u8 = 2;
 const ABANDONED: u8 = 3;
 
-/// A call's deadline, its permit, and how far it has come. Clones speak of the same call.
+/// A call's deadline, its place in a mailbox, and how far it has come. Clones speak of the same call.
 ///
 /// ```text
 /// queued --begin--> begun --start_writing--> writing
@@ -28,67 +30,85 @@ const ABANDONED: u8 = 3;
 pub struct Work {
     /// After this instant nothing new is started for the call.
     pub deadline: Instant,
-    progress: Arc<AtomicU8>,
-    hold: Option<Hold>,
+    ticket: Arc<Ticket>,
 }
 
-impl Work {
-    /// Work that nobody queued: no permit to hold.
-    pub fn until(deadline: Instant) -> Self {
-        Self { deadline, progress: Arc::new(AtomicU8::new(QUEUED)), hold: None }
-    }
+/// One allocation for a call: its progress, and its place, given back with the last clone of its work.
+struct Ticket {
+    progress: AtomicU8,
+    places: Option<Arc<dyn Places>>,
+}
 
-    /// Work that holds `hold` until the last clone is dropped.
-    pub fn holding(deadline: Instant, hold: Hold) -> Self {
-        Self { hold: Some(hold), ..Self::until(deadline) }
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(places) = &self.places {
+            places.give_back();
+        }
     }
+}
 
-    /// The same call without its permit, for one who watches over it and must not keep the place taken.
-    pub fn observer(&self) -> Self {
-        Self { deadline: self.deadline, progress: Arc::clone(&self.progress), hold: None }
-    }
-
-    /// The handler begins. False if the caller has gone: then drop the work.
-    pub fn begin(&self) -> bool {
-        self.advance(BEGUN)
-    }
-
-    /// The writer starts a transaction for this call. False if the caller has gone: then do not run it.
-    pub fn start_writing(&self) -> bool {
-        self.advance(WRITING)
-    }
-
+impl Ticket {
     fn advance(&self, to: u8) -> bool {
         self.progress
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |from| (from != ABANDONED).then_some(from.max(to)))
             .is_ok()
     }
 
-    /// The caller leaves. True if no transaction was started, so that none will be.
-    pub fn abandon(&self) -> bool {
+    fn abandon(&self) -> bool {
         self.progress
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |from| (from != WRITING).then_some(ABANDONED))
             .is_ok()
     }
+}
+
+impl Work {
+    /// Work that nobody queued: it has no place.
+    pub fn until(deadline: Instant) -> Self {
+        Self { deadline, ticket: Arc::new(Ticket { progress: AtomicU8::new(QUEUED), places: None }) }
+    }
+
+    /// Work that has a place, given back to `places` when the last clone is dropped.
+    pub fn placed(deadline: Instant, places: Arc<dyn Places>) -> Self {
+        Self { deadline, ticket: Arc::new(Ticket { progress: AtomicU8::new(QUEUED), places: Some(places) }) }
+    }
+
+    /// The same call for one who watches over it and must not keep its place taken.
+    pub fn observer(&self) -> Observer {
+        Observer(Arc::downgrade(&self.ticket))
+    }
+
+    /// The handler begins. False if the caller has gone: then drop the work.
+    pub fn begin(&self) -> bool {
+        self.ticket.advance(BEGUN)
+    }
+
+    /// The writer starts a transaction for this call. False if the caller has gone: then do not run it.
+    pub fn start_writing(&self) -> bool {
+        self.ticket.advance(WRITING)
+    }
+
+    /// The caller leaves. True if no transaction was started, so that none will be.
+    pub fn abandon(&self) -> bool {
+        self.ticket.abandon()
+    }
 
     /// Whether the handler has begun.
     pub fn has_begun(&self) -> bool {
-        matches!(self.progress.load(Ordering::Acquire), BEGUN | WRITING)
+        matches!(self.progress(), BEGUN | WRITING)
     }
 
     /// Whether a transaction was started, so that a crash leaves the outcome unknown.
     pub fn has_started_writing(&self) -> bool {
-        self.progress.load(Ordering::Acquire) == WRITING
+        self.progress() == WRITING
     }
 
     /// Whether the caller has gone.
     pub fn is_abandoned(&self) -> bool {
-        self.progress.load(Ordering::Acquire) == ABANDONED
+        self.progress() == ABANDONED
     }
 
-    /// Whether a permit rides along.
-    pub fn holds_permit(&self) -> bool {
-        self.hold.is_some()
+    fn progress(&self) -> u8 {
+        self.ticket.progress.load(Ordering::Acquire)
     }
 }
 
@@ -96,7 +116,79 @@ impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Work")
             .field("deadline", &self.deadline)
-            .field("progress", &self.progress)
+            .field("progress", &self.ticket.progress)
             .finish_non_exhaustive()
+    }
+}
+
+/// Watches over a call without being part of its work.
+pub struct Observer(Weak<Ticket>);
+
+/// What a caller that leaves leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// No transaction was started, and none will be.
+    Undone,
+    /// A transaction was started: what becomes of it is not known.
+    Writing,
+    /// The work is over: it was answered before anybody left.
+    Answered,
+}
+
+impl Observer {
+    /// The caller leaves.
+    pub fn abandon(&self) -> Left {
+        match self.0.upgrade() {
+            None => Left::Answered,
+            Some(ticket) if ticket.abandon() => Left::Undone,
+            Some(_) => Left::Writing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Given(AtomicUsize);
+
+    impl Places for Given {
+        fn give_back(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn work() -> (Arc<Given>, Work) {
+        #[allow(clippy::disallowed_methods, reason = "some instant; no test waits for it")]
+        let deadline = Instant::now();
+        let given = Arc::new(Given::default());
+        (Arc::clone(&given), Work::placed(deadline, given))
+    }
+
+    #[test]
+    fn a_place_is_given_back_once_with_the_last_clone_whoever_watches() {
+        let (given, work) = work();
+        let (clone, observer) = (work.clone(), work.observer());
+        drop(work);
+        assert_eq!(given.0.load(Ordering::Relaxed), 0);
+        drop(clone);
+        assert_eq!(given.0.load(Ordering::Relaxed), 1);
+        assert_eq!(observer.abandon(), Left::Answered);
+        assert_eq!(given.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn who_leaves_is_told_whether_a_transaction_was_started() {
+        let (_, left_early) = work();
+        assert!(left_early.begin());
+        assert_eq!(left_early.observer().abandon(), Left::Undone);
+        assert!(left_early.is_abandoned() && !left_early.start_writing());
+        let (_, left_late) = work();
+        assert!(left_late.begin() && left_late.start_writing());
+        assert_eq!(left_late.observer().abandon(), Left::Writing);
+        assert!(left_late.has_started_writing());
     }
 }

@@ -81,6 +81,32 @@ async fn a_deadline_that_passes_before_a_transaction_is_expired_and_after_it_unk
     tree.stop(SECOND).await;
 }
 
+/// How long a call with this deadline waits when nobody answers.
+async fn wait_of(addr: &Addr, deadline: Duration) -> Duration {
+    let (began, job) = (tokio::time::Instant::now(), Arc::new(Notify::new()));
+    assert_eq!(addr.call(deadline, |reply| Ask::Job(job, reply)).await, Err(Fault::Expired));
+    began.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_call_has_its_own_deadline_whatever_the_calls_before_it_had() {
+    let (_, _, addr, tree) = one_house(16).await;
+    // Answered calls leave their timers for those after them, set to 2 s and to 9 s.
+    for seconds in [2, 9] {
+        for waits in [1, 3, 4, 20] {
+            let gate = Arc::new(Notify::new());
+            gate.notify_one();
+            assert_eq!(addr.call(seconds * SECOND, |reply| Ask::Job(gate, reply)).await, Ok(2));
+            let waited = wait_of(&addr, waits * SECOND).await;
+            let late = waited.checked_sub(waits * SECOND);
+            assert!(late.is_some_and(|late| late <= Duration::from_millis(2)), "{waits} s were {waited:?}");
+        }
+    }
+    let (short, long) = tokio::join!(wait_of(&addr, SECOND), wait_of(&addr, 5 * SECOND));
+    assert!(short < 2 * SECOND && long >= 5 * SECOND, "{short:?} and {long:?}");
+    tree.stop(SECOND).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_expires_or_is_abandoned_in_the_mailbox_is_never_begun() {
     let (system, diary, addr, tree) = one_house(8).await;

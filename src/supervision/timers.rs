@@ -1,0 +1,72 @@
+//! Timers for callers that wait, used again and again: to register a fresh one with the runtime for each call costs
+//! more than the call. A kept timer stays as it is set. It goes off early for the next who waits, which then sets it
+//! to the instant it really waits for; most are answered long before.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Mutex,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use tokio::time::Sleep;
+
+use super::sync::lock;
+use crate::types::limits;
+
+/// The timers of one system that nobody uses at present. A system lives in one runtime, and they with it.
+#[derive(Default)]
+pub(super) struct Timers(Mutex<Vec<Pin<Box<Sleep>>>>);
+
+impl Timers {
+    /// What ends a wait at `at`. It costs nothing until it is polled.
+    pub(super) fn until(&self, at: Instant) -> Deadline<'_> {
+        Deadline { timers: self, at, timer: None }
+    }
+
+    fn arm(&self, at: Instant) -> Pin<Box<Sleep>> {
+        let Some(mut timer) = lock(&self.0).pop() else { return Box::pin(tokio::time::sleep_until(at.into())) };
+        if timer.is_elapsed() || timer.deadline() > at.into() {
+            timer.as_mut().reset(at.into());
+        }
+        timer
+    }
+
+    fn keep(&self, timer: Pin<Box<Sleep>>) {
+        let mut kept = lock(&self.0);
+        if kept.len() < limits::IDLE_TIMERS_MAX {
+            kept.push(timer);
+        }
+    }
+}
+
+/// The end of one wait.
+pub(super) struct Deadline<'a> {
+    timers: &'a Timers,
+    at: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Deadline<'_> {
+    /// Ready once the instant has passed.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = self.timer.get_or_insert_with(|| self.timers.arm(self.at));
+        let at = self.at.into();
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if timer.deadline() >= at {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(at);
+        }
+    }
+
+    /// The wait is over: the timer is kept for others. Until one of them takes it, it may once wake the task that
+    /// waited here, for nothing.
+    pub(super) fn spare(&mut self) {
+        if let Some(timer) = self.timer.take() {
+            self.timers.keep(timer);
+        }
+    }
+}
