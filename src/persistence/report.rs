@@ -2,7 +2,7 @@
 
 use std::sync::{PoisonError, atomic::Ordering};
 
-use super::shared::Shared;
+use super::{shared::Shared, writer::job::Lane};
 use crate::{
     telemetry::{
         health::{HealthStatus, Reason},
@@ -29,7 +29,8 @@ pub(super) fn of(shared: &Shared) -> StoreReport {
             hash: tally.audit_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
         },
         writer: WriterReport {
-            waiting: shared.queue.len(),
+            waiting: shared.queue.len(Lane::Prompt),
+            bulk_waiting: shared.queue.len(Lane::Bulk),
             commits: tally.commits,
             groups: tally.groups,
             largest_group: tally.largest_group,

@@ -21,7 +21,7 @@ use super::{
     writer::{
         Write,
         group::Rehearsal,
-        job::{Closure, Need},
+        job::{Closure, Lane, Need},
         step::Writer,
     },
 };
@@ -98,7 +98,7 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     {
-        self.submit(write, Need::Service, f)
+        self.submit(write, Need::Service, Lane::Prompt, f)
     }
 
     /// The same for what brings in more than it must (registrations, imports, sends): refused earlier than the rest
@@ -108,7 +108,7 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     {
-        self.submit(write, Need::Growth, f)
+        self.submit(write, Need::Growth, Lane::Prompt, f)
     }
 
     /// The same for what frees space or ends access (logout, end of sessions, expiry, retention): works when the disk
@@ -118,10 +118,22 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     {
-        self.submit(write, Need::Reclaim, f)
+        self.submit(write, Need::Reclaim, Lane::Prompt, f)
     }
 
-    fn submit<T, F>(&self, write: Write, need: Need, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
+    /// The lane of batches that nobody waits for (upkeep, imports). While others wait it has at most a quarter of each
+    /// group, and a queue of its own.
+    pub fn bulk(&self) -> Bulk<'_> {
+        Bulk(self)
+    }
+
+    fn submit<T, F>(
+        &self,
+        write: Write,
+        need: Need,
+        lane: Lane,
+        f: F,
+    ) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
     where
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
@@ -130,10 +142,10 @@ impl Store {
         async move {
             shared.room(need)?;
             let work = write.work.clone();
-            let place = shared.queue.place(work.deadline).await?;
+            let place = shared.queue.place(lane, work.deadline).await?;
             let (reply, answer) = oneshot::channel();
             let ticket = shared.tickets.fetch_add(1, Ordering::Relaxed);
-            let job = Closure { write, ticket, need, f, answer: None, reply };
+            let job = Closure { write, ticket, need, lane, f, answer: None, reply };
             if !shared.queue.push(Box::new(job), place) {
                 return Err(Fault::Unavailable);
             }
@@ -215,5 +227,29 @@ impl Store {
         self.door.shared.queue.close();
         // The sender lives in `shared`, which is held here.
         let _ = ended.wait_for(|ended| *ended).await;
+    }
+}
+
+/// A store as batches see it.
+#[derive(Clone, Copy)]
+pub struct Bulk<'a>(&'a Store);
+
+impl Bulk<'_> {
+    /// As `Store::write`.
+    pub fn write<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    {
+        self.0.submit(write, Need::Service, Lane::Bulk, f)
+    }
+
+    /// As `Store::write_reclaim`.
+    pub fn write_reclaim<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    {
+        self.0.submit(write, Need::Reclaim, Lane::Bulk, f)
     }
 }

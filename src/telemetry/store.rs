@@ -44,6 +44,8 @@ pub struct AuditMark {
 pub struct WriterReport {
     /// Transactions that wait.
     pub waiting: usize,
+    /// Batches of upkeep that wait, in a lane of their own.
+    pub bulk_waiting: usize,
     /// Transactions committed.
     pub commits: u64,
     /// Groups they were committed in: one sync each.

@@ -56,8 +56,12 @@ pub const TX_BYTES_MAX: usize = 4 << 20;
 pub const GROUP_MAX: usize = 128;
 /// Bytes of operations in one group, from which on no further closure is taken.
 pub const GROUP_BYTES_MAX: usize = 1 << 20;
+/// Of a group's places and bytes, bulk work (batches of upkeep, imports) takes one part in so many.
+pub const BULK_PART: usize = 4;
 /// Requests waiting for the writer.
 pub const WRITE_QUEUE_MAX: usize = 4_096;
+/// Bulk work waiting for the writer.
+pub const BULK_QUEUE_MAX: usize = 256;
 /// Bytes of one value, hard.
 pub const VALUE_MAX: usize = 64 << 10;
 /// Bytes of one journal segment.

@@ -4,3 +4,4 @@
 mod notifier;
 mod relay;
 mod setting;
+mod upkeep;

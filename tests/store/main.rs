@@ -1,6 +1,7 @@
 //! The store from outside: groups, promises, bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod bulk;
 mod bytes;
 mod check;
 mod crashes;

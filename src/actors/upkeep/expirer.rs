@@ -47,6 +47,7 @@ impl Worker for Expirer {
             let call = Call { work, context: CallContext::house("upkeep", "expire") };
             let removed = self
                 .store
+                .bulk()
                 .write_reclaim(call.write(cx.system()), move |tx| {
                     let removed = step(tx)?;
                     Ok(if removed == 0 { Verdict::Discard(0) } else { Verdict::Commit(removed) })

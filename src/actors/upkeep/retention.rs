@@ -46,6 +46,7 @@ impl Worker for Retention {
         let call = Call { work, context: CallContext::house("upkeep", "retention") };
         let removed = self
             .store
+            .bulk()
             .write_reclaim(call.write(cx.system()), move |tx| {
                 let removed = remove_old(tx, expendable)?;
                 Ok(if removed == 0 { Verdict::Discard(0) } else { Verdict::Commit(removed) })

@@ -121,7 +121,7 @@ pub async fn run(
             told(MigrationProgress { name: migration.name, percent: overall(finished, percent, pending.len()) });
         };
         loop {
-            let step = store.write(write(), move |tx| one_step(tx, migration)).await?;
+            let step = store.bulk().write(write(), move |tx| one_step(tx, migration)).await?;
             match step {
                 Step::Further { percent, .. } => tell(percent.min(100)),
                 Step::Finished => break tell(100),

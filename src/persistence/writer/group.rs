@@ -1,8 +1,9 @@
 //! A group: closures run one after the other, each over what the ones before it left, none of it durable yet.
 
 use super::{
-    job::{Job, Ran},
+    job::{Job, Lane, Ran},
     numbers::Numbers,
+    queue::Turn,
 };
 use crate::{
     persistence::{
@@ -34,6 +35,14 @@ pub(super) struct Group<'a> {
     last_time: Timestamp,
     commits: Vec<Commit>,
     answers: Vec<(Box<dyn Job>, Result<(), Fault>)>,
+    bulk: Bulk,
+}
+
+/// What bulk work has taken of a group.
+#[derive(Default)]
+struct Bulk {
+    places: usize,
+    bytes: usize,
 }
 
 /// A group that is to be committed and then answered.
@@ -63,6 +72,20 @@ impl<'a> Group<'a> {
             last_time,
             commits: Vec::new(),
             answers: Vec::new(),
+            bulk: Bulk::default(),
+        }
+    }
+
+    /// From which lane the next closure comes. While both lanes wait every fourth place is bulk work's, so that it
+    /// neither keeps others out nor starves; what others leave it may fill, but only up to a quarter of the bytes, so
+    /// that whoever comes while the group is committed never waits for more than that.
+    pub(super) fn turn(&self) -> Turn {
+        if self.bulk.bytes >= limits::GROUP_BYTES_MAX / limits::BULK_PART {
+            Turn::PromptOnly
+        } else if (self.bulk.places + 1) * limits::BULK_PART <= self.answers.len() + 1 {
+            Turn::Bulk
+        } else {
+            Turn::Prompt
         }
     }
 
@@ -73,7 +96,7 @@ impl<'a> Group<'a> {
 
     /// Runs a closure; its answer waits until the group is durable, whatever it is.
     pub(super) fn run(&mut self, mut job: Box<dyn Job>) -> Result<(), TreeLost> {
-        let write = job.write().clone();
+        let (write, before) = (job.write().clone(), self.overlay.bytes());
         let around = Surroundings {
             group: &self.overlay,
             engine: self.engine,
@@ -95,6 +118,13 @@ impl<'a> Group<'a> {
                 return Err(TreeLost(reason));
             }
         };
+        match job.lane() {
+            Lane::Prompt => {}
+            Lane::Bulk => {
+                self.bulk.places += 1;
+                self.bulk.bytes += self.overlay.bytes().saturating_sub(before);
+            }
+        }
         self.answers.push((job, outcome));
         Ok(())
     }

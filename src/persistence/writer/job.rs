@@ -34,6 +34,15 @@ pub(crate) enum Need {
     Reclaim,
 }
 
+/// In which line a closure waits for the writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Somebody waits for the answer.
+    Prompt,
+    /// A batch that nobody waits for: it leaves most of each group to the others.
+    Bulk,
+}
+
 /// How one run of a closure ended.
 pub(crate) enum Ran {
     /// It has something to keep.
@@ -51,6 +60,7 @@ pub(crate) trait Job: Send {
     fn write(&self) -> &Write;
     fn ticket(&self) -> u64;
     fn need(&self) -> Need;
+    fn lane(&self) -> Lane;
     /// Runs the closure over `around` and keeps its answer for later. May be called again.
     fn run(&mut self, around: &Surroundings<'_>) -> Ran;
     /// Tells whoever waits: what the last run answered, or a fault.
@@ -62,6 +72,7 @@ pub(crate) struct Closure<T, F> {
     pub(crate) write: Write,
     pub(crate) ticket: u64,
     pub(crate) need: Need,
+    pub(crate) lane: Lane,
     pub(crate) f: F,
     pub(crate) answer: Option<T>,
     pub(crate) reply: oneshot::Sender<Result<T, Fault>>,
@@ -82,6 +93,10 @@ where
 
     fn need(&self) -> Need {
         self.need
+    }
+
+    fn lane(&self) -> Lane {
+        self.lane
     }
 
     fn run(&mut self, around: &Surroundings<'_>) -> Ran {

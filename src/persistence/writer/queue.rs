@@ -1,4 +1,6 @@
-//! The bounded queue in front of the writer; waited on by a thread in production, by a task in tests.
+//! The bounded queue in front of the writer, in two lanes; waited on by a thread in production, by a task in tests.
+//!
+//! A flood in the bulk lane fills that lane alone: the places of the other one stay free.
 
 use std::{
     collections::VecDeque,
@@ -8,22 +10,49 @@ use std::{
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-use super::job::Job;
+use super::job::{Job, Lane};
 use crate::types::{Fault, limits};
 
 /// A job with the place it takes in the queue.
 type Waiting = (Box<dyn Job>, OwnedSemaphorePermit);
 
+/// Jobs of each lane in the order they came.
 #[derive(Default)]
 struct Line {
-    jobs: VecDeque<Waiting>,
+    prompt: VecDeque<Waiting>,
+    bulk: VecDeque<Waiting>,
     closed: bool,
 }
 
-/// Jobs in the order they came.
+impl Line {
+    fn lane(&mut self, lane: Lane) -> &mut VecDeque<Waiting> {
+        match lane {
+            Lane::Prompt => &mut self.prompt,
+            Lane::Bulk => &mut self.bulk,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.prompt.is_empty() && self.bulk.is_empty()
+    }
+}
+
+/// Which lane a group takes its next closure from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The bulk lane's, if something waits there; else the other's.
+    Bulk,
+    /// Bulk work only if nothing else waits.
+    Prompt,
+    /// Bulk work has had its part of this group.
+    PromptOnly,
+}
+
+/// What waits for the writer.
 pub(crate) struct Queue {
     line: Mutex<Line>,
-    places: Arc<Semaphore>,
+    prompt_places: Arc<Semaphore>,
+    bulk_places: Arc<Semaphore>,
     thread: Condvar,
     task: Notify,
 }
@@ -43,7 +72,8 @@ impl Queue {
     pub(crate) fn new() -> Self {
         Self {
             line: Mutex::default(),
-            places: Arc::new(Semaphore::new(limits::WRITE_QUEUE_MAX)),
+            prompt_places: Arc::new(Semaphore::new(limits::WRITE_QUEUE_MAX)),
+            bulk_places: Arc::new(Semaphore::new(limits::BULK_QUEUE_MAX)),
             thread: Condvar::new(),
             task: Notify::new(),
         }
@@ -54,14 +84,21 @@ impl Queue {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place in the queue, as soon as there is one: `Overloaded` if there is none until `deadline`, `Unavailable`
-    /// once it is closed.
-    pub(crate) async fn place(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Fault> {
-        match Arc::clone(&self.places).try_acquire_owned() {
+    fn places(&self, lane: Lane) -> Arc<Semaphore> {
+        Arc::clone(match lane {
+            Lane::Prompt => &self.prompt_places,
+            Lane::Bulk => &self.bulk_places,
+        })
+    }
+
+    /// A place in a lane, as soon as there is one: `Overloaded` if there is none until `deadline`, `Unavailable` once
+    /// the queue is closed.
+    pub(crate) async fn place(&self, lane: Lane, deadline: Instant) -> Result<OwnedSemaphorePermit, Fault> {
+        match self.places(lane).try_acquire_owned() {
             Ok(place) => Ok(place),
             Err(TryAcquireError::Closed) => Err(Fault::Unavailable),
             Err(TryAcquireError::NoPermits) => {
-                let place = Arc::clone(&self.places).acquire_owned();
+                let place = self.places(lane).acquire_owned();
                 match tokio::time::timeout_at(deadline.into(), place).await {
                     Ok(place) => place.map_err(|_| Fault::Unavailable),
                     Err(_) => Err(Fault::overloaded()),
@@ -70,39 +107,47 @@ impl Queue {
         }
     }
 
-    /// Adds a job; false if the queue is closed, and then the job is dropped.
+    /// Adds a job to its lane; false if the queue is closed, and then the job is dropped.
     pub(crate) fn push(&self, job: Box<dyn Job>, place: OwnedSemaphorePermit) -> bool {
         let mut line = self.line();
         if line.closed {
             return false;
         }
-        line.jobs.push_back((job, place));
+        line.lane(job.lane()).push_back((job, place));
         drop(line);
         self.thread.notify_one();
         self.task.notify_one();
         true
     }
 
-    /// The next job, if one waits; its place is free again.
-    pub(crate) fn take(&self) -> Option<Box<dyn Job>> {
-        self.line().jobs.pop_front().map(|(job, _place)| job)
+    /// The next job whose turn it is, if one waits; its place is free again.
+    pub(crate) fn take(&self, turn: Turn) -> Option<Box<dyn Job>> {
+        let mut line = self.line();
+        let Line { prompt, bulk, .. } = &mut *line;
+        let taken = match turn {
+            Turn::Bulk => bulk.pop_front().or_else(|| prompt.pop_front()),
+            Turn::Prompt => prompt.pop_front().or_else(|| bulk.pop_front()),
+            Turn::PromptOnly => prompt.pop_front(),
+        };
+        taken.map(|(job, _place)| job)
     }
 
-    /// How many jobs wait.
-    pub(crate) fn len(&self) -> usize {
-        self.line().jobs.len()
+    /// How many jobs wait in a lane.
+    pub(crate) fn len(&self, lane: Lane) -> usize {
+        self.line().lane(lane).len()
     }
 
     /// Takes no more jobs; those that wait are still done.
     pub(crate) fn close(&self) {
         self.line().closed = true;
-        self.places.close();
+        self.prompt_places.close();
+        self.bulk_places.close();
         self.thread.notify_all();
         self.task.notify_one();
     }
 
     fn look(line: &Line) -> Found {
-        match (line.jobs.is_empty(), line.closed) {
+        match (line.is_empty(), line.closed) {
             (false, _) => Found::Work,
             (true, true) => Found::End,
             (true, false) => Found::Nothing,

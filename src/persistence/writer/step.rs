@@ -6,7 +6,7 @@ use super::{
     group::{Finished, Group, Rehearsal, TreeLost},
     job::Job,
     numbers::Numbers,
-    queue::Found,
+    queue::{Found, Turn},
 };
 use crate::{
     persistence::{
@@ -67,7 +67,7 @@ impl Writer {
         let view = ground.engine().view().map_err(|error| (error.to_string(), Vec::new()))?;
         let mut group = Group::new(view.as_ref(), &ring, self.rehearsal, self.numbers, ground.last_time());
         while !group.is_full() {
-            let Some(job) = self.shared.queue.take() else { break };
+            let Some(job) = self.shared.queue.take(group.turn()) else { break };
             if let Err(fault) = self.admit(job.as_ref()) {
                 job.answer(Err(fault));
                 continue;
@@ -168,7 +168,7 @@ impl Writer {
     /// Answers all that waits after the store was lost: nothing of it was begun.
     fn turn_away(&self) -> usize {
         let mut answered = 0;
-        while let Some(job) = self.shared.queue.take() {
+        while let Some(job) = self.shared.queue.take(Turn::Prompt) {
             job.answer(Err(Fault::Unavailable));
             answered += 1;
         }
