@@ -19,6 +19,29 @@ fn facts() -> Facts {
     }
 }
 
+/// The longest that may come, none of it with a place to break.
+fn longest() -> (Renderer, Facts) {
+    let app_url = format!("https://app.example.com/{}", "w".repeat(400));
+    let brand = Brand {
+        app: "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbea".into(),
+        app_url: Some(app_url),
+    };
+    let facts = Facts {
+        at: NOW,
+        ip_address: Some("2001:0db8:85a3:08d3:1319:8a2e:0370:7348".into()),
+        device: Some("Samsung Internet, ChromeOS".into()),
+        first_name: Some("W".repeat(limits::PERSON_NAME_MAX)),
+        until: Some(NOW.plus(std::time::Duration::from_secs(3_600))),
+    };
+    (Renderer::new(brand).unwrap(), facts)
+}
+
+/// Nothing is known that need not be.
+fn least() -> (Renderer, Facts) {
+    let facts = Facts { at: NOW, ip_address: None, device: None, first_name: None, until: None };
+    (Renderer::new(Brand { app: "\u{e9}".into(), app_url: None }).unwrap(), facts)
+}
+
 fn code() -> CodeOnMail {
     CodeOnMail { digits: Secret::new("482913"), expires_at: NOW.plus(std::time::Duration::from_secs(600)) }
 }
@@ -54,6 +77,31 @@ fn every_template_renders_in_every_language() {
             assert!(!mail.text.contains("&amp;"), "{name}");
             fs::write(folder.join(format!("{name}.{language}.html")), &mail.html).unwrap();
             fs::write(folder.join(format!("{name}.{language}.txt")), &mail.text).unwrap();
+        }
+    }
+}
+
+/// Leaves them beside the others, to be looked at.
+#[test]
+fn the_longest_and_the_least_render_too() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/mail-previews");
+    fs::create_dir_all(&folder).unwrap();
+    for (kind, (renderer, facts)) in [("longest", longest()), ("least", least())] {
+        for (language, _) in shipped::LANGUAGES {
+            for template in TemplateName::ALL {
+                let (locale, code, name) = (Locale::parse(language).unwrap(), code(), template.as_str());
+                let occasion = Occasion { template, locale: Some(&locale), facts: &facts, code: Some(&code), now: NOW };
+                let mail = renderer.render(&occasion).unwrap();
+                let breaks = mail.html.contains("word-break: break-word");
+                assert!(breaks || template.channel() == Channel::Sms, "{name}: a long name is wider than a phone");
+                for line in mail.text.lines() {
+                    let is_broken = line.chars().count() <= 80 || !line.trim().contains(' ');
+                    assert!(is_broken || template.channel() == Channel::Sms, "{name} ({language}):\n{}", mail.text);
+                    assert!(line.len() <= 998, "RFC 5322 section 2.1.1: {name} ({language}):\n{}", mail.text);
+                }
+                fs::write(folder.join(format!("{name}.{language}.{kind}.html")), &mail.html).unwrap();
+                fs::write(folder.join(format!("{name}.{language}.{kind}.txt")), &mail.text).unwrap();
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A device in our words. A `User-Agent` header is text that a stranger writes; mail names only what is known here.
+//! A device in our words, which are the same in every language. A `User-Agent` header is text that a stranger writes;
+//! mail names only what is known here.
 
 /// What browsers call themselves, the more special name first (RFC 9110 section 10.1.5 fixes no words).
 const PROGRAMS: &[(&str, &str)] = &[
@@ -10,9 +11,9 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("CriOS/", "Chrome"),
     ("Chrome/", "Chrome"),
     ("Safari/", "Safari"),
-    ("okhttp/", "an app"),
-    ("CFNetwork/", "an app"),
-    ("Dart/", "an app"),
+    ("okhttp/", "App"),
+    ("CFNetwork/", "App"),
+    ("Dart/", "App"),
     ("curl/", "curl"),
 ];
 
@@ -25,7 +26,7 @@ const SYSTEMS: &[(&str, &str)] = &[
     ("Mac OS X", "macOS"),
     ("CrOS", "ChromeOS"),
     ("Linux", "Linux"),
-    ("Darwin", "an Apple device"),
+    ("Darwin", "Apple"),
 ];
 
 /// For example `Firefox, Windows`; `None` if nothing is recognised.
