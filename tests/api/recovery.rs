@@ -234,6 +234,67 @@ async fn a_signed_in_user_proves_again_who_they_are() {
 }
 
 #[tokio::test]
+async fn who_asked_for_a_code_sees_how_it_stands_and_nobody_else_does() {
+    let house = Awake::new().await;
+    let (ada, bob) = (house.member("ada@example.com").await, house.member("bob@example.com").await);
+    let asked = ada.post("/otp", json!({ "purpose": "step_up" })).await.body;
+    let path = format!("/otp/{}", asked["id"].as_str().unwrap());
+    let shown = ada.get(&path).await;
+    assert_eq!(shown.status, 200, "{shown:?}");
+    let mut expected = asked.clone();
+    expected["status"] = json!("pending");
+    expected["attemptsLeft"] = json!(5);
+    assert_eq!(shown.body, expected, "what asking answered, and how far it has come");
+    assert_eq!(bob.get(&path).await.problem(), "not_found");
+    assert_eq!(ada.get("/otp/0199b2c0-0000-7000-8000-000000000000").await.problem(), "not_found");
+    assert_eq!(ada.get("/otp/verify").await.problem(), "method_not_allowed");
+    assert_eq!(house.anyone.get(&path).await.problem(), "unauthenticated");
+
+    let code = code_in(&house.mail("ada@example.com", "step_up_code", 1).await);
+    let stands = async |path: &str| {
+        let shown = ada.get(path).await;
+        assert_eq!(shown.status, 200, "{shown:?}");
+        (shown.body["status"].as_str().unwrap().to_owned(), shown.body["attemptsLeft"].as_u64().unwrap())
+    };
+    let try_it = async |code: &str| ada.post("/otp/verify", json!({ "purpose": "step_up", "code": code })).await;
+    assert_eq!(try_it(&wrong(&code)).await.problem(), "code_wrong");
+    assert_eq!(stands(&path).await, ("pending".into(), 4));
+    assert_eq!(try_it(&code).await.status, 200);
+    assert_eq!(stands(&path).await, ("verified".into(), 0));
+    house.advance(10 * MINUTE);
+    assert_eq!(stands(&path).await, ("verified".into(), 0), "it stays what it became");
+}
+
+#[tokio::test]
+async fn a_code_that_ran_out_and_one_that_was_tried_too_often_are_told_apart() {
+    let house = Awake::with(|config| config.auth.token.lifetime = 60 * MINUTE).await;
+    let ada = house.member("ada@example.com").await;
+    let ask = async || {
+        let asked = ada.post("/otp", json!({ "purpose": "step_up" })).await;
+        assert_eq!(asked.status, 202, "{asked:?}");
+        format!("/otp/{}", asked.body["id"].as_str().unwrap())
+    };
+    let first = ask().await;
+    house.advance(10 * MINUTE);
+    assert_eq!(ada.get(&first).await.body["status"], "expired");
+    let ended = || house.events(EventType::OtpExpired).len() == 1;
+    eventually("the code to be ended in the store", async || ended().then_some(())).await;
+    assert_eq!(ada.get(&first).await.body["status"], "expired", "also when the store has ended it");
+
+    let second = ask().await;
+    assert_eq!(ada.get(&first).await.problem(), "not_found", "another took its place");
+    let code = code_in(&house.mail("ada@example.com", "step_up_code", 2).await);
+    for left in (0..5).rev() {
+        let missed = ada.post("/otp/verify", json!({ "purpose": "step_up", "code": wrong(&code) })).await;
+        assert_eq!((missed.status, &missed.body["attemptsLeft"]), (422, &json!(left)));
+    }
+    let void = ada.get(&second).await.body;
+    assert_eq!((&void["status"], &void["attemptsLeft"]), (&json!("void"), &json!(0)));
+    house.advance(10 * MINUTE);
+    assert_eq!(ada.get(&second).await.body["status"], "void", "its time does not make it better");
+}
+
+#[tokio::test]
 async fn a_user_proves_a_phone_by_the_text_message_in_the_inbox() {
     let house = Awake::new().await;
     let ada = house.member("ada@example.com").await;

@@ -44,7 +44,7 @@ pub use sessions::{EndSession, NoSuchSession};
 pub use tokens::Tokens;
 pub use verify_email::{CodeInvalid, Registrant, VerifyEmail};
 
-use super::call::Call;
+use super::{call::Call, otp::Standing};
 use crate::{
     crypto::{jwk::JwkSet, refresh_token::RefreshToken, token::AccessClaims},
     domain::{
@@ -55,7 +55,7 @@ use crate::{
     supervision::{Addr, Cx, Message, Reply, Service, Timer},
     types::{
         CallContext, EmailAddress, Fault, Principal, Secret, Work,
-        id::{SessionId, UserId},
+        id::{CodeId, SessionId, UserId},
         limits,
     },
 };
@@ -227,6 +227,11 @@ impl Auth {
         purpose: OwnPurpose,
     ) -> Result<Result<CodeRequested, RequestRefusal>, Fault> {
         own_code::request(&self.door, context, (user, purpose)).await
+    }
+
+    /// How a code that the user asked for stands. A read of the store.
+    pub fn code_standing(&self, user: UserId, code: CodeId) -> Result<Option<(OwnPurpose, Standing)>, Fault> {
+        own_code::standing(&self.door, (user, code))
     }
 
     /// Tries a code of a signed-in user. Waits in the mailbox of that user's codes.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Door, verify_email};
 use crate::{
-    actors::otp::{Effect, Issued, Order, Tried},
+    actors::otp::{Effect, Issued, Order, Standing, Tried},
     crypto::code::Code,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
@@ -33,6 +33,18 @@ pub enum OwnPurpose {
     VerifyPhone,
     /// To prove that the address is theirs, where users enter before they have.
     VerifyEmail,
+}
+
+impl OwnPurpose {
+    /// What the signed-in may ask for among all purposes; a reset is for those who are not signed in.
+    fn of(purpose: CodePurpose) -> Option<Self> {
+        match purpose {
+            CodePurpose::StepUp => Some(Self::StepUp),
+            CodePurpose::VerifyPhone => Some(Self::VerifyPhone),
+            CodePurpose::VerifyEmail => Some(Self::VerifyEmail),
+            CodePurpose::ResetPassword => None,
+        }
+    }
 }
 
 impl From<OwnPurpose> for CodePurpose {
@@ -117,6 +129,12 @@ pub(super) async fn request(
     }
 }
 
+/// How a code of the user's own stands, and what it is to prove. A read of the store.
+pub(super) fn standing(door: &Door, (who, id): (UserId, CodeId)) -> Result<Option<(OwnPurpose, Standing)>, Fault> {
+    let found = door.otp.standing(who, id)?;
+    Ok(found.and_then(|standing| Some((OwnPurpose::of(standing.purpose)?, standing))))
+}
+
 pub(super) async fn confirm(
     door: &Door,
     context: CallContext,
@@ -144,12 +162,7 @@ fn purpose_of(door: &Door, user: UserId, which: OwnCode) -> Result<Option<OwnPur
         OwnCode::Purpose(purpose) => Ok(Some(purpose)),
         OwnCode::Id(id) => {
             let codes = door.store.read(|view| code::of_owner(view, user))?;
-            Ok(codes.iter().find(|code| code.id == id).and_then(|code| match code.purpose {
-                CodePurpose::StepUp => Some(OwnPurpose::StepUp),
-                CodePurpose::VerifyPhone => Some(OwnPurpose::VerifyPhone),
-                CodePurpose::VerifyEmail => Some(OwnPurpose::VerifyEmail),
-                CodePurpose::ResetPassword => None,
-            }))
+            Ok(codes.iter().find(|code| code.id == id).and_then(|code| OwnPurpose::of(code.purpose)))
         }
     }
 }

@@ -13,6 +13,7 @@ mod expire;
 mod issue;
 mod news;
 mod reveal;
+mod standing;
 mod verify;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(crate) use expire::end as end_code;
 pub use issue::{Issued, Order};
 pub use news::OtpNews;
 pub use reveal::LiveCode;
+pub use standing::Standing;
 pub use verify::{Attempt, Effect, Tried};
 
 use self::{child::OtpChild, desk::Desk};
@@ -91,6 +93,11 @@ impl Otp {
     /// The digits of a code for whoever delivers it; `None` once it is used, void, over or replaced.
     pub fn reveal(&self, owner: UserId, purpose: CodePurpose, code: CodeId) -> Result<Option<LiveCode>, Fault> {
         reveal::run(&self.desk, owner, purpose, code)
+    }
+
+    /// How a code stands, for its owner; `None` if they have no such code.
+    pub fn standing(&self, owner: UserId, code: CodeId) -> Result<Option<Standing>, Fault> {
+        standing::run(&self.desk, owner, code)
     }
 
     /// Costs what a try or a sending costs, and does nothing: for owners nobody is.

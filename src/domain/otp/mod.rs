@@ -7,4 +7,4 @@ mod code;
 mod rule;
 
 pub use code::{Code, CodePurpose, CodeState};
-pub use rule::{CodeLimits, FreshCode, Guess, Issue, Try, attempt, issue, resend_at};
+pub use rule::{CodeLimits, FreshCode, Guess, Issue, Progress, Try, attempt, issue, progress, resend_at};

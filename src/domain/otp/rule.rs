@@ -94,6 +94,35 @@ pub enum Try {
     Void,
 }
 
+/// How far a code has come, as its owner is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It may be used.
+    Pending {
+        /// Tries that are left.
+        attempts_left: u8,
+    },
+    /// It was right.
+    Verified,
+    /// Its time was over before it was right.
+    Expired,
+    /// There were too many wrong tries.
+    Void,
+}
+
+/// How far `code` has come at `now`. One that runs out becomes void in the store, so void alone does not tell why.
+pub fn progress(code: &Code, now: Timestamp, limits: &CodeLimits) -> Progress {
+    let attempts_left = limits.tries.saturating_sub(code.wrong_tries);
+    let is_over = now >= code.expires_at;
+    match code.state {
+        CodeState::Used => Progress::Verified,
+        CodeState::Live if is_over => Progress::Expired,
+        CodeState::Live => Progress::Pending { attempts_left },
+        CodeState::Void if is_over && attempts_left > 0 => Progress::Expired,
+        CodeState::Void => Progress::Void,
+    }
+}
+
 /// Answers a request for a code for `owner` and `purpose`, of which `existing` is the record, if there is one.
 pub fn issue(
     existing: Option<&Code>,

@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 
 use crate::{
     actors::auth::{ConfirmRefusal, OwnCode, OwnPurpose, RequestRefusal},
-    domain::notification::Channel,
+    domain::{notification::Channel, otp::Progress},
     http::{
         context::SignedIn,
         error::{ApiError, Code},
-        extract::{Accepted, Json},
+        extract::{Accepted, Json, Path},
         fields::{self, Fields, FromFields},
         services::Services,
     },
@@ -112,6 +112,67 @@ pub async fn request_code(
         channel: channel(body.purpose).as_str(),
         expires_at: sent.expires_at.to_string(),
         resend_at: sent.resend_at.to_string(),
+    }))
+}
+
+/// A code that was asked for, without its digits.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CodeStandingBody {
+    /// For `POST /otp/verify`.
+    id: String,
+    /// What it is to prove.
+    #[schema(example = "step_up")]
+    purpose: &'static str,
+    /// The way it went.
+    #[schema(example = "email")]
+    channel: &'static str,
+    /// `pending`, `verified`, `expired`, or `void` after too many wrong tries.
+    #[schema(example = "pending")]
+    status: &'static str,
+    /// Tries that are left; 0 unless it is `pending`.
+    #[schema(example = 5)]
+    attempts_left: u8,
+    /// When it runs out.
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// From when on it may be asked for again.
+    #[schema(format = DateTime)]
+    resend_at: String,
+}
+
+/// How does my code stand?
+///
+/// A code is remembered for a day after it was sent, and until another is drawn for the same purpose.
+#[utoipa::path(
+    get, path = "/otp/{id}", operation_id = "show_code", tag = "otp",
+    params(("id" = String, Path, description = "What asking for the code answered.")),
+    responses(
+        (status = 200, description = "How it stands.", body = CodeStandingBody),
+        (status = 404, description = "You have no such code."),
+    )
+)]
+pub async fn show_code(
+    State(services): State<Services>,
+    SignedIn(who): SignedIn,
+    Path(id): Path<CodeId>,
+) -> Result<Json<CodeStandingBody>, ApiError> {
+    let found = services.auth.code_standing(who.user, id)?;
+    let (purpose, standing) = found.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let (status, attempts_left) = match standing.progress {
+        Progress::Pending { attempts_left } => ("pending", attempts_left),
+        Progress::Verified => ("verified", 0),
+        Progress::Expired => ("expired", 0),
+        Progress::Void => ("void", 0),
+    };
+    Ok(Json(CodeStandingBody {
+        id: standing.code.to_string(),
+        purpose: name(purpose),
+        channel: channel(purpose).as_str(),
+        status,
+        attempts_left,
+        expires_at: standing.expires_at.to_string(),
+        resend_at: standing.resend_at.to_string(),
     }))
 }
 

@@ -95,6 +95,7 @@ pub fn table() -> Vec<Route> {
         row(Public, Nobody, Login, routes!(passwords::reset)),
         row(Public, Needs(UseOwnAccount), Standard, routes!(passwords::change)),
         row(Public, Needs(UseOwnAccount), Standard, routes!(codes::request_code)),
+        row(Public, Needs(UseOwnAccount), Standard, routes!(codes::show_code)),
         row(Public, Needs(UseOwnAccount), Standard, routes!(codes::verify_code)),
         row(Public, Nobody, Exempt, routes!(keys::list_signing_keys)),
     ]
