@@ -22,6 +22,7 @@ pub mod routes;
 pub mod serve;
 pub mod services;
 pub mod strict_json;
+pub mod tags;
 pub mod trust;
 
 pub use context::SignedIn;

@@ -139,6 +139,47 @@ async fn roles_hold_from_the_next_request_on() {
 }
 
 #[tokio::test]
+async fn a_change_is_made_to_the_version_that_was_read_or_not_at_all() {
+    let house = Awake::new().await;
+    let ann = admin(&house, "ann@example.com").await;
+    let bob = house.member("bob@example.com").await;
+    let of_bob = format!("/users/{}", bob.id);
+    let read = ann.get(&of_bob).await;
+    let tag = read.header("etag").to_owned();
+    assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2, "{tag}");
+    assert_eq!(bob.get("/auth/profile").await.header("etag"), tag);
+    assert_eq!(bob.get("/users/me").await.header("etag"), tag);
+    house.sign_in("bob@example.com").await;
+    assert_eq!(bob.get("/users/me").await.header("etag"), tag, "what is not shown does not count");
+
+    let (roles, status) = (format!("{of_bob}/roles"), format!("{of_bob}/status"));
+    let support = json!({ "roles": ["user", "support"] });
+    let changed = ann.with("if-match", &tag).put(&roles, support.clone()).await;
+    let newer = changed.header("etag").to_owned();
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert_ne!(newer, tag);
+    assert_eq!(ann.get(&of_bob).await.header("etag"), newer);
+    for (path, body) in [(&roles, support), (&status, json!({ "status": "disabled" }))] {
+        let late = ann.with("if-match", &tag).put(path, body).await;
+        assert_eq!((late.status, late.problem()), (412, "precondition_failed"), "{path}");
+        assert_eq!(late.body["outcome"], "not_applied");
+    }
+    assert_eq!(ann.get(&of_bob).await.header("etag"), newer, "nothing was changed");
+    let weak = ann.with("if-match", &format!("W/{newer}")).put(&status, json!({ "status": "disabled" })).await;
+    assert_eq!(weak.problem(), "precondition_failed", "If-Match compares strongly");
+    let bare = ann.with("if-match", "7").put(&status, json!({ "status": "disabled" })).await;
+    assert_eq!((bare.status, bare.problem()), (400, "invalid_header"));
+
+    let listed = format!("{tag}, {newer}");
+    let disabled = ann.with("if-match", &listed).put(&status, json!({ "status": "disabled" })).await;
+    assert_eq!((disabled.status, &disabled.body["status"]), (200, &json!("disabled")));
+    let any = ann.with("if-match", "*").put(&status, json!({ "status": "active" })).await;
+    assert_eq!(any.status, 200);
+    let nobody = "/users/0199b2c0-0000-7000-8000-000000000000/status";
+    assert_eq!(ann.with("if-match", "*").put(nobody, json!({ "status": "active" })).await.problem(), "not_found");
+}
+
+#[tokio::test]
 async fn the_last_administrator_stays() {
     let house = Awake::new().await;
     let ann = admin(&house, "ann@example.com").await;

@@ -14,6 +14,7 @@ mod house;
 mod recovery;
 mod refreshes;
 mod registrations;
+mod versions;
 
 use futures::future::join_all;
 use majordomo::config::Config;

@@ -11,7 +11,7 @@ use crate::{
         user::User,
     },
     persistence::{Tx, TxFault, Verdict, tables::user},
-    types::{Fault, Role, Roles, id::UserId},
+    types::{Expected, Fault, Role, Roles, id::UserId},
 };
 
 /// Whose roles become which.
@@ -21,6 +21,8 @@ pub struct ChangeRoles {
     pub user: UserId,
     /// All roles from now on.
     pub to: Roles,
+    /// The versions of the user that the change may begin from.
+    pub from: Expected,
 }
 
 /// Why the roles stay.
@@ -28,6 +30,8 @@ pub struct ChangeRoles {
 pub enum ChangeRolesRefusal {
     /// There is no such user.
     NotFound,
+    /// The user was changed in the meantime.
+    Changed,
     /// Nobody would be left to run the house.
     LastAdmin,
 }
@@ -44,6 +48,9 @@ pub(super) async fn run(
             let Some(found) = user::find(tx, command.user)? else {
                 return Ok(Verdict::Discard(Err(ChangeRolesRefusal::NotFound)));
             };
+            if !command.from.admits(found.version) {
+                return Ok(Verdict::Discard(Err(ChangeRolesRefusal::Changed)));
+            }
             if found.roles == command.to {
                 return Ok(Verdict::Discard(Ok(found)));
             }

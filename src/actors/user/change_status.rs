@@ -19,16 +19,18 @@ use crate::{
         Tx, TxFault, Verdict,
         tables::{session, user},
     },
-    types::{Fault, Role, id::UserId},
+    types::{Expected, Fault, Role, id::UserId},
 };
 
 /// Whose status becomes what.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ChangeStatus {
     /// The user.
     pub user: UserId,
     /// The status that is wanted.
     pub to: Status,
+    /// The versions of the user that the change may begin from.
+    pub from: Expected,
 }
 
 /// Why the status stays.
@@ -36,6 +38,8 @@ pub struct ChangeStatus {
 pub enum ChangeStatusRefusal {
     /// There is no such user.
     NotFound,
+    /// The user was changed in the meantime.
+    Changed,
     /// There is no way there from the status the user has.
     NotFrom(Status),
     /// Nobody would be left to run the house.
@@ -54,6 +58,9 @@ pub(super) async fn run(
             let Some(found) = user::find(tx, command.user)? else {
                 return Ok(Verdict::Discard(Err(ChangeStatusRefusal::NotFound)));
             };
+            if !command.from.admits(found.version) {
+                return Ok(Verdict::Discard(Err(ChangeStatusRefusal::Changed)));
+            }
             if found.status == command.to {
                 return Ok(Verdict::Discard(Ok(found)));
             }

@@ -17,6 +17,7 @@ use crate::{
         extract::{Created, Json},
         fields::{self, Fields, FromFields},
         services::Services,
+        tags::Tagged,
     },
     types::{CallContext, EmailAddress, Invalid, Locale, PersonName, PhoneNumber, Secret, UserName, limits},
 };
@@ -357,11 +358,14 @@ pub async fn logout_all(
 /// Who am I?
 #[utoipa::path(
     get, path = "/auth/profile", operation_id = "get_profile", tag = "auth",
-    responses((status = 200, description = "The caller.", body = UserBody))
+    responses((
+        status = 200, description = "The caller.", body = UserBody,
+        headers(("ETag" = String, description = "Its version."))
+    ))
 )]
-pub async fn profile(State(services): State<Services>, SignedIn(who): SignedIn) -> Result<Json<UserBody>, ApiError> {
+pub async fn profile(State(services): State<Services>, SignedIn(who): SignedIn) -> Result<Tagged<UserBody>, ApiError> {
     let user = services.users.find(who.user)?.ok_or_else(|| ApiError::new(Code::SessionEnded))?;
-    Ok(Json(user.into()))
+    Ok(user.into())
 }
 
 /// The claims of a valid token.

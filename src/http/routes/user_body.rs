@@ -9,6 +9,7 @@ use crate::{
         auth::Registration,
         user::{Metadata, Status, User},
     },
+    http::tags::Tagged,
     types::{Role, Roles, Timestamp},
 };
 
@@ -80,6 +81,12 @@ impl From<User> for UserBody {
             created_at: user.created_at.to_string(),
             updated_at: user.updated_at.to_string(),
         }
+    }
+}
+
+impl From<User> for Tagged<UserBody> {
+    fn from(user: User) -> Self {
+        Self { version: user.version, body: user.into() }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
         extract::{Json, List, Path, Rows},
         fields::{Fields, FromFields},
         services::Services,
+        tags::{IfMatch, Tagged},
     },
     types::{CallContext, EmailAddress, Invalid, Role, Roles, id::UserId},
 };
@@ -106,7 +107,7 @@ fn nobody() -> ApiError {
     get, path = "/users/{id}", operation_id = "show_user", tag = "users",
     params(("id" = String, Path, description = "The user's id, or `me`.")),
     responses(
-        (status = 200, description = "The user.", body = UserBody),
+        (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String, description = "Its version."))),
         (status = 404, description = "There is none, or it is somebody else."),
     )
 )]
@@ -114,13 +115,13 @@ pub async fn show_user(
     State(services): State<Services>,
     caller: SignedIn,
     Path(who): Path<Who>,
-) -> Result<Json<UserBody>, ApiError> {
+) -> Result<Tagged<UserBody>, ApiError> {
     let id = who.id(&caller);
     if id != caller.0.user && !may(&caller.0.roles, Permission::ReadUsers) {
         return Err(nobody());
     }
     let found: Option<User> = services.users.find(id)?;
-    found.map(|user| Json(user.into())).ok_or_else(nobody)
+    found.map(Tagged::from).ok_or_else(nobody)
 }
 
 /// The status a user shall have.
@@ -141,6 +142,7 @@ impl From<ChangeStatusRefusal> for ApiError {
     fn from(refusal: ChangeStatusRefusal) -> Self {
         match refusal {
             ChangeStatusRefusal::NotFound => nobody(),
+            ChangeStatusRefusal::Changed => Self::new(Code::PreconditionFailed),
             ChangeStatusRefusal::NotFrom(from) => {
                 Self::new(Code::StatusConflict).detail(format!("The user is {}.", from.as_str()))
             }
@@ -154,9 +156,13 @@ impl From<ChangeStatusRefusal> for ApiError {
 /// Shutting out ends all the user's sessions in the same commit: their tokens stop working at once.
 #[utoipa::path(
     put, path = "/users/{id}/status", operation_id = "change_user_status", tag = "users", request_body = StatusBody,
-    params(("id" = String, Path, description = "The user's id, or `me`.")),
+    params(
+        ("id" = String, Path, description = "The user's id, or `me`."),
+        ("If-Match" = Option<String>, Header, description = "Only if the user is still of this `ETag`."),
+    ),
     responses(
-        (status = 200, description = "The user.", body = UserBody),
+        (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String, description = "Its version."))),
+        (status = 412, description = "The user was changed in the meantime: `If-Match` names another version."),
         (status = 409, description = "It is the last administrator, or there is no way there from the user's status."),
     )
 )]
@@ -165,10 +171,11 @@ pub async fn change_user_status(
     caller: SignedIn,
     context: CallContext,
     Path(who): Path<Who>,
+    IfMatch(from): IfMatch,
     Json(body): Json<StatusBody>,
-) -> Result<Json<UserBody>, ApiError> {
-    let command = ChangeStatus { user: who.id(&caller), to: body.status };
-    Ok(Json(services.users.change_status(context, command).await??.into()))
+) -> Result<Tagged<UserBody>, ApiError> {
+    let command = ChangeStatus { user: who.id(&caller), to: body.status, from };
+    Ok(services.users.change_status(context, command).await??.into())
 }
 
 /// The roles a user shall have.
@@ -190,6 +197,7 @@ impl From<ChangeRolesRefusal> for ApiError {
     fn from(refusal: ChangeRolesRefusal) -> Self {
         match refusal {
             ChangeRolesRefusal::NotFound => nobody(),
+            ChangeRolesRefusal::Changed => Self::new(Code::PreconditionFailed),
             ChangeRolesRefusal::LastAdmin => Self::new(Code::LastAdmin),
         }
     }
@@ -200,9 +208,13 @@ impl From<ChangeRolesRefusal> for ApiError {
 /// They hold from the next request on, whatever the user's access token says.
 #[utoipa::path(
     put, path = "/users/{id}/roles", operation_id = "change_user_roles", tag = "users", request_body = RolesBody,
-    params(("id" = String, Path, description = "The user's id, or `me`.")),
+    params(
+        ("id" = String, Path, description = "The user's id, or `me`."),
+        ("If-Match" = Option<String>, Header, description = "Only if the user is still of this `ETag`."),
+    ),
     responses(
-        (status = 200, description = "The user.", body = UserBody),
+        (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String, description = "Its version."))),
+        (status = 412, description = "The user was changed in the meantime: `If-Match` names another version."),
         (status = 409, description = "It is the last administrator."),
     )
 )]
@@ -211,8 +223,9 @@ pub async fn change_user_roles(
     caller: SignedIn,
     context: CallContext,
     Path(who): Path<Who>,
+    IfMatch(from): IfMatch,
     Json(body): Json<RolesBody>,
-) -> Result<Json<UserBody>, ApiError> {
-    let command = ChangeRoles { user: who.id(&caller), to: body.roles };
-    Ok(Json(services.users.change_roles(context, command).await??.into()))
+) -> Result<Tagged<UserBody>, ApiError> {
+    let command = ChangeRoles { user: who.id(&caller), to: body.roles, from };
+    Ok(services.users.change_roles(context, command).await??.into())
 }

@@ -1,0 +1,108 @@
+//! Entity tags: the version of a record in `ETag`, and the one a change is meant for in `If-Match` (RFC 9110 sections
+//! 8.8.3 and 13.1.1).
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderValue, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::{
+    error::{ApiError, Code},
+    extract::Json,
+};
+use crate::types::Expected;
+
+/// An answer with the tag of the version it shows.
+#[derive(Debug, Clone)]
+pub struct Tagged<T> {
+    /// The record's count of changes.
+    pub version: u64,
+    /// The record.
+    pub body: T,
+}
+
+impl<T: Serialize> IntoResponse for Tagged<T> {
+    fn into_response(self) -> Response {
+        ([(header::ETAG, tag(self.version))], Json(self.body)).into_response()
+    }
+}
+
+fn tag(version: u64) -> String {
+    format!("\"{version}\"")
+}
+
+/// What `If-Match` says: any version without it or with `*`, else one of those whose tags it lists.
+///
+/// A weak tag, and one that was never given out, names no version: the comparison is the strong one.
+#[derive(Debug, Clone)]
+pub struct IfMatch(pub Expected);
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let lines: Vec<&HeaderValue> = parts.headers.get_all(header::IF_MATCH).iter().collect();
+        let expected = match lines[..] {
+            [] => Some(Expected::Whichever),
+            [only] if only.as_bytes().trim_ascii() == b"*" => Some(Expected::Whichever),
+            _ => lines.iter().map(|line| versions(line)).collect::<Option<Vec<_>>>().map(|lists| {
+                // A list may be spread over several lines (RFC 9110 section 5.3).
+                Expected::OneOf(lists.concat())
+            }),
+        };
+        let refusal = || ApiError::new(Code::InvalidHeader).detail("If-Match must be * or a list of entity tags.");
+        expected.map(Self).ok_or_else(refusal)
+    }
+}
+
+/// The versions of a list of tags; `None` if it is no list of tags.
+fn versions(list: &HeaderValue) -> Option<Vec<u64>> {
+    let mut rest = list.to_str().ok()?.trim();
+    let mut versions = Vec::new();
+    while !rest.is_empty() {
+        let (strong, tag) = match rest.strip_prefix("W/") {
+            Some(weak) => (None, weak),
+            None => (Some(()), rest),
+        };
+        let (opaque, after) = tag.strip_prefix('"')?.split_once('"')?;
+        if opaque.contains(|character: char| !character.is_ascii_graphic()) {
+            return None;
+        }
+        // Only the form that is given out: `"7"`, never `"07"`.
+        let version = strong.and_then(|()| opaque.parse::<u64>().ok());
+        versions.extend(version.filter(|version| version.to_string() == opaque));
+        let after = after.trim_start();
+        rest = match after.strip_prefix(',') {
+            Some(more) => more.trim_start(),
+            None if after.is_empty() => after,
+            None => return None,
+        };
+    }
+    Some(versions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_tags_names_the_versions_that_were_given_out() {
+        for (list, expected) in [
+            ("\"7\"", Some(vec![7])),
+            (&*tag(u64::MAX), Some(vec![u64::MAX])),
+            (" \"7\" , \"8\",\"9\" ", Some(vec![7, 8, 9])),
+            ("W/\"7\", \"8\"", Some(vec![8])),
+            ("\"07\", \"+7\", \"\", \"abc\", \"a,b\"", Some(vec![])),
+            ("7", None),
+            ("\"7", None),
+            ("\"7\" \"8\"", None),
+            ("\"7\", *", None),
+            ("w/\"7\"", None),
+            ("\"7 8\"", None),
+        ] {
+            assert_eq!(versions(&HeaderValue::from_str(list).unwrap()), expected, "{list}");
+        }
+    }
+}
