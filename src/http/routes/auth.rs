@@ -360,7 +360,7 @@ pub async fn logout_all(
     get, path = "/auth/profile", operation_id = "get_profile", tag = "auth",
     responses((
         status = 200, description = "The caller.", body = UserBody,
-        headers(("ETag" = String, description = "Its version."))
+        headers(("ETag" = String))
     ))
 )]
 pub async fn profile(State(services): State<Services>, SignedIn(who): SignedIn) -> Result<Tagged<UserBody>, ApiError> {

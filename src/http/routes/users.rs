@@ -107,7 +107,7 @@ fn nobody() -> ApiError {
     get, path = "/users/{id}", operation_id = "show_user", tag = "users",
     params(("id" = String, Path, description = "The user's id, or `me`.")),
     responses(
-        (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String, description = "Its version."))),
+        (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String))),
         (status = 404, description = "There is none, or it is somebody else."),
     )
 )]
@@ -161,7 +161,7 @@ impl From<ChangeStatusRefusal> for ApiError {
         ("If-Match" = Option<String>, Header, description = "Only if the user is still of this `ETag`."),
     ),
     responses(
-        (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String, description = "Its version."))),
+        (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String))),
         (status = 412, description = "The user was changed in the meantime: `If-Match` names another version."),
         (status = 409, description = "It is the last administrator, or there is no way there from the user's status."),
     )
@@ -213,7 +213,7 @@ impl From<ChangeRolesRefusal> for ApiError {
         ("If-Match" = Option<String>, Header, description = "Only if the user is still of this `ETag`."),
     ),
     responses(
-        (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String, description = "Its version."))),
+        (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String))),
         (status = 412, description = "The user was changed in the meantime: `If-Match` names another version."),
         (status = 409, description = "It is the last administrator."),
     )
