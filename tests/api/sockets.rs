@@ -291,11 +291,42 @@ async fn what_is_not_http_and_heads_without_end_are_refused() {
     for (text, status, code) in refused {
         let mut stream = running.connect().await;
         let _ = stream.write_all(text.as_bytes()).await;
-        let answer = rest(&mut stream).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer:?}");
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains("content-type: application/problem+json"), "{head}");
-        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!((&problem["code"], &problem["status"]), (&code.into(), &status.into()));
+        expect_problem(&rest(&mut stream).await, (status, code));
     }
+}
+
+fn expect_problem(answer: &str, (status, code): (u16, &str)) {
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer:?}");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("content-type: application/problem+json"), "{head}");
+    let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!((&problem["code"], &problem["status"]), (&code.into(), &status.into()));
+}
+
+/// What follows a good request in the same packet is already in the parser's hands when its turn comes.
+#[tokio::test]
+async fn what_follows_a_good_request_and_is_not_http_is_refused_with_a_problem_too() {
+    let running = Running::start(patient()).await;
+    let good = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(200));
+    let nonsense = "\x16\x03\x01 not HTTP\r\n\r\n";
+    for (bad, status, code) in [(nonsense, 400, "malformed_request"), (&*many, 431, "head_too_large")] {
+        for answers in [1, 3] {
+            let mut stream = running.connect().await;
+            let _ = stream.write_all((good.repeat(answers) + bad).as_bytes()).await;
+            let text = rest(&mut stream).await;
+            let (before, refusal) = text.rsplit_once("hello").unwrap_or_else(|| panic!("{text:?}"));
+            assert_eq!(before.matches("HTTP/1.1 200 OK").count(), answers, "{text:?}");
+            expect_problem(refusal, (status, code));
+        }
+    }
+    // Nor is an answer lost that was held up when the next head was refused.
+    let mut stream = running.connect().await;
+    let held = "GET /held HTTP/1.1\r\nhost: x\r\n\r\n";
+    say(&mut stream, &(held.to_owned() + nonsense)).await;
+    running.meeting.begun.notified().await;
+    running.meeting.go_on.notify_one();
+    let text = rest(&mut stream).await;
+    let (_, refusal) = text.split_once("released").unwrap_or_else(|| panic!("{text:?}"));
+    expect_problem(refusal, (400, "malformed_request"));
 }

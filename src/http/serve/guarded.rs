@@ -49,20 +49,16 @@ impl Guarded {
         self.refused
     }
 
-    /// Holds hyper's own refusal back. Answers of ours carry a request id; what is written while a head is still being
-    /// read, without one and without a body, is hyper's.
+    /// Holds hyper's own refusal back. The connection is then in the head that cannot be read; or still idle by this
+    /// count, when that head came in one packet with the request before and nothing was left to read.
     fn holds_back(&mut self, bytes: &[u8]) -> bool {
-        if self.pulse.phase() != Phase::Head {
-            return false;
+        match self.pulse.phase() {
+            Phase::Head | Phase::Idle => {}
+            Phase::Fresh | Phase::Busy => return false,
         }
-        let Some(status) = bytes.strip_prefix(b"HTTP/1.1 4").and_then(|rest| rest.get(..2)) else { return false };
-        let has = |name: &[u8]| bytes.windows(name.len()).any(|window| window.eq_ignore_ascii_case(name));
-        if has(b"x-request-id") || !has(b"content-length: 0") {
-            return false;
-        }
-        self.refused =
-            std::str::from_utf8(status).ok().and_then(|digits| digits.parse().ok()).map(|last: u16| 400 + last);
-        self.refused.is_some()
+        let refusal = refusal_of_hyper(bytes);
+        self.refused = self.refused.or(refusal);
+        refusal.is_some()
     }
 
     fn poll_read_limit(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
@@ -93,6 +89,19 @@ impl Guarded {
         let limit = self.patience.write;
         poll_timer(self.writing.get_or_insert_with(|| sleep(limit)), cx).map(Err)
     }
+}
+
+/// The status, if `bytes` are a refusal of hyper's own: these three headers and no body. Answers of ours have more, at
+/// least the request's id.
+fn refusal_of_hyper(bytes: &[u8]) -> Option<u16> {
+    const HEADERS: [&str; 3] = ["connection", "content-length", "date"];
+    let head = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n\r\n")?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next()?.strip_prefix("HTTP/1.1 4")?.get(..2)?.parse::<u16>().ok()?;
+    let is_expected = |line: &str| {
+        line.split_once(':').is_some_and(|(name, _)| HEADERS.iter().any(|known| name.eq_ignore_ascii_case(known)))
+    };
+    lines.all(is_expected).then_some(400 + status)
 }
 
 fn sleep(limit: Duration) -> Pin<Box<Sleep>> {
