@@ -223,8 +223,11 @@ mod tests {
 
     #[test]
     fn what_goes_wrong_has_a_name() {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        assert!(matches!(get(&format!("http://{free}/"), PATIENCE), Err(NoAnswer::Refused)));
+        // Held without listening, so that no other program is given the port in the meantime.
+        let held = tokio::net::TcpSocket::new_v4().unwrap();
+        held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let url = format!("http://{}/", held.local_addr().unwrap());
+        assert!(matches!(get(&url, PATIENCE), Err(NoAnswer::Refused)));
         assert!(matches!(get("https://127.0.0.1/", PATIENCE), Err(NoAnswer::Address)));
         assert!(matches!(get("127.0.0.1", PATIENCE), Err(NoAnswer::Address)));
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();

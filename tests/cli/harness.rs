@@ -18,6 +18,15 @@ pub struct Run {
     pub stderr: String,
 }
 
+/// An address at which nobody listens, for as long as the socket is held: a port that was merely free a moment ago may
+/// be given to another program.
+pub fn nobody() -> (tokio::net::TcpSocket, std::net::SocketAddr) {
+    let held = tokio::net::TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = held.local_addr().unwrap();
+    (held, address)
+}
+
 impl Majordomo {
     pub fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap(), environment: Vec::new() }

@@ -5,7 +5,7 @@ use std::{
     net::TcpListener,
 };
 
-use crate::harness::Majordomo;
+use crate::harness::{Majordomo, nobody};
 
 /// Answers one request; gives the address and, when joined, what it was sent.
 fn server(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
@@ -42,7 +42,7 @@ fn a_server_that_is_not_ready_says_why() {
 
 #[test]
 fn no_server_is_exit_code_1_and_a_port_nobody_knows_is_exit_code_2() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_held, free) = nobody();
     let run = Majordomo::new().run(&["health", "--url", &format!("http://{free}")]);
     assert_eq!((run.code, run.stderr), (1, format!("error: http://{free} is not reached: nobody listens there\n")));
     let run = Majordomo::new().run(&["health", "--set", "edge.listen=127.0.0.1:0"]);

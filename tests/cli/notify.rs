@@ -1,8 +1,6 @@
 //! `majordomo notify test`; with a real mail server in tests/e2e.
 
-use std::net::TcpListener;
-
-use crate::harness::Majordomo;
+use crate::harness::{Majordomo, nobody};
 
 const TO: [&str; 6] = ["notify", "test", "--channel", "email", "--to", "ada@example.org"];
 
@@ -17,7 +15,7 @@ fn without_a_mail_server_it_says_so_with_exit_code_2() {
 
 #[test]
 fn a_mail_server_that_is_away_is_exit_code_1_and_the_password_is_not_told() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_held, free) = nobody();
     let run = Majordomo::new()
         .variable("MAJORDOMO__NOTIFY__EMAIL__TRANSPORT", "smtp")
         .variable("MAJORDOMO__NOTIFY__EMAIL__SMTP_URL", &format!("smtp://mailer:hunter2@{free}"))

@@ -223,6 +223,26 @@ impl Server {
     }
 }
 
+/// A test that fails shows what became of its programs: a connection that is refused means that nobody listens, and
+/// why that is stands in what the program wrote last.
+impl Drop for Server {
+    fn drop(&mut self) {
+        const SHOWN: usize = 60;
+        if !std::thread::panicking() {
+            return;
+        }
+        let state = match self.child.try_wait() {
+            Ok(None) => "still ran".to_owned(),
+            Ok(Some(status)) => format!("had ended before ({status})"),
+            Err(error) => format!("cannot be looked at ({error})"),
+        };
+        let written = self.written();
+        let lines: Vec<&str> = written.lines().collect();
+        let last = lines[lines.len().saturating_sub(SHOWN)..].join("\n");
+        println!("the program at {} {state}; the last it wrote:\n{last}", self.public);
+    }
+}
+
 /// Asks again, 50 times a second, until there is an answer or the time is up.
 pub async fn until<T, F: Future<Output = Option<T>>>(within: Duration, mut ask: impl FnMut() -> F) -> Option<T> {
     let mut turn = interval(Duration::from_millis(20));
