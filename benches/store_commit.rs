@@ -48,7 +48,8 @@ impl Record for Entry {
     const NAME: &'static str = "entry";
 }
 
-static ENTRY_BY_ID: Table<UserId, Entry> = Table::sealed(0xf0, "entry_by_id", "");
+/// Under the name of a sealed table of the product, since the keys of those are made once and kept.
+static ENTRY_BY_ID: Table<UserId, Entry> = Table::sealed(0xf0, "session_by_id", "");
 static ENTRY_BY_NUMBER: Table<([u8; 16], UserId), Entry> = Table::new(0xf1, "entry_by_number", "");
 
 /// A kind of commit.

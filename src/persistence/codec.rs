@@ -1,6 +1,10 @@
 //! How a record becomes bytes: `codec u8 | schema u16 | payload`. The only file that names bincode.
 
-use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use bincode::{
+    config::{Configuration, Limit, LittleEndian, Varint},
+    enc::write::Writer,
+    error::EncodeError,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::record::Record;
@@ -57,13 +61,28 @@ pub fn encode<R: Record>(record: &R) -> Result<Vec<u8>, CodecFault> {
     let mut bytes = Vec::with_capacity(128);
     bytes.push(BINCODE_2);
     bytes.extend_from_slice(&R::SCHEMA.to_be_bytes());
-    bincode::serde::encode_into_std_write(record, &mut bytes, config())
+    bincode::serde::encode_into_writer(record, Behind(&mut bytes), config())
         .map_err(|error| CodecFault::Encode { record: R::NAME, reason: error.to_string() })?;
     if bytes.len() > limits::VALUE_MAX {
         let reason = format!("{} bytes are over the limit of {}", bytes.len(), limits::VALUE_MAX);
         return Err(CodecFault::Encode { record: R::NAME, reason });
     }
     Ok(bytes)
+}
+
+/// Writes behind what is there.
+struct Behind<'a>(&'a mut Vec<u8>);
+
+impl Writer for Behind<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        // Byte strings and hashes come byte by byte through serde.
+        match bytes {
+            [byte] => self.0.push(*byte),
+            bytes => self.0.extend_from_slice(bytes),
+        }
+        Ok(())
+    }
 }
 
 /// The record in `bytes`, brought up to the schema of today.

@@ -53,11 +53,17 @@ impl Leavings {
     }
 }
 
-/// What lies around a transaction; the same for a second run of it.
-pub(super) struct Surroundings<'a> {
+/// What lies under a transaction: the tree, what its group has left so far, and the keys.
+#[derive(Clone, Copy)]
+pub(super) struct Footing<'a> {
     pub(super) group: &'a Overlay,
     pub(super) engine: &'a dyn EngineView,
     pub(super) ring: &'a Keyring,
+}
+
+/// What lies around a transaction; the same for a second run of it.
+pub(super) struct Surroundings<'a> {
+    pub(super) footing: Footing<'a>,
     pub(super) stamp: Stamp,
     /// Told apart by this number, two transactions of one flow draw different bytes from one stamp.
     pub(super) ticket: u64,
@@ -117,7 +123,7 @@ impl<'a> Tx<'a> {
             Form::Plain => {}
             Form::Sealed => {
                 let around = Around { associated: &place, salt: self.random() };
-                let sealed = self.around.ring.seal(table.name, &around, &bytes);
+                let sealed = self.around.footing.ring.seal(table.name, &around, &bytes);
                 zeroize::Zeroize::zeroize(&mut bytes);
                 bytes = sealed.map_err(|fault| sealed_fault(table.name, &fault))?;
             }
@@ -204,16 +210,16 @@ impl<'a> Tx<'a> {
 
 impl ByteReader for Tx<'_> {
     fn get_bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        let overlays = [&self.left.changes, self.around.group];
-        Layers { overlays: &overlays, engine: self.around.engine }.get(key)
+        let overlays = [&self.left.changes, self.around.footing.group];
+        Layers { overlays: &overlays, engine: self.around.footing.engine }.get(key)
     }
 
     fn scan_bytes(&self, scan: &ByteScan) -> Result<Vec<Pair>, EngineError> {
-        let overlays = [&self.left.changes, self.around.group];
-        Layers { overlays: &overlays, engine: self.around.engine }.scan(scan)
+        let overlays = [&self.left.changes, self.around.footing.group];
+        Layers { overlays: &overlays, engine: self.around.footing.engine }.scan(scan)
     }
 
     fn ring(&self) -> &Keyring {
-        self.around.ring
+        self.around.footing.ring
     }
 }

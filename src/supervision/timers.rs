@@ -1,6 +1,7 @@
-//! Timers for callers that wait, used again and again: to register a fresh one with the runtime for each call costs
-//! more than the call. A kept timer stays as it is set. It goes off early for the next who waits, which then sets it
-//! to the instant it really waits for; most are answered long before.
+//! Timers for callers that wait, used again and again: to register a fresh one with the runtime for each call takes the
+//! lock of its clock twice, and wakes its driver whenever no earlier timer is set. A kept timer stays as it is set. It
+//! goes off early for the next who waits, which then sets it to the instant it really waits for; most are answered
+//! long before.
 
 use std::{
     future::Future,

@@ -11,7 +11,7 @@ use crate::{
         engine::EngineView,
         keyring::Keyring,
         overlay::Overlay,
-        tx::{Leavings, Surroundings},
+        tx::{Footing, Leavings},
     },
     types::{Fault, Timestamp, limits},
 };
@@ -96,21 +96,14 @@ impl<'a> Group<'a> {
 
     /// Runs a closure; its answer waits until the group is durable, whatever it is.
     pub(super) fn run(&mut self, mut job: Box<dyn Job>) -> Result<(), TreeLost> {
-        let (write, before) = (job.write().clone(), self.overlay.bytes());
-        let around = Surroundings {
-            group: &self.overlay,
-            engine: self.engine,
-            ring: self.ring,
-            stamp: write.stamp,
-            ticket: job.ticket(),
-            context: &write.context,
-        };
-        let mut ran = job.run(&around);
+        let before = self.overlay.bytes();
+        let footing = Footing { group: &self.overlay, engine: self.engine, ring: self.ring };
+        let mut ran = job.run(footing);
         if self.rehearsal == Rehearsal::Twice {
-            ran = compare(ran, job.run(&around));
+            ran = compare(ran, job.run(footing));
         }
         let outcome = match ran {
-            Ran::Commit(left) => self.keep(left, write.stamp.now),
+            Ran::Commit(left) => self.keep(left, job.write().stamp.now),
             Ran::Discard => Ok(()),
             Ran::Failed(fault) => Err(fault),
             Ran::Lost(reason) => {

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use crate::{
     persistence::{
         reader::TxFault,
-        tx::{Leavings, Surroundings, Tx, Verdict},
+        tx::{Footing, Leavings, Surroundings, Tx, Verdict},
     },
     types::{CallContext, Fault, Stamp, Work},
 };
@@ -58,11 +58,10 @@ pub(crate) enum Ran {
 /// What the writer knows of a closure, whatever it answers.
 pub(crate) trait Job: Send {
     fn write(&self) -> &Write;
-    fn ticket(&self) -> u64;
     fn need(&self) -> Need;
     fn lane(&self) -> Lane;
-    /// Runs the closure over `around` and keeps its answer for later. May be called again.
-    fn run(&mut self, around: &Surroundings<'_>) -> Ran;
+    /// Runs the closure over `footing` and keeps its answer for later. May be called again.
+    fn run(&mut self, footing: Footing<'_>) -> Ran;
     /// Tells whoever waits: what the last run answered, or a fault.
     fn answer(self: Box<Self>, outcome: Result<(), Fault>);
 }
@@ -87,10 +86,6 @@ where
         &self.write
     }
 
-    fn ticket(&self) -> u64 {
-        self.ticket
-    }
-
     fn need(&self) -> Need {
         self.need
     }
@@ -99,8 +94,10 @@ where
         self.lane
     }
 
-    fn run(&mut self, around: &Surroundings<'_>) -> Ran {
-        let mut tx = Tx::begin(around);
+    fn run(&mut self, footing: Footing<'_>) -> Ran {
+        let Write { stamp, context, .. } = &self.write;
+        let around = Surroundings { footing, stamp: *stamp, ticket: self.ticket, context };
+        let mut tx = Tx::begin(&around);
         // The closure's own state is dropped with its answer, and the layer it wrote on with `tx`: nothing that a
         // panic could have left half done is looked at again.
         match catch_unwind(AssertUnwindSafe(|| (self.f)(&mut tx))) {

@@ -1,6 +1,9 @@
 //! The writer's step: take what waits, run it, commit, apply, answer.
 
-use std::{sync::Arc, sync::PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
 
 use super::{
     group::{Finished, Group, Rehearsal, TreeLost},
@@ -68,11 +71,12 @@ impl Writer {
         let mut group = Group::new(view.as_ref(), &ring, self.rehearsal, self.numbers, ground.last_time());
         while !group.is_full() {
             let Some(job) = self.shared.queue.take(group.turn()) else { break };
-            if let Err(fault) = self.admit(job.as_ref()) {
+            let now = self.shared.clock.instant();
+            if let Err(fault) = self.admit(job.as_ref(), now) {
                 job.answer(Err(fault));
                 continue;
             }
-            self.shared.set_busy(Some(self.shared.clock.instant()));
+            self.shared.set_busy(Some(now));
             if let Err(TreeLost(reason)) = group.run(job) {
                 return Err((reason, group.into_jobs()));
             }
@@ -81,10 +85,10 @@ impl Writer {
     }
 
     /// Whether the closure is still to be run. From `start_writing` on, whoever leaves is told `Unknown`.
-    fn admit(&self, job: &dyn Job) -> Result<(), Fault> {
+    fn admit(&self, job: &dyn Job, now: Instant) -> Result<(), Fault> {
         self.shared.room(job.need())?;
         let work = &job.write().work;
-        if self.shared.clock.instant() >= work.deadline || !work.start_writing() {
+        if now >= work.deadline || !work.start_writing() {
             return Err(Fault::Expired);
         }
         Ok(())
@@ -150,7 +154,7 @@ impl Writer {
         self.ground.as_mut().map_or(Ok(()), |ground| ground.set_seal(seal))
     }
 
-    fn tell(&self, commits: usize, began: std::time::Instant) {
+    fn tell(&self, commits: usize, began: Instant) {
         let clock = &self.shared.clock;
         let mut tally = self.shared.tally();
         tally.commits += commits as u64;
