@@ -1,0 +1,167 @@
+//! How long reads take alone, and while 64 clients write.
+//!
+//! Reads are due a thousand times a second, whatever became of those before (open loop); each takes one record of
+//! 100,000. Two times are shown: of the read itself, which is what it waited for the writer, and from when it was due,
+//! which has in it what the machine's other work costs the thread that reads. The clients write as fast as they are answered, each time what a
+//! login leaves: a sealed record, its index, an event with sealed personal fields and an audit entry.
+
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program of its own, for people to run"
+)]
+
+mod site;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures::future::join_all;
+use majordomo::{
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
+        event::{Event, EventKind, Personal},
+    },
+    persistence::{Reader as _, Record, Store, Table, Tx, TxFault, Verdict, engine::EngineKind},
+    types::id::UserId,
+};
+use site::Site;
+
+const CLIENTS: u64 = 64;
+const KEYS: u32 = 100_000;
+const A_SECOND: u32 = 1_000;
+const WARM_UP: Duration = Duration::from_secs(1);
+const MEASURED: Duration = Duration::from_secs(6);
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Entry(Vec<u8>);
+
+impl Record for Entry {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "entry";
+}
+
+static ENTRY_BY_ID: Table<UserId, Entry> = Table::sealed(0xf0, "entry_by_id", "");
+static ENTRY_BY_OWNER: Table<([u8; 16], UserId), Entry> = Table::new(0xf1, "entry_by_owner", "");
+static ENTRY_BY_NUMBER: Table<u32, Entry> = Table::new(0xf2, "entry_by_number", "");
+
+fn login(tx: &mut Tx<'_>, user: UserId) -> Result<Verdict<()>, TxFault> {
+    let id: UserId = tx.id();
+    tx.put(&ENTRY_BY_ID, &id, &Entry(vec![7; 200]))?;
+    tx.put(&ENTRY_BY_OWNER, &(*user.as_bytes(), id), &Entry(Vec::new()))?;
+    let personal = Personal { email: Some("somebody@example.com".to_owned()), ..Personal::default() };
+    tx.emit(Event { subject: user, kind: EventKind::UserLoginFailed { user }, personal })?;
+    tx.audit(AuditRecord {
+        action: AuditAction::Login,
+        result: AuditResult::Done,
+        subject: Some(user),
+        detail: String::new(),
+    })?;
+    Ok(Verdict::Commit(()))
+}
+
+/// Writes the records that are read later.
+async fn fill(store: &Store, site: &Site) {
+    const ONE: u32 = 500;
+    for wave in (0..KEYS / ONE).collect::<Vec<_>>().chunks(32) {
+        let writes = wave.iter().map(|part| {
+            let first = part * ONE;
+            store.write(site.write(), move |tx| {
+                for number in first..first + ONE {
+                    tx.put(&ENTRY_BY_NUMBER, &number, &Entry(vec![7; 200]))?;
+                }
+                Ok(Verdict::Commit(()))
+            })
+        });
+        for written in join_all(writes).await {
+            written.expect("a disk with room");
+        }
+    }
+}
+
+/// The times of the measured reads, in order.
+#[derive(Default)]
+struct Times {
+    itself: Vec<Duration>,
+    from_due: Vec<Duration>,
+}
+
+/// Reads for the time that is measured, on the thread it is called on.
+fn read(store: &Store) -> Times {
+    let (began, gap) = (Instant::now(), Duration::from_secs(1) / A_SECOND);
+    let mut times = Times::default();
+    for turn in 0.. {
+        let due = began + gap * turn;
+        if due.duration_since(began) >= WARM_UP + MEASURED {
+            break;
+        }
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let number = turn.wrapping_mul(2_654_435_761) % KEYS;
+        let asked = Instant::now();
+        let found = store.read(|view| view.get(&ENTRY_BY_NUMBER, &number)).expect("a store that is read");
+        let answered = Instant::now();
+        assert!(found.is_some());
+        if due.duration_since(began) >= WARM_UP {
+            times.itself.push(answered - asked);
+            times.from_due.push(answered - due);
+        }
+    }
+    times.itself.sort();
+    times.from_due.sort();
+    times
+}
+
+/// Writes until it is told to stop; counts.
+async fn client(store: Store, site: Site, number: u64, stop: Arc<AtomicBool>, commits: Arc<AtomicU64>) {
+    let mut turn = number;
+    while !stop.load(Ordering::Relaxed) {
+        turn += CLIENTS;
+        let user = UserId::from(uuid::Uuid::from_u128(u128::from(turn % 1_000)));
+        store.write(site.write(), move |tx| login(tx, user)).await.expect("a disk with room");
+        commits.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn show(what: &str, times: &Times) {
+    println!("{what:<28} {:>7} {} {}", times.itself.len(), row(&times.itself), row(&times.from_due));
+}
+
+fn row(times: &[Duration]) -> String {
+    let at = |part: usize| times[(times.len() * part / 10_000).min(times.len() - 1)].as_secs_f64() * 1e3;
+    let (p50, p99, p999, most) = (at(5_000), at(9_900), at(9_990), at(10_000));
+    format!("{p50:>9.3} {p99:>8.3} {p999:>8.3} {most:>8.3}")
+}
+
+fn measure(engine: EngineKind) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let dir = tempfile::tempdir_in(".").expect("a directory on the disk that is measured");
+    let site = Site::new();
+    let (store, _) = Store::open(site.options(&dir.path().join("data"), engine, "now")).expect("a store to measure");
+    runtime.block_on(fill(&store, &site));
+    show(&format!("{}: alone", engine.name()), &read(&store));
+
+    let (stop, commits) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|number| runtime.spawn(client(store.clone(), site.clone(), number, stop.clone(), commits.clone())))
+        .collect();
+    let times = read(&store);
+    let rate = commits.load(Ordering::Relaxed) as f64 / (WARM_UP + MEASURED).as_secs_f64();
+    show(&format!("{}: with {rate:.0} commits/s", engine.name()), &times);
+    stop.store(true, Ordering::Relaxed);
+    runtime.block_on(join_all(clients));
+    runtime.block_on(store.close());
+}
+
+fn main() {
+    let titles = format!("{:>9} {:>8} {:>8} {:>8}", "p50", "p99", "p99.9", "most");
+    println!("{:<28} {:>7} {titles} {titles}", "ms: itself, from when due", "reads");
+    for engine in [EngineKind::Sled, EngineKind::Redb] {
+        measure(engine);
+    }
+}

@@ -1,0 +1,110 @@
+//! How long the tree takes to be built anew after the machine stopped: from the journal alone, and from a snapshot.
+//!
+//! An argument says how many records are written, 250,000 without: `cargo bench --bench store_rebuild -- 1000000`.
+//!
+//! Half of the keys are ids of records, nearly in order as they come; half are of an index, in no order. The directory
+//! is copied while the store is open, and the copy is opened as if on the machine's next run.
+
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program of its own, for people to run"
+)]
+
+mod site;
+
+use std::{path::Path, time::Instant};
+
+use futures::future::join_all;
+use majordomo::{
+    persistence::{Record, Store, Table, Verdict, engine::EngineKind, trust::TreeFate},
+    types::id::UserId,
+};
+use site::Site;
+
+const RECORDS: u32 = 250_000;
+const A_WRITE: u32 = 100;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Entry(Vec<u8>);
+
+impl Record for Entry {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "entry";
+}
+
+static ENTRY_BY_ID: Table<UserId, Entry> = Table::new(0xf0, "entry_by_id", "");
+static ENTRY_BY_WORD: Table<[u8; 16], Entry> = Table::new(0xf1, "entry_by_word", "");
+
+/// Writes the records and their index; gives how many keys that are.
+async fn fill(store: &Store, site: &Site, records: u32) -> u64 {
+    let writes: Vec<u32> = (0..records / A_WRITE).collect();
+    for wave in writes.chunks(64) {
+        let writes = wave.iter().map(|_| {
+            store.write(site.write(), |tx| {
+                for _ in 0..A_WRITE {
+                    let (id, word): (UserId, [u8; 16]) = (tx.id(), tx.random());
+                    tx.put(&ENTRY_BY_ID, &id, &Entry(vec![7; 200]))?;
+                    tx.put(&ENTRY_BY_WORD, &word, &Entry(id.as_bytes().to_vec()))?;
+                }
+                Ok(Verdict::Commit(()))
+            })
+        });
+        for written in join_all(writes).await {
+            written.expect("a disk with room");
+        }
+    }
+    u64::from(records / A_WRITE * A_WRITE) * 2
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a directory for the copy");
+    for entry in std::fs::read_dir(from).expect("a directory").flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).expect("room for the copy");
+        }
+    }
+}
+
+/// Opens what is left of `data` after the machine stopped.
+fn reopen(site: &Site, data: &Path, engine: EngineKind, keys: u64) {
+    let stopped = data.with_file_name("stopped");
+    copy(data, &stopped);
+    let began = Instant::now();
+    let opened = Store::open_in_hand(site.options(&stopped, engine, "after"));
+    let took = began.elapsed();
+    let (_store, _writer, opening) = opened.expect("a store that opens");
+    let built = match opening.tree {
+        TreeFate::Trusted => "trusted: this engine survives that by itself".to_owned(),
+        TreeFate::Rebuilt { snapshot: None, .. } => format!("rebuilt from the journal, {} commits", opening.replayed),
+        TreeFate::Rebuilt { keys, .. } => format!("rebuilt from a snapshot of {keys} keys"),
+    };
+    let rate = keys as f64 / took.as_secs_f64();
+    println!("{:<6} {:>8} keys {:>7.2} s {rate:>9.0} keys/s   {built}", engine.name(), keys, took.as_secs_f64());
+    drop((_store, _writer));
+    std::fs::remove_dir_all(&stopped).expect("the copy to go");
+}
+
+fn measure(engine: EngineKind, records: u32) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let dir = tempfile::tempdir_in(".").expect("a directory on the disk that is measured");
+    let (site, data) = (Site::new(), dir.path().join("data"));
+    let (store, _) = Store::open(site.options(&data, engine, "before")).expect("a store to fill");
+    let keys = runtime.block_on(fill(&store, &site, records));
+    reopen(&site, &data, engine, keys);
+    store.upkeep().expect("a store on disk").take().expect("a snapshot");
+    reopen(&site, &data, engine, keys);
+    runtime.block_on(store.close());
+}
+
+fn main() {
+    // `cargo bench` itself adds a flag.
+    let records = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(RECORDS);
+    for engine in [EngineKind::Sled, EngineKind::Redb] {
+        measure(engine, records);
+    }
+}
