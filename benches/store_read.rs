@@ -2,8 +2,10 @@
 //!
 //! Reads are due a thousand times a second, whatever became of those before (open loop); each takes one record of
 //! 100,000. Two times are shown: of the read itself, which is what it waited for the writer, and from when it was due,
-//! which has in it what the machine's other work costs the thread that reads. The clients write as fast as they are answered, each time what a
-//! login leaves: a sealed record, its index, an event with sealed personal fields and an audit entry.
+//! which has in it what the machine's other work costs the thread that reads.
+//!
+//! The clients write as fast as they are answered, each time what a login leaves: a sealed record, its index, an event
+//! with sealed personal fields and an audit entry.
 
 #![allow(
     clippy::expect_used,
