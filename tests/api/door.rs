@@ -300,6 +300,7 @@ async fn any_service_checks_a_token_with_the_published_keys_alone() {
     let house = Awake::new().await;
     let ada = house.member("ada@example.com").await;
     let keys = house.anyone.get("/.well-known/jwks.json").await;
+    assert_eq!(keys.header("cache-control"), "public, max-age=300");
     let keys: JwkSet = serde_json::from_value(keys.body).unwrap();
     let token = ada.tokens["token"].as_str().unwrap();
     let header = jsonwebtoken::decode_header(token).unwrap();

@@ -1,10 +1,11 @@
 //! `/.well-known/jwks.json`: the keys other services check access tokens with.
 
-use axum::extract::State;
+use axum::{extract::State, http::header, response::IntoResponse};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::openapi::PUBLIC_FOR_A_WHILE;
 use crate::http::{ApiError, Code, Json, Services};
 
 /// A JSON Web Key Set (RFC 7517 section 5).
@@ -24,7 +25,8 @@ pub struct KeysBody {
         (status = 200, description = "Every key that signs, will sign or has signed.", body = KeysBody),
     )
 )]
-pub async fn list_signing_keys(State(services): State<Services>) -> Result<Json<KeysBody>, ApiError> {
+pub async fn list_signing_keys(State(services): State<Services>) -> Result<impl IntoResponse, ApiError> {
     let keys = services.auth.jwks().keys.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>();
-    Ok(Json(KeysBody { keys: keys.map_err(|_| ApiError::new(Code::Internal))? }))
+    let keys = keys.map_err(|_| ApiError::new(Code::Internal))?;
+    Ok(([(header::CACHE_CONTROL, PUBLIC_FOR_A_WHILE)], Json(KeysBody { keys })))
 }

@@ -15,7 +15,8 @@ use crate::http::{
     openapi::document,
 };
 
-const KEPT: &str = "public, max-age=300";
+/// `Cache-Control` of what is the same for everybody and changes seldom.
+pub(super) const PUBLIC_FOR_A_WHILE: &str = "public, max-age=300";
 /// The page loads nothing but its own two files and the document.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -35,7 +36,7 @@ struct Viewer;
     responses((status = 200, description = "The document you are looking at.", body = Object))
 )]
 pub async fn show_openapi() -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, KEPT)];
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, PUBLIC_FOR_A_WHILE)];
     (headers, DOCUMENT.clone()).into_response()
 }
 
@@ -69,7 +70,7 @@ fn file(name: &str) -> Result<Response, ApiError> {
     };
     let headers = [
         (header::CONTENT_TYPE, media_type),
-        (header::CACHE_CONTROL, KEPT),
+        (header::CACHE_CONTROL, PUBLIC_FOR_A_WHILE),
         (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
     ];
     Ok((headers, found.data.into_owned()).into_response())
