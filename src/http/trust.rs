@@ -14,16 +14,11 @@ use crate::types::{Cidr, limits};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// Headers by which a proxy makes itself known.
-const TELLTALES: [HeaderName; 7] = [
-    HeaderName::from_static("forwarded"),
-    FORWARDED_FOR,
-    FORWARDED_PROTO,
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("via"),
-];
+/// Whether a proxy makes itself known by the header.
+fn is_telltale(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "via" | "x-real-ip")
+}
 
 /// The proxies in front of this process (`edge.trusted_proxies`).
 #[derive(Debug, Clone, Default)]
@@ -65,7 +60,7 @@ pub enum Telltale {
 impl TrustedProxies {
     /// Judges the headers of a request that came from `peer`.
     pub fn judge(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Forwarded {
-        if !TELLTALES.iter().any(|name| headers.contains_key(name)) {
+        if !headers.keys().any(is_telltale) {
             return Forwarded::default();
         }
         let Some(peer) = peer.filter(|peer| self.contain(*peer)) else {

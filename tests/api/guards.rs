@@ -143,6 +143,7 @@ fn outsiders(client: &Client) -> Vec<Client> {
         client.with("x-forwarded-for", "127.0.0.1"),
         client.with("forwarded", "for=127.0.0.1"),
         client.with("via", "1.1 proxy"),
+        client.with("x-forwarded-server", "proxy.example"),
         client.with("origin", "https://evil.example"),
         client.with("origin", "null"),
         client.with("sec-fetch-site", "cross-site"),
@@ -195,6 +196,18 @@ async fn logins_are_counted_whoever_asks() {
     let refused = client.send("POST", "/login", Body::empty()).await;
     assert_eq!((refused.status, refused.header("retry-after")), (429, "6"));
     assert_eq!(client.get("/open").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_refused_where_nobody_is_known() {
+    let keyed = public().with("idempotency-key", "4711");
+    for client in [keyed.clone(), keyed.signed_in("user")] {
+        let refused = client.send("POST", "/login", Body::empty()).await;
+        assert_eq!((refused.status, refused.problem()), (400, "idempotency_not_supported"));
+        assert_eq!(client.get("/open").await.status, 200, "a reading changes nothing anyhow");
+    }
+    let known = on(Listener::Ops, &production()).signed_in("control-token").with("idempotency-key", "4711");
+    assert_eq!(known.send("POST", "/restart", Body::empty()).await.status, 200);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, Method, header, request::Parts},
+    http::{HeaderMap, HeaderName, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -23,6 +23,8 @@ use crate::{
     },
     types::{Caller, Outcome},
 };
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What stands before one route.
 #[derive(Clone)]
@@ -129,6 +131,7 @@ impl Gate {
         origin: &Origin,
         request: &Parts,
     ) -> Result<Caller, ApiError> {
+        self.demand_no_key(request)?;
         match self.rule.access {
             // An app's stale token must not keep its user from signing in again.
             Access::Nobody => Ok(identified.unwrap_or(Caller::Anonymous)),
@@ -142,6 +145,19 @@ impl Gate {
                 caller @ (Caller::User(_) | Caller::Operator | Caller::House(_)) => Ok(caller),
             },
         }
+    }
+
+    /// Where nobody need be known, a key could not be bound to anybody, and an answer that is a credential is not kept.
+    fn demand_no_key(&self, request: &Parts) -> Result<(), ApiError> {
+        let changes = !matches!(request.method, Method::GET | Method::HEAD);
+        let is_open = match self.rule.access {
+            Access::Nobody | Access::Development => true,
+            Access::Needs(_) => false,
+        };
+        if is_open && changes && request.headers.contains_key(IDEMPOTENCY_KEY) {
+            return Err(ApiError::new(Code::IdempotencyNotSupported));
+        }
+        Ok(())
     }
 
     fn insight(&self, caller: &Caller, origin: &Origin, request: &Parts) -> Insight {
