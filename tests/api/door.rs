@@ -253,6 +253,26 @@ async fn five_wrong_passwords_shut_the_door_for_a_minute_and_a_known_device_is_l
 }
 
 #[tokio::test]
+async fn the_lock_of_a_whole_day_is_told_once_like_any_other() {
+    let house = Awake::with(|config| config.auth.lockout.daily_failures = 6).await;
+    house.verified("ada@example.com").await;
+    for (identifier, audited) in [("ada@example.com", 1), ("nobody@example.com", 2)] {
+        let guess = json!({ "identifier": identifier, "password": "not the one it is" });
+        for network in 1..=6 {
+            let stranger = house.anyone.at(&format!("198.51.{network}.1"));
+            assert_eq!(stranger.post("/auth/login", guess.clone()).await.problem(), "invalid_credentials");
+        }
+        for network in 6..=7 {
+            let shut = house.anyone.at(&format!("198.51.{network}.1")).post("/auth/login", guess.clone()).await;
+            assert_eq!((shut.status, shut.problem(), shut.header("retry-after")), (429, "locked_out", "86400"));
+        }
+        assert_eq!(house.audited(AuditAction::LockOut).len(), audited, "{identifier}");
+    }
+    assert_eq!(house.events(EventType::UserLockedOut).len(), 1);
+    house.mail("ada@example.com", "locked_out", 1).await;
+}
+
+#[tokio::test]
 async fn a_success_forgets_what_was_tried_from_its_own_network_alone() {
     let house = Awake::new().await;
     house.verified("ada@example.com").await;

@@ -24,6 +24,8 @@ pub(super) struct Who {
     user: Option<UserId>,
     device: Option<KnownDevice>,
     tried: AuditAction,
+    /// Set with the attempt's place: it took the last one of the day, which ends then.
+    last_of_day: Option<Timestamp>,
 }
 
 impl Who {
@@ -36,14 +38,15 @@ impl Who {
         };
         let device = user.and_then(|user| door.known_device(command.device_token.as_ref(), user));
         let origin = device.map_or(Origin::Network(call.network()), |known| Origin::Device(known.device));
-        Self { subject, origin, user, device, tried: AuditAction::Login }
+        Self { subject, origin, user, device, tried: AuditAction::Login, last_of_day: None }
     }
 
     /// Somebody who is signed in already, and proves to be the user: counted by session, so that strangers at the door
     /// cannot shut them out.
     pub(super) fn signed_in(principal: &Principal, tried: AuditAction) -> Self {
         let origin = Origin::Device(*principal.session.as_bytes());
-        Self { subject: Subject::User(principal.user), origin, user: Some(principal.user), device: None, tried }
+        let (subject, user) = (Subject::User(principal.user), Some(principal.user));
+        Self { subject, origin, user, device: None, tried, last_of_day: None }
     }
 
     /// The device, if an earlier login gave it a token.
@@ -66,16 +69,20 @@ fn counted_as(identifier: &str) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ShutUntil(pub(super) Timestamp);
 
-/// Counts the attempt, or says until when none is taken.
-pub(super) async fn reserve(door: &Door, call: &Call, who: &Who) -> Result<Result<(), ShutUntil>, Fault> {
-    let (who, limits) = (who.clone(), limits_of(door));
+/// Counts the attempt and gives who makes it, or says until when none is taken.
+pub(super) async fn reserve(door: &Door, call: &Call, who: Who) -> Result<Result<Who, ShutUntil>, Fault> {
+    let limits = limits_of(door);
     door.store
         .write(door.write(call), move |tx| {
             let counters = counters(tx, &who)?;
             match lockout::reserve(&counters, who.origin, tx.now(), &limits) {
                 Reservation::Reserved(counted) => {
                     failure::put(tx, who.subject, who.origin, &counted)?;
-                    Ok(Verdict::Commit(Ok(())))
+                    let last_of_day = match who.origin {
+                        Origin::Network(_) => lockout::shut_for_the_day(counted.day.as_ref(), &limits),
+                        Origin::Device(_) => None,
+                    };
+                    Ok(Verdict::Commit(Ok(Who { last_of_day, ..who.clone() })))
                 }
                 Reservation::LockedOut { until } => Ok(Verdict::Discard(Err(ShutUntil(until)))),
             }
@@ -119,20 +126,22 @@ fn counters(reader: &impl Reader, who: &Who) -> Result<Counters, TxFault> {
 pub(super) fn settle_failure(tx: &mut Tx<'_>, who: &Who, limits: &LockoutLimits) -> Result<(), TxFault> {
     let Counters { origin, day } = counters(tx, who)?;
     let (after, settled) = lockout::settle_wrong(origin.as_ref(), limits);
+    // A success may have emptied the day meanwhile.
+    let day_until = who.last_of_day.filter(|_| lockout::shut_for_the_day(day.as_ref(), limits).is_some());
     failure::put(tx, who.subject, who.origin, &Counters { origin: settled, day })?;
     if let Some(user) = who.user {
         note(tx, user, EventKind::UserLoginFailed { user })?;
         audit(tx, who.tried, AuditResult::Refused, who.user)?;
     }
-    match after {
-        AfterWrong::Open => Ok(()),
-        AfterWrong::Locked { until } => {
-            if let Some(user) = who.user {
-                note(tx, user, EventKind::UserLockedOut { user, until })?;
-            }
-            audit(tx, AuditAction::LockOut, AuditResult::Done, who.user)
-        }
+    let origin_until = match after {
+        AfterWrong::Open => None,
+        AfterWrong::Locked { until } => Some(until),
+    };
+    let Some(until) = origin_until.max(day_until) else { return Ok(()) };
+    if let Some(user) = who.user {
+        note(tx, user, EventKind::UserLockedOut { user, until })?;
     }
+    audit(tx, AuditAction::LockOut, AuditResult::Done, who.user)
 }
 
 /// The password was right: failures from where it came from are forgotten, and those of the day. What others tried from

@@ -62,9 +62,10 @@ pub(super) async fn run(
     }
     let place = door.hasher.reserve(call.network(), Priority::Login)?;
     let who = attempt::Who::signed_in(&command.who, AuditAction::ChangePassword);
-    if let Err(attempt::ShutUntil(until)) = attempt::reserve(&door, &call, &who).await? {
-        return Ok(Err(ChangeRefusal::LockedOut { until }));
-    }
+    let who = match attempt::reserve(&door, &call, who).await? {
+        Ok(who) => who,
+        Err(attempt::ShutUntil(until)) => return Ok(Err(ChangeRefusal::LockedOut { until })),
+    };
     let checked = match &seen.password_hash {
         Some(hash) => place.verify(hash.clone(), command.current.clone()).await,
         None => place.verify_nobody(command.current.clone()).await,

@@ -89,9 +89,10 @@ pub(super) async fn run(door: Arc<Door>, call: Call, command: Login) -> Result<R
     let candidate = door.store.read(|view| resolve(view, &command.identifier, now))?;
     let place = door.hasher.reserve(call.network(), Priority::Login)?;
     let who = attempt::Who::of(&door, &call, &candidate, &command);
-    if let Err(attempt::ShutUntil(until)) = attempt::reserve(&door, &call, &who).await? {
-        return Ok(Err(LoginRefusal::LockedOut { until }));
-    }
+    let who = match attempt::reserve(&door, &call, who).await? {
+        Ok(who) => who,
+        Err(attempt::ShutUntil(until)) => return Ok(Err(LoginRefusal::LockedOut { until })),
+    };
     let checked = match candidate.password_hash() {
         Some(hash) => place.verify(hash.to_owned(), command.password.clone()).await,
         None => place.verify_nobody(command.password.clone()).await,

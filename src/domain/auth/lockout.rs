@@ -162,6 +162,11 @@ pub fn settle_wrong(origin: Option<&OriginFailures>, limits: &LockoutLimits) -> 
     (after, Some(settled))
 }
 
+/// Until when so many failures in a day shut everybody out but known devices; `None`: there is room.
+pub fn shut_for_the_day(day: Option<&DayFailures>, limits: &LockoutLimits) -> Option<Timestamp> {
+    day.filter(|day| day.tried >= limits.daily_failures).map(|day| day.since.plus(DAY))
+}
+
 /// A counted attempt was never tried, through no fault of its sender: its places are given back.
 pub fn settle_untried(counters: &Counters, origin: Origin) -> Counters {
     let given_back = counters.origin.as_ref().map(|origin| {
