@@ -286,9 +286,7 @@ pub const LOG_VALUE_MAX: usize = 4_096;
 
 /// Live registrations of one address.
 pub const REGISTRATIONS_PER_ADDRESS: usize = 3;
-/// Tries a day of codes that reset a password, for those who name only the address.
-pub const RESET_TRIES_PER_ADDRESS: u8 = 20;
-/// The time those tries are counted in.
+/// The time in which tries of codes that reset a password are counted, for those who name only the address.
 pub const RESET_TRIES_SPAN: Duration = Duration::from_secs(24 * 3_600);
 /// Sessions of one user.
 pub const SESSIONS_PER_USER: usize = 100;

@@ -115,6 +115,21 @@ async fn tries_that_name_only_the_address_are_counted_by_day_and_leave_the_reque
 }
 
 #[tokio::test]
+async fn how_often_an_address_is_tried_is_a_setting() {
+    let house = Awake::with(|config| config.auth.code.daily_tries_by_address = 1).await;
+    house.verified("ada@example.com").await;
+    let request = forgot(&house, "ada@example.com").await.body["requestId"].clone();
+    let code = code_in(&house.mail("ada@example.com", "reset_code", 1).await);
+    let by_address = |code: &str| json!({ "email": "ada@example.com", "code": code, "newPassword": NEW });
+    for typed in [wrong(&code), code.clone()] {
+        let spent = house.anyone.post("/auth/password/reset", by_address(&typed)).await;
+        assert_eq!(spent.problem(), "code_invalid", "the first is wrong, the second one too many");
+    }
+    let by_request = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    assert_eq!(house.anyone.post("/auth/password/reset", by_request).await.status, 204);
+}
+
+#[tokio::test]
 async fn a_request_ends_with_its_code_and_is_removed() {
     let house = Awake::new().await;
     house.verified("ada@example.com").await;

@@ -101,11 +101,12 @@ async fn count(door: &Door, call: &Call, by: ResetBy) -> Result<Option<EmailAddr
         ResetBy::Address(email) => Some((day_id(door, email), email.clone())),
         ResetBy::Request(_) => None,
     };
+    let a_day = u8::try_from(door.settings.code.daily_tries_by_address).unwrap_or(u8::MAX);
     door.store
         .write(door.write(call), move |tx| {
             let now = tx.now();
             let found = match (&by, &day) {
-                (ResetBy::Address(_), Some((id, email))) => Some(of_day(tx, *id, email)?),
+                (ResetBy::Address(_), Some((id, email))) => Some(of_day(tx, *id, email, a_day)?),
                 (ResetBy::Request(id), _) => reset::find(tx, *id)?,
                 (ResetBy::Address(_), None) => None,
             };
@@ -131,13 +132,13 @@ fn day_id(door: &Door, email: &EmailAddress) -> ResetId {
     ResetId::from(uuid::Uuid::from_bytes(id))
 }
 
-fn of_day(tx: &Tx<'_>, id: ResetId, email: &EmailAddress) -> Result<ResetRequest, TxFault> {
+fn of_day(tx: &Tx<'_>, id: ResetId, email: &EmailAddress, tries: u8) -> Result<ResetRequest, TxFault> {
     let now = tx.now();
     let found = reset::find(tx, id)?.filter(|day| now < day.expires_at);
     Ok(found.unwrap_or_else(|| ResetRequest {
         id,
         email: email.clone(),
-        tries_left: limits::RESET_TRIES_PER_ADDRESS,
+        tries_left: tries,
         created_at: now,
         expires_at: now.plus(limits::RESET_TRIES_SPAN),
     }))

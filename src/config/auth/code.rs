@@ -20,6 +20,6 @@ section! {
         /// Codes a day for one user or address.
         daily: u32 = 10, within 1..=1_000;
         /// Tries a day of a password reset that names only the address.
-        daily_tries_by_address: u32 = 20, within 1..=1_000;
+        daily_tries_by_address: u32 = 20, within 1..=255;
     }
 }
