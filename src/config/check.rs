@@ -173,7 +173,7 @@ fn mail(config: &Config, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Settings without effect.
+/// Settings without effect, or with less than they seem to have.
 pub(super) fn warnings(loaded: &Loaded) -> Vec<ConfigWarning> {
     let config = &loaded.config;
     let production = config.mode == super::Mode::Production;
@@ -182,6 +182,12 @@ pub(super) fn warnings(loaded: &Loaded) -> Vec<ConfigWarning> {
             config.auth.registration != Registration::Domains && !config.auth.domains.is_empty(),
             "auth.domains",
             "has no effect: auth.registration is not \"domains\"",
+        ),
+        (
+            config.auth.registration == Registration::Domains && !config.auth.require_verified_email,
+            "auth.domains",
+            "keeps nobody out: with auth.require_verified_email = false users enter before they have proven that the \
+             address is theirs",
         ),
         (
             config.notify.email.transport == MailTransport::Inbox && config.notify.email.smtp_url.is_some(),

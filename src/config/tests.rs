@@ -328,6 +328,17 @@ fn settings_without_effect_are_mentioned() {
 }
 
 #[test]
+fn domains_without_proof_of_the_address_are_mentioned() {
+    let lenient = "[auth]\nregistration = \"domains\"\ndomains = [\"example.com\"]\nrequire_verified_email = false";
+    let loaded = Case::new().file(lenient).read();
+    let [warning] = &loaded.warnings[..] else { panic!("{:?}", loaded.warnings) };
+    assert_eq!(warning.key, "auth.domains");
+    assert!(warning.text.contains("auth.require_verified_email"), "{warning}");
+    let strict = lenient.replace("false", "true");
+    assert!(Case::new().file(&strict).read().warnings.is_empty());
+}
+
+#[test]
 fn every_default_is_within_its_own_range_and_reads_as_it_is_shown() {
     let text = print::sample();
     let loaded = Case::new().file(&text).read();
