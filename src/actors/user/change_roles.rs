@@ -34,6 +34,8 @@ pub enum ChangeRolesRefusal {
     Changed,
     /// Nobody would be left to run the house.
     LastAdmin,
+    /// The user has not proven the address, and would hold a role that they do not hold yet.
+    Unproven,
 }
 
 pub(super) async fn run(
@@ -58,9 +60,18 @@ pub(super) async fn run(
             if loses_admin && is_last_admin(tx, found.id)? {
                 return Ok(Verdict::Discard(Err(ChangeRolesRefusal::LastAdmin)));
             }
+            if !may_hold(&found, &command.to) {
+                return Ok(Verdict::Discard(Err(ChangeRolesRefusal::Unproven)));
+            }
             Ok(Verdict::Commit(Ok(apply(tx, found, command.to.clone())?)))
         })
         .await
+}
+
+/// Whether a user may hold these roles. Who has not proven the address may be anybody, and loses the account to whoever
+/// proves it: they are given nothing.
+pub(super) fn may_hold(user: &User, to: &Roles) -> bool {
+    user.email_verified || to.iter().all(|role| user.roles.has(role))
 }
 
 /// Gives a user other roles, and tells.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Household, NoSuchUser, change_roles};
+use super::{Household, change_roles};
 use crate::{
     actors::call::Call,
     domain::user::User,
     persistence::{Verdict, tables::user},
-    types::{EmailAddress, Fault, Role},
+    types::{EmailAddress, Fault, Role, Roles},
 };
 
 /// Who is to hold which role besides those they have.
@@ -19,18 +19,34 @@ pub struct Grant {
     pub role: Role,
 }
 
-pub(super) async fn run(house: Arc<Household>, call: Call, command: Grant) -> Result<Result<User, NoSuchUser>, Fault> {
+/// Why the role is not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantRefusal {
+    /// No user has the address.
+    NotFound,
+    /// The user has not proven the address.
+    Unproven,
+}
+
+pub(super) async fn run(
+    house: Arc<Household>,
+    call: Call,
+    command: Grant,
+) -> Result<Result<User, GrantRefusal>, Fault> {
     let write = call.write(&house.system);
     house
         .store
         .write(write, move |tx| {
             let Some(found) = user::find_by_email(tx, &command.email)? else {
-                return Ok(Verdict::Discard(Err(NoSuchUser)));
+                return Ok(Verdict::Discard(Err(GrantRefusal::NotFound)));
             };
             if found.roles.has(command.role) {
                 return Ok(Verdict::Discard(Ok(found)));
             }
-            let to = found.roles.iter().chain([command.role]).collect();
+            let to: Roles = found.roles.iter().chain([command.role]).collect();
+            if !change_roles::may_hold(&found, &to) {
+                return Ok(Verdict::Discard(Err(GrantRefusal::Unproven)));
+            }
             Ok(Verdict::Commit(Ok(change_roles::apply(tx, found, to)?)))
         })
         .await

@@ -20,7 +20,7 @@ pub use change_roles::{ChangeRoles, ChangeRolesRefusal};
 pub use change_status::{ChangeStatus, ChangeStatusRefusal};
 pub use create_admin::{CreateAdmin, CreateAdminRefusal};
 pub use end_sessions::EndSessions;
-pub use grant::Grant;
+pub use grant::{Grant, GrantRefusal};
 pub use invite::{Invite, InviteRefusal, NoSuchInvitation};
 pub(crate) use invite::{drop_invitation, drop_invitation_of};
 pub use set_password::{SetPassword, SetPasswordRefusal};
@@ -59,7 +59,7 @@ pub enum UserMessage {
     /// Give and take roles.
     ChangeRoles(CallContext, ChangeRoles, Reply<Result<User, ChangeRolesRefusal>>),
     /// Give a role.
-    Grant(CallContext, Grant, Reply<Result<User, NoSuchUser>>),
+    Grant(CallContext, Grant, Reply<Result<User, GrantRefusal>>),
     /// Let in again who was locked.
     Unlock(CallContext, Unlock, Reply<Result<User, UnlockRefusal>>),
     /// Give a new password.
@@ -213,7 +213,7 @@ impl Users {
 /// For operators, who know users by their addresses.
 impl Users {
     /// Gives a role to a user.
-    pub async fn grant(&self, context: CallContext, command: Grant) -> Result<Result<User, NoSuchUser>, Fault> {
+    pub async fn grant(&self, context: CallContext, command: Grant) -> Result<Result<User, GrantRefusal>, Fault> {
         self.addr.call(limits::CALL_DEADLINE, |reply| UserMessage::Grant(context, command, reply)).await
     }
 

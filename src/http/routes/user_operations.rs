@@ -7,7 +7,9 @@ use utoipa::ToSchema;
 
 use super::user_body::UserBody;
 use crate::{
-    actors::user::{EndSessions, Grant, NoSuchUser, SetPassword, SetPasswordRefusal, Unlock, UnlockRefusal},
+    actors::user::{
+        EndSessions, Grant, GrantRefusal, NoSuchUser, SetPassword, SetPasswordRefusal, Unlock, UnlockRefusal,
+    },
     http::{
         error::{ApiError, Code},
         extract::Json,
@@ -133,10 +135,25 @@ impl FromFields for GrantBody {
     }
 }
 
+/// What operators and administrators are told of users who may be anybody.
+pub(super) const UNPROVEN: &str = "The user has not proven the address yet, and is given no roles before.";
+
+impl From<GrantRefusal> for ApiError {
+    fn from(refusal: GrantRefusal) -> Self {
+        match refusal {
+            GrantRefusal::NotFound => NoSuchUser.into(),
+            GrantRefusal::Unproven => Self::new(Code::StatusConflict).detail(UNPROVEN),
+        }
+    }
+}
+
 /// Give a user a role
 #[utoipa::path(
     post, path = "/users/grant", operation_id = "grant_role", tag = "operations", request_body = GrantBody,
-    responses((status = 200, description = "The user, who holds the role.", body = UserBody))
+    responses(
+        (status = 200, description = "The user, who holds the role.", body = UserBody),
+        (status = 409, description = "The user has not proven the address."),
+    )
 )]
 pub async fn grant_role(
     State(services): State<Services>,

@@ -199,6 +199,7 @@ impl From<ChangeRolesRefusal> for ApiError {
             ChangeRolesRefusal::NotFound => nobody(),
             ChangeRolesRefusal::Changed => Self::new(Code::PreconditionFailed),
             ChangeRolesRefusal::LastAdmin => Self::new(Code::LastAdmin),
+            ChangeRolesRefusal::Unproven => Self::new(Code::StatusConflict).detail(super::user_operations::UNPROVEN),
         }
     }
 }
@@ -215,7 +216,7 @@ impl From<ChangeRolesRefusal> for ApiError {
     responses(
         (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String))),
         (status = 412, description = "The user was changed in the meantime: `If-Match` names another version."),
-        (status = 409, description = "It is the last administrator."),
+        (status = 409, description = "It is the last administrator, or one who has not proven the address."),
     )
 )]
 pub async fn change_user_roles(
