@@ -8,8 +8,11 @@ use majordomo::{
         event::EventType,
         user::{Status, User},
     },
-    persistence::{Verdict, Write, tables::user},
-    types::{CallContext, Work, id::UserId},
+    persistence::{
+        Verdict, Write,
+        tables::{invitation, registration, user},
+    },
+    types::{CallContext, EmailAddress, Work, id::UserId},
 };
 use serde_json::{Value, json};
 
@@ -29,6 +32,13 @@ async fn register_with(house: &Awake, form: Value) -> Answer {
     let answer = house.anyone.post("/auth/register", form).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     answer
+}
+
+/// An administrator, signed in.
+async fn root(house: &Awake) -> Member {
+    let made = json!({ "email": "root@example.com", "password": PASSWORD });
+    assert_eq!(house.operator().post("/users/admins", made).await.status, 201);
+    house.sign_in("root@example.com").await
 }
 
 fn entered(house: &Awake, registered: &Answer) -> Member {
@@ -185,6 +195,57 @@ async fn a_forgotten_password_takes_the_account_over_as_well() {
     let ada = house.sign_in(ADA).await;
     let profile = ada.get("/auth/profile").await.body;
     assert_eq!((&profile["status"], &profile["emailVerified"]), (&json!("active"), &json!(true)));
+    assert_eq!(house.events(EventType::UserVerified).len(), 1, "the proof is told however it came about");
+    assert_eq!(house.audited(AuditAction::VerifyEmail).len(), 1);
+    house.mail(ADA, "welcome", 1).await;
+}
+
+#[tokio::test]
+async fn a_proof_by_reset_or_by_the_users_own_code_ends_what_else_waits_for_the_address() {
+    for by_reset in [true, false] {
+        let house = lenient().await;
+        let ada = entered(&house, &house.register(ADA).await);
+        let code = house.code_of(ADA).await;
+        assert_eq!(root(&house).await.post("/invitations", json!({ "email": ADA })).await.status, 201);
+        let waiting = register_with(&house, json!({ "email": ADA, "password": OTHERS })).await;
+        let theirs = code_in(&house.mail(ADA, "verification_code", 2).await);
+        if by_reset {
+            house.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
+            let code = code_in(&house.mail(ADA, "reset_code", 1).await);
+            let reset = json!({ "email": ADA, "code": code, "newPassword": PASSWORD });
+            assert_eq!(house.anyone.post("/auth/password/reset", reset).await.status, 204);
+        } else {
+            let proof = json!({ "purpose": "verify_email", "code": code });
+            assert_eq!(ada.post("/otp/verify", proof).await.status, 200);
+        }
+        let address = EmailAddress::parse(ADA).unwrap();
+        let left = house.store.read(|view| registration::of_email(view, &address)).unwrap();
+        assert_eq!(left, [], "by_reset: {by_reset}");
+        let invited = house.store.read(|view| invitation::find_by_email(view, &address)).unwrap();
+        assert_eq!(invited.map(|found| found.email), None, "by_reset: {by_reset}");
+        let crossed = json!({ "userId": waiting.body["id"], "code": theirs });
+        assert_eq!(house.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
+    }
+}
+
+#[tokio::test]
+async fn roles_are_given_to_who_has_proven_the_address() {
+    let house = lenient().await;
+    let stranger = entered(&house, &register_with(&house, json!({ "email": ADA, "password": OTHERS })).await);
+    let code = house.code_of(ADA).await;
+    let grant = json!({ "email": ADA, "role": "admin" });
+    let refused = house.operator().post("/users/grant", grant.clone()).await;
+    assert_eq!((refused.status, refused.problem()), (409, "status_conflict"));
+    assert!(refused.body["detail"].as_str().unwrap().contains("not proven"), "{refused:?}");
+    let admin = root(&house).await;
+    let roles = format!("/users/{}/roles", stranger.id);
+    let refused = admin.put(&roles, json!({ "roles": ["user", "support"] })).await;
+    assert_eq!((refused.status, refused.problem()), (409, "status_conflict"));
+    assert_eq!(admin.put(&roles, json!({ "roles": [] })).await.status, 200, "taking away is no matter");
+    assert_eq!(stranger.get("/users").await.problem(), "forbidden");
+
+    house.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
+    assert_eq!(house.operator().post("/users/grant", grant).await.status, 200);
 }
 
 #[tokio::test]

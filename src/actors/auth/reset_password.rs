@@ -150,12 +150,16 @@ fn set_password(owner: UserId, hash: String) -> impl Fn(&mut Tx<'_>) -> Result<b
         let now = tx.now();
         let email = match user::find(tx, owner)? {
             Some(known) => {
+                let was_proven = known.email_verified;
                 let changed = User {
                     password_hash: Some(hash.clone()),
                     password_changed_at: Some(now),
                     ..transition::with_proven_address(known, now)
                 };
                 user::replace(tx, &changed)?;
+                if !was_proven {
+                    verify_email::settle_proof(tx, &changed)?;
+                }
                 changed.email
             }
             None => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Door, register::drop_registration, take_over};
+use super::{Call, Door, drop_registrations_of, register::drop_registration, take_over};
 use crate::{
     actors::{otp::Tried, user::drop_invitation_of},
     crypto::code::Code,
@@ -104,12 +104,16 @@ pub(super) fn activate(owner: UserId) -> impl Fn(&mut Tx<'_>) -> Result<bool, Tx
         let Some(waiting) = user::find(tx, owner)?.filter(|user| !user.email_verified) else { return Ok(false) };
         let proven = transition::with_proven_address(waiting, tx.now());
         user::replace(tx, &proven)?;
-        for other in registration::of_email(tx, &proven.email)? {
-            drop_registration(tx, &other)?;
-        }
-        tell(tx, &proven)?;
+        settle_proof(tx, &proven)?;
         Ok(true)
     }
+}
+
+/// Ends whatever else waits for an address that its user has proven, and tells.
+pub(super) fn settle_proof(tx: &mut Tx<'_>, proven: &User) -> Result<(), TxFault> {
+    drop_registrations_of(tx, &proven.email)?;
+    drop_invitation_of(tx, &proven.email)?;
+    tell(tx, proven)
 }
 
 /// Puts `made` in the place of the registration it comes from and of all others of the address. False: the registration
