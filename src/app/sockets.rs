@@ -1,18 +1,20 @@
 //! The listeners' sockets, and serving them.
 
 use std::{
+    io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
 };
 
 use futures::FutureExt;
+use tokio::net::TcpSocket;
 
 use super::AppError;
 use crate::{
     actors::edge::Server,
     config::Config,
     http::{self, serve::Patience},
-    types::Fault,
+    types::{Fault, limits},
 };
 
 /// One listener's socket, bound once for the whole life of the process.
@@ -40,11 +42,20 @@ impl Sockets {
 impl Socket {
     fn bind(key: &'static str, address: SocketAddr) -> Result<Self, AppError> {
         let fault = |reason| AppError::Listen { key, address, reason };
-        let listener = TcpListener::bind(address).map_err(fault)?;
-        listener.set_nonblocking(true).map_err(fault)?;
+        let listener = listen(address).map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
         Ok(Self { listener: Arc::new(listener), address })
     }
+}
+
+/// A socket at which clients may knock; it does not block. The kernel's queue holds as many as wait during a crash or
+/// a burst.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As the standard library does on Unix: a restart need not wait for connections that linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(limits::ACCEPT_QUEUE)?.into_std()
 }
 
 /// A listener that can be served again, after a crash or by another router: each life works on a copy of the socket.
