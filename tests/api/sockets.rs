@@ -298,7 +298,14 @@ async fn what_is_not_http_and_heads_without_end_are_refused() {
 fn expect_problem(answer: &str, (status, code): (u16, &str)) {
     assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer:?}");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains("content-type: application/problem+json"), "{head}");
+    for header in [
+        "content-type: application/problem+json",
+        "cache-control: no-store",
+        "x-content-type-options: nosniff",
+        "content-security-policy: default-src 'none'; frame-ancestors 'none'",
+    ] {
+        assert!(head.contains(header), "{header} is missing in {head}");
+    }
     let problem: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!((&problem["code"], &problem["status"]), (&code.into(), &status.into()));
 }

@@ -23,6 +23,15 @@ use crate::{
     types::Outcome,
 };
 
+/// Headers of every answer that says nothing else.
+pub const ALWAYS: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::VARY, "origin"),
+];
+
 /// What the outermost layer of a listener knows.
 #[derive(Clone)]
 pub struct Frame {
@@ -81,13 +90,6 @@ fn place_problem(edge: &Edge, origin: &Origin, path: &str, mut response: Respons
 
 /// Headers of every answer; what a handler set itself stays.
 fn write_headers(origin: &Origin, headers: &mut HeaderMap) {
-    const ALWAYS: [(HeaderName, &str); 5] = [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::VARY, "origin"),
-    ];
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

@@ -22,6 +22,7 @@ use crate::{
     http::{
         context::Peer,
         error::{ApiError, Code, Occurrence},
+        middleware::frame,
     },
     types::limits,
 };
@@ -102,8 +103,11 @@ fn refusal_of_head(code: Code) -> Vec<u8> {
     let at = Occurrence { base: "", instance: "", request_id: "" };
     let body = ApiError::new(code).document(at).to_string();
     let status = StatusCode::from_u16(code.row().status).unwrap_or(StatusCode::BAD_REQUEST);
-    let head = "content-type: application/problem+json\r\nconnection: close\r\n";
-    format!("HTTP/1.1 {status}\r\n{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    let mut head = format!("HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n");
+    for (name, value) in frame::ALWAYS {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// Says that no more comes, and throws away what still arrives for a moment: closing a socket with unread bytes resets
