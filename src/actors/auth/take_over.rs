@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
+        audit::{AuditAction, AuditRecord, AuditResult},
         auth::{AddressState, Registration, SessionEnd, lockout::Subject},
         user::{Metadata, User, transition},
     },
@@ -52,6 +53,12 @@ pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made:
     // It stays for as long as its code may be repeated, and can prove nothing more.
     registration::remove(tx, registered.id)?;
     registration::insert(tx, &Registration { address: AddressState::Taken, ..registered })?;
+    tx.audit(AuditRecord {
+        action: AuditAction::ResetPassword,
+        result: AuditResult::Done,
+        subject: Some(taken.id),
+        detail: "by=address_proof".to_owned(),
+    })?;
     verify_email::tell(tx, &taken)?;
     Ok(true)
 }
