@@ -137,6 +137,9 @@ async fn whoever_proves_an_address_has_the_account_that_a_stranger_made_with_it(
         );
     }
 
+    let replaced = house.audited(AuditAction::ResetPassword);
+    assert_eq!(replaced.len(), 1, "another password is a change of a credential");
+    assert_eq!((replaced[0].detail.as_str(), replaced[0].subject), ("by=address_proof", stranger.id.parse().ok()));
     assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
     let refresh = json!({ "refreshToken": stranger.tokens["refreshToken"] });
     assert_eq!(house.anyone.post("/auth/refresh", refresh).await.problem(), "session_ended");
@@ -246,6 +249,28 @@ async fn roles_are_given_to_who_has_proven_the_address() {
 
     house.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
     assert_eq!(house.operator().post("/users/grant", grant).await.status, 200);
+}
+
+#[tokio::test]
+async fn nobody_keeps_an_address_from_the_administrator_an_operator_makes() {
+    let house = lenient().await;
+    let form = json!({ "email": ADA, "password": OTHERS, "username": "mallory" });
+    let stranger = entered(&house, &register_with(&house, form).await);
+    let code = house.code_of(ADA).await;
+    let made = house.operator().post("/users/admins", json!({ "email": ADA, "password": PASSWORD })).await;
+    assert_eq!((made.status, &made.body["id"]), (201, &json!(stranger.id)), "{made:?}");
+    assert_eq!((&made.body["status"], &made.body["emailVerified"]), (&json!("active"), &json!(true)));
+    assert_eq!((&made.body["username"], &made.body["roles"]), (&Value::Null, &json!(["user", "admin"])));
+
+    assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
+    let theirs = json!({ "identifier": ADA, "password": OTHERS });
+    assert_eq!(house.anyone.post("/auth/login", theirs).await.problem(), "invalid_credentials");
+    let late = json!({ "userId": stranger.id, "code": code });
+    assert_eq!(house.anyone.post("/auth/verify-email", late).await.problem(), "code_invalid");
+    assert_eq!(house.sign_in(ADA).await.get("/users").await.status, 200);
+    let again = house.operator().post("/users/admins", json!({ "email": ADA, "password": PASSWORD })).await;
+    assert_eq!(again.problem(), "email_taken");
+    assert_eq!(house.audited(AuditAction::CreateAdmin).len(), 1);
 }
 
 #[tokio::test]

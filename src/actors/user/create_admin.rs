@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use super::{Household, drop_invitation_of};
+use super::{Household, change_status::end_all, drop_invitation_of};
 use crate::{
     actors::{auth::drop_registrations_of, call::Call, hasher::Priority},
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
-        auth::password_policy,
+        auth::{SessionEnd, lockout::Subject, password_policy},
         event::{Event, EventKind, Personal},
         user::{Metadata, Status, User},
     },
-    persistence::{Tx, TxFault, Verdict, tables::user},
+    persistence::{
+        Tx, TxFault, Verdict,
+        tables::{code, failure, user},
+    },
     types::{EmailAddress, Fault, Invalid, Role, Roles, Secret, id::UserId},
 };
 
@@ -48,19 +51,31 @@ pub(super) async fn run(
     house
         .store
         .write(call.write(&house.system), move |tx| {
-            if user::find_by_email(tx, &command.email)?.is_some() {
-                return Ok(Verdict::Discard(Err(CreateAdminRefusal::EmailTaken)));
-            }
+            let fresh = admin(tx, command.email.clone(), hash.clone());
+            let made = match user::find_by_email(tx, &command.email)? {
+                Some(owner) if owner.email_verified => {
+                    return Ok(Verdict::Discard(Err(CreateAdminRefusal::EmailTaken)));
+                }
+                Some(holder) => in_place_of(tx, holder, fresh)?,
+                None => fresh,
+            };
             drop_registrations_of(tx, &command.email)?;
             drop_invitation_of(tx, &command.email)?;
-            let made = admin(tx, command.email.clone(), hash.clone());
-            if user::insert(tx, &made)?.is_err() {
+            if user::update(tx, &made)?.is_err() {
                 return Ok(Verdict::Discard(Err(CreateAdminRefusal::EmailTaken)));
             }
             tell(tx, &made)?;
             Ok(Verdict::Commit(Ok(made)))
         })
         .await
+}
+
+/// The administrator in the place of somebody who never proved the address, and loses whatever they could enter with.
+fn in_place_of(tx: &mut Tx<'_>, holder: User, fresh: User) -> Result<User, TxFault> {
+    end_all(tx, holder.id, SessionEnd::Administrator)?;
+    code::remove_all(tx, holder.id)?;
+    failure::clear(tx, Subject::User(holder.id))?;
+    Ok(User { id: holder.id, created_at: holder.created_at, version: holder.version + 1, ..fresh })
 }
 
 fn admin(tx: &mut Tx<'_>, email: EmailAddress, password_hash: String) -> User {
