@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use majordomo::{
     actors::upkeep::Expirer,
-    persistence::Store,
+    domain::auth::lockout::{Counters, Origin, OriginFailures, Subject},
+    persistence::{Store, Verdict, tables::failure},
     supervision::{ManualClock, SeededEntropy, Spec, Supervisor, System},
+    types::{Network, limits},
 };
 
-use crate::setting::{SECOND, START, until};
+use crate::setting::{SECOND, START, Setting, until, user};
 
 #[tokio::test(start_paused = true)]
 async fn what_the_expirer_removes_waits_in_the_lane_of_batches() {
@@ -21,10 +23,50 @@ async fn what_the_expirer_removes_waits_in_the_lane_of_batches() {
     root.worker(Spec::park("expirer"), move || Expirer::new(at.clone()));
     let tree = root.start().await.unwrap();
     // One step of it for each kind of row, one after the other.
-    for kind in ["registrations", "codes", "sessions", "failures", "resets", "outcomes"] {
+    for kind in ["registrations", "invitations", "codes", "sessions", "resets", "outcomes", "failures"] {
         until(kind, || store.report().writer.bulk_waiting == 1).await;
         assert_eq!(store.report().writer.waiting, 0);
         assert_eq!(writer.step(), 1);
     }
+    tree.stop(SECOND).await;
+}
+
+const NETWORK: Origin = Origin::Network(Network::V4([192, 0, 2]));
+
+/// Notes one failed login of each of the users, now.
+async fn fail(setting: &Setting, users: std::ops::Range<u128>) {
+    for first in users.clone().step_by(100) {
+        let last = users.end.min(first + 100);
+        setting
+            .write(move |tx| {
+                let origin = OriginFailures { tried: 1, wrong: 1, locks: 0, locked_until: None, last_at: tx.now() };
+                for number in first..last {
+                    let counters = Counters { origin: Some(origin.clone()), day: None };
+                    failure::put(tx, Subject::User(user(number)), NETWORK, &counters)?;
+                }
+                Ok(Verdict::Commit(()))
+            })
+            .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_logins_are_forgotten_however_many_fresher_ones_stand_before_them() {
+    let setting = Setting::new();
+    let many = limits::SCAN_MAX as u128 + 200;
+    fail(&setting, many..many + 1).await;
+    setting.clock.advance(25 * 3_600 * SECOND);
+    fail(&setting, 1..many).await;
+    let of = |number| {
+        let found = setting.store.read(|view| failure::find(view, Subject::User(user(number)), NETWORK)).unwrap();
+        found.origin.is_some()
+    };
+    assert!(of(many));
+    let mut root = Supervisor::root(&setting.system);
+    let at = setting.store.clone();
+    root.worker(Spec::park("expirer"), move || Expirer::new(at.clone()));
+    let tree = root.start().await.unwrap();
+    until("the old one is forgotten", || !of(many)).await;
+    assert!(of(1) && of(many - 1), "fresh ones stay");
     tree.stop(SECOND).await;
 }

@@ -7,7 +7,11 @@ use crate::{
     actors::{auth::drop_registration, call::Call, otp::end_code, user::drop_invitation},
     persistence::{
         Store, Tx, TxFault, Verdict,
-        tables::{code, failure, invitation, outcome, registration, reset, session},
+        tables::{
+            code,
+            failure::{self, Walked},
+            invitation, outcome, registration, reset, session,
+        },
     },
     supervision::{Next, TaskCx, Worker},
     types::{CallContext, Fault, Work, limits},
@@ -21,12 +25,14 @@ const BATCH: usize = 100;
 /// The worker.
 pub struct Expirer {
     store: Store,
+    /// How far the walk over failed logins has come; one that crashes begins it anew.
+    walked: Walked,
 }
 
 impl Expirer {
     /// A worker over `store`.
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self { store, walked: None }
     }
 }
 
@@ -39,23 +45,36 @@ impl Worker for Expirer {
             return Ok(Next::Within(EVERY));
         }
         let mut full = false;
-        for step in [registrations, invitations, codes, sessions, failures, resets, outcomes] {
+        for step in [registrations, invitations, codes, sessions, resets, outcomes] {
             if cx.stopping().is_cancelled() {
-                break;
+                return Ok(Next::Within(EVERY));
             }
-            let work = Work::until(cx.system().clock().instant() + limits::CALL_DEADLINE);
-            let call = Call { work, context: CallContext::house("upkeep", "expire") };
-            let removed = self
-                .store
-                .bulk()
-                .write_reclaim(call.write(cx.system()), move |tx| {
-                    let removed = step(tx)?;
-                    Ok(if removed == 0 { Verdict::Discard(0) } else { Verdict::Commit(removed) })
-                })
-                .await?;
+            let (removed, ()) = self.remove(cx, move |tx| Ok((step(tx)?, ()))).await?;
             full |= removed >= BATCH;
         }
+        let walked = self.walked;
+        let (removed, walked) = self.remove(cx, move |tx| failure::remove_forgotten(tx, walked, BATCH)).await?;
+        self.walked = walked;
+        full |= removed >= BATCH;
         Ok(if full { Next::Now } else { Next::Within(EVERY) })
+    }
+}
+
+impl Expirer {
+    /// One transaction of `step`, which gives how many rows it removed, and something besides.
+    async fn remove<T: Send + 'static>(
+        &self,
+        cx: &TaskCx,
+        step: impl Fn(&mut Tx<'_>) -> Result<(usize, T), TxFault> + Send + 'static,
+    ) -> Result<(usize, T), Fault> {
+        let work = Work::until(cx.system().clock().instant() + limits::CALL_DEADLINE);
+        let call = Call { work, context: CallContext::house("upkeep", "expire") };
+        let write = call.write(cx.system());
+        let removed = self.store.bulk().write_reclaim(write, move |tx| {
+            let done = step(tx)?;
+            Ok(if done.0 == 0 { Verdict::Discard(done) } else { Verdict::Commit(done) })
+        });
+        removed.await
     }
 }
 
@@ -94,10 +113,6 @@ fn sessions(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
         session::remove(tx, *id)?;
     }
     Ok(ended.len())
-}
-
-fn failures(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
-    failure::remove_forgotten(tx, BATCH)
 }
 
 fn resets(tx: &mut Tx<'_>) -> Result<usize, TxFault> {

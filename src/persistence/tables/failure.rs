@@ -112,21 +112,28 @@ pub fn clear(tx: &mut Tx<'_>, subject: Subject) -> Result<(), TxFault> {
     tx.delete(&FAILURE_BY_SUBJECT, &subject)
 }
 
-/// Removes counters nobody adds to any more, at most `limit` of them. Looks at `limits::SCAN_MAX` rows from a place
-/// that is drawn, so that all are looked at in the course of time.
-pub fn remove_forgotten(tx: &mut Tx<'_>, limit: usize) -> Result<usize, TxFault> {
-    let from = (Subject::Unknown(tx.random()), Origin::Network(Network::V4([0; 3])));
-    let mut rows = tx.scan(&FAILURE_BY_ORIGIN, Scan::all().limit(limits::SCAN_MAX / 2))?;
-    rows.extend(tx.scan(&FAILURE_BY_ORIGIN, Scan::from(&from).limit(limits::SCAN_MAX / 2))?);
-    let mut removed = 0;
+/// How far a walk over all counters has come: go on behind this one; `None`: from the beginning.
+pub type Walked = Option<(Subject, Origin)>;
+
+/// Removes counters nobody adds to any more, at most `limit` of them, among the next `limits::SCAN_MAX` rows of a walk;
+/// gives how many, and how far the walk has come. Counters have no order of time: only a walk finds all of them.
+pub fn remove_forgotten(tx: &mut Tx<'_>, walked: Walked, limit: usize) -> Result<(usize, Walked), TxFault> {
+    let scan = Scan::all().limit(limits::SCAN_MAX);
+    let rows = tx.scan(&FAILURE_BY_ORIGIN, walked.iter().fold(scan, Scan::after))?;
+    let is_last = rows.len() < limits::SCAN_MAX;
+    let (mut removed, mut came_to) = (0, None);
     for (key, failures) in rows {
-        if removed < limit && failures.last_at.plus(FORGOTTEN_AFTER) <= tx.now() {
+        if removed == limit {
+            return Ok((removed, came_to));
+        }
+        came_to = Some(key);
+        if failures.last_at.plus(FORGOTTEN_AFTER) <= tx.now() {
             tx.delete(&FAILURE_BY_ORIGIN, &key)?;
             forget_day(tx, key.0)?;
             removed += 1;
         }
     }
-    Ok(removed)
+    Ok((removed, came_to.filter(|_| !is_last)))
 }
 
 fn forget_day(tx: &mut Tx<'_>, subject: Subject) -> Result<(), TxFault> {
