@@ -115,6 +115,29 @@ async fn tries_that_name_only_the_address_are_counted_by_day_and_leave_the_reque
 }
 
 #[tokio::test]
+async fn a_device_is_known_for_the_password_it_was_let_in_with() {
+    let house = Awake::new().await;
+    let thief = house.member("ada@example.com").await;
+    house.advance(MINUTE);
+    let request = forgot(&house, "ada@example.com").await.body["requestId"].clone();
+    let code = code_in(&house.mail("ada@example.com", "reset_code", 1).await);
+    let reset = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    assert_eq!(house.anyone.post("/auth/password/reset", reset).await.status, 204);
+    let ada = login_with(&house, NEW).await;
+    let login = |password: &str, token: &Value| {
+        house
+            .anyone
+            .post("/auth/login", json!({ "identifier": "ada@example.com", "password": password, "deviceToken": token }))
+    };
+    for _ in 0..5 {
+        assert_eq!(login("a guess", &thief.tokens["deviceToken"]).await.problem(), "invalid_credentials");
+    }
+    assert_eq!(login("a guess", &thief.tokens["deviceToken"]).await.problem(), "locked_out");
+    assert_eq!(login_with(&house, NEW).await.problem(), "locked_out", "counted by network, as any stranger's");
+    assert_eq!(login(NEW, &ada.body["deviceToken"]).await.status, 200);
+}
+
+#[tokio::test]
 async fn how_often_an_address_is_tried_is_a_setting() {
     let house = Awake::with(|config| config.auth.code.daily_tries_by_address = 1).await;
     house.verified("ada@example.com").await;

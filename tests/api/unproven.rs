@@ -252,6 +252,24 @@ async fn roles_are_given_to_who_has_proven_the_address() {
 }
 
 #[tokio::test]
+async fn devices_of_the_former_holder_are_not_known_any_more() {
+    let house = lenient().await;
+    let stranger = entered(&house, &register_with(&house, json!({ "email": ADA, "password": OTHERS })).await);
+    house.code_of(ADA).await;
+    house.advance(Duration::from_secs(60));
+    let owner = register_with(&house, json!({ "email": ADA, "password": PASSWORD })).await;
+    let code = code_in(&house.mail(ADA, "verification_code", 2).await);
+    let body = json!({ "userId": owner.body["id"], "code": code });
+    assert_eq!(house.anyone.post("/auth/verify-email", body).await.status, 200);
+    let guess = |token: &Value| json!({ "identifier": ADA, "password": "a guess", "deviceToken": token });
+    for _ in 0..5 {
+        house.anyone.post("/auth/login", guess(&Value::Null)).await;
+    }
+    let guessed = house.anyone.post("/auth/login", guess(&stranger.tokens["deviceToken"])).await;
+    assert_eq!(guessed.problem(), "locked_out", "it would have tries of its own, and none of them counted by the day");
+}
+
+#[tokio::test]
 async fn nobody_keeps_an_address_from_the_administrator_an_operator_makes() {
     let house = lenient().await;
     let form = json!({ "email": ADA, "password": OTHERS, "username": "mallory" });

@@ -30,13 +30,15 @@ pub(super) struct Who {
 
 impl Who {
     pub(super) fn of(door: &Door, call: &Call, candidate: &Candidate, command: &Login) -> Self {
-        let (subject, user) = match candidate {
-            Candidate::User(user) => (Subject::User(user.id), Some(user.id)),
+        let (subject, user, device) = match candidate {
+            Candidate::User(user) => {
+                let device = door.known_device(command.device_token.as_ref(), user);
+                (Subject::User(user.id), Some(user.id), device)
+            }
             Candidate::Registrant { .. } | Candidate::Nobody => {
-                (Subject::Unknown(door.keys.identifier.digest(&counted_as(&command.identifier))), None)
+                (Subject::Unknown(door.keys.identifier.digest(&counted_as(&command.identifier))), None, None)
             }
         };
-        let device = user.and_then(|user| door.known_device(command.device_token.as_ref(), user));
         let origin = device.map_or(Origin::Network(call.network()), |known| Origin::Device(known.device));
         Self { subject, origin, user, device, tried: AuditAction::Login, last_of_day: None }
     }

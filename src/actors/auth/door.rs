@@ -160,10 +160,12 @@ impl Door {
         extra
     }
 
-    /// The device `token` stands for, if this house gave it to `user` not too long ago.
-    pub(super) fn known_device(&self, token: Option<&Secret>, user: UserId) -> Option<KnownDevice> {
+    /// The device `token` stands for, if this house gave it to `user` not too long ago, for the password of now: who
+    /// entered with one before may be whom the new password is to keep out, and would have tries that no day counts.
+    pub(super) fn known_device(&self, token: Option<&Secret>, user: &User) -> Option<KnownDevice> {
         let now = self.system.clock().now();
-        self.keys.device.recognise(token?.reveal(), user, now, self.settings.lockout.known_device)
+        let known = self.keys.device.recognise(token?.reveal(), user.id, now, self.settings.lockout.known_device);
+        known.filter(|known| user.password_changed_at.is_none_or(|changed| known.issued >= changed))
     }
 
     /// A token for a device that just signed in; a known one stays the same device.

@@ -16,7 +16,7 @@ section! {
         longest: Duration = Duration::from_hours(1), within Duration::from_secs(1)..=days(7);
         /// Failures a day over all networks that lock the user for all but known devices.
         daily_failures: u32 = 50, within 1..=10_000;
-        /// How long a device stays known after its last login.
+        /// How long a device stays known after its last login; with a new password all have to become known again.
         known_device: Duration = days(180), within Duration::from_hours(1)..=days(730);
     }
 }
