@@ -11,46 +11,27 @@
     reason = "a program of its own, for people to run"
 )]
 
+mod site;
+mod workload;
+
 use std::{
     fs::{File, OpenOptions},
     os::unix::fs::FileExt as _,
     path::Path,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures::{FutureExt as _, future::join_all};
 use majordomo::{
-    domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
-        event::{Event, EventKind, Personal},
-    },
-    persistence::{
-        KeyLoss, Options, Record, Rehearsal, Store, Table, Tx, TxFault, Verdict, Write,
-        engine::EngineKind,
-        fs::RealFs,
-        settings::{BootId, Seams, Settings, Tuning},
-        writer::step::Writer,
-    },
-    supervision::{OsEntropy, SystemClock},
-    types::{CallContext, Timestamp, Work, clock::stamp, id::UserId},
+    persistence::{Store, Tx, TxFault, Verdict, engine::EngineKind, writer::step::Writer},
+    types::id::UserId,
 };
+use site::Site;
+use workload::{ENTRY_BY_OWNER, Entry, login};
 
 const GROUPS: [usize; 4] = [1, 16, 64, 128];
 const MEASURED: Duration = Duration::from_secs(2);
 const WARM_UP: Duration = Duration::from_millis(300);
-
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Entry(Vec<u8>);
-
-impl Record for Entry {
-    const SCHEMA: u16 = 1;
-    const NAME: &'static str = "entry";
-}
-
-/// Under the name of a sealed table of the product, since the keys of those are made once and kept.
-static ENTRY_BY_ID: Table<UserId, Entry> = Table::sealed(0xf0, "session_by_id", "");
-static ENTRY_BY_NUMBER: Table<([u8; 16], UserId), Entry> = Table::new(0xf1, "entry_by_number", "");
 
 /// A kind of commit.
 type Kind = fn(&mut Tx<'_>, UserId) -> Result<Verdict<()>, TxFault>;
@@ -59,52 +40,24 @@ const KINDS: [(&str, Kind); 2] = [("two records", records), ("a login", login)];
 
 fn records(tx: &mut Tx<'_>, user: UserId) -> Result<Verdict<()>, TxFault> {
     let id: UserId = tx.id();
-    tx.put(&ENTRY_BY_NUMBER, &(*user.as_bytes(), id), &Entry(vec![7; 150]))?;
-    tx.put(&ENTRY_BY_NUMBER, &([0xff; 16], id), &Entry(vec![7; 20]))?;
-    Ok(Verdict::Commit(()))
-}
-
-fn login(tx: &mut Tx<'_>, user: UserId) -> Result<Verdict<()>, TxFault> {
-    let id: UserId = tx.id();
-    tx.put(&ENTRY_BY_ID, &id, &Entry(vec![7; 200]))?;
-    tx.put(&ENTRY_BY_NUMBER, &(*user.as_bytes(), id), &Entry(Vec::new()))?;
-    let personal = Personal { email: Some("somebody@example.com".to_owned()), ..Personal::default() };
-    tx.emit(Event { subject: user, kind: EventKind::UserLoginFailed { user }, personal })?;
-    tx.audit(AuditRecord {
-        action: AuditAction::Login,
-        result: AuditResult::Done,
-        subject: Some(user),
-        detail: String::new(),
-    })?;
+    tx.put(&ENTRY_BY_OWNER, &(*user.as_bytes(), id), &Entry(vec![7; 150]))?;
+    tx.put(&ENTRY_BY_OWNER, &([0xff; 16], id), &Entry(vec![7; 20]))?;
     Ok(Verdict::Commit(()))
 }
 
 struct Bench {
     store: Store,
     writer: Writer,
-    seams: Seams,
+    site: Site,
     next: u128,
 }
 
 impl Bench {
     fn open(dir: &Path, engine: EngineKind) -> Self {
-        let clock = Arc::new(SystemClock::after(Timestamp::ZERO));
-        let seams = Seams { fs: Arc::new(RealFs), clock, entropy: Arc::new(OsEntropy) };
-        let options = Options {
-            settings: Settings {
-                dir: dir.join(engine.name()),
-                engine,
-                boot: BootId::current(&OsEntropy),
-                lock_wait: Duration::ZERO,
-                tuning: Tuning::default(),
-            },
-            seams: seams.clone(),
-            key_ring: dir.join("key_ring"),
-            key_loss: KeyLoss::Refuse,
-            rehearsal: Rehearsal::Once,
-        };
+        let site = Site::new();
+        let options = site.options(&dir.join(engine.name()), engine, "now");
         let (store, writer, _) = Store::open_in_hand(options).expect("a store to measure");
-        Self { store, writer, seams, next: 0 }
+        Self { store, writer, site, next: 0 }
     }
 
     fn group(&mut self, kind: Kind, size: usize) {
@@ -112,12 +65,7 @@ impl Bench {
             self.next += 1;
             // A thousand persons take turns.
             let user = UserId::from(uuid::Uuid::from_u128(self.next % 1_000));
-            let write = Write {
-                work: Work::until(self.seams.clock.instant() + Duration::from_secs(60)),
-                stamp: stamp(self.seams.clock.as_ref(), self.seams.entropy.as_ref()),
-                context: CallContext::house("bench", "request"),
-            };
-            self.store.write(write, move |tx| kind(tx, user))
+            self.store.write(self.site.write(), move |tx| kind(tx, user))
         });
         let mut all = Box::pin(join_all(writes.collect::<Vec<_>>()));
         assert!(all.as_mut().now_or_never().is_none());

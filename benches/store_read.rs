@@ -15,6 +15,7 @@
 )]
 
 mod site;
+mod workload;
 
 use std::{
     sync::{
@@ -26,14 +27,11 @@ use std::{
 
 use futures::future::join_all;
 use majordomo::{
-    domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
-        event::{Event, EventKind, Personal},
-    },
-    persistence::{Reader as _, Record, Store, Table, Tx, TxFault, Verdict, engine::EngineKind},
+    persistence::{Reader as _, Store, Table, Verdict, engine::EngineKind},
     types::id::UserId,
 };
 use site::Site;
+use workload::{Entry, login};
 
 const CLIENTS: u64 = 64;
 const KEYS: u32 = 100_000;
@@ -41,32 +39,7 @@ const A_SECOND: u32 = 1_000;
 const WARM_UP: Duration = Duration::from_secs(1);
 const MEASURED: Duration = Duration::from_secs(6);
 
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Entry(Vec<u8>);
-
-impl Record for Entry {
-    const SCHEMA: u16 = 1;
-    const NAME: &'static str = "entry";
-}
-
-static ENTRY_BY_ID: Table<UserId, Entry> = Table::sealed(0xf0, "entry_by_id", "");
-static ENTRY_BY_OWNER: Table<([u8; 16], UserId), Entry> = Table::new(0xf1, "entry_by_owner", "");
 static ENTRY_BY_NUMBER: Table<u32, Entry> = Table::new(0xf2, "entry_by_number", "");
-
-fn login(tx: &mut Tx<'_>, user: UserId) -> Result<Verdict<()>, TxFault> {
-    let id: UserId = tx.id();
-    tx.put(&ENTRY_BY_ID, &id, &Entry(vec![7; 200]))?;
-    tx.put(&ENTRY_BY_OWNER, &(*user.as_bytes(), id), &Entry(Vec::new()))?;
-    let personal = Personal { email: Some("somebody@example.com".to_owned()), ..Personal::default() };
-    tx.emit(Event { subject: user, kind: EventKind::UserLoginFailed { user }, personal })?;
-    tx.audit(AuditRecord {
-        action: AuditAction::Login,
-        result: AuditResult::Done,
-        subject: Some(user),
-        detail: String::new(),
-    })?;
-    Ok(Verdict::Commit(()))
-}
 
 /// Writes the records that are read later.
 async fn fill(store: &Store, site: &Site) {
