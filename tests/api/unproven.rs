@@ -204,6 +204,37 @@ async fn a_forgotten_password_takes_the_account_over_as_well() {
 }
 
 #[tokio::test]
+async fn an_operator_opens_a_lock_of_somebody_who_has_not_proven_the_address() {
+    let house = lenient().await;
+    house.register(ADA).await;
+    for _ in 0..5 {
+        let guess = json!({ "identifier": ADA, "password": OTHERS });
+        assert_eq!(house.anyone.post("/auth/login", guess).await.problem(), "invalid_credentials");
+    }
+    assert_eq!(house.login(ADA).await.problem(), "locked_out");
+    let opened = house.operator().post("/users/unlock", json!({ "email": ADA })).await;
+    assert_eq!((opened.status, &opened.body["status"]), (200, &json!("pending")), "{opened:?}");
+    assert_eq!(house.login(ADA).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_phone_that_the_former_holder_proved_is_not_the_owners() {
+    let house = lenient().await;
+    let form = json!({ "email": ADA, "password": OTHERS, "phone": "+4369912345678" });
+    let stranger = entered(&house, &register_with(&house, form).await);
+    assert_eq!(stranger.post("/otp", json!({ "purpose": "verify_phone" })).await.status, 202);
+    let code = code_in(&house.mail("+4369912345678", "phone_code", 1).await);
+    let proven = stranger.post("/otp/verify", json!({ "purpose": "verify_phone", "code": code })).await;
+    assert_eq!(proven.status, 200, "{proven:?}");
+    assert_eq!(stranger.get("/auth/profile").await.body["phoneVerified"], true);
+    house.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
+    let code = code_in(&house.mail(ADA, "reset_code", 1).await);
+    let reset = json!({ "email": ADA, "code": code, "newPassword": PASSWORD });
+    assert_eq!(house.anyone.post("/auth/password/reset", reset).await.status, 204);
+    assert_eq!(house.sign_in(ADA).await.get("/auth/profile").await.body["phoneVerified"], false);
+}
+
+#[tokio::test]
 async fn a_proof_by_reset_or_by_the_users_own_code_ends_what_else_waits_for_the_address() {
     for by_reset in [true, false] {
         let house = lenient().await;

@@ -154,6 +154,8 @@ fn set_password(owner: UserId, hash: String) -> impl Fn(&mut Tx<'_>) -> Result<b
                 let changed = User {
                     password_hash: Some(hash.clone()),
                     password_changed_at: Some(now),
+                    // A phone that was proven before the address need not be the owner's.
+                    phone_verified: known.phone_verified && was_proven,
                     ..transition::with_proven_address(known, now)
                 };
                 user::replace(tx, &changed)?;

@@ -47,6 +47,8 @@ pub(super) async fn run(
             };
             let unlocked = match change_status::apply(tx, &found, StatusCommand::Unlock)? {
                 Ok(unlocked) => unlocked,
+                // No status keeps such a user out, failed logins may.
+                Err(_no_way) if found.status == Status::Pending => found.clone(),
                 Err(_no_way) => return Ok(Verdict::Discard(Err(UnlockRefusal::NotFrom(found.status)))),
             };
             failure::clear(tx, Subject::User(found.id))?;
