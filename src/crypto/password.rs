@@ -66,16 +66,6 @@ pub enum PasswordCheck {
     Wrong,
 }
 
-impl PasswordCheck {
-    /// Whether it was the right password.
-    pub fn is_right(self) -> bool {
-        match self {
-            Self::Right | Self::RightOutdated => true,
-            Self::Wrong => false,
-        }
-    }
-}
-
 /// Why a hash cannot be computed or compared. None of them speaks about the password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordFault {

@@ -61,12 +61,6 @@ impl Spec {
         self
     }
 
-    /// How long it may take to stop before it is killed, and its jobs to end before they are aborted.
-    pub fn stop_within(mut self, limit: Duration) -> Self {
-        self.limits.stop = limit;
-        self
-    }
-
     /// Permits of its mailbox: messages queued and work running.
     pub fn mailbox(mut self, permits: usize) -> Self {
         self.mailbox = permits;

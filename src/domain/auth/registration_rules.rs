@@ -1,21 +1,13 @@
 //! The rules on registrations: how many may live at once, how long, and which one a code is sent for.
 
-use std::time::Duration;
-
 use super::{AddressState, Registration};
 use crate::types::{Timestamp, limits};
-
-/// How long a registration lives.
-pub const LIFE: Duration = Duration::from_secs(24 * 3_600);
 
 /// Whether one more registration of an address is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// It is.
-    Admitted {
-        /// When it will be void.
-        expires_at: Timestamp,
-    },
+    Admitted,
     /// So many are live that no further mail may be caused. The same for free addresses and taken ones.
     Full {
         /// When the oldest one ends.
@@ -32,7 +24,7 @@ pub fn admit(earlier: &[Registration], now: Timestamp) -> Admission {
     ends.sort();
     match ends.len().checked_sub(limits::REGISTRATIONS_PER_ADDRESS).and_then(|first| ends.get(first)) {
         Some(until) => Admission::Full { until: *until },
-        None => Admission::Admitted { expires_at: now.plus(LIFE) },
+        None => Admission::Admitted,
     }
 }
 
@@ -53,18 +45,15 @@ pub fn verifiable(registrations: &[Registration], now: Timestamp) -> impl Iterat
     })
 }
 
-/// Whether a notice to the owner of a taken address may be sent: it is mail that a stranger causes.
-/// `sent`: when earlier ones were, oldest first; those older than a day may be left out.
-pub fn may_notify_owner(sent: &[Timestamp], now: Timestamp, hourly: usize, daily: usize) -> bool {
-    let within = |span: Duration| sent.iter().filter(|at| now < at.plus(span)).count();
-    within(Duration::from_secs(3_600)) < hourly && within(Duration::from_secs(24 * 3_600)) < daily
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::types::{EmailAddress, id::UserId};
     use uuid::Uuid;
+
+    const LIFE: Duration = Duration::from_secs(24 * 3_600);
 
     fn at(hours: u64) -> Timestamp {
         Timestamp::ZERO.plus(Duration::from_secs(hours * 3_600))
@@ -91,11 +80,11 @@ mod tests {
         for address in [AddressState::Free, AddressState::Taken] {
             let mut all = Vec::new();
             for number in 1..=3 {
-                assert!(matches!(admit(&all, at(3)), Admission::Admitted { .. }));
+                assert_eq!(admit(&all, at(3)), Admission::Admitted);
                 all.push(registration(u128::from(number), number, address));
             }
             assert_eq!(admit(&all, at(3)), Admission::Full { until: at(25) });
-            assert_eq!(admit(&all, at(25)), Admission::Admitted { expires_at: at(49) });
+            assert_eq!(admit(&all, at(25)), Admission::Admitted);
         }
     }
 
@@ -109,17 +98,5 @@ mod tests {
         assert_eq!(newest_verifiable(&all, at(10)).map(|one| one.id), Some(all[1].id));
         assert_eq!(verifiable(&all, at(10)).count(), 2);
         assert_eq!(newest_verifiable(&all[..1], at(25)), None);
-    }
-
-    #[test]
-    fn owners_of_taken_addresses_hear_of_it_once_an_hour_and_three_times_a_day() {
-        assert!(may_notify_owner(&[], at(0), 1, 3));
-        let sent = [at(0), at(5)];
-        assert!(!may_notify_owner(&sent, at(5), 1, 3));
-        assert!(may_notify_owner(&sent, at(6), 1, 3));
-        let sent = [at(0), at(5), at(6)];
-        assert!(!may_notify_owner(&sent, at(23), 1, 3));
-        assert!(may_notify_owner(&sent, at(24), 1, 3));
-        assert!(!may_notify_owner(&[], at(0), 0, 3));
     }
 }

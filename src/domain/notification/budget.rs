@@ -21,20 +21,21 @@ struct Allowance {
     a_day: usize,
 }
 
-/// Codes are limited where they are issued (sixty seconds, 5 an hour, 10 a day): their mail is never held back here.
+/// Codes are limited where they are issued (sixty seconds, 5 an hour, 10 a day), and so are invitations: their mail is
+/// never held back here.
 fn allowance(template: TemplateName, same_kind_every: Duration) -> Option<Allowance> {
     match template {
         TemplateName::VerificationCode
         | TemplateName::ResetCode
         | TemplateName::StepUpCode
-        | TemplateName::PhoneCode => None,
+        | TemplateName::PhoneCode
+        | TemplateName::Invitation => None,
         TemplateName::AddressTaken => Some(Allowance { apart: Duration::from_secs(3_600), a_day: 3 }),
         TemplateName::LockedOut => Some(Allowance { apart: same_kind_every, a_day: 10 }),
         TemplateName::Welcome
         | TemplateName::PasswordChanged
         | TemplateName::NewDevice
-        | TemplateName::SessionEnded
-        | TemplateName::Invitation => Some(Allowance { apart: same_kind_every, a_day: 100 }),
+        | TemplateName::SessionEnded => Some(Allowance { apart: same_kind_every, a_day: 100 }),
     }
 }
 

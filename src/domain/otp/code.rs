@@ -43,11 +43,6 @@ impl CodePurpose {
             Self::StepUp => 3,
         }
     }
-
-    /// The purpose of a byte in a key.
-    pub fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|purpose| purpose.as_byte() == byte)
-    }
 }
 
 /// How far a code has come.

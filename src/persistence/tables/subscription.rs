@@ -218,11 +218,6 @@ pub fn advance(tx: &mut Tx<'_>, subscriber: &str, watermark: u64) -> Result<(), 
     tx.put(&SUBSCRIPTION_BY_NAME, &name, &Subscription { watermark, since: before.since })
 }
 
-/// The lowest watermark of all subscribers: what retention may not pass. `None`: nobody has subscribed.
-pub fn lowest_watermark(reader: &impl Reader) -> Result<Option<u64>, TxFault> {
-    Ok(all(reader)?.into_iter().map(|(_, found)| found.watermark).min())
-}
-
 /// A dead letter.
 pub fn dead_letter(reader: &impl Reader, subscriber: &str, sequence: u64) -> Result<Option<DeadLetter>, TxFault> {
     reader.get(&DEAD_LETTER_BY_SEQUENCE, &(subscriber.to_owned(), sequence))
