@@ -384,12 +384,8 @@ async fn demand_known(
         let mark = move |tx: &mut Tx<'_>| migrations::mark_all(tx, all).map(Verdict::Commit);
         return store.write(house_write(system), mark).await.map_err(start);
     }
-    let unknown = store.read(|view| migrations::unknown(view, all)).map_err(start)?;
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    let names = unknown.join(", ");
-    Err(AppError::Store(format!("a newer version has migrated this store ({names}); start that version")))
+    let known = store.read(|view| migrations::demand_known(view, all)).map_err(start)?;
+    known.map_err(|newer| AppError::Store(newer.to_string()))
 }
 
 fn house_write(system: &System) -> Write {

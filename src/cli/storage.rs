@@ -10,6 +10,7 @@ use crate::{
     persistence::{
         KeyLoss, Options, Rehearsal, Store, Write, engine,
         fs::RealFs,
+        migrations,
         opening::last_time,
         settings::{BootId, Seams, Settings, Tuning},
         trust::TreeFate,
@@ -92,7 +93,16 @@ impl Offline {
             TreeFate::Trusted => {}
             TreeFate::Rebuilt { reason, .. } => terminal.note(format_args!("note: the tree was built anew: {reason}")),
         }
-        Ok(Self { runtime, store, seams })
+        let opened = Self { runtime, store, seams };
+        let known = opened.store.read(|view| migrations::demand_known(view, migrations::MIGRATIONS));
+        let known = known.map_err(|fault| Failure::fault("looking at the store's migrations", fault));
+        match known.and_then(|known| known.map_err(|newer| Failure::Fault(newer.to_string()))) {
+            Ok(()) => Ok(opened),
+            Err(failure) => {
+                opened.close();
+                Err(failure)
+            }
+        }
     }
 
     /// The store itself.

@@ -11,6 +11,7 @@ use majordomo::{
     persistence::{
         KeyLoss, Reader as _, Store, Table, Tx, TxFault, Verdict, Write,
         audit::{AUDIT_BY_NUMBER, AuditRow},
+        migrations::{self, Migration, Step},
         record::Present,
         tables::{signing_key, user::USER_BY_ID},
     },
@@ -242,4 +243,26 @@ fn a_record_that_does_not_decode_and_a_key_of_no_table_are_found() {
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (1, "", 1), "{}", run.stderr);
     assert!(run.stderr.contains("00000009 does not decode: "), "{}", run.stderr);
     assert!(run.stderr.contains("user_by_id"), "{}", run.stderr);
+}
+
+#[test]
+fn a_store_that_a_newer_version_has_migrated_is_left_alone_by_every_command_that_opens_it() {
+    static NEWER: [Migration; 1] = [Migration { name: "9999_of_tomorrow", step: |_, _| Ok(Step::Finished) }];
+    let house = house();
+    commit(&house, |tx| migrations::mark_all(tx, &NEWER));
+    let password = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(password.path(), "seven wise otters").unwrap();
+    let file = password.path().to_string_lossy().into_owned();
+    for command in [
+        &["user", "create-admin", "--email", "root@example.com", "--password-file", &file][..],
+        &["keys", "rotate"],
+        &["keys", "rotate-ring"],
+        &["snapshot", "create", "copy.snapshot"],
+    ] {
+        let run = house.run(command);
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{command:?}");
+        let told = "error: a newer version has migrated this store (9999_of_tomorrow); start that version\n";
+        assert_eq!(run.stderr, told, "{command:?}");
+    }
+    assert_eq!(house.names(), ["data"]);
 }

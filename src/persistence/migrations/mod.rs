@@ -100,11 +100,19 @@ pub fn mark_all(tx: &mut Tx<'_>, all: &[Migration]) -> Result<(), TxFault> {
     Ok(())
 }
 
-/// Names in the store that this program does not know: a newer one has written them.
-pub fn unknown(reader: &impl Reader, all: &[Migration]) -> Result<Vec<String>, TxFault> {
+/// A newer program has changed what is stored; this one would misread it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a newer version has migrated this store ({}); start that version", names.join(", "))]
+pub struct NewerStore {
+    /// Its migrations that this program does not know.
+    pub names: Vec<String>,
+}
+
+/// Whether this program knows every migration that the store has had.
+pub fn demand_known(reader: &impl Reader, all: &[Migration]) -> Result<Result<(), NewerStore>, TxFault> {
     let mut names = reader.keys(&MIGRATION_BY_NAME, Scan::all())?;
     names.retain(|name| all.iter().all(|migration| migration.name != name));
-    Ok(names)
+    Ok(if names.is_empty() { Ok(()) } else { Err(NewerStore { names }) })
 }
 
 /// Does all that is pending, in order. `write` gives what accompanies each transaction; `told` hears after each how far
