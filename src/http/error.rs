@@ -73,7 +73,7 @@ codes! {
     AmbiguousCredentials "ambiguous_credentials" 400 Never "More than one credential"
         "Send either a bearer token or the cookie.";
     IdempotencyNotSupported "idempotency_not_supported" 400 Never "No Idempotency-Key is taken here"
-        "Send it without: whoever is not signed in has nothing to bind the key to, and credentials are not kept.";
+        "Send it without: answers of this route are not kept, so a repeat could not be answered from them.";
     RequestTimeout "request_timeout" 408 Later "The request came too slowly"
         "The head or the body was not complete in time; nothing was done.";
     MalformedRequest "malformed_request" 400 Never "The request cannot be read" "Its head is not HTTP/1.1 (RFC 9112).";

@@ -199,7 +199,7 @@ async fn logins_are_counted_whoever_asks() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_is_refused_where_nobody_is_known() {
+async fn an_idempotency_key_is_refused_rather_than_ignored() {
     let keyed = public().with("idempotency-key", "4711");
     for client in [keyed.clone(), keyed.signed_in("user")] {
         let refused = client.send("POST", "/login", Body::empty()).await;
@@ -207,7 +207,8 @@ async fn an_idempotency_key_is_refused_where_nobody_is_known() {
         assert_eq!(client.get("/open").await.status, 200, "a reading changes nothing anyhow");
     }
     let known = on(Listener::Ops, &production()).signed_in("control-token").with("idempotency-key", "4711");
-    assert_eq!(known.send("POST", "/restart", Body::empty()).await.status, 200);
+    let refused = known.send("POST", "/restart", Body::empty()).await;
+    assert_eq!((refused.status, refused.problem()), (400, "idempotency_not_supported"));
 }
 
 #[tokio::test]

@@ -147,14 +147,11 @@ impl Gate {
         }
     }
 
-    /// Where nobody need be known, a key could not be bound to anybody, and an answer that is a credential is not kept.
+    /// No route keeps what it answered under a key yet, and a key that is ignored would be a promise not kept. Where
+    /// nobody need be known it could not be bound to anybody, and an answer that is a credential is never kept.
     fn demand_no_key(&self, request: &Parts) -> Result<(), ApiError> {
         let changes = !matches!(request.method, Method::GET | Method::HEAD);
-        let is_open = match self.rule.access {
-            Access::Nobody | Access::Development => true,
-            Access::Needs(_) => false,
-        };
-        if is_open && changes && request.headers.contains_key(IDEMPOTENCY_KEY) {
+        if changes && request.headers.contains_key(IDEMPOTENCY_KEY) {
             return Err(ApiError::new(Code::IdempotencyNotSupported));
         }
         Ok(())

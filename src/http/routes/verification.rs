@@ -42,7 +42,8 @@ pub struct VerifyEmailBody {
     /// The id that registration answered; this or `email`.
     #[schema(value_type = Option<String>)]
     user_id: Option<UserId>,
-    /// The address; this or `userId`.
+    /// The address; this or `userId`, which is better: of several registrations of an address the code decides which
+    /// one becomes the user, with its password.
     #[schema(value_type = Option<String>, example = "ada@example.com")]
     email: Option<EmailAddress>,
     /// Six digits.
