@@ -1,10 +1,13 @@
 //! The OpenAPI 3.1 document, made from the route table.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use utoipa::openapi::{
-    Components, ContentBuilder, Info, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, ResponseBuilder,
+    Components, ContentBuilder, HeaderBuilder, Info, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Response,
+    ResponseBuilder,
     extensions::Extensions,
-    path::Operation,
+    path::{Operation, Parameter, ParameterIn},
     schema::{ArrayBuilder, ObjectBuilder, Schema, Type},
     security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
@@ -28,10 +31,7 @@ pub fn document(routes: Vec<Route>) -> OpenApi {
         let method = route.http_method();
         let Route { rule, mut operation, schemas, .. } = route;
         components.schemas.extend(schemas);
-        for code in frame_refusals(&rule, &operation) {
-            let status = code.row().status.to_string();
-            operation.responses.responses.entry(status).or_insert_with(|| RefOr::T(problem_response(code)));
-        }
+        describe_refusals(&rule, &mut operation);
         let demands = json!({
             "permission": rule.access.as_str(),
             "listener": rule.on.as_str(),
@@ -64,26 +64,70 @@ fn codes() -> Value {
     rows.collect()
 }
 
-/// What the frame itself may answer on such a route.
+/// Adds what the frame and the extractors answer, and gives every refusal, the handler's own too, its form.
+fn describe_refusals(rule: &Rule, operation: &mut Operation) {
+    let mut titles: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in frame_refusals(rule, operation).into_iter().map(Code::row) {
+        titles.entry(row.status.to_string()).or_default().push(format!("{} (`{}`)", row.title, row.code));
+    }
+    let responses = &mut operation.responses.responses;
+    for (status, titles) in titles {
+        let told = || RefOr::T(ResponseBuilder::new().description(titles.join(", or: ")).build());
+        responses.entry(status).or_insert_with(told);
+    }
+    for (status, response) in responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5'])) {
+        if let RefOr::T(response) = response {
+            take_form(status, rule.class, response);
+        }
+    }
+}
+
+/// The problem document, and the headers that go with the status.
+fn take_form(status: &str, class: Class, response: &mut Response) {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(PROBLEM))).build();
+    response.content.insert("application/problem+json".to_owned(), RefOr::T(content));
+    let mut header = |name: &str, kind: Type, told: &str| {
+        let schema = ObjectBuilder::new().schema_type(kind).build();
+        let header = HeaderBuilder::new().schema(Some(schema)).description(Some(told)).build();
+        response.headers.insert(name.to_owned(), RefOr::T(header));
+    };
+    if matches!(status, "429" | "503") {
+        header("Retry-After", Type::Integer, "Seconds to wait before the same request is sent again.");
+    }
+    if status == "429" && class != Class::Exempt {
+        header("RateLimit", Type::String, "What remains of the quota, and the seconds until it is whole.");
+        header("RateLimit-Policy", Type::String, "The quota, and its window in seconds.");
+    }
+}
+
+/// What the frame and the extractors may answer on such a route.
 fn frame_refusals(rule: &Rule, operation: &Operation) -> Vec<Code> {
     let mut codes = vec![Code::Internal, Code::Unavailable];
     if rule.class != Class::Exempt {
         codes.push(Code::RateLimited);
     }
     if operation.request_body.is_some() {
-        codes.extend([Code::InvalidJson, Code::BodyTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed]);
+        codes.extend([Code::InvalidJson, Code::RequestTimeout, Code::BodyTooLarge]);
+        codes.extend([Code::UnsupportedMediaType, Code::ValidationFailed]);
+    }
+    for parameter in operation.parameters.iter().flatten() {
+        let RefOr::T(Parameter { name, parameter_in, .. }) = parameter else { continue };
+        match parameter_in {
+            ParameterIn::Path => codes.push(Code::NotFound),
+            ParameterIn::Query if name == "cursor" => codes.push(Code::InvalidCursor),
+            ParameterIn::Query | ParameterIn::QueryString => codes.push(Code::InvalidQuery),
+            ParameterIn::Header | ParameterIn::Cookie => {}
+        }
     }
     match rule.access {
         Access::Nobody => {}
-        Access::Needs(_) => codes.extend([Code::Unauthenticated, Code::Forbidden]),
+        Access::Needs(_) => {
+            codes.extend([Code::Unauthenticated, Code::InvalidToken, Code::TokenExpired, Code::SessionEnded]);
+            codes.push(Code::Forbidden);
+        }
         Access::Development => codes.push(Code::LoopbackOnly),
     }
     codes
-}
-
-fn problem_response(code: Code) -> utoipa::openapi::Response {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(PROBLEM))).build();
-    ResponseBuilder::new().description(code.row().title).content("application/problem+json", content).build()
 }
 
 fn problem_schema() -> Schema {
@@ -108,6 +152,13 @@ fn problem_schema() -> Schema {
         .property(
             "outcome",
             text("What became of the change.").enum_values(Some(["not_applied", "applied", "unknown"])),
+        )
+        .property("permission", text("With `forbidden`: the permission that the caller lacks."))
+        .property(
+            "attemptsLeft",
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .description(Some("With `code_wrong`: how many tries the code has left.")),
         );
     let required =
         ["type", "title", "status", "detail", "instance", "code", "requestId", "errors", "retryable", "outcome"];

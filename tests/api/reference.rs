@@ -153,6 +153,69 @@ fn every_reference_in_the_document_leads_somewhere() {
     walk(&document, &document);
 }
 
+/// Every operation of the document: its method and path, and itself.
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    let operations = paths.flat_map(|(path, item)| {
+        let methods = item.as_object().unwrap().iter();
+        methods.map(move |(method, operation)| (format!("{method} {path}"), operation))
+    });
+    operations.collect()
+}
+
+#[test]
+fn every_refusal_in_the_document_has_its_form() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let problem = &response["content"]["application/problem+json"]["schema"]["$ref"];
+            let refuses = !status.starts_with('2');
+            assert_eq!(problem == "#/components/schemas/Problem", refuses, "{name} {status}");
+            let says_when = response["headers"]["Retry-After"].is_object();
+            assert_eq!(says_when, matches!(status.as_str(), "429" | "503"), "{name} {status}");
+            for header in ["RateLimit", "RateLimit-Policy"] {
+                assert_eq!(response["headers"][header].is_object(), status == "429", "{header} of {name} {status}");
+            }
+        }
+    }
+    let members = &document["components"]["schemas"]["Problem"]["properties"];
+    assert_eq!(
+        (&members["attemptsLeft"]["type"], &members["permission"]["type"]),
+        (&"integer".into(), &"string".into())
+    );
+}
+
+#[test]
+fn what_parameters_are_refused_with_is_in_the_document() {
+    let document = document();
+    let has = |operation: &Value, status: &str| operation["responses"][status].is_object();
+    for (name, operation) in operations(&document) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            match parameter["in"].as_str() {
+                Some("path") => assert!(has(operation, "404"), "{name}"),
+                Some("query") => assert!(has(operation, "400"), "{name}"),
+                other => assert_eq!(other, Some("header"), "{name}"),
+            }
+        }
+    }
+    let own = [
+        ("post /auth/login", "401"),
+        ("post /auth/refresh", "401"),
+        ("post /auth/register", "403"),
+        ("post /auth/register", "409"),
+        ("get /audit/verify", "404"),
+        ("post /users/grant", "404"),
+        ("post /users/unlock", "404"),
+        ("post /users/reset-password", "404"),
+        ("post /users/end-sessions", "404"),
+    ];
+    let operations = operations(&document);
+    for (wanted, status) in own {
+        let (_, operation) = operations.iter().find(|(name, _)| name == wanted).unwrap();
+        assert!(has(operation, status), "{wanted} {status}");
+    }
+}
+
 #[tokio::test]
 async fn the_document_and_the_page_are_served_without_another_host() {
     let client = Client::new(Listener::Public, bare_services());

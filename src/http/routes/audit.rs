@@ -196,7 +196,10 @@ impl From<Verified> for VerifiedBody {
 #[utoipa::path(
     get, path = "/audit/verify", operation_id = "verify_audit_trail", tag = "audit",
     params(("after" = Option<i64>, Query, description = "Go on behind this entry, whose hash is believed.")),
-    responses((status = 200, description = "What the walk found.", body = VerifiedBody))
+    responses(
+        (status = 200, description = "What the walk found.", body = VerifiedBody),
+        (status = 404, description = "There is no entry of this number."),
+    )
 )]
 pub async fn verify_audit_trail(
     State(services): State<Services>,

@@ -106,7 +106,12 @@ const TOO_MANY_WAIT: &str = "Several registrations of this address wait for thei
 /// Answers the same whether the address is known or not: its owner learns by mail which it was.
 #[utoipa::path(
     post, path = "/auth/register", operation_id = "register_user", tag = "auth", request_body = RegisterBody,
-    responses((status = 201, description = "A code was sent to the address.", body = RegisteredBody))
+    responses(
+        (status = 201, description = "A code was sent to the address.", body = RegisteredBody),
+        (status = 403, description = "Registration is closed (`registration_closed`) or by invitation \
+            (`invitation_required`)."),
+        (status = 409, description = "The user name is taken (`username_taken`), or the address (`email_taken`)."),
+    )
 )]
 pub async fn register(
     State(services): State<Services>,
@@ -250,7 +255,10 @@ impl From<LoggedIn> for LoggedInBody {
 /// Log in
 #[utoipa::path(
     post, path = "/auth/login", operation_id = "login_user", tag = "auth", request_body = LoginBody,
-    responses((status = 200, description = "Signed in.", body = LoggedInBody))
+    responses(
+        (status = 200, description = "Signed in.", body = LoggedInBody),
+        (status = 401, description = "Signing in was refused (`invalid_credentials`)."),
+    )
 )]
 pub async fn login(
     State(services): State<Services>,
@@ -287,13 +295,17 @@ impl FromFields for RefreshBody {
     }
 }
 
-/// Refresh
+/// Refresh a session
 ///
 /// Using a token gives its successor; using it again gives the same one, for as long as that is unused: a lost answer
 /// logs nobody out.
 #[utoipa::path(
     post, path = "/auth/refresh", operation_id = "refresh_session", tag = "auth", request_body = RefreshBody,
-    responses((status = 200, description = "New tokens of the same session.", body = TokensBody))
+    responses(
+        (status = 200, description = "New tokens of the same session.", body = TokensBody),
+        (status = 401, description = "The token is not valid (`invalid_refresh_token`), or its session has ended \
+            (`session_ended`)."),
+    )
 )]
 pub async fn refresh(
     State(services): State<Services>,

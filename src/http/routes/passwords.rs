@@ -46,7 +46,7 @@ pub struct ResetRequestedBody {
     resend_at: String,
 }
 
-/// Forgotten
+/// Ask for a password reset
 ///
 /// Answers the same for every address; its owner is sent a code. Asking again sends the same code, once a minute.
 #[utoipa::path(
@@ -100,7 +100,7 @@ impl FromFields for ResetPasswordBody {
     }
 }
 
-/// Reset
+/// Reset a password by code
 ///
 /// Sets a new password by the code that was mailed: all sessions end, and an address that was never verified is now.
 #[utoipa::path(
@@ -146,7 +146,7 @@ impl FromFields for ChangePasswordBody {
     }
 }
 
-/// Change
+/// Change my password
 ///
 /// Sets a new password by the one before. The caller's other sessions end; this one goes on.
 #[utoipa::path(

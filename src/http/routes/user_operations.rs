@@ -62,7 +62,11 @@ impl From<SetPasswordRefusal> for ApiError {
 /// Ends all the user's sessions, and forgets failed logins; the user is told by mail.
 #[utoipa::path(
     post, path = "/users/reset-password", operation_id = "set_user_password", tag = "operations",
-    request_body = SetPasswordBody, responses((status = 200, description = "The user.", body = UserBody))
+    request_body = SetPasswordBody,
+    responses(
+        (status = 200, description = "The user.", body = UserBody),
+        (status = 404, description = "No user has this address."),
+    )
 )]
 pub async fn set_user_password(
     State(services): State<Services>,
@@ -105,6 +109,7 @@ impl From<UnlockRefusal> for ApiError {
     post, path = "/users/unlock", operation_id = "unlock_user", tag = "operations", request_body = AddressBody,
     responses(
         (status = 200, description = "The user.", body = UserBody),
+        (status = 404, description = "No user has this address."),
         (status = 409, description = "The user is disabled or pending."),
     )
 )]
@@ -152,6 +157,7 @@ impl From<GrantRefusal> for ApiError {
     post, path = "/users/grant", operation_id = "grant_role", tag = "operations", request_body = GrantBody,
     responses(
         (status = 200, description = "The user, who holds the role.", body = UserBody),
+        (status = 404, description = "No user has this address."),
         (status = 409, description = "The user has not proven the address."),
     )
 )]
@@ -173,7 +179,11 @@ pub struct EndedBody {
 /// End all sessions of a user
 #[utoipa::path(
     post, path = "/users/end-sessions", operation_id = "end_user_sessions", tag = "operations",
-    request_body = AddressBody, responses((status = 200, description = "They have ended.", body = EndedBody))
+    request_body = AddressBody,
+    responses(
+        (status = 200, description = "They have ended.", body = EndedBody),
+        (status = 404, description = "No user has this address."),
+    )
 )]
 pub async fn end_user_sessions(
     State(services): State<Services>,
