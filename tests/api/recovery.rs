@@ -54,6 +54,12 @@ async fn a_forgotten_password_is_reset_by_the_code_that_was_mailed() {
     let done = house.anyone.post("/auth/password/reset", reset.clone()).await;
     assert_eq!(done.status, 204, "{done:?}");
     assert_eq!(house.anyone.post("/auth/password/reset", reset).await.status, 204, "a lost answer is asked for again");
+    for by in [json!({ "requestId": request }), json!({ "email": "ada@example.com" })] {
+        let mut other = json!({ "code": code, "newPassword": "one more sentence for me" });
+        other.as_object_mut().unwrap().extend(by.as_object().unwrap().clone());
+        let answer = house.anyone.post("/auth/password/reset", other).await;
+        assert_eq!((answer.status, answer.problem()), (422, "code_invalid"), "a used code sets no other password");
+    }
 
     assert_eq!(ada.get("/auth/profile").await.problem(), "session_ended");
     let ended = house.events(EventType::SessionRevoked);

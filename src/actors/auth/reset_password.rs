@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Call, Door, forgot_password::owner_of, logout, verify_email};
 use crate::{
     actors::{hasher::Priority, otp::Tried},
-    crypto::code::Code,
+    crypto::{code::Code, password::PasswordCheck},
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::{ResetRequest, SessionEnd, lockout::Subject, password_policy},
@@ -76,7 +76,7 @@ pub(super) async fn run(
         return Ok(Err(ResetRefusal::CodeInvalid));
     }
     let place = door.hasher.reserve(call.network(), Priority::Registration)?;
-    let password_hash = place.hash(command.new_password, door.salt()).await?;
+    let password_hash = place.hash(command.new_password.clone(), door.salt()).await?;
     let admitted = count(&door, &call, command.by).await?;
     let now = door.system.clock().now();
     let owner = match admitted {
@@ -90,9 +90,23 @@ pub(super) async fn run(
     let effect = Arc::new(set_password(owner, password_hash));
     let tried = door.otp.verify(call.context.clone(), owner, CodePurpose::ResetPassword, &command.code, effect).await?;
     match tried {
-        Tried::Right | Tried::RightAgain => Ok(Ok(())),
+        Tried::Right => Ok(Ok(())),
+        Tried::RightAgain if is_set(&door, &call, owner, command.new_password).await? => Ok(Ok(())),
+        Tried::RightAgain => Ok(Err(ResetRefusal::CodeInvalid)),
         Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => Ok(Err(ResetRefusal::CodeInvalid)),
     }
+}
+
+/// Whether a password is the owner's already: then a lost answer is asked for again. Only who has the right code of an
+/// owner that there is comes here, so that what this costs tells nobody else anything.
+async fn is_set(door: &Door, call: &Call, owner: UserId, password: Secret) -> Result<bool, Fault> {
+    let found = door.store.read(|view| user::find(view, owner))?;
+    let Some(hash) = found.and_then(|user| user.password_hash) else { return Ok(false) };
+    let place = door.hasher.reserve(call.network(), Priority::Registration)?;
+    Ok(match place.verify(hash, password).await? {
+        PasswordCheck::Right | PasswordCheck::RightOutdated => true,
+        PasswordCheck::Wrong => false,
+    })
 }
 
 /// Counts a try, if there may be one more, and gives the address it is for.
