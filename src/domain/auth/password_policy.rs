@@ -98,10 +98,15 @@ fn too_long() -> Invalid {
 
 fn telling(text: &str, context: &Context<'_>) -> Vec<Invalid> {
     let lowered = zeroize::Zeroizing::new(text.to_lowercase());
-    let local = context.email.map(|email| email.local_part().to_ascii_lowercase());
     let mut objections = Vec::new();
-    if local.is_some_and(|local| local.len() >= TELLING && lowered.contains(&local)) {
-        objections.push(Invalid::new("password_contains_email", "must not contain the part of the address before '@'"));
+    if let Some(email) = context.email {
+        let local = email.local_part().to_ascii_lowercase();
+        if local.len() >= TELLING && lowered.contains(&local) {
+            let detail = "must not contain the part of the address before '@'";
+            objections.push(Invalid::new("password_contains_email", detail));
+        } else if lowered.contains(email.normal().as_str()) {
+            objections.push(Invalid::new("password_contains_email", "must not contain the address"));
+        }
     }
     if context.username.is_some_and(|name| lowered.contains(name.as_str())) {
         objections.push(Invalid::new("password_contains_username", "must not contain the user name"));
@@ -149,6 +154,10 @@ mod tests {
         let email = EmailAddress::parse("an@example.com").unwrap();
         let context = Context { email: Some(&email), username: None };
         assert!(check("a bridge to banana land", policy, context).is_empty());
+        for whole in ["an@example.com", "1 AN@Example.com"] {
+            let objections = check(whole, policy, context);
+            assert!(objections.iter().any(|objection| objection.code == "password_contains_email"), "{whole}");
+        }
     }
 
     #[test]
