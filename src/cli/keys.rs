@@ -166,7 +166,7 @@ fn not_in_use(config: &Config) -> Result<(), Failure> {
     let seams = super::storage::seams();
     let layout = Layout::new(&config.store.path);
     if !layout.root.exists() {
-        return Err(Failure::Fault(format!("{} holds no store", layout.root.display())));
+        return Err(super::storage::no_store(&layout.root));
     }
     match lock::take(seams.fs.as_ref(), &layout, std::time::Duration::ZERO) {
         Ok(Lock::Ours(_)) => Ok(()),

@@ -1,6 +1,6 @@
 //! From the settings to what the store is opened with.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, path::Path, sync::Arc};
 
 use tokio::runtime::Runtime;
 
@@ -66,6 +66,12 @@ pub fn options(config: &Config, key_loss: KeyLoss) -> Options {
     }
 }
 
+/// That a command was to work on the store of a directory that has none, and how one is made.
+pub fn no_store(dir: &Path) -> Failure {
+    let fix = "start the server once (`majordomo serve`), which makes it";
+    Failure::Fault(format!("{} holds no store (store.path); {fix}", dir.display()))
+}
+
 /// The store, opened by a command that runs without the server. Closed by `close`.
 pub struct Offline {
     runtime: Runtime,
@@ -77,7 +83,7 @@ impl Offline {
     /// Opens the store that is there; makes none. Tells on `terminal` what had to be repaired.
     pub fn open(config: &Config, key_loss: KeyLoss, terminal: &Terminal) -> Result<Self, Failure> {
         if !config.store.path.join("store.json").exists() {
-            return Err(Failure::Fault(format!("{} holds no store", config.store.path.display())));
+            return Err(no_store(&config.store.path));
         }
         let options = options(config, key_loss);
         let seams = options.seams.clone();

@@ -5,6 +5,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+/// What a command says that finds no store.
+pub const NO_STORE: &str =
+    "error: data holds no store (store.path); start the server once (`majordomo serve`), which makes it\n";
+
 /// A directory to run the program in, and its environment.
 pub struct Majordomo {
     directory: tempfile::TempDir,

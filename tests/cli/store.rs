@@ -22,7 +22,7 @@ use majordomo::{
     },
 };
 
-use crate::harness::Majordomo;
+use crate::harness::{Majordomo, NO_STORE};
 
 /// A store with one sealed value, made as a server makes it, in `directory` of the program's own.
 fn settle(majordomo: &Majordomo, directory: &str) {
@@ -110,7 +110,7 @@ fn where_there_is_no_store_none_is_made() {
     {
         let majordomo = Majordomo::new();
         let run = majordomo.run(command);
-        assert_eq!((run.code, run.stderr.as_str()), (1, "error: data holds no store\n"), "{command:?}");
+        assert_eq!((run.code, run.stderr.as_str()), (1, NO_STORE), "{command:?}");
         assert!(majordomo.names().is_empty(), "{command:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Users from the command line, with the server running and without.
 
-use crate::harness::{Majordomo, Server};
+use crate::harness::{Majordomo, NO_STORE, Server};
 
 const CREATE: [&str; 6] = ["user", "create-admin", "--email", "ada@example.com", "--password-file", "password"];
 
@@ -51,6 +51,14 @@ fn an_administrator_is_made_with_the_server_running_and_without() {
         assert!(!may_enter(&server, address, "seven wise foxes"), "{address}");
     }
     server.stop();
+}
+
+#[test]
+fn without_a_store_the_way_to_one_is_told() {
+    let majordomo = Majordomo::new().file("password", "seven wise otters\n");
+    let run = majordomo.run(&CREATE);
+    assert_eq!((run.code, run.stderr.as_str()), (1, NO_STORE));
+    assert_eq!(majordomo.names(), ["password"]);
 }
 
 #[test]
@@ -132,5 +140,5 @@ fn what_is_no_address_is_a_wrong_command_line() {
     let run = majordomo.run(&["user", "create-admin", "--email", "ada", "--password-file", "password"]);
     assert_eq!(run.code, 2, "{}", run.stderr);
     let run = majordomo.run(&CREATE);
-    assert_eq!((run.code, run.stderr.as_str()), (1, "error: data holds no store\n"));
+    assert_eq!((run.code, run.stderr.as_str()), (1, NO_STORE));
 }
