@@ -133,7 +133,7 @@ codes! {
         "It is wrong, has run out, or was replaced; ask for a new one.";
     CodeWrong "code_wrong" 422 Never "The code is wrong"
         "`attemptsLeft` says how many tries remain.";
-    CodeExpired "code_expired" 410 Never "The code has run out"
+    CodeExpired "code_expired" 410 Never "The code has run out or is void"
         "Ask for a new one.";
     ResendTooSoon "resend_too_soon" 429 Later "A code was sent just now"
         "Wait as long as `Retry-After` says before asking again.";

@@ -24,7 +24,8 @@ use crate::{
 pub struct ResetRequested {
     /// The request.
     pub request: ResetId,
-    /// When a code sent now runs out.
+    /// The latest time at which a code sent now runs out; a code that is sent again keeps its own end, which the mail
+    /// names.
     pub expires_at: Timestamp,
     /// From when on one may be asked for again.
     pub resend_at: Timestamp,

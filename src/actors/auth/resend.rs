@@ -15,7 +15,8 @@ use crate::{
 /// What everybody is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resent {
-    /// When a code sent now runs out.
+    /// The latest time at which a code sent now runs out; a code that is sent again keeps its own end, which the mail
+    /// names.
     pub expires_at: Timestamp,
     /// From when on one may be asked for again.
     pub resend_at: Timestamp,

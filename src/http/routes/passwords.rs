@@ -38,7 +38,8 @@ impl FromFields for ForgotPasswordBody {
 pub struct ResetRequestedBody {
     /// The request.
     request_id: String,
-    /// When the code runs out.
+    /// The latest time at which a code sent now runs out; a code that is sent again keeps its own end, which the mail
+    /// names.
     #[schema(format = DateTime)]
     expires_at: String,
     /// From when on it may be asked for again.
@@ -103,6 +104,7 @@ impl FromFields for ResetPasswordBody {
 /// Reset a password by code
 ///
 /// Sets a new password by the code that was mailed: all sessions end, and an address that was never verified is now.
+/// Sent again with the same password it answers the same; the code sets no other one.
 #[utoipa::path(
     post, path = "/auth/password/reset", operation_id = "reset_password", tag = "auth",
     request_body = ResetPasswordBody,

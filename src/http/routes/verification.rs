@@ -16,11 +16,12 @@ use crate::{
     types::{CallContext, EmailAddress, Invalid, Timestamp, id::UserId, limits},
 };
 
-/// When a code runs out and when another may be asked for.
+/// When a code runs out at the latest and when another may be asked for.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
-    /// When the code runs out.
+    /// The latest time at which a code sent now runs out; a code that is sent again keeps its own end, which the mail
+    /// names.
     #[schema(format = DateTime)]
     expires_at: String,
     /// From when on it may be asked for again.
