@@ -10,6 +10,7 @@ use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Durat
 
 pub use secrets::hasher;
 
+use futures::FutureExt;
 use secrets::{control_token, door_keys};
 use sockets::{Socket, Sockets, server};
 
@@ -158,8 +159,8 @@ impl App {
     }
 
     /// Brings the store up to this program, makes what a first start makes, then runs until `stop` resolves or a part
-    /// gives up, and drains. `started` is called once requests are served; `hurry` is a second wish to stop, which goes
-    /// straight to closing the store.
+    /// gives up, and drains. `started` is called once requests are served; `hurry` is a second wish to stop, which cuts
+    /// the drain delay short and goes straight to closing the store.
     pub async fn run(
         self,
         started: impl FnOnce(),
@@ -294,7 +295,12 @@ impl Running {
         };
         operations.enter(Phase::Draining);
         system.shutdown().cancel();
-        tokio::time::sleep(config.edge.drain_delay).await;
+        // Both the delay and the phases after it hear the second wish.
+        let hurry = hurry.shared();
+        tokio::select! {
+            () = tokio::time::sleep(config.edge.drain_delay) => {}
+            () = hurry.clone() => {}
+        }
         drain(tree, store, clock, hurry).await;
         // A token that stays behind is of no use to anybody: commands then find nobody at the ops listener.
         let _ = std::fs::remove_file(config.store.path.join(TOKEN_FILE));

@@ -1,7 +1,12 @@
 //! `majordomo serve`
 
+use std::convert::Infallible;
+
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
 
 use super::{Failure, Settings, Terminal};
 use crate::{
@@ -31,8 +36,7 @@ impl Serve {
 
 async fn serve(config: Config, terminal: &Terminal) -> Result<(), Failure> {
     let fault = |error| Failure::fault("signals cannot be heard", error);
-    let mut first = Signals::listen().map_err(fault)?;
-    let mut second = Signals::listen().map_err(fault)?;
+    let signals = Signals::listen().map_err(fault)?;
     let greeting = Greeting::of(&config);
     let app = App::open(config, MIGRATIONS).await.map_err(|error| Failure::Fault(error.to_string()))?;
     let (public, ops) = (app.public(), app.ops());
@@ -40,11 +44,13 @@ async fn serve(config: Config, terminal: &Terminal) -> Result<(), Failure> {
         // Standard output may be closed: the server runs all the same.
         let _ = terminal.print(greeting.text(public, ops));
     };
-    let hurry = async move {
-        second.next().await;
-        second.next().await;
-    };
-    app.run(started, first.next(), hurry).await.map_err(|error| Failure::Fault(error.to_string()))
+    let (count, heard) = watch::channel(0);
+    let heard = Heard(heard);
+    let running = app.run(started, heard.clone().reach(1), heard.reach(2));
+    tokio::select! {
+        ended = running => ended.map_err(|error| Failure::Fault(error.to_string())),
+        never = signals.count(count) => match never {},
+    }
 }
 
 /// SIGTERM and SIGINT, whichever comes.
@@ -62,6 +68,28 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Counts them from now on, whoever waits: a signal that nobody has taken yet would swallow the next one.
+    async fn count(mut self, count: watch::Sender<u32>) -> Infallible {
+        loop {
+            self.next().await;
+            count.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+/// How many signals have come.
+#[derive(Clone)]
+struct Heard(watch::Receiver<u32>);
+
+impl Heard {
+    /// Resolves when there were `count` of them.
+    async fn reach(mut self, count: u32) {
+        // Nobody counts any more: then nobody can ask to stop.
+        if self.0.wait_for(|heard| *heard >= count).await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -65,3 +65,20 @@ async fn idle_it_ends_at_once() {
     let (status, written) = server.ended(Duration::from_secs(4)).await;
     assert_eq!(status.code(), Some(0), "{written}");
 }
+
+/// The delay gives a balancer time to turn away; who asks twice does not want to wait for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_cuts_the_drain_delay_short() {
+    let mut home = Home::new();
+    home.set("edge.drain_delay", "60s");
+    let server = home.start().await;
+    server.ask_to_stop();
+    let api = server.ops_api();
+    let drains = until(LIMIT, || async { (api.get("/health/ready").await.ok()?.status == 503).then_some(()) });
+    assert!(drains.await.is_some(), "the first signal was not heard:\n{}", server.written());
+    server.ask_to_stop();
+    let (status, written) = server.ended(LIMIT).await;
+    assert_eq!(status.code(), Some(0), "{written}");
+    let check = home.run(&["store", "check"]).await;
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+}
