@@ -90,7 +90,7 @@ fn storage(loaded: &Loaded, findings: &mut Vec<Finding>) {
     if config.store.engine == EngineKind::Mem {
         findings.push(finding(
             &["store.engine"],
-            "everything would be gone with the process",
+            "the tree would be held in memory and rebuilt at every start",
             "write \"sled\" or \"redb\"",
         ));
     }

@@ -14,7 +14,7 @@ section! {
         /// The directory of the store; made if it is not there.
         path: PathBuf = PathBuf::from("data");
         /// What holds the tree: "sled" (fastest; rebuilt from the journal after a machine stop), "redb" (needs no
-        /// rebuild), "mem" (gone with the process; for tests).
+        /// rebuild), "mem" (in memory, rebuilt at every start; for tests).
         engine: EngineKind = EngineKind::Sled;
         /// How long a start waits for another process to leave the directory.
         lock_wait: Duration = Duration::from_secs(30), within Duration::ZERO..=Duration::from_secs(600);
@@ -38,7 +38,7 @@ pub enum EngineKind {
     Sled,
     /// redb.
     Redb,
-    /// Nothing durable; for tests.
+    /// Memory, rebuilt from snapshot and journal at every start; for tests.
     Mem,
 }
 

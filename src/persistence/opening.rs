@@ -66,9 +66,9 @@ pub enum OpenFault {
 }
 
 /// What the operator is told when the keys do not fit. Nothing was written.
-const WHAT_IS_LOST: &str = "Without it sessions, live codes, signing keys, secrets of providers and webhooks, mails \
-     that wait, and the names and addresses in events and audit entries are lost; users and passwords are not. Put \
-     the key ring back, or give these up with `majordomo keys recover --accept-loss`";
+const WHAT_IS_LOST: &str = "Without it sessions, live codes, signing keys, mails that wait, and the names and \
+     addresses in events and audit entries are lost; users and passwords are not. Put the key ring back, or \
+     give these up with `majordomo keys recover --accept-loss`";
 
 /// The time at which the store in a directory was last known to be, for a clock that must not run behind it;
 /// `Timestamp::ZERO` if there is none. Reads one small file and changes nothing.

@@ -121,7 +121,7 @@ fn production_is_refused_by_name_and_deviations_are_told_apart() {
     let run = majordomo.run(&["config", "check", "--set", "store.engine=mem"]);
     assert_eq!((run.code, run.stdout.as_str()), (2, ""));
     assert!(
-        run.stderr.starts_with("error: store.engine = \"mem\" (--set): everything would be gone"),
+        run.stderr.starts_with("error: store.engine = \"mem\" (--set): the tree would be held in memory"),
         "{}",
         run.stderr
     );

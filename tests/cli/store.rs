@@ -159,6 +159,7 @@ fn a_lost_key_ring_is_given_up_only_when_that_is_accepted() {
     let run = majordomo.run(&["keys", "recover"]);
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("majordomo keys recover --accept-loss"), "{}", run.stderr);
+    assert!(!run.stderr.contains("webhook") && !run.stderr.contains("provider"), "it names what is not there");
     let run = majordomo.run(&["keys", "recover", "--accept-loss"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(sealed(&majordomo, "data"), 0);
