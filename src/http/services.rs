@@ -1,10 +1,9 @@
 //! What handlers and the frame reach: the handles of the services, and what the edge itself needs.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    fmt,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -60,8 +59,28 @@ pub struct Edge {
     pub allowance: Allowance,
     /// Origins whose scripts may call the public listener.
     pub cors_origins: Vec<WebOrigin>,
-    /// When a peer that is not trusted last sent headers of a proxy; zero is never.
-    untrusted_proxy_at: AtomicI64,
+    /// The peer that last sent headers of a proxy without being trusted.
+    stranger: Mutex<Option<Stranger>>,
+}
+
+/// A peer that speaks like a proxy and is not trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stranger {
+    /// Its address, where the listener knows it.
+    pub peer: Option<IpAddr>,
+    /// When it last did so.
+    pub at: Timestamp,
+    /// When the log last spoke of one.
+    told_at: Timestamp,
+}
+
+impl fmt::Display for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.peer {
+            Some(peer) => write!(f, "{peer}"),
+            None => f.write_str("an unknown address"),
+        }
+    }
 }
 
 /// What one request may use up.
@@ -105,7 +124,7 @@ impl Edge {
             proxies: TrustedProxies(config.edge.trusted_proxies.clone()),
             allowance: Allowance::new(&config.edge),
             cors_origins: config.edge.cors_origins.clone(),
-            untrusted_proxy_at: AtomicI64::new(0),
+            stranger: Mutex::default(),
             clock,
             entropy,
             authenticator,
@@ -113,18 +132,38 @@ impl Edge {
         }
     }
 
-    /// Remembers that somebody who is not trusted speaks like a proxy.
-    pub fn note_proxy(&self, telltale: Telltale) {
+    /// Remembers that a peer that is not trusted speaks like a proxy, and says so in the log, though not of each
+    /// request: anybody can send such headers.
+    pub fn note_proxy(&self, telltale: Telltale, peer: Option<IpAddr>) {
         match telltale {
             Telltale::None | Telltale::Trusted => {}
-            Telltale::Untrusted => self.untrusted_proxy_at.store(self.clock.now().as_micros(), Ordering::Relaxed),
+            Telltale::Untrusted => self.note_stranger(peer),
         }
     }
 
-    /// When that was last, if it is recent enough for health to say `proxy_untrusted`.
-    pub fn untrusted_proxy(&self) -> Option<Timestamp> {
-        let at = self.untrusted_proxy_at.load(Ordering::Relaxed);
-        let at = (at != 0).then(|| Timestamp::from_micros(at))?;
-        (self.clock.now().since(at) < limits::UNTRUSTED_PROXY_SHOWN).then_some(at)
+    fn note_stranger(&self, peer: Option<IpAddr>) {
+        let at = self.clock.now();
+        let mut known = self.stranger();
+        let told_at = known.map(|known| known.told_at);
+        let is_told = told_at.is_some_and(|told_at| at.since(told_at) < limits::UNTRUSTED_PROXY_TOLD_EVERY);
+        let stranger = Stranger { peer, at, told_at: told_at.filter(|_| is_told).unwrap_or(at) };
+        *known = Some(stranger);
+        drop(known);
+        if !is_told {
+            tracing::warn!(
+                peer = %stranger,
+                "headers of a proxy came from an address that is not in edge.trusted_proxies; they are ignored"
+            );
+        }
+    }
+
+    /// Who that was last, if it is recent enough for health to say `proxy_untrusted`.
+    pub fn untrusted_proxy(&self) -> Option<Stranger> {
+        let stranger = (*self.stranger())?;
+        (self.clock.now().since(stranger.at) < limits::UNTRUSTED_PROXY_SHOWN).then_some(stranger)
+    }
+
+    fn stranger(&self) -> MutexGuard<'_, Option<Stranger>> {
+        self.stranger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

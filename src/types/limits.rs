@@ -266,6 +266,8 @@ pub const AUDIT_ACTOR_MAX: usize = 100;
 pub const ACTOR_PATH_MAX: usize = 300;
 /// How long health remembers that an untrusted peer spoke like a proxy.
 pub const UNTRUSTED_PROXY_SHOWN: Duration = Duration::from_secs(600);
+/// Between two lines of the log about such peers.
+pub const UNTRUSTED_PROXY_TOLD_EVERY: Duration = Duration::from_secs(60);
 /// Connections that the kernel holds until they are accepted; the kernel may hold fewer (`net.core.somaxconn`).
 pub const ACCEPT_QUEUE: u32 = 1_024;
 /// Keys that one table of rate limits remembers.

@@ -1,6 +1,6 @@
 //! Who is let in, how often, and what browsers are told.
 
-use std::{cell::RefCell, future::pending, time::Duration};
+use std::{cell::RefCell, future::pending, sync::Once, time::Duration};
 
 use axum::body::Body;
 use majordomo::{
@@ -11,6 +11,7 @@ use majordomo::{
         credential::ControlToken,
         route::{Access, Class, Listener, On, Route, row},
         services::Edge,
+        trust::Telltale,
     },
     types::{CallContext, Caller, Secret},
 };
@@ -292,8 +293,14 @@ fn strangers_who_speak_like_proxies_are_remembered_for_health() {
     let services = services_of(&Config::default(), ControlToken::absent());
     let edge: &Edge = &services.edge;
     assert_eq!(edge.untrusted_proxy(), None);
-    edge.note_proxy(majordomo::http::trust::Telltale::Untrusted);
-    assert!(edge.untrusted_proxy().is_some());
+    log_by_thread();
+    for last in [9, 10] {
+        edge.note_proxy(Telltale::Untrusted, Some([198, 51, 100, last].into()));
+    }
+    assert_eq!(edge.untrusted_proxy().unwrap().peer, Some([198, 51, 100, 10].into()));
+    let log = String::from_utf8(LOGGED.take()).unwrap();
+    assert!(log.contains("WARN") && log.contains("198.51.100.9"), "{log}");
+    assert_eq!(log.lines().count(), 1, "once a minute is enough: {log}");
 }
 
 thread_local! {
@@ -315,9 +322,15 @@ impl std::io::Write for Logged {
     }
 }
 
+/// What is logged from now on is kept for the test that logs it.
+fn log_by_thread() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| tracing_subscriber::fmt().with_writer(|| Logged).with_ansi(false).init());
+}
+
 #[tokio::test]
 async fn the_log_knows_the_route_and_the_id_but_no_query_path_or_token() {
-    tracing_subscriber::fmt().with_writer(|| Logged).with_ansi(false).init();
+    log_by_thread();
     let client = public().signed_in("hunter2").with("x-request-id", "id-1");
     client.get("/open?token=hunter2").await;
     client.get("/hunter2").await;

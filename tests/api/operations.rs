@@ -70,7 +70,7 @@ async fn a_store_that_takes_no_write_is_not_ready() {
 #[tokio::test]
 async fn reasons_are_told_to_operators_only() {
     let services = living();
-    services.edge.note_proxy(Telltale::Untrusted);
+    services.edge.note_proxy(Telltale::Untrusted, Some([198, 51, 100, 9].into()));
     let public = Client::new(Listener::Public, services.clone()).at("192.0.2.1");
     let shallow = public.get("/health").await;
     assert_eq!(shallow.status, 200);
@@ -80,7 +80,8 @@ async fn reasons_are_told_to_operators_only() {
     assert_eq!(shallow.body, json!({ "status": "degraded", "services": lines }));
     for client in [public.signed_in("support"), Client::new(Listener::Ops, services)] {
         let full = client.get("/health/edge").await;
-        assert!(full.body["reasons"][0].as_str().unwrap().starts_with("proxy_untrusted"), "{full:?}");
+        let reason = full.body["reasons"][0].as_str().unwrap();
+        assert!(reason.starts_with("proxy_untrusted") && reason.contains("198.51.100.9"), "{full:?}");
     }
     assert_eq!(public.get("/health/nothing").await.problem(), "not_found");
 }

@@ -47,7 +47,7 @@ pub async fn wrap(State(frame): State<Frame>, mut request: Request, next: Next) 
     let began = edge.clock.instant();
     let peer = request.extensions().get::<Peer>().copied();
     let origin = Origin::read(request.headers(), peer, &edge.proxies, edge.clock.now(), &*edge.entropy);
-    edge.note_proxy(origin.forwarded.telltale);
+    edge.note_proxy(origin.forwarded.telltale, origin.peer);
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());

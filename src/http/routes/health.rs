@@ -161,9 +161,10 @@ pub async fn show_service_health(
 fn lines(services: &Services) -> Vec<ServiceHealth> {
     const NAME: &str = "edge";
     let mut lines = services.operations.health().services;
-    if let Some(at) = services.edge.untrusted_proxy() {
+    if let Some(stranger) = services.edge.untrusted_proxy() {
         let name = Reason::ProxyUntrusted.as_str();
-        let reason = format!("{name}: headers of a proxy came from an address that is not trusted ({at})");
+        let at = stranger.at;
+        let reason = format!("{name}: headers of a proxy came from {stranger}, which is not trusted ({at})");
         match lines.iter_mut().find(|service| service.name == NAME) {
             Some(edge) => {
                 edge.status = edge.status.max(HealthStatus::Degraded);
