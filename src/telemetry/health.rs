@@ -117,7 +117,7 @@ pub struct MailReport {
     #[serde(serialize_with = "super::actors::rfc3339_if_any")]
     #[schema(value_type = Option<String>)]
     pub provider_failing_since: Option<Timestamp>,
-    /// What the provider said last, while it fails.
+    /// What the provider said at its last failure, until it works again.
     pub last_failure: Option<String>,
 }
 

@@ -258,6 +258,8 @@ pub const OPERATOR_REASON_MAX: usize = 200;
 pub const EVENT_TYPES_QUERY_MAX: usize = 1_000;
 /// How long one walk along the audit trail may take.
 pub const AUDIT_WALK: Duration = Duration::from_secs(20);
+/// Between two lines of the log about a mail provider that fails.
+pub const PROVIDER_TOLD_EVERY: Duration = Duration::from_secs(60);
 /// Between two notes of the audit trail's end in the log.
 pub const AUDIT_END_TOLD_EVERY: Duration = Duration::from_secs(3_600);
 /// Characters of an actor in a query.

@@ -164,3 +164,28 @@ async fn while_the_server_is_away_nothing_is_lost_even_if_the_process_is_killed(
     }
     mail_becomes(&server, "up").await;
 }
+
+/// Below what opens the circuit: whoever looks for the reason of one late mail finds it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_mail_that_does_not_go_out_is_told_of_in_health_and_log_without_its_address() {
+    // Bound and not listened on: nobody else gets the port, and nobody answers at it.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = nobody.local_addr().unwrap().port();
+    let mut home = Home::new();
+    home.set("notify.email.transport", "smtp");
+    home.set("notify.email.smtp_url", &format!("smtp://127.0.0.1:{port}"));
+    home.set("notify.email.from", "Example <no-reply@example.com>");
+    let server = home.start().await;
+    register_all(&server.api(), &names::<1>("first")).await;
+    let ops = server.ops_api();
+    let failure = until(PATIENCE, || async {
+        let mail = ops.get("/health/mail").await.ok()?;
+        mail.body["details"]["lastFailure"].as_str().map(str::to_owned)
+    });
+    let failure = failure.await.unwrap_or_else(|| panic!("health knows of no failure:\n{}", server.written()));
+    assert!(failure.contains("broken at connect"), "{failure}");
+    let warned = until(PATIENCE, || async { server.written().contains("the mail provider fails").then_some(()) });
+    assert!(warned.await.is_some(), "{}", server.written());
+    assert!(!server.written().contains("first0@example.org"), "{}", server.written());
+}

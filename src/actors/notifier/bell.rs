@@ -28,6 +28,7 @@ use crate::{
     supervision::System,
     types::{
         CallContext, Clock, EmailAddress, Fault, Invalid, Timestamp, Work,
+        answer::Answer,
         id::{CodeId, DeliveryId, EventId, UserId},
         limits,
     },
@@ -92,7 +93,7 @@ pub struct NotifierHealth {
     pub is_paused: bool,
     /// Since when nothing is sent because the provider failed; `None`: mail goes out.
     pub provider_failing_since: Option<Timestamp>,
-    /// What the provider said, or did not say, last.
+    /// What the provider said, or did not say, last; `None` once it works again.
     pub last_failure: Option<String>,
     /// Deliveries that wait, counted to `limits::SCAN_MAX` in each lane.
     pub waiting: usize,
@@ -104,6 +105,50 @@ pub(super) struct Provider {
     pub(super) breaker: Breaker,
     pub(super) failing_since: Option<Timestamp>,
     pub(super) last_failure: Option<String>,
+    /// When the log last spoke of a failure.
+    pub(super) told_at: Option<Timestamp>,
+}
+
+/// What the log is told of an exchange with the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Nothing new.
+    Nothing,
+    /// It fails, for the first time or still.
+    Fails,
+    /// It failed so often that nothing is sent for a while.
+    Opened,
+    /// It works again.
+    Mended,
+}
+
+impl Provider {
+    /// The provider, the way to it, or our account with it failed.
+    pub(super) fn failed(&mut self, now: Timestamp, answer: &Answer) -> Told {
+        let was_open = self.breaker.is_open();
+        self.breaker.failed(now);
+        self.failing_since.get_or_insert(now);
+        self.last_failure = Some(answer.to_string());
+        let is_told = self.told_at.is_some_and(|at| now.since(at) < limits::PROVIDER_TOLD_EVERY);
+        let told = match (self.breaker.is_open(), is_told) {
+            (true, _) if !was_open => Told::Opened,
+            (true | false, false) => Told::Fails,
+            (true | false, true) => return Told::Nothing,
+        };
+        self.told_at = Some(now);
+        told
+    }
+
+    /// It answered for itself, whatever it said of the recipient.
+    pub(super) fn answered(&mut self) -> Told {
+        self.breaker.succeeded();
+        self.last_failure = None;
+        // What was not told of need not be called off: a provider may well fail every other time.
+        match self.failing_since.take() {
+            Some(since) if self.told_at.is_some_and(|told_at| told_at >= since) => Told::Mended,
+            Some(_) | None => Told::Nothing,
+        }
+    }
 }
 
 /// What the flows of the notifier work with. It outlives the actor's crashes.
@@ -185,7 +230,7 @@ impl Bell {
             transport: self.transport.name(),
             is_paused: self.store.is_restored(),
             provider_failing_since: provider.failing_since.filter(|_| failing),
-            last_failure: provider.last_failure.clone().filter(|_| failing),
+            last_failure: provider.last_failure.clone(),
             waiting,
         })
     }
@@ -227,4 +272,31 @@ pub(super) fn smtp(email: &config::Email, clock: Arc<dyn Clock>) -> Result<SmtpT
     };
     let hello = sender(email)?.address.domain().to_owned();
     Ok(SmtpTransport::new(SmtpSettings { url, timeout: email.timeout, hello, extra_roots }, clock)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Provider, Told};
+    use crate::types::{
+        Timestamp,
+        answer::{Answer, Step},
+    };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn the_log_hears_of_the_first_failure_of_the_open_circuit_and_of_the_end_but_not_of_each() {
+        let (mut provider, away) = (Provider::default(), Answer::broken(Step::Connect, "refused"));
+        let told: Vec<Told> = (0..6).map(|second| provider.failed(at(second), &away)).collect();
+        use Told::{Fails, Mended, Nothing, Opened};
+        assert_eq!(told, [Fails, Nothing, Nothing, Nothing, Opened, Nothing]);
+        assert_eq!(provider.failed(at(65), &away), Fails, "a minute later it still does");
+        assert_eq!(provider.last_failure.as_deref(), Some("broken at connect: refused"));
+        assert_eq!(provider.answered(), Mended);
+        assert_eq!((provider.answered(), provider.last_failure.take()), (Nothing, None));
+        assert_eq!(provider.failed(at(70), &away), Nothing, "told of five seconds ago");
+        assert_eq!(provider.answered(), Nothing);
+    }
 }

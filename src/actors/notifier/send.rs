@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    bell::Bell,
+    bell::{Bell, Told},
     inbox::Kept,
     live_code::{self, LiveCode},
     render::{CodeOnMail, Occasion, Rendered},
@@ -175,21 +175,26 @@ fn render(bell: &Bell, claimed: &Claimed, code: Option<&CodeOnMail>) -> Result<R
     })
 }
 
-/// Tells the breaker what the provider did.
+/// Tells the breaker, and seldom the log, what the provider did.
 fn note(bell: &Bell, answer: &Answer) {
     let now = bell.system.clock().now();
-    let mut provider = bell.provider();
-    match meaning(answer) {
-        Meaning::Temporary(Blame::Provider) => {
-            provider.breaker.failed(now);
-            provider.failing_since.get_or_insert(now);
-            provider.last_failure = Some(answer.to_string());
-        }
-        Meaning::Taken | Meaning::Permanent | Meaning::Temporary(Blame::Recipient) => {
-            provider.breaker.succeeded();
-            provider.failing_since = None;
-        }
+    let told = match meaning(answer) {
+        Meaning::Temporary(Blame::Provider) => bell.provider().failed(now, answer),
+        Meaning::Taken | Meaning::Permanent | Meaning::Temporary(Blame::Recipient) => bell.provider().answered(),
+    };
+    let (class, said) = (class(answer), without_addresses(&answer.to_string()));
+    match told {
+        Told::Nothing => {}
+        Told::Fails => tracing::warn!(class, said, "the mail provider fails"),
+        Told::Opened => tracing::warn!(class, said, "the mail provider keeps failing; nothing is sent for a while"),
+        Told::Mended => tracing::info!("the mail provider works again"),
     }
+}
+
+/// An answer as the log may have it: providers like to repeat whom a mail is for.
+fn without_addresses(said: &str) -> String {
+    let words = said.split(' ').map(|word| if word.contains('@') { "(address)" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Changes a delivery that is still in this sender's hands.
@@ -244,4 +249,13 @@ fn settle(tx: &mut Tx<'_>, mut delivery: Delivery, began_at: Timestamp, answer: 
 
 fn correlation(id: DeliveryId) -> String {
     format!("delivery-{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_answer_is_logged_without_the_address_it_repeats() {
+        let logged = super::without_addresses("refused at recipient: 451 4.3.2 <ada@example.org>: try later");
+        assert_eq!(logged, "refused at recipient: 451 4.3.2 (address) try later");
+    }
 }
