@@ -10,7 +10,7 @@ section! {
     pub struct Edge {
         /// Where apps and browsers are answered; port 0 takes a free one.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
-        /// Where operators are answered: actors, events, metrics.
+        /// Where operators are answered: actors, events, dead letters, keys, snapshots.
         ops_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090));
         /// Peers whose X-Forwarded-For is believed: the addresses of your reverse proxies, never everybody.
         trusted_proxies: Vec<Cidr> = Vec::new();
@@ -36,7 +36,7 @@ section! {
     pub struct Timeouts {
         /// From the connection, or the request before, to the end of a request's headers.
         header_read: Duration = Duration::from_secs(10), within Duration::from_secs(1)..=Duration::from_secs(120);
-        /// From the end of the headers to the end of the body.
+        /// From the end of the headers to the end of the body; 10 seconds without a byte cut it off before.
         body: Duration = Duration::from_secs(15), within Duration::from_secs(1)..=Duration::from_secs(300);
         /// From the end of the body to the answer.
         handler: Duration = Duration::from_secs(30), within Duration::from_secs(1)..=Duration::from_secs(300);
