@@ -108,8 +108,15 @@ fn demand_json(headers: &HeaderMap) -> Result<(), ApiError> {
         Some(charset) => charset.trim_matches('"') == "utf-8",
         None => true,
     });
-    let encoded = headers.contains_key(header::CONTENT_ENCODING);
-    if is_json && is_utf8 && !encoded { Ok(()) } else { Err(ApiError::new(Code::UnsupportedMediaType)) }
+    let refused = ApiError::new(Code::UnsupportedMediaType);
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(refused.detail("Send the body as it is, without `Content-Encoding`."));
+    }
+    match (is_json, is_utf8) {
+        (true, true) => Ok(()),
+        (true, false) => Err(refused.detail("Send the body in UTF-8, and no other `charset` in `Content-Type`.")),
+        (false, _) => Err(refused),
+    }
 }
 
 /// The body, read within the route's limits, whether or not its length was announced.

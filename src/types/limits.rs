@@ -243,7 +243,7 @@ pub const SECRET_INPUT_MAX: usize = 8_192;
 /// Parameters of a query.
 pub const QUERY_PARAMETERS_MAX: usize = 50;
 /// Bytes of the key inside a cursor.
-pub const CURSOR_KEY_MAX: usize = 128;
+pub const CURSOR_KEY_MAX: usize = ACTOR_PATH_MAX;
 /// Addresses looked at in `X-Forwarded-For`.
 pub const FORWARDED_HOPS_MAX: usize = 32;
 /// How long a probe of the store may take before the process says it is not ready.

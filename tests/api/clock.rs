@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use majordomo::{
     domain::audit::{Actor, AuditAction},
     persistence::tables::registration,
@@ -46,6 +47,11 @@ async fn what_operators_do_is_in_the_audit_trail() {
     assert_eq!(house.audited(AuditAction::RotateKeys)[0].actor, Actor::Cli);
     let published = house.anyone.get("/.well-known/jwks.json").await.body["keys"].clone();
     assert_eq!(published[0]["kid"], rotated.body["keys"][0]["kid"]);
+
+    let begun = operator.send("POST", "/keys/rotate", Body::empty()).await;
+    assert_eq!(begun.status, 200, "{begun:?}");
+    let stages: Vec<_> = begun.body["keys"].as_array().unwrap().iter().map(|key| key["stage"].clone()).collect();
+    assert!(stages.contains(&json!("published")) && stages.contains(&json!("signing")), "no hurry: {begun:?}");
 }
 
 #[tokio::test]

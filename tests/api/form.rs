@@ -205,6 +205,15 @@ async fn another_media_type_is_not_supported() {
         let answer = client().with("content-type", media_type).send("POST", "/things", Body::from("{}")).await;
         assert_eq!((answer.status, answer.problem()), (415, "unsupported_media_type"), "{media_type}");
     }
+    let told = async |name: &str, value: &str| {
+        let client = client().with("content-type", "application/json").with(name, value);
+        let answer = client.send("POST", "/things", Body::from("{}")).await;
+        assert_eq!((answer.status, answer.problem()), (415, "unsupported_media_type"), "{name}: {value}");
+        answer.body["detail"].as_str().unwrap().to_owned()
+    };
+    assert!(told("content-type", "text/plain").await.contains("application/json"));
+    assert!(told("content-type", "application/json; charset=iso-8859-1").await.contains("charset"));
+    assert!(told("content-encoding", "gzip").await.contains("Content-Encoding"));
     let answer = client().with("content-type", "application/json; charset=UTF-8");
     assert_eq!(answer.send("POST", "/things", Body::from("{}")).await.status, 422);
 }

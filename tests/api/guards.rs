@@ -1,6 +1,6 @@
 //! Who is let in, how often, and what browsers are told.
 
-use std::{cell::RefCell, future::pending, sync::Once, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, future::pending, sync::Once, time::Duration};
 
 use axum::body::Body;
 use majordomo::{
@@ -10,6 +10,7 @@ use majordomo::{
         ApiError, Code, Json, SignedIn,
         credential::ControlToken,
         route::{Access, Class, Listener, On, Route, row},
+        routes as house,
         services::Edge,
         trust::Telltale,
     },
@@ -273,6 +274,10 @@ async fn a_preflight_says_what_may_be_sent() {
     assert_eq!(allowed.status, 204);
     assert_eq!(allowed.header("access-control-allow-origin"), "http://localhost:1");
     assert!(allowed.header("access-control-allow-headers").contains("authorization"));
+    let told: BTreeSet<_> = allowed.header("access-control-allow-methods").split(", ").collect();
+    let rules = house::table().into_iter().map(|route| route.rule);
+    let methods = rules.filter(|rule| rule.on.includes(Listener::Public)).map(|rule| rule.method);
+    assert_eq!(told, methods.chain(["HEAD"]).collect::<BTreeSet<_>>());
     let refused = asking.with("origin", "https://evil.example").send("OPTIONS", "/login", Body::empty()).await;
     assert_eq!((refused.status, refused.problem()), (403, "cross_site"));
     assert_eq!(public().send("OPTIONS", "/login", Body::empty()).await.problem(), "method_not_allowed");

@@ -12,14 +12,14 @@ use majordomo::{
     domain::audit::{Actor, AuditAction},
     http::{Services, credential::ControlToken, route::Listener, trust::Telltale},
     persistence::Store,
-    supervision::System,
-    types::{Clock, ClockTrouble, Secret, Timestamp},
+    supervision::{Supervisor, System},
+    types::{Clock, ClockTrouble, Secret, Timestamp, limits},
 };
 use serde_json::json;
 
 use crate::{
     awake::{Awake, eventually},
-    harness::{Client, Still, Zeroes, services_of},
+    harness::{Answer, Client, Still, Zeroes, services_of},
 };
 
 /// With a store whose writer runs.
@@ -142,6 +142,32 @@ async fn a_restart_by_an_operator_is_carried_out_and_in_the_audit_trail() {
 }
 
 #[tokio::test]
+async fn the_tree_is_shown_in_pages() {
+    const COUNT: usize = limits::ACTORS_PAGE + 3;
+    let system = System::new(Arc::new(Still), Arc::new(Zeroes));
+    let mut root = Supervisor::root(&system);
+    for number in 0..COUNT {
+        root.group(&format!("group{number:04}"), |_empty| ());
+    }
+    let services = living();
+    let store = Store::in_memory(Arc::new(Still), &Zeroes);
+    let operations = Operations::new(system, store, services.relays.clone(), services.notifier.clone());
+    let ops = Client::new(Listener::Ops, Services { operations, ..services });
+    let paths = |page: &Answer| -> Vec<String> {
+        let actors = page.body["actors"].as_array().unwrap().iter();
+        actors.map(|actor| actor["path"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = ops.get("/actors").await;
+    let cursor = first.body["nextCursor"].as_str().unwrap();
+    let rest = ops.get(&format!("/actors?cursor={cursor}")).await;
+    assert!(rest.body["nextCursor"].is_null(), "{rest:?}");
+    let mut paths: Vec<_> = [&first, &rest].into_iter().flat_map(paths).collect();
+    assert!(paths.is_sorted());
+    paths.dedup();
+    assert_eq!(paths.len(), COUNT + 1, "the groups and their root");
+}
+
+#[tokio::test]
 async fn the_tree_is_shown_and_its_actors_restarted() {
     let services = living();
     let ops = Client::new(Listener::Ops, services.clone());
@@ -150,6 +176,8 @@ async fn the_tree_is_shown_and_its_actors_restarted() {
     assert!(all.body["totals"].is_object() && all.body["actors"].is_array(), "{all:?}");
     assert_eq!(ops.get("/actors/no/such/actor").await.problem(), "not_found");
     assert_eq!(ops.get("/actors?page=2").await.problem(), "invalid_query");
+    let made_up = ops.get("/actors?cursor=x").await;
+    assert_eq!((made_up.status, made_up.problem()), (400, "invalid_cursor"));
 
     let restart = "/actors/no/such/actor/restart";
     assert_eq!(ops.send("POST", restart, Body::empty()).await.problem(), "unauthenticated");

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
+const METHODS: &str = "GET, HEAD, POST, PUT, DELETE";
 const SENT: &str = "authorization, content-type, idempotency-key, if-match, x-request-id, traceparent";
 const READ: &str = "etag, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-request-id";
 const REMEMBERED_SECONDS: &str = "600";

@@ -5,13 +5,14 @@ use axum::extract::State;
 use crate::{
     actors::operations::RestartRefusal,
     http::{
+        cursor::Binding,
         error::{ApiError, Code},
         extract::{Accepted, Json, Path, Query},
-        fields::{Fields, FromFields, line},
+        fields::{Fields, FromFields},
         services::Services,
     },
     telemetry::actors::{ActorReport, ActorsReport},
-    types::{CallContext, limits},
+    types::CallContext,
 };
 
 /// The parameters of the list.
@@ -21,7 +22,7 @@ pub struct ActorsQuery {
 
 impl FromFields for ActorsQuery {
     fn from_fields(query: &mut Fields) -> Option<Self> {
-        let cursor = query.optional("cursor").text(line(limits::ACTOR_PATH_MAX));
+        let cursor = query.optional("cursor").text(|text| Ok(text.to_owned()));
         Some(Self { cursor: cursor? })
     }
 }
@@ -34,8 +35,16 @@ impl FromFields for ActorsQuery {
     params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before.")),
     responses((status = 200, description = "One page, and the totals of all.", body = ActorsReport))
 )]
-pub async fn list_actors(State(services): State<Services>, Query(query): Query<ActorsQuery>) -> Json<ActorsReport> {
-    Json(services.operations.actors(query.cursor.as_deref()))
+pub async fn list_actors(
+    State(services): State<Services>,
+    Query(query): Query<ActorsQuery>,
+) -> Result<Json<ActorsReport>, ApiError> {
+    let list = Binding::new("/actors", []);
+    let after = query.cursor.map(|cursor| list.open(&cursor)).transpose()?;
+    let after = after.map(String::from_utf8).transpose().map_err(|_| ApiError::new(Code::InvalidCursor))?;
+    let mut page = services.operations.actors(after.as_deref());
+    page.next_cursor = page.next_cursor.map(|path| list.seal(path.as_bytes()));
+    Ok(Json(page))
 }
 
 /// One actor

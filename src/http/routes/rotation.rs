@@ -72,14 +72,15 @@ impl From<KeyState> for KeyBody {
 
 /// Rotate the signing keys
 #[utoipa::path(
-    post, path = "/keys/rotate", operation_id = "rotate_keys", tag = "operations", request_body = RotateBody,
+    post, path = "/keys/rotate", operation_id = "rotate_keys", tag = "operations", request_body = Option<RotateBody>,
     responses((status = 200, description = "All signing keys from now on.", body = KeyList))
 )]
 pub async fn rotate_keys(
     State(services): State<Services>,
     context: CallContext,
-    Json(body): Json<RotateBody>,
+    body: Option<Json<RotateBody>>,
 ) -> Result<Json<KeyList>, ApiError> {
-    let keys = services.auth.rotate_keys(context, body.urgency.unwrap_or(Urgency::Begin)).await?;
+    let urgency = body.and_then(|Json(body)| body.urgency).unwrap_or(Urgency::Begin);
+    let keys = services.auth.rotate_keys(context, urgency).await?;
     Ok(Json(KeyList { keys: keys.into_iter().map(KeyBody::from).collect() }))
 }
