@@ -15,6 +15,7 @@ mod restored;
 mod secrets;
 mod server;
 mod shutdown;
+mod snapshots;
 mod tokens;
 mod trail;
 mod tree;

@@ -32,6 +32,8 @@ pub enum SnapshotRefusal {
     NotAbsolute,
     /// Something is there already, which stays as it is.
     IsThere,
+    /// There can be no file of this name, for this reason.
+    NoPlace(&'static str),
     /// A store in memory has none.
     InMemory,
     /// It cannot be written, for this reason.
@@ -104,6 +106,9 @@ fn take_snapshot(upkeep: &Upkeep, file: &Path) -> Result<SnapshotTaken, Snapshot
     if file.exists() {
         return Err(SnapshotRefusal::IsThere);
     }
-    let taken = upkeep.take_to(file).map_err(|error| SnapshotRefusal::NotWritten(error.to_string()))?;
+    let taken = upkeep.take_to(file).map_err(|error| match error.place() {
+        Some(reason) => SnapshotRefusal::NoPlace(reason),
+        None => SnapshotRefusal::NotWritten(error.to_string()),
+    })?;
     Ok(SnapshotTaken { commit: taken.exact.0, keys: taken.pairs, bytes: taken.bytes })
 }

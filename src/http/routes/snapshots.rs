@@ -47,13 +47,16 @@ impl From<SnapshotTaken> for SnapshotMade {
     }
 }
 
+fn no_file(code: &'static str, why: &'static str) -> ApiError {
+    ApiError::invalid(vec![Invalid::new(code, why).at("/file")])
+}
+
 impl From<SnapshotRefusal> for ApiError {
     fn from(refusal: SnapshotRefusal) -> Self {
         match refusal {
-            SnapshotRefusal::NotAbsolute => {
-                Self::invalid(vec![Invalid::new("not_absolute", "must be named from the root").at("/file")])
-            }
-            SnapshotRefusal::IsThere => Self::new(Code::Conflict).detail("The file is there already."),
+            SnapshotRefusal::NotAbsolute => no_file("not_absolute", "must be named from the root"),
+            SnapshotRefusal::IsThere => no_file("is_there", "is there already"),
+            SnapshotRefusal::NoPlace(reason) => no_file("no_place", reason),
             SnapshotRefusal::InMemory => Self::new(Code::Conflict).detail("A store in memory has no snapshots."),
             SnapshotRefusal::NotWritten(reason) => Self::new(Code::Unavailable).detail(reason),
         }
@@ -67,7 +70,7 @@ impl From<SnapshotRefusal> for ApiError {
     post, path = "/snapshots", operation_id = "create_snapshot", tag = "operations", request_body = SnapshotBody,
     responses(
         (status = 200, description = "It is on disk.", body = SnapshotMade),
-        (status = 409, description = "The file is there already, or the store is in memory."),
+        (status = 409, description = "The store is in memory, which has no snapshots."),
     )
 )]
 pub async fn create_snapshot(

@@ -122,7 +122,24 @@ pub enum SnapshotError {
     Closing,
 }
 
+/// The step that fails when the place of the file is no good.
+const MAKING: &str = "making the file";
+
 impl SnapshotError {
+    /// What is wrong with the place of the file, where none can be made until somebody chooses another.
+    pub fn place(&self) -> Option<&'static str> {
+        let Self::Io { step: MAKING, source } = self else { return None };
+        match source.kind() {
+            io::ErrorKind::NotFound => Some("its directory is not there"),
+            io::ErrorKind::NotADirectory => Some("a part of its path is not a directory"),
+            io::ErrorKind::IsADirectory => Some("a directory is in its way"),
+            io::ErrorKind::PermissionDenied => Some("the server may not write there"),
+            io::ErrorKind::ReadOnlyFilesystem => Some("its file system is read-only"),
+            io::ErrorKind::InvalidFilename => Some("its name is not one the file system takes"),
+            _ => None,
+        }
+    }
+
     pub(super) fn io(step: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { step, source }
     }

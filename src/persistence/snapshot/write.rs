@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::{
-    BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, MAGIC, PAIRS, PREFIX, SnapshotError, Summary, VERSION, chain, read,
+    BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, MAGIC, MAKING, PAIRS, PREFIX, SnapshotError, Summary, VERSION, chain,
+    read,
 };
 use crate::{
     persistence::{
@@ -107,7 +108,7 @@ struct Out {
 
 impl Out {
     fn create(fs: &dyn Fs, path: &Path) -> Result<Self, SnapshotError> {
-        let mut file = fs.create(path).map_err(SnapshotError::io("making the file"))?;
+        let mut file = fs.create(path).map_err(SnapshotError::io(MAKING))?;
         let mut prefix = [0; PREFIX];
         prefix[..4].copy_from_slice(&MAGIC);
         prefix[4..6].copy_from_slice(&VERSION.to_le_bytes());
