@@ -11,13 +11,14 @@ use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Durat
 pub use secrets::hasher;
 
 use futures::FutureExt;
-use secrets::{control_token, door_keys};
+use secrets::{control_token, demand_pepper, door_keys};
 use sockets::{Socket, Sockets, server};
 
 use crate::{
     actors::{
         audit::{Audit, tell_end},
         auth::prepare_keys,
+        hasher::HasherPool,
         migrator::{MigrationFailed, Migrator},
         operations::{Operations, Phase},
     },
@@ -98,6 +99,7 @@ pub struct App {
     manual: Option<Arc<ManualClock>>,
     entropy: Arc<dyn Entropy>,
     store: Store,
+    hasher: HasherPool,
     migrations: &'static [Migration],
 }
 
@@ -122,6 +124,7 @@ impl App {
     /// Binds the listeners and opens the store, which takes the data directory for this process. `migrations` are those
     /// that the store of this program has had. Must be called within a runtime.
     pub async fn open(mut config: Config, migrations: &'static [Migration]) -> Result<Self, AppError> {
+        let hasher = hasher(&config)?;
         let sockets = Sockets::bind(&config)?;
         // With port 0 the system chose: what is said of the public URL names the port that was taken.
         config.edge.listen = sockets.public.address;
@@ -145,7 +148,15 @@ impl App {
         })?;
         let system = System::new(Arc::clone(&clock), Arc::clone(&entropy));
         demand_known(&store, &opening, migrations, &system).await?;
-        Ok(Self { config, sockets, system, clock, manual, entropy, store, migrations })
+        let app = Self { config, sockets, system, clock, manual, entropy, store, hasher, migrations };
+        // The users of an older store are read once they are brought up to this program.
+        if app.pending()? == 0
+            && let Err(refusal) = demand_pepper(&app.store, &app.hasher)
+        {
+            app.store.close().await;
+            return Err(refusal);
+        }
+        Ok(app)
     }
 
     /// Where the public listener is.
@@ -187,12 +198,17 @@ impl App {
         }
     }
 
+    /// How many migrations the store has still to go through.
+    fn pending(&self) -> Result<usize, AppError> {
+        let pending = self.store.read(|view| Ok(migrations::pending(view, self.migrations)?.len()));
+        pending.map_err(|fault| AppError::Start { step: "looking at the store's migrations", fault })
+    }
+
     /// Migrates an older store, after a snapshot of it, while the listeners say how far that has come.
     async fn migrate(&self, stop: impl Future<Output = ()>) -> Result<Migrated, AppError> {
         let Self { config, sockets, clock, entropy, store, migrations, .. } = self;
         let step = "migrating the store";
-        let pending = store.read(|view| Ok(migrations::pending(view, migrations)?.len()));
-        if pending.map_err(|fault| AppError::Start { step, fault })? == 0 {
+        if self.pending()? == 0 {
             return Ok(Migrated::Done);
         }
         let system = System::new(Arc::clone(clock), Arc::clone(entropy));
@@ -228,7 +244,8 @@ impl App {
 
     /// Puts the tree together and starts it.
     async fn start(self) -> Result<Running, AppError> {
-        let Self { config, sockets, system, clock, manual, entropy, store, .. } = self;
+        let Self { config, sockets, system, clock, manual, entropy, store, hasher, .. } = self;
+        demand_pepper(&store, &hasher)?;
         let signing = prepare_keys(&store, house_write(&system), &config.auth.token, system.clock())
             .await
             .map_err(|fault| AppError::Start { step: "making the signing keys", fault })?;
@@ -237,7 +254,7 @@ impl App {
         let parts = Parts {
             config: Arc::clone(&config),
             store: store.clone(),
-            hasher: hasher(&config)?,
+            hasher,
             signing,
             door_keys: door_keys(&store)?,
             clock: Arc::clone(&clock),

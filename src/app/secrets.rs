@@ -15,8 +15,9 @@ use crate::{
         identifier::IdentifierKey,
         password::{PasswordCost, PasswordHasher, Pepper},
     },
-    persistence::Store,
-    types::{Entropy, Fault, Secret, limits},
+    domain::user::UserFilter,
+    persistence::{Store, tables::user},
+    types::{Entropy, Fault, PageLimit, Secret, limits},
 };
 
 /// The pool of hashing threads, without threads yet, as the settings say.
@@ -32,15 +33,29 @@ pub fn hasher(config: &Config) -> Result<HasherPool, AppError> {
 
 /// The id in each hash says which pepper it was made with, without telling it.
 fn pepper(path: &Path) -> Result<Pepper, AppError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| AppError::File { path: path.to_owned(), reason: error.to_string() })?;
+    let unfit = |reason: String| AppError::Setting(format!("secrets.pepper_file: {}: {reason}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| unfit(error.to_string()))?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.len() < limits::PEPPER_MIN {
-        let reason = format!("a pepper has at least {} bytes", limits::PEPPER_MIN);
-        return Err(AppError::File { path: path.to_owned(), reason });
+        return Err(unfit(format!("a pepper has at least {} bytes", limits::PEPPER_MIN)));
     }
     let id = IdentifierKey::new([0; 32]).short(text.as_bytes());
     Ok(Pepper { id, key: Secret::new(text) })
+}
+
+/// Refuses a store whose newest users have passwords that cannot be checked, since their pepper is not configured.
+pub(super) fn demand_pepper(store: &Store, hasher: &HasherPool) -> Result<(), AppError> {
+    let newest = store.read(|view| user::page(view, &UserFilter::default(), None, PageLimit::default()));
+    let newest = newest.map_err(|fault| AppError::Start { step: "looking at the newest users", fault })?;
+    for user in newest.rows {
+        let Some(id) = user.password_hash.and_then(|hash| hasher.missing_pepper(&hash)) else { continue };
+        return Err(AppError::Setting(format!(
+            "secrets.pepper_file: the password of {} needs the pepper '{id}', which is not configured; name the file \
+             that holds it or, if it is lost for good, set new passwords with `majordomo user reset-password`",
+            user.email.shortened()
+        )));
+    }
+    Ok(())
 }
 
 /// The subkeys that the door needs of the ring.

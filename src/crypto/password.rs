@@ -204,6 +204,13 @@ impl PasswordHasher {
         Stored::parse(stored).map(|parsed| !self.is_current(&parsed))
     }
 
+    /// The id of the pepper that a stored hash needs and this hasher does not have, if so.
+    pub fn missing_pepper(&self, stored: &str) -> Option<String> {
+        let parsed = Stored::parse(stored).ok()?;
+        let id = Some(parsed.params.keyid()).filter(|id| !id.is_empty())?;
+        self.pepper(id).is_err().then(|| String::from_utf8_lossy(id).into_owned())
+    }
+
     fn is_current(&self, stored: &Stored) -> bool {
         stored.params == self.params && stored.algorithm == Algorithm::Argon2id && stored.version == Version::V0x13
     }
@@ -330,6 +337,8 @@ mod tests {
         let bare = hasher(cheap(), &[]);
         let fault = bare.verify(scratch, &hash, &password).unwrap_err();
         assert_eq!(fault, PasswordFault::UnknownPepper { id: "p1".into() });
+        assert_eq!(bare.missing_pepper(&hash).as_deref(), Some("p1"));
+        assert_eq!(rotated.missing_pepper(&hash), None);
         assert_ne!(bare.hash(scratch, &password, SALT).unwrap(), hash);
     }
 

@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use majordomo::crypto::identifier::IdentifierKey;
+
 use crate::server::{Home, Server};
 
 /// Every file below a folder with its bytes; the lock's content (who held it last) is no part of the state.
@@ -23,6 +25,20 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             }
         }
     }
+    found
+}
+
+/// The same of a store that was opened and closed: without the tree, which is made of the journal and may be written
+/// anew with the same rows, and the checkpoint, which is about the tree.
+fn truth(home: &Home) -> BTreeMap<PathBuf, Vec<u8>> {
+    let store = home.store();
+    let is_derived = |path: &Path| {
+        let name = path.strip_prefix(&store).unwrap().to_string_lossy();
+        name.starts_with("tree-") || name == "checkpoint"
+    };
+    let mut found = contents(&store);
+    found.retain(|path, _| !is_derived(path));
+    assert!(found.keys().any(|path| path.starts_with(store.join("journal"))), "no journal");
     found
 }
 
@@ -162,6 +178,52 @@ async fn a_directory_without_its_key_is_refused() {
     assert!(!keys.exists(), "the refused start made new keys");
     fs::rename(&away, &keys).unwrap();
     is_unharmed(&home).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pepper_that_passwords_were_made_with_must_be_there() {
+    let right = "the pepper of this house";
+    let mut home = Home::new();
+    home.set("secrets.pepper_file", "pepper");
+    fs::write(home.path().join("pepper"), right).unwrap();
+    let server = home.start().await;
+    server.api().register("ada@example.com", "seven wise otters").await.unwrap().expect(201);
+    let code = server.api().code("ada@example.com", 10).await.unwrap().expect("no code came");
+    server.api().verify("ada@example.com", &code).await.unwrap().expect(200);
+    stop(server).await;
+
+    let before = truth(&home);
+    let id = IdentifierKey::new([0; 32]).short(right.as_bytes());
+    let words = ["secrets.pepper_file", id.as_str(), "reset-password"];
+    fs::write(home.path().join("pepper"), "the pepper of another").unwrap();
+    refused(&home, &words).await;
+    home.set("secrets.pepper_file", "");
+    refused(&home, &words).await;
+    assert!(truth(&home) == before, "the refused start changed something");
+
+    // The one it was, or no password that needs it.
+    home.set("secrets.pepper_file", "pepper");
+    fs::write(home.path().join("pepper"), right).unwrap();
+    let server = home.start().await;
+    server.api().login("ada@example.com", "seven wise otters").await.unwrap().expect(200);
+    stop(server).await;
+    home.set("secrets.pepper_file", "");
+    fs::write(home.path().join("password"), "eight wise otters").unwrap();
+    let reset = ["user", "reset-password", "--email", "ada@example.com", "--password-file", "password"];
+    assert!(home.run(&reset).await.status.success());
+    let server = home.start().await;
+    server.api().login("ada@example.com", "eight wise otters").await.unwrap().expect(200);
+    stop(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_holds_no_pepper_is_named_with_its_key_and_no_directory_is_made() {
+    let mut home = Home::new();
+    home.set("secrets.pepper_file", "pepper");
+    refused(&home, &["secrets.pepper_file", "pepper: No such file"]).await;
+    fs::write(home.path().join("pepper"), "short\n").unwrap();
+    refused(&home, &["secrets.pepper_file", "a pepper has at least 16 bytes"]).await;
+    assert!(!home.store().exists(), "a refused start left a directory");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -231,6 +231,11 @@ impl HasherPool {
         self.shared.hasher.needs_rehash(stored).unwrap_or(false)
     }
 
+    /// The id of the pepper that a stored hash needs and that is not configured, if so.
+    pub fn missing_pepper(&self, stored: &str) -> Option<String> {
+        self.shared.hasher.missing_pepper(stored)
+    }
+
     fn wait_for_job(&self, scratch: &mut Scratch, is_over: &impl Fn() -> bool) -> Option<Job> {
         let mut queue = self.shared.queue();
         loop {
