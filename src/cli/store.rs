@@ -12,6 +12,7 @@ use crate::{
         format::{Format, Seal},
         keyring::Keyring,
         settings::Seams,
+        trust::OpenError,
     },
 };
 
@@ -44,7 +45,11 @@ fn check(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     let checked =
         check::check(&settings, &seams, |format, view| understood(config, &seams, format, view)).map_err(|fault| {
             match fault {
-                CheckFault::NoStore(_) => Failure::Fault(fault.to_string()),
+                // These name the directory themselves.
+                CheckFault::NoStore(_)
+                | CheckFault::Open(OpenError::Locked { .. } | OpenError::NoDirectory(_) | OpenError::Io { .. }) => {
+                    Failure::Fault(fault.to_string())
+                }
                 CheckFault::Open(_)
                 | CheckFault::Snapshot(_)
                 | CheckFault::Tree(_)

@@ -24,20 +24,30 @@ pub enum Lock {
 pub fn take(fs: &dyn Fs, layout: &Layout, wait: Duration) -> io::Result<Lock> {
     let path = layout.lock();
     // Counted rather than timed: a clock that stands still in a test must not keep a start waiting for ever.
-    let mut looks = wait.as_millis() / LOOK_EVERY.as_millis();
+    let most = wait.as_millis() / LOOK_EVERY.as_millis();
+    let mut looks = most;
     loop {
         if let Some(held) = fs.try_lock(&path)? {
             note_process(fs, layout);
             return Ok(Lock::Ours(held));
         }
         if looks == 0 {
-            let content = super::files::read(fs, &path).ok().flatten().unwrap_or_default();
-            let pid = std::str::from_utf8(&content).ok().and_then(|text| text.trim().parse().ok());
-            return Ok(Lock::Theirs(pid));
+            return Ok(Lock::Theirs(holder(fs, layout)));
+        }
+        if looks == most {
+            let process = holder(fs, layout).map_or("another process".to_owned(), |pid| format!("process {pid}"));
+            let dir = layout.root.display();
+            tracing::warn!("{dir} is in use by {process}; waiting up to {wait:?} (store.lock_wait)");
         }
         looks -= 1;
         std::thread::sleep(LOOK_EVERY);
     }
+}
+
+/// The number of the process that has the lock, if it can be read.
+fn holder(fs: &dyn Fs, layout: &Layout) -> Option<u32> {
+    let content = super::files::read(fs, &layout.lock()).ok().flatten()?;
+    std::str::from_utf8(&content).ok()?.trim().parse().ok()
 }
 
 /// Writes our number into the file. It is information: a disk that refuses it will refuse what matters soon enough.

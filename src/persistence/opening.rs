@@ -95,6 +95,10 @@ impl Store {
     /// The same with a writer that does nothing but what the caller lets it do: for tests, and for the command line.
     pub fn open_in_hand(options: Options) -> Result<(Self, super::writer::step::Writer, Opening), OpenFault> {
         let Options { settings, seams, key_ring, key_loss, rehearsal } = options;
+        // Said first: the key ring is often looked for inside the directory, and would be blamed for it.
+        if std::fs::metadata(&settings.dir).is_ok_and(|found| !found.is_dir()) {
+            return Err(OpenError::NoDirectory(settings.dir).into());
+        }
         let loaded = Keyring::load(&key_ring)?;
         let had_ring = loaded.is_some();
         let ring = loaded.unwrap_or_else(|| Keyring::generate(seams.entropy.as_ref(), seams.clock.now()));

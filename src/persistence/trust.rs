@@ -1,6 +1,6 @@
 //! What an opening says: what it found and did, or why it refused.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use super::{
     Lsn,
@@ -15,13 +15,19 @@ use super::{
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it open.
-    #[error("{dir} is in use by another process{}", pid.map_or(String::new(), |pid| format!(" ({pid})")))]
+    #[error(
+        "{dir} is in use by another process{}; stop that one, or name another directory in store.path",
+        pid.map_or(String::new(), |pid| format!(" ({pid})"))
+    )]
     Locked {
         /// The directory.
         dir: String,
         /// The process, if it is known.
         pid: Option<u32>,
     },
+    /// There is something else in its place.
+    #[error("{} is not a directory; name one in store.path", .0.display())]
+    NoDirectory(PathBuf),
     /// `store.json` cannot be followed.
     #[error(transparent)]
     Format(#[from] FormatError),
@@ -65,7 +71,7 @@ pub enum OpenError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The disk failed.
-    #[error("{}: {step}: {source}", dir)]
+    #[error("{dir} (store.path): {step}: {source}{}", remedy(source))]
     Io {
         /// The directory.
         dir: String,
@@ -74,6 +80,16 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// What the operator can do, where that is known.
+fn remedy(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; the user of this process must be able to write there"
+        }
+        _ => "",
+    }
 }
 
 /// Why a tree was not trusted.

@@ -66,3 +66,20 @@ fn the_clock_of_a_running_server_is_accepted() {
     let run = majordomo.run(&["clock", "accept"]);
     assert_eq!((run.code, run.stderr.as_str()), (1, "error: no server runs: there is no clock to accept\n"));
 }
+
+#[test]
+fn a_directory_that_cannot_be_had_is_named_with_its_key() {
+    const SERVE: [&str; 5] = ["--set", "edge.listen=127.0.0.1:0", "--set", "edge.ops_listen=127.0.0.1:0", "serve"];
+    let majordomo = house();
+    let server = majordomo.serve();
+    let run = majordomo.run(&["store", "check", "--set", "store.lock_wait=0s"]);
+    assert!(run.code == 1 && run.stderr.contains("in use by another process ("), "{}", run.stderr);
+    assert!(run.stderr.contains("store.path"), "{}", run.stderr);
+    let run = majordomo.run(&[&["--set", "store.lock_wait=100ms"], &SERVE[..]].concat());
+    let waits = run.stderr + &run.stdout;
+    assert!(waits.contains("data is in use by process ") && waits.contains("100ms (store.lock_wait)"), "{waits}");
+    server.stop();
+
+    let run = house().file("data", "").run(&SERVE);
+    assert_eq!((run.code, run.stderr.trim()), (1, "error: data is not a directory; name one in store.path"));
+}
