@@ -1,4 +1,4 @@
-//! What operators see: reports, logs, metrics.
+//! What operators see: reports and logs.
 //!
 //! Owns: the plain types in which the state of the system is shown. Must not know: the domain, the actors, the store;
 //! those fill the types in. Begin with `log`.

@@ -1,4 +1,4 @@
-//! How the store is doing (`GET /health/store`, metrics).
+//! How the store is doing (`GET /health/store`).
 
 use serde::Serialize;
 use utoipa::ToSchema;

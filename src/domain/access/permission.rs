@@ -23,7 +23,7 @@ pub enum Permission {
     ReadEvents,
     /// Requeue and discard dead letters.
     ManageDeadLetters,
-    /// Look at the actors, the store, metrics and health in detail.
+    /// Look at the actors, the store and health in detail.
     ReadOperations,
     /// Restart actors, set log levels, make snapshots.
     Operate,
