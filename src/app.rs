@@ -36,13 +36,14 @@ use crate::{
         fs::RealFs,
         migrations::{self, Migration},
         opening::last_time,
+        tables,
         trust::{Opening, TreeFate},
     },
     supervision::{
         Escape, ManualClock, OsEntropy, Shutdown, Supervisor, System, SystemClock, Tree,
         tree::{self, House, Parts},
     },
-    types::{CallContext, Clock, Entropy, Fault, Timestamp, Work, limits},
+    types::{CallContext, Clock, Entropy, Fault, Role, Timestamp, Work, limits},
 };
 
 /// Why the house does not open, or did not run to its end. Each is one line for the operator.
@@ -101,6 +102,15 @@ pub struct App {
     store: Store,
     hasher: HasherPool,
     migrations: &'static [Migration],
+}
+
+/// Whether anybody may run the house.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staff {
+    /// No user is an administrator yet.
+    Nobody,
+    /// There is an administrator.
+    Somebody,
 }
 
 /// A house that serves requests.
@@ -174,7 +184,7 @@ impl App {
     /// the drain delay short and goes straight to closing the store.
     pub async fn run(
         self,
-        started: impl FnOnce(),
+        started: impl FnOnce(Staff),
         stop: impl Future<Output = ()>,
         hurry: impl Future<Output = ()> + Send,
     ) -> Result<(), AppError> {
@@ -299,13 +309,13 @@ impl App {
 impl Running {
     async fn run(
         self,
-        started: impl FnOnce(),
+        started: impl FnOnce(Staff),
         stop: impl Future<Output = ()>,
         hurry: impl Future<Output = ()> + Send,
     ) -> Result<(), AppError> {
         let Self { config, system, clock, store, tree, operations } = self;
         operations.enter(Phase::Open);
-        started();
+        started(staff(&store));
         let ended = tokio::select! {
             () = stop => Ok(()),
             escape = system.escaped() => Err(AppError::Escaped { path: escape.path, reason: escape.reason }),
@@ -364,6 +374,14 @@ async fn drain(tree: Tree, store: Store, clock: Arc<dyn Clock>, hurry: impl Futu
         .phase("ops listener", short, stop("edge/ops", short))
         .needed("store", limits::STORE_CLOSE, async move { close(&store).await });
     phases.run(clock, hurry).await;
+}
+
+/// A store that cannot be asked is no reason to say that nobody was made yet.
+fn staff(store: &Store) -> Staff {
+    match store.read(|view| tables::user::holders(view, Role::Admin)) {
+        Ok(holders) if holders.is_empty() => Staff::Nobody,
+        Ok(_) | Err(_) => Staff::Somebody,
+    }
 }
 
 /// Closes the store, and then tells the log where its audit trail ends: nothing is written any more.

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{Failure, Settings, Terminal};
 use crate::{
-    app::App,
+    app::{App, Staff},
     config::{Config, MailTransport, Mode},
     persistence::migrations::MIGRATIONS,
     telemetry::log,
@@ -40,9 +40,9 @@ async fn serve(config: Config, terminal: &Terminal) -> Result<(), Failure> {
     let greeting = Greeting::of(&config);
     let app = App::open(config, MIGRATIONS).await.map_err(|error| Failure::Fault(error.to_string()))?;
     let (public, ops) = (app.public(), app.ops());
-    let started = || {
+    let started = |staff| {
         // Standard output may be closed: the server runs all the same.
-        let _ = terminal.print(greeting.text(public, ops));
+        let _ = terminal.print(greeting.text(public, ops, staff));
     };
     let (count, heard) = watch::channel(0);
     let heard = Heard(heard);
@@ -107,7 +107,7 @@ impl Greeting {
         Self { mode: config.mode, inbox, store: config.store.path.display().to_string() }
     }
 
-    fn text(&self, public: std::net::SocketAddr, ops: std::net::SocketAddr) -> String {
+    fn text(&self, public: std::net::SocketAddr, ops: std::net::SocketAddr, staff: Staff) -> String {
         let mode = match self.mode {
             Mode::Development => "development",
             Mode::Production => "production",
@@ -118,7 +118,14 @@ impl Greeting {
         if self.inbox {
             text.push_str(&format!("inbox: http://{public}/dev/inbox\n"));
         }
-        text.push_str("first administrator: majordomo user create-admin --email ADDRESS --password-file FILE\n");
+        match staff {
+            Staff::Nobody => {
+                text.push_str(
+                    "first administrator: majordomo user create-admin --email ADDRESS --password-file FILE\n",
+                );
+            }
+            Staff::Somebody => {}
+        }
         text
     }
 }

@@ -103,7 +103,6 @@ impl Majordomo {
                 public = address(&line);
             } else if line.starts_with("ops listener") {
                 ops = address(&line);
-            } else if line.starts_with("first administrator") {
                 break;
             }
         }

@@ -54,7 +54,7 @@ async fn house() {
     let app = App::open(config, MIGRATIONS).await.unwrap();
     println!("public listener on http://{}", app.public());
     println!("ops listener on http://{}", app.ops());
-    app.run(|| println!("all is served"), stop, std::future::pending()).await.unwrap();
+    app.run(|_| println!("all is served"), stop, std::future::pending()).await.unwrap();
 }
 
 /// A store that the real program has made and used.

@@ -79,3 +79,21 @@ fn blocks_are_found_in_order() {
     let text = "# A\n## Quick start\nx\n```sh\na\nb\n```\n```\nno\n```\n```sh\nc\n```\n## Next\n```sh\nd\n```\n";
     assert_eq!(blocks(text), ["a\nb\n", "c\n"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_to_make_the_first_administrator_is_told_until_there_is_one() {
+    const HINT: &str = "first administrator: majordomo user create-admin";
+    let home = Home::new();
+    std::fs::write(home.path().join("password"), "Velvet-Anchor-7731-Quince").unwrap();
+    for is_told in [true, false] {
+        let server = home.start().await;
+        server.ask_to_stop();
+        let (_, written) = server.ended(Duration::from_secs(8)).await;
+        assert_eq!(written.contains(HINT), is_told, "{written}");
+        if is_told {
+            let make = ["user", "create-admin", "--email", "root@example.com", "--password-file", "password"];
+            let made = home.run(&make).await;
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        }
+    }
+}
