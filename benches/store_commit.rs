@@ -11,7 +11,7 @@
     reason = "a program of its own, for people to run"
 )]
 
-mod site;
+mod bench_store;
 mod workload;
 
 use std::{
@@ -21,12 +21,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bench_store::BenchStore;
 use futures::{FutureExt as _, future::join_all};
 use majordomo::{
-    persistence::{Store, Tx, TxFault, Verdict, engine::EngineKind, writer::step::Writer},
+    persistence::{Store, Tx, TxFault, Verdict, engine::EngineKind, writer::step::StoreWriter},
     types::id::UserId,
 };
-use site::Site;
 use workload::{ENTRY_BY_OWNER, Entry, login};
 
 const GROUPS: [usize; 4] = [1, 16, 64, 128];
@@ -47,17 +47,17 @@ fn records(tx: &mut Tx<'_>, user: UserId) -> Result<Verdict<()>, TxFault> {
 
 struct Bench {
     store: Store,
-    writer: Writer,
-    site: Site,
+    writer: StoreWriter,
+    bench_store: BenchStore,
     next: u128,
 }
 
 impl Bench {
     fn open(dir: &Path, engine: EngineKind) -> Self {
-        let site = Site::new();
-        let options = site.options(&dir.join(engine.name()), engine, "now");
+        let bench_store = BenchStore::new();
+        let options = bench_store.options(&dir.join(engine.name()), engine, "now");
         let (store, writer, _) = Store::open_in_hand(options).expect("a store to measure");
-        Self { store, writer, site, next: 0 }
+        Self { store, writer, bench_store, next: 0 }
     }
 
     fn group(&mut self, kind: Kind, size: usize) {
@@ -65,7 +65,7 @@ impl Bench {
             self.next += 1;
             // A thousand persons take turns.
             let user = UserId::from(uuid::Uuid::from_u128(self.next % 1_000));
-            self.store.write(self.site.write(), move |tx| kind(tx, user))
+            self.store.write(self.bench_store.write(), move |tx| kind(tx, user))
         });
         let mut all = Box::pin(join_all(writes.collect::<Vec<_>>()));
         assert!(all.as_mut().now_or_never().is_none());

@@ -14,7 +14,7 @@
     reason = "a program of its own, for people to run"
 )]
 
-mod site;
+mod bench_store;
 mod workload;
 
 use std::{
@@ -25,12 +25,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bench_store::BenchStore;
 use futures::future::join_all;
 use majordomo::{
     persistence::{Reader as _, Store, Table, Verdict, engine::EngineKind},
     types::id::UserId,
 };
-use site::Site;
 use workload::{Entry, login};
 
 const CLIENTS: u64 = 64;
@@ -42,12 +42,12 @@ const MEASURED: Duration = Duration::from_secs(6);
 static ENTRY_BY_NUMBER: Table<u32, Entry> = Table::new(0xf2, "entry_by_number", "");
 
 /// Writes the records that are read later.
-async fn fill(store: &Store, site: &Site) {
+async fn fill(store: &Store, bench_store: &BenchStore) {
     const ONE: u32 = 500;
     for wave in (0..KEYS / ONE).collect::<Vec<_>>().chunks(32) {
         let writes = wave.iter().map(|part| {
             let first = part * ONE;
-            store.write(site.write(), move |tx| {
+            store.write(bench_store.write(), move |tx| {
                 for number in first..first + ONE {
                     tx.put(&ENTRY_BY_NUMBER, &number, &Entry(vec![7; 200]))?;
                 }
@@ -93,12 +93,12 @@ fn read(store: &Store) -> Times {
 }
 
 /// Writes until it is told to stop; counts.
-async fn client(store: Store, site: Site, number: u64, stop: Arc<AtomicBool>, commits: Arc<AtomicU64>) {
+async fn client(store: Store, bench_store: BenchStore, number: u64, stop: Arc<AtomicBool>, commits: Arc<AtomicU64>) {
     let mut turn = number;
     while !stop.load(Ordering::Relaxed) {
         turn += CLIENTS;
         let user = UserId::from(uuid::Uuid::from_u128(u128::from(turn % 1_000)));
-        store.write(site.write(), move |tx| login(tx, user)).await.expect("a disk with room");
+        store.write(bench_store.write(), move |tx| login(tx, user)).await.expect("a disk with room");
         commits.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -116,14 +116,15 @@ fn row(times: &[Duration]) -> String {
 fn measure(engine: EngineKind) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let dir = tempfile::tempdir_in(".").expect("a directory on the disk that is measured");
-    let site = Site::new();
-    let (store, _) = Store::open(site.options(&dir.path().join("data"), engine, "now")).expect("a store to measure");
-    runtime.block_on(fill(&store, &site));
+    let bench_store = BenchStore::new();
+    let (store, _) =
+        Store::open(bench_store.options(&dir.path().join("data"), engine, "now")).expect("a store to measure");
+    runtime.block_on(fill(&store, &bench_store));
     show(&format!("{}: alone", engine.name()), &read(&store));
 
     let (stop, commits) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let clients: Vec<_> = (0..CLIENTS)
-        .map(|number| runtime.spawn(client(store.clone(), site.clone(), number, stop.clone(), commits.clone())))
+        .map(|number| runtime.spawn(client(store.clone(), bench_store.clone(), number, stop.clone(), commits.clone())))
         .collect();
     let times = read(&store);
     let rate = commits.load(Ordering::Relaxed) as f64 / (WARM_UP + MEASURED).as_secs_f64();

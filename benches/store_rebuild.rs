@@ -12,16 +12,16 @@
     reason = "a program of its own, for people to run"
 )]
 
-mod site;
+mod bench_store;
 
 use std::{path::Path, time::Instant};
 
+use bench_store::BenchStore;
 use futures::future::join_all;
 use majordomo::{
-    persistence::{Record, Store, Table, Verdict, engine::EngineKind, trust::TreeFate},
+    persistence::{Record, Store, Table, Verdict, engine::EngineKind, trust::TreeState},
     types::id::UserId,
 };
-use site::Site;
 
 const RECORDS: u32 = 250_000;
 const A_WRITE: u32 = 100;
@@ -38,11 +38,11 @@ static ENTRY_BY_ID: Table<UserId, Entry> = Table::new(0xf0, "entry_by_id", "");
 static ENTRY_BY_WORD: Table<[u8; 16], Entry> = Table::new(0xf1, "entry_by_word", "");
 
 /// Writes the records and their index; gives how many keys that are.
-async fn fill(store: &Store, site: &Site, records: u32) -> u64 {
+async fn fill(store: &Store, bench_store: &BenchStore, records: u32) -> u64 {
     let writes: Vec<u32> = (0..records / A_WRITE).collect();
     for wave in writes.chunks(64) {
         let writes = wave.iter().map(|_| {
-            store.write(site.write(), |tx| {
+            store.write(bench_store.write(), |tx| {
                 for _ in 0..A_WRITE {
                     let (id, word): (UserId, [u8; 16]) = (tx.id(), tx.random());
                     tx.put(&ENTRY_BY_ID, &id, &Entry(vec![7; 200]))?;
@@ -71,17 +71,17 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Opens what is left of `data` after the machine stopped.
-fn reopen(site: &Site, data: &Path, engine: EngineKind, keys: u64) {
+fn reopen(bench_store: &BenchStore, data: &Path, engine: EngineKind, keys: u64) {
     let stopped = data.with_file_name("stopped");
     copy(data, &stopped);
     let began = Instant::now();
-    let opened = Store::open_in_hand(site.options(&stopped, engine, "after"));
+    let opened = Store::open_in_hand(bench_store.options(&stopped, engine, "after"));
     let took = began.elapsed();
     let (_store, _writer, opening) = opened.expect("a store that opens");
     let built = match opening.tree {
-        TreeFate::Trusted => "trusted: this engine survives that by itself".to_owned(),
-        TreeFate::Rebuilt { snapshot: None, .. } => format!("rebuilt from the journal, {} commits", opening.replayed),
-        TreeFate::Rebuilt { keys, .. } => format!("rebuilt from a snapshot of {keys} keys"),
+        TreeState::Trusted => "trusted: this engine survives that by itself".to_owned(),
+        TreeState::Rebuilt { snapshot: None, .. } => format!("rebuilt from the journal, {} commits", opening.replayed),
+        TreeState::Rebuilt { keys, .. } => format!("rebuilt from a snapshot of {keys} keys"),
     };
     let rate = keys as f64 / took.as_secs_f64();
     println!("{:<6} {:>8} keys {:>7.2} s {rate:>9.0} keys/s   {built}", engine.name(), keys, took.as_secs_f64());
@@ -92,12 +92,12 @@ fn reopen(site: &Site, data: &Path, engine: EngineKind, keys: u64) {
 fn measure(engine: EngineKind, records: u32) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let dir = tempfile::tempdir_in(".").expect("a directory on the disk that is measured");
-    let (site, data) = (Site::new(), dir.path().join("data"));
-    let (store, _) = Store::open(site.options(&data, engine, "before")).expect("a store to fill");
-    let keys = runtime.block_on(fill(&store, &site, records));
-    reopen(&site, &data, engine, keys);
+    let (bench_store, data) = (BenchStore::new(), dir.path().join("data"));
+    let (store, _) = Store::open(bench_store.options(&data, engine, "before")).expect("a store to fill");
+    let keys = runtime.block_on(fill(&store, &bench_store, records));
+    reopen(&bench_store, &data, engine, keys);
     store.upkeep().expect("a store on disk").take().expect("a snapshot");
-    reopen(&site, &data, engine, keys);
+    reopen(&bench_store, &data, engine, keys);
     runtime.block_on(store.close());
 }
 

@@ -1,4 +1,4 @@
-//! From the settings to a running house and back: open, migrate, start, run, drain.
+//! From the settings to a running process and back: open, migrate, start, run, drain.
 //!
 //! Sockets are bound before the store is opened, so that a port that is taken changes nothing. They are served when it
 //! is open: while an older store is migrated by routes that only say so, then by all of them.
@@ -11,7 +11,7 @@ use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Durat
 pub use secrets::hasher;
 
 use futures::FutureExt;
-use secrets::{control_token, demand_pepper, door_keys};
+use secrets::{auth_keys, control_token, demand_pepper};
 use sockets::{Socket, Sockets, server};
 
 use crate::{
@@ -20,33 +20,33 @@ use crate::{
         auth::prepare_keys,
         hasher::HasherPool,
         migrator::{MigrationFailed, Migrator},
-        operations::{Operations, Phase},
+        operations::{Operations, ProcessPhase},
     },
     cli::{client::TOKEN_FILE, storage},
     config::{Config, Mode},
     http::{
-        self, Services,
+        self, EdgeServices,
         credential::ControlToken,
         route::Listener,
-        serve::Patience,
-        services::{Edge, Seams},
+        serve::Timeouts,
+        services::{EdgeContext, EdgeDependencies},
     },
     persistence::{
-        self, KeyLoss, Options, Rehearsal, Store, Tx, Verdict, Write,
+        self, KeyLoss, Options, ReplayCheck, Store, Tx, Verdict, Write,
         fs::RealFs,
         migrations::{self, Migration},
         opening::last_time,
         tables,
-        trust::{Opening, TreeFate},
+        trust::{Opening, TreeState},
     },
     supervision::{
         Escape, ManualClock, OsEntropy, Shutdown, Supervisor, System, SystemClock, Tree,
-        tree::{self, House, Parts},
+        tree::{self, ServiceDependencies, Services},
     },
     types::{CallContext, Clock, Entropy, Fault, Role, Timestamp, Work, limits},
 };
 
-/// Why the house does not open, or did not run to its end. Each is one line for the operator.
+/// Why the process does not start, or did not run to its end. Each is one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// An address cannot be listened on.
@@ -91,7 +91,7 @@ pub enum AppError {
     },
 }
 
-/// A house whose store is open and whose listeners are bound; nothing runs yet.
+/// A process whose store is open and whose listeners are bound; nothing runs yet.
 pub struct App {
     config: Arc<Config>,
     sockets: Sockets,
@@ -104,16 +104,16 @@ pub struct App {
     migrations: &'static [Migration],
 }
 
-/// Whether anybody may run the house.
+/// Whether there is an administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Staff {
+pub enum AdministratorPresence {
     /// No user is an administrator yet.
-    Nobody,
+    Absent,
     /// There is an administrator.
-    Somebody,
+    Present,
 }
 
-/// A house that serves requests.
+/// A process that serves requests.
 struct Running {
     config: Arc<Config>,
     system: System,
@@ -141,20 +141,20 @@ impl App {
         config.edge.ops_listen = sockets.ops.address;
         let config = Arc::new(config);
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let seams = persistence::settings::Seams {
+        let environment = persistence::settings::StoreEnvironment {
             fs: Arc::new(RealFs),
             clock: Arc::new(SystemClock::after(Timestamp::ZERO)),
             entropy: Arc::clone(&entropy),
         };
-        let settings = storage::settings(&config, &seams);
+        let settings = storage::settings(&config, &environment);
         let (clock, manual) = clock(config.mode, last_time(&settings, &RealFs));
-        let seams = persistence::settings::Seams { clock: Arc::clone(&clock), ..seams };
+        let environment = persistence::settings::StoreEnvironment { clock: Arc::clone(&clock), ..environment };
         let (store, opening) = open_store(Options {
             settings,
-            seams,
+            environment,
             key_ring: config.key_ring_file(),
             key_loss: KeyLoss::Refuse,
-            rehearsal: Rehearsal::Once,
+            replay_check: ReplayCheck::Once,
         })?;
         let system = System::new(Arc::clone(&clock), Arc::clone(&entropy));
         demand_known(&store, &opening, migrations, &system).await?;
@@ -184,7 +184,7 @@ impl App {
     /// the drain delay short and goes straight to closing the store.
     pub async fn run(
         self,
-        started: impl FnOnce(Staff),
+        started: impl FnOnce(AdministratorPresence),
         stop: impl Future<Output = ()>,
         hurry: impl Future<Output = ()> + Send,
     ) -> Result<(), AppError> {
@@ -227,7 +227,7 @@ impl App {
         let edge = http::migrating::edge(config, Arc::clone(clock), Arc::clone(entropy));
         let server = |socket: &Socket, listener| {
             let router = http::migrating::router(listener, Arc::clone(&edge), migrator.progress());
-            server(socket, router, Patience::new(&config.edge, limits::DRAIN_TIMEOUT))
+            server(socket, router, Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT))
         };
         let (ops, public) = (server(&sockets.ops, Listener::Ops), server(&sockets.public, Listener::Public));
         tree::migration(&mut root, ops, public, &migrator);
@@ -256,45 +256,47 @@ impl App {
     async fn start(self) -> Result<Running, AppError> {
         let Self { config, sockets, system, clock, manual, entropy, store, hasher, .. } = self;
         demand_pepper(&store, &hasher)?;
-        let signing = prepare_keys(&store, house_write(&system), &config.auth.token, system.clock())
+        let signing = prepare_keys(&store, service_write(&system), &config.auth.token, system.clock())
             .await
             .map_err(|fault| AppError::Start { step: "making the signing keys", fault })?;
         let control = control_token(&config.store.path, entropy.as_ref())?;
         let mut root = Supervisor::root(&system);
-        let parts = Parts {
+        let dependencies = ServiceDependencies {
             config: Arc::clone(&config),
             store: store.clone(),
             hasher,
             signing,
-            door_keys: door_keys(&store)?,
+            auth_keys: auth_keys(&store)?,
             clock: Arc::clone(&clock),
         };
-        let house = tree::services(&mut root, &system, parts).map_err(|fault| AppError::Setting(fault.to_string()))?;
-        let operations = Operations::new(system.clone(), store.clone(), house.relays.clone(), house.notifier.clone());
+        let services =
+            tree::services(&mut root, &system, dependencies).map_err(|fault| AppError::Setting(fault.to_string()))?;
+        let operations =
+            Operations::new(system.clone(), store.clone(), services.relays.clone(), services.notifier.clone());
         if let Some(manual) = manual {
             operations.let_advance(manual);
         }
-        let services = services(
+        let edge_services = edge_services(
             &config,
             &system,
             &store,
-            &house,
+            &services,
             operations.clone(),
-            Seams {
+            EdgeDependencies {
                 clock: Arc::clone(&clock),
                 entropy,
-                authenticator: Arc::new(house.auth.clone()),
+                authenticator: Arc::new(services.auth.clone()),
                 control: ControlToken::new(control),
             },
         );
         let server = |socket: &Socket, listener| {
-            let router = http::router::router(listener, services.clone());
-            server(socket, router, Patience::new(&config.edge, limits::DRAIN_TIMEOUT))
+            let router = http::router::router(listener, edge_services.clone());
+            server(socket, router, Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT))
         };
         let (ops, public) = (server(&sockets.ops, Listener::Ops), server(&sockets.public, Listener::Public));
         tree::listeners(&mut root, ops, public);
         if config.mode == Mode::Production {
-            house
+            services
                 .notifier
                 .clear_inbox()
                 .await
@@ -309,18 +311,18 @@ impl App {
 impl Running {
     async fn run(
         self,
-        started: impl FnOnce(Staff),
+        started: impl FnOnce(AdministratorPresence),
         stop: impl Future<Output = ()>,
         hurry: impl Future<Output = ()> + Send,
     ) -> Result<(), AppError> {
         let Self { config, system, clock, store, tree, operations } = self;
-        operations.enter(Phase::Open);
-        started(staff(&store));
+        operations.enter(ProcessPhase::Open);
+        started(administrators(&store));
         let ended = tokio::select! {
             () = stop => Ok(()),
             escape = system.escaped() => Err(AppError::Escaped { path: escape.path, reason: escape.reason }),
         };
-        operations.enter(Phase::Draining);
+        operations.enter(ProcessPhase::Draining);
         system.shutdown().cancel();
         // Both the delay and the phases after it hear the second wish.
         let hurry = hurry.shared();
@@ -335,21 +337,21 @@ impl Running {
     }
 }
 
-fn services(
+fn edge_services(
     config: &Config,
     system: &System,
     store: &Store,
-    house: &House,
+    services: &Services,
     operations: Operations,
-    seams: Seams,
-) -> Services {
-    Services {
-        edge: Arc::new(Edge::new(config, seams)),
+    dependencies: EdgeDependencies,
+) -> EdgeServices {
+    EdgeServices {
+        edge: Arc::new(EdgeContext::new(config, dependencies)),
         operations,
-        auth: house.auth.clone(),
-        users: house.users.clone(),
-        notifier: house.notifier.clone(),
-        relays: house.relays.clone(),
+        auth: services.auth.clone(),
+        users: services.users.clone(),
+        notifier: services.notifier.clone(),
+        relays: services.relays.clone(),
         audit: Audit::new(system.clone(), store.clone()),
     }
 }
@@ -368,7 +370,7 @@ async fn drain(tree: Tree, store: Store, clock: Arc<dyn Clock>, hurry: impl Futu
         .phase("relays", short, stop("relay", short))
         .phase("notifier", short, stop("notifier", short))
         .phase("users", short, stop("user", short))
-        .phase("door", long, stop("auth", long))
+        .phase("auth", long, stop("auth", long))
         .phase("codes", short, stop("otp", short))
         .phase("hasher", short, stop("hasher", short))
         .phase("ops listener", short, stop("edge/ops", short))
@@ -377,10 +379,10 @@ async fn drain(tree: Tree, store: Store, clock: Arc<dyn Clock>, hurry: impl Futu
 }
 
 /// A store that cannot be asked is no reason to say that nobody was made yet.
-fn staff(store: &Store) -> Staff {
+fn administrators(store: &Store) -> AdministratorPresence {
     match store.read(|view| tables::user::holders(view, Role::Admin)) {
-        Ok(holders) if holders.is_empty() => Staff::Nobody,
-        Ok(_) | Err(_) => Staff::Somebody,
+        Ok(holders) if holders.is_empty() => AdministratorPresence::Absent,
+        Ok(_) | Err(_) => AdministratorPresence::Present,
     }
 }
 
@@ -407,8 +409,8 @@ fn open_store(options: Options) -> Result<(Store, Opening), AppError> {
         tracing::warn!(place = %cut.place, reason = %cut.reason, "the journal's unacknowledged tail was cut");
     }
     match &opening.tree {
-        TreeFate::Rebuilt { reason, .. } if !opening.created => tracing::warn!(%reason, "the tree was built anew"),
-        TreeFate::Trusted | TreeFate::Rebuilt { .. } => {}
+        TreeState::Rebuilt { reason, .. } if !opening.created => tracing::warn!(%reason, "the tree was built anew"),
+        TreeState::Trusted | TreeState::Rebuilt { .. } => {}
     }
     Ok((store, opening))
 }
@@ -423,13 +425,13 @@ async fn demand_known(
     let start = |fault| AppError::Start { step: "looking at the store's migrations", fault };
     if opening.created {
         let mark = move |tx: &mut Tx<'_>| migrations::mark_all(tx, all).map(Verdict::Commit);
-        return store.write(house_write(system), mark).await.map_err(start);
+        return store.write(service_write(system), mark).await.map_err(start);
     }
     let known = store.read(|view| migrations::demand_known(view, all)).map_err(start)?;
     known.map_err(|newer| AppError::Store(newer.to_string()))
 }
 
-fn house_write(system: &System) -> Write {
+fn service_write(system: &System) -> Write {
     let work = Work::until(system.clock().instant() + limits::WRITER_LOST);
-    Write { work, stamp: system.stamp(), context: CallContext::house("app", "start") }
+    Write { work, stamp: system.stamp(), context: CallContext::service("app", "start") }
 }

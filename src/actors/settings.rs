@@ -1,7 +1,7 @@
 //! What the configuration says, in the words of the rules: the rules know no configuration.
 
 use crate::{
-    actors::hasher::Bounds,
+    actors::hasher::HasherBounds,
     config,
     crypto::password::PasswordCost,
     domain::{
@@ -15,8 +15,8 @@ fn count(setting: u32) -> usize {
     usize::try_from(setting).unwrap_or(usize::MAX)
 }
 
-impl From<&config::Password> for PasswordPolicy {
-    fn from(settings: &config::Password) -> Self {
+impl From<&config::PasswordConfig> for PasswordPolicy {
+    fn from(settings: &config::PasswordConfig) -> Self {
         Self {
             min_length: count(settings.min_length),
             require_upper: settings.require_upper,
@@ -27,8 +27,8 @@ impl From<&config::Password> for PasswordPolicy {
     }
 }
 
-impl From<&config::Lockout> for LockoutLimits {
-    fn from(settings: &config::Lockout) -> Self {
+impl From<&config::LockoutConfig> for LockoutLimits {
+    fn from(settings: &config::LockoutConfig) -> Self {
         Self {
             failures: settings.failures,
             first: settings.first,
@@ -38,8 +38,8 @@ impl From<&config::Lockout> for LockoutLimits {
     }
 }
 
-impl From<&config::Code> for CodeLimits {
-    fn from(settings: &config::Code) -> Self {
+impl From<&config::CodeConfig> for CodeLimits {
+    fn from(settings: &config::CodeConfig) -> Self {
         Self {
             lifetime: settings.lifetime,
             tries: u8::try_from(settings.tries).unwrap_or(u8::MAX),
@@ -51,8 +51,8 @@ impl From<&config::Code> for CodeLimits {
     }
 }
 
-impl From<&config::Token> for RotationRules {
-    fn from(settings: &config::Token) -> Self {
+impl From<&config::TokenConfig> for RotationRules {
+    fn from(settings: &config::TokenConfig) -> Self {
         Self {
             algorithm: settings.algorithm,
             rotate_every: settings.rotate_every,
@@ -62,14 +62,14 @@ impl From<&config::Token> for RotationRules {
     }
 }
 
-impl From<&config::Hash> for PasswordCost {
-    fn from(settings: &config::Hash) -> Self {
+impl From<&config::HashConfig> for PasswordCost {
+    fn from(settings: &config::HashConfig) -> Self {
         Self { memory_kib: settings.memory_kib, passes: settings.iterations, lanes: settings.parallelism }
     }
 }
 
-impl From<&config::Hash> for Bounds {
-    fn from(settings: &config::Hash) -> Self {
+impl From<&config::HashConfig> for HasherBounds {
+    fn from(settings: &config::HashConfig) -> Self {
         Self { waiting: settings.places(), waiting_by_network: count(settings.queue_per_network) }
     }
 }
@@ -85,6 +85,6 @@ mod tests {
         assert_eq!(LockoutLimits::from(&auth.lockout), LockoutLimits::default());
         assert_eq!(CodeLimits::from(&auth.code), CodeLimits::default());
         assert_eq!(PasswordCost::from(&auth.hash), PasswordCost::default());
-        assert_eq!(Bounds::from(&auth.hash), Bounds::default());
+        assert_eq!(HasherBounds::from(&auth.hash), HasherBounds::default());
     }
 }

@@ -1,12 +1,12 @@
-//! What is made of files of secrets at the start: the hasher with its pepper, the door's keys, the operator's token.
+//! What is made of files of secrets at the start: the hasher with its pepper, AuthActor's keys, the operator's token.
 
 use std::path::Path;
 
 use super::AppError;
 use crate::{
     actors::{
-        auth::DoorKeys,
-        hasher::{Bounds, HasherPool},
+        auth::AuthKeys,
+        hasher::{HasherBounds, HasherPool},
     },
     cli::client::TOKEN_FILE,
     config::Config,
@@ -28,7 +28,7 @@ pub fn hasher(config: &Config) -> Result<HasherPool, AppError> {
     };
     let hasher = PasswordHasher::new(PasswordCost::from(&config.auth.hash), peppers)
         .map_err(|fault| AppError::Setting(format!("auth.hash: {fault}")))?;
-    Ok(HasherPool::new(hasher, Bounds::from(&config.auth.hash)))
+    Ok(HasherPool::new(hasher, HasherBounds::from(&config.auth.hash)))
 }
 
 /// The id in each hash says which pepper it was made with, without telling it.
@@ -58,13 +58,13 @@ pub(super) fn demand_pepper(store: &Store, hasher: &HasherPool) -> Result<(), Ap
     Ok(())
 }
 
-/// The subkeys that the door needs of the ring.
-pub(super) fn door_keys(store: &Store) -> Result<DoorKeys, AppError> {
+/// The subkeys that AuthActor needs of the ring.
+pub(super) fn auth_keys(store: &Store) -> Result<AuthKeys, AppError> {
     let subkey = |purpose| {
         let newest = store.subkeys(purpose).into_iter().next().map(|key| *key);
         newest.ok_or(AppError::Start { step: "deriving keys", fault: Fault::bug("the key ring is empty") })
     };
-    Ok(DoorKeys {
+    Ok(AuthKeys {
         device: DeviceKey::new(subkey("device_token")?),
         identifier: IdentifierKey::new(subkey("identifier")?),
     })

@@ -13,7 +13,7 @@ use super::AppError;
 use crate::{
     actors::edge::Server,
     config::Config,
-    http::{self, serve::Patience},
+    http::{self, serve::Timeouts},
     types::{Fault, limits},
 };
 
@@ -60,14 +60,14 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// A listener that can be served again, after a crash or by another router: each life works on a copy of the socket.
 /// Who connects between two lives waits in the kernel's queue.
-pub(super) fn server(socket: &Socket, router: http::Router, patience: Patience) -> Server {
+pub(super) fn server(socket: &Socket, router: http::Router, timeouts: Timeouts) -> Server {
     let socket = Arc::clone(&socket.listener);
     Arc::new(move |stop| {
-        let (socket, router, patience) = (Arc::clone(&socket), router.clone(), patience.clone());
+        let (socket, router, timeouts) = (Arc::clone(&socket), router.clone(), timeouts.clone());
         async move {
             let copy = socket.try_clone().and_then(tokio::net::TcpListener::from_std);
             let copy = copy.map_err(|error| Fault::bug(format!("the socket cannot be served: {error}")))?;
-            let served = http::serve::serve(copy, router, patience, stop).await;
+            let served = http::serve::serve(copy, router, timeouts, stop).await;
             if served.cut > 0 {
                 tracing::warn!(connections = served.cut, "connections were cut at the end of the drain");
             }

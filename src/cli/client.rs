@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::Failure;
+use super::CliFailure;
 use crate::{
     config::Config,
     types::{Secret, limits},
@@ -16,14 +16,14 @@ use crate::{
 
 /// What the server said.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct ServerAnswer {
     /// The HTTP status.
     pub status: u16,
     /// The body, at most `limits::CLIENT_ANSWER_MAX` bytes.
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl ServerAnswer {
     /// The body as JSON, if it is.
     pub fn json(&self) -> Option<serde_json::Value> {
         serde_json::from_slice(&self.body).ok()
@@ -47,15 +47,15 @@ pub enum NoAnswer {
     Broken(String),
 }
 
-/// Asks for `url` and waits at most `patience`.
-pub fn get(url: &str, patience: Duration) -> Result<Answer, NoAnswer> {
+/// Asks for `url` and waits at most `timeout`.
+pub fn get(url: &str, timeout: Duration) -> Result<ServerAnswer, NoAnswer> {
     let request = Request::builder().method(Method::GET).uri(url);
-    blocking(exchange(request.body(Full::default()).map_err(|_| NoAnswer::Address)?), patience)
+    blocking(exchange(request.body(Full::default()).map_err(|_| NoAnswer::Address)?), timeout)
 }
 
 /// The ops listener of the server that holds this data directory, with the right of whoever may read the directory.
 #[derive(Debug, Clone)]
-pub struct Control {
+pub struct ControlClient {
     base: String,
     token: Secret,
 }
@@ -63,7 +63,7 @@ pub struct Control {
 /// The file in the store's directory with the token of the running server.
 pub const TOKEN_FILE: &str = "control.token";
 
-impl Control {
+impl ControlClient {
     /// Reads the token the running server left in the store's directory. None if there is none: no server runs, or it
     /// has been stopped.
     pub fn find(config: &Config) -> io::Result<Option<Self>> {
@@ -78,8 +78,8 @@ impl Control {
         }
     }
 
-    /// Sends `body` to `path` and waits at most `patience`.
-    pub fn post(&self, path: &str, body: &serde_json::Value, patience: Duration) -> Result<Answer, NoAnswer> {
+    /// Sends `body` to `path` and waits at most `timeout`.
+    pub fn post(&self, path: &str, body: &serde_json::Value, timeout: Duration) -> Result<ServerAnswer, NoAnswer> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(format!("{}{path}", self.base))
@@ -87,17 +87,17 @@ impl Control {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::from(body.to_string()))
             .map_err(|_| NoAnswer::Address)?;
-        blocking(exchange(request), patience)
+        blocking(exchange(request), timeout)
     }
 
-    /// Asks for `path` and waits at most `patience`.
-    pub fn get(&self, path: &str, patience: Duration) -> Result<Answer, NoAnswer> {
+    /// Asks for `path` and waits at most `timeout`.
+    pub fn get(&self, path: &str, timeout: Duration) -> Result<ServerAnswer, NoAnswer> {
         let request = Request::builder()
             .uri(format!("{}{path}", self.base))
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token.reveal()))
             .body(Full::default())
             .map_err(|_| NoAnswer::Address)?;
-        blocking(exchange(request), patience)
+        blocking(exchange(request), timeout)
     }
 }
 
@@ -107,23 +107,23 @@ pub fn ask_running(
     config: &Config,
     path: &str,
     body: &serde_json::Value,
-    patience: Duration,
-) -> Result<Option<serde_json::Value>, Failure> {
+    timeout: Duration,
+) -> Result<Option<serde_json::Value>, CliFailure> {
     let token = config.store.path.join(TOKEN_FILE);
-    let Some(control) = Control::find(config).map_err(|error| Failure::fault(token.display(), error))? else {
+    let Some(control) = ControlClient::find(config).map_err(|error| CliFailure::fault(token.display(), error))? else {
         return Ok(None);
     };
-    let answer = match control.post(path, body, patience) {
+    let answer = match control.post(path, body, timeout) {
         Ok(answer) => answer,
         // A token of a server that was killed.
         Err(NoAnswer::Refused) => return Ok(None),
-        Err(error) => return Err(Failure::fault(format_args!("the server at {}", config.edge.ops_listen), error)),
+        Err(error) => return Err(CliFailure::fault(format_args!("the server at {}", config.edge.ops_listen), error)),
     };
     let told = answer.json().unwrap_or_default();
     if (200..300).contains(&answer.status) {
         return Ok(Some(told));
     }
-    Err(Failure::Fault(format!("the running server refuses: {}", refusal(&told))))
+    Err(CliFailure::Fault(format!("the running server refuses: {}", refusal(&told))))
 }
 
 /// What a problem document (RFC 9457) says, in one line: the fields that were refused, or else its detail.
@@ -139,15 +139,18 @@ pub fn refusal(problem: &serde_json::Value) -> String {
 }
 
 /// Runs one exchange on a runtime of its own: commands are not async, and the server's runtime is another process'.
-fn blocking(exchange: impl Future<Output = Result<Answer, NoAnswer>>, patience: Duration) -> Result<Answer, NoAnswer> {
+fn blocking(
+    exchange: impl Future<Output = Result<ServerAnswer, NoAnswer>>,
+    timeout: Duration,
+) -> Result<ServerAnswer, NoAnswer> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| NoAnswer::Broken(error.to_string()))?;
-    runtime.block_on(async { tokio::time::timeout(patience, exchange).await.unwrap_or(Err(NoAnswer::Late(patience))) })
+    runtime.block_on(async { tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(NoAnswer::Late(timeout))) })
 }
 
-async fn exchange(mut request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer> {
+async fn exchange(mut request: Request<Full<Bytes>>) -> Result<ServerAnswer, NoAnswer> {
     let uri = request.uri().clone();
     let authority = uri.authority().ok_or(NoAnswer::Address)?;
     if uri.scheme_str() != Some("http") || authority.as_str().contains('@') {
@@ -173,7 +176,7 @@ async fn exchange(mut request: Request<Full<Bytes>>) -> Result<Answer, NoAnswer>
         let status = response.status().as_u16();
         let body = Limited::new(response.into_body(), limits::CLIENT_ANSWER_MAX).collect().await;
         let body = body.map_err(|error| NoAnswer::Broken(error.to_string()))?.to_bytes().to_vec();
-        Ok(Answer { status, body })
+        Ok(ServerAnswer { status, body })
     };
     tokio::pin!(talk);
     // The connection moves the bytes while the talk waits for them; once it has ended, what it took in is still there.
@@ -208,12 +211,12 @@ mod tests {
         (address, handle)
     }
 
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const TIMEOUT: Duration = Duration::from_secs(5);
 
     #[test]
     fn an_answer_is_status_and_body() {
         let (address, server) = server("HTTP/1.1 503 Busy\r\ncontent-length: 14\r\n\r\n{\"status\":\"x\"}");
-        let answer = get(&format!("http://{address}/health/ready?x=1"), PATIENCE).unwrap();
+        let answer = get(&format!("http://{address}/health/ready?x=1"), TIMEOUT).unwrap();
         assert_eq!(answer.status, 503);
         assert_eq!(answer.json().unwrap()["status"], "x");
         let request = server.join().unwrap();
@@ -227,14 +230,14 @@ mod tests {
         let held = tokio::net::TcpSocket::new_v4().unwrap();
         held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let url = format!("http://{}/", held.local_addr().unwrap());
-        assert!(matches!(get(&url, PATIENCE), Err(NoAnswer::Refused)));
-        assert!(matches!(get("https://127.0.0.1/", PATIENCE), Err(NoAnswer::Address)));
-        assert!(matches!(get("127.0.0.1", PATIENCE), Err(NoAnswer::Address)));
+        assert!(matches!(get(&url, TIMEOUT), Err(NoAnswer::Refused)));
+        assert!(matches!(get("https://127.0.0.1/", TIMEOUT), Err(NoAnswer::Address)));
+        assert!(matches!(get("127.0.0.1", TIMEOUT), Err(NoAnswer::Address)));
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", silent.local_addr().unwrap());
         assert!(matches!(get(&url, Duration::from_millis(50)), Err(NoAnswer::Late(_))));
         let (address, _server) = server("nonsense\r\n\r\n");
-        assert!(matches!(get(&format!("http://{address}/"), PATIENCE), Err(NoAnswer::Broken(_))));
+        assert!(matches!(get(&format!("http://{address}/"), TIMEOUT), Err(NoAnswer::Broken(_))));
     }
 
     #[test]
@@ -242,14 +245,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.store.path = directory.path().to_owned();
-        assert!(Control::find(&config).unwrap().is_none());
+        assert!(ControlClient::find(&config).unwrap().is_none());
         let (address, server) = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
         config.edge.ops_listen = address;
         std::fs::write(directory.path().join(TOKEN_FILE), "t0k3n\n").unwrap();
-        let control = Control::find(&config).unwrap().unwrap();
+        let control = ControlClient::find(&config).unwrap().unwrap();
         assert!(!format!("{control:?}").contains("t0k3n"));
         let body = serde_json::json!({ "a": 1 });
-        assert_eq!(control.post("/control/x", &body, PATIENCE).unwrap().status, 200);
+        assert_eq!(control.post("/control/x", &body, TIMEOUT).unwrap().status, 200);
         let request = server.join().unwrap();
         assert!(request.contains("authorization: Bearer t0k3n\r\n") && request.starts_with("POST /control/x "));
     }

@@ -3,11 +3,11 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Failure, Settings, Terminal, client};
+use super::{CliFailure, CliSettings, Terminal, client};
 use crate::types::limits;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum ClockCommand {
     /// Say that the running server's time is right, after its clock leapt or lagged
     Accept(Accept),
 }
@@ -16,14 +16,14 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct Accept {}
 
-impl Command {
-    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+impl ClockCommand {
+    pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let config = settings.read(terminal)?.config;
         match self {
             Self::Accept(Accept {}) => {
-                let told = client::ask_running(&config, "/clock/accept", &json!({}), limits::CLIENT_PATIENCE)?;
+                let told = client::ask_running(&config, "/clock/accept", &json!({}), limits::CLIENT_TIMEOUT)?;
                 let told =
-                    told.ok_or_else(|| Failure::Fault("no server runs: there is no clock to accept".to_owned()))?;
+                    told.ok_or_else(|| CliFailure::Fault("no server runs: there is no clock to accept".to_owned()))?;
                 let now = told.get("now").and_then(serde_json::Value::as_str).unwrap_or("?");
                 terminal.print(format_args!("the time is accepted: {now}\n"))
             }

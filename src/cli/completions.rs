@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Cli, Failure, Terminal};
+use super::{Cli, CliFailure, Terminal};
 
 /// Which shell.
 #[derive(Debug, Args)]
@@ -13,7 +13,7 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(&self, terminal: &Terminal) -> Result<(), Failure> {
+    pub(super) fn run(&self, terminal: &Terminal) -> Result<(), CliFailure> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "majordomo", &mut script);
         terminal.print(String::from_utf8_lossy(&script))

@@ -5,12 +5,12 @@ use std::{net::IpAddr, time::Duration};
 use clap::Args;
 
 use super::{
-    Failure, Settings, Terminal,
-    client::{self, Answer},
+    CliFailure, CliSettings, Terminal,
+    client::{self, ServerAnswer},
 };
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whom to ask.
 #[derive(Debug, Args)]
@@ -21,24 +21,24 @@ pub(super) struct Health {
 }
 
 impl Health {
-    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+    pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let base = match &self.url {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => reachable(settings.read(terminal)?.config.edge.listen)?,
         };
-        let answer = client::get(&format!("{base}/health/ready"), PATIENCE)
-            .map_err(|error| Failure::fault(format_args!("{base} is not reached"), error))?;
+        let answer = client::get(&format!("{base}/health/ready"), TIMEOUT)
+            .map_err(|error| CliFailure::fault(format_args!("{base} is not reached"), error))?;
         if answer.status == 200 {
             return terminal.print(format_args!("{base} is ready\n"));
         }
-        Err(Failure::fault(format_args!("{base} is not ready"), why(&answer)))
+        Err(CliFailure::fault(format_args!("{base} is not ready"), why(&answer)))
     }
 }
 
 /// The address at which this machine reaches a listener: one that listens everywhere is reached on loopback.
-fn reachable(listen: std::net::SocketAddr) -> Result<String, Failure> {
+fn reachable(listen: std::net::SocketAddr) -> Result<String, CliFailure> {
     if listen.port() == 0 {
-        return Err(Failure::Usage("edge.listen takes any free port; say with --url which one it took".to_owned()));
+        return Err(CliFailure::Usage("edge.listen takes any free port; say with --url which one it took".to_owned()));
     }
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
@@ -54,7 +54,7 @@ fn reasons(body: &serde_json::Value) -> Option<String> {
 }
 
 /// What the answer says of the reason, in one line.
-fn why(answer: &Answer) -> String {
+fn why(answer: &ServerAnswer) -> String {
     let told = answer.json().and_then(|body| {
         let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
         reasons(&body).or_else(|| text("detail")).or_else(|| text("status"))

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use serde_json::json;
 
-use super::{Failure, Settings, Terminal, client, storage::Offline};
+use super::{CliFailure, CliSettings, Terminal, client, storage::Offline};
 use crate::{
     actors::auth,
     config::Config,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum KeysCommand {
     /// Give access tokens a new signing key, with the server running or without
     Rotate(Rotate),
     /// Seal everything anew under a new key of the key ring; the server must be stopped
@@ -49,8 +49,8 @@ pub(super) struct Recover {
     accept_loss: bool,
 }
 
-impl Command {
-    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+impl KeysCommand {
+    pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let config = settings.read(terminal)?.config;
         match self {
             Self::Rotate(rotate) => rotate.run(&config, terminal),
@@ -71,11 +71,11 @@ impl Rotate {
         }
     }
 
-    fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+    fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         let urgency = self.urgency();
         let name = rotation::URGENCIES.iter().find(|(_, known)| *known == urgency).map(|(name, _)| *name);
         let body = json!({ "urgency": name });
-        let keys = match client::ask_running(config, "/keys/rotate", &body, limits::CLIENT_PATIENCE)? {
+        let keys = match client::ask_running(config, "/keys/rotate", &body, limits::CLIENT_TIMEOUT)? {
             Some(told) => told.get("keys").cloned().unwrap_or_default(),
             None => json!(rotate_offline(config, urgency, terminal)?),
         };
@@ -88,17 +88,17 @@ impl Rotate {
     }
 }
 
-fn rotate_offline(config: &Config, urgency: Urgency, terminal: &Terminal) -> Result<Vec<KeyBody>, Failure> {
+fn rotate_offline(config: &Config, urgency: Urgency, terminal: &Terminal) -> Result<Vec<KeyBody>, CliFailure> {
     let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
     let write = store.write("keys rotate");
     let rotated = store.wait(auth::rotate_keys(store.store(), write, &config.auth.token, urgency));
     store.close();
-    let keys = rotated.map_err(|fault| Failure::fault("rotating the signing keys", fault))?;
+    let keys = rotated.map_err(|fault| CliFailure::fault("rotating the signing keys", fault))?;
     Ok(keys.into_iter().map(KeyBody::from).collect())
 }
 
 impl Recover {
-    fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+    fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         let key_loss = if self.accept_loss { KeyLoss::Accept } else { KeyLoss::Refuse };
         Offline::open(config, key_loss, terminal)?.close();
         terminal.print(format_args!("the store opens with the key ring {}\n", config.key_ring_file().display()))
@@ -107,14 +107,14 @@ impl Recover {
 
 /// Both keys are in the file while values are sealed anew, so that a stop in between loses nothing: the next run goes
 /// on where this one ended.
-fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
     let file = config.key_ring_file();
-    let fault = |error: &dyn std::fmt::Display| Failure::Fault(error.to_string());
+    let fault = |error: &dyn std::fmt::Display| CliFailure::Fault(error.to_string());
     not_in_use(config)?;
     let mut ring = Keyring::load(&file)
         .map_err(|error| fault(&error))?
-        .ok_or_else(|| Failure::Fault(format!("{}: there is no key ring", file.display())))?;
-    let seams = super::storage::seams();
+        .ok_or_else(|| CliFailure::Fault(format!("{}: there is no key ring", file.display())))?;
+    let environment = super::storage::environment();
     if ring.len() == 1 {
         // With two keys an earlier run was cut short, and its new key is the one to go on with.
         Offline::open(config, KeyLoss::Refuse, terminal)?.close();
@@ -124,7 +124,7 @@ fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
             "note: {} holds the old key, which snapshots taken until now need; remove it with them",
             kept.display()
         ));
-        ring.rotate(seams.entropy.as_ref(), seams.clock.now());
+        ring.rotate(environment.entropy.as_ref(), environment.clock.now());
         ring.save(&file).map_err(|error| fault(&error))?;
     }
     let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
@@ -147,14 +147,14 @@ fn old_ring(file: &Path, ring: &Keyring) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn seal_anew(store: &Offline) -> Result<(), Failure> {
+fn seal_anew(store: &Offline) -> Result<(), CliFailure> {
     let mut place = None;
     loop {
         let after = place.clone();
         let step = store.store().write_reclaim(store.write("keys rotate-ring"), move |tx| {
             Ok(Verdict::Commit(loss::reseal(tx, after.as_ref())?))
         });
-        place = store.wait(step).map_err(|fault| Failure::fault("sealing anew", fault))?;
+        place = store.wait(step).map_err(|fault| CliFailure::fault("sealing anew", fault))?;
         if place.is_none() {
             return Ok(());
         }
@@ -162,17 +162,17 @@ fn seal_anew(store: &Offline) -> Result<(), Failure> {
 }
 
 /// Refuses when a server has the store open: it holds the old ring in memory.
-fn not_in_use(config: &Config) -> Result<(), Failure> {
-    let seams = super::storage::seams();
+fn not_in_use(config: &Config) -> Result<(), CliFailure> {
+    let environment = super::storage::environment();
     let layout = Layout::new(&config.store.path);
     if !layout.root.exists() {
         return Err(super::storage::no_store(&layout.root));
     }
-    match lock::take(seams.fs.as_ref(), &layout, std::time::Duration::ZERO) {
+    match lock::take(environment.fs.as_ref(), &layout, std::time::Duration::ZERO) {
         Ok(Lock::Ours(_)) => Ok(()),
         Ok(Lock::Theirs(_)) => {
-            Err(Failure::Fault(format!("{} is in use: stop the server first", layout.root.display())))
+            Err(CliFailure::Fault(format!("{} is in use: stop the server first", layout.root.display())))
         }
-        Err(error) => Err(Failure::fault(layout.root.display(), error)),
+        Err(error) => Err(CliFailure::fault(layout.root.display(), error)),
     }
 }

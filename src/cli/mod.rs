@@ -29,8 +29,8 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use settings::Settings;
-pub use terminal::{Failure, Terminal};
+use settings::CliSettings;
+pub use terminal::{CliFailure, Terminal};
 
 /// The household of an application in one binary: sign-in, one-time codes, notifications, and a record of all that
 /// happened.
@@ -38,7 +38,7 @@ pub use terminal::{Failure, Terminal};
 #[command(name = "majordomo", version, propagate_version = true, after_help = AFTER_HELP)]
 pub struct Cli {
     #[command(flatten)]
-    settings: Settings,
+    settings: CliSettings,
     #[command(subcommand)]
     command: Command,
 }
@@ -55,27 +55,27 @@ enum Command {
     Serve(serve::Serve),
     /// Look at the configuration, or begin one
     #[command(subcommand)]
-    Config(config::Command),
+    Config(config::ConfigCommand),
     /// Ask the running server whether it is ready; exits with 0 if it is
     Health(health::Health),
     /// Look after the store
     #[command(subcommand)]
-    Store(store::Command),
+    Store(store::StoreCommand),
     /// Copies of the store
     #[command(subcommand)]
-    Snapshot(snapshot::Command),
+    Snapshot(snapshot::SnapshotCommand),
     /// Keys that sign tokens, and keys of the store
     #[command(subcommand)]
-    Keys(keys::Command),
+    Keys(keys::KeysCommand),
     /// Users, with the server running or without
     #[command(subcommand)]
-    User(user::Command),
+    User(user::UserCommand),
     /// The clock of the running server
     #[command(subcommand)]
-    Clock(clock::Command),
+    Clock(clock::ClockCommand),
     /// Notifications: try whether they go out, let a restored store send
     #[command(subcommand)]
-    Notify(notify::Command),
+    Notify(notify::NotifyCommand),
     /// Print completions for a shell
     Completions(completions::Completions),
 }

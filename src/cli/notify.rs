@@ -5,18 +5,18 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::{
-    Failure, Settings, Terminal, client,
+    CliFailure, CliSettings, Terminal, client,
     storage::{self, Offline},
 };
 use crate::{
     actors::notifier::{resume_sending, try_mail},
     config::Config,
     persistence::KeyLoss,
-    types::{self, EmailAddress, answer::Answer, limits},
+    types::{self, EmailAddress, limits, provider_answer::ProviderAnswer},
 };
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum NotifyCommand {
     /// Send one message past the queue and show the conversation with the provider; the server need not run
     Test(Test),
     /// Let a store that was restored from a snapshot send, with the server running or without
@@ -48,8 +48,8 @@ fn address(text: &str) -> Result<EmailAddress, String> {
     EmailAddress::parse(text).map_err(|invalid| invalid.to_string())
 }
 
-impl Command {
-    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+impl NotifyCommand {
+    pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let config = settings.read(terminal)?.config;
         match self {
             Self::Test(test) => test.run(&config, terminal),
@@ -59,38 +59,39 @@ impl Command {
 }
 
 impl Test {
-    fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+    fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         match self.channel {
             Channel::Email => self.email(config, terminal),
         }
     }
 
-    fn email(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
-        let seams = storage::seams();
-        let stamp = types::clock::stamp(seams.clock.as_ref(), seams.entropy.as_ref());
+    fn email(&self, config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
+        let environment = storage::environment();
+        let stamp = types::clock::stamp(environment.clock.as_ref(), environment.entropy.as_ref());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| Failure::fault("the runtime did not start", error))?;
-        let trial = try_mail(&config.notify.email, &self.to, stamp, seams.clock);
-        let exchange = runtime.block_on(trial).map_err(|fault| Failure::Usage(fault.to_string()))?;
-        let exchange = exchange.ok_or_else(|| Failure::Usage(NO_SERVER.to_owned()))?;
+            .map_err(|error| CliFailure::fault("the runtime did not start", error))?;
+        let trial = try_mail(&config.notify.email, &self.to, stamp, environment.clock);
+        let exchange = runtime.block_on(trial).map_err(|fault| CliFailure::Usage(fault.to_string()))?;
+        let exchange = exchange.ok_or_else(|| CliFailure::Usage(NO_SERVER.to_owned()))?;
         for line in &exchange.conversation {
             terminal.print(format_args!("{line}\n"))?;
         }
         match &exchange.answer {
-            Answer::Taken { .. } => {
+            ProviderAnswer::Taken { .. } => {
                 terminal.print(format_args!("the mail to {} is {}\n", self.to.as_str(), exchange.answer))
             }
-            Answer::Refused { .. } | Answer::Silent { .. } | Answer::Broken { .. } | Answer::Unfit { .. } => {
-                Err(Failure::fault("the mail was not taken", &exchange.answer))
-            }
+            ProviderAnswer::Refused { .. }
+            | ProviderAnswer::Silent { .. }
+            | ProviderAnswer::Broken { .. }
+            | ProviderAnswer::Unfit { .. } => Err(CliFailure::fault("the mail was not taken", &exchange.answer)),
         }
     }
 }
 
-fn resume(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
-    let asked = client::ask_running(config, "/notifications/resume", &json!({}), limits::CLIENT_PATIENCE)?;
+fn resume(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
+    let asked = client::ask_running(config, "/notifications/resume", &json!({}), limits::CLIENT_TIMEOUT)?;
     let resumed = match asked {
         Some(told) => told.get("resumed").and_then(serde_json::Value::as_bool).unwrap_or(false),
         None => resume_offline(config, terminal)?,
@@ -99,11 +100,11 @@ fn resume(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
     terminal.print(if resumed { now } else { before })
 }
 
-fn resume_offline(config: &Config, terminal: &Terminal) -> Result<bool, Failure> {
+fn resume_offline(config: &Config, terminal: &Terminal) -> Result<bool, CliFailure> {
     let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
     let resumed = store.wait(resume_sending(store.store(), store.write("notify resume")));
     store.close();
-    resumed.map_err(|fault| Failure::fault("letting the store send", fault))
+    resumed.map_err(|fault| CliFailure::fault("letting the store send", fault))
 }
 
 const NO_SERVER: &str = "no mail server is configured: notify.email.transport is \"inbox\", which keeps mail in the \

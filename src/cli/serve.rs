@@ -8,10 +8,10 @@ use tokio::{
     sync::watch,
 };
 
-use super::{Failure, Settings, Terminal};
+use super::{CliFailure, CliSettings, Terminal};
 use crate::{
-    app::{App, Staff},
-    config::{Config, MailTransport, Mode},
+    app::{AdministratorPresence, App},
+    config::{Config, MailTransportChoice, Mode},
     persistence::migrations::MIGRATIONS,
     telemetry::log,
 };
@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct Serve {}
 
 impl Serve {
-    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+    pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let loaded = Config::load(&settings.sources(Vec::new()))?;
         terminal.warn(&loaded.warnings);
         let config = loaded.config;
@@ -29,26 +29,26 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
-            .map_err(|error| Failure::fault("the runtime did not start", error))?;
+            .map_err(|error| CliFailure::fault("the runtime did not start", error))?;
         runtime.block_on(serve(config, terminal))
     }
 }
 
-async fn serve(config: Config, terminal: &Terminal) -> Result<(), Failure> {
-    let fault = |error| Failure::fault("signals cannot be heard", error);
+async fn serve(config: Config, terminal: &Terminal) -> Result<(), CliFailure> {
+    let fault = |error| CliFailure::fault("signals cannot be heard", error);
     let signals = Signals::listen().map_err(fault)?;
     let greeting = Greeting::of(&config);
-    let app = App::open(config, MIGRATIONS).await.map_err(|error| Failure::Fault(error.to_string()))?;
+    let app = App::open(config, MIGRATIONS).await.map_err(|error| CliFailure::Fault(error.to_string()))?;
     let (public, ops) = (app.public(), app.ops());
-    let started = |staff| {
+    let started = |administrators| {
         // Standard output may be closed: the server runs all the same.
-        let _ = terminal.print(greeting.text(public, ops, staff));
+        let _ = terminal.print(greeting.text(public, ops, administrators));
     };
     let (count, heard) = watch::channel(0);
     let heard = Heard(heard);
     let running = app.run(started, heard.clone().reach(1), heard.reach(2));
     tokio::select! {
-        ended = running => ended.map_err(|error| Failure::Fault(error.to_string())),
+        ended = running => ended.map_err(|error| CliFailure::Fault(error.to_string())),
         never = signals.count(count) => match never {},
     }
 }
@@ -103,11 +103,16 @@ struct Greeting {
 
 impl Greeting {
     fn of(config: &Config) -> Self {
-        let inbox = config.mode == Mode::Development && config.notify.email.transport == MailTransport::Inbox;
+        let inbox = config.mode == Mode::Development && config.notify.email.transport == MailTransportChoice::Inbox;
         Self { mode: config.mode, inbox, store: config.store.path.display().to_string() }
     }
 
-    fn text(&self, public: std::net::SocketAddr, ops: std::net::SocketAddr, staff: Staff) -> String {
+    fn text(
+        &self,
+        public: std::net::SocketAddr,
+        ops: std::net::SocketAddr,
+        administrators: AdministratorPresence,
+    ) -> String {
         let mode = match self.mode {
             Mode::Development => "development",
             Mode::Production => "production",
@@ -118,13 +123,13 @@ impl Greeting {
         if self.inbox {
             text.push_str(&format!("inbox: http://{public}/dev/inbox\n"));
         }
-        match staff {
-            Staff::Nobody => {
+        match administrators {
+            AdministratorPresence::Absent => {
                 text.push_str(
                     "first administrator: majordomo user create-admin --email ADDRESS --password-file FILE\n",
                 );
             }
-            Staff::Somebody => {}
+            AdministratorPresence::Present => {}
         }
         text
     }

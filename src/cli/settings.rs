@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, Terminal};
-use crate::config::{Config, FlagSetting, Loaded, Sources};
+use super::{CliFailure, Terminal};
+use crate::config::{Config, FlagSetting, LoadedConfig, Sources};
 
 /// Where the settings come from.
 #[derive(Debug, Args)]
-pub(super) struct Settings {
+pub(super) struct CliSettings {
     /// The settings file
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -26,7 +26,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-impl Settings {
+impl CliSettings {
     /// The sources of this process, with the flags of a command besides.
     pub(super) fn sources(&self, more: Vec<FlagSetting>) -> Sources {
         let set = self.set.iter().map(|(key, value)| FlagSetting {
@@ -38,7 +38,7 @@ impl Settings {
     }
 
     /// The settings, for a command that looks at them and starts nothing.
-    pub(super) fn read(&self, terminal: &Terminal) -> Result<Loaded, Failure> {
+    pub(super) fn read(&self, terminal: &Terminal) -> Result<LoadedConfig, CliFailure> {
         let loaded = Config::read(&self.sources(Vec::new()))?;
         terminal.warn(&loaded.warnings);
         Ok(loaded)

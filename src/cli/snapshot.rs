@@ -5,16 +5,16 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Subcommand};
 
 use super::{
-    Failure, Settings, Terminal, client,
+    CliFailure, CliSettings, Terminal, client,
     storage::{self, Offline},
 };
 use crate::persistence::{KeyLoss, snapshot};
 
 /// How long the running server may take to write a snapshot.
-const PATIENCE: Duration = Duration::from_mins(30);
+const TIMEOUT: Duration = Duration::from_mins(30);
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum SnapshotCommand {
     /// Write a snapshot of the store to a file, with the server running or without
     Create(Create),
     /// Make a store of a snapshot, in a directory of its own; it starts with outbound sending paused
@@ -37,8 +37,8 @@ pub(super) struct Restore {
     directory: PathBuf,
 }
 
-impl Command {
-    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+impl SnapshotCommand {
+    pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         match self {
             Self::Create(create) => create.run(settings, terminal),
             Self::Restore(restore) => restore.run(settings, terminal),
@@ -47,15 +47,15 @@ impl Command {
 }
 
 impl Create {
-    fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+    fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let config = settings.read(terminal)?.config;
         // The server may run elsewhere in the file tree.
-        let file = std::path::absolute(&self.file).map_err(|error| Failure::fault(self.file.display(), error))?;
+        let file = std::path::absolute(&self.file).map_err(|error| CliFailure::fault(self.file.display(), error))?;
         if file.exists() {
-            return Err(Failure::Fault(format!("{} is there already", self.file.display())));
+            return Err(CliFailure::Fault(format!("{} is there already", self.file.display())));
         }
         let asked = serde_json::json!({ "file": file });
-        if let Some(answer) = client::ask_running(&config, "/snapshots", &asked, PATIENCE)? {
+        if let Some(answer) = client::ask_running(&config, "/snapshots", &asked, TIMEOUT)? {
             let bytes = answer.get("bytes").and_then(serde_json::Value::as_u64).unwrap_or_default();
             return terminal.print(format_args!("{} is written ({bytes} bytes)\n", self.file.display()));
         }
@@ -70,19 +70,19 @@ impl Create {
                 summary.pairs,
                 summary.bytes
             )),
-            Some(Err(error)) => Err(Failure::fault(self.file.display(), error)),
-            None => Err(Failure::Fault("a store in memory has no snapshots".to_owned())),
+            Some(Err(error)) => Err(CliFailure::fault(self.file.display(), error)),
+            None => Err(CliFailure::Fault("a store in memory has no snapshots".to_owned())),
         }
     }
 }
 
 impl Restore {
-    fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+    fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let mut config = settings.read(terminal)?.config;
         config.store.path.clone_from(&self.directory);
-        let seams = storage::seams();
-        let summary = snapshot::restore::restore(&self.file, &storage::settings(&config, &seams), &seams)
-            .map_err(|error| Failure::Fault(error.to_string()))?;
+        let environment = storage::environment();
+        let summary = snapshot::restore::restore(&self.file, &storage::settings(&config, &environment), &environment)
+            .map_err(|error| CliFailure::Fault(error.to_string()))?;
         terminal.print(format_args!(
             "{} holds the store as of {} (commit {}, {} keys); set store.path to it, and put the key ring back\n",
             self.directory.display(),

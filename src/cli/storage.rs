@@ -4,32 +4,32 @@ use std::{future::Future, path::Path, sync::Arc};
 
 use tokio::runtime::Runtime;
 
-use super::{Failure, Terminal};
+use super::{CliFailure, Terminal};
 use crate::{
-    config::{Config, EngineKind},
+    config::{Config, EngineChoice},
     persistence::{
-        KeyLoss, Options, Rehearsal, Store, Write, engine,
+        KeyLoss, Options, ReplayCheck, Store, Write, engine,
         fs::RealFs,
         migrations,
         opening::last_time,
-        settings::{BootId, Seams, Settings, Tuning},
-        trust::TreeFate,
+        settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
+        trust::TreeState,
     },
     supervision::{OsEntropy, SystemClock},
     types::{self, CallContext, Caller, Timestamp, Work, limits},
 };
 
 /// The store's own settings: `[store]` of the configuration, on this run of the machine.
-pub fn settings(config: &Config, seams: &Seams) -> Settings {
+pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSettings {
     let store = &config.store;
-    Settings {
+    StoreSettings {
         dir: store.path.clone(),
         engine: match store.engine {
-            EngineKind::Sled => engine::EngineKind::Sled,
-            EngineKind::Redb => engine::EngineKind::Redb,
-            EngineKind::Mem => engine::EngineKind::Mem,
+            EngineChoice::Sled => engine::EngineKind::Sled,
+            EngineChoice::Redb => engine::EngineKind::Redb,
+            EngineChoice::Mem => engine::EngineKind::Mem,
         },
-        boot: BootId::current(seams.entropy.as_ref()),
+        boot: BootId::current(environment.entropy.as_ref()),
         lock_wait: store.lock_wait,
         tuning: Tuning {
             retention_time: store.journal_retention,
@@ -43,66 +43,70 @@ pub fn settings(config: &Config, seams: &Seams) -> Settings {
 }
 
 /// The real disk, time and chance, for a command that runs without the server.
-pub fn seams() -> Seams {
-    Seams { fs: Arc::new(RealFs), clock: Arc::new(SystemClock::after(Timestamp::ZERO)), entropy: Arc::new(OsEntropy) }
+pub fn environment() -> StoreEnvironment {
+    StoreEnvironment {
+        fs: Arc::new(RealFs),
+        clock: Arc::new(SystemClock::after(Timestamp::ZERO)),
+        entropy: Arc::new(OsEntropy),
+    }
 }
 
 /// In whose name a command acts on the store.
 pub fn context(command: &'static str) -> CallContext {
-    CallContext { caller: Caller::Operator, ..CallContext::house("cli", command) }
+    CallContext { caller: Caller::Operator, ..CallContext::service("cli", command) }
 }
 
 /// How a command opens the store when no server has it. Its time goes on after the store's last.
 pub fn options(config: &Config, key_loss: KeyLoss) -> Options {
-    let seams = seams();
-    let settings = settings(config, &seams);
-    let clock = Arc::new(SystemClock::after(last_time(&settings, &*seams.fs)));
+    let environment = environment();
+    let settings = settings(config, &environment);
+    let clock = Arc::new(SystemClock::after(last_time(&settings, &*environment.fs)));
     Options {
         settings,
-        seams: Seams { clock, ..seams },
+        environment: StoreEnvironment { clock, ..environment },
         key_ring: config.key_ring_file(),
         key_loss,
-        rehearsal: Rehearsal::Once,
+        replay_check: ReplayCheck::Once,
     }
 }
 
 /// That a command was to work on the store of a directory that has none, and how one is made.
-pub fn no_store(dir: &Path) -> Failure {
+pub fn no_store(dir: &Path) -> CliFailure {
     let fix = "start the server once (`majordomo serve`), which makes it";
-    Failure::Fault(format!("{} holds no store (store.path); {fix}", dir.display()))
+    CliFailure::Fault(format!("{} holds no store (store.path); {fix}", dir.display()))
 }
 
 /// The store, opened by a command that runs without the server. Closed by `close`.
 pub struct Offline {
     runtime: Runtime,
     store: Store,
-    seams: Seams,
+    environment: StoreEnvironment,
 }
 
 impl Offline {
     /// Opens the store that is there; makes none. Tells on `terminal` what had to be repaired.
-    pub fn open(config: &Config, key_loss: KeyLoss, terminal: &Terminal) -> Result<Self, Failure> {
+    pub fn open(config: &Config, key_loss: KeyLoss, terminal: &Terminal) -> Result<Self, CliFailure> {
         if !config.store.path.join("store.json").exists() {
             return Err(no_store(&config.store.path));
         }
         let options = options(config, key_loss);
-        let seams = options.seams.clone();
+        let environment = options.environment.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
-            .map_err(|error| Failure::fault("the runtime did not start", error))?;
-        let (store, opening) = Store::open(options).map_err(|fault| Failure::Fault(fault.to_string()))?;
+            .map_err(|error| CliFailure::fault("the runtime did not start", error))?;
+        let (store, opening) = Store::open(options).map_err(|fault| CliFailure::Fault(fault.to_string()))?;
         if let Some(cut) = opening.cut {
             terminal.note(format_args!("note: {}: {}; cut there, nothing acknowledged is lost", cut.place, cut.reason));
         }
         match opening.tree {
-            TreeFate::Trusted => {}
-            TreeFate::Rebuilt { reason, .. } => terminal.note(format_args!("note: the tree was built anew: {reason}")),
+            TreeState::Trusted => {}
+            TreeState::Rebuilt { reason, .. } => terminal.note(format_args!("note: the tree was built anew: {reason}")),
         }
-        let opened = Self { runtime, store, seams };
+        let opened = Self { runtime, store, environment };
         let known = opened.store.read(|view| migrations::demand_known(view, migrations::MIGRATIONS));
-        let known = known.map_err(|fault| Failure::fault("looking at the store's migrations", fault));
-        match known.and_then(|known| known.map_err(|newer| Failure::Fault(newer.to_string()))) {
+        let known = known.map_err(|fault| CliFailure::fault("looking at the store's migrations", fault));
+        match known.and_then(|known| known.map_err(|newer| CliFailure::Fault(newer.to_string()))) {
             Ok(()) => Ok(opened),
             Err(failure) => {
                 opened.close();
@@ -117,8 +121,8 @@ impl Offline {
     }
 
     /// Time and chance of this command.
-    pub fn seams(&self) -> &Seams {
-        &self.seams
+    pub fn environment(&self) -> &StoreEnvironment {
+        &self.environment
     }
 
     /// Waits for one answer of the store.
@@ -128,7 +132,7 @@ impl Offline {
 
     /// What accompanies one transaction of `command`.
     pub fn write(&self, command: &'static str) -> Write {
-        let (clock, entropy) = (self.seams.clock.as_ref(), self.seams.entropy.as_ref());
+        let (clock, entropy) = (self.environment.clock.as_ref(), self.environment.entropy.as_ref());
         Write {
             work: Work::until(clock.instant() + limits::WRITER_LOST),
             stamp: types::clock::stamp(clock, entropy),

@@ -2,60 +2,60 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, Settings, Terminal, storage};
+use super::{CliFailure, CliSettings, Terminal, storage};
 use crate::{
-    config::{Config, EngineKind},
+    config::{Config, EngineChoice},
     persistence::{
         check::{self, CheckFault, Checked},
         content,
         engine::EngineView,
         format::{Format, Seal},
         keyring::Keyring,
-        settings::Seams,
+        settings::StoreEnvironment,
         trust::OpenError,
     },
 };
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum StoreCommand {
     /// Verify a store that no server has open: every segment, every snapshot, the tree against both, every record, the
     /// audit trail; changes nothing
-    Check(Check),
+    Check(StoreCheck),
 }
 
 /// Nothing to choose.
 #[derive(Debug, Args)]
-pub(super) struct Check {}
+pub(super) struct StoreCheck {}
 
-impl Command {
-    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+impl StoreCommand {
+    pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let config = settings.read(terminal)?.config;
         match self {
-            Self::Check(Check {}) => check(&config, terminal),
+            Self::Check(StoreCheck {}) => check(&config, terminal),
         }
     }
 }
 
-fn check(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
-    if config.store.engine == EngineKind::Mem {
-        return Err(Failure::Usage("store.engine = \"mem\" keeps nothing that could be checked".to_owned()));
+fn check(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
+    if config.store.engine == EngineChoice::Mem {
+        return Err(CliFailure::Usage("store.engine = \"mem\" keeps nothing that could be checked".to_owned()));
     }
-    let seams = storage::seams();
-    let settings = storage::settings(config, &seams);
-    let checked =
-        check::check(&settings, &seams, |format, view| understood(config, &seams, format, view)).map_err(|fault| {
+    let environment = storage::environment();
+    let settings = storage::settings(config, &environment);
+    let checked = check::check(&settings, &environment, |format, view| understood(config, &environment, format, view))
+        .map_err(|fault| {
             match fault {
                 // These name the directory themselves.
                 CheckFault::NoStore(_)
                 | CheckFault::Open(OpenError::Locked { .. } | OpenError::NoDirectory(_) | OpenError::Io { .. }) => {
-                    Failure::Fault(fault.to_string())
+                    CliFailure::Fault(fault.to_string())
                 }
                 CheckFault::Open(_)
                 | CheckFault::Snapshot(_)
                 | CheckFault::Tree(_)
                 | CheckFault::Differs { .. }
                 | CheckFault::Content(_)
-                | CheckFault::Io { .. } => Failure::fault(config.store.path.display(), fault),
+                | CheckFault::Io { .. } => CliFailure::fault(config.store.path.display(), fault),
             }
         })?;
     let Checked { segments, snapshots, last, keys, cut, rebuild } = checked;
@@ -73,15 +73,20 @@ fn check(config: &Config, terminal: &Terminal) -> Result<(), Failure> {
 }
 
 /// Whether everything in the tree can be read with the key ring the store is sealed under.
-fn understood(config: &Config, seams: &Seams, format: &Format, view: &dyn EngineView) -> Result<(), String> {
-    let ring = ring(config, seams, format)?;
+fn understood(
+    config: &Config,
+    environment: &StoreEnvironment,
+    format: &Format,
+    view: &dyn EngineView,
+) -> Result<(), String> {
+    let ring = ring(config, environment, format)?;
     content::verify(view, &ring).map(|_| ()).map_err(|fault| fault.to_string())
 }
 
-fn ring(config: &Config, seams: &Seams, format: &Format) -> Result<Keyring, String> {
+fn ring(config: &Config, environment: &StoreEnvironment, format: &Format) -> Result<Keyring, String> {
     if format.seal == Seal::default() {
         // Nothing is sealed yet.
-        return Ok(Keyring::generate(seams.entropy.as_ref(), seams.clock.now()));
+        return Ok(Keyring::generate(environment.entropy.as_ref(), environment.clock.now()));
     }
     let file = config.key_ring_file();
     let ring = Keyring::load(&file).map_err(|fault| fault.to_string())?;

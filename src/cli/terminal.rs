@@ -10,7 +10,7 @@ use crate::config::{ConfigError, ConfigWarning};
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
-pub enum Failure {
+pub enum CliFailure {
     /// It could not be done; nothing was changed. One line that says why.
     Fault(String),
     /// Whoever read the output has enough of it.
@@ -23,14 +23,14 @@ pub enum Failure {
     Usage(String),
 }
 
-impl Failure {
+impl CliFailure {
     /// A fault with its cause.
     pub fn fault(what: impl Display, cause: impl Display) -> Self {
         Self::Fault(format!("{what}: {cause}"))
     }
 }
 
-impl From<Vec<ConfigError>> for Failure {
+impl From<Vec<ConfigError>> for CliFailure {
     fn from(errors: Vec<ConfigError>) -> Self {
         Self::Config(errors)
     }
@@ -42,11 +42,11 @@ pub struct Terminal;
 
 impl Terminal {
     /// What the command was asked for, on standard output.
-    pub fn print(&self, text: impl Display) -> Result<(), Failure> {
+    pub fn print(&self, text: impl Display) -> Result<(), CliFailure> {
         match write!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().flush()) {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::Unheard),
-            Err(error) => Err(Failure::fault("standard output", error)),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(CliFailure::Unheard),
+            Err(error) => Err(CliFailure::fault("standard output", error)),
         }
     }
 
@@ -71,21 +71,21 @@ impl Terminal {
     }
 
     /// Says why, and gives the exit code.
-    pub(super) fn failed(&self, failure: &Failure) -> ExitCode {
+    pub(super) fn failed(&self, failure: &CliFailure) -> ExitCode {
         match failure {
-            Failure::Fault(line) => {
+            CliFailure::Fault(line) => {
                 self.note(format_args!("error: {line}"));
                 ExitCode::from(1)
             }
-            Failure::Unheard => ExitCode::SUCCESS,
-            Failure::Config(errors) => {
+            CliFailure::Unheard => ExitCode::SUCCESS,
+            CliFailure::Config(errors) => {
                 for error in errors {
                     self.note(format_args!("error: {error}"));
                 }
                 ExitCode::from(2)
             }
-            Failure::Found => ExitCode::from(2),
-            Failure::Usage(line) => {
+            CliFailure::Found => ExitCode::from(2),
+            CliFailure::Usage(line) => {
                 self.note(format_args!("error: {line}"));
                 ExitCode::from(2)
             }

@@ -2,22 +2,22 @@
 
 use std::net::SocketAddr;
 
-use super::{Config, ConfigError, ConfigWarning, Loaded, MailTransport, Origin, Registration};
+use super::{Config, ConfigError, ConfigWarning, LoadedConfig, MailTransportChoice, RegistrationPolicy, SettingOrigin};
 use crate::types::EmailAddress;
 
 /// One contradiction: the keys it is about, the one to blame first.
-pub(super) struct Finding {
+pub(super) struct ConfigFinding {
     pub(super) keys: &'static [&'static str],
     pub(super) problem: String,
     pub(super) fix: String,
 }
 
-pub(super) fn finding(keys: &'static [&'static str], problem: &str, fix: &str) -> Finding {
-    Finding { keys, problem: problem.to_owned(), fix: fix.to_owned() }
+pub(super) fn finding(keys: &'static [&'static str], problem: &str, fix: &str) -> ConfigFinding {
+    ConfigFinding { keys, problem: problem.to_owned(), fix: fix.to_owned() }
 }
 
 /// What is contradictory in `loaded`, but for keys that are in `errors` already: their values are not known.
-pub(super) fn contradictions(loaded: &Loaded, errors: &[ConfigError]) -> Vec<ConfigError> {
+pub(super) fn contradictions(loaded: &LoadedConfig, errors: &[ConfigError]) -> Vec<ConfigError> {
     let config = &loaded.config;
     let mut findings = Vec::new();
     listeners(config, &mut findings);
@@ -25,25 +25,25 @@ pub(super) fn contradictions(loaded: &Loaded, errors: &[ConfigError]) -> Vec<Con
     lifetimes(config, &mut findings);
     limits(config, &mut findings);
     mail(config, &mut findings);
-    let untold = |finding: &Finding| !errors.iter().any(|error| finding.keys.contains(&error.key.as_str()));
+    let untold = |finding: &ConfigFinding| !errors.iter().any(|error| finding.keys.contains(&error.key.as_str()));
     findings.into_iter().filter(untold).map(|finding| told(loaded, finding)).collect()
 }
 
 /// The finding with the value and the origin of its first key that somebody set.
-pub(super) fn told(loaded: &Loaded, finding: Finding) -> ConfigError {
+pub(super) fn told(loaded: &LoadedConfig, finding: ConfigFinding) -> ConfigError {
     let first = finding.keys.first().copied().unwrap_or_default();
     let set = finding.keys.iter().find(|key| loaded.origins.contains_key(**key)).copied();
     let key = set.unwrap_or(first);
     ConfigError {
         key: key.to_owned(),
         value: super::print::shown(&loaded.config, key),
-        origin: loaded.origins.get(key).cloned().unwrap_or(Origin::Default),
+        origin: loaded.origins.get(key).cloned().unwrap_or(SettingOrigin::Default),
         problem: finding.problem,
         fix: finding.fix,
     }
 }
 
-fn listeners(config: &Config, findings: &mut Vec<Finding>) {
+fn listeners(config: &Config, findings: &mut Vec<ConfigFinding>) {
     let (public, ops) = (config.edge.listen, config.edge.ops_listen);
     if public.port() != 0 && public.port() == ops.port() && overlap(public, ops) {
         findings.push(finding(
@@ -65,9 +65,9 @@ fn overlap(left: SocketAddr, right: SocketAddr) -> bool {
     left.ip() == right.ip() || left.ip().is_unspecified() || right.ip().is_unspecified()
 }
 
-fn registration(config: &Config, findings: &mut Vec<Finding>) {
+fn registration(config: &Config, findings: &mut Vec<ConfigFinding>) {
     const KEYS: &[&str] = &["auth.domains", "auth.registration"];
-    if config.auth.registration == Registration::Domains && config.auth.domains.is_empty() {
+    if config.auth.registration == RegistrationPolicy::Domains && config.auth.domains.is_empty() {
         findings.push(finding(
             KEYS,
             "registration is for domains, but none is named",
@@ -86,7 +86,7 @@ fn registration(config: &Config, findings: &mut Vec<Finding>) {
     }
 }
 
-fn lifetimes(config: &Config, findings: &mut Vec<Finding>) {
+fn lifetimes(config: &Config, findings: &mut Vec<ConfigFinding>) {
     let (session, token, code) = (&config.auth.session, &config.auth.token, &config.auth.code);
     let lockout = &config.auth.lockout;
     let rows: [(bool, &'static [&'static str], &str); 6] = [
@@ -128,7 +128,7 @@ fn lifetimes(config: &Config, findings: &mut Vec<Finding>) {
     }
 }
 
-fn limits(config: &Config, findings: &mut Vec<Finding>) {
+fn limits(config: &Config, findings: &mut Vec<ConfigFinding>) {
     let (lockout, code, hash) = (&config.auth.lockout, &config.auth.code, &config.auth.hash);
     let rows: [(bool, &'static [&'static str], &str); 4] = [
         (
@@ -155,16 +155,16 @@ fn limits(config: &Config, findings: &mut Vec<Finding>) {
     }
 }
 
-fn mail(config: &Config, findings: &mut Vec<Finding>) {
+fn mail(config: &Config, findings: &mut Vec<ConfigFinding>) {
     let email = &config.notify.email;
-    if email.transport == MailTransport::Smtp && email.smtp_url.is_none() {
+    if email.transport == MailTransportChoice::Smtp && email.smtp_url.is_none() {
         findings.push(finding(
             &["notify.email.smtp_url", "notify.email.transport"],
             "mail goes by SMTP, but no server is named",
             "set notify.email.smtp_url or notify.email.smtp_url_file, or notify.email.transport to \"inbox\"",
         ));
     }
-    if email.transport == MailTransport::Smtp && email.from.is_none() {
+    if email.transport == MailTransportChoice::Smtp && email.from.is_none() {
         findings.push(finding(
             &["notify.email.from"],
             "mail goes by SMTP, but has no sender",
@@ -174,23 +174,23 @@ fn mail(config: &Config, findings: &mut Vec<Finding>) {
 }
 
 /// Settings without effect, or with less than they seem to have.
-pub(super) fn warnings(loaded: &Loaded) -> Vec<ConfigWarning> {
+pub(super) fn warnings(loaded: &LoadedConfig) -> Vec<ConfigWarning> {
     let config = &loaded.config;
     let production = config.mode == super::Mode::Production;
     let rows = [
         (
-            config.auth.registration != Registration::Domains && !config.auth.domains.is_empty(),
+            config.auth.registration != RegistrationPolicy::Domains && !config.auth.domains.is_empty(),
             "auth.domains",
             "has no effect: auth.registration is not \"domains\"",
         ),
         (
-            config.auth.registration == Registration::Domains && !config.auth.require_verified_email,
+            config.auth.registration == RegistrationPolicy::Domains && !config.auth.require_verified_email,
             "auth.domains",
             "keeps nobody out: with auth.require_verified_email = false users enter before they have proven that the \
              address is theirs",
         ),
         (
-            config.notify.email.transport == MailTransport::Inbox && config.notify.email.smtp_url.is_some(),
+            config.notify.email.transport == MailTransportChoice::Inbox && config.notify.email.smtp_url.is_some(),
             "notify.email.smtp_url",
             "has no effect: notify.email.transport is \"inbox\"",
         ),
@@ -200,7 +200,7 @@ pub(super) fn warnings(loaded: &Loaded) -> Vec<ConfigWarning> {
         .filter(|(applies, _, _)| *applies)
         .map(|(_, key, text)| ConfigWarning {
             key: key.to_owned(),
-            origin: loaded.origins.get(key).cloned().unwrap_or(Origin::Default),
+            origin: loaded.origins.get(key).cloned().unwrap_or(SettingOrigin::Default),
             text: text.to_owned(),
         })
         .collect()

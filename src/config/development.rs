@@ -4,7 +4,7 @@ use super::section::section;
 
 section! {
     /// What only development mode knows.
-    pub struct Development {
+    pub struct DevelopmentConfig {
         /// Listen on other addresses than loopback in development mode; whoever reaches them can read the inbox.
         expose: bool = false;
     }

@@ -7,7 +7,7 @@ use crate::types::{Cidr, limits};
 
 section! {
     /// The two listeners and what they put up with.
-    pub struct Edge {
+    pub struct EdgeConfig {
         /// Where apps and browsers are answered; port 0 takes a free one.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
         /// Where operators are answered: actors, events, dead letters, keys, snapshots.
@@ -25,15 +25,15 @@ section! {
     }
     with {
         /// How long a connection may take for what.
-        timeouts: Timeouts,
+        timeouts: TimeoutsConfig,
         /// Requests a minute.
-        rate_limits: RateLimits,
+        rate_limits: RateLimitsConfig,
     }
 }
 
 section! {
     /// How long a connection may take for what.
-    pub struct Timeouts {
+    pub struct TimeoutsConfig {
         /// From the connection, or the request before, to the end of a request's headers.
         header_read: Duration = Duration::from_secs(10), within Duration::from_secs(1)..=Duration::from_secs(120);
         /// From the end of the headers to the end of the body; 10 seconds without a byte cut it off before.
@@ -47,7 +47,7 @@ section! {
 
 section! {
     /// Requests a minute; above them 429 with Retry-After. Health and the public keys are exempt.
-    pub struct RateLimits {
+    pub struct RateLimitsConfig {
         /// Whether requests are counted at all.
         enabled: bool = true;
         /// Anonymous and failed requests a minute from one address.
@@ -63,7 +63,7 @@ section! {
     }
 }
 
-impl Edge {
+impl EdgeConfig {
     /// Whether forwarded headers of `peer` are believed.
     pub fn trusts(&self, peer: std::net::IpAddr) -> bool {
         self.trusted_proxies.iter().any(|range| range.contains(peer))

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::{ConfigError, ConfigWarning, Origin, Written, nearest::nearest, origin::Setting};
+use super::{ConfigError, ConfigWarning, SettingOrigin, Written, nearest::nearest, origin::WrittenSetting};
 
 const PREFIX: &str = "MAJORDOMO__";
 /// Read by the program, but no keys: where the file is, and what tests and operators' shells use.
@@ -14,12 +14,12 @@ pub(super) fn variable(key: &str) -> String {
 }
 
 /// What the environment sets.
-pub(super) fn read(variables: &[(OsString, OsString)]) -> (Vec<Setting>, Vec<ConfigError>) {
+pub(super) fn read(variables: &[(OsString, OsString)]) -> (Vec<WrittenSetting>, Vec<ConfigError>) {
     let (mut settings, mut errors) = (Vec::new(), Vec::new());
     for (name, value) in variables {
         let Some(name) = name.to_str() else { continue };
         let Some(path) = name.strip_prefix(PREFIX) else { continue };
-        let origin = Origin::Environment(name.to_owned());
+        let origin = SettingOrigin::Environment(name.to_owned());
         // Lower case would set a key twice over: once here, once in upper case.
         let key = if path.bytes().any(|byte| byte.is_ascii_lowercase()) {
             path.to_owned()
@@ -27,7 +27,7 @@ pub(super) fn read(variables: &[(OsString, OsString)]) -> (Vec<Setting>, Vec<Con
             path.replace("__", ".").to_ascii_lowercase()
         };
         match value.to_str() {
-            Some(text) => settings.push(Setting { key, written: Written::Plain(text.to_owned()), origin }),
+            Some(text) => settings.push(WrittenSetting { key, written: Written::Plain(text.to_owned()), origin }),
             None => errors.push(ConfigError {
                 key,
                 value: None,
@@ -58,7 +58,11 @@ pub(super) fn near_misses(variables: &[(OsString, OsString)], known: &[String]) 
         });
         if let Some(key) = key {
             let text = format!("this variable is not read; did you mean {}?", variable(key));
-            warnings.push(ConfigWarning { key: key.to_owned(), origin: Origin::Environment(name.to_owned()), text });
+            warnings.push(ConfigWarning {
+                key: key.to_owned(),
+                origin: SettingOrigin::Environment(name.to_owned()),
+                text,
+            });
         }
     }
     warnings

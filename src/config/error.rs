@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Origin, Written};
+use super::{SettingOrigin, Written};
 
 /// One thing that is wrong with the configuration. Holds nothing that must not be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct ConfigError {
     /// The value as it may be shown: secrets are `***`. None where no value is at fault.
     pub value: Option<String>,
     /// Where the value came from.
-    pub origin: Origin,
+    pub origin: SettingOrigin,
     /// What is wrong.
     pub problem: String,
     /// What to do about it.
@@ -39,7 +39,7 @@ pub struct ConfigWarning {
     /// The key it is about.
     pub key: String,
     /// Where the value came from.
-    pub origin: Origin,
+    pub origin: SettingOrigin,
     /// What the operator should know.
     pub text: String,
 }

@@ -6,7 +6,7 @@ use super::{section::section, value::days};
 
 section! {
     /// The event log.
-    pub struct Events {
+    pub struct EventsConfig {
         /// How long an event is kept; longer while a subscriber has not seen it.
         retention: Duration = days(30), within Duration::from_hours(1)..=days(3650);
     }

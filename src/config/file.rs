@@ -7,10 +7,10 @@ use std::{
 
 use toml::{Spanned, de::DeValue};
 
-use super::{ConfigError, Origin, Written, origin::Setting};
+use super::{ConfigError, SettingOrigin, Written, origin::WrittenSetting};
 
 /// What a file says, and what in it cannot be read. `is_section` knows the names of sections.
-pub(super) fn read(path: &Path, is_section: &dyn Fn(&str) -> bool) -> (Vec<Setting>, Vec<ConfigError>) {
+pub(super) fn read(path: &Path, is_section: &dyn Fn(&str) -> bool) -> (Vec<WrittenSetting>, Vec<ConfigError>) {
     let text = match std::fs::read(path).map(String::from_utf8) {
         Ok(Ok(text)) => text,
         Ok(Err(_)) => return (Vec::new(), vec![unreadable(path, "not UTF-8", "save it as UTF-8")]),
@@ -42,7 +42,7 @@ fn unreadable(path: &Path, problem: &str, fix: &str) -> ConfigError {
     ConfigError {
         key: String::new(),
         value: None,
-        origin: Origin::WholeFile(path.to_owned()),
+        origin: SettingOrigin::WholeFile(path.to_owned()),
         problem: problem.to_owned(),
         fix: fix.to_owned(),
     }
@@ -52,14 +52,14 @@ struct Reader<'a> {
     path: PathBuf,
     text: &'a str,
     is_section: &'a dyn Fn(&str) -> bool,
-    settings: Vec<Setting>,
+    settings: Vec<WrittenSetting>,
 }
 
 impl Reader<'_> {
-    fn origin(&self, span: &Range<usize>) -> Origin {
+    fn origin(&self, span: &Range<usize>) -> SettingOrigin {
         let before = self.text.as_bytes().iter().take(span.start);
         let line = 1 + before.filter(|byte| **byte == b'\n').count();
-        Origin::File { path: self.path.clone(), line }
+        SettingOrigin::File { path: self.path.clone(), line }
     }
 
     fn table(&mut self, path: &str, table: &toml::de::DeTable<'_>) {
@@ -75,7 +75,7 @@ impl Reader<'_> {
                 | DeValue::Datetime(_)
                 | DeValue::Array(_) => {
                     let origin = self.origin(&name.span());
-                    self.settings.push(Setting { key, written: Written::Toml(owned(value)), origin });
+                    self.settings.push(WrittenSetting { key, written: Written::Toml(owned(value)), origin });
                 }
             }
         }

@@ -7,10 +7,10 @@ use std::{
 };
 
 use super::{
-    Config, ConfigError, ConfigWarning, Origin, Section, Slot, Visitor, Written, check, environment, error, file,
-    modes,
+    Config, ConfigError, ConfigWarning, Section, SettingOrigin, ValueSlot, Visitor, Written, check, environment, error,
+    file, modes,
     nearest::nearest,
-    origin::Setting,
+    origin::WrittenSetting,
     renamed::{self, RENAMED, Renamed},
 };
 
@@ -54,26 +54,26 @@ impl Sources {
 
 /// A configuration and how it came about.
 #[derive(Debug, Clone)]
-pub struct Loaded {
+pub struct LoadedConfig {
     /// The settings.
     pub config: Config,
     /// What the operator should know all the same.
     pub warnings: Vec<ConfigWarning>,
     /// Where each key that is set was set; keys that are not in here have their default.
-    pub origins: BTreeMap<String, Origin>,
+    pub origins: BTreeMap<String, SettingOrigin>,
 }
 
 impl Config {
     /// Reads the sources, checks types, ranges and contradictions, and what the mode demands. Reports all that is
     /// wrong at once, in the order of the sources and the keys.
-    pub fn load(sources: &Sources) -> Result<Loaded, Vec<ConfigError>> {
+    pub fn load(sources: &Sources) -> Result<LoadedConfig, Vec<ConfigError>> {
         let loaded = Self::read(sources)?;
         let refusals = modes::refusals(&loaded, loaded.config.mode);
         if refusals.is_empty() { Ok(loaded) } else { Err(refusals) }
     }
 
     /// As `load`, without what the mode demands: for commands that look at the settings and start nothing.
-    pub fn read(sources: &Sources) -> Result<Loaded, Vec<ConfigError>> {
+    pub fn read(sources: &Sources) -> Result<LoadedConfig, Vec<ConfigError>> {
         read_with(sources, RENAMED)
     }
 }
@@ -81,8 +81,8 @@ impl Config {
 /// The end of the names of keys that say in which file a secret is.
 pub(super) const IN_FILE: &str = "_file";
 
-pub(super) fn read_with(sources: &Sources, renamed: &[Renamed]) -> Result<Loaded, Vec<ConfigError>> {
-    let known = Known::of(&mut Config::default());
+pub(super) fn read_with(sources: &Sources, renamed: &[Renamed]) -> Result<LoadedConfig, Vec<ConfigError>> {
+    let known = KnownKeys::of(&mut Config::default());
     let (mut warnings, mut errors) = (Vec::new(), Vec::new());
     let mut merged = BTreeMap::new();
     for (mut settings, faults) in layers(sources, &known) {
@@ -99,16 +99,16 @@ pub(super) fn read_with(sources: &Sources, renamed: &[Renamed]) -> Result<Loaded
     errors.extend(refused);
     errors.extend(unknown.into_values().map(|setting| unknown_key(&setting, &known)));
     warnings.extend(environment::near_misses(&sources.environment, &known.keys));
-    let mut loaded = Loaded { config, warnings, origins };
+    let mut loaded = LoadedConfig { config, warnings, origins };
     errors.extend(check::contradictions(&loaded, &errors));
     loaded.warnings.extend(check::warnings(&loaded));
     if errors.is_empty() { Ok(loaded) } else { Err(errors) }
 }
 
-type Layer = (Vec<Setting>, Vec<ConfigError>);
+type Layer = (Vec<WrittenSetting>, Vec<ConfigError>);
 
 /// The sources, the weakest first.
-fn layers(sources: &Sources, known: &Known) -> Vec<Layer> {
+fn layers(sources: &Sources, known: &KnownKeys) -> Vec<Layer> {
     let is_section = |path: &str| known.sections.iter().any(|section| section == path);
     let mut layers = Vec::new();
     if let Some(path) = &sources.file {
@@ -119,10 +119,10 @@ fn layers(sources: &Sources, known: &Known) -> Vec<Layer> {
     layers
 }
 
-fn flags(flags: &[FlagSetting], known: &Known) -> Layer {
+fn flags(flags: &[FlagSetting], known: &KnownKeys) -> Layer {
     let (mut settings, mut errors) = (Vec::new(), Vec::new());
     for FlagSetting { flag, key, value } in flags {
-        let origin = Origin::Flag(flag.clone());
+        let origin = SettingOrigin::Flag(flag.clone());
         if known.secrets.contains(key) {
             errors.push(ConfigError {
                 key: key.clone(),
@@ -133,13 +133,17 @@ fn flags(flags: &[FlagSetting], known: &Known) -> Layer {
             });
             continue;
         }
-        settings.push(Setting { key: key.clone(), written: Written::Plain(value.clone()), origin });
+        settings.push(WrittenSetting { key: key.clone(), written: Written::Plain(value.clone()), origin });
     }
     (settings, errors)
 }
 
 /// Lays one source over those before it. A secret and the file it is in are two names of one thing.
-fn merge(merged: &mut BTreeMap<String, Setting>, layer: Vec<Setting>, known: &Known) -> Vec<ConfigError> {
+fn merge(
+    merged: &mut BTreeMap<String, WrittenSetting>,
+    layer: Vec<WrittenSetting>,
+    known: &KnownKeys,
+) -> Vec<ConfigError> {
     let mut errors = Vec::new();
     let set: Vec<String> = layer.iter().filter(|one| !is_empty(one)).map(|one| one.key.clone()).collect();
     for setting in layer {
@@ -168,7 +172,7 @@ fn merge(merged: &mut BTreeMap<String, Setting>, layer: Vec<Setting>, known: &Kn
     errors
 }
 
-fn is_empty(setting: &Setting) -> bool {
+fn is_empty(setting: &WrittenSetting) -> bool {
     match &setting.written {
         Written::Plain(text) => text.is_empty(),
         Written::Toml(value) => value.as_str().is_some_and(str::is_empty),
@@ -176,7 +180,7 @@ fn is_empty(setting: &Setting) -> bool {
 }
 
 /// Replaces each `<secret>_file` by what is in the file.
-fn open_secret_files(merged: &mut BTreeMap<String, Setting>, known: &Known, errors: &mut Vec<ConfigError>) {
+fn open_secret_files(merged: &mut BTreeMap<String, WrittenSetting>, known: &KnownKeys, errors: &mut Vec<ConfigError>) {
     for secret in &known.secrets {
         let Some(setting) = merged.remove(&format!("{secret}{IN_FILE}")) else { continue };
         let refused = |problem: String| ConfigError {
@@ -196,7 +200,7 @@ fn open_secret_files(merged: &mut BTreeMap<String, Setting>, known: &Known, erro
         match read_secret(&path) {
             Ok(text) => {
                 let written = Written::Plain(text);
-                merged.insert(secret.clone(), Setting { key: secret.clone(), written, origin: setting.origin });
+                merged.insert(secret.clone(), WrittenSetting { key: secret.clone(), written, origin: setting.origin });
             }
             Err(problem) => errors.push(refused(problem)),
         }
@@ -220,7 +224,7 @@ fn read_secret(path: &Path) -> Result<String, String> {
 
 /// systemd hands files over in a directory of its own (`LoadCredential=key_ring:...`); one named `key_ring` is taken
 /// when nobody says where the key ring is.
-fn credentials(sources: &Sources, merged: &mut BTreeMap<String, Setting>) {
+fn credentials(sources: &Sources, merged: &mut BTreeMap<String, WrittenSetting>) {
     const NAME: &str = "CREDENTIALS_DIRECTORY";
     let key = "secrets.key_ring_file".to_owned();
     if merged.get(&key).is_some_and(|setting| !is_empty(setting)) {
@@ -231,12 +235,12 @@ fn credentials(sources: &Sources, merged: &mut BTreeMap<String, Setting>) {
     let Some(path) = file.filter(|file| file.is_file()).and_then(|file| file.to_str().map(str::to_owned)) else {
         return;
     };
-    let origin = Origin::Environment(NAME.to_owned());
-    merged.insert(key.clone(), Setting { key, written: Written::Plain(path), origin });
+    let origin = SettingOrigin::Environment(NAME.to_owned());
+    merged.insert(key.clone(), WrittenSetting { key, written: Written::Plain(path), origin });
 }
 
-fn unknown_key(setting: &Setting, known: &Known) -> ConfigError {
-    let Setting { key, written, origin } = setting;
+fn unknown_key(setting: &WrittenSetting, known: &KnownKeys) -> ConfigError {
+    let WrittenSetting { key, written, origin } = setting;
     let (problem, fix) = if known.sections.contains(key) {
         ("a section, not a key".to_owned(), format!("write the keys inside it, such as {}", known.first_in(key)))
     } else {
@@ -257,24 +261,26 @@ fn unknown_key(setting: &Setting, known: &Known) -> ConfigError {
 }
 
 /// How `key` is written in the source the wrong one came from.
-fn name_for(key: &str, origin: &Origin) -> String {
+fn name_for(key: &str, origin: &SettingOrigin) -> String {
     match origin {
-        Origin::Environment(_) => environment::variable(key),
-        Origin::Default | Origin::File { .. } | Origin::WholeFile(_) | Origin::Flag(_) => key.to_owned(),
+        SettingOrigin::Environment(_) => environment::variable(key),
+        SettingOrigin::Default | SettingOrigin::File { .. } | SettingOrigin::WholeFile(_) | SettingOrigin::Flag(_) => {
+            key.to_owned()
+        }
     }
 }
 
 /// Sets each key that somebody wrote, and leaves over what nobody knows.
 struct Setter {
-    merged: BTreeMap<String, Setting>,
-    origins: BTreeMap<String, Origin>,
+    merged: BTreeMap<String, WrittenSetting>,
+    origins: BTreeMap<String, SettingOrigin>,
     errors: Vec<ConfigError>,
 }
 
 impl Visitor for Setter {
     fn section(&mut self, _path: &str, _about: &'static str) {}
 
-    fn key(&mut self, path: String, _about: &'static str, slot: &mut dyn Slot) {
+    fn key(&mut self, path: String, _about: &'static str, slot: &mut dyn ValueSlot) {
         let Some(setting) = self.merged.remove(&path) else { return };
         if let Err(problem) = slot.set(&setting.written) {
             let value = if slot.is_secret() { "***".to_owned() } else { error::mask(&setting.written.show()) };
@@ -292,14 +298,14 @@ impl Visitor for Setter {
 
 /// The names there are.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct KnownKeys {
     /// Keys, and the `_file` twins of secrets.
     pub(super) keys: Vec<String>,
     pub(super) sections: Vec<String>,
     pub(super) secrets: Vec<String>,
 }
 
-impl Known {
+impl KnownKeys {
     pub(super) fn of(config: &mut Config) -> Self {
         let mut known = Self::default();
         config.visit("", &mut known);
@@ -317,14 +323,14 @@ impl Known {
     }
 }
 
-impl Visitor for Known {
+impl Visitor for KnownKeys {
     fn section(&mut self, path: &str, _about: &'static str) {
         if !path.is_empty() {
             self.sections.push(path.to_owned());
         }
     }
 
-    fn key(&mut self, path: String, _about: &'static str, slot: &mut dyn Slot) {
+    fn key(&mut self, path: String, _about: &'static str, slot: &mut dyn ValueSlot) {
         if slot.is_secret() {
             self.keys.push(format!("{path}{IN_FILE}"));
             self.secrets.push(path.clone());

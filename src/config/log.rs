@@ -4,7 +4,7 @@ use super::{section::section, value::Choice};
 
 section! {
     /// What the process writes about itself, to standard error.
-    pub struct Log {
+    pub struct LogConfig {
         /// "human" for reading, "json" for collecting.
         format: LogFormat = LogFormat::Human;
         /// The least that is written: "error", "warn", "info", "debug", "trace".

@@ -30,20 +30,23 @@ mod value;
 
 use std::path::PathBuf;
 
-pub use auth::{Auth, Code, Hash, Lockout, Password, Registration, Session, SigningAlgorithm, Token, TokenClaim};
-pub use development::Development;
+pub use auth::{
+    AuthConfig, CodeConfig, HashConfig, LockoutConfig, PasswordConfig, RegistrationPolicy, SessionConfig,
+    SigningAlgorithm, TokenClaim, TokenConfig,
+};
+pub use development::DevelopmentConfig;
 pub use deviations::{Deviation, deviations};
-pub use edge::{Edge, RateLimits, Timeouts};
+pub use edge::{EdgeConfig, RateLimitsConfig, TimeoutsConfig};
 pub use error::{ConfigError, ConfigWarning};
-pub use events::Events;
-pub use load::{DEFAULT_FILE, FlagSetting, Loaded, Sources};
-pub use log::{Log, LogFormat, LogLevel};
+pub use events::EventsConfig;
+pub use load::{DEFAULT_FILE, FlagSetting, LoadedConfig, Sources};
+pub use log::{LogConfig, LogFormat, LogLevel};
 pub use modes::refusals;
-pub use notify::{Email, Inbox, MailTransport, Notify};
-pub use origin::Origin;
-pub use secrets::Secrets;
-pub use section::{Section, Slot, Visitor};
-pub use store::{EngineKind, Store};
+pub use notify::{EmailConfig, InboxConfig, MailTransportChoice, NotifyConfig};
+pub use origin::SettingOrigin;
+pub use secrets::SecretsConfig;
+pub use section::{Section, ValueSlot, Visitor};
+pub use store::{EngineChoice, StoreConfig};
 pub use value::{ByteSize, HttpUrl, MailSender, SmtpUrl, WebOrigin, Written};
 
 use section::section;
@@ -62,21 +65,21 @@ section! {
     }
     with {
         /// What only development mode knows.
-        development: Development,
+        development: DevelopmentConfig,
         /// The listeners and their limits.
-        edge: Edge,
+        edge: EdgeConfig,
         /// The store.
-        store: Store,
+        store: StoreConfig,
         /// Files with keys.
-        secrets: Secrets,
+        secrets: SecretsConfig,
         /// Registration, login, sessions, tokens.
-        auth: Auth,
+        auth: AuthConfig,
         /// How users are told.
-        notify: Notify,
+        notify: NotifyConfig,
         /// The event log.
-        events: Events,
+        events: EventsConfig,
         /// What the process writes about itself.
-        log: Log,
+        log: LogConfig,
     }
 }
 

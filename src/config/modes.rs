@@ -3,13 +3,13 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::{
-    ConfigError, EngineKind, Loaded, MailTransport, Mode,
-    check::{Finding, finding, told},
+    ConfigError, EngineChoice, LoadedConfig, MailTransportChoice, Mode,
+    check::{ConfigFinding, finding, told},
 };
 
 /// What `mode` refuses in `loaded`; empty if it would start. `mode` is given apart from the settings so that a
 /// development machine can ask what production would say.
-pub fn refusals(loaded: &Loaded, mode: Mode) -> Vec<ConfigError> {
+pub fn refusals(loaded: &LoadedConfig, mode: Mode) -> Vec<ConfigError> {
     let findings = match mode {
         Mode::Development => development(loaded),
         Mode::Production => production(loaded),
@@ -17,7 +17,7 @@ pub fn refusals(loaded: &Loaded, mode: Mode) -> Vec<ConfigError> {
     findings.into_iter().map(|finding| told(loaded, finding)).collect()
 }
 
-fn development(loaded: &Loaded) -> Vec<Finding> {
+fn development(loaded: &LoadedConfig) -> Vec<ConfigFinding> {
     let config = &loaded.config;
     let mut findings = Vec::new();
     let listeners: [(&'static [&'static str], _); 2] =
@@ -34,7 +34,7 @@ fn development(loaded: &Loaded) -> Vec<Finding> {
     findings
 }
 
-fn production(loaded: &Loaded) -> Vec<Finding> {
+fn production(loaded: &LoadedConfig) -> Vec<ConfigFinding> {
     let mut findings = Vec::new();
     addresses(loaded, &mut findings);
     mail(loaded, &mut findings);
@@ -42,7 +42,7 @@ fn production(loaded: &Loaded) -> Vec<Finding> {
     findings
 }
 
-fn addresses(loaded: &Loaded, findings: &mut Vec<Finding>) {
+fn addresses(loaded: &LoadedConfig, findings: &mut Vec<ConfigFinding>) {
     let config = &loaded.config;
     match &config.public_url {
         None => findings.push(finding(&["public_url"], "missing", "write the https address users reach")),
@@ -63,9 +63,9 @@ fn addresses(loaded: &Loaded, findings: &mut Vec<Finding>) {
     }
 }
 
-fn mail(loaded: &Loaded, findings: &mut Vec<Finding>) {
+fn mail(loaded: &LoadedConfig, findings: &mut Vec<ConfigFinding>) {
     let email = &loaded.config.notify.email;
-    if email.transport == MailTransport::Inbox {
+    if email.transport == MailTransportChoice::Inbox {
         findings.push(finding(
             &["notify.email.transport"],
             "mail would reach nobody",
@@ -85,9 +85,9 @@ fn mail(loaded: &Loaded, findings: &mut Vec<Finding>) {
     }
 }
 
-fn storage(loaded: &Loaded, findings: &mut Vec<Finding>) {
+fn storage(loaded: &LoadedConfig, findings: &mut Vec<ConfigFinding>) {
     let config = &loaded.config;
-    if config.store.engine == EngineKind::Mem {
+    if config.store.engine == EngineChoice::Mem {
         findings.push(finding(
             &["store.engine"],
             "the tree would be held in memory and rebuilt at every start",

@@ -10,20 +10,20 @@ use super::{
 
 section! {
     /// How users are told.
-    pub struct Notify {}
+    pub struct NotifyConfig {}
     with {
         /// Mail.
-        email: Email,
+        email: EmailConfig,
         /// The development inbox.
-        inbox: Inbox,
+        inbox: InboxConfig,
     }
 }
 
 section! {
     /// Mail.
-    pub struct Email {
+    pub struct EmailConfig {
         /// Where mail goes: "inbox" (kept in the store, read at /dev/inbox), "smtp".
-        transport: MailTransport = MailTransport::Inbox;
+        transport: MailTransportChoice = MailTransportChoice::Inbox;
         /// The mail server with user and password: smtps:// (TLS), smtp://...?tls=required (STARTTLS), smtp://
         /// (plain, loopback only in production).
         smtp_url: Option<SmtpUrl> = None;
@@ -44,7 +44,7 @@ section! {
 
 section! {
     /// The inbox that stands in for mail in development.
-    pub struct Inbox {
+    pub struct InboxConfig {
         /// Mails that are kept.
         rows: u32 = 1_000, within 1..=100_000;
         /// How long a mail is kept.
@@ -52,22 +52,22 @@ section! {
     }
 }
 
-impl Notify {
+impl NotifyConfig {
     /// Whether text messages have somewhere to go: into the inbox, as long as mail goes there.
     pub fn reaches_phones(&self) -> bool {
-        self.email.transport == MailTransport::Inbox
+        self.email.transport == MailTransportChoice::Inbox
     }
 }
 
 /// Where mail goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MailTransport {
+pub enum MailTransportChoice {
     /// Into the store, for developers to read.
     Inbox,
     /// To a mail server.
     Smtp,
 }
 
-impl Choice for MailTransport {
+impl Choice for MailTransportChoice {
     const WORDS: &'static [(&'static str, Self)] = &[("inbox", Self::Inbox), ("smtp", Self::Smtp)];
 }

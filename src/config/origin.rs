@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 /// Where a value came from, precisely enough to go there and change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum SettingOrigin {
     /// Nobody set it.
     Default,
     /// A line of the settings file.
@@ -22,7 +22,7 @@ pub enum Origin {
     Flag(String),
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -36,8 +36,8 @@ impl fmt::Display for Origin {
 
 /// One value as somebody set it.
 #[derive(Debug, Clone)]
-pub(super) struct Setting {
+pub(super) struct WrittenSetting {
     pub(super) key: String,
     pub(super) written: super::Written,
-    pub(super) origin: Origin,
+    pub(super) origin: SettingOrigin,
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Config, Loaded, Origin, Section, Slot, Visitor, environment,
-    load::{IN_FILE, Known},
+    Config, LoadedConfig, Section, SettingOrigin, ValueSlot, Visitor, environment,
+    load::{IN_FILE, KnownKeys},
     nearest::nearest,
 };
 
@@ -28,7 +28,7 @@ pub fn starting_point() -> String {
 }
 
 /// The settings in force, each with its origin; secrets as `***`.
-pub fn in_force(loaded: &Loaded) -> String {
+pub fn in_force(loaded: &LoadedConfig) -> String {
     let mut config = loaded.config.clone();
     let mut printer = InForce { text: String::new(), loaded };
     config.visit("", &mut printer);
@@ -41,7 +41,7 @@ pub(super) fn shown(config: &Config, key: &str) -> Option<String> {
 }
 
 /// Everything about one key, for people.
-pub fn explain(loaded: &Loaded, key: &str) -> Result<String, UnknownKey> {
+pub fn explain(loaded: &LoadedConfig, key: &str) -> Result<String, UnknownKey> {
     let default = rows(&mut Config::default());
     let section = |row: &&Row| row.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
     let Some(row) = default.iter().find(|row| row.key == key) else {
@@ -52,7 +52,7 @@ pub fn explain(loaded: &Loaded, key: &str) -> Result<String, UnknownKey> {
         let meant = nearest(key, default.iter().map(|row| row.key.as_str())).map(str::to_owned);
         return Err(UnknownKey { meant });
     };
-    let origin = loaded.origins.get(key).unwrap_or(&Origin::Default);
+    let origin = loaded.origins.get(key).unwrap_or(&SettingOrigin::Default);
     let value = shown(&loaded.config, key).unwrap_or_default();
     let mut text = format!("{key}\n  {}\n", row.about);
     for (name, what) in [
@@ -107,7 +107,7 @@ fn rows(config: &mut Config) -> Vec<Row> {
     struct Rows(Vec<Row>);
     impl Visitor for Rows {
         fn section(&mut self, _path: &str, _about: &'static str) {}
-        fn key(&mut self, key: String, about: &'static str, slot: &mut dyn Slot) {
+        fn key(&mut self, key: String, about: &'static str, slot: &mut dyn ValueSlot) {
             let twin = slot.is_secret().then(|| twin(&key));
             let about = about.trim().to_owned();
             self.0.push(Row { key, about, kind: slot.kind(), value: slot.show() });
@@ -165,7 +165,7 @@ fn written(config: &mut Config, lines: Lines) -> String {
                 let _ = writeln!(self.text, "[{path}]");
             }
         }
-        fn key(&mut self, key: String, about: &'static str, slot: &mut dyn Slot) {
+        fn key(&mut self, key: String, about: &'static str, slot: &mut dyn ValueSlot) {
             let twin = slot.is_secret().then(|| twin(&key));
             self.row(&Row { key, about: about.trim().to_owned(), kind: slot.kind(), value: slot.show() });
             if let Some(twin) = twin {
@@ -196,7 +196,7 @@ fn comment(text: &mut String, about: &str) {
 
 struct InForce<'a> {
     text: String,
-    loaded: &'a Loaded,
+    loaded: &'a LoadedConfig,
 }
 
 impl Visitor for InForce<'_> {
@@ -206,8 +206,8 @@ impl Visitor for InForce<'_> {
         }
     }
 
-    fn key(&mut self, key: String, _about: &'static str, slot: &mut dyn Slot) {
-        let origin = self.loaded.origins.get(&key).unwrap_or(&Origin::Default);
+    fn key(&mut self, key: String, _about: &'static str, slot: &mut dyn ValueSlot) {
+        let origin = self.loaded.origins.get(&key).unwrap_or(&SettingOrigin::Default);
         let name = key.rsplit('.').next().unwrap_or(&key);
         let _ = writeln!(self.text, "{:<40} # {origin}", format!("{name} = {}", slot.show()));
     }
@@ -231,7 +231,7 @@ impl Visitor for Reference<'_> {
         let _ = write!(self.text, "\n## {title}\n\n{}\n", about.trim());
     }
 
-    fn key(&mut self, key: String, about: &'static str, slot: &mut dyn Slot) {
+    fn key(&mut self, key: String, about: &'static str, slot: &mut dyn ValueSlot) {
         // The table's head stands before a section's first key; sections without keys have none.
         if self.text.ends_with('\n') && !self.text.ends_with("|\n") {
             self.text.push_str("\n| key | default | takes | what it is |\n|---|---|---|---|\n");
@@ -246,5 +246,5 @@ impl Visitor for Reference<'_> {
 
 /// The names of all sections and keys, for completions and tests.
 pub fn key_names() -> Vec<String> {
-    Known::of(&mut Config::default()).keys
+    KnownKeys::of(&mut Config::default()).keys
 }

@@ -1,6 +1,6 @@
 //! Keys that have another name now. The old name goes on working, with a warning, for one minor release.
 
-use super::{ConfigError, ConfigWarning, origin::Setting};
+use super::{ConfigError, ConfigWarning, origin::WrittenSetting};
 
 /// A key with another name than before.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ pub(super) const RENAMED: &[Renamed] = &[];
 /// contradict each other.
 pub(super) fn apply(
     renamed: &[Renamed],
-    settings: &mut [Setting],
+    settings: &mut [WrittenSetting],
     warnings: &mut Vec<ConfigWarning>,
     errors: &mut Vec<ConfigError>,
 ) {

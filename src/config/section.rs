@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, ops::RangeInclusive};
 
-use super::value::{Value, Written};
+use super::value::{ConfigValue, Written};
 
 /// A part of the configuration whose keys can be walked.
 pub trait Section {
@@ -19,11 +19,11 @@ pub trait Visitor {
     /// A section begins.
     fn section(&mut self, path: &str, about: &'static str);
     /// A key and the place of its value.
-    fn key(&mut self, path: String, about: &'static str, slot: &mut dyn Slot);
+    fn key(&mut self, path: String, about: &'static str, slot: &mut dyn ValueSlot);
 }
 
 /// The place of one key's value.
-pub trait Slot {
+pub trait ValueSlot {
     /// What may be written, in words: `a duration such as "15m", 1m to 24h`.
     fn kind(&self) -> String;
     /// Whether the value must never be shown.
@@ -37,7 +37,7 @@ pub trait Slot {
 /// A place whose type alone says what may stand there.
 pub(super) struct Plain<'a, T>(pub(super) &'a mut T);
 
-impl<T: Value> Slot for Plain<'_, T> {
+impl<T: ConfigValue> ValueSlot for Plain<'_, T> {
     fn kind(&self) -> String {
         T::kind()
     }
@@ -56,7 +56,7 @@ impl<T: Value> Slot for Plain<'_, T> {
 /// A place with a range besides.
 pub(super) struct Ranged<'a, T>(pub(super) &'a mut T, pub(super) RangeInclusive<T>);
 
-impl<T: Value + PartialOrd> Slot for Ranged<'_, T> {
+impl<T: ConfigValue + PartialOrd> ValueSlot for Ranged<'_, T> {
     fn kind(&self) -> String {
         format!("{}, {} to {}", T::kind(), bare(self.1.start().show()), bare(self.1.end().show()))
     }

@@ -10,12 +10,12 @@ use super::{
 
 section! {
     /// The journal, the tree beside it, and snapshots.
-    pub struct Store {
+    pub struct StoreConfig {
         /// The directory of the store; made if it is not there.
         path: PathBuf = PathBuf::from("data");
         /// What holds the tree: "sled" (fastest; rebuilt from the journal after a machine stop), "redb" (needs no
         /// rebuild), "mem" (in memory, rebuilt at every start; for tests).
-        engine: EngineKind = EngineKind::Sled;
+        engine: EngineChoice = EngineChoice::Sled;
         /// How long a start waits for another process to leave the directory.
         lock_wait: Duration = Duration::from_secs(30), within Duration::ZERO..=Duration::from_secs(600);
         /// How long a segment of the journal is kept at least, also when a snapshot covers it.
@@ -33,7 +33,7 @@ section! {
 
 /// What holds the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EngineKind {
+pub enum EngineChoice {
     /// sled, kept honest by the journal.
     Sled,
     /// redb.
@@ -42,6 +42,6 @@ pub enum EngineKind {
     Mem,
 }
 
-impl Choice for EngineKind {
+impl Choice for EngineChoice {
     const WORDS: &'static [(&'static str, Self)] = &[("sled", Self::Sled), ("redb", Self::Redb), ("mem", Self::Mem)];
 }

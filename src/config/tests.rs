@@ -36,7 +36,7 @@ impl Case {
         self
     }
 
-    fn read(&self) -> Loaded {
+    fn read(&self) -> LoadedConfig {
         Config::read(&self.sources).unwrap_or_else(|errors| panic!("{errors:#?}"))
     }
 
@@ -77,13 +77,13 @@ fn the_environment_wins_over_the_file_and_a_flag_over_both() {
     let case = Case::new().file("[edge]\nlisten = \"127.0.0.1:1\"\nops_listen = \"127.0.0.1:2\"\nmax_connections = 3");
     let case = case.variable("MAJORDOMO__EDGE__OPS_LISTEN", "127.0.0.1:4");
     let case = case.variable("MAJORDOMO__EDGE__MAX_CONNECTIONS", "5").flag("edge.max_connections", "6");
-    let Loaded { config, origins, .. } = case.read();
+    let LoadedConfig { config, origins, .. } = case.read();
     assert_eq!(config.edge.listen.port(), 1);
     assert_eq!(config.edge.ops_listen.port(), 4);
     assert_eq!(config.edge.max_connections, 6);
-    assert!(matches!(&origins["edge.listen"], Origin::File { line: 2, .. }));
-    assert_eq!(origins["edge.ops_listen"], Origin::Environment("MAJORDOMO__EDGE__OPS_LISTEN".to_owned()));
-    assert_eq!(origins["edge.max_connections"], Origin::Flag("--set edge.max_connections".to_owned()));
+    assert!(matches!(&origins["edge.listen"], SettingOrigin::File { line: 2, .. }));
+    assert_eq!(origins["edge.ops_listen"], SettingOrigin::Environment("MAJORDOMO__EDGE__OPS_LISTEN".to_owned()));
+    assert_eq!(origins["edge.max_connections"], SettingOrigin::Flag("--set edge.max_connections".to_owned()));
 }
 
 #[test]

@@ -15,9 +15,9 @@ const FAIR_BELOW: u32 = u32::MAX - u32::MAX % CODES;
 
 /// A code: its digits, in ASCII. Prints as `***`.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Code([u8; DIGITS]);
+pub struct CodeDigits([u8; DIGITS]);
 
-impl Code {
+impl CodeDigits {
     /// Draws a code; every one is equally likely. `draw` gives four fresh random bytes each time it is called,
     /// which is once, but for one time in 4,400.
     pub fn draw(mut draw: impl FnMut() -> [u8; 4]) -> Self {
@@ -75,7 +75,7 @@ impl Code {
     }
 }
 
-impl fmt::Debug for Code {
+impl fmt::Debug for CodeDigits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn what_would_favour_low_codes_is_drawn_again() {
         let mut draws = vec![0_u32, FAIR_BELOW - 1, FAIR_BELOW, u32::MAX];
-        let code = Code::draw(|| draws.pop().unwrap().to_be_bytes());
+        let code = CodeDigits::draw(|| draws.pop().unwrap().to_be_bytes());
         assert_eq!(code.reveal(), "999999");
         assert_eq!(draws, [0]);
         assert_eq!(FAIR_BELOW % CODES, 0);
@@ -97,24 +97,24 @@ mod tests {
 
     #[test]
     fn leading_zeros_are_kept() {
-        assert_eq!(Code::draw(|| 42_u32.to_be_bytes()).reveal(), "000042");
+        assert_eq!(CodeDigits::draw(|| 42_u32.to_be_bytes()).reveal(), "000042");
     }
 
     #[test]
     fn what_people_type_is_understood_and_nothing_else() {
         for text in ["123456", "123 456", "123-456", " 123456\n", "1 2 3 4 5 6"] {
-            assert_eq!(Code::parse(text).unwrap().reveal(), "123456", "{text:?}");
+            assert_eq!(CodeDigits::parse(text).unwrap().reveal(), "123456", "{text:?}");
         }
         for text in ["", "12345", "1234567", "12345a", "１２３４５６", "123.456", "+12345"] {
-            assert_eq!(Code::parse(text).unwrap_err().code, "code_format", "{text:?}");
+            assert_eq!(CodeDigits::parse(text).unwrap_err().code, "code_format", "{text:?}");
         }
     }
 
     #[test]
     fn a_code_matches_itself_alone_and_is_not_printed() {
-        let code = Code::parse("123456").unwrap();
-        assert!(code.matches(&Code::parse("123456").unwrap()));
-        assert!(!code.matches(&Code::parse("123457").unwrap()));
+        let code = CodeDigits::parse("123456").unwrap();
+        assert!(code.matches(&CodeDigits::parse("123456").unwrap()));
+        assert!(!code.matches(&CodeDigits::parse("123457").unwrap()));
         assert_eq!(format!("{code:?}"), "***");
     }
 }

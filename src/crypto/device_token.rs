@@ -1,7 +1,7 @@
 //! Device tokens: `mjd_` and base64url of user id (16 bytes), device (16), time of issue (8), MAC (32).
 //!
 //! Such a token proves that its holder once signed in as that user. It opens nothing by itself; it only keeps
-//! strangers' failures from locking its holder out. The door takes it until the user's password changes.
+//! strangers' failures from locking its holder out. A login takes it until the user's password changes.
 
 use std::time::Duration;
 

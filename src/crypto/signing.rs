@@ -19,7 +19,7 @@ use crate::types::{SigningAlgorithm, id::KeyId};
 
 /// Why a key cannot be made, read or used. Never holds any part of a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeyFault {
+pub enum SigningKeyFault {
     /// The cryptographic library refused to make a key.
     #[error("a signing key could not be made")]
     NotMade,
@@ -64,22 +64,22 @@ pub struct VerifyingKey {
 
 impl SigningKeyPair {
     /// Makes a new key from the operating system's randomness; RS256 takes a tenth of a second or more.
-    pub fn generate(id: KeyId, algorithm: SigningAlgorithm) -> Result<Self, KeyFault> {
+    pub fn generate(id: KeyId, algorithm: SigningAlgorithm) -> Result<Self, SigningKeyFault> {
         let pair = match algorithm {
             SigningAlgorithm::Rs256 => {
-                Pair::Rsa(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyFault::NotMade)?))
+                Pair::Rsa(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| SigningKeyFault::NotMade)?))
             }
-            SigningAlgorithm::EdDsa => Pair::Ed25519(Ed25519KeyPair::generate().map_err(|_| KeyFault::NotMade)?),
-            SigningAlgorithm::Es256 => {
-                Pair::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyFault::NotMade)?)
-            }
+            SigningAlgorithm::EdDsa => Pair::Ed25519(Ed25519KeyPair::generate().map_err(|_| SigningKeyFault::NotMade)?),
+            SigningAlgorithm::Es256 => Pair::P256(
+                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| SigningKeyFault::NotMade)?,
+            ),
         };
         Ok(Self { id, pair })
     }
 
     /// Reads a key back from the bytes that `to_pkcs8` gave.
-    pub fn from_pkcs8(id: KeyId, algorithm: SigningAlgorithm, bytes: &[u8]) -> Result<Self, KeyFault> {
-        let unreadable = |_| KeyFault::Unreadable { id, algorithm };
+    pub fn from_pkcs8(id: KeyId, algorithm: SigningAlgorithm, bytes: &[u8]) -> Result<Self, SigningKeyFault> {
+        let unreadable = |_| SigningKeyFault::Unreadable { id, algorithm };
         let pair = match algorithm {
             SigningAlgorithm::Rs256 => Pair::Rsa(Box::new(RsaKeyPair::from_pkcs8(bytes).map_err(unreadable)?)),
             SigningAlgorithm::EdDsa => Pair::Ed25519(Ed25519KeyPair::from_pkcs8(bytes).map_err(unreadable)?),
@@ -91,11 +91,11 @@ impl SigningKeyPair {
     }
 
     /// The private key as PKCS#8 DER: for a sealed record, and for nothing else.
-    pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyFault> {
+    pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, SigningKeyFault> {
         let bytes = match &self.pair {
-            Pair::Rsa(pair) => pair.as_der().map_err(|_| KeyFault::NotMade)?.as_ref().to_vec(),
-            Pair::Ed25519(pair) => pair.to_pkcs8().map_err(|_| KeyFault::NotMade)?.as_ref().to_vec(),
-            Pair::P256(pair) => pair.to_pkcs8v1().map_err(|_| KeyFault::NotMade)?.as_ref().to_vec(),
+            Pair::Rsa(pair) => pair.as_der().map_err(|_| SigningKeyFault::NotMade)?.as_ref().to_vec(),
+            Pair::Ed25519(pair) => pair.to_pkcs8().map_err(|_| SigningKeyFault::NotMade)?.as_ref().to_vec(),
+            Pair::P256(pair) => pair.to_pkcs8v1().map_err(|_| SigningKeyFault::NotMade)?.as_ref().to_vec(),
         };
         Ok(Zeroizing::new(bytes))
     }
@@ -115,23 +115,28 @@ impl SigningKeyPair {
     }
 
     /// The signature of `message`, in the form JWS asks for.
-    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyFault> {
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningKeyFault> {
         let random = SystemRandom::new();
         match &self.pair {
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map_err(|_| KeyFault::NotSigned)?;
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
+                    .map_err(|_| SigningKeyFault::NotSigned)?;
                 Ok(signature)
             }
-            Pair::Ed25519(pair) => Ok(pair.try_sign(message).map_err(|_| KeyFault::NotSigned)?.as_ref().to_vec()),
-            Pair::P256(pair) => Ok(pair.sign(&random, message).map_err(|_| KeyFault::NotSigned)?.as_ref().to_vec()),
+            Pair::Ed25519(pair) => {
+                Ok(pair.try_sign(message).map_err(|_| SigningKeyFault::NotSigned)?.as_ref().to_vec())
+            }
+            Pair::P256(pair) => {
+                Ok(pair.sign(&random, message).map_err(|_| SigningKeyFault::NotSigned)?.as_ref().to_vec())
+            }
         }
     }
 
     /// The public half.
-    pub fn verifying_key(&self) -> Result<VerifyingKey, KeyFault> {
+    pub fn verifying_key(&self) -> Result<VerifyingKey, SigningKeyFault> {
         let (id, algorithm) = (self.id, self.algorithm());
-        let unreadable = |_| KeyFault::Unreadable { id, algorithm };
+        let unreadable = |_| SigningKeyFault::Unreadable { id, algorithm };
         let (parsed, key) = match &self.pair {
             Pair::Rsa(pair) => {
                 let public = pair.public_key();
@@ -150,7 +155,7 @@ impl SigningKeyPair {
                 let public = pair.public_key().as_ref();
                 // SEC 1 section 2.3.3: an uncompressed point is 4, then the two coordinates.
                 let Some((x, y)) = public.strip_prefix(&[4]).and_then(|point| point.split_at_checked(32)) else {
-                    return Err(KeyFault::Unreadable { id, algorithm });
+                    return Err(SigningKeyFault::Unreadable { id, algorithm });
                 };
                 let members =
                     JwkKey::Curve { crv: "P-256".into(), x: URL_SAFE_NO_PAD.encode(x), y: URL_SAFE_NO_PAD.encode(y) };
@@ -227,7 +232,7 @@ mod tests {
             let bytes = SigningKeyPair::generate(id(), algorithm).unwrap().to_pkcs8().unwrap();
             for other in SigningAlgorithm::ALL.into_iter().filter(|other| *other != algorithm) {
                 let fault = SigningKeyPair::from_pkcs8(id(), other, &bytes).unwrap_err();
-                assert_eq!(fault, KeyFault::Unreadable { id: id(), algorithm: other });
+                assert_eq!(fault, SigningKeyFault::Unreadable { id: id(), algorithm: other });
             }
         }
     }

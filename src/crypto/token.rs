@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     jwk::JwkSet,
-    signing::{KeyFault, SigningKeyPair, VerifyingKey},
+    signing::{SigningKeyFault, SigningKeyPair, VerifyingKey},
 };
 use crate::types::{
     Roles, Secret, Timestamp,
@@ -88,7 +88,7 @@ fn roles_from_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Roles,
 
 /// Whom tokens must come from and be for; compared byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expected {
+pub struct ExpectedClaims {
     /// The setting `auth.issuer`.
     pub issuer: String,
     /// The setting `auth.audience`.
@@ -135,7 +135,7 @@ pub struct KeySet {
 
 impl KeySet {
     /// `signer` signs from now on. `others` are published, not yet signing or no longer, and accepted.
-    pub fn new(signer: SigningKeyPair, others: Vec<VerifyingKey>) -> Result<Self, KeyFault> {
+    pub fn new(signer: SigningKeyPair, others: Vec<VerifyingKey>) -> Result<Self, SigningKeyFault> {
         let mut keys = vec![signer.verifying_key()?];
         keys.extend(others.into_iter().filter(|key| key.id() != signer.id()));
         let jwks = JwkSet { keys: keys.iter().map(|key| key.jwk().clone()).collect() };
@@ -155,11 +155,11 @@ impl KeySet {
     }
 
     /// Signs `claims`. Takes from 20 us (EdDSA) to 1 ms (RS256).
-    pub fn sign(&self, claims: &AccessClaims) -> Result<Secret, KeyFault> {
+    pub fn sign(&self, claims: &AccessClaims) -> Result<Secret, SigningKeyFault> {
         if claims.extra.keys().any(|name| RESERVED_CLAIMS.contains(&name.as_str())) {
-            return Err(KeyFault::Claims { reason: "an extra claim has a reserved name" });
+            return Err(SigningKeyFault::Claims { reason: "an extra claim has a reserved name" });
         }
-        let payload = serde_json::to_vec(claims).map_err(|_| KeyFault::Claims { reason: "not JSON" })?;
+        let payload = serde_json::to_vec(claims).map_err(|_| SigningKeyFault::Claims { reason: "not JSON" })?;
         let mut token = self.signer_header.clone();
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut token);
@@ -167,13 +167,13 @@ impl KeySet {
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         if token.len() > limits::ACCESS_TOKEN_MAX {
-            return Err(KeyFault::Claims { reason: "the token would be too long" });
+            return Err(SigningKeyFault::Claims { reason: "the token would be too long" });
         }
         Ok(Secret::new(token))
     }
 
     /// Checks everything a token says of itself at `now`. Whether session and user still stand is not in the token.
-    pub fn verify(&self, token: &str, expected: &Expected, now: Timestamp) -> Result<AccessClaims, TokenRefusal> {
+    pub fn verify(&self, token: &str, expected: &ExpectedClaims, now: Timestamp) -> Result<AccessClaims, TokenRefusal> {
         if token.len() > limits::ACCESS_TOKEN_MAX {
             return Err(TokenRefusal::TooLong);
         }

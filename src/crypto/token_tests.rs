@@ -8,8 +8,8 @@ use crate::types::{Role, SigningAlgorithm};
 
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
-fn expected() -> Expected {
-    Expected { issuer: "https://id.example.com".into(), audience: "app".into() }
+fn expected() -> ExpectedClaims {
+    ExpectedClaims { issuer: "https://id.example.com".into(), audience: "app".into() }
 }
 
 fn claims() -> AccessClaims {
@@ -190,9 +190,9 @@ fn extra_claims_cannot_take_the_place_of_others_nor_grow_without_bound() {
     for name in RESERVED_CLAIMS {
         let mut taken = claims();
         taken.extra.insert(name.into(), Value::from("x"));
-        assert!(matches!(keys.sign(&taken), Err(KeyFault::Claims { .. })), "{name}");
+        assert!(matches!(keys.sign(&taken), Err(SigningKeyFault::Claims { .. })), "{name}");
     }
     let mut long = claims();
     long.extra.insert("note".into(), Value::from("x".repeat(limits::ACCESS_TOKEN_MAX)));
-    assert!(matches!(keys.sign(&long), Err(KeyFault::Claims { .. })));
+    assert!(matches!(keys.sign(&long), Err(SigningKeyFault::Claims { .. })));
 }

@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{
-    error::{ApiError, Code},
+    error::{ApiError, ProblemCode},
     trust::{Forwarded, TrustedProxies},
 };
 use crate::types::{CallContext, Caller, Entropy, Principal, Timestamp, id, limits};
@@ -26,7 +26,7 @@ pub struct Peer(pub SocketAddr);
 
 /// What the frame found out about a request before routing it.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub struct RequestOrigin {
     /// The id of the request: the caller's own if it was sane, else a new one.
     pub request_id: String,
     /// The address at the other end of the socket.
@@ -37,7 +37,7 @@ pub struct Origin {
     user_agent: Option<String>,
 }
 
-impl Origin {
+impl RequestOrigin {
     /// Reads headers and the peer's address; `now` and `entropy` make an id where none came along.
     pub fn read(
         headers: &HeaderMap,
@@ -79,7 +79,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CallContext {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::new(Code::Internal))
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::new(ProblemCode::Internal))
     }
 }
 
@@ -110,7 +110,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let context = parts.extensions.get::<CallContext>();
         let principal = context.and_then(CallContext::principal).cloned();
-        principal.map(Self).ok_or_else(|| ApiError::new(Code::Unauthenticated))
+        principal.map(Self).ok_or_else(|| ApiError::new(ProblemCode::Unauthenticated))
     }
 }
 

@@ -10,9 +10,9 @@ use futures::future::BoxFuture;
 use subtle::ConstantTimeEq;
 
 use super::{
-    context::Origin,
-    error::{ApiError, Code},
-    trust::Telltale,
+    context::RequestOrigin,
+    error::{ApiError, ProblemCode},
+    trust::ForwardedHeaders,
 };
 use crate::types::{Fault, Principal, Secret};
 
@@ -39,9 +39,9 @@ impl From<AuthRefusal> for ApiError {
     /// With the challenge of RFC 6750 section 3.
     fn from(refusal: AuthRefusal) -> Self {
         let code = match refusal {
-            AuthRefusal::Invalid => Code::InvalidToken,
-            AuthRefusal::Expired => Code::TokenExpired,
-            AuthRefusal::SessionEnded => Code::SessionEnded,
+            AuthRefusal::Invalid => ProblemCode::InvalidToken,
+            AuthRefusal::Expired => ProblemCode::TokenExpired,
+            AuthRefusal::SessionEnded => ProblemCode::SessionEnded,
             AuthRefusal::Fault(fault) => return fault.into(),
         };
         let challenge =
@@ -52,7 +52,7 @@ impl From<AuthRefusal> for ApiError {
 
 /// 401 for a request that carries no credential.
 pub fn unauthenticated() -> ApiError {
-    ApiError::new(Code::Unauthenticated).header(header::WWW_AUTHENTICATE, "Bearer realm=\"majordomo\"")
+    ApiError::new(ProblemCode::Unauthenticated).header(header::WWW_AUTHENTICATE, "Bearer realm=\"majordomo\"")
 }
 
 /// The token of `Authorization: Bearer` (RFC 6750 section 2.1), if there is one; its form is not judged.
@@ -97,14 +97,14 @@ impl ControlToken {
 
 /// Refuses whoever is not plainly a program or page on this machine that talks to us directly: a loopback peer, a
 /// loopback `Host` (against DNS rebinding), no trace of a proxy, no page of another site.
-pub fn demand_loopback(origin: &Origin, headers: &HeaderMap) -> Result<(), ApiError> {
+pub fn demand_loopback(origin: &RequestOrigin, headers: &HeaderMap) -> Result<(), ApiError> {
     let from_here = origin.peer.is_some_and(|peer| peer.is_loopback());
-    let direct = origin.forwarded.telltale == Telltale::None;
+    let direct = origin.forwarded.headers == ForwardedHeaders::None;
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     if !(from_here && direct && host.is_some_and(is_loopback_authority)) {
-        return Err(ApiError::new(Code::LoopbackOnly));
+        return Err(ApiError::new(ProblemCode::LoopbackOnly));
     }
-    if is_cross_site(headers) { Err(ApiError::new(Code::CrossSite)) } else { Ok(()) }
+    if is_cross_site(headers) { Err(ApiError::new(ProblemCode::CrossSite)) } else { Ok(()) }
 }
 
 fn is_loopback_authority(authority: &str) -> bool {

@@ -7,7 +7,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use super::error::{ApiError, Code};
+use super::error::{ApiError, ProblemCode};
 use crate::types::limits;
 
 const CHECK: usize = 8;
@@ -38,7 +38,7 @@ impl Binding {
 
     /// The key inside, or 400 `invalid_cursor`.
     pub fn open(&self, cursor: &str) -> Result<Vec<u8>, ApiError> {
-        let refused = || ApiError::new(Code::InvalidCursor);
+        let refused = || ApiError::new(ProblemCode::InvalidCursor);
         if cursor.len() > 2 * (CHECK + limits::CURSOR_KEY_MAX) {
             return Err(refused());
         }

@@ -1,7 +1,7 @@
 //! Every way in which the API says no: one table of codes, and the error that carries a row of it.
 //!
 //! The wire form is RFC 9457 (`application/problem+json`) with the members `code`, `requestId`, `errors`, `retryable`
-//! and `outcome` beside the standard ones. `docs/reference/errors.md` is printed from [`Code::ALL`] by a test.
+//! and `outcome` beside the standard ones. `docs/reference/errors.md` is printed from [`ProblemCode::ALL`] by a test.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::types::{Fault, FieldError, Outcome};
 
 /// One row of the table of codes.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
+pub struct ProblemRow {
     /// Stable, snake_case: what programs branch on.
     pub code: &'static str,
     /// The HTTP status it is answered with.
@@ -42,16 +42,16 @@ macro_rules! codes {
     ($($name:ident $code:literal $status:literal $retry:ident $title:literal $meaning:literal;)*) => {
         /// Why a request was refused.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Code { $(#[doc = $meaning] $name,)* }
+        pub enum ProblemCode { $(#[doc = $meaning] $name,)* }
 
-        impl Code {
+        impl ProblemCode {
             /// Every code, in the order of the reference page.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
             /// What the table says of it.
-            pub const fn row(self) -> Row {
+            pub const fn row(self) -> ProblemRow {
                 match self {
-                    $(Self::$name => Row {
+                    $(Self::$name => ProblemRow {
                         code: $code, status: $status, retryable: Retry::$retry, title: $title, meaning: $meaning,
                     },)*
                 }
@@ -161,11 +161,11 @@ codes! {
 
 /// What a handler, an extractor or the frame answers instead of success.
 #[derive(Debug, Clone)]
-pub struct ApiError(Box<Inner>);
+pub struct ApiError(Box<ApiErrorInner>);
 
 #[derive(Debug, Clone)]
-struct Inner {
-    code: Code,
+struct ApiErrorInner {
+    code: ProblemCode,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     outcome: Outcome,
@@ -175,7 +175,7 @@ struct Inner {
 
 /// Where a problem arose; the frame adds it to every answer.
 #[derive(Debug, Clone, Copy)]
-pub struct Occurrence<'a> {
+pub struct ProblemContext<'a> {
     /// Prefix of `type`: the public URL, or empty for a relative reference.
     pub base: &'a str,
     /// The request's path, without its query.
@@ -186,8 +186,8 @@ pub struct Occurrence<'a> {
 
 impl ApiError {
     /// A refusal whose detail is the row's meaning and whose outcome is `not_applied`.
-    pub fn new(code: Code) -> Self {
-        Self(Box::new(Inner {
+    pub fn new(code: ProblemCode) -> Self {
+        Self(Box::new(ApiErrorInner {
             code,
             detail: Cow::Borrowed(code.row().meaning),
             errors: Vec::new(),
@@ -199,7 +199,7 @@ impl ApiError {
 
     /// Field errors: 422 `validation_failed`.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        Self::new(Code::ValidationFailed).errors(errors)
+        Self::new(ProblemCode::ValidationFailed).errors(errors)
     }
 
     /// Says more exactly what was wrong; never anything of the inside, never a secret.
@@ -242,11 +242,11 @@ impl ApiError {
 
     /// 405 with the `Allow` header that RFC 9110 section 15.5.6 demands.
     pub fn method_not_allowed(allow: &str) -> Self {
-        Self::new(Code::MethodNotAllowed).header(header::ALLOW, allow)
+        Self::new(ProblemCode::MethodNotAllowed).header(header::ALLOW, allow)
     }
 
     /// Its code.
-    pub fn code(&self) -> Code {
+    pub fn code(&self) -> ProblemCode {
         self.0.code
     }
 
@@ -256,8 +256,8 @@ impl ApiError {
     }
 
     /// The problem document.
-    pub fn document(&self, at: Occurrence<'_>) -> Value {
-        let Inner { code, detail, errors, outcome, members, .. } = &*self.0;
+    pub fn document(&self, at: ProblemContext<'_>) -> Value {
+        let ApiErrorInner { code, detail, errors, outcome, members, .. } = &*self.0;
         let row = code.row();
         let errors: Vec<Value> = errors
             .iter()
@@ -282,7 +282,7 @@ impl ApiError {
     }
 
     /// The whole answer, saying where it arose.
-    pub fn answer(&self, at: Occurrence<'_>) -> Response<Body> {
+    pub fn answer(&self, at: ProblemContext<'_>) -> Response<Body> {
         let mut response = Response::new(Body::from(self.document(at).to_string()));
         *response.status_mut() = self.status();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -296,7 +296,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     /// The frame (`middleware/frame.rs`) finds the error in the extensions and writes the occurrence into it.
     fn into_response(self) -> Response<Body> {
-        let mut response = self.answer(Occurrence { base: "", instance: "", request_id: "" });
+        let mut response = self.answer(ProblemContext { base: "", instance: "", request_id: "" });
         response.extensions_mut().insert(self);
         response
     }
@@ -306,17 +306,17 @@ impl IntoResponse for ApiError {
 impl From<Fault> for ApiError {
     fn from(fault: Fault) -> Self {
         match &fault {
-            Fault::Overloaded { retry_after } => Self::new(Code::Overloaded).retry_after(*retry_after),
-            Fault::Unavailable => Self::new(Code::Unavailable).retry_after(Duration::from_secs(1)),
-            Fault::Expired => Self::new(Code::DeadlineExpired),
-            Fault::StorageFull => Self::new(Code::StorageFull).retry_after(Duration::from_secs(60)),
+            Fault::Overloaded { retry_after } => Self::new(ProblemCode::Overloaded).retry_after(*retry_after),
+            Fault::Unavailable => Self::new(ProblemCode::Unavailable).retry_after(Duration::from_secs(1)),
+            Fault::Expired => Self::new(ProblemCode::DeadlineExpired),
+            Fault::StorageFull => Self::new(ProblemCode::StorageFull).retry_after(Duration::from_secs(60)),
             Fault::Unknown { .. } => {
                 tracing::error!(%fault, "the outcome of a request is not known");
-                Self::new(Code::OutcomeUnknown).outcome(fault.outcome())
+                Self::new(ProblemCode::OutcomeUnknown).outcome(fault.outcome())
             }
             Fault::Bug { .. } => {
                 tracing::error!(%fault, "a request met a defect");
-                Self::new(Code::Internal)
+                Self::new(ProblemCode::Internal)
             }
         }
     }

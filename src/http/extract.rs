@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 
 use super::{
     cursor::Binding,
-    error::{ApiError, Code},
-    fields::{Fields, FromFields, Source},
+    error::{ApiError, ProblemCode},
+    fields::{FieldSource, Fields, FromFields},
     strict_json,
 };
 use crate::types::{FieldError, Invalid, PageLimit, limits};
@@ -69,7 +69,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
             Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
             Err(error) => {
                 tracing::error!(%error, "an answer could not be written as JSON");
-                ApiError::new(Code::Internal).into_response()
+                ApiError::new(ProblemCode::Internal).into_response()
             }
         }
     }
@@ -108,7 +108,7 @@ fn demand_json(headers: &HeaderMap) -> Result<(), ApiError> {
         Some(charset) => charset.trim_matches('"') == "utf-8",
         None => true,
     });
-    let refused = ApiError::new(Code::UnsupportedMediaType);
+    let refused = ApiError::new(ProblemCode::UnsupportedMediaType);
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(refused.detail("Send the body as it is, without `Content-Encoding`."));
     }
@@ -122,7 +122,8 @@ fn demand_json(headers: &HeaderMap) -> Result<(), ApiError> {
 /// The body, read within the route's limits, whether or not its length was announced.
 async fn whole_body(request: Request) -> Result<Bytes, ApiError> {
     let BodyLimit { bytes: limit, time } = request.extensions().get().copied().unwrap_or_default();
-    let too_large = || ApiError::new(Code::BodyTooLarge).detail(format!("A body here has at most {limit} bytes."));
+    let too_large =
+        || ApiError::new(ProblemCode::BodyTooLarge).detail(format!("A body here has at most {limit} bytes."));
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit as u64) {
         return Err(too_large());
@@ -131,9 +132,9 @@ async fn whole_body(request: Request) -> Result<Bytes, ApiError> {
     match tokio::time::timeout(time, reading).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) if is_timeout(&*error) => Err(ApiError::new(Code::RequestTimeout)),
-        Ok(Err(_)) => Err(ApiError::new(Code::InvalidJson).detail("The body ended before it was complete.")),
-        Err(_elapsed) => Err(ApiError::new(Code::RequestTimeout)),
+        Ok(Err(error)) if is_timeout(&*error) => Err(ApiError::new(ProblemCode::RequestTimeout)),
+        Ok(Err(_)) => Err(ApiError::new(ProblemCode::InvalidJson).detail("The body ended before it was complete.")),
+        Err(_elapsed) => Err(ApiError::new(ProblemCode::RequestTimeout)),
     }
 }
 
@@ -151,13 +152,13 @@ fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
 
 fn read_json<T: FromFields>(body: &[u8]) -> Result<T, ApiError> {
     let parsed = strict_json::parse(body)
-        .map_err(|why| ApiError::new(Code::InvalidJson).detail(format!("The body is not JSON: {why}.")))?;
+        .map_err(|why| ApiError::new(ProblemCode::InvalidJson).detail(format!("The body is not JSON: {why}.")))?;
     let Value::Object(object) = parsed.value else {
         let why = Invalid::new("wrong_type", "must be an object");
         return Err(ApiError::invalid(vec![why.at("")]));
     };
     let mut errors = parsed.repeated;
-    let mut fields = Fields::new(Source::Body, object);
+    let mut fields = Fields::new(FieldSource::Body, object);
     let value = T::from_fields(&mut fields);
     match fields.finish(value) {
         Ok(value) if errors.is_empty() => Ok(value),
@@ -240,17 +241,17 @@ pub fn page_limit(text: &str) -> Result<PageLimit, Invalid> {
 
 fn parameters(parts: &Parts) -> Result<(Map<String, Value>, Vec<FieldError>), ApiError> {
     let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-        .map_err(|_| ApiError::new(Code::InvalidQuery).detail("The query is not form-encoded UTF-8."))?
+        .map_err(|_| ApiError::new(ProblemCode::InvalidQuery).detail("The query is not form-encoded UTF-8."))?
         .0;
     if pairs.len() > limits::QUERY_PARAMETERS_MAX {
         let max = limits::QUERY_PARAMETERS_MAX;
-        return Err(ApiError::new(Code::InvalidQuery).detail(format!("A query has at most {max} parameters.")));
+        return Err(ApiError::new(ProblemCode::InvalidQuery).detail(format!("A query has at most {max} parameters.")));
     }
     let mut object = Map::new();
     let mut repeated = Vec::new();
     for (name, value) in pairs {
         if object.contains_key(&name) {
-            let place = super::fields::place(Source::Query, "", &name);
+            let place = super::fields::place(FieldSource::Query, "", &name);
             repeated.push(Invalid::new("repeated_parameter", "must be given once").at(place));
         } else {
             object.insert(name, Value::String(value));
@@ -264,9 +265,9 @@ fn read_query<T>(
     mut errors: Vec<FieldError>,
     read: impl FnOnce(&mut Fields) -> Option<T>,
 ) -> Result<T, ApiError> {
-    let mut fields = Fields::new(Source::Query, object);
+    let mut fields = Fields::new(FieldSource::Query, object);
     let value = read(&mut fields);
-    let refused = |errors| ApiError::new(Code::InvalidQuery).errors(errors);
+    let refused = |errors| ApiError::new(ProblemCode::InvalidQuery).errors(errors);
     match fields.finish(value) {
         Ok(value) if errors.is_empty() => Ok(value),
         Ok(_) => Err(refused(errors)),
@@ -310,7 +311,7 @@ impl<A: FromStr, B: FromStr, S: Send + Sync> FromRequestParts<S> for PathPair<A,
 }
 
 fn nothing_there() -> ApiError {
-    ApiError::new(Code::NotFound)
+    ApiError::new(ProblemCode::NotFound)
 }
 
 async fn path_values<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Vec<String>, ApiError> {

@@ -39,7 +39,7 @@ impl FromFields for () {
 
 /// Where the fields come from, which decides how a place is named and whether numbers come as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum FieldSource {
     /// A JSON body: places are JSON pointers (RFC 6901).
     Body,
     /// A query string: places are parameter names and every value is text.
@@ -49,14 +49,14 @@ pub enum Source {
 /// The fields of one object, and what was wrong with those that were read.
 pub struct Fields {
     object: Map<String, Value>,
-    source: Source,
+    source: FieldSource,
     place: String,
     errors: Vec<FieldError>,
 }
 
 impl Fields {
     /// Over the members of a body or query.
-    pub fn new(source: Source, object: Map<String, Value>) -> Self {
+    pub fn new(source: FieldSource, object: Map<String, Value>) -> Self {
         Self { object, source, place: String::new(), errors: Vec::new() }
     }
 
@@ -107,8 +107,8 @@ impl Fields {
         const BODY: Invalid = Invalid::new("unknown_field", "this field is not known here");
         const QUERY: Invalid = Invalid::new("unknown_parameter", "this parameter is not known here");
         let unknown = match self.source {
-            Source::Body => BODY,
-            Source::Query => QUERY,
+            FieldSource::Body => BODY,
+            FieldSource::Query => QUERY,
         };
         let names: Vec<String> = std::mem::take(&mut self.object).into_iter().map(|(name, _)| name).collect();
         for name in names {
@@ -122,11 +122,11 @@ impl Fields {
 }
 
 /// The place of `name` under `parent`; over-long names, which only a caller makes, are cut.
-pub fn place(source: Source, parent: &str, name: &str) -> String {
+pub fn place(source: FieldSource, parent: &str, name: &str) -> String {
     let name: String = name.chars().take(limits::FIELD_NAME_SHOWN).collect();
     match source {
-        Source::Body => format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1")),
-        Source::Query => name,
+        FieldSource::Body => format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1")),
+        FieldSource::Query => name,
     }
 }
 
@@ -207,7 +207,7 @@ impl Presence for Patch {
 pub struct Field<'a, P> {
     value: Option<Value>,
     place: String,
-    source: Source,
+    source: FieldSource,
     errors: &'a mut Vec<FieldError>,
     presence: std::marker::PhantomData<P>,
 }
@@ -275,7 +275,7 @@ impl<P: Presence> Field<'_, P> {
 pub struct Node<'a> {
     value: Value,
     place: String,
-    source: Source,
+    source: FieldSource,
     errors: &'a mut Vec<FieldError>,
 }
 
@@ -311,8 +311,8 @@ impl Node<'_> {
     pub fn boolean(self) -> Option<bool> {
         match (&self.value, self.source) {
             (Value::Bool(value), _) => Some(*value),
-            (Value::String(text), Source::Query) if text == "true" => Some(true),
-            (Value::String(text), Source::Query) if text == "false" => Some(false),
+            (Value::String(text), FieldSource::Query) if text == "true" => Some(true),
+            (Value::String(text), FieldSource::Query) if text == "false" => Some(false),
             _ => self.wrong_type("true or false"),
         }
     }
@@ -320,8 +320,8 @@ impl Node<'_> {
     /// See [`Field::integer`].
     pub fn integer(self, range: RangeInclusive<i64>) -> Option<i64> {
         let number = match (&self.value, self.source) {
-            (Value::Number(number), Source::Body) => number.as_i64(),
-            (Value::String(text), Source::Query) => text.parse().ok(),
+            (Value::Number(number), FieldSource::Body) => number.as_i64(),
+            (Value::String(text), FieldSource::Query) => text.parse().ok(),
             _ => None,
         };
         match number {

@@ -16,11 +16,11 @@ use tokio::sync::watch;
 
 use super::{
     credential::{AuthRefusal, Authenticator, ControlToken},
-    error::{ApiError, Code},
-    middleware::frame::{self, Frame},
+    error::{ApiError, ProblemCode},
+    middleware::frame::{self, RequestFrame},
     route::Listener,
     routes::health::{HealthBody, ReadinessBody, show_liveness},
-    services::{Edge, Seams},
+    services::{EdgeContext, EdgeDependencies},
 };
 use crate::{
     config::Config,
@@ -31,20 +31,20 @@ use crate::{
 
 type Progress = State<watch::Receiver<MigrationProgress>>;
 
-/// The edge of a house in which nobody can be known yet.
-pub fn edge(config: &Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Arc<Edge> {
-    let (authenticator, control) = (Arc::new(Nobody), ControlToken::absent());
-    Arc::new(Edge::new(config, Seams { clock, entropy, authenticator, control }))
+/// The edge of a process in which nobody can be known yet.
+pub fn edge(config: &Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Arc<EdgeContext> {
+    let (authenticator, control) = (Arc::new(NoAuthenticator), ControlToken::absent());
+    Arc::new(EdgeContext::new(config, EdgeDependencies { clock, entropy, authenticator, control }))
 }
 
 /// The router of `listener` until `progress` has come to its end.
-pub fn router(listener: Listener, edge: Arc<Edge>, progress: watch::Receiver<MigrationProgress>) -> Router {
+pub fn router(listener: Listener, edge: Arc<EdgeContext>, progress: watch::Receiver<MigrationProgress>) -> Router {
     Router::new()
         .route("/health/live", get(show_liveness).fallback(refuse))
         .route("/health/ready", get(show_readiness).fallback(refuse))
         .route("/health", get(show_health).fallback(refuse))
         .fallback(refuse)
-        .layer(axum_middleware::from_fn_with_state(Frame { edge, listener }, frame::wrap))
+        .layer(axum_middleware::from_fn_with_state(RequestFrame { edge, listener }, frame::wrap))
         .with_state(progress)
 }
 
@@ -65,7 +65,7 @@ async fn show_health(State(progress): Progress) -> Response {
 async fn refuse(State(progress): Progress) -> ApiError {
     let progress = *progress.borrow();
     let detail = format!("The house is {progress}; nothing was done, wait as long as `Retry-After` says.");
-    ApiError::new(Code::Unavailable).detail(detail).retry_after(limits::MIGRATING_RETRY)
+    ApiError::new(ProblemCode::Unavailable).detail(detail).retry_after(limits::MIGRATING_RETRY)
 }
 
 fn not_yet(body: impl IntoResponse) -> Response {
@@ -74,9 +74,9 @@ fn not_yet(body: impl IntoResponse) -> Response {
 }
 
 /// Sessions are in the store, so that nobody can be proven; no route here asks.
-struct Nobody;
+struct NoAuthenticator;
 
-impl Authenticator for Nobody {
+impl Authenticator for NoAuthenticator {
     fn authenticate<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Principal, AuthRefusal>> {
         std::future::ready(Err(AuthRefusal::Fault(Fault::Unavailable))).boxed()
     }

@@ -26,9 +26,9 @@ pub mod tags;
 pub mod trust;
 
 pub use context::SignedIn;
-pub use error::{ApiError, Code};
+pub use error::{ApiError, ProblemCode};
 pub use extract::{Accepted, Created, Json, List, Path, PathPair, Query, Rows};
 pub use fields::{Change, Fields, FromFields};
-pub use services::Services;
+pub use services::EdgeServices;
 
 pub use axum::Router;

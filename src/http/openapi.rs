@@ -13,7 +13,7 @@ use utoipa::openapi::{
 };
 
 use super::{
-    error::Code,
+    error::ProblemCode,
     route::{Access, Class, Route, Rule},
 };
 
@@ -39,7 +39,7 @@ pub fn document(routes: Vec<Route>) -> OpenApi {
         });
         operation.extensions = Some(Extensions::from_iter([("x-majordomo", demands)]));
         operation.security = Some(match rule.access {
-            Access::Nobody | Access::Development => vec![SecurityRequirement::default()],
+            Access::Anonymous | Access::Development => vec![SecurityRequirement::default()],
             Access::Needs(_) => vec![SecurityRequirement::new(BEARER, Vec::<String>::new())],
         });
         let item = PathItem::new(method, operation);
@@ -57,7 +57,7 @@ pub fn document(routes: Vec<Route>) -> OpenApi {
 
 /// The table of codes, for the page that explains them.
 fn codes() -> Value {
-    let rows = Code::ALL
+    let rows = ProblemCode::ALL
         .iter()
         .map(|code| code.row())
         .map(|row| json!({ "code": row.code, "status": row.status, "title": row.title, "meaning": row.meaning }));
@@ -67,7 +67,7 @@ fn codes() -> Value {
 /// Adds what the frame and the extractors answer, and gives every refusal, the handler's own too, its form.
 fn describe_refusals(rule: &Rule, operation: &mut Operation) {
     let mut titles: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for row in frame_refusals(rule, operation).into_iter().map(Code::row) {
+    for row in frame_refusals(rule, operation).into_iter().map(ProblemCode::row) {
         titles.entry(row.status.to_string()).or_default().push(format!("{} (`{}`)", row.title, row.code));
     }
     let responses = &mut operation.responses.responses;
@@ -101,31 +101,36 @@ fn take_form(status: &str, class: Class, response: &mut Response) {
 }
 
 /// What the frame and the extractors may answer on such a route.
-fn frame_refusals(rule: &Rule, operation: &Operation) -> Vec<Code> {
-    let mut codes = vec![Code::Internal, Code::Unavailable];
+fn frame_refusals(rule: &Rule, operation: &Operation) -> Vec<ProblemCode> {
+    let mut codes = vec![ProblemCode::Internal, ProblemCode::Unavailable];
     if rule.class != Class::Exempt {
-        codes.push(Code::RateLimited);
+        codes.push(ProblemCode::RateLimited);
     }
     if operation.request_body.is_some() {
-        codes.extend([Code::InvalidJson, Code::RequestTimeout, Code::BodyTooLarge]);
-        codes.extend([Code::UnsupportedMediaType, Code::ValidationFailed]);
+        codes.extend([ProblemCode::InvalidJson, ProblemCode::RequestTimeout, ProblemCode::BodyTooLarge]);
+        codes.extend([ProblemCode::UnsupportedMediaType, ProblemCode::ValidationFailed]);
     }
     for parameter in operation.parameters.iter().flatten() {
         let RefOr::T(Parameter { name, parameter_in, .. }) = parameter else { continue };
         match parameter_in {
-            ParameterIn::Path => codes.push(Code::NotFound),
-            ParameterIn::Query if name == "cursor" => codes.push(Code::InvalidCursor),
-            ParameterIn::Query | ParameterIn::QueryString => codes.push(Code::InvalidQuery),
+            ParameterIn::Path => codes.push(ProblemCode::NotFound),
+            ParameterIn::Query if name == "cursor" => codes.push(ProblemCode::InvalidCursor),
+            ParameterIn::Query | ParameterIn::QueryString => codes.push(ProblemCode::InvalidQuery),
             ParameterIn::Header | ParameterIn::Cookie => {}
         }
     }
     match rule.access {
-        Access::Nobody => {}
+        Access::Anonymous => {}
         Access::Needs(_) => {
-            codes.extend([Code::Unauthenticated, Code::InvalidToken, Code::TokenExpired, Code::SessionEnded]);
-            codes.push(Code::Forbidden);
+            codes.extend([
+                ProblemCode::Unauthenticated,
+                ProblemCode::InvalidToken,
+                ProblemCode::TokenExpired,
+                ProblemCode::SessionEnded,
+            ]);
+            codes.push(ProblemCode::Forbidden);
         }
-        Access::Development => codes.push(Code::LoopbackOnly),
+        Access::Development => codes.push(ProblemCode::LoopbackOnly),
     }
     codes
 }
@@ -137,7 +142,7 @@ fn problem_schema() -> Schema {
         .property("pointer", text("JSON pointer into the body, or the name of a query parameter."))
         .property("code", text("Stable, for programs."))
         .property("detail", text("What is expected."));
-    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.row().code).collect();
+    let codes: Vec<&str> = ProblemCode::ALL.iter().map(|code| code.row().code).collect();
     let object = ObjectBuilder::new()
         .description(Some("RFC 9457 problem details."))
         .property("type", text("Names the problem; resolves to its description."))

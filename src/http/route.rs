@@ -7,7 +7,7 @@ use utoipa::openapi::{
 };
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use super::services::Services;
+use super::services::EdgeServices;
 use crate::domain::access::Permission;
 
 /// Which listener answers a route.
@@ -34,7 +34,7 @@ pub enum Listener {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Whoever; a valid access token still tells the handler who it is.
-    Nobody,
+    Anonymous,
     /// Whoever holds the permission; every user holds `UseOwnAccount`.
     Needs(Permission),
     /// Development mode and this machine only.
@@ -106,7 +106,7 @@ pub struct Route {
     /// Schemas that `operation` refers to.
     pub schemas: Vec<(String, RefOr<Schema>)>,
     /// What answers it.
-    pub handler: MethodRouter<Services>,
+    pub handler: MethodRouter<EdgeServices>,
 }
 
 impl On {
@@ -132,7 +132,7 @@ impl Access {
     /// The name in the reference page and in the OpenAPI document.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Nobody => "nobody",
+            Self::Anonymous => "nobody",
             Self::Needs(permission) => permission.as_str(),
             Self::Development => "development, loopback",
         }
@@ -153,7 +153,7 @@ impl Class {
 }
 
 /// A row: where, for whom, by which limit, and `routes!(handler)`, whose `#[utoipa::path]` names method and path.
-pub fn row(on: On, access: Access, class: Class, described: UtoipaMethodRouter<Services>) -> Route {
+pub fn row(on: On, access: Access, class: Class, described: UtoipaMethodRouter<EdgeServices>) -> Route {
     let (schemas, mut paths, handler) = described;
     let (path, item) = paths.paths.pop_first().unwrap_or_default();
     let (method, operation) = only_operation(item);

@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 use axum::{Extension, Router, extract::State, middleware as axum_middleware, routing::MethodRouter};
 
 use super::{
-    context::Origin,
-    error::{ApiError, Code},
+    context::RequestOrigin,
+    error::{ApiError, ProblemCode},
     middleware::{
-        frame::{self, Frame},
+        frame::{self, RequestFrame},
         gate::{self, Gate},
     },
     route::{Listener, Route},
-    services::Services,
+    services::EdgeServices,
 };
 
 /// The router of `listener`: its routes behind their gates, all of it in the frame.
-pub fn router(listener: Listener, services: Services) -> Router {
+pub fn router(listener: Listener, services: EdgeServices) -> Router {
     from_table(super::routes::table(), listener, services)
 }
 
 /// The same from a table of one's own, for tests.
-pub fn from_table(table: Vec<Route>, listener: Listener, services: Services) -> Router {
-    let mut paths: BTreeMap<String, (MethodRouter<Services>, Vec<&'static str>)> = BTreeMap::new();
+pub fn from_table(table: Vec<Route>, listener: Listener, services: EdgeServices) -> Router {
+    let mut paths: BTreeMap<String, (MethodRouter<EdgeServices>, Vec<&'static str>)> = BTreeMap::new();
     for route in table.into_iter().filter(|route| gate::is_answered(&route.rule, listener, services.edge.mode)) {
         let Route { rule, handler, .. } = route;
         let (path, method) = (rule.mount.clone(), rule.method);
@@ -39,14 +39,14 @@ pub fn from_table(table: Vec<Route>, listener: Listener, services: Services) -> 
         let mut allowed = allowed;
         allowed.sort_unstable();
         let allow = allowed.join(", ");
-        let refuse = async move |State(services): State<Services>, Extension(origin): Extension<Origin>| {
+        let refuse = async move |State(services): State<EdgeServices>, Extension(origin): Extension<RequestOrigin>| {
             gate::refuse_unrouted(&services.edge, &origin, ApiError::method_not_allowed(&allow))
         };
         router.route(&path, methods.fallback(refuse))
     });
-    let nothing = async |State(services): State<Services>, Extension(origin): Extension<Origin>| {
-        gate::refuse_unrouted(&services.edge, &origin, ApiError::new(Code::NotFound))
+    let nothing = async |State(services): State<EdgeServices>, Extension(origin): Extension<RequestOrigin>| {
+        gate::refuse_unrouted(&services.edge, &origin, ApiError::new(ProblemCode::NotFound))
     };
-    let frame = Frame { edge: services.edge.clone(), listener };
+    let frame = RequestFrame { edge: services.edge.clone(), listener };
     router.fallback(nothing).layer(axum_middleware::from_fn_with_state(frame, frame::wrap)).with_state(services)
 }

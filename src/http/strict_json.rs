@@ -5,7 +5,7 @@ use std::{cell::RefCell, fmt};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::fields::{Source, place};
+use super::fields::{FieldSource, place};
 use crate::types::{FieldError, Invalid};
 
 /// A parsed text, and the places of members that were repeated.
@@ -97,7 +97,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = map.next_key::<String>()? {
-            let place = place(Source::Body, &self.place, &name);
+            let place = place(FieldSource::Body, &self.place, &name);
             let value = map.next_value_seed(Strict { place: place.clone(), repeated: self.repeated })?;
             if object.contains_key(&name) {
                 let why = Invalid::new("repeated_field", "must be given once");

@@ -9,10 +9,10 @@ use axum::{
 use serde::Serialize;
 
 use super::{
-    error::{ApiError, Code},
+    error::{ApiError, ProblemCode},
     extract::Json,
 };
-use crate::types::Expected;
+use crate::types::ExpectedVersion;
 
 /// An answer with the tag of the version it shows.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ fn tag(version: u64) -> String {
 ///
 /// A weak tag, and one that was never given out, names no version: the comparison is the strong one.
 #[derive(Debug, Clone)]
-pub struct IfMatch(pub Expected);
+pub struct IfMatch(pub ExpectedVersion);
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = ApiError;
@@ -45,14 +45,15 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let lines: Vec<&HeaderValue> = parts.headers.get_all(header::IF_MATCH).iter().collect();
         let expected = match lines[..] {
-            [] => Some(Expected::Whichever),
-            [only] if only.as_bytes().trim_ascii() == b"*" => Some(Expected::Whichever),
+            [] => Some(ExpectedVersion::Whichever),
+            [only] if only.as_bytes().trim_ascii() == b"*" => Some(ExpectedVersion::Whichever),
             _ => lines.iter().map(|line| versions(line)).collect::<Option<Vec<_>>>().map(|lists| {
                 // A list may be spread over several lines (RFC 9110 section 5.3).
-                Expected::OneOf(lists.concat())
+                ExpectedVersion::OneOf(lists.concat())
             }),
         };
-        let refusal = || ApiError::new(Code::InvalidHeader).detail("If-Match must be * or a list of entity tags.");
+        let refusal =
+            || ApiError::new(ProblemCode::InvalidHeader).detail("If-Match must be * or a list of entity tags.");
         expected.map(Self).ok_or_else(refusal)
     }
 }

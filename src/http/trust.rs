@@ -15,7 +15,7 @@ use crate::types::{Cidr, limits};
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Whether a proxy makes itself known by the header.
-fn is_telltale(name: &HeaderName) -> bool {
+fn is_of_proxy(name: &HeaderName) -> bool {
     let name = name.as_str();
     name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "via" | "x-real-ip")
 }
@@ -32,7 +32,7 @@ pub struct Forwarded {
     /// How the client reached the outermost trusted proxy.
     pub transport: Transport,
     /// Whether there are such headers, and from whom.
-    pub telltale: Telltale,
+    pub headers: ForwardedHeaders,
 }
 
 /// How a request travelled to the first machine we trust.
@@ -47,7 +47,7 @@ pub enum Transport {
 
 /// Traces of proxies in the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Telltale {
+pub enum ForwardedHeaders {
     /// None.
     #[default]
     None,
@@ -60,18 +60,18 @@ pub enum Telltale {
 impl TrustedProxies {
     /// Judges the headers of a request that came from `peer`.
     pub fn judge(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Forwarded {
-        if !headers.keys().any(is_telltale) {
+        if !headers.keys().any(is_of_proxy) {
             return Forwarded::default();
         }
         let Some(peer) = peer.filter(|peer| self.contain(*peer)) else {
-            return Forwarded { telltale: Telltale::Untrusted, ..Forwarded::default() };
+            return Forwarded { headers: ForwardedHeaders::Untrusted, ..Forwarded::default() };
         };
         let proto = headers.get(FORWARDED_PROTO).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let is_tls = proto.rsplit(',').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("https"));
         Forwarded {
             client: Some(self.first_untrusted(headers, peer)),
             transport: if is_tls { Transport::Tls } else { Transport::Plain },
-            telltale: Telltale::Trusted,
+            headers: ForwardedHeaders::Trusted,
         }
     }
 
@@ -107,16 +107,16 @@ fn hop_address(text: &str) -> Option<IpAddr> {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue};
 
-    use super::{Telltale, Transport, TrustedProxies};
+    use super::{ForwardedHeaders, Transport, TrustedProxies};
 
-    fn judged(peer: &str, lines: &[(&'static str, &'static str)]) -> (String, Telltale, Transport) {
+    fn judged(peer: &str, lines: &[(&'static str, &'static str)]) -> (String, ForwardedHeaders, Transport) {
         let proxies = TrustedProxies(["10.0.0.0/8", "fd00::/8"].iter().map(|r| r.parse().unwrap()).collect());
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_static(value));
         }
         let forwarded = proxies.judge(&headers, Some(peer.parse().unwrap()));
-        (forwarded.client.map(|c| c.to_string()).unwrap_or_default(), forwarded.telltale, forwarded.transport)
+        (forwarded.client.map(|c| c.to_string()).unwrap_or_default(), forwarded.headers, forwarded.transport)
     }
 
     #[test]
@@ -134,8 +134,8 @@ mod tests {
     #[test]
     fn a_stranger_is_not_believed_but_noticed() {
         let lines = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https")];
-        assert_eq!(judged("192.0.2.1", &lines), (String::new(), Telltale::Untrusted, Transport::Plain));
-        assert_eq!(judged("192.0.2.1", &[]).1, Telltale::None);
-        assert_eq!(judged("10.9.9.9", &lines), ("1.1.1.1".to_owned(), Telltale::Trusted, Transport::Tls));
+        assert_eq!(judged("192.0.2.1", &lines), (String::new(), ForwardedHeaders::Untrusted, Transport::Plain));
+        assert_eq!(judged("192.0.2.1", &[]).1, ForwardedHeaders::None);
+        assert_eq!(judged("10.9.9.9", &lines), ("1.1.1.1".to_owned(), ForwardedHeaders::Trusted, Transport::Tls));
     }
 }

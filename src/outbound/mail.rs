@@ -1,8 +1,8 @@
-//! Mail as it leaves the house, and the trait of whoever takes it.
+//! Mail as it leaves the process, and the trait of whoever takes it.
 
 use futures::future::BoxFuture;
 
-use crate::types::{EmailAddress, Invalid, Timestamp, answer::Answer};
+use crate::types::{EmailAddress, Invalid, Timestamp, provider_answer::ProviderAnswer};
 
 /// The sender of all mail: a name and an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct OutgoingMail {
 #[derive(Debug, Clone)]
 pub struct Exchange {
     /// What came of it.
-    pub answer: Answer,
+    pub answer: ProviderAnswer,
     /// What was said, `>` by us and `<` by the party.
     pub conversation: Vec<String>,
 }

@@ -18,18 +18,18 @@ use super::{
     fs::Held,
     journal::{
         frame::FrameError,
-        writer::{AppendError, Writer},
+        writer::{AppendError, JournalWriter},
     },
     layout::Layout,
     open::{self, Opened},
-    settings::{Seams, Settings, Tuning},
+    settings::{StoreEnvironment, StoreSettings, Tuning},
     snapshot::SnapshotError,
     trees::{self, TreeName},
     upkeep::Upkeep,
 };
 pub use super::{
-    progress::Progress,
-    trust::{OpenError, Opening, Reason, TreeFate},
+    progress::StoreProgress,
+    trust::{DistrustReason, OpenError, Opening, TreeState},
 };
 use crate::types::Timestamp;
 
@@ -50,12 +50,12 @@ pub struct Commit {
 /// A group that is on disk and waits to be applied to the tree.
 #[derive(Debug)]
 #[must_use = "a durable group has to be applied before anybody is answered"]
-pub struct Durable {
+pub struct DurableGroup {
     operations: Batch,
     last: Lsn,
 }
 
-impl Durable {
+impl DurableGroup {
     /// The number of its last commit; the others count down from it.
     pub fn last(&self) -> Lsn {
         self.last
@@ -108,12 +108,12 @@ impl From<AppendError> for BaseError {
 pub struct Base {
     // Before the lock, so that the lock is let go of last.
     engine: Arc<dyn Engine>,
-    writer: Writer,
-    seams: Seams,
+    writer: JournalWriter,
+    environment: StoreEnvironment,
     tuning: Tuning,
     layout: Layout,
     format: Format,
-    progress: Arc<Progress>,
+    progress: Arc<StoreProgress>,
     upkeep: Upkeep,
     opening: Opening,
     checkpoint: Checkpoint,
@@ -131,20 +131,20 @@ impl Base {
     /// written: with the store's format, or with none for a new store; it gives what `store.json` shall hold, or says
     /// why the keys do not fit.
     pub fn open(
-        settings: &Settings,
-        seams: Seams,
+        settings: &StoreSettings,
+        environment: StoreEnvironment,
         seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
     ) -> Result<Self, OpenError> {
-        let opened = open::open(settings, &seams, seal)?;
+        let opened = open::open(settings, &environment, seal)?;
         let Opened { held, layout, format, engine, writer, checkpoint, last_time, opening } = opened;
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
-        let upkeep = Upkeep::new(&seams, &layout, &settings.tuning, &engine, &progress, format.created)?;
-        let since_checkpoint = SinceCheckpoint { written: 0, taken: seams.clock.instant() };
+        let upkeep = Upkeep::new(&environment, &layout, &settings.tuning, &engine, &progress, format.created)?;
+        let since_checkpoint = SinceCheckpoint { written: 0, taken: environment.clock.instant() };
         Ok(Self {
             engine,
             writer,
-            seams,
+            environment,
             tuning: settings.tuning.clone(),
             layout,
             format,
@@ -163,7 +163,7 @@ impl Base {
     }
 
     /// How far the store has come.
-    pub fn progress(&self) -> &Arc<Progress> {
+    pub fn progress(&self) -> &Arc<StoreProgress> {
         &self.progress
     }
 
@@ -184,7 +184,7 @@ impl Base {
 
     /// Writes `store.json` anew; it is durable when this returns.
     pub fn set_format(&mut self, format: Format) -> Result<(), BaseError> {
-        format::write(&*self.seams.fs, &self.layout, &format)
+        format::write(&*self.environment.fs, &self.layout, &format)
             .map_err(|source| BaseError::Io { step: "writing store.json", source })?;
         self.format = format;
         Ok(())
@@ -196,9 +196,9 @@ impl Base {
     }
 
     /// Appends a frame for each commit and returns when all are on disk, by one `fdatasync`. An empty group is on disk.
-    pub fn commit(&mut self, group: Vec<Commit>) -> Result<Durable, BaseError> {
+    pub fn commit(&mut self, group: Vec<Commit>) -> Result<DurableGroup, BaseError> {
         if group.is_empty() {
-            return Ok(Durable { operations: Batch::default(), last: self.writer.last() });
+            return Ok(DurableGroup { operations: Batch::default(), last: self.writer.last() });
         }
         let bytes = self.writer.append(&group)?;
         self.writer.sync()?;
@@ -211,11 +211,11 @@ impl Base {
         }
         self.progress.commits(last, time, bytes);
         self.since_checkpoint.written += bytes;
-        Ok(Durable { operations, last })
+        Ok(DurableGroup { operations, last })
     }
 
     /// Makes a durable group's changes in the tree.
-    pub fn apply(&mut self, group: Durable) -> Result<(), BaseError> {
+    pub fn apply(&mut self, group: DurableGroup) -> Result<(), BaseError> {
         self.engine.apply(&group.operations, group.last)?;
         self.progress.applies(group.last);
         Ok(())
@@ -226,7 +226,7 @@ impl Base {
         if self.progress.applied() <= self.checkpoint.lsn() {
             return Ok(false);
         }
-        let age = self.seams.clock.instant().saturating_duration_since(self.since_checkpoint.taken);
+        let age = self.environment.clock.instant().saturating_duration_since(self.since_checkpoint.taken);
         let due = self.since_checkpoint.written >= self.tuning.checkpoint_bytes || age >= self.tuning.checkpoint_every;
         if due {
             self.take_checkpoint()?;
@@ -240,12 +240,12 @@ impl Base {
         self.engine.checkpoint()?;
         let next = Checkpoint { lsn: lsn.0, time: self.progress.last_time(), ..self.checkpoint.clone() };
         self.write_checkpoint(next)?;
-        self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.seams.clock.instant() };
+        self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant() };
         Ok(())
     }
 
     fn write_checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), BaseError> {
-        checkpoint::write(&*self.seams.fs, &self.layout, &checkpoint)
+        checkpoint::write(&*self.environment.fs, &self.layout, &checkpoint)
             .map_err(|source| BaseError::Io { step: "writing the checkpoint", source })?;
         self.progress.checkpoints(checkpoint.lsn());
         self.checkpoint = checkpoint;
@@ -260,7 +260,7 @@ impl Base {
             return Err(BaseError::Io { step: "closing", source });
         }
         self.take_checkpoint()?;
-        let Self { engine, seams, layout, checkpoint, upkeep, held, .. } = self;
+        let Self { engine, environment, layout, checkpoint, upkeep, held, .. } = self;
         if !close_engine(engine, &upkeep) {
             // The tree is open until the process ends, so nobody else may have the directory before that.
             std::mem::forget(held);
@@ -270,7 +270,7 @@ impl Base {
         let failed = |step| move |source| BaseError::Io { step, source };
         trees::sync_files(&layout, &TreeName(checkpoint.tree.clone())).map_err(failed("syncing the tree"))?;
         let closed = Checkpoint { closed: true, ..checkpoint };
-        checkpoint::write(&*seams.fs, &layout, &closed).map_err(failed("writing the checkpoint"))?;
+        checkpoint::write(&*environment.fs, &layout, &closed).map_err(failed("writing the checkpoint"))?;
         drop(held);
         Ok(Closed::Clean)
     }

@@ -14,16 +14,16 @@ use super::{
     engine::{ByteScan, Engine, EngineError, EngineView, Pair},
     format::{self, Format},
     journal::{
-        Problem,
+        JournalProblem,
         recover::{self, Cut, Span},
     },
     layout::Layout,
-    open::{Depth, Findings, Site},
+    open::{Depth, Inspection, OpenContext},
     rebuild,
-    settings::{Seams, Settings},
+    settings::{StoreEnvironment, StoreSettings},
     snapshot::{self, SnapshotError, read},
     trees::{self, TreeName},
-    trust::{OpenError, Reason},
+    trust::{DistrustReason, OpenError},
 };
 use crate::types::limits;
 
@@ -41,7 +41,7 @@ pub enum CheckFault {
     Snapshot(#[from] SnapshotError),
     /// The tree is not what it should be; the next start would build another one.
     #[error("the tree is not usable: {0}; the next start builds another one")]
-    Tree(Reason),
+    Tree(DistrustReason),
     /// The tree holds something else than the journal says.
     #[error("the tree differs from snapshot and journal at key {key}: {difference}")]
     Differs {
@@ -69,8 +69,8 @@ impl From<EngineError> for CheckFault {
     }
 }
 
-impl From<Problem> for CheckFault {
-    fn from(problem: Problem) -> Self {
+impl From<JournalProblem> for CheckFault {
+    fn from(problem: JournalProblem) -> Self {
         Self::Open(problem.into())
     }
 }
@@ -89,30 +89,30 @@ pub struct Checked {
     /// Where the next start will cut the journal, if its end is torn.
     pub cut: Option<Cut>,
     /// Why the next start will build the tree again, if it will; then there was none to compare.
-    pub rebuild: Option<Reason>,
+    pub rebuild: Option<DistrustReason>,
 }
 
 /// Checks the directory of `settings`. `content` is asked about the state the store will have after the next start.
 pub fn check(
-    settings: &Settings,
-    seams: &Seams,
+    settings: &StoreSettings,
+    environment: &StoreEnvironment,
     content: impl FnOnce(&Format, &dyn EngineView) -> Result<(), String>,
 ) -> Result<Checked, CheckFault> {
-    let site = Site { settings, seams, layout: Layout::new(&settings.dir) };
+    let context = OpenContext { settings, environment, layout: Layout::new(&settings.dir) };
     let no_store = || CheckFault::NoStore(settings.dir.clone());
     // Looked at first without the lock, whose file would be made in a directory that is none of ours.
-    format::read(site.fs(), &site.layout).map_err(OpenError::from)?.ok_or_else(no_store)?;
-    let _held = site.lock()?;
-    let format = format::read(site.fs(), &site.layout).map_err(OpenError::from)?.ok_or_else(no_store)?;
-    let findings = Findings::gather(&site, Depth::Whole)?;
-    for exact in &findings.snapshots {
-        read::verify(site.fs(), &site.layout.snapshots.join(snapshot::file_name(*exact)))?;
+    format::read(context.fs(), &context.layout).map_err(OpenError::from)?.ok_or_else(no_store)?;
+    let _held = context.lock()?;
+    let format = format::read(context.fs(), &context.layout).map_err(OpenError::from)?.ok_or_else(no_store)?;
+    let inspection = Inspection::gather(&context, Depth::Whole)?;
+    for exact in &inspection.snapshots {
+        read::verify(context.fs(), &context.layout.snapshots.join(snapshot::file_name(*exact)))?;
     }
-    let scratch = Scratch::make(&site.layout)?;
-    let (expected, keys) = build_expected(&site, &findings, &scratch)?;
-    let rebuild = match findings.judge(&site) {
+    let scratch = Scratch::make(&context.layout)?;
+    let (expected, keys) = build_expected(&context, &inspection, &scratch)?;
+    let rebuild = match inspection.judge(&context) {
         Ok(tree) => {
-            compare(&site, &findings, &*expected, &scratch.copy(&site.layout, &tree)?)?;
+            compare(&context, &inspection, &*expected, &scratch.copy(&context.layout, &tree)?)?;
             None
         }
         Err(reason) if reason.is_expected() => Some(reason),
@@ -120,26 +120,26 @@ pub fn check(
     };
     content(&format, &*expected.view()?).map_err(CheckFault::Content)?;
     Ok(Checked {
-        segments: findings.survey.segments.len(),
-        snapshots: findings.snapshots.len(),
-        last: findings.survey.last,
+        segments: inspection.survey.segments.len(),
+        snapshots: inspection.snapshots.len(),
+        last: inspection.survey.last,
         keys,
-        cut: findings.survey.cut,
+        cut: inspection.survey.cut,
         rebuild,
     })
 }
 
 /// Builds the state after the last commit from snapshot and journal, which reads every frame of it.
 fn build_expected(
-    site: &Site<'_>,
-    findings: &Findings,
+    context: &OpenContext<'_>,
+    inspection: &Inspection,
     scratch: &Scratch,
 ) -> Result<(std::sync::Arc<dyn Engine>, u64), CheckFault> {
     let name = TreeName("expected".to_owned());
-    let expected = trees::open(&scratch.layout, site.settings.engine, &name)?;
-    let origin = rebuild::origin(site, findings, &Reason::New)?;
-    rebuild::load(site, &*expected, &origin)?;
-    rebuild::catch_up(site, &*expected, origin.exact(), findings.survey.last)?;
+    let expected = trees::open(&scratch.layout, context.settings.engine, &name)?;
+    let origin = rebuild::origin(context, inspection, &DistrustReason::New)?;
+    rebuild::load(context, &*expected, &origin)?;
+    rebuild::catch_up(context, &*expected, origin.exact(), inspection.survey.last)?;
     let mut keys = 0;
     let mut pairs = Pairs::of(&*expected);
     while pairs.next()?.is_some() {
@@ -150,23 +150,28 @@ fn build_expected(
 
 /// Compares the tree with what it should hold. Keys of commits after the checkpoint are left out: the next start
 /// writes them again.
-fn compare(site: &Site<'_>, findings: &Findings, expected: &dyn Engine, copy: &TreeCopy<'_>) -> Result<(), CheckFault> {
-    let covered = findings.checkpoint().map_or(Lsn::ZERO, |found| found.lsn());
-    let opened = trees::open(&copy.scratch.layout, site.settings.engine, &copy.name);
-    let actual = opened.map_err(|error| CheckFault::Tree(Reason::DoesNotOpen(error.to_string())))?;
+fn compare(
+    context: &OpenContext<'_>,
+    inspection: &Inspection,
+    expected: &dyn Engine,
+    copy: &TreeCopy<'_>,
+) -> Result<(), CheckFault> {
+    let covered = inspection.checkpoint().map_or(Lsn::ZERO, |found| found.lsn());
+    let opened = trees::open(&copy.scratch.layout, context.settings.engine, &copy.name);
+    let actual = opened.map_err(|error| CheckFault::Tree(DistrustReason::DoesNotOpen(error.to_string())))?;
     match actual.applied()? {
-        None => return Err(CheckFault::Tree(Reason::Empty)),
+        None => return Err(CheckFault::Tree(DistrustReason::Empty)),
         Some(applied) if applied < covered => {
-            return Err(CheckFault::Tree(Reason::Behind { applied, checkpoint: covered }));
+            return Err(CheckFault::Tree(DistrustReason::Behind { applied, checkpoint: covered }));
         }
-        Some(tree) if tree > findings.survey.last => {
-            return Err(OpenError::TreeAhead { tree, journal: findings.survey.last }.into());
+        Some(tree) if tree > inspection.survey.last => {
+            return Err(OpenError::TreeAhead { tree, journal: inspection.survey.last }.into());
         }
         Some(_) => {}
     }
     let mut rewritten = BTreeSet::new();
-    let span = Span { after: covered, upto: findings.survey.last };
-    recover::replay(site.fs(), &site.layout.journal, span, |frame| -> Result<(), CheckFault> {
+    let span = Span { after: covered, upto: inspection.survey.last };
+    recover::replay(context.fs(), &context.layout.journal, span, |frame| -> Result<(), CheckFault> {
         rewritten.extend(frame.batch.0.iter().map(|operation| operation.key().to_vec()));
         Ok(())
     })?;

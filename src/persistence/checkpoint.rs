@@ -40,7 +40,7 @@ impl Checkpoint {
 
 /// What was found in the checkpoint's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum CheckpointFound {
     /// A good one.
     Good(Checkpoint),
     /// None.
@@ -50,9 +50,9 @@ pub enum Found {
 }
 
 /// Reads the checkpoint.
-pub fn read(fs: &dyn Fs, layout: &Layout) -> io::Result<Found> {
-    let Some(content) = files::read(fs, &layout.root.join(NAME))? else { return Ok(Found::Absent) };
-    Ok(parse(&content).map_or(Found::Damaged, Found::Good))
+pub fn read(fs: &dyn Fs, layout: &Layout) -> io::Result<CheckpointFound> {
+    let Some(content) = files::read(fs, &layout.root.join(NAME))? else { return Ok(CheckpointFound::Absent) };
+    Ok(parse(&content).map_or(CheckpointFound::Damaged, CheckpointFound::Good))
 }
 
 fn parse(content: &[u8]) -> Option<Checkpoint> {

@@ -10,7 +10,7 @@ use super::{
     events::{self, EventFilter, EventRange},
     keyring::Keyring,
     reader::{ByteReader, TxFault},
-    tables::{self, Row},
+    tables::{self, TableRow},
 };
 use crate::types::limits;
 
@@ -77,7 +77,7 @@ pub fn verify(engine: &dyn EngineView, ring: &Keyring) -> Result<Contents, Conte
 
 impl Content<'_> {
     fn rows(&self) -> Result<u64, ContentFault> {
-        let tables: BTreeMap<u8, &Row> = tables::inventory().iter().map(|row| (row.tag, row)).collect();
+        let tables: BTreeMap<u8, &TableRow> = tables::inventory().iter().map(|row| (row.tag, row)).collect();
         let mut scan = ByteScan::all(limits::SCAN_MAX);
         let mut rows = 0;
         loop {

@@ -13,7 +13,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    domain::event::{Envelope, EventKind, EventType},
+    domain::event::{EventEnvelope, EventKind, EventType},
     types::{
         Page, Timestamp,
         id::{EventId, UserId},
@@ -79,7 +79,11 @@ pub struct EventRange {
 
 /// Events behind `range.after` in order of sequence. `next` is where to go on, `None` if the end of the log was
 /// reached; a page may hold fewer rows than asked for, even none, since one reading looks at `limits::SCAN_MAX` events.
-pub fn read(reader: &impl Reader, range: EventRange, filter: &EventFilter) -> Result<Page<Envelope, u64>, TxFault> {
+pub fn read(
+    reader: &impl Reader,
+    range: EventRange,
+    filter: &EventFilter,
+) -> Result<Page<EventEnvelope, u64>, TxFault> {
     let looked_at = if *filter == EventFilter::default() { range.limit } else { limits::SCAN_MAX };
     let looked_at = looked_at.min(limits::SCAN_MAX);
     let stored = reader.scan(&EVENT_BY_SEQUENCE, Scan::all().after(&range.after).limit(looked_at))?;
@@ -90,7 +94,7 @@ pub fn read(reader: &impl Reader, range: EventRange, filter: &EventFilter) -> Re
             continue;
         }
         if rows.len() == range.limit {
-            next = rows.last().map(|last: &Envelope| last.sequence);
+            next = rows.last().map(|last: &EventEnvelope| last.sequence);
             break;
         }
         rows.push(envelope(reader, sequence, event)?);
@@ -99,7 +103,7 @@ pub fn read(reader: &impl Reader, range: EventRange, filter: &EventFilter) -> Re
 }
 
 /// The event of a sequence, if it is still there.
-pub fn find(reader: &impl Reader, sequence: u64) -> Result<Option<Envelope>, TxFault> {
+pub fn find(reader: &impl Reader, sequence: u64) -> Result<Option<EventEnvelope>, TxFault> {
     match reader.get(&EVENT_BY_SEQUENCE, &sequence)? {
         Some(event) => envelope(reader, sequence, event).map(Some),
         None => Ok(None),
@@ -141,10 +145,10 @@ pub fn remove_old(tx: &mut Tx<'_>, expendable: Expendable) -> Result<usize, TxFa
     Ok(removed)
 }
 
-fn envelope(reader: &impl Reader, sequence: u64, event: StoredEvent) -> Result<Envelope, TxFault> {
+fn envelope(reader: &impl Reader, sequence: u64, event: StoredEvent) -> Result<EventEnvelope, TxFault> {
     let place = persons::place_of_event(event.id);
     let personal = persons::open(reader, event.subject, &place, event.personal.as_deref())?;
-    Ok(Envelope {
+    Ok(EventEnvelope {
         id: event.id,
         sequence,
         subject: event.subject,

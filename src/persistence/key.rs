@@ -8,7 +8,7 @@ use crate::types::{Network, Timestamp, id};
 /// Bytes that are not a key of the table they were found in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("these bytes are not a key")]
-pub struct KeyFault;
+pub struct TableKeyFault;
 
 /// What is left to read of a key.
 pub struct KeyBytes<'a>(&'a [u8]);
@@ -20,8 +20,8 @@ impl<'a> KeyBytes<'a> {
     }
 
     /// The next `N` bytes.
-    pub fn take<const N: usize>(&mut self) -> Result<[u8; N], KeyFault> {
-        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(KeyFault)?;
+    pub fn take<const N: usize>(&mut self) -> Result<[u8; N], TableKeyFault> {
+        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(TableKeyFault)?;
         self.0 = rest;
         Ok(*head)
     }
@@ -34,11 +34,11 @@ impl<'a> KeyBytes<'a> {
 
 /// A type that may stand in a key. For all `a < b`, the bytes of `a` sort before those of `b`, and no key's bytes are
 /// the beginning of another key's of the same type.
-pub trait Key: Sized {
+pub trait TableKey: Sized {
     /// Appends the bytes.
     fn write(&self, out: &mut Vec<u8>);
     /// Reads them again.
-    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault>;
+    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault>;
 
     /// The bytes alone.
     fn to_bytes(&self) -> Vec<u8> {
@@ -48,23 +48,23 @@ pub trait Key: Sized {
     }
 
     /// The key in `bytes`, which must hold nothing else.
-    fn from_bytes(bytes: &[u8]) -> Result<Self, KeyFault> {
+    fn from_bytes(bytes: &[u8]) -> Result<Self, TableKeyFault> {
         let mut left = KeyBytes::new(bytes);
         let key = Self::read(&mut left)?;
-        if left.is_empty() { Ok(key) } else { Err(KeyFault) }
+        if left.is_empty() { Ok(key) } else { Err(TableKeyFault) }
     }
 }
 
 /// The first fields of the key `K`: what a scan may name instead of a whole key.
-pub trait PrefixOf<K>: Key {}
+pub trait PrefixOf<K>: TableKey {}
 
 macro_rules! unsigned {
     ($($int:ty),*) => {$(
-        impl Key for $int {
+        impl TableKey for $int {
             fn write(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_be_bytes());
             }
-            fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+            fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
                 Ok(Self::from_be_bytes(bytes.take()?))
             }
         }
@@ -73,29 +73,29 @@ macro_rules! unsigned {
 
 unsigned!(u8, u16, u32, u64);
 
-impl Key for i64 {
+impl TableKey for i64 {
     fn write(&self, out: &mut Vec<u8>) {
         (self.cast_unsigned() ^ (1 << 63)).write(out);
     }
-    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
         Ok((u64::read(bytes)? ^ (1 << 63)).cast_signed())
     }
 }
 
-impl Key for Timestamp {
+impl TableKey for Timestamp {
     fn write(&self, out: &mut Vec<u8>) {
         self.as_micros().write(out);
     }
-    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
         i64::read(bytes).map(Self::from_micros)
     }
 }
 
-impl<const N: usize> Key for [u8; N] {
+impl<const N: usize> TableKey for [u8; N] {
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self);
     }
-    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
         bytes.take()
     }
 }
@@ -104,7 +104,7 @@ const ESCAPE: u8 = 0x00;
 const END: u8 = 0x01;
 const ZERO: u8 = 0xff;
 
-impl Key for String {
+impl TableKey for String {
     fn write(&self, out: &mut Vec<u8>) {
         for byte in self.bytes() {
             out.push(byte);
@@ -114,7 +114,7 @@ impl Key for String {
         }
         out.extend_from_slice(&[ESCAPE, END]);
     }
-    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
         let mut text = Vec::new();
         loop {
             let [byte] = bytes.take()?;
@@ -123,15 +123,15 @@ impl Key for String {
                 continue;
             }
             match bytes.take()? {
-                [END] => return Self::from_utf8(text).map_err(|_| KeyFault),
+                [END] => return Self::from_utf8(text).map_err(|_| TableKeyFault),
                 [ZERO] => text.push(ESCAPE),
-                [_] => return Err(KeyFault),
+                [_] => return Err(TableKeyFault),
             }
         }
     }
 }
 
-impl<T: Key> Key for Option<T> {
+impl<T: TableKey> TableKey for Option<T> {
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             None => out.push(0),
@@ -141,16 +141,16 @@ impl<T: Key> Key for Option<T> {
             }
         }
     }
-    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
         match bytes.take()? {
             [0] => Ok(None),
             [1] => T::read(bytes).map(Some),
-            [_] => Err(KeyFault),
+            [_] => Err(TableKeyFault),
         }
     }
 }
 
-impl Key for Network {
+impl TableKey for Network {
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::V4(prefix) => {
@@ -163,22 +163,22 @@ impl Key for Network {
             }
         }
     }
-    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
         match bytes.take()? {
             [4] => bytes.take().map(Self::V4),
             [6] => bytes.take().map(Self::V6),
-            [_] => Err(KeyFault),
+            [_] => Err(TableKeyFault),
         }
     }
 }
 
 macro_rules! id_keys {
     ($($id:ident),* $(,)?) => {$(
-        impl Key for id::$id {
+        impl TableKey for id::$id {
             fn write(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(self.as_bytes());
             }
-            fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+            fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
                 bytes.take().map(|sixteen| Self::from(uuid::Uuid::from_bytes(sixteen)))
             }
         }
@@ -189,11 +189,11 @@ id_keys!(UserId, SessionId, EventId, CodeId, ResetId, InvitationId, Notification
 
 macro_rules! tuple {
     ($($field:ident $at:tt),*) => {
-        impl<$($field: Key),*> Key for ($($field,)*) {
+        impl<$($field: TableKey),*> TableKey for ($($field,)*) {
             fn write(&self, out: &mut Vec<u8>) {
                 $(self.$at.write(out);)*
             }
-            fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+            fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
                 Ok(($($field::read(bytes)?,)*))
             }
         }
@@ -205,12 +205,12 @@ tuple!(A 0, B 1);
 tuple!(A 0, B 1, C 2);
 tuple!(A 0, B 1, C 2, D 3);
 
-impl<A: Key, B> PrefixOf<(A, B)> for (A,) {}
-impl<A: Key, B, C> PrefixOf<(A, B, C)> for (A,) {}
-impl<A: Key, B: Key, C> PrefixOf<(A, B, C)> for (A, B) {}
-impl<A: Key, B, C, D> PrefixOf<(A, B, C, D)> for (A,) {}
-impl<A: Key, B: Key, C, D> PrefixOf<(A, B, C, D)> for (A, B) {}
-impl<A: Key, B: Key, C: Key, D> PrefixOf<(A, B, C, D)> for (A, B, C) {}
+impl<A: TableKey, B> PrefixOf<(A, B)> for (A,) {}
+impl<A: TableKey, B, C> PrefixOf<(A, B, C)> for (A,) {}
+impl<A: TableKey, B: TableKey, C> PrefixOf<(A, B, C)> for (A, B) {}
+impl<A: TableKey, B, C, D> PrefixOf<(A, B, C, D)> for (A,) {}
+impl<A: TableKey, B: TableKey, C, D> PrefixOf<(A, B, C, D)> for (A, B) {}
+impl<A: TableKey, B: TableKey, C: TableKey, D> PrefixOf<(A, B, C, D)> for (A, B, C) {}
 
 #[cfg(test)]
 mod tests {
@@ -218,7 +218,7 @@ mod tests {
 
     use super::*;
 
-    fn keeps_order<K: Key + Ord + Clone + std::fmt::Debug>(a: K, b: K) {
+    fn keeps_order<K: TableKey + Ord + Clone + std::fmt::Debug>(a: K, b: K) {
         let (bytes_a, bytes_b) = (a.to_bytes(), b.to_bytes());
         assert_eq!(a.cmp(&b), bytes_a.cmp(&bytes_b));
         assert_eq!(K::from_bytes(&bytes_a), Ok(a.clone()));
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn bytes_left_over_are_refused() {
-        assert_eq!(u16::from_bytes(&[0, 1, 2]), Err(KeyFault));
-        assert_eq!(String::from_bytes(&[b'a', 0, 2]), Err(KeyFault));
+        assert_eq!(u16::from_bytes(&[0, 1, 2]), Err(TableKeyFault));
+        assert_eq!(String::from_bytes(&[b'a', 0, 2]), Err(TableKeyFault));
     }
 }

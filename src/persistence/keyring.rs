@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{
     format::Seal,
-    sealing::{self, Around, SealFault, Subkey},
+    sealing::{self, SealContext, SealFault, Subkey},
     tables,
 };
 use crate::types::{Entropy, Timestamp};
@@ -195,7 +195,7 @@ impl Keyring {
     }
 
     /// Seals a value of a table under the newest key.
-    pub fn seal(&self, table: &'static str, around: &Around<'_>, plain: &[u8]) -> Result<Vec<u8>, SealFault> {
+    pub fn seal(&self, table: &'static str, around: &SealContext<'_>, plain: &[u8]) -> Result<Vec<u8>, SealFault> {
         let key = self.keys.get(&self.newest).ok_or(SealFault::NoKey(self.newest))?;
         sealing::seal(&key.table(table), self.newest, around, plain)
     }
@@ -214,7 +214,7 @@ impl Keyring {
 
     /// What `store.json` is to hold.
     pub fn mark(&self) -> Result<Seal, SealFault> {
-        let around = Around { associated: CHECK_PURPOSE.as_bytes(), salt: [0; 16] };
+        let around = SealContext { associated: CHECK_PURPOSE.as_bytes(), salt: [0; 16] };
         let check_value = STANDARD.encode(self.seal(CHECK_PURPOSE, &around, CHECK)?);
         Ok(Seal { ring_fingerprint: self.fingerprint(), check_value })
     }

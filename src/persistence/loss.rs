@@ -7,16 +7,16 @@ use super::{
     engine::{ByteScan, Direction},
     reader::{ByteReader as _, TxFault, sealed_fault},
     scan::prefix_range,
-    sealing::{self, Around},
+    sealing::{self, SealContext},
     store::Store,
-    tables::{self, Row},
+    tables::{self, TableRow},
     tx::{Tx, Verdict},
-    writer::{Write, step::Writer},
+    writer::{Write, step::StoreWriter},
 };
 use crate::types::{CallContext, Entropy, Fault, Work, limits};
 
 /// Removes all rows of sealed tables and of the indexes that lead to them, in batches.
-pub(super) fn drop_sealed(store: &Store, writer: &mut Writer, entropy: &dyn Entropy) -> Result<(), BaseError> {
+pub(super) fn drop_sealed(store: &Store, writer: &mut StoreWriter, entropy: &dyn Entropy) -> Result<(), BaseError> {
     let dropped = tables::inventory().iter().filter(|row| row.is_sealed() || row.leads_to_sealed());
     for row in dropped {
         while step(store, writer, entropy, move |tx| drop_batch(tx, row))? > 0 {}
@@ -24,7 +24,7 @@ pub(super) fn drop_sealed(store: &Store, writer: &mut Writer, entropy: &dyn Entr
     Ok(())
 }
 
-fn drop_batch(tx: &mut Tx<'_>, row: &Row) -> Result<Verdict<usize>, TxFault> {
+fn drop_batch(tx: &mut Tx<'_>, row: &TableRow) -> Result<Verdict<usize>, TxFault> {
     let rows = tx.scan_bytes(&whole(row, None))?;
     let count = rows.len();
     for (place, _) in rows {
@@ -36,7 +36,7 @@ fn drop_batch(tx: &mut Tx<'_>, row: &Row) -> Result<Verdict<usize>, TxFault> {
 /// Runs one transaction on a writer that is in hand.
 fn step<T: Send + 'static>(
     store: &Store,
-    writer: &mut Writer,
+    writer: &mut StoreWriter,
     entropy: &dyn Entropy,
     f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
 ) -> Result<T, BaseError> {
@@ -44,7 +44,7 @@ fn step<T: Send + 'static>(
     let write = Write {
         work: Work::until(clock.instant() + limits::WRITER_LOST),
         stamp: crate::types::clock::stamp(clock.as_ref(), entropy),
-        context: CallContext::house("store", "recover"),
+        context: CallContext::service("store", "recover"),
     };
     let mut answer = Box::pin(store.write_reclaim(write, f));
     let early = answer.as_mut().now_or_never();
@@ -54,13 +54,13 @@ fn step<T: Send + 'static>(
 }
 
 /// Where a walk over all sealed tables is: the last key it looked at.
-pub type Place = Vec<u8>;
+pub type LossPlace = Vec<u8>;
 
 /// Seals anew under the ring's newest key what an older one sealed, looking at `limits::SCAN_MAX` rows behind `after`;
 /// gives where to go on, or `None` at the end. When a walk from the beginning has come to its end, the older keys can
 /// be dropped from the ring.
-pub fn reseal(tx: &mut Tx<'_>, after: Option<&Place>) -> Result<Option<Place>, TxFault> {
-    let mut sealed: Vec<&Row> = tables::inventory().iter().filter(|row| row.is_sealed()).collect();
+pub fn reseal(tx: &mut Tx<'_>, after: Option<&LossPlace>) -> Result<Option<LossPlace>, TxFault> {
+    let mut sealed: Vec<&TableRow> = tables::inventory().iter().filter(|row| row.is_sealed()).collect();
     sealed.sort_by_key(|row| row.tag);
     let tag = after.and_then(|place| place.first().copied()).unwrap_or(0);
     let Some(row) = sealed.iter().find(|row| row.tag >= tag) else { return Ok(None) };
@@ -77,19 +77,19 @@ pub fn reseal(tx: &mut Tx<'_>, after: Option<&Place>) -> Result<Option<Place>, T
     })
 }
 
-fn reseal_row(tx: &mut Tx<'_>, row: &Row, place: Vec<u8>, value: &[u8]) -> Result<(), TxFault> {
+fn reseal_row(tx: &mut Tx<'_>, row: &TableRow, place: Vec<u8>, value: &[u8]) -> Result<(), TxFault> {
     let fault = |fault| sealed_fault(row.name, &fault);
     if sealing::key_id(value).map_err(fault)? == tx.ring().newest() {
         return Ok(());
     }
     let salt = tx.random();
     let plain = tx.ring().unseal(row.name, &place, value).map_err(fault)?;
-    let sealed = tx.ring().seal(row.name, &Around { associated: &place, salt }, &plain).map_err(fault)?;
+    let sealed = tx.ring().seal(row.name, &SealContext { associated: &place, salt }, &plain).map_err(fault)?;
     tx.set_bytes(place, Some(sealed))
 }
 
 /// The rows of a table behind a key, few enough for one transaction whatever their size.
-fn whole(row: &Row, after: Option<Place>) -> ByteScan {
+fn whole(row: &TableRow, after: Option<LossPlace>) -> ByteScan {
     let (start, end) = prefix_range(vec![row.tag]);
     let scan = ByteScan { start, end, direction: Direction::Ascending, limit: limits::SCAN_MAX / 4 };
     match after {

@@ -20,19 +20,19 @@ use super::{
     format::{self, FORMAT, Format, Seal},
     fs::{Fs, Held},
     journal::{
-        Problem,
-        reader::{Found, SegmentReader},
-        recover::{self, Known, Survey},
+        JournalProblem,
+        reader::{FrameFound, SegmentReader},
+        recover::{self, KnownCommits, Survey},
         segment::{self, HEADER},
-        writer::{Ground, Writer},
+        writer::{JournalEnvironment, JournalWriter},
     },
     layout::Layout,
     lock::{self, Lock},
-    rebuild::{self, Origin},
-    settings::{Seams, Settings},
+    rebuild::{self, TreeOrigin},
+    settings::{StoreEnvironment, StoreSettings},
     snapshot,
-    trees::{self, Others, TreeName},
-    trust::{OpenError, Opening, Reason, TreeFate},
+    trees::{self, OldTrees, TreeName},
+    trust::{DistrustReason, OpenError, Opening, TreeState},
 };
 use crate::types::Timestamp;
 
@@ -42,22 +42,22 @@ pub(super) struct Opened {
     pub(super) layout: Layout,
     pub(super) format: Format,
     pub(super) engine: Arc<dyn Engine>,
-    pub(super) writer: Writer,
+    pub(super) writer: JournalWriter,
     pub(super) checkpoint: Checkpoint,
     pub(super) last_time: Timestamp,
     pub(super) opening: Opening,
 }
 
 /// Everything an opening needs to ask of its surroundings.
-pub(super) struct Site<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) seams: &'a Seams,
+pub(super) struct OpenContext<'a> {
+    pub(super) settings: &'a StoreSettings,
+    pub(super) environment: &'a StoreEnvironment,
     pub(super) layout: Layout,
 }
 
-impl Site<'_> {
+impl OpenContext<'_> {
     pub(super) fn fs(&self) -> &dyn Fs {
-        &*self.seams.fs
+        &*self.environment.fs
     }
 
     pub(super) fn io(&self, step: &'static str) -> impl FnOnce(io::Error) -> OpenError {
@@ -73,12 +73,12 @@ impl Site<'_> {
         }
     }
 
-    fn ground(&self) -> Ground {
-        Ground {
-            fs: Arc::clone(&self.seams.fs),
+    fn journal(&self) -> JournalEnvironment {
+        JournalEnvironment {
+            fs: Arc::clone(&self.environment.fs),
             dir: self.layout.journal.clone(),
             segment_bytes: self.settings.tuning.segment_bytes,
-            entropy: Arc::clone(&self.seams.entropy),
+            entropy: Arc::clone(&self.environment.entropy),
         }
     }
 }
@@ -93,37 +93,40 @@ pub(super) enum Depth {
 }
 
 /// What is known before the tree is looked at.
-pub(super) struct Findings {
-    pub(super) checkpoint: checkpoint::Found,
+pub(super) struct Inspection {
+    pub(super) checkpoint: checkpoint::CheckpointFound,
     pub(super) snapshots: Vec<Lsn>,
     pub(super) survey: Survey,
 }
 
-impl Findings {
+impl Inspection {
     /// Reads checkpoint and journal; changes nothing.
-    pub(super) fn gather(site: &Site<'_>, depth: Depth) -> Result<Self, OpenError> {
-        let checkpoint = checkpoint::read(site.fs(), &site.layout).map_err(site.io("reading the checkpoint"))?;
-        let snapshots = snapshot::list(site.fs(), &site.layout.snapshots).map_err(site.io("listing the snapshots"))?;
-        let segments = segment::list(site.fs(), &site.layout.journal).map_err(site.io("listing the journal"))?;
-        let first = segments.first().ok_or(Problem::Empty)?;
+    pub(super) fn gather(context: &OpenContext<'_>, depth: Depth) -> Result<Self, OpenError> {
+        let checkpoint =
+            checkpoint::read(context.fs(), &context.layout).map_err(context.io("reading the checkpoint"))?;
+        let snapshots =
+            snapshot::list(context.fs(), &context.layout.snapshots).map_err(context.io("listing the snapshots"))?;
+        let segments =
+            segment::list(context.fs(), &context.layout.journal).map_err(context.io("listing the journal"))?;
+        let first = segments.first().ok_or(JournalProblem::Empty)?;
         let before_first = Lsn(first.0.0.saturating_sub(1));
         let after = match &checkpoint {
-            checkpoint::Found::Good(found) => found.lsn(),
-            checkpoint::Found::Absent | checkpoint::Found::Damaged => before_first,
+            checkpoint::CheckpointFound::Good(found) => found.lsn(),
+            checkpoint::CheckpointFound::Absent | checkpoint::CheckpointFound::Damaged => before_first,
         };
         let covered = snapshots.last().map_or(after, |newest| after.max(*newest));
         let after = match depth {
             Depth::SinceCheckpoint => after,
             Depth::Whole => before_first.min(after),
         };
-        let survey = recover::survey(site.fs(), &site.layout.journal, Known { after, covered })?;
+        let survey = recover::survey(context.fs(), &context.layout.journal, KnownCommits { after, covered })?;
         Ok(Self { checkpoint, snapshots, survey })
     }
 
     pub(super) fn checkpoint(&self) -> Option<&Checkpoint> {
         match &self.checkpoint {
-            checkpoint::Found::Good(found) => Some(found),
-            checkpoint::Found::Absent | checkpoint::Found::Damaged => None,
+            checkpoint::CheckpointFound::Good(found) => Some(found),
+            checkpoint::CheckpointFound::Absent | checkpoint::CheckpointFound::Damaged => None,
         }
     }
 
@@ -134,22 +137,22 @@ impl Findings {
     }
 
     /// Which tree to trust before any is opened.
-    pub(super) fn judge(&self, site: &Site<'_>) -> Result<TreeName, Reason> {
-        let Settings { engine, boot, .. } = site.settings;
+    pub(super) fn judge(&self, context: &OpenContext<'_>) -> Result<TreeName, DistrustReason> {
+        let StoreSettings { engine, boot, .. } = context.settings;
         let found = match &self.checkpoint {
-            checkpoint::Found::Good(found) => found,
-            checkpoint::Found::Absent => return Err(Reason::New),
-            checkpoint::Found::Damaged => return Err(Reason::CheckpointDamaged),
+            checkpoint::CheckpointFound::Good(found) => found,
+            checkpoint::CheckpointFound::Absent => return Err(DistrustReason::New),
+            checkpoint::CheckpointFound::Damaged => return Err(DistrustReason::CheckpointDamaged),
         };
         let tree = TreeName(found.tree.clone());
         if found.engine != engine.name() {
-            Err(Reason::OtherEngine)
+            Err(DistrustReason::OtherEngine)
         } else if !engine.keeps() {
-            Err(Reason::InMemory)
+            Err(DistrustReason::InMemory)
         } else if !(found.closed || found.boot == boot.0 || engine.survives_machine_stop()) {
-            Err(Reason::MachineStopped)
-        } else if !trees::exists(&site.layout, &tree) {
-            Err(Reason::Missing)
+            Err(DistrustReason::MachineStopped)
+        } else if !trees::exists(&context.layout, &tree) {
+            Err(DistrustReason::Missing)
         } else {
             Ok(tree)
         }
@@ -158,46 +161,46 @@ impl Findings {
 
 /// Opens the directory of `settings`, or makes it.
 pub(super) fn open(
-    settings: &Settings,
-    seams: &Seams,
+    settings: &StoreSettings,
+    environment: &StoreEnvironment,
     seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
 ) -> Result<Opened, OpenError> {
-    let site = Site { settings, seams, layout: Layout::new(&settings.dir) };
-    site.fs().create_dir(&site.layout.root).map_err(site.io("making the directory"))?;
-    let held = site.lock()?;
-    let found = format::read(site.fs(), &site.layout)?;
+    let context = OpenContext { settings, environment, layout: Layout::new(&settings.dir) };
+    context.fs().create_dir(&context.layout.root).map_err(context.io("making the directory"))?;
+    let held = context.lock()?;
+    let found = format::read(context.fs(), &context.layout)?;
     let created = found.is_none();
     if created {
-        refuse_remains(&site)?;
+        refuse_remains(&context)?;
     }
     let seal = seal(found.as_ref()).map_err(OpenError::Seal)?;
     let (format, resealed) = match found {
         Some(format) => (Format { seal: seal.clone(), ..format.clone() }, format.seal != seal),
-        None => (lay_down(&site, seal)?, false),
+        None => (initialize(&context, seal)?, false),
     };
-    let findings = Findings::gather(&site, Depth::SinceCheckpoint)?;
-    let trusted = findings.judge(&site);
+    let inspection = Inspection::gather(&context, Depth::SinceCheckpoint)?;
+    let trusted = inspection.judge(&context);
     let origin = match &trusted {
         Ok(_) => None,
-        Err(reason) => Some(rebuild::origin(&site, &findings, reason)?),
+        Err(reason) => Some(rebuild::origin(&context, &inspection, reason)?),
     };
-    let epoch = findings.survey.epoch.max(findings.checkpoint().map_or(0, |found| found.epoch)) + 1;
-    let writer = start_writer(&site, &findings, epoch)?;
+    let epoch = inspection.survey.epoch.max(inspection.checkpoint().map_or(0, |found| found.epoch)) + 1;
+    let writer = start_writer(&context, &inspection, epoch)?;
     if resealed {
-        format::write(site.fs(), &site.layout, &format).map_err(site.io("writing store.json"))?;
+        format::write(context.fs(), &context.layout, &format).map_err(context.io("writing store.json"))?;
     }
     let mut built = match (trusted, origin) {
-        (Err(reason), Some(origin)) => rebuild_tree(&site, &findings, (reason, origin), epoch)?,
+        (Err(reason), Some(origin)) => rebuild_tree(&context, &inspection, (reason, origin), epoch)?,
         (Err(reason), None) => {
-            let origin = rebuild::origin(&site, &findings, &reason)?;
-            rebuild_tree(&site, &findings, (reason, origin), epoch)?
+            let origin = rebuild::origin(&context, &inspection, &reason)?;
+            rebuild_tree(&context, &inspection, (reason, origin), epoch)?
         }
-        (Ok(tree), _) => trust_tree(&site, &findings, tree, epoch)?,
+        (Ok(tree), _) => trust_tree(&context, &inspection, tree, epoch)?,
     };
     built.opening.created = created;
     Ok(Opened {
         held,
-        layout: site.layout.clone(),
+        layout: context.layout.clone(),
         format,
         engine: built.engine,
         writer,
@@ -208,17 +211,18 @@ pub(super) fn open(
 }
 
 /// A directory without `store.json` may hold what an interrupted first start left, and nothing more.
-fn refuse_remains(site: &Site<'_>) -> Result<(), OpenError> {
-    let names = site.fs().list(&site.layout.root).map_err(site.io("looking at the directory"))?;
+fn refuse_remains(context: &OpenContext<'_>) -> Result<(), OpenError> {
+    let names = context.fs().list(&context.layout.root).map_err(context.io("looking at the directory"))?;
     if let Some(found) = names.into_iter().find(|name| name == "checkpoint" || name.starts_with("tree-")) {
         return Err(OpenError::NoFormat { found });
     }
-    if let Some(newest) = snapshot::list(site.fs(), &site.layout.snapshots).map_err(site.io("listing"))?.pop() {
+    if let Some(newest) = snapshot::list(context.fs(), &context.layout.snapshots).map_err(context.io("listing"))?.pop()
+    {
         return Err(OpenError::NoFormat { found: format!("snapshots/{}", snapshot::file_name(newest)) });
     }
-    for name in segment::list(site.fs(), &site.layout.journal).map_err(site.io("listing the journal"))? {
-        let first = SegmentReader::open(site.fs(), &site.layout.journal, name)?.frame_at(HEADER as u64)?;
-        if name.0 != Lsn(1) || matches!(first, Found::Frame(..)) {
+    for name in segment::list(context.fs(), &context.layout.journal).map_err(context.io("listing the journal"))? {
+        let first = SegmentReader::open(context.fs(), &context.layout.journal, name)?.frame_at(HEADER as u64)?;
+        if name.0 != Lsn(1) || matches!(first, FrameFound::Frame(..)) {
             return Err(OpenError::NoFormat { found: format!("journal/{name}") });
         }
     }
@@ -226,33 +230,33 @@ fn refuse_remains(site: &Site<'_>) -> Result<(), OpenError> {
 }
 
 /// Makes an empty store. It is one when `store.json` is there, which is written last.
-fn lay_down(site: &Site<'_>, seal: Seal) -> Result<Format, OpenError> {
-    let fs = site.fs();
+fn initialize(context: &OpenContext<'_>, seal: Seal) -> Result<Format, OpenError> {
+    let fs = context.fs();
     let mut store = [0; 16];
-    site.seams.entropy.fill(&mut store);
+    context.environment.entropy.fill(&mut store);
     let format = Format {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         store: format!("{:032x}", u128::from_be_bytes(store)),
-        created: site.seams.clock.now(),
+        created: context.environment.clock.now(),
         restored: false,
         seal,
     };
-    let Layout { root, journal, snapshots } = &site.layout;
+    let Layout { root, journal, snapshots } = &context.layout;
     fs.create_dir(journal)
         .and_then(|()| fs.create_dir(snapshots))
-        .and_then(|()| site.ground().create_segment(Lsn(1)))
+        .and_then(|()| context.journal().create_segment(Lsn(1)))
         .and_then(|()| fs.sync_dir(super::files::parent(root)))
-        .and_then(|()| format::write(fs, &site.layout, &format))
-        .map_err(site.io("making the store"))?;
+        .and_then(|()| format::write(fs, &context.layout, &format))
+        .map_err(context.io("making the store"))?;
     Ok(format)
 }
 
 /// Removes what interrupted work left, and makes the journal ready for frames of `epoch`. What can be read of it
 /// afterwards is on the disk.
-fn start_writer(site: &Site<'_>, findings: &Findings, epoch: u64) -> Result<Writer, OpenError> {
-    let fs = site.fs();
-    let Layout { root, journal, snapshots } = &site.layout;
+fn start_writer(context: &OpenContext<'_>, inspection: &Inspection, epoch: u64) -> Result<JournalWriter, OpenError> {
+    let fs = context.fs();
+    let Layout { root, journal, snapshots } = &context.layout;
     for dir in [root, journal, snapshots] {
         let swept = fs.list(dir).and_then(|names| {
             for name in names.iter().filter(|name| name.ends_with(".new")) {
@@ -261,15 +265,15 @@ fn start_writer(site: &Site<'_>, findings: &Findings, epoch: u64) -> Result<Writ
             // A process may have ended between giving a name and syncing it.
             fs.sync_dir(dir)
         });
-        swept.map_err(site.io("removing unfinished files"))?;
+        swept.map_err(context.io("removing unfinished files"))?;
     }
-    trees::remove_scratch(&site.layout).map_err(site.io("removing what a check left"))?;
-    let started = if findings.is_clean() {
-        Writer::resume(site.ground(), &findings.survey, epoch)
+    trees::remove_scratch(&context.layout).map_err(context.io("removing what a check left"))?;
+    let started = if inspection.is_clean() {
+        JournalWriter::resume(context.journal(), &inspection.survey, epoch)
     } else {
-        Writer::restart(site.ground(), &findings.survey, epoch)
+        JournalWriter::restart(context.journal(), &inspection.survey, epoch)
     };
-    started.map_err(site.io("going on with the journal"))
+    started.map_err(context.io("going on with the journal"))
 }
 
 struct Built {
@@ -279,68 +283,73 @@ struct Built {
     opening: Opening,
 }
 
-fn write_checkpoint(site: &Site<'_>, checkpoint: &Checkpoint) -> Result<(), OpenError> {
-    checkpoint::write(site.fs(), &site.layout, checkpoint).map_err(site.io("writing the checkpoint"))
+fn write_checkpoint(context: &OpenContext<'_>, checkpoint: &Checkpoint) -> Result<(), OpenError> {
+    checkpoint::write(context.fs(), &context.layout, checkpoint).map_err(context.io("writing the checkpoint"))
 }
 
 /// Opens the tree and applies what it may lack. If it turns out not to be what it should, another one is built.
-fn trust_tree(site: &Site<'_>, findings: &Findings, tree: TreeName, epoch: u64) -> Result<Built, OpenError> {
-    let survey = &findings.survey;
-    let Some(found) = findings.checkpoint() else {
-        let origin = rebuild::origin(site, findings, &Reason::New)?;
-        return rebuild_tree(site, findings, (Reason::New, origin), epoch);
+fn trust_tree(
+    context: &OpenContext<'_>,
+    inspection: &Inspection,
+    tree: TreeName,
+    epoch: u64,
+) -> Result<Built, OpenError> {
+    let survey = &inspection.survey;
+    let Some(found) = inspection.checkpoint() else {
+        let origin = rebuild::origin(context, inspection, &DistrustReason::New)?;
+        return rebuild_tree(context, inspection, (DistrustReason::New, origin), epoch);
     };
     // From here on the files of the tree change: the mark of a clean close has to be gone before.
-    let mut checkpoint = Checkpoint { boot: site.settings.boot.0.clone(), closed: false, epoch, ..found.clone() };
-    write_checkpoint(site, &checkpoint)?;
-    let opened = trees::open(&site.layout, site.settings.engine, &tree);
+    let mut checkpoint = Checkpoint { boot: context.settings.boot.0.clone(), closed: false, epoch, ..found.clone() };
+    write_checkpoint(context, &checkpoint)?;
+    let opened = trees::open(&context.layout, context.settings.engine, &tree);
     let examined = opened.and_then(|engine| Ok((engine.applied()?, engine)));
     let (applied, engine) = match examined {
         Ok((Some(applied), engine)) if applied >= found.lsn() => (applied, engine),
         distrusted => {
             let reason = match distrusted {
-                Ok((Some(applied), _)) => Reason::Behind { applied, checkpoint: found.lsn() },
-                Ok((None, _)) => Reason::Empty,
-                Err(error) => Reason::DoesNotOpen(error.to_string()),
+                Ok((Some(applied), _)) => DistrustReason::Behind { applied, checkpoint: found.lsn() },
+                Ok((None, _)) => DistrustReason::Empty,
+                Err(error) => DistrustReason::DoesNotOpen(error.to_string()),
             };
-            let origin = rebuild::origin(site, findings, &reason)?;
-            return rebuild_tree(site, findings, (reason, origin), epoch);
+            let origin = rebuild::origin(context, inspection, &reason)?;
+            return rebuild_tree(context, inspection, (reason, origin), epoch);
         }
     };
     if applied > survey.last {
         return Err(OpenError::TreeAhead { tree: applied, journal: survey.last });
     }
-    let replayed = rebuild::catch_up(site, &*engine, found.lsn(), survey.last)?;
+    let replayed = rebuild::catch_up(context, &*engine, found.lsn(), survey.last)?;
     let last_time = survey.last_time.map_or(found.time, |time| time.max(found.time));
     if replayed > 0 {
         engine.checkpoint()?;
         checkpoint = Checkpoint { lsn: survey.last.0, time: last_time, ..checkpoint };
-        write_checkpoint(site, &checkpoint)?;
+        write_checkpoint(context, &checkpoint)?;
     }
-    trees::retire_others(&site.layout, &tree, Others::Remove).map_err(site.io("removing old trees"))?;
-    let opening = Opening { created: false, tree: TreeFate::Trusted, replayed, cut: survey.cut, last: survey.last };
+    trees::retire_others(&context.layout, &tree, OldTrees::Remove).map_err(context.io("removing old trees"))?;
+    let opening = Opening { created: false, tree: TreeState::Trusted, replayed, cut: survey.cut, last: survey.last };
     Ok(Built { engine, checkpoint, last_time, opening })
 }
 
 /// Builds a new tree beside the old one; it counts once the checkpoint names it.
 fn rebuild_tree(
-    site: &Site<'_>,
-    findings: &Findings,
-    (reason, origin): (Reason, Origin),
+    context: &OpenContext<'_>,
+    inspection: &Inspection,
+    (reason, origin): (DistrustReason, TreeOrigin),
     epoch: u64,
 ) -> Result<Built, OpenError> {
-    let survey = &findings.survey;
-    let engine_kind = site.settings.engine;
-    let before = findings.checkpoint().map(|found| found.tree.as_str());
-    let tree = trees::fresh(&site.layout, engine_kind, before).map_err(site.io("naming a tree"))?;
-    let engine = trees::open(&site.layout, engine_kind, &tree)?;
-    let loaded = rebuild::load(site, &*engine, &origin)?;
-    let replayed = rebuild::catch_up(site, &*engine, origin.exact(), survey.last)?;
+    let survey = &inspection.survey;
+    let engine_kind = context.settings.engine;
+    let before = inspection.checkpoint().map(|found| found.tree.as_str());
+    let tree = trees::fresh(&context.layout, engine_kind, before).map_err(context.io("naming a tree"))?;
+    let engine = trees::open(&context.layout, engine_kind, &tree)?;
+    let loaded = rebuild::load(context, &*engine, &origin)?;
+    let replayed = rebuild::catch_up(context, &*engine, origin.exact(), survey.last)?;
     engine.checkpoint()?;
-    let times = [findings.checkpoint().map(|found| found.time), survey.last_time, Some(loaded.time)];
+    let times = [inspection.checkpoint().map(|found| found.time), survey.last_time, Some(loaded.time)];
     let last_time = times.into_iter().flatten().max().unwrap_or(Timestamp::ZERO);
     let checkpoint = Checkpoint {
-        boot: site.settings.boot.0.clone(),
+        boot: context.settings.boot.0.clone(),
         closed: false,
         lsn: survey.last.0,
         time: last_time,
@@ -348,9 +357,9 @@ fn rebuild_tree(
         engine: engine_kind.name().to_owned(),
         tree: tree.0.clone(),
     };
-    write_checkpoint(site, &checkpoint)?;
-    trees::retire_others(&site.layout, &tree, reason.others()).map_err(site.io("removing old trees"))?;
-    let tree = TreeFate::Rebuilt { reason, snapshot: origin.snapshot(), keys: loaded.keys };
+    write_checkpoint(context, &checkpoint)?;
+    trees::retire_others(&context.layout, &tree, reason.others()).map_err(context.io("removing old trees"))?;
+    let tree = TreeState::Rebuilt { reason, snapshot: origin.snapshot(), keys: loaded.keys };
     let opening = Opening { created: false, tree, replayed, cut: survey.cut, last: survey.last };
     Ok(Built { engine, checkpoint, last_time, opening })
 }

@@ -8,16 +8,16 @@ use std::{
 use super::{
     base::{Base, BaseError, OpenError, Opening},
     checkpoint,
+    commit_target::CommitTarget,
     format::{Format, Seal},
     fs::Fs,
-    ground::Ground,
     keyring::{Keyring, RingFault},
     layout::Layout,
     loss,
     reader::TxFault,
-    settings::{Seams, Settings},
+    settings::{StoreEnvironment, StoreSettings},
     store::Store,
-    writer::group::Rehearsal,
+    writer::group::ReplayCheck,
 };
 use crate::types::{Clock, Entropy, Timestamp};
 
@@ -34,15 +34,15 @@ pub enum KeyLoss {
 /// How a store is opened.
 pub struct Options {
     /// The data directory, the engine, sizes and times.
-    pub settings: Settings,
+    pub settings: StoreSettings,
     /// Disk, time and chance.
-    pub seams: Seams,
+    pub environment: StoreEnvironment,
     /// The file of the key ring; made for a store that has none.
     pub key_ring: PathBuf,
     /// When keys are lost.
     pub key_loss: KeyLoss,
     /// How often each closure is run; `Once` but for tests.
-    pub rehearsal: Rehearsal,
+    pub replay_check: ReplayCheck,
 }
 
 /// Why a store was not opened.
@@ -72,10 +72,10 @@ const WHAT_IS_LOST: &str = "Without it sessions, live codes, signing keys, mails
 
 /// The time at which the store in a directory was last known to be, for a clock that must not run behind it;
 /// `Timestamp::ZERO` if there is none. Reads one small file and changes nothing.
-pub fn last_time(settings: &Settings, fs: &dyn Fs) -> Timestamp {
+pub fn last_time(settings: &StoreSettings, fs: &dyn Fs) -> Timestamp {
     match checkpoint::read(fs, &Layout::new(&settings.dir)) {
-        Ok(checkpoint::Found::Good(found)) => found.time,
-        Ok(checkpoint::Found::Absent | checkpoint::Found::Damaged) | Err(_) => Timestamp::ZERO,
+        Ok(checkpoint::CheckpointFound::Good(found)) => found.time,
+        Ok(checkpoint::CheckpointFound::Absent | checkpoint::CheckpointFound::Damaged) | Err(_) => Timestamp::ZERO,
     }
 }
 
@@ -93,19 +93,19 @@ impl Store {
     }
 
     /// The same with a writer that does nothing but what the caller lets it do: for tests, and for the command line.
-    pub fn open_in_hand(options: Options) -> Result<(Self, super::writer::step::Writer, Opening), OpenFault> {
-        let Options { settings, seams, key_ring, key_loss, rehearsal } = options;
+    pub fn open_in_hand(options: Options) -> Result<(Self, super::writer::step::StoreWriter, Opening), OpenFault> {
+        let Options { settings, environment, key_ring, key_loss, replay_check } = options;
         // Said first: the key ring is often looked for inside the directory, and would be blamed for it.
         if std::fs::metadata(&settings.dir).is_ok_and(|found| !found.is_dir()) {
             return Err(OpenError::NoDirectory(settings.dir).into());
         }
         let loaded = Keyring::load(&key_ring)?;
         let had_ring = loaded.is_some();
-        let ring = loaded.unwrap_or_else(|| Keyring::generate(seams.entropy.as_ref(), seams.clock.now()));
-        let clock: Arc<dyn Clock> = Arc::clone(&seams.clock);
-        let entropy: Arc<dyn Entropy> = Arc::clone(&seams.entropy);
+        let ring = loaded.unwrap_or_else(|| Keyring::generate(environment.entropy.as_ref(), environment.clock.now()));
+        let clock: Arc<dyn Clock> = Arc::clone(&environment.clock);
+        let entropy: Arc<dyn Entropy> = Arc::clone(&environment.entropy);
         let mut lost = false;
-        let base = Base::open(&settings, seams, |format| {
+        let base = Base::open(&settings, environment, |format| {
             let (seal, judged_lost) = judge(format, &ring, had_ring, key_loss)?;
             lost = judged_lost;
             if !had_ring {
@@ -117,8 +117,8 @@ impl Store {
         let upkeep = base.upkeep().clone();
         let restored = base.format().restored;
         let seal = ring.mark().map_err(|fault| TxFault::Corrupt(fault.to_string()))?;
-        let ground = Ground::Directory(Box::new(base));
-        let (shared, mut writer) = Self::assemble(clock, Arc::new(ring), ground, rehearsal)?;
+        let target = CommitTarget::Directory(Box::new(base));
+        let (shared, mut writer) = Self::assemble(clock, Arc::new(ring), target, replay_check)?;
         shared.restored.store(restored, Ordering::Release);
         let store = Self::over(shared, Some(upkeep));
         if lost {

@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use super::{
     codec::{self, CodecFault},
-    key::Key as _,
+    key::TableKey as _,
     reader::{Reader, TxFault, codec_fault, sealed_fault},
     record::Record,
-    sealing::{self, Around, SealFault, Subkey},
+    sealing::{self, SealContext, SealFault, Subkey},
     table::Table,
     tx::Tx,
 };
@@ -47,7 +47,7 @@ pub(super) fn of_entry(actor: &Actor, subject: Option<UserId>) -> UserId {
     match (subject, actor) {
         (Some(person), _) => person,
         (None, Actor::User(person)) => *person,
-        (None, Actor::Anonymous | Actor::Cli | Actor::House(_)) => UserId::from(Uuid::nil()),
+        (None, Actor::Anonymous | Actor::Cli | Actor::Service(_)) => UserId::from(Uuid::nil()),
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) fn seal(
         }
     };
     let plain = codec::encode(personal).map_err(|fault| codec_fault(Personal::NAME, &fault))?;
-    let around = Around { associated: place, salt: tx.random() };
+    let around = SealContext { associated: place, salt: tx.random() };
     sealing::seal(&subkey(&key), 0, &around, &plain).map(Some).map_err(|fault| sealed_fault(Personal::NAME, &fault))
 }
 

@@ -7,7 +7,7 @@ use crate::types::Timestamp;
 
 /// How far the store has come. Only the writer moves it, and only forwards.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub struct StoreProgress {
     committed: AtomicU64,
     applied: AtomicU64,
     checkpointed: AtomicU64,
@@ -15,7 +15,7 @@ pub struct Progress {
     written: AtomicU64,
 }
 
-impl Progress {
+impl StoreProgress {
     /// The last commit on disk.
     pub fn committed(&self) -> Lsn {
         Lsn(self.committed.load(Ordering::Acquire))

@@ -3,7 +3,7 @@
 use super::{
     codec::{self, CodecFault},
     engine::{ByteScan, EngineError, Pair},
-    key::{Key, KeyFault},
+    key::{TableKey, TableKeyFault},
     keyring::Keyring,
     record::Record,
     scan::Scan,
@@ -47,7 +47,7 @@ pub trait ByteReader {
 /// What can be read from: `Tx` sees its own writes, `View` what is durable. Functions of tables take `&impl Reader`.
 pub trait Reader: ByteReader {
     /// The row of `key`.
-    fn get<K: Key, V: Record>(&self, table: &Table<K, V>, key: &K) -> Result<Option<V>, TxFault> {
+    fn get<K: TableKey, V: Record>(&self, table: &Table<K, V>, key: &K) -> Result<Option<V>, TxFault> {
         let place = place(table, key);
         match self.get_bytes(&place)? {
             Some(value) => open(self.ring(), Kind::of(table), &place, &value).map(Some),
@@ -56,12 +56,12 @@ pub trait Reader: ByteReader {
     }
 
     /// Whether there is a row of `key`.
-    fn has<K: Key, V>(&self, table: &Table<K, V>, key: &K) -> Result<bool, TxFault> {
+    fn has<K: TableKey, V>(&self, table: &Table<K, V>, key: &K) -> Result<bool, TxFault> {
         Ok(self.get_bytes(&place(table, key))?.is_some())
     }
 
     /// The rows of `scan`, in its order.
-    fn scan<K: Key, V: Record>(&self, table: &Table<K, V>, scan: Scan<K>) -> Result<Vec<(K, V)>, TxFault> {
+    fn scan<K: TableKey, V: Record>(&self, table: &Table<K, V>, scan: Scan<K>) -> Result<Vec<(K, V)>, TxFault> {
         self.scan_bytes(&scan.over(table))?
             .into_iter()
             .map(|(place, value)| Ok((key_at(table, &place)?, open(self.ring(), Kind::of(table), &place, &value)?)))
@@ -69,12 +69,12 @@ pub trait Reader: ByteReader {
     }
 
     /// The keys of `scan`, in its order, without looking at the values.
-    fn keys<K: Key, V>(&self, table: &Table<K, V>, scan: Scan<K>) -> Result<Vec<K>, TxFault> {
+    fn keys<K: TableKey, V>(&self, table: &Table<K, V>, scan: Scan<K>) -> Result<Vec<K>, TxFault> {
         self.scan_bytes(&scan.over(table))?.iter().map(|(place, _)| key_at(table, place)).collect()
     }
 
     /// The first row of `scan`.
-    fn first<K: Key, V: Record>(&self, table: &Table<K, V>, scan: Scan<K>) -> Result<Option<(K, V)>, TxFault> {
+    fn first<K: TableKey, V: Record>(&self, table: &Table<K, V>, scan: Scan<K>) -> Result<Option<(K, V)>, TxFault> {
         Ok(self.scan(table, scan.limit(1))?.pop())
     }
 }
@@ -82,7 +82,7 @@ pub trait Reader: ByteReader {
 impl<R: ByteReader + ?Sized> Reader for R {}
 
 /// The bytes of `key` in the one tree.
-pub(super) fn place<K: Key, V>(table: &Table<K, V>, key: &K) -> Vec<u8> {
+pub(super) fn place<K: TableKey, V>(table: &Table<K, V>, key: &K) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(40);
     bytes.push(table.tag);
     key.write(&mut bytes);
@@ -102,13 +102,13 @@ impl Kind {
     }
 }
 
-fn key_at<K: Key, V>(table: &Table<K, V>, place: &[u8]) -> Result<K, TxFault> {
+fn key_at<K: TableKey, V>(table: &Table<K, V>, place: &[u8]) -> Result<K, TxFault> {
     key_in(table.name, place)
 }
 
-fn key_in<K: Key>(name: &str, place: &[u8]) -> Result<K, TxFault> {
+fn key_in<K: TableKey>(name: &str, place: &[u8]) -> Result<K, TxFault> {
     K::from_bytes(place.get(1..).unwrap_or_default())
-        .map_err(|KeyFault| TxFault::Corrupt(format!("{name}: a key does not decode")))
+        .map_err(|TableKeyFault| TxFault::Corrupt(format!("{name}: a key does not decode")))
 }
 
 fn open<V: Record>(ring: &Keyring, Kind { name, form }: Kind, place: &[u8], value: &[u8]) -> Result<V, TxFault> {
@@ -123,7 +123,7 @@ fn open<V: Record>(ring: &Keyring, Kind { name, form }: Kind, place: &[u8], valu
 }
 
 /// Whether a row of a table of `K` and `V` can be read.
-pub(super) fn decodes<K: Key, V: Record>(
+pub(super) fn decodes<K: TableKey, V: Record>(
     ring: &Keyring,
     kind: Kind,
     place: &[u8],

@@ -7,24 +7,24 @@ use super::{
         Frame,
         recover::{self, Span},
     },
-    open::{Findings, Site},
+    open::{Inspection, OpenContext},
     snapshot::{
         self, SnapshotError, Summary,
-        read::{self, Part},
+        read::{self, SnapshotPart},
     },
-    trust::{OpenError, Reason},
+    trust::{DistrustReason, OpenError},
 };
 use crate::types::{Timestamp, limits};
 
 /// What a tree is begun with.
-pub(super) enum Origin {
+pub(super) enum TreeOrigin {
     /// Nothing: the journal goes back to the first commit.
     Journal,
     /// A snapshot, which was read and is good.
     Snapshot(Box<Summary>),
 }
 
-impl Origin {
+impl TreeOrigin {
     /// The commit from which the journal goes on.
     pub(super) fn exact(&self) -> Lsn {
         match self {
@@ -43,63 +43,71 @@ impl Origin {
 
 /// Finds what the tree can be built from: the newest good snapshot that the journal goes on from, or the journal alone.
 /// Changes nothing.
-pub(super) fn origin(site: &Site<'_>, findings: &Findings, reason: &Reason) -> Result<Origin, OpenError> {
-    let first = findings.survey.segments.first().map_or(Lsn::ZERO, |name| name.0);
+pub(super) fn origin(
+    context: &OpenContext<'_>,
+    inspection: &Inspection,
+    reason: &DistrustReason,
+) -> Result<TreeOrigin, OpenError> {
+    let first = inspection.survey.segments.first().map_or(Lsn::ZERO, |name| name.0);
     let mut found = vec![format!("the journal begins with commit {first}")];
-    for exact in findings.snapshots.iter().rev() {
+    for exact in inspection.snapshots.iter().rev() {
         let name = snapshot::file_name(*exact);
         if first > exact.next() {
             found.push(format!("snapshots/{name} would bring back commits up to {exact}, with `snapshot restore`"));
             continue;
         }
-        match read::verify(site.fs(), &site.layout.snapshots.join(&name)) {
-            Ok(summary) if summary.exact == *exact => return Ok(Origin::Snapshot(Box::new(summary))),
+        match read::verify(context.fs(), &context.layout.snapshots.join(&name)) {
+            Ok(summary) if summary.exact == *exact => return Ok(TreeOrigin::Snapshot(Box::new(summary))),
             Ok(_) => found.push(format!("snapshots/{name} holds another commit than its name says")),
             Err(error) => found.push(error.to_string()),
         }
     }
     if first <= Lsn(1) {
-        return Ok(Origin::Journal);
+        return Ok(TreeOrigin::Journal);
     }
     Err(OpenError::NothingToRebuild { reason: reason.clone(), found: found.join("; ") })
 }
 
 /// What was loaded.
-pub(super) struct Loaded {
+pub(super) struct LoadedTree {
     pub(super) keys: u64,
     pub(super) time: Timestamp,
 }
 
 /// Loads what `origin` holds into the empty tree of `engine`, which afterwards says how far it has come.
-pub(super) fn load(site: &Site<'_>, engine: &dyn Engine, origin: &Origin) -> Result<Loaded, OpenError> {
-    let Origin::Snapshot(summary) = origin else {
+pub(super) fn load(
+    context: &OpenContext<'_>,
+    engine: &dyn Engine,
+    origin: &TreeOrigin,
+) -> Result<LoadedTree, OpenError> {
+    let TreeOrigin::Snapshot(summary) = origin else {
         engine.apply(&Batch::default(), Lsn::ZERO)?;
-        return Ok(Loaded { keys: 0, time: Timestamp::ZERO });
+        return Ok(LoadedTree { keys: 0, time: Timestamp::ZERO });
     };
-    let file = site.layout.snapshots.join(snapshot::file_name(summary.exact));
+    let file = context.layout.snapshots.join(snapshot::file_name(summary.exact));
     let mut gathered = Gathered::new(engine, Lsn(summary.head.from));
-    read::read(site.fs(), &file, |part| -> Result<(), SnapshotError> {
+    read::read(context.fs(), &file, |part| -> Result<(), SnapshotError> {
         match part {
-            Part::Pairs(pairs) => {
+            SnapshotPart::Pairs(pairs) => {
                 for (key, value) in pairs {
                     gathered.operations.0.push(Operation::Put { key, value });
                 }
                 gathered.apply_if_large()?;
             }
-            Part::Frame(frame) => gathered.add(frame)?,
+            SnapshotPart::Frame(frame) => gathered.add(frame)?,
         }
         Ok(())
     })?;
     gathered.apply()?;
-    Ok(Loaded { keys: summary.pairs, time: summary.time })
+    Ok(LoadedTree { keys: summary.pairs, time: summary.time })
 }
 
 /// Applies the commits of the journal after `from` up to `upto`; gives how many.
-pub(super) fn catch_up(site: &Site<'_>, engine: &dyn Engine, from: Lsn, upto: Lsn) -> Result<u64, OpenError> {
+pub(super) fn catch_up(context: &OpenContext<'_>, engine: &dyn Engine, from: Lsn, upto: Lsn) -> Result<u64, OpenError> {
     let span = Span { after: from, upto };
     let mut count = 0;
     let mut gathered = Gathered::new(engine, from);
-    recover::replay(site.fs(), &site.layout.journal, span, |frame| -> Result<(), OpenError> {
+    recover::replay(context.fs(), &context.layout.journal, span, |frame| -> Result<(), OpenError> {
         count += 1;
         Ok(gathered.add(frame)?)
     })?;

@@ -2,10 +2,10 @@
 
 use std::sync::{PoisonError, atomic::Ordering};
 
-use super::{shared::Shared, writer::job::Lane};
+use super::{shared::Shared, writer::job::WriteLane};
 use crate::{
     telemetry::{
-        health::{HealthStatus, Reason},
+        health::{HealthReason, HealthStatus},
         store::{AuditMark, StoreReport, WriterReport},
     },
     types::limits,
@@ -29,8 +29,8 @@ pub(super) fn of(shared: &Shared) -> StoreReport {
             hash: tally.audit_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
         },
         writer: WriterReport {
-            waiting: shared.queue.len(Lane::Prompt),
-            bulk_waiting: shared.queue.len(Lane::Bulk),
+            waiting: shared.queue.len(WriteLane::Prompt),
+            bulk_waiting: shared.queue.len(WriteLane::Bulk),
             commits: tally.commits,
             groups: tally.groups,
             largest_group: tally.largest_group,
@@ -44,13 +44,13 @@ pub(super) fn of(shared: &Shared) -> StoreReport {
 }
 
 fn health(shared: &Shared, free: u64) -> (HealthStatus, Vec<&'static str>) {
-    let findings = [
-        (shared.is_lost(), HealthStatus::Down, Reason::Lost),
-        (shared.busy_for() >= limits::WRITER_STUCK, HealthStatus::Down, Reason::WriterStuck),
-        (free < limits::DISK_FULL, HealthStatus::Down, Reason::DiskFull),
-        (free < limits::DISK_LOW, HealthStatus::Degraded, Reason::DiskLow),
+    let inspection = [
+        (shared.is_lost(), HealthStatus::Down, HealthReason::Lost),
+        (shared.busy_for() >= limits::WRITER_STUCK, HealthStatus::Down, HealthReason::WriterStuck),
+        (free < limits::DISK_FULL, HealthStatus::Down, HealthReason::DiskFull),
+        (free < limits::DISK_LOW, HealthStatus::Degraded, HealthReason::DiskLow),
     ];
-    let found = findings.into_iter().filter(|(holds, ..)| *holds);
+    let found = inspection.into_iter().filter(|(holds, ..)| *holds);
     found.fold((HealthStatus::Up, Vec::new()), |(worst, mut reasons), (_, status, reason)| {
         reasons.push(reason.as_str());
         (worst.max(status), reasons)

@@ -4,7 +4,7 @@ use std::{marker::PhantomData, ops::Bound};
 
 use super::{
     engine::{ByteScan, Direction},
-    key::{Key, PrefixOf},
+    key::{PrefixOf, TableKey},
     table::Table,
 };
 use crate::types::limits;
@@ -27,7 +27,7 @@ pub struct Scan<K> {
     keys: PhantomData<fn(K)>,
 }
 
-impl<K: Key> Scan<K> {
+impl<K: TableKey> Scan<K> {
     /// The whole table.
     pub fn all() -> Self {
         Self::of(Part::All)
@@ -40,7 +40,7 @@ impl<K: Key> Scan<K> {
 
     /// The rows between two keys.
     pub fn range(low: Bound<&K>, high: Bound<&K>) -> Self {
-        Self::of(Part::Range(low.map(Key::to_bytes), high.map(Key::to_bytes)))
+        Self::of(Part::Range(low.map(TableKey::to_bytes), high.map(TableKey::to_bytes)))
     }
 
     /// The rows whose key is `low` or greater.

@@ -66,7 +66,7 @@ pub fn expand(root: &[u8; 32], purpose: &str, part: &str) -> Zeroizing<[u8; 32]>
 }
 
 /// What is bound to sealed bytes without being in them, and what keeps equal texts from sealing to equal bytes.
-pub struct Around<'a> {
+pub struct SealContext<'a> {
     /// Where the sealed bytes lie; elsewhere they do not open.
     pub associated: &'a [u8],
     /// From the transaction's stream.
@@ -74,7 +74,7 @@ pub struct Around<'a> {
 }
 
 /// Seals `plain`: `version u8 | key id u32 | nonce | cipher text and tag`.
-pub fn seal(key: &Subkey, key_id: u32, around: &Around<'_>, plain: &[u8]) -> Result<Vec<u8>, SealFault> {
+pub fn seal(key: &Subkey, key_id: u32, around: &SealContext<'_>, plain: &[u8]) -> Result<Vec<u8>, SealFault> {
     let nonce = key.nonce(&around.salt, around.associated, plain);
     let sealed = cipher(key)
         .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: around.associated })
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn sealed_bytes_open_only_where_they_were_put_and_under_their_key() {
         let key = Subkey::derive(&[1; 32], "table/a");
-        let sealed = seal(&key, 7, &Around { associated: b"here", salt: [0; 16] }, b"text").unwrap();
+        let sealed = seal(&key, 7, &SealContext { associated: b"here", salt: [0; 16] }, b"text").unwrap();
         assert_eq!(key_id(&sealed), Ok(7));
         assert_eq!(unseal(&key, b"here", &sealed).unwrap().as_slice(), b"text");
         assert_eq!(unseal(&key, b"there", &sealed).unwrap_err(), SealFault::Broken);
@@ -142,7 +142,7 @@ mod tests {
     fn nonces_differ_by_text_by_place_and_by_salt() {
         let key = Subkey::derive(&[1; 32], "table/a");
         let nonce = |salt, at: &'static [u8], text: &'static [u8]| {
-            seal(&key, 1, &Around { associated: at, salt }, text).unwrap()[5..HEAD].to_vec()
+            seal(&key, 1, &SealContext { associated: at, salt }, text).unwrap()[5..HEAD].to_vec()
         };
         let first = nonce([0; 16], b"here", b"text");
         assert_eq!(first, nonce([0; 16], b"here", b"text"));

@@ -67,7 +67,7 @@ impl Default for Tuning {
 
 /// Where and how a store is opened.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct StoreSettings {
     /// The data directory.
     pub dir: PathBuf,
     /// What holds the tree.
@@ -82,7 +82,7 @@ pub struct Settings {
 
 /// The seams to disk, time and chance.
 #[derive(Clone)]
-pub struct Seams {
+pub struct StoreEnvironment {
     /// The disk.
     pub fs: Arc<dyn Fs>,
     /// Time.

@@ -15,7 +15,7 @@ use super::{
     keyring::Keyring,
     reader::TxFault,
     view::View,
-    writer::{job::Need, queue::Queue},
+    writer::{job::Need, queue::WriterQueue},
 };
 use crate::types::{Clock, Fault, Timestamp, limits};
 
@@ -36,7 +36,7 @@ pub(super) struct Tally {
 /// Shared by `Store` and `Writer`.
 pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) queue: Queue,
+    pub(super) queue: WriterQueue,
     /// The tree, gone once the store is closed or lost. Its lock is the group lock: while a group is applied nobody
     /// reads, so nobody sees half a commit.
     pub(super) tree: RwLock<Option<Arc<dyn Engine>>>,
@@ -59,7 +59,7 @@ impl Shared {
     pub(super) fn new(clock: Arc<dyn Clock>, tree: Arc<dyn Engine>, ring: Arc<Keyring>) -> Self {
         Self {
             clock,
-            queue: Queue::new(),
+            queue: WriterQueue::new(),
             tree: RwLock::new(Some(tree)),
             ring: RwLock::new(ring),
             head: watch::Sender::new(0),
@@ -124,7 +124,7 @@ impl Shared {
     }
 
     /// Whether there is room on the disk for this kind of commit.
-    pub(super) fn room(&self, need: Need) -> Result<(), Fault> {
+    pub(super) fn check_space(&self, need: Need) -> Result<(), Fault> {
         let free = self.free_bytes.load(Ordering::Relaxed);
         let least = match need {
             Need::Growth => limits::DISK_LOW,

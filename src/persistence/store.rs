@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 use zeroize::Zeroizing;
 
 use super::{
-    ground::Ground,
+    commit_target::CommitTarget,
     keyring::Keyring,
     reader::TxFault,
     report,
@@ -20,9 +20,9 @@ use super::{
     view::View,
     writer::{
         Write,
-        group::Rehearsal,
-        job::{Closure, Lane, Need},
-        step::Writer,
+        group::ReplayCheck,
+        job::{Closure, Need, WriteLane},
+        step::StoreWriter,
     },
 };
 use crate::{
@@ -33,17 +33,17 @@ use crate::{
 /// The one store of the process; clones are handles of the same. Closed when `close` is called or the last is dropped.
 #[derive(Clone)]
 pub struct Store {
-    door: Arc<Door>,
+    closer: Arc<QueueCloser>,
 }
 
 /// Closes the queue with the last handle.
-struct Door {
+struct QueueCloser {
     shared: Arc<Shared>,
     /// Snapshots and room on the disk; `None`: in memory.
     upkeep: Option<Upkeep>,
 }
 
-impl Drop for Door {
+impl Drop for QueueCloser {
     fn drop(&mut self) {
         self.shared.queue.close();
     }
@@ -60,31 +60,31 @@ impl Store {
     }
 
     /// A store in memory whose writer does nothing but what the caller lets it do, for tests of the writer.
-    pub fn in_hand(clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> (Self, Writer) {
+    pub fn in_hand(clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> (Self, StoreWriter) {
         let ring = Keyring::generate(entropy, clock.now());
-        let (ground, rehearsal) = (Ground::memory(), Rehearsal::Twice);
-        match Self::assemble(clock, Arc::new(ring), ground, rehearsal) {
+        let (target, replay_check) = (CommitTarget::memory(), ReplayCheck::Twice);
+        match Self::assemble(clock, Arc::new(ring), target, replay_check) {
             Ok((shared, writer)) => (Self::over(shared, None), writer),
             Err(fault) => unreachable!("an empty tree in memory can be read: {fault}"),
         }
     }
 
     pub(super) fn over(shared: Arc<Shared>, upkeep: Option<Upkeep>) -> Self {
-        Self { door: Arc::new(Door { shared, upkeep }) }
+        Self { closer: Arc::new(QueueCloser { shared, upkeep }) }
     }
 
     pub(super) fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.door.shared.clock)
+        Arc::clone(&self.closer.shared.clock)
     }
 
     pub(super) fn assemble(
         clock: Arc<dyn Clock>,
         ring: Arc<Keyring>,
-        ground: Ground,
-        rehearsal: Rehearsal,
-    ) -> Result<(Arc<Shared>, Writer), TxFault> {
-        let shared = Arc::new(Shared::new(clock, Arc::clone(ground.engine()), ring));
-        let writer = Writer::new(Arc::clone(&shared), ground, rehearsal)?;
+        target: CommitTarget,
+        replay_check: ReplayCheck,
+    ) -> Result<(Arc<Shared>, StoreWriter), TxFault> {
+        let shared = Arc::new(Shared::new(clock, Arc::clone(target.engine()), ring));
+        let writer = StoreWriter::new(Arc::clone(&shared), target, replay_check)?;
         Ok((shared, writer))
     }
 
@@ -98,7 +98,7 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     {
-        self.submit(write, Need::Service, Lane::Prompt, f)
+        self.submit(write, Need::Service, WriteLane::Prompt, f)
     }
 
     /// The same for what brings in more than it must (registrations, imports, sends): refused earlier than the rest
@@ -108,7 +108,7 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     {
-        self.submit(write, Need::Growth, Lane::Prompt, f)
+        self.submit(write, Need::Growth, WriteLane::Prompt, f)
     }
 
     /// The same for what frees space or ends access (logout, end of sessions, expiry, retention): works when the disk
@@ -118,7 +118,7 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     {
-        self.submit(write, Need::Reclaim, Lane::Prompt, f)
+        self.submit(write, Need::Reclaim, WriteLane::Prompt, f)
     }
 
     /// The lane of batches that nobody waits for (upkeep, imports). While others wait it has at most a quarter of each
@@ -131,16 +131,16 @@ impl Store {
         &self,
         write: Write,
         need: Need,
-        lane: Lane,
+        lane: WriteLane,
         f: F,
     ) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
     where
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     {
-        let shared = Arc::clone(&self.door.shared);
+        let shared = Arc::clone(&self.closer.shared);
         async move {
-            shared.room(need)?;
+            shared.check_space(need)?;
             let work = write.work.clone();
             let place = shared.queue.place(lane, work.deadline).await?;
             let (reply, answer) = oneshot::channel();
@@ -160,49 +160,49 @@ impl Store {
 
     /// Reads durable state. Runs on the caller's thread: gets, and scans within `limits::SCAN_MAX`; more in pages.
     pub fn read<T>(&self, f: impl FnOnce(&View<'_>) -> Result<T, TxFault>) -> Result<T, Fault> {
-        self.door.shared.read(f)
+        self.closer.shared.read(f)
     }
 
     /// The sequence of the last event that can be read; 0 if there never was one.
     pub fn head(&self) -> u64 {
-        *self.door.shared.head.borrow()
+        *self.closer.shared.head.borrow()
     }
 
     /// Changes whenever `head` does.
     pub fn events_changed(&self) -> watch::Receiver<u64> {
-        self.door.shared.head.subscribe()
+        self.closer.shared.head.subscribe()
     }
 
     /// Becomes `Some` with a reason when the store cannot go on and the process has to end: a sync or the engine
     /// failed, or the writer hangs.
     pub fn lost(&self) -> watch::Receiver<Option<String>> {
-        self.door.shared.lost.subscribe()
+        self.closer.shared.lost.subscribe()
     }
 
     /// Keys for `purpose` outside of tables (MACs, cursors), newest first: make with the first, check with all.
     pub fn subkeys(&self, purpose: &str) -> Vec<Zeroizing<[u8; 32]>> {
-        self.door.shared.ring().subkeys(purpose)
+        self.closer.shared.ring().subkeys(purpose)
     }
 
     /// Whether the store came out of a snapshot and nobody has said since that it may send: its original may have sent
     /// everything already.
     pub fn is_restored(&self) -> bool {
-        self.door.shared.restored.load(Ordering::Acquire)
+        self.closer.shared.restored.load(Ordering::Acquire)
     }
 
     /// Says that a restored store may send; durable when this returns. Blocks, as the functions of `upkeep` do.
     pub fn allow_sending(&self) -> Result<(), SnapshotError> {
-        if let Some(upkeep) = &self.door.upkeep {
+        if let Some(upkeep) = &self.closer.upkeep {
             upkeep.allow_sending()?;
         }
-        self.door.shared.restored.store(false, Ordering::Release);
+        self.closer.shared.restored.store(false, Ordering::Release);
         Ok(())
     }
 
     /// To be called about once a second: measures free space, and gives the process up when the writer hangs.
     pub fn tend(&self) {
-        let shared = &self.door.shared;
-        if let Some(Ok(free)) = self.door.upkeep.as_ref().map(Upkeep::free_bytes) {
+        let shared = &self.closer.shared;
+        if let Some(Ok(free)) = self.closer.upkeep.as_ref().map(Upkeep::free_bytes) {
             shared.free_bytes.store(free, Ordering::Relaxed);
         }
         if shared.busy_for() >= limits::WRITER_LOST {
@@ -213,18 +213,18 @@ impl Store {
     /// Snapshots, retention of the journal, giving room back; `None` for a store in memory. Its functions block, so
     /// they are called from a thread that may.
     pub fn upkeep(&self) -> Option<&Upkeep> {
-        self.door.upkeep.as_ref()
+        self.closer.upkeep.as_ref()
     }
 
     /// What operators see.
     pub fn report(&self) -> StoreReport {
-        report::of(&self.door.shared)
+        report::of(&self.closer.shared)
     }
 
     /// Takes no more writes, finishes those that wait, closes the directory cleanly.
     pub async fn close(&self) {
-        let mut ended = self.door.shared.ended.subscribe();
-        self.door.shared.queue.close();
+        let mut ended = self.closer.shared.ended.subscribe();
+        self.closer.shared.queue.close();
         // The sender lives in `shared`, which is held here.
         let _ = ended.wait_for(|ended| *ended).await;
     }
@@ -241,7 +241,7 @@ impl Bulk<'_> {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     {
-        self.0.submit(write, Need::Service, Lane::Bulk, f)
+        self.0.submit(write, Need::Service, WriteLane::Bulk, f)
     }
 
     /// As `Store::write_reclaim`.
@@ -250,6 +250,6 @@ impl Bulk<'_> {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     {
-        self.0.submit(write, Need::Reclaim, Lane::Bulk, f)
+        self.0.submit(write, Need::Reclaim, WriteLane::Bulk, f)
     }
 }

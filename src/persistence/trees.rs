@@ -70,7 +70,7 @@ pub fn open(layout: &Layout, kind: EngineKind, name: &TreeName) -> Result<Arc<dy
 
 /// What becomes of the trees that are not in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Others {
+pub enum OldTrees {
     /// They are removed: it is known why they were given up.
     Remove,
     /// The latest is kept under another name, for those who want to know what happened to it.
@@ -78,12 +78,12 @@ pub enum Others {
 }
 
 /// Leaves `current` as the only tree, but for one that was set aside.
-pub fn retire_others(layout: &Layout, current: &TreeName, others: Others) -> io::Result<()> {
+pub fn retire_others(layout: &Layout, current: &TreeName, others: OldTrees) -> io::Result<()> {
     let mut rest: Vec<String> = names(layout)?.into_iter().filter(|name| *name != current.0).collect();
     rest.sort();
     let kept = match others {
-        Others::Remove => None,
-        Others::SetAside => rest.iter().rfind(|name| !name.ends_with(ASIDE)).cloned(),
+        OldTrees::Remove => None,
+        OldTrees::SetAside => rest.iter().rfind(|name| !name.ends_with(ASIDE)).cloned(),
     };
     for name in rest {
         let path = layout.root.join(&name);

@@ -6,9 +6,9 @@ use super::{
     Lsn,
     engine::EngineError,
     format::FormatError,
-    journal::{Problem, recover::Cut},
+    journal::{JournalProblem, recover::Cut},
     snapshot::SnapshotError,
-    trees::Others,
+    trees::OldTrees,
 };
 
 /// Why a directory was not opened. Nothing was removed from it, and no commit was added or taken away.
@@ -47,7 +47,7 @@ pub enum OpenError {
         "{0}. Nothing was changed. Put back a copy of the file, or restore the last snapshot into another directory \
          (`majordomo snapshot restore FILE DIR`), which loses the commits after it"
     )]
-    Journal(#[from] Problem),
+    Journal(#[from] JournalProblem),
     /// The tree holds commits that the journal does not know.
     #[error("the tree holds commit {tree}, the journal ends at commit {journal}: a part of the journal was lost")]
     TreeAhead {
@@ -60,7 +60,7 @@ pub enum OpenError {
     #[error("the tree cannot be trusted ({reason}), and there is nothing to build it from: {found}")]
     NothingToRebuild {
         /// Why it cannot be trusted.
-        reason: Reason,
+        reason: DistrustReason,
         /// What is there, and what it would bring back.
         found: String,
     },
@@ -94,7 +94,7 @@ fn remedy(source: &io::Error) -> &'static str {
 
 /// Why a tree was not trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
+pub enum DistrustReason {
     /// The store is new, or was laid down from a snapshot.
     #[error("there is none yet")]
     New,
@@ -131,13 +131,13 @@ pub enum Reason {
 
 /// What became of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TreeFate {
+pub enum TreeState {
     /// It was trusted.
     Trusted,
     /// It was built again.
     Rebuilt {
         /// Why.
-        reason: Reason,
+        reason: DistrustReason,
         /// The snapshot that was begun with; with none the whole journal was.
         snapshot: Option<Lsn>,
         /// Keys that came from the snapshot.
@@ -151,7 +151,7 @@ pub struct Opening {
     /// Whether the store was made just now.
     pub created: bool,
     /// What became of the tree.
-    pub tree: TreeFate,
+    pub tree: TreeState,
     /// Commits of the journal that were applied.
     pub replayed: u64,
     /// Where the journal was cut, if its end was torn.
@@ -160,7 +160,7 @@ pub struct Opening {
     pub last: Lsn,
 }
 
-impl Reason {
+impl DistrustReason {
     /// Whether a tree is given up for this reason without anything having gone wrong with it.
     pub(super) fn is_expected(&self) -> bool {
         match self {
@@ -170,10 +170,10 @@ impl Reason {
     }
 
     /// What becomes of a tree that is given up for this reason.
-    pub(super) fn others(&self) -> Others {
+    pub(super) fn others(&self) -> OldTrees {
         match self {
-            Self::New | Self::OtherEngine | Self::MachineStopped | Self::InMemory | Self::Missing => Others::Remove,
-            Self::CheckpointDamaged | Self::Empty | Self::Behind { .. } | Self::DoesNotOpen(_) => Others::SetAside,
+            Self::New | Self::OtherEngine | Self::MachineStopped | Self::InMemory | Self::Missing => OldTrees::Remove,
+            Self::CheckpointDamaged | Self::Empty | Self::Behind { .. } | Self::DoesNotOpen(_) => OldTrees::SetAside,
         }
     }
 }

@@ -9,13 +9,13 @@ use super::{
     codec,
     engine::{ByteScan, EngineError, EngineView, Pair},
     events::StoredEvent,
-    key::Key,
+    key::TableKey,
     keyring::Keyring,
     overlay::{Layers, Overlay},
     persons,
     reader::{ByteReader, TxFault, codec_fault, place, sealed_fault},
     record::Record,
-    sealing::Around,
+    sealing::SealContext,
     table::{Form, Table},
 };
 use crate::{
@@ -41,13 +41,13 @@ pub enum Verdict<T> {
 
 /// What a transaction leaves: changes, and what is numbered when its frame is made.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Leavings {
+pub(super) struct TxOutput {
     pub(super) changes: Overlay,
     pub(super) events: Vec<StoredEvent>,
     pub(super) entries: Vec<AuditBody>,
 }
 
-impl Leavings {
+impl TxOutput {
     pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.events.is_empty() && self.entries.is_empty()
     }
@@ -55,15 +55,15 @@ impl Leavings {
 
 /// What lies under a transaction: the tree, what its group has left so far, and the keys.
 #[derive(Clone, Copy)]
-pub(super) struct Footing<'a> {
+pub(super) struct TxBase<'a> {
     pub(super) group: &'a Overlay,
     pub(super) engine: &'a dyn EngineView,
     pub(super) ring: &'a Keyring,
 }
 
 /// What lies around a transaction; the same for a second run of it.
-pub(super) struct Surroundings<'a> {
-    pub(super) footing: Footing<'a>,
+pub(super) struct TxContext<'a> {
+    pub(super) base: TxBase<'a>,
     pub(super) stamp: Stamp,
     /// Told apart by this number, two transactions of one flow draw different bytes from one stamp.
     pub(super) ticket: u64,
@@ -73,22 +73,22 @@ pub(super) struct Surroundings<'a> {
 /// A transaction under way. It sees its own writes and those before it in its group. Pure: all it may use of time and
 /// chance is `now`, `id` and `random`, so that running it again over the same state leaves the same.
 pub struct Tx<'a> {
-    around: &'a Surroundings<'a>,
-    left: Leavings,
+    around: &'a TxContext<'a>,
+    left: TxOutput,
     bytes_said: usize,
     stream: ChaCha20Rng,
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn begin(around: &'a Surroundings<'a>) -> Self {
+    pub(super) fn begin(around: &'a TxContext<'a>) -> Self {
         let mut seed = Sha256::new();
         seed.update(around.stamp.seed);
         seed.update(around.ticket.to_be_bytes());
         let stream = ChaCha20Rng::from_seed(seed.finalize().into());
-        Self { around, left: Leavings::default(), bytes_said: 0, stream }
+        Self { around, left: TxOutput::default(), bytes_said: 0, stream }
     }
 
-    pub(super) fn into_leavings(self) -> Leavings {
+    pub(super) fn into_output(self) -> TxOutput {
         self.left
     }
 
@@ -116,14 +116,14 @@ impl<'a> Tx<'a> {
     }
 
     /// `key` holds `value` from here on.
-    pub fn put<K: Key, V: Record>(&mut self, table: &Table<K, V>, key: &K, value: &V) -> Result<(), TxFault> {
+    pub fn put<K: TableKey, V: Record>(&mut self, table: &Table<K, V>, key: &K, value: &V) -> Result<(), TxFault> {
         let place = place(table, key);
         let mut bytes = codec::encode(value).map_err(|fault| codec_fault(table.name, &fault))?;
         match table.form {
             Form::Plain => {}
             Form::Sealed => {
-                let around = Around { associated: &place, salt: self.random() };
-                let sealed = self.around.footing.ring.seal(table.name, &around, &bytes);
+                let around = SealContext { associated: &place, salt: self.random() };
+                let sealed = self.around.base.ring.seal(table.name, &around, &bytes);
                 zeroize::Zeroize::zeroize(&mut bytes);
                 bytes = sealed.map_err(|fault| sealed_fault(table.name, &fault))?;
             }
@@ -133,7 +133,7 @@ impl<'a> Tx<'a> {
     }
 
     /// `key` holds nothing from here on.
-    pub fn delete<K: Key, V>(&mut self, table: &Table<K, V>, key: &K) -> Result<(), TxFault> {
+    pub fn delete<K: TableKey, V>(&mut self, table: &Table<K, V>, key: &K) -> Result<(), TxFault> {
         self.left.changes.set(place(table, key), None);
         self.check_bounds()
     }
@@ -210,16 +210,16 @@ impl<'a> Tx<'a> {
 
 impl ByteReader for Tx<'_> {
     fn get_bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        let overlays = [&self.left.changes, self.around.footing.group];
-        Layers { overlays: &overlays, engine: self.around.footing.engine }.get(key)
+        let overlays = [&self.left.changes, self.around.base.group];
+        Layers { overlays: &overlays, engine: self.around.base.engine }.get(key)
     }
 
     fn scan_bytes(&self, scan: &ByteScan) -> Result<Vec<Pair>, EngineError> {
-        let overlays = [&self.left.changes, self.around.footing.group];
-        Layers { overlays: &overlays, engine: self.around.footing.engine }.scan(scan)
+        let overlays = [&self.left.changes, self.around.base.group];
+        Layers { overlays: &overlays, engine: self.around.base.engine }.scan(scan)
     }
 
     fn ring(&self) -> &Keyring {
-        self.around.footing.ring
+        self.around.base.ring
     }
 }

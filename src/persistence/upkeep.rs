@@ -15,23 +15,23 @@ use super::{
     format::{Format, FormatError},
     fs::Fs,
     journal::{
-        Problem, SegmentName,
-        reader::{Found, SegmentReader},
+        JournalProblem, SegmentName,
+        reader::{FrameFound, SegmentReader},
         segment::{self, HEADER},
     },
     layout::Layout,
-    progress::Progress,
-    settings::{Seams, Tuning},
+    progress::StoreProgress,
+    settings::{StoreEnvironment, Tuning},
     snapshot::{
         self, Head, SnapshotError, Summary, read,
-        write::{self, Source},
+        write::{self, SnapshotSource},
     },
 };
 use crate::types::{Timestamp, limits};
 
 /// How much room the disk has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Room {
+pub enum DiskSpace {
     /// Enough for everything.
     Ample,
     /// Under `limits::DISK_LOW`: what makes the store grow is refused.
@@ -40,7 +40,7 @@ pub enum Room {
     Full,
 }
 
-impl Room {
+impl DiskSpace {
     /// What so many free bytes mean.
     pub fn of(free_bytes: u64) -> Self {
         if free_bytes < limits::DISK_FULL {
@@ -76,7 +76,7 @@ impl LastSnapshot {
                 Err(_) => (Lsn::ZERO, created),
             },
         };
-        let mut after = segment::list(fs, &layout.journal).map_err(Problem::io("listing the segments"))?;
+        let mut after = segment::list(fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
         after.retain(|name| name.0 > exact);
         let backlog = segments_bytes(fs, layout, &after)?;
         Ok(Self { exact, taken, backlog, written: 0 })
@@ -88,19 +88,19 @@ fn segments_bytes(fs: &dyn Fs, layout: &Layout, segments: &[SegmentName]) -> Res
     let mut bytes = 0;
     for name in segments {
         let file = fs.open(&name.path(&layout.journal));
-        bytes += file.and_then(|file| file.length()).map_err(Problem::io("measuring a segment"))?;
+        bytes += file.and_then(|file| file.length()).map_err(JournalProblem::io("measuring a segment"))?;
     }
     Ok(bytes)
 }
 
-struct Inner {
+struct UpkeepInner {
     fs: Arc<dyn Fs>,
     clock: Arc<dyn crate::types::Clock>,
     layout: Layout,
     tuning: Tuning,
     // Weak, so that a close is not kept waiting by those who only look after things.
     engine: Weak<dyn Engine>,
-    progress: Arc<Progress>,
+    progress: Arc<StoreProgress>,
     // Held by whoever takes or removes snapshots and segments: one at a time.
     last: Mutex<LastSnapshot>,
     // Held by whoever writes `store.json`.
@@ -110,7 +110,7 @@ struct Inner {
 /// A handle to the upkeep of an opened store; clones are the same.
 #[derive(Clone)]
 pub struct Upkeep {
-    inner: Arc<Inner>,
+    inner: Arc<UpkeepInner>,
 }
 
 /// What a round of upkeep did.
@@ -135,18 +135,18 @@ enum Spare {
 
 impl Upkeep {
     pub(super) fn new(
-        seams: &Seams,
+        environment: &StoreEnvironment,
         layout: &Layout,
         tuning: &Tuning,
         engine: &Arc<dyn Engine>,
-        progress: &Arc<Progress>,
+        progress: &Arc<StoreProgress>,
         created: Timestamp,
     ) -> Result<Self, SnapshotError> {
-        let last = LastSnapshot::find(&*seams.fs, layout, created)?;
+        let last = LastSnapshot::find(&*environment.fs, layout, created)?;
         Ok(Self {
-            inner: Arc::new(Inner {
-                fs: Arc::clone(&seams.fs),
-                clock: Arc::clone(&seams.clock),
+            inner: Arc::new(UpkeepInner {
+                fs: Arc::clone(&environment.fs),
+                clock: Arc::clone(&environment.clock),
                 layout: layout.clone(),
                 tuning: tuning.clone(),
                 engine: Arc::downgrade(engine),
@@ -225,7 +225,7 @@ impl Upkeep {
     }
 
     fn is_due(&self, last: &LastSnapshot) -> bool {
-        let Inner { progress, tuning, clock, .. } = &*self.inner;
+        let UpkeepInner { progress, tuning, clock, .. } = &*self.inner;
         progress.committed() > last.exact
             && (clock.now().since(last.taken) >= tuning.snapshot_every
                 || last.backlog + progress.written() - last.written >= tuning.snapshot_bytes)
@@ -257,10 +257,10 @@ impl Upkeep {
     }
 
     fn write_unnamed(&self, file: &Path) -> Result<Summary, SnapshotError> {
-        let Inner { fs, clock, layout, engine, progress, .. } = &*self.inner;
+        let UpkeepInner { fs, clock, layout, engine, progress, .. } = &*self.inner;
         let engine = engine.upgrade().ok_or(SnapshotError::Closing)?;
         let head = Head { format: self.format()?, from: progress.applied().0, taken: clock.now() };
-        let source = Source { fs: &**fs, engine: &*engine, progress, journal: &layout.journal };
+        let source = SnapshotSource { fs: &**fs, engine: &*engine, progress, journal: &layout.journal };
         let written = write::write(&source, &head, file);
         if written.is_err() {
             // Its room is given back; if that fails too, the next snapshot replaces it.
@@ -277,7 +277,7 @@ impl Upkeep {
     fn drop_snapshots(&self, kept: usize) -> Result<Vec<Lsn>, SnapshotError> {
         let mut found = self.snapshots()?;
         found.truncate(found.len().saturating_sub(kept));
-        let Inner { fs, layout, .. } = &*self.inner;
+        let UpkeepInner { fs, layout, .. } = &*self.inner;
         for lsn in &found {
             fs.remove(&layout.snapshots.join(snapshot::file_name(*lsn))).map_err(SnapshotError::io("removing one"))?;
         }
@@ -288,11 +288,11 @@ impl Upkeep {
     }
 
     fn drop_segments(&self, spare: Spare) -> Result<Vec<SegmentName>, SnapshotError> {
-        let Inner { fs, layout, progress, tuning, .. } = &*self.inner;
+        let UpkeepInner { fs, layout, progress, tuning, .. } = &*self.inner;
         // Of the kept snapshots the oldest counts, so that each of them can be gone on from.
         let Some(oldest) = self.snapshots()?.first().copied() else { return Ok(Vec::new()) };
         let covered = oldest.min(progress.checkpointed());
-        let segments = segment::list(&**fs, &layout.journal).map_err(Problem::io("listing the segments"))?;
+        let segments = segment::list(&**fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
         let mut bytes = segments_bytes(&**fs, layout, &segments)?;
         let mut dropped = Vec::new();
         for pair in segments.windows(2) {
@@ -308,9 +308,9 @@ impl Upkeep {
                 break;
             }
             bytes -= segments_bytes(&**fs, layout, &[name])?;
-            fs.remove(&name.path(&layout.journal)).map_err(Problem::io("removing a segment"))?;
+            fs.remove(&name.path(&layout.journal)).map_err(JournalProblem::io("removing a segment"))?;
             // One after the other, so that no stop of the machine leaves a gap.
-            fs.sync_dir(&layout.journal).map_err(Problem::io("removing a segment"))?;
+            fs.sync_dir(&layout.journal).map_err(JournalProblem::io("removing a segment"))?;
             dropped.push(name);
         }
         Ok(dropped)
@@ -319,14 +319,14 @@ impl Upkeep {
     /// Whether the segment before `next` is older than the retention: its last commit came before `next`'s first.
     /// Nothing is by a clock that is not to be trusted.
     fn is_old(&self, next: SegmentName) -> Result<bool, SnapshotError> {
-        let Inner { fs, layout, clock, tuning, .. } = &*self.inner;
+        let UpkeepInner { fs, layout, clock, tuning, .. } = &*self.inner;
         if clock.trouble().is_some() {
             return Ok(false);
         }
         let mut reader = SegmentReader::open(&**fs, &layout.journal, next)?;
         Ok(match reader.frame_at(HEADER as u64)? {
-            Found::Frame(frame, _) => clock.now().since(frame.time) >= tuning.retention_time,
-            Found::Bad(_) => false,
+            FrameFound::Frame(frame, _) => clock.now().since(frame.time) >= tuning.retention_time,
+            FrameFound::Bad(_) => false,
         })
     }
 }

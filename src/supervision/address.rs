@@ -11,16 +11,16 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    envelope::{Envelope, Patience},
-    record::Record,
+    envelope::{MessageEnvelope, SendKind},
+    record::ActorRecord,
     reply::Reply,
     service::Message,
-    slot::Slot,
+    slot::ActorSlot,
 };
 use crate::types::{Fault, Left, Observer, Work, limits};
 
 /// The address of a service.
-pub struct Addr<M: Message>(pub(super) Arc<Slot<M>>);
+pub struct Addr<M: Message>(pub(super) Arc<ActorSlot<M>>);
 
 impl<M: Message> Clone for Addr<M> {
     fn clone(&self) -> Self {
@@ -50,7 +50,7 @@ impl<M: Message> Addr<M> {
     pub fn cast(&self, message: M) -> Result<(), Fault> {
         let now = self.0.system().instant();
         let work = self.0.admit(now + limits::CALL_DEADLINE)?;
-        self.0.post(Envelope::new(message, work, Patience::Nobody, &self.0, now))
+        self.0.post(MessageEnvelope::new(message, work, SendKind::Cast, &self.0, now))
     }
 
     /// Sends a message that carries no data, so that the actor reads its state again. At most one is on its way at a
@@ -67,17 +67,17 @@ impl<M: Message> Addr<M> {
 
 /// One call that has its permit: the message and the wait for the answer. `post` finds the actor.
 pub(super) async fn ask<M: Message, T: Send + 'static>(
-    slot: &Arc<Slot<M>>,
+    slot: &Arc<ActorSlot<M>>,
     work: Work,
     now: Instant,
     make: impl FnOnce(Reply<T>) -> M,
-    post: impl FnOnce(Envelope<M>) -> Result<(), Fault>,
+    post: impl FnOnce(MessageEnvelope<M>) -> Result<(), Fault>,
 ) -> Result<T, Fault> {
     let mut caller = Caller { work: work.observer(), record: slot.record(), is_waiting: true };
     let mut deadline = slot.system().timers().until(work.deadline);
     let (sender, mut answer) = oneshot::channel();
     let message = make(Reply::new(sender, work.clone(), Arc::clone(slot.record())));
-    let posted = post(Envelope::new(message, work, Patience::Caller, slot, now));
+    let posted = post(MessageEnvelope::new(message, work, SendKind::Call, slot, now));
     if let Err(fault) = posted {
         caller.is_waiting = false;
         return Err(fault);
@@ -108,7 +108,7 @@ pub(super) async fn ask<M: Message, T: Send + 'static>(
 /// Abandons the work when the caller is dropped while it waits.
 struct Caller<'a> {
     work: Observer,
-    record: &'a Record,
+    record: &'a ActorRecord,
     is_waiting: bool,
 }
 

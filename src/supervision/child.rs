@@ -11,20 +11,20 @@ use futures::{FutureExt, future::BoxFuture};
 use ractor::{Actor, ActorCell, ActorRef};
 
 use super::{
-    household::Order,
     jobs::panic_text,
-    record::Record,
+    record::ActorRecord,
     service::{Publish, Runner, Service},
-    slot::Slot,
+    slot::ActorSlot,
     spec::Limits,
+    supervisor_actor::SupervisorMessage,
 };
 
 /// One child of a supervisor, over all its lives.
 pub(super) trait Child: Send + Sync + 'static {
-    fn record(&self) -> &Arc<Record>;
+    fn record(&self) -> &Arc<ActorRecord>;
     fn limits(&self) -> Limits;
     /// Begins a life under `parent`; `ready` is told once it is under way. The error is the reason of the failure.
-    fn spawn(&self, parent: ActorRef<Order>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>>;
+    fn spawn(&self, parent: ActorRef<SupervisorMessage>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>>;
     /// Asks a life to end after what it took; does not wait.
     fn ask_to_stop(&self, life: &ActorCell);
     /// A life is over.
@@ -35,7 +35,7 @@ pub(super) trait Child: Send + Sync + 'static {
 
 /// Tells the supervisor that a life is under way.
 pub(super) struct Ready {
-    pub(super) supervisor: ActorRef<Order>,
+    pub(super) supervisor: ActorRef<SupervisorMessage>,
     pub(super) index: usize,
     /// Which life speaks; an earlier one is not heard.
     pub(super) epoch: u64,
@@ -44,19 +44,19 @@ pub(super) struct Ready {
 impl Ready {
     pub(super) fn announce(&self) {
         // A supervisor that is gone no longer waits for it.
-        let _ = self.supervisor.send_message(Order::Ready { index: self.index, epoch: self.epoch });
+        let _ = self.supervisor.send_message(SupervisorMessage::Ready { index: self.index, epoch: self.epoch });
     }
 }
 
 /// A service and the way to make it anew.
 pub(super) struct ServiceChild<S: Service, F> {
-    pub(super) slot: Arc<Slot<S::Message>>,
+    pub(super) slot: Arc<ActorSlot<S::Message>>,
     pub(super) limits: Limits,
     pub(super) factory: F,
 }
 
 impl<S: Service, F: Fn() -> S + Send + Sync + 'static> Child for ServiceChild<S, F> {
-    fn record(&self) -> &Arc<Record> {
+    fn record(&self) -> &Arc<ActorRecord> {
         self.slot.record()
     }
 
@@ -64,7 +64,7 @@ impl<S: Service, F: Fn() -> S + Send + Sync + 'static> Child for ServiceChild<S,
         self.limits
     }
 
-    fn spawn(&self, parent: ActorRef<Order>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>> {
+    fn spawn(&self, parent: ActorRef<SupervisorMessage>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>> {
         let slot = Arc::clone(&self.slot);
         let publish: Publish<S::Message> = Box::new(move |actor| {
             slot.publish(actor);

@@ -12,20 +12,20 @@ use ractor::{ActorCell, ActorRef};
 use sha2::Sha256;
 
 use super::{
+    active_children::{ActiveChildren, DirectoryAction, DirectoryKey},
     address::ask,
     child::{Child, Ready, spawn_linked},
-    control::{Command, Control},
-    envelope::{Envelope, Patience},
-    household::Order,
-    keeper::{Keeper, KeeperOrder},
+    control::{ChildCommand, ChildControl},
+    directory_actor::{DirectoryActor, DirectoryMessage},
+    envelope::{MessageEnvelope, SendKind},
     policy::{PastLimit, RestartPolicy},
-    record::{Identity, Record},
+    record::{ActorRecord, Identity},
     reply::Reply,
-    rooms::{Errand, Key, Rooms},
     service::{Message, Service},
-    slot::Slot,
+    slot::ActorSlot,
     spec::{Limits, Spec},
     supervisor::Supervisor,
+    supervisor_actor::SupervisorMessage,
     sync::lock,
     system::System,
 };
@@ -56,29 +56,29 @@ impl Default for DirectoryBounds {
 }
 
 /// The address of all children of a directory.
-pub struct Directory<K: Key, M: Message>(pub(super) Arc<Inner<K, M>>);
+pub struct Directory<K: DirectoryKey, M: Message>(pub(super) Arc<DirectoryInner<K, M>>);
 
-impl<K: Key, M: Message> Clone for Directory<K, M> {
+impl<K: DirectoryKey, M: Message> Clone for Directory<K, M> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-pub(super) struct Inner<K: Key, M: Message> {
+pub(super) struct DirectoryInner<K: DirectoryKey, M: Message> {
     pub(super) system: System,
-    pub(super) record: Arc<Record>,
+    pub(super) record: Arc<ActorRecord>,
     pub(super) bounds: DirectoryBounds,
-    pub(super) rooms: Mutex<Rooms<K, M>>,
+    pub(super) children: Mutex<ActiveChildren<K, M>>,
     child_kind: &'static str,
     child_policy: RestartPolicy,
     /// Keys are shown by a hash under this secret.
     secret: [u8; 32],
-    keeper: Mutex<Option<ActorRef<KeeperOrder<K>>>>,
-    /// Slots whose rooms are gone while jobs may still run.
-    left: Mutex<Vec<Arc<Slot<M>>>>,
+    actor: Mutex<Option<ActorRef<DirectoryMessage<K>>>>,
+    /// Slots whose children are gone while jobs may still run.
+    left: Mutex<Vec<Arc<ActorSlot<M>>>>,
 }
 
-impl<K: Key, M: Message> Directory<K, M> {
+impl<K: DirectoryKey, M: Message> Directory<K, M> {
     /// As `Addr::call`, to the child of `key`, which is activated if need be; `deadline` includes that.
     ///
     /// `Overloaded` also says that every child is busy and no further one may be. `Unavailable` also says that the
@@ -98,7 +98,7 @@ impl<K: Key, M: Message> Directory<K, M> {
     pub fn cast(&self, key: &K, message: M) -> Result<(), Fault> {
         let now = self.0.system.instant();
         let (slot, work) = self.0.admit(key, now, limits::CALL_DEADLINE)?;
-        self.0.post(key, Envelope::new(message, work, Patience::Nobody, &slot, now))
+        self.0.post(key, MessageEnvelope::new(message, work, SendKind::Cast, &slot, now))
     }
 
     /// Under which path operators see the child of `key`.
@@ -107,33 +107,33 @@ impl<K: Key, M: Message> Directory<K, M> {
     }
 }
 
-impl<K: Key, M: Message> Inner<K, M> {
-    fn admit(self: &Arc<Self>, key: &K, now: Instant, deadline: Duration) -> Result<(Arc<Slot<M>>, Work), Fault> {
-        let mut rooms = lock(&self.rooms);
-        if lock(&self.keeper).is_none() {
+impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
+    fn admit(self: &Arc<Self>, key: &K, now: Instant, deadline: Duration) -> Result<(Arc<ActorSlot<M>>, Work), Fault> {
+        let mut children = lock(&self.children);
+        if lock(&self.actor).is_none() {
             self.record.counts.refused.add();
             return Err(Fault::Unavailable);
         }
-        if !rooms.is_known(key) {
-            if rooms.is_full(self.bounds.children) && !self.evict_oldest(&mut rooms, now) {
+        if !children.is_known(key) {
+            if children.is_full(self.bounds.children) && !self.evict_oldest(&mut children, now) {
                 self.record.counts.refused.add();
                 return Err(Fault::overloaded());
             }
-            rooms.add(key.clone(), self.new_slot(key, now), now);
+            children.add(key.clone(), self.new_slot(key, now), now);
         }
-        let slot = rooms.touch(key, now).ok_or(Fault::Unavailable)?;
-        // Under the lock: while the permit is held the room is not idle, so it stays.
+        let slot = children.touch(key, now).ok_or(Fault::Unavailable)?;
+        // Under the lock: while the permit is held the child is not idle, so it stays.
         let work = slot.admit(now + deadline)?;
         Ok((slot, work))
     }
 
-    fn post(&self, key: &K, envelope: Envelope<M>) -> Result<(), Fault> {
-        let posted = lock(&self.rooms).post(key, envelope, self.system.instant());
+    fn post(&self, key: &K, envelope: MessageEnvelope<M>) -> Result<(), Fault> {
+        let posted = lock(&self.children).post(key, envelope, self.system.instant());
         match posted {
-            Ok(Errand::Nothing) => Ok(()),
-            Ok(Errand::Activate(key)) => {
-                let is_told = self.tell_keeper(KeeperOrder::Activate(key));
-                // Otherwise the keeper is gone, and what was kept goes with it.
+            Ok(DirectoryAction::Nothing) => Ok(()),
+            Ok(DirectoryAction::Activate(key)) => {
+                let is_told = self.tell_actor(DirectoryMessage::Activate(key));
+                // Otherwise the directory's actor is gone, and what was kept goes with it.
                 if is_told { Ok(()) } else { Err(Fault::Unavailable) }
             }
             Err(envelope) => {
@@ -144,34 +144,34 @@ impl<K: Key, M: Message> Inner<K, M> {
         }
     }
 
-    fn evict_oldest(&self, rooms: &mut Rooms<K, M>, now: Instant) -> bool {
-        let Some(key) = rooms.oldest_idle(now) else { return false };
-        self.see_out(rooms, &key);
+    fn evict_oldest(&self, children: &mut ActiveChildren<K, M>, now: Instant) -> bool {
+        let Some(key) = children.oldest_idle(now) else { return false };
+        self.see_out(children, &key);
         true
     }
 
-    /// Lets an idle room go: its actor by drain, or at once if there is none.
-    pub(super) fn see_out(&self, rooms: &mut Rooms<K, M>, key: &K) {
-        if let Some(life) = rooms.leave(key) {
-            if let Some(room) = rooms.get_mut(key) {
-                room.slot.record().stand(ActorStatus::Draining, self.system.instant());
+    /// Lets an idle child go: its actor by drain, or at once if there is none.
+    pub(super) fn see_out(&self, children: &mut ActiveChildren<K, M>, key: &K) {
+        if let Some(life) = children.leave(key) {
+            if let Some(child) = children.get_mut(key) {
+                child.slot.record().stand(ActorStatus::Draining, self.system.instant());
             }
-            self.tell_keeper(KeeperOrder::SeeOff(life));
-        } else if let Some(room) = rooms.remove(key) {
-            self.system.stats().leave(room.slot.record());
+            self.tell_actor(DirectoryMessage::SeeOff(life));
+        } else if let Some(child) = children.remove(key) {
+            self.system.stats().leave(child.slot.record());
         }
     }
 
-    /// False if the keeper is gone.
-    pub(super) fn tell_keeper(&self, order: KeeperOrder<K>) -> bool {
-        lock(&self.keeper).as_ref().is_some_and(|keeper| keeper.send_message(order).is_ok())
+    /// False if the directory's actor is gone.
+    pub(super) fn tell_actor(&self, message: DirectoryMessage<K>) -> bool {
+        lock(&self.actor).as_ref().is_some_and(|actor| actor.send_message(message).is_ok())
     }
 
-    pub(super) fn set_keeper(&self, keeper: ActorRef<KeeperOrder<K>>) {
-        *lock(&self.keeper) = Some(keeper);
+    pub(super) fn set_actor(&self, actor: ActorRef<DirectoryMessage<K>>) {
+        *lock(&self.actor) = Some(actor);
     }
 
-    fn new_slot(self: &Arc<Self>, key: &K, now: Instant) -> Arc<Slot<M>> {
+    fn new_slot(self: &Arc<Self>, key: &K, now: Instant) -> Arc<ActorSlot<M>> {
         let identity = Identity {
             path: self.path_of(key).into(),
             kind: self.child_kind,
@@ -180,19 +180,19 @@ impl<K: Key, M: Message> Inner<K, M> {
             policy: self.child_policy,
             order: 0,
         };
-        let record = Arc::new(Record::new(identity, now));
+        let record = Arc::new(ActorRecord::new(identity, now));
         // The record is reachable from the directory: a strong reference back would keep both for ever.
         let (directory, key) = (Arc::downgrade(self), key.clone());
-        record.set_control(Control::new(move |command| {
+        record.set_control(ChildControl::new(move |command| {
             let Some(directory) = directory.upgrade() else { return false };
             let done = match command {
-                Command::Restart => None,
-                Command::Stop(done) => Some(done),
+                ChildCommand::Restart => None,
+                ChildCommand::Stop(done) => Some(done),
             };
-            directory.tell_keeper(KeeperOrder::Restart(key.clone(), done))
+            directory.tell_actor(DirectoryMessage::Restart(key.clone(), done))
         }));
         self.system.stats().enter(&record);
-        Slot::new(self.system.clone(), record)
+        ActorSlot::new(self.system.clone(), record)
     }
 
     fn path_of(&self, key: &K) -> String {
@@ -204,19 +204,19 @@ impl<K: Key, M: Message> Inner<K, M> {
         format!("{}/{hex}", self.record.path)
     }
 
-    /// The keeper stops its children: nobody new is let in.
+    /// The directory's actor stops its children: nobody new is let in.
     pub(super) fn begin_stop(&self) {
-        *lock(&self.keeper) = None;
+        *lock(&self.actor) = None;
         let now = self.system.instant();
-        for slot in lock(&self.rooms).slots() {
+        for slot in lock(&self.children).slots() {
             slot.record().stand(ActorStatus::Draining, now);
         }
     }
 
-    /// The keeper is gone: nobody is reached any more.
+    /// The directory's actor is gone: nobody is reached any more.
     fn close(&self) {
-        *lock(&self.keeper) = None;
-        let slots = lock(&self.rooms).clear();
+        *lock(&self.actor) = None;
+        let slots = lock(&self.children).clear();
         for slot in &slots {
             slot.close();
             self.system.stats().leave(slot.record());
@@ -246,7 +246,7 @@ impl Hasher for Bytes {
 impl Supervisor {
     /// A directory of services made by `factory` from their key. The restart policy of `spec` is that of each child,
     /// but a child never ends the process: past its restarts it is parked, and calls to its key fail meanwhile.
-    pub fn directory<K: Key, S: Service>(
+    pub fn directory<K: DirectoryKey, S: Service>(
         &mut self,
         spec: Spec,
         bounds: DirectoryBounds,
@@ -255,15 +255,15 @@ impl Supervisor {
         let record = self.enter(&spec, spec.kind.unwrap_or("directory"), 0);
         let mut secret = [0; 32];
         self.system.entropy().fill(&mut secret);
-        let inner = Arc::new(Inner {
+        let inner = Arc::new(DirectoryInner {
             system: self.system.clone(),
             record,
             bounds,
-            rooms: Mutex::new(Rooms::new()),
+            children: Mutex::new(ActiveChildren::new()),
             child_kind: S::KIND,
             child_policy: RestartPolicy { past: PastLimit::Park, ..spec.restart },
             secret,
-            keeper: Mutex::new(None),
+            actor: Mutex::new(None),
             left: Mutex::new(Vec::new()),
         });
         let directory = Directory(Arc::clone(&inner));
@@ -274,26 +274,26 @@ impl Supervisor {
 
 type Factory<K, S> = Arc<dyn Fn(&K) -> S + Send + Sync>;
 
-struct DirectoryChild<K: Key, S: Service> {
-    inner: Arc<Inner<K, S::Message>>,
+struct DirectoryChild<K: DirectoryKey, S: Service> {
+    inner: Arc<DirectoryInner<K, S::Message>>,
     limits: Limits,
     factory: Factory<K, S>,
 }
 
-impl<K: Key, S: Service> Child for DirectoryChild<K, S> {
-    fn record(&self) -> &Arc<Record> {
+impl<K: DirectoryKey, S: Service> Child for DirectoryChild<K, S> {
+    fn record(&self) -> &Arc<ActorRecord> {
         &self.inner.record
     }
 
-    /// Its children stop side by side, and then the keeper.
+    /// Its children stop side by side, and then the directory's actor.
     fn limits(&self) -> Limits {
         Limits { stop: self.limits.stop + limits::KILL_LIMIT * 2, ..self.limits }
     }
 
-    fn spawn(&self, parent: ActorRef<Order>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>> {
+    fn spawn(&self, parent: ActorRef<SupervisorMessage>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>> {
         let directory = Arc::clone(&self.inner);
-        let keeper = Keeper { directory, factory: Arc::clone(&self.factory), limit: self.limits.stop, ready };
-        async move { spawn_linked(keeper, (), &parent).await }.boxed()
+        let actor = DirectoryActor { directory, factory: Arc::clone(&self.factory), limit: self.limits.stop, ready };
+        async move { spawn_linked(actor, (), &parent).await }.boxed()
     }
 
     fn ask_to_stop(&self, life: &ActorCell) {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{service::Message, slot::Slot};
+use super::{service::Message, slot::ActorSlot};
 use crate::{
     telemetry::actors::{ActorStatus, DeadLetterReason},
     types::{Work, limits},
@@ -10,31 +10,31 @@ use crate::{
 
 /// For how long a message is worth handling.
 #[derive(Clone, Copy)]
-pub(super) enum Patience {
+pub(super) enum SendKind {
     /// Someone waits, until the work's deadline.
-    Caller,
+    Call,
     /// Nobody waits: its time begins when it is handled.
-    Nobody,
+    Cast,
     /// Nobody waits, and there is one of it at most: the next may come once this one is gone.
     Nudge,
 }
 
 /// A message, its work, and the slot it is for. Kept small: it is moved a few times on its way, and a small one is
 /// allocated and freed on two threads without either waiting for the other.
-pub(super) struct Envelope<M: Message> {
+pub(super) struct MessageEnvelope<M: Message> {
     content: Option<(M, Work)>,
-    slot: Arc<Slot<M>>,
+    slot: Arc<ActorSlot<M>>,
     /// On the scale of the slot's backlog.
     made_at: u64,
-    patience: Patience,
+    send_kind: SendKind,
     is_queued: bool,
 }
 
-impl<M: Message> Envelope<M> {
+impl<M: Message> MessageEnvelope<M> {
     /// A message that is sent at `now`.
-    pub(super) fn new(message: M, work: Work, patience: Patience, slot: &Arc<Slot<M>>, now: Instant) -> Self {
+    pub(super) fn new(message: M, work: Work, send_kind: SendKind, slot: &Arc<ActorSlot<M>>, now: Instant) -> Self {
         let made_at = slot.record().backlog.moment(now);
-        Self { content: Some((message, work)), slot: Arc::clone(slot), made_at, patience, is_queued: false }
+        Self { content: Some((message, work)), slot: Arc::clone(slot), made_at, send_kind, is_queued: false }
     }
 
     /// It goes into a mailbox.
@@ -64,8 +64,8 @@ impl<M: Message> Envelope<M> {
     pub(super) fn open(mut self, now: Instant) -> Option<(M, Work)> {
         self.leave();
         let (message, mut work) = self.content.take()?;
-        match self.patience {
-            Patience::Caller => {
+        match self.send_kind {
+            SendKind::Call => {
                 let reason = if now >= work.deadline {
                     // So that the reply, dropped with the message, says `Expired`.
                     work.abandon();
@@ -78,7 +78,7 @@ impl<M: Message> Envelope<M> {
                 self.slot.system().stats().dead_letter(self.slot.record(), message.kind(), reason);
                 None
             }
-            Patience::Nobody | Patience::Nudge => {
+            SendKind::Cast | SendKind::Nudge => {
                 work.deadline = now + limits::CALL_DEADLINE;
                 work.begin();
                 Some((message, work))
@@ -87,13 +87,13 @@ impl<M: Message> Envelope<M> {
     }
 }
 
-impl<M: Message> Drop for Envelope<M> {
+impl<M: Message> Drop for MessageEnvelope<M> {
     fn drop(&mut self) {
         let was_queued = self.is_queued;
         self.leave();
-        match self.patience {
-            Patience::Nudge => self.slot.nudge_is_over(),
-            Patience::Caller | Patience::Nobody => {}
+        match self.send_kind {
+            SendKind::Nudge => self.slot.nudge_is_over(),
+            SendKind::Call | SendKind::Cast => {}
         }
         let Some((message, work)) = &self.content else { return };
         let record = self.slot.record();

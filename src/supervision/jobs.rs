@@ -11,21 +11,21 @@ use std::{
 use futures::FutureExt;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{record::Record, stats::ActorKind, system::System};
+use super::{record::ActorRecord, stats::ActorKind, system::System};
 use crate::types::Work;
 
 /// The jobs of one slot.
 #[derive(Clone)]
 pub(super) struct Jobs {
     pub(super) system: System,
-    pub(super) record: Arc<Record>,
+    pub(super) record: Arc<ActorRecord>,
     pub(super) times: Arc<ActorKind>,
     tracker: TaskTracker,
     abort: CancellationToken,
 }
 
 impl Jobs {
-    pub(super) fn new(system: System, record: Arc<Record>) -> Self {
+    pub(super) fn new(system: System, record: Arc<ActorRecord>) -> Self {
         let times = system.stats().kind(record.kind);
         Self { system, record, times, tracker: TaskTracker::new(), abort: CancellationToken::new() }
     }
@@ -83,10 +83,10 @@ impl Jobs {
 }
 
 /// Counts a running job, also when it is aborted.
-struct Running(Arc<Record>);
+struct Running(Arc<ActorRecord>);
 
 impl Running {
-    fn new(record: Arc<Record>) -> Self {
+    fn new(record: Arc<ActorRecord>) -> Self {
         record.jobs_running.fetch_add(1, Ordering::Relaxed);
         Self(record)
     }

@@ -2,30 +2,30 @@
 //!
 //! Owns: how actors are started, called, restarted, observed and stopped. Must not know: the domain, the store, any
 //! service by name. Begin with `service.rs` (what an actor is), `address.rs` (how it is called) and `supervisor.rs`
-//! (how a tree is built); `household.rs` is the supervisor at work.
+//! (how a tree is built); `supervisor_actor.rs` is the supervisor at work.
 
+mod active_children;
 mod address;
 mod child;
 mod clock;
 mod control;
 mod directory;
+mod directory_actor;
 mod entropy;
 mod envelope;
 mod histogram;
-mod household;
 mod jobs;
-mod keeper;
 mod policy;
 mod record;
 mod reply;
 mod report;
-mod rooms;
 mod service;
 mod shutdown;
 mod slot;
 mod spec;
 mod stats;
 mod supervisor;
+mod supervisor_actor;
 mod sync;
 mod system;
 mod task;

@@ -47,7 +47,7 @@ impl RestartPolicy {
 
 /// What is to be done about one failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum RestartDecision {
     Restart { after: Duration },
     Park { wait: Duration },
     Escape,
@@ -71,7 +71,7 @@ impl History {
         now: Instant,
         running_since: Option<Instant>,
         die: u8,
-    ) -> Verdict {
+    ) -> RestartDecision {
         let ran_well = running_since.is_some_and(|since| now.saturating_duration_since(since) >= policy.within);
         if ran_well {
             self.parked = 0;
@@ -81,15 +81,15 @@ impl History {
         let count = u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
         if count <= policy.max && self.parked == 0 {
             let wait = doubled(policy.backoff, count - 1, limits::BACKOFF_MOST);
-            return Verdict::Restart { after: jittered(wait, die) };
+            return RestartDecision::Restart { after: jittered(wait, die) };
         }
         match policy.past {
-            PastLimit::Escape => Verdict::Escape,
+            PastLimit::Escape => RestartDecision::Escape,
             PastLimit::Park => {
                 let wait = doubled(limits::PARK_FIRST, self.parked, limits::PARK_MOST);
                 self.parked = self.parked.saturating_add(1);
                 self.failures.clear();
-                Verdict::Park { wait: jittered(wait, die) }
+                RestartDecision::Park { wait: jittered(wait, die) }
             }
         }
     }
@@ -139,24 +139,24 @@ mod tests {
         for (failure, most_ms) in [100, 200, 400, 800, 1_600].into_iter().enumerate() {
             let verdict = history.judge(&policy, at, None, if failure % 2 == 0 { 0 } else { 255 });
             let after = if failure % 2 == 0 { most_ms / 2 } else { most_ms };
-            assert_eq!(verdict, Verdict::Restart { after: Duration::from_millis(after) });
+            assert_eq!(verdict, RestartDecision::Restart { after: Duration::from_millis(after) });
         }
-        assert_eq!(history.judge(&policy, at, None, 0), Verdict::Escape);
+        assert_eq!(history.judge(&policy, at, None, 0), RestartDecision::Escape);
     }
 
     #[test]
     fn a_failure_out_of_the_period_no_longer_counts() {
         let (mut history, policy) = (History::default(), RestartPolicy::new(1, MINUTE, PastLimit::Escape));
         let at = origin();
-        assert!(matches!(history.judge(&policy, at, None, 0), Verdict::Restart { .. }));
-        assert!(matches!(history.judge(&policy, at + MINUTE, None, 0), Verdict::Restart { .. }));
-        assert_eq!(history.judge(&policy, at + MINUTE + MINUTE / 2, None, 0), Verdict::Escape);
+        assert!(matches!(history.judge(&policy, at, None, 0), RestartDecision::Restart { .. }));
+        assert!(matches!(history.judge(&policy, at + MINUTE, None, 0), RestartDecision::Restart { .. }));
+        assert_eq!(history.judge(&policy, at + MINUTE + MINUTE / 2, None, 0), RestartDecision::Escape);
     }
 
     #[test]
     fn no_restart_allowed_means_the_first_failure_escapes() {
         let policy = RestartPolicy::new(0, MINUTE, PastLimit::Escape);
-        assert_eq!(History::default().judge(&policy, origin(), None, 9), Verdict::Escape);
+        assert_eq!(History::default().judge(&policy, origin(), None, 9), RestartDecision::Escape);
     }
 
     #[test]
@@ -165,9 +165,9 @@ mod tests {
         let at = origin();
         for wait in [10, 20, 40, 80, 160, 300, 300] {
             let verdict = history.judge(&policy, at, None, 255);
-            assert_eq!(verdict, Verdict::Park { wait: Duration::from_secs(wait) });
+            assert_eq!(verdict, RestartDecision::Park { wait: Duration::from_secs(wait) });
         }
         let verdict = history.judge(&policy, at + MINUTE, Some(at), 255);
-        assert_eq!(verdict, Verdict::Park { wait: Duration::from_secs(10) });
+        assert_eq!(verdict, RestartDecision::Park { wait: Duration::from_secs(10) });
     }
 }

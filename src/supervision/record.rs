@@ -9,9 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{control::Control, policy::RestartPolicy, sync::lock};
+use super::{control::ChildControl, policy::RestartPolicy, sync::lock};
 use crate::{
-    telemetry::actors::{ActorStatus, Failure},
+    telemetry::actors::{ActorFailure, ActorStatus},
     types::{Places, Timestamp, limits},
 };
 
@@ -44,7 +44,7 @@ pub(super) struct Counts {
 
 /// The status and since when it holds.
 #[derive(Clone, Copy)]
-pub(super) struct Standing {
+pub(super) struct StatusSince {
     pub(super) status: ActorStatus,
     pub(super) until: Option<Timestamp>,
     pub(super) since: Instant,
@@ -59,7 +59,7 @@ pub(super) struct Restarts {
 }
 
 /// The figures of one child of the tree.
-pub(super) struct Record {
+pub(super) struct ActorRecord {
     pub(super) path: Arc<str>,
     pub(super) kind: &'static str,
     pub(super) parent: Option<Arc<str>>,
@@ -74,10 +74,10 @@ pub(super) struct Record {
     pub(super) jobs_running: AtomicUsize,
     pub(super) generation: AtomicU64,
     pub(super) restarts: Mutex<Restarts>,
-    standing: Mutex<Standing>,
-    pub(super) handling: Handling,
-    last_failure: Mutex<Option<Failure>>,
-    control: Mutex<Option<Control>>,
+    standing: Mutex<StatusSince>,
+    pub(super) handling: CurrentHandling,
+    last_failure: Mutex<Option<ActorFailure>>,
+    control: Mutex<Option<ChildControl>>,
 }
 
 /// What a record is made of.
@@ -90,7 +90,7 @@ pub(super) struct Identity {
     pub(super) order: usize,
 }
 
-impl Record {
+impl ActorRecord {
     pub(super) fn new(identity: Identity, now: Instant) -> Self {
         let Identity { path, kind, parent, capacity, policy, order } = identity;
         Self {
@@ -106,22 +106,22 @@ impl Record {
             jobs_running: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
             restarts: Mutex::new(Restarts { total: 0, in_window: 0, by_operator: 0 }),
-            standing: Mutex::new(Standing { status: ActorStatus::Waiting, until: None, since: now }),
-            handling: Handling::new(now),
+            standing: Mutex::new(StatusSince { status: ActorStatus::Waiting, until: None, since: now }),
+            handling: CurrentHandling::new(now),
             last_failure: Mutex::new(None),
             control: Mutex::new(None),
         }
     }
 
     pub(super) fn stand(&self, status: ActorStatus, now: Instant) {
-        *lock(&self.standing) = Standing { status, until: None, since: now };
+        *lock(&self.standing) = StatusSince { status, until: None, since: now };
     }
 
     pub(super) fn stand_until(&self, status: ActorStatus, until: Timestamp, now: Instant) {
-        *lock(&self.standing) = Standing { status, until: Some(until), since: now };
+        *lock(&self.standing) = StatusSince { status, until: Some(until), since: now };
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> StatusSince {
         *lock(&self.standing)
     }
 
@@ -132,10 +132,10 @@ impl Record {
 
     pub(super) fn failed(&self, at: Timestamp, reason: &str) {
         let reason = reason.chars().take(limits::FAILURE_TEXT_MAX).collect();
-        *lock(&self.last_failure) = Some(Failure { at, reason });
+        *lock(&self.last_failure) = Some(ActorFailure { at, reason });
     }
 
-    pub(super) fn last_failure(&self) -> Option<Failure> {
+    pub(super) fn last_failure(&self) -> Option<ActorFailure> {
         lock(&self.last_failure).clone()
     }
 
@@ -155,11 +155,11 @@ impl Record {
         self.backlog.came().saturating_sub(self.counts.turned_back.get())
     }
 
-    pub(super) fn set_control(&self, control: Control) {
+    pub(super) fn set_control(&self, control: ChildControl) {
         *lock(&self.control) = Some(control);
     }
 
-    pub(super) fn control(&self) -> Option<Control> {
+    pub(super) fn control(&self) -> Option<ChildControl> {
         lock(&self.control).clone()
     }
 
@@ -170,7 +170,7 @@ impl Record {
     }
 }
 
-impl Places for Record {
+impl Places for ActorRecord {
     fn give_back(&self) {
         self.taken.fetch_sub(1, Ordering::AcqRel);
     }
@@ -178,7 +178,7 @@ impl Places for Record {
 
 /// What is being handled and since when. The two are read one after the other: for an instant they may belong to
 /// neighbouring messages, which operators can live with.
-pub(super) struct Handling {
+pub(super) struct CurrentHandling {
     origin: Instant,
     /// One more than the microseconds from `origin`; 0 is nothing.
     since_us: AtomicU64,
@@ -187,7 +187,7 @@ pub(super) struct Handling {
     last_kind: AtomicUsize,
 }
 
-impl Handling {
+impl CurrentHandling {
     fn new(origin: Instant) -> Self {
         Self { origin, since_us: AtomicU64::new(0), kind: Mutex::new(""), last_kind: AtomicUsize::new(0) }
     }
@@ -212,7 +212,7 @@ impl Handling {
 }
 
 /// Clears what is being handled, also when the handler panics or is killed.
-pub(super) struct HandlingGuard<'a>(&'a Handling);
+pub(super) struct HandlingGuard<'a>(&'a CurrentHandling);
 
 impl Drop for HandlingGuard<'_> {
     fn drop(&mut self) {

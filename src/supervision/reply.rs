@@ -4,7 +4,7 @@ use std::{sync::Arc, thread};
 
 use tokio::sync::oneshot;
 
-use super::record::Record;
+use super::record::ActorRecord;
 use crate::types::{Fault, Work};
 
 /// Answers one call. Dropped unanswered it tells the caller what may be believed:
@@ -17,11 +17,11 @@ use crate::types::{Fault, Work};
 pub struct Reply<T> {
     sender: Option<oneshot::Sender<Result<T, Fault>>>,
     work: Work,
-    record: Arc<Record>,
+    record: Arc<ActorRecord>,
 }
 
 impl<T> Reply<T> {
-    pub(super) fn new(sender: oneshot::Sender<Result<T, Fault>>, work: Work, record: Arc<Record>) -> Self {
+    pub(super) fn new(sender: oneshot::Sender<Result<T, Fault>>, work: Work, record: Arc<ActorRecord>) -> Self {
         Self { sender: Some(sender), work, record }
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    record::Record,
+    record::ActorRecord,
     stats::Stats,
     sync::{lock, read},
     system::ROOT,
@@ -15,9 +15,10 @@ use super::{
 use crate::{
     telemetry::{
         actors::{
-            ActorReport, ActorStatus, ActorsReport, Handling, KindReport, Mailbox, Supervision, Totals, WorkReport,
+            ActorReport, ActorStatus, ActorsReport, HandlingReport, KindReport, Mailbox, Supervision, Totals,
+            WorkReport,
         },
-        health::{HealthReport, HealthStatus, Reason, ServiceHealth},
+        health::{HealthReason, HealthReport, HealthStatus, ServiceHealth},
     },
     types::limits,
 };
@@ -53,7 +54,8 @@ impl Stats {
     /// How well each child of the root is, in the order of the start.
     pub fn health(&self) -> HealthReport {
         let (all, now) = (self.records_after(None), self.now());
-        let mut tops: Vec<&Arc<Record>> = all.iter().filter(|record| record.parent.as_deref() == Some(ROOT)).collect();
+        let mut tops: Vec<&Arc<ActorRecord>> =
+            all.iter().filter(|record| record.parent.as_deref() == Some(ROOT)).collect();
         tops.sort_by_key(|record| record.order);
         let services: Vec<ServiceHealth> = tops.into_iter().map(|top| service_health(top, &all, now)).collect();
         let status = services.iter().map(|service| service.status).max().unwrap_or(HealthStatus::Down);
@@ -75,7 +77,7 @@ impl Stats {
 struct Families(BTreeMap<Arc<str>, (u64, Vec<String>)>);
 
 impl Families {
-    fn of(all: &[Arc<Record>]) -> Self {
+    fn of(all: &[Arc<ActorRecord>]) -> Self {
         let mut families: BTreeMap<Arc<str>, (u64, Vec<String>)> = BTreeMap::new();
         for record in all {
             let Some(parent) = &record.parent else { continue };
@@ -88,7 +90,7 @@ impl Families {
         Self(families)
     }
 
-    fn report(&self, record: &Record, now: Instant) -> ActorReport {
+    fn report(&self, record: &ActorRecord, now: Instant) -> ActorReport {
         let standing = record.standing();
         let (children_total, children) = self.0.get(&record.path).cloned().unwrap_or_default();
         ActorReport {
@@ -109,7 +111,7 @@ impl Families {
     }
 }
 
-fn mailbox(record: &Record, now: Instant) -> Mailbox {
+fn mailbox(record: &ActorRecord, now: Instant) -> Mailbox {
     Mailbox {
         depth: record.backlog.depth(),
         capacity: record.capacity as u64,
@@ -119,9 +121,9 @@ fn mailbox(record: &Record, now: Instant) -> Mailbox {
     }
 }
 
-fn work(record: &Record, now: Instant) -> WorkReport {
+fn work(record: &ActorRecord, now: Instant) -> WorkReport {
     let counts = &record.counts;
-    let handling = record.handling.now().map(|(message, since)| Handling {
+    let handling = record.handling.now().map(|(message, since)| HandlingReport {
         message: message.to_owned(),
         since_ms: millis(now.saturating_duration_since(since)),
     });
@@ -138,7 +140,7 @@ fn work(record: &Record, now: Instant) -> WorkReport {
     }
 }
 
-fn supervision(record: &Record) -> Supervision {
+fn supervision(record: &ActorRecord) -> Supervision {
     let restarts = *lock(&record.restarts);
     Supervision {
         restarts: restarts.total,
@@ -150,7 +152,7 @@ fn supervision(record: &Record) -> Supervision {
     }
 }
 
-fn totals(all: &[Arc<Record>]) -> Totals {
+fn totals(all: &[Arc<ActorRecord>]) -> Totals {
     let mut totals = Totals { actors: all.len() as u64, ..Totals::default() };
     for record in all {
         let counts = &record.counts;
@@ -174,12 +176,12 @@ fn totals(all: &[Arc<Record>]) -> Totals {
     totals
 }
 
-fn stuck(all: &[Arc<Record>], now: Instant) -> Vec<String> {
+fn stuck(all: &[Arc<ActorRecord>], now: Instant) -> Vec<String> {
     let stuck = all.iter().filter(|record| record.is_stuck(now));
     stuck.take(limits::ACTORS_PAGE).map(|record| record.path.to_string()).collect()
 }
 
-fn service_health(top: &Arc<Record>, all: &[Arc<Record>], now: Instant) -> ServiceHealth {
+fn service_health(top: &Arc<ActorRecord>, all: &[Arc<ActorRecord>], now: Instant) -> ServiceHealth {
     let is_below = |path: &str| path.strip_prefix(&*top.path).is_some_and(|rest| rest.starts_with('/'));
     let mut status = HealthStatus::Up;
     let mut reasons = Vec::new();
@@ -201,19 +203,19 @@ fn service_health(top: &Arc<Record>, all: &[Arc<Record>], now: Instant) -> Servi
     ServiceHealth { name: top.path.to_string(), status, reasons, details: None }
 }
 
-fn complaint(record: &Record, now: Instant) -> Option<(HealthStatus, String)> {
+fn complaint(record: &ActorRecord, now: Instant) -> Option<(HealthStatus, String)> {
     let standing = record.standing();
     let until = standing.until.map(|until| format!(" until {until}")).unwrap_or_default();
     let why = record.last_failure().map(|failure| format!(": {}", failure.reason)).unwrap_or_default();
     let (status, reason, more) = match standing.status {
-        ActorStatus::Waiting | ActorStatus::Starting => (HealthStatus::Degraded, Reason::Starting, String::new()),
-        ActorStatus::Restarting => (HealthStatus::Degraded, Reason::Restarting, format!("{until}{why}")),
-        ActorStatus::Parked => (HealthStatus::Degraded, Reason::Parked, format!("{until}{why}")),
-        ActorStatus::Draining => (HealthStatus::Degraded, Reason::Draining, String::new()),
-        ActorStatus::Stopped => (HealthStatus::Down, Reason::Stopped, why),
+        ActorStatus::Waiting | ActorStatus::Starting => (HealthStatus::Degraded, HealthReason::Starting, String::new()),
+        ActorStatus::Restarting => (HealthStatus::Degraded, HealthReason::Restarting, format!("{until}{why}")),
+        ActorStatus::Parked => (HealthStatus::Degraded, HealthReason::Parked, format!("{until}{why}")),
+        ActorStatus::Draining => (HealthStatus::Degraded, HealthReason::Draining, String::new()),
+        ActorStatus::Stopped => (HealthStatus::Down, HealthReason::Stopped, why),
         ActorStatus::Running if record.is_stuck(now) => {
             let at = record.handling.now().map_or("its mailbox", |(message, _)| message);
-            (HealthStatus::Degraded, Reason::Stuck, format!(" at {at}"))
+            (HealthStatus::Degraded, HealthReason::Stuck, format!(" at {at}"))
         }
         ActorStatus::Running => return None,
     };

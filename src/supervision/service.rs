@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     address::Addr,
-    envelope::{Envelope, Patience},
+    envelope::{MessageEnvelope, SendKind},
     jobs::panic_text,
-    slot::{Slot, deliver},
+    slot::{ActorSlot, deliver},
     system::System,
 };
 use crate::types::{Fault, Work};
@@ -59,7 +59,7 @@ pub trait Service: Send + Sync + 'static {
 pub struct Cx<M: Message> {
     addr: Addr<M>,
     /// This life of the actor; set before `Service::start`.
-    myself: OnceLock<ActorRef<Envelope<M>>>,
+    myself: OnceLock<ActorRef<MessageEnvelope<M>>>,
     /// Cancelled when this life is over.
     over: CancellationToken,
 }
@@ -98,7 +98,7 @@ impl<M: Message> Cx<M> {
                 () = tokio::time::sleep(wait) => {
                     let Some(myself) = myself else { return };
                     let now = slot.system().instant();
-                    let envelope = Envelope::new(make(), Work::until(now), Patience::Nobody, &slot, now);
+                    let envelope = MessageEnvelope::new(make(), Work::until(now), SendKind::Cast, &slot, now);
                     if let Err(envelope) = deliver(&myself, envelope) {
                         envelope.hand_back();
                     }
@@ -120,7 +120,7 @@ impl Drop for Timer {
 }
 
 /// Told, once the state is read, where the living actor is to be found.
-pub(super) type Publish<M> = Box<dyn Fn(ActorRef<Envelope<M>>) + Send + Sync>;
+pub(super) type Publish<M> = Box<dyn Fn(ActorRef<MessageEnvelope<M>>) + Send + Sync>;
 
 /// One life of a service in ractor.
 pub(super) struct Runner<S: Service> {
@@ -130,7 +130,7 @@ pub(super) struct Runner<S: Service> {
 }
 
 impl<S: Service> Runner<S> {
-    pub(super) fn new(service: S, slot: Arc<Slot<S::Message>>, publish: Publish<S::Message>) -> Self {
+    pub(super) fn new(service: S, slot: Arc<ActorSlot<S::Message>>, publish: Publish<S::Message>) -> Self {
         let cx = Cx { addr: Addr(slot), myself: OnceLock::new(), over: CancellationToken::new() };
         Self { service, cx, publish }
     }
@@ -143,7 +143,7 @@ impl<S: Service> Drop for Runner<S> {
 }
 
 impl<S: Service> Actor for Runner<S> {
-    type Msg = Envelope<S::Message>;
+    type Msg = MessageEnvelope<S::Message>;
     type State = Option<S::State>;
     type Arguments = ();
 

@@ -24,11 +24,11 @@ pub enum PhaseEnd {
 
 /// The phases of a shutdown in order.
 pub struct Shutdown {
-    phases: Vec<Phase>,
+    phases: Vec<ShutdownPhase>,
     total: Duration,
 }
 
-struct Phase {
+struct ShutdownPhase {
     name: &'static str,
     limit: Duration,
     is_needed: bool,
@@ -43,15 +43,15 @@ impl Shutdown {
 
     /// A phase that may take `limit` and is left out when a second signal comes.
     pub fn phase(self, name: &'static str, limit: Duration, work: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.then(Phase { name, limit, is_needed: false, work: work.boxed() })
+        self.then(ShutdownPhase { name, limit, is_needed: false, work: work.boxed() })
     }
 
     /// A phase that is always begun, such as closing the store: its limit is kept free of the total.
     pub fn needed(self, name: &'static str, limit: Duration, work: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.then(Phase { name, limit, is_needed: true, work: work.boxed() })
+        self.then(ShutdownPhase { name, limit, is_needed: true, work: work.boxed() })
     }
 
-    fn then(mut self, phase: Phase) -> Self {
+    fn then(mut self, phase: ShutdownPhase) -> Self {
         self.phases.push(phase);
         self
     }

@@ -12,9 +12,9 @@ use ractor::ActorRef;
 use tokio::sync::watch;
 
 use super::{
-    envelope::{Envelope, Patience},
+    envelope::{MessageEnvelope, SendKind},
     jobs::Jobs,
-    record::Record,
+    record::ActorRecord,
     service::Message,
     sync::lock,
     system::System,
@@ -22,17 +22,17 @@ use super::{
 use crate::types::{Fault, Work};
 
 /// The slot of a service, or of one key of a directory.
-pub(super) struct Slot<M: Message> {
+pub(super) struct ActorSlot<M: Message> {
     pub(super) jobs: Jobs,
-    live: watch::Sender<Option<ActorRef<Envelope<M>>>>,
+    live: watch::Sender<Option<ActorRef<MessageEnvelope<M>>>>,
     /// Whether a nudge is on its way.
     nudged: AtomicBool,
     /// A nudge that came while nobody was there.
-    kept_nudge: Mutex<Option<Envelope<M>>>,
+    kept_nudge: Mutex<Option<MessageEnvelope<M>>>,
 }
 
-impl<M: Message> Slot<M> {
-    pub(super) fn new(system: System, record: Arc<Record>) -> Arc<Self> {
+impl<M: Message> ActorSlot<M> {
+    pub(super) fn new(system: System, record: Arc<ActorRecord>) -> Arc<Self> {
         Arc::new(Self {
             jobs: Jobs::new(system, record),
             live: watch::Sender::new(None),
@@ -45,7 +45,7 @@ impl<M: Message> Slot<M> {
         &self.jobs.system
     }
 
-    pub(super) fn record(&self) -> &Arc<Record> {
+    pub(super) fn record(&self) -> &Arc<ActorRecord> {
         &self.jobs.record
     }
 
@@ -56,7 +56,7 @@ impl<M: Message> Slot<M> {
             record.counts.refused.add();
             return Err(Fault::overloaded());
         }
-        Ok(Work::placed(deadline, Arc::<Record>::clone(record)))
+        Ok(Work::placed(deadline, Arc::<ActorRecord>::clone(record)))
     }
 
     /// Whether nothing is queued and nothing runs.
@@ -66,7 +66,7 @@ impl<M: Message> Slot<M> {
     }
 
     /// Puts a message into the mailbox of the living actor.
-    pub(super) fn post(&self, envelope: Envelope<M>) -> Result<(), Fault> {
+    pub(super) fn post(&self, envelope: MessageEnvelope<M>) -> Result<(), Fault> {
         let refused = match &*self.live.borrow() {
             Some(actor) => match deliver(actor, envelope) {
                 Ok(()) => return Ok(()),
@@ -85,7 +85,7 @@ impl<M: Message> Slot<M> {
             return;
         }
         let now = self.system().instant();
-        let envelope = Envelope::new(make(), Work::until(now), Patience::Nudge, self, now);
+        let envelope = MessageEnvelope::new(make(), Work::until(now), SendKind::Nudge, self, now);
         *lock(&self.kept_nudge) = Some(envelope);
         self.pass_nudge_on();
     }
@@ -105,7 +105,7 @@ impl<M: Message> Slot<M> {
     }
 
     /// The actor is ready: callers find it from now on.
-    pub(super) fn publish(&self, actor: ActorRef<Envelope<M>>) {
+    pub(super) fn publish(&self, actor: ActorRef<MessageEnvelope<M>>) {
         self.live.send_replace(Some(actor));
         self.pass_nudge_on();
     }
@@ -125,7 +125,10 @@ impl<M: Message> Slot<M> {
 }
 
 /// Sends; gives the envelope back if the actor no longer takes any.
-pub(super) fn deliver<M: Message>(actor: &ActorRef<Envelope<M>>, mut envelope: Envelope<M>) -> Result<(), Envelope<M>> {
+pub(super) fn deliver<M: Message>(
+    actor: &ActorRef<MessageEnvelope<M>>,
+    mut envelope: MessageEnvelope<M>,
+) -> Result<(), MessageEnvelope<M>> {
     envelope.enter();
     match actor.send_message(envelope) {
         Ok(()) => Ok(()),

@@ -14,13 +14,13 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    control::Command,
+    control::ChildCommand,
     histogram::KindTimes,
-    record::Record,
+    record::ActorRecord,
     sync::{lock, read, write},
 };
 use crate::{
-    telemetry::actors::{DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters},
+    telemetry::actors::{ActorDeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters},
     types::{Clock, limits},
 };
 
@@ -43,11 +43,11 @@ pub(super) const GROUP: &str = "supervisor";
 
 /// The figures of one system.
 #[derive(Clone)]
-pub struct Stats(pub(super) Arc<Inner>);
+pub struct Stats(pub(super) Arc<StatsInner>);
 
-pub(super) struct Inner {
+pub(super) struct StatsInner {
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) records: RwLock<BTreeMap<Arc<str>, Arc<Record>>>,
+    pub(super) records: RwLock<BTreeMap<Arc<str>, Arc<ActorRecord>>>,
     pub(super) kinds: RwLock<BTreeMap<&'static str, Arc<ActorKind>>>,
     dead: Dead,
 }
@@ -61,13 +61,13 @@ pub(super) struct ActorKind {
 #[derive(Default)]
 struct Dead {
     counts: [AtomicU64; DeadLetterReason::ALL.len()],
-    last: Mutex<VecDeque<DeadLetter>>,
+    last: Mutex<VecDeque<ActorDeadLetter>>,
 }
 
 impl Stats {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         let (records, kinds) = (RwLock::default(), RwLock::default());
-        Self(Arc::new(Inner { clock, records, kinds, dead: Dead::default() }))
+        Self(Arc::new(StatsInner { clock, records, kinds, dead: Dead::default() }))
     }
 
     pub(super) fn now(&self) -> Instant {
@@ -75,12 +75,12 @@ impl Stats {
     }
 
     /// Makes `record` visible. A path that is taken twice shows the later one.
-    pub(super) fn enter(&self, record: &Arc<Record>) {
+    pub(super) fn enter(&self, record: &Arc<ActorRecord>) {
         write(&self.0.records).insert(Arc::clone(&record.path), Arc::clone(record));
     }
 
     /// Forgets `record`, unless its path has meanwhile gone to another.
-    pub(super) fn leave(&self, record: &Arc<Record>) {
+    pub(super) fn leave(&self, record: &Arc<ActorRecord>) {
         let mut records = write(&self.0.records);
         if records.get(&record.path).is_some_and(|known| Arc::ptr_eq(known, record)) {
             records.remove(&record.path);
@@ -95,12 +95,12 @@ impl Stats {
         Arc::clone(write(&self.0.kinds).entry(kind).or_insert_with(fresh))
     }
 
-    pub(super) fn dead_letter(&self, record: &Record, message: &'static str, reason: DeadLetterReason) {
+    pub(super) fn dead_letter(&self, record: &ActorRecord, message: &'static str, reason: DeadLetterReason) {
         self.0.dead.counts[reason as usize].fetch_add(1, Ordering::Relaxed);
         let (at, path) = (self.0.clock.now(), record.path.to_string());
         let mut last = lock(&self.0.dead.last);
         last.truncate(limits::DEAD_LETTERS_KEPT - 1);
-        last.push_front(DeadLetter { at, path, message: message.to_owned(), reason });
+        last.push_front(ActorDeadLetter { at, path, message: message.to_owned(), reason });
     }
 
     /// Messages that were dropped without being handled, newest first.
@@ -113,12 +113,12 @@ impl Stats {
         DeadLetters { counts, last: lock(&self.0.dead.last).iter().cloned().collect() }
     }
 
-    pub(super) fn find(&self, path: &str) -> Option<Arc<Record>> {
+    pub(super) fn find(&self, path: &str) -> Option<Arc<ActorRecord>> {
         read(&self.0.records).get(path).cloned()
     }
 
     /// All records, or those after the path `after`, in the order of their paths.
-    pub(super) fn records_after(&self, after: Option<&str>) -> Vec<Arc<Record>> {
+    pub(super) fn records_after(&self, after: Option<&str>) -> Vec<Arc<ActorRecord>> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         read(&self.0.records).range::<str, _>((from, Bound::Unbounded)).map(|(_, record)| Arc::clone(record)).collect()
     }
@@ -126,21 +126,21 @@ impl Stats {
     /// Restarts the child at `path` for an operator: it finishes what it took within its stop limit, is started again
     /// at once, and its supervisor does not count it. Returns when the order is given, not when it is carried out.
     pub fn restart(&self, path: &str) -> Result<(), ControlRefusal> {
-        self.command(path, Command::Restart)
+        self.command(path, ChildCommand::Restart)
     }
 
     /// Stops the child at `path` for good, as the shutdown does in its order. Returns when it is gone or after `limit`.
     pub async fn stop(&self, path: &str, limit: Duration) -> Result<(), ControlRefusal> {
         let (done, gone) = oneshot::channel();
-        self.command(path, Command::Stop(done))?;
+        self.command(path, ChildCommand::Stop(done))?;
         // An error means that its supervisor went away, and the child with it.
         let _ = tokio::time::timeout(limit, gone).await;
         Ok(())
     }
 
-    fn command(&self, path: &str, command: Command) -> Result<(), ControlRefusal> {
+    fn command(&self, path: &str, command: ChildCommand) -> Result<(), ControlRefusal> {
         let record = self.find(path).ok_or(ControlRefusal::NotFound)?;
-        if record.kind == GROUP && matches!(command, Command::Restart) {
+        if record.kind == GROUP && matches!(command, ChildCommand::Restart) {
             return Err(ControlRefusal::IsGroup);
         }
         let control = record.control().ok_or(ControlRefusal::Stopping)?;

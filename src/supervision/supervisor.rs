@@ -9,13 +9,13 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     address::Addr,
     child::{Child, Ready, ServiceChild, spawn_linked},
-    household::{Household, Order, flag, owned, wait_or_kill},
     policy::{PastLimit, RestartPolicy},
-    record::{Identity, Record},
+    record::{ActorRecord, Identity},
     service::Service,
-    slot::Slot,
+    slot::ActorSlot,
     spec::{Limits, Spec},
     stats::GROUP,
+    supervisor_actor::{SupervisorActor, SupervisorMessage, flag, owned, wait_or_kill},
     system::{Escape, ROOT, System},
 };
 use crate::{telemetry::actors::ActorStatus, types::limits};
@@ -23,7 +23,7 @@ use crate::{telemetry::actors::ActorStatus, types::limits};
 /// A group of children in the order of their start. Children are permanent, one for one: each is restarted by itself.
 pub struct Supervisor {
     pub(super) system: System,
-    record: Arc<Record>,
+    record: Arc<ActorRecord>,
     children: Vec<Arc<dyn Child>>,
 }
 
@@ -33,7 +33,7 @@ impl Supervisor {
         let path = Arc::from(ROOT);
         let policy = RestartPolicy::new(0, limits::RESTARTS_WITHIN, PastLimit::Escape);
         let identity = Identity { path, kind: GROUP, parent: None, capacity: 0, policy, order: 0 };
-        let record = Arc::new(Record::new(identity, system.instant()));
+        let record = Arc::new(ActorRecord::new(identity, system.instant()));
         system.stats().enter(&record);
         Self { system: system.clone(), record, children: Vec::new() }
     }
@@ -45,7 +45,7 @@ impl Supervisor {
         factory: impl Fn() -> S + Send + Sync + 'static,
     ) -> Addr<S::Message> {
         let record = self.enter(&spec, S::KIND, spec.mailbox);
-        let slot = Slot::new(self.system.clone(), record);
+        let slot = ActorSlot::new(self.system.clone(), record);
         self.adopt(ServiceChild { slot: Arc::clone(&slot), limits: spec.limits, factory });
         Addr(slot)
     }
@@ -61,7 +61,7 @@ impl Supervisor {
         filled
     }
 
-    pub(super) fn enter(&self, spec: &Spec, kind: &'static str, capacity: usize) -> Arc<Record> {
+    pub(super) fn enter(&self, spec: &Spec, kind: &'static str, capacity: usize) -> Arc<ActorRecord> {
         let parent = &self.record.path;
         let path = if &**parent == ROOT { spec.name.clone() } else { format!("{parent}/{}", spec.name) };
         let identity = Identity {
@@ -72,7 +72,7 @@ impl Supervisor {
             policy: spec.restart,
             order: self.children.len(),
         };
-        let record = Arc::new(Record::new(identity, self.system.instant()));
+        let record = Arc::new(ActorRecord::new(identity, self.system.instant()));
         self.system.stats().enter(&record);
         record
     }
@@ -88,8 +88,8 @@ impl Supervisor {
         let (booted, mut is_booted) = flag();
         record.stand(ActorStatus::Starting, system.instant());
         let limit = stop_limit(&children);
-        let household = Household { system: system.clone(), booted };
-        let (root, ended) = Actor::spawn(None, household, children.clone())
+        let supervisor_actor = SupervisorActor { system: system.clone(), booted };
+        let (root, ended) = Actor::spawn(None, supervisor_actor, children.clone())
             .await
             .map_err(|error| Escape { path: ROOT.to_owned(), reason: error.to_string() })?;
         let root = root.get_cell();
@@ -109,7 +109,12 @@ impl Supervisor {
 }
 
 /// The root ends only when it is stopped; anything else is a defect of the kit, and the process has to end.
-async fn watch_root(system: System, record: Arc<Record>, root: ActorCell, ended: ractor::concurrency::JoinHandle<()>) {
+async fn watch_root(
+    system: System,
+    record: Arc<ActorRecord>,
+    root: ActorCell,
+    ended: ractor::concurrency::JoinHandle<()>,
+) {
     // A join error says what `wait` says: it is over.
     let _ = ended.await;
     let _ = root.wait(None).await;
@@ -128,7 +133,7 @@ fn stop_limit(children: &[Arc<dyn Child>]) -> Duration {
 /// A running tree. Dropped without `stop`, its actors go on until the process ends.
 pub struct Tree {
     system: System,
-    record: Arc<Record>,
+    record: Arc<ActorRecord>,
     root: ActorCell,
     children: Vec<Arc<dyn Child>>,
     limit: Duration,
@@ -167,12 +172,12 @@ async fn sweep(system: &System, children: &[Arc<dyn Child>]) {
 /// A group as a child of another.
 struct GroupChild {
     system: System,
-    record: Arc<Record>,
+    record: Arc<ActorRecord>,
     children: Vec<Arc<dyn Child>>,
 }
 
 impl Child for GroupChild {
-    fn record(&self) -> &Arc<Record> {
+    fn record(&self) -> &Arc<ActorRecord> {
         &self.record
     }
 
@@ -181,10 +186,11 @@ impl Child for GroupChild {
         Limits { start: children + limits::START_LIMIT, stop: stop_limit(&self.children) }
     }
 
-    fn spawn(&self, parent: ActorRef<Order>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>> {
-        let household = Household { system: self.system.clone(), booted: Box::new(move || ready.announce()) };
+    fn spawn(&self, parent: ActorRef<SupervisorMessage>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>> {
+        let supervisor_actor =
+            SupervisorActor { system: self.system.clone(), booted: Box::new(move || ready.announce()) };
         let children = self.children.clone();
-        async move { spawn_linked(household, children, &parent).await }.boxed()
+        async move { spawn_linked(supervisor_actor, children, &parent).await }.boxed()
     }
 
     fn ask_to_stop(&self, life: &ActorCell) {

@@ -13,9 +13,9 @@ pub(super) const ROOT: &str = "root";
 
 /// Clock, entropy, figures and the way out. Clones are the same system; tests run many side by side.
 #[derive(Clone)]
-pub struct System(Arc<Inner>);
+pub struct System(Arc<SystemInner>);
 
-struct Inner {
+struct SystemInner {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     stats: Stats,
@@ -43,7 +43,7 @@ impl System {
         let stats = Stats::new(Arc::clone(&clock));
         let (shutdown, escape, wake) = (CancellationToken::new(), watch::Sender::new(None), watch::Sender::new(0));
         let timers = Timers::default();
-        Self(Arc::new(Inner { clock, entropy, stats, shutdown, escape, wake, timers }))
+        Self(Arc::new(SystemInner { clock, entropy, stats, shutdown, escape, wake, timers }))
     }
 
     /// Where time comes from.

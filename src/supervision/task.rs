@@ -9,11 +9,11 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     child::{Child, Ready, make, spawn_linked},
-    household::{Order, owned},
     jobs::{Jobs, panic_text},
-    record::Record,
+    record::ActorRecord,
     spec::{Limits, Spec},
     supervisor::Supervisor,
+    supervisor_actor::{SupervisorMessage, owned},
     system::System,
 };
 use crate::types::{Fault, Work};
@@ -136,7 +136,7 @@ struct TaskChild {
 }
 
 impl Child for TaskChild {
-    fn record(&self) -> &Arc<Record> {
+    fn record(&self) -> &Arc<ActorRecord> {
         &self.jobs.record
     }
 
@@ -144,7 +144,7 @@ impl Child for TaskChild {
         self.limits
     }
 
-    fn spawn(&self, parent: ActorRef<Order>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>> {
+    fn spawn(&self, parent: ActorRef<SupervisorMessage>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>> {
         let (jobs, begin) = (self.jobs.clone(), Arc::clone(&self.begin));
         let cx = TaskCx { jobs, stopping: CancellationToken::new(), ready: Arc::new(ready) };
         async move { spawn_linked(TaskRunner { cx, begin }, (), &parent).await }.boxed()

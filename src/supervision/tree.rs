@@ -16,16 +16,16 @@ use std::{sync::Arc, time::Duration};
 use super::{Spec, Supervisor, System};
 use crate::{
     actors::{
-        auth::{Auth, AuthActor, Door, DoorKeys},
+        auth::{Auth, AuthActor, AuthContext, AuthKeys},
         edge,
         hasher::HasherPool,
         migrator::Migrator,
-        notifier::{Bell, Notifier, NotifierActor, NotifierFault, NotifierSubscriber},
-        otp::{Otp, OtpNews},
+        notifier::{Notifier, NotifierActor, NotifierContext, NotifierFault, NotifierSubscriber},
+        otp::{Otp, OtpSubscriber},
         relay::{Relays, Subscriber},
         store_keeper,
         upkeep::{AuditEnd, Expirer, Retention, Snapshots},
-        user::{Household, UserActor, Users},
+        user::{UserActor, UserContext, Users},
     },
     config::Config,
     crypto::token::KeySet,
@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// What the services are made of.
-pub struct Parts {
+pub struct ServiceDependencies {
     /// The settings.
     pub config: Arc<Config>,
     /// The store, open.
@@ -44,15 +44,15 @@ pub struct Parts {
     /// The signing keys in force.
     pub signing: KeySet,
     /// Subkeys of the ring.
-    pub door_keys: DoorKeys,
+    pub auth_keys: AuthKeys,
     /// Time, for those who keep it beyond the system's life.
     pub clock: Arc<dyn Clock>,
 }
 
 /// The handles of the services.
 #[derive(Clone)]
-pub struct House {
-    /// The door.
+pub struct Services {
+    /// Sign-in.
     pub auth: Auth,
     /// Users.
     pub users: Users,
@@ -69,35 +69,39 @@ const UPKEEP_WITHIN: Duration = Duration::from_secs(600);
 /// The services, from the store up to the upkeep; the listeners come last, by `listeners`.
 ///
 /// Fails if the settings of a channel cannot be carried out.
-pub fn services(root: &mut Supervisor, system: &System, parts: Parts) -> Result<House, NotifierFault> {
-    let Parts { config, store, hasher, signing, door_keys, clock } = parts;
+pub fn services(
+    root: &mut Supervisor,
+    system: &System,
+    dependencies: ServiceDependencies,
+) -> Result<Services, NotifierFault> {
+    let ServiceDependencies { config, store, hasher, signing, auth_keys, clock } = dependencies;
     store_keeper::supervised(root, Spec::escape("store_keeper").restarts(0, UPKEEP_WITHIN), &store);
     let threads = config.auth.hash.threads_on(std::thread::available_parallelism().map_or(1, usize::from));
     root.group("hasher", |group| hasher.supervise(group, threads));
 
     let otp = Otp::supervised(root, Spec::park("otp"), system.clone(), store.clone(), &config.auth.code);
-    let door = Door::new(system, &store, &hasher, &otp, &config, (door_keys, signing));
-    let at_door = Arc::clone(&door);
-    let addr = root.service(Spec::escape("auth"), move || AuthActor::new(Arc::clone(&at_door)));
-    let auth = Auth::new(addr, door);
+    let auth_context = AuthContext::new(system, &store, &hasher, &otp, &config, (auth_keys, signing));
+    let shared = Arc::clone(&auth_context);
+    let addr = root.service(Spec::escape("auth"), move || AuthActor::new(Arc::clone(&shared)));
+    let auth = Auth::new(addr, auth_context);
 
     let users = users(root, system, &store, hasher, &config);
 
     let codes = Arc::new(otp.clone());
-    let bell = Bell::new(&config.notify, codes, store.clone(), system.clone(), clock)?;
-    let at_bell = Arc::clone(&bell);
-    let addr = root.service(Spec::escape("notifier"), move || NotifierActor::new(Arc::clone(&at_bell)));
-    let hears: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(Arc::clone(&bell), addr));
-    let relays = relays(root, system, &store, [Arc::new(OtpNews::new(otp.clone())), hears]);
+    let notifier_context = NotifierContext::new(&config.notify, codes, store.clone(), system.clone(), clock)?;
+    let shared = Arc::clone(&notifier_context);
+    let addr = root.service(Spec::escape("notifier"), move || NotifierActor::new(Arc::clone(&shared)));
+    let hears: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(Arc::clone(&notifier_context), addr));
+    let relays = relays(root, system, &store, [Arc::new(OtpSubscriber::new(otp.clone())), hears]);
     upkeep(root, &config, &store, &relays);
-    Ok(House { auth, users, otp, notifier: Notifier::new(bell), relays })
+    Ok(Services { auth, users, otp, notifier: Notifier::new(notifier_context), relays })
 }
 
 fn users(root: &mut Supervisor, system: &System, store: &Store, hasher: HasherPool, config: &Config) -> Users {
-    let household = Household::new(system.clone(), store.clone(), hasher, &config.auth);
-    let at_home = Arc::clone(&household);
-    let addr = root.service(Spec::escape("user"), move || UserActor::new(Arc::clone(&at_home)));
-    Users::new(addr, household)
+    let user_context = UserContext::new(system.clone(), store.clone(), hasher, &config.auth);
+    let shared = Arc::clone(&user_context);
+    let addr = root.service(Spec::escape("user"), move || UserActor::new(Arc::clone(&shared)));
+    Users::new(addr, user_context)
 }
 
 /// The hasher and the users alone, for a command on a store that no server has open.

@@ -88,7 +88,7 @@ pub struct ActorReport {
     pub supervision: Supervision,
     /// The last failure, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_failure: Option<Failure>,
+    pub last_failure: Option<ActorFailure>,
     /// The path of its parent; absent at the root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
@@ -156,13 +156,13 @@ pub struct WorkReport {
     pub jobs_running: u64,
     /// What it handles at present.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub handling: Option<Handling>,
+    pub handling: Option<HandlingReport>,
 }
 
 /// The message an actor is at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Handling {
+pub struct HandlingReport {
     /// Its kind.
     pub message: String,
     /// Milliseconds since it began.
@@ -190,7 +190,7 @@ pub struct Supervision {
 /// One failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Failure {
+pub struct ActorFailure {
     /// When.
     #[serde(serialize_with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]
@@ -232,7 +232,7 @@ pub struct DeadLetters {
     /// How many, by reason.
     pub counts: Vec<DeadLetterCount>,
     /// The last of them, newest first; never a payload.
-    pub last: Vec<DeadLetter>,
+    pub last: Vec<ActorDeadLetter>,
 }
 
 /// Dead letters of one reason.
@@ -248,7 +248,7 @@ pub struct DeadLetterCount {
 /// One dropped message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct DeadLetter {
+pub struct ActorDeadLetter {
     /// When it was dropped.
     #[serde(serialize_with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]

@@ -23,9 +23,9 @@ macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $page:literal;)*) => {
         /// Everything that health can name. What follows the name in a reason is said for this occurrence.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Reason { $($(#[$doc])* $variant,)* }
+        pub enum HealthReason { $($(#[$doc])* $variant,)* }
 
-        impl Reason {
+        impl HealthReason {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
             /// The name, stable.

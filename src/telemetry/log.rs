@@ -31,7 +31,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    config::{Log, LogFormat, LogLevel},
+    config::{LogConfig, LogFormat, LogLevel},
     types::limits,
 };
 
@@ -42,13 +42,13 @@ const SECRETIVE: [&str; 7] = ["password", "secret", "token", "cookie", "authoriz
 
 /// Sends the log of the whole process to standard error. The first call wins; later ones change nothing, so that tests
 /// may start the program many times in one process.
-pub fn install(log: &Log) {
+pub fn install(log: &LogConfig) {
     // Refused only if a log is installed already.
     let _ = subscriber(log, std::io::stderr).try_init();
 }
 
 /// A log that writes to `writer`; for tests, with `tracing::subscriber::with_default`.
-pub fn subscriber<W>(log: &Log, writer: W) -> impl Subscriber + Send + Sync
+pub fn subscriber<W>(log: &LogConfig, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -268,7 +268,7 @@ mod tests {
     fn written(format: LogFormat, level: LogLevel, say: impl FnOnce()) -> Vec<String> {
         let kept = Kept::default();
         let writer = kept.clone();
-        let log = Log { format, level };
+        let log = LogConfig { format, level };
         tracing::subscriber::with_default(subscriber(&log, move || writer.clone()), say);
         let bytes = kept.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn installing_twice_changes_nothing() {
-        install(&Log::default());
-        install(&Log::default());
+        install(&LogConfig::default());
+        install(&LogConfig::default());
     }
 }

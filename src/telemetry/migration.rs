@@ -19,6 +19,6 @@ impl MigrationProgress {
 impl fmt::Display for MigrationProgress {
     /// `migrating 37%`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}%", super::health::Reason::Migrating.as_str(), self.percent)
+        write!(f, "{} {}%", super::health::HealthReason::Migrating.as_str(), self.percent)
     }
 }

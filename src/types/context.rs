@@ -31,8 +31,8 @@ pub enum Caller {
     User(Principal),
     /// An operator at the command line, by the control token or on a closed store.
     Operator,
-    /// A service of the house, by name: a subscriber, a timer.
-    House(&'static str),
+    /// A service, by its name: a subscriber, a timer.
+    Service(&'static str),
 }
 
 /// What accompanies a call through all layers, into its events, audit entries and log lines.
@@ -53,13 +53,13 @@ pub struct CallContext {
 }
 
 impl CallContext {
-    /// For work the house does by itself.
-    pub fn house(service: &'static str, request_id: impl Into<String>) -> Self {
+    /// For work that a service does by itself.
+    pub fn service(service: &'static str, request_id: impl Into<String>) -> Self {
         Self {
             request_id: request_id.into(),
             causation: None,
             traceparent: None,
-            caller: Caller::House(service),
+            caller: Caller::Service(service),
             client: None,
             user_agent: None,
         }
@@ -69,7 +69,7 @@ impl CallContext {
     pub fn principal(&self) -> Option<&Principal> {
         match &self.caller {
             Caller::User(principal) => Some(principal),
-            Caller::Anonymous | Caller::Operator | Caller::House(_) => None,
+            Caller::Anonymous | Caller::Operator | Caller::Service(_) => None,
         }
     }
 }

@@ -282,7 +282,7 @@ pub const CLOCK_ADVANCE_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
 /// Characters of a path of a file in a body.
 pub const FILE_PATH_MAX: usize = 4_096;
 /// How long the command line waits for an answer of the running server that takes no longer than a request.
-pub const CLIENT_PATIENCE: Duration = Duration::from_secs(40);
+pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(40);
 /// Bytes of an answer of the server that the command line reads.
 pub const CLIENT_ANSWER_MAX: usize = 8 << 20;
 /// Characters of one value in the log.

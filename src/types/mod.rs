@@ -5,12 +5,11 @@
 //! Begin with `fault.rs` (how a call may fail) and `work.rs` (what a call carries through the layers).
 
 pub mod algorithm;
-pub mod answer;
 pub mod cidr;
 pub mod clock;
 pub mod context;
 pub mod email;
-pub mod expected;
+pub mod expected_version;
 pub mod fault;
 pub mod id;
 pub mod invalid;
@@ -18,6 +17,7 @@ pub mod limits;
 pub mod names;
 pub mod network;
 pub mod page;
+pub mod provider_answer;
 pub mod role;
 pub mod secret;
 pub mod time;
@@ -28,7 +28,7 @@ pub use cidr::Cidr;
 pub use clock::{Clock, ClockTrouble, Entropy};
 pub use context::{CallContext, Caller, Principal};
 pub use email::EmailAddress;
-pub use expected::Expected;
+pub use expected_version::ExpectedVersion;
 pub use fault::{Fault, Outcome};
 pub use invalid::{FieldError, Invalid};
 pub use names::{Locale, PersonName, PhoneNumber, UserName};

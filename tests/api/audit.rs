@@ -12,8 +12,8 @@ use majordomo::{
 use serde_json::{Value, json};
 
 use crate::{
-    awake::{Awake, START},
     harness::Client,
+    test_app::{START, TestApp},
 };
 
 fn actions(page: &Value) -> Vec<&str> {
@@ -22,10 +22,10 @@ fn actions(page: &Value) -> Vec<&str> {
 }
 
 /// Changes or removes an entry behind the writer's back.
-async fn tamper(house: &Awake, number: u64, change: fn(AuditRow) -> Option<AuditRow>) {
-    let work = Work::until(house.clock.instant() + Duration::from_secs(5));
-    let write = Write { work, stamp: house.system.stamp(), context: CallContext::house("test", "tamper") };
-    let tampered = house.store.write(write, move |tx| {
+async fn tamper(app: &TestApp, number: u64, change: fn(AuditRow) -> Option<AuditRow>) {
+    let work = Work::until(app.clock.instant() + Duration::from_secs(5));
+    let write = Write { work, stamp: app.system.stamp(), context: CallContext::service("test", "tamper") };
+    let tampered = app.store.write(write, move |tx| {
         match change(tx.get(&AUDIT_BY_NUMBER, &number)?.unwrap()) {
             Some(row) => tx.put(&AUDIT_BY_NUMBER, &number, &row)?,
             None => tx.delete(&AUDIT_BY_NUMBER, &number)?,
@@ -43,10 +43,10 @@ async fn walk(client: &Client) -> Value {
 
 #[tokio::test]
 async fn the_trail_is_read_newest_first_and_by_what_is_asked_for() {
-    let house = Awake::new().await;
-    let ada = house.member("ada@example.com").await;
-    house.member("grace@example.com").await;
-    let operator = house.operator();
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
+    app.member("grace@example.com").await;
+    let operator = app.operator();
     let all = operator.get("/audit?limit=100").await;
     assert_eq!(all.status, 200, "{all:?}");
     let numbers: Vec<u64> =
@@ -72,9 +72,9 @@ async fn the_trail_is_read_newest_first_and_by_what_is_asked_for() {
 
 #[tokio::test]
 async fn the_trail_is_walked_in_pages_whose_cursors_belong_to_their_filters() {
-    let house = Awake::new().await;
-    house.member("ada@example.com").await;
-    let operator = house.operator();
+    let app = TestApp::new().await;
+    app.member("ada@example.com").await;
+    let operator = app.operator();
     let whole = operator.get("/audit?limit=100").await;
     let (mut walked, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -102,12 +102,12 @@ async fn the_trail_is_walked_in_pages_whose_cursors_belong_to_their_filters() {
 
 #[tokio::test]
 async fn a_whole_trail_is_verified_to_the_end_the_store_reports() {
-    let house = Awake::new().await;
-    let operator = house.operator();
+    let app = TestApp::new().await;
+    let operator = app.operator();
     let empty = walk(&operator).await;
     assert_eq!((&empty["intact"], &empty["complete"], &empty["verified"]), (&json!(true), &json!(true), &json!(0)));
-    house.member("ada@example.com").await;
-    let end = house.store.report().audit;
+    app.member("ada@example.com").await;
+    let end = app.store.report().audit;
     let found = walk(&operator).await;
     assert_eq!((&found["intact"], &found["complete"]), (&json!(true), &json!(true)), "{found}");
     assert_eq!(found["head"], json!({ "number": end.entries, "hash": end.hash }));
@@ -124,35 +124,35 @@ async fn a_changed_a_removed_and_a_cut_entry_are_found() {
         *row.body.last_mut().unwrap() ^= 1;
         Some(row)
     };
-    let house = Awake::new().await;
-    house.member("ada@example.com").await;
-    tamper(&house, 2, flip).await;
-    let found = walk(&house.operator()).await;
+    let app = TestApp::new().await;
+    app.member("ada@example.com").await;
+    tamper(&app, 2, flip).await;
+    let found = walk(&app.operator()).await;
     assert_eq!((&found["intact"], &found["complete"]), (&json!(false), &json!(false)), "{found}");
     assert_eq!(
         (&found["firstBroken"], &found["verified"], &found["head"]["number"]),
         (&json!(2), &json!(1), &json!(1))
     );
 
-    let house = Awake::new().await;
-    house.member("ada@example.com").await;
-    tamper(&house, 2, |_| None).await;
-    assert_eq!(walk(&house.operator()).await["firstBroken"], 3, "the one behind it does not fit");
+    let app = TestApp::new().await;
+    app.member("ada@example.com").await;
+    tamper(&app, 2, |_| None).await;
+    assert_eq!(walk(&app.operator()).await["firstBroken"], 3, "the one behind it does not fit");
 
-    let house = Awake::new().await;
-    house.member("ada@example.com").await;
-    let last = house.store.report().audit.entries;
-    tamper(&house, last, |_| None).await;
-    let found = walk(&house.operator()).await;
+    let app = TestApp::new().await;
+    app.member("ada@example.com").await;
+    let last = app.store.report().audit.entries;
+    tamper(&app, last, |_| None).await;
+    let found = walk(&app.operator()).await;
     assert_eq!((&found["firstBroken"], &found["verified"]), (&json!(last), &json!(last - 1)), "{found}");
 }
 
 #[tokio::test]
 async fn both_listeners_ask_for_the_permission() {
-    let house = Awake::new().await;
-    let ada = house.member("ada@example.com").await;
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
     for path in ["/audit", "/audit/verify"] {
-        assert_eq!(house.anyone.get(path).await.problem(), "unauthenticated");
+        assert_eq!(app.anyone.get(path).await.problem(), "unauthenticated");
         let refused = ada.get(path).await;
         assert_eq!((refused.problem(), &refused.body["permission"]), ("forbidden", &json!("read_audit")));
     }

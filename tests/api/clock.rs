@@ -10,33 +10,33 @@ use majordomo::{
 };
 use serde_json::json;
 
-use crate::awake::{Awake, START, eventually};
+use crate::test_app::{START, TestApp, eventually};
 
 #[tokio::test]
 async fn the_clock_is_set_forward_so_that_tokens_run_out() {
-    let house = Awake::new().await;
-    let ada = house.member("ada@example.com").await;
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
     assert_eq!(ada.get("/auth/profile").await.status, 200);
-    let advanced = house.anyone.post("/dev/clock/advance", json!({ "by": "PT16M" })).await;
+    let advanced = app.anyone.post("/dev/clock/advance", json!({ "by": "PT16M" })).await;
     assert_eq!(advanced.status, 200, "{advanced:?}");
-    assert!(house.now() >= START.plus(Duration::from_secs(16 * 60)));
+    assert!(app.now() >= START.plus(Duration::from_secs(16 * 60)));
     assert!(advanced.body["now"].as_str().unwrap() >= START.plus(Duration::from_secs(960)).to_string().as_str());
     assert_eq!(ada.get("/auth/profile").await.problem(), "token_expired");
     for wrong in ["P1Y", "-PT1M", "15", "P367D"] {
-        let refused = house.anyone.post("/dev/clock/advance", json!({ "by": wrong })).await;
+        let refused = app.anyone.post("/dev/clock/advance", json!({ "by": wrong })).await;
         assert_eq!(refused.problem(), "validation_failed", "{wrong}");
     }
-    let elsewhere = house.anyone.at("203.0.113.9").post("/dev/clock/advance", json!({ "by": "PT1M" })).await;
+    let elsewhere = app.anyone.at("203.0.113.9").post("/dev/clock/advance", json!({ "by": "PT1M" })).await;
     assert_eq!(elsewhere.problem(), "loopback_only");
 }
 
 #[tokio::test]
 async fn what_operators_do_is_in_the_audit_trail() {
-    let house = Awake::new().await;
-    let operator = house.operator();
+    let app = TestApp::new().await;
+    let operator = app.operator();
     assert_eq!(operator.post("/clock/accept", json!({})).await.status, 200);
-    assert_eq!(house.audited(AuditAction::AcceptClock)[0].actor, Actor::Cli);
-    assert_eq!(house.ops.post("/clock/accept", json!({})).await.problem(), "unauthenticated");
+    assert_eq!(app.audited(AuditAction::AcceptClock)[0].actor, Actor::Cli);
+    assert_eq!(app.ops.post("/clock/accept", json!({})).await.problem(), "unauthenticated");
 
     let snapshot = |file: &str| json!({ "file": file });
     assert_eq!(operator.post("/snapshots", snapshot("copy")).await.fields(), ["/file not_absolute"]);
@@ -44,8 +44,8 @@ async fn what_operators_do_is_in_the_audit_trail() {
 
     let rotated = operator.post("/keys/rotate", json!({ "urgency": "stolen" })).await;
     assert_eq!((rotated.status, rotated.body["keys"].as_array().unwrap().len()), (200, 1), "{rotated:?}");
-    assert_eq!(house.audited(AuditAction::RotateKeys)[0].actor, Actor::Cli);
-    let published = house.anyone.get("/.well-known/jwks.json").await.body["keys"].clone();
+    assert_eq!(app.audited(AuditAction::RotateKeys)[0].actor, Actor::Cli);
+    let published = app.anyone.get("/.well-known/jwks.json").await.body["keys"].clone();
     assert_eq!(published[0]["kid"], rotated.body["keys"][0]["kid"]);
 
     let begun = operator.send("POST", "/keys/rotate", Body::empty()).await;
@@ -56,29 +56,29 @@ async fn what_operators_do_is_in_the_audit_trail() {
 
 #[tokio::test]
 async fn nothing_is_deleted_by_a_clock_that_is_not_to_be_trusted() {
-    let house = Awake::new().await;
-    let registered = house.register("ada@example.com").await;
+    let app = TestApp::new().await;
+    let registered = app.register("ada@example.com").await;
     let id: UserId = registered.body["id"].as_str().unwrap().parse().unwrap();
-    let is_there = || house.store.read(|view| registration::find(view, id)).unwrap().is_some();
-    let rounds = || house.system.stats().report("upkeep/expirer").unwrap().work.handled;
+    let is_there = || app.store.read(|view| registration::find(view, id)).unwrap().is_some();
+    let rounds = || app.system.stats().report("upkeep/expirer").unwrap().work.handled;
 
-    house.clock.distrust(ClockTrouble::Leapt(Duration::from_secs(25 * 3_600)));
+    app.clock.distrust(ClockTrouble::Leapt(Duration::from_secs(25 * 3_600)));
     let before = rounds();
-    house.advance(Duration::from_secs(25 * 3_600));
+    app.advance(Duration::from_secs(25 * 3_600));
     eventually("a round of the expirer", async || (rounds() > before).then_some(())).await;
     assert!(is_there());
 
-    assert_eq!(house.operator().post("/clock/accept", json!({})).await.status, 200);
+    assert_eq!(app.operator().post("/clock/accept", json!({})).await.status, 200);
     eventually("the registration to go", async || (!is_there()).then_some(())).await;
 }
 
 #[tokio::test]
 async fn a_stolen_key_takes_all_its_tokens_with_it() {
-    let house = Awake::new().await;
-    let ada = house.member("ada@example.com").await;
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
     assert_eq!(ada.get("/auth/profile").await.status, 200);
-    assert_eq!(house.operator().post("/keys/rotate", json!({ "urgency": "stolen" })).await.status, 200);
+    assert_eq!(app.operator().post("/keys/rotate", json!({ "urgency": "stolen" })).await.status, 200);
     assert_eq!(ada.get("/auth/profile").await.problem(), "invalid_token");
-    let again = house.sign_in("ada@example.com").await;
+    let again = app.sign_in("ada@example.com").await;
     assert_eq!(again.get("/auth/profile").await.status, 200);
 }

@@ -8,13 +8,13 @@ use majordomo::{
     },
     persistence::{
         Verdict, Write,
-        tables::subscription::{self, Place},
+        tables::subscription::{self, EventPlace},
     },
     types::{CallContext, Work},
 };
 use serde_json::{Value, json};
 
-use crate::awake::{Awake, eventually};
+use crate::test_app::{TestApp, eventually};
 
 /// The sequences of a page.
 fn sequences(page: &Value) -> Vec<u64> {
@@ -23,8 +23,8 @@ fn sequences(page: &Value) -> Vec<u64> {
 }
 
 /// Puts an event among the dead letters of the notifier, as if it had not been taken.
-async fn bury(house: &Awake, kind: EventType) -> u64 {
-    let event = house.events(kind).pop().unwrap();
+async fn bury(app: &TestApp, kind: EventType) -> u64 {
+    let event = app.events(kind).pop().unwrap();
     let (sequence, subject) = (event.sequence, event.subject);
     let letter = DeadLetter {
         event: Some(event.id),
@@ -33,12 +33,12 @@ async fn bury(house: &Awake, kind: EventType) -> u64 {
         reason: DeadReason::Exhausted,
         attempts: 10,
         last_error: "the mailbox is full".to_owned(),
-        at: house.now(),
+        at: app.now(),
     };
-    let work = Work::until(majordomo::types::Clock::instant(&*house.clock) + std::time::Duration::from_secs(5));
-    let write = Write { work, stamp: house.system.stamp(), context: CallContext::house("test", "bury") };
-    let buried = house.store.write(write, move |tx| {
-        subscription::bury(tx, Place { subscriber: "notifier", subject, sequence }, &letter)?;
+    let work = Work::until(majordomo::types::Clock::instant(&*app.clock) + std::time::Duration::from_secs(5));
+    let write = Write { work, stamp: app.system.stamp(), context: CallContext::service("test", "bury") };
+    let buried = app.store.write(write, move |tx| {
+        subscription::bury(tx, EventPlace { subscriber: "notifier", subject, sequence }, &letter)?;
         Ok(Verdict::Commit(()))
     });
     buried.await.unwrap();
@@ -47,9 +47,9 @@ async fn bury(house: &Awake, kind: EventType) -> u64 {
 
 #[tokio::test]
 async fn the_log_is_read_in_pages_with_the_attributes_of_cloudevents() {
-    let house = Awake::new().await;
-    let ada = house.member("ada@example.com").await;
-    let ops = house.ops.clone();
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
+    let ops = app.ops.clone();
     let all = ops.get("/events?limit=100").await;
     assert_eq!(all.status, 200, "{all:?}");
     let events = all.body["data"].as_array().unwrap();
@@ -81,10 +81,10 @@ async fn the_log_is_read_in_pages_with_the_attributes_of_cloudevents() {
 
 #[tokio::test]
 async fn the_log_is_filtered_by_type_and_subject() {
-    let house = Awake::new().await;
-    let ada = house.member("ada@example.com").await;
-    house.member("grace@example.com").await;
-    let ops = house.ops.clone();
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
+    app.member("grace@example.com").await;
+    let ops = app.ops.clone();
     let page = ops.get(&format!("/events?types=user.logged_in,user.verified&subject={}", ada.id)).await;
     let types: Vec<&str> =
         page.body["data"].as_array().unwrap().iter().map(|one| one["type"].as_str().unwrap()).collect();
@@ -101,15 +101,15 @@ async fn the_log_is_filtered_by_type_and_subject() {
         let refused = ops.get(&format!("/events?{query}")).await;
         assert_eq!((refused.problem(), refused.fields()), ("invalid_query", vec![field.to_owned()]), "{query}");
     }
-    assert_eq!(house.anyone.get("/events").await.problem(), "not_found", "only on the operators' listener");
+    assert_eq!(app.anyone.get("/events").await.problem(), "not_found", "only on the operators' listener");
 }
 
 #[tokio::test]
 async fn subscribers_are_shown_with_their_lag() {
-    let house = Awake::new().await;
-    house.member("ada@example.com").await;
+    let app = TestApp::new().await;
+    app.member("ada@example.com").await;
     let told = eventually("all to be heard", async || {
-        let told = house.ops.get("/events/subscribers").await.body;
+        let told = app.ops.get("/events/subscribers").await.body;
         told["subscribers"].as_array().unwrap().iter().all(|one| one["lag"] == 0).then_some(told)
     })
     .await;
@@ -121,11 +121,11 @@ async fn subscribers_are_shown_with_their_lag() {
 
 #[tokio::test]
 async fn dead_letters_are_listed_inspected_and_requeued() {
-    let house = Awake::new().await;
-    let ada = house.member("ada@example.com").await;
-    house.mail("ada@example.com", "welcome", 1).await;
-    let sequence = bury(&house, EventType::UserVerified).await;
-    let ops = house.ops.clone();
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
+    app.mail("ada@example.com", "welcome", 1).await;
+    let sequence = bury(&app, EventType::UserVerified).await;
+    let ops = app.ops.clone();
     for query in ["", "?subscriber=notifier"] {
         let listed = ops.get(&format!("/events/dead-letters{query}")).await;
         let [letter] = &listed.body["data"].as_array().unwrap()[..] else { panic!("{listed:?}") };
@@ -139,19 +139,19 @@ async fn dead_letters_are_listed_inspected_and_requeued() {
     let place = format!("/events/dead-letters/notifier/{sequence}");
     let whole = ops.get(&place).await;
     assert_eq!(whole.body["event"]["type"], "user.verified", "{whole:?}");
-    let health = house.operator().get("/health/events").await;
+    let health = app.operator().get("/health/events").await;
     assert_eq!(health.body["reasons"], json!(["notifier: dead_letters: 1"]), "{health:?}");
 
     let requeue = format!("{place}/requeue");
     assert_eq!(ops.send("POST", &requeue, Body::empty()).await.problem(), "unauthenticated");
-    let again = house.operator().send("POST", &requeue, Body::empty()).await;
+    let again = app.operator().send("POST", &requeue, Body::empty()).await;
     assert_eq!((again.status, &again.body), (200, &json!({ "requeued": 1 })), "{again:?}");
-    assert_eq!(house.operator().send("POST", &requeue, Body::empty()).await.problem(), "not_found");
+    assert_eq!(app.operator().send("POST", &requeue, Body::empty()).await.problem(), "not_found");
     assert_eq!(ops.get(&place).await.problem(), "not_found");
-    let [entry] = &house.audited(AuditAction::RequeueDeadLetter)[..] else { panic!("one entry") };
+    let [entry] = &app.audited(AuditAction::RequeueDeadLetter)[..] else { panic!("one entry") };
     assert_eq!((&entry.actor, entry.detail.clone()), (&Actor::Cli, format!("subscriber=notifier sequence={sequence}")));
     eventually("the letter to be handed over", async || {
-        let told = house.ops.get("/events/subscribers").await.body;
+        let told = app.ops.get("/events/subscribers").await.body;
         let notifier = &told["subscribers"][1];
         (notifier["delayed"] == 0 && notifier["deadLetters"] == 0).then_some(())
     })
@@ -160,12 +160,12 @@ async fn dead_letters_are_listed_inspected_and_requeued() {
 
 #[tokio::test]
 async fn all_dead_letters_of_a_subscriber_are_requeued_at_once_and_one_is_discarded_with_a_reason() {
-    let house = Awake::new().await;
-    house.member("ada@example.com").await;
-    house.mail("ada@example.com", "welcome", 1).await;
-    let operator = house.operator();
-    let verified = bury(&house, EventType::UserVerified).await;
-    let logged_in = bury(&house, EventType::UserLoggedIn).await;
+    let app = TestApp::new().await;
+    app.member("ada@example.com").await;
+    app.mail("ada@example.com", "welcome", 1).await;
+    let operator = app.operator();
+    let verified = bury(&app, EventType::UserVerified).await;
+    let logged_in = bury(&app, EventType::UserLoggedIn).await;
     let first = operator.get("/events/dead-letters?limit=1").await;
     let cursor = first.body["nextCursor"].as_str().unwrap().to_owned();
     let second = operator.get(&format!("/events/dead-letters?limit=1&cursor={cursor}")).await;
@@ -179,7 +179,7 @@ async fn all_dead_letters_of_a_subscriber_are_requeued_at_once_and_one_is_discar
     let gone = operator.post(&discard, json!({ "reason": "nobody waits for it" })).await;
     assert_eq!(gone.status, 204, "{gone:?}");
     assert_eq!(operator.post(&discard, json!({ "reason": "twice" })).await.problem(), "not_found");
-    let [entry] = &house.audited(AuditAction::DiscardDeadLetter)[..] else { panic!("one entry") };
+    let [entry] = &app.audited(AuditAction::DiscardDeadLetter)[..] else { panic!("one entry") };
     assert!(entry.detail.ends_with("reason=nobody waits for it"), "{entry:?}");
 
     let all = operator.send("POST", "/events/dead-letters/notifier/requeue", Body::empty()).await;

@@ -118,7 +118,7 @@ async fn mine() -> Json<()> {
 }
 
 pub fn table() -> Vec<Route> {
-    let open = |described| row(On::Public, Access::Nobody, Class::Standard, described);
+    let open = |described| row(On::Public, Access::Anonymous, Class::Standard, described);
     vec![
         open(routes!(create)),
         open(routes!(maybe)),

@@ -7,12 +7,12 @@ use majordomo::{
     config::{Config, Mode},
     domain::access::Permission,
     http::{
-        ApiError, Code, Json, SignedIn,
+        ApiError, Json, ProblemCode, SignedIn,
         credential::ControlToken,
         route::{Access, Class, Listener, On, Route, row},
-        routes as house,
-        services::Edge,
-        trust::Telltale,
+        routes as product,
+        services::EdgeContext,
+        trust::ForwardedHeaders,
     },
     types::{CallContext, Caller, Secret},
 };
@@ -27,14 +27,14 @@ async fn open(context: CallContext) -> Json<Value> {
         Caller::Anonymous => "anonymous",
         Caller::User(_) => "user",
         Caller::Operator => "operator",
-        Caller::House(_) => "house",
+        Caller::Service(_) => "house",
     };
     Json(json!({ "caller": caller, "client": context.client.map(|ip| ip.to_string()), "agent": context.user_agent }))
 }
 
 #[utoipa::path(post, path = "/login", operation_id = "log_in", responses((status = 200)))]
 async fn login() -> Result<Json<()>, ApiError> {
-    Err(ApiError::new(Code::InvalidCredentials))
+    Err(ApiError::new(ProblemCode::InvalidCredentials))
 }
 
 #[utoipa::path(get, path = "/own", operation_id = "show_own", responses((status = 200)))]
@@ -66,13 +66,13 @@ fn table() -> Vec<Route> {
     let read = Access::Needs(Permission::ReadOperations);
     let operate = Access::Needs(Permission::Operate);
     vec![
-        row(On::Both, Access::Nobody, Class::Standard, routes!(open)),
-        row(On::Public, Access::Nobody, Class::Login, routes!(login)),
+        row(On::Both, Access::Anonymous, Class::Standard, routes!(open)),
+        row(On::Public, Access::Anonymous, Class::Login, routes!(login)),
         row(On::Public, Access::Needs(Permission::UseOwnAccount), Class::Standard, routes!(own)),
         row(On::Ops, read, Class::Standard, routes!(stats)),
         row(On::Ops, operate, Class::Standard, routes!(restart)),
         row(On::Public, Access::Development, Class::Standard, routes!(inbox)),
-        row(On::Public, Access::Nobody, Class::Exempt, routes!(stuck)),
+        row(On::Public, Access::Anonymous, Class::Exempt, routes!(stuck)),
     ]
 }
 
@@ -275,7 +275,7 @@ async fn a_preflight_says_what_may_be_sent() {
     assert_eq!(allowed.header("access-control-allow-origin"), "http://localhost:1");
     assert!(allowed.header("access-control-allow-headers").contains("authorization"));
     let told: BTreeSet<_> = allowed.header("access-control-allow-methods").split(", ").collect();
-    let rules = house::table().into_iter().map(|route| route.rule);
+    let rules = product::table().into_iter().map(|route| route.rule);
     let methods = rules.filter(|rule| rule.on.includes(Listener::Public)).map(|rule| rule.method);
     assert_eq!(told, methods.chain(["HEAD"]).collect::<BTreeSet<_>>());
     let refused = asking.with("origin", "https://evil.example").send("OPTIONS", "/login", Body::empty()).await;
@@ -296,11 +296,11 @@ async fn a_handler_that_hangs_is_cut() {
 #[test]
 fn strangers_who_speak_like_proxies_are_remembered_for_health() {
     let services = services_of(&Config::default(), ControlToken::absent());
-    let edge: &Edge = &services.edge;
+    let edge: &EdgeContext = &services.edge;
     assert_eq!(edge.untrusted_proxy(), None);
     log_by_thread();
     for last in [9, 10] {
-        edge.note_proxy(Telltale::Untrusted, Some([198, 51, 100, last].into()));
+        edge.note_proxy(ForwardedHeaders::Untrusted, Some([198, 51, 100, last].into()));
     }
     assert_eq!(edge.untrusted_proxy().unwrap().peer, Some([198, 51, 100, 10].into()));
     let log = String::from_utf8(LOGGED.take()).unwrap();

@@ -12,19 +12,19 @@ use http_body_util::BodyExt;
 use majordomo::{
     actors::{
         audit::Audit,
-        notifier::{Bell, CodeSource, Notifier, render::CodeOnMail},
+        notifier::{CodeSource, Notifier, NotifierContext, render::CodeOnMail},
         operations::Operations,
         relay::Relays,
     },
     config::Config,
     domain::otp::CodePurpose,
     http::{
-        Services,
+        EdgeServices,
         context::Peer,
         credential::{AuthRefusal, Authenticator, ControlToken},
         route::{Listener, Route},
         router,
-        services::{Edge, Seams},
+        services::{EdgeContext, EdgeDependencies},
     },
     persistence::Store,
     supervision::System,
@@ -85,17 +85,17 @@ impl Answer {
 
 impl Client {
     /// On the listener of the real table.
-    pub fn new(listener: Listener, services: Services) -> Self {
+    pub fn new(listener: Listener, services: EdgeServices) -> Self {
         Self::over(router::router(listener, services))
     }
 
     /// On a table of one's own.
-    pub fn of_table(table: Vec<Route>, services: Services) -> Self {
+    pub fn of_table(table: Vec<Route>, services: EdgeServices) -> Self {
         Self::of_listener(table, Listener::Public, services)
     }
 
     /// On a table of one's own, as one of the listeners.
-    pub fn of_listener(table: Vec<Route>, listener: Listener, services: Services) -> Self {
+    pub fn of_listener(table: Vec<Route>, listener: Listener, services: EdgeServices) -> Self {
         Self::over(router::from_table(table, listener, services))
     }
 
@@ -201,21 +201,26 @@ impl Authenticator for ByName {
 }
 
 /// The edge alone, without a service behind it.
-pub fn bare_services() -> Services {
+pub fn bare_services() -> EdgeServices {
     services_of(&Config::default(), ControlToken::absent())
 }
 
 /// The same by another configuration.
-pub fn services_of(config: &Config, control: ControlToken) -> Services {
-    let seams = Seams { clock: Arc::new(Still), entropy: Arc::new(Zeroes), authenticator: Arc::new(ByName), control };
+pub fn services_of(config: &Config, control: ControlToken) -> EdgeServices {
+    let dependencies = EdgeDependencies {
+        clock: Arc::new(Still),
+        entropy: Arc::new(Zeroes),
+        authenticator: Arc::new(ByName),
+        control,
+    };
     let system = System::new(Arc::new(Still), Arc::new(Zeroes));
     let (store, _never_driven) = Store::in_hand(Arc::new(Still), &Zeroes);
     let notifier = notifier(config, &store, &system);
     let relays = Relays::new([], store.clone(), system.clone());
     let operations = Operations::new(system.clone(), store.clone(), relays.clone(), notifier.clone());
-    let (auth, users) = super::house::asleep(config, &system, &store);
-    Services {
-        edge: Arc::new(Edge::new(config, seams)),
+    let (auth, users) = super::idle_services::idle(config, &system, &store);
+    EdgeServices {
+        edge: Arc::new(EdgeContext::new(config, dependencies)),
         operations,
         auth,
         users,
@@ -228,7 +233,7 @@ pub fn services_of(config: &Config, control: ControlToken) -> Services {
 /// Without an actor behind it: the inbox can be read, and nothing is sent.
 pub fn notifier(config: &Config, store: &Store, system: &System) -> Notifier {
     let (store, system) = (store.clone(), system.clone());
-    Notifier::new(Bell::new(&config.notify, Arc::new(NoCodes), store, system, Arc::new(Still)).unwrap())
+    Notifier::new(NotifierContext::new(&config.notify, Arc::new(NoCodes), store, system, Arc::new(Still)).unwrap())
 }
 
 /// Knows no code.

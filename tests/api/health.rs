@@ -1,10 +1,10 @@
-//! What health says of a running house, and what of one with troubles.
+//! What health says of a running process, and what of one with troubles.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::awake::{Awake, eventually};
+use crate::test_app::{TestApp, eventually};
 
 fn line<'a>(health: &'a Value, name: &str) -> &'a Value {
     let lines = health["services"].as_array().unwrap();
@@ -13,9 +13,9 @@ fn line<'a>(health: &'a Value, name: &str) -> &'a Value {
 
 #[tokio::test]
 async fn operators_see_figures_and_everybody_else_names() {
-    let house = Awake::new().await;
-    house.member("ada@example.com").await;
-    let health = house.operator().get("/health").await;
+    let app = TestApp::new().await;
+    app.member("ada@example.com").await;
+    let health = app.operator().get("/health").await;
     assert_eq!((health.status, &health.body["status"]), (200, &json!("up")), "{health:?}");
     let store = &line(&health.body, "store")["details"];
     assert_eq!(store["engine"], "mem");
@@ -28,32 +28,32 @@ async fn operators_see_figures_and_everybody_else_names() {
     assert_eq!(line(&health.body, "mail")["details"]["transport"], "inbox");
     assert_eq!(line(&health.body, "clock"), &json!({ "name": "clock", "status": "up" }));
 
-    let abroad = house.anyone.at("192.0.2.1").get("/health").await;
+    let abroad = app.anyone.at("192.0.2.1").get("/health").await;
     for line in abroad.body["services"].as_array().unwrap() {
         assert!(line.get("details").is_none() && line.get("reasons").is_none(), "{line}");
     }
-    let alone = house.operator().get("/health/store").await;
+    let alone = app.operator().get("/health/store").await;
     assert_eq!((alone.status, &alone.body["details"]["engine"]), (200, &json!("mem")));
 }
 
 #[tokio::test]
 async fn a_subscriber_that_is_behind_degrades_the_events() {
-    let house = Awake::new().await;
-    house.verified("ada@example.com").await;
+    let app = TestApp::new().await;
+    app.verified("ada@example.com").await;
     let caught_up = eventually("the relays to catch up", async || {
-        let report = house.house.relays.report().unwrap();
+        let report = app.services.relays.report().unwrap();
         report.iter().all(|one| one.lag == 0).then_some(report)
     })
     .await;
     assert_eq!(caught_up.len(), 2);
     // An old event that no relay has passed, as if they all stood still.
     for relay in ["relay/otp", "relay/notifier"] {
-        house.system.stats().stop(relay, Duration::from_secs(5)).await.unwrap();
+        app.system.stats().stop(relay, Duration::from_secs(5)).await.unwrap();
     }
-    house.register("grace@example.com").await;
-    house.advance(Duration::from_secs(61));
+    app.register("grace@example.com").await;
+    app.advance(Duration::from_secs(61));
     let said = eventually("health to say that the events lag", async || {
-        let health = house.operator().get("/health/events").await;
+        let health = app.operator().get("/health/events").await;
         (health.body["status"] == "degraded").then_some(health.body)
     })
     .await;

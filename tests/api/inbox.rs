@@ -5,7 +5,7 @@ use std::sync::Arc;
 use majordomo::{
     config::Config,
     domain::notification::{Channel, InboxMail, TemplateName},
-    http::{Services, credential::ControlToken, route::Listener},
+    http::{EdgeServices, credential::ControlToken, route::Listener},
     persistence::{Store, Verdict, Write, tables::inbox},
     supervision::System,
     types::{CallContext, Clock, Work, clock::stamp, limits},
@@ -15,7 +15,7 @@ use crate::harness::{Client, Still, Zeroes, notifier, services_of};
 
 async fn put(store: &Store, to: &'static str, subject: &'static str) {
     let work = Work::until(Still.instant() + limits::CALL_DEADLINE);
-    let write = Write { work, stamp: stamp(&Still, &Zeroes), context: CallContext::house("test", "request-1") };
+    let write = Write { work, stamp: stamp(&Still, &Zeroes), context: CallContext::service("test", "request-1") };
     store
         .write(write, move |tx| {
             let mail = InboxMail {
@@ -41,7 +41,7 @@ async fn client() -> (Client, Store) {
     let system = System::new(Arc::new(Still), Arc::new(Zeroes));
     let config = Config::default();
     let notifier = notifier(&config, &store, &system);
-    let services = Services { notifier, ..services_of(&config, ControlToken::absent()) };
+    let services = EdgeServices { notifier, ..services_of(&config, ControlToken::absent()) };
     (Client::new(Listener::Public, services), store)
 }
 

@@ -3,41 +3,41 @@
 use std::time::Duration;
 
 use majordomo::{
-    config::Registration,
+    config::RegistrationPolicy,
     domain::{audit::AuditAction, event::EventType},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    awake::{Awake, Member, PASSWORD},
     harness::Answer,
+    test_app::{PASSWORD, TestApp, TestUser},
 };
 
 const ADA: &str = "ada@example.com";
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-async fn by_invitation() -> (Awake, Member) {
-    let house = Awake::with(|config| config.auth.registration = Registration::Invite).await;
+async fn by_invitation() -> (TestApp, TestUser) {
+    let app = TestApp::with(|config| config.auth.registration = RegistrationPolicy::Invite).await;
     let root = json!({ "email": "root@example.com", "password": PASSWORD });
-    assert_eq!(house.operator().post("/users/admins", root).await.status, 201);
-    let admin = house.sign_in("root@example.com").await;
-    (house, admin)
+    assert_eq!(app.operator().post("/users/admins", root).await.status, 201);
+    let admin = app.sign_in("root@example.com").await;
+    (app, admin)
 }
 
-async fn invite(admin: &Member, email: &str) -> Answer {
+async fn invite(admin: &TestUser, email: &str) -> Answer {
     let made = admin.post("/invitations", json!({ "email": email })).await;
     assert_eq!(made.status, 201, "{made:?}");
     made
 }
 
-async fn register_with(house: &Awake, email: &str, invitation: &str) -> Answer {
+async fn register_with(app: &TestApp, email: &str, invitation: &str) -> Answer {
     let form = json!({ "email": email, "password": PASSWORD, "invitation": invitation });
-    house.anyone.post("/auth/register", form).await
+    app.anyone.post("/auth/register", form).await
 }
 
 /// The code in the newest of so many invitations of an address.
-async fn mailed(house: &Awake, email: &str, count: usize) -> String {
-    let mail = house.mail(email, "invitation", count).await;
+async fn mailed(app: &TestApp, email: &str, count: usize) -> String {
+    let mail = app.mail(email, "invitation", count).await;
     let text = mail["text"].as_str().unwrap();
     let code = text.lines().map(str::trim).find(|line| line.len() == 19 && line.matches('-').count() == 3);
     code.unwrap_or_else(|| panic!("no code in {text}")).to_owned()
@@ -45,54 +45,54 @@ async fn mailed(house: &Awake, email: &str, count: usize) -> String {
 
 #[tokio::test]
 async fn who_is_invited_registers_with_the_code_from_the_mail() {
-    let (house, admin) = by_invitation().await;
+    let (app, admin) = by_invitation().await;
     let made = invite(&admin, ADA).await;
     assert_eq!((made.body["email"].as_str(), made.body["invitedBy"].as_str()), (Some(ADA), Some(admin.id.as_str())));
-    let code = mailed(&house, ADA, 1).await;
+    let code = mailed(&app, ADA, 1).await;
     assert!(!made.body.to_string().contains(&code), "the code is in the mail alone");
-    let registered = register_with(&house, "ADA@example.com", &code.to_lowercase()).await;
+    let registered = register_with(&app, "ADA@example.com", &code.to_lowercase()).await;
     assert_eq!(registered.status, 201, "{registered:?}");
-    let verified = json!({ "email": ADA, "code": house.code_of(ADA).await });
-    assert_eq!(house.anyone.post("/auth/verify-email", verified).await.status, 200);
-    assert_eq!(house.login(ADA).await.status, 200);
+    let verified = json!({ "email": ADA, "code": app.code_of(ADA).await });
+    assert_eq!(app.anyone.post("/auth/verify-email", verified).await.status, 200);
+    assert_eq!(app.login(ADA).await.status, 200);
     assert_eq!(admin.get("/invitations").await.body["data"], json!([]), "it has served");
-    assert_eq!(house.events(EventType::UserInvited).len(), 1);
-    assert_eq!(house.audited(AuditAction::Invite).len(), 1);
+    assert_eq!(app.events(EventType::UserInvited).len(), 1);
+    assert_eq!(app.audited(AuditAction::Invite).len(), 1);
     let again = admin.post("/invitations", json!({ "email": ADA })).await;
     assert_eq!((again.status, again.problem()), (409, "email_taken"));
 }
 
 #[tokio::test]
 async fn without_an_invitation_of_the_address_nobody_registers() {
-    let (house, admin) = by_invitation().await;
-    let bare = house.register(ADA).await;
+    let (app, admin) = by_invitation().await;
+    let bare = app.register(ADA).await;
     assert_eq!((bare.status, bare.problem()), (403, "invitation_required"));
     invite(&admin, ADA).await;
-    let code = mailed(&house, ADA, 1).await;
+    let code = mailed(&app, ADA, 1).await;
     for (email, invitation) in [
         ("mallory@example.com", code.as_str()),
         (ADA, "0000-0000-0000-0000"),
         (ADA, "not a code"),
         ("nobody@example.com", "0000-0000-0000-0000"),
     ] {
-        let refused = register_with(&house, email, invitation).await;
+        let refused = register_with(&app, email, invitation).await;
         assert_eq!((refused.status, refused.fields()), (422, vec!["/invitation invitation_invalid".to_owned()]));
     }
-    assert_eq!(house.register(ADA).await.problem(), "invitation_required");
-    assert!(house.events(EventType::UserRegistered).is_empty());
+    assert_eq!(app.register(ADA).await.problem(), "invitation_required");
+    assert!(app.events(EventType::UserRegistered).is_empty());
 }
 
 #[tokio::test]
 async fn an_invitation_ends_by_time_by_another_one_and_by_being_taken_back() {
-    let (house, admin) = by_invitation().await;
+    let (app, admin) = by_invitation().await;
     invite(&admin, ADA).await;
-    let first = mailed(&house, ADA, 1).await;
+    let first = mailed(&app, ADA, 1).await;
     let soon = admin.post("/invitations", json!({ "email": ADA })).await;
     assert_eq!((soon.status, soon.problem()), (429, "resend_too_soon"));
-    house.advance(Duration::from_secs(61));
+    app.advance(Duration::from_secs(61));
     let second = invite(&admin, ADA).await;
-    let code = mailed(&house, ADA, 2).await;
-    assert_eq!(register_with(&house, ADA, &first).await.status, 422, "another took its place");
+    let code = mailed(&app, ADA, 2).await;
+    assert_eq!(register_with(&app, ADA, &first).await.status, 422, "another took its place");
     let listed = admin.get("/invitations").await;
     let ids: Vec<&Value> = listed.body["data"].as_array().unwrap().iter().map(|row| &row["id"]).collect();
     assert_eq!(ids, [&second.body["id"]]);
@@ -100,37 +100,39 @@ async fn an_invitation_ends_by_time_by_another_one_and_by_being_taken_back() {
     let path = format!("/invitations/{}", second.body["id"].as_str().unwrap());
     assert_eq!(admin.delete(&path).await.status, 204);
     assert_eq!(admin.delete(&path).await.status, 404);
-    assert_eq!(register_with(&house, ADA, &code).await.status, 422, "it was taken back");
-    assert_eq!(house.audited(AuditAction::RevokeInvitation).len(), 1);
+    assert_eq!(register_with(&app, ADA, &code).await.status, 422, "it was taken back");
+    assert_eq!(app.audited(AuditAction::RevokeInvitation).len(), 1);
 
     invite(&admin, ADA).await;
-    let code = mailed(&house, ADA, 3).await;
-    house.advance(7 * DAY);
-    assert_eq!(register_with(&house, ADA, &code).await.status, 422, "it has run out");
+    let code = mailed(&app, ADA, 3).await;
+    app.advance(7 * DAY);
+    assert_eq!(register_with(&app, ADA, &code).await.status, 422, "it has run out");
 }
 
 #[tokio::test]
 async fn an_invitation_opens_the_door_to_addresses_of_other_domains_but_no_closed_one() {
-    for (policy, status) in [(Registration::Domains, 201), (Registration::Open, 201), (Registration::Closed, 403)] {
-        let house = Awake::with(|config| {
+    for (policy, status) in
+        [(RegistrationPolicy::Domains, 201), (RegistrationPolicy::Open, 201), (RegistrationPolicy::Closed, 403)]
+    {
+        let app = TestApp::with(|config| {
             config.auth.registration = policy;
             config.auth.domains = vec!["example.org".to_owned()];
         })
         .await;
         let root = json!({ "email": "root@example.com", "password": PASSWORD });
-        house.operator().post("/users/admins", root).await;
-        let admin = house.sign_in("root@example.com").await;
+        app.operator().post("/users/admins", root).await;
+        let admin = app.sign_in("root@example.com").await;
         invite(&admin, ADA).await;
-        let code = mailed(&house, ADA, 1).await;
-        assert_eq!(register_with(&house, ADA, &code).await.status, status, "{policy:?}");
+        let code = mailed(&app, ADA, 1).await;
+        assert_eq!(register_with(&app, ADA, &code).await.status, status, "{policy:?}");
     }
 }
 
 #[tokio::test]
 async fn invitations_are_listed_in_pages_the_newest_first() {
-    let (house, admin) = by_invitation().await;
+    let (app, admin) = by_invitation().await;
     for number in 0..5 {
-        house.advance(Duration::from_millis(5));
+        app.advance(Duration::from_millis(5));
         invite(&admin, &format!("guest{number}@example.com")).await;
     }
     let (mut seen, mut path) = (Vec::new(), "/invitations?limit=2".to_owned());

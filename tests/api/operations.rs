@@ -7,10 +7,10 @@ use std::{
 
 use axum::body::Body;
 use majordomo::{
-    actors::operations::{Operations, Phase},
+    actors::operations::{Operations, ProcessPhase},
     config::Config,
     domain::audit::{Actor, AuditAction},
-    http::{Services, credential::ControlToken, route::Listener, trust::Telltale},
+    http::{EdgeServices, credential::ControlToken, route::Listener, trust::ForwardedHeaders},
     persistence::Store,
     supervision::{Supervisor, System},
     types::{Clock, ClockTrouble, Secret, Timestamp, limits},
@@ -18,24 +18,24 @@ use majordomo::{
 use serde_json::json;
 
 use crate::{
-    awake::{Awake, eventually},
     harness::{Answer, Client, Still, Zeroes, services_of},
+    test_app::{TestApp, eventually},
 };
 
 /// With a store whose writer runs.
-fn living() -> Services {
+fn living() -> EdgeServices {
     let services = services_of(&Config::default(), ControlToken::new(Secret::new("control")));
     over(services, Store::in_memory(Arc::new(Still), &Zeroes))
 }
 
-fn over(services: Services, store: Store) -> Services {
+fn over(services: EdgeServices, store: Store) -> EdgeServices {
     by_clock(services, store, Arc::new(Still))
 }
 
-fn by_clock(services: Services, store: Store, clock: Arc<dyn Clock>) -> Services {
+fn by_clock(services: EdgeServices, store: Store, clock: Arc<dyn Clock>) -> EdgeServices {
     let system = System::new(clock, Arc::new(Zeroes));
     let operations = Operations::new(system, store, services.relays.clone(), services.notifier.clone());
-    Services { operations, ..services }
+    EdgeServices { operations, ..services }
 }
 
 #[tokio::test]
@@ -48,9 +48,9 @@ async fn only_an_open_house_is_ready() {
     let told = operator.get("/health/ready").await;
     assert_eq!(told.body, json!({ "ready": false, "reasons": ["starting"] }));
 
-    services.operations.enter(Phase::Open);
+    services.operations.enter(ProcessPhase::Open);
     assert_eq!(public.get("/health/ready").await.status, 200);
-    services.operations.enter(Phase::Draining);
+    services.operations.enter(ProcessPhase::Draining);
     let told = operator.get("/health/ready").await;
     assert_eq!((told.status, &told.body["reasons"]), (503, &json!(["draining"])));
 }
@@ -60,7 +60,7 @@ async fn a_store_that_takes_no_write_is_not_ready() {
     let (stuck, writer) = Store::in_hand(Arc::new(Still), &Zeroes);
     drop(writer);
     let services = over(living(), stuck);
-    services.operations.enter(Phase::Open);
+    services.operations.enter(ProcessPhase::Open);
     let client = Client::new(Listener::Ops, services).signed_in("control");
     let answer = client.get("/health/ready").await;
     assert_eq!(answer.status, 503);
@@ -70,11 +70,11 @@ async fn a_store_that_takes_no_write_is_not_ready() {
 #[tokio::test]
 async fn reasons_are_told_to_operators_only() {
     let services = living();
-    services.edge.note_proxy(Telltale::Untrusted, Some([198, 51, 100, 9].into()));
+    services.edge.note_proxy(ForwardedHeaders::Untrusted, Some([198, 51, 100, 9].into()));
     let public = Client::new(Listener::Public, services.clone()).at("192.0.2.1");
     let shallow = public.get("/health").await;
     assert_eq!(shallow.status, 200);
-    // The mail of this house lies in a store whose writer is gone.
+    // The mail of this application lies in a store whose writer is gone.
     let lines = [("store", "up"), ("events", "up"), ("mail", "degraded"), ("clock", "up"), ("edge", "degraded")];
     let lines = lines.map(|(name, status)| json!({ "name": name, "status": status }));
     assert_eq!(shallow.body, json!({ "status": "degraded", "services": lines }));
@@ -121,8 +121,8 @@ async fn a_clock_that_is_not_to_be_trusted_degrades() {
 
 #[tokio::test]
 async fn a_restart_by_an_operator_is_carried_out_and_in_the_audit_trail() {
-    let house = Awake::new().await;
-    let operator = house.operator();
+    let app = TestApp::new().await;
+    let operator = app.operator();
     let generation = async || operator.get("/actors/relay/notifier").await.body["generation"].as_u64();
     let before = generation().await.unwrap();
     let client = operator.with("x-request-id", "the-restart");
@@ -131,14 +131,14 @@ async fn a_restart_by_an_operator_is_carried_out_and_in_the_audit_trail() {
     eventually("the next life", async || (generation().await > Some(before)).then_some(())).await;
     let restarts = operator.get("/actors/relay/notifier").await;
     assert_eq!(restarts.body["supervision"]["restartsByOperator"], 1, "{restarts:?}");
-    let [entry] = &house.audited(AuditAction::RestartActor)[..] else { panic!("one entry") };
+    let [entry] = &app.audited(AuditAction::RestartActor)[..] else { panic!("one entry") };
     assert_eq!((&entry.actor, entry.detail.as_str()), (&Actor::Cli, "path=relay/notifier"));
     assert_eq!(entry.request_id, "the-restart");
-    house.member("ada@example.com").await;
+    app.member("ada@example.com").await;
 
     let group = operator.send("POST", "/actors/relay/restart", Body::empty()).await;
     assert_eq!((group.status, group.problem()), (409, "status_conflict"));
-    assert_eq!(house.audited(AuditAction::RestartActor).len(), 1, "what was refused was not done");
+    assert_eq!(app.audited(AuditAction::RestartActor).len(), 1, "what was refused was not done");
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn the_tree_is_shown_in_pages() {
     let services = living();
     let store = Store::in_memory(Arc::new(Still), &Zeroes);
     let operations = Operations::new(system, store, services.relays.clone(), services.notifier.clone());
-    let ops = Client::new(Listener::Ops, Services { operations, ..services });
+    let ops = Client::new(Listener::Ops, EdgeServices { operations, ..services });
     let paths = |page: &Answer| -> Vec<String> {
         let actors = page.body["actors"].as_array().unwrap().iter();
         actors.map(|actor| actor["path"].as_str().unwrap().to_owned()).collect()

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, fmt::Write, path::Path};
 
-use majordomo::telemetry::health::Reason;
+use majordomo::telemetry::health::HealthReason;
 use majordomo::{
     domain::event::EventType,
     http::{
-        error::{Code, Retry},
+        error::{ProblemCode, Retry},
         openapi,
         route::{Access, Listener, Route},
         routes,
@@ -43,7 +43,7 @@ fn the_reference_of_errors_is_the_table_of_codes() {
         (RFC 9457) whose `code` is one of these.\n\n\
         | code | status | retry | title | meaning |\n|---|---|---|---|---|\n"
         .to_owned();
-    for row in Code::ALL.iter().map(|code| code.row()) {
+    for row in ProblemCode::ALL.iter().map(|code| code.row()) {
         let retry = match row.retryable {
             Retry::Later => "later",
             Retry::Never => "never",
@@ -72,7 +72,7 @@ fn health_and_the_runbooks_speak_of_the_same() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbooks");
     let contents = std::fs::read_to_string(folder.join("README.md")).unwrap();
     let mut said = BTreeSet::new();
-    for reason in Reason::ALL {
+    for reason in HealthReason::ALL {
         let (name, page) = (reason.as_str(), reason.runbook());
         let row = contents.lines().find(|line| line.contains(&format!("`{name}`")));
         assert!(row.is_some_and(|row| row.contains(&format!("({page})"))), "{name} leads to {page}");
@@ -106,7 +106,7 @@ fn the_reference_of_events_is_the_catalogue() {
 #[test]
 fn codes_are_unique_and_fit_their_status() {
     let mut seen = BTreeSet::new();
-    for row in Code::ALL.iter().map(|code| code.row()) {
+    for row in ProblemCode::ALL.iter().map(|code| code.row()) {
         assert!(seen.insert(row.code), "{} twice", row.code);
         assert!(row.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", row.code);
         assert!((400..600).contains(&row.status) && !row.title.ends_with('.') && row.meaning.ends_with('.'));

@@ -9,7 +9,7 @@ use axum::{
 };
 use majordomo::http::{
     Fields, FromFields, Json,
-    serve::{Patience, Served, serve},
+    serve::{Served, Timeouts, serve},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -24,8 +24,8 @@ const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(150);
 const TEST_LIMIT: Duration = Duration::from_secs(10);
 
-fn patient() -> Patience {
-    Patience { head: LONG, body_gap: LONG, idle: LONG, write: LONG, drain: LONG, connections: 100 }
+fn patient() -> Timeouts {
+    Timeouts { head: LONG, body_gap: LONG, idle: LONG, write: LONG, drain: LONG, connections: 100 }
 }
 
 struct Running {
@@ -37,11 +37,11 @@ struct Running {
 
 impl Running {
     #[allow(clippy::disallowed_methods, reason = "the test is the owner of this task")]
-    async fn start(patience: Patience) -> Self {
+    async fn start(timeouts: Timeouts) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let meeting = Meeting::default();
-        let served = tokio::spawn(serve(listener, router(&meeting), patience, stop.clone()));
+        let served = tokio::spawn(serve(listener, router(&meeting), timeouts, stop.clone()));
         Self { address, meeting, stop, served }
     }
 
@@ -144,7 +144,7 @@ async fn a_connection_is_used_again_and_closed_when_asked() {
 
 #[tokio::test]
 async fn a_slow_head_is_answered_and_cut() {
-    let running = Running::start(Patience { head: SHORT, ..patient() }).await;
+    let running = Running::start(Timeouts { head: SHORT, ..patient() }).await;
     let mut stream = running.connect().await;
     say(&mut stream, "GET / HTTP/1.1\r\nhost:").await;
     let answer = rest(&mut stream).await;
@@ -154,7 +154,7 @@ async fn a_slow_head_is_answered_and_cut() {
 
 #[tokio::test]
 async fn dripping_bytes_do_not_buy_time_for_a_head() {
-    let running = Running::start(Patience { head: SHORT, ..patient() }).await;
+    let running = Running::start(Timeouts { head: SHORT, ..patient() }).await;
     let mut stream = running.connect().await;
     let mut ticks = tokio::time::interval(SHORT / 8);
     let dripping = async {
@@ -167,13 +167,13 @@ async fn dripping_bytes_do_not_buy_time_for_a_head() {
 
 #[tokio::test]
 async fn a_connection_that_says_nothing_is_closed_without_a_word() {
-    let running = Running::start(Patience { head: SHORT, ..patient() }).await;
+    let running = Running::start(Timeouts { head: SHORT, ..patient() }).await;
     assert_eq!(rest(&mut running.connect().await).await, "");
 }
 
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
-    let running = Running::start(Patience { idle: SHORT, ..patient() }).await;
+    let running = Running::start(Timeouts { idle: SHORT, ..patient() }).await;
     let mut stream = running.connect().await;
     say(&mut stream, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     answer(&mut stream, "hello").await;
@@ -182,7 +182,7 @@ async fn an_idle_connection_is_closed() {
 
 #[tokio::test]
 async fn a_handler_may_take_longer_than_heads_and_idleness() {
-    let running = Running::start(Patience { head: SHORT, idle: SHORT, ..patient() }).await;
+    let running = Running::start(Timeouts { head: SHORT, idle: SHORT, ..patient() }).await;
     let mut stream = running.connect().await;
     say(&mut stream, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(answer(&mut stream, "slow").await.starts_with("HTTP/1.1 200"));
@@ -190,7 +190,7 @@ async fn a_handler_may_take_longer_than_heads_and_idleness() {
 
 #[tokio::test]
 async fn a_body_that_stands_still_is_a_request_timeout() {
-    let running = Running::start(Patience { body_gap: SHORT, ..patient() }).await;
+    let running = Running::start(Timeouts { body_gap: SHORT, ..patient() }).await;
     let mut stream = running.connect().await;
     say(&mut stream, &(post_head("/name", 14) + "{\"na")).await;
     let answer = rest(&mut stream).await;
@@ -234,7 +234,7 @@ async fn who_sends_too_much_still_gets_the_answer() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
-    let running = Running::start(Patience { write: SHORT, connections: 1, ..patient() }).await;
+    let running = Running::start(Timeouts { write: SHORT, connections: 1, ..patient() }).await;
     let mut stuck = running.connect().await;
     say(&mut stuck, "GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
     // Its place is the only one, so an answer to another client shows that it is gone.
@@ -246,7 +246,7 @@ async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
 
 #[tokio::test]
 async fn one_more_than_allowed_waits_for_a_place() {
-    let running = Running::start(Patience { connections: 2, ..patient() }).await;
+    let running = Running::start(Timeouts { connections: 2, ..patient() }).await;
     let (first, mut second) = (running.connect().await, running.connect().await);
     say(&mut second, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     answer(&mut second, "hello").await;
@@ -279,7 +279,7 @@ async fn a_stop_lets_requests_finish_and_sends_idle_clients_home() {
 
 #[tokio::test]
 async fn what_does_not_finish_within_the_drain_limit_is_cut() {
-    let running = Running::start(Patience { drain: SHORT, ..patient() }).await;
+    let running = Running::start(Timeouts { drain: SHORT, ..patient() }).await;
     let mut stuck = running.connect().await;
     say(&mut stuck, "GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
     running.meeting.begun.notified().await;

@@ -17,38 +17,38 @@ use majordomo::{
 use serde_json::{Value, json};
 
 use crate::{
-    awake::{Awake, Member, PASSWORD, code_in, wrong},
     harness::Answer,
+    test_app::{PASSWORD, TestApp, TestUser, code_in, wrong},
 };
 
 const ADA: &str = "ada@example.com";
 const OTHERS: &str = "the stranger's own sentence";
 
-async fn lenient() -> Awake {
-    Awake::with(|config| config.auth.require_verified_email = false).await
+async fn lenient() -> TestApp {
+    TestApp::with(|config| config.auth.require_verified_email = false).await
 }
 
-async fn register_with(house: &Awake, form: Value) -> Answer {
-    let answer = house.anyone.post("/auth/register", form).await;
+async fn register_with(app: &TestApp, form: Value) -> Answer {
+    let answer = app.anyone.post("/auth/register", form).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     answer
 }
 
 /// An administrator, signed in.
-async fn root(house: &Awake) -> Member {
+async fn root(app: &TestApp) -> TestUser {
     let made = json!({ "email": "root@example.com", "password": PASSWORD });
-    assert_eq!(house.operator().post("/users/admins", made).await.status, 201);
-    house.sign_in("root@example.com").await
+    assert_eq!(app.operator().post("/users/admins", made).await.status, 201);
+    app.sign_in("root@example.com").await
 }
 
-fn entered(house: &Awake, registered: &Answer) -> Member {
-    house.member_of(registered.body["session"].clone())
+fn entered(app: &TestApp, registered: &Answer) -> TestUser {
+    app.member_of(registered.body["session"].clone())
 }
 
 #[tokio::test]
 async fn who_registers_is_signed_in_at_once_and_proves_the_address_later() {
-    let house = lenient().await;
-    let registered = house.register(ADA).await;
+    let app = lenient().await;
+    let registered = app.register(ADA).await;
     assert_eq!(registered.status, 201, "{registered:?}");
     assert_eq!((&registered.body["status"], &registered.body["emailVerified"]), (&json!("pending"), &json!(false)));
     let session = &registered.body["session"];
@@ -56,41 +56,41 @@ async fn who_registers_is_signed_in_at_once_and_proves_the_address_later() {
         assert!(!session[member].is_null(), "{member} is missing in {session}");
     }
     assert_eq!((&session["firstLogin"], &session["userId"]), (&json!(true), &registered.body["id"]));
-    let ada = entered(&house, &registered);
+    let ada = entered(&app, &registered);
     let profile = ada.get("/auth/profile").await;
     assert_eq!((profile.status, &profile.body["status"]), (200, &json!("pending")));
     let claims = ada.get("/auth/validate").await.body["claims"].clone();
     assert_eq!((&claims["email"], &claims["email_verified"]), (&json!(ADA), &json!(false)));
-    let refreshed = house.anyone.post("/auth/refresh", json!({ "refreshToken": session["refreshToken"] })).await;
+    let refreshed = app.anyone.post("/auth/refresh", json!({ "refreshToken": session["refreshToken"] })).await;
     assert_eq!(refreshed.status, 200, "{refreshed:?}");
-    assert_eq!(house.login(ADA).await.body["firstLogin"], false);
-    assert_eq!(house.events(EventType::UserRegistered).len(), 1);
-    assert_eq!(house.events(EventType::UserLoggedIn).len(), 2);
-    assert_eq!(house.audited(AuditAction::Register).len(), 1);
+    assert_eq!(app.login(ADA).await.body["firstLogin"], false);
+    assert_eq!(app.events(EventType::UserRegistered).len(), 1);
+    assert_eq!(app.events(EventType::UserLoggedIn).len(), 2);
+    assert_eq!(app.audited(AuditAction::Register).len(), 1);
 
-    let code = house.code_of(ADA).await;
-    let refused = house.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": wrong(&code) })).await;
+    let code = app.code_of(ADA).await;
+    let refused = app.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": wrong(&code) })).await;
     assert_eq!(refused.problem(), "code_invalid");
     let body = json!({ "email": ADA, "code": code });
     for _first_and_again in 0..2 {
-        let verified = house.anyone.post("/auth/verify-email", body.clone()).await;
+        let verified = app.anyone.post("/auth/verify-email", body.clone()).await;
         assert_eq!((verified.status, &verified.body["status"]), (200, &json!("active")), "{verified:?}");
         assert_eq!((&verified.body["id"], &verified.body["emailVerified"]), (&registered.body["id"], &json!(true)));
     }
     assert_eq!(ada.get("/auth/profile").await.body["emailVerified"], true, "the session goes on");
-    assert_eq!(house.events(EventType::UserVerified).len(), 1);
-    house.mail(ADA, "welcome", 1).await;
+    assert_eq!(app.events(EventType::UserVerified).len(), 1);
+    app.mail(ADA, "welcome", 1).await;
 }
 
 #[tokio::test]
 async fn an_address_is_proven_by_a_code_that_the_signed_in_user_asks_for() {
-    let house = lenient().await;
-    let ada = entered(&house, &house.register(ADA).await);
-    house.code_of(ADA).await;
-    house.advance(Duration::from_secs(61));
+    let app = lenient().await;
+    let ada = entered(&app, &app.register(ADA).await);
+    app.code_of(ADA).await;
+    app.advance(Duration::from_secs(61));
     let asked = ada.post("/otp", json!({ "purpose": "verify_email" })).await;
     assert_eq!((asked.status, &asked.body["channel"]), (202, &json!("email")), "{asked:?}");
-    let code = code_in(&house.mail(ADA, "verification_code", 2).await);
+    let code = code_in(&app.mail(ADA, "verification_code", 2).await);
     let proven = ada.post("/otp/verify", json!({ "purpose": "verify_email", "code": code })).await;
     assert_eq!((proven.status, &proven.body["status"]), (200, &json!("verified")), "{proven:?}");
     assert_eq!(ada.get("/auth/profile").await.body["emailVerified"], true);
@@ -100,36 +100,36 @@ async fn an_address_is_proven_by_a_code_that_the_signed_in_user_asks_for() {
 
 #[tokio::test]
 async fn an_address_that_was_proven_is_given_no_session() {
-    let house = lenient().await;
-    let ada = entered(&house, &house.register(ADA).await);
-    let code = house.code_of(ADA).await;
-    house.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
-    let stranger = register_with(&house, json!({ "email": ADA, "password": OTHERS })).await;
+    let app = lenient().await;
+    let ada = entered(&app, &app.register(ADA).await);
+    let code = app.code_of(ADA).await;
+    app.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
+    let stranger = register_with(&app, json!({ "email": ADA, "password": OTHERS })).await;
     assert!(stranger.body.get("session").is_none(), "{stranger:?}");
-    house.mail(ADA, "address_taken", 1).await;
+    app.mail(ADA, "address_taken", 1).await;
     assert_eq!(ada.get("/auth/profile").await.status, 200);
     let guess = json!({ "identifier": ADA, "password": OTHERS });
-    assert_eq!(house.anyone.post("/auth/login", guess).await.problem(), "invalid_credentials");
+    assert_eq!(app.anyone.post("/auth/login", guess).await.problem(), "invalid_credentials");
 }
 
 #[tokio::test]
 async fn whoever_proves_an_address_has_the_account_that_a_stranger_made_with_it() {
-    let house = lenient().await;
+    let app = lenient().await;
     let form = json!({ "email": ADA, "password": OTHERS, "username": "mallory", "firstName": "Mallory" });
-    let stranger = entered(&house, &register_with(&house, form).await);
-    let strangers_code = house.code_of(ADA).await;
-    let owner = register_with(&house, json!({ "email": ADA, "password": PASSWORD, "firstName": "Ada" })).await;
+    let stranger = entered(&app, &register_with(&app, form).await);
+    let strangers_code = app.code_of(ADA).await;
+    let owner = register_with(&app, json!({ "email": ADA, "password": PASSWORD, "firstName": "Ada" })).await;
     assert!(owner.body.get("session").is_none(), "{owner:?}");
-    let owners_code = code_in(&house.mail(ADA, "verification_code", 2).await);
+    let owners_code = code_in(&app.mail(ADA, "verification_code", 2).await);
     assert_ne!(strangers_code, owners_code);
     assert_eq!(stranger.get("/auth/profile").await.status, 200, "nothing is proven yet");
 
     let body = json!({ "userId": owner.body["id"], "code": owners_code });
-    let verified = house.anyone.post("/auth/verify-email", body.clone()).await;
+    let verified = app.anyone.post("/auth/verify-email", body.clone()).await;
     assert_eq!((verified.status, &verified.body["firstName"]), (200, &json!("Ada")), "{verified:?}");
     assert_eq!((&verified.body["emailVerified"], &verified.body["username"]), (&json!(true), &Value::Null));
     for again in [body, json!({ "email": ADA, "code": owners_code })] {
-        let answer = house.anyone.post("/auth/verify-email", again).await;
+        let answer = app.anyone.post("/auth/verify-email", again).await;
         assert_eq!(
             (answer.status, &answer.body["id"]),
             (200, &verified.body["id"]),
@@ -137,203 +137,203 @@ async fn whoever_proves_an_address_has_the_account_that_a_stranger_made_with_it(
         );
     }
 
-    let replaced = house.audited(AuditAction::ResetPassword);
+    let replaced = app.audited(AuditAction::ResetPassword);
     assert_eq!(replaced.len(), 1, "another password is a change of a credential");
     assert_eq!((replaced[0].detail.as_str(), replaced[0].subject), ("by=address_proof", stranger.id.parse().ok()));
     assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
     let refresh = json!({ "refreshToken": stranger.tokens["refreshToken"] });
-    assert_eq!(house.anyone.post("/auth/refresh", refresh).await.problem(), "session_ended");
+    assert_eq!(app.anyone.post("/auth/refresh", refresh).await.problem(), "session_ended");
     let theirs = json!({ "identifier": ADA, "password": OTHERS });
-    assert_eq!(house.anyone.post("/auth/login", theirs).await.problem(), "invalid_credentials");
+    assert_eq!(app.anyone.post("/auth/login", theirs).await.problem(), "invalid_credentials");
     let crossed = json!({ "userId": stranger.id, "code": strangers_code });
-    assert_eq!(house.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
-    let ada = house.sign_in(ADA).await;
+    assert_eq!(app.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
+    let ada = app.sign_in(ADA).await;
     assert_eq!(ada.id, verified.body["id"]);
-    assert_eq!(house.events(EventType::UserVerified).len(), 1);
+    assert_eq!(app.events(EventType::UserVerified).len(), 1);
 }
 
 #[tokio::test]
 async fn the_first_holders_code_proves_the_address_while_another_registration_waits() {
-    let house = lenient().await;
-    let ada = entered(&house, &house.register(ADA).await);
-    let code = house.code_of(ADA).await;
-    register_with(&house, json!({ "email": ADA, "password": OTHERS })).await;
-    house.mail(ADA, "verification_code", 2).await;
-    let verified = house.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
+    let app = lenient().await;
+    let ada = entered(&app, &app.register(ADA).await);
+    let code = app.code_of(ADA).await;
+    register_with(&app, json!({ "email": ADA, "password": OTHERS })).await;
+    app.mail(ADA, "verification_code", 2).await;
+    let verified = app.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
     assert_eq!((verified.status, verified.body["id"].as_str()), (200, Some(ada.id.as_str())), "{verified:?}");
     assert_eq!(ada.get("/auth/profile").await.status, 200);
 }
 
 #[tokio::test]
 async fn where_addresses_must_be_proven_again_who_has_not_is_sent_the_code_and_waits() {
-    let house = Awake::new().await;
-    let ada = house.member(ADA).await;
+    let app = TestApp::new().await;
+    let ada = app.member(ADA).await;
     let id: UserId = ada.id.parse().unwrap();
-    let work = Work::until(house.system.clock().instant() + Duration::from_secs(5));
-    let write = Write { work, stamp: house.system.stamp(), context: CallContext::house("test", "unprove") };
-    let unproven = house.store.write(write, move |tx| {
+    let work = Work::until(app.system.clock().instant() + Duration::from_secs(5));
+    let write = Write { work, stamp: app.system.stamp(), context: CallContext::service("test", "unprove") };
+    let unproven = app.store.write(write, move |tx| {
         let found = user::find(tx, id)?.unwrap();
         user::replace(tx, &User { email_verified: false, status: Status::Pending, ..found })?;
         Ok(Verdict::Commit(()))
     });
     unproven.await.unwrap();
     assert_eq!(ada.get("/auth/profile").await.problem(), "session_ended");
-    house.advance(Duration::from_secs(3_600));
-    assert_eq!(house.login(ADA).await.problem(), "invalid_credentials");
-    let code = code_in(&house.mail(ADA, "verification_code", 2).await);
-    let verified = house.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
+    app.advance(Duration::from_secs(3_600));
+    assert_eq!(app.login(ADA).await.problem(), "invalid_credentials");
+    let code = code_in(&app.mail(ADA, "verification_code", 2).await);
+    let verified = app.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
     assert_eq!((verified.status, &verified.body["status"]), (200, &json!("active")), "{verified:?}");
-    assert_eq!(house.login(ADA).await.status, 200);
+    assert_eq!(app.login(ADA).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_forgotten_password_takes_the_account_over_as_well() {
-    let house = lenient().await;
-    let stranger = entered(&house, &register_with(&house, json!({ "email": ADA, "password": OTHERS })).await);
-    let request = house.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await.body["requestId"].clone();
-    let code = code_in(&house.mail(ADA, "reset_code", 1).await);
+    let app = lenient().await;
+    let stranger = entered(&app, &register_with(&app, json!({ "email": ADA, "password": OTHERS })).await);
+    let request = app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await.body["requestId"].clone();
+    let code = code_in(&app.mail(ADA, "reset_code", 1).await);
     let reset = json!({ "requestId": request, "code": code, "newPassword": PASSWORD });
-    assert_eq!(house.anyone.post("/auth/password/reset", reset).await.status, 204);
+    assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
     assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
-    let ada = house.sign_in(ADA).await;
+    let ada = app.sign_in(ADA).await;
     let profile = ada.get("/auth/profile").await.body;
     assert_eq!((&profile["status"], &profile["emailVerified"]), (&json!("active"), &json!(true)));
-    assert_eq!(house.events(EventType::UserVerified).len(), 1, "the proof is told however it came about");
-    assert_eq!(house.audited(AuditAction::VerifyEmail).len(), 1);
-    house.mail(ADA, "welcome", 1).await;
+    assert_eq!(app.events(EventType::UserVerified).len(), 1, "the proof is told however it came about");
+    assert_eq!(app.audited(AuditAction::VerifyEmail).len(), 1);
+    app.mail(ADA, "welcome", 1).await;
 }
 
 #[tokio::test]
 async fn an_operator_opens_a_lock_of_somebody_who_has_not_proven_the_address() {
-    let house = lenient().await;
-    house.register(ADA).await;
+    let app = lenient().await;
+    app.register(ADA).await;
     for _ in 0..5 {
         let guess = json!({ "identifier": ADA, "password": OTHERS });
-        assert_eq!(house.anyone.post("/auth/login", guess).await.problem(), "invalid_credentials");
+        assert_eq!(app.anyone.post("/auth/login", guess).await.problem(), "invalid_credentials");
     }
-    assert_eq!(house.login(ADA).await.problem(), "locked_out");
-    let opened = house.operator().post("/users/unlock", json!({ "email": ADA })).await;
+    assert_eq!(app.login(ADA).await.problem(), "locked_out");
+    let opened = app.operator().post("/users/unlock", json!({ "email": ADA })).await;
     assert_eq!((opened.status, &opened.body["status"]), (200, &json!("pending")), "{opened:?}");
-    assert_eq!(house.login(ADA).await.status, 200);
+    assert_eq!(app.login(ADA).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_phone_that_the_former_holder_proved_is_not_the_owners() {
-    let house = lenient().await;
+    let app = lenient().await;
     let form = json!({ "email": ADA, "password": OTHERS, "phone": "+4369912345678" });
-    let stranger = entered(&house, &register_with(&house, form).await);
+    let stranger = entered(&app, &register_with(&app, form).await);
     assert_eq!(stranger.post("/otp", json!({ "purpose": "verify_phone" })).await.status, 202);
-    let code = code_in(&house.mail("+4369912345678", "phone_code", 1).await);
+    let code = code_in(&app.mail("+4369912345678", "phone_code", 1).await);
     let proven = stranger.post("/otp/verify", json!({ "purpose": "verify_phone", "code": code })).await;
     assert_eq!(proven.status, 200, "{proven:?}");
     assert_eq!(stranger.get("/auth/profile").await.body["phoneVerified"], true);
-    house.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
-    let code = code_in(&house.mail(ADA, "reset_code", 1).await);
+    app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
+    let code = code_in(&app.mail(ADA, "reset_code", 1).await);
     let reset = json!({ "email": ADA, "code": code, "newPassword": PASSWORD });
-    assert_eq!(house.anyone.post("/auth/password/reset", reset).await.status, 204);
-    assert_eq!(house.sign_in(ADA).await.get("/auth/profile").await.body["phoneVerified"], false);
+    assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
+    assert_eq!(app.sign_in(ADA).await.get("/auth/profile").await.body["phoneVerified"], false);
 }
 
 #[tokio::test]
 async fn a_proof_by_reset_or_by_the_users_own_code_ends_what_else_waits_for_the_address() {
     for by_reset in [true, false] {
-        let house = lenient().await;
-        let ada = entered(&house, &house.register(ADA).await);
-        let code = house.code_of(ADA).await;
-        assert_eq!(root(&house).await.post("/invitations", json!({ "email": ADA })).await.status, 201);
-        let waiting = register_with(&house, json!({ "email": ADA, "password": OTHERS })).await;
-        let theirs = code_in(&house.mail(ADA, "verification_code", 2).await);
+        let app = lenient().await;
+        let ada = entered(&app, &app.register(ADA).await);
+        let code = app.code_of(ADA).await;
+        assert_eq!(root(&app).await.post("/invitations", json!({ "email": ADA })).await.status, 201);
+        let waiting = register_with(&app, json!({ "email": ADA, "password": OTHERS })).await;
+        let theirs = code_in(&app.mail(ADA, "verification_code", 2).await);
         if by_reset {
-            house.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
-            let code = code_in(&house.mail(ADA, "reset_code", 1).await);
+            app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
+            let code = code_in(&app.mail(ADA, "reset_code", 1).await);
             let reset = json!({ "email": ADA, "code": code, "newPassword": PASSWORD });
-            assert_eq!(house.anyone.post("/auth/password/reset", reset).await.status, 204);
+            assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
         } else {
             let proof = json!({ "purpose": "verify_email", "code": code });
             assert_eq!(ada.post("/otp/verify", proof).await.status, 200);
         }
         let address = EmailAddress::parse(ADA).unwrap();
-        let left = house.store.read(|view| registration::of_email(view, &address)).unwrap();
+        let left = app.store.read(|view| registration::of_email(view, &address)).unwrap();
         assert_eq!(left, [], "by_reset: {by_reset}");
-        let invited = house.store.read(|view| invitation::find_by_email(view, &address)).unwrap();
+        let invited = app.store.read(|view| invitation::find_by_email(view, &address)).unwrap();
         assert_eq!(invited.map(|found| found.email), None, "by_reset: {by_reset}");
         let crossed = json!({ "userId": waiting.body["id"], "code": theirs });
-        assert_eq!(house.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
+        assert_eq!(app.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
     }
 }
 
 #[tokio::test]
 async fn roles_are_given_to_who_has_proven_the_address() {
-    let house = lenient().await;
-    let stranger = entered(&house, &register_with(&house, json!({ "email": ADA, "password": OTHERS })).await);
-    let code = house.code_of(ADA).await;
+    let app = lenient().await;
+    let stranger = entered(&app, &register_with(&app, json!({ "email": ADA, "password": OTHERS })).await);
+    let code = app.code_of(ADA).await;
     let grant = json!({ "email": ADA, "role": "admin" });
-    let refused = house.operator().post("/users/grant", grant.clone()).await;
+    let refused = app.operator().post("/users/grant", grant.clone()).await;
     assert_eq!((refused.status, refused.problem()), (409, "status_conflict"));
     assert!(refused.body["detail"].as_str().unwrap().contains("not proven"), "{refused:?}");
-    let admin = root(&house).await;
+    let admin = root(&app).await;
     let roles = format!("/users/{}/roles", stranger.id);
     let refused = admin.put(&roles, json!({ "roles": ["user", "support"] })).await;
     assert_eq!((refused.status, refused.problem()), (409, "status_conflict"));
     assert_eq!(admin.put(&roles, json!({ "roles": [] })).await.status, 200, "taking away is no matter");
     assert_eq!(stranger.get("/users").await.problem(), "forbidden");
 
-    house.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
-    assert_eq!(house.operator().post("/users/grant", grant).await.status, 200);
+    app.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
+    assert_eq!(app.operator().post("/users/grant", grant).await.status, 200);
 }
 
 #[tokio::test]
 async fn devices_of_the_former_holder_are_not_known_any_more() {
-    let house = lenient().await;
-    let stranger = entered(&house, &register_with(&house, json!({ "email": ADA, "password": OTHERS })).await);
-    house.code_of(ADA).await;
-    house.advance(Duration::from_secs(60));
-    let owner = register_with(&house, json!({ "email": ADA, "password": PASSWORD })).await;
-    let code = code_in(&house.mail(ADA, "verification_code", 2).await);
+    let app = lenient().await;
+    let stranger = entered(&app, &register_with(&app, json!({ "email": ADA, "password": OTHERS })).await);
+    app.code_of(ADA).await;
+    app.advance(Duration::from_secs(60));
+    let owner = register_with(&app, json!({ "email": ADA, "password": PASSWORD })).await;
+    let code = code_in(&app.mail(ADA, "verification_code", 2).await);
     let body = json!({ "userId": owner.body["id"], "code": code });
-    assert_eq!(house.anyone.post("/auth/verify-email", body).await.status, 200);
+    assert_eq!(app.anyone.post("/auth/verify-email", body).await.status, 200);
     let guess = |token: &Value| json!({ "identifier": ADA, "password": "a guess", "deviceToken": token });
     for _ in 0..5 {
-        house.anyone.post("/auth/login", guess(&Value::Null)).await;
+        app.anyone.post("/auth/login", guess(&Value::Null)).await;
     }
-    let guessed = house.anyone.post("/auth/login", guess(&stranger.tokens["deviceToken"])).await;
+    let guessed = app.anyone.post("/auth/login", guess(&stranger.tokens["deviceToken"])).await;
     assert_eq!(guessed.problem(), "locked_out", "it would have tries of its own, and none of them counted by the day");
 }
 
 #[tokio::test]
 async fn nobody_keeps_an_address_from_the_administrator_an_operator_makes() {
-    let house = lenient().await;
+    let app = lenient().await;
     let form = json!({ "email": ADA, "password": OTHERS, "username": "mallory" });
-    let stranger = entered(&house, &register_with(&house, form).await);
-    let code = house.code_of(ADA).await;
-    let made = house.operator().post("/users/admins", json!({ "email": ADA, "password": PASSWORD })).await;
+    let stranger = entered(&app, &register_with(&app, form).await);
+    let code = app.code_of(ADA).await;
+    let made = app.operator().post("/users/admins", json!({ "email": ADA, "password": PASSWORD })).await;
     assert_eq!((made.status, &made.body["id"]), (201, &json!(stranger.id)), "{made:?}");
     assert_eq!((&made.body["status"], &made.body["emailVerified"]), (&json!("active"), &json!(true)));
     assert_eq!((&made.body["username"], &made.body["roles"]), (&Value::Null, &json!(["user", "admin"])));
 
     assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
     let theirs = json!({ "identifier": ADA, "password": OTHERS });
-    assert_eq!(house.anyone.post("/auth/login", theirs).await.problem(), "invalid_credentials");
+    assert_eq!(app.anyone.post("/auth/login", theirs).await.problem(), "invalid_credentials");
     let late = json!({ "userId": stranger.id, "code": code });
-    assert_eq!(house.anyone.post("/auth/verify-email", late).await.problem(), "code_invalid");
-    assert_eq!(house.sign_in(ADA).await.get("/users").await.status, 200);
-    let again = house.operator().post("/users/admins", json!({ "email": ADA, "password": PASSWORD })).await;
+    assert_eq!(app.anyone.post("/auth/verify-email", late).await.problem(), "code_invalid");
+    assert_eq!(app.sign_in(ADA).await.get("/users").await.status, 200);
+    let again = app.operator().post("/users/admins", json!({ "email": ADA, "password": PASSWORD })).await;
     assert_eq!(again.problem(), "email_taken");
-    assert_eq!(house.audited(AuditAction::CreateAdmin).len(), 1);
+    assert_eq!(app.audited(AuditAction::CreateAdmin).len(), 1);
 }
 
 #[tokio::test]
 async fn an_unproven_address_is_sent_codes_and_nothing_else() {
-    let house = lenient().await;
-    let ada = entered(&house, &house.register(ADA).await);
+    let app = lenient().await;
+    let ada = entered(&app, &app.register(ADA).await);
     for _ in 0..3 {
-        house.login(ADA).await;
+        app.login(ADA).await;
     }
     let change = json!({ "currentPassword": PASSWORD, "newPassword": "another sentence nobody guesses" });
     assert_eq!(ada.post("/auth/password/change", change).await.status, 204);
     ada.post("/otp", json!({ "purpose": "step_up" })).await;
-    house.mail(ADA, "step_up_code", 1).await;
-    let inbox = house.anyone.get(&format!("/dev/inbox?to={ADA}")).await;
+    app.mail(ADA, "step_up_code", 1).await;
+    let inbox = app.anyone.get(&format!("/dev/inbox?to={ADA}")).await;
     let mut templates: Vec<_> =
         inbox.body["data"].as_array().unwrap().iter().map(|mail| mail["template"].as_str().unwrap()).collect();
     templates.sort_unstable();

@@ -8,19 +8,19 @@ use majordomo::domain::{
 };
 use serde_json::{Value, json};
 
-use crate::awake::{Awake, Member, PASSWORD};
+use crate::test_app::{PASSWORD, TestApp, TestUser};
 
 /// An administrator made by the operator, signed in.
-async fn admin(house: &Awake, email: &str) -> Member {
-    let made = house.operator().post("/users/admins", json!({ "email": email, "password": PASSWORD })).await;
+async fn admin(app: &TestApp, email: &str) -> TestUser {
+    let made = app.operator().post("/users/admins", json!({ "email": email, "password": PASSWORD })).await;
     assert_eq!(made.status, 201, "{made:?}");
-    house.sign_in(email).await
+    app.sign_in(email).await
 }
 
 /// Somebody who holds one more role, signed in.
-async fn holder(house: &Awake, email: &str, role: &str) -> Member {
-    let member = house.member(email).await;
-    let granted = house.operator().post("/users/grant", json!({ "email": email, "role": role })).await;
+async fn holder(app: &TestApp, email: &str, role: &str) -> TestUser {
+    let member = app.member(email).await;
+    let granted = app.operator().post("/users/grant", json!({ "email": email, "role": role })).await;
     assert_eq!(granted.status, 200, "{granted:?}");
     member
 }
@@ -31,30 +31,30 @@ fn emails(list: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn an_operator_makes_the_first_administrator() {
-    let house = Awake::new().await;
-    let ann = admin(&house, "ann@example.com").await;
+    let app = TestApp::new().await;
+    let ann = admin(&app, "ann@example.com").await;
     let shown = ann.get("/users/me").await;
     assert_eq!((shown.status, &shown.body["roles"]), (200, &json!(["user", "admin"])));
     assert_eq!(shown.body["emailVerified"], true);
-    assert_eq!(house.audited(AuditAction::CreateAdmin)[0].actor, Actor::Cli);
+    assert_eq!(app.audited(AuditAction::CreateAdmin)[0].actor, Actor::Cli);
 
     let create = |email: &str, password: &str| json!({ "email": email, "password": password });
-    let operator = house.operator();
+    let operator = app.operator();
     let taken = operator.post("/users/admins", create("ANN@example.com", PASSWORD)).await;
     assert_eq!((taken.status, taken.problem()), (409, "email_taken"));
     let weak = operator.post("/users/admins", create("bob@example.com", "bob")).await;
     assert_eq!(weak.problem(), "validation_failed");
     assert!(weak.fields().iter().all(|field| field.starts_with("/password ")), "{weak:?}");
-    assert_eq!(house.ops.post("/users/admins", create("bob@example.com", PASSWORD)).await.problem(), "unauthenticated");
-    let public = house.anyone.post("/users/admins", create("bob@example.com", PASSWORD)).await;
+    assert_eq!(app.ops.post("/users/admins", create("bob@example.com", PASSWORD)).await.problem(), "unauthenticated");
+    let public = app.anyone.post("/users/admins", create("bob@example.com", PASSWORD)).await;
     assert_eq!(public.problem(), "method_not_allowed", "the public listener knows no such route");
 }
 
 #[tokio::test]
 async fn one_sees_oneself_and_only_readers_see_others() {
-    let house = Awake::new().await;
-    let (ada, bob) = (house.member("ada@example.com").await, house.member("bob@example.com").await);
-    let sue = holder(&house, "sue@example.com", "support").await;
+    let app = TestApp::new().await;
+    let (ada, bob) = (app.member("ada@example.com").await, app.member("bob@example.com").await);
+    let sue = holder(&app, "sue@example.com", "support").await;
     assert_eq!(ada.get("/users/me").await.body, ada.get(&format!("/users/{}", ada.id)).await.body);
     let of_bob = format!("/users/{}", bob.id);
     assert_eq!((ada.get(&of_bob).await.status, ada.get(&of_bob).await.problem()), (404, "not_found"));
@@ -67,11 +67,11 @@ async fn one_sees_oneself_and_only_readers_see_others() {
 
 #[tokio::test]
 async fn users_are_listed_newest_first_and_by_filters() {
-    let house = Awake::new().await;
-    let ann = admin(&house, "ann@example.com").await;
+    let app = TestApp::new().await;
+    let ann = admin(&app, "ann@example.com").await;
     for name in ["bob", "cid", "dan"] {
-        house.advance(Duration::from_secs(1));
-        house.verified(&format!("{name}@example.com")).await;
+        app.advance(Duration::from_secs(1));
+        app.verified(&format!("{name}@example.com")).await;
     }
     let all = ["dan@example.com", "cid@example.com", "bob@example.com", "ann@example.com"];
     assert_eq!(emails(&ann.get("/users").await.body), all);
@@ -100,33 +100,33 @@ async fn users_are_listed_newest_first_and_by_filters() {
 
 #[tokio::test]
 async fn who_is_disabled_is_out_at_once_and_may_come_back() {
-    let house = Awake::new().await;
-    let ann = admin(&house, "ann@example.com").await;
-    let bob = house.member("bob@example.com").await;
+    let app = TestApp::new().await;
+    let ann = admin(&app, "ann@example.com").await;
+    let bob = app.member("bob@example.com").await;
     let status = format!("/users/{}/status", bob.id);
     let disabled = ann.put(&status, json!({ "status": "disabled" })).await;
     assert_eq!((disabled.status, &disabled.body["status"]), (200, &json!("disabled")));
     assert_eq!(bob.get("/auth/profile").await.problem(), "session_ended");
-    assert_eq!(house.login("bob@example.com").await.problem(), "invalid_credentials");
-    assert_eq!(house.events(EventType::UserStatusChanged).len(), 1);
+    assert_eq!(app.login("bob@example.com").await.problem(), "invalid_credentials");
+    assert_eq!(app.events(EventType::UserStatusChanged).len(), 1);
     assert_eq!(ann.put(&status, json!({ "status": "disabled" })).await.status, 200, "it is so already");
-    assert_eq!(house.events(EventType::UserStatusChanged).len(), 1);
+    assert_eq!(app.events(EventType::UserStatusChanged).len(), 1);
 
     let locked = ann.put(&status, json!({ "status": "locked" })).await;
     assert_eq!((locked.status, locked.problem()), (409, "status_conflict"));
     assert_eq!(ann.put(&status, json!({ "status": "pending" })).await.problem(), "status_conflict");
     assert_eq!(ann.put(&status, json!({ "status": "gone" })).await.fields(), ["/status unknown_value"]);
-    let unlock = house.operator().post("/users/unlock", json!({ "email": "bob@example.com" })).await;
+    let unlock = app.operator().post("/users/unlock", json!({ "email": "bob@example.com" })).await;
     assert_eq!(unlock.problem(), "status_conflict");
     assert_eq!(ann.put(&status, json!({ "status": "active" })).await.body["status"], "active");
-    house.sign_in("bob@example.com").await;
+    app.sign_in("bob@example.com").await;
 }
 
 #[tokio::test]
 async fn roles_hold_from_the_next_request_on() {
-    let house = Awake::new().await;
-    let ann = admin(&house, "ann@example.com").await;
-    let bob = house.member("bob@example.com").await;
+    let app = TestApp::new().await;
+    let ann = admin(&app, "ann@example.com").await;
+    let bob = app.member("bob@example.com").await;
     let roles = format!("/users/{}/roles", bob.id);
     assert_eq!(bob.get("/users").await.problem(), "forbidden");
     let changed = ann.put(&roles, json!({ "roles": ["support", "user", "support"] })).await;
@@ -135,21 +135,21 @@ async fn roles_hold_from_the_next_request_on() {
     assert_eq!(ann.put(&roles, json!({ "roles": ["user"] })).await.status, 200);
     assert_eq!(bob.get("/users").await.problem(), "forbidden");
     assert_eq!(ann.put(&roles, json!({ "roles": ["king"] })).await.fields(), ["/roles/0 unknown_role"]);
-    assert_eq!(house.audited(AuditAction::ChangeRoles).len(), 2);
+    assert_eq!(app.audited(AuditAction::ChangeRoles).len(), 2);
 }
 
 #[tokio::test]
 async fn a_change_is_made_to_the_version_that_was_read_or_not_at_all() {
-    let house = Awake::new().await;
-    let ann = admin(&house, "ann@example.com").await;
-    let bob = house.member("bob@example.com").await;
+    let app = TestApp::new().await;
+    let ann = admin(&app, "ann@example.com").await;
+    let bob = app.member("bob@example.com").await;
     let of_bob = format!("/users/{}", bob.id);
     let read = ann.get(&of_bob).await;
     let tag = read.header("etag").to_owned();
     assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2, "{tag}");
     assert_eq!(bob.get("/auth/profile").await.header("etag"), tag);
     assert_eq!(bob.get("/users/me").await.header("etag"), tag);
-    house.sign_in("bob@example.com").await;
+    app.sign_in("bob@example.com").await;
     assert_eq!(bob.get("/users/me").await.header("etag"), tag, "what is not shown does not count");
 
     let (roles, status) = (format!("{of_bob}/roles"), format!("{of_bob}/status"));
@@ -181,14 +181,14 @@ async fn a_change_is_made_to_the_version_that_was_read_or_not_at_all() {
 
 #[tokio::test]
 async fn the_last_administrator_stays() {
-    let house = Awake::new().await;
-    let ann = admin(&house, "ann@example.com").await;
+    let app = TestApp::new().await;
+    let ann = admin(&app, "ann@example.com").await;
     for status in ["disabled", "locked"] {
         let refused = ann.put("/users/me/status", json!({ "status": status })).await;
         assert_eq!((refused.status, refused.problem()), (409, "last_admin"));
     }
     assert_eq!(ann.put("/users/me/roles", json!({ "roles": ["user"] })).await.problem(), "last_admin");
-    let bea = admin(&house, "bea@example.com").await;
+    let bea = admin(&app, "bea@example.com").await;
     let [of_ann, of_bea] = [&ann, &bea].map(|admin| format!("/users/{}/status", admin.id));
     let disabled = || json!({ "status": "disabled" });
     let both = tokio::join!(ann.put(&of_bea, disabled()), bea.put(&of_ann, disabled()));
@@ -198,31 +198,31 @@ async fn the_last_administrator_stays() {
 
 #[tokio::test]
 async fn an_operator_sets_a_password_and_all_sessions_end() {
-    let house = Awake::new().await;
-    let bob = house.member("bob@example.com").await;
+    let app = TestApp::new().await;
+    let bob = app.member("bob@example.com").await;
     let another = "another unguessable sentence";
     let set = json!({ "email": "bob@example.com", "password": another });
-    assert_eq!(house.operator().post("/users/reset-password", set).await.status, 200);
+    assert_eq!(app.operator().post("/users/reset-password", set).await.status, 200);
     assert_eq!(bob.get("/auth/profile").await.problem(), "session_ended");
-    assert_eq!(house.login("bob@example.com").await.problem(), "invalid_credentials");
+    assert_eq!(app.login("bob@example.com").await.problem(), "invalid_credentials");
     let entered = json!({ "identifier": "bob@example.com", "password": another });
-    assert_eq!(house.anyone.post("/auth/login", entered).await.status, 200);
-    assert_eq!(house.events(EventType::PasswordChanged).len(), 1);
-    assert_eq!(house.audited(AuditAction::ResetPassword)[0].actor, Actor::Cli);
+    assert_eq!(app.anyone.post("/auth/login", entered).await.status, 200);
+    assert_eq!(app.events(EventType::PasswordChanged).len(), 1);
+    assert_eq!(app.audited(AuditAction::ResetPassword)[0].actor, Actor::Cli);
 }
 
 #[tokio::test]
 async fn an_operator_opens_a_lock_and_ends_sessions() {
-    let house = Awake::new().await;
-    let bob = house.member("bob@example.com").await;
+    let app = TestApp::new().await;
+    let bob = app.member("bob@example.com").await;
     for _ in 0..5 {
         let wrong = json!({ "identifier": "bob@example.com", "password": "a wrong sentence of mine" });
-        assert_eq!(house.anyone.post("/auth/login", wrong).await.problem(), "invalid_credentials");
+        assert_eq!(app.anyone.post("/auth/login", wrong).await.problem(), "invalid_credentials");
     }
-    assert_eq!(house.login("bob@example.com").await.problem(), "locked_out");
+    assert_eq!(app.login("bob@example.com").await.problem(), "locked_out");
     let whom = || json!({ "email": "bob@example.com" });
-    assert_eq!(house.operator().post("/users/unlock", whom()).await.status, 200);
-    house.sign_in("bob@example.com").await;
-    assert_eq!(house.operator().post("/users/end-sessions", whom()).await.body, json!({ "ended": 2 }));
+    assert_eq!(app.operator().post("/users/unlock", whom()).await.status, 200);
+    app.sign_in("bob@example.com").await;
+    assert_eq!(app.operator().post("/users/end-sessions", whom()).await.body, json!({ "ended": 2 }));
     assert_eq!(bob.get("/auth/profile").await.problem(), "session_ended");
 }

@@ -2,7 +2,7 @@
 
 use crate::harness::Majordomo;
 
-fn house() -> Majordomo {
+fn majordomo() -> Majordomo {
     Majordomo::new().variable("MAJORDOMO__AUTH__TOKEN__ALGORITHM", "EdDSA")
 }
 
@@ -24,62 +24,62 @@ fn stages(keys: &[(String, String)]) -> Vec<&str> {
 
 #[test]
 fn signing_keys_are_rotated_with_the_server_running_and_without() {
-    let majordomo = house();
-    let server = majordomo.serve();
-    let begun = keys(&server.run(&majordomo, &["keys", "rotate"]).stdout);
+    let program = majordomo();
+    let server = program.serve();
+    let begun = keys(&server.run(&program, &["keys", "rotate"]).stdout);
     assert_eq!(stages(&begun), ["signing", "published"]);
-    let again = keys(&server.run(&majordomo, &["keys", "rotate"]).stdout);
+    let again = keys(&server.run(&program, &["keys", "rotate"]).stdout);
     assert_eq!(again, begun, "one that is published already is enough");
     server.stop();
 
-    let now = keys(&majordomo.run(&["keys", "rotate", "--now"]).stdout);
+    let now = keys(&program.run(&["keys", "rotate", "--now"]).stdout);
     assert_eq!(stages(&now), ["retiring", "signing"]);
     assert_eq!(now[1].0, begun[1].0);
-    let stolen = keys(&majordomo.run(&["keys", "rotate", "--stolen"]).stdout);
+    let stolen = keys(&program.run(&["keys", "rotate", "--stolen"]).stdout);
     assert_eq!(stages(&stolen), ["signing"]);
     assert!(now.iter().all(|(kid, _)| *kid != stolen[0].0));
-    assert_eq!(majordomo.run(&["keys", "rotate", "--stolen", "--now"]).code, 2);
+    assert_eq!(program.run(&["keys", "rotate", "--stolen", "--now"]).code, 2);
 }
 
 #[test]
 fn a_snapshot_is_taken_while_the_server_runs() {
-    let majordomo = house();
-    let server = majordomo.serve();
-    let run = server.run(&majordomo, &["snapshot", "create", "copy.snapshot"]);
+    let program = majordomo();
+    let server = program.serve();
+    let run = server.run(&program, &["snapshot", "create", "copy.snapshot"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert!(run.stdout.starts_with("copy.snapshot is written ("), "{}", run.stdout);
-    let nowhere = server.run(&majordomo, &["snapshot", "create", "nowhere/copy.snapshot"]);
+    let nowhere = server.run(&program, &["snapshot", "create", "nowhere/copy.snapshot"]);
     assert_eq!((nowhere.code, nowhere.stderr.lines().count()), (1, 1), "{}", nowhere.stderr);
     server.stop();
-    let run = majordomo.run(&["snapshot", "restore", "copy.snapshot", "other"]);
+    let run = program.run(&["snapshot", "restore", "copy.snapshot", "other"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(!majordomo.path("data/control.token").exists(), "the credential ends with the server");
+    assert!(!program.path("data/control.token").exists(), "the credential ends with the server");
 }
 
 #[test]
 fn the_clock_of_a_running_server_is_accepted() {
-    let majordomo = house();
-    let server = majordomo.serve();
-    let run = server.run(&majordomo, &["clock", "accept"]);
+    let program = majordomo();
+    let server = program.serve();
+    let run = server.run(&program, &["clock", "accept"]);
     assert!(run.stdout.starts_with("the time is accepted: 2"), "{} {}", run.stdout, run.stderr);
     server.stop();
-    let run = majordomo.run(&["clock", "accept"]);
+    let run = program.run(&["clock", "accept"]);
     assert_eq!((run.code, run.stderr.as_str()), (1, "error: no server runs: there is no clock to accept\n"));
 }
 
 #[test]
 fn a_directory_that_cannot_be_had_is_named_with_its_key() {
     const SERVE: [&str; 5] = ["--set", "edge.listen=127.0.0.1:0", "--set", "edge.ops_listen=127.0.0.1:0", "serve"];
-    let majordomo = house();
-    let server = majordomo.serve();
-    let run = majordomo.run(&["store", "check", "--set", "store.lock_wait=0s"]);
+    let program = majordomo();
+    let server = program.serve();
+    let run = program.run(&["store", "check", "--set", "store.lock_wait=0s"]);
     assert!(run.code == 1 && run.stderr.contains("in use by another process ("), "{}", run.stderr);
     assert!(run.stderr.contains("store.path"), "{}", run.stderr);
-    let run = majordomo.run(&[&["--set", "store.lock_wait=100ms"], &SERVE[..]].concat());
+    let run = program.run(&[&["--set", "store.lock_wait=100ms"], &SERVE[..]].concat());
     let waits = run.stderr + &run.stdout;
     assert!(waits.contains("data is in use by process ") && waits.contains("100ms (store.lock_wait)"), "{waits}");
     server.stop();
 
-    let run = house().file("data", "").run(&SERVE);
+    let run = majordomo().file("data", "").run(&SERVE);
     assert_eq!((run.code, run.stderr.trim()), (1, "error: data is not a directory; name one in store.path"));
 }

@@ -11,7 +11,7 @@ use majordomo::{
     persistence::{
         KeyLoss, Reader as _, Store, Table, Tx, TxFault, Verdict, Write,
         audit::{AUDIT_BY_NUMBER, AuditRow},
-        migrations::{self, Migration, Step},
+        migrations::{self, Migration, MigrationStep},
         record::Present,
         tables::{signing_key, user::USER_BY_ID},
     },
@@ -25,8 +25,8 @@ use majordomo::{
 use crate::harness::{Majordomo, NO_STORE};
 
 /// A store with one sealed value, made as a server makes it, in `directory` of the program's own.
-fn settle(majordomo: &Majordomo, directory: &str) {
-    open(majordomo, directory, |store, write| async move {
+fn settle(program: &Majordomo, directory: &str) {
+    open(program, directory, |store, write| async move {
         store
             .write(write, |tx| {
                 let (id, now) = (id::uuid_v7(tx.now(), tx.random()).into(), tx.now());
@@ -47,27 +47,27 @@ fn settle(majordomo: &Majordomo, directory: &str) {
 }
 
 /// How many sealed values the store gives back.
-fn sealed(majordomo: &Majordomo, directory: &str) -> usize {
-    open(majordomo, directory, |store, _| async move {
+fn sealed(program: &Majordomo, directory: &str) -> usize {
+    open(program, directory, |store, _| async move {
         let keys = store.read(|view| signing_key::all(view)).unwrap();
         assert!(keys.iter().all(|key| key.private_der == b"a private key"));
         keys.len()
     })
 }
 
-fn open<T, F: Future<Output = T>>(majordomo: &Majordomo, directory: &str, f: impl FnOnce(Store, Write) -> F) -> T {
+fn open<T, F: Future<Output = T>>(program: &Majordomo, directory: &str, f: impl FnOnce(Store, Write) -> F) -> T {
     let mut config = Config::default();
-    config.store.path = majordomo.path(directory);
-    config.store.engine = config::EngineKind::Redb;
+    config.store.path = program.path(directory);
+    config.store.engine = config::EngineChoice::Redb;
     config.store.lock_wait = std::time::Duration::ZERO;
     let options = storage::options(&config, KeyLoss::Refuse);
-    let (clock, entropy) = (options.seams.clock.clone(), options.seams.entropy.clone());
+    let (clock, entropy) = (options.environment.clock.clone(), options.environment.entropy.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let (store, _) = Store::open(options).unwrap();
     let write = Write {
         work: Work::until(clock.instant() + limits::WRITER_LOST),
         stamp: types::clock::stamp(clock.as_ref(), entropy.as_ref()),
-        context: CallContext::house("test", "test"),
+        context: CallContext::service("test", "test"),
     };
     runtime.block_on(async {
         let told = f(store.clone(), write).await;
@@ -76,29 +76,29 @@ fn open<T, F: Future<Output = T>>(majordomo: &Majordomo, directory: &str, f: imp
     })
 }
 
-fn house() -> Majordomo {
-    let majordomo =
+fn majordomo() -> Majordomo {
+    let program =
         Majordomo::new().variable("MAJORDOMO__STORE__ENGINE", "redb").variable("MAJORDOMO__STORE__LOCK_WAIT", "0s");
-    settle(&majordomo, "data");
-    majordomo
+    settle(&program, "data");
+    program
 }
 
 #[test]
 fn a_snapshot_is_taken_and_makes_the_same_store_elsewhere() {
-    let majordomo = house();
-    let run = majordomo.run(&["snapshot", "create", "copy.snapshot"]);
+    let program = majordomo();
+    let run = program.run(&["snapshot", "create", "copy.snapshot"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert!(run.stdout.starts_with("copy.snapshot is written (commit "), "{}", run.stdout);
-    let again = majordomo.run(&["snapshot", "create", "copy.snapshot"]);
+    let again = program.run(&["snapshot", "create", "copy.snapshot"]);
     assert_eq!((again.code, again.stderr.as_str()), (1, "error: copy.snapshot is there already\n"));
 
-    let run = majordomo.run(&["snapshot", "restore", "copy.snapshot", "other"]);
+    let run = program.run(&["snapshot", "restore", "copy.snapshot", "other"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stdout.starts_with("other holds the store as of "), "{}", run.stdout);
-    std::fs::create_dir_all(majordomo.path("other/keys")).unwrap();
-    std::fs::copy(majordomo.path("data/keys/ring.json"), majordomo.path("other/keys/ring.json")).unwrap();
-    assert_eq!(sealed(&majordomo, "other"), 1);
-    let run = majordomo.run(&["snapshot", "restore", "copy.snapshot", "other"]);
+    std::fs::create_dir_all(program.path("other/keys")).unwrap();
+    std::fs::copy(program.path("data/keys/ring.json"), program.path("other/keys/ring.json")).unwrap();
+    assert_eq!(sealed(&program, "other"), 1);
+    let run = program.run(&["snapshot", "restore", "copy.snapshot", "other"]);
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("is not empty"), "{}", run.stderr);
 }
@@ -108,91 +108,91 @@ fn where_there_is_no_store_none_is_made() {
     for command in
         [&["snapshot", "create", "copy.snapshot"][..], &["keys", "rotate-ring"], &["keys", "recover", "--accept-loss"]]
     {
-        let majordomo = Majordomo::new();
-        let run = majordomo.run(command);
+        let program = Majordomo::new();
+        let run = program.run(command);
         assert_eq!((run.code, run.stderr.as_str()), (1, NO_STORE), "{command:?}");
-        assert!(majordomo.names().is_empty(), "{command:?}");
+        assert!(program.names().is_empty(), "{command:?}");
     }
 }
 
 #[test]
 fn everything_is_sealed_anew_and_the_old_key_is_kept_apart() {
-    let majordomo = house();
-    let ring = || std::fs::read_to_string(majordomo.path("data/keys/ring.json")).unwrap();
+    let program = majordomo();
+    let ring = || std::fs::read_to_string(program.path("data/keys/ring.json")).unwrap();
     let before = ring();
-    let run = majordomo.run(&["keys", "rotate-ring"]);
+    let run = program.run(&["keys", "rotate-ring"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stdout.starts_with("everything is sealed under the new key "), "{}", run.stdout);
     let after = ring();
     assert_ne!(before, after);
     assert_eq!(after.matches("\"id\"").count(), 1, "{after}");
-    assert_eq!(sealed(&majordomo, "data"), 1);
-    let names = std::fs::read_dir(majordomo.path("data/keys")).unwrap();
+    assert_eq!(sealed(&program, "data"), 1);
+    let names = std::fs::read_dir(program.path("data/keys")).unwrap();
     let kept = names.map(|entry| entry.unwrap().path()).find(|path| !path.ends_with("ring.json")).unwrap();
     assert_eq!(std::fs::read_to_string(kept).unwrap(), before);
 }
 
 #[test]
 fn a_store_in_use_is_left_alone() {
-    let majordomo = house();
-    let ring = std::fs::read(majordomo.path("data/keys/ring.json")).unwrap();
-    open(&majordomo, "data", |_, _| async {
+    let program = majordomo();
+    let ring = std::fs::read(program.path("data/keys/ring.json")).unwrap();
+    open(&program, "data", |_, _| async {
         for command in [
             &["snapshot", "create", "copy.snapshot"][..],
             &["keys", "rotate-ring"],
             &["keys", "recover"],
             &["store", "check"],
         ] {
-            let run = majordomo.run(command);
+            let run = program.run(command);
             assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (1, "", 1), "{}", run.stderr);
             assert!(run.stderr.contains("in use"), "{}", run.stderr);
         }
     });
-    assert_eq!(std::fs::read(majordomo.path("data/keys/ring.json")).unwrap(), ring);
-    assert_eq!(majordomo.names(), ["data"]);
+    assert_eq!(std::fs::read(program.path("data/keys/ring.json")).unwrap(), ring);
+    assert_eq!(program.names(), ["data"]);
 }
 
 #[test]
 fn a_lost_key_ring_is_given_up_only_when_that_is_accepted() {
-    let majordomo = house();
-    std::fs::remove_dir_all(majordomo.path("data/keys")).unwrap();
-    let run = majordomo.run(&["keys", "recover"]);
+    let program = majordomo();
+    std::fs::remove_dir_all(program.path("data/keys")).unwrap();
+    let run = program.run(&["keys", "recover"]);
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("majordomo keys recover --accept-loss"), "{}", run.stderr);
     assert!(!run.stderr.contains("webhook") && !run.stderr.contains("provider"), "it names what is not there");
-    let run = majordomo.run(&["keys", "recover", "--accept-loss"]);
+    let run = program.run(&["keys", "recover", "--accept-loss"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert_eq!(sealed(&majordomo, "data"), 0);
+    assert_eq!(sealed(&program, "data"), 0);
 }
 
 #[test]
 fn a_good_store_is_called_good_and_a_damaged_one_names_its_first_fault() {
-    let majordomo = house();
-    let run = majordomo.run(&["store", "check"]);
+    let program = majordomo();
+    let run = program.run(&["store", "check"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert!(run.stdout.starts_with("data is good: "), "{}", run.stdout);
 
-    let ring = majordomo.path("data/keys/ring.json");
-    std::fs::rename(&ring, majordomo.path("ring.json")).unwrap();
-    let run = majordomo.run(&["store", "check"]);
+    let ring = program.path("data/keys/ring.json");
+    std::fs::rename(&ring, program.path("ring.json")).unwrap();
+    let run = program.run(&["store", "check"]);
     assert_eq!((run.code, run.stderr.as_str()), (1, "error: data: the key ring data/keys/ring.json is missing\n"));
-    std::fs::rename(majordomo.path("ring.json"), &ring).unwrap();
+    std::fs::rename(program.path("ring.json"), &ring).unwrap();
 
-    let segments = std::fs::read_dir(majordomo.path("data/journal")).unwrap();
+    let segments = std::fs::read_dir(program.path("data/journal")).unwrap();
     let segment = segments.map(|entry| entry.unwrap().path()).next().unwrap();
     let mut bytes = std::fs::read(&segment).unwrap();
     // Inside the first frame, behind its head.
     bytes[60] ^= 1;
     std::fs::write(&segment, &bytes).unwrap();
-    let run = majordomo.run(&["store", "check"]);
+    let run = program.run(&["store", "check"]);
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (1, "", 1), "{}", run.stderr);
     assert!(run.stderr.contains("journal/"), "{}", run.stderr);
     assert_eq!(std::fs::read(&segment).unwrap(), bytes);
 }
 
-/// Commits `f` to the store of `house`, and closes it cleanly: journal, tree and snapshots agree on what it wrote.
-fn commit(house: &Majordomo, f: impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 'static) {
-    open(house, "data", |store, write| async move {
+/// Commits `f` to the store of `majordomo`, and closes it cleanly: journal, tree and snapshots agree on what it wrote.
+fn commit(program: &Majordomo, f: impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 'static) {
+    open(program, "data", |store, write| async move {
         store.write(write, move |tx| f(tx).map(Verdict::Commit)).await.unwrap();
     });
 }
@@ -208,16 +208,16 @@ fn say(tx: &mut Tx<'_>) -> Result<(), TxFault> {
 
 /// Changes the second of three entries.
 fn tampered(change: fn(&mut AuditRow)) -> Majordomo {
-    let house = house();
-    (0..3).for_each(|_| commit(&house, say));
-    let run = house.run(&["store", "check"]);
+    let program = majordomo();
+    (0..3).for_each(|_| commit(&program, say));
+    let run = program.run(&["store", "check"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "events, entries and sealed values are understood");
-    commit(&house, move |tx| {
+    commit(&program, move |tx| {
         let mut row = tx.get(&AUDIT_BY_NUMBER, &2)?.unwrap();
         change(&mut row);
         tx.put(&AUDIT_BY_NUMBER, &2, &row)
     });
-    house
+    program
 }
 
 #[test]
@@ -234,13 +234,13 @@ fn a_damaged_byte_of_an_audit_entry_is_found() {
 fn a_record_that_does_not_decode_and_a_key_of_no_table_are_found() {
     static NOT_USERS: Table<UserId, Present> = Table::new(USER_BY_ID.tag, "not_users", "never");
     static NOWHERE: Table<u64, Present> = Table::new(0xee, "nowhere", "never");
-    let house = house();
-    commit(&house, |tx| tx.put(&NOWHERE, &7, &Present));
-    let run = house.run(&["store", "check"]);
+    let program = majordomo();
+    commit(&program, |tx| tx.put(&NOWHERE, &7, &Present));
+    let run = program.run(&["store", "check"]);
     assert_eq!(run.stderr, "error: data: the key ee0000000000000007 belongs to no table\n");
 
-    commit(&house, |tx| tx.put(&NOT_USERS, &UserId::from(uuid::Uuid::from_u128(9)), &Present));
-    let run = house.run(&["store", "check"]);
+    commit(&program, |tx| tx.put(&NOT_USERS, &UserId::from(uuid::Uuid::from_u128(9)), &Present));
+    let run = program.run(&["store", "check"]);
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.lines().count()), (1, "", 1), "{}", run.stderr);
     assert!(run.stderr.contains("00000009 does not decode: "), "{}", run.stderr);
     assert!(run.stderr.contains("user_by_id"), "{}", run.stderr);
@@ -248,9 +248,9 @@ fn a_record_that_does_not_decode_and_a_key_of_no_table_are_found() {
 
 #[test]
 fn a_store_that_a_newer_version_has_migrated_is_left_alone_by_every_command_that_opens_it() {
-    static NEWER: [Migration; 1] = [Migration { name: "9999_of_tomorrow", step: |_, _| Ok(Step::Finished) }];
-    let house = house();
-    commit(&house, |tx| migrations::mark_all(tx, &NEWER));
+    static NEWER: [Migration; 1] = [Migration { name: "9999_of_tomorrow", step: |_, _| Ok(MigrationStep::Finished) }];
+    let program = majordomo();
+    commit(&program, |tx| migrations::mark_all(tx, &NEWER));
     let password = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(password.path(), "seven wise otters").unwrap();
     let file = password.path().to_string_lossy().into_owned();
@@ -260,10 +260,10 @@ fn a_store_that_a_newer_version_has_migrated_is_left_alone_by_every_command_that
         &["keys", "rotate-ring"],
         &["snapshot", "create", "copy.snapshot"],
     ] {
-        let run = house.run(command);
+        let run = program.run(command);
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{command:?}");
         let told = "error: a newer version has migrated this store (9999_of_tomorrow); start that version\n";
         assert_eq!(run.stderr, told, "{command:?}");
     }
-    assert_eq!(house.names(), ["data"]);
+    assert_eq!(program.names(), ["data"]);
 }

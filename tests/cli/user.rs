@@ -4,14 +4,14 @@ use crate::harness::{Majordomo, NO_STORE, Server};
 
 const CREATE: [&str; 6] = ["user", "create-admin", "--email", "ada@example.com", "--password-file", "password"];
 
-/// A house that has been opened once, with a cheap hash so that the tests are quick.
-fn house() -> Majordomo {
-    let majordomo = Majordomo::new()
+/// A directory that has been opened once, with a cheap hash so that the tests are quick.
+fn majordomo() -> Majordomo {
+    let program = Majordomo::new()
         .variable("MAJORDOMO__AUTH__HASH__MEMORY_KIB", "1024")
         .variable("MAJORDOMO__AUTH__TOKEN__ALGORITHM", "EdDSA")
         .file("password", "seven wise otters\n");
-    majordomo.serve().stop();
-    majordomo
+    program.serve().stop();
+    program
 }
 
 /// Whether these can sign in.
@@ -32,19 +32,19 @@ fn may_enter(server: &Server, email: &str, password: &str) -> bool {
 
 #[test]
 fn an_administrator_is_made_with_the_server_running_and_without() {
-    let majordomo = house();
-    let run = majordomo.run(&CREATE);
+    let program = majordomo();
+    let run = program.run(&CREATE);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert!(run.stdout.starts_with("ada@example.com is an administrator now (user 0"), "{}", run.stdout);
-    let offline = majordomo.run(&CREATE);
+    let offline = program.run(&CREATE);
     let taken = "email is a user's already: grant the role admin instead\n";
     assert_eq!((offline.code, offline.stderr), (1, format!("error: {taken}")));
 
-    let server = majordomo.serve();
-    let online = server.run(&majordomo, &CREATE);
+    let server = program.serve();
+    let online = server.run(&program, &CREATE);
     assert_eq!((online.code, online.stderr), (1, format!("error: the running server refuses: {taken}")));
     let bob = ["user", "create-admin", "--email", "bob@example.com", "--password-file", "password"];
-    let run = server.run(&majordomo, &bob);
+    let run = server.run(&program, &bob);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     for address in ["ada@example.com", "bob@example.com"] {
         assert!(may_enter(&server, address, "seven wise otters"), "{address}");
@@ -55,27 +55,27 @@ fn an_administrator_is_made_with_the_server_running_and_without() {
 
 #[test]
 fn without_a_store_the_way_to_one_is_told() {
-    let majordomo = Majordomo::new().file("password", "seven wise otters\n");
-    let run = majordomo.run(&CREATE);
+    let program = Majordomo::new().file("password", "seven wise otters\n");
+    let run = program.run(&CREATE);
     assert_eq!((run.code, run.stderr.as_str()), (1, NO_STORE));
-    assert_eq!(majordomo.names(), ["password"]);
+    assert_eq!(program.names(), ["password"]);
 }
 
 #[test]
 fn a_refused_password_is_refused_with_its_reasons() {
-    let majordomo = house().file("short", "ada").file("empty", "\n");
+    let program = majordomo().file("short", "ada").file("empty", "\n");
     let create = |file| ["user", "create-admin", "--email", "ada@example.com", "--password-file", file];
-    let offline = majordomo.run(&create("short"));
+    let offline = program.run(&create("short"));
     assert_eq!((offline.code, offline.stderr.lines().count()), (1, 1), "{}", offline.stderr);
     assert!(offline.stderr.contains("password must be at least 12"), "{}", offline.stderr);
-    let empty = majordomo.run(&create("empty"));
+    let empty = program.run(&create("empty"));
     assert_eq!((empty.code, empty.stderr.as_str()), (1, "error: empty: it is empty\n"));
-    let missing = majordomo.run(&create("missing"));
+    let missing = program.run(&create("missing"));
     assert_eq!(missing.code, 1);
     assert!(missing.stderr.starts_with("error: missing: No such file"), "{}", missing.stderr);
 
-    let server = majordomo.serve();
-    let online = server.run(&majordomo, &create("short"));
+    let server = program.serve();
+    let online = server.run(&program, &create("short"));
     assert_eq!(online.code, 1);
     let reasons = offline.stderr.trim_start_matches("error: ");
     assert_eq!(online.stderr, format!("error: the running server refuses: {reasons}"));
@@ -84,8 +84,8 @@ fn a_refused_password_is_refused_with_its_reasons() {
 /// Each command runs twice: without the server, then with it.
 #[test]
 fn users_are_looked_after_with_the_server_running_and_without() {
-    let majordomo = house().file("other", "seven wise foxes");
-    assert_eq!(majordomo.run(&CREATE).code, 0);
+    let program = majordomo().file("other", "seven wise foxes");
+    assert_eq!(program.run(&CREATE).code, 0);
     let email = ["--email", "ada@example.com"];
     let reset = [&["user", "reset-password"], &email[..], &["--password-file", "other"]].concat();
     let commands: [(Vec<&str>, &str); 4] = [
@@ -98,22 +98,22 @@ fn users_are_looked_after_with_the_server_running_and_without() {
         ([&["user", "end-sessions"], &email[..]].concat(), "0 sessions of ada@example.com have ended\n"),
     ];
     for (command, said) in &commands {
-        let run = majordomo.run(command);
+        let run = program.run(command);
         assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, *said, ""), "{command:?}");
     }
-    let server = majordomo.serve();
+    let server = program.serve();
     assert!(may_enter(&server, "ada@example.com", "seven wise foxes"));
-    let ended = server.run(&majordomo, &commands[3].0);
+    let ended = server.run(&program, &commands[3].0);
     assert_eq!(ended.stdout, "1 sessions of ada@example.com have ended\n", "{}", ended.stderr);
     for (command, said) in &commands {
-        let run = server.run(&majordomo, command);
+        let run = server.run(&program, command);
         assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, *said, ""), "{command:?}");
     }
 }
 
 #[test]
 fn an_address_nobody_has_is_said_in_the_same_words_by_both() {
-    let majordomo = house();
+    let program = majordomo();
     let commands = [
         &["user", "reset-password", "--email", "eve@example.com", "--password-file", "password"][..],
         &["user", "unlock", "--email", "eve@example.com"],
@@ -121,24 +121,24 @@ fn an_address_nobody_has_is_said_in_the_same_words_by_both() {
         &["user", "end-sessions", "--email", "eve@example.com"],
     ];
     for command in commands {
-        let run = majordomo.run(command);
+        let run = program.run(command);
         assert_eq!((run.code, run.stderr.as_str()), (1, "error: No user has this address.\n"), "{command:?}");
     }
-    let server = majordomo.serve();
+    let server = program.serve();
     for command in commands {
-        let run = server.run(&majordomo, command);
+        let run = server.run(&program, command);
         let said = "error: the running server refuses: No user has this address.\n";
         assert_eq!((run.code, run.stderr.as_str()), (1, said), "{command:?}");
     }
-    let run = majordomo.run(&["user", "grant", "--email", "eve@example.com", "--role", "king"]);
+    let run = program.run(&["user", "grant", "--email", "eve@example.com", "--role", "king"]);
     assert_eq!(run.code, 2);
 }
 
 #[test]
 fn what_is_no_address_is_a_wrong_command_line() {
-    let majordomo = Majordomo::new().file("password", "seven wise otters");
-    let run = majordomo.run(&["user", "create-admin", "--email", "ada", "--password-file", "password"]);
+    let program = Majordomo::new().file("password", "seven wise otters");
+    let run = program.run(&["user", "create-admin", "--email", "ada", "--password-file", "password"]);
     assert_eq!(run.code, 2, "{}", run.stderr);
-    let run = majordomo.run(&CREATE);
+    let run = program.run(&CREATE);
     assert_eq!((run.code, run.stderr.as_str()), (1, NO_STORE));
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 const PASSWORD: &str = "Velvet-Anchor-7731-Quince";
-pub const PATIENCE: Duration = Duration::from_secs(40);
+pub const TIMEOUT: Duration = Duration::from_secs(40);
 /// How long handing over one mail may take; a request that waits for mail would take longer.
 const SMTP_TIMEOUT: Duration = Duration::from_secs(5);
 /// So many failures in a row and the provider is held to be out of order.
@@ -52,7 +52,7 @@ fn code_in(said: &Value) -> String {
 /// Waits until the line of mail in `/health` says `status`; gives its reasons.
 pub async fn mail_becomes(server: &Server, status: &str) -> String {
     let ops = server.ops_api();
-    let asked = until(PATIENCE, || async {
+    let asked = until(TIMEOUT, || async {
         let health = ops.get("/health").await.ok()?;
         let lines = health.body["services"].as_array().cloned().unwrap_or_default();
         let mail = lines.into_iter().find(|line| line["name"] == "mail").unwrap_or_default();
@@ -65,7 +65,7 @@ pub async fn mail_becomes(server: &Server, status: &str) -> String {
 pub fn heard_of_all(post: &Post, names: &[String], did: &str) -> Vec<Value> {
     let mut heard: Vec<Value> = Vec::new();
     while heard.len() < names.len() {
-        let said = post.next(PATIENCE).unwrap_or_else(|| panic!("{did} only {} of {}", heard.len(), names.len()));
+        let said = post.next(TIMEOUT).unwrap_or_else(|| panic!("{did} only {} of {}", heard.len(), names.len()));
         assert_eq!(said["did"], did, "{said}");
         heard.push(said);
     }
@@ -86,10 +86,10 @@ async fn a_code_arrives_by_smtp_and_a_test_shows_the_conversation() {
     let server = home.start().await;
     let api = server.api();
     api.register("ada@example.org", PASSWORD).await.unwrap().expect(201);
-    let took = post.next_to("ada@example.org", "took", PATIENCE);
+    let took = post.next_to("ada@example.org", "took", TIMEOUT);
     assert_eq!((&took["encrypted"], &took["user"]), (&true.into(), &"mailer".into()));
     api.verify("ada@example.org", &code_in(&took)).await.unwrap().expect(200);
-    let welcome = post.next_to("ada@example.org", "took", PATIENCE);
+    let welcome = post.next_to("ada@example.org", "took", TIMEOUT);
     assert!(welcome["subject"].as_str().unwrap().contains("Welcome"), "{welcome}");
     api.login("ada@example.org", PASSWORD).await.unwrap().expect(200);
 
@@ -99,7 +99,7 @@ async fn a_code_arrives_by_smtp_and_a_test_shows_the_conversation() {
     for line in ["> STARTTLS", "> AUTH as mailer ***", "> RCPT TO:<grace@example.org>", "< 250 2.0.0 queued"] {
         assert!(told.lines().any(|said| said == line), "{line} is missing in\n{told}");
     }
-    post.next_to("grace@example.org", "took", PATIENCE);
+    post.next_to("grace@example.org", "took", TIMEOUT);
     let written = server.written() + &told;
     for secret in SECRETS {
         assert!(!written.contains(secret), "{secret} in\n{written}");
@@ -179,13 +179,13 @@ async fn the_first_mail_that_does_not_go_out_is_told_of_in_health_and_log_withou
     let server = home.start().await;
     register_all(&server.api(), &names::<1>("first")).await;
     let ops = server.ops_api();
-    let failure = until(PATIENCE, || async {
+    let failure = until(TIMEOUT, || async {
         let mail = ops.get("/health/mail").await.ok()?;
         mail.body["details"]["lastFailure"].as_str().map(str::to_owned)
     });
     let failure = failure.await.unwrap_or_else(|| panic!("health knows of no failure:\n{}", server.written()));
     assert!(failure.contains("broken at connect"), "{failure}");
-    let warned = until(PATIENCE, || async { server.written().contains("the mail provider fails").then_some(()) });
+    let warned = until(TIMEOUT, || async { server.written().contains("the mail provider fails").then_some(()) });
     assert!(warned.await.is_some(), "{}", server.written());
     assert!(!server.written().contains("first0@example.org"), "{}", server.written());
 }

@@ -11,7 +11,7 @@ use majordomo::config::{Config, Sources};
 use majordomo::domain::audit::{AuditAction, AuditRecord, AuditResult};
 use majordomo::persistence::{
     Tx, TxFault,
-    migrations::{Migration, Step},
+    migrations::{Migration, MigrationStep},
 };
 use majordomo::telemetry::log;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ const SOON: Duration = Duration::from_secs(30);
 static MIGRATIONS: &[Migration] = &[Migration { name: NAME, step: tell_row }];
 
 /// Writes one row into the audit trail, once it is let.
-fn tell_row(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<Step, TxFault> {
+fn tell_row(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFault> {
     std::io::stdin().read_exact(&mut [0]).expect("nobody lets it go on");
     let row = place.map_or(0, |place| place[0]);
     tx.audit(AuditRecord {
@@ -39,14 +39,18 @@ fn tell_row(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<Step, TxFault> {
         detail: format!("row={row}"),
     })?;
     let done = row + 1;
-    Ok(if done == ROWS { Step::Finished } else { Step::Further { place: vec![done], percent: 100 / ROWS * done } })
+    Ok(if done == ROWS {
+        MigrationStep::Finished
+    } else {
+        MigrationStep::Further { place: vec![done], percent: 100 / ROWS * done }
+    })
 }
 
 /// Makes the test named below be the house.
 const BE_THE_HOUSE: &str = "MAJORDOMO_TEST_BE_THE_HOUSE";
 const WHO_CAN_BE: &str = "migrating::while_an_older_store_is_migrated_both_listeners_say_so_and_nothing_else";
 
-async fn house() {
+async fn process() {
     let config = Config::load(&Sources::of_process(None, Vec::new())).unwrap().config;
     log::install(&config.log);
     let mut asked_to_stop = signal(SignalKind::terminate()).unwrap();
@@ -122,7 +126,7 @@ fn is_unavailable(answer: &Answer) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_an_older_store_is_migrated_both_listeners_say_so_and_nothing_else() {
     if std::env::var_os(BE_THE_HOUSE).is_some() {
-        return house().await;
+        return process().await;
     }
     let home = older().await;
     let (mut server, mut input) = launch(&home).await;

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use crate::{
-    mail::{PATIENCE, heard_of_all, home_of, mail_becomes, register_all},
+    mail::{TIMEOUT, heard_of_all, home_of, mail_becomes, register_all},
     peers::post::PostOffice,
     server::{Home, Server},
 };
@@ -20,7 +20,7 @@ async fn majordomo(home: &Home, arguments: &[&str]) -> String {
 
 async fn stopped(server: Server) {
     server.ask_to_stop();
-    let (status, written) = server.ended(PATIENCE).await;
+    let (status, written) = server.ended(TIMEOUT).await;
     assert!(status.success(), "{written}");
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::server::{Home, Server, until};
 
 const TOLD: &str = "the end of the audit trail";
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The ends that were told, oldest first, in the shape of `head` of `GET /audit/verify`.
 fn told(written: &str) -> Vec<Value> {
@@ -43,7 +43,7 @@ async fn advance(server: &Server, by: &str) {
     };
     let before = rounds().await;
     server.api().post("/dev/clock/advance", json!({ "by": by })).await.unwrap().expect(200);
-    let looked = until(PATIENCE, || async { (rounds().await > before).then_some(()) }).await;
+    let looked = until(TIMEOUT, || async { (rounds().await > before).then_some(()) }).await;
     looked.expect("the teller looks at the clock");
 }
 
@@ -55,7 +55,7 @@ async fn the_last_line_of_a_shutdown_tells_the_end_of_the_trail() {
     let head = head(&home, &server).await;
     assert!(head["number"].as_u64().unwrap() > 0, "{head}");
     server.ask_to_stop();
-    let (status, written) = server.ended(PATIENCE).await;
+    let (status, written) = server.ended(TIMEOUT).await;
     assert_eq!(status.code(), Some(0), "{written}");
     assert_eq!(told(written.lines().last().unwrap()), std::slice::from_ref(&head), "{written}");
 
@@ -69,7 +69,7 @@ async fn every_hour_tells_the_end_of_the_trail() {
     let home = home();
     let server = home.start().await;
     let told_times = async |times: usize| {
-        let told = until(PATIENCE, || async { Some(told(&server.written())).filter(|told| told.len() >= times) }).await;
+        let told = until(TIMEOUT, || async { Some(told(&server.written())).filter(|told| told.len() >= times) }).await;
         told.unwrap_or_else(|| panic!("not told {times} times:\n{}", server.written()))
     };
     let first = told_times(1).await;

@@ -3,5 +3,5 @@
 
 mod notifier;
 mod relay;
-mod setting;
+mod test_store;
 mod upkeep;

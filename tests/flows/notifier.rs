@@ -9,7 +9,7 @@ use std::{
 use futures::future::BoxFuture;
 use majordomo::{
     actors::{
-        notifier::{Bell, CodeSource, Notifier, NotifierActor, NotifierSubscriber, render::CodeOnMail},
+        notifier::{CodeSource, Notifier, NotifierActor, NotifierContext, NotifierSubscriber, render::CodeOnMail},
         relay::{Relays, Subscriber},
     },
     config,
@@ -25,13 +25,13 @@ use majordomo::{
     supervision::{Spec, Supervisor, Tree},
     types::{
         EmailAddress, Fault, Locale, PageLimit, PersonName, Secret, Timestamp,
-        answer::{Answer, Step},
         id::{CodeId, UserId},
+        provider_answer::{ProviderAnswer, SmtpStep},
     },
 };
 use uuid::Uuid;
 
-use crate::setting::{SECOND, START, Setting, until, user};
+use crate::test_store::{SECOND, START, TestStore, until, user};
 
 const DIGITS: &str = "482913";
 
@@ -56,7 +56,7 @@ impl CodeSource for OneCode {
 /// A provider that gives the answers it was told, and then takes everything.
 #[derive(Default)]
 struct Provider {
-    answers: Mutex<VecDeque<Answer>>,
+    answers: Mutex<VecDeque<ProviderAnswer>>,
     /// `Message-ID`, kind and time of what was handed over.
     handed: Mutex<Vec<(String, &'static str)>>,
     /// Never answers while true, as long as its caller lives.
@@ -76,56 +76,56 @@ impl MailTransport for Shared {
             if *self.0.hangs.lock().unwrap() {
                 std::future::pending::<()>().await;
             }
-            let answer = self.0.answers.lock().unwrap().pop_front().unwrap_or_else(|| Answer::taken("ok"));
+            let answer = self.0.answers.lock().unwrap().pop_front().unwrap_or_else(|| ProviderAnswer::taken("ok"));
             Exchange { answer, conversation: vec![] }
         })
     }
 }
 
-struct House {
-    setting: Arc<Setting>,
+struct TestNotifier {
+    test_store: Arc<TestStore>,
     codes: Arc<OneCode>,
     provider: Arc<Provider>,
     notifier: Notifier,
     tree: Tree,
 }
 
-impl House {
+impl TestNotifier {
     /// Mail goes to the development inbox.
-    async fn with_inbox(setting: &Arc<Setting>) -> Self {
-        Self::open(setting, Arc::default(), |setting, codes, settings| {
-            let clock = setting.clock.clone();
-            Bell::new(settings, codes, setting.store.clone(), setting.system.clone(), clock).unwrap()
+    async fn with_inbox(test_store: &Arc<TestStore>) -> Self {
+        Self::open(test_store, Arc::default(), |test_store, codes, settings| {
+            let clock = test_store.clock.clone();
+            NotifierContext::new(settings, codes, test_store.store.clone(), test_store.system.clone(), clock).unwrap()
         })
         .await
     }
 
     /// Mail goes to a provider of the test.
-    async fn with_provider(setting: &Arc<Setting>, provider: Arc<Provider>) -> Self {
+    async fn with_provider(test_store: &Arc<TestStore>, provider: Arc<Provider>) -> Self {
         let transport = Arc::new(Shared(Arc::clone(&provider)));
-        Self::open(setting, provider, |setting, codes, settings| {
-            let (store, system) = (setting.store.clone(), setting.system.clone());
-            Arc::new(Bell::over(transport, settings, codes, store, system).unwrap())
+        Self::open(test_store, provider, |test_store, codes, settings| {
+            let (store, system) = (test_store.store.clone(), test_store.system.clone());
+            Arc::new(NotifierContext::over(transport, settings, codes, store, system).unwrap())
         })
         .await
     }
 
     async fn open(
-        setting: &Arc<Setting>,
+        test_store: &Arc<TestStore>,
         provider: Arc<Provider>,
-        make: impl FnOnce(&Setting, Arc<dyn CodeSource>, &config::Notify) -> Arc<Bell>,
+        make: impl FnOnce(&TestStore, Arc<dyn CodeSource>, &config::NotifyConfig) -> Arc<NotifierContext>,
     ) -> Self {
-        let setting = Arc::clone(setting);
+        let test_store = Arc::clone(test_store);
         let codes = Arc::new(OneCode { live: Mutex::new(Some((code_id(1), START.plus(600 * SECOND)))) });
-        let bell = make(&setting, codes.clone(), &config::Config::default().notify);
-        let mut root = Supervisor::root(&setting.system);
-        let for_actor = Arc::clone(&bell);
+        let context = make(&test_store, codes.clone(), &config::Config::default().notify);
+        let mut root = Supervisor::root(&test_store.system);
+        let for_actor = Arc::clone(&context);
         let addr = root.service(Spec::escape("notifier"), move || NotifierActor::new(Arc::clone(&for_actor)));
-        let subscriber: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(Arc::clone(&bell), addr));
-        let (store, system) = (setting.store.clone(), setting.system.clone());
+        let subscriber: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(Arc::clone(&context), addr));
+        let (store, system) = (test_store.store.clone(), test_store.system.clone());
         root.service(Spec::park("relay"), move || Relays::relay_for(&subscriber, &store, &system));
         let tree = root.start().await.unwrap();
-        Self { setting, codes, provider, notifier: Notifier::new(bell), tree }
+        Self { test_store, codes, provider, notifier: Notifier::new(context), tree }
     }
 
     async fn inbox(&self, to: &str) -> Vec<InboxMail> {
@@ -141,7 +141,7 @@ impl House {
             expires_at,
         };
         let personal = Personal { ip_address: Some("192.0.2.7".into()), ..Personal::default() };
-        self.setting.emit(kind, user(1), personal).await;
+        self.test_store.emit(kind, user(1), personal).await;
     }
 
     async fn say(&self, kind: EventKind) {
@@ -150,11 +150,11 @@ impl House {
             user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into()),
             ..Personal::default()
         };
-        self.setting.emit(kind, user(2), personal).await;
+        self.test_store.emit(kind, user(2), personal).await;
     }
 
     fn deliveries(&self) -> Vec<Delivery> {
-        let rows = self.setting.store.read(|view| view.scan(&tables::notification::DELIVERY_BY_ID, Scan::all()));
+        let rows = self.test_store.store.read(|view| view.scan(&tables::notification::DELIVERY_BY_ID, Scan::all()));
         let mut deliveries: Vec<_> = rows.unwrap().into_iter().map(|(_, delivery)| delivery).collect();
         deliveries.sort_by_key(|delivery| delivery.created_at);
         deliveries
@@ -169,16 +169,18 @@ impl House {
     }
 
     fn event_types(&self) -> Vec<&'static str> {
-        let rows =
-            self.setting.store.read(|view| view.scan(&majordomo::persistence::events::EVENT_BY_SEQUENCE, Scan::all()));
+        let rows = self
+            .test_store
+            .store
+            .read(|view| view.scan(&majordomo::persistence::events::EVENT_BY_SEQUENCE, Scan::all()));
         rows.unwrap().into_iter().map(|(_, event)| event.kind.event_type().as_str()).collect()
     }
 }
 
 /// A registration of number 1 and a verified user of number 2.
-async fn people() -> Arc<Setting> {
-    let setting = Arc::new(Setting::new());
-    setting
+async fn people() -> Arc<TestStore> {
+    let test_store = Arc::new(TestStore::new());
+    test_store
         .write(|tx| {
             tables::registration::insert(
                 tx,
@@ -222,13 +224,13 @@ async fn people() -> Arc<Setting> {
             Ok(Verdict::Commit(()))
         })
         .await;
-    setting
+    test_store
 }
 
 /// One more user, who is verified now.
-async fn welcome_another(setting: &Setting, number: u128) {
+async fn welcome_another(test_store: &TestStore, number: u128) {
     let owner = user(100 + number);
-    setting
+    test_store
         .write(move |tx| {
             let mut another = tables::user::find(tx, user(2))?.unwrap();
             another.id = owner;
@@ -237,30 +239,33 @@ async fn welcome_another(setting: &Setting, number: u128) {
             Ok(Verdict::Commit(()))
         })
         .await;
-    setting.emit(EventKind::UserVerified { user: owner }, owner, Personal::default()).await;
+    test_store.emit(EventKind::UserVerified { user: owner }, owner, Personal::default()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_code_reaches_the_inbox_with_time_and_address_and_nothing_that_a_stranger_typed() {
-    let house = House::with_inbox(&people().await).await;
-    house.require_code(1).await;
-    let mails = house.inbox("new@example.org").await;
+    let test_notifier = TestNotifier::with_inbox(&people().await).await;
+    test_notifier.require_code(1).await;
+    let mails = test_notifier.inbox("new@example.org").await;
     let [mail] = mails.as_slice() else { panic!("one mail was expected: {mails:?}") };
     assert_eq!(mail.subject, "Ihr Bestätigungscode für Majordomo");
     for expected in [DIGITS, "192.0.2.7", "2026-01-02 03:04 UTC", "10 Min."] {
         assert!(mail.text.contains(expected) && mail.html.contains(expected), "{expected} in {}", mail.text);
     }
     assert!(!mail.text.contains("555") && !mail.html.contains("555"));
-    until("it is sent", || house.states() == ["sent"]).await;
-    assert_eq!(house.event_types(), ["otp.verification_required", "notification.queued", "notification.delivered"]);
-    let stored = format!("{:?}", house.deliveries());
+    until("it is sent", || test_notifier.states() == ["sent"]).await;
+    assert_eq!(
+        test_notifier.event_types(),
+        ["otp.verification_required", "notification.queued", "notification.delivered"]
+    );
+    let stored = format!("{:?}", test_notifier.deliveries());
     assert!(!stored.contains(DIGITS), "a code is nowhere but in the inbox");
-    house.tree.stop(10 * SECOND).await;
+    test_notifier.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_event_that_a_user_must_know_of_becomes_its_mail() {
-    let house = House::with_inbox(&people().await).await;
+    let test_notifier = TestNotifier::with_inbox(&people().await).await;
     let session = Uuid::from_u128(9).into();
     let mut expected = Vec::new();
     for (kind, template) in [
@@ -271,10 +276,10 @@ async fn every_event_that_a_user_must_know_of_becomes_its_mail() {
         (EventKind::UserLockedOut { user: user(2), until: START.plus(60 * SECOND) }, "locked_out"),
         (EventKind::SessionReuseDetected { user: user(2), session }, "session_ended"),
     ] {
-        house.say(kind).await;
+        test_notifier.say(kind).await;
         expected.push(template);
         until("it has arrived", || {
-            house.states().len() == expected.len() && house.states().iter().all(|s| *s == "sent")
+            test_notifier.states().len() == expected.len() && test_notifier.states().iter().all(|s| *s == "sent")
         })
         .await;
     }
@@ -283,165 +288,176 @@ async fn every_event_that_a_user_must_know_of_becomes_its_mail() {
         EventKind::UserLoggedIn { user: user(2), session, first_login: false, new_device: false },
         EventKind::UserVerified { user: user(77) },
     ] {
-        house.say(kind).await;
+        test_notifier.say(kind).await;
     }
-    let mails = house.inbox("ada@example.org").await;
+    let mails = test_notifier.inbox("ada@example.org").await;
     let arrived: Vec<_> = mails.iter().rev().map(|mail| mail.template.as_str()).collect();
     assert_eq!(arrived, expected);
     let new_device = mails.iter().find(|mail| mail.template.as_str() == "new_device").unwrap();
     assert!(new_device.text.contains("Firefox, Linux"), "{}", new_device.text);
     assert!(mails.iter().any(|mail| mail.text.contains("Welcome, Ada")));
-    house.tree.stop(10 * SECOND).await;
+    test_notifier.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_owner_hears_once_an_hour_and_three_times_a_day_that_the_address_is_taken() {
-    let house = House::with_inbox(&people().await).await;
+    let test_notifier = TestNotifier::with_inbox(&people().await).await;
     for round in 0..10 {
-        house.say(EventKind::UserRegistrationRepeated { user: user(2) }).await;
-        until("it is decided", || house.states().len() == round + 1).await;
-        house.setting.clock.advance(Duration::from_secs(30 * 60));
+        test_notifier.say(EventKind::UserRegistrationRepeated { user: user(2) }).await;
+        until("it is decided", || test_notifier.states().len() == round + 1).await;
+        test_notifier.test_store.clock.advance(Duration::from_secs(30 * 60));
     }
-    until("all are decided", || house.states().iter().all(|state| matches!(*state, "sent" | "suppressed"))).await;
-    assert_eq!(house.states().iter().filter(|state| **state == "sent").count(), 3);
-    assert_eq!(house.inbox("ada@example.org").await.len(), 3);
-    house.tree.stop(10 * SECOND).await;
+    until("all are decided", || test_notifier.states().iter().all(|state| matches!(*state, "sent" | "suppressed")))
+        .await;
+    assert_eq!(test_notifier.states().iter().filter(|state| **state == "sent").count(), 3);
+    assert_eq!(test_notifier.inbox("ada@example.org").await.len(), 3);
+    test_notifier.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_code_that_is_void_or_over_is_dropped_and_never_sent_late() {
-    let setting = people().await;
-    let house = House::with_provider(&setting, Arc::default()).await;
-    house.require_code(2).await;
-    until("it is dropped", || house.states() == ["suppressed"]).await;
-    house.provider.answers.lock().unwrap().extend(vec![Answer::Silent { step: Step::Connect }; 100]);
-    house.require_code(1).await;
-    until("it was tried", || house.handed().len() == 1).await;
-    setting.clock.advance(Duration::from_secs(700));
-    until("it is dropped", || house.states() == ["suppressed", "suppressed"]).await;
-    assert_eq!(house.handed().len(), 1);
+    let test_store = people().await;
+    let test_notifier = TestNotifier::with_provider(&test_store, Arc::default()).await;
+    test_notifier.require_code(2).await;
+    until("it is dropped", || test_notifier.states() == ["suppressed"]).await;
+    test_notifier
+        .provider
+        .answers
+        .lock()
+        .unwrap()
+        .extend(vec![ProviderAnswer::Silent { step: SmtpStep::Connect }; 100]);
+    test_notifier.require_code(1).await;
+    until("it was tried", || test_notifier.handed().len() == 1).await;
+    test_store.clock.advance(Duration::from_secs(700));
+    until("it is dropped", || test_notifier.states() == ["suppressed", "suppressed"]).await;
+    assert_eq!(test_notifier.handed().len(), 1);
     assert!(
-        house
+        test_notifier
             .deliveries()
             .iter()
             .all(|delivery| matches!(delivery.state, DeliveryState::Suppressed { reason: Suppression::Expired, .. }))
     );
-    house.tree.stop(10 * SECOND).await;
+    test_notifier.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_newer_code_replaces_one_that_still_waits() {
     let provider = Arc::new(Provider::default());
-    provider.answers.lock().unwrap().push_back(Answer::refused(Step::Recipient, 450, "4.2.0 greylisted"));
-    let house = House::with_provider(&people().await, provider).await;
-    house.require_code(1).await;
-    until("the first waits", || house.states() == ["failed"]).await;
-    house.require_code(1).await;
-    until("the second is sent", || house.states() == ["suppressed", "sent"]).await;
-    house.tree.stop(10 * SECOND).await;
+    provider.answers.lock().unwrap().push_back(ProviderAnswer::refused(SmtpStep::Recipient, 450, "4.2.0 greylisted"));
+    let test_notifier = TestNotifier::with_provider(&people().await, provider).await;
+    test_notifier.require_code(1).await;
+    until("the first waits", || test_notifier.states() == ["failed"]).await;
+    test_notifier.require_code(1).await;
+    until("the second is sent", || test_notifier.states() == ["suppressed", "sent"]).await;
+    test_notifier.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_taken_is_tried_again_by_the_table_under_one_message_id() {
     let provider = Arc::new(Provider::default());
-    provider.answers.lock().unwrap().extend(vec![Answer::refused(Step::Recipient, 450, "4.2.0 greylisted"); 3]);
-    let house = House::with_provider(&people().await, provider).await;
-    house.say(EventKind::PasswordChanged { user: user(2) }).await;
+    provider
+        .answers
+        .lock()
+        .unwrap()
+        .extend(vec![ProviderAnswer::refused(SmtpStep::Recipient, 450, "4.2.0 greylisted"); 3]);
+    let test_notifier = TestNotifier::with_provider(&people().await, provider).await;
+    test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
     let mut seconds = tokio::time::interval(SECOND);
-    while house.states() != ["sent"] {
+    while test_notifier.states() != ["sent"] {
         seconds.tick().await;
     }
-    let waited = house.setting.system.clock().now().since(START).as_secs();
+    let waited = test_notifier.test_store.system.clock().now().since(START).as_secs();
     assert!((124..190).contains(&waited), "5 s, 30 s and 2 min, each give or take a fifth: {waited}");
-    let handed = house.handed();
+    let handed = test_notifier.handed();
     assert_eq!(handed.len(), 4);
     assert!(handed.iter().all(|first| *first == handed[0]), "{handed:?}");
-    let delivery = &house.deliveries()[0];
+    let delivery = &test_notifier.deliveries()[0];
     assert_eq!(handed[0].0, format!("{}@majordomo.localhost", delivery.id));
     assert_eq!(delivery.attempts.len(), 4);
-    house.tree.stop(10 * SECOND).await;
+    test_notifier.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_permanent_answer_ends_it_at_once() {
     let provider = Arc::new(Provider::default());
-    provider.answers.lock().unwrap().push_back(Answer::refused(Step::Recipient, 550, "5.1.1 no such user"));
-    let house = House::with_provider(&people().await, provider).await;
-    house.say(EventKind::PasswordChanged { user: user(2) }).await;
-    until("it is given up", || house.states() == ["dead"]).await;
-    assert_eq!(house.handed().len(), 1);
-    assert!(house.event_types().contains(&"notification.failed"));
-    house.tree.stop(10 * SECOND).await;
+    provider.answers.lock().unwrap().push_back(ProviderAnswer::refused(SmtpStep::Recipient, 550, "5.1.1 no such user"));
+    let test_notifier = TestNotifier::with_provider(&people().await, provider).await;
+    test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
+    until("it is given up", || test_notifier.states() == ["dead"]).await;
+    assert_eq!(test_notifier.handed().len(), 1);
+    assert!(test_notifier.event_types().contains(&"notification.failed"));
+    test_notifier.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_fails_is_left_alone_until_a_probe_succeeds_and_nothing_is_lost() {
     let provider = Arc::new(Provider::default());
-    provider.answers.lock().unwrap().extend(vec![Answer::Silent { step: Step::Connect }; 6]);
-    let house = House::with_provider(&people().await, provider).await;
+    provider.answers.lock().unwrap().extend(vec![ProviderAnswer::Silent { step: SmtpStep::Connect }; 6]);
+    let test_notifier = TestNotifier::with_provider(&people().await, provider).await;
     for number in 0..5 {
-        welcome_another(&house.setting, number).await;
+        welcome_another(&test_notifier.test_store, number).await;
     }
-    until("the circuit is open", || house.notifier.health().unwrap().provider_failing_since.is_some()).await;
+    until("the circuit is open", || test_notifier.notifier.health().unwrap().provider_failing_since.is_some()).await;
     let mut seconds = tokio::time::interval(SECOND);
-    while !house.states().iter().all(|state| *state == "sent") {
+    while !test_notifier.states().iter().all(|state| *state == "sent") {
         seconds.tick().await;
     }
-    assert_eq!(house.states().len(), 5);
-    assert_eq!(house.notifier.health().unwrap().provider_failing_since, None);
-    assert!(house.handed().len() <= 11, "{} sends", house.handed().len());
-    house.tree.stop(10 * SECOND).await;
+    assert_eq!(test_notifier.states().len(), 5);
+    assert_eq!(test_notifier.notifier.health().unwrap().provider_failing_since, None);
+    assert!(test_notifier.handed().len() <= 11, "{} sends", test_notifier.handed().len());
+    test_notifier.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_under_way_when_the_process_ended_is_sent_again_under_its_message_id() {
-    let setting = people().await;
+    let test_store = people().await;
     let provider = Arc::new(Provider::default());
     *provider.hangs.lock().unwrap() = true;
-    let house = House::with_provider(&setting, Arc::clone(&provider)).await;
-    house.say(EventKind::PasswordChanged { user: user(2) }).await;
-    until("it is under way", || house.handed().len() == 1).await;
-    house.tree.stop(SECOND).await;
+    let test_notifier = TestNotifier::with_provider(&test_store, Arc::clone(&provider)).await;
+    test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
+    until("it is under way", || test_notifier.handed().len() == 1).await;
+    test_notifier.tree.stop(SECOND).await;
     *provider.hangs.lock().unwrap() = false;
-    let house = House::with_provider(&setting, Arc::clone(&provider)).await;
-    until("it is sent", || house.states() == ["sent"]).await;
-    let handed = house.handed();
+    let test_notifier = TestNotifier::with_provider(&test_store, Arc::clone(&provider)).await;
+    until("it is sent", || test_notifier.states() == ["sent"]).await;
+    let handed = test_notifier.handed();
     assert_eq!((handed.len(), &handed[0]), (2, &handed[1]));
-    house.tree.stop(10 * SECOND).await;
+    test_notifier.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn codes_and_security_go_before_all_other_mail() {
-    let setting = people().await;
+    let test_store = people().await;
     let provider = Arc::new(Provider::default());
     *provider.hangs.lock().unwrap() = true;
-    let house = House::with_provider(&setting, Arc::clone(&provider)).await;
+    let test_notifier = TestNotifier::with_provider(&test_store, Arc::clone(&provider)).await;
     for number in 0..20 {
-        welcome_another(&setting, number).await;
+        welcome_another(&test_store, number).await;
     }
-    until("all are taken on", || house.states().len() == 20).await;
-    until("senders hang", || house.handed().len() == 6).await;
-    house.require_code(1).await;
-    until("the code goes past them", || house.handed().len() == 7).await;
-    assert_eq!(house.handed()[6].1, "verification_code");
-    house.codes.live.lock().unwrap().take();
-    house.tree.stop(SECOND).await;
+    until("all are taken on", || test_notifier.states().len() == 20).await;
+    until("senders hang", || test_notifier.handed().len() == 6).await;
+    test_notifier.require_code(1).await;
+    until("the code goes past them", || test_notifier.handed().len() == 7).await;
+    assert_eq!(test_notifier.handed()[6].1, "verification_code");
+    test_notifier.codes.live.lock().unwrap().take();
+    test_notifier.tree.stop(SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_inbox_keeps_the_newest_and_waits_for_what_is_not_there_yet() {
-    let house = House::with_inbox(&people().await).await;
-    let none = house.notifier.inbox(Some("ada@example.org"), Duration::ZERO, PageLimit::default()).await.unwrap();
+    let test_notifier = TestNotifier::with_inbox(&people().await).await;
+    let none =
+        test_notifier.notifier.inbox(Some("ada@example.org"), Duration::ZERO, PageLimit::default()).await.unwrap();
     assert!(none.is_empty());
-    let waiting = house.notifier.inbox(Some("ADA@example.org"), 20 * SECOND, PageLimit::default());
-    let (mails, ()) = tokio::join!(waiting, house.say(EventKind::PasswordChanged { user: user(2) }));
+    let waiting = test_notifier.notifier.inbox(Some("ADA@example.org"), 20 * SECOND, PageLimit::default());
+    let (mails, ()) = tokio::join!(waiting, test_notifier.say(EventKind::PasswordChanged { user: user(2) }));
     assert_eq!(mails.unwrap().len(), 1);
-    house.setting.clock.advance(Duration::from_secs(25 * 3_600));
-    house.say(EventKind::UserVerified { user: user(2) }).await;
-    until("it is sent", || house.states() == ["sent", "sent"]).await;
-    let mails = house.inbox("ada@example.org").await;
+    test_notifier.test_store.clock.advance(Duration::from_secs(25 * 3_600));
+    test_notifier.say(EventKind::UserVerified { user: user(2) }).await;
+    until("it is sent", || test_notifier.states() == ["sent", "sent"]).await;
+    let mails = test_notifier.inbox("ada@example.org").await;
     assert_eq!(mails.iter().map(|mail| mail.template.as_str()).collect::<Vec<_>>(), ["welcome"]);
-    house.notifier.clear_inbox().await.unwrap();
-    assert!(house.notifier.inbox(None, Duration::ZERO, PageLimit::default()).await.unwrap().is_empty());
-    house.tree.stop(10 * SECOND).await;
+    test_notifier.notifier.clear_inbox().await.unwrap();
+    assert!(test_notifier.notifier.inbox(None, Duration::ZERO, PageLimit::default()).await.unwrap().is_empty());
+    test_notifier.tree.stop(10 * SECOND).await;
 }

@@ -7,7 +7,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use majordomo::{
-    actors::relay::{Delivery, NotTaken, OperatorRefusal, Relays, Subscriber},
+    actors::relay::{HandOver, NotTaken, OperatorRefusal, Relays, Subscriber},
     domain::event::{DeadReason, EventKind, EventType, Personal},
     persistence::{Reader, Record, Table, Verdict},
     supervision::{Spec, Supervisor, Tree},
@@ -15,7 +15,7 @@ use majordomo::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::setting::{SECOND, Setting, until, user};
+use crate::test_store::{SECOND, TestStore, until, user};
 
 /// How often each event had its effect, by sequence.
 static EFFECTS: Table<u64, Effects> = Table::new(0xf0, "effects_by_sequence", "for the test");
@@ -43,7 +43,7 @@ enum Deed {
 }
 
 struct Listener {
-    setting: Arc<Setting>,
+    test_store: Arc<TestStore>,
     conduct: Box<Conduct>,
     /// Subject and sequence of what was taken, in the order of the commits.
     taken: Mutex<Vec<(UserId, u64)>>,
@@ -58,19 +58,19 @@ impl Subscriber for Listener {
         &[EventType::UserVerified]
     }
 
-    fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Result<(), NotTaken>> {
+    fn receive(&self, hand_over: HandOver) -> BoxFuture<'_, Result<(), NotTaken>> {
         Box::pin(async move {
-            let (sequence, subject) = (delivery.event.sequence, delivery.event.subject);
-            let deed = (self.conduct)(sequence, delivery.attempt);
+            let (sequence, subject) = (hand_over.event.sequence, hand_over.event.subject);
+            let deed = (self.conduct)(sequence, hand_over.attempt);
             match deed {
                 Deed::Later => return Err(NotTaken::Later("not now".into())),
                 Deed::Never => return Err(NotTaken::Never("not this".into())),
                 Deed::Panic => panic!("by order of the test"),
                 Deed::Take | Deed::TakeAndFail => {}
             }
-            let write = delivery.write();
-            let settled = self.setting.store.write(write, move |tx| {
-                if !delivery.settle(tx)? {
+            let write = hand_over.write();
+            let settled = self.test_store.store.write(write, move |tx| {
+                if !hand_over.settle(tx)? {
                     return Ok(Verdict::Discard(false));
                 }
                 let before = tx.get(&EFFECTS, &sequence)?.map_or(0, |effects| effects.0);
@@ -85,30 +85,33 @@ impl Subscriber for Listener {
     }
 }
 
-struct House {
-    setting: Arc<Setting>,
+struct TestRelays {
+    test_store: Arc<TestStore>,
     listener: Arc<Listener>,
     relays: Relays,
     tree: Tree,
 }
 
-impl House {
-    async fn open(setting: &Arc<Setting>, conduct: impl Fn(u64, u32) -> Deed + Send + Sync + 'static) -> Self {
-        let setting = Arc::clone(setting);
-        let listener =
-            Arc::new(Listener { setting: Arc::clone(&setting), conduct: Box::new(conduct), taken: Mutex::default() });
+impl TestRelays {
+    async fn open(test_store: &Arc<TestStore>, conduct: impl Fn(u64, u32) -> Deed + Send + Sync + 'static) -> Self {
+        let test_store = Arc::clone(test_store);
+        let listener = Arc::new(Listener {
+            test_store: Arc::clone(&test_store),
+            conduct: Box::new(conduct),
+            taken: Mutex::default(),
+        });
         let subscriber: Arc<dyn Subscriber> = listener.clone();
-        let mut root = Supervisor::root(&setting.system);
-        let (store, system) = (setting.store.clone(), setting.system.clone());
+        let mut root = Supervisor::root(&test_store.system);
+        let (store, system) = (test_store.store.clone(), test_store.system.clone());
         let for_relay = Arc::clone(&subscriber);
         let addr = root.service(Spec::park("relay"), move || Relays::relay_for(&for_relay, &store, &system));
         let tree = root.start().await.unwrap();
-        let relays = Relays::new([(subscriber, addr)], setting.store.clone(), setting.system.clone());
-        Self { setting, listener, relays, tree }
+        let relays = Relays::new([(subscriber, addr)], test_store.store.clone(), test_store.system.clone());
+        Self { test_store, listener, relays, tree }
     }
 
     async fn say(&self, subject: u128) {
-        say(&self.setting, subject).await;
+        say(&self.test_store, subject).await;
     }
 
     fn taken(&self) -> Vec<u64> {
@@ -120,7 +123,7 @@ impl House {
     }
 
     fn effects(&self, sequence: u64) -> u32 {
-        self.setting.store.read(|view| view.get(&EFFECTS, &sequence)).unwrap().map_or(0, |effects| effects.0)
+        self.test_store.store.read(|view| view.get(&EFFECTS, &sequence)).unwrap().map_or(0, |effects| effects.0)
     }
 
     fn dead(&self) -> Vec<(u64, DeadReason, u32)> {
@@ -129,18 +132,18 @@ impl House {
     }
 }
 
-async fn say(setting: &Setting, subject: u128) {
-    setting.emit(EventKind::UserVerified { user: user(subject) }, user(subject), Personal::default()).await;
+async fn say(test_store: &TestStore, subject: u128) {
+    test_store.emit(EventKind::UserVerified { user: user(subject) }, user(subject), Personal::default()).await;
 }
 
 fn operator() -> CallContext {
-    CallContext::house("test", "request-2")
+    CallContext::service("test", "request-2")
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_event_has_its_effect_once_and_in_the_order_of_its_subject_whatever_fails() {
-    let setting = Arc::new(Setting::new());
-    let house = House::open(&setting, |sequence, attempt| match (sequence % 7, attempt) {
+    let test_store = Arc::new(TestStore::new());
+    let test_relays = TestRelays::open(&test_store, |sequence, attempt| match (sequence % 7, attempt) {
         (1, 1) => Deed::Later,
         (3, 1..=2) => Deed::Panic,
         (5, 1) => Deed::TakeAndFail,
@@ -148,116 +151,126 @@ async fn every_event_has_its_effect_once_and_in_the_order_of_its_subject_whateve
     })
     .await;
     for number in 0..200 {
-        house.say(number % 9).await;
+        test_relays.say(number % 9).await;
         if number % 50 == 25 {
-            setting.system.stats().restart("relay").unwrap();
+            test_store.system.stats().restart("relay").unwrap();
         }
     }
-    until("all are taken", || house.taken().len() == 200).await;
-    house.until_passed(200).await;
-    assert!((1..=200).all(|sequence| house.effects(sequence) == 1));
+    until("all are taken", || test_relays.taken().len() == 200).await;
+    test_relays.until_passed(200).await;
+    assert!((1..=200).all(|sequence| test_relays.effects(sequence) == 1));
     let mut last: BTreeMap<UserId, u64> = BTreeMap::new();
-    for (subject, sequence) in house.listener.taken.lock().unwrap().iter() {
+    for (subject, sequence) in test_relays.listener.taken.lock().unwrap().iter() {
         let before = last.insert(*subject, *sequence).unwrap_or(0);
         assert!(before < *sequence, "{sequence} came after {before}");
     }
-    assert_eq!(house.dead(), []);
-    let report = &house.relays.report().unwrap()[0];
+    assert_eq!(test_relays.dead(), []);
+    let report = &test_relays.relays.report().unwrap()[0];
     assert_eq!((report.lag, report.delayed, report.dead_letters), (0, 0, 0));
-    house.tree.stop(10 * SECOND).await;
+    test_relays.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_life_goes_on_where_the_old_one_stopped() {
-    let setting = Arc::new(Setting::new());
-    let house = House::open(&setting, |_, _| Deed::Take).await;
+    let test_store = Arc::new(TestStore::new());
+    let test_relays = TestRelays::open(&test_store, |_, _| Deed::Take).await;
     for number in 0..5 {
-        house.say(number).await;
+        test_relays.say(number).await;
     }
-    until("five are taken", || house.taken().len() == 5).await;
-    house.tree.stop(10 * SECOND).await;
-    say(&setting, 1).await;
-    let house = House::open(&setting, |_, _| Deed::Take).await;
-    house.until_passed(6).await;
-    assert_eq!(house.taken(), [6]);
-    house.tree.stop(10 * SECOND).await;
+    until("five are taken", || test_relays.taken().len() == 5).await;
+    test_relays.tree.stop(10 * SECOND).await;
+    say(&test_store, 1).await;
+    let test_relays = TestRelays::open(&test_store, |_, _| Deed::Take).await;
+    test_relays.until_passed(6).await;
+    assert_eq!(test_relays.taken(), [6]);
+    test_relays.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn later_events_of_a_subject_stand_behind_a_delayed_one_and_those_of_others_do_not() {
-    let setting = Arc::new(Setting::new());
-    let house =
-        House::open(&setting, |sequence, attempt| if sequence == 1 && attempt < 4 { Deed::Later } else { Deed::Take })
-            .await;
+    let test_store = Arc::new(TestStore::new());
+    let test_relays =
+        TestRelays::open(
+            &test_store,
+            |sequence, attempt| if sequence == 1 && attempt < 4 { Deed::Later } else { Deed::Take },
+        )
+        .await;
     for subject in [1, 1, 2, 1] {
-        house.say(subject).await;
+        test_relays.say(subject).await;
     }
-    until("the other subject's is taken", || house.taken() == [3]).await;
-    house.until_passed(4).await;
-    assert_eq!(house.relays.report().unwrap()[0].delayed, 3, "the watermark passes over what is delayed");
-    let began = setting.system.clock().now();
-    until("all are taken", || house.taken().len() == 4).await;
-    assert_eq!(house.taken(), [3, 1, 2, 4]);
-    let waited = setting.system.clock().now().since(began);
+    until("the other subject's is taken", || test_relays.taken() == [3]).await;
+    test_relays.until_passed(4).await;
+    assert_eq!(test_relays.relays.report().unwrap()[0].delayed, 3, "the watermark passes over what is delayed");
+    let began = test_store.system.clock().now();
+    until("all are taken", || test_relays.taken().len() == 4).await;
+    assert_eq!(test_relays.taken(), [3, 1, 2, 4]);
+    let waited = test_store.system.clock().now().since(began);
     assert!((5 * SECOND..9 * SECOND).contains(&waited), "1 + 2 + 4 seconds, less a fifth: {waited:?}");
-    house.tree.stop(10 * SECOND).await;
+    test_relays.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_ten_attempts_an_event_is_a_dead_letter_until_it_is_requeued() {
-    let setting = Arc::new(Setting::new());
+    let test_store = Arc::new(TestStore::new());
     let is_well = Arc::new(Mutex::new(false));
     let well = Arc::clone(&is_well);
-    let house = House::open(&setting, move |sequence, _| match sequence {
+    let test_relays = TestRelays::open(&test_store, move |sequence, _| match sequence {
         1 if !*well.lock().unwrap() => Deed::Later,
         _ => Deed::Take,
     })
     .await;
-    house.say(1).await;
-    house.say(1).await;
+    test_relays.say(1).await;
+    test_relays.say(1).await;
     let mut minutes = tokio::time::interval(60 * SECOND);
-    while house.dead().is_empty() {
+    while test_relays.dead().is_empty() {
         minutes.tick().await;
     }
-    until("what stood behind it went on", || house.taken() == [2]).await;
-    assert_eq!(house.dead(), [(1, DeadReason::Exhausted, 10)]);
-    assert_eq!(house.relays.requeue(operator(), "listener", 9).await.unwrap(), Err(OperatorRefusal::UnknownDeadLetter));
-    assert_eq!(house.relays.requeue(operator(), "nobody", 1).await.unwrap(), Err(OperatorRefusal::UnknownSubscriber));
+    until("what stood behind it went on", || test_relays.taken() == [2]).await;
+    assert_eq!(test_relays.dead(), [(1, DeadReason::Exhausted, 10)]);
+    assert_eq!(
+        test_relays.relays.requeue(operator(), "listener", 9).await.unwrap(),
+        Err(OperatorRefusal::UnknownDeadLetter)
+    );
+    assert_eq!(
+        test_relays.relays.requeue(operator(), "nobody", 1).await.unwrap(),
+        Err(OperatorRefusal::UnknownSubscriber)
+    );
     *is_well.lock().unwrap() = true;
-    assert_eq!(house.relays.requeue_all(operator(), "listener").await.unwrap(), Ok(1));
-    until("it is taken", || house.taken() == [2, 1]).await;
-    assert_eq!((house.dead(), house.effects(1)), (vec![], 1));
-    house.tree.stop(10 * SECOND).await;
+    assert_eq!(test_relays.relays.requeue_all(operator(), "listener").await.unwrap(), Ok(1));
+    until("it is taken", || test_relays.taken() == [2, 1]).await;
+    assert_eq!((test_relays.dead(), test_relays.effects(1)), (vec![], 1));
+    test_relays.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_is_a_dead_letter_at_once_and_a_discarded_one_never_comes_back() {
-    let setting = Arc::new(Setting::new());
-    let house = House::open(&setting, |sequence, _| if sequence == 2 { Deed::Never } else { Deed::Take }).await;
+    let test_store = Arc::new(TestStore::new());
+    let test_relays =
+        TestRelays::open(&test_store, |sequence, _| if sequence == 2 { Deed::Never } else { Deed::Take }).await;
     for subject in [1, 1, 1] {
-        house.say(subject).await;
+        test_relays.say(subject).await;
     }
-    until("the others are taken", || house.taken() == [1, 3]).await;
-    assert_eq!(house.dead(), [(2, DeadReason::Refused, 1)]);
-    assert_eq!(house.relays.discard(operator(), "listener", 2, "a test").await.unwrap(), Ok(()));
-    house.until_passed(3).await;
-    house.tree.stop(10 * SECOND).await;
-    let house = House::open(&setting, |_, _| Deed::Take).await;
-    house.say(1).await;
-    house.until_passed(4).await;
-    assert_eq!(house.taken(), [4]);
-    assert_eq!(house.dead(), []);
-    house.tree.stop(10 * SECOND).await;
+    until("the others are taken", || test_relays.taken() == [1, 3]).await;
+    assert_eq!(test_relays.dead(), [(2, DeadReason::Refused, 1)]);
+    assert_eq!(test_relays.relays.discard(operator(), "listener", 2, "a test").await.unwrap(), Ok(()));
+    test_relays.until_passed(3).await;
+    test_relays.tree.stop(10 * SECOND).await;
+    let test_relays = TestRelays::open(&test_store, |_, _| Deed::Take).await;
+    test_relays.say(1).await;
+    test_relays.until_passed(4).await;
+    assert_eq!(test_relays.taken(), [4]);
+    assert_eq!(test_relays.dead(), []);
+    test_relays.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn events_that_nobody_wants_move_the_watermark_and_nothing_else() {
-    let setting = Arc::new(Setting::new());
-    let house = House::open(&setting, |_, _| Deed::Take).await;
+    let test_store = Arc::new(TestStore::new());
+    let test_relays = TestRelays::open(&test_store, |_, _| Deed::Take).await;
     for _ in 0..30 {
-        setting.emit(EventKind::UserDeleted { user: user(1) }, user(1), Personal::default()).await;
+        test_store.emit(EventKind::UserDeleted { user: user(1) }, user(1), Personal::default()).await;
     }
-    house.until_passed(30).await;
-    assert!(house.taken().is_empty());
-    house.tree.stop(10 * SECOND).await;
+    test_relays.until_passed(30).await;
+    assert!(test_relays.taken().is_empty());
+    test_relays.tree.stop(10 * SECOND).await;
 }

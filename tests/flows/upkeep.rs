@@ -1,16 +1,16 @@
-//! Upkeep in a house that has other work.
+//! Upkeep in a process that has other work.
 
 use std::sync::Arc;
 
 use majordomo::{
     actors::upkeep::Expirer,
-    domain::auth::lockout::{Counters, Origin, OriginFailures, Subject},
+    domain::auth::lockout::{Counters, OriginFailures, RateOrigin, Subject},
     persistence::{Store, Verdict, tables::failure},
     supervision::{ManualClock, SeededEntropy, Spec, Supervisor, System},
     types::{Network, limits},
 };
 
-use crate::setting::{SECOND, START, Setting, until, user};
+use crate::test_store::{SECOND, START, TestStore, until, user};
 
 #[tokio::test(start_paused = true)]
 async fn what_the_expirer_removes_waits_in_the_lane_of_batches() {
@@ -31,13 +31,13 @@ async fn what_the_expirer_removes_waits_in_the_lane_of_batches() {
     tree.stop(SECOND).await;
 }
 
-const NETWORK: Origin = Origin::Network(Network::V4([192, 0, 2]));
+const NETWORK: RateOrigin = RateOrigin::Network(Network::V4([192, 0, 2]));
 
 /// Notes one failed login of each of the users, now.
-async fn fail(setting: &Setting, users: std::ops::Range<u128>) {
+async fn fail(test_store: &TestStore, users: std::ops::Range<u128>) {
     for first in users.clone().step_by(100) {
         let last = users.end.min(first + 100);
-        setting
+        test_store
             .write(move |tx| {
                 let origin = OriginFailures { tried: 1, wrong: 1, locks: 0, locked_until: None, last_at: tx.now() };
                 for number in first..last {
@@ -52,18 +52,18 @@ async fn fail(setting: &Setting, users: std::ops::Range<u128>) {
 
 #[tokio::test(start_paused = true)]
 async fn failed_logins_are_forgotten_however_many_fresher_ones_stand_before_them() {
-    let setting = Setting::new();
+    let test_store = TestStore::new();
     let many = limits::SCAN_MAX as u128 + 200;
-    fail(&setting, many..many + 1).await;
-    setting.clock.advance(25 * 3_600 * SECOND);
-    fail(&setting, 1..many).await;
+    fail(&test_store, many..many + 1).await;
+    test_store.clock.advance(25 * 3_600 * SECOND);
+    fail(&test_store, 1..many).await;
     let of = |number| {
-        let found = setting.store.read(|view| failure::find(view, Subject::User(user(number)), NETWORK)).unwrap();
+        let found = test_store.store.read(|view| failure::find(view, Subject::User(user(number)), NETWORK)).unwrap();
         found.origin.is_some()
     };
     assert!(of(many));
-    let mut root = Supervisor::root(&setting.system);
-    let at = setting.store.clone();
+    let mut root = Supervisor::root(&test_store.system);
+    let at = test_store.store.clone();
     root.worker(Spec::park("expirer"), move || Expirer::new(at.clone()));
     let tree = root.start().await.unwrap();
     until("the old one is forgotten", || !of(many)).await;

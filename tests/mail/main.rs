@@ -13,22 +13,22 @@ use std::{
 use majordomo::{
     outbound::{
         mail::{MailTransport, OutgoingMail, Sender},
-        smtp::{SmtpSettings, SmtpTransport, SmtpUrl},
+        smtp::{SmtpServer, SmtpSettings, SmtpTransport},
     },
     supervision::SystemClock,
     types::{
         EmailAddress, Timestamp,
-        answer::{Answer, Enhanced, Step},
+        provider_answer::{Enhanced, ProviderAnswer, SmtpStep},
     },
 };
 use peers::post::{ACCOUNT, Post, PostOffice, SECRETS};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn transport(office: &PostOffice, post: &Post, account: &str) -> SmtpTransport {
     let url = format!("smtp://{account}@localhost:{}?tls=required", post.port);
     let settings = SmtpSettings {
-        url: SmtpUrl::parse(&url).unwrap(),
+        url: SmtpServer::parse(&url).unwrap(),
         timeout: Duration::from_secs(3),
         hello: "example.com".into(),
         extra_roots: Some(std::fs::read(office.certificate()).unwrap()),
@@ -55,13 +55,13 @@ async fn mail_goes_out_encrypted_and_authenticated_and_the_connection_is_kept() 
     let post = office.open("takes");
     let transport = transport(&office, &post, ACCOUNT);
     let first = transport.send(&mail("0199-first")).await;
-    assert_eq!(first.answer, Answer::taken("2.0.0 queued"), "{:#?}", first.conversation);
-    let took = post.next_to("ada@example.org", "took", PATIENCE);
+    assert_eq!(first.answer, ProviderAnswer::taken("2.0.0 queued"), "{:#?}", first.conversation);
+    let took = post.next_to("ada@example.org", "took", TIMEOUT);
     assert_eq!((&took["encrypted"], &took["user"]), (&true.into(), &"mailer".into()));
     let message = took["raw"].as_str().unwrap();
     assert!(message.contains("Message-ID: <0199-first@example.com>\r\n"), "{message}");
     let second = transport.send(&mail("0199-second")).await;
-    assert_eq!(second.answer, Answer::taken("2.0.0 queued"));
+    assert_eq!(second.answer, ProviderAnswer::taken("2.0.0 queued"));
     assert!(second.conversation[0].contains("kept"), "{:#?}", second.conversation);
     let said = first.conversation.join("\n");
     for secret in SECRETS.into_iter().chain(["482913"]) {
@@ -75,16 +75,20 @@ async fn a_wrong_password_is_told_as_such_and_a_stranger_s_certificate_is_refuse
     let post = office.open("takes");
     let wrong = transport(&office, &post, "mailer:wrong").send(&mail("0199")).await;
     assert!(
-        matches!(wrong.answer, Answer::Refused { step: Step::Authenticate, code: 535, .. }),
+        matches!(wrong.answer, ProviderAnswer::Refused { step: SmtpStep::Authenticate, code: 535, .. }),
         "{:#?}",
         wrong.conversation
     );
-    let url = SmtpUrl::parse(&format!("smtp://{ACCOUNT}@localhost:{}?tls=required", post.port)).unwrap();
+    let url = SmtpServer::parse(&format!("smtp://{ACCOUNT}@localhost:{}?tls=required", post.port)).unwrap();
     let settings =
         SmtpSettings { url, timeout: Duration::from_secs(3), hello: "example.com".into(), extra_roots: None };
     let strict = SmtpTransport::new(settings, Arc::new(SystemClock::after(Timestamp::ZERO))).unwrap();
     let refused = strict.send(&mail("0199")).await;
-    assert!(matches!(refused.answer, Answer::Broken { step: Step::StartTls, .. }), "{:#?}", refused.conversation);
+    assert!(
+        matches!(refused.answer, ProviderAnswer::Broken { step: SmtpStep::StartTls, .. }),
+        "{:#?}",
+        refused.conversation
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +101,7 @@ async fn refusals_keep_their_codes_and_greylisting_passes() {
     assert!(
         matches!(
             &refused.answer,
-            Answer::Refused { step: Step::Recipient, code: 550, enhanced, .. } if *enhanced == no_such_user
+            ProviderAnswer::Refused { step: SmtpStep::Recipient, code: 550, enhanced, .. } if *enhanced == no_such_user
         ),
         "{:#?}",
         refused
@@ -106,9 +110,9 @@ async fn refusals_keep_their_codes_and_greylisting_passes() {
     let post = office.open("greylists_once");
     let transport = transport(&office, &post, ACCOUNT);
     let first = transport.send(&mail("0199")).await;
-    assert!(matches!(first.answer, Answer::Refused { step: Step::Recipient, code: 450, .. }), "{first:#?}");
-    assert_eq!(transport.send(&mail("0199")).await.answer, Answer::taken("2.0.0 queued"));
-    assert!(post.next_to("ada@example.org", "took", PATIENCE)["raw"].as_str().unwrap().contains("<0199@example.com>"));
+    assert!(matches!(first.answer, ProviderAnswer::Refused { step: SmtpStep::Recipient, code: 450, .. }), "{first:#?}");
+    assert_eq!(transport.send(&mail("0199")).await.answer, ProviderAnswer::taken("2.0.0 queued"));
+    assert!(post.next_to("ada@example.org", "took", TIMEOUT)["raw"].as_str().unwrap().contains("<0199@example.com>"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,6 +121,6 @@ async fn a_server_that_stalls_costs_no_more_than_the_limit() {
     let post = office.open("stalls");
     let began = Instant::now();
     let stalled = transport(&office, &post, ACCOUNT).send(&mail("0199")).await;
-    assert_eq!(stalled.answer, Answer::Silent { step: Step::Content }, "{:#?}", stalled.conversation);
+    assert_eq!(stalled.answer, ProviderAnswer::Silent { step: SmtpStep::Content }, "{:#?}", stalled.conversation);
     assert!(began.elapsed() < Duration::from_secs(6));
 }

@@ -95,20 +95,20 @@ impl PostOffice {
 }
 
 impl Post {
-    /// The next thing it did, if it does one within `patience`.
-    pub fn next(&self, patience: Duration) -> Option<Value> {
-        self.said.recv_timeout(patience).ok()
+    /// The next thing it did, if it does one within `timeout`.
+    pub fn next(&self, timeout: Duration) -> Option<Value> {
+        self.said.recv_timeout(timeout).ok()
     }
 
     /// The next message of `did` (`took`, `stalled`, `refused`) to `address`.
-    pub fn next_to(&self, address: &str, did: &str, patience: Duration) -> Value {
-        let end = Instant::now() + patience;
+    pub fn next_to(&self, address: &str, did: &str, timeout: Duration) -> Value {
+        let end = Instant::now() + timeout;
         while let Some(said) = self.next(end.saturating_duration_since(Instant::now())) {
             if said["did"] == did && said["to"] == address {
                 return said;
             }
         }
-        panic!("nothing was {did} to {address} within {patience:?}");
+        panic!("nothing was {did} to {address} within {timeout:?}");
     }
 }
 

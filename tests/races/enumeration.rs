@@ -4,12 +4,11 @@
 use serde_json::{Value, json};
 
 use crate::{
-    Awake,
-    awake::{PASSWORD, wrong},
-    roomy,
+    TestApp, roomy,
+    test_app::{PASSWORD, wrong},
 };
 
-/// What whoever asks can see, and what the house had to do.
+/// What whoever asks can see, and what the server had to do.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     status: u16,
@@ -20,24 +19,24 @@ struct Seen {
     commits: u64,
 }
 
-async fn seen(house: &Awake, path: &str, body: Value) -> Seen {
-    let (hashes, commits) = (house.hashes(), house.commits());
-    let answer = house.anyone.post(path, body).await;
+async fn seen(app: &TestApp, path: &str, body: Value) -> Seen {
+    let (hashes, commits) = (app.hashes(), app.commits());
+    let answer = app.anyone.post(path, body).await;
     Seen {
         status: answer.status,
         code: answer.body["code"].clone(),
         bytes: answer.body.to_string().len(),
         headers: answer.headers.keys().map(ToString::to_string).collect(),
-        hashes: house.hashes() - hashes,
-        commits: house.commits() - commits,
+        hashes: app.hashes() - hashes,
+        commits: app.commits() - commits,
     }
 }
 
 /// Asks the same of each and compares; addresses are of one length, so that they can be told apart by nothing else.
-async fn alike(house: &Awake, path: &str, bodies: impl IntoIterator<Item = Value>) -> Seen {
+async fn alike(app: &TestApp, path: &str, bodies: impl IntoIterator<Item = Value>) -> Seen {
     let mut first = None;
     for body in bodies {
-        let found = seen(house, path, body.clone()).await;
+        let found = seen(app, path, body.clone()).await;
         match &first {
             None => first = Some(found),
             Some(first) => assert_eq!(&found, first, "{path} {body}"),
@@ -48,40 +47,40 @@ async fn alike(house: &Awake, path: &str, bodies: impl IntoIterator<Item = Value
 
 /// `known1` is a user, whom a stranger registered once more; `known2` a user; `regist` waits for its code; `nobody` is
 /// nobody.
-async fn street() -> (Awake, [Value; 2]) {
-    let house = roomy().await;
-    house.verified("known1@example.com").await;
-    house.verified("known2@example.com").await;
-    let stranger = house.register("known1@example.com").await;
-    let waiting = house.register("regist@example.com").await;
-    house.code_of("regist@example.com").await;
+async fn street() -> (TestApp, [Value; 2]) {
+    let app = roomy().await;
+    app.verified("known1@example.com").await;
+    app.verified("known2@example.com").await;
+    let stranger = app.register("known1@example.com").await;
+    let waiting = app.register("regist@example.com").await;
+    app.code_of("regist@example.com").await;
     for email in ["known1@example.com", "known2@example.com", "regist@example.com", "nobody@example.com"] {
-        house.anyone.post("/auth/password/forgot", json!({ "email": email })).await;
+        app.anyone.post("/auth/password/forgot", json!({ "email": email })).await;
     }
     for email in ["known1@example.com", "known2@example.com", "regist@example.com"] {
-        house.mail(email, "reset_code", 1).await;
+        app.mail(email, "reset_code", 1).await;
     }
-    house.hush().await;
-    (house, [stranger.body["id"].clone(), waiting.body["id"].clone()])
+    app.hush().await;
+    (app, [stranger.body["id"].clone(), waiting.body["id"].clone()])
 }
 
 const ALL: [&str; 4] = ["known1@example.com", "known2@example.com", "regist@example.com", "nobody@example.com"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_passwords_tell_nothing() {
-    let (house, _) = street().await;
+    let (app, _) = street().await;
     for round in 0..6 {
         let bodies = ALL.map(|email| json!({ "identifier": email, "password": "not the one it is" }));
-        let found = alike(&house, "/auth/login", bodies).await;
+        let found = alike(&app, "/auth/login", bodies).await;
         let wanted = if round < 5 { (401, 1, 3) } else { (429, 0, 0) };
         assert_eq!((found.status, found.hashes, found.commits), wanted, "{round}");
     }
     let names = ["countess", "somebody"].map(|name| json!({ "identifier": name, "password": PASSWORD }));
-    alike(&house, "/auth/login", names).await;
+    alike(&app, "/auth/login", names).await;
     let odd = ["x", "\u{ff4b}nown2@example.com ", "a@b", "known2 @example.com"];
     for identifier in odd {
         assert_eq!(
-            house.anyone.post("/auth/login", json!({ "identifier": identifier, "password": "x" })).await.status / 100,
+            app.anyone.post("/auth/login", json!({ "identifier": identifier, "password": "x" })).await.status / 100,
             4
         );
     }
@@ -89,73 +88,73 @@ async fn wrong_passwords_tell_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn variants_of_an_identifier_are_counted_as_one_whether_or_not_anybody_has_it() {
-    let (house, _) = street().await;
+    let (app, _) = street().await;
     for variant in ["0@example.com", "0@EXAMPLE.com", " 0@example.com ", "0@ex\u{ff41}mple.com", "0@example.Com"] {
         let bodies = ["known2", "nobody", "regist"]
             .map(|who| json!({ "identifier": variant.replace('0', who), "password": "not the one it is" }));
-        assert_eq!(alike(&house, "/auth/login", bodies).await.status, 401, "{variant}");
+        assert_eq!(alike(&app, "/auth/login", bodies).await.status, 401, "{variant}");
     }
     let bodies = ["known2@example.com", "nobody@example.com", "regist@example.com"]
         .map(|email| json!({ "identifier": email, "password": PASSWORD }));
-    assert_eq!(alike(&house, "/auth/login", bodies).await.status, 429);
+    assert_eq!(alike(&app, "/auth/login", bodies).await.status, 429);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn registering_tells_nothing_nor_does_signing_in_after_it() {
-    let (house, _) = street().await;
+    let (app, _) = street().await;
     for round in 0..4 {
         let bodies = ["known2@example.com", "nobody@example.com"]
             .map(|email| json!({ "email": email, "password": "the stranger's own sentence" }));
-        let found = alike(&house, "/auth/register", bodies).await;
+        let found = alike(&app, "/auth/register", bodies).await;
         assert_eq!(found.status, if round < 3 { 201 } else { 429 }, "{round}");
         assert_eq!(found.hashes, 1);
     }
     let bodies = ["known2@example.com", "nobody@example.com"]
         .map(|email| json!({ "identifier": email, "password": "the stranger's own sentence" }));
-    let found = alike(&house, "/auth/login", bodies).await;
+    let found = alike(&app, "/auth/login", bodies).await;
     assert_eq!((found.status, found.hashes, found.commits), (401, 1, 3));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reserved_user_name_does_not_tell_for_which_address() {
-    let (house, _) = street().await;
+    let (app, _) = street().await;
     let form = |email: &str, name: &str| json!({ "email": email, "password": PASSWORD, "username": name });
     let bodies = [form("known2@example.com", "countess"), form("nobody@example.com", "princess")];
-    assert_eq!(alike(&house, "/auth/register", bodies).await.status, 201);
+    assert_eq!(alike(&app, "/auth/register", bodies).await.status, 201);
     let bodies = [form("x@example.com", "countess"), form("x@example.com", "princess")];
-    assert_eq!(alike(&house, "/auth/register", bodies).await.status, 409);
+    assert_eq!(alike(&app, "/auth/register", bodies).await.status, 409);
     let names = ["countess", "princess", "somebody"].map(|name| json!({ "identifier": name, "password": PASSWORD }));
-    assert_eq!(alike(&house, "/auth/login", names).await.status, 401);
+    assert_eq!(alike(&app, "/auth/login", names).await.status, 401);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn codes_tell_nothing() {
-    let (house, ids) = street().await;
-    let code = wrong(&house.code_of("regist@example.com").await);
+    let (app, ids) = street().await;
+    let code = wrong(&app.code_of("regist@example.com").await);
     for round in 0..7 {
         let bodies = ALL.map(|email| json!({ "email": email, "code": code }));
-        let found = alike(&house, "/auth/verify-email", bodies).await;
+        let found = alike(&app, "/auth/verify-email", bodies).await;
         assert_eq!((found.status, found.hashes, found.commits), (422, 0, 4), "{round}");
         let made_up = json!(uuid::Uuid::from_u128(7));
         let bodies = ids.iter().chain([&made_up]).map(|id| json!({ "userId": id, "code": code }));
-        alike(&house, "/auth/verify-email", bodies).await;
+        alike(&app, "/auth/verify-email", bodies).await;
     }
-    alike(&house, "/auth/verify-email", ALL.map(|email| json!({ "email": email, "code": "none" }))).await;
+    alike(&app, "/auth/verify-email", ALL.map(|email| json!({ "email": email, "code": "none" }))).await;
     for _ in 0..2 {
-        let found = alike(&house, "/auth/verify-email/resend", ALL.map(|email| json!({ "email": email }))).await;
+        let found = alike(&app, "/auth/verify-email/resend", ALL.map(|email| json!({ "email": email }))).await;
         assert_eq!((found.status, found.commits), (202, 1));
-        alike(&house, "/auth/verify-email/resend", ids.iter().map(|id| json!({ "userId": id }))).await;
+        alike(&app, "/auth/verify-email/resend", ids.iter().map(|id| json!({ "userId": id }))).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forgetting_a_password_tells_nothing() {
-    let (house, _) = street().await;
-    let found = alike(&house, "/auth/password/forgot", ALL.map(|email| json!({ "email": email }))).await;
+    let (app, _) = street().await;
+    let found = alike(&app, "/auth/password/forgot", ALL.map(|email| json!({ "email": email }))).await;
     assert_eq!((found.status, found.hashes, found.commits), (202, 0, 1));
     let mut requests = Vec::new();
     for email in ALL {
-        let answer = house.anyone.post("/auth/password/forgot", json!({ "email": email })).await;
+        let answer = app.anyone.post("/auth/password/forgot", json!({ "email": email })).await;
         requests.push(answer.body["requestId"].clone());
     }
     requests.push(json!(uuid::Uuid::from_u128(7)));
@@ -163,13 +162,13 @@ async fn forgetting_a_password_tells_nothing() {
         let by_request = requests
             .iter()
             .map(|id| json!({ "requestId": id, "code": "000000", "newPassword": "a sentence for the thief" }));
-        let found = alike(&house, "/auth/password/reset", by_request).await;
+        let found = alike(&app, "/auth/password/reset", by_request).await;
         assert_eq!((found.status, found.hashes, found.commits), (422, 1, 2), "{round}");
     }
     for _ in 0..22 {
         let by_address =
             ALL.map(|email| json!({ "email": email, "code": "000000", "newPassword": "a sentence for the thief" }));
-        let found = alike(&house, "/auth/password/reset", by_address).await;
+        let found = alike(&app, "/auth/password/reset", by_address).await;
         assert_eq!((found.status, found.hashes, found.commits), (422, 1, 2));
     }
 }

@@ -6,75 +6,75 @@ use majordomo::domain::event::EventType;
 use serde_json::json;
 
 use crate::{
-    Awake,
-    awake::{PASSWORD, code_in, wrong},
-    hundred, roomy, with_status,
+    TestApp, hundred, roomy,
+    test_app::{PASSWORD, code_in, wrong},
+    with_status,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_wrong_passwords_five_are_tried() {
-    let house = roomy().await;
-    house.verified("ada@example.com").await;
-    house.register("eve@example.com").await;
+    let app = roomy().await;
+    app.verified("ada@example.com").await;
+    app.register("eve@example.com").await;
     for identifier in ["ada@example.com", "eve@example.com", "nobody@example.com"] {
-        let before = house.hashes();
+        let before = app.hashes();
         let answers = hundred(|number| {
-            let (client, guess) = (house.anyone.clone(), format!("a guess with number {number}"));
+            let (client, guess) = (app.anyone.clone(), format!("a guess with number {number}"));
             async move { client.post("/auth/login", json!({ "identifier": identifier, "password": guess })).await }
         })
         .await;
         assert_eq!((with_status(&answers, 401), with_status(&answers, 429)), (5, 95), "{identifier}");
-        assert_eq!(house.hashes() - before, 5, "{identifier}");
+        assert_eq!(app.hashes() - before, 5, "{identifier}");
     }
-    assert_eq!(house.events(EventType::UserLoginFailed).len(), 5);
-    assert_eq!(house.events(EventType::UserLockedOut).len(), 1);
-    assert_eq!(house.login("ada@example.com").await.status, 429, "not even the right one");
-    house.advance(Duration::from_secs(60));
-    assert_eq!(house.login("ada@example.com").await.status, 200);
+    assert_eq!(app.events(EventType::UserLoginFailed).len(), 5);
+    assert_eq!(app.events(EventType::UserLockedOut).len(), 1);
+    assert_eq!(app.login("ada@example.com").await.status, 429, "not even the right one");
+    app.advance(Duration::from_secs(60));
+    assert_eq!(app.login("ada@example.com").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_networks_have_fifty_tries_between_them() {
-    let house = roomy().await;
-    let ada = house.member("ada@example.com").await;
-    let before = house.hashes();
+    let app = roomy().await;
+    let ada = app.member("ada@example.com").await;
+    let before = app.hashes();
     let answers = hundred(|number| {
-        let client = house.anyone.at(&format!("192.0.{number}.1"));
+        let client = app.anyone.at(&format!("192.0.{number}.1"));
         let guess = format!("a guess with number {number}");
         async move { client.post("/auth/login", json!({ "identifier": "ada@example.com", "password": guess })).await }
     })
     .await;
     assert_eq!((with_status(&answers, 401), with_status(&answers, 429)), (50, 50));
-    assert_eq!(house.hashes() - before, 50);
+    assert_eq!(app.hashes() - before, 50);
     let known = json!({
         "identifier": "ada@example.com", "password": PASSWORD, "deviceToken": ada.tokens["deviceToken"],
     });
-    assert_eq!(house.anyone.post("/auth/login", known).await.status, 200, "a known device is not shut out");
-    assert_eq!(house.login("ada@example.com").await.status, 429, "and opens the door for nobody else");
+    assert_eq!(app.anyone.post("/auth/login", known).await.status, 200, "a known device is not shut out");
+    assert_eq!(app.login("ada@example.com").await.status, 429, "and opens the door for nobody else");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_codes_five_are_tried() {
-    let house = roomy().await;
-    house.register("ada@example.com").await;
-    let code = house.code_of("ada@example.com").await;
+    let app = roomy().await;
+    app.register("ada@example.com").await;
+    let code = app.code_of("ada@example.com").await;
     let body = json!({ "email": "ada@example.com", "code": wrong(&code) });
     let answers = hundred(|_| {
-        let (client, body) = (house.anyone.clone(), body.clone());
+        let (client, body) = (app.anyone.clone(), body.clone());
         async move { client.post("/auth/verify-email", body).await }
     })
     .await;
     assert_eq!(with_status(&answers, 422) + with_status(&answers, 503), 100);
-    assert_eq!(house.events(EventType::OtpFailed).len(), 5);
-    let late = house.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
+    assert_eq!(app.events(EventType::OtpFailed).len(), 5);
+    let late = app.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
     assert_eq!(late.problem(), "code_invalid");
 
-    let bob = house.member("bob@example.com").await;
+    let bob = app.member("bob@example.com").await;
     let asked = bob.post("/otp", json!({ "purpose": "step_up" })).await;
-    let code = code_in(&house.mail("bob@example.com", "step_up_code", 1).await);
+    let code = code_in(&app.mail("bob@example.com", "step_up_code", 1).await);
     let body = json!({ "id": asked.body["id"], "code": wrong(&code) });
     let answers = hundred(|_| {
-        let (client, body) = (house.anyone.signed_in(bob.tokens["token"].as_str().unwrap()), body.clone());
+        let (client, body) = (app.anyone.signed_in(bob.tokens["token"].as_str().unwrap()), body.clone());
         async move { client.post("/otp/verify", body).await }
     })
     .await;
@@ -85,22 +85,22 @@ async fn of_a_hundred_codes_five_are_tried() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_right_code_a_hundred_times_makes_one_user() {
-    let house = roomy().await;
-    house.register("ada@example.com").await;
-    let body = json!({ "email": "ada@example.com", "code": house.code_of("ada@example.com").await });
+    let app = roomy().await;
+    app.register("ada@example.com").await;
+    let body = json!({ "email": "ada@example.com", "code": app.code_of("ada@example.com").await });
     let answers = hundred(|_| {
-        let (client, body) = (house.anyone.clone(), body.clone());
+        let (client, body) = (app.anyone.clone(), body.clone());
         async move { client.post("/auth/verify-email", body).await }
     })
     .await;
     assert!(with_status(&answers, 200) >= 1);
     assert_eq!(with_status(&answers, 200) + with_status(&answers, 503), 100, "repeats answer the same");
-    assert_eq!(house.events(EventType::UserVerified).len(), 1);
+    assert_eq!(app.events(EventType::UserVerified).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_sign_ins_leave_no_more_sessions_than_allowed() {
-    let house = Awake::with(|config| {
+    let app = TestApp::with(|config| {
         config.auth.hash.queue = 512;
         config.auth.hash.queue_per_network = 512;
         config.auth.session.max_per_user = 7;
@@ -108,10 +108,10 @@ async fn a_hundred_sign_ins_leave_no_more_sessions_than_allowed() {
         config.auth.lockout.daily_failures = 1_000;
     })
     .await;
-    house.verified("ada@example.com").await;
+    app.verified("ada@example.com").await;
     let body = json!({ "identifier": "ada@example.com", "password": PASSWORD });
     let answers = hundred(|_| {
-        let (client, body) = (house.anyone.clone(), body.clone());
+        let (client, body) = (app.anyone.clone(), body.clone());
         async move { client.post("/auth/login", body).await }
     })
     .await;
@@ -120,8 +120,8 @@ async fn a_hundred_sign_ins_leave_no_more_sessions_than_allowed() {
     assert_eq!(first, 1, "one of them was the first");
     let mut living = 0;
     for answer in answers {
-        living += usize::from(house.member_of(answer.body).get("/auth/profile").await.status == 200);
+        living += usize::from(app.member_of(answer.body).get("/auth/profile").await.status == 200);
     }
     assert_eq!(living, 7);
-    assert_eq!(house.events(EventType::SessionRevoked).len(), 93);
+    assert_eq!(app.events(EventType::SessionRevoked).len(), 93);
 }

@@ -1,29 +1,29 @@
-//! A hundred at once, against a whole house in memory on real threads; and what an answer must not tell.
+//! A hundred at once, against a whole application in memory on real threads; and what an answer must not tell.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
-#[path = "../api/awake.rs"]
-#[allow(dead_code, reason = "shared with the tests of the API")]
-mod awake;
 mod enumeration;
 mod guesses;
 #[path = "../api/harness.rs"]
 #[allow(dead_code, reason = "shared with the tests of the API")]
 mod harness;
-#[path = "../api/house.rs"]
-mod house;
+#[path = "../api/idle_services.rs"]
+mod idle_services;
 mod recovery;
 mod refreshes;
 mod registrations;
+#[path = "../api/test_app.rs"]
+#[allow(dead_code, reason = "shared with the tests of the API")]
+mod test_app;
 mod versions;
 
 use futures::future::join_all;
 use majordomo::config::Config;
 
-use crate::{awake::Awake, harness::Answer};
+use crate::{harness::Answer, test_app::TestApp};
 
-/// A house whose hasher takes a hundred from one network.
-async fn roomy() -> Awake {
-    Awake::with(make_room).await
+/// An application whose hasher takes a hundred from one network.
+async fn roomy() -> TestApp {
+    TestApp::with(make_room).await
 }
 
 fn make_room(config: &mut Config) {

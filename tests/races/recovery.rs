@@ -4,29 +4,29 @@ use majordomo::domain::event::EventType;
 use serde_json::json;
 
 use crate::{
-    Awake,
-    awake::{code_in, wrong},
-    hundred, roomy, with_status,
+    TestApp, hundred, roomy,
+    test_app::{code_in, wrong},
+    with_status,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_who_forgot_are_sent_one_code_and_a_hundred_resets_set_one_password() {
-    let house = Awake::with(|config| {
+    let app = TestApp::with(|config| {
         config.auth.hash.queue = 512;
         config.auth.hash.queue_per_network = 512;
         config.auth.lockout.daily_failures = 1_000;
     })
     .await;
-    house.verified("ada@example.com").await;
+    app.verified("ada@example.com").await;
     let answers = hundred(|_| {
-        let client = house.anyone.clone();
+        let client = app.anyone.clone();
         async move { client.post("/auth/password/forgot", json!({ "email": "ada@example.com" })).await }
     })
     .await;
     assert_eq!(with_status(&answers, 202), 100);
-    let code = code_in(&house.mail("ada@example.com", "reset_code", 1).await);
+    let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
     let resets = hundred(|number| {
-        let client = house.anyone.clone();
+        let client = app.anyone.clone();
         let body = json!({
             "requestId": answers[number].body["requestId"], "code": code,
             "newPassword": format!("the sentence with number {number}"),
@@ -37,12 +37,12 @@ async fn a_hundred_who_forgot_are_sent_one_code_and_a_hundred_resets_set_one_pas
     // Each sends another password: one is set, and nobody else is told that theirs was.
     assert_eq!(with_status(&resets, 204), 1);
     assert_eq!(with_status(&resets, 422) + with_status(&resets, 503), 99);
-    assert_eq!(house.events(EventType::PasswordResetCompleted).len(), 1);
-    let changed = house.mails("ada@example.com").await;
+    assert_eq!(app.events(EventType::PasswordResetCompleted).len(), 1);
+    let changed = app.mails("ada@example.com").await;
     assert!(changed.iter().filter(|mail| mail["template"] == "reset_code").count() == 1);
     let mut right = 0;
     for number in 0..100 {
-        let client = house.anyone.at(&format!("192.0.{number}.1"));
+        let client = app.anyone.at(&format!("192.0.{number}.1"));
         let password = format!("the sentence with number {number}");
         let entered =
             client.post("/auth/login", json!({ "identifier": "ada@example.com", "password": password })).await;
@@ -53,23 +53,23 @@ async fn a_hundred_who_forgot_are_sent_one_code_and_a_hundred_resets_set_one_pas
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_wrong_codes_for_a_reset_five_are_tried() {
-    let house = roomy().await;
-    house.verified("ada@example.com").await;
-    let forgot = house.anyone.post("/auth/password/forgot", json!({ "email": "ada@example.com" })).await;
-    let code = code_in(&house.mail("ada@example.com", "reset_code", 1).await);
+    let app = roomy().await;
+    app.verified("ada@example.com").await;
+    let forgot = app.anyone.post("/auth/password/forgot", json!({ "email": "ada@example.com" })).await;
+    let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
     for by in [json!({ "requestId": forgot.body["requestId"] }), json!({ "email": "ada@example.com" })] {
         let mut body = json!({ "code": wrong(&code), "newPassword": "a sentence for the thief" });
         body.as_object_mut().unwrap().extend(by.as_object().unwrap().clone());
         let answers = hundred(|_| {
-            let (client, body) = (house.anyone.clone(), body.clone());
+            let (client, body) = (app.anyone.clone(), body.clone());
             async move { client.post("/auth/password/reset", body).await }
         })
         .await;
         assert_eq!(with_status(&answers, 422) + with_status(&answers, 503), 100);
     }
-    assert_eq!(house.events(EventType::OtpFailed).len(), 5);
+    assert_eq!(app.events(EventType::OtpFailed).len(), 5);
     let late =
         json!({ "requestId": forgot.body["requestId"], "code": code, "newPassword": "a sentence for the thief" });
-    assert_eq!(house.anyone.post("/auth/password/reset", late).await.problem(), "code_invalid");
-    assert!(house.events(EventType::PasswordResetCompleted).is_empty());
+    assert_eq!(app.anyone.post("/auth/password/reset", late).await.problem(), "code_invalid");
+    assert!(app.events(EventType::PasswordResetCompleted).is_empty());
 }

@@ -13,33 +13,33 @@ use futures::future::join_all;
 use majordomo::domain::event::EventType;
 use serde_json::json;
 
-use crate::{Awake, awake::PASSWORD, hundred, roomy, with_status};
+use crate::{TestApp, hundred, roomy, test_app::PASSWORD, with_status};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_refresh_token_used_a_hundred_times_has_one_successor() {
-    let house = roomy().await;
-    let ada = house.member("ada@example.com").await;
+    let app = roomy().await;
+    let ada = app.member("ada@example.com").await;
     let body = json!({ "refreshToken": ada.tokens["refreshToken"] });
     let answers = hundred(|_| {
-        let (client, body) = (house.anyone.clone(), body.clone());
+        let (client, body) = (app.anyone.clone(), body.clone());
         async move { client.post("/auth/refresh", body).await }
     })
     .await;
     assert_eq!(with_status(&answers, 200), 100);
     let successors: BTreeSet<_> = answers.iter().map(|answer| answer.body["refreshToken"].to_string()).collect();
     assert_eq!(successors.len(), 1);
-    assert_eq!(house.events(EventType::SessionRefreshed).len(), 1);
-    assert!(house.events(EventType::SessionReuseDetected).is_empty());
+    assert_eq!(app.events(EventType::SessionRefreshed).len(), 1);
+    assert!(app.events(EventType::SessionReuseDetected).is_empty());
     for answer in answers.into_iter().take(3) {
-        assert_eq!(house.member_of(answer.body).get("/auth/profile").await.status, 200);
+        assert_eq!(app.member_of(answer.body).get("/auth/profile").await.status, 200);
     }
 }
 
 /// One device that refreshes; an answer that is lost leaves it with the token it had.
-async fn device(house: Arc<Awake>, answers: Arc<AtomicU64>, mut token: String) -> u32 {
+async fn device(app: Arc<TestApp>, answers: Arc<AtomicU64>, mut token: String) -> u32 {
     let mut lost = 0;
     for _ in 0..20 {
-        let answer = house.anyone.post("/auth/refresh", json!({ "refreshToken": token })).await;
+        let answer = app.anyone.post("/auth/refresh", json!({ "refreshToken": token })).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let number = answers.fetch_add(1, Ordering::Relaxed);
         if number.is_multiple_of(10) {
@@ -47,9 +47,9 @@ async fn device(house: Arc<Awake>, answers: Arc<AtomicU64>, mut token: String) -
             continue;
         }
         if number.is_multiple_of(7) {
-            house.advance(Duration::from_secs(1));
+            app.advance(Duration::from_secs(1));
         }
-        let member = house.member_of(answer.body);
+        let member = app.member_of(answer.body);
         assert_eq!(member.get("/auth/profile").await.status, 200);
         token = member.tokens["refreshToken"].as_str().unwrap().to_owned();
     }
@@ -58,18 +58,18 @@ async fn device(house: Arc<Awake>, answers: Arc<AtomicU64>, mut token: String) -
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_devices_that_lose_every_tenth_answer_stay_signed_in() {
-    let house = Arc::new(roomy().await);
-    house.verified("ada@example.com").await;
+    let app = Arc::new(roomy().await);
+    app.verified("ada@example.com").await;
     let answers = Arc::new(AtomicU64::new(0));
     let mut devices = Vec::new();
     for _ in 0..50 {
         let entered =
-            house.anyone.post("/auth/login", json!({ "identifier": "ada@example.com", "password": PASSWORD })).await;
+            app.anyone.post("/auth/login", json!({ "identifier": "ada@example.com", "password": PASSWORD })).await;
         let token = entered.body["refreshToken"].as_str().unwrap().to_owned();
-        devices.push(tokio::spawn(device(Arc::clone(&house), Arc::clone(&answers), token)));
+        devices.push(tokio::spawn(device(Arc::clone(&app), Arc::clone(&answers), token)));
     }
     let lost: u32 = join_all(devices).await.into_iter().map(Result::unwrap).sum();
     assert_eq!(lost, 100, "of a thousand answers");
-    assert!(house.events(EventType::SessionReuseDetected).is_empty());
-    assert!(house.events(EventType::SessionRevoked).is_empty());
+    assert!(app.events(EventType::SessionReuseDetected).is_empty());
+    assert!(app.events(EventType::SessionRevoked).is_empty());
 }

@@ -4,37 +4,38 @@ use majordomo::domain::event::EventType;
 use serde_json::json;
 
 use crate::{
-    awake::{Awake, PASSWORD, code_in},
-    hundred, make_room, roomy, with_status,
+    hundred, make_room, roomy,
+    test_app::{PASSWORD, TestApp, code_in},
+    with_status,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_registrations_of_one_address_leave_three_and_make_one_user() {
-    let house = roomy().await;
+    let app = roomy().await;
     let answers = hundred(|number| {
-        let client = house.anyone.clone();
+        let client = app.anyone.clone();
         let email = if number % 2 == 0 { "ada@example.com" } else { "ADA@Example.com" };
         async move { client.post("/auth/register", json!({ "email": email, "password": PASSWORD })).await }
     })
     .await;
     assert_eq!((with_status(&answers, 201), with_status(&answers, 429)), (3, 97));
-    assert_eq!(house.events(EventType::UserRegistered).len(), 3);
-    let code = code_in(&house.mail("ada@example.com", "verification_code", 3).await);
+    assert_eq!(app.events(EventType::UserRegistered).len(), 3);
+    let code = code_in(&app.mail("ada@example.com", "verification_code", 3).await);
     let body = json!({ "email": "ada@example.com", "code": code });
-    assert_eq!(house.anyone.post("/auth/verify-email", body).await.status, 200);
-    assert_eq!(house.login("ada@example.com").await.status, 200);
+    assert_eq!(app.anyone.post("/auth/verify-email", body).await.status, 200);
+    assert_eq!(app.login("ada@example.com").await.status, 200);
     let ids = answers.iter().filter(|answer| answer.status == 201).map(|answer| answer.body["id"].clone());
     for id in ids {
-        house.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code })).await;
+        app.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code })).await;
     }
-    assert_eq!(house.events(EventType::UserVerified).len(), 1);
+    assert_eq!(app.events(EventType::UserVerified).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_who_want_one_user_name_one_gets_it() {
-    let house = roomy().await;
+    let app = roomy().await;
     let answers = hundred(|number| {
-        let client = house.anyone.clone();
+        let client = app.anyone.clone();
         let form =
             json!({ "email": format!("person{number}@example.com"), "password": PASSWORD, "username": "countess" });
         async move { client.post("/auth/register", form).await }
@@ -45,81 +46,81 @@ async fn of_a_hundred_who_want_one_user_name_one_gets_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_who_registers_an_address_first_never_gets_in_by_its_owners_code() {
-    let house = roomy().await;
+    let app = roomy().await;
     let email = "ada@example.com";
     let form = |password: &str| json!({ "email": email, "password": password });
-    let stranger = house.anyone.post("/auth/register", form("the stranger's own sentence")).await;
-    let strangers_code = house.code_of(email).await;
-    let owner = house.anyone.post("/auth/register", form(PASSWORD)).await;
-    let owners_code = code_in(&house.mail(email, "verification_code", 2).await);
+    let stranger = app.anyone.post("/auth/register", form("the stranger's own sentence")).await;
+    let strangers_code = app.code_of(email).await;
+    let owner = app.anyone.post("/auth/register", form(PASSWORD)).await;
+    let owners_code = code_in(&app.mail(email, "verification_code", 2).await);
     assert_ne!(strangers_code, owners_code);
     let crossed = json!({ "userId": stranger.body["id"], "code": owners_code });
-    assert_eq!(house.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
-    let late = house.anyone.post("/auth/register", form("the stranger's second sentence")).await;
+    assert_eq!(app.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
+    let late = app.anyone.post("/auth/register", form("the stranger's second sentence")).await;
     assert_eq!(late.status, 201);
-    house.mail(email, "verification_code", 3).await;
+    app.mail(email, "verification_code", 3).await;
 
-    let verified = house.anyone.post("/auth/verify-email", json!({ "email": email, "code": owners_code })).await;
+    let verified = app.anyone.post("/auth/verify-email", json!({ "email": email, "code": owners_code })).await;
     assert_eq!((verified.status, &verified.body["id"]), (200, &owner.body["id"]));
     for (id, code) in [(&stranger.body["id"], &strangers_code), (&late.body["id"], &owners_code)] {
-        let answer = house.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code })).await;
+        let answer = app.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code })).await;
         assert_eq!(answer.problem(), "code_invalid");
     }
     for password in ["the stranger's own sentence", "the stranger's second sentence"] {
-        let entered = house.anyone.post("/auth/login", json!({ "identifier": email, "password": password })).await;
+        let entered = app.anyone.post("/auth/login", json!({ "identifier": email, "password": password })).await;
         assert_eq!(entered.problem(), "invalid_credentials");
     }
-    assert_eq!(house.login(email).await.status, 200);
+    assert_eq!(app.login(email).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_who_registers_a_users_address_gets_nothing_and_its_owner_a_notice() {
-    let house = roomy().await;
-    let ada = house.member("ada@example.com").await;
+    let app = roomy().await;
+    let ada = app.member("ada@example.com").await;
     let form = json!({ "email": "ada@example.com", "password": "the stranger's own sentence" });
-    let stranger = house.anyone.post("/auth/register", form).await;
+    let stranger = app.anyone.post("/auth/register", form).await;
     assert_eq!((stranger.status, &stranger.body["status"]), (201, &json!("pending")));
     assert_ne!(stranger.body["id"], ada.id.as_str());
-    house.mail("ada@example.com", "address_taken", 1).await;
-    let forgot = house.anyone.post("/auth/password/forgot", json!({ "email": "ada@example.com" })).await;
-    let code = code_in(&house.mail("ada@example.com", "reset_code", 1).await);
+    app.mail("ada@example.com", "address_taken", 1).await;
+    let forgot = app.anyone.post("/auth/password/forgot", json!({ "email": "ada@example.com" })).await;
+    let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
     for body in
         [json!({ "userId": stranger.body["id"], "code": code }), json!({ "email": "ada@example.com", "code": code })]
     {
-        assert_eq!(house.anyone.post("/auth/verify-email", body).await.problem(), "code_invalid");
+        assert_eq!(app.anyone.post("/auth/verify-email", body).await.problem(), "code_invalid");
     }
     let reset =
         json!({ "requestId": forgot.body["requestId"], "code": code, "newPassword": "the owner's second sentence" });
-    assert_eq!(house.anyone.post("/auth/password/reset", reset).await.status, 204);
+    assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
     let entered = json!({ "identifier": "ada@example.com", "password": "the stranger's own sentence" });
-    assert_eq!(house.anyone.post("/auth/login", entered).await.status, 401);
+    assert_eq!(app.anyone.post("/auth/login", entered).await.status, 401);
     let entered = json!({ "identifier": "ada@example.com", "password": "the owner's second sentence" });
-    assert_eq!(house.anyone.post("/auth/login", entered).await.body["userId"], ada.id.as_str());
+    assert_eq!(app.anyone.post("/auth/login", entered).await.body["userId"], ada.id.as_str());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_right_code_again_is_answered_the_same_while_a_strangers_registration_waits() {
-    let house = roomy().await;
-    let id = house.verified("ada@example.com").await;
-    let code = house.code_of("ada@example.com").await;
-    house.register("ada@example.com").await;
-    let again = house.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
+    let app = roomy().await;
+    let id = app.verified("ada@example.com").await;
+    let code = app.code_of("ada@example.com").await;
+    app.register("ada@example.com").await;
+    let again = app.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
     assert_eq!((again.status, again.body["id"].as_str()), (200, Some(id.as_str())), "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_who_register_one_address_one_is_signed_in_where_it_need_not_be_proven() {
-    let house = Awake::with(|config| {
+    let app = TestApp::with(|config| {
         make_room(config);
         config.auth.require_verified_email = false;
     })
     .await;
     let answers = hundred(|_| {
-        let client = house.anyone.clone();
+        let client = app.anyone.clone();
         async move { client.post("/auth/register", json!({ "email": "ada@example.com", "password": PASSWORD })).await }
     })
     .await;
     let signed_in = answers.iter().filter(|answer| answer.body.get("session").is_some()).count();
     assert_eq!((signed_in, with_status(&answers, 201), with_status(&answers, 429)), (1, 4, 96));
-    assert_eq!(house.events(EventType::UserLoggedIn).len(), 1);
+    assert_eq!(app.events(EventType::UserLoggedIn).len(), 1);
 }

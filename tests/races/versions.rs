@@ -3,15 +3,15 @@
 use majordomo::domain::audit::AuditAction;
 use serde_json::json;
 
-use crate::{Awake, awake::PASSWORD, hundred, with_status};
+use crate::{TestApp, hundred, test_app::PASSWORD, with_status};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_changes_to_one_version_one_is_made() {
-    let house = Awake::new().await;
+    let app = TestApp::new().await;
     let made = json!({ "email": "ann@example.com", "password": PASSWORD });
-    assert_eq!(house.operator().post("/users/admins", made).await.status, 201);
-    let ann = house.sign_in("ann@example.com").await;
-    let bob = house.member("bob@example.com").await;
+    assert_eq!(app.operator().post("/users/admins", made).await.status, 201);
+    let ann = app.sign_in("ann@example.com").await;
+    let bob = app.member("bob@example.com").await;
     let tag = bob.get("/users/me").await.header("etag").to_owned();
     let path = format!("/users/{}/roles", bob.id);
     let answers = hundred(|number| {
@@ -22,7 +22,7 @@ async fn of_a_hundred_changes_to_one_version_one_is_made() {
     .await;
     assert_eq!(with_status(&answers, 200), 1);
     assert_eq!(with_status(&answers, 412) + with_status(&answers, 503), 99);
-    assert_eq!(house.audited(AuditAction::ChangeRoles).len(), 1);
+    assert_eq!(app.audited(AuditAction::ChangeRoles).len(), 1);
     let winner = answers.iter().find(|answer| answer.status == 200).unwrap();
     let now = bob.get("/users/me").await;
     assert_eq!((&now.body, now.header("etag")), (&winner.body, winner.header("etag")));

@@ -15,23 +15,23 @@ use majordomo::{
         Record, Tx, TxFault, Verdict,
         codec::{self, CodecFault},
         keyring::Keyring,
-        migrations::{self, Migration, Step},
+        migrations::{self, Migration, MigrationStep},
         tables::{
             self, failure,
             inbox::Keeping,
             inventory, notification,
             outcome::OutcomeKey,
-            subscription::{self, Place},
+            subscription::{self, EventPlace},
         },
     },
     types::{Timestamp, id::EventId},
 };
 
 use crate::{
-    house::House,
     samples::{
         a_code, a_notification, a_registration, a_reset_request, a_session, a_signing_key, a_user, an_invitation,
     },
+    test_store::TestStore,
     tools::{failed_login, user},
 };
 
@@ -57,7 +57,7 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     tables::inbox::put(tx, &mail, Keeping { rows: 9, since: Timestamp::ZERO })?;
     fill_failures(tx, now)?;
     fill_subscriptions(tx, now)?;
-    migrations::mark_all(tx, &[Migration { name: "0001_first", step: |_, _| Ok(Step::Finished) }])?;
+    migrations::mark_all(tx, &[Migration { name: "0001_first", step: |_, _| Ok(MigrationStep::Finished) }])?;
     tx.emit(failed_login(person, "somebody@example.com"))?;
     tx.audit(majordomo::domain::audit::AuditRecord {
         action: majordomo::domain::audit::AuditAction::Login,
@@ -65,7 +65,7 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
         subject: Some(person),
         detail: "reason=password".to_owned(),
     })?;
-    tables::pretence::leave(tx)?;
+    tables::timing_padding::leave(tx)?;
     let request = a_reset_request(tx, now);
     tables::reset::put(tx, &request)?;
     let invitation = an_invitation(tx, now);
@@ -73,10 +73,10 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
 }
 
 fn fill_failures(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
-    use majordomo::domain::auth::lockout::{LockoutLimits, Origin, Reservation, Subject, reserve};
-    let (subject, origin) = (Subject::Unknown([3; 32]), Origin::Device([4; 16]));
+    use majordomo::domain::auth::lockout::{LockoutLimits, RateOrigin, Reservation, Subject, reserve};
+    let (subject, origin) = (Subject::Unknown([3; 32]), RateOrigin::Device([4; 16]));
     let network = majordomo::types::Network::V4([192, 0, 2]);
-    for origin in [origin, Origin::Network(network)] {
+    for origin in [origin, RateOrigin::Network(network)] {
         let before = failure::find(tx, subject, origin)?;
         if let Reservation::Reserved(counters) = reserve(&before, origin, now, &LockoutLimits::default()) {
             failure::put(tx, subject, origin, &counters)?;
@@ -86,7 +86,7 @@ fn fill_failures(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
 }
 
 fn fill_subscriptions(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
-    let place = |sequence| Place { subscriber: "notifier", subject: user(5), sequence };
+    let place = |sequence| EventPlace { subscriber: "notifier", subject: user(5), sequence };
     subscription::advance(tx, "notifier", 3)?;
     let _ = subscription::settle(tx, place(7))?;
     subscription::delay(tx, place(8), &Delayed { attempts: 2, due: now, last_error: "busy".to_owned() })?;
@@ -104,14 +104,14 @@ fn fill_subscriptions(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
 
 /// `table key value`, the value without its seal.
 fn lines() -> String {
-    let house = House::simulated();
-    let mut lived = house.open();
-    lived.commit(|tx| fill(tx).map(Verdict::Commit)).unwrap();
-    let ring = Keyring::load(&house.ring).unwrap().unwrap();
+    let test_store = TestStore::simulated();
+    let mut opened = test_store.open();
+    opened.commit(|tx| fill(tx).map(Verdict::Commit)).unwrap();
+    let ring = Keyring::load(&test_store.ring).unwrap().unwrap();
     let mut text = String::new();
     for row in inventory() {
         let mut found = 0;
-        for (key, value) in lived.contents().iter().filter(|(key, _)| key[0] == row.tag) {
+        for (key, value) in opened.contents().iter().filter(|(key, _)| key[0] == row.tag) {
             let plain =
                 if row.is_sealed() { ring.unseal(row.name, key, value).unwrap().to_vec() } else { value.clone() };
             writeln!(text, "{} {} {}", row.name, hex(key), hex(&plain)).unwrap();

@@ -9,36 +9,36 @@ use std::{
 
 use majordomo::persistence::{
     Lsn,
-    base::{OpenError, Reason},
+    base::{DistrustReason, OpenError},
     check::{CheckFault, Checked, check},
     engine::{Engine, EngineKind, redb::RedbEngine, sled::SledEngine},
-    journal::Problem,
+    journal::JournalProblem,
 };
 
-use crate::yard::{History, Yard, put};
+use crate::test_disk::{History, TestDisk, put};
 
-fn lived(kind: EngineKind) -> Yard {
-    let yard = Yard::real(kind);
-    let mut base = yard.open().unwrap();
+fn used(kind: EngineKind) -> TestDisk {
+    let disk = TestDisk::real(kind);
+    let mut base = disk.open().unwrap();
     let history = History::new(3, 60);
-    yard.commit(&mut base, &history.groups[..40]);
+    disk.commit(&mut base, &history.groups[..40]);
     base.upkeep().take().unwrap();
-    yard.clock.advance(Duration::from_secs(2));
+    disk.clock.advance(Duration::from_secs(2));
     assert!(base.checkpoint_if_due().unwrap());
-    yard.commit(&mut base, &history.groups[40..]);
-    yard
+    disk.commit(&mut base, &history.groups[40..]);
+    disk
 }
 
-fn closed(kind: EngineKind) -> Yard {
-    let yard = lived(kind);
-    yard.open().unwrap().close_clean().unwrap();
-    yard
+fn closed(kind: EngineKind) -> TestDisk {
+    let disk = used(kind);
+    disk.open().unwrap().close_clean().unwrap();
+    disk
 }
 
-fn checked(yard: &Yard) -> Result<Checked, CheckFault> {
-    let before = bytes_below(&yard.settings.dir);
-    let checked = check(&yard.settings, &yard.seams, |_, _| Ok(()));
-    assert!(bytes_below(&yard.settings.dir) == before, "a check changes nothing");
+fn checked(disk: &TestDisk) -> Result<Checked, CheckFault> {
+    let before = bytes_below(&disk.settings.dir);
+    let checked = check(&disk.settings, &disk.environment, |_, _| Ok(()));
+    assert!(bytes_below(&disk.settings.dir) == before, "a check changes nothing");
     checked
 }
 
@@ -59,16 +59,16 @@ fn bytes_below(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-fn tree(yard: &Yard) -> PathBuf {
-    let names = fs::read_dir(&yard.settings.dir).unwrap().map(|entry| entry.unwrap().path());
+fn tree(disk: &TestDisk) -> PathBuf {
+    let names = fs::read_dir(&disk.settings.dir).unwrap().map(|entry| entry.unwrap().path());
     names.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with("tree-")).unwrap()
 }
 
 #[test]
 fn a_whole_store_passes_closed_or_not() {
     for kind in [EngineKind::Sled, EngineKind::Redb, EngineKind::Mem] {
-        for yard in [closed(kind), lived(kind)] {
-            let found = checked(&yard).unwrap_or_else(|fault| panic!("{}: {fault}", kind.name()));
+        for disk in [closed(kind), used(kind)] {
+            let found = checked(&disk).unwrap_or_else(|fault| panic!("{}: {fault}", kind.name()));
             assert_eq!(found.snapshots, 1);
             assert!(found.segments > 2 && found.keys > 20 && found.last > Lsn(60), "{found:?}");
             assert_eq!(found.rebuild.is_some(), kind == EngineKind::Mem);
@@ -78,15 +78,15 @@ fn a_whole_store_passes_closed_or_not() {
 
 #[test]
 fn a_store_whose_machine_stopped_passes_and_says_what_comes() {
-    let mut yard = lived(EngineKind::Sled);
-    yard.reboot();
-    assert_eq!(checked(&yard).unwrap().rebuild, Some(Reason::MachineStopped));
+    let mut disk = used(EngineKind::Sled);
+    disk.reboot();
+    assert_eq!(checked(&disk).unwrap().rebuild, Some(DistrustReason::MachineStopped));
 }
 
 #[test]
 fn a_wrong_byte_anywhere_in_the_journal_is_named() {
-    let yard = closed(EngineKind::Sled);
-    let names = fs::read_dir(yard.journal()).unwrap().map(|entry| entry.unwrap().path());
+    let disk = closed(EngineKind::Sled);
+    let names = fs::read_dir(disk.journal()).unwrap().map(|entry| entry.unwrap().path());
     for path in names {
         let bytes = fs::read(&path).unwrap();
         // The last segment of a closed store may hold no commit at all; then there is nothing in it to damage.
@@ -94,31 +94,31 @@ fn a_wrong_byte_anywhere_in_the_journal_is_named() {
         let mut damaged = bytes.clone();
         damaged[at + 30] ^= 1;
         fs::write(&path, damaged).unwrap();
-        let fault = checked(&yard).unwrap_err();
-        assert!(matches!(fault, CheckFault::Open(OpenError::Journal(Problem::Damaged { .. }))), "{fault}");
+        let fault = checked(&disk).unwrap_err();
+        assert!(matches!(fault, CheckFault::Open(OpenError::Journal(JournalProblem::Damaged { .. }))), "{fault}");
         assert!(fault.to_string().contains(&*path.file_name().unwrap().to_string_lossy()), "{fault}");
         fs::write(&path, bytes).unwrap();
     }
-    checked(&yard).unwrap();
+    checked(&disk).unwrap();
 }
 
 #[test]
 fn a_damaged_snapshot_is_named() {
-    let yard = closed(EngineKind::Sled);
-    let path = fs::read_dir(yard.settings.dir.join("snapshots")).unwrap().next().unwrap().unwrap().path();
+    let disk = closed(EngineKind::Sled);
+    let path = fs::read_dir(disk.settings.dir.join("snapshots")).unwrap().next().unwrap().unwrap().path();
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&path, bytes).unwrap();
-    assert!(matches!(checked(&yard).unwrap_err(), CheckFault::Snapshot(_)));
+    assert!(matches!(checked(&disk).unwrap_err(), CheckFault::Snapshot(_)));
 }
 
 #[test]
 fn a_tree_that_says_something_else_is_named_by_its_key() {
     for kind in [EngineKind::Sled, EngineKind::Redb] {
-        let yard = closed(kind);
-        let last = checked(&yard).unwrap().last;
-        let dir = tree(&yard);
+        let disk = closed(kind);
+        let last = checked(&disk).unwrap().last;
+        let dir = tree(&disk);
         let engine: Box<dyn Engine> = match kind {
             EngineKind::Sled => Box::new(SledEngine::open(&dir).unwrap()),
             _ => Box::new(RedbEngine::open(&dir).unwrap()),
@@ -126,7 +126,7 @@ fn a_tree_that_says_something_else_is_named_by_its_key() {
         engine.apply(&put(77, "smuggled in"), last).unwrap();
         engine.checkpoint().unwrap();
         drop(engine);
-        match checked(&yard).unwrap_err() {
+        match checked(&disk).unwrap_err() {
             CheckFault::Differs { key, .. } => assert_eq!(key, "01000000000000004d"),
             other => panic!("another fault: {other}"),
         }
@@ -135,21 +135,21 @@ fn a_tree_that_says_something_else_is_named_by_its_key() {
 
 #[test]
 fn a_tree_that_is_empty_or_gone_is_a_fault() {
-    let yard = closed(EngineKind::Sled);
-    let dir = tree(&yard);
+    let disk = closed(EngineKind::Sled);
+    let dir = tree(&disk);
     fs::remove_dir_all(&dir).unwrap();
-    assert!(matches!(checked(&yard).unwrap_err(), CheckFault::Tree(Reason::Missing)));
+    assert!(matches!(checked(&disk).unwrap_err(), CheckFault::Tree(DistrustReason::Missing)));
     fs::create_dir(&dir).unwrap();
-    assert!(matches!(checked(&yard).unwrap_err(), CheckFault::Tree(Reason::Empty)));
+    assert!(matches!(checked(&disk).unwrap_err(), CheckFault::Tree(DistrustReason::Empty)));
 }
 
 #[test]
 fn what_the_owner_finds_is_reported_and_sees_the_state_after_the_last_commit() {
-    let yard = Yard::real(EngineKind::Sled);
-    let mut base = yard.open().unwrap();
-    yard.commit(&mut base, &[vec![put(4, "seen")]]);
+    let disk = TestDisk::real(EngineKind::Sled);
+    let mut base = disk.open().unwrap();
+    disk.commit(&mut base, &[vec![put(4, "seen")]]);
     drop(base);
-    let fault = check(&yard.settings, &yard.seams, |format, view| {
+    let fault = check(&disk.settings, &disk.environment, |format, view| {
         assert_eq!(format.format, 1);
         let key = [&[1][..], &4u64.to_be_bytes()].concat();
         Err(String::from_utf8(view.get(&key).unwrap().unwrap()).unwrap())
@@ -159,14 +159,14 @@ fn what_the_owner_finds_is_reported_and_sees_the_state_after_the_last_commit() {
 
 #[test]
 fn a_directory_that_is_no_store_stays_as_it_is() {
-    let yard = Yard::real(EngineKind::Sled);
-    assert!(matches!(checked(&yard).unwrap_err(), CheckFault::NoStore(_)));
-    assert!(!yard.settings.dir.exists());
+    let disk = TestDisk::real(EngineKind::Sled);
+    assert!(matches!(checked(&disk).unwrap_err(), CheckFault::NoStore(_)));
+    assert!(!disk.settings.dir.exists());
 }
 
 #[test]
 fn a_store_that_is_open_is_not_checked() {
-    let yard = Yard::real(EngineKind::Sled);
-    let _base = yard.open().unwrap();
-    assert!(matches!(checked(&yard).unwrap_err(), CheckFault::Open(OpenError::Locked { .. })));
+    let disk = TestDisk::real(EngineKind::Sled);
+    let _base = disk.open().unwrap();
+    assert!(matches!(checked(&disk).unwrap_err(), CheckFault::Open(OpenError::Locked { .. })));
 }

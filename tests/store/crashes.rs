@@ -1,8 +1,8 @@
 //! Every step at which a machine can stop or a process can end: nothing acknowledged is lost, nothing is there in half.
 
-use majordomo::persistence::{Lsn, base::Base, fs::sim::Failure};
+use majordomo::persistence::{Lsn, base::Base, fs::sim::SimFailure};
 
-use crate::yard::{Dice, History, Yard, contents, put};
+use crate::test_disk::{Dice, History, TestDisk, contents, put};
 
 /// How far a history came before the crash.
 struct Reached {
@@ -11,18 +11,18 @@ struct Reached {
 }
 
 /// Opens, commits, takes checkpoints and snapshots, closes, until something fails.
-fn live(yard: &Yard, history: &History, from: usize) -> Reached {
+fn live(disk: &TestDisk, history: &History, from: usize) -> Reached {
     let mut reached = Reached { acknowledged: Lsn::ZERO, submitted: Lsn::ZERO };
-    let Ok(mut base) = yard.open() else { return reached };
+    let Ok(mut base) = disk.open() else { return reached };
     reached.acknowledged = history.lsn_after(from);
     reached.submitted = reached.acknowledged;
     for (at, group) in history.groups.iter().enumerate().skip(from) {
         reached.submitted = Lsn(reached.acknowledged.0 + group.len() as u64);
-        if step(yard, &mut base, (at, group)).is_none() {
+        if step(disk, &mut base, (at, group)).is_none() {
             return reached;
         }
         reached.acknowledged = reached.submitted;
-        if tend(yard, &mut base, at).is_none() {
+        if tend(disk, &mut base, at).is_none() {
             return reached;
         }
     }
@@ -30,27 +30,27 @@ fn live(yard: &Yard, history: &History, from: usize) -> Reached {
     reached
 }
 
-fn step(yard: &Yard, base: &mut Base, (_, group): (usize, &[majordomo::persistence::Batch])) -> Option<()> {
-    yard.clock.advance(std::time::Duration::from_millis(400));
-    let durable = base.commit(yard.commits(group)).ok()?;
+fn step(disk: &TestDisk, base: &mut Base, (_, group): (usize, &[majordomo::persistence::Batch])) -> Option<()> {
+    disk.clock.advance(std::time::Duration::from_millis(400));
+    let durable = base.commit(disk.commits(group)).ok()?;
     base.apply(durable).ok()
 }
 
-fn tend(yard: &Yard, base: &mut Base, at: usize) -> Option<()> {
+fn tend(disk: &TestDisk, base: &mut Base, at: usize) -> Option<()> {
     base.checkpoint_if_due().ok()?;
     if at % 9 == 8 {
         base.upkeep().take().ok()?;
-        yard.clock.advance(std::time::Duration::from_secs(40));
+        disk.clock.advance(std::time::Duration::from_secs(40));
         base.upkeep().run().ok()?;
     }
     Some(())
 }
 
-fn yard() -> Yard {
-    let mut yard = Yard::simulated();
-    yard.settings.tuning.retention_time = std::time::Duration::from_secs(30);
-    yard.settings.tuning.segment_bytes = 2_048;
-    yard
+fn disk() -> TestDisk {
+    let mut disk = TestDisk::simulated();
+    disk.settings.tuning.retention_time = std::time::Duration::from_secs(30);
+    disk.settings.tuning.segment_bytes = 2_048;
+    disk
 }
 
 /// How the end comes.
@@ -62,32 +62,32 @@ enum End {
 }
 
 fn survive(end: End, seed: u64, step: u64) -> bool {
-    let mut yard = yard();
+    let mut disk = disk();
     let history = History::new(seed, 30);
-    let failure = if matches!(end, End::Error) { Failure::Error } else { Failure::Stop };
-    yard.sim.fail_at(step, failure);
-    let reached = live(&yard, &history, 0);
-    let met = yard.sim.steps() >= step;
+    let failure = if matches!(end, End::Error) { SimFailure::Error } else { SimFailure::Stop };
+    disk.sim.fail_at(step, failure);
+    let reached = live(&disk, &history, 0);
+    let met = disk.sim.steps() >= step;
     match end {
         End::Machine => {
-            yard.sim.stop_machine(seed ^ step);
-            yard.reboot();
+            disk.sim.stop_machine(seed ^ step);
+            disk.reboot();
         }
-        End::Process | End::Error => yard.sim.end_process(),
+        End::Process | End::Error => disk.sim.end_process(),
     }
     let what = format!("{end:?}, seed {seed}, step {step}");
-    let mut base = yard.open().unwrap_or_else(|error| panic!("{what}: {error}"));
+    let mut base = disk.open().unwrap_or_else(|error| panic!("{what}: {error}"));
     let last = base.opening().last;
     assert!(reached.acknowledged <= last, "{what}: {} was acknowledged, {last} is left", reached.acknowledged);
     assert!(last <= reached.submitted, "{what}: {last} was never submitted");
     assert_eq!(contents(&**base.engine()), history.states[last.0 as usize], "{what}");
     // What was served once stays, however often the machine stops; and the store goes on.
-    yard.commit(&mut base, &[vec![put(77, "after"), put(78, "after")]]);
+    disk.commit(&mut base, &[vec![put(77, "after"), put(78, "after")]]);
     let state = contents(&**base.engine());
     drop(base);
-    yard.sim.stop_machine(seed + step);
-    yard.reboot();
-    let base = yard.open().unwrap_or_else(|error| panic!("{what}, again: {error}"));
+    disk.sim.stop_machine(seed + step);
+    disk.reboot();
+    let base = disk.open().unwrap_or_else(|error| panic!("{what}, again: {error}"));
     assert_eq!(base.opening().last, Lsn(last.0 + 2), "{what}");
     assert_eq!(contents(&**base.engine()), state, "{what}");
     met
@@ -122,19 +122,19 @@ fn a_disk_that_fails_at_any_step_loses_nothing_acknowledged() {
 fn a_machine_that_stops_while_opening_after_a_stop_loses_nothing() {
     let mut dice = Dice(3);
     for seed in 0..40 {
-        let mut yard = yard();
+        let mut disk = disk();
         let history = History::new(seed, 12);
-        yard.sim.fail_at(40 + dice.below(60), Failure::Stop);
-        let reached = live(&yard, &history, 0);
+        disk.sim.fail_at(40 + dice.below(60), SimFailure::Stop);
+        let reached = live(&disk, &history, 0);
         for _ in 0..4 {
-            yard.sim.stop_machine(dice.below(1 << 40));
-            yard.reboot();
-            yard.sim.fail_at(yard.sim.steps() + 1 + dice.below(12), Failure::Stop);
-            let _ = yard.open();
+            disk.sim.stop_machine(dice.below(1 << 40));
+            disk.reboot();
+            disk.sim.fail_at(disk.sim.steps() + 1 + dice.below(12), SimFailure::Stop);
+            let _ = disk.open();
         }
-        yard.sim.stop_machine(dice.below(1 << 40));
-        yard.reboot();
-        let base = yard.open().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        disk.sim.stop_machine(dice.below(1 << 40));
+        disk.reboot();
+        let base = disk.open().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         let last = base.opening().last;
         assert!(reached.acknowledged <= last && last <= reached.submitted, "seed {seed}");
         assert_eq!(contents(&**base.engine()), history.states[last.0 as usize], "seed {seed}");
@@ -143,12 +143,12 @@ fn a_machine_that_stops_while_opening_after_a_stop_loses_nothing() {
 
 #[test]
 fn an_acknowledged_group_was_synced_before() {
-    let yard = yard();
-    let mut base = yard.open().unwrap();
+    let disk = disk();
+    let mut base = disk.open().unwrap();
     for group in History::new(1, 20).groups {
-        let before = yard.sim.syncs();
-        let durable = base.commit(yard.commits(&group)).unwrap();
-        assert!(yard.sim.syncs() > before);
+        let before = disk.sim.syncs();
+        let durable = base.commit(disk.commits(&group)).unwrap();
+        assert!(disk.sim.syncs() > before);
         base.apply(durable).unwrap();
     }
 }

@@ -10,21 +10,21 @@ use majordomo::persistence::{
 };
 use proptest::prelude::*;
 
-use crate::yard::{Dice, History, Yard, contents};
+use crate::test_disk::{Dice, History, TestDisk, contents};
 
 #[test]
 fn the_same_history_leaves_the_same_bytes_on_every_engine() {
     for seed in 0..4 {
         let history = History::new(seed, 60);
         for kind in [EngineKind::Sled, EngineKind::Redb, EngineKind::Mem] {
-            let yard = Yard::real(kind);
-            let mut base = yard.open().unwrap();
+            let disk = TestDisk::real(kind);
+            let mut base = disk.open().unwrap();
             let (first, rest) = history.groups.split_at(30);
-            yard.commit(&mut base, first);
+            disk.commit(&mut base, first);
             assert_eq!(contents(&**base.engine()), history.states[history.lsn_after(30).0 as usize]);
             base.close_clean().unwrap();
-            let mut base = yard.open().unwrap();
-            yard.commit(&mut base, rest);
+            let mut base = disk.open().unwrap();
+            disk.commit(&mut base, rest);
             assert_eq!(contents(&**base.engine()), *history.last(), "{} with seed {seed}", kind.name());
             assert_eq!(base.engine().applied().unwrap(), Some(history.lsn_after(60)));
         }

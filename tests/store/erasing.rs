@@ -8,7 +8,7 @@ use majordomo::{
     types::id::UserId,
 };
 
-use crate::{house::House, samples::a_notification, tools::user};
+use crate::{samples::a_notification, test_store::TestStore, tools::user};
 
 fn tell(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
     let now = tx.now();
@@ -22,15 +22,15 @@ fn tell(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
 
 #[test]
 fn nothing_that_was_told_to_an_erased_person_is_left_and_others_keep_theirs() {
-    let house = House::simulated();
-    let mut lived = house.open();
-    lived.commit(|tx| tell(tx, user(2)).map(Verdict::Commit)).unwrap();
-    let without = lived.contents();
-    lived.commit(|tx| tell(tx, user(1)).and_then(|()| tell(tx, user(1))).map(Verdict::Commit)).unwrap();
-    assert!(lived.contents().len() > without.len());
+    let test_store = TestStore::simulated();
+    let mut opened = test_store.open();
+    opened.commit(|tx| tell(tx, user(2)).map(Verdict::Commit)).unwrap();
+    let without = opened.contents();
+    opened.commit(|tx| tell(tx, user(1)).and_then(|()| tell(tx, user(1))).map(Verdict::Commit)).unwrap();
+    assert!(opened.contents().len() > without.len());
     for left in [1, 1, 0] {
-        let removed = lived.commit(|tx| notification::remove_of_owner(tx, user(1), 1).map(Verdict::Commit)).unwrap();
+        let removed = opened.commit(|tx| notification::remove_of_owner(tx, user(1), 1).map(Verdict::Commit)).unwrap();
         assert_eq!(removed, left);
     }
-    assert!(lived.contents().keys().eq(without.keys()));
+    assert!(opened.contents().keys().eq(without.keys()));
 }

@@ -14,16 +14,16 @@ use majordomo::{
 };
 
 use crate::{
-    house::{House, Lived},
     samples::{SECRET, a_code, a_notification, a_session, a_signing_key, a_user},
+    test_store::{OpenStore, TestStore},
     tools::{Seeded, user},
 };
 
 const KEEPING: Keeping = Keeping { rows: 10, since: Timestamp::ZERO };
 
 /// A user with a session, a code, a notification and a mail; and a signing key.
-fn settle_in(lived: &mut Lived<'_>) {
-    lived
+fn settle_in(opened: &mut OpenStore<'_>) {
+    opened
         .commit(|tx| {
             let now = tx.now();
             let _ = tables::user::insert(tx, &a_user(user(1), 1, now))?;
@@ -43,12 +43,12 @@ fn settle_in(lived: &mut Lived<'_>) {
         .unwrap();
 }
 
-fn sessions(lived: &Lived<'_>) -> usize {
-    lived.store.read(|view| tables::session::of_user(view, user(1))).unwrap().len()
+fn sessions(opened: &OpenStore<'_>) -> usize {
+    opened.store.read(|view| tables::session::of_user(view, user(1))).unwrap().len()
 }
 
-fn refusal(house: &House) -> String {
-    match house.try_open(KeyLoss::Refuse) {
+fn refusal(test_store: &TestStore) -> String {
+    match test_store.try_open(KeyLoss::Refuse) {
         Ok(_) => panic!("it opened"),
         Err(fault @ (OpenFault::Directory(_) | OpenFault::Ring(_))) => fault.to_string(),
         Err(fault) => panic!("another refusal: {fault}"),
@@ -57,24 +57,24 @@ fn refusal(house: &House) -> String {
 
 #[test]
 fn a_new_store_makes_a_ring_only_its_owner_can_read_and_opens_with_it_again() {
-    let house = House::real(EngineKind::Redb);
-    let mut lived = house.open();
-    settle_in(&mut lived);
-    lived.close();
-    assert_eq!(std::fs::metadata(&house.ring).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(sessions(&house.open()), 1);
+    let test_store = TestStore::real(EngineKind::Redb);
+    let mut opened = test_store.open();
+    settle_in(&mut opened);
+    opened.close();
+    assert_eq!(std::fs::metadata(&test_store.ring).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(sessions(&test_store.open()), 1);
 }
 
 #[test]
 fn sealed_values_are_in_no_file() {
     for engine in [EngineKind::Sled, EngineKind::Redb] {
-        let house = House::real(engine);
-        let mut lived = house.open();
-        settle_in(&mut lived);
-        lived.store.upkeep().unwrap().take().unwrap();
-        lived.close();
+        let test_store = TestStore::real(engine);
+        let mut opened = test_store.open();
+        settle_in(&mut opened);
+        opened.store.upkeep().unwrap().take().unwrap();
+        opened.close();
         let holds = |needle: &[u8]| {
-            let files = house.files();
+            let files = test_store.files();
             files.into_iter().filter(|(_, content)| content.windows(needle.len()).any(|at| at == needle)).count()
         };
         assert_eq!(holds(&SECRET), 0, "{}", engine.name());
@@ -85,58 +85,58 @@ fn sealed_values_are_in_no_file() {
 
 #[test]
 fn without_its_ring_a_store_stays_closed_and_untouched() {
-    let house = House::real(EngineKind::Redb);
-    let mut lived = house.open();
-    settle_in(&mut lived);
-    lived.close();
-    let before = house.files();
-    std::fs::remove_file(&house.ring).unwrap();
-    let words = refusal(&house);
+    let test_store = TestStore::real(EngineKind::Redb);
+    let mut opened = test_store.open();
+    settle_in(&mut opened);
+    opened.close();
+    let before = test_store.files();
+    std::fs::remove_file(&test_store.ring).unwrap();
+    let words = refusal(&test_store);
     assert!(words.contains("the key ring is missing") && words.contains("sessions"), "{words}");
-    assert!(!house.ring.exists());
+    assert!(!test_store.ring.exists());
     let chance = Seeded::default();
     // Not the chance from which the first ring came.
     majordomo::types::Entropy::fill(&chance, &mut [0; 64]);
-    Keyring::generate(&chance, house.yard.clock.now()).save(&house.ring).unwrap();
-    let words = refusal(&house);
+    Keyring::generate(&chance, test_store.disk.clock.now()).save(&test_store.ring).unwrap();
+    let words = refusal(&test_store);
     assert!(words.contains("is not the one of this store"), "{words}");
-    assert_eq!(house.files(), before);
+    assert_eq!(test_store.files(), before);
 }
 
 #[test]
 fn a_ring_that_others_can_read_is_refused() {
-    let house = House::real(EngineKind::Mem);
-    house.open().close();
-    std::fs::set_permissions(&house.ring, std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(refusal(&house).contains("chmod 600"));
+    let test_store = TestStore::real(EngineKind::Mem);
+    test_store.open().close();
+    std::fs::set_permissions(&test_store.ring, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(refusal(&test_store).contains("chmod 600"));
 }
 
 #[test]
 fn whoever_accepts_the_loss_keeps_users_and_loses_what_was_sealed() {
-    let house = House::real(EngineKind::Sled);
-    let mut lived = house.open();
-    settle_in(&mut lived);
-    lived.close();
-    std::fs::remove_file(&house.ring).unwrap();
-    let lived = house.try_open(KeyLoss::Accept).unwrap();
-    let read = |lived: &Lived<'_>| {
-        lived.store.read(|view| {
+    let test_store = TestStore::real(EngineKind::Sled);
+    let mut opened = test_store.open();
+    settle_in(&mut opened);
+    opened.close();
+    std::fs::remove_file(&test_store.ring).unwrap();
+    let opened = test_store.try_open(KeyLoss::Accept).unwrap();
+    let read = |opened: &OpenStore<'_>| {
+        opened.store.read(|view| {
             let kept = tables::user::find(view, user(1))?.is_some();
             let indexes = view.keys(&SESSION_BY_USER, Scan::all())?.len();
-            let waiting = tables::notification::next_due(view, majordomo::domain::notification::Lane::Urgent)?;
+            let waiting = tables::notification::next_due(view, majordomo::domain::notification::DeliveryLane::Urgent)?;
             let mails = tables::inbox::newest(view, 9)?.len();
             Ok((kept, indexes, waiting, mails, tables::signing_key::all(view)?.len()))
         })
     };
-    assert_eq!(read(&lived), Ok((true, 0, None, 0, 0)));
-    lived.close();
-    let mut lived = house.open();
-    settle_in_anew(&mut lived);
-    assert_eq!(sessions(&lived), 1);
+    assert_eq!(read(&opened), Ok((true, 0, None, 0, 0)));
+    opened.close();
+    let mut opened = test_store.open();
+    settle_in_anew(&mut opened);
+    assert_eq!(sessions(&opened), 1);
 }
 
-fn settle_in_anew(lived: &mut Lived<'_>) {
-    lived
+fn settle_in_anew(opened: &mut OpenStore<'_>) {
+    opened
         .commit(|tx| {
             let now = tx.now();
             let session = a_session(tx, user(1), now);
@@ -148,28 +148,28 @@ fn settle_in_anew(lived: &mut Lived<'_>) {
 
 #[test]
 fn a_rotated_ring_opens_the_old_seals_anew_and_then_the_old_key_can_go() {
-    let house = House::real(EngineKind::Redb);
-    let mut lived = house.open();
-    settle_in(&mut lived);
-    lived.close();
-    let mut ring = Keyring::load(&house.ring).unwrap().unwrap();
-    ring.rotate(&Seeded::default(), house.yard.clock.now());
-    ring.save(&house.ring).unwrap();
-    let mut lived = house.open();
-    assert_eq!(sessions(&lived), 1);
+    let test_store = TestStore::real(EngineKind::Redb);
+    let mut opened = test_store.open();
+    settle_in(&mut opened);
+    opened.close();
+    let mut ring = Keyring::load(&test_store.ring).unwrap().unwrap();
+    ring.rotate(&Seeded::default(), test_store.disk.clock.now());
+    ring.save(&test_store.ring).unwrap();
+    let mut opened = test_store.open();
+    assert_eq!(sessions(&opened), 1);
     let mut at = None;
     loop {
         let from = at.clone();
-        at = lived.commit(move |tx| Ok(Verdict::Commit(loss::reseal(tx, from.as_ref())?))).unwrap();
+        at = opened.commit(move |tx| Ok(Verdict::Commit(loss::reseal(tx, from.as_ref())?))).unwrap();
         if at.is_none() {
             break;
         }
     }
-    lived.close();
+    opened.close();
     ring.prune();
-    ring.save(&house.ring).unwrap();
-    let lived = house.open();
-    assert_eq!((sessions(&lived), ring.len()), (1, 1));
-    let mails = lived.store.read(|view| tables::inbox::newest(view, 9)).unwrap();
+    ring.save(&test_store.ring).unwrap();
+    let opened = test_store.open();
+    assert_eq!((sessions(&opened), ring.len()), (1, 1));
+    let mails = opened.store.read(|view| tables::inbox::newest(view, 9)).unwrap();
     assert_eq!(mails[0].text.as_bytes(), SECRET);
 }

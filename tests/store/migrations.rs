@@ -7,8 +7,8 @@ use std::sync::{
 
 use majordomo::{
     persistence::{
-        Key as _, Reader as _, Scan, Store, Tx, TxFault, Verdict,
-        migrations::{self, Migration, NewerStore, Step},
+        Reader as _, Scan, Store, TableKey as _, Tx, TxFault, Verdict,
+        migrations::{self, Migration, MigrationStep, NewerStore},
         tables::{self, user::USER_BY_ID},
     },
     telemetry::migration::MigrationProgress,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Counts up the version of two users a step.
-fn raise(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<Step, TxFault> {
+fn raise(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFault> {
     let scan = Scan::all().limit(2);
     let scan = match place {
         Some(place) => scan.after(&UserId::from_bytes(place).map_err(|fault| TxFault::Corrupt(fault.to_string()))?),
@@ -34,13 +34,13 @@ fn raise(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<Step, TxFault> {
         tables::user::replace(tx, &user)?;
     }
     Ok(match last {
-        Some(id) => Step::Further { place: id.to_bytes(), percent: 50 },
-        None => Step::Finished,
+        Some(id) => MigrationStep::Further { place: id.to_bytes(), percent: 50 },
+        None => MigrationStep::Finished,
     })
 }
 
 /// The same, but the machine that runs it falls over at the third user.
-fn raise_and_fall(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<Step, TxFault> {
+fn raise_and_fall(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFault> {
     assert!(place.is_none(), "the machine falls over");
     raise(tx, place)
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use majordomo::{
     domain::{
         auth::{AddressState, KeyStage, Registration, ResetRequest, Session, SigningKey, refresh::RefreshState},
-        notification::{Channel, Delivery, DeliveryState, Facts, InboxMail, Lane, Notification, TemplateName},
-        otp::{Code, CodePurpose, CodeState},
+        notification::{Channel, Delivery, DeliveryLane, DeliveryState, Facts, InboxMail, Notification, TemplateName},
+        otp::{CodePurpose, CodeStage, OneTimeCode},
         user::{Invitation, Metadata, Status, User},
     },
     persistence::Tx,
@@ -75,13 +75,13 @@ pub fn a_session(tx: &mut Tx<'_>, user: UserId, now: Timestamp) -> Session {
     }
 }
 
-pub fn a_code(tx: &mut Tx<'_>, owner: UserId, now: Timestamp) -> Code {
-    Code {
+pub fn a_code(tx: &mut Tx<'_>, owner: UserId, now: Timestamp) -> OneTimeCode {
+    OneTimeCode {
         id: tx.id(),
         owner,
         purpose: CodePurpose::ResetPassword,
         digits: *b"123456",
-        state: CodeState::Live,
+        state: CodeStage::Live,
         wrong_tries: 0,
         issued_at: now,
         expires_at: now.plus(Duration::from_secs(600)),
@@ -120,7 +120,7 @@ pub fn a_notification(tx: &mut Tx<'_>, owner: UserId, now: Timestamp) -> (Notifi
         owner,
         template: TemplateName::ResetCode,
         channel: Channel::Email,
-        lane: Lane::Urgent,
+        lane: DeliveryLane::Urgent,
         to: "person@example.com".to_owned(),
         state: DeliveryState::Queued { due: now },
         attempts: Vec::new(),

@@ -10,7 +10,7 @@ use std::{
 
 use majordomo::{
     domain::event::{Event, EventKind, Personal},
-    persistence::{Store, Write, writer::step::Writer},
+    persistence::{Store, Write, writer::step::StoreWriter},
     types::{CallContext, Clock, Entropy, Stamp, Timestamp, Work, id::UserId},
 };
 
@@ -61,7 +61,7 @@ pub struct Bench {
     pub clock: Arc<Hand>,
     pub entropy: Seeded,
     pub store: Store,
-    pub writer: Writer,
+    pub writer: StoreWriter,
 }
 
 impl Bench {
@@ -83,7 +83,7 @@ pub fn write(clock: &dyn Clock, entropy: &dyn Entropy) -> Write {
     Write {
         work: Work::until(clock.instant() + Duration::from_secs(5)),
         stamp: Stamp { now: clock.now(), seed },
-        context: CallContext::house("test", "request-1"),
+        context: CallContext::service("test", "request-1"),
     }
 }
 

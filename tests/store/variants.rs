@@ -7,16 +7,16 @@ use majordomo::{
     domain::{
         event::{DeadLetter, DeadReason},
         notification::{
-            Attempt, Budget, Channel, CodeReference, Delivery, DeliveryState, Facts, Lane, Notification, Suppression,
-            TemplateName,
+            Budget, Channel, CodeReference, Delivery, DeliveryLane, DeliveryState, DeliveryTry, Facts, Notification,
+            Suppression, TemplateName,
         },
         otp::CodePurpose,
     },
     persistence::{Record, codec},
     types::{
         Locale, Timestamp,
-        answer::{Answer, Step},
         id::{CodeId, DeliveryId, EventId, NotificationId},
+        provider_answer::{ProviderAnswer, SmtpStep},
     },
 };
 use uuid::Uuid;
@@ -28,15 +28,15 @@ use crate::{
 
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
 
-fn delivery(state: DeliveryState, template: TemplateName, answer: Option<Answer>) -> Delivery {
-    let attempt = |answer| Attempt { began_at: NOW, ended_at: NOW.plus(Duration::from_secs(1)), answer };
+fn delivery(state: DeliveryState, template: TemplateName, answer: Option<ProviderAnswer>) -> Delivery {
+    let attempt = |answer| DeliveryTry { began_at: NOW, ended_at: NOW.plus(Duration::from_secs(1)), answer };
     Delivery {
         id: DeliveryId::from(Uuid::from_u128(1)),
         notification: NotificationId::from(Uuid::from_u128(2)),
         owner: user(3),
         template,
         channel: Channel::Email,
-        lane: Lane::Normal,
+        lane: DeliveryLane::Normal,
         to: "person@example.com".to_owned(),
         state,
         attempts: answer.into_iter().map(attempt).collect(),
@@ -68,12 +68,13 @@ fn states() -> Vec<DeliveryState> {
     states
 }
 
-fn answers() -> Vec<Answer> {
-    let mut answers = vec![Answer::taken("2.0.0 queued"), Answer::Unfit { text: "no address".to_owned() }];
-    for step in Step::ALL {
-        answers.push(Answer::refused(step, 550, "5.1.1 no such user"));
-        answers.push(Answer::Silent { step });
-        answers.push(Answer::broken(step, "reset"));
+fn answers() -> Vec<ProviderAnswer> {
+    let mut answers =
+        vec![ProviderAnswer::taken("2.0.0 queued"), ProviderAnswer::Unfit { text: "no address".to_owned() }];
+    for step in SmtpStep::ALL {
+        answers.push(ProviderAnswer::refused(step, 550, "5.1.1 no such user"));
+        answers.push(ProviderAnswer::Silent { step });
+        answers.push(ProviderAnswer::broken(step, "reset"));
     }
     answers
 }

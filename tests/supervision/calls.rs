@@ -9,14 +9,14 @@ use majordomo::{
 };
 use tokio::sync::Notify;
 
-use crate::house::{Ask, Diary, SECOND, echo, house, report, system, until, until_status};
+use crate::test_service::{Ask, Diary, SECOND, echo, report, system, test_service, until, until_status};
 
 type Addr = majordomo::supervision::Addr<Ask>;
 
-async fn one_house(permits: usize) -> (System, Diary, Addr, Tree) {
+async fn one_service(permits: usize) -> (System, Diary, Addr, Tree) {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
-    let addr = root.service(Spec::escape("house").mailbox(permits), house("house", &diary));
+    let addr = root.service(Spec::escape("house").mailbox(permits), test_service("house", &diary));
     let tree = root.start().await.unwrap();
     (system, diary, addr, tree)
 }
@@ -28,27 +28,27 @@ fn dead_letters(system: &System, reason: DeadLetterReason) -> u64 {
 
 async fn until_all_permits_are_back(system: &System) {
     until("all permits are back", || {
-        let house = report(system, "house");
-        house.mailbox.taken == 0 && house.mailbox.depth == 0 && house.work.jobs_running == 0
+        let test_service = report(system, "house");
+        test_service.mailbox.taken == 0 && test_service.mailbox.depth == 0 && test_service.work.jobs_running == 0
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_is_answered_and_counted() {
-    let (system, _, addr, tree) = one_house(4).await;
+    let (system, _, addr, tree) = one_service(4).await;
     assert_eq!(echo(&addr, 5).await, Ok(5));
     until_all_permits_are_back(&system).await;
-    let house = report(&system, "house");
-    assert_eq!((house.work.accepted, house.work.handled, house.work.failed), (1, 1, 0));
-    assert_eq!((house.kind.as_str(), house.parent.as_deref()), ("house", Some("root")));
+    let test_service = report(&system, "house");
+    assert_eq!((test_service.work.accepted, test_service.work.handled, test_service.work.failed), (1, 1, 0));
+    assert_eq!((test_service.kind.as_str(), test_service.parent.as_deref()), ("house", Some("root")));
     tree.stop(SECOND).await;
     assert_eq!(echo(&addr, 5).await, Err(Fault::Unavailable));
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_permit_a_call_is_overloaded_and_queued_and_running_work_count_alike() {
-    let (system, _, addr, tree) = one_house(2).await;
+    let (system, _, addr, tree) = one_service(2).await;
     let gate = Arc::new(Notify::new());
     let (first, second) = (addr.clone(), addr.clone());
     let (at_first, at_second) = (Arc::clone(&gate), Arc::clone(&gate));
@@ -67,7 +67,7 @@ async fn without_a_permit_a_call_is_overloaded_and_queued_and_running_work_count
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_that_passes_before_a_transaction_is_expired_and_after_it_unknown() {
-    let (system, _, addr, tree) = one_house(8).await;
+    let (system, _, addr, tree) = one_service(8).await;
     let gate = Arc::new(Notify::new());
     let job = Arc::clone(&gate);
     assert_eq!(addr.call(SECOND, |reply| Ask::Job(job, reply)).await, Err(Fault::Expired));
@@ -90,7 +90,7 @@ async fn wait_of(addr: &Addr, deadline: Duration) -> Duration {
 
 #[tokio::test(start_paused = true)]
 async fn each_call_has_its_own_deadline_whatever_the_calls_before_it_had() {
-    let (_, _, addr, tree) = one_house(16).await;
+    let (_, _, addr, tree) = one_service(16).await;
     // Answered calls leave their timers for those after them, set to 2 s and to 9 s.
     for seconds in [2, 9] {
         for waits in [1, 3, 4, 20] {
@@ -109,7 +109,7 @@ async fn each_call_has_its_own_deadline_whatever_the_calls_before_it_had() {
 
 #[tokio::test(start_paused = true)]
 async fn what_expires_or_is_abandoned_in_the_mailbox_is_never_begun() {
-    let (system, diary, addr, tree) = one_house(8).await;
+    let (system, diary, addr, tree) = one_service(8).await;
     let gate = Arc::new(Notify::new());
     let (blocker, opened) = (addr.clone(), Arc::clone(&gate));
     let blocked = tokio::spawn(async move { blocker.call(10 * SECOND, |reply| Ask::Block(opened, reply)).await });
@@ -138,22 +138,22 @@ async fn what_expires_or_is_abandoned_in_the_mailbox_is_never_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_job_is_a_bug_before_a_transaction_and_unknown_after_and_the_actor_lives() {
-    let (system, _, addr, tree) = one_house(8).await;
+    let (system, _, addr, tree) = one_service(8).await;
     let crashed = addr.call(SECOND, Ask::JobCrash).await;
     assert!(matches!(crashed, Err(Fault::Bug { .. })), "{crashed:?}");
     let crashed = addr.call(SECOND, Ask::WriteCrash).await;
     assert!(matches!(crashed, Err(Fault::Unknown { .. })), "{crashed:?}");
     until_all_permits_are_back(&system).await;
-    let house = report(&system, "house");
-    assert_eq!((house.work.panics, house.work.failed, house.generation), (2, 2, 1));
-    assert!(house.last_failure.unwrap().reason.contains("the pen breaks"));
+    let test_service = report(&system, "house");
+    assert_eq!((test_service.work.panics, test_service.work.failed, test_service.generation), (2, 2, 1));
+    assert!(test_service.last_failure.unwrap().reason.contains("the pen breaks"));
     assert_eq!(echo(&addr, 1).await, Ok(1));
     tree.stop(SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_answers_everyone_and_leaves_running_jobs_to_finish() {
-    let (system, diary, addr, tree) = one_house(8).await;
+    let (system, diary, addr, tree) = one_service(8).await;
     let gate = Arc::new(Notify::new());
     let (worker, opened) = (addr.clone(), Arc::clone(&gate));
     let job = tokio::spawn(async move { worker.call(10 * SECOND, |reply| Ask::Job(opened, reply)).await });
@@ -176,7 +176,7 @@ async fn a_crash_answers_everyone_and_leaves_running_jobs_to_finish() {
 
 #[tokio::test(start_paused = true)]
 async fn nudges_coalesce_and_wait_for_a_restart() {
-    let (system, diary, addr, tree) = one_house(8).await;
+    let (system, diary, addr, tree) = one_service(8).await;
     let gate = Arc::new(Notify::new());
     let (blocker, opened) = (addr.clone(), Arc::clone(&gate));
     let blocked = tokio::spawn(async move { blocker.call(SECOND, |reply| Ask::Block(opened, reply)).await });
@@ -198,7 +198,7 @@ async fn nudges_coalesce_and_wait_for_a_restart() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timer_belongs_to_one_life() {
-    let (system, diary, addr, tree) = one_house(8).await;
+    let (system, diary, addr, tree) = one_service(8).await;
     addr.call(SECOND, |reply| Ask::ArmTimer(2 * SECOND, reply)).await.unwrap();
     until("it fires", || diary.count("timed") == 1).await;
     addr.call(SECOND, |reply| Ask::ArmTimer(2 * SECOND, reply)).await.unwrap();

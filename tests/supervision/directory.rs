@@ -12,19 +12,19 @@ use majordomo::{
 };
 use tokio::sync::Notify;
 
-use crate::house::{Ask, Diary, Fate, House, SECOND, report, system, until};
+use crate::test_service::{Ask, Diary, SECOND, StartPlan, TestService, report, system, until};
 
 type Users = Directory<u64, Ask>;
 
-async fn users(children: usize, fate: &Fate) -> (System, Diary, Users, Tree) {
+async fn users(children: usize, plan: &StartPlan) -> (System, Diary, Users, Tree) {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
-    let (lines, fate) = (diary.clone(), fate.clone());
+    let (lines, plan) = (diary.clone(), plan.clone());
     let bounds = DirectoryBounds { children, passivate_after: 60 * SECOND, mailbox: 4 };
-    let users = root.directory(Spec::escape("users"), bounds, move |_: &u64| House {
+    let users = root.directory(Spec::escape("users"), bounds, move |_: &u64| TestService {
         name: "user",
         diary: lines.clone(),
-        fate: fate.clone(),
+        plan: plan.clone(),
     });
     let tree = root.start().await.unwrap();
     (system, diary, users, tree)
@@ -40,7 +40,7 @@ fn children(system: &System) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_first_calls_activate_one_child() {
-    let (system, diary, users, tree) = users(10, &Fate::default()).await;
+    let (system, diary, users, tree) = users(10, &StartPlan::default()).await;
     let calls = (0..4).map(|_| echo(&users, 1));
     assert!(futures::future::join_all(calls).await.into_iter().all(|answer| answer == Ok(7)));
     assert_eq!(diary.lines(), ["user starts"]);
@@ -55,7 +55,7 @@ async fn a_hundred_first_calls_activate_one_child() {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_child_leaves_and_comes_back() {
-    let (system, diary, users, tree) = users(10, &Fate::default()).await;
+    let (system, diary, users, tree) = users(10, &StartPlan::default()).await;
     echo(&users, 1).await.unwrap();
     let gate = Arc::new(Notify::new());
     let (busy, opened) = (users.clone(), Arc::clone(&gate));
@@ -73,9 +73,9 @@ async fn an_idle_child_leaves_and_comes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn messages_that_come_while_a_child_leaves_are_kept_within_bounds_for_the_next_one() {
-    let (fate, gate) = (Fate::default(), Arc::new(Notify::new()));
-    *fate.stop_gate.lock().unwrap() = Some(Arc::clone(&gate));
-    let (system, diary, users, tree) = users(10, &fate).await;
+    let (plan, gate) = (StartPlan::default(), Arc::new(Notify::new()));
+    *plan.stop_gate.lock().unwrap() = Some(Arc::clone(&gate));
+    let (system, diary, users, tree) = users(10, &plan).await;
     echo(&users, 1).await.unwrap();
     let path = users.path_of(&1);
     system.stats().restart(&path).unwrap();
@@ -105,10 +105,10 @@ async fn calls_race_passivation_and_none_is_lost() {
     let mut root = Supervisor::root(&system);
     let lines = diary.clone();
     let bounds = DirectoryBounds { children: 4, passivate_after: Duration::from_micros(400), mailbox: 64 };
-    let users: Users = root.directory(Spec::escape("users"), bounds, move |_: &u64| House {
+    let users: Users = root.directory(Spec::escape("users"), bounds, move |_: &u64| TestService {
         name: "user",
         diary: lines.clone(),
-        fate: Fate::default(),
+        plan: StartPlan::default(),
     });
     let tree = root.start().await.unwrap();
     let callers = (0..8_u64).map(|caller| {
@@ -135,7 +135,7 @@ async fn calls_race_passivation_and_none_is_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn at_the_cap_the_least_recently_used_idle_child_leaves_and_all_busy_is_overloaded() {
-    let (system, diary, users, tree) = users(2, &Fate::default()).await;
+    let (system, diary, users, tree) = users(2, &StartPlan::default()).await;
     echo(&users, 1).await.unwrap();
     echo(&users, 2).await.unwrap();
     echo(&users, 1).await.unwrap();
@@ -168,7 +168,7 @@ async fn at_the_cap_the_least_recently_used_idle_child_leaves_and_all_busy_is_ov
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_crashes_waits_and_its_neighbours_do_not() {
-    let (system, _, users, tree) = users(10, &Fate::default()).await;
+    let (system, _, users, tree) = users(10, &StartPlan::default()).await;
     echo(&users, 2).await.unwrap();
     let crashed = users.call(&1, SECOND, Ask::Crash).await;
     assert!(matches!(crashed, Err(Fault::Bug { .. })), "{crashed:?}");
@@ -192,9 +192,9 @@ async fn a_key_that_crashes_waits_and_its_neighbours_do_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_cannot_start_answers_its_callers_and_never_escapes() {
-    let fate = Fate::default();
-    fate.failing_starts.store(1, Ordering::SeqCst);
-    let (system, _, users, tree) = users(10, &fate).await;
+    let plan = StartPlan::default();
+    plan.failing_starts.store(1, Ordering::SeqCst);
+    let (system, _, users, tree) = users(10, &plan).await;
     assert_eq!(echo(&users, 1).await, Err(Fault::Unavailable));
     tokio::time::advance(SECOND).await;
     assert_eq!(echo(&users, 1).await, Ok(7));
@@ -204,7 +204,7 @@ async fn a_child_that_cannot_start_answers_its_callers_and_never_escapes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_answers_everyone_and_leaves_no_permit_out() {
-    let (system, _, users, tree) = users(10, &Fate::default()).await;
+    let (system, _, users, tree) = users(10, &StartPlan::default()).await;
     let never = Arc::new(Notify::new());
     let calls: Vec<_> = (0..6_u64)
         .map(|key| {

@@ -5,9 +5,9 @@
 mod calls;
 mod directory;
 mod groups;
-mod house;
 mod shutdown;
 mod stats;
 mod systems;
 mod tasks;
+mod test_service;
 mod tree;

@@ -7,7 +7,7 @@ use majordomo::{
     types::{Clock, Timestamp, limits},
 };
 
-use crate::house::{Diary, SECOND};
+use crate::test_service::{Diary, SECOND};
 
 fn clock() -> Arc<dyn Clock> {
     Arc::new(ManualClock::starting_at(Timestamp::ZERO))

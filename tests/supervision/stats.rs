@@ -9,13 +9,13 @@ use majordomo::{
 };
 use tokio::sync::Notify;
 
-use crate::house::{Ask, Diary, SECOND, echo, house, report, system, until};
+use crate::test_service::{Ask, Diary, SECOND, echo, report, system, test_service, until};
 
 #[tokio::test(start_paused = true)]
 async fn a_stuck_actor_is_named_with_what_it_is_at_and_what_waits() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
-    let addr = root.service(Spec::escape("house").mailbox(8), house("house", &diary));
+    let addr = root.service(Spec::escape("house").mailbox(8), test_service("house", &diary));
     let tree = root.start().await.unwrap();
     let gate = Arc::new(Notify::new());
     let (blocker, opened) = (addr.clone(), Arc::clone(&gate));
@@ -33,11 +33,11 @@ async fn a_stuck_actor_is_named_with_what_it_is_at_and_what_waits() {
 
     let snapshot = system.stats().snapshot(None);
     assert_eq!(snapshot.stuck, ["house"]);
-    let house = report(&system, "house");
-    let handling = house.work.handling.unwrap();
+    let test_service = report(&system, "house");
+    let handling = test_service.work.handling.unwrap();
     assert_eq!(handling.message, "block");
-    assert!(handling.since_ms >= 6_000 && house.mailbox.oldest_ms >= 6_000);
-    assert_eq!((house.mailbox.taken, house.mailbox.capacity, house.mailbox.high_water), (4, 8, 3));
+    assert!(handling.since_ms >= 6_000 && test_service.mailbox.oldest_ms >= 6_000);
+    assert_eq!((test_service.mailbox.taken, test_service.mailbox.capacity, test_service.mailbox.high_water), (4, 8, 3));
     let health = system.stats().health();
     assert_eq!(
         (health.status, health.services[0].reasons.as_slice()),
@@ -62,7 +62,7 @@ async fn a_long_list_comes_in_pages_with_the_totals_of_all() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
     let addrs: Vec<_> = (0..limits::ACTORS_PAGE + 50)
-        .map(|number| root.service(Spec::escape(format!("house_{number:03}")), house("house", &diary)))
+        .map(|number| root.service(Spec::escape(format!("house_{number:03}")), test_service("house", &diary)))
         .collect();
     let tree = root.start().await.unwrap();
     for addr in &addrs {
@@ -82,7 +82,7 @@ async fn a_long_list_comes_in_pages_with_the_totals_of_all() {
 async fn the_last_hundred_dead_letters_are_kept_without_their_content() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
-    let addr = root.service(Spec::escape("house"), house("house", &diary));
+    let addr = root.service(Spec::escape("house"), test_service("house", &diary));
     let tree = root.start().await.unwrap();
     let gate = Arc::new(Notify::new());
     let (blocker, opened) = (addr.clone(), Arc::clone(&gate));
@@ -107,19 +107,19 @@ async fn the_last_hundred_dead_letters_are_kept_without_their_content() {
 async fn the_report_has_the_shape_that_clients_rely_on() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
-    root.service(Spec::escape("house").mailbox(3), house("house", &diary));
+    root.service(Spec::escape("house").mailbox(3), test_service("house", &diary));
     let tree = root.start().await.unwrap();
     let shown = serde_json::to_value(system.stats().snapshot(None)).unwrap();
     assert_eq!(shown["capturedAt"], "2027-01-15T08:00:00.000000Z");
     assert_eq!(shown["totals"]["running"], 2);
-    let house = &shown["actors"][0];
+    let test_service = &shown["actors"][0];
     assert_eq!(
-        (&house["path"], &house["kind"], &house["status"]),
+        (&test_service["path"], &test_service["kind"], &test_service["status"]),
         (&"house".into(), &"house".into(), &"running".into())
     );
-    assert_eq!((&house["generation"], &house["mailbox"]["capacity"]), (&1.into(), &3.into()));
-    assert_eq!(house["supervision"]["restartsLimit"], 5);
-    assert_eq!(house["supervision"]["pastLimit"], "escape");
-    assert!(house.get("lastFailure").is_none() && house.get("until").is_none());
+    assert_eq!((&test_service["generation"], &test_service["mailbox"]["capacity"]), (&1.into(), &3.into()));
+    assert_eq!(test_service["supervision"]["restartsLimit"], 5);
+    assert_eq!(test_service["supervision"]["pastLimit"], "escape");
+    assert!(test_service.get("lastFailure").is_none() && test_service.get("until").is_none());
     tree.stop(SECOND).await;
 }

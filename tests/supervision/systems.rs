@@ -2,7 +2,7 @@
 
 use majordomo::supervision::{Spec, Supervisor};
 
-use crate::house::{Ask, Diary, SECOND, echo, house, report, system_seeded, until};
+use crate::test_service::{Ask, Diary, SECOND, echo, report, system_seeded, test_service, until};
 
 #[tokio::test(start_paused = true)]
 async fn many_systems_side_by_side_do_not_know_each_other() {
@@ -10,7 +10,7 @@ async fn many_systems_side_by_side_do_not_know_each_other() {
     for seed in 0..50 {
         let (system, diary) = (system_seeded(seed), Diary::default());
         let mut root = Supervisor::root(&system);
-        let addr = root.service(Spec::escape("house").restarts(0, SECOND), house("house", &diary));
+        let addr = root.service(Spec::escape("house").restarts(0, SECOND), test_service("house", &diary));
         running.push((system, diary, addr, root.start().await.unwrap()));
     }
     let (broken, _, addr, _) = &running[7];

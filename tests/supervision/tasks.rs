@@ -15,7 +15,7 @@ use majordomo::{
 };
 use tokio::sync::Notify;
 
-use crate::house::{Diary, SECOND, report, system, until, until_status};
+use crate::test_service::{Diary, SECOND, report, system, until, until_status};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

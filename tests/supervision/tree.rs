@@ -15,7 +15,9 @@ use majordomo::{
 };
 use tokio::sync::Notify;
 
-use crate::house::{Ask, Diary, Fate, SECOND, echo, house, house_of, report, system, until, until_status};
+use crate::test_service::{
+    Ask, Diary, SECOND, StartPlan, echo, report, system, test_service, test_service_with, until, until_status,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -25,16 +27,16 @@ fn lines_of(health: &HealthReport) -> Vec<(&str, HealthStatus)> {
 
 #[tokio::test(start_paused = true)]
 async fn children_start_in_order_each_after_the_one_before_and_stop_in_reverse() {
-    let (system, diary, fate) = (system(), Diary::default(), Fate::default());
+    let (system, diary, plan) = (system(), Diary::default(), StartPlan::default());
     let gate = Arc::new(Notify::new());
-    *fate.start_gate.lock().unwrap() = Some(Arc::clone(&gate));
+    *plan.start_gate.lock().unwrap() = Some(Arc::clone(&gate));
     let mut root = Supervisor::root(&system);
-    root.service(Spec::escape("a"), house("a", &diary));
+    root.service(Spec::escape("a"), test_service("a", &diary));
     root.group("g", |group| {
-        group.service(Spec::escape("b"), house_of("b", &diary, &fate));
-        group.service(Spec::escape("c"), house("c", &diary));
+        group.service(Spec::escape("b"), test_service_with("b", &diary, &plan));
+        group.service(Spec::escape("c"), test_service("c", &diary));
     });
-    root.service(Spec::escape("d"), house("d", &diary));
+    root.service(Spec::escape("d"), test_service("d", &diary));
     let starting = tokio::spawn(root.start());
     until_status(&system, "g/b", ActorStatus::Starting).await;
     assert_eq!(diary.lines(), ["a starts"]);
@@ -56,8 +58,8 @@ async fn children_start_in_order_each_after_the_one_before_and_stop_in_reverse()
 async fn one_that_crashes_is_restarted_alone_after_a_wait_and_calls_fail_meanwhile() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
-    let addr = root.service(Spec::escape("a").backoff(10 * SECOND), house("a", &diary));
-    root.service(Spec::escape("b"), house("b", &diary));
+    let addr = root.service(Spec::escape("a").backoff(10 * SECOND), test_service("a", &diary));
+    root.service(Spec::escape("b"), test_service("b", &diary));
     let tree = root.start().await.unwrap();
     assert!(addr.call(SECOND, Ask::Crash).await.is_err());
     until_status(&system, "a", ActorStatus::Restarting).await;
@@ -79,7 +81,7 @@ async fn one_that_crashes_is_restarted_alone_after_a_wait_and_calls_fail_meanwhi
 async fn past_its_restarts_a_child_escapes_and_the_reason_is_told() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
-    let addr = root.service(Spec::escape("a").restarts(2, MINUTE), house("a", &diary));
+    let addr = root.service(Spec::escape("a").restarts(2, MINUTE), test_service("a", &diary));
     let tree = root.start().await.unwrap();
     for life in 1..=3 {
         until_status(&system, "a", ActorStatus::Running).await;
@@ -96,7 +98,7 @@ async fn past_its_restarts_a_child_escapes_and_the_reason_is_told() {
 async fn failures_spread_over_time_do_not_escape() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
-    let addr = root.service(Spec::escape("a").restarts(1, MINUTE), house("a", &diary));
+    let addr = root.service(Spec::escape("a").restarts(1, MINUTE), test_service("a", &diary));
     let tree = root.start().await.unwrap();
     for life in 1..=4 {
         until_status(&system, "a", ActorStatus::Running).await;
@@ -110,15 +112,15 @@ async fn failures_spread_over_time_do_not_escape() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_cannot_start_parks_for_longer_and_longer_and_nothing_else_is_touched() {
-    let (system, diary, fate) = (system(), Diary::default(), Fate::default());
-    fate.failing_starts.store(5, Ordering::SeqCst);
+    let (system, diary, plan) = (system(), Diary::default(), StartPlan::default());
+    plan.failing_starts.store(5, Ordering::SeqCst);
     let mut root = Supervisor::root(&system);
-    root.service(Spec::park("a").restarts(1, MINUTE), house_of("a", &diary, &fate));
-    let b = root.service(Spec::escape("b"), house("b", &diary));
+    root.service(Spec::park("a").restarts(1, MINUTE), test_service_with("a", &diary, &plan));
+    let b = root.service(Spec::escape("b"), test_service("b", &diary));
     let tree = root.start().await.unwrap();
     assert_eq!(echo(&b, 1).await, Ok(1), "the start does not wait for a parked child");
     let mut waits = Vec::new();
-    while fate.failing_starts.load(Ordering::SeqCst) > 0 {
+    while plan.failing_starts.load(Ordering::SeqCst) > 0 {
         let parked = report(&system, "a");
         assert_eq!(parked.status, ActorStatus::Parked);
         waits.push(parked.until.unwrap().since(system.clock().now()));
@@ -138,12 +140,12 @@ async fn a_child_that_cannot_start_parks_for_longer_and_longer_and_nothing_else_
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_escapes_is_an_error_and_stops_what_runs() {
-    let (system, diary, fate) = (system(), Diary::default(), Fate::default());
-    fate.failing_starts.store(99, Ordering::SeqCst);
+    let (system, diary, plan) = (system(), Diary::default(), StartPlan::default());
+    plan.failing_starts.store(99, Ordering::SeqCst);
     let mut root = Supervisor::root(&system);
-    root.service(Spec::escape("a"), house("a", &diary));
-    root.service(Spec::escape("b").restarts(0, MINUTE), house_of("b", &diary, &fate));
-    root.service(Spec::escape("c"), house("c", &diary));
+    root.service(Spec::escape("a"), test_service("a", &diary));
+    root.service(Spec::escape("b").restarts(0, MINUTE), test_service_with("b", &diary, &plan));
+    root.service(Spec::escape("c"), test_service("c", &diary));
     let escape = root.start().await.err().unwrap();
     assert_eq!((escape.path.as_str(), escape.reason.as_str()), ("b", "start: the disk is nearly full"));
     assert_eq!(diary.lines(), ["a starts", "b fails to start", "a stops"]);
@@ -151,11 +153,11 @@ async fn a_start_that_escapes_is_an_error_and_stops_what_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_hangs_counts_as_a_failure() {
-    let (system, diary, fate) = (system(), Diary::default(), Fate::default());
-    *fate.start_gate.lock().unwrap() = Some(Arc::new(Notify::new()));
+    let (system, diary, plan) = (system(), Diary::default(), StartPlan::default());
+    *plan.start_gate.lock().unwrap() = Some(Arc::new(Notify::new()));
     let mut root = Supervisor::root(&system);
     let spec = Spec::escape("a").restarts(0, MINUTE).start_within(2 * SECOND);
-    root.service(spec, house_of("a", &diary, &fate));
+    root.service(spec, test_service_with("a", &diary, &plan));
     let escape = root.start().await.err().unwrap();
     assert_eq!(escape.reason, "it took too long to start");
 }
@@ -164,12 +166,12 @@ async fn a_start_that_hangs_counts_as_a_failure() {
 async fn a_factory_that_panics_is_a_failure_of_the_child_alone() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
-    let make = house("a", &diary);
-    root.service(Spec::park("a").restarts(0, MINUTE), move || -> crate::house::House {
+    let make = test_service("a", &diary);
+    root.service(Spec::park("a").restarts(0, MINUTE), move || -> crate::test_service::TestService {
         let _unused = &make;
         panic!("no bricks")
     });
-    let b = root.service(Spec::escape("b"), house("b", &diary));
+    let b = root.service(Spec::escape("b"), test_service("b", &diary));
     let tree = root.start().await.unwrap();
     assert_eq!(echo(&b, 1).await, Ok(1));
     assert!(report(&system, "a").last_failure.unwrap().reason.contains("no bricks"));
@@ -178,10 +180,10 @@ async fn a_factory_that_panics_is_a_failure_of_the_child_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn an_operator_restarts_without_being_counted_and_even_what_is_parked() {
-    let (system, diary, fate) = (system(), Diary::default(), Fate::default());
+    let (system, diary, plan) = (system(), Diary::default(), StartPlan::default());
     let mut root = Supervisor::root(&system);
-    let addr =
-        root.group("g", |group| group.service(Spec::park("a").restarts(0, MINUTE), house_of("a", &diary, &fate)));
+    let addr = root
+        .group("g", |group| group.service(Spec::park("a").restarts(0, MINUTE), test_service_with("a", &diary, &plan)));
     let tree = root.start().await.unwrap();
     assert_eq!(system.stats().restart("g"), Err(ControlRefusal::IsGroup));
     assert_eq!(system.stats().restart("h"), Err(ControlRefusal::NotFound));
@@ -209,7 +211,7 @@ async fn an_operator_restarts_without_being_counted_and_even_what_is_parked() {
 async fn what_does_not_stop_is_killed_its_jobs_aborted_and_every_caller_answered() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
-    let addr = root.service(Spec::escape("a"), house("a", &diary));
+    let addr = root.service(Spec::escape("a"), test_service("a", &diary));
     let tree = root.start().await.unwrap();
     let never = Arc::new(Notify::new());
     let ask = |make: fn(Arc<Notify>, majordomo::supervision::Reply<u32>) -> Ask| {
@@ -242,10 +244,10 @@ async fn a_part_is_stopped_ahead_of_its_turn_and_not_again() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
     root.group("g", |group| {
-        group.service(Spec::escape("a"), house("a", &diary));
-        group.service(Spec::escape("b"), house("b", &diary));
+        group.service(Spec::escape("a"), test_service("a", &diary));
+        group.service(Spec::escape("b"), test_service("b", &diary));
     });
-    root.service(Spec::escape("c"), house("c", &diary));
+    root.service(Spec::escape("c"), test_service("c", &diary));
     let tree = root.start().await.unwrap();
     tree.stop_child("g/b", SECOND).await;
     tree.stop_child("g", SECOND).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Auth, Call, door::Door};
+use super::{Auth, Call, context::AuthContext};
 use crate::{
     crypto::token::{AccessClaims, TokenRefusal},
     domain::{auth::Session, user::User},
@@ -27,7 +27,7 @@ pub struct Authenticated {
 /// Why a bearer token is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthenticateRefusal {
-    /// Not a token of this house, or damaged.
+    /// Not a token of this server, or damaged.
     Invalid,
     /// Its time is over.
     Expired,
@@ -36,35 +36,35 @@ pub enum AuthenticateRefusal {
 }
 
 /// What a token says of itself, if it is ours and its time is not over.
-pub(super) fn claims(door: &Door, token: &str, now: Timestamp) -> Result<Arc<AccessClaims>, TokenRefusal> {
-    if let Some(claims) = door.verified.get(token, now) {
+pub(super) fn claims(context: &AuthContext, token: &str, now: Timestamp) -> Result<Arc<AccessClaims>, TokenRefusal> {
+    if let Some(claims) = context.verified.get(token, now) {
         return Ok(claims);
     }
-    let claims = Arc::new(door.signing().verify(token, &door.expected, now)?);
+    let claims = Arc::new(context.signing().verify(token, &context.expected, now)?);
     let expires = Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));
-    door.verified.insert(token, Arc::clone(&claims), expires);
+    context.verified.insert(token, Arc::clone(&claims), expires);
     Ok(claims)
 }
 
 /// The session a bearer token belongs to, whether or not it is still there.
-pub(super) fn session_of(door: &Door, token: &Secret) -> Option<SessionId> {
-    claims(door, token.reveal(), door.system.clock().now()).ok().map(|claims| claims.sid)
+pub(super) fn session_of(context: &AuthContext, token: &Secret) -> Option<SessionId> {
+    claims(context, token.reveal(), context.system.clock().now()).ok().map(|claims| claims.sid)
 }
 
 /// A read of the store; takes no place in any mailbox.
 pub(super) fn run(auth: &Auth, token: &str) -> Result<Result<Authenticated, AuthenticateRefusal>, Fault> {
-    let door = &auth.door;
-    let now = door.system.clock().now();
-    let claims = match claims(door, token, now) {
+    let context = &auth.context;
+    let now = context.system.clock().now();
+    let claims = match claims(context, token, now) {
         Ok(claims) => claims,
         Err(TokenRefusal::Expired) => return Ok(Err(AuthenticateRefusal::Expired)),
         Err(_made_up) => return Ok(Err(AuthenticateRefusal::Invalid)),
     };
-    let found = door.store.read(|view| {
+    let found = context.store.read(|view| {
         let Some(session) = session::find(view, claims.sid)? else { return Ok(None) };
         Ok(user::find(view, claims.sub)?.map(|user| (session, user)))
     })?;
-    let Some((session, user)) = found.filter(|(session, user)| stands(&auth.door, (session, user), &claims, now))
+    let Some((session, user)) = found.filter(|(session, user)| stands(&auth.context, (session, user), &claims, now))
     else {
         return Ok(Err(AuthenticateRefusal::SessionEnded));
     };
@@ -81,15 +81,21 @@ pub(super) fn run(auth: &Auth, token: &str) -> Result<Result<Authenticated, Auth
     Ok(Ok(Authenticated { principal, claims, user }))
 }
 
-fn stands(door: &Door, (session, user): (&Session, &User), claims: &AccessClaims, now: Timestamp) -> bool {
-    session.user == claims.sub && session.is_live(now) && user.may_enter(now, door.address_rule)
+fn stands(context: &AuthContext, (session, user): (&Session, &User), claims: &AccessClaims, now: Timestamp) -> bool {
+    session.user == claims.sub && session.is_live(now) && user.may_enter(now, context.address_rule)
 }
 
 /// Notes that an access token of the current generation was seen: its refresh token's predecessor may from now on be
 /// repeated for the grace only.
-pub(super) async fn mark_used(door: &Door, call: &Call, session: SessionId, generation: u32) -> Result<(), Fault> {
-    door.store
-        .write_reclaim(door.write(call), move |tx| {
+pub(super) async fn mark_used(
+    context: &AuthContext,
+    call: &Call,
+    session: SessionId,
+    generation: u32,
+) -> Result<(), Fault> {
+    context
+        .store
+        .write_reclaim(context.write(call), move |tx| {
             let Some(found) = session::find(tx, session)? else { return Ok(Verdict::Discard(())) };
             let Some(marked) = found.refresh.mark_used(generation, tx.now()) else { return Ok(Verdict::Discard(())) };
             session::update(tx, &Session { refresh: marked, ..found })?;

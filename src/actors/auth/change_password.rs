@@ -1,8 +1,8 @@
-//! A new password by the one before: ends the user's other sessions. A wrong one counts as at the door.
+//! A new password by the one before: ends the user's other sessions. A wrong one counts as a failed login.
 
 use std::sync::Arc;
 
-use super::{Call, Door, attempt, logout};
+use super::{AuthContext, Call, login_attempt, logout};
 use crate::{
     actors::hasher::Priority,
     crypto::password::PasswordCheck,
@@ -47,48 +47,49 @@ pub enum ChangeRefusal {
 }
 
 pub(super) async fn run(
-    door: Arc<Door>,
+    context: Arc<AuthContext>,
     call: Call,
     command: ChangePassword,
 ) -> Result<Result<(), ChangeRefusal>, Fault> {
-    let Some(seen) = door.store.read(|view| user::find(view, command.who.user))? else {
+    let Some(seen) = context.store.read(|view| user::find(view, command.who.user))? else {
         return Ok(Err(ChangeRefusal::SessionEnded));
     };
-    let context = password_policy::Context { email: Some(&seen.email), username: seen.username.as_ref() };
-    let unfit = password_policy::check(command.new.reveal(), door.password_policy, context);
+    let password_context =
+        password_policy::PasswordContext { email: Some(&seen.email), username: seen.username.as_ref() };
+    let unfit = password_policy::check(command.new.reveal(), context.password_policy, password_context);
     if !unfit.is_empty() {
         let errors = unfit.into_iter().map(|why| why.at("/newPassword")).collect();
         return Ok(Err(ChangeRefusal::Fields(errors)));
     }
-    let place = door.hasher.reserve(call.network(), Priority::Login)?;
-    let who = attempt::Who::signed_in(&command.who, AuditAction::ChangePassword);
-    let who = match attempt::reserve(&door, &call, who).await? {
+    let place = context.hasher.reserve(call.network(), Priority::Login)?;
+    let who = login_attempt::LoginAttempt::signed_in(&command.who, AuditAction::ChangePassword);
+    let who = match login_attempt::reserve(&context, &call, who).await? {
         Ok(who) => who,
-        Err(attempt::ShutUntil(until)) => return Ok(Err(ChangeRefusal::LockedOut { until })),
+        Err(login_attempt::LockedOutUntil(until)) => return Ok(Err(ChangeRefusal::LockedOut { until })),
     };
     let checked = match &seen.password_hash {
         Some(hash) => place.verify(hash.clone(), command.current.clone()).await,
         None => place.verify_nobody(command.current.clone()).await,
     };
     let hashed = match checked {
-        Ok(PasswordCheck::Right | PasswordCheck::RightOutdated) => hash(&door, &call, command.new).await,
+        Ok(PasswordCheck::Right | PasswordCheck::RightOutdated) => hash(&context, &call, command.new).await,
         Ok(PasswordCheck::Wrong) => {
-            attempt::fail(&door, &call, &who).await?;
+            login_attempt::fail(&context, &call, &who).await?;
             return Ok(Err(ChangeRefusal::WrongPassword));
         }
         Err(fault) => Err(fault),
     };
     match hashed {
-        Ok(hash) => commit(&door, &call, who, Change { seen, session: command.who.session, hash }).await,
+        Ok(hash) => commit(&context, &call, who, Change { seen, session: command.who.session, hash }).await,
         Err(fault) => {
-            attempt::give_back(&door, &call, &who).await?;
+            login_attempt::give_back(&context, &call, &who).await?;
             Err(fault)
         }
     }
 }
 
-async fn hash(door: &Door, call: &Call, new: Secret) -> Result<String, Fault> {
-    door.hasher.reserve(call.network(), Priority::Login)?.hash(new, door.salt()).await
+async fn hash(context: &AuthContext, call: &Call, new: Secret) -> Result<String, Fault> {
+    context.hasher.reserve(call.network(), Priority::Login)?.hash(new, context.salt()).await
 }
 
 /// What was proven, and what is to be.
@@ -99,14 +100,15 @@ struct Change {
 }
 
 async fn commit(
-    door: &Door,
+    context: &AuthContext,
     call: &Call,
-    who: attempt::Who,
+    who: login_attempt::LoginAttempt,
     change: Change,
 ) -> Result<Result<(), ChangeRefusal>, Fault> {
-    let rule = door.address_rule;
-    door.store
-        .write(door.write(call), move |tx| {
+    let rule = context.address_rule;
+    context
+        .store
+        .write(context.write(call), move |tx| {
             let now = tx.now();
             let own = session::find(tx, change.session)?.filter(|own| own.is_live(now));
             let found = user::find(tx, change.seen.id)?;
@@ -115,7 +117,7 @@ async fn commit(
             let (Some(user), Some(own)) = (found, own) else {
                 return Ok(Verdict::Discard(Err(ChangeRefusal::SessionEnded)));
             };
-            attempt::settle_success(tx, &who)?;
+            login_attempt::settle_success(tx, &who)?;
             user::replace(
                 tx,
                 &User {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Door};
+use super::{AuthContext, Call};
 use crate::{
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
@@ -31,10 +31,11 @@ pub struct ResetRequested {
     pub resend_at: Timestamp,
 }
 
-pub(super) async fn run(door: Arc<Door>, call: Call, email: EmailAddress) -> Result<ResetRequested, Fault> {
-    let settings = door.settings.code.clone();
-    door.store
-        .write(door.write(&call), move |tx| {
+pub(super) async fn run(context: Arc<AuthContext>, call: Call, email: EmailAddress) -> Result<ResetRequested, Fault> {
+    let settings = context.settings.code.clone();
+    context
+        .store
+        .write(context.write(&call), move |tx| {
             let now = tx.now();
             let request = ResetRequest {
                 id: tx.id(),

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::{Call, door::Door};
+use super::{Call, context::AuthContext};
 use crate::{
     config,
     crypto::{
-        signing::{KeyFault, SigningKeyPair},
+        signing::{SigningKeyFault, SigningKeyPair},
         token::KeySet,
     },
     domain::{
@@ -27,7 +27,7 @@ use crate::{
 pub async fn prepare(
     store: &Store,
     write: Write,
-    settings: &config::Token,
+    settings: &config::TokenConfig,
     clock: &dyn Clock,
 ) -> Result<KeySet, Fault> {
     let signs = store.read(|view| Ok(signing_key::all(view)?.iter().any(|key| key.stage == KeyStage::Signing)))?;
@@ -38,26 +38,26 @@ pub async fn prepare(
 }
 
 /// Does what is due, unless the clock that says so is not to be trusted.
-pub(super) async fn advance_when_due(door: &Door, call: &Call) -> Result<(), Fault> {
-    if door.system.clock().trouble().is_some() {
+pub(super) async fn advance_when_due(context: &AuthContext, call: &Call) -> Result<(), Fault> {
+    if context.system.clock().trouble().is_some() {
         return Ok(());
     }
-    advance(door, call, Urgency::WhenDue).await
+    advance(context, call, Urgency::WhenDue).await
 }
 
-/// Takes the steps; the door works with the new keys from then on.
-async fn advance(door: &Door, call: &Call, urgency: Urgency) -> Result<(), Fault> {
-    let rules = RotationRules::from(&door.settings.token);
-    if step(&door.store, door.write(call), &rules, urgency).await? {
-        door.use_keys(load(&door.store)?);
+/// Takes the steps; AuthActor works with the new keys from then on.
+async fn advance(context: &AuthContext, call: &Call, urgency: Urgency) -> Result<(), Fault> {
+    let rules = RotationRules::from(&context.settings.token);
+    if step(&context.store, context.write(call), &rules, urgency).await? {
+        context.use_keys(load(&context.store)?);
     }
     Ok(())
 }
 
-/// Rotates on an operator's command; the door works with the new keys from then on.
-pub(super) async fn rotate_at(door: Arc<Door>, call: Call, urgency: Urgency) -> Result<Vec<KeyState>, Fault> {
-    advance(&door, &call, urgency).await?;
-    states(&door.store)
+/// Rotates on an operator's command; AuthActor works with the new keys from then on.
+pub(super) async fn rotate_at(context: Arc<AuthContext>, call: Call, urgency: Urgency) -> Result<Vec<KeyState>, Fault> {
+    advance(&context, &call, urgency).await?;
+    states(&context.store)
 }
 
 /// A key as operators see it.
@@ -77,7 +77,7 @@ pub struct KeyState {
 pub async fn rotate_in(
     store: &Store,
     write: Write,
-    settings: &config::Token,
+    settings: &config::TokenConfig,
     urgency: Urgency,
 ) -> Result<Vec<KeyState>, Fault> {
     step(store, write, &settings.into(), urgency).await?;
@@ -184,6 +184,6 @@ fn load(store: &Store) -> Result<KeySet, Fault> {
     KeySet::new(signer, others).map_err(defect)
 }
 
-fn defect(fault: KeyFault) -> Fault {
+fn defect(fault: SigningKeyFault) -> Fault {
     Fault::bug(fault.to_string())
 }

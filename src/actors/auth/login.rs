@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use super::{Call, Door, attempt, logout, tokens::Tokens};
+use super::{AuthContext, Call, login_attempt, logout, tokens::Tokens};
 use crate::{
-    actors::{hasher::Priority, otp::Order},
+    actors::{hasher::Priority, otp::CodeOrder},
     config,
     crypto::password::PasswordCheck,
     domain::{
@@ -84,14 +84,18 @@ impl Candidate {
     }
 }
 
-pub(super) async fn run(door: Arc<Door>, call: Call, command: Login) -> Result<Result<LoggedIn, LoginRefusal>, Fault> {
-    let now = door.system.clock().now();
-    let candidate = door.store.read(|view| resolve(view, &command.identifier, now))?;
-    let place = door.hasher.reserve(call.network(), Priority::Login)?;
-    let who = attempt::Who::of(&door, &call, &candidate, &command);
-    let who = match attempt::reserve(&door, &call, who).await? {
+pub(super) async fn run(
+    context: Arc<AuthContext>,
+    call: Call,
+    command: Login,
+) -> Result<Result<LoggedIn, LoginRefusal>, Fault> {
+    let now = context.system.clock().now();
+    let candidate = context.store.read(|view| resolve(view, &command.identifier, now))?;
+    let place = context.hasher.reserve(call.network(), Priority::Login)?;
+    let who = login_attempt::LoginAttempt::of(&context, &call, &candidate, &command);
+    let who = match login_attempt::reserve(&context, &call, who).await? {
         Ok(who) => who,
-        Err(attempt::ShutUntil(until)) => return Ok(Err(LoginRefusal::LockedOut { until })),
+        Err(login_attempt::LockedOutUntil(until)) => return Ok(Err(LoginRefusal::LockedOut { until })),
     };
     let checked = match candidate.password_hash() {
         Some(hash) => place.verify(hash.to_owned(), command.password.clone()).await,
@@ -100,35 +104,36 @@ pub(super) async fn run(door: Arc<Door>, call: Call, command: Login) -> Result<R
     let checked = match checked {
         Ok(checked) => checked,
         Err(fault) => {
-            attempt::give_back(&door, &call, &who).await?;
+            login_attempt::give_back(&context, &call, &who).await?;
             return Err(fault);
         }
     };
     match (checked, candidate) {
         (PasswordCheck::Right | PasswordCheck::RightOutdated, Candidate::User(user))
-            if waits_for_proof(&user, door.address_rule) =>
+            if waits_for_proof(&user, context.address_rule) =>
         {
-            attempt::fail(&door, &call, &who).await?;
-            door.otp.issue(call.context.clone(), user.id, CodePurpose::VerifyEmail, Order::Asked).await?;
+            login_attempt::fail(&context, &call, &who).await?;
+            context.otp.issue(call.context.clone(), user.id, CodePurpose::VerifyEmail, CodeOrder::Asked).await?;
             Ok(Err(LoginRefusal::InvalidCredentials))
         }
         (PasswordCheck::Right, Candidate::User(user)) => {
             let password_hash = user.password_hash.clone();
-            enter(&door, &call, (&command, &who), Proven { user: *user, password_hash }).await
+            enter(&context, &call, (&command, &who), Proven { user: *user, password_hash }).await
         }
         (PasswordCheck::RightOutdated, Candidate::User(user)) => {
-            let password_hash = renewed(&door, &call, &command.password).await.or_else(|| user.password_hash.clone());
-            enter(&door, &call, (&command, &who), Proven { user: *user, password_hash }).await
+            let password_hash =
+                renewed(&context, &call, &command.password).await.or_else(|| user.password_hash.clone());
+            enter(&context, &call, (&command, &who), Proven { user: *user, password_hash }).await
         }
         (PasswordCheck::Right | PasswordCheck::RightOutdated, Candidate::Registrant { owner, .. }) => {
-            attempt::fail(&door, &call, &who).await?;
-            door.otp.issue(call.context.clone(), owner, CodePurpose::VerifyEmail, Order::Asked).await?;
+            login_attempt::fail(&context, &call, &who).await?;
+            context.otp.issue(call.context.clone(), owner, CodePurpose::VerifyEmail, CodeOrder::Asked).await?;
             Ok(Err(LoginRefusal::InvalidCredentials))
         }
         (PasswordCheck::Wrong, Candidate::User(_) | Candidate::Registrant { .. })
         | (PasswordCheck::Wrong | PasswordCheck::Right | PasswordCheck::RightOutdated, Candidate::Nobody) => {
-            attempt::fail(&door, &call, &who).await?;
-            refused(&door, &call).await
+            login_attempt::fail(&context, &call, &who).await?;
+            refused(&context, &call).await
         }
     }
 }
@@ -145,15 +150,15 @@ fn waits_for_proof(user: &User, rule: AddressRule) -> bool {
 
 /// A refusal costs the commit that the code of an unverified address would have cost: whoever registers a known address
 /// and then signs in with that password learns nothing from it.
-async fn refused<T>(door: &Door, call: &Call) -> Result<Result<T, LoginRefusal>, Fault> {
-    door.otp.pretend(call).await?;
+async fn refused<T>(context: &AuthContext, call: &Call) -> Result<Result<T, LoginRefusal>, Fault> {
+    context.otp.pretend(call).await?;
     Ok(Err(LoginRefusal::InvalidCredentials))
 }
 
 /// The hash of the password by the settings of today; `None` if there is no place for it now: then at the next login.
-async fn renewed(door: &Door, call: &Call, password: &Secret) -> Option<String> {
-    let place = door.hasher.reserve(call.network(), Priority::Login).ok()?;
-    place.hash(password.clone(), door.salt()).await.ok()
+async fn renewed(context: &AuthContext, call: &Call, password: &Secret) -> Option<String> {
+    let place = context.hasher.reserve(call.network(), Priority::Login).ok()?;
+    place.hash(password.clone(), context.salt()).await.ok()
 }
 
 /// A user whose password was right, and the hash to keep of it.
@@ -181,27 +186,27 @@ fn resolve(reader: &impl Reader, identifier: &str, now: Timestamp) -> Result<Can
 
 /// The password was right: what is true of the user *now* decides, inside the commit that makes the session.
 async fn enter(
-    door: &Arc<Door>,
+    context: &Arc<AuthContext>,
     call: &Call,
-    (command, who): (&Login, &attempt::Who),
+    (command, who): (&Login, &login_attempt::LoginAttempt),
     proven: Proven,
 ) -> Result<Result<LoggedIn, LoginRefusal>, Fault> {
-    let (settings, rule) = (door.settings.clone(), door.address_rule);
-    let limits = attempt::limits_of(door);
+    let (settings, rule) = (context.settings.clone(), context.address_rule);
+    let limits = login_attempt::limits_of(context);
     let (device_name, who) = (command.device_name.clone(), who.clone());
     let device = who.device();
-    let entered = door
+    let entered = context
         .store
-        .write(door.write(call), move |tx| {
+        .write(context.write(call), move |tx| {
             let Proven { user: seen, password_hash } = &proven;
             let found = user::find(tx, seen.id)?;
             let Some(user) =
                 found.filter(|user| user.may_enter(tx.now(), rule) && user.password_hash == seen.password_hash)
             else {
-                attempt::settle_failure(tx, &who, &limits)?;
+                login_attempt::settle_failure(tx, &who, &limits)?;
                 return Ok(Verdict::Commit(None));
             };
-            attempt::settle_success(tx, &who)?;
+            login_attempt::settle_success(tx, &who)?;
             let first_login = user.first_login_at.is_none();
             let opened = open_session(tx, &user, &settings.session, device_name.clone(), "pwd")?;
             let first_login_at = Some(user.first_login_at.unwrap_or_else(|| tx.now()));
@@ -210,13 +215,13 @@ async fn enter(
                 user::replace(tx, &entering)?;
             }
             let new_device = !first_login && device.is_none();
-            tell(tx, &user, &Entry { session: opened.id, first: first_login, new_device })?;
+            tell(tx, &user, &CompletedLogin { session: opened.id, first: first_login, new_device })?;
             Ok(Verdict::Commit(Some((user, opened, first_login))))
         })
         .await?;
-    let Some((user, session, first_login)) = entered else { return refused(door, call).await };
-    let tokens = door.tokens(&user, &session)?;
-    let device_token = door.device_token(user.id, device);
+    let Some((user, session, first_login)) = entered else { return refused(context, call).await };
+    let tokens = context.tokens(&user, &session)?;
+    let device_token = context.device_token(user.id, device);
     Ok(Ok(LoggedIn { tokens, device_token, first_login }))
 }
 
@@ -224,7 +229,7 @@ async fn enter(
 pub(super) fn open_session(
     tx: &mut Tx<'_>,
     owner: &User,
-    settings: &config::Session,
+    settings: &config::SessionConfig,
     device_name: Option<String>,
     method: &str,
 ) -> Result<Session, TxFault> {
@@ -255,7 +260,7 @@ pub(super) fn open_session(
 }
 
 /// What is told of an entry.
-pub(super) struct Entry {
+pub(super) struct CompletedLogin {
     /// The session it began.
     pub(super) session: SessionId,
     /// Whether the user had never entered before.
@@ -265,8 +270,8 @@ pub(super) struct Entry {
 }
 
 /// Says that somebody entered.
-pub(super) fn tell(tx: &mut Tx<'_>, user: &User, entry: &Entry) -> Result<(), TxFault> {
-    let Entry { session, first: first_login, new_device } = *entry;
+pub(super) fn tell(tx: &mut Tx<'_>, user: &User, entry: &CompletedLogin) -> Result<(), TxFault> {
+    let CompletedLogin { session, first: first_login, new_device } = *entry;
     tx.emit(Event {
         subject: user.id,
         kind: EventKind::UserLoggedIn { user: user.id, session, first_login, new_device },

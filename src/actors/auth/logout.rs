@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Door};
+use super::{AuthContext, Call};
 use crate::{
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
@@ -17,9 +17,10 @@ use crate::{
 };
 
 /// Ends one session, if it is still there.
-pub(super) async fn run(door: Arc<Door>, call: Call, ended: SessionId) -> Result<(), Fault> {
-    door.store
-        .write_reclaim(door.write(&call), move |tx| {
+pub(super) async fn run(context: Arc<AuthContext>, call: Call, ended: SessionId) -> Result<(), Fault> {
+    context
+        .store
+        .write_reclaim(context.write(&call), move |tx| {
             let Some(found) = session::find(tx, ended)? else { return Ok(Verdict::Discard(())) };
             end(tx, &found, SessionEnd::LoggedOut)?;
             note(tx, AuditAction::Logout, found.user)?;
@@ -29,9 +30,10 @@ pub(super) async fn run(door: Arc<Door>, call: Call, ended: SessionId) -> Result
 }
 
 /// Ends all sessions of a user.
-pub(super) async fn run_all(door: Arc<Door>, call: Call, user: UserId) -> Result<(), Fault> {
-    door.store
-        .write_reclaim(door.write(&call), move |tx| {
+pub(super) async fn run_all(context: Arc<AuthContext>, call: Call, user: UserId) -> Result<(), Fault> {
+    context
+        .store
+        .write_reclaim(context.write(&call), move |tx| {
             let sessions = session::of_user(tx, user)?;
             if sessions.is_empty() {
                 return Ok(Verdict::Discard(()));

@@ -1,19 +1,19 @@
 //! Registration, verification, login, sessions, tokens.
 //!
-//! **Owns** the flows of the door and the tables of registrations, sessions, signing keys and failed logins.
+//! **Owns** the flows of sign-in and the tables of registrations, sessions, signing keys and failed logins.
 //! **Wakes on** commands of its handle and the timer of its signing keys.
 //! **Promises** that no flow holds up another: each command is a job, decided in one transaction.
 //! **Loses on crash** nothing: what it holds is a cache of the store.
 //!
 //! Must not know: HTTP, how codes are delivered. Begin with `login.rs`, a flow from command to commit.
 
-mod attempt;
 mod authenticate;
 mod change_password;
-mod door;
+mod context;
 mod forgot_password;
 mod keys;
 mod login;
+mod login_attempt;
 mod logout;
 mod own_code;
 mod refresh;
@@ -29,7 +29,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 pub use authenticate::{AuthenticateRefusal, Authenticated};
 pub use change_password::{ChangePassword, ChangeRefusal};
-pub use door::{Door, DoorKeys};
+pub use context::{AuthContext, AuthKeys};
 pub use forgot_password::ResetRequested;
 pub use keys::{KeyState, prepare as prepare_keys, rotate_in as rotate_keys};
 pub use login::{LoggedIn, Login, LoginRefusal};
@@ -44,7 +44,7 @@ pub use sessions::{EndSession, NoSuchSession};
 pub use tokens::Tokens;
 pub use verify_email::{CodeInvalid, Registrant, VerifyEmail};
 
-use super::{call::Call, otp::Standing};
+use super::{call::Call, otp::CodeState};
 use crate::{
     crypto::{jwk::JwkSet, refresh_token::RefreshToken, token::AccessClaims},
     domain::{
@@ -117,13 +117,13 @@ impl Message for AuthMessage {
 #[derive(Clone)]
 pub struct Auth {
     addr: Addr<AuthMessage>,
-    door: Arc<Door>,
+    context: Arc<AuthContext>,
 }
 
 impl Auth {
-    /// The handle of the actor at `addr`, which works at `door`.
-    pub fn new(addr: Addr<AuthMessage>, door: Arc<Door>) -> Self {
-        Self { addr, door }
+    /// The handle of the actor at `addr`, which works at `context`.
+    pub fn new(addr: Addr<AuthMessage>, context: Arc<AuthContext>) -> Self {
+        Self { addr, context }
     }
 
     /// Makes a registration and has a code sent to its address.
@@ -167,7 +167,7 @@ impl Auth {
         bearer: Option<Secret>,
         refresh: Option<Secret>,
     ) -> Result<(), Fault> {
-        let by_bearer = bearer.and_then(|bearer| authenticate::session_of(&self.door, &bearer));
+        let by_bearer = bearer.and_then(|bearer| authenticate::session_of(&self.context, &bearer));
         let named = match (by_bearer, refresh) {
             (Some(session), _) => Some(session),
             (None, Some(refresh)) => self.session_of_refresh(&refresh)?,
@@ -207,7 +207,7 @@ impl Auth {
 
     /// The sessions of a user that live, the one used last first; at most `auth.session.max_per_user`.
     pub fn sessions(&self, user: UserId) -> Result<Vec<Session>, Fault> {
-        sessions::list(&self.door, user)
+        sessions::list(&self.context, user)
     }
 
     /// Ends a session, if it is that user's.
@@ -226,12 +226,12 @@ impl Auth {
         user: UserId,
         purpose: OwnPurpose,
     ) -> Result<Result<CodeRequested, RequestRefusal>, Fault> {
-        own_code::request(&self.door, context, (user, purpose)).await
+        own_code::request(&self.context, context, (user, purpose)).await
     }
 
     /// How a code that the user asked for stands. A read of the store.
-    pub fn code_standing(&self, user: UserId, code: CodeId) -> Result<Option<(OwnPurpose, Standing)>, Fault> {
-        own_code::standing(&self.door, (user, code))
+    pub fn code_standing(&self, user: UserId, code: CodeId) -> Result<Option<(OwnPurpose, CodeState)>, Fault> {
+        own_code::standing(&self.context, (user, code))
     }
 
     /// Tries a code of a signed-in user. Waits in the mailbox of that user's codes.
@@ -241,7 +241,7 @@ impl Auth {
         (who, which): (Principal, OwnCode),
         typed: &str,
     ) -> Result<Result<(), ConfirmRefusal>, Fault> {
-        own_code::confirm(&self.door, context, (who, which), typed).await
+        own_code::confirm(&self.context, context, (who, which), typed).await
     }
 
     /// Who a bearer token proves, looked up now. Reads the store; queues nowhere.
@@ -261,13 +261,13 @@ impl Auth {
 
     /// The public keys, for `/.well-known/jwks.json` (RFC 7517 section 5).
     pub fn jwks(&self) -> JwkSet {
-        self.door.signing().jwks().clone()
+        self.context.signing().jwks().clone()
     }
 
     /// The session an authentic refresh token belongs to.
     fn session_of_refresh(&self, text: &Secret) -> Result<Option<SessionId>, Fault> {
         let Ok(token) = RefreshToken::parse(text.reveal()) else { return Ok(None) };
-        let found = self.door.store.read(|view| session::find(view, token.session))?;
+        let found = self.context.store.read(|view| session::find(view, token.session))?;
         Ok(found.filter(|session| token.is_authentic(&session.seed)).map(|session| session.id))
     }
 
@@ -281,13 +281,13 @@ impl Auth {
 
 /// The actor.
 pub struct AuthActor {
-    door: Arc<Door>,
+    context: Arc<AuthContext>,
 }
 
 impl AuthActor {
-    /// An actor that works at `door`.
-    pub fn new(door: Arc<Door>) -> Self {
-        Self { door }
+    /// An actor that works at `context`.
+    pub fn new(context: Arc<AuthContext>) -> Self {
+        Self { context }
     }
 
     /// Starts `flow` as a job that answers `reply`.
@@ -297,30 +297,30 @@ impl AuthActor {
         kind: &'static str,
         (work, context): (Work, CallContext),
         reply: Reply<T>,
-        flow: impl FnOnce(Arc<Door>, Call) -> F,
+        flow: impl FnOnce(Arc<AuthContext>, Call) -> F,
     ) where
         T: Send + 'static,
         F: Future<Output = Result<T, Fault>> + Send + 'static,
     {
-        let flow = flow(Arc::clone(&self.door), Call { work: work.clone(), context });
+        let flow = flow(Arc::clone(&self.context), Call { work: work.clone(), context });
         cx.job(work, kind, async move { reply.finish(flow.await) });
     }
 
     fn mark_used(&self, cx: &Cx<AuthMessage>, work: Work, session: SessionId, generation: u32) {
-        let door = Arc::clone(&self.door);
-        let call = Call { work: work.clone(), context: CallContext::house("auth", "first-use") };
+        let context = Arc::clone(&self.context);
+        let call = Call { work: work.clone(), context: CallContext::service("auth", "first-use") };
         cx.job(work, "mark_used", async move {
-            if let Err(fault) = authenticate::mark_used(&door, &call, session, generation).await {
+            if let Err(fault) = authenticate::mark_used(&context, &call, session, generation).await {
                 tracing::debug!(%fault, "the first use of a generation was not noted");
             }
         });
     }
 
     fn keys_due(&self, cx: &Cx<AuthMessage>, work: Work) {
-        let door = Arc::clone(&self.door);
-        let call = Call { work: work.clone(), context: CallContext::house("auth", "keys-due") };
+        let context = Arc::clone(&self.context);
+        let call = Call { work: work.clone(), context: CallContext::service("auth", "keys-due") };
         cx.job(work, "keys_due", async move {
-            if let Err(fault) = keys::advance_when_due(&door, &call).await {
+            if let Err(fault) = keys::advance_when_due(&context, &call).await {
                 tracing::warn!(%fault, "the signing keys could not be looked at; tried again in a while");
             }
         });
@@ -343,40 +343,42 @@ impl Service for AuthActor {
         let kind = message.kind();
         match message {
             AuthMessage::Register(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |door, call| register::run(door, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| register::run(context, call, command));
             }
             AuthMessage::VerifyEmail(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |door, call| verify_email::run(door, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| verify_email::run(context, call, command));
             }
             AuthMessage::ResendVerification(context, registrant, reply) => {
-                self.job(cx, kind, (work, context), reply, |door, call| resend::run(door, call, registrant));
+                self.job(cx, kind, (work, context), reply, |context, call| resend::run(context, call, registrant));
             }
             AuthMessage::Login(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |door, call| login::run(door, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| login::run(context, call, command));
             }
             AuthMessage::Refresh(context, token, reply) => {
-                self.job(cx, kind, (work, context), reply, |door, call| refresh::run(door, call, token));
+                self.job(cx, kind, (work, context), reply, |context, call| refresh::run(context, call, token));
             }
             AuthMessage::Logout(context, session, reply) => {
-                self.job(cx, kind, (work, context), reply, |door, call| logout::run(door, call, session));
+                self.job(cx, kind, (work, context), reply, |context, call| logout::run(context, call, session));
             }
             AuthMessage::LogoutAll(context, user, reply) => {
-                self.job(cx, kind, (work, context), reply, |door, call| logout::run_all(door, call, user));
+                self.job(cx, kind, (work, context), reply, |context, call| logout::run_all(context, call, user));
             }
             AuthMessage::RotateKeys(context, urgency, reply) => {
-                self.job(cx, kind, (work, context), reply, |door, call| keys::rotate_at(door, call, urgency));
+                self.job(cx, kind, (work, context), reply, |context, call| keys::rotate_at(context, call, urgency));
             }
             AuthMessage::ForgotPassword(context, email, reply) => {
-                self.job(cx, kind, (work, context), reply, |door, call| forgot_password::run(door, call, email));
+                self.job(cx, kind, (work, context), reply, |context, call| forgot_password::run(context, call, email));
             }
             AuthMessage::ResetPassword(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |door, call| reset_password::run(door, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| reset_password::run(context, call, command));
             }
             AuthMessage::ChangePassword(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |door, call| change_password::run(door, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| {
+                    change_password::run(context, call, command)
+                });
             }
             AuthMessage::EndSession(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |door, call| sessions::end(door, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| sessions::end(context, call, command));
             }
             AuthMessage::MarkUsed(session, generation) => self.mark_used(cx, work, session, generation),
             AuthMessage::KeysDue => {

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{Door, verify_email};
+use super::{AuthContext, verify_email};
 use crate::{
-    actors::otp::{Effect, Issued, Order, Standing, Tried},
-    crypto::code::Code,
+    actors::otp::{CodeOrder, CodeState, Effect, Issued, Tried},
+    crypto::code::CodeDigits,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::Session,
@@ -110,15 +110,15 @@ pub enum OwnCode {
 }
 
 pub(super) async fn request(
-    door: &Door,
-    context: CallContext,
+    context: &AuthContext,
+    call_context: CallContext,
     (who, purpose): (UserId, OwnPurpose),
 ) -> Result<Result<CodeRequested, RequestRefusal>, Fault> {
     match purpose {
-        OwnPurpose::VerifyPhone if !door.reaches_phones => return Ok(Err(RequestRefusal::NoChannel)),
+        OwnPurpose::VerifyPhone if !context.reaches_phones => return Ok(Err(RequestRefusal::NoChannel)),
         OwnPurpose::VerifyPhone | OwnPurpose::VerifyEmail | OwnPurpose::StepUp => {}
     }
-    match door.otp.issue(context, who, purpose.into(), Order::Asked).await? {
+    match context.otp.issue(call_context, who, purpose.into(), CodeOrder::Asked).await? {
         Issued::Sent { code, expires_at, resend_at } => Ok(Ok(CodeRequested { code, expires_at, resend_at })),
         Issued::Wait { until } => Ok(Err(RequestRefusal::TooSoon { until })),
         Issued::Nobody => Ok(Err(match purpose {
@@ -130,38 +130,41 @@ pub(super) async fn request(
 }
 
 /// How a code of the user's own stands, and what it is to prove. A read of the store.
-pub(super) fn standing(door: &Door, (who, id): (UserId, CodeId)) -> Result<Option<(OwnPurpose, Standing)>, Fault> {
-    let found = door.otp.standing(who, id)?;
+pub(super) fn standing(
+    context: &AuthContext,
+    (who, id): (UserId, CodeId),
+) -> Result<Option<(OwnPurpose, CodeState)>, Fault> {
+    let found = context.otp.standing(who, id)?;
     Ok(found.and_then(|standing| Some((OwnPurpose::of(standing.purpose)?, standing))))
 }
 
 pub(super) async fn confirm(
-    door: &Door,
-    context: CallContext,
+    context: &AuthContext,
+    call_context: CallContext,
     (who, which): (Principal, OwnCode),
     typed: &str,
 ) -> Result<Result<(), ConfirmRefusal>, Fault> {
-    if Code::parse(typed).is_err() {
+    if CodeDigits::parse(typed).is_err() {
         return Ok(Err(ConfirmRefusal::NoCode));
     }
-    let Some(purpose) = purpose_of(door, who.user, which)? else { return Ok(Err(ConfirmRefusal::Expired)) };
+    let Some(purpose) = purpose_of(context, who.user, which)? else { return Ok(Err(ConfirmRefusal::Expired)) };
     let effect: Effect = match purpose {
         OwnPurpose::StepUp => Arc::new(move |tx: &mut Tx<'_>| step_up(tx, who.session)),
         OwnPurpose::VerifyPhone => Arc::new(move |tx: &mut Tx<'_>| verify_phone(tx, who.user)),
         OwnPurpose::VerifyEmail => Arc::new(verify_email::activate(who.user)),
     };
-    match door.otp.verify(context, who.user, purpose.into(), typed, effect).await? {
+    match context.otp.verify(call_context, who.user, purpose.into(), typed, effect).await? {
         Tried::Right | Tried::RightAgain => Ok(Ok(())),
         Tried::Wrong { attempts_left } => Ok(Err(ConfirmRefusal::Wrong { attempts_left })),
         Tried::Expired | Tried::Unknown => Ok(Err(ConfirmRefusal::Expired)),
     }
 }
 
-fn purpose_of(door: &Door, user: UserId, which: OwnCode) -> Result<Option<OwnPurpose>, Fault> {
+fn purpose_of(context: &AuthContext, user: UserId, which: OwnCode) -> Result<Option<OwnPurpose>, Fault> {
     match which {
         OwnCode::Purpose(purpose) => Ok(Some(purpose)),
         OwnCode::Id(id) => {
-            let codes = door.store.read(|view| code::of_owner(view, user))?;
+            let codes = context.store.read(|view| code::of_owner(view, user))?;
             Ok(codes.iter().find(|code| code.id == id).and_then(|code| OwnPurpose::of(code.purpose)))
         }
     }

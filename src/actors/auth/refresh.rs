@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Door, logout, tokens::Tokens};
+use super::{AuthContext, Call, logout, tokens::Tokens};
 use crate::{
     crypto::refresh_token::RefreshToken,
     domain::{
@@ -21,34 +21,38 @@ use crate::{
 /// Why a refresh token is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshRefusal {
-    /// Not a token of this house: made up, or damaged. Changes nothing.
+    /// Not a token of this server: made up, or damaged. Changes nothing.
     Invalid,
     /// Its session has ended, was ended by this very repeat, or its user may not enter any more.
     SessionEnded,
 }
 
 /// What the transaction found.
-enum Found {
+enum RefreshFound {
     Refreshed(Box<(User, Session)>),
     Refused(RefreshRefusal),
 }
 
-pub(super) async fn run(door: Arc<Door>, call: Call, text: Secret) -> Result<Result<Tokens, RefreshRefusal>, Fault> {
+pub(super) async fn run(
+    context: Arc<AuthContext>,
+    call: Call,
+    text: Secret,
+) -> Result<Result<Tokens, RefreshRefusal>, Fault> {
     let Ok(token) = RefreshToken::parse(text.reveal()) else { return Ok(Err(RefreshRefusal::Invalid)) };
-    let (settings, rule) = (door.settings.session.clone(), door.address_rule);
-    let found = door
+    let (settings, rule) = (context.settings.session.clone(), context.address_rule);
+    let found = context
         .store
-        .write_reclaim(door.write(&call), move |tx| {
+        .write_reclaim(context.write(&call), move |tx| {
             let Some(held) = session::find(tx, token.session)? else {
-                return Ok(Verdict::Discard(Found::Refused(RefreshRefusal::SessionEnded)));
+                return Ok(Verdict::Discard(RefreshFound::Refused(RefreshRefusal::SessionEnded)));
             };
             if !token.is_authentic(&held.seed) {
-                return Ok(Verdict::Discard(Found::Refused(RefreshRefusal::Invalid)));
+                return Ok(Verdict::Discard(RefreshFound::Refused(RefreshRefusal::Invalid)));
             }
             let now = tx.now();
             let owner = user::find(tx, held.user)?.filter(|owner| owner.may_enter(now, rule));
             let Some(owner) = owner.filter(|_| held.is_live(now)) else {
-                return Ok(Verdict::Discard(Found::Refused(RefreshRefusal::SessionEnded)));
+                return Ok(Verdict::Discard(RefreshFound::Refused(RefreshRefusal::SessionEnded)));
             };
             match held.refresh.present(token.generation, now, settings.reuse_grace) {
                 (Presented::Rotated { next }, state) => {
@@ -61,25 +65,25 @@ pub(super) async fn run(door: Arc<Door>, call: Call, text: Secret) -> Result<Res
                     };
                     session::update(tx, &rotated)?;
                     tell(tx, &rotated, next)?;
-                    Ok(Verdict::Commit(Found::Refreshed(Box::new((owner, rotated)))))
+                    Ok(Verdict::Commit(RefreshFound::Refreshed(Box::new((owner, rotated)))))
                 }
                 (Presented::Repeated { next }, state) => {
                     let mut repeated = Session { refresh: state, ..held };
                     session::update(tx, &repeated)?;
                     repeated.refresh.generation = next;
-                    Ok(Verdict::Commit(Found::Refreshed(Box::new((owner, repeated)))))
+                    Ok(Verdict::Commit(RefreshFound::Refreshed(Box::new((owner, repeated)))))
                 }
                 (Presented::Reused(_), _) => {
                     logout::end(tx, &held, SessionEnd::ReuseDetected)?;
                     audit(tx, AuditAction::ReuseDetected, &held)?;
-                    Ok(Verdict::Commit(Found::Refused(RefreshRefusal::SessionEnded)))
+                    Ok(Verdict::Commit(RefreshFound::Refused(RefreshRefusal::SessionEnded)))
                 }
             }
         })
         .await?;
     match found {
-        Found::Refused(refusal) => Ok(Err(refusal)),
-        Found::Refreshed(fresh) => door.tokens(&fresh.0, &fresh.1).map(Ok),
+        RefreshFound::Refused(refusal) => Ok(Err(refusal)),
+        RefreshFound::Refreshed(fresh) => context.tokens(&fresh.0, &fresh.1).map(Ok),
     }
 }
 

@@ -4,16 +4,16 @@
 
 use std::sync::Arc;
 
-use super::{Call, Door, LoggedIn, login, verify_email};
+use super::{AuthContext, Call, LoggedIn, login, verify_email};
 use crate::{
     actors::{hasher::Priority, user::drop_invitation_of},
-    config::{self, Registration as RegistrationPolicy},
+    config::{self, RegistrationPolicy},
     crypto::invitation_code::InvitationCode,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::{
             AddressState, Registration, Session, password_policy,
-            registration_rules::{self, Admission},
+            registration_rules::{self, RegistrationAdmission},
         },
         event::{Event, EventKind, Personal},
         user::{AddressRule, Status, User},
@@ -85,20 +85,20 @@ pub enum RegisterRefusal {
 }
 
 pub(super) async fn run(
-    door: Arc<Door>,
+    context: Arc<AuthContext>,
     call: Call,
     command: Register,
 ) -> Result<Result<Registered, RegisterRefusal>, Fault> {
-    let shown = match admit(&door, &command) {
+    let shown = match admit(&context, &command) {
         Ok(shown) => shown,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let place = door.hasher.reserve(call.network(), Priority::Registration)?;
-    let password_hash = place.hash(command.password.clone(), door.salt()).await?;
-    let (settings, rule) = (door.settings.clone(), door.address_rule);
-    let made = door
+    let place = context.hasher.reserve(call.network(), Priority::Registration)?;
+    let password_hash = place.hash(command.password.clone(), context.salt()).await?;
+    let (settings, rule) = (context.settings.clone(), context.address_rule);
+    let made = context
         .store
-        .write_growth(door.write(&call), move |tx| {
+        .write_growth(context.write(&call), move |tx| {
             let at = tx.now();
             if let Some(shown) = &shown
                 && !admits(tx, shown, &command.email)?
@@ -116,7 +116,7 @@ pub(super) async fn run(
                 return Ok(Verdict::Discard(Err(RegisterRefusal::UsernameTaken)));
             }
             let earlier = registration::of_email(tx, &command.email)?;
-            if let Admission::Full { until } = registration_rules::admit(&earlier, at) {
+            if let RegistrationAdmission::Full { until } = registration_rules::admit(&earlier, at) {
                 return Ok(Verdict::Discard(Err(RegisterRefusal::TooMany { until })));
             }
             let expires_at = at.plus(settings.registration_lifetime);
@@ -139,8 +139,8 @@ pub(super) async fn run(
         Ok(made) => made,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let entered = entered.map(|entered| logged_in(&door, entered)).transpose()?;
-    let code = &door.settings.code;
+    let entered = entered.map(|entered| logged_in(&context, entered)).transpose()?;
+    let code = &context.settings.code;
     Ok(Ok(Registered {
         code_expires_at: registration.created_at.plus(code.lifetime),
         resend_at: registration.created_at.plus(code.resend_after),
@@ -149,14 +149,18 @@ pub(super) async fn run(
     }))
 }
 
-fn logged_in(door: &Door, (user, session): (User, Session)) -> Result<LoggedIn, Fault> {
-    let device_token = door.device_token(user.id, None);
-    Ok(LoggedIn { tokens: door.tokens(&user, &session)?, device_token, first_login: true })
+fn logged_in(context: &AuthContext, (user, session): (User, Session)) -> Result<LoggedIn, Fault> {
+    let device_token = context.device_token(user.id, None);
+    Ok(LoggedIn { tokens: context.tokens(&user, &session)?, device_token, first_login: true })
 }
 
 /// Makes the registration a user at once, who still has the address to prove, and lets them in. `None`: the name is
 /// somebody's.
-fn enter(tx: &mut Tx<'_>, made: &Registration, settings: &config::Session) -> Result<Option<(User, Session)>, TxFault> {
+fn enter(
+    tx: &mut Tx<'_>,
+    made: &Registration,
+    settings: &config::SessionConfig,
+) -> Result<Option<(User, Session)>, TxFault> {
     let now = tx.now();
     let entering = User {
         email_verified: false,
@@ -169,23 +173,23 @@ fn enter(tx: &mut Tx<'_>, made: &Registration, settings: &config::Session) -> Re
     }
     drop_invitation_of(tx, &entering.email)?;
     let opened = login::open_session(tx, &entering, settings, None, "pwd")?;
-    login::tell(tx, &entering, &login::Entry { session: opened.id, first: true, new_device: false })?;
+    login::tell(tx, &entering, &login::CompletedLogin { session: opened.id, first: true, new_device: false })?;
     Ok(Some((entering, opened)))
 }
 
 /// What can be said before anything is hashed or read; gives the invitation that is shown.
-fn admit(door: &Door, command: &Register) -> Result<Option<InvitationCode>, RegisterRefusal> {
+fn admit(context: &AuthContext, command: &Register) -> Result<Option<InvitationCode>, RegisterRefusal> {
     let shown = match command.invitation.as_deref().map(InvitationCode::parse) {
         Some(Ok(shown)) => Some(shown),
         Some(Err(_)) => return Err(RegisterRefusal::InvitationInvalid),
         None => None,
     };
-    match (door.settings.registration, &shown) {
+    match (context.settings.registration, &shown) {
         (RegistrationPolicy::Closed, _) => return Err(RegisterRefusal::Closed),
         (RegistrationPolicy::Invite, None) => return Err(RegisterRefusal::InvitationRequired),
         (RegistrationPolicy::Domains, None) => {
             let here = command.email.domain();
-            if !door.settings.domains.iter().any(|domain| domain.eq_ignore_ascii_case(here)) {
+            if !context.settings.domains.iter().any(|domain| domain.eq_ignore_ascii_case(here)) {
                 return Err(RegisterRefusal::Fields(vec![
                     Invalid::new("domain_not_allowed", "addresses of this domain may not register here").at("/email"),
                 ]));
@@ -193,8 +197,9 @@ fn admit(door: &Door, command: &Register) -> Result<Option<InvitationCode>, Regi
         }
         (RegistrationPolicy::Open, _) | (RegistrationPolicy::Domains | RegistrationPolicy::Invite, Some(_)) => {}
     }
-    let context = password_policy::Context { email: Some(&command.email), username: command.username.as_ref() };
-    let unfit = password_policy::check(command.password.reveal(), door.password_policy, context);
+    let password_context =
+        password_policy::PasswordContext { email: Some(&command.email), username: command.username.as_ref() };
+    let unfit = password_policy::check(command.password.reveal(), context.password_policy, password_context);
     if unfit.is_empty() {
         Ok(shown)
     } else {

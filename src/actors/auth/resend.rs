@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    Call, Door,
+    AuthContext, Call,
     verify_email::{Registrant, owners},
 };
 use crate::{
-    actors::otp::Order,
+    actors::otp::CodeOrder,
     domain::otp::CodePurpose,
     types::{Fault, Timestamp},
 };
@@ -22,18 +22,18 @@ pub struct Resent {
     pub resend_at: Timestamp,
 }
 
-pub(super) async fn run(door: Arc<Door>, call: Call, registrant: Registrant) -> Result<Resent, Fault> {
-    let now = door.system.clock().now();
-    let owners = door.store.read(|view| owners(view, &registrant, now))?;
+pub(super) async fn run(context: Arc<AuthContext>, call: Call, registrant: Registrant) -> Result<Resent, Fault> {
+    let now = context.system.clock().now();
+    let owners = context.store.read(|view| owners(view, &registrant, now))?;
     // The newest registration is the one its owner is looking at; older ones keep the codes they were sent.
     match owners.first() {
         Some(owner) => {
-            door.otp.issue(call.context.clone(), *owner, CodePurpose::VerifyEmail, Order::Asked).await?;
+            context.otp.issue(call.context.clone(), *owner, CodePurpose::VerifyEmail, CodeOrder::Asked).await?;
         }
-        None => door.otp.pretend(&call).await?,
+        None => context.otp.pretend(&call).await?,
     }
     Ok(Resent {
-        expires_at: now.plus(door.settings.code.lifetime),
-        resend_at: now.plus(door.settings.code.resend_after),
+        expires_at: now.plus(context.settings.code.lifetime),
+        resend_at: now.plus(context.settings.code.resend_after),
     })
 }

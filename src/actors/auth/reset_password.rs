@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use super::{Call, Door, forgot_password::owner_of, logout, verify_email};
+use super::{AuthContext, Call, forgot_password::owner_of, logout, verify_email};
 use crate::{
     actors::{hasher::Priority, otp::Tried},
-    crypto::{code::Code, password::PasswordCheck},
+    crypto::{code::CodeDigits, password::PasswordCheck},
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::{ResetRequest, SessionEnd, lockout::Subject, password_policy},
@@ -18,7 +18,7 @@ use crate::{
     },
     persistence::{
         Tx, TxFault, Verdict,
-        tables::{failure, pretence, registration, reset, session, user},
+        tables::{failure, registration, reset, session, timing_padding, user},
     },
     types::{
         EmailAddress, Fault, FieldError, Secret,
@@ -57,41 +57,42 @@ pub enum ResetRefusal {
 }
 
 pub(super) async fn run(
-    door: Arc<Door>,
+    context: Arc<AuthContext>,
     call: Call,
     command: ResetPassword,
 ) -> Result<Result<(), ResetRefusal>, Fault> {
     let named = match &command.by {
         ResetBy::Address(email) => Some(email.clone()),
-        ResetBy::Request(id) => door.store.read(|view| reset::find(view, *id))?.map(|request| request.email),
+        ResetBy::Request(id) => context.store.read(|view| reset::find(view, *id))?.map(|request| request.email),
     };
     // Of the user name nothing may be said to somebody who has not proven to be its owner.
-    let context = password_policy::Context { email: named.as_ref(), username: None };
-    let unfit = password_policy::check(command.new_password.reveal(), door.password_policy, context);
+    let password_context = password_policy::PasswordContext { email: named.as_ref(), username: None };
+    let unfit = password_policy::check(command.new_password.reveal(), context.password_policy, password_context);
     if !unfit.is_empty() {
         let errors = unfit.into_iter().map(|why| why.at("/newPassword")).collect();
         return Ok(Err(ResetRefusal::Fields(errors)));
     }
-    if Code::parse(&command.code).is_err() {
+    if CodeDigits::parse(&command.code).is_err() {
         return Ok(Err(ResetRefusal::CodeInvalid));
     }
-    let place = door.hasher.reserve(call.network(), Priority::Registration)?;
-    let password_hash = place.hash(command.new_password.clone(), door.salt()).await?;
-    let admitted = count(&door, &call, command.by).await?;
-    let now = door.system.clock().now();
+    let place = context.hasher.reserve(call.network(), Priority::Registration)?;
+    let password_hash = place.hash(command.new_password.clone(), context.salt()).await?;
+    let admitted = count(&context, &call, command.by).await?;
+    let now = context.system.clock().now();
     let owner = match admitted {
-        Some(email) => door.store.read(|view| owner_of(view, &email, now))?,
+        Some(email) => context.store.read(|view| owner_of(view, &email, now))?,
         None => None,
     };
     let Some(owner) = owner else {
-        door.otp.pretend(&call).await?;
+        context.otp.pretend(&call).await?;
         return Ok(Err(ResetRefusal::CodeInvalid));
     };
     let effect = Arc::new(set_password(owner, password_hash));
-    let tried = door.otp.verify(call.context.clone(), owner, CodePurpose::ResetPassword, &command.code, effect).await?;
+    let tried =
+        context.otp.verify(call.context.clone(), owner, CodePurpose::ResetPassword, &command.code, effect).await?;
     match tried {
         Tried::Right => Ok(Ok(())),
-        Tried::RightAgain if is_set(&door, &call, owner, command.new_password).await? => Ok(Ok(())),
+        Tried::RightAgain if is_set(&context, &call, owner, command.new_password).await? => Ok(Ok(())),
         Tried::RightAgain => Ok(Err(ResetRefusal::CodeInvalid)),
         Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => Ok(Err(ResetRefusal::CodeInvalid)),
     }
@@ -99,10 +100,10 @@ pub(super) async fn run(
 
 /// Whether a password is the owner's already: then a lost answer is asked for again. Only who has the right code of an
 /// owner that there is comes here, so that what this costs tells nobody else anything.
-async fn is_set(door: &Door, call: &Call, owner: UserId, password: Secret) -> Result<bool, Fault> {
-    let found = door.store.read(|view| user::find(view, owner))?;
+async fn is_set(context: &AuthContext, call: &Call, owner: UserId, password: Secret) -> Result<bool, Fault> {
+    let found = context.store.read(|view| user::find(view, owner))?;
     let Some(hash) = found.and_then(|user| user.password_hash) else { return Ok(false) };
-    let place = door.hasher.reserve(call.network(), Priority::Registration)?;
+    let place = context.hasher.reserve(call.network(), Priority::Registration)?;
     Ok(match place.verify(hash, password).await? {
         PasswordCheck::Right | PasswordCheck::RightOutdated => true,
         PasswordCheck::Wrong => false,
@@ -110,14 +111,15 @@ async fn is_set(door: &Door, call: &Call, owner: UserId, password: Secret) -> Re
 }
 
 /// Counts a try, if there may be one more, and gives the address it is for.
-async fn count(door: &Door, call: &Call, by: ResetBy) -> Result<Option<EmailAddress>, Fault> {
+async fn count(context: &AuthContext, call: &Call, by: ResetBy) -> Result<Option<EmailAddress>, Fault> {
     let day = match &by {
-        ResetBy::Address(email) => Some((day_id(door, email), email.clone())),
+        ResetBy::Address(email) => Some((day_id(context, email), email.clone())),
         ResetBy::Request(_) => None,
     };
-    let a_day = u8::try_from(door.settings.code.daily_tries_by_address).unwrap_or(u8::MAX);
-    door.store
-        .write(door.write(call), move |tx| {
+    let a_day = u8::try_from(context.settings.code.daily_tries_by_address).unwrap_or(u8::MAX);
+    context
+        .store
+        .write(context.write(call), move |tx| {
             let now = tx.now();
             let found = match (&by, &day) {
                 (ResetBy::Address(_), Some((id, email))) => Some(of_day(tx, *id, email, a_day)?),
@@ -130,7 +132,7 @@ async fn count(door: &Door, call: &Call, by: ResetBy) -> Result<Option<EmailAddr
                     Ok(Verdict::Commit(Some(counted.email)))
                 }
                 None => {
-                    pretence::leave(tx)?;
+                    timing_padding::leave(tx)?;
                     Ok(Verdict::Commit(None))
                 }
             }
@@ -139,8 +141,8 @@ async fn count(door: &Door, call: &Call, by: ResetBy) -> Result<Option<EmailAddr
 }
 
 /// The request under which tries that name only this address are counted.
-fn day_id(door: &Door, email: &EmailAddress) -> ResetId {
-    let digest = door.keys.identifier.digest(&format!("reset {}", email.normal()));
+fn day_id(context: &AuthContext, email: &EmailAddress) -> ResetId {
+    let digest = context.keys.identifier.digest(&format!("reset {}", email.normal()));
     let mut id = [0; 16];
     id.copy_from_slice(&digest[..16]);
     ResetId::from(uuid::Uuid::from_bytes(id))

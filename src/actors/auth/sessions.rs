@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Door, logout};
+use super::{AuthContext, Call, logout};
 use crate::{
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
@@ -29,17 +29,22 @@ pub struct EndSession {
 }
 
 /// The sessions that live, the one used last first. A read of the store.
-pub(super) fn list(door: &Door, user: UserId) -> Result<Vec<Session>, Fault> {
-    let now = door.system.clock().now();
-    let mut sessions = door.store.read(|view| session::of_user(view, user))?;
+pub(super) fn list(context: &AuthContext, user: UserId) -> Result<Vec<Session>, Fault> {
+    let now = context.system.clock().now();
+    let mut sessions = context.store.read(|view| session::of_user(view, user))?;
     sessions.retain(|session| session.is_live(now));
     sessions.sort_by_key(|session| (std::cmp::Reverse(session.last_used_at), session.id));
     Ok(sessions)
 }
 
-pub(super) async fn end(door: Arc<Door>, call: Call, command: EndSession) -> Result<Result<(), NoSuchSession>, Fault> {
-    door.store
-        .write_reclaim(door.write(&call), move |tx| {
+pub(super) async fn end(
+    context: Arc<AuthContext>,
+    call: Call,
+    command: EndSession,
+) -> Result<Result<(), NoSuchSession>, Fault> {
+    context
+        .store
+        .write_reclaim(context.write(&call), move |tx| {
             let found = session::find(tx, command.session)?;
             let Some(own) = found.filter(|session| session.user == command.user && session.is_live(tx.now())) else {
                 return Ok(Verdict::Discard(Err(NoSuchSession)));

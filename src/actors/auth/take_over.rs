@@ -2,7 +2,7 @@
 //!
 //! Only where users enter before they have proven their address (`auth.require_verified_email = false`). Whoever
 //! reads the address gets the account, with their own password and names; whatever its former holder could enter with
-//! ends. So nobody keeps a door open by registering somebody else's address first.
+//! ends. So nobody keeps access by registering somebody else's address first.
 
 use super::{
     logout,

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Call, Door, drop_registrations_of, register::drop_registration, take_over};
+use super::{AuthContext, Call, drop_registrations_of, register::drop_registration, take_over};
 use crate::{
     actors::{otp::Tried, user::drop_invitation_of},
-    crypto::code::Code,
+    crypto::code::CodeDigits,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::{AddressState, Registration},
@@ -42,21 +42,25 @@ pub struct VerifyEmail {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeInvalid;
 
-pub(super) async fn run(door: Arc<Door>, call: Call, command: VerifyEmail) -> Result<Result<User, CodeInvalid>, Fault> {
+pub(super) async fn run(
+    context: Arc<AuthContext>,
+    call: Call,
+    command: VerifyEmail,
+) -> Result<Result<User, CodeInvalid>, Fault> {
     // What cannot be a code is refused before anybody is looked up: it would cost nothing for those who have one.
-    if Code::parse(&command.code).is_err() {
+    if CodeDigits::parse(&command.code).is_err() {
         return Ok(Err(CodeInvalid));
     }
-    let now = door.system.clock().now();
-    let owners = door.store.read(|view| owners(view, &command.registrant, now))?;
+    let now = context.system.clock().now();
+    let owners = context.store.read(|view| owners(view, &command.registrant, now))?;
     for owner in &owners {
-        let tried = door
+        let tried = context
             .otp
             .verify(call.context.clone(), *owner, CodePurpose::VerifyEmail, &command.code, Arc::new(activate(*owner)))
             .await?;
         match tried {
             Tried::Right | Tried::RightAgain => {
-                let found = door.store.read(|view| came_to_be(view, *owner))?;
+                let found = context.store.read(|view| came_to_be(view, *owner))?;
                 return Ok(found.ok_or(CodeInvalid));
             }
             Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => {}
@@ -65,7 +69,7 @@ pub(super) async fn run(door: Arc<Door>, call: Call, command: VerifyEmail) -> Re
     // As many commits for an address that is nobody's as for one that has all the owners there can be.
     if let Registrant::Address(_) = command.registrant {
         for _ in owners.len()..=limits::REGISTRATIONS_PER_ADDRESS {
-            door.otp.pretend(&call).await?;
+            context.otp.pretend(&call).await?;
         }
     }
     Ok(Err(CodeInvalid))

@@ -13,5 +13,5 @@ mod pool;
 mod queue;
 mod threads;
 
-pub use pool::{Bounds, HasherPool, HasherReport, Place};
+pub use pool::{HasherBounds, HasherPlace, HasherPool, HasherReport};
 pub use queue::Priority;

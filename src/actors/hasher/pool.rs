@@ -14,7 +14,7 @@ use std::{
 
 use tokio::sync::{Notify, oneshot};
 
-use super::queue::{NoPlace, Priority, Queue};
+use super::queue::{HasherQueue, NoPlace, Priority};
 use crate::{
     crypto::password::{PasswordCheck, PasswordFault, PasswordHasher, SALT_BYTES, Scratch},
     types::{Fault, Network, Secret, limits},
@@ -25,14 +25,14 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// How many may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct HasherBounds {
     /// Places in all.
     pub waiting: usize,
     /// Places of one network.
     pub waiting_by_network: usize,
 }
 
-impl Default for Bounds {
+impl Default for HasherBounds {
     fn default() -> Self {
         Self { waiting: limits::HASHER_QUEUE, waiting_by_network: limits::HASHER_QUEUE_PER_NETWORK }
     }
@@ -92,7 +92,7 @@ enum Ran {
 
 struct Shared {
     hasher: PasswordHasher,
-    queue: Mutex<Queue<Job>>,
+    queue: Mutex<HasherQueue<Job>>,
     /// For threads: a job was put, or the pool was closed.
     wake: Condvar,
     /// The same for `run_as_task`.
@@ -102,7 +102,7 @@ struct Shared {
 
 impl Shared {
     /// The queue is whole between any two statements, so one that a panic left behind may be used.
-    fn queue(&self) -> MutexGuard<'_, Queue<Job>> {
+    fn queue(&self) -> MutexGuard<'_, HasherQueue<Job>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,7 +115,7 @@ pub struct HasherPool {
 
 /// A place in the line, taken before a login attempt is counted, so that no attempt is counted that nobody can make.
 /// Dropping it gives it back.
-pub struct Place {
+pub struct HasherPlace {
     shared: Arc<Shared>,
     network: Network,
     priority: Priority,
@@ -124,18 +124,18 @@ pub struct Place {
 
 impl HasherPool {
     /// A pool without threads yet.
-    pub fn new(hasher: PasswordHasher, bounds: Bounds) -> Self {
-        let queue = Mutex::new(Queue::new(bounds.waiting, bounds.waiting_by_network));
+    pub fn new(hasher: PasswordHasher, bounds: HasherBounds) -> Self {
+        let queue = Mutex::new(HasherQueue::new(bounds.waiting, bounds.waiting_by_network));
         let shared =
             Shared { hasher, queue, wake: Condvar::new(), wake_task: Notify::new(), counts: Counts::default() };
         Self { shared: Arc::new(shared) }
     }
 
     /// Takes a place for a caller from `network`; `Overloaded` if there is none, `Unavailable` after `close`.
-    pub fn reserve(&self, network: Network, priority: Priority) -> Result<Place, Fault> {
+    pub fn reserve(&self, network: Network, priority: Priority) -> Result<HasherPlace, Fault> {
         let reserved = self.shared.queue().reserve(network);
         match reserved {
-            Ok(()) => Ok(Place { shared: Arc::clone(&self.shared), network, priority, is_filled: false }),
+            Ok(()) => Ok(HasherPlace { shared: Arc::clone(&self.shared), network, priority, is_filled: false }),
             Err(no_place) => {
                 self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
                 Err(match no_place {
@@ -276,7 +276,7 @@ impl HasherPool {
     }
 }
 
-impl Place {
+impl HasherPlace {
     /// Compares `password` with a stored PHC string. A string that cannot be read is a `Bug`.
     pub async fn verify(self, stored: String, password: Secret) -> Result<PasswordCheck, Fault> {
         self.submit(move |shared, scratch| {
@@ -331,7 +331,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for HasherPlace {
     fn drop(&mut self) {
         if !self.is_filled {
             self.shared.queue().release(self.network);

@@ -9,7 +9,7 @@ use crate::crypto::password::PasswordCost;
 
 fn pool() -> HasherPool {
     let cost = PasswordCost { memory_kib: 64, passes: 1, lanes: 1 };
-    HasherPool::new(PasswordHasher::new(cost, vec![]).unwrap(), Bounds::default())
+    HasherPool::new(PasswordHasher::new(cost, vec![]).unwrap(), HasherBounds::default())
 }
 
 fn network(number: u8) -> Network {

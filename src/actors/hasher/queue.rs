@@ -7,7 +7,7 @@ use crate::types::Network;
 /// What goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
-    /// Somebody at the door who has an account: logins, changes of a password.
+    /// A user who signs in: logins, changes of a password.
     Login,
     /// Everything else: registrations, resets, imports.
     Registration,
@@ -24,7 +24,7 @@ pub enum NoPlace {
 
 /// Places and the jobs in them. A place is taken when it is reserved and free again when its job begins, or when it is
 /// given back.
-pub struct Queue<J> {
+pub struct HasherQueue<J> {
     logins: VecDeque<Waiting<J>>,
     registrations: VecDeque<Waiting<J>>,
     taken: usize,
@@ -39,7 +39,7 @@ struct Waiting<J> {
     job: J,
 }
 
-impl<J> Queue<J> {
+impl<J> HasherQueue<J> {
     /// At most `most` places, `most_by_network` of them for one network.
     pub fn new(most: usize, most_by_network: usize) -> Self {
         Self {
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn places_are_bounded_over_all_and_by_network() {
-        let mut queue = Queue::<u8>::new(6, 4);
+        let mut queue = HasherQueue::<u8>::new(6, 4);
         for _ in 0..4 {
             assert_eq!(queue.reserve(network(1)), Ok(()));
         }
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_place_is_free_again_when_its_job_begins() {
-        let mut queue = Queue::new(1, 1);
+        let mut queue = HasherQueue::new(1, 1);
         queue.reserve(network(1)).unwrap();
         queue.put(network(1), Priority::Login, 'a').unwrap();
         assert_eq!(queue.reserve(network(1)), Err(NoPlace::Full));
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn logins_go_first_and_each_kind_in_its_order() {
-        let mut queue = Queue::new(9, 9);
+        let mut queue = HasherQueue::new(9, 9);
         for (priority, job) in [
             (Priority::Registration, "r1"),
             (Priority::Login, "l1"),
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_closed_queue_takes_nothing_and_gives_back_what_waits() {
-        let mut queue = Queue::new(9, 9);
+        let mut queue = HasherQueue::new(9, 9);
         queue.reserve(network(1)).unwrap();
         queue.reserve(network(1)).unwrap();
         queue.put(network(1), Priority::Login, 1).unwrap();

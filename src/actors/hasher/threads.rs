@@ -39,7 +39,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        actors::hasher::{Bounds, Priority},
+        actors::hasher::{HasherBounds, Priority},
         crypto::password::{PasswordCheck, PasswordCost, PasswordHasher},
         supervision::{ManualClock, SeededEntropy, System},
         types::{Network, Secret, Timestamp},
@@ -48,7 +48,7 @@ mod tests {
     #[tokio::test]
     async fn supervised_threads_hash_and_end_when_the_tree_stops() {
         let cost = PasswordCost { memory_kib: 64, passes: 1, lanes: 1 };
-        let pool = HasherPool::new(PasswordHasher::new(cost, vec![]).unwrap(), Bounds::default());
+        let pool = HasherPool::new(PasswordHasher::new(cost, vec![]).unwrap(), HasherBounds::default());
         let clock = Arc::new(ManualClock::starting_at(Timestamp::ZERO));
         let system = System::new(clock, Arc::new(SeededEntropy::new(1)));
         let mut root = Supervisor::root(&system);

@@ -85,7 +85,7 @@ impl Migrator {
         let write = || Write {
             work: Work::until(system.clock().instant() + limits::WRITER_LOST),
             stamp: system.stamp(),
-            context: CallContext::house("migrator", "start"),
+            context: CallContext::service("migrator", "start"),
         };
         let told = |come: MigrationProgress| {
             // Nobody else looks at the disk's room yet.

@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{bell::Bell, send::send};
+use super::{context::NotifierContext, send::send};
 use crate::{
-    domain::notification::{Admission, DeliveryState, Lane},
+    domain::notification::{BreakerAdmission, DeliveryLane, DeliveryState},
     persistence::{
         Verdict,
         tables::{inbox, notification},
@@ -41,13 +41,13 @@ impl Message for NotifierMessage {
 
 /// Gives due deliveries to senders: jobs, at most `limits::SENDERS_PER_CHANNEL`.
 pub struct NotifierActor {
-    bell: Arc<Bell>,
+    context: Arc<NotifierContext>,
 }
 
 impl NotifierActor {
     /// A life of the actor.
-    pub fn new(bell: Arc<Bell>) -> Self {
-        Self { bell }
+    pub fn new(context: Arc<NotifierContext>) -> Self {
+        Self { context }
     }
 }
 
@@ -90,17 +90,17 @@ impl NotifierActor {
     /// Deliveries that a process before this one had in its hands are due at once. Whether they were sent is not
     /// known: they are sent again, under the same `Message-ID`.
     async fn take_back_lost(&self) -> Result<(), Fault> {
-        let waiting = self.bell.store.read(|view| {
+        let waiting = self.context.store.read(|view| {
             let far = Timestamp::from_micros(i64::MAX);
             let mut lost = Vec::new();
-            for lane in Lane::ALL {
+            for lane in DeliveryLane::ALL {
                 lost.extend(notification::due(view, lane, far, limits::SCAN_MAX)?);
             }
             Ok(lost)
         })?;
         for delivery in waiting {
             let is_lost = match delivery.state {
-                DeliveryState::Sending { .. } => !self.bell.in_hand().contains_key(&delivery.id),
+                DeliveryState::Sending { .. } => !self.context.in_hand().contains_key(&delivery.id),
                 DeliveryState::Queued { .. }
                 | DeliveryState::Sent { .. }
                 | DeliveryState::Delivered { .. }
@@ -113,17 +113,16 @@ impl NotifierActor {
                 continue;
             }
             let (id, before) = (delivery.id, delivery.state);
-            let back =
-                self.bell.write("notifier-start".to_owned(), None, move |tx| {
-                    match notification::find_delivery(tx, id)? {
-                        Some(mut delivery) if delivery.state == before => {
-                            delivery.state = DeliveryState::Queued { due: tx.now() };
-                            notification::put_delivery(tx, &delivery)?;
-                            Ok(Verdict::Commit(()))
-                        }
-                        Some(_) | None => Ok(Verdict::Discard(())),
+            let back = self.context.write("notifier-start".to_owned(), None, move |tx| {
+                match notification::find_delivery(tx, id)? {
+                    Some(mut delivery) if delivery.state == before => {
+                        delivery.state = DeliveryState::Queued { due: tx.now() };
+                        notification::put_delivery(tx, &delivery)?;
+                        Ok(Verdict::Commit(()))
                     }
-                });
+                    Some(_) | None => Ok(Verdict::Discard(())),
+                }
+            });
             back.await?;
         }
         Ok(())
@@ -132,55 +131,56 @@ impl NotifierActor {
     /// Gives what is due to free senders, unless the store is held back; says when to look again, `None` if nothing
     /// waits.
     fn look(&self, cx: &Cx<NotifierMessage>) -> Result<Option<Duration>, Fault> {
-        if self.bell.store.is_restored() {
+        if self.context.store.is_restored() {
             return Ok(Some(LOOK_EVERY));
         }
         let now = cx.system().clock().now();
-        for lane in Lane::ALL {
+        for lane in DeliveryLane::ALL {
             for id in self.due(lane, now)? {
                 if !self.has_sender(lane) {
                     // The end of a send is a nudge.
                     break;
                 }
-                match self.bell.provider().breaker.admit(now, self.bell.patience * 2) {
-                    Admission::Go => self.start(cx, lane, id),
-                    Admission::NotBefore(at) => return Ok(Some(wait_until(at, now))),
+                match self.context.provider().breaker.admit(now, self.context.timeout * 2) {
+                    BreakerAdmission::Go => self.start(cx, lane, id),
+                    BreakerAdmission::NotBefore(at) => return Ok(Some(wait_until(at, now))),
                 }
             }
         }
-        let next = self.bell.store.read(|view| {
-            let [urgent, normal] = Lane::ALL.map(|lane| notification::next_due(view, lane));
+        let next = self.context.store.read(|view| {
+            let [urgent, normal] = DeliveryLane::ALL.map(|lane| notification::next_due(view, lane));
             Ok([urgent?, normal?].into_iter().flatten().min())
         })?;
         Ok(next.map(|due| if due <= now { LOOK_EVERY } else { wait_until(due, now) }))
     }
 
-    fn due(&self, lane: Lane, now: Timestamp) -> Result<Vec<DeliveryId>, Fault> {
-        let due = self.bell.store.read(|view| notification::due(view, lane, now, limits::SENDERS_PER_CHANNEL * 2))?;
-        let in_hand = self.bell.in_hand();
+    fn due(&self, lane: DeliveryLane, now: Timestamp) -> Result<Vec<DeliveryId>, Fault> {
+        let due =
+            self.context.store.read(|view| notification::due(view, lane, now, limits::SENDERS_PER_CHANNEL * 2))?;
+        let in_hand = self.context.in_hand();
         Ok(due.into_iter().map(|delivery| delivery.id).filter(|id| !in_hand.contains_key(id)).collect())
     }
 
     /// Whether a sender is free; some are kept free for codes and security.
-    fn has_sender(&self, lane: Lane) -> bool {
-        let in_hand = self.bell.in_hand();
-        let normal = in_hand.values().filter(|lane| **lane == Lane::Normal).count();
+    fn has_sender(&self, lane: DeliveryLane) -> bool {
+        let in_hand = self.context.in_hand();
+        let normal = in_hand.values().filter(|lane| **lane == DeliveryLane::Normal).count();
         match lane {
-            Lane::Urgent => in_hand.len() < limits::SENDERS_PER_CHANNEL,
-            Lane::Normal => {
+            DeliveryLane::Urgent => in_hand.len() < limits::SENDERS_PER_CHANNEL,
+            DeliveryLane::Normal => {
                 in_hand.len() < limits::SENDERS_PER_CHANNEL
                     && normal < limits::SENDERS_PER_CHANNEL - limits::SENDERS_URGENT_ONLY
             }
         }
     }
 
-    fn start(&self, cx: &Cx<NotifierMessage>, lane: Lane, id: DeliveryId) {
-        self.bell.in_hand().insert(id, lane);
+    fn start(&self, cx: &Cx<NotifierMessage>, lane: DeliveryLane, id: DeliveryId) {
+        self.context.in_hand().insert(id, lane);
         // Given back however the job ends, also by a panic.
-        let held = InHand { bell: Arc::clone(&self.bell), id };
+        let held = InHand { context: Arc::clone(&self.context), id };
         let addr = cx.addr().clone();
         cx.job(Work::until(cx.system().clock().instant()), "send", async move {
-            if let Err(fault) = send(&held.bell, id).await {
+            if let Err(fault) = send(&held.context, id).await {
                 tracing::warn!(delivery = %id, %fault, "a delivery's step was not written");
             }
             drop(held);
@@ -189,11 +189,11 @@ impl NotifierActor {
     }
 
     fn tidy(&self, cx: &Cx<NotifierMessage>) {
-        let bell = Arc::clone(&self.bell);
+        let context = Arc::clone(&self.context);
         cx.job(Work::until(cx.system().clock().instant()), "tidy", async move {
             loop {
-                let keeping = bell.inbox.keeping();
-                let removed = bell.write("notifier-tidy".to_owned(), None, move |tx| {
+                let keeping = context.inbox.keeping();
+                let removed = context.write("notifier-tidy".to_owned(), None, move |tx| {
                     let before = tx.now().minus(limits::NOTIFICATIONS_KEPT);
                     let removed = notification::remove_old(tx, before, TIDY_ROWS)? + inbox::remove_old(tx, keeping)?;
                     Ok(if removed == 0 { Verdict::Discard(0) } else { Verdict::Commit(removed) })
@@ -217,12 +217,12 @@ fn wait_until(at: Timestamp, now: Timestamp) -> Duration {
 
 /// A delivery in a sender's hands, until this is dropped.
 struct InHand {
-    bell: Arc<Bell>,
+    context: Arc<NotifierContext>,
     id: DeliveryId,
 }
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        self.bell.in_hand().remove(&self.id);
+        self.context.in_hand().remove(&self.id);
     }
 }

@@ -1,10 +1,10 @@
-//! The development inbox: mail that stays in the house, for developers and tests to read.
+//! The development inbox: mail that stays in the store, for developers and tests to read.
 
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::{bell::Bell, render::Rendered};
+use super::{context::NotifierContext, render::Rendered};
 use crate::{
     config,
     domain::notification::{Channel, InboxMail, TemplateName},
@@ -14,11 +14,14 @@ use crate::{
         tables::inbox::{self, Keeping},
     },
     supervision::System,
-    types::{CallContext, Fault, PageLimit, Work, answer::Answer, answer::Step, id::DeliveryId, limits},
+    types::{
+        CallContext, Fault, PageLimit, Work, id::DeliveryId, limits, provider_answer::ProviderAnswer,
+        provider_answer::SmtpStep,
+    },
 };
 
 /// A message to be kept.
-pub(super) struct Kept {
+pub(super) struct InboxMessage {
     pub(super) delivery: DeliveryId,
     pub(super) channel: Channel,
     pub(super) to: String,
@@ -28,15 +31,15 @@ pub(super) struct Kept {
 
 /// A transport that puts mail into the store. A repeated send of one delivery is one mail.
 #[derive(Clone)]
-pub struct Inbox {
+pub struct InboxTransport {
     store: Store,
     system: System,
     rows: usize,
     keep: Duration,
 }
 
-impl Inbox {
-    pub(super) fn new(settings: &config::Inbox, store: Store, system: System) -> Self {
+impl InboxTransport {
+    pub(super) fn new(settings: &config::InboxConfig, store: Store, system: System) -> Self {
         let rows = usize::try_from(settings.rows).unwrap_or(limits::INBOX_MAX);
         Self { store, system, rows, keep: settings.keep }
     }
@@ -47,23 +50,23 @@ impl Inbox {
 
     fn write(&self) -> Write {
         let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
-        Write { work, stamp: self.system.stamp(), context: CallContext::house("notifier", "inbox") }
+        Write { work, stamp: self.system.stamp(), context: CallContext::service("notifier", "inbox") }
     }
 
-    async fn put(&self, mail: &OutgoingMail) -> Answer {
+    async fn put(&self, mail: &OutgoingMail) -> ProviderAnswer {
         let delivery = mail.message_id.split('@').next().and_then(|id| id.parse::<DeliveryId>().ok());
         let Some(delivery) = delivery else {
-            return Answer::Unfit { text: "the Message-ID is not made from a delivery".to_owned() };
+            return ProviderAnswer::Unfit { text: "the Message-ID is not made from a delivery".to_owned() };
         };
         // A test mail has no template of its own.
         let template = TemplateName::from_name(mail.kind).unwrap_or(TemplateName::Welcome);
         let rendered = Rendered { subject: mail.subject.clone(), text: mail.text.clone(), html: mail.html.clone() };
         let to = mail.to.as_str().to_owned();
-        self.keep(Kept { delivery, channel: Channel::Email, to, template, rendered }).await
+        self.keep(InboxMessage { delivery, channel: Channel::Email, to, template, rendered }).await
     }
 
     /// Puts a message in; a repeated one of the same delivery replaces the first.
-    pub(super) async fn keep(&self, kept: Kept) -> Answer {
+    pub(super) async fn keep(&self, kept: InboxMessage) -> ProviderAnswer {
         let keeping = self.keeping();
         let put = self.store.write(self.write(), move |tx| {
             let mail = InboxMail {
@@ -81,13 +84,13 @@ impl Inbox {
             Ok(Verdict::Commit(()))
         });
         match put.await {
-            Ok(()) => Answer::taken("kept in the inbox"),
-            Err(fault) => Answer::broken(Step::Content, &fault.to_string()),
+            Ok(()) => ProviderAnswer::taken("kept in the inbox"),
+            Err(fault) => ProviderAnswer::broken(SmtpStep::Content, &fault.to_string()),
         }
     }
 }
 
-impl MailTransport for Inbox {
+impl MailTransport for InboxTransport {
     fn name(&self) -> &'static str {
         "inbox"
     }
@@ -101,17 +104,17 @@ impl MailTransport for Inbox {
 }
 
 pub(super) async fn read(
-    bell: &Bell,
+    context: &NotifierContext,
     to: Option<&str>,
     wait: Duration,
     limit: PageLimit,
 ) -> Result<Vec<InboxMail>, Fault> {
     // Every mail that was put in is followed by the event that it was delivered.
-    let mut news = bell.store.events_changed();
+    let mut news = context.store.events_changed();
     let deadline = tokio::time::sleep(wait.min(limits::INBOX_WAIT_MAX));
     tokio::pin!(deadline);
     loop {
-        let mails = bell.store.read(|view| match to {
+        let mails = context.store.read(|view| match to {
             Some(to) => inbox::newest_to(view, to, limit.rows()),
             None => inbox::newest(view, limit.rows()),
         })?;
@@ -125,9 +128,10 @@ pub(super) async fn read(
     }
 }
 
-pub(super) async fn clear(bell: &Bell) -> Result<(), Fault> {
+pub(super) async fn clear(context: &NotifierContext) -> Result<(), Fault> {
     loop {
-        let removed = bell.store.write_reclaim(bell.inbox.write(), |tx| inbox::remove_all(tx).map(Verdict::Commit));
+        let removed =
+            context.store.write_reclaim(context.inbox.write(), |tx| inbox::remove_all(tx).map(Verdict::Commit));
         if removed.await? == 0 {
             return Ok(());
         }

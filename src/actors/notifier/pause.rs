@@ -27,7 +27,7 @@ pub async fn resume_sending(store: &Store, write: Write) -> Result<bool, Fault> 
     let store = store.clone();
     #[allow(
         clippy::disallowed_methods,
-        reason = "an operator's errand, seldom and by hand; the file blocks its thread"
+        reason = "an operator's command, seldom and by hand; the file blocks its thread"
     )]
     let allowing = tokio::task::spawn_blocking(move || store.allow_sending());
     let allowed = allowing.await.map_err(|error| Fault::bug(error.to_string()))?;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use css_inline::CSSInliner;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
-use super::shipped::{self, Part};
+use super::shipped::{self, TemplatePart};
 use crate::{
     domain::notification::{Channel, Facts, SHARED_VARIABLES, TemplateName, languages},
     types::{Locale, Secret, Timestamp, limits},
@@ -118,15 +118,15 @@ impl Renderer {
         match template.channel() {
             Channel::Email => {}
             Channel::Sms => {
-                let text = self.part(&language, template, Part::Text, &variables)?;
+                let text = self.part(&language, template, TemplatePart::Text, &variables)?;
                 return Ok(Rendered { subject: String::new(), text: text.trim().to_owned(), html: String::new() });
             }
         }
-        let subject = self.part(&language, template, Part::Subject, &variables)?;
+        let subject = self.part(&language, template, TemplatePart::Subject, &variables)?;
         let subject = subject.split_whitespace().collect::<Vec<_>>().join(" ");
         variables.insert("subject", Value::from(subject.clone()));
-        let text = self.part(&language, template, Part::Text, &variables)?;
-        let html = self.part(&language, template, Part::Html, &variables)?;
+        let text = self.part(&language, template, TemplatePart::Text, &variables)?;
+        let html = self.part(&language, template, TemplatePart::Html, &variables)?;
         Ok(Rendered { subject, text: wrapped(&text), html: inline(template, &html)? })
     }
 
@@ -134,7 +134,7 @@ impl Renderer {
         &self,
         language: &str,
         template: TemplateName,
-        part: Part,
+        part: TemplatePart,
         variables: &BTreeMap<&'static str, Value>,
     ) -> Result<String, RenderFault> {
         let fault = |source| RenderFault::Template { template: template.as_str(), source };

@@ -123,7 +123,7 @@ fn a_template_uses_only_what_it_declares() {
             let mut declared = common.clone();
             declared.extend(template.variables().iter().map(|name| (*name).to_owned()));
             let mut all = BTreeSet::new();
-            for part in Part::of(template) {
+            for part in TemplatePart::of(template) {
                 let path = shipped::path(language, template, *part);
                 let used = used(&path);
                 assert!(used.is_subset(&declared), "{path} uses {:?}", used.difference(&declared));

@@ -5,7 +5,7 @@ use crate::domain::notification::Channel;
 use crate::domain::notification::TemplateName;
 
 /// A file under `assets/templates/email` or `assets/templates/sms`.
-pub(super) struct Source {
+pub(super) struct TemplateFile {
     /// The path there, e.g. `en/welcome.html`.
     pub path: &'static str,
     /// What it says.
@@ -14,28 +14,28 @@ pub(super) struct Source {
 
 macro_rules! sources {
     ($($path:literal),* $(,)?) => {
-        &[$(Source { path: $path, text: include_str!(concat!("../../../assets/templates/email/", $path)) }),*]
+        &[$(TemplateFile { path: $path, text: include_str!(concat!("../../../assets/templates/email/", $path)) }),*]
     };
 }
 
 macro_rules! language {
     ($language:literal, [$($name:literal),* $(,)?], texts: [$($text:literal),*]) => {
         &[$(
-            Source {
+            TemplateFile {
                 path: concat!($language, "/", $name, ".subject"),
                 text: include_str!(concat!("../../../assets/templates/email/", $language, "/", $name, ".subject")),
             },
-            Source {
+            TemplateFile {
                 path: concat!($language, "/", $name, ".html"),
                 text: include_str!(concat!("../../../assets/templates/email/", $language, "/", $name, ".html")),
             },
-            Source {
+            TemplateFile {
                 path: concat!($language, "/", $name, ".txt"),
                 text: include_str!(concat!("../../../assets/templates/email/", $language, "/", $name, ".txt")),
             },
         )*
         $(
-            Source {
+            TemplateFile {
                 path: concat!($language, "/", $text, ".txt"),
                 text: include_str!(concat!("../../../assets/templates/sms/", $language, "/", $text, ".txt")),
             },
@@ -44,10 +44,10 @@ macro_rules! language {
 }
 
 /// What the templates of all languages are built on.
-pub(super) const SHARED: &[Source] = sources!["layout.html", "layout.txt", "parts.html"];
+pub(super) const SHARED: &[TemplateFile] = sources!["layout.html", "layout.txt", "parts.html"];
 
 /// Every template in every language that is shipped.
-pub(super) const LANGUAGES: &[(&str, &[Source])] = &[
+pub(super) const LANGUAGES: &[(&str, &[TemplateFile])] = &[
     (
         "en",
         language!(
@@ -90,7 +90,7 @@ pub(super) const LANGUAGES: &[(&str, &[Source])] = &[
 
 /// The part of a message that a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum TemplatePart {
     /// The subject line.
     Subject,
     /// The HTML body.
@@ -99,7 +99,7 @@ pub(super) enum Part {
     Text,
 }
 
-impl Part {
+impl TemplatePart {
     /// The parts of a template: a text message has a text alone.
     #[cfg(test)]
     pub(super) fn of(template: TemplateName) -> &'static [Self] {
@@ -119,7 +119,7 @@ impl Part {
 }
 
 /// The path of a template's part.
-pub(super) fn path(language: &str, template: TemplateName, part: Part) -> String {
+pub(super) fn path(language: &str, template: TemplateName, part: TemplatePart) -> String {
     format!("{language}/{}.{}", template.as_str(), part.ending())
 }
 
@@ -131,12 +131,12 @@ mod tests {
     fn every_template_is_shipped_in_every_language() {
         for (language, sources) in LANGUAGES {
             for template in TemplateName::ALL {
-                for part in Part::of(template) {
+                for part in TemplatePart::of(template) {
                     let path = path(language, template, *part);
                     assert!(sources.iter().any(|source| source.path == path), "{path} is missing");
                 }
             }
-            let files = TemplateName::ALL.into_iter().map(|template| Part::of(template).len()).sum::<usize>();
+            let files = TemplateName::ALL.into_iter().map(|template| TemplatePart::of(template).len()).sum::<usize>();
             assert_eq!(sources.len(), files, "{language} has strays");
         }
     }

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 
-use super::{actor::NotifierMessage, bell::Bell};
+use super::{actor::NotifierMessage, context::NotifierContext};
 use crate::{
-    actors::relay::{Delivery as Handed, NotTaken, Subscriber},
+    actors::relay::{HandOver, NotTaken, Subscriber},
     domain::{
-        event::{Envelope, Event, EventKind, EventType, Personal},
+        event::{Event, EventEnvelope, EventKind, EventType, Personal},
         notification::{
             Category, Channel, CodeReference, Delivery, DeliveryState, Facts, Notification, Suppression, TemplateName,
             describe,
@@ -28,14 +28,14 @@ use crate::{
 
 /// The notifier's ear.
 pub struct NotifierSubscriber {
-    bell: Arc<Bell>,
+    context: Arc<NotifierContext>,
     addr: Addr<NotifierMessage>,
 }
 
 impl NotifierSubscriber {
     /// Takes events on, and wakes the senders at `addr`.
-    pub fn new(bell: Arc<Bell>, addr: Addr<NotifierMessage>) -> Self {
-        Self { bell, addr }
+    pub fn new(context: Arc<NotifierContext>, addr: Addr<NotifierMessage>) -> Self {
+        Self { context, addr }
     }
 }
 
@@ -59,16 +59,16 @@ impl Subscriber for NotifierSubscriber {
         ]
     }
 
-    fn deliver(&self, handed: Handed) -> BoxFuture<'_, Result<(), NotTaken>> {
+    fn receive(&self, hand_over: HandOver) -> BoxFuture<'_, Result<(), NotTaken>> {
         Box::pin(async move {
-            let Some(plan) = plan(&handed.event) else { return Ok(()) };
-            let same_kind_every = self.bell.same_kind_every;
-            let write = handed.write();
-            let taken = self.bell.store.write(write, move |tx| {
-                if !handed.settle(tx)? {
+            let Some(plan) = plan(&hand_over.event) else { return Ok(()) };
+            let same_kind_every = self.context.same_kind_every;
+            let write = hand_over.write();
+            let taken = self.context.store.write(write, move |tx| {
+                if !hand_over.settle(tx)? {
                     return Ok(Verdict::Discard(()));
                 }
-                take_on(tx, &handed.event, &plan, same_kind_every)?;
+                take_on(tx, &hand_over.event, &plan, same_kind_every)?;
                 Ok(Verdict::Commit(()))
             });
             taken.await?;
@@ -87,7 +87,7 @@ struct Plan {
     until: Option<Timestamp>,
 }
 
-fn plan(event: &Envelope) -> Option<Plan> {
+fn plan(event: &EventEnvelope) -> Option<Plan> {
     let say = |owner, template| Some(Plan { owner, template, code: None, until: None });
     match event.kind {
         EventKind::OtpVerificationRequired { owner, code, purpose, expires_at } => {
@@ -180,7 +180,7 @@ fn recipient(reader: &impl Reader, plan: &Plan) -> Result<Option<Recipient>, TxF
     }))
 }
 
-fn take_on(tx: &mut Tx<'_>, event: &Envelope, plan: &Plan, same_kind_every: Duration) -> Result<(), TxFault> {
+fn take_on(tx: &mut Tx<'_>, event: &EventEnvelope, plan: &Plan, same_kind_every: Duration) -> Result<(), TxFault> {
     let Some(recipient) = recipient(tx, plan)? else { return Ok(()) };
     let now = tx.now();
     let (template, owner) = (plan.template, plan.owner);
@@ -220,7 +220,7 @@ fn take_on(tx: &mut Tx<'_>, event: &Envelope, plan: &Plan, same_kind_every: Dura
             created_at: now,
         },
     )?;
-    if !has_room(tx, (owner, template), same_kind_every)? {
+    if !may_send_more(tx, (owner, template), same_kind_every)? {
         return suppress(tx, delivery, Suppression::RateLimit);
     }
     supersede_older(tx, &delivery)?;
@@ -255,7 +255,7 @@ fn supersede_older(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<(), TxFault> 
 }
 
 /// Whether the owner may be sent one more of the template; if so it is counted.
-fn has_room(
+fn may_send_more(
     tx: &mut Tx<'_>,
     (owner, template): (UserId, TemplateName),
     same_kind_every: Duration,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::bell::{NotifierFault, sender, smtp};
+use super::context::{NotifierFault, sender, smtp};
 use crate::{
     config,
     outbound::mail::{Exchange, MailTransport, OutgoingMail},
@@ -12,21 +12,21 @@ use crate::{
 /// Sends one mail to `to` by the mail server of `settings` and gives the conversation; it holds no secret. `None`: mail
 /// stays in the development inbox, no server is spoken to.
 pub async fn try_mail(
-    settings: &config::Email,
+    settings: &config::EmailConfig,
     to: &EmailAddress,
     stamp: Stamp,
     clock: Arc<dyn Clock>,
 ) -> Result<Option<Exchange>, NotifierFault> {
     match settings.transport {
-        config::MailTransport::Inbox => Ok(None),
-        config::MailTransport::Smtp => {
+        config::MailTransportChoice::Inbox => Ok(None),
+        config::MailTransportChoice::Smtp => {
             let mail = trial(settings, to, stamp)?;
             Ok(Some(smtp(settings, clock)?.send(&mail).await))
         }
     }
 }
 
-fn trial(settings: &config::Email, to: &EmailAddress, stamp: Stamp) -> Result<OutgoingMail, NotifierFault> {
+fn trial(settings: &config::EmailConfig, to: &EmailAddress, stamp: Stamp) -> Result<OutgoingMail, NotifierFault> {
     let from = sender(settings)?;
     let mut random = [0; 10];
     random.copy_from_slice(&stamp.seed[..10]);

@@ -5,7 +5,7 @@ use crate::{
     persistence::Store,
     telemetry::{
         events::{EventsReport, SubscriberLine},
-        health::{Details, HealthStatus, MailReport, Reason, ServiceHealth},
+        health::{Details, HealthReason, HealthStatus, MailReport, ServiceHealth},
     },
     types::{Clock, ClockTrouble, Fault, limits},
 };
@@ -38,10 +38,11 @@ fn of_events(relays: &Relays) -> ServiceHealth {
         let late = oldest_ms.unwrap_or(0);
         if u128::from(late) > limits::EVENT_LAG_SHOWN.as_millis() {
             let seconds = late / 1_000;
-            findings.push(format!("{name}: {}: {lag} events, the oldest {seconds} s old", Reason::EventLag.as_str()));
+            findings
+                .push(format!("{name}: {}: {lag} events, the oldest {seconds} s old", HealthReason::EventLag.as_str()));
         }
         if *dead_letters > 0 {
-            findings.push(format!("{name}: {}: {dead_letters}", Reason::DeadLetters.as_str()));
+            findings.push(format!("{name}: {}: {dead_letters}", HealthReason::DeadLetters.as_str()));
         }
     }
     line("events", findings, Some(Details::Events(report)))
@@ -72,11 +73,12 @@ fn of_mail(notifier: &Notifier) -> ServiceHealth {
     let mut findings = Vec::new();
     if let Some(since) = health.provider_failing_since {
         let said = health.last_failure.as_deref().unwrap_or("it gives no reason");
-        findings.push(format!("{} since {since}: {said}", Reason::ProviderFailing.as_str()));
+        findings.push(format!("{} since {since}: {said}", HealthReason::ProviderFailing.as_str()));
     }
     if health.is_paused {
         let waiting = health.waiting;
-        findings.push(format!("{}: {waiting} wait for `majordomo notify resume`", Reason::SendingPaused.as_str()));
+        findings
+            .push(format!("{}: {waiting} wait for `majordomo notify resume`", HealthReason::SendingPaused.as_str()));
     }
     let report = MailReport {
         transport: health.transport,
@@ -91,8 +93,8 @@ fn of_mail(notifier: &Notifier) -> ServiceHealth {
 fn of_clock(clock: &dyn Clock) -> ServiceHealth {
     let findings = clock.trouble().map(|trouble| {
         let reason = match trouble {
-            ClockTrouble::Lags(_) => Reason::ClockLags,
-            ClockTrouble::Leapt(_) => Reason::ClockLeapt,
+            ClockTrouble::Lags(_) => HealthReason::ClockLags,
+            ClockTrouble::Leapt(_) => HealthReason::ClockLeapt,
         };
         format!("{}: {trouble}", reason.as_str())
     });
@@ -102,5 +104,5 @@ fn of_clock(clock: &dyn Clock) -> ServiceHealth {
 /// What is read from the store cannot be: the store's own line says why, if it is the store.
 fn unreadable(name: &str, fault: &Fault) -> ServiceHealth {
     tracing::warn!(%fault, name, "figures of health cannot be read");
-    line(name, vec![format!("{}: {fault}", Reason::Unreadable.as_str())], None)
+    line(name, vec![format!("{}: {fault}", HealthReason::Unreadable.as_str())], None)
 }

@@ -1,4 +1,4 @@
-//! What operators ask of the whole house: its actors, how well it is, whether requests may come.
+//! What operators ask of the whole process: its actors, how well it is, whether requests may come.
 //!
 //! **Owns** nothing: no actor stands behind this handle, which reads what the kit keeps, so that it works when actors
 //! are stuck. **Wakes on** calls only. **Promises** that a probe of the store runs at most once a second, and that
@@ -6,10 +6,10 @@
 //!
 //! Must not know: HTTP. Begin with [`Operations`].
 
-mod errands;
+mod commands;
 mod health;
 
-pub use errands::{SnapshotRefusal, SnapshotTaken};
+pub use commands::{SnapshotRefusal, SnapshotTaken};
 
 use std::{
     sync::{
@@ -36,9 +36,9 @@ use crate::{
 
 /// The handle. Cheap to clone.
 #[derive(Clone)]
-pub struct Operations(Arc<Inner>);
+pub struct Operations(Arc<OperationsInner>);
 
-struct Inner {
+struct OperationsInner {
     system: System,
     store: Store,
     relays: Relays,
@@ -51,13 +51,13 @@ struct Inner {
     lines: std::sync::Mutex<Option<(Instant, Vec<ServiceHealth>)>>,
 }
 
-/// Where the process is in its life. Only an open house is ready.
+/// Where the process is in its life. Only `Open` is ready.
 ///
 /// ```text
 /// starting --> open --> draining
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum ProcessPhase {
     /// The tree is being started.
     Starting,
     /// Requests are welcome.
@@ -93,22 +93,22 @@ pub enum NotReady {
 impl Operations {
     /// Over the actors of `system`, the writer of `store`, and the services that have figures; starting.
     pub fn new(system: System, store: Store, relays: Relays, notifier: Notifier) -> Self {
-        let phase = AtomicU8::new(Phase::Starting as u8);
+        let phase = AtomicU8::new(ProcessPhase::Starting as u8);
         let (manual, probed, lines) = (OnceLock::new(), Mutex::default(), std::sync::Mutex::default());
-        Self(Arc::new(Inner { system, store, relays, notifier, manual, phase, probed, lines }))
+        Self(Arc::new(OperationsInner { system, store, relays, notifier, manual, phase, probed, lines }))
     }
 
     /// Moves on to `phase`.
-    pub fn enter(&self, phase: Phase) {
+    pub fn enter(&self, phase: ProcessPhase) {
         self.0.phase.store(phase as u8, Ordering::Release);
     }
 
     /// Where the process is in its life.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> ProcessPhase {
         match self.0.phase.load(Ordering::Acquire) {
-            phase if phase == Phase::Starting as u8 => Phase::Starting,
-            phase if phase == Phase::Open as u8 => Phase::Open,
-            _ => Phase::Draining,
+            phase if phase == ProcessPhase::Starting as u8 => ProcessPhase::Starting,
+            phase if phase == ProcessPhase::Open as u8 => ProcessPhase::Open,
+            _ => ProcessPhase::Draining,
         }
     }
 
@@ -169,9 +169,9 @@ impl Operations {
     /// Everything that speaks against sending requests; empty is ready.
     pub async fn not_ready(&self) -> Vec<NotReady> {
         match self.phase() {
-            Phase::Starting => return vec![NotReady::Starting],
-            Phase::Draining => return vec![NotReady::Draining],
-            Phase::Open => {}
+            ProcessPhase::Starting => return vec![NotReady::Starting],
+            ProcessPhase::Draining => return vec![NotReady::Draining],
+            ProcessPhase::Open => {}
         }
         let services = self.0.system.stats().health().services.into_iter();
         let down = services.filter(|service| service.status == HealthStatus::Down);
@@ -192,7 +192,7 @@ impl Operations {
         let write = Write {
             work: Work::until(now + limits::READY_PROBE_DEADLINE),
             stamp: self.0.system.stamp(),
-            context: CallContext::house("health", "readiness"),
+            context: CallContext::service("health", "readiness"),
         };
         let writing = self.0.store.write(write, |_| Ok(Verdict::Discard(())));
         let result = match tokio::time::timeout(limits::READY_PROBE_DEADLINE, writing).await {

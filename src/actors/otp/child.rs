@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    desk::Desk,
+    context::OtpContext,
     expire,
-    issue::{self, Issued, Order},
-    verify::{self, Attempt, Tried},
+    issue::{self, CodeOrder, Issued},
+    verify::{self, CodeTry, Tried},
 };
 use crate::{
     actors::call::Call,
@@ -18,9 +18,9 @@ use crate::{
 /// What a child of `OtpActor` is told.
 pub enum OtpMessage {
     /// Send a code, if one may be sent.
-    Issue(CallContext, CodePurpose, Order, Reply<Issued>),
+    Issue(CallContext, CodePurpose, CodeOrder, Reply<Issued>),
     /// Try a code.
-    Verify(CallContext, Attempt, Reply<Tried>),
+    Verify(CallContext, CodeTry, Reply<Tried>),
     /// A code's time may be over.
     ExpireDue,
 }
@@ -37,19 +37,19 @@ impl Message for OtpMessage {
 
 /// The actor of one owner.
 pub(super) struct OtpChild {
-    desk: Arc<Desk>,
+    context: Arc<OtpContext>,
     owner: UserId,
 }
 
 impl OtpChild {
-    pub(super) fn new(desk: Arc<Desk>, owner: UserId) -> Self {
-        Self { desk, owner }
+    pub(super) fn new(context: Arc<OtpContext>, owner: UserId) -> Self {
+        Self { context, owner }
     }
 
     /// Ends what is over, behind every commit of an earlier life, and arms the timer for what is not.
     async fn look(&self, cx: &Cx<OtpMessage>, work: Work) -> Option<Timer> {
-        let call = Call { work, context: CallContext::house("otp", "expire-due") };
-        match expire::run(&self.desk, &call, self.owner).await {
+        let call = Call { work, context: CallContext::service("otp", "expire-due") };
+        match expire::run(&self.context, &call, self.owner).await {
             Ok(next) => next.map(|due| self.arm(cx, due)),
             Err(fault) => {
                 // The sweep over all owners ends it all the same.
@@ -79,7 +79,7 @@ impl Service for OtpChild {
         match message {
             OtpMessage::Issue(context, purpose, order, reply) => {
                 let call = Call { work, context };
-                let issued = issue::run(&self.desk, &call, (self.owner, purpose), order).await;
+                let issued = issue::run(&self.context, &call, (self.owner, purpose), order).await;
                 if let Ok(Issued::Sent { expires_at, .. }) = &issued {
                     *state = Some(self.arm(cx, *expires_at));
                 }
@@ -87,7 +87,7 @@ impl Service for OtpChild {
             }
             OtpMessage::Verify(context, attempt, reply) => {
                 let call = Call { work, context };
-                reply.finish(verify::run(&self.desk, &call, self.owner, attempt).await);
+                reply.finish(verify::run(&self.context, &call, self.owner, attempt).await);
             }
             OtpMessage::ExpireDue => *state = self.look(cx, work).await,
         }

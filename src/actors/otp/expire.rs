@@ -1,27 +1,28 @@
 //! The end of codes nobody used: told once, and their records removed when no limit looks back to them any more.
 
-use super::desk::Desk;
+use super::context::OtpContext;
 use crate::{
     actors::call::Call,
     domain::{
         event::{Event, EventKind, Personal},
-        otp::{Code, CodeState},
+        otp::{CodeStage, OneTimeCode},
     },
     persistence::{Tx, TxFault, Verdict, tables::code},
     types::{Fault, Timestamp, id::UserId},
 };
 
 /// Ends what is over of one owner's codes. Gives when the next one is due.
-pub(super) async fn run(desk: &Desk, call: &Call, owner: UserId) -> Result<Option<Timestamp>, Fault> {
-    desk.store
-        .write_reclaim(call.write(&desk.system), move |tx| {
+pub(super) async fn run(context: &OtpContext, call: &Call, owner: UserId) -> Result<Option<Timestamp>, Fault> {
+    context
+        .store
+        .write_reclaim(call.write(&context.system), move |tx| {
             let mut next = None;
             let mut ended = false;
             for found in code::of_owner(tx, owner)? {
                 if code::due(&found) <= tx.now() {
                     end(tx, &found)?;
                     ended = true;
-                } else if found.state == CodeState::Live {
+                } else if found.state == CodeStage::Live {
                     next = Some(next.map_or(found.expires_at, |soonest: Timestamp| soonest.min(found.expires_at)));
                 }
             }
@@ -31,11 +32,11 @@ pub(super) async fn run(desk: &Desk, call: &Call, owner: UserId) -> Result<Optio
 }
 
 /// Ends a code that is due: one that lived is told and kept for the limits, one that did not is removed.
-pub(crate) fn end(tx: &mut Tx<'_>, over: &Code) -> Result<(), TxFault> {
+pub(crate) fn end(tx: &mut Tx<'_>, over: &OneTimeCode) -> Result<(), TxFault> {
     match over.state {
-        CodeState::Used | CodeState::Void => code::remove(tx, over.owner, over.purpose),
-        CodeState::Live => {
-            code::put(tx, &Code { state: CodeState::Void, ..over.clone() })?;
+        CodeStage::Used | CodeStage::Void => code::remove(tx, over.owner, over.purpose),
+        CodeStage::Live => {
+            code::put(tx, &OneTimeCode { state: CodeStage::Void, ..over.clone() })?;
             tx.emit(Event {
                 subject: over.owner,
                 kind: EventKind::OtpExpired { owner: over.owner, code: over.id, purpose: over.purpose },

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::desk::{Desk, draw};
+use super::context::{OtpContext, draw};
 use crate::{
-    actors::{call::Call, relay::Delivery},
+    actors::{call::Call, relay::HandOver},
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::AddressState,
         event::{Event, EventKind, Personal},
-        otp::{Code, CodePurpose, Issue, issue, resend_at},
+        otp::{CodePurpose, Issue, OneTimeCode, issue, resend_at},
     },
     persistence::{
         Tx, TxFault, Verdict,
-        tables::{code, pretence, registration, user},
+        tables::{code, registration, timing_padding, user},
     },
     types::{
         Fault, Timestamp,
@@ -44,29 +44,30 @@ pub enum Issued {
 
 /// Who or what asks for the code.
 #[derive(Debug, Clone)]
-pub enum Order {
+pub enum CodeOrder {
     /// An event; the delivery is settled in the same commit.
-    Event(Box<Delivery>),
+    Event(Box<HandOver>),
     /// Somebody who may or may not be the owner.
     Asked,
 }
 
 pub(super) async fn run(
-    desk: &Arc<Desk>,
+    context: &Arc<OtpContext>,
     call: &Call,
     (owner, purpose): (UserId, CodePurpose),
-    order: Order,
+    order: CodeOrder,
 ) -> Result<Issued, Fault> {
-    let limits = desk.limits;
-    desk.store
-        .write(call.write(&desk.system), move |tx| {
-            if let Order::Event(delivery) = &order
-                && !delivery.settle(tx)?
+    let limits = context.limits;
+    context
+        .store
+        .write(call.write(&context.system), move |tx| {
+            if let CodeOrder::Event(hand_over) = &order
+                && !hand_over.settle(tx)?
             {
                 return Ok(Verdict::Discard(Issued::Nobody));
             }
             let Some(address) = address_of(tx, owner, purpose)? else {
-                pretence::leave(tx)?;
+                timing_padding::leave(tx)?;
                 return Ok(Verdict::Commit(Issued::Nobody));
             };
             let existing = code::find(tx, owner, purpose)?;
@@ -79,7 +80,7 @@ pub(super) async fn run(
                     sent
                 }
                 Issue::Wait { until } => {
-                    pretence::leave(tx)?;
+                    timing_padding::leave(tx)?;
                     return Ok(Verdict::Commit(Issued::Wait { until }));
                 }
             };
@@ -119,7 +120,7 @@ fn unproven_address(tx: &Tx<'_>, owner: UserId) -> Result<Option<String>, TxFaul
     Ok(free.map(|found| found.email.as_str().to_owned()))
 }
 
-fn note_again(tx: &mut Tx<'_>, sent: &Code) -> Result<(), TxFault> {
+fn note_again(tx: &mut Tx<'_>, sent: &OneTimeCode) -> Result<(), TxFault> {
     tx.audit(AuditRecord {
         action: AuditAction::ResendCode,
         result: AuditResult::Done,
@@ -128,7 +129,7 @@ fn note_again(tx: &mut Tx<'_>, sent: &Code) -> Result<(), TxFault> {
     })
 }
 
-fn tell(tx: &mut Tx<'_>, sent: &Code, address: String) -> Result<(), TxFault> {
+fn tell(tx: &mut Tx<'_>, sent: &OneTimeCode, address: String) -> Result<(), TxFault> {
     let (owner, code, purpose, expires_at) = (sent.owner, sent.id, sent.purpose, sent.expires_at);
     let kind = match purpose {
         CodePurpose::ResetPassword => EventKind::OtpPasswordReset { owner, code, expires_at },

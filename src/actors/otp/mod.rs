@@ -8,30 +8,30 @@
 //! Must not know: who delivers a code, HTTP. Begin with `verify.rs`.
 
 mod child;
-mod desk;
+mod code_state;
+mod context;
 mod expire;
 mod issue;
-mod news;
 mod reveal;
-mod standing;
+mod subscriber;
 mod verify;
 
 use std::sync::Arc;
 
 pub use child::OtpMessage;
+pub use code_state::CodeState;
 pub(crate) use expire::end as end_code;
-pub use issue::{Issued, Order};
-pub use news::OtpNews;
+pub use issue::{CodeOrder, Issued};
 pub use reveal::LiveCode;
-pub use standing::Standing;
-pub use verify::{Attempt, Effect, Tried};
+pub use subscriber::OtpSubscriber;
+pub use verify::{CodeTry, Effect, Tried};
 
-use self::{child::OtpChild, desk::Desk};
+use self::{child::OtpChild, context::OtpContext};
 use super::call::Call;
 use crate::{
     config, crypto,
     domain::otp::CodePurpose,
-    persistence::{Store, Verdict, tables::pretence},
+    persistence::{Store, Verdict, tables::timing_padding},
     supervision::{Directory, DirectoryBounds, Spec, Supervisor, System},
     types::{
         CallContext, Fault,
@@ -44,7 +44,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Otp {
     directory: Directory<UserId, OtpMessage>,
-    desk: Arc<Desk>,
+    context: Arc<OtpContext>,
 }
 
 impl Otp {
@@ -54,12 +54,12 @@ impl Otp {
         spec: Spec,
         system: System,
         store: Store,
-        settings: &config::Code,
+        settings: &config::CodeConfig,
     ) -> Self {
-        let desk = Desk::new(system, store, settings);
-        let shared = Arc::clone(&desk);
+        let context = OtpContext::new(system, store, settings);
+        let shared = Arc::clone(&context);
         let child = move |owner: &UserId| OtpChild::new(Arc::clone(&shared), *owner);
-        Self { directory: supervisor.directory(spec, DirectoryBounds::default(), child), desk }
+        Self { directory: supervisor.directory(spec, DirectoryBounds::default(), child), context }
     }
 
     /// Sends a code to its owner, as `order` says.
@@ -68,7 +68,7 @@ impl Otp {
         context: CallContext,
         owner: UserId,
         purpose: CodePurpose,
-        order: Order,
+        order: CodeOrder,
     ) -> Result<Issued, Fault> {
         let make = |reply| OtpMessage::Issue(context, purpose, order, reply);
         self.directory.call(&owner, limits::CALL_DEADLINE, make).await
@@ -84,28 +84,28 @@ impl Otp {
         typed: &str,
         effect: Effect,
     ) -> Result<Tried, Fault> {
-        let Ok(typed) = crypto::code::Code::parse(typed) else { return Ok(Tried::Unknown) };
-        let attempt = Attempt { purpose, typed, effect };
+        let Ok(typed) = crypto::code::CodeDigits::parse(typed) else { return Ok(Tried::Unknown) };
+        let attempt = CodeTry { purpose, typed, effect };
         let make = |reply| OtpMessage::Verify(context, attempt, reply);
         self.directory.call(&owner, limits::CALL_DEADLINE, make).await
     }
 
     /// The digits of a code for whoever delivers it; `None` once it is used, void, over or replaced.
     pub fn reveal(&self, owner: UserId, purpose: CodePurpose, code: CodeId) -> Result<Option<LiveCode>, Fault> {
-        reveal::run(&self.desk, owner, purpose, code)
+        reveal::run(&self.context, owner, purpose, code)
     }
 
     /// How a code stands, for its owner; `None` if they have no such code.
-    pub fn standing(&self, owner: UserId, code: CodeId) -> Result<Option<Standing>, Fault> {
-        standing::run(&self.desk, owner, code)
+    pub fn standing(&self, owner: UserId, code: CodeId) -> Result<Option<CodeState>, Fault> {
+        code_state::run(&self.context, owner, code)
     }
 
     /// Costs what a try or a sending costs, and does nothing: for owners nobody is.
     pub async fn pretend(&self, call: &Call) -> Result<(), Fault> {
         let pretend = |tx: &mut crate::persistence::Tx<'_>| {
-            pretence::leave(tx)?;
+            timing_padding::leave(tx)?;
             Ok(Verdict::Commit(()))
         };
-        self.desk.store.write(call.write(&self.desk.system), pretend).await
+        self.context.store.write(call.write(&self.context.system), pretend).await
     }
 }

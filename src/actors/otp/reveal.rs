@@ -1,9 +1,9 @@
 //! Handing a code to whoever delivers it: only while it lives, so that an expired code is never sent late.
 
-use super::desk::Desk;
+use super::context::OtpContext;
 use crate::{
     crypto,
-    domain::otp::{CodePurpose, CodeState},
+    domain::otp::{CodePurpose, CodeStage},
     persistence::tables::code,
     types::{
         Fault, Secret, Timestamp,
@@ -21,12 +21,17 @@ pub struct LiveCode {
 }
 
 /// The digits of the issue `wanted`, unless it was used, is void or over, or another took its place.
-pub(super) fn run(desk: &Desk, owner: UserId, purpose: CodePurpose, wanted: CodeId) -> Result<Option<LiveCode>, Fault> {
-    let now = desk.system.clock().now();
-    let found = desk.store.read(|view| code::find(view, owner, purpose))?;
-    let live = found.filter(|code| code.id == wanted && code.state == CodeState::Live && now < code.expires_at);
+pub(super) fn run(
+    context: &OtpContext,
+    owner: UserId,
+    purpose: CodePurpose,
+    wanted: CodeId,
+) -> Result<Option<LiveCode>, Fault> {
+    let now = context.system.clock().now();
+    let found = context.store.read(|view| code::find(view, owner, purpose))?;
+    let live = found.filter(|code| code.id == wanted && code.state == CodeStage::Live && now < code.expires_at);
     Ok(live.map(|code| LiveCode {
-        digits: Secret::new(crypto::code::Code::of_record(code.digits).reveal()),
+        digits: Secret::new(crypto::code::CodeDigits::of_record(code.digits).reveal()),
         expires_at: code.expires_at,
     }))
 }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::desk::Desk;
+use super::context::OtpContext;
 use crate::{
     actors::call::Call,
     crypto,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         event::{Event, EventKind, Personal},
-        otp::{Code, CodePurpose, Guess, Try, attempt},
+        otp::{CodePurpose, Guess, OneTimeCode, Try, attempt},
     },
     persistence::{
         Tx, TxFault, Verdict,
-        tables::{code, pretence},
+        tables::{code, timing_padding},
     },
     types::{Fault, id::UserId},
 };
@@ -41,23 +41,24 @@ pub enum Tried {
 
 /// A try of a code.
 #[derive(Clone)]
-pub struct Attempt {
+pub struct CodeTry {
     /// What the code proves.
     pub purpose: CodePurpose,
     /// What was typed.
-    pub typed: crypto::code::Code,
+    pub typed: crypto::code::CodeDigits,
     /// What the right code does.
     pub effect: Effect,
 }
 
-pub(super) async fn run(desk: &Arc<Desk>, call: &Call, owner: UserId, tried: Attempt) -> Result<Tried, Fault> {
-    let limits = desk.limits;
-    desk.store
-        .write(call.write(&desk.system), move |tx| {
+pub(super) async fn run(context: &Arc<OtpContext>, call: &Call, owner: UserId, tried: CodeTry) -> Result<Tried, Fault> {
+    let limits = context.limits;
+    context
+        .store
+        .write(call.write(&context.system), move |tx| {
             let Some(found) = code::find(tx, owner, tried.purpose)? else {
                 return nothing(tx, Tried::Unknown);
             };
-            let right = crypto::code::Code::of_record(found.digits).matches(&tried.typed);
+            let right = crypto::code::CodeDigits::of_record(found.digits).matches(&tried.typed);
             let guess = if right { Guess::Right } else { Guess::Wrong };
             match attempt(&found, guess, tx.now(), &limits) {
                 Try::Verified(used) => {
@@ -83,11 +84,11 @@ pub(super) async fn run(desk: &Arc<Desk>, call: &Call, owner: UserId, tried: Att
 
 /// A try that changes nothing costs what one costs that does.
 fn nothing(tx: &mut Tx<'_>, came_to: Tried) -> Result<Verdict<Tried>, TxFault> {
-    pretence::leave(tx)?;
+    timing_padding::leave(tx)?;
     Ok(Verdict::Commit(came_to))
 }
 
-fn refuse(tx: &mut Tx<'_>, counted: &Code, attempts_left: u8) -> Result<(), TxFault> {
+fn refuse(tx: &mut Tx<'_>, counted: &OneTimeCode, attempts_left: u8) -> Result<(), TxFault> {
     let (owner, purpose) = (counted.owner, counted.purpose);
     tell(tx, owner, EventKind::OtpFailed { owner, code: counted.id, purpose, attempts_left })?;
     tx.audit(AuditRecord {

@@ -8,16 +8,16 @@ use std::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    desk::Desk,
-    hand_over::{Handed, Hands, Outcome},
+    hand_over::{HandOverOutcome, PendingHandOver, RelayContext},
     subscriber::Subscriber,
+    window::RelayWindow,
 };
 use crate::{
-    domain::event::Envelope,
+    domain::event::EventEnvelope,
     persistence::{
         Store, TxFault,
         events::{self, EventFilter, EventRange},
-        tables::subscription::{self, Place, Standing},
+        tables::subscription::{self, EventPlace, EventStanding},
     },
     supervision::{Addr, Cx, Message, Service, System, Timer},
     types::{Fault, Work, limits},
@@ -50,27 +50,27 @@ impl Message for RelayMessage {
 
 /// Reads the log for one subscriber.
 pub struct EventRelay {
-    hands: Hands,
+    context: RelayContext,
 }
 
 impl EventRelay {
     /// A relay that reads `store` for `subscriber`.
     pub fn new(subscriber: Arc<dyn Subscriber>, store: Store, system: System) -> Self {
-        Self { hands: Hands { subscriber, store, system } }
+        Self { context: RelayContext { subscriber, store, system } }
     }
 }
 
 /// What jobs leave for the actor to find.
 #[derive(Default)]
 struct Tray {
-    outcomes: Vec<(Handed, Outcome)>,
+    outcomes: Vec<(PendingHandOver, HandOverOutcome)>,
     /// The watermark that was saved by a job, or the failure to.
     saved: Option<Result<u64, Fault>>,
 }
 
 /// What a relay remembers; all of it is read from the store again after a crash.
 pub struct RelayState {
-    desk: Desk,
+    window: RelayWindow,
     tray: Arc<Mutex<Tray>>,
     filter: EventFilter,
     /// Events up to here may have been handed over in an earlier life: their standing is looked up.
@@ -90,17 +90,17 @@ impl Service for EventRelay {
     const KIND: &'static str = "event_relay";
 
     async fn start(&self, cx: &Cx<RelayMessage>) -> Result<RelayState, Fault> {
-        let hands = &self.hands;
-        let name = hands.subscriber.name();
-        let watermark = hands.store.read(|view| subscription::find(view, name))?.map_or(0, |found| found.watermark);
+        let context = &self.context;
+        let name = context.subscriber.name();
+        let watermark = context.store.read(|view| subscription::find(view, name))?.map_or(0, |found| found.watermark);
         let over = CancellationToken::new();
-        watch(cx, &hands.store, over.clone());
+        watch(cx, &context.store, over.clone());
         cx.addr().nudge(|| RelayMessage::LookDue);
         Ok(RelayState {
-            desk: Desk::new(watermark),
+            window: RelayWindow::new(watermark),
             tray: Arc::default(),
-            filter: EventFilter { types: hands.subscriber.types().iter().copied().collect(), subject: None },
-            known_to: hands.store.head(),
+            filter: EventFilter { types: context.subscriber.types().iter().copied().collect(), subject: None },
+            known_to: context.store.head(),
             saved: watermark,
             is_saving: false,
             may_save_at: cx.system().clock().instant(),
@@ -117,12 +117,12 @@ impl Service for EventRelay {
     }
 
     async fn stop(&self, _: &Cx<RelayMessage>, state: &mut RelayState) {
-        let watermark = state.desk.watermark();
+        let watermark = state.window.watermark();
         if watermark > state.saved
-            && let Err(fault) = self.hands.advance(watermark).await
+            && let Err(fault) = self.context.advance(watermark).await
         {
             // The events above the old watermark are marked: nothing is lost, some are looked up again.
-            tracing::warn!(subscriber = self.hands.subscriber.name(), %fault, "a watermark was not saved");
+            tracing::warn!(subscriber = self.context.subscriber.name(), %fault, "a watermark was not saved");
         }
     }
 }
@@ -147,12 +147,12 @@ fn watch(cx: &Cx<RelayMessage>, store: &Store, over: CancellationToken) {
 impl EventRelay {
     fn look(&self, cx: &Cx<RelayMessage>, state: &mut RelayState) {
         self.clear_tray(state);
-        if let Err(fault) = self.fill_desk(cx, state) {
-            tracing::warn!(subscriber = self.hands.subscriber.name(), %fault, "the event log cannot be read");
+        if let Err(fault) = self.fill_window(cx, state) {
+            tracing::warn!(subscriber = self.context.subscriber.name(), %fault, "the event log cannot be read");
             state.look_timer = Some(cx.send_after(LOOK_EVERY, || RelayMessage::LookDue));
         }
-        while let Some(handed) = state.desk.next() {
-            self.start(cx, state, handed);
+        while let Some(pending) = state.window.next() {
+            self.start(cx, state, pending);
         }
         self.save_watermark(cx, state);
     }
@@ -160,10 +160,10 @@ impl EventRelay {
     /// Takes what jobs have left.
     fn clear_tray(&self, state: &mut RelayState) {
         let Tray { outcomes, saved } = std::mem::take(&mut *lock(&state.tray));
-        for (handed, outcome) in outcomes {
+        for (pending, outcome) in outcomes {
             match outcome {
-                Outcome::Passed => state.desk.passed(&handed),
-                Outcome::Unwritten => state.desk.again(handed),
+                HandOverOutcome::Passed => state.window.passed(&pending),
+                HandOverOutcome::Unwritten => state.window.again(pending),
             }
         }
         if let Some(saved) = saved {
@@ -173,11 +173,11 @@ impl EventRelay {
     }
 
     /// Reads the log as far as there is room, and the delayed events that are due.
-    fn fill_desk(&self, cx: &Cx<RelayMessage>, state: &mut RelayState) -> Result<(), Fault> {
-        let Hands { store, subscriber, system } = &self.hands;
+    fn fill_window(&self, cx: &Cx<RelayMessage>, state: &mut RelayState) -> Result<(), Fault> {
+        let RelayContext { store, subscriber, system } = &self.context;
         let name = subscriber.name();
         for page_number in 0.. {
-            if state.desk.room() == 0 {
+            if state.window.room() == 0 {
                 break;
             }
             if page_number == PAGES_AT_ONCE {
@@ -185,20 +185,20 @@ impl EventRelay {
                 break;
             }
             let head = store.head();
-            let range = EventRange { after: state.desk.read_to(), limit: PAGE.min(state.desk.room()) };
+            let range = EventRange { after: state.window.read_to(), limit: PAGE.min(state.window.room()) };
             let page = store.read(|view| events::read(view, range, &state.filter))?;
             for event in page.rows {
                 if event.sequence <= state.known_to && self.was_handed_over(&event)? {
-                    state.desk.has_read(event.sequence);
+                    state.window.has_read(event.sequence);
                 } else {
-                    state.desk.take(event);
+                    state.window.take(event);
                 }
             }
             match page.next {
-                Some(next) => state.desk.has_read(next),
+                Some(next) => state.window.has_read(next),
                 None => {
                     // What came in meanwhile has its own nudge.
-                    state.desk.has_read(head);
+                    state.window.has_read(head);
                     break;
                 }
             }
@@ -206,15 +206,15 @@ impl EventRelay {
         let now = system.clock().now();
         let due = store.read(|view| subscription::due(view, name, now, limits::RELAY_PARALLEL))?;
         for (subject, sequence, delayed) in due {
-            if state.desk.is_busy(subject) {
+            if state.window.is_busy(subject) {
                 continue;
             }
             match store.read(|view| events::find(view, sequence))? {
-                Some(event) => state.desk.take_delayed(event, delayed),
+                Some(event) => state.window.take_delayed(event, delayed),
                 None => {
-                    let (hands, addr) = (self.hands.clone(), cx.addr().clone());
+                    let (context, addr) = (self.context.clone(), cx.addr().clone());
                     cx.job(Work::until(system.clock().instant()), "bury", async move {
-                        hands.bury_gone(subject, sequence, delayed).await;
+                        context.bury_gone(subject, sequence, delayed).await;
                         addr.nudge(|| RelayMessage::LookDue);
                     });
                 }
@@ -233,33 +233,33 @@ impl EventRelay {
     }
 
     /// Whether an event above the saved watermark has its fate already.
-    fn was_handed_over(&self, event: &Envelope) -> Result<bool, Fault> {
-        let subscriber = self.hands.subscriber.name();
-        let place = Place { subscriber, subject: event.subject, sequence: event.sequence };
-        let standing = self.hands.store.read(|view| -> Result<_, TxFault> { subscription::standing(view, place) })?;
+    fn was_handed_over(&self, event: &EventEnvelope) -> Result<bool, Fault> {
+        let subscriber = self.context.subscriber.name();
+        let place = EventPlace { subscriber, subject: event.subject, sequence: event.sequence };
+        let standing = self.context.store.read(|view| -> Result<_, TxFault> { subscription::standing(view, place) })?;
         match standing {
-            Standing::Open => Ok(false),
-            Standing::Delayed(_) | Standing::Settled => Ok(true),
+            EventStanding::Open => Ok(false),
+            EventStanding::Delayed(_) | EventStanding::Settled => Ok(true),
         }
     }
 
-    fn start(&self, cx: &Cx<RelayMessage>, state: &RelayState, handed: Handed) {
-        let (hands, tray, addr) = (self.hands.clone(), Arc::clone(&state.tray), cx.addr().clone());
-        let work = Work::until(hands.system.clock().instant());
+    fn start(&self, cx: &Cx<RelayMessage>, state: &RelayState, pending: PendingHandOver) {
+        let (context, tray, addr) = (self.context.clone(), Arc::clone(&state.tray), cx.addr().clone());
+        let work = Work::until(context.system.clock().instant());
         cx.job(work, "hand_over", async move {
-            let outcome = hands.hand_over(handed.clone()).await;
-            if outcome == Outcome::Unwritten {
+            let outcome = context.hand_over(pending.clone()).await;
+            if outcome == HandOverOutcome::Unwritten {
                 // The store is in trouble: not again at once.
                 tokio::time::sleep(LOOK_EVERY).await;
             }
-            lock(&tray).outcomes.push((handed, outcome));
+            lock(&tray).outcomes.push((pending, outcome));
             addr.nudge(|| RelayMessage::LookDue);
         });
     }
 
     /// Saves the watermark lazily: what lies above the saved one is marked, or looked up again.
     fn save_watermark(&self, cx: &Cx<RelayMessage>, state: &mut RelayState) {
-        let watermark = state.desk.watermark();
+        let watermark = state.window.watermark();
         if watermark == state.saved || state.is_saving {
             return;
         }
@@ -271,9 +271,9 @@ impl EventRelay {
         }
         state.is_saving = true;
         state.may_save_at = now + SAVE_EVERY;
-        let (hands, tray, addr) = (self.hands.clone(), Arc::clone(&state.tray), cx.addr().clone());
+        let (context, tray, addr) = (self.context.clone(), Arc::clone(&state.tray), cx.addr().clone());
         cx.job(Work::until(now), "save", async move {
-            let saved = hands.advance(watermark).await.map(|()| watermark);
+            let saved = context.advance(watermark).await.map(|()| watermark);
             lock(&tray).saved = Some(saved);
             addr.nudge(|| RelayMessage::LookDue);
         });

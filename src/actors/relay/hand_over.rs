@@ -4,12 +4,12 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
 
-use super::subscriber::{Delivery, NotTaken, PATIENCE, Subscriber};
+use super::subscriber::{HandOver, NotTaken, Subscriber, TIMEOUT};
 use crate::{
-    domain::event::{DeadLetter, DeadReason, Delayed, Envelope, NextTry, next_try},
+    domain::event::{DeadLetter, DeadReason, Delayed, EventEnvelope, NextTry, next_try},
     persistence::{
         Reader, Store, Tx, TxFault, Verdict, Write,
-        tables::subscription::{self, Place, Standing},
+        tables::subscription::{self, EventPlace, EventStanding},
     },
     supervision::System,
     types::{CallContext, Fault, Work, id::UserId},
@@ -17,7 +17,7 @@ use crate::{
 
 /// Where the relay has an event from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum HandOverSource {
     /// From the log, above the watermark.
     Log,
     /// From the delayed rows, where it is the first of its subject.
@@ -26,14 +26,14 @@ pub(super) enum Source {
 
 /// An event on its way to the subscriber.
 #[derive(Debug, Clone)]
-pub(super) struct Handed {
-    pub(super) event: Arc<Envelope>,
-    pub(super) source: Source,
+pub(super) struct PendingHandOver {
+    pub(super) event: Arc<EventEnvelope>,
+    pub(super) source: HandOverSource,
 }
 
 /// What came of one handing over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum HandOverOutcome {
     /// The watermark may pass: it was taken, or stands written as delayed or dead.
     Passed,
     /// Nothing could be written: hand it over again.
@@ -42,57 +42,57 @@ pub(super) enum Outcome {
 
 /// What a handing over needs.
 #[derive(Clone)]
-pub(super) struct Hands {
+pub(super) struct RelayContext {
     pub(super) subscriber: Arc<dyn Subscriber>,
     pub(super) store: Store,
     pub(super) system: System,
 }
 
-impl Hands {
-    pub(super) async fn hand_over(&self, handed: Handed) -> Outcome {
-        match self.try_hand_over(handed).await {
-            Ok(()) => Outcome::Passed,
+impl RelayContext {
+    pub(super) async fn hand_over(&self, pending: PendingHandOver) -> HandOverOutcome {
+        match self.try_hand_over(pending).await {
+            Ok(()) => HandOverOutcome::Passed,
             Err(fault) => {
                 tracing::warn!(subscriber = self.subscriber.name(), %fault, "an event's fate could not be written");
-                Outcome::Unwritten
+                HandOverOutcome::Unwritten
             }
         }
     }
 
-    async fn try_hand_over(&self, handed: Handed) -> Result<(), Fault> {
+    async fn try_hand_over(&self, pending: PendingHandOver) -> Result<(), Fault> {
         let subscriber = self.subscriber.name();
-        let place = Place { subscriber, subject: handed.event.subject, sequence: handed.event.sequence };
-        let before = match handed.source {
-            Source::Log if self.stands_behind(place).await? => return Ok(()),
-            Source::Log => 0,
-            Source::Delayed(delayed) => delayed.attempts,
+        let place = EventPlace { subscriber, subject: pending.event.subject, sequence: pending.event.sequence };
+        let before = match pending.source {
+            HandOverSource::Log if self.stands_behind(place).await? => return Ok(()),
+            HandOverSource::Log => 0,
+            HandOverSource::Delayed(delayed) => delayed.attempts,
         };
-        let delivery = Delivery {
-            event: Arc::clone(&handed.event),
+        let hand_over = HandOver {
+            event: Arc::clone(&pending.event),
             attempt: before + 1,
             subscriber,
-            work: Work::until(self.system.clock().instant() + PATIENCE),
+            work: Work::until(self.system.clock().instant() + TIMEOUT),
             stamp: self.system.stamp(),
         };
-        let taken = AssertUnwindSafe(self.subscriber.deliver(delivery)).catch_unwind();
+        let taken = AssertUnwindSafe(self.subscriber.receive(hand_over)).catch_unwind();
         // The subscriber's own deadline comes first; this one is for a subscriber that forgot it.
-        let result = match tokio::time::timeout(PATIENCE * 2, taken).await {
+        let result = match tokio::time::timeout(TIMEOUT * 2, taken).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(NotTaken::Later("the subscriber panicked".to_owned())),
             Err(_) => Err(NotTaken::Later("the subscriber took too long".to_owned())),
         };
         match result {
             Ok(()) => self.conclude_if_delayed(place).await,
-            Err(NotTaken::Later(reason)) => self.not_taken(&handed.event, place, before + 1, reason).await,
+            Err(NotTaken::Later(reason)) => self.not_taken(&pending.event, place, before + 1, reason).await,
             Err(NotTaken::Never(reason)) => {
-                let letter = letter(&handed.event, DeadReason::Refused, before + 1, reason);
+                let letter = letter(&pending.event, DeadReason::Refused, before + 1, reason);
                 self.bury(place, letter).await
             }
         }
     }
 
     /// Writes the event behind the delayed ones of its subject, if there are any.
-    async fn stands_behind(&self, place: Place<'static>) -> Result<bool, Fault> {
+    async fn stands_behind(&self, place: EventPlace<'static>) -> Result<bool, Fault> {
         if !self.store.read(|view| subscription::has_delayed(view, place.subscriber, place.subject))? {
             return Ok(false);
         }
@@ -108,11 +108,11 @@ impl Hands {
     }
 
     /// A subscriber whose effect is outside of the store settles nothing: its delayed row is removed here.
-    async fn conclude_if_delayed(&self, place: Place<'static>) -> Result<(), Fault> {
+    async fn conclude_if_delayed(&self, place: EventPlace<'static>) -> Result<(), Fault> {
         let standing = self.store.read(|view| subscription::standing(view, place))?;
         match standing {
-            Standing::Open | Standing::Settled => Ok(()),
-            Standing::Delayed(_) => {
+            EventStanding::Open | EventStanding::Settled => Ok(()),
+            EventStanding::Delayed(_) => {
                 self.write(move |tx| subscription::settle(tx, place).map(|_| Verdict::Commit(()))).await
             }
         }
@@ -120,8 +120,8 @@ impl Hands {
 
     async fn not_taken(
         &self,
-        event: &Envelope,
-        place: Place<'static>,
+        event: &EventEnvelope,
+        place: EventPlace<'static>,
         attempts: u32,
         reason: String,
     ) -> Result<(), Fault> {
@@ -144,7 +144,7 @@ impl Hands {
         .await
     }
 
-    async fn bury(&self, place: Place<'static>, letter: DeadLetter) -> Result<(), Fault> {
+    async fn bury(&self, place: EventPlace<'static>, letter: DeadLetter) -> Result<(), Fault> {
         self.write(move |tx| {
             if is_settled(tx, place)? {
                 return Ok(Verdict::Discard(()));
@@ -156,8 +156,8 @@ impl Hands {
     }
 
     /// A delayed event that retention, or an operator, has taken out of the log.
-    pub(super) async fn bury_gone(&self, subject: UserId, sequence: u64, delayed: Delayed) -> Outcome {
-        let place = Place { subscriber: self.subscriber.name(), subject, sequence };
+    pub(super) async fn bury_gone(&self, subject: UserId, sequence: u64, delayed: Delayed) -> HandOverOutcome {
+        let place = EventPlace { subscriber: self.subscriber.name(), subject, sequence };
         let letter = DeadLetter {
             event: None,
             event_type: None,
@@ -168,8 +168,8 @@ impl Hands {
             at: self.system.clock().now(),
         };
         match self.bury(place, letter).await {
-            Ok(()) => Outcome::Passed,
-            Err(_) => Outcome::Unwritten,
+            Ok(()) => HandOverOutcome::Passed,
+            Err(_) => HandOverOutcome::Unwritten,
         }
     }
 
@@ -183,16 +183,16 @@ impl Hands {
         f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     ) -> Result<T, Fault> {
         let write = Write {
-            work: Work::until(self.system.clock().instant() + PATIENCE),
+            work: Work::until(self.system.clock().instant() + TIMEOUT),
             stamp: self.system.stamp(),
-            context: CallContext::house("relay", "relay"),
+            context: CallContext::service("relay", "relay"),
         };
         // What a relay writes ends work or puts it off: it goes on when the disk is nearly full.
         self.store.write_reclaim(write, f).await
     }
 }
 
-fn letter(event: &Envelope, reason: DeadReason, attempts: u32, last_error: String) -> DeadLetter {
+fn letter(event: &EventEnvelope, reason: DeadReason, attempts: u32, last_error: String) -> DeadLetter {
     DeadLetter {
         event: Some(event.id),
         event_type: Some(event.kind.event_type()),
@@ -209,6 +209,6 @@ fn at_now(tx: &Tx<'_>, letter: &DeadLetter) -> DeadLetter {
 }
 
 /// Whether the effect was had after all, for example by a commit whose answer came too late.
-fn is_settled(reader: &impl Reader, place: Place<'_>) -> Result<bool, TxFault> {
-    Ok(subscription::standing(reader, place)? == Standing::Settled)
+fn is_settled(reader: &impl Reader, place: EventPlace<'_>) -> Result<bool, TxFault> {
+    Ok(subscription::standing(reader, place)? == EventStanding::Settled)
 }

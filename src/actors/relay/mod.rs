@@ -8,13 +8,13 @@
 //! Begin with `subscriber.rs` (what a subscriber is), then `actor.rs`.
 
 mod actor;
-mod desk;
 mod hand_over;
 mod operate;
 mod subscriber;
+mod window;
 
 pub use actor::{EventRelay, RelayMessage};
 pub use operate::{
-    AllDeadLetters, DeadLetterPage, EventPage, EventQuery, Obeyed, OperatorRefusal, Relays, SubscriberReport,
+    AllDeadLetters, DeadLetterPage, EventPage, EventQuery, OperatorRefusal, OperatorResult, Relays, SubscriberReport,
 };
-pub use subscriber::{Delivery, NotTaken, Subscriber};
+pub use subscriber::{HandOver, NotTaken, Subscriber};

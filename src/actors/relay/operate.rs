@@ -9,12 +9,12 @@ use super::{
 use crate::{
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
-        event::{DeadLetter, Envelope, EventType},
+        event::{DeadLetter, EventEnvelope, EventType},
     },
     persistence::{
         Store, Tx, TxFault, Verdict, Write,
         events::{self, EventFilter, EventRange},
-        tables::subscription::{self, Found},
+        tables::subscription::{self, LetterFound},
     },
     supervision::{Addr, System},
     types::{CallContext, Fault, Page, PageLimit, Work, id::UserId, limits},
@@ -60,7 +60,7 @@ pub struct EventQuery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventPage {
     /// The events, in order of sequence.
-    pub rows: Vec<Envelope>,
+    pub rows: Vec<EventEnvelope>,
     /// Where to go on; `None`: the page reaches the end of the log.
     pub next: Option<u64>,
     /// The end of the log when the page was read.
@@ -77,9 +77,9 @@ pub enum OperatorRefusal {
 }
 
 /// What came of an operator's order, or why it was not carried out.
-pub type Obeyed<T> = Result<T, OperatorRefusal>;
+pub type OperatorResult<T> = Result<T, OperatorRefusal>;
 
-/// All relays of the house.
+/// All relays.
 #[derive(Clone)]
 pub struct Relays {
     relays: Arc<[Relay]>,
@@ -154,7 +154,7 @@ impl Relays {
         &self,
         subscriber: &str,
         sequence: u64,
-    ) -> Result<Obeyed<(DeadLetter, Option<Envelope>)>, Fault> {
+    ) -> Result<OperatorResult<(DeadLetter, Option<EventEnvelope>)>, Fault> {
         if self.find(subscriber).is_none() {
             return Ok(Err(OperatorRefusal::UnknownSubscriber));
         }
@@ -192,7 +192,7 @@ impl Relays {
         subscriber: &str,
         after: Option<u64>,
         limit: PageLimit,
-    ) -> Result<Obeyed<DeadLetterPage>, Fault> {
+    ) -> Result<OperatorResult<DeadLetterPage>, Fault> {
         if self.find(subscriber).is_none() {
             return Ok(Err(OperatorRefusal::UnknownSubscriber));
         }
@@ -200,7 +200,12 @@ impl Relays {
     }
 
     /// Hands a dead letter over again.
-    pub async fn requeue(&self, context: CallContext, subscriber: &str, sequence: u64) -> Result<Obeyed<()>, Fault> {
+    pub async fn requeue(
+        &self,
+        context: CallContext,
+        subscriber: &str,
+        sequence: u64,
+    ) -> Result<OperatorResult<()>, Fault> {
         let Some(relay) = self.find(subscriber) else { return Ok(Err(OperatorRefusal::UnknownSubscriber)) };
         let name = relay.subscriber.name();
         let found = self
@@ -214,7 +219,7 @@ impl Relays {
     }
 
     /// Hands all dead letters of a subscriber over again, and says how many.
-    pub async fn requeue_all(&self, context: CallContext, subscriber: &str) -> Result<Obeyed<usize>, Fault> {
+    pub async fn requeue_all(&self, context: CallContext, subscriber: &str) -> Result<OperatorResult<usize>, Fault> {
         let Some(relay) = self.find(subscriber) else { return Ok(Err(OperatorRefusal::UnknownSubscriber)) };
         let name = relay.subscriber.name();
         let mut requeued = 0;
@@ -249,7 +254,7 @@ impl Relays {
         subscriber: &str,
         sequence: u64,
         reason: &str,
-    ) -> Result<Obeyed<()>, Fault> {
+    ) -> Result<OperatorResult<()>, Fault> {
         let Some(relay) = self.find(subscriber) else { return Ok(Err(OperatorRefusal::UnknownSubscriber)) };
         let (name, reason) = (relay.subscriber.name(), reason.to_owned());
         let found = self
@@ -280,19 +285,24 @@ fn record(action: AuditAction, detail: String) -> AuditRecord {
     AuditRecord { action, result: AuditResult::Done, subject: None, detail }
 }
 
-fn said(tx: &mut Tx<'_>, found: Found, action: AuditAction, detail: String) -> Result<Verdict<Found>, TxFault> {
+fn said(
+    tx: &mut Tx<'_>,
+    found: LetterFound,
+    action: AuditAction,
+    detail: String,
+) -> Result<Verdict<LetterFound>, TxFault> {
     match found {
-        Found::Missing => Ok(Verdict::Discard(found)),
-        Found::Changed => {
+        LetterFound::Missing => Ok(Verdict::Discard(found)),
+        LetterFound::Changed => {
             tx.audit(record(action, detail))?;
             Ok(Verdict::Commit(found))
         }
     }
 }
 
-fn answer(found: Found) -> Obeyed<()> {
+fn answer(found: LetterFound) -> OperatorResult<()> {
     match found {
-        Found::Changed => Ok(()),
-        Found::Missing => Err(OperatorRefusal::UnknownDeadLetter),
+        LetterFound::Changed => Ok(()),
+        LetterFound::Missing => Err(OperatorRefusal::UnknownDeadLetter),
     }
 }

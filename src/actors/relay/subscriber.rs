@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 
 use crate::{
-    domain::event::{Envelope, EventType},
+    domain::event::{EventEnvelope, EventType},
     persistence::{
         Tx, TxFault, Write,
-        tables::subscription::{self, Place, Settlement},
+        tables::subscription::{self, EventPlace, Settlement},
     },
     types::{CallContext, Caller, Fault, Stamp, Work},
 };
@@ -19,9 +19,9 @@ pub trait Subscriber: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// The types it hears.
     fn types(&self) -> &'static [EventType];
-    /// Takes one event. An effect in the store happens exactly once if its transaction calls `Delivery::settle`; an
+    /// Takes one event. An effect in the store happens exactly once if its transaction calls `HandOver::settle`; an
     /// effect outside happens at least once.
-    fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Result<(), NotTaken>>;
+    fn receive(&self, hand_over: HandOver) -> BoxFuture<'_, Result<(), NotTaken>>;
 }
 
 /// Why an event was not taken.
@@ -40,11 +40,11 @@ impl From<Fault> for NotTaken {
     }
 }
 
-/// An event in a subscriber's hands. Clones speak of the same handing over.
+/// An event handed to a subscriber. Clones speak of the same handing over.
 #[derive(Debug, Clone)]
-pub struct Delivery {
+pub struct HandOver {
     /// The event.
-    pub event: Arc<Envelope>,
+    pub event: Arc<EventEnvelope>,
     /// Which time it is handed over, from 1.
     pub attempt: u32,
     /// The subscriber.
@@ -56,9 +56,9 @@ pub struct Delivery {
 }
 
 /// How long a subscriber may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
-impl Delivery {
+impl HandOver {
     /// Takes the event's effect for this transaction. False: another one had it; discard.
     pub fn settle(&self, tx: &mut Tx<'_>) -> Result<bool, TxFault> {
         match subscription::settle(tx, self.place())? {
@@ -79,13 +79,13 @@ impl Delivery {
             request_id: self.event.correlation.clone(),
             causation: Some(self.event.id),
             traceparent: self.event.traceparent.clone(),
-            caller: Caller::House(self.subscriber),
+            caller: Caller::Service(self.subscriber),
             client: self.event.personal.ip_address.as_ref().and_then(|address| address.parse().ok()),
             user_agent: self.event.personal.user_agent.clone(),
         }
     }
 
-    pub(super) fn place(&self) -> Place<'static> {
-        Place { subscriber: self.subscriber, subject: self.event.subject, sequence: self.event.sequence }
+    pub(super) fn place(&self) -> EventPlace<'static> {
+        EventPlace { subscriber: self.subscriber, subject: self.event.subject, sequence: self.event.sequence }
     }
 }

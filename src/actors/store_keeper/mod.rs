@@ -18,7 +18,7 @@ use crate::{
 /// How often free space and the writer are looked at.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Puts the keeper of `store` into the tree.
+/// Puts the watch over `store` into the tree.
 pub fn supervised(supervisor: &mut Supervisor, spec: Spec, store: &Store) {
     let store = store.clone();
     supervisor.task(spec.kind("store_keeper"), move |cx| keep(store.clone(), cx));

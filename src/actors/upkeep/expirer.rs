@@ -68,7 +68,7 @@ impl Expirer {
         step: impl Fn(&mut Tx<'_>) -> Result<(usize, T), TxFault> + Send + 'static,
     ) -> Result<(usize, T), Fault> {
         let work = Work::until(cx.system().clock().instant() + limits::CALL_DEADLINE);
-        let call = Call { work, context: CallContext::house("upkeep", "expire") };
+        let call = Call { work, context: CallContext::service("upkeep", "expire") };
         let write = call.write(cx.system());
         let removed = self.store.bulk().write_reclaim(write, move |tx| {
             let done = step(tx)?;

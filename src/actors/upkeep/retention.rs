@@ -43,7 +43,7 @@ impl Worker for Retention {
         let clock = cx.system().clock();
         let expendable = Expendable { before: clock.now().minus(self.kept), up_to };
         let work = Work::until(clock.instant() + limits::CALL_DEADLINE);
-        let call = Call { work, context: CallContext::house("upkeep", "retention") };
+        let call = Call { work, context: CallContext::service("upkeep", "retention") };
         let removed = self
             .store
             .bulk()

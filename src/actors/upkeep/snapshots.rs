@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    persistence::{Store, upkeep::Room},
+    persistence::{Store, upkeep::DiskSpace},
     supervision::{Next, TaskCx, Worker},
     types::Fault,
 };
@@ -34,9 +34,9 @@ impl Worker for Snapshots {
                 // Tried again at the next look; nothing depends on this very snapshot.
                 let fault = |error: &dyn std::fmt::Display| Fault::bug(error.to_string());
                 let free = upkeep.free_bytes().map_err(|error| fault(&error))?;
-                match Room::of(free) {
-                    Room::Ample => upkeep.run().map_err(|error| fault(&error)),
-                    Room::Low | Room::Full => upkeep.reclaim().map_err(|error| fault(&error)),
+                match DiskSpace::of(free) {
+                    DiskSpace::Ample => upkeep.run().map_err(|error| fault(&error)),
+                    DiskSpace::Low | DiskSpace::Full => upkeep.reclaim().map_err(|error| fault(&error)),
                 }
             })
             .await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Household, change_status::is_last_admin};
+use super::{UserContext, change_status::is_last_admin};
 use crate::{
     actors::call::Call,
     domain::{
@@ -11,7 +11,7 @@ use crate::{
         user::User,
     },
     persistence::{Tx, TxFault, Verdict, tables::user},
-    types::{Expected, Fault, Role, Roles, id::UserId},
+    types::{ExpectedVersion, Fault, Role, Roles, id::UserId},
 };
 
 /// Whose roles become which.
@@ -22,7 +22,7 @@ pub struct ChangeRoles {
     /// All roles from now on.
     pub to: Roles,
     /// The versions of the user that the change may begin from.
-    pub from: Expected,
+    pub from: ExpectedVersion,
 }
 
 /// Why the roles stay.
@@ -39,12 +39,12 @@ pub enum ChangeRolesRefusal {
 }
 
 pub(super) async fn run(
-    house: Arc<Household>,
+    context: Arc<UserContext>,
     call: Call,
     command: ChangeRoles,
 ) -> Result<Result<User, ChangeRolesRefusal>, Fault> {
-    let write = call.write(&house.system);
-    house
+    let write = call.write(&context.system);
+    context
         .store
         .write(write, move |tx| {
             let Some(found) = user::find(tx, command.user)? else {

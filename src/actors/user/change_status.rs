@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Household;
+use super::UserContext;
 use crate::{
     actors::{auth::end_session, call::Call},
     domain::{
@@ -19,7 +19,7 @@ use crate::{
         Tx, TxFault, Verdict,
         tables::{session, user},
     },
-    types::{Expected, Fault, Role, id::UserId},
+    types::{ExpectedVersion, Fault, Role, id::UserId},
 };
 
 /// Whose status becomes what.
@@ -30,7 +30,7 @@ pub struct ChangeStatus {
     /// The status that is wanted.
     pub to: Status,
     /// The versions of the user that the change may begin from.
-    pub from: Expected,
+    pub from: ExpectedVersion,
 }
 
 /// Why the status stays.
@@ -47,12 +47,12 @@ pub enum ChangeStatusRefusal {
 }
 
 pub(super) async fn run(
-    house: Arc<Household>,
+    context: Arc<UserContext>,
     call: Call,
     command: ChangeStatus,
 ) -> Result<Result<User, ChangeStatusRefusal>, Fault> {
-    let write = call.write(&house.system);
-    house
+    let write = call.write(&context.system);
+    context
         .store
         .write_reclaim(write, move |tx| {
             let Some(found) = user::find(tx, command.user)? else {

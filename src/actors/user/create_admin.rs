@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Household, change_status::end_all, drop_invitation_of};
+use super::{UserContext, change_status::end_all, drop_invitation_of};
 use crate::{
     actors::{auth::drop_registrations_of, call::Call, hasher::Priority},
     domain::{
@@ -37,20 +37,20 @@ pub enum CreateAdminRefusal {
 }
 
 pub(super) async fn run(
-    house: Arc<Household>,
+    context: Arc<UserContext>,
     call: Call,
     command: CreateAdmin,
 ) -> Result<Result<User, CreateAdminRefusal>, Fault> {
-    let context = password_policy::Context { email: Some(&command.email), username: None };
-    let unfit = password_policy::check(command.password.reveal(), house.password_policy, context);
+    let password_context = password_policy::PasswordContext { email: Some(&command.email), username: None };
+    let unfit = password_policy::check(command.password.reveal(), context.password_policy, password_context);
     if !unfit.is_empty() {
         return Ok(Err(CreateAdminRefusal::Password(unfit)));
     }
-    let place = house.hasher.reserve(call.network(), Priority::Login)?;
-    let hash = place.hash(command.password.clone(), house.salt()).await?;
-    house
+    let place = context.hasher.reserve(call.network(), Priority::Login)?;
+    let hash = place.hash(command.password.clone(), context.salt()).await?;
+    context
         .store
-        .write(call.write(&house.system), move |tx| {
+        .write(call.write(&context.system), move |tx| {
             let fresh = admin(tx, command.email.clone(), hash.clone());
             let made = match user::find_by_email(tx, &command.email)? {
                 Some(owner) if owner.email_verified => {

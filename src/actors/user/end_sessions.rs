@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Household, NoSuchUser, change_status::end_all};
+use super::{NoSuchUser, UserContext, change_status::end_all};
 use crate::{
     actors::call::Call,
     domain::{
@@ -22,12 +22,12 @@ pub struct EndSessions {
 
 /// Gives how many have ended.
 pub(super) async fn run(
-    house: Arc<Household>,
+    context: Arc<UserContext>,
     call: Call,
     command: EndSessions,
 ) -> Result<Result<usize, NoSuchUser>, Fault> {
-    let write = call.write(&house.system);
-    house
+    let write = call.write(&context.system);
+    context
         .store
         .write_reclaim(write, move |tx| {
             let Some(found) = user::find_by_email(tx, &command.email)? else {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Household, change_roles};
+use super::{UserContext, change_roles};
 use crate::{
     actors::call::Call,
     domain::user::User,
@@ -29,12 +29,12 @@ pub enum GrantRefusal {
 }
 
 pub(super) async fn run(
-    house: Arc<Household>,
+    context: Arc<UserContext>,
     call: Call,
     command: Grant,
 ) -> Result<Result<User, GrantRefusal>, Fault> {
-    let write = call.write(&house.system);
-    house
+    let write = call.write(&context.system);
+    context
         .store
         .write(write, move |tx| {
             let Some(found) = user::find_by_email(tx, &command.email)? else {

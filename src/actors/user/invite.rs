@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Household;
+use super::UserContext;
 use crate::{
     actors::call::Call,
     domain::{
@@ -43,14 +43,14 @@ pub enum InviteRefusal {
 pub struct NoSuchInvitation;
 
 pub(super) async fn run(
-    house: Arc<Household>,
+    context: Arc<UserContext>,
     call: Call,
     command: Invite,
 ) -> Result<Result<Invitation, InviteRefusal>, Fault> {
-    let rules = house.invitations;
-    house
+    let rules = context.invitations;
+    context
         .store
-        .write_growth(call.write(&house.system), move |tx| {
+        .write_growth(call.write(&context.system), move |tx| {
             let now = tx.now();
             if user::find_by_email(tx, &command.email)?.is_some_and(|user| user.email_verified) {
                 return Ok(Verdict::Discard(Err(InviteRefusal::EmailTaken)));
@@ -84,13 +84,13 @@ pub(super) async fn run(
 }
 
 pub(super) async fn revoke(
-    house: Arc<Household>,
+    context: Arc<UserContext>,
     call: Call,
     id: InvitationId,
 ) -> Result<Result<(), NoSuchInvitation>, Fault> {
-    house
+    context
         .store
-        .write_reclaim(call.write(&house.system), move |tx| {
+        .write_reclaim(call.write(&context.system), move |tx| {
             let Some(found) = invitation::find(tx, id)?.filter(|found| found.is_live(tx.now())) else {
                 return Ok(Verdict::Discard(Err(NoSuchInvitation)));
             };

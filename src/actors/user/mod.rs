@@ -89,7 +89,7 @@ impl Message for UserMessage {
 }
 
 /// What the flows on users share.
-pub struct Household {
+pub struct UserContext {
     system: System,
     store: Store,
     hasher: HasherPool,
@@ -104,9 +104,9 @@ struct InvitationRules {
     again_after: Duration,
 }
 
-impl Household {
+impl UserContext {
     /// What the flows work with.
-    pub fn new(system: System, store: Store, hasher: HasherPool, settings: &config::Auth) -> Arc<Self> {
+    pub fn new(system: System, store: Store, hasher: HasherPool, settings: &config::AuthConfig) -> Arc<Self> {
         let password_policy = PasswordPolicy::from(&settings.password);
         let invitations =
             InvitationRules { lifetime: settings.invitation_lifetime, again_after: settings.code.resend_after };
@@ -124,18 +124,18 @@ impl Household {
 #[derive(Clone)]
 pub struct Users {
     addr: Addr<UserMessage>,
-    house: Arc<Household>,
+    context: Arc<UserContext>,
 }
 
 impl Users {
     /// The handle of the actor at `addr`.
-    pub fn new(addr: Addr<UserMessage>, house: Arc<Household>) -> Self {
-        Self { addr, house }
+    pub fn new(addr: Addr<UserMessage>, context: Arc<UserContext>) -> Self {
+        Self { addr, context }
     }
 
     /// The user of an id.
     pub fn find(&self, id: UserId) -> Result<Option<User>, Fault> {
-        self.house.store.read(|view| user::find(view, id))
+        self.context.store.read(|view| user::find(view, id))
     }
 
     /// The users a filter lets through, newest first. A page may hold fewer rows than asked for and still not be the
@@ -146,7 +146,7 @@ impl Users {
         after: Option<UserId>,
         limit: PageLimit,
     ) -> Result<Page<User, UserId>, Fault> {
-        self.house.store.read(|view| user::page(view, filter, after, limit))
+        self.context.store.read(|view| user::page(view, filter, after, limit))
     }
 
     /// Makes an administrator whose address counts as proven.
@@ -203,8 +203,8 @@ impl Users {
         after: Option<InvitationId>,
         limit: PageLimit,
     ) -> Result<Page<Invitation, InvitationId>, Fault> {
-        let now = self.house.system.clock().now();
-        let mut page = self.house.store.read(|view| invitation::page(view, after, limit))?;
+        let now = self.context.system.clock().now();
+        let mut page = self.context.store.read(|view| invitation::page(view, after, limit))?;
         page.rows.retain(|found| found.is_live(now));
         Ok(page)
     }
@@ -243,13 +243,13 @@ impl Users {
 
 /// The actor.
 pub struct UserActor {
-    house: Arc<Household>,
+    context: Arc<UserContext>,
 }
 
 impl UserActor {
-    /// An actor over `house`.
-    pub fn new(house: Arc<Household>) -> Self {
-        Self { house }
+    /// An actor over `context`.
+    pub fn new(context: Arc<UserContext>) -> Self {
+        Self { context }
     }
 
     fn job<T, F>(
@@ -258,12 +258,12 @@ impl UserActor {
         kind: &'static str,
         (work, context): (Work, CallContext),
         reply: Reply<T>,
-        flow: impl FnOnce(Arc<Household>, Call) -> F,
+        flow: impl FnOnce(Arc<UserContext>, Call) -> F,
     ) where
         T: Send + 'static,
         F: Future<Output = Result<T, Fault>> + Send + 'static,
     {
-        let flow = flow(Arc::clone(&self.house), Call { work: work.clone(), context });
+        let flow = flow(Arc::clone(&self.context), Call { work: work.clone(), context });
         cx.job(work, kind, async move { reply.finish(flow.await) });
     }
 }
@@ -281,31 +281,31 @@ impl Service for UserActor {
         let kind = message.kind();
         match message {
             UserMessage::CreateAdmin(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |house, call| create_admin::run(house, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| create_admin::run(context, call, command));
             }
             UserMessage::ChangeStatus(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |house, call| change_status::run(house, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| change_status::run(context, call, command));
             }
             UserMessage::ChangeRoles(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |house, call| change_roles::run(house, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| change_roles::run(context, call, command));
             }
             UserMessage::Grant(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |house, call| grant::run(house, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| grant::run(context, call, command));
             }
             UserMessage::Unlock(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |house, call| unlock::run(house, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| unlock::run(context, call, command));
             }
             UserMessage::SetPassword(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |house, call| set_password::run(house, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| set_password::run(context, call, command));
             }
             UserMessage::Invite(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |house, call| invite::run(house, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| invite::run(context, call, command));
             }
             UserMessage::RevokeInvitation(context, id, reply) => {
-                self.job(cx, kind, (work, context), reply, |house, call| invite::revoke(house, call, id));
+                self.job(cx, kind, (work, context), reply, |context, call| invite::revoke(context, call, id));
             }
             UserMessage::EndSessions(context, command, reply) => {
-                self.job(cx, kind, (work, context), reply, |house, call| end_sessions::run(house, call, command));
+                self.job(cx, kind, (work, context), reply, |context, call| end_sessions::run(context, call, command));
             }
         }
     }

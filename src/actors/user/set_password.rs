@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Household, change_status::end_all};
+use super::{UserContext, change_status::end_all};
 use crate::{
     actors::{call::Call, hasher::Priority},
     domain::{
@@ -38,23 +38,24 @@ pub enum SetPasswordRefusal {
 
 /// Ends all sessions and forgets failed logins, as a reset by code does.
 pub(super) async fn run(
-    house: Arc<Household>,
+    context: Arc<UserContext>,
     call: Call,
     command: SetPassword,
 ) -> Result<Result<User, SetPasswordRefusal>, Fault> {
-    let Some(found) = house.store.read(|view| user::find_by_email(view, &command.email))? else {
+    let Some(found) = context.store.read(|view| user::find_by_email(view, &command.email))? else {
         return Ok(Err(SetPasswordRefusal::NotFound));
     };
-    let context = password_policy::Context { email: Some(&found.email), username: found.username.as_ref() };
-    let unfit = password_policy::check(command.password.reveal(), house.password_policy, context);
+    let password_context =
+        password_policy::PasswordContext { email: Some(&found.email), username: found.username.as_ref() };
+    let unfit = password_policy::check(command.password.reveal(), context.password_policy, password_context);
     if !unfit.is_empty() {
         return Ok(Err(SetPasswordRefusal::Password(unfit)));
     }
-    let place = house.hasher.reserve(call.network(), Priority::Login)?;
-    let hash = place.hash(command.password.clone(), house.salt()).await?;
-    house
+    let place = context.hasher.reserve(call.network(), Priority::Login)?;
+    let hash = place.hash(command.password.clone(), context.salt()).await?;
+    context
         .store
-        .write(call.write(&house.system), move |tx| {
+        .write(call.write(&context.system), move |tx| {
             let Some(found) = user::find(tx, found.id)? else {
                 return Ok(Verdict::Discard(Err(SetPasswordRefusal::NotFound)));
             };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Household, change_status};
+use super::{UserContext, change_status};
 use crate::{
     actors::call::Call,
     domain::{
@@ -34,12 +34,12 @@ pub enum UnlockRefusal {
 }
 
 pub(super) async fn run(
-    house: Arc<Household>,
+    context: Arc<UserContext>,
     call: Call,
     command: Unlock,
 ) -> Result<Result<User, UnlockRefusal>, Fault> {
-    let write = call.write(&house.system);
-    house
+    let write = call.write(&context.system);
+    context
         .store
         .write_reclaim(write, move |tx| {
             let Some(found) = user::find_by_email(tx, &command.email)? else {

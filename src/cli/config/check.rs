@@ -2,19 +2,19 @@
 
 use clap::Args;
 
-use super::{Failure, Settings, Terminal};
-use crate::config::{Config, Loaded, Mode, deviations, refusals};
+use super::{CliFailure, CliSettings, Terminal};
+use crate::config::{Config, LoadedConfig, Mode, deviations, refusals};
 
 /// What to check for.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Check {
+pub(in crate::cli) struct ConfigCheck {
     /// Say besides what production would refuse, and where the settings deviate from NIST SP 800-63B and OWASP ASVS
     #[arg(long)]
     production: bool,
 }
 
-impl Check {
-    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+impl ConfigCheck {
+    pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let sources = settings.sources(Vec::new());
         let source = sources.file.as_ref().map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
         if self.production {
@@ -28,7 +28,7 @@ impl Check {
     }
 }
 
-fn production(loaded: &Loaded, source: &str, terminal: &Terminal) -> Result<(), Failure> {
+fn production(loaded: &LoadedConfig, source: &str, terminal: &Terminal) -> Result<(), CliFailure> {
     let refused = refusals(loaded, Mode::Production);
     for refusal in &refused {
         terminal.print(format_args!("refused: {refusal}\n"))?;
@@ -40,5 +40,5 @@ fn production(loaded: &Loaded, source: &str, terminal: &Terminal) -> Result<(), 
         return terminal.print(format_args!("{source}: production would start\n"));
     }
     terminal.print(format_args!("{source}: production would not start ({} refused)\n", refused.len()))?;
-    Err(Failure::Found)
+    Err(CliFailure::Found)
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::{Failure, Settings, Terminal};
-use crate::config::{Config, Loaded, print};
+use super::{CliFailure, CliSettings, Terminal};
+use crate::config::{Config, LoadedConfig, print};
 
 /// What about.
 #[derive(Debug, Args)]
@@ -16,17 +16,17 @@ pub(in crate::cli) struct Explain {
 
 impl Explain {
     /// Explains also when the settings are wrong: that is when people ask.
-    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+    pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let Some(key) = &self.key else { return terminal.print(print::every_key()) };
         let loaded = Config::read(&settings.sources(Vec::new())).unwrap_or_else(|_| {
             terminal.note("note: the settings are wrong (see `majordomo config check`); shown is the default");
-            Loaded { config: Config::default(), warnings: Vec::new(), origins: BTreeMap::new() }
+            LoadedConfig { config: Config::default(), warnings: Vec::new(), origins: BTreeMap::new() }
         });
         match print::explain(&loaded, key) {
             Ok(text) => terminal.print(text),
             Err(unknown) => {
                 let meant = unknown.meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-                Err(Failure::Usage(format!("{key}: no such key{meant}")))
+                Err(CliFailure::Usage(format!("{key}: no such key{meant}")))
             }
         }
     }

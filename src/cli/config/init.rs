@@ -4,7 +4,7 @@ use std::{fs::OpenOptions, io::Write, path::PathBuf};
 
 use clap::Args;
 
-use super::{Failure, Terminal};
+use super::{CliFailure, Terminal};
 use crate::config::{DEFAULT_FILE, print};
 
 /// Where to.
@@ -16,8 +16,8 @@ pub(in crate::cli) struct Init {
 }
 
 impl Init {
-    pub(super) fn run(&self, terminal: &Terminal) -> Result<(), Failure> {
-        let fault = |error| Failure::fault(self.file.display(), error);
+    pub(super) fn run(&self, terminal: &Terminal) -> Result<(), CliFailure> {
+        let fault = |error| CliFailure::fault(self.file.display(), error);
         let mut file = OpenOptions::new().write(true).create_new(true).open(&self.file).map_err(fault)?;
         file.write_all(print::starting_point().as_bytes()).and_then(|()| file.sync_all()).map_err(fault)?;
         terminal.print(format_args!("{} is written; every key in it has its default\n", self.file.display()))

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Failure, Settings, Terminal};
+use super::{CliFailure, CliSettings, Terminal};
 use crate::config::print;
 
 /// Nothing to choose.
@@ -10,7 +10,7 @@ use crate::config::print;
 pub(in crate::cli) struct Print {}
 
 impl Print {
-    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+    pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         terminal.print(print::in_force(&settings.read(terminal)?))
     }
 }

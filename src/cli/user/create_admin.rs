@@ -4,15 +4,15 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    Failure, Terminal, address,
-    errand::{Errand, text},
+    CliFailure, Terminal, address,
     password::PasswordFile,
+    request::{UserRequest, text},
 };
 use crate::{actors::user, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
 
 /// Who, and with what password.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct CreateAdmin {
+pub(in crate::cli) struct UserCreateAdmin {
     /// The address to sign in with
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     email: EmailAddress,
@@ -20,12 +20,12 @@ pub(in crate::cli) struct CreateAdmin {
     password: PasswordFile,
 }
 
-impl CreateAdmin {
-    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+impl UserCreateAdmin {
+    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         let (email, password) = (&self.email, self.password.read()?);
         let body = json!({ "email": email.as_str(), "password": password.reveal() });
-        let errand = Errand { name: "user create-admin", path: "/users/admins", body };
-        let made = errand.run(config, terminal, async |users, context| {
+        let request = UserRequest { name: "user create-admin", path: "/users/admins", body };
+        let made = request.run(config, terminal, async |users, context| {
             let command = user::CreateAdmin { email: email.clone(), password };
             Ok(users.create_admin(context, command).await?.map(UserBody::from))
         })?;

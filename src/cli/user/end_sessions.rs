@@ -3,23 +3,23 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, Terminal, address, errand::Errand};
+use super::{CliFailure, Terminal, address, request::UserRequest};
 use crate::{actors::user, config::Config, http::routes::user_operations::EndedBody, types::EmailAddress};
 
 /// Whose sessions end.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct EndSessions {
+pub(in crate::cli) struct UserEndSessions {
     /// The user's address
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     email: EmailAddress,
 }
 
-impl EndSessions {
-    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+impl UserEndSessions {
+    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         let email = &self.email;
         let body = json!({ "email": email.as_str() });
-        let errand = Errand { name: "user end-sessions", path: "/users/end-sessions", body };
-        let told = errand.run(config, terminal, async |users, context| {
+        let request = UserRequest { name: "user end-sessions", path: "/users/end-sessions", body };
+        let told = request.run(config, terminal, async |users, context| {
             let ended = users.end_sessions(context, user::EndSessions { email: email.clone() }).await?;
             Ok(ended.map(|ended| EndedBody { ended }))
         })?;

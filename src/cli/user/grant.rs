@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, Terminal, address, errand::Errand};
+use super::{CliFailure, Terminal, address, request::UserRequest};
 use crate::{
     actors::user,
     config::Config,
@@ -13,7 +13,7 @@ use crate::{
 
 /// Who is to hold which role.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Grant {
+pub(in crate::cli) struct UserGrant {
     /// The user's address
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     email: EmailAddress,
@@ -26,11 +26,11 @@ fn role(text: &str) -> Result<Role, String> {
     text.parse().map_err(|invalid: crate::types::Invalid| invalid.detail.into_owned())
 }
 
-impl Grant {
-    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+impl UserGrant {
+    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         let (email, role) = (&self.email, self.role);
         let body = json!({ "email": email.as_str(), "role": role.as_str() });
-        let user = Errand { name: "user grant", path: "/users/grant", body }.run(
+        let user = UserRequest { name: "user grant", path: "/users/grant", body }.run(
             config,
             terminal,
             async |users, context| {

@@ -1,37 +1,37 @@
 //! `majordomo user ...`
 //!
 //! Owns: what operators do to users from the command line, one file a command. Must not know: the rules, which are in
-//! the flows of `actors/user`, the same for a running server and for a closed store. Begin with `Command`.
+//! the flows of `actors/user`, the same for a running server and for a closed store. Begin with `UserCommand`.
 
 mod create_admin;
 mod end_sessions;
-mod errand;
 mod grant;
 mod password;
+mod request;
 mod reset_password;
 mod unlock;
 
 use clap::Subcommand;
 
-use super::{Failure, Settings, Terminal};
+use super::{CliFailure, CliSettings, Terminal};
 use crate::types::EmailAddress;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum UserCommand {
     /// Make an administrator, whose address counts as proven
-    CreateAdmin(create_admin::CreateAdmin),
+    CreateAdmin(create_admin::UserCreateAdmin),
     /// Set a user's password, which ends all their sessions
-    ResetPassword(reset_password::ResetPassword),
+    ResetPassword(reset_password::UserResetPassword),
     /// Let a locked user in again, and forget their failed logins
-    Unlock(unlock::Unlock),
+    Unlock(unlock::UserUnlock),
     /// Give a user a role
-    Grant(grant::Grant),
+    Grant(grant::UserGrant),
     /// End all sessions of a user
-    EndSessions(end_sessions::EndSessions),
+    EndSessions(end_sessions::UserEndSessions),
 }
 
-impl Command {
-    pub(super) fn run(&self, settings: &Settings, terminal: &Terminal) -> Result<(), Failure> {
+impl UserCommand {
+    pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let config = settings.read(terminal)?.config;
         match self {
             Self::CreateAdmin(create_admin) => create_admin.run(&config, terminal),

@@ -4,7 +4,7 @@ use std::{fs::File, io::Read, path::PathBuf};
 
 use clap::Args;
 
-use super::Failure;
+use super::CliFailure;
 use crate::types::{Secret, limits};
 
 /// Where a password is read from.
@@ -17,8 +17,8 @@ pub(super) struct PasswordFile {
 
 impl PasswordFile {
     /// The password, as it stands in the file.
-    pub(super) fn read(&self) -> Result<Secret, Failure> {
-        let fault = |cause: &dyn std::fmt::Display| Failure::fault(self.file.display(), cause);
+    pub(super) fn read(&self) -> Result<Secret, CliFailure> {
+        let fault = |cause: &dyn std::fmt::Display| CliFailure::fault(self.file.display(), cause);
         let mut text = String::new();
         let most = limits::SECRET_INPUT_MAX as u64;
         let read = File::open(&self.file).and_then(|file| file.take(most + 1).read_to_string(&mut text));

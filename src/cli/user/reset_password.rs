@@ -3,12 +3,12 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, Terminal, address, errand::Errand, password::PasswordFile};
+use super::{CliFailure, Terminal, address, password::PasswordFile, request::UserRequest};
 use crate::{actors::user, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
 
 /// Whose password becomes what.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct ResetPassword {
+pub(in crate::cli) struct UserResetPassword {
     /// The user's address
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     email: EmailAddress,
@@ -16,12 +16,12 @@ pub(in crate::cli) struct ResetPassword {
     password: PasswordFile,
 }
 
-impl ResetPassword {
-    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+impl UserResetPassword {
+    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         let (email, password) = (&self.email, self.password.read()?);
         let body = json!({ "email": email.as_str(), "password": password.reveal() });
-        let errand = Errand { name: "user reset-password", path: "/users/reset-password", body };
-        errand.run(config, terminal, async |users, context| {
+        let request = UserRequest { name: "user reset-password", path: "/users/reset-password", body };
+        request.run(config, terminal, async |users, context| {
             let command = user::SetPassword { email: email.clone(), password };
             Ok(users.set_password(context, command).await?.map(UserBody::from))
         })?;

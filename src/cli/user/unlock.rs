@@ -4,24 +4,25 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    Failure, Terminal, address,
-    errand::{Errand, text},
+    CliFailure, Terminal, address,
+    request::{UserRequest, text},
 };
 use crate::{actors::user, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
 
 /// Who is let in again.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Unlock {
+pub(in crate::cli) struct UserUnlock {
     /// The user's address
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     email: EmailAddress,
 }
 
-impl Unlock {
-    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), Failure> {
+impl UserUnlock {
+    pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         let email = &self.email;
-        let errand = Errand { name: "user unlock", path: "/users/unlock", body: json!({ "email": email.as_str() }) };
-        let user = errand.run(config, terminal, async |users, context| {
+        let request =
+            UserRequest { name: "user unlock", path: "/users/unlock", body: json!({ "email": email.as_str() }) };
+        let user = request.run(config, terminal, async |users, context| {
             Ok(users.unlock(context, user::Unlock { email: email.clone() }).await?.map(UserBody::from))
         })?;
         let status = text(&user, "status");

@@ -6,7 +6,7 @@ use crate::config::section::section;
 
 section! {
     /// One-time codes of six digits.
-    pub struct Code {
+    pub struct CodeConfig {
         /// How long a code is good for.
         lifetime: Duration = Duration::from_mins(10), within Duration::from_mins(1)..=Duration::from_hours(1);
         /// Wrong tries after which a code is void.

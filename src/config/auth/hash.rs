@@ -4,7 +4,7 @@ use crate::{config::section::section, types::limits};
 
 section! {
     /// How passwords are hashed (argon2id). Raising a number upgrades each hash at its user's next login.
-    pub struct Hash {
+    pub struct HashConfig {
         /// Memory of one hash in KiB.
         memory_kib: u32 = 19_456, within 8..=1_048_576;
         /// Passes over that memory.
@@ -20,7 +20,7 @@ section! {
     }
 }
 
-impl Hash {
+impl HashConfig {
     /// Threads that hash on a machine with so many `cores`.
     pub fn threads_on(&self, cores: usize) -> usize {
         match self.threads {

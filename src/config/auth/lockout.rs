@@ -7,7 +7,7 @@ use crate::config::{section::section, value::days};
 section! {
     /// What wrong passwords lead to. Counted by user and network, so that a stranger cannot lock a user out of a
     /// device that is known.
-    pub struct Lockout {
+    pub struct LockoutConfig {
         /// Failures from one network that lock this user for this network.
         failures: u32 = 5, within 1..=100;
         /// The first lock; each further one is twice as long.

@@ -1,7 +1,7 @@
 //! `[auth]` and the sections inside it.
 //!
 //! Owns: what is asked of registrations, passwords, logins, sessions, tokens and codes. Must not know: how they are
-//! made. Begin with `Auth`.
+//! made. Begin with `AuthConfig`.
 
 mod code;
 mod hash;
@@ -12,12 +12,12 @@ mod token;
 
 use std::time::Duration;
 
-pub use code::Code;
-pub use hash::Hash;
-pub use lockout::Lockout;
-pub use password::Password;
-pub use session::Session;
-pub use token::{SigningAlgorithm, Token, TokenClaim};
+pub use code::CodeConfig;
+pub use hash::HashConfig;
+pub use lockout::LockoutConfig;
+pub use password::PasswordConfig;
+pub use session::SessionConfig;
+pub use token::{SigningAlgorithm, TokenClaim, TokenConfig};
 
 use super::{
     HttpUrl,
@@ -27,14 +27,14 @@ use super::{
 
 section! {
     /// Who may register, and what a login is.
-    pub struct Auth {
+    pub struct AuthConfig {
         /// The "iss" of tokens, byte for byte; "" means public_url.
         issuer: Option<HttpUrl> = None;
         /// The "aud" of tokens: the name under which your services check that a token is meant for them.
         audience: String = "majordomo".to_owned();
         /// Who may register: "open" (everybody), "domains" (addresses of auth.domains, and who is invited), "invite"
         /// (who is invited at POST /invitations), "closed" (nobody).
-        registration: Registration = Registration::Open;
+        registration: RegistrationPolicy = RegistrationPolicy::Open;
         /// Domains of addresses that may register, when registration is "domains".
         domains: Vec<String> = Vec::new();
         /// How long an invitation is good for.
@@ -49,23 +49,23 @@ section! {
     }
     with {
         /// What a password must be.
-        password: Password,
+        password: PasswordConfig,
         /// How passwords are hashed.
-        hash: Hash,
+        hash: HashConfig,
         /// What wrong passwords lead to.
-        lockout: Lockout,
+        lockout: LockoutConfig,
         /// How long a login lasts.
-        session: Session,
+        session: SessionConfig,
         /// Access tokens.
-        token: Token,
+        token: TokenConfig,
         /// One-time codes.
-        code: Code,
+        code: CodeConfig,
     }
 }
 
 /// Who may register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Registration {
+pub enum RegistrationPolicy {
     /// Everybody.
     Open,
     /// Addresses of the named domains.
@@ -76,7 +76,7 @@ pub enum Registration {
     Closed,
 }
 
-impl Choice for Registration {
+impl Choice for RegistrationPolicy {
     const WORDS: &'static [(&'static str, Self)] =
         &[("open", Self::Open), ("domains", Self::Domains), ("invite", Self::Invite), ("closed", Self::Closed)];
 }

@@ -9,7 +9,7 @@ use crate::{
 
 section! {
     /// How long a login lasts.
-    pub struct Session {
+    pub struct SessionConfig {
         /// A session ends this long after its last refresh.
         sliding: Duration = days(7), within Duration::from_mins(1)..=days(365);
         /// A session ends this long after its login, however often it is refreshed.
@@ -21,7 +21,7 @@ section! {
     }
 }
 
-impl Session {
+impl SessionConfig {
     /// Sessions of one user.
     pub fn most(&self) -> usize {
         usize::try_from(self.max_per_user).unwrap_or(limits::SESSIONS_PER_USER)

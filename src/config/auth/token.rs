@@ -11,7 +11,7 @@ use crate::config::{
 
 section! {
     /// Access tokens: JWT by RFC 9068, checked by others with the keys of /.well-known/jwks.json.
-    pub struct Token {
+    pub struct TokenConfig {
         /// How tokens are signed: "RS256" (known everywhere), "EdDSA" or "ES256" (faster to make, shorter).
         algorithm: SigningAlgorithm = SigningAlgorithm::Rs256;
         /// How long a token is good for.

@@ -1,7 +1,7 @@
 //! How values are written in files, in the environment and on the command line.
 //!
 //! Owns: the strict notation of every type a key can have. Must not know: which keys there are, or where a value came
-//! from. Begin with `Value`; types that are written as one text implement `Text`, closed sets of words `Choice`.
+//! from. Begin with `ConfigValue`; types that are written as one text implement `Text`, closed sets of words `Choice`.
 
 mod choice;
 mod duration;
@@ -61,7 +61,7 @@ impl Written {
 }
 
 /// What a key can hold.
-pub trait Value: Sized {
+pub trait ConfigValue: Sized {
     /// Never shown if true.
     const SECRET: bool = false;
     /// What may be written, in words, with an example.
@@ -84,7 +84,7 @@ pub trait Text: Sized {
     fn text(&self) -> String;
 }
 
-impl<T: Text> Value for T {
+impl<T: Text> ConfigValue for T {
     const SECRET: bool = T::SECRET;
     fn kind() -> String {
         T::notation()
@@ -99,7 +99,7 @@ impl<T: Text> Value for T {
 }
 
 /// `""` stands for none.
-impl<T: Text> Value for Option<T> {
+impl<T: Text> ConfigValue for Option<T> {
     const SECRET: bool = T::SECRET;
     fn kind() -> String {
         format!("{}, or \"\" for none", T::notation())
@@ -111,12 +111,12 @@ impl<T: Text> Value for Option<T> {
         }
     }
     fn show(&self) -> String {
-        self.as_ref().map_or_else(|| quoted(""), Value::show)
+        self.as_ref().map_or_else(|| quoted(""), ConfigValue::show)
     }
 }
 
 /// A list in TOML; elsewhere separated by commas.
-impl<T: Text> Value for Vec<T> {
+impl<T: Text> ConfigValue for Vec<T> {
     const SECRET: bool = T::SECRET;
     fn kind() -> String {
         format!("a list, each {}", T::notation())
@@ -132,7 +132,7 @@ impl<T: Text> Value for Vec<T> {
         }
     }
     fn show(&self) -> String {
-        let rows: Vec<String> = self.iter().map(Value::show).collect();
+        let rows: Vec<String> = self.iter().map(ConfigValue::show).collect();
         format!("[{}]", rows.join(", "))
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use super::{Text, Value, Written};
+use super::{ConfigValue, Text, Written};
 use crate::types::{Cidr, Secret};
 
-impl Value for bool {
+impl ConfigValue for bool {
     fn kind() -> String {
         "true or false".to_owned()
     }
@@ -22,7 +22,7 @@ impl Value for bool {
     }
 }
 
-impl Value for u32 {
+impl ConfigValue for u32 {
     fn kind() -> String {
         "a whole number".to_owned()
     }

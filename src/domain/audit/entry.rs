@@ -119,8 +119,8 @@ pub enum Actor {
     User(UserId),
     /// An operator at the command line.
     Cli,
-    /// A service of the house.
-    House(String),
+    /// A service, by its name.
+    Service(String),
 }
 
 impl fmt::Display for Actor {
@@ -129,7 +129,7 @@ impl fmt::Display for Actor {
             Self::Anonymous => f.write_str("anonymous"),
             Self::User(user) => write!(f, "user:{user}"),
             Self::Cli => f.write_str("cli"),
-            Self::House(service) => write!(f, "house:{service}"),
+            Self::Service(service) => write!(f, "house:{service}"),
         }
     }
 }
@@ -138,10 +138,11 @@ impl FromStr for Actor {
     type Err = Invalid;
     /// Takes what `Display` writes.
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        const UNKNOWN: Invalid = Invalid::new("unknown_value", "must be anonymous, cli, user:<id> or house:<service>");
+        const UNKNOWN: Invalid =
+            Invalid::new("unknown_value", "must be anonymous, cli, user:<id> or house:<service>");
         match text.split_once(':') {
             Some(("user", id)) => id.parse().map(Self::User),
-            Some(("house", service)) if !service.is_empty() => Ok(Self::House(service.to_owned())),
+            Some(("house", service)) if !service.is_empty() => Ok(Self::Service(service.to_owned())),
             None if text == "anonymous" => Ok(Self::Anonymous),
             None if text == "cli" => Ok(Self::Cli),
             Some(_) | None => Err(UNKNOWN),
@@ -155,7 +156,7 @@ impl From<&Caller> for Actor {
             Caller::Anonymous => Self::Anonymous,
             Caller::User(principal) => Self::User(principal.user),
             Caller::Operator => Self::Cli,
-            Caller::House(service) => Self::House((*service).to_owned()),
+            Caller::Service(service) => Self::Service((*service).to_owned()),
         }
     }
 }

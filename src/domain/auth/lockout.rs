@@ -25,7 +25,7 @@ pub enum Subject {
 
 /// Where attempts come from, as far as they are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Origin {
+pub enum RateOrigin {
     /// A network, for devices that are not known.
     Network(Network),
     /// A device whose token is genuine: counted by itself, so that strangers cannot lock its holder out.
@@ -116,11 +116,11 @@ pub enum AfterWrong {
 }
 
 /// Counts an attempt from `origin` at `now`, if it may be made.
-pub fn reserve(counters: &Counters, origin: Origin, now: Timestamp, limits: &LockoutLimits) -> Reservation {
+pub fn reserve(counters: &Counters, origin: RateOrigin, now: Timestamp, limits: &LockoutLimits) -> Reservation {
     let day = counters.day.as_ref().filter(|day| now < day.since.plus(DAY));
     let counts_for_day = match origin {
-        Origin::Network(_) => true,
-        Origin::Device(_) => false,
+        RateOrigin::Network(_) => true,
+        RateOrigin::Device(_) => false,
     };
     if let Some(day) = day
         && counts_for_day
@@ -168,7 +168,7 @@ pub fn shut_for_the_day(day: Option<&DayFailures>, limits: &LockoutLimits) -> Op
 }
 
 /// A counted attempt was never tried, through no fault of its sender: its places are given back.
-pub fn settle_untried(counters: &Counters, origin: Origin) -> Counters {
+pub fn settle_untried(counters: &Counters, origin: RateOrigin) -> Counters {
     let given_back = counters.origin.as_ref().map(|origin| {
         let was_last = origin.locked_until.is_some();
         OriginFailures {
@@ -179,8 +179,8 @@ pub fn settle_untried(counters: &Counters, origin: Origin) -> Counters {
         }
     });
     let day = counters.day.as_ref().map(|day| match origin {
-        Origin::Network(_) => DayFailures { tried: day.tried.saturating_sub(1), ..day.clone() },
-        Origin::Device(_) => day.clone(),
+        RateOrigin::Network(_) => DayFailures { tried: day.tried.saturating_sub(1), ..day.clone() },
+        RateOrigin::Device(_) => day.clone(),
     });
     Counters { origin: given_back, day }
 }

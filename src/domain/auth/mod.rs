@@ -1,4 +1,4 @@
-//! The door: registrations, sessions, signing keys, and the rules on them.
+//! Sign-in: registrations, sessions, signing keys, and the rules on them.
 //!
 //! Owns: the records of `AuthActor` and its decisions. Must not know: how a hash or a signature is computed, HTTP, the
 //! store. Begin with `registration.rs` and `session.rs`.

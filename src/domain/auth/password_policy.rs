@@ -31,7 +31,7 @@ impl Default for PasswordPolicy {
 
 /// Whose password it is to be: it must not contain what everybody knows of them.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Context<'a> {
+pub struct PasswordContext<'a> {
     /// Their address, if it is known.
     pub email: Option<&'a EmailAddress>,
     /// Their user name, if they have one.
@@ -40,12 +40,12 @@ pub struct Context<'a> {
 
 /// Everything that speaks against `password` by `policy`; empty: it may be chosen. It is looked at as typed: white
 /// space at its ends counts and stays.
-pub fn check(password: &str, policy: impl Into<PasswordPolicy>, context: Context<'_>) -> Vec<Invalid> {
+pub fn check(password: &str, policy: impl Into<PasswordPolicy>, context: PasswordContext<'_>) -> Vec<Invalid> {
     policy.into().objections(password, &context)
 }
 
 impl PasswordPolicy {
-    fn objections(&self, password: &str, context: &Context<'_>) -> Vec<Invalid> {
+    fn objections(&self, password: &str, context: &PasswordContext<'_>) -> Vec<Invalid> {
         // Nothing below is asked of a text that is far too long: that would be work for the sender's pleasure.
         if password.len() > limits::PASSWORD_INPUT_MAX {
             return vec![too_long()];
@@ -96,7 +96,7 @@ fn too_long() -> Invalid {
     Invalid::told("password_too_long", format!("must be at most {} characters long", limits::PASSWORD_MAX))
 }
 
-fn telling(text: &str, context: &Context<'_>) -> Vec<Invalid> {
+fn telling(text: &str, context: &PasswordContext<'_>) -> Vec<Invalid> {
     let lowered = zeroize::Zeroizing::new(text.to_lowercase());
     let mut objections = Vec::new();
     if let Some(email) = context.email {
@@ -121,7 +121,7 @@ mod tests {
     fn codes(policy: &PasswordPolicy, password: &str) -> Vec<&'static str> {
         let email = EmailAddress::parse("Ann.Smith@example.com").unwrap();
         let username = UserName::parse("annie").unwrap();
-        let context = Context { email: Some(&email), username: Some(&username) };
+        let context = PasswordContext { email: Some(&email), username: Some(&username) };
         check(password, *policy, context).into_iter().map(|objection| objection.code).collect()
     }
 
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(codes(&policy, "my ANN.SMITH key"), ["password_contains_email"]);
         assert_eq!(codes(&policy, "hey Annie get your"), ["password_contains_username"]);
         let email = EmailAddress::parse("an@example.com").unwrap();
-        let context = Context { email: Some(&email), username: None };
+        let context = PasswordContext { email: Some(&email), username: None };
         assert!(check("a bridge to banana land", policy, context).is_empty());
         for whole in ["an@example.com", "1 AN@Example.com"] {
             let objections = check(whole, policy, context);

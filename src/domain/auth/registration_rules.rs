@@ -5,7 +5,7 @@ use crate::types::{Timestamp, limits};
 
 /// Whether one more registration of an address is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
+pub enum RegistrationAdmission {
     /// It is.
     Admitted,
     /// So many are live that no further mail may be caused. The same for free addresses and taken ones.
@@ -19,12 +19,12 @@ pub enum Admission {
 ///
 /// Further ones are refused rather than put in the place of the oldest: a stranger could otherwise have a code mailed
 /// to an address without end. An owner who is shut out so can still enter by resetting the password.
-pub fn admit(earlier: &[Registration], now: Timestamp) -> Admission {
+pub fn admit(earlier: &[Registration], now: Timestamp) -> RegistrationAdmission {
     let mut ends: Vec<_> = earlier.iter().filter(|one| one.is_live(now)).map(|one| one.expires_at).collect();
     ends.sort();
     match ends.len().checked_sub(limits::REGISTRATIONS_PER_ADDRESS).and_then(|first| ends.get(first)) {
-        Some(until) => Admission::Full { until: *until },
-        None => Admission::Admitted,
+        Some(until) => RegistrationAdmission::Full { until: *until },
+        None => RegistrationAdmission::Admitted,
     }
 }
 
@@ -80,11 +80,11 @@ mod tests {
         for address in [AddressState::Free, AddressState::Taken] {
             let mut all = Vec::new();
             for number in 1..=3 {
-                assert_eq!(admit(&all, at(3)), Admission::Admitted);
+                assert_eq!(admit(&all, at(3)), RegistrationAdmission::Admitted);
                 all.push(registration(u128::from(number), number, address));
             }
-            assert_eq!(admit(&all, at(3)), Admission::Full { until: at(25) });
-            assert_eq!(admit(&all, at(25)), Admission::Admitted);
+            assert_eq!(admit(&all, at(3)), RegistrationAdmission::Full { until: at(25) });
+            assert_eq!(admit(&all, at(25)), RegistrationAdmission::Admitted);
         }
     }
 

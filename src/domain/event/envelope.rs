@@ -56,7 +56,7 @@ pub struct Event {
 
 /// An event as subscribers and operators read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Envelope {
+pub struct EventEnvelope {
     /// The deduplication key.
     pub id: EventId,
     /// Strictly increasing; none ever appears behind one already read.

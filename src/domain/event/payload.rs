@@ -6,7 +6,7 @@ use super::{EventKind, Personal};
 
 /// A value of the payload; amounts and sequences are text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum PayloadValue {
     /// Text, an id, a time.
     Text(String),
     /// Yes or no.
@@ -19,7 +19,7 @@ pub enum Value {
 
 impl EventKind {
     /// The fields of the payload without the personal ones, camelCase.
-    pub fn fields(&self) -> Vec<(&'static str, Value)> {
+    pub fn fields(&self) -> Vec<(&'static str, PayloadValue)> {
         let told = match self {
             Self::UserRegistered { user, expires_at } => of(user).text("expiresAt", expires_at),
             Self::UserRegistrationRepeated { user }
@@ -82,7 +82,7 @@ impl EventKind {
 
 /// Fields in the order in which they are told.
 #[derive(Default)]
-struct Told(Vec<(&'static str, Value)>);
+struct Told(Vec<(&'static str, PayloadValue)>);
 
 /// What is about one user begins with that user.
 fn of(user: &impl Display) -> Told {
@@ -90,25 +90,25 @@ fn of(user: &impl Display) -> Told {
 }
 
 impl Told {
-    fn with(mut self, name: &'static str, value: Value) -> Self {
+    fn with(mut self, name: &'static str, value: PayloadValue) -> Self {
         self.0.push((name, value));
         self
     }
 
     fn text(self, name: &'static str, value: impl Display) -> Self {
-        self.with(name, Value::Text(value.to_string()))
+        self.with(name, PayloadValue::Text(value.to_string()))
     }
 
     fn texts<T: Display>(self, name: &'static str, values: impl IntoIterator<Item = T>) -> Self {
-        self.with(name, Value::Texts(values.into_iter().map(|value| value.to_string()).collect()))
+        self.with(name, PayloadValue::Texts(values.into_iter().map(|value| value.to_string()).collect()))
     }
 
     fn flag(self, name: &'static str, value: bool) -> Self {
-        self.with(name, Value::Flag(value))
+        self.with(name, PayloadValue::Flag(value))
     }
 
     fn count(self, name: &'static str, value: impl Into<u64>) -> Self {
-        self.with(name, Value::Count(value.into()))
+        self.with(name, PayloadValue::Count(value.into()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which answer of a provider means what: the one table.
 
-use crate::types::answer::{Answer, Step};
+use crate::types::provider_answer::{ProviderAnswer, SmtpStep};
 
 /// What is to be done after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ enum Detail {
 
 struct Row {
     /// At which steps the row holds.
-    steps: &'static [Step],
+    steps: &'static [SmtpStep],
     /// First and last reply code.
     codes: (u16, u16),
     detail: Detail,
@@ -41,8 +41,8 @@ struct Row {
 
 const PROVIDER: Meaning = Meaning::Temporary(Blame::Provider);
 const RECIPIENT: Meaning = Meaning::Temporary(Blame::Recipient);
-const BEFORE_MAIL: &[Step] = &[Step::Connect, Step::StartTls, Step::Authenticate];
-const MAIL: &[Step] = &[Step::Sender, Step::Recipient, Step::Content];
+const BEFORE_MAIL: &[SmtpStep] = &[SmtpStep::Connect, SmtpStep::StartTls, SmtpStep::Authenticate];
+const MAIL: &[SmtpStep] = &[SmtpStep::Sender, SmtpStep::Recipient, SmtpStep::Content];
 
 /// Refusals, the first row that fits counts. Codes by RFC 5321 section 4.2, enhanced codes by RFC 3463.
 const REFUSALS: &[Row] = &[
@@ -61,18 +61,18 @@ const REFUSALS: &[Row] = &[
     // 5.3.x: the system is full or not accepting now.
     Row { steps: MAIL, codes: (500, 599), detail: Detail::Subject(3), meaning: PROVIDER },
     // 5.7.1 and its kin at MAIL FROM: the provider does not let us use this sender; an operator mends that.
-    Row { steps: &[Step::Sender], codes: (500, 599), detail: Detail::Subject(7), meaning: PROVIDER },
+    Row { steps: &[SmtpStep::Sender], codes: (500, 599), detail: Detail::Subject(7), meaning: PROVIDER },
     // 5.1.1 and all else: no such mailbox, refused by policy or content, not to be tried again.
     Row { steps: MAIL, codes: (500, 599), detail: Detail::Any, meaning: Meaning::Permanent },
 ];
 
 /// What `answer` means.
-pub fn meaning(answer: &Answer) -> Meaning {
+pub fn meaning(answer: &ProviderAnswer) -> Meaning {
     match answer {
-        Answer::Taken { .. } => Meaning::Taken,
-        Answer::Silent { .. } | Answer::Broken { .. } => PROVIDER,
-        Answer::Unfit { .. } => Meaning::Permanent,
-        Answer::Refused { step, code, enhanced, .. } => REFUSALS
+        ProviderAnswer::Taken { .. } => Meaning::Taken,
+        ProviderAnswer::Silent { .. } | ProviderAnswer::Broken { .. } => PROVIDER,
+        ProviderAnswer::Unfit { .. } => Meaning::Permanent,
+        ProviderAnswer::Refused { step, code, enhanced, .. } => REFUSALS
             .iter()
             .find(|row| {
                 row.steps.contains(step)
@@ -90,13 +90,13 @@ pub fn meaning(answer: &Answer) -> Meaning {
 }
 
 /// The class of a failure, for events and counters: never a peer's text.
-pub fn class(answer: &Answer) -> &'static str {
+pub fn class(answer: &ProviderAnswer) -> &'static str {
     match answer {
-        Answer::Taken { .. } => "taken",
-        Answer::Silent { .. } => "timeout",
-        Answer::Broken { .. } => "connection",
-        Answer::Unfit { .. } => "unfit",
-        Answer::Refused { .. } => match meaning(answer) {
+        ProviderAnswer::Taken { .. } => "taken",
+        ProviderAnswer::Silent { .. } => "timeout",
+        ProviderAnswer::Broken { .. } => "connection",
+        ProviderAnswer::Unfit { .. } => "unfit",
+        ProviderAnswer::Refused { .. } => match meaning(answer) {
             Meaning::Taken => "taken",
             Meaning::Permanent => "refused",
             Meaning::Temporary(Blame::Provider) => "provider",
@@ -110,35 +110,35 @@ mod tests {
     use super::*;
 
     /// One line for each row of the table, and those beside it that are easily confused.
-    const CASES: &[(Step, u16, &str, Meaning)] = &[
-        (Step::Connect, 554, "no SMTP service here", PROVIDER),
-        (Step::Connect, 450, "try later", PROVIDER),
-        (Step::StartTls, 454, "TLS not available", PROVIDER),
-        (Step::Authenticate, 535, "5.7.8 authentication credentials invalid", PROVIDER),
-        (Step::Authenticate, 454, "4.7.0 temporary authentication failure", PROVIDER),
-        (Step::Recipient, 421, "4.3.2 shutting down", PROVIDER),
-        (Step::Content, 421, "closing", PROVIDER),
-        (Step::Sender, 530, "5.7.0 authentication required", PROVIDER),
-        (Step::Sender, 452, "4.3.1 insufficient storage", PROVIDER),
-        (Step::Recipient, 450, "4.2.0 greylisted", RECIPIENT),
-        (Step::Recipient, 451, "greylisted, try again", RECIPIENT),
-        (Step::Content, 452, "4.2.2 over quota", RECIPIENT),
-        (Step::Recipient, 552, "5.2.2 mailbox full", RECIPIENT),
-        (Step::Content, 554, "5.3.4 message too big for system", PROVIDER),
-        (Step::Sender, 550, "5.7.1 sender not allowed", PROVIDER),
-        (Step::Sender, 553, "5.1.8 bad sender", Meaning::Permanent),
-        (Step::Recipient, 550, "5.1.1 no such user", Meaning::Permanent),
-        (Step::Recipient, 550, "no such user", Meaning::Permanent),
-        (Step::Recipient, 550, "5.7.1 refused by policy", Meaning::Permanent),
-        (Step::Content, 554, "5.6.0 content refused", Meaning::Permanent),
+    const CASES: &[(SmtpStep, u16, &str, Meaning)] = &[
+        (SmtpStep::Connect, 554, "no SMTP service here", PROVIDER),
+        (SmtpStep::Connect, 450, "try later", PROVIDER),
+        (SmtpStep::StartTls, 454, "TLS not available", PROVIDER),
+        (SmtpStep::Authenticate, 535, "5.7.8 authentication credentials invalid", PROVIDER),
+        (SmtpStep::Authenticate, 454, "4.7.0 temporary authentication failure", PROVIDER),
+        (SmtpStep::Recipient, 421, "4.3.2 shutting down", PROVIDER),
+        (SmtpStep::Content, 421, "closing", PROVIDER),
+        (SmtpStep::Sender, 530, "5.7.0 authentication required", PROVIDER),
+        (SmtpStep::Sender, 452, "4.3.1 insufficient storage", PROVIDER),
+        (SmtpStep::Recipient, 450, "4.2.0 greylisted", RECIPIENT),
+        (SmtpStep::Recipient, 451, "greylisted, try again", RECIPIENT),
+        (SmtpStep::Content, 452, "4.2.2 over quota", RECIPIENT),
+        (SmtpStep::Recipient, 552, "5.2.2 mailbox full", RECIPIENT),
+        (SmtpStep::Content, 554, "5.3.4 message too big for system", PROVIDER),
+        (SmtpStep::Sender, 550, "5.7.1 sender not allowed", PROVIDER),
+        (SmtpStep::Sender, 553, "5.1.8 bad sender", Meaning::Permanent),
+        (SmtpStep::Recipient, 550, "5.1.1 no such user", Meaning::Permanent),
+        (SmtpStep::Recipient, 550, "no such user", Meaning::Permanent),
+        (SmtpStep::Recipient, 550, "5.7.1 refused by policy", Meaning::Permanent),
+        (SmtpStep::Content, 554, "5.6.0 content refused", Meaning::Permanent),
         // A code outside the protocol's range says nothing of the recipient.
-        (Step::Content, 604, "?", PROVIDER),
+        (SmtpStep::Content, 604, "?", PROVIDER),
     ];
 
     #[test]
     fn every_refusal_means_what_the_table_says() {
         for (step, code, text, expected) in CASES {
-            assert_eq!(meaning(&Answer::refused(*step, *code, text)), *expected, "{step:?} {code} {text}");
+            assert_eq!(meaning(&ProviderAnswer::refused(*step, *code, text)), *expected, "{step:?} {code} {text}");
         }
     }
 
@@ -146,7 +146,9 @@ mod tests {
     fn every_row_is_reached_by_a_case() {
         for (index, row) in REFUSALS.iter().enumerate() {
             let reached = CASES.iter().any(|(step, code, text, _)| {
-                let Answer::Refused { enhanced, .. } = Answer::refused(*step, *code, text) else { return false };
+                let ProviderAnswer::Refused { enhanced, .. } = ProviderAnswer::refused(*step, *code, text) else {
+                    return false;
+                };
                 let fits = |row: &Row| {
                     row.steps.contains(step)
                         && (row.codes.0..=row.codes.1).contains(code)
@@ -164,11 +166,11 @@ mod tests {
 
     #[test]
     fn silence_and_broken_connections_are_the_providers_and_never_final() {
-        for step in Step::ALL {
-            assert_eq!(meaning(&Answer::Silent { step }), PROVIDER);
-            assert_eq!(meaning(&Answer::broken(step, "reset")), PROVIDER);
+        for step in SmtpStep::ALL {
+            assert_eq!(meaning(&ProviderAnswer::Silent { step }), PROVIDER);
+            assert_eq!(meaning(&ProviderAnswer::broken(step, "reset")), PROVIDER);
         }
-        assert_eq!(meaning(&Answer::Unfit { text: "no such header".into() }), Meaning::Permanent);
-        assert_eq!(meaning(&Answer::taken("2.0.0 queued")), Meaning::Taken);
+        assert_eq!(meaning(&ProviderAnswer::Unfit { text: "no such header".into() }), Meaning::Permanent);
+        assert_eq!(meaning(&ProviderAnswer::taken("2.0.0 queued")), Meaning::Taken);
     }
 }

@@ -42,7 +42,7 @@ pub enum Breaker {
 
 /// Whether a delivery may be handed to the provider now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
+pub enum BreakerAdmission {
     /// Yes.
     Go,
     /// Not before.
@@ -56,15 +56,15 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// Asks for leave to send; `patience` is how long a probe may take.
-    pub fn admit(&mut self, now: Timestamp, patience: Duration) -> Admission {
+    /// Asks for leave to send; `timeout` is how long a probe may take.
+    pub fn admit(&mut self, now: Timestamp, timeout: Duration) -> BreakerAdmission {
         match *self {
-            Self::Closed { .. } => Admission::Go,
-            Self::Open { until, .. } if now < until => Admission::NotBefore(until),
-            Self::Probing { lost_at, .. } if now < lost_at => Admission::NotBefore(lost_at),
+            Self::Closed { .. } => BreakerAdmission::Go,
+            Self::Open { until, .. } if now < until => BreakerAdmission::NotBefore(until),
+            Self::Probing { lost_at, .. } if now < lost_at => BreakerAdmission::NotBefore(lost_at),
             Self::Open { pause, .. } | Self::Probing { pause, .. } => {
-                *self = Self::Probing { pause, lost_at: now.plus(patience) };
-                Admission::Go
+                *self = Self::Probing { pause, lost_at: now.plus(timeout) };
+                BreakerAdmission::Go
             }
         }
     }
@@ -108,7 +108,7 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const TIMEOUT: Duration = Duration::from_secs(30);
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
@@ -123,21 +123,21 @@ mod tests {
         breaker.succeeded();
         for _ in 0..4 {
             breaker.failed(at(0));
-            assert_eq!(breaker.admit(at(0), PATIENCE), Admission::Go);
+            assert_eq!(breaker.admit(at(0), TIMEOUT), BreakerAdmission::Go);
         }
         breaker.failed(at(0));
-        assert_eq!(breaker.admit(at(1), PATIENCE), Admission::NotBefore(at(10)));
+        assert_eq!(breaker.admit(at(1), TIMEOUT), BreakerAdmission::NotBefore(at(10)));
         assert!(breaker.is_open());
     }
 
     #[test]
     fn one_probe_goes_and_its_failure_doubles_the_pause() {
         let mut breaker = Breaker::Open { until: at(10), pause: FIRST_PAUSE };
-        assert_eq!(breaker.admit(at(10), PATIENCE), Admission::Go);
-        assert_eq!(breaker.admit(at(11), PATIENCE), Admission::NotBefore(at(40)));
+        assert_eq!(breaker.admit(at(10), TIMEOUT), BreakerAdmission::Go);
+        assert_eq!(breaker.admit(at(11), TIMEOUT), BreakerAdmission::NotBefore(at(40)));
         breaker.failed(at(12));
-        assert_eq!(breaker.admit(at(13), PATIENCE), Admission::NotBefore(at(32)));
-        assert_eq!(breaker.admit(at(32), PATIENCE), Admission::Go);
+        assert_eq!(breaker.admit(at(13), TIMEOUT), BreakerAdmission::NotBefore(at(32)));
+        assert_eq!(breaker.admit(at(32), TIMEOUT), BreakerAdmission::Go);
         breaker.succeeded();
         assert_eq!(breaker, Breaker::default());
     }
@@ -145,22 +145,22 @@ mod tests {
     #[test]
     fn a_lost_probe_is_followed_by_another() {
         let mut breaker = Breaker::Open { until: at(10), pause: FIRST_PAUSE };
-        assert_eq!(breaker.admit(at(10), PATIENCE), Admission::Go);
-        assert_eq!(breaker.admit(at(40), PATIENCE), Admission::Go);
+        assert_eq!(breaker.admit(at(10), TIMEOUT), BreakerAdmission::Go);
+        assert_eq!(breaker.admit(at(40), TIMEOUT), BreakerAdmission::Go);
     }
 
     #[test]
     fn a_probe_that_was_not_sent_leaves_room_for_another() {
         let mut breaker = Breaker::Open { until: at(10), pause: FIRST_PAUSE };
-        assert_eq!(breaker.admit(at(10), PATIENCE), Admission::Go);
+        assert_eq!(breaker.admit(at(10), TIMEOUT), BreakerAdmission::Go);
         breaker.unused(at(11));
-        assert_eq!(breaker.admit(at(11), PATIENCE), Admission::Go);
+        assert_eq!(breaker.admit(at(11), TIMEOUT), BreakerAdmission::Go);
     }
 
     #[test]
     fn the_pause_ends_at_five_minutes() {
         let mut breaker = Breaker::Open { until: at(0), pause: LONGEST_PAUSE };
-        assert_eq!(breaker.admit(at(0), PATIENCE), Admission::Go);
+        assert_eq!(breaker.admit(at(0), TIMEOUT), BreakerAdmission::Go);
         breaker.failed(at(0));
         assert_eq!(breaker, Breaker::Open { until: at(300), pause: LONGEST_PAUSE });
     }

@@ -16,26 +16,26 @@ pub struct Budget {
 }
 
 /// A limit: at least `apart` between two, at most `a_day` in 24 h.
-struct Allowance {
+struct SendLimit {
     apart: Duration,
     a_day: usize,
 }
 
 /// Codes are limited where they are issued (sixty seconds, 5 an hour, 10 a day), and so are invitations: their mail is
 /// never held back here.
-fn allowance(template: TemplateName, same_kind_every: Duration) -> Option<Allowance> {
+fn send_limit(template: TemplateName, same_kind_every: Duration) -> Option<SendLimit> {
     match template {
         TemplateName::VerificationCode
         | TemplateName::ResetCode
         | TemplateName::StepUpCode
         | TemplateName::PhoneCode
         | TemplateName::Invitation => None,
-        TemplateName::AddressTaken => Some(Allowance { apart: Duration::from_secs(3_600), a_day: 3 }),
-        TemplateName::LockedOut => Some(Allowance { apart: same_kind_every, a_day: 10 }),
+        TemplateName::AddressTaken => Some(SendLimit { apart: Duration::from_secs(3_600), a_day: 3 }),
+        TemplateName::LockedOut => Some(SendLimit { apart: same_kind_every, a_day: 10 }),
         TemplateName::Welcome
         | TemplateName::PasswordChanged
         | TemplateName::NewDevice
-        | TemplateName::SessionEnded => Some(Allowance { apart: same_kind_every, a_day: 100 }),
+        | TemplateName::SessionEnded => Some(SendLimit { apart: same_kind_every, a_day: 100 }),
     }
 }
 
@@ -43,10 +43,10 @@ impl Budget {
     /// Whether `template` may be sent at `now`; if so it is counted. `same_kind_every` is the usual time between two.
     #[must_use]
     pub fn take(&mut self, template: TemplateName, now: Timestamp, same_kind_every: Duration) -> bool {
-        let Some(allowance) = allowance(template, same_kind_every) else { return true };
+        let Some(send_limit) = send_limit(template, same_kind_every) else { return true };
         self.sent_at.retain(|sent| now.since(*sent) < DAY);
-        let too_soon = self.sent_at.last().is_some_and(|last| now.since(*last) < allowance.apart);
-        if too_soon || self.sent_at.len() >= allowance.a_day {
+        let too_soon = self.sent_at.last().is_some_and(|last| now.since(*last) < send_limit.apart);
+        if too_soon || self.sent_at.len() >= send_limit.a_day {
             return false;
         }
         self.sent_at.push(now);

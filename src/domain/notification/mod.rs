@@ -11,8 +11,8 @@ mod record;
 pub mod retry;
 mod template;
 
-pub use breaker::{Admission, Breaker};
+pub use breaker::{Breaker, BreakerAdmission};
 pub use budget::Budget;
 pub use device::describe;
-pub use record::{Attempt, CodeReference, Delivery, DeliveryState, Facts, InboxMail, Notification, Suppression};
-pub use template::{Category, Channel, Lane, SHARED_VARIABLES, TemplateName, languages};
+pub use record::{CodeReference, Delivery, DeliveryState, DeliveryTry, Facts, InboxMail, Notification, Suppression};
+pub use template::{Category, Channel, DeliveryLane, SHARED_VARIABLES, TemplateName, languages};

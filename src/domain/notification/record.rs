@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, Lane, TemplateName};
+use super::{Channel, DeliveryLane, TemplateName};
 use crate::{
     domain::otp::CodePurpose,
     types::{
         Locale, Timestamp,
-        answer::Answer,
         id::{CodeId, DeliveryId, EventId, MailId, NotificationId, UserId},
+        provider_answer::ProviderAnswer,
     },
 };
 
@@ -178,13 +178,13 @@ impl DeliveryState {
 
 /// One try to hand a delivery to its channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
+pub struct DeliveryTry {
     /// When the sender took it.
     pub began_at: Timestamp,
     /// When the answer was there.
     pub ended_at: Timestamp,
     /// The answer.
-    pub answer: Answer,
+    pub answer: ProviderAnswer,
 }
 
 /// One recipient on one channel. The table that holds it is sealed.
@@ -201,13 +201,13 @@ pub struct Delivery {
     /// By which way.
     pub channel: Channel,
     /// Which lane.
-    pub lane: Lane,
+    pub lane: DeliveryLane,
     /// The stored address, never a typed one.
     pub to: String,
     /// How far it has come.
     pub state: DeliveryState,
     /// What was tried; at most `limits::DELIVERY_ATTEMPTS`.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<DeliveryTry>,
     /// When it was taken on.
     pub created_at: Timestamp,
     /// Not sent later than this.

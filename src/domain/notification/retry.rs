@@ -6,7 +6,7 @@ use super::{
     DeliveryState, Suppression,
     answer::{Meaning, meaning},
 };
-use crate::types::{Timestamp, answer::Answer, limits};
+use crate::types::{Timestamp, limits, provider_answer::ProviderAnswer};
 
 /// The waits after the first, second ... failure.
 pub const WAITS: [Duration; limits::DELIVERY_ATTEMPTS - 1] = [
@@ -26,7 +26,13 @@ pub fn jitter(wait: Duration, roll: u32) -> Duration {
 }
 
 /// The state of a delivery after `answer` to its attempt number `attempts` (from 1).
-pub fn after(answer: &Answer, attempts: usize, now: Timestamp, expires_at: Timestamp, roll: u32) -> DeliveryState {
+pub fn after(
+    answer: &ProviderAnswer,
+    attempts: usize,
+    now: Timestamp,
+    expires_at: Timestamp,
+    roll: u32,
+) -> DeliveryState {
     match meaning(answer) {
         Meaning::Taken => DeliveryState::Sent { at: now },
         Meaning::Permanent => DeliveryState::Dead { at: now },
@@ -48,7 +54,7 @@ pub fn after(answer: &Answer, attempts: usize, now: Timestamp, expires_at: Times
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::answer::Step;
+    use crate::types::provider_answer::SmtpStep;
 
     const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
@@ -58,7 +64,7 @@ mod tests {
 
     #[test]
     fn failures_wait_by_the_table_and_then_the_delivery_is_dead() {
-        let busy = Answer::Silent { step: Step::Connect };
+        let busy = ProviderAnswer::Silent { step: SmtpStep::Connect };
         for (attempts, seconds) in [(1, 5), (2, 30), (3, 120), (4, 600), (5, 3_600), (6, 21_600)] {
             let state = after(&busy, attempts, NOW, never(), 20);
             assert_eq!(state, DeliveryState::Failed { due: NOW.plus(Duration::from_secs(seconds)) }, "{attempts}");
@@ -68,13 +74,13 @@ mod tests {
 
     #[test]
     fn a_permanent_answer_is_not_tried_again() {
-        let refused = Answer::refused(Step::Recipient, 550, "5.1.1 no such user");
+        let refused = ProviderAnswer::refused(SmtpStep::Recipient, 550, "5.1.1 no such user");
         assert_eq!(after(&refused, 1, NOW, never(), 0), DeliveryState::Dead { at: NOW });
     }
 
     #[test]
     fn what_would_come_too_late_is_dropped_at_once() {
-        let busy = Answer::Silent { step: Step::Content };
+        let busy = ProviderAnswer::Silent { step: SmtpStep::Content };
         let end = NOW.plus(Duration::from_secs(100));
         assert_eq!(after(&busy, 2, NOW, end, 20), DeliveryState::Failed { due: NOW.plus(Duration::from_secs(30)) });
         assert_eq!(after(&busy, 3, NOW, end, 20), DeliveryState::Suppressed { at: NOW, reason: Suppression::Expired });

@@ -28,24 +28,24 @@ impl Category {
     }
 
     /// Which lane its deliveries take.
-    pub fn lane(self) -> Lane {
+    pub fn lane(self) -> DeliveryLane {
         match self {
-            Self::Code | Self::Security => Lane::Urgent,
-            Self::Account => Lane::Normal,
+            Self::Code | Self::Security => DeliveryLane::Urgent,
+            Self::Account => DeliveryLane::Normal,
         }
     }
 }
 
 /// Codes and security before all other mail. Stored by position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Lane {
+pub enum DeliveryLane {
     /// Codes and security.
     Urgent,
     /// All else.
     Normal,
 }
 
-impl Lane {
+impl DeliveryLane {
     /// Both lanes, the one that goes first at the front.
     pub const ALL: [Self; 2] = [Self::Urgent, Self::Normal];
 

@@ -53,7 +53,7 @@ impl CodePurpose {
 ///   '--time-----> (expired: judged by `expires_at`)
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CodeState {
+pub enum CodeStage {
     /// May be used.
     Live,
     /// Was used; the same right code again within its life answers as the first time, without effect.
@@ -65,7 +65,7 @@ pub enum CodeState {
 /// The one code of an owner for a purpose; the table that holds it is sealed. It outlives its expiry so that the
 /// limits on sending (an hour, a day) hold.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Code {
+pub struct OneTimeCode {
     /// This issue; changes when new digits are drawn.
     pub id: CodeId,
     /// The user or registration it belongs to.
@@ -75,7 +75,7 @@ pub struct Code {
     /// Six ASCII digits.
     pub digits: [u8; 6],
     /// How far it has come.
-    pub state: CodeState,
+    pub state: CodeStage,
     /// Wrong tries so far.
     pub wrong_tries: u8,
     /// When the digits were drawn.
@@ -86,7 +86,7 @@ pub struct Code {
     pub sent_at: Vec<Timestamp>,
 }
 
-impl std::fmt::Debug for Code {
+impl std::fmt::Debug for OneTimeCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Code")
             .field("id", &self.id)

@@ -6,5 +6,5 @@
 mod code;
 mod rule;
 
-pub use code::{Code, CodePurpose, CodeState};
-pub use rule::{CodeLimits, FreshCode, Guess, Issue, Progress, Try, attempt, issue, progress, resend_at};
+pub use code::{CodePurpose, CodeStage, OneTimeCode};
+pub use rule::{CodeLimits, CodeProgress, FreshCode, Guess, Issue, Try, attempt, issue, progress, resend_at};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Code, CodePurpose, CodeState};
+use super::{CodePurpose, CodeStage, OneTimeCode};
 use crate::types::{
     Timestamp,
     id::{CodeId, UserId},
@@ -55,9 +55,9 @@ pub struct FreshCode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Issue {
     /// New digits were drawn: send them.
-    Drawn(Code),
+    Drawn(OneTimeCode),
     /// The live code is sent once more.
-    SentAgain(Code),
+    SentAgain(OneTimeCode),
     /// It is too soon, or enough were sent: nothing is sent, nothing changes.
     Wait {
         /// When asking again makes sense.
@@ -78,13 +78,13 @@ pub enum Guess {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Try {
     /// The code is used by this try: what it proves holds from now on. Keep the record.
-    Verified(Code),
+    Verified(OneTimeCode),
     /// It was used before, and this is the right one again: the same answer, without effect.
     VerifiedBefore,
     /// Wrong; keep the record.
     Wrong {
         /// The record with the try counted; void after the last one.
-        code: Code,
+        code: OneTimeCode,
         /// Tries that are left.
         attempts_left: u8,
     },
@@ -96,7 +96,7 @@ pub enum Try {
 
 /// How far a code has come, as its owner is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum CodeProgress {
     /// It may be used.
     Pending {
         /// Tries that are left.
@@ -111,21 +111,21 @@ pub enum Progress {
 }
 
 /// How far `code` has come at `now`. One that runs out becomes void in the store, so void alone does not tell why.
-pub fn progress(code: &Code, now: Timestamp, limits: &CodeLimits) -> Progress {
+pub fn progress(code: &OneTimeCode, now: Timestamp, limits: &CodeLimits) -> CodeProgress {
     let attempts_left = limits.tries.saturating_sub(code.wrong_tries);
     let is_over = now >= code.expires_at;
     match code.state {
-        CodeState::Used => Progress::Verified,
-        CodeState::Live if is_over => Progress::Expired,
-        CodeState::Live => Progress::Pending { attempts_left },
-        CodeState::Void if is_over && attempts_left > 0 => Progress::Expired,
-        CodeState::Void => Progress::Void,
+        CodeStage::Used => CodeProgress::Verified,
+        CodeStage::Live if is_over => CodeProgress::Expired,
+        CodeStage::Live => CodeProgress::Pending { attempts_left },
+        CodeStage::Void if is_over && attempts_left > 0 => CodeProgress::Expired,
+        CodeStage::Void => CodeProgress::Void,
     }
 }
 
 /// Answers a request for a code for `owner` and `purpose`, of which `existing` is the record, if there is one.
 pub fn issue(
-    existing: Option<&Code>,
+    existing: Option<&OneTimeCode>,
     (owner, purpose): (UserId, CodePurpose),
     fresh: FreshCode,
     now: Timestamp,
@@ -138,14 +138,14 @@ pub fn issue(
     let mut sent_at: Vec<_> = sent.into_iter().filter(|sent| now < sent.plus(DAY)).collect();
     sent_at.push(now);
     if let Some(code) = existing.filter(|code| is_worth_repeating(code, now, limits)) {
-        return Issue::SentAgain(Code { sent_at, ..code.clone() });
+        return Issue::SentAgain(OneTimeCode { sent_at, ..code.clone() });
     }
-    Issue::Drawn(Code {
+    Issue::Drawn(OneTimeCode {
         id: fresh.id,
         owner,
         purpose,
         digits: fresh.digits,
-        state: CodeState::Live,
+        state: CodeStage::Live,
         wrong_tries: 0,
         issued_at: now,
         expires_at: now.plus(limits.lifetime),
@@ -154,35 +154,35 @@ pub fn issue(
 }
 
 /// When the next sending is allowed, as clients are told: `resendAt`.
-pub fn resend_at(code: &Code, limits: &CodeLimits) -> Timestamp {
+pub fn resend_at(code: &OneTimeCode, limits: &CodeLimits) -> Timestamp {
     let newest = code.sent_at.last().copied().unwrap_or(code.issued_at);
     wait_until(&code.sent_at, newest, limits).unwrap_or_else(|| newest.plus(limits.resend_after))
 }
 
 /// Judges a try of the code at `now`.
-pub fn attempt(code: &Code, guess: Guess, now: Timestamp, limits: &CodeLimits) -> Try {
+pub fn attempt(code: &OneTimeCode, guess: Guess, now: Timestamp, limits: &CodeLimits) -> Try {
     if now >= code.expires_at {
         return Try::Expired;
     }
     match (code.state, guess) {
-        (CodeState::Void, Guess::Right | Guess::Wrong) => Try::Void,
-        (CodeState::Live, Guess::Right) => Try::Verified(Code { state: CodeState::Used, ..code.clone() }),
-        (CodeState::Used, Guess::Right) => Try::VerifiedBefore,
+        (CodeStage::Void, Guess::Right | Guess::Wrong) => Try::Void,
+        (CodeStage::Live, Guess::Right) => Try::Verified(OneTimeCode { state: CodeStage::Used, ..code.clone() }),
+        (CodeStage::Used, Guess::Right) => Try::VerifiedBefore,
         // Wrong tries count after use too: the right answer still tells something to whoever guesses it.
-        (CodeState::Live | CodeState::Used, Guess::Wrong) => {
+        (CodeStage::Live | CodeStage::Used, Guess::Wrong) => {
             let wrong_tries = code.wrong_tries.saturating_add(1);
             let attempts_left = limits.tries.saturating_sub(wrong_tries);
-            let state = if attempts_left == 0 { CodeState::Void } else { code.state };
-            Try::Wrong { code: Code { state, wrong_tries, ..code.clone() }, attempts_left }
+            let state = if attempts_left == 0 { CodeStage::Void } else { code.state };
+            Try::Wrong { code: OneTimeCode { state, wrong_tries, ..code.clone() }, attempts_left }
         }
     }
 }
 
 /// A live code is sent again as it is, unless so little of its life remains that it might not arrive in time.
-fn is_worth_repeating(code: &Code, now: Timestamp, limits: &CodeLimits) -> bool {
+fn is_worth_repeating(code: &OneTimeCode, now: Timestamp, limits: &CodeLimits) -> bool {
     match code.state {
-        CodeState::Live => now.plus(limits.renew_under) <= code.expires_at && now < code.expires_at,
-        CodeState::Used | CodeState::Void => false,
+        CodeStage::Live => now.plus(limits.renew_under) <= code.expires_at && now < code.expires_at,
+        CodeStage::Used | CodeStage::Void => false,
     }
 }
 

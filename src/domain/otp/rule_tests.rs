@@ -22,14 +22,14 @@ fn seconds(timestamp: Timestamp) -> u64 {
     timestamp.since(Timestamp::ZERO).as_secs()
 }
 
-fn ask(existing: Option<&Code>, drawn: u8, second: u64) -> Issue {
+fn ask(existing: Option<&OneTimeCode>, drawn: u8, second: u64) -> Issue {
     let fresh = FreshCode { id: CodeId::from(Uuid::from_u128(u128::from(drawn))), digits: [b'0' + drawn % 10; 6] };
     issue(existing, (UserId::from(Uuid::from_u128(1)), CodePurpose::VerifyEmail), fresh, at(second), &LIMITS)
 }
 
 /// One line a step: `<second> ask`, `right` or `wrong`, and what it gave. Codes are numbered as they are drawn.
 fn play(history: &str) {
-    let mut code: Option<Code> = None;
+    let mut code: Option<OneTimeCode> = None;
     let mut drawn = 0;
     for line in history.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (step, wanted) = line.split_once("->").unwrap();
@@ -200,7 +200,7 @@ proptest! {
     fn the_limits_hold_in_every_history(
         steps in prop::collection::vec((prop_oneof![0_u64..3, 0_u64..130, 0_u64..5_000], 0_u8..4), 1..300),
     ) {
-        let mut code: Option<Code> = None;
+        let mut code: Option<OneTimeCode> = None;
         let (mut second, mut drawn) = (0, 0);
         let mut sent: Vec<u64> = Vec::new();
         let mut wrong_by_code = std::collections::BTreeMap::<CodeId, u32>::new();
@@ -218,7 +218,7 @@ proptest! {
                     }
                     Issue::SentAgain(same) => {
                         prop_assert!(seconds(same.expires_at) >= second + 120);
-                        prop_assert_eq!(same.state, CodeState::Live);
+                        prop_assert_eq!(same.state, CodeStage::Live);
                         code = Some(same);
                         sent.push(second);
                     }

@@ -15,7 +15,7 @@ pub struct Quota {
 
 /// How a key stands after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct QuotaState {
     /// How long to wait, if the request was refused.
     pub refused_for: Option<Duration>,
     /// Requests that would be allowed now.
@@ -49,16 +49,16 @@ impl Quota {
     }
 
     /// One request at `now` (nanoseconds) of a key whose time of arrival is `arrival`; gives the new one.
-    pub(super) fn take(self, arrival: u64, now: u64) -> (u64, Standing) {
+    pub(super) fn take(self, arrival: u64, now: u64) -> (u64, QuotaState) {
         let arrival = arrival.max(now);
         let next = arrival + self.interval();
         let ahead = next - now;
         if ahead > self.tolerance() {
             let refused_for = Some(Duration::from_nanos(ahead - self.tolerance()));
-            return (arrival, Standing { refused_for, remaining: 0, full_in: Duration::from_nanos(arrival - now) });
+            return (arrival, QuotaState { refused_for, remaining: 0, full_in: Duration::from_nanos(arrival - now) });
         }
         let remaining = u32::try_from((self.tolerance() - ahead) / self.interval()).unwrap_or(u32::MAX);
-        (next, Standing { refused_for: None, remaining, full_in: Duration::from_nanos(ahead) })
+        (next, QuotaState { refused_for: None, remaining, full_in: Duration::from_nanos(ahead) })
     }
 }
 

@@ -11,15 +11,15 @@ use std::{net::IpAddr, time::Instant};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-pub use gcra::{Quota, Standing};
-use table::Table;
+pub use gcra::{Quota, QuotaState};
+use table::RateTable;
 
 use super::{
-    error::{ApiError, Code},
+    error::{ApiError, ProblemCode},
     route::Class,
 };
 use crate::{
-    config::RateLimits,
+    config::RateLimitsConfig,
     types::{Network, Principal, id::UserId},
 };
 
@@ -28,7 +28,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 
 /// Who is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Who {
+pub enum RateLimitKey {
     /// An IPv4 address.
     Address([u8; 4]),
     /// An IPv6 /64, which one client has to itself.
@@ -37,7 +37,7 @@ pub enum Who {
     User(UserId),
 }
 
-impl Who {
+impl RateLimitKey {
     /// Whom an address stands for; requests without one, which only tests make, count as one.
     pub fn at(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
@@ -81,7 +81,7 @@ impl Policy {
         }
     }
 
-    fn quota(self, limits: &RateLimits) -> Quota {
+    fn quota(self, limits: &RateLimitsConfig) -> Quota {
         Quota::a_minute(match self {
             Self::Anonymous => limits.anonymous,
             Self::Authenticated => limits.authenticated,
@@ -103,37 +103,37 @@ impl Policy {
 }
 
 /// All counts of this process.
-pub struct Limiter(Option<Vec<Table>>);
+pub struct Limiter(Option<Vec<RateTable>>);
 
 /// What taking one request from a quota gave.
 #[derive(Debug, Clone, Copy)]
-pub struct Taken {
+pub struct QuotaTaken {
     policy: Policy,
     quota: Quota,
-    standing: Standing,
+    standing: QuotaState,
 }
 
 impl Limiter {
     /// Counts from `start` on, or not at all if `edge.rate_limits.enabled` is off.
-    pub fn new(limits: &RateLimits, start: Instant) -> Self {
-        let tables = || Policy::ALL.iter().map(|policy| Table::new(policy.quota(limits), start)).collect();
+    pub fn new(limits: &RateLimitsConfig, start: Instant) -> Self {
+        let tables = || Policy::ALL.iter().map(|policy| RateTable::new(policy.quota(limits), start)).collect();
         Self(limits.enabled.then(tables))
     }
 
     /// Takes one request of `who` at `now`; `None` if nothing is counted.
-    pub fn take(&self, policy: Policy, who: Who, now: Instant) -> Option<Taken> {
+    pub fn take(&self, policy: Policy, who: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
         let place = Policy::ALL.iter().position(|known| *known == policy)?;
         let table = self.0.as_ref()?.get(place)?;
-        Some(Taken { policy, quota: table.quota(), standing: table.take(who, now) })
+        Some(QuotaTaken { policy, quota: table.quota(), standing: table.take(who, now) })
     }
 }
 
-impl Taken {
+impl QuotaTaken {
     /// 429 if the quota was used up.
     pub fn allowed(&self) -> Result<(), ApiError> {
         match self.standing.refused_for {
             None => Ok(()),
-            Some(wait) => Err(ApiError::new(Code::RateLimited).retry_after(wait)),
+            Some(wait) => Err(ApiError::new(ProblemCode::RateLimited).retry_after(wait)),
         }
     }
 

@@ -8,23 +8,23 @@ use std::{
 };
 
 use super::{
-    Who,
-    gcra::{Quota, Standing},
+    RateLimitKey,
+    gcra::{Quota, QuotaState},
 };
 use crate::types::limits;
 
 const SHARDS: usize = 16;
 
 /// One policy's counts.
-pub(super) struct Table {
+pub(super) struct RateTable {
     quota: Quota,
     start: Instant,
     hasher: RandomState,
-    shards: Vec<Mutex<HashMap<Who, u64>>>,
+    shards: Vec<Mutex<HashMap<RateLimitKey, u64>>>,
     shard_max: usize,
 }
 
-impl Table {
+impl RateTable {
     pub(super) fn new(quota: Quota, start: Instant) -> Self {
         Self::sized(quota, start, limits::LIMITER_KEYS_MAX / SHARDS)
     }
@@ -38,7 +38,7 @@ impl Table {
         self.quota
     }
 
-    pub(super) fn take(&self, who: Who, now: Instant) -> Standing {
+    pub(super) fn take(&self, who: RateLimitKey, now: Instant) -> QuotaState {
         let now = u64::try_from(now.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX / 2);
         let mut shard = self.shard(who);
         if shard.len() >= self.shard_max && !shard.contains_key(&who) {
@@ -50,7 +50,7 @@ impl Table {
         standing
     }
 
-    fn shard(&self, who: Who) -> MutexGuard<'_, HashMap<Who, u64>> {
+    fn shard(&self, who: RateLimitKey) -> MutexGuard<'_, HashMap<RateLimitKey, u64>> {
         let place = usize::try_from(self.hasher.hash_one(who) % SHARDS as u64).unwrap_or(0);
         // A count is whole after each assignment, so a panic elsewhere cannot have broken it.
         self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
@@ -58,7 +58,7 @@ impl Table {
 }
 
 /// Forgets keys whose allowance is whole, which changes nothing; if there are none, the one that is nearest to it.
-fn make_room(shard: &mut HashMap<Who, u64>, now: u64) {
+fn make_room(shard: &mut HashMap<RateLimitKey, u64>, now: u64) {
     let before = shard.len();
     shard.retain(|_, arrival| *arrival > now);
     if shard.len() == before {
@@ -71,20 +71,20 @@ fn make_room(shard: &mut HashMap<Who, u64>, now: u64) {
 mod tests {
     use std::time::Duration;
 
-    use super::{Quota, Table, Who};
+    use super::{Quota, RateLimitKey, RateTable};
 
     #[test]
     #[allow(clippy::disallowed_methods, reason = "a test's start")]
     fn a_full_table_stays_bounded_and_keeps_the_heaviest() {
         let start = std::time::Instant::now();
-        let table = Table::sized(Quota::a_minute(3), start, 8);
-        let heavy = Who::Address([9, 9, 9, 9]);
+        let table = RateTable::sized(Quota::a_minute(3), start, 8);
+        let heavy = RateLimitKey::Address([9, 9, 9, 9]);
         for _ in 0..4 {
             table.take(heavy, start);
         }
         for n in 0..100_u8 {
             for m in 0..20_u8 {
-                table.take(Who::Address([1, 1, n, m]), start);
+                table.take(RateLimitKey::Address([1, 1, n, m]), start);
             }
         }
         let held: usize = table.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();

@@ -9,9 +9,9 @@ use axum::{
 use crate::{
     config::Mode,
     http::{
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         route::Listener,
-        services::Edge,
+        services::EdgeContext,
     },
 };
 
@@ -31,7 +31,7 @@ pub enum Cors {
 
 impl Cors {
     /// Judges `request`. The ops listener and `/dev/*` are for no other origin.
-    pub fn judge(edge: &Edge, listener: Listener, request: &Request<Body>) -> Self {
+    pub fn judge(edge: &EdgeContext, listener: Listener, request: &Request<Body>) -> Self {
         let closed = listener == Listener::Ops || request.uri().path().starts_with("/dev/");
         let origin = request.headers().get(header::ORIGIN).filter(|_| !closed);
         match origin {
@@ -54,7 +54,7 @@ impl Cors {
     /// The answer to a preflight.
     pub fn preflight(&self) -> Response {
         match self {
-            Self::Nothing => ApiError::new(Code::CrossSite).into_response(),
+            Self::Nothing => ApiError::new(ProblemCode::CrossSite).into_response(),
             Self::Allowed(_) => {
                 let headers = [
                     (header::ACCESS_CONTROL_ALLOW_METHODS, METHODS),
@@ -75,7 +75,7 @@ pub fn is_preflight(request: &Request<Body>) -> bool {
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn is_allowed(edge: &Edge, origin: &str) -> bool {
+fn is_allowed(edge: &EdgeContext, origin: &str) -> bool {
     let listed = edge.cors_origins.iter().any(|known| known.as_str() == origin);
     listed || (edge.mode == Mode::Development && is_local_page(origin))
 }

@@ -14,10 +14,10 @@ use tracing::Instrument;
 use super::cors::{Cors, is_preflight};
 use crate::{
     http::{
-        context::{Origin, Peer, REQUEST_ID},
-        error::{ApiError, Code, Occurrence},
+        context::{Peer, REQUEST_ID, RequestOrigin},
+        error::{ApiError, ProblemCode, ProblemContext},
         route::Listener,
-        services::Edge,
+        services::EdgeContext,
         trust::Transport,
     },
     types::Outcome,
@@ -34,20 +34,20 @@ pub const ALWAYS: [(HeaderName, &str); 5] = [
 
 /// What the outermost layer of a listener knows.
 #[derive(Clone)]
-pub struct Frame {
+pub struct RequestFrame {
     /// What all requests need.
-    pub edge: Arc<Edge>,
+    pub edge: Arc<EdgeContext>,
     /// Which listener it is.
     pub listener: Listener,
 }
 
 /// Wraps everything else.
-pub async fn wrap(State(frame): State<Frame>, mut request: Request, next: Next) -> Response {
+pub async fn wrap(State(frame): State<RequestFrame>, mut request: Request, next: Next) -> Response {
     let edge = &*frame.edge;
     let began = edge.clock.instant();
     let peer = request.extensions().get::<Peer>().copied();
-    let origin = Origin::read(request.headers(), peer, &edge.proxies, edge.clock.now(), &*edge.entropy);
-    edge.note_proxy(origin.forwarded.telltale, origin.peer);
+    let origin = RequestOrigin::read(request.headers(), peer, &edge.proxies, edge.clock.now(), &*edge.entropy);
+    edge.note_proxy(origin.forwarded.headers, origin.peer);
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -71,13 +71,13 @@ pub async fn wrap(State(frame): State<Frame>, mut request: Request, next: Next) 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Response {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("not a text"), "a handler panicked");
-    ApiError::new(Code::Internal).outcome(Outcome::Unknown).into_response()
+    ApiError::new(ProblemCode::Internal).outcome(Outcome::Unknown).into_response()
 }
 
 /// Writes where a problem arose into its document.
-fn place_problem(edge: &Edge, origin: &Origin, path: &str, mut response: Response) -> Response {
+fn place_problem(edge: &EdgeContext, origin: &RequestOrigin, path: &str, mut response: Response) -> Response {
     let Some(error) = response.extensions_mut().remove::<ApiError>() else { return response };
-    let at = Occurrence { base: &edge.public_url, instance: path, request_id: &origin.request_id };
+    let at = ProblemContext { base: &edge.public_url, instance: path, request_id: &origin.request_id };
     let mut placed = error.answer(at);
     // Layers between the handler and here may have added headers (limits); they stay.
     for (name, value) in response.headers() {
@@ -89,7 +89,7 @@ fn place_problem(edge: &Edge, origin: &Origin, path: &str, mut response: Respons
 }
 
 /// Headers of every answer; what a handler set itself stays.
-fn write_headers(origin: &Origin, headers: &mut HeaderMap) {
+fn write_headers(origin: &RequestOrigin, headers: &mut HeaderMap) {
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

@@ -13,13 +13,13 @@ use crate::{
     config::Mode,
     domain::access::{self, Permission},
     http::{
-        context::{Insight, Origin},
+        context::{Insight, RequestOrigin},
         credential::{bearer, demand_loopback, unauthenticated},
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::BodyLimit,
-        limits::{Policy, Taken, Who},
+        limits::{Policy, QuotaTaken, RateLimitKey},
         route::{Access, BodySize, Class, Listener, Pace, Rule},
-        services::Edge,
+        services::EdgeContext,
     },
     types::{Caller, Outcome},
 };
@@ -30,7 +30,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 #[derive(Clone)]
 pub struct Gate {
     /// What the frame knows.
-    pub edge: Arc<Edge>,
+    pub edge: Arc<EdgeContext>,
     /// Where the request came in.
     pub listener: Listener,
     /// What the route demands.
@@ -41,7 +41,7 @@ pub struct Gate {
 pub fn is_answered(rule: &Rule, listener: Listener, mode: Mode) -> bool {
     let exists = match (rule.access, mode) {
         (Access::Development, Mode::Production) => false,
-        (Access::Development, Mode::Development) | (Access::Nobody | Access::Needs(_), _) => true,
+        (Access::Development, Mode::Development) | (Access::Anonymous | Access::Needs(_), _) => true,
     };
     exists && rule.on.includes(listener)
 }
@@ -50,8 +50,8 @@ pub fn is_answered(rule: &Rule, listener: Listener, mode: Mode) -> bool {
 pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     // The body can not be shared between threads, so that nothing that waits may look at the whole request.
     let (mut parts, body) = request.into_parts();
-    let Some(origin) = parts.extensions.get::<Origin>().cloned() else {
-        return ApiError::new(Code::Internal).into_response();
+    let Some(origin) = parts.extensions.get::<RequestOrigin>().cloned() else {
+        return ApiError::new(ProblemCode::Internal).into_response();
     };
     let (taken, admitted) = gate.admit(&origin, &parts).await;
     let mut response = match admitted {
@@ -70,8 +70,8 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
 }
 
 /// Counts a request that no route answers, and refuses it with `refusal` or because there were too many.
-pub fn refuse_unrouted(edge: &Edge, origin: &Origin, refusal: ApiError) -> Response {
-    let taken = edge.limiter.take(Policy::Anonymous, Who::at(origin.client()), edge.clock.instant());
+pub fn refuse_unrouted(edge: &EdgeContext, origin: &RequestOrigin, refusal: ApiError) -> Response {
+    let taken = edge.limiter.take(Policy::Anonymous, RateLimitKey::at(origin.client()), edge.clock.instant());
     let refusal = taken.and_then(|taken| taken.allowed().err()).unwrap_or(refusal);
     let mut response = refusal.into_response();
     if let Some(taken) = taken {
@@ -83,29 +83,29 @@ pub fn refuse_unrouted(edge: &Edge, origin: &Origin, refusal: ApiError) -> Respo
 impl Gate {
     fn body_limit(&self) -> BodyLimit {
         let bytes = match self.rule.body {
-            BodySize::Usual => self.edge.allowance.body_max,
+            BodySize::Usual => self.edge.limits.body_max,
             BodySize::UpTo(bytes) => bytes,
         };
-        BodyLimit { bytes, time: self.edge.allowance.body }
+        BodyLimit { bytes, time: self.edge.limits.body }
     }
 
     async fn run(&self, request: Request, next: Next) -> Response {
         match self.rule.pace {
             Pace::Stream => next.run(request).await,
-            Pace::Prompt => match tokio::time::timeout(self.edge.allowance.handler, next.run(request)).await {
+            Pace::Prompt => match tokio::time::timeout(self.edge.limits.handler, next.run(request)).await {
                 Ok(response) => response,
                 Err(_elapsed) => {
                     tracing::error!(operation = %self.rule.operation_id, "a handler was cut at its limit");
-                    ApiError::new(Code::OutcomeUnknown).outcome(Outcome::Unknown).into_response()
+                    ApiError::new(ProblemCode::OutcomeUnknown).outcome(Outcome::Unknown).into_response()
                 }
             },
         }
     }
 
     /// Counts first what is counted by address whoever asks, so that a flood of logins costs no more than this.
-    async fn admit(&self, origin: &Origin, request: &Parts) -> (Option<Taken>, Result<Caller, ApiError>) {
+    async fn admit(&self, origin: &RequestOrigin, request: &Parts) -> (Option<QuotaTaken>, Result<Caller, ApiError>) {
         let take = |policy, who| self.edge.limiter.take(policy, who, self.edge.clock.instant());
-        let address = Who::at(origin.client());
+        let address = RateLimitKey::at(origin.client());
         if let Some(policy) = Policy::of_address(self.rule.class) {
             let taken = take(policy, address);
             let admitted = match taken.map_or(Ok(()), |taken| taken.allowed()) {
@@ -116,8 +116,8 @@ impl Gate {
         }
         let identified = self.identify(&request.headers).await;
         let taken = match (&identified, self.rule.class) {
-            (_, Class::Exempt) | (Ok(Caller::Operator | Caller::House(_)), _) => None,
-            (Ok(Caller::User(principal)), _) => take(Policy::Authenticated, Who::user(principal)),
+            (_, Class::Exempt) | (Ok(Caller::Operator | Caller::Service(_)), _) => None,
+            (Ok(Caller::User(principal)), _) => take(Policy::Authenticated, RateLimitKey::user(principal)),
             (Ok(Caller::Anonymous) | Err(_), _) => take(Policy::Anonymous, address),
         };
         let allowed = taken.map_or(Ok(()), |taken| taken.allowed());
@@ -128,21 +128,21 @@ impl Gate {
     fn judge(
         &self,
         identified: Result<Caller, ApiError>,
-        origin: &Origin,
+        origin: &RequestOrigin,
         request: &Parts,
     ) -> Result<Caller, ApiError> {
         self.demand_no_key(request)?;
         match self.rule.access {
             // An app's stale token must not keep its user from signing in again.
-            Access::Nobody => Ok(identified.unwrap_or(Caller::Anonymous)),
+            Access::Anonymous => Ok(identified.unwrap_or(Caller::Anonymous)),
             Access::Development => demand_loopback(origin, &request.headers).map(|()| Caller::Anonymous),
             Access::Needs(permission) => match identified? {
                 Caller::Anonymous if self.may_read_here(origin, request) => Ok(Caller::Anonymous),
                 Caller::Anonymous => Err(unauthenticated()),
                 Caller::User(principal) if !access::may(&principal.roles, permission) => {
-                    Err(ApiError::new(Code::Forbidden).with("permission", permission.as_str()))
+                    Err(ApiError::new(ProblemCode::Forbidden).with("permission", permission.as_str()))
                 }
-                caller @ (Caller::User(_) | Caller::Operator | Caller::House(_)) => Ok(caller),
+                caller @ (Caller::User(_) | Caller::Operator | Caller::Service(_)) => Ok(caller),
             },
         }
     }
@@ -152,14 +152,14 @@ impl Gate {
     fn demand_no_key(&self, request: &Parts) -> Result<(), ApiError> {
         let changes = !matches!(request.method, Method::GET | Method::HEAD);
         if changes && request.headers.contains_key(IDEMPOTENCY_KEY) {
-            return Err(ApiError::new(Code::IdempotencyNotSupported));
+            return Err(ApiError::new(ProblemCode::IdempotencyNotSupported));
         }
         Ok(())
     }
 
-    fn insight(&self, caller: &Caller, origin: &Origin, request: &Parts) -> Insight {
+    fn insight(&self, caller: &Caller, origin: &RequestOrigin, request: &Parts) -> Insight {
         let is_operator = match caller {
-            Caller::Operator | Caller::House(_) => true,
+            Caller::Operator | Caller::Service(_) => true,
             Caller::User(principal) => access::may(&principal.roles, Permission::ReadOperations),
             Caller::Anonymous => self.may_read_here(origin, request),
         };
@@ -167,7 +167,7 @@ impl Gate {
     }
 
     /// In development whoever sits at the machine may read the ops listener without a credential.
-    fn may_read_here(&self, origin: &Origin, request: &Parts) -> bool {
+    fn may_read_here(&self, origin: &RequestOrigin, request: &Parts) -> bool {
         let reads = matches!(request.method, Method::GET | Method::HEAD);
         let claims_nothing = !request.headers.contains_key(header::AUTHORIZATION);
         self.listener == Listener::Ops

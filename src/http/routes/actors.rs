@@ -6,10 +6,10 @@ use crate::{
     actors::operations::RestartRefusal,
     http::{
         cursor::Binding,
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::{Accepted, Json, Path, Query},
         fields::{Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
     },
     telemetry::actors::{ActorReport, ActorsReport},
     types::CallContext,
@@ -36,12 +36,12 @@ impl FromFields for ActorsQuery {
     responses((status = 200, description = "One page, and the totals of all.", body = ActorsReport))
 )]
 pub async fn list_actors(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     Query(query): Query<ActorsQuery>,
 ) -> Result<Json<ActorsReport>, ApiError> {
     let list = Binding::new("/actors", []);
     let after = query.cursor.map(|cursor| list.open(&cursor)).transpose()?;
-    let after = after.map(String::from_utf8).transpose().map_err(|_| ApiError::new(Code::InvalidCursor))?;
+    let after = after.map(String::from_utf8).transpose().map_err(|_| ApiError::new(ProblemCode::InvalidCursor))?;
     let mut page = services.operations.actors(after.as_deref());
     page.next_cursor = page.next_cursor.map(|path| list.seal(path.as_bytes()));
     Ok(Json(page))
@@ -54,10 +54,10 @@ pub async fn list_actors(
     responses((status = 200, description = "How it is.", body = ActorReport))
 )]
 pub async fn show_actor(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     Path(path): Path<String>,
 ) -> Result<Json<ActorReport>, ApiError> {
-    services.operations.actor(&path).map(Json).ok_or_else(|| ApiError::new(Code::NotFound))
+    services.operations.actor(&path).map(Json).ok_or_else(|| ApiError::new(ProblemCode::NotFound))
 }
 
 /// Restart an actor
@@ -72,18 +72,18 @@ pub async fn show_actor(
     )
 )]
 pub async fn restart_actor(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Path(path): Path<String>,
 ) -> Result<Accepted<ActorReport>, ApiError> {
-    let nothing_there = || ApiError::new(Code::NotFound);
+    let nothing_there = || ApiError::new(ProblemCode::NotFound);
     let path = path.strip_suffix("/restart").ok_or_else(nothing_there)?;
     services.operations.restart(path, context).await.map_err(|refusal| match refusal {
         RestartRefusal::NotFound => nothing_there(),
         RestartRefusal::IsGroup => {
-            ApiError::new(Code::StatusConflict).detail("It is a group: restart one of its children.")
+            ApiError::new(ProblemCode::StatusConflict).detail("It is a group: restart one of its children.")
         }
-        RestartRefusal::Stopping => ApiError::new(Code::StatusConflict).detail("It is about to stop."),
+        RestartRefusal::Stopping => ApiError::new(ProblemCode::StatusConflict).detail("It is about to stop."),
     })?;
     services.operations.actor(path).map(Accepted).ok_or_else(nothing_there)
 }

@@ -7,10 +7,10 @@ use super::user_body::UserBody;
 use crate::{
     actors::user::{CreateAdmin, CreateAdminRefusal},
     http::{
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::{Created, Json},
         fields::{Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
     },
     types::{CallContext, EmailAddress, Invalid, Secret},
 };
@@ -41,7 +41,7 @@ impl From<CreateAdminRefusal> for ApiError {
             CreateAdminRefusal::Password(reasons) => {
                 Self::invalid(reasons.into_iter().map(|reason| reason.at("/password")).collect())
             }
-            CreateAdminRefusal::EmailTaken => Self::new(Code::EmailTaken)
+            CreateAdminRefusal::EmailTaken => Self::new(ProblemCode::EmailTaken)
                 .detail("The address is a user's already: grant that user the role admin instead.")
                 .errors(vec![
                     Invalid::new("email_taken", "is a user's already: grant the role admin instead").at("/email"),
@@ -58,7 +58,7 @@ impl From<CreateAdminRefusal> for ApiError {
     responses((status = 201, description = "The user, who may sign in at once.", body = UserBody))
 )]
 pub async fn create_admin(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<CreateAdminBody>,
 ) -> Result<Created<UserBody>, ApiError> {

@@ -10,10 +10,10 @@ use crate::{
     actors::audit::{AuditQuery, Verified, Wholeness},
     domain::audit::{Actor, AuditAction, AuditEntry},
     http::{
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::{Json, List, Query, Rows},
         fields::{Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
     },
     types::{Invalid, Timestamp, id::UserId, limits},
 };
@@ -119,12 +119,12 @@ fn hex(hash: &[u8; 32]) -> String {
     responses((status = 200, description = "One page.", body = Rows<AuditEntryBody>))
 )]
 pub async fn list_audit_entries(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     list: List<AuditListFilter>,
 ) -> Result<Json<Rows<AuditEntryBody>>, ApiError> {
     let before = list.after.as_deref().map(|key| {
         let number = key.try_into().map(u64::from_be_bytes);
-        number.map_err(|_| ApiError::new(Code::InvalidCursor))
+        number.map_err(|_| ApiError::new(ProblemCode::InvalidCursor))
     });
     let AuditListFilter { actor, subject, action, from, to } = &list.filter;
     let query = AuditQuery {
@@ -202,10 +202,10 @@ impl From<Verified> for VerifiedBody {
     )
 )]
 pub async fn verify_audit_trail(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     Query(query): Query<VerifyQuery>,
 ) -> Result<Json<VerifiedBody>, ApiError> {
     let found = services.audit.verify(query.after).await?;
-    let nothing = || ApiError::new(Code::NotFound).detail("There is no entry of this number.");
+    let nothing = || ApiError::new(ProblemCode::NotFound).detail("There is no entry of this number.");
     found.map(|found| Json(VerifiedBody::from(found))).ok_or_else(nothing)
 }

@@ -13,10 +13,10 @@ use crate::{
     http::{
         context::SignedIn,
         credential::Bearer,
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::{Created, Json},
         fields::{self, Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
         tags::Tagged,
     },
     types::{CallContext, EmailAddress, Invalid, Locale, PersonName, PhoneNumber, Secret, UserName, limits},
@@ -114,7 +114,7 @@ const TOO_MANY_WAIT: &str = "Several registrations of this address wait for thei
     )
 )]
 pub async fn register(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<RegisterBody>,
 ) -> Result<Created<RegisteredBody>, ApiError> {
@@ -130,18 +130,18 @@ pub async fn register(
         invitation: body.invitation,
     };
     let registered = services.auth.register(context, command).await?.map_err(|refusal| match refusal {
-        RegisterRefusal::Closed => ApiError::new(Code::RegistrationClosed),
-        RegisterRefusal::InvitationRequired => ApiError::new(Code::InvitationRequired),
+        RegisterRefusal::Closed => ApiError::new(ProblemCode::RegistrationClosed),
+        RegisterRefusal::InvitationRequired => ApiError::new(ProblemCode::InvitationRequired),
         RegisterRefusal::InvitationInvalid => ApiError::invalid(vec![
             Invalid::new("invitation_invalid", "is not a code that lets this address register").at("/invitation"),
         ]),
         RegisterRefusal::Fields(errors) => ApiError::invalid(errors),
-        RegisterRefusal::UsernameTaken => ApiError::new(Code::UsernameTaken)
+        RegisterRefusal::UsernameTaken => ApiError::new(ProblemCode::UsernameTaken)
             .errors(vec![Invalid::new("username_taken", "choose another user name").at("/username")]),
         RegisterRefusal::TooMany { until } => {
-            ApiError::new(Code::RateLimited).detail(TOO_MANY_WAIT).retry_after(until.since(now))
+            ApiError::new(ProblemCode::RateLimited).detail(TOO_MANY_WAIT).retry_after(until.since(now))
         }
-        RegisterRefusal::EmailTaken => ApiError::new(Code::EmailTaken)
+        RegisterRefusal::EmailTaken => ApiError::new(ProblemCode::EmailTaken)
             .errors(vec![Invalid::new("email_taken", "the address is registered already").at("/email")]),
     })?;
     let location = format!("/users/{}", registered.registration.id);
@@ -261,7 +261,7 @@ impl From<LoggedIn> for LoggedInBody {
     )
 )]
 pub async fn login(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<LoginBody>,
 ) -> Result<Json<LoggedInBody>, ApiError> {
@@ -273,8 +273,8 @@ pub async fn login(
         device_token: body.device_token,
     };
     let entered = services.auth.login(context, command).await?.map_err(|refusal| match refusal {
-        LoginRefusal::InvalidCredentials => ApiError::new(Code::InvalidCredentials),
-        LoginRefusal::LockedOut { until } => ApiError::new(Code::LockedOut).retry_after(until.since(now)),
+        LoginRefusal::InvalidCredentials => ApiError::new(ProblemCode::InvalidCredentials),
+        LoginRefusal::LockedOut { until } => ApiError::new(ProblemCode::LockedOut).retry_after(until.since(now)),
     })?;
     Ok(Json(entered.into()))
 }
@@ -308,13 +308,13 @@ impl FromFields for RefreshBody {
     )
 )]
 pub async fn refresh(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<RefreshBody>,
 ) -> Result<Json<TokensBody>, ApiError> {
     let tokens = services.auth.refresh(context, body.refresh_token).await?.map_err(|refusal| match refusal {
-        RefreshRefusal::Invalid => ApiError::new(Code::InvalidRefreshToken),
-        RefreshRefusal::SessionEnded => ApiError::new(Code::SessionEnded),
+        RefreshRefusal::Invalid => ApiError::new(ProblemCode::InvalidRefreshToken),
+        RefreshRefusal::SessionEnded => ApiError::new(ProblemCode::SessionEnded),
     })?;
     Ok(Json(tokens.into()))
 }
@@ -343,7 +343,7 @@ impl FromFields for LogoutBody {
     responses((status = 204, description = "The session is over."))
 )]
 pub async fn logout(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Bearer(bearer): Bearer,
     body: Option<Json<LogoutBody>>,
@@ -359,7 +359,7 @@ pub async fn logout(
     responses((status = 204, description = "All sessions are over."))
 )]
 pub async fn logout_all(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     SignedIn(who): SignedIn,
 ) -> Result<StatusCode, ApiError> {
@@ -375,8 +375,11 @@ pub async fn logout_all(
         headers(("ETag" = String))
     ))
 )]
-pub async fn profile(State(services): State<Services>, SignedIn(who): SignedIn) -> Result<Tagged<UserBody>, ApiError> {
-    let user = services.users.find(who.user)?.ok_or_else(|| ApiError::new(Code::SessionEnded))?;
+pub async fn profile(
+    State(services): State<EdgeServices>,
+    SignedIn(who): SignedIn,
+) -> Result<Tagged<UserBody>, ApiError> {
+    let user = services.users.find(who.user)?.ok_or_else(|| ApiError::new(ProblemCode::SessionEnded))?;
     Ok(user.into())
 }
 
@@ -398,12 +401,12 @@ pub struct ValidBody {
     responses((status = 200, description = "It is.", body = ValidBody))
 )]
 pub async fn validate(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     SignedIn(_who): SignedIn,
     Bearer(bearer): Bearer,
 ) -> Result<Json<ValidBody>, ApiError> {
-    let bearer = bearer.ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
-    let claims = services.auth.claims(&bearer)?.map_err(|_| ApiError::new(Code::InvalidToken))?;
+    let bearer = bearer.ok_or_else(|| ApiError::new(ProblemCode::Unauthenticated))?;
+    let claims = services.auth.claims(&bearer)?.map_err(|_| ApiError::new(ProblemCode::InvalidToken))?;
     let claims = serde_json::to_value(Arc::unwrap_or_clone(claims)).unwrap_or_default();
     Ok(Json(ValidBody { active: true, claims }))
 }

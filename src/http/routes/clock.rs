@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 
 use crate::{
     http::{
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::Json,
         fields::{Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
     },
     types::{CallContext, Invalid, Timestamp, limits, time::iso_duration},
 };
@@ -37,7 +37,10 @@ impl From<Timestamp> for ClockBody {
     post, path = "/clock/accept", operation_id = "accept_clock", tag = "operations",
     responses((status = 200, description = "The time that was accepted.", body = ClockBody))
 )]
-pub async fn accept_clock(State(services): State<Services>, context: CallContext) -> Result<Json<ClockBody>, ApiError> {
+pub async fn accept_clock(
+    State(services): State<EdgeServices>,
+    context: CallContext,
+) -> Result<Json<ClockBody>, ApiError> {
     Ok(Json(services.operations.accept_clock(context).await?.into()))
 }
 
@@ -68,9 +71,9 @@ impl FromFields for AdvanceBody {
     responses((status = 200, description = "The time it is now.", body = ClockBody))
 )]
 pub async fn advance_clock(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     Json(body): Json<AdvanceBody>,
 ) -> Result<Json<ClockBody>, ApiError> {
-    let now = services.operations.advance_clock(body.by).ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let now = services.operations.advance_clock(body.by).ok_or_else(|| ApiError::new(ProblemCode::NotFound))?;
     Ok(Json(now.into()))
 }

@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 
 use crate::{
     actors::auth::{ConfirmRefusal, OwnCode, OwnPurpose, RequestRefusal},
-    domain::{notification::Channel, otp::Progress},
+    domain::{notification::Channel, otp::CodeProgress},
     http::{
         context::SignedIn,
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::{Accepted, Json, Path},
         fields::{self, Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
     },
     types::{CallContext, Invalid, id::CodeId, limits},
 };
@@ -86,7 +86,7 @@ fn channel(purpose: OwnPurpose) -> Channel {
     responses((status = 202, description = "It is on its way.", body = CodeRequestedBody))
 )]
 pub async fn request_code(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     SignedIn(who): SignedIn,
     Json(body): Json<CodeRequestBody>,
@@ -103,8 +103,8 @@ pub async fn request_code(
         RequestRefusal::AlreadyVerified => {
             ApiError::invalid(vec![Invalid::new("already_verified", "your address is verified already").at("/purpose")])
         }
-        RequestRefusal::TooSoon { until } => ApiError::new(Code::ResendTooSoon).retry_after(until.since(now)),
-        RequestRefusal::SessionEnded => ApiError::new(Code::SessionEnded),
+        RequestRefusal::TooSoon { until } => ApiError::new(ProblemCode::ResendTooSoon).retry_after(until.since(now)),
+        RequestRefusal::SessionEnded => ApiError::new(ProblemCode::SessionEnded),
     })?;
     Ok(Accepted(CodeRequestedBody {
         id: sent.code.to_string(),
@@ -153,17 +153,17 @@ pub struct CodeStandingBody {
     )
 )]
 pub async fn show_code(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     SignedIn(who): SignedIn,
     Path(id): Path<CodeId>,
 ) -> Result<Json<CodeStandingBody>, ApiError> {
     let found = services.auth.code_standing(who.user, id)?;
-    let (purpose, standing) = found.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let (purpose, standing) = found.ok_or_else(|| ApiError::new(ProblemCode::NotFound))?;
     let (status, attempts_left) = match standing.progress {
-        Progress::Pending { attempts_left } => ("pending", attempts_left),
-        Progress::Verified => ("verified", 0),
-        Progress::Expired => ("expired", 0),
-        Progress::Void => ("void", 0),
+        CodeProgress::Pending { attempts_left } => ("pending", attempts_left),
+        CodeProgress::Verified => ("verified", 0),
+        CodeProgress::Expired => ("expired", 0),
+        CodeProgress::Void => ("void", 0),
     };
     Ok(Json(CodeStandingBody {
         id: standing.code.to_string(),
@@ -222,7 +222,7 @@ pub struct CodeVerifiedBody {
     )
 )]
 pub async fn verify_code(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     SignedIn(who): SignedIn,
     Json(body): Json<CodeVerifyBody>,
@@ -230,14 +230,16 @@ pub async fn verify_code(
     let which = match (body.id, body.purpose) {
         (Some(id), None) => OwnCode::Id(id),
         (None, Some(purpose)) => OwnCode::Purpose(purpose),
-        (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(Code::ValidationFailed)),
+        (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(ProblemCode::ValidationFailed)),
     };
     services.auth.confirm_code(context, (who, which), &body.code).await?.map_err(|refusal| match refusal {
         ConfirmRefusal::NoCode => {
             ApiError::invalid(vec![Invalid::new("code_format", "must be six digits").at("/code")])
         }
-        ConfirmRefusal::Wrong { attempts_left } => ApiError::new(Code::CodeWrong).with("attemptsLeft", attempts_left),
-        ConfirmRefusal::Expired => ApiError::new(Code::CodeExpired),
+        ConfirmRefusal::Wrong { attempts_left } => {
+            ApiError::new(ProblemCode::CodeWrong).with("attemptsLeft", attempts_left)
+        }
+        ConfirmRefusal::Expired => ApiError::new(ProblemCode::CodeExpired),
     })?;
     Ok(Json(CodeVerifiedBody { status: "verified" }))
 }

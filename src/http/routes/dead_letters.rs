@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 
 use super::events::EventBody;
 use crate::{
-    actors::relay::{Obeyed, OperatorRefusal},
+    actors::relay::{OperatorRefusal, OperatorResult},
     domain::event::{DeadLetter, EventType},
     http::{
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::{Json, List, Path, PathPair, Rows},
         fields::{Fields, FromFields, line},
-        services::Services,
+        services::EdgeServices,
     },
     types::{CallContext, Page, limits},
 };
@@ -107,13 +107,17 @@ fn key(subscriber: &str, sequence: u64) -> Vec<u8> {
 fn place(key: &[u8]) -> Result<(&str, u64), ApiError> {
     let parts = key.split_first_chunk::<8>();
     let place = parts.and_then(|(sequence, name)| Some((str::from_utf8(name).ok()?, u64::from_be_bytes(*sequence))));
-    place.ok_or_else(|| ApiError::new(Code::InvalidCursor))
+    place.ok_or_else(|| ApiError::new(ProblemCode::InvalidCursor))
 }
 
-fn obeyed<T>(obeyed: Obeyed<T>) -> Result<T, ApiError> {
+fn obeyed<T>(obeyed: OperatorResult<T>) -> Result<T, ApiError> {
     obeyed.map_err(|refusal| match refusal {
-        OperatorRefusal::UnknownSubscriber => ApiError::new(Code::NotFound).detail("No subscriber has this name."),
-        OperatorRefusal::UnknownDeadLetter => ApiError::new(Code::NotFound).detail("There is no such dead letter."),
+        OperatorRefusal::UnknownSubscriber => {
+            ApiError::new(ProblemCode::NotFound).detail("No subscriber has this name.")
+        }
+        OperatorRefusal::UnknownDeadLetter => {
+            ApiError::new(ProblemCode::NotFound).detail("There is no such dead letter.")
+        }
     })
 }
 
@@ -130,7 +134,7 @@ fn obeyed<T>(obeyed: Obeyed<T>) -> Result<T, ApiError> {
     responses((status = 200, description = "One page.", body = Rows<DeadLetterBody>))
 )]
 pub async fn list_dead_letters(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     list: List<DeadLetterFilter>,
 ) -> Result<Json<Rows<DeadLetterBody>>, ApiError> {
     let after = list.after.as_deref().map(place).transpose()?;
@@ -162,7 +166,7 @@ pub async fn list_dead_letters(
     responses((status = 200, description = "The letter.", body = DeadLetterBody))
 )]
 pub async fn show_dead_letter(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     PathPair(subscriber, sequence): PathPair<String, u64>,
 ) -> Result<Json<DeadLetterBody>, ApiError> {
     let (letter, event) = obeyed(services.relays.dead_letter(&subscriber, sequence)?)?;
@@ -183,7 +187,7 @@ pub async fn show_dead_letter(
     responses((status = 200, description = "It was put back into the queue.", body = RequeuedBody))
 )]
 pub async fn requeue_dead_letter(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     PathPair(subscriber, sequence): PathPair<String, u64>,
 ) -> Result<Json<RequeuedBody>, ApiError> {
@@ -198,7 +202,7 @@ pub async fn requeue_dead_letter(
     responses((status = 200, description = "They were put back into the queue.", body = RequeuedBody))
 )]
 pub async fn requeue_dead_letters(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Path(subscriber): Path<String>,
 ) -> Result<Json<RequeuedBody>, ApiError> {
@@ -220,7 +224,7 @@ pub async fn requeue_dead_letters(
     responses((status = 204, description = "It is gone."))
 )]
 pub async fn discard_dead_letter(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     PathPair(subscriber, sequence): PathPair<String, u64>,
     Json(body): Json<Discard>,

@@ -12,7 +12,7 @@ use crate::{
         error::ApiError,
         extract::{Json, Query},
         fields::{Fields, FromFields, line},
-        services::Services,
+        services::EdgeServices,
     },
     types::{PageLimit, limits},
 };
@@ -99,7 +99,7 @@ pub struct InboxList {
     responses((status = 200, description = "The messages, newest first; 24 h and 1,000 are kept.", body = InboxList))
 )]
 pub async fn list_inbox_mails(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     Query(query): Query<InboxQuery>,
 ) -> Result<Json<InboxList>, ApiError> {
     let mails = services.notifier.inbox(query.to.as_deref(), query.wait, query.limit).await?;

@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 
 use crate::{
     actors::relay::{EventPage, EventQuery},
-    domain::event::{self, Envelope, EventType},
+    domain::event::{self, EventEnvelope, EventType},
     http::{
         error::ApiError,
         extract::{Json, Query, page_limit},
         fields::{Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
     },
     telemetry::events::EventsReport,
     types::{Invalid, PageLimit, id::UserId, limits},
@@ -89,8 +89,8 @@ pub struct EventBody {
     data: Map<String, Value>,
 }
 
-impl From<Envelope> for EventBody {
-    fn from(event: Envelope) -> Self {
+impl From<EventEnvelope> for EventBody {
+    fn from(event: EventEnvelope) -> Self {
         let kind = event.kind.event_type();
         let told = event.kind.fields().into_iter().map(|(name, value)| (name.to_owned(), json_of(value)));
         let personal = event.personal.fields().into_iter();
@@ -113,12 +113,12 @@ impl From<Envelope> for EventBody {
     }
 }
 
-fn json_of(value: event::Value) -> Value {
+fn json_of(value: event::PayloadValue) -> Value {
     match value {
-        event::Value::Text(text) => Value::String(text),
-        event::Value::Flag(flag) => Value::Bool(flag),
-        event::Value::Count(count) => Value::from(count),
-        event::Value::Texts(texts) => Value::from(texts),
+        event::PayloadValue::Text(text) => Value::String(text),
+        event::PayloadValue::Flag(flag) => Value::Bool(flag),
+        event::PayloadValue::Count(count) => Value::from(count),
+        event::PayloadValue::Texts(texts) => Value::from(texts),
     }
 }
 
@@ -148,7 +148,7 @@ pub struct EventList {
     responses((status = 200, description = "One page.", body = EventList))
 )]
 pub async fn list_events(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     Query(EventsQuery(query)): Query<EventsQuery>,
 ) -> Result<Json<EventList>, ApiError> {
     let EventPage { rows, next, head } = services.relays.events(&query)?;
@@ -167,7 +167,7 @@ pub async fn list_events(
     responses((status = 200, description = "All of them.", body = EventsReport))
 )]
 pub async fn list_event_subscribers(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     Query(()): Query<()>,
 ) -> Result<Json<EventsReport>, ApiError> {
     Ok(Json(services.operations.events()?))

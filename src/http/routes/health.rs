@@ -13,11 +13,11 @@ use crate::{
     actors::operations::NotReady,
     http::{
         context::Insight,
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::{Json, Path, Query},
-        services::Services,
+        services::EdgeServices,
     },
-    telemetry::health::{Details, HealthStatus, Reason, ServiceHealth},
+    telemetry::health::{Details, HealthReason, HealthStatus, ServiceHealth},
 };
 
 /// The answer to whether the process turns.
@@ -101,7 +101,7 @@ pub async fn show_liveness() -> Json<LivenessBody> {
         (status = 503, description = "They should go elsewhere.", body = ReadinessBody),
     )
 )]
-pub async fn show_readiness(State(services): State<Services>, insight: Insight) -> Response {
+pub async fn show_readiness(State(services): State<EdgeServices>, insight: Insight) -> Response {
     let reasons = services.operations.not_ready().await;
     let ready = reasons.is_empty();
     let reasons = match insight {
@@ -131,7 +131,7 @@ fn told(reason: &NotReady) -> String {
         (status = 503, description = "A service is down.", body = HealthBody),
     )
 )]
-pub async fn show_health(State(services): State<Services>, insight: Insight, Query(()): Query<()>) -> Response {
+pub async fn show_health(State(services): State<EdgeServices>, insight: Insight, Query(()): Query<()>) -> Response {
     let lines = lines(&services);
     let status = lines.iter().map(|service| service.status).max().unwrap_or(HealthStatus::Up);
     let services = lines.into_iter().map(|service| seen(service, insight)).collect();
@@ -148,23 +148,23 @@ pub async fn show_health(State(services): State<Services>, insight: Insight, Que
     )
 )]
 pub async fn show_service_health(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     insight: Insight,
     Path(name): Path<String>,
 ) -> Result<Response, ApiError> {
     let found = lines(&services).into_iter().find(|service| service.name == name);
-    let service = found.ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let service = found.ok_or_else(|| ApiError::new(ProblemCode::NotFound))?;
     Ok((status_code(service.status), Json(seen(service, insight))).into_response())
 }
 
 /// What the kit says of the services, and what the edge knows of itself.
-fn lines(services: &Services) -> Vec<ServiceHealth> {
+fn lines(services: &EdgeServices) -> Vec<ServiceHealth> {
     const NAME: &str = "edge";
     let mut lines = services.operations.health().services;
-    if let Some(stranger) = services.edge.untrusted_proxy() {
-        let name = Reason::ProxyUntrusted.as_str();
-        let at = stranger.at;
-        let reason = format!("{name}: headers of a proxy came from {stranger}, which is not trusted ({at})");
+    if let Some(untrusted_proxy) = services.edge.untrusted_proxy() {
+        let name = HealthReason::ProxyUntrusted.as_str();
+        let at = untrusted_proxy.at;
+        let reason = format!("{name}: headers of a proxy came from {untrusted_proxy}, which is not trusted ({at})");
         match lines.iter_mut().find(|service| service.name == NAME) {
             Some(edge) => {
                 edge.status = edge.status.max(HealthStatus::Degraded);

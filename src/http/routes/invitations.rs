@@ -9,10 +9,10 @@ use crate::{
     actors::user::{Invite, InviteRefusal, NoSuchInvitation},
     domain::user::Invitation,
     http::{
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::{Created, Json, List, Path, Rows},
         fields::{Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
     },
     types::{CallContext, EmailAddress, Invalid, Locale, id::InvitationId},
 };
@@ -82,16 +82,16 @@ impl From<Invitation> for InvitationBody {
     )
 )]
 pub async fn create_invitation(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<InviteBody>,
 ) -> Result<Created<InvitationBody>, ApiError> {
     let now = services.edge.clock.now();
     let command = Invite { email: body.email, locale: body.locale };
     let made = services.users.invite(context, command).await?.map_err(|refusal| match refusal {
-        InviteRefusal::EmailTaken => ApiError::new(Code::EmailTaken)
+        InviteRefusal::EmailTaken => ApiError::new(ProblemCode::EmailTaken)
             .errors(vec![Invalid::new("email_taken", "the address is a user's already").at("/email")]),
-        InviteRefusal::TooSoon { until } => ApiError::new(Code::ResendTooSoon).retry_after(until.since(now)),
+        InviteRefusal::TooSoon { until } => ApiError::new(ProblemCode::ResendTooSoon).retry_after(until.since(now)),
     })?;
     Ok(Created { location: format!("/invitations/{}", made.id), body: made.into() })
 }
@@ -117,7 +117,7 @@ impl FromFields for AllInvitations {
     responses((status = 200, description = "One page.", body = Rows<InvitationBody>))
 )]
 pub async fn list_invitations(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     list: List<AllInvitations>,
 ) -> Result<Json<Rows<InvitationBody>>, ApiError> {
     let after = list.after.as_deref().map(invitation_of_key).transpose()?;
@@ -127,7 +127,7 @@ pub async fn list_invitations(
 }
 
 fn invitation_of_key(key: &[u8]) -> Result<InvitationId, ApiError> {
-    Uuid::from_slice(key).map(InvitationId::from).map_err(|_| ApiError::new(Code::InvalidCursor))
+    Uuid::from_slice(key).map(InvitationId::from).map_err(|_| ApiError::new(ProblemCode::InvalidCursor))
 }
 
 /// Take an invitation back
@@ -139,11 +139,11 @@ fn invitation_of_key(key: &[u8]) -> Result<InvitationId, ApiError> {
     responses((status = 204, description = "It is void."))
 )]
 pub async fn revoke_invitation(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Path(id): Path<InvitationId>,
 ) -> Result<StatusCode, ApiError> {
     let revoked = services.users.revoke_invitation(context, id).await?;
-    revoked.map_err(|NoSuchInvitation| ApiError::new(Code::NotFound))?;
+    revoked.map_err(|NoSuchInvitation| ApiError::new(ProblemCode::NotFound))?;
     Ok(StatusCode::NO_CONTENT)
 }

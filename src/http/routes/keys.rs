@@ -6,7 +6,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::openapi::PUBLIC_FOR_A_WHILE;
-use crate::http::{ApiError, Code, Json, Services};
+use crate::http::{ApiError, EdgeServices, Json, ProblemCode};
 
 /// A JSON Web Key Set (RFC 7517 section 5).
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,8 +25,8 @@ pub struct KeysBody {
         (status = 200, description = "Every key that signs, will sign or has signed.", body = KeysBody),
     )
 )]
-pub async fn list_signing_keys(State(services): State<Services>) -> Result<impl IntoResponse, ApiError> {
+pub async fn list_signing_keys(State(services): State<EdgeServices>) -> Result<impl IntoResponse, ApiError> {
     let keys = services.auth.jwks().keys.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>();
-    let keys = keys.map_err(|_| ApiError::new(Code::Internal))?;
+    let keys = keys.map_err(|_| ApiError::new(ProblemCode::Internal))?;
     Ok(([(header::CACHE_CONTROL, PUBLIC_FOR_A_WHILE)], Json(KeysBody { keys })))
 }

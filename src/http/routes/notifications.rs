@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    http::{error::ApiError, extract::Json, services::Services},
+    http::{error::ApiError, extract::Json, services::EdgeServices},
     types::CallContext,
 };
 
@@ -24,7 +24,7 @@ pub struct ResumedBody {
     responses((status = 200, description = "Sending goes on, now and after later starts.", body = ResumedBody))
 )]
 pub async fn resume_notifications(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
 ) -> Result<Json<ResumedBody>, ApiError> {
     Ok(Json(ResumedBody { resumed: services.notifier.resume(context).await? }))

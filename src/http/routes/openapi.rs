@@ -10,7 +10,7 @@ use axum::{
 use rust_embed::RustEmbed;
 
 use crate::http::{
-    error::{ApiError, Code},
+    error::{ApiError, ProblemCode},
     extract::Path,
     openapi::document,
 };
@@ -60,7 +60,7 @@ pub async fn show_docs_file(Path(name): Path<String>) -> Result<Response, ApiErr
 }
 
 fn file(name: &str) -> Result<Response, ApiError> {
-    let nothing_there = || ApiError::new(Code::NotFound);
+    let nothing_there = || ApiError::new(ProblemCode::NotFound);
     let found = Viewer::get(name).ok_or_else(nothing_there)?;
     let media_type = match name.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",

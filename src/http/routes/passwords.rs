@@ -8,10 +8,10 @@ use crate::{
     actors::auth::{ChangePassword, ChangeRefusal, ResetBy, ResetPassword, ResetRefusal, ResetRequested},
     http::{
         context::SignedIn,
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::{Accepted, Json},
         fields::{self, Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
     },
     types::{CallContext, EmailAddress, Invalid, Secret, id::ResetId, limits},
 };
@@ -56,7 +56,7 @@ pub struct ResetRequestedBody {
     responses((status = 202, description = "A code was sent, if the address is known.", body = ResetRequestedBody))
 )]
 pub async fn forgot(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<ForgotPasswordBody>,
 ) -> Result<Accepted<ResetRequestedBody>, ApiError> {
@@ -111,19 +111,19 @@ impl FromFields for ResetPasswordBody {
     responses((status = 204, description = "The new password is set."))
 )]
 pub async fn reset(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<ResetPasswordBody>,
 ) -> Result<StatusCode, ApiError> {
     let by = match (body.request_id, body.email) {
         (Some(request), None) => ResetBy::Request(request),
         (None, Some(email)) => ResetBy::Address(email),
-        (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(Code::ValidationFailed)),
+        (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(ProblemCode::ValidationFailed)),
     };
     let command = ResetPassword { by, code: body.code, new_password: body.new_password };
     services.auth.reset_password(context, command).await?.map_err(|refusal| match refusal {
         ResetRefusal::Fields(errors) => ApiError::invalid(errors),
-        ResetRefusal::CodeInvalid => ApiError::new(Code::CodeInvalid),
+        ResetRefusal::CodeInvalid => ApiError::new(ProblemCode::CodeInvalid),
     })?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -157,7 +157,7 @@ impl FromFields for ChangePasswordBody {
     responses((status = 204, description = "The new password is set."))
 )]
 pub async fn change(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     SignedIn(who): SignedIn,
     Json(body): Json<ChangePasswordBody>,
@@ -166,11 +166,11 @@ pub async fn change(
     let command = ChangePassword { who, current: body.current_password, new: body.new_password };
     services.auth.change_password(context, command).await?.map_err(|refusal| match refusal {
         ChangeRefusal::Fields(errors) => ApiError::invalid(errors),
-        ChangeRefusal::LockedOut { until } => ApiError::new(Code::LockedOut).retry_after(until.since(now)),
+        ChangeRefusal::LockedOut { until } => ApiError::new(ProblemCode::LockedOut).retry_after(until.since(now)),
         ChangeRefusal::WrongPassword => {
             ApiError::invalid(vec![Invalid::new("wrong_password", "is not your password").at("/currentPassword")])
         }
-        ChangeRefusal::SessionEnded => ApiError::new(Code::SessionEnded),
+        ChangeRefusal::SessionEnded => ApiError::new(ProblemCode::SessionEnded),
     })?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,7 +11,7 @@ use crate::{
         error::ApiError,
         extract::Json,
         fields::{Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
     },
     types::CallContext,
 };
@@ -76,7 +76,7 @@ impl From<KeyState> for KeyBody {
     responses((status = 200, description = "All signing keys from now on.", body = KeyList))
 )]
 pub async fn rotate_keys(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     body: Option<Json<RotateBody>>,
 ) -> Result<Json<KeyList>, ApiError> {

@@ -9,9 +9,9 @@ use crate::{
     domain::auth::Session,
     http::{
         context::SignedIn,
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::{Json, Path},
-        services::Services,
+        services::EdgeServices,
     },
     types::{CallContext, id::SessionId},
 };
@@ -70,7 +70,7 @@ pub struct SessionList {
     responses((status = 200, description = "The sessions.", body = SessionList))
 )]
 pub async fn list_own_sessions(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     SignedIn(who): SignedIn,
 ) -> Result<Json<SessionList>, ApiError> {
     let sessions = services.auth.sessions(who.user)?;
@@ -87,13 +87,13 @@ pub async fn list_own_sessions(
     responses((status = 204, description = "The session is over."))
 )]
 pub async fn end_own_session(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     SignedIn(who): SignedIn,
     Path(session): Path<SessionId>,
 ) -> Result<StatusCode, ApiError> {
     let command = EndSession { user: who.user, session };
     let ended = services.auth.end_session(context, command).await?;
-    ended.map_err(|NoSuchSession| ApiError::new(Code::NotFound))?;
+    ended.map_err(|NoSuchSession| ApiError::new(ProblemCode::NotFound))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,10 +7,10 @@ use utoipa::ToSchema;
 use crate::{
     actors::operations::{SnapshotRefusal, SnapshotTaken},
     http::{
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::Json,
         fields::{Fields, FromFields, line},
-        services::Services,
+        services::EdgeServices,
     },
     types::{CallContext, Invalid, limits},
 };
@@ -57,8 +57,8 @@ impl From<SnapshotRefusal> for ApiError {
             SnapshotRefusal::NotAbsolute => no_file("not_absolute", "must be named from the root"),
             SnapshotRefusal::IsThere => no_file("is_there", "is there already"),
             SnapshotRefusal::NoPlace(reason) => no_file("no_place", reason),
-            SnapshotRefusal::InMemory => Self::new(Code::Conflict).detail("A store in memory has no snapshots."),
-            SnapshotRefusal::NotWritten(reason) => Self::new(Code::Unavailable).detail(reason),
+            SnapshotRefusal::InMemory => Self::new(ProblemCode::Conflict).detail("A store in memory has no snapshots."),
+            SnapshotRefusal::NotWritten(reason) => Self::new(ProblemCode::Unavailable).detail(reason),
         }
     }
 }
@@ -74,7 +74,7 @@ impl From<SnapshotRefusal> for ApiError {
     )
 )]
 pub async fn create_snapshot(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<SnapshotBody>,
 ) -> Result<Json<SnapshotMade>, ApiError> {

@@ -11,10 +11,10 @@ use crate::{
         EndSessions, Grant, GrantRefusal, NoSuchUser, SetPassword, SetPasswordRefusal, Unlock, UnlockRefusal,
     },
     http::{
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::Json,
         fields::{Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
     },
     types::{CallContext, EmailAddress, Role, Secret},
 };
@@ -23,7 +23,7 @@ const NO_SUCH_USER: &str = "No user has this address.";
 
 impl From<NoSuchUser> for ApiError {
     fn from(_: NoSuchUser) -> Self {
-        Self::new(Code::NotFound).detail(NO_SUCH_USER)
+        Self::new(ProblemCode::NotFound).detail(NO_SUCH_USER)
     }
 }
 
@@ -69,7 +69,7 @@ impl From<SetPasswordRefusal> for ApiError {
     )
 )]
 pub async fn set_user_password(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<SetPasswordBody>,
 ) -> Result<Json<UserBody>, ApiError> {
@@ -96,7 +96,7 @@ impl From<UnlockRefusal> for ApiError {
         match refusal {
             UnlockRefusal::NotFound => NoSuchUser.into(),
             UnlockRefusal::NotFrom(from) => {
-                Self::new(Code::StatusConflict).detail(format!("The user is {}, not locked.", from.as_str()))
+                Self::new(ProblemCode::StatusConflict).detail(format!("The user is {}, not locked.", from.as_str()))
             }
         }
     }
@@ -114,7 +114,7 @@ impl From<UnlockRefusal> for ApiError {
     )
 )]
 pub async fn unlock_user(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<AddressBody>,
 ) -> Result<Json<UserBody>, ApiError> {
@@ -147,7 +147,7 @@ impl From<GrantRefusal> for ApiError {
     fn from(refusal: GrantRefusal) -> Self {
         match refusal {
             GrantRefusal::NotFound => NoSuchUser.into(),
-            GrantRefusal::Unproven => Self::new(Code::StatusConflict).detail(UNPROVEN),
+            GrantRefusal::Unproven => Self::new(ProblemCode::StatusConflict).detail(UNPROVEN),
         }
     }
 }
@@ -162,7 +162,7 @@ impl From<GrantRefusal> for ApiError {
     )
 )]
 pub async fn grant_role(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<GrantBody>,
 ) -> Result<Json<UserBody>, ApiError> {
@@ -186,7 +186,7 @@ pub struct EndedBody {
     )
 )]
 pub async fn end_user_sessions(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<AddressBody>,
 ) -> Result<Json<EndedBody>, ApiError> {

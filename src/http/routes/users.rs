@@ -15,10 +15,10 @@ use crate::{
     },
     http::{
         context::SignedIn,
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::{Json, List, Path, Rows},
         fields::{Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
         tags::{IfMatch, Tagged},
     },
     types::{CallContext, EmailAddress, Invalid, Role, Roles, id::UserId},
@@ -56,7 +56,7 @@ impl FromFields for UserFilter {
     responses((status = 200, description = "One page.", body = Rows<UserBody>))
 )]
 pub async fn list_users(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     list: List<UserFilter>,
 ) -> Result<Json<Rows<UserBody>>, ApiError> {
     let after = list.after.as_deref().map(user_of_key).transpose()?;
@@ -66,19 +66,19 @@ pub async fn list_users(
 }
 
 fn user_of_key(key: &[u8]) -> Result<UserId, ApiError> {
-    Uuid::from_slice(key).map(UserId::from).map_err(|_| ApiError::new(Code::InvalidCursor))
+    Uuid::from_slice(key).map(UserId::from).map_err(|_| ApiError::new(ProblemCode::InvalidCursor))
 }
 
 /// A user in a path: an id, or `me` for the caller.
 #[derive(Debug, Clone, Copy)]
-pub enum Who {
+pub enum UserSelector {
     /// The caller.
     Me,
     /// The user of an id.
     User(UserId),
 }
 
-impl FromStr for Who {
+impl FromStr for UserSelector {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
@@ -86,7 +86,7 @@ impl FromStr for Who {
     }
 }
 
-impl Who {
+impl UserSelector {
     /// The id, when `caller` asks.
     pub fn id(self, caller: &SignedIn) -> UserId {
         match self {
@@ -97,7 +97,7 @@ impl Who {
 }
 
 fn nobody() -> ApiError {
-    ApiError::new(Code::NotFound)
+    ApiError::new(ProblemCode::NotFound)
 }
 
 /// One user
@@ -112,9 +112,9 @@ fn nobody() -> ApiError {
     )
 )]
 pub async fn show_user(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     caller: SignedIn,
-    Path(who): Path<Who>,
+    Path(who): Path<UserSelector>,
 ) -> Result<Tagged<UserBody>, ApiError> {
     let id = who.id(&caller);
     if id != caller.0.user && !may(&caller.0.roles, Permission::ReadUsers) {
@@ -142,11 +142,11 @@ impl From<ChangeStatusRefusal> for ApiError {
     fn from(refusal: ChangeStatusRefusal) -> Self {
         match refusal {
             ChangeStatusRefusal::NotFound => nobody(),
-            ChangeStatusRefusal::Changed => Self::new(Code::PreconditionFailed),
+            ChangeStatusRefusal::Changed => Self::new(ProblemCode::PreconditionFailed),
             ChangeStatusRefusal::NotFrom(from) => {
-                Self::new(Code::StatusConflict).detail(format!("The user is {}.", from.as_str()))
+                Self::new(ProblemCode::StatusConflict).detail(format!("The user is {}.", from.as_str()))
             }
-            ChangeStatusRefusal::LastAdmin => Self::new(Code::LastAdmin),
+            ChangeStatusRefusal::LastAdmin => Self::new(ProblemCode::LastAdmin),
         }
     }
 }
@@ -167,10 +167,10 @@ impl From<ChangeStatusRefusal> for ApiError {
     )
 )]
 pub async fn change_user_status(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     caller: SignedIn,
     context: CallContext,
-    Path(who): Path<Who>,
+    Path(who): Path<UserSelector>,
     IfMatch(from): IfMatch,
     Json(body): Json<StatusBody>,
 ) -> Result<Tagged<UserBody>, ApiError> {
@@ -197,9 +197,11 @@ impl From<ChangeRolesRefusal> for ApiError {
     fn from(refusal: ChangeRolesRefusal) -> Self {
         match refusal {
             ChangeRolesRefusal::NotFound => nobody(),
-            ChangeRolesRefusal::Changed => Self::new(Code::PreconditionFailed),
-            ChangeRolesRefusal::LastAdmin => Self::new(Code::LastAdmin),
-            ChangeRolesRefusal::Unproven => Self::new(Code::StatusConflict).detail(super::user_operations::UNPROVEN),
+            ChangeRolesRefusal::Changed => Self::new(ProblemCode::PreconditionFailed),
+            ChangeRolesRefusal::LastAdmin => Self::new(ProblemCode::LastAdmin),
+            ChangeRolesRefusal::Unproven => {
+                Self::new(ProblemCode::StatusConflict).detail(super::user_operations::UNPROVEN)
+            }
         }
     }
 }
@@ -220,10 +222,10 @@ impl From<ChangeRolesRefusal> for ApiError {
     )
 )]
 pub async fn change_user_roles(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     caller: SignedIn,
     context: CallContext,
-    Path(who): Path<Who>,
+    Path(who): Path<UserSelector>,
     IfMatch(from): IfMatch,
     Json(body): Json<RolesBody>,
 ) -> Result<Tagged<UserBody>, ApiError> {

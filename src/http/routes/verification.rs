@@ -8,10 +8,10 @@ use super::user_body::UserBody;
 use crate::{
     actors::auth::{Registrant, Resent, VerifyEmail},
     http::{
-        error::{ApiError, Code},
+        error::{ApiError, ProblemCode},
         extract::{Accepted, Json},
         fields::{self, Fields, FromFields},
-        services::Services,
+        services::EdgeServices,
     },
     types::{CallContext, EmailAddress, Invalid, Timestamp, id::UserId, limits},
 };
@@ -77,7 +77,7 @@ fn registrant_of(user_id: Option<UserId>, email: Option<EmailAddress>) -> Result
     match (user_id, email) {
         (Some(id), None) => Ok(Registrant::Id(id)),
         (None, Some(email)) => Ok(Registrant::Address(email)),
-        (Some(_), Some(_)) | (None, None) => Err(ApiError::new(Code::ValidationFailed)),
+        (Some(_), Some(_)) | (None, None) => Err(ApiError::new(ProblemCode::ValidationFailed)),
     }
 }
 
@@ -89,13 +89,13 @@ fn registrant_of(user_id: Option<UserId>, email: Option<EmailAddress>) -> Result
     responses((status = 200, description = "The address is verified.", body = UserBody))
 )]
 pub async fn verify_email(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<VerifyEmailBody>,
 ) -> Result<Json<UserBody>, ApiError> {
     let registrant = registrant_of(body.user_id, body.email)?;
     let verified = services.auth.verify_email(context, VerifyEmail { registrant, code: body.code }).await?;
-    verified.map(|user| Json(UserBody::from(user))).map_err(|_invalid| ApiError::new(Code::CodeInvalid))
+    verified.map(|user| Json(UserBody::from(user))).map_err(|_invalid| ApiError::new(ProblemCode::CodeInvalid))
 }
 
 /// Whose code is to be sent again.
@@ -126,7 +126,7 @@ impl FromFields for ResendBody {
     responses((status = 202, description = "Sent, if there is one to send.", body = Verification))
 )]
 pub async fn resend_verification(
-    State(services): State<Services>,
+    State(services): State<EdgeServices>,
     context: CallContext,
     Json(body): Json<ResendBody>,
 ) -> Result<Accepted<Verification>, ApiError> {

@@ -14,45 +14,45 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{
-    Patience,
+    Timeouts,
+    connection_state::{Arriving, ConnectionPhase, ConnectionState, Leaving},
     guarded::Guarded,
-    pulse::{Arriving, Leaving, Phase, Pulse},
 };
 use crate::{
     http::{
         context::Peer,
-        error::{ApiError, Code, Occurrence},
+        error::{ApiError, ProblemCode, ProblemContext},
         middleware::frame,
     },
     types::limits,
 };
 
 /// What all connections of a listener share.
-pub(super) struct Setting {
+pub(super) struct ConnectionContext {
     pub(super) router: Router,
-    pub(super) patience: Patience,
+    pub(super) timeouts: Timeouts,
     pub(super) stop: CancellationToken,
 }
 
 /// Serves the requests of `stream` until either side ends it.
-pub(super) async fn run(stream: TcpStream, peer: SocketAddr, setting: &Setting) {
+pub(super) async fn run(stream: TcpStream, peer: SocketAddr, context: &ConnectionContext) {
     // Answers are small and written at once; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
-    let pulse = Pulse::default();
-    let io = TokioIo::new(Guarded::new(stream, pulse.clone(), setting.patience.clone()));
+    let state = ConnectionState::default();
+    let io = TokioIo::new(Guarded::new(stream, state.clone(), context.timeouts.clone()));
     let service = {
-        let (pulse, router, gap) = (pulse.clone(), setting.router.clone(), setting.patience.body_gap);
+        let (state, router, gap) = (state.clone(), context.router.clone(), context.timeouts.body_gap);
         service_fn(move |request: Request<Incoming>| {
-            pulse.enter(Phase::Busy);
+            state.enter(ConnectionPhase::Busy);
             let mut request = request.map(|body| Body::new(Arriving::new(body, gap)));
             request.extensions_mut().insert(Peer(peer));
-            let pulse = pulse.clone();
-            router.clone().oneshot(request).map(move |answered| close_after(answered, pulse)).boxed()
+            let state = state.clone();
+            router.clone().oneshot(request).map(move |answered| close_after(answered, state)).boxed()
         })
     };
     // hyper's own timeout is never met, since the socket's come first; but only with it does hyper look at the socket
     // again after an answer, so that the idle timeout starts.
-    let unmet = setting.patience.head + setting.patience.idle;
+    let unmet = context.timeouts.head + context.timeouts.idle;
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(unmet)
@@ -62,7 +62,7 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, setting: &Setting) 
         .serve_connection(io, service);
 
     let mut serving = poll_fn(|cx| connection.poll_unpin(cx));
-    let ended = match setting.stop.run_until_cancelled(&mut serving).await {
+    let ended = match context.stop.run_until_cancelled(&mut serving).await {
         Some(ended) => ended,
         None => {
             drop(serving);
@@ -71,13 +71,13 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, setting: &Setting) 
         }
     };
     let guarded = connection.into_parts().io.into_inner();
-    let too_slow = ended.as_ref().is_err_and(is_timeout) && pulse.phase() == Phase::Head;
+    let too_slow = ended.as_ref().is_err_and(is_timeout) && state.phase() == ConnectionPhase::Head;
     let may_write = !guarded.has_stalled_write();
     let refusal = match guarded.refused() {
-        Some(414) => Some(Code::UriTooLong),
-        Some(431) => Some(Code::HeadTooLarge),
-        Some(_) => Some(Code::MalformedRequest),
-        None => too_slow.then_some(Code::RequestTimeout),
+        Some(414) => Some(ProblemCode::UriTooLong),
+        Some(431) => Some(ProblemCode::HeadTooLarge),
+        Some(_) => Some(ProblemCode::MalformedRequest),
+        None => too_slow.then_some(ProblemCode::RequestTimeout),
     };
     let mut stream = guarded.into_stream();
     if let Some(code) = refusal.filter(|_| may_write) {
@@ -88,8 +88,8 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, setting: &Setting) 
 
 type Answered = Result<Response, Infallible>;
 
-fn close_after(answered: Answered, pulse: Pulse) -> Result<hyper::Response<Leaving>, Infallible> {
-    answered.map(|response| response.map(|body| Leaving { body, pulse }))
+fn close_after(answered: Answered, state: ConnectionState) -> Result<hyper::Response<Leaving>, Infallible> {
+    answered.map(|response| response.map(|body| Leaving { body, state }))
 }
 
 fn is_timeout(error: &hyper::Error) -> bool {
@@ -99,8 +99,8 @@ fn is_timeout(error: &hyper::Error) -> bool {
 
 /// The answer to a head that did not come to its end, or cannot be read. There is no request, so there is no id to
 /// name.
-fn refusal_of_head(code: Code) -> Vec<u8> {
-    let at = Occurrence { base: "", instance: "", request_id: "" };
+fn refusal_of_head(code: ProblemCode) -> Vec<u8> {
+    let at = ProblemContext { base: "", instance: "", request_id: "" };
     let body = ApiError::new(code).document(at).to_string();
     let status = StatusCode::from_u16(code.row().status).unwrap_or(StatusCode::BAD_REQUEST);
     let mut head = format!("HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n");

@@ -15,24 +15,24 @@ use tokio::{
 };
 
 use super::{
-    Patience,
-    pulse::{Phase, Pulse},
+    Timeouts,
+    connection_state::{ConnectionPhase, ConnectionState},
 };
 
 /// The socket under hyper.
 pub(super) struct Guarded {
     stream: TcpStream,
-    pulse: Pulse,
-    patience: Patience,
-    reading: Option<(Phase, Pin<Box<Sleep>>)>,
+    state: ConnectionState,
+    timeouts: Timeouts,
+    reading: Option<(ConnectionPhase, Pin<Box<Sleep>>)>,
     writing: Option<Pin<Box<Sleep>>>,
     /// The status with which hyper itself refused a head that it could not read.
     refused: Option<u16>,
 }
 
 impl Guarded {
-    pub(super) fn new(stream: TcpStream, pulse: Pulse, patience: Patience) -> Self {
-        Self { stream, pulse, patience, reading: None, writing: None, refused: None }
+    pub(super) fn new(stream: TcpStream, state: ConnectionState, timeouts: Timeouts) -> Self {
+        Self { stream, state, timeouts, reading: None, writing: None, refused: None }
     }
 
     pub(super) fn into_stream(self) -> TcpStream {
@@ -52,9 +52,9 @@ impl Guarded {
     /// Holds hyper's own refusal back. The connection is then in the head that cannot be read; or still idle by this
     /// count, when that head came in one packet with the request before and nothing was left to read.
     fn holds_back(&mut self, bytes: &[u8]) -> bool {
-        match self.pulse.phase() {
-            Phase::Head | Phase::Idle => {}
-            Phase::Fresh | Phase::Busy => return false,
+        match self.state.phase() {
+            ConnectionPhase::Head | ConnectionPhase::Idle => {}
+            ConnectionPhase::Fresh | ConnectionPhase::Busy => return false,
         }
         let refusal = refusal_of_hyper(bytes);
         self.refused = self.refused.or(refusal);
@@ -62,12 +62,12 @@ impl Guarded {
     }
 
     fn poll_read_limit(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let phase = self.pulse.phase();
+        let phase = self.state.phase();
         let limit = match phase {
-            Phase::Fresh | Phase::Head => self.patience.head,
-            Phase::Idle => self.patience.idle,
+            ConnectionPhase::Fresh | ConnectionPhase::Head => self.timeouts.head,
+            ConnectionPhase::Idle => self.timeouts.idle,
             // Reading is bounded by the body's own timer, and the answer by the handler's.
-            Phase::Busy => {
+            ConnectionPhase::Busy => {
                 self.reading = None;
                 return Poll::Pending;
             }
@@ -86,7 +86,7 @@ impl Guarded {
             self.writing = None;
             return progress;
         }
-        let limit = self.patience.write;
+        let limit = self.timeouts.write;
         poll_timer(self.writing.get_or_insert_with(|| sleep(limit)), cx).map(Err)
     }
 }
@@ -120,8 +120,8 @@ impl AsyncRead for Guarded {
             Poll::Pending => this.poll_read_limit(cx).map(Err),
             Poll::Ready(result) => {
                 let got_bytes = buffer.filled().len() > before;
-                if got_bytes && matches!(this.pulse.phase(), Phase::Fresh | Phase::Idle) {
-                    this.pulse.enter(Phase::Head);
+                if got_bytes && matches!(this.state.phase(), ConnectionPhase::Fresh | ConnectionPhase::Idle) {
+                    this.state.enter(ConnectionPhase::Head);
                 }
                 Poll::Ready(result)
             }

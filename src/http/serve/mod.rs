@@ -12,8 +12,8 @@
 //! ```
 
 mod connection;
+mod connection_state;
 mod guarded;
-mod pulse;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ use crate::{config, types::limits};
 
 /// How long a client may take for what, and how many there may be.
 #[derive(Debug, Clone)]
-pub struct Patience {
+pub struct Timeouts {
     /// From a connection's begin, or a head's first byte, until the head is complete.
     pub head: Duration,
     /// Between two pieces of a body.
@@ -40,7 +40,7 @@ pub struct Patience {
     pub connections: usize,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             head: limits::HEAD_TIMEOUT,
@@ -53,9 +53,9 @@ impl Default for Patience {
     }
 }
 
-impl Patience {
+impl Timeouts {
     /// As `edge` says; what is in flight at a stop may take `drain`.
-    pub fn new(edge: &config::Edge, drain: Duration) -> Self {
+    pub fn new(edge: &config::EdgeConfig, drain: Duration) -> Self {
         Self {
             head: edge.timeouts.header_read,
             idle: edge.timeouts.idle,
@@ -73,13 +73,13 @@ pub struct Served {
     pub cut: usize,
 }
 
-/// Serves `router` on `listener` until `stop`, then lets requests in flight finish within `patience.drain`.
+/// Serves `router` on `listener` until `stop`, then lets requests in flight finish within `timeouts.drain`.
 ///
 /// Dropping the future closes everything at once.
-pub async fn serve(listener: TcpListener, router: Router, patience: Patience, stop: CancellationToken) -> Served {
-    let places = Arc::new(Semaphore::new(patience.connections));
-    let drain = patience.drain;
-    let setting = Arc::new(connection::Setting { router, patience, stop: stop.clone() });
+pub async fn serve(listener: TcpListener, router: Router, timeouts: Timeouts, stop: CancellationToken) -> Served {
+    let places = Arc::new(Semaphore::new(timeouts.connections));
+    let drain = timeouts.drain;
+    let context = Arc::new(connection::ConnectionContext { router, timeouts, stop: stop.clone() });
     let mut connections = JoinSet::new();
     let accepting = async {
         loop {
@@ -88,9 +88,9 @@ pub async fn serve(listener: TcpListener, router: Router, patience: Patience, st
             while let Some(ended) = connections.try_join_next() {
                 note_end(ended);
             }
-            let setting = setting.clone();
+            let context = context.clone();
             connections.spawn(async move {
-                connection::run(stream, peer, &setting).await;
+                connection::run(stream, peer, &context).await;
                 drop(place);
             });
         }

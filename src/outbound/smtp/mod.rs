@@ -4,8 +4,8 @@
 //! for a delivery. Begin with `transport.rs`; `url.rs` is the form of the server's address.
 
 mod message;
+mod server;
 mod transport;
-mod url;
 
+pub use server::{Security, SmtpServer};
 pub use transport::{SmtpFault, SmtpSettings, SmtpTransport};
-pub use url::{Security, SmtpUrl};

@@ -18,13 +18,12 @@ use lettre::transport::smtp::{
 };
 use tokio::time::timeout;
 
-use super::{Security, SmtpUrl, message};
+use super::{Security, SmtpServer, message};
 use crate::{
     outbound::mail::{Exchange, MailTransport, OutgoingMail},
     types::{
-        Clock,
-        answer::{Answer, Step},
-        limits,
+        Clock, limits,
+        provider_answer::{ProviderAnswer, SmtpStep},
     },
 };
 
@@ -36,7 +35,7 @@ const MAILS_PER_CONNECTION: u32 = 50;
 /// What a transport is made of.
 pub struct SmtpSettings {
     /// Where the server is.
-    pub url: SmtpUrl,
+    pub url: SmtpServer,
     /// The longest that handing over one mail may take.
     pub timeout: Duration,
     /// The name given at `EHLO`: that of the sender's domain.
@@ -66,7 +65,7 @@ struct Kept {
 
 /// A conversation under way: how far it is, and what was said.
 struct Talk {
-    step: Step,
+    step: SmtpStep,
     said: Vec<String>,
 }
 
@@ -76,7 +75,7 @@ impl Talk {
     }
 
     /// Notes what came back to a command.
-    fn answered(&mut self, result: Result<Response, LettreFault>) -> Result<Response, Answer> {
+    fn answered(&mut self, result: Result<Response, LettreFault>) -> Result<Response, ProviderAnswer> {
         let response = result.map_err(|fault| self.failed(&fault))?;
         for line in response.message() {
             self.said.push(format!("< {} {}", u16::from(response.code()), one_line(line)));
@@ -85,12 +84,12 @@ impl Talk {
     }
 
     /// The answer that a failed command is.
-    fn failed(&mut self, fault: &LettreFault) -> Answer {
+    fn failed(&mut self, fault: &LettreFault) -> ProviderAnswer {
         let source = std::error::Error::source(fault).map(ToString::to_string).unwrap_or_default();
         let answer = match fault.status() {
-            Some(code) => Answer::refused(self.step, u16::from(code), &source),
-            None if fault.is_client() => Answer::broken(self.step, &format!("{fault} {source}")),
-            None => Answer::broken(self.step, if source.is_empty() { "no sensible answer" } else { &source }),
+            Some(code) => ProviderAnswer::refused(self.step, u16::from(code), &source),
+            None if fault.is_client() => ProviderAnswer::broken(self.step, &format!("{fault} {source}")),
+            None => ProviderAnswer::broken(self.step, if source.is_empty() { "no sensible answer" } else { &source }),
         };
         self.said.push(match fault.status() {
             Some(code) => format!("< {code} {}", one_line(&source)),
@@ -116,10 +115,10 @@ impl SmtpTransport {
         Ok(Self { settings, tls, clock, idle: Mutex::new(Vec::new()) })
     }
 
-    async fn hand_over(&self, mail: &OutgoingMail, talk: &mut Talk) -> Answer {
+    async fn hand_over(&self, mail: &OutgoingMail, talk: &mut Talk) -> ProviderAnswer {
         let message = match message::write(mail) {
             Ok(message) => message,
-            Err(text) => return Answer::Unfit { text },
+            Err(text) => return ProviderAnswer::Unfit { text },
         };
         let mut kept = match self.take(talk).await {
             Some(kept) => kept,
@@ -131,11 +130,11 @@ impl SmtpTransport {
         match submit(&mut kept.connection, mail, &message, talk).await {
             Ok(response) => {
                 self.keep(kept);
-                Answer::taken(&response.message().collect::<Vec<_>>().join(" "))
+                ProviderAnswer::taken(&response.message().collect::<Vec<_>>().join(" "))
             }
             Err(answer) => {
                 // A server that refused one mail may take the next; one that broke off may not.
-                if matches!(answer, Answer::Refused { code, .. } if code != 421)
+                if matches!(answer, ProviderAnswer::Refused { code, .. } if code != 421)
                     && kept.connection.command(Rset).await.is_ok()
                 {
                     self.keep(kept);
@@ -164,14 +163,14 @@ impl SmtpTransport {
         }
     }
 
-    async fn connect(&self, talk: &mut Talk) -> Result<AsyncSmtpConnection, Answer> {
+    async fn connect(&self, talk: &mut Talk) -> Result<AsyncSmtpConnection, ProviderAnswer> {
         let url = &self.settings.url;
         let hello = ClientId::Domain(self.settings.hello.clone());
         let first = match url.security {
             Security::Tls => Some(self.tls.clone()),
             Security::Plain | Security::Opportunistic | Security::StartTls => None,
         };
-        talk.step = Step::Connect;
+        talk.step = SmtpStep::Connect;
         talk.said.push(format!("(to {} port {}{})", url.host, url.port, if first.is_some() { ", TLS" } else { "" }));
         talk.say(format!("EHLO {}", self.settings.hello));
         let limit = Some(self.settings.timeout);
@@ -186,15 +185,18 @@ impl SmtpTransport {
             Security::Plain | Security::Tls => false,
         };
         if upgrade {
-            talk.step = Step::StartTls;
+            talk.step = SmtpStep::StartTls;
             talk.say("STARTTLS");
             connection.starttls(self.tls.clone(), &hello).await.map_err(|fault| talk.failed(&fault))?;
             talk.said.push("(encrypted)".to_owned());
         }
         if let Some((user, password)) = &url.credentials {
-            talk.step = Step::Authenticate;
+            talk.step = SmtpStep::Authenticate;
             if !connection.is_encrypted() && !is_loopback(&url.host) {
-                return Err(Answer::broken(talk.step, "the password is not sent over a connection without TLS"));
+                return Err(ProviderAnswer::broken(
+                    talk.step,
+                    "the password is not sent over a connection without TLS",
+                ));
             }
             talk.say(format!("AUTH as {} ***", one_line(user)));
             let credentials = Credentials::new(user.clone(), password.reveal().to_owned());
@@ -214,19 +216,19 @@ async fn submit(
     mail: &OutgoingMail,
     message: &lettre::Message,
     talk: &mut Talk,
-) -> Result<Response, Answer> {
+) -> Result<Response, ProviderAnswer> {
     let envelope = message.envelope();
-    talk.step = Step::Sender;
+    talk.step = SmtpStep::Sender;
     talk.say(format!("MAIL FROM:<{}>", mail.from.address.as_str()));
     let response = connection.command(Mail::new(envelope.from().cloned(), vec![])).await;
     talk.answered(response)?;
-    talk.step = Step::Recipient;
+    talk.step = SmtpStep::Recipient;
     for address in envelope.to() {
         talk.say(format!("RCPT TO:<{}>", mail.to.as_str()));
         let response = connection.command(Rcpt::new(address.clone(), vec![])).await;
         talk.answered(response)?;
     }
-    talk.step = Step::Content;
+    talk.step = SmtpStep::Content;
     talk.say("DATA");
     let response = connection.command(Data).await;
     talk.answered(response)?;
@@ -243,14 +245,14 @@ impl MailTransport for SmtpTransport {
 
     fn send<'a>(&'a self, mail: &'a OutgoingMail) -> BoxFuture<'a, Exchange> {
         Box::pin(async move {
-            let mut talk = Talk { step: Step::Connect, said: Vec::new() };
+            let mut talk = Talk { step: SmtpStep::Connect, said: Vec::new() };
             // lettre's own limit does not cover a server that accepts and then says nothing. Dropping the future drops
             // its connection.
             let answer = match timeout(self.settings.timeout, self.hand_over(mail, &mut talk)).await {
                 Ok(answer) => answer,
                 Err(_) => {
                     talk.said.push("! no answer in time".to_owned());
-                    Answer::Silent { step: talk.step }
+                    ProviderAnswer::Silent { step: talk.step }
                 }
             };
             Exchange { answer, conversation: talk.said }

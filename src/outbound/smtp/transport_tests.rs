@@ -69,7 +69,7 @@ impl Server {
     }
 
     fn transport(&self, credentials: &str, query: &str) -> SmtpTransport {
-        let url = SmtpUrl::parse(&format!("smtp://{credentials}127.0.0.1:{}{query}", self.port)).unwrap();
+        let url = SmtpServer::parse(&format!("smtp://{credentials}127.0.0.1:{}{query}", self.port)).unwrap();
         let timeout = Duration::from_millis(400);
         let settings = SmtpSettings { url, timeout, hello: "example.com".into(), extra_roots: None };
         SmtpTransport::new(settings, Arc::new(TestClock)).unwrap()
@@ -97,7 +97,7 @@ async fn mail_is_taken_and_the_connection_serves_the_next() {
     let transport = server.transport("", "");
     for _ in 0..3 {
         let exchange = transport.send(&mail()).await;
-        assert_eq!(exchange.answer, Answer::taken("2.0.0 queued as 17"), "{:?}", exchange.conversation);
+        assert_eq!(exchange.answer, ProviderAnswer::taken("2.0.0 queued as 17"), "{:?}", exchange.conversation);
     }
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
 }
@@ -107,7 +107,7 @@ async fn a_refused_recipient_is_told_with_its_codes() {
     let server = Server::start(&[("RCPT", "550 5.1.1 no such user")]).await;
     let transport = server.transport("", "");
     let exchange = transport.send(&mail()).await;
-    assert_eq!(exchange.answer, Answer::refused(Step::Recipient, 550, "5.1.1 no such user"));
+    assert_eq!(exchange.answer, ProviderAnswer::refused(SmtpStep::Recipient, 550, "5.1.1 no such user"));
     assert!(exchange.conversation.iter().any(|line| line.contains("550 5.1.1")), "{:?}", exchange.conversation);
 }
 
@@ -116,7 +116,7 @@ async fn a_server_that_falls_silent_costs_no_more_than_the_limit_and_its_connect
     let server = Server::start(&[DATA, (".", "")]).await;
     let transport = server.transport("", "");
     let began = Instant::now();
-    assert_eq!(transport.send(&mail()).await.answer, Answer::Silent { step: Step::Content });
+    assert_eq!(transport.send(&mail()).await.answer, ProviderAnswer::Silent { step: SmtpStep::Content });
     assert!(began.elapsed() < Duration::from_secs(3));
     transport.send(&mail()).await;
     assert_eq!(server.connections.load(Ordering::SeqCst), 2, "the silent connection is not used again");
@@ -126,7 +126,11 @@ async fn a_server_that_falls_silent_costs_no_more_than_the_limit_and_its_connect
 async fn nothing_is_sent_when_encryption_is_demanded_and_not_offered() {
     let server = Server::start(&[]).await;
     let exchange = server.transport("user:hunter2@", "?tls=required").send(&mail()).await;
-    assert!(matches!(exchange.answer, Answer::Broken { step: Step::StartTls, .. }), "{:?}", exchange.answer);
+    assert!(
+        matches!(exchange.answer, ProviderAnswer::Broken { step: SmtpStep::StartTls, .. }),
+        "{:?}",
+        exchange.answer
+    );
     let heard = server.heard.lock().unwrap().join("\n");
     assert!(!heard.contains("MAIL") && !heard.contains("AUTH"), "{heard}");
 }
@@ -136,7 +140,7 @@ async fn refused_credentials_are_told_without_the_password() {
     let server =
         Server::start(&[("EHLO", "250-test\r\n250 AUTH PLAIN"), ("AUTH", "535 5.7.8 authentication failed")]).await;
     let exchange = server.transport("user:hunter2@", "").send(&mail()).await;
-    assert_eq!(exchange.answer, Answer::refused(Step::Authenticate, 535, "5.7.8 authentication failed"));
+    assert_eq!(exchange.answer, ProviderAnswer::refused(SmtpStep::Authenticate, 535, "5.7.8 authentication failed"));
     let conversation = exchange.conversation.join("\n");
     assert!(conversation.contains("AUTH as user ***"), "{conversation}");
     assert!(!conversation.contains("hunter2") && !conversation.contains("AHVzZXI"), "{conversation}");
@@ -149,5 +153,5 @@ async fn a_server_that_is_away_is_a_broken_connection() {
     drop(listener);
     let gone = Server { port, connections: Arc::default(), heard: Arc::default() };
     let exchange = gone.transport("", "").send(&mail()).await;
-    assert!(matches!(exchange.answer, Answer::Broken { step: Step::Connect, .. }), "{:?}", exchange.answer);
+    assert!(matches!(exchange.answer, ProviderAnswer::Broken { step: SmtpStep::Connect, .. }), "{:?}", exchange.answer);
 }

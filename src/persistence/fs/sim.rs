@@ -19,7 +19,7 @@ use super::{File, Fs, Held, inode::Inode};
 
 /// What happens at the step that was named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
+pub enum SimFailure {
     /// This one step fails and changes nothing.
     Error,
     /// The machine stops in the middle of this step: it, and all after it, fail until `stop_machine`.
@@ -66,7 +66,7 @@ struct Disk {
     generation: u64,
     steps: u64,
     syncs: u64,
-    planned: Option<(u64, Failure)>,
+    planned: Option<(u64, SimFailure)>,
     stopped: bool,
     free_bytes: Option<u64>,
 }
@@ -100,15 +100,15 @@ impl Disk {
     }
 
     /// Counts a step; says how it fails, if it shall.
-    fn step(&mut self) -> Result<(), Failure> {
+    fn step(&mut self) -> Result<(), SimFailure> {
         if self.stopped {
-            return Err(Failure::Stop);
+            return Err(SimFailure::Stop);
         }
         self.steps += 1;
         match self.planned {
             Some((step, failure)) if step == self.steps => {
                 self.planned = None;
-                self.stopped = failure == Failure::Stop;
+                self.stopped = failure == SimFailure::Stop;
                 Err(failure)
             }
             Some(_) | None => Ok(()),
@@ -158,7 +158,7 @@ impl SimFs {
     }
 
     /// Lets the changing step number `step` (counted from the first ever) fail.
-    pub fn fail_at(&self, step: u64, failure: Failure) {
+    pub fn fail_at(&self, step: u64, failure: SimFailure) {
         self.disk().planned = Some((step, failure));
     }
 
@@ -263,11 +263,11 @@ impl File for SimFile {
                 inode(disk, number)?.write(offset, bytes);
                 Ok(())
             }
-            Err(Failure::Stop) => {
+            Err(SimFailure::Stop) => {
                 inode(disk, number)?.write(offset, &bytes[..bytes.len() / 2]);
                 Err(refused())
             }
-            Err(Failure::Error) => Err(refused()),
+            Err(SimFailure::Error) => Err(refused()),
         })
     }
 
@@ -301,11 +301,11 @@ impl File for SimFile {
                 inode(disk, number)?.sync();
                 Ok(())
             }
-            Err(Failure::Error) => {
+            Err(SimFailure::Error) => {
                 inode(disk, number)?.forget_pending();
                 Err(refused())
             }
-            Err(Failure::Stop) => Err(refused()),
+            Err(SimFailure::Stop) => Err(refused()),
         })
     }
 }

@@ -19,5 +19,5 @@ pub mod segment;
 pub mod writer;
 
 pub use frame::Frame;
-pub use reader::{Place, Problem};
+pub use reader::{JournalPlace, JournalProblem};
 pub use segment::SegmentName;

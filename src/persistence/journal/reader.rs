@@ -16,14 +16,14 @@ const WINDOW: usize = 1 << 20;
 
 /// A place in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct JournalPlace {
     /// The file.
     pub segment: SegmentName,
     /// Bytes from its beginning.
     pub offset: u64,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for JournalPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "journal/{} at byte {}", self.segment, self.offset)
     }
@@ -31,12 +31,12 @@ impl fmt::Display for Place {
 
 /// What is wrong with a journal.
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
+pub enum JournalProblem {
     /// A frame that was once synced is not there any more.
     #[error("{place}: commit {lsn} is damaged ({reason}); it was on disk once, because {proof}")]
     Damaged {
         /// Where it should be.
-        place: Place,
+        place: JournalPlace,
         /// Which commit.
         lsn: Lsn,
         /// What is wrong with it.
@@ -68,7 +68,7 @@ pub enum Problem {
     },
 }
 
-impl Problem {
+impl JournalProblem {
     /// An error of the disk at `step`.
     pub fn io(step: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { step, source }
@@ -79,7 +79,7 @@ impl Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
     /// A later good frame says so.
-    LaterFrame(Place),
+    LaterFrame(JournalPlace),
     /// A later segment exists, and is only made when all before it is synced.
     LaterSegment(SegmentName),
     /// A checkpoint, or the mark of a clean close, covers it.
@@ -109,7 +109,7 @@ pub struct SegmentReader {
 
 /// What stands at a place.
 #[derive(Debug)]
-pub enum Found {
+pub enum FrameFound {
     /// A good frame, and where the next one begins.
     Frame(Frame, u64),
     /// No good frame.
@@ -118,21 +118,21 @@ pub enum Found {
 
 impl SegmentReader {
     /// Opens the segment and checks its head.
-    pub fn open(fs: &dyn Fs, dir: &Path, name: SegmentName) -> Result<Self, Problem> {
-        let file = fs.open(&name.path(dir)).map_err(Problem::io("opening a segment"))?;
-        let length = file.length().map_err(Problem::io("opening a segment"))?;
+    pub fn open(fs: &dyn Fs, dir: &Path, name: SegmentName) -> Result<Self, JournalProblem> {
+        let file = fs.open(&name.path(dir)).map_err(JournalProblem::io("opening a segment"))?;
+        let length = file.length().map_err(JournalProblem::io("opening a segment"))?;
         let mut reader = Self { file, name, salt: 0, length, window: Vec::new(), window_at: 0 };
         let header = reader.bytes(0, HEADER)?.to_vec();
         match Header::decode(&header) {
             Some(header) if header.first == name.0 => reader.salt = header.salt,
-            Some(_) | None => return Err(Problem::Head(name)),
+            Some(_) | None => return Err(JournalProblem::Head(name)),
         }
         Ok(reader)
     }
 
     /// A place in this segment.
-    pub fn place(&self, offset: u64) -> Place {
-        Place { segment: self.name, offset }
+    pub fn place(&self, offset: u64) -> JournalPlace {
+        JournalPlace { segment: self.name, offset }
     }
 
     /// What its frames' checksums begin with.
@@ -141,14 +141,14 @@ impl SegmentReader {
     }
 
     /// Up to `count` bytes at `offset`; fewer where the file ends.
-    fn bytes(&mut self, offset: u64, count: usize) -> Result<&[u8], Problem> {
+    fn bytes(&mut self, offset: u64, count: usize) -> Result<&[u8], JournalProblem> {
         let available = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
         let count = count.min(available);
         let held = offset >= self.window_at && offset + count as u64 <= self.window_at + self.window.len() as u64;
         if !held {
             let wanted = count.max(WINDOW).min(available);
             self.window.resize(wanted, 0);
-            let read = self.file.read_at(&mut self.window, offset).map_err(Problem::io("reading a segment"))?;
+            let read = self.file.read_at(&mut self.window, offset).map_err(JournalProblem::io("reading a segment"))?;
             self.window.truncate(read);
             self.window_at = offset;
         }
@@ -158,22 +158,22 @@ impl SegmentReader {
     }
 
     /// What stands at `offset`.
-    pub fn frame_at(&mut self, offset: u64) -> Result<Found, Problem> {
+    pub fn frame_at(&mut self, offset: u64) -> Result<FrameFound, JournalProblem> {
         let salt = self.salt;
         let head = self.bytes(offset, frame::HEAD)?;
         let size = match frame::size(head) {
             Ok(size) => size,
-            Err(error) => return Ok(Found::Bad(error)),
+            Err(error) => return Ok(FrameFound::Bad(error)),
         };
         match frame::decode(self.bytes(offset, size)?, salt) {
-            Ok(frame) => Ok(Found::Frame(frame, offset + size as u64)),
-            Err(error) => Ok(Found::Bad(error)),
+            Ok(frame) => Ok(FrameFound::Frame(frame, offset + size as u64)),
+            Err(error) => Ok(FrameFound::Bad(error)),
         }
     }
 
     /// Searches from `offset` on for a good frame that says `lost` was synced when it was written. Says too whether
     /// anything but zeros was met.
-    pub fn search(&mut self, mut offset: u64, lost: Lsn) -> Result<Search, Problem> {
+    pub fn search(&mut self, mut offset: u64, lost: Lsn) -> Result<Search, JournalProblem> {
         static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         let mut written = false;
         while offset < self.length {
@@ -191,7 +191,7 @@ impl SegmentReader {
             for candidate in candidates {
                 let at = offset + candidate as u64;
                 if self.claims(at, lost)?
-                    && let Found::Frame(..) = self.frame_at(at)?
+                    && let FrameFound::Frame(..) = self.frame_at(at)?
                 {
                     return Ok(Search::Proof(self.place(at)));
                 }
@@ -203,7 +203,7 @@ impl SegmentReader {
 
     /// Whether what stands at `offset` looks like a frame that says `lost` was synced. Looked at before the checksum
     /// is: searching must not cost a checksum of megabytes at each byte.
-    fn claims(&mut self, offset: u64, lost: Lsn) -> Result<bool, Problem> {
+    fn claims(&mut self, offset: u64, lost: Lsn) -> Result<bool, JournalProblem> {
         let head = self.bytes(offset, frame::HEAD + 24)?;
         if frame::size(head).is_err() {
             return Ok(false);
@@ -220,7 +220,7 @@ impl SegmentReader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Search {
     /// A good frame that proves the bad one was synced.
-    Proof(Place),
+    Proof(JournalPlace),
     /// Something was written there, nothing that proves anything.
     Remains,
     /// Nothing was written there.

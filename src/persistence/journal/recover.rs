@@ -9,7 +9,7 @@ use std::{collections::VecDeque, path::Path};
 
 use super::{
     frame::{Frame, FrameError},
-    reader::{Found, Place, Problem, Proof, Search, SegmentReader},
+    reader::{FrameFound, JournalPlace, JournalProblem, Proof, Search, SegmentReader},
     segment::{self, HEADER, SegmentName},
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
     /// Where it begins.
-    pub place: Place,
+    pub place: JournalPlace,
     /// The number the next good commit would have had.
     pub lsn: Lsn,
     /// What stands there.
@@ -42,9 +42,9 @@ pub struct Survey {
     /// The last commit that is known to be synced.
     pub synced: Lsn,
     /// Where the frames known to be synced end, in the last segment.
-    pub synced_end: Place,
+    pub synced_end: JournalPlace,
     /// Where the good frames end.
-    pub end: Place,
+    pub end: JournalPlace,
     /// The good frames after `synced`.
     pub tail: VecDeque<Frame>,
     /// Where it was cut, if anything was written behind the last good frame.
@@ -60,16 +60,16 @@ struct Walk {
 }
 
 impl Walk {
-    fn open(fs: &dyn Fs, dir: &Path, name: SegmentName, epoch: u64) -> Result<Self, Problem> {
+    fn open(fs: &dyn Fs, dir: &Path, name: SegmentName, epoch: u64) -> Result<Self, JournalProblem> {
         let reader = SegmentReader::open(fs, dir, name)?;
         Ok(Self { reader, offset: HEADER as u64, expected: name.0, epoch })
     }
 
     /// The next frame, if it is the one that belongs here.
-    fn next(&mut self) -> Result<Result<Frame, FrameError>, Problem> {
+    fn next(&mut self) -> Result<Result<Frame, FrameError>, JournalProblem> {
         Ok(match self.reader.frame_at(self.offset)? {
-            Found::Bad(reason) => Err(reason),
-            Found::Frame(frame, next) => {
+            FrameFound::Bad(reason) => Err(reason),
+            FrameFound::Frame(frame, next) => {
                 if frame.lsn != self.expected || frame.epoch < self.epoch || frame.synced >= frame.lsn {
                     return Ok(Err(FrameError::Content));
                 }
@@ -81,8 +81,8 @@ impl Walk {
         })
     }
 
-    fn damaged(&self, reason: FrameError, proof: Proof) -> Problem {
-        Problem::Damaged { place: self.reader.place(self.offset), lsn: self.expected, reason, proof }
+    fn damaged(&self, reason: FrameError, proof: Proof) -> JournalProblem {
+        JournalProblem::Damaged { place: self.reader.place(self.offset), lsn: self.expected, reason, proof }
     }
 }
 
@@ -94,7 +94,7 @@ fn segments_from(segments: &[SegmentName], from: Lsn) -> &[SegmentName] {
 
 /// What is known of a journal before it is read.
 #[derive(Debug, Clone, Copy)]
-pub struct Known {
+pub struct KnownCommits {
     /// The commit after which the survey begins; what is before it is not looked at.
     pub after: Lsn,
     /// The last commit that a checkpoint or a snapshot proves to have been synced.
@@ -102,15 +102,15 @@ pub struct Known {
 }
 
 /// Surveys the journal in `dir`. Nothing is changed.
-pub fn survey(fs: &dyn Fs, dir: &Path, known: Known) -> Result<Survey, Problem> {
-    let Known { after, covered } = known;
-    let segments = segment::list(fs, dir).map_err(Problem::io("listing the segments"))?;
-    let Some(last) = segments.last().copied() else { return Err(Problem::Empty) };
+pub fn survey(fs: &dyn Fs, dir: &Path, known: KnownCommits) -> Result<Survey, JournalProblem> {
+    let KnownCommits { after, covered } = known;
+    let segments = segment::list(fs, dir).map_err(JournalProblem::io("listing the segments"))?;
+    let Some(last) = segments.last().copied() else { return Err(JournalProblem::Empty) };
     if after.next() < segments[0].0 {
-        return Err(Problem::Missing { wanted: after.next(), first: segments[0].0 });
+        return Err(JournalProblem::Missing { wanted: after.next(), first: segments[0].0 });
     }
     let read = segments_from(&segments, after.next());
-    let start = Place { segment: last, offset: HEADER as u64 };
+    let start = JournalPlace { segment: last, offset: HEADER as u64 };
     let mut survey = Survey {
         last: Lsn(read[0].0.0 - 1),
         last_time: None,
@@ -147,7 +147,7 @@ fn survey_inner(
     dir: &Path,
     (name, next): (SegmentName, SegmentName),
     survey: &mut Survey,
-) -> Result<(), Problem> {
+) -> Result<(), JournalProblem> {
     let mut walk = Walk::open(fs, dir, name, survey.epoch)?;
     while walk.expected < next.0 {
         match walk.next()? {
@@ -158,7 +158,13 @@ fn survey_inner(
     Ok(())
 }
 
-fn survey_last(fs: &dyn Fs, dir: &Path, name: SegmentName, covered: Lsn, survey: &mut Survey) -> Result<(), Problem> {
+fn survey_last(
+    fs: &dyn Fs,
+    dir: &Path,
+    name: SegmentName,
+    covered: Lsn,
+    survey: &mut Survey,
+) -> Result<(), JournalProblem> {
     let mut walk = Walk::open(fs, dir, name, survey.epoch)?;
     // Where each frame of the tail ends, so that the end of the synced part can be told.
     let mut ends: VecDeque<(Lsn, u64)> = VecDeque::new();
@@ -203,7 +209,7 @@ pub struct Span {
 }
 
 /// Gives the commits of `span` to `visit`, in order. All of them have to be there.
-pub fn replay<E: From<Problem>>(
+pub fn replay<E: From<JournalProblem>>(
     fs: &dyn Fs,
     dir: &Path,
     span: Span,
@@ -212,11 +218,11 @@ pub fn replay<E: From<Problem>>(
     if span.after >= span.upto {
         return Ok(());
     }
-    let segments = segment::list(fs, dir).map_err(Problem::io("listing the segments"))?;
+    let segments = segment::list(fs, dir).map_err(JournalProblem::io("listing the segments"))?;
     let wanted = span.after.next();
     match segments.first() {
-        None => return Err(Problem::Empty.into()),
-        Some(first) if wanted < first.0 => return Err(Problem::Missing { wanted, first: first.0 }.into()),
+        None => return Err(JournalProblem::Empty.into()),
+        Some(first) if wanted < first.0 => return Err(JournalProblem::Missing { wanted, first: first.0 }.into()),
         Some(_) => {}
     }
     let read = segments_from(&segments, wanted);

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, sync::Arc};
 
 use super::{
     frame::{self, FrameError, FrameHead},
-    reader::Place,
+    reader::JournalPlace,
     recover::Survey,
     segment::{self, HEADER, Header, SegmentName},
 };
@@ -38,7 +38,7 @@ pub enum AppendError {
 
 /// Where a journal lives and how large its segments are.
 #[derive(Clone)]
-pub struct Ground {
+pub struct JournalEnvironment {
     /// The disk.
     pub fs: Arc<dyn Fs>,
     /// The journal's directory.
@@ -49,7 +49,7 @@ pub struct Ground {
     pub entropy: Arc<dyn Entropy>,
 }
 
-impl Ground {
+impl JournalEnvironment {
     fn header(&self, first: Lsn) -> Header {
         let mut salt = [0; 8];
         self.entropy.fill(&mut salt);
@@ -64,8 +64,8 @@ impl Ground {
 }
 
 /// The end of the journal, where frames are appended.
-pub struct Writer {
-    ground: Ground,
+pub struct JournalWriter {
+    environment: JournalEnvironment,
     file: Box<dyn File>,
     segment: SegmentName,
     salt: u64,
@@ -79,43 +79,43 @@ pub struct Writer {
     failed: bool,
 }
 
-impl Writer {
+impl JournalWriter {
     /// Goes on behind a clean close: all that `survey` found is known to be synced.
-    pub fn resume(ground: Ground, survey: &Survey, epoch: u64) -> io::Result<Self> {
-        let Place { segment, offset } = survey.end;
-        let file = ground.fs.open(&segment.path(&ground.dir))?;
+    pub fn resume(environment: JournalEnvironment, survey: &Survey, epoch: u64) -> io::Result<Self> {
+        let JournalPlace { segment, offset } = survey.end;
+        let file = environment.fs.open(&segment.path(&environment.dir))?;
         let mut head = [0; HEADER];
         file.read_at(&mut head, 0)?;
         let header = Header::decode(&head).ok_or_else(|| io::Error::other("the head of the segment is damaged"))?;
         let reserved = file.length()?;
-        Ok(Self::at(ground, file, header, epoch, (offset, reserved), survey.last))
+        Ok(Self::at(environment, file, header, epoch, (offset, reserved), survey.last))
     }
 
     /// Goes on behind anything else: what may not be synced yet is copied into a fresh segment, and durable when this
     /// returns. Nothing is lost if it ends at any point: the old segment holds the same until the fresh one has
     /// its name.
-    pub fn restart(ground: Ground, survey: &Survey, epoch: u64) -> io::Result<Self> {
-        let header = ground.header(survey.synced.next());
+    pub fn restart(environment: JournalEnvironment, survey: &Survey, epoch: u64) -> io::Result<Self> {
+        let header = environment.header(survey.synced.next());
         let mut content = Vec::new();
         for frame in &survey.tail {
             frame::encode(frame.head(), &frame.batch, header.salt, &mut content).map_err(io::Error::other)?;
         }
         let segment = SegmentName(header.first);
-        let file = segment::prepare(&*ground.fs, &ground.dir, header, &content, ground.segment_bytes)?;
-        segment::publish(&*ground.fs, &ground.dir, segment)?;
+        let file = segment::prepare(&*environment.fs, &environment.dir, header, &content, environment.segment_bytes)?;
+        segment::publish(&*environment.fs, &environment.dir, segment)?;
         if survey.synced_end.segment != segment {
             // Behind the synced part the old segment only holds what was copied or cut: it gives its room back.
-            let mut old = ground.fs.open(&survey.synced_end.segment.path(&ground.dir))?;
+            let mut old = environment.fs.open(&survey.synced_end.segment.path(&environment.dir))?;
             old.truncate(survey.synced_end.offset)?;
             old.sync()?;
         }
         let position = (HEADER + content.len()) as u64;
         let reserved = file.length()?;
-        Ok(Self::at(ground, file, header, epoch, (position, reserved), survey.last))
+        Ok(Self::at(environment, file, header, epoch, (position, reserved), survey.last))
     }
 
     fn at(
-        ground: Ground,
+        environment: JournalEnvironment,
         file: Box<dyn File>,
         header: Header,
         epoch: u64,
@@ -123,7 +123,7 @@ impl Writer {
         last: Lsn,
     ) -> Self {
         Self {
-            ground,
+            environment,
             file,
             segment: SegmentName(header.first),
             salt: header.salt,
@@ -157,7 +157,7 @@ impl Writer {
     pub fn append(&mut self, group: &[Commit]) -> Result<u64, AppendError> {
         self.refuse_after_failure()?;
         let mut last = self.encode(group)?;
-        if self.position + self.buffer.len() as u64 > self.ground.segment_bytes && self.position > HEADER as u64 {
+        if self.position + self.buffer.len() as u64 > self.environment.segment_bytes && self.position > HEADER as u64 {
             self.rotate()?;
             // Another segment has another salt.
             last = self.encode(group)?;
@@ -201,8 +201,8 @@ impl Writer {
         if self.synced != self.last {
             self.sync()?;
         }
-        let header = self.ground.header(self.last.next());
-        let Ground { fs, dir, segment_bytes, .. } = &self.ground;
+        let header = self.environment.header(self.last.next());
+        let JournalEnvironment { fs, dir, segment_bytes, .. } = &self.environment;
         let segment = SegmentName(header.first);
         let file = match segment::prepare(&**fs, dir, header, &[], *segment_bytes) {
             Ok(file) => file,
@@ -213,12 +213,14 @@ impl Writer {
             }
         };
         // Once it may have its name it may not be taken back: it would hide what the old one gets.
-        self.fatal("naming a segment", |writer| segment::publish(&*writer.ground.fs, &writer.ground.dir, segment))?;
+        self.fatal("naming a segment", |writer| {
+            segment::publish(&*writer.environment.fs, &writer.environment.dir, segment)
+        })?;
         self.file = file;
         self.segment = segment;
         self.salt = header.salt;
         self.position = HEADER as u64;
-        self.reserved = self.ground.segment_bytes;
+        self.reserved = self.environment.segment_bytes;
         Ok(())
     }
 

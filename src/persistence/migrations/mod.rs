@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How far each migration has come; one that is not here was never begun.
-pub static MIGRATION_BY_NAME: Table<String, Progress> = Table::new(0x29, "migration_by_name", "always");
+pub static MIGRATION_BY_NAME: Table<String, MigrationState> = Table::new(0x29, "migration_by_name", "always");
 
 /// All migrations, in the order they are done; new ones go to the end.
 pub static MIGRATIONS: &[Migration] = &[];
@@ -34,12 +34,12 @@ pub struct Migration {
     /// Its name, as its file; never changes.
     pub name: &'static str,
     /// One step behind a place it gave before (`None`: the first one): a bounded number of rows.
-    pub step: fn(&mut Tx<'_>, Option<&[u8]>) -> Result<Step, TxFault>,
+    pub step: fn(&mut Tx<'_>, Option<&[u8]>) -> Result<MigrationStep, TxFault>,
 }
 
 /// What a step comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum MigrationStep {
     /// There is more behind this place.
     Further {
         /// Where to go on, in the migration's own words.
@@ -53,7 +53,7 @@ pub enum Step {
 
 /// How far a migration has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct MigrationState {
     /// Where to go on; `None`: it is finished.
     pub place: Option<Vec<u8>>,
     /// When it was begun.
@@ -62,7 +62,7 @@ pub struct Progress {
     pub moved_at: Timestamp,
 }
 
-impl Record for Progress {
+impl Record for MigrationState {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "migration_progress";
 }
@@ -94,7 +94,7 @@ pub fn is_under_way(reader: &impl Reader, all: &[Migration]) -> Result<bool, TxF
 pub fn mark_all(tx: &mut Tx<'_>, all: &[Migration]) -> Result<(), TxFault> {
     let now = tx.now();
     for migration in all {
-        let finished = Progress { place: None, begun_at: now, moved_at: now };
+        let finished = MigrationState { place: None, begun_at: now, moved_at: now };
         tx.put(&MIGRATION_BY_NAME, &migration.name.to_owned(), &finished)?;
     }
     Ok(())
@@ -131,8 +131,8 @@ pub async fn run(
         loop {
             let step = store.bulk().write(write(), move |tx| one_step(tx, migration)).await?;
             match step {
-                Step::Further { percent, .. } => tell(percent.min(100)),
-                Step::Finished => break tell(100),
+                MigrationStep::Further { percent, .. } => tell(percent.min(100)),
+                MigrationStep::Finished => break tell(100),
             }
         }
     }
@@ -145,18 +145,18 @@ fn overall(finished: usize, percent: u8, all: usize) -> u8 {
     u8::try_from(hundredths / all.max(1)).unwrap_or(100)
 }
 
-fn one_step(tx: &mut Tx<'_>, migration: &'static Migration) -> Result<Verdict<Step>, TxFault> {
+fn one_step(tx: &mut Tx<'_>, migration: &'static Migration) -> Result<Verdict<MigrationStep>, TxFault> {
     let (name, now) = (migration.name.to_owned(), tx.now());
     let before = tx.get(&MIGRATION_BY_NAME, &name)?;
     if before.as_ref().is_some_and(|progress| progress.place.is_none()) {
-        return Ok(Verdict::Discard(Step::Finished));
+        return Ok(Verdict::Discard(MigrationStep::Finished));
     }
     let begun_at = before.as_ref().map_or(now, |progress| progress.begun_at);
     let step = (migration.step)(tx, before.and_then(|progress| progress.place).as_deref())?;
     let place = match &step {
-        Step::Further { place, .. } => Some(place.clone()),
-        Step::Finished => None,
+        MigrationStep::Further { place, .. } => Some(place.clone()),
+        MigrationStep::Finished => None,
     };
-    tx.put(&MIGRATION_BY_NAME, &name, &Progress { place, begun_at, moved_at: now })?;
+    tx.put(&MIGRATION_BY_NAME, &name, &MigrationState { place, begun_at, moved_at: now })?;
     Ok(Verdict::Commit(step))
 }

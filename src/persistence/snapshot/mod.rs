@@ -31,7 +31,7 @@ use super::{
     engine::EngineError,
     format::{Format, FormatError},
     fs::Fs,
-    journal::Problem,
+    journal::JournalProblem,
 };
 use crate::types::Timestamp;
 
@@ -108,7 +108,7 @@ pub enum SnapshotError {
     Engine(#[from] EngineError),
     /// The journal could not be read.
     #[error(transparent)]
-    Journal(#[from] Problem),
+    Journal(#[from] JournalProblem),
     /// The directory to restore into is in use for something.
     #[error("{} is not empty ({found}); a snapshot is restored into a directory of its own", dir.display())]
     NotEmpty {

@@ -19,7 +19,7 @@ const PAYLOAD_MAX: usize = BLOCK + limits::FRAME_MAX + 4;
 
 /// A piece of a snapshot's content, in the order in which it is to be applied.
 #[derive(Debug)]
-pub enum Part {
+pub enum SnapshotPart {
     /// Pairs of the tree, keys ascending.
     Pairs(Vec<Pair>),
     /// A commit that came in meanwhile.
@@ -46,7 +46,7 @@ fn read_head(blocks: &mut Blocks) -> Result<Head, SnapshotError> {
 pub fn read<E: From<SnapshotError>>(
     fs: &dyn Fs,
     path: &Path,
-    mut visit: impl FnMut(Part) -> Result<(), E>,
+    mut visit: impl FnMut(SnapshotPart) -> Result<(), E>,
 ) -> Result<Summary, E> {
     let mut blocks = Blocks::open(fs, path)?;
     let head = read_head(&mut blocks)?;
@@ -56,13 +56,13 @@ pub fn read<E: From<SnapshotError>>(
         match kind {
             PAIRS => {
                 let pairs = tally.pairs(&payload).ok_or_else(|| blocks.damaged("pairs that make no sense"))?;
-                visit(Part::Pairs(pairs))?;
+                visit(SnapshotPart::Pairs(pairs))?;
             }
             FRAMES => {
                 let mut cursor = Cursor(&payload);
                 while !cursor.0.is_empty() {
                     let frame = tally.frame(&mut cursor);
-                    visit(Part::Frame(frame.ok_or_else(|| blocks.damaged("a commit that makes no sense"))?))?;
+                    visit(SnapshotPart::Frame(frame.ok_or_else(|| blocks.damaged("a commit that makes no sense"))?))?;
                 }
             }
             END => {

@@ -6,9 +6,9 @@ use super::{SnapshotError, Summary, file_name, read};
 use crate::persistence::{
     Lsn, format,
     fs::Fs,
-    journal::writer::Ground,
+    journal::writer::JournalEnvironment,
     layout::Layout,
-    settings::{Seams, Settings},
+    settings::{StoreEnvironment, StoreSettings},
 };
 
 /// What may be in the directory already: key rings of development live in the data directory, and a snapshot has none.
@@ -16,8 +16,12 @@ const WELCOME: [&str; 2] = ["keys", "lock"];
 
 /// Makes a store in `settings.dir`, which is absent or empty (but for keys), from the snapshot `file`. The store is
 /// there when `store.json` is, which is written last. It starts with outbound sending waiting.
-pub fn restore(file: &Path, settings: &Settings, seams: &Seams) -> Result<Summary, SnapshotError> {
-    let fs = &*seams.fs;
+pub fn restore(
+    file: &Path,
+    settings: &StoreSettings,
+    environment: &StoreEnvironment,
+) -> Result<Summary, SnapshotError> {
+    let fs = &*environment.fs;
     let summary = read::verify(fs, file)?;
     let layout = Layout::new(&settings.dir);
     let found = fs.list(&layout.root).map_err(SnapshotError::io("looking at the directory"))?;
@@ -32,21 +36,26 @@ pub fn restore(file: &Path, settings: &Settings, seams: &Seams) -> Result<Summar
     fs.sync_dir(&layout.snapshots).map_err(SnapshotError::io("making the directory"))?;
     // What was copied is what counts from now on.
     let summary = read::verify(fs, &kept)?;
-    first_segment(&layout, settings, seams, summary.exact).map_err(SnapshotError::io("making the journal"))?;
+    first_segment(&layout, settings, environment, summary.exact).map_err(SnapshotError::io("making the journal"))?;
     let mut format = summary.head.format.clone();
     format.restored = true;
     format::write(fs, &layout, &format).map_err(SnapshotError::io("writing store.json"))?;
     Ok(summary)
 }
 
-fn first_segment(layout: &Layout, settings: &Settings, seams: &Seams, exact: Lsn) -> std::io::Result<()> {
-    let ground = Ground {
-        fs: seams.fs.clone(),
+fn first_segment(
+    layout: &Layout,
+    settings: &StoreSettings,
+    environment: &StoreEnvironment,
+    exact: Lsn,
+) -> std::io::Result<()> {
+    let environment = JournalEnvironment {
+        fs: environment.fs.clone(),
         dir: layout.journal.clone(),
         segment_bytes: settings.tuning.segment_bytes,
-        entropy: seams.entropy.clone(),
+        entropy: environment.entropy.clone(),
     };
-    ground.create_segment(exact.next())
+    environment.create_segment(exact.next())
 }
 
 fn copy(fs: &dyn Fs, from: &Path, to: &Path) -> Result<(), SnapshotError> {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     persistence::{
         Lsn,
-        base::Progress,
+        base::StoreProgress,
         engine::{ByteScan, Engine, Pair},
         fs::{File, Fs},
         journal::{
@@ -21,20 +21,20 @@ use crate::{
 };
 
 /// What a snapshot is taken of.
-pub struct Source<'a> {
+pub struct SnapshotSource<'a> {
     /// The disk that has the journal and gets the snapshot.
     pub fs: &'a dyn Fs,
     /// The tree.
     pub engine: &'a dyn Engine,
     /// How far commits have come.
-    pub progress: &'a Progress,
+    pub progress: &'a StoreProgress,
     /// The journal's directory.
     pub journal: &'a Path,
 }
 
 /// Writes a snapshot to `file`, syncs it and reads it back. `file` is whole only if this succeeds: callers write under
 /// another name and rename. Commits of `head.from` and before have to be in the tree.
-pub fn write(source: &Source<'_>, head: &Head, file: &Path) -> Result<Summary, SnapshotError> {
+pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Summary, SnapshotError> {
     let mut out = Out::create(source.fs, file)?;
     out.block(HEAD, &serde_json::to_vec(head).map_err(|error| SnapshotError::io("its head")(error.into()))?)?;
     let pairs = copy_tree(source.engine, &mut out)?;

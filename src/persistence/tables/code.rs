@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::otp::{Code, CodePurpose, CodeState},
+    domain::otp::{CodePurpose, CodeStage, OneTimeCode},
     persistence::{
         reader::{Reader, TxFault},
         record::{Present, Record},
@@ -15,23 +15,24 @@ use crate::{
 };
 
 /// The records, sealed; the byte is `CodePurpose::as_byte`.
-pub static CODE_BY_OWNER: Table<(UserId, u8), Code> = Table::sealed(0x0c, "code_by_owner", "24 h after the last send");
+pub static CODE_BY_OWNER: Table<(UserId, u8), OneTimeCode> =
+    Table::sealed(0x0c, "code_by_owner", "24 h after the last send");
 /// When a live code runs out, and when one that is not live may be removed.
 pub static CODE_BY_DUE: Table<(Timestamp, UserId, u8), Present> = Table::new(0x0d, "code_by_due", "as code_by_owner");
 
 /// The limits on sending look back so far.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
 
-impl Record for Code {
+impl Record for OneTimeCode {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "code";
 }
 
 /// When somebody has to look at the code: at its expiry while it lives, else when its sends no longer count.
-pub fn due(code: &Code) -> Timestamp {
+pub fn due(code: &OneTimeCode) -> Timestamp {
     match code.state {
-        CodeState::Live => code.expires_at,
-        CodeState::Used | CodeState::Void => {
+        CodeStage::Live => code.expires_at,
+        CodeStage::Used | CodeStage::Void => {
             let last_sent = code.sent_at.last().copied().unwrap_or(code.issued_at);
             last_sent.plus(REMEMBERED).max(code.expires_at)
         }
@@ -39,17 +40,17 @@ pub fn due(code: &Code) -> Timestamp {
 }
 
 /// The code of an owner for a purpose; it may have run out.
-pub fn find(reader: &impl Reader, owner: UserId, purpose: CodePurpose) -> Result<Option<Code>, TxFault> {
+pub fn find(reader: &impl Reader, owner: UserId, purpose: CodePurpose) -> Result<Option<OneTimeCode>, TxFault> {
     reader.get(&CODE_BY_OWNER, &(owner, purpose.as_byte()))
 }
 
 /// All codes of an owner; some may have run out.
-pub fn of_owner(reader: &impl Reader, owner: UserId) -> Result<Vec<Code>, TxFault> {
+pub fn of_owner(reader: &impl Reader, owner: UserId) -> Result<Vec<OneTimeCode>, TxFault> {
     Ok(reader.scan(&CODE_BY_OWNER, Scan::prefix(&(owner,)))?.into_iter().map(|(_, code)| code).collect())
 }
 
 /// The codes that are due at `now`, first due first, at most `limit`.
-pub fn all_due(reader: &impl Reader, now: Timestamp, limit: usize) -> Result<Vec<Code>, TxFault> {
+pub fn all_due(reader: &impl Reader, now: Timestamp, limit: usize) -> Result<Vec<OneTimeCode>, TxFault> {
     let scan = Scan::below(&(now.plus(super::TICK), super::first_user(), 0)).limit(limit);
     let mut codes = Vec::new();
     for (_, owner, purpose) in reader.keys(&CODE_BY_DUE, scan)? {
@@ -59,7 +60,7 @@ pub fn all_due(reader: &impl Reader, now: Timestamp, limit: usize) -> Result<Vec
 }
 
 /// Writes the one code of its owner and purpose, in the place of the one before.
-pub fn put(tx: &mut Tx<'_>, code: &Code) -> Result<(), TxFault> {
+pub fn put(tx: &mut Tx<'_>, code: &OneTimeCode) -> Result<(), TxFault> {
     remove(tx, code.owner, code.purpose)?;
     let purpose = code.purpose.as_byte();
     tx.put(&CODE_BY_OWNER, &(code.owner, purpose), code)?;

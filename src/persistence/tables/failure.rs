@@ -1,9 +1,9 @@
 //! Failed logins: by subject and origin, and by subject for the day. Subjects that nobody is are keyed hashes.
 
 use crate::{
-    domain::auth::lockout::{Counters, DayFailures, FORGOTTEN_AFTER, Origin, OriginFailures, Subject},
+    domain::auth::lockout::{Counters, DayFailures, FORGOTTEN_AFTER, OriginFailures, RateOrigin, Subject},
     persistence::{
-        key::{Key, KeyBytes, KeyFault},
+        key::{KeyBytes, TableKey, TableKeyFault},
         reader::{Reader, TxFault},
         record::Record,
         scan::Scan,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Failures of one subject from one origin.
-pub static FAILURE_BY_ORIGIN: Table<(Subject, Origin), OriginFailures> =
+pub static FAILURE_BY_ORIGIN: Table<(Subject, RateOrigin), OriginFailures> =
     Table::new(0x18, "failure_by_origin", "24 h after the last attempt");
 /// Failures of one subject from all networks in a day.
 pub static FAILURE_BY_SUBJECT: Table<Subject, DayFailures> =
@@ -30,7 +30,7 @@ impl Record for DayFailures {
     const NAME: &'static str = "day_failures";
 }
 
-impl Key for Subject {
+impl TableKey for Subject {
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::User(user) => {
@@ -43,16 +43,16 @@ impl Key for Subject {
             }
         }
     }
-    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
         match bytes.take()? {
             [0] => UserId::read(bytes).map(Self::User),
             [1] => bytes.take().map(Self::Unknown),
-            [_] => Err(KeyFault),
+            [_] => Err(TableKeyFault),
         }
     }
 }
 
-impl Key for Origin {
+impl TableKey for RateOrigin {
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Network(network) => {
@@ -65,17 +65,17 @@ impl Key for Origin {
             }
         }
     }
-    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, KeyFault> {
+    fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
         match bytes.take()? {
             [0] => Network::read(bytes).map(Self::Network),
             [1] => bytes.take().map(Self::Device),
-            [_] => Err(KeyFault),
+            [_] => Err(TableKeyFault),
         }
     }
 }
 
 /// Both counters of an attempt.
-pub fn find(reader: &impl Reader, subject: Subject, origin: Origin) -> Result<Counters, TxFault> {
+pub fn find(reader: &impl Reader, subject: Subject, origin: RateOrigin) -> Result<Counters, TxFault> {
     Ok(Counters {
         origin: reader.get(&FAILURE_BY_ORIGIN, &(subject, origin))?,
         day: reader.get(&FAILURE_BY_SUBJECT, &subject)?,
@@ -83,7 +83,7 @@ pub fn find(reader: &impl Reader, subject: Subject, origin: Origin) -> Result<Co
 }
 
 /// Writes both counters; what is `None` is removed.
-pub fn put(tx: &mut Tx<'_>, subject: Subject, origin: Origin, counters: &Counters) -> Result<(), TxFault> {
+pub fn put(tx: &mut Tx<'_>, subject: Subject, origin: RateOrigin, counters: &Counters) -> Result<(), TxFault> {
     match &counters.origin {
         Some(failures) => tx.put(&FAILURE_BY_ORIGIN, &(subject, origin), failures)?,
         None => tx.delete(&FAILURE_BY_ORIGIN, &(subject, origin))?,
@@ -95,12 +95,12 @@ pub fn put(tx: &mut Tx<'_>, subject: Subject, origin: Origin, counters: &Counter
 }
 
 /// Forgets the failures of a subject from one origin and, if the origin is one the day counts, those of the day.
-pub fn forget_origin(tx: &mut Tx<'_>, subject: Subject, origin: Origin) -> Result<(), TxFault> {
+pub fn forget_origin(tx: &mut Tx<'_>, subject: Subject, origin: RateOrigin) -> Result<(), TxFault> {
     tx.delete(&FAILURE_BY_ORIGIN, &(subject, origin))?;
     match origin {
-        Origin::Network(_) => tx.delete(&FAILURE_BY_SUBJECT, &subject),
+        RateOrigin::Network(_) => tx.delete(&FAILURE_BY_SUBJECT, &subject),
         // Known devices are not counted by day, so they say nothing about the others.
-        Origin::Device(_) => Ok(()),
+        RateOrigin::Device(_) => Ok(()),
     }
 }
 
@@ -113,7 +113,7 @@ pub fn clear(tx: &mut Tx<'_>, subject: Subject) -> Result<(), TxFault> {
 }
 
 /// How far a walk over all counters has come: go on behind this one; `None`: from the beginning.
-pub type Walked = Option<(Subject, Origin)>;
+pub type Walked = Option<(Subject, RateOrigin)>;
 
 /// Removes counters nobody adds to any more, at most `limit` of them, among the next `limits::SCAN_MAX` rows of a walk;
 /// gives how many, and how far the walk has come. Counters have no order of time: only a walk finds all of them.

@@ -1,4 +1,4 @@
-//! The development inbox: mail that stays in the house, sealed, in the order of arrival.
+//! The development inbox: mail that stays in the store, sealed, in the order of arrival.
 
 use uuid::Uuid;
 

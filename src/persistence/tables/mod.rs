@@ -9,12 +9,12 @@ pub mod inbox;
 pub mod invitation;
 pub mod notification;
 pub mod outcome;
-pub mod pretence;
 pub mod registration;
 pub mod reset;
 pub mod session;
 pub mod signing_key;
 pub mod subscription;
+pub mod timing_padding;
 pub mod user;
 
 use std::time::Duration;
@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::{
     audit::AUDIT_BY_NUMBER,
     events::EVENT_BY_SEQUENCE,
-    key::Key,
+    key::TableKey,
     keyring::Keyring,
     migrations::MIGRATION_BY_NAME,
     persons::PERSON_KEY_BY_ID,
@@ -49,7 +49,7 @@ fn end_of<I: From<Uuid>>(now: Timestamp) -> (Timestamp, I) {
 
 /// A row of the inventory.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub struct TableRow {
     /// The table's name.
     pub name: &'static str,
     /// The byte in front of its keys.
@@ -70,7 +70,7 @@ pub struct Row {
 
 type Decodes = fn(&Keyring, Kind, &[u8], &[u8]) -> Result<(), TxFault>;
 
-impl Row {
+impl TableRow {
     /// Whether the row of the key `place` can be read.
     pub(super) fn decode(&self, ring: &Keyring, place: &[u8], value: &[u8]) -> Result<(), TxFault> {
         (self.decodes)(ring, Kind { name: self.name, form: self.form }, place, value)
@@ -90,16 +90,16 @@ impl Row {
 /// What the inventory says of a table beyond the table itself.
 struct Words(&'static str, &'static str, &'static str);
 
-const fn row<K: Key, V: Record>(table: &Table<K, V>, Words(key, record, owner): Words) -> Row {
+const fn row<K: TableKey, V: Record>(table: &Table<K, V>, Words(key, record, owner): Words) -> TableRow {
     let Table { tag, name, kept, form, .. } = *table;
-    Row { name, tag, key, record, owner, kept, index_of: None, form, decodes: decodes::<K, V> }
+    TableRow { name, tag, key, record, owner, kept, index_of: None, form, decodes: decodes::<K, V> }
 }
 
-const fn index<K: Key, V: Record, L, W>(table: &Table<K, V>, of: &Table<L, W>, words: Words) -> Row {
-    Row { index_of: Some(of.name), ..row(table, words) }
+const fn index<K: TableKey, V: Record, L, W>(table: &Table<K, V>, of: &Table<L, W>, words: Words) -> TableRow {
+    TableRow { index_of: Some(of.name), ..row(table, words) }
 }
 
-static INVENTORY: &[Row] = &[
+static INVENTORY: &[TableRow] = &[
     row(&user::USER_BY_ID, Words("user", "User", "user")),
     index(&user::USER_ID_BY_EMAIL, &user::USER_BY_ID, Words("address", "UserId", "user")),
     index(&user::USER_ID_BY_USERNAME, &user::USER_BY_ID, Words("user name", "UserId", "user")),
@@ -126,12 +126,12 @@ static INVENTORY: &[Row] = &[
     row(&session::SESSION_BY_ID, Words("session", "Session", "auth")),
     index(&session::SESSION_BY_USER, &session::SESSION_BY_ID, Words("user, session", "-", "auth")),
     index(&session::SESSION_BY_END, &session::SESSION_BY_ID, Words("time, session", "-", "auth")),
-    row(&code::CODE_BY_OWNER, Words("owner, purpose", "Code", "otp")),
+    row(&code::CODE_BY_OWNER, Words("owner, purpose", "OneTimeCode", "otp")),
     index(&code::CODE_BY_DUE, &code::CODE_BY_OWNER, Words("time, owner, purpose", "-", "otp")),
     row(&signing_key::SIGNING_KEY_BY_ID, Words("key", "SigningKey", "auth")),
     row(&failure::FAILURE_BY_ORIGIN, Words("subject, origin", "OriginFailures", "auth")),
     row(&failure::FAILURE_BY_SUBJECT, Words("subject", "DayFailures", "auth")),
-    row(&pretence::PRETENCE_BY_SLOT, Words("slot", "Pretence", "otp")),
+    row(&timing_padding::TIMING_PADDING_BY_SLOT, Words("slot", "TimingPadding", "otp")),
     row(&reset::RESET_BY_ID, Words("request", "ResetRequest", "auth")),
     index(&reset::RESET_BY_END, &reset::RESET_BY_ID, Words("time, request", "-", "auth")),
     row(&outcome::OUTCOME_BY_KEY, Words("principal, key", "Remembered", "http")),
@@ -159,7 +159,7 @@ static INVENTORY: &[Row] = &[
     index(&inbox::MAIL_BY_RECIPIENT, &inbox::MAIL_BY_ID, Words("address, mail", "-", "notifier")),
     row(&EVENT_BY_SEQUENCE, Words("sequence", "StoredEvent", "store")),
     row(&AUDIT_BY_NUMBER, Words("number", "AuditRow", "store")),
-    row(&MIGRATION_BY_NAME, Words("migration", "Progress", "store")),
+    row(&MIGRATION_BY_NAME, Words("migration", "MigrationState", "store")),
     row(&PERSON_KEY_BY_ID, Words("person", "PersonKey", "store")),
     row(&subscription::SUBSCRIPTION_BY_NAME, Words("subscriber", "Subscription", "relay")),
     row(&subscription::MARK_BY_SEQUENCE, Words("subscriber, sequence", "-", "relay")),
@@ -194,7 +194,7 @@ const fn each_byte_is_one_tables() -> bool {
 }
 
 /// Every table of the store.
-pub fn inventory() -> &'static [Row] {
+pub fn inventory() -> &'static [TableRow] {
     INVENTORY
 }
 

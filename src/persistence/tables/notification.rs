@@ -1,7 +1,7 @@
 //! Notifications and their deliveries, by owner, by when a sender is to look at them, and by what replaces them.
 
 use crate::{
-    domain::notification::{Budget, Channel, Delivery, Lane, Notification, TemplateName},
+    domain::notification::{Budget, Channel, Delivery, DeliveryLane, Notification, TemplateName},
     persistence::{
         reader::{Reader, TxFault},
         record::{Present, Record},
@@ -97,7 +97,7 @@ fn remove_indexes(tx: &mut Tx<'_>, id: DeliveryId) -> Result<(), TxFault> {
 }
 
 /// The deliveries of a lane that are due at `now`, first due first, at most `limit`.
-pub fn due(reader: &impl Reader, lane: Lane, now: Timestamp, limit: usize) -> Result<Vec<Delivery>, TxFault> {
+pub fn due(reader: &impl Reader, lane: DeliveryLane, now: Timestamp, limit: usize) -> Result<Vec<Delivery>, TxFault> {
     let mut deliveries = Vec::new();
     for (_, due, id) in reader.keys(&DELIVERY_BY_DUE, Scan::prefix(&(lane.as_byte(),)).limit(limit))? {
         if due > now {
@@ -109,7 +109,7 @@ pub fn due(reader: &impl Reader, lane: Lane, now: Timestamp, limit: usize) -> Re
 }
 
 /// When the next delivery of a lane is due.
-pub fn next_due(reader: &impl Reader, lane: Lane) -> Result<Option<Timestamp>, TxFault> {
+pub fn next_due(reader: &impl Reader, lane: DeliveryLane) -> Result<Option<Timestamp>, TxFault> {
     let first = reader.keys(&DELIVERY_BY_DUE, Scan::prefix(&(lane.as_byte(),)).limit(1))?;
     Ok(first.first().map(|(_, due, _)| *due))
 }
@@ -117,7 +117,7 @@ pub fn next_due(reader: &impl Reader, lane: Lane) -> Result<Option<Timestamp>, T
 /// How many deliveries wait, counted to `limits::SCAN_MAX` in each lane.
 pub fn waiting(reader: &impl Reader) -> Result<usize, TxFault> {
     let mut count = 0;
-    for lane in Lane::ALL {
+    for lane in DeliveryLane::ALL {
         count += reader.keys(&DELIVERY_BY_DUE, Scan::prefix(&(lane.as_byte(),)))?.len();
     }
     Ok(count)

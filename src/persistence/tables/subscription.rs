@@ -56,7 +56,7 @@ impl Record for DeadLetter {
 
 /// One event of one subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct EventPlace<'a> {
     /// The subscriber.
     pub subscriber: &'a str,
     /// Whom the event is about.
@@ -65,7 +65,7 @@ pub struct Place<'a> {
     pub sequence: u64,
 }
 
-impl Place<'_> {
+impl EventPlace<'_> {
     fn row(&self) -> (String, UserId, u64) {
         (self.subscriber.to_owned(), self.subject, self.sequence)
     }
@@ -77,7 +77,7 @@ impl Place<'_> {
 
 /// Where an event stands with a subscriber.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum EventStanding {
     /// It was not handed over, or that came to nothing.
     Open,
     /// It could not be taken yet.
@@ -107,23 +107,23 @@ pub fn all(reader: &impl Reader) -> Result<Vec<(String, Subscription)>, TxFault>
 }
 
 /// Where an event stands.
-pub fn standing(reader: &impl Reader, place: Place<'_>) -> Result<Standing, TxFault> {
+pub fn standing(reader: &impl Reader, place: EventPlace<'_>) -> Result<EventStanding, TxFault> {
     if let Some(delayed) = reader.get(&DELAYED_BY_SUBJECT, &place.row())? {
-        return Ok(Standing::Delayed(delayed));
+        return Ok(EventStanding::Delayed(delayed));
     }
     let watermark = find(reader, place.subscriber)?.map_or(0, |found| found.watermark);
     let settled = place.sequence <= watermark
         || reader.has(&MARK_BY_SEQUENCE, &place.mark())?
         || reader.has(&DEAD_LETTER_BY_SEQUENCE, &place.mark())?;
-    Ok(if settled { Standing::Settled } else { Standing::Open })
+    Ok(if settled { EventStanding::Settled } else { EventStanding::Open })
 }
 
 /// Takes the event's effect for this transaction, once and never again.
-pub fn settle(tx: &mut Tx<'_>, place: Place<'_>) -> Result<Settlement, TxFault> {
+pub fn settle(tx: &mut Tx<'_>, place: EventPlace<'_>) -> Result<Settlement, TxFault> {
     match standing(tx, place)? {
-        Standing::Settled => return Ok(Settlement::Already),
-        Standing::Open => {}
-        Standing::Delayed(_) => {
+        EventStanding::Settled => return Ok(Settlement::Already),
+        EventStanding::Open => {}
+        EventStanding::Delayed(_) => {
             change_delayed(tx, place, |tx| tx.delete(&DELAYED_BY_SUBJECT, &place.row()))?;
         }
     }
@@ -132,7 +132,7 @@ pub fn settle(tx: &mut Tx<'_>, place: Place<'_>) -> Result<Settlement, TxFault> 
 }
 
 /// Leaves a mark if the watermark has not passed.
-fn mark(tx: &mut Tx<'_>, place: Place<'_>) -> Result<(), TxFault> {
+fn mark(tx: &mut Tx<'_>, place: EventPlace<'_>) -> Result<(), TxFault> {
     let watermark = find(tx, place.subscriber)?.map_or(0, |found| found.watermark);
     if place.sequence > watermark {
         tx.put(&MARK_BY_SEQUENCE, &place.mark(), &Present)?;
@@ -150,12 +150,12 @@ fn of_subject(subscriber: &str, subject: UserId) -> Scan<(String, UserId, u64)> 
 }
 
 /// Writes a delayed event; its subject's later ones stand behind it.
-pub fn delay(tx: &mut Tx<'_>, place: Place<'_>, delayed: &Delayed) -> Result<(), TxFault> {
+pub fn delay(tx: &mut Tx<'_>, place: EventPlace<'_>, delayed: &Delayed) -> Result<(), TxFault> {
     change_delayed(tx, place, |tx| tx.put(&DELAYED_BY_SUBJECT, &place.row(), delayed))
 }
 
 /// Sends an event to the dead letters; what stood behind it comes to the front.
-pub fn bury(tx: &mut Tx<'_>, place: Place<'_>, letter: &DeadLetter) -> Result<(), TxFault> {
+pub fn bury(tx: &mut Tx<'_>, place: EventPlace<'_>, letter: &DeadLetter) -> Result<(), TxFault> {
     change_delayed(tx, place, |tx| tx.delete(&DELAYED_BY_SUBJECT, &place.row()))?;
     tx.put(&DEAD_LETTER_BY_SEQUENCE, &place.mark(), letter)
 }
@@ -163,7 +163,7 @@ pub fn bury(tx: &mut Tx<'_>, place: Place<'_>, letter: &DeadLetter) -> Result<()
 /// Changes the delayed events of a subject and keeps the index of the first one.
 fn change_delayed(
     tx: &mut Tx<'_>,
-    place: Place<'_>,
+    place: EventPlace<'_>,
     change: impl FnOnce(&mut Tx<'_>) -> Result<(), TxFault>,
 ) -> Result<(), TxFault> {
     let first = |tx: &Tx<'_>| tx.first(&DELAYED_BY_SUBJECT, of_subject(place.subscriber, place.subject));
@@ -254,7 +254,7 @@ pub fn counts(reader: &impl Reader, subscriber: &str) -> Result<(usize, usize), 
 
 /// Whether an operator's order was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub enum LetterFound {
     /// It was.
     Changed,
     /// There is no such dead letter.
@@ -262,20 +262,20 @@ pub enum Found {
 }
 
 /// Hands a dead letter over again, in the order of its subject, as if for the first time.
-pub fn requeue(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Result<Found, TxFault> {
-    let Some(letter) = dead_letter(tx, subscriber, sequence)? else { return Ok(Found::Missing) };
-    let place = Place { subscriber, subject: letter.subject, sequence };
+pub fn requeue(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Result<LetterFound, TxFault> {
+    let Some(letter) = dead_letter(tx, subscriber, sequence)? else { return Ok(LetterFound::Missing) };
+    let place = EventPlace { subscriber, subject: letter.subject, sequence };
     tx.delete(&DEAD_LETTER_BY_SEQUENCE, &place.mark())?;
     let delayed = Delayed { attempts: 0, due: tx.now(), last_error: letter.last_error };
     delay(tx, place, &delayed)?;
-    Ok(Found::Changed)
+    Ok(LetterFound::Changed)
 }
 
 /// Gives a dead letter up for good.
-pub fn discard(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Result<Found, TxFault> {
-    let Some(letter) = dead_letter(tx, subscriber, sequence)? else { return Ok(Found::Missing) };
-    let place = Place { subscriber, subject: letter.subject, sequence };
+pub fn discard(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Result<LetterFound, TxFault> {
+    let Some(letter) = dead_letter(tx, subscriber, sequence)? else { return Ok(LetterFound::Missing) };
+    let place = EventPlace { subscriber, subject: letter.subject, sequence };
     tx.delete(&DEAD_LETTER_BY_SEQUENCE, &place.mark())?;
     mark(tx, place)?;
-    Ok(Found::Changed)
+    Ok(LetterFound::Changed)
 }

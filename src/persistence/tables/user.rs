@@ -28,7 +28,7 @@ impl Record for User {
 
 /// What another user has already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum TakenIdentifier {
     /// The address.
     Email,
     /// The user name.
@@ -107,7 +107,7 @@ pub fn holders(reader: &impl Reader, role: Role) -> Result<Vec<User>, TxFault> {
 }
 
 /// Adds a user; nothing is written if the address or the user name is taken.
-pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<Result<(), Taken>, TxFault> {
+pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<Result<(), TakenIdentifier>, TxFault> {
     if let Some(taken) = taken_by_another(tx, user)? {
         return Ok(Err(taken));
     }
@@ -116,7 +116,7 @@ pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<Result<(), Taken>, TxFault
 }
 
 /// Replaces the user of the same id; nothing is written if another one has the address or the user name.
-pub fn update(tx: &mut Tx<'_>, user: &User) -> Result<Result<(), Taken>, TxFault> {
+pub fn update(tx: &mut Tx<'_>, user: &User) -> Result<Result<(), TakenIdentifier>, TxFault> {
     if let Some(taken) = taken_by_another(tx, user)? {
         return Ok(Err(taken));
     }
@@ -137,14 +137,14 @@ pub fn remove(tx: &mut Tx<'_>, id: UserId) -> Result<(), TxFault> {
     tx.delete(&USER_BY_ID, &id)
 }
 
-fn taken_by_another(tx: &Tx<'_>, user: &User) -> Result<Option<Taken>, TxFault> {
+fn taken_by_another(tx: &Tx<'_>, user: &User) -> Result<Option<TakenIdentifier>, TxFault> {
     let another = |owner: Option<UserId>| owner.is_some_and(|owner| owner != user.id);
     if another(tx.get(&USER_ID_BY_EMAIL, &user.email.normal())?) {
-        return Ok(Some(Taken::Email));
+        return Ok(Some(TakenIdentifier::Email));
     }
     let Some(username) = &user.username else { return Ok(None) };
     let taken = another(tx.get(&USER_ID_BY_USERNAME, &username.as_str().to_owned())?);
-    Ok(taken.then_some(Taken::UserName))
+    Ok(taken.then_some(TakenIdentifier::UserName))
 }
 
 fn write(tx: &mut Tx<'_>, user: &User) -> Result<(), TxFault> {

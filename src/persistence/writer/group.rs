@@ -1,7 +1,7 @@
 //! A group: closures run one after the other, each over what the ones before it left, none of it durable yet.
 
 use super::{
-    job::{Job, Lane, Ran},
+    job::{Job, Ran, WriteLane},
     numbers::Numbers,
     queue::Turn,
 };
@@ -11,14 +11,14 @@ use crate::{
         engine::EngineView,
         keyring::Keyring,
         overlay::Overlay,
-        tx::{Footing, Leavings},
+        tx::{TxBase, TxOutput},
     },
     types::{Fault, Timestamp, limits},
 };
 
 /// How often the writer runs each closure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rehearsal {
+pub enum ReplayCheck {
     /// Once.
     Once,
     /// Twice, for tests: a closure that does not leave the same both times is a defect.
@@ -29,7 +29,7 @@ pub enum Rehearsal {
 pub(super) struct Group<'a> {
     engine: &'a dyn EngineView,
     ring: &'a Keyring,
-    rehearsal: Rehearsal,
+    replay_check: ReplayCheck,
     overlay: Overlay,
     numbers: Numbers,
     last_time: Timestamp,
@@ -59,14 +59,14 @@ impl<'a> Group<'a> {
     pub(super) fn new(
         engine: &'a dyn EngineView,
         ring: &'a Keyring,
-        rehearsal: Rehearsal,
+        replay_check: ReplayCheck,
         from: Numbers,
         last_time: Timestamp,
     ) -> Self {
         Self {
             engine,
             ring,
-            rehearsal,
+            replay_check,
             overlay: Overlay::default(),
             numbers: from,
             last_time,
@@ -97,10 +97,10 @@ impl<'a> Group<'a> {
     /// Runs a closure; its answer waits until the group is durable, whatever it is.
     pub(super) fn run(&mut self, mut job: Box<dyn Job>) -> Result<(), TreeLost> {
         let before = self.overlay.bytes();
-        let footing = Footing { group: &self.overlay, engine: self.engine, ring: self.ring };
-        let mut ran = job.run(footing);
-        if self.rehearsal == Rehearsal::Twice {
-            ran = compare(ran, job.run(footing));
+        let base = TxBase { group: &self.overlay, engine: self.engine, ring: self.ring };
+        let mut ran = job.run(base);
+        if self.replay_check == ReplayCheck::Twice {
+            ran = compare(ran, job.run(base));
         }
         let outcome = match ran {
             Ran::Commit(left) => self.keep(left, job.write().stamp.now),
@@ -112,8 +112,8 @@ impl<'a> Group<'a> {
             }
         };
         match job.lane() {
-            Lane::Prompt => {}
-            Lane::Bulk => {
+            WriteLane::Prompt => {}
+            WriteLane::Bulk => {
                 self.bulk.places += 1;
                 self.bulk.bytes += self.overlay.bytes().saturating_sub(before);
             }
@@ -122,7 +122,7 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    fn keep(&mut self, left: Leavings, now: Timestamp) -> Result<(), Fault> {
+    fn keep(&mut self, left: TxOutput, now: Timestamp) -> Result<(), Fault> {
         if left.is_empty() {
             return Ok(());
         }

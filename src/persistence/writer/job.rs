@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use crate::{
     persistence::{
         reader::TxFault,
-        tx::{Footing, Leavings, Surroundings, Tx, Verdict},
+        tx::{Tx, TxBase, TxContext, TxOutput, Verdict},
     },
     types::{CallContext, Fault, Stamp, Work},
 };
@@ -36,7 +36,7 @@ pub(crate) enum Need {
 
 /// In which line a closure waits for the writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lane {
+pub(crate) enum WriteLane {
     /// Somebody waits for the answer.
     Prompt,
     /// A batch that nobody waits for: it leaves most of each group to the others.
@@ -46,7 +46,7 @@ pub(crate) enum Lane {
 /// How one run of a closure ended.
 pub(crate) enum Ran {
     /// It has something to keep.
-    Commit(Leavings),
+    Commit(TxOutput),
     /// It has nothing to keep.
     Discard,
     /// It failed; nothing of it is kept.
@@ -59,9 +59,9 @@ pub(crate) enum Ran {
 pub(crate) trait Job: Send {
     fn write(&self) -> &Write;
     fn need(&self) -> Need;
-    fn lane(&self) -> Lane;
-    /// Runs the closure over `footing` and keeps its answer for later. May be called again.
-    fn run(&mut self, footing: Footing<'_>) -> Ran;
+    fn lane(&self) -> WriteLane;
+    /// Runs the closure over `base` and keeps its answer for later. May be called again.
+    fn run(&mut self, base: TxBase<'_>) -> Ran;
     /// Tells whoever waits: what the last run answered, or a fault.
     fn answer(self: Box<Self>, outcome: Result<(), Fault>);
 }
@@ -71,7 +71,7 @@ pub(crate) struct Closure<T, F> {
     pub(crate) write: Write,
     pub(crate) ticket: u64,
     pub(crate) need: Need,
-    pub(crate) lane: Lane,
+    pub(crate) lane: WriteLane,
     pub(crate) f: F,
     pub(crate) answer: Option<T>,
     pub(crate) reply: oneshot::Sender<Result<T, Fault>>,
@@ -90,20 +90,20 @@ where
         self.need
     }
 
-    fn lane(&self) -> Lane {
+    fn lane(&self) -> WriteLane {
         self.lane
     }
 
-    fn run(&mut self, footing: Footing<'_>) -> Ran {
+    fn run(&mut self, base: TxBase<'_>) -> Ran {
         let Write { stamp, context, .. } = &self.write;
-        let around = Surroundings { footing, stamp: *stamp, ticket: self.ticket, context };
+        let around = TxContext { base, stamp: *stamp, ticket: self.ticket, context };
         let mut tx = Tx::begin(&around);
         // The closure's own state is dropped with its answer, and the layer it wrote on with `tx`: nothing that a
         // panic could have left half done is looked at again.
         match catch_unwind(AssertUnwindSafe(|| (self.f)(&mut tx))) {
             Ok(Ok(Verdict::Commit(answer))) => {
                 self.answer = Some(answer);
-                Ran::Commit(tx.into_leavings())
+                Ran::Commit(tx.into_output())
             }
             Ok(Ok(Verdict::Discard(answer))) => {
                 self.answer = Some(answer);

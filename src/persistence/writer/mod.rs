@@ -9,5 +9,5 @@ pub(super) mod numbers;
 pub(super) mod queue;
 pub mod step;
 
-pub use group::Rehearsal;
+pub use group::ReplayCheck;
 pub use job::Write;

@@ -6,11 +6,11 @@ use crate::persistence::{
     audit::{self, AUDIT_BY_NUMBER, AuditHead},
     codec,
     events::{self, EVENT_BY_SEQUENCE},
-    key::Key,
+    key::TableKey,
     reader::{Reader, TxFault, codec_fault, place},
     record::Record,
     table::Table,
-    tx::Leavings,
+    tx::TxOutput,
 };
 
 /// The last numbers given.
@@ -29,7 +29,7 @@ impl Numbers {
     }
 
     /// All that a transaction changes, with its events and entries numbered. If it fails no number is used up.
-    pub(crate) fn frame(&mut self, left: &Leavings) -> Result<Batch, TxFault> {
+    pub(crate) fn frame(&mut self, left: &TxOutput) -> Result<Batch, TxFault> {
         let mut next = *self;
         let mut batch = left.changes.to_batch();
         for event in &left.events {
@@ -46,7 +46,7 @@ impl Numbers {
     }
 }
 
-fn put<K: Key, V: Record>(table: &Table<K, V>, key: &K, value: &V) -> Result<Operation, TxFault> {
+fn put<K: TableKey, V: Record>(table: &Table<K, V>, key: &K, value: &V) -> Result<Operation, TxFault> {
     let value = codec::encode(value).map_err(|fault| codec_fault(table.name, &fault))?;
     Ok(Operation::Put { key: place(table, key), value })
 }

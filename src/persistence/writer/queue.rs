@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
-use super::job::{Job, Lane};
+use super::job::{Job, WriteLane};
 use crate::types::{Fault, limits};
 
 /// A job with the place it takes in the queue.
@@ -25,10 +25,10 @@ struct Line {
 }
 
 impl Line {
-    fn lane(&mut self, lane: Lane) -> &mut VecDeque<Waiting> {
+    fn lane(&mut self, lane: WriteLane) -> &mut VecDeque<Waiting> {
         match lane {
-            Lane::Prompt => &mut self.prompt,
-            Lane::Bulk => &mut self.bulk,
+            WriteLane::Prompt => &mut self.prompt,
+            WriteLane::Bulk => &mut self.bulk,
         }
     }
 
@@ -49,7 +49,7 @@ pub(crate) enum Turn {
 }
 
 /// What waits for the writer.
-pub(crate) struct Queue {
+pub(crate) struct WriterQueue {
     line: Mutex<Line>,
     prompt_places: Arc<Semaphore>,
     bulk_places: Arc<Semaphore>,
@@ -59,7 +59,7 @@ pub(crate) struct Queue {
 
 /// What the writer finds when it looks for work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum WorkFound {
     /// Jobs wait.
     Work,
     /// None came in the time it waited.
@@ -68,7 +68,7 @@ pub(crate) enum Found {
     End,
 }
 
-impl Queue {
+impl WriterQueue {
     pub(crate) fn new() -> Self {
         Self {
             line: Mutex::default(),
@@ -84,16 +84,16 @@ impl Queue {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn places(&self, lane: Lane) -> Arc<Semaphore> {
+    fn places(&self, lane: WriteLane) -> Arc<Semaphore> {
         Arc::clone(match lane {
-            Lane::Prompt => &self.prompt_places,
-            Lane::Bulk => &self.bulk_places,
+            WriteLane::Prompt => &self.prompt_places,
+            WriteLane::Bulk => &self.bulk_places,
         })
     }
 
     /// A place in a lane, as soon as there is one: `Overloaded` if there is none until `deadline`, `Unavailable` once
     /// the queue is closed.
-    pub(crate) async fn place(&self, lane: Lane, deadline: Instant) -> Result<OwnedSemaphorePermit, Fault> {
+    pub(crate) async fn place(&self, lane: WriteLane, deadline: Instant) -> Result<OwnedSemaphorePermit, Fault> {
         match self.places(lane).try_acquire_owned() {
             Ok(place) => Ok(place),
             Err(TryAcquireError::Closed) => Err(Fault::Unavailable),
@@ -133,7 +133,7 @@ impl Queue {
     }
 
     /// How many jobs wait in a lane.
-    pub(crate) fn len(&self, lane: Lane) -> usize {
+    pub(crate) fn len(&self, lane: WriteLane) -> usize {
         self.line().lane(lane).len()
     }
 
@@ -146,32 +146,32 @@ impl Queue {
         self.task.notify_one();
     }
 
-    fn look(line: &Line) -> Found {
+    fn look(line: &Line) -> WorkFound {
         match (line.is_empty(), line.closed) {
-            (false, _) => Found::Work,
-            (true, true) => Found::End,
-            (true, false) => Found::Nothing,
+            (false, _) => WorkFound::Work,
+            (true, true) => WorkFound::End,
+            (true, false) => WorkFound::Nothing,
         }
     }
 
-    /// Blocks the thread until there is work, the end, or `patience` is over.
-    pub(crate) fn wait(&self, patience: Duration) -> Found {
+    /// Blocks the thread until there is work, the end, or `timeout` is over.
+    pub(crate) fn wait(&self, timeout: Duration) -> WorkFound {
         let line = self.line();
         match Self::look(&line) {
-            Found::Nothing => {
-                let waited = self.thread.wait_timeout(line, patience).unwrap_or_else(PoisonError::into_inner);
+            WorkFound::Nothing => {
+                let waited = self.thread.wait_timeout(line, timeout).unwrap_or_else(PoisonError::into_inner);
                 Self::look(&waited.0)
             }
-            found @ (Found::Work | Found::End) => found,
+            found @ (WorkFound::Work | WorkFound::End) => found,
         }
     }
 
     /// Waits in a task until there is work or the end.
-    pub(crate) async fn wait_in_task(&self) -> Found {
+    pub(crate) async fn wait_in_task(&self) -> WorkFound {
         loop {
             match Self::look(&self.line()) {
-                Found::Nothing => {}
-                found @ (Found::Work | Found::End) => return found,
+                WorkFound::Nothing => {}
+                found @ (WorkFound::Work | WorkFound::End) => return found,
             }
             self.task.notified().await;
         }

@@ -6,16 +6,16 @@ use std::{
 };
 
 use super::{
-    group::{Finished, Group, Rehearsal, TreeLost},
+    group::{Finished, Group, ReplayCheck, TreeLost},
     job::Job,
     numbers::Numbers,
-    queue::{Found, Turn},
+    queue::{Turn, WorkFound},
 };
 use crate::{
     persistence::{
         base::{BaseError, Commit},
+        commit_target::CommitTarget,
         format::Seal,
-        ground::Ground,
         reader::TxFault,
         shared::Shared,
         view::View,
@@ -24,25 +24,25 @@ use crate::{
 };
 
 /// The only one who changes the store. Driven by a thread, by a task, or by hand.
-pub struct Writer {
+pub struct StoreWriter {
     shared: Arc<Shared>,
     /// Gone once it is closed.
-    ground: Option<Ground>,
+    target: Option<CommitTarget>,
     numbers: Numbers,
-    rehearsal: Rehearsal,
+    replay_check: ReplayCheck,
 }
 
-impl Writer {
+impl StoreWriter {
     pub(in crate::persistence) fn new(
         shared: Arc<Shared>,
-        ground: Ground,
-        rehearsal: Rehearsal,
+        target: CommitTarget,
+        replay_check: ReplayCheck,
     ) -> Result<Self, TxFault> {
         let ring = shared.ring();
-        let numbers = Numbers::read(&View { engine: ground.engine().view()?, ring: &ring })?;
+        let numbers = Numbers::read(&View { engine: target.engine().view()?, ring: &ring })?;
         shared.head.send_replace(numbers.sequence);
         note_audit(&shared, numbers);
-        Ok(Self { shared, ground: Some(ground), numbers, rehearsal })
+        Ok(Self { shared, target: Some(target), numbers, replay_check })
     }
 
     /// Commits one group of what waits, and answers it; gives how many were answered.
@@ -65,10 +65,10 @@ impl Writer {
 
     fn run_group(&self) -> Result<Finished, (String, Vec<Box<dyn Job>>)> {
         let ring = self.shared.ring();
-        // Nobody but the ground and the readers' lock holds the engine: a clean close has to be the last one that does.
-        let Some(ground) = &self.ground else { return Err(("the store is closed".to_owned(), Vec::new())) };
-        let view = ground.engine().view().map_err(|error| (error.to_string(), Vec::new()))?;
-        let mut group = Group::new(view.as_ref(), &ring, self.rehearsal, self.numbers, ground.last_time());
+        // Nobody but the target and the readers' lock holds the engine: a clean close has to be the last one that does.
+        let Some(target) = &self.target else { return Err(("the store is closed".to_owned(), Vec::new())) };
+        let view = target.engine().view().map_err(|error| (error.to_string(), Vec::new()))?;
+        let mut group = Group::new(view.as_ref(), &ring, self.replay_check, self.numbers, target.last_time());
         while !group.is_full() {
             let Some(job) = self.shared.queue.take(group.turn()) else { break };
             let now = self.shared.clock.instant();
@@ -86,7 +86,7 @@ impl Writer {
 
     /// Whether the closure is still to be run. From `start_writing` on, whoever leaves is told `Unknown`.
     fn admit(&self, job: &dyn Job, now: Instant) -> Result<(), Fault> {
-        self.shared.room(job.need())?;
+        self.shared.check_space(job.need())?;
         let work = &job.write().work;
         if now >= work.deadline || !work.start_writing() {
             return Err(Fault::Expired);
@@ -132,10 +132,10 @@ impl Writer {
 
     /// One frame a commit, one sync, then the tree.
     fn make_durable(&mut self, commits: Vec<Commit>) -> Result<(), BaseError> {
-        let Some(ground) = self.ground.as_mut() else { return Ok(()) };
-        let durable = ground.commit(commits)?;
+        let Some(target) = self.target.as_mut() else { return Ok(()) };
+        let durable = target.commit(commits)?;
         let mut tree = self.shared.tree.write().unwrap_or_else(PoisonError::into_inner);
-        match ground.apply(durable) {
+        match target.apply(durable) {
             Ok(last) => {
                 drop(tree);
                 self.shared.tally().last_lsn = last.0;
@@ -151,7 +151,7 @@ impl Writer {
 
     /// Writes down by what the keys are recognised.
     pub(in crate::persistence) fn set_seal(&mut self, seal: Seal) -> Result<(), BaseError> {
-        self.ground.as_mut().map_or(Ok(()), |ground| ground.set_seal(seal))
+        self.target.as_mut().map_or(Ok(()), |target| target.set_seal(seal))
     }
 
     fn tell(&self, commits: usize, began: Instant) {
@@ -181,11 +181,11 @@ impl Writer {
 
     /// Takes a checkpoint if one is due.
     pub fn checkpoint(&mut self) {
-        let Some(ground) = self.ground.as_mut() else { return };
+        let Some(target) = self.target.as_mut() else { return };
         if self.shared.is_lost() {
             return;
         }
-        match ground.checkpoint_if_due() {
+        match target.checkpoint_if_due() {
             Ok(true) => self.shared.tally().last_checkpoint_at = Some(self.shared.clock.now()),
             Ok(false) => {}
             Err(error) => self.shared.lose(format!("checkpoint: {error}")),
@@ -196,9 +196,9 @@ impl Writer {
     pub fn finish(&mut self) {
         self.turn_away();
         self.shared.drop_tree();
-        if let Some(ground) = self.ground.take()
+        if let Some(target) = self.target.take()
             && !self.shared.is_lost()
-            && let Err(error) = ground.close()
+            && let Err(error) = target.close()
         {
             self.shared.lose(format!("closing: {error}"));
         }
@@ -209,19 +209,19 @@ impl Writer {
     pub(in crate::persistence) fn drive(mut self) {
         loop {
             match self.shared.queue.wait(limits::CHECKPOINT_EVERY) {
-                Found::Work => {
+                WorkFound::Work => {
                     self.step();
                     self.checkpoint();
                 }
-                Found::Nothing => self.checkpoint(),
-                Found::End => return,
+                WorkFound::Nothing => self.checkpoint(),
+                WorkFound::End => return,
             }
         }
     }
 
     /// Steps until the queue is closed, as a task.
     pub(in crate::persistence) async fn drive_as_task(mut self) {
-        while self.shared.queue.wait_in_task().await != Found::End {
+        while self.shared.queue.wait_in_task().await != WorkFound::End {
             self.step();
         }
     }
@@ -233,7 +233,7 @@ fn note_audit(shared: &Shared, numbers: Numbers) {
     tally.audit_hash = numbers.audit.hash;
 }
 
-impl Drop for Writer {
+impl Drop for StoreWriter {
     /// Also when it ends by a panic: then nobody waits for ever.
     fn drop(&mut self) {
         if std::thread::panicking() {

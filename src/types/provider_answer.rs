@@ -9,7 +9,7 @@ use super::limits;
 
 /// How far a conversation by SMTP had come (RFC 5321 section 3). Stored by position: new ones go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Step {
+pub enum SmtpStep {
     /// The name was resolved, the connection made, TLS agreed on if it comes first, greeting and `EHLO` answered.
     Connect,
     /// `STARTTLS` (RFC 3207).
@@ -24,7 +24,7 @@ pub enum Step {
     Content,
 }
 
-impl Step {
+impl SmtpStep {
     /// All steps in their order.
     pub const ALL: [Self; 6] =
         [Self::Connect, Self::StartTls, Self::Authenticate, Self::Sender, Self::Recipient, Self::Content];
@@ -73,7 +73,7 @@ impl fmt::Display for Enhanced {
 
 /// What came of one attempt to hand something to a foreign party.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Answer {
+pub enum ProviderAnswer {
     /// Taken: from now on it is the other party's to deliver.
     Taken {
         /// What the party said, cut.
@@ -82,7 +82,7 @@ pub enum Answer {
     /// The party said no.
     Refused {
         /// At which step.
-        step: Step,
+        step: SmtpStep,
         /// The reply code, 400 to 599.
         code: u16,
         /// The enhanced code, if the reply had one.
@@ -93,12 +93,12 @@ pub enum Answer {
     /// No answer in time. The message may have been taken all the same.
     Silent {
         /// At which step.
-        step: Step,
+        step: SmtpStep,
     },
     /// The connection could not be made, or broke, or TLS was not agreed on, or the reply made no sense.
     Broken {
         /// At which step.
-        step: Step,
+        step: SmtpStep,
         /// What happened, cut.
         text: String,
     },
@@ -109,14 +109,14 @@ pub enum Answer {
     },
 }
 
-impl Answer {
+impl ProviderAnswer {
     /// A reply that says no, with its enhanced code read from the text.
-    pub fn refused(step: Step, code: u16, text: &str) -> Self {
+    pub fn refused(step: SmtpStep, code: u16, text: &str) -> Self {
         Self::Refused { step, code, enhanced: Enhanced::leading(text), text: cut(text) }
     }
 
     /// A connection that did not come about or broke.
-    pub fn broken(step: Step, text: &str) -> Self {
+    pub fn broken(step: SmtpStep, text: &str) -> Self {
         Self::Broken { step, text: cut(text) }
     }
 
@@ -126,7 +126,7 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for ProviderAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Taken { text } => write!(f, "taken: {text}"),
@@ -166,7 +166,9 @@ mod tests {
 
     #[test]
     fn a_peers_text_is_cut_to_one_short_line() {
-        let Answer::Refused { text, .. } = Answer::refused(Step::Content, 550, &"a\r\nb".repeat(500)) else {
+        let ProviderAnswer::Refused { text, .. } =
+            ProviderAnswer::refused(SmtpStep::Content, 550, &"a\r\nb".repeat(500))
+        else {
             panic!("a refusal was expected");
         };
         assert_eq!(text.chars().count(), limits::ANSWER_TEXT_MAX);

@@ -1,6 +1,6 @@
 //! The code that a mail carries: asked for when the mail is sent, and never stored with it.
 
-use super::{bell::Bell, render::CodeOnMail};
+use super::{context::NotifierContext, render::CodeOnMail};
 use crate::{
     crypto::invitation_code::InvitationCode,
     domain::notification::{Notification, TemplateName},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What a mail has to do with a code.
-pub(super) enum LiveCode {
+pub(super) enum MailCode {
     /// It carries none.
     NotNeeded,
     /// It carries this one.
@@ -22,19 +22,19 @@ pub(super) enum LiveCode {
 }
 
 /// The code of a notification as it is now.
-pub(super) async fn of(bell: &Bell, notification: &Notification) -> Result<LiveCode, Fault> {
+pub(super) async fn of(context: &NotifierContext, notification: &Notification) -> Result<MailCode, Fault> {
     let found = match (notification.code, notification.template) {
-        (Some(wanted), _) => bell.codes.reveal(wanted.owner, wanted.purpose, wanted.code).await?,
-        (None, TemplateName::Invitation) => of_invitation(bell, notification.owner)?,
-        (None, _) => return Ok(LiveCode::NotNeeded),
+        (Some(wanted), _) => context.codes.reveal(wanted.owner, wanted.purpose, wanted.code).await?,
+        (None, TemplateName::Invitation) => of_invitation(context, notification.owner)?,
+        (None, _) => return Ok(MailCode::NotNeeded),
     };
-    Ok(found.map_or(LiveCode::Void, LiveCode::Live))
+    Ok(found.map_or(MailCode::Void, MailCode::Live))
 }
 
 /// The code of an invitation that still waits for its guest.
-fn of_invitation(bell: &Bell, guest: UserId) -> Result<Option<CodeOnMail>, Fault> {
-    let now = bell.system.clock().now();
-    let found = bell.store.read(|view| invitation::find(view, InvitationId::from(guest.uuid())))?;
+fn of_invitation(context: &NotifierContext, guest: UserId) -> Result<Option<CodeOnMail>, Fault> {
+    let now = context.system.clock().now();
+    let found = context.store.read(|view| invitation::find(view, InvitationId::from(guest.uuid())))?;
     let live = found.filter(|found| found.is_live(now));
     Ok(live.map(|found| CodeOnMail { digits: InvitationCode::of(found.code).text(), expires_at: found.expires_at }))
 }

@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 
 /// The phase of a connection; see the picture in `mod.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum ConnectionPhase {
     Fresh,
     Idle,
     Head,
@@ -26,24 +26,24 @@ pub(super) enum Phase {
 
 /// The phase, readable from every side.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pulse(Arc<AtomicU8>);
+pub(super) struct ConnectionState(Arc<AtomicU8>);
 
-impl Pulse {
-    pub(super) fn phase(&self) -> Phase {
+impl ConnectionState {
+    pub(super) fn phase(&self) -> ConnectionPhase {
         match self.0.load(Ordering::Acquire) {
-            0 => Phase::Fresh,
-            1 => Phase::Idle,
-            2 => Phase::Head,
-            _ => Phase::Busy,
+            0 => ConnectionPhase::Fresh,
+            1 => ConnectionPhase::Idle,
+            2 => ConnectionPhase::Head,
+            _ => ConnectionPhase::Busy,
         }
     }
 
-    pub(super) fn enter(&self, phase: Phase) {
+    pub(super) fn enter(&self, phase: ConnectionPhase) {
         let number = match phase {
-            Phase::Fresh => 0,
-            Phase::Idle => 1,
-            Phase::Head => 2,
-            Phase::Busy => 3,
+            ConnectionPhase::Fresh => 0,
+            ConnectionPhase::Idle => 1,
+            ConnectionPhase::Head => 2,
+            ConnectionPhase::Busy => 3,
         };
         self.0.store(number, Ordering::Release);
     }
@@ -93,12 +93,12 @@ impl hyper::body::Body for Arriving {
 /// An answer's body, with whose end the connection becomes idle.
 pub(super) struct Leaving {
     pub(super) body: Body,
-    pub(super) pulse: Pulse,
+    pub(super) state: ConnectionState,
 }
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.pulse.enter(Phase::Idle);
+        self.state.enter(ConnectionPhase::Idle);
     }
 }
 

@@ -16,13 +16,13 @@ pub const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
 pub const SECOND: Duration = Duration::from_secs(1);
 
 /// A store, its system, and the clock both go by.
-pub struct Setting {
+pub struct TestStore {
     pub store: Store,
     pub system: System,
     pub clock: Arc<ManualClock>,
 }
 
-impl Setting {
+impl TestStore {
     /// To be called within a runtime whose time is paused.
     pub fn new() -> Self {
         let clock = Arc::new(ManualClock::starting_at(START));
@@ -36,7 +36,7 @@ impl Setting {
         f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     ) -> T {
         let work = Work::until(self.system.clock().instant() + 10 * SECOND);
-        let write = Write { work, stamp: self.system.stamp(), context: CallContext::house("test", "request-1") };
+        let write = Write { work, stamp: self.system.stamp(), context: CallContext::service("test", "request-1") };
         self.store.write(write, f).await.unwrap()
     }
 

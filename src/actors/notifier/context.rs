@@ -10,33 +10,33 @@ use std::{
 use futures::future::BoxFuture;
 
 use super::{
-    inbox::Inbox,
+    inbox::InboxTransport,
     render::{Brand, CodeOnMail, RenderFault, Renderer},
 };
 use crate::{
     actors::otp::{LiveCode, Otp},
     config,
     domain::{
-        notification::{Breaker, Lane},
+        notification::{Breaker, DeliveryLane},
         otp::CodePurpose,
     },
     outbound::{
         mail::{MailTransport, Sender},
-        smtp::{SmtpFault, SmtpSettings, SmtpTransport, SmtpUrl},
+        smtp::{SmtpFault, SmtpServer, SmtpSettings, SmtpTransport},
     },
     persistence::{Store, Tx, TxFault, Verdict, Write, tables::notification},
     supervision::System,
     types::{
         CallContext, Clock, EmailAddress, Fault, Invalid, Timestamp, Work,
-        answer::Answer,
         id::{CodeId, DeliveryId, EventId, UserId},
         limits,
+        provider_answer::ProviderAnswer,
     },
 };
 
-/// The name of the house where nobody gave one.
+/// The name of the application where nobody gave one.
 const HOUSE: &str = "Majordomo";
-/// The sender in development, where no mail leaves the house.
+/// The sender in development, where no mail leaves the process.
 const HOUSE_SENDER: &str = "no-reply@majordomo.localhost";
 
 /// Who knows the digits of live codes.
@@ -101,7 +101,7 @@ pub struct NotifierHealth {
 
 /// What is known of the provider; lost with the process, and learnt again.
 #[derive(Default)]
-pub(super) struct Provider {
+pub(super) struct ProviderState {
     pub(super) breaker: Breaker,
     pub(super) failing_since: Option<Timestamp>,
     pub(super) last_failure: Option<String>,
@@ -111,7 +111,7 @@ pub(super) struct Provider {
 
 /// What the log is told of an exchange with the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum ProviderChange {
     /// Nothing new.
     Nothing,
     /// It fails, for the first time or still.
@@ -122,37 +122,37 @@ pub(super) enum Told {
     Mended,
 }
 
-impl Provider {
+impl ProviderState {
     /// The provider, the way to it, or our account with it failed.
-    pub(super) fn failed(&mut self, now: Timestamp, answer: &Answer) -> Told {
+    pub(super) fn failed(&mut self, now: Timestamp, answer: &ProviderAnswer) -> ProviderChange {
         let was_open = self.breaker.is_open();
         self.breaker.failed(now);
         self.failing_since.get_or_insert(now);
         self.last_failure = Some(answer.to_string());
         let is_told = self.told_at.is_some_and(|at| now.since(at) < limits::PROVIDER_TOLD_EVERY);
         let told = match (self.breaker.is_open(), is_told) {
-            (true, _) if !was_open => Told::Opened,
-            (true | false, false) => Told::Fails,
-            (true | false, true) => return Told::Nothing,
+            (true, _) if !was_open => ProviderChange::Opened,
+            (true | false, false) => ProviderChange::Fails,
+            (true | false, true) => return ProviderChange::Nothing,
         };
         self.told_at = Some(now);
         told
     }
 
     /// It answered for itself, whatever it said of the recipient.
-    pub(super) fn answered(&mut self) -> Told {
+    pub(super) fn answered(&mut self) -> ProviderChange {
         self.breaker.succeeded();
         self.last_failure = None;
         // What was not told of need not be called off: a provider may well fail every other time.
         match self.failing_since.take() {
-            Some(since) if self.told_at.is_some_and(|told_at| told_at >= since) => Told::Mended,
-            Some(_) | None => Told::Nothing,
+            Some(since) if self.told_at.is_some_and(|told_at| told_at >= since) => ProviderChange::Mended,
+            Some(_) | None => ProviderChange::Nothing,
         }
     }
 }
 
 /// What the flows of the notifier work with. It outlives the actor's crashes.
-pub struct Bell {
+pub struct NotifierContext {
     pub(super) system: System,
     pub(super) store: Store,
     pub(super) renderer: Renderer,
@@ -161,27 +161,27 @@ pub struct Bell {
     pub(super) sender: Sender,
     pub(super) same_kind_every: Duration,
     /// The longest that the transport takes.
-    pub(super) patience: Duration,
-    pub(super) inbox: Inbox,
+    pub(super) timeout: Duration,
+    pub(super) inbox: InboxTransport,
     /// What takes text messages, if anything does.
-    pub(super) texts: Option<Inbox>,
-    in_hand: Mutex<HashMap<DeliveryId, Lane>>,
-    provider: Mutex<Provider>,
+    pub(super) texts: Option<InboxTransport>,
+    in_hand: Mutex<HashMap<DeliveryId, DeliveryLane>>,
+    provider: Mutex<ProviderState>,
 }
 
-impl Bell {
+impl NotifierContext {
     /// What `settings` say: the inbox, or mail by SMTP.
     pub fn new(
-        settings: &config::Notify,
+        settings: &config::NotifyConfig,
         codes: Arc<dyn CodeSource>,
         store: Store,
         system: System,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, NotifierFault> {
-        let inbox = Inbox::new(&settings.inbox, store.clone(), system.clone());
+        let inbox = InboxTransport::new(&settings.inbox, store.clone(), system.clone());
         let transport: Arc<dyn MailTransport> = match settings.email.transport {
-            config::MailTransport::Inbox => Arc::new(inbox.clone()),
-            config::MailTransport::Smtp => Arc::new(smtp(&settings.email, clock)?),
+            config::MailTransportChoice::Inbox => Arc::new(inbox.clone()),
+            config::MailTransportChoice::Smtp => Arc::new(smtp(&settings.email, clock)?),
         };
         Self::over(transport, settings, codes, store, system).map(Arc::new)
     }
@@ -189,7 +189,7 @@ impl Bell {
     /// With a transport of one's own, for tests.
     pub fn over(
         transport: Arc<dyn MailTransport>,
-        settings: &config::Notify,
+        settings: &config::NotifyConfig,
         codes: Arc<dyn CodeSource>,
         store: Store,
         system: System,
@@ -197,13 +197,13 @@ impl Bell {
         let sender = sender(&settings.email)?;
         let app = app_name(&settings.email, &sender);
         let app_url = settings.email.app_url.as_ref().map(ToString::to_string);
-        let inbox = Inbox::new(&settings.inbox, store.clone(), system.clone());
+        let inbox = InboxTransport::new(&settings.inbox, store.clone(), system.clone());
         Ok(Self {
             texts: settings.reaches_phones().then(|| inbox.clone()),
             inbox,
             renderer: Renderer::new(Brand { app, app_url })?,
             same_kind_every: settings.email.same_kind_every,
-            patience: settings.email.timeout,
+            timeout: settings.email.timeout,
             transport,
             codes,
             sender,
@@ -214,11 +214,11 @@ impl Bell {
         })
     }
 
-    pub(super) fn in_hand(&self) -> MutexGuard<'_, HashMap<DeliveryId, Lane>> {
+    pub(super) fn in_hand(&self) -> MutexGuard<'_, HashMap<DeliveryId, DeliveryLane>> {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn provider(&self) -> MutexGuard<'_, Provider> {
+    pub(super) fn provider(&self) -> MutexGuard<'_, ProviderState> {
         self.provider.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -235,35 +235,35 @@ impl Bell {
         })
     }
 
-    /// Commits a step of a delivery: it belongs to the house, because of the event that led to the notification.
+    /// Commits a step of a delivery: it is the work of the service, because of the event that led to the notification.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         correlation: String,
         causation: Option<EventId>,
         f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let context = CallContext { causation, ..CallContext::house("notifier", correlation) };
+        let context = CallContext { causation, ..CallContext::service("notifier", correlation) };
         let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
         self.store.write(Write { work, stamp: self.system.stamp(), context }, f).await
     }
 }
 
-/// The name that is configured, else the sender's, else the house's.
-fn app_name(email: &config::Email, sender: &Sender) -> String {
+/// The name that is configured, else the sender's, else the default.
+fn app_name(email: &config::EmailConfig, sender: &Sender) -> String {
     let mut names = email.app_name.as_deref().into_iter().chain([sender.name.as_str()]);
     names.find(|name| !name.trim().is_empty()).unwrap_or(HOUSE).to_owned()
 }
 
-pub(super) fn sender(email: &config::Email) -> Result<Sender, NotifierFault> {
+pub(super) fn sender(email: &config::EmailConfig) -> Result<Sender, NotifierFault> {
     match &email.from {
         Some(from) => Ok(Sender { name: from.name.clone(), address: from.address.clone() }),
         None => Ok(Sender { name: HOUSE.to_owned(), address: EmailAddress::parse(HOUSE_SENDER)? }),
     }
 }
 
-pub(super) fn smtp(email: &config::Email, clock: Arc<dyn Clock>) -> Result<SmtpTransport, NotifierFault> {
+pub(super) fn smtp(email: &config::EmailConfig, clock: Arc<dyn Clock>) -> Result<SmtpTransport, NotifierFault> {
     let missing = || NotifierFault::Setting("transport is \"smtp\", and smtp_url is missing".to_owned());
-    let url = SmtpUrl::parse(email.smtp_url.as_ref().ok_or_else(missing)?.reveal())?;
+    let url = SmtpServer::parse(email.smtp_url.as_ref().ok_or_else(missing)?.reveal())?;
     let extra_roots = match &email.ca_file {
         None => None,
         Some(path) => Some(
@@ -276,10 +276,10 @@ pub(super) fn smtp(email: &config::Email, clock: Arc<dyn Clock>) -> Result<SmtpT
 
 #[cfg(test)]
 mod tests {
-    use super::{Provider, Told};
+    use super::{ProviderChange, ProviderState};
     use crate::types::{
         Timestamp,
-        answer::{Answer, Step},
+        provider_answer::{ProviderAnswer, SmtpStep},
     };
 
     fn at(seconds: i64) -> Timestamp {
@@ -288,9 +288,9 @@ mod tests {
 
     #[test]
     fn the_log_hears_of_the_first_failure_of_the_open_circuit_and_of_the_end_but_not_of_each() {
-        let (mut provider, away) = (Provider::default(), Answer::broken(Step::Connect, "refused"));
-        let told: Vec<Told> = (0..6).map(|second| provider.failed(at(second), &away)).collect();
-        use Told::{Fails, Mended, Nothing, Opened};
+        let (mut provider, away) = (ProviderState::default(), ProviderAnswer::broken(SmtpStep::Connect, "refused"));
+        let told: Vec<ProviderChange> = (0..6).map(|second| provider.failed(at(second), &away)).collect();
+        use ProviderChange::{Fails, Mended, Nothing, Opened};
         assert_eq!(told, [Fails, Nothing, Nothing, Nothing, Opened, Nothing]);
         assert_eq!(provider.failed(at(65), &away), Fails, "a minute later it still does");
         assert_eq!(provider.last_failure.as_deref(), Some("broken at connect: refused"));

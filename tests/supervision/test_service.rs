@@ -15,7 +15,7 @@ use majordomo::{
 };
 use tokio::sync::Notify;
 
-/// What a visitor may ask of the house.
+/// What a visitor may ask of the service.
 pub enum Ask {
     Echo(u32, Reply<u32>),
     /// Panics in the handler.
@@ -74,7 +74,7 @@ impl Diary {
 
 /// How its next starts go.
 #[derive(Clone, Default)]
-pub struct Fate {
+pub struct StartPlan {
     /// So many starts fail from now on.
     pub failing_starts: Arc<AtomicUsize>,
     /// A start waits for this gate, if there is one.
@@ -83,38 +83,38 @@ pub struct Fate {
     pub stop_gate: Arc<Mutex<Option<Arc<Notify>>>>,
 }
 
-pub struct House {
+pub struct TestService {
     pub name: &'static str,
     pub diary: Diary,
-    pub fate: Fate,
+    pub plan: StartPlan,
 }
 
 #[derive(Default)]
-pub struct Rooms {
+pub struct TestState {
     timer: Option<majordomo::supervision::Timer>,
 }
 
-impl Service for House {
+impl Service for TestService {
     type Message = Ask;
-    type State = Rooms;
+    type State = TestState;
     const KIND: &'static str = "house";
 
-    async fn start(&self, _: &Cx<Ask>) -> Result<Rooms, Fault> {
-        let gate = self.fate.start_gate.lock().unwrap().clone();
+    async fn start(&self, _: &Cx<Ask>) -> Result<TestState, Fault> {
+        let gate = self.plan.start_gate.lock().unwrap().clone();
         if let Some(gate) = gate {
             gate.notified().await;
         }
-        let left = self.fate.failing_starts.load(Ordering::SeqCst);
+        let left = self.plan.failing_starts.load(Ordering::SeqCst);
         if left > 0 {
-            self.fate.failing_starts.store(left - 1, Ordering::SeqCst);
+            self.plan.failing_starts.store(left - 1, Ordering::SeqCst);
             self.diary.write(format!("{} fails to start", self.name));
             return Err(Fault::StorageFull);
         }
         self.diary.write(format!("{} starts", self.name));
-        Ok(Rooms::default())
+        Ok(TestState::default())
     }
 
-    async fn handle(&self, cx: &Cx<Ask>, state: &mut Rooms, message: Ask, work: Work) {
+    async fn handle(&self, cx: &Cx<Ask>, state: &mut TestState, message: Ask, work: Work) {
         match message {
             Ask::Echo(number, reply) => reply.send(number),
             Ask::Crash(reply) => {
@@ -157,8 +157,8 @@ impl Service for House {
         }
     }
 
-    async fn stop(&self, _: &Cx<Ask>, _: &mut Rooms) {
-        let gate = self.fate.stop_gate.lock().unwrap().clone();
+    async fn stop(&self, _: &Cx<Ask>, _: &mut TestState) {
+        let gate = self.plan.stop_gate.lock().unwrap().clone();
         if let Some(gate) = gate {
             gate.notified().await;
         }
@@ -178,13 +178,17 @@ pub fn system_seeded(seed: u64) -> System {
     System::new(Arc::new(ManualClock::starting_at(start)), Arc::new(SeededEntropy::new(seed)))
 }
 
-pub fn house(name: &'static str, diary: &Diary) -> impl Fn() -> House + Send + Sync + use<> {
-    house_of(name, diary, &Fate::default())
+pub fn test_service(name: &'static str, diary: &Diary) -> impl Fn() -> TestService + Send + Sync + use<> {
+    test_service_with(name, diary, &StartPlan::default())
 }
 
-pub fn house_of(name: &'static str, diary: &Diary, fate: &Fate) -> impl Fn() -> House + Send + Sync + use<> {
-    let (diary, fate) = (diary.clone(), fate.clone());
-    move || House { name, diary: diary.clone(), fate: fate.clone() }
+pub fn test_service_with(
+    name: &'static str,
+    diary: &Diary,
+    plan: &StartPlan,
+) -> impl Fn() -> TestService + Send + Sync + use<> {
+    let (diary, plan) = (diary.clone(), plan.clone());
+    move || TestService { name, diary: diary.clone(), plan: plan.clone() }
 }
 
 /// Waits for a state, for a minute of paused time at most.

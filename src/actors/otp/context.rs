@@ -11,20 +11,20 @@ use crate::{
 };
 
 /// The store, the system and the numbers.
-pub(super) struct Desk {
+pub(super) struct OtpContext {
     pub(super) system: System,
     pub(super) store: Store,
     pub(super) limits: CodeLimits,
 }
 
-impl Desk {
-    pub(super) fn new(system: System, store: Store, settings: &config::Code) -> Arc<Self> {
+impl OtpContext {
+    pub(super) fn new(system: System, store: Store, settings: &config::CodeConfig) -> Arc<Self> {
         Arc::new(Self { system, store, limits: settings.into() })
     }
 }
 
 /// Digits and id for a code, should one be needed; drawn from the transaction's own stream.
 pub(super) fn draw(tx: &mut Tx<'_>) -> FreshCode {
-    let digits = code::Code::draw(|| tx.random()).for_record();
+    let digits = code::CodeDigits::draw(|| tx.random()).for_record();
     FreshCode { id: tx.id(), digits }
 }

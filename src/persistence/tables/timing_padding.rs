@@ -4,13 +4,14 @@
 use crate::persistence::{reader::TxFault, record::Record, table::Table, tx::Tx};
 
 /// The row.
-pub static PRETENCE_BY_SLOT: Table<u8, Pretence> = Table::new(0x13, "pretence_by_slot", "for ever, 256 rows at most");
+pub static TIMING_PADDING_BY_SLOT: Table<u8, TimingPadding> =
+    Table::new(0x13, "pretence_by_slot", "for ever, 256 rows at most");
 
 /// Random bytes, about as many as a code's record has.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Pretence(Vec<u8>);
+pub struct TimingPadding(Vec<u8>);
 
-impl Record for Pretence {
+impl Record for TimingPadding {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "pretence";
 }
@@ -19,5 +20,5 @@ impl Record for Pretence {
 pub fn leave(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     let [slot] = tx.random();
     let bytes: [u8; 128] = tx.random();
-    tx.put(&PRETENCE_BY_SLOT, &slot, &Pretence(bytes.to_vec()))
+    tx.put(&TIMING_PADDING_BY_SLOT, &slot, &TimingPadding(bytes.to_vec()))
 }

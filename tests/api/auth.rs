@@ -11,18 +11,18 @@ use majordomo::{
 };
 use serde_json::{Value, json};
 
-use crate::awake::{Awake, PASSWORD, code_in, wrong};
+use crate::test_app::{PASSWORD, TestApp, code_in, wrong};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_user_registers_verifies_signs_in_and_leaves() {
-    let house = Awake::new().await;
+    let app = TestApp::new().await;
     let form = json!({
         "email": "Ada@Example.com", "password": PASSWORD, "username": "Ada", "firstName": "Ada",
         "lastName": "Lovelace", "phone": "+4369912345678", "locale": "en",
     });
-    let registered = house.anyone.post("/auth/register", form).await;
+    let registered = app.anyone.post("/auth/register", form).await;
     assert_eq!(registered.status, 201, "{registered:?}");
     let id = registered.body["id"].as_str().unwrap().to_owned();
     assert_eq!(registered.header("location"), format!("/users/{id}"));
@@ -36,27 +36,27 @@ async fn a_user_registers_verifies_signs_in_and_leaves() {
         assert_eq!(registered.body[member], wanted, "{member}");
     }
     assert!(!registered.body.to_string().contains("argon2"));
-    assert_eq!(house.events(EventType::UserRegistered).len(), 1);
-    assert_eq!(house.audited(AuditAction::Register)[0].subject.unwrap().to_string(), id);
+    assert_eq!(app.events(EventType::UserRegistered).len(), 1);
+    assert_eq!(app.audited(AuditAction::Register)[0].subject.unwrap().to_string(), id);
 
-    let mail = house.mail("ada@example.com", "verification_code", 1).await;
+    let mail = app.mail("ada@example.com", "verification_code", 1).await;
     assert!(!mail["text"].as_str().unwrap().contains("Ada"), "nothing that was typed: {mail}");
-    let verified = house.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code_in(&mail) })).await;
+    let verified = app.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code_in(&mail) })).await;
     assert_eq!((verified.status, &verified.body["status"]), (200, &json!("active")));
     assert_eq!(verified.body["emailVerified"], true);
-    assert_eq!(house.events(EventType::UserVerified).len(), 1);
-    assert_eq!(house.events(EventType::OtpVerified).len(), 1);
-    assert_eq!(house.audited(AuditAction::VerifyEmail).len(), 1);
-    house.mail("ada@example.com", "welcome", 1).await;
+    assert_eq!(app.events(EventType::UserVerified).len(), 1);
+    assert_eq!(app.events(EventType::OtpVerified).len(), 1);
+    assert_eq!(app.audited(AuditAction::VerifyEmail).len(), 1);
+    app.mail("ada@example.com", "welcome", 1).await;
 
-    let ada = house.sign_in("ada").await;
+    let ada = app.sign_in("ada").await;
     assert_eq!(ada.id, id);
     assert_eq!((&ada.tokens["tokenType"], &ada.tokens["firstLogin"]), (&json!("Bearer"), &json!(true)));
     assert_eq!(ada.tokens["expiresIn"], 900);
-    let entered = house.events(EventType::UserLoggedIn);
+    let entered = app.events(EventType::UserLoggedIn);
     assert_eq!(entered[0].personal.email.as_deref(), Some("Ada@example.com"));
     assert_eq!(entered[0].personal.ip_address.as_deref(), Some("127.0.0.1"));
-    assert_eq!(house.audited(AuditAction::Login).len(), 1);
+    assert_eq!(app.audited(AuditAction::Login).len(), 1);
 
     let profile = ada.get("/auth/profile").await;
     assert_eq!((profile.status, &profile.body["firstName"]), (200, &json!("Ada")));
@@ -64,26 +64,26 @@ async fn a_user_registers_verifies_signs_in_and_leaves() {
     assert_eq!((&valid.body["active"], &valid.body["claims"]["sub"]), (&json!(true), &json!(id)));
     assert_eq!(valid.body["claims"]["sid"], ada.tokens["sessionId"]);
 
-    let refreshed = house.anyone.post("/auth/refresh", json!({ "refreshToken": ada.tokens["refreshToken"] })).await;
+    let refreshed = app.anyone.post("/auth/refresh", json!({ "refreshToken": ada.tokens["refreshToken"] })).await;
     assert_eq!(refreshed.status, 200, "{refreshed:?}");
-    assert_eq!(house.events(EventType::SessionRefreshed).len(), 1);
-    let later = house.member_of(refreshed.body);
+    assert_eq!(app.events(EventType::SessionRefreshed).len(), 1);
+    let later = app.member_of(refreshed.body);
     assert_eq!(later.post("/auth/logout", json!({})).await.status, 204);
-    assert_eq!(house.events(EventType::UserLoggedOut).len(), 1);
-    assert_eq!(house.audited(AuditAction::Logout).len(), 1);
+    assert_eq!(app.events(EventType::UserLoggedOut).len(), 1);
+    assert_eq!(app.audited(AuditAction::Logout).len(), 1);
     for gone in [&ada, &later] {
         assert_eq!(gone.get("/auth/profile").await.problem(), "session_ended");
     }
-    let again = house.anyone.post("/auth/refresh", json!({ "refreshToken": later.tokens["refreshToken"] })).await;
+    let again = app.anyone.post("/auth/refresh", json!({ "refreshToken": later.tokens["refreshToken"] })).await;
     assert_eq!((again.status, again.problem()), (401, "session_ended"));
     assert_eq!(later.post("/auth/logout", json!({})).await.status, 204, "always");
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_a_form_is_told_all_at_once_and_nothing_is_left_of_it() {
-    let house = Awake::new().await;
-    let before = (house.hashes(), house.store.head());
-    let answer = house
+    let app = TestApp::new().await;
+    let before = (app.hashes(), app.store.head());
+    let answer = app
         .anyone
         .post(
             "/auth/register",
@@ -121,205 +121,204 @@ async fn what_is_wrong_with_a_form_is_told_all_at_once_and_nothing_is_left_of_it
     ] {
         let mut form = json!({ "email": "ada.lovelace@example.com", "password": PASSWORD });
         form[field] = value.clone();
-        let answer = house.anyone.post("/auth/register", form).await;
+        let answer = app.anyone.post("/auth/register", form).await;
         assert_eq!(answer.problem(), "validation_failed", "{field} {value}");
         assert_eq!(answer.fields(), [format!("/{field} {code}")], "{value}");
     }
-    assert_eq!((house.hashes(), house.store.head()), before);
-    assert!(house.audited(AuditAction::Register).is_empty());
+    assert_eq!((app.hashes(), app.store.head()), before);
+    assert!(app.audited(AuditAction::Register).is_empty());
 }
 
 #[tokio::test]
 async fn variants_of_an_address_are_one_address() {
-    let house = Awake::new().await;
-    house.verified("ada@example.com").await;
+    let app = TestApp::new().await;
+    app.verified("ada@example.com").await;
     for variant in [" ADA@Example.COM ", "Ada@example.com", "ada@e\u{ff58}ample.com", "ada\u{ff20}example.com"] {
-        let entered = house.login(variant).await;
+        let entered = app.login(variant).await;
         assert_eq!(entered.status, 200, "{variant}: {entered:?}");
-        let answer = house.register(variant).await;
+        let answer = app.register(variant).await;
         assert!(matches!(answer.status, 201 | 429), "{variant}: {answer:?}");
     }
-    assert_eq!(house.events(EventType::UserRegistered).len(), 1, "the others were repeated registrations");
-    assert_eq!(house.events(EventType::UserRegistrationRepeated).len(), 3);
-    house.mail("ada@example.com", "address_taken", 1).await;
-    assert_eq!(house.mails("ada@example.com").await.iter().filter(|m| m["template"] == "address_taken").count(), 1);
+    assert_eq!(app.events(EventType::UserRegistered).len(), 1, "the others were repeated registrations");
+    assert_eq!(app.events(EventType::UserRegistrationRepeated).len(), 3);
+    app.mail("ada@example.com", "address_taken", 1).await;
+    assert_eq!(app.mails("ada@example.com").await.iter().filter(|m| m["template"] == "address_taken").count(), 1);
 }
 
 #[tokio::test]
 async fn a_code_is_sent_again_once_a_minute_and_is_the_same_one() {
-    let house = Awake::new().await;
-    let registered = house.register("ada@example.com").await;
-    let code = house.code_of("ada@example.com").await;
+    let app = TestApp::new().await;
+    let registered = app.register("ada@example.com").await;
+    let code = app.code_of("ada@example.com").await;
     let resend = json!({ "email": "ada@example.com" });
-    let early = house.anyone.post("/auth/verify-email/resend", resend.clone()).await;
+    let early = app.anyone.post("/auth/verify-email/resend", resend.clone()).await;
     assert_eq!(early.status, 202);
-    assert_eq!(house.mails("ada@example.com").await.len(), 1, "it is too soon");
-    house.advance(MINUTE);
+    assert_eq!(app.mails("ada@example.com").await.len(), 1, "it is too soon");
+    app.advance(MINUTE);
     let by_id = json!({ "userId": registered.body["id"] });
-    assert_eq!(house.anyone.post("/auth/verify-email/resend", by_id).await.status, 202);
-    assert_eq!(code_in(&house.mail("ada@example.com", "verification_code", 2).await), code);
-    assert_eq!(house.audited(AuditAction::ResendCode).len(), 1);
-    house.advance(8 * MINUTE);
-    house.anyone.post("/auth/verify-email/resend", resend).await;
-    let renewed = code_in(&house.mail("ada@example.com", "verification_code", 3).await);
+    assert_eq!(app.anyone.post("/auth/verify-email/resend", by_id).await.status, 202);
+    assert_eq!(code_in(&app.mail("ada@example.com", "verification_code", 2).await), code);
+    assert_eq!(app.audited(AuditAction::ResendCode).len(), 1);
+    app.advance(8 * MINUTE);
+    app.anyone.post("/auth/verify-email/resend", resend).await;
+    let renewed = code_in(&app.mail("ada@example.com", "verification_code", 3).await);
     assert_ne!(renewed, code, "under two minutes of its life remained");
-    let old = house.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
+    let old = app.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
     assert_eq!((old.status, old.problem()), (422, "code_invalid"));
     let new = json!({ "email": "ADA@example.com", "code": renewed });
-    assert_eq!(house.anyone.post("/auth/verify-email", new.clone()).await.status, 200);
-    assert_eq!(house.anyone.post("/auth/verify-email", new).await.status, 200, "the same right one again");
+    assert_eq!(app.anyone.post("/auth/verify-email", new.clone()).await.status, 200);
+    assert_eq!(app.anyone.post("/auth/verify-email", new).await.status, 200, "the same right one again");
 }
 
 #[tokio::test]
 async fn codes_fail_in_one_way_and_are_void_after_five_wrong_ones() {
-    let house = Awake::new().await;
-    house.register("ada@example.com").await;
-    let code = house.code_of("ada@example.com").await;
-    let nobody = house.anyone.post("/auth/verify-email", json!({ "email": "x@example.com", "code": code })).await;
+    let app = TestApp::new().await;
+    app.register("ada@example.com").await;
+    let code = app.code_of("ada@example.com").await;
+    let nobody = app.anyone.post("/auth/verify-email", json!({ "email": "x@example.com", "code": code })).await;
     for _ in 0..5 {
         let body = json!({ "email": "ada@example.com", "code": wrong(&code) });
-        let answer = house.anyone.post("/auth/verify-email", body).await;
+        let answer = app.anyone.post("/auth/verify-email", body).await;
         assert_eq!((answer.status, answer.problem()), (nobody.status, nobody.problem()));
         assert_eq!(answer.body["detail"], nobody.body["detail"]);
     }
-    assert_eq!(house.events(EventType::OtpFailed).len(), 5);
-    assert_eq!(house.audited(AuditAction::CodeRefused).len(), 5);
-    let late = house.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
+    assert_eq!(app.events(EventType::OtpFailed).len(), 5);
+    assert_eq!(app.audited(AuditAction::CodeRefused).len(), 5);
+    let late = app.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
     assert_eq!(late.problem(), "code_invalid");
     for unfit in ["12345", "12345a", ""] {
-        let answer =
-            house.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": unfit })).await;
+        let answer = app.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": unfit })).await;
         assert_eq!(answer.status, 422, "{unfit}");
     }
 }
 
 #[tokio::test]
 async fn a_code_ends_with_its_time() {
-    let house = Awake::new().await;
-    let id = house.register("ada@example.com").await.body["id"].clone();
-    let code = house.code_of("ada@example.com").await;
-    house.advance(10 * MINUTE);
-    let late = house.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code })).await;
+    let app = TestApp::new().await;
+    let id = app.register("ada@example.com").await.body["id"].clone();
+    let code = app.code_of("ada@example.com").await;
+    app.advance(10 * MINUTE);
+    let late = app.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code })).await;
     assert_eq!((late.status, late.problem()), (422, "code_invalid"));
 }
 
 #[tokio::test]
 async fn a_user_name_is_reserved_from_the_form_on() {
-    let house = Awake::new().await;
+    let app = TestApp::new().await;
     let form = |email: &str| json!({ "email": email, "password": PASSWORD, "username": "Countess" });
-    assert_eq!(house.anyone.post("/auth/register", form("ada@example.com")).await.status, 201);
-    let taken = house.anyone.post("/auth/register", form("bob@example.com")).await;
+    assert_eq!(app.anyone.post("/auth/register", form("ada@example.com")).await.status, 201);
+    let taken = app.anyone.post("/auth/register", form("bob@example.com")).await;
     assert_eq!((taken.status, taken.problem()), (409, "username_taken"));
     assert_eq!(taken.fields(), ["/username username_taken"]);
-    house.advance(24 * 60 * MINUTE);
-    assert_eq!(house.anyone.post("/auth/register", form("bob@example.com")).await.status, 201, "it lapsed");
+    app.advance(24 * 60 * MINUTE);
+    assert_eq!(app.anyone.post("/auth/register", form("bob@example.com")).await.status, 201, "it lapsed");
 }
 
 #[tokio::test]
 async fn signing_in_before_the_address_is_verified_sends_the_code_again() {
-    let house = Awake::new().await;
-    house.register("ada@example.com").await;
-    let code = house.code_of("ada@example.com").await;
-    house.advance(MINUTE);
-    let entered = house.login("ada@example.com").await;
+    let app = TestApp::new().await;
+    app.register("ada@example.com").await;
+    let code = app.code_of("ada@example.com").await;
+    app.advance(MINUTE);
+    let entered = app.login("ada@example.com").await;
     assert_eq!((entered.status, entered.problem()), (401, "invalid_credentials"));
     assert!(entered.body["detail"].as_str().unwrap().contains("not verified yet"));
-    assert_eq!(code_in(&house.mail("ada@example.com", "verification_code", 2).await), code);
-    assert!(house.events(EventType::UserLoggedIn).is_empty());
+    assert_eq!(code_in(&app.mail("ada@example.com", "verification_code", 2).await), code);
+    assert!(app.events(EventType::UserLoggedIn).is_empty());
 }
 
 #[tokio::test]
 async fn five_wrong_passwords_shut_the_door_for_a_minute_and_a_known_device_is_let_in() {
-    let house = Awake::new().await;
-    let ada = house.member("ada@example.com").await;
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
     let guess = json!({ "identifier": "ada@example.com", "password": "not the one it is" });
     for _ in 0..5 {
-        assert_eq!(house.anyone.post("/auth/login", guess.clone()).await.problem(), "invalid_credentials");
+        assert_eq!(app.anyone.post("/auth/login", guess.clone()).await.problem(), "invalid_credentials");
     }
-    let shut = house.login("ada@example.com").await;
+    let shut = app.login("ada@example.com").await;
     assert_eq!((shut.status, shut.problem(), shut.header("retry-after")), (429, "locked_out", "60"));
-    assert_eq!(house.events(EventType::UserLoginFailed).len(), 5);
-    assert_eq!(house.events(EventType::UserLockedOut).len(), 1);
-    assert_eq!(house.audited(AuditAction::LockOut).len(), 1);
-    house.mail("ada@example.com", "locked_out", 1).await;
+    assert_eq!(app.events(EventType::UserLoginFailed).len(), 5);
+    assert_eq!(app.events(EventType::UserLockedOut).len(), 1);
+    assert_eq!(app.audited(AuditAction::LockOut).len(), 1);
+    app.mail("ada@example.com", "locked_out", 1).await;
     let known = json!({
         "identifier": "ada@example.com", "password": PASSWORD, "deviceToken": ada.tokens["deviceToken"],
     });
-    assert_eq!(house.anyone.post("/auth/login", known).await.status, 200);
-    assert_eq!(house.login("ada@example.com").await.status, 429, "a known device opens the door for itself alone");
-    assert_eq!(house.anyone.at("192.0.2.9").post("/auth/login", guess).await.status, 401, "another network");
-    house.advance(MINUTE);
-    assert_eq!(house.login("ada@example.com").await.status, 200);
+    assert_eq!(app.anyone.post("/auth/login", known).await.status, 200);
+    assert_eq!(app.login("ada@example.com").await.status, 429, "a known device opens the door for itself alone");
+    assert_eq!(app.anyone.at("192.0.2.9").post("/auth/login", guess).await.status, 401, "another network");
+    app.advance(MINUTE);
+    assert_eq!(app.login("ada@example.com").await.status, 200);
 }
 
 #[tokio::test]
 async fn the_lock_of_a_whole_day_is_told_once_like_any_other() {
-    let house = Awake::with(|config| config.auth.lockout.daily_failures = 6).await;
-    house.verified("ada@example.com").await;
+    let app = TestApp::with(|config| config.auth.lockout.daily_failures = 6).await;
+    app.verified("ada@example.com").await;
     for (identifier, audited) in [("ada@example.com", 1), ("nobody@example.com", 2)] {
         let guess = json!({ "identifier": identifier, "password": "not the one it is" });
         for network in 1..=6 {
-            let stranger = house.anyone.at(&format!("198.51.{network}.1"));
+            let stranger = app.anyone.at(&format!("198.51.{network}.1"));
             assert_eq!(stranger.post("/auth/login", guess.clone()).await.problem(), "invalid_credentials");
         }
         for network in 6..=7 {
-            let shut = house.anyone.at(&format!("198.51.{network}.1")).post("/auth/login", guess.clone()).await;
+            let shut = app.anyone.at(&format!("198.51.{network}.1")).post("/auth/login", guess.clone()).await;
             assert_eq!((shut.status, shut.problem(), shut.header("retry-after")), (429, "locked_out", "86400"));
         }
-        assert_eq!(house.audited(AuditAction::LockOut).len(), audited, "{identifier}");
+        assert_eq!(app.audited(AuditAction::LockOut).len(), audited, "{identifier}");
     }
-    assert_eq!(house.events(EventType::UserLockedOut).len(), 1);
-    house.mail("ada@example.com", "locked_out", 1).await;
+    assert_eq!(app.events(EventType::UserLockedOut).len(), 1);
+    app.mail("ada@example.com", "locked_out", 1).await;
 }
 
 #[tokio::test]
 async fn a_success_forgets_what_was_tried_from_its_own_network_alone() {
-    let house = Awake::new().await;
-    house.verified("ada@example.com").await;
-    let elsewhere = house.anyone.at("192.0.2.9");
+    let app = TestApp::new().await;
+    app.verified("ada@example.com").await;
+    let elsewhere = app.anyone.at("192.0.2.9");
     let guess = json!({ "identifier": "ada@example.com", "password": "not the one it is" });
-    for client in [&house.anyone, &elsewhere] {
+    for client in [&app.anyone, &elsewhere] {
         for _ in 0..4 {
             assert_eq!(client.post("/auth/login", guess.clone()).await.status, 401);
         }
     }
-    assert_eq!(house.login("ada@example.com").await.status, 200);
+    assert_eq!(app.login("ada@example.com").await.status, 200);
     assert_eq!(elsewhere.post("/auth/login", guess.clone()).await.status, 401);
     assert_eq!(elsewhere.post("/auth/login", guess.clone()).await.status, 429, "four and one are five");
     for _ in 0..5 {
-        assert_eq!(house.anyone.post("/auth/login", guess.clone()).await.status, 401);
+        assert_eq!(app.anyone.post("/auth/login", guess.clone()).await.status, 401);
     }
 }
 
 #[tokio::test]
 async fn a_hash_of_older_settings_is_made_anew_at_the_next_sign_in() {
-    let house = Awake::new().await;
-    let id: UserId = house.verified("ada@example.com").await.parse().unwrap();
+    let app = TestApp::new().await;
+    let id: UserId = app.verified("ada@example.com").await.parse().unwrap();
     let costlier = PasswordCost { memory_kib: 64, passes: 2, lanes: 1 };
     let older = PasswordHasher::new(costlier, Vec::new()).unwrap();
     let older = older.hash(&mut Scratch::default(), &Secret::new(PASSWORD), [3; 16]).unwrap();
-    let work = Work::until(house.system.clock().instant() + MINUTE);
-    let write = Write { work, stamp: house.system.stamp(), context: CallContext::house("test", "older-hash") };
-    let stored = house.store.write(write, move |tx| {
+    let work = Work::until(app.system.clock().instant() + MINUTE);
+    let write = Write { work, stamp: app.system.stamp(), context: CallContext::service("test", "older-hash") };
+    let stored = app.store.write(write, move |tx| {
         let found = user::find(tx, id)?.unwrap();
         user::replace(tx, &User { password_hash: Some(older.clone()), ..found })?;
         Ok(Verdict::Commit(()))
     });
     stored.await.unwrap();
-    let hash = || house.store.read(|view| user::find(view, id)).unwrap().unwrap().password_hash.unwrap();
+    let hash = || app.store.read(|view| user::find(view, id)).unwrap().unwrap().password_hash.unwrap();
     assert!(hash().contains("m=64,t=2"), "{}", hash());
-    assert_eq!(house.login("ada@example.com").await.status, 200);
+    assert_eq!(app.login("ada@example.com").await.status, 200);
     let renewed = hash();
     assert!(renewed.contains("m=8,t=1"), "{renewed}");
-    assert_eq!(house.login("ada@example.com").await.status, 200);
+    assert_eq!(app.login("ada@example.com").await.status, 200);
     assert_eq!(hash(), renewed);
 }
 
 #[tokio::test]
 async fn any_service_checks_a_token_with_the_published_keys_alone() {
-    let house = Awake::new().await;
-    let ada = house.member("ada@example.com").await;
-    let keys = house.anyone.get("/.well-known/jwks.json").await;
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
+    let keys = app.anyone.get("/.well-known/jwks.json").await;
     assert_eq!(keys.header("cache-control"), "public, max-age=300");
     let keys: JwkSet = serde_json::from_value(keys.body).unwrap();
     let token = ada.tokens["token"].as_str().unwrap();
@@ -335,24 +334,24 @@ async fn any_service_checks_a_token_with_the_published_keys_alone() {
     let mut forged = token.to_owned();
     forged.replace_range(token.len() - 4.., "AAAA");
     assert!(jsonwebtoken::decode::<Value>(&forged, &key, &wanted).is_err());
-    assert_eq!(house.anyone.signed_in(&forged).get("/auth/profile").await.problem(), "invalid_token");
+    assert_eq!(app.anyone.signed_in(&forged).get("/auth/profile").await.problem(), "invalid_token");
 }
 
 #[tokio::test]
 async fn a_refresh_answers_a_repeat_as_the_first_time_and_finds_a_thief() {
-    let house = Awake::new().await;
-    let ada = house.member("ada@example.com").await;
-    let refresh = async |token: &Value| house.anyone.post("/auth/refresh", json!({ "refreshToken": token })).await;
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
+    let refresh = async |token: &Value| app.anyone.post("/auth/refresh", json!({ "refreshToken": token })).await;
     let first = &ada.tokens["refreshToken"];
     let next = refresh(first).await.body["refreshToken"].clone();
-    house.advance(60 * MINUTE);
+    app.advance(60 * MINUTE);
     assert_eq!(refresh(first).await.body["refreshToken"], next, "an hour's sleep");
     assert_eq!(refresh(&json!("mdr_made-up")).await.problem(), "invalid_refresh_token");
     assert_eq!(refresh(&next).await.status, 200);
-    house.advance(Duration::from_secs(31));
+    app.advance(Duration::from_secs(31));
     assert_eq!(refresh(first).await.problem(), "session_ended");
-    assert_eq!(house.events(EventType::SessionReuseDetected).len(), 1);
-    assert_eq!(house.audited(AuditAction::ReuseDetected).len(), 1);
-    house.mail("ada@example.com", "session_ended", 1).await;
+    assert_eq!(app.events(EventType::SessionReuseDetected).len(), 1);
+    assert_eq!(app.audited(AuditAction::ReuseDetected).len(), 1);
+    app.mail("ada@example.com", "session_ended", 1).await;
     assert_eq!(refresh(&next).await.problem(), "session_ended");
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Failure, Terminal};
+use super::{CliFailure, Terminal};
 use crate::{
     actors::user::Users,
     app,
@@ -12,14 +12,14 @@ use crate::{
         storage::{self, Offline},
     },
     config::Config,
-    http::error::{ApiError, Occurrence},
+    http::error::{ApiError, ProblemContext},
     persistence::KeyLoss,
     supervision::{Supervisor, System, tree},
     types::{CallContext, Fault, limits},
 };
 
 /// What is asked for.
-pub(super) struct Errand {
+pub(super) struct UserRequest {
     /// The command's name, for the audit trail.
     pub name: &'static str,
     /// The route of the running server.
@@ -28,15 +28,15 @@ pub(super) struct Errand {
     pub body: Value,
 }
 
-impl Errand {
+impl UserRequest {
     /// Has it done; `flow` does it where no server runs. Gives what the server answers, or would.
     pub(super) fn run<T: Serialize, R: Into<ApiError>>(
         self,
         config: &Config,
         terminal: &Terminal,
         flow: impl AsyncFnOnce(Users, CallContext) -> Result<Result<T, R>, Fault>,
-    ) -> Result<Value, Failure> {
-        match client::ask_running(config, self.path, &self.body, limits::CLIENT_PATIENCE)? {
+    ) -> Result<Value, CliFailure> {
+        match client::ask_running(config, self.path, &self.body, limits::CLIENT_TIMEOUT)? {
             Some(answer) => Ok(answer),
             None => Ok(json!(offline(config, terminal, self.name, flow)?)),
         }
@@ -50,23 +50,23 @@ fn offline<T, R: Into<ApiError>>(
     terminal: &Terminal,
     command: &'static str,
     flow: impl AsyncFnOnce(Users, CallContext) -> Result<Result<T, R>, Fault>,
-) -> Result<T, Failure> {
-    let hasher = app::hasher(config).map_err(|error| Failure::Fault(error.to_string()))?;
+) -> Result<T, CliFailure> {
+    let hasher = app::hasher(config).map_err(|error| CliFailure::Fault(error.to_string()))?;
     let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
     let told = store.wait(async {
-        let seams = store.seams();
-        let system = System::new(seams.clock.clone(), seams.entropy.clone());
+        let environment = store.environment();
+        let system = System::new(environment.clock.clone(), environment.entropy.clone());
         let mut root = Supervisor::root(&system);
         let users = tree::users_alone(&mut root, &system, store.store(), hasher, config);
-        let tree = root.start().await.map_err(|escape| Failure::Fault(escape.to_string()))?;
+        let tree = root.start().await.map_err(|escape| CliFailure::Fault(escape.to_string()))?;
         let told = flow(users, storage::context(command)).await;
         tree.stop(limits::SHUTDOWN).await;
-        told.map_err(|fault| Failure::fault(command, fault))
+        told.map_err(|fault| CliFailure::fault(command, fault))
     });
     store.close();
     told?.map_err(|refusal| {
-        let at = Occurrence { base: "", instance: "", request_id: "" };
-        Failure::Fault(client::refusal(&refusal.into().document(at)))
+        let at = ProblemContext { base: "", instance: "", request_id: "" };
+        CliFailure::Fault(client::refusal(&refusal.into().document(at)))
     })
 }
 

@@ -9,7 +9,7 @@ use majordomo::{
         engine::{ByteScan, Engine, EngineKind, Pair},
         format::Seal,
         fs::{RealFs, SimFs},
-        settings::{BootId, Seams, Settings, Tuning},
+        settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
     },
     types::Clock,
 };
@@ -20,12 +20,12 @@ use crate::tools::{Hand, Seeded};
 pub type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A data directory.
-pub struct Yard {
-    pub settings: Settings,
-    pub seams: Seams,
+pub struct TestDisk {
+    pub settings: StoreSettings,
+    pub environment: StoreEnvironment,
     pub clock: Arc<Hand>,
     pub sim: SimFs,
-    /// Removed when the yard is dropped.
+    /// Removed when the disk is dropped.
     #[allow(dead_code, reason = "kept for its end")]
     pub temporary: Option<tempfile::TempDir>,
 }
@@ -34,25 +34,27 @@ pub fn seal() -> Seal {
     Seal { ring_fingerprint: "ring".to_owned(), check_value: "check".to_owned() }
 }
 
-impl Yard {
+impl TestDisk {
     /// On a simulated disk, with the tree in memory and small segments.
     pub fn simulated() -> Self {
         let (clock, sim) = (Hand::new(), SimFs::new());
-        let seams = Seams { fs: Arc::new(sim.clone()), clock: clock.clone(), entropy: Arc::new(Seeded::default()) };
+        let environment =
+            StoreEnvironment { fs: Arc::new(sim.clone()), clock: clock.clone(), entropy: Arc::new(Seeded::default()) };
         let settings = settings(PathBuf::from("/simulated/store"), EngineKind::Mem);
-        Self { settings, seams, clock, sim, temporary: None }
+        Self { settings, environment, clock, sim, temporary: None }
     }
 
     /// In a temporary directory.
     pub fn real(engine: EngineKind) -> Self {
         let (clock, temporary) = (Hand::new(), tempfile::tempdir().unwrap());
-        let seams = Seams { fs: Arc::new(RealFs), clock: clock.clone(), entropy: Arc::new(Seeded::default()) };
+        let environment =
+            StoreEnvironment { fs: Arc::new(RealFs), clock: clock.clone(), entropy: Arc::new(Seeded::default()) };
         let settings = settings(temporary.path().join("store"), engine);
-        Self { settings, seams, clock, sim: SimFs::new(), temporary: Some(temporary) }
+        Self { settings, environment, clock, sim: SimFs::new(), temporary: Some(temporary) }
     }
 
     pub fn open(&self) -> Result<Base, OpenError> {
-        Base::open(&self.settings, self.seams.clone(), |_| Ok(seal()))
+        Base::open(&self.settings, self.environment.clone(), |_| Ok(seal()))
     }
 
     /// From now on it is another run of the machine.
@@ -79,9 +81,9 @@ impl Yard {
     }
 }
 
-fn settings(dir: PathBuf, engine: EngineKind) -> Settings {
+fn settings(dir: PathBuf, engine: EngineKind) -> StoreSettings {
     let tuning = Tuning { segment_bytes: 4_096, ..Tuning::default() };
-    Settings { dir, engine, boot: BootId("boot".to_owned()), lock_wait: Duration::ZERO, tuning }
+    StoreSettings { dir, engine, boot: BootId("boot".to_owned()), lock_wait: Duration::ZERO, tuning }
 }
 
 /// All pairs of all tables.

@@ -1,4 +1,4 @@
-//! What operators have the house do beside restarts: snapshots, and the clock.
+//! What operators have the process do beside restarts: snapshots, and the clock.
 
 use std::{
     path::{Path, PathBuf},
@@ -41,7 +41,7 @@ pub enum SnapshotRefusal {
 }
 
 impl Operations {
-    /// The clock of the house is `manual`, which may be set forward: in development.
+    /// The clock of the process is `manual`, which may be set forward: in development.
     pub fn let_advance(&self, manual: Arc<ManualClock>) {
         // Whoever said so first has said it.
         let _ = self.0.manual.set(manual);
@@ -59,7 +59,7 @@ impl Operations {
         let Some(upkeep) = self.0.store.upkeep().cloned() else { return Ok(Err(SnapshotRefusal::InMemory)) };
         #[allow(
             clippy::disallowed_methods,
-            reason = "an operator's errand, seldom and by hand; the copy blocks its thread"
+            reason = "an operator's command, seldom and by hand; the copy blocks its thread"
         )]
         let taking = tokio::task::spawn_blocking(move || take_snapshot(&upkeep, &file));
         let taken = taking.await.map_err(|error| Fault::bug(error.to_string()))?;

@@ -10,67 +10,67 @@ use futures::FutureExt as _;
 use majordomo::{
     domain::audit::{AuditAction, AuditRecord, AuditResult},
     persistence::{
-        KeyLoss, OpenFault, Options, Rehearsal, Store, Tx, TxFault, Verdict,
+        KeyLoss, OpenFault, Options, ReplayCheck, Store, Tx, TxFault, Verdict,
         engine::{ByteScan, EngineKind},
         persons,
         reader::ByteReader as _,
         tables::{self, outcome::OutcomeKey},
-        writer::step::Writer,
+        writer::step::StoreWriter,
     },
     types::{Fault, Timestamp},
 };
 
 use crate::{
     samples::{a_code, a_session, a_user},
+    test_disk::{State, TestDisk},
     tools::{Seeded, failed_login, user, write},
-    yard::{State, Yard},
 };
 
 /// A data directory and a key ring.
-pub struct House {
-    pub yard: Yard,
+pub struct TestStore {
+    pub disk: TestDisk,
     pub ring: PathBuf,
     stamps: Seeded,
     _keys: tempfile::TempDir,
 }
 
-impl House {
+impl TestStore {
     pub fn real(engine: EngineKind) -> Self {
-        Self::over(Yard::real(engine))
+        Self::over(TestDisk::real(engine))
     }
 
     pub fn simulated() -> Self {
-        Self::over(Yard::simulated())
+        Self::over(TestDisk::simulated())
     }
 
-    fn over(yard: Yard) -> Self {
+    fn over(disk: TestDisk) -> Self {
         let keys = tempfile::tempdir().unwrap();
-        Self { yard, ring: keys.path().join("key_ring"), stamps: Seeded::default(), _keys: keys }
+        Self { disk, ring: keys.path().join("key_ring"), stamps: Seeded::default(), _keys: keys }
     }
 
     pub fn options(&self, key_loss: KeyLoss) -> Options {
         Options {
-            settings: self.yard.settings.clone(),
-            seams: self.yard.seams.clone(),
+            settings: self.disk.settings.clone(),
+            environment: self.disk.environment.clone(),
             key_ring: self.ring.clone(),
             key_loss,
-            rehearsal: Rehearsal::Twice,
+            replay_check: ReplayCheck::Twice,
         }
     }
 
-    pub fn try_open(&self, key_loss: KeyLoss) -> Result<Lived<'_>, OpenFault> {
+    pub fn try_open(&self, key_loss: KeyLoss) -> Result<OpenStore<'_>, OpenFault> {
         let (store, writer, _) = Store::open_in_hand(self.options(key_loss))?;
-        Ok(Lived { house: self, store, writer })
+        Ok(OpenStore { test_store: self, store, writer })
     }
 
-    pub fn open(&self) -> Lived<'_> {
+    pub fn open(&self) -> OpenStore<'_> {
         self.try_open(KeyLoss::Refuse).unwrap()
     }
 
     /// Every file of the data directory.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
-        collect(&self.yard.settings.dir, &mut files);
+        collect(&self.disk.settings.dir, &mut files);
         files
     }
 }
@@ -87,14 +87,14 @@ fn collect(dir: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// An open store of a house.
-pub struct Lived<'a> {
-    house: &'a House,
+/// A store that is open.
+pub struct OpenStore<'a> {
+    test_store: &'a TestStore,
     pub store: Store,
-    pub writer: Writer,
+    pub writer: StoreWriter,
 }
 
-impl Lived<'_> {
+impl OpenStore<'_> {
     /// Runs one transaction in a group of its own.
     pub fn commit<T: Send + 'static>(
         &mut self,
@@ -109,7 +109,7 @@ impl Lived<'_> {
     }
 
     pub fn write(&self) -> majordomo::persistence::Write {
-        write(self.house.yard.clock.as_ref(), &self.house.stamps)
+        write(self.test_store.disk.clock.as_ref(), &self.test_store.stamps)
     }
 
     pub fn close(mut self) {
@@ -131,8 +131,8 @@ impl Lived<'_> {
 
     /// One random act; `at` and `dice` decide which.
     pub fn act(&mut self, at: u32, dice: u32) -> Result<(), Fault> {
-        let now = self.house.yard.seams.clock.now();
-        self.house.yard.clock.advance(Duration::from_millis(3));
+        let now = self.test_store.disk.environment.clock.now();
+        self.test_store.disk.clock.advance(Duration::from_millis(3));
         self.commit(move |tx| {
             act(tx, at, dice, now)?;
             Ok(if dice.is_multiple_of(11) { Verdict::Discard(()) } else { Verdict::Commit(()) })

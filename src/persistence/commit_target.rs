@@ -11,7 +11,7 @@ use super::{
 use crate::types::Timestamp;
 
 /// Where commits go.
-pub(super) enum Ground {
+pub(super) enum CommitTarget {
     /// Journal and tree of a data directory.
     Directory(Box<Base>),
     /// A tree in memory, for tests: a commit is applied, and gone with the process.
@@ -20,12 +20,12 @@ pub(super) enum Ground {
 
 /// A group that is durable, as far as it can be, and not yet in the tree.
 #[must_use = "a durable group has to be applied before anybody is answered"]
-pub(super) enum Durable {
-    Directory(super::base::Durable),
+pub(super) enum DurableCommits {
+    Directory(super::base::DurableGroup),
     Memory(Batch, Lsn),
 }
 
-impl Ground {
+impl CommitTarget {
     pub(super) fn memory() -> Self {
         Self::Memory { engine: Arc::new(MemEngine::new()), last: Lsn::ZERO }
     }
@@ -46,36 +46,36 @@ impl Ground {
     }
 
     /// One frame for each commit, one sync for all.
-    pub(super) fn commit(&mut self, group: Vec<Commit>) -> Result<Durable, BaseError> {
+    pub(super) fn commit(&mut self, group: Vec<Commit>) -> Result<DurableCommits, BaseError> {
         match self {
-            Self::Directory(base) => base.commit(group).map(Durable::Directory),
+            Self::Directory(base) => base.commit(group).map(DurableCommits::Directory),
             Self::Memory { last, .. } => {
                 let mut all = Batch::default();
                 for commit in group {
                     *last = last.next();
                     all.0.extend(commit.batch.0);
                 }
-                Ok(Durable::Memory(all, *last))
+                Ok(DurableCommits::Memory(all, *last))
             }
         }
     }
 
     /// Makes the changes in the tree; says the number of the last commit.
-    pub(super) fn apply(&mut self, group: Durable) -> Result<Lsn, BaseError> {
+    pub(super) fn apply(&mut self, group: DurableCommits) -> Result<Lsn, BaseError> {
         match (self, group) {
-            (Self::Directory(base), Durable::Directory(group)) => {
+            (Self::Directory(base), DurableCommits::Directory(group)) => {
                 let last = group.last();
                 base.apply(group).map(|()| last)
             }
-            (Self::Directory(base), Durable::Memory(all, last)) => {
+            (Self::Directory(base), DurableCommits::Memory(all, last)) => {
                 base.engine().apply(&all, last)?;
                 Ok(last)
             }
-            (Self::Memory { engine, .. }, Durable::Memory(all, last)) => {
+            (Self::Memory { engine, .. }, DurableCommits::Memory(all, last)) => {
                 engine.apply(&all, last)?;
                 Ok(last)
             }
-            (Self::Memory { last, .. }, Durable::Directory(_)) => Ok(*last),
+            (Self::Memory { last, .. }, DurableCommits::Directory(_)) => Ok(*last),
         }
     }
 

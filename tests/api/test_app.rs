@@ -1,10 +1,10 @@
-//! A house that runs: the tree of services on a store in memory, and clients of both listeners.
+//! The application, running: the tree of services on a store in memory, and clients of both listeners.
 //!
 //! ```ignore
-//! let house = Awake::new().await;
-//! let ada = house.member("ada@example.com").await;
+//! let app = TestApp::new().await;
+//! let ada = app.member("ada@example.com").await;
 //! assert_eq!(ada.get("/auth/profile").await.status, 200);
-//! house.advance(Duration::from_secs(61));
+//! app.advance(Duration::from_secs(61));
 //! ```
 
 use std::{collections::BTreeSet, ops::Deref, sync::Arc, time::Duration};
@@ -12,9 +12,9 @@ use std::{collections::BTreeSet, ops::Deref, sync::Arc, time::Duration};
 use majordomo::{
     actors::{
         audit::Audit,
-        auth::DoorKeys,
-        hasher::{Bounds, HasherPool},
-        operations::{Operations, Phase},
+        auth::AuthKeys,
+        hasher::{HasherBounds, HasherPool},
+        operations::{Operations, ProcessPhase},
     },
     config::Config,
     crypto::{
@@ -26,13 +26,13 @@ use majordomo::{
     },
     domain::{
         audit::{AuditAction, AuditEntry},
-        event::{Envelope, EventType},
+        event::{EventEnvelope, EventType},
     },
     http::{
-        Services,
+        EdgeServices,
         credential::ControlToken,
         route::Listener,
-        services::{Edge, Seams},
+        services::{EdgeContext, EdgeDependencies},
     },
     persistence::{
         Store,
@@ -41,7 +41,7 @@ use majordomo::{
     },
     supervision::{
         ManualClock, SeededEntropy, Supervisor, System, Tree,
-        tree::{self, House, Parts},
+        tree::{self, ServiceDependencies, Services},
     },
     types::{Clock, Entropy, Secret, SigningAlgorithm, Timestamp},
 };
@@ -49,22 +49,22 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client};
 
-/// What members of the house sign in with, unless a test says otherwise.
+/// What users sign in with, unless a test says otherwise.
 pub const PASSWORD: &str = "an unguessable sentence of mine";
 
-/// The operator's credential of every house in these tests.
+/// The operator's credential of every application in these tests.
 pub const CONTROL: &str = "0123456789abcdef0123456789abcdef";
 
 /// 2026-01-02T03:04:05Z.
 pub const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
 
-/// A running house.
-pub struct Awake {
+/// The running application.
+pub struct TestApp {
     pub system: System,
     pub store: Store,
     pub clock: Arc<ManualClock>,
     pub hasher: HasherPool,
-    pub house: House,
+    pub services: Services,
     /// Somebody without a token, at 127.0.0.1, on the public listener.
     pub anyone: Client,
     /// Somebody without a token on the operators' listener.
@@ -73,7 +73,7 @@ pub struct Awake {
 }
 
 /// A signed-in user: a client that sends the access token along.
-pub struct Member {
+pub struct TestUser {
     client: Client,
     /// The user's id.
     pub id: String,
@@ -81,7 +81,7 @@ pub struct Member {
     pub tokens: Value,
 }
 
-impl Deref for Member {
+impl Deref for TestUser {
     type Target = Client;
 
     fn deref(&self) -> &Client {
@@ -89,7 +89,7 @@ impl Deref for Member {
     }
 }
 
-impl Awake {
+impl TestApp {
     /// With the defaults, but without limits on requests by address.
     pub async fn new() -> Self {
         Self::with(|_| ()).await
@@ -105,40 +105,42 @@ impl Awake {
         let store = Store::in_memory(clock.clone(), entropy.as_ref());
         let system = System::new(clock.clone(), Arc::clone(&entropy));
         let cheap = PasswordCost { memory_kib: 8, passes: 1, lanes: 1 };
-        let hasher = HasherPool::new(PasswordHasher::new(cheap, Vec::new()).unwrap(), Bounds::from(&config.auth.hash));
+        let hasher =
+            HasherPool::new(PasswordHasher::new(cheap, Vec::new()).unwrap(), HasherBounds::from(&config.auth.hash));
         let signer = SigningKeyPair::generate(uuid::Uuid::nil().into(), SigningAlgorithm::EdDsa).unwrap();
         let mut root = Supervisor::root(&system);
-        let parts = Parts {
+        let dependencies = ServiceDependencies {
             config: Arc::new(config.clone()),
             store: store.clone(),
             hasher: hasher.clone(),
             signing: KeySet::new(signer, Vec::new()).unwrap(),
-            door_keys: DoorKeys { device: DeviceKey::new([1; 32]), identifier: IdentifierKey::new([2; 32]) },
+            auth_keys: AuthKeys { device: DeviceKey::new([1; 32]), identifier: IdentifierKey::new([2; 32]) },
             clock: clock.clone(),
         };
-        let house = tree::services(&mut root, &system, parts).unwrap();
-        let (relays, notifier) = (house.relays.clone(), house.notifier.clone());
+        let services = tree::services(&mut root, &system, dependencies).unwrap();
+        let (relays, notifier) = (services.relays.clone(), services.notifier.clone());
         let operations = Operations::new(system.clone(), store.clone(), relays.clone(), notifier.clone());
         operations.let_advance(clock.clone());
-        let seams = Seams {
+        let dependencies = EdgeDependencies {
             clock: clock.clone(),
             entropy,
-            authenticator: Arc::new(house.auth.clone()),
+            authenticator: Arc::new(services.auth.clone()),
             control: ControlToken::new(Secret::new(CONTROL)),
         };
-        let services = Services {
-            edge: Arc::new(Edge::new(&config, seams)),
+        let edge_services = EdgeServices {
+            edge: Arc::new(EdgeContext::new(&config, dependencies)),
             operations: operations.clone(),
-            auth: house.auth.clone(),
-            users: house.users.clone(),
+            auth: services.auth.clone(),
+            users: services.users.clone(),
             notifier,
             relays,
             audit: Audit::new(system.clone(), store.clone()),
         };
         let tree = root.start().await.unwrap();
-        operations.enter(Phase::Open);
-        let (anyone, ops) = (Client::new(Listener::Public, services.clone()), Client::new(Listener::Ops, services));
-        Self { system, store, clock, hasher, house, anyone, ops, tree }
+        operations.enter(ProcessPhase::Open);
+        let (anyone, ops) =
+            (Client::new(Listener::Public, edge_services.clone()), Client::new(Listener::Ops, edge_services));
+        Self { system, store, clock, hasher, services, anyone, ops, tree }
     }
 
     /// The operator with the control token, on the operators' listener.
@@ -170,7 +172,7 @@ impl Awake {
     }
 
     /// A verified user, signed in.
-    pub async fn member(&self, email: &str) -> Member {
+    pub async fn member(&self, email: &str) -> TestUser {
         self.verified(email).await;
         self.sign_in(email).await
     }
@@ -186,16 +188,16 @@ impl Awake {
     }
 
     /// Another session of a user who is there already.
-    pub async fn sign_in(&self, identifier: &str) -> Member {
+    pub async fn sign_in(&self, identifier: &str) -> TestUser {
         let entered = self.login(identifier).await;
         assert_eq!(entered.status, 200, "{entered:?}");
         self.member_of(entered.body)
     }
 
     /// The client of what a login or refresh answered.
-    pub fn member_of(&self, tokens: Value) -> Member {
+    pub fn member_of(&self, tokens: Value) -> TestUser {
         let client = self.anyone.signed_in(tokens["token"].as_str().unwrap());
-        Member { client, id: tokens["userId"].as_str().unwrap().to_owned(), tokens }
+        TestUser { client, id: tokens["userId"].as_str().unwrap().to_owned(), tokens }
     }
 
     /// All mail to an address, newest first.
@@ -223,7 +225,7 @@ impl Awake {
     }
 
     /// All events of one type, oldest first.
-    pub fn events(&self, wanted: EventType) -> Vec<Envelope> {
+    pub fn events(&self, wanted: EventType) -> Vec<EventEnvelope> {
         let filter = EventFilter { types: BTreeSet::from([wanted]), ..EventFilter::default() };
         let (mut all, mut after) = (Vec::new(), 0);
         loop {
@@ -264,7 +266,7 @@ impl Awake {
         self.store.report().writer.commits
     }
 
-    /// What the clock of the house says.
+    /// What the clock of the application says.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -298,14 +300,14 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
 
 #[tokio::test]
 async fn the_house_wakes_and_its_members_get_in() {
-    let house = Awake::new().await;
-    let ada = house.member("ada@example.com").await;
+    let services = TestApp::new().await;
+    let ada = services.member("ada@example.com").await;
     assert_eq!(ada.get("/auth/profile").await.body["id"], ada.id.as_str());
-    assert_eq!(house.events(EventType::UserLoggedIn).len(), 1);
-    assert_eq!(house.audited(AuditAction::Login).len(), 1);
-    assert_eq!(house.operator().get("/actors").await.status, 200);
-    assert_eq!(house.hashes(), 2);
-    house.advance(Duration::from_secs(16 * 60));
-    assert!(house.now() >= START.plus(Duration::from_secs(16 * 60)));
+    assert_eq!(services.events(EventType::UserLoggedIn).len(), 1);
+    assert_eq!(services.audited(AuditAction::Login).len(), 1);
+    assert_eq!(services.operator().get("/actors").await.status, 200);
+    assert_eq!(services.hashes(), 2);
+    services.advance(Duration::from_secs(16 * 60));
+    assert!(services.now() >= START.plus(Duration::from_secs(16 * 60)));
     assert_eq!(ada.get("/auth/profile").await.problem(), "token_expired");
 }

@@ -1,16 +1,16 @@
 //! A store on the real disk, for measurements.
 //!
 //! Owns: how a measured store is opened and what accompanies its writes. Must not know: what is measured. Begin with
-//! `Site`.
+//! `BenchStore`.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use majordomo::{
     persistence::{
-        KeyLoss, Options, Rehearsal, Write,
+        KeyLoss, Options, ReplayCheck, Write,
         engine::EngineKind,
         fs::RealFs,
-        settings::{BootId, Seams, Settings, Tuning},
+        settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
     },
     supervision::{OsEntropy, SystemClock},
     types::{CallContext, Timestamp, Work, clock::stamp},
@@ -18,39 +18,39 @@ use majordomo::{
 
 /// The real disk, time and chance.
 #[derive(Clone)]
-pub struct Site {
-    seams: Seams,
+pub struct BenchStore {
+    environment: StoreEnvironment,
 }
 
-impl Site {
+impl BenchStore {
     pub fn new() -> Self {
         let clock = Arc::new(SystemClock::after(Timestamp::ZERO));
-        Self { seams: Seams { fs: Arc::new(RealFs), clock, entropy: Arc::new(OsEntropy) } }
+        Self { environment: StoreEnvironment { fs: Arc::new(RealFs), clock, entropy: Arc::new(OsEntropy) } }
     }
 
     /// A store in `dir` with its key ring beside it, on the run of the machine that `boot` names.
     pub fn options(&self, dir: &Path, engine: EngineKind, boot: &str) -> Options {
         Options {
-            settings: Settings {
+            settings: StoreSettings {
                 dir: dir.to_owned(),
                 engine,
                 boot: BootId(boot.to_owned()),
                 lock_wait: Duration::ZERO,
                 tuning: Tuning::default(),
             },
-            seams: self.seams.clone(),
+            environment: self.environment.clone(),
             key_ring: dir.with_file_name("key_ring"),
             key_loss: KeyLoss::Refuse,
-            rehearsal: Rehearsal::Once,
+            replay_check: ReplayCheck::Once,
         }
     }
 
     /// What accompanies one transaction.
     pub fn write(&self) -> Write {
         Write {
-            work: Work::until(self.seams.clock.instant() + Duration::from_secs(60)),
-            stamp: stamp(self.seams.clock.as_ref(), self.seams.entropy.as_ref()),
-            context: CallContext::house("bench", "request"),
+            work: Work::until(self.environment.clock.instant() + Duration::from_secs(60)),
+            stamp: stamp(self.environment.clock.as_ref(), self.environment.entropy.as_ref()),
+            context: CallContext::service("bench", "request"),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! How a code stands, for the owner who asked for it. A read of the store.
 
-use super::desk::Desk;
+use super::context::OtpContext;
 use crate::{
-    domain::otp::{CodePurpose, Progress, progress, resend_at},
+    domain::otp::{CodeProgress, CodePurpose, progress, resend_at},
     persistence::tables::code,
     types::{
         Fault, Timestamp,
@@ -12,13 +12,13 @@ use crate::{
 
 /// A code without its digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct CodeState {
     /// Its id.
     pub code: CodeId,
     /// What it is to prove.
     pub purpose: CodePurpose,
     /// How far it has come.
-    pub progress: Progress,
+    pub progress: CodeProgress,
     /// When it runs out.
     pub expires_at: Timestamp,
     /// From when on it may be asked for again.
@@ -26,15 +26,15 @@ pub struct Standing {
 }
 
 /// The code `wanted` of `owner`; `None` if there is none, or another took its place.
-pub(super) fn run(desk: &Desk, owner: UserId, wanted: CodeId) -> Result<Option<Standing>, Fault> {
-    let now = desk.system.clock().now();
-    let codes = desk.store.read(|view| code::of_owner(view, owner))?;
+pub(super) fn run(context: &OtpContext, owner: UserId, wanted: CodeId) -> Result<Option<CodeState>, Fault> {
+    let now = context.system.clock().now();
+    let codes = context.store.read(|view| code::of_owner(view, owner))?;
     let found = codes.into_iter().find(|code| code.id == wanted);
-    Ok(found.map(|code| Standing {
+    Ok(found.map(|code| CodeState {
         code: code.id,
         purpose: code.purpose,
-        progress: progress(&code, now, &desk.limits),
+        progress: progress(&code, now, &context.limits),
         expires_at: code.expires_at,
-        resend_at: resend_at(&code, &desk.limits),
+        resend_at: resend_at(&code, &context.limits),
     }))
 }

@@ -2,9 +2,9 @@
 
 use futures::{FutureExt, future::BoxFuture};
 
-use super::{Issued, Order, Otp};
+use super::{CodeOrder, Issued, Otp};
 use crate::{
-    actors::relay::{Delivery, NotTaken, Subscriber},
+    actors::relay::{HandOver, NotTaken, Subscriber},
     domain::{
         event::{EventKind, EventType},
         otp::CodePurpose,
@@ -12,30 +12,30 @@ use crate::{
 };
 
 /// The subscriber.
-pub struct OtpNews {
+pub struct OtpSubscriber {
     otp: Otp,
 }
 
-impl OtpNews {
+impl OtpSubscriber {
     /// Hears for `otp`.
     pub fn new(otp: Otp) -> Self {
         Self { otp }
     }
 
-    async fn take(&self, delivery: Delivery) -> Result<(), NotTaken> {
-        let (owner, purpose) = match &delivery.event.kind {
+    async fn take(&self, hand_over: HandOver) -> Result<(), NotTaken> {
+        let (owner, purpose) = match &hand_over.event.kind {
             EventKind::UserRegistered { user, .. } => (*user, CodePurpose::VerifyEmail),
             EventKind::PasswordResetRequested { user, .. } => (*user, CodePurpose::ResetPassword),
             _ => return Err(NotTaken::Never("not an event that needs a code".to_owned())),
         };
-        let context = delivery.context();
-        match self.otp.issue(context, owner, purpose, Order::Event(Box::new(delivery))).await? {
+        let context = hand_over.context();
+        match self.otp.issue(context, owner, purpose, CodeOrder::Event(Box::new(hand_over))).await? {
             Issued::Sent { .. } | Issued::Wait { .. } | Issued::Nobody => Ok(()),
         }
     }
 }
 
-impl Subscriber for OtpNews {
+impl Subscriber for OtpSubscriber {
     fn name(&self) -> &'static str {
         "otp"
     }
@@ -44,7 +44,7 @@ impl Subscriber for OtpNews {
         &[EventType::UserRegistered, EventType::PasswordResetRequested]
     }
 
-    fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Result<(), NotTaken>> {
-        self.take(delivery).boxed()
+    fn receive(&self, hand_over: HandOver) -> BoxFuture<'_, Result<(), NotTaken>> {
+        self.take(hand_over).boxed()
     }
 }

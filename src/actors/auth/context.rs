@@ -1,4 +1,4 @@
-//! What the flows of the door share.
+//! What the commands of `AuthActor` share.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use crate::{
         identifier::IdentifierKey,
         password::SALT_BYTES,
         refresh_token::RefreshToken,
-        token::{AccessClaims, Expected, KeySet},
+        token::{AccessClaims, ExpectedClaims, KeySet},
         verified_cache::VerifiedCache,
     },
     domain::{
@@ -26,8 +26,8 @@ use crate::{
     types::{Fault, Secret, Timestamp, id::UserId, limits},
 };
 
-/// Subkeys of the root key ring that the door works with.
-pub struct DoorKeys {
+/// Subkeys of the root key ring that AuthActor works with.
+pub struct AuthKeys {
     /// Signs device tokens.
     pub device: DeviceKey,
     /// Hashes identifiers nobody has.
@@ -35,28 +35,28 @@ pub struct DoorKeys {
 }
 
 /// State shared by the handle and all flows: a cache of the store and the keys, checked again in each transaction.
-pub struct Door {
+pub struct AuthContext {
     pub(super) system: System,
     pub(super) store: Store,
     pub(super) hasher: HasherPool,
     pub(super) otp: Otp,
-    pub(super) settings: Arc<config::Auth>,
+    pub(super) settings: Arc<config::AuthConfig>,
     /// Whether codes can be sent to phones.
     pub(super) reaches_phones: bool,
     pub(super) password_policy: PasswordPolicy,
     /// Whether users enter before they have proven their address.
     pub(super) address_rule: AddressRule,
-    pub(super) expected: Expected,
-    pub(super) keys: DoorKeys,
+    pub(super) expected: ExpectedClaims,
+    pub(super) keys: AuthKeys,
     pub(super) verified: VerifiedCache<Arc<AccessClaims>>,
     signing: RwLock<Arc<KeySet>>,
 }
 
-fn address_rule(auth: &config::Auth) -> AddressRule {
+fn address_rule(auth: &config::AuthConfig) -> AddressRule {
     if auth.require_verified_email { AddressRule::MustBeProven } else { AddressRule::MayBeUnproven }
 }
 
-impl Door {
+impl AuthContext {
     /// What the flows work with.
     pub fn new(
         system: &System,
@@ -64,7 +64,7 @@ impl Door {
         hasher: &HasherPool,
         otp: &Otp,
         config: &config::Config,
-        (keys, signing): (DoorKeys, KeySet),
+        (keys, signing): (AuthKeys, KeySet),
     ) -> Arc<Self> {
         Arc::new(Self {
             system: system.clone(),
@@ -75,7 +75,7 @@ impl Door {
             address_rule: address_rule(&config.auth),
             settings: Arc::new(config.auth.clone()),
             reaches_phones: config.notify.reaches_phones(),
-            expected: Expected { issuer: config.issuer(), audience: config.auth.audience.clone() },
+            expected: ExpectedClaims { issuer: config.issuer(), audience: config.auth.audience.clone() },
             keys,
             verified: VerifiedCache::new(limits::VERIFIED_TOKENS),
             signing: RwLock::new(Arc::new(signing)),
@@ -160,7 +160,7 @@ impl Door {
         extra
     }
 
-    /// The device `token` stands for, if this house gave it to `user` not too long ago, for the password of now: who
+    /// The device `token` stands for, if this server gave it to `user` not too long ago, for the password of now: who
     /// entered with one before may be whom the new password is to keep out, and would have tries that no day counts.
     pub(super) fn known_device(&self, token: Option<&Secret>, user: &User) -> Option<KnownDevice> {
         let now = self.system.clock().now();

@@ -2,14 +2,14 @@
 
 use super::{
     Call,
-    door::Door,
+    context::AuthContext,
     login::{Candidate, Login},
 };
 use crate::{
     crypto::device_token::KnownDevice,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
-        auth::lockout::{self, AfterWrong, Counters, LockoutLimits, Origin, Reservation, Subject},
+        auth::lockout::{self, AfterWrong, Counters, LockoutLimits, RateOrigin, Reservation, Subject},
         event::{Event, EventKind, Personal},
     },
     persistence::{Reader, Tx, TxFault, Verdict, tables::failure},
@@ -18,9 +18,9 @@ use crate::{
 
 /// Who is trying, from where, and what is known of both.
 #[derive(Debug, Clone)]
-pub(super) struct Who {
+pub(super) struct LoginAttempt {
     subject: Subject,
-    origin: Origin,
+    origin: RateOrigin,
     user: Option<UserId>,
     device: Option<KnownDevice>,
     tried: AuditAction,
@@ -28,25 +28,25 @@ pub(super) struct Who {
     last_of_day: Option<Timestamp>,
 }
 
-impl Who {
-    pub(super) fn of(door: &Door, call: &Call, candidate: &Candidate, command: &Login) -> Self {
+impl LoginAttempt {
+    pub(super) fn of(context: &AuthContext, call: &Call, candidate: &Candidate, command: &Login) -> Self {
         let (subject, user, device) = match candidate {
             Candidate::User(user) => {
-                let device = door.known_device(command.device_token.as_ref(), user);
+                let device = context.known_device(command.device_token.as_ref(), user);
                 (Subject::User(user.id), Some(user.id), device)
             }
             Candidate::Registrant { .. } | Candidate::Nobody => {
-                (Subject::Unknown(door.keys.identifier.digest(&counted_as(&command.identifier))), None, None)
+                (Subject::Unknown(context.keys.identifier.digest(&counted_as(&command.identifier))), None, None)
             }
         };
-        let origin = device.map_or(Origin::Network(call.network()), |known| Origin::Device(known.device));
+        let origin = device.map_or(RateOrigin::Network(call.network()), |known| RateOrigin::Device(known.device));
         Self { subject, origin, user, device, tried: AuditAction::Login, last_of_day: None }
     }
 
-    /// Somebody who is signed in already, and proves to be the user: counted by session, so that strangers at the door
+    /// Somebody who is signed in already, and proves to be the user: counted by session, so that strangers
     /// cannot shut them out.
     pub(super) fn signed_in(principal: &Principal, tried: AuditAction) -> Self {
-        let origin = Origin::Device(*principal.session.as_bytes());
+        let origin = RateOrigin::Device(*principal.session.as_bytes());
         let (subject, user) = (Subject::User(principal.user), Some(principal.user));
         Self { subject, origin, user, device: None, tried, last_of_day: None }
     }
@@ -69,34 +69,40 @@ fn counted_as(identifier: &str) -> String {
 
 /// So many were wrong that none is taken for a while; nothing was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ShutUntil(pub(super) Timestamp);
+pub(super) struct LockedOutUntil(pub(super) Timestamp);
 
 /// Counts the attempt and gives who makes it, or says until when none is taken.
-pub(super) async fn reserve(door: &Door, call: &Call, who: Who) -> Result<Result<Who, ShutUntil>, Fault> {
-    let limits = limits_of(door);
-    door.store
-        .write(door.write(call), move |tx| {
+pub(super) async fn reserve(
+    context: &AuthContext,
+    call: &Call,
+    who: LoginAttempt,
+) -> Result<Result<LoginAttempt, LockedOutUntil>, Fault> {
+    let limits = limits_of(context);
+    context
+        .store
+        .write(context.write(call), move |tx| {
             let counters = counters(tx, &who)?;
             match lockout::reserve(&counters, who.origin, tx.now(), &limits) {
                 Reservation::Reserved(counted) => {
                     failure::put(tx, who.subject, who.origin, &counted)?;
                     let last_of_day = match who.origin {
-                        Origin::Network(_) => lockout::shut_for_the_day(counted.day.as_ref(), &limits),
-                        Origin::Device(_) => None,
+                        RateOrigin::Network(_) => lockout::shut_for_the_day(counted.day.as_ref(), &limits),
+                        RateOrigin::Device(_) => None,
                     };
-                    Ok(Verdict::Commit(Ok(Who { last_of_day, ..who.clone() })))
+                    Ok(Verdict::Commit(Ok(LoginAttempt { last_of_day, ..who.clone() })))
                 }
-                Reservation::LockedOut { until } => Ok(Verdict::Discard(Err(ShutUntil(until)))),
+                Reservation::LockedOut { until } => Ok(Verdict::Discard(Err(LockedOutUntil(until)))),
             }
         })
         .await
 }
 
 /// The password was wrong: the attempt stays counted, and a lock that it completed is told.
-pub(super) async fn fail(door: &Door, call: &Call, who: &Who) -> Result<(), Fault> {
-    let (who, limits) = (who.clone(), limits_of(door));
-    door.store
-        .write(door.write(call), move |tx| {
+pub(super) async fn fail(context: &AuthContext, call: &Call, who: &LoginAttempt) -> Result<(), Fault> {
+    let (who, limits) = (who.clone(), limits_of(context));
+    context
+        .store
+        .write(context.write(call), move |tx| {
             settle_failure(tx, &who, &limits)?;
             Ok(Verdict::Commit(()))
         })
@@ -104,10 +110,11 @@ pub(super) async fn fail(door: &Door, call: &Call, who: &Who) -> Result<(), Faul
 }
 
 /// The attempt was never tried: its place is given back.
-pub(super) async fn give_back(door: &Door, call: &Call, who: &Who) -> Result<(), Fault> {
+pub(super) async fn give_back(context: &AuthContext, call: &Call, who: &LoginAttempt) -> Result<(), Fault> {
     let who = who.clone();
-    door.store
-        .write(door.write(call), move |tx| {
+    context
+        .store
+        .write(context.write(call), move |tx| {
             let settled = lockout::settle_untried(&counters(tx, &who)?, who.origin);
             failure::put(tx, who.subject, who.origin, &settled)?;
             Ok(Verdict::Commit(()))
@@ -115,17 +122,17 @@ pub(super) async fn give_back(door: &Door, call: &Call, who: &Who) -> Result<(),
         .await
 }
 
-pub(super) fn limits_of(door: &Door) -> LockoutLimits {
-    LockoutLimits::from(&door.settings.lockout)
+pub(super) fn limits_of(context: &AuthContext) -> LockoutLimits {
+    LockoutLimits::from(&context.settings.lockout)
 }
 
-fn counters(reader: &impl Reader, who: &Who) -> Result<Counters, TxFault> {
+fn counters(reader: &impl Reader, who: &LoginAttempt) -> Result<Counters, TxFault> {
     failure::find(reader, who.subject, who.origin)
 }
 
 /// Keeps the attempt counted as wrong. Of identifiers nobody has only a lock is told, and never the identifier: it may
 /// be a password.
-pub(super) fn settle_failure(tx: &mut Tx<'_>, who: &Who, limits: &LockoutLimits) -> Result<(), TxFault> {
+pub(super) fn settle_failure(tx: &mut Tx<'_>, who: &LoginAttempt, limits: &LockoutLimits) -> Result<(), TxFault> {
     let Counters { origin, day } = counters(tx, who)?;
     let (after, settled) = lockout::settle_wrong(origin.as_ref(), limits);
     // A success may have emptied the day meanwhile.
@@ -148,7 +155,7 @@ pub(super) fn settle_failure(tx: &mut Tx<'_>, who: &Who, limits: &LockoutLimits)
 
 /// The password was right: failures from where it came from are forgotten, and those of the day. What others tried from
 /// elsewhere stays counted.
-pub(super) fn settle_success(tx: &mut Tx<'_>, who: &Who) -> Result<(), TxFault> {
+pub(super) fn settle_success(tx: &mut Tx<'_>, who: &LoginAttempt) -> Result<(), TxFault> {
     failure::forget_origin(tx, who.subject, who.origin)
 }
 

@@ -26,7 +26,7 @@ pub enum Security {
 
 /// Where the mail server is, how it is spoken to, and as whom.
 #[derive(Debug, Clone)]
-pub struct SmtpUrl {
+pub struct SmtpServer {
     /// Name or address.
     pub host: String,
     /// Port.
@@ -42,7 +42,7 @@ const FORM: Invalid = Invalid::new(
     "must be smtps://user:password@host, smtp://user:password@host:587?tls=required or smtp://host:port",
 );
 
-impl SmtpUrl {
+impl SmtpServer {
     /// Reads the form above. The refusal never repeats the text.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let uri: http::Uri = text.parse().map_err(|_| FORM)?;
@@ -109,7 +109,7 @@ mod tests {
                 Some(("u@x", "p:/%")),
             ),
         ] {
-            let url = SmtpUrl::parse(text).unwrap();
+            let url = SmtpServer::parse(text).unwrap();
             assert_eq!((url.host.as_str(), url.port, url.security), (host, port, security), "{text}");
             let found = url.credentials.as_ref().map(|(user, password)| (user.as_str(), password.reveal()));
             assert_eq!(found, credentials, "{text}");
@@ -121,7 +121,7 @@ mod tests {
         for text in
             ["mail.example.com", "http://u:hunter2@x", "smtp://hunter2@x", "smtp://u:%g1hunter2@x", "smtp://u:%4@x"]
         {
-            let refusal = SmtpUrl::parse(text).unwrap_err();
+            let refusal = SmtpServer::parse(text).unwrap_err();
             assert!(!format!("{refusal:?}").contains("hunter2"));
         }
     }
