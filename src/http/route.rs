@@ -132,7 +132,7 @@ impl Access {
     /// The name in the reference page and in the OpenAPI document.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Anonymous => "nobody",
+            Self::Anonymous => "anonymous",
             Self::Needs(permission) => permission.as_str(),
             Self::Development => "development, loopback",
         }

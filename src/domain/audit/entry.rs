@@ -129,7 +129,7 @@ impl fmt::Display for Actor {
             Self::Anonymous => f.write_str("anonymous"),
             Self::User(user) => write!(f, "user:{user}"),
             Self::Cli => f.write_str("cli"),
-            Self::Service(service) => write!(f, "house:{service}"),
+            Self::Service(service) => write!(f, "service:{service}"),
         }
     }
 }
@@ -139,10 +139,10 @@ impl FromStr for Actor {
     /// Takes what `Display` writes.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         const UNKNOWN: Invalid =
-            Invalid::new("unknown_value", "must be anonymous, cli, user:<id> or house:<service>");
+            Invalid::new("unknown_value", "must be anonymous, cli, user:<id> or service:<service>");
         match text.split_once(':') {
             Some(("user", id)) => id.parse().map(Self::User),
-            Some(("house", service)) if !service.is_empty() => Ok(Self::Service(service.to_owned())),
+            Some(("service", service)) if !service.is_empty() => Ok(Self::Service(service.to_owned())),
             None if text == "anonymous" => Ok(Self::Anonymous),
             None if text == "cli" => Ok(Self::Cli),
             Some(_) | None => Err(UNKNOWN),

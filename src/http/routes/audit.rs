@@ -61,7 +61,7 @@ pub struct AuditEntryBody {
     /// When.
     #[schema(format = DateTime)]
     time: String,
-    /// On whose behalf: `anonymous`, `cli`, `user:<id>`, `house:<service>`.
+    /// On whose behalf: `anonymous`, `cli`, `user:<id>`, `service:<service>`.
     #[schema(example = "cli")]
     actor: String,
     /// What was done or tried.
@@ -108,7 +108,7 @@ fn hex(hash: &[u8; 32]) -> String {
 #[utoipa::path(
     get, path = "/audit", operation_id = "list_audit_entries", tag = "audit",
     params(
-        ("actor" = Option<String>, Query, description = "`anonymous`, `cli`, `user:<id>` or `house:<service>`."),
+        ("actor" = Option<String>, Query, description = "`anonymous`, `cli`, `user:<id>` or `service:<service>`."),
         ("subject" = Option<String>, Query, description = "Only entries about this person."),
         ("action" = Option<String>, Query, description = "Only this action, e.g. `auth.login`."),
         ("from" = Option<String>, Query, description = "Not before this time (RFC 3339)."),

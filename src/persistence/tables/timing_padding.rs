@@ -5,7 +5,7 @@ use crate::persistence::{reader::TxFault, record::Record, table::Table, tx::Tx};
 
 /// The row.
 pub static TIMING_PADDING_BY_SLOT: Table<u8, TimingPadding> =
-    Table::new(0x13, "pretence_by_slot", "for ever, 256 rows at most");
+    Table::new(0x13, "timing_padding_by_slot", "for ever, 256 rows at most");
 
 /// Random bytes, about as many as a code's record has.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -13,7 +13,7 @@ pub struct TimingPadding(Vec<u8>);
 
 impl Record for TimingPadding {
     const SCHEMA: u16 = 1;
-    const NAME: &'static str = "pretence";
+    const NAME: &'static str = "timing_padding";
 }
 
 /// Writes the row.
