@@ -8,6 +8,7 @@ mod leftovers;
 mod names;
 mod sizes;
 mod source;
+mod vocabulary;
 
 use source::Source;
 

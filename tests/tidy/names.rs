@@ -10,7 +10,7 @@ const BEFORE_AN_ITEM: [&str; 4] = ["const", "async", "unsafe", "extern"];
 const OF_A_MODULE: [&str; 3] = ["Owns", "Must not know", "Begin with"];
 const OF_AN_ACTOR: [&str; 4] = ["Owns", "Wakes on", "Promises", "Loses on crash"];
 
-fn words(name: &str) -> Vec<String> {
+pub fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = '_';
     for c in name.chars() {
