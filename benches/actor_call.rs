@@ -1,7 +1,8 @@
 //! What a call costs: through ractor alone (cast and oneshot; and its own `call`, which has a time limit as the kit
 //! has), through the kit, through actix, over a bare tokio channel. Ratios in one run, since machines differ. First one
 //! caller, one call after the other; then sixty-four callers at once. Rounds of the candidates are interleaved and the
-//! median of each is taken.
+//! median of each is taken. Two rows compare what a job costs: started by an enum of messages with an actor that knows
+//! each of them, as services once had, and as a `Command` of the one command actor.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout)]
 
@@ -12,8 +13,11 @@ use std::{
 };
 
 use majordomo::{
-    supervision::{Addr, Cx, Message, OsEntropy, Reply, Service, Spec, Supervisor, System, SystemClock, Tree},
-    types::{Fault, Timestamp, Work},
+    supervision::{
+        Addr, Command, CommandContext, Cx, Handle, Message, OsEntropy, Reply, Service, Spec, Supervisor, System,
+        SystemClock, Tree,
+    },
+    types::{Call, CallContext, Failure, Fault, Timestamp, Work},
 };
 use tokio::{
     runtime::{Builder, Runtime},
@@ -27,14 +31,14 @@ const ROUNDS: usize = 15;
 
 fn main() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (kit, _tree) = runtime.block_on(start_kit());
+    let (kit, enum_jobs, commands, _tree) = runtime.block_on(start_kit());
     let plain = runtime.block_on(start_ractor());
     let limited = runtime.block_on(start_ractor_within());
     let actix = start_actix();
     let channel = runtime.block_on(start_channel());
     println!("{CALLS} calls a caller, {ROUNDS} rounds, median, two worker threads");
     for callers in [1, CALLERS] {
-        let mut times: [Vec<Duration>; 5] = Default::default();
+        let mut times: [Vec<Duration>; 7] = Default::default();
         // The first round is warm-up.
         for round in 0..=ROUNDS {
             let taken = [
@@ -43,6 +47,8 @@ fn main() {
                 measure(&runtime, callers, || call_kit(kit.clone())),
                 measure(&runtime, callers, || call_ractor_within(limited.clone())),
                 measure(&runtime, callers, || call_actix(actix.clone())),
+                measure(&runtime, callers, || call_enum_job(enum_jobs.clone())),
+                measure(&runtime, callers, || call_command(commands.clone())),
             ];
             if round > 0 {
                 times.iter_mut().zip(taken).for_each(|(times, time)| times.push(time));
@@ -52,15 +58,17 @@ fn main() {
     }
 }
 
-fn report(callers: u64, mut times: [Vec<Duration>; 5]) {
+fn report(callers: u64, mut times: [Vec<Duration>; 7]) {
     let medians = times.each_mut().map(|times| {
         times.sort_unstable();
         times[times.len() / 2].as_secs_f64() * 1e6 / CALLS as f64
     });
     println!("\n{callers} caller(s)");
-    for (name, micros) in ["tokio channel", "ractor", "kit", "ractor's call", "actix"].iter().zip(medians) {
+    let names = ["tokio channel", "ractor", "kit", "ractor's call", "actix", "job by enum", "job by command"];
+    for (name, micros) in names.iter().zip(medians) {
         println!("  {name:<14} {micros:>7.2} us a call   {:>5.2} x ractor", micros / medians[1]);
     }
+    println!("  a command is {:.3} x a job by enum", medians[6] / medians[5]);
 }
 
 /// How long `CALLS` calls take when each of `callers` makes that many, one after the other, at the same time.
@@ -107,16 +115,98 @@ impl Service for Echo {
     }
 }
 
-async fn start_kit() -> (Addr<Ask>, Tree) {
+async fn start_kit() -> (Addr<Ask>, Addr<JobAsk>, Handle<Numbers>, Tree) {
     let system = System::new(Arc::new(SystemClock::after(Timestamp::ZERO)), Arc::new(OsEntropy));
     let mut root = Supervisor::root(&system);
     let addr = root.service(Spec::escape("echo"), || Echo);
-    (addr, root.start().await.unwrap())
+    let numbers = Arc::new(Numbers);
+    let shared = Arc::clone(&numbers);
+    let jobs = root.service(Spec::escape("jobs"), move || JobEcho { shared: Arc::clone(&shared) });
+    let commands = root.commands(Spec::escape("commands"), numbers);
+    (addr, jobs, commands, root.start().await.unwrap())
 }
 
 async fn call_kit(addr: Addr<Ask>) {
     for number in 0..CALLS {
         let answer = addr.call(Duration::from_secs(5), |reply| Ask::Echo(number, reply)).await;
+        assert_eq!(answer, Ok(number));
+    }
+}
+
+// -- a job, by an enum of messages --------------------------------------------------------------------------------------
+
+struct Numbers;
+
+struct JobEcho {
+    shared: Arc<Numbers>,
+}
+
+enum JobAsk {
+    Echo(CallContext, u64, Reply<Result<u64, ()>>),
+}
+
+impl Message for JobAsk {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Echo(..) => "echo",
+        }
+    }
+}
+
+impl Service for JobEcho {
+    type Message = JobAsk;
+    type State = ();
+    const KIND: &'static str = "job_echo";
+
+    async fn start(&self, _: &Cx<JobAsk>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn handle(&self, cx: &Cx<JobAsk>, (): &mut (), message: JobAsk, work: Work) {
+        let kind = message.kind();
+        match message {
+            JobAsk::Echo(context, number, reply) => {
+                let echo = echo(Arc::clone(&self.shared), Call { work: work.clone(), context }, number);
+                cx.job(work, kind, async move { reply.finish(echo.await) });
+            }
+        }
+    }
+}
+
+async fn echo(_: Arc<Numbers>, _: Call, number: u64) -> Result<Result<u64, ()>, Fault> {
+    Ok(Ok(number))
+}
+
+async fn call_enum_job(addr: Addr<JobAsk>) {
+    for number in 0..CALLS {
+        let context = CallContext::service("bench", "echo");
+        let answer = addr.call(Duration::from_secs(5), |reply| JobAsk::Echo(context, number, reply)).await;
+        assert_eq!(answer, Ok(Ok(number)));
+    }
+}
+
+// -- the same as a command ----------------------------------------------------------------------------------------------
+
+impl CommandContext for Numbers {
+    const KIND: &'static str = "NumbersActor";
+}
+
+struct EchoNumber(u64);
+
+impl Command<Numbers> for EchoNumber {
+    type Answer = u64;
+    type Refusal = ();
+    const KIND: &'static str = "echo";
+    const DEADLINE: Duration = Duration::from_secs(5);
+
+    async fn run(self, _: Arc<Numbers>, _: Call) -> Result<u64, Failure<()>> {
+        Ok(self.0)
+    }
+}
+
+async fn call_command(handle: Handle<Numbers>) {
+    for number in 0..CALLS {
+        let answer = handle.run(CallContext::service("bench", "echo"), EchoNumber(number)).await;
         assert_eq!(answer, Ok(number));
     }
 }

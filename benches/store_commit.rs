@@ -65,7 +65,7 @@ impl Bench {
             self.next += 1;
             // A thousand persons take turns.
             let user = UserId::from(uuid::Uuid::from_u128(self.next % 1_000));
-            self.store.write(self.bench_store.write(), move |tx| kind(tx, user))
+            self.store.old_write(self.bench_store.write(), move |tx| kind(tx, user))
         });
         let mut all = Box::pin(join_all(writes.collect::<Vec<_>>()));
         assert!(all.as_mut().now_or_never().is_none());

@@ -42,7 +42,7 @@ async fn fill(store: &Store, bench_store: &BenchStore, records: u32) -> u64 {
     let writes: Vec<u32> = (0..records / A_WRITE).collect();
     for wave in writes.chunks(64) {
         let writes = wave.iter().map(|_| {
-            store.write(bench_store.write(), |tx| {
+            store.old_write(bench_store.write(), |tx| {
                 for _ in 0..A_WRITE {
                     let (id, word): (UserId, [u8; 16]) = (tx.id(), tx.random());
                     tx.put(&ENTRY_BY_ID, &id, &Entry(vec![7; 200]))?;

@@ -425,7 +425,7 @@ async fn demand_known(
     let start = |fault| AppError::Start { step: "looking at the store's migrations", fault };
     if opening.created {
         let mark = move |tx: &mut Tx<'_>| migrations::mark_all(tx, all).map(Verdict::Commit);
-        return store.write(service_write(system), mark).await.map_err(start);
+        return store.old_write(service_write(system), mark).await.map_err(start);
     }
     let known = store.read(|view| migrations::demand_known(view, all)).map_err(start)?;
     known.map_err(|newer| AppError::Store(newer.to_string()))
@@ -433,5 +433,5 @@ async fn demand_known(
 
 fn service_write(system: &System) -> Write {
     let work = Work::until(system.clock().instant() + limits::WRITER_LOST);
-    Write { work, stamp: system.stamp(), context: CallContext::service("app", "start") }
+    Write::new(work, system.stamp(), CallContext::service("app", "start"))
 }

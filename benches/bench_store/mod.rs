@@ -47,10 +47,10 @@ impl BenchStore {
 
     /// What accompanies one transaction.
     pub fn write(&self) -> Write {
-        Write {
-            work: Work::until(self.environment.clock.instant() + Duration::from_secs(60)),
-            stamp: stamp(self.environment.clock.as_ref(), self.environment.entropy.as_ref()),
-            context: CallContext::service("bench", "request"),
-        }
+        Write::new(
+            Work::until(self.environment.clock.instant() + Duration::from_secs(60)),
+            stamp(self.environment.clock.as_ref(), self.environment.entropy.as_ref()),
+            CallContext::service("bench", "request"),
+        )
     }
 }

@@ -5,7 +5,6 @@
 
 pub mod audit;
 pub mod auth;
-pub mod call;
 pub mod edge;
 pub mod hasher;
 pub mod migrator;

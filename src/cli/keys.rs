@@ -151,7 +151,7 @@ fn seal_anew(store: &Offline) -> Result<(), CliFailure> {
     let mut place = None;
     loop {
         let after = place.clone();
-        let step = store.store().write_reclaim(store.write("keys rotate-ring"), move |tx| {
+        let step = store.store().old_write(store.write("keys rotate-ring").reclaim(), move |tx| {
             Ok(Verdict::Commit(loss::reseal(tx, after.as_ref())?))
         });
         place = store.wait(step).map_err(|fault| CliFailure::fault("sealing anew", fault))?;

@@ -133,11 +133,11 @@ impl Offline {
     /// What accompanies one transaction of `command`.
     pub fn write(&self, command: &'static str) -> Write {
         let (clock, entropy) = (self.environment.clock.as_ref(), self.environment.entropy.as_ref());
-        Write {
-            work: Work::until(clock.instant() + limits::WRITER_LOST),
-            stamp: types::clock::stamp(clock, entropy),
-            context: context(command),
-        }
+        Write::new(
+            Work::until(clock.instant() + limits::WRITER_LOST),
+            types::clock::stamp(clock, entropy),
+            context(command),
+        )
     }
 
     /// Finishes what was written and closes the directory cleanly.

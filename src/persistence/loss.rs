@@ -10,7 +10,7 @@ use super::{
     sealing::{self, SealContext},
     store::Store,
     tables::{self, TableRow},
-    tx::{Tx, Verdict},
+    tx::Tx,
     writer::{Write, step::StoreWriter},
 };
 use crate::types::{CallContext, Entropy, Fault, Work, limits};
@@ -24,13 +24,13 @@ pub(super) fn drop_sealed(store: &Store, writer: &mut StoreWriter, entropy: &dyn
     Ok(())
 }
 
-fn drop_batch(tx: &mut Tx<'_>, row: &TableRow) -> Result<Verdict<usize>, TxFault> {
+fn drop_batch(tx: &mut Tx<'_>, row: &TableRow) -> Result<usize, TxFault> {
     let rows = tx.scan_bytes(&whole(row, None))?;
     let count = rows.len();
     for (place, _) in rows {
         tx.set_bytes(place, None)?;
     }
-    Ok(Verdict::Commit(count))
+    Ok(count)
 }
 
 /// Runs one transaction on a writer that is in hand.
@@ -38,15 +38,13 @@ fn step<T: Send + 'static>(
     store: &Store,
     writer: &mut StoreWriter,
     entropy: &dyn Entropy,
-    f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    f: impl Fn(&mut Tx<'_>) -> Result<T, TxFault> + Send + 'static,
 ) -> Result<T, BaseError> {
     let clock = store.clock();
-    let write = Write {
-        work: Work::until(clock.instant() + limits::WRITER_LOST),
-        stamp: crate::types::clock::stamp(clock.as_ref(), entropy),
-        context: CallContext::service("store", "recover"),
-    };
-    let mut answer = Box::pin(store.write_reclaim(write, f));
+    let work = Work::until(clock.instant() + limits::WRITER_LOST);
+    let stamp = crate::types::clock::stamp(clock.as_ref(), entropy);
+    let write = Write::new(work, stamp, CallContext::service("store", "recover")).reclaim();
+    let mut answer = Box::pin(store.write(write, f));
     let early = answer.as_mut().now_or_never();
     writer.step();
     let answer = early.or_else(|| answer.now_or_never()).unwrap_or(Err(Fault::Unavailable));

@@ -15,7 +15,7 @@ use super::{
     keyring::Keyring,
     reader::TxFault,
     view::View,
-    writer::{job::Need, queue::WriterQueue},
+    writer::{job::WriteRoom, queue::WriterQueue},
 };
 use crate::types::{Clock, Fault, Timestamp, limits};
 
@@ -124,12 +124,12 @@ impl Shared {
     }
 
     /// Whether there is room on the disk for this kind of commit.
-    pub(super) fn check_space(&self, need: Need) -> Result<(), Fault> {
+    pub(super) fn check_space(&self, room: WriteRoom) -> Result<(), Fault> {
         let free = self.free_bytes.load(Ordering::Relaxed);
-        let least = match need {
-            Need::Growth => limits::DISK_LOW,
-            Need::Service => limits::DISK_FULL,
-            Need::Reclaim => 0,
+        let least = match room {
+            WriteRoom::Growth => limits::DISK_LOW,
+            WriteRoom::Service => limits::DISK_FULL,
+            WriteRoom::Reclaim => 0,
         };
         if free < least { Err(Fault::StorageFull) } else { Ok(()) }
     }

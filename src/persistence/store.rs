@@ -1,6 +1,7 @@
 //! The handle of a store.
 
 use std::{
+    convert::Infallible,
     future::Future,
     sync::{Arc, atomic::Ordering},
 };
@@ -10,24 +11,20 @@ use zeroize::Zeroizing;
 
 use super::{
     commit_target::CommitTarget,
+    decision::{Decision, Stop, Verdict},
     keyring::Keyring,
     reader::TxFault,
     report,
     shared::Shared,
     snapshot::SnapshotError,
-    tx::{Tx, Verdict},
+    tx::Tx,
     upkeep::Upkeep,
     view::View,
-    writer::{
-        Write,
-        group::ReplayCheck,
-        job::{Closure, Need, WriteLane},
-        step::StoreWriter,
-    },
+    writer::{Write, group::ReplayCheck, job::Closure, step::StoreWriter},
 };
 use crate::{
     telemetry::store::StoreReport,
-    types::{Clock, Entropy, Fault, limits},
+    types::{Clock, Entropy, Failure, Fault, limits},
 };
 
 /// The one store of the process; clones are handles of the same. Closed when `close` is called or the last is dropped.
@@ -88,72 +85,66 @@ impl Store {
         Ok((shared, writer))
     }
 
-    /// Runs a transaction and answers when it is durable. `f` is pure and may be run more than once.
+    /// Runs a transaction that may refuse, and answers when it is durable. `f` is pure and may be run more than once.
     ///
-    /// Fails with `Overloaded` if the queue stays full until the deadline, `Expired` if the deadline passes or the
-    /// caller leaves before it is begun, `StorageFull`, `Bug` if it panics or passes a bound (nothing is kept then),
-    /// `Unknown` if the disk fails under it, `Unavailable` if the store is closed or lost.
-    pub fn write<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
-    {
-        self.submit(write, Need::Service, WriteLane::Prompt, f)
-    }
-
-    /// The same for what brings in more than it must (registrations, imports, sends): refused earlier than the rest
-    /// when the disk gets full.
-    pub fn write_growth<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
-    {
-        self.submit(write, Need::Growth, WriteLane::Prompt, f)
-    }
-
-    /// The same for what frees space or ends access (logout, end of sessions, expiry, retention): works when the disk
-    /// is nearly full.
-    pub fn write_reclaim<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
-    {
-        self.submit(write, Need::Reclaim, WriteLane::Prompt, f)
-    }
-
-    /// The lane of batches that nobody waits for (upkeep, imports). While others wait it has at most a quarter of each
-    /// group, and a queue of its own.
-    pub fn bulk(&self) -> Bulk<'_> {
-        Bulk(self)
-    }
-
-    fn submit<T, F>(
+    /// Fails with the refusal of `f`; with `Overloaded` if the queue stays full until the deadline, `Expired` if the
+    /// deadline passes or the caller leaves before it is begun, `StorageFull` by the room that `write` asks for, `Bug`
+    /// if it panics or passes a bound (nothing is kept then), `Unknown` if the disk fails under it, `Unavailable` if the
+    /// store is closed or lost.
+    pub fn decide<T, R, F>(
         &self,
         write: Write,
-        need: Need,
-        lane: WriteLane,
         f: F,
-    ) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
+    ) -> impl Future<Output = Result<T, Failure<R>>> + Send + use<T, R, F>
     where
         T: Send + 'static,
-        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+        R: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Decision<T, R> + Send + 'static,
     {
         let shared = Arc::clone(&self.closer.shared);
         async move {
-            shared.check_space(need)?;
+            shared.check_space(write.room)?;
             let work = write.work.clone();
-            let place = shared.queue.place(lane, work.deadline).await?;
+            let place = shared.queue.place(write.lane, work.deadline).await?;
             let (reply, answer) = oneshot::channel();
             let ticket = shared.tickets.fetch_add(1, Ordering::Relaxed);
-            let job = Closure { write, ticket, need, lane, f, answer: None, reply };
+            let job = Closure { write, ticket, f, answer: None, reply };
             if !shared.queue.push(Box::new(job), place) {
-                return Err(Fault::Unavailable);
+                return Err(Fault::Unavailable.into());
             }
             match answer.await {
                 Ok(answer) => answer,
                 // The writer ended without an answer: by a panic of its own.
-                Err(_) if work.has_started_writing() => Err(Fault::unknown("the writer ended")),
-                Err(_) => Err(Fault::Unavailable),
+                Err(_) if work.has_started_writing() => Err(Fault::unknown("the writer ended").into()),
+                Err(_) => Err(Fault::Unavailable.into()),
+            }
+        }
+    }
+
+    /// Runs a transaction that refuses nothing; otherwise as `decide`.
+    pub fn write<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, TxFault> + Send + 'static,
+    {
+        let decided = self.decide(write, move |tx| f(tx).map_err(Stop::<Infallible>::Fault));
+        async move { decided.await.map_err(Failure::into_fault) }
+    }
+
+    /// As `decide`, in the terms that are being replaced.
+    pub fn old_write<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+    {
+        let decided = self.decide(write, move |tx| match f(tx)? {
+            Verdict::Commit(answer) => Ok(answer),
+            Verdict::Discard(answer) => Err(Stop::Refuse(answer)),
+        });
+        async move {
+            match decided.await {
+                Ok(answer) | Err(Failure::Refused(answer)) => Ok(answer),
+                Err(Failure::Fault(fault)) => Err(fault),
             }
         }
     }
@@ -227,29 +218,5 @@ impl Store {
         self.closer.shared.queue.close();
         // The sender lives in `shared`, which is held here.
         let _ = ended.wait_for(|ended| *ended).await;
-    }
-}
-
-/// A store as batches see it.
-#[derive(Clone, Copy)]
-pub struct Bulk<'a>(&'a Store);
-
-impl Bulk<'_> {
-    /// As `Store::write`.
-    pub fn write<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
-    {
-        self.0.submit(write, Need::Service, WriteLane::Bulk, f)
-    }
-
-    /// As `Store::write_reclaim`.
-    pub fn write_reclaim<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
-    {
-        self.0.submit(write, Need::Reclaim, WriteLane::Bulk, f)
     }
 }

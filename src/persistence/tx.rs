@@ -21,7 +21,7 @@ use super::{
 use crate::{
     domain::{
         audit::{Actor, AuditRecord},
-        event::{Event, Personal},
+        event::{Event, EventOrigin, Personal},
     },
     types::{
         CallContext, Stamp, Timestamp,
@@ -29,15 +29,6 @@ use crate::{
         limits,
     },
 };
-
-/// What a transaction's closure decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict<T> {
-    /// Keep what was written, and answer this.
-    Commit(T),
-    /// Keep nothing, and answer this.
-    Discard(T),
-}
 
 /// What a transaction leaves: changes, and what is numbered when its frame is made.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -157,6 +148,21 @@ impl<'a> Tx<'a> {
         self.said(&stored)?;
         self.left.events.push(stored);
         self.check_bounds()?;
+        Ok(id)
+    }
+
+    /// Writes the event and the audit entry of one change. With `EventOrigin::Call` the client's address and user agent
+    /// are added to the event's personal fields; the audit entry always has them. Gives the event's id.
+    pub fn record(&mut self, origin: EventOrigin, mut event: Event, entry: AuditRecord) -> Result<EventId, TxFault> {
+        match origin {
+            EventOrigin::Call => {
+                let Personal { ip_address, user_agent, .. } = Personal::of_call(self.context());
+                event.personal = Personal { ip_address, user_agent, ..event.personal };
+            }
+            EventOrigin::Withheld => {}
+        }
+        let id = self.emit(event)?;
+        self.audit(entry)?;
         Ok(id)
     }
 

@@ -8,6 +8,7 @@ mod active_children;
 mod address;
 mod child;
 mod clock;
+mod command;
 mod control;
 mod directory;
 mod directory_actor;
@@ -35,6 +36,7 @@ mod worker;
 
 pub use address::Addr;
 pub use clock::{ManualClock, SystemClock};
+pub use command::{Command, CommandActor, CommandContext, CommandMessage, Handle};
 pub use directory::{Directory, DirectoryBounds};
 pub use entropy::{OsEntropy, SeededEntropy};
 pub use policy::{PastLimit, RestartPolicy};

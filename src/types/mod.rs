@@ -5,11 +5,13 @@
 //! Begin with `fault.rs` (how a call may fail) and `work.rs` (what a call carries through the layers).
 
 pub mod algorithm;
+pub mod call;
 pub mod cidr;
 pub mod clock;
 pub mod context;
 pub mod email;
 pub mod expected_version;
+pub mod failure;
 pub mod fault;
 pub mod id;
 pub mod invalid;
@@ -24,11 +26,13 @@ pub mod time;
 pub mod work;
 
 pub use algorithm::SigningAlgorithm;
+pub use call::Call;
 pub use cidr::Cidr;
 pub use clock::{Clock, ClockTrouble, Entropy};
 pub use context::{CallContext, Caller, Principal};
 pub use email::EmailAddress;
 pub use expected_version::ExpectedVersion;
+pub use failure::Failure;
 pub use fault::{Fault, Outcome};
 pub use invalid::{FieldError, Invalid};
 pub use names::{Locale, PersonName, PhoneNumber, UserName};

@@ -24,8 +24,8 @@ fn actions(page: &Value) -> Vec<&str> {
 /// Changes or removes an entry behind the writer's back.
 async fn tamper(app: &TestApp, number: u64, change: fn(AuditRow) -> Option<AuditRow>) {
     let work = Work::until(app.clock.instant() + Duration::from_secs(5));
-    let write = Write { work, stamp: app.system.stamp(), context: CallContext::service("test", "tamper") };
-    let tampered = app.store.write(write, move |tx| {
+    let write = Write::new(work, app.system.stamp(), CallContext::service("test", "tamper"));
+    let tampered = app.store.old_write(write, move |tx| {
         match change(tx.get(&AUDIT_BY_NUMBER, &number)?.unwrap()) {
             Some(row) => tx.put(&AUDIT_BY_NUMBER, &number, &row)?,
             None => tx.delete(&AUDIT_BY_NUMBER, &number)?,

@@ -298,8 +298,8 @@ async fn a_hash_of_older_settings_is_made_anew_at_the_next_sign_in() {
     let older = PasswordHasher::new(costlier, Vec::new()).unwrap();
     let older = older.hash(&mut Scratch::default(), &Secret::new(PASSWORD), [3; 16]).unwrap();
     let work = Work::until(app.system.clock().instant() + MINUTE);
-    let write = Write { work, stamp: app.system.stamp(), context: CallContext::service("test", "older-hash") };
-    let stored = app.store.write(write, move |tx| {
+    let write = Write::new(work, app.system.stamp(), CallContext::service("test", "older-hash"));
+    let stored = app.store.old_write(write, move |tx| {
         let found = user::find(tx, id)?.unwrap();
         user::replace(tx, &User { password_hash: Some(older.clone()), ..found })?;
         Ok(Verdict::Commit(()))

@@ -36,8 +36,8 @@ async fn bury(app: &TestApp, kind: EventType) -> u64 {
         at: app.now(),
     };
     let work = Work::until(majordomo::types::Clock::instant(&*app.clock) + std::time::Duration::from_secs(5));
-    let write = Write { work, stamp: app.system.stamp(), context: CallContext::service("test", "bury") };
-    let buried = app.store.write(write, move |tx| {
+    let write = Write::new(work, app.system.stamp(), CallContext::service("test", "bury"));
+    let buried = app.store.old_write(write, move |tx| {
         subscription::bury(tx, EventPlace { subscriber: "notifier", subject, sequence }, &letter)?;
         Ok(Verdict::Commit(()))
     });

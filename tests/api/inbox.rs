@@ -15,9 +15,9 @@ use crate::harness::{Client, Still, Zeroes, notifier, services_of};
 
 async fn put(store: &Store, to: &'static str, subject: &'static str) {
     let work = Work::until(Still.instant() + limits::CALL_DEADLINE);
-    let write = Write { work, stamp: stamp(&Still, &Zeroes), context: CallContext::service("test", "request-1") };
+    let write = Write::new(work, stamp(&Still, &Zeroes), CallContext::service("test", "request-1"));
     store
-        .write(write, move |tx| {
+        .old_write(write, move |tx| {
             let mail = InboxMail {
                 id: inbox::next_id(tx)?,
                 delivery: tx.id(),

@@ -384,8 +384,8 @@ async fn no_code_goes_to_a_phone_where_mail_goes_out() {
 async fn give_phone(app: &TestApp, id: &str, phone: &str) {
     let (id, phone) = (id.parse::<UserId>().unwrap(), PhoneNumber::parse(phone).unwrap());
     let work = Work::until(app.system.clock().instant() + Duration::from_secs(5));
-    let write = Write { work, stamp: app.system.stamp(), context: CallContext::service("test", "phone") };
-    let given = app.store.write(write, move |tx| {
+    let write = Write::new(work, app.system.stamp(), CallContext::service("test", "phone"));
+    let given = app.store.old_write(write, move |tx| {
         let found = user::find(tx, id)?.unwrap();
         user::replace(tx, &User { phone: Some(phone.clone()), version: found.version + 1, ..found })?;
         Ok(Verdict::Commit(()))

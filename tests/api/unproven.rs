@@ -170,8 +170,8 @@ async fn where_addresses_must_be_proven_again_who_has_not_is_sent_the_code_and_w
     let ada = app.member(ADA).await;
     let id: UserId = ada.id.parse().unwrap();
     let work = Work::until(app.system.clock().instant() + Duration::from_secs(5));
-    let write = Write { work, stamp: app.system.stamp(), context: CallContext::service("test", "unprove") };
-    let unproven = app.store.write(write, move |tx| {
+    let write = Write::new(work, app.system.stamp(), CallContext::service("test", "unprove"));
+    let unproven = app.store.old_write(write, move |tx| {
         let found = user::find(tx, id)?.unwrap();
         user::replace(tx, &User { email_verified: false, status: Status::Pending, ..found })?;
         Ok(Verdict::Commit(()))

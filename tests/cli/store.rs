@@ -28,7 +28,7 @@ use crate::harness::{Majordomo, NO_STORE};
 fn settle(program: &Majordomo, directory: &str) {
     open(program, directory, |store, write| async move {
         store
-            .write(write, |tx| {
+            .old_write(write, |tx| {
                 let (id, now) = (id::uuid_v7(tx.now(), tx.random()).into(), tx.now());
                 let key = SigningKey {
                     id,
@@ -64,11 +64,11 @@ fn open<T, F: Future<Output = T>>(program: &Majordomo, directory: &str, f: impl 
     let (clock, entropy) = (options.environment.clock.clone(), options.environment.entropy.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let (store, _) = Store::open(options).unwrap();
-    let write = Write {
-        work: Work::until(clock.instant() + limits::WRITER_LOST),
-        stamp: types::clock::stamp(clock.as_ref(), entropy.as_ref()),
-        context: CallContext::service("test", "test"),
-    };
+    let write = Write::new(
+        Work::until(clock.instant() + limits::WRITER_LOST),
+        types::clock::stamp(clock.as_ref(), entropy.as_ref()),
+        CallContext::service("test", "test"),
+    );
     runtime.block_on(async {
         let told = f(store.clone(), write).await;
         store.close().await;
@@ -193,7 +193,7 @@ fn a_good_store_is_called_good_and_a_damaged_one_names_its_first_fault() {
 /// Commits `f` to the store of `majordomo`, and closes it cleanly: journal, tree and snapshots agree on what it wrote.
 fn commit(program: &Majordomo, f: impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 'static) {
     open(program, "data", |store, write| async move {
-        store.write(write, move |tx| f(tx).map(Verdict::Commit)).await.unwrap();
+        store.old_write(write, move |tx| f(tx).map(Verdict::Commit)).await.unwrap();
     });
 }
 

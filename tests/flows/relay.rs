@@ -69,7 +69,7 @@ impl Subscriber for Listener {
                 Deed::Take | Deed::TakeAndFail => {}
             }
             let write = hand_over.write();
-            let settled = self.test_store.store.write(write, move |tx| {
+            let settled = self.test_store.store.old_write(write, move |tx| {
                 if !hand_over.settle(tx)? {
                     return Ok(Verdict::Discard(false));
                 }

@@ -36,8 +36,8 @@ impl TestStore {
         f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     ) -> T {
         let work = Work::until(self.system.clock().instant() + 10 * SECOND);
-        let write = Write { work, stamp: self.system.stamp(), context: CallContext::service("test", "request-1") };
-        self.store.write(write, f).await.unwrap()
+        let write = Write::new(work, self.system.stamp(), CallContext::service("test", "request-1"));
+        self.store.old_write(write, f).await.unwrap()
     }
 
     pub async fn emit(&self, kind: EventKind, subject: UserId, personal: Personal) {

@@ -27,7 +27,7 @@ impl Bench {
         + Send
         + 'static,
     ) -> Result<T, Fault> {
-        let mut answer = Box::pin(self.store.write(self.write(), f));
+        let mut answer = Box::pin(self.store.old_write(self.write(), f));
         assert!(answer.as_mut().now_or_never().is_none());
         self.writer.step();
         answer.now_or_never().unwrap()

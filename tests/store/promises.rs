@@ -54,7 +54,7 @@ fn every_group_is_synced_once_before_its_replies_those_of_discards_too() {
     for _ in 0..5 {
         let writes = (0..7).map(|at| {
             let write = opened.write();
-            opened.store.write(write, move |tx| {
+            opened.store.old_write(write, move |tx| {
                 tx.emit(failed_login(user(1), "a@example.com"))?;
                 Ok(if at == 3 { Verdict::Discard(()) } else { Verdict::Commit(()) })
             })
@@ -76,11 +76,11 @@ fn a_failing_sync_is_unknown_to_the_group_and_the_end_of_the_store() {
     let mut opened = test_store.open();
     opened.act(0, 0).unwrap();
     let lost = opened.store.lost();
-    let mut committed = Box::pin(opened.store.write(opened.write(), |tx| {
+    let mut committed = Box::pin(opened.store.old_write(opened.write(), |tx| {
         tx.emit(failed_login(user(1), "a@example.com"))?;
         Ok(Verdict::Commit(()))
     }));
-    let mut discarded = Box::pin(opened.store.write(opened.write(), |_| Ok(Verdict::Discard(()))));
+    let mut discarded = Box::pin(opened.store.old_write(opened.write(), |_| Ok(Verdict::Discard(()))));
     assert!(committed.as_mut().now_or_never().is_none() && discarded.as_mut().now_or_never().is_none());
     // Of a group's steps on the disk the write comes first, the sync second.
     test_store.disk.sim.fail_at(test_store.disk.sim.steps() + 2, SimFailure::Error);
@@ -101,9 +101,9 @@ fn a_disk_that_gets_full_refuses_growth_then_service_and_never_the_end_of_access
             let _ = tables::user::insert(tx, &a_user(user(1), 1, now))?;
             Ok(Verdict::Commit(()))
         };
-        let mut growth = Box::pin(opened.store.write_growth(opened.write(), insert));
-        let mut service = Box::pin(opened.store.write(opened.write(), insert));
-        let mut reclaim = Box::pin(opened.store.write_reclaim(opened.write(), insert));
+        let mut growth = Box::pin(opened.store.old_write(opened.write().growth(), insert));
+        let mut service = Box::pin(opened.store.old_write(opened.write(), insert));
+        let mut reclaim = Box::pin(opened.store.old_write(opened.write().reclaim(), insert));
         let early = (growth.as_mut().now_or_never(), service.as_mut().now_or_never(), reclaim.as_mut().now_or_never());
         opened.writer.step();
         [

@@ -100,7 +100,7 @@ impl OpenStore<'_> {
         &mut self,
         f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let mut answer = Box::pin(self.store.write(self.write(), f));
+        let mut answer = Box::pin(self.store.old_write(self.write(), f));
         if let Some(early) = answer.as_mut().now_or_never() {
             return early;
         }

@@ -80,11 +80,11 @@ impl Bench {
 pub fn write(clock: &dyn Clock, entropy: &dyn Entropy) -> Write {
     let mut seed = [0; 32];
     entropy.fill(&mut seed);
-    Write {
-        work: Work::until(clock.instant() + Duration::from_secs(5)),
-        stamp: Stamp { now: clock.now(), seed },
-        context: CallContext::service("test", "request-1"),
-    }
+    Write::new(
+        Work::until(clock.instant() + Duration::from_secs(5)),
+        Stamp { now: clock.now(), seed },
+        CallContext::service("test", "request-1"),
+    )
 }
 
 pub fn user(number: u128) -> UserId {

@@ -95,7 +95,7 @@ pub(super) async fn mark_used(
 ) -> Result<(), Fault> {
     context
         .store
-        .write_reclaim(context.write(call), move |tx| {
+        .old_write(context.write(call).reclaim(), move |tx| {
             let Some(found) = session::find(tx, session)? else { return Ok(Verdict::Discard(())) };
             let Some(marked) = found.refresh.mark_used(generation, tx.now()) else { return Ok(Verdict::Discard(())) };
             session::update(tx, &Session { refresh: marked, ..found })?;

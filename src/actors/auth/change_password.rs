@@ -108,7 +108,7 @@ async fn commit(
     let rule = context.address_rule;
     context
         .store
-        .write(context.write(call), move |tx| {
+        .old_write(context.write(call), move |tx| {
             let now = tx.now();
             let own = session::find(tx, change.session)?.filter(|own| own.is_live(now));
             let found = user::find(tx, change.seen.id)?;

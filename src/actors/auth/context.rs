@@ -84,7 +84,7 @@ impl AuthContext {
 
     /// What accompanies one transaction of `call`.
     pub(super) fn write(&self, call: &Call) -> Write {
-        call.write(&self.system)
+        Write::of(call, self.system.stamp())
     }
 
     /// The keys in force.

@@ -35,7 +35,7 @@ pub(super) async fn run(context: Arc<AuthContext>, call: Call, email: EmailAddre
     let settings = context.settings.code.clone();
     context
         .store
-        .write(context.write(&call), move |tx| {
+        .old_write(context.write(&call), move |tx| {
             let now = tx.now();
             let request = ResetRequest {
                 id: tx.id(),

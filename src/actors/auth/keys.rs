@@ -103,7 +103,7 @@ async fn step(store: &Store, write: Write, rules: &RotationRules, urgency: Urgen
         None => None,
     };
     store
-        .write(write, move |tx| {
+        .old_write(write, move |tx| {
             let steps = rotate(&signing_key::all(tx)?, urgency, now, &rules);
             let made: Vec<SigningAlgorithm> = steps.iter().filter_map(made_by).collect();
             if made.iter().any(|algorithm| candidate.as_ref().is_none_or(|key| key.algorithm != *algorithm)) {

@@ -197,7 +197,7 @@ async fn enter(
     let device = who.device();
     let entered = context
         .store
-        .write(context.write(call), move |tx| {
+        .old_write(context.write(call), move |tx| {
             let Proven { user: seen, password_hash } = &proven;
             let found = user::find(tx, seen.id)?;
             let Some(user) =

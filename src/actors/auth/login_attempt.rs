@@ -80,7 +80,7 @@ pub(super) async fn reserve(
     let limits = limits_of(context);
     context
         .store
-        .write(context.write(call), move |tx| {
+        .old_write(context.write(call), move |tx| {
             let counters = counters(tx, &who)?;
             match lockout::reserve(&counters, who.origin, tx.now(), &limits) {
                 Reservation::Reserved(counted) => {
@@ -102,7 +102,7 @@ pub(super) async fn fail(context: &AuthContext, call: &Call, who: &LoginAttempt)
     let (who, limits) = (who.clone(), limits_of(context));
     context
         .store
-        .write(context.write(call), move |tx| {
+        .old_write(context.write(call), move |tx| {
             settle_failure(tx, &who, &limits)?;
             Ok(Verdict::Commit(()))
         })
@@ -114,7 +114,7 @@ pub(super) async fn give_back(context: &AuthContext, call: &Call, who: &LoginAtt
     let who = who.clone();
     context
         .store
-        .write(context.write(call), move |tx| {
+        .old_write(context.write(call), move |tx| {
             let settled = lockout::settle_untried(&counters(tx, &who)?, who.origin);
             failure::put(tx, who.subject, who.origin, &settled)?;
             Ok(Verdict::Commit(()))

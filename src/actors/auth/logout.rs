@@ -20,7 +20,7 @@ use crate::{
 pub(super) async fn run(context: Arc<AuthContext>, call: Call, ended: SessionId) -> Result<(), Fault> {
     context
         .store
-        .write_reclaim(context.write(&call), move |tx| {
+        .old_write(context.write(&call).reclaim(), move |tx| {
             let Some(found) = session::find(tx, ended)? else { return Ok(Verdict::Discard(())) };
             end(tx, &found, SessionEnd::LoggedOut)?;
             note(tx, AuditAction::Logout, found.user)?;
@@ -33,7 +33,7 @@ pub(super) async fn run(context: Arc<AuthContext>, call: Call, ended: SessionId)
 pub(super) async fn run_all(context: Arc<AuthContext>, call: Call, user: UserId) -> Result<(), Fault> {
     context
         .store
-        .write_reclaim(context.write(&call), move |tx| {
+        .old_write(context.write(&call).reclaim(), move |tx| {
             let sessions = session::of_user(tx, user)?;
             if sessions.is_empty() {
                 return Ok(Verdict::Discard(()));

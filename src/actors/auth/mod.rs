@@ -44,7 +44,7 @@ pub use sessions::{EndSession, NoSuchSession};
 pub use tokens::Tokens;
 pub use verify_email::{CodeInvalid, Registrant, VerifyEmail};
 
-use super::{call::Call, otp::CodeState};
+use super::otp::CodeState;
 use crate::{
     crypto::{jwk::JwkSet, refresh_token::RefreshToken, token::AccessClaims},
     domain::{
@@ -54,7 +54,7 @@ use crate::{
     persistence::tables::session,
     supervision::{Addr, Cx, Message, Reply, Service, Timer},
     types::{
-        CallContext, EmailAddress, Fault, Principal, Secret, Work,
+        Call, CallContext, EmailAddress, Fault, Principal, Secret, Work,
         id::{CodeId, SessionId, UserId},
         limits,
     },

@@ -42,7 +42,7 @@ pub(super) async fn run(
     let (settings, rule) = (context.settings.session.clone(), context.address_rule);
     let found = context
         .store
-        .write_reclaim(context.write(&call), move |tx| {
+        .old_write(context.write(&call).reclaim(), move |tx| {
             let Some(held) = session::find(tx, token.session)? else {
                 return Ok(Verdict::Discard(RefreshFound::Refused(RefreshRefusal::SessionEnded)));
             };

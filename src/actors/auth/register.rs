@@ -98,7 +98,7 @@ pub(super) async fn run(
     let (settings, rule) = (context.settings.clone(), context.address_rule);
     let made = context
         .store
-        .write_growth(context.write(&call), move |tx| {
+        .old_write(context.write(&call).growth(), move |tx| {
             let at = tx.now();
             if let Some(shown) = &shown
                 && !admits(tx, shown, &command.email)?

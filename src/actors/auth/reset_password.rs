@@ -119,7 +119,7 @@ async fn count(context: &AuthContext, call: &Call, by: ResetBy) -> Result<Option
     let a_day = u8::try_from(context.settings.code.daily_tries_by_address).unwrap_or(u8::MAX);
     context
         .store
-        .write(context.write(call), move |tx| {
+        .old_write(context.write(call), move |tx| {
             let now = tx.now();
             let found = match (&by, &day) {
                 (ResetBy::Address(_), Some((id, email))) => Some(of_day(tx, *id, email, a_day)?),

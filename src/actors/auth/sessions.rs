@@ -44,7 +44,7 @@ pub(super) async fn end(
 ) -> Result<Result<(), NoSuchSession>, Fault> {
     context
         .store
-        .write_reclaim(context.write(&call), move |tx| {
+        .old_write(context.write(&call).reclaim(), move |tx| {
             let found = session::find(tx, command.session)?;
             let Some(own) = found.filter(|session| session.user == command.user && session.is_live(tx.now())) else {
                 return Ok(Verdict::Discard(Err(NoSuchSession)));

@@ -82,10 +82,12 @@ impl Migrator {
             self.take_snapshot(cx).await.map_err(MigrationFailed::Snapshot)?;
         }
         let system = cx.system();
-        let write = || Write {
-            work: Work::until(system.clock().instant() + limits::WRITER_LOST),
-            stamp: system.stamp(),
-            context: CallContext::service("migrator", "start"),
+        let write = || {
+            Write::new(
+                Work::until(system.clock().instant() + limits::WRITER_LOST),
+                system.stamp(),
+                CallContext::service("migrator", "start"),
+            )
         };
         let told = |come: MigrationProgress| {
             // Nobody else looks at the disk's room yet.

@@ -244,7 +244,7 @@ impl NotifierContext {
     ) -> Result<T, Fault> {
         let context = CallContext { causation, ..CallContext::service("notifier", correlation) };
         let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
-        self.store.write(Write { work, stamp: self.system.stamp(), context }, f).await
+        self.store.old_write(Write::new(work, self.system.stamp(), context), f).await
     }
 }
 

@@ -50,7 +50,7 @@ impl InboxTransport {
 
     fn write(&self) -> Write {
         let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
-        Write { work, stamp: self.system.stamp(), context: CallContext::service("notifier", "inbox") }
+        Write::new(work, self.system.stamp(), CallContext::service("notifier", "inbox"))
     }
 
     async fn put(&self, mail: &OutgoingMail) -> ProviderAnswer {
@@ -68,7 +68,7 @@ impl InboxTransport {
     /// Puts a message in; a repeated one of the same delivery replaces the first.
     pub(super) async fn keep(&self, kept: InboxMessage) -> ProviderAnswer {
         let keeping = self.keeping();
-        let put = self.store.write(self.write(), move |tx| {
+        let put = self.store.old_write(self.write(), move |tx| {
             let mail = InboxMail {
                 id: inbox::next_id(tx)?,
                 delivery: kept.delivery,
@@ -131,7 +131,7 @@ pub(super) async fn read(
 pub(super) async fn clear(context: &NotifierContext) -> Result<(), Fault> {
     loop {
         let removed =
-            context.store.write_reclaim(context.inbox.write(), |tx| inbox::remove_all(tx).map(Verdict::Commit));
+            context.store.old_write(context.inbox.write().reclaim(), |tx| inbox::remove_all(tx).map(Verdict::Commit));
         if removed.await? == 0 {
             return Ok(());
         }

@@ -60,7 +60,7 @@ impl Notifier {
     /// Lets a restored store send. False: it was not held back.
     pub async fn resume(&self, context: CallContext) -> Result<bool, Fault> {
         let work = Work::until(self.context.system.clock().instant() + limits::CALL_DEADLINE);
-        resume_sending(&self.context.store, Write { work, stamp: self.context.system.stamp(), context }).await
+        resume_sending(&self.context.store, Write::new(work, self.context.system.stamp(), context)).await
     }
 
     /// How well mail goes out.

@@ -19,7 +19,7 @@ pub async fn resume_sending(store: &Store, write: Write) -> Result<bool, Fault> 
         subject: None,
         detail: String::new(),
     };
-    let audited = store.write_reclaim(write, move |tx| {
+    let audited = store.old_write(write.reclaim(), move |tx| {
         tx.audit(record.clone())?;
         Ok(Verdict::Commit(()))
     });

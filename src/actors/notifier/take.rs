@@ -64,7 +64,7 @@ impl Subscriber for NotifierSubscriber {
             let Some(plan) = plan(&hand_over.event) else { return Ok(()) };
             let same_kind_every = self.context.same_kind_every;
             let write = hand_over.write();
-            let taken = self.context.store.write(write, move |tx| {
+            let taken = self.context.store.old_write(write, move |tx| {
                 if !hand_over.settle(tx)? {
                     return Ok(Verdict::Discard(()));
                 }

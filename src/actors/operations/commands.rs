@@ -91,9 +91,9 @@ impl Operations {
     /// Writes down what an operator did.
     pub(super) async fn audit(&self, context: CallContext, action: AuditAction, detail: String) -> Result<(), Fault> {
         let work = Work::until(self.0.system.clock().instant() + limits::CALL_DEADLINE);
-        let write = Write { work, stamp: self.0.system.stamp(), context };
+        let write = Write::new(work, self.0.system.stamp(), context);
         let record = AuditRecord { action, result: AuditResult::Done, subject: None, detail };
-        let writing = self.0.store.write_reclaim(write, move |tx| {
+        let writing = self.0.store.old_write(write.reclaim(), move |tx| {
             tx.audit(record.clone())?;
             Ok(Verdict::Commit(()))
         });

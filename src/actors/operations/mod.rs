@@ -189,12 +189,12 @@ impl Operations {
         {
             return result.clone();
         }
-        let write = Write {
-            work: Work::until(now + limits::READY_PROBE_DEADLINE),
-            stamp: self.0.system.stamp(),
-            context: CallContext::service("health", "readiness"),
-        };
-        let writing = self.0.store.write(write, |_| Ok(Verdict::Discard(())));
+        let write = Write::new(
+            Work::until(now + limits::READY_PROBE_DEADLINE),
+            self.0.system.stamp(),
+            CallContext::service("health", "readiness"),
+        );
+        let writing = self.0.store.old_write(write, |_| Ok(Verdict::Discard(())));
         let result = match tokio::time::timeout(limits::READY_PROBE_DEADLINE, writing).await {
             Ok(result) => result,
             Err(_elapsed) => Err(Fault::Expired),

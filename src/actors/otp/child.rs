@@ -9,10 +9,9 @@ use super::{
     verify::{self, CodeTry, Tried},
 };
 use crate::{
-    actors::call::Call,
     domain::otp::CodePurpose,
     supervision::{Cx, Message, Reply, Service, Timer},
-    types::{CallContext, Fault, Timestamp, Work, id::UserId},
+    types::{Call, CallContext, Fault, Timestamp, Work, id::UserId},
 };
 
 /// What a child of `OtpActor` is told.

@@ -2,20 +2,19 @@
 
 use super::context::OtpContext;
 use crate::{
-    actors::call::Call,
     domain::{
         event::{Event, EventKind, Personal},
         otp::{CodeStage, OneTimeCode},
     },
-    persistence::{Tx, TxFault, Verdict, tables::code},
-    types::{Fault, Timestamp, id::UserId},
+    persistence::{Tx, TxFault, Verdict, Write, tables::code},
+    types::{Call, Fault, Timestamp, id::UserId},
 };
 
 /// Ends what is over of one owner's codes. Gives when the next one is due.
 pub(super) async fn run(context: &OtpContext, call: &Call, owner: UserId) -> Result<Option<Timestamp>, Fault> {
     context
         .store
-        .write_reclaim(call.write(&context.system), move |tx| {
+        .old_write(Write::of(&call, context.system.stamp()).reclaim(), move |tx| {
             let mut next = None;
             let mut ended = false;
             for found in code::of_owner(tx, owner)? {

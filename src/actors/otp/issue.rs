@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::context::{OtpContext, draw};
 use crate::{
-    actors::{call::Call, relay::HandOver},
+    actors::relay::HandOver,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::AddressState,
@@ -12,11 +12,11 @@ use crate::{
         otp::{CodePurpose, Issue, OneTimeCode, issue, resend_at},
     },
     persistence::{
-        Tx, TxFault, Verdict,
+        Tx, TxFault, Verdict, Write,
         tables::{code, registration, timing_padding, user},
     },
     types::{
-        Fault, Timestamp,
+        Call, Fault, Timestamp,
         id::{CodeId, UserId},
     },
 };
@@ -60,7 +60,7 @@ pub(super) async fn run(
     let limits = context.limits;
     context
         .store
-        .write(call.write(&context.system), move |tx| {
+        .old_write(Write::of(&call, context.system.stamp()), move |tx| {
             if let CodeOrder::Event(hand_over) = &order
                 && !hand_over.settle(tx)?
             {

@@ -27,14 +27,13 @@ pub use subscriber::OtpSubscriber;
 pub use verify::{CodeTry, Effect, Tried};
 
 use self::{child::OtpChild, context::OtpContext};
-use super::call::Call;
 use crate::{
     config, crypto,
     domain::otp::CodePurpose,
-    persistence::{Store, Verdict, tables::timing_padding},
+    persistence::{Store, Verdict, Write, tables::timing_padding},
     supervision::{Directory, DirectoryBounds, Spec, Supervisor, System},
     types::{
-        CallContext, Fault,
+        Call, CallContext, Fault,
         id::{CodeId, UserId},
         limits,
     },
@@ -106,6 +105,6 @@ impl Otp {
             timing_padding::leave(tx)?;
             Ok(Verdict::Commit(()))
         };
-        self.context.store.write(call.write(&self.context.system), pretend).await
+        self.context.store.old_write(Write::of(&call, self.context.system.stamp()), pretend).await
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::context::OtpContext;
 use crate::{
-    actors::call::Call,
     crypto,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
@@ -12,10 +11,10 @@ use crate::{
         otp::{CodePurpose, Guess, OneTimeCode, Try, attempt},
     },
     persistence::{
-        Tx, TxFault, Verdict,
+        Tx, TxFault, Verdict, Write,
         tables::{code, timing_padding},
     },
-    types::{Fault, id::UserId},
+    types::{Call, Fault, id::UserId},
 };
 
 /// What the right code does, in the commit that takes it. False: it can do nothing any more, so the code is refused.
@@ -54,7 +53,7 @@ pub(super) async fn run(context: &Arc<OtpContext>, call: &Call, owner: UserId, t
     let limits = context.limits;
     context
         .store
-        .write(call.write(&context.system), move |tx| {
+        .old_write(Write::of(&call, context.system.stamp()), move |tx| {
             let Some(found) = code::find(tx, owner, tried.purpose)? else {
                 return nothing(tx, Tried::Unknown);
             };

@@ -182,13 +182,13 @@ impl RelayContext {
         &self,
         f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let write = Write {
-            work: Work::until(self.system.clock().instant() + TIMEOUT),
-            stamp: self.system.stamp(),
-            context: CallContext::service("relay", "relay"),
-        };
+        let write = Write::new(
+            Work::until(self.system.clock().instant() + TIMEOUT),
+            self.system.stamp(),
+            CallContext::service("relay", "relay"),
+        );
         // What a relay writes ends work or puts it off: it goes on when the disk is nearly full.
-        self.store.write_reclaim(write, f).await
+        self.store.old_write(write.reclaim(), f).await
     }
 }
 

@@ -277,7 +277,7 @@ impl Relays {
         f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
     ) -> Result<T, Fault> {
         let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
-        self.store.write(Write { work, stamp: self.system.stamp(), context }, f).await
+        self.store.old_write(Write::new(work, self.system.stamp(), context), f).await
     }
 }
 

@@ -69,7 +69,7 @@ impl HandOver {
 
     /// What accompanies the transaction in which the event has its effect: the house, because of this event.
     pub fn write(&self) -> Write {
-        Write { work: self.work.clone(), stamp: self.stamp, context: self.context() }
+        Write::new(self.work.clone(), self.stamp, self.context())
     }
 
     /// On whose behalf the effect is: the house's, in the course of the request that began it all, and from where that

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::{
-    actors::{auth::drop_registration, call::Call, otp::end_code, user::drop_invitation},
+    actors::{auth::drop_registration, otp::end_code, user::drop_invitation},
+    persistence::Write,
     persistence::{
         Store, Tx, TxFault, Verdict,
         tables::{
@@ -14,7 +15,7 @@ use crate::{
         },
     },
     supervision::{Next, TaskCx, Worker},
-    types::{CallContext, Fault, Work, limits},
+    types::{Call, CallContext, Fault, Work, limits},
 };
 
 /// How often it looks.
@@ -69,8 +70,8 @@ impl Expirer {
     ) -> Result<(usize, T), Fault> {
         let work = Work::until(cx.system().clock().instant() + limits::CALL_DEADLINE);
         let call = Call { work, context: CallContext::service("upkeep", "expire") };
-        let write = call.write(cx.system());
-        let removed = self.store.bulk().write_reclaim(write, move |tx| {
+        let write = Write::of(&call, cx.system().stamp());
+        let removed = self.store.old_write(write.reclaim().bulk(), move |tx| {
             let done = step(tx)?;
             Ok(if done.0 == 0 { Verdict::Discard(done) } else { Verdict::Commit(done) })
         });

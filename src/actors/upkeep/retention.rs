@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use crate::{
-    actors::{call::Call, relay::Relays},
+    actors::relay::Relays,
     persistence::{
-        Store, Verdict,
+        Store, Verdict, Write,
         events::{Expendable, remove_old},
     },
     supervision::{Next, TaskCx, Worker},
-    types::{CallContext, Fault, Work, limits},
+    types::{Call, CallContext, Fault, Work, limits},
 };
 
 /// How often it looks.
@@ -46,8 +46,7 @@ impl Worker for Retention {
         let call = Call { work, context: CallContext::service("upkeep", "retention") };
         let removed = self
             .store
-            .bulk()
-            .write_reclaim(call.write(cx.system()), move |tx| {
+            .old_write(Write::of(&call, cx.system().stamp()).reclaim().bulk(), move |tx| {
                 let removed = remove_old(tx, expendable)?;
                 Ok(if removed == 0 { Verdict::Discard(0) } else { Verdict::Commit(removed) })
             })

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use super::{UserContext, change_status::is_last_admin};
 use crate::{
-    actors::call::Call,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         event::{Event, EventKind, Personal},
         user::User,
     },
-    persistence::{Tx, TxFault, Verdict, tables::user},
-    types::{ExpectedVersion, Fault, Role, Roles, id::UserId},
+    persistence::{Tx, TxFault, Verdict, Write, tables::user},
+    types::{Call, ExpectedVersion, Fault, Role, Roles, id::UserId},
 };
 
 /// Whose roles become which.
@@ -43,10 +42,10 @@ pub(super) async fn run(
     call: Call,
     command: ChangeRoles,
 ) -> Result<Result<User, ChangeRolesRefusal>, Fault> {
-    let write = call.write(&context.system);
+    let write = Write::of(&call, context.system.stamp());
     context
         .store
-        .write(write, move |tx| {
+        .old_write(write, move |tx| {
             let Some(found) = user::find(tx, command.user)? else {
                 return Ok(Verdict::Discard(Err(ChangeRolesRefusal::NotFound)));
             };

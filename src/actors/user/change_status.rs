@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::UserContext;
 use crate::{
-    actors::{auth::end_session, call::Call},
+    actors::auth::end_session,
     domain::{
         access::may_stop_being_admin,
         audit::{AuditAction, AuditRecord, AuditResult},
@@ -16,10 +16,10 @@ use crate::{
         },
     },
     persistence::{
-        Tx, TxFault, Verdict,
+        Tx, TxFault, Verdict, Write,
         tables::{session, user},
     },
-    types::{ExpectedVersion, Fault, Role, id::UserId},
+    types::{Call, ExpectedVersion, Fault, Role, id::UserId},
 };
 
 /// Whose status becomes what.
@@ -51,10 +51,10 @@ pub(super) async fn run(
     call: Call,
     command: ChangeStatus,
 ) -> Result<Result<User, ChangeStatusRefusal>, Fault> {
-    let write = call.write(&context.system);
+    let write = Write::of(&call, context.system.stamp());
     context
         .store
-        .write_reclaim(write, move |tx| {
+        .old_write(write.reclaim(), move |tx| {
             let Some(found) = user::find(tx, command.user)? else {
                 return Ok(Verdict::Discard(Err(ChangeStatusRefusal::NotFound)));
             };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{UserContext, change_status::end_all, drop_invitation_of};
 use crate::{
-    actors::{auth::drop_registrations_of, call::Call, hasher::Priority},
+    actors::{auth::drop_registrations_of, hasher::Priority},
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::{SessionEnd, lockout::Subject, password_policy},
@@ -12,10 +12,10 @@ use crate::{
         user::{Metadata, Status, User},
     },
     persistence::{
-        Tx, TxFault, Verdict,
+        Tx, TxFault, Verdict, Write,
         tables::{code, failure, user},
     },
-    types::{EmailAddress, Fault, Invalid, Role, Roles, Secret, id::UserId},
+    types::{Call, EmailAddress, Fault, Invalid, Role, Roles, Secret, id::UserId},
 };
 
 /// Who is to run the house.
@@ -50,7 +50,7 @@ pub(super) async fn run(
     let hash = place.hash(command.password.clone(), context.salt()).await?;
     context
         .store
-        .write(call.write(&context.system), move |tx| {
+        .old_write(Write::of(&call, context.system.stamp()), move |tx| {
             let fresh = admin(tx, command.email.clone(), hash.clone());
             let made = match user::find_by_email(tx, &command.email)? {
                 Some(owner) if owner.email_verified => {

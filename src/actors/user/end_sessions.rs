@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use super::{NoSuchUser, UserContext, change_status::end_all};
 use crate::{
-    actors::call::Call,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::SessionEnd,
     },
-    persistence::{Verdict, tables::user},
-    types::{EmailAddress, Fault},
+    persistence::{Verdict, Write, tables::user},
+    types::{Call, EmailAddress, Fault},
 };
 
 /// Whose sessions end.
@@ -26,10 +25,10 @@ pub(super) async fn run(
     call: Call,
     command: EndSessions,
 ) -> Result<Result<usize, NoSuchUser>, Fault> {
-    let write = call.write(&context.system);
+    let write = Write::of(&call, context.system.stamp());
     context
         .store
-        .write_reclaim(write, move |tx| {
+        .old_write(write.reclaim(), move |tx| {
             let Some(found) = user::find_by_email(tx, &command.email)? else {
                 return Ok(Verdict::Discard(Err(NoSuchUser)));
             };

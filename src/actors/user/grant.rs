@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::{UserContext, change_roles};
 use crate::{
-    actors::call::Call,
     domain::user::User,
-    persistence::{Verdict, tables::user},
-    types::{EmailAddress, Fault, Role, Roles},
+    persistence::{Verdict, Write, tables::user},
+    types::{Call, EmailAddress, Fault, Role, Roles},
 };
 
 /// Who is to hold which role besides those they have.
@@ -33,10 +32,10 @@ pub(super) async fn run(
     call: Call,
     command: Grant,
 ) -> Result<Result<User, GrantRefusal>, Fault> {
-    let write = call.write(&context.system);
+    let write = Write::of(&call, context.system.stamp());
     context
         .store
-        .write(write, move |tx| {
+        .old_write(write, move |tx| {
             let Some(found) = user::find_by_email(tx, &command.email)? else {
                 return Ok(Verdict::Discard(Err(GrantRefusal::NotFound)));
             };

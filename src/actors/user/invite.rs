@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use super::UserContext;
 use crate::{
-    actors::call::Call,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         event::{Event, EventKind, Personal},
         user::Invitation,
     },
     persistence::{
-        Tx, TxFault, Verdict, persons,
+        Tx, TxFault, Verdict, Write, persons,
         tables::{invitation, user},
     },
-    types::{EmailAddress, Fault, Locale, Timestamp, id::InvitationId},
+    types::{Call, EmailAddress, Fault, Locale, Timestamp, id::InvitationId},
 };
 
 /// Who is invited.
@@ -50,7 +49,7 @@ pub(super) async fn run(
     let rules = context.invitations;
     context
         .store
-        .write_growth(call.write(&context.system), move |tx| {
+        .old_write(Write::of(&call, context.system.stamp()).growth(), move |tx| {
             let now = tx.now();
             if user::find_by_email(tx, &command.email)?.is_some_and(|user| user.email_verified) {
                 return Ok(Verdict::Discard(Err(InviteRefusal::EmailTaken)));
@@ -90,7 +89,7 @@ pub(super) async fn revoke(
 ) -> Result<Result<(), NoSuchInvitation>, Fault> {
     context
         .store
-        .write_reclaim(call.write(&context.system), move |tx| {
+        .old_write(Write::of(&call, context.system.stamp()).reclaim(), move |tx| {
             let Some(found) = invitation::find(tx, id)?.filter(|found| found.is_live(tx.now())) else {
                 return Ok(Verdict::Discard(Err(NoSuchInvitation)));
             };

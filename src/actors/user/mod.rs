@@ -26,7 +26,7 @@ pub(crate) use invite::{drop_invitation, drop_invitation_of};
 pub use set_password::{SetPassword, SetPasswordRefusal};
 pub use unlock::{Unlock, UnlockRefusal};
 
-use super::{call::Call, hasher::HasherPool};
+use super::hasher::HasherPool;
 use crate::{
     config,
     crypto::password::SALT_BYTES,
@@ -40,7 +40,7 @@ use crate::{
     },
     supervision::{Addr, Cx, Message, Reply, Service, System},
     types::{
-        CallContext, Fault, Page, PageLimit, Work,
+        Call, CallContext, Fault, Page, PageLimit, Work,
         id::{InvitationId, UserId},
         limits,
     },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{UserContext, change_status::end_all};
 use crate::{
-    actors::{call::Call, hasher::Priority},
+    actors::hasher::Priority,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::{SessionEnd, lockout::Subject, password_policy},
@@ -12,10 +12,10 @@ use crate::{
         user::User,
     },
     persistence::{
-        Tx, TxFault, Verdict,
+        Tx, TxFault, Verdict, Write,
         tables::{failure, user},
     },
-    types::{EmailAddress, Fault, Invalid, Secret},
+    types::{Call, EmailAddress, Fault, Invalid, Secret},
 };
 
 /// Whose password becomes what.
@@ -55,7 +55,7 @@ pub(super) async fn run(
     let hash = place.hash(command.password.clone(), context.salt()).await?;
     context
         .store
-        .write(call.write(&context.system), move |tx| {
+        .old_write(Write::of(&call, context.system.stamp()), move |tx| {
             let Some(found) = user::find(tx, found.id)? else {
                 return Ok(Verdict::Discard(Err(SetPasswordRefusal::NotFound)));
             };

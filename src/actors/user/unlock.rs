@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use super::{UserContext, change_status};
 use crate::{
-    actors::call::Call,
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},
         auth::lockout::Subject,
         user::{Status, User, transition::StatusCommand},
     },
     persistence::{
-        Verdict,
+        Verdict, Write,
         tables::{failure, user},
     },
-    types::{EmailAddress, Fault},
+    types::{Call, EmailAddress, Fault},
 };
 
 /// Who is let in again.
@@ -38,10 +37,10 @@ pub(super) async fn run(
     call: Call,
     command: Unlock,
 ) -> Result<Result<User, UnlockRefusal>, Fault> {
-    let write = call.write(&context.system);
+    let write = Write::of(&call, context.system.stamp());
     context
         .store
-        .write_reclaim(write, move |tx| {
+        .old_write(write.reclaim(), move |tx| {
             let Some(found) = user::find_by_email(tx, &command.email)? else {
                 return Ok(Verdict::Discard(Err(UnlockRefusal::NotFound)));
             };

@@ -174,6 +174,24 @@ pub struct AuditRecord {
     pub detail: String,
 }
 
+impl AuditRecord {
+    /// `action` was done; about `subject`, if it is about a known person.
+    pub fn done(action: AuditAction, subject: impl Into<Option<UserId>>) -> Self {
+        Self { action, result: AuditResult::Done, subject: subject.into(), detail: String::new() }
+    }
+
+    /// `action` was refused by a rule.
+    pub fn refused(action: AuditAction, subject: impl Into<Option<UserId>>) -> Self {
+        Self { result: AuditResult::Refused, ..Self::done(action, subject) }
+    }
+
+    /// The same with a few words on it.
+    #[must_use]
+    pub fn detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+}
+
 /// An entry as auditors read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {

@@ -43,6 +43,15 @@ impl Personal {
     }
 }
 
+/// Whether an event names where the call behind it came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventOrigin {
+    /// It carries the client's address and user agent.
+    Call,
+    /// It carries neither: it is about the service's own work, or about a person who did not make the call.
+    Withheld,
+}
+
 /// An event as a transaction says it; the store adds id, sequence, time and origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {

@@ -8,7 +8,7 @@ mod kind;
 mod payload;
 mod subscription;
 
-pub use envelope::{Event, EventEnvelope, Personal};
+pub use envelope::{Event, EventEnvelope, EventOrigin, Personal};
 pub use kind::{EventKind, EventType};
 pub use payload::PayloadValue;
 pub use subscription::{DeadLetter, DeadReason, Delayed, NextTry, Subscription, next_try};

@@ -15,7 +15,7 @@ use super::{
     scan::Scan,
     store::Store,
     table::Table,
-    tx::{Tx, Verdict},
+    tx::Tx,
     writer::Write,
 };
 use crate::{
@@ -129,7 +129,7 @@ pub async fn run(
             told(MigrationProgress { name: migration.name, percent: overall(finished, percent, pending.len()) });
         };
         loop {
-            let step = store.bulk().write(write(), move |tx| one_step(tx, migration)).await?;
+            let step = store.write(write().bulk(), move |tx| one_step(tx, migration)).await?;
             match step {
                 MigrationStep::Further { percent, .. } => tell(percent.min(100)),
                 MigrationStep::Finished => break tell(100),
@@ -145,11 +145,11 @@ fn overall(finished: usize, percent: u8, all: usize) -> u8 {
     u8::try_from(hundredths / all.max(1)).unwrap_or(100)
 }
 
-fn one_step(tx: &mut Tx<'_>, migration: &'static Migration) -> Result<Verdict<MigrationStep>, TxFault> {
+fn one_step(tx: &mut Tx<'_>, migration: &'static Migration) -> Result<MigrationStep, TxFault> {
     let (name, now) = (migration.name.to_owned(), tx.now());
     let before = tx.get(&MIGRATION_BY_NAME, &name)?;
     if before.as_ref().is_some_and(|progress| progress.place.is_none()) {
-        return Ok(Verdict::Discard(MigrationStep::Finished));
+        return Ok(MigrationStep::Finished);
     }
     let begun_at = before.as_ref().map_or(now, |progress| progress.begun_at);
     let step = (migration.step)(tx, before.and_then(|progress| progress.place).as_deref())?;
@@ -158,5 +158,5 @@ fn one_step(tx: &mut Tx<'_>, migration: &'static Migration) -> Result<Verdict<Mi
         MigrationStep::Finished => None,
     };
     tx.put(&MIGRATION_BY_NAME, &name, &MigrationState { place, begun_at, moved_at: now })?;
-    Ok(Verdict::Commit(step))
+    Ok(step)
 }

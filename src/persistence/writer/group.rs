@@ -111,7 +111,7 @@ impl<'a> Group<'a> {
                 return Err(TreeLost(reason));
             }
         };
-        match job.lane() {
+        match job.write().lane {
             WriteLane::Prompt => {}
             WriteLane::Bulk => {
                 self.bulk.places += 1;

@@ -10,4 +10,4 @@ pub(super) mod queue;
 pub mod step;
 
 pub use group::ReplayCheck;
-pub use job::Write;
+pub use job::{Write, WriteLane, WriteRoom};

@@ -113,7 +113,7 @@ impl WriterQueue {
         if line.closed {
             return false;
         }
-        line.lane(job.lane()).push_back((job, place));
+        line.lane(job.write().lane).push_back((job, place));
         drop(line);
         self.thread.notify_one();
         self.task.notify_one();

@@ -86,7 +86,7 @@ impl StoreWriter {
 
     /// Whether the closure is still to be run. From `start_writing` on, whoever leaves is told `Unknown`.
     fn admit(&self, job: &dyn Job, now: Instant) -> Result<(), Fault> {
-        self.shared.check_space(job.need())?;
+        self.shared.check_space(job.write().room)?;
         let work = &job.write().work;
         if now >= work.deadline || !work.start_writing() {
             return Err(Fault::Expired);
