@@ -2,6 +2,7 @@
 //! and each is shown to fail on a bad sample, so that a rule that has gone blind is noticed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod deviations;
 mod documents;
 mod imports;
 mod leftovers;
