@@ -5,17 +5,17 @@ use futures::{FutureExt, future::BoxFuture};
 use super::credential::{AuthRefusal, Authenticator};
 use crate::{
     actors::auth::{Auth, AuthenticateRefusal},
-    types::Principal,
+    types::{Failure, Principal},
 };
 
 impl Authenticator for Auth {
     fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Principal, AuthRefusal>> {
         let found = match Auth::authenticate(self, token) {
-            Ok(Ok(found)) => Ok(found.principal),
-            Ok(Err(AuthenticateRefusal::Invalid)) => Err(AuthRefusal::Invalid),
-            Ok(Err(AuthenticateRefusal::Expired)) => Err(AuthRefusal::Expired),
-            Ok(Err(AuthenticateRefusal::SessionEnded)) => Err(AuthRefusal::SessionEnded),
-            Err(fault) => Err(AuthRefusal::Fault(fault)),
+            Ok(found) => Ok(found.principal),
+            Err(Failure::Refused(AuthenticateRefusal::Invalid)) => Err(AuthRefusal::Invalid),
+            Err(Failure::Refused(AuthenticateRefusal::Expired)) => Err(AuthRefusal::Expired),
+            Err(Failure::Refused(AuthenticateRefusal::SessionEnded)) => Err(AuthRefusal::SessionEnded),
+            Err(Failure::Fault(fault)) => Err(AuthRefusal::Fault(fault)),
         };
         std::future::ready(found).boxed()
     }

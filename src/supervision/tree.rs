@@ -7,7 +7,8 @@
 //! |- otp            a child for each owner of a code         5 / 60 s          park (each child)
 //! |- auth  user  notifier                                    5 / 60 s          escape
 //! |- relay          one event relay a subscriber             5 / 60 s          park
-//! |- upkeep         expirer, retention, snapshots, audit end 3 / 600 s         park
+//! |- upkeep         expirer, retention, snapshots, audit     3 / 600 s         park
+//! |                 end, key rotation
 //! '- edge           ops listener, public listener            5 / 60 s          escape
 //! ```
 
@@ -16,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Spec, Supervisor, System};
 use crate::{
     actors::{
-        auth::{Auth, AuthActor, AuthContext, AuthKeys},
+        auth::{Auth, AuthContext, AuthKeys, KeyRotation},
         edge,
         hasher::HasherPool,
         migrator::Migrator,
@@ -81,9 +82,7 @@ pub fn services(
 
     let otp = Otp::supervised(root, Spec::park("otp"), system.clone(), store.clone(), &config.auth.code);
     let auth_context = AuthContext::new(system, &store, &hasher, &otp, &config, (auth_keys, signing));
-    let shared = Arc::clone(&auth_context);
-    let addr = root.service(Spec::escape("auth"), move || AuthActor::new(Arc::clone(&shared)));
-    let auth = Auth::new(addr, auth_context);
+    let auth = Auth::new(root.commands(Spec::escape("auth"), auth_context));
 
     let users = users(root, system, &store, hasher, &config);
 
@@ -93,7 +92,7 @@ pub fn services(
     let addr = root.service(Spec::escape("notifier"), move || NotifierActor::new(Arc::clone(&shared)));
     let hears: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(Arc::clone(&notifier_context), addr));
     let relays = relays(root, system, &store, [Arc::new(OtpSubscriber::new(otp.clone())), hears]);
-    upkeep(root, &config, &store, &relays);
+    upkeep(root, &config, &store, &relays, &auth);
     Ok(Services { auth, users, otp, notifier: Notifier::new(notifier_context), relays })
 }
 
@@ -136,7 +135,7 @@ fn relays(
     })
 }
 
-fn upkeep(root: &mut Supervisor, config: &Config, store: &Store, relays: &Relays) {
+fn upkeep(root: &mut Supervisor, config: &Config, store: &Store, relays: &Relays, auth: &Auth) {
     let spec = |name: &str| Spec::park(name).restarts(3, UPKEEP_WITHIN);
     root.group("upkeep", |group| {
         let at = store.clone();
@@ -147,6 +146,8 @@ fn upkeep(root: &mut Supervisor, config: &Config, store: &Store, relays: &Relays
         group.worker(spec("snapshots"), move || Snapshots::new(at.clone()));
         let at = store.clone();
         group.worker(spec("audit_end"), move || AuditEnd::new(at.clone()));
+        let auth = auth.clone();
+        group.worker(spec("key_rotation"), move || KeyRotation::new(&auth));
     });
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use majordomo::{
     actors::{
-        auth::{Auth, AuthActor, AuthContext, AuthKeys},
+        auth::{Auth, AuthContext, AuthKeys},
         hasher::{HasherBounds, HasherPool},
         otp::Otp,
         user::{UserActor, UserContext, Users},
@@ -32,11 +32,10 @@ pub fn idle(config: &Config, system: &System, store: &Store) -> (Auth, Users) {
     let otp = Otp::supervised(&mut root, Spec::park("otp"), system.clone(), store.clone(), &config.auth.code);
     let signing = KeySet::new(signer, Vec::new()).unwrap();
     let auth_context = AuthContext::new(system, store, &hasher, &otp, config, (keys, signing));
-    let shared = Arc::clone(&auth_context);
-    let addr = root.service(Spec::escape("auth"), move || AuthActor::new(Arc::clone(&shared)));
+    let auth = Auth::new(root.commands(Spec::escape("auth"), auth_context));
     let user_context = UserContext::new(system.clone(), store.clone(), hasher, &config.auth);
     let shared = Arc::clone(&user_context);
     let users =
         Users::new(root.service(Spec::escape("user"), move || UserActor::new(Arc::clone(&shared))), user_context);
-    (Auth::new(addr, auth_context), users)
+    (auth, users)
 }

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Auth, Call, context::AuthContext};
+use super::{Auth, context::AuthContext, mark_used::MarkUsed};
 use crate::{
     crypto::token::{AccessClaims, TokenRefusal},
     domain::{auth::Session, user::User},
-    persistence::{
-        Verdict,
-        tables::{session, user},
-    },
-    types::{Fault, Principal, Secret, Timestamp, id::SessionId},
+    persistence::tables::{session, user},
+    types::{CallContext, Failure, Principal, Secret, Timestamp, id::SessionId},
 };
 
 /// A token that proved who its bearer is.
@@ -31,11 +28,11 @@ pub enum AuthenticateRefusal {
     Invalid,
     /// Its time is over.
     Expired,
-    /// The session has ended, or the user may not enter any more.
+    /// The session has ended, or the user may not sign in any more.
     SessionEnded,
 }
 
-/// What a token says of itself, if it is ours and its time is not over.
+/// What a token says of itself, if this server made it and its time is not over.
 pub(super) fn claims(context: &AuthContext, token: &str, now: Timestamp) -> Result<Arc<AccessClaims>, TokenRefusal> {
     if let Some(claims) = context.verified.get(token, now) {
         return Ok(claims);
@@ -52,24 +49,22 @@ pub(super) fn session_of(context: &AuthContext, token: &Secret) -> Option<Sessio
 }
 
 /// A read of the store; takes no place in any mailbox.
-pub(super) fn run(auth: &Auth, token: &str) -> Result<Result<Authenticated, AuthenticateRefusal>, Fault> {
-    let context = &auth.context;
+pub(super) fn run(auth: &Auth, token: &str) -> Result<Authenticated, Failure<AuthenticateRefusal>> {
+    let context = auth.context();
     let now = context.system.clock().now();
-    let claims = match claims(context, token, now) {
-        Ok(claims) => claims,
-        Err(TokenRefusal::Expired) => return Ok(Err(AuthenticateRefusal::Expired)),
-        Err(_made_up) => return Ok(Err(AuthenticateRefusal::Invalid)),
-    };
+    let claims = claims(context, token, now).map_err(|refusal| match refusal {
+        TokenRefusal::Expired => Failure::Refused(AuthenticateRefusal::Expired),
+        _made_up => Failure::Refused(AuthenticateRefusal::Invalid),
+    })?;
     let found = context.store.read(|view| {
         let Some(session) = session::find(view, claims.sid)? else { return Ok(None) };
         Ok(user::find(view, claims.sub)?.map(|user| (session, user)))
     })?;
-    let Some((session, user)) = found.filter(|(session, user)| stands(&auth.context, (session, user), &claims, now))
-    else {
-        return Ok(Err(AuthenticateRefusal::SessionEnded));
+    let Some((session, user)) = found.filter(|(session, user)| stands(context, (session, user), &claims, now)) else {
+        return Err(Failure::Refused(AuthenticateRefusal::SessionEnded));
     };
     if session.refresh.mark_used(claims.generation, now).is_some() {
-        auth.mark_used(session.id, claims.generation);
+        mark_used(auth, MarkUsed { session: session.id, generation: claims.generation });
     }
     let principal = Principal {
         user: user.id,
@@ -78,28 +73,16 @@ pub(super) fn run(auth: &Auth, token: &str) -> Result<Result<Authenticated, Auth
         roles: user.roles.clone(),
         auth_time: session.auth_time,
     };
-    Ok(Ok(Authenticated { principal, claims, user }))
+    Ok(Authenticated { principal, claims, user })
+}
+
+/// No caller waits for it: if it is lost, the next request of the generation brings it again.
+fn mark_used(auth: &Auth, seen: MarkUsed) {
+    if let Err(fault) = auth.start(CallContext::service("auth", "first-use"), seen) {
+        tracing::debug!(%fault, "the first use of a generation was not noted");
+    }
 }
 
 fn stands(context: &AuthContext, (session, user): (&Session, &User), claims: &AccessClaims, now: Timestamp) -> bool {
     session.user == claims.sub && session.is_live(now) && user.may_enter(now, context.address_rule)
-}
-
-/// Notes that an access token of the current generation was seen: its refresh token's predecessor may from now on be
-/// repeated for the grace only.
-pub(super) async fn mark_used(
-    context: &AuthContext,
-    call: &Call,
-    session: SessionId,
-    generation: u32,
-) -> Result<(), Fault> {
-    context
-        .store
-        .old_write(context.write(call).reclaim(), move |tx| {
-            let Some(found) = session::find(tx, session)? else { return Ok(Verdict::Discard(())) };
-            let Some(marked) = found.refresh.mark_used(generation, tx.now()) else { return Ok(Verdict::Discard(())) };
-            session::update(tx, &Session { refresh: marked, ..found })?;
-            Ok(Verdict::Commit(()))
-        })
-        .await
 }

@@ -1,28 +1,33 @@
 //! A new password by the one before: ends the user's other sessions. A wrong one counts as a failed login.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{AuthContext, Call, login_attempt, logout};
+use super::{
+    AuthContext,
+    login_attempt::{self, AttemptsLockedOut, LoginAttempt},
+    writes::end_session,
+};
 use crate::{
     actors::hasher::Priority,
     crypto::password::PasswordCheck,
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         auth::{Session, SessionEnd, password_policy},
-        event::{Event, EventKind, Personal},
-        user::User,
+        event::{Event, EventKind, EventOrigin, Personal},
+        user::{AddressRule, User},
     },
     persistence::{
-        Tx, TxFault, Verdict,
+        Decision, Tx, TxFault, refuse,
         tables::{session, user},
     },
-    types::{Fault, FieldError, Principal, Secret, Timestamp, id::SessionId},
+    supervision::Command,
+    types::{Call, Failure, Fault, FieldError, Principal, Secret, id::SessionId, limits},
 };
 
 /// Both passwords of a signed-in user.
 #[derive(Debug, Clone)]
 pub struct ChangePassword {
-    /// Who.
+    /// The user, and the session that goes on.
     pub who: Principal,
     /// The password of now.
     pub current: Secret,
@@ -37,8 +42,8 @@ pub enum ChangeRefusal {
     Fields(Vec<FieldError>),
     /// Too many failures; nothing was tried.
     LockedOut {
-        /// When the next attempt is taken.
-        until: Timestamp,
+        /// How long until the next attempt is taken.
+        wait: Duration,
     },
     /// The current password is another one.
     WrongPassword,
@@ -46,44 +51,55 @@ pub enum ChangeRefusal {
     SessionEnded,
 }
 
-pub(super) async fn run(
-    context: Arc<AuthContext>,
-    call: Call,
-    command: ChangePassword,
-) -> Result<Result<(), ChangeRefusal>, Fault> {
-    let Some(seen) = context.store.read(|view| user::find(view, command.who.user))? else {
-        return Ok(Err(ChangeRefusal::SessionEnded));
-    };
-    let password_context =
-        password_policy::PasswordContext { email: Some(&seen.email), username: seen.username.as_ref() };
-    let unfit = password_policy::check(command.new.reveal(), context.password_policy, password_context);
-    if !unfit.is_empty() {
-        let errors = unfit.into_iter().map(|why| why.at("/newPassword")).collect();
-        return Ok(Err(ChangeRefusal::Fields(errors)));
+impl From<AttemptsLockedOut> for ChangeRefusal {
+    fn from(AttemptsLockedOut { wait }: AttemptsLockedOut) -> Self {
+        Self::LockedOut { wait }
     }
-    let place = context.hasher.reserve(call.network(), Priority::Login)?;
-    let who = login_attempt::LoginAttempt::signed_in(&command.who, AuditAction::ChangePassword);
-    let who = match login_attempt::reserve(&context, &call, who).await? {
-        Ok(who) => who,
-        Err(login_attempt::LockedOutUntil(until)) => return Ok(Err(ChangeRefusal::LockedOut { until })),
-    };
-    let checked = match &seen.password_hash {
-        Some(hash) => place.verify(hash.clone(), command.current.clone()).await,
-        None => place.verify_nobody(command.current.clone()).await,
-    };
-    let hashed = match checked {
-        Ok(PasswordCheck::Right | PasswordCheck::RightOutdated) => hash(&context, &call, command.new).await,
-        Ok(PasswordCheck::Wrong) => {
-            login_attempt::fail(&context, &call, &who).await?;
-            return Ok(Err(ChangeRefusal::WrongPassword));
+}
+
+impl Command<AuthContext> for ChangePassword {
+    type Answer = ();
+    type Refusal = ChangeRefusal;
+    const KIND: &'static str = "change_password";
+    const DEADLINE: Duration = limits::HASHING_DEADLINE;
+
+    async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<(), Failure<ChangeRefusal>> {
+        let Some(seen) = context.store.read(|view| user::find(view, self.who.user))? else {
+            return Err(Failure::Refused(ChangeRefusal::SessionEnded));
+        };
+        let password_context =
+            password_policy::PasswordContext { email: Some(&seen.email), username: seen.username.as_ref() };
+        let unfit = password_policy::check(self.new.reveal(), context.password_policy, password_context);
+        if !unfit.is_empty() {
+            let errors = unfit.into_iter().map(|why| why.at("/newPassword")).collect();
+            return Err(Failure::Refused(ChangeRefusal::Fields(errors)));
         }
-        Err(fault) => Err(fault),
-    };
-    match hashed {
-        Ok(hash) => commit(&context, &call, who, Change { seen, session: command.who.session, hash }).await,
-        Err(fault) => {
-            login_attempt::give_back(&context, &call, &who).await?;
-            Err(fault)
+        let place = context.hasher.reserve(call.network(), Priority::Login)?;
+        let attempt = LoginAttempt::signed_in(&self.who, AuditAction::ChangePassword);
+        let reserved = login_attempt::reserve(&context, &call, attempt).await;
+        let attempt = reserved.map_err(|failure| failure.map_refusal(ChangeRefusal::from))?;
+        let checked = match &seen.password_hash {
+            Some(hash) => place.verify(hash.clone(), self.current.clone()).await,
+            None => place.verify_nobody(self.current.clone()).await,
+        };
+        let hashed = match checked {
+            Ok(PasswordCheck::Right | PasswordCheck::RightOutdated) => hash(&context, &call, self.new).await,
+            Ok(PasswordCheck::Wrong) => {
+                login_attempt::fail(&context, &call, &attempt).await?;
+                return Err(Failure::Refused(ChangeRefusal::WrongPassword));
+            }
+            Err(fault) => Err(fault),
+        };
+        match hashed {
+            Ok(hash) => {
+                let change = PasswordChange { seen, session: self.who.session, hash, attempt };
+                let rule = context.address_rule;
+                context.store.decide(context.write(&call), move |tx| commit(tx, &change, rule)).await
+            }
+            Err(fault) => {
+                login_attempt::give_back(&context, &call, &attempt).await?;
+                Err(fault.into())
+            }
         }
     }
 }
@@ -93,61 +109,44 @@ async fn hash(context: &AuthContext, call: &Call, new: Secret) -> Result<String,
 }
 
 /// What was proven, and what is to be.
-struct Change {
+struct PasswordChange {
     seen: User,
     session: SessionId,
     hash: String,
+    attempt: LoginAttempt,
 }
 
-async fn commit(
-    context: &AuthContext,
-    call: &Call,
-    who: login_attempt::LoginAttempt,
-    change: Change,
-) -> Result<Result<(), ChangeRefusal>, Fault> {
-    let rule = context.address_rule;
-    context
-        .store
-        .old_write(context.write(call), move |tx| {
-            let now = tx.now();
-            let own = session::find(tx, change.session)?.filter(|own| own.is_live(now));
-            let found = user::find(tx, change.seen.id)?;
-            let found =
-                found.filter(|user| user.may_enter(now, rule) && user.password_hash == change.seen.password_hash);
-            let (Some(user), Some(own)) = (found, own) else {
-                return Ok(Verdict::Discard(Err(ChangeRefusal::SessionEnded)));
-            };
-            login_attempt::settle_success(tx, &who)?;
-            user::replace(
-                tx,
-                &User {
-                    password_hash: Some(change.hash.clone()),
-                    password_changed_at: Some(now),
-                    updated_at: now,
-                    version: user.version + 1,
-                    ..user.clone()
-                },
-            )?;
-            for other in session::of_user(tx, user.id)?.iter().filter(|other| other.id != own.id) {
-                logout::end(tx, other, SessionEnd::PasswordChanged)?;
-            }
-            session::update(tx, &Session { auth_time: now, ..own })?;
-            tell(tx, &user)?;
-            Ok(Verdict::Commit(Ok(())))
-        })
-        .await
+fn commit(tx: &mut Tx<'_>, change: &PasswordChange, rule: AddressRule) -> Decision<(), ChangeRefusal> {
+    let now = tx.now();
+    let own = session::find(tx, change.session)?.filter(|own| own.is_live(now));
+    let found = user::find(tx, change.seen.id)?;
+    let found = found.filter(|user| user.may_enter(now, rule) && user.password_hash == change.seen.password_hash);
+    let (Some(user), Some(own)) = (found, own) else { return refuse(ChangeRefusal::SessionEnded) };
+    login_attempt::settle_success(tx, &change.attempt)?;
+    user::replace(
+        tx,
+        &User {
+            password_hash: Some(change.hash.clone()),
+            password_changed_at: Some(now),
+            updated_at: now,
+            version: user.version + 1,
+            ..user.clone()
+        },
+    )?;
+    for other in session::of_user(tx, user.id)?.iter().filter(|other| other.id != own.id) {
+        end_session(tx, other, SessionEnd::PasswordChanged)?;
+    }
+    session::update(tx, &Session { auth_time: now, ..own })?;
+    record(tx, &user)?;
+    Ok(())
 }
 
-fn tell(tx: &mut Tx<'_>, user: &User) -> Result<(), TxFault> {
-    tx.emit(Event {
+fn record(tx: &mut Tx<'_>, user: &User) -> Result<(), TxFault> {
+    let event = Event {
         subject: user.id,
         kind: EventKind::PasswordChanged { user: user.id },
-        personal: Personal { email: Some(user.email.as_str().to_owned()), ..Personal::of_call(tx.context()) },
-    })?;
-    tx.audit(AuditRecord {
-        action: AuditAction::ChangePassword,
-        result: AuditResult::Done,
-        subject: Some(user.id),
-        detail: String::new(),
-    })
+        personal: Personal { email: Some(user.email.as_str().to_owned()), ..Personal::default() },
+    };
+    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::ChangePassword, user.id))?;
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::{Call, tokens::Tokens};
+use super::tokens::Tokens;
 use crate::{
     actors::{hasher::HasherPool, otp::Otp},
     config::{self, TokenClaim},
@@ -22,19 +22,19 @@ use crate::{
         user::{AddressRule, User},
     },
     persistence::{Store, Write},
-    supervision::System,
-    types::{Fault, Secret, Timestamp, id::UserId, limits},
+    supervision::{CommandContext, System},
+    types::{Call, Fault, Secret, Timestamp, id::UserId, limits},
 };
 
 /// Subkeys of the root key ring that AuthActor works with.
 pub struct AuthKeys {
     /// Signs device tokens.
     pub device: DeviceKey,
-    /// Hashes identifiers nobody has.
+    /// Hashes identifiers that no user has.
     pub identifier: IdentifierKey,
 }
 
-/// State shared by the handle and all flows: a cache of the store and the keys, checked again in each transaction.
+/// State shared by the handle and all commands: a cache of the store and the keys, checked again in each transaction.
 pub struct AuthContext {
     pub(super) system: System,
     pub(super) store: Store,
@@ -52,12 +52,16 @@ pub struct AuthContext {
     signing: RwLock<Arc<KeySet>>,
 }
 
+impl CommandContext for AuthContext {
+    const KIND: &'static str = "AuthActor";
+}
+
 fn address_rule(auth: &config::AuthConfig) -> AddressRule {
     if auth.require_verified_email { AddressRule::MustBeProven } else { AddressRule::MayBeUnproven }
 }
 
 impl AuthContext {
-    /// What the flows work with.
+    /// What the commands work with.
     pub fn new(
         system: &System,
         store: &Store,

@@ -1,25 +1,35 @@
 //! A request to set a new password: one commit and one answer for every address.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use super::{AuthContext, Call};
+use super::AuthContext;
 use crate::{
+    config,
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         auth::{ResetRequest, registration_rules},
-        event::{Event, EventKind, Personal},
+        event::{Event, EventKind, EventOrigin, Personal},
     },
     persistence::{
-        Reader, Tx, TxFault, Verdict,
+        Reader, Tx, TxFault,
         tables::{registration, reset, user},
     },
+    supervision::Command,
     types::{
-        EmailAddress, Fault, Timestamp,
+        Call, EmailAddress, Failure, Timestamp,
         id::{ResetId, UserId},
+        limits,
     },
 };
 
-/// What everybody is told.
+/// The address whose password is forgotten; a code is sent to it if it is known.
+#[derive(Debug, Clone)]
+pub struct ForgotPassword {
+    /// The address.
+    pub email: EmailAddress,
+}
+
+/// What is answered for every address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetRequested {
     /// The request.
@@ -31,30 +41,37 @@ pub struct ResetRequested {
     pub resend_at: Timestamp,
 }
 
-pub(super) async fn run(context: Arc<AuthContext>, call: Call, email: EmailAddress) -> Result<ResetRequested, Fault> {
-    let settings = context.settings.code.clone();
-    context
-        .store
-        .old_write(context.write(&call), move |tx| {
-            let now = tx.now();
-            let request = ResetRequest {
-                id: tx.id(),
-                email: email.clone(),
-                tries_left: u8::try_from(settings.tries).unwrap_or(u8::MAX),
-                created_at: now,
-                expires_at: now.plus(settings.lifetime),
-            };
-            reset::put(tx, &request)?;
-            if let Some(owner) = owner_of(tx, &email, now)? {
-                tell(tx, owner, request.id)?;
-            }
-            Ok(Verdict::Commit(ResetRequested {
-                request: request.id,
-                expires_at: request.expires_at,
-                resend_at: now.plus(settings.resend_after),
-            }))
-        })
-        .await
+impl Command<AuthContext> for ForgotPassword {
+    type Answer = ResetRequested;
+    type Refusal = Infallible;
+    const KIND: &'static str = "forgot_password";
+    const DEADLINE: Duration = limits::CALL_DEADLINE;
+
+    async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<ResetRequested, Failure<Infallible>> {
+        let settings = context.settings.code.clone();
+        let requested = context.store.write(context.write(&call), move |tx| commit(tx, &self.email, &settings)).await?;
+        Ok(requested)
+    }
+}
+
+fn commit(tx: &mut Tx<'_>, email: &EmailAddress, settings: &config::CodeConfig) -> Result<ResetRequested, TxFault> {
+    let now = tx.now();
+    let request = ResetRequest {
+        id: tx.id(),
+        email: email.clone(),
+        tries_left: u8::try_from(settings.tries).unwrap_or(u8::MAX),
+        created_at: now,
+        expires_at: now.plus(settings.lifetime),
+    };
+    reset::put(tx, &request)?;
+    if let Some(owner) = owner_of(tx, email, now)? {
+        record(tx, owner, request.id)?;
+    }
+    Ok(ResetRequested {
+        request: request.id,
+        expires_at: request.expires_at,
+        resend_at: now.plus(settings.resend_after),
+    })
 }
 
 /// Whose password a code sent to the address may set: the user's or, if it was never verified, that of the newest
@@ -67,16 +84,10 @@ pub(super) fn owner_of(reader: &impl Reader, email: &EmailAddress, now: Timestam
     Ok(registration_rules::newest_verifiable(&waiting, now).map(|found| found.id))
 }
 
-fn tell(tx: &mut Tx<'_>, owner: UserId, request: ResetId) -> Result<(), TxFault> {
-    tx.emit(Event {
-        subject: owner,
-        kind: EventKind::PasswordResetRequested { user: owner, reset: request },
-        personal: Personal::of_call(tx.context()),
-    })?;
-    tx.audit(AuditRecord {
-        action: AuditAction::ForgotPassword,
-        result: AuditResult::Done,
-        subject: Some(owner),
-        detail: format!("request={request}"),
-    })
+fn record(tx: &mut Tx<'_>, owner: UserId, request: ResetId) -> Result<(), TxFault> {
+    let kind = EventKind::PasswordResetRequested { user: owner, reset: request };
+    let event = Event { subject: owner, kind, personal: Personal::default() };
+    let entry = AuditRecord::done(AuditAction::ForgotPassword, owner).detail(format!("request={request}"));
+    tx.record(EventOrigin::Call, event, entry)?;
+    Ok(())
 }

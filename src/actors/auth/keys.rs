@@ -1,10 +1,8 @@
 //! Signing keys: made on the first start, moved on in time by the rule of `domain/auth/key_rotation.rs`.
 
-use std::sync::Arc;
-
 use tokio::sync::oneshot;
 
-use super::{Call, context::AuthContext};
+use super::context::AuthContext;
 use crate::{
     config,
     crypto::{
@@ -12,14 +10,14 @@ use crate::{
         token::KeySet,
     },
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         auth::{
             KeyStage, SigningKey,
             key_rotation::{KeyStep, RotationRules, Urgency, rotate},
         },
     },
-    persistence::{Store, Tx, TxFault, Verdict, Write, tables::signing_key},
-    types::{Clock, Fault, SigningAlgorithm, Timestamp, id::KeyId},
+    persistence::{Store, Tx, TxFault, Write, tables::signing_key},
+    types::{Call, Clock, Fault, SigningAlgorithm, Timestamp, id::KeyId},
 };
 
 /// Makes the first key if there is none, does what is due, and gives the keys in force. For the start of the process.
@@ -37,27 +35,14 @@ pub async fn prepare(
     load(store)
 }
 
-/// Does what is due, unless the clock that says so is not to be trusted.
-pub(super) async fn advance_when_due(context: &AuthContext, call: &Call) -> Result<(), Fault> {
-    if context.system.clock().trouble().is_some() {
-        return Ok(());
-    }
-    advance(context, call, Urgency::WhenDue).await
-}
-
-/// Takes the steps; AuthActor works with the new keys from then on.
-async fn advance(context: &AuthContext, call: &Call, urgency: Urgency) -> Result<(), Fault> {
+/// Takes the steps that `urgency` asks for; AuthActor works with the new keys from then on.
+pub(super) async fn advance(context: &AuthContext, call: &Call, urgency: Urgency) -> Result<(), Fault> {
     let rules = RotationRules::from(&context.settings.token);
-    if step(&context.store, context.write(call), &rules, urgency).await? {
-        context.use_keys(load(&context.store)?);
+    match step(&context.store, context.write(call), &rules, urgency).await? {
+        KeyChange::Changed => context.use_keys(load(&context.store)?),
+        KeyChange::Unchanged => {}
     }
     Ok(())
-}
-
-/// Rotates on an operator's command; AuthActor works with the new keys from then on.
-pub(super) async fn rotate_at(context: Arc<AuthContext>, call: Call, urgency: Urgency) -> Result<Vec<KeyState>, Fault> {
-    advance(&context, &call, urgency).await?;
-    states(&context.store)
 }
 
 /// A key as operators see it.
@@ -84,43 +69,51 @@ pub async fn rotate_in(
     states(store)
 }
 
-fn states(store: &Store) -> Result<Vec<KeyState>, Fault> {
+/// All keys, as operators see them.
+pub(super) fn states(store: &Store) -> Result<Vec<KeyState>, Fault> {
     let keys = store.read(|view| signing_key::all(view))?.into_iter();
     let state =
         |key: SigningKey| KeyState { id: key.id, algorithm: key.algorithm, stage: key.stage, since: key.stage_since };
     Ok(keys.map(state).collect())
 }
 
-/// Applies the steps that are due. False: there was nothing to do.
-async fn step(store: &Store, write: Write, rules: &RotationRules, urgency: Urgency) -> Result<bool, Fault> {
+/// What became of the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyChange {
+    Changed,
+    Unchanged,
+}
+
+/// Applies the steps that are due.
+async fn step(store: &Store, write: Write, rules: &RotationRules, urgency: Urgency) -> Result<KeyChange, Fault> {
     let (now, rules) = (write.stamp.now, *rules);
     let due = store.read(|view| Ok(rotate(&signing_key::all(view)?, urgency, now, &rules)))?;
     if due.is_empty() {
-        return Ok(false);
+        return Ok(KeyChange::Unchanged);
     }
     let candidate = match due.iter().find_map(made_by) {
         Some(algorithm) => Some(make(&write, algorithm).await?),
         None => None,
     };
     store
-        .old_write(write, move |tx| {
+        .write(write, move |tx| {
             let steps = rotate(&signing_key::all(tx)?, urgency, now, &rules);
-            let made: Vec<SigningAlgorithm> = steps.iter().filter_map(made_by).collect();
-            if made.iter().any(|algorithm| candidate.as_ref().is_none_or(|key| key.algorithm != *algorithm)) {
-                return Ok(Verdict::Discard(false));
-            }
-            for step in &steps {
-                apply(tx, *step, candidate.as_ref())?;
-            }
-            tx.audit(AuditRecord {
-                action: AuditAction::RotateKeys,
-                result: AuditResult::Done,
-                subject: None,
-                detail: format!("steps={}", steps.len()),
-            })?;
-            Ok(Verdict::Commit(true))
+            commit(tx, &steps, candidate.as_ref())
         })
         .await
+}
+
+/// Changes nothing if other keys became due meanwhile than the one that was made.
+fn commit(tx: &mut Tx<'_>, steps: &[KeyStep], candidate: Option<&SigningKey>) -> Result<KeyChange, TxFault> {
+    let mut to_make = steps.iter().filter_map(made_by);
+    if to_make.any(|algorithm| candidate.is_none_or(|key| key.algorithm != algorithm)) {
+        return Ok(KeyChange::Unchanged);
+    }
+    for step in steps {
+        apply(tx, *step, candidate)?;
+    }
+    tx.audit(AuditRecord::done(AuditAction::RotateKeys, None).detail(format!("steps={}", steps.len())))?;
+    Ok(KeyChange::Changed)
 }
 
 fn made_by(step: &KeyStep) -> Option<SigningAlgorithm> {
@@ -139,7 +132,7 @@ async fn make(write: &Write, algorithm: SigningAlgorithm) -> Result<SigningKey, 
     let (done, made) = oneshot::channel();
     let thread = std::thread::Builder::new().name("key-maker".to_owned()).spawn(move || {
         let pair = SigningKeyPair::generate(id, algorithm);
-        // Nobody waits any more if the start was broken off.
+        // The receiver is gone if the start was broken off.
         let _ = done.send(pair.and_then(|pair| Ok(pair.to_pkcs8()?.to_vec())));
     });
     thread.map_err(|error| Fault::bug(format!("no thread could be started: {error}")))?;

@@ -1,19 +1,20 @@
-//! Counting tries of a password: reserved in a commit before it is tried, settled after it.
+//! Login attempts: counted in a commit before the password is tried, settled after it.
+
+use std::time::Duration;
 
 use super::{
-    Call,
     context::AuthContext,
     login::{Candidate, Login},
 };
 use crate::{
     crypto::device_token::KnownDevice,
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         auth::lockout::{self, AfterWrong, Counters, LockoutLimits, RateOrigin, Reservation, Subject},
-        event::{Event, EventKind, Personal},
+        event::{Event, EventKind, EventOrigin, Personal},
     },
-    persistence::{Reader, Tx, TxFault, Verdict, tables::failure},
-    types::{EmailAddress, Fault, Principal, Timestamp, UserName, id::UserId},
+    persistence::{Decision, Reader, Tx, TxFault, refuse, tables::failure},
+    types::{Call, EmailAddress, Failure, Fault, Principal, Timestamp, UserName, id::UserId},
 };
 
 /// Who is trying, from where, and what is known of both.
@@ -35,7 +36,7 @@ impl LoginAttempt {
                 let device = context.known_device(command.device_token.as_ref(), user);
                 (Subject::User(user.id), Some(user.id), device)
             }
-            Candidate::Registrant { .. } | Candidate::Nobody => {
+            Candidate::Registrant { .. } | Candidate::Unknown => {
                 (Subject::Unknown(context.keys.identifier.digest(&counted_as(&command.identifier))), None, None)
             }
         };
@@ -43,8 +44,7 @@ impl LoginAttempt {
         Self { subject, origin, user, device, tried: AuditAction::Login, last_of_day: None }
     }
 
-    /// Somebody who is signed in already, and proves to be the user: counted by session, so that strangers
-    /// cannot shut them out.
+    /// A signed-in user who proves it again: counted by session, so that others cannot lock the user out.
     pub(super) fn signed_in(principal: &Principal, tried: AuditAction) -> Self {
         let origin = RateOrigin::Device(*principal.session.as_bytes());
         let (subject, user) = (Subject::User(principal.user), Some(principal.user));
@@ -57,7 +57,7 @@ impl LoginAttempt {
     }
 }
 
-/// How an identifier nobody has is counted: by the form in which users are looked up, so that variants are counted as
+/// How an identifier that no user has is counted: by the form in which users are looked up, so that variants are counted as
 /// one exactly when they would be for a user.
 fn counted_as(identifier: &str) -> String {
     match (EmailAddress::parse(identifier), UserName::parse(identifier)) {
@@ -67,104 +67,97 @@ fn counted_as(identifier: &str) -> String {
     }
 }
 
-/// So many were wrong that none is taken for a while; nothing was tried.
+/// After so many failures no attempt is taken for a while; nothing was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LockedOutUntil(pub(super) Timestamp);
+pub(super) struct AttemptsLockedOut {
+    /// How long, from now.
+    pub(super) wait: Duration,
+}
 
-/// Counts the attempt and gives who makes it, or says until when none is taken.
+/// Counts the attempt and gives it as it is to be settled, or refuses it while none is taken.
 pub(super) async fn reserve(
     context: &AuthContext,
     call: &Call,
-    who: LoginAttempt,
-) -> Result<Result<LoginAttempt, LockedOutUntil>, Fault> {
+    attempt: LoginAttempt,
+) -> Result<LoginAttempt, Failure<AttemptsLockedOut>> {
     let limits = limits_of(context);
-    context
-        .store
-        .old_write(context.write(call), move |tx| {
-            let counters = counters(tx, &who)?;
-            match lockout::reserve(&counters, who.origin, tx.now(), &limits) {
-                Reservation::Reserved(counted) => {
-                    failure::put(tx, who.subject, who.origin, &counted)?;
-                    let last_of_day = match who.origin {
-                        RateOrigin::Network(_) => lockout::shut_for_the_day(counted.day.as_ref(), &limits),
-                        RateOrigin::Device(_) => None,
-                    };
-                    Ok(Verdict::Commit(Ok(LoginAttempt { last_of_day, ..who.clone() })))
-                }
-                Reservation::LockedOut { until } => Ok(Verdict::Discard(Err(LockedOutUntil(until)))),
-            }
-        })
-        .await
+    context.store.decide(context.write(call), move |tx| commit_reserved(tx, &attempt, &limits)).await
 }
 
-/// The password was wrong: the attempt stays counted, and a lock that it completed is told.
-pub(super) async fn fail(context: &AuthContext, call: &Call, who: &LoginAttempt) -> Result<(), Fault> {
-    let (who, limits) = (who.clone(), limits_of(context));
-    context
-        .store
-        .old_write(context.write(call), move |tx| {
-            settle_failure(tx, &who, &limits)?;
-            Ok(Verdict::Commit(()))
-        })
-        .await
+fn commit_reserved(
+    tx: &mut Tx<'_>,
+    attempt: &LoginAttempt,
+    limits: &LockoutLimits,
+) -> Decision<LoginAttempt, AttemptsLockedOut> {
+    let now = tx.now();
+    match lockout::reserve(&counters(tx, attempt)?, attempt.origin, now, limits) {
+        Reservation::Reserved(counted) => {
+            failure::put(tx, attempt.subject, attempt.origin, &counted)?;
+            let last_of_day = match attempt.origin {
+                RateOrigin::Network(_) => lockout::shut_for_the_day(counted.day.as_ref(), limits),
+                RateOrigin::Device(_) => None,
+            };
+            Ok(LoginAttempt { last_of_day, ..attempt.clone() })
+        }
+        Reservation::LockedOut { until } => refuse(AttemptsLockedOut { wait: until.since(now) }),
+    }
+}
+
+/// The password was wrong: the attempt stays counted, and a lockout that it completed is recorded.
+pub(super) async fn fail(context: &AuthContext, call: &Call, attempt: &LoginAttempt) -> Result<(), Fault> {
+    let (attempt, limits) = (attempt.clone(), limits_of(context));
+    context.store.write(context.write(call), move |tx| settle_failure(tx, &attempt, &limits)).await
 }
 
 /// The attempt was never tried: its place is given back.
-pub(super) async fn give_back(context: &AuthContext, call: &Call, who: &LoginAttempt) -> Result<(), Fault> {
-    let who = who.clone();
-    context
-        .store
-        .old_write(context.write(call), move |tx| {
-            let settled = lockout::settle_untried(&counters(tx, &who)?, who.origin);
-            failure::put(tx, who.subject, who.origin, &settled)?;
-            Ok(Verdict::Commit(()))
-        })
-        .await
+pub(super) async fn give_back(context: &AuthContext, call: &Call, attempt: &LoginAttempt) -> Result<(), Fault> {
+    let attempt = attempt.clone();
+    context.store.write(context.write(call), move |tx| settle_untried(tx, &attempt)).await
 }
 
 pub(super) fn limits_of(context: &AuthContext) -> LockoutLimits {
     LockoutLimits::from(&context.settings.lockout)
 }
 
-fn counters(reader: &impl Reader, who: &LoginAttempt) -> Result<Counters, TxFault> {
-    failure::find(reader, who.subject, who.origin)
+fn counters(reader: &impl Reader, attempt: &LoginAttempt) -> Result<Counters, TxFault> {
+    failure::find(reader, attempt.subject, attempt.origin)
 }
 
-/// Keeps the attempt counted as wrong. Of identifiers nobody has only a lock is told, and never the identifier: it may
-/// be a password.
-pub(super) fn settle_failure(tx: &mut Tx<'_>, who: &LoginAttempt, limits: &LockoutLimits) -> Result<(), TxFault> {
-    let Counters { origin, day } = counters(tx, who)?;
+fn settle_untried(tx: &mut Tx<'_>, attempt: &LoginAttempt) -> Result<(), TxFault> {
+    let settled = lockout::settle_untried(&counters(tx, attempt)?, attempt.origin);
+    failure::put(tx, attempt.subject, attempt.origin, &settled)
+}
+
+/// Keeps the attempt counted as wrong. Of identifiers that no user has, only a lockout is recorded, and never the
+/// identifier: it may be a password.
+pub(super) fn settle_failure(tx: &mut Tx<'_>, attempt: &LoginAttempt, limits: &LockoutLimits) -> Result<(), TxFault> {
+    let Counters { origin, day } = counters(tx, attempt)?;
     let (after, settled) = lockout::settle_wrong(origin.as_ref(), limits);
     // A success may have emptied the day meanwhile.
-    let day_until = who.last_of_day.filter(|_| lockout::shut_for_the_day(day.as_ref(), limits).is_some());
-    failure::put(tx, who.subject, who.origin, &Counters { origin: settled, day })?;
-    if let Some(user) = who.user {
-        note(tx, user, EventKind::UserLoginFailed { user })?;
-        audit(tx, who.tried, AuditResult::Refused, who.user)?;
+    let day_until = attempt.last_of_day.filter(|_| lockout::shut_for_the_day(day.as_ref(), limits).is_some());
+    failure::put(tx, attempt.subject, attempt.origin, &Counters { origin: settled, day })?;
+    if let Some(user) = attempt.user {
+        record(tx, user, EventKind::UserLoginFailed { user }, AuditRecord::refused(attempt.tried, user))?;
     }
     let origin_until = match after {
         AfterWrong::Open => None,
         AfterWrong::Locked { until } => Some(until),
     };
     let Some(until) = origin_until.max(day_until) else { return Ok(()) };
-    if let Some(user) = who.user {
-        note(tx, user, EventKind::UserLockedOut { user, until })?;
+    let entry = AuditRecord::done(AuditAction::LockOut, attempt.user);
+    match attempt.user {
+        Some(user) => record(tx, user, EventKind::UserLockedOut { user, until }, entry),
+        None => tx.audit(entry),
     }
-    audit(tx, AuditAction::LockOut, AuditResult::Done, who.user)
 }
 
 /// The password was right: failures from where it came from are forgotten, and those of the day. What others tried from
 /// elsewhere stays counted.
-pub(super) fn settle_success(tx: &mut Tx<'_>, who: &LoginAttempt) -> Result<(), TxFault> {
-    failure::forget_origin(tx, who.subject, who.origin)
+pub(super) fn settle_success(tx: &mut Tx<'_>, attempt: &LoginAttempt) -> Result<(), TxFault> {
+    failure::forget_origin(tx, attempt.subject, attempt.origin)
 }
 
-fn note(tx: &mut Tx<'_>, subject: UserId, kind: EventKind) -> Result<(), TxFault> {
-    let personal = Personal::of_call(tx.context());
-    tx.emit(Event { subject, kind, personal })?;
+fn record(tx: &mut Tx<'_>, subject: UserId, kind: EventKind, entry: AuditRecord) -> Result<(), TxFault> {
+    tx.record(EventOrigin::Call, Event { subject, kind, personal: Personal::default() }, entry)?;
     Ok(())
-}
-
-fn audit(tx: &mut Tx<'_>, action: AuditAction, result: AuditResult, subject: Option<UserId>) -> Result<(), TxFault> {
-    tx.audit(AuditRecord { action, result, subject, detail: String::new() })
 }

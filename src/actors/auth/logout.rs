@@ -1,71 +1,66 @@
-//! Logout: one session, or all of a user's. Answers the same whether there was anything to end.
+//! Logout: ends one session. Answers the same whether there was anything to end.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use super::{AuthContext, Call};
+use super::{AuthContext, authenticate, writes::end_one_session};
 use crate::{
+    crypto::refresh_token::RefreshToken,
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
-        auth::{Session, SessionEnd},
-        event::{Event, EventKind, Personal},
+        audit::{AuditAction, AuditRecord},
+        auth::SessionEnd,
     },
-    persistence::{Tx, TxFault, Verdict, tables::session},
-    types::{
-        Fault,
-        id::{SessionId, UserId},
-    },
+    persistence::{Tx, TxFault, tables::session},
+    supervision::Command,
+    types::{Call, Failure, Fault, Secret, id::SessionId, limits},
 };
 
-/// Ends one session, if it is still there.
-pub(super) async fn run(context: Arc<AuthContext>, call: Call, ended: SessionId) -> Result<(), Fault> {
-    context
-        .store
-        .old_write(context.write(&call).reclaim(), move |tx| {
-            let Some(found) = session::find(tx, ended)? else { return Ok(Verdict::Discard(())) };
-            end(tx, &found, SessionEnd::LoggedOut)?;
-            note(tx, AuditAction::Logout, found.user)?;
-            Ok(Verdict::Commit(()))
-        })
-        .await
+/// The session that ends; see `Auth::session_named_by`.
+#[derive(Debug, Clone, Copy)]
+pub struct Logout {
+    /// Which.
+    pub session: SessionId,
 }
 
-/// Ends all sessions of a user.
-pub(super) async fn run_all(context: Arc<AuthContext>, call: Call, user: UserId) -> Result<(), Fault> {
-    context
-        .store
-        .old_write(context.write(&call).reclaim(), move |tx| {
-            let sessions = session::of_user(tx, user)?;
-            if sessions.is_empty() {
-                return Ok(Verdict::Discard(()));
-            }
-            for found in &sessions {
-                end(tx, found, SessionEnd::LoggedOutEverywhere)?;
-            }
-            note(tx, AuditAction::LogoutAll, user)?;
-            Ok(Verdict::Commit(()))
-        })
-        .await
+/// The tokens a client that logs out has left.
+#[derive(Debug, Clone)]
+pub struct LogoutTokens {
+    /// The access token of the request, as sent.
+    pub bearer: Option<Secret>,
+    /// The refresh token, as sent.
+    pub refresh: Option<Secret>,
 }
 
-/// Removes a session and tells why. The one way in which sessions end.
-pub(crate) fn end(tx: &mut Tx<'_>, ended: &Session, reason: SessionEnd) -> Result<(), TxFault> {
-    session::remove(tx, ended.id)?;
-    let (user, session) = (ended.user, ended.id);
-    let kind = match reason {
-        SessionEnd::LoggedOut => EventKind::UserLoggedOut { user, session },
-        SessionEnd::ReuseDetected => EventKind::SessionReuseDetected { user, session },
-        SessionEnd::LoggedOutEverywhere
-        | SessionEnd::PasswordChanged
-        | SessionEnd::PasswordReset
-        | SessionEnd::Administrator
-        | SessionEnd::Displaced
-        | SessionEnd::UserDeleted => EventKind::SessionRevoked { user, session, reason },
-    };
-    let personal = Personal::of_call(tx.context());
-    tx.emit(Event { subject: user, kind, personal })?;
-    Ok(())
+impl Command<AuthContext> for Logout {
+    type Answer = ();
+    type Refusal = Infallible;
+    const KIND: &'static str = "logout";
+    const DEADLINE: Duration = limits::CALL_DEADLINE;
+
+    async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<(), Failure<Infallible>> {
+        let write = context.write(&call).reclaim();
+        Ok(context.store.write(write, move |tx| commit(tx, self.session)).await?)
+    }
 }
 
-fn note(tx: &mut Tx<'_>, action: AuditAction, user: UserId) -> Result<(), TxFault> {
-    tx.audit(AuditRecord { action, result: AuditResult::Done, subject: Some(user), detail: String::new() })
+fn commit(tx: &mut Tx<'_>, ended: SessionId) -> Result<(), TxFault> {
+    let Some(found) = session::find(tx, ended)? else { return Ok(()) };
+    let entry = AuditRecord::done(AuditAction::Logout, found.user);
+    end_one_session(tx, &found, SessionEnd::LoggedOut, entry)
+}
+
+/// The session of the bearer token or, if that proves nothing, of the refresh token. A read of the store.
+pub(super) fn session_named_by(context: &AuthContext, tokens: &LogoutTokens) -> Result<Option<SessionId>, Fault> {
+    let by_bearer = tokens.bearer.as_ref().and_then(|bearer| authenticate::session_of(context, bearer));
+    match (by_bearer, &tokens.refresh) {
+        (Some(session), _) => Ok(Some(session)),
+        (None, Some(refresh)) => session_of_refresh(context, refresh),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The session an authentic refresh token belongs to.
+fn session_of_refresh(context: &AuthContext, text: &Secret) -> Result<Option<SessionId>, Fault> {
+    let Ok(token) = RefreshToken::parse(text.reveal()) else { return Ok(None) };
+    let found = context.store.read(|view| session::find(view, token.session))?;
+    Ok(found.filter(|session| token.is_authentic(&session.seed)).map(|session| session.id))
 }

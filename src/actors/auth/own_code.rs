@@ -1,25 +1,25 @@
 //! Codes that signed-in users ask for themselves: to prove again who they are, or that a phone is theirs. They know who
 //! they are, so there is nothing to hide from them.
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use super::{AuthContext, verify_email};
+use super::{AuthContext, proof};
 use crate::{
-    actors::otp::{CodeOrder, CodeState, Effect, Issued, Tried},
+    actors::otp::{CodeOrder, CodeState, Effect, EffectRefused, Issued, Tried},
     crypto::code::CodeDigits,
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         auth::Session,
-        event::{Event, EventKind, Personal},
+        event::{Event, EventKind, EventOrigin, Personal},
         otp::CodePurpose,
         user::User,
     },
     persistence::{
-        Tx, TxFault,
+        Decision, Tx, refuse,
         tables::{code, session, user},
     },
     types::{
-        CallContext, Fault, Principal, Timestamp,
+        CallContext, Failure, Fault, Principal, Timestamp,
         id::{CodeId, SessionId, UserId},
     },
 };
@@ -79,8 +79,8 @@ pub enum RequestRefusal {
     AlreadyVerified,
     /// One was sent just now, or too many were.
     TooSoon {
-        /// When asking again makes sense.
-        until: Timestamp,
+        /// How long until asking again makes sense.
+        wait: Duration,
     },
     /// The user is gone.
     SessionEnded,
@@ -113,15 +113,16 @@ pub(super) async fn request(
     context: &AuthContext,
     call_context: CallContext,
     (who, purpose): (UserId, OwnPurpose),
-) -> Result<Result<CodeRequested, RequestRefusal>, Fault> {
+) -> Result<CodeRequested, Failure<RequestRefusal>> {
     match purpose {
-        OwnPurpose::VerifyPhone if !context.reaches_phones => return Ok(Err(RequestRefusal::NoChannel)),
+        OwnPurpose::VerifyPhone if !context.reaches_phones => return Err(Failure::Refused(RequestRefusal::NoChannel)),
         OwnPurpose::VerifyPhone | OwnPurpose::VerifyEmail | OwnPurpose::StepUp => {}
     }
+    let now = context.system.clock().now();
     match context.otp.issue(call_context, who, purpose.into(), CodeOrder::Asked).await? {
-        Issued::Sent { code, expires_at, resend_at } => Ok(Ok(CodeRequested { code, expires_at, resend_at })),
-        Issued::Wait { until } => Ok(Err(RequestRefusal::TooSoon { until })),
-        Issued::Nobody => Ok(Err(match purpose {
+        Issued::Sent { code, expires_at, resend_at } => Ok(CodeRequested { code, expires_at, resend_at }),
+        Issued::Wait { until } => Err(Failure::Refused(RequestRefusal::TooSoon { wait: until.since(now) })),
+        Issued::Nobody => Err(Failure::Refused(match purpose {
             OwnPurpose::VerifyPhone => RequestRefusal::NoPhone,
             OwnPurpose::VerifyEmail => RequestRefusal::AlreadyVerified,
             OwnPurpose::StepUp => RequestRefusal::SessionEnded,
@@ -143,20 +144,22 @@ pub(super) async fn confirm(
     call_context: CallContext,
     (who, which): (Principal, OwnCode),
     typed: &str,
-) -> Result<Result<(), ConfirmRefusal>, Fault> {
+) -> Result<(), Failure<ConfirmRefusal>> {
     if CodeDigits::parse(typed).is_err() {
-        return Ok(Err(ConfirmRefusal::NoCode));
+        return Err(Failure::Refused(ConfirmRefusal::NoCode));
     }
-    let Some(purpose) = purpose_of(context, who.user, which)? else { return Ok(Err(ConfirmRefusal::Expired)) };
-    let effect: Effect = match purpose {
-        OwnPurpose::StepUp => Arc::new(move |tx: &mut Tx<'_>| step_up(tx, who.session)),
-        OwnPurpose::VerifyPhone => Arc::new(move |tx: &mut Tx<'_>| verify_phone(tx, who.user)),
-        OwnPurpose::VerifyEmail => Arc::new(verify_email::activate(who.user)),
+    let Some(purpose) = purpose_of(context, who.user, which)? else {
+        return Err(Failure::Refused(ConfirmRefusal::Expired));
+    };
+    let effect = match purpose {
+        OwnPurpose::StepUp => Effect::new("step_up", move |tx| step_up(tx, who.session)),
+        OwnPurpose::VerifyPhone => Effect::new("verify_phone", move |tx| verify_phone(tx, who.user)),
+        OwnPurpose::VerifyEmail => proof::verify_email(who.user),
     };
     match context.otp.verify(call_context, who.user, purpose.into(), typed, effect).await? {
-        Tried::Right | Tried::RightAgain => Ok(Ok(())),
-        Tried::Wrong { attempts_left } => Ok(Err(ConfirmRefusal::Wrong { attempts_left })),
-        Tried::Expired | Tried::Unknown => Ok(Err(ConfirmRefusal::Expired)),
+        Tried::Right | Tried::RightAgain => Ok(()),
+        Tried::Wrong { attempts_left } => Err(Failure::Refused(ConfirmRefusal::Wrong { attempts_left })),
+        Tried::Expired | Tried::Unknown => Err(Failure::Refused(ConfirmRefusal::Expired)),
     }
 }
 
@@ -171,28 +174,26 @@ fn purpose_of(context: &AuthContext, user: UserId, which: OwnCode) -> Result<Opt
 }
 
 /// The session is as good as one that has just begun.
-fn step_up(tx: &mut Tx<'_>, id: SessionId) -> Result<bool, TxFault> {
-    let Some(held) = session::find(tx, id)?.filter(|held| held.is_live(tx.now())) else { return Ok(false) };
+fn step_up(tx: &mut Tx<'_>, id: SessionId) -> Decision<(), EffectRefused> {
+    let held = session::find(tx, id)?.filter(|held| held.is_live(tx.now()));
+    let Some(held) = held else { return refuse(EffectRefused) };
     let mut amr = held.amr.clone();
     if !amr.iter().any(|method| method == "otp") {
         amr.push("otp".to_owned());
     }
     session::update(tx, &Session { auth_time: tx.now(), amr, ..held.clone() })?;
-    audit(tx, AuditAction::StepUp, held.user)?;
-    Ok(true)
+    tx.audit(AuditRecord::done(AuditAction::StepUp, held.user))?;
+    Ok(())
 }
 
-fn verify_phone(tx: &mut Tx<'_>, id: UserId) -> Result<bool, TxFault> {
-    let Some(found) = user::find(tx, id)?.filter(|user| user.phone.is_some()) else { return Ok(false) };
+fn verify_phone(tx: &mut Tx<'_>, id: UserId) -> Decision<(), EffectRefused> {
+    let found = user::find(tx, id)?.filter(|user| user.phone.is_some());
+    let Some(found) = found else { return refuse(EffectRefused) };
     let version = found.version + 1;
     user::replace(tx, &User { phone_verified: true, updated_at: tx.now(), version, ..found })?;
     let fields = vec!["phoneVerified".to_owned()];
-    let personal = Personal::of_call(tx.context());
-    tx.emit(Event { subject: id, kind: EventKind::UserUpdated { user: id, fields }, personal })?;
-    audit(tx, AuditAction::VerifyPhone, id)?;
-    Ok(true)
-}
-
-fn audit(tx: &mut Tx<'_>, action: AuditAction, user: UserId) -> Result<(), TxFault> {
-    tx.audit(AuditRecord { action, result: AuditResult::Done, subject: Some(user), detail: String::new() })
+    let kind = EventKind::UserUpdated { user: id, fields };
+    let event = Event { subject: id, kind, personal: Personal::default() };
+    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::VerifyPhone, id))?;
+    Ok(())
 }

@@ -2,33 +2,37 @@
 //!
 //! Known and unknown addresses take the same way: one hash, one commit, one answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{AuthContext, Call, LoggedIn, login, verify_email};
+use super::{
+    AuthContext, LoggedIn, proof,
+    writes::{CompletedLogin, open_session, record_login},
+};
 use crate::{
     actors::{hasher::Priority, user::drop_invitation_of},
     config::{self, RegistrationPolicy},
     crypto::invitation_code::InvitationCode,
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         auth::{
             AddressState, Registration, Session, password_policy,
             registration_rules::{self, RegistrationAdmission},
         },
-        event::{Event, EventKind, Personal},
+        event::{Event, EventKind, EventOrigin, Personal},
         user::{AddressRule, Status, User},
     },
     persistence::{
-        Tx, TxFault, Verdict, persons,
-        tables::{code, invitation, registration, user},
+        Decision, Tx, TxFault, refuse,
+        tables::{invitation, registration, user},
     },
+    supervision::Command,
     types::{
-        EmailAddress, Fault, FieldError, Invalid, Locale, PersonName, PhoneNumber, Secret, Timestamp, UserName,
-        id::UserId,
+        Call, EmailAddress, Failure, Fault, FieldError, Invalid, Locale, PersonName, PhoneNumber, Secret, Timestamp,
+        UserName, id::UserId, limits,
     },
 };
 
-/// What somebody registers with.
+/// What the form of a registration holds.
 #[derive(Debug, Clone)]
 pub struct Register {
     /// The address to be proven.
@@ -58,7 +62,7 @@ pub struct Registered {
     pub code_expires_at: Timestamp,
     /// From when on a code may be asked for again.
     pub resend_at: Timestamp,
-    /// The first session, where users enter before they have proven their address.
+    /// The first session, where users sign in before they have proven their address.
     pub entered: Option<LoggedIn>,
 }
 
@@ -67,86 +71,97 @@ pub struct Registered {
 pub enum RegisterRefusal {
     /// `auth.registration` is `closed`.
     Closed,
-    /// Only who is invited may register, and no invitation was shown.
+    /// Registration is by invitation, and no invitation was shown.
     InvitationRequired,
     /// The invitation is not one, is another address's, or has run out.
     InvitationInvalid,
     /// The fields that are refused, all of them.
     Fields(Vec<FieldError>),
-    /// The user name is somebody's, or reserved by a live registration.
+    /// The user name is another user's, or reserved by a live registration.
     UsernameTaken,
     /// So many registrations of the address wait for their codes that no further mail may be caused.
     TooMany {
-        /// When the oldest of them ends.
-        until: Timestamp,
+        /// How long until the oldest of them ends.
+        wait: Duration,
     },
     /// The address is a user's; said only with `auth.reveal_taken_addresses`.
     EmailTaken,
 }
 
-pub(super) async fn run(
-    context: Arc<AuthContext>,
-    call: Call,
-    command: Register,
-) -> Result<Result<Registered, RegisterRefusal>, Fault> {
-    let shown = match admit(&context, &command) {
-        Ok(shown) => shown,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let place = context.hasher.reserve(call.network(), Priority::Registration)?;
-    let password_hash = place.hash(command.password.clone(), context.salt()).await?;
-    let (settings, rule) = (context.settings.clone(), context.address_rule);
-    let made = context
-        .store
-        .old_write(context.write(&call).growth(), move |tx| {
-            let at = tx.now();
-            if let Some(shown) = &shown
-                && !admits(tx, shown, &command.email)?
-            {
-                return Ok(Verdict::Discard(Err(RegisterRefusal::InvitationInvalid)));
-            }
-            let holder = user::find_by_email(tx, &command.email)?;
-            let address = AddressState::held_by(holder.as_ref());
-            if settings.reveal_taken_addresses && address == AddressState::Taken {
-                return Ok(Verdict::Discard(Err(RegisterRefusal::EmailTaken)));
-            }
-            if let Some(name) = &command.username
-                && is_taken(tx, name, at)?
-            {
-                return Ok(Verdict::Discard(Err(RegisterRefusal::UsernameTaken)));
-            }
-            let earlier = registration::of_email(tx, &command.email)?;
-            if let RegistrationAdmission::Full { until } = registration_rules::admit(&earlier, at) {
-                return Ok(Verdict::Discard(Err(RegisterRefusal::TooMany { until })));
-            }
-            let expires_at = at.plus(settings.registration_lifetime);
-            let made = draft(tx, &command, &password_hash, (address, expires_at));
-            tell(tx, &made, holder.as_ref())?;
-            let entered = match (rule, holder) {
-                (AddressRule::MayBeUnproven, None) => match enter(tx, &made, &settings.session)? {
-                    Some(entered) => Some(entered),
-                    None => return Ok(Verdict::Discard(Err(RegisterRefusal::UsernameTaken))),
-                },
-                (AddressRule::MayBeUnproven, Some(_)) | (AddressRule::MustBeProven, _) => {
-                    registration::insert(tx, &made)?;
-                    None
-                }
-            };
-            Ok(Verdict::Commit(Ok((made, entered))))
+impl Command<AuthContext> for Register {
+    type Answer = Registered;
+    type Refusal = RegisterRefusal;
+    const KIND: &'static str = "register";
+    const DEADLINE: Duration = limits::HASHING_DEADLINE;
+
+    async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<Registered, Failure<RegisterRefusal>> {
+        let shown = admit(&context, &self).map_err(Failure::Refused)?;
+        let place = context.hasher.reserve(call.network(), Priority::Registration)?;
+        let password_hash = place.hash(self.password.clone(), context.salt()).await?;
+        let draft = RegistrationDraft { form: self, password_hash, shown };
+        let (settings, rule) = (Arc::clone(&context.settings), context.address_rule);
+        let write = context.write(&call).growth();
+        let (registration, entered) =
+            context.store.decide(write, move |tx| commit(tx, &draft, &settings, rule)).await?;
+        let entered = entered.map(|entered| logged_in(&context, entered)).transpose()?;
+        let code = &context.settings.code;
+        Ok(Registered {
+            code_expires_at: registration.created_at.plus(code.lifetime),
+            resend_at: registration.created_at.plus(code.resend_after),
+            registration,
+            entered,
         })
-        .await?;
-    let (registration, entered) = match made {
-        Ok(made) => made,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let entered = entered.map(|entered| logged_in(&context, entered)).transpose()?;
-    let code = &context.settings.code;
-    Ok(Ok(Registered {
-        code_expires_at: registration.created_at.plus(code.lifetime),
-        resend_at: registration.created_at.plus(code.resend_after),
-        registration,
-        entered,
-    }))
+    }
+}
+
+/// What a transaction makes a registration of.
+struct RegistrationDraft {
+    form: Register,
+    password_hash: String,
+    /// The code of an invitation, where one was shown.
+    shown: Option<InvitationCode>,
+}
+
+/// Gives the registration and, where users sign in before they have proven their address, the user and session it
+/// became at once.
+fn commit(
+    tx: &mut Tx<'_>,
+    draft: &RegistrationDraft,
+    settings: &config::AuthConfig,
+    rule: AddressRule,
+) -> Decision<(Registration, Option<(User, Session)>), RegisterRefusal> {
+    let (at, form) = (tx.now(), &draft.form);
+    if let Some(shown) = &draft.shown
+        && !admits(tx, shown, &form.email)?
+    {
+        return refuse(RegisterRefusal::InvitationInvalid);
+    }
+    let holder = user::find_by_email(tx, &form.email)?;
+    let address = AddressState::held_by(holder.as_ref());
+    if settings.reveal_taken_addresses && address == AddressState::Taken {
+        return refuse(RegisterRefusal::EmailTaken);
+    }
+    if let Some(name) = &form.username
+        && is_taken(tx, name, at)?
+    {
+        return refuse(RegisterRefusal::UsernameTaken);
+    }
+    let earlier = registration::of_email(tx, &form.email)?;
+    if let RegistrationAdmission::Full { until } = registration_rules::admit(&earlier, at) {
+        return refuse(RegisterRefusal::TooMany { wait: until.since(at) });
+    }
+    let made = registration_of(tx, draft, address, at.plus(settings.registration_lifetime));
+    record(tx, &made, holder.as_ref())?;
+    match (rule, holder) {
+        (AddressRule::MayBeUnproven, None) => {
+            let entered = enter(tx, &made, &settings.session)?;
+            Ok((made, Some(entered)))
+        }
+        (AddressRule::MayBeUnproven, Some(_)) | (AddressRule::MustBeProven, _) => {
+            registration::insert(tx, &made)?;
+            Ok((made, None))
+        }
+    }
 }
 
 fn logged_in(context: &AuthContext, (user, session): (User, Session)) -> Result<LoggedIn, Fault> {
@@ -154,27 +169,27 @@ fn logged_in(context: &AuthContext, (user, session): (User, Session)) -> Result<
     Ok(LoggedIn { tokens: context.tokens(&user, &session)?, device_token, first_login: true })
 }
 
-/// Makes the registration a user at once, who still has the address to prove, and lets them in. `None`: the name is
-/// somebody's.
+/// Makes the registration a user at once, who still has the address to prove, and signs them in. Refused if the name
+/// is another user's.
 fn enter(
     tx: &mut Tx<'_>,
     made: &Registration,
     settings: &config::SessionConfig,
-) -> Result<Option<(User, Session)>, TxFault> {
+) -> Decision<(User, Session), RegisterRefusal> {
     let now = tx.now();
     let entering = User {
         email_verified: false,
         status: Status::Pending,
         first_login_at: Some(now),
-        ..verify_email::user_of(made.clone(), now)
+        ..proof::user_of(made.clone(), now)
     };
     if user::insert(tx, &entering)?.is_err() {
-        return Ok(None);
+        return refuse(RegisterRefusal::UsernameTaken);
     }
     drop_invitation_of(tx, &entering.email)?;
-    let opened = login::open_session(tx, &entering, settings, None, "pwd")?;
-    login::tell(tx, &entering, &login::CompletedLogin { session: opened.id, first: true, new_device: false })?;
-    Ok(Some((entering, opened)))
+    let opened = open_session(tx, &entering, settings, None)?;
+    record_login(tx, &entering, CompletedLogin { session: opened.id, first: true, new_device: false })?;
+    Ok((entering, opened))
 }
 
 /// What can be said before anything is hashed or read; gives the invitation that is shown.
@@ -221,59 +236,42 @@ fn is_taken(tx: &Tx<'_>, name: &UserName, now: Timestamp) -> Result<bool, TxFaul
     Ok(registration::of_username(tx, name)?.iter().any(|other| other.is_live(now)))
 }
 
-fn draft(
+fn registration_of(
     tx: &mut Tx<'_>,
-    command: &Register,
-    hash: &str,
-    (address, expires_at): (AddressState, Timestamp),
+    draft: &RegistrationDraft,
+    address: AddressState,
+    expires_at: Timestamp,
 ) -> Registration {
+    let form = &draft.form;
     Registration {
         id: tx.id::<UserId>(),
-        email: command.email.clone(),
+        email: form.email.clone(),
         address,
-        username: command.username.clone(),
-        first_name: command.first_name.clone(),
-        last_name: command.last_name.clone(),
-        phone: command.phone.clone(),
-        locale: command.locale.clone(),
-        password_hash: hash.to_owned(),
+        username: form.username.clone(),
+        first_name: form.first_name.clone(),
+        last_name: form.last_name.clone(),
+        phone: form.phone.clone(),
+        locale: form.locale.clone(),
+        password_hash: draft.password_hash.clone(),
         created_at: tx.now(),
         expires_at,
     }
 }
 
-/// Removes all registrations of an address.
-pub(crate) fn drop_of_address(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<(), TxFault> {
-    for gone in registration::of_email(tx, email)? {
-        drop_registration(tx, &gone)?;
-    }
-    Ok(())
-}
-
-/// Removes a registration with its codes and its person's key.
-pub(crate) fn drop_registration(tx: &mut Tx<'_>, gone: &Registration) -> Result<(), TxFault> {
-    registration::remove(tx, gone.id)?;
-    code::remove_all(tx, gone.id)?;
-    persons::erase(tx, gone.id)
-}
-
-fn tell(tx: &mut Tx<'_>, made: &Registration, holder: Option<&User>) -> Result<(), TxFault> {
-    let personal = Personal {
-        email: Some(made.email.as_str().to_owned()),
-        username: made.username.as_ref().map(ToString::to_string),
-        ..Personal::of_call(tx.context())
-    };
+/// Emits and audits the registration; of an address that is a user's already, its owner hears instead.
+fn record(tx: &mut Tx<'_>, made: &Registration, holder: Option<&User>) -> Result<(), TxFault> {
     let (subject, kind) = match (made.address, holder) {
         (AddressState::Taken, Some(owner)) => (owner.id, EventKind::UserRegistrationRepeated { user: owner.id }),
         (AddressState::Free, _) | (AddressState::Taken, None) => {
             (made.id, EventKind::UserRegistered { user: made.id, expires_at: made.expires_at })
         }
     };
-    tx.emit(Event { subject, kind, personal })?;
-    tx.audit(AuditRecord {
-        action: AuditAction::Register,
-        result: AuditResult::Done,
-        subject: Some(made.id),
-        detail: String::new(),
-    })
+    let personal = Personal {
+        email: Some(made.email.as_str().to_owned()),
+        username: made.username.as_ref().map(ToString::to_string),
+        ..Personal::default()
+    };
+    let entry = AuditRecord::done(AuditAction::Register, made.id);
+    tx.record(EventOrigin::Call, Event { subject, kind, personal }, entry)?;
+    Ok(())
 }

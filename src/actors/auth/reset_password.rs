@@ -1,27 +1,36 @@
-//! A new password by the code that was mailed: ends all sessions, opens what wrong passwords had locked, and verifies
-//! an address that never was.
+//! A new password by the code that was mailed: ends all sessions, lifts the lockout that wrong passwords led to, and
+//! verifies an address that never was.
 //!
-//! Every try costs one hash and two commits, whether the address is anybody's, nobody's, or the request made up.
+//! Every try costs one hash and two commits, whether the address is known, unknown, or the request made up.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{AuthContext, Call, forgot_password::owner_of, logout, verify_email};
+use super::{
+    AuthContext,
+    forgot_password::owner_of,
+    proof,
+    writes::{end_all_sessions, settle_proof},
+};
 use crate::{
-    actors::{hasher::Priority, otp::Tried},
+    actors::{
+        hasher::Priority,
+        otp::{Effect, EffectRefused, Tried},
+    },
     crypto::{code::CodeDigits, password::PasswordCheck},
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         auth::{ResetRequest, SessionEnd, lockout::Subject, password_policy},
-        event::{Event, EventKind, Personal},
+        event::{Event, EventKind, EventOrigin, Personal},
         otp::CodePurpose,
         user::{User, transition},
     },
     persistence::{
-        Tx, TxFault, Verdict,
-        tables::{failure, registration, reset, session, timing_padding, user},
+        Decision, Tx, TxFault, refuse, refuse_and_keep,
+        tables::{failure, registration, reset, timing_padding, user},
     },
+    supervision::Command,
     types::{
-        EmailAddress, Fault, FieldError, Secret,
+        Call, EmailAddress, Failure, Fault, FieldError, Secret,
         id::{ResetId, UserId},
         limits,
     },
@@ -56,50 +65,56 @@ pub enum ResetRefusal {
     CodeInvalid,
 }
 
-pub(super) async fn run(
-    context: Arc<AuthContext>,
-    call: Call,
-    command: ResetPassword,
-) -> Result<Result<(), ResetRefusal>, Fault> {
-    let named = match &command.by {
-        ResetBy::Address(email) => Some(email.clone()),
-        ResetBy::Request(id) => context.store.read(|view| reset::find(view, *id))?.map(|request| request.email),
-    };
-    // Of the user name nothing may be said to somebody who has not proven to be its owner.
-    let password_context = password_policy::PasswordContext { email: named.as_ref(), username: None };
-    let unfit = password_policy::check(command.new_password.reveal(), context.password_policy, password_context);
-    if !unfit.is_empty() {
-        let errors = unfit.into_iter().map(|why| why.at("/newPassword")).collect();
-        return Ok(Err(ResetRefusal::Fields(errors)));
-    }
-    if CodeDigits::parse(&command.code).is_err() {
-        return Ok(Err(ResetRefusal::CodeInvalid));
-    }
-    let place = context.hasher.reserve(call.network(), Priority::Registration)?;
-    let password_hash = place.hash(command.new_password.clone(), context.salt()).await?;
-    let admitted = count(&context, &call, command.by).await?;
-    let now = context.system.clock().now();
-    let owner = match admitted {
-        Some(email) => context.store.read(|view| owner_of(view, &email, now))?,
-        None => None,
-    };
-    let Some(owner) = owner else {
-        context.otp.pretend(&call).await?;
-        return Ok(Err(ResetRefusal::CodeInvalid));
-    };
-    let effect = Arc::new(set_password(owner, password_hash));
-    let tried =
-        context.otp.verify(call.context.clone(), owner, CodePurpose::ResetPassword, &command.code, effect).await?;
-    match tried {
-        Tried::Right => Ok(Ok(())),
-        Tried::RightAgain if is_set(&context, &call, owner, command.new_password).await? => Ok(Ok(())),
-        Tried::RightAgain => Ok(Err(ResetRefusal::CodeInvalid)),
-        Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => Ok(Err(ResetRefusal::CodeInvalid)),
+impl Command<AuthContext> for ResetPassword {
+    type Answer = ();
+    type Refusal = ResetRefusal;
+    const KIND: &'static str = "reset_password";
+    const DEADLINE: Duration = limits::HASHING_DEADLINE;
+
+    async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<(), Failure<ResetRefusal>> {
+        let named = match &self.by {
+            ResetBy::Address(email) => Some(email.clone()),
+            ResetBy::Request(id) => context.store.read(|view| reset::find(view, *id))?.map(|request| request.email),
+        };
+        // Of the user name nothing may be said before the caller has proven to be its owner.
+        let password_context = password_policy::PasswordContext { email: named.as_ref(), username: None };
+        let unfit = password_policy::check(self.new_password.reveal(), context.password_policy, password_context);
+        if !unfit.is_empty() {
+            let errors = unfit.into_iter().map(|why| why.at("/newPassword")).collect();
+            return Err(Failure::Refused(ResetRefusal::Fields(errors)));
+        }
+        if CodeDigits::parse(&self.code).is_err() {
+            return Err(Failure::Refused(ResetRefusal::CodeInvalid));
+        }
+        let place = context.hasher.reserve(call.network(), Priority::Registration)?;
+        let password_hash = place.hash(self.new_password.clone(), context.salt()).await?;
+        let owner = match count(&context, &call, self.by).await {
+            Ok(email) => {
+                let now = context.system.clock().now();
+                context.store.read(|view| owner_of(view, &email, now))?
+            }
+            Err(Failure::Refused(NoTryLeft)) => None,
+            Err(Failure::Fault(fault)) => return Err(fault.into()),
+        };
+        let Some(owner) = owner else {
+            context.otp.pretend(&call).await?;
+            return Err(Failure::Refused(ResetRefusal::CodeInvalid));
+        };
+        let effect = Effect::new("reset_password", move |tx| set_password(tx, owner, &password_hash));
+        let tried =
+            context.otp.verify(call.context.clone(), owner, CodePurpose::ResetPassword, &self.code, effect).await?;
+        match tried {
+            Tried::Right => Ok(()),
+            Tried::RightAgain if is_set(&context, &call, owner, self.new_password).await? => Ok(()),
+            Tried::RightAgain | Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => {
+                Err(Failure::Refused(ResetRefusal::CodeInvalid))
+            }
+        }
     }
 }
 
-/// Whether a password is the owner's already: then a lost answer is asked for again. Only who has the right code of an
-/// owner that there is comes here, so that what this costs tells nobody else anything.
+/// Whether a password is the owner's already: then a lost answer is asked for again. Reached only with the right code
+/// of an owner that exists, so its cost tells nothing to others.
 async fn is_set(context: &AuthContext, call: &Call, owner: UserId, password: Secret) -> Result<bool, Fault> {
     let found = context.store.read(|view| user::find(view, owner))?;
     let Some(hash) = found.and_then(|user| user.password_hash) else { return Ok(false) };
@@ -110,34 +125,48 @@ async fn is_set(context: &AuthContext, call: &Call, owner: UserId, password: Sec
     })
 }
 
-/// Counts a try, if there may be one more, and gives the address it is for.
-async fn count(context: &AuthContext, call: &Call, by: ResetBy) -> Result<Option<EmailAddress>, Fault> {
-    let day = match &by {
-        ResetBy::Address(email) => Some((day_id(context, email), email.clone())),
-        ResetBy::Request(_) => None,
+/// There is no such request, its time is over, or its tries are used up.
+struct NoTryLeft;
+
+/// What tries are counted under.
+enum TryCounter {
+    Request(ResetId),
+    /// The tries of an address in a day, for those that name no request.
+    Day {
+        id: ResetId,
+        email: EmailAddress,
+        tries: u8,
+    },
+}
+
+/// Counts a code try, if one is left, and gives the address it is for.
+async fn count(context: &AuthContext, call: &Call, by: ResetBy) -> Result<EmailAddress, Failure<NoTryLeft>> {
+    let counter = match by {
+        ResetBy::Request(id) => TryCounter::Request(id),
+        ResetBy::Address(email) => TryCounter::Day {
+            id: day_id(context, &email),
+            email,
+            tries: u8::try_from(context.settings.code.daily_tries_by_address).unwrap_or(u8::MAX),
+        },
     };
-    let a_day = u8::try_from(context.settings.code.daily_tries_by_address).unwrap_or(u8::MAX);
-    context
-        .store
-        .old_write(context.write(call), move |tx| {
-            let now = tx.now();
-            let found = match (&by, &day) {
-                (ResetBy::Address(_), Some((id, email))) => Some(of_day(tx, *id, email, a_day)?),
-                (ResetBy::Request(id), _) => reset::find(tx, *id)?,
-                (ResetBy::Address(_), None) => None,
-            };
-            match found.and_then(|request| request.tried(now)) {
-                Some(counted) => {
-                    reset::put(tx, &counted)?;
-                    Ok(Verdict::Commit(Some(counted.email)))
-                }
-                None => {
-                    timing_padding::leave(tx)?;
-                    Ok(Verdict::Commit(None))
-                }
-            }
-        })
-        .await
+    context.store.decide(context.write(call), move |tx| commit_counted(tx, &counter)).await
+}
+
+fn commit_counted(tx: &mut Tx<'_>, counter: &TryCounter) -> Decision<EmailAddress, NoTryLeft> {
+    let found = match counter {
+        TryCounter::Request(id) => reset::find(tx, *id)?,
+        TryCounter::Day { id, email, tries } => Some(of_day(tx, *id, email, *tries)?),
+    };
+    match found.and_then(|request| request.tried(tx.now())) {
+        Some(counted) => {
+            reset::put(tx, &counted)?;
+            Ok(counted.email)
+        }
+        None => {
+            timing_padding::leave(tx)?;
+            refuse_and_keep(NoTryLeft)
+        }
+    }
 }
 
 /// The request under which tries that name only this address are counted.
@@ -161,51 +190,40 @@ fn of_day(tx: &Tx<'_>, id: ResetId, email: &EmailAddress, tries: u8) -> Result<R
 }
 
 /// What the right code does, in the commit that takes it.
-fn set_password(owner: UserId, hash: String) -> impl Fn(&mut Tx<'_>) -> Result<bool, TxFault> + Send + Sync + 'static {
-    move |tx| {
-        let now = tx.now();
-        let email = match user::find(tx, owner)? {
-            Some(known) => {
-                let was_proven = known.email_verified;
-                let changed = User {
-                    password_hash: Some(hash.clone()),
-                    password_changed_at: Some(now),
-                    // A phone that was proven before the address need not be the owner's.
-                    phone_verified: known.phone_verified && was_proven,
-                    ..transition::with_proven_address(known, now)
-                };
-                user::replace(tx, &changed)?;
-                if !was_proven {
-                    verify_email::settle_proof(tx, &changed)?;
-                }
-                changed.email
+fn set_password(tx: &mut Tx<'_>, owner: UserId, hash: &str) -> Decision<(), EffectRefused> {
+    let now = tx.now();
+    let email = match user::find(tx, owner)? {
+        Some(known) => {
+            let was_proven = known.email_verified;
+            let changed = User {
+                password_hash: Some(hash.to_owned()),
+                password_changed_at: Some(now),
+                // A phone that was proven before the address need not be the owner's.
+                phone_verified: known.phone_verified && was_proven,
+                ..transition::with_proven_address(known, now)
+            };
+            user::replace(tx, &changed)?;
+            if !was_proven {
+                settle_proof(tx, &changed)?;
             }
-            None => {
-                let Some(registered) = registration::find(tx, owner)? else { return Ok(false) };
-                let email = registered.email.clone();
-                let made = verify_email::user_of(registered, now);
-                let made = User { password_hash: Some(hash.clone()), password_changed_at: Some(now), ..made };
-                if !verify_email::become_user(tx, made)? {
-                    return Ok(false);
-                }
-                email
-            }
-        };
-        for held in session::of_user(tx, owner)? {
-            logout::end(tx, &held, SessionEnd::PasswordReset)?;
+            changed.email
         }
-        failure::clear(tx, Subject::User(owner))?;
-        tx.emit(Event {
-            subject: owner,
-            kind: EventKind::PasswordResetCompleted { user: owner },
-            personal: Personal { email: Some(email.as_str().to_owned()), ..Personal::of_call(tx.context()) },
-        })?;
-        tx.audit(AuditRecord {
-            action: AuditAction::ResetPassword,
-            result: AuditResult::Done,
-            subject: Some(owner),
-            detail: String::new(),
-        })?;
-        Ok(true)
-    }
+        None => {
+            let Some(registered) = registration::find(tx, owner)? else { return refuse(EffectRefused) };
+            let email = registered.email.clone();
+            let made = proof::user_of(registered, now);
+            let made = User { password_hash: Some(hash.to_owned()), password_changed_at: Some(now), ..made };
+            proof::become_user(tx, made)?;
+            email
+        }
+    };
+    end_all_sessions(tx, owner, SessionEnd::PasswordReset)?;
+    failure::clear(tx, Subject::User(owner))?;
+    let event = Event {
+        subject: owner,
+        kind: EventKind::PasswordResetCompleted { user: owner },
+        personal: Personal { email: Some(email.as_str().to_owned()), ..Personal::default() },
+    };
+    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::ResetPassword, owner))?;
+    Ok(())
 }

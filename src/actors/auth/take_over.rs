@@ -4,25 +4,22 @@
 //! reads the address gets the account, with their own password and names; whatever its former holder could enter with
 //! ends. So nobody keeps access by registering somebody else's address first.
 
-use super::{
-    logout,
-    register::drop_registration,
-    verify_email::{self},
-};
+use super::writes::{drop_registration, end_all_sessions, record_proof};
 use crate::{
+    actors::otp::EffectRefused,
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         auth::{AddressState, Registration, SessionEnd, lockout::Subject},
         user::{Metadata, User, transition},
     },
     persistence::{
-        Tx, TxFault,
-        tables::{code, failure, registration, session, user},
+        Decision, Tx, refuse,
+        tables::{code, failure, registration, user},
     },
 };
 
-/// Puts what `made`, the user of `registered`, says of itself into `holder`. False: the user name went to another.
-pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made: User) -> Result<bool, TxFault> {
+/// Puts what `made`, the user of `registered`, says of itself into `holder`. Refused if the user name went to another.
+pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made: User) -> Decision<(), EffectRefused> {
     let now = tx.now();
     let taken = User {
         email: made.email,
@@ -38,11 +35,9 @@ pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made:
         ..transition::with_proven_address(holder, now)
     };
     if user::update(tx, &taken)?.is_err() {
-        return Ok(false);
+        return refuse(EffectRefused);
     }
-    for held in session::of_user(tx, taken.id)? {
-        logout::end(tx, &held, SessionEnd::PasswordReset)?;
-    }
+    end_all_sessions(tx, taken.id, SessionEnd::PasswordReset)?;
     code::remove_all(tx, taken.id)?;
     failure::clear(tx, Subject::User(taken.id))?;
     for other in registration::of_email(tx, &registered.email)? {
@@ -53,12 +48,7 @@ pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made:
     // It stays for as long as its code may be repeated, and can prove nothing more.
     registration::remove(tx, registered.id)?;
     registration::insert(tx, &Registration { address: AddressState::Taken, ..registered })?;
-    tx.audit(AuditRecord {
-        action: AuditAction::ResetPassword,
-        result: AuditResult::Done,
-        subject: Some(taken.id),
-        detail: "by=address_proof".to_owned(),
-    })?;
-    verify_email::tell(tx, &taken)?;
-    Ok(true)
+    tx.audit(AuditRecord::done(AuditAction::ResetPassword, taken.id).detail("by=address_proof"))?;
+    record_proof(tx, &taken)?;
+    Ok(())
 }

@@ -24,7 +24,7 @@ pub(crate) use expire::end as end_code;
 pub use issue::{CodeOrder, Issued};
 pub use reveal::LiveCode;
 pub use subscriber::OtpSubscriber;
-pub use verify::{CodeTry, Effect, Tried};
+pub use verify::{CodeTry, Effect, EffectRefused, EffectRun, Tried};
 
 use self::{child::OtpChild, context::OtpContext};
 use crate::{

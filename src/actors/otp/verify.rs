@@ -11,14 +11,37 @@ use crate::{
         otp::{CodePurpose, Guess, OneTimeCode, Try, attempt},
     },
     persistence::{
-        Tx, TxFault, Verdict, Write,
+        Decision, Stop, Tx, TxFault, Verdict, Write,
         tables::{code, timing_padding},
     },
     types::{Call, Fault, id::UserId},
 };
 
-/// What the right code does, in the commit that takes it. False: it can do nothing any more, so the code is refused.
-pub type Effect = Arc<dyn Fn(&mut Tx<'_>) -> Result<bool, TxFault> + Send + Sync>;
+/// What the right code does, in the commit that takes it.
+#[derive(Clone)]
+pub struct Effect {
+    /// Its name in the log.
+    pub name: &'static str,
+    /// What it does; pure, and run again if the transaction is.
+    pub run: EffectRun,
+}
+
+/// The function of an effect. It keeps nothing when it refuses.
+pub type EffectRun = Arc<dyn Fn(&mut Tx<'_>) -> Decision<(), EffectRefused> + Send + Sync>;
+
+/// The effect can do nothing any more, so the code is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EffectRefused;
+
+impl Effect {
+    /// The effect `name`, which does what `run` does.
+    pub fn new(
+        name: &'static str,
+        run: impl Fn(&mut Tx<'_>) -> Decision<(), EffectRefused> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name, run: Arc::new(run) }
+    }
+}
 
 /// What a try came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +84,12 @@ pub(super) async fn run(context: &Arc<OtpContext>, call: &Call, owner: UserId, t
             let guess = if right { Guess::Right } else { Guess::Wrong };
             match attempt(&found, guess, tx.now(), &limits) {
                 Try::Verified(used) => {
-                    if !(tried.effect)(tx)? {
-                        return Ok(Verdict::Discard(Tried::Unknown));
+                    match (tried.effect.run)(tx) {
+                        Ok(()) => {}
+                        Err(Stop::Refuse(EffectRefused) | Stop::RefuseAndKeep(EffectRefused)) => {
+                            return Ok(Verdict::Discard(Tried::Unknown));
+                        }
+                        Err(Stop::Fault(fault)) => return Err(fault),
                     }
                     code::put(tx, &used)?;
                     tell(tx, owner, EventKind::OtpVerified { owner, code: used.id, purpose: used.purpose })?;

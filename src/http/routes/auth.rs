@@ -9,7 +9,10 @@ use utoipa::ToSchema;
 
 use super::{user_body::UserBody, verification::Verification};
 use crate::{
-    actors::auth::{LoggedIn, Login, LoginRefusal, RefreshRefusal, Register, RegisterRefusal, Registered, Tokens},
+    actors::auth::{
+        LoggedIn, Login, LoginRefusal, Logout, LogoutAll, LogoutTokens, Refresh, RefreshRefusal, Register,
+        RegisterRefusal, Registered, Tokens,
+    },
     http::{
         context::SignedIn,
         credential::Bearer,
@@ -101,6 +104,26 @@ impl From<Registered> for RegisteredBody {
 
 const TOO_MANY_WAIT: &str = "Several registrations of this address wait for their codes; use one of those.";
 
+impl From<RegisterRefusal> for ApiError {
+    fn from(refusal: RegisterRefusal) -> Self {
+        match refusal {
+            RegisterRefusal::Closed => Self::new(ProblemCode::RegistrationClosed),
+            RegisterRefusal::InvitationRequired => Self::new(ProblemCode::InvitationRequired),
+            RegisterRefusal::InvitationInvalid => Self::invalid(vec![
+                Invalid::new("invitation_invalid", "is not a code that lets this address register").at("/invitation"),
+            ]),
+            RegisterRefusal::Fields(errors) => Self::invalid(errors),
+            RegisterRefusal::UsernameTaken => Self::new(ProblemCode::UsernameTaken)
+                .errors(vec![Invalid::new("username_taken", "choose another user name").at("/username")]),
+            RegisterRefusal::TooMany { wait } => {
+                Self::new(ProblemCode::RateLimited).detail(TOO_MANY_WAIT).retry_after(wait)
+            }
+            RegisterRefusal::EmailTaken => Self::new(ProblemCode::EmailTaken)
+                .errors(vec![Invalid::new("email_taken", "the address is registered already").at("/email")]),
+        }
+    }
+}
+
 /// Register
 ///
 /// Answers the same whether the address is known or not: its owner learns by mail which it was.
@@ -118,7 +141,6 @@ pub async fn register(
     context: CallContext,
     Json(body): Json<RegisterBody>,
 ) -> Result<Created<RegisteredBody>, ApiError> {
-    let now = services.edge.clock.now();
     let command = Register {
         email: body.email,
         password: body.password,
@@ -129,21 +151,7 @@ pub async fn register(
         locale: body.locale,
         invitation: body.invitation,
     };
-    let registered = services.auth.register(context, command).await?.map_err(|refusal| match refusal {
-        RegisterRefusal::Closed => ApiError::new(ProblemCode::RegistrationClosed),
-        RegisterRefusal::InvitationRequired => ApiError::new(ProblemCode::InvitationRequired),
-        RegisterRefusal::InvitationInvalid => ApiError::invalid(vec![
-            Invalid::new("invitation_invalid", "is not a code that lets this address register").at("/invitation"),
-        ]),
-        RegisterRefusal::Fields(errors) => ApiError::invalid(errors),
-        RegisterRefusal::UsernameTaken => ApiError::new(ProblemCode::UsernameTaken)
-            .errors(vec![Invalid::new("username_taken", "choose another user name").at("/username")]),
-        RegisterRefusal::TooMany { until } => {
-            ApiError::new(ProblemCode::RateLimited).detail(TOO_MANY_WAIT).retry_after(until.since(now))
-        }
-        RegisterRefusal::EmailTaken => ApiError::new(ProblemCode::EmailTaken)
-            .errors(vec![Invalid::new("email_taken", "the address is registered already").at("/email")]),
-    })?;
+    let registered = services.auth.run(context, command).await?;
     let location = format!("/users/{}", registered.registration.id);
     Ok(Created { location, body: registered.into() })
 }
@@ -252,6 +260,15 @@ impl From<LoggedIn> for LoggedInBody {
     }
 }
 
+impl From<LoginRefusal> for ApiError {
+    fn from(refusal: LoginRefusal) -> Self {
+        match refusal {
+            LoginRefusal::InvalidCredentials => Self::new(ProblemCode::InvalidCredentials),
+            LoginRefusal::LockedOut { wait } => Self::new(ProblemCode::LockedOut).retry_after(wait),
+        }
+    }
+}
+
 /// Log in
 #[utoipa::path(
     post, path = "/auth/login", operation_id = "login_user", tag = "auth", request_body = LoginBody,
@@ -265,17 +282,13 @@ pub async fn login(
     context: CallContext,
     Json(body): Json<LoginBody>,
 ) -> Result<Json<LoggedInBody>, ApiError> {
-    let now = services.edge.clock.now();
     let command = Login {
         identifier: body.identifier,
         password: body.password,
         device_name: body.device_name,
         device_token: body.device_token,
     };
-    let entered = services.auth.login(context, command).await?.map_err(|refusal| match refusal {
-        LoginRefusal::InvalidCredentials => ApiError::new(ProblemCode::InvalidCredentials),
-        LoginRefusal::LockedOut { until } => ApiError::new(ProblemCode::LockedOut).retry_after(until.since(now)),
-    })?;
+    let entered = services.auth.run(context, command).await?;
     Ok(Json(entered.into()))
 }
 
@@ -292,6 +305,15 @@ impl FromFields for RefreshBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
         let refresh_token = body.required("refreshToken").secret();
         Some(Self { refresh_token: refresh_token? })
+    }
+}
+
+impl From<RefreshRefusal> for ApiError {
+    fn from(refusal: RefreshRefusal) -> Self {
+        match refusal {
+            RefreshRefusal::Invalid => Self::new(ProblemCode::InvalidRefreshToken),
+            RefreshRefusal::SessionEnded => Self::new(ProblemCode::SessionEnded),
+        }
     }
 }
 
@@ -312,10 +334,7 @@ pub async fn refresh(
     context: CallContext,
     Json(body): Json<RefreshBody>,
 ) -> Result<Json<TokensBody>, ApiError> {
-    let tokens = services.auth.refresh(context, body.refresh_token).await?.map_err(|refusal| match refusal {
-        RefreshRefusal::Invalid => ApiError::new(ProblemCode::InvalidRefreshToken),
-        RefreshRefusal::SessionEnded => ApiError::new(ProblemCode::SessionEnded),
-    })?;
+    let tokens = services.auth.run(context, Refresh { token: body.refresh_token }).await?;
     Ok(Json(tokens.into()))
 }
 
@@ -349,7 +368,10 @@ pub async fn logout(
     body: Option<Json<LogoutBody>>,
 ) -> Result<StatusCode, ApiError> {
     let refresh = body.and_then(|Json(body)| body.refresh_token);
-    services.auth.logout(context, bearer, refresh).await?;
+    let named = services.auth.session_named_by(&LogoutTokens { bearer, refresh })?;
+    if let Some(session) = named {
+        services.auth.run(context, Logout { session }).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -363,7 +385,7 @@ pub async fn logout_all(
     context: CallContext,
     SignedIn(who): SignedIn,
 ) -> Result<StatusCode, ApiError> {
-    services.auth.logout_all(context, who.user).await?;
+    services.auth.run(context, LogoutAll { user: who.user }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -406,7 +428,8 @@ pub async fn validate(
     Bearer(bearer): Bearer,
 ) -> Result<Json<ValidBody>, ApiError> {
     let bearer = bearer.ok_or_else(|| ApiError::new(ProblemCode::Unauthenticated))?;
-    let claims = services.auth.claims(&bearer)?.map_err(|_| ApiError::new(ProblemCode::InvalidToken))?;
+    let claims = services.auth.claims(&bearer);
+    let claims = claims.map_err(|no| no.map_refusal(|_| ApiError::new(ProblemCode::InvalidToken)))?;
     let claims = serde_json::to_value(Arc::unwrap_or_clone(claims)).unwrap_or_default();
     Ok(Json(ValidBody { active: true, claims }))
 }

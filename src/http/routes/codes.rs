@@ -80,6 +80,21 @@ fn channel(purpose: OwnPurpose) -> Channel {
     }
 }
 
+impl From<RequestRefusal> for ApiError {
+    fn from(refusal: RequestRefusal) -> Self {
+        let at_purpose = |code, detail| Self::invalid(vec![Invalid::new(code, detail).at("/purpose")]);
+        match refusal {
+            RequestRefusal::NoChannel => {
+                at_purpose("no_channel", "this installation has no way to send a code to a phone")
+            }
+            RequestRefusal::NoPhone => at_purpose("no_phone", "your account has no phone number"),
+            RequestRefusal::AlreadyVerified => at_purpose("already_verified", "your address is verified already"),
+            RequestRefusal::TooSoon { wait } => Self::new(ProblemCode::ResendTooSoon).retry_after(wait),
+            RequestRefusal::SessionEnded => Self::new(ProblemCode::SessionEnded),
+        }
+    }
+}
+
 /// Send me a code
 #[utoipa::path(
     post, path = "/otp", operation_id = "request_code", tag = "otp", request_body = CodeRequestBody,
@@ -91,21 +106,7 @@ pub async fn request_code(
     SignedIn(who): SignedIn,
     Json(body): Json<CodeRequestBody>,
 ) -> Result<Accepted<CodeRequestedBody>, ApiError> {
-    let now = services.edge.clock.now();
-    let asked = services.auth.request_code(context, who.user, body.purpose).await?;
-    let sent = asked.map_err(|refusal| match refusal {
-        RequestRefusal::NoChannel => ApiError::invalid(vec![
-            Invalid::new("no_channel", "this installation has no way to send a code to a phone").at("/purpose"),
-        ]),
-        RequestRefusal::NoPhone => {
-            ApiError::invalid(vec![Invalid::new("no_phone", "your account has no phone number").at("/purpose")])
-        }
-        RequestRefusal::AlreadyVerified => {
-            ApiError::invalid(vec![Invalid::new("already_verified", "your address is verified already").at("/purpose")])
-        }
-        RequestRefusal::TooSoon { until } => ApiError::new(ProblemCode::ResendTooSoon).retry_after(until.since(now)),
-        RequestRefusal::SessionEnded => ApiError::new(ProblemCode::SessionEnded),
-    })?;
+    let sent = services.auth.request_code(context, who.user, body.purpose).await?;
     Ok(Accepted(CodeRequestedBody {
         id: sent.code.to_string(),
         purpose: name(body.purpose),
@@ -213,6 +214,20 @@ pub struct CodeVerifiedBody {
     status: &'static str,
 }
 
+impl From<ConfirmRefusal> for ApiError {
+    fn from(refusal: ConfirmRefusal) -> Self {
+        match refusal {
+            ConfirmRefusal::NoCode => {
+                Self::invalid(vec![Invalid::new("code_format", "must be six digits").at("/code")])
+            }
+            ConfirmRefusal::Wrong { attempts_left } => {
+                Self::new(ProblemCode::CodeWrong).with("attemptsLeft", attempts_left)
+            }
+            ConfirmRefusal::Expired => Self::new(ProblemCode::CodeExpired),
+        }
+    }
+}
+
 /// Here is the code
 #[utoipa::path(
     post, path = "/otp/verify", operation_id = "verify_code", tag = "otp", request_body = CodeVerifyBody,
@@ -232,14 +247,6 @@ pub async fn verify_code(
         (None, Some(purpose)) => OwnCode::Purpose(purpose),
         (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(ProblemCode::ValidationFailed)),
     };
-    services.auth.confirm_code(context, (who, which), &body.code).await?.map_err(|refusal| match refusal {
-        ConfirmRefusal::NoCode => {
-            ApiError::invalid(vec![Invalid::new("code_format", "must be six digits").at("/code")])
-        }
-        ConfirmRefusal::Wrong { attempts_left } => {
-            ApiError::new(ProblemCode::CodeWrong).with("attemptsLeft", attempts_left)
-        }
-        ConfirmRefusal::Expired => ApiError::new(ProblemCode::CodeExpired),
-    })?;
+    services.auth.confirm_code(context, (who, which), &body.code).await?;
     Ok(Json(CodeVerifiedBody { status: "verified" }))
 }

@@ -5,7 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    actors::auth::{ChangePassword, ChangeRefusal, ResetBy, ResetPassword, ResetRefusal, ResetRequested},
+    actors::auth::{
+        ChangePassword, ChangeRefusal, ForgotPassword, ResetBy, ResetPassword, ResetRefusal, ResetRequested,
+    },
     http::{
         context::SignedIn,
         error::{ApiError, ProblemCode},
@@ -60,7 +62,8 @@ pub async fn forgot(
     context: CallContext,
     Json(body): Json<ForgotPasswordBody>,
 ) -> Result<Accepted<ResetRequestedBody>, ApiError> {
-    let ResetRequested { request, expires_at, resend_at } = services.auth.forgot_password(context, body.email).await?;
+    let command = ForgotPassword { email: body.email };
+    let ResetRequested { request, expires_at, resend_at } = services.auth.run(context, command).await?;
     Ok(Accepted(ResetRequestedBody {
         request_id: request.to_string(),
         expires_at: expires_at.to_string(),
@@ -101,6 +104,15 @@ impl FromFields for ResetPasswordBody {
     }
 }
 
+impl From<ResetRefusal> for ApiError {
+    fn from(refusal: ResetRefusal) -> Self {
+        match refusal {
+            ResetRefusal::Fields(errors) => Self::invalid(errors),
+            ResetRefusal::CodeInvalid => Self::new(ProblemCode::CodeInvalid),
+        }
+    }
+}
+
 /// Reset a password by code
 ///
 /// Sets a new password by the code that was mailed: all sessions end, and an address that was never verified is now.
@@ -121,10 +133,7 @@ pub async fn reset(
         (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(ProblemCode::ValidationFailed)),
     };
     let command = ResetPassword { by, code: body.code, new_password: body.new_password };
-    services.auth.reset_password(context, command).await?.map_err(|refusal| match refusal {
-        ResetRefusal::Fields(errors) => ApiError::invalid(errors),
-        ResetRefusal::CodeInvalid => ApiError::new(ProblemCode::CodeInvalid),
-    })?;
+    services.auth.run(context, command).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -148,6 +157,19 @@ impl FromFields for ChangePasswordBody {
     }
 }
 
+impl From<ChangeRefusal> for ApiError {
+    fn from(refusal: ChangeRefusal) -> Self {
+        match refusal {
+            ChangeRefusal::Fields(errors) => Self::invalid(errors),
+            ChangeRefusal::LockedOut { wait } => Self::new(ProblemCode::LockedOut).retry_after(wait),
+            ChangeRefusal::WrongPassword => {
+                Self::invalid(vec![Invalid::new("wrong_password", "is not your password").at("/currentPassword")])
+            }
+            ChangeRefusal::SessionEnded => Self::new(ProblemCode::SessionEnded),
+        }
+    }
+}
+
 /// Change my password
 ///
 /// Sets a new password by the one before. The caller's other sessions end; this one goes on.
@@ -162,15 +184,7 @@ pub async fn change(
     SignedIn(who): SignedIn,
     Json(body): Json<ChangePasswordBody>,
 ) -> Result<StatusCode, ApiError> {
-    let now = services.edge.clock.now();
     let command = ChangePassword { who, current: body.current_password, new: body.new_password };
-    services.auth.change_password(context, command).await?.map_err(|refusal| match refusal {
-        ChangeRefusal::Fields(errors) => ApiError::invalid(errors),
-        ChangeRefusal::LockedOut { until } => ApiError::new(ProblemCode::LockedOut).retry_after(until.since(now)),
-        ChangeRefusal::WrongPassword => {
-            ApiError::invalid(vec![Invalid::new("wrong_password", "is not your password").at("/currentPassword")])
-        }
-        ChangeRefusal::SessionEnded => ApiError::new(ProblemCode::SessionEnded),
-    })?;
+    services.auth.run(context, command).await?;
     Ok(StatusCode::NO_CONTENT)
 }

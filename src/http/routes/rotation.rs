@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    actors::auth::KeyState,
+    actors::auth::{KeyState, RotateKeys},
     domain::auth::key_rotation::Urgency,
     http::{
         error::ApiError,
@@ -81,6 +81,6 @@ pub async fn rotate_keys(
     body: Option<Json<RotateBody>>,
 ) -> Result<Json<KeyList>, ApiError> {
     let urgency = body.and_then(|Json(body)| body.urgency).unwrap_or(Urgency::Begin);
-    let keys = services.auth.rotate_keys(context, urgency).await?;
+    let keys = services.auth.run(context, RotateKeys { urgency }).await?;
     Ok(Json(KeyList { keys: keys.into_iter().map(KeyBody::from).collect() }))
 }

@@ -78,6 +78,12 @@ pub async fn list_own_sessions(
     Ok(Json(SessionList { data, next_cursor: None }))
 }
 
+impl From<NoSuchSession> for ApiError {
+    fn from(NoSuchSession: NoSuchSession) -> Self {
+        Self::new(ProblemCode::NotFound)
+    }
+}
+
 /// Sign a device out
 ///
 /// Its tokens stop working at once. What is not yours is not found.
@@ -93,7 +99,6 @@ pub async fn end_own_session(
     Path(session): Path<SessionId>,
 ) -> Result<StatusCode, ApiError> {
     let command = EndSession { user: who.user, session };
-    let ended = services.auth.end_session(context, command).await?;
-    ended.map_err(|NoSuchSession| ApiError::new(ProblemCode::NotFound))?;
+    services.auth.run(context, command).await?;
     Ok(StatusCode::NO_CONTENT)
 }

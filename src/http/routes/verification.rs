@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::user_body::UserBody;
 use crate::{
-    actors::auth::{Registrant, Resent, VerifyEmail},
+    actors::auth::{CodeInvalid, Registrant, ResendVerification, Resent, VerifyEmail},
     http::{
         error::{ApiError, ProblemCode},
         extract::{Accepted, Json},
@@ -81,6 +81,12 @@ fn registrant_of(user_id: Option<UserId>, email: Option<EmailAddress>) -> Result
     }
 }
 
+impl From<CodeInvalid> for ApiError {
+    fn from(CodeInvalid: CodeInvalid) -> Self {
+        Self::new(ProblemCode::CodeInvalid)
+    }
+}
+
 /// Verify an address
 ///
 /// The right code makes the registration a user. Fails in one way only, whatever the reason.
@@ -94,8 +100,8 @@ pub async fn verify_email(
     Json(body): Json<VerifyEmailBody>,
 ) -> Result<Json<UserBody>, ApiError> {
     let registrant = registrant_of(body.user_id, body.email)?;
-    let verified = services.auth.verify_email(context, VerifyEmail { registrant, code: body.code }).await?;
-    verified.map(|user| Json(UserBody::from(user))).map_err(|_invalid| ApiError::new(ProblemCode::CodeInvalid))
+    let verified = services.auth.run(context, VerifyEmail { registrant, code: body.code }).await?;
+    Ok(Json(verified.into()))
 }
 
 /// Whose code is to be sent again.
@@ -130,7 +136,7 @@ pub async fn resend_verification(
     context: CallContext,
     Json(body): Json<ResendBody>,
 ) -> Result<Accepted<Verification>, ApiError> {
-    let Resent { expires_at, resend_at } =
-        services.auth.resend_verification(context, registrant_of(body.user_id, body.email)?).await?;
+    let registrant = registrant_of(body.user_id, body.email)?;
+    let Resent { expires_at, resend_at } = services.auth.run(context, ResendVerification { registrant }).await?;
     Ok(Accepted(Verification::of(expires_at, resend_at)))
 }

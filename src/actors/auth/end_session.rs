@@ -1,0 +1,51 @@
+//! Ending one session from the list.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{AuthContext, writes::end_one_session};
+use crate::{
+    domain::{
+        audit::{AuditAction, AuditRecord},
+        auth::SessionEnd,
+    },
+    persistence::{Decision, Tx, refuse, tables::session},
+    supervision::Command,
+    types::{
+        Call, Failure,
+        id::{SessionId, UserId},
+        limits,
+    },
+};
+
+/// A session, and the user it must belong to.
+#[derive(Debug, Clone, Copy)]
+pub struct EndSession {
+    /// Whose it has to be.
+    pub user: UserId,
+    /// Which.
+    pub session: SessionId,
+}
+
+/// There is no such session, or it is another user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSuchSession;
+
+impl Command<AuthContext> for EndSession {
+    type Answer = ();
+    type Refusal = NoSuchSession;
+    const KIND: &'static str = "end_session";
+    const DEADLINE: Duration = limits::CALL_DEADLINE;
+
+    async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<(), Failure<NoSuchSession>> {
+        context.store.decide(context.write(&call).reclaim(), move |tx| commit(tx, self)).await
+    }
+}
+
+fn commit(tx: &mut Tx<'_>, command: EndSession) -> Decision<(), NoSuchSession> {
+    let found = session::find(tx, command.session)?;
+    let own = found.filter(|session| session.user == command.user && session.is_live(tx.now()));
+    let Some(own) = own else { return refuse(NoSuchSession) };
+    let entry = AuditRecord::done(AuditAction::EndSession, own.user).detail(format!("session={}", own.id));
+    end_one_session(tx, &own, SessionEnd::LoggedOut, entry)?;
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! Moves the signing keys on when they are due. By a clock that is not to be trusted nothing is due.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Auth, AuthContext, keys};
+use crate::{
+    domain::auth::key_rotation::Urgency,
+    supervision::{Next, TaskCx, Worker},
+    types::{Call, CallContext, Fault, Work, limits},
+};
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// The worker.
+pub struct KeyRotation {
+    context: Arc<AuthContext>,
+}
+
+impl KeyRotation {
+    /// A worker that puts new keys in force for `auth`.
+    pub fn new(auth: &Auth) -> Self {
+        Self { context: Arc::clone(auth.context()) }
+    }
+}
+
+impl Worker for KeyRotation {
+    const KIND: &'static str = "key_rotation";
+
+    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+        let clock = cx.system().clock();
+        if clock.trouble().is_none() {
+            let work = Work::until(clock.instant() + limits::CALL_DEADLINE);
+            let call = Call { work, context: CallContext::service("auth", "keys-due") };
+            keys::advance(&self.context, &call, Urgency::WhenDue).await?;
+        }
+        Ok(Next::Within(EVERY))
+    }
+}

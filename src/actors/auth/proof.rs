@@ -1,0 +1,93 @@
+//! What the right code of an address does: its registration becomes a user, or its user's address becomes verified.
+//! Runs in the transaction that takes the code.
+
+use super::{
+    take_over,
+    writes::{drop_registration, record_proof, settle_proof},
+};
+use crate::{
+    actors::{
+        otp::{Effect, EffectRefused},
+        user::drop_invitation_of,
+    },
+    domain::{
+        auth::{AddressState, Registration},
+        user::{Metadata, Status, User, transition},
+    },
+    persistence::{
+        Decision, Tx, refuse,
+        tables::{registration, user},
+    },
+    types::{Role, Roles, Timestamp, id::UserId},
+};
+
+/// The effect of the right code of `owner`, a registration or a user.
+pub(super) fn verify_email(owner: UserId) -> Effect {
+    Effect::new("verify_email", move |tx| activate(tx, owner))
+}
+
+fn activate(tx: &mut Tx<'_>, owner: UserId) -> Decision<(), EffectRefused> {
+    if let Some(registered) = registration::find(tx, owner)? {
+        let made = user_of(registered, tx.now());
+        return become_user(tx, made);
+    }
+    let waiting = user::find(tx, owner)?.filter(|user| !user.email_verified);
+    let Some(waiting) = waiting else { return refuse(EffectRefused) };
+    let proven = transition::with_proven_address(waiting, tx.now());
+    user::replace(tx, &proven)?;
+    settle_proof(tx, &proven)?;
+    Ok(())
+}
+
+/// Puts `made` in the place of the registration it comes from and of all others of the address. Refused if the
+/// registration cannot become a user any more, or the user name went to another.
+pub(super) fn become_user(tx: &mut Tx<'_>, made: User) -> Decision<(), EffectRefused> {
+    let Some(registered) = registration::find(tx, made.id)? else { return refuse(EffectRefused) };
+    if !registered.is_live(tx.now()) || registered.address != AddressState::Free {
+        return refuse(EffectRefused);
+    }
+    let holder = user::find_by_email(tx, &registered.email)?;
+    if holder.as_ref().is_none_or(|holder| !holder.email_verified) {
+        drop_invitation_of(tx, &registered.email)?;
+    }
+    match holder {
+        Some(holder) if holder.email_verified => return refuse(EffectRefused),
+        Some(holder) => return take_over::run(tx, registered, holder, made),
+        None => {}
+    }
+    registration::remove(tx, registered.id)?;
+    for other in registration::of_email(tx, &registered.email)? {
+        drop_registration(tx, &other)?;
+    }
+    if user::insert(tx, &made)?.is_err() {
+        return refuse(EffectRefused);
+    }
+    record_proof(tx, &made)?;
+    Ok(())
+}
+
+/// The user a registration becomes.
+pub(super) fn user_of(registered: Registration, now: Timestamp) -> User {
+    User {
+        id: registered.id,
+        email: registered.email,
+        email_verified: true,
+        username: registered.username,
+        first_name: registered.first_name,
+        last_name: registered.last_name,
+        phone: registered.phone,
+        phone_verified: false,
+        locale: registered.locale,
+        roles: Roles::from(vec![Role::User]),
+        status: Status::Active,
+        metadata: Metadata::default(),
+        app_metadata: Metadata::default(),
+        expires_at: None,
+        password_hash: Some(registered.password_hash),
+        password_changed_at: Some(registered.created_at),
+        first_login_at: None,
+        created_at: registered.created_at,
+        updated_at: now,
+        version: 1,
+    }
+}

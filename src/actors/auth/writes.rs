@@ -1,0 +1,166 @@
+//! What several commands do inside a transaction: sessions that begin and end, registrations that go, addresses that
+//! are proven.
+//!
+//! Functions over `Tx`. Each writes the records of one change with its event, and the audit entry where the change has
+//! one of its own. They call the `writes` of users; those of no service above.
+
+use crate::{
+    actors::user::drop_invitation_of,
+    config,
+    domain::{
+        audit::{AuditAction, AuditRecord},
+        auth::{Registration, Session, SessionEnd, refresh::RefreshState},
+        event::{Event, EventKind, EventOrigin, Personal},
+        user::User,
+    },
+    persistence::{
+        Tx, TxFault, persons,
+        tables::{code, registration, session},
+    },
+    types::{
+        EmailAddress,
+        id::{SessionId, UserId},
+    },
+};
+
+/// Removes a session as a part of a change whose audit entry says why, and emits that it ended.
+pub(crate) fn end_session(tx: &mut Tx<'_>, ended: &Session, reason: SessionEnd) -> Result<(), TxFault> {
+    session::remove(tx, ended.id)?;
+    let personal = Personal::of_call(tx.context());
+    tx.emit(Event { personal, ..session_ended(ended, reason) })?;
+    Ok(())
+}
+
+/// Removes a session as a change of its own, which `entry` describes.
+pub(crate) fn end_one_session(
+    tx: &mut Tx<'_>,
+    ended: &Session,
+    reason: SessionEnd,
+    entry: AuditRecord,
+) -> Result<(), TxFault> {
+    session::remove(tx, ended.id)?;
+    tx.record(EventOrigin::Call, session_ended(ended, reason), entry)?;
+    Ok(())
+}
+
+/// Ends every session of a user as a part of a change whose audit entry says why; gives how many there were.
+pub(crate) fn end_all_sessions(tx: &mut Tx<'_>, user: UserId, reason: SessionEnd) -> Result<usize, TxFault> {
+    let held = session::of_user(tx, user)?;
+    for ended in &held {
+        end_session(tx, ended, reason)?;
+    }
+    Ok(held.len())
+}
+
+fn session_ended(ended: &Session, reason: SessionEnd) -> Event {
+    let (user, session) = (ended.user, ended.id);
+    let kind = match reason {
+        SessionEnd::LoggedOut => EventKind::UserLoggedOut { user, session },
+        SessionEnd::ReuseDetected => EventKind::SessionReuseDetected { user, session },
+        SessionEnd::LoggedOutEverywhere
+        | SessionEnd::PasswordChanged
+        | SessionEnd::PasswordReset
+        | SessionEnd::Administrator
+        | SessionEnd::Displaced
+        | SessionEnd::UserDeleted => EventKind::SessionRevoked { user, session, reason },
+    };
+    Event { subject: user, kind, personal: Personal::default() }
+}
+
+/// Makes a session that a password began; the one unused for longest makes room when there are too many. What it
+/// leads to is recorded by `record_login`.
+pub(crate) fn open_session(
+    tx: &mut Tx<'_>,
+    owner: &User,
+    settings: &config::SessionConfig,
+    device_name: Option<String>,
+) -> Result<Session, TxFault> {
+    let mut others = session::of_user(tx, owner.id)?;
+    others.sort_by_key(|other| other.last_used_at);
+    let surplus = (others.len() + 1).saturating_sub(settings.most());
+    for displaced in others.iter().take(surplus) {
+        end_session(tx, displaced, SessionEnd::Displaced)?;
+    }
+    let now = tx.now();
+    let opened = Session {
+        id: tx.id::<SessionId>(),
+        user: owner.id,
+        seed: tx.random(),
+        refresh: RefreshState::begin(now),
+        device_name,
+        user_agent: tx.context().user_agent.clone(),
+        ip_address: tx.context().client.map(|address| address.to_canonical().to_string()),
+        auth_time: now,
+        amr: vec!["pwd".to_owned()],
+        created_at: now,
+        last_used_at: now,
+        idle_until: now.plus(settings.sliding),
+        ends_at: now.plus(settings.absolute),
+    };
+    session::insert(tx, &opened)?;
+    Ok(opened)
+}
+
+/// What is recorded of a login.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CompletedLogin {
+    /// The session it began.
+    pub(crate) session: SessionId,
+    /// Whether the user had never signed in before.
+    pub(crate) first: bool,
+    /// Whether the device was not known.
+    pub(crate) new_device: bool,
+}
+
+/// Emits and audits that a user signed in.
+pub(crate) fn record_login(tx: &mut Tx<'_>, user: &User, login: CompletedLogin) -> Result<(), TxFault> {
+    let CompletedLogin { session, first: first_login, new_device } = login;
+    let event = Event {
+        subject: user.id,
+        kind: EventKind::UserLoggedIn { user: user.id, session, first_login, new_device },
+        personal: Personal { email: Some(user.email.as_str().to_owned()), ..Personal::default() },
+    };
+    let entry = AuditRecord::done(AuditAction::Login, user.id).detail(format!("session={session}"));
+    tx.record(EventOrigin::Call, event, entry)?;
+    Ok(())
+}
+
+/// Removes a registration with its codes and its person's key. It emits nothing: it is about no user.
+pub(crate) fn drop_registration(tx: &mut Tx<'_>, gone: &Registration) -> Result<(), TxFault> {
+    registration::remove(tx, gone.id)?;
+    code::remove_all(tx, gone.id)?;
+    persons::erase(tx, gone.id)
+}
+
+/// Removes all registrations of an address.
+pub(crate) fn drop_registrations_of(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<(), TxFault> {
+    for gone in registration::of_email(tx, email)? {
+        drop_registration(tx, &gone)?;
+    }
+    Ok(())
+}
+
+/// Ends whatever else waits for an address that `proven`, who is stored already, has proven; emits and audits the
+/// proof.
+pub(crate) fn settle_proof(tx: &mut Tx<'_>, proven: &User) -> Result<(), TxFault> {
+    drop_registrations_of(tx, &proven.email)?;
+    drop_invitation_of(tx, &proven.email)?;
+    record_proof(tx, proven)
+}
+
+/// Emits and audits that a user's address is proven.
+pub(crate) fn record_proof(tx: &mut Tx<'_>, proven: &User) -> Result<(), TxFault> {
+    let event = Event {
+        subject: proven.id,
+        kind: EventKind::UserVerified { user: proven.id },
+        personal: Personal {
+            email: Some(proven.email.as_str().to_owned()),
+            username: proven.username.as_ref().map(ToString::to_string),
+            first_name: proven.first_name.as_ref().map(ToString::to_string),
+            last_name: proven.last_name.as_ref().map(ToString::to_string),
+            ..Personal::default()
+        },
+    };
+    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::VerifyEmail, proven.id))?;
+    Ok(())
+}
