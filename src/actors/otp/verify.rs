@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use super::context::OtpContext;
+use super::{context::OtpContext, writes};
 use crate::{
     crypto,
-    domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
-        event::{Event, EventKind, Personal},
-        otp::{CodePurpose, Guess, OneTimeCode, Try, attempt},
-    },
+    domain::otp::{CodeLimits, CodePurpose, Guess, Try, attempt},
     persistence::{
-        Tx, TxFault, Verdict, Write,
+        Decision, Tx, TxFault, refuse,
         tables::{code, timing_padding},
     },
-    types::{Call, Fault, id::UserId},
+    types::{Call, Failure, Fault, id::UserId},
 };
 
 /// What the right code does, in the commit that takes it. False: it can do nothing any more, so the code is refused.
@@ -49,57 +45,42 @@ pub struct CodeTry {
     pub effect: Effect,
 }
 
+/// The effect of the right code cannot be had any more: what it wrote is not kept, and the code stays unused.
+struct EffectRefused;
+
 pub(super) async fn run(context: &Arc<OtpContext>, call: &Call, owner: UserId, tried: CodeTry) -> Result<Tried, Fault> {
     let limits = context.limits;
-    context
-        .store
-        .old_write(Write::of(&call, context.system.stamp()), move |tx| {
-            let Some(found) = code::find(tx, owner, tried.purpose)? else {
-                return nothing(tx, Tried::Unknown);
-            };
-            let right = crypto::code::CodeDigits::of_record(found.digits).matches(&tried.typed);
-            let guess = if right { Guess::Right } else { Guess::Wrong };
-            match attempt(&found, guess, tx.now(), &limits) {
-                Try::Verified(used) => {
-                    if !(tried.effect)(tx)? {
-                        return Ok(Verdict::Discard(Tried::Unknown));
-                    }
-                    code::put(tx, &used)?;
-                    tell(tx, owner, EventKind::OtpVerified { owner, code: used.id, purpose: used.purpose })?;
-                    Ok(Verdict::Commit(Tried::Right))
-                }
-                Try::VerifiedBefore => Ok(Verdict::Commit(Tried::RightAgain)),
-                Try::Wrong { code: counted, attempts_left } => {
-                    code::put(tx, &counted)?;
-                    refuse(tx, &counted, attempts_left)?;
-                    Ok(Verdict::Commit(Tried::Wrong { attempts_left }))
-                }
-                Try::Expired => nothing(tx, Tried::Expired),
-                Try::Void => nothing(tx, Tried::Unknown),
+    match context.store.decide(context.write(call), move |tx| commit(tx, owner, &tried, &limits)).await {
+        Ok(came_to) => Ok(came_to),
+        Err(Failure::Refused(EffectRefused)) => Ok(Tried::Unknown),
+        Err(Failure::Fault(fault)) => Err(fault),
+    }
+}
+
+fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, limits: &CodeLimits) -> Decision<Tried, EffectRefused> {
+    let Some(found) = code::find(tx, owner, tried.purpose)? else { return unchanged(tx, Tried::Unknown) };
+    let right = crypto::code::CodeDigits::of_record(found.digits).matches(&tried.typed);
+    let guess = if right { Guess::Right } else { Guess::Wrong };
+    match attempt(&found, guess, tx.now(), limits) {
+        Try::Verified(used) => {
+            if !(tried.effect)(tx)? {
+                return refuse(EffectRefused);
             }
-        })
-        .await
+            writes::accept_code(tx, &used)?;
+            Ok(Tried::Right)
+        }
+        Try::VerifiedBefore => Ok(Tried::RightAgain),
+        Try::Wrong { code: counted, attempts_left } => {
+            writes::count_wrong_try(tx, &counted, attempts_left)?;
+            Ok(Tried::Wrong { attempts_left })
+        }
+        Try::Expired => unchanged(tx, Tried::Expired),
+        Try::Void => unchanged(tx, Tried::Unknown),
+    }
 }
 
 /// A try that changes nothing costs what one costs that does.
-fn nothing(tx: &mut Tx<'_>, came_to: Tried) -> Result<Verdict<Tried>, TxFault> {
+fn unchanged(tx: &mut Tx<'_>, came_to: Tried) -> Decision<Tried, EffectRefused> {
     timing_padding::leave(tx)?;
-    Ok(Verdict::Commit(came_to))
-}
-
-fn refuse(tx: &mut Tx<'_>, counted: &OneTimeCode, attempts_left: u8) -> Result<(), TxFault> {
-    let (owner, purpose) = (counted.owner, counted.purpose);
-    tell(tx, owner, EventKind::OtpFailed { owner, code: counted.id, purpose, attempts_left })?;
-    tx.audit(AuditRecord {
-        action: AuditAction::CodeRefused,
-        result: AuditResult::Refused,
-        subject: Some(owner),
-        detail: format!("purpose={} attempts_left={attempts_left}", purpose.as_str()),
-    })
-}
-
-fn tell(tx: &mut Tx<'_>, owner: UserId, kind: EventKind) -> Result<(), TxFault> {
-    let personal = Personal::of_call(tx.context());
-    tx.emit(Event { subject: owner, kind, personal })?;
-    Ok(())
+    Ok(came_to)
 }
