@@ -7,7 +7,7 @@ use majordomo::{
         auth::{Auth, AuthActor, AuthContext, AuthKeys},
         hasher::{HasherBounds, HasherPool},
         otp::Otp,
-        user::{UserActor, UserContext, Users},
+        user::{UserContext, Users},
     },
     config::Config,
     crypto::{
@@ -35,8 +35,6 @@ pub fn idle(config: &Config, system: &System, store: &Store) -> (Auth, Users) {
     let shared = Arc::clone(&auth_context);
     let addr = root.service(Spec::escape("auth"), move || AuthActor::new(Arc::clone(&shared)));
     let user_context = UserContext::new(system.clone(), store.clone(), hasher, &config.auth);
-    let shared = Arc::clone(&user_context);
-    let users =
-        Users::new(root.service(Spec::escape("user"), move || UserActor::new(Arc::clone(&shared))), user_context);
+    let users = Users::new(root.commands(Spec::escape("user"), user_context));
     (Auth::new(addr, auth_context), users)
 }
