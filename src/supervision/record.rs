@@ -76,6 +76,7 @@ pub(super) struct ActorRecord {
     pub(super) restarts: Mutex<Restarts>,
     standing: Mutex<StatusSince>,
     pub(super) handling: CurrentHandling,
+    wakes_at: Mutex<Option<Timestamp>>,
     last_failure: Mutex<Option<ActorFailure>>,
     control: Mutex<Option<ChildControl>>,
 }
@@ -108,6 +109,7 @@ impl ActorRecord {
             restarts: Mutex::new(Restarts { total: 0, in_window: 0, by_operator: 0 }),
             standing: Mutex::new(StatusSince { status: ActorStatus::Waiting, until: None, since: now }),
             handling: CurrentHandling::new(now),
+            wakes_at: Mutex::new(None),
             last_failure: Mutex::new(None),
             control: Mutex::new(None),
         }
@@ -133,6 +135,24 @@ impl ActorRecord {
     pub(super) fn failed(&self, at: Timestamp, reason: &str) {
         let reason = reason.chars().take(limits::FAILURE_TEXT_MAX).collect();
         *lock(&self.last_failure) = Some(ActorFailure { at, reason });
+    }
+
+    /// When this life of the actor wakes by itself; `None`: by messages alone.
+    pub(super) fn set_wakes_at(&self, at: Option<Timestamp>) {
+        *lock(&self.wakes_at) = at;
+    }
+
+    /// When it wakes by itself. Timers end with the life that armed them, so only a running actor has one.
+    pub(super) fn wakes_at(&self) -> Option<Timestamp> {
+        match self.standing().status {
+            ActorStatus::Running => *lock(&self.wakes_at),
+            ActorStatus::Waiting
+            | ActorStatus::Starting
+            | ActorStatus::Restarting
+            | ActorStatus::Parked
+            | ActorStatus::Draining
+            | ActorStatus::Stopped => None,
+        }
     }
 
     pub(super) fn last_failure(&self) -> Option<ActorFailure> {

@@ -98,6 +98,7 @@ impl Families {
             kind: record.kind.to_owned(),
             status: standing.status,
             until: standing.until,
+            wakes_at: record.wakes_at(),
             generation: record.generation.load(Ordering::Relaxed),
             age_ms: millis(now.saturating_duration_since(standing.since)),
             mailbox: mailbox(record, now),

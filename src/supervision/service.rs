@@ -18,7 +18,7 @@ use super::{
     slot::{ActorSlot, deliver},
     system::System,
 };
-use crate::types::{Fault, Work};
+use crate::types::{Fault, Timestamp, Work};
 
 /// What is sent to an actor.
 pub trait Message: Send + 'static {
@@ -84,6 +84,12 @@ impl<M: Message> Cx<M> {
     /// `kind` is its name in the figures.
     pub fn job(&self, work: Work, kind: &'static str, job: impl Future<Output = ()> + Send + 'static) {
         self.addr.0.jobs.start(work, kind, job);
+    }
+
+    /// Says when this life of the actor wakes by itself, for operators; `None`: it no longer does. It arms nothing:
+    /// that is `send_after`.
+    pub fn wakes_at(&self, at: Option<Timestamp>) {
+        self.addr.0.record().set_wakes_at(at);
     }
 
     /// Sends the message that `make` builds to this life of the actor after `wait`. Dropping the timer disarms it, and
@@ -154,6 +160,7 @@ impl<S: Service> Actor for Runner<S> {
     async fn post_start(&self, myself: ActorRef<Self::Msg>, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
         let jobs = &self.cx.addr.0.jobs;
         self.cx.myself.get_or_init(|| myself.clone());
+        self.cx.wakes_at(None);
         match AssertUnwindSafe(self.service.start(&self.cx)).catch_unwind().await {
             Ok(Ok(fresh)) => *state = Some(fresh),
             Ok(Err(fault)) => return Err(format!("start: {fault}").into()),

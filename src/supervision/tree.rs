@@ -26,7 +26,7 @@ use crate::{
         relay::{Relays, Subscriber},
         store_keeper,
         upkeep::{AuditEnd, Expirer, Retention, Snapshots},
-        user::{UserActor, UserContext, Users},
+        user::{UserContext, Users},
     },
     config::Config,
     crypto::token::KeySet,
@@ -97,10 +97,8 @@ pub fn services(
 }
 
 fn users(root: &mut Supervisor, system: &System, store: &Store, hasher: HasherPool, config: &Config) -> Users {
-    let user_context = UserContext::new(system.clone(), store.clone(), hasher, &config.auth);
-    let shared = Arc::clone(&user_context);
-    let addr = root.service(Spec::escape("user"), move || UserActor::new(Arc::clone(&shared)));
-    Users::new(addr, user_context)
+    let context = UserContext::new(system.clone(), store.clone(), hasher, &config.auth);
+    Users::new(root.commands(Spec::escape("user"), context))
 }
 
 /// The hasher and the users alone, for a command on a store that no server has open.

@@ -68,7 +68,7 @@ pub struct Totals {
 pub struct ActorReport {
     /// Where it is in the tree, e.g. `relay/welcome_mail`. A key is shown as a short keyed hash.
     pub path: String,
-    /// What it is, e.g. `auth`.
+    /// What it is, e.g. `AuthActor`.
     pub kind: String,
     /// What it does at present.
     pub status: ActorStatus,
@@ -76,6 +76,10 @@ pub struct ActorReport {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc3339_if_any")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
+    /// When it wakes by itself, if it waits for a time: e.g. when the next code of an owner ends.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc3339_if_any")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub wakes_at: Option<Timestamp>,
     /// How often it was started.
     pub generation: u64,
     /// Milliseconds in this status.

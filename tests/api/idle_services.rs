@@ -1,13 +1,11 @@
 //! The services behind the router, in memory. Not started: whoever calls one is told it is unavailable.
 
-use std::sync::Arc;
-
 use majordomo::{
     actors::{
         auth::{Auth, AuthContext, AuthKeys},
         hasher::{HasherBounds, HasherPool},
         otp::Otp,
-        user::{UserActor, UserContext, Users},
+        user::{UserContext, Users},
     },
     config::Config,
     crypto::{
@@ -34,8 +32,6 @@ pub fn idle(config: &Config, system: &System, store: &Store) -> (Auth, Users) {
     let auth_context = AuthContext::new(system, store, &hasher, &otp, config, (keys, signing));
     let auth = Auth::new(root.commands(Spec::escape("auth"), auth_context));
     let user_context = UserContext::new(system.clone(), store.clone(), hasher, &config.auth);
-    let shared = Arc::clone(&user_context);
-    let users =
-        Users::new(root.service(Spec::escape("user"), move || UserActor::new(Arc::clone(&shared))), user_context);
+    let users = Users::new(root.commands(Spec::escape("user"), user_context));
     (auth, users)
 }

@@ -1,4 +1,9 @@
 //! The child of one owner: its mailbox is the order in which this owner's codes are issued and tried.
+//!
+//! - **Owns:** the codes of one user or registration in `code_by_owner`; in memory only the timer of the next end.
+//! - **Wakes on:** issue, verify, and the end of a live code's time.
+//! - **Promises:** one request of its owner at a time; a code is accepted by a transaction, never by what it remembers.
+//! - **Loses on crash:** the timer, which the next start arms again from the store.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +19,7 @@ use crate::{
     types::{Call, CallContext, Fault, Timestamp, Work, id::UserId},
 };
 
-/// What a child of `OtpActor` is told.
+/// What a child of `OtpActor` is sent.
 pub enum OtpMessage {
     /// Send a code, if one may be sent.
     Issue(CallContext, CodePurpose, CodeOrder, Reply<Issued>),
@@ -48,20 +53,20 @@ impl OtpChild {
     /// Ends what is over, behind every commit of an earlier life, and arms the timer for what is not.
     async fn look(&self, cx: &Cx<OtpMessage>, work: Work) -> Option<Timer> {
         let call = Call { work, context: CallContext::service("otp", "expire-due") };
-        match expire::run(&self.context, &call, self.owner).await {
-            Ok(next) => next.map(|due| self.arm(cx, due)),
-            Err(fault) => {
-                // The sweep over all owners ends it all the same.
-                tracing::debug!(%fault, "codes of an owner could not be looked at");
-                None
-            }
-        }
+        let next = expire::run(&self.context, &call, self.owner).await.unwrap_or_else(|fault| {
+            // The sweep over all owners ends it all the same.
+            tracing::debug!(%fault, "codes of an owner could not be looked at");
+            None
+        });
+        wake_at(cx, next)
     }
+}
 
-    fn arm(&self, cx: &Cx<OtpMessage>, due: Timestamp) -> Timer {
-        let wait = due.since(cx.system().clock().now()).max(Duration::from_millis(1));
-        cx.send_after(wait, || OtpMessage::ExpireDue)
-    }
+/// Arms the timer for `due`, and shows operators when that is; without a time there is no timer.
+fn wake_at(cx: &Cx<OtpMessage>, due: Option<Timestamp>) -> Option<Timer> {
+    cx.wakes_at(due);
+    let wait = due?.since(cx.system().clock().now()).max(Duration::from_millis(1));
+    Some(cx.send_after(wait, || OtpMessage::ExpireDue))
 }
 
 impl Service for OtpChild {
@@ -80,7 +85,7 @@ impl Service for OtpChild {
                 let call = Call { work, context };
                 let issued = issue::run(&self.context, &call, (self.owner, purpose), order).await;
                 if let Ok(Issued::Sent { expires_at, .. }) = &issued {
-                    *state = Some(self.arm(cx, *expires_at));
+                    *state = wake_at(cx, Some(*expires_at));
                 }
                 reply.finish(issued);
             }

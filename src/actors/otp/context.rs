@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::{
     config,
-    crypto::code,
-    domain::otp::{CodeLimits, FreshCode},
-    persistence::{Store, Tx},
+    domain::otp::CodeLimits,
+    persistence::{Store, Write},
     supervision::System,
+    types::Call,
 };
 
 /// The store, the system and the numbers.
@@ -21,10 +21,9 @@ impl OtpContext {
     pub(super) fn new(system: System, store: Store, settings: &config::CodeConfig) -> Arc<Self> {
         Arc::new(Self { system, store, limits: settings.into() })
     }
-}
 
-/// Digits and id for a code, should one be needed; drawn from the transaction's own stream.
-pub(super) fn draw(tx: &mut Tx<'_>) -> FreshCode {
-    let digits = code::CodeDigits::draw(|| tx.random()).for_record();
-    FreshCode { id: tx.id(), digits }
+    /// What accompanies a transaction of `call`.
+    pub(super) fn write(&self, call: &Call) -> Write {
+        Write::of(call, self.system.stamp())
+    }
 }

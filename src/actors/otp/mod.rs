@@ -1,7 +1,7 @@
-//! One-time codes, one child actor for each user or registration that has one at work.
+//! One-time codes: `OtpActor`, the directory of one child actor for each user or registration that has a code.
 //!
 //! - **Owns:** the table of codes.
-//! - **Wakes on:** commands of its handle, the news of a registration or a reset, the end of a code's time.
+//! - **Wakes on:** commands of its handle, the event of a registration or a reset, the end of a code's time.
 //! - **Promises:** a code is tried in the order its owner's requests came, and accepted in a transaction only.
 //! - **Loses on crash:** nothing; a child reads the store again.
 //!
@@ -15,22 +15,23 @@ mod issue;
 mod reveal;
 mod subscriber;
 mod verify;
+pub(crate) mod writes;
 
 use std::sync::Arc;
 
 pub use child::OtpMessage;
 pub use code_state::CodeState;
-pub(crate) use expire::end as end_code;
 pub use issue::{CodeOrder, Issued};
 pub use reveal::LiveCode;
 pub use subscriber::OtpSubscriber;
 pub use verify::{CodeTry, Effect, EffectRefused, EffectRun, Tried};
+pub(crate) use writes::end_code;
 
 use self::{child::OtpChild, context::OtpContext};
 use crate::{
     config, crypto,
     domain::otp::CodePurpose,
-    persistence::{Store, Verdict, Write, tables::timing_padding},
+    persistence::{Store, tables::timing_padding},
     supervision::{Directory, DirectoryBounds, Spec, Supervisor, System},
     types::{
         Call, CallContext, Fault,
@@ -38,6 +39,9 @@ use crate::{
         limits,
     },
 };
+
+/// Under which name operators see the directory.
+const KIND: &str = "OtpActor";
 
 /// The handle. Cheap to clone.
 #[derive(Clone)]
@@ -58,7 +62,7 @@ impl Otp {
         let context = OtpContext::new(system, store, settings);
         let shared = Arc::clone(&context);
         let child = move |owner: &UserId| OtpChild::new(Arc::clone(&shared), *owner);
-        Self { directory: supervisor.directory(spec, DirectoryBounds::default(), child), context }
+        Self { directory: supervisor.directory(spec.kind(KIND), DirectoryBounds::default(), child), context }
     }
 
     /// Sends a code to its owner, as `order` says.
@@ -89,7 +93,7 @@ impl Otp {
         self.directory.call(&owner, limits::CALL_DEADLINE, make).await
     }
 
-    /// The digits of a code for whoever delivers it; `None` once it is used, void, over or replaced.
+    /// The digits of a code for its delivery; `None` once it is used, void, over or replaced.
     pub fn reveal(&self, owner: UserId, purpose: CodePurpose, code: CodeId) -> Result<Option<LiveCode>, Fault> {
         reveal::run(&self.context, owner, purpose, code)
     }
@@ -99,12 +103,8 @@ impl Otp {
         code_state::run(&self.context, owner, code)
     }
 
-    /// Costs what a try or a sending costs, and does nothing: for owners nobody is.
+    /// Costs what a try or a sending costs, and does nothing: for an owner that does not exist.
     pub async fn pretend(&self, call: &Call) -> Result<(), Fault> {
-        let pretend = |tx: &mut crate::persistence::Tx<'_>| {
-            timing_padding::leave(tx)?;
-            Ok(Verdict::Commit(()))
-        };
-        self.context.store.old_write(Write::of(&call, self.context.system.stamp()), pretend).await
+        self.context.store.write(self.context.write(call), timing_padding::leave).await
     }
 }

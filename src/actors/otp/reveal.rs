@@ -1,4 +1,4 @@
-//! Handing a code to whoever delivers it: only while it lives, so that an expired code is never sent late.
+//! Handing a code to its delivery: only while it lives, so that an expired code is never sent late.
 
 use super::context::OtpContext;
 use crate::{

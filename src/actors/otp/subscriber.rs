@@ -1,4 +1,4 @@
-//! What `OtpActor` hears: a registration or a request to reset a password needs a code.
+//! The events that `OtpActor` subscribes to: a registration or a request to reset a password needs a code.
 
 use futures::{FutureExt, future::BoxFuture};
 

@@ -1,20 +1,19 @@
 //! Trying a code. What the right one proves takes effect in the same commit.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+};
 
-use super::context::OtpContext;
+use super::{context::OtpContext, writes};
 use crate::{
     crypto,
-    domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
-        event::{Event, EventKind, Personal},
-        otp::{CodePurpose, Guess, OneTimeCode, Try, attempt},
-    },
+    domain::otp::{CodeLimits, CodePurpose, Guess, Try, attempt},
     persistence::{
-        Decision, Stop, Tx, TxFault, Verdict, Write,
+        Decision, Stop, Tx,
         tables::{code, timing_padding},
     },
-    types::{Call, Fault, id::UserId},
+    types::{Call, Failure, Fault, id::UserId},
 };
 
 /// What the right code does, in the commit that takes it.
@@ -40,6 +39,19 @@ impl Effect {
         run: impl Fn(&mut Tx<'_>) -> Decision<(), EffectRefused> + Send + Sync + 'static,
     ) -> Self {
         Self { name, run: Arc::new(run) }
+    }
+
+    /// Does it in the transaction of the code. Refused, nothing that it wrote is kept and the code stays unused. A panic
+    /// in it is logged with its name.
+    fn apply(&self, tx: &mut Tx<'_>) -> Decision<(), EffectRefused> {
+        match catch_unwind(AssertUnwindSafe(|| (self.run)(tx))) {
+            Ok(Err(Stop::RefuseAndKeep(refused))) => Err(Stop::Refuse(refused)),
+            Ok(decided) => decided,
+            Err(panic) => {
+                tracing::error!(effect = self.name, "the effect of a code panicked");
+                resume_unwind(panic)
+            }
+        }
     }
 }
 
@@ -74,59 +86,35 @@ pub struct CodeTry {
 
 pub(super) async fn run(context: &Arc<OtpContext>, call: &Call, owner: UserId, tried: CodeTry) -> Result<Tried, Fault> {
     let limits = context.limits;
-    context
-        .store
-        .old_write(Write::of(&call, context.system.stamp()), move |tx| {
-            let Some(found) = code::find(tx, owner, tried.purpose)? else {
-                return nothing(tx, Tried::Unknown);
-            };
-            let right = crypto::code::CodeDigits::of_record(found.digits).matches(&tried.typed);
-            let guess = if right { Guess::Right } else { Guess::Wrong };
-            match attempt(&found, guess, tx.now(), &limits) {
-                Try::Verified(used) => {
-                    match (tried.effect.run)(tx) {
-                        Ok(()) => {}
-                        Err(Stop::Refuse(EffectRefused) | Stop::RefuseAndKeep(EffectRefused)) => {
-                            return Ok(Verdict::Discard(Tried::Unknown));
-                        }
-                        Err(Stop::Fault(fault)) => return Err(fault),
-                    }
-                    code::put(tx, &used)?;
-                    tell(tx, owner, EventKind::OtpVerified { owner, code: used.id, purpose: used.purpose })?;
-                    Ok(Verdict::Commit(Tried::Right))
-                }
-                Try::VerifiedBefore => Ok(Verdict::Commit(Tried::RightAgain)),
-                Try::Wrong { code: counted, attempts_left } => {
-                    code::put(tx, &counted)?;
-                    refuse(tx, &counted, attempts_left)?;
-                    Ok(Verdict::Commit(Tried::Wrong { attempts_left }))
-                }
-                Try::Expired => nothing(tx, Tried::Expired),
-                Try::Void => nothing(tx, Tried::Unknown),
-            }
-        })
-        .await
+    match context.store.decide(context.write(call), move |tx| commit(tx, owner, &tried, &limits)).await {
+        Ok(came_to) => Ok(came_to),
+        Err(Failure::Refused(EffectRefused)) => Ok(Tried::Unknown),
+        Err(Failure::Fault(fault)) => Err(fault),
+    }
+}
+
+fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, limits: &CodeLimits) -> Decision<Tried, EffectRefused> {
+    let Some(found) = code::find(tx, owner, tried.purpose)? else { return unchanged(tx, Tried::Unknown) };
+    let right = crypto::code::CodeDigits::of_record(found.digits).matches(&tried.typed);
+    let guess = if right { Guess::Right } else { Guess::Wrong };
+    match attempt(&found, guess, tx.now(), limits) {
+        Try::Verified(used) => {
+            tried.effect.apply(tx)?;
+            writes::accept_code(tx, &used)?;
+            Ok(Tried::Right)
+        }
+        Try::VerifiedBefore => Ok(Tried::RightAgain),
+        Try::Wrong { code: counted, attempts_left } => {
+            writes::count_wrong_try(tx, &counted, attempts_left)?;
+            Ok(Tried::Wrong { attempts_left })
+        }
+        Try::Expired => unchanged(tx, Tried::Expired),
+        Try::Void => unchanged(tx, Tried::Unknown),
+    }
 }
 
 /// A try that changes nothing costs what one costs that does.
-fn nothing(tx: &mut Tx<'_>, came_to: Tried) -> Result<Verdict<Tried>, TxFault> {
+fn unchanged(tx: &mut Tx<'_>, came_to: Tried) -> Decision<Tried, EffectRefused> {
     timing_padding::leave(tx)?;
-    Ok(Verdict::Commit(came_to))
-}
-
-fn refuse(tx: &mut Tx<'_>, counted: &OneTimeCode, attempts_left: u8) -> Result<(), TxFault> {
-    let (owner, purpose) = (counted.owner, counted.purpose);
-    tell(tx, owner, EventKind::OtpFailed { owner, code: counted.id, purpose, attempts_left })?;
-    tx.audit(AuditRecord {
-        action: AuditAction::CodeRefused,
-        result: AuditResult::Refused,
-        subject: Some(owner),
-        detail: format!("purpose={} attempts_left={attempts_left}", purpose.as_str()),
-    })
-}
-
-fn tell(tx: &mut Tx<'_>, owner: UserId, kind: EventKind) -> Result<(), TxFault> {
-    let personal = Personal::of_call(tx.context());
-    tx.emit(Event { subject: owner, kind, personal })?;
-    Ok(())
+    Ok(came_to)
 }

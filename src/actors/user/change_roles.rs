@@ -1,19 +1,16 @@
-//! Giving and taking roles.
+//! Giving a user roles and taking them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{UserContext, change_status::is_last_admin};
+use super::{UserContext, writes};
 use crate::{
-    domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
-        event::{Event, EventKind, Personal},
-        user::User,
-    },
-    persistence::{Tx, TxFault, Verdict, Write, tables::user},
-    types::{Call, ExpectedVersion, Fault, Role, Roles, id::UserId},
+    domain::user::User,
+    persistence::{Decision, Tx, refuse, tables::user},
+    supervision::Command,
+    types::{Call, ExpectedVersion, Failure, Role, Roles, id::UserId, limits},
 };
 
-/// Whose roles become which.
+/// Replaces a user's roles. Answers the user; nothing is written if they are the same.
 #[derive(Debug, Clone)]
 pub struct ChangeRoles {
     /// The user.
@@ -31,67 +28,37 @@ pub enum ChangeRolesRefusal {
     NotFound,
     /// The user was changed in the meantime.
     Changed,
-    /// Nobody would be left to run the house.
+    /// No administrator would be left.
     LastAdmin,
     /// The user has not proven the address, and would hold a role that they do not hold yet.
     Unproven,
 }
 
-pub(super) async fn run(
-    context: Arc<UserContext>,
-    call: Call,
-    command: ChangeRoles,
-) -> Result<Result<User, ChangeRolesRefusal>, Fault> {
-    let write = Write::of(&call, context.system.stamp());
-    context
-        .store
-        .old_write(write, move |tx| {
-            let Some(found) = user::find(tx, command.user)? else {
-                return Ok(Verdict::Discard(Err(ChangeRolesRefusal::NotFound)));
-            };
-            if !command.from.admits(found.version) {
-                return Ok(Verdict::Discard(Err(ChangeRolesRefusal::Changed)));
-            }
-            if found.roles == command.to {
-                return Ok(Verdict::Discard(Ok(found)));
-            }
-            let loses_admin = found.roles.has(Role::Admin) && !command.to.has(Role::Admin);
-            if loses_admin && is_last_admin(tx, found.id)? {
-                return Ok(Verdict::Discard(Err(ChangeRolesRefusal::LastAdmin)));
-            }
-            if !may_hold(&found, &command.to) {
-                return Ok(Verdict::Discard(Err(ChangeRolesRefusal::Unproven)));
-            }
-            Ok(Verdict::Commit(Ok(apply(tx, found, command.to.clone())?)))
-        })
-        .await
+impl Command<UserContext> for ChangeRoles {
+    type Answer = User;
+    type Refusal = ChangeRolesRefusal;
+    const KIND: &'static str = "change_roles";
+    const DEADLINE: Duration = limits::CALL_DEADLINE;
+
+    async fn run(self, context: Arc<UserContext>, call: Call) -> Result<User, Failure<ChangeRolesRefusal>> {
+        context.store.decide(context.write(&call), move |tx| commit(tx, &self)).await
+    }
 }
 
-/// Whether a user may hold these roles. Who has not proven the address may be anybody, and loses the account to whoever
-/// proves it: they are given nothing.
-pub(super) fn may_hold(user: &User, to: &Roles) -> bool {
-    user.email_verified || to.iter().all(|role| user.roles.has(role))
-}
-
-/// Gives a user other roles, and tells.
-pub(super) fn apply(tx: &mut Tx<'_>, found: User, to: Roles) -> Result<User, TxFault> {
-    let from = found.roles.clone();
-    let changed = User { roles: to, updated_at: tx.now(), version: found.version + 1, ..found };
-    user::replace(tx, &changed)?;
-    tell(tx, from, &changed)?;
-    Ok(changed)
-}
-
-fn tell(tx: &mut Tx<'_>, from: Roles, changed: &User) -> Result<(), TxFault> {
-    let names = |roles: &Roles| roles.iter().map(Role::as_str).collect::<Vec<_>>().join(",");
-    let detail = format!("from={} to={}", names(&from), names(&changed.roles));
-    let kind = EventKind::UserRoleChanged { user: changed.id, from, to: changed.roles.clone() };
-    let personal = Personal { email: Some(changed.email.as_str().to_owned()), ..Personal::of_call(tx.context()) };
-    tx.emit(Event { subject: changed.id, kind, personal })?;
-    tx.audit(AuditRecord {
-        action: AuditAction::ChangeRoles,
-        result: AuditResult::Done,
-        subject: Some(changed.id),
-        detail,
-    })
+fn commit(tx: &mut Tx<'_>, command: &ChangeRoles) -> Decision<User, ChangeRolesRefusal> {
+    let Some(found) = user::find(tx, command.user)? else { return refuse(ChangeRolesRefusal::NotFound) };
+    if !command.from.admits(found.version) {
+        return refuse(ChangeRolesRefusal::Changed);
+    }
+    if found.roles == command.to {
+        return Ok(found);
+    }
+    let loses_admin = found.roles.has(Role::Admin) && !command.to.has(Role::Admin);
+    if loses_admin && writes::is_last_admin(tx, found.id)? {
+        return refuse(ChangeRolesRefusal::LastAdmin);
+    }
+    if !found.may_be_given(&command.to) {
+        return refuse(ChangeRolesRefusal::Unproven);
+    }
+    Ok(writes::give_roles(tx, found, command.to.clone())?)
 }

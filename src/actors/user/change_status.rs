@@ -1,28 +1,23 @@
-//! Shutting a user out, and letting them in again.
+//! Locking and disabling a user, and letting them enter again.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::UserContext;
+use super::{UserContext, end_sessions::end_all, writes};
 use crate::{
-    actors::auth::end_session,
     domain::{
-        access::may_stop_being_admin,
-        audit::{AuditAction, AuditRecord, AuditResult},
         auth::SessionEnd,
-        event::{Event, EventKind, Personal},
         user::{
-            AddressRule, Status, User,
-            transition::{self, AddressProof, StatusChange, StatusCommand},
+            Status, User,
+            transition::{self, StatusChange},
         },
     },
-    persistence::{
-        Tx, TxFault, Verdict, Write,
-        tables::{session, user},
-    },
-    types::{Call, ExpectedVersion, Fault, Role, id::UserId},
+    persistence::{Decision, Tx, refuse, tables::user},
+    supervision::Command,
+    types::{Call, ExpectedVersion, Failure, id::UserId, limits},
 };
 
-/// Whose status becomes what.
+/// Gives a user a status. One that keeps the user from entering ends all sessions in the same commit. Answers the
+/// user; nothing is written if the status is the same.
 #[derive(Debug, Clone)]
 pub struct ChangeStatus {
     /// The user.
@@ -42,93 +37,43 @@ pub enum ChangeStatusRefusal {
     Changed,
     /// There is no way there from the status the user has.
     NotFrom(Status),
-    /// Nobody would be left to run the house.
+    /// No administrator would be left.
     LastAdmin,
 }
 
-pub(super) async fn run(
-    context: Arc<UserContext>,
-    call: Call,
-    command: ChangeStatus,
-) -> Result<Result<User, ChangeStatusRefusal>, Fault> {
-    let write = Write::of(&call, context.system.stamp());
-    context
-        .store
-        .old_write(write.reclaim(), move |tx| {
-            let Some(found) = user::find(tx, command.user)? else {
-                return Ok(Verdict::Discard(Err(ChangeStatusRefusal::NotFound)));
-            };
-            if !command.from.admits(found.version) {
-                return Ok(Verdict::Discard(Err(ChangeStatusRefusal::Changed)));
-            }
-            if found.status == command.to {
-                return Ok(Verdict::Discard(Ok(found)));
-            }
-            let Some(way) = transition::command_for(found.status, command.to) else {
-                return Ok(Verdict::Discard(Err(ChangeStatusRefusal::NotFrom(found.status))));
-            };
-            Ok(match apply(tx, &found, way)? {
-                Ok(changed) if changed == found => Verdict::Discard(Err(ChangeStatusRefusal::NotFrom(found.status))),
-                Ok(changed) => Verdict::Commit(Ok(changed)),
-                Err(refusal) => Verdict::Discard(Err(refusal)),
-            })
-        })
-        .await
+impl Command<UserContext> for ChangeStatus {
+    type Answer = User;
+    type Refusal = ChangeStatusRefusal;
+    const KIND: &'static str = "change_status";
+    const DEADLINE: Duration = limits::CALL_DEADLINE;
+
+    async fn run(self, context: Arc<UserContext>, call: Call) -> Result<User, Failure<ChangeStatusRefusal>> {
+        context.store.decide(context.write(&call).reclaim(), move |tx| commit(tx, &self)).await
+    }
 }
 
-/// Leads a user where `way` leads; nothing is written where it leads nowhere.
-pub(super) fn apply(
-    tx: &mut Tx<'_>,
-    found: &User,
-    way: StatusCommand,
-) -> Result<Result<User, ChangeStatusRefusal>, TxFault> {
-    let proof = if found.email_verified { AddressProof::Verified } else { AddressProof::Unverified };
-    let to = match transition::change(found.status, way, proof) {
-        Err(no_way) => return Ok(Err(ChangeStatusRefusal::NotFrom(no_way.from))),
-        Ok(StatusChange::Unchanged) => return Ok(Ok(found.clone())),
+fn commit(tx: &mut Tx<'_>, command: &ChangeStatus) -> Decision<User, ChangeStatusRefusal> {
+    let Some(found) = user::find(tx, command.user)? else { return refuse(ChangeStatusRefusal::NotFound) };
+    if !command.from.admits(found.version) {
+        return refuse(ChangeStatusRefusal::Changed);
+    }
+    if found.status == command.to {
+        return Ok(found);
+    }
+    let Some(way) = transition::command_for(found.status, command.to) else {
+        return refuse(ChangeStatusRefusal::NotFrom(found.status));
+    };
+    let to = match transition::of_user(&found, way) {
+        Err(no_way) => return refuse(ChangeStatusRefusal::NotFrom(no_way.from)),
+        Ok(StatusChange::Unchanged) => return refuse(ChangeStatusRefusal::NotFrom(found.status)),
         Ok(StatusChange::Opened { to }) => to,
         Ok(StatusChange::Shut { to }) => {
-            if is_last_admin(tx, found.id)? {
-                return Ok(Err(ChangeStatusRefusal::LastAdmin));
+            if writes::is_last_admin(tx, found.id)? {
+                return refuse(ChangeStatusRefusal::LastAdmin);
             }
             end_all(tx, found.id, SessionEnd::Administrator)?;
             to
         }
     };
-    let changed = User { status: to, updated_at: tx.now(), version: found.version + 1, ..found.clone() };
-    user::replace(tx, &changed)?;
-    tell(tx, found.status, &changed)?;
-    Ok(Ok(changed))
-}
-
-/// Ends every session of a user; gives how many there were.
-pub(super) fn end_all(tx: &mut Tx<'_>, user: UserId, reason: SessionEnd) -> Result<usize, TxFault> {
-    let held = session::of_user(tx, user)?;
-    for session in &held {
-        end_session(tx, session, reason)?;
-    }
-    Ok(held.len())
-}
-
-/// Whether `leaving` is the only administrator who may enter.
-pub(super) fn is_last_admin(reader: &Tx<'_>, leaving: UserId) -> Result<bool, TxFault> {
-    let now = reader.now();
-    let entering: Vec<UserId> = user::holders(reader, Role::Admin)?
-        .into_iter()
-        .filter(|admin| admin.may_enter(now, AddressRule::MustBeProven))
-        .map(|admin| admin.id)
-        .collect();
-    Ok(may_stop_being_admin(leaving, &entering).is_err())
-}
-
-fn tell(tx: &mut Tx<'_>, from: Status, changed: &User) -> Result<(), TxFault> {
-    let (user, to) = (changed.id, changed.status);
-    let personal = Personal { email: Some(changed.email.as_str().to_owned()), ..Personal::of_call(tx.context()) };
-    tx.emit(Event { subject: user, kind: EventKind::UserStatusChanged { user, from, to }, personal })?;
-    tx.audit(AuditRecord {
-        action: AuditAction::ChangeStatus,
-        result: AuditResult::Done,
-        subject: Some(user),
-        detail: format!("from={} to={}", from.as_str(), to.as_str()),
-    })
+    Ok(writes::give_status(tx, found, to)?)
 }

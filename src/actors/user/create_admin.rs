@@ -1,24 +1,25 @@
 //! The first administrator, and others made from the command line: a user who need not prove the address.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{UserContext, change_status::end_all, drop_invitation_of};
+use super::{UserContext, end_sessions::end_all, writes};
 use crate::{
-    actors::{auth::drop_registrations_of, hasher::Priority},
+    actors::{auth::drop_registrations_of, hasher::Priority, otp::writes::remove_codes_of},
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         auth::{SessionEnd, lockout::Subject, password_policy},
-        event::{Event, EventKind, Personal},
+        event::{Event, EventKind, EventOrigin},
         user::{Metadata, Status, User},
     },
     persistence::{
-        Tx, TxFault, Verdict, Write,
-        tables::{code, failure, user},
+        Decision, Tx, TxFault, refuse,
+        tables::{failure, user},
     },
-    types::{Call, EmailAddress, Fault, Invalid, Role, Roles, Secret, id::UserId},
+    supervision::Command,
+    types::{Call, EmailAddress, Failure, Invalid, Role, Roles, Secret, id::UserId, limits},
 };
 
-/// Who is to run the house.
+/// Makes an administrator. Answers the user, who may sign in at once.
 #[derive(Debug, Clone)]
 pub struct CreateAdmin {
     /// The address, taken as proven.
@@ -36,44 +37,47 @@ pub enum CreateAdminRefusal {
     EmailTaken,
 }
 
-pub(super) async fn run(
-    context: Arc<UserContext>,
-    call: Call,
-    command: CreateAdmin,
-) -> Result<Result<User, CreateAdminRefusal>, Fault> {
-    let password_context = password_policy::PasswordContext { email: Some(&command.email), username: None };
-    let unfit = password_policy::check(command.password.reveal(), context.password_policy, password_context);
-    if !unfit.is_empty() {
-        return Ok(Err(CreateAdminRefusal::Password(unfit)));
+impl Command<UserContext> for CreateAdmin {
+    type Answer = User;
+    type Refusal = CreateAdminRefusal;
+    const KIND: &'static str = "create_admin";
+    const DEADLINE: Duration = limits::HASHING_DEADLINE;
+
+    async fn run(self, context: Arc<UserContext>, call: Call) -> Result<User, Failure<CreateAdminRefusal>> {
+        let Self { email, password } = self;
+        let password_context = password_policy::PasswordContext { email: Some(&email), username: None };
+        let unfit = password_policy::check(password.reveal(), context.password_policy, password_context);
+        if !unfit.is_empty() {
+            return Err(Failure::Refused(CreateAdminRefusal::Password(unfit)));
+        }
+        let place = context.hasher.reserve(call.network(), Priority::Login)?;
+        let hash = place.hash(password, context.salt()).await?;
+        context.store.decide(context.write(&call), move |tx| commit(tx, &email, &hash)).await
     }
-    let place = context.hasher.reserve(call.network(), Priority::Login)?;
-    let hash = place.hash(command.password.clone(), context.salt()).await?;
-    context
-        .store
-        .old_write(Write::of(&call, context.system.stamp()), move |tx| {
-            let fresh = admin(tx, command.email.clone(), hash.clone());
-            let made = match user::find_by_email(tx, &command.email)? {
-                Some(owner) if owner.email_verified => {
-                    return Ok(Verdict::Discard(Err(CreateAdminRefusal::EmailTaken)));
-                }
-                Some(holder) => in_place_of(tx, holder, fresh)?,
-                None => fresh,
-            };
-            drop_registrations_of(tx, &command.email)?;
-            drop_invitation_of(tx, &command.email)?;
-            if user::update(tx, &made)?.is_err() {
-                return Ok(Verdict::Discard(Err(CreateAdminRefusal::EmailTaken)));
-            }
-            tell(tx, &made)?;
-            Ok(Verdict::Commit(Ok(made)))
-        })
-        .await
 }
 
-/// The administrator in the place of somebody who never proved the address, and loses whatever they could enter with.
+fn commit(tx: &mut Tx<'_>, email: &EmailAddress, hash: &str) -> Decision<User, CreateAdminRefusal> {
+    let fresh = admin(tx, email.clone(), hash.to_owned());
+    let made = match user::find_by_email(tx, email)? {
+        Some(owner) if owner.email_verified => return refuse(CreateAdminRefusal::EmailTaken),
+        Some(holder) => in_place_of(tx, holder, fresh)?,
+        None => fresh,
+    };
+    drop_registrations_of(tx, email)?;
+    writes::drop_invitation_of(tx, email)?;
+    if user::update(tx, &made)?.is_err() {
+        return refuse(CreateAdminRefusal::EmailTaken);
+    }
+    let kind = EventKind::UserRoleChanged { user: made.id, from: Roles::default(), to: made.roles.clone() };
+    let event = Event { subject: made.id, kind, personal: writes::addressed(email) };
+    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::CreateAdmin, made.id))?;
+    Ok(made)
+}
+
+/// The administrator in the place of a user who has not proven the address: everything that lets that user enter ends.
 fn in_place_of(tx: &mut Tx<'_>, holder: User, fresh: User) -> Result<User, TxFault> {
     end_all(tx, holder.id, SessionEnd::Administrator)?;
-    code::remove_all(tx, holder.id)?;
+    remove_codes_of(tx, holder.id)?;
     failure::clear(tx, Subject::User(holder.id))?;
     Ok(User { id: holder.id, created_at: holder.created_at, version: holder.version + 1, ..fresh })
 }
@@ -102,18 +106,4 @@ fn admin(tx: &mut Tx<'_>, email: EmailAddress, password_hash: String) -> User {
         updated_at: now,
         version: 1,
     }
-}
-
-fn tell(tx: &mut Tx<'_>, made: &User) -> Result<(), TxFault> {
-    tx.emit(Event {
-        subject: made.id,
-        kind: EventKind::UserRoleChanged { user: made.id, from: Roles::default(), to: made.roles.clone() },
-        personal: Personal { email: Some(made.email.as_str().to_owned()), ..Personal::of_call(tx.context()) },
-    })?;
-    tx.audit(AuditRecord {
-        action: AuditAction::CreateAdmin,
-        result: AuditResult::Done,
-        subject: Some(made.id),
-        detail: String::new(),
-    })
 }

@@ -1,45 +1,56 @@
-//! Ending all sessions of somebody else.
+//! Ending all sessions of the user of an address, from the command line.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{NoSuchUser, UserContext, change_status::end_all};
+use super::UserContext;
 use crate::{
+    actors::auth::end_session,
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         auth::SessionEnd,
     },
-    persistence::{Verdict, Write, tables::user},
-    types::{Call, EmailAddress, Fault},
+    persistence::{
+        Decision, Tx, TxFault, refuse,
+        tables::{session, user},
+    },
+    supervision::Command,
+    types::{Call, EmailAddress, Failure, id::UserId, limits},
 };
 
-/// Whose sessions end.
+/// Ends all sessions of a user. Answers how many there were.
 #[derive(Debug, Clone)]
 pub struct EndSessions {
     /// The user's address.
     pub email: EmailAddress,
 }
 
-/// Gives how many have ended.
-pub(super) async fn run(
-    context: Arc<UserContext>,
-    call: Call,
-    command: EndSessions,
-) -> Result<Result<usize, NoSuchUser>, Fault> {
-    let write = Write::of(&call, context.system.stamp());
-    context
-        .store
-        .old_write(write.reclaim(), move |tx| {
-            let Some(found) = user::find_by_email(tx, &command.email)? else {
-                return Ok(Verdict::Discard(Err(NoSuchUser)));
-            };
-            let ended = end_all(tx, found.id, SessionEnd::Administrator)?;
-            tx.audit(AuditRecord {
-                action: AuditAction::EndSession,
-                result: AuditResult::Done,
-                subject: Some(found.id),
-                detail: format!("sessions={ended}"),
-            })?;
-            Ok(Verdict::Commit(Ok(ended)))
-        })
-        .await
+/// No user has the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSuchUser;
+
+impl Command<UserContext> for EndSessions {
+    type Answer = usize;
+    type Refusal = NoSuchUser;
+    const KIND: &'static str = "end_sessions";
+    const DEADLINE: Duration = limits::CALL_DEADLINE;
+
+    async fn run(self, context: Arc<UserContext>, call: Call) -> Result<usize, Failure<NoSuchUser>> {
+        context.store.decide(context.write(&call).reclaim(), move |tx| commit(tx, &self)).await
+    }
+}
+
+fn commit(tx: &mut Tx<'_>, command: &EndSessions) -> Decision<usize, NoSuchUser> {
+    let Some(found) = user::find_by_email(tx, &command.email)? else { return refuse(NoSuchUser) };
+    let ended = end_all(tx, found.id, SessionEnd::Administrator)?;
+    tx.audit(AuditRecord::done(AuditAction::EndSession, found.id).detail(format!("sessions={ended}")))?;
+    Ok(ended)
+}
+
+/// Ends every session of a user; gives how many there were.
+pub(super) fn end_all(tx: &mut Tx<'_>, user: UserId, reason: SessionEnd) -> Result<usize, TxFault> {
+    let held = session::of_user(tx, user)?;
+    for session in &held {
+        end_session(tx, session, reason)?;
+    }
+    Ok(held.len())
 }

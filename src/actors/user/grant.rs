@@ -1,15 +1,16 @@
-//! Giving a role to whoever has an address, from the command line.
+//! Giving a role to the user of an address, from the command line.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{UserContext, change_roles};
+use super::{UserContext, writes};
 use crate::{
     domain::user::User,
-    persistence::{Verdict, Write, tables::user},
-    types::{Call, EmailAddress, Fault, Role, Roles},
+    persistence::{Decision, Tx, refuse, tables::user},
+    supervision::Command,
+    types::{Call, EmailAddress, Failure, Role, Roles, limits},
 };
 
-/// Who is to hold which role besides those they have.
+/// Gives a user a role besides those they hold. Answers the user; nothing is written if they hold it.
 #[derive(Debug, Clone)]
 pub struct Grant {
     /// The user's address.
@@ -27,26 +28,25 @@ pub enum GrantRefusal {
     Unproven,
 }
 
-pub(super) async fn run(
-    context: Arc<UserContext>,
-    call: Call,
-    command: Grant,
-) -> Result<Result<User, GrantRefusal>, Fault> {
-    let write = Write::of(&call, context.system.stamp());
-    context
-        .store
-        .old_write(write, move |tx| {
-            let Some(found) = user::find_by_email(tx, &command.email)? else {
-                return Ok(Verdict::Discard(Err(GrantRefusal::NotFound)));
-            };
-            if found.roles.has(command.role) {
-                return Ok(Verdict::Discard(Ok(found)));
-            }
-            let to: Roles = found.roles.iter().chain([command.role]).collect();
-            if !change_roles::may_hold(&found, &to) {
-                return Ok(Verdict::Discard(Err(GrantRefusal::Unproven)));
-            }
-            Ok(Verdict::Commit(Ok(change_roles::apply(tx, found, to)?)))
-        })
-        .await
+impl Command<UserContext> for Grant {
+    type Answer = User;
+    type Refusal = GrantRefusal;
+    const KIND: &'static str = "grant";
+    const DEADLINE: Duration = limits::CALL_DEADLINE;
+
+    async fn run(self, context: Arc<UserContext>, call: Call) -> Result<User, Failure<GrantRefusal>> {
+        context.store.decide(context.write(&call), move |tx| commit(tx, &self)).await
+    }
+}
+
+fn commit(tx: &mut Tx<'_>, command: &Grant) -> Decision<User, GrantRefusal> {
+    let Some(found) = user::find_by_email(tx, &command.email)? else { return refuse(GrantRefusal::NotFound) };
+    if found.roles.has(command.role) {
+        return Ok(found);
+    }
+    let to: Roles = found.roles.iter().chain([command.role]).collect();
+    if !found.may_be_given(&to) {
+        return refuse(GrantRefusal::Unproven);
+    }
+    Ok(writes::give_roles(tx, found, to)?)
 }

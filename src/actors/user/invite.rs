@@ -1,22 +1,23 @@
-//! Inviting an address to register, and taking that back.
+//! Inviting an address to register.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::UserContext;
+use super::{InvitationRules, UserContext, writes};
 use crate::{
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
-        event::{Event, EventKind, Personal},
+        audit::{AuditAction, AuditRecord},
+        event::{Event, EventKind, EventOrigin},
         user::Invitation,
     },
     persistence::{
-        Tx, TxFault, Verdict, Write, persons,
+        Decision, Tx, refuse,
         tables::{invitation, user},
     },
-    types::{Call, EmailAddress, Fault, Locale, Timestamp, id::InvitationId},
+    supervision::Command,
+    types::{Call, EmailAddress, Failure, Locale, limits},
 };
 
-/// Who is invited.
+/// Has an address invited to register; an earlier invitation of it is void from then on. Answers the invitation.
 #[derive(Debug, Clone)]
 pub struct Invite {
     /// The address that may register; the code is mailed to it.
@@ -25,100 +26,55 @@ pub struct Invite {
     pub locale: Option<Locale>,
 }
 
-/// Why nobody is invited.
+/// Why the address is not invited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InviteRefusal {
     /// The address is a user's already.
     EmailTaken,
     /// The address was invited just now.
     TooSoon {
-        /// When it may be invited again.
-        until: Timestamp,
+        /// How long until it may be invited again.
+        wait: Duration,
     },
 }
 
-/// There is no such invitation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoSuchInvitation;
+impl Command<UserContext> for Invite {
+    type Answer = Invitation;
+    type Refusal = InviteRefusal;
+    const KIND: &'static str = "invite";
+    const DEADLINE: Duration = limits::CALL_DEADLINE;
 
-pub(super) async fn run(
-    context: Arc<UserContext>,
-    call: Call,
-    command: Invite,
-) -> Result<Result<Invitation, InviteRefusal>, Fault> {
-    let rules = context.invitations;
-    context
-        .store
-        .old_write(Write::of(&call, context.system.stamp()).growth(), move |tx| {
-            let now = tx.now();
-            if user::find_by_email(tx, &command.email)?.is_some_and(|user| user.email_verified) {
-                return Ok(Verdict::Discard(Err(InviteRefusal::EmailTaken)));
-            }
-            if let Some(earlier) = invitation::find_by_email(tx, &command.email)? {
-                let until = earlier.created_at.plus(rules.again_after);
-                if now < until {
-                    return Ok(Verdict::Discard(Err(InviteRefusal::TooSoon { until })));
-                }
-                drop_invitation(tx, &earlier)?;
-            }
-            let made = Invitation {
-                id: tx.id(),
-                email: command.email.clone(),
-                locale: command.locale.clone(),
-                code: tx.random(),
-                invited_by: tx.context().principal().map(|principal| principal.user),
-                created_at: now,
-                expires_at: now.plus(rules.lifetime),
-            };
-            invitation::insert(tx, &made)?;
-            tx.emit(Event {
-                subject: made.guest(),
-                kind: EventKind::UserInvited { invitation: made.id, expires_at: made.expires_at },
-                personal: Personal { email: Some(made.email.as_str().to_owned()), ..Personal::of_call(tx.context()) },
-            })?;
-            audit(tx, AuditAction::Invite, &made)?;
-            Ok(Verdict::Commit(Ok(made)))
-        })
-        .await
-}
-
-pub(super) async fn revoke(
-    context: Arc<UserContext>,
-    call: Call,
-    id: InvitationId,
-) -> Result<Result<(), NoSuchInvitation>, Fault> {
-    context
-        .store
-        .old_write(Write::of(&call, context.system.stamp()).reclaim(), move |tx| {
-            let Some(found) = invitation::find(tx, id)?.filter(|found| found.is_live(tx.now())) else {
-                return Ok(Verdict::Discard(Err(NoSuchInvitation)));
-            };
-            audit(tx, AuditAction::RevokeInvitation, &found)?;
-            drop_invitation(tx, &found)?;
-            Ok(Verdict::Commit(Ok(())))
-        })
-        .await
-}
-
-/// Removes an invitation with its guest's key.
-pub(crate) fn drop_invitation(tx: &mut Tx<'_>, gone: &Invitation) -> Result<(), TxFault> {
-    invitation::remove(tx, gone.id)?;
-    persons::erase(tx, gone.guest())
-}
-
-/// Removes the invitation of an address, which has served: its guest is a user.
-pub(crate) fn drop_invitation_of(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<(), TxFault> {
-    match invitation::find_by_email(tx, email)? {
-        Some(served) => drop_invitation(tx, &served),
-        None => Ok(()),
+    async fn run(self, context: Arc<UserContext>, call: Call) -> Result<Invitation, Failure<InviteRefusal>> {
+        let rules = context.invitations;
+        context.store.decide(context.write(&call).growth(), move |tx| commit(tx, &self, rules)).await
     }
 }
 
-fn audit(tx: &mut Tx<'_>, action: AuditAction, about: &Invitation) -> Result<(), TxFault> {
-    tx.audit(AuditRecord {
-        action,
-        result: AuditResult::Done,
-        subject: Some(about.guest()),
-        detail: format!("invitation={}", about.id),
-    })
+fn commit(tx: &mut Tx<'_>, command: &Invite, rules: InvitationRules) -> Decision<Invitation, InviteRefusal> {
+    let now = tx.now();
+    if user::find_by_email(tx, &command.email)?.is_some_and(|user| user.email_verified) {
+        return refuse(InviteRefusal::EmailTaken);
+    }
+    if let Some(earlier) = invitation::find_by_email(tx, &command.email)? {
+        let until = earlier.created_at.plus(rules.again_after);
+        if now < until {
+            return refuse(InviteRefusal::TooSoon { wait: until.since(now) });
+        }
+        writes::drop_invitation(tx, &earlier)?;
+    }
+    let made = Invitation {
+        id: tx.id(),
+        email: command.email.clone(),
+        locale: command.locale.clone(),
+        code: tx.random(),
+        invited_by: tx.context().principal().map(|principal| principal.user),
+        created_at: now,
+        expires_at: now.plus(rules.lifetime),
+    };
+    invitation::insert(tx, &made)?;
+    let kind = EventKind::UserInvited { invitation: made.id, expires_at: made.expires_at };
+    let event = Event { subject: made.guest(), kind, personal: writes::addressed(&made.email) };
+    let entry = AuditRecord::done(AuditAction::Invite, made.guest()).detail(format!("invitation={}", made.id));
+    tx.record(EventOrigin::Call, event, entry)?;
+    Ok(made)
 }

@@ -1,24 +1,25 @@
-//! A new password from an operator, for somebody who cannot help themselves by mail.
+//! A new password from an operator, for a user who cannot reset it by mail.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{UserContext, change_status::end_all};
+use super::{UserContext, end_sessions::end_all, writes};
 use crate::{
     actors::hasher::Priority,
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         auth::{SessionEnd, lockout::Subject, password_policy},
-        event::{Event, EventKind, Personal},
+        event::{Event, EventKind, EventOrigin},
         user::User,
     },
     persistence::{
-        Tx, TxFault, Verdict, Write,
+        Decision, Tx, refuse,
         tables::{failure, user},
     },
-    types::{Call, EmailAddress, Fault, Invalid, Secret},
+    supervision::Command,
+    types::{Call, EmailAddress, Failure, Invalid, Secret, id::UserId, limits},
 };
 
-/// Whose password becomes what.
+/// Gives a user a new password; ends all sessions and forgets failed logins, as a reset by code does. Answers the user.
 #[derive(Debug, Clone)]
 pub struct SetPassword {
     /// The user's address.
@@ -36,52 +37,37 @@ pub enum SetPasswordRefusal {
     Password(Vec<Invalid>),
 }
 
-/// Ends all sessions and forgets failed logins, as a reset by code does.
-pub(super) async fn run(
-    context: Arc<UserContext>,
-    call: Call,
-    command: SetPassword,
-) -> Result<Result<User, SetPasswordRefusal>, Fault> {
-    let Some(found) = context.store.read(|view| user::find_by_email(view, &command.email))? else {
-        return Ok(Err(SetPasswordRefusal::NotFound));
-    };
-    let password_context =
-        password_policy::PasswordContext { email: Some(&found.email), username: found.username.as_ref() };
-    let unfit = password_policy::check(command.password.reveal(), context.password_policy, password_context);
-    if !unfit.is_empty() {
-        return Ok(Err(SetPasswordRefusal::Password(unfit)));
+impl Command<UserContext> for SetPassword {
+    type Answer = User;
+    type Refusal = SetPasswordRefusal;
+    const KIND: &'static str = "set_password";
+    const DEADLINE: Duration = limits::HASHING_DEADLINE;
+
+    async fn run(self, context: Arc<UserContext>, call: Call) -> Result<User, Failure<SetPasswordRefusal>> {
+        let Some(found) = context.store.read(|view| user::find_by_email(view, &self.email))? else {
+            return Err(Failure::Refused(SetPasswordRefusal::NotFound));
+        };
+        let password_context =
+            password_policy::PasswordContext { email: Some(&found.email), username: found.username.as_ref() };
+        let unfit = password_policy::check(self.password.reveal(), context.password_policy, password_context);
+        if !unfit.is_empty() {
+            return Err(Failure::Refused(SetPasswordRefusal::Password(unfit)));
+        }
+        let place = context.hasher.reserve(call.network(), Priority::Login)?;
+        let hash = place.hash(self.password, context.salt()).await?;
+        context.store.decide(context.write(&call), move |tx| commit(tx, found.id, &hash)).await
     }
-    let place = context.hasher.reserve(call.network(), Priority::Login)?;
-    let hash = place.hash(command.password.clone(), context.salt()).await?;
-    context
-        .store
-        .old_write(Write::of(&call, context.system.stamp()), move |tx| {
-            let Some(found) = user::find(tx, found.id)? else {
-                return Ok(Verdict::Discard(Err(SetPasswordRefusal::NotFound)));
-            };
-            let changed = User {
-                password_hash: Some(hash.clone()),
-                password_changed_at: Some(tx.now()),
-                updated_at: tx.now(),
-                version: found.version + 1,
-                ..found
-            };
-            user::replace(tx, &changed)?;
-            end_all(tx, changed.id, SessionEnd::PasswordReset)?;
-            failure::clear(tx, Subject::User(changed.id))?;
-            tell(tx, &changed)?;
-            Ok(Verdict::Commit(Ok(changed)))
-        })
-        .await
 }
 
-fn tell(tx: &mut Tx<'_>, changed: &User) -> Result<(), TxFault> {
-    let personal = Personal { email: Some(changed.email.as_str().to_owned()), ..Personal::of_call(tx.context()) };
-    tx.emit(Event { subject: changed.id, kind: EventKind::PasswordChanged { user: changed.id }, personal })?;
-    tx.audit(AuditRecord {
-        action: AuditAction::ResetPassword,
-        result: AuditResult::Done,
-        subject: Some(changed.id),
-        detail: "by=operator".to_owned(),
-    })
+fn commit(tx: &mut Tx<'_>, id: UserId, hash: &str) -> Decision<User, SetPasswordRefusal> {
+    let Some(found) = user::find(tx, id)? else { return refuse(SetPasswordRefusal::NotFound) };
+    let (password_hash, password_changed_at) = (Some(hash.to_owned()), Some(tx.now()));
+    let changed = writes::replace_user(tx, User { password_hash, password_changed_at, ..found })?;
+    end_all(tx, changed.id, SessionEnd::PasswordReset)?;
+    failure::clear(tx, Subject::User(changed.id))?;
+    let kind = EventKind::PasswordChanged { user: changed.id };
+    let event = Event { subject: changed.id, kind, personal: writes::addressed(&changed.email) };
+    let entry = AuditRecord::done(AuditAction::ResetPassword, changed.id).detail("by=operator");
+    tx.record(EventOrigin::Call, event, entry)?;
+    Ok(changed)
 }

@@ -1,63 +1,62 @@
-//! Letting somebody in again who was locked: the status, and the failures that locked them out.
+//! Letting a locked user enter again: the status, and the failed logins that led to the lockout.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{UserContext, change_status};
+use super::{UserContext, writes};
 use crate::{
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         auth::lockout::Subject,
-        user::{Status, User, transition::StatusCommand},
+        user::{
+            Status, User,
+            transition::{self, StatusChange, StatusCommand},
+        },
     },
     persistence::{
-        Verdict, Write,
+        Decision, Tx, refuse,
         tables::{failure, user},
     },
-    types::{Call, EmailAddress, Fault},
+    supervision::Command,
+    types::{Call, EmailAddress, Failure, limits},
 };
 
-/// Who is let in again.
+/// Takes the status `locked` from a user and forgets failed logins. Answers the user.
 #[derive(Debug, Clone)]
 pub struct Unlock {
     /// The user's address.
     pub email: EmailAddress,
 }
 
-/// Why the user is not let in.
+/// Why the user is not unlocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnlockRefusal {
     /// No user has the address.
     NotFound,
-    /// The user is shut out otherwise than by a lock.
+    /// Another status than `locked` keeps the user from entering.
     NotFrom(Status),
 }
 
-pub(super) async fn run(
-    context: Arc<UserContext>,
-    call: Call,
-    command: Unlock,
-) -> Result<Result<User, UnlockRefusal>, Fault> {
-    let write = Write::of(&call, context.system.stamp());
-    context
-        .store
-        .old_write(write.reclaim(), move |tx| {
-            let Some(found) = user::find_by_email(tx, &command.email)? else {
-                return Ok(Verdict::Discard(Err(UnlockRefusal::NotFound)));
-            };
-            let unlocked = match change_status::apply(tx, &found, StatusCommand::Unlock)? {
-                Ok(unlocked) => unlocked,
-                // No status keeps such a user out, failed logins may.
-                Err(_no_way) if found.status == Status::Pending => found.clone(),
-                Err(_no_way) => return Ok(Verdict::Discard(Err(UnlockRefusal::NotFrom(found.status)))),
-            };
-            failure::clear(tx, Subject::User(found.id))?;
-            tx.audit(AuditRecord {
-                action: AuditAction::Unlock,
-                result: AuditResult::Done,
-                subject: Some(found.id),
-                detail: String::new(),
-            })?;
-            Ok(Verdict::Commit(Ok(unlocked)))
-        })
-        .await
+impl Command<UserContext> for Unlock {
+    type Answer = User;
+    type Refusal = UnlockRefusal;
+    const KIND: &'static str = "unlock";
+    const DEADLINE: Duration = limits::CALL_DEADLINE;
+
+    async fn run(self, context: Arc<UserContext>, call: Call) -> Result<User, Failure<UnlockRefusal>> {
+        context.store.decide(context.write(&call).reclaim(), move |tx| commit(tx, &self)).await
+    }
+}
+
+fn commit(tx: &mut Tx<'_>, command: &Unlock) -> Decision<User, UnlockRefusal> {
+    let Some(found) = user::find_by_email(tx, &command.email)? else { return refuse(UnlockRefusal::NotFound) };
+    let unlocked = match transition::of_user(&found, StatusCommand::Unlock) {
+        Ok(StatusChange::Opened { to }) => writes::give_status(tx, found, to)?,
+        Ok(StatusChange::Unchanged) => found,
+        // No status keeps a pending user from entering; failed logins may.
+        Err(_) if found.status == Status::Pending => found,
+        Ok(StatusChange::Shut { .. }) | Err(_) => return refuse(UnlockRefusal::NotFrom(found.status)),
+    };
+    failure::clear(tx, Subject::User(unlocked.id))?;
+    tx.audit(AuditRecord::done(AuditAction::Unlock, unlocked.id))?;
+    Ok(unlocked)
 }

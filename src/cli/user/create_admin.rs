@@ -8,7 +8,7 @@ use super::{
     password::PasswordFile,
     request::{UserRequest, text},
 };
-use crate::{actors::user, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
+use crate::{actors::user::CreateAdmin, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
 
 /// Who, and with what password.
 #[derive(Debug, Args)]
@@ -25,10 +25,8 @@ impl UserCreateAdmin {
         let (email, password) = (&self.email, self.password.read()?);
         let body = json!({ "email": email.as_str(), "password": password.reveal() });
         let request = UserRequest { name: "user create-admin", path: "/users/admins", body };
-        let made = request.run(config, terminal, async |users, context| {
-            let command = user::CreateAdmin { email: email.clone(), password };
-            Ok(users.create_admin(context, command).await?.map(UserBody::from))
-        })?;
+        let command = CreateAdmin { email: email.clone(), password };
+        let made = request.run(config, terminal, command, UserBody::from)?;
         terminal.print(format_args!("{} is an administrator now (user {})\n", email.as_str(), text(&made, "id")))
     }
 }

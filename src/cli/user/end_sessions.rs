@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{CliFailure, Terminal, address, request::UserRequest};
-use crate::{actors::user, config::Config, http::routes::user_operations::EndedBody, types::EmailAddress};
+use crate::{actors::user::EndSessions, config::Config, http::routes::user_operations::EndedBody, types::EmailAddress};
 
 /// Whose sessions end.
 #[derive(Debug, Args)]
@@ -19,11 +19,9 @@ impl UserEndSessions {
         let email = &self.email;
         let body = json!({ "email": email.as_str() });
         let request = UserRequest { name: "user end-sessions", path: "/users/end-sessions", body };
-        let told = request.run(config, terminal, async |users, context| {
-            let ended = users.end_sessions(context, user::EndSessions { email: email.clone() }).await?;
-            Ok(ended.map(|ended| EndedBody { ended }))
-        })?;
-        let ended = told.get("ended").and_then(serde_json::Value::as_u64).unwrap_or_default();
+        let command = EndSessions { email: email.clone() };
+        let answer = request.run(config, terminal, command, |ended| EndedBody { ended })?;
+        let ended = answer.get("ended").and_then(serde_json::Value::as_u64).unwrap_or_default();
         terminal.print(format_args!("{ended} sessions of {} have ended\n", email.as_str()))
     }
 }

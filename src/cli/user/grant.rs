@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{CliFailure, Terminal, address, request::UserRequest};
 use crate::{
-    actors::user,
+    actors::user::Grant,
     config::Config,
     http::routes::user_body::UserBody,
     types::{EmailAddress, Role},
@@ -30,14 +30,8 @@ impl UserGrant {
     pub(super) fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         let (email, role) = (&self.email, self.role);
         let body = json!({ "email": email.as_str(), "role": role.as_str() });
-        let user = UserRequest { name: "user grant", path: "/users/grant", body }.run(
-            config,
-            terminal,
-            async |users, context| {
-                let command = user::Grant { email: email.clone(), role };
-                Ok(users.grant(context, command).await?.map(UserBody::from))
-            },
-        )?;
+        let request = UserRequest { name: "user grant", path: "/users/grant", body };
+        let user = request.run(config, terminal, Grant { email: email.clone(), role }, UserBody::from)?;
         let held = user.get("roles").and_then(serde_json::Value::as_array).into_iter().flatten();
         let held: Vec<&str> = held.filter_map(serde_json::Value::as_str).collect();
         terminal.print(format_args!("{} holds {}\n", email.as_str(), held.join(", ")))

@@ -1,7 +1,7 @@
 //! `majordomo user ...`
 //!
 //! Owns: what operators do to users from the command line, one file a command. Must not know: the rules, which are in
-//! the flows of `actors/user`, the same for a running server and for a closed store. Begin with `UserCommand`.
+//! the commands of `actors/user`, the same for a running server and for a closed store. Begin with `UserCommand`.
 
 mod create_admin;
 mod end_sessions;

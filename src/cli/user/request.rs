@@ -1,11 +1,11 @@
-//! A command on users: the running server is asked, or the store is opened and the same flow run over it.
+//! A command on users: the running server is asked, or the store is opened and the same command run on it.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{CliFailure, Terminal};
 use crate::{
-    actors::user::Users,
+    actors::user::UserContext,
     app,
     cli::{
         client,
@@ -14,13 +14,13 @@ use crate::{
     config::Config,
     http::error::{ApiError, ProblemContext},
     persistence::KeyLoss,
-    supervision::{Supervisor, System, tree},
-    types::{CallContext, Fault, limits},
+    supervision::{Command, Supervisor, System, tree},
+    types::{Failure, limits},
 };
 
 /// What is asked for.
 pub(super) struct UserRequest {
-    /// The command's name, for the audit trail.
+    /// The command's name, for the audit log.
     pub name: &'static str,
     /// The route of the running server.
     pub path: &'static str,
@@ -29,45 +29,56 @@ pub(super) struct UserRequest {
 }
 
 impl UserRequest {
-    /// Has it done; `flow` does it where no server runs. Gives what the server answers, or would.
-    pub(super) fn run<T: Serialize, R: Into<ApiError>>(
+    /// Has it done: by the running server, or by `command` where none runs. Gives what the server answers, or would:
+    /// `shown` makes the body of its answer.
+    pub(super) fn run<K, T>(
         self,
         config: &Config,
         terminal: &Terminal,
-        flow: impl AsyncFnOnce(Users, CallContext) -> Result<Result<T, R>, Fault>,
-    ) -> Result<Value, CliFailure> {
+        command: K,
+        shown: impl FnOnce(K::Answer) -> T,
+    ) -> Result<Value, CliFailure>
+    where
+        K: Command<UserContext, Refusal: Into<ApiError>>,
+        T: Serialize,
+    {
         match client::ask_running(config, self.path, &self.body, limits::CLIENT_TIMEOUT)? {
             Some(answer) => Ok(answer),
-            None => Ok(json!(offline(config, terminal, self.name, flow)?)),
+            None => Ok(json!(shown(offline(config, terminal, self.name, command)?))),
         }
     }
 }
 
-/// Runs `flow` as `command` on the closed store, which is closed again whatever came of it. A refusal is said in the
-/// words in which a running server says it.
-fn offline<T, R: Into<ApiError>>(
-    config: &Config,
-    terminal: &Terminal,
-    command: &'static str,
-    flow: impl AsyncFnOnce(Users, CallContext) -> Result<Result<T, R>, Fault>,
-) -> Result<T, CliFailure> {
+/// Runs `command` on the closed store, as an operator who called `name`; the store is closed again whatever came of
+/// it. A refusal is shown in the words in which a running server answers it.
+fn offline<K>(config: &Config, terminal: &Terminal, name: &'static str, command: K) -> Result<K::Answer, CliFailure>
+where
+    K: Command<UserContext, Refusal: Into<ApiError>>,
+{
     let hasher = app::hasher(config).map_err(|error| CliFailure::Fault(error.to_string()))?;
     let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
-    let told = store.wait(async {
+    let done = store.wait(async {
         let environment = store.environment();
         let system = System::new(environment.clock.clone(), environment.entropy.clone());
         let mut root = Supervisor::root(&system);
         let users = tree::users_alone(&mut root, &system, store.store(), hasher, config);
         let tree = root.start().await.map_err(|escape| CliFailure::Fault(escape.to_string()))?;
-        let told = flow(users, storage::context(command)).await;
+        let done = users.run(storage::context(name), command).await;
         tree.stop(limits::SHUTDOWN).await;
-        told.map_err(|fault| CliFailure::fault(command, fault))
+        done.map_err(|failure| failed(name, failure))
     });
     store.close();
-    told?.map_err(|refusal| {
-        let at = ProblemContext { base: "", instance: "", request_id: "" };
-        CliFailure::Fault(client::refusal(&refusal.into().document(at)))
-    })
+    done
+}
+
+fn failed<R: Into<ApiError>>(name: &'static str, failure: Failure<R>) -> CliFailure {
+    match failure {
+        Failure::Fault(fault) => CliFailure::fault(name, fault),
+        Failure::Refused(refusal) => {
+            let at = ProblemContext { base: "", instance: "", request_id: "" };
+            CliFailure::Fault(client::refusal(&refusal.into().document(at)))
+        }
+    }
 }
 
 /// A text of the answer.

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{CliFailure, Terminal, address, password::PasswordFile, request::UserRequest};
-use crate::{actors::user, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
+use crate::{actors::user::SetPassword, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
 
 /// Whose password becomes what.
 #[derive(Debug, Args)]
@@ -21,10 +21,7 @@ impl UserResetPassword {
         let (email, password) = (&self.email, self.password.read()?);
         let body = json!({ "email": email.as_str(), "password": password.reveal() });
         let request = UserRequest { name: "user reset-password", path: "/users/reset-password", body };
-        request.run(config, terminal, async |users, context| {
-            let command = user::SetPassword { email: email.clone(), password };
-            Ok(users.set_password(context, command).await?.map(UserBody::from))
-        })?;
+        request.run(config, terminal, SetPassword { email: email.clone(), password }, UserBody::from)?;
         terminal.print(format_args!("{} has the new password; all sessions have ended\n", email.as_str()))
     }
 }

@@ -7,7 +7,7 @@ use super::{
     CliFailure, Terminal, address,
     request::{UserRequest, text},
 };
-use crate::{actors::user, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
+use crate::{actors::user::Unlock, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
 
 /// Who is let in again.
 #[derive(Debug, Args)]
@@ -22,9 +22,7 @@ impl UserUnlock {
         let email = &self.email;
         let request =
             UserRequest { name: "user unlock", path: "/users/unlock", body: json!({ "email": email.as_str() }) };
-        let user = request.run(config, terminal, async |users, context| {
-            Ok(users.unlock(context, user::Unlock { email: email.clone() }).await?.map(UserBody::from))
-        })?;
+        let user = request.run(config, terminal, Unlock { email: email.clone() }, UserBody::from)?;
         let status = text(&user, "status");
         terminal.print(format_args!("{} is {status}; failed logins are forgotten\n", email.as_str()))
     }

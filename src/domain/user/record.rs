@@ -112,4 +112,10 @@ impl User {
         };
         open && self.expires_at.is_none_or(|end| now < end)
     }
+
+    /// Whether the user may hold these roles from now on. Before the address is proven the user may be anyone, and
+    /// loses the account to the person who proves it: such a user is given no role that they do not hold.
+    pub fn may_be_given(&self, roles: &Roles) -> bool {
+        self.email_verified || roles.iter().all(|role| self.roles.has(role))
+    }
 }

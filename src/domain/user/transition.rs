@@ -95,6 +95,12 @@ pub fn change(from: Status, command: StatusCommand, proof: AddressProof) -> Resu
     }
 }
 
+/// Where `command` leads this user.
+pub fn of_user(user: &User, command: StatusCommand) -> Result<StatusChange, NoWay> {
+    let proof = if user.email_verified { AddressProof::Verified } else { AddressProof::Unverified };
+    change(user.status, command, proof)
+}
+
 /// The user once the address is proven. Who reads the address has proven it; who is shut out stays so.
 pub fn with_proven_address(user: User, now: Timestamp) -> User {
     let status = match change(user.status, StatusCommand::Verify, AddressProof::Verified) {

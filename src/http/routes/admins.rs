@@ -15,7 +15,7 @@ use crate::{
     types::{CallContext, EmailAddress, Invalid, Secret},
 };
 
-/// Who is to run the house.
+/// The administrator to be made.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct CreateAdminBody {
@@ -63,6 +63,6 @@ pub async fn create_admin(
     Json(body): Json<CreateAdminBody>,
 ) -> Result<Created<UserBody>, ApiError> {
     let command = CreateAdmin { email: body.email, password: body.password };
-    let made = services.users.create_admin(context, command).await??;
+    let made = services.users.run(context, command).await?;
     Ok(Created { location: format!("/users/{}", made.id), body: made.into() })
 }

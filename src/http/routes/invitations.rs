@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    actors::user::{Invite, InviteRefusal, NoSuchInvitation},
+    actors::user::{Invite, InviteRefusal, NoSuchInvitation, RevokeInvitation},
     domain::user::Invitation,
     http::{
         error::{ApiError, ProblemCode},
@@ -70,6 +70,16 @@ impl From<Invitation> for InvitationBody {
     }
 }
 
+impl From<InviteRefusal> for ApiError {
+    fn from(refusal: InviteRefusal) -> Self {
+        match refusal {
+            InviteRefusal::EmailTaken => Self::new(ProblemCode::EmailTaken)
+                .errors(vec![Invalid::new("email_taken", "the address is a user's already").at("/email")]),
+            InviteRefusal::TooSoon { wait } => Self::new(ProblemCode::ResendTooSoon).retry_after(wait),
+        }
+    }
+}
+
 /// Invite somebody to register
 ///
 /// Mails a code to the address; registering with it takes `invitation`. An address that is invited again gets another
@@ -86,13 +96,8 @@ pub async fn create_invitation(
     context: CallContext,
     Json(body): Json<InviteBody>,
 ) -> Result<Created<InvitationBody>, ApiError> {
-    let now = services.edge.clock.now();
     let command = Invite { email: body.email, locale: body.locale };
-    let made = services.users.invite(context, command).await?.map_err(|refusal| match refusal {
-        InviteRefusal::EmailTaken => ApiError::new(ProblemCode::EmailTaken)
-            .errors(vec![Invalid::new("email_taken", "the address is a user's already").at("/email")]),
-        InviteRefusal::TooSoon { until } => ApiError::new(ProblemCode::ResendTooSoon).retry_after(until.since(now)),
-    })?;
+    let made = services.users.run(context, command).await?;
     Ok(Created { location: format!("/invitations/{}", made.id), body: made.into() })
 }
 
@@ -130,6 +135,12 @@ fn invitation_of_key(key: &[u8]) -> Result<InvitationId, ApiError> {
     Uuid::from_slice(key).map(InvitationId::from).map_err(|_| ApiError::new(ProblemCode::InvalidCursor))
 }
 
+impl From<NoSuchInvitation> for ApiError {
+    fn from(NoSuchInvitation: NoSuchInvitation) -> Self {
+        Self::new(ProblemCode::NotFound)
+    }
+}
+
 /// Take an invitation back
 ///
 /// Its code is void at once; who has registered with it stays.
@@ -143,7 +154,6 @@ pub async fn revoke_invitation(
     context: CallContext,
     Path(id): Path<InvitationId>,
 ) -> Result<StatusCode, ApiError> {
-    let revoked = services.users.revoke_invitation(context, id).await?;
-    revoked.map_err(|NoSuchInvitation| ApiError::new(ProblemCode::NotFound))?;
+    services.users.run(context, RevokeInvitation { id }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

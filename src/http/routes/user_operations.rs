@@ -74,7 +74,7 @@ pub async fn set_user_password(
     Json(body): Json<SetPasswordBody>,
 ) -> Result<Json<UserBody>, ApiError> {
     let command = SetPassword { email: body.email, password: body.password };
-    Ok(Json(services.users.set_password(context, command).await??.into()))
+    Ok(Json(services.users.run(context, command).await?.into()))
 }
 
 /// Whom it is about.
@@ -118,7 +118,7 @@ pub async fn unlock_user(
     context: CallContext,
     Json(body): Json<AddressBody>,
 ) -> Result<Json<UserBody>, ApiError> {
-    Ok(Json(services.users.unlock(context, Unlock { email: body.email }).await??.into()))
+    Ok(Json(services.users.run(context, Unlock { email: body.email }).await?.into()))
 }
 
 /// Who is to hold which role.
@@ -166,7 +166,7 @@ pub async fn grant_role(
     context: CallContext,
     Json(body): Json<GrantBody>,
 ) -> Result<Json<UserBody>, ApiError> {
-    Ok(Json(services.users.grant(context, Grant { email: body.email, role: body.role }).await??.into()))
+    Ok(Json(services.users.run(context, Grant { email: body.email, role: body.role }).await?.into()))
 }
 
 /// How many sessions have ended.
@@ -190,6 +190,6 @@ pub async fn end_user_sessions(
     context: CallContext,
     Json(body): Json<AddressBody>,
 ) -> Result<Json<EndedBody>, ApiError> {
-    let ended = services.users.end_sessions(context, EndSessions { email: body.email }).await??;
+    let ended = services.users.run(context, EndSessions { email: body.email }).await?;
     Ok(Json(EndedBody { ended }))
 }

@@ -175,7 +175,7 @@ pub async fn change_user_status(
     Json(body): Json<StatusBody>,
 ) -> Result<Tagged<UserBody>, ApiError> {
     let command = ChangeStatus { user: who.id(&caller), to: body.status, from };
-    Ok(services.users.change_status(context, command).await??.into())
+    Ok(services.users.run(context, command).await?.into())
 }
 
 /// The roles a user shall have.
@@ -230,5 +230,5 @@ pub async fn change_user_roles(
     Json(body): Json<RolesBody>,
 ) -> Result<Tagged<UserBody>, ApiError> {
     let command = ChangeRoles { user: who.id(&caller), to: body.roles, from };
-    Ok(services.users.change_roles(context, command).await??.into())
+    Ok(services.users.run(context, command).await?.into())
 }

@@ -1,0 +1,143 @@
+//! What is done to codes inside a transaction. Each function writes the record with its event and its audit entry, so
+//! that no caller can forget one of them.
+
+use super::issue::Issued;
+use crate::{
+    crypto::code::CodeDigits,
+    domain::{
+        audit::{AuditAction, AuditRecord},
+        auth::AddressState,
+        event::{Event, EventKind, EventOrigin, Personal},
+        otp::{CodeLimits, CodePurpose, CodeStage, FreshCode, Issue, OneTimeCode, issue, resend_at},
+    },
+    persistence::{
+        Tx, TxFault,
+        tables::{code, registration, timing_padding, user},
+    },
+    types::id::UserId,
+};
+
+/// Issues a code for `owner` and `purpose`, or has the live one sent again, as far as `limits` allow; the event says
+/// where it is sent. What sends nothing costs what a sending costs.
+pub(crate) fn issue_code(
+    tx: &mut Tx<'_>,
+    (owner, purpose): (UserId, CodePurpose),
+    limits: &CodeLimits,
+) -> Result<Issued, TxFault> {
+    let Some(address) = address_of(tx, owner, purpose)? else {
+        timing_padding::leave(tx)?;
+        return Ok(Issued::Nobody);
+    };
+    let existing = code::find(tx, owner, purpose)?;
+    let fresh = draw(tx);
+    let (sent, entry) = match issue(existing.as_ref(), (owner, purpose), fresh, tx.now(), limits) {
+        Issue::Drawn(sent) => (sent, None),
+        Issue::SentAgain(sent) => {
+            let entry = AuditRecord::done(AuditAction::ResendCode, owner);
+            (sent, Some(entry.detail(format!("purpose={}", purpose.as_str()))))
+        }
+        Issue::Wait { until } => {
+            timing_padding::leave(tx)?;
+            return Ok(Issued::Wait { until });
+        }
+    };
+    code::put(tx, &sent)?;
+    let event = required(tx, &sent, address);
+    match entry {
+        Some(entry) => tx.record(EventOrigin::Call, event, entry)?,
+        None => tx.emit(event)?,
+    };
+    Ok(Issued::Sent { code: sent.id, expires_at: sent.expires_at, resend_at: resend_at(&sent, limits) })
+}
+
+/// Ends a code that is due: a live one becomes void, which is an event, and stays for the limits on sending; another
+/// one is removed.
+pub(crate) fn end_code(tx: &mut Tx<'_>, over: &OneTimeCode) -> Result<(), TxFault> {
+    match over.state {
+        CodeStage::Used | CodeStage::Void => code::remove(tx, over.owner, over.purpose),
+        CodeStage::Live => {
+            code::put(tx, &OneTimeCode { state: CodeStage::Void, ..over.clone() })?;
+            tx.emit(Event {
+                subject: over.owner,
+                kind: EventKind::OtpExpired { owner: over.owner, code: over.id, purpose: over.purpose },
+                personal: Personal::default(),
+            })?;
+            Ok(())
+        }
+    }
+}
+
+/// Removes all codes of an owner whose user or registration is replaced or gone; there is no event for it.
+pub(crate) fn remove_codes_of(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
+    code::remove_all(tx, owner)
+}
+
+/// Marks a code as used by the try that was right.
+pub(super) fn accept_code(tx: &mut Tx<'_>, used: &OneTimeCode) -> Result<(), TxFault> {
+    code::put(tx, used)?;
+    tx.emit(Event {
+        subject: used.owner,
+        kind: EventKind::OtpVerified { owner: used.owner, code: used.id, purpose: used.purpose },
+        personal: Personal::of_call(tx.context()),
+    })?;
+    Ok(())
+}
+
+/// Keeps a code whose wrong try is counted.
+pub(super) fn count_wrong_try(tx: &mut Tx<'_>, counted: &OneTimeCode, attempts_left: u8) -> Result<(), TxFault> {
+    code::put(tx, counted)?;
+    let (owner, code, purpose) = (counted.owner, counted.id, counted.purpose);
+    let kind = EventKind::OtpFailed { owner, code, purpose, attempts_left };
+    let detail = format!("purpose={} attempts_left={attempts_left}", purpose.as_str());
+    let entry = AuditRecord::refused(AuditAction::CodeRefused, owner).detail(detail);
+    tx.record(EventOrigin::Call, Event { subject: owner, kind, personal: Personal::default() }, entry)?;
+    Ok(())
+}
+
+/// Digits and id for a code, should one be needed; drawn from the transaction's own stream.
+fn draw(tx: &mut Tx<'_>) -> FreshCode {
+    let digits = CodeDigits::draw(|| tx.random()).for_record();
+    FreshCode { id: tx.id(), digits }
+}
+
+/// Where a code of that purpose goes; `None`: nowhere. An address that was taken when it was registered gets no code,
+/// its owner gets another mail.
+fn address_of(tx: &Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<Option<String>, TxFault> {
+    let known = user::find(tx, owner)?;
+    match purpose {
+        CodePurpose::VerifyEmail => match known {
+            Some(user) => Ok((!user.email_verified).then(|| user.email.as_str().to_owned())),
+            None => unproven_address(tx, owner),
+        },
+        CodePurpose::ResetPassword => match known {
+            Some(user) => Ok(Some(user.email.as_str().to_owned())),
+            None => unproven_address(tx, owner),
+        },
+        CodePurpose::StepUp => Ok(known.map(|user| user.email.as_str().to_owned())),
+        CodePurpose::VerifyPhone => Ok(known.and_then(|user| user.phone).map(String::from)),
+    }
+}
+
+/// The address of a registration that a code can turn into a user.
+fn unproven_address(tx: &Tx<'_>, owner: UserId) -> Result<Option<String>, TxFault> {
+    let waiting = registration::find(tx, owner)?.filter(|found| found.is_live(tx.now()));
+    let free = waiting.filter(|found| found.address == AddressState::Free);
+    Ok(free.map(|found| found.email.as_str().to_owned()))
+}
+
+/// The event by which a code is sent.
+fn required(tx: &Tx<'_>, sent: &OneTimeCode, address: String) -> Event {
+    let (owner, code, purpose, expires_at) = (sent.owner, sent.id, sent.purpose, sent.expires_at);
+    let kind = match purpose {
+        CodePurpose::ResetPassword => EventKind::OtpPasswordReset { owner, code, expires_at },
+        CodePurpose::VerifyEmail | CodePurpose::VerifyPhone | CodePurpose::StepUp => {
+            EventKind::OtpVerificationRequired { owner, code, purpose, expires_at }
+        }
+    };
+    let mut personal = Personal::of_call(tx.context());
+    match purpose {
+        CodePurpose::VerifyPhone => personal.phone = Some(address),
+        CodePurpose::VerifyEmail | CodePurpose::ResetPassword | CodePurpose::StepUp => personal.email = Some(address),
+    }
+    Event { subject: owner, kind, personal }
+}
