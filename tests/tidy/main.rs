@@ -7,6 +7,7 @@ mod documents;
 mod imports;
 mod leftovers;
 mod names;
+mod services;
 mod sizes;
 mod source;
 mod vocabulary;

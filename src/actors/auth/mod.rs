@@ -52,7 +52,6 @@ pub use reset_password::{ResetBy, ResetPassword, ResetRefusal};
 pub use rotate_keys::RotateKeys;
 pub use tokens::Tokens;
 pub use verify_email::{CodeInvalid, Registrant, VerifyEmail};
-pub(crate) use writes::{drop_registration, drop_registrations_of, end_session};
 
 use super::otp::CodeState;
 use crate::{

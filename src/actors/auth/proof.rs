@@ -8,7 +8,7 @@ use super::{
 use crate::{
     actors::{
         otp::{Effect, EffectRefused},
-        user::drop_invitation_of,
+        user::writes::drop_invitation_of,
     },
     domain::{
         auth::{AddressState, Registration},

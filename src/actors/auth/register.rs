@@ -9,7 +9,7 @@ use super::{
     writes::{CompletedLogin, open_session, record_login},
 };
 use crate::{
-    actors::{hasher::Priority, user::drop_invitation_of},
+    actors::{hasher::Priority, user::writes::drop_invitation_of},
     config::{self, RegistrationPolicy},
     crypto::invitation_code::InvitationCode,
     domain::{

@@ -5,7 +5,7 @@
 //! one of its own. They call the `writes` of users; those of no service above.
 
 use crate::{
-    actors::user::drop_invitation_of,
+    actors::user::writes::drop_invitation_of,
     config,
     domain::{
         audit::{AuditAction, AuditRecord},

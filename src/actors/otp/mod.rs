@@ -25,7 +25,6 @@ pub use issue::{CodeOrder, Issued};
 pub use reveal::LiveCode;
 pub use subscriber::OtpSubscriber;
 pub use verify::{CodeTry, Effect, EffectRefused, EffectRun, Tried};
-pub(crate) use writes::end_code;
 
 use self::{child::OtpChild, context::OtpContext};
 use crate::{

@@ -41,8 +41,8 @@ impl Effect {
         Self { name, run: Arc::new(run) }
     }
 
-    /// Does it in the transaction of the code. Refused, nothing that it wrote is kept and the code stays unused. A panic
-    /// in it is logged with its name.
+    /// Does it in the transaction of the code. If it refuses, nothing that it wrote is kept and the code stays unused.
+    /// A panic in it is logged with its name.
     fn apply(&self, tx: &mut Tx<'_>) -> Decision<(), EffectRefused> {
         match catch_unwind(AssertUnwindSafe(|| (self.run)(tx))) {
             Ok(Err(Stop::RefuseAndKeep(refused))) => Err(Stop::Refuse(refused)),

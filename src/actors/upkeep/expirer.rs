@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    actors::{auth::drop_registration, otp::end_code, user::drop_invitation},
+    actors::{auth::writes::drop_registration, otp::writes::end_code, user::writes::drop_invitation},
     persistence::Write,
     persistence::{
         Store, Tx, TxFault, Verdict,

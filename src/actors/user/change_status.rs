@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{UserContext, end_sessions::end_all, writes};
+use super::{UserContext, writes};
 use crate::{
+    actors::auth::writes::end_all_sessions,
     domain::{
         auth::SessionEnd,
         user::{
@@ -71,7 +72,7 @@ fn commit(tx: &mut Tx<'_>, command: &ChangeStatus) -> Decision<User, ChangeStatu
             if writes::is_last_admin(tx, found.id)? {
                 return refuse(ChangeStatusRefusal::LastAdmin);
             }
-            end_all(tx, found.id, SessionEnd::Administrator)?;
+            end_all_sessions(tx, found.id, SessionEnd::Administrator)?;
             to
         }
     };

@@ -2,9 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{UserContext, end_sessions::end_all, writes};
+use super::{UserContext, writes};
 use crate::{
-    actors::{auth::drop_registrations_of, hasher::Priority, otp::writes::remove_codes_of},
+    actors::{
+        auth::writes::{drop_registrations_of, end_all_sessions},
+        hasher::Priority,
+        otp::writes::remove_codes_of,
+    },
     domain::{
         audit::{AuditAction, AuditRecord},
         auth::{SessionEnd, lockout::Subject, password_policy},
@@ -76,7 +80,7 @@ fn commit(tx: &mut Tx<'_>, email: &EmailAddress, hash: &str) -> Decision<User, C
 
 /// The administrator in the place of a user who has not proven the address: everything that lets that user enter ends.
 fn in_place_of(tx: &mut Tx<'_>, holder: User, fresh: User) -> Result<User, TxFault> {
-    end_all(tx, holder.id, SessionEnd::Administrator)?;
+    end_all_sessions(tx, holder.id, SessionEnd::Administrator)?;
     remove_codes_of(tx, holder.id)?;
     failure::clear(tx, Subject::User(holder.id))?;
     Ok(User { id: holder.id, created_at: holder.created_at, version: holder.version + 1, ..fresh })

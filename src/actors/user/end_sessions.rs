@@ -4,17 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use super::UserContext;
 use crate::{
-    actors::auth::end_session,
+    actors::auth::writes::end_all_sessions,
     domain::{
         audit::{AuditAction, AuditRecord},
         auth::SessionEnd,
     },
-    persistence::{
-        Decision, Tx, TxFault, refuse,
-        tables::{session, user},
-    },
+    persistence::{Decision, Tx, refuse, tables::user},
     supervision::Command,
-    types::{Call, EmailAddress, Failure, id::UserId, limits},
+    types::{Call, EmailAddress, Failure, limits},
 };
 
 /// Ends all sessions of a user. Answers how many there were.
@@ -41,16 +38,7 @@ impl Command<UserContext> for EndSessions {
 
 fn commit(tx: &mut Tx<'_>, command: &EndSessions) -> Decision<usize, NoSuchUser> {
     let Some(found) = user::find_by_email(tx, &command.email)? else { return refuse(NoSuchUser) };
-    let ended = end_all(tx, found.id, SessionEnd::Administrator)?;
+    let ended = end_all_sessions(tx, found.id, SessionEnd::Administrator)?;
     tx.audit(AuditRecord::done(AuditAction::EndSession, found.id).detail(format!("sessions={ended}")))?;
     Ok(ended)
-}
-
-/// Ends every session of a user; gives how many there were.
-pub(super) fn end_all(tx: &mut Tx<'_>, user: UserId, reason: SessionEnd) -> Result<usize, TxFault> {
-    let held = session::of_user(tx, user)?;
-    for session in &held {
-        end_session(tx, session, reason)?;
-    }
-    Ok(held.len())
 }

@@ -28,7 +28,6 @@ pub use invite::{Invite, InviteRefusal};
 pub use revoke_invitation::{NoSuchInvitation, RevokeInvitation};
 pub use set_password::{SetPassword, SetPasswordRefusal};
 pub use unlock::{Unlock, UnlockRefusal};
-pub(crate) use writes::{drop_invitation, drop_invitation_of};
 
 use super::hasher::HasherPool;
 use crate::{

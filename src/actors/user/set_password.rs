@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{UserContext, end_sessions::end_all, writes};
+use super::{UserContext, writes};
 use crate::{
-    actors::hasher::Priority,
+    actors::{auth::writes::end_all_sessions, hasher::Priority},
     domain::{
         audit::{AuditAction, AuditRecord},
         auth::{SessionEnd, lockout::Subject, password_policy},
@@ -63,7 +63,7 @@ fn commit(tx: &mut Tx<'_>, id: UserId, hash: &str) -> Decision<User, SetPassword
     let Some(found) = user::find(tx, id)? else { return refuse(SetPasswordRefusal::NotFound) };
     let (password_hash, password_changed_at) = (Some(hash.to_owned()), Some(tx.now()));
     let changed = writes::replace_user(tx, User { password_hash, password_changed_at, ..found })?;
-    end_all(tx, changed.id, SessionEnd::PasswordReset)?;
+    end_all_sessions(tx, changed.id, SessionEnd::PasswordReset)?;
     failure::clear(tx, Subject::User(changed.id))?;
     let kind = EventKind::PasswordChanged { user: changed.id };
     let event = Event { subject: changed.id, kind, personal: writes::addressed(&changed.email) };
