@@ -67,7 +67,7 @@ fn counted_as(identifier: &str) -> String {
     }
 }
 
-/// After so many failures no attempt is taken for a while; nothing was tried.
+/// After too many failures no attempt is taken for a while; nothing was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct AttemptsLockedOut {
     /// How long, from now.

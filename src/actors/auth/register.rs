@@ -79,7 +79,7 @@ pub enum RegisterRefusal {
     Fields(Vec<FieldError>),
     /// The user name is another user's, or reserved by a live registration.
     UsernameTaken,
-    /// So many registrations of the address wait for their codes that no further mail may be caused.
+    /// Too many registrations of the address wait for their codes; one more would cause another mail.
     TooMany {
         /// How long until the oldest of them ends.
         wait: Duration,

@@ -1,8 +1,8 @@
 //! A registration proves an address that a user holds who never proved it: the user becomes the owner's.
 //!
-//! Only where users enter before they have proven their address (`auth.require_verified_email = false`). Whoever
-//! reads the address gets the account, with their own password and names; whatever its former holder could enter with
-//! ends. So nobody keeps access by registering somebody else's address first.
+//! Only where users sign in before they have proven their address (`auth.require_verified_email = false`). The reader
+//! of the address gets the account, with the password and names of that registration; whatever its former holder could
+//! sign in with ends. So registering another person's address first keeps no access to it.
 
 use super::writes::{drop_registration, end_all_sessions, record_proof};
 use crate::{
