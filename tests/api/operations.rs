@@ -9,7 +9,10 @@ use axum::body::Body;
 use majordomo::{
     actors::operations::{Operations, ProcessPhase},
     config::Config,
-    domain::audit::{Actor, AuditAction},
+    domain::{
+        audit::{Actor, AuditAction},
+        event::{EventKind, EventType},
+    },
     http::{EdgeServices, credential::ControlToken, route::Listener, trust::ForwardedHeaders},
     persistence::Store,
     supervision::{Supervisor, System},
@@ -19,7 +22,7 @@ use serde_json::json;
 
 use crate::{
     harness::{Answer, Client, Still, Zeroes, services_of},
-    test_app::{START, TestApp, eventually},
+    test_app::{TestApp, eventually},
 };
 
 /// With a store whose writer runs.
@@ -152,7 +155,9 @@ async fn a_child_of_the_otp_actor_shows_when_its_code_ends() {
     let otp = operator.get("/actors/otp").await;
     let path = format!("/actors/{}", otp.body["children"][0].as_str().unwrap());
     let child = operator.get(&path).await;
-    let end = START.plus(Duration::from_secs(600)).to_string();
+    let required = app.events(EventType::OtpVerificationRequired).remove(0).kind;
+    let EventKind::OtpVerificationRequired { expires_at, .. } = required else { panic!("{required:?}") };
+    let end = expires_at.to_string();
     assert_eq!((&child.body["status"], &child.body["wakesAt"]), (&json!("running"), &json!(end)), "{child:?}");
 
     app.advance(Duration::from_secs(601));
