@@ -3,7 +3,7 @@
 //! The wire form is RFC 9457 (`application/problem+json`) with the members `code`, `requestId`, `errors`, `retryable`
 //! and `outcome` beside the standard ones. `docs/reference/errors.md` is printed from [`ProblemCode::ALL`] by a test.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, convert::Infallible, time::Duration};
 
 use axum::{
     body::Body,
@@ -12,7 +12,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::types::{Fault, FieldError, Outcome};
+use crate::types::{Failure, Fault, FieldError, Outcome};
 
 /// One row of the table of codes.
 #[derive(Debug, Clone, Copy)]
@@ -319,5 +319,21 @@ impl From<Fault> for ApiError {
                 Self::new(ProblemCode::Internal)
             }
         }
+    }
+}
+
+/// A refusal has its codes beside the routes of its service.
+impl<R: Into<ApiError>> From<Failure<R>> for ApiError {
+    fn from(failure: Failure<R>) -> Self {
+        match failure {
+            Failure::Refused(refusal) => refusal.into(),
+            Failure::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<Infallible> for ApiError {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }

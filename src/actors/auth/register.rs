@@ -258,8 +258,15 @@ pub(crate) fn drop_registration(tx: &mut Tx<'_>, gone: &Registration) -> Result<
 }
 
 fn tell(tx: &mut Tx<'_>, made: &Registration, holder: Option<&User>) -> Result<(), TxFault> {
+    // What a stranger typed is no part of an event about the address's owner.
+    let typed = |name: &Option<PersonName>| {
+        let name = name.as_ref().filter(|_| made.address == AddressState::Free);
+        name.map(|name| name.as_str().to_owned())
+    };
     let personal = Personal {
         email: Some(made.email.as_str().to_owned()),
+        first_name: typed(&made.first_name),
+        last_name: typed(&made.last_name),
         username: made.username.as_ref().map(ToString::to_string),
         ..Personal::of_call(tx.context())
     };

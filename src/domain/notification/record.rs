@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, DeliveryLane, TemplateName};
+use super::{Channel, DeliveryLane, OlderDelivery, TemplateName};
 use crate::{
     domain::otp::CodePurpose,
     types::{
@@ -218,18 +218,9 @@ impl Delivery {
     /// What an older delivery that is still waiting is replaced by: the same kind for the same owner on the same
     /// channel. `None`: every one of them counts.
     pub fn collapses_with(&self) -> Option<(UserId, TemplateName, Channel)> {
-        match self.template {
-            TemplateName::VerificationCode
-            | TemplateName::ResetCode
-            | TemplateName::StepUpCode
-            | TemplateName::PhoneCode
-            | TemplateName::LockedOut
-            | TemplateName::AddressTaken
-            | TemplateName::Invitation => Some((self.owner, self.template, self.channel)),
-            TemplateName::Welcome
-            | TemplateName::PasswordChanged
-            | TemplateName::NewDevice
-            | TemplateName::SessionEnded => None,
+        match self.template.older() {
+            OlderDelivery::Replaced => Some((self.owner, self.template, self.channel)),
+            OlderDelivery::Kept => None,
         }
     }
 
