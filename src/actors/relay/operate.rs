@@ -53,7 +53,7 @@ pub struct EventQuery {
     pub types: BTreeSet<EventType>,
     /// About this person.
     pub subject: Option<UserId>,
-    /// At most so many.
+    /// The most rows of a page.
     pub limit: PageLimit,
 }
 

@@ -72,14 +72,14 @@ impl EventType {
 }
 
 catalogue! {
-    /// Somebody registered an address that was free.
+    /// An address that was free was registered.
     UserRegistered {
         /// The registration, which is the user to be.
         user: UserId,
         /// When the registration ends.
         expires_at: Timestamp,
     } = "user.registered", "/auth", ["otp"], also ["user.created", "USER_REGISTERED"];
-    /// Somebody registered an address that is a user's already.
+    /// An address that is a user's already was registered again.
     UserRegistrationRepeated {
         /// The user whose address it is.
         user: UserId,
@@ -234,7 +234,7 @@ catalogue! {
         /// What for.
         purpose: CodePurpose,
     } = "otp.expired", "/otp", [];
-    /// Somebody asked to reset the password of a user.
+    /// A reset of a user's password was asked for.
     PasswordResetRequested {
         /// The user.
         user: UserId,
@@ -291,7 +291,7 @@ catalogue! {
         /// Why: preference, rate_limit, expired, suppression_list.
         reason: String,
     } = "notification.suppressed", "/notifier", [];
-    /// Somebody was invited to register.
+    /// An address was invited to register.
     UserInvited {
         /// The invitation; as a person, its guest has the same id.
         invitation: InvitationId,

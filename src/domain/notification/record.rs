@@ -38,7 +38,7 @@ pub struct Facts {
     pub until: Option<Timestamp>,
 }
 
-/// One request or event that somebody is to be told of. The table that holds it is sealed.
+/// One request or event that its owner is to hear of. The table that holds it is sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
     /// The id.
@@ -68,7 +68,7 @@ pub enum Suppression {
     Preference,
     /// The recipient had enough of this kind lately.
     RateLimit,
-    /// Too late: the code has run out, or nobody needs the news any more.
+    /// Too late: the code has run out, or the message is of no use any more.
     Expired,
     /// Mail to this address has bounced.
     SuppressionList,
