@@ -6,9 +6,10 @@
 //! |- hasher         argon2 threads, one a core               5 / 60 s a child  escape
 //! |- otp            a child for each owner of a code         5 / 60 s          park (each child)
 //! |- auth  user  notifier                                    5 / 60 s          escape
+//! |- sender         looks for due deliveries, sends them     5 / 60 s          park
 //! |- relay          one event relay a subscriber             5 / 60 s          park
-//! |- upkeep         expirer, retention, snapshots, audit     3 / 600 s         park
-//! |                 end, key rotation
+//! |- upkeep         expirer, two retentions, snapshots,     3 / 600 s         park
+//! |                 audit end, key rotation
 //! '- edge           ops listener, public listener            5 / 60 s          escape
 //! ```
 
@@ -21,11 +22,11 @@ use crate::{
         edge,
         hasher::HasherPool,
         migrator::Migrator,
-        notifier::{Notifier, NotifierActor, NotifierContext, NotifierFault, NotifierSubscriber},
+        notifier::{DeliverySender, Notifier, NotifierContext, NotifierFault, NotifierSubscriber},
         otp::{Otp, OtpSubscriber},
         relay::{Relays, Subscriber},
         store_keeper,
-        upkeep::{AuditEnd, Expirer, Retention, Snapshots},
+        upkeep::{AuditEnd, Expirer, NotificationRetention, Retention, Snapshots},
         user::{UserContext, Users},
     },
     config::Config,
@@ -88,12 +89,14 @@ pub fn services(
 
     let codes = Arc::new(otp.clone());
     let notifier_context = NotifierContext::new(&config.notify, codes, store.clone(), system.clone(), clock)?;
+    let notifier = Notifier::new(root.commands(Spec::escape("notifier"), Arc::clone(&notifier_context)));
     let shared = Arc::clone(&notifier_context);
-    let addr = root.service(Spec::escape("notifier"), move || NotifierActor::new(Arc::clone(&shared)));
-    let hears: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(Arc::clone(&notifier_context), addr));
+    let sender = move || DeliverySender::new(Arc::clone(&shared));
+    root.worker_nudged_by(notifier_context.due(), Spec::park("sender"), sender);
+    let hears: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(notifier_context));
     let relays = relays(root, system, &store, [Arc::new(OtpSubscriber::new(otp.clone())), hears]);
-    upkeep(root, &config, &store, &relays, &auth);
-    Ok(Services { auth, users, otp, notifier: Notifier::new(notifier_context), relays })
+    upkeep(root, &config, &store, (&relays, &notifier, &auth));
+    Ok(Services { auth, users, otp, notifier, relays })
 }
 
 fn users(root: &mut Supervisor, system: &System, store: &Store, hasher: HasherPool, config: &Config) -> Users {
@@ -133,13 +136,21 @@ fn relays(
     })
 }
 
-fn upkeep(root: &mut Supervisor, config: &Config, store: &Store, relays: &Relays, auth: &Auth) {
+fn upkeep(
+    root: &mut Supervisor,
+    config: &Config,
+    store: &Store,
+    (relays, notifier, auth): (&Relays, &Notifier, &Auth),
+) {
     let spec = |name: &str| Spec::park(name).restarts(3, UPKEEP_WITHIN);
     root.group("upkeep", |group| {
         let at = store.clone();
         group.worker(spec("expirer"), move || Expirer::new(at.clone()));
         let (at, relays, kept) = (store.clone(), relays.clone(), config.events.retention);
         group.worker(spec("retention"), move || Retention::new(at.clone(), relays.clone(), kept));
+        let (at, notifier) = (store.clone(), notifier.clone());
+        let notifications = move || NotificationRetention::new(at.clone(), notifier.clone());
+        group.worker(spec("notification_retention"), notifications);
         let at = store.clone();
         group.worker(spec("snapshots"), move || Snapshots::new(at.clone()));
         let at = store.clone();

@@ -1,5 +1,7 @@
 //! The event log, its subscribers and dead letters, as operators see them.
 
+use std::collections::BTreeSet;
+
 use axum::body::Body;
 use majordomo::{
     domain::{
@@ -7,14 +9,14 @@ use majordomo::{
         event::{DeadLetter, DeadReason, EventType},
     },
     persistence::{
-        Verdict, Write,
+        Write,
         tables::subscription::{self, EventPlace},
     },
     types::{CallContext, Work},
 };
 use serde_json::{Value, json};
 
-use crate::test_app::{TestApp, eventually};
+use crate::test_app::{PASSWORD, TestApp, eventually};
 
 /// The sequences of a page.
 fn sequences(page: &Value) -> Vec<u64> {
@@ -37,9 +39,8 @@ async fn bury(app: &TestApp, kind: EventType) -> u64 {
     };
     let work = Work::until(majordomo::types::Clock::instant(&*app.clock) + std::time::Duration::from_secs(5));
     let write = Write::new(work, app.system.stamp(), CallContext::service("test", "bury"));
-    let buried = app.store.old_write(write, move |tx| {
-        subscription::bury(tx, EventPlace { subscriber: "notifier", subject, sequence }, &letter)?;
-        Ok(Verdict::Commit(()))
+    let buried = app.store.write(write, move |tx| {
+        subscription::bury(tx, EventPlace { subscriber: "notifier", subject, sequence }, &letter)
     });
     buried.await.unwrap();
     sequence
@@ -102,6 +103,70 @@ async fn the_log_is_filtered_by_type_and_subject() {
         assert_eq!((refused.problem(), refused.fields()), ("invalid_query", vec![field.to_owned()]), "{query}");
     }
     assert_eq!(app.anyone.get("/events").await.problem(), "not_found", "only on the operators' listener");
+}
+
+#[tokio::test]
+async fn the_log_is_filtered_by_the_names_of_the_source_documents_too() {
+    let app = TestApp::new().await;
+    app.member("ada@example.com").await;
+    let types = async |names: &str| -> Vec<String> {
+        let page = app.ops.get(&format!("/events?types={names}")).await;
+        let rows = page.body["data"].as_array().unwrap_or_else(|| panic!("{names}: {page:?}"));
+        rows.iter().map(|one| one["type"].as_str().unwrap().to_owned()).collect()
+    };
+    for name in ["user.registered", "user.created", "USER_REGISTERED"] {
+        assert_eq!(types(name).await, ["user.registered"], "{name}");
+    }
+    for name in ["user.logged_in", "user.login", "USER_LOGGED_IN"] {
+        assert_eq!(types(name).await, ["user.logged_in"], "{name}");
+    }
+    assert_eq!(types("USER_REGISTERED,user.login").await, ["user.registered", "user.logged_in"]);
+    assert_eq!(app.ops.get("/events?types=user_registered").await.problem(), "invalid_query", "case counts");
+}
+
+#[tokio::test]
+async fn a_registration_is_told_of_with_what_was_typed_and_a_repeated_one_without_the_name() {
+    let app = TestApp::new().await;
+    let form = json!({ "email": "ada@example.com", "password": PASSWORD, "firstName": "Ada", "lastName": "Lovelace" });
+    assert_eq!(app.anyone.post("/auth/register", form).await.status, 201);
+    let told = app.ops.get("/events?types=user.registered").await;
+    let registered = &told.body["data"][0];
+    for (field, value) in [("email", "ada@example.com"), ("firstName", "Ada"), ("lastName", "Lovelace")] {
+        assert_eq!(registered["data"][field], value, "{registered}");
+    }
+    assert_eq!(registered["data"]["userId"], registered["subject"]);
+
+    app.member("grace@example.com").await;
+    let form = json!({ "email": "grace@example.com", "password": PASSWORD, "firstName": "Call", "lastName": "Me" });
+    assert_eq!(app.anyone.post("/auth/register", form).await.status, 201);
+    let told = app.ops.get("/events?types=user.registration_repeated").await;
+    let repeated = &told.body["data"][0]["data"];
+    assert!(repeated["userId"].is_string() && repeated.get("firstName").is_none(), "{repeated}");
+    assert!(repeated.get("lastName").is_none(), "{repeated}");
+}
+
+#[tokio::test]
+async fn a_code_is_told_of_once_it_is_sent() {
+    let app = TestApp::new().await;
+    let answer = app.register("ada@example.com").await;
+    app.mail("ada@example.com", "verification_code", 1).await;
+    let sent = eventually("the code to be told of", async || {
+        let page = app.ops.get("/events?types=otp.sent").await.body;
+        page["data"].as_array().unwrap().first().cloned()
+    })
+    .await;
+    assert_eq!((&sent["source"], &sent["data"]["channel"]), (&json!("/otp"), &json!("email")));
+    assert_eq!((&sent["data"]["purpose"], &sent["data"]["userId"]), (&json!("verify_email"), &sent["subject"]));
+    let required = app.ops.get("/events?types=otp.verification_required").await.body;
+    assert_eq!(sent["data"]["codeId"], required["data"][0]["data"]["codeId"], "{answer:?}");
+}
+
+#[tokio::test]
+async fn every_subscriber_that_the_catalogue_names_is_there_and_no_other() {
+    let app = TestApp::new().await;
+    let named: BTreeSet<&str> = EventType::ALL.iter().flat_map(|kind| kind.subscribers().iter().copied()).collect();
+    let there: BTreeSet<&str> = app.services.relays.report().unwrap().iter().map(|one| one.name).collect();
+    assert_eq!(named, there);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ use majordomo::{
         services::{EdgeContext, EdgeDependencies},
     },
     persistence::Store,
-    supervision::System,
+    supervision::{Spec, Supervisor, System},
     types::{
         Clock, Entropy, Fault, Principal, Role, Roles, Timestamp,
         id::{CodeId, UserId},
@@ -230,10 +230,12 @@ pub fn services_of(config: &Config, control: ControlToken) -> EdgeServices {
     }
 }
 
-/// Without an actor behind it: the inbox can be read, and nothing is sent.
+/// Its actor is not started: the inbox can be read, and nothing is sent.
 pub fn notifier(config: &Config, store: &Store, system: &System) -> Notifier {
     let (store, system) = (store.clone(), system.clone());
-    Notifier::new(NotifierContext::new(&config.notify, Arc::new(NoCodes), store, system, Arc::new(Still)).unwrap())
+    let mut root = Supervisor::root(&system);
+    let context = NotifierContext::new(&config.notify, Arc::new(NoCodes), store, system, Arc::new(Still)).unwrap();
+    Notifier::new(root.commands(Spec::escape("notifier"), context))
 }
 
 /// Knows no code.

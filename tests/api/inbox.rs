@@ -6,7 +6,7 @@ use majordomo::{
     config::Config,
     domain::notification::{Channel, InboxMail, TemplateName},
     http::{EdgeServices, credential::ControlToken, route::Listener},
-    persistence::{Store, Verdict, Write, tables::inbox},
+    persistence::{Store, Write, tables::inbox},
     supervision::System,
     types::{CallContext, Clock, Work, clock::stamp, limits},
 };
@@ -17,7 +17,7 @@ async fn put(store: &Store, to: &'static str, subject: &'static str) {
     let work = Work::until(Still.instant() + limits::CALL_DEADLINE);
     let write = Write::new(work, stamp(&Still, &Zeroes), CallContext::service("test", "request-1"));
     store
-        .old_write(write, move |tx| {
+        .write(write, move |tx| {
             let mail = InboxMail {
                 id: inbox::next_id(tx)?,
                 delivery: tx.id(),
@@ -29,8 +29,7 @@ async fn put(store: &Store, to: &'static str, subject: &'static str) {
                 html: "<p>html</p>".into(),
                 created_at: tx.now(),
             };
-            inbox::put(tx, &mail, inbox::Keeping { rows: 10, since: tx.now() })?;
-            Ok(Verdict::Commit(()))
+            inbox::put(tx, &mail, inbox::Keeping { rows: 10, since: tx.now() })
         })
         .await
         .unwrap();

@@ -87,18 +87,14 @@ fn health_and_the_runbooks_speak_of_the_same() {
 #[test]
 fn the_reference_of_events_is_the_catalogue() {
     let mut page = "# Events\n\nPrinted by a test from the code; do not edit.\n\n\
-        | type | source | heard in the house by |\n|---|---|---|\n"
+        | type | source | heard by | in the source documents |\n|---|---|---|---|\n"
         .to_owned();
     for event in EventType::ALL {
-        let heard = event.heard_by().join(", ");
-        writeln!(
-            page,
-            "| `{}` | `{}` | {} |",
-            event.as_str(),
-            event.source(),
-            if heard.is_empty() { "-" } else { &heard }
-        )
-        .unwrap();
+        let (name, source) = (event.as_str(), event.source());
+        let or_none = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+        let heard = or_none(event.subscribers().join(", "));
+        let aliases: Vec<String> = event.aliases().iter().map(|alias| format!("`{alias}`")).collect();
+        writeln!(page, "| `{name}` | `{source}` | {heard} | {} |", or_none(aliases.join(", "))).unwrap();
     }
     compare("events.md", &page);
 }

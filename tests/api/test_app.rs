@@ -156,7 +156,7 @@ impl TestApp {
 
     /// Stops whoever works without being asked, so that what a request commits can be counted.
     pub async fn hush(&self) {
-        for path in ["upkeep", "relay", "notifier"] {
+        for path in ["upkeep", "relay", "sender", "notifier"] {
             self.tree.stop_child(path, Duration::from_secs(5)).await;
         }
     }

@@ -9,22 +9,24 @@ use std::{
 use futures::future::BoxFuture;
 use majordomo::{
     actors::{
-        notifier::{CodeSource, Notifier, NotifierActor, NotifierContext, NotifierSubscriber, render::CodeOnMail},
+        notifier::{
+            ClearInbox, CodeSource, DeliverySender, Notifier, NotifierContext, NotifierSubscriber, render::CodeOnMail,
+        },
         relay::{Relays, Subscriber},
     },
     config,
     domain::{
         auth::{AddressState, Registration},
-        event::{EventKind, Personal},
-        notification::{Delivery, DeliveryState, InboxMail, Suppression},
+        event::{EventKind, EventType, Personal},
+        notification::{Channel, Delivery, DeliveryState, InboxMail, Suppression},
         otp::CodePurpose,
         user::{Metadata, Status, User},
     },
     outbound::mail::{Exchange, MailTransport, OutgoingMail},
-    persistence::{Reader, Scan, Verdict, tables},
+    persistence::{Reader, Scan, events::EVENT_BY_SEQUENCE, tables},
     supervision::{Spec, Supervisor, Tree},
     types::{
-        EmailAddress, Fault, Locale, PageLimit, PersonName, Secret, Timestamp,
+        CallContext, EmailAddress, Fault, Locale, PageLimit, PersonName, Secret, Timestamp,
         id::{CodeId, UserId},
         provider_answer::{ProviderAnswer, SmtpStep},
     },
@@ -59,7 +61,7 @@ struct Provider {
     answers: Mutex<VecDeque<ProviderAnswer>>,
     /// `Message-ID`, kind and time of what was handed over.
     handed: Mutex<Vec<(String, &'static str)>>,
-    /// Never answers while true, as long as its caller lives.
+    /// Does not answer while true.
     hangs: Mutex<bool>,
 }
 
@@ -73,8 +75,8 @@ impl MailTransport for Shared {
     fn send<'a>(&'a self, mail: &'a OutgoingMail) -> BoxFuture<'a, Exchange> {
         Box::pin(async move {
             self.0.handed.lock().unwrap().push((mail.message_id.clone(), mail.kind));
-            if *self.0.hangs.lock().unwrap() {
-                std::future::pending::<()>().await;
+            while *self.0.hangs.lock().unwrap() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
             let answer = self.0.answers.lock().unwrap().pop_front().unwrap_or_else(|| ProviderAnswer::taken("ok"));
             Exchange { answer, conversation: vec![] }
@@ -119,13 +121,15 @@ impl TestNotifier {
         let codes = Arc::new(OneCode { live: Mutex::new(Some((code_id(1), START.plus(600 * SECOND)))) });
         let context = make(&test_store, codes.clone(), &config::Config::default().notify);
         let mut root = Supervisor::root(&test_store.system);
-        let for_actor = Arc::clone(&context);
-        let addr = root.service(Spec::escape("notifier"), move || NotifierActor::new(Arc::clone(&for_actor)));
-        let subscriber: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(Arc::clone(&context), addr));
+        let notifier = Notifier::new(root.commands(Spec::escape("notifier"), Arc::clone(&context)));
+        let for_sender = Arc::clone(&context);
+        let sender = move || DeliverySender::new(Arc::clone(&for_sender));
+        root.worker_nudged_by(context.due(), Spec::escape("sender"), sender);
+        let subscriber: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(context));
         let (store, system) = (test_store.store.clone(), test_store.system.clone());
         root.service(Spec::park("relay"), move || Relays::relay_for(&subscriber, &store, &system));
         let tree = root.start().await.unwrap();
-        Self { test_store, codes, provider, notifier: Notifier::new(context), tree }
+        Self { test_store, codes, provider, notifier, tree }
     }
 
     async fn inbox(&self, to: &str) -> Vec<InboxMail> {
@@ -169,10 +173,7 @@ impl TestNotifier {
     }
 
     fn event_types(&self) -> Vec<&'static str> {
-        let rows = self
-            .test_store
-            .store
-            .read(|view| view.scan(&majordomo::persistence::events::EVENT_BY_SEQUENCE, Scan::all()));
+        let rows = self.test_store.store.read(|view| view.scan(&EVENT_BY_SEQUENCE, Scan::all()));
         rows.unwrap().into_iter().map(|(_, event)| event.kind.event_type().as_str()).collect()
     }
 }
@@ -221,7 +222,7 @@ async fn people() -> Arc<TestStore> {
                 version: 1,
             };
             tables::user::insert(tx, &known)?.unwrap();
-            Ok(Verdict::Commit(()))
+            Ok(())
         })
         .await;
     test_store
@@ -236,7 +237,7 @@ async fn welcome_another(test_store: &TestStore, number: u128) {
             another.id = owner;
             another.email = EmailAddress::parse(&format!("user{number}@example.org")).unwrap();
             tables::user::insert(tx, &another)?.unwrap();
-            Ok(Verdict::Commit(()))
+            Ok(())
         })
         .await;
     test_store.emit(EventKind::UserVerified { user: owner }, owner, Personal::default()).await;
@@ -256,7 +257,7 @@ async fn a_code_reaches_the_inbox_with_time_and_address_and_nothing_that_a_stran
     until("it is sent", || test_notifier.states() == ["sent"]).await;
     assert_eq!(
         test_notifier.event_types(),
-        ["otp.verification_required", "notification.queued", "notification.delivered"]
+        ["otp.verification_required", "notification.queued", "notification.delivered", "otp.sent"]
     );
     let stored = format!("{:?}", test_notifier.deliveries());
     assert!(!stored.contains(DIGITS), "a code is nowhere but in the inbox");
@@ -426,6 +427,47 @@ async fn what_was_under_way_when_the_process_ended_is_sent_again_under_its_messa
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restart_of_the_sender_leaves_what_is_under_way_to_finish_and_does_not_send_it_twice() {
+    let test_store = people().await;
+    let provider = Arc::new(Provider::default());
+    *provider.hangs.lock().unwrap() = true;
+    let test_notifier = TestNotifier::with_provider(&test_store, Arc::clone(&provider)).await;
+    test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
+    until("it is under way", || test_notifier.handed().len() == 1).await;
+    let lives = || test_store.system.stats().report("sender").unwrap().generation;
+    let before = lives();
+    test_store.system.stats().restart("sender").unwrap();
+    until("the sender is there again", || lives() > before).await;
+    test_notifier.say(EventKind::SessionReuseDetected { user: user(2), session: Uuid::from_u128(9).into() }).await;
+    until("it sends", || test_notifier.handed().len() == 2).await;
+    assert_eq!(test_notifier.states(), ["sending", "sending"]);
+    *provider.hangs.lock().unwrap() = false;
+    until("both are sent", || test_notifier.states() == ["sent", "sent"]).await;
+    // Longer than any lease.
+    tokio::time::sleep(180 * SECOND).await;
+    assert_eq!(test_notifier.handed().len(), 2);
+    assert!(test_notifier.deliveries().iter().all(|delivery| delivery.attempts.len() == 1));
+    test_notifier.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_that_was_sent_is_told_of_and_no_other_mail_is() {
+    let test_notifier = TestNotifier::with_inbox(&people().await).await;
+    test_notifier.require_code(1).await;
+    until("the code is sent", || test_notifier.states() == ["sent"]).await;
+    test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
+    until("both are sent", || test_notifier.states() == ["sent", "sent"]).await;
+    let rows = test_notifier.test_store.store.read(|view| view.scan(&EVENT_BY_SEQUENCE, Scan::all())).unwrap();
+    let told: Vec<_> = rows.into_iter().map(|(_, event)| event.kind).collect();
+    let sent: Vec<_> = told.iter().filter(|kind| kind.event_type() == EventType::OtpSent).collect();
+    let (owner, code, purpose) = (user(1), code_id(1), CodePurpose::VerifyEmail);
+    assert_eq!(sent, [&EventKind::OtpSent { owner, code, purpose, channel: Channel::Email }]);
+    let fields: Vec<_> = sent[0].fields().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(fields, ["userId", "codeId", "purpose", "channel"]);
+    test_notifier.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn codes_and_security_go_before_all_other_mail() {
     let test_store = people().await;
     let provider = Arc::new(Provider::default());
@@ -457,7 +499,7 @@ async fn the_inbox_keeps_the_newest_and_waits_for_what_is_not_there_yet() {
     until("it is sent", || test_notifier.states() == ["sent", "sent"]).await;
     let mails = test_notifier.inbox("ada@example.org").await;
     assert_eq!(mails.iter().map(|mail| mail.template.as_str()).collect::<Vec<_>>(), ["welcome"]);
-    test_notifier.notifier.clear_inbox().await.unwrap();
+    test_notifier.notifier.run(CallContext::service("test", "clear"), ClearInbox).await.unwrap();
     assert!(test_notifier.notifier.inbox(None, Duration::ZERO, PageLimit::default()).await.unwrap().is_empty());
     test_notifier.tree.stop(10 * SECOND).await;
 }

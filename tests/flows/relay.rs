@@ -9,9 +9,9 @@ use futures::future::BoxFuture;
 use majordomo::{
     actors::relay::{HandOver, NotTaken, OperatorRefusal, Relays, Subscriber},
     domain::event::{DeadReason, EventKind, EventType, Personal},
-    persistence::{Reader, Record, Table, Verdict},
+    persistence::{Reader, Record, Table},
     supervision::{Spec, Supervisor, Tree},
-    types::{CallContext, PageLimit, id::UserId},
+    types::{CallContext, Failure, PageLimit, id::UserId},
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,8 +54,8 @@ impl Subscriber for Listener {
         "listener"
     }
 
-    fn types(&self) -> &'static [EventType] {
-        &[EventType::UserVerified]
+    fn types(&self) -> Vec<EventType> {
+        vec![EventType::UserVerified]
     }
 
     fn receive(&self, hand_over: HandOver) -> BoxFuture<'_, Result<(), NotTaken>> {
@@ -69,13 +69,13 @@ impl Subscriber for Listener {
                 Deed::Take | Deed::TakeAndFail => {}
             }
             let write = hand_over.write();
-            let settled = self.test_store.store.old_write(write, move |tx| {
+            let settled = self.test_store.store.write(write, move |tx| {
                 if !hand_over.settle(tx)? {
-                    return Ok(Verdict::Discard(false));
+                    return Ok(false);
                 }
                 let before = tx.get(&EFFECTS, &sequence)?.map_or(0, |effects| effects.0);
                 tx.put(&EFFECTS, &sequence, &Effects(before + 1))?;
-                Ok(Verdict::Commit(true))
+                Ok(true)
             });
             if settled.await? {
                 self.taken.lock().unwrap().push((subject, sequence));
@@ -127,7 +127,7 @@ impl TestRelays {
     }
 
     fn dead(&self) -> Vec<(u64, DeadReason, u32)> {
-        let page = self.relays.dead_letters("listener", None, PageLimit::default()).unwrap().unwrap();
+        let page = self.relays.dead_letters("listener", None, PageLimit::default()).unwrap();
         page.rows.into_iter().map(|(sequence, letter)| (sequence, letter.reason, letter.attempts)).collect()
     }
 }
@@ -228,15 +228,15 @@ async fn after_ten_attempts_an_event_is_a_dead_letter_until_it_is_requeued() {
     until("what stood behind it went on", || test_relays.taken() == [2]).await;
     assert_eq!(test_relays.dead(), [(1, DeadReason::Exhausted, 10)]);
     assert_eq!(
-        test_relays.relays.requeue(operator(), "listener", 9).await.unwrap(),
-        Err(OperatorRefusal::UnknownDeadLetter)
+        test_relays.relays.requeue(operator(), "listener", 9).await,
+        Err(Failure::Refused(OperatorRefusal::UnknownDeadLetter))
     );
     assert_eq!(
-        test_relays.relays.requeue(operator(), "nobody", 1).await.unwrap(),
-        Err(OperatorRefusal::UnknownSubscriber)
+        test_relays.relays.requeue(operator(), "nobody", 1).await,
+        Err(Failure::Refused(OperatorRefusal::UnknownSubscriber))
     );
     *is_well.lock().unwrap() = true;
-    assert_eq!(test_relays.relays.requeue_all(operator(), "listener").await.unwrap(), Ok(1));
+    assert_eq!(test_relays.relays.requeue_all(operator(), "listener").await, Ok(1));
     until("it is taken", || test_relays.taken() == [2, 1]).await;
     assert_eq!((test_relays.dead(), test_relays.effects(1)), (vec![], 1));
     test_relays.tree.stop(10 * SECOND).await;
@@ -252,7 +252,7 @@ async fn what_is_refused_is_a_dead_letter_at_once_and_a_discarded_one_never_come
     }
     until("the others are taken", || test_relays.taken() == [1, 3]).await;
     assert_eq!(test_relays.dead(), [(2, DeadReason::Refused, 1)]);
-    assert_eq!(test_relays.relays.discard(operator(), "listener", 2, "a test").await.unwrap(), Ok(()));
+    assert_eq!(test_relays.relays.discard(operator(), "listener", 2, "a test").await, Ok(()));
     test_relays.until_passed(3).await;
     test_relays.tree.stop(10 * SECOND).await;
     let test_relays = TestRelays::open(&test_store, |_, _| Deed::Take).await;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use majordomo::{
     domain::event::{Event, EventKind, Personal},
-    persistence::{Store, Tx, TxFault, Verdict, Write},
+    persistence::{Store, Tx, TxFault, Write},
     supervision::{ManualClock, SeededEntropy, System},
     types::{CallContext, Timestamp, Work, id::UserId},
 };
@@ -31,19 +31,16 @@ impl TestStore {
         Self { store, system: System::new(clock.clone(), entropy), clock }
     }
 
-    pub async fn write<T: Send + 'static>(
-        &self,
-        f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
-    ) -> T {
+    pub async fn write<T: Send + 'static>(&self, f: impl Fn(&mut Tx<'_>) -> Result<T, TxFault> + Send + 'static) -> T {
         let work = Work::until(self.system.clock().instant() + 10 * SECOND);
         let write = Write::new(work, self.system.stamp(), CallContext::service("test", "request-1"));
-        self.store.old_write(write, f).await.unwrap()
+        self.store.write(write, f).await.unwrap()
     }
 
     pub async fn emit(&self, kind: EventKind, subject: UserId, personal: Personal) {
         self.write(move |tx| {
             tx.emit(Event { subject, kind: kind.clone(), personal: personal.clone() })?;
-            Ok(Verdict::Commit(()))
+            Ok(())
         })
         .await;
     }

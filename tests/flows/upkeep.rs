@@ -5,7 +5,7 @@ use std::sync::Arc;
 use majordomo::{
     actors::upkeep::Expirer,
     domain::auth::lockout::{Counters, OriginFailures, RateOrigin, Subject},
-    persistence::{Store, Verdict, tables::failure},
+    persistence::{Store, tables::failure},
     supervision::{ManualClock, SeededEntropy, Spec, Supervisor, System},
     types::{Network, limits},
 };
@@ -44,7 +44,7 @@ async fn fail(test_store: &TestStore, users: std::ops::Range<u128>) {
                     let counters = Counters { origin: Some(origin.clone()), day: None };
                     failure::put(tx, Subject::User(user(number)), NETWORK, &counters)?;
                 }
-                Ok(Verdict::Commit(()))
+                Ok(())
             })
             .await;
     }

@@ -122,7 +122,7 @@ fn every_variant_is_written_as_ever() {
         let what = format!("{state:?}").replace(' ', "");
         line(&mut text, &what, &delivery(state, TemplateName::Welcome, None));
     }
-    for template in TemplateName::ALL {
+    for template in TemplateName::ALL.iter().copied() {
         let state = DeliveryState::Queued { due: NOW };
         line(&mut text, template.as_str(), &delivery(state, template, None));
     }

@@ -1,4 +1,4 @@
-//! The book: what auditors read of the trail, and whether it is whole.
+//! The audit trail as auditors read it, and whether it is whole.
 //!
 //! **Owns** nothing: entries are written in the commit they speak of, by every service's own transactions, and numbered
 //! by the store's writer. No actor stands behind this handle. **Wakes on** calls only. **Promises** that the trail is
@@ -30,7 +30,7 @@ use crate::{
 pub struct Audit {
     store: Store,
     system: System,
-    /// Held by whoever walks the trail.
+    /// Held while the trail is walked.
     walking: Arc<Mutex<()>>,
 }
 
@@ -49,7 +49,7 @@ pub struct AuditQuery {
     pub until: Option<Timestamp>,
     /// Older than the entry of this number.
     pub before: Option<u64>,
-    /// At most so many.
+    /// The most rows of a page.
     pub limit: PageLimit,
 }
 
@@ -69,7 +69,7 @@ impl Audit {
     }
 
     /// Walks the trail behind the entry `after`, whose hash is believed (0: from the first), for
-    /// `limits::AUDIT_WALK` at most. `None`: there is no such entry. `Overloaded` while somebody else walks.
+    /// `limits::AUDIT_WALK` at most. `None`: there is no such entry. `Overloaded` while another walk runs.
     pub async fn verify(&self, after: u64) -> Result<Option<Verified>, Fault> {
         let Ok(_walking) = self.walking.try_lock() else { return Err(Fault::overloaded()) };
         verify::on_a_thread(&self.store, &self.system, after).await

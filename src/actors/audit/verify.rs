@@ -39,7 +39,7 @@ pub(super) async fn on_a_thread(store: &Store, system: &System, after: u64) -> R
     let (store, system) = (store.clone(), system.clone());
     let walk = move || {
         let found = walk(&store, &system, after, &mut reply);
-        // Whoever asked may have left.
+        // The caller may have left.
         let _ = reply.send(found);
     };
     std::thread::Builder::new()

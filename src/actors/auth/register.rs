@@ -266,8 +266,15 @@ fn record(tx: &mut Tx<'_>, made: &Registration, holder: Option<&User>) -> Result
             (made.id, EventKind::UserRegistered { user: made.id, expires_at: made.expires_at })
         }
     };
+    // The names that were typed are no part of an event about the user who owns the address.
+    let typed = |name: &Option<PersonName>| {
+        let name = name.as_ref().filter(|_| made.address == AddressState::Free);
+        name.map(|name| name.as_str().to_owned())
+    };
     let personal = Personal {
         email: Some(made.email.as_str().to_owned()),
+        first_name: typed(&made.first_name),
+        last_name: typed(&made.last_name),
         username: made.username.as_ref().map(ToString::to_string),
         ..Personal::default()
     };

@@ -1,4 +1,4 @@
-//! Brings an older store up to this program while the listeners say so and the rest of the house is not there yet.
+//! Brings an older store up to this program while the listeners say so and no service runs yet.
 //!
 //! - **Owns:** how far the migrations have come; their order and their steps are `persistence/migrations`.
 //! - **Wakes on:** its start, once.
@@ -90,7 +90,7 @@ impl Migrator {
             )
         };
         let told = |come: MigrationProgress| {
-            // Nobody else looks at the disk's room yet.
+            // No other part looks at the disk's room yet.
             store.tend();
             let before = progress.send_replace(come);
             if before != come {

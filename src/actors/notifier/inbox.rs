@@ -10,7 +10,7 @@ use crate::{
     domain::notification::{Channel, InboxMail, TemplateName},
     outbound::mail::{Exchange, MailTransport, OutgoingMail},
     persistence::{
-        Store, Verdict, Write,
+        Store, Tx, TxFault, Write,
         tables::inbox::{self, Keeping},
     },
     supervision::System,
@@ -27,6 +27,23 @@ pub(super) struct InboxMessage {
     pub(super) to: String,
     pub(super) template: TemplateName,
     pub(super) rendered: Rendered,
+}
+
+impl InboxMessage {
+    fn put(&self, tx: &mut Tx<'_>, keeping: Keeping) -> Result<(), TxFault> {
+        let mail = InboxMail {
+            id: inbox::next_id(tx)?,
+            delivery: self.delivery,
+            channel: self.channel,
+            to: self.to.clone(),
+            template: self.template,
+            subject: self.rendered.subject.clone(),
+            text: self.rendered.text.clone(),
+            html: self.rendered.html.clone(),
+            created_at: tx.now(),
+        };
+        inbox::put(tx, &mail, keeping)
+    }
 }
 
 /// A transport that puts mail into the store. A repeated send of one delivery is one mail.
@@ -68,21 +85,7 @@ impl InboxTransport {
     /// Puts a message in; a repeated one of the same delivery replaces the first.
     pub(super) async fn keep(&self, kept: InboxMessage) -> ProviderAnswer {
         let keeping = self.keeping();
-        let put = self.store.old_write(self.write(), move |tx| {
-            let mail = InboxMail {
-                id: inbox::next_id(tx)?,
-                delivery: kept.delivery,
-                channel: kept.channel,
-                to: kept.to.clone(),
-                template: kept.template,
-                subject: kept.rendered.subject.clone(),
-                text: kept.rendered.text.clone(),
-                html: kept.rendered.html.clone(),
-                created_at: tx.now(),
-            };
-            inbox::put(tx, &mail, keeping)?;
-            Ok(Verdict::Commit(()))
-        });
+        let put = self.store.write(self.write(), move |tx| kept.put(tx, keeping));
         match put.await {
             Ok(()) => ProviderAnswer::taken("kept in the inbox"),
             Err(fault) => ProviderAnswer::broken(SmtpStep::Content, &fault.to_string()),
@@ -103,6 +106,7 @@ impl MailTransport for InboxTransport {
     }
 }
 
+/// Mails of the inbox, newest first; waits for one if there is none, for `wait` at most.
 pub(super) async fn read(
     context: &NotifierContext,
     to: Option<&str>,
@@ -110,7 +114,7 @@ pub(super) async fn read(
     limit: PageLimit,
 ) -> Result<Vec<InboxMail>, Fault> {
     // Every mail that was put in is followed by the event that it was delivered.
-    let mut news = context.store.events_changed();
+    let mut changes = context.store.events_changed();
     let deadline = tokio::time::sleep(wait.min(limits::INBOX_WAIT_MAX));
     tokio::pin!(deadline);
     loop {
@@ -123,17 +127,7 @@ pub(super) async fn read(
         }
         tokio::select! {
             () = &mut deadline => return Ok(mails),
-            changed = news.changed() => changed.map_err(|_| Fault::Unavailable)?,
-        }
-    }
-}
-
-pub(super) async fn clear(context: &NotifierContext) -> Result<(), Fault> {
-    loop {
-        let removed =
-            context.store.old_write(context.inbox.write().reclaim(), |tx| inbox::remove_all(tx).map(Verdict::Commit));
-        if removed.await? == 0 {
-            return Ok(());
+            changed = changes.changed() => changed.map_err(|_| Fault::Unavailable)?,
         }
     }
 }

@@ -1,15 +1,46 @@
 //! The code that a mail carries: asked for when the mail is sent, and never stored with it.
 
+use futures::future::BoxFuture;
+
 use super::{context::NotifierContext, render::CodeOnMail};
 use crate::{
+    actors::otp::{LiveCode, Otp},
     crypto::invitation_code::InvitationCode,
-    domain::notification::{Notification, TemplateName},
+    domain::{
+        notification::{Notification, TemplateName},
+        otp::CodePurpose,
+    },
     persistence::tables::invitation,
     types::{
         Fault,
-        id::{InvitationId, UserId},
+        id::{CodeId, InvitationId, UserId},
     },
 };
+
+/// Gives the digits of live codes.
+pub trait CodeSource: Send + Sync + 'static {
+    /// The digits of this very issue, as long as they may be used; `None`: they are void, used, or others took their
+    /// place.
+    fn reveal(
+        &self,
+        owner: UserId,
+        purpose: CodePurpose,
+        code: CodeId,
+    ) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>>;
+}
+
+impl CodeSource for Otp {
+    fn reveal(
+        &self,
+        owner: UserId,
+        purpose: CodePurpose,
+        code: CodeId,
+    ) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>> {
+        let live = Self::reveal(self, owner, purpose, code);
+        let on_mail = |code: LiveCode| CodeOnMail { digits: code.digits, expires_at: code.expires_at };
+        Box::pin(async move { Ok(live?.map(on_mail)) })
+    }
+}
 
 /// What a mail has to do with a code.
 pub(super) enum MailCode {
@@ -31,7 +62,7 @@ pub(super) async fn of(context: &NotifierContext, notification: &Notification) -
     Ok(found.map_or(MailCode::Void, MailCode::Live))
 }
 
-/// The code of an invitation that still waits for its guest.
+/// The code of an invitation that is still open.
 fn of_invitation(context: &NotifierContext, guest: UserId) -> Result<Option<CodeOnMail>, Fault> {
     let now = context.system.clock().now();
     let found = context.store.read(|view| invitation::find(view, InvitationId::from(guest.uuid())))?;

@@ -1,70 +1,95 @@
-//! Notifications: tells users by mail what they must know, and hands them their codes.
+//! Notifications: sends users by mail what they must know, and their codes.
 //!
-//! **Owns** the tables of notifications, deliveries, budgets and the development inbox. **Wakes on** events of other
-//! services, the time of a delivery, and the end of a send. **Promises** that a notification is taken on in the commit
-//! that settles its event, that no code is stored outside the sealed inbox or sent late, and that a repeated send has
-//! the same `Message-ID`. **Loses on crash** at most the answer of a send that was under way: it is sent again.
+//! - **Owns:** the tables of notifications, deliveries, budgets and the development inbox.
+//! - **Wakes on:** its commands (`NotifierActor`), the events that its rows in the catalogue name (`subscriber.rs`), and
+//!   the time of a delivery or the end of a send (`sender.rs`).
+//! - **Promises:** a notification is made in the commit that settles its event; no code is stored outside the sealed
+//!   inbox or sent late; a repeated send has the same `Message-ID`.
+//! - **Loses on crash:** at most the answer of a send that was under way: it is sent again.
 //!
-//! Must not know: how codes are made, HTTP. Begin with `take.rs` (event to delivery), then `send.rs`.
+//! Must not know: how codes are made, HTTP. Begin with `plan.rs` (event to notification), `writes.rs` (its deliveries),
+//! then `sender.rs` and `send.rs`.
 
-mod actor;
+mod clear_inbox;
 mod context;
 mod inbox;
 mod mail_code;
-mod pause;
+mod plan;
+mod provider;
+mod recipient;
 pub mod render;
+mod resume_sending;
 mod send;
+mod sender;
 mod shipped;
-mod take;
+mod subscriber;
+mod transport;
 mod trial;
+pub(crate) mod writes;
 
 use std::time::Duration;
 
-pub use actor::{NotifierActor, NotifierMessage};
-pub use context::{CodeSource, NotifierContext, NotifierFault, NotifierHealth};
+pub use clear_inbox::ClearInbox;
+pub use context::{NotifierContext, NotifierHealth};
 pub use inbox::InboxTransport;
-pub use pause::resume_sending;
-pub use take::NotifierSubscriber;
+pub use mail_code::CodeSource;
+pub use plan::Notice;
+pub use resume_sending::{ResumeSending, resume_sending};
+pub use sender::DeliverySender;
+pub use subscriber::NotifierSubscriber;
+pub use transport::NotifierFault;
 pub use trial::try_mail;
 
 use crate::{
     domain::notification::InboxMail,
-    persistence::Write,
-    types::{CallContext, Fault, PageLimit, Work, limits},
+    persistence::tables::inbox::Keeping,
+    supervision::{Command, CommandActor, Handle},
+    types::{Call, CallContext, Failure, Fault, PageLimit, Work},
 };
-use std::sync::Arc;
 
-/// The handle.
+/// The actor of the notifier's commands.
+pub type NotifierActor = CommandActor<NotifierContext>;
+
+/// The handle. Cheap to clone.
 #[derive(Clone)]
-pub struct Notifier {
-    context: Arc<NotifierContext>,
-}
+pub struct Notifier(Handle<NotifierContext>);
 
 impl Notifier {
-    /// The handle over what the actor works with.
-    pub fn new(context: Arc<NotifierContext>) -> Self {
-        Self { context }
+    /// Over the actor that the tree holds.
+    pub fn new(handle: Handle<NotifierContext>) -> Self {
+        Self(handle)
+    }
+
+    /// Runs a command and waits for what comes of it; fails as `Handle::run` does.
+    pub async fn run<K: Command<NotifierContext>>(
+        &self,
+        context: CallContext,
+        command: K,
+    ) -> Result<K::Answer, Failure<K::Refusal>> {
+        self.0.run(context, command).await
     }
 
     /// Mails in the development inbox, newest first, to `to` alone if it is given. If there is none, waits for one,
     /// for `wait` at most and never longer than `limits::INBOX_WAIT_MAX`.
     pub async fn inbox(&self, to: Option<&str>, wait: Duration, limit: PageLimit) -> Result<Vec<InboxMail>, Fault> {
-        inbox::read(&self.context, to, wait, limit).await
+        inbox::read(self.0.context(), to, wait, limit).await
     }
 
-    /// Empties the development inbox, as at a start in production.
+    /// Empties the development inbox before the tree is started, while no actor takes `ClearInbox` yet.
     pub async fn clear_inbox(&self) -> Result<(), Fault> {
-        inbox::clear(&self.context).await
+        let context = self.0.context();
+        let work = Work::until(context.system.clock().instant() + ClearInbox::DEADLINE);
+        let call = Call { work, context: CallContext::service("notifier", "inbox") };
+        Ok(ClearInbox.run(context.clone(), call).await?)
     }
 
-    /// Lets a restored store send. False: it was not held back.
-    pub async fn resume(&self, context: CallContext) -> Result<bool, Fault> {
-        let work = Work::until(self.context.system.clock().instant() + limits::CALL_DEADLINE);
-        resume_sending(&self.context.store, Write::new(work, self.context.system.stamp(), context)).await
+    /// What the development inbox keeps at this moment.
+    pub fn inbox_keeping(&self) -> Keeping {
+        self.0.context().inbox.keeping()
     }
 
     /// How well mail goes out.
     pub fn health(&self) -> Result<NotifierHealth, Fault> {
-        self.context.health()
+        self.0.context().health()
     }
 }

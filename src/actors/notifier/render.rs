@@ -100,7 +100,7 @@ impl Renderer {
                 if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
             },
         );
-        let all = shipped::LANGUAGES.iter().flat_map(|(_, sources)| *sources);
+        let all = shipped::LANGUAGES.iter().flat_map(|(_, templates)| templates.iter().copied().flatten());
         for source in shipped::SHARED.iter().chain(all) {
             environment
                 .add_template(source.path, source.text)

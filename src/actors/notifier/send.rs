@@ -3,43 +3,33 @@
 use std::time::Duration;
 
 use super::{
-    context::{NotifierContext, ProviderChange},
+    context::NotifierContext,
     inbox::InboxMessage,
     mail_code::{self, MailCode},
+    provider::ProviderChange,
     render::{CodeOnMail, Occasion, Rendered},
-    take::suppress,
+    writes::{self, ClaimedDelivery},
 };
 use crate::{
-    domain::{
-        event::{Event, EventKind, Personal},
-        notification::{
-            Channel, Delivery, DeliveryState, DeliveryTry, Notification, Suppression,
-            answer::{Blame, Meaning, class, meaning},
-            retry,
-        },
+    domain::notification::{
+        Channel, Delivery, Notification, Suppression,
+        answer::{Blame, Meaning, class, meaning},
     },
     outbound::mail::OutgoingMail,
-    persistence::{Tx, TxFault, Verdict, tables::notification},
-    types::{EmailAddress, Fault, Timestamp, id::DeliveryId, provider_answer::ProviderAnswer},
+    persistence::{Tx, TxFault},
+    types::{EmailAddress, Fault, id::DeliveryId, provider_answer::ProviderAnswer},
 };
 
-/// What a claim lasts beyond the transport's patience: rendering, asking for the code, and two commits.
+/// What a lease lasts beyond the transport's own limit: rendering, asking for the code, and two commits.
 const MARGIN: Duration = Duration::from_secs(30);
 /// How long a delivery waits whose code could not be asked for.
 const CODE_AWAY: Duration = Duration::from_secs(2);
-
-/// A delivery in this sender's hands.
-struct Claimed {
-    delivery: Delivery,
-    notification: Notification,
-    began_at: Timestamp,
-}
 
 /// What there is to send.
 enum Content {
     Mail(Box<OutgoingMail>),
     Text(Box<InboxMessage>),
-    /// The code is void: nobody needs the mail.
+    /// The code is void: the mail would be of no use.
     Void,
     /// The code could not be asked for.
     Away,
@@ -47,7 +37,7 @@ enum Content {
     Unfit(String),
 }
 
-/// Sends one delivery. An error means that the store could not be asked: the claim runs out, and it is sent again.
+/// Sends one delivery. An error means that the store could not be asked: the lease runs out, and it is sent again.
 pub(super) async fn send(context: &NotifierContext, id: DeliveryId) -> Result<(), Fault> {
     let claimed = match claim(context, id).await {
         Ok(Some(claimed)) => claimed,
@@ -80,15 +70,15 @@ pub(super) async fn send(context: &NotifierContext, id: DeliveryId) -> Result<()
         }
         Content::Void => {
             not_sent(context);
-            return change(context, claimed, |tx, delivery| suppress(tx, delivery, Suppression::Expired)).await;
+            return settle(context, claimed, |tx, _, delivery| writes::suppress(tx, delivery, Suppression::Expired))
+                .await;
         }
         Content::Away => {
             not_sent(context);
-            return change(context, claimed, put_back).await;
+            return settle(context, claimed, |tx, _, delivery| writes::put_back(tx, delivery, CODE_AWAY)).await;
         }
     };
-    let began_at = claimed.began_at;
-    change(context, claimed, move |tx, delivery| settle(tx, delivery, began_at, &answer)).await
+    settle(context, claimed, move |tx, claimed, delivery| writes::settle(tx, claimed, delivery, &answer)).await
 }
 
 /// The provider was not asked: if this was to be the probe, another delivery may be it.
@@ -97,33 +87,14 @@ fn not_sent(context: &NotifierContext) {
     context.provider().breaker.unused(now);
 }
 
-/// Takes a due delivery for this sender, or drops it if it comes too late.
-async fn claim(context: &NotifierContext, id: DeliveryId) -> Result<Option<Claimed>, Fault> {
+/// Takes a due delivery for this sender. `None`: there is nothing to send.
+async fn claim(context: &NotifierContext, id: DeliveryId) -> Result<Option<ClaimedDelivery>, Fault> {
     let lease = context.timeout + MARGIN;
-    context
-        .write(correlation(id), None, move |tx| {
-            let now = tx.now();
-            let Some(mut delivery) = notification::find_delivery(tx, id)? else { return Ok(Verdict::Discard(None)) };
-            if delivery.state.due().is_none_or(|due| due > now) {
-                return Ok(Verdict::Discard(None));
-            }
-            let Some(found) = notification::find(tx, delivery.notification)? else {
-                suppress(tx, delivery, Suppression::RecipientGone)?;
-                return Ok(Verdict::Commit(None));
-            };
-            if now >= delivery.expires_at {
-                suppress(tx, delivery, Suppression::Expired)?;
-                return Ok(Verdict::Commit(None));
-            }
-            delivery.state = DeliveryState::Sending { lease: now.plus(lease) };
-            notification::put_delivery(tx, &delivery)?;
-            Ok(Verdict::Commit(Some(Claimed { delivery, notification: found, began_at: now })))
-        })
-        .await
+    context.store.write(context.write(correlation(id), None), move |tx| writes::claim(tx, id, lease)).await
 }
 
-async fn content(context: &NotifierContext, claimed: &Claimed) -> Content {
-    let Claimed { delivery, notification, .. } = claimed;
+async fn content(context: &NotifierContext, claimed: &ClaimedDelivery) -> Content {
+    let ClaimedDelivery { delivery, notification, .. } = claimed;
     let code = match mail_code::of(context, notification).await {
         Ok(MailCode::NotNeeded) => None,
         Ok(MailCode::Live(code)) => Some(code),
@@ -166,7 +137,7 @@ fn mail(context: &NotifierContext, delivery: &Delivery, rendered: Result<Rendere
     }
 }
 
-fn render(context: &NotifierContext, claimed: &Claimed, code: Option<&CodeOnMail>) -> Result<Rendered, String> {
+fn render(context: &NotifierContext, claimed: &ClaimedDelivery, code: Option<&CodeOnMail>) -> Result<Rendered, String> {
     let Notification { template, locale, facts, .. } = &claimed.notification;
     let now = context.system.clock().now();
     let occasion = Occasion { template: *template, locale: locale.as_ref(), facts, code, now };
@@ -200,60 +171,18 @@ fn without_addresses(said: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Changes a delivery that is still in this sender's hands.
-async fn change(
+/// Ends this sender's hold of a delivery by `end`, unless it has lost it already.
+async fn settle(
     context: &NotifierContext,
-    claimed: Claimed,
-    f: impl Fn(&mut Tx<'_>, Delivery) -> Result<(), TxFault> + Send + 'static,
+    claimed: ClaimedDelivery,
+    end: impl Fn(&mut Tx<'_>, &ClaimedDelivery, Delivery) -> Result<(), TxFault> + Send + 'static,
 ) -> Result<(), Fault> {
-    let (id, lease) = (claimed.delivery.id, claimed.delivery.state);
-    context
-        .write(correlation(id), claimed.notification.cause, move |tx| {
-            match notification::find_delivery(tx, id)? {
-                Some(delivery) if delivery.state == lease => f(tx, delivery).map(Verdict::Commit),
-                // The claim ran out, and another sender has it; or the person was erased.
-                Some(_) | None => Ok(Verdict::Discard(())),
-            }
-        })
-        .await
-}
-
-fn put_back(tx: &mut Tx<'_>, mut delivery: Delivery) -> Result<(), TxFault> {
-    delivery.state = DeliveryState::Queued { due: tx.now().plus(CODE_AWAY) };
-    notification::put_delivery(tx, &delivery)
-}
-
-/// Writes the attempt down, and what follows from its answer.
-fn settle(
-    tx: &mut Tx<'_>,
-    mut delivery: Delivery,
-    began_at: Timestamp,
-    answer: &ProviderAnswer,
-) -> Result<(), TxFault> {
-    let now = tx.now();
-    delivery.attempts.push(DeliveryTry { began_at, ended_at: now, answer: answer.clone() });
-    let roll = u32::from_be_bytes(tx.random());
-    let state = retry::after(answer, delivery.attempts.len(), now, delivery.expires_at, roll);
-    let (notification, id, template) = (delivery.notification, delivery.id, delivery.template.as_str().to_owned());
-    let kind = match state {
-        DeliveryState::Suppressed { reason, .. } => return suppress(tx, delivery, reason),
-        DeliveryState::Sent { .. } => Some(EventKind::NotificationDelivered { notification, delivery: id, template }),
-        DeliveryState::Dead { .. } => {
-            let reason = class(answer).to_owned();
-            Some(EventKind::NotificationFailed { notification, delivery: id, template, reason })
-        }
-        DeliveryState::Failed { .. }
-        | DeliveryState::Queued { .. }
-        | DeliveryState::Sending { .. }
-        | DeliveryState::Delivered { .. }
-        | DeliveryState::Bounced { .. } => None,
+    let write = context.write(correlation(claimed.delivery.id), claimed.notification.cause);
+    let commit = move |tx: &mut Tx<'_>| match writes::still_held(tx, &claimed)? {
+        Some(delivery) => end(tx, &claimed, delivery),
+        None => Ok(()),
     };
-    delivery.state = state;
-    notification::put_delivery(tx, &delivery)?;
-    if let Some(kind) = kind {
-        tx.emit(Event { subject: delivery.owner, kind, personal: Personal::default() })?;
-    }
-    Ok(())
+    context.store.write(write, commit).await
 }
 
 fn correlation(id: DeliveryId) -> String {

@@ -1,8 +1,6 @@
-//! The templates that come with the program, compiled into it.
+//! The files of the templates, compiled into the program: those that each row of the table of templates names.
 
-#[cfg(test)]
-use crate::domain::notification::Channel;
-use crate::domain::notification::TemplateName;
+use crate::domain::notification::{TemplateName, for_each_template};
 
 /// A file under `assets/templates/email` or `assets/templates/sms`.
 pub(super) struct TemplateFile {
@@ -12,81 +10,45 @@ pub(super) struct TemplateFile {
     pub text: &'static str,
 }
 
-macro_rules! sources {
-    ($($path:literal),* $(,)?) => {
-        &[$(TemplateFile { path: $path, text: include_str!(concat!("../../../assets/templates/email/", $path)) }),*]
+macro_rules! file {
+    ($folder:literal, $($part:expr),+) => {
+        TemplateFile {
+            path: concat!($($part),+),
+            text: include_str!(concat!("../../../assets/templates/", $folder, "/", $($part),+)),
+        }
     };
 }
 
+/// The files of one template in one language.
+macro_rules! files_of {
+    (Email, $language:literal, $name:literal) => {
+        &[
+            file!("email", $language, "/", $name, ".subject"),
+            file!("email", $language, "/", $name, ".html"),
+            file!("email", $language, "/", $name, ".txt"),
+        ]
+    };
+    (Sms, $language:literal, $name:literal) => {
+        &[file!("sms", $language, "/", $name, ".txt")]
+    };
+}
+
+/// The files of every template in one language.
 macro_rules! language {
-    ($language:literal, [$($name:literal),* $(,)?], texts: [$($text:literal),*]) => {
-        &[$(
-            TemplateFile {
-                path: concat!($language, "/", $name, ".subject"),
-                text: include_str!(concat!("../../../assets/templates/email/", $language, "/", $name, ".subject")),
-            },
-            TemplateFile {
-                path: concat!($language, "/", $name, ".html"),
-                text: include_str!(concat!("../../../assets/templates/email/", $language, "/", $name, ".html")),
-            },
-            TemplateFile {
-                path: concat!($language, "/", $name, ".txt"),
-                text: include_str!(concat!("../../../assets/templates/email/", $language, "/", $name, ".txt")),
-            },
-        )*
-        $(
-            TemplateFile {
-                path: concat!($language, "/", $text, ".txt"),
-                text: include_str!(concat!("../../../assets/templates/sms/", $language, "/", $text, ".txt")),
-            },
-        )*]
+    (($language:literal) $($(#[$doc:meta])* $template:ident {
+        name: $name:literal, channel: $channel:ident, $($rest:tt)*
+    })*) => {
+        &[$(files_of!($channel, $language, $name)),*]
     };
 }
 
 /// What the templates of all languages are built on.
-pub(super) const SHARED: &[TemplateFile] = sources!["layout.html", "layout.txt", "parts.html"];
+pub(super) const SHARED: &[TemplateFile] =
+    &[file!("email", "layout.html"), file!("email", "layout.txt"), file!("email", "parts.html")];
 
-/// Every template in every language that is shipped.
-pub(super) const LANGUAGES: &[(&str, &[TemplateFile])] = &[
-    (
-        "en",
-        language!(
-            "en",
-            [
-                "welcome",
-                "verification_code",
-                "reset_code",
-                "password_changed",
-                "new_device",
-                "locked_out",
-                "address_taken",
-                "session_ended",
-                "step_up_code",
-                "invitation",
-            ],
-            texts: ["phone_code"]
-        ),
-    ),
-    (
-        "de",
-        language!(
-            "de",
-            [
-                "welcome",
-                "verification_code",
-                "reset_code",
-                "password_changed",
-                "new_device",
-                "locked_out",
-                "address_taken",
-                "session_ended",
-                "step_up_code",
-                "invitation",
-            ],
-            texts: ["phone_code"]
-        ),
-    ),
-];
+/// The files of each template in each language that is shipped.
+pub(super) const LANGUAGES: &[(&str, &[&[TemplateFile]])] =
+    &[("en", for_each_template!(language "en")), ("de", for_each_template!(language "de"))];
 
 /// The part of a message that a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,15 +62,6 @@ pub(super) enum TemplatePart {
 }
 
 impl TemplatePart {
-    /// The parts of a template: a text message has a text alone.
-    #[cfg(test)]
-    pub(super) fn of(template: TemplateName) -> &'static [Self] {
-        match template.channel() {
-            Channel::Email => &[Self::Subject, Self::Html, Self::Text],
-            Channel::Sms => &[Self::Text],
-        }
-    }
-
     fn ending(self) -> &'static str {
         match self {
             Self::Subject => "subject",
@@ -125,19 +78,36 @@ pub(super) fn path(language: &str, template: TemplateName, part: TemplatePart) -
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
     use super::*;
 
+    /// The files under `assets/templates/<channel>/<language>`, as their paths below the channel.
+    fn on_disk(language: &str) -> BTreeSet<String> {
+        let folders = ["email", "sms"]
+            .map(|channel| Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/templates").join(channel).join(language));
+        let files = folders.into_iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+        files.map(|file| format!("{language}/{}", file.unwrap().file_name().into_string().unwrap())).collect()
+    }
+
     #[test]
-    fn every_template_is_shipped_in_every_language() {
-        for (language, sources) in LANGUAGES {
-            for template in TemplateName::ALL {
-                for part in TemplatePart::of(template) {
-                    let path = path(language, template, *part);
-                    assert!(sources.iter().any(|source| source.path == path), "{path} is missing");
-                }
+    fn every_file_of_a_language_belongs_to_a_template() {
+        for (language, templates) in LANGUAGES {
+            assert_eq!(templates.len(), TemplateName::ALL.len());
+            let shipped: BTreeSet<String> =
+                templates.iter().copied().flatten().map(|file| file.path.to_owned()).collect();
+            assert_eq!(shipped, on_disk(language));
+        }
+    }
+
+    #[test]
+    fn every_folder_of_templates_is_a_language() {
+        for channel in ["email", "sms"] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/templates").join(channel);
+            let folders = fs::read_dir(folder).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_dir());
+            for found in folders.map(|entry| entry.file_name().into_string().unwrap()) {
+                assert!(LANGUAGES.iter().any(|(language, _)| *language == found), "{channel}/{found} is not shipped");
             }
-            let files = TemplateName::ALL.into_iter().map(|template| TemplatePart::of(template).len()).sum::<usize>();
-            assert_eq!(sources.len(), files, "{language} has strays");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::context::{NotifierFault, sender, smtp};
+use super::transport::{NotifierFault, sender, smtp};
 use crate::{
     config,
     outbound::mail::{Exchange, MailTransport, OutgoingMail},

@@ -8,10 +8,10 @@ use std::{
 
 use super::Operations;
 use crate::{
-    domain::audit::{AuditAction, AuditRecord, AuditResult},
-    persistence::{Verdict, Write, upkeep::Upkeep},
+    domain::audit::{AuditAction, AuditRecord},
+    persistence::{Write, upkeep::Upkeep},
     supervision::ManualClock,
-    types::{CallContext, Fault, Timestamp, Work, limits},
+    types::{CallContext, Failure, Fault, Timestamp, Work, limits},
 };
 
 /// A snapshot that was taken.
@@ -43,7 +43,7 @@ pub enum SnapshotRefusal {
 impl Operations {
     /// The clock of the process is `manual`, which may be set forward: in development.
     pub fn let_advance(&self, manual: Arc<ManualClock>) {
-        // Whoever said so first has said it.
+        // The first clock that was given stays.
         let _ = self.0.manual.set(manual);
     }
 
@@ -52,20 +52,18 @@ impl Operations {
         &self,
         context: CallContext,
         file: PathBuf,
-    ) -> Result<Result<SnapshotTaken, SnapshotRefusal>, Fault> {
+    ) -> Result<SnapshotTaken, Failure<SnapshotRefusal>> {
         if !file.is_absolute() {
-            return Ok(Err(SnapshotRefusal::NotAbsolute));
+            return Err(Failure::Refused(SnapshotRefusal::NotAbsolute));
         }
-        let Some(upkeep) = self.0.store.upkeep().cloned() else { return Ok(Err(SnapshotRefusal::InMemory)) };
+        let upkeep = self.0.store.upkeep().cloned().ok_or(Failure::Refused(SnapshotRefusal::InMemory))?;
         #[allow(
             clippy::disallowed_methods,
             reason = "an operator's command, seldom and by hand; the copy blocks its thread"
         )]
         let taking = tokio::task::spawn_blocking(move || take_snapshot(&upkeep, &file));
-        let taken = taking.await.map_err(|error| Fault::bug(error.to_string()))?;
-        if let Ok(taken) = &taken {
-            self.audit(context, AuditAction::TakeSnapshot, format!("commit={}", taken.commit)).await?;
-        }
+        let taken = taking.await.map_err(|error| Fault::bug(error.to_string()))?.map_err(Failure::Refused)?;
+        self.audit(context, AuditAction::TakeSnapshot, format!("commit={}", taken.commit)).await?;
         Ok(taken)
     }
 
@@ -79,7 +77,7 @@ impl Operations {
         Ok(clock.now())
     }
 
-    /// Sets the clock of development forward and wakes whoever waits for a time. Gives the time, or nothing where the
+    /// Sets the clock of development forward and wakes the workers, which look at the time again. Gives the time, or nothing where the
     /// clock is the machine's.
     pub fn advance_clock(&self, by: Duration) -> Option<Timestamp> {
         let manual = self.0.manual.get()?;
@@ -92,12 +90,8 @@ impl Operations {
     pub(super) async fn audit(&self, context: CallContext, action: AuditAction, detail: String) -> Result<(), Fault> {
         let work = Work::until(self.0.system.clock().instant() + limits::CALL_DEADLINE);
         let write = Write::new(work, self.0.system.stamp(), context);
-        let record = AuditRecord { action, result: AuditResult::Done, subject: None, detail };
-        let writing = self.0.store.old_write(write.reclaim(), move |tx| {
-            tx.audit(record.clone())?;
-            Ok(Verdict::Commit(()))
-        });
-        writing.await
+        let record = AuditRecord::done(action, None).detail(detail);
+        self.0.store.write(write.reclaim(), move |tx| tx.audit(record.clone())).await
     }
 }
 

@@ -24,7 +24,7 @@ use tokio::sync::Mutex;
 use crate::{
     actors::{notifier::Notifier, relay::Relays},
     domain::audit::AuditAction,
-    persistence::{Store, Verdict, Write},
+    persistence::{Store, Write},
     supervision::{ControlRefusal, ManualClock, System},
     telemetry::{
         actors::{ActorReport, ActorsReport},
@@ -194,7 +194,7 @@ impl Operations {
             self.0.system.stamp(),
             CallContext::service("health", "readiness"),
         );
-        let writing = self.0.store.old_write(write, |_| Ok(Verdict::Discard(())));
+        let writing = self.0.store.write(write, |_| Ok(()));
         let result = match tokio::time::timeout(limits::READY_PROBE_DEADLINE, writing).await {
             Ok(result) => result,
             Err(_elapsed) => Err(Fault::Expired),

@@ -5,11 +5,12 @@ use futures::{FutureExt, future::BoxFuture};
 use super::{CodeOrder, Issued, Otp};
 use crate::{
     actors::relay::{HandOver, NotTaken, Subscriber},
-    domain::{
-        event::{EventKind, EventType},
-        otp::CodePurpose,
-    },
+    domain::{event::EventKind, otp::CodePurpose},
+    types::id::UserId,
 };
+
+/// The name by which the catalogue of events and the store know it.
+const NAME: &str = "otp";
 
 /// The subscriber.
 pub struct OtpSubscriber {
@@ -23,10 +24,8 @@ impl OtpSubscriber {
     }
 
     async fn take(&self, hand_over: HandOver) -> Result<(), NotTaken> {
-        let (owner, purpose) = match &hand_over.event.kind {
-            EventKind::UserRegistered { user, .. } => (*user, CodePurpose::VerifyEmail),
-            EventKind::PasswordResetRequested { user, .. } => (*user, CodePurpose::ResetPassword),
-            _ => return Err(NotTaken::Never("not an event that needs a code".to_owned())),
+        let Some((owner, purpose)) = ordered(&hand_over.event.kind) else {
+            return Err(NotTaken::Never("not an event that needs a code".to_owned()));
         };
         let context = hand_over.context();
         match self.otp.issue(context, owner, purpose, CodeOrder::Event(Box::new(hand_over))).await? {
@@ -35,16 +34,37 @@ impl OtpSubscriber {
     }
 }
 
+/// Whose code, and what for, an event calls for.
+fn ordered(kind: &EventKind) -> Option<(UserId, CodePurpose)> {
+    match kind {
+        EventKind::UserRegistered { user, .. } => Some((*user, CodePurpose::VerifyEmail)),
+        EventKind::PasswordResetRequested { user, .. } => Some((*user, CodePurpose::ResetPassword)),
+        _ => None,
+    }
+}
+
 impl Subscriber for OtpSubscriber {
     fn name(&self) -> &'static str {
-        "otp"
-    }
-
-    fn types(&self) -> &'static [EventType] {
-        &[EventType::UserRegistered, EventType::PasswordResetRequested]
+        NAME
     }
 
     fn receive(&self, hand_over: HandOver) -> BoxFuture<'_, Result<(), NotTaken>> {
         self.take(hand_over).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::{EventType, samples::sample};
+
+    #[test]
+    fn a_code_is_ordered_for_each_type_that_is_heard_and_for_no_other() {
+        let heard = EventType::heard_by(NAME);
+        assert!(!heard.is_empty());
+        for event_type in EventType::ALL {
+            let is_ordered = ordered(&sample(*event_type).kind).is_some();
+            assert_eq!(is_ordered, heard.contains(event_type), "{event_type:?}");
+        }
     }
 }

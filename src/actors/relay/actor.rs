@@ -1,4 +1,12 @@
 //! The actor: one for each subscriber.
+//!
+//! - **Owns:** the subscriber's watermark, marks, delayed events and dead letters; in memory the window of events above
+//!   the watermark.
+//! - **Wakes on:** a commit with events, the end of a hand-over, the time of a delayed event or of a watermark to save,
+//!   an operator's order.
+//! - **Promises:** events of one subject are handed over in their order; an effect that settles in its transaction
+//!   happens exactly once, others at least once.
+//! - **Loses on crash:** the window, which is read from the store again; a hand-over that was under way is repeated.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -36,7 +44,7 @@ const PAGES_AT_ONCE: usize = 16;
 
 /// What wakes a relay. It carries nothing: the relay reads its state again.
 pub enum RelayMessage {
-    /// There may be news, an outcome, a delayed event that is due, or a watermark to save.
+    /// There may be new events, an outcome, a delayed event that is due, or a watermark to save.
     LookDue,
 }
 
@@ -60,7 +68,7 @@ impl EventRelay {
     }
 }
 
-/// What jobs leave for the actor to find.
+/// What jobs leave for the actor.
 #[derive(Default)]
 struct Tray {
     outcomes: Vec<(PendingHandOver, HandOverOutcome)>,
@@ -99,7 +107,7 @@ impl Service for EventRelay {
         Ok(RelayState {
             window: RelayWindow::new(watermark),
             tray: Arc::default(),
-            filter: EventFilter { types: context.subscriber.types().iter().copied().collect(), subject: None },
+            filter: EventFilter { types: context.subscriber.types().into_iter().collect(), subject: None },
             known_to: context.store.head(),
             saved: watermark,
             is_saving: false,
@@ -135,7 +143,7 @@ fn watch(cx: &Cx<RelayMessage>, store: &Store, over: CancellationToken) {
         loop {
             tokio::select! {
                 () = over.cancelled() => return,
-                news = changed.changed() => match news {
+                read = changed.changed() => match read {
                     Ok(()) => addr.nudge(|| RelayMessage::LookDue),
                     Err(_) => return,
                 },
@@ -232,7 +240,7 @@ impl EventRelay {
         Ok(())
     }
 
-    /// Whether an event above the saved watermark has its fate already.
+    /// Whether an event above the saved watermark is settled or delayed already.
     fn was_handed_over(&self, event: &EventEnvelope) -> Result<bool, Fault> {
         let subscriber = self.context.subscriber.name();
         let place = EventPlace { subscriber, subject: event.subject, sequence: event.sequence };

@@ -8,8 +8,8 @@ use super::subscriber::{HandOver, NotTaken, Subscriber, TIMEOUT};
 use crate::{
     domain::event::{DeadLetter, DeadReason, Delayed, EventEnvelope, NextTry, next_try},
     persistence::{
-        Reader, Store, Tx, TxFault, Verdict, Write,
-        tables::subscription::{self, EventPlace, EventStanding},
+        Reader, Store, Tx, TxFault, Write,
+        tables::subscription::{self, EventPlace, EventStanding, Settlement},
     },
     supervision::System,
     types::{CallContext, Fault, Work, id::UserId},
@@ -96,15 +96,7 @@ impl RelayContext {
         if !self.store.read(|view| subscription::has_delayed(view, place.subscriber, place.subject))? {
             return Ok(false);
         }
-        self.write(move |tx| {
-            if !subscription::has_delayed(tx, place.subscriber, place.subject)? {
-                return Ok(Verdict::Discard(false));
-            }
-            let delayed = Delayed { attempts: 0, due: tx.now(), last_error: "behind an earlier event".to_owned() };
-            subscription::delay(tx, place, &delayed)?;
-            Ok(Verdict::Commit(true))
-        })
-        .await
+        self.store.write(self.write_of_relay(), move |tx| stand_behind(tx, place)).await
     }
 
     /// A subscriber whose effect is outside of the store settles nothing: its delayed row is removed here.
@@ -112,9 +104,7 @@ impl RelayContext {
         let standing = self.store.read(|view| subscription::standing(view, place))?;
         match standing {
             EventStanding::Open | EventStanding::Settled => Ok(()),
-            EventStanding::Delayed(_) => {
-                self.write(move |tx| subscription::settle(tx, place).map(|_| Verdict::Commit(()))).await
-            }
+            EventStanding::Delayed(_) => self.store.write(self.write_of_relay(), move |tx| conclude(tx, place)).await,
         }
     }
 
@@ -125,34 +115,12 @@ impl RelayContext {
         attempts: u32,
         reason: String,
     ) -> Result<(), Fault> {
-        let exhausted = letter(event, DeadReason::Exhausted, attempts, reason.clone());
-        self.write(move |tx| {
-            if is_settled(tx, place)? {
-                return Ok(Verdict::Discard(()));
-            }
-            let [roll] = tx.random();
-            match next_try(attempts, roll) {
-                NextTry::After(wait) => {
-                    let due = tx.now().plus(wait);
-                    let delayed = Delayed { attempts, due, last_error: reason.clone() };
-                    subscription::delay(tx, place, &delayed)?;
-                }
-                NextTry::Never => subscription::bury(tx, place, &at_now(tx, &exhausted))?,
-            }
-            Ok(Verdict::Commit(()))
-        })
-        .await
+        let exhausted = letter(event, DeadReason::Exhausted, attempts, reason);
+        self.store.write(self.write_of_relay(), move |tx| put_off(tx, place, &exhausted)).await
     }
 
     async fn bury(&self, place: EventPlace<'static>, letter: DeadLetter) -> Result<(), Fault> {
-        self.write(move |tx| {
-            if is_settled(tx, place)? {
-                return Ok(Verdict::Discard(()));
-            }
-            subscription::bury(tx, place, &at_now(tx, &letter))?;
-            Ok(Verdict::Commit(()))
-        })
-        .await
+        self.store.write(self.write_of_relay(), move |tx| bury(tx, place, &letter)).await
     }
 
     /// A delayed event that retention, or an operator, has taken out of the log.
@@ -175,21 +143,51 @@ impl RelayContext {
 
     pub(super) async fn advance(&self, watermark: u64) -> Result<(), Fault> {
         let subscriber = self.subscriber.name();
-        self.write(move |tx| subscription::advance(tx, subscriber, watermark).map(Verdict::Commit)).await
+        self.store.write(self.write_of_relay(), move |tx| subscription::advance(tx, subscriber, watermark)).await
     }
 
-    async fn write<T: Send + 'static>(
-        &self,
-        f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
-    ) -> Result<T, Fault> {
-        let write = Write::new(
-            Work::until(self.system.clock().instant() + TIMEOUT),
-            self.system.stamp(),
-            CallContext::service("relay", "relay"),
-        );
-        // What a relay writes ends work or puts it off: it goes on when the disk is nearly full.
-        self.store.old_write(write.reclaim(), f).await
+    /// What a relay writes ends work or puts it off: it goes on when the disk is nearly full.
+    fn write_of_relay(&self) -> Write {
+        let work = Work::until(self.system.clock().instant() + TIMEOUT);
+        Write::new(work, self.system.stamp(), CallContext::service("relay", "relay")).reclaim()
     }
+}
+
+/// Writes the event behind the delayed ones of its subject; false: there are none any more, and nothing was written.
+fn stand_behind(tx: &mut Tx<'_>, place: EventPlace<'_>) -> Result<bool, TxFault> {
+    if !subscription::has_delayed(tx, place.subscriber, place.subject)? {
+        return Ok(false);
+    }
+    let delayed = Delayed { attempts: 0, due: tx.now(), last_error: "behind an earlier event".to_owned() };
+    subscription::delay(tx, place, &delayed)?;
+    Ok(true)
+}
+
+fn conclude(tx: &mut Tx<'_>, place: EventPlace<'_>) -> Result<(), TxFault> {
+    match subscription::settle(tx, place)? {
+        Settlement::First | Settlement::Already => Ok(()),
+    }
+}
+
+/// Delays an event that was not taken, or buries it as `exhausted` after its last attempt; nothing if it had its effect
+/// after all.
+fn put_off(tx: &mut Tx<'_>, place: EventPlace<'_>, exhausted: &DeadLetter) -> Result<(), TxFault> {
+    if is_settled(tx, place)? {
+        return Ok(());
+    }
+    let DeadLetter { attempts, last_error, .. } = exhausted;
+    let [roll] = tx.random();
+    match next_try(*attempts, roll) {
+        NextTry::After(wait) => {
+            let due = tx.now().plus(wait);
+            subscription::delay(tx, place, &Delayed { attempts: *attempts, due, last_error: last_error.clone() })
+        }
+        NextTry::Never => subscription::bury(tx, place, &at_now(tx, exhausted)),
+    }
+}
+
+fn bury(tx: &mut Tx<'_>, place: EventPlace<'_>, letter: &DeadLetter) -> Result<(), TxFault> {
+    if is_settled(tx, place)? { Ok(()) } else { subscription::bury(tx, place, &at_now(tx, letter)) }
 }
 
 fn letter(event: &EventEnvelope, reason: DeadReason, attempts: u32, last_error: String) -> DeadLetter {

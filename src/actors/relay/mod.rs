@@ -1,10 +1,10 @@
-//! Carries news: reads the event log for one subscriber, hands each event over in the order of its subject, and keeps
-//! what could not be taken yet.
+//! Reads the event log for each subscriber, hands each event over in the order of its subject, and keeps what could not
+//! be taken yet.
 //!
 //! Owns: watermarks, marks, delayed events and dead letters of the subscribers. Must not know: what an event means.
 //! Wakes on: a commit with events, an outcome, the time of a delayed event, an operator's order.
 //! Promises: an effect that settles in its transaction happens exactly once; others at least once.
-//! Loses on crash: nothing but the order between a handing over that was under way and its repetition.
+//! Loses on crash: nothing but the order between a hand-over that was under way and its repetition.
 //! Begin with `subscriber.rs` (what a subscriber is), then `actor.rs`.
 
 mod actor;
@@ -14,7 +14,5 @@ mod subscriber;
 mod window;
 
 pub use actor::{EventRelay, RelayMessage};
-pub use operate::{
-    AllDeadLetters, DeadLetterPage, EventPage, EventQuery, OperatorRefusal, OperatorResult, Relays, SubscriberReport,
-};
+pub use operate::{AllDeadLetters, DeadLetterPage, EventPage, EventQuery, OperatorRefusal, Relays, SubscriberReport};
 pub use subscriber::{HandOver, NotTaken, Subscriber};

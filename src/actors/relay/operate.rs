@@ -8,16 +8,17 @@ use super::{
 };
 use crate::{
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditRecord},
         event::{DeadLetter, EventEnvelope, EventType},
     },
     persistence::{
-        Store, Tx, TxFault, Verdict, Write,
+        Decision, Store, Tx, TxFault, Write,
         events::{self, EventFilter, EventRange},
+        refuse,
         tables::subscription::{self, LetterFound},
     },
     supervision::{Addr, System},
-    types::{CallContext, Fault, Page, PageLimit, Work, id::UserId, limits},
+    types::{CallContext, Failure, Fault, Page, PageLimit, Work, id::UserId, limits},
 };
 
 /// How far a subscriber has come.
@@ -52,7 +53,7 @@ pub struct EventQuery {
     pub types: BTreeSet<EventType>,
     /// About this person.
     pub subject: Option<UserId>,
-    /// At most so many.
+    /// The most rows of a page.
     pub limit: PageLimit,
 }
 
@@ -75,9 +76,6 @@ pub enum OperatorRefusal {
     /// There is no such dead letter.
     UnknownDeadLetter,
 }
-
-/// What came of an operator's order, or why it was not carried out.
-pub type OperatorResult<T> = Result<T, OperatorRefusal>;
 
 /// All relays.
 #[derive(Clone)]
@@ -154,15 +152,13 @@ impl Relays {
         &self,
         subscriber: &str,
         sequence: u64,
-    ) -> Result<OperatorResult<(DeadLetter, Option<EventEnvelope>)>, Fault> {
-        if self.find(subscriber).is_none() {
-            return Ok(Err(OperatorRefusal::UnknownSubscriber));
-        }
+    ) -> Result<(DeadLetter, Option<EventEnvelope>), Failure<OperatorRefusal>> {
+        self.find(subscriber)?;
         let found = self.store.read(|view| match subscription::dead_letter(view, subscriber, sequence)? {
             Some(letter) => Ok(Some((letter, events::find(view, sequence)?))),
             None => Ok(None),
         })?;
-        Ok(found.ok_or(OperatorRefusal::UnknownDeadLetter))
+        found.ok_or(Failure::Refused(OperatorRefusal::UnknownDeadLetter))
     }
 
     /// Dead letters of all subscribers, behind the place `after`: a subscriber's name and a sequence.
@@ -192,11 +188,9 @@ impl Relays {
         subscriber: &str,
         after: Option<u64>,
         limit: PageLimit,
-    ) -> Result<OperatorResult<DeadLetterPage>, Fault> {
-        if self.find(subscriber).is_none() {
-            return Ok(Err(OperatorRefusal::UnknownSubscriber));
-        }
-        self.store.read(|view| subscription::dead_letters(view, subscriber, after, limit.rows())).map(Ok)
+    ) -> Result<DeadLetterPage, Failure<OperatorRefusal>> {
+        self.find(subscriber)?;
+        Ok(self.store.read(|view| subscription::dead_letters(view, subscriber, after, limit.rows()))?)
     }
 
     /// Hands a dead letter over again.
@@ -205,44 +199,26 @@ impl Relays {
         context: CallContext,
         subscriber: &str,
         sequence: u64,
-    ) -> Result<OperatorResult<()>, Fault> {
-        let Some(relay) = self.find(subscriber) else { return Ok(Err(OperatorRefusal::UnknownSubscriber)) };
+    ) -> Result<(), Failure<OperatorRefusal>> {
+        let relay = self.find(subscriber)?;
         let name = relay.subscriber.name();
-        let found = self
-            .change(context, move |tx| {
-                let found = subscription::requeue(tx, name, sequence)?;
-                said(tx, found, AuditAction::RequeueDeadLetter, format!("subscriber={name} sequence={sequence}"))
-            })
-            .await?;
+        let requeued = self.store.decide(self.write(context), move |tx| requeue(tx, name, sequence)).await;
         relay.addr.nudge(|| RelayMessage::LookDue);
-        Ok(answer(found))
+        requeued
     }
 
     /// Hands all dead letters of a subscriber over again, and says how many.
-    pub async fn requeue_all(&self, context: CallContext, subscriber: &str) -> Result<OperatorResult<usize>, Fault> {
-        let Some(relay) = self.find(subscriber) else { return Ok(Err(OperatorRefusal::UnknownSubscriber)) };
+    pub async fn requeue_all(&self, context: CallContext, subscriber: &str) -> Result<usize, Failure<OperatorRefusal>> {
+        let relay = self.find(subscriber)?;
         let name = relay.subscriber.name();
         let mut requeued = 0;
         loop {
-            let some = self
-                .change(context.clone(), move |tx| {
-                    let letters = subscription::dead_letters(tx, name, None, limits::PAGE_MAX)?.rows;
-                    for (sequence, _) in &letters {
-                        subscription::requeue(tx, name, *sequence)?;
-                    }
-                    if letters.is_empty() {
-                        return Ok(Verdict::Discard(0));
-                    }
-                    let detail = format!("subscriber={name} count={}", letters.len());
-                    tx.audit(record(AuditAction::RequeueDeadLetter, detail))?;
-                    Ok(Verdict::Commit(letters.len()))
-                })
-                .await?;
+            let some = self.store.write(self.write(context.clone()), move |tx| requeue_some(tx, name)).await?;
             requeued += some;
             relay.addr.nudge(|| RelayMessage::LookDue);
             // Those that die again at once are left for the operator to look at.
             if some < limits::PAGE_MAX {
-                return Ok(Ok(requeued));
+                return Ok(requeued);
             }
         }
     }
@@ -254,55 +230,51 @@ impl Relays {
         subscriber: &str,
         sequence: u64,
         reason: &str,
-    ) -> Result<OperatorResult<()>, Fault> {
-        let Some(relay) = self.find(subscriber) else { return Ok(Err(OperatorRefusal::UnknownSubscriber)) };
-        let (name, reason) = (relay.subscriber.name(), reason.to_owned());
-        let found = self
-            .change(context, move |tx| {
-                let found = subscription::discard(tx, name, sequence)?;
-                let detail = format!("subscriber={name} sequence={sequence} reason={reason}");
-                said(tx, found, AuditAction::DiscardDeadLetter, detail)
-            })
-            .await?;
-        Ok(answer(found))
+    ) -> Result<(), Failure<OperatorRefusal>> {
+        let name = self.find(subscriber)?.subscriber.name();
+        let detail = format!("subscriber={name} sequence={sequence} reason={reason}");
+        self.store.decide(self.write(context), move |tx| discard(tx, name, sequence, &detail)).await
     }
 
-    fn find(&self, subscriber: &str) -> Option<&Relay> {
-        self.relays.iter().find(|relay| relay.subscriber.name() == subscriber)
+    fn find(&self, subscriber: &str) -> Result<&Relay, Failure<OperatorRefusal>> {
+        let found = self.relays.iter().find(|relay| relay.subscriber.name() == subscriber);
+        found.ok_or(Failure::Refused(OperatorRefusal::UnknownSubscriber))
     }
 
-    async fn change<T: Send + 'static>(
-        &self,
-        context: CallContext,
-        f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
-    ) -> Result<T, Fault> {
+    fn write(&self, context: CallContext) -> Write {
         let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
-        self.store.old_write(Write::new(work, self.system.stamp(), context), f).await
+        Write::new(work, self.system.stamp(), context)
     }
 }
 
-fn record(action: AuditAction, detail: String) -> AuditRecord {
-    AuditRecord { action, result: AuditResult::Done, subject: None, detail }
-}
-
-fn said(
-    tx: &mut Tx<'_>,
-    found: LetterFound,
-    action: AuditAction,
-    detail: String,
-) -> Result<Verdict<LetterFound>, TxFault> {
-    match found {
-        LetterFound::Missing => Ok(Verdict::Discard(found)),
-        LetterFound::Changed => {
-            tx.audit(record(action, detail))?;
-            Ok(Verdict::Commit(found))
-        }
+fn requeue(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Decision<(), OperatorRefusal> {
+    let detail = format!("subscriber={subscriber} sequence={sequence}");
+    match subscription::requeue(tx, subscriber, sequence)? {
+        LetterFound::Missing => refuse(OperatorRefusal::UnknownDeadLetter),
+        LetterFound::Changed => Ok(entry(tx, AuditAction::RequeueDeadLetter, detail)?),
     }
 }
 
-fn answer(found: LetterFound) -> OperatorResult<()> {
-    match found {
-        LetterFound::Changed => Ok(()),
-        LetterFound::Missing => Err(OperatorRefusal::UnknownDeadLetter),
+/// Requeues the oldest dead letters, `limits::PAGE_MAX` at most; says how many.
+fn requeue_some(tx: &mut Tx<'_>, subscriber: &str) -> Result<usize, TxFault> {
+    let letters = subscription::dead_letters(tx, subscriber, None, limits::PAGE_MAX)?.rows;
+    for (sequence, _) in &letters {
+        subscription::requeue(tx, subscriber, *sequence)?;
     }
+    if !letters.is_empty() {
+        let detail = format!("subscriber={subscriber} count={}", letters.len());
+        entry(tx, AuditAction::RequeueDeadLetter, detail)?;
+    }
+    Ok(letters.len())
+}
+
+fn discard(tx: &mut Tx<'_>, subscriber: &str, sequence: u64, detail: &str) -> Decision<(), OperatorRefusal> {
+    match subscription::discard(tx, subscriber, sequence)? {
+        LetterFound::Missing => refuse(OperatorRefusal::UnknownDeadLetter),
+        LetterFound::Changed => Ok(entry(tx, AuditAction::DiscardDeadLetter, detail.to_owned())?),
+    }
+}
+
+fn entry(tx: &mut Tx<'_>, action: AuditAction, detail: String) -> Result<(), TxFault> {
+    tx.audit(AuditRecord::done(action, None).detail(detail))
 }

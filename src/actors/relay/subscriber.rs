@@ -13,12 +13,14 @@ use crate::{
     types::{CallContext, Caller, Fault, Stamp, Work},
 };
 
-/// Whoever hears events. Its relay hands them over in the order of each subject, many subjects side by side.
+/// What hears events. Its relay hands them over in the order of each subject, many subjects side by side.
 pub trait Subscriber: Send + Sync + 'static {
-    /// Its name in the store: it never changes.
+    /// Its name in the catalogue of events and in the store: it never changes.
     fn name(&self) -> &'static str;
-    /// The types it hears.
-    fn types(&self) -> &'static [EventType];
+    /// The types it hears: those whose rows in the catalogue name it.
+    fn types(&self) -> Vec<EventType> {
+        EventType::heard_by(self.name())
+    }
     /// Takes one event. An effect in the store happens exactly once if its transaction calls `HandOver::settle`; an
     /// effect outside happens at least once.
     fn receive(&self, hand_over: HandOver) -> BoxFuture<'_, Result<(), NotTaken>>;
@@ -34,7 +36,7 @@ pub enum NotTaken {
 }
 
 impl From<Fault> for NotTaken {
-    /// No fault is for ever: after ten of them the event is among the dead letters anyway.
+    /// No fault lasts for ever: after ten of them the event is among the dead letters anyway.
     fn from(fault: Fault) -> Self {
         Self::Later(fault.to_string())
     }
@@ -59,7 +61,7 @@ pub struct HandOver {
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl HandOver {
-    /// Takes the event's effect for this transaction. False: another one had it; discard.
+    /// Takes the event's effect for this transaction. False: an earlier one had it, and nothing was written.
     pub fn settle(&self, tx: &mut Tx<'_>) -> Result<bool, TxFault> {
         match subscription::settle(tx, self.place())? {
             Settlement::First => Ok(true),
@@ -67,13 +69,13 @@ impl HandOver {
         }
     }
 
-    /// What accompanies the transaction in which the event has its effect: the house, because of this event.
+    /// What accompanies the transaction in which the event has its effect: the subscriber's work, because of this event.
     pub fn write(&self) -> Write {
         Write::new(self.work.clone(), self.stamp, self.context())
     }
 
-    /// On whose behalf the effect is: the house's, in the course of the request that began it all, and from where that
-    /// request came.
+    /// On whose behalf the effect is: the subscriber's, in the course of the request that began it all, and from where
+    /// that request came.
     pub fn context(&self) -> CallContext {
         CallContext {
             request_id: self.event.correlation.clone(),

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use super::batch;
 use crate::{
     actors::{auth::writes::drop_registration, otp::writes::end_code, user::writes::drop_invitation},
-    persistence::Write,
     persistence::{
-        Store, Tx, TxFault, Verdict,
+        Store, Tx, TxFault,
         tables::{
             code,
             failure::{self, Walked},
@@ -15,7 +15,7 @@ use crate::{
         },
     },
     supervision::{Next, TaskCx, Worker},
-    types::{Call, CallContext, Fault, Work, limits},
+    types::Fault,
 };
 
 /// How often it looks.
@@ -42,7 +42,7 @@ impl Worker for Expirer {
 
     async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
         if cx.system().clock().trouble().is_some() {
-            // Whose time is over is refused by every flow; nothing is deleted by a clock that may be wrong.
+            // What is over is refused by every command; nothing is deleted by a clock that may be wrong.
             return Ok(Next::Within(EVERY));
         }
         let mut full = false;
@@ -50,32 +50,15 @@ impl Worker for Expirer {
             if cx.stopping().is_cancelled() {
                 return Ok(Next::Within(EVERY));
             }
-            let (removed, ()) = self.remove(cx, move |tx| Ok((step(tx)?, ()))).await?;
+            let removed = self.store.write(batch(cx, "expire"), step).await?;
             full |= removed >= BATCH;
         }
         let walked = self.walked;
-        let (removed, walked) = self.remove(cx, move |tx| failure::remove_forgotten(tx, walked, BATCH)).await?;
+        let forget = move |tx: &mut Tx<'_>| failure::remove_forgotten(tx, walked, BATCH);
+        let (removed, walked) = self.store.write(batch(cx, "expire"), forget).await?;
         self.walked = walked;
         full |= removed >= BATCH;
         Ok(if full { Next::Now } else { Next::Within(EVERY) })
-    }
-}
-
-impl Expirer {
-    /// One transaction of `step`, which gives how many rows it removed, and something besides.
-    async fn remove<T: Send + 'static>(
-        &self,
-        cx: &TaskCx,
-        step: impl Fn(&mut Tx<'_>) -> Result<(usize, T), TxFault> + Send + 'static,
-    ) -> Result<(usize, T), Fault> {
-        let work = Work::until(cx.system().clock().instant() + limits::CALL_DEADLINE);
-        let call = Call { work, context: CallContext::service("upkeep", "expire") };
-        let write = Write::of(&call, cx.system().stamp());
-        let removed = self.store.old_write(write.reclaim().bulk(), move |tx| {
-            let done = step(tx)?;
-            Ok(if done.0 == 0 { Verdict::Discard(done) } else { Verdict::Commit(done) })
-        });
-        removed.await
     }
 }
 
@@ -107,7 +90,7 @@ fn codes(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
     Ok(due.len())
 }
 
-/// A session that ran out by itself was of no use any more: nothing is told.
+/// A session that ran out by itself was of no use any more: no event tells of it.
 fn sessions(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
     let ended = session::ended(tx, tx.now(), BATCH)?;
     for id in &ended {

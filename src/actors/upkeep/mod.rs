@@ -9,10 +9,25 @@
 
 mod audit_end;
 mod expirer;
+mod notification_retention;
 mod retention;
 mod snapshots;
 
 pub use audit_end::AuditEnd;
 pub use expirer::Expirer;
+pub use notification_retention::NotificationRetention;
 pub use retention::Retention;
 pub use snapshots::Snapshots;
+
+use crate::{
+    persistence::Write,
+    supervision::TaskCx,
+    types::{Call, CallContext, Work, limits},
+};
+
+/// What accompanies a batch that frees room and that no caller waits for; `request` names it in events and entries.
+fn batch(cx: &TaskCx, request: &str) -> Write {
+    let work = Work::until(cx.system().clock().instant() + limits::CALL_DEADLINE);
+    let call = Call { work, context: CallContext::service("upkeep", request) };
+    Write::of(&call, cx.system().stamp()).reclaim().bulk()
+}

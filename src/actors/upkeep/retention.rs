@@ -1,16 +1,17 @@
-//! Removes events that are older than `events.retention`, but never one that a subscriber of the house has not
-//! had, and none by a clock that is not to be trusted.
+//! Removes events that are older than `events.retention`, but never one that a subscriber has not had, and none by a
+//! clock that is not to be trusted.
 
 use std::time::Duration;
 
+use super::batch;
 use crate::{
     actors::relay::Relays,
     persistence::{
-        Store, Verdict, Write,
+        Store,
         events::{Expendable, remove_old},
     },
     supervision::{Next, TaskCx, Worker},
-    types::{Call, CallContext, Fault, Work, limits},
+    types::Fault,
 };
 
 /// How often it looks.
@@ -40,17 +41,8 @@ impl Worker for Retention {
         let Some(up_to) = self.relays.report()?.iter().map(|subscriber| subscriber.watermark).min() else {
             return Ok(Next::Within(EVERY));
         };
-        let clock = cx.system().clock();
-        let expendable = Expendable { before: clock.now().minus(self.kept), up_to };
-        let work = Work::until(clock.instant() + limits::CALL_DEADLINE);
-        let call = Call { work, context: CallContext::service("upkeep", "retention") };
-        let removed = self
-            .store
-            .old_write(Write::of(&call, cx.system().stamp()).reclaim().bulk(), move |tx| {
-                let removed = remove_old(tx, expendable)?;
-                Ok(if removed == 0 { Verdict::Discard(0) } else { Verdict::Commit(removed) })
-            })
-            .await?;
+        let expendable = Expendable { before: cx.system().clock().now().minus(self.kept), up_to };
+        let removed = self.store.write(batch(cx, "retention"), move |tx| remove_old(tx, expendable)).await?;
         Ok(if removed > 0 { Next::Now } else { Next::Within(EVERY) })
     }
 }

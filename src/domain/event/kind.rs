@@ -1,10 +1,13 @@
 //! The catalogue: one variant for each event there is. Events tell; they do not decide. No secret and no personal
 //! field is ever in here: persons' fields are in `Personal`, which is sealed under that person's own key.
+//!
+//! A row ends with the type's name, its source, the subscribers that hear it, and, after `also`, its names in the
+//! source documents. Nothing else says who hears what: `Subscriber::types` is derived from here.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{auth::SessionEnd, otp::CodePurpose, user::Status},
+    domain::{auth::SessionEnd, notification::Channel, otp::CodePurpose, user::Status},
     types::{
         Roles, Timestamp,
         id::{CodeId, DeliveryId, InvitationId, NotificationId, ResetId, SessionId, UserId},
@@ -13,7 +16,7 @@ use crate::{
 
 macro_rules! catalogue {
     ($($(#[$doc:meta])* $variant:ident { $($(#[$fdoc:meta])* $field:ident : $type:ty),* $(,)? }
-        = $name:literal, $source:literal, [$($heard:literal),*];)*) => {
+        = $name:literal, $source:literal, [$($subscriber:literal),*] $(, also [$($alias:literal),*])?;)*) => {
         /// What happened. Stored by position: new ones go to the end, none is ever removed.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         pub enum EventKind { $($(#[$doc])* $variant { $($(#[$fdoc])* $field: $type),* },)* }
@@ -43,28 +46,40 @@ macro_rules! catalogue {
                 match self { $(Self::$variant => $source,)* }
             }
 
-            /// The services of the house that hear it.
-            pub fn heard_by(self) -> &'static [&'static str] {
-                match self { $(Self::$variant => &[$($heard),*],)* }
+            /// The names of the subscribers that hear it.
+            pub fn subscribers(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($subscriber),*],)* }
             }
 
-            /// The type of that name.
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
+            /// Its names in the source documents, where they differ from its own.
+            pub fn aliases(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($($alias),*)?],)* }
             }
         }
     };
 }
 
+impl EventType {
+    /// The types that the subscriber of this name hears, in the order of the catalogue.
+    pub fn heard_by(subscriber: &str) -> Vec<Self> {
+        Self::ALL.iter().copied().filter(|kind| kind.subscribers().contains(&subscriber)).collect()
+    }
+
+    /// The type of that name, or of that name in the source documents.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == name || kind.aliases().contains(&name))
+    }
+}
+
 catalogue! {
-    /// Somebody registered an address that was free.
+    /// An address that was free was registered.
     UserRegistered {
         /// The registration, which is the user to be.
         user: UserId,
         /// When the registration ends.
         expires_at: Timestamp,
-    } = "user.registered", "/auth", ["otp"];
-    /// Somebody registered an address that is a user's already.
+    } = "user.registered", "/auth", ["otp"], also ["user.created", "USER_REGISTERED"];
+    /// An address that is a user's already was registered again.
     UserRegistrationRepeated {
         /// The user whose address it is.
         user: UserId,
@@ -114,7 +129,7 @@ catalogue! {
         first_login: bool,
         /// Whether the device was not known.
         new_device: bool,
-    } = "user.logged_in", "/auth", ["notifier"];
+    } = "user.logged_in", "/auth", ["notifier"], also ["user.login", "USER_LOGGED_IN"];
     /// A sign-in failed for a user that exists.
     UserLoginFailed {
         /// The user.
@@ -170,7 +185,7 @@ catalogue! {
         /// When it is void.
         expires_at: Timestamp,
     } = "otp.verification_required", "/otp", ["notifier"];
-    /// A code was handed to a channel.
+    /// A channel took the message that carries a code.
     OtpSent {
         /// The user or registration.
         owner: UserId,
@@ -178,6 +193,8 @@ catalogue! {
         code: CodeId,
         /// What for.
         purpose: CodePurpose,
+        /// By which channel it went.
+        channel: Channel,
     } = "otp.sent", "/otp", [];
     /// A code to reset a password is ready to be sent.
     OtpPasswordReset {
@@ -217,7 +234,7 @@ catalogue! {
         /// What for.
         purpose: CodePurpose,
     } = "otp.expired", "/otp", [];
-    /// Somebody asked to reset the password of a user.
+    /// A reset of a user's password was asked for.
     PasswordResetRequested {
         /// The user.
         user: UserId,
@@ -274,11 +291,36 @@ catalogue! {
         /// Why: preference, rate_limit, expired, suppression_list.
         reason: String,
     } = "notification.suppressed", "/notifier", [];
-    /// Somebody was invited to register.
+    /// An address was invited to register.
     UserInvited {
         /// The invitation; as a person, its guest has the same id.
         invitation: InvitationId,
         /// When it is void.
         expires_at: Timestamp,
     } = "user.invited", "/user", ["notifier"];
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_and_alias_leads_to_one_type() {
+        let mut seen = BTreeSet::new();
+        for kind in EventType::ALL {
+            for name in kind.aliases().iter().chain([&kind.as_str()]) {
+                assert!(seen.insert(*name), "{name} twice");
+                assert_eq!(EventType::from_name(name), Some(*kind));
+            }
+        }
+        assert_eq!(EventType::from_name("user.vanished"), None);
+    }
+
+    #[test]
+    fn a_subscriber_hears_the_types_whose_rows_name_it() {
+        assert_eq!(EventType::heard_by("otp"), [EventType::UserRegistered, EventType::PasswordResetRequested]);
+        assert_eq!(EventType::heard_by("stranger"), []);
+    }
 }

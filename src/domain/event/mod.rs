@@ -1,11 +1,13 @@
-//! News: what became true, told to whoever subscribes.
+//! Events: what became true, in the commit that made it true.
 //!
-//! Owns: the catalogue of events and their envelope. Must not know: who hears them, the store, HTTP.
-//! Begin with `kind.rs`, the catalogue.
+//! Owns: the catalogue of events, the names of those who hear each, and their envelope. Must not know: what a
+//! subscriber does with an event, the store, HTTP. Begin with `kind.rs`, the catalogue.
 
 mod envelope;
 mod kind;
 mod payload;
+#[cfg(test)]
+pub mod samples;
 mod subscription;
 
 pub use envelope::{Event, EventEnvelope, EventOrigin, Personal};

@@ -52,9 +52,11 @@ impl EventKind {
             Self::OtpPasswordReset { owner, code, expires_at } => {
                 of(owner).text("codeId", code).text("expiresAt", expires_at)
             }
-            Self::OtpSent { owner, code, purpose }
-            | Self::OtpVerified { owner, code, purpose }
-            | Self::OtpExpired { owner, code, purpose } => {
+            Self::OtpSent { owner, code, purpose, channel } => {
+                let told = of(owner).text("codeId", code).text("purpose", purpose.as_str());
+                told.text("channel", channel.as_str())
+            }
+            Self::OtpVerified { owner, code, purpose } | Self::OtpExpired { owner, code, purpose } => {
                 of(owner).text("codeId", code).text("purpose", purpose.as_str())
             }
             Self::OtpFailed { owner, code, purpose, attempts_left } => {

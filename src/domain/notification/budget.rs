@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::TemplateName;
+use super::{SendLimit, TemplateName};
 use crate::types::Timestamp;
 
+const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// When one owner was sent one template lately, oldest first; pruned to a day.
@@ -15,38 +16,18 @@ pub struct Budget {
     sent_at: Vec<Timestamp>,
 }
 
-/// A limit: at least `apart` between two, at most `a_day` in 24 h.
-struct SendLimit {
-    apart: Duration,
-    a_day: usize,
-}
-
-/// Codes are limited where they are issued (sixty seconds, 5 an hour, 10 a day), and so are invitations: their mail is
-/// never held back here.
-fn send_limit(template: TemplateName, same_kind_every: Duration) -> Option<SendLimit> {
-    match template {
-        TemplateName::VerificationCode
-        | TemplateName::ResetCode
-        | TemplateName::StepUpCode
-        | TemplateName::PhoneCode
-        | TemplateName::Invitation => None,
-        TemplateName::AddressTaken => Some(SendLimit { apart: Duration::from_secs(3_600), a_day: 3 }),
-        TemplateName::LockedOut => Some(SendLimit { apart: same_kind_every, a_day: 10 }),
-        TemplateName::Welcome
-        | TemplateName::PasswordChanged
-        | TemplateName::NewDevice
-        | TemplateName::SessionEnded => Some(SendLimit { apart: same_kind_every, a_day: 100 }),
-    }
-}
-
 impl Budget {
     /// Whether `template` may be sent at `now`; if so it is counted. `same_kind_every` is the usual time between two.
     #[must_use]
     pub fn take(&mut self, template: TemplateName, now: Timestamp, same_kind_every: Duration) -> bool {
-        let Some(send_limit) = send_limit(template, same_kind_every) else { return true };
+        let (apart, a_day) = match template.send_limit() {
+            SendLimit::AtItsSource => return true,
+            SendLimit::Usual { a_day } => (same_kind_every, a_day),
+            SendLimit::Hourly { a_day } => (HOUR, a_day),
+        };
         self.sent_at.retain(|sent| now.since(*sent) < DAY);
-        let too_soon = self.sent_at.last().is_some_and(|last| now.since(*last) < send_limit.apart);
-        if too_soon || self.sent_at.len() >= send_limit.a_day {
+        let too_soon = self.sent_at.last().is_some_and(|last| now.since(*last) < apart);
+        if too_soon || self.sent_at.len() >= a_day {
             return false;
         }
         self.sent_at.push(now);

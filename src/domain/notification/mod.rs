@@ -1,7 +1,7 @@
-//! Notifications: who is told what, by which way, how often, and when it is given up.
+//! Notifications: who receives what, by which channel, how often, and when it is given up.
 //!
-//! Owns: notifications, deliveries, attempts and the rules on them (retry, answers, breaker, budget, templates' names
-//! and variables). Must not know: how mail is written or sent, the store, HTTP. Begin with `record.rs`.
+//! Owns: notifications, deliveries, attempts and the rules on them (retry, answers, breaker, budget), and the table of
+//! templates (`templates.rs`). Must not know: how mail is written or sent, the store, HTTP. Begin with `record.rs`.
 
 pub mod answer;
 mod breaker;
@@ -10,9 +10,13 @@ mod device;
 mod record;
 pub mod retry;
 mod template;
+mod templates;
 
 pub use breaker::{Breaker, BreakerAdmission};
 pub use budget::Budget;
 pub use device::describe;
 pub use record::{CodeReference, Delivery, DeliveryState, DeliveryTry, Facts, InboxMail, Notification, Suppression};
-pub use template::{Category, Channel, DeliveryLane, SHARED_VARIABLES, TemplateName, languages};
+pub use template::{
+    Category, Channel, DeliveryLane, OlderDelivery, SHARED_VARIABLES, SendLimit, TemplateName, languages,
+};
+pub(crate) use templates::for_each_template;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, DeliveryLane, TemplateName};
+use super::{Channel, DeliveryLane, OlderDelivery, TemplateName};
 use crate::{
     domain::otp::CodePurpose,
     types::{
@@ -38,7 +38,7 @@ pub struct Facts {
     pub until: Option<Timestamp>,
 }
 
-/// One request or event that somebody is to be told of. The table that holds it is sealed.
+/// One request or event that its owner is to hear of. The table that holds it is sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
     /// The id.
@@ -68,7 +68,7 @@ pub enum Suppression {
     Preference,
     /// The recipient had enough of this kind lately.
     RateLimit,
-    /// Too late: the code has run out, or nobody needs the news any more.
+    /// Too late: the code has run out, or the message is of no use any more.
     Expired,
     /// Mail to this address has bounced.
     SuppressionList,
@@ -218,18 +218,9 @@ impl Delivery {
     /// What an older delivery that is still waiting is replaced by: the same kind for the same owner on the same
     /// channel. `None`: every one of them counts.
     pub fn collapses_with(&self) -> Option<(UserId, TemplateName, Channel)> {
-        match self.template {
-            TemplateName::VerificationCode
-            | TemplateName::ResetCode
-            | TemplateName::StepUpCode
-            | TemplateName::PhoneCode
-            | TemplateName::LockedOut
-            | TemplateName::AddressTaken
-            | TemplateName::Invitation => Some((self.owner, self.template, self.channel)),
-            TemplateName::Welcome
-            | TemplateName::PasswordChanged
-            | TemplateName::NewDevice
-            | TemplateName::SessionEnded => None,
+        match self.template.older() {
+            OlderDelivery::Replaced => Some((self.owner, self.template, self.channel)),
+            OlderDelivery::Kept => None,
         }
     }
 

@@ -1,9 +1,10 @@
-//! The templates that are shipped, the variables each may use, and what each says about its deliveries.
+//! What a template says about its deliveries. The templates themselves are rows of `templates.rs`.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::templates::for_each_template;
 use crate::types::Locale;
 
 /// What a notification is about, for preferences and limits. Stored by position: new ones go to the end.
@@ -13,7 +14,7 @@ pub enum Category {
     Code,
     /// What an owner must know to keep the account: cannot be switched off.
     Security,
-    /// News of the account.
+    /// What happens to the account.
     Account,
 }
 
@@ -58,7 +59,7 @@ impl DeliveryLane {
     }
 }
 
-/// A way by which deliveries go. Stored by position: new ones go to the end.
+/// By what deliveries go. Stored by position: new ones go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channel {
     /// Mail.
@@ -77,144 +78,119 @@ impl Channel {
     }
 }
 
-/// A template. Stored by position: new ones go to the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum TemplateName {
-    /// After the address was proven.
-    Welcome,
-    /// The code that proves an address.
-    VerificationCode,
-    /// The code that lets a new password be set.
-    ResetCode,
-    /// The password was changed or reset.
-    PasswordChanged,
-    /// A sign-in on a device that was not known.
-    NewDevice,
-    /// Sign-in is shut for a while after too many failures.
-    LockedOut,
-    /// Somebody tried to register the owner's address.
-    AddressTaken,
-    /// A session was ended because its token came back a second time.
-    SessionEnded,
-    /// The code by which a signed-in user proves again who they are.
-    StepUpCode,
-    /// The code that proves a phone.
-    PhoneCode,
-    /// An invitation to register.
-    Invitation,
+/// How many deliveries of one template a recipient gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendLimit {
+    /// As many as are asked for: limited where the code or the invitation is issued (sixty seconds, 5 an hour, 10 a
+    /// day).
+    AtItsSource,
+    /// `notify.email.same_kind_every` between two, and at most this many in 24 h.
+    Usual {
+        /// In 24 h.
+        a_day: usize,
+    },
+    /// An hour between two, and at most this many in 24 h.
+    Hourly {
+        /// In 24 h.
+        a_day: usize,
+    },
 }
+
+/// What becomes of an older delivery of the same template to the same owner that still waits when a new one is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OlderDelivery {
+    /// It is sent as well.
+    Kept,
+    /// It is suppressed: the new one says all that it says.
+    Replaced,
+}
+
+/// A row of the table of templates (`templates.rs`).
+struct TemplateRow {
+    name: &'static str,
+    channel: Channel,
+    category: Category,
+    hours: u64,
+    limit: SendLimit,
+    older: OlderDelivery,
+    variables: &'static [&'static str],
+}
+
+macro_rules! names {
+    (() $($(#[$doc:meta])* $template:ident {
+        name: $name:literal, channel: $channel:ident, category: $category:ident, hours: $hours:literal,
+        limit: $limit:ident $({ a_day: $a_day:literal })?, older: $older:ident,
+        variables: [$($variable:literal),*],
+    })*) => {
+        /// A template. Stored by position: new ones go to the end.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum TemplateName { $($(#[$doc])* $template,)* }
+
+        impl TemplateName {
+            /// All templates.
+            pub const ALL: &'static [Self] = &[$(Self::$template),*];
+
+            fn row(self) -> &'static TemplateRow {
+                match self {
+                    $(Self::$template => &TemplateRow {
+                        name: $name,
+                        channel: Channel::$channel,
+                        category: Category::$category,
+                        hours: $hours,
+                        limit: SendLimit::$limit $({ a_day: $a_day })?,
+                        older: OlderDelivery::$older,
+                        variables: &[$($variable),*],
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+for_each_template!(names);
 
 /// Variables that every template may use.
 pub const SHARED_VARIABLES: &[&str] = &["app", "app_url", "locale", "subject"];
 
 impl TemplateName {
-    /// All templates.
-    pub const ALL: [Self; 11] = [
-        Self::Welcome,
-        Self::VerificationCode,
-        Self::ResetCode,
-        Self::PasswordChanged,
-        Self::NewDevice,
-        Self::LockedOut,
-        Self::AddressTaken,
-        Self::SessionEnded,
-        Self::StepUpCode,
-        Self::PhoneCode,
-        Self::Invitation,
-    ];
-
     /// The name: of the files, on the wire, in events.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Welcome => "welcome",
-            Self::VerificationCode => "verification_code",
-            Self::ResetCode => "reset_code",
-            Self::PasswordChanged => "password_changed",
-            Self::NewDevice => "new_device",
-            Self::LockedOut => "locked_out",
-            Self::AddressTaken => "address_taken",
-            Self::SessionEnded => "session_ended",
-            Self::StepUpCode => "step_up_code",
-            Self::PhoneCode => "phone_code",
-            Self::Invitation => "invitation",
-        }
+        self.row().name
     }
 
     /// The template of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|template| template.as_str() == name)
-    }
-
-    /// The byte in keys.
-    pub fn as_byte(self) -> u8 {
-        match self {
-            Self::Welcome => 0,
-            Self::VerificationCode => 1,
-            Self::ResetCode => 2,
-            Self::PasswordChanged => 3,
-            Self::NewDevice => 4,
-            Self::LockedOut => 5,
-            Self::AddressTaken => 6,
-            Self::SessionEnded => 7,
-            Self::StepUpCode => 8,
-            Self::PhoneCode => 9,
-            Self::Invitation => 10,
-        }
+        Self::ALL.iter().copied().find(|template| template.as_str() == name)
     }
 
     /// What it is about.
     pub fn category(self) -> Category {
-        match self {
-            Self::VerificationCode | Self::ResetCode | Self::StepUpCode | Self::PhoneCode => Category::Code,
-            Self::PasswordChanged | Self::NewDevice | Self::LockedOut | Self::AddressTaken | Self::SessionEnded => {
-                Category::Security
-            }
-            Self::Welcome | Self::Invitation => Category::Account,
-        }
+        self.row().category
     }
 
-    /// By which way it goes.
+    /// By which channel it goes.
     pub fn channel(self) -> Channel {
-        match self {
-            Self::PhoneCode => Channel::Sms,
-            Self::Welcome
-            | Self::VerificationCode
-            | Self::ResetCode
-            | Self::PasswordChanged
-            | Self::NewDevice
-            | Self::LockedOut
-            | Self::AddressTaken
-            | Self::SessionEnded
-            | Self::StepUpCode
-            | Self::Invitation => Channel::Email,
-        }
+        self.row().channel
     }
 
-    /// The variables it may use beside the common ones. What a person typed (`first_name`) is only in mail to proven
-    /// addresses; `device` is a description in our words, never the header a client sent.
+    /// The variables it may use beside the shared ones.
     pub fn variables(self) -> &'static [&'static str] {
-        match self {
-            Self::Welcome => &["first_name"],
-            Self::VerificationCode | Self::ResetCode | Self::StepUpCode => {
-                &["code", "minutes", "expires_at", "at", "ip_address"]
-            }
-            Self::PhoneCode => &["code", "minutes"],
-            Self::Invitation => &["code", "until"],
-            Self::PasswordChanged | Self::NewDevice => &["at", "ip_address", "device"],
-            Self::LockedOut => &["at", "ip_address", "minutes"],
-            Self::AddressTaken | Self::SessionEnded => &["at", "ip_address"],
-        }
+        self.row().variables
     }
 
     /// How long a delivery is worth sending; codes have the code's own end.
     pub fn worth_sending_for(self) -> Duration {
-        const HOUR: Duration = Duration::from_secs(3_600);
-        match self {
-            Self::VerificationCode | Self::ResetCode | Self::StepUpCode | Self::PhoneCode => HOUR,
-            Self::LockedOut => HOUR * 6,
-            Self::PasswordChanged | Self::NewDevice | Self::AddressTaken | Self::SessionEnded => HOUR * 24,
-            Self::Welcome | Self::Invitation => HOUR * 72,
-        }
+        Duration::from_secs(3_600 * self.row().hours)
+    }
+
+    /// How many of it a recipient gets.
+    pub fn send_limit(self) -> SendLimit {
+        self.row().limit
+    }
+
+    /// What becomes of an older one that still waits.
+    pub fn older(self) -> OlderDelivery {
+        self.row().older
     }
 }
 
@@ -251,10 +227,9 @@ mod tests {
     }
 
     #[test]
-    fn names_and_bytes_tell_all_templates_apart() {
+    fn names_tell_all_templates_apart() {
         for template in TemplateName::ALL {
-            assert_eq!(TemplateName::from_name(template.as_str()), Some(template));
-            assert_eq!(TemplateName::ALL[usize::from(template.as_byte())], template);
+            assert_eq!(TemplateName::from_name(template.as_str()), Some(*template));
         }
     }
 

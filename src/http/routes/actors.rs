@@ -15,6 +15,18 @@ use crate::{
     types::CallContext,
 };
 
+impl From<RestartRefusal> for ApiError {
+    fn from(refusal: RestartRefusal) -> Self {
+        match refusal {
+            RestartRefusal::NotFound => Self::new(ProblemCode::NotFound),
+            RestartRefusal::IsGroup => {
+                Self::new(ProblemCode::StatusConflict).detail("It is a group: restart one of its children.")
+            }
+            RestartRefusal::Stopping => Self::new(ProblemCode::StatusConflict).detail("It is about to stop."),
+        }
+    }
+}
+
 /// The parameters of the list.
 pub struct ActorsQuery {
     cursor: Option<String>,
@@ -78,12 +90,6 @@ pub async fn restart_actor(
 ) -> Result<Accepted<ActorReport>, ApiError> {
     let nothing_there = || ApiError::new(ProblemCode::NotFound);
     let path = path.strip_suffix("/restart").ok_or_else(nothing_there)?;
-    services.operations.restart(path, context).await.map_err(|refusal| match refusal {
-        RestartRefusal::NotFound => nothing_there(),
-        RestartRefusal::IsGroup => {
-            ApiError::new(ProblemCode::StatusConflict).detail("It is a group: restart one of its children.")
-        }
-        RestartRefusal::Stopping => ApiError::new(ProblemCode::StatusConflict).detail("It is about to stop."),
-    })?;
+    services.operations.restart(path, context).await?;
     services.operations.actor(path).map(Accepted).ok_or_else(nothing_there)
 }

@@ -19,7 +19,7 @@ use crate::{
 /// What time it is.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ClockBody {
-    /// The time of the house.
+    /// The time of the process.
     #[schema(format = DateTime)]
     now: String,
 }

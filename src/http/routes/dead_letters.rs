@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::events::EventBody;
 use crate::{
-    actors::relay::{OperatorRefusal, OperatorResult},
+    actors::relay::OperatorRefusal,
     domain::event::{DeadLetter, EventType},
     http::{
         error::{ApiError, ProblemCode},
@@ -110,15 +110,13 @@ fn place(key: &[u8]) -> Result<(&str, u64), ApiError> {
     place.ok_or_else(|| ApiError::new(ProblemCode::InvalidCursor))
 }
 
-fn obeyed<T>(obeyed: OperatorResult<T>) -> Result<T, ApiError> {
-    obeyed.map_err(|refusal| match refusal {
-        OperatorRefusal::UnknownSubscriber => {
-            ApiError::new(ProblemCode::NotFound).detail("No subscriber has this name.")
-        }
-        OperatorRefusal::UnknownDeadLetter => {
-            ApiError::new(ProblemCode::NotFound).detail("There is no such dead letter.")
-        }
-    })
+impl From<OperatorRefusal> for ApiError {
+    fn from(refusal: OperatorRefusal) -> Self {
+        Self::new(ProblemCode::NotFound).detail(match refusal {
+            OperatorRefusal::UnknownSubscriber => "No subscriber has this name.",
+            OperatorRefusal::UnknownDeadLetter => "There is no such dead letter.",
+        })
+    }
 }
 
 /// Dead letters
@@ -146,7 +144,7 @@ pub async fn list_dead_letters(
         }
         Some(name) => {
             let after = after.map(|(_, sequence)| sequence);
-            let Page { rows, next } = obeyed(services.relays.dead_letters(name, after, list.limit)?)?;
+            let Page { rows, next } = services.relays.dead_letters(name, after, list.limit)?;
             let rows = rows.into_iter().map(|(sequence, letter)| DeadLetterBody::new(name, sequence, letter));
             (rows.collect(), next.map(|sequence| key(name, sequence)))
         }
@@ -169,7 +167,7 @@ pub async fn show_dead_letter(
     State(services): State<EdgeServices>,
     PathPair(subscriber, sequence): PathPair<String, u64>,
 ) -> Result<Json<DeadLetterBody>, ApiError> {
-    let (letter, event) = obeyed(services.relays.dead_letter(&subscriber, sequence)?)?;
+    let (letter, event) = services.relays.dead_letter(&subscriber, sequence)?;
     let body = DeadLetterBody::new(&subscriber, sequence, letter);
     Ok(Json(DeadLetterBody { event: event.map(EventBody::from), ..body }))
 }
@@ -191,7 +189,7 @@ pub async fn requeue_dead_letter(
     context: CallContext,
     PathPair(subscriber, sequence): PathPair<String, u64>,
 ) -> Result<Json<RequeuedBody>, ApiError> {
-    obeyed(services.relays.requeue(context, &subscriber, sequence).await?)?;
+    services.relays.requeue(context, &subscriber, sequence).await?;
     Ok(Json(RequeuedBody { requeued: 1 }))
 }
 
@@ -206,7 +204,7 @@ pub async fn requeue_dead_letters(
     context: CallContext,
     Path(subscriber): Path<String>,
 ) -> Result<Json<RequeuedBody>, ApiError> {
-    let requeued = obeyed(services.relays.requeue_all(context, &subscriber).await?)?;
+    let requeued = services.relays.requeue_all(context, &subscriber).await?;
     Ok(Json(RequeuedBody { requeued }))
 }
 
@@ -229,6 +227,6 @@ pub async fn discard_dead_letter(
     PathPair(subscriber, sequence): PathPair<String, u64>,
     Json(body): Json<Discard>,
 ) -> Result<StatusCode, ApiError> {
-    obeyed(services.relays.discard(context, &subscriber, sequence, &body.reason).await?)?;
+    services.relays.discard(context, &subscriber, sequence, &body.reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }

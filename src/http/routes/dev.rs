@@ -1,4 +1,4 @@
-//! `/dev/*`: what developers need and nobody else may see. Development mode, this machine only.
+//! `/dev/*`: for developers alone. Development mode, this machine only.
 
 use std::time::Duration;
 

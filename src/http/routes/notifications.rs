@@ -5,11 +5,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    actors::notifier::ResumeSending,
     http::{error::ApiError, extract::Json, services::EdgeServices},
     types::CallContext,
 };
 
-/// What came of the wish to send again.
+/// Whether sending goes on again.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ResumedBody {
     /// Whether sending had been held back.
@@ -27,5 +28,5 @@ pub async fn resume_notifications(
     State(services): State<EdgeServices>,
     context: CallContext,
 ) -> Result<Json<ResumedBody>, ApiError> {
-    Ok(Json(ResumedBody { resumed: services.notifier.resume(context).await? }))
+    Ok(Json(ResumedBody { resumed: services.notifier.run(context, ResumeSending).await? }))
 }

@@ -78,6 +78,6 @@ pub async fn create_snapshot(
     context: CallContext,
     Json(body): Json<SnapshotBody>,
 ) -> Result<Json<SnapshotMade>, ApiError> {
-    let taken = services.operations.snapshot(context, body.file.into()).await??;
+    let taken = services.operations.snapshot(context, body.file.into()).await?;
     Ok(Json(taken.into()))
 }

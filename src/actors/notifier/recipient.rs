@@ -1,0 +1,48 @@
+//! To whom a notification goes: always the stored address or number.
+
+use super::plan::Notice;
+use crate::{
+    domain::notification::{Category, Channel, TemplateName},
+    persistence::{
+        Reader, TxFault,
+        tables::{invitation, registration, user},
+    },
+    types::{Locale, id::InvitationId},
+};
+
+/// An address or number, and what its mail says of the person behind it.
+pub(super) struct Recipient {
+    pub(super) to: String,
+    pub(super) locale: Option<Locale>,
+    pub(super) first_name: Option<String>,
+}
+
+/// The guest of an invitation; the user, if the address is proven or a code is to prove it; else the registration, for
+/// codes alone. What a stranger typed into a registration is left behind. `None`: there is no address to send to.
+pub(super) fn recipient(reader: &impl Reader, notice: &Notice) -> Result<Option<Recipient>, TxFault> {
+    if notice.template == TemplateName::Invitation {
+        let invited = invitation::find(reader, InvitationId::from(notice.owner.uuid()))?;
+        return Ok(invited.map(|invited| Recipient {
+            to: invited.email.as_str().to_owned(),
+            locale: invited.locale,
+            first_name: None,
+        }));
+    }
+    let is_code = notice.template.category() == Category::Code;
+    if let Some(user) = user::find(reader, notice.owner)? {
+        let to = match notice.template.channel() {
+            Channel::Email => (is_code || user.email_verified).then(|| user.email.as_str().to_owned()),
+            Channel::Sms => user.phone.map(String::from),
+        };
+        let (locale, first_name) = (user.locale, user.first_name.map(String::from));
+        return Ok(to.map(|to| Recipient { to, locale, first_name }));
+    }
+    if !is_code {
+        return Ok(None);
+    }
+    Ok(registration::find(reader, notice.owner)?.map(|waiting| Recipient {
+        to: waiting.email.as_str().to_owned(),
+        locale: waiting.locale,
+        first_name: None,
+    }))
+}

@@ -1,0 +1,64 @@
+//! By what mail leaves, from the settings: the sender's name and address, and the connection to a mail server.
+
+use std::{fs, sync::Arc};
+
+use super::render::RenderFault;
+use crate::{
+    config,
+    outbound::{
+        mail::Sender,
+        smtp::{SmtpFault, SmtpServer, SmtpSettings, SmtpTransport},
+    },
+    types::{Clock, EmailAddress, Invalid},
+};
+
+/// The name of the application where none is configured.
+const DEFAULT_NAME: &str = "Majordomo";
+/// The sender in development, where no mail leaves the process.
+const DEFAULT_SENDER: &str = "no-reply@majordomo.localhost";
+
+/// Why the notifier cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifierFault {
+    /// A shipped template is wrong.
+    #[error(transparent)]
+    Template(#[from] RenderFault),
+    /// The mail server's settings are not usable.
+    #[error(transparent)]
+    Smtp(#[from] SmtpFault),
+    /// A key of the configuration.
+    #[error("notify.email: {0}")]
+    Setting(String),
+}
+
+impl From<Invalid> for NotifierFault {
+    fn from(invalid: Invalid) -> Self {
+        Self::Setting(invalid.to_string())
+    }
+}
+
+/// The name that is configured, else the sender's, else the default.
+pub(super) fn app_name(email: &config::EmailConfig, sender: &Sender) -> String {
+    let mut names = email.app_name.as_deref().into_iter().chain([sender.name.as_str()]);
+    names.find(|name| !name.trim().is_empty()).unwrap_or(DEFAULT_NAME).to_owned()
+}
+
+pub(super) fn sender(email: &config::EmailConfig) -> Result<Sender, NotifierFault> {
+    match &email.from {
+        Some(from) => Ok(Sender { name: from.name.clone(), address: from.address.clone() }),
+        None => Ok(Sender { name: DEFAULT_NAME.to_owned(), address: EmailAddress::parse(DEFAULT_SENDER)? }),
+    }
+}
+
+pub(super) fn smtp(email: &config::EmailConfig, clock: Arc<dyn Clock>) -> Result<SmtpTransport, NotifierFault> {
+    let missing = || NotifierFault::Setting("transport is \"smtp\", and smtp_url is missing".to_owned());
+    let url = SmtpServer::parse(email.smtp_url.as_ref().ok_or_else(missing)?.reveal())?;
+    let extra_roots = match &email.ca_file {
+        None => None,
+        Some(path) => Some(
+            fs::read(path).map_err(|error| NotifierFault::Setting(format!("ca_file {}: {error}", path.display())))?,
+        ),
+    };
+    let hello = sender(email)?.address.domain().to_owned();
+    Ok(SmtpTransport::new(SmtpSettings { url, timeout: email.timeout, hello, extra_roots }, clock)?)
+}

@@ -1,0 +1,231 @@
+//! What the subscriber, the senders and the upkeep do to notifications inside a transaction: each step with its events.
+
+use std::time::Duration;
+
+use super::{plan::Notice, recipient::recipient};
+use crate::{
+    domain::{
+        event::{Event, EventEnvelope, EventKind, Personal},
+        notification::{
+            Delivery, DeliveryState, DeliveryTry, Facts, Notification, Suppression, TemplateName, answer::class,
+            describe, retry,
+        },
+    },
+    persistence::{
+        Tx, TxFault,
+        tables::{
+            inbox::{self, Keeping},
+            notification,
+        },
+    },
+    types::{
+        Timestamp,
+        id::{DeliveryId, UserId},
+        limits,
+        provider_answer::ProviderAnswer,
+    },
+};
+
+/// A delivery that a sender holds: no other sends it before the lease in its state is over.
+pub(super) struct ClaimedDelivery {
+    pub(super) delivery: Delivery,
+    pub(super) notification: Notification,
+    pub(super) began_at: Timestamp,
+}
+
+/// Makes the notification that `notice` plans because of `event`, with its delivery: queued, or suppressed because the
+/// owner had too many of the template. Does nothing for an owner without an address.
+pub(crate) fn take_on(
+    tx: &mut Tx<'_>,
+    event: &EventEnvelope,
+    notice: &Notice,
+    same_kind_every: Duration,
+) -> Result<(), TxFault> {
+    let Some(recipient) = recipient(tx, notice)? else { return Ok(()) };
+    let now = tx.now();
+    let (template, owner) = (notice.template, notice.owner);
+    let mut delivery = Delivery {
+        id: tx.id(),
+        notification: tx.id(),
+        owner,
+        template,
+        channel: template.channel(),
+        lane: template.category().lane(),
+        to: recipient.to,
+        state: DeliveryState::Queued { due: now },
+        attempts: Vec::new(),
+        created_at: now,
+        expires_at: now.plus(template.worth_sending_for()),
+    };
+    if let (Some(_), Some(until)) = (notice.code, notice.until) {
+        delivery.expires_at = until;
+    }
+    notification::insert(
+        tx,
+        &Notification {
+            id: delivery.notification,
+            owner,
+            template,
+            locale: recipient.locale,
+            cause: Some(event.id),
+            facts: Facts {
+                at: event.time,
+                ip_address: event.personal.ip_address.clone(),
+                device: event.personal.user_agent.as_deref().and_then(describe),
+                first_name: recipient.first_name,
+                until: notice.until,
+            },
+            code: notice.code,
+            deliveries: vec![delivery.id],
+            created_at: now,
+        },
+    )?;
+    if !may_send_more(tx, (owner, template), same_kind_every)? {
+        return suppress(tx, delivery, Suppression::RateLimit);
+    }
+    supersede_older(tx, &delivery)?;
+    notification::put_delivery(tx, &delivery)?;
+    let (notification, template) = (delivery.notification, template.as_str().to_owned());
+    emit(tx, owner, EventKind::NotificationQueued { notification, delivery: delivery.id, template })
+}
+
+/// A code's older mail that still waits says nothing that the newer one does not say.
+fn supersede_older(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<(), TxFault> {
+    let Some(kind) = delivery.collapses_with() else { return Ok(()) };
+    for older in notification::waiting_of_kind(tx, kind)? {
+        match older.state {
+            DeliveryState::Queued { .. } | DeliveryState::Failed { .. } => {
+                suppress(tx, older, Suppression::Superseded)?;
+            }
+            // A sender holds it: it is let go.
+            DeliveryState::Sending { .. }
+            | DeliveryState::Sent { .. }
+            | DeliveryState::Delivered { .. }
+            | DeliveryState::Bounced { .. }
+            | DeliveryState::Suppressed { .. }
+            | DeliveryState::Dead { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether the owner may be sent one more of the template; if so it is counted.
+fn may_send_more(
+    tx: &mut Tx<'_>,
+    (owner, template): (UserId, TemplateName),
+    same_kind_every: Duration,
+) -> Result<bool, TxFault> {
+    let before = notification::budget(tx, owner, template)?;
+    let mut budget = before.clone();
+    let has_room = budget.take(template, tx.now(), same_kind_every);
+    if budget != before {
+        notification::put_budget(tx, (owner, template), &budget)?;
+    }
+    Ok(has_room)
+}
+
+/// Ends a delivery that is not sent, on purpose.
+pub(crate) fn suppress(tx: &mut Tx<'_>, mut delivery: Delivery, reason: Suppression) -> Result<(), TxFault> {
+    delivery.state = DeliveryState::Suppressed { at: tx.now(), reason };
+    notification::put_delivery(tx, &delivery)?;
+    let kind = EventKind::NotificationSuppressed {
+        notification: delivery.notification,
+        delivery: delivery.id,
+        template: delivery.template.as_str().to_owned(),
+        reason: reason.as_str().to_owned(),
+    };
+    emit(tx, delivery.owner, kind)
+}
+
+/// Gives a due delivery to a sender for `lease`, or suppresses it if it comes too late. `None`: there is nothing to
+/// send.
+pub(super) fn claim(tx: &mut Tx<'_>, id: DeliveryId, lease: Duration) -> Result<Option<ClaimedDelivery>, TxFault> {
+    let now = tx.now();
+    let due = |delivery: &Delivery| delivery.state.due().is_some_and(|due| due <= now);
+    let Some(mut delivery) = notification::find_delivery(tx, id)?.filter(due) else { return Ok(None) };
+    let Some(found) = notification::find(tx, delivery.notification)? else {
+        suppress(tx, delivery, Suppression::RecipientGone)?;
+        return Ok(None);
+    };
+    if now >= delivery.expires_at {
+        suppress(tx, delivery, Suppression::Expired)?;
+        return Ok(None);
+    }
+    delivery.state = DeliveryState::Sending { lease: now.plus(lease) };
+    notification::put_delivery(tx, &delivery)?;
+    Ok(Some(ClaimedDelivery { delivery, notification: found, began_at: now }))
+}
+
+/// The delivery as it is now, if its sender still holds it. Otherwise the lease is over and another sender has it, or
+/// its person was erased.
+pub(super) fn still_held(tx: &Tx<'_>, claimed: &ClaimedDelivery) -> Result<Option<Delivery>, TxFault> {
+    let found = notification::find_delivery(tx, claimed.delivery.id)?;
+    Ok(found.filter(|delivery| delivery.state == claimed.delivery.state))
+}
+
+/// Queues a claimed delivery again, due after `wait`: nothing was sent.
+pub(super) fn put_back(tx: &mut Tx<'_>, mut delivery: Delivery, wait: Duration) -> Result<(), TxFault> {
+    delivery.state = DeliveryState::Queued { due: tx.now().plus(wait) };
+    notification::put_delivery(tx, &delivery)
+}
+
+/// Makes a delivery due that an earlier process held in the state `before`. Whether it was sent is not known.
+pub(super) fn take_back(tx: &mut Tx<'_>, id: DeliveryId, before: DeliveryState) -> Result<(), TxFault> {
+    match notification::find_delivery(tx, id)? {
+        Some(delivery) if delivery.state == before => put_back(tx, delivery, Duration::ZERO),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Writes the try down, and what follows from its answer: sent, to be tried again, or given up. A code's message that
+/// was sent is told of as `otp.sent` too.
+pub(super) fn settle(
+    tx: &mut Tx<'_>,
+    claimed: &ClaimedDelivery,
+    mut delivery: Delivery,
+    answer: &ProviderAnswer,
+) -> Result<(), TxFault> {
+    let (now, began_at) = (tx.now(), claimed.began_at);
+    delivery.attempts.push(DeliveryTry { began_at, ended_at: now, answer: answer.clone() });
+    let roll = u32::from_be_bytes(tx.random());
+    delivery.state = retry::after(answer, delivery.attempts.len(), now, delivery.expires_at, roll);
+    let (notification, owner) = (delivery.notification, delivery.owner);
+    let (id, template) = (delivery.id, delivery.template.as_str().to_owned());
+    match delivery.state {
+        DeliveryState::Suppressed { reason, .. } => suppress(tx, delivery, reason),
+        DeliveryState::Sent { .. } => {
+            notification::put_delivery(tx, &delivery)?;
+            emit(tx, owner, EventKind::NotificationDelivered { notification, delivery: id, template })?;
+            match claimed.notification.code {
+                Some(sent) => {
+                    let (owner, code, purpose, channel) = (sent.owner, sent.code, sent.purpose, delivery.channel);
+                    emit(tx, owner, EventKind::OtpSent { owner, code, purpose, channel })
+                }
+                None => Ok(()),
+            }
+        }
+        DeliveryState::Dead { .. } => {
+            notification::put_delivery(tx, &delivery)?;
+            let reason = class(answer).to_owned();
+            emit(tx, owner, EventKind::NotificationFailed { notification, delivery: id, template, reason })
+        }
+        DeliveryState::Failed { .. }
+        | DeliveryState::Queued { .. }
+        | DeliveryState::Sending { .. }
+        | DeliveryState::Delivered { .. }
+        | DeliveryState::Bounced { .. } => notification::put_delivery(tx, &delivery),
+    }
+}
+
+/// Removes notifications older than `limits::NOTIFICATIONS_KEPT`, at most `limit`, and mails that the development inbox
+/// does not keep. Gives how many rows went; to be called until it gives 0.
+pub(crate) fn remove_old(tx: &mut Tx<'_>, keeping: Keeping, limit: usize) -> Result<usize, TxFault> {
+    let before = tx.now().minus(limits::NOTIFICATIONS_KEPT);
+    Ok(notification::remove_old(tx, before, limit)? + inbox::remove_old(tx, keeping)?)
+}
+
+/// Events of the notifier are about its own work: they carry no address and no user agent.
+fn emit(tx: &mut Tx<'_>, subject: UserId, kind: EventKind) -> Result<(), TxFault> {
+    tx.emit(Event { subject, kind, personal: Personal::default() })?;
+    Ok(())
+}

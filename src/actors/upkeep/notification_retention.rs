@@ -1,0 +1,44 @@
+//! Removes notifications that are older than `limits::NOTIFICATIONS_KEPT`, and mails that the development inbox does not
+//! keep; none by a clock that is not to be trusted.
+
+use std::time::Duration;
+
+use super::batch;
+use crate::{
+    actors::notifier::{Notifier, writes},
+    persistence::{Store, Tx},
+    supervision::{Next, TaskCx, Worker},
+    types::Fault,
+};
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(3_600);
+/// Notifications in one transaction.
+const BATCH: usize = 200;
+
+/// The worker.
+pub struct NotificationRetention {
+    store: Store,
+    notifier: Notifier,
+}
+
+impl NotificationRetention {
+    /// A worker over `store`; `notifier` says what the inbox keeps.
+    pub fn new(store: Store, notifier: Notifier) -> Self {
+        Self { store, notifier }
+    }
+}
+
+impl Worker for NotificationRetention {
+    const KIND: &'static str = "notification_retention";
+
+    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+        if cx.system().clock().trouble().is_some() {
+            return Ok(Next::Within(EVERY));
+        }
+        let keeping = self.notifier.inbox_keeping();
+        let remove = move |tx: &mut Tx<'_>| writes::remove_old(tx, keeping, BATCH);
+        let removed = self.store.write(batch(cx, "notifications"), remove).await?;
+        Ok(if removed > 0 { Next::Now } else { Next::Within(EVERY) })
+    }
+}

@@ -1,0 +1,80 @@
+//! The table of templates. A template is one row here, and its files under `assets/templates`: nothing else names it.
+
+/// Hands the rows of all templates to the macro `$then`, behind `($context)`. The table is read twice: for the type
+/// `TemplateName`, and for the files that are compiled into the program.
+///
+/// A row has:
+/// - `name`: of the files, on the wire, in events;
+/// - `channel`: an `Email` has the files `.subject`, `.html` and `.txt` in each language, an `Sms` has a `.txt`;
+/// - `category`: what it is about;
+/// - `hours`: how long a delivery is worth sending; a delivery with a code has the code's own end;
+/// - `limit`: how many of it one recipient gets (`SendLimit`);
+/// - `older`: what becomes of an older one that still waits (`OlderDelivery`);
+/// - `variables`: what it may use beside the shared ones. What a person typed (`first_name`) is only in mail to proven
+///   addresses; `device` is a description in the product's words, never the header a client sent.
+///
+/// Stored by position: new rows go to the end.
+macro_rules! for_each_template {
+    ($then:ident $($context:tt)*) => {
+        $then! {
+            ($($context)*)
+            /// After the address was proven.
+            Welcome {
+                name: "welcome", channel: Email, category: Account, hours: 72,
+                limit: Usual { a_day: 100 }, older: Kept, variables: ["first_name"],
+            }
+            /// The code that proves an address.
+            VerificationCode {
+                name: "verification_code", channel: Email, category: Code, hours: 1,
+                limit: AtItsSource, older: Replaced, variables: ["code", "minutes", "expires_at", "at", "ip_address"],
+            }
+            /// The code that lets a new password be set.
+            ResetCode {
+                name: "reset_code", channel: Email, category: Code, hours: 1,
+                limit: AtItsSource, older: Replaced, variables: ["code", "minutes", "expires_at", "at", "ip_address"],
+            }
+            /// The password was changed or reset.
+            PasswordChanged {
+                name: "password_changed", channel: Email, category: Security, hours: 24,
+                limit: Usual { a_day: 100 }, older: Kept, variables: ["at", "ip_address", "device"],
+            }
+            /// A sign-in on a device that was not known.
+            NewDevice {
+                name: "new_device", channel: Email, category: Security, hours: 24,
+                limit: Usual { a_day: 100 }, older: Kept, variables: ["at", "ip_address", "device"],
+            }
+            /// Sign-in is refused for a while after too many failures.
+            LockedOut {
+                name: "locked_out", channel: Email, category: Security, hours: 6,
+                limit: Usual { a_day: 10 }, older: Replaced, variables: ["at", "ip_address", "minutes"],
+            }
+            /// The owner's address was registered again.
+            AddressTaken {
+                name: "address_taken", channel: Email, category: Security, hours: 24,
+                limit: Hourly { a_day: 3 }, older: Replaced, variables: ["at", "ip_address"],
+            }
+            /// A session was ended because its token came back a second time.
+            SessionEnded {
+                name: "session_ended", channel: Email, category: Security, hours: 24,
+                limit: Usual { a_day: 100 }, older: Kept, variables: ["at", "ip_address"],
+            }
+            /// The code by which a signed-in user proves again who they are.
+            StepUpCode {
+                name: "step_up_code", channel: Email, category: Code, hours: 1,
+                limit: AtItsSource, older: Replaced, variables: ["code", "minutes", "expires_at", "at", "ip_address"],
+            }
+            /// The code that proves a phone.
+            PhoneCode {
+                name: "phone_code", channel: Sms, category: Code, hours: 1,
+                limit: AtItsSource, older: Replaced, variables: ["code", "minutes"],
+            }
+            /// An invitation to register.
+            Invitation {
+                name: "invitation", channel: Email, category: Account, hours: 72,
+                limit: AtItsSource, older: Replaced, variables: ["code", "until"],
+            }
+        }
+    };
+}
+
+pub(crate) use for_each_template;
