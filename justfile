@@ -1,6 +1,6 @@
-# The one door to the project's chores. CI runs the same commands (.ci/run).
+# The project's commands. CI runs the same ones (.ci/run).
 
-# What must pass before a change is merged
+# Required before a change is merged
 default: check test
 
 # Formatting, lints, dependencies
@@ -9,30 +9,30 @@ check:
     cargo clippy --all-targets -- -D warnings
     cargo deny check bans licenses sources
 
-# Advisories of the dependencies (fetches their list)
+# Advisories of the dependencies; downloads the list of advisories
 advisories:
     cargo deny check advisories
 
-# Everything; MAJORDOMO_TEST_ALL=1 turns a skipped test into a failure
+# All tests; with MAJORDOMO_TEST_ALL=1 a skipped test fails
 test:
     cargo test
 
-# The real program: started, used over HTTP, killed, started again
+# End-to-end tests: start the binary, call it over HTTP, kill it, start it again
 e2e:
     cargo test --test e2e
 
-# The rules of the house: imports, sizes, words
+# The rules of the code: imports, sizes, words
 tidy:
     cargo test --test tidy
 
-# Rewrites docs/reference from the code
+# Write docs/reference from the code
 reference:
     UPDATE_REFERENCE=1 cargo test
 
-# The measurements of docs/benchmarks.md
+# The benchmarks of docs/benchmarks.md
 bench:
     cargo bench
 
-# The program, in development mode
+# Run the program in development mode
 run:
     cargo run --release -- serve
