@@ -9,7 +9,7 @@ use crate::{finds, hold};
 const INVENTORIES: [&str; 6] = ["config", "errors", "events", "routes", "tables", "tree"];
 
 /// Beginnings of paths that a running program makes, that it looks for, or that stand in every folder.
-const NOT_IN_THE_TREE: [&str; 6] = ["mod.rs", "majordomo.toml", "data/", "./data", "target/", "/"];
+const NOT_IN_THE_TREE: [&str; 7] = ["mod.rs", "writes.rs", "majordomo.toml", "data/", "./data", "target/", "/"];
 
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
