@@ -149,7 +149,7 @@ fn every_key_and_every_record_is_written_as_ever() {
 #[test]
 fn the_inventory_of_tables_is_in_the_reference() {
     let mut text = String::from(
-        "# Tables\n\nPrinted from `src/persistence/tables/mod.rs`. A key is the table's byte and the fields in order.\n\n\
+        "# Tables\n\nPrinted from `src/persistence/schema/tables/mod.rs`. A key is the table's byte and the fields in order.\n\n\
          | table | byte | key | record | owner | values | kept |\n|---|---|---|---|---|---|---|\n",
     );
     for row in inventory() {

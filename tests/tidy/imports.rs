@@ -39,9 +39,9 @@ const FOLDERS: [Folder; 10] = [
 
 /// A foreign crate and the only places that may name it.
 const WALLS: [(&str, &[&str]); 6] = [
-    ("sled", &["src/persistence/"]),
-    ("redb", &["src/persistence/"]),
-    ("bincode", &["src/persistence/codec.rs"]),
+    ("sled", &["src/persistence/machinery/"]),
+    ("redb", &["src/persistence/machinery/"]),
+    ("bincode", &["src/persistence/machinery/codec.rs"]),
     ("axum", &["src/http/"]),
     ("ractor", &["src/supervision/", "src/actors/"]),
     ("actix", &[]),
@@ -224,10 +224,10 @@ fn the_import_rule_can_fail() {
 #[test]
 fn the_wall_rule_can_fail() {
     finds(walls, 1, "src/actors/auth/mod.rs", "use sled::Db;");
-    finds(walls, 1, "src/persistence/journal.rs", "fn f() { bincode::encode() }");
+    finds(walls, 1, "src/persistence/machinery/journal.rs", "fn f() { bincode::encode() }");
     finds(walls, 1, "src/http/router.rs", "use ractor;");
     finds(walls, 1, "src/app.rs", "use axum::Router;");
-    finds(walls, 0, "src/persistence/engine/mod.rs", "mod sled; pub use sled::SledEngine;");
+    finds(walls, 0, "src/persistence/machinery/engine/mod.rs", "mod sled; pub use sled::SledEngine;");
     finds(walls, 0, "src/http/router.rs", "use axum::Router; let s = \"sled::\";");
 }
 
