@@ -16,13 +16,13 @@ pub mod machinery;
 pub mod schema;
 
 pub use machinery::{
-    base,
+    Lease, base,
     batch::{self, Batch, Lsn, Operation},
-    check, checkpoint, codec,
+    catalog, change, check, checkpoint, codec,
     decision::{self, Decision, Stop, Verdict, refuse, refuse_and_keep},
     engine, files, format, fs, journal,
     key::{self, TableKey},
-    keyring, layout, lock, loss, migrations,
+    keyring, layout, lock, log, loss,
     opening::{self, KeyLoss, OpenFault, Options},
     progress,
     reader::{self, Reader, TxFault},
@@ -37,4 +37,4 @@ pub use machinery::{
     view::{self, View},
     writer::{self, ReplayCheck, Write, WriteLane, WriteRoom},
 };
-pub use schema::{audit, content, events, persons, tables};
+pub use schema::{assembly, audit, content, events, migrations, persons, tables};

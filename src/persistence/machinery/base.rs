@@ -177,6 +177,11 @@ impl Base {
         &self.opening
     }
 
+    /// The epoch of this opening, higher than that of any before.
+    pub fn epoch(&self) -> u64 {
+        self.checkpoint.epoch
+    }
+
     /// The content of `store.json`.
     pub fn format(&self) -> &Format {
         &self.format

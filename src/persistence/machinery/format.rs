@@ -1,6 +1,6 @@
 //! `store.json`: which format a data directory has, who wrote it, and what its keys are recognised by.
 
-use std::io;
+use std::{cmp::Ordering, io};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::{files, fs::Fs, layout::Layout};
 use crate::types::Timestamp;
 
 /// The format this program writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// By what the key ring is recognised; both texts are the sealing's own, nothing here looks into them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,6 +53,17 @@ pub enum FormatError {
         /// The version that wrote it.
         version: String,
     },
+    /// The directory was written before the first release, in a form that no program converts.
+    #[error(
+        "the store has format {format}, written by version {version}; this program reads format {FORMAT} alone: start \
+         version {version}, or name another directory in store.path"
+    )]
+    Older {
+        /// The directory's format.
+        format: u32,
+        /// The version that wrote it.
+        version: String,
+    },
     /// It is there and cannot be read.
     #[error("store.json is damaged ({0}); put back a copy of it, or restore a snapshot into another directory")]
     Damaged(String),
@@ -72,10 +83,12 @@ struct Envelope {
 pub fn parse(content: &[u8]) -> Result<Format, FormatError> {
     let damaged = |error: serde_json::Error| FormatError::Damaged(error.to_string());
     let envelope: Envelope = serde_json::from_slice(content).map_err(damaged)?;
-    if envelope.format > FORMAT {
-        return Err(FormatError::Newer { format: envelope.format, version: envelope.version });
+    let Envelope { format, version } = envelope;
+    match format.cmp(&FORMAT) {
+        Ordering::Greater => Err(FormatError::Newer { format, version }),
+        Ordering::Less => Err(FormatError::Older { format, version }),
+        Ordering::Equal => serde_json::from_slice(content).map_err(damaged),
     }
-    serde_json::from_slice(content).map_err(damaged)
 }
 
 /// Reads `store.json`; none if the directory has none.

@@ -3,7 +3,7 @@
 //! Integers are big-endian, signed ones with the sign bit flipped; ids are their sixteen bytes; text is escaped and
 //! ends with `00 01`, so that no text is the beginning of another; a tuple is its fields one after the other.
 
-use crate::types::{Network, Timestamp, id};
+use crate::types::{Network, Timestamp};
 
 /// Bytes that are not a key of the table they were found in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -171,21 +171,6 @@ impl TableKey for Network {
         }
     }
 }
-
-macro_rules! id_keys {
-    ($($id:ident),* $(,)?) => {$(
-        impl TableKey for id::$id {
-            fn write(&self, out: &mut Vec<u8>) {
-                out.extend_from_slice(self.as_bytes());
-            }
-            fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
-                bytes.take().map(|sixteen| Self::from(uuid::Uuid::from_bytes(sixteen)))
-            }
-        }
-    )*};
-}
-
-id_keys!(UserId, SessionId, EventId, CodeId, ResetId, InvitationId, NotificationId, DeliveryId, MailId, KeyId, AuditId);
 
 macro_rules! tuple {
     ($($field:ident $at:tt),*) => {

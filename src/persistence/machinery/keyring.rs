@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     fmt, io,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -14,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
+    catalog::{StoreCatalog, TableRow},
     format::Seal,
     sealing::{self, SealContext, SealFault, Subkey},
 };
-use crate::persistence::schema::tables;
 use crate::types::{Entropy, Timestamp};
 
 const FORMAT: u32 = 1;
@@ -69,22 +70,17 @@ struct KeyRow {
 struct RootKey {
     made: Timestamp,
     root: Zeroizing<[u8; 32]>,
-    /// Subkeys of all sealed tables, made once.
-    tables: BTreeMap<&'static str, Subkey>,
+    /// Subkeys of all sealed tables, made once by `Keyring::prepare`.
+    tables: OnceLock<BTreeMap<&'static str, Subkey>>,
 }
 
 impl RootKey {
     fn new(root: Zeroizing<[u8; 32]>, made: Timestamp) -> Self {
-        let tables = tables::inventory()
-            .iter()
-            .filter(|row| row.is_sealed())
-            .map(|row| (row.name, Subkey::derive(&root, &table_purpose(row.name))))
-            .collect();
-        Self { made, root, tables }
+        Self { made, root, tables: OnceLock::new() }
     }
 
     fn table(&self, name: &'static str) -> Subkey {
-        match self.tables.get(name) {
+        match self.tables.get().and_then(|tables| tables.get(name)) {
             Some(key) => key.clone(),
             None => Subkey::derive(&self.root, &table_purpose(name)),
         }
@@ -124,6 +120,14 @@ impl Keyring {
         }
         let text = Zeroizing::new(std::fs::read(path).map_err(io_fault)?);
         parse(&text).map(Some).map_err(|reason| RingFault::Form { path: path.to_owned(), reason })
+    }
+
+    /// Derives the subkeys of all sealed tables once, so that no later value waits for it.
+    pub fn prepare(&self, catalog: &StoreCatalog) {
+        for key in self.keys.values() {
+            let subkey = |row: &TableRow| (row.name, Subkey::derive(&key.root, &table_purpose(row.name)));
+            key.tables.get_or_init(|| catalog.sealed().map(subkey).collect());
+        }
     }
 
     /// Writes the ring to `path`: a new file beside it, synced, then renamed over it.

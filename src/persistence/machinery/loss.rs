@@ -4,6 +4,7 @@ use futures::FutureExt as _;
 
 use super::{
     base::BaseError,
+    catalog::{StoreCatalog, TableRow},
     engine::{ByteScan, Direction},
     reader::{ByteReader as _, TxFault, sealed_fault},
     scan::prefix_range,
@@ -12,12 +13,16 @@ use super::{
     tx::Tx,
     writer::{Write, step::StoreWriter},
 };
-use crate::persistence::schema::tables::{self, TableRow};
 use crate::types::{CallContext, Entropy, Fault, Work, limits};
 
 /// Removes all rows of sealed tables and of the indexes that lead to them, in batches.
-pub(super) fn drop_sealed(store: &Store, writer: &mut StoreWriter, entropy: &dyn Entropy) -> Result<(), BaseError> {
-    let dropped = tables::inventory().iter().filter(|row| row.is_sealed() || row.leads_to_sealed());
+pub(super) fn drop_sealed(
+    store: &Store,
+    writer: &mut StoreWriter,
+    entropy: &dyn Entropy,
+    catalog: &'static StoreCatalog,
+) -> Result<(), BaseError> {
+    let dropped = catalog.tables.iter().filter(|row| row.is_sealed() || catalog.leads_to_sealed(row));
     for row in dropped {
         while step(store, writer, entropy, move |tx| drop_batch(tx, row))? > 0 {}
     }
@@ -58,7 +63,7 @@ pub type LossPlace = Vec<u8>;
 /// gives where to go on, or `None` at the end. When a walk from the beginning has come to its end, the older keys can
 /// be dropped from the ring.
 pub fn reseal(tx: &mut Tx<'_>, after: Option<&LossPlace>) -> Result<Option<LossPlace>, TxFault> {
-    let mut sealed: Vec<&TableRow> = tables::inventory().iter().filter(|row| row.is_sealed()).collect();
+    let mut sealed: Vec<&TableRow> = tx.catalog().sealed().collect();
     sealed.sort_by_key(|row| row.tag);
     let tag = after.and_then(|place| place.first().copied()).unwrap_or(0);
     let Some(row) = sealed.iter().find(|row| row.tag >= tag) else { return Ok(None) };

@@ -5,8 +5,11 @@
 //! (what a transaction may do); below them with `base.rs` (an opened directory), then `journal/mod.rs`, `open.rs` and
 //! `trust.rs` (what is believed after a crash).
 
+mod backend;
 pub mod base;
 pub mod batch;
+pub mod catalog;
+pub mod change;
 pub mod check;
 pub mod checkpoint;
 pub mod codec;
@@ -21,6 +24,7 @@ pub mod key;
 pub mod keyring;
 pub mod layout;
 pub mod lock;
+pub mod log;
 pub mod loss;
 pub mod migrations;
 mod open;
@@ -30,7 +34,7 @@ pub mod progress;
 pub mod reader;
 mod rebuild;
 pub mod record;
-mod report;
+pub mod report;
 pub mod scan;
 pub mod sealing;
 pub mod settings;
@@ -45,4 +49,5 @@ pub mod upkeep;
 pub mod view;
 pub mod writer;
 
+pub use backend::Lease;
 pub use batch::{Batch, Lsn, Operation};

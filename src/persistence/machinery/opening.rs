@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
+    backend::Embedded,
     base::{Base, BaseError, OpenError, Opening},
+    catalog::StoreCatalog,
     checkpoint,
     commit_target::CommitTarget,
     format::{Format, Seal},
@@ -16,8 +18,9 @@ use super::{
     loss,
     reader::TxFault,
     settings::{StoreEnvironment, StoreSettings},
+    shared::Shared,
     store::Store,
-    writer::group::ReplayCheck,
+    writer::{group::ReplayCheck, step::StoreWriter},
 };
 use crate::types::{Clock, Entropy, Timestamp};
 
@@ -65,11 +68,6 @@ pub enum OpenFault {
     Thread(std::io::Error),
 }
 
-/// What the operator is told when the keys do not fit. Nothing was written.
-const WHAT_IS_LOST: &str = "Without it sessions, live codes, signing keys, mails that wait, and the names and \
-     addresses in events and audit entries are lost; users and passwords are not. Put the key ring back, or \
-     give these up with `majordomo keys recover --accept-loss`";
-
 /// The time at which the store in a directory was last known to be, for a clock that must not run behind it;
 /// `Timestamp::ZERO` if there is none. Reads one small file and changes nothing.
 pub fn last_time(settings: &StoreSettings, fs: &dyn Fs) -> Timestamp {
@@ -83,8 +81,8 @@ impl Store {
     /// Opens a data directory, or makes one, and starts the writer's thread. Says what was found.
     ///
     /// Refuses, and writes nothing, when sealed values are there and the key ring is not, or is another one.
-    pub fn open(options: Options) -> Result<(Self, Opening), OpenFault> {
-        let (store, writer, opening) = Self::open_in_hand(options)?;
+    pub fn assemble(catalog: &'static StoreCatalog, options: Options) -> Result<(Self, Opening), OpenFault> {
+        let (store, writer, opening) = Self::assemble_over_directory(catalog, options)?;
         std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.drive())
@@ -93,7 +91,10 @@ impl Store {
     }
 
     /// The same with a writer that does nothing but what the caller lets it do: for tests, and for the command line.
-    pub fn open_in_hand(options: Options) -> Result<(Self, super::writer::step::StoreWriter, Opening), OpenFault> {
+    pub fn assemble_over_directory(
+        catalog: &'static StoreCatalog,
+        options: Options,
+    ) -> Result<(Self, StoreWriter, Opening), OpenFault> {
         let Options { settings, environment, key_ring, key_loss, replay_check } = options;
         // Said first: the key ring is often looked for inside the directory, and would be blamed for it.
         if std::fs::metadata(&settings.dir).is_ok_and(|found| !found.is_dir()) {
@@ -106,24 +107,24 @@ impl Store {
         let entropy: Arc<dyn Entropy> = Arc::clone(&environment.entropy);
         let mut lost = false;
         let base = Base::open(&settings, environment, |format| {
-            let (seal, judged_lost) = judge(format, &ring, had_ring, key_loss)?;
+            let (seal, judged_lost) = judge(format, &RingFound { ring: &ring, had_ring, key_loss, catalog })?;
             lost = judged_lost;
             if !had_ring {
                 ring.save(&key_ring).map_err(|fault| fault.to_string())?;
             }
             Ok(seal)
         })?;
-        let opening = base.opening().clone();
+        let (opening, epoch) = (base.opening().clone(), base.epoch());
         let upkeep = base.upkeep().clone();
         let restored = base.format().restored;
         let seal = ring.mark().map_err(|fault| TxFault::Corrupt(fault.to_string()))?;
-        let target = CommitTarget::Directory(Box::new(base));
-        let (shared, mut writer) = Self::assemble(clock, Arc::new(ring), target, replay_check)?;
+        let shared = Arc::new(Shared::new(catalog, clock, Arc::clone(base.engine()), Arc::new(ring)));
+        let mut writer = StoreWriter::new(Arc::clone(&shared), CommitTarget::Directory(Box::new(base)), replay_check)?;
         shared.restored.store(restored, Ordering::Release);
-        let store = Self::over(shared, Some(upkeep));
+        let store = Self::over(Embedded::new(shared, Some(upkeep), epoch));
         if lost {
             // Only when nothing sealed is left is the new ring written down: a crash before that leads back here.
-            loss::drop_sealed(&store, &mut writer, entropy.as_ref())?;
+            loss::drop_sealed(&store, &mut writer, entropy.as_ref(), catalog)?;
             writer.set_seal(seal)?;
         }
         store.tend();
@@ -131,8 +132,17 @@ impl Store {
     }
 }
 
+/// The ring with which a directory is opened.
+struct RingFound<'a> {
+    ring: &'a Keyring,
+    had_ring: bool,
+    key_loss: KeyLoss,
+    catalog: &'static StoreCatalog,
+}
+
 /// What `store.json` shall hold, and whether sealed values are to be dropped first.
-fn judge(format: Option<&Format>, ring: &Keyring, had_ring: bool, key_loss: KeyLoss) -> Result<(Seal, bool), String> {
+fn judge(format: Option<&Format>, found: &RingFound<'_>) -> Result<(Seal, bool), String> {
+    let RingFound { ring, had_ring, key_loss, catalog } = *found;
     let fresh = || ring.mark().map_err(|fault| fault.to_string());
     let Some(stored) = format.map(|format| &format.seal).filter(|seal| **seal != Seal::default()) else {
         return Ok((fresh()?, false));
@@ -149,7 +159,8 @@ fn judge(format: Option<&Format>, ring: &Keyring, had_ring: bool, key_loss: KeyL
     match key_loss {
         KeyLoss::Accept => Ok((stored.clone(), true)),
         KeyLoss::Refuse => {
-            Err(format!("{refusal}; this store is sealed under {}. {WHAT_IS_LOST}", stored.ring_fingerprint))
+            let lost = catalog.lost_without_keys;
+            Err(format!("{refusal}; this store is sealed under {}. {lost}", stored.ring_fingerprint))
         }
     }
 }

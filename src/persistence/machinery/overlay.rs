@@ -55,6 +55,11 @@ impl Overlay {
         self.bytes
     }
 
+    /// Every changed key in order, with the value it holds afterwards.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        self.changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
+    }
+
     /// The changes as operations, in the order of their keys.
     pub fn to_batch(&self) -> Batch {
         let operation = |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| match value.clone() {

@@ -26,6 +26,9 @@ pub enum TxFault {
     /// What is stored cannot be understood.
     #[error("the store holds something that cannot be read: {0}")]
     Corrupt(String),
+    /// What the transaction changes breaks a rule that holds over every commit: a defect of the transaction.
+    #[error("a check on the transaction failed: {0}")]
+    Check(String),
 }
 
 impl From<EngineError> for TxFault {
@@ -91,18 +94,18 @@ pub(super) fn place<K: TableKey, V>(table: &Table<K, V>, key: &K) -> Vec<u8> {
 
 /// What opening a value needs to know of its table.
 #[derive(Clone, Copy)]
-pub(in crate::persistence) struct Kind {
-    pub(in crate::persistence) name: &'static str,
-    pub(in crate::persistence) form: Form,
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    pub(super) form: Form,
 }
 
 impl Kind {
-    fn of<K, V>(table: &Table<K, V>) -> Self {
+    pub(super) fn of<K, V>(table: &Table<K, V>) -> Self {
         Self { name: table.name, form: table.form }
     }
 }
 
-fn key_at<K: TableKey, V>(table: &Table<K, V>, place: &[u8]) -> Result<K, TxFault> {
+pub(super) fn key_at<K: TableKey, V>(table: &Table<K, V>, place: &[u8]) -> Result<K, TxFault> {
     key_in(table.name, place)
 }
 
@@ -111,7 +114,12 @@ fn key_in<K: TableKey>(name: &str, place: &[u8]) -> Result<K, TxFault> {
         .map_err(|TableKeyFault| TxFault::Corrupt(format!("{name}: a key does not decode")))
 }
 
-fn open<V: Record>(ring: &Keyring, Kind { name, form }: Kind, place: &[u8], value: &[u8]) -> Result<V, TxFault> {
+pub(super) fn open<V: Record>(
+    ring: &Keyring,
+    Kind { name, form }: Kind,
+    place: &[u8],
+    value: &[u8],
+) -> Result<V, TxFault> {
     let decoded = match form {
         Form::Plain => codec::decode(value),
         Form::Sealed => {
@@ -123,7 +131,7 @@ fn open<V: Record>(ring: &Keyring, Kind { name, form }: Kind, place: &[u8], valu
 }
 
 /// Whether a row of a table of `K` and `V` can be read.
-pub(in crate::persistence) fn decodes<K: TableKey, V: Record>(
+pub(super) fn decodes<K: TableKey, V: Record>(
     ring: &Keyring,
     kind: Kind,
     place: &[u8],

@@ -30,19 +30,3 @@ impl Record for Present {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "present";
 }
-
-macro_rules! id_records {
-    ($($id:ident = $name:literal),* $(,)?) => {$(
-        /// The value of an index: the id it leads to.
-        impl Record for crate::types::id::$id {
-            const SCHEMA: u16 = 1;
-            const NAME: &'static str = $name;
-        }
-    )*};
-}
-
-id_records! {
-    UserId = "user_id", SessionId = "session_id", EventId = "event_id", CodeId = "code_id", ResetId = "reset_id",
-    InvitationId = "invitation_id", NotificationId = "notification_id", DeliveryId = "delivery_id",
-    MailId = "mail_id", KeyId = "key_id", AuditId = "audit_id",
-}

@@ -1,4 +1,4 @@
-//! What operators see of the store.
+//! What operators see of the store, whatever it keeps.
 
 use std::sync::{PoisonError, atomic::Ordering};
 
@@ -6,28 +6,39 @@ use super::{shared::Shared, writer::job::WriteLane};
 use crate::{
     telemetry::{
         health::{HealthReason, HealthStatus},
-        store::{AuditMark, StoreReport, WriterReport},
+        store::WriterReport,
     },
     types::limits,
 };
 
-pub(super) fn of(shared: &Shared) -> StoreReport {
+/// How the store is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreCondition {
+    /// How well it is.
+    pub status: HealthStatus,
+    /// Why it is not up.
+    pub reasons: Vec<&'static str>,
+    /// The engine's name; `none` once it is closed.
+    pub engine: &'static str,
+    /// Bytes the tree takes on disk.
+    pub tree_bytes: u64,
+    /// Free bytes on the disk; `None` for a store in memory, which measures nothing.
+    pub free_bytes: Option<u64>,
+    /// The writer.
+    pub writer: WriterReport,
+}
+
+pub(super) fn of(shared: &Shared) -> StoreCondition {
     let engine = shared.tree.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|tree| tree.stats());
     let tally = *shared.tally();
     let free = shared.free_bytes.load(Ordering::Relaxed);
     let (status, reasons) = health(shared, free);
-    StoreReport {
+    StoreCondition {
         status,
         reasons,
         engine: engine.as_ref().map_or("none", |stats| stats.name),
         tree_bytes: engine.map_or(0, |stats| stats.disk_bytes),
-        // A store in memory measures nothing.
         free_bytes: (free != u64::MAX).then_some(free),
-        last_event: shared.head.borrow().to_string(),
-        audit: AuditMark {
-            entries: tally.audit_number,
-            hash: tally.audit_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-        },
         writer: WriterReport {
             waiting: shared.queue.len(WriteLane::Prompt),
             bulk_waiting: shared.queue.len(WriteLane::Bulk),

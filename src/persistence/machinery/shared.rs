@@ -11,8 +11,10 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
+    catalog::StoreCatalog,
     engine::Engine,
     keyring::Keyring,
+    log::{Log, LogHead},
     reader::TxFault,
     view::View,
     writer::{job::WriteRoom, queue::WriterQueue},
@@ -29,8 +31,6 @@ pub(super) struct Tally {
     pub(super) last_commit_at: Option<Timestamp>,
     pub(super) last_group_us: u64,
     pub(super) last_checkpoint_at: Option<Timestamp>,
-    pub(super) audit_number: u64,
-    pub(super) audit_hash: [u8; 32],
 }
 
 /// Shared by `Store` and `Writer`.
@@ -41,13 +41,13 @@ pub(super) struct Shared {
     /// reads, so nobody sees half a commit.
     pub(super) tree: RwLock<Option<Arc<dyn Engine>>>,
     pub(super) ring: RwLock<Arc<Keyring>>,
-    /// The sequence of the last event that can be read.
-    pub(super) head: watch::Sender<u64>,
+    /// The end of each log as it can be read, in the order of the catalog.
+    heads: Vec<watch::Sender<LogHead>>,
+    pub(super) catalog: &'static StoreCatalog,
     /// Why the process has to end.
     pub(super) lost: watch::Sender<Option<String>>,
     /// Whether the writer has ended.
     pub(super) ended: watch::Sender<bool>,
-    pub(super) tickets: AtomicU64,
     pub(super) free_bytes: AtomicU64,
     /// Whether the store came out of a snapshot and nobody has said since that it may send.
     pub(super) restored: AtomicBool,
@@ -56,16 +56,22 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(clock: Arc<dyn Clock>, tree: Arc<dyn Engine>, ring: Arc<Keyring>) -> Self {
+    pub(super) fn new(
+        catalog: &'static StoreCatalog,
+        clock: Arc<dyn Clock>,
+        tree: Arc<dyn Engine>,
+        ring: Arc<Keyring>,
+    ) -> Self {
+        ring.prepare(catalog);
         Self {
+            catalog,
             clock,
             queue: WriterQueue::new(),
             tree: RwLock::new(Some(tree)),
             ring: RwLock::new(ring),
-            head: watch::Sender::new(0),
+            heads: catalog.logs.iter().map(|_| watch::Sender::new(LogHead::default())).collect(),
             lost: watch::Sender::new(None),
             ended: watch::Sender::new(false),
-            tickets: AtomicU64::new(0),
             free_bytes: AtomicU64::new(u64::MAX),
             restored: AtomicBool::new(false),
             busy_since: Mutex::new(None),
@@ -75,6 +81,31 @@ impl Shared {
 
     pub(super) fn ring(&self) -> Arc<Keyring> {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The end of a log as it can be read. One that the store was assembled without is empty and stays so.
+    pub(super) fn log_head(&self, log: &Log) -> LogHead {
+        self.heads_of(log).map(|head| *head.borrow()).unwrap_or_default()
+    }
+
+    /// Changes whenever the end of the log does.
+    pub(super) fn log_changed(&self, log: &Log) -> watch::Receiver<LogHead> {
+        match self.heads_of(log) {
+            Some(head) => head.subscribe(),
+            None => watch::Sender::new(LogHead::default()).subscribe(),
+        }
+    }
+
+    fn heads_of(&self, log: &Log) -> Option<&watch::Sender<LogHead>> {
+        let mut heads = self.catalog.logs.iter().zip(&self.heads);
+        heads.find(|(known, _)| known.tag == log.tag).map(|(_, head)| head)
+    }
+
+    /// The rows up to `heads` can be read from here on.
+    pub(super) fn publish(&self, heads: &[LogHead]) {
+        for (published, head) in self.heads.iter().zip(heads) {
+            published.send_if_modified(|published| std::mem::replace(published, *head) != *head);
+        }
     }
 
     /// Runs `f` over durable state.
@@ -97,7 +128,9 @@ impl Shared {
                 self.lose(format!("reading the tree: {reason}"));
                 Fault::Unavailable
             }
-            TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) => Fault::bug(fault.to_string()),
+            TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) | TxFault::Check(_) => {
+                Fault::bug(fault.to_string())
+            }
         }
     }
 

@@ -3,18 +3,24 @@
 use std::{
     convert::Infallible,
     future::Future,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::{oneshot, watch};
 use zeroize::Zeroizing;
 
 use super::{
+    backend::{Backend, Embedded, Lease},
+    catalog::StoreCatalog,
     commit_target::CommitTarget,
     decision::{Decision, Stop, Verdict},
     keyring::Keyring,
+    log::{Log, LogHead},
     reader::TxFault,
-    report,
+    report::StoreCondition,
     shared::Shared,
     snapshot::SnapshotError,
     tx::Tx,
@@ -22,27 +28,23 @@ use super::{
     view::View,
     writer::{Write, group::ReplayCheck, job::Closure, step::StoreWriter},
 };
-use crate::{
-    telemetry::store::StoreReport,
-    types::{Clock, Entropy, Failure, Fault, limits},
-};
+use crate::types::{Clock, Entropy, Failure, Fault};
 
 /// The one store of the process; clones are handles of the same. Closed when `close` is called or the last is dropped.
 #[derive(Clone)]
 pub struct Store {
-    closer: Arc<QueueCloser>,
+    closer: Arc<BackendCloser>,
 }
 
-/// Closes the queue with the last handle.
-struct QueueCloser {
-    shared: Arc<Shared>,
-    /// Snapshots and room on the disk; `None`: in memory.
-    upkeep: Option<Upkeep>,
+/// Stops the backend with the last handle.
+struct BackendCloser {
+    backend: Backend,
+    tickets: AtomicU64,
 }
 
-impl Drop for QueueCloser {
+impl Drop for BackendCloser {
     fn drop(&mut self) {
-        self.shared.queue.close();
+        self.backend.stop();
     }
 }
 
@@ -50,39 +52,41 @@ impl Store {
     /// A store in memory whose closures are each run twice and compared, for tests of flows. Its writer is a task of
     /// the current runtime, so that it lives under tokio's paused time.
     #[allow(clippy::disallowed_methods, reason = "the task belongs to the store: it ends with the last handle")]
-    pub fn in_memory(clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Self {
-        let (store, writer) = Self::in_hand(clock, entropy);
+    pub fn assemble_in_memory(catalog: &'static StoreCatalog, clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Self {
+        let (store, writer) = Self::assemble_in_hand(catalog, clock, entropy);
         tokio::spawn(writer.drive_as_task());
         store
     }
 
     /// A store in memory whose writer does nothing but what the caller lets it do, for tests of the writer.
-    pub fn in_hand(clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> (Self, StoreWriter) {
-        let ring = Keyring::generate(entropy, clock.now());
-        let (target, replay_check) = (CommitTarget::memory(), ReplayCheck::Twice);
-        match Self::assemble(clock, Arc::new(ring), target, replay_check) {
-            Ok((shared, writer)) => (Self::over(shared, None), writer),
+    pub fn assemble_in_hand(
+        catalog: &'static StoreCatalog,
+        clock: Arc<dyn Clock>,
+        entropy: &dyn Entropy,
+    ) -> (Self, StoreWriter) {
+        let ring = Arc::new(Keyring::generate(entropy, clock.now()));
+        let target = CommitTarget::memory();
+        let shared = Arc::new(Shared::new(catalog, clock, Arc::clone(target.engine()), ring));
+        match StoreWriter::new(Arc::clone(&shared), target, ReplayCheck::Twice) {
+            Ok(writer) => (Self::over(Embedded::new(shared, None, 1)), writer),
             Err(fault) => unreachable!("an empty tree in memory can be read: {fault}"),
         }
     }
 
-    pub(super) fn over(shared: Arc<Shared>, upkeep: Option<Upkeep>) -> Self {
-        Self { closer: Arc::new(QueueCloser { shared, upkeep }) }
+    pub(super) fn over(embedded: Embedded) -> Self {
+        let backend = Backend::Embedded(embedded);
+        Self { closer: Arc::new(BackendCloser { backend, tickets: AtomicU64::new(0) }) }
+    }
+
+    /// What only the store in this process has: a directory, a key ring, a writer that can hang.
+    fn embedded(&self) -> &Embedded {
+        match &self.closer.backend {
+            Backend::Embedded(embedded) => embedded,
+        }
     }
 
     pub(super) fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.closer.shared.clock)
-    }
-
-    pub(super) fn assemble(
-        clock: Arc<dyn Clock>,
-        ring: Arc<Keyring>,
-        target: CommitTarget,
-        replay_check: ReplayCheck,
-    ) -> Result<(Arc<Shared>, StoreWriter), TxFault> {
-        let shared = Arc::new(Shared::new(clock, Arc::clone(target.engine()), ring));
-        let writer = StoreWriter::new(Arc::clone(&shared), target, replay_check)?;
-        Ok((shared, writer))
+        Arc::clone(&self.embedded().shared().clock)
     }
 
     /// Runs a transaction that may refuse, and answers when it is durable. `f` is pure and may be run more than once.
@@ -101,17 +105,12 @@ impl Store {
         R: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Decision<T, R> + Send + 'static,
     {
-        let shared = Arc::clone(&self.closer.shared);
+        let backend = self.closer.backend.clone();
+        let ticket = self.closer.tickets.fetch_add(1, Ordering::Relaxed);
         async move {
-            shared.check_space(write.room)?;
             let work = write.work.clone();
-            let place = shared.queue.place(write.lane, work.deadline).await?;
             let (reply, answer) = oneshot::channel();
-            let ticket = shared.tickets.fetch_add(1, Ordering::Relaxed);
-            let job = Closure { write, ticket, f, answer: None, reply };
-            if !shared.queue.push(Box::new(job), place) {
-                return Err(Fault::Unavailable.into());
-            }
+            backend.transact(Box::new(Closure { write, ticket, f, answer: None, reply })).await;
             match answer.await {
                 Ok(answer) => answer,
                 // The writer ended without an answer: by a panic of its own.
@@ -151,72 +150,66 @@ impl Store {
 
     /// Reads durable state. Runs on the caller's thread: gets, and scans within `limits::SCAN_MAX`; more in pages.
     pub fn read<T>(&self, f: impl FnOnce(&View<'_>) -> Result<T, TxFault>) -> Result<T, Fault> {
-        self.closer.shared.read(f)
+        self.closer.backend.read(f)
     }
 
-    /// The sequence of the last event that can be read; 0 if there never was one.
-    pub fn head(&self) -> u64 {
-        *self.closer.shared.head.borrow()
+    /// The end of a log as it can be read. One that the store was assembled without is empty and stays so.
+    pub fn log_head(&self, log: &Log) -> LogHead {
+        self.closer.backend.log_head(log)
     }
 
-    /// Changes whenever `head` does.
-    pub fn events_changed(&self) -> watch::Receiver<u64> {
-        self.closer.shared.head.subscribe()
+    /// Changes whenever `log_head` does.
+    pub fn log_changed(&self, log: &Log) -> watch::Receiver<LogHead> {
+        self.closer.backend.log_changed(log)
+    }
+
+    /// Takes the lease of that name: the right to do what must be done once at a time. Fails with `Unavailable` while
+    /// another holds it, and once the store is lost.
+    pub fn lease(&self, name: &'static str) -> impl Future<Output = Result<Lease, Fault>> + Send + use<> {
+        let backend = self.closer.backend.clone();
+        async move { backend.lease(name).await }
     }
 
     /// Becomes `Some` with a reason when the store cannot go on and the process has to end: a sync or the engine
     /// failed, or the writer hangs.
     pub fn lost(&self) -> watch::Receiver<Option<String>> {
-        self.closer.shared.lost.subscribe()
+        self.embedded().shared().lost.subscribe()
     }
 
     /// Keys for `purpose` outside of tables (MACs, cursors), newest first: make with the first, check with all.
     pub fn subkeys(&self, purpose: &str) -> Vec<Zeroizing<[u8; 32]>> {
-        self.closer.shared.ring().subkeys(purpose)
+        self.embedded().shared().ring().subkeys(purpose)
     }
 
     /// Whether the store came out of a snapshot and nobody has said since that it may send: its original may have sent
     /// everything already.
     pub fn is_restored(&self) -> bool {
-        self.closer.shared.restored.load(Ordering::Acquire)
+        self.embedded().shared().restored.load(Ordering::Acquire)
     }
 
     /// Says that a restored store may send; durable when this returns. Blocks, as the functions of `upkeep` do.
     pub fn allow_sending(&self) -> Result<(), SnapshotError> {
-        if let Some(upkeep) = &self.closer.upkeep {
-            upkeep.allow_sending()?;
-        }
-        self.closer.shared.restored.store(false, Ordering::Release);
-        Ok(())
+        self.embedded().allow_sending()
     }
 
     /// To be called about once a second: measures free space, and gives the process up when the writer hangs.
     pub fn tend(&self) {
-        let shared = &self.closer.shared;
-        if let Some(Ok(free)) = self.closer.upkeep.as_ref().map(Upkeep::free_bytes) {
-            shared.free_bytes.store(free, Ordering::Relaxed);
-        }
-        if shared.busy_for() >= limits::WRITER_LOST {
-            shared.lose(format!("the writer is busy with one step for more than {:?}", limits::WRITER_LOST));
-        }
+        self.embedded().tend();
     }
 
     /// Snapshots, retention of the journal, giving room back; `None` for a store in memory. Its functions block, so
     /// they are called from a thread that may.
     pub fn upkeep(&self) -> Option<&Upkeep> {
-        self.closer.upkeep.as_ref()
+        self.embedded().upkeep()
     }
 
-    /// What operators see.
-    pub fn report(&self) -> StoreReport {
-        report::of(&self.closer.shared)
+    /// How the store is doing.
+    pub fn condition(&self) -> StoreCondition {
+        self.embedded().condition()
     }
 
     /// Takes no more writes, finishes those that wait, closes the directory cleanly.
     pub async fn close(&self) {
-        let mut ended = self.closer.shared.ended.subscribe();
-        self.closer.shared.queue.close();
-        // The sender lives in `shared`, which is held here.
-        let _ = ended.wait_for(|ended| *ended).await;
+        self.embedded().close().await;
     }
 }

@@ -5,49 +5,41 @@ use rand_core::{Rng as _, SeedableRng as _};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    catalog::StoreCatalog,
+    change::TxChanges,
     codec,
     engine::{ByteScan, EngineError, EngineView, Pair},
     key::TableKey,
     keyring::Keyring,
+    log::{Appended, Log},
     overlay::{Layers, Overlay},
     reader::{ByteReader, TxFault, codec_fault, place, sealed_fault},
     record::Record,
     sealing::SealContext,
     table::{Form, Table},
 };
-use crate::{
-    domain::{
-        audit::{Actor, AuditRecord},
-        event::{Event, EventOrigin, Personal},
-    },
-    persistence::schema::{audit::AuditBody, events::StoredEvent, persons},
-    types::{
-        CallContext, Stamp, Timestamp,
-        id::{EventId, uuid_v7},
-        limits,
-    },
-};
+use crate::types::{CallContext, Stamp, Timestamp, id::uuid_v7, limits};
 
 /// What a transaction leaves: changes, and what is numbered when its frame is made.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct TxOutput {
     pub(super) changes: Overlay,
-    pub(super) events: Vec<StoredEvent>,
-    pub(super) entries: Vec<AuditBody>,
+    pub(super) appended: Vec<Appended>,
 }
 
 impl TxOutput {
     pub(super) fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.events.is_empty() && self.entries.is_empty()
+        self.changes.is_empty() && self.appended.is_empty()
     }
 }
 
-/// What lies under a transaction: the tree, what its group has left so far, and the keys.
+/// What lies under a transaction: the tree, what its group has left so far, the keys, and what the store is made for.
 #[derive(Clone, Copy)]
 pub(super) struct TxBase<'a> {
     pub(super) group: &'a Overlay,
     pub(super) engine: &'a dyn EngineView,
     pub(super) ring: &'a Keyring,
+    pub(super) catalog: &'static StoreCatalog,
 }
 
 /// What lies around a transaction; the same for a second run of it.
@@ -64,7 +56,7 @@ pub(super) struct TxContext<'a> {
 pub struct Tx<'a> {
     around: &'a TxContext<'a>,
     left: TxOutput,
-    bytes_said: usize,
+    bytes_appended: usize,
     stream: ChaCha20Rng,
 }
 
@@ -74,7 +66,7 @@ impl<'a> Tx<'a> {
         seed.update(around.stamp.seed);
         seed.update(around.ticket.to_be_bytes());
         let stream = ChaCha20Rng::from_seed(seed.finalize().into());
-        Self { around, left: TxOutput::default(), bytes_said: 0, stream }
+        Self { around, left: TxOutput::default(), bytes_appended: 0, stream }
     }
 
     pub(super) fn into_output(self) -> TxOutput {
@@ -127,66 +119,50 @@ impl<'a> Tx<'a> {
         self.check_bounds()
     }
 
-    /// Says `event` in this commit; it gets its sequence when the commit is written. Personal fields are sealed under
-    /// the subject's own key. Gives the event's id.
-    pub fn emit(&mut self, event: Event) -> Result<EventId, TxFault> {
-        let id: EventId = self.id();
-        let personal = persons::seal(self, event.subject, &persons::place_of_event(id), &event.personal)?;
-        let context = self.context();
-        let stored = StoredEvent {
-            id,
-            subject: event.subject,
-            time: self.now(),
-            correlation: context.request_id.clone(),
-            causation: context.causation,
-            traceparent: context.traceparent.clone(),
-            kind: event.kind,
-            personal,
-        };
-        self.said(&stored)?;
-        self.left.events.push(stored);
-        self.check_bounds()?;
-        Ok(id)
-    }
-
-    /// Writes the event and the audit entry of one change. With `EventOrigin::Call` the client's address and user agent
-    /// are added to the event's personal fields; the audit entry always has them. Gives the event's id.
-    pub fn record(&mut self, origin: EventOrigin, mut event: Event, entry: AuditRecord) -> Result<EventId, TxFault> {
-        match origin {
-            EventOrigin::Call => {
-                let Personal { ip_address, user_agent, .. } = Personal::of_call(self.context());
-                event.personal = Personal { ip_address, user_agent, ..event.personal };
-            }
-            EventOrigin::Withheld => {}
+    /// Appends `body` to a log in this commit; it gets its number when the commit's frame is made.
+    pub fn append<R: Record>(&mut self, log: &Log, body: &R) -> Result<(), TxFault> {
+        if !self.catalog().logs.iter().any(|known| known.tag == log.tag) {
+            return Err(TxFault::Check(format!("the store was assembled without the log {}", log.name)));
         }
-        let id = self.emit(event)?;
-        self.audit(entry)?;
-        Ok(id)
+        let body = codec::encode(body).map_err(|fault| codec_fault(R::NAME, &fault))?;
+        self.bytes_appended += body.len();
+        self.left.appended.push(Appended { tag: log.tag, body });
+        self.check_bounds()
     }
 
-    /// Writes an entry of the audit trail in this commit; it gets its number and hash when the commit is written.
-    /// Actor, request and origin come from the context.
-    pub fn audit(&mut self, record: AuditRecord) -> Result<(), TxFault> {
-        let id = self.id();
-        let context = self.context();
-        let (actor, request_id) = (Actor::from(&context.caller), context.request_id.clone());
-        let personal = Personal::of_call(context);
-        let person = persons::of_entry(&actor, record.subject);
-        let sealed = persons::seal(self, person, &persons::place_of_entry(id), &personal)?;
-        let body = AuditBody {
-            id,
-            time: self.now(),
-            actor,
-            action: record.action,
-            result: record.result,
-            subject: record.subject,
-            request_id,
-            detail: record.detail,
-            personal: sealed,
-        };
-        self.said(&body)?;
-        self.left.entries.push(body);
-        self.check_bounds()
+    /// Runs the checks that were registered, if there is something to keep. A check that fails or cannot read is the
+    /// end of the transaction.
+    pub(super) fn check(&self) -> Result<(), TxFault> {
+        if self.left.is_empty() {
+            return Ok(());
+        }
+        for check in self.catalog().checks {
+            (check.run)(&TxChanges::of(self), self).map_err(|fault| match fault {
+                TxFault::Check(reason) => TxFault::Check(format!("{}: {reason}", check.name)),
+                fault @ (TxFault::Conflict | TxFault::Engine(_) | TxFault::TooLarge(_) | TxFault::Corrupt(_)) => fault,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Every changed key in order, with the value that it holds from here on.
+    pub(super) fn changed(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        self.left.changes.iter()
+    }
+
+    /// The value of a key before this transaction.
+    pub(super) fn before(&self, place: &[u8]) -> Result<Option<Vec<u8>>, TxFault> {
+        let TxBase { group, engine, .. } = self.around.base;
+        Ok(Layers { overlays: &[group], engine }.get(place)?)
+    }
+
+    /// What the store was assembled for.
+    pub(super) fn catalog(&self) -> &'static StoreCatalog {
+        self.around.base.catalog
+    }
+
+    pub(super) fn keyring(&self) -> &'a Keyring {
+        self.around.base.ring
     }
 
     /// Sets the bytes of a key, for walks over whole tables.
@@ -195,17 +171,12 @@ impl<'a> Tx<'a> {
         self.check_bounds()
     }
 
-    fn said<R: Record>(&mut self, record: &R) -> Result<(), TxFault> {
-        self.bytes_said += codec::encode(record).map_err(|fault| codec_fault(R::NAME, &fault))?.len();
-        Ok(())
-    }
-
     fn check_bounds(&self) -> Result<(), TxFault> {
-        let operations = self.left.changes.len() + self.left.events.len() + self.left.entries.len();
+        let operations = self.left.changes.len() + self.left.appended.len();
         if operations > limits::TX_OPERATIONS_MAX {
             return Err(TxFault::TooLarge(format!("more than {} operations", limits::TX_OPERATIONS_MAX)));
         }
-        if self.left.changes.bytes() + self.bytes_said > limits::TX_BYTES_MAX {
+        if self.left.changes.bytes() + self.bytes_appended > limits::TX_BYTES_MAX {
             return Err(TxFault::TooLarge(format!("more than {} bytes", limits::TX_BYTES_MAX)));
         }
         Ok(())

@@ -5,16 +5,20 @@
 use std::collections::BTreeMap;
 
 use super::{
+    assembly::CATALOG,
     audit::{self, AuditHead, Walk},
     events::{self, EventFilter, EventRange},
-    tables::{self, TableRow},
 };
-use crate::persistence::machinery::{
-    engine::{ByteScan, EngineError, EngineView, Pair},
-    keyring::Keyring,
-    reader::{ByteReader, TxFault},
+use crate::{
+    domain::audit::AuditLog,
+    persistence::machinery::{
+        catalog::TableRow,
+        engine::{ByteScan, EngineError, EngineView, Pair},
+        keyring::Keyring,
+        reader::{ByteReader, TxFault},
+    },
+    types::limits,
 };
-use crate::types::limits;
 
 /// The first thing that cannot be understood.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +35,13 @@ pub enum ContentFault {
         fault: TxFault,
     },
     /// The audit trail does not hold.
-    #[error("the audit trail is broken at entry {0}")]
-    Broken(u64),
+    #[error("the audit trail is broken at entry {number} of {}", log.as_str())]
+    Broken {
+        /// The log.
+        log: AuditLog,
+        /// The first entry that does not fit.
+        number: u64,
+    },
     /// An entry of the audit trail, or an event, whose inside does not decode.
     #[error(transparent)]
     Inside(#[from] TxFault),
@@ -45,8 +54,10 @@ pub struct Contents {
     pub rows: u64,
     /// Events in the log.
     pub events: u64,
-    /// The end of the audit trail.
+    /// The end of the audit trail's log of changes.
     pub audit: AuditHead,
+    /// The end of its log of sign-ins.
+    pub audit_sign_ins: AuditHead,
 }
 
 struct Content<'a> {
@@ -70,16 +81,18 @@ impl ByteReader for Content<'_> {
 
 /// Reads everything below `engine`, in pages.
 pub fn verify(engine: &dyn EngineView, ring: &Keyring) -> Result<Contents, ContentFault> {
+    ring.prepare(&CATALOG);
     let content = Content { engine, ring };
     let rows = content.rows()?;
-    let audit = content.trail()?;
+    let audit = content.chain(AuditLog::Changes)?;
+    let audit_sign_ins = content.chain(AuditLog::SignIns)?;
     let events = content.events()?;
-    Ok(Contents { rows, events, audit })
+    Ok(Contents { rows, events, audit, audit_sign_ins })
 }
 
 impl Content<'_> {
     fn rows(&self) -> Result<u64, ContentFault> {
-        let tables: BTreeMap<u8, &TableRow> = tables::inventory().iter().map(|row| (row.tag, row)).collect();
+        let tables: BTreeMap<u8, &TableRow> = CATALOG.tables.iter().map(|row| (row.tag, row)).collect();
         let mut scan = ByteScan::all(limits::SCAN_MAX);
         let mut rows = 0;
         loop {
@@ -100,16 +113,16 @@ impl Content<'_> {
         }
     }
 
-    fn trail(&self) -> Result<AuditHead, ContentFault> {
+    fn chain(&self, log: AuditLog) -> Result<AuditHead, ContentFault> {
         let mut head = AuditHead::default();
         loop {
-            let walk = audit::verify(self, head)?;
+            let walk = audit::verify(self, log, head)?;
             match walk {
                 Walk::Further(further) | Walk::Whole(further) => {
-                    audit::understand(self, head, further)?;
+                    audit::understand(self, log, head, further)?;
                     head = further;
                 }
-                Walk::Broken { number, .. } => return Err(ContentFault::Broken(number)),
+                Walk::Broken { number, .. } => return Err(ContentFault::Broken { log, number }),
             }
             if matches!(walk, Walk::Whole(_)) {
                 return Ok(head);

@@ -1,19 +1,20 @@
-//! The event log: one row an event, by sequence. Written only by the writer, when a commit's frame is made.
+//! The event log: one row an event, by sequence. Written only by `Tx::emit`; numbered when a commit's frame is made.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::persons;
-use crate::persistence::machinery::{
-    reader::{Reader, TxFault},
-    record::Record,
-    scan::Scan,
-    table::Table,
-    tx::Tx,
-};
 use crate::{
     domain::event::{EventEnvelope, EventKind, EventType},
+    persistence::machinery::{
+        log::{Log, LogLink},
+        reader::{Reader, TxFault},
+        record::Record,
+        scan::Scan,
+        table::Table,
+        tx::Tx,
+    },
     types::{
         Page, Timestamp,
         id::{EventId, UserId},
@@ -24,6 +25,14 @@ use crate::{
 /// The log.
 pub static EVENT_BY_SEQUENCE: Table<u64, StoredEvent> =
     Table::new(0x20, "event_by_sequence", "events.retention (30 days), not past a subscriber's watermark");
+
+/// The same as the machinery knows it: no chain, a row is the event's own bytes.
+pub static EVENTS: Log = Log {
+    tag: EVENT_BY_SEQUENCE.tag,
+    name: "events",
+    link: |_, body| Ok(LogLink { hash: [0; 32], row: body }),
+    hash: |_| Ok([0; 32]),
+};
 
 /// An event as it is stored; its sequence is its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,8 +121,7 @@ pub fn find(reader: &impl Reader, sequence: u64) -> Result<Option<EventEnvelope>
 
 /// The last sequence given; 0 if none ever was.
 pub fn head(reader: &impl Reader) -> Result<u64, TxFault> {
-    let last = reader.keys(&EVENT_BY_SEQUENCE, Scan::all().backward().limit(1))?;
-    Ok(last.first().copied().unwrap_or(0))
+    Ok(EVENTS.read_head(reader)?.number)
 }
 
 /// The sequence of the oldest event that is still there.

@@ -4,17 +4,17 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::persistence::machinery::{
-    codec::{self, CodecFault},
-    key::TableKey as _,
-    reader::{Reader, TxFault, codec_fault, sealed_fault},
-    record::Record,
-    sealing::{self, SealContext, SealFault, Subkey},
-    table::Table,
-    tx::Tx,
-};
 use crate::{
     domain::{audit::Actor, event::Personal},
+    persistence::machinery::{
+        codec::{self, CodecFault},
+        key::TableKey as _,
+        reader::{Reader, TxFault, codec_fault, sealed_fault},
+        record::Record,
+        sealing::{self, SealContext, SealFault, Subkey},
+        table::Table,
+        tx::Tx,
+    },
     types::{
         Timestamp,
         id::{AuditId, EventId, UserId},
@@ -43,7 +43,7 @@ impl Record for Personal {
 }
 
 /// Under whose key an entry's personal fields lie: the subject's, else the actor's, else nobody's.
-pub(in crate::persistence) fn of_entry(actor: &Actor, subject: Option<UserId>) -> UserId {
+pub(super) fn of_entry(actor: &Actor, subject: Option<UserId>) -> UserId {
     match (subject, actor) {
         (Some(person), _) => person,
         (None, Actor::User(person)) => *person,
@@ -51,16 +51,16 @@ pub(in crate::persistence) fn of_entry(actor: &Actor, subject: Option<UserId>) -
     }
 }
 
-pub(in crate::persistence) fn place_of_event(id: EventId) -> Vec<u8> {
+pub(super) fn place_of_event(id: EventId) -> Vec<u8> {
     [b"event/".as_slice(), &id.to_bytes()].concat()
 }
 
-pub(in crate::persistence) fn place_of_entry(id: AuditId) -> Vec<u8> {
+pub(super) fn place_of_entry(id: AuditId) -> Vec<u8> {
     [b"audit/".as_slice(), &id.to_bytes()].concat()
 }
 
 /// Seals `personal` under the person's key, which is made if there is none; `None` if there is nothing to seal.
-pub(in crate::persistence) fn seal(
+pub(super) fn seal(
     tx: &mut Tx<'_>,
     person: UserId,
     place: &[u8],
@@ -83,7 +83,7 @@ pub(in crate::persistence) fn seal(
 }
 
 /// The personal fields in `sealed`; empty if the person was erased.
-pub(in crate::persistence) fn open(
+pub(super) fn open(
     reader: &impl Reader,
     person: UserId,
     place: &[u8],

@@ -1,7 +1,7 @@
 //! Changes of what is stored, one file each, done once on every store that was made before them.
 //!
-//! Owns: the order of migrations, their bounded steps, going on after a crash. Must not know: when the listeners are
-//! bound, how progress is shown. Begin with `Migration`.
+//! Owns: the order of migrations, their bounded steps, going on after a crash. Must not know: which migrations there
+//! are, when the listeners are bound, how progress is shown. Begin with `Migration`.
 //!
 //! A migration is a walk in transactions: each step commits its changes together with the place it has come to, so that
 //! a crash loses nothing and repeats nothing. Whoever starts the store takes a snapshot before the first step, and none
@@ -25,9 +25,6 @@ use crate::{
 
 /// How far each migration has come; one that is not here was never begun.
 pub static MIGRATION_BY_NAME: Table<String, MigrationState> = Table::new(0x29, "migration_by_name", "always");
-
-/// All migrations, in the order they are done; new ones go to the end.
-pub static MIGRATIONS: &[Migration] = &[];
 
 /// One migration.
 pub struct Migration {

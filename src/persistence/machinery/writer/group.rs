@@ -1,13 +1,14 @@
 //! A group: closures run one after the other, each over what the ones before it left, none of it durable yet.
 
 use super::{
+    heads::LogHeads,
     job::{Job, Ran, WriteLane},
-    numbers::Numbers,
     queue::Turn,
 };
 use crate::{
     persistence::machinery::{
         base::Commit,
+        catalog::StoreCatalog,
         engine::EngineView,
         keyring::Keyring,
         overlay::Overlay,
@@ -25,13 +26,20 @@ pub enum ReplayCheck {
     Twice,
 }
 
+/// What lies under a group.
+#[derive(Clone, Copy)]
+pub(super) struct GroupBase<'a> {
+    pub(super) engine: &'a dyn EngineView,
+    pub(super) ring: &'a Keyring,
+    pub(super) catalog: &'static StoreCatalog,
+}
+
 /// What was run so far.
 pub(super) struct Group<'a> {
-    engine: &'a dyn EngineView,
-    ring: &'a Keyring,
+    base: GroupBase<'a>,
     replay_check: ReplayCheck,
     overlay: Overlay,
-    numbers: Numbers,
+    heads: LogHeads,
     last_time: Timestamp,
     commits: Vec<Commit>,
     answers: Vec<(Box<dyn Job>, Result<(), Fault>)>,
@@ -48,7 +56,7 @@ struct Bulk {
 /// A group that is to be committed and then answered.
 pub(super) struct Finished {
     pub(super) commits: Vec<Commit>,
-    pub(super) numbers: Numbers,
+    pub(super) heads: LogHeads,
     pub(super) answers: Vec<(Box<dyn Job>, Result<(), Fault>)>,
 }
 
@@ -56,19 +64,12 @@ pub(super) struct Finished {
 pub(super) struct TreeLost(pub(super) String);
 
 impl<'a> Group<'a> {
-    pub(super) fn new(
-        engine: &'a dyn EngineView,
-        ring: &'a Keyring,
-        replay_check: ReplayCheck,
-        from: Numbers,
-        last_time: Timestamp,
-    ) -> Self {
+    pub(super) fn new(base: GroupBase<'a>, replay_check: ReplayCheck, heads: LogHeads, last_time: Timestamp) -> Self {
         Self {
-            engine,
-            ring,
+            base,
             replay_check,
             overlay: Overlay::default(),
-            numbers: from,
+            heads,
             last_time,
             commits: Vec::new(),
             answers: Vec::new(),
@@ -97,7 +98,8 @@ impl<'a> Group<'a> {
     /// Runs a closure; its answer waits until the group is durable, whatever it is.
     pub(super) fn run(&mut self, mut job: Box<dyn Job>) -> Result<(), TreeLost> {
         let before = self.overlay.bytes();
-        let base = TxBase { group: &self.overlay, engine: self.engine, ring: self.ring };
+        let GroupBase { engine, ring, catalog } = self.base;
+        let base = TxBase { group: &self.overlay, engine, ring, catalog };
         let mut ran = job.run(base);
         if self.replay_check == ReplayCheck::Twice {
             ran = compare(ran, job.run(base));
@@ -126,11 +128,15 @@ impl<'a> Group<'a> {
         if left.is_empty() {
             return Ok(());
         }
-        let batch = self.numbers.frame(&left).map_err(|fault| Fault::bug(fault.to_string()))?;
+        let TxOutput { changes, appended } = left;
+        let mut batch = changes.to_batch();
+        self.heads
+            .number(self.base.catalog.logs, appended, &mut batch)
+            .map_err(|fault| Fault::bug(fault.to_string()))?;
         // Flows sample their time before they queue, so it may be a little behind the commit before.
         self.last_time = self.last_time.max(now);
         self.commits.push(Commit { time: self.last_time, batch });
-        self.overlay.absorb(left.changes);
+        self.overlay.absorb(changes);
         Ok(())
     }
 
@@ -140,7 +146,7 @@ impl<'a> Group<'a> {
     }
 
     pub(super) fn finish(self) -> Finished {
-        Finished { commits: self.commits, numbers: self.numbers, answers: self.answers }
+        Finished { commits: self.commits, heads: self.heads, answers: self.answers }
     }
 }
 

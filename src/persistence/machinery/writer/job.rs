@@ -133,7 +133,7 @@ where
         let mut tx = Tx::begin(&around);
         // The closure's own state is dropped with its answer, and the layer it wrote on with `tx`: nothing that a
         // panic could have left half done is looked at again.
-        match catch_unwind(AssertUnwindSafe(|| (self.f)(&mut tx))) {
+        match catch_unwind(AssertUnwindSafe(|| run_checked(&self.f, &mut tx))) {
             Ok(Ok(answer)) => {
                 self.answer = Some(Answered::Done(answer));
                 Ran::Commit(tx.into_output())
@@ -147,9 +147,9 @@ where
                 Ran::Discard
             }
             Ok(Err(Stop::Fault(TxFault::Engine(reason)))) => Ran::Lost(reason),
-            Ok(Err(Stop::Fault(fault @ (TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_))))) => {
-                Ran::Failed(Fault::bug(fault.to_string()))
-            }
+            Ok(Err(Stop::Fault(
+                fault @ (TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) | TxFault::Check(_)),
+            ))) => Ran::Failed(Fault::bug(fault.to_string())),
             Err(panic) => Ran::Failed(Fault::bug(format!("a transaction panicked: {}", words_of(panic.as_ref())))),
         }
     }
@@ -165,6 +165,16 @@ where
         // The caller may have gone; then the answer is dropped.
         let _ = reply.send(answer);
     }
+}
+
+/// Runs `f`, and the registered checks over what it leaves to be kept.
+fn run_checked<T, R>(f: impl Fn(&mut Tx<'_>) -> Decision<T, R>, tx: &mut Tx<'_>) -> Decision<T, R> {
+    let decision = f(tx);
+    match &decision {
+        Ok(_) | Err(Stop::RefuseAndKeep(_)) => tx.check()?,
+        Err(Stop::Refuse(_) | Stop::Fault(_)) => {}
+    }
+    decision
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -4,8 +4,8 @@
 //! events and audit entries. Must not know: what a closure is about, HTTP, actors. Begin with `step.rs`.
 
 pub(super) mod group;
+pub(super) mod heads;
 pub(super) mod job;
-pub(super) mod numbers;
 pub(super) mod queue;
 pub mod step;
 

@@ -107,17 +107,17 @@ impl WriterQueue {
         }
     }
 
-    /// Adds a job to its lane; false if the queue is closed, and then the job is dropped.
-    pub(crate) fn push(&self, job: Box<dyn Job>, place: OwnedSemaphorePermit) -> bool {
+    /// Adds a job to its lane; gives it back if the queue is closed.
+    pub(crate) fn push(&self, job: Box<dyn Job>, place: OwnedSemaphorePermit) -> Result<(), Box<dyn Job>> {
         let mut line = self.line();
         if line.closed {
-            return false;
+            return Err(job);
         }
         line.lane(job.write().lane).push_back((job, place));
         drop(line);
         self.thread.notify_one();
         self.task.notify_one();
-        true
+        Ok(())
     }
 
     /// The next job whose turn it is, if one waits; its place is free again.

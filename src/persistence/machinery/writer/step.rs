@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{
-    group::{Finished, Group, ReplayCheck, TreeLost},
+    group::{Finished, Group, GroupBase, ReplayCheck, TreeLost},
+    heads::LogHeads,
     job::Job,
-    numbers::Numbers,
     queue::{Turn, WorkFound},
 };
 use crate::{
@@ -28,7 +28,7 @@ pub struct StoreWriter {
     shared: Arc<Shared>,
     /// Gone once it is closed.
     target: Option<CommitTarget>,
-    numbers: Numbers,
+    heads: LogHeads,
     replay_check: ReplayCheck,
 }
 
@@ -39,10 +39,9 @@ impl StoreWriter {
         replay_check: ReplayCheck,
     ) -> Result<Self, TxFault> {
         let ring = shared.ring();
-        let numbers = Numbers::read(&View { engine: target.engine().view()?, ring: &ring })?;
-        shared.head.send_replace(numbers.sequence);
-        note_audit(&shared, numbers);
-        Ok(Self { shared, target: Some(target), numbers, replay_check })
+        let heads = LogHeads::read(&View { engine: target.engine().view()?, ring: &ring }, shared.catalog)?;
+        shared.publish(heads.all());
+        Ok(Self { shared, target: Some(target), heads, replay_check })
     }
 
     /// Commits one group of what waits, and answers it; gives how many were answered.
@@ -68,7 +67,8 @@ impl StoreWriter {
         // Nobody but the target and the readers' lock holds the engine: a clean close has to be the last one that does.
         let Some(target) = &self.target else { return Err(("the store is closed".to_owned(), Vec::new())) };
         let view = target.engine().view().map_err(|error| (error.to_string(), Vec::new()))?;
-        let mut group = Group::new(view.as_ref(), &ring, self.replay_check, self.numbers, target.last_time());
+        let base = GroupBase { engine: view.as_ref(), ring: &ring, catalog: self.shared.catalog };
+        let mut group = Group::new(base, self.replay_check, self.heads.clone(), target.last_time());
         while !group.is_full() {
             let Some(job) = self.shared.queue.take(group.turn()) else { break };
             let now = self.shared.clock.instant();
@@ -95,7 +95,7 @@ impl StoreWriter {
     }
 
     fn commit(&mut self, finished: Finished) -> usize {
-        let Finished { commits, numbers, answers } = finished;
+        let Finished { commits, heads, answers } = finished;
         let answered = answers.len();
         let began = self.shared.clock.instant();
         if !commits.is_empty() {
@@ -108,7 +108,7 @@ impl StoreWriter {
                 }
                 return answered;
             }
-            self.numbers = numbers;
+            self.heads = heads;
             self.tell(count, began);
         }
         for (job, outcome) in answers {
@@ -164,9 +164,7 @@ impl StoreWriter {
         let took = clock.instant().saturating_duration_since(began);
         tally.last_group_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         drop(tally);
-        note_audit(&self.shared, self.numbers);
-        let sequence = self.numbers.sequence;
-        self.shared.head.send_if_modified(|head| std::mem::replace(head, sequence) != sequence);
+        self.shared.publish(self.heads.all());
     }
 
     /// Answers all that waits after the store was lost: nothing of it was begun.
@@ -225,12 +223,6 @@ impl StoreWriter {
             self.step();
         }
     }
-}
-
-fn note_audit(shared: &Shared, numbers: Numbers) {
-    let mut tally = shared.tally();
-    tally.audit_number = numbers.audit.number;
-    tally.audit_hash = numbers.audit.hash;
 }
 
 impl Drop for StoreWriter {
