@@ -9,5 +9,8 @@ section! {
     pub struct EventsConfig {
         /// How long an event is kept; longer while a subscriber has not seen it.
         retention: Duration = days(30), within Duration::from_hours(1)..=days(3650);
+        /// Whether each ordinary refresh of a session is an event and an audit entry; one that comes back too late is
+        /// always.
+        session_refreshed: bool = false;
     }
 }

@@ -1,64 +1,40 @@
 //! The one place that keeps things: a journal that makes a commit durable, and a tree that holds the state in order.
 //!
-//! Owns: the data directory, the journal, the engines, checkpoints, snapshots, transactions, tables, sealing, the event
-//! log and the audit trail. Must not know: HTTP, actors, any flow. Begin with `store.rs` (the handle), `tx.rs` (what a
-//! transaction may do) and `tables/mod.rs` (what there is); below them with `base.rs` (an opened directory), then
-//! `journal/mod.rs`, `open.rs` and `trust.rs` (what is believed after a crash).
+//! Owns: the data directory, and what is stored in it. Must not know: HTTP, actors, any flow. Two folders that
+//! `tests/tidy` keeps apart:
+//!
+//! ```text
+//!   machinery   how a commit is made, kept and read: engines, journal, snapshots, writer, transactions, sealing
+//!   schema      what is kept: tables, the event log, the audit logs, keys of persons, the list of migrations
+//! ```
+//!
+//! `schema` imports `machinery`, never the reverse. Begin with `machinery/store.rs` (the handle), `machinery/tx.rs`
+//! (what a transaction may do) and `schema/tables/mod.rs` (what there is). Other folders name both through the
+//! re-exports below.
 
-pub mod audit;
-pub mod base;
-pub mod batch;
-pub mod check;
-pub mod checkpoint;
-pub mod codec;
-mod commit_target;
-pub mod content;
-pub mod decision;
-pub mod engine;
-pub mod events;
-pub mod files;
-pub mod format;
-pub mod fs;
-pub mod journal;
-pub mod key;
-pub mod keyring;
-pub mod layout;
-pub mod lock;
-pub mod loss;
-pub mod migrations;
-mod open;
-pub mod opening;
-mod overlay;
-pub mod persons;
-pub mod progress;
-pub mod reader;
-mod rebuild;
-pub mod record;
-mod report;
-pub mod scan;
-pub mod sealing;
-pub mod settings;
-mod shared;
-pub mod snapshot;
-pub mod store;
-pub mod table;
-pub mod tables;
-pub mod trees;
-pub mod trust;
-pub mod tx;
-pub mod upkeep;
-pub mod view;
-pub mod writer;
+pub mod machinery;
+pub mod schema;
 
-pub use batch::{Batch, Lsn, Operation};
-pub use decision::{Decision, Stop, Verdict, refuse, refuse_and_keep};
-pub use key::TableKey;
-pub use opening::{KeyLoss, OpenFault, Options};
-pub use reader::{Reader, TxFault};
-pub use record::Record;
-pub use scan::Scan;
-pub use store::Store;
-pub use table::Table;
-pub use tx::Tx;
-pub use view::View;
-pub use writer::{ReplayCheck, Write, WriteLane, WriteRoom};
+pub use machinery::{
+    Lease, base,
+    batch::{self, Batch, Lsn, Operation},
+    catalog, change, check, checkpoint, codec,
+    decision::{self, Decision, Stop, Verdict, refuse, refuse_and_keep},
+    engine, files, format, fs, journal,
+    key::{self, TableKey},
+    keyring, layout, lock, log, loss,
+    opening::{self, KeyLoss, OpenFault, Options},
+    progress,
+    reader::{self, Reader, TxFault},
+    record::{self, Record},
+    scan::{self, Scan},
+    sealing, settings, snapshot,
+    store::{self, Store},
+    table::{self, Table},
+    trees, trust,
+    tx::{self, Tx},
+    upkeep,
+    view::{self, View},
+    writer::{self, ReplayCheck, Write, WriteLane, WriteRoom},
+};
+pub use schema::{assembly, audit, content, events, migrations, persons, tables};

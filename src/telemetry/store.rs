@@ -22,13 +22,15 @@ pub struct StoreReport {
     pub free_bytes: Option<u64>,
     /// The sequence of the last event, as text.
     pub last_event: String,
-    /// The end of the audit trail.
+    /// The end of the audit trail's log of changes.
     pub audit: AuditMark,
+    /// The end of its log of sign-ins.
+    pub audit_sign_ins: AuditMark,
     /// The writer.
     pub writer: WriterReport,
 }
 
-/// The end of the audit trail: noted elsewhere, it tells a trail that was cut or rewritten.
+/// The end of a log of the audit trail: noted elsewhere, it shows a log that was cut or rewritten.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditMark {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use majordomo::{
     persistence::{
-        Reader as _, Verdict, Write,
-        audit::{AUDIT_BY_NUMBER, AuditRow},
+        Reader as _, Table, Verdict, Write,
+        audit::{AUDIT_BY_NUMBER, AUDIT_SIGN_IN_BY_NUMBER, AuditRow},
     },
     types::{CallContext, Clock as _, Work},
 };
@@ -23,12 +23,21 @@ fn actions(page: &Value) -> Vec<&str> {
 
 /// Changes or removes an entry behind the writer's back.
 async fn tamper(app: &TestApp, number: u64, change: fn(AuditRow) -> Option<AuditRow>) {
+    tamper_with(app, &AUDIT_BY_NUMBER, number, change).await;
+}
+
+async fn tamper_with(
+    app: &TestApp,
+    table: &'static Table<u64, AuditRow>,
+    number: u64,
+    change: fn(AuditRow) -> Option<AuditRow>,
+) {
     let work = Work::until(app.clock.instant() + Duration::from_secs(5));
     let write = Write::new(work, app.system.stamp(), CallContext::service("test", "tamper"));
     let tampered = app.store.old_write(write, move |tx| {
-        match change(tx.get(&AUDIT_BY_NUMBER, &number)?.unwrap()) {
-            Some(row) => tx.put(&AUDIT_BY_NUMBER, &number, &row)?,
-            None => tx.delete(&AUDIT_BY_NUMBER, &number)?,
+        match change(tx.get(table, &number)?.unwrap()) {
+            Some(row) => tx.put(table, &number, &row)?,
+            None => tx.delete(table, &number)?,
         }
         Ok(Verdict::Commit(()))
     });
@@ -49,9 +58,14 @@ async fn the_trail_is_read_newest_first_and_by_what_is_asked_for() {
     let operator = app.operator();
     let all = operator.get("/audit?limit=100").await;
     assert_eq!(all.status, 200, "{all:?}");
-    let numbers: Vec<u64> =
-        all.body["data"].as_array().unwrap().iter().map(|entry| entry["number"].as_u64().unwrap()).collect();
-    assert!(numbers.iter().rev().copied().eq(1..=numbers[0]), "{numbers:?}");
+    let entries = all.body["data"].as_array().unwrap();
+    for log in ["audit", "audit_sign_ins"] {
+        let of_log = entries.iter().filter(|entry| entry["log"] == log);
+        let numbers: Vec<u64> = of_log.map(|entry| entry["number"].as_u64().unwrap()).collect();
+        assert!(numbers.iter().rev().copied().eq(1..=numbers[0]), "{log}: {numbers:?}");
+    }
+    let times: Vec<&str> = entries.iter().map(|entry| entry["time"].as_str().unwrap()).collect();
+    assert!(times.is_sorted_by(|newer, older| newer >= older), "{times:?}");
 
     let about_ada = operator.get(&format!("/audit?subject={}", ada.id)).await;
     assert_eq!(actions(&about_ada.body), ["auth.login", "user.verify_email", "user.register"], "{about_ada:?}");
@@ -67,7 +81,7 @@ async fn the_trail_is_read_newest_first_and_by_what_is_asked_for() {
     let before = operator.get(&format!("/audit?to={START}")).await;
     assert_eq!((actions(&before.body), &before.body["nextCursor"]), (vec![], &Value::Null));
     let since = operator.get(&format!("/audit?from={START}&limit=100")).await;
-    assert_eq!(actions(&since.body).len(), numbers.len());
+    assert_eq!(actions(&since.body).len(), entries.len());
 }
 
 #[tokio::test]
@@ -112,6 +126,12 @@ async fn a_whole_trail_is_verified_to_the_end_the_store_reports() {
     assert_eq!((&found["intact"], &found["complete"]), (&json!(true), &json!(true)), "{found}");
     assert_eq!(found["head"], json!({ "number": end.entries, "hash": end.hash }));
     assert_eq!((&found["verified"], &found["firstBroken"]), (&json!(end.entries), &Value::Null));
+    let sign_ins = app.store.report().audit_sign_ins;
+    assert_eq!((sign_ins.entries, &found["signIns"]["verified"]), (1, &json!(1)));
+    assert_eq!(found["signIns"]["head"], json!({ "number": 1, "hash": sign_ins.hash }));
+    let rest = operator.get("/audit/verify?afterSignIns=1").await;
+    assert_eq!((&rest.body["verified"], &rest.body["signIns"]["verified"]), (&json!(end.entries), &json!(0)));
+    assert_eq!(operator.get("/audit/verify?afterSignIns=2").await.problem(), "not_found");
     let rest = operator.get("/audit/verify?after=1").await;
     assert_eq!((&rest.body["verified"], &rest.body["head"]), (&json!(end.entries - 1), &found["head"]));
     assert_eq!(operator.get("/audit/verify?after=1000").await.problem(), "not_found");
@@ -145,6 +165,18 @@ async fn a_changed_a_removed_and_a_cut_entry_are_found() {
     tamper(&app, last, |_| None).await;
     let found = walk(&app.operator()).await;
     assert_eq!((&found["firstBroken"], &found["verified"]), (&json!(last), &json!(last - 1)), "{found}");
+}
+
+#[tokio::test]
+async fn a_cut_log_of_sign_ins_is_found_and_the_other_log_stays_whole() {
+    let app = TestApp::new().await;
+    app.member("ada@example.com").await;
+    let changes = app.store.report().audit.entries;
+    tamper_with(&app, &AUDIT_SIGN_IN_BY_NUMBER, 1, |_| None).await;
+    let found = walk(&app.operator()).await;
+    assert_eq!((&found["intact"], &found["complete"]), (&json!(false), &json!(false)), "{found}");
+    assert_eq!((&found["firstBroken"], &found["verified"]), (&Value::Null, &json!(changes)));
+    assert_eq!((&found["signIns"]["firstBroken"], &found["signIns"]["verified"]), (&json!(1), &json!(0)));
 }
 
 #[tokio::test]

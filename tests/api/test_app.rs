@@ -25,7 +25,7 @@ use majordomo::{
         token::KeySet,
     },
     domain::{
-        audit::{AuditAction, AuditEntry},
+        audit::{AuditAction, AuditEntry, AuditPlace},
         event::{EventEnvelope, EventType},
     },
     http::{
@@ -242,15 +242,17 @@ impl TestApp {
     /// All audit entries of one action, oldest first.
     pub fn audited(&self, wanted: AuditAction) -> Vec<AuditEntry> {
         let filter = AuditFilter { action: Some(wanted), ..AuditFilter::default() };
-        let (mut all, mut before) = (Vec::new(), None);
+        let (mut all, mut before) = (Vec::new(), AuditPlace::NEWEST);
         loop {
             let range = AuditRange { before, limit: 100 };
             let page = self.store.read(|view| audit::read(view, range, &filter)).unwrap();
             all.extend(page.rows);
-            before = page.next;
-            if before.is_none() {
-                all.reverse();
-                return all;
+            match page.next {
+                Some(next) => before = next,
+                None => {
+                    all.reverse();
+                    return all;
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use std::{fmt::Write as _, path::Path};
 
 use majordomo::{
     domain::{
+        audit::{AuditAction, AuditRecord},
         event::{DeadLetter, DeadReason, Delayed, EventType},
         notification::TemplateName,
     },
@@ -59,17 +60,13 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     fill_subscriptions(tx, now)?;
     migrations::mark_all(tx, &[Migration { name: "0001_first", step: |_, _| Ok(MigrationStep::Finished) }])?;
     tx.emit(failed_login(person, "somebody@example.com"))?;
-    tx.audit(majordomo::domain::audit::AuditRecord {
-        action: majordomo::domain::audit::AuditAction::Login,
-        result: majordomo::domain::audit::AuditResult::Refused,
-        subject: Some(person),
-        detail: "reason=password".to_owned(),
-    })?;
+    tx.audit(AuditRecord::refused(AuditAction::Login, person).detail("reason=password"))?;
     tables::timing_padding::leave(tx)?;
     let request = a_reset_request(tx, now);
     tables::reset::put(tx, &request)?;
     let invitation = an_invitation(tx, now);
-    tables::invitation::insert(tx, &invitation)
+    tables::invitation::insert(tx, &invitation)?;
+    tx.audit(AuditRecord::done(AuditAction::ChangeRoles, person).detail("roles=user"))
 }
 
 fn fill_failures(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
@@ -149,7 +146,7 @@ fn every_key_and_every_record_is_written_as_ever() {
 #[test]
 fn the_inventory_of_tables_is_in_the_reference() {
     let mut text = String::from(
-        "# Tables\n\nPrinted from `src/persistence/tables/mod.rs`. A key is the table's byte and the fields in order.\n\n\
+        "# Tables\n\nPrinted from `src/persistence/schema/tables/mod.rs`. A key is the table's byte and the fields in order.\n\n\
          | table | byte | key | record | owner | values | kept |\n|---|---|---|---|---|---|---|\n",
     );
     for row in inventory() {

@@ -185,7 +185,7 @@ async fn a_store_in_memory_serves_under_paused_time_and_closes() {
         Ok(Verdict::Commit(add(tx, 1)?))
     });
     assert_eq!(answer.await, Ok(0));
-    assert_eq!((store.head(), *changed.borrow()), (1, 1));
+    assert_eq!((store.head(), changed.borrow().number), (1, 1));
     store.close().await;
     assert_eq!(
         store.old_write(write(clock.as_ref(), &entropy), |tx| Ok(Verdict::Commit(add(tx, 1)?))).await,

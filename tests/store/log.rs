@@ -1,21 +1,23 @@
 //! The event log and the audit trail.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures::FutureExt as _;
 use majordomo::{
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
+        audit::{AuditAction, AuditLog, AuditPlace, AuditRecord, AuditResult},
         event::EventType,
     },
     persistence::{
-        Verdict,
+        Reader as _, Verdict,
         audit::{self, AuditFilter, AuditHead, AuditRange, Walk},
         events::{self, EventFilter, EventRange, Expendable},
         persons,
     },
     types::{Fault, Timestamp},
 };
+
+use sha2::{Digest as _, Sha256};
 
 use crate::tools::{Bench, failed_login, user};
 
@@ -96,7 +98,7 @@ fn an_erased_person_is_in_no_event_and_no_entry_and_the_chain_stays_whole() {
     // What is said of the person later has a new key, and the old one does not come back.
     bench.say(1, "again@example.com");
     assert_eq!(emails(&bench), [None, here, Some("again@example.com".to_owned())]);
-    let walk = bench.store.read(|view| audit::verify(view, AuditHead::default())).unwrap();
+    let walk = bench.store.read(|view| audit::verify(view, AuditLog::SignIns, AuditHead::default())).unwrap();
     assert!(matches!(walk, Walk::Whole(AuditHead { number: 3, .. })), "{walk:?}");
 }
 
@@ -121,17 +123,19 @@ fn old_events_go_up_to_the_watermark_and_the_newest_stays() {
 fn a_changed_entry_breaks_the_chain_where_it_lies() {
     let mut bench = Bench::new();
     (1..=4).for_each(|person| bench.say(person, "a@example.com"));
-    let head = bench.store.read(|view| audit::head(view)).unwrap();
-    assert_eq!(bench.store.read(|view| audit::verify(view, AuditHead::default())).unwrap(), Walk::Whole(head));
+    let head = bench.store.read(|view| audit::head(view, AuditLog::SignIns)).unwrap();
+    assert_eq!(
+        bench.store.read(|view| audit::verify(view, AuditLog::SignIns, AuditHead::default())).unwrap(),
+        Walk::Whole(head)
+    );
     let changed = bench.commit(|tx| {
-        use majordomo::persistence::Reader as _;
-        let mut row = tx.get(&audit::AUDIT_BY_NUMBER, &2)?.unwrap();
+        let mut row = tx.get(&audit::AUDIT_SIGN_IN_BY_NUMBER, &2)?.unwrap();
         *row.body.last_mut().unwrap() ^= 1;
-        tx.put(&audit::AUDIT_BY_NUMBER, &2, &row)?;
+        tx.put(&audit::AUDIT_SIGN_IN_BY_NUMBER, &2, &row)?;
         Ok(Verdict::Commit(()))
     });
     changed.unwrap();
-    let walk = bench.store.read(|view| audit::verify(view, AuditHead::default())).unwrap();
+    let walk = bench.store.read(|view| audit::verify(view, AuditLog::SignIns, AuditHead::default())).unwrap();
     assert!(matches!(walk, Walk::Broken { number: 2, last: AuditHead { number: 1, .. } }), "{walk:?}");
 }
 
@@ -139,16 +143,108 @@ fn a_changed_entry_breaks_the_chain_where_it_lies() {
 fn auditors_read_newest_first_and_by_what_they_ask_for() {
     let mut bench = Bench::new();
     (1..=4).for_each(|person| bench.say(person % 2, "a@example.com"));
-    let range = AuditRange { before: None, limit: 3 };
+    let range = AuditRange { before: AuditPlace::NEWEST, limit: 3 };
     let page = bench.store.read(|view| audit::read(view, range, &AuditFilter::default())).unwrap();
     assert_eq!(page.rows.iter().map(|entry| entry.number).collect::<Vec<_>>(), [4, 3, 2]);
-    assert_eq!(page.next, Some(2));
-    let range = AuditRange { before: page.next, limit: 3 };
+    assert_eq!(page.next, Some(AuditPlace { changes: 1, sign_ins: 2 }));
+    let range = AuditRange { before: page.next.unwrap(), limit: 3 };
     let page = bench.store.read(|view| audit::read(view, range, &AuditFilter::default())).unwrap();
     assert_eq!((page.rows.len(), page.next), (1, None));
     let about_one = AuditFilter { subject: Some(user(1)), ..AuditFilter::default() };
-    let range = AuditRange { before: None, limit: 9 };
+    let range = AuditRange { before: AuditPlace::NEWEST, limit: 9 };
     let page = bench.store.read(|view| audit::read(view, range, &about_one)).unwrap();
     assert_eq!(page.rows.iter().map(|entry| entry.number).collect::<Vec<_>>(), [3, 1]);
     assert_eq!(page.rows[0].detail, "person=1");
+}
+
+/// One entry, with a time that is `seconds` later than the one before.
+fn note(bench: &mut Bench, action: AuditAction, seconds: u64) {
+    bench.clock.advance(Duration::from_secs(seconds));
+    bench.commit(move |tx| Ok(Verdict::Commit(tx.audit(AuditRecord::done(action, user(1)))?))).unwrap();
+}
+
+/// A store with five entries in two logs, the last two of one time.
+fn noted() -> Bench {
+    let mut bench = Bench::new();
+    for (action, seconds) in [
+        (AuditAction::Register, 1),
+        (AuditAction::Login, 1),
+        (AuditAction::Logout, 1),
+        (AuditAction::ChangeRoles, 1),
+        (AuditAction::Login, 0),
+    ] {
+        note(&mut bench, action, seconds);
+    }
+    bench
+}
+
+#[test]
+fn changes_and_sign_ins_are_one_list_by_time_whose_pages_join() {
+    let expected = [
+        (AuditAction::Login, AuditLog::SignIns, 3),
+        (AuditAction::ChangeRoles, AuditLog::Changes, 2),
+        (AuditAction::Logout, AuditLog::SignIns, 2),
+        (AuditAction::Login, AuditLog::SignIns, 1),
+        (AuditAction::Register, AuditLog::Changes, 1),
+    ];
+    for limit in 1..=6 {
+        let mut bench = noted();
+        let (mut seen, mut before) = (Vec::new(), Some(AuditPlace::NEWEST));
+        while let Some(place) = before {
+            let range = AuditRange { before: place, limit };
+            let page = bench.store.read(|view| audit::read(view, range, &AuditFilter::default())).unwrap();
+            assert!(page.rows.len() <= limit);
+            seen.extend(page.rows.into_iter().map(|entry| (entry.action, entry.log, entry.number)));
+            before = page.next;
+            // What comes in while pages are read is in none of them, in whichever log it stands.
+            note(&mut bench, AuditAction::Login, 1);
+            note(&mut bench, AuditAction::Register, 1);
+        }
+        assert_eq!(seen, expected, "in pages of {limit}");
+    }
+    let bench = noted();
+    let logins = AuditFilter { action: Some(AuditAction::Login), ..AuditFilter::default() };
+    let range = AuditRange { before: AuditPlace::NEWEST, limit: 9 };
+    let page = bench.store.read(|view| audit::read(view, range, &logins)).unwrap();
+    assert_eq!(page.rows.iter().map(|entry| entry.number).collect::<Vec<_>>(), [3, 1]);
+}
+
+#[test]
+fn a_list_that_begins_while_one_log_is_empty_stays_without_it() {
+    let mut bench = Bench::new();
+    (0..3).for_each(|_| note(&mut bench, AuditAction::Register, 1));
+    let read = |bench: &Bench, before| {
+        let range = AuditRange { before, limit: 2 };
+        bench.store.read(|view| audit::read(view, range, &AuditFilter::default())).unwrap()
+    };
+    let first = read(&bench, AuditPlace::NEWEST);
+    note(&mut bench, AuditAction::Login, 1);
+    let second = read(&bench, first.next.unwrap());
+    assert_eq!((second.rows.len(), second.rows[0].number, second.next), (1, 1, None));
+}
+
+#[test]
+fn one_chain_can_be_cut_and_the_other_stays_whole() {
+    let mut bench = noted();
+    let cut = |tx: &mut majordomo::persistence::Tx<'_>| {
+        (1..=2).try_for_each(|number| tx.delete(&audit::AUDIT_SIGN_IN_BY_NUMBER, &number)).map(Verdict::Commit)
+    };
+    let believed = bench.store.read(|view| audit::at(view, AuditLog::SignIns, 2)).unwrap().unwrap();
+    bench.commit(cut).unwrap();
+    for (log, from, number) in [(AuditLog::Changes, AuditHead::default(), 2), (AuditLog::SignIns, believed, 3)] {
+        let walk = bench.store.read(|view| audit::verify(view, log, from)).unwrap();
+        assert!(matches!(walk, Walk::Whole(head) if head.number == number), "{walk:?}");
+    }
+}
+
+#[test]
+fn the_hash_of_an_entry_covers_the_digest_of_its_body() {
+    let bench = noted();
+    let row = bench.store.read(|view| view.get(&audit::AUDIT_BY_NUMBER, &1)).unwrap().unwrap();
+    let mut covered = Sha256::new();
+    covered.update(b"majordomo/audit/2/audit\0");
+    covered.update(1_u64.to_be_bytes());
+    covered.update([0; 32]);
+    covered.update(Sha256::digest(&row.body));
+    assert_eq!(row.hash.as_slice(), covered.finalize().as_slice());
 }

@@ -4,12 +4,14 @@
 mod bulk;
 mod bytes;
 mod check;
+mod checks;
 mod crashes;
 mod damage;
 mod engines;
 mod erasing;
 mod group;
 mod keys;
+mod leases;
 mod log;
 mod migrations;
 mod opening;

@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use majordomo::persistence::{
     base::{Base, BaseError, OpenError},
     engine::EngineKind,
-    format::FormatError,
+    format::{FORMAT, FormatError},
     fs::sim::SimFailure,
 };
 
@@ -53,10 +53,25 @@ fn a_newer_format_is_refused_and_the_version_named() {
 }
 
 #[test]
+fn an_older_format_is_refused_in_one_line() {
+    let disk = TestDisk::real(EngineKind::Sled);
+    drop(disk.open().unwrap());
+    let file = disk.settings.dir.join("store.json");
+    let written = fs::read_to_string(&file).unwrap();
+    let older = written.replace(&format!("\"format\": {FORMAT}"), &format!("\"format\": {}", FORMAT - 1));
+    assert_ne!(older, written);
+    fs::write(&file, &older).unwrap();
+    let refused = refusal(&disk);
+    assert!(matches!(&refused, OpenError::Format(FormatError::Older { format, .. }) if *format == FORMAT - 1));
+    assert!(!refused.to_string().contains('\n'), "{refused}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), older);
+}
+
+#[test]
 fn a_damaged_store_json_is_refused() {
     let disk = TestDisk::real(EngineKind::Sled);
     drop(disk.open().unwrap());
-    fs::write(disk.settings.dir.join("store.json"), r#"{"format": 1, "ver"#).unwrap();
+    fs::write(disk.settings.dir.join("store.json"), r#"{"format": 2, "ver"#).unwrap();
     assert!(matches!(refusal(&disk), OpenError::Format(FormatError::Damaged(_))));
 }
 

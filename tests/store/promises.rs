@@ -2,6 +2,7 @@
 
 use futures::{FutureExt as _, future::join_all};
 use majordomo::{
+    domain::audit::AuditLog,
     persistence::{
         Verdict,
         audit::{self, AuditHead, Walk},
@@ -152,7 +153,7 @@ fn after_a_stop_of_the_machine_at_any_step_all_that_was_answered_is_there_and_lo
         let head = opened.store.head();
         assert_eq!(sequences, (1..=head).collect::<Vec<_>>(), "step {step}");
         assert!(head >= committed, "step {step}: {committed} were answered, {head} are there");
-        let walk = opened.store.read(|view| audit::verify(view, AuditHead::default())).unwrap();
+        let walk = opened.store.read(|view| audit::verify(view, AuditLog::SignIns, AuditHead::default())).unwrap();
         assert!(matches!(walk, Walk::Whole(AuditHead { number, .. }) if number == head), "step {step}: {walk:?}");
     }
 }

@@ -20,14 +20,16 @@ const fn folder(
 /// Files that wire the parts together may import everything.
 const WIRING: [&str; 4] = ["src/main.rs", "src/lib.rs", "src/app.rs", "src/supervision/tree.rs"];
 
-const FOLDERS: [Folder; 10] = [
+const FOLDERS: [Folder; 12] = [
     folder("types", &[], &["tokio", "axum", "ractor", "sled"]),
     folder("config", &["types"], &["axum", "ractor", "sled"]),
     folder("domain", &["types"], &["tokio", "axum", "ractor", "sled", "bincode", "tracing", "rand_core", "getrandom"]),
     folder("crypto", &["types"], &["axum", "ractor", "sled"]),
     folder("outbound", &["types", "crypto"], &["axum"]),
     folder("telemetry", &["types", "config"], &[]),
-    folder("persistence", &["types", "domain", "crypto", "telemetry"], &["axum", "ractor"]),
+    folder("persistence", &[], &["axum", "ractor"]),
+    folder("persistence/machinery", &["types", "crypto", "telemetry"], &["axum", "ractor"]),
+    folder("persistence/schema", &["types", "domain", "telemetry", "persistence/machinery"], &["axum", "ractor"]),
     folder("supervision", &["types", "telemetry"], &[]),
     folder(
         "actors",
@@ -39,9 +41,9 @@ const FOLDERS: [Folder; 10] = [
 
 /// A foreign crate and the only places that may name it.
 const WALLS: [(&str, &[&str]); 6] = [
-    ("sled", &["src/persistence/"]),
-    ("redb", &["src/persistence/"]),
-    ("bincode", &["src/persistence/codec.rs"]),
+    ("sled", &["src/persistence/machinery/"]),
+    ("redb", &["src/persistence/machinery/"]),
+    ("bincode", &["src/persistence/machinery/codec.rs"]),
     ("axum", &["src/http/"]),
     ("ractor", &["src/supervision/", "src/actors/"]),
     ("actix", &[]),
@@ -50,19 +52,34 @@ const WALLS: [(&str, &[&str]); 6] = [
 /// What pure code has no use for, as words.
 const NOT_PURE: [&str; 8] = ["async", "await", "SystemTime", "Instant", "Clock", "Entropy", "OsRng", "thread_rng"];
 
+/// The row of a file: of two that fit, the one of the inner folder.
+fn row_of(source: &Source) -> Option<&'static Folder> {
+    let inside = |row: &&Folder| {
+        let below = source.path.strip_prefix("src/").and_then(|rest| rest.strip_prefix(row.name));
+        below.is_some_and(|below| below.starts_with('/'))
+    };
+    FOLDERS.iter().filter(inside).max_by_key(|row| row.name.len())
+}
+
 fn imports(source: &Source) -> Vec<String> {
-    let Some(row) = FOLDERS.iter().find(|row| row.name == source.folder()) else { return Vec::new() };
+    let Some(row) = row_of(source) else { return Vec::new() };
     if WIRING.contains(&source.path.as_str()) {
         return Vec::new();
     }
     imported(source)
         .into_iter()
-        .filter(|(name, _)| *name != row.name && !row.may_import.contains(&name.as_str()))
+        .filter(|(name, _)| !may_import(row, name))
         .map(|(name, line)| format!("{}:{line}: {} must not import {name}", source.path, row.name))
         .collect()
 }
 
-/// The folders of ours that a file names, by `crate::x`, `majordomo::x`, a group of them, or `super` up to the top.
+/// A folder imports itself, what its row names, and the inner folders of both.
+fn may_import(row: &Folder, name: &str) -> bool {
+    let outer = name.split('/').next().unwrap_or(name);
+    [name, outer].iter().any(|name| *name == row.name || row.may_import.contains(name))
+}
+
+/// The folders of ours that a file names, by `crate::x`, `majordomo::x`, a group of them, or `super` out of the folder.
 fn imported(source: &Source) -> Vec<(String, usize)> {
     let tokens = &source.tokens;
     let mut found = Vec::new();
@@ -70,17 +87,25 @@ fn imported(source: &Source) -> Vec<(String, usize)> {
         if !is(tokens, at + 1, "::") || (at > 0 && is(tokens, at - 1, "::")) {
             continue;
         }
-        let first = match token.text.as_str() {
-            "crate" | "majordomo" => at + 2,
+        let (base, first) = match token.text.as_str() {
+            "crate" | "majordomo" => (Vec::new(), at + 2),
             "super" => match after_supers(source, at) {
-                Some(first) => first,
+                Some(found) => found,
                 None => continue,
             },
             _ => continue,
         };
-        found.extend(segments(tokens, first).filter(|(name, _)| is_ours(name)));
+        let paths = paths(tokens, first, base);
+        found.extend(paths.into_iter().filter_map(|(path, line)| folder_of(&path).map(|name| (name, line))));
     }
     found
+}
+
+/// The folder of ours that a path leads into: the inner one, if that has a row.
+fn folder_of(path: &[String]) -> Option<String> {
+    let first = path.first().filter(|first| is_ours(first))?;
+    let inner = path.get(1).map(|second| format!("{first}/{second}"));
+    Some(inner.filter(|inner| is_ours(inner)).unwrap_or_else(|| first.clone()))
 }
 
 fn is(tokens: &[Token], at: usize, text: &str) -> bool {
@@ -91,43 +116,52 @@ fn is_ours(name: &str) -> bool {
     name == "app" || name == "cli" || FOLDERS.iter().any(|row| row.name == name)
 }
 
-/// Where the path goes on after a chain of `super` that climbs to the top of the crate.
-fn after_supers(source: &Source, at: usize) -> Option<usize> {
+/// Where a chain of `super` leads, as the modules from the top of the crate, and where the path goes on after it; none if
+/// it stays inside the file's own folder.
+fn after_supers(source: &Source, at: usize) -> Option<(Vec<String>, usize)> {
     let inner = source.path.strip_prefix("src/")?;
-    let depth = inner.trim_end_matches("/mod.rs").split('/').count();
+    let mut modules: Vec<String> =
+        inner.trim_end_matches(".rs").trim_end_matches("/mod").split('/').map(str::to_owned).collect();
     let mut next = at;
-    let mut climbed = 0;
     while is(&source.tokens, next, "super") && is(&source.tokens, next + 1, "::") {
-        climbed += 1;
+        modules.pop();
         next += 2;
     }
-    (climbed >= depth).then_some(next)
+    let own = row_of(source)?.name.split('/').count();
+    (modules.len() < own).then_some((modules, next))
 }
 
-/// The first segments of the path or of the group `{a::b, c}` that begins at `at`.
-fn segments(tokens: &[Token], at: usize) -> impl Iterator<Item = (String, usize)> {
-    let mut found = Vec::new();
-    if is(tokens, at, "{") {
-        let mut depth = 1;
-        let mut next = at + 1;
-        let mut fresh = true;
-        while depth > 0 && next < tokens.len() {
-            match tokens[next].text.as_str() {
-                "{" => depth += 1,
-                "}" => depth -= 1,
-                "," if depth == 1 => fresh = true,
-                name if fresh => {
-                    found.push((name.to_owned(), tokens[next].line));
-                    fresh = false;
-                }
-                _ => {}
-            }
-            next += 1;
-        }
-    } else if let Some(token) = tokens.get(at) {
-        found.push((token.text.clone(), token.line));
+/// The paths, cut to two segments, that begin with `base` and go on at `at`: one, or each of a group `{a::b, c}`.
+fn paths(tokens: &[Token], at: usize, base: Vec<String>) -> Vec<(Vec<String>, usize)> {
+    let Some(token) = tokens.get(at) else { return Vec::new() };
+    if base.len() == 2 {
+        return vec![(base, token.line)];
     }
-    found.into_iter()
+    if !is(tokens, at, "{") {
+        let path = [base, vec![token.text.clone()]].concat();
+        return match is(tokens, at + 1, "::") {
+            true => paths(tokens, at + 2, path),
+            false => vec![(path, token.line)],
+        };
+    }
+    let mut found = Vec::new();
+    let (mut depth, mut next, mut fresh) = (1, at + 1, true);
+    while depth > 0 && next < tokens.len() {
+        match tokens[next].text.as_str() {
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            "," if depth == 1 => {
+                fresh = true;
+                next += 1;
+                continue;
+            }
+            _ if fresh => found.extend(paths(tokens, next, base.clone())),
+            _ => {}
+        }
+        fresh = false;
+        next += 1;
+    }
+    found
 }
 
 /// The lines on which a foreign crate is named, as the beginning of a path.
@@ -146,8 +180,7 @@ fn walls(source: &Source) -> Vec<String> {
     if !source.path.starts_with("src/") || !source.is_rust() {
         return findings;
     }
-    let row = FOLDERS.iter().find(|row| row.name == source.folder());
-    for name in row.map_or(&[][..], |row| row.must_not_name) {
+    for name in row_of(source).map_or(&[][..], |row| row.must_not_name) {
         for line in naming(source, name) {
             findings.push(format!("{}:{line}: {name} must not be named in this folder", source.path));
         }
@@ -222,12 +255,36 @@ fn the_import_rule_can_fail() {
 }
 
 #[test]
+fn the_import_rule_keeps_machinery_and_schema_apart() {
+    let machinery = "src/persistence/machinery/engine/sled.rs";
+    finds(imports, 1, machinery, "use crate::persistence::schema::tables::user;");
+    finds(imports, 1, machinery, "use crate::{persistence::{machinery::Lsn, schema}, types::Fault};");
+    finds(imports, 1, machinery, "use crate::persistence::tables::user;");
+    finds(imports, 1, machinery, "use super::super::super::schema::events;");
+    finds(imports, 1, machinery, "use crate::domain::event::Event;");
+    finds(imports, 0, machinery, "use super::super::batch::Lsn; use crate::persistence::machinery::{Lsn, fs::Fs};");
+    let schema = "src/persistence/schema/tables/user.rs";
+    finds(
+        imports,
+        0,
+        schema,
+        "use crate::{domain::user::User, persistence::{machinery::{Tx, Table}, schema::persons}};",
+    );
+    finds(imports, 1, schema, "use crate::persistence::Tx;");
+    finds(imports, 1, schema, "use crate::crypto::code;");
+    finds(imports, 0, "src/persistence/mod.rs", "pub mod machinery; pub use machinery::Tx;");
+    finds(imports, 1, "src/persistence/mod.rs", "use crate::domain::user::User;");
+    finds(imports, 0, "src/actors/auth/mod.rs", "use crate::persistence::{Store, machinery::Lsn, tables::user};");
+    finds(imports, 1, "src/http/router.rs", "use crate::persistence::machinery::Store;");
+}
+
+#[test]
 fn the_wall_rule_can_fail() {
     finds(walls, 1, "src/actors/auth/mod.rs", "use sled::Db;");
-    finds(walls, 1, "src/persistence/journal.rs", "fn f() { bincode::encode() }");
+    finds(walls, 1, "src/persistence/machinery/journal.rs", "fn f() { bincode::encode() }");
     finds(walls, 1, "src/http/router.rs", "use ractor;");
     finds(walls, 1, "src/app.rs", "use axum::Router;");
-    finds(walls, 0, "src/persistence/engine/mod.rs", "mod sled; pub use sled::SledEngine;");
+    finds(walls, 0, "src/persistence/machinery/engine/mod.rs", "mod sled; pub use sled::SledEngine;");
     finds(walls, 0, "src/http/router.rs", "use axum::Router; let s = \"sled::\";");
 }
 

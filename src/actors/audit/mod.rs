@@ -12,16 +12,16 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-pub use verify::{Verified, Wholeness};
+pub use verify::{AuditAfter, Verified, VerifiedTrail, Wholeness};
 
 use crate::{
-    domain::audit::{Actor, AuditAction, AuditEntry},
+    domain::audit::{Actor, AuditAction, AuditEntry, AuditPlace},
     persistence::{
         Store,
         audit::{self, AuditFilter, AuditRange},
     },
     supervision::System,
-    telemetry::store::AuditMark,
+    telemetry::store::{AuditMark, StoreReport},
     types::{Fault, Page, PageLimit, Timestamp, id::UserId},
 };
 
@@ -47,8 +47,8 @@ pub struct AuditQuery {
     pub from: Option<Timestamp>,
     /// Before this time.
     pub until: Option<Timestamp>,
-    /// Older than the entry of this number.
-    pub before: Option<u64>,
+    /// Older than this place; `None`: from the newest.
+    pub before: Option<AuditPlace>,
     /// The most rows of a page.
     pub limit: PageLimit,
 }
@@ -59,26 +59,28 @@ impl Audit {
         Self { store, system, walking: Arc::default() }
     }
 
-    /// A page of entries and the number to go on before. It may hold fewer than asked for, even none, and still have a
+    /// A page of entries of both logs and the place to go on before. It may hold fewer than asked for, even none, and still have a
     /// next one: one reading looks at `limits::SCAN_MAX` entries.
-    pub fn entries(&self, query: &AuditQuery) -> Result<Page<AuditEntry, u64>, Fault> {
+    pub fn entries(&self, query: &AuditQuery) -> Result<Page<AuditEntry, AuditPlace>, Fault> {
         let AuditQuery { actor, subject, action, from, until, before, limit } = query.clone();
         let filter = AuditFilter { subject, actor, action, from, until };
-        let range = AuditRange { before, limit: limit.rows() };
+        let range = AuditRange { before: before.unwrap_or(AuditPlace::NEWEST), limit: limit.rows() };
         self.store.read(|view| audit::read(view, range, &filter))
     }
 
-    /// Walks the trail behind the entry `after`, whose hash is believed (0: from the first), for
+    /// Walks both logs behind the entries `after`, whose hashes are believed (0: from the first), for
     /// `limits::AUDIT_WALK` at most. `None`: there is no such entry. `Overloaded` while another walk runs.
-    pub async fn verify(&self, after: u64) -> Result<Option<Verified>, Fault> {
+    pub async fn verify(&self, after: AuditAfter) -> Result<Option<VerifiedTrail>, Fault> {
         let Ok(_walking) = self.walking.try_lock() else { return Err(Fault::overloaded()) };
         verify::on_a_thread(&self.store, &self.system, after).await
     }
 }
 
-/// Tells the log where the trail ends: an operator who keeps the log elsewhere can tell a trail that was cut short or
-/// rewritten.
+/// Tells the log where both logs of the trail end: an operator who keeps the log elsewhere can tell a trail that was cut
+/// short or rewritten.
 pub fn tell_end(store: &Store) {
-    let AuditMark { entries, hash } = store.report().audit;
-    tracing::info!(entries, hash, "the end of the audit trail");
+    let StoreReport { audit, audit_sign_ins, .. } = store.report();
+    let AuditMark { entries, hash } = audit;
+    let AuditMark { entries: sign_ins, hash: sign_ins_hash } = audit_sign_ins;
+    tracing::info!(entries, hash, sign_ins, sign_ins_hash, "the end of the audit trail");
 }

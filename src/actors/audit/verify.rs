@@ -1,8 +1,9 @@
-//! The walk along the chain of the audit trail.
+//! The walk along both chains of the audit trail.
 
 use tokio::sync::oneshot;
 
 use crate::{
+    domain::audit::AuditLog,
     persistence::{
         Store,
         audit::{self, AuditHead, Walk},
@@ -11,7 +12,25 @@ use crate::{
     types::{Fault, limits},
 };
 
+/// Where a walk begins: behind the entry of this number in each log; 0: with the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AuditAfter {
+    /// In the log of changes.
+    pub changes: u64,
+    /// In the log of sign-ins.
+    pub sign_ins: u64,
+}
+
 /// What a walk found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedTrail {
+    /// In the log of changes.
+    pub changes: Verified,
+    /// In the log of sign-ins.
+    pub sign_ins: Verified,
+}
+
+/// What a walk found in one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// Entries that fit.
@@ -34,7 +53,11 @@ pub enum Wholeness {
 }
 
 /// Walks on a thread of its own, since hashing a long trail would hold up a worker of the runtime.
-pub(super) async fn on_a_thread(store: &Store, system: &System, after: u64) -> Result<Option<Verified>, Fault> {
+pub(super) async fn on_a_thread(
+    store: &Store,
+    system: &System,
+    after: AuditAfter,
+) -> Result<Option<VerifiedTrail>, Fault> {
     let (mut reply, answer) = oneshot::channel();
     let (store, system) = (store.clone(), system.clone());
     let walk = move || {
@@ -49,27 +72,39 @@ pub(super) async fn on_a_thread(store: &Store, system: &System, after: u64) -> R
     answer.await.map_err(|_| Fault::bug("the walk along the audit trail panicked"))?
 }
 
-type Reply = oneshot::Sender<Result<Option<Verified>, Fault>>;
+type Reply = oneshot::Sender<Result<Option<VerifiedTrail>, Fault>>;
 
-fn walk(store: &Store, system: &System, after: u64, reply: &mut Reply) -> Result<Option<Verified>, Fault> {
+fn walk(store: &Store, system: &System, after: AuditAfter, reply: &mut Reply) -> Result<Option<VerifiedTrail>, Fault> {
     let until = system.clock().instant() + limits::AUDIT_WALK;
-    let there_should_be = store.report().audit.entries;
-    let Some(mut head) = store.read(|view| audit::at(view, after))? else { return Ok(None) };
+    let mut is_over = || reply.is_closed() || system.clock().instant() >= until;
+    let Some(changes) = along(store, AuditLog::Changes, after.changes, &mut is_over)? else { return Ok(None) };
+    let Some(sign_ins) = along(store, AuditLog::SignIns, after.sign_ins, &mut is_over)? else { return Ok(None) };
+    Ok(Some(VerifiedTrail { changes, sign_ins }))
+}
+
+fn along(
+    store: &Store,
+    log: AuditLog,
+    after: u64,
+    mut is_over: impl FnMut() -> bool,
+) -> Result<Option<Verified>, Fault> {
+    let there_should_be = store.log_head(audit::log(log)).number;
+    let Some(mut head) = store.read(|view| audit::at(view, log, after))? else { return Ok(None) };
     let ended = |head: AuditHead, wholeness| Some(Verified { verified: head.number - after, head, wholeness });
     loop {
-        match store.read(|view| audit::verify(view, head))? {
-            Walk::Whole(end) if end.number < there_should_be => return Ok(ended(end, broken(end.number + 1))),
+        match store.read(|view| audit::verify(view, log, head))? {
+            Walk::Whole(end) if end.number < there_should_be => return Ok(ended(end, broken(log, end.number + 1))),
             Walk::Whole(end) => return Ok(ended(end, Wholeness::Whole)),
-            Walk::Broken { number, last } => return Ok(ended(last, broken(number))),
+            Walk::Broken { number, last } => return Ok(ended(last, broken(log, number))),
             Walk::Further(further) => head = further,
         }
-        if reply.is_closed() || system.clock().instant() >= until {
+        if is_over() {
             return Ok(ended(head, Wholeness::Unfinished));
         }
     }
 }
 
-fn broken(number: u64) -> Wholeness {
-    tracing::error!(number, "the audit trail is broken");
+fn broken(log: AuditLog, number: u64) -> Wholeness {
+    tracing::error!(log = log.as_str(), number, "the audit trail is broken");
     Wholeness::Broken(number)
 }

@@ -4,13 +4,14 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use super::log::AuditLog;
 use crate::{
     domain::event::Personal,
     types::{Caller, Invalid, Timestamp, id::UserId},
 };
 
 macro_rules! actions {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal in $log:ident;)*) => {
         /// What was done or tried. Stored by position: new ones go to the end.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum AuditAction { $($(#[$doc])* $variant,)* }
@@ -20,6 +21,8 @@ macro_rules! actions {
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
             /// The name on the wire.
             pub fn as_str(self) -> &'static str { match self { $(Self::$variant => $name,)* } }
+            /// The log that its entries stand in.
+            pub fn log(self) -> AuditLog { match self { $(Self::$variant => AuditLog::$log,)* } }
             /// The action of that name.
             pub fn from_name(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|action| action.as_str() == name)
@@ -30,65 +33,65 @@ macro_rules! actions {
 
 actions! {
     /// A registration was made.
-    Register = "user.register";
+    Register = "user.register" in Changes;
     /// An address was verified, a user came to be.
-    VerifyEmail = "user.verify_email";
+    VerifyEmail = "user.verify_email" in Changes;
     /// A code was sent again.
-    ResendCode = "code.resend";
+    ResendCode = "code.resend" in Changes;
     /// A wrong code was given.
-    CodeRefused = "code.refused";
+    CodeRefused = "code.refused" in Changes;
     /// A sign-in.
-    Login = "auth.login";
+    Login = "auth.login" in SignIns;
     /// A sign-out of one session.
-    Logout = "auth.logout";
+    Logout = "auth.logout" in SignIns;
     /// A sign-out of all sessions.
-    LogoutAll = "auth.logout_all";
+    LogoutAll = "auth.logout_all" in SignIns;
     /// A refresh token was used.
-    Refresh = "auth.refresh";
+    Refresh = "auth.refresh" in SignIns;
     /// A refresh token came back and ended its session.
-    ReuseDetected = "auth.reuse_detected";
+    ReuseDetected = "auth.reuse_detected" in SignIns;
     /// A session was ended from the list or by an operator.
-    EndSession = "session.end";
+    EndSession = "session.end" in Changes;
     /// Sign-in was shut for a while.
-    LockOut = "auth.lock_out";
+    LockOut = "auth.lock_out" in SignIns;
     /// A reset of the password was asked for.
-    ForgotPassword = "password.forgot";
+    ForgotPassword = "password.forgot" in Changes;
     /// The password was reset by a code.
-    ResetPassword = "password.reset";
+    ResetPassword = "password.reset" in Changes;
     /// The password was changed.
-    ChangePassword = "password.change";
+    ChangePassword = "password.change" in Changes;
     /// A phone number was verified.
-    VerifyPhone = "user.verify_phone";
+    VerifyPhone = "user.verify_phone" in Changes;
     /// A user proved again who they are.
-    StepUp = "auth.step_up";
+    StepUp = "auth.step_up" in SignIns;
     /// An administrator was made.
-    CreateAdmin = "user.create_admin";
+    CreateAdmin = "user.create_admin" in Changes;
     /// A user's status was changed.
-    ChangeStatus = "user.change_status";
+    ChangeStatus = "user.change_status" in Changes;
     /// A user's roles were changed.
-    ChangeRoles = "user.change_roles";
+    ChangeRoles = "user.change_roles" in Changes;
     /// A user's fields were changed.
-    UpdateUser = "user.update";
+    UpdateUser = "user.update" in Changes;
     /// A lock was taken from a user.
-    Unlock = "user.unlock";
+    Unlock = "user.unlock" in Changes;
     /// Signing keys were made or moved on.
-    RotateKeys = "keys.rotate";
+    RotateKeys = "keys.rotate" in Changes;
     /// A dead letter was requeued.
-    RequeueDeadLetter = "event.requeue";
+    RequeueDeadLetter = "event.requeue" in Changes;
     /// A dead letter was discarded.
-    DiscardDeadLetter = "event.discard";
+    DiscardDeadLetter = "event.discard" in Changes;
     /// An actor was restarted by an operator.
-    RestartActor = "actor.restart";
+    RestartActor = "actor.restart" in Changes;
     /// A snapshot was taken into a file of an operator's choice.
-    TakeSnapshot = "snapshot.take";
+    TakeSnapshot = "snapshot.take" in Changes;
     /// An operator said that the time is right.
-    AcceptClock = "clock.accept";
+    AcceptClock = "clock.accept" in Changes;
     /// A restored store was told that it may send.
-    ResumeSending = "notify.resume";
+    ResumeSending = "notify.resume" in Changes;
     /// Somebody was invited to register.
-    Invite = "user.invite";
+    Invite = "user.invite" in Changes;
     /// An invitation was taken back.
-    RevokeInvitation = "user.revoke_invitation";
+    RevokeInvitation = "user.revoke_invitation" in Changes;
 }
 
 /// How it ended.
@@ -195,7 +198,9 @@ impl AuditRecord {
 /// An entry as auditors read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Its place in the chain, from 1.
+    /// The log that it stands in.
+    pub log: AuditLog,
+    /// Its place in that log's chain, from 1.
     pub number: u64,
     /// When.
     pub time: Timestamp,
@@ -213,6 +218,6 @@ pub struct AuditEntry {
     pub detail: String,
     /// From where; empty once the person is erased.
     pub personal: Personal,
-    /// SHA-256 of the entry before and this one's sealed bytes.
+    /// SHA-256 of the hash of the entry before and the digest of this one.
     pub hash: [u8; 32],
 }

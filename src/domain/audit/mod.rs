@@ -1,8 +1,10 @@
-//! The book: entries on every change of account, credential, session and configuration, in a hash chain.
+//! The audit trail: entries on every change of account, credential, session and configuration, in two hash chains.
 //!
 //! Owns: what an entry says. Must not know: how entries are hashed and stored (`persistence`), who reads them.
 //! Begin with `AuditAction`.
 
 mod entry;
+mod log;
 
 pub use entry::{Actor, AuditAction, AuditEntry, AuditRecord, AuditResult};
+pub use log::{AuditLog, AuditPlace};

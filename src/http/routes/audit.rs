@@ -7,8 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    actors::audit::{AuditQuery, Verified, Wholeness},
-    domain::audit::{Actor, AuditAction, AuditEntry},
+    actors::audit::{AuditAfter, AuditQuery, Verified, VerifiedTrail, Wholeness},
+    domain::audit::{Actor, AuditAction, AuditEntry, AuditPlace},
     http::{
         error::{ApiError, ProblemCode},
         extract::{Json, List, Query, Rows},
@@ -56,7 +56,9 @@ fn action(text: &str) -> Result<AuditAction, Invalid> {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntryBody {
-    /// Its place in the chain, from 1.
+    /// The log that it stands in: `audit`, or `audit_sign_ins` for sign-ins and their ends.
+    log: &'static str,
+    /// Its place in the chain of that log, from 1.
     number: u64,
     /// When.
     #[schema(format = DateTime)]
@@ -77,13 +79,14 @@ pub struct AuditEntryBody {
     detail: String,
     /// From where it was asked; empty once the person is erased.
     personal: BTreeMap<&'static str, String>,
-    /// SHA-256 over number, the hash before, and the entry's bytes; hexadecimal.
+    /// SHA-256 over the log's name, number, the hash before, and the digest of the entry's bytes; hexadecimal.
     hash: String,
 }
 
 impl From<AuditEntry> for AuditEntryBody {
     fn from(entry: AuditEntry) -> Self {
         Self {
+            log: entry.log.as_str(),
             number: entry.number,
             time: entry.time.to_string(),
             actor: entry.actor.to_string(),
@@ -104,7 +107,7 @@ fn hex(hash: &[u8; 32]) -> String {
 
 /// The audit trail
 ///
-/// Newest first. A page may hold fewer entries than asked for, even none, and still have a next one.
+/// Both logs in one list by time, newest first. A page may hold fewer entries than asked for, even none, and still have a next one.
 #[utoipa::path(
     get, path = "/audit", operation_id = "list_audit_entries", tag = "audit",
     params(
@@ -123,8 +126,8 @@ pub async fn list_audit_entries(
     list: List<AuditListFilter>,
 ) -> Result<Json<Rows<AuditEntryBody>>, ApiError> {
     let before = list.after.as_deref().map(|key| {
-        let number = key.try_into().map(u64::from_be_bytes);
-        number.map_err(|_| ApiError::new(ProblemCode::InvalidCursor))
+        let place = AuditPlace::from_bytes(key);
+        place.ok_or_else(|| ApiError::new(ProblemCode::InvalidCursor))
     });
     let AuditListFilter { actor, subject, action, from, to } = &list.filter;
     let query = AuditQuery {
@@ -137,19 +140,23 @@ pub async fn list_audit_entries(
         limit: list.limit,
     };
     let page = services.audit.entries(&query)?;
-    let next_cursor = page.next.map(|number| list.next(&number.to_be_bytes()));
+    let next_cursor = page.next.map(|place| list.next(&place.to_bytes()));
     Ok(Json(Rows { data: page.rows.into_iter().map(AuditEntryBody::from).collect(), next_cursor }))
 }
 
 /// The parameters of the walk.
 pub struct VerifyQuery {
-    after: u64,
+    after: AuditAfter,
 }
 
 impl FromFields for VerifyQuery {
     fn from_fields(query: &mut Fields) -> Option<Self> {
-        let after = query.optional("after").integer(0..=i64::MAX);
-        Some(Self { after: after?.and_then(|number| u64::try_from(number).ok()).unwrap_or(0) })
+        let mut number = |name| {
+            let number = query.optional(name).integer(0..=i64::MAX);
+            number.map(|number| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+        };
+        let (changes, sign_ins) = (number("after"), number("afterSignIns"));
+        Some(Self { after: AuditAfter { changes: changes?, sign_ins: sign_ins? } })
     }
 }
 
@@ -162,40 +169,68 @@ pub struct ChainEndBody {
     hash: String,
 }
 
+/// What was found in one log.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedLogBody {
+    /// How many entries fit.
+    verified: u64,
+    /// The last entry that fits.
+    head: ChainEndBody,
+    /// The first entry that does not fit.
+    first_broken: Option<u64>,
+}
+
 /// Whether the trail is whole.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VerifiedBody {
-    /// Whether every entry that was looked at fits the one before.
+    /// Whether every entry of both logs that was looked at fits the one before.
     intact: bool,
-    /// Whether the walk came to the end; if not, go on with `after` = `head.number`.
+    /// Whether the walk came to the end of both logs; if not, go on with `after` = `head.number` and `afterSignIns` =
+    /// `signIns.head.number`.
     complete: bool,
-    /// How many entries fit.
+    /// How many entries of the log `audit` fit.
     verified: u64,
-    /// The last entry that fits. Keep it elsewhere: it tells a trail that was cut short or rewritten.
+    /// The last entry of it that fits. Keep both heads elsewhere: they tell a trail that was cut short or rewritten.
     head: ChainEndBody,
-    /// The first entry that does not fit: it, or one before it, was changed, removed or added.
+    /// The first entry of it that does not fit: it, or one before it, was changed, removed or added.
     first_broken: Option<u64>,
+    /// The same of the log `audit_sign_ins`.
+    sign_ins: VerifiedLogBody,
 }
 
-impl From<Verified> for VerifiedBody {
+impl From<Verified> for VerifiedLogBody {
     fn from(found: Verified) -> Self {
-        let (complete, first_broken) = match found.wholeness {
-            Wholeness::Whole => (true, None),
-            Wholeness::Unfinished => (false, None),
-            Wholeness::Broken(number) => (false, Some(number)),
+        let first_broken = match found.wholeness {
+            Wholeness::Whole | Wholeness::Unfinished => None,
+            Wholeness::Broken(number) => Some(number),
         };
         let head = ChainEndBody { number: found.head.number, hash: hex(&found.head.hash) };
-        Self { intact: first_broken.is_none(), complete, verified: found.verified, head, first_broken }
+        Self { verified: found.verified, head, first_broken }
+    }
+}
+
+impl From<VerifiedTrail> for VerifiedBody {
+    fn from(found: VerifiedTrail) -> Self {
+        let VerifiedTrail { changes, sign_ins } = found;
+        let complete = [changes.wholeness, sign_ins.wholeness].iter().all(|found| *found == Wholeness::Whole);
+        let VerifiedLogBody { verified, head, first_broken } = VerifiedLogBody::from(changes);
+        let sign_ins = VerifiedLogBody::from(sign_ins);
+        let intact = first_broken.is_none() && sign_ins.first_broken.is_none();
+        Self { intact, complete, verified, head, first_broken, sign_ins }
     }
 }
 
 /// Verify the audit trail
 ///
-/// Walks the chain of hashes. A long trail takes several calls: one lasts 20 seconds at most.
+/// Walks the chains of hashes of both logs. A long trail takes several calls: one lasts 20 seconds at most.
 #[utoipa::path(
     get, path = "/audit/verify", operation_id = "verify_audit_trail", tag = "audit",
-    params(("after" = Option<i64>, Query, description = "Go on behind this entry, whose hash is believed.")),
+    params(
+        ("after" = Option<i64>, Query, description = "Go on behind this entry of `audit`, whose hash is believed."),
+        ("afterSignIns" = Option<i64>, Query, description = "The same in `audit_sign_ins`."),
+    ),
     responses(
         (status = 200, description = "What the walk found.", body = VerifiedBody),
         (status = 404, description = "There is no entry of this number."),

@@ -1,0 +1,111 @@
+//! The backend in this process: a queue, one writer behind it, groups over an overlay, one journal, one tree.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use tokio::sync::watch;
+
+use super::Lease;
+use crate::{
+    persistence::machinery::{
+        log::{Log, LogHead},
+        reader::TxFault,
+        report::{self, StoreCondition},
+        shared::Shared,
+        snapshot::SnapshotError,
+        upkeep::Upkeep,
+        view::View,
+        writer::{Write, job::Job},
+    },
+    types::{Fault, limits},
+};
+
+/// The store in this process; clones are the same.
+#[derive(Clone)]
+pub(in crate::persistence::machinery) struct Embedded {
+    shared: Arc<Shared>,
+    /// Snapshots and room on the disk; `None`: in memory.
+    upkeep: Option<Upkeep>,
+    /// Of this opening. The lock on the directory is the one lease there is: whoever has it has all the others.
+    epoch: u64,
+}
+
+impl Embedded {
+    pub(in crate::persistence::machinery) fn new(shared: Arc<Shared>, upkeep: Option<Upkeep>, epoch: u64) -> Self {
+        Self { shared, upkeep, epoch }
+    }
+
+    pub(in crate::persistence::machinery) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(in crate::persistence::machinery) fn upkeep(&self) -> Option<&Upkeep> {
+        self.upkeep.as_ref()
+    }
+
+    pub(super) async fn transact(&self, job: Box<dyn Job>) {
+        let Write { room, lane, work, .. } = job.write();
+        let (room, lane, deadline) = (*room, *lane, work.deadline);
+        let place = match self.shared.check_space(room) {
+            Ok(()) => self.shared.queue.place(lane, deadline).await,
+            Err(fault) => Err(fault),
+        };
+        let refused = match place {
+            Ok(place) => self.shared.queue.push(job, place).map_err(|job| (job, Fault::Unavailable)),
+            Err(fault) => Err((job, fault)),
+        };
+        if let Err((job, fault)) = refused {
+            job.answer(Err(fault));
+        }
+    }
+
+    pub(super) fn read<T>(&self, f: impl FnOnce(&View<'_>) -> Result<T, TxFault>) -> Result<T, Fault> {
+        self.shared.read(f)
+    }
+
+    pub(super) fn log_head(&self, log: &Log) -> LogHead {
+        self.shared.log_head(log)
+    }
+
+    pub(super) fn log_changed(&self, log: &Log) -> watch::Receiver<LogHead> {
+        self.shared.log_changed(log)
+    }
+
+    /// Granted at once: no other process can have the directory.
+    pub(super) fn lease(&self, name: &'static str) -> Result<Lease, Fault> {
+        if self.shared.is_lost() { Err(Fault::Unavailable) } else { Ok(Lease { name, epoch: self.epoch }) }
+    }
+
+    pub(super) fn stop(&self) {
+        self.shared.queue.close();
+    }
+
+    /// Writes down that a restored store may send.
+    pub(in crate::persistence::machinery) fn allow_sending(&self) -> Result<(), SnapshotError> {
+        if let Some(upkeep) = &self.upkeep {
+            upkeep.allow_sending()?;
+        }
+        self.shared.restored.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Measures free space, and gives the process up when the writer hangs.
+    pub(in crate::persistence::machinery) fn tend(&self) {
+        if let Some(Ok(free)) = self.upkeep.as_ref().map(Upkeep::free_bytes) {
+            self.shared.free_bytes.store(free, Ordering::Relaxed);
+        }
+        if self.shared.busy_for() >= limits::WRITER_LOST {
+            self.shared.lose(format!("the writer is busy with one step for more than {:?}", limits::WRITER_LOST));
+        }
+    }
+
+    pub(in crate::persistence::machinery) fn condition(&self) -> StoreCondition {
+        report::of(&self.shared)
+    }
+
+    pub(in crate::persistence::machinery) async fn close(&self) {
+        let mut ended = self.shared.ended.subscribe();
+        self.shared.queue.close();
+        // The sender lives in `shared`, which is held here.
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+}

@@ -1,0 +1,93 @@
+//! What a store is assembled for: the tables, logs and checks that the machinery is handed when a store is opened.
+
+use super::{
+    change::ChangeCheck,
+    key::TableKey,
+    keyring::Keyring,
+    log::Log,
+    reader::{Kind, TxFault, decodes},
+    record::Record,
+    table::{Form, Table},
+};
+
+/// All that the machinery knows of what it keeps.
+pub struct StoreCatalog {
+    /// Every table, the rows of the logs among them.
+    pub tables: &'static [TableRow],
+    /// Every log.
+    pub logs: &'static [&'static Log],
+    /// Run at the end of each closure that has something to keep.
+    pub checks: &'static [ChangeCheck],
+    /// What is lost without the key ring, and what is not: a part of the refusal to open.
+    pub lost_without_keys: &'static str,
+}
+
+impl StoreCatalog {
+    /// The tables whose values are sealed.
+    pub fn sealed(&self) -> impl Iterator<Item = &'static TableRow> + use<> {
+        self.tables.iter().filter(|row| row.is_sealed())
+    }
+
+    /// Whether the rows of an index are of no use without those of a sealed table.
+    pub(super) fn leads_to_sealed(&self, index: &TableRow) -> bool {
+        index.index_of.is_some_and(|name| self.sealed().any(|row| row.name == name))
+    }
+}
+
+/// A row of the inventory of tables.
+#[derive(Debug, Clone)]
+pub struct TableRow {
+    /// The table's name.
+    pub name: &'static str,
+    /// The byte in front of its keys.
+    pub tag: u8,
+    /// The fields of its key.
+    pub key: &'static str,
+    /// The record.
+    pub record: &'static str,
+    /// The service that owns it.
+    pub owner: &'static str,
+    /// How long a row is kept.
+    pub kept: &'static str,
+    /// The table whose rows this one leads to, if it is an index.
+    pub index_of: Option<&'static str>,
+    form: Form,
+    decodes: Decodes,
+}
+
+type Decodes = fn(&Keyring, Kind, &[u8], &[u8]) -> Result<(), TxFault>;
+
+/// What the inventory says of a table beyond the table itself.
+#[derive(Debug, Clone, Copy)]
+pub struct TableWords {
+    /// The fields of its key.
+    pub key: &'static str,
+    /// The record.
+    pub record: &'static str,
+    /// The service that owns it.
+    pub owner: &'static str,
+}
+
+impl TableRow {
+    /// The row of a table of records.
+    pub const fn of<K: TableKey, V: Record>(table: &Table<K, V>, words: TableWords) -> Self {
+        let Table { tag, name, kept, form, .. } = *table;
+        let TableWords { key, record, owner } = words;
+        Self { name, tag, key, record, owner, kept, index_of: None, form, decodes: decodes::<K, V> }
+    }
+
+    /// The row of an index of the table `of`.
+    pub const fn index<K: TableKey, V: Record, L, W>(table: &Table<K, V>, of: &Table<L, W>, words: TableWords) -> Self {
+        Self { index_of: Some(of.name), ..Self::of(table, words) }
+    }
+
+    /// Whether the row of the key `place` can be read.
+    pub fn decode(&self, ring: &Keyring, place: &[u8], value: &[u8]) -> Result<(), TxFault> {
+        (self.decodes)(ring, Kind { name: self.name, form: self.form }, place, value)
+    }
+
+    /// Whether its values are sealed.
+    pub fn is_sealed(&self) -> bool {
+        self.form == Form::Sealed
+    }
+}

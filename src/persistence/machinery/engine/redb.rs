@@ -1,0 +1,121 @@
+//! The tree in redb: slower to write, and whole after a stop of the machine.
+//!
+//! Between checkpoints redb commits without a sync; after any crash it comes back as of its last checkpoint, and the
+//! journal brings the rest.
+
+use std::path::{Path, PathBuf};
+
+use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition};
+
+use super::{APPLIED_KEY, ByteScan, Direction, Engine, EngineError, EngineStats, EngineView, Pair};
+use crate::{
+    persistence::machinery::{Batch, Lsn, Operation},
+    types::limits,
+};
+
+const TREE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("tree");
+
+fn failed(reason: impl std::fmt::Display) -> EngineError {
+    EngineError::new("redb", reason)
+}
+
+/// A tree in redb.
+pub struct RedbEngine {
+    database: Database,
+    file: PathBuf,
+}
+
+impl RedbEngine {
+    /// Opens the tree in `dir`, or makes it.
+    pub fn open(dir: &Path) -> Result<Self, EngineError> {
+        std::fs::create_dir_all(dir).map_err(failed)?;
+        let file = dir.join("tree.redb");
+        let database = Database::builder().set_cache_size(limits::REDB_CACHE_BYTES).create(&file).map_err(failed)?;
+        let engine = Self { database, file };
+        // Readers find no table in a file that was never written.
+        engine.write(Durability::Immediate, |_| Ok(()))?;
+        Ok(engine)
+    }
+
+    fn write(
+        &self,
+        durability: Durability,
+        change: impl FnOnce(&mut redb::Table<'_, &[u8], &[u8]>) -> Result<(), redb::StorageError>,
+    ) -> Result<(), EngineError> {
+        let mut transaction = self.database.begin_write().map_err(failed)?;
+        transaction.set_durability(durability).map_err(failed)?;
+        {
+            let mut table = transaction.open_table(TREE).map_err(failed)?;
+            change(&mut table).map_err(failed)?;
+        }
+        transaction.commit().map_err(failed)
+    }
+
+    fn table(&self) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, EngineError> {
+        self.database.begin_read().map_err(failed)?.open_table(TREE).map_err(failed)
+    }
+}
+
+impl Engine for RedbEngine {
+    fn view(&self) -> Result<Box<dyn EngineView + '_>, EngineError> {
+        Ok(Box::new(RedbView { table: self.table()? }))
+    }
+
+    fn apply(&self, operations: &Batch, lsn: Lsn) -> Result<(), EngineError> {
+        self.write(Durability::None, |table| {
+            for operation in &operations.0 {
+                match operation {
+                    Operation::Put { key, value } => table.insert(key.as_slice(), value.as_slice())?,
+                    Operation::Delete { key } => table.remove(key.as_slice())?,
+                };
+            }
+            table.insert(APPLIED_KEY, lsn.0.to_be_bytes().as_slice())?;
+            Ok(())
+        })
+    }
+
+    fn applied(&self) -> Result<Option<Lsn>, EngineError> {
+        let table = self.table()?;
+        let Some(bytes) = table.get(APPLIED_KEY).map_err(failed)? else { return Ok(None) };
+        let bytes: [u8; 8] = bytes.value().try_into().map_err(|_| failed("the applied number has a wrong length"))?;
+        Ok(Some(Lsn(u64::from_be_bytes(bytes))))
+    }
+
+    fn checkpoint(&self) -> Result<(), EngineError> {
+        let applied = self.applied()?;
+        self.write(Durability::Immediate, |table| {
+            if let Some(lsn) = applied {
+                table.insert(APPLIED_KEY, lsn.0.to_be_bytes().as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    fn stats(&self) -> EngineStats {
+        let disk_bytes = std::fs::metadata(&self.file).map_or(0, |file| file.len());
+        EngineStats { name: "redb", disk_bytes }
+    }
+}
+
+struct RedbView {
+    table: ReadOnlyTable<&'static [u8], &'static [u8]>,
+}
+
+impl EngineView for RedbView {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        Ok(self.table.get(key).map_err(failed)?.map(|value| value.value().to_vec()))
+    }
+
+    fn scan(&self, scan: &ByteScan) -> Result<Vec<Pair>, EngineError> {
+        let Some(bounds) = scan.bounds() else { return Ok(Vec::new()) };
+        let range = self.table.range::<&[u8]>(bounds).map_err(failed)?;
+        type Guard<'a> = redb::AccessGuard<'a, &'static [u8]>;
+        let pair = |found: Result<(Guard<'_>, Guard<'_>), redb::StorageError>| {
+            found.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).map_err(failed)
+        };
+        match scan.direction {
+            Direction::Ascending => range.take(scan.limit).map(pair).collect(),
+            Direction::Descending => range.rev().take(scan.limit).map(pair).collect(),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The tree in sled. Quick and small; believed only as far as the journal can vouch for it.
+//!
+//! What was found by running sled 0.34.7, and is respected here: `flush` does not sync, so a checkpoint syncs the file
+//! and its directory itself; a batch over about 128 keys makes memory grow without bound; a kill during `open` leaves
+//! a half-made snapshot file on which the next `open` fails; `open` may panic on damaged files.
+
+use std::{
+    fs::File,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
+
+use super::{APPLIED_KEY, ByteScan, Direction, Engine, EngineError, EngineStats, EngineView, Pair};
+use crate::{
+    persistence::machinery::{Batch, Lsn, Operation},
+    types::limits,
+};
+
+fn failed(reason: impl std::fmt::Display) -> EngineError {
+    EngineError::new("sled", reason)
+}
+
+/// A tree in sled.
+pub struct SledEngine {
+    tree: sled::Db,
+    dir: PathBuf,
+}
+
+impl SledEngine {
+    /// Opens the tree in `dir`, or makes it. A panic inside sled is an error here.
+    pub fn open(dir: &Path) -> Result<Self, EngineError> {
+        remove_half_made_snapshots(dir).map_err(failed)?;
+        let config = sled::Config::new()
+            .path(dir)
+            .cache_capacity(limits::SLED_CACHE_BYTES)
+            // Checkpoints say when to flush; a timer would only add a thread.
+            .flush_every_ms(None);
+        match catch_unwind(AssertUnwindSafe(|| config.open())) {
+            Ok(Ok(tree)) => Ok(Self { tree, dir: dir.to_owned() }),
+            Ok(Err(error)) => Err(failed(error)),
+            Err(_) => Err(failed("panicked while opening its files")),
+        }
+    }
+}
+
+fn remove_half_made_snapshots(dir: &Path) -> std::io::Result<()> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+impl Engine for SledEngine {
+    fn view(&self) -> Result<Box<dyn EngineView + '_>, EngineError> {
+        Ok(Box::new(SledView { tree: &self.tree }))
+    }
+
+    fn apply(&self, operations: &Batch, lsn: Lsn) -> Result<(), EngineError> {
+        // One place in each part is for the number, which only the last part carries: a part that is there without
+        // the number is applied again, which does no harm.
+        let mut parts = operations.0.chunks(limits::SLED_BATCH_KEYS - 1).peekable();
+        loop {
+            let mut batch = sled::Batch::default();
+            for operation in parts.next().unwrap_or(&[]) {
+                match operation {
+                    Operation::Put { key, value } => batch.insert(key.as_slice(), value.as_slice()),
+                    Operation::Delete { key } => batch.remove(key.as_slice()),
+                }
+            }
+            let last = parts.peek().is_none();
+            if last {
+                batch.insert(APPLIED_KEY, &lsn.0.to_be_bytes());
+            }
+            self.tree.apply_batch(batch).map_err(failed)?;
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
+    fn applied(&self) -> Result<Option<Lsn>, EngineError> {
+        let Some(bytes) = self.tree.get(APPLIED_KEY).map_err(failed)? else { return Ok(None) };
+        let bytes: [u8; 8] = bytes.as_ref().try_into().map_err(|_| failed("the applied number has a wrong length"))?;
+        Ok(Some(Lsn(u64::from_be_bytes(bytes))))
+    }
+
+    fn checkpoint(&self) -> Result<(), EngineError> {
+        self.tree.flush().map_err(failed)?;
+        File::open(self.dir.join("db")).and_then(|file| file.sync_data()).map_err(failed)?;
+        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(failed)
+    }
+
+    fn stats(&self) -> EngineStats {
+        EngineStats { name: "sled", disk_bytes: self.tree.size_on_disk().unwrap_or(0) }
+    }
+}
+
+struct SledView<'a> {
+    tree: &'a sled::Tree,
+}
+
+impl EngineView for SledView<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        Ok(self.tree.get(key).map_err(failed)?.map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, scan: &ByteScan) -> Result<Vec<Pair>, EngineError> {
+        let Some(bounds) = scan.bounds() else { return Ok(Vec::new()) };
+        let range = self.tree.range::<&[u8], _>(bounds);
+        let pair = |found: sled::Result<(sled::IVec, sled::IVec)>| {
+            found.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(failed)
+        };
+        match scan.direction {
+            Direction::Ascending => range.take(scan.limit).map(pair).collect(),
+            Direction::Descending => range.rev().take(scan.limit).map(pair).collect(),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! One commit in the journal, as bytes.
+//!
+//! ```text
+//!   magic u32 | length u32 | crc32c u32 | epoch u64 | lsn u64 | synced_lsn u64 | time i64 | count u32 | operations
+//!                                       '------------------------- length bytes ----------------------------------'
+//!   operation:  1 | key length u16 | key | value length u32 | value        put
+//!               2 | key length u16 | key                                   delete
+//! ```
+//!
+//! Numbers are little-endian. The checksum covers the segment's salt, the length and the `length` bytes. The salt is
+//! drawn when a segment is made and never leaves the disk, so that nobody can have bytes stored that would pass for a
+//! frame when a damaged place is searched.
+
+use crate::{
+    persistence::machinery::{Batch, Lsn, Operation},
+    types::{Timestamp, limits},
+};
+
+/// The first bytes of a frame.
+pub const MAGIC: [u8; 4] = *b"MJF1";
+/// Bytes before the part that `length` counts.
+pub const HEAD: usize = 12;
+/// Bytes of the counted part before the operations.
+const FIXED: usize = 36;
+
+const PUT: u8 = 1;
+const DELETE: u8 = 2;
+
+/// One commit in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Which opening of the store wrote it; later ones are higher.
+    pub epoch: u64,
+    /// Its number.
+    pub lsn: Lsn,
+    /// The last commit that was known to be on disk when this one was written.
+    pub synced: Lsn,
+    /// When it was decided.
+    pub time: Timestamp,
+    /// What it changes.
+    pub batch: Batch,
+}
+
+/// What a frame says besides its changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHead {
+    /// Which opening of the store wrote it.
+    pub epoch: u64,
+    /// Its number.
+    pub lsn: Lsn,
+    /// The last commit that was known to be on disk when this one was written.
+    pub synced: Lsn,
+    /// When it was decided.
+    pub time: Timestamp,
+}
+
+impl Frame {
+    /// What it says besides its changes.
+    pub fn head(&self) -> FrameHead {
+        FrameHead { epoch: self.epoch, lsn: self.lsn, synced: self.synced, time: self.time }
+    }
+}
+
+/// Why bytes are not a frame, or a commit cannot become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// There is no frame's beginning.
+    #[error("no frame begins here")]
+    NoMagic,
+    /// The file ends before the frame does.
+    #[error("the file ends within the frame")]
+    Short,
+    /// The length is outside of what a frame may have.
+    #[error("the frame's length is not possible")]
+    Length,
+    /// The checksum does not match.
+    #[error("the frame's checksum is wrong")]
+    Checksum,
+    /// The checksum matches, the content does not make sense.
+    #[error("the frame's content makes no sense")]
+    Content,
+    /// A key is empty, too long, or lies in the engine's own range; or a value is too long.
+    #[error("a key or a value of the commit is outside its bounds")]
+    Bounds,
+}
+
+fn checksum(salt: u64, length: [u8; 4], body: &[u8]) -> u32 {
+    let crc = crc32c::crc32c(&salt.to_le_bytes());
+    let crc = crc32c::crc32c_append(crc, &length);
+    crc32c::crc32c_append(crc, body)
+}
+
+/// Appends the frame of `head` and `batch` to `out`, for a segment with `salt`.
+pub fn encode(head: FrameHead, batch: &Batch, salt: u64, out: &mut Vec<u8>) -> Result<(), FrameError> {
+    let start = out.len();
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&[0; HEAD - MAGIC.len()]);
+    let written = encode_body(head, batch, out);
+    let length = out.len() - start - HEAD;
+    match (written, u32::try_from(length)) {
+        (Ok(()), Ok(length)) if length as usize <= limits::FRAME_MAX => {
+            let length = length.to_le_bytes();
+            let crc = checksum(salt, length, &out[start + HEAD..]);
+            out[start + 4..start + 8].copy_from_slice(&length);
+            out[start + 8..start + 12].copy_from_slice(&crc.to_le_bytes());
+            Ok(())
+        }
+        (written, _) => {
+            out.truncate(start);
+            Err(written.err().unwrap_or(FrameError::Length))
+        }
+    }
+}
+
+/// Appends the counted part of a frame to `out`.
+pub fn encode_body(head: FrameHead, batch: &Batch, out: &mut Vec<u8>) -> Result<(), FrameError> {
+    let count = u32::try_from(batch.0.len()).map_err(|_| FrameError::Length)?;
+    out.extend_from_slice(&head.epoch.to_le_bytes());
+    out.extend_from_slice(&head.lsn.0.to_le_bytes());
+    out.extend_from_slice(&head.synced.0.to_le_bytes());
+    out.extend_from_slice(&head.time.as_micros().to_le_bytes());
+    out.extend_from_slice(&count.to_le_bytes());
+    for operation in &batch.0 {
+        match operation {
+            Operation::Put { key, value } => {
+                out.push(PUT);
+                encode_key(key, out)?;
+                let length = u32::try_from(value.len()).map_err(|_| FrameError::Bounds)?;
+                if value.len() > limits::VALUE_MAX {
+                    return Err(FrameError::Bounds);
+                }
+                out.extend_from_slice(&length.to_le_bytes());
+                out.extend_from_slice(value);
+            }
+            Operation::Delete { key } => {
+                out.push(DELETE);
+                encode_key(key, out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn encode_key(key: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+    let length = u16::try_from(key.len()).map_err(|_| FrameError::Bounds)?;
+    if !is_key(key) {
+        return Err(FrameError::Bounds);
+    }
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(key);
+    Ok(())
+}
+
+/// Whether a table may hold `key`: not empty, not too long, and not among the engine's own keys.
+pub fn is_key(key: &[u8]) -> bool {
+    key.len() <= limits::KEY_MAX
+        && key.first().is_some_and(|first| *first >= crate::persistence::machinery::engine::FIRST_TABLE)
+}
+
+/// How many bytes the frame that begins at `head` takes with its head, if it can be one; `head` is at least `HEAD`
+/// bytes long.
+pub fn size(head: &[u8]) -> Result<usize, FrameError> {
+    let mut cursor = Cursor(head);
+    if cursor.take::<4>().ok_or(FrameError::Short)? != MAGIC {
+        return Err(FrameError::NoMagic);
+    }
+    let length = cursor.u32().ok_or(FrameError::Short)? as usize;
+    if !(FIXED..=limits::FRAME_MAX).contains(&length) {
+        return Err(FrameError::Length);
+    }
+    Ok(HEAD + length)
+}
+
+/// Reads the frame at the beginning of `bytes`, of a segment with `salt`.
+pub fn decode(bytes: &[u8], salt: u64) -> Result<Frame, FrameError> {
+    let size = size(bytes)?;
+    let frame = bytes.get(..size).ok_or(FrameError::Short)?;
+    let (head, body) = frame.split_at(HEAD);
+    let mut cursor = Cursor(&head[MAGIC.len()..]);
+    let (Some(length), Some(crc)) = (cursor.take::<4>(), cursor.u32()) else { return Err(FrameError::Short) };
+    if checksum(salt, length, body) != crc {
+        return Err(FrameError::Checksum);
+    }
+    decode_body(body).ok_or(FrameError::Content)
+}
+
+/// Reads the counted part of a frame; nothing may follow it.
+pub fn decode_body(body: &[u8]) -> Option<Frame> {
+    let mut cursor = Cursor(body);
+    let epoch = cursor.u64()?;
+    let lsn = Lsn(cursor.u64()?);
+    let synced = Lsn(cursor.u64()?);
+    let time = Timestamp::from_micros(i64::from_le_bytes(cursor.take()?));
+    let count = cursor.u32()? as usize;
+    // The smallest operation takes four bytes: a count that lies cannot ask for memory.
+    if count > body.len() / 4 {
+        return None;
+    }
+    let mut operations = Vec::with_capacity(count);
+    for _ in 0..count {
+        operations.push(decode_operation(&mut cursor)?);
+    }
+    cursor.0.is_empty().then_some(Frame { epoch, lsn, synced, time, batch: Batch(operations) })
+}
+
+fn decode_operation(cursor: &mut Cursor<'_>) -> Option<Operation> {
+    let [kind] = cursor.take()?;
+    let length = u16::from_le_bytes(cursor.take()?);
+    let key = cursor.slice(length.into()).filter(|key| is_key(key))?.to_vec();
+    match kind {
+        PUT => {
+            let length = cursor.u32()? as usize;
+            let value = cursor.slice(length).filter(|value| value.len() <= limits::VALUE_MAX)?.to_vec();
+            Some(Operation::Put { key, value })
+        }
+        DELETE => Some(Operation::Delete { key }),
+        _ => None,
+    }
+}
+
+/// Reads from the front of a slice.
+pub struct Cursor<'a>(pub &'a [u8]);
+
+impl<'a> Cursor<'a> {
+    /// The next `count` bytes.
+    pub fn slice(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    /// The next `N` bytes.
+    pub fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.slice(N)?.try_into().ok()
+    }
+
+    /// The next four bytes as a number.
+    pub fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    /// The next eight bytes as a number.
+    pub fn u64(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+}

@@ -1,0 +1,244 @@
+//! What is believed of a journal: the survey at open, and reading again what an engine lacks.
+//!
+//! A bad frame x is damage if it is known that x was synced once: a later good frame says so, or a later segment
+//! exists, or a checkpoint covers it. Then nothing is changed, and the place is named. Otherwise x begins the last
+//! group, which nobody was answered for: it is cut there. Of that group, what is good is kept: it may so far be in the
+//! page cache only, so the writer copies it into a fresh, synced segment before anybody reads it (`writer.rs`).
+
+use std::{collections::VecDeque, path::Path};
+
+use super::{
+    frame::{Frame, FrameError},
+    reader::{FrameFound, JournalPlace, JournalProblem, Proof, Search, SegmentReader},
+    segment::{self, HEADER, SegmentName},
+};
+use crate::{
+    persistence::machinery::{Lsn, fs::Fs},
+    types::Timestamp,
+};
+
+/// A place from which on the journal was not believed, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Where it begins.
+    pub place: JournalPlace,
+    /// The number the next good commit would have had.
+    pub lsn: Lsn,
+    /// What stands there.
+    pub reason: FrameError,
+}
+
+/// What was found in a journal.
+#[derive(Debug)]
+pub struct Survey {
+    /// All segments, first to last.
+    pub segments: Vec<SegmentName>,
+    /// The last good commit.
+    pub last: Lsn,
+    /// Its time; of none if no frame was read.
+    pub last_time: Option<Timestamp>,
+    /// The highest epoch met.
+    pub epoch: u64,
+    /// The last commit that is known to be synced.
+    pub synced: Lsn,
+    /// Where the frames known to be synced end, in the last segment.
+    pub synced_end: JournalPlace,
+    /// Where the good frames end.
+    pub end: JournalPlace,
+    /// The good frames after `synced`.
+    pub tail: VecDeque<Frame>,
+    /// Where it was cut, if anything was written behind the last good frame.
+    pub cut: Option<Cut>,
+}
+
+/// Reads the frames of one segment in order.
+struct Walk {
+    reader: SegmentReader,
+    offset: u64,
+    expected: Lsn,
+    epoch: u64,
+}
+
+impl Walk {
+    fn open(fs: &dyn Fs, dir: &Path, name: SegmentName, epoch: u64) -> Result<Self, JournalProblem> {
+        let reader = SegmentReader::open(fs, dir, name)?;
+        Ok(Self { reader, offset: HEADER as u64, expected: name.0, epoch })
+    }
+
+    /// The next frame, if it is the one that belongs here.
+    fn next(&mut self) -> Result<Result<Frame, FrameError>, JournalProblem> {
+        Ok(match self.reader.frame_at(self.offset)? {
+            FrameFound::Bad(reason) => Err(reason),
+            FrameFound::Frame(frame, next) => {
+                if frame.lsn != self.expected || frame.epoch < self.epoch || frame.synced >= frame.lsn {
+                    return Ok(Err(FrameError::Content));
+                }
+                self.offset = next;
+                self.expected = frame.lsn.next();
+                self.epoch = frame.epoch;
+                Ok(frame)
+            }
+        })
+    }
+
+    fn damaged(&self, reason: FrameError, proof: Proof) -> JournalProblem {
+        JournalProblem::Damaged { place: self.reader.place(self.offset), lsn: self.expected, reason, proof }
+    }
+}
+
+/// The segments from the one that holds commit `from`; all of them if `from` is before the first.
+fn segments_from(segments: &[SegmentName], from: Lsn) -> &[SegmentName] {
+    let at = segments.iter().rposition(|name| name.0 <= from).unwrap_or(0);
+    &segments[at..]
+}
+
+/// What is known of a journal before it is read.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownCommits {
+    /// The commit after which the survey begins; what is before it is not looked at.
+    pub after: Lsn,
+    /// The last commit that a checkpoint or a snapshot proves to have been synced.
+    pub covered: Lsn,
+}
+
+/// Surveys the journal in `dir`. Nothing is changed.
+pub fn survey(fs: &dyn Fs, dir: &Path, known: KnownCommits) -> Result<Survey, JournalProblem> {
+    let KnownCommits { after, covered } = known;
+    let segments = segment::list(fs, dir).map_err(JournalProblem::io("listing the segments"))?;
+    let Some(last) = segments.last().copied() else { return Err(JournalProblem::Empty) };
+    if after.next() < segments[0].0 {
+        return Err(JournalProblem::Missing { wanted: after.next(), first: segments[0].0 });
+    }
+    let read = segments_from(&segments, after.next());
+    let start = JournalPlace { segment: last, offset: HEADER as u64 };
+    let mut survey = Survey {
+        last: Lsn(read[0].0.0 - 1),
+        last_time: None,
+        epoch: 0,
+        // A segment is made only when all before it is synced.
+        synced: Lsn((last.0.0 - 1).max(covered.0)),
+        synced_end: start,
+        end: start,
+        tail: VecDeque::new(),
+        cut: None,
+        segments: Vec::new(),
+    };
+    for (at, name) in read.iter().enumerate() {
+        match read.get(at + 1) {
+            Some(next) => survey_inner(fs, dir, (*name, *next), &mut survey)?,
+            None => survey_last(fs, dir, *name, covered, &mut survey)?,
+        }
+    }
+    survey.segments = segments;
+    Ok(survey)
+}
+
+impl Survey {
+    fn note(&mut self, frame: &Frame) {
+        self.last = frame.lsn;
+        self.last_time = Some(frame.time);
+        self.epoch = frame.epoch;
+    }
+}
+
+/// A segment that another one follows has to be whole up to that one.
+fn survey_inner(
+    fs: &dyn Fs,
+    dir: &Path,
+    (name, next): (SegmentName, SegmentName),
+    survey: &mut Survey,
+) -> Result<(), JournalProblem> {
+    let mut walk = Walk::open(fs, dir, name, survey.epoch)?;
+    while walk.expected < next.0 {
+        match walk.next()? {
+            Ok(frame) => survey.note(&frame),
+            Err(reason) => return Err(walk.damaged(reason, Proof::LaterSegment(next))),
+        }
+    }
+    Ok(())
+}
+
+fn survey_last(
+    fs: &dyn Fs,
+    dir: &Path,
+    name: SegmentName,
+    covered: Lsn,
+    survey: &mut Survey,
+) -> Result<(), JournalProblem> {
+    let mut walk = Walk::open(fs, dir, name, survey.epoch)?;
+    // Where each frame of the tail ends, so that the end of the synced part can be told.
+    let mut ends: VecDeque<(Lsn, u64)> = VecDeque::new();
+    let reason = loop {
+        match walk.next()? {
+            Ok(frame) => {
+                survey.note(&frame);
+                survey.synced = survey.synced.max(frame.synced);
+                ends.push_back((frame.lsn, walk.offset));
+                survey.tail.push_back(frame);
+                while survey.tail.front().is_some_and(|first| first.lsn <= survey.synced) {
+                    survey.tail.pop_front();
+                    if let Some((_, end)) = ends.pop_front() {
+                        survey.synced_end.offset = end;
+                    }
+                }
+            }
+            Err(reason) => break reason,
+        }
+    };
+    survey.end = walk.reader.place(walk.offset);
+    if covered >= walk.expected {
+        return Err(walk.damaged(reason, Proof::Checkpoint(covered)));
+    }
+    match walk.reader.search(walk.offset, walk.expected)? {
+        Search::Proof(place) => Err(walk.damaged(reason, Proof::LaterFrame(place))),
+        Search::Remains => {
+            survey.cut = Some(Cut { place: survey.end, lsn: walk.expected, reason });
+            Ok(())
+        }
+        Search::Zeros => Ok(()),
+    }
+}
+
+/// Which commits to read again: those after the first, up to and including the second.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// The last commit that is not wanted.
+    pub after: Lsn,
+    /// The last commit that is wanted.
+    pub upto: Lsn,
+}
+
+/// Gives the commits of `span` to `visit`, in order. All of them have to be there.
+pub fn replay<E: From<JournalProblem>>(
+    fs: &dyn Fs,
+    dir: &Path,
+    span: Span,
+    mut visit: impl FnMut(Frame) -> Result<(), E>,
+) -> Result<(), E> {
+    if span.after >= span.upto {
+        return Ok(());
+    }
+    let segments = segment::list(fs, dir).map_err(JournalProblem::io("listing the segments"))?;
+    let wanted = span.after.next();
+    match segments.first() {
+        None => return Err(JournalProblem::Empty.into()),
+        Some(first) if wanted < first.0 => return Err(JournalProblem::Missing { wanted, first: first.0 }.into()),
+        Some(_) => {}
+    }
+    let read = segments_from(&segments, wanted);
+    for (at, name) in read.iter().enumerate() {
+        let next = read.get(at + 1).copied();
+        let mut walk = Walk::open(fs, dir, *name, 0)?;
+        while walk.expected <= span.upto && next.is_none_or(|next| walk.expected < next.0) {
+            match walk.next()? {
+                Ok(frame) if frame.lsn > span.after => visit(frame)?,
+                Ok(_) => {}
+                Err(reason) => {
+                    let proof = next.map_or(Proof::Checkpoint(span.upto), Proof::LaterSegment);
+                    return Err(walk.damaged(reason, proof).into());
+                }
+            }
+        }
+    }
+    Ok(())
+}

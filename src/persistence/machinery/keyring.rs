@@ -1,0 +1,266 @@
+//! The root key ring: the keys that all sealing rests on, in a file of their own.
+//!
+//! The newest key seals; older ones only open. The file is JSON, mode 0600, never inside a snapshot:
+//! `{"format":1,"keys":[{"id":1,"made":"2026-01-02T03:04:05.000006Z","key":"<base64>"}]}`.
+
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{
+    catalog::{StoreCatalog, TableRow},
+    format::Seal,
+    sealing::{self, SealContext, SealFault, Subkey},
+};
+use crate::types::{Entropy, Timestamp};
+
+const FORMAT: u32 = 1;
+const CHECK: &[u8] = b"majordomo: this store and this key ring belong together";
+const CHECK_PURPOSE: &str = "check";
+
+/// Why there is no ring.
+#[derive(Debug, thiserror::Error)]
+pub enum RingFault {
+    /// The file could not be read or written.
+    #[error("key ring {path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// The file is there but is not a key ring.
+    #[error("key ring {path}: {reason}")]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Others may read the file.
+    #[error("key ring {path}: mode {mode:03o} lets others read it; run: chmod 600 {path}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct RingFile {
+    format: u32,
+    keys: Vec<KeyRow>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeyRow {
+    id: u32,
+    made: String,
+    key: String,
+}
+
+struct RootKey {
+    made: Timestamp,
+    root: Zeroizing<[u8; 32]>,
+    /// Subkeys of all sealed tables, made once by `Keyring::prepare`.
+    tables: OnceLock<BTreeMap<&'static str, Subkey>>,
+}
+
+impl RootKey {
+    fn new(root: Zeroizing<[u8; 32]>, made: Timestamp) -> Self {
+        Self { made, root, tables: OnceLock::new() }
+    }
+
+    fn table(&self, name: &'static str) -> Subkey {
+        match self.tables.get().and_then(|tables| tables.get(name)) {
+            Some(key) => key.clone(),
+            None => Subkey::derive(&self.root, &table_purpose(name)),
+        }
+    }
+
+    fn fingerprint(&self) -> String {
+        let bytes = sealing::expand(&self.root, "fingerprint", "");
+        bytes[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn table_purpose(name: &str) -> String {
+    format!("table/{name}")
+}
+
+/// The keys, newest last. There is always one.
+pub struct Keyring {
+    keys: BTreeMap<u32, RootKey>,
+    newest: u32,
+}
+
+impl Keyring {
+    /// A ring of one new key.
+    pub fn generate(entropy: &dyn Entropy, now: Timestamp) -> Self {
+        let mut root = Zeroizing::new([0; 32]);
+        entropy.fill(root.as_mut_slice());
+        Self { keys: BTreeMap::from([(1, RootKey::new(root, now))]), newest: 1 }
+    }
+
+    /// Reads the ring at `path`; `None` if there is no such file.
+    pub fn load(path: &Path) -> Result<Option<Self>, RingFault> {
+        let io_fault = |error| RingFault::Io { path: path.to_owned(), error };
+        match std::fs::metadata(path) {
+            Ok(found) => check_mode(path, &found)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io_fault(error)),
+        }
+        let text = Zeroizing::new(std::fs::read(path).map_err(io_fault)?);
+        parse(&text).map(Some).map_err(|reason| RingFault::Form { path: path.to_owned(), reason })
+    }
+
+    /// Derives the subkeys of all sealed tables once, so that no later value waits for it.
+    pub fn prepare(&self, catalog: &StoreCatalog) {
+        for key in self.keys.values() {
+            let subkey = |row: &TableRow| (row.name, Subkey::derive(&key.root, &table_purpose(row.name)));
+            key.tables.get_or_init(|| catalog.sealed().map(subkey).collect());
+        }
+    }
+
+    /// Writes the ring to `path`: a new file beside it, synced, then renamed over it.
+    pub fn save(&self, path: &Path) -> Result<(), RingFault> {
+        use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+        let io_fault = |error| RingFault::Io { path: path.to_owned(), error };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(io_fault)?;
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        let write = || -> io::Result<()> {
+            let mut file =
+                std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            file.write_all(&self.to_json()?)?;
+            file.sync_all()?;
+            std::fs::rename(&beside, path)?;
+            std::fs::File::open(folder)?.sync_all()
+        };
+        write().map_err(io_fault)
+    }
+
+    fn to_json(&self) -> io::Result<Zeroizing<Vec<u8>>> {
+        let keys = self
+            .keys
+            .iter()
+            .map(|(id, key)| KeyRow { id: *id, made: key.made.to_string(), key: STANDARD.encode(&key.root[..]) })
+            .collect();
+        Ok(Zeroizing::new(serde_json::to_vec_pretty(&RingFile { format: FORMAT, keys })?))
+    }
+
+    /// Adds a new key, which seals from now on.
+    pub fn rotate(&mut self, entropy: &dyn Entropy, now: Timestamp) {
+        let mut root = Zeroizing::new([0; 32]);
+        entropy.fill(root.as_mut_slice());
+        self.newest += 1;
+        self.keys.insert(self.newest, RootKey::new(root, now));
+    }
+
+    /// Drops all keys but the newest, once nothing is sealed under them any more.
+    pub fn prune(&mut self) {
+        let newest = self.newest;
+        self.keys.retain(|id, _| *id == newest);
+    }
+
+    /// The id of the key that seals.
+    pub fn newest(&self) -> u32 {
+        self.newest
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Never: a ring has a key.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Sixteen hexadecimal digits that name the newest key without telling it.
+    pub fn fingerprint(&self) -> String {
+        self.keys.get(&self.newest).map(RootKey::fingerprint).unwrap_or_default()
+    }
+
+    /// Keys for `purpose` outside of tables (MACs, cursors), newest first: make with the first, check with all.
+    pub fn subkeys(&self, purpose: &str) -> Vec<Zeroizing<[u8; 32]>> {
+        self.keys.values().rev().map(|key| sealing::expand(&key.root, purpose, "mac")).collect()
+    }
+
+    /// Seals a value of a table under the newest key.
+    pub fn seal(&self, table: &'static str, around: &SealContext<'_>, plain: &[u8]) -> Result<Vec<u8>, SealFault> {
+        let key = self.keys.get(&self.newest).ok_or(SealFault::NoKey(self.newest))?;
+        sealing::seal(&key.table(table), self.newest, around, plain)
+    }
+
+    /// Opens a value of a table under whichever key sealed it.
+    pub fn unseal(
+        &self,
+        table: &'static str,
+        associated: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SealFault> {
+        let id = sealing::key_id(sealed)?;
+        let key = self.keys.get(&id).ok_or(SealFault::NoKey(id))?;
+        sealing::unseal(&key.table(table), associated, sealed)
+    }
+
+    /// What `store.json` is to hold.
+    pub fn mark(&self) -> Result<Seal, SealFault> {
+        let around = SealContext { associated: CHECK_PURPOSE.as_bytes(), salt: [0; 16] };
+        let check_value = STANDARD.encode(self.seal(CHECK_PURPOSE, &around, CHECK)?);
+        Ok(Seal { ring_fingerprint: self.fingerprint(), check_value })
+    }
+
+    /// Whether this ring can open what was sealed in the store that `mark` comes from.
+    pub fn fits(&self, mark: &Seal) -> Result<(), SealFault> {
+        let sealed = STANDARD.decode(&mark.check_value).map_err(|_| SealFault::Form)?;
+        let opened = self.unseal(CHECK_PURPOSE, CHECK_PURPOSE.as_bytes(), &sealed)?;
+        if opened.as_slice() == CHECK { Ok(()) } else { Err(SealFault::Broken) }
+    }
+}
+
+/// Nobody but us may read the file. One that another user owns was put there for us: systemd gives its credentials to
+/// a service by an access control list, whose mask shows in the group's bits.
+fn check_mode(path: &Path, found: &std::fs::Metadata) -> Result<(), RingFault> {
+    use std::os::unix::fs::MetadataExt as _;
+    let ours = found.uid() == rustix::process::geteuid().as_raw();
+    let forbidden = if ours { 0o077 } else { 0o027 };
+    let mode = found.mode() & 0o777;
+    if mode & forbidden == 0 { Ok(()) } else { Err(RingFault::Open { path: path.to_owned(), mode }) }
+}
+
+fn parse(text: &[u8]) -> Result<Keyring, String> {
+    let file: RingFile = serde_json::from_slice(text).map_err(|error| format!("not a key ring: {error}"))?;
+    if file.format != FORMAT {
+        return Err(format!("format {} is not known to this version, which reads {FORMAT}", file.format));
+    }
+    let mut keys = BTreeMap::new();
+    for row in file.keys {
+        let bytes = Zeroizing::new(STANDARD.decode(&row.key).map_err(|_| format!("key {} is not base64", row.id))?);
+        let root = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| format!("key {} is not 32 bytes", row.id))?;
+        let made = row.made.parse::<Timestamp>().map_err(|error| format!("key {}: made {error}", row.id))?;
+        if keys.insert(row.id, RootKey::new(Zeroizing::new(root), made)).is_some() {
+            return Err(format!("key {} is there twice", row.id));
+        }
+    }
+    let newest = keys.keys().next_back().copied().ok_or("it holds no key")?;
+    Ok(Keyring { keys, newest })
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").field("keys", &self.keys.len()).field("newest", &self.fingerprint()).finish()
+    }
+}

@@ -1,0 +1,159 @@
+//! Changes of what is stored, one file each, done once on every store that was made before them.
+//!
+//! Owns: the order of migrations, their bounded steps, going on after a crash. Must not know: which migrations there
+//! are, when the listeners are bound, how progress is shown. Begin with `Migration`.
+//!
+//! A migration is a walk in transactions: each step commits its changes together with the place it has come to, so that
+//! a crash loses nothing and repeats nothing. Whoever starts the store takes a snapshot before the first step, and none
+//! when it goes on after a crash: the one from before the first step is what an operator goes back to.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    reader::{Reader, TxFault},
+    record::Record,
+    scan::Scan,
+    store::Store,
+    table::Table,
+    tx::Tx,
+    writer::Write,
+};
+use crate::{
+    telemetry::migration::MigrationProgress,
+    types::{Fault, Timestamp},
+};
+
+/// How far each migration has come; one that is not here was never begun.
+pub static MIGRATION_BY_NAME: Table<String, MigrationState> = Table::new(0x29, "migration_by_name", "always");
+
+/// One migration.
+pub struct Migration {
+    /// Its name, as its file; never changes.
+    pub name: &'static str,
+    /// One step behind a place it gave before (`None`: the first one): a bounded number of rows.
+    pub step: fn(&mut Tx<'_>, Option<&[u8]>) -> Result<MigrationStep, TxFault>,
+}
+
+/// What a step comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MigrationStep {
+    /// There is more behind this place.
+    Further {
+        /// Where to go on, in the migration's own words.
+        place: Vec<u8>,
+        /// How much is done, 0 to 100, as far as that can be told.
+        percent: u8,
+    },
+    /// Nothing is left.
+    Finished,
+}
+
+/// How far a migration has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MigrationState {
+    /// Where to go on; `None`: it is finished.
+    pub place: Option<Vec<u8>>,
+    /// When it was begun.
+    pub begun_at: Timestamp,
+    /// When it came this far.
+    pub moved_at: Timestamp,
+}
+
+impl Record for MigrationState {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "migration_progress";
+}
+
+/// The migrations of `all` that are not finished. A new store is born with all of them done: see `mark_all`.
+pub fn pending<'a>(reader: &impl Reader, all: &'a [Migration]) -> Result<Vec<&'a Migration>, TxFault> {
+    let mut pending = Vec::new();
+    for migration in all {
+        let progress = reader.get(&MIGRATION_BY_NAME, &migration.name.to_owned())?;
+        if progress.is_none_or(|progress| progress.place.is_some()) {
+            pending.push(migration);
+        }
+    }
+    Ok(pending)
+}
+
+/// Whether one of `all` was begun and is not finished.
+pub fn is_under_way(reader: &impl Reader, all: &[Migration]) -> Result<bool, TxFault> {
+    for migration in all {
+        let progress = reader.get(&MIGRATION_BY_NAME, &migration.name.to_owned())?;
+        if progress.is_some_and(|progress| progress.place.is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Writes down that a store that was just made needs none of these.
+pub fn mark_all(tx: &mut Tx<'_>, all: &[Migration]) -> Result<(), TxFault> {
+    let now = tx.now();
+    for migration in all {
+        let finished = MigrationState { place: None, begun_at: now, moved_at: now };
+        tx.put(&MIGRATION_BY_NAME, &migration.name.to_owned(), &finished)?;
+    }
+    Ok(())
+}
+
+/// A newer program has changed what is stored; this one would misread it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a newer version has migrated this store ({}); start that version", names.join(", "))]
+pub struct NewerStore {
+    /// Its migrations that this program does not know.
+    pub names: Vec<String>,
+}
+
+/// Whether this program knows every migration that the store has had.
+pub fn demand_known(reader: &impl Reader, all: &[Migration]) -> Result<Result<(), NewerStore>, TxFault> {
+    let mut names = reader.keys(&MIGRATION_BY_NAME, Scan::all())?;
+    names.retain(|name| all.iter().all(|migration| migration.name != name));
+    Ok(if names.is_empty() { Ok(()) } else { Err(NewerStore { names }) })
+}
+
+/// Does all that is pending, in order. `write` gives what accompanies each transaction; `told` hears after each how far
+/// all of it has come.
+pub async fn run(
+    store: &Store,
+    all: &'static [Migration],
+    write: impl Fn() -> Write + Send,
+    told: impl Fn(MigrationProgress) + Send,
+) -> Result<(), Fault> {
+    let pending = store.read(|view| pending(view, all))?;
+    for (finished, migration) in pending.iter().copied().enumerate() {
+        let tell = |percent| {
+            told(MigrationProgress { name: migration.name, percent: overall(finished, percent, pending.len()) });
+        };
+        loop {
+            let step = store.write(write().bulk(), move |tx| one_step(tx, migration)).await?;
+            match step {
+                MigrationStep::Further { percent, .. } => tell(percent.min(100)),
+                MigrationStep::Finished => break tell(100),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Percent of `all` migrations, `finished` of which are done and one as far as `percent`.
+fn overall(finished: usize, percent: u8, all: usize) -> u8 {
+    let hundredths = finished * 100 + usize::from(percent);
+    u8::try_from(hundredths / all.max(1)).unwrap_or(100)
+}
+
+fn one_step(tx: &mut Tx<'_>, migration: &'static Migration) -> Result<MigrationStep, TxFault> {
+    let (name, now) = (migration.name.to_owned(), tx.now());
+    let before = tx.get(&MIGRATION_BY_NAME, &name)?;
+    if before.as_ref().is_some_and(|progress| progress.place.is_none()) {
+        return Ok(MigrationStep::Finished);
+    }
+    let begun_at = before.as_ref().map_or(now, |progress| progress.begun_at);
+    let step = (migration.step)(tx, before.and_then(|progress| progress.place).as_deref())?;
+    let place = match &step {
+        MigrationStep::Further { place, .. } => Some(place.clone()),
+        MigrationStep::Finished => None,
+    };
+    tx.put(&MIGRATION_BY_NAME, &name, &MigrationState { place, begun_at, moved_at: now })?;
+    Ok(step)
+}

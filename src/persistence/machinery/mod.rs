@@ -1,0 +1,53 @@
+//! How a commit is made, kept and read, whatever it is about.
+//!
+//! Owns: the data directory, the journal, the engines, checkpoints, snapshots, the writer, transactions, typed tables,
+//! sealing. Must not know: any table, event or audit entry, the domain. Begin with `store.rs` (the handle) and `tx.rs`
+//! (what a transaction may do); below them with `base.rs` (an opened directory), then `journal/mod.rs`, `open.rs` and
+//! `trust.rs` (what is believed after a crash).
+
+mod backend;
+pub mod base;
+pub mod batch;
+pub mod catalog;
+pub mod change;
+pub mod check;
+pub mod checkpoint;
+pub mod codec;
+mod commit_target;
+pub mod decision;
+pub mod engine;
+pub mod files;
+pub mod format;
+pub mod fs;
+pub mod journal;
+pub mod key;
+pub mod keyring;
+pub mod layout;
+pub mod lock;
+pub mod log;
+pub mod loss;
+pub mod migrations;
+mod open;
+pub mod opening;
+mod overlay;
+pub mod progress;
+pub mod reader;
+mod rebuild;
+pub mod record;
+pub mod report;
+pub mod scan;
+pub mod sealing;
+pub mod settings;
+mod shared;
+pub mod snapshot;
+pub mod store;
+pub mod table;
+pub mod trees;
+pub mod trust;
+pub mod tx;
+pub mod upkeep;
+pub mod view;
+pub mod writer;
+
+pub use backend::Lease;
+pub use batch::{Batch, Lsn, Operation};

@@ -1,0 +1,166 @@
+//! From a data directory and a key ring to a store: do they belong together, and what is lost if they do not.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+};
+
+use super::{
+    backend::Embedded,
+    base::{Base, BaseError, OpenError, Opening},
+    catalog::StoreCatalog,
+    checkpoint,
+    commit_target::CommitTarget,
+    format::{Format, Seal},
+    fs::Fs,
+    keyring::{Keyring, RingFault},
+    layout::Layout,
+    loss,
+    reader::TxFault,
+    settings::{StoreEnvironment, StoreSettings},
+    shared::Shared,
+    store::Store,
+    writer::{group::ReplayCheck, step::StoreWriter},
+};
+use crate::types::{Clock, Entropy, Timestamp};
+
+/// What to do when sealed values are there and no key opens them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyLoss {
+    /// Refuse to open and say what would be lost.
+    Refuse,
+    /// Drop all sealed values and go on under the ring that is there, or a new one
+    /// (`majordomo keys recover --accept-loss`).
+    Accept,
+}
+
+/// How a store is opened.
+pub struct Options {
+    /// The data directory, the engine, sizes and times.
+    pub settings: StoreSettings,
+    /// Disk, time and chance.
+    pub environment: StoreEnvironment,
+    /// The file of the key ring; made for a store that has none.
+    pub key_ring: PathBuf,
+    /// When keys are lost.
+    pub key_loss: KeyLoss,
+    /// How often each closure is run; `Once` but for tests.
+    pub replay_check: ReplayCheck,
+}
+
+/// Why a store was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenFault {
+    /// The data directory, or the keys for it.
+    #[error(transparent)]
+    Directory(#[from] OpenError),
+    /// The file of the key ring.
+    #[error(transparent)]
+    Ring(#[from] RingFault),
+    /// Sealed values could not be dropped, or `store.json` not be written.
+    #[error(transparent)]
+    Base(#[from] BaseError),
+    /// What is stored cannot be read.
+    #[error("the store cannot be read: {0}")]
+    Content(#[from] TxFault),
+    /// The writer's thread did not start.
+    #[error("the writer's thread did not start: {0}")]
+    Thread(std::io::Error),
+}
+
+/// The time at which the store in a directory was last known to be, for a clock that must not run behind it;
+/// `Timestamp::ZERO` if there is none. Reads one small file and changes nothing.
+pub fn last_time(settings: &StoreSettings, fs: &dyn Fs) -> Timestamp {
+    match checkpoint::read(fs, &Layout::new(&settings.dir)) {
+        Ok(checkpoint::CheckpointFound::Good(found)) => found.time,
+        Ok(checkpoint::CheckpointFound::Absent | checkpoint::CheckpointFound::Damaged) | Err(_) => Timestamp::ZERO,
+    }
+}
+
+impl Store {
+    /// Opens a data directory, or makes one, and starts the writer's thread. Says what was found.
+    ///
+    /// Refuses, and writes nothing, when sealed values are there and the key ring is not, or is another one.
+    pub fn assemble(catalog: &'static StoreCatalog, options: Options) -> Result<(Self, Opening), OpenFault> {
+        let (store, writer, opening) = Self::assemble_over_directory(catalog, options)?;
+        std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.drive())
+            .map_err(OpenFault::Thread)?;
+        Ok((store, opening))
+    }
+
+    /// The same with a writer that does nothing but what the caller lets it do: for tests, and for the command line.
+    pub fn assemble_over_directory(
+        catalog: &'static StoreCatalog,
+        options: Options,
+    ) -> Result<(Self, StoreWriter, Opening), OpenFault> {
+        let Options { settings, environment, key_ring, key_loss, replay_check } = options;
+        // Said first: the key ring is often looked for inside the directory, and would be blamed for it.
+        if std::fs::metadata(&settings.dir).is_ok_and(|found| !found.is_dir()) {
+            return Err(OpenError::NoDirectory(settings.dir).into());
+        }
+        let loaded = Keyring::load(&key_ring)?;
+        let had_ring = loaded.is_some();
+        let ring = loaded.unwrap_or_else(|| Keyring::generate(environment.entropy.as_ref(), environment.clock.now()));
+        let clock: Arc<dyn Clock> = Arc::clone(&environment.clock);
+        let entropy: Arc<dyn Entropy> = Arc::clone(&environment.entropy);
+        let mut lost = false;
+        let base = Base::open(&settings, environment, |format| {
+            let (seal, judged_lost) = judge(format, &RingFound { ring: &ring, had_ring, key_loss, catalog })?;
+            lost = judged_lost;
+            if !had_ring {
+                ring.save(&key_ring).map_err(|fault| fault.to_string())?;
+            }
+            Ok(seal)
+        })?;
+        let (opening, epoch) = (base.opening().clone(), base.epoch());
+        let upkeep = base.upkeep().clone();
+        let restored = base.format().restored;
+        let seal = ring.mark().map_err(|fault| TxFault::Corrupt(fault.to_string()))?;
+        let shared = Arc::new(Shared::new(catalog, clock, Arc::clone(base.engine()), Arc::new(ring)));
+        let mut writer = StoreWriter::new(Arc::clone(&shared), CommitTarget::Directory(Box::new(base)), replay_check)?;
+        shared.restored.store(restored, Ordering::Release);
+        let store = Self::over(Embedded::new(shared, Some(upkeep), epoch));
+        if lost {
+            // Only when nothing sealed is left is the new ring written down: a crash before that leads back here.
+            loss::drop_sealed(&store, &mut writer, entropy.as_ref(), catalog)?;
+            writer.set_seal(seal)?;
+        }
+        store.tend();
+        Ok((store, writer, opening))
+    }
+}
+
+/// The ring with which a directory is opened.
+struct RingFound<'a> {
+    ring: &'a Keyring,
+    had_ring: bool,
+    key_loss: KeyLoss,
+    catalog: &'static StoreCatalog,
+}
+
+/// What `store.json` shall hold, and whether sealed values are to be dropped first.
+fn judge(format: Option<&Format>, found: &RingFound<'_>) -> Result<(Seal, bool), String> {
+    let RingFound { ring, had_ring, key_loss, catalog } = *found;
+    let fresh = || ring.mark().map_err(|fault| fault.to_string());
+    let Some(stored) = format.map(|format| &format.seal).filter(|seal| **seal != Seal::default()) else {
+        return Ok((fresh()?, false));
+    };
+    let refusal = if had_ring {
+        match ring.fits(stored) {
+            // The newest key may be newer than the one the store was marked with.
+            Ok(()) => return Ok((fresh()?, false)),
+            Err(_) => format!("the key ring ({}) is not the one of this store", ring.fingerprint()),
+        }
+    } else {
+        "the key ring is missing".to_owned()
+    };
+    match key_loss {
+        KeyLoss::Accept => Ok((stored.clone(), true)),
+        KeyLoss::Refuse => {
+            let lost = catalog.lost_without_keys;
+            Err(format!("{refusal}; this store is sealed under {}. {lost}", stored.ring_fingerprint))
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What operators see of the store, whatever it keeps.
+
+use std::sync::{PoisonError, atomic::Ordering};
+
+use super::{shared::Shared, writer::job::WriteLane};
+use crate::{
+    telemetry::{
+        health::{HealthReason, HealthStatus},
+        store::WriterReport,
+    },
+    types::limits,
+};
+
+/// How the store is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreCondition {
+    /// How well it is.
+    pub status: HealthStatus,
+    /// Why it is not up.
+    pub reasons: Vec<&'static str>,
+    /// The engine's name; `none` once it is closed.
+    pub engine: &'static str,
+    /// Bytes the tree takes on disk.
+    pub tree_bytes: u64,
+    /// Free bytes on the disk; `None` for a store in memory, which measures nothing.
+    pub free_bytes: Option<u64>,
+    /// The writer.
+    pub writer: WriterReport,
+}
+
+pub(super) fn of(shared: &Shared) -> StoreCondition {
+    let engine = shared.tree.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|tree| tree.stats());
+    let tally = *shared.tally();
+    let free = shared.free_bytes.load(Ordering::Relaxed);
+    let (status, reasons) = health(shared, free);
+    StoreCondition {
+        status,
+        reasons,
+        engine: engine.as_ref().map_or("none", |stats| stats.name),
+        tree_bytes: engine.map_or(0, |stats| stats.disk_bytes),
+        free_bytes: (free != u64::MAX).then_some(free),
+        writer: WriterReport {
+            waiting: shared.queue.len(WriteLane::Prompt),
+            bulk_waiting: shared.queue.len(WriteLane::Bulk),
+            commits: tally.commits,
+            groups: tally.groups,
+            largest_group: tally.largest_group,
+            last_commit: tally.last_lsn,
+            last_commit_at: tally.last_commit_at,
+            last_group_us: tally.last_group_us,
+            last_checkpoint_at: tally.last_checkpoint_at,
+            busy_ms: u64::try_from(shared.busy_for().as_millis()).unwrap_or(u64::MAX),
+        },
+    }
+}
+
+fn health(shared: &Shared, free: u64) -> (HealthStatus, Vec<&'static str>) {
+    let inspection = [
+        (shared.is_lost(), HealthStatus::Down, HealthReason::Lost),
+        (shared.busy_for() >= limits::WRITER_STUCK, HealthStatus::Down, HealthReason::WriterStuck),
+        (free < limits::DISK_FULL, HealthStatus::Down, HealthReason::DiskFull),
+        (free < limits::DISK_LOW, HealthStatus::Degraded, HealthReason::DiskLow),
+    ];
+    let found = inspection.into_iter().filter(|(holds, ..)| *holds);
+    found.fold((HealthStatus::Up, Vec::new()), |(worst, mut reasons), (_, status, reason)| {
+        reasons.push(reason.as_str());
+        (worst.max(status), reasons)
+    })
+}

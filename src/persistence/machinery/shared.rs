@@ -1,0 +1,183 @@
+//! What the handles of a store and its writer share.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+
+use super::{
+    catalog::StoreCatalog,
+    engine::Engine,
+    keyring::Keyring,
+    log::{Log, LogHead},
+    reader::TxFault,
+    view::View,
+    writer::{job::WriteRoom, queue::WriterQueue},
+};
+use crate::types::{Clock, Fault, Timestamp, limits};
+
+/// What became of the commits so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) commits: u64,
+    pub(super) groups: u64,
+    pub(super) largest_group: usize,
+    pub(super) last_lsn: u64,
+    pub(super) last_commit_at: Option<Timestamp>,
+    pub(super) last_group_us: u64,
+    pub(super) last_checkpoint_at: Option<Timestamp>,
+}
+
+/// Shared by `Store` and `Writer`.
+pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) queue: WriterQueue,
+    /// The tree, gone once the store is closed or lost. Its lock is the group lock: while a group is applied nobody
+    /// reads, so nobody sees half a commit.
+    pub(super) tree: RwLock<Option<Arc<dyn Engine>>>,
+    pub(super) ring: RwLock<Arc<Keyring>>,
+    /// The end of each log as it can be read, in the order of the catalog.
+    heads: Vec<watch::Sender<LogHead>>,
+    pub(super) catalog: &'static StoreCatalog,
+    /// Why the process has to end.
+    pub(super) lost: watch::Sender<Option<String>>,
+    /// Whether the writer has ended.
+    pub(super) ended: watch::Sender<bool>,
+    pub(super) free_bytes: AtomicU64,
+    /// Whether the store came out of a snapshot and nobody has said since that it may send.
+    pub(super) restored: AtomicBool,
+    busy_since: Mutex<Option<Instant>>,
+    tally: Mutex<Tally>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        catalog: &'static StoreCatalog,
+        clock: Arc<dyn Clock>,
+        tree: Arc<dyn Engine>,
+        ring: Arc<Keyring>,
+    ) -> Self {
+        ring.prepare(catalog);
+        Self {
+            catalog,
+            clock,
+            queue: WriterQueue::new(),
+            tree: RwLock::new(Some(tree)),
+            ring: RwLock::new(ring),
+            heads: catalog.logs.iter().map(|_| watch::Sender::new(LogHead::default())).collect(),
+            lost: watch::Sender::new(None),
+            ended: watch::Sender::new(false),
+            free_bytes: AtomicU64::new(u64::MAX),
+            restored: AtomicBool::new(false),
+            busy_since: Mutex::new(None),
+            tally: Mutex::new(Tally::default()),
+        }
+    }
+
+    pub(super) fn ring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The end of a log as it can be read. One that the store was assembled without is empty and stays so.
+    pub(super) fn log_head(&self, log: &Log) -> LogHead {
+        self.heads_of(log).map(|head| *head.borrow()).unwrap_or_default()
+    }
+
+    /// Changes whenever the end of the log does.
+    pub(super) fn log_changed(&self, log: &Log) -> watch::Receiver<LogHead> {
+        match self.heads_of(log) {
+            Some(head) => head.subscribe(),
+            None => watch::Sender::new(LogHead::default()).subscribe(),
+        }
+    }
+
+    fn heads_of(&self, log: &Log) -> Option<&watch::Sender<LogHead>> {
+        let mut heads = self.catalog.logs.iter().zip(&self.heads);
+        heads.find(|(known, _)| known.tag == log.tag).map(|(_, head)| head)
+    }
+
+    /// The rows up to `heads` can be read from here on.
+    pub(super) fn publish(&self, heads: &[LogHead]) {
+        for (published, head) in self.heads.iter().zip(heads) {
+            published.send_if_modified(|published| std::mem::replace(published, *head) != *head);
+        }
+    }
+
+    /// Runs `f` over durable state.
+    pub(super) fn read<T>(&self, f: impl FnOnce(&View<'_>) -> Result<T, TxFault>) -> Result<T, Fault> {
+        let ring = self.ring();
+        // Readers hold this lock shared and change nothing: a panic in `f` leaves nothing half done.
+        let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
+        let engine = tree.as_ref().ok_or(Fault::Unavailable)?;
+        let answer = match engine.view() {
+            Ok(engine) => f(&View { engine, ring: &ring }),
+            Err(error) => Err(error.into()),
+        };
+        drop(tree);
+        answer.map_err(|fault| self.read_fault(&fault))
+    }
+
+    fn read_fault(&self, fault: &TxFault) -> Fault {
+        match fault {
+            TxFault::Engine(reason) => {
+                self.lose(format!("reading the tree: {reason}"));
+                Fault::Unavailable
+            }
+            TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) | TxFault::Check(_) => {
+                Fault::bug(fault.to_string())
+            }
+        }
+    }
+
+    /// Nothing can be promised any more: tells whoever ends the process, and takes no more work.
+    pub(super) fn lose(&self, reason: String) {
+        let first = self.lost.send_if_modified(|lost| {
+            let first = lost.is_none();
+            lost.get_or_insert_with(|| reason.clone());
+            first
+        });
+        if first {
+            tracing::error!(%reason, "the store cannot go on; the process has to end");
+        }
+        self.queue.close();
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.borrow().is_some()
+    }
+
+    /// Nobody reads any more.
+    pub(super) fn drop_tree(&self) {
+        *self.tree.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether there is room on the disk for this kind of commit.
+    pub(super) fn check_space(&self, room: WriteRoom) -> Result<(), Fault> {
+        let free = self.free_bytes.load(Ordering::Relaxed);
+        let least = match room {
+            WriteRoom::Growth => limits::DISK_LOW,
+            WriteRoom::Service => limits::DISK_FULL,
+            WriteRoom::Reclaim => 0,
+        };
+        if free < least { Err(Fault::StorageFull) } else { Ok(()) }
+    }
+
+    pub(super) fn set_busy(&self, since: Option<Instant>) {
+        *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    /// How long the writer has been at one closure or one sync.
+    pub(super) fn busy_for(&self) -> Duration {
+        let since = *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map(|since| self.clock.instant().saturating_duration_since(since)).unwrap_or_default()
+    }
+
+    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,195 @@
+//! Reading a snapshot, which is the same as verifying it.
+
+use std::path::{Path, PathBuf};
+
+use super::{BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, MAGIC, PAIRS, PREFIX, SnapshotError, Summary, VERSION, chain};
+use crate::{
+    persistence::machinery::{
+        Lsn,
+        engine::Pair,
+        format,
+        fs::{File, Fs},
+        journal::frame::{self, Cursor, Frame},
+    },
+    types::{Timestamp, limits},
+};
+
+/// The largest payload there can be: a block that was nearly full and then got the largest frame.
+const PAYLOAD_MAX: usize = BLOCK + limits::FRAME_MAX + 4;
+
+/// A piece of a snapshot's content, in the order in which it is to be applied.
+#[derive(Debug)]
+pub enum SnapshotPart {
+    /// Pairs of the tree, keys ascending.
+    Pairs(Vec<Pair>),
+    /// A commit that came in meanwhile.
+    Frame(Frame),
+}
+
+/// Reads the whole file and says what it holds; fails unless all of it is good.
+pub fn verify(fs: &dyn Fs, path: &Path) -> Result<Summary, SnapshotError> {
+    read(fs, path, |_| Ok::<(), SnapshotError>(()))
+}
+
+/// The first block alone, without a look at the rest.
+pub fn head(fs: &dyn Fs, path: &Path) -> Result<Head, SnapshotError> {
+    read_head(&mut Blocks::open(fs, path)?)
+}
+
+fn read_head(blocks: &mut Blocks) -> Result<Head, SnapshotError> {
+    let (kind, payload) = blocks.next()?;
+    let head = if kind == HEAD { parse_head(&payload)? } else { None };
+    head.ok_or_else(|| blocks.damaged("the first block is not a snapshot's head"))
+}
+
+/// Gives the content of the snapshot to `visit`. That all of it is good is only known when this has succeeded.
+pub fn read<E: From<SnapshotError>>(
+    fs: &dyn Fs,
+    path: &Path,
+    mut visit: impl FnMut(SnapshotPart) -> Result<(), E>,
+) -> Result<Summary, E> {
+    let mut blocks = Blocks::open(fs, path)?;
+    let head = read_head(&mut blocks)?;
+    let mut tally = Tally { last_key: Vec::new(), pairs: 0, frames: 0, lsn: Lsn(head.from) };
+    loop {
+        let (kind, payload) = blocks.next()?;
+        match kind {
+            PAIRS => {
+                let pairs = tally.pairs(&payload).ok_or_else(|| blocks.damaged("pairs that make no sense"))?;
+                visit(SnapshotPart::Pairs(pairs))?;
+            }
+            FRAMES => {
+                let mut cursor = Cursor(&payload);
+                while !cursor.0.is_empty() {
+                    let frame = tally.frame(&mut cursor);
+                    visit(SnapshotPart::Frame(frame.ok_or_else(|| blocks.damaged("a commit that makes no sense"))?))?;
+                }
+            }
+            END => {
+                let time = tally.end(&payload).ok_or_else(|| blocks.damaged("the end does not fit what it ends"))?;
+                if blocks.at != blocks.length {
+                    return Err(blocks.damaged("something follows the end").into());
+                }
+                let Tally { pairs, frames, lsn: exact, .. } = tally;
+                return Ok(Summary { head, exact, time, pairs, frames, bytes: blocks.length });
+            }
+            _ => return Err(blocks.damaged("a block of an unknown kind").into()),
+        }
+    }
+}
+
+/// The head, if it is one; an error if it is of a store this program does not know.
+fn parse_head(payload: &[u8]) -> Result<Option<Head>, SnapshotError> {
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        format: serde_json::Value,
+    }
+    let Ok(envelope) = serde_json::from_slice::<Envelope>(payload) else { return Ok(None) };
+    format::parse(envelope.format.to_string().as_bytes())?;
+    Ok(serde_json::from_slice(payload).ok())
+}
+
+/// What was read so far.
+struct Tally {
+    last_key: Vec<u8>,
+    pairs: u64,
+    frames: u64,
+    lsn: Lsn,
+}
+
+impl Tally {
+    fn pairs(&mut self, payload: &[u8]) -> Option<Vec<Pair>> {
+        if self.frames > 0 {
+            return None;
+        }
+        let mut cursor = Cursor(payload);
+        let mut pairs = Vec::new();
+        while !cursor.0.is_empty() {
+            let length = u16::from_le_bytes(cursor.take()?);
+            let key = cursor.slice(length.into()).filter(|key| frame::is_key(key))?.to_vec();
+            let length = cursor.u32()? as usize;
+            let value = cursor.slice(length)?.to_vec();
+            if key <= self.last_key {
+                return None;
+            }
+            self.last_key.clone_from(&key);
+            self.pairs += 1;
+            pairs.push((key, value));
+        }
+        Some(pairs)
+    }
+
+    fn frame(&mut self, cursor: &mut Cursor<'_>) -> Option<Frame> {
+        let length = cursor.u32()? as usize;
+        let frame = frame::decode_body(cursor.slice(length)?)?;
+        if frame.lsn != self.lsn.next() {
+            return None;
+        }
+        self.lsn = frame.lsn;
+        self.frames += 1;
+        Some(frame)
+    }
+
+    fn end(&self, payload: &[u8]) -> Option<Timestamp> {
+        let mut cursor = Cursor(payload);
+        let fits = cursor.u64()? == self.lsn.0 && cursor.u64()? == self.pairs && cursor.u64()? == self.frames;
+        let time = Timestamp::from_micros(i64::from_le_bytes(cursor.take()?));
+        (fits && cursor.0.is_empty()).then_some(time)
+    }
+}
+
+struct Blocks {
+    path: PathBuf,
+    file: Box<dyn File>,
+    length: u64,
+    at: u64,
+    crc: u32,
+}
+
+impl Blocks {
+    fn open(fs: &dyn Fs, path: &Path) -> Result<Self, SnapshotError> {
+        let file = fs.open(path).map_err(SnapshotError::io("opening it"))?;
+        let length = file.length().map_err(SnapshotError::io("opening it"))?;
+        let mut blocks = Self { path: path.to_owned(), file, length, at: 0, crc: 0 };
+        let prefix = blocks.bytes(PREFIX)?;
+        if prefix[..4] != MAGIC || prefix[4..6] != VERSION.to_le_bytes() {
+            return Err(SnapshotError::Damaged { file: blocks.path, offset: 0, reason: "this is not a snapshot" });
+        }
+        blocks.crc = crc32c::crc32c(&prefix);
+        Ok(blocks)
+    }
+
+    fn damaged(&self, reason: &'static str) -> SnapshotError {
+        SnapshotError::Damaged { file: self.path.clone(), offset: self.at, reason }
+    }
+
+    fn bytes(&mut self, count: usize) -> Result<Vec<u8>, SnapshotError> {
+        if self.length.saturating_sub(self.at) < count as u64 {
+            return Err(self.damaged("the file ends too early"));
+        }
+        let mut bytes = vec![0; count];
+        let read = self.file.read_at(&mut bytes, self.at).map_err(SnapshotError::io("reading it"))?;
+        if read < count {
+            return Err(self.damaged("the file ends too early"));
+        }
+        self.at += count as u64;
+        Ok(bytes)
+    }
+
+    fn next(&mut self) -> Result<(u8, Vec<u8>), SnapshotError> {
+        let head = self.bytes(BLOCK_HEAD)?;
+        let mut cursor = Cursor(&head);
+        let (Some([kind]), Some(length), Some(crc)) = (cursor.take(), cursor.u32(), cursor.u32()) else {
+            return Err(self.damaged("the file ends too early"));
+        };
+        if length as usize > PAYLOAD_MAX {
+            return Err(self.damaged("a block that is larger than any can be"));
+        }
+        let payload = self.bytes(length as usize)?;
+        self.crc = chain(self.crc, kind, &payload);
+        if self.crc != crc {
+            return Err(self.damaged("a checksum is wrong"));
+        }
+        Ok((kind, payload))
+    }
+}

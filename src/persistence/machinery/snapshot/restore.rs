@@ -1,0 +1,75 @@
+//! Laying down a store from a snapshot. The tree is built by the first open, as after a stop of the machine.
+
+use std::path::Path;
+
+use super::{SnapshotError, Summary, file_name, read};
+use crate::persistence::machinery::{
+    Lsn, format,
+    fs::Fs,
+    journal::writer::JournalEnvironment,
+    layout::Layout,
+    settings::{StoreEnvironment, StoreSettings},
+};
+
+/// What may be in the directory already: key rings of development live in the data directory, and a snapshot has none.
+const WELCOME: [&str; 2] = ["keys", "lock"];
+
+/// Makes a store in `settings.dir`, which is absent or empty (but for keys), from the snapshot `file`. The store is
+/// there when `store.json` is, which is written last. It starts with outbound sending waiting.
+pub fn restore(
+    file: &Path,
+    settings: &StoreSettings,
+    environment: &StoreEnvironment,
+) -> Result<Summary, SnapshotError> {
+    let fs = &*environment.fs;
+    let summary = read::verify(fs, file)?;
+    let layout = Layout::new(&settings.dir);
+    let found = fs.list(&layout.root).map_err(SnapshotError::io("looking at the directory"))?;
+    if let Some(found) = found.into_iter().find(|name| !WELCOME.contains(&name.as_str())) {
+        return Err(SnapshotError::NotEmpty { dir: layout.root, found });
+    }
+    for dir in [&layout.root, &layout.journal, &layout.snapshots] {
+        fs.create_dir(dir).map_err(SnapshotError::io("making the directory"))?;
+    }
+    let kept = layout.snapshots.join(file_name(summary.exact));
+    copy(fs, file, &kept)?;
+    fs.sync_dir(&layout.snapshots).map_err(SnapshotError::io("making the directory"))?;
+    // What was copied is what counts from now on.
+    let summary = read::verify(fs, &kept)?;
+    first_segment(&layout, settings, environment, summary.exact).map_err(SnapshotError::io("making the journal"))?;
+    let mut format = summary.head.format.clone();
+    format.restored = true;
+    format::write(fs, &layout, &format).map_err(SnapshotError::io("writing store.json"))?;
+    Ok(summary)
+}
+
+fn first_segment(
+    layout: &Layout,
+    settings: &StoreSettings,
+    environment: &StoreEnvironment,
+    exact: Lsn,
+) -> std::io::Result<()> {
+    let environment = JournalEnvironment {
+        fs: environment.fs.clone(),
+        dir: layout.journal.clone(),
+        segment_bytes: settings.tuning.segment_bytes,
+        entropy: environment.entropy.clone(),
+    };
+    environment.create_segment(exact.next())
+}
+
+fn copy(fs: &dyn Fs, from: &Path, to: &Path) -> Result<(), SnapshotError> {
+    const PIECE: usize = 1 << 20;
+    let source = fs.open(from).map_err(SnapshotError::io("opening it"))?;
+    let mut target = fs.create(to).map_err(SnapshotError::io("copying it"))?;
+    let mut buffer = vec![0; PIECE];
+    let mut at = 0;
+    loop {
+        let read = source.read_at(&mut buffer, at).map_err(SnapshotError::io("reading it"))?;
+        if read == 0 {
+            return target.sync().map_err(SnapshotError::io("syncing it"));
+        }
+        target.write_at(&buffer[..read], at).map_err(SnapshotError::io("copying it"))?;
+        at += read as u64;
+    }
+}

@@ -1,0 +1,143 @@
+//! Taking a snapshot while the store works.
+
+use std::path::Path;
+
+use super::{
+    BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, MAGIC, MAKING, PAIRS, PREFIX, SnapshotError, Summary, VERSION, chain,
+    read,
+};
+use crate::{
+    persistence::machinery::{
+        Lsn,
+        base::StoreProgress,
+        engine::{ByteScan, Engine, Pair},
+        fs::{File, Fs},
+        journal::{
+            Frame, frame,
+            recover::{self, Span},
+        },
+    },
+    types::limits,
+};
+
+/// What a snapshot is taken of.
+pub struct SnapshotSource<'a> {
+    /// The disk that has the journal and gets the snapshot.
+    pub fs: &'a dyn Fs,
+    /// The tree.
+    pub engine: &'a dyn Engine,
+    /// How far commits have come.
+    pub progress: &'a StoreProgress,
+    /// The journal's directory.
+    pub journal: &'a Path,
+}
+
+/// Writes a snapshot to `file`, syncs it and reads it back. `file` is whole only if this succeeds: callers write under
+/// another name and rename. Commits of `head.from` and before have to be in the tree.
+pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Summary, SnapshotError> {
+    let mut out = Out::create(source.fs, file)?;
+    out.block(HEAD, &serde_json::to_vec(head).map_err(|error| SnapshotError::io("its head")(error.into()))?)?;
+    let pairs = copy_tree(source.engine, &mut out)?;
+    // Whatever the walk saw is of a commit that was on disk before it was applied.
+    let exact = source.progress.committed();
+    let mut time = source.progress.last_time();
+    let mut frames = 0;
+    let mut payload = Vec::new();
+    let span = Span { after: Lsn(head.from), upto: exact };
+    recover::replay(source.fs, source.journal, span, |frame| {
+        frames += 1;
+        time = time.max(frame.time);
+        append_frame(&frame, &mut payload)?;
+        out.block_if_large(FRAMES, &mut payload)
+    })?;
+    out.rest(FRAMES, &mut payload)?;
+    let mut end = Vec::new();
+    end.extend_from_slice(&exact.0.to_le_bytes());
+    end.extend_from_slice(&u64::to_le_bytes(pairs));
+    end.extend_from_slice(&u64::to_le_bytes(frames));
+    end.extend_from_slice(&time.as_micros().to_le_bytes());
+    out.block(END, &end)?;
+    out.file.sync().map_err(SnapshotError::io("syncing it"))?;
+    read::verify(source.fs, file)
+}
+
+fn append_frame(frame: &Frame, payload: &mut Vec<u8>) -> Result<(), SnapshotError> {
+    let start = payload.len();
+    payload.extend_from_slice(&[0; 4]);
+    frame::encode_body(frame.head(), &frame.batch, payload)
+        .map_err(|error| SnapshotError::io("copying a commit")(std::io::Error::other(error)))?;
+    let length = (payload.len() - start - 4) as u32;
+    payload[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    Ok(())
+}
+
+fn copy_tree(engine: &dyn Engine, out: &mut Out) -> Result<u64, SnapshotError> {
+    let mut count = 0;
+    let mut payload = Vec::new();
+    let mut scan = ByteScan::all(limits::SCAN_MAX);
+    loop {
+        let page = engine.view()?.scan(&scan)?;
+        for pair in &page {
+            append_pair(pair, &mut payload);
+            out.block_if_large(PAIRS, &mut payload)?;
+        }
+        count += page.len() as u64;
+        let full = page.len() == limits::SCAN_MAX;
+        match page.into_iter().next_back() {
+            Some((last, _)) if full => scan = scan.after(last),
+            Some(_) | None => break,
+        }
+    }
+    out.rest(PAIRS, &mut payload)?;
+    Ok(count)
+}
+
+fn append_pair((key, value): &Pair, payload: &mut Vec<u8>) {
+    // Keys and values passed the bounds of a frame, so their lengths fit.
+    payload.extend_from_slice(&(key.len() as u16).to_le_bytes());
+    payload.extend_from_slice(key);
+    payload.extend_from_slice(&(value.len() as u32).to_le_bytes());
+    payload.extend_from_slice(value);
+}
+
+struct Out {
+    file: Box<dyn File>,
+    at: u64,
+    crc: u32,
+}
+
+impl Out {
+    fn create(fs: &dyn Fs, path: &Path) -> Result<Self, SnapshotError> {
+        let mut file = fs.create(path).map_err(SnapshotError::io(MAKING))?;
+        let mut prefix = [0; PREFIX];
+        prefix[..4].copy_from_slice(&MAGIC);
+        prefix[4..6].copy_from_slice(&VERSION.to_le_bytes());
+        file.write_at(&prefix, 0).map_err(SnapshotError::io("writing it"))?;
+        Ok(Self { file, at: PREFIX as u64, crc: crc32c::crc32c(&prefix) })
+    }
+
+    fn block(&mut self, kind: u8, payload: &[u8]) -> Result<(), SnapshotError> {
+        self.crc = chain(self.crc, kind, payload);
+        let mut head = [0; BLOCK_HEAD];
+        head[0] = kind;
+        head[1..5].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+        head[5..9].copy_from_slice(&self.crc.to_le_bytes());
+        let written =
+            self.file.write_at(&head, self.at).and_then(|()| self.file.write_at(payload, self.at + BLOCK_HEAD as u64));
+        written.map_err(SnapshotError::io("writing it"))?;
+        self.at += (BLOCK_HEAD + payload.len()) as u64;
+        Ok(())
+    }
+
+    fn block_if_large(&mut self, kind: u8, payload: &mut Vec<u8>) -> Result<(), SnapshotError> {
+        if payload.len() >= BLOCK { self.rest(kind, payload) } else { Ok(()) }
+    }
+
+    fn rest(&mut self, kind: u8, payload: &mut Vec<u8>) -> Result<(), SnapshotError> {
+        if !payload.is_empty() {
+            self.block(kind, payload)?;
+            payload.clear();
+        }
+        Ok(())
+    }
+}

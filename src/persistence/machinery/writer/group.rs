@@ -1,0 +1,163 @@
+//! A group: closures run one after the other, each over what the ones before it left, none of it durable yet.
+
+use super::{
+    heads::LogHeads,
+    job::{Job, Ran, WriteLane},
+    queue::Turn,
+};
+use crate::{
+    persistence::machinery::{
+        base::Commit,
+        catalog::StoreCatalog,
+        engine::EngineView,
+        keyring::Keyring,
+        overlay::Overlay,
+        tx::{TxBase, TxOutput},
+    },
+    types::{Fault, Timestamp, limits},
+};
+
+/// How often the writer runs each closure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplayCheck {
+    /// Once.
+    Once,
+    /// Twice, for tests: a closure that does not leave the same both times is a defect.
+    Twice,
+}
+
+/// What lies under a group.
+#[derive(Clone, Copy)]
+pub(super) struct GroupBase<'a> {
+    pub(super) engine: &'a dyn EngineView,
+    pub(super) ring: &'a Keyring,
+    pub(super) catalog: &'static StoreCatalog,
+}
+
+/// What was run so far.
+pub(super) struct Group<'a> {
+    base: GroupBase<'a>,
+    replay_check: ReplayCheck,
+    overlay: Overlay,
+    heads: LogHeads,
+    last_time: Timestamp,
+    commits: Vec<Commit>,
+    answers: Vec<(Box<dyn Job>, Result<(), Fault>)>,
+    bulk: Bulk,
+}
+
+/// What bulk work has taken of a group.
+#[derive(Default)]
+struct Bulk {
+    places: usize,
+    bytes: usize,
+}
+
+/// A group that is to be committed and then answered.
+pub(super) struct Finished {
+    pub(super) commits: Vec<Commit>,
+    pub(super) heads: LogHeads,
+    pub(super) answers: Vec<(Box<dyn Job>, Result<(), Fault>)>,
+}
+
+/// The tree could not be read.
+pub(super) struct TreeLost(pub(super) String);
+
+impl<'a> Group<'a> {
+    pub(super) fn new(base: GroupBase<'a>, replay_check: ReplayCheck, heads: LogHeads, last_time: Timestamp) -> Self {
+        Self {
+            base,
+            replay_check,
+            overlay: Overlay::default(),
+            heads,
+            last_time,
+            commits: Vec::new(),
+            answers: Vec::new(),
+            bulk: Bulk::default(),
+        }
+    }
+
+    /// From which lane the next closure comes. While both lanes wait every fourth place is bulk work's, so that it
+    /// neither keeps others out nor starves; what others leave it may fill, but only up to a quarter of the bytes, so
+    /// that whoever comes while the group is committed never waits for more than that.
+    pub(super) fn turn(&self) -> Turn {
+        if self.bulk.bytes >= limits::GROUP_BYTES_MAX / limits::BULK_PART {
+            Turn::PromptOnly
+        } else if (self.bulk.places + 1) * limits::BULK_PART <= self.answers.len() + 1 {
+            Turn::Bulk
+        } else {
+            Turn::Prompt
+        }
+    }
+
+    /// Whether it takes no further closure.
+    pub(super) fn is_full(&self) -> bool {
+        self.answers.len() >= limits::GROUP_MAX || self.overlay.bytes() >= limits::GROUP_BYTES_MAX
+    }
+
+    /// Runs a closure; its answer waits until the group is durable, whatever it is.
+    pub(super) fn run(&mut self, mut job: Box<dyn Job>) -> Result<(), TreeLost> {
+        let before = self.overlay.bytes();
+        let GroupBase { engine, ring, catalog } = self.base;
+        let base = TxBase { group: &self.overlay, engine, ring, catalog };
+        let mut ran = job.run(base);
+        if self.replay_check == ReplayCheck::Twice {
+            ran = compare(ran, job.run(base));
+        }
+        let outcome = match ran {
+            Ran::Commit(left) => self.keep(left, job.write().stamp.now),
+            Ran::Discard => Ok(()),
+            Ran::Failed(fault) => Err(fault),
+            Ran::Lost(reason) => {
+                self.answers.push((job, Err(Fault::Unavailable)));
+                return Err(TreeLost(reason));
+            }
+        };
+        match job.write().lane {
+            WriteLane::Prompt => {}
+            WriteLane::Bulk => {
+                self.bulk.places += 1;
+                self.bulk.bytes += self.overlay.bytes().saturating_sub(before);
+            }
+        }
+        self.answers.push((job, outcome));
+        Ok(())
+    }
+
+    fn keep(&mut self, left: TxOutput, now: Timestamp) -> Result<(), Fault> {
+        if left.is_empty() {
+            return Ok(());
+        }
+        let TxOutput { changes, appended } = left;
+        let mut batch = changes.to_batch();
+        self.heads
+            .number(self.base.catalog.logs, appended, &mut batch)
+            .map_err(|fault| Fault::bug(fault.to_string()))?;
+        // Flows sample their time before they queue, so it may be a little behind the commit before.
+        self.last_time = self.last_time.max(now);
+        self.commits.push(Commit { time: self.last_time, batch });
+        self.overlay.absorb(changes);
+        Ok(())
+    }
+
+    /// The closures that were run, when none of them can be kept.
+    pub(super) fn into_jobs(self) -> Vec<Box<dyn Job>> {
+        self.answers.into_iter().map(|(job, _)| job).collect()
+    }
+
+    pub(super) fn finish(self) -> Finished {
+        Finished { commits: self.commits, heads: self.heads, answers: self.answers }
+    }
+}
+
+fn compare(first: Ran, second: Ran) -> Ran {
+    match (first, second) {
+        (Ran::Commit(first), Ran::Commit(second)) if first == second => Ran::Commit(first),
+        (Ran::Discard, Ran::Discard) => Ran::Discard,
+        (Ran::Failed(fault), Ran::Failed(_)) => Ran::Failed(fault),
+        (Ran::Lost(reason), _) | (_, Ran::Lost(reason)) => Ran::Lost(reason),
+        (Ran::Commit(_) | Ran::Discard | Ran::Failed(_), Ran::Commit(_) | Ran::Discard | Ran::Failed(_)) => {
+            Ran::Failed(Fault::bug("a transaction that was run twice left two different things"))
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The one writer: closures in, durable commits out, in groups.
+//!
+//! Owns: the queue in front of the writer, how a closure is run, how a group is committed and answered, numbering of
+//! events and audit entries. Must not know: what a closure is about, HTTP, actors. Begin with `step.rs`.
+
+pub(super) mod group;
+pub(super) mod heads;
+pub(super) mod job;
+pub(super) mod queue;
+pub mod step;
+
+pub use group::ReplayCheck;
+pub use job::{Write, WriteLane, WriteRoom};

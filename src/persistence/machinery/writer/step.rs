@@ -1,0 +1,236 @@
+//! The writer's step: take what waits, run it, commit, apply, answer.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
+
+use super::{
+    group::{Finished, Group, GroupBase, ReplayCheck, TreeLost},
+    heads::LogHeads,
+    job::Job,
+    queue::{Turn, WorkFound},
+};
+use crate::{
+    persistence::machinery::{
+        base::{BaseError, Commit},
+        commit_target::CommitTarget,
+        format::Seal,
+        reader::TxFault,
+        shared::Shared,
+        view::View,
+    },
+    types::{Fault, limits},
+};
+
+/// The only one who changes the store. Driven by a thread, by a task, or by hand.
+pub struct StoreWriter {
+    shared: Arc<Shared>,
+    /// Gone once it is closed.
+    target: Option<CommitTarget>,
+    heads: LogHeads,
+    replay_check: ReplayCheck,
+}
+
+impl StoreWriter {
+    pub(in crate::persistence::machinery) fn new(
+        shared: Arc<Shared>,
+        target: CommitTarget,
+        replay_check: ReplayCheck,
+    ) -> Result<Self, TxFault> {
+        let ring = shared.ring();
+        let heads = LogHeads::read(&View { engine: target.engine().view()?, ring: &ring }, shared.catalog)?;
+        shared.publish(heads.all());
+        Ok(Self { shared, target: Some(target), heads, replay_check })
+    }
+
+    /// Commits one group of what waits, and answers it; gives how many were answered.
+    pub fn step(&mut self) -> usize {
+        if self.shared.is_lost() {
+            return self.turn_away();
+        }
+        let answered = match self.run_group() {
+            Ok(finished) => self.commit(finished),
+            Err((lost, answers)) => {
+                self.shared.lose(lost);
+                let answered = answers.len();
+                answers.into_iter().for_each(|job| job.answer(Err(Fault::Unavailable)));
+                answered
+            }
+        };
+        self.shared.set_busy(None);
+        if self.shared.is_lost() { answered + self.turn_away() } else { answered }
+    }
+
+    fn run_group(&self) -> Result<Finished, (String, Vec<Box<dyn Job>>)> {
+        let ring = self.shared.ring();
+        // Nobody but the target and the readers' lock holds the engine: a clean close has to be the last one that does.
+        let Some(target) = &self.target else { return Err(("the store is closed".to_owned(), Vec::new())) };
+        let view = target.engine().view().map_err(|error| (error.to_string(), Vec::new()))?;
+        let base = GroupBase { engine: view.as_ref(), ring: &ring, catalog: self.shared.catalog };
+        let mut group = Group::new(base, self.replay_check, self.heads.clone(), target.last_time());
+        while !group.is_full() {
+            let Some(job) = self.shared.queue.take(group.turn()) else { break };
+            let now = self.shared.clock.instant();
+            if let Err(fault) = self.admit(job.as_ref(), now) {
+                job.answer(Err(fault));
+                continue;
+            }
+            self.shared.set_busy(Some(now));
+            if let Err(TreeLost(reason)) = group.run(job) {
+                return Err((reason, group.into_jobs()));
+            }
+        }
+        Ok(group.finish())
+    }
+
+    /// Whether the closure is still to be run. From `start_writing` on, whoever leaves is told `Unknown`.
+    fn admit(&self, job: &dyn Job, now: Instant) -> Result<(), Fault> {
+        self.shared.check_space(job.write().room)?;
+        let work = &job.write().work;
+        if now >= work.deadline || !work.start_writing() {
+            return Err(Fault::Expired);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, finished: Finished) -> usize {
+        let Finished { commits, heads, answers } = finished;
+        let answered = answers.len();
+        let began = self.shared.clock.instant();
+        if !commits.is_empty() {
+            self.shared.set_busy(Some(began));
+            let count = commits.len();
+            if let Err(error) = self.make_durable(commits) {
+                let fault = self.commit_fault(&error);
+                for (job, outcome) in answers {
+                    job.answer(outcome.and(Err(fault.clone())));
+                }
+                return answered;
+            }
+            self.heads = heads;
+            self.tell(count, began);
+        }
+        for (job, outcome) in answers {
+            job.answer(outcome);
+        }
+        answered
+    }
+
+    /// What those of a group are told that could not be committed. After most errors nobody knows what is on the disk,
+    /// and the process has to end.
+    fn commit_fault(&self, error: &BaseError) -> Fault {
+        if error.is_fatal() {
+            self.shared.lose(error.to_string());
+        }
+        match error {
+            BaseError::Full(_) => Fault::StorageFull,
+            BaseError::Frame(_) => Fault::bug(error.to_string()),
+            BaseError::Io { .. } | BaseError::Engine(_) => Fault::unknown(error.to_string()),
+        }
+    }
+
+    /// One frame a commit, one sync, then the tree.
+    fn make_durable(&mut self, commits: Vec<Commit>) -> Result<(), BaseError> {
+        let Some(target) = self.target.as_mut() else { return Ok(()) };
+        let durable = target.commit(commits)?;
+        let mut tree = self.shared.tree.write().unwrap_or_else(PoisonError::into_inner);
+        match target.apply(durable) {
+            Ok(last) => {
+                drop(tree);
+                self.shared.tally().last_lsn = last.0;
+                Ok(())
+            }
+            Err(error) => {
+                // The tree may hold half a commit: nobody is to see it.
+                *tree = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes down by what the keys are recognised.
+    pub(in crate::persistence::machinery) fn set_seal(&mut self, seal: Seal) -> Result<(), BaseError> {
+        self.target.as_mut().map_or(Ok(()), |target| target.set_seal(seal))
+    }
+
+    fn tell(&self, commits: usize, began: Instant) {
+        let clock = &self.shared.clock;
+        let mut tally = self.shared.tally();
+        tally.commits += commits as u64;
+        tally.groups += 1;
+        tally.largest_group = tally.largest_group.max(commits);
+        tally.last_commit_at = Some(clock.now());
+        let took = clock.instant().saturating_duration_since(began);
+        tally.last_group_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        drop(tally);
+        self.shared.publish(self.heads.all());
+    }
+
+    /// Answers all that waits after the store was lost: nothing of it was begun.
+    fn turn_away(&self) -> usize {
+        let mut answered = 0;
+        while let Some(job) = self.shared.queue.take(Turn::Prompt) {
+            job.answer(Err(Fault::Unavailable));
+            answered += 1;
+        }
+        answered
+    }
+
+    /// Takes a checkpoint if one is due.
+    pub fn checkpoint(&mut self) {
+        let Some(target) = self.target.as_mut() else { return };
+        if self.shared.is_lost() {
+            return;
+        }
+        match target.checkpoint_if_due() {
+            Ok(true) => self.shared.tally().last_checkpoint_at = Some(self.shared.clock.now()),
+            Ok(false) => {}
+            Err(error) => self.shared.lose(format!("checkpoint: {error}")),
+        }
+    }
+
+    /// After the last step: no more reading, the last checkpoint, the mark of a clean close.
+    pub fn finish(&mut self) {
+        self.turn_away();
+        self.shared.drop_tree();
+        if let Some(target) = self.target.take()
+            && !self.shared.is_lost()
+            && let Err(error) = target.close()
+        {
+            self.shared.lose(format!("closing: {error}"));
+        }
+        self.shared.ended.send_replace(true);
+    }
+
+    /// Steps until the queue is closed, on the thread it is called on.
+    pub(in crate::persistence::machinery) fn drive(mut self) {
+        loop {
+            match self.shared.queue.wait(limits::CHECKPOINT_EVERY) {
+                WorkFound::Work => {
+                    self.step();
+                    self.checkpoint();
+                }
+                WorkFound::Nothing => self.checkpoint(),
+                WorkFound::End => return,
+            }
+        }
+    }
+
+    /// Steps until the queue is closed, as a task.
+    pub(in crate::persistence::machinery) async fn drive_as_task(mut self) {
+        while self.shared.queue.wait_in_task().await != WorkFound::End {
+            self.step();
+        }
+    }
+}
+
+impl Drop for StoreWriter {
+    /// Also when it ends by a panic: then nobody waits for ever.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.lose("the writer panicked".to_owned());
+        }
+        self.finish();
+    }
+}

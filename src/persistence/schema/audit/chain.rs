@@ -1,0 +1,128 @@
+//! The chain of hashes: linking an entry, walking along it, reading what is in it.
+
+use sha2::{Digest as _, Sha256};
+
+use super::{AuditBody, AuditHead, AuditRow, log, read::entry, table};
+use crate::{
+    domain::audit::AuditLog,
+    persistence::machinery::{
+        codec::{self, CodecFault},
+        log::LogLink,
+        reader::{Reader, TxFault, codec_fault},
+        record::Record as _,
+        scan::Scan,
+    },
+    types::limits,
+};
+
+/// The row of an encoded `AuditBody` behind `before`.
+pub(super) fn link(log: AuditLog, before: AuditHead, body: Vec<u8>) -> Result<LogLink, TxFault> {
+    let hash = hash(log, before.number + 1, &before.hash, &body);
+    let row = AuditRow { previous: before.hash, hash, body };
+    let row = codec::encode(&row).map_err(|fault| codec_fault(AuditRow::NAME, &fault))?;
+    Ok(LogLink { hash, row })
+}
+
+/// The hash in the head that an encoded `AuditRow` makes.
+pub(super) fn hash_of(row: &[u8]) -> Result<[u8; 32], TxFault> {
+    let row = codec::decode::<AuditRow>(row).map_err(|fault| codec_fault(AuditRow::NAME, &fault))?;
+    Ok(row.hash)
+}
+
+fn hash(log: AuditLog, number: u64, previous: &[u8; 32], body: &[u8]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(b"majordomo/audit/2/");
+    digest.update(log.as_str());
+    digest.update([0]);
+    digest.update(number.to_be_bytes());
+    digest.update(previous);
+    digest.update(Sha256::digest(body));
+    digest.finalize().into()
+}
+
+/// The end of a chain as it is stored.
+pub fn head(reader: &impl Reader, log: AuditLog) -> Result<AuditHead, TxFault> {
+    self::log(log).read_head(reader)
+}
+
+/// The link of this number, as the place from which to go on; 0: in front of the first.
+pub fn at(reader: &impl Reader, log: AuditLog, number: u64) -> Result<Option<AuditHead>, TxFault> {
+    if number == 0 {
+        return Ok(Some(AuditHead::default()));
+    }
+    let row = reader.get(table(log), &number)?;
+    Ok(row.map(|row| AuditHead { number, hash: row.hash }))
+}
+
+/// How far a walk along the chain has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Walk {
+    /// Whole up to here; go on from there.
+    Further(AuditHead),
+    /// Whole to the end.
+    Whole(AuditHead),
+    /// The entry of this number was changed, or one before it was changed, removed or added.
+    Broken {
+        /// The first entry that does not fit.
+        number: u64,
+        /// The last one that does.
+        last: AuditHead,
+    },
+}
+
+/// Checks up to `limits::SCAN_MAX` entries of a chain behind `from` (`AuditHead::default()`: from the first); call it
+/// again with what it gives until it says `Whole` or `Broken`.
+pub fn verify(reader: &impl Reader, log: AuditLog, from: AuditHead) -> Result<Walk, TxFault> {
+    let rows = match reader.scan(table(log), Scan::all().after(&from.number)) {
+        Ok(rows) => rows,
+        // A row that no longer decodes is a changed one: find it one by one.
+        Err(TxFault::Corrupt(_)) => return first_unreadable(reader, log, from),
+        Err(fault) => return Err(fault),
+    };
+    let mut at = from;
+    let full = rows.len() == limits::SCAN_MAX;
+    for (number, row) in rows {
+        if !follows(log, at, number, &row) {
+            return Ok(Walk::Broken { number, last: at });
+        }
+        at = AuditHead { number, hash: row.hash };
+    }
+    Ok(if full { Walk::Further(at) } else { Walk::Whole(at) })
+}
+
+fn follows(log: AuditLog, at: AuditHead, number: u64, row: &AuditRow) -> bool {
+    let whole = row.hash == hash(log, number, &row.previous, &row.body);
+    number == at.number + 1 && row.previous == at.hash && whole
+}
+
+fn first_unreadable(reader: &impl Reader, log: AuditLog, from: AuditHead) -> Result<Walk, TxFault> {
+    let mut at = from;
+    for number in reader.keys(table(log), Scan::all().after(&from.number))? {
+        match reader.get(table(log), &number) {
+            Ok(Some(row)) if follows(log, at, number, &row) => at = AuditHead { number, hash: row.hash },
+            Ok(_) | Err(TxFault::Corrupt(_)) => return Ok(Walk::Broken { number, last: at }),
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(Walk::Further(at))
+}
+
+/// Reads the bodies of the entries behind `from` up to `to`, at most `limits::SCAN_MAX` of them, and the personal
+/// fields in them: a body that does not decode is named by its entry.
+pub(in crate::persistence::schema) fn understand(
+    reader: &impl Reader,
+    log: AuditLog,
+    from: AuditHead,
+    to: AuditHead,
+) -> Result<(), TxFault> {
+    for (number, row) in reader.scan(table(log), Scan::all().after(&from.number))? {
+        if number > to.number {
+            break;
+        }
+        let named =
+            |fault: &dyn std::fmt::Display| TxFault::Corrupt(format!("entry {number} of {}: {fault}", log.as_str()));
+        let body: AuditBody = codec::decode(&row.body).map_err(|fault: CodecFault| named(&fault))?;
+        entry(reader, log, AuditHead { number, hash: row.hash }, body).map_err(|fault| named(&fault))?;
+    }
+    Ok(())
+}

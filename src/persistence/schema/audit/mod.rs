@@ -1,0 +1,110 @@
+//! The audit trail: two logs, one row an entry, by number, each holding the hash of the one before. Written only by
+//! `Tx::audit`; numbered and linked when a commit's frame is made.
+//!
+//! Sign-ins stand in a log of their own (`AuditAction::log`), so that retention can cut that one and leave the other.
+//! The hash of an entry covers the digest of its body, so that a chain can be checked where only digests are left.
+//! Begin with `chain.rs`; `read.rs` is the list that auditors see.
+
+mod chain;
+mod read;
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use chain::understand;
+pub use chain::{Walk, at, head, verify};
+pub use read::{AuditFilter, AuditRange, read};
+
+use crate::{
+    domain::audit::{Actor, AuditAction, AuditLog, AuditResult},
+    persistence::machinery::{
+        log::{Log, LogHead},
+        record::Record,
+        table::Table,
+    },
+    types::{
+        Timestamp,
+        id::{AuditId, UserId},
+    },
+};
+
+/// Entries on changes.
+pub static AUDIT_BY_NUMBER: Table<u64, AuditRow> = Table::new(0x21, "audit_by_number", "for ever");
+/// Entries on sign-ins.
+pub static AUDIT_SIGN_IN_BY_NUMBER: Table<u64, AuditRow> = Table::new(0x23, "audit_sign_in_by_number", "for ever");
+
+/// The log of changes.
+pub static AUDIT: Log = Log {
+    tag: AUDIT_BY_NUMBER.tag,
+    name: "audit",
+    link: |before, body| chain::link(AuditLog::Changes, before, body),
+    hash: chain::hash_of,
+};
+/// The log of sign-ins.
+pub static AUDIT_SIGN_INS: Log = Log {
+    tag: AUDIT_SIGN_IN_BY_NUMBER.tag,
+    name: "audit_sign_ins",
+    link: |before, body| chain::link(AuditLog::SignIns, before, body),
+    hash: chain::hash_of,
+};
+
+/// The machinery's form of a log.
+pub fn log(log: AuditLog) -> &'static Log {
+    match log {
+        AuditLog::Changes => &AUDIT,
+        AuditLog::SignIns => &AUDIT_SIGN_INS,
+    }
+}
+
+fn table(log: AuditLog) -> &'static Table<u64, AuditRow> {
+    match log {
+        AuditLog::Changes => &AUDIT_BY_NUMBER,
+        AuditLog::SignIns => &AUDIT_SIGN_IN_BY_NUMBER,
+    }
+}
+
+/// The end of a chain, or a place along it. Kept elsewhere, the end shows a chain that was cut or rewritten.
+pub type AuditHead = LogHead;
+
+/// What an entry says, as it is stored and hashed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditBody {
+    /// Binds the sealed fields to this entry.
+    pub id: AuditId,
+    /// When.
+    pub time: Timestamp,
+    /// On whose behalf.
+    pub actor: Actor,
+    /// What was done.
+    pub action: AuditAction,
+    /// How it ended.
+    pub result: AuditResult,
+    /// The person it is about.
+    pub subject: Option<UserId>,
+    /// The request.
+    pub request_id: String,
+    /// A few words.
+    pub detail: String,
+    /// `Personal`, sealed under the key of subject or actor.
+    pub personal: Option<Vec<u8>>,
+}
+
+impl Record for AuditBody {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "audit_body";
+}
+
+/// A link of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRow {
+    /// The hash of the entry before; zeros in front of the first.
+    pub previous: [u8; 32],
+    /// SHA-256 of the log's name, the number, `previous` and the SHA-256 of `body`.
+    pub hash: [u8; 32],
+    /// The encoded `AuditBody`; kept as bytes, so that the hash never depends on an encoder.
+    pub body: Vec<u8>,
+}
+
+impl Record for AuditRow {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "audit_row";
+}

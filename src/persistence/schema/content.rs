@@ -1,0 +1,149 @@
+//! Whether everything in a tree can be understood: every key belongs to a table, every record decodes, sealed ones
+//! open, and the audit trail is whole. Bytes that differ from the journal are found before, by `check`; this finds what
+//! was written wrong.
+
+use std::collections::BTreeMap;
+
+use super::{
+    assembly::CATALOG,
+    audit::{self, AuditHead, Walk},
+    events::{self, EventFilter, EventRange},
+};
+use crate::{
+    domain::audit::AuditLog,
+    persistence::machinery::{
+        catalog::TableRow,
+        engine::{ByteScan, EngineError, EngineView, Pair},
+        keyring::Keyring,
+        reader::{ByteReader, TxFault},
+    },
+    types::limits,
+};
+
+/// The first thing that cannot be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentFault {
+    /// A key whose first byte is no table's.
+    #[error("the key {0} belongs to no table")]
+    NoTable(String),
+    /// A key or a record that does not decode or open.
+    #[error("the row {key} does not decode: {fault}")]
+    Row {
+        /// The key, in hexadecimal digits.
+        key: String,
+        /// Table and reason.
+        fault: TxFault,
+    },
+    /// The audit trail does not hold.
+    #[error("the audit trail is broken at entry {number} of {}", log.as_str())]
+    Broken {
+        /// The log.
+        log: AuditLog,
+        /// The first entry that does not fit.
+        number: u64,
+    },
+    /// An entry of the audit trail, or an event, whose inside does not decode.
+    #[error(transparent)]
+    Inside(#[from] TxFault),
+}
+
+/// What was understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// Rows of all tables.
+    pub rows: u64,
+    /// Events in the log.
+    pub events: u64,
+    /// The end of the audit trail's log of changes.
+    pub audit: AuditHead,
+    /// The end of its log of sign-ins.
+    pub audit_sign_ins: AuditHead,
+}
+
+struct Content<'a> {
+    engine: &'a dyn EngineView,
+    ring: &'a Keyring,
+}
+
+impl ByteReader for Content<'_> {
+    fn get_bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.engine.get(key)
+    }
+
+    fn scan_bytes(&self, scan: &ByteScan) -> Result<Vec<Pair>, EngineError> {
+        self.engine.scan(scan)
+    }
+
+    fn ring(&self) -> &Keyring {
+        self.ring
+    }
+}
+
+/// Reads everything below `engine`, in pages.
+pub fn verify(engine: &dyn EngineView, ring: &Keyring) -> Result<Contents, ContentFault> {
+    ring.prepare(&CATALOG);
+    let content = Content { engine, ring };
+    let rows = content.rows()?;
+    let audit = content.chain(AuditLog::Changes)?;
+    let audit_sign_ins = content.chain(AuditLog::SignIns)?;
+    let events = content.events()?;
+    Ok(Contents { rows, events, audit, audit_sign_ins })
+}
+
+impl Content<'_> {
+    fn rows(&self) -> Result<u64, ContentFault> {
+        let tables: BTreeMap<u8, &TableRow> = CATALOG.tables.iter().map(|row| (row.tag, row)).collect();
+        let mut scan = ByteScan::all(limits::SCAN_MAX);
+        let mut rows = 0;
+        loop {
+            let page = self.engine.scan(&scan).map_err(TxFault::from)?;
+            let Some((last, _)) = page.last() else { return Ok(rows) };
+            scan = scan.after(last.clone());
+            for (place, value) in page {
+                // The byte 0 is the engine's own.
+                let tag = place.first().copied().unwrap_or(0);
+                if tag == 0 {
+                    continue;
+                }
+                let table = tables.get(&tag).ok_or_else(|| ContentFault::NoTable(hex(&place)))?;
+                let decoded = table.decode(self.ring, &place, &value);
+                decoded.map_err(|fault| ContentFault::Row { key: hex(&place), fault })?;
+                rows += 1;
+            }
+        }
+    }
+
+    fn chain(&self, log: AuditLog) -> Result<AuditHead, ContentFault> {
+        let mut head = AuditHead::default();
+        loop {
+            let walk = audit::verify(self, log, head)?;
+            match walk {
+                Walk::Further(further) | Walk::Whole(further) => {
+                    audit::understand(self, log, head, further)?;
+                    head = further;
+                }
+                Walk::Broken { number, .. } => return Err(ContentFault::Broken { log, number }),
+            }
+            if matches!(walk, Walk::Whole(_)) {
+                return Ok(head);
+            }
+        }
+    }
+
+    fn events(&self) -> Result<u64, ContentFault> {
+        let mut range = EventRange { after: 0, limit: limits::SCAN_MAX };
+        let mut count = 0;
+        loop {
+            let page = events::read(self, range, &EventFilter::default())?;
+            count += page.rows.len() as u64;
+            match page.next {
+                Some(next) => range.after = next,
+                None => return Ok(count),
+            }
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

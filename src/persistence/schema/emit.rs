@@ -1,0 +1,75 @@
+//! What a transaction says of itself beside its records: events and audit entries.
+
+use super::{
+    audit::{self, AuditBody},
+    events::{EVENTS, StoredEvent},
+    persons,
+};
+use crate::{
+    domain::{
+        audit::{Actor, AuditRecord},
+        event::{Event, EventOrigin, Personal},
+    },
+    persistence::machinery::{reader::TxFault, tx::Tx},
+    types::id::EventId,
+};
+
+impl Tx<'_> {
+    /// Says `event` in this commit; it gets its sequence when the commit is written. Personal fields are sealed under
+    /// the subject's own key. Gives the event's id.
+    pub fn emit(&mut self, event: Event) -> Result<EventId, TxFault> {
+        let id: EventId = self.id();
+        let personal = persons::seal(self, event.subject, &persons::place_of_event(id), &event.personal)?;
+        let context = self.context();
+        let stored = StoredEvent {
+            id,
+            subject: event.subject,
+            time: self.now(),
+            correlation: context.request_id.clone(),
+            causation: context.causation,
+            traceparent: context.traceparent.clone(),
+            kind: event.kind,
+            personal,
+        };
+        self.append(&EVENTS, &stored)?;
+        Ok(id)
+    }
+
+    /// Writes the event and the audit entry of one change. With `EventOrigin::Call` the client's address and user agent
+    /// are added to the event's personal fields; the audit entry always has them. Gives the event's id.
+    pub fn record(&mut self, origin: EventOrigin, mut event: Event, entry: AuditRecord) -> Result<EventId, TxFault> {
+        match origin {
+            EventOrigin::Call => {
+                let Personal { ip_address, user_agent, .. } = Personal::of_call(self.context());
+                event.personal = Personal { ip_address, user_agent, ..event.personal };
+            }
+            EventOrigin::Withheld => {}
+        }
+        let id = self.emit(event)?;
+        self.audit(entry)?;
+        Ok(id)
+    }
+
+    /// Writes an entry of the audit trail in this commit, in the log of its action; it gets its number and hash when
+    /// the commit is written. Actor, request and origin come from the context.
+    pub fn audit(&mut self, record: AuditRecord) -> Result<(), TxFault> {
+        let id = self.id();
+        let context = self.context();
+        let (actor, request_id) = (Actor::from(&context.caller), context.request_id.clone());
+        let personal = Personal::of_call(context);
+        let person = persons::of_entry(&actor, record.subject);
+        let sealed = persons::seal(self, person, &persons::place_of_entry(id), &personal)?;
+        let body = AuditBody {
+            id,
+            time: self.now(),
+            actor,
+            action: record.action,
+            result: record.result,
+            subject: record.subject,
+            request_id,
+            detail: record.detail,
+            personal: sealed,
+        };
+        self.append(audit::log(record.action.log()), &body)
+    }
+}

@@ -1,0 +1,170 @@
+//! The event log: one row an event, by sequence. Written only by `Tx::emit`; numbered when a commit's frame is made.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::persons;
+use crate::{
+    domain::event::{EventEnvelope, EventKind, EventType},
+    persistence::machinery::{
+        log::{Log, LogLink},
+        reader::{Reader, TxFault},
+        record::Record,
+        scan::Scan,
+        table::Table,
+        tx::Tx,
+    },
+    types::{
+        Page, Timestamp,
+        id::{EventId, UserId},
+        limits,
+    },
+};
+
+/// The log.
+pub static EVENT_BY_SEQUENCE: Table<u64, StoredEvent> =
+    Table::new(0x20, "event_by_sequence", "events.retention (30 days), not past a subscriber's watermark");
+
+/// The same as the machinery knows it: no chain, a row is the event's own bytes.
+pub static EVENTS: Log = Log {
+    tag: EVENT_BY_SEQUENCE.tag,
+    name: "events",
+    link: |_, body| Ok(LogLink { hash: [0; 32], row: body }),
+    hash: |_| Ok([0; 32]),
+};
+
+/// An event as it is stored; its sequence is its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredEvent {
+    /// The deduplication key.
+    pub id: EventId,
+    /// The person it is about.
+    pub subject: UserId,
+    /// When the decision was taken.
+    pub time: Timestamp,
+    /// The request that began it all.
+    pub correlation: String,
+    /// The event that led to this one.
+    pub causation: Option<EventId>,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+    /// What happened.
+    pub kind: EventKind,
+    /// `Personal`, sealed under the subject's key.
+    pub personal: Option<Vec<u8>>,
+}
+
+impl Record for StoredEvent {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "event";
+}
+
+/// Which events a reader wants.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventFilter {
+    /// Of these types; empty: of all.
+    pub types: BTreeSet<EventType>,
+    /// About this person; `None`: about anybody.
+    pub subject: Option<UserId>,
+}
+
+impl EventFilter {
+    /// Whether `event` is wanted.
+    pub fn admits(&self, event: &StoredEvent) -> bool {
+        let type_wanted = self.types.is_empty() || self.types.contains(&event.kind.event_type());
+        type_wanted && self.subject.is_none_or(|subject| subject == event.subject)
+    }
+}
+
+/// Where to read, and how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventRange {
+    /// Behind this sequence; 0: from the beginning.
+    pub after: u64,
+    /// At most so many events.
+    pub limit: usize,
+}
+
+/// Events behind `range.after` in order of sequence. `next` is where to go on, `None` if the end of the log was
+/// reached; a page may hold fewer rows than asked for, even none, since one reading looks at `limits::SCAN_MAX` events.
+pub fn read(
+    reader: &impl Reader,
+    range: EventRange,
+    filter: &EventFilter,
+) -> Result<Page<EventEnvelope, u64>, TxFault> {
+    let looked_at = if *filter == EventFilter::default() { range.limit } else { limits::SCAN_MAX };
+    let looked_at = looked_at.min(limits::SCAN_MAX);
+    let stored = reader.scan(&EVENT_BY_SEQUENCE, Scan::all().after(&range.after).limit(looked_at))?;
+    let mut next = (stored.len() == looked_at).then(|| stored.last().map_or(range.after, |(sequence, _)| *sequence));
+    let mut rows = Vec::new();
+    for (sequence, event) in stored {
+        if !filter.admits(&event) {
+            continue;
+        }
+        if rows.len() == range.limit {
+            next = rows.last().map(|last: &EventEnvelope| last.sequence);
+            break;
+        }
+        rows.push(envelope(reader, sequence, event)?);
+    }
+    Ok(Page { rows, next })
+}
+
+/// The event of a sequence, if it is still there.
+pub fn find(reader: &impl Reader, sequence: u64) -> Result<Option<EventEnvelope>, TxFault> {
+    match reader.get(&EVENT_BY_SEQUENCE, &sequence)? {
+        Some(event) => envelope(reader, sequence, event).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The last sequence given; 0 if none ever was.
+pub fn head(reader: &impl Reader) -> Result<u64, TxFault> {
+    Ok(EVENTS.read_head(reader)?.number)
+}
+
+/// The sequence of the oldest event that is still there.
+pub fn oldest(reader: &impl Reader) -> Result<Option<u64>, TxFault> {
+    Ok(reader.keys(&EVENT_BY_SEQUENCE, Scan::all().limit(1))?.first().copied())
+}
+
+/// What retention may remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expendable {
+    /// Events older than this.
+    pub before: Timestamp,
+    /// Up to and including this sequence: the lowest watermark of the subscribers that count.
+    pub up_to: u64,
+}
+
+/// Removes a batch of at most `limits::SCAN_MAX` old events and says how many went; call it again until it says 0. The
+/// newest event always stays, since the next sequence is counted from it.
+pub fn remove_old(tx: &mut Tx<'_>, expendable: Expendable) -> Result<usize, TxFault> {
+    let newest = head(tx)?;
+    let mut removed = 0;
+    for (sequence, event) in tx.scan(&EVENT_BY_SEQUENCE, Scan::all())? {
+        if event.time >= expendable.before || sequence > expendable.up_to || sequence == newest {
+            break;
+        }
+        tx.delete(&EVENT_BY_SEQUENCE, &sequence)?;
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+fn envelope(reader: &impl Reader, sequence: u64, event: StoredEvent) -> Result<EventEnvelope, TxFault> {
+    let place = persons::place_of_event(event.id);
+    let personal = persons::open(reader, event.subject, &place, event.personal.as_deref())?;
+    Ok(EventEnvelope {
+        id: event.id,
+        sequence,
+        subject: event.subject,
+        time: event.time,
+        correlation: event.correlation,
+        causation: event.causation,
+        traceparent: event.traceparent,
+        kind: event.kind,
+        personal,
+    })
+}

@@ -1,0 +1,125 @@
+//! The development inbox: mail that stays in the store, sealed, in the order of arrival.
+
+use uuid::Uuid;
+
+use crate::{
+    domain::notification::InboxMail,
+    persistence::machinery::{
+        reader::{Reader, TxFault},
+        record::{Present, Record},
+        scan::Scan,
+        table::Table,
+        tx::Tx,
+    },
+    types::{
+        Timestamp,
+        id::{DeliveryId, MailId},
+        limits,
+    },
+};
+
+/// The mails, sealed: they hold codes.
+pub static MAIL_BY_ID: Table<MailId, InboxMail> = Table::sealed(0x1a, "mail_by_id", "24 h, 1,000 mails");
+/// Which mail a delivery became, so that a repeated send is one mail.
+pub static MAIL_ID_BY_DELIVERY: Table<DeliveryId, MailId> = Table::new(0x1b, "mail_id_by_delivery", "as mail_by_id");
+/// Which mails a recipient has; the address in lower case.
+pub static MAIL_BY_RECIPIENT: Table<(String, MailId), Present> = Table::new(0x1c, "mail_by_recipient", "as mail_by_id");
+
+/// Mails removed in one commit at most, beside the one that is written.
+const REMOVED_AT_ONCE: usize = 20;
+
+impl Record for InboxMail {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "inbox_mail";
+}
+
+/// How much the inbox keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keeping {
+    /// Mails.
+    pub rows: usize,
+    /// Mails that arrived before this are removed.
+    pub since: Timestamp,
+}
+
+/// An id for the next mail: later than all others, also those of the same millisecond.
+pub fn next_id(tx: &mut Tx<'_>) -> Result<MailId, TxFault> {
+    let fresh: MailId = tx.id();
+    let newest = tx.keys(&MAIL_BY_ID, Scan::all().backward().limit(1))?;
+    Ok(match newest.first() {
+        Some(newest) if *newest >= fresh => MailId::from(Uuid::from_u128(newest.uuid().as_u128() + 1)),
+        Some(_) | None => fresh,
+    })
+}
+
+/// Puts a mail in, in the place of one of the same delivery, and removes what is too old or too much.
+pub fn put(tx: &mut Tx<'_>, mail: &InboxMail, keeping: Keeping) -> Result<(), TxFault> {
+    if let Some(before) = tx.get(&MAIL_ID_BY_DELIVERY, &mail.delivery)?
+        && let Some(before) = tx.get(&MAIL_BY_ID, &before)?
+    {
+        remove(tx, &before)?;
+    }
+    tx.put(&MAIL_BY_ID, &mail.id, mail)?;
+    tx.put(&MAIL_ID_BY_DELIVERY, &mail.delivery, &mail.id)?;
+    tx.put(&MAIL_BY_RECIPIENT, &recipient(mail), &Present)?;
+    remove_old(tx, keeping)?;
+    Ok(())
+}
+
+fn recipient(mail: &InboxMail) -> (String, MailId) {
+    (mail.to.to_ascii_lowercase(), mail.id)
+}
+
+fn remove(tx: &mut Tx<'_>, mail: &InboxMail) -> Result<(), TxFault> {
+    tx.delete(&MAIL_BY_ID, &mail.id)?;
+    tx.delete(&MAIL_ID_BY_DELIVERY, &mail.delivery)?;
+    tx.delete(&MAIL_BY_RECIPIENT, &recipient(mail))
+}
+
+/// How many mails there are, counted to a little above what is ever kept.
+fn count(reader: &impl Reader) -> Result<usize, TxFault> {
+    let first = reader.keys(&MAIL_BY_ID, Scan::all())?;
+    let Some(last) = first.last().filter(|_| first.len() == limits::SCAN_MAX) else { return Ok(first.len()) };
+    Ok(first.len() + reader.keys(&MAIL_BY_ID, Scan::all().after(last).limit(REMOVED_AT_ONCE))?.len())
+}
+
+/// Removes the oldest mails that are too old or too many, a few at a time; says how many went.
+pub fn remove_old(tx: &mut Tx<'_>, keeping: Keeping) -> Result<usize, TxFault> {
+    let rows = keeping.rows.min(limits::INBOX_MAX);
+    let count = count(tx)?;
+    let mut removed = 0;
+    for (_, mail) in tx.scan(&MAIL_BY_ID, Scan::all().limit(REMOVED_AT_ONCE))? {
+        if mail.created_at >= keeping.since && count - removed <= rows {
+            break;
+        }
+        remove(tx, &mail)?;
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+/// Removes mails whatever their age, some at a time; says how many went. Called until it says 0 when the house is no
+/// longer in development.
+pub fn remove_all(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
+    let all = tx.scan(&MAIL_BY_ID, Scan::all().limit(limits::PAGE_MAX))?;
+    for (_, mail) in &all {
+        remove(tx, mail)?;
+    }
+    Ok(all.len())
+}
+
+/// The newest mails, newest first.
+pub fn newest(reader: &impl Reader, limit: usize) -> Result<Vec<InboxMail>, TxFault> {
+    let rows = reader.scan(&MAIL_BY_ID, Scan::all().backward().limit(limit))?;
+    Ok(rows.into_iter().map(|(_, mail)| mail).collect())
+}
+
+/// The newest mails to an address, whatever its case, newest first.
+pub fn newest_to(reader: &impl Reader, to: &str, limit: usize) -> Result<Vec<InboxMail>, TxFault> {
+    let scan = Scan::prefix(&(to.to_ascii_lowercase(),)).backward().limit(limit);
+    let mut mails = Vec::new();
+    for (_, id) in reader.keys(&MAIL_BY_RECIPIENT, scan)? {
+        mails.extend(reader.get(&MAIL_BY_ID, &id)?);
+    }
+    Ok(mails)
+}

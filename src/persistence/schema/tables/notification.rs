@@ -1,0 +1,194 @@
+//! Notifications and their deliveries, by owner, by when a sender is to look at them, and by what replaces them.
+
+use crate::{
+    domain::notification::{Budget, Channel, Delivery, DeliveryLane, Notification, TemplateName},
+    persistence::machinery::{
+        reader::{Reader, TxFault},
+        record::{Present, Record},
+        scan::Scan,
+        table::Table,
+        tx::Tx,
+    },
+    types::{
+        Timestamp,
+        id::{DeliveryId, NotificationId, UserId},
+    },
+};
+
+/// The records, sealed.
+pub static NOTIFICATION_BY_ID: Table<NotificationId, Notification> =
+    Table::sealed(0x14, "notification_by_id", "30 days");
+/// Which notifications are for whom.
+pub static NOTIFICATION_BY_OWNER: Table<(UserId, NotificationId), Present> =
+    Table::new(0x15, "notification_by_owner", "as notification_by_id");
+/// The deliveries, sealed.
+pub static DELIVERY_BY_ID: Table<DeliveryId, Delivery> = Table::sealed(0x16, "delivery_by_id", "as notification_by_id");
+/// When a sender is to look at a delivery, by lane.
+pub static DELIVERY_BY_DUE: Table<(u8, Timestamp, DeliveryId), Present> =
+    Table::new(0x17, "delivery_by_due", "until sent or given up");
+/// Which waiting deliveries a newer one replaces: owner, template, channel.
+pub static DELIVERY_BY_KIND: Table<(UserId, String, String, DeliveryId), Present> =
+    Table::new(0x11, "delivery_by_kind", "until sent or given up");
+/// What an owner was sent of a template lately.
+pub static BUDGET_BY_OWNER: Table<(UserId, String), Budget> = Table::new(0x12, "budget_by_owner", "until deleted");
+
+impl Record for Notification {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "notification";
+}
+
+impl Record for Delivery {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "delivery";
+}
+
+impl Record for Budget {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "budget";
+}
+
+type Kind = (UserId, TemplateName, Channel);
+
+fn kind_prefix((owner, template, channel): Kind) -> (UserId, String, String) {
+    (owner, template.as_str().to_owned(), channel.as_str().to_owned())
+}
+
+fn kind_key(kind: Kind, id: DeliveryId) -> (UserId, String, String, DeliveryId) {
+    let (owner, template, channel) = kind_prefix(kind);
+    (owner, template, channel, id)
+}
+
+/// The notification of an id.
+pub fn find(reader: &impl Reader, id: NotificationId) -> Result<Option<Notification>, TxFault> {
+    reader.get(&NOTIFICATION_BY_ID, &id)
+}
+
+/// The delivery of an id.
+pub fn find_delivery(reader: &impl Reader, id: DeliveryId) -> Result<Option<Delivery>, TxFault> {
+    reader.get(&DELIVERY_BY_ID, &id)
+}
+
+/// Adds a notification; its deliveries are put one by one.
+pub fn insert(tx: &mut Tx<'_>, notification: &Notification) -> Result<(), TxFault> {
+    tx.put(&NOTIFICATION_BY_ID, &notification.id, notification)?;
+    tx.put(&NOTIFICATION_BY_OWNER, &(notification.owner, notification.id), &Present)
+}
+
+/// Adds a delivery, or replaces the one of the same id.
+pub fn put_delivery(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<(), TxFault> {
+    remove_indexes(tx, delivery.id)?;
+    tx.put(&DELIVERY_BY_ID, &delivery.id, delivery)?;
+    let Some(due) = delivery.state.due() else { return Ok(()) };
+    tx.put(&DELIVERY_BY_DUE, &(delivery.lane.as_byte(), due, delivery.id), &Present)?;
+    match delivery.collapses_with() {
+        Some(kind) => tx.put(&DELIVERY_BY_KIND, &kind_key(kind, delivery.id), &Present),
+        None => Ok(()),
+    }
+}
+
+fn remove_indexes(tx: &mut Tx<'_>, id: DeliveryId) -> Result<(), TxFault> {
+    let Some(before) = find_delivery(tx, id)? else { return Ok(()) };
+    let Some(due) = before.state.due() else { return Ok(()) };
+    tx.delete(&DELIVERY_BY_DUE, &(before.lane.as_byte(), due, id))?;
+    match before.collapses_with() {
+        Some(kind) => tx.delete(&DELIVERY_BY_KIND, &kind_key(kind, id)),
+        None => Ok(()),
+    }
+}
+
+/// The deliveries of a lane that are due at `now`, first due first, at most `limit`.
+pub fn due(reader: &impl Reader, lane: DeliveryLane, now: Timestamp, limit: usize) -> Result<Vec<Delivery>, TxFault> {
+    let mut deliveries = Vec::new();
+    for (_, due, id) in reader.keys(&DELIVERY_BY_DUE, Scan::prefix(&(lane.as_byte(),)).limit(limit))? {
+        if due > now {
+            break;
+        }
+        deliveries.extend(find_delivery(reader, id)?);
+    }
+    Ok(deliveries)
+}
+
+/// When the next delivery of a lane is due.
+pub fn next_due(reader: &impl Reader, lane: DeliveryLane) -> Result<Option<Timestamp>, TxFault> {
+    let first = reader.keys(&DELIVERY_BY_DUE, Scan::prefix(&(lane.as_byte(),)).limit(1))?;
+    Ok(first.first().map(|(_, due, _)| *due))
+}
+
+/// How many deliveries wait, counted to `limits::SCAN_MAX` in each lane.
+pub fn waiting(reader: &impl Reader) -> Result<usize, TxFault> {
+    let mut count = 0;
+    for lane in DeliveryLane::ALL {
+        count += reader.keys(&DELIVERY_BY_DUE, Scan::prefix(&(lane.as_byte(),)))?.len();
+    }
+    Ok(count)
+}
+
+/// The waiting deliveries that a new one of this kind replaces, oldest first.
+pub fn waiting_of_kind(reader: &impl Reader, kind: Kind) -> Result<Vec<Delivery>, TxFault> {
+    let mut deliveries = Vec::new();
+    for (.., id) in reader.keys(&DELIVERY_BY_KIND, Scan::prefix(&kind_prefix(kind)))? {
+        deliveries.extend(find_delivery(reader, id)?);
+    }
+    Ok(deliveries)
+}
+
+/// The notifications of an owner, newest first, at most `limit`.
+pub fn of_owner(reader: &impl Reader, owner: UserId, limit: usize) -> Result<Vec<Notification>, TxFault> {
+    let mut notifications = Vec::new();
+    let scan = Scan::prefix(&(owner,)).backward().limit(limit);
+    for (_, id) in reader.keys(&NOTIFICATION_BY_OWNER, scan)? {
+        notifications.extend(find(reader, id)?);
+    }
+    Ok(notifications)
+}
+
+/// Removes at most `limit` notifications made before `before`, with their deliveries; says how many it were.
+pub fn remove_old(tx: &mut Tx<'_>, before: Timestamp, limit: usize) -> Result<usize, TxFault> {
+    let mut removed = 0;
+    for (_, notification) in tx.scan(&NOTIFICATION_BY_ID, Scan::all().limit(limit))? {
+        if notification.created_at >= before {
+            break;
+        }
+        remove(tx, &notification)?;
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+/// Removes at most `limit` notifications of an owner who is erased, with their deliveries, what was sent of late, and
+/// what waits to be sent; says how many it were. To be called until it says 0.
+pub fn remove_of_owner(tx: &mut Tx<'_>, owner: UserId, limit: usize) -> Result<usize, TxFault> {
+    let notifications = of_owner(tx, owner, limit)?;
+    for notification in &notifications {
+        remove(tx, notification)?;
+    }
+    remove_budgets(tx, owner)?;
+    Ok(notifications.len())
+}
+
+fn remove(tx: &mut Tx<'_>, notification: &Notification) -> Result<(), TxFault> {
+    for delivery in &notification.deliveries {
+        remove_indexes(tx, *delivery)?;
+        tx.delete(&DELIVERY_BY_ID, delivery)?;
+    }
+    tx.delete(&NOTIFICATION_BY_OWNER, &(notification.owner, notification.id))?;
+    tx.delete(&NOTIFICATION_BY_ID, &notification.id)
+}
+
+/// What an owner was sent of a template lately.
+pub fn budget(reader: &impl Reader, owner: UserId, template: TemplateName) -> Result<Budget, TxFault> {
+    Ok(reader.get(&BUDGET_BY_OWNER, &(owner, template.as_str().to_owned()))?.unwrap_or_default())
+}
+
+/// Writes down what an owner was sent of a template.
+pub fn put_budget(tx: &mut Tx<'_>, (owner, template): (UserId, TemplateName), budget: &Budget) -> Result<(), TxFault> {
+    tx.put(&BUDGET_BY_OWNER, &(owner, template.as_str().to_owned()), budget)
+}
+
+/// Forgets what an owner was sent.
+pub fn remove_budgets(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
+    for key in tx.keys(&BUDGET_BY_OWNER, Scan::prefix(&(owner,)))? {
+        tx.delete(&BUDGET_BY_OWNER, &key)?;
+    }
+    Ok(())
+}

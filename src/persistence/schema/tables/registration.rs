@@ -1,0 +1,85 @@
+//! Registrations, by address, by the user name each reserves, and by their end.
+
+use crate::{
+    domain::auth::Registration,
+    persistence::machinery::{
+        reader::{Reader, TxFault},
+        record::{Present, Record},
+        scan::Scan,
+        table::Table,
+        tx::Tx,
+    },
+    types::{EmailAddress, Timestamp, UserName, id::UserId},
+};
+
+/// The records.
+pub static REGISTRATION_BY_ID: Table<UserId, Registration> = Table::new(0x05, "registration_by_id", "24 h");
+/// Which registrations name an address, by its normal form.
+pub static REGISTRATION_BY_EMAIL: Table<(String, UserId), Present> =
+    Table::new(0x06, "registration_by_email", "as registration_by_id");
+/// Which registrations reserve a user name.
+pub static REGISTRATION_BY_USERNAME: Table<(String, UserId), Present> =
+    Table::new(0x07, "registration_by_username", "as registration_by_id");
+/// Which registrations end when.
+pub static REGISTRATION_BY_END: Table<(Timestamp, UserId), Present> =
+    Table::new(0x08, "registration_by_end", "as registration_by_id");
+
+impl Record for Registration {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "registration";
+}
+
+/// The registration of an id; it may have ended.
+pub fn find(reader: &impl Reader, id: UserId) -> Result<Option<Registration>, TxFault> {
+    reader.get(&REGISTRATION_BY_ID, &id)
+}
+
+/// The registrations of an address, oldest first; some may have ended.
+pub fn of_email(reader: &impl Reader, email: &EmailAddress) -> Result<Vec<Registration>, TxFault> {
+    named(reader, &REGISTRATION_BY_EMAIL, email.normal())
+}
+
+/// The registrations that reserve a user name, oldest first; some may have ended.
+pub fn of_username(reader: &impl Reader, username: &UserName) -> Result<Vec<Registration>, TxFault> {
+    named(reader, &REGISTRATION_BY_USERNAME, username.as_str().to_owned())
+}
+
+fn named(
+    reader: &impl Reader,
+    index: &Table<(String, UserId), Present>,
+    name: String,
+) -> Result<Vec<Registration>, TxFault> {
+    let mut found = Vec::new();
+    for (_, id) in reader.keys(index, Scan::prefix(&(name,)))? {
+        found.extend(find(reader, id)?);
+    }
+    Ok(found)
+}
+
+/// The ids of registrations that have ended at `now`, first ended first, at most `limit`.
+pub fn ended(reader: &impl Reader, now: Timestamp, limit: usize) -> Result<Vec<UserId>, TxFault> {
+    let scan = Scan::below(&super::end_of(now)).limit(limit);
+    Ok(reader.keys(&REGISTRATION_BY_END, scan)?.into_iter().map(|(_, id)| id).collect())
+}
+
+/// Adds a registration.
+pub fn insert(tx: &mut Tx<'_>, registration: &Registration) -> Result<(), TxFault> {
+    let id = registration.id;
+    tx.put(&REGISTRATION_BY_ID, &id, registration)?;
+    tx.put(&REGISTRATION_BY_EMAIL, &(registration.email.normal(), id), &Present)?;
+    if let Some(username) = &registration.username {
+        tx.put(&REGISTRATION_BY_USERNAME, &(username.as_str().to_owned(), id), &Present)?;
+    }
+    tx.put(&REGISTRATION_BY_END, &(registration.expires_at, id), &Present)
+}
+
+/// Removes a registration; nothing happens if there is none.
+pub fn remove(tx: &mut Tx<'_>, id: UserId) -> Result<(), TxFault> {
+    let Some(before) = find(tx, id)? else { return Ok(()) };
+    tx.delete(&REGISTRATION_BY_EMAIL, &(before.email.normal(), id))?;
+    if let Some(username) = &before.username {
+        tx.delete(&REGISTRATION_BY_USERNAME, &(username.as_str().to_owned(), id))?;
+    }
+    tx.delete(&REGISTRATION_BY_END, &(before.expires_at, id))?;
+    tx.delete(&REGISTRATION_BY_ID, &id)
+}

@@ -1,0 +1,51 @@
+//! Requests to set a new password, and when each ends.
+
+use crate::{
+    domain::auth::ResetRequest,
+    persistence::machinery::{
+        reader::{Reader, TxFault},
+        record::{Present, Record},
+        scan::Scan,
+        table::Table,
+        tx::Tx,
+    },
+    types::{Timestamp, id::ResetId},
+};
+
+/// The records.
+pub static RESET_BY_ID: Table<ResetId, ResetRequest> = Table::new(0x1d, "reset_by_id", "24 h at most");
+/// Which requests end when.
+pub static RESET_BY_END: Table<(Timestamp, ResetId), Present> = Table::new(0x1e, "reset_by_end", "as reset_by_id");
+
+impl Record for ResetRequest {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "reset_request";
+}
+
+/// The request of an id; it may have ended.
+pub fn find(reader: &impl Reader, id: ResetId) -> Result<Option<ResetRequest>, TxFault> {
+    reader.get(&RESET_BY_ID, &id)
+}
+
+/// Writes a request, in the place of the one of the same id.
+pub fn put(tx: &mut Tx<'_>, request: &ResetRequest) -> Result<(), TxFault> {
+    remove(tx, request.id)?;
+    tx.put(&RESET_BY_ID, &request.id, request)?;
+    tx.put(&RESET_BY_END, &(request.expires_at, request.id), &Present)
+}
+
+/// Removes a request; nothing happens if there is none.
+pub fn remove(tx: &mut Tx<'_>, id: ResetId) -> Result<(), TxFault> {
+    let Some(before) = find(tx, id)? else { return Ok(()) };
+    tx.delete(&RESET_BY_END, &(before.expires_at, id))?;
+    tx.delete(&RESET_BY_ID, &id)
+}
+
+/// Removes requests that have ended, first ended first, at most `limit`; gives how many.
+pub fn remove_ended(tx: &mut Tx<'_>, limit: usize) -> Result<usize, TxFault> {
+    let ended = tx.keys(&RESET_BY_END, Scan::below(&super::end_of(tx.now())).limit(limit))?;
+    for (_, id) in &ended {
+        remove(tx, *id)?;
+    }
+    Ok(ended.len())
+}

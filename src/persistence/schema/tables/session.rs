@@ -1,0 +1,80 @@
+//! Sessions, by user and by their end. What is there lives, or has run out and waits to be removed.
+
+use crate::{
+    domain::auth::Session,
+    persistence::machinery::{
+        reader::{Reader, TxFault},
+        record::{Present, Record},
+        scan::Scan,
+        table::Table,
+        tx::Tx,
+    },
+    types::{
+        Timestamp,
+        id::{SessionId, UserId},
+    },
+};
+
+/// The records, sealed: each holds the seed of its refresh tokens.
+pub static SESSION_BY_ID: Table<SessionId, Session> =
+    Table::sealed(0x09, "session_by_id", "until ended, 30 days at most");
+/// Which sessions a user has.
+pub static SESSION_BY_USER: Table<(UserId, SessionId), Present> =
+    Table::new(0x0a, "session_by_user", "as session_by_id");
+/// Which sessions run out when.
+pub static SESSION_BY_END: Table<(Timestamp, SessionId), Present> =
+    Table::new(0x0b, "session_by_end", "as session_by_id");
+
+impl Record for Session {
+    const SCHEMA: u16 = 1;
+    const NAME: &'static str = "session";
+}
+
+fn end(session: &Session) -> Timestamp {
+    session.idle_until.min(session.ends_at)
+}
+
+/// The session of an id; it may have run out.
+pub fn find(reader: &impl Reader, id: SessionId) -> Result<Option<Session>, TxFault> {
+    reader.get(&SESSION_BY_ID, &id)
+}
+
+/// The sessions of a user, oldest first; some may have run out.
+pub fn of_user(reader: &impl Reader, user: UserId) -> Result<Vec<Session>, TxFault> {
+    let mut sessions = Vec::new();
+    for (_, id) in reader.keys(&SESSION_BY_USER, Scan::prefix(&(user,)))? {
+        sessions.extend(find(reader, id)?);
+    }
+    Ok(sessions)
+}
+
+/// The ids of sessions that have run out at `now`, first ended first, at most `limit`.
+pub fn ended(reader: &impl Reader, now: Timestamp, limit: usize) -> Result<Vec<SessionId>, TxFault> {
+    let scan = Scan::below(&super::end_of(now)).limit(limit);
+    Ok(reader.keys(&SESSION_BY_END, scan)?.into_iter().map(|(_, id)| id).collect())
+}
+
+/// Adds a session.
+pub fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), TxFault> {
+    tx.put(&SESSION_BY_ID, &session.id, session)?;
+    tx.put(&SESSION_BY_USER, &(session.user, session.id), &Present)?;
+    tx.put(&SESSION_BY_END, &(end(session), session.id), &Present)
+}
+
+/// Replaces the session of the same id.
+pub fn update(tx: &mut Tx<'_>, session: &Session) -> Result<(), TxFault> {
+    if let Some(before) = find(tx, session.id)?
+        && end(&before) != end(session)
+    {
+        tx.delete(&SESSION_BY_END, &(end(&before), session.id))?;
+    }
+    insert(tx, session)
+}
+
+/// Removes a session; nothing happens if there is none.
+pub fn remove(tx: &mut Tx<'_>, id: SessionId) -> Result<(), TxFault> {
+    let Some(before) = find(tx, id)? else { return Ok(()) };
+    tx.delete(&SESSION_BY_USER, &(before.user, id))?;
+    tx.delete(&SESSION_BY_END, &(end(&before), id))?;
+    tx.delete(&SESSION_BY_ID, &id)
+}
