@@ -24,7 +24,7 @@ use std::{
 use bench_store::BenchStore;
 use futures::{FutureExt as _, future::join_all};
 use majordomo::{
-    persistence::{Store, Tx, TxFault, Verdict, engine::EngineKind, writer::step::StoreWriter},
+    persistence::{Store, Tx, TxFault, engine::EngineKind, writer::step::StoreWriter},
     types::id::UserId,
 };
 use workload::{ENTRY_BY_OWNER, Entry, login};
@@ -34,15 +34,15 @@ const MEASURED: Duration = Duration::from_secs(2);
 const WARM_UP: Duration = Duration::from_millis(300);
 
 /// A kind of commit.
-type Kind = fn(&mut Tx<'_>, UserId) -> Result<Verdict<()>, TxFault>;
+type Kind = fn(&mut Tx<'_>, UserId) -> Result<(), TxFault>;
 
 const KINDS: [(&str, Kind); 2] = [("two records", records), ("a login", login)];
 
-fn records(tx: &mut Tx<'_>, user: UserId) -> Result<Verdict<()>, TxFault> {
+fn records(tx: &mut Tx<'_>, user: UserId) -> Result<(), TxFault> {
     let id: UserId = tx.id();
     tx.put(&ENTRY_BY_OWNER, &(*user.as_bytes(), id), &Entry(vec![7; 150]))?;
     tx.put(&ENTRY_BY_OWNER, &([0xff; 16], id), &Entry(vec![7; 20]))?;
-    Ok(Verdict::Commit(()))
+    Ok(())
 }
 
 struct Bench {
@@ -65,7 +65,7 @@ impl Bench {
             self.next += 1;
             // A thousand persons take turns.
             let user = UserId::from(uuid::Uuid::from_u128(self.next % 1_000));
-            self.store.old_write(self.bench_store.write(), move |tx| kind(tx, user))
+            self.store.write(self.bench_store.write(), move |tx| kind(tx, user))
         });
         let mut all = Box::pin(join_all(writes.collect::<Vec<_>>()));
         assert!(all.as_mut().now_or_never().is_none());

@@ -28,7 +28,7 @@ use std::{
 use bench_store::BenchStore;
 use futures::future::join_all;
 use majordomo::{
-    persistence::{Reader as _, Store, Table, Verdict, engine::EngineKind},
+    persistence::{Reader as _, Store, Table, engine::EngineKind},
     types::id::UserId,
 };
 use workload::{Entry, login};
@@ -47,11 +47,11 @@ async fn fill(store: &Store, bench_store: &BenchStore) {
     for wave in (0..KEYS / ONE).collect::<Vec<_>>().chunks(32) {
         let writes = wave.iter().map(|part| {
             let first = part * ONE;
-            store.old_write(bench_store.write(), move |tx| {
+            store.write(bench_store.write(), move |tx| {
                 for number in first..first + ONE {
                     tx.put(&ENTRY_BY_NUMBER, &number, &Entry(vec![7; 200]))?;
                 }
-                Ok(Verdict::Commit(()))
+                Ok(())
             })
         });
         for written in join_all(writes).await {
@@ -98,7 +98,7 @@ async fn client(store: Store, bench_store: BenchStore, number: u64, stop: Arc<At
     while !stop.load(Ordering::Relaxed) {
         turn += CLIENTS;
         let user = UserId::from(uuid::Uuid::from_u128(u128::from(turn % 1_000)));
-        store.old_write(bench_store.write(), move |tx| login(tx, user)).await.expect("a disk with room");
+        store.write(bench_store.write(), move |tx| login(tx, user)).await.expect("a disk with room");
         commits.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -19,7 +19,7 @@ use std::{path::Path, time::Instant};
 use bench_store::BenchStore;
 use futures::future::join_all;
 use majordomo::{
-    persistence::{Record, Store, Table, Verdict, engine::EngineKind, trust::TreeState},
+    persistence::{Record, Store, Table, engine::EngineKind, trust::TreeState},
     types::id::UserId,
 };
 
@@ -42,13 +42,13 @@ async fn fill(store: &Store, bench_store: &BenchStore, records: u32) -> u64 {
     let writes: Vec<u32> = (0..records / A_WRITE).collect();
     for wave in writes.chunks(64) {
         let writes = wave.iter().map(|_| {
-            store.old_write(bench_store.write(), |tx| {
+            store.write(bench_store.write(), |tx| {
                 for _ in 0..A_WRITE {
                     let (id, word): (UserId, [u8; 16]) = (tx.id(), tx.random());
                     tx.put(&ENTRY_BY_ID, &id, &Entry(vec![7; 200]))?;
                     tx.put(&ENTRY_BY_WORD, &word, &Entry(id.as_bytes().to_vec()))?;
                 }
-                Ok(Verdict::Commit(()))
+                Ok(())
             })
         });
         for written in join_all(writes).await {

@@ -32,7 +32,7 @@ use crate::{
         services::{EdgeContext, EdgeDependencies},
     },
     persistence::{
-        self, KeyLoss, Options, ReplayCheck, Store, Tx, Verdict, Write,
+        self, KeyLoss, Options, ReplayCheck, Store, Tx, Write,
         fs::RealFs,
         migrations::{self, Migration},
         opening::last_time,
@@ -424,8 +424,8 @@ async fn demand_known(
 ) -> Result<(), AppError> {
     let start = |fault| AppError::Start { step: "looking at the store's migrations", fault };
     if opening.created {
-        let mark = move |tx: &mut Tx<'_>| migrations::mark_all(tx, all).map(Verdict::Commit);
-        return store.old_write(service_write(system), mark).await.map_err(start);
+        let mark = move |tx: &mut Tx<'_>| migrations::mark_all(tx, all);
+        return store.write(service_write(system), mark).await.map_err(start);
     }
     let known = store.read(|view| migrations::demand_known(view, all)).map_err(start)?;
     known.map_err(|newer| AppError::Store(newer.to_string()))

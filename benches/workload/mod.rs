@@ -7,7 +7,7 @@ use majordomo::{
         audit::{AuditAction, AuditRecord, AuditResult},
         event::{Event, EventKind, Personal},
     },
-    persistence::{Record, Table, Tx, TxFault, Verdict},
+    persistence::{Record, Table, Tx, TxFault},
     types::id::UserId,
 };
 
@@ -25,7 +25,7 @@ static ENTRY_BY_ID: Table<UserId, Entry> = Table::sealed(0xf0, "session_by_id", 
 pub static ENTRY_BY_OWNER: Table<([u8; 16], UserId), Entry> = Table::new(0xf1, "entry_by_owner", "");
 
 /// What a login leaves: a sealed record, its index, an event with sealed personal fields and an audit entry.
-pub fn login(tx: &mut Tx<'_>, user: UserId) -> Result<Verdict<()>, TxFault> {
+pub fn login(tx: &mut Tx<'_>, user: UserId) -> Result<(), TxFault> {
     let id: UserId = tx.id();
     tx.put(&ENTRY_BY_ID, &id, &Entry(vec![7; 200]))?;
     tx.put(&ENTRY_BY_OWNER, &(*user.as_bytes(), id), &Entry(Vec::new()))?;
@@ -37,5 +37,5 @@ pub fn login(tx: &mut Tx<'_>, user: UserId) -> Result<Verdict<()>, TxFault> {
         subject: Some(user),
         detail: String::new(),
     })?;
-    Ok(Verdict::Commit(()))
+    Ok(())
 }

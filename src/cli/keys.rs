@@ -12,7 +12,7 @@ use crate::{
     config::Config,
     domain::auth::key_rotation::Urgency,
     http::routes::rotation::{self, KeyBody},
-    persistence::{KeyLoss, Verdict, keyring::Keyring, layout::Layout, lock, lock::Lock, loss},
+    persistence::{KeyLoss, keyring::Keyring, layout::Layout, lock, lock::Lock, loss},
     types::limits,
 };
 
@@ -151,9 +151,8 @@ fn seal_anew(store: &Offline) -> Result<(), CliFailure> {
     let mut place = None;
     loop {
         let after = place.clone();
-        let step = store.store().old_write(store.write("keys rotate-ring").reclaim(), move |tx| {
-            Ok(Verdict::Commit(loss::reseal(tx, after.as_ref())?))
-        });
+        let step =
+            store.store().write(store.write("keys rotate-ring").reclaim(), move |tx| loss::reseal(tx, after.as_ref()));
         place = store.wait(step).map_err(|fault| CliFailure::fault("sealing anew", fault))?;
         if place.is_none() {
             return Ok(());

@@ -19,7 +19,7 @@ pub use machinery::{
     Lease, base,
     batch::{self, Batch, Lsn, Operation},
     catalog, change, check, checkpoint, codec,
-    decision::{self, Decision, Stop, Verdict, refuse, refuse_and_keep},
+    decision::{self, Decision, Stop, refuse, refuse_and_keep},
     engine, files, format, fs, journal,
     key::{self, TableKey},
     keyring, layout, lock, log, loss,

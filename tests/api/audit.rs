@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use majordomo::{
     persistence::{
-        Reader as _, Table, Verdict, Write,
+        Reader as _, Table, Write,
         audit::{AUDIT_BY_NUMBER, AUDIT_SIGN_IN_BY_NUMBER, AuditRow},
     },
     types::{CallContext, Clock as _, Work},
@@ -34,12 +34,12 @@ async fn tamper_with(
 ) {
     let work = Work::until(app.clock.instant() + Duration::from_secs(5));
     let write = Write::new(work, app.system.stamp(), CallContext::service("test", "tamper"));
-    let tampered = app.store.old_write(write, move |tx| {
+    let tampered = app.store.write(write, move |tx| {
         match change(tx.get(table, &number)?.unwrap()) {
             Some(row) => tx.put(table, &number, &row)?,
             None => tx.delete(table, &number)?,
         }
-        Ok(Verdict::Commit(()))
+        Ok(())
     });
     tampered.await.unwrap();
 }

@@ -6,7 +6,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use majordomo::{
     crypto::password::{PasswordCost, PasswordHasher, Scratch},
     domain::{audit::AuditAction, event::EventType, user::User},
-    persistence::{Verdict, Write, tables::user},
+    persistence::{Write, tables::user},
     types::{CallContext, Secret, Work, id::UserId},
 };
 use serde_json::{Value, json};
@@ -299,10 +299,10 @@ async fn a_hash_of_older_settings_is_made_anew_at_the_next_sign_in() {
     let older = older.hash(&mut Scratch::default(), &Secret::new(PASSWORD), [3; 16]).unwrap();
     let work = Work::until(app.system.clock().instant() + MINUTE);
     let write = Write::new(work, app.system.stamp(), CallContext::service("test", "older-hash"));
-    let stored = app.store.old_write(write, move |tx| {
+    let stored = app.store.write(write, move |tx| {
         let found = user::find(tx, id)?.unwrap();
         user::replace(tx, &User { password_hash: Some(older.clone()), ..found })?;
-        Ok(Verdict::Commit(()))
+        Ok(())
     });
     stored.await.unwrap();
     let hash = || app.store.read(|view| user::find(view, id)).unwrap().unwrap().password_hash.unwrap();

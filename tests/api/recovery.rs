@@ -6,7 +6,7 @@ use majordomo::{
     config::{Config, Sources},
     domain::{audit::AuditAction, event::EventType, user::User},
     persistence::{
-        Verdict, Write,
+        Write,
         tables::{reset, user},
     },
     types::{
@@ -385,10 +385,10 @@ async fn give_phone(app: &TestApp, id: &str, phone: &str) {
     let (id, phone) = (id.parse::<UserId>().unwrap(), PhoneNumber::parse(phone).unwrap());
     let work = Work::until(app.system.clock().instant() + Duration::from_secs(5));
     let write = Write::new(work, app.system.stamp(), CallContext::service("test", "phone"));
-    let given = app.store.old_write(write, move |tx| {
+    let given = app.store.write(write, move |tx| {
         let found = user::find(tx, id)?.unwrap();
         user::replace(tx, &User { phone: Some(phone.clone()), version: found.version + 1, ..found })?;
-        Ok(Verdict::Commit(()))
+        Ok(())
     });
     given.await.unwrap();
 }

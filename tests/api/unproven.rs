@@ -9,7 +9,7 @@ use majordomo::{
         user::{Status, User},
     },
     persistence::{
-        Verdict, Write,
+        Write,
         tables::{invitation, registration, user},
     },
     types::{CallContext, EmailAddress, Work, id::UserId},
@@ -171,10 +171,10 @@ async fn where_addresses_must_be_proven_again_who_has_not_is_sent_the_code_and_w
     let id: UserId = ada.id.parse().unwrap();
     let work = Work::until(app.system.clock().instant() + Duration::from_secs(5));
     let write = Write::new(work, app.system.stamp(), CallContext::service("test", "unprove"));
-    let unproven = app.store.old_write(write, move |tx| {
+    let unproven = app.store.write(write, move |tx| {
         let found = user::find(tx, id)?.unwrap();
         user::replace(tx, &User { email_verified: false, status: Status::Pending, ..found })?;
-        Ok(Verdict::Commit(()))
+        Ok(())
     });
     unproven.await.unwrap();
     assert_eq!(ada.get("/auth/profile").await.problem(), "session_ended");

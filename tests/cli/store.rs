@@ -9,7 +9,7 @@ use majordomo::{
         event::{Event, EventKind, Personal},
     },
     persistence::{
-        KeyLoss, Reader as _, Store, Table, Tx, TxFault, Verdict, Write,
+        KeyLoss, Reader as _, Store, Table, Tx, TxFault, Write,
         audit::{AUDIT_BY_NUMBER, AuditRow},
         migrations::{self, Migration, MigrationStep},
         record::Present,
@@ -28,7 +28,7 @@ use crate::harness::{Majordomo, NO_STORE};
 fn settle(program: &Majordomo, directory: &str) {
     open(program, directory, |store, write| async move {
         store
-            .old_write(write, |tx| {
+            .write(write, |tx| {
                 let (id, now) = (id::uuid_v7(tx.now(), tx.random()).into(), tx.now());
                 let key = SigningKey {
                     id,
@@ -39,7 +39,7 @@ fn settle(program: &Majordomo, directory: &str) {
                     stage_since: now,
                 };
                 signing_key::put(tx, &key)?;
-                Ok(Verdict::Commit(()))
+                Ok(())
             })
             .await
             .unwrap();
@@ -193,7 +193,7 @@ fn a_good_store_is_called_good_and_a_damaged_one_names_its_first_fault() {
 /// Commits `f` to the store of `majordomo`, and closes it cleanly: journal, tree and snapshots agree on what it wrote.
 fn commit(program: &Majordomo, f: impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 'static) {
     open(program, "data", |store, write| async move {
-        store.old_write(write, move |tx| f(tx).map(Verdict::Commit)).await.unwrap();
+        store.write(write, move |tx| f(tx)).await.unwrap();
     });
 }
 

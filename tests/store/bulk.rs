@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use futures::FutureExt as _;
 use majordomo::{
-    persistence::{Record, Table, Tx, TxFault, Verdict},
+    persistence::{Record, Table, Tx, TxFault},
     types::{Fault, limits},
 };
 
@@ -48,24 +48,24 @@ impl Crowd {
     }
 }
 
-fn blob(tx: &mut Tx<'_>, number: u32, bytes: usize) -> Result<Verdict<()>, TxFault> {
+fn blob(tx: &mut Tx<'_>, number: u32, bytes: usize) -> Result<(), TxFault> {
     tx.put(&BLOB_BY_NUMBER, &number, &Blob(vec![7; bytes]))?;
-    Ok(Verdict::Commit(()))
+    Ok(())
 }
 
-fn small(number: u32) -> impl Fn(&mut Tx<'_>) -> Result<Verdict<()>, TxFault> + Send + 'static {
+fn small(number: u32) -> impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 'static {
     move |tx| blob(tx, number, 8)
 }
 
 /// A quarter of a group and a little more.
-fn large(number: u32) -> impl Fn(&mut Tx<'_>) -> Result<Verdict<()>, TxFault> + Send + 'static {
+fn large(number: u32) -> impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 'static {
     const PIECE: usize = 60 << 10;
     let pieces = u32::try_from(limits::GROUP_BYTES_MAX / limits::BULK_PART / PIECE + 1).unwrap();
     move |tx| {
         for piece in 0..pieces {
             blob(tx, number * 100 + piece, PIECE)?;
         }
-        Ok(Verdict::Commit(()))
+        Ok(())
     }
 }
 
@@ -77,10 +77,10 @@ fn of_a_group_that_both_want_a_quarter_is_bulk_work_and_neither_lane_starves() {
     let (mut prompt, mut bulk) = (Crowd::default(), Crowd::default());
     // The batches come first, and more of them than two groups hold.
     for number in 0..250 {
-        bulk.join(bench.store.old_write(bench.write().reclaim().bulk(), small(number)));
+        bulk.join(bench.store.write(bench.write().reclaim().bulk(), small(number)));
     }
     for number in 1_000..1_300 {
-        prompt.join(bench.store.old_write(bench.write(), small(number)));
+        prompt.join(bench.store.write(bench.write(), small(number)));
     }
     for _ in 0..3 {
         assert_eq!(bench.writer.step(), limits::GROUP_MAX);
@@ -99,9 +99,9 @@ fn whoever_comes_while_a_flood_of_batches_waits_is_in_the_very_next_group() {
     let mut bench = Bench::new();
     let (mut prompt, mut bulk) = (Crowd::default(), Crowd::default());
     for number in 0..u32::try_from(limits::BULK_QUEUE_MAX).unwrap() {
-        bulk.join(bench.store.old_write(bench.write().bulk(), small(number)));
+        bulk.join(bench.store.write(bench.write().bulk(), small(number)));
     }
-    prompt.join(bench.store.old_write(bench.write(), small(9_999)));
+    prompt.join(bench.store.write(bench.write(), small(9_999)));
     bench.writer.step();
     assert_eq!(prompt.leave(), 1);
 }
@@ -111,10 +111,10 @@ fn a_few_batches_are_in_the_first_group_of_a_flood_of_others() {
     let mut bench = Bench::new();
     let (mut prompt, mut bulk) = (Crowd::default(), Crowd::default());
     for number in 0..1_000 {
-        prompt.join(bench.store.old_write(bench.write(), small(number)));
+        prompt.join(bench.store.write(bench.write(), small(number)));
     }
     for number in 2_000..2_010 {
-        bulk.join(bench.store.old_write(bench.write().bulk(), small(number)));
+        bulk.join(bench.store.write(bench.write().bulk(), small(number)));
     }
     assert_eq!(bench.writer.step(), limits::GROUP_MAX);
     assert_eq!((prompt.leave(), bulk.leave()), (limits::GROUP_MAX - 10, 10));
@@ -125,24 +125,24 @@ fn batches_alone_fill_a_group_by_places_but_take_no_more_than_a_quarter_of_its_b
     let mut bench = Bench::new();
     let mut bulk = Crowd::default();
     for number in 0..u32::try_from(limits::GROUP_MAX).unwrap() {
-        bulk.join(bench.store.old_write(bench.write().bulk(), small(number)));
+        bulk.join(bench.store.write(bench.write().bulk(), small(number)));
     }
     assert_eq!(bench.writer.step(), limits::GROUP_MAX);
     assert_eq!(bulk.leave(), limits::GROUP_MAX);
 
     let mut prompt = Crowd::default();
     for number in 0..3 {
-        bulk.join(bench.store.old_write(bench.write().bulk(), large(number)));
+        bulk.join(bench.store.write(bench.write().bulk(), large(number)));
     }
     assert_eq!(bench.writer.step(), 1, "one of them is a quarter of a group's bytes");
     for number in 10_000..10_005 {
-        prompt.join(bench.store.old_write(bench.write(), small(number)));
+        prompt.join(bench.store.write(bench.write(), small(number)));
     }
     assert_eq!(bench.writer.step(), 6);
     assert_eq!((prompt.leave(), bulk.leave()), (5, 2));
     // Others are not bound by that quarter.
     for number in 20..23 {
-        prompt.join(bench.store.old_write(bench.write(), large(number)));
+        prompt.join(bench.store.write(bench.write(), large(number)));
     }
     assert_eq!(bench.writer.step(), 4);
     assert_eq!((prompt.leave(), bulk.leave()), (3, 1));
@@ -153,16 +153,16 @@ async fn the_bulk_lane_is_bounded_by_itself() {
     let bench = Bench::new();
     let (mut prompt, mut bulk) = (Crowd::default(), Crowd::default());
     for number in 0..u32::try_from(limits::BULK_QUEUE_MAX).unwrap() {
-        bulk.join(bench.store.old_write(bench.write().bulk(), small(number)));
+        bulk.join(bench.store.write(bench.write().bulk(), small(number)));
     }
     let report = bench.store.report().writer;
     assert_eq!((report.waiting, report.bulk_waiting), (0, limits::BULK_QUEUE_MAX));
-    let one_too_many = bench.store.old_write(bench.write().bulk(), small(5_000));
+    let one_too_many = bench.store.write(bench.write().bulk(), small(5_000));
     let waited = tokio::time::timeout(Duration::from_secs(60), one_too_many).await;
     assert!(matches!(waited, Ok(Err(Fault::Overloaded { .. }))), "{waited:?}");
     // All places of the others are free.
     for number in 0..u32::try_from(limits::WRITE_QUEUE_MAX).unwrap() {
-        prompt.join(bench.store.old_write(bench.write(), small(10_000 + number)));
+        prompt.join(bench.store.write(bench.write(), small(10_000 + number)));
     }
 }
 
@@ -170,10 +170,10 @@ async fn the_bulk_lane_is_bounded_by_itself() {
 fn a_store_that_closes_finishes_what_waits_in_both_lanes() {
     let mut bench = Bench::new();
     let (mut prompt, mut bulk) = (Crowd::default(), Crowd::default());
-    bulk.join(bench.store.old_write(bench.write().bulk(), small(1)));
-    prompt.join(bench.store.old_write(bench.write(), small(2)));
+    bulk.join(bench.store.write(bench.write().bulk(), small(1)));
+    prompt.join(bench.store.write(bench.write(), small(2)));
     assert!(bench.store.close().now_or_never().is_none());
-    let late = bench.store.old_write(bench.write().bulk(), small(3)).now_or_never();
+    let late = bench.store.write(bench.write().bulk(), small(3)).now_or_never();
     assert_eq!(late, Some(Err(Fault::Unavailable)));
     assert_eq!(bench.writer.step(), 2);
     assert_eq!((prompt.leave(), bulk.leave()), (1, 1));

@@ -13,7 +13,7 @@ use majordomo::{
         notification::TemplateName,
     },
     persistence::{
-        Record, Tx, TxFault, Verdict,
+        Record, Tx, TxFault,
         codec::{self, CodecFault},
         keyring::Keyring,
         migrations::{self, Migration, MigrationStep},
@@ -103,7 +103,7 @@ fn fill_subscriptions(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
 fn lines() -> String {
     let test_store = TestStore::simulated();
     let mut opened = test_store.open();
-    opened.commit(|tx| fill(tx).map(Verdict::Commit)).unwrap();
+    opened.commit(|tx| fill(tx)).unwrap();
     let ring = Keyring::load(&test_store.ring).unwrap().unwrap();
     let mut text = String::new();
     for row in inventory() {

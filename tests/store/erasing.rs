@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use majordomo::{
     domain::notification::TemplateName,
-    persistence::{Tx, TxFault, Verdict, tables::notification},
+    persistence::{Tx, TxFault, tables::notification},
     types::id::UserId,
 };
 
@@ -24,12 +24,12 @@ fn tell(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
 fn nothing_that_was_told_to_an_erased_person_is_left_and_others_keep_theirs() {
     let test_store = TestStore::simulated();
     let mut opened = test_store.open();
-    opened.commit(|tx| tell(tx, user(2)).map(Verdict::Commit)).unwrap();
+    opened.commit(|tx| tell(tx, user(2))).unwrap();
     let without = opened.contents();
-    opened.commit(|tx| tell(tx, user(1)).and_then(|()| tell(tx, user(1))).map(Verdict::Commit)).unwrap();
+    opened.commit(|tx| tell(tx, user(1)).and_then(|()| tell(tx, user(1)))).unwrap();
     assert!(opened.contents().len() > without.len());
     for left in [1, 1, 0] {
-        let removed = opened.commit(|tx| notification::remove_of_owner(tx, user(1), 1).map(Verdict::Commit)).unwrap();
+        let removed = opened.commit(|tx| notification::remove_of_owner(tx, user(1), 1)).unwrap();
         assert_eq!(removed, left);
     }
     assert!(opened.contents().keys().eq(without.keys()));

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use majordomo::{
     persistence::{
-        KeyLoss, OpenFault, Reader as _, Scan, Verdict,
+        KeyLoss, OpenFault, Reader as _, Scan,
         engine::EngineKind,
         keyring::Keyring,
         loss,
@@ -38,7 +38,7 @@ fn settle_in(opened: &mut OpenStore<'_>) {
             tables::notification::put_delivery(tx, &delivery)?;
             tables::inbox::put(tx, &mail, KEEPING)?;
             tx.emit(crate::tools::failed_login(user(1), "only-sealed-and-never-in-a-file!"))?;
-            Ok(Verdict::Commit(()))
+            Ok(())
         })
         .unwrap();
 }
@@ -141,7 +141,7 @@ fn settle_in_anew(opened: &mut OpenStore<'_>) {
             let now = tx.now();
             let session = a_session(tx, user(1), now);
             tables::session::insert(tx, &session)?;
-            Ok(Verdict::Commit(()))
+            Ok(())
         })
         .unwrap();
 }
@@ -160,7 +160,7 @@ fn a_rotated_ring_opens_the_old_seals_anew_and_then_the_old_key_can_go() {
     let mut at = None;
     loop {
         let from = at.clone();
-        at = opened.commit(move |tx| Ok(Verdict::Commit(loss::reseal(tx, from.as_ref())?))).unwrap();
+        at = opened.commit(move |tx| loss::reseal(tx, from.as_ref())).unwrap();
         if at.is_none() {
             break;
         }

@@ -9,7 +9,7 @@ use majordomo::{
         event::EventType,
     },
     persistence::{
-        Reader as _, Verdict,
+        Reader as _,
         audit::{self, AuditFilter, AuditHead, AuditRange, Walk},
         events::{self, EventFilter, EventRange, Expendable},
         persons,
@@ -25,11 +25,9 @@ impl Bench {
     /// Runs one transaction alone.
     fn commit<T: Send + 'static>(
         &mut self,
-        f: impl Fn(&mut majordomo::persistence::Tx<'_>) -> Result<Verdict<T>, majordomo::persistence::TxFault>
-        + Send
-        + 'static,
+        f: impl Fn(&mut majordomo::persistence::Tx<'_>) -> Result<T, majordomo::persistence::TxFault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let mut answer = Box::pin(self.store.old_write(self.write(), f));
+        let mut answer = Box::pin(self.store.write(self.write(), f));
         assert!(answer.as_mut().now_or_never().is_none());
         self.writer.step();
         answer.now_or_never().unwrap()
@@ -44,7 +42,7 @@ impl Bench {
                 subject: Some(user(person)),
                 detail: format!("person={person}"),
             })?;
-            Ok(Verdict::Commit(()))
+            Ok(())
         })
         .unwrap();
     }
@@ -93,7 +91,7 @@ fn an_erased_person_is_in_no_event_and_no_entry_and_the_chain_stays_whole() {
     };
     let here = Some("here@example.com".to_owned());
     assert_eq!(emails(&bench), [Some("gone@example.com".to_owned()), here.clone()]);
-    bench.commit(|tx| Ok(Verdict::Commit(persons::erase(tx, user(1))?))).unwrap();
+    bench.commit(|tx| persons::erase(tx, user(1))).unwrap();
     assert_eq!(emails(&bench), [None, here.clone()]);
     // What is said of the person later has a new key, and the old one does not come back.
     bench.say(1, "again@example.com");
@@ -107,7 +105,7 @@ fn old_events_go_up_to_the_watermark_and_the_newest_stays() {
     let mut bench = Bench::new();
     (1..=5).for_each(|person| bench.say(person, "a@example.com"));
     let remove = |bench: &mut Bench, before, up_to| {
-        bench.commit(move |tx| Ok(Verdict::Commit(events::remove_old(tx, Expendable { before, up_to })?))).unwrap()
+        bench.commit(move |tx| events::remove_old(tx, Expendable { before, up_to })).unwrap()
     };
     let later = Timestamp::from_micros(i64::MAX);
     assert_eq!(remove(&mut bench, Timestamp::ZERO, 5), 0);
@@ -132,7 +130,7 @@ fn a_changed_entry_breaks_the_chain_where_it_lies() {
         let mut row = tx.get(&audit::AUDIT_SIGN_IN_BY_NUMBER, &2)?.unwrap();
         *row.body.last_mut().unwrap() ^= 1;
         tx.put(&audit::AUDIT_SIGN_IN_BY_NUMBER, &2, &row)?;
-        Ok(Verdict::Commit(()))
+        Ok(())
     });
     changed.unwrap();
     let walk = bench.store.read(|view| audit::verify(view, AuditLog::SignIns, AuditHead::default())).unwrap();
@@ -160,7 +158,7 @@ fn auditors_read_newest_first_and_by_what_they_ask_for() {
 /// One entry, with a time that is `seconds` later than the one before.
 fn note(bench: &mut Bench, action: AuditAction, seconds: u64) {
     bench.clock.advance(Duration::from_secs(seconds));
-    bench.commit(move |tx| Ok(Verdict::Commit(tx.audit(AuditRecord::done(action, user(1)))?))).unwrap();
+    bench.commit(move |tx| tx.audit(AuditRecord::done(action, user(1)))).unwrap();
 }
 
 /// A store with five entries in two logs, the last two of one time.
@@ -227,7 +225,7 @@ fn a_list_that_begins_while_one_log_is_empty_stays_without_it() {
 fn one_chain_can_be_cut_and_the_other_stays_whole() {
     let mut bench = noted();
     let cut = |tx: &mut majordomo::persistence::Tx<'_>| {
-        (1..=2).try_for_each(|number| tx.delete(&audit::AUDIT_SIGN_IN_BY_NUMBER, &number)).map(Verdict::Commit)
+        (1..=2).try_for_each(|number| tx.delete(&audit::AUDIT_SIGN_IN_BY_NUMBER, &number))
     };
     let believed = bench.store.read(|view| audit::at(view, AuditLog::SignIns, 2)).unwrap().unwrap();
     bench.commit(cut).unwrap();

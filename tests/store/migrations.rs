@@ -7,7 +7,7 @@ use std::sync::{
 
 use majordomo::{
     persistence::{
-        Reader as _, Scan, Store, TableKey as _, Tx, TxFault, Verdict,
+        Reader as _, Scan, Store, TableKey as _, Tx, TxFault,
         migrations::{self, Migration, MigrationStep, NewerStore},
         tables::{self, user::USER_BY_ID},
     },
@@ -57,12 +57,12 @@ fn versions(store: &Store) -> Vec<u64> {
 async fn a_migration_goes_on_where_it_fell_and_does_each_row_once() {
     let (clock, entropy) = (Hand::new(), Seeded::default());
     let store = Store::in_memory(clock.clone(), &entropy);
-    let prepare = store.old_write(write(clock.as_ref(), &entropy), |tx| {
+    let prepare = store.write(write(clock.as_ref(), &entropy), |tx| {
         for number in 0..5 {
             let now = tx.now();
             let _ = tables::user::insert(tx, &a_user(user(u128::from(number)), number, now))?;
         }
-        Ok(Verdict::Commit(()))
+        Ok(())
     });
     prepare.await.unwrap();
     let told = Arc::new(AtomicU32::new(0));

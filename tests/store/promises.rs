@@ -4,15 +4,14 @@ use futures::{FutureExt as _, future::join_all};
 use majordomo::{
     domain::audit::AuditLog,
     persistence::{
-        Verdict,
         audit::{self, AuditHead, Walk},
         engine::EngineKind,
         events::{self, EventFilter, EventRange},
         fs::sim::SimFailure,
         keyring::Keyring,
-        tables,
+        refuse, tables,
     },
-    types::{Clock as _, Fault, limits},
+    types::{Clock as _, Failure, Fault, limits},
 };
 
 use crate::{
@@ -55,16 +54,18 @@ fn every_group_is_synced_once_before_its_replies_those_of_discards_too() {
     for _ in 0..5 {
         let writes = (0..7).map(|at| {
             let write = opened.write();
-            opened.store.old_write(write, move |tx| {
+            opened.store.decide(write, move |tx| {
                 tx.emit(failed_login(user(1), "a@example.com"))?;
-                Ok(if at == 3 { Verdict::Discard(()) } else { Verdict::Commit(()) })
+                if at == 3 { refuse(()) } else { Ok(()) }
             })
         });
         let mut group = Box::pin(join_all(writes.collect::<Vec<_>>()));
         assert!(group.as_mut().now_or_never().is_none());
         let before = test_store.disk.sim.syncs();
         opened.writer.step();
-        assert!(group.now_or_never().unwrap().into_iter().all(|answer| answer == Ok(())));
+        let answers = group.now_or_never().unwrap().into_iter().enumerate();
+        let expected = |at| if at == 3 { Err(Failure::Refused(())) } else { Ok(()) };
+        assert!(answers.into_iter().all(|(at, answer)| answer == expected(at)));
         // One for the group; a new segment of these small ones brings its own.
         let synced = test_store.disk.sim.syncs() - before;
         assert!((1..=3).contains(&synced), "{synced} syncs");
@@ -77,17 +78,17 @@ fn a_failing_sync_is_unknown_to_the_group_and_the_end_of_the_store() {
     let mut opened = test_store.open();
     opened.act(0, 0).unwrap();
     let lost = opened.store.lost();
-    let mut committed = Box::pin(opened.store.old_write(opened.write(), |tx| {
+    let mut committed = Box::pin(opened.store.write(opened.write(), |tx| {
         tx.emit(failed_login(user(1), "a@example.com"))?;
-        Ok(Verdict::Commit(()))
+        Ok(())
     }));
-    let mut discarded = Box::pin(opened.store.old_write(opened.write(), |_| Ok(Verdict::Discard(()))));
+    let mut discarded = Box::pin(opened.store.decide(opened.write(), |_| refuse::<(), ()>(())));
     assert!(committed.as_mut().now_or_never().is_none() && discarded.as_mut().now_or_never().is_none());
     // Of a group's steps on the disk the write comes first, the sync second.
     test_store.disk.sim.fail_at(test_store.disk.sim.steps() + 2, SimFailure::Error);
     opened.writer.step();
     assert!(matches!(committed.now_or_never().unwrap(), Err(Fault::Unknown { .. })));
-    assert!(matches!(discarded.now_or_never().unwrap(), Err(Fault::Unknown { .. })));
+    assert!(matches!(discarded.now_or_never().unwrap(), Err(Failure::Fault(Fault::Unknown { .. }))));
     assert!(lost.borrow().is_some());
     assert_eq!(opened.act(1, 0), Err(Fault::Unavailable));
 }
@@ -100,11 +101,11 @@ fn a_disk_that_gets_full_refuses_growth_then_service_and_never_the_end_of_access
         let now = test_store.disk.clock.now();
         let insert = move |tx: &mut majordomo::persistence::Tx<'_>| {
             let _ = tables::user::insert(tx, &a_user(user(1), 1, now))?;
-            Ok(Verdict::Commit(()))
+            Ok(())
         };
-        let mut growth = Box::pin(opened.store.old_write(opened.write().growth(), insert));
-        let mut service = Box::pin(opened.store.old_write(opened.write(), insert));
-        let mut reclaim = Box::pin(opened.store.old_write(opened.write().reclaim(), insert));
+        let mut growth = Box::pin(opened.store.write(opened.write().growth(), insert));
+        let mut service = Box::pin(opened.store.write(opened.write(), insert));
+        let mut reclaim = Box::pin(opened.store.write(opened.write().reclaim(), insert));
         let early = (growth.as_mut().now_or_never(), service.as_mut().now_or_never(), reclaim.as_mut().now_or_never());
         opened.writer.step();
         [

@@ -10,14 +10,15 @@ use futures::FutureExt as _;
 use majordomo::{
     domain::audit::{AuditAction, AuditRecord, AuditResult},
     persistence::{
-        KeyLoss, OpenFault, Options, ReplayCheck, Store, Tx, TxFault, Verdict,
+        Decision, KeyLoss, OpenFault, Options, ReplayCheck, Store, Tx, TxFault,
         engine::{ByteScan, EngineKind},
         persons,
         reader::ByteReader as _,
+        refuse,
         tables::{self, outcome::OutcomeKey},
         writer::step::StoreWriter,
     },
-    types::{Fault, Timestamp},
+    types::{Failure, Fault, Timestamp},
 };
 
 use crate::{
@@ -98,9 +99,22 @@ impl OpenStore<'_> {
     /// Runs one transaction in a group of its own.
     pub fn commit<T: Send + 'static>(
         &mut self,
-        f: impl Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
+        f: impl Fn(&mut Tx<'_>) -> Result<T, TxFault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let mut answer = Box::pin(self.store.old_write(self.write(), f));
+        let mut answer = Box::pin(self.store.write(self.write(), f));
+        if let Some(early) = answer.as_mut().now_or_never() {
+            return early;
+        }
+        self.writer.step();
+        answer.now_or_never().expect("an answer after the step")
+    }
+
+    /// Runs one transaction that may refuse in a group of its own.
+    pub fn decide<T: Send + 'static, R: Send + 'static>(
+        &mut self,
+        f: impl Fn(&mut Tx<'_>) -> Decision<T, R> + Send + 'static,
+    ) -> Result<T, Failure<R>> {
+        let mut answer = Box::pin(self.store.decide(self.write(), f));
         if let Some(early) = answer.as_mut().now_or_never() {
             return early;
         }
@@ -133,10 +147,15 @@ impl OpenStore<'_> {
     pub fn act(&mut self, at: u32, dice: u32) -> Result<(), Fault> {
         let now = self.test_store.disk.environment.clock.now();
         self.test_store.disk.clock.advance(Duration::from_millis(3));
-        self.commit(move |tx| {
+        // Each eleventh act is refused after it has written: nothing of it is kept.
+        let decided = self.decide(move |tx| {
             act(tx, at, dice, now)?;
-            Ok(if dice.is_multiple_of(11) { Verdict::Discard(()) } else { Verdict::Commit(()) })
-        })
+            if dice.is_multiple_of(11) { refuse(()) } else { Ok(()) }
+        });
+        match decided {
+            Ok(()) | Err(Failure::Refused(())) => Ok(()),
+            Err(Failure::Fault(fault)) => Err(fault),
+        }
     }
 }
 

@@ -49,12 +49,3 @@ pub fn refuse<T, R>(refusal: R) -> Decision<T, R> {
 pub fn refuse_and_keep<T, R>(refusal: R) -> Decision<T, R> {
     Err(Stop::RefuseAndKeep(refusal))
 }
-
-/// What a transaction's closure decided, in the terms that are being replaced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict<T> {
-    /// Keep what was written, and answer this.
-    Commit(T),
-    /// Keep nothing, and answer this.
-    Discard(T),
-}

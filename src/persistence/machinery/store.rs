@@ -16,7 +16,7 @@ use super::{
     backend::{Backend, Embedded, Lease},
     catalog::StoreCatalog,
     commit_target::CommitTarget,
-    decision::{Decision, Stop, Verdict},
+    decision::{Decision, Stop},
     keyring::Keyring,
     log::{Log, LogHead},
     reader::TxFault,
@@ -128,24 +128,6 @@ impl Store {
     {
         let decided = self.decide(write, move |tx| f(tx).map_err(Stop::<Infallible>::Fault));
         async move { decided.await.map_err(Failure::into_fault) }
-    }
-
-    /// As `decide`, in the terms that are being replaced.
-    pub fn old_write<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Tx<'_>) -> Result<Verdict<T>, TxFault> + Send + 'static,
-    {
-        let decided = self.decide(write, move |tx| match f(tx)? {
-            Verdict::Commit(answer) => Ok(answer),
-            Verdict::Discard(answer) => Err(Stop::Refuse(answer)),
-        });
-        async move {
-            match decided.await {
-                Ok(answer) | Err(Failure::Refused(answer)) => Ok(answer),
-                Err(Failure::Fault(fault)) => Err(fault),
-            }
-        }
     }
 
     /// Reads durable state. Runs on the caller's thread: gets, and scans within `limits::SCAN_MAX`; more in pages.
