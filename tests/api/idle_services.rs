@@ -1,13 +1,18 @@
-//! The services behind the router, in memory. Not started: whoever calls one is told it is unavailable.
+//! Everything behind the routers, wired by the program's own builder and not started: who calls a service is answered
+//! that it is unavailable.
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use majordomo::{
     actors::{
-        auth::{Auth, AuthActor, AuthContext, AuthKeys},
+        auth::AuthKeys,
+        edge,
         hasher::{HasherBounds, HasherPool},
-        otp::Otp,
-        user::{UserActor, UserContext, Users},
+    },
+    app::{
+        services::{self, AppDependencies, Assembly},
+        tree::{Listeners, ServiceDependencies},
     },
     config::Config,
     crypto::{
@@ -17,26 +22,37 @@ use majordomo::{
         signing::SigningKeyPair,
         token::KeySet,
     },
+    http::credential::ControlToken,
     persistence::Store,
-    supervision::{Spec, Supervisor, System},
+    supervision::{ManualClock, System},
     types::SigningAlgorithm,
 };
 
-/// The handles of services that do not run.
-pub fn idle(config: &Config, system: &System, store: &Store) -> (Auth, Users) {
-    let mut root = Supervisor::root(system);
+/// The pool of the tests: hashes cost next to nothing.
+pub fn cheap_hasher(config: &Config) -> HasherPool {
     let cheap = PasswordCost { memory_kib: 8, passes: 1, lanes: 1 };
-    let hasher = HasherPool::new(PasswordHasher::new(cheap, Vec::new()).unwrap(), HasherBounds::default());
+    HasherPool::new(PasswordHasher::new(cheap, Vec::new()).unwrap(), HasherBounds::from(&config.auth.hash))
+}
+
+/// The whole over `store`, with keys that are always the same. Requests come to the routers without sockets.
+pub fn assembled(
+    config: &Config,
+    system: &System,
+    (store, hasher): (&Store, HasherPool),
+    (control, manual): (ControlToken, Option<Arc<ManualClock>>),
+) -> Assembly {
     let signer = SigningKeyPair::generate(uuid::Uuid::nil().into(), SigningAlgorithm::EdDsa).unwrap();
-    let keys = AuthKeys { device: DeviceKey::new([1; 32]), identifier: IdentifierKey::new([2; 32]) };
-    let otp = Otp::supervised(&mut root, Spec::park("otp"), system.clone(), store.clone(), &config.auth.code);
-    let signing = KeySet::new(signer, Vec::new()).unwrap();
-    let auth_context = AuthContext::new(system, store, &hasher, &otp, config, (keys, signing));
-    let shared = Arc::clone(&auth_context);
-    let addr = root.service(Spec::escape("auth"), move || AuthActor::new(Arc::clone(&shared)));
-    let user_context = UserContext::new(system.clone(), store.clone(), hasher, &config.auth);
-    let shared = Arc::clone(&user_context);
-    let users =
-        Users::new(root.service(Spec::escape("user"), move || UserActor::new(Arc::clone(&shared))), user_context);
-    (Auth::new(addr, auth_context), users)
+    let services = ServiceDependencies {
+        config: Arc::new(config.clone()),
+        store: store.clone(),
+        hasher,
+        signing: KeySet::new(signer, Vec::new()).unwrap(),
+        auth_keys: AuthKeys { device: DeviceKey::new([1; 32]), identifier: IdentifierKey::new([2; 32]) },
+    };
+    let listeners = Listeners { ops: no_socket(), public: no_socket() };
+    services::assemble(system, AppDependencies { services, control, manual }, |_| listeners).unwrap()
+}
+
+fn no_socket() -> edge::Server {
+    Arc::new(|stop| async move { Ok(stop.cancelled().await) }.boxed())
 }

@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 use super::{CliFailure, Terminal};
 use crate::{
     actors::user::Users,
-    app,
+    app::{self, tree},
     cli::{
         client,
-        storage::{self, Offline},
+        offline::{self, Offline},
     },
     config::Config,
     http::error::{ApiError, ProblemContext},
     persistence::KeyLoss,
-    supervision::{Supervisor, System, tree},
+    supervision::{Supervisor, System},
     types::{CallContext, Fault, limits},
 };
 
@@ -59,7 +59,7 @@ fn offline<T, R: Into<ApiError>>(
         let mut root = Supervisor::root(&system);
         let users = tree::users_alone(&mut root, &system, store.store(), hasher, config);
         let tree = root.start().await.map_err(|escape| CliFailure::Fault(escape.to_string()))?;
-        let told = flow(users, storage::context(command)).await;
+        let told = flow(users, offline::context(command)).await;
         tree.stop(limits::SHUTDOWN).await;
         told.map_err(|fault| CliFailure::fault(command, fault))
     });
