@@ -1,4 +1,4 @@
-//! What is made of files of secrets at the start: the hasher with its pepper, AuthActor's keys, the operator's token.
+//! What is made of files of secrets at the start: the hasher with its pepper, AuthActor's keys.
 
 use std::path::Path;
 
@@ -8,7 +8,6 @@ use crate::{
         auth::AuthKeys,
         hasher::{HasherBounds, HasherPool},
     },
-    cli::client::TOKEN_FILE,
     config::Config,
     crypto::{
         device_token::DeviceKey,
@@ -17,7 +16,7 @@ use crate::{
     },
     domain::user::UserFilter,
     persistence::{Store, tables::user},
-    types::{Entropy, Fault, PageLimit, Secret, limits},
+    types::{Fault, PageLimit, Secret, limits},
 };
 
 /// The pool of hashing threads, without threads yet, as the settings say.
@@ -68,23 +67,4 @@ pub(super) fn auth_keys(store: &Store) -> Result<AuthKeys, AppError> {
         device: DeviceKey::new(subkey("device_token")?),
         identifier: IdentifierKey::new(subkey("identifier")?),
     })
-}
-
-/// Writes the operator's credential of this run, readable by its owner alone.
-pub(super) fn control_token(dir: &Path, entropy: &dyn Entropy) -> Result<Secret, AppError> {
-    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    let mut bytes = [0; 32];
-    entropy.fill(&mut bytes);
-    let token = Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    let (path, beside) = (dir.join(TOKEN_FILE), dir.join("control.token.new"));
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| file.write_all(token.reveal().as_bytes()))
-        .and_then(|()| std::fs::rename(&beside, &path));
-    written.map_err(|error| AppError::File { path, reason: error.to_string() })?;
-    Ok(token)
 }

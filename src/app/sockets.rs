@@ -58,13 +58,19 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(limits::ACCEPT_QUEUE)?.into_std()
 }
 
-/// A listener that can be served again, after a crash or by another router: each life works on a copy of the socket.
+/// A listener that can be served again, after a crash or by another router: each life asks `router` for its own and works
+/// on a copy of the socket.
 /// Who connects between two lives waits in the kernel's queue.
-pub(super) fn server(socket: &Socket, router: http::Router, timeouts: Timeouts) -> Server {
+pub(super) fn server(
+    socket: &Socket,
+    router: impl Fn() -> Result<http::Router, Fault> + Send + Sync + 'static,
+    timeouts: Timeouts,
+) -> Server {
     let socket = Arc::clone(&socket.listener);
     Arc::new(move |stop| {
-        let (socket, router, timeouts) = (Arc::clone(&socket), router.clone(), timeouts.clone());
+        let (socket, router, timeouts) = (Arc::clone(&socket), router(), timeouts.clone());
         async move {
+            let router = router?;
             let copy = socket.try_clone().and_then(tokio::net::TcpListener::from_std);
             let copy = copy.map_err(|error| Fault::bug(format!("the socket cannot be served: {error}")))?;
             let served = http::serve::serve(copy, router, timeouts, stop).await;

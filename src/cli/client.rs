@@ -1,6 +1,6 @@
 //! HTTP to the running server: one request, one answer, over plain HTTP on the same machine or network.
 
-use std::{future::Future, io, path::Path, time::Duration};
+use std::{future::Future, io, time::Duration};
 
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 
 use super::CliFailure;
 use crate::{
+    app::control_token,
     config::Config,
     types::{Secret, limits},
 };
@@ -60,15 +61,11 @@ pub struct ControlClient {
     token: Secret,
 }
 
-/// The file in the store's directory with the token of the running server.
-pub const TOKEN_FILE: &str = "control.token";
-
 impl ControlClient {
     /// Reads the token the running server left in the store's directory. None if there is none: no server runs, or it
     /// has been stopped.
     pub fn find(config: &Config) -> io::Result<Option<Self>> {
-        let path: &Path = &config.store.path.join(TOKEN_FILE);
-        match std::fs::read_to_string(path) {
+        match std::fs::read_to_string(control_token::path(&config.store.path)) {
             Ok(text) => {
                 let base = format!("http://{}", config.edge.ops_listen);
                 Ok(Some(Self { base, token: Secret::new(text.trim()) }))
@@ -89,16 +86,6 @@ impl ControlClient {
             .map_err(|_| NoAnswer::Address)?;
         blocking(exchange(request), timeout)
     }
-
-    /// Asks for `path` and waits at most `timeout`.
-    pub fn get(&self, path: &str, timeout: Duration) -> Result<ServerAnswer, NoAnswer> {
-        let request = Request::builder()
-            .uri(format!("{}{path}", self.base))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.reveal()))
-            .body(Full::default())
-            .map_err(|_| NoAnswer::Address)?;
-        blocking(exchange(request), timeout)
-    }
 }
 
 /// Has the running server do what `path` and `body` say, and gives its answer. None if no server runs: the command then
@@ -109,7 +96,7 @@ pub fn ask_running(
     body: &serde_json::Value,
     timeout: Duration,
 ) -> Result<Option<serde_json::Value>, CliFailure> {
-    let token = config.store.path.join(TOKEN_FILE);
+    let token = control_token::path(&config.store.path);
     let Some(control) = ControlClient::find(config).map_err(|error| CliFailure::fault(token.display(), error))? else {
         return Ok(None);
     };
@@ -248,7 +235,7 @@ mod tests {
         assert!(ControlClient::find(&config).unwrap().is_none());
         let (address, server) = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
         config.edge.ops_listen = address;
-        std::fs::write(directory.path().join(TOKEN_FILE), "t0k3n\n").unwrap();
+        std::fs::write(control_token::path(directory.path()), "t0k3n\n").unwrap();
         let control = ControlClient::find(&config).unwrap().unwrap();
         assert!(!format!("{control:?}").contains("t0k3n"));
         let body = serde_json::json!({ "a": 1 });

@@ -6,9 +6,13 @@ use clap::{Args, Subcommand};
 
 use serde_json::json;
 
-use super::{CliFailure, CliSettings, Terminal, client, storage::Offline};
+use super::{
+    CliFailure, CliSettings, Terminal, client,
+    offline::{self, Offline},
+};
 use crate::{
     actors::auth,
+    app::storage,
     config::Config,
     domain::auth::key_rotation::Urgency,
     http::routes::rotation::{self, KeyBody},
@@ -114,7 +118,7 @@ fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
     let mut ring = Keyring::load(&file)
         .map_err(|error| fault(&error))?
         .ok_or_else(|| CliFailure::Fault(format!("{}: there is no key ring", file.display())))?;
-    let environment = super::storage::environment();
+    let environment = storage::environment();
     if ring.len() == 1 {
         // With two keys an earlier run was cut short, and its new key is the one to go on with.
         Offline::open(config, KeyLoss::Refuse, terminal)?.close();
@@ -162,10 +166,10 @@ fn seal_anew(store: &Offline) -> Result<(), CliFailure> {
 
 /// Refuses when a server has the store open: it holds the old ring in memory.
 fn not_in_use(config: &Config) -> Result<(), CliFailure> {
-    let environment = super::storage::environment();
+    let environment = storage::environment();
     let layout = Layout::new(&config.store.path);
     if !layout.root.exists() {
-        return Err(super::storage::no_store(&layout.root));
+        return Err(offline::no_store(&layout.root));
     }
     match lock::take(environment.fs.as_ref(), &layout, std::time::Duration::ZERO) {
         Ok(Lock::Ours(_)) => Ok(()),

@@ -10,17 +10,17 @@
 //!
 //! Must not know: rules of the business. Begin with `Command` below; `terminal.rs` is the only place that prints.
 
-pub mod client;
+mod client;
 mod clock;
 mod completions;
 mod config;
 mod health;
 mod keys;
 mod notify;
+mod offline;
 mod serve;
 mod settings;
 mod snapshot;
-pub mod storage;
 mod store;
 mod terminal;
 mod user;

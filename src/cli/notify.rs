@@ -4,12 +4,10 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use serde_json::json;
 
-use super::{
-    CliFailure, CliSettings, Terminal, client,
-    storage::{self, Offline},
-};
+use super::{CliFailure, CliSettings, Terminal, client, offline::Offline};
 use crate::{
     actors::notifier::{resume_sending, try_mail},
+    app::storage,
     config::Config,
     persistence::KeyLoss,
     types::{self, EmailAddress, limits, provider_answer::ProviderAnswer},

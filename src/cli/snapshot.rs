@@ -4,10 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 
-use super::{
-    CliFailure, CliSettings, Terminal, client,
-    storage::{self, Offline},
-};
+use super::{CliFailure, CliSettings, Terminal, client, offline::Offline};
+use crate::app::storage;
 use crate::persistence::{KeyLoss, snapshot};
 
 /// How long the running server may take to write a snapshot.

@@ -2,8 +2,9 @@
 
 use clap::{Args, Subcommand};
 
-use super::{CliFailure, CliSettings, Terminal, storage};
+use super::{CliFailure, CliSettings, Terminal};
 use crate::{
+    app::storage,
     config::{Config, EngineChoice},
     persistence::{
         check::{self, CheckFault, Checked},

@@ -179,6 +179,7 @@ impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
             capacity: self.bounds.mailbox,
             policy: self.child_policy,
             order: 0,
+            is_group: false,
         };
         let record = Arc::new(ActorRecord::new(identity, now));
         // The record is reachable from the directory: a strong reference back would keep both for ever.

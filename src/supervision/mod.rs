@@ -31,7 +31,6 @@ mod sync;
 mod system;
 mod task;
 mod timers;
-pub mod tree;
 mod worker;
 
 pub use address::Addr;

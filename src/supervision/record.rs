@@ -67,6 +67,8 @@ pub(super) struct ActorRecord {
     pub(super) policy: RestartPolicy,
     /// Its place in the order of the start among its siblings.
     pub(super) order: usize,
+    /// It supervises others and has no work of its own.
+    pub(super) is_group: bool,
     pub(super) counts: Counts,
     pub(super) backlog: Backlog,
     /// Permits taken of the mailbox: messages queued and work running.
@@ -89,11 +91,12 @@ pub(super) struct Identity {
     pub(super) capacity: usize,
     pub(super) policy: RestartPolicy,
     pub(super) order: usize,
+    pub(super) is_group: bool,
 }
 
 impl ActorRecord {
     pub(super) fn new(identity: Identity, now: Instant) -> Self {
-        let Identity { path, kind, parent, capacity, policy, order } = identity;
+        let Identity { path, kind, parent, capacity, policy, order, is_group } = identity;
         Self {
             path,
             kind,
@@ -101,6 +104,7 @@ impl ActorRecord {
             capacity,
             policy,
             order,
+            is_group,
             counts: Counts::default(),
             backlog: Backlog::new(capacity, now),
             taken: AtomicUsize::new(0),

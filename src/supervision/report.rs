@@ -35,6 +35,7 @@ impl Stats {
         let next_cursor = page.last().filter(|_| more).map(|record| record.path.to_string());
         let families = Families::of(&all);
         ActorsReport {
+            node: self.0.node.clone(),
             captured_at: self.0.clock.now(),
             totals: totals(&all),
             actors: page.iter().map(|record| families.report(record, now)).collect(),

@@ -29,7 +29,7 @@ pub struct Shutdown {
 }
 
 struct ShutdownPhase {
-    name: &'static str,
+    name: Arc<str>,
     limit: Duration,
     is_needed: bool,
     work: BoxFuture<'static, ()>,
@@ -42,13 +42,23 @@ impl Shutdown {
     }
 
     /// A phase that may take `limit` and is left out when a second signal comes.
-    pub fn phase(self, name: &'static str, limit: Duration, work: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.then(ShutdownPhase { name, limit, is_needed: false, work: work.boxed() })
+    pub fn phase(
+        self,
+        name: impl Into<Arc<str>>,
+        limit: Duration,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        self.then(ShutdownPhase { name: name.into(), limit, is_needed: false, work: work.boxed() })
     }
 
     /// A phase that is always begun, such as closing the store: its limit is kept free of the total.
-    pub fn needed(self, name: &'static str, limit: Duration, work: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.then(ShutdownPhase { name, limit, is_needed: true, work: work.boxed() })
+    pub fn needed(
+        self,
+        name: impl Into<Arc<str>>,
+        limit: Duration,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        self.then(ShutdownPhase { name: name.into(), limit, is_needed: true, work: work.boxed() })
     }
 
     fn then(mut self, phase: ShutdownPhase) -> Self {
@@ -57,11 +67,7 @@ impl Shutdown {
     }
 
     /// Runs the phases; `hurry` is the second signal. Returns what became of each.
-    pub async fn run(
-        self,
-        clock: Arc<dyn Clock>,
-        hurry: impl Future<Output = ()> + Send,
-    ) -> Vec<(&'static str, PhaseEnd)> {
+    pub async fn run(self, clock: Arc<dyn Clock>, hurry: impl Future<Output = ()> + Send) -> Vec<(Arc<str>, PhaseEnd)> {
         let needed: Duration = self.phases.iter().filter(|phase| phase.is_needed).map(|phase| phase.limit).sum();
         let optional_until = clock.instant() + self.total.saturating_sub(needed);
         let mut hurry = std::pin::pin!(hurry.fuse());
@@ -84,8 +90,8 @@ impl Shutdown {
                 }
             };
             match end {
-                PhaseEnd::Finished => tracing::debug!(phase = name, "shutdown"),
-                PhaseEnd::BrokenOff | PhaseEnd::LeftOut => tracing::warn!(phase = name, ?end, "shutdown"),
+                PhaseEnd::Finished => tracing::debug!(phase = &*name, "shutdown"),
+                PhaseEnd::BrokenOff | PhaseEnd::LeftOut => tracing::warn!(phase = &*name, ?end, "shutdown"),
             }
             ends.push((name, end));
         }

@@ -20,6 +20,8 @@ pub struct Spec {
 pub(super) struct Limits {
     pub(super) start: Duration,
     pub(super) stop: Duration,
+    /// Its stop is never left out of a shutdown, which keeps the time for it free.
+    pub(super) is_needed: bool,
 }
 
 impl Spec {
@@ -38,7 +40,7 @@ impl Spec {
             name,
             kind: None,
             restart: RestartPolicy::new(limits::RESTARTS_MAX, limits::RESTARTS_WITHIN, past),
-            limits: Limits { start: limits::START_LIMIT, stop: limits::STOP_LIMIT },
+            limits: Limits { start: limits::START_LIMIT, stop: limits::STOP_LIMIT, is_needed: false },
             mailbox: limits::MAILBOX,
         }
     }
@@ -61,13 +63,25 @@ impl Spec {
         self
     }
 
+    /// How long it may take to stop before it is killed, and then as long again for its jobs.
+    pub fn stop_within(mut self, limit: Duration) -> Self {
+        self.limits.stop = limit;
+        self
+    }
+
+    /// Its stop is never left out of a shutdown, however little time is left and however urgent the shutdown is.
+    pub fn needed(mut self) -> Self {
+        self.limits.is_needed = true;
+        self
+    }
+
     /// Permits of its mailbox: messages queued and work running.
     pub fn mailbox(mut self, permits: usize) -> Self {
         self.mailbox = permits;
         self
     }
 
-    /// What operators call this kind of task; services say it themselves.
+    /// What operators call this kind of task or group; services say it themselves.
     pub fn kind(mut self, kind: &'static str) -> Self {
         self.kind = Some(kind);
         self

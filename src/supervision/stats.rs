@@ -20,7 +20,7 @@ use super::{
     sync::{lock, read, write},
 };
 use crate::{
-    telemetry::actors::{ActorDeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters},
+    telemetry::actors::{ActorDeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, NodeReport},
     types::{Clock, limits},
 };
 
@@ -38,7 +38,7 @@ pub enum ControlRefusal {
     Stopping,
 }
 
-/// The kind under which groups of children are shown.
+/// The kind under which groups of children are shown that have none of their own.
 pub(super) const GROUP: &str = "supervisor";
 
 /// The figures of one system.
@@ -46,6 +46,7 @@ pub(super) const GROUP: &str = "supervisor";
 pub struct Stats(pub(super) Arc<StatsInner>);
 
 pub(super) struct StatsInner {
+    pub(super) node: NodeReport,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) records: RwLock<BTreeMap<Arc<str>, Arc<ActorRecord>>>,
     pub(super) kinds: RwLock<BTreeMap<&'static str, Arc<ActorKind>>>,
@@ -65,9 +66,9 @@ struct Dead {
 }
 
 impl Stats {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, node: NodeReport) -> Self {
         let (records, kinds) = (RwLock::default(), RwLock::default());
-        Self(Arc::new(StatsInner { clock, records, kinds, dead: Dead::default() }))
+        Self(Arc::new(StatsInner { node, clock, records, kinds, dead: Dead::default() }))
     }
 
     pub(super) fn now(&self) -> Instant {
@@ -140,7 +141,7 @@ impl Stats {
 
     fn command(&self, path: &str, command: ChildCommand) -> Result<(), ControlRefusal> {
         let record = self.find(path).ok_or(ControlRefusal::NotFound)?;
-        if record.kind == GROUP && matches!(command, ChildCommand::Restart) {
+        if record.is_group && matches!(command, ChildCommand::Restart) {
             return Err(ControlRefusal::IsGroup);
         }
         let control = record.control().ok_or(ControlRefusal::Stopping)?;

@@ -12,6 +12,7 @@ use super::{
     policy::{PastLimit, RestartPolicy},
     record::{ActorRecord, Identity},
     service::Service,
+    shutdown::{PhaseEnd, Shutdown},
     slot::ActorSlot,
     spec::{Limits, Spec},
     stats::GROUP,
@@ -32,10 +33,8 @@ impl Supervisor {
     pub fn root(system: &System) -> Self {
         let path = Arc::from(ROOT);
         let policy = RestartPolicy::new(0, limits::RESTARTS_WITHIN, PastLimit::Escape);
-        let identity = Identity { path, kind: GROUP, parent: None, capacity: 0, policy, order: 0 };
-        let record = Arc::new(ActorRecord::new(identity, system.instant()));
-        system.stats().enter(&record);
-        Self { system: system.clone(), record, children: Vec::new() }
+        let identity = Identity { path, kind: GROUP, parent: None, capacity: 0, policy, order: 0, is_group: true };
+        Self { system: system.clone(), record: record(system, identity), children: Vec::new() }
     }
 
     /// A service, made anew by `factory` for each of its lives. Its address is good at once and for ever.
@@ -53,8 +52,14 @@ impl Supervisor {
     /// A group of its own under this one. It starts its children in order before the next child of this group starts.
     /// What its children's policies say goes past the group: an escape ends the process.
     pub fn group<R>(&mut self, name: &str, fill: impl FnOnce(&mut Self) -> R) -> R {
-        let spec = Spec::escape(name).restarts(0, limits::RESTARTS_WITHIN);
-        let record = self.enter(&spec, GROUP, 0);
+        self.group_as(Spec::escape(name), fill)
+    }
+
+    /// The same under the name and the kind of `spec`. Its restarts and limits are those of the children.
+    pub fn group_as<R>(&mut self, spec: Spec, fill: impl FnOnce(&mut Self) -> R) -> R {
+        let spec = spec.restarts(0, limits::RESTARTS_WITHIN);
+        let identity = Identity { is_group: true, ..self.identity(&spec, spec.kind.unwrap_or(GROUP)) };
+        let record = record(&self.system, identity);
         let mut group = Self { system: self.system.clone(), record, children: Vec::new() };
         let filled = fill(&mut group);
         self.adopt(GroupChild { system: group.system, record: group.record, children: group.children });
@@ -62,19 +67,21 @@ impl Supervisor {
     }
 
     pub(super) fn enter(&self, spec: &Spec, kind: &'static str, capacity: usize) -> Arc<ActorRecord> {
+        record(&self.system, Identity { capacity, ..self.identity(spec, kind) })
+    }
+
+    fn identity(&self, spec: &Spec, kind: &'static str) -> Identity {
         let parent = &self.record.path;
         let path = if &**parent == ROOT { spec.name.clone() } else { format!("{parent}/{}", spec.name) };
-        let identity = Identity {
+        Identity {
             path: path.into(),
             kind,
             parent: Some(Arc::clone(parent)),
-            capacity,
+            capacity: 0,
             policy: spec.restart,
             order: self.children.len(),
-        };
-        let record = Arc::new(ActorRecord::new(identity, self.system.instant()));
-        self.system.stats().enter(&record);
-        record
+            is_group: false,
+        }
     }
 
     pub(super) fn adopt(&mut self, child: impl Child) {
@@ -106,6 +113,13 @@ impl Supervisor {
         tree.stop(limit).await;
         Err(escape)
     }
+}
+
+/// A record that operators see from now on.
+fn record(system: &System, identity: Identity) -> Arc<ActorRecord> {
+    let record = Arc::new(ActorRecord::new(identity, system.instant()));
+    system.stats().enter(&record);
+    record
 }
 
 /// The root ends only when it is stopped; anything else is a defect of the kit, and the process has to end.
@@ -141,12 +155,20 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Stops one child, or a group, for good; returns when it is gone or after `limit`. For the parts of the shutdown
-    /// whose order is not that of the tree. A path that is not there is no failure: then it need not be stopped.
-    pub async fn stop_child(&self, path: &str, limit: Duration) {
-        if let Err(refusal) = self.system.stats().stop(path, limit).await {
-            tracing::debug!(path, %refusal, "not stopped");
+    /// Stops the root's children in the reverse order of their start, one after the other, each within its own stop
+    /// limit and all within `total`. `hurry` goes straight to those that are needed (`Spec::needed`), for which time is
+    /// kept free. What has not stopped then is killed: nothing is alive when this returns. Gives what became of each.
+    pub async fn shut_down(self, total: Duration, hurry: impl Future<Output = ()> + Send) -> Vec<(Arc<str>, PhaseEnd)> {
+        let mut phases = Shutdown::within(total);
+        for child in self.children.iter().rev() {
+            let (path, Limits { stop, is_needed, .. }) = (Arc::clone(&child.record().path), child.limits());
+            let stopping = stop_child(self.system.clone(), Arc::clone(&path), stop);
+            phases = if is_needed { phases.needed(path, stop, stopping) } else { phases.phase(path, stop, stopping) };
         }
+        let ends = phases.run(self.system.shared_clock(), hurry).await;
+        let is_over = ends.iter().all(|(_, end)| *end == PhaseEnd::Finished);
+        self.stop(if is_over { limits::KILL_LIMIT } else { Duration::ZERO }).await;
+        ends
     }
 
     /// Stops what still runs, the last child first, each within its own limit and all within `limit`; what is left
@@ -157,6 +179,13 @@ impl Tree {
         wait_or_kill(ROOT, &self.root, limit.min(self.limit)).await;
         sweep(&self.system, &self.children).await;
         self.record.stand(ActorStatus::Stopped, self.system.instant());
+    }
+}
+
+/// A child that is gone already, as one that escaped, need not be stopped.
+async fn stop_child(system: System, path: Arc<str>, limit: Duration) {
+    if let Err(refusal) = system.stats().stop(&path, limit).await {
+        tracing::debug!(path = &*path, %refusal, "not stopped");
     }
 }
 
@@ -183,7 +212,8 @@ impl Child for GroupChild {
 
     fn limits(&self) -> Limits {
         let children = self.children.iter().map(|child| child.limits().start).sum::<Duration>();
-        Limits { start: children + limits::START_LIMIT, stop: stop_limit(&self.children) }
+        let is_needed = self.children.iter().any(|child| child.limits().is_needed);
+        Limits { start: children + limits::START_LIMIT, stop: stop_limit(&self.children), is_needed }
     }
 
     fn spawn(&self, parent: ActorRef<SupervisorMessage>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>> {

@@ -84,6 +84,15 @@ impl ChildPhase {
     }
 }
 
+/// A supervisor that is killed leaves no child behind: ractor kills the children of one, but for those that are stopping.
+impl Drop for SupervisedChild {
+    fn drop(&mut self) {
+        if let Some(life) = self.phase.life() {
+            life.kill();
+        }
+    }
+}
+
 impl Actor for SupervisorActor {
     type Msg = SupervisorMessage;
     type State = SupervisedChildren;

@@ -6,7 +6,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{stats::Stats, timers::Timers};
-use crate::types::{Clock, Entropy, Stamp, clock::stamp};
+use crate::{
+    telemetry::actors::NodeReport,
+    types::{Clock, Entropy, Stamp, clock::stamp, id},
+};
 
 /// The path of the root. Its children are shown without it: `auth`, `relay/welcome_mail`.
 pub(super) const ROOT: &str = "root";
@@ -40,7 +43,7 @@ pub struct Escape {
 impl System {
     /// A system without actors.
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        let stats = Stats::new(Arc::clone(&clock));
+        let stats = Stats::new(Arc::clone(&clock), node(&*clock, &*entropy));
         let (shutdown, escape, wake) = (CancellationToken::new(), watch::Sender::new(None), watch::Sender::new(0));
         let timers = Timers::default();
         Self(Arc::new(SystemInner { clock, entropy, stats, shutdown, escape, wake, timers }))
@@ -51,9 +54,19 @@ impl System {
         &*self.0.clock
     }
 
+    /// The same, for those who keep it beyond the system's life.
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.0.clock)
+    }
+
     /// Where chance comes from.
     pub fn entropy(&self) -> &dyn Entropy {
         &*self.0.entropy
+    }
+
+    /// The same, for those who keep it beyond the system's life.
+    pub fn shared_entropy(&self) -> Arc<dyn Entropy> {
+        Arc::clone(&self.0.entropy)
     }
 
     /// Samples time and chance for one flow.
@@ -124,4 +137,12 @@ impl System {
         self.0.entropy.fill(&mut die);
         die[0]
     }
+}
+
+/// A run of the program that begins now, on this machine.
+fn node(clock: &dyn Clock, entropy: &dyn Entropy) -> NodeReport {
+    let (started, mut random) = (clock.now(), [0; 10]);
+    entropy.fill(&mut random);
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    NodeReport { id: id::uuid_v7(started, random).into(), name, started }
 }

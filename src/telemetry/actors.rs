@@ -3,12 +3,14 @@
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::types::Timestamp;
+use crate::types::{Timestamp, id::NodeId};
 
 /// One page of the tree, with the figures of the whole system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActorsReport {
+    /// Whose actors these are.
+    pub node: NodeReport,
     /// When the figures were read.
     #[serde(serialize_with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]
@@ -26,6 +28,21 @@ pub struct ActorsReport {
     /// Pass it as `cursor` for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+}
+
+/// One run of the program: where it runs and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeReport {
+    /// Another one at each start (UUIDv7, RFC 9562).
+    #[schema(value_type = String, format = "uuid")]
+    pub id: NodeId,
+    /// The name of its machine, as the system says.
+    pub name: String,
+    /// When it was started.
+    #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub started: Timestamp,
 }
 
 /// Sums over all actors.

@@ -1,5 +1,5 @@
-//! Whether the services are well (`GET /health`): one line for each child of the root, and for the store, the events,
-//! mail and the clock.
+//! Whether the services are well (`GET /health`): one line for each child of the root, and for the events, mail and the
+//! clock.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -77,11 +77,11 @@ reasons! {
     ProxyUntrusted = "proxy_untrusted", "proxy-untrusted.md";
 }
 
-/// One line of health: a top-level service with all that is below it, or a part of the house that is no actor.
+/// One line of health: a top-level service with all that is below it, or a part of the process that is no actor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceHealth {
-    /// Its name: its path in the tree, or `store`, `events`, `mail`, `clock`.
+    /// Its name: its path in the tree, or `events`, `mail`, `clock`.
     pub name: String,
     /// How well it is.
     pub status: HealthStatus,
@@ -89,6 +89,15 @@ pub struct ServiceHealth {
     pub reasons: Vec<String>,
     /// Its figures, if it has some.
     pub details: Option<Details>,
+}
+
+impl ServiceHealth {
+    /// Adds what another line says of the same service: the worse of both, every reason, its figures.
+    pub fn add(&mut self, other: Self) {
+        self.status = self.status.max(other.status);
+        self.reasons.extend(other.reasons);
+        self.details = other.details.or(self.details.take());
+    }
 }
 
 /// The figures of a line.

@@ -60,6 +60,8 @@ ids! {
     KeyId;
     /// An entry of the audit trail.
     AuditId;
+    /// One run of the program on one machine.
+    NodeId;
 }
 
 /// A UUIDv7 for `now` from ten random bytes: the same input gives the same id.

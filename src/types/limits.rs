@@ -139,6 +139,8 @@ pub const PARK_MOST: Duration = Duration::from_secs(300);
 pub const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long a child may take to stop before it is killed, its jobs included.
 pub const STOP_LIMIT: Duration = Duration::from_secs(3);
+/// The same for what the next start takes up again where it was left: relays and upkeep.
+pub const STOP_SOON: Duration = Duration::from_secs(1);
 /// How long a killed actor is waited for; longer only if it blocks its thread.
 pub const KILL_LIMIT: Duration = Duration::from_secs(1);
 /// The whole of an orderly shutdown, the drain delay not counted.

@@ -10,14 +10,7 @@ use axum::{
 use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use majordomo::{
-    actors::{
-        audit::Audit,
-        notifier::{CodeSource, Notifier, NotifierContext, render::CodeOnMail},
-        operations::Operations,
-        relay::Relays,
-    },
     config::Config,
-    domain::otp::CodePurpose,
     http::{
         EdgeServices,
         context::Peer,
@@ -27,14 +20,13 @@ use majordomo::{
         services::{EdgeContext, EdgeDependencies},
     },
     persistence::Store,
-    supervision::{Spec, Supervisor, System},
-    types::{
-        Clock, Entropy, Fault, Principal, Role, Roles, Timestamp,
-        id::{CodeId, UserId},
-    },
+    supervision::System,
+    types::{Clock, Entropy, Principal, Role, Roles, Timestamp},
 };
 use serde_json::Value;
 use tower::ServiceExt;
+
+use crate::idle_services::{assembled, cheap_hasher};
 
 /// One client of one listener.
 #[derive(Clone)]
@@ -207,42 +199,20 @@ pub fn bare_services() -> EdgeServices {
 
 /// The same by another configuration.
 pub fn services_of(config: &Config, control: ControlToken) -> EdgeServices {
+    let (store, _never_driven) = Store::in_hand(Arc::new(Still), &Zeroes);
+    services_over(&store, config, control)
+}
+
+/// The same over a store of the test.
+pub fn services_over(store: &Store, config: &Config, control: ControlToken) -> EdgeServices {
     let dependencies = EdgeDependencies {
         clock: Arc::new(Still),
         entropy: Arc::new(Zeroes),
         authenticator: Arc::new(ByName),
         control,
     };
+    let edge = Arc::new(EdgeContext::new(config, dependencies));
     let system = System::new(Arc::new(Still), Arc::new(Zeroes));
-    let (store, _never_driven) = Store::in_hand(Arc::new(Still), &Zeroes);
-    let notifier = notifier(config, &store, &system);
-    let relays = Relays::new([], store.clone(), system.clone());
-    let operations = Operations::new(system.clone(), store.clone(), relays.clone(), notifier.clone());
-    let (auth, users) = super::idle_services::idle(config, &system, &store);
-    EdgeServices {
-        edge: Arc::new(EdgeContext::new(config, dependencies)),
-        operations,
-        auth,
-        users,
-        notifier,
-        relays,
-        audit: Audit::new(system, store),
-    }
-}
-
-/// Its actor is not started: the inbox can be read, and nothing is sent.
-pub fn notifier(config: &Config, store: &Store, system: &System) -> Notifier {
-    let (store, system) = (store.clone(), system.clone());
-    let mut root = Supervisor::root(&system);
-    let context = NotifierContext::new(&config.notify, Arc::new(NoCodes), store, system, Arc::new(Still)).unwrap();
-    Notifier::new(root.commands(Spec::escape("notifier"), context))
-}
-
-/// Knows no code.
-struct NoCodes;
-
-impl CodeSource for NoCodes {
-    fn reveal(&self, _: UserId, _: CodePurpose, _: CodeId) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>> {
-        Box::pin(async { Ok(None) })
-    }
+    let assembly = assembled(config, &system, (store, cheap_hasher(config)), (ControlToken::absent(), None));
+    EdgeServices { edge, ..assembly.edge }
 }

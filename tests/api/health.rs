@@ -32,6 +32,10 @@ async fn operators_see_figures_and_everybody_else_names() {
     for line in abroad.body["services"].as_array().unwrap() {
         assert!(line.get("details").is_none() && line.get("reasons").is_none(), "{line}");
     }
+    let names: Vec<&str> =
+        health.body["services"].as_array().unwrap().iter().map(|line| line["name"].as_str().unwrap()).collect();
+    let tree = ["ops", "store", "hasher", "otp", "auth", "user", "notifier", "relay", "upkeep", "edge"];
+    assert_eq!(names, [&tree[..], &["events", "mail", "clock"]].concat());
     let alone = app.operator().get("/health/store").await;
     assert_eq!((alone.status, &alone.body["details"]["engine"]), (200, &json!("mem")));
 }
@@ -60,4 +64,18 @@ async fn a_subscriber_that_is_behind_degrades_the_events() {
     let reasons = said["reasons"].as_array().unwrap();
     assert_eq!(reasons.len(), 2, "{said}");
     assert!(reasons[0].as_str().unwrap().starts_with("otp: event_lag: "), "{said}");
+}
+
+#[tokio::test]
+async fn names_of_the_source_documents_lead_to_the_services() {
+    let app = TestApp::new().await;
+    let operator = app.operator();
+    for name in ["notifier", "notifications"] {
+        let health = operator.get(&format!("/health/{name}")).await;
+        assert_eq!((health.status, &health.body["name"]), (200, &json!("notifier")), "{health:?}");
+    }
+    // There is no such service yet.
+    for name in ["payment", "payments"] {
+        assert_eq!(operator.get(&format!("/health/{name}")).await.problem(), "not_found");
+    }
 }

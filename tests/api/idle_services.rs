@@ -1,11 +1,18 @@
-//! The services behind the router, in memory. Not started: whoever calls one is told it is unavailable.
+//! Everything behind the routers, wired by the program's own builder and not started: who calls a service is answered
+//! that it is unavailable.
 
+use std::sync::{Arc, OnceLock};
+
+use futures::FutureExt;
 use majordomo::{
     actors::{
-        auth::{Auth, AuthContext, AuthKeys},
+        auth::AuthKeys,
+        edge,
         hasher::{HasherBounds, HasherPool},
-        otp::Otp,
-        user::{UserContext, Users},
+    },
+    app::{
+        services::{self, AppDependencies, Assembly},
+        tree::{Listeners, ServiceDependencies},
     },
     config::Config,
     crypto::{
@@ -15,23 +22,50 @@ use majordomo::{
         signing::SigningKeyPair,
         token::KeySet,
     },
+    domain::auth::{KeyStage, SigningKey},
+    http::credential::ControlToken,
     persistence::Store,
-    supervision::{Spec, Supervisor, System},
+    supervision::{ManualClock, System},
     types::SigningAlgorithm,
 };
 
-/// The handles of services that do not run.
-pub fn idle(config: &Config, system: &System, store: &Store) -> (Auth, Users) {
-    let mut root = Supervisor::root(system);
+use crate::test_app::START;
+
+/// The pool of the tests: hashes cost next to nothing.
+pub fn cheap_hasher(config: &Config) -> HasherPool {
     let cheap = PasswordCost { memory_kib: 8, passes: 1, lanes: 1 };
-    let hasher = HasherPool::new(PasswordHasher::new(cheap, Vec::new()).unwrap(), HasherBounds::default());
-    let signer = SigningKeyPair::generate(uuid::Uuid::nil().into(), SigningAlgorithm::EdDsa).unwrap();
-    let keys = AuthKeys { device: DeviceKey::new([1; 32]), identifier: IdentifierKey::new([2; 32]) };
-    let otp = Otp::supervised(&mut root, Spec::park("otp"), system.clone(), store.clone(), &config.auth.code);
-    let signing = KeySet::new(signer, Vec::new()).unwrap();
-    let auth_context = AuthContext::new(system, store, &hasher, &otp, config, (keys, signing));
-    let auth = Auth::new(root.commands(Spec::escape("auth"), auth_context));
-    let user_context = UserContext::new(system.clone(), store.clone(), hasher, &config.auth);
-    let users = Users::new(root.commands(Spec::escape("user"), user_context));
-    (auth, users)
+    HasherPool::new(PasswordHasher::new(cheap, Vec::new()).unwrap(), HasherBounds::from(&config.auth.hash))
+}
+
+/// The signing key of every store of the tests, in force since `START`.
+pub fn signing_key() -> SigningKey {
+    static PRIVATE: OnceLock<Vec<u8>> = OnceLock::new();
+    let (id, algorithm) = (uuid::Uuid::nil().into(), SigningAlgorithm::EdDsa);
+    let make = || SigningKeyPair::generate(id, algorithm).unwrap().to_pkcs8().unwrap().to_vec();
+    let private_der = PRIVATE.get_or_init(make).clone();
+    SigningKey { id, algorithm, private_der, stage: KeyStage::Signing, created_at: START, stage_since: START }
+}
+
+/// The whole over `store`, with keys that are always the same. Requests come to the routers without sockets.
+pub fn assembled(
+    config: &Config,
+    system: &System,
+    (store, hasher): (&Store, HasherPool),
+    (control, manual): (ControlToken, Option<Arc<ManualClock>>),
+) -> Assembly {
+    let key = signing_key();
+    let signer = SigningKeyPair::from_pkcs8(key.id, key.algorithm, &key.private_der).unwrap();
+    let services = ServiceDependencies {
+        config: Arc::new(config.clone()),
+        store: store.clone(),
+        hasher,
+        signing: KeySet::new(signer, Vec::new()).unwrap(),
+        auth_keys: AuthKeys { device: DeviceKey::new([1; 32]), identifier: IdentifierKey::new([2; 32]) },
+    };
+    let listeners = Listeners { ops: no_socket(), public: no_socket() };
+    services::assemble(system, AppDependencies { services, control, manual }, |_| listeners).unwrap()
+}
+
+fn no_socket() -> edge::Server {
+    Arc::new(|stop| async move { Ok(stop.cancelled().await) }.boxed())
 }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use majordomo::{
     config::Config,
     domain::notification::{Channel, InboxMail, TemplateName},
-    http::{EdgeServices, credential::ControlToken, route::Listener},
+    http::{credential::ControlToken, route::Listener},
     persistence::{Store, Write, tables::inbox},
-    supervision::System,
     types::{CallContext, Clock, Work, clock::stamp, limits},
 };
 
-use crate::harness::{Client, Still, Zeroes, notifier, services_of};
+use crate::harness::{Client, Still, Zeroes, services_over};
 
 async fn put(store: &Store, to: &'static str, subject: &'static str) {
     let work = Work::until(Still.instant() + limits::CALL_DEADLINE);
@@ -37,10 +36,7 @@ async fn put(store: &Store, to: &'static str, subject: &'static str) {
 
 async fn client() -> (Client, Store) {
     let store = Store::in_memory(Arc::new(Still), &Zeroes);
-    let system = System::new(Arc::new(Still), Arc::new(Zeroes));
-    let config = Config::default();
-    let notifier = notifier(&config, &store, &system);
-    let services = EdgeServices { notifier, ..services_of(&config, ControlToken::absent()) };
+    let services = services_over(&store, &Config::default(), ControlToken::absent());
     (Client::new(Listener::Public, services), store)
 }
 

@@ -205,6 +205,10 @@ async fn the_tree_is_shown_and_its_actors_restarted() {
     let all = ops.get("/actors").await;
     assert_eq!(all.status, 200);
     assert!(all.body["totals"].is_object() && all.body["actors"].is_array(), "{all:?}");
+    let node = &all.body["node"];
+    let id: uuid::Uuid = node["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!((id.get_version_num(), &node["started"]), (7, &json!("2026-01-01T00:00:00.000000Z")));
+    assert!(!node["name"].as_str().unwrap().is_empty(), "{node}");
     assert_eq!(ops.get("/actors/no/such/actor").await.problem(), "not_found");
     assert_eq!(ops.get("/actors?page=2").await.problem(), "invalid_query");
     let made_up = ops.get("/actors?cursor=x").await;

@@ -10,44 +10,29 @@
 use std::{collections::BTreeSet, ops::Deref, sync::Arc, time::Duration};
 
 use majordomo::{
-    actors::{
-        audit::Audit,
-        auth::AuthKeys,
-        hasher::{HasherBounds, HasherPool},
-        operations::{Operations, ProcessPhase},
-    },
+    actors::{hasher::HasherPool, operations::ProcessPhase},
+    app::{services::Assembly, tree::Services},
     config::Config,
-    crypto::{
-        device_token::DeviceKey,
-        identifier::IdentifierKey,
-        password::{PasswordCost, PasswordHasher},
-        signing::SigningKeyPair,
-        token::KeySet,
-    },
     domain::{
         audit::{AuditAction, AuditEntry, AuditPlace},
         event::{EventEnvelope, EventType},
     },
-    http::{
-        EdgeServices,
-        credential::ControlToken,
-        route::Listener,
-        services::{EdgeContext, EdgeDependencies},
-    },
+    http::{credential::ControlToken, route::Listener},
     persistence::{
-        Store,
+        Store, Write,
         audit::{self, AuditFilter, AuditRange},
         events::{self, EventFilter, EventRange},
+        tables,
     },
-    supervision::{
-        ManualClock, SeededEntropy, Supervisor, System, Tree,
-        tree::{self, ServiceDependencies, Services},
-    },
-    types::{Clock, Entropy, Secret, SigningAlgorithm, Timestamp},
+    supervision::{ManualClock, SeededEntropy, System, Tree},
+    types::{CallContext, Clock, Entropy, Secret, SigningAlgorithm, Timestamp, Work, limits},
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Client};
+use crate::{
+    harness::{Answer, Client},
+    idle_services::{assembled, cheap_hasher, signing_key},
+};
 
 /// What users sign in with, unless a test says otherwise.
 pub const PASSWORD: &str = "an unguessable sentence of mine";
@@ -99,47 +84,24 @@ impl TestApp {
     pub async fn with(adjust: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.edge.rate_limits.enabled = false;
+        config.auth.token.algorithm = SigningAlgorithm::EdDsa;
         adjust(&mut config);
         let clock = Arc::new(ManualClock::starting_at(START));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
         let store = Store::in_memory(clock.clone(), entropy.as_ref());
         let system = System::new(clock.clone(), Arc::clone(&entropy));
-        let cheap = PasswordCost { memory_kib: 8, passes: 1, lanes: 1 };
-        let hasher =
-            HasherPool::new(PasswordHasher::new(cheap, Vec::new()).unwrap(), HasherBounds::from(&config.auth.hash));
-        let signer = SigningKeyPair::generate(uuid::Uuid::nil().into(), SigningAlgorithm::EdDsa).unwrap();
-        let mut root = Supervisor::root(&system);
-        let dependencies = ServiceDependencies {
-            config: Arc::new(config.clone()),
-            store: store.clone(),
-            hasher: hasher.clone(),
-            signing: KeySet::new(signer, Vec::new()).unwrap(),
-            auth_keys: AuthKeys { device: DeviceKey::new([1; 32]), identifier: IdentifierKey::new([2; 32]) },
-            clock: clock.clone(),
-        };
-        let services = tree::services(&mut root, &system, dependencies).unwrap();
-        let (relays, notifier) = (services.relays.clone(), services.notifier.clone());
-        let operations = Operations::new(system.clone(), store.clone(), relays.clone(), notifier.clone());
-        operations.let_advance(clock.clone());
-        let dependencies = EdgeDependencies {
-            clock: clock.clone(),
-            entropy,
-            authenticator: Arc::new(services.auth.clone()),
-            control: ControlToken::new(Secret::new(CONTROL)),
-        };
-        let edge_services = EdgeServices {
-            edge: Arc::new(EdgeContext::new(&config, dependencies)),
-            operations: operations.clone(),
-            auth: services.auth.clone(),
-            users: services.users.clone(),
-            notifier,
-            relays,
-            audit: Audit::new(system.clone(), store.clone()),
-        };
+        let hasher = cheap_hasher(&config);
+        let operator = (ControlToken::new(Secret::new(CONTROL)), Some(clock.clone()));
+        let Assembly { root, services, edge } = assembled(&config, &system, (&store, hasher.clone()), operator);
+        let write = Write::new(
+            Work::until(system.clock().instant() + limits::CALL_DEADLINE),
+            system.stamp(),
+            CallContext::service("test", "signing-key"),
+        );
+        store.write(write, |tx| tables::signing_key::put(tx, &signing_key())).await.unwrap();
         let tree = root.start().await.unwrap();
-        operations.enter(ProcessPhase::Open);
-        let (anyone, ops) =
-            (Client::new(Listener::Public, edge_services.clone()), Client::new(Listener::Ops, edge_services));
+        edge.operations.enter(ProcessPhase::Open);
+        let (anyone, ops) = (Client::new(Listener::Public, edge.clone()), Client::new(Listener::Ops, edge));
         Self { system, store, clock, hasher, services, anyone, ops, tree }
     }
 
@@ -157,7 +119,7 @@ impl TestApp {
     /// Stops whoever works without being asked, so that what a request commits can be counted.
     pub async fn hush(&self) {
         for path in ["upkeep", "relay", "sender", "notifier"] {
-            self.tree.stop_child(path, Duration::from_secs(5)).await;
+            self.system.stats().stop(path, Duration::from_secs(5)).await.unwrap();
         }
     }
 

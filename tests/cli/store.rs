@@ -1,7 +1,7 @@
 //! Commands on a store that no server has open.
 
 use majordomo::{
-    cli::storage,
+    app::storage,
     config::{self, Config},
     domain::{
         audit::{AuditAction, AuditRecord, AuditResult},

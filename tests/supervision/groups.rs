@@ -57,7 +57,7 @@ async fn a_group_stops_at_once_though_its_workers_wait_and_its_services_have_job
     });
     let tree = root.start().await.unwrap();
     let began = tokio::time::Instant::now();
-    tree.stop_child("house", LIMIT).await;
+    system.stats().stop("house", LIMIT).await.unwrap();
     tree.stop(LIMIT).await;
     assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
 }

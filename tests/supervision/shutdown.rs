@@ -3,11 +3,13 @@
 use std::{future::pending, sync::Arc, time::Duration};
 
 use majordomo::{
-    supervision::{ManualClock, PhaseEnd, Shutdown},
+    supervision::{ManualClock, PhaseEnd, Shutdown, Spec, Supervisor},
+    telemetry::{actors::ActorStatus, health::HealthStatus},
     types::{Clock, Timestamp, limits},
 };
+use tokio::sync::Notify;
 
-use crate::test_service::{Diary, SECOND};
+use crate::test_service::{Diary, SECOND, StartPlan, report, system, test_service, test_service_with, until};
 
 fn clock() -> Arc<dyn Clock> {
     Arc::new(ManualClock::starting_at(Timestamp::ZERO))
@@ -43,8 +45,8 @@ async fn the_total_holds_and_keeps_room_for_what_is_needed() {
         .needed("store", 2 * SECOND, note(diary.clone(), "store"))
         .run(Arc::clone(&clock), pending())
         .await;
-    assert_eq!(ends[2], ("relays", PhaseEnd::LeftOut));
-    assert_eq!(ends[3], ("store", PhaseEnd::Finished));
+    assert_eq!(ends[2], ("relays".into(), PhaseEnd::LeftOut));
+    assert_eq!(ends[3], ("store".into(), PhaseEnd::Finished));
     assert_eq!(diary.lines(), ["store"]);
     let took = clock.now().since(Timestamp::ZERO);
     assert!(took >= 6 * SECOND && took < 6 * SECOND + Duration::from_millis(10), "{took:?}");
@@ -69,4 +71,77 @@ async fn a_second_signal_goes_straight_to_what_is_needed() {
     assert_eq!(states, [PhaseEnd::BrokenOff, PhaseEnd::LeftOut, PhaseEnd::Finished]);
     assert_eq!(diary.lines(), ["store"]);
     assert!(clock.now().since(Timestamp::ZERO) < SECOND);
+}
+
+fn named(ends: &[(Arc<str>, PhaseEnd)]) -> Vec<(&str, PhaseEnd)> {
+    ends.iter().map(|(name, end)| (&**name, *end)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_is_shut_down_upwards_with_whatever_is_in_it() {
+    let (system, diary) = (system(), Diary::default());
+    let mut root = Supervisor::root(&system);
+    root.service(Spec::escape("ops"), test_service("ops", &diary));
+    root.service(Spec::escape("store").needed(), test_service("store", &diary));
+    root.service(Spec::escape("auth"), test_service("auth", &diary));
+    // No shutdown speaks of this one.
+    root.group_as(Spec::escape("unknown").kind("UnknownActor"), |group| {
+        group.service(Spec::park("first"), test_service("first", &diary));
+        group.service(Spec::park("last"), test_service("last", &diary));
+    });
+    root.service(Spec::escape("edge"), test_service("edge", &diary));
+    let tree = root.start().await.unwrap();
+    assert_eq!(report(&system, "unknown").kind, "UnknownActor");
+    let began = tokio::time::Instant::now();
+    let ends = tree.shut_down(limits::SHUTDOWN, pending()).await;
+    assert_eq!(named(&ends), ["edge", "unknown", "auth", "store", "ops"].map(|name| (name, PhaseEnd::Finished)));
+    let stops = ["edge stops", "last stops", "first stops", "auth stops", "store stops", "ops stops"];
+    assert_eq!(diary.lines()[6..], stops);
+    assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
+    assert_eq!(system.stats().health().status, HealthStatus::Down);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_has_its_own_limit_and_what_is_needed_is_stopped_though_time_is_over() {
+    let (system, diary, hangs) = (system(), Diary::default(), StartPlan::default());
+    *hangs.stop_gate.lock().unwrap() = Some(Arc::new(Notify::new()));
+    let mut root = Supervisor::root(&system);
+    root.service(Spec::escape("ops"), test_service("ops", &diary));
+    root.service(Spec::escape("store").stop_within(SECOND).needed(), test_service("store", &diary));
+    root.service(Spec::escape("late"), test_service("late", &diary));
+    root.service(Spec::escape("hangs longer").stop_within(9 * SECOND), test_service_with("a", &diary, &hangs));
+    root.service(Spec::escape("hangs").stop_within(SECOND), test_service_with("b", &diary, &hangs));
+    let tree = root.start().await.unwrap();
+    let began = tokio::time::Instant::now();
+    let ends = tree.shut_down(6 * SECOND, pending()).await;
+    // The first is killed at its limit, which is also when it is no longer waited for: either may be noted.
+    assert!(ends[0].0.as_ref() == "hangs" && ends[0].1 != PhaseEnd::LeftOut, "{ends:?}");
+    let (left_out, finished) = (PhaseEnd::LeftOut, PhaseEnd::Finished);
+    let expected = [("hangs longer", PhaseEnd::BrokenOff), ("late", left_out), ("store", finished), ("ops", left_out)];
+    assert_eq!(named(&ends[1..]), expected);
+    assert_eq!(diary.lines()[5..], ["store stops"]);
+    let took = began.elapsed();
+    assert!(took >= 5 * SECOND && took < 6 * SECOND, "{took:?}");
+    for path in ["hangs", "hangs longer", "late", "ops"] {
+        assert_eq!(report(&system, path).status, ActorStatus::Stopped, "{path} was killed");
+    }
+    let metrics = tokio::runtime::Handle::current().metrics();
+    until("nothing is alive", || metrics.num_alive_tasks() == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_goes_straight_to_the_needed_child_of_a_tree() {
+    let (system, diary, hangs) = (system(), Diary::default(), StartPlan::default());
+    *hangs.stop_gate.lock().unwrap() = Some(Arc::new(Notify::new()));
+    let mut root = Supervisor::root(&system);
+    root.service(Spec::escape("store").needed(), test_service("store", &diary));
+    root.service(Spec::escape("auth"), test_service("auth", &diary));
+    root.service(Spec::escape("edge"), test_service_with("edge", &diary, &hangs));
+    let tree = root.start().await.unwrap();
+    let began = tokio::time::Instant::now();
+    let ends = tree.shut_down(limits::SHUTDOWN, tokio::time::sleep(SECOND)).await;
+    let expected = [("edge", PhaseEnd::BrokenOff), ("auth", PhaseEnd::LeftOut), ("store", PhaseEnd::Finished)];
+    assert_eq!(named(&ends), expected);
+    assert_eq!(diary.lines()[3..], ["store stops"]);
+    assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
 }

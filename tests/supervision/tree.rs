@@ -249,9 +249,10 @@ async fn a_part_is_stopped_ahead_of_its_turn_and_not_again() {
     });
     root.service(Spec::escape("c"), test_service("c", &diary));
     let tree = root.start().await.unwrap();
-    tree.stop_child("g/b", SECOND).await;
-    tree.stop_child("g", SECOND).await;
-    tree.stop_child("nowhere", SECOND).await;
+    let stats = system.stats();
+    stats.stop("g/b", SECOND).await.unwrap();
+    stats.stop("g", SECOND).await.unwrap();
+    assert_eq!(stats.stop("nowhere", SECOND).await, Err(ControlRefusal::NotFound));
     assert_eq!(diary.lines()[3..], ["b stops", "a stops"]);
     tree.stop(MINUTE).await;
     assert_eq!(diary.lines()[5..], ["c stops"]);

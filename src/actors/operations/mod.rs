@@ -139,10 +139,15 @@ impl Operations {
         Ok(())
     }
 
-    /// How well each service is, and the store, the events, mail and the clock.
+    /// How well each child of the root is, the store with its figures, and the events, mail and the clock.
     pub fn health(&self) -> HealthReport {
         let mut report = self.0.system.stats().health();
-        report.services.extend(self.lines());
+        for line in self.lines() {
+            match report.services.iter_mut().find(|service| service.name == line.name) {
+                Some(service) => service.add(line),
+                None => report.services.push(line),
+            }
+        }
         report.status = report.services.iter().map(|line| line.status).max().unwrap_or(HealthStatus::Down);
         report
     }

@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 use super::{CliFailure, Terminal};
 use crate::{
     actors::user::UserContext,
-    app,
+    app::{self, tree},
     cli::{
         client,
-        storage::{self, Offline},
+        offline::{self, Offline},
     },
     config::Config,
     http::error::{ApiError, ProblemContext},
     persistence::KeyLoss,
-    supervision::{Command, Supervisor, System, tree},
+    supervision::{Command, Supervisor, System},
     types::{Failure, limits},
 };
 
@@ -63,7 +63,7 @@ where
         let mut root = Supervisor::root(&system);
         let users = tree::users_alone(&mut root, &system, store.store(), hasher, config);
         let tree = root.start().await.map_err(|escape| CliFailure::Fault(escape.to_string()))?;
-        let done = users.run(storage::context(name), command).await;
+        let done = users.run(offline::context(name), command).await;
         tree.stop(limits::SHUTDOWN).await;
         done.map_err(|failure| failed(name, failure))
     });

@@ -43,7 +43,7 @@ pub struct ReadinessBody {
 pub struct HealthBody {
     /// The worst of the services.
     status: HealthStatus,
-    /// The services in the order in which they are started, then the store, the events, mail and the clock.
+    /// The services in the order in which they are started, then the events, mail and the clock.
     services: Vec<ServiceBody>,
 }
 
@@ -139,6 +139,8 @@ pub async fn show_health(State(services): State<EdgeServices>, insight: Insight,
 }
 
 /// How well is one service?
+///
+/// `notifications` and `payments` are other names of `notifier` and `payment`.
 #[utoipa::path(
     get, path = "/health/{service}", operation_id = "show_service_health", tag = "health",
     params(("service" = String, Path, description = "Its name, as in `/health`.")),
@@ -152,9 +154,19 @@ pub async fn show_service_health(
     insight: Insight,
     Path(name): Path<String>,
 ) -> Result<Response, ApiError> {
+    let name = service_of(&name);
     let found = lines(&services).into_iter().find(|service| service.name == name);
     let service = found.ok_or_else(|| ApiError::new(ProblemCode::NotFound))?;
     Ok((status_code(service.status), Json(seen(service, insight))).into_response())
+}
+
+/// The service that a name in the path means. A service that is not there is not found by either of its names.
+fn service_of(name: &str) -> &str {
+    match name {
+        "notifications" => "notifier",
+        "payments" => "payment",
+        name => name,
+    }
 }
 
 /// What the kit says of the services, and what the edge knows of itself.

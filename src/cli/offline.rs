@@ -1,73 +1,20 @@
-//! From the settings to what the store is opened with.
+//! The store of a command that runs without the server.
 
-use std::{future::Future, path::Path, sync::Arc};
+use std::{future::Future, path::Path};
 
 use tokio::runtime::Runtime;
 
 use super::{CliFailure, Terminal};
 use crate::{
-    config::{Config, EngineChoice},
-    persistence::{
-        KeyLoss, Options, ReplayCheck, Store, Write, engine,
-        fs::RealFs,
-        migrations,
-        opening::last_time,
-        settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
-        trust::TreeState,
-    },
-    supervision::{OsEntropy, SystemClock},
-    types::{self, CallContext, Caller, Timestamp, Work, limits},
+    app::storage,
+    config::Config,
+    persistence::{KeyLoss, Store, Write, migrations, settings::StoreEnvironment, trust::TreeState},
+    types::{self, CallContext, Caller, Work, limits},
 };
-
-/// The store's own settings: `[store]` of the configuration, on this run of the machine.
-pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSettings {
-    let store = &config.store;
-    StoreSettings {
-        dir: store.path.clone(),
-        engine: match store.engine {
-            EngineChoice::Sled => engine::EngineKind::Sled,
-            EngineChoice::Redb => engine::EngineKind::Redb,
-            EngineChoice::Mem => engine::EngineKind::Mem,
-        },
-        boot: BootId::current(environment.entropy.as_ref()),
-        lock_wait: store.lock_wait,
-        tuning: Tuning {
-            retention_time: store.journal_retention,
-            retention_bytes: store.journal_retention_bytes.get(),
-            snapshot_every: store.snapshot_every,
-            snapshot_bytes: store.snapshot_every_bytes.get(),
-            snapshots_kept: usize::try_from(store.snapshots_kept).unwrap_or(limits::SNAPSHOTS_KEPT),
-            ..Tuning::default()
-        },
-    }
-}
-
-/// The real disk, time and chance, for a command that runs without the server.
-pub fn environment() -> StoreEnvironment {
-    StoreEnvironment {
-        fs: Arc::new(RealFs),
-        clock: Arc::new(SystemClock::after(Timestamp::ZERO)),
-        entropy: Arc::new(OsEntropy),
-    }
-}
 
 /// In whose name a command acts on the store.
 pub fn context(command: &'static str) -> CallContext {
     CallContext { caller: Caller::Operator, ..CallContext::service("cli", command) }
-}
-
-/// How a command opens the store when no server has it. Its time goes on after the store's last.
-pub fn options(config: &Config, key_loss: KeyLoss) -> Options {
-    let environment = environment();
-    let settings = settings(config, &environment);
-    let clock = Arc::new(SystemClock::after(last_time(&settings, &*environment.fs)));
-    Options {
-        settings,
-        environment: StoreEnvironment { clock, ..environment },
-        key_ring: config.key_ring_file(),
-        key_loss,
-        replay_check: ReplayCheck::Once,
-    }
 }
 
 /// That a command was to work on the store of a directory that has none, and how one is made.
@@ -89,7 +36,7 @@ impl Offline {
         if !config.store.path.join("store.json").exists() {
             return Err(no_store(&config.store.path));
         }
-        let options = options(config, key_loss);
+        let options = storage::options(config, key_loss);
         let environment = options.environment.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()

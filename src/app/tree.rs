@@ -1,21 +1,25 @@
 //! THE tree: every actor of the product, in the order in which it is started. Stopped in reverse.
 //!
 //! ```text
-//! root              what escapes a child ends the process with a non-zero exit
-//! |- store_keeper   free space, hanging writer               0 restarts        escape
-//! |- hasher         argon2 threads, one a core               5 / 60 s a child  escape
-//! |- otp            a child for each owner of a code         5 / 60 s          park (each child)
-//! |- auth  user  notifier                                    5 / 60 s          escape
-//! |- sender         looks for due deliveries, sends them     5 / 60 s          park
-//! |- relay          one event relay a subscriber             5 / 60 s          park
-//! |- upkeep         expirer, two retentions, snapshots,     3 / 600 s         park
-//! |                 audit end, key rotation
-//! '- edge           ops listener, public listener            5 / 60 s          escape
+//! root        what escapes a child ends the process with a non-zero exit
+//! |- ops      ops listener                                      5 / 60 s          escape
+//! |- store    free space, a writer that hangs; closes it        0 restarts        escape
+//! |- hasher   argon2 threads, one a core                        5 / 60 s a child  escape
+//! |- otp      a child for each owner of a code                  5 / 60 s          park (each child)
+//! |- auth  user  notifier                                       5 / 60 s          escape
+//! |- sender   finds due deliveries and sends them               5 / 60 s          park
+//! |- relay    one event relay a subscriber                      5 / 60 s          park
+//! |- upkeep   expirer, two retentions, snapshots, audit end,
+//! |           key rotation                                      3 / 600 s         park
+//! '- edge     public listener                                   5 / 60 s          escape
 //! ```
+//!
+//! The stop follows from the tree (`Tree::shut_down`): a child that is declared here is stopped in its place, within
+//! the limit of its `Spec`. The ops listener is there before the store and after it, so that operators see why the
+//! rest does not come, or go.
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Spec, Supervisor, System};
 use crate::{
     actors::{
         auth::{Auth, AuthContext, AuthKeys, KeyRotation},
@@ -32,7 +36,8 @@ use crate::{
     config::Config,
     crypto::token::KeySet,
     persistence::Store,
-    types::Clock,
+    supervision::{Spec, Supervisor, System},
+    types::limits,
 };
 
 /// What the services are made of.
@@ -47,8 +52,14 @@ pub struct ServiceDependencies {
     pub signing: KeySet,
     /// Subkeys of the ring.
     pub auth_keys: AuthKeys,
-    /// Time, for those who keep it beyond the system's life.
-    pub clock: Arc<dyn Clock>,
+}
+
+/// How each listener is served.
+pub struct Listeners {
+    /// The operators'.
+    pub ops: edge::Server,
+    /// The public one.
+    pub public: edge::Server,
 }
 
 /// The handles of the services.
@@ -68,16 +79,20 @@ pub struct Services {
 
 const UPKEEP_WITHIN: Duration = Duration::from_secs(600);
 
-/// The services, from the store up to the upkeep; the listeners come last, by `listeners`.
+/// The whole tree under `root`, which is empty.
 ///
 /// Fails if the settings of a channel cannot be carried out.
 pub fn services(
     root: &mut Supervisor,
     system: &System,
     dependencies: ServiceDependencies,
+    Listeners { ops, public }: Listeners,
 ) -> Result<Services, NotifierFault> {
-    let ServiceDependencies { config, store, hasher, signing, auth_keys, clock } = dependencies;
-    store_keeper::supervised(root, Spec::escape("store_keeper").restarts(0, UPKEEP_WITHIN), &store);
+    let ServiceDependencies { config, store, hasher, signing, auth_keys } = dependencies;
+    let clock = system.shared_clock();
+    edge::listener(root, Spec::escape("ops"), ops);
+    let store_spec = Spec::escape("store").restarts(0, limits::RESTARTS_WITHIN);
+    store_keeper::supervised(root, store_spec.stop_within(limits::STORE_CLOSE).needed(), &store);
     let threads = config.auth.hash.threads_on(std::thread::available_parallelism().map_or(1, usize::from));
     root.group("hasher", |group| hasher.supervise(group, threads));
 
@@ -96,6 +111,7 @@ pub fn services(
     let hears: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(notifier_context));
     let relays = relays(root, system, &store, [Arc::new(OtpSubscriber::new(otp.clone())), hears]);
     upkeep(root, &config, &store, (&relays, &notifier, &auth));
+    public_listener(root, public);
     Ok(Services { auth, users, otp, notifier, relays })
 }
 
@@ -122,13 +138,14 @@ fn relays(
     store: &Store,
     subscribers: impl IntoIterator<Item = Arc<dyn Subscriber>>,
 ) -> Relays {
+    let spec = |name: &str| Spec::park(name).stop_within(limits::STOP_SOON);
     root.group("relay", |group| {
         let relays: Vec<_> = subscribers
             .into_iter()
             .map(|subscriber| {
                 let (heard_by, store, system) = (Arc::clone(&subscriber), store.clone(), system.clone());
                 let addr =
-                    group.service(Spec::park(subscriber.name()), move || Relays::relay_for(&heard_by, &store, &system));
+                    group.service(spec(subscriber.name()), move || Relays::relay_for(&heard_by, &store, &system));
                 (subscriber, addr)
             })
             .collect();
@@ -142,7 +159,7 @@ fn upkeep(
     store: &Store,
     (relays, notifier, auth): (&Relays, &Notifier, &Auth),
 ) {
-    let spec = |name: &str| Spec::park(name).restarts(3, UPKEEP_WITHIN);
+    let spec = |name: &str| Spec::park(name).restarts(3, UPKEEP_WITHIN).stop_within(limits::STOP_SOON);
     root.group("upkeep", |group| {
         let at = store.clone();
         group.worker(spec("expirer"), move || Expirer::new(at.clone()));
@@ -160,16 +177,14 @@ fn upkeep(
     });
 }
 
-/// What runs, in a system of its own, while an older store is migrated: the listeners, which say so, and the migrator.
-pub fn migration(root: &mut Supervisor, ops: edge::Server, public: edge::Server, migrator: &Migrator) {
-    listeners(root, ops, public);
-    migrator.supervised(root, Spec::escape("migrator").restarts(0, UPKEEP_WITHIN));
+fn public_listener(root: &mut Supervisor, public: edge::Server) {
+    let spec = Spec::escape("edge").kind(edge::KIND);
+    root.group_as(spec, |group| edge::listener(group, Spec::escape("public"), public));
 }
 
-/// The listeners: operators first, so that they can see why the public one does not come.
-pub fn listeners(root: &mut Supervisor, ops: edge::Server, public: edge::Server) {
-    root.group("edge", |group| {
-        edge::supervised(group, Spec::escape("ops"), ops);
-        edge::supervised(group, Spec::escape("public"), public);
-    });
+/// What runs, in a system of its own, while an older store is migrated: the listeners, which say so, and the migrator.
+pub fn migration(root: &mut Supervisor, Listeners { ops, public }: Listeners, migrator: &Migrator) {
+    edge::listener(root, Spec::escape("ops"), ops);
+    public_listener(root, public);
+    migrator.supervised(root, Spec::escape("migrator").restarts(0, limits::RESTARTS_WITHIN));
 }

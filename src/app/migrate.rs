@@ -1,0 +1,71 @@
+//! Bringing an older store up to this program, before anything else is served.
+
+use std::{future::Future, sync::Arc};
+
+use super::{
+    App, AppError,
+    sockets::{Socket, server},
+    tree::{self, Listeners},
+};
+use crate::{
+    actors::migrator::{MigrationFailed, Migrator},
+    http::{self, route::Listener, serve::Timeouts},
+    persistence::migrations,
+    supervision::{Supervisor, System},
+    types::limits,
+};
+
+/// What came of bringing the store up to this program.
+pub(super) enum Migrated {
+    Done,
+    /// A wish to stop came before it was done.
+    Stopped,
+}
+
+impl App {
+    /// How many migrations the store has still to go through.
+    pub(super) fn pending(&self) -> Result<usize, AppError> {
+        let pending = self.store.read(|view| Ok(migrations::pending(view, self.migrations)?.len()));
+        pending.map_err(|fault| AppError::Start { step: "looking at the store's migrations", fault })
+    }
+
+    /// Migrates an older store, after a snapshot of it, while the listeners say how far that has come. They and the
+    /// migrator are a system of their own, which is gone when this returns.
+    pub(super) async fn migrate(&self, stop: impl Future<Output = ()>) -> Result<Migrated, AppError> {
+        let Self { config, sockets, store, migrations, .. } = self;
+        let step = "migrating the store";
+        if self.pending()? == 0 {
+            return Ok(Migrated::Done);
+        }
+        let (clock, entropy) = (self.system.shared_clock(), self.system.shared_entropy());
+        let system = System::new(Arc::clone(&clock), Arc::clone(&entropy));
+        let mut root = Supervisor::root(&system);
+        let migrator = Migrator::new(store.clone(), migrations);
+        let edge = http::migrating::edge(config, clock, entropy);
+        let server = |socket: &Socket, listener| {
+            let router = http::migrating::router(listener, Arc::clone(&edge), migrator.progress());
+            server(socket, move || Ok(router.clone()), Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT))
+        };
+        let listeners =
+            Listeners { ops: server(&sockets.ops, Listener::Ops), public: server(&sockets.public, Listener::Public) };
+        tree::migration(&mut root, listeners, &migrator);
+        let tree = root.start().await?;
+        let (public, ops) = (self.public(), self.ops());
+        tracing::info!(%public, %ops, "an older store is migrated; nothing else is served");
+        let ended = tokio::select! {
+            biased;
+            escape = system.escaped() => Err(escape.into()),
+            ended = migrator.ended() => match ended {
+                Ok(()) => Ok(Migrated::Done),
+                Err(MigrationFailed::Step(fault)) => Err(AppError::Start { step, fault }),
+                Err(failed @ MigrationFailed::Snapshot(_)) => Err(AppError::Store(failed.to_string())),
+            },
+            () = stop => {
+                tracing::info!("asked to stop while migrating; the next start goes on from here");
+                Ok(Migrated::Stopped)
+            }
+        };
+        tree.stop(limits::SHUTDOWN).await;
+        ended
+    }
+}

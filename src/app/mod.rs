@@ -1,0 +1,59 @@
+//! From the settings to a running process and back: open, migrate, start, run, stop.
+//!
+//! Owns: the order of the start and of the stop, the tree, and how the services are wired; sockets, the store's place
+//! and the files of secrets. Must not know: the command line, rules of the business. Begin with `tree.rs` (every actor
+//! there is), then `open.rs`, `start.rs`, `run.rs`, in the order in which a process goes through them.
+//!
+//! Sockets are bound before the store is opened, so that a port that is taken changes nothing. They are served when it
+//! is open: while an older store is migrated by routes that only say so, then by all of them.
+
+pub mod control_token;
+mod error;
+mod migrate;
+mod open;
+mod run;
+mod secrets;
+pub mod services;
+mod sockets;
+mod start;
+pub mod storage;
+pub mod tree;
+
+use std::sync::Arc;
+
+pub use error::AppError;
+pub use secrets::hasher;
+
+use crate::{
+    actors::hasher::HasherPool,
+    config::Config,
+    persistence::{Store, Write, migrations::Migration},
+    supervision::{ManualClock, System},
+    types::{CallContext, Work, limits},
+};
+
+/// A process whose store is open and whose listeners are bound; nothing runs yet.
+pub struct App {
+    config: Arc<Config>,
+    sockets: sockets::Sockets,
+    system: System,
+    manual: Option<Arc<ManualClock>>,
+    store: Store,
+    hasher: HasherPool,
+    migrations: &'static [Migration],
+}
+
+/// Whether there is an administrator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdministratorPresence {
+    /// No user is an administrator yet.
+    Absent,
+    /// There is an administrator.
+    Present,
+}
+
+/// What accompanies a transaction of the start.
+fn service_write(system: &System) -> Write {
+    let work = Work::until(system.clock().instant() + limits::WRITER_LOST);
+    Write::new(work, system.stamp(), CallContext::service("app", "start"))
+}

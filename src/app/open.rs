@@ -1,0 +1,104 @@
+//! From the settings to an open store and bound listeners.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use super::{
+    App, AppError,
+    secrets::{demand_pepper, hasher},
+    service_write,
+    sockets::Sockets,
+    storage,
+};
+use crate::{
+    config::{Config, Mode},
+    persistence::{
+        KeyLoss, Options, Store,
+        migrations::{self, Migration},
+        trust::{Opening, TreeState},
+    },
+    supervision::{ManualClock, System, SystemClock},
+    types::{Clock, Timestamp},
+};
+
+impl App {
+    /// Binds the listeners and opens the store, which takes the data directory for this process. `migrations` are those
+    /// that the store of this program has had. Must be called within a runtime.
+    ///
+    /// Fails if an address is taken, the store cannot be opened or is newer than this program, or a setting does not
+    /// fit it.
+    pub async fn open(mut config: Config, migrations: &'static [Migration]) -> Result<Self, AppError> {
+        let hasher = hasher(&config)?;
+        let sockets = Sockets::bind(&config)?;
+        // With port 0 the system chose: what is said of the public URL names the port that was taken.
+        config.edge.listen = sockets.public.address;
+        config.edge.ops_listen = sockets.ops.address;
+        let config = Arc::new(config);
+        let mut manual = None;
+        let options = storage::options_by(&config, KeyLoss::Refuse, |last| {
+            let (clock, advanced) = clock(config.mode, last);
+            manual = advanced;
+            clock
+        });
+        let (clock, entropy) = (Arc::clone(&options.environment.clock), Arc::clone(&options.environment.entropy));
+        let (store, opening) = open_store(options)?;
+        let system = System::new(clock, entropy);
+        demand_known(&store, &opening, migrations, &system).await?;
+        let app = Self { config, sockets, system, manual, store, hasher, migrations };
+        // The users of an older store are read once they are brought up to this program.
+        if app.pending()? == 0
+            && let Err(refusal) = demand_pepper(&app.store, &app.hasher)
+        {
+            app.store.close().await;
+            return Err(refusal);
+        }
+        Ok(app)
+    }
+
+    /// Where the public listener is.
+    pub fn public(&self) -> SocketAddr {
+        self.sockets.public.address
+    }
+
+    /// Where the operators' listener is.
+    pub fn ops(&self) -> SocketAddr {
+        self.sockets.ops.address
+    }
+}
+
+/// The clock; in development one that can be set forward, by `POST /dev/clock/advance`.
+fn clock(mode: Mode, last: Timestamp) -> (Arc<dyn Clock>, Option<Arc<ManualClock>>) {
+    match mode {
+        Mode::Production => (Arc::new(SystemClock::after(last)), None),
+        Mode::Development => {
+            let manual = Arc::new(ManualClock::after(last));
+            (Arc::clone(&manual) as Arc<dyn Clock>, Some(manual))
+        }
+    }
+}
+
+fn open_store(options: Options) -> Result<(Store, Opening), AppError> {
+    let (store, opening) = Store::open(options).map_err(|fault| AppError::Store(fault.to_string()))?;
+    if let Some(cut) = &opening.cut {
+        tracing::warn!(place = %cut.place, reason = %cut.reason, "the journal's unacknowledged tail was cut");
+    }
+    match &opening.tree {
+        TreeState::Rebuilt { reason, .. } if !opening.created => tracing::warn!(%reason, "the tree was built anew"),
+        TreeState::Trusted | TreeState::Rebuilt { .. } => {}
+    }
+    Ok((store, opening))
+}
+
+/// Refuses a store that a newer program has migrated; one that was just made has had all there are.
+async fn demand_known(
+    store: &Store,
+    opening: &Opening,
+    all: &'static [Migration],
+    system: &System,
+) -> Result<(), AppError> {
+    let start = |fault| AppError::Start { step: "looking at the store's migrations", fault };
+    if opening.created {
+        return store.write(service_write(system), |tx| migrations::mark_all(tx, all)).await.map_err(start);
+    }
+    let known = store.read(|view| migrations::demand_known(view, all)).map_err(start)?;
+    known.map_err(|newer| AppError::Store(newer.to_string()))
+}

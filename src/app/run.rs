@@ -1,0 +1,88 @@
+//! A process that serves requests, until it is stopped: the order of its stop is the tree's.
+//!
+//! ```text
+//! open --stop, escape--> draining --> the tree, upwards --> the token's file --> the audit trail's end is logged
+//! ```
+
+use std::{future::Future, sync::Arc};
+
+use futures::FutureExt;
+
+use super::{AdministratorPresence, AppError, control_token};
+use crate::{
+    actors::{
+        audit::tell_end,
+        operations::{Operations, ProcessPhase},
+    },
+    config::Config,
+    persistence::{Store, tables},
+    supervision::{System, Tree},
+    types::{Role, Secret, limits},
+};
+
+/// A process that serves requests.
+pub(super) struct Running {
+    pub(super) config: Arc<Config>,
+    pub(super) system: System,
+    pub(super) store: Store,
+    pub(super) tree: Tree,
+    pub(super) operations: Operations,
+    /// The operator's credential of this run.
+    pub(super) token: Secret,
+}
+
+impl Running {
+    /// Serves until `stop` resolves or a part gives up, which is the error, and then stops everything.
+    pub(super) async fn run(
+        self,
+        started: impl FnOnce(AdministratorPresence),
+        stop: impl Future<Output = ()>,
+        hurry: impl Future<Output = ()> + Send,
+    ) -> Result<(), AppError> {
+        self.operations.enter(ProcessPhase::Open);
+        started(administrators(&self.store));
+        let ended = tokio::select! {
+            () = stop => Ok(()),
+            escape = self.system.escaped() => Err(escape.into()),
+        };
+        self.drain(hurry).await;
+        ended
+    }
+
+    /// The tree says in which order its parts are stopped and how long each may take. The ops listener, its first
+    /// child, answers that the process drains until the store is closed.
+    async fn drain(self, hurry: impl Future<Output = ()> + Send) {
+        let Self { config, system, store, tree, operations, token } = self;
+        operations.enter(ProcessPhase::Draining);
+        system.shutdown().cancel();
+        // Both the delay and the stop after it hear the second wish.
+        let hurry = hurry.shared();
+        tokio::select! {
+            () = tokio::time::sleep(config.edge.drain_delay) => {}
+            () = hurry.clone() => {}
+        }
+        let until = system.clock().instant() + limits::SHUTDOWN;
+        tree.shut_down(limits::SHUTDOWN, hurry).await;
+        control_token::remove(&config.store.path, &token);
+        // The tree has closed it, unless it was lost and has ended its child: then it is closed here.
+        let left = until.saturating_duration_since(system.clock().instant());
+        if tokio::time::timeout(left, close(&store)).await.is_err() {
+            tracing::error!("the store was not closed in time; the next start checks it");
+        }
+    }
+}
+
+/// Closes the store if it is not closed yet, and then tells the log where its audit trail ends: nothing is written any
+/// more.
+pub(super) async fn close(store: &Store) {
+    store.close().await;
+    tell_end(store);
+}
+
+/// A store that cannot be asked is no reason to say that nobody was made yet.
+fn administrators(store: &Store) -> AdministratorPresence {
+    match store.read(|view| tables::user::holders(view, Role::Admin)) {
+        Ok(holders) if holders.is_empty() => AdministratorPresence::Absent,
+        Ok(_) | Err(_) => AdministratorPresence::Present,
+    }
+}

@@ -1,0 +1,85 @@
+//! The services and all that stands on them, put together in one place for the program and for its tests.
+
+use std::sync::{Arc, OnceLock};
+
+use super::tree::{self, Listeners, ServiceDependencies, Services};
+use crate::{
+    actors::{audit::Audit, notifier::NotifierFault, operations::Operations},
+    http::{
+        self, EdgeServices,
+        credential::ControlToken,
+        route::Listener,
+        services::{EdgeContext, EdgeDependencies},
+    },
+    supervision::{ManualClock, Supervisor, System},
+    types::Fault,
+};
+
+/// What the whole is made of, beside the system.
+pub struct AppDependencies {
+    /// What the services are made of.
+    pub services: ServiceDependencies,
+    /// The operator's credential.
+    pub control: ControlToken,
+    /// The system's clock, if it is one that can be set forward.
+    pub manual: Option<Arc<ManualClock>>,
+}
+
+/// The whole, wired; nothing runs before `root` is started, and who calls a service is answered `Unavailable`.
+pub struct Assembly {
+    /// The tree, all of it declared.
+    pub root: Supervisor,
+    /// The handles of the services.
+    pub services: Services,
+    /// What both routers serve, the process as operators see it included.
+    pub edge: EdgeServices,
+}
+
+/// Where the listeners find their routers: they are declared before the services that they serve.
+#[derive(Clone, Default)]
+pub struct Routers(Arc<OnceLock<EdgeServices>>);
+
+impl Routers {
+    /// The router of `listener`; `Bug` before the services are assembled.
+    pub fn router(&self, listener: Listener) -> Result<http::Router, Fault> {
+        let edge = self.0.get().ok_or_else(|| Fault::bug("a listener is served before its services are there"))?;
+        Ok(http::router::router(listener, edge.clone()))
+    }
+}
+
+/// Wires the services of `system`. `listen` makes the listeners' servers.
+///
+/// Fails if the settings of a channel cannot be carried out.
+pub fn assemble(
+    system: &System,
+    dependencies: AppDependencies,
+    listen: impl FnOnce(&Routers) -> Listeners,
+) -> Result<Assembly, NotifierFault> {
+    let AppDependencies { services, control, manual } = dependencies;
+    let (config, store) = (Arc::clone(&services.config), services.store.clone());
+    let routers = Routers::default();
+    let mut root = Supervisor::root(system);
+    let services = tree::services(&mut root, system, services, listen(&routers))?;
+    let operations = Operations::new(system.clone(), store.clone(), services.relays.clone(), services.notifier.clone());
+    if let Some(manual) = manual {
+        operations.let_advance(manual);
+    }
+    let dependencies = EdgeDependencies {
+        clock: system.shared_clock(),
+        entropy: system.shared_entropy(),
+        authenticator: Arc::new(services.auth.clone()),
+        control,
+    };
+    let edge = EdgeServices {
+        edge: Arc::new(EdgeContext::new(&config, dependencies)),
+        operations,
+        auth: services.auth.clone(),
+        users: services.users.clone(),
+        notifier: services.notifier.clone(),
+        relays: services.relays.clone(),
+        audit: Audit::new(system.clone(), store),
+    };
+    // Nothing else fills it.
+    let _ = routers.0.set(edge.clone());
+    Ok(Assembly { root, services, edge })
+}

@@ -1,0 +1,94 @@
+//! From an open store to a tree that runs: what a first start makes, the services, the listeners.
+
+use std::{future::Future, sync::Arc};
+
+use super::{
+    AdministratorPresence, App, AppError, control_token,
+    migrate::Migrated,
+    run::{Running, close},
+    secrets::{auth_keys, demand_pepper},
+    service_write,
+    services::{self, AppDependencies, Assembly},
+    sockets::{Socket, server},
+    tree::{Listeners, ServiceDependencies},
+};
+use crate::{
+    actors::{auth::prepare_keys, operations::Operations},
+    config::Mode,
+    http::{credential::ControlToken, route::Listener, serve::Timeouts},
+    supervision::Tree,
+    types::limits,
+};
+
+impl App {
+    /// Brings the store up to this program, makes what a first start makes, then runs until `stop` resolves or a part
+    /// gives up, and drains. `started` is called once requests are served; `hurry` is a second wish to stop, which cuts
+    /// the drain delay short and goes straight to closing the store.
+    pub async fn run(
+        self,
+        started: impl FnOnce(AdministratorPresence),
+        stop: impl Future<Output = ()>,
+        hurry: impl Future<Output = ()> + Send,
+    ) -> Result<(), AppError> {
+        let mut stop = std::pin::pin!(stop);
+        let store = self.store.clone();
+        let running = match self.migrate(stop.as_mut()).await {
+            Ok(Migrated::Done) => self.start().await.map(Some),
+            Ok(Migrated::Stopped) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match running {
+            Ok(Some(running)) => running.run(started, stop, hurry).await,
+            Ok(None) => {
+                close(&store).await;
+                Ok(())
+            }
+            Err(error) => {
+                close(&store).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts the tree together and starts it.
+    async fn start(self) -> Result<Running, AppError> {
+        let Self { config, sockets, system, manual, store, hasher, .. } = self;
+        demand_pepper(&store, &hasher)?;
+        let signing = prepare_keys(&store, service_write(&system), &config.auth.token, system.clock())
+            .await
+            .map_err(|fault| AppError::Start { step: "making the signing keys", fault })?;
+        let auth_keys = auth_keys(&store)?;
+        let token = control_token::write(&config.store.path, system.entropy())?;
+        let services =
+            ServiceDependencies { config: Arc::clone(&config), store: store.clone(), hasher, signing, auth_keys };
+        let dependencies = AppDependencies { services, control: ControlToken::new(token.clone()), manual };
+        let assembly = services::assemble(&system, dependencies, |routers| {
+            let server = |socket: &Socket, listener: Listener| {
+                let routers = routers.clone();
+                let timeouts = Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT);
+                server(socket, move || routers.router(listener), timeouts)
+            };
+            Listeners { ops: server(&sockets.ops, Listener::Ops), public: server(&sockets.public, Listener::Public) }
+        });
+        let started = match assembly {
+            Ok(assembly) => start_tree(assembly, config.mode).await,
+            Err(fault) => Err(AppError::Setting(fault.to_string())),
+        };
+        match started {
+            Ok((tree, operations)) => Ok(Running { config, system, store, tree, operations, token }),
+            Err(error) => {
+                control_token::remove(&config.store.path, &token);
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn start_tree(assembly: Assembly, mode: Mode) -> Result<(Tree, Operations), AppError> {
+    let Assembly { root, services, edge } = assembly;
+    if mode == Mode::Production {
+        let emptied = services.notifier.clear_inbox().await;
+        emptied.map_err(|fault| AppError::Start { step: "emptying the inbox", fault })?;
+    }
+    Ok((root.start().await?, edge.operations))
+}

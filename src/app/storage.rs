@@ -1,0 +1,70 @@
+//! From the settings to what the store is opened with, for the server and for commands that run without it.
+
+use std::sync::Arc;
+
+use crate::{
+    config::{Config, EngineChoice},
+    persistence::{
+        KeyLoss, Options, ReplayCheck, engine,
+        fs::RealFs,
+        opening::last_time,
+        settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
+    },
+    supervision::{OsEntropy, SystemClock},
+    types::{Clock, Timestamp, limits},
+};
+
+/// The store's own settings: `[store]` of the configuration, on this run of the machine.
+pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSettings {
+    let store = &config.store;
+    StoreSettings {
+        dir: store.path.clone(),
+        engine: match store.engine {
+            EngineChoice::Sled => engine::EngineKind::Sled,
+            EngineChoice::Redb => engine::EngineKind::Redb,
+            EngineChoice::Mem => engine::EngineKind::Mem,
+        },
+        boot: BootId::current(environment.entropy.as_ref()),
+        lock_wait: store.lock_wait,
+        tuning: Tuning {
+            retention_time: store.journal_retention,
+            retention_bytes: store.journal_retention_bytes.get(),
+            snapshot_every: store.snapshot_every,
+            snapshot_bytes: store.snapshot_every_bytes.get(),
+            snapshots_kept: usize::try_from(store.snapshots_kept).unwrap_or(limits::SNAPSHOTS_KEPT),
+            ..Tuning::default()
+        },
+    }
+}
+
+/// The real disk, time and chance.
+pub fn environment() -> StoreEnvironment {
+    StoreEnvironment {
+        fs: Arc::new(RealFs),
+        clock: Arc::new(SystemClock::after(Timestamp::ZERO)),
+        entropy: Arc::new(OsEntropy),
+    }
+}
+
+/// How a command opens the store when no server has it. Its time goes on after the store's last.
+pub fn options(config: &Config, key_loss: KeyLoss) -> Options {
+    options_by(config, key_loss, |last| Arc::new(SystemClock::after(last)))
+}
+
+/// The same by the clock that `clock` makes, given the store's last time.
+pub(super) fn options_by(
+    config: &Config,
+    key_loss: KeyLoss,
+    clock: impl FnOnce(Timestamp) -> Arc<dyn Clock>,
+) -> Options {
+    let environment = environment();
+    let settings = settings(config, &environment);
+    let clock = clock(last_time(&settings, &*environment.fs));
+    Options {
+        settings,
+        environment: StoreEnvironment { clock, ..environment },
+        key_ring: config.key_ring_file(),
+        key_loss,
+        replay_check: ReplayCheck::Once,
+    }
+}
