@@ -156,6 +156,7 @@ async fn a_changed_a_removed_and_a_cut_entry_are_found() {
 
     let app = TestApp::new().await;
     app.member("ada@example.com").await;
+    app.member("grace@example.com").await;
     tamper(&app, 2, |_| None).await;
     assert_eq!(walk(&app.operator()).await["firstBroken"], 3, "the one behind it does not fit");
 

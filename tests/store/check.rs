@@ -150,7 +150,7 @@ fn what_the_owner_finds_is_reported_and_sees_the_state_after_the_last_commit() {
     disk.commit(&mut base, &[vec![put(4, "seen")]]);
     drop(base);
     let fault = check(&disk.settings, &disk.environment, |format, view| {
-        assert_eq!(format.format, 1);
+        assert_eq!(format.format, majordomo::persistence::format::FORMAT);
         let key = [&[1][..], &4u64.to_be_bytes()].concat();
         Err(String::from_utf8(view.get(&key).unwrap().unwrap()).unwrap())
     });

@@ -8,7 +8,7 @@ use majordomo::{
         Decision, Reader as _, Record, Stop, Store, Table, Tx, TxFault,
         assembly::CATALOG,
         catalog::StoreCatalog,
-        change::{Change, ChangeCheck, TxChanges},
+        change::{ChangeCheck, RowChange, TxChanges},
         refuse, refuse_and_keep,
         writer::step::StoreWriter,
     },
@@ -30,7 +30,7 @@ impl Record for Amount {
 
 fn sum_stays(changes: &TxChanges<'_>, tx: &Tx<'_>) -> Result<(), TxFault> {
     let mut moved = 0;
-    for Change { key, old, new } in changes.of_table(&AMOUNT_BY_NAME)? {
+    for RowChange { key, old, new } in changes.of_table(&AMOUNT_BY_NAME)? {
         assert_eq!(tx.get(&AMOUNT_BY_NAME, &key)?, new, "the reader sees the state after the changes");
         moved += new.map_or(0, |amount| amount.0) - old.map_or(0, |amount| amount.0);
     }

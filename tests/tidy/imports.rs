@@ -77,7 +77,16 @@ fn row_of(source: &Source) -> Option<&'static Folder> {
 
 fn imports(source: &Source) -> Vec<String> {
     let Some(row) = row_of(source) else { return Vec::new() };
+<<<<<<< ours
     imported(source)
+=======
+    if WIRING.contains(&source.path.as_str()) {
+        return Vec::new();
+    }
+    let mut imported = imported(source);
+    imported.dedup();
+    imported
+>>>>>>> theirs
         .into_iter()
         .filter(|(name, _)| !may_import(row, name))
         .map(|(name, line)| format!("{}:{line}: {} must not import {name}", source.path, row.name))
@@ -127,8 +136,8 @@ fn is_ours(name: &str) -> bool {
     FOLDERS.iter().any(|row| row.name == name)
 }
 
-/// Where a chain of `super` leads, as the modules from the top of the crate, and where the path goes on after it; none if
-/// it stays inside the file's own folder.
+/// Where a chain of `super` leads, as the modules from the top of the crate, and where the path goes on after it; none
+/// if it stays inside the file's own folder.
 fn after_supers(source: &Source, at: usize) -> Option<(Vec<String>, usize)> {
     let inner = source.path.strip_prefix("src/")?;
     let mut modules: Vec<String> =

@@ -59,8 +59,8 @@ impl Audit {
         Self { store, system, walking: Arc::default() }
     }
 
-    /// A page of entries of both logs and the place to go on before. It may hold fewer than asked for, even none, and still have a
-    /// next one: one reading looks at `limits::SCAN_MAX` entries.
+    /// A page of entries of both logs and the place to go on before. It may hold fewer than asked for, even none, and
+    /// still have a next one: one reading looks at `limits::SCAN_MAX` entries.
     pub fn entries(&self, query: &AuditQuery) -> Result<Page<AuditEntry, AuditPlace>, Fault> {
         let AuditQuery { actor, subject, action, from, until, before, limit } = query.clone();
         let filter = AuditFilter { subject, actor, action, from, until };
@@ -76,8 +76,8 @@ impl Audit {
     }
 }
 
-/// Tells the log where both logs of the trail end: an operator who keeps the log elsewhere can tell a trail that was cut
-/// short or rewritten.
+/// Writes to the process's log where both logs of the trail end: kept elsewhere, it shows a trail that was cut short or
+/// rewritten.
 pub fn tell_end(store: &Store) {
     let StoreReport { audit, audit_sign_ins, .. } = store.report();
     let AuditMark { entries, hash } = audit;

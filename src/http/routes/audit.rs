@@ -107,7 +107,8 @@ fn hex(hash: &[u8; 32]) -> String {
 
 /// The audit trail
 ///
-/// Both logs in one list by time, newest first. A page may hold fewer entries than asked for, even none, and still have a next one.
+/// Both logs in one list by time, newest first. A page may hold fewer entries than asked for, even none, and still have
+/// a next one.
 #[utoipa::path(
     get, path = "/audit", operation_id = "list_audit_entries", tag = "audit",
     params(

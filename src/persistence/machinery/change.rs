@@ -36,11 +36,11 @@ impl<'a> TxChanges<'a> {
     }
 
     /// The changes of one table, decoded.
-    pub fn of_table<K: TableKey, V: Record>(&self, table: &Table<K, V>) -> Result<Vec<Change<K, V>>, TxFault> {
+    pub fn of_table<K: TableKey, V: Record>(&self, table: &Table<K, V>) -> Result<Vec<RowChange<K, V>>, TxFault> {
         let mut changes = Vec::new();
         for change in self.all().filter(|change| change.tag() == table.tag) {
             let value = |bytes: &[u8]| open(self.tx.keyring(), Kind::of(table), change.place, bytes);
-            changes.push(Change {
+            changes.push(RowChange {
                 key: key_at(table, change.place)?,
                 old: change.old()?.as_deref().map(value).transpose()?,
                 new: change.new.map(value).transpose()?,
@@ -82,7 +82,7 @@ impl<'a> ByteChange<'a> {
 
 /// A changed row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change<K, V> {
+pub struct RowChange<K, V> {
     /// Its key.
     pub key: K,
     /// The row before the transaction; `None`: there was none.

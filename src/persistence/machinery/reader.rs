@@ -141,7 +141,7 @@ pub(super) fn decodes<K: TableKey, V: Record>(
     open::<V>(ring, kind, place, value).map(|_| ())
 }
 
-pub(in crate::persistence) fn codec_fault(table: &str, fault: &CodecFault) -> TxFault {
+pub(crate) fn codec_fault(table: &str, fault: &CodecFault) -> TxFault {
     match fault {
         CodecFault::Encode { .. } => TxFault::TooLarge(format!("{table}: {fault}")),
         CodecFault::Short(_) | CodecFault::Codec(_) | CodecFault::Schema { .. } | CodecFault::Payload { .. } => {
@@ -150,6 +150,6 @@ pub(in crate::persistence) fn codec_fault(table: &str, fault: &CodecFault) -> Tx
     }
 }
 
-pub(in crate::persistence) fn sealed_fault(table: &str, fault: &SealFault) -> TxFault {
+pub(crate) fn sealed_fault(table: &str, fault: &SealFault) -> TxFault {
     TxFault::Corrupt(format!("{table}: {fault}"))
 }

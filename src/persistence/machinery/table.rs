@@ -11,7 +11,7 @@ pub enum Form {
     Sealed,
 }
 
-/// A typed part of the one tree. All of them are listed in `tables/mod.rs`.
+/// A typed part of the one tree. All of them are listed in the catalog of the store.
 #[derive(Debug)]
 pub struct Table<K, V> {
     /// The first byte of every key; never used again for another table.

@@ -2,7 +2,7 @@
 //!
 //! Owns: the four things that a store is asked for. Must not know: what a closure is about. The seam is the whole
 //! transaction, never a single get or put: a backend may run a job again, on another state, before it answers it, and
-//! what a closure may do rests on that (`docs/decisions/0030-the-seam-is-the-transaction.md`).
+//! what a closure may do rests on that (`docs/decisions/0030-the-seam-is-the-transaction.md`). Begin with `Backend`.
 //!
 //! ```text
 //!   transact(job)   runs it, once or again, makes it durable, answers it

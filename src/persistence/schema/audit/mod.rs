@@ -3,7 +3,9 @@
 //!
 //! Sign-ins stand in a log of their own (`AuditAction::log`), so that retention can cut that one and leave the other.
 //! The hash of an entry covers the digest of its body, so that a chain can be checked where only digests are left.
-//! Begin with `chain.rs`; `read.rs` is the list that auditors see.
+//!
+//! Owns: what an entry is stored as, both chains, the list that auditors see. Must not know: who reads it, which
+//! changes have an entry. Begin with `chain.rs`; `read.rs` is the list.
 
 mod chain;
 mod read;

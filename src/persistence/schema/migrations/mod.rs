@@ -1,4 +1,7 @@
-//! The list of migrations, one file each; how they are done is `machinery/migrations`.
+//! The list of migrations.
+//!
+//! Owns: which migrations there are, one file each. Must not know: how they are done, which is `machinery/migrations`.
+//! Begin with `MIGRATIONS`.
 
 pub use crate::persistence::machinery::migrations::*;
 

@@ -1,3 +1,5 @@
 //! Stored forms that belong to no single table, and the shapes that records had before.
+//!
+//! Owns: ids as keys and values. Must not know: any table. Begin with `ids.rs`.
 
 mod ids;
