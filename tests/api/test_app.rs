@@ -26,6 +26,7 @@ use majordomo::{
     },
     domain::{
         audit::{AuditAction, AuditEntry},
+        auth::{KeyStage, SigningKey},
         event::{EventEnvelope, EventType},
     },
     http::{
@@ -35,15 +36,16 @@ use majordomo::{
         services::{EdgeContext, EdgeDependencies},
     },
     persistence::{
-        Store,
+        Store, Write,
         audit::{self, AuditFilter, AuditRange},
         events::{self, EventFilter, EventRange},
+        tables::signing_key,
     },
     supervision::{
         ManualClock, SeededEntropy, Supervisor, System, Tree,
         tree::{self, ServiceDependencies, Services},
     },
-    types::{Clock, Entropy, Secret, SigningAlgorithm, Timestamp},
+    types::{CallContext, Clock, Entropy, Secret, SigningAlgorithm, Timestamp, Work, limits},
 };
 use serde_json::{Value, json};
 
@@ -89,6 +91,23 @@ impl Deref for TestUser {
     }
 }
 
+/// A pair whose key the store holds as the one in force.
+async fn signer(system: &System, store: &Store) -> SigningKeyPair {
+    let pair = SigningKeyPair::generate(uuid::Uuid::nil().into(), SigningAlgorithm::EdDsa).unwrap();
+    let key = SigningKey {
+        id: uuid::Uuid::nil().into(),
+        algorithm: SigningAlgorithm::EdDsa,
+        private_der: pair.to_pkcs8().unwrap().to_vec(),
+        stage: KeyStage::Signing,
+        created_at: START,
+        stage_since: START,
+    };
+    let work = Work::until(system.clock().instant() + limits::CALL_DEADLINE);
+    let write = Write::new(work, system.stamp(), CallContext::service("test", "start"));
+    store.write(write, move |tx| signing_key::put(tx, &key)).await.unwrap();
+    pair
+}
+
 impl TestApp {
     /// With the defaults, but without limits on requests by address.
     pub async fn new() -> Self {
@@ -99,6 +118,7 @@ impl TestApp {
     pub async fn with(adjust: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.edge.rate_limits.enabled = false;
+        config.auth.token.algorithm = SigningAlgorithm::EdDsa;
         adjust(&mut config);
         let clock = Arc::new(ManualClock::starting_at(START));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
@@ -107,7 +127,7 @@ impl TestApp {
         let cheap = PasswordCost { memory_kib: 8, passes: 1, lanes: 1 };
         let hasher =
             HasherPool::new(PasswordHasher::new(cheap, Vec::new()).unwrap(), HasherBounds::from(&config.auth.hash));
-        let signer = SigningKeyPair::generate(uuid::Uuid::nil().into(), SigningAlgorithm::EdDsa).unwrap();
+        let signer = signer(&system, &store).await;
         let mut root = Supervisor::root(&system);
         let dependencies = ServiceDependencies {
             config: Arc::new(config.clone()),

@@ -57,8 +57,8 @@ impl LoginAttempt {
     }
 }
 
-/// How an identifier that no user has is counted: by the form in which users are looked up, so that variants are counted as
-/// one exactly when they would be for a user.
+/// How an identifier that no user has is counted: by the form in which users are looked up, so that variants are
+/// counted as one exactly when they would be for a user.
 fn counted_as(identifier: &str) -> String {
     match (EmailAddress::parse(identifier), UserName::parse(identifier)) {
         (Ok(address), _) => address.normal(),
