@@ -77,16 +77,9 @@ fn row_of(source: &Source) -> Option<&'static Folder> {
 
 fn imports(source: &Source) -> Vec<String> {
     let Some(row) = row_of(source) else { return Vec::new() };
-<<<<<<< ours
-    imported(source)
-=======
-    if WIRING.contains(&source.path.as_str()) {
-        return Vec::new();
-    }
     let mut imported = imported(source);
     imported.dedup();
     imported
->>>>>>> theirs
         .into_iter()
         .filter(|(name, _)| !may_import(row, name))
         .map(|(name, line)| format!("{}:{line}: {} must not import {name}", source.path, row.name))

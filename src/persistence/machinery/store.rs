@@ -93,13 +93,8 @@ impl Store {
     ///
     /// Fails with the refusal of `f`; with `Overloaded` if the queue stays full until the deadline, `Expired` if the
     /// deadline passes or the caller leaves before it is begun, `StorageFull` by the room that `write` asks for, `Bug`
-<<<<<<< ours
-    /// if it panics or passes a bound (nothing is kept then), `Unknown` if the disk fails under it, `Unavailable` if
-    /// the store is closed or lost.
-=======
     /// if it panics, passes a bound or fails a registered check (nothing is kept then), `Unknown` if the disk fails
     /// under it, `Unavailable` if the store is closed or lost.
->>>>>>> theirs
     pub fn decide<T, R, F>(
         &self,
         write: Write,
