@@ -9,7 +9,10 @@ use axum::body::Body;
 use majordomo::{
     actors::operations::{Operations, ProcessPhase},
     config::Config,
-    domain::audit::{Actor, AuditAction},
+    domain::{
+        audit::{Actor, AuditAction},
+        event::{EventKind, EventType},
+    },
     http::{EdgeServices, credential::ControlToken, route::Listener, trust::ForwardedHeaders},
     persistence::Store,
     supervision::{Supervisor, System},
@@ -139,6 +142,32 @@ async fn a_restart_by_an_operator_is_carried_out_and_in_the_audit_trail() {
     let group = operator.send("POST", "/actors/relay/restart", Body::empty()).await;
     assert_eq!((group.status, group.problem()), (409, "status_conflict"));
     assert_eq!(app.audited(AuditAction::RestartActor).len(), 1, "what was refused was not done");
+}
+
+#[tokio::test]
+async fn a_child_of_the_otp_actor_shows_when_its_code_ends() {
+    let app = TestApp::new().await;
+    let operator = app.operator();
+    assert_eq!(operator.get("/actors/otp").await.body["kind"], "OtpActor");
+    assert_eq!(operator.get("/actors/user").await.body["kind"], "UserActor");
+    let registered = app.register("ada@example.com").await;
+    app.code_of("ada@example.com").await;
+    let otp = operator.get("/actors/otp").await;
+    let path = format!("/actors/{}", otp.body["children"][0].as_str().unwrap());
+    let child = operator.get(&path).await;
+    let required = app.events(EventType::OtpVerificationRequired).remove(0).kind;
+    let EventKind::OtpVerificationRequired { expires_at, .. } = required else { panic!("{required:?}") };
+    let end = expires_at.to_string();
+    assert_eq!((&child.body["status"], &child.body["wakesAt"]), (&json!("running"), &json!(end)), "{child:?}");
+
+    app.advance(Duration::from_secs(601));
+    operator.send("POST", &format!("{path}/restart"), Body::empty()).await;
+    let gone = async || (operator.get(&path).await.status == 404).then_some(());
+    eventually("the child has left", gone).await;
+    let tried = json!({ "userId": registered.body["id"], "code": "000000" });
+    assert_eq!(app.anyone.post("/auth/verify-email", tried).await.problem(), "code_invalid");
+    let child = operator.get(&path).await;
+    assert_eq!((&child.body["status"], child.body.get("wakesAt")), (&json!("running"), None), "{child:?}");
 }
 
 #[tokio::test]

@@ -1,15 +1,18 @@
 //! What operators see, also while actors are stuck.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use majordomo::{
     supervision::{Spec, Supervisor},
-    telemetry::{actors::DeadLetterReason, health::HealthStatus},
+    telemetry::{
+        actors::{ActorStatus, DeadLetterReason},
+        health::HealthStatus,
+    },
     types::{Fault, limits},
 };
 use tokio::sync::Notify;
 
-use crate::test_service::{Ask, Diary, SECOND, echo, report, system, test_service, until};
+use crate::test_service::{Ask, Diary, SECOND, echo, report, system, test_service, until, until_status};
 
 #[tokio::test(start_paused = true)]
 async fn a_stuck_actor_is_named_with_what_it_is_at_and_what_waits() {
@@ -121,5 +124,31 @@ async fn the_report_has_the_shape_that_clients_rely_on() {
     assert_eq!(test_service["supervision"]["restartsLimit"], 5);
     assert_eq!(test_service["supervision"]["pastLimit"], "escape");
     assert!(test_service.get("lastFailure").is_none() && test_service.get("until").is_none());
+    tree.stop(SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_shows_when_it_wakes_until_it_has_or_its_life_is_over() {
+    let (system, diary) = (system(), Diary::default());
+    let mut root = Supervisor::root(&system);
+    let addr = root.service(Spec::escape("house"), test_service("house", &diary));
+    let tree = root.start().await.unwrap();
+    let shown = || serde_json::to_value(report(&system, "house")).unwrap()["wakesAt"].clone();
+    let arm = async |wait: Duration| addr.call(SECOND, |reply| Ask::ArmTimer(wait, reply)).await.unwrap();
+    assert!(shown().is_null(), "it waits for messages alone");
+    arm(60 * SECOND).await;
+    assert_eq!(shown(), "2027-01-15T08:01:00.000000Z");
+    arm(30 * SECOND).await;
+    assert_eq!(shown(), "2027-01-15T08:00:30.000000Z");
+    tokio::time::advance(31 * SECOND).await;
+    until("it has woken", || diary.count("timed") == 1).await;
+    assert!(shown().is_null());
+
+    arm(60 * SECOND).await;
+    assert!(addr.call(SECOND, Ask::Crash).await.is_err());
+    assert!(shown().is_null(), "the timer ended with its life");
+    until_status(&system, "house", ActorStatus::Running).await;
+    until("it is the next life", || report(&system, "house").generation == 2).await;
+    assert!(shown().is_null(), "the next life has armed none");
     tree.stop(SECOND).await;
 }

@@ -149,8 +149,12 @@ impl Service for TestService {
             }),
             Ask::Note(line) => self.diary.write(line),
             Ask::Nudged => self.diary.write("nudged"),
-            Ask::Timed => self.diary.write("timed"),
+            Ask::Timed => {
+                cx.wakes_at(None);
+                self.diary.write("timed");
+            }
             Ask::ArmTimer(wait, reply) => {
+                cx.wakes_at(Some(cx.system().clock().now().plus(wait)));
                 state.timer = Some(cx.send_after(wait, || Ask::Timed));
                 reply.send(0);
             }
