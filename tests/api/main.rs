@@ -20,4 +20,5 @@ mod sockets;
 #[allow(dead_code, reason = "what tests of the API leave to those of races")]
 mod test_app;
 mod unproven;
+mod user_sessions;
 mod users;

@@ -24,6 +24,7 @@ pub mod sessions;
 pub mod snapshots;
 pub mod user_body;
 pub mod user_operations;
+pub mod user_sessions;
 pub mod users;
 pub mod verification;
 
@@ -54,6 +55,8 @@ pub fn table() -> Vec<Route> {
         row(Public, Needs(UseOwnAccount), Standard, routes!(users::show_user)),
         row(Public, Needs(ManageUserStatus), Standard, routes!(users::change_user_status)),
         row(Public, Needs(ManageRoles), Standard, routes!(users::change_user_roles)),
+        row(Public, Needs(UseOwnAccount), Standard, routes!(user_sessions::list_user_sessions)),
+        row(Public, Needs(UseOwnAccount), Standard, routes!(user_sessions::end_sessions_of_user)),
         row(Public, Needs(ManageUsers), Standard, routes!(invitations::list_invitations)),
         row(Public, Needs(ManageUsers), Standard, routes!(invitations::create_invitation)),
         row(Public, Needs(ManageUsers), Standard, routes!(invitations::revoke_invitation)),

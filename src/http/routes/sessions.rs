@@ -52,7 +52,7 @@ impl SessionBody {
     }
 }
 
-/// The caller's sessions.
+/// The sessions of a user.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionList {
@@ -60,6 +60,14 @@ pub struct SessionList {
     data: Vec<SessionBody>,
     /// Always `null`.
     next_cursor: Option<String>,
+}
+
+impl SessionList {
+    /// `sessions` as the session `asking` sees them.
+    pub(super) fn of(sessions: Vec<Session>, asking: SessionId) -> Self {
+        let data = sessions.into_iter().map(|session| SessionBody::of(session, asking)).collect();
+        Self { data, next_cursor: None }
+    }
 }
 
 /// Where am I signed in?
@@ -73,9 +81,7 @@ pub async fn list_own_sessions(
     State(services): State<EdgeServices>,
     SignedIn(who): SignedIn,
 ) -> Result<Json<SessionList>, ApiError> {
-    let sessions = services.auth.sessions(who.user)?;
-    let data = sessions.into_iter().map(|session| SessionBody::of(session, who.session)).collect();
-    Ok(Json(SessionList { data, next_cursor: None }))
+    Ok(Json(SessionList::of(services.auth.sessions(who.user)?, who.session)))
 }
 
 impl From<NoSuchSession> for ApiError {

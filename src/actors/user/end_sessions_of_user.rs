@@ -1,0 +1,45 @@
+//! Ending all sessions of a user, by the user or by an administrator.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{UserContext, end_sessions::end_all};
+use crate::{
+    domain::{
+        audit::{AuditAction, AuditRecord},
+        auth::SessionEnd,
+    },
+    persistence::{Decision, Tx, refuse, tables::user},
+    supervision::Command,
+    types::{Call, Failure, id::UserId, limits},
+};
+
+/// Ends all sessions of a user, the one that asks included. Answers how many there were.
+#[derive(Debug, Clone, Copy)]
+pub struct EndSessionsOfUser {
+    /// The user.
+    pub user: UserId,
+}
+
+/// There is no user of this id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownUser;
+
+impl Command<UserContext> for EndSessionsOfUser {
+    type Answer = usize;
+    type Refusal = UnknownUser;
+    const KIND: &'static str = "end_sessions_of_user";
+    const DEADLINE: Duration = limits::CALL_DEADLINE;
+
+    async fn run(self, context: Arc<UserContext>, call: Call) -> Result<usize, Failure<UnknownUser>> {
+        context.store.decide(context.write(&call).reclaim(), move |tx| commit(tx, self.user)).await
+    }
+}
+
+fn commit(tx: &mut Tx<'_>, id: UserId) -> Decision<usize, UnknownUser> {
+    let Some(found) = user::find(tx, id)? else { return refuse(UnknownUser) };
+    let is_own = tx.context().principal().is_some_and(|principal| principal.user == found.id);
+    let reason = if is_own { SessionEnd::LoggedOutEverywhere } else { SessionEnd::Administrator };
+    let ended = end_all(tx, found.id, reason)?;
+    tx.audit(AuditRecord::done(AuditAction::EndSession, found.id).detail(format!("sessions={ended}")))?;
+    Ok(ended)
+}

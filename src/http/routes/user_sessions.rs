@@ -1,0 +1,81 @@
+//! `/users/{id}/sessions`: where a user is signed in, for that user and for administrators.
+
+use axum::{extract::State, http::StatusCode};
+
+use super::{sessions::SessionList, users::UserSelector};
+use crate::{
+    actors::user::{EndSessionsOfUser, UnknownUser},
+    domain::access::{Permission, may},
+    http::{
+        context::SignedIn,
+        error::{ApiError, ProblemCode},
+        extract::{Json, Path},
+        services::EdgeServices,
+    },
+    types::{CallContext, id::UserId},
+};
+
+impl From<UnknownUser> for ApiError {
+    fn from(UnknownUser: UnknownUser) -> Self {
+        Self::new(ProblemCode::NotFound)
+    }
+}
+
+/// The user of the path, for the user and for holders of `permission`. A caller who may read users is told which
+/// permission is missing; for all others there is no such user.
+fn target(who: UserSelector, caller: &SignedIn, permission: Permission) -> Result<UserId, ApiError> {
+    let id = who.id(caller);
+    let holds = |permission| may(&caller.0.roles, permission);
+    if id == caller.0.user || holds(permission) {
+        Ok(id)
+    } else if holds(Permission::ReadUsers) {
+        Err(ApiError::new(ProblemCode::Forbidden).with("permission", permission.as_str()))
+    } else {
+        Err(UnknownUser.into())
+    }
+}
+
+/// Where a user is signed in
+///
+/// All sessions of the user, the one used last first. One's own by id or as `me`; others' only with the permission
+/// `read_users`.
+#[utoipa::path(
+    get, path = "/users/{id}/sessions", operation_id = "list_user_sessions", tag = "users",
+    params(("id" = String, Path, description = "The user's id, or `me`.")),
+    responses(
+        (status = 200, description = "The sessions.", body = SessionList),
+        (status = 404, description = "There is no such user, or it is somebody else."),
+    )
+)]
+pub async fn list_user_sessions(
+    State(services): State<EdgeServices>,
+    caller: SignedIn,
+    Path(who): Path<UserSelector>,
+) -> Result<Json<SessionList>, ApiError> {
+    let id = target(who, &caller, Permission::ReadUsers)?;
+    let user = services.users.find(id)?.ok_or(UnknownUser)?;
+    Ok(Json(SessionList::of(services.auth.sessions(user.id)?, caller.0.session)))
+}
+
+/// Sign a user out everywhere
+///
+/// Ends all sessions of the user, the one that asks included: their tokens stop working at once. One's own by id or
+/// as `me`; others' only with the permission `manage_user_status`.
+#[utoipa::path(
+    delete, path = "/users/{id}/sessions", operation_id = "end_sessions_of_user", tag = "users",
+    params(("id" = String, Path, description = "The user's id, or `me`.")),
+    responses(
+        (status = 204, description = "They have ended."),
+        (status = 404, description = "There is no such user, or it is somebody else."),
+    )
+)]
+pub async fn end_sessions_of_user(
+    State(services): State<EdgeServices>,
+    context: CallContext,
+    caller: SignedIn,
+    Path(who): Path<UserSelector>,
+) -> Result<StatusCode, ApiError> {
+    let user = target(who, &caller, Permission::ManageUserStatus)?;
+    services.users.run(context, EndSessionsOfUser { user }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
