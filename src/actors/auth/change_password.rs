@@ -68,7 +68,7 @@ impl Command<AuthContext> for ChangePassword {
             return Err(Failure::Refused(ChangeRefusal::SessionEnded));
         };
         let password_context =
-            password_policy::PasswordContext { email: Some(&seen.email), username: seen.username.as_ref() };
+            password_policy::PasswordContext { email: Some(&seen.email), username: seen.profile.username.as_ref() };
         let unfit = password_policy::check(self.new.reveal(), context.password_policy, password_context);
         if !unfit.is_empty() {
             let errors = unfit.into_iter().map(|why| why.at("/newPassword")).collect();

@@ -154,8 +154,8 @@ impl AuthContext {
                     extra.insert("email_verified".to_owned(), user.email_verified.into());
                     ("email", Some(user.email.as_str().to_owned()))
                 }
-                TokenClaim::Username => ("preferred_username", user.username.as_ref().map(ToString::to_string)),
-                TokenClaim::Locale => ("locale", user.locale.as_ref().map(ToString::to_string)),
+                TokenClaim::Username => ("preferred_username", user.profile.username.as_ref().map(ToString::to_string)),
+                TokenClaim::Locale => ("locale", user.profile.locale.as_ref().map(ToString::to_string)),
             };
             if let Some(value) = value {
                 extra.insert(name.to_owned(), value.into());

@@ -187,7 +187,7 @@ fn step_up(tx: &mut Tx<'_>, id: SessionId) -> Decision<(), EffectRefused> {
 }
 
 fn verify_phone(tx: &mut Tx<'_>, id: UserId) -> Decision<(), EffectRefused> {
-    let found = user::find(tx, id)?.filter(|user| user.phone.is_some());
+    let found = user::find(tx, id)?.filter(|user| user.profile.phone.is_some());
     let Some(found) = found else { return refuse(EffectRefused) };
     let version = found.version + 1;
     user::replace(tx, &User { phone_verified: true, updated_at: tx.now(), version, ..found })?;

@@ -19,17 +19,14 @@ use crate::{
             registration_rules::{self, RegistrationAdmission},
         },
         event::{Event, EventKind, EventOrigin, Personal},
-        user::{AddressRule, Status, User},
+        user::{AddressRule, Profile, Status, User},
     },
     persistence::{
         Decision, Tx, TxFault, refuse,
         tables::{invitation, registration, user},
     },
     supervision::Command,
-    types::{
-        Call, EmailAddress, Failure, Fault, FieldError, Invalid, Locale, PersonName, PhoneNumber, Secret, Timestamp,
-        UserName, id::UserId, limits,
-    },
+    types::{Call, EmailAddress, Failure, Fault, FieldError, Invalid, Secret, Timestamp, UserName, id::UserId, limits},
 };
 
 /// What the form of a registration holds.
@@ -39,16 +36,8 @@ pub struct Register {
     pub email: EmailAddress,
     /// The password, not looked at yet.
     pub password: Secret,
-    /// A user name to be reserved.
-    pub username: Option<UserName>,
-    /// Given name.
-    pub first_name: Option<PersonName>,
-    /// Family name.
-    pub last_name: Option<PersonName>,
-    /// Phone number.
-    pub phone: Option<PhoneNumber>,
-    /// The language of mail.
-    pub locale: Option<Locale>,
+    /// What the user to be says of themselves; the user name is reserved.
+    pub profile: Profile,
     /// What was typed as the code of an invitation.
     pub invitation: Option<String>,
 }
@@ -141,7 +130,7 @@ fn commit(
     if settings.reveal_taken_addresses && address == AddressState::Taken {
         return refuse(RegisterRefusal::EmailTaken);
     }
-    if let Some(name) = &form.username
+    if let Some(name) = &form.profile.username
         && is_taken(tx, name, at)?
     {
         return refuse(RegisterRefusal::UsernameTaken);
@@ -213,7 +202,7 @@ fn admit(context: &AuthContext, command: &Register) -> Result<Option<InvitationC
         (RegistrationPolicy::Open, _) | (RegistrationPolicy::Domains | RegistrationPolicy::Invite, Some(_)) => {}
     }
     let password_context =
-        password_policy::PasswordContext { email: Some(&command.email), username: command.username.as_ref() };
+        password_policy::PasswordContext { email: Some(&command.email), username: command.profile.username.as_ref() };
     let unfit = password_policy::check(command.password.reveal(), context.password_policy, password_context);
     if unfit.is_empty() {
         Ok(shown)
@@ -247,11 +236,7 @@ fn registration_of(
         id: tx.id::<UserId>(),
         email: form.email.clone(),
         address,
-        username: form.username.clone(),
-        first_name: form.first_name.clone(),
-        last_name: form.last_name.clone(),
-        phone: form.phone.clone(),
-        locale: form.locale.clone(),
+        profile: form.profile.clone(),
         password_hash: draft.password_hash.clone(),
         created_at: tx.now(),
         expires_at,
@@ -266,18 +251,13 @@ fn record(tx: &mut Tx<'_>, made: &Registration, holder: Option<&User>) -> Result
             (made.id, EventKind::UserRegistered { user: made.id, expires_at: made.expires_at })
         }
     };
-    // The names that were typed are no part of an event about the user who owns the address.
-    let typed = |name: &Option<PersonName>| {
-        let name = name.as_ref().filter(|_| made.address == AddressState::Free);
-        name.map(|name| name.as_str().to_owned())
+    // What was typed is no part of an event about the user who owns the address, but for the user name.
+    let typed = Personal::of_profile(&made.profile);
+    let names = match made.address {
+        AddressState::Free => typed,
+        AddressState::Taken => Personal { username: typed.username, ..Personal::default() },
     };
-    let personal = Personal {
-        email: Some(made.email.as_str().to_owned()),
-        first_name: typed(&made.first_name),
-        last_name: typed(&made.last_name),
-        username: made.username.as_ref().map(ToString::to_string),
-        ..Personal::default()
-    };
+    let personal = Personal { email: Some(made.email.as_str().to_owned()), ..names };
     let entry = AuditRecord::done(AuditAction::Register, made.id);
     tx.record(EventOrigin::Call, Event { subject, kind, personal }, entry)?;
     Ok(())

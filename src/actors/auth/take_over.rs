@@ -23,12 +23,8 @@ pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made:
     let now = tx.now();
     let taken = User {
         email: made.email,
-        username: made.username,
-        first_name: made.first_name,
-        last_name: made.last_name,
-        phone: made.phone,
+        profile: made.profile,
         phone_verified: false,
-        locale: made.locale,
         metadata: Metadata::default(),
         password_hash: made.password_hash,
         password_changed_at: Some(now),

@@ -153,13 +153,7 @@ pub(crate) fn record_proof(tx: &mut Tx<'_>, proven: &User) -> Result<(), TxFault
     let event = Event {
         subject: proven.id,
         kind: EventKind::UserVerified { user: proven.id },
-        personal: Personal {
-            email: Some(proven.email.as_str().to_owned()),
-            username: proven.username.as_ref().map(ToString::to_string),
-            first_name: proven.first_name.as_ref().map(ToString::to_string),
-            last_name: proven.last_name.as_ref().map(ToString::to_string),
-            ..Personal::default()
-        },
+        personal: Personal { email: Some(proven.email.as_str().to_owned()), ..Personal::of_profile(&proven.profile) },
     };
     tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::VerifyEmail, proven.id))?;
     Ok(())

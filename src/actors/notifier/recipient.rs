@@ -32,9 +32,9 @@ pub(super) fn recipient(reader: &impl Reader, notice: &Notice) -> Result<Option<
     if let Some(user) = user::find(reader, notice.owner)? {
         let to = match notice.template.channel() {
             Channel::Email => (is_code || user.email_verified).then(|| user.email.as_str().to_owned()),
-            Channel::Sms => user.phone.map(String::from),
+            Channel::Sms => user.profile.phone.map(String::from),
         };
-        let (locale, first_name) = (user.locale, user.first_name.map(String::from));
+        let (locale, first_name) = (user.profile.locale, user.profile.first_name.map(String::from));
         return Ok(to.map(|to| Recipient { to, locale, first_name }));
     }
     if !is_code {
@@ -42,7 +42,7 @@ pub(super) fn recipient(reader: &impl Reader, notice: &Notice) -> Result<Option<
     }
     Ok(registration::find(reader, notice.owner)?.map(|waiting| Recipient {
         to: waiting.email.as_str().to_owned(),
-        locale: waiting.locale,
+        locale: waiting.profile.locale,
         first_name: None,
     }))
 }

@@ -114,7 +114,7 @@ fn address_of(tx: &Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<Option
             None => unproven_address(tx, owner),
         },
         CodePurpose::StepUp => Ok(known.map(|user| user.email.as_str().to_owned())),
-        CodePurpose::VerifyPhone => Ok(known.and_then(|user| user.phone).map(String::from)),
+        CodePurpose::VerifyPhone => Ok(known.and_then(|user| user.profile.phone).map(String::from)),
     }
 }
 

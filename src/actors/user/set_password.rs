@@ -48,7 +48,7 @@ impl Command<UserContext> for SetPassword {
             return Err(Failure::Refused(SetPasswordRefusal::NotFound));
         };
         let password_context =
-            password_policy::PasswordContext { email: Some(&found.email), username: found.username.as_ref() };
+            password_policy::PasswordContext { email: Some(&found.email), username: found.profile.username.as_ref() };
         let unfit = password_policy::check(self.password.reveal(), context.password_policy, password_context);
         if !unfit.is_empty() {
             return Err(Failure::Refused(SetPasswordRefusal::Password(unfit)));

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::user::User,
-    types::{EmailAddress, Locale, PersonName, PhoneNumber, Timestamp, UserName, id::UserId},
+    domain::user::{Profile, User},
+    types::{EmailAddress, Timestamp, id::UserId},
 };
 
 /// What was known of the address when somebody registered it.
@@ -35,16 +35,8 @@ pub struct Registration {
     pub email: EmailAddress,
     /// Whether the address was free.
     pub address: AddressState,
-    /// The user name it reserves while it lives.
-    pub username: Option<UserName>,
-    /// Given name.
-    pub first_name: Option<PersonName>,
-    /// Family name.
-    pub last_name: Option<PersonName>,
-    /// Phone number.
-    pub phone: Option<PhoneNumber>,
-    /// The language mail is written in.
-    pub locale: Option<Locale>,
+    /// What the user to be says of themselves; it reserves the user name while it lives.
+    pub profile: Profile,
     /// The password's hash as a PHC string.
     pub password_hash: String,
     /// When it was made.

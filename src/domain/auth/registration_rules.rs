@@ -50,7 +50,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::types::{EmailAddress, id::UserId};
+    use crate::{
+        domain::user::Profile,
+        types::{EmailAddress, id::UserId},
+    };
     use uuid::Uuid;
 
     const LIFE: Duration = Duration::from_secs(24 * 3_600);
@@ -64,11 +67,7 @@ mod tests {
             id: UserId::from(Uuid::from_u128(number)),
             email: EmailAddress::parse("ann@example.com").unwrap(),
             address,
-            username: None,
-            first_name: None,
-            last_name: None,
-            phone: None,
-            locale: None,
+            profile: Profile::default(),
             password_hash: String::new(),
             created_at: at(hours),
             expires_at: at(hours).plus(LIFE),

@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::EventKind;
-use crate::types::{
-    CallContext, Timestamp,
-    id::{EventId, UserId},
+use crate::{
+    domain::user::Profile,
+    types::{
+        CallContext, Timestamp,
+        id::{EventId, UserId},
+    },
 };
 
 /// Fields that say who a person is. Stored sealed under that person's own key: erasing a person is destroying the key.
@@ -33,6 +36,16 @@ impl Personal {
         Self {
             ip_address: context.client.map(|address| address.to_canonical().to_string()),
             user_agent: context.user_agent.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// The names of a profile.
+    pub fn of_profile(profile: &Profile) -> Self {
+        Self {
+            first_name: profile.first_name.as_ref().map(ToString::to_string),
+            last_name: profile.last_name.as_ref().map(ToString::to_string),
+            username: profile.username.as_ref().map(ToString::to_string),
             ..Self::default()
         }
     }

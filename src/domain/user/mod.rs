@@ -5,9 +5,11 @@
 
 mod filter;
 mod invitation;
+mod profile;
 mod record;
 pub mod transition;
 
 pub use filter::UserFilter;
 pub use invitation::{INVITATION_CODE_BYTES, Invitation};
+pub use profile::Profile;
 pub use record::{AddressRule, Metadata, Status, User};

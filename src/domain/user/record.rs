@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{EmailAddress, Locale, PersonName, PhoneNumber, Roles, Timestamp, UserName, id::UserId};
+use super::Profile;
+use crate::types::{EmailAddress, Roles, Timestamp, id::UserId};
 
 /// Whether a user may enter. Stored by position: new ones go to the end.
 ///
@@ -55,18 +56,10 @@ pub struct User {
     pub email: EmailAddress,
     /// Whether the owner of the address has proven it.
     pub email_verified: bool,
-    /// The user name, if one was chosen.
-    pub username: Option<UserName>,
-    /// Given name.
-    pub first_name: Option<PersonName>,
-    /// Family name.
-    pub last_name: Option<PersonName>,
-    /// Phone number.
-    pub phone: Option<PhoneNumber>,
+    /// What the user says of themselves.
+    pub profile: Profile,
     /// Whether the phone number was proven.
     pub phone_verified: bool,
-    /// The language mail is written in.
-    pub locale: Option<Locale>,
     /// What the user may do.
     pub roles: Roles,
     /// Whether the user may enter.

@@ -7,12 +7,13 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{user_body::UserBody, verification::Verification};
+use super::{profile_body::ProfileBody, user_body::UserBody, verification::Verification};
 use crate::{
     actors::auth::{
         LoggedIn, Login, LoginRefusal, Logout, LogoutAll, LogoutTokens, Refresh, RefreshRefusal, Register,
         RegisterRefusal, Registered, Tokens,
     },
+    domain::user::Profile,
     http::{
         context::SignedIn,
         credential::Bearer,
@@ -22,7 +23,7 @@ use crate::{
         services::EdgeServices,
         tags::Tagged,
     },
-    types::{CallContext, EmailAddress, Invalid, Locale, PersonName, PhoneNumber, Secret, UserName, limits},
+    types::{CallContext, EmailAddress, Invalid, Secret, limits},
 };
 
 /// What somebody registers with.
@@ -35,21 +36,9 @@ pub struct RegisterBody {
     /// 12 to 128 characters; common passwords are refused.
     #[schema(value_type = String, example = "correct horse battery staple")]
     password: Secret,
-    /// 3 to 32 characters: a to z, 0 to 9, '.', '_', '-'.
-    #[schema(value_type = Option<String>, example = "ada")]
-    username: Option<UserName>,
-    /// Given name.
-    #[schema(value_type = Option<String>, example = "Ada")]
-    first_name: Option<PersonName>,
-    /// Family name.
-    #[schema(value_type = Option<String>, example = "Lovelace")]
-    last_name: Option<PersonName>,
-    /// International number.
-    #[schema(value_type = Option<String>, example = "+4369912345678")]
-    phone: Option<PhoneNumber>,
-    /// Language of mail.
-    #[schema(value_type = Option<String>, example = "en")]
-    locale: Option<Locale>,
+    #[serde(flatten)]
+    #[schema(value_type = ProfileBody)]
+    profile: Profile,
     /// The code of an invitation, where registration is by invitation.
     #[schema(value_type = Option<String>, example = "7K2M-0QZP-4C9V-XH31")]
     invitation: Option<String>,
@@ -59,22 +48,9 @@ impl FromFields for RegisterBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
         let email = body.required("email").text(EmailAddress::parse);
         let password = body.required("password").secret();
-        let username = body.optional("username").text(UserName::parse);
-        let first_name = body.optional("firstName").text(PersonName::parse);
-        let last_name = body.optional("lastName").text(PersonName::parse);
-        let phone = body.optional("phone").text(PhoneNumber::parse);
-        let locale = body.optional("locale").text(Locale::parse);
+        let profile = Profile::from_fields(body);
         let invitation = body.optional("invitation").text(fields::line(limits::CODE_INPUT_MAX));
-        Some(Self {
-            email: email?,
-            password: password?,
-            username: username?,
-            first_name: first_name?,
-            last_name: last_name?,
-            phone: phone?,
-            locale: locale?,
-            invitation: invitation?,
-        })
+        Some(Self { email: email?, password: password?, profile: profile?, invitation: invitation? })
     }
 }
 
@@ -141,16 +117,8 @@ pub async fn register(
     context: CallContext,
     Json(body): Json<RegisterBody>,
 ) -> Result<Created<RegisteredBody>, ApiError> {
-    let command = Register {
-        email: body.email,
-        password: body.password,
-        username: body.username,
-        first_name: body.first_name,
-        last_name: body.last_name,
-        phone: body.phone,
-        locale: body.locale,
-        invitation: body.invitation,
-    };
+    let command =
+        Register { email: body.email, password: body.password, profile: body.profile, invitation: body.invitation };
     let registered = services.auth.run(context, command).await?;
     let location = format!("/users/{}", registered.registration.id);
     Ok(Created { location, body: registered.into() })

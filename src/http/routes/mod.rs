@@ -19,6 +19,7 @@ pub mod keys;
 pub mod notifications;
 pub mod openapi;
 pub mod passwords;
+mod profile_body;
 pub mod rotation;
 pub mod sessions;
 pub mod snapshots;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::profile_body::ProfileBody;
 use crate::{
     domain::{
         auth::Registration,
@@ -22,16 +23,8 @@ pub struct UserBody {
     id: String,
     /// The address mail goes to.
     email: String,
-    /// The user name.
-    username: Option<String>,
-    /// Given name.
-    first_name: Option<String>,
-    /// Family name.
-    last_name: Option<String>,
-    /// Phone number by E.164.
-    phone: Option<String>,
-    /// Language tag.
-    locale: Option<String>,
+    #[serde(flatten)]
+    profile: ProfileBody,
     /// What the user may do.
     roles: Vec<&'static str>,
     /// `pending`, `active`, `locked` or `disabled`.
@@ -65,11 +58,7 @@ impl From<User> for UserBody {
         Self {
             id: user.id.to_string(),
             email: user.email.as_str().to_owned(),
-            username: user.username.map(String::from),
-            first_name: user.first_name.map(String::from),
-            last_name: user.last_name.map(String::from),
-            phone: user.phone.map(String::from),
-            locale: user.locale.map(String::from),
+            profile: user.profile.into(),
             roles: names(&user.roles),
             status: user.status.as_str(),
             email_verified: user.email_verified,
@@ -96,11 +85,7 @@ impl UserBody {
         Self {
             id: registration.id.to_string(),
             email: registration.email.as_str().to_owned(),
-            username: registration.username.map(String::from),
-            first_name: registration.first_name.map(String::from),
-            last_name: registration.last_name.map(String::from),
-            phone: registration.phone.map(String::from),
-            locale: registration.locale.map(String::from),
+            profile: registration.profile.into(),
             roles: vec![Role::User.as_str()],
             status: Status::Pending.as_str(),
             email_verified: false,

@@ -67,7 +67,7 @@ pub fn insert(tx: &mut Tx<'_>, registration: &Registration) -> Result<(), TxFaul
     let id = registration.id;
     tx.put(&REGISTRATION_BY_ID, &id, registration)?;
     tx.put(&REGISTRATION_BY_EMAIL, &(registration.email.normal(), id), &Present)?;
-    if let Some(username) = &registration.username {
+    if let Some(username) = &registration.profile.username {
         tx.put(&REGISTRATION_BY_USERNAME, &(username.as_str().to_owned(), id), &Present)?;
     }
     tx.put(&REGISTRATION_BY_END, &(registration.expires_at, id), &Present)
@@ -77,7 +77,7 @@ pub fn insert(tx: &mut Tx<'_>, registration: &Registration) -> Result<(), TxFaul
 pub fn remove(tx: &mut Tx<'_>, id: UserId) -> Result<(), TxFault> {
     let Some(before) = find(tx, id)? else { return Ok(()) };
     tx.delete(&REGISTRATION_BY_EMAIL, &(before.email.normal(), id))?;
-    if let Some(username) = &before.username {
+    if let Some(username) = &before.profile.username {
         tx.delete(&REGISTRATION_BY_USERNAME, &(username.as_str().to_owned(), id))?;
     }
     tx.delete(&REGISTRATION_BY_END, &(before.expires_at, id))?;

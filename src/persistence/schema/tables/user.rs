@@ -142,7 +142,7 @@ fn taken_by_another(tx: &Tx<'_>, user: &User) -> Result<Option<TakenIdentifier>,
     if another(tx.get(&USER_ID_BY_EMAIL, &user.email.normal())?) {
         return Ok(Some(TakenIdentifier::Email));
     }
-    let Some(username) = &user.username else { return Ok(None) };
+    let Some(username) = &user.profile.username else { return Ok(None) };
     let taken = another(tx.get(&USER_ID_BY_USERNAME, &username.as_str().to_owned())?);
     Ok(taken.then_some(TakenIdentifier::UserName))
 }
@@ -150,7 +150,7 @@ fn taken_by_another(tx: &Tx<'_>, user: &User) -> Result<Option<TakenIdentifier>,
 fn write(tx: &mut Tx<'_>, user: &User) -> Result<(), TxFault> {
     tx.put(&USER_BY_ID, &user.id, user)?;
     tx.put(&USER_ID_BY_EMAIL, &user.email.normal(), &user.id)?;
-    if let Some(username) = &user.username {
+    if let Some(username) = &user.profile.username {
         tx.put(&USER_ID_BY_USERNAME, &username.as_str().to_owned(), &user.id)?;
     }
     for role in user.roles.iter().filter(|role| *role != Role::User) {
@@ -162,7 +162,7 @@ fn write(tx: &mut Tx<'_>, user: &User) -> Result<(), TxFault> {
 fn remove_indexes(tx: &mut Tx<'_>, id: UserId) -> Result<(), TxFault> {
     let Some(before) = find(tx, id)? else { return Ok(()) };
     tx.delete(&USER_ID_BY_EMAIL, &before.email.normal())?;
-    if let Some(username) = &before.username {
+    if let Some(username) = &before.profile.username {
         tx.delete(&USER_ID_BY_USERNAME, &username.as_str().to_owned())?;
     }
     for role in before.roles.iter().filter(|role| *role != Role::User) {

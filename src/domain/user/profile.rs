@@ -1,0 +1,20 @@
+//! What a user says of themselves: the fields that a registration, a user and the API share.
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{Locale, PersonName, PhoneNumber, UserName};
+
+/// The profile fields of a user or of a registration. A new field stands here and in `http/routes/profile_body.rs`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The user name; unique among users by its normal form. A registration reserves it while it lives.
+    pub username: Option<UserName>,
+    /// Given name.
+    pub first_name: Option<PersonName>,
+    /// Family name.
+    pub last_name: Option<PersonName>,
+    /// Phone number by E.164.
+    pub phone: Option<PhoneNumber>,
+    /// The language of mail.
+    pub locale: Option<Locale>,
+}
