@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use majordomo::{
     config::{Config, Sources},
-    domain::{audit::AuditAction, event::EventType, user::User},
+    domain::{
+        audit::AuditAction,
+        event::EventType,
+        user::{Profile, User},
+    },
     persistence::{
         Write,
         tables::{reset, user},
@@ -387,8 +391,13 @@ async fn give_phone(app: &TestApp, id: &str, phone: &str) {
     let write = Write::new(work, app.system.stamp(), CallContext::service("test", "phone"));
     let given = app.store.write(write, move |tx| {
         let found = user::find(tx, id)?.unwrap();
-        user::replace(tx, &User { phone: Some(phone.clone()), version: found.version + 1, ..found })?;
+        user::replace(tx, &given_phone(found, &phone))?;
         Ok(())
     });
     given.await.unwrap();
+}
+
+fn given_phone(user: User, phone: &PhoneNumber) -> User {
+    let profile = Profile { phone: Some(phone.clone()), ..user.profile };
+    User { profile, version: user.version + 1, ..user }
 }

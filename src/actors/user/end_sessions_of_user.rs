@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{UserContext, end_sessions::end_all};
+use super::UserContext;
 use crate::{
+    actors::auth::writes::end_all_sessions,
     domain::{
         audit::{AuditAction, AuditRecord},
         auth::SessionEnd,
@@ -39,7 +40,7 @@ fn commit(tx: &mut Tx<'_>, id: UserId) -> Decision<usize, UnknownUser> {
     let Some(found) = user::find(tx, id)? else { return refuse(UnknownUser) };
     let is_own = tx.context().principal().is_some_and(|principal| principal.user == found.id);
     let reason = if is_own { SessionEnd::LoggedOutEverywhere } else { SessionEnd::Administrator };
-    let ended = end_all(tx, found.id, reason)?;
+    let ended = end_all_sessions(tx, found.id, reason)?;
     tx.audit(AuditRecord::done(AuditAction::EndSession, found.id).detail(format!("sessions={ended}")))?;
     Ok(ended)
 }
