@@ -58,8 +58,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(limits::ACCEPT_QUEUE)?.into_std()
 }
 
-/// A listener that can be served again, after a crash or by another router: each life asks `router` for its own and works
-/// on a copy of the socket.
+/// A listener that can be served again, after a crash or by another router: each life asks for its router and works on
+/// a copy of the socket.
 /// Who connects between two lives waits in the kernel's queue.
 pub(super) fn server(
     socket: &Socket,

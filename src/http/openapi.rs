@@ -15,6 +15,7 @@ use utoipa::openapi::{
 use super::{
     error::ProblemCode,
     route::{Access, Class, Route, Rule},
+    schemas,
 };
 
 const BEARER: &str = "bearer";
@@ -48,6 +49,7 @@ pub fn document(routes: Vec<Route>) -> OpenApi {
             None => drop(paths.paths.insert(rule.path, item)),
         }
     }
+    schemas::flatten(&mut components.schemas);
     let mut info = Info::new("Majordomo", env!("CARGO_PKG_VERSION"));
     info.description = Some(env!("CARGO_PKG_DESCRIPTION").to_owned());
     let mut document = OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build();

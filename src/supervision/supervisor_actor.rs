@@ -84,7 +84,7 @@ impl ChildPhase {
     }
 }
 
-/// A supervisor that is killed leaves no child behind: ractor kills the children of one, but for those that are stopping.
+/// A supervisor that is killed leaves no child behind: ractor kills its children, but for those that are stopping.
 impl Drop for SupervisedChild {
     fn drop(&mut self) {
         if let Some(life) = self.phase.life() {

@@ -2,9 +2,17 @@
 
 use std::time::Duration;
 
+use majordomo::{
+    persistence::Write,
+    supervision::PhaseEnd,
+    types::{CallContext, Fault, Work, limits},
+};
 use serde_json::{Value, json};
 
 use crate::test_app::{TestApp, eventually};
+
+/// The children of the root in the order of their start.
+const TREE: [&str; 10] = ["ops", "store", "hasher", "otp", "auth", "user", "notifier", "relay", "upkeep", "edge"];
 
 fn line<'a>(health: &'a Value, name: &str) -> &'a Value {
     let lines = health["services"].as_array().unwrap();
@@ -34,8 +42,7 @@ async fn operators_see_figures_and_everybody_else_names() {
     }
     let names: Vec<&str> =
         health.body["services"].as_array().unwrap().iter().map(|line| line["name"].as_str().unwrap()).collect();
-    let tree = ["ops", "store", "hasher", "otp", "auth", "user", "notifier", "relay", "upkeep", "edge"];
-    assert_eq!(names, [&tree[..], &["events", "mail", "clock"]].concat());
+    assert_eq!(names, [&TREE[..], &["events", "mail", "clock"]].concat());
     let alone = app.operator().get("/health/store").await;
     assert_eq!((alone.status, &alone.body["details"]["engine"]), (200, &json!("mem")));
 }
@@ -78,4 +85,17 @@ async fn names_of_the_source_documents_lead_to_the_services() {
     for name in ["payment", "payments"] {
         assert_eq!(operator.get(&format!("/health/{name}")).await.problem(), "not_found");
     }
+}
+
+#[tokio::test]
+async fn the_whole_tree_is_stopped_upwards_and_the_store_is_closed_in_its_turn() {
+    let app = TestApp::new().await;
+    app.member("ada@example.com").await;
+    let (store, system) = (app.store.clone(), app.system.clone());
+    let stopped = app.stop().await;
+    let expected: Vec<_> = TREE.iter().rev().map(|name| ((*name).into(), PhaseEnd::Finished)).collect();
+    assert_eq!(stopped, expected);
+    let work = Work::until(system.clock().instant() + limits::CALL_DEADLINE);
+    let write = Write::new(work, system.stamp(), CallContext::service("test", "too-late"));
+    assert_eq!(store.write(write, |_| Ok(())).await, Err(Fault::Unavailable));
 }

@@ -7,7 +7,10 @@ use std::{
 
 use axum::body::Body;
 use majordomo::{
-    actors::operations::{Operations, ProcessPhase},
+    actors::{
+        operations::{Operations, ProcessPhase},
+        relay::Relays,
+    },
     config::Config,
     domain::{
         audit::{Actor, AuditAction},
@@ -37,7 +40,8 @@ fn over(services: EdgeServices, store: Store) -> EdgeServices {
 
 fn by_clock(services: EdgeServices, store: Store, clock: Arc<dyn Clock>) -> EdgeServices {
     let system = System::new(clock, Arc::new(Zeroes));
-    let operations = Operations::new(system, store, services.relays.clone(), services.notifier.clone());
+    let relays = Relays::new([], store.clone(), system.clone());
+    let operations = Operations::new(system, store, relays, services.notifier.clone());
     EdgeServices { operations, ..services }
 }
 

@@ -24,7 +24,7 @@ use majordomo::{
         events::{self, EventFilter, EventRange},
         tables,
     },
-    supervision::{ManualClock, SeededEntropy, System, Tree},
+    supervision::{ManualClock, PhaseEnd, SeededEntropy, System, Tree},
     types::{CallContext, Clock, Entropy, Secret, SigningAlgorithm, Timestamp, Work, limits},
 };
 use serde_json::{Value, json};
@@ -114,6 +114,11 @@ impl TestApp {
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.system.wake_workers();
+    }
+
+    /// Stops everything in the order of the program.
+    pub async fn stop(self) -> Vec<(Arc<str>, PhaseEnd)> {
+        self.tree.shut_down(limits::SHUTDOWN, std::future::pending()).await
     }
 
     /// Stops whoever works without being asked, so that what a request commits can be counted.

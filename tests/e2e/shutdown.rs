@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::server::{Home, until};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::server::{Home, Server, until};
 
 /// What a shutdown may take in all, whatever is going on.
 const LIMIT: Duration = Duration::from_secs(8);
@@ -64,6 +67,44 @@ async fn idle_it_ends_at_once() {
     server.ask_to_stop();
     let (status, written) = server.ended(Duration::from_secs(4)).await;
     assert_eq!(status.code(), Some(0), "{written}");
+}
+
+/// Connects to the public listener and begins a request that is never complete.
+async fn hold_a_request(server: &Server) -> TcpStream {
+    let address = server.public.trim_start_matches("http://").to_owned();
+    let mut client = TcpStream::connect(&address).await.unwrap();
+    let head = format!(
+        "POST /auth/register HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n"
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    client
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_are_answered_while_the_rest_goes_and_nothing_of_the_run_stays() {
+    let home = Home::new();
+    let server = home.start().await;
+    let (ops, token) = (server.ops_api(), home.store().join("control.token"));
+    assert!(token.exists());
+    let _held = hold_a_request(&server).await;
+    server.ask_to_stop();
+    let said = until(LIMIT, || async {
+        let ready = ops.get("/health/ready").await.ok()?;
+        (ready.status == 503).then_some(ready.body)
+    });
+    let reasons = said.await.unwrap_or_else(|| panic!("it did not say that it drains:\n{}", server.written()));
+    assert_eq!(reasons["reasons"], serde_json::json!(["draining"]));
+    let drains = until(LIMIT, || async {
+        let edge = ops.get("/health/edge").await.ok()?.body;
+        edge["reasons"].to_string().contains("draining").then_some(())
+    });
+    assert!(drains.await.is_some(), "the public listener goes first:\n{}", server.written());
+    assert_eq!(ops.get("/health/store").await.unwrap().body["status"], "up");
+    assert!(token.exists(), "the operators' credential is good until the end");
+    let (status, written) = server.ended(LIMIT).await;
+    assert_eq!(status.code(), Some(0), "{written}");
+    assert!(!token.exists());
+    assert!(written.contains("the end of the audit trail"), "{written}");
 }
 
 /// The delay gives a balancer time to turn away; who asks twice does not want to wait for it.

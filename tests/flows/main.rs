@@ -3,5 +3,6 @@
 
 mod notifier;
 mod relay;
+mod test_notifier;
 mod test_store;
 mod upkeep;

@@ -1,243 +1,23 @@
 //! From an event to a mail: once, in time, with a live code or not at all, whatever the provider does.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
 use majordomo::{
-    actors::{
-        notifier::{
-            ClearInbox, CodeSource, DeliverySender, Notifier, NotifierContext, NotifierSubscriber, render::CodeOnMail,
-        },
-        relay::{Relays, Subscriber},
-    },
-    config,
+    actors::notifier::ClearInbox,
     domain::{
-        auth::{AddressState, Registration},
-        event::{EventKind, EventType, Personal},
-        notification::{Channel, Delivery, DeliveryState, InboxMail, Suppression},
+        event::{EventKind, EventType},
+        notification::{Channel, DeliveryState, Suppression},
         otp::CodePurpose,
-        user::{Metadata, Profile, Status, User},
     },
-    outbound::mail::{Exchange, MailTransport, OutgoingMail},
-    persistence::{Reader, Scan, events::EVENT_BY_SEQUENCE, tables},
-    supervision::{Spec, Supervisor, Tree},
     types::{
-        CallContext, EmailAddress, Fault, Locale, PageLimit, PersonName, Secret, Timestamp,
-        id::{CodeId, UserId},
+        CallContext, PageLimit,
         provider_answer::{ProviderAnswer, SmtpStep},
     },
 };
 use uuid::Uuid;
 
-use crate::test_store::{SECOND, START, TestStore, until, user};
-
-const DIGITS: &str = "482913";
-
-fn code_id(number: u128) -> CodeId {
-    CodeId::from(Uuid::from_u128(number))
-}
-
-/// Knows one code, as long as the test says.
-struct OneCode {
-    live: Mutex<Option<(CodeId, Timestamp)>>,
-}
-
-impl CodeSource for OneCode {
-    fn reveal(&self, _: UserId, _: CodePurpose, code: CodeId) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>> {
-        Box::pin(async move {
-            let live = self.live.lock().unwrap().filter(|(id, _)| *id == code);
-            Ok(live.map(|(_, expires_at)| CodeOnMail { digits: Secret::new(DIGITS), expires_at }))
-        })
-    }
-}
-
-/// A provider that gives the answers it was told, and then takes everything.
-#[derive(Default)]
-struct Provider {
-    answers: Mutex<VecDeque<ProviderAnswer>>,
-    /// `Message-ID`, kind and time of what was handed over.
-    handed: Mutex<Vec<(String, &'static str)>>,
-    /// Does not answer while true.
-    hangs: Mutex<bool>,
-}
-
-struct Shared(Arc<Provider>);
-
-impl MailTransport for Shared {
-    fn name(&self) -> &'static str {
-        "test"
-    }
-
-    fn send<'a>(&'a self, mail: &'a OutgoingMail) -> BoxFuture<'a, Exchange> {
-        Box::pin(async move {
-            self.0.handed.lock().unwrap().push((mail.message_id.clone(), mail.kind));
-            while *self.0.hangs.lock().unwrap() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            let answer = self.0.answers.lock().unwrap().pop_front().unwrap_or_else(|| ProviderAnswer::taken("ok"));
-            Exchange { answer, conversation: vec![] }
-        })
-    }
-}
-
-struct TestNotifier {
-    test_store: Arc<TestStore>,
-    codes: Arc<OneCode>,
-    provider: Arc<Provider>,
-    notifier: Notifier,
-    tree: Tree,
-}
-
-impl TestNotifier {
-    /// Mail goes to the development inbox.
-    async fn with_inbox(test_store: &Arc<TestStore>) -> Self {
-        Self::open(test_store, Arc::default(), |test_store, codes, settings| {
-            let clock = test_store.clock.clone();
-            NotifierContext::new(settings, codes, test_store.store.clone(), test_store.system.clone(), clock).unwrap()
-        })
-        .await
-    }
-
-    /// Mail goes to a provider of the test.
-    async fn with_provider(test_store: &Arc<TestStore>, provider: Arc<Provider>) -> Self {
-        let transport = Arc::new(Shared(Arc::clone(&provider)));
-        Self::open(test_store, provider, |test_store, codes, settings| {
-            let (store, system) = (test_store.store.clone(), test_store.system.clone());
-            Arc::new(NotifierContext::over(transport, settings, codes, store, system).unwrap())
-        })
-        .await
-    }
-
-    async fn open(
-        test_store: &Arc<TestStore>,
-        provider: Arc<Provider>,
-        make: impl FnOnce(&TestStore, Arc<dyn CodeSource>, &config::NotifyConfig) -> Arc<NotifierContext>,
-    ) -> Self {
-        let test_store = Arc::clone(test_store);
-        let codes = Arc::new(OneCode { live: Mutex::new(Some((code_id(1), START.plus(600 * SECOND)))) });
-        let context = make(&test_store, codes.clone(), &config::Config::default().notify);
-        let mut root = Supervisor::root(&test_store.system);
-        let notifier = Notifier::new(root.commands(Spec::escape("notifier"), Arc::clone(&context)));
-        let for_sender = Arc::clone(&context);
-        let sender = move || DeliverySender::new(Arc::clone(&for_sender));
-        root.worker_nudged_by(context.due(), Spec::escape("sender"), sender);
-        let subscriber: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(context));
-        let (store, system) = (test_store.store.clone(), test_store.system.clone());
-        root.service(Spec::park("relay"), move || Relays::relay_for(&subscriber, &store, &system));
-        let tree = root.start().await.unwrap();
-        Self { test_store, codes, provider, notifier, tree }
-    }
-
-    async fn inbox(&self, to: &str) -> Vec<InboxMail> {
-        self.notifier.inbox(Some(to), 5 * SECOND, PageLimit::default()).await.unwrap()
-    }
-
-    async fn require_code(&self, number: u128) {
-        let expires_at = START.plus(600 * SECOND);
-        let kind = EventKind::OtpVerificationRequired {
-            owner: user(1),
-            code: code_id(number),
-            purpose: CodePurpose::VerifyEmail,
-            expires_at,
-        };
-        let personal = Personal { ip_address: Some("192.0.2.7".into()), ..Personal::default() };
-        self.test_store.emit(kind, user(1), personal).await;
-    }
-
-    async fn say(&self, kind: EventKind) {
-        let personal = Personal {
-            ip_address: Some("192.0.2.7".into()),
-            user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into()),
-            ..Personal::default()
-        };
-        self.test_store.emit(kind, user(2), personal).await;
-    }
-
-    fn deliveries(&self) -> Vec<Delivery> {
-        let rows = self.test_store.store.read(|view| view.scan(&tables::notification::DELIVERY_BY_ID, Scan::all()));
-        let mut deliveries: Vec<_> = rows.unwrap().into_iter().map(|(_, delivery)| delivery).collect();
-        deliveries.sort_by_key(|delivery| delivery.created_at);
-        deliveries
-    }
-
-    fn states(&self) -> Vec<&'static str> {
-        self.deliveries().iter().map(|delivery| delivery.state.as_str()).collect()
-    }
-
-    fn handed(&self) -> Vec<(String, &'static str)> {
-        self.provider.handed.lock().unwrap().clone()
-    }
-
-    fn event_types(&self) -> Vec<&'static str> {
-        let rows = self.test_store.store.read(|view| view.scan(&EVENT_BY_SEQUENCE, Scan::all()));
-        rows.unwrap().into_iter().map(|(_, event)| event.kind.event_type().as_str()).collect()
-    }
-}
-
-/// A registration of number 1 and a verified user of number 2.
-async fn people() -> Arc<TestStore> {
-    let test_store = Arc::new(TestStore::new());
-    test_store
-        .write(|tx| {
-            tables::registration::insert(
-                tx,
-                &Registration {
-                    id: user(1),
-                    email: EmailAddress::parse("New@Example.org").unwrap(),
-                    address: AddressState::Free,
-                    profile: Profile {
-                        first_name: Some(PersonName::parse("Call 555-0100 now").unwrap()),
-                        locale: Some(Locale::parse("de-AT").unwrap()),
-                        ..Profile::default()
-                    },
-                    password_hash: String::new(),
-                    created_at: START,
-                    expires_at: START.plus(24 * 3600 * SECOND),
-                },
-            )?;
-            let known = User {
-                id: user(2),
-                email: EmailAddress::parse("ada@example.org").unwrap(),
-                email_verified: true,
-                profile: Profile { first_name: Some(PersonName::parse("Ada").unwrap()), ..Profile::default() },
-                phone_verified: false,
-                roles: vec![].into(),
-                status: Status::Active,
-                metadata: Metadata::default(),
-                app_metadata: Metadata::default(),
-                expires_at: None,
-                password_hash: None,
-                password_changed_at: None,
-                first_login_at: None,
-                created_at: START,
-                updated_at: START,
-                version: 1,
-            };
-            tables::user::insert(tx, &known)?.unwrap();
-            Ok(())
-        })
-        .await;
-    test_store
-}
-
-/// One more user, who is verified now.
-async fn welcome_another(test_store: &TestStore, number: u128) {
-    let owner = user(100 + number);
-    test_store
-        .write(move |tx| {
-            let mut another = tables::user::find(tx, user(2))?.unwrap();
-            another.id = owner;
-            another.email = EmailAddress::parse(&format!("user{number}@example.org")).unwrap();
-            tables::user::insert(tx, &another)?.unwrap();
-            Ok(())
-        })
-        .await;
-    test_store.emit(EventKind::UserVerified { user: owner }, owner, Personal::default()).await;
-}
+use crate::test_notifier::{DIGITS, Provider, TestNotifier, code_id, people, welcome_another};
+use crate::test_store::{SECOND, START, until, user};
 
 #[tokio::test(start_paused = true)]
 async fn a_code_reaches_the_inbox_with_time_and_address_and_nothing_that_a_stranger_typed() {
@@ -439,8 +219,12 @@ async fn a_restart_of_the_sender_leaves_what_is_under_way_to_finish_and_does_not
     assert_eq!(test_notifier.states(), ["sending", "sending"]);
     *provider.hangs.lock().unwrap() = false;
     until("both are sent", || test_notifier.states() == ["sent", "sent"]).await;
-    // Longer than any lease.
-    tokio::time::sleep(180 * SECOND).await;
+    // Past any lease, the sender looks again.
+    let looks = || test_store.system.stats().report("sender").unwrap().work.handled;
+    let before = looks();
+    test_store.clock.advance(180 * SECOND);
+    test_store.system.wake_workers();
+    until("the sender has looked", || looks() > before).await;
     assert_eq!(test_notifier.handed().len(), 2);
     assert!(test_notifier.deliveries().iter().all(|delivery| delivery.attempts.len() == 1));
     test_notifier.tree.stop(10 * SECOND).await;
@@ -453,8 +237,7 @@ async fn a_code_that_was_sent_is_told_of_and_no_other_mail_is() {
     until("the code is sent", || test_notifier.states() == ["sent"]).await;
     test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
     until("both are sent", || test_notifier.states() == ["sent", "sent"]).await;
-    let rows = test_notifier.test_store.store.read(|view| view.scan(&EVENT_BY_SEQUENCE, Scan::all())).unwrap();
-    let told: Vec<_> = rows.into_iter().map(|(_, event)| event.kind).collect();
+    let told = test_notifier.events();
     let sent: Vec<_> = told.iter().filter(|kind| kind.event_type() == EventType::OtpSent).collect();
     let (owner, code, purpose) = (user(1), code_id(1), CodePurpose::VerifyEmail);
     assert_eq!(sent, [&EventKind::OtpSent { owner, code, purpose, channel: Channel::Email }]);

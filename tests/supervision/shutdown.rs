@@ -9,7 +9,9 @@ use majordomo::{
 };
 use tokio::sync::Notify;
 
-use crate::test_service::{Diary, SECOND, StartPlan, report, system, test_service, test_service_with, until};
+use crate::test_service::{
+    Diary, SECOND, StartPlan, report, system, test_service, test_service_with, until, until_status,
+};
 
 fn clock() -> Arc<dyn Clock> {
     Arc::new(ManualClock::starting_at(Timestamp::ZERO))
@@ -139,9 +141,9 @@ async fn a_second_signal_goes_straight_to_the_needed_child_of_a_tree() {
     root.service(Spec::escape("edge"), test_service_with("edge", &diary, &hangs));
     let tree = root.start().await.unwrap();
     let began = tokio::time::Instant::now();
-    let ends = tree.shut_down(limits::SHUTDOWN, tokio::time::sleep(SECOND)).await;
+    let ends = tree.shut_down(limits::SHUTDOWN, until_status(&system, "edge", ActorStatus::Draining)).await;
     let expected = [("edge", PhaseEnd::BrokenOff), ("auth", PhaseEnd::LeftOut), ("store", PhaseEnd::Finished)];
     assert_eq!(named(&ends), expected);
     assert_eq!(diary.lines()[3..], ["store stops"]);
-    assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
+    assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
 }

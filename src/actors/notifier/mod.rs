@@ -1,8 +1,8 @@
 //! Notifications: sends users by mail what they must know, and their codes.
 //!
 //! - **Owns:** the tables of notifications, deliveries, budgets and the development inbox.
-//! - **Wakes on:** its commands (`NotifierActor`), the events that its rows in the catalogue name (`subscriber.rs`), and
-//!   the time of a delivery or the end of a send (`sender.rs`).
+//! - **Wakes on:** its commands (`NotifierActor`), the events whose rows in the catalogue name it (`subscriber.rs`),
+//!   the time of a delivery and the end of a send (`sender.rs`).
 //! - **Promises:** a notification is made in the commit that settles its event; no code is stored outside the sealed
 //!   inbox or sent late; a repeated send has the same `Message-ID`.
 //! - **Loses on crash:** at most the answer of a send that was under way: it is sent again.

@@ -77,8 +77,8 @@ impl Operations {
         Ok(clock.now())
     }
 
-    /// Sets the clock of development forward and wakes the workers, which look at the time again. Gives the time, or nothing where the
-    /// clock is the machine's.
+    /// Sets the clock of development forward and wakes the workers, which look at the time again. Gives the time, or
+    /// nothing where the clock is the machine's.
     pub fn advance_clock(&self, by: Duration) -> Option<Timestamp> {
         let manual = self.0.manual.get()?;
         manual.advance(by);

@@ -69,7 +69,7 @@ impl HandOver {
         }
     }
 
-    /// What accompanies the transaction in which the event has its effect: the subscriber's work, because of this event.
+    /// What accompanies the transaction in which the event has its effect: the subscriber, because of this event.
     pub fn write(&self) -> Write {
         Write::new(self.work.clone(), self.stamp, self.context())
     }

@@ -1,5 +1,5 @@
-//! Removes notifications that are older than `limits::NOTIFICATIONS_KEPT`, and mails that the development inbox does not
-//! keep; none by a clock that is not to be trusted.
+//! Removes notifications that are older than `limits::NOTIFICATIONS_KEPT`, and mails that the development inbox does
+//! not keep; none by a clock that is not to be trusted.
 
 use std::time::Duration;
 

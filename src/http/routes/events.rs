@@ -141,7 +141,7 @@ pub struct EventList {
     get, path = "/events", operation_id = "list_events", tag = "events",
     params(
         ("after" = Option<String>, Query, description = "Only events behind this sequence."),
-        ("types" = Option<String>, Query, description = "Only these types, separated by commas; names of the source documents are taken too, e.g. `user.created`."),
+        ("types" = Option<String>, Query, description = "Only these types, by name or alias, separated by commas."),
         ("subject" = Option<String>, Query, description = "Only events about this person."),
         ("limit" = Option<i64>, Query, description = "How many at most, 1 to 100; 20 if it is not given."),
     ),
