@@ -42,7 +42,7 @@ impl<'a> TxChanges<'a> {
             let value = |bytes: &[u8]| open(self.tx.keyring(), Kind::of(table), change.place, bytes);
             changes.push(RowChange {
                 key: key_at(table, change.place)?,
-                old: change.old()?.as_deref().map(value).transpose()?,
+                old: change.old_bytes()?.as_deref().map(value).transpose()?,
                 new: change.new.map(value).transpose()?,
             });
         }
@@ -50,7 +50,7 @@ impl<'a> TxChanges<'a> {
     }
 }
 
-/// A changed key, in bytes.
+/// A changed key and its values in bytes, as they are stored: those of a sealed table are sealed.
 #[derive(Clone, Copy)]
 pub struct ByteChange<'a> {
     tx: &'a Tx<'a>,
@@ -70,12 +70,12 @@ impl<'a> ByteChange<'a> {
     }
 
     /// The value before the transaction; `None`: there was none.
-    pub fn old(&self) -> Result<Option<Vec<u8>>, TxFault> {
+    pub fn old_bytes(&self) -> Result<Option<Vec<u8>>, TxFault> {
         self.tx.before(self.place)
     }
 
     /// The value after it; `None`: it is gone.
-    pub fn new(&self) -> Option<&'a [u8]> {
+    pub fn new_bytes(&self) -> Option<&'a [u8]> {
         self.new
     }
 }
