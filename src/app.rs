@@ -225,9 +225,10 @@ impl App {
         let mut root = Supervisor::root(&system);
         let migrator = Migrator::new(store.clone(), migrations);
         let edge = http::migrating::edge(config, Arc::clone(clock), Arc::clone(entropy));
+        let timeouts = Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT);
         let server = |socket: &Socket, listener| {
             let router = http::migrating::router(listener, Arc::clone(&edge), migrator.progress());
-            server(socket, router, Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT))
+            server(socket, router, timeouts.clone())
         };
         let (ops, public) = (server(&sockets.ops, Listener::Ops), server(&sockets.public, Listener::Public));
         tree::migration(&mut root, ops, public, &migrator);
@@ -289,9 +290,10 @@ impl App {
                 control: ControlToken::new(control),
             },
         );
+        let timeouts = Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT);
         let server = |socket: &Socket, listener| {
             let router = http::router::router(listener, edge_services.clone());
-            server(socket, router, Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT))
+            server(socket, router, timeouts.clone())
         };
         let (ops, public) = (server(&sockets.ops, Listener::Ops), server(&sockets.public, Listener::Public));
         tree::listeners(&mut root, ops, public);

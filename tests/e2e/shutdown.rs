@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::server::{Home, until};
+use nix::sys::signal::Signal;
+
+use crate::server::{Home, Server, until};
 
 /// What a shutdown may take in all, whatever is going on.
 const LIMIT: Duration = Duration::from_secs(8);
@@ -61,6 +63,34 @@ async fn sigterm_under_load_ends_in_order_and_in_time() {
 async fn idle_it_ends_at_once() {
     let home = Home::new();
     let server = home.start().await;
+    server.ask_to_stop();
+    let (status, written) = server.ended(Duration::from_secs(4)).await;
+    assert_eq!(status.code(), Some(0), "{written}");
+}
+
+/// A terminal that closes, and a supervisor that asks for the settings to be read again, end no change halfway.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sighup_ends_in_order_too() {
+    let home = Home::new();
+    let server = home.start().await;
+    let token = home.store().join("control.token");
+    assert!(token.exists());
+    server.signal(Signal::SIGHUP);
+    let (status, written) = server.ended(Duration::from_secs(4)).await;
+    assert_eq!(status.code(), Some(0), "{written}");
+    assert!(!token.exists(), "it did not end in order");
+}
+
+/// Started by `nohup`, it outlives its terminal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sighup_is_ignored_where_it_was_before() {
+    let home = Home::new();
+    let program = home.command(&["serve"]).as_std().get_program().to_string_lossy().into_owned();
+    let command = home.command_of("sh".as_ref(), &["-c", &format!("trap '' HUP; exec {program} serve")]);
+    let mut server = Server::launch(command).await;
+    server.wait_until_ready().await;
+    server.signal(Signal::SIGHUP);
+    assert_eq!(server.api().get("/health/live").await.unwrap().status, 200);
     server.ask_to_stop();
     let (status, written) = server.ended(Duration::from_secs(4)).await;
     assert_eq!(status.code(), Some(0), "{written}");
