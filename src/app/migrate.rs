@@ -42,9 +42,10 @@ impl App {
         let mut root = Supervisor::root(&system);
         let migrator = Migrator::new(store.clone(), migrations);
         let edge = http::migrating::edge(config, clock, entropy);
+        let timeouts = Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT);
         let server = |socket: &Socket, listener| {
             let router = http::migrating::router(listener, Arc::clone(&edge), migrator.progress());
-            server(socket, move || Ok(router.clone()), Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT))
+            server(socket, move || Ok(router.clone()), timeouts.clone())
         };
         let listeners =
             Listeners { ops: server(&sockets.ops, Listener::Ops), public: server(&sockets.public, Listener::Public) };

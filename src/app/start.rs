@@ -63,10 +63,11 @@ impl App {
             ServiceDependencies { config: Arc::clone(&config), store: store.clone(), hasher, signing, auth_keys };
         let dependencies = AppDependencies { services, control: ControlToken::new(token.clone()), manual };
         let assembly = services::assemble(&system, dependencies, |routers| {
+            // One value for both listeners: the limit on connections counts those of both.
+            let timeouts = Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT);
             let server = |socket: &Socket, listener: Listener| {
                 let routers = routers.clone();
-                let timeouts = Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT);
-                server(socket, move || routers.router(listener), timeouts)
+                server(socket, move || routers.router(listener), timeouts.clone())
             };
             Listeners { ops: server(&sockets.ops, Listener::Ops), public: server(&sockets.public, Listener::Public) }
         });

@@ -18,6 +18,7 @@ mod health;
 mod keys;
 mod notify;
 mod offline;
+mod process;
 mod serve;
 mod settings;
 mod snapshot;
@@ -83,6 +84,8 @@ enum Command {
 /// Runs the command that `arguments` name, the program's own name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let terminal = Terminal;
+    // Every command may read keys.
+    process::forbid_core_dumps();
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(refusal) => return terminal.usage(&refusal),

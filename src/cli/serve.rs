@@ -8,15 +8,15 @@ use tokio::{
     sync::watch,
 };
 
-use super::{CliFailure, CliSettings, Terminal};
+use super::{CliFailure, CliSettings, Terminal, process};
 use crate::{
     app::{AdministratorPresence, App},
-    config::{Config, MailTransportChoice, Mode},
+    config::{Config, MailTransportChoice, Mode, tighten},
     persistence::migrations::MIGRATIONS,
     telemetry::log,
 };
 
-/// Runs the server until SIGTERM or SIGINT; a second signal goes straight to closing the store.
+/// Runs the server until SIGTERM, SIGINT or SIGHUP; a second signal goes straight to closing the store.
 #[derive(Debug, Args)]
 pub(super) struct Serve {}
 
@@ -26,6 +26,10 @@ impl Serve {
         terminal.warn(&loaded.warnings);
         let config = loaded.config;
         log::install(&config.log);
+        process::raise_descriptor_limit();
+        if config.mode == Mode::Production {
+            tighten(&config).map_err(|error| CliFailure::Fault(error.to_string()))?;
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -53,21 +57,34 @@ async fn serve(config: Config, terminal: &Terminal) -> Result<(), CliFailure> {
     }
 }
 
-/// SIGTERM and SIGINT, whichever comes.
+/// SIGTERM, SIGINT and SIGHUP, whichever comes. A terminal that closes sends the last one, and it would end the process
+/// without its shutdown.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: if process::ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) },
+        })
     }
 
     async fn next(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = hangup => {}
         }
     }
 
@@ -97,6 +114,7 @@ impl Heard {
 /// What the operator is told once requests are served.
 struct Greeting {
     mode: Mode,
+    docs_public: bool,
     inbox: bool,
     store: String,
 }
@@ -104,7 +122,8 @@ struct Greeting {
 impl Greeting {
     fn of(config: &Config) -> Self {
         let inbox = config.mode == Mode::Development && config.notify.email.transport == MailTransportChoice::Inbox;
-        Self { mode: config.mode, inbox, store: config.store.path.display().to_string() }
+        let docs_public = config.mode == Mode::Development || config.edge.docs_public;
+        Self { mode: config.mode, docs_public, inbox, store: config.store.path.display().to_string() }
     }
 
     fn text(
@@ -118,7 +137,8 @@ impl Greeting {
             Mode::Production => "production",
         };
         let mut text = format!("majordomo {} in {mode} mode, store in {}\n", env!("CARGO_PKG_VERSION"), self.store);
-        text.push_str(&format!("public listener on http://{public}  (API page: http://{public}/docs)\n"));
+        let docs = if self.docs_public { public } else { ops };
+        text.push_str(&format!("public listener on http://{public}  (API page: http://{docs}/docs)\n"));
         text.push_str(&format!("ops listener on http://{ops}  (actors: http://{ops}/actors)\n"));
         if self.inbox {
             text.push_str(&format!("inbox: http://{public}/dev/inbox\n"));

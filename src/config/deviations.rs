@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::Config;
+use super::{Config, HashConfig};
 
 /// A setting that differs from what a standard asks for. Not an error: the operator may have reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +26,16 @@ impl fmt::Display for Deviation {
 /// Memory in KiB and passes that the OWASP cheat sheet takes for equal; each is enough.
 const ARGON2ID_ENOUGH: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
 
+/// Whether passwords are hashed as hard as the cheat sheet asks at least.
+pub(super) fn is_hard_enough(hash: &HashConfig) -> bool {
+    ARGON2ID_ENOUGH.iter().any(|(memory, passes)| hash.memory_kib >= *memory && hash.iterations >= *passes)
+}
+
 /// Where `config` deviates from NIST SP 800-63B-4, OWASP ASVS 5.0 and the OWASP cheat sheets, in the order of the
 /// keys.
 pub fn deviations(config: &Config) -> Vec<Deviation> {
     let (auth, password, hash) = (&config.auth, &config.auth.password, &config.auth.hash);
-    let hard_enough =
-        ARGON2ID_ENOUGH.iter().any(|(memory, passes)| hash.memory_kib >= *memory && hash.iterations >= *passes);
+    let hard_enough = is_hard_enough(hash);
     const COMPOSITION: &str = "NIST SP 800-63B-4 section 3.1.1.2 and ASVS 6.2.5";
     const NO_RULES: &str = "no rules about kinds of characters";
     const UNTOLD: (&str, &str) = ("ASVS 6.3.8", "answers that do not tell who is a user");

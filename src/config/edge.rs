@@ -12,11 +12,21 @@ section! {
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
         /// Where operators are answered: actors, events, dead letters, keys, snapshots.
         ops_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090));
-        /// Peers whose X-Forwarded-For is believed: the addresses of your reverse proxies, never everybody.
+        /// Whether production lets ops_listen be off loopback without TLS: only on a network that is yours alone,
+        /// since the operators' credentials cross it in the clear.
+        ops_plain: bool = false;
+        /// Whether production shows /docs, and the operators' routes in /openapi.json, on the public listener;
+        /// development does.
+        docs_public: bool = false;
+        /// Peers whose X-Forwarded-For or Forwarded (RFC 7239) is believed: the addresses of your reverse proxies,
+        /// never everybody. In production the public listener answers no other peer, but for /health.
         trusted_proxies: Vec<Cidr> = Vec::new();
-        /// Origins whose scripts may call the API (CORS); in development every port of http://localhost may besides.
+        /// Origins whose scripts may call the API (CORS), exactly as browsers send them, of any scheme; in development
+        /// every port of http://localhost, http://127.0.0.1 and http://[::1] may besides.
         cors_origins: Vec<WebOrigin> = Vec::new();
-        /// Connections open at once on one listener; further ones wait to be accepted.
+        /// Connections open at once on both listeners together, and at most the limit of open files less 256. One
+        /// network (IPv4 /24, IPv6 /64) that is no trusted proxy has a quarter of them. At the limit idle ones are
+        /// closed for new ones; while none is idle, new ones wait.
         max_connections: u32 = 10_000, within 1..=100_000;
         /// Size of a JSON body.
         body_max: ByteSize = ByteSize::kib(64), within ByteSize::kib(1)..=ByteSize::mib(1);
@@ -69,7 +79,7 @@ impl EdgeConfig {
         self.trusted_proxies.iter().any(|range| range.contains(peer))
     }
 
-    /// Connections open at once on one listener.
+    /// Connections open at once on both listeners together.
     pub fn connections(&self) -> usize {
         usize::try_from(self.max_connections).unwrap_or(limits::CONNECTIONS_MAX)
     }

@@ -1,10 +1,12 @@
-//! What a mode demands before it starts.
+//! What a mode demands before it starts. What it demands of files is in `file_modes.rs`.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::{
     ConfigError, EngineChoice, LoadedConfig, MailTransportChoice, Mode,
     check::{ConfigFinding, finding, told},
+    deviations::is_hard_enough,
+    file_modes,
 };
 
 /// What `mode` refuses in `loaded`; empty if it would start. `mode` is given apart from the settings so that a
@@ -37,8 +39,11 @@ fn development(loaded: &LoadedConfig) -> Vec<ConfigFinding> {
 fn production(loaded: &LoadedConfig) -> Vec<ConfigFinding> {
     let mut findings = Vec::new();
     addresses(loaded, &mut findings);
+    proxies(loaded, &mut findings);
+    hashes(loaded, &mut findings);
     mail(loaded, &mut findings);
     storage(loaded, &mut findings);
+    findings.extend(file_modes::wide_open(&loaded.config));
     findings
 }
 
@@ -59,6 +64,39 @@ fn addresses(loaded: &LoadedConfig, findings: &mut Vec<ConfigFinding>) {
             &["edge.trusted_proxies"],
             "passwords would cross the network in the clear: there is neither TLS nor a proxy that ends it",
             "put a TLS proxy in front and name its address here",
+        ));
+    }
+}
+
+fn proxies(loaded: &LoadedConfig, findings: &mut Vec<ConfigFinding>) {
+    let edge = &loaded.config.edge;
+    if !edge.ops_listen.ip().is_loopback() && !edge.ops_plain {
+        findings.push(finding(
+            &["edge.ops_listen"],
+            "operators' credentials would cross the network in the clear: there is no TLS",
+            "listen on loopback, or set edge.ops_plain to true if the network is yours alone",
+        ));
+    }
+    // More than a 256th of IPv4, or more than 2^48 networks of IPv6, is no list of proxies.
+    let covered = |is_ipv4: bool| {
+        let ranges = edge.trusted_proxies.iter().filter(|range| range.is_ipv4() == is_ipv4);
+        ranges.fold(0_u64, |sum, range| sum.saturating_add(range.public_size()))
+    };
+    if covered(true) > 1 << 24 || covered(false) > 1 << 48 {
+        findings.push(finding(
+            &["edge.trusted_proxies"],
+            "a large part of the Internet may say which address it comes from",
+            "name the addresses of your proxies alone",
+        ));
+    }
+}
+
+fn hashes(loaded: &LoadedConfig, findings: &mut Vec<ConfigFinding>) {
+    if !is_hard_enough(&loaded.config.auth.hash) {
+        findings.push(finding(
+            &["auth.hash.memory_kib", "auth.hash.iterations"],
+            "with auth.hash.iterations less than the OWASP cheat sheet on storing passwords asks for at least",
+            "write 19456 KiB with 2 iterations, or an equal pair",
         ));
     }
 }

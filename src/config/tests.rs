@@ -64,6 +64,62 @@ smtp_url = "smtps://user:hunter2@mail.example.com"
 from = "Example <no-reply@example.com>"
 "#;
 
+/// What production refuses of `PRODUCTION` with these flags, as keys.
+fn refused(flags: &[(&str, &str)]) -> Vec<String> {
+    let case = flags.iter().fold(Case::new().file(PRODUCTION), |case, (key, value)| case.flag(key, value));
+    match Config::load(&case.sources) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.into_iter().map(|error| error.key).collect(),
+    }
+}
+
+#[test]
+fn production_keeps_the_operators_listener_on_loopback_unless_told_otherwise() {
+    for address in ["0.0.0.0:9090", "10.0.0.1:9090", "[::]:9090", "[fd00::1]:9090"] {
+        assert_eq!(refused(&[("edge.ops_listen", address)]), ["edge.ops_listen"], "{address}");
+        assert!(refused(&[("edge.ops_listen", address), ("edge.ops_plain", "true")]).is_empty(), "{address}");
+    }
+    for address in ["127.0.0.1:9090", "[::1]:9090", "127.9.9.9:9090"] {
+        assert!(refused(&[("edge.ops_listen", address)]).is_empty(), "{address}");
+    }
+}
+
+#[test]
+fn production_trusts_no_proxies_that_are_most_of_the_internet() {
+    for ranges in [
+        "0.0.0.0/1",
+        "128.0.0.0/1",
+        "10.0.0.0/8, 0.0.0.0/2",
+        "2000::/3",
+        "::/1",
+        "8000::/1",
+        "2600::/12",
+        "64.0.0.0/8, 65.0.0.0/8",
+        "0.0.0.0/3, 32.0.0.0/3, 64.0.0.0/3, 96.0.0.0/3, 128.0.0.0/3, 160.0.0.0/3, 192.0.0.0/3, 224.0.0.0/3",
+    ] {
+        assert_eq!(refused(&[("edge.trusted_proxies", ranges)]), ["edge.trusted_proxies"], "{ranges}");
+    }
+    for ranges in [
+        "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 127.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16",
+        "fc00::/7, fe80::/10, ::1",
+        "104.16.0.0/13, 172.64.0.0/13, 162.158.0.0/15, 2400:cb00::/32, 2a06:98c0::/29",
+    ] {
+        assert!(refused(&[("edge.trusted_proxies", ranges)]).is_empty(), "{ranges}");
+    }
+}
+
+#[test]
+fn production_hashes_at_least_as_hard_as_owasp_asks() {
+    for (memory, passes) in [("19456", "2"), ("47104", "1"), ("12288", "3"), ("9216", "4"), ("7168", "5")] {
+        let hash = [("auth.hash.memory_kib", memory), ("auth.hash.iterations", passes)];
+        assert!(refused(&hash).is_empty(), "{hash:?}");
+    }
+    for (memory, passes) in [("19455", "2"), ("19456", "1"), ("8", "20"), ("7168", "4")] {
+        let hash = [("auth.hash.memory_kib", memory), ("auth.hash.iterations", passes)];
+        assert_eq!(refused(&hash), ["auth.hash.memory_kib"], "{hash:?}");
+    }
+}
+
 #[test]
 fn nothing_at_all_is_a_valid_development_configuration() {
     let loaded = Config::load(&Sources::default()).unwrap();

@@ -63,7 +63,8 @@ pub struct AccessClaims {
     pub generation: u32,
     /// `app` for tokens of people.
     pub client_id: String,
-    /// Scopes, separated by spaces.
+    /// Scopes, separated by spaces; left out of the token if there is none: RFC 6749 section 3.3 has no empty list.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
     /// The user's roles when it was made.
     #[serde(serialize_with = "roles_to_names", deserialize_with = "roles_from_names")]

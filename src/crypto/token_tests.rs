@@ -78,26 +78,36 @@ fn another_library_accepts_our_tokens_from_the_jwks_alone() {
         names.sort_unstable();
         assert_eq!(
             names,
-            [
-                "amr",
-                "aud",
-                "auth_time",
-                "client_id",
-                "email",
-                "exp",
-                "gen",
-                "iat",
-                "iss",
-                "jti",
-                "roles",
-                "scope",
-                "sid",
-                "sub"
-            ]
+            ["amr", "aud", "auth_time", "client_id", "email", "exp", "gen", "iat", "iss", "jti", "roles", "sid", "sub"]
         );
         assert_eq!(read.claims["roles"], serde_json::json!(["user", "admin"]));
         assert_eq!(read.claims["sub"], "00000000-0000-0000-0000-000000000001");
     }
+}
+
+/// RFC 9068 section 2.2.3: `scope` says what was granted. RFC 6749 section 3.3 has no empty one.
+#[test]
+fn a_scope_is_in_the_token_if_there_is_one() {
+    let keys = key_set(SigningAlgorithm::EdDsa);
+    let payload = |claims: &AccessClaims| -> Value {
+        let token = keys.sign(claims).unwrap();
+        let part = token.reveal().split('.').nth(1).unwrap().to_owned();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    };
+    assert_eq!(payload(&claims()).get("scope"), None);
+    let scoped = AccessClaims { scope: "read write".into(), ..claims() };
+    assert_eq!(payload(&scoped)["scope"], "read write");
+    let token = keys.sign(&scoped).unwrap();
+    assert_eq!(keys.verify(token.reveal(), &expected(), NOW), Ok(scoped));
+    // Tokens of before, with an empty one, are good to their end.
+    let mut old = serde_json::to_value(claims()).unwrap();
+    old["scope"] = "".into();
+    let old = resigned(&keys, &header_of(&keys), &old.to_string());
+    assert_eq!(keys.verify(&old, &expected(), NOW), Ok(claims()));
+}
+
+fn header_of(keys: &KeySet) -> String {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(&keys.signer_header).unwrap()).unwrap()
 }
 
 #[test]

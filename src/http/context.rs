@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
+    sync::{Arc, OnceLock},
 };
 
 use axum::{
@@ -14,7 +15,10 @@ use super::{
     error::{ApiError, ProblemCode},
     trust::{Forwarded, TrustedProxies},
 };
-use crate::types::{CallContext, Caller, Entropy, Principal, Timestamp, id, limits};
+use crate::{
+    domain::audit::Actor,
+    types::{CallContext, Caller, Entropy, Principal, Timestamp, id, limits},
+};
 
 /// `X-Request-Id`, on every answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,6 +39,8 @@ pub struct RequestOrigin {
     pub forwarded: Forwarded,
     traceparent: Option<String>,
     user_agent: Option<String>,
+    /// Whom the gate of its route took it from; all clones know.
+    principal: Arc<OnceLock<Actor>>,
 }
 
 impl RequestOrigin {
@@ -53,7 +59,19 @@ impl RequestOrigin {
             forwarded: proxies.judge(headers, peer),
             traceparent: text(headers, &TRACEPARENT).filter(|value| is_traceparent(value)).map(str::to_owned),
             user_agent: user_agent(headers),
+            principal: Arc::default(),
         }
+    }
+
+    /// Notes whose request it is, also one that is refused then.
+    pub(super) fn note(&self, caller: &Caller) {
+        // Each request passes one gate.
+        let _ = self.principal.set(Actor::from(caller));
+    }
+
+    /// Whose request it is, by a name that audit entries have too; `anonymous` where no credential was proven.
+    pub(super) fn principal(&self) -> &Actor {
+        self.principal.get().unwrap_or(&Actor::Anonymous)
     }
 
     /// The client's address, as far as proxies are trusted.

@@ -36,23 +36,14 @@ pub enum AuthRefusal {
 }
 
 impl From<AuthRefusal> for ApiError {
-    /// With the challenge of RFC 6750 section 3.
     fn from(refusal: AuthRefusal) -> Self {
-        let code = match refusal {
+        Self::new(match refusal {
             AuthRefusal::Invalid => ProblemCode::InvalidToken,
             AuthRefusal::Expired => ProblemCode::TokenExpired,
             AuthRefusal::SessionEnded => ProblemCode::SessionEnded,
             AuthRefusal::Fault(fault) => return fault.into(),
-        };
-        let challenge =
-            format!("Bearer realm=\"majordomo\", error=\"invalid_token\", error_description=\"{}\"", code.row().title);
-        Self::new(code).header(header::WWW_AUTHENTICATE, &challenge)
+        })
     }
-}
-
-/// 401 for a request that carries no credential.
-pub fn unauthenticated() -> ApiError {
-    ApiError::new(ProblemCode::Unauthenticated).header(header::WWW_AUTHENTICATE, "Bearer realm=\"majordomo\"")
 }
 
 /// The token of `Authorization: Bearer` (RFC 6750 section 2.1), if there is one; its form is not judged.

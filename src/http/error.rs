@@ -12,7 +12,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::types::{Failure, Fault, FieldError, Outcome};
+use crate::types::{Failure, Fault, FieldError, Outcome, limits};
 
 /// One row of the table of codes.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +76,10 @@ codes! {
         "Send it without: answers of this route are not kept, so a repeat could not be answered from them.";
     RequestTimeout "request_timeout" 408 Later "The request came too slowly"
         "The head or the body was not complete in time; nothing was done.";
-    MalformedRequest "malformed_request" 400 Never "The request cannot be read" "Its head is not HTTP/1.1 (RFC 9112).";
+    MalformedRequest "malformed_request" 400 Never "The request cannot be read"
+        "Its head is not HTTP/1.1 (RFC 9112), or can be read in more than one way.";
+    HttpVersionNotSupported "http_version_not_supported" 505 Never "The version of HTTP is not supported"
+        "Use HTTP/1.1.";
     UriTooLong "uri_too_long" 414 Never "The URI is too long" "Use a shorter path or query.";
     HeadTooLarge "head_too_large" 431 Never "The head is too large" "Send fewer or shorter headers.";
     BodyTooLarge "body_too_large" 413 Never "The body is too large"
@@ -113,6 +116,9 @@ codes! {
         "Development answers are given to direct loopback requests only.";
     CrossSite "cross_site" 403 Never "Not from another site"
         "The request's origin is not the application's own.";
+
+    HttpsRequired "https_required" 421 Never "Only over https"
+        "Send it to the public https address: this request came in the clear, past the proxy that ends TLS.";
 
     // -- signing in and one-time codes
     InvalidCredentials "invalid_credentials" 401 Never "Signing in was refused"
@@ -157,6 +163,22 @@ codes! {
         "Nothing was done; the operator has to make room.";
     Internal "internal" 500 Never "Something went wrong inside"
         "It was logged under the `requestId`.";
+}
+
+impl ProblemCode {
+    /// The challenge that RFC 9110 section 15.5.2 demands of each 401, by RFC 6750 section 3: a token that was sent and
+    /// refused is named, a credential of another kind is not.
+    fn challenge(self) -> Option<HeaderValue> {
+        const REALM: &str = "Bearer realm=\"majordomo\"";
+        match self {
+            Self::InvalidToken | Self::TokenExpired | Self::SessionEnded => {
+                let title = self.row().title;
+                let challenge = format!("{REALM}, error=\"invalid_token\", error_description=\"{title}\"");
+                HeaderValue::from_str(&challenge).ok()
+            }
+            other => (other.row().status == 401).then_some(HeaderValue::from_static(REALM)),
+        }
+    }
 }
 
 /// What a handler, an extractor or the frame answers instead of success.
@@ -245,6 +267,16 @@ impl ApiError {
         Self::new(ProblemCode::MethodNotAllowed).header(header::ALLOW, allow)
     }
 
+    /// Its headers, besides those of every problem.
+    pub(in crate::http) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.0.headers
+    }
+
+    /// The fields that were refused.
+    pub(in crate::http) fn field_errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
     /// Its code.
     pub fn code(&self) -> ProblemCode {
         self.0.code
@@ -259,16 +291,13 @@ impl ApiError {
     pub fn document(&self, at: ProblemContext<'_>) -> Value {
         let ApiErrorInner { code, detail, errors, outcome, members, .. } = &*self.0;
         let row = code.row();
-        let errors: Vec<Value> = errors
-            .iter()
-            .map(|error| json!({ "pointer": error.pointer, "code": error.code, "detail": error.detail }))
-            .collect();
+        let errors = shown(errors);
         let mut document = json!({
             "type": format!("{}/docs#error-{}", at.base, row.code),
             "title": row.title,
             "status": row.status,
             "detail": detail,
-            "instance": at.instance,
+            "instance": &at.instance[..at.instance.floor_char_boundary(limits::INSTANCE_SHOWN)],
             "code": row.code,
             "requestId": at.request_id,
             "errors": errors,
@@ -289,8 +318,28 @@ impl ApiError {
         for (name, value) in &self.0.headers {
             response.headers_mut().append(name, value.clone());
         }
+        if let Some(challenge) = self.0.code.challenge() {
+            response.headers_mut().entry(header::WWW_AUTHENTICATE).or_insert(challenge);
+        }
         response
     }
+}
+
+/// The errors as the document has them, as far as there is room: names in them are the caller's, and an answer is not
+/// larger than what was asked.
+fn shown(errors: &[FieldError]) -> Vec<Value> {
+    let mut room = limits::FIELD_ERRORS_BYTES_MAX;
+    let mut rows = Vec::new();
+    for error in errors.iter().take(limits::FIELD_ERRORS_MAX) {
+        let row = json!({ "pointer": error.pointer, "code": error.code, "detail": error.detail });
+        let bytes = row.to_string().len() + 1;
+        if bytes > room {
+            break;
+        }
+        room -= bytes;
+        rows.push(row);
+    }
+    rows
 }
 
 impl IntoResponse for ApiError {

@@ -153,6 +153,9 @@ fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
 fn read_json<T: FromFields>(body: &[u8]) -> Result<T, ApiError> {
     let parsed = strict_json::parse(body)
         .map_err(|why| ApiError::new(ProblemCode::InvalidJson).detail(format!("The body is not JSON: {why}.")))?;
+    if parsed.repeated.len() >= limits::FIELD_ERRORS_MAX {
+        return Err(ApiError::invalid(parsed.repeated));
+    }
     let Value::Object(object) = parsed.value else {
         let why = Invalid::new("wrong_type", "must be an object");
         return Err(ApiError::invalid(vec![why.at("")]));

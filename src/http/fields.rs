@@ -86,10 +86,7 @@ impl Fields {
         self.refuse_unknown();
         match value {
             Some(value) if self.errors.is_empty() => Ok(value),
-            Some(_) | None => {
-                self.errors.truncate(limits::FIELD_ERRORS_MAX);
-                Err(self.errors)
-            }
+            Some(_) | None => Err(self.errors),
         }
     }
 
@@ -110,7 +107,9 @@ impl Fields {
             FieldSource::Body => BODY,
             FieldSource::Query => QUERY,
         };
-        let names: Vec<String> = std::mem::take(&mut self.object).into_iter().map(|(name, _)| name).collect();
+        let left = limits::FIELD_ERRORS_MAX.saturating_sub(self.errors.len());
+        let names: Vec<String> =
+            std::mem::take(&mut self.object).into_iter().map(|(name, _)| name).take(left).collect();
         for name in names {
             self.refuse(&name, unknown.clone());
         }
@@ -121,11 +120,17 @@ impl Fields {
     }
 }
 
-/// The place of `name` under `parent`; over-long names, which only a caller makes, are cut.
+/// The place of `name` under `parent`; over-long names and places, which only a caller makes, are cut.
 pub fn place(source: FieldSource, parent: &str, name: &str) -> String {
     let name: String = name.chars().take(limits::FIELD_NAME_SHOWN).collect();
     match source {
-        FieldSource::Body => format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1")),
+        FieldSource::Body => {
+            let mut place = format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1"));
+            if let Some((end, _)) = place.char_indices().nth(limits::FIELD_PLACE_SHOWN) {
+                place.truncate(end);
+            }
+            place
+        }
         FieldSource::Query => name,
     }
 }
@@ -350,13 +355,18 @@ impl Node<'_> {
             return self.refuse(Invalid::told("length", format!("must have at most {max} items")));
         }
         let Self { place, source, errors, .. } = self;
-        let count = items.len();
-        let values: Vec<T> = items
-            .into_iter()
-            .enumerate()
-            .filter_map(|(index, value)| read(Node { value, place: format!("{place}/{index}"), source, errors }))
-            .collect();
-        (values.len() == count).then_some(values)
+        let mut values = Vec::with_capacity(items.len());
+        let mut is_whole = true;
+        for (index, value) in items.into_iter().enumerate() {
+            if errors.len() >= limits::FIELD_ERRORS_MAX {
+                return None;
+            }
+            match read(Node { value, place: format!("{place}/{index}"), source, errors }) {
+                Some(value) => values.push(value),
+                None => is_whole = false,
+            }
+        }
+        is_whole.then_some(values)
     }
 
     /// See [`Field::object`].

@@ -93,6 +93,9 @@ fn take_form(status: &str, class: Class, response: &mut Response) {
         let header = HeaderBuilder::new().schema(Some(schema)).description(Some(told)).build();
         response.headers.insert(name.to_owned(), RefOr::T(header));
     };
+    if status == "401" {
+        header("WWW-Authenticate", Type::String, "How to sign in, and whether a token was refused (RFC 6750).");
+    }
     if matches!(status, "429" | "503") {
         header("Retry-After", Type::Integer, "Seconds to wait before the same request is sent again.");
     }

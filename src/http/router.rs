@@ -23,7 +23,7 @@ pub fn router(listener: Listener, services: EdgeServices) -> Router {
 /// The same from a table of one's own, for tests.
 pub fn from_table(table: Vec<Route>, listener: Listener, services: EdgeServices) -> Router {
     let mut paths: BTreeMap<String, (MethodRouter<EdgeServices>, Vec<&'static str>)> = BTreeMap::new();
-    for route in table.into_iter().filter(|route| gate::is_answered(&route.rule, listener, services.edge.mode)) {
+    for route in table.into_iter().filter(|route| gate::is_answered(&route.rule, listener, &services.edge)) {
         let Route { rule, handler, .. } = route;
         let (path, method) = (rule.mount.clone(), rule.method);
         let gate = Gate { edge: services.edge.clone(), listener, rule: rule.into() };

@@ -3,18 +3,20 @@
 use std::{
     fmt,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use super::{
     credential::{Authenticator, ControlToken},
     limits::Limiter,
-    trust::{ForwardedHeaders, TrustedProxies},
+    route::Listener,
+    trust::{Forwarded, ForwardedHeaders, PeerKind, TrustedProxies},
 };
 use crate::{
     actors::{audit::Audit, auth::Auth, notifier::Notifier, operations::Operations, relay::Relays, user::Users},
     config::{self, Config, Mode, WebOrigin},
+    telemetry::health::HealthReason,
     types::{Clock, Entropy, Timestamp, limits},
 };
 
@@ -41,6 +43,8 @@ pub struct EdgeServices {
 pub struct EdgeContext {
     /// How much is answered without a credential.
     pub mode: Mode,
+    /// Whether production shows on the public listener what operators can do.
+    docs_public: bool,
     /// The URL clients know this installation by, without a slash at the end.
     pub public_url: String,
     /// Time.
@@ -60,12 +64,14 @@ pub struct EdgeContext {
     /// Origins whose scripts may call the public listener.
     pub cors_origins: Vec<WebOrigin>,
     /// The peer that last sent headers of a proxy without being trusted.
-    untrusted_proxy: Mutex<Option<UntrustedProxy>>,
+    untrusted_proxy: Mutex<Option<ProxyNote>>,
+    /// The trusted proxy that last named no client.
+    silent_proxy: Mutex<Option<ProxyNote>>,
 }
 
-/// A peer that speaks like a proxy and is not trusted.
+/// A peer whose headers say less than they should, or more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UntrustedProxy {
+pub struct ProxyNote {
     /// Its address, where the listener knows it.
     pub peer: Option<IpAddr>,
     /// When it last did so.
@@ -74,7 +80,7 @@ pub struct UntrustedProxy {
     told_at: Timestamp,
 }
 
-impl fmt::Display for UntrustedProxy {
+impl fmt::Display for ProxyNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.peer {
             Some(peer) => write!(f, "{peer}"),
@@ -119,12 +125,14 @@ impl EdgeContext {
         let EdgeDependencies { clock, entropy, authenticator, control } = dependencies;
         Self {
             mode: config.mode,
+            docs_public: config.edge.docs_public,
             public_url: config.public_url(),
             limiter: Limiter::new(&config.edge.rate_limits, clock.instant()),
             proxies: TrustedProxies(config.edge.trusted_proxies.clone()),
             limits: RequestLimits::new(&config.edge),
             cors_origins: config.edge.cors_origins.clone(),
             untrusted_proxy: Mutex::default(),
+            silent_proxy: Mutex::default(),
             clock,
             entropy,
             authenticator,
@@ -132,38 +140,67 @@ impl EdgeContext {
         }
     }
 
-    /// Remembers that a peer that is not trusted speaks like a proxy, and says so in the log, though not of each
-    /// request: anybody can send such headers.
-    pub fn note_proxy(&self, headers: ForwardedHeaders, peer: Option<IpAddr>) {
-        match headers {
-            ForwardedHeaders::None | ForwardedHeaders::Trusted => {}
-            ForwardedHeaders::Untrusted => self.note_untrusted_proxy(peer),
+    /// Whether `listener` shows the page of the API, and the operators' routes in its document.
+    pub fn shows_operations_on(&self, listener: Listener) -> bool {
+        match (listener, self.mode) {
+            (Listener::Ops, _) | (Listener::Public, Mode::Development) => true,
+            (Listener::Public, Mode::Production) => self.docs_public,
         }
     }
 
-    fn note_untrusted_proxy(&self, peer: Option<IpAddr>) {
-        let at = self.clock.now();
-        let mut known = self.last_untrusted_proxy();
-        let told_at = known.map(|known| known.told_at);
-        let is_told = told_at.is_some_and(|told_at| at.since(told_at) < limits::UNTRUSTED_PROXY_TOLD_EVERY);
-        let untrusted_proxy = UntrustedProxy { peer, at, told_at: told_at.filter(|_| is_told).unwrap_or(at) };
-        *known = Some(untrusted_proxy);
-        drop(known);
-        if !is_told {
+    /// Remembers that a peer that is not trusted speaks like a proxy, or that a trusted one names no client, and says
+    /// so in the log, though not of each request: anybody can send such headers.
+    pub fn note_proxy(&self, forwarded: Forwarded, peer: Option<IpAddr>) {
+        if forwarded.headers == ForwardedHeaders::Untrusted
+            && let Some(note) = self.note(&self.untrusted_proxy, peer)
+        {
             tracing::warn!(
-                peer = %untrusted_proxy,
+                peer = %note,
                 "headers of a proxy came from an address that is not in edge.trusted_proxies; they are ignored"
+            );
+        }
+        if forwarded.peer == PeerKind::SilentProxy
+            && let Some(note) = self.note(&self.silent_proxy, peer)
+        {
+            tracing::warn!(
+                peer = %note,
+                "a proxy of edge.trusted_proxies names no client, neither in X-Forwarded-For nor in Forwarded; all its \
+                 clients count as one"
             );
         }
     }
 
-    /// Who that was last, if it is recent enough for health to say `proxy_untrusted`.
-    pub fn untrusted_proxy(&self) -> Option<UntrustedProxy> {
-        let untrusted_proxy = (*self.last_untrusted_proxy())?;
-        (self.clock.now().since(untrusted_proxy.at) < limits::UNTRUSTED_PROXY_SHOWN).then_some(untrusted_proxy)
+    /// Notes `peer` in `place`; gives the note if the log has to speak of it.
+    fn note(&self, place: &Mutex<Option<ProxyNote>>, peer: Option<IpAddr>) -> Option<ProxyNote> {
+        let at = self.clock.now();
+        let mut known = place.lock().unwrap_or_else(PoisonError::into_inner);
+        let told_at = known.map(|known| known.told_at);
+        let is_told = told_at.is_some_and(|told_at| at.since(told_at) < limits::UNTRUSTED_PROXY_TOLD_EVERY);
+        let note = ProxyNote { peer, at, told_at: told_at.filter(|_| is_told).unwrap_or(at) };
+        *known = Some(note);
+        (!is_told).then_some(note)
     }
 
-    fn last_untrusted_proxy(&self) -> MutexGuard<'_, Option<UntrustedProxy>> {
-        self.untrusted_proxy.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Who that was last, if it is recent enough for health to say `proxy_untrusted`.
+    pub fn untrusted_proxy(&self) -> Option<ProxyNote> {
+        self.recent(&self.untrusted_proxy)
+    }
+
+    fn recent(&self, place: &Mutex<Option<ProxyNote>>) -> Option<ProxyNote> {
+        let note = (*place.lock().unwrap_or_else(PoisonError::into_inner))?;
+        (self.clock.now().since(note.at) < limits::UNTRUSTED_PROXY_SHOWN).then_some(note)
+    }
+
+    /// What is wrong with the edge, as health says it.
+    pub fn health_reasons(&self) -> Vec<String> {
+        let untrusted = self.recent(&self.untrusted_proxy).map(|note| {
+            let name = HealthReason::ProxyUntrusted.as_str();
+            format!("{name}: headers of a proxy came from {note}, which is not trusted ({})", note.at)
+        });
+        let silent = self.recent(&self.silent_proxy).map(|note| {
+            let name = HealthReason::ProxySilent.as_str();
+            format!("{name}: the proxy {note} names no client ({})", note.at)
+        });
+        untrusted.into_iter().chain(silent).collect()
     }
 }

@@ -6,25 +6,31 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 
 use super::fields::{FieldSource, place};
-use crate::types::{FieldError, Invalid};
+use crate::types::{FieldError, Invalid, limits};
 
 /// A parsed text, and the places of members that were repeated.
 #[derive(Debug)]
 pub struct Parsed {
     /// The value; of a repeated member, the first.
     pub value: Value,
-    /// One error for each repeated member.
+    /// One error for each repeated member. At `limits::FIELD_ERRORS_MAX` of them the rest was not read, and the value
+    /// is `null`.
     pub repeated: Vec<FieldError>,
 }
 
-/// Parses the whole of `bytes`. The error says what was wrong and where, and nothing of the text itself.
+/// Parses `bytes`, the whole of them unless too many members are repeated. The error says what was wrong and where, and
+/// nothing of the text itself.
 pub fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8 after byte {}", e.valid_up_to()))?;
     let repeated = RefCell::new(Vec::new());
     let mut reader = serde_json::Deserializer::from_str(text);
     let seed = Strict { place: String::new(), repeated: &repeated };
-    let value = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(told)?;
-    Ok(Parsed { value, repeated: repeated.into_inner() })
+    let read = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    let repeated = repeated.into_inner();
+    match read {
+        Err(_) if repeated.len() >= limits::FIELD_ERRORS_MAX => Ok(Parsed { value: Value::Null, repeated }),
+        read => Ok(Parsed { value: read.map_err(told)?, repeated }),
+    }
 }
 
 fn told(error: serde_json::Error) -> String {
@@ -102,6 +108,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
             if object.contains_key(&name) {
                 let why = Invalid::new("repeated_field", "must be given once");
                 self.repeated.borrow_mut().push(why.at(place));
+                if self.repeated.borrow().len() >= limits::FIELD_ERRORS_MAX {
+                    return Err(A::Error::custom("too many members are repeated"));
+                }
             } else {
                 object.insert(name, value);
             }

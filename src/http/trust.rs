@@ -5,15 +5,18 @@
 //! X-Forwarded-For: 1.1.1.1, 198.51.100.7, 10.0.0.2          peer: 10.0.0.1
 //!                  ^ the client's own invention   ^ the first untrusted from the right: the client
 //! ```
+//!
+//! `Forwarded` (RFC 7239) is read in the same way, where `X-Forwarded-For` names no address.
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, header};
 
 use crate::types::{Cidr, limits};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// Whether a proxy makes itself known by the header.
 fn is_of_proxy(name: &HeaderName) -> bool {
     let name = name.as_str();
@@ -33,6 +36,20 @@ pub struct Forwarded {
     pub transport: Transport,
     /// Whether there are such headers, and from whom.
     pub headers: ForwardedHeaders,
+    /// What the peer is.
+    pub peer: PeerKind,
+}
+
+/// What is at the other end of the socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PeerKind {
+    /// A client, or a proxy that is not trusted.
+    #[default]
+    Stranger,
+    /// A trusted proxy that names its client.
+    Proxy,
+    /// A trusted proxy that names no client in a form that can be read: all clients behind it look like one.
+    SilentProxy,
 }
 
 /// How a request travelled to the first machine we trust.
@@ -57,21 +74,35 @@ pub enum ForwardedHeaders {
     Untrusted,
 }
 
+/// One proxy's note of whom it served.
+struct Hop<'a> {
+    /// The address as it is written.
+    address: &'a str,
+    /// The scheme of the request that the proxy got, if it says so.
+    proto: Option<&'a str>,
+}
+
 impl TrustedProxies {
     /// Judges the headers of a request that came from `peer`.
     pub fn judge(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Forwarded {
-        if !headers.keys().any(is_of_proxy) {
-            return Forwarded::default();
-        }
+        let has_traces = headers.keys().any(is_of_proxy);
         let Some(peer) = peer.filter(|peer| self.contain(*peer)) else {
-            return Forwarded { headers: ForwardedHeaders::Untrusted, ..Forwarded::default() };
+            let headers = if has_traces { ForwardedHeaders::Untrusted } else { ForwardedHeaders::None };
+            return Forwarded { headers, ..Forwarded::default() };
         };
-        let proto = headers.get(FORWARDED_PROTO).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let is_tls = proto.rsplit(',').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("https"));
+        let lines: Vec<&str> =
+            headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("?")).collect();
+        let hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
+        let named = self.first_untrusted(hops.map(|address| Hop { address: address.trim(), proto: None }));
+        let named = named.or_else(|| self.first_untrusted(elements(headers).iter().rev().map(|pairs| hop(pairs))));
+        let proto = headers.get(FORWARDED_PROTO).and_then(|value| value.to_str().ok());
+        let proto = proto.and_then(|proto| proto.rsplit(',').next()).or(named.as_ref().and_then(|named| named.1));
+        let is_tls = proto.is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"));
         Forwarded {
-            client: Some(self.first_untrusted(headers, peer)),
+            client: Some(named.map_or(peer, |(client, _)| client)),
             transport: if is_tls { Transport::Tls } else { Transport::Plain },
-            headers: ForwardedHeaders::Trusted,
+            headers: if has_traces { ForwardedHeaders::Trusted } else { ForwardedHeaders::None },
+            peer: if named.is_some() { PeerKind::Proxy } else { PeerKind::SilentProxy },
         }
     }
 
@@ -79,21 +110,56 @@ impl TrustedProxies {
         self.0.iter().any(|range| range.contains(address))
     }
 
-    /// Walks `X-Forwarded-For` from the right; what cannot be read ends the walk at the last address that could.
-    fn first_untrusted(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-        let lines: Vec<&str> =
-            headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("?")).collect();
-        let mut nearest = peer;
-        let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).take(limits::FORWARDED_HOPS_MAX);
-        for hop in hops {
-            let Some(address) = hop_address(hop.trim()) else { return nearest };
+    /// The first address that is no trusted proxy's, from the nearest hop on; what cannot be read ends the walk at the
+    /// last address that could. `None` if not even the nearest can be.
+    fn first_untrusted<'a>(&self, hops: impl Iterator<Item = Hop<'a>>) -> Option<(IpAddr, Option<&'a str>)> {
+        let mut nearest = None;
+        for hop in hops.take(limits::FORWARDED_HOPS_MAX) {
+            let Some(address) = hop_address(hop.address) else { return nearest };
+            nearest = Some((address, hop.proto));
             if !self.contain(address) {
-                return address;
+                return nearest;
             }
-            nearest = address;
         }
         nearest
     }
+}
+
+/// The elements of `Forwarded`, each as its pairs; a quoted value is without its quotes (RFC 7239 section 4).
+fn elements(headers: &HeaderMap) -> Vec<Vec<(&str, &str)>> {
+    let lines = headers.get_all(header::FORWARDED).iter().map(|value| value.to_str().unwrap_or("?"));
+    lines.flat_map(|line| outside_quotes(line, ',')).map(pairs).collect()
+}
+
+fn pairs(element: &str) -> Vec<(&str, &str)> {
+    let pairs = outside_quotes(element, ';').into_iter().filter_map(|pair| pair.trim().split_once('='));
+    pairs
+        .map(|(name, value)| (name, value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value)))
+        .collect()
+}
+
+/// An element without a `for`, or with two, names an address that cannot be read.
+fn hop<'a>(pairs: &[(&'a str, &'a str)]) -> Hop<'a> {
+    let of = |wanted: &str| {
+        let mut values = pairs.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
+        values.next().filter(|_| values.next().is_none())
+    };
+    Hop { address: of("for").unwrap_or("unknown"), proto: of("proto") }
+}
+
+/// The parts of `text` between separators that are not quoted.
+fn outside_quotes(text: &str, separator: char) -> Vec<&str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let split = text.split(|character: char| {
+        let separates = character == separator && !is_quoted;
+        match (character, is_escaped) {
+            ('\\', false) if is_quoted => is_escaped = true,
+            ('"', false) => is_quoted = !is_quoted,
+            _ => is_escaped = false,
+        }
+        separates
+    });
+    split.collect()
 }
 
 /// `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:5678`.
@@ -107,7 +173,7 @@ fn hop_address(text: &str) -> Option<IpAddr> {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue};
 
-    use super::{ForwardedHeaders, Transport, TrustedProxies};
+    use super::{ForwardedHeaders, PeerKind, Transport, TrustedProxies};
 
     fn judged(peer: &str, lines: &[(&'static str, &'static str)]) -> (String, ForwardedHeaders, Transport) {
         let proxies = TrustedProxies(["10.0.0.0/8", "fd00::/8"].iter().map(|r| r.parse().unwrap()).collect());
@@ -129,6 +195,55 @@ mod tests {
         assert_eq!(told(&[("x-forwarded-for", "1.1.1.1, garbage, 10.0.0.9")]), "10.0.0.9");
         assert_eq!(told(&[("x-forwarded-for", "10.0.0.3")]), "10.0.0.3");
         assert_eq!(told(&[("via", "1.1 proxy")]), "10.0.0.1");
+    }
+
+    #[test]
+    fn forwarded_is_read_where_x_forwarded_for_names_nobody() {
+        fn of(lines: &[(&'static str, &'static str)]) -> (String, bool) {
+            let (client, _, transport) = judged("10.0.0.1", lines);
+            (client, transport == Transport::Tls)
+        }
+        let one = |value: &'static str| of(&[("forwarded", value)]);
+        assert_eq!(one("for=198.51.100.7"), ("198.51.100.7".to_owned(), false));
+        assert_eq!(one("For=\"198.51.100.7:443\"; Proto=HTTPS;by=10.0.0.1"), ("198.51.100.7".to_owned(), true));
+        assert_eq!(one("for=\"[2001:db8::1]:4711\""), ("2001:db8::1".to_owned(), false));
+        assert_eq!(
+            one("for=1.1.1.1;proto=https, for=198.51.100.7;proto=http, for=10.0.0.2;proto=https").0,
+            "198.51.100.7"
+        );
+        assert!(!one("for=1.1.1.1;proto=https, for=198.51.100.7;proto=http, for=10.0.0.2;proto=https").1);
+        // A comma in quotes ends nothing.
+        assert_eq!(one("for=198.51.100.7;host=\"a,for=1.1.1.1\"").0, "198.51.100.7");
+        assert_eq!(one("for=198.51.100.7;host=\"a\\\",for=1.1.1.1\"").0, "198.51.100.7");
+        assert_eq!(of(&[("forwarded", "for=1.1.1.1"), ("forwarded", "for=198.51.100.7")]).0, "198.51.100.7");
+        assert_eq!(of(&[("x-forwarded-for", "198.51.100.7"), ("forwarded", "for=1.1.1.1")]).0, "198.51.100.7");
+        assert_eq!(of(&[("x-forwarded-for", "unknown"), ("forwarded", "for=198.51.100.7")]).0, "198.51.100.7");
+    }
+
+    #[test]
+    fn a_trusted_proxy_that_names_no_client_is_silent() {
+        let proxies = TrustedProxies(vec!["10.0.0.0/8".parse().unwrap()]);
+        let kind = |peer: &str, lines: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            proxies.judge(&headers, Some(peer.parse().unwrap())).peer
+        };
+        let unreadable = ["unknown", "_hidden", "", "1.1.1.1, garbage", "198.51.100.7, unknown"];
+        for value in unreadable {
+            assert_eq!(kind("10.0.0.1", &[("x-forwarded-for", value)]), PeerKind::SilentProxy, "{value}");
+        }
+        for value in
+            ["for=unknown", "for=_SEVKISEK", "proto=https", "for=1.1.1.1;for=2.2.2.2", "for", "?", "for=1.1.1.1,"]
+        {
+            assert_eq!(kind("10.0.0.1", &[("forwarded", value)]), PeerKind::SilentProxy, "{value}");
+        }
+        assert_eq!(kind("10.0.0.1", &[]), PeerKind::SilentProxy);
+        assert_eq!(kind("10.0.0.1", &[("x-forwarded-for", "garbage, 198.51.100.7")]), PeerKind::Proxy);
+        assert_eq!(kind("10.0.0.1", &[("x-forwarded-for", "10.0.0.7")]), PeerKind::Proxy);
+        assert_eq!(kind("192.0.2.1", &[]), PeerKind::Stranger);
+        assert_eq!(kind("192.0.2.1", &[("x-forwarded-for", "1.1.1.1")]), PeerKind::Stranger);
     }
 
     #[test]

@@ -75,6 +75,8 @@ reasons! {
     SendingPaused = "sending_paused", "sending-paused.md";
     /// Headers of a proxy come from an address that is not trusted.
     ProxyUntrusted = "proxy_untrusted", "proxy-untrusted.md";
+    /// A trusted proxy does not say whom it serves.
+    ProxySilent = "proxy_silent", "proxy-silent.md";
 }
 
 /// One line of health: a top-level service with all that is below it, or a part of the process that is no actor.

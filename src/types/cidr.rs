@@ -29,6 +29,35 @@ impl Cidr {
         }
     }
 
+    /// The share of the Internet that the range covers, in addresses of IPv4 or in networks of IPv6 (/64); none for a
+    /// range of addresses that are not routed there (RFC 6890).
+    pub fn public_size(self) -> u64 {
+        const PRIVATE: [&str; 9] = [
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "127.0.0.0/8",
+            "100.64.0.0/10",
+            "169.254.0.0/16",
+            "fc00::/7",
+            "fe80::/10",
+            "::1/128",
+        ];
+        let is_private = |range: &str| {
+            range.parse::<Self>().is_ok_and(|range| range.prefix <= self.prefix && range.contains(self.address))
+        };
+        if PRIVATE.iter().any(|range| is_private(range)) {
+            return 0;
+        }
+        let bits: u8 = if self.address.is_ipv4() { 32 } else { 64 };
+        1_u64.checked_shl(u32::from(bits.saturating_sub(self.prefix))).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the range is one of IPv4.
+    pub fn is_ipv4(self) -> bool {
+        self.address.is_ipv4()
+    }
+
     /// Whether every address is inside, which trusts anybody.
     pub fn is_everything(self) -> bool {
         self.prefix == 0

@@ -216,8 +216,20 @@ pub const BODY_MAX: usize = 64 << 10;
 pub const HEADERS_MAX: usize = 32 << 10;
 /// Headers of a request.
 pub const HEADER_COUNT_MAX: usize = 100;
-/// Connections open at once on one listener.
+/// Connections open at once on both listeners together.
 pub const CONNECTIONS_MAX: usize = 10_000;
+/// Descriptors that connections leave to the store and to all else.
+pub const DESCRIPTORS_KEPT: usize = 256;
+/// Of all connections, one network has one part in so many.
+pub const NETWORK_PART: usize = 4;
+/// Requests of one connection, of whatever route; the last one's answer closes it.
+pub const CONNECTION_REQUESTS_MAX: u64 = 10_000;
+/// How long a connection that waits for a place waits for one that was asked to leave, until the next one is asked.
+pub const EVICTION_PAUSE: Duration = Duration::from_millis(50);
+/// How long a connection whose place is needed may take to write its last answer.
+pub const EVICTION_GRACE: Duration = Duration::from_secs(1);
+/// What `Retry-After` says to a network that has its share of connections.
+pub const CROWD_RETRY: Duration = Duration::from_secs(5);
 /// From a connection's begin, or a head's first byte, until the head is complete.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two pieces of a body.
@@ -236,8 +248,16 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// ...and how much of it.
 pub const LINGER_BYTES_MAX: usize = 4 << 20;
-/// Rows of `errors` in one problem document.
+/// Rows of `errors` in one problem document; what is behind them in the body is not read.
 pub const FIELD_ERRORS_MAX: usize = 50;
+/// Bytes of those rows in the document.
+pub const FIELD_ERRORS_BYTES_MAX: usize = 12 << 10;
+/// Characters of the place of a field, of whatever depth, that are repeated in an error.
+pub const FIELD_PLACE_SHOWN: usize = 256;
+/// Bytes of a request's path that are repeated in a problem document.
+pub const INSTANCE_SHOWN: usize = 1_024;
+/// Characters of an `Origin` that are repeated in a refusal.
+pub const ORIGIN_SHOWN: usize = 100;
 /// Characters of a field's name that are repeated in an error.
 pub const FIELD_NAME_SHOWN: usize = 64;
 /// Bytes of a password, code or token in a body.

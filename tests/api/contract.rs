@@ -26,6 +26,7 @@ const ID: &str = "0199b2c0-0000-7000-8000-000000000000";
 fn clients(mode: Mode) -> impl Fn(Listener) -> Client {
     let mut config = Config { mode, ..Config::default() };
     config.edge.rate_limits.enabled = false;
+    config.edge.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
     let services = services_of(&config, ControlToken::absent());
     move |listener| Client::new(listener, services.clone())
 }

@@ -7,14 +7,14 @@ use majordomo::{
     config::{Config, Mode},
     domain::access::Permission,
     http::{
-        ApiError, Json, ProblemCode, SignedIn,
+        ApiError, Fields, FromFields, Json, ProblemCode, SignedIn,
         credential::ControlToken,
         route::{Access, Class, Listener, On, Route, row},
         routes as product,
         services::EdgeContext,
-        trust::ForwardedHeaders,
+        trust::{Forwarded, ForwardedHeaders},
     },
-    types::{CallContext, Caller, Secret},
+    types::{CallContext, Caller, Invalid, Secret},
 };
 use serde_json::{Value, json};
 use utoipa_axum::routes;
@@ -57,6 +57,29 @@ async fn inbox() -> Json<()> {
     Json(())
 }
 
+#[utoipa::path(get, path = "/crash", operation_id = "crash_it", responses((status = 200)))]
+async fn crash() -> Json<()> {
+    panic!("the inside")
+}
+
+#[derive(utoipa::ToSchema)]
+struct Newcomer(String);
+
+impl FromFields for Newcomer {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        body.required("name").text(|name| Ok(name.to_owned())).map(Self)
+    }
+}
+
+#[utoipa::path(post, path = "/enrol", operation_id = "enrol", responses((status = 200)))]
+async fn enrol(Json(Newcomer(name)): Json<Newcomer>) -> Result<Json<()>, ApiError> {
+    if name == "invited" {
+        let why = Invalid::new("invitation_invalid", "is not a code that lets this address register");
+        return Err(ApiError::invalid(vec![why.at("/invitation")]));
+    }
+    Ok(Json(()))
+}
+
 #[utoipa::path(get, path = "/stuck", operation_id = "show_stuck", responses((status = 200)))]
 async fn stuck() -> Json<()> {
     pending().await
@@ -73,11 +96,16 @@ fn table() -> Vec<Route> {
         row(On::Ops, operate, Class::Standard, routes!(restart)),
         row(On::Public, Access::Development, Class::Standard, routes!(inbox)),
         row(On::Public, Access::Anonymous, Class::Exempt, routes!(stuck)),
+        row(On::Public, Access::Needs(Permission::UseOwnAccount), Class::Standard, routes!(crash)),
+        row(On::Public, Access::Anonymous, Class::Register, routes!(enrol)),
     ]
 }
 
+/// Behind a proxy on the same machine.
 fn production() -> Config {
-    Config { mode: Mode::Production, ..Config::default() }
+    let mut config = Config { mode: Mode::Production, ..Config::default() };
+    config.edge.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    config
 }
 
 fn on(listener: Listener, config: &Config) -> Client {
@@ -300,7 +328,8 @@ fn strangers_who_speak_like_proxies_are_remembered_for_health() {
     assert_eq!(edge.untrusted_proxy(), None);
     log_by_thread();
     for last in [9, 10] {
-        edge.note_proxy(ForwardedHeaders::Untrusted, Some([198, 51, 100, last].into()));
+        let forwarded = Forwarded { headers: ForwardedHeaders::Untrusted, ..Forwarded::default() };
+        edge.note_proxy(forwarded, Some([198, 51, 100, last].into()));
     }
     assert_eq!(edge.untrusted_proxy().unwrap().peer, Some([198, 51, 100, 10].into()));
     let log = String::from_utf8(LOGGED.take()).unwrap();
@@ -343,4 +372,71 @@ async fn the_log_knows_the_route_and_the_id_but_no_query_path_or_token() {
     assert!(log.contains("route=\"/open\"") && log.contains("route=\"(none)\""), "{log}");
     assert!(log.contains("id-1") && log.contains("status=200") && log.contains("status=404"), "{log}");
     assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[tokio::test]
+async fn the_access_log_knows_who_asked_and_from_where() {
+    log_by_thread();
+    let mut config = Config::default();
+    config.edge.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    let behind = on(Listener::Public, &config).at("10.0.0.1").with("x-forwarded-for", "198.51.100.7");
+    let user = "principal=user:00000000-0000-0000-0000-000000000007";
+    let operator = on(Listener::Ops, &production()).signed_in("control-token");
+    behind.get("/open?token=hunter2").await;
+    behind.signed_in("user").get("/own?token=hunter2").await;
+    behind.signed_in("support").send("DELETE", "/open?token=hunter2", Body::empty()).await;
+    behind.signed_in("made-up").get("/own").await;
+    behind.signed_in("user").get("/crash?hunter2").await;
+    operator.at("192.0.2.9").send("POST", "/restart?hunter2", Body::empty()).await;
+    on(Listener::Ops, &production()).signed_in("user").get("/stats").await;
+    let log = String::from_utf8(LOGGED.take()).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("answered")).collect();
+    for (line, words) in lines.iter().zip([
+        &["status=200", "client=198.51.100.7", "principal=anonymous"][..],
+        &["status=200", "client=198.51.100.7", user],
+        // No route, no gate: nobody was asked for.
+        &["status=405", "client=198.51.100.7", "principal=anonymous"],
+        &["status=401", "client=198.51.100.7", "principal=anonymous"],
+        &["status=500", "client=198.51.100.7", user],
+        &["status=200", "client=192.0.2.9", "principal=cli"],
+        &["status=403", "client=127.0.0.1", user],
+    ]) {
+        assert!(words.iter().all(|word| line.contains(word)), "{words:?} in {line}");
+    }
+    assert_eq!(lines.len(), 7, "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
+}
+
+/// What is refused for its form costs no registration: the newcomer who mistypes five times gets in with the sixth.
+#[tokio::test]
+async fn refusals_of_form_use_up_the_anonymous_limit_and_no_other() {
+    let client = public();
+    for body in [json!({}), json!({ "name": 7 }), json!({ "unknown": 1 })].iter().cycle().take(60) {
+        let refused = client.post("/enrol", body.clone()).await;
+        assert_eq!((refused.status, refused.problem()), (422, "validation_failed"));
+        assert!(refused.header("ratelimit").starts_with("\"anonymous\""), "{refused:?}");
+    }
+    for _ in 0..5 {
+        assert_eq!(client.post("/enrol", json!({ "name": "ada" })).await.status, 200);
+    }
+    let refused = client.post("/enrol", json!({ "name": "ada" })).await;
+    assert_eq!((refused.status, refused.problem()), (429, "rate_limited"));
+    assert_eq!(client.at("192.0.2.1").post("/enrol", json!({ "name": "invited" })).await.status, 422);
+    // The form costs something all the same.
+    let client = client.at("192.0.2.2");
+    let mut taken = 0;
+    while client.post("/enrol", json!({})).await.status == 422 {
+        taken += 1;
+    }
+    assert!((105..120).contains(&taken), "{taken}");
+}
+
+/// Whether an invitation is good is no question of form: who guesses is counted.
+#[tokio::test]
+async fn a_guessed_invitation_is_counted_as_a_registration() {
+    let client = public();
+    for _ in 0..5 {
+        assert_eq!(client.post("/enrol", json!({ "name": "invited" })).await.status, 422);
+    }
+    assert_eq!(client.post("/enrol", json!({ "name": "invited" })).await.status, 429);
 }

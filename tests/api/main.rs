@@ -1,6 +1,7 @@
 //! The API as its clients meet it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod answers;
 mod audit;
 mod auth;
 mod clock;
@@ -9,11 +10,14 @@ mod events;
 mod form;
 mod guards;
 mod harness;
+mod heads;
 mod health;
 mod idle_services;
 mod inbox;
 mod invitations;
 mod operations;
+mod origins;
+mod proxies;
 mod recovery;
 mod reference;
 mod sockets;

@@ -16,7 +16,12 @@ use majordomo::{
         audit::{Actor, AuditAction},
         event::{EventKind, EventType},
     },
-    http::{EdgeServices, credential::ControlToken, route::Listener, trust::ForwardedHeaders},
+    http::{
+        EdgeServices,
+        credential::ControlToken,
+        route::Listener,
+        trust::{Forwarded, ForwardedHeaders},
+    },
     persistence::Store,
     supervision::{Supervisor, System},
     types::{Clock, ClockTrouble, Secret, Timestamp, limits},
@@ -77,7 +82,8 @@ async fn a_store_that_takes_no_write_is_not_ready() {
 #[tokio::test]
 async fn reasons_are_told_to_operators_only() {
     let services = living();
-    services.edge.note_proxy(ForwardedHeaders::Untrusted, Some([198, 51, 100, 9].into()));
+    let forwarded = Forwarded { headers: ForwardedHeaders::Untrusted, ..Forwarded::default() };
+    services.edge.note_proxy(forwarded, Some([198, 51, 100, 9].into()));
     let public = Client::new(Listener::Public, services.clone()).at("192.0.2.1");
     let shallow = public.get("/health").await;
     assert_eq!(shallow.status, 200);

@@ -9,7 +9,7 @@ use axum::{
 };
 use majordomo::http::{
     Fields, FromFields, Json,
-    serve::{Served, Timeouts, serve},
+    serve::{OpenConnections, Served, Timeouts, serve},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -20,24 +20,29 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-const LONG: Duration = Duration::from_secs(20);
-const SHORT: Duration = Duration::from_millis(150);
-const TEST_LIMIT: Duration = Duration::from_secs(10);
+pub const LONG: Duration = Duration::from_secs(20);
+pub const SHORT: Duration = Duration::from_millis(150);
+pub const TEST_LIMIT: Duration = Duration::from_secs(10);
 
-fn patient() -> Timeouts {
-    Timeouts { head: LONG, body_gap: LONG, idle: LONG, write: LONG, drain: LONG, connections: 100 }
+pub fn patient() -> Timeouts {
+    Timeouts { head: LONG, body_gap: LONG, idle: LONG, write: LONG, drain: LONG, connections: up_to(100) }
 }
 
-struct Running {
-    address: SocketAddr,
-    meeting: Meeting,
+/// So many connections, all of which may be of this machine.
+fn up_to(connections: usize) -> OpenConnections {
+    OpenConnections::new(connections, vec!["127.0.0.0/8".parse().unwrap()])
+}
+
+pub struct Running {
+    pub address: SocketAddr,
+    pub meeting: Meeting,
     stop: CancellationToken,
     served: JoinHandle<Served>,
 }
 
 impl Running {
     #[allow(clippy::disallowed_methods, reason = "the test is the owner of this task")]
-    async fn start(timeouts: Timeouts) -> Self {
+    pub async fn start(timeouts: Timeouts) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let meeting = Meeting::default();
@@ -45,7 +50,7 @@ impl Running {
         Self { address, meeting, stop, served }
     }
 
-    async fn connect(&self) -> TcpStream {
+    pub async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
@@ -65,11 +70,11 @@ impl FromFields for Name {
 
 /// How a test and a handler meet.
 #[derive(Clone, Default)]
-struct Meeting {
+pub struct Meeting {
     /// A handler has begun.
-    begun: Arc<Notify>,
+    pub begun: Arc<Notify>,
     /// It may go on.
-    go_on: Arc<Notify>,
+    pub go_on: Arc<Notify>,
 }
 
 async fn until_released(meeting: Meeting) -> &'static str {
@@ -107,14 +112,14 @@ fn piece() -> Bytes {
 }
 
 /// Everything until the other side closes; a reset ends it too.
-async fn rest(stream: &mut TcpStream) -> String {
+pub async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let _ = timeout(TEST_LIMIT, stream.read_to_end(&mut bytes)).await.expect("the server closes");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// One answer with a body of a known end.
-async fn answer(stream: &mut TcpStream, end: &str) -> String {
+pub async fn answer(stream: &mut TcpStream, end: &str) -> String {
     let mut text = String::new();
     let mut buffer = [0; 4 << 10];
     while !text.ends_with(end) {
@@ -125,7 +130,7 @@ async fn answer(stream: &mut TcpStream, end: &str) -> String {
     text
 }
 
-async fn say(stream: &mut TcpStream, text: &str) {
+pub async fn say(stream: &mut TcpStream, text: &str) {
     stream.write_all(text.as_bytes()).await.unwrap();
 }
 
@@ -207,7 +212,7 @@ async fn a_body_that_breaks_off_is_not_read_as_a_whole_one() {
 }
 
 /// Sends to a server that may have answered and closed before it has taken everything; nothing else may go wrong.
-async fn send(stream: &mut (impl AsyncWriteExt + Unpin), text: &str) {
+pub async fn send(stream: &mut (impl AsyncWriteExt + Unpin), text: &str) {
     if let Err(error) = stream.write_all(text.as_bytes()).await {
         assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
     }
@@ -234,7 +239,7 @@ async fn who_sends_too_much_still_gets_the_answer() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
-    let running = Running::start(Timeouts { write: SHORT, connections: 1, ..patient() }).await;
+    let running = Running::start(Timeouts { write: SHORT, connections: up_to(1), ..patient() }).await;
     let mut stuck = running.connect().await;
     say(&mut stuck, "GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
     // Its place is the only one, so an answer to another client shows that it is gone.
@@ -245,16 +250,89 @@ async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
 }
 
 #[tokio::test]
-async fn one_more_than_allowed_waits_for_a_place() {
-    let running = Running::start(Timeouts { connections: 2, ..patient() }).await;
-    let (first, mut second) = (running.connect().await, running.connect().await);
-    say(&mut second, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    answer(&mut second, "hello").await;
+async fn one_more_than_allowed_waits_for_a_place_while_all_are_busy() {
+    let running = Running::start(Timeouts { connections: up_to(2), ..patient() }).await;
+    let (mut first, mut second) = (running.connect().await, running.connect().await);
+    for stream in [&mut first, &mut second] {
+        say(stream, "GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        running.meeting.begun.notified().await;
+    }
     let mut third = running.connect().await;
     say(&mut third, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(timeout(SHORT, third.read_u8()).await.is_err(), "answered beyond the limit");
     drop(first);
     answer(&mut third, "hello").await;
+    running.meeting.go_on.notify_waiters();
+    answer(&mut second, "released").await;
+}
+
+#[tokio::test]
+async fn one_more_than_allowed_takes_the_place_of_one_that_is_idle() {
+    let running = Running::start(Timeouts { connections: up_to(2), ..patient() }).await;
+    let (mut idle, mut fresh) = (running.connect().await, running.connect().await);
+    say(&mut idle, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    answer(&mut idle, "hello").await;
+    let mut held = Vec::new();
+    for leaving in [&mut idle, &mut fresh] {
+        let mut busy = running.connect().await;
+        say(&mut busy, "GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        running.meeting.begun.notified().await;
+        assert_eq!(rest(leaving).await, "");
+        held.push(busy);
+    }
+}
+
+#[tokio::test]
+async fn two_listeners_share_one_limit() {
+    let timeouts = Timeouts { connections: up_to(1), ..patient() };
+    let (ops, public) = (Running::start(timeouts.clone()).await, Running::start(timeouts).await);
+    let mut busy = public.connect().await;
+    say(&mut busy, "GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    public.meeting.begun.notified().await;
+    let mut waiting = ops.connect().await;
+    say(&mut waiting, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(timeout(SHORT, waiting.read_u8()).await.is_err(), "answered beyond the limit");
+    drop(busy);
+    answer(&mut waiting, "hello").await;
+}
+
+#[tokio::test]
+async fn a_network_that_uses_its_share_is_refused_in_words() {
+    let running = Running::start(Timeouts { connections: OpenConnections::new(4, Vec::new()), ..patient() }).await;
+    let mut busy = running.connect().await;
+    say(&mut busy, "GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    running.meeting.begun.notified().await;
+    let refused = rest(&mut running.connect().await).await;
+    expect_problem(&refused, (503, "overloaded"));
+    assert!(refused.contains("retry-after: "), "{refused}");
+    running.meeting.go_on.notify_one();
+    answer(&mut busy, "released").await;
+    // It is idle now, and goes for the next one.
+    let mut next = running.connect().await;
+    say(&mut next, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    answer(&mut next, "hello").await;
+    assert_eq!(rest(&mut busy).await, "");
+}
+
+/// Whatever it asks for: no connection lasts for ever.
+#[tokio::test]
+async fn a_connection_ends_after_ten_thousand_requests() {
+    let running = Running::start(patient()).await;
+    let stream = running.connect().await;
+    let (mut reading, mut writing) = stream.into_split();
+    let sending = async {
+        for _ in 0..11_000 / 50 {
+            if writing.write_all("GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(50).as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    };
+    let mut text = Vec::new();
+    let (read, ()) = tokio::join!(timeout(LONG, reading.read_to_end(&mut text)), sending);
+    let _ = read.expect("the server closes");
+    let text = String::from_utf8_lossy(&text);
+    assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 10_000);
+    assert_eq!(text.matches("connection: close").count(), 1);
 }
 
 #[tokio::test]
@@ -302,7 +380,7 @@ async fn what_is_not_http_and_heads_without_end_are_refused() {
     }
 }
 
-fn expect_problem(answer: &str, (status, code): (u16, &str)) {
+pub fn expect_problem(answer: &str, (status, code): (u16, &str)) {
     assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer:?}");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     for header in [

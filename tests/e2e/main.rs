@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout)]
 
 mod api;
+mod crowd;
 mod deploy;
+mod hardened;
 mod kills;
 mod lossy;
 mod mail;

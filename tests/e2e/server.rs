@@ -203,8 +203,16 @@ impl Server {
 
     /// SIGTERM.
     pub fn ask_to_stop(&self) {
-        let id = self.child.id().expect("it has ended already");
-        kill(Pid::from_raw(i32::try_from(id).unwrap()), Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.id()).unwrap()), signal).unwrap();
+    }
+
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it has ended already")
     }
 
     /// Waits until it ends by itself and gives its exit status and all it wrote.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -105,6 +106,34 @@ async fn operators_are_answered_while_the_rest_goes_and_nothing_of_the_run_stays
     assert_eq!(status.code(), Some(0), "{written}");
     assert!(!token.exists());
     assert!(written.contains("the end of the audit trail"), "{written}");
+}
+
+/// A terminal that closes, and a supervisor that asks for the settings to be read again, end no change halfway.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sighup_ends_in_order_too() {
+    let home = Home::new();
+    let server = home.start().await;
+    let token = home.store().join("control.token");
+    assert!(token.exists());
+    server.signal(Signal::SIGHUP);
+    let (status, written) = server.ended(Duration::from_secs(4)).await;
+    assert_eq!(status.code(), Some(0), "{written}");
+    assert!(!token.exists(), "it did not end in order");
+}
+
+/// Started by `nohup`, it outlives its terminal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sighup_is_ignored_where_it_was_before() {
+    let home = Home::new();
+    let program = home.command(&["serve"]).as_std().get_program().to_string_lossy().into_owned();
+    let command = home.command_of("sh".as_ref(), &["-c", &format!("trap '' HUP; exec {program} serve")]);
+    let mut server = Server::launch(command).await;
+    server.wait_until_ready().await;
+    server.signal(Signal::SIGHUP);
+    assert_eq!(server.api().get("/health/live").await.unwrap().status, 200);
+    server.ask_to_stop();
+    let (status, written) = server.ended(Duration::from_secs(4)).await;
+    assert_eq!(status.code(), Some(0), "{written}");
 }
 
 /// The delay gives a balancer time to turn away; who asks twice does not want to wait for it.

@@ -48,6 +48,11 @@ impl Quota {
         self.interval() * u64::from(self.requests)
     }
 
+    /// The time of arrival of a key before it took its last request.
+    pub(super) fn give_back(self, arrival: u64) -> u64 {
+        arrival.saturating_sub(self.interval())
+    }
+
     /// One request at `now` (nanoseconds) of a key whose time of arrival is `arrival`; gives the new one.
     pub(super) fn take(self, arrival: u64, now: u64) -> (u64, QuotaState) {
         let arrival = arrival.max(now);

@@ -120,10 +120,22 @@ impl Limiter {
         Self(limits.enabled.then(tables))
     }
 
+    fn table(&self, policy: Policy) -> Option<&RateTable> {
+        let place = Policy::ALL.iter().position(|known| *known == policy)?;
+        self.0.as_ref()?.get(place)
+    }
+
+    /// Counts a request that `policy` has let pass as an anonymous one instead, if that quota has room for it: it
+    /// turned out to be none of its kind.
+    pub fn recount(&self, policy: Policy, who: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
+        let taken = self.take(Policy::Anonymous, who, now).filter(|taken| taken.allowed().is_ok())?;
+        self.table(policy)?.give_back(who);
+        Some(taken)
+    }
+
     /// Takes one request of `who` at `now`; `None` if nothing is counted.
     pub fn take(&self, policy: Policy, who: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
-        let place = Policy::ALL.iter().position(|known| *known == policy)?;
-        let table = self.0.as_ref()?.get(place)?;
+        let table = self.table(policy)?;
         Some(QuotaTaken { policy, quota: table.quota(), standing: table.take(who, now) })
     }
 }

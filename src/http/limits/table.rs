@@ -50,6 +50,12 @@ impl RateTable {
         standing
     }
 
+    pub(super) fn give_back(&self, who: RateLimitKey) {
+        if let Some(arrival) = self.shard(who).get_mut(&who) {
+            *arrival = self.quota.give_back(*arrival);
+        }
+    }
+
     fn shard(&self, who: RateLimitKey) -> MutexGuard<'_, HashMap<RateLimitKey, u64>> {
         let place = usize::try_from(self.hasher.hash_one(who) % SHARDS as u64).unwrap_or(0);
         // A count is whole after each assignment, so a panic elsewhere cannot have broken it.

@@ -13,37 +13,46 @@ use crate::{
         route::Listener,
         services::EdgeContext,
     },
+    types::limits,
 };
 
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE";
-const SENT: &str = "authorization, content-type, idempotency-key, if-match, x-request-id, traceparent";
+const SENT: &str = "authorization, content-type, idempotency-key, if-match, x-request-id, x-requested-with, \
+     traceparent, tracestate, baggage, sentry-trace";
 const READ: &str = "etag, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-request-id";
 const REMEMBERED_SECONDS: &str = "600";
 
 /// What a request's `Origin` amounts to.
 #[derive(Debug, Clone)]
 pub enum Cors {
-    /// Not from another origin's script, or from one that may not.
+    /// Not from another origin's script.
     Nothing,
     /// From a script of this origin, which may read the answer.
     Allowed(HeaderValue),
+    /// From a script of an origin that is not listed.
+    Unlisted(String),
+    /// From a script of another origin, to what is for none.
+    Closed(String),
 }
 
 impl Cors {
     /// Judges `request`. The ops listener and `/dev/*` are for no other origin.
     pub fn judge(edge: &EdgeContext, listener: Listener, request: &Request<Body>) -> Self {
         let closed = listener == Listener::Ops || request.uri().path().starts_with("/dev/");
-        let origin = request.headers().get(header::ORIGIN).filter(|_| !closed);
-        match origin {
-            Some(value) if value.to_str().is_ok_and(|origin| is_allowed(edge, origin)) => Self::Allowed(value.clone()),
-            Some(_) | None => Self::Nothing,
+        let Some(value) = request.headers().get(header::ORIGIN) else { return Self::Nothing };
+        let origin = value.to_str().unwrap_or("?");
+        let shown = || origin.chars().take(limits::ORIGIN_SHOWN).collect();
+        match is_allowed(edge, origin) {
+            _ if closed => Self::Closed(shown()),
+            true => Self::Allowed(value.clone()),
+            false => Self::Unlisted(shown()),
         }
     }
 
     /// Adds what lets the script read the answer.
     pub fn write(&self, headers: &mut HeaderMap) {
         match self {
-            Self::Nothing => {}
+            Self::Nothing | Self::Unlisted(_) | Self::Closed(_) => {}
             Self::Allowed(origin) => {
                 headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
                 headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(READ));
@@ -54,7 +63,14 @@ impl Cors {
     /// The answer to a preflight.
     pub fn preflight(&self) -> Response {
         match self {
-            Self::Nothing => ApiError::new(ProblemCode::CrossSite).into_response(),
+            Self::Nothing => refusal("Only the application's own pages may call this.".to_owned()),
+            Self::Unlisted(origin) => refusal(format!(
+                "The origin {origin} is not in the setting edge.cors_origins. Write it there, exactly so, if it is \
+                 the application's own."
+            )),
+            Self::Closed(origin) => refusal(format!(
+                "No page of another origin may call this, whatever the settings; this one is {origin}."
+            )),
             Self::Allowed(_) => {
                 let headers = [
                     (header::ACCESS_CONTROL_ALLOW_METHODS, METHODS),
@@ -65,6 +81,10 @@ impl Cors {
             }
         }
     }
+}
+
+fn refusal(detail: String) -> Response {
+    ApiError::new(ProblemCode::CrossSite).detail(detail).into_response()
 }
 
 /// Whether `request` only asks what it may send.
@@ -80,11 +100,12 @@ fn is_allowed(edge: &EdgeContext, origin: &str) -> bool {
     listed || (edge.mode == Mode::Development && is_local_page(origin))
 }
 
-/// `http://localhost` with any port.
+/// A page of this machine, by one of its names, with any port.
 fn is_local_page(origin: &str) -> bool {
-    match origin.strip_prefix("http://localhost") {
-        Some("") => true,
-        Some(port) => port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok()),
-        None => false,
-    }
+    const NAMES: [&str; 3] = ["http://localhost", "http://127.0.0.1", "http://[::1]"];
+    let port = NAMES.iter().find_map(|name| origin.strip_prefix(name));
+    port.is_some_and(|port| match port.strip_prefix(':') {
+        Some(digits) => digits.parse::<u16>().is_ok(),
+        None => port.is_empty(),
+    })
 }

@@ -4,21 +4,25 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
 use tracing::Instrument;
 
-use super::cors::{Cors, is_preflight};
+use super::{
+    cors::{Cors, is_preflight},
+    gate,
+};
 use crate::{
+    config::Mode,
     http::{
         context::{Peer, REQUEST_ID, RequestOrigin},
         error::{ApiError, ProblemCode, ProblemContext},
         route::Listener,
         services::EdgeContext,
-        trust::Transport,
+        trust::{ForwardedHeaders, PeerKind, Transport},
     },
     types::Outcome,
 };
@@ -47,15 +51,26 @@ pub async fn wrap(State(frame): State<RequestFrame>, mut request: Request, next:
     let began = edge.clock.instant();
     let peer = request.extensions().get::<Peer>().copied();
     let origin = RequestOrigin::read(request.headers(), peer, &edge.proxies, edge.clock.now(), &*edge.entropy);
-    edge.note_proxy(origin.forwarded.headers, origin.peer);
     let path = request.uri().path().to_owned();
+    // A balancer's own probes, and operators on this machine, have no client to name.
+    let is_of_client = frame.listener == Listener::Public && !is_probe(&path);
+    if is_of_client || origin.forwarded.headers == ForwardedHeaders::Untrusted {
+        edge.note_proxy(origin.forwarded, origin.peer);
+    }
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let cors = Cors::judge(edge, frame.listener, &request);
     let span = tracing::info_span!("request", request_id = %origin.request_id);
     request.extensions_mut().insert(origin.clone());
 
-    let answering = async { if is_preflight(&request) { cors.preflight() } else { next.run(request).await } };
+    let is_plain = is_of_client && is_past_proxy(edge, &origin);
+    let answering = async {
+        match (is_plain, is_preflight(&request)) {
+            (true, _) => gate::refuse_unrouted(edge, &origin, ApiError::new(ProblemCode::HttpsRequired)),
+            (false, true) => cors.preflight(),
+            (false, false) => next.run(request).await,
+        }
+    };
     let answered = AssertUnwindSafe(answering).catch_unwind().instrument(span.clone()).await;
     let _entered = span.enter();
     let response = answered.unwrap_or_else(|panic| panicked(&*panic));
@@ -63,8 +78,22 @@ pub async fn wrap(State(frame): State<RequestFrame>, mut request: Request, next:
     let mut response = place_problem(edge, &origin, &path, response);
     cors.write(response.headers_mut());
     write_headers(&origin, response.headers_mut());
-    log(&method, route.as_deref(), &response, edge.clock.instant().saturating_duration_since(began));
+    let took = edge.clock.instant().saturating_duration_since(began);
+    log(&origin, &method, route.as_deref(), (response.status(), took));
     response
+}
+
+/// Whether the path is one of health, which balancers and supervisors ask for directly.
+fn is_probe(path: &str) -> bool {
+    path == "/health" || path.starts_with("/health/")
+}
+
+/// Whether a request reached production in the clear: TLS ends at the proxies that are trusted.
+fn is_past_proxy(edge: &EdgeContext, origin: &RequestOrigin) -> bool {
+    match edge.mode {
+        Mode::Production => origin.forwarded.peer == PeerKind::Stranger,
+        Mode::Development => false,
+    }
 }
 
 /// A handler that panicked may have changed something before.
@@ -105,13 +134,16 @@ fn write_headers(origin: &RequestOrigin, headers: &mut HeaderMap) {
     }
 }
 
-/// One line for each request: the route's template, never the path, a query or a header.
-fn log(method: &Method, route: Option<&str>, response: &Response, took: Duration) {
-    let (route, status) = (route.unwrap_or("(none)"), response.status().as_u16());
+/// One line for each request: who asked and from where, and the route's template, never the path, a query or a header.
+fn log(origin: &RequestOrigin, method: &Method, route: Option<&str>, (status, took): (StatusCode, Duration)) {
+    let route = route.unwrap_or("(none)");
+    let is_bad = status.is_server_error();
+    let (principal, status) = (origin.principal(), status.as_u16());
+    let client = origin.client().map_or_else(|| "unknown".to_owned(), |client| client.to_string());
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    if response.status().is_server_error() {
-        tracing::warn!(target: "majordomo::access", %method, route, status, took_ms, "answered");
+    if is_bad {
+        tracing::warn!(target: "majordomo::access", %method, route, status, took_ms, %client, %principal, "answered");
     } else {
-        tracing::info!(target: "majordomo::access", %method, route, status, took_ms, "answered");
+        tracing::info!(target: "majordomo::access", %method, route, status, took_ms, %client, %principal, "answered");
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     domain::access::{self, Permission},
     http::{
         context::{Insight, RequestOrigin},
-        credential::{bearer, demand_loopback, unauthenticated},
+        credential::{bearer, demand_loopback},
         error::{ApiError, ProblemCode},
         extract::BodyLimit,
         limits::{Policy, QuotaTaken, RateLimitKey},
@@ -37,13 +37,15 @@ pub struct Gate {
     pub rule: Arc<Rule>,
 }
 
-/// Whether `listener` answers the route at all; `/dev/*` does not exist in production.
-pub fn is_answered(rule: &Rule, listener: Listener, mode: Mode) -> bool {
-    let exists = match (rule.access, mode) {
+/// Whether `listener` answers the route at all. In production `/dev/*` does not exist, and the page of the API is
+/// there for operators unless `edge.docs_public` is set.
+pub fn is_answered(rule: &Rule, listener: Listener, edge: &EdgeContext) -> bool {
+    let exists = match (rule.access, edge.mode) {
         (Access::Development, Mode::Production) => false,
         (Access::Development, Mode::Development) | (Access::Anonymous | Access::Needs(_), _) => true,
     };
-    exists && rule.on.includes(listener)
+    let is_page = rule.path == "/docs" || rule.path.starts_with("/docs/");
+    exists && rule.on.includes(listener) && (!is_page || edge.shows_operations_on(listener))
 }
 
 /// Lets a request through to its handler, or answers it.
@@ -53,14 +55,17 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     let Some(origin) = parts.extensions.get::<RequestOrigin>().cloned() else {
         return ApiError::new(ProblemCode::Internal).into_response();
     };
-    let (taken, admitted) = gate.admit(&origin, &parts).await;
+    let (mut taken, admitted) = gate.admit(&origin, &parts).await;
     let mut response = match admitted {
         Err(refusal) => refusal.into_response(),
         Ok(caller) => {
             parts.extensions.insert(gate.insight(&caller, &origin, &parts));
             parts.extensions.insert(origin.context(caller));
             parts.extensions.insert(gate.body_limit());
-            gate.run(Request::from_parts(parts, body), next).await
+            parts.extensions.insert(gate.listener);
+            let response = gate.run(Request::from_parts(parts, body), next).await;
+            taken = gate.recounted(&origin, &response).or(taken);
+            response
         }
     };
     if let Some(taken) = taken {
@@ -78,6 +83,16 @@ pub fn refuse_unrouted(edge: &EdgeContext, origin: &RequestOrigin, refusal: ApiE
         taken.write(response.headers_mut());
     }
     response
+}
+
+/// Whether a refusal only says what a body must look like. Whether an invitation is good is no such question.
+fn is_of_form(error: &ApiError) -> bool {
+    const GUESSES: [&str; 1] = ["invitation_invalid"];
+    match error.code() {
+        ProblemCode::InvalidJson | ProblemCode::UnsupportedMediaType => true,
+        ProblemCode::ValidationFailed => !error.field_errors().iter().any(|error| GUESSES.contains(&error.code)),
+        _ => false,
+    }
 }
 
 impl Gate {
@@ -100,6 +115,17 @@ impl Gate {
                 }
             },
         }
+    }
+
+    /// A request that was refused for its form is no login and no registration: a newcomer who mistypes must not be
+    /// shut out. It counts as an anonymous request, so that it costs something.
+    fn recounted(&self, origin: &RequestOrigin, response: &Response) -> Option<QuotaTaken> {
+        let policy = Policy::of_address(self.rule.class)?;
+        let error = response.extensions().get::<ApiError>()?;
+        if !is_of_form(error) {
+            return None;
+        }
+        self.edge.limiter.recount(policy, RateLimitKey::at(origin.client()), self.edge.clock.instant())
     }
 
     /// Counts first what is counted by address whoever asks, so that a flood of logins costs no more than this.
@@ -131,6 +157,9 @@ impl Gate {
         origin: &RequestOrigin,
         request: &Parts,
     ) -> Result<Caller, ApiError> {
+        if let Ok(caller) = &identified {
+            origin.note(caller);
+        }
         self.demand_no_key(request)?;
         match self.rule.access {
             // An app's stale token must not keep its user from signing in again.
@@ -138,7 +167,7 @@ impl Gate {
             Access::Development => demand_loopback(origin, &request.headers).map(|()| Caller::Anonymous),
             Access::Needs(permission) => match identified? {
                 Caller::Anonymous if self.may_read_here(origin, request) => Ok(Caller::Anonymous),
-                Caller::Anonymous => Err(unauthenticated()),
+                Caller::Anonymous => Err(ApiError::new(ProblemCode::Unauthenticated)),
                 Caller::User(principal) if !access::may(&principal.roles, permission) => {
                     Err(ApiError::new(ProblemCode::Forbidden).with("permission", permission.as_str()))
                 }

@@ -17,7 +17,7 @@ use crate::{
         extract::{Json, Path, Query},
         services::EdgeServices,
     },
-    telemetry::health::{Details, HealthReason, HealthStatus, ServiceHealth},
+    telemetry::health::{Details, HealthStatus, ServiceHealth},
 };
 
 /// The answer to whether the process turns.
@@ -173,19 +173,17 @@ fn service_of(name: &str) -> &str {
 fn lines(services: &EdgeServices) -> Vec<ServiceHealth> {
     const NAME: &str = "edge";
     let mut lines = services.operations.health().services;
-    if let Some(untrusted_proxy) = services.edge.untrusted_proxy() {
-        let name = HealthReason::ProxyUntrusted.as_str();
-        let at = untrusted_proxy.at;
-        let reason = format!("{name}: headers of a proxy came from {untrusted_proxy}, which is not trusted ({at})");
+    let reasons = services.edge.health_reasons();
+    if !reasons.is_empty() {
         match lines.iter_mut().find(|service| service.name == NAME) {
             Some(edge) => {
                 edge.status = edge.status.max(HealthStatus::Degraded);
-                edge.reasons.push(reason);
+                edge.reasons.extend(reasons);
             }
             None => lines.push(ServiceHealth {
                 name: NAME.to_owned(),
                 status: HealthStatus::Degraded,
-                reasons: vec![reason],
+                reasons,
                 details: None,
             }),
         }

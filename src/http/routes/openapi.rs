@@ -3,16 +3,23 @@
 use std::sync::LazyLock;
 
 use axum::{
+    Extension,
     body::Bytes,
+    extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
 use rust_embed::RustEmbed;
 
-use crate::http::{
-    error::{ApiError, ProblemCode},
-    extract::Path,
-    openapi::document,
+use crate::{
+    config::Mode,
+    http::{
+        error::{ApiError, ProblemCode},
+        extract::Path,
+        openapi::document,
+        route::{Access, Listener, Rule},
+        services::EdgeServices,
+    },
 };
 
 /// `Cache-Control` of what is the same for everybody and changes seldom.
@@ -21,9 +28,17 @@ pub(super) const PUBLIC_FOR_A_WHILE: &str = "public, max-age=300";
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| {
-    let value = serde_json::to_value(document(super::table())).unwrap_or_default();
-    Bytes::from(value.to_string())
+/// All routes; those of production; those of production's public listener.
+static DOCUMENTS: LazyLock<[Bytes; 3]> = LazyLock::new(|| {
+    let of = |is_shown: fn(&Rule) -> bool| {
+        let routes = super::table().into_iter().filter(|route| is_shown(&route.rule)).collect();
+        Bytes::from(serde_json::to_value(document(routes)).unwrap_or_default().to_string())
+    };
+    [
+        of(|_| true),
+        of(|rule| rule.access != Access::Development),
+        of(|rule| rule.access != Access::Development && rule.on.includes(Listener::Public)),
+    ]
 });
 
 #[derive(RustEmbed)]
@@ -35,9 +50,15 @@ struct Viewer;
     get, path = "/openapi.json", operation_id = "show_openapi", tag = "documentation",
     responses((status = 200, description = "The document you are looking at.", body = Object))
 )]
-pub async fn show_openapi() -> Response {
+pub async fn show_openapi(State(services): State<EdgeServices>, Extension(listener): Extension<Listener>) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, PUBLIC_FOR_A_WHILE)];
-    (headers, DOCUMENT.clone()).into_response()
+    let [all, of_production, of_public] = &*DOCUMENTS;
+    let shown = match (services.edge.mode, services.edge.shows_operations_on(listener)) {
+        (Mode::Development, _) => all,
+        (Mode::Production, true) => of_production,
+        (Mode::Production, false) => of_public,
+    };
+    (headers, shown.clone()).into_response()
 }
 
 /// The API for people

@@ -2,13 +2,19 @@
 
 use std::{convert::Infallible, future::poll_fn, net::SocketAddr, pin::Pin};
 
-use axum::{Router, body::Body, http::StatusCode, response::Response};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, header},
+    response::Response,
+};
 use futures::FutureExt;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -17,6 +23,8 @@ use super::{
     Timeouts,
     connection_state::{Arriving, ConnectionPhase, ConnectionState, Leaving},
     guarded::Guarded,
+    head::HeadRefusal,
+    open_connections::ConnectionPlace,
 };
 use crate::{
     http::{
@@ -35,19 +43,20 @@ pub(super) struct ConnectionContext {
 }
 
 /// Serves the requests of `stream` until either side ends it.
-pub(super) async fn run(stream: TcpStream, peer: SocketAddr, context: &ConnectionContext) {
+pub(super) async fn run(stream: TcpStream, peer: SocketAddr, place: ConnectionPlace, context: &ConnectionContext) {
     // Answers are small and written at once; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
-    let state = ConnectionState::default();
+    let state = place.state.clone();
     let io = TokioIo::new(Guarded::new(stream, state.clone(), context.timeouts.clone()));
     let service = {
         let (state, router, gap) = (state.clone(), context.router.clone(), context.timeouts.body_gap);
         service_fn(move |request: Request<Incoming>| {
             state.enter(ConnectionPhase::Busy);
+            let is_last = state.count_request() + 1 >= limits::CONNECTION_REQUESTS_MAX;
             let mut request = request.map(|body| Body::new(Arriving::new(body, gap)));
             request.extensions_mut().insert(Peer(peer));
             let state = state.clone();
-            router.clone().oneshot(request).map(move |answered| close_after(answered, state)).boxed()
+            router.clone().oneshot(request).map(move |answered| leaving(answered, state, is_last)).boxed()
         })
     };
     // hyper's own timeout is never met, since the socket's come first; but only with it does hyper look at the socket
@@ -62,50 +71,101 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, context: &Connectio
         .serve_connection(io, service);
 
     let mut serving = poll_fn(|cx| connection.poll_unpin(cx));
-    let ended = match context.stop.run_until_cancelled(&mut serving).await {
-        Some(ended) => ended,
-        None => {
-            drop(serving);
-            Pin::new(&mut connection).graceful_shutdown();
-            (&mut connection).await
+    let asked_to_end = async {
+        tokio::select! {
+            () = context.stop.cancelled() => {}
+            () = place.leave.cancelled() => {}
         }
     };
-    let guarded = connection.into_parts().io.into_inner();
-    let too_slow = ended.as_ref().is_err_and(is_timeout) && state.phase() == ConnectionPhase::Head;
-    let may_write = !guarded.has_stalled_write();
-    let refusal = match guarded.refused() {
-        Some(414) => Some(ProblemCode::UriTooLong),
-        Some(431) => Some(ProblemCode::HeadTooLarge),
-        Some(_) => Some(ProblemCode::MalformedRequest),
-        None => too_slow.then_some(ProblemCode::RequestTimeout),
+    let ended = tokio::select! {
+        _ended = &mut serving => true,
+        () = asked_to_end => false,
     };
-    let mut stream = guarded.into_stream();
-    if let Some(code) = refusal.filter(|_| may_write) {
-        let _ = stream.write_all(&refusal_of_head(code)).await;
+    drop(serving);
+    if !ended {
+        Pin::new(&mut connection).graceful_shutdown();
+        match (place.leave.is_cancelled(), state.phase()) {
+            // The request has not come, and its place is needed.
+            (true, ConnectionPhase::Fresh | ConnectionPhase::Head) => {}
+            // The last answer may still be on its way.
+            (true, ConnectionPhase::Idle) => drop(timeout(limits::EVICTION_GRACE, &mut connection).await),
+            (true, ConnectionPhase::Busy) | (false, _) => drop((&mut connection).await),
+        }
     }
-    linger(&mut stream).await;
+    let guarded = connection.into_parts().io.into_inner();
+    let may_write = !guarded.has_stalled_write();
+    let refusal = refusal_of_head(&guarded);
+    let mut stream = guarded.into_stream();
+    if let Some(bytes) = refusal.filter(|_| may_write) {
+        let _ = stream.write_all(&bytes).await;
+    }
+    if !place.leave.is_cancelled() {
+        linger(&mut stream).await;
+    }
+}
+
+/// Answers a connection that gets no place, as far as its socket takes the answer at once.
+pub(super) fn refuse(stream: &TcpStream) {
+    let why = "Too many connections of this network are open.";
+    let refusal = ApiError::new(ProblemCode::Overloaded).detail(why).retry_after(limits::CROWD_RETRY);
+    let _ = stream.try_write(&problem(&refusal));
+}
+
+/// What is written in place of an answer to a head that did not come to its end, or cannot be read.
+fn refusal_of_head(guarded: &Guarded) -> Option<Vec<u8>> {
+    let problem = |code| problem(&ApiError::new(code));
+    let refused = match (guarded.refused(), guarded.head_refusal()) {
+        (None, _) if guarded.is_too_slow() => problem(ProblemCode::RequestTimeout),
+        (None, _) => return None,
+        (Some(_), Some(HeadRefusal::Http2)) => http_2_refusal(),
+        (Some(_), Some(HeadRefusal::Version)) => problem(ProblemCode::HttpVersionNotSupported),
+        (Some(_), Some(HeadRefusal::Malformed(why))) => {
+            self::problem(&ApiError::new(ProblemCode::MalformedRequest).detail(why))
+        }
+        (Some(414), None) => problem(ProblemCode::UriTooLong),
+        (Some(431), None) => problem(ProblemCode::HeadTooLarge),
+        (Some(_), None) => problem(ProblemCode::MalformedRequest),
+    };
+    Some(refused)
+}
+
+/// An empty SETTINGS, which every server sends first, and GOAWAY with HTTP_1_1_REQUIRED and the reason as its debug
+/// data (RFC 9113 sections 3.4, 6.8 and 7).
+fn http_2_refusal() -> Vec<u8> {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const GOAWAY: u8 = 7;
+    const HTTP_1_1_REQUIRED: u8 = 0xd;
+    const WHY: &[u8] = b"HTTP/2 is not served here: use HTTP/1.1";
+    let mut frames = SETTINGS.to_vec();
+    let length = u8::try_from(8 + WHY.len()).unwrap_or(u8::MAX);
+    frames.extend([0, 0, length, GOAWAY, 0, 0, 0, 0, 0]);
+    frames.extend([0, 0, 0, 0, 0, 0, 0, HTTP_1_1_REQUIRED]);
+    frames.extend(WHY);
+    frames
 }
 
 type Answered = Result<Response, Infallible>;
 
-fn close_after(answered: Answered, state: ConnectionState) -> Result<hyper::Response<Leaving>, Infallible> {
-    answered.map(|response| response.map(|body| Leaving { body, state }))
+/// The answer on its way out; `is_last` ends the connection behind it.
+fn leaving(answered: Answered, state: ConnectionState, is_last: bool) -> Result<hyper::Response<Leaving>, Infallible> {
+    let mut response = answered?;
+    if is_last {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response.map(|body| Leaving { body, state }))
 }
 
-fn is_timeout(error: &hyper::Error) -> bool {
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    cause.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
-}
-
-/// The answer to a head that did not come to its end, or cannot be read. There is no request, so there is no id to
-/// name.
-fn refusal_of_head(code: ProblemCode) -> Vec<u8> {
+/// A whole answer. There is no request, so there is no id to name.
+fn problem(error: &ApiError) -> Vec<u8> {
     let at = ProblemContext { base: "", instance: "", request_id: "" };
-    let body = ApiError::new(code).document(at).to_string();
-    let status = StatusCode::from_u16(code.row().status).unwrap_or(StatusCode::BAD_REQUEST);
+    let body = error.document(at).to_string();
+    let status = error.status();
     let mut head = format!("HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n");
     for (name, value) in frame::ALWAYS {
         head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    for (name, value) in error.headers() {
+        head.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap_or_default()));
     }
     format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
@@ -126,5 +186,5 @@ async fn linger(stream: &mut TcpStream) {
             }
         }
     };
-    let _ = tokio::time::timeout(limits::LINGER_TIMEOUT, throwing_away).await;
+    let _ = timeout(limits::LINGER_TIMEOUT, throwing_away).await;
 }

@@ -5,32 +5,64 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use axum::body::{Body, Bytes};
+use futures::task::AtomicWaker;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Sleep;
 
 /// The phase of a connection; see the picture in `mod.rs`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// In the order in which connections go when there is no room: `Busy` ones never do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ConnectionPhase {
-    Fresh,
     Idle,
+    Fresh,
     Head,
     Busy,
 }
 
 /// The phase, readable from every side.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ConnectionState(Arc<AtomicU8>);
+pub(super) struct ConnectionState(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    phase: AtomicU8,
+    /// Counts the changes of phase of all connections, so that they can be put in order without a clock.
+    turns: Arc<AtomicU64>,
+    /// The turn of the last change.
+    changed: AtomicU64,
+    requests: AtomicU64,
+    /// Who waits for the answer's end to read the next request.
+    reader: AtomicWaker,
+}
 
 impl ConnectionState {
+    /// Of a new connection; `turns` is that of all connections.
+    pub(super) fn new(turns: Arc<AtomicU64>) -> Self {
+        let state = Self(Arc::new(Shared { turns, ..Shared::default() }));
+        state.enter(ConnectionPhase::Fresh);
+        state
+    }
+
+    /// When the phase last changed: less is earlier.
+    pub(super) fn changed(&self) -> u64 {
+        self.0.changed.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request of the connection; gives how many there were before.
+    pub(super) fn count_request(&self) -> u64 {
+        self.0.requests.fetch_add(1, Ordering::Relaxed)
+    }
+
     pub(super) fn phase(&self) -> ConnectionPhase {
-        match self.0.load(Ordering::Acquire) {
+        match self.0.phase.load(Ordering::Acquire) {
             0 => ConnectionPhase::Fresh,
             1 => ConnectionPhase::Idle,
             2 => ConnectionPhase::Head,
@@ -45,7 +77,19 @@ impl ConnectionState {
             ConnectionPhase::Head => 2,
             ConnectionPhase::Busy => 3,
         };
-        self.0.store(number, Ordering::Release);
+        if self.0.phase.swap(number, Ordering::AcqRel) != number || phase == ConnectionPhase::Fresh {
+            let turn = self.0.turns.fetch_add(1, Ordering::Relaxed);
+            self.0.changed.store(turn, Ordering::Relaxed);
+        }
+        match phase {
+            ConnectionPhase::Idle => self.0.reader.wake(),
+            ConnectionPhase::Fresh | ConnectionPhase::Head | ConnectionPhase::Busy => {}
+        }
+    }
+
+    /// Wakes `waker` when the connection becomes idle.
+    pub(super) fn wake_when_idle(&self, waker: &Waker) {
+        self.0.reader.register(waker);
     }
 }
 

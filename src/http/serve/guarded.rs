@@ -1,10 +1,11 @@
-//! A socket that fails when its peer takes too long for the phase the connection is in.
+//! A socket that fails when its peer takes too long for the phase the connection is in, and that gives hyper only heads
+//! that can be read in one way.
 
 use std::{
     future::Future,
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -16,7 +17,10 @@ use tokio::{
 
 use super::{
     Timeouts,
+    chunks::ChunkFault,
     connection_state::{ConnectionPhase, ConnectionState},
+    head::HeadRefusal,
+    inbound::{Inbound, InboundWait},
 };
 
 /// The socket under hyper.
@@ -28,11 +32,18 @@ pub(super) struct Guarded {
     writing: Option<Pin<Box<Sleep>>>,
     /// The status with which hyper itself refused a head that it could not read.
     refused: Option<u16>,
+    inbound: Inbound,
+    /// A head was not complete in time.
+    is_too_slow: bool,
 }
+
+/// Bytes that are read from the socket at once.
+const READ_SIZE: usize = 8 << 10;
 
 impl Guarded {
     pub(super) fn new(stream: TcpStream, state: ConnectionState, timeouts: Timeouts) -> Self {
-        Self { stream, state, timeouts, reading: None, writing: None, refused: None }
+        let inbound = Inbound::new();
+        Self { stream, state, timeouts, reading: None, writing: None, refused: None, inbound, is_too_slow: false }
     }
 
     pub(super) fn into_stream(self) -> TcpStream {
@@ -49,12 +60,21 @@ impl Guarded {
         self.refused
     }
 
-    /// Holds hyper's own refusal back. The connection is then in the head that cannot be read; or still idle by this
-    /// count, when that head came in one packet with the request before and nothing was left to read.
+    /// Why the head was refused before hyper saw it.
+    pub(super) fn head_refusal(&self) -> Option<HeadRefusal> {
+        self.inbound.refusal()
+    }
+
+    /// Whether a head was not complete in time.
+    pub(super) fn is_too_slow(&self) -> bool {
+        self.is_too_slow
+    }
+
+    /// Holds hyper's own refusal back. The connection is then in the head that cannot be read.
     fn holds_back(&mut self, bytes: &[u8]) -> bool {
         match self.state.phase() {
-            ConnectionPhase::Head | ConnectionPhase::Idle => {}
-            ConnectionPhase::Fresh | ConnectionPhase::Busy => return false,
+            ConnectionPhase::Head => {}
+            ConnectionPhase::Fresh | ConnectionPhase::Idle | ConnectionPhase::Busy => return false,
         }
         let refusal = refusal_of_hyper(bytes);
         self.refused = self.refused.or(refusal);
@@ -72,13 +92,42 @@ impl Guarded {
                 return Poll::Pending;
             }
         };
-        match &mut self.reading {
+        let polled = match &mut self.reading {
             Some((armed_in, timer)) if *armed_in == phase => poll_timer(timer, cx),
             Some(_) | None => {
                 let (_, timer) = self.reading.insert((phase, sleep(limit)));
                 poll_timer(timer, cx)
             }
+        };
+        self.is_too_slow |= polled.is_ready() && phase == ConnectionPhase::Head;
+        polled
+    }
+
+    /// Takes what has arrived on the socket.
+    fn poll_arrive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut scratch = [0; READ_SIZE];
+        let mut arrived = ReadBuf::new(&mut scratch);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut arrived))?;
+        self.inbound.ended = arrived.filled().is_empty();
+        self.inbound.arrive(arrived.filled());
+        Poll::Ready(Ok(()))
+    }
+
+    /// A request is being answered: the next one is not begun, but the end of the stream is noticed.
+    fn poll_behind_request(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Before the phase is looked at again, so that no change of it is missed.
+        self.state.wake_when_idle(cx.waker());
+        while self.state.phase() == ConnectionPhase::Busy {
+            if self.inbound.ended {
+                return if self.inbound.has_begun() { Poll::Pending } else { Poll::Ready(Ok(())) };
+            }
+            if !self.inbound.has_room() {
+                return Poll::Pending;
+            }
+            ready!(self.poll_arrive(cx))?;
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn watch_write<T>(&mut self, cx: &mut Context<'_>, progress: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -115,15 +164,26 @@ fn poll_timer(timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>) -> Poll<io::Err
 impl AsyncRead for Guarded {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let before = buffer.filled().len();
-        match Pin::new(&mut this.stream).poll_read(cx, buffer) {
-            Poll::Pending => this.poll_read_limit(cx).map(Err),
-            Poll::Ready(result) => {
-                let got_bytes = buffer.filled().len() > before;
-                if got_bytes && matches!(this.state.phase(), ConnectionPhase::Fresh | ConnectionPhase::Idle) {
-                    this.state.enter(ConnectionPhase::Head);
+        loop {
+            let phase = this.state.phase();
+            let is_answered = phase != ConnectionPhase::Busy;
+            if is_answered && this.inbound.has_begun() {
+                this.state.enter(ConnectionPhase::Head);
+            }
+            match this.inbound.release(is_answered) {
+                Ok(None) => {
+                    this.inbound.give(buffer);
+                    return Poll::Ready(Ok(()));
                 }
-                Poll::Ready(result)
+                Ok(Some(InboundWait::ForTheAnswer)) => return this.poll_behind_request(cx),
+                Ok(Some(InboundWait::ForMore)) if this.inbound.ended => return Poll::Ready(Ok(())),
+                Ok(Some(InboundWait::ForMore)) => {}
+                Err(ChunkFault) => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
+            }
+            match this.poll_arrive(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return this.poll_read_limit(cx).map(Err),
             }
         }
     }
@@ -165,7 +225,7 @@ impl AsyncWrite for Guarded {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         // Whoever answers in hyper's place shuts the stream down.
-        if this.refused.is_some() {
+        if this.refused.is_some() || this.is_too_slow {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut this.stream).poll_shutdown(cx)

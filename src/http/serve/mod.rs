@@ -11,14 +11,20 @@
 //! closed               closed                  closed                     closed
 //! ```
 
+mod chunks;
 mod connection;
 mod connection_state;
 mod guarded;
+mod head;
+mod inbound;
+mod open_connections;
 
 use std::{io, sync::Arc, time::Duration};
 
+pub use open_connections::OpenConnections;
+
 use axum::Router;
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
+use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{config, types::limits};
@@ -36,8 +42,8 @@ pub struct Timeouts {
     pub write: Duration,
     /// After the stop: until requests in flight are cut.
     pub drain: Duration,
-    /// Connections open at once; further ones wait in the kernel's queue.
-    pub connections: usize,
+    /// The connections that are open, those of other listeners too.
+    pub connections: OpenConnections,
 }
 
 impl Default for Timeouts {
@@ -48,18 +54,19 @@ impl Default for Timeouts {
             idle: limits::IDLE_TIMEOUT,
             write: limits::WRITE_TIMEOUT,
             drain: limits::DRAIN_TIMEOUT,
-            connections: limits::CONNECTIONS_MAX,
+            connections: OpenConnections::new(limits::CONNECTIONS_MAX, Vec::new()),
         }
     }
 }
 
 impl Timeouts {
-    /// As `edge` says; what is in flight at a stop may take `drain`.
+    /// As `edge` says; what is in flight at a stop may take `drain`. Listeners that are given clones of one value share
+    /// the limit of connections.
     pub fn new(edge: &config::EdgeConfig, drain: Duration) -> Self {
         Self {
             head: edge.timeouts.header_read,
             idle: edge.timeouts.idle,
-            connections: edge.connections(),
+            connections: OpenConnections::of_process(edge),
             drain,
             ..Self::default()
         }
@@ -77,22 +84,22 @@ pub struct Served {
 ///
 /// Dropping the future closes everything at once.
 pub async fn serve(listener: TcpListener, router: Router, timeouts: Timeouts, stop: CancellationToken) -> Served {
-    let places = Arc::new(Semaphore::new(timeouts.connections));
+    let open = timeouts.connections.clone();
     let drain = timeouts.drain;
     let context = Arc::new(connection::ConnectionContext { router, timeouts, stop: stop.clone() });
     let mut connections = JoinSet::new();
     let accepting = async {
         loop {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
             let (stream, peer) = accept(&listener).await;
+            let Some(place) = open.admit(peer.ip()).await else {
+                connection::refuse(&stream);
+                continue;
+            };
             while let Some(ended) = connections.try_join_next() {
                 note_end(ended);
             }
             let context = context.clone();
-            connections.spawn(async move {
-                connection::run(stream, peer, &context).await;
-                drop(place);
-            });
+            connections.spawn(async move { connection::run(stream, peer, place, &context).await });
         }
     };
     stop.run_until_cancelled(accepting).await;

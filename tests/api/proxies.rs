@@ -1,0 +1,162 @@
+//! Requests by a proxy, and past it.
+
+use axum::body::Body;
+use majordomo::{
+    config::{Config, Mode},
+    http::{credential::ControlToken, route::Listener},
+};
+use serde_json::{Value, json};
+
+use crate::harness::{Client, services_of};
+
+const PROXY: &str = "10.0.0.1";
+
+fn config(mode: Mode) -> Config {
+    let mut config = Config { mode, ..Config::default() };
+    config.edge.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    config
+}
+
+/// Clients of both listeners of one process; the first at the proxy, the second an operator's.
+fn clients(mode: Mode) -> (Client, Client) {
+    let services = services_of(&config(mode), ControlToken::new(majordomo::types::Secret::new("control-token")));
+    let ops = Client::new(Listener::Ops, services.clone()).signed_in("control-token");
+    (Client::new(Listener::Public, services).at(PROXY), ops)
+}
+
+fn edge_of(health: &Value) -> Value {
+    let lines = health["services"].as_array().unwrap();
+    lines.iter().find(|line| line["name"] == "edge").cloned().unwrap_or(Value::Null)
+}
+
+#[tokio::test]
+async fn production_answers_nothing_in_the_clear_past_the_proxy_but_health() {
+    let (proxy, _) = clients(Mode::Production);
+    for stranger in
+        [proxy.at("192.0.2.1"), proxy.at("127.0.0.1"), proxy.at("192.0.2.1").with("x-forwarded-proto", "https")]
+    {
+        for (method, path) in
+            [("POST", "/auth/login"), ("GET", "/auth/profile"), ("GET", "/no/such/path"), ("GET", "/")]
+        {
+            let answer = stranger.send(method, path, Body::empty()).await;
+            assert_eq!((answer.status, answer.problem()), (421, "https_required"), "{method} {path}");
+        }
+        let preflight =
+            stranger.with("origin", "https://app.example.com").with("access-control-request-method", "POST");
+        assert_eq!(preflight.send("OPTIONS", "/auth/login", Body::empty()).await.status, 421);
+        for path in ["/health", "/health/live", "/health/ready", "/health/edge"] {
+            assert_ne!(stranger.get(path).await.status, 421, "{path}");
+        }
+        assert_eq!(stranger.get("/health/live").await.status, 200);
+        assert_eq!(stranger.get("/healthy").await.status, 421);
+    }
+    assert_eq!(proxy.with("x-forwarded-for", "192.0.2.1").get("/auth/profile").await.problem(), "unauthenticated");
+}
+
+#[tokio::test]
+async fn development_and_the_operators_listener_answer_in_the_clear() {
+    let (proxy, _) = clients(Mode::Development);
+    assert_eq!(proxy.at("127.0.0.1").get("/auth/profile").await.problem(), "unauthenticated");
+    let (_, ops) = clients(Mode::Production);
+    assert_eq!(ops.get("/actors").await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_past_the_proxy_are_counted_by_their_address() {
+    let (proxy, _) = clients(Mode::Production);
+    let stranger = proxy.at("192.0.2.1");
+    let mut statuses = Vec::new();
+    for _ in 0..101 {
+        statuses.push(stranger.get("/auth/profile").await.status);
+    }
+    assert_eq!((statuses[99], statuses[100]), (421, 429));
+}
+
+#[tokio::test]
+async fn a_proxy_that_names_no_client_degrades_the_edge() {
+    for headers in
+        [&[][..], &[("x-forwarded-for", "unknown")], &[("via", "1.1 proxy")], &[("forwarded", "for=_hidden")]]
+    {
+        let (proxy, ops) = clients(Mode::Production);
+        assert_eq!(edge_of(&ops.get("/health").await.body)["status"], Value::Null, "{headers:?}");
+        let silent = headers.iter().fold(proxy, |proxy, (name, value)| proxy.with(name, value));
+        silent.get("/auth/profile").await;
+        let edge = edge_of(&ops.get("/health").await.body);
+        assert_eq!(edge["status"], "degraded", "{headers:?}");
+        let reason = edge["reasons"][0].as_str().unwrap();
+        assert!(reason.starts_with("proxy_silent: ") && reason.contains(PROXY), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_names_its_client_either_way_is_well() {
+    for (name, value) in [
+        ("x-forwarded-for", "198.51.100.7"),
+        ("x-forwarded-for", "10.0.0.3"),
+        ("forwarded", "for=198.51.100.7;proto=https"),
+        ("forwarded", "for=\"[2001:db8::1]:4711\""),
+    ] {
+        let (proxy, ops) = clients(Mode::Production);
+        proxy.with(name, value).get("/auth/profile").await;
+        // A balancer's own probe has no client to name.
+        proxy.get("/health/ready").await;
+        assert_eq!(edge_of(&ops.get("/health").await.body), Value::Null, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn clients_named_by_forwarded_are_counted_apart() {
+    let (proxy, _) = clients(Mode::Production);
+    let of = |client: &str| proxy.with("forwarded", &format!("for={client}"));
+    for _ in 0..100 {
+        assert_eq!(of("198.51.100.7").get("/auth/profile").await.status, 401);
+    }
+    assert_eq!(of("198.51.100.7").get("/auth/profile").await.status, 429);
+    assert_eq!(of("198.51.100.8").get("/auth/profile").await.status, 401);
+}
+
+#[tokio::test]
+async fn production_shows_the_page_and_the_operators_routes_where_that_is_configured() {
+    let paths = |document: &Value| -> Vec<String> { document["paths"].as_object().unwrap().keys().cloned().collect() };
+    let (proxy, ops) = clients(Mode::Production);
+    assert_eq!(proxy.get("/docs").await.problem(), "not_found");
+    assert_eq!(proxy.get("/docs/docs.js").await.problem(), "not_found");
+    let public = paths(&proxy.get("/openapi.json").await.body);
+    assert!(public.contains(&"/auth/login".to_owned()) && public.contains(&"/health".to_owned()), "{public:?}");
+    for path in ["/actors", "/store", "/events", "/dev/inbox", "/dev/clock/advance"] {
+        assert!(!public.iter().any(|known| known.starts_with(path)), "{path} in {public:?}");
+    }
+    assert_eq!(ops.get("/docs").await.status, 200);
+    let whole = paths(&ops.get("/openapi.json").await.body);
+    assert!(whole.contains(&"/actors".to_owned()) && whole.contains(&"/auth/login".to_owned()));
+    assert!(!whole.iter().any(|path| path.starts_with("/dev/")), "{whole:?}");
+    let (proxy, _) = clients(Mode::Development);
+    assert_eq!(proxy.get("/docs").await.status, 200);
+    let whole = paths(&proxy.get("/openapi.json").await.body);
+    assert!(whole.contains(&"/actors".to_owned()) && whole.contains(&"/dev/inbox".to_owned()));
+}
+
+#[tokio::test]
+async fn every_401_says_how_to_sign_in() {
+    let app = crate::test_app::TestApp::new().await;
+    let member = app.member("ada@example.com").await;
+    member.post("/auth/logout", json!({})).await;
+    let wrong = json!({ "identifier": "ada@example.com", "password": "an unguessable sentence of yours" });
+    let answers = [
+        app.anyone.get("/auth/profile").await,
+        app.anyone.signed_in("made.up").get("/auth/profile").await,
+        member.get("/auth/profile").await,
+        app.anyone.post("/auth/login", wrong).await,
+        app.anyone.post("/auth/refresh", json!({ "refreshToken": "made-up" })).await,
+        app.anyone.post("/auth/refresh", json!({ "refreshToken": member.tokens["refreshToken"] })).await,
+        app.ops.at("192.0.2.1").get("/actors").await,
+        app.ops.signed_in("made-up").get("/actors").await,
+    ];
+    for answer in &answers {
+        assert_eq!(answer.status, 401, "{answer:?}");
+        let challenge = answer.header("www-authenticate");
+        assert!(challenge.starts_with("Bearer realm=\"majordomo\""), "{answer:?}");
+        let token_refused = ["invalid_token", "token_expired", "session_ended"].contains(&answer.problem());
+        assert_eq!(challenge.contains("error=\"invalid_token\""), token_refused, "{answer:?}");
+    }
+}

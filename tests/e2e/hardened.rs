@@ -1,0 +1,85 @@
+//! What the process takes care of by itself: no core dumps, no files of secrets that others can read.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+
+use crate::server::Home;
+
+/// Settings with which production starts.
+fn production() -> Home {
+    let mut home = Home::new();
+    home.set("mode", "production");
+    home.set("public_url", "https://id.example.com");
+    home.set("edge.trusted_proxies", "127.0.0.1");
+    home.set("secrets.key_ring_file", "ring");
+    home.set("notify.email.transport", "smtp");
+    home.set("notify.email.smtp_url", "smtps://user:password@127.0.0.1:1");
+    home.set("notify.email.from", "a@example.com");
+    home
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_leaves_no_image_of_the_memory() {
+    let server = Home::new().start().await;
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    // A process that may not be dumped is not attached to either; its files in /proc belong to root.
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    if let Some(dumping) = status.lines().find_map(|line| line.strip_prefix("CoreDumping:")) {
+        assert_eq!(dumping.trim(), "0");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn production_takes_from_others_what_is_its_own() {
+    let mut home = production();
+    home.set("secrets.pepper_file", "pepper");
+    let pepper = home.path().join("pepper");
+    fs::write(&pepper, "sixteen bytes or more").unwrap();
+    set_mode(&pepper, 0o644);
+    fs::create_dir(home.store()).unwrap();
+    set_mode(&home.store(), 0o755);
+    let server = home.start().await;
+    assert_eq!((mode(&home.store()), mode(&pepper)), (0o700, 0o600));
+    let written = server.written();
+    assert!(written.contains("pepper") && written.contains("0644"), "{written}");
+    server.ask_to_stop();
+    assert_eq!(server.ended(Duration::from_secs(8)).await.0.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn production_refuses_what_others_can_read_and_is_not_its_own() {
+    let mut home = production();
+    home.set("secrets.pepper_file", "pepper");
+    let pepper = home.path().join("pepper");
+    fs::write(&pepper, "sixteen bytes or more").unwrap();
+    set_mode(&pepper, 0o644);
+    if std::os::unix::fs::chown(&pepper, Some(65_534), None).is_err() {
+        // Only root gives files away; elsewhere there is one that is root's.
+        home.set("secrets.pepper_file", "/etc/passwd");
+    }
+    for arguments in [&["serve"][..], &["config", "check", "--production"]] {
+        let output = home.run(arguments).await;
+        let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(!output.status.success(), "{told}");
+        assert!(told.contains("secrets.pepper_file") && told.contains("others can read"), "{told}");
+    }
+    assert!(!home.store().exists(), "a refused start left a directory");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn development_leaves_modes_alone() {
+    let home = Home::new();
+    fs::create_dir(home.store()).unwrap();
+    set_mode(&home.store(), 0o755);
+    let _server = home.start().await;
+    assert_eq!(mode(&home.store()), 0o755);
+}
