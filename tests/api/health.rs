@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use crate::test_app::{TestApp, eventually};
 
 /// The children of the root in the order of their start.
-const TREE: [&str; 10] = ["ops", "store", "hasher", "otp", "auth", "user", "notifier", "relay", "upkeep", "edge"];
+const TREE: [&str; 11] =
+    ["ops", "store", "hasher", "otp", "auth", "user", "notifier", "sender", "relay", "upkeep", "edge"];
 
 fn line<'a>(health: &'a Value, name: &str) -> &'a Value {
     let lines = health["services"].as_array().unwrap();

@@ -24,9 +24,12 @@ fn clients(mode: Mode) -> (Client, Client) {
     (Client::new(Listener::Public, services).at(PROXY), ops)
 }
 
-fn edge_of(health: &Value) -> Value {
+/// What health says of a proxy; the listeners of these clients do not run, which health says too.
+fn proxy_reason(health: &Value) -> Option<String> {
     let lines = health["services"].as_array().unwrap();
-    lines.iter().find(|line| line["name"] == "edge").cloned().unwrap_or(Value::Null)
+    let edge = lines.iter().filter(|line| line["name"] == "edge" && line["status"] == "degraded");
+    let mut reasons = edge.flat_map(|line| line["reasons"].as_array().unwrap());
+    reasons.find_map(|reason| reason.as_str().filter(|reason| reason.starts_with("proxy_")).map(str::to_owned))
 }
 
 #[tokio::test]
@@ -78,12 +81,10 @@ async fn a_proxy_that_names_no_client_degrades_the_edge() {
         [&[][..], &[("x-forwarded-for", "unknown")], &[("via", "1.1 proxy")], &[("forwarded", "for=_hidden")]]
     {
         let (proxy, ops) = clients(Mode::Production);
-        assert_eq!(edge_of(&ops.get("/health").await.body)["status"], Value::Null, "{headers:?}");
+        assert_eq!(proxy_reason(&ops.get("/health").await.body), None, "{headers:?}");
         let silent = headers.iter().fold(proxy, |proxy, (name, value)| proxy.with(name, value));
         silent.get("/auth/profile").await;
-        let edge = edge_of(&ops.get("/health").await.body);
-        assert_eq!(edge["status"], "degraded", "{headers:?}");
-        let reason = edge["reasons"][0].as_str().unwrap();
+        let reason = proxy_reason(&ops.get("/health").await.body).unwrap_or_default();
         assert!(reason.starts_with("proxy_silent: ") && reason.contains(PROXY), "{reason}");
     }
 }
@@ -100,7 +101,7 @@ async fn a_proxy_that_names_its_client_either_way_is_well() {
         proxy.with(name, value).get("/auth/profile").await;
         // A balancer's own probe has no client to name.
         proxy.get("/health/ready").await;
-        assert_eq!(edge_of(&ops.get("/health").await.body), Value::Null, "{name}: {value}");
+        assert_eq!(proxy_reason(&ops.get("/health").await.body), None, "{name}: {value}");
     }
 }
 
