@@ -19,7 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 async fn a_user_registers_verifies_signs_in_and_leaves() {
     let app = TestApp::new().await;
     let form = json!({
-        "email": "Ada@Example.com", "password": PASSWORD, "username": "Ada", "firstName": "Ada",
+        "email": "Ada@Example.com", "password": PASSWORD, "username": "Ada", "displayName": "Ada L.", "firstName": "Ada",
         "lastName": "Lovelace", "phone": "+4369912345678", "locale": "en",
     });
     let registered = app.anyone.post("/auth/register", form).await;
@@ -60,6 +60,7 @@ async fn a_user_registers_verifies_signs_in_and_leaves() {
 
     let profile = ada.get("/auth/profile").await;
     assert_eq!((profile.status, &profile.body["firstName"]), (200, &json!("Ada")));
+    assert_eq!(profile.body["displayName"], "Ada L.");
     let valid = ada.get("/auth/validate").await;
     assert_eq!((&valid.body["active"], &valid.body["claims"]["sub"]), (&json!(true), &json!(id)));
     assert_eq!(valid.body["claims"]["sid"], ada.tokens["sessionId"]);

@@ -9,6 +9,8 @@ use crate::types::{Locale, PersonName, PhoneNumber, UserName};
 pub struct Profile {
     /// The user name; unique among users by its normal form. A registration reserves it while it lives.
     pub username: Option<UserName>,
+    /// The name that others see.
+    pub display_name: Option<PersonName>,
     /// Given name.
     pub first_name: Option<PersonName>,
     /// Family name.

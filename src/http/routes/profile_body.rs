@@ -16,6 +16,9 @@ pub struct ProfileBody {
     /// The user name: 3 to 32 characters of a to z, 0 to 9, '.', '_', '-'.
     #[schema(example = "ada")]
     username: Option<String>,
+    /// The name that others see.
+    #[schema(example = "Ada L.")]
+    display_name: Option<String>,
     /// Given name.
     #[schema(example = "Ada")]
     first_name: Option<String>,
@@ -34,6 +37,7 @@ impl From<Profile> for ProfileBody {
     fn from(profile: Profile) -> Self {
         Self {
             username: profile.username.map(String::from),
+            display_name: profile.display_name.map(String::from),
             first_name: profile.first_name.map(String::from),
             last_name: profile.last_name.map(String::from),
             phone: profile.phone.map(String::from),
@@ -45,12 +49,14 @@ impl From<Profile> for ProfileBody {
 impl FromFields for Profile {
     fn from_fields(body: &mut Fields) -> Option<Self> {
         let username = body.optional("username").text(UserName::parse);
+        let display_name = body.optional("displayName").text(PersonName::parse);
         let first_name = body.optional("firstName").text(PersonName::parse);
         let last_name = body.optional("lastName").text(PersonName::parse);
         let phone = body.optional("phone").text(PhoneNumber::parse);
         let locale = body.optional("locale").text(Locale::parse);
         Some(Self {
             username: username?,
+            display_name: display_name?,
             first_name: first_name?,
             last_name: last_name?,
             phone: phone?,
