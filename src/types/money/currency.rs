@@ -52,7 +52,7 @@ impl CurrencyCode {
         std::str::from_utf8(filled).unwrap_or_default()
     }
 
-    /// Whether ISO 4217 lists it, also for what is no money, such as `XAU` and `XXX`: no asset may take such a code.
+    /// Whether ISO 4217 lists it, also for what is no money, such as `XAU` and `XTS`: no asset may take such a code.
     pub fn is_iso(&self) -> bool {
         iso_currency::Currency::from_code(self.as_str()).is_some()
     }

@@ -1,5 +1,7 @@
 //! Tests of amounts, currencies, the catalogue and allocation.
 
+#![allow(clippy::arithmetic_side_effects)]
+
 use proptest::prelude::*;
 
 use super::{
@@ -142,10 +144,10 @@ fn exponents_are_those_of_iso_4217() {
     for (text, scale) in [("USD", 2), ("JPY", 0), ("BHD", 3), ("CLF", 4), ("ISK", 0), ("MGA", 2), ("IQD", 3)] {
         assert_eq!(iso(text).scale().digits(), scale, "{text}");
     }
-    for not_money in ["XAU", "XXX", "XTS", "ABC", "POINTS"] {
+    for not_money in ["XAU", "XTS", "ABC", "POINTS"] {
         assert_eq!(Currency::iso(code(not_money)), None, "{not_money}");
     }
-    for taken in ["USD", "XAU", "XXX"] {
+    for taken in ["USD", "XAU", "XTS"] {
         assert_eq!(Currency::asset(code(taken), CurrencyScale::new(0).unwrap()), None, "{taken}");
     }
 }
