@@ -99,7 +99,7 @@ impl AccountStatus {
 /// What went through an account, in minor units, each 0 to `limits::COUNTER_MINOR_MAX`. The posted counters never
 /// fall; the pending ones are what active holds reserve and fall when a hold ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
-pub struct Counters {
+pub struct AccountCounters {
     /// The sum of all debits.
     pub debits_posted: i128,
     /// The sum of all credits.
@@ -110,7 +110,7 @@ pub struct Counters {
     pub credits_pending: i128,
 }
 
-impl Counters {
+impl AccountCounters {
     /// Credits less debits.
     pub const fn balance_minor(&self) -> i128 {
         self.credits_posted.saturating_sub(self.debits_posted)
@@ -176,7 +176,7 @@ pub struct Account {
     /// What a credit must not take the balance above.
     pub max_balance: Option<AmountBound>,
     /// What went through it.
-    pub counters: Counters,
+    pub counters: AccountCounters,
     /// The entries so far; the number of the newest.
     pub entry_count: u64,
     /// The time of the newest entry; when there is none, that of the opening.
@@ -195,7 +195,7 @@ impl Account {
     }
 
     /// What may be debited when the counters are `counters`: balance and credit limit, less what holds reserve.
-    pub fn available_with(&self, counters: &Counters) -> Available {
+    pub fn available_with(&self, counters: &AccountCounters) -> Available {
         if self.is_system() {
             return Available::Unlimited;
         }

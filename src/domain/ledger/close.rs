@@ -2,9 +2,9 @@
 
 use super::{
     Account, AccountId, AccountStatus, Authority, EntrySide, InvolvedAccounts, LedgerPlace, LedgerRefusal, MoneyPower,
-    Posted, PostingDraft, PostingStamp, Recipient, TransactionKind,
+    Posted, PostingDraft, PostingRecipient, PostingStamp, TransactionKind,
     post::check_form,
-    settle::{Plan, settle},
+    settle::{PostingPlan, settle},
 };
 use crate::types::money::Amount;
 
@@ -14,7 +14,7 @@ pub struct CloseAccount {
     /// The account.
     pub account: AccountId,
     /// Where its balance goes. `None`: the balance must be zero.
-    pub sweep_to: Option<Recipient>,
+    pub sweep_to: Option<PostingRecipient>,
 }
 
 /// What closing leaves to be written.
@@ -76,7 +76,7 @@ fn check_rights(account: &Account, authority: &Authority) -> Result<(), LedgerRe
 
 fn sweep(
     account: &Account,
-    target: Recipient,
+    target: PostingRecipient,
     authority: &Authority,
     (involved, stamp): (&InvolvedAccounts, PostingStamp),
 ) -> Result<Posted, LedgerRefusal> {
@@ -84,7 +84,7 @@ fn sweep(
     let amount = Amount::from_minor(account.balance_minor()).map_err(|_| overflow)?;
     let postings = [PostingDraft { debit: Some(account.id), credit: target, amount, currency: account.currency }];
     check_form(&postings, authority)?;
-    let plan = Plan {
+    let plan = PostingPlan {
         kind: TransactionKind::Sweep,
         postings: &postings,
         available_at_least: None,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, AccountId, Counters, LedgerRefusal, TransactionId};
+use super::{Account, AccountCounters, AccountId, LedgerRefusal, TransactionId};
 use crate::types::{Timestamp, money::Amount};
 
 /// A side of a posting. Stored by position.
@@ -17,7 +17,7 @@ pub enum EntrySide {
 /// What one posting did to one account. Kept under `account | at | number`, so that a statement is a scan and a balance
 /// at a time is one look-up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct LedgerEntry {
     /// The account.
     pub account: AccountId,
     /// When its transaction was posted; never before the entry in front of it.
@@ -33,7 +33,7 @@ pub struct Entry {
     /// How much.
     pub amount: Amount,
     /// The account's counters after it.
-    pub counters: Counters,
+    pub counters: AccountCounters,
 }
 
 /// Whether a balance can be told for `at`: not after `now`, or after the newest entry if that is later, which it may

@@ -30,19 +30,19 @@ mod settle;
 mod system;
 mod transaction;
 
-pub use account::{Account, AccountOwner, AccountStatus, AccountType, Available, Counters, FreezeScope};
+pub use account::{Account, AccountCounters, AccountOwner, AccountStatus, AccountType, Available, FreezeScope};
 pub use adjust::{AccountChange, assign_alias, freeze, relabel, set_credit_limit, set_max_balance, unfreeze};
 pub use authority::{Authority, MoneyPower, TransactionAuthor};
 pub use close::{CloseAccount, ClosedAccount, close};
-pub use entry::{Entry, EntrySide, check_reading_time};
+pub use entry::{EntrySide, LedgerEntry, check_reading_time};
 pub use id::{AccountId, TransactionId};
 pub use names::{AccountAlias, AccountLabel, ProviderName, TransactionReference};
 pub use open::{
     AliasClaim, DefaultAccount, DefaultOpening, OpenAccount, OpeningStamp, open, open_default, open_system,
 };
 pub use post::{
-    InvolvedAccount, InvolvedAccounts, OwnerStanding, PostTransaction, Posted, PostingDraft, PostingStamp, Recipient,
-    ReferenceClaim, post,
+    InvolvedAccount, InvolvedAccounts, OwnerStanding, PostTransaction, Posted, PostingDraft, PostingRecipient,
+    PostingStamp, ReferenceClaim, post,
 };
 pub use proof::{AccountDelta, EntryBreach, LedgerBreach, check_commit, check_entry};
 pub use refusal::{LedgerPlace, LedgerRefusal};

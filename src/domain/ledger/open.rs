@@ -1,8 +1,8 @@
 //! New accounts: by request, by default, and those of the product.
 
 use super::{
-    Account, AccountAlias, AccountId, AccountLabel, AccountOwner, AccountStatus, AccountType, Authority, Counters,
-    LedgerRefusal, MoneyPower, SystemAccount,
+    Account, AccountAlias, AccountCounters, AccountId, AccountLabel, AccountOwner, AccountStatus, AccountType,
+    Authority, LedgerRefusal, MoneyPower, SystemAccount,
 };
 use crate::types::{
     Timestamp,
@@ -152,7 +152,7 @@ fn empty(owner: AccountOwner, account_type: AccountType, currency: Currency, sta
         status: AccountStatus::Active,
         credit_limit: AmountBound::ZERO,
         max_balance: None,
-        counters: Counters::default(),
+        counters: AccountCounters::default(),
         entry_count: 0,
         last_entry_at: stamp.now,
         opened_at: stamp.now,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Account, AccountId, Authority, Entry, EntrySide, LedgerPlace, LedgerRefusal, Transaction, TransactionId,
+    Account, AccountId, Authority, EntrySide, LedgerEntry, LedgerPlace, LedgerRefusal, Transaction, TransactionId,
     TransactionKind, TransactionReference,
-    settle::{Plan, settle},
+    settle::{PostingPlan, settle},
 };
 use crate::types::{
     Timestamp, limits,
@@ -14,7 +14,7 @@ use crate::types::{
 
 /// Who is to be credited. `None`: the text names nothing, which is told only after all that concerns the payer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recipient {
+pub enum PostingRecipient {
     /// An account, by id or alias.
     Account(Option<AccountId>),
     /// The default account of a user, by `@username`. Why one cannot be paid is not told: whether there is such a user
@@ -22,7 +22,7 @@ pub enum Recipient {
     UserName(Option<AccountId>),
 }
 
-impl Recipient {
+impl PostingRecipient {
     /// The account, if there is one.
     pub const fn account(self) -> Option<AccountId> {
         match self {
@@ -37,7 +37,7 @@ pub struct PostingDraft {
     /// Who pays; `None`: the text names no account.
     pub debit: Option<AccountId>,
     /// Who is paid.
-    pub credit: Recipient,
+    pub credit: PostingRecipient,
     /// How much.
     pub amount: Amount,
     /// In which currency; both accounts must have it.
@@ -116,7 +116,7 @@ pub struct Posted {
     /// Every account that it touched, once, as it is afterwards; in the order of their ids.
     pub accounts: Vec<Account>,
     /// Two new entries a posting: the debit, then the credit.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<LedgerEntry>,
 }
 
 /// Posts a transaction, if nothing speaks against it.
@@ -133,7 +133,7 @@ pub fn post(
     let reference = check_reference(command.reference.as_ref())?;
     let accounts = command.postings.iter().flat_map(|posting| [posting.debit, posting.credit.account()]);
     let is_issue = accounts.flatten().filter_map(|id| involved.get(id)).any(|involved| involved.account.is_system());
-    let plan = Plan {
+    let plan = PostingPlan {
         kind: if is_issue { TransactionKind::Issue } else { TransactionKind::Transfer },
         postings: &command.postings,
         available_at_least: command.available_at_least,

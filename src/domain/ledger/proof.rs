@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Account, AccountId, Available, Counters, Entry};
+use super::{Account, AccountCounters, AccountId, Available, LedgerEntry};
 use crate::types::money::CurrencyCode;
 
 /// An account as a commit found it and leaves it.
@@ -113,8 +113,8 @@ fn check_account(before: Option<&Account>, after: &Account) -> Result<(), Ledger
 
 /// Checks an entry against the one before it of the same account; `None`: it is the account's first. Pending counters
 /// move without entries when holds end, so only the posted ones are compared.
-pub fn check_entry(before: Option<&Entry>, entry: &Entry) -> Result<(), EntryBreach> {
-    let (number, counters) = before.map_or((0, Counters::default()), |before| (before.number, before.counters));
+pub fn check_entry(before: Option<&LedgerEntry>, entry: &LedgerEntry) -> Result<(), EntryBreach> {
+    let (number, counters) = before.map_or((0, AccountCounters::default()), |before| (before.number, before.counters));
     let expected = number.saturating_add(1);
     if before.is_some_and(|before| before.account != entry.account) {
         return Err(EntryBreach::Account);
@@ -125,7 +125,7 @@ pub fn check_entry(before: Option<&Entry>, entry: &Entry) -> Result<(), EntryBre
     if before.is_some_and(|before| before.at > entry.at) {
         return Err(EntryBreach::Time);
     }
-    let posted = |counters: Counters| (counters.debits_posted, counters.credits_posted);
+    let posted = |counters: AccountCounters| (counters.debits_posted, counters.credits_posted);
     if counters.after(entry.side, entry.amount).map(posted) != Some(posted(entry.counters)) {
         return Err(EntryBreach::Counters);
     }

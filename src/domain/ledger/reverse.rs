@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Account, AccountId, Authority, InvolvedAccounts, LedgerRefusal, MoneyPower, Posted, Posting, PostingDraft,
-    PostingStamp, Recipient, ReferenceClaim, Transaction, TransactionId, TransactionKind,
+    PostingRecipient, PostingStamp, ReferenceClaim, Transaction, TransactionId, TransactionKind,
     post::{check_form, check_reference},
-    settle::{Plan, settle},
+    settle::{PostingPlan, settle},
 };
 use crate::types::money::Amount;
 
@@ -68,7 +68,7 @@ pub fn reverse(
     }
     let (positions, postings): (Vec<usize>, Vec<PostingDraft>) = left.into_iter().unzip();
     let as_in_original = |position: usize| positions.get(position).copied().unwrap_or(position);
-    let plan = Plan {
+    let plan = PostingPlan {
         kind: TransactionKind::Reversal,
         postings: &postings,
         available_at_least: None,
@@ -107,7 +107,7 @@ fn opposite(posting: &Posting, earlier: Option<&ReversalTotals>, position: usize
     let amount = Amount::from_minor(posting.amount.minor().saturating_sub(reversed)).ok()?;
     Some(PostingDraft {
         debit: Some(posting.credit),
-        credit: Recipient::Account(Some(posting.debit)),
+        credit: PostingRecipient::Account(Some(posting.debit)),
         amount,
         currency: posting.currency,
     })

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Account, AccountId, Authority, Available, Counters, Entry, EntrySide, InvolvedAccount, InvolvedAccounts,
-    LedgerPlace, LedgerRefusal, MoneyPower, OwnerStanding, Posted, Posting, PostingDraft, PostingStamp, Recipient,
-    Transaction, TransactionId, TransactionKind, TransactionReference,
+    Account, AccountCounters, AccountId, Authority, Available, EntrySide, InvolvedAccount, InvolvedAccounts,
+    LedgerEntry, LedgerPlace, LedgerRefusal, MoneyPower, OwnerStanding, Posted, Posting, PostingDraft,
+    PostingRecipient, PostingStamp, Transaction, TransactionId, TransactionKind, TransactionReference,
 };
 use crate::types::money::AmountBound;
 
 /// A transaction whose form was found to be good.
-pub(super) struct Plan<'a> {
+pub(super) struct PostingPlan<'a> {
     /// What it came from.
     pub(super) kind: TransactionKind,
     /// In the order in which they are applied.
@@ -26,34 +26,34 @@ pub(super) struct Plan<'a> {
 /// A posting whose payer may and can pay.
 struct Paid {
     posting: Posting,
-    debited: Counters,
-    credited: Counters,
+    debited: AccountCounters,
+    credited: AccountCounters,
 }
 
 /// Judges `plan` and applies it.
 pub(super) fn settle(
-    plan: Plan<'_>,
+    plan: PostingPlan<'_>,
     authority: &Authority,
     involved: &InvolvedAccounts,
     stamp: PostingStamp,
 ) -> Result<Posted, LedgerRefusal> {
-    let round = Round { plan: &plan, authority, involved };
+    let round = Judgement { plan: &plan, authority, involved };
     let paid = round.judge_payers()?;
     let postings = round.judge_recipients(paid)?;
     Ok(write(plan, postings, authority, (involved, stamp)))
 }
 
-struct Round<'a> {
-    plan: &'a Plan<'a>,
+struct Judgement<'a> {
+    plan: &'a PostingPlan<'a>,
     authority: &'a Authority,
     involved: &'a InvolvedAccounts,
 }
 
-impl<'a> Round<'a> {
+impl<'a> Judgement<'a> {
     /// Everything about the debited accounts, in the order of the postings. A recipient that does not exist yet takes
     /// part without counters: nothing can be debited from it, so it cannot matter to a payer.
     fn judge_payers(&self) -> Result<Vec<Option<Paid>>, LedgerRefusal> {
-        let mut running: BTreeMap<AccountId, Counters> = BTreeMap::new();
+        let mut running: BTreeMap<AccountId, AccountCounters> = BTreeMap::new();
         let mut paid = Vec::with_capacity(self.plan.postings.len());
         for (position, draft) in self.plan.postings.iter().enumerate() {
             let at = LedgerPlace::Posting(position, EntrySide::Debit);
@@ -116,8 +116,8 @@ impl<'a> Round<'a> {
         let judged = numbered.map(|(position, (paid, draft))| {
             let at = LedgerPlace::Posting(position, EntrySide::Credit);
             self.judge_recipient(paid, draft, at).map_err(|refusal| match draft.credit {
-                Recipient::Account(_) => refusal,
-                Recipient::UserName(_) => LedgerRefusal::RecipientUnavailable { at },
+                PostingRecipient::Account(_) => refusal,
+                PostingRecipient::UserName(_) => LedgerRefusal::RecipientUnavailable { at },
             })
         });
         judged.collect()
@@ -170,7 +170,7 @@ fn check_funds(
 
 /// The records of a transaction that was found to be good.
 fn write(
-    plan: Plan<'_>,
+    plan: PostingPlan<'_>,
     paid: Vec<Paid>,
     authority: &Authority,
     (involved, stamp): (&InvolvedAccounts, PostingStamp),
@@ -189,7 +189,7 @@ fn write(
             account.counters = *counters;
             account.entry_count = account.entry_count.saturating_add(1);
             account.last_entry_at = posted_at;
-            entries.push(Entry {
+            entries.push(LedgerEntry {
                 account: id,
                 at: posted_at,
                 number: account.entry_count,

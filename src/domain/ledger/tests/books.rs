@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::{
     domain::ledger::{
-        Account, AccountChange, AccountDelta, AccountId, AccountOwner, Authority, CloseAccount, Entry, InvolvedAccount,
-        InvolvedAccounts, LedgerRefusal, OpeningStamp, OwnerStanding, PostTransaction, Posted, PostingStamp,
-        ReferenceClaim, ReversalTotals, ReverseTransaction, SystemAccount, Transaction, TransactionAuthor,
-        TransactionId, TransactionReference, check_commit, close, open_system, post, reverse,
+        Account, AccountChange, AccountDelta, AccountId, AccountOwner, Authority, CloseAccount, InvolvedAccount,
+        InvolvedAccounts, LedgerEntry, LedgerRefusal, OpeningStamp, OwnerStanding, PostTransaction, Posted,
+        PostingStamp, ReferenceClaim, ReversalTotals, ReverseTransaction, SystemAccount, Transaction,
+        TransactionAuthor, TransactionId, TransactionReference, check_commit, close, open_system, post, reverse,
     },
     types::{
         Timestamp,
@@ -33,7 +33,7 @@ pub(super) fn user(number: u128) -> UserId {
 #[derive(Clone, Default, PartialEq, Debug)]
 pub(super) struct Books {
     pub(super) accounts: BTreeMap<AccountId, Account>,
-    pub(super) entries: BTreeMap<AccountId, Vec<Entry>>,
+    pub(super) entries: BTreeMap<AccountId, Vec<LedgerEntry>>,
     pub(super) transactions: Vec<Transaction>,
     pub(super) suspended: BTreeSet<UserId>,
     pub(super) now: Timestamp,
@@ -154,7 +154,7 @@ impl Books {
     }
 
     /// A commit, with the check that the writer runs at its end.
-    fn write(&mut self, accounts: impl IntoIterator<Item = Account>, entries: impl IntoIterator<Item = Entry>) {
+    fn write(&mut self, accounts: impl IntoIterator<Item = Account>, entries: impl IntoIterator<Item = LedgerEntry>) {
         let accounts: Vec<_> = accounts.into_iter().collect();
         let changes = accounts.iter().map(|after| AccountDelta { before: self.accounts.get(&after.id), after });
         assert_eq!(check_commit(&changes.collect::<Vec<_>>()), Ok(()));

@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{
     domain::ledger::{
-        Account, AccountId, AccountOwner, AccountType, Authority, Available, CloseAccount, Counters, EntrySide,
-        FreezeScope, LedgerPlace, LedgerRefusal, MoneyPower, OpenAccount, PostTransaction, PostingDraft, Recipient,
-        SystemAccount, check_entry, check_reading_time, freeze, open, set_credit_limit, set_max_balance, unfreeze,
+        Account, AccountCounters, AccountId, AccountOwner, AccountType, Authority, Available, CloseAccount, EntrySide,
+        FreezeScope, LedgerPlace, LedgerRefusal, MoneyPower, OpenAccount, PostTransaction, PostingDraft,
+        PostingRecipient, SystemAccount, check_entry, check_reading_time, freeze, open, set_credit_limit,
+        set_max_balance, unfreeze,
     },
     types::{
         Timestamp,
@@ -191,7 +192,7 @@ impl History {
         let id = |number: usize| self.ids.get(number).copied();
         let draft = |a: &Asked| PostingDraft {
             debit: id(a.from),
-            credit: if a.by_name { Recipient::UserName(id(a.to)) } else { Recipient::Account(id(a.to)) },
+            credit: if a.by_name { PostingRecipient::UserName(id(a.to)) } else { PostingRecipient::Account(id(a.to)) },
             amount: Amount::from_minor(a.amount).unwrap(),
             currency: currency(CURRENCIES[a.currency]),
         };
@@ -223,8 +224,8 @@ impl History {
         let to = (bytes[5] < 170).then_some(if bytes[6] < 30 { SYSTEM - 1 } else { posting.to });
         let by_name = posting.by_name && to != Some(SYSTEM - 1);
         let target = |number: usize| match by_name {
-            true => Recipient::UserName(self.ids.get(number).copied()),
-            false => Recipient::Account(self.ids.get(number).copied()),
+            true => PostingRecipient::UserName(self.ids.get(number).copied()),
+            false => PostingRecipient::Account(self.ids.get(number).copied()),
         };
         let command = CloseAccount { account: self.ids[number], sweep_to: to.map(target) };
         let ruled = self.books.close(command, authority);
@@ -324,7 +325,7 @@ impl History {
             }
             assert_eq!(before.map(|entry| entry.counters).unwrap_or_default(), account.counters);
             assert_eq!(before.map_or(0, |entry| entry.number), account.entry_count);
-            let is_empty = account.counters == Counters::default() || account.balance_minor() == 0;
+            let is_empty = account.counters == AccountCounters::default() || account.balance_minor() == 0;
             assert!(is_empty || account.status.as_str() != "closed", "a closed account holds nothing");
             assert_eq!(account.is_system(), account.owner == AccountOwner::System);
         }

@@ -7,7 +7,7 @@ use crate::{
     domain::ledger::{
         AccountAlias, AccountChange, AccountId, AccountLabel, AccountType, AliasClaim, Authority, Available,
         CloseAccount, EntrySide, FreezeScope, LedgerPlace, LedgerRefusal, MoneyPower, OpenAccount, PostTransaction,
-        Posted, PostingDraft, Recipient, SystemAccount, assign_alias, check_reading_time, freeze, open, relabel,
+        Posted, PostingDraft, PostingRecipient, SystemAccount, assign_alias, check_reading_time, freeze, open, relabel,
         set_credit_limit, set_max_balance, unfreeze,
     },
     types::{
@@ -196,10 +196,10 @@ impl Script {
         Some(id)
     }
 
-    fn recipient(&mut self, name: &str) -> Recipient {
+    fn recipient(&mut self, name: &str) -> PostingRecipient {
         match name.strip_prefix('@') {
-            Some(name) => Recipient::UserName(self.names.get(name).copied()),
-            None => Recipient::Account(self.account(name)),
+            Some(name) => PostingRecipient::UserName(self.names.get(name).copied()),
+            None => PostingRecipient::Account(self.account(name)),
         }
     }
 

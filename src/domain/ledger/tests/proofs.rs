@@ -2,8 +2,8 @@
 
 use super::books::{Books, currency, user};
 use crate::domain::ledger::{
-    Account, AccountAlias, AccountDelta, AccountOwner, Entry, EntryBreach, EntrySide, LedgerBreach, SystemAccount,
-    TransactionId, check_commit, check_entry, open_system,
+    Account, AccountAlias, AccountDelta, AccountOwner, EntryBreach, EntrySide, LedgerBreach, LedgerEntry,
+    SystemAccount, TransactionId, check_commit, check_entry, open_system,
 };
 use crate::types::Timestamp;
 
@@ -97,7 +97,7 @@ fn what_an_account_never_changes_stays() {
 #[test]
 fn an_entry_follows_from_the_one_before() {
     let account = account(1);
-    let entry = |number, micros, counters| Entry {
+    let entry = |number, micros, counters| LedgerEntry {
         account: account.id,
         at: Timestamp::from_micros(micros),
         number,
@@ -107,7 +107,7 @@ fn an_entry_follows_from_the_one_before() {
         amount: 50.try_into().unwrap(),
         counters,
     };
-    let after = |credits_posted| super::super::Counters { credits_posted, ..Default::default() };
+    let after = |credits_posted| super::super::AccountCounters { credits_posted, ..Default::default() };
     let first = entry(1, 5, after(50));
     assert_eq!(check_entry(None, &first), Ok(()));
     assert_eq!(check_entry(Some(&first), &entry(2, 5, after(100))), Ok(()));
@@ -117,8 +117,8 @@ fn an_entry_follows_from_the_one_before() {
     let gap = Err(EntryBreach::Number { expected: 2, found: 3 });
     assert_eq!(check_entry(Some(&first), &entry(3, 5, after(100))), gap);
     assert_eq!(check_entry(None, &entry(2, 5, after(50))), Err(EntryBreach::Number { expected: 1, found: 2 }));
-    let other = Entry { account: self::account(2).id, ..entry(2, 5, after(100)) };
+    let other = LedgerEntry { account: self::account(2).id, ..entry(2, 5, after(100)) };
     assert_eq!(check_entry(Some(&first), &other), Err(EntryBreach::Account));
-    let held = super::super::Counters { debits_pending: 9, ..after(100) };
+    let held = super::super::AccountCounters { debits_pending: 9, ..after(100) };
     assert_eq!(check_entry(Some(&first), &entry(2, 5, held)), Ok(()), "holds have no entries");
 }
