@@ -79,7 +79,6 @@ pub fn open(
     owned: usize,
     stamp: OpeningStamp,
 ) -> Result<Account, LedgerRefusal> {
-    let account_type = command.account_type;
     check_members(command, authority)?;
     let owner = command.owner.or(authority.user_id()).ok_or(LedgerRefusal::OwnerRequired)?;
     let most = limits::ACCOUNTS_PER_USER;
@@ -90,12 +89,11 @@ pub fn open(
         return Err(LedgerRefusal::AliasTaken);
     }
     Ok(Account {
-        account_type,
         alias: command.alias.as_ref().map(|claim| claim.alias.clone()),
         label: command.label.clone(),
         credit_limit: command.credit_limit.unwrap_or_default(),
         max_balance: command.max_balance,
-        ..empty(AccountOwner::User(owner), account_type, command.currency, stamp)
+        ..empty(AccountOwner::User(owner), command.account_type, command.currency, stamp)
     })
 }
 

@@ -123,6 +123,12 @@ fn stored_values_are_checked_when_they_are_read() {
     assert!(serde_json::from_str::<CurrencyCode>("\"usd\"").is_err());
     assert!(serde_json::from_str::<CurrencyScale>("13").is_err());
     assert!(serde_json::from_str::<BasisPoints>("10001").is_err());
+    assert_eq!(serde_json::to_string(&Amount::from_minor(5).unwrap()).unwrap(), "5");
+    assert_eq!(serde_json::to_string(&AmountBound::from_minor(5).unwrap()).unwrap(), "5");
+    assert_eq!(Amount::from_minor(-1), Err(AmountRefusal::Negative));
+    assert_eq!(AmountBound::from_minor(-1), Err(AmountRefusal::Negative));
+    let points = BasisPoints::new(250).unwrap();
+    assert_eq!((points.points(), serde_json::to_string(&points).unwrap().as_str()), (250, "250"));
     let text = serde_json::to_string(&iso("USD")).unwrap();
     assert_eq!(text, r#"{"code":"USD","scale":2}"#);
     assert_eq!(serde_json::from_str::<Currency>(&text).unwrap(), iso("USD"));

@@ -3,10 +3,15 @@
 use super::books::{Books, currency, user};
 use crate::{
     domain::ledger::{
-        Account, AccountAlias, AccountLabel, AccountOwner, AccountStatus, AccountType, Available, DefaultAccount,
-        DefaultOpening, ProviderName, SystemAccount, TransactionReference, open_default, open_system,
+        Account, AccountAlias, AccountCounters, AccountLabel, AccountOwner, AccountStatus, AccountType, Authority,
+        Available, CloseAccount, DefaultAccount, DefaultOpening, InvolvedAccount, LedgerRefusal, OpenAccount,
+        OwnerStanding, PostingStamp, ProviderName, SystemAccount, TransactionId, TransactionReference, close, open,
+        open_default, open_system,
     },
-    types::{Invalid, money::CurrencyCode},
+    types::{
+        Invalid,
+        money::{AmountBound, CurrencyCode},
+    },
 };
 
 fn code<T: std::fmt::Debug>(parsed: Result<T, Invalid>) -> &'static str {
@@ -52,6 +57,9 @@ fn labels_and_references_keep_what_can_be_seen() {
     }
     for wrong in ["", " a", "a ", "a\tb", "\u{fc}", &"x".repeat(129)] {
         assert_eq!(code(TransactionReference::parse(wrong)), "reference_format", "{wrong:?}");
+    }
+    for good in ["stripe", "4-pay_a", &"a".repeat(32)] {
+        assert_eq!(ProviderName::parse(good).unwrap().as_str(), good);
     }
     for wrong in ["", "Stripe", "-a", "a:b", &"a".repeat(33)] {
         assert_eq!(code(ProviderName::parse(wrong)), "provider_format", "{wrong:?}");
@@ -99,6 +107,56 @@ fn a_default_account_is_opened_once_and_not_again() {
     assert_eq!(open_default(default, Some(&account), stamp), DefaultOpening::Exists);
     let closed = Account { status: AccountStatus::Closed { at: stamp.now }, ..*account };
     assert_eq!(open_default(default, Some(&closed), stamp), DefaultOpening::ClosedBefore);
+}
+
+#[test]
+fn a_new_account_is_what_was_asked_for() {
+    let mut books = Books::default();
+    let stamp = books.opening();
+    let command = OpenAccount {
+        account_type: AccountType::Savings,
+        currency: currency("EUR"),
+        owner: None,
+        label: AccountLabel::parse("Holidays").ok(),
+        alias: None,
+        credit_limit: None,
+        max_balance: None,
+    };
+    let account = open(&command, &Authority::user(user(1)), 0, stamp).unwrap();
+    let expected = Account {
+        id: stamp.id,
+        owner: AccountOwner::User(user(1)),
+        account_type: AccountType::Savings,
+        currency: currency("EUR"),
+        alias: None,
+        label: command.label.clone(),
+        status: AccountStatus::Active,
+        credit_limit: AmountBound::ZERO,
+        max_balance: None,
+        counters: AccountCounters::default(),
+        entry_count: 0,
+        last_entry_at: stamp.now,
+        opened_at: stamp.now,
+    };
+    assert_eq!(account, expected);
+}
+
+#[test]
+fn an_account_with_active_holds_is_not_closed() {
+    let mut books = Books::default();
+    let stamp = books.opening();
+    let default = DefaultAccount { owner: user(1), account_type: AccountType::Wallet, currency: currency("USD") };
+    let DefaultOpening::Opened(account) = open_default(default, None, stamp) else { panic!("not opened") };
+    let pending =
+        |debits_pending, credits_pending| AccountCounters { debits_pending, credits_pending, ..account.counters };
+    for counters in [pending(1, 0), pending(0, 1)] {
+        let held = Account { counters, credit_limit: 1.try_into().unwrap(), ..*account.clone() };
+        let involved = InvolvedAccount { account: held, owner: OwnerStanding::Good };
+        let command = CloseAccount { account: account.id, sweep_to: None };
+        let stamp = PostingStamp { id: TransactionId::from(account.id.uuid()), now: stamp.now };
+        let decided = close(command, &Authority::user(user(1)), &[involved].into_iter().collect(), stamp);
+        assert_eq!(decided, Err(LedgerRefusal::HoldsActive));
+    }
 }
 
 #[test]

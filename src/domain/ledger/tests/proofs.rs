@@ -2,8 +2,8 @@
 
 use super::books::{Books, currency, user};
 use crate::domain::ledger::{
-    Account, AccountAlias, AccountDelta, AccountOwner, EntryBreach, EntrySide, LedgerBreach, LedgerEntry,
-    SystemAccount, TransactionId, check_commit, check_entry, open_system,
+    Account, AccountAlias, AccountDelta, AccountOwner, EntryBreach, EntrySide, LedgerBreach, LedgerEntry, LedgerPlace,
+    LedgerRefusal, SystemAccount, TransactionId, check_commit, check_entry, open_system,
 };
 use crate::types::Timestamp;
 
@@ -121,4 +121,17 @@ fn an_entry_follows_from_the_one_before() {
     assert_eq!(check_entry(Some(&first), &other), Err(EntryBreach::Account));
     let held = super::super::AccountCounters { debits_pending: 9, ..after(100) };
     assert_eq!(check_entry(Some(&first), &entry(2, 5, held)), Ok(()), "holds have no entries");
+}
+
+#[test]
+fn a_refusal_points_at_the_posting() {
+    assert_eq!(LedgerPlace::Posting(3, EntrySide::Credit).pointer(), "/postings/3");
+    assert_eq!(LedgerPlace::Account.pointer(), "");
+    let refusal = LedgerRefusal::InsufficientFunds {
+        at: LedgerPlace::Posting(0, EntrySide::Debit),
+        available_minor: -5,
+        required_minor: 1_234,
+        currency: currency("USD"),
+    };
+    assert_eq!(refusal.to_string(), "the account has -0.05 USD available, and 12.34 are required");
 }
