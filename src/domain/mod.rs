@@ -7,6 +7,7 @@ pub mod access;
 pub mod audit;
 pub mod auth;
 pub mod event;
+pub mod ledger;
 pub mod notification;
 pub mod otp;
 pub mod user;

@@ -16,6 +16,7 @@ pub mod fault;
 pub mod id;
 pub mod invalid;
 pub mod limits;
+pub mod money;
 pub mod names;
 pub mod network;
 pub mod page;

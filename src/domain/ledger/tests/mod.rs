@@ -1,0 +1,14 @@
+//! Tests of the ledger's rules.
+//!
+//! Owns: `books.rs`, which keeps records as the store would; tables whose lines are a command and its outcome; a naive
+//! model, written apart from the rules, and histories that are run against both. Must not know: the store.
+//! Begin with `tables.rs`.
+#![allow(clippy::arithmetic_side_effects, clippy::as_conversions)]
+
+mod books;
+mod histories;
+mod language;
+mod model;
+mod openings;
+mod proofs;
+mod tables;
