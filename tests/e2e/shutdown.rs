@@ -112,7 +112,11 @@ async fn operators_are_answered_while_the_rest_goes_and_nothing_of_the_run_stays
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sighup_ends_in_order_too() {
     let home = Home::new();
-    let server = home.start().await;
+    let program = home.command(&["serve"]).as_std().get_program().to_string_lossy().into_owned();
+    // The tests themselves may have been started by `nohup`.
+    let mut server =
+        Server::launch(home.command_of("env".as_ref(), &["--default-signal=HUP", &program, "serve"])).await;
+    server.wait_until_ready().await;
     let token = home.store().join("control.token");
     assert!(token.exists());
     server.signal(Signal::SIGHUP);
