@@ -133,7 +133,7 @@ async fn call_kit(addr: Addr<Ask>) {
     }
 }
 
-// -- a job, by an enum of messages --------------------------------------------------------------------------------------
+// -- a job, by an enum of messages ------------------------------------------------------------------------------------
 
 struct Numbers;
 
@@ -185,7 +185,7 @@ async fn call_enum_job(addr: Addr<JobAsk>) {
     }
 }
 
-// -- the same as a command ----------------------------------------------------------------------------------------------
+// -- the same as a command --------------------------------------------------------------------------------------------
 
 impl CommandContext for Numbers {
     const KIND: &'static str = "NumbersActor";

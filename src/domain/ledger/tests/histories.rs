@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     books::{Books, currency, user},
-    model::{Asked, Model, ModelAccount, No, Who},
+    model::{Asked, Model, ModelAccount, ModelCaller, No},
 };
 use crate::{
     domain::ledger::{
@@ -30,10 +30,10 @@ const COMMANDS: usize = 50;
 /// A command as bytes: what, who, on what, and up to four postings.
 type Bytes = [u8; 32];
 
-fn whos() -> Vec<(Who, Authority)> {
+fn whos() -> Vec<(ModelCaller, Authority)> {
     let mut whos = Vec::new();
     let mut add = |user_number: Option<usize>, authority: Authority, has_reason| {
-        let who = Who {
+        let who = ModelCaller {
             name: user_number.unwrap_or(99 + whos.len()),
             user: user_number,
             may_operate: authority.has(MoneyPower::Operate),
@@ -62,7 +62,7 @@ struct History {
     books: Books,
     model: Model,
     ids: Vec<AccountId>,
-    whos: Vec<(Who, Authority)>,
+    whos: Vec<(ModelCaller, Authority)>,
     /// What was told for a time that is over: account, second, balance.
     told: Vec<(usize, i64, i128)>,
     outcomes: BTreeMap<&'static str, usize>,
@@ -147,7 +147,7 @@ impl History {
     }
 
     /// Postings between own accounts and others of the same currency, mostly.
-    fn asked(&self, who: Who, bytes: &Bytes) -> Vec<Asked> {
+    fn asked(&self, who: ModelCaller, bytes: &Bytes) -> Vec<Asked> {
         let count = if bytes[5] < 140 { 1 } else { 1 + usize::from(bytes[5] % 4) };
         let owned_by = |number: &usize| self.model.accounts[*number].owner == who.user && who.user.is_some();
         let own: Vec<usize> = (0..ACCOUNTS).filter(owned_by).collect();
@@ -185,7 +185,7 @@ impl History {
     fn post(
         &mut self,
         authority: &Authority,
-        who: Who,
+        who: ModelCaller,
         asked: Vec<Asked>,
         (reference, condition): (Option<usize>, u8),
     ) -> Compared {
@@ -206,7 +206,12 @@ impl History {
         (ruled, self.model.post(who, &asked, reference, at_least))
     }
 
-    fn reverse(&mut self, authority: &Authority, who: Who, (from_end, reference): (usize, Option<usize>)) -> Compared {
+    fn reverse(
+        &mut self,
+        authority: &Authority,
+        who: ModelCaller,
+        (from_end, reference): (usize, Option<usize>),
+    ) -> Compared {
         let count = self.model.transaction_count();
         if count == 0 {
             return (Ok(()), Ok(()));
@@ -219,7 +224,7 @@ impl History {
         (ruled, self.model.reverse(who, number, reference))
     }
 
-    fn close(&mut self, authority: &Authority, who: Who, (number, bytes): (usize, &Bytes)) -> Compared {
+    fn close(&mut self, authority: &Authority, who: ModelCaller, (number, bytes): (usize, &Bytes)) -> Compared {
         let posting = self.posting(&[number], &bytes[8..14]);
         let to = (bytes[5] < 170).then_some(if bytes[6] < 30 { SYSTEM - 1 } else { posting.to });
         let by_name = posting.by_name && to != Some(SYSTEM - 1);
@@ -232,7 +237,7 @@ impl History {
         (ruled, self.model.close(who, number, to.map(|to| (to, by_name))))
     }
 
-    fn change(&mut self, authority: &Authority, who: Who, (number, bytes): (usize, &Bytes)) -> Compared {
+    fn change(&mut self, authority: &Authority, who: ModelCaller, (number, bytes): (usize, &Bytes)) -> Compared {
         let bound = |minor| AmountBound::from_minor(minor).unwrap();
         // What is owed is little, what is there may be much.
         let wanted = if bytes[0] < 234 { i128::from(bytes[5]) } else { amount(bytes[5]) - 1 };

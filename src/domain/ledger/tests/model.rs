@@ -1,9 +1,9 @@
 //! A naive ledger, written apart from the rules: it keeps every movement there ever was, adds them up anew for each
 //! question, collects everything that speaks against a command and tells the first of it.
 
-/// Who orders, in plain flags.
+/// The caller of a command, in plain flags.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Who {
+pub(super) struct ModelCaller {
     pub(super) name: usize,
     pub(super) user: Option<usize>,
     pub(super) may_operate: bool,
@@ -12,7 +12,7 @@ pub(super) struct Who {
     pub(super) has_reason: bool,
 }
 
-impl Who {
+impl ModelCaller {
     fn is_plain(&self) -> bool {
         !self.may_operate && !self.may_move && !self.may_issue
     }
@@ -103,7 +103,7 @@ impl Model {
 
     pub(super) fn post(
         &mut self,
-        who: Who,
+        who: ModelCaller,
         asked: &[Asked],
         reference: Option<usize>,
         at_least: Option<i128>,
@@ -115,7 +115,7 @@ impl Model {
         Ok(())
     }
 
-    fn check_form(&self, who: Who, asked: &[Asked]) -> Result<(), No> {
+    fn check_form(&self, who: ModelCaller, asked: &[Asked]) -> Result<(), No> {
         if let Some(at) = asked.iter().position(|a| a.from == a.to && a.from < self.accounts.len()) {
             return Err(("same_account", format!("d{at}"), None));
         }
@@ -126,12 +126,12 @@ impl Model {
         Ok(())
     }
 
-    fn check_reference(&self, who: Who, reference: Option<usize>) -> Result<(), No> {
+    fn check_reference(&self, who: ModelCaller, reference: Option<usize>) -> Result<(), No> {
         let taken = reference.is_some_and(|reference| self.references.contains(&(who.name, reference)));
         if taken { Err(("duplicate_reference", String::new(), None)) } else { Ok(()) }
     }
 
-    fn check(&self, who: Who, asked: &[Asked], at_least: Option<i128>, kind: Kind) -> Result<(), No> {
+    fn check(&self, who: ModelCaller, asked: &[Asked], at_least: Option<i128>, kind: Kind) -> Result<(), No> {
         let mut against = Vec::new();
         for at in 0..asked.len() {
             let floor = at_least.filter(|_| at == 0);
@@ -154,7 +154,7 @@ impl Model {
 
     fn against_payer(
         &self,
-        who: Who,
+        who: ModelCaller,
         asked: &[Asked],
         at: usize,
         (floor, kind): (Option<i128>, Kind),
@@ -198,7 +198,7 @@ impl Model {
         against
     }
 
-    fn against_recipient(&self, who: Who, asked: &[Asked], at: usize, kind: Kind) -> Vec<(u8, &'static str)> {
+    fn against_recipient(&self, who: ModelCaller, asked: &[Asked], at: usize, kind: Kind) -> Vec<(u8, &'static str)> {
         let Some(recipient) = self.accounts.get(asked[at].to) else { return vec![(1, "account_not_found")] };
         let mut against = Vec::new();
         if recipient.owner.is_none() {
@@ -223,7 +223,7 @@ impl Model {
         against
     }
 
-    fn against_system(&self, who: Who, account: &ModelAccount, kind: Kind) -> Option<(u8, &'static str)> {
+    fn against_system(&self, who: ModelCaller, account: &ModelAccount, kind: Kind) -> Option<(u8, &'static str)> {
         let puts_aside = kind == Kind::Sweep && account.is_unclaimed && who.may_operate;
         match (who.is_plain(), who.may_issue || puts_aside, who.has_reason) {
             (true, _, _) => Some((1, "account_not_found")),
@@ -238,7 +238,7 @@ impl Model {
         own.map(|movement| movement.at).max().unwrap_or(0)
     }
 
-    fn apply(&mut self, who: Who, asked: &[Asked], reference: Option<usize>, reverses: Option<usize>) {
+    fn apply(&mut self, who: ModelCaller, asked: &[Asked], reference: Option<usize>, reverses: Option<usize>) {
         let touched = asked.iter().flat_map(|a| [a.from, a.to]);
         let at = touched.map(|account| self.last_time(account)).max().unwrap_or(0).max(self.now);
         let movement = |a: &Asked| Movement { from: a.from, to: a.to, amount: a.amount, at };
@@ -251,7 +251,7 @@ impl Model {
         self.transactions.len()
     }
 
-    pub(super) fn reverse(&mut self, who: Who, number: usize, reference: Option<usize>) -> Result<(), No> {
+    pub(super) fn reverse(&mut self, who: ModelCaller, number: usize, reference: Option<usize>) -> Result<(), No> {
         self.check_reference(who, reference)?;
         let (original, reverses) = self.transactions[number].clone();
         let own = |account: usize| self.accounts[account].owner.is_some() && self.accounts[account].owner == who.user;
@@ -280,7 +280,7 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn close(&mut self, who: Who, number: usize, to: Option<(usize, bool)>) -> Result<(), No> {
+    pub(super) fn close(&mut self, who: ModelCaller, number: usize, to: Option<(usize, bool)>) -> Result<(), No> {
         let account = &self.accounts[number];
         let refuse = |code, at: &str| Err((code, at.to_owned(), None));
         let is_own = account.owner.is_some() && account.owner == who.user;
@@ -318,7 +318,7 @@ impl Model {
     }
 
     /// What speaks against an operator's change of an account.
-    pub(super) fn check_change(&self, who: Who, number: usize) -> Result<(), No> {
+    pub(super) fn check_change(&self, who: ModelCaller, number: usize) -> Result<(), No> {
         let account = &self.accounts[number];
         let is_own = account.owner.is_some() && account.owner == who.user;
         let code = match account {
