@@ -116,7 +116,6 @@ codes! {
         "Development answers are given to direct loopback requests only.";
     CrossSite "cross_site" 403 Never "Not from another site"
         "The request's origin is not the application's own.";
-
     HttpsRequired "https_required" 421 Never "Only over https"
         "Send it to the public https address: this request came in the clear, past the proxy that ends TLS.";
 

@@ -30,7 +30,7 @@ fn members(member: impl Fn(usize) -> String) -> String {
 /// `depth` objects in each other, the innermost with one member 60 times.
 fn nested(depth: usize) -> String {
     let name = "n".repeat(64);
-    let repeated: Vec<String> = (0..60).map(|_| "\"\\u0001\\u0002/~\":1".repeat(1)).collect();
+    let repeated: Vec<String> = (0..60).map(|_| "\"\\u0001\\u0002/~\":1".to_owned()).collect();
     format!("{}{{{}}}{}", format!("{{\"{name}\":").repeat(depth), repeated.join(","), "}".repeat(depth))
 }
 
@@ -67,7 +67,7 @@ async fn no_answer_to_the_unauthenticated_is_larger_than_16_kib_but_documents() 
             continue;
         }
         let client = if rule.on.includes(Listener::Public) { app.anyone.clone() } else { app.ops.at("192.0.2.1") };
-        let path = rule.path.replace('{', "").replace('}', "");
+        let path = rule.path.replace(['{', '}'], "");
         let repeated = format!("{path}?{}", "a=1&".repeat(6_000));
         let names: String = (0..40).map(|n| format!("{n}{}=1&", "%01".repeat(200))).collect();
         for path in [path.clone(), repeated, format!("{path}?{names}"), format!("{path}/{long}")] {

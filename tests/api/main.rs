@@ -4,6 +4,7 @@
 mod answers;
 mod audit;
 mod auth;
+mod challenges;
 mod clock;
 mod contract;
 mod events;
