@@ -67,5 +67,11 @@ pub fn assembled(
 }
 
 fn no_socket() -> edge::Server {
-    Arc::new(|stop| async move { Ok(stop.cancelled().await) }.boxed())
+    Arc::new(|stop| {
+        let served = async move {
+            stop.cancelled().await;
+            Ok(())
+        };
+        served.boxed()
+    })
 }

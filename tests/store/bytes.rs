@@ -103,7 +103,7 @@ fn fill_subscriptions(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
 fn lines() -> String {
     let test_store = TestStore::simulated();
     let mut opened = test_store.open();
-    opened.commit(|tx| fill(tx)).unwrap();
+    opened.commit(fill).unwrap();
     let ring = Keyring::load(&test_store.ring).unwrap().unwrap();
     let mut text = String::new();
     for row in inventory() {
