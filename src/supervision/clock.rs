@@ -1,5 +1,5 @@
-//! Clocks. Time never runs backwards: it is the wall clock or the journal's last time, whichever is later, moved on by
-//! the monotonic clock.
+//! Clocks. Time never runs backwards: it is the later of the wall clock and the journal's last time, advanced by the
+//! monotonic clock.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use crate::types::{Clock, ClockTrouble, Timestamp, limits};
 pub struct SystemClock(Mutex<Timeline>);
 
 impl SystemClock {
-    /// A clock that goes on after `last_journal`, the time of the last entry (`Timestamp::ZERO`: there is none yet).
+    /// A clock that continues after `last_journal`, the time of the last entry (`Timestamp::ZERO` if there is none).
     pub fn after(last_journal: Timestamp) -> Self {
         let (wall, instant) = sample();
         Self(Mutex::new(Timeline::start(last_journal, wall, instant)))
@@ -53,13 +53,13 @@ fn sample() -> (Timestamp, Instant) {
     (Timestamp::ZERO.plus(since_epoch), Instant::now())
 }
 
-/// The rule behind the clock, over samples of the wall clock and the monotonic clock.
+/// The rule of the clock, over samples of the wall clock and the monotonic clock.
 struct Timeline {
-    /// The last time that was given, and the instant of it.
+    /// The last time that was returned, and its monotonic instant.
     given: Timestamp,
     at: Instant,
     trouble: Option<ClockTrouble>,
-    /// Since when the wall clock has agreed again; only while there is trouble.
+    /// Since when the wall clock has agreed again; set only while there is trouble.
     agreed_since: Option<Instant>,
     /// A lag that an operator has accepted.
     accepted_lag: Duration,
@@ -109,9 +109,8 @@ impl Timeline {
     }
 }
 
-/// A clock that someone moves: it goes with tokio's time, which tests pause, and can be set forward
-/// (`POST /dev/clock/advance`). Timers go with tokio's time alone: after an advance, wake the workers
-/// (`System::wake_workers`).
+/// A clock that is moved by its caller: it follows tokio's time, which tests pause, and can be set forward (`POST
+/// /dev/clock/advance`). Timers follow tokio's time alone: after an advance, wake the workers (`System::wake_workers`).
 pub struct ManualClock {
     began: tokio::time::Instant,
     /// Microseconds since the epoch at `began`, with all advances.
@@ -127,12 +126,13 @@ impl ManualClock {
         Self { began, base, trouble: Mutex::new(None) }
     }
 
-    /// A clock for development: the wall clock or `last_journal`, whichever is later, and then as it is moved.
+    /// A clock for development: starts at the later of the wall clock and `last_journal`, and is then moved by its
+    /// caller.
     pub fn after(last_journal: Timestamp) -> Self {
         Self::starting_at(sample().0.max(last_journal))
     }
 
-    /// Makes it a clock that is not to be trusted, until it is accepted.
+    /// Reports `trouble` until the clock is accepted.
     pub fn distrust(&self, trouble: ClockTrouble) {
         *lock(&self.trouble) = Some(trouble);
     }
