@@ -1,4 +1,4 @@
-//! Words that say nothing, and what a module says of itself.
+//! Names without a meaning, and the required headings of a module's doc.
 
 use crate::source::Source;
 use crate::{finds, hold};
@@ -38,7 +38,7 @@ fn items(source: &Source) -> Vec<String> {
     public.map(|(name, line)| format!("{}:{line}: `{name}` has a word that says nothing", source.path)).collect()
 }
 
-/// The names of what is declared `pub`, with any visibility, and their lines.
+/// The names of `pub` items, with any visibility, and their lines.
 fn public_items(source: &Source) -> Vec<(&str, usize)> {
     let text = |at: usize| source.tokens.get(at).map_or("", |token| token.text.as_str());
     let mut found = Vec::new();
@@ -89,17 +89,17 @@ fn module_docs(source: &Source) -> Vec<String> {
 }
 
 #[test]
-fn public_names_say_something() {
+fn public_names_have_a_meaning() {
     hold(items);
 }
 
 #[test]
-fn file_names_say_something() {
+fn file_names_have_a_meaning() {
     hold(file_names);
 }
 
 #[test]
-fn each_module_says_what_it_owns_and_where_to_begin() {
+fn each_module_states_what_it_owns_and_where_to_begin() {
     hold(module_docs);
 }
 
