@@ -106,7 +106,7 @@ pub enum TokenRefusal {
     #[error("the token is not a compact JWS")]
     Malformed,
     /// A header that Majordomo does not write, or of a key that is no longer accepted.
-    #[error("the token's header names no key of ours")]
+    #[error("the token's header names no known key")]
     NotOurs,
     /// The signature does not fit.
     #[error("the token's signature does not fit")]

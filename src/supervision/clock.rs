@@ -29,7 +29,7 @@ impl Clock for SystemClock {
         lock(&self.0).observe(wall, instant)
     }
 
-    #[allow(clippy::disallowed_methods, reason = "this is the source behind the seam")]
+    #[allow(clippy::disallowed_methods, reason = "this implements the trait")]
     fn instant(&self) -> Instant {
         Instant::now()
     }
@@ -47,7 +47,7 @@ impl Clock for SystemClock {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "this is the source behind the seam")]
+#[allow(clippy::disallowed_methods, reason = "this implements the trait")]
 fn sample() -> (Timestamp, Instant) {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (Timestamp::ZERO.plus(since_epoch), Instant::now())
@@ -120,7 +120,7 @@ pub struct ManualClock {
 
 impl ManualClock {
     /// A clock that shows `start` now.
-    #[allow(clippy::disallowed_methods, reason = "this is the source behind the seam")]
+    #[allow(clippy::disallowed_methods, reason = "this implements the trait")]
     pub fn starting_at(start: Timestamp) -> Self {
         let (began, base) = (tokio::time::Instant::now(), AtomicI64::new(start.as_micros()));
         Self { began, base, trouble: Mutex::new(None) }
@@ -149,7 +149,7 @@ impl Clock for ManualClock {
         Timestamp::from_micros(self.base.load(Ordering::Acquire)).plus(elapsed)
     }
 
-    #[allow(clippy::disallowed_methods, reason = "this is the source behind the seam")]
+    #[allow(clippy::disallowed_methods, reason = "this implements the trait")]
     fn instant(&self) -> Instant {
         tokio::time::Instant::now().into_std()
     }
@@ -242,7 +242,7 @@ mod tests {
         line.observe(day(10).minus(6 * MINUTE), at + 30 * MINUTE);
         line.observe(day(10).plus(31 * MINUTE), at + 31 * MINUTE);
         line.observe(day(10).plus(80 * MINUTE), at + 80 * MINUTE);
-        assert!(line.trouble.is_some(), "the hour began anew after the break");
+        assert!(line.trouble.is_some(), "the hour starts again after the break");
         line.observe(day(10).plus(91 * MINUTE), at + 91 * MINUTE);
         assert_eq!(line.trouble, None);
     }

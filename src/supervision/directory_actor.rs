@@ -112,7 +112,7 @@ impl<K: DirectoryKey, S: Service> Actor for DirectoryActor<K, S> {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorTerminated(life, _, reason) => {
-                self.exited(&myself, live, &life, &reason.unwrap_or_else(|| "it ended".to_owned())).await;
+                self.exited(&myself, live, &life, &reason.unwrap_or_else(|| "the actor ended".to_owned())).await;
             }
             SupervisionEvent::ActorFailed(life, error) => {
                 self.exited(&myself, live, &life, &error.to_string()).await;

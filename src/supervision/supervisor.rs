@@ -188,7 +188,7 @@ impl Tree {
 /// Stops one child. A child that has ended already, such as an escaped one, is skipped.
 async fn stop_child(system: System, path: Arc<str>, limit: Duration) {
     if let Err(refusal) = system.stats().stop(&path, limit).await {
-        tracing::debug!(path = &*path, %refusal, "not stopped");
+        tracing::debug!(path = &*path, %refusal, "a child was not stopped");
     }
 }
 

@@ -145,7 +145,7 @@ impl Actor for SupervisorActor {
             SupervisorMessage::StartOverdue { index, epoch } => {
                 let supervised = &mut children.children[index];
                 if let (ChildPhase::Starting(life), true) = (&supervised.phase, supervised.epoch == epoch) {
-                    supervised.blame = Some("it took too long to start");
+                    supervised.blame = Some("the start exceeded its time limit");
                     life.kill();
                 }
             }
@@ -174,7 +174,7 @@ impl Actor for SupervisorActor {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorTerminated(life, _, reason) => {
-                let reason = reason.unwrap_or_else(|| "it ended".to_owned());
+                let reason = reason.unwrap_or_else(|| "the child ended".to_owned());
                 self.exited(&myself, children, &life, &reason).await;
             }
             SupervisionEvent::ActorFailed(life, error) => {
@@ -343,7 +343,7 @@ impl SupervisorActor {
         supervised.history.forgive();
         let record = supervised.child.record();
         lock(&record.restarts).by_operator += 1;
-        tracing::info!(path = &*record.path, "restarted by an operator");
+        tracing::info!(path = &*record.path, "an operator restarts an actor");
     }
 
     async fn stop_for_good(&self, supervised: &mut SupervisedChild, done: oneshot::Sender<()>) {

@@ -189,7 +189,7 @@ impl Actor for TaskRunner {
         let jobs = self.cx.jobs.clone();
         *state = Some(owned(async move {
             let reason = match AssertUnwindSafe(task).catch_unwind().await {
-                Ok(Ok(())) => "it ended".to_owned(),
+                Ok(Ok(())) => "the task ended".to_owned(),
                 Ok(Err(fault)) => fault.to_string(),
                 Err(panic) => {
                     jobs.panicked("task", &*panic);

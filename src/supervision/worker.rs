@@ -84,7 +84,7 @@ async fn work<W: Worker>(mut worker: W, cx: TaskCx, nudge: Nudge) -> Result<(), 
                 cx.failed(&fault);
                 let wait = doubled(limits::BACKOFF_FIRST, failures, limits::WORKER_BACKOFF_MOST);
                 failures = failures.saturating_add(1);
-                tracing::warn!(path = cx.path(), %fault, failures, "a worker's run failed and is tried again");
+                tracing::warn!(path = cx.path(), %fault, failures, "a run of a worker failed and is repeated");
                 wait_out(jittered(wait, cx.system().die()), &cx).await;
                 continue;
             }

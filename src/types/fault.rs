@@ -49,7 +49,7 @@ pub enum Fault {
     #[error("the disk is nearly full")]
     StorageFull,
     /// A panic in a job or a transaction, or a broken invariant; nothing was applied.
-    #[error("a defect was met: {reason}")]
+    #[error("bug: {reason}")]
     Bug {
         /// What happened, for logs; never shown to callers, never holds a secret.
         reason: String,

@@ -42,7 +42,7 @@ fn closures_of_a_group_see_what_those_before_them_wrote() {
     let mut bench = Bench::new();
     let writes: Vec<_> = (0..5).map(|_| bench.store.write(bench.write(), |tx| add(tx, 1))).collect();
     let mut all = Box::pin(join_all(writes));
-    assert!(all.as_mut().now_or_never().is_none(), "nobody is answered before the group is durable");
+    assert!(all.as_mut().now_or_never().is_none(), "no caller is answered before the group is durable");
     assert_eq!(bench.writer.step(), 5);
     let answers: Vec<u32> = all.now_or_never().unwrap().into_iter().map(Result::unwrap).collect();
     assert_eq!(answers, [0, 1, 2, 3, 4]);

@@ -162,7 +162,7 @@ fn snapshots_are_taken_hourly_two_are_kept_and_segments_that_both_cover_are_remo
     let kept = base.upkeep().snapshots().unwrap();
     assert_eq!(kept.len(), 2);
     let names = majordomo::persistence::journal::segment::list(&*disk.environment.fs, &disk.journal()).unwrap();
-    assert!(names[0].0 > Lsn(1), "the first segments are gone");
+    assert!(names[0].0 > Lsn(1), "the first segments are removed");
     assert!(names[0].0 <= kept[0].next(), "what the older snapshot needs is there");
     drop(base);
     disk.sim.stop_machine(1);

@@ -80,7 +80,7 @@ fn after_a_stop_of_the_machine_sled_is_rebuilt_and_redb_is_not() {
     disk.reboot();
     let before = tree(&disk);
     assert_eq!(reason(tree_state(&disk, &state)), DistrustReason::MachineStopped);
-    assert!(!before.exists(), "the old tree is gone");
+    assert!(!before.exists(), "the old tree is removed");
     assert_eq!(tree_state(&disk, &state), TreeState::Trusted, "the new one counts");
 
     let (mut disk, state) = opened(EngineKind::Redb);

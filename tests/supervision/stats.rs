@@ -146,9 +146,9 @@ async fn an_actor_reports_its_next_wake_until_the_timer_fires_or_the_actor_ends(
 
     arm(60 * SECOND).await;
     assert!(addr.call(SECOND, Ask::Crash).await.is_err());
-    assert!(shown().is_null(), "the timer ended with its life");
+    assert!(shown().is_null(), "the timer ended with its run");
     until_status(&system, "probe", ActorStatus::Running).await;
     until("the next run has started", || report(&system, "probe").generation == 2).await;
-    assert!(shown().is_null(), "the next life has armed none");
+    assert!(shown().is_null(), "the next run has set none");
     tree.stop(SECOND).await;
 }

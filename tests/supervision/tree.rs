@@ -159,7 +159,7 @@ async fn a_start_that_hangs_counts_as_a_failure() {
     let spec = Spec::escape("a").restarts(0, MINUTE).start_within(2 * SECOND);
     root.service(spec, test_service_with("a", &diary, &plan));
     let escape = root.start().await.err().unwrap();
-    assert_eq!(escape.reason, "it took too long to start");
+    assert_eq!(escape.reason, "the start exceeded its time limit");
 }
 
 #[tokio::test(start_paused = true)]

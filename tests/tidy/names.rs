@@ -35,7 +35,7 @@ fn items(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let public = public_items(source).into_iter().filter(|(name, _)| is_empty_name(name));
-    public.map(|(name, line)| format!("{}:{line}: `{name}` has a word that says nothing", source.path)).collect()
+    public.map(|(name, line)| format!("{}:{line}: `{name}` has a word without a meaning", source.path)).collect()
 }
 
 /// The names of `pub` items, with any visibility, and their lines.
@@ -69,7 +69,7 @@ fn file_names(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let parts = source.path.trim_end_matches(".rs").split('/');
-    parts.filter(|part| is_empty_name(part)).map(|part| format!("{}: `{part}` says nothing", source.path)).collect()
+    parts.filter(|part| is_empty_name(part)).map(|part| format!("{}: `{part}` has no meaning", source.path)).collect()
 }
 
 fn module_docs(source: &Source) -> Vec<String> {
@@ -85,7 +85,7 @@ fn module_docs(source: &Source) -> Vec<String> {
         (_, false) => &OF_A_MODULE,
     };
     let missing = wanted.iter().filter(|words| !doc.contains(**words));
-    missing.map(|words| format!("{}: its doc does not say `{words}`", source.path)).collect()
+    missing.map(|words| format!("{}: its doc does not hold `{words}`", source.path)).collect()
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub struct Commit {
 
 /// A group that is on disk and not yet applied to the tree.
 #[derive(Debug)]
-#[must_use = "a durable group has to be applied before anybody is answered"]
+#[must_use = "a durable group has to be applied before it is answered"]
 pub struct DurableGroup {
     operations: Batch,
     last: Lsn,
@@ -295,7 +295,7 @@ pub enum Closed {
 /// Waits until nothing else holds the engine, and closes it; returns whether it was closed.
 #[allow(
     clippy::disallowed_methods,
-    reason = "a close runs on the writer's own thread, and readers tell nobody when they are done"
+    reason = "a close runs on the writer's own thread, and no event reports the end of a reader"
 )]
 fn close_engine(engine: Arc<dyn Engine>, upkeep: &Upkeep) -> bool {
     // Counted, not timed: a paused clock in a test must not keep a close waiting forever.

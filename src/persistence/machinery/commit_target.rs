@@ -19,7 +19,7 @@ pub(super) enum CommitTarget {
 }
 
 /// A group that is durable, as far as the target can make it, and not yet applied to the tree.
-#[must_use = "a durable group has to be applied before anybody is answered"]
+#[must_use = "a durable group has to be applied before it is answered"]
 pub(super) enum DurableCommits {
     Directory(super::base::DurableGroup),
     Memory(Batch, Lsn),

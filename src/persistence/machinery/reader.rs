@@ -15,7 +15,7 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TxFault {
     /// Another transaction changed what was read: run this one again. Never returned with one writer.
-    #[error("what was read has changed meanwhile")]
+    #[error("what was read has changed since")]
     Conflict,
     /// The engine failed; the process cannot continue with this tree.
     #[error("the store's engine failed: {0}")]

@@ -271,7 +271,7 @@ impl Upkeep {
 
     fn format(&self) -> Result<Format, SnapshotError> {
         super::format::read(&*self.inner.fs, &self.inner.layout)?
-            .ok_or_else(|| FormatError::Damaged("it is gone".into()).into())
+            .ok_or_else(|| FormatError::Damaged("the file is missing".into()).into())
     }
 
     fn drop_snapshots(&self, kept: usize) -> Result<Vec<Lsn>, SnapshotError> {

@@ -249,7 +249,7 @@ impl SimFile {
 }
 
 fn inode(disk: &mut Disk, number: u64) -> io::Result<&mut Inode> {
-    disk.inodes.get_mut(&number).ok_or_else(|| io::Error::other("the file is gone"))
+    disk.inodes.get_mut(&number).ok_or_else(|| io::Error::other("the file was removed"))
 }
 
 impl File for SimFile {

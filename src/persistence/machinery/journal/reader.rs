@@ -89,7 +89,7 @@ pub enum Proof {
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LaterFrame(place) => write!(f, "a good frame behind it ({place}) says so"),
+            Self::LaterFrame(place) => write!(f, "a valid frame behind it ({place}) records it"),
             Self::LaterSegment(segment) => write!(f, "the later segment {segment} was made"),
             Self::Checkpoint(lsn) => write!(f, "a checkpoint was taken at commit {lsn}"),
         }

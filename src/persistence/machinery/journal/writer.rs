@@ -24,7 +24,7 @@ pub enum AppendError {
     #[error(transparent)]
     Frame(#[from] FrameError),
     /// There is no space for another segment. Nothing was written; the journal can continue.
-    #[error("no room for the journal: {0}")]
+    #[error("no space for the journal: {0}")]
     Full(io::Error),
     /// The disk failed. The next open determines what is on it; the journal cannot continue.
     #[error("journal: {step}: {source}")]
@@ -168,7 +168,7 @@ impl JournalWriter {
             match self.file.allocate(end) {
                 Ok(()) => self.reserved = end,
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => return Err(AppendError::Full(error)),
-                Err(source) => return self.fatal("reserving room", |_| Err(source)).map(|()| 0),
+                Err(source) => return self.fatal("reserving space", |_| Err(source)).map(|()| 0),
             }
         }
         self.fatal("writing frames", |writer| writer.file.write_at(&writer.buffer, writer.position))?;

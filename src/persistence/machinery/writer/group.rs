@@ -157,7 +157,7 @@ fn compare(first: Ran, second: Ran) -> Ran {
         (Ran::Failed(fault), Ran::Failed(_)) => Ran::Failed(fault),
         (Ran::Lost(reason), _) | (_, Ran::Lost(reason)) => Ran::Lost(reason),
         (Ran::Commit(_) | Ran::Discard | Ran::Failed(_), Ran::Commit(_) | Ran::Discard | Ran::Failed(_)) => {
-            Ran::Failed(Fault::bug("a transaction that was run twice left two different things"))
+            Ran::Failed(Fault::bug("two runs of a transaction had different outputs"))
         }
     }
 }
