@@ -1,8 +1,8 @@
-//! What a call costs: through ractor alone (cast and oneshot; and its own `call`, which has a time limit as the kit
-//! has), through the kit, through actix, over a bare tokio channel. Ratios in one run, since machines differ. First one
-//! caller, one call after the other; then sixty-four callers at once. Rounds of the candidates are interleaved and the
-//! median of each is taken. Two rows compare what a job costs: started by an enum of messages with an actor that knows
-//! each of them, as services once had, and as a `Command` of the one command actor.
+//! The cost of a call: with ractor alone (cast and oneshot; and its own `call`, which has a time limit as the
+//! supervision kit has), through the kit, through actix, over a bare tokio channel. The results are ratios within one
+//! run, since machines differ. First one caller, one call after the other; then 64 callers at once. The rounds of the
+//! candidates are interleaved, and the median of each is taken. Two rows compare the cost of a job: started by an enum
+//! of messages and an actor with an arm for each of them, and started as a `Command` of the `CommandActor`.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout)]
 
@@ -24,7 +24,7 @@ use tokio::{
     sync::oneshot,
 };
 
-/// Calls of each caller in a round.
+/// Calls of each caller per round.
 const CALLS: u64 = 2_000;
 const CALLERS: u64 = 64;
 const ROUNDS: usize = 15;
@@ -36,7 +36,7 @@ fn main() {
     let limited = runtime.block_on(start_ractor_within());
     let actix = start_actix();
     let channel = runtime.block_on(start_channel());
-    println!("{CALLS} calls a caller, {ROUNDS} rounds, median, two worker threads");
+    println!("{CALLS} calls per caller, {ROUNDS} rounds, median, two worker threads");
     for callers in [1, CALLERS] {
         let mut times: [Vec<Duration>; 7] = Default::default();
         // The first round is warm-up.
@@ -66,12 +66,12 @@ fn report(callers: u64, mut times: [Vec<Duration>; 7]) {
     println!("\n{callers} caller(s)");
     let names = ["tokio channel", "ractor", "kit", "ractor's call", "actix", "job by enum", "job by command"];
     for (name, micros) in names.iter().zip(medians) {
-        println!("  {name:<14} {micros:>7.2} us a call   {:>5.2} x ractor", micros / medians[1]);
+        println!("  {name:<14} {micros:>7.2} us per call   {:>5.2} x ractor", micros / medians[1]);
     }
     println!("  a command is {:.3} x a job by enum", medians[6] / medians[5]);
 }
 
-/// How long `CALLS` calls take when each of `callers` makes that many, one after the other, at the same time.
+/// The time of `CALLS` calls, one after the other, by each of `callers` at the same time.
 fn measure<F: Future<Output = ()> + Send + 'static>(
     runtime: &Runtime,
     callers: u64,
@@ -308,7 +308,7 @@ impl actix::Handler<Number> for ActixEcho {
     }
 }
 
-/// actix runs on a thread of its own, as it does in a program.
+/// actix runs on a separate thread, as it does in a program.
 fn start_actix() -> actix::Addr<ActixEcho> {
     let (tell, told) = mpsc::sync_channel(1);
     std::thread::Builder::new()

@@ -1,8 +1,9 @@
-//! Durable commits a second, in groups, against `fdatasync` of as many bytes in as many calls.
+//! Durable commits per second, in groups, compared with `fdatasync` of the same number of bytes in the same number of
+//! calls.
 //!
-//! Two kinds of commit: two plain records; and what a login leaves, which is a sealed record, its index, an event with
-//! sealed personal fields and an audit entry. The bare loop writes as many bytes as the journal takes for each kind, so
-//! that both ask the same of the disk.
+//! Two kinds of commit: two plain records; and the commit of a login, which has a sealed record, its index, an event
+//! with sealed personal fields and an audit entry. The bare loop writes the same number of bytes as the journal for
+//! each kind, so that both load the disk equally.
 
 #![allow(
     clippy::expect_used,
@@ -63,7 +64,7 @@ impl Bench {
     fn group(&mut self, kind: Kind, size: usize) {
         let writes = (0..size).map(|_| {
             self.next += 1;
-            // A thousand persons take turns.
+            // A thousand persons in turn.
             let user = UserId::from(uuid::Uuid::from_u128(self.next % 1_000));
             self.store.write(self.bench_store.write(), move |tx| kind(tx, user))
         });
@@ -75,7 +76,7 @@ impl Bench {
     }
 }
 
-/// Runs `group` for the time that is measured; gives how many a second.
+/// Runs `group` for the measured time; returns the number per second.
 fn per_second(mut group: impl FnMut()) -> f64 {
     let run = |until: Duration, group: &mut dyn FnMut()| {
         let (began, mut groups) = (Instant::now(), 0_u32);
@@ -89,7 +90,7 @@ fn per_second(mut group: impl FnMut()) -> f64 {
     run(MEASURED, &mut group)
 }
 
-/// Bytes a commit takes in the journal: by what the newest segment holds that is not zero.
+/// Bytes of a commit in the journal, from the bytes of the newest segment that are not zero.
 fn journal_bytes(dir: &Path) -> u64 {
     let segments = std::fs::read_dir(dir.join("journal")).expect("a journal").flatten();
     let content = segments.map(|entry| std::fs::read(entry.path()).expect("a segment"));
@@ -101,12 +102,12 @@ fn bare(file: &File, bytes: &[u8], at: &mut u64) {
     if *at + bytes.len() as u64 > ROOM {
         *at = 0;
     }
-    file.write_all_at(bytes, *at).expect("room on the disk");
+    file.write_all_at(bytes, *at).expect("space on the disk");
     file.sync_data().expect("a disk that syncs");
     *at += bytes.len() as u64;
 }
 
-/// Commits a second in each size of group, and the bytes of one in the journal.
+/// Commits per second for each size of group, and the bytes of one in the journal.
 fn measure(dir: &Path, engine: EngineKind, kind: Kind) -> ([f64; GROUPS.len()], u64) {
     let mut bench = Bench::open(dir, engine);
     let journal = dir.join(engine.name());
@@ -126,9 +127,9 @@ fn main() {
         let (redb, _) = measure(dir.path(), EngineKind::Redb, kind);
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(dir.path().join("bare"));
         let file = file.expect("a file to write to");
-        file.write_all_at(&vec![1; 64 << 20], 0).and_then(|()| file.sync_all()).expect("room on the disk");
+        file.write_all_at(&vec![1; 64 << 20], 0).and_then(|()| file.sync_all()).expect("space on the disk");
         let mut at = 0;
-        println!("{name}: {bytes} bytes a commit; durable commits a second (of what the bare loop does)");
+        println!("{name}: {bytes} bytes per commit; durable commits per second (share of the bare loop)");
         println!("{:>6} {:>12} {:>20} {:>20}", "group", "fdatasync", "sled", "redb");
         for (index, size) in GROUPS.into_iter().enumerate() {
             let content = vec![7; usize::try_from(bytes).unwrap_or(0) * size];

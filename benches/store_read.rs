@@ -1,11 +1,11 @@
-//! How long reads take alone, and while 64 clients write.
+//! The duration of reads alone, and while 64 clients write.
 //!
-//! Reads are due a thousand times a second, whatever became of those before (open loop); each takes one record of
-//! 100,000. Two times are shown: of the read itself, which is what it waited for the writer, and from when it was due,
-//! which has in it what the machine's other work costs the thread that reads.
+//! Reads are due 1,000 times per second, independent of earlier reads (open loop); each reads one of 100,000 records.
+//! Two times are shown: of the read itself, which includes its wait for the writer, and from when it was due, which
+//! also includes the delay of the reading thread by other work of the machine.
 //!
-//! The clients write as fast as they are answered, each time what a login leaves: a sealed record, its index, an event
-//! with sealed personal fields and an audit entry.
+//! The clients write as fast as they are answered, each time the commit of a login: a sealed record, its index, an
+//! event with sealed personal fields and an audit entry.
 
 #![allow(
     clippy::expect_used,
@@ -55,7 +55,7 @@ async fn fill(store: &Store, bench_store: &BenchStore) {
             })
         });
         for written in join_all(writes).await {
-            written.expect("a disk with room");
+            written.expect("a disk with space");
         }
     }
 }
@@ -67,7 +67,7 @@ struct Times {
     from_due: Vec<Duration>,
 }
 
-/// Reads for the time that is measured, on the thread it is called on.
+/// Reads for the measured time, on the calling thread.
 fn read(store: &Store) -> Times {
     let (began, gap) = (Instant::now(), Duration::from_secs(1) / A_SECOND);
     let mut times = Times::default();
@@ -92,13 +92,13 @@ fn read(store: &Store) -> Times {
     times
 }
 
-/// Writes until it is told to stop; counts.
+/// Writes until it is stopped, and counts.
 async fn client(store: Store, bench_store: BenchStore, number: u64, stop: Arc<AtomicBool>, commits: Arc<AtomicU64>) {
     let mut turn = number;
     while !stop.load(Ordering::Relaxed) {
         turn += CLIENTS;
         let user = UserId::from(uuid::Uuid::from_u128(u128::from(turn % 1_000)));
-        store.write(bench_store.write(), move |tx| login(tx, user)).await.expect("a disk with room");
+        store.write(bench_store.write(), move |tx| login(tx, user)).await.expect("a disk with space");
         commits.fetch_add(1, Ordering::Relaxed);
     }
 }

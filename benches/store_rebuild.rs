@@ -1,9 +1,9 @@
-//! How long the tree takes to be built anew after the machine stopped: from the journal alone, and from a snapshot.
+//! The time to rebuild the tree after a stop of the machine: from the journal alone, and from a snapshot.
 //!
-//! An argument says how many records are written, 250,000 without: `cargo bench --bench store_rebuild -- 1000000`.
+//! The argument is the number of records, by default 250,000: `cargo bench --bench store_rebuild -- 1000000`.
 //!
-//! Half of the keys are ids of records, nearly in order as they come; half are of an index, in no order. The directory
-//! is copied while the store is open, and the copy is opened as if on the machine's next run.
+//! Half of the keys are ids of records, nearly in order; half are of an index, in no order. The directory is copied
+//! while the store is open, and the copy is opened as in the machine's next run.
 
 #![allow(
     clippy::expect_used,
@@ -37,7 +37,7 @@ impl Record for Entry {
 static ENTRY_BY_ID: Table<UserId, Entry> = Table::new(0xf0, "entry_by_id", "");
 static ENTRY_BY_WORD: Table<[u8; 16], Entry> = Table::new(0xf1, "entry_by_word", "");
 
-/// Writes the records and their index; gives how many keys that are.
+/// Writes the records and their index; returns the number of keys.
 async fn fill(store: &Store, bench_store: &BenchStore, records: u32) -> u64 {
     let writes: Vec<u32> = (0..records / A_WRITE).collect();
     for wave in writes.chunks(64) {
@@ -52,7 +52,7 @@ async fn fill(store: &Store, bench_store: &BenchStore, records: u32) -> u64 {
             })
         });
         for written in join_all(writes).await {
-            written.expect("a disk with room");
+            written.expect("a disk with space");
         }
     }
     u64::from(records / A_WRITE * A_WRITE) * 2
@@ -65,12 +65,12 @@ fn copy(from: &Path, to: &Path) {
         if from.is_dir() {
             copy(&from, &to);
         } else {
-            std::fs::copy(&from, &to).expect("room for the copy");
+            std::fs::copy(&from, &to).expect("space for the copy");
         }
     }
 }
 
-/// Opens what is left of `data` after the machine stopped.
+/// Opens the copy of `data` as after a stop of the machine.
 fn reopen(bench_store: &BenchStore, data: &Path, engine: EngineKind, keys: u64) {
     let stopped = data.with_file_name("stopped");
     copy(data, &stopped);
@@ -86,7 +86,7 @@ fn reopen(bench_store: &BenchStore, data: &Path, engine: EngineKind, keys: u64) 
     let rate = keys as f64 / took.as_secs_f64();
     println!("{:<6} {:>8} keys {:>7.2} s {rate:>9.0} keys/s   {built}", engine.name(), keys, took.as_secs_f64());
     drop((_store, _writer));
-    std::fs::remove_dir_all(&stopped).expect("the copy to go");
+    std::fs::remove_dir_all(&stopped).expect("the copy to be removed");
 }
 
 fn measure(engine: EngineKind, records: u32) {

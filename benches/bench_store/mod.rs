@@ -1,6 +1,6 @@
 //! A store on the real disk, for measurements.
 //!
-//! Owns: how a measured store is opened and what accompanies its writes. Must not know: what is measured. Begin with
+//! Owns: how a measured store is opened, and the context of its writes. Must not know: what is measured. Begin with
 //! `BenchStore`.
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -16,7 +16,7 @@ use majordomo::{
     types::{CallContext, Timestamp, Work, clock::stamp},
 };
 
-/// The real disk, time and chance.
+/// The real disk, clock and randomness.
 #[derive(Clone)]
 pub struct BenchStore {
     environment: StoreEnvironment,
@@ -28,7 +28,7 @@ impl BenchStore {
         Self { environment: StoreEnvironment { fs: Arc::new(RealFs), clock, entropy: Arc::new(OsEntropy) } }
     }
 
-    /// A store in `dir` with its key ring beside it, on the run of the machine that `boot` names.
+    /// A store in `dir` with its key ring beside it, in the run of the machine that `boot` names.
     pub fn options(&self, dir: &Path, engine: EngineKind, boot: &str) -> Options {
         Options {
             settings: StoreSettings {
@@ -45,7 +45,7 @@ impl BenchStore {
         }
     }
 
-    /// What accompanies one transaction.
+    /// The context of one transaction.
     pub fn write(&self) -> Write {
         Write::new(
             Work::until(self.environment.clock.instant() + Duration::from_secs(60)),

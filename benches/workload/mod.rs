@@ -1,4 +1,4 @@
-//! What clients write in measurements.
+//! The writes of clients in benchmarks.
 //!
 //! Owns: the records, and the commit of a login. Must not know: how it is measured. Begin with `login`.
 
@@ -19,12 +19,12 @@ impl Record for Entry {
     const NAME: &'static str = "entry";
 }
 
-/// Under the name of a sealed table of the product, since the keys of those are made once and kept.
+/// Under the name of a sealed table of Majordomo, since the subkeys of those are derived once.
 static ENTRY_BY_ID: Table<UserId, Entry> = Table::sealed(0xf0, "session_by_id", "");
-/// By whose and which.
+/// By owner and id.
 pub static ENTRY_BY_OWNER: Table<([u8; 16], UserId), Entry> = Table::new(0xf1, "entry_by_owner", "");
 
-/// What a login leaves: a sealed record, its index, an event with sealed personal fields and an audit entry.
+/// The commit of a login: a sealed record, its index, an event with sealed personal fields and an audit entry.
 pub fn login(tx: &mut Tx<'_>, user: UserId) -> Result<(), TxFault> {
     let id: UserId = tx.id();
     tx.put(&ENTRY_BY_ID, &id, &Entry(vec![7; 200]))?;

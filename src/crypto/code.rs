@@ -7,19 +7,19 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::types::Invalid;
 
-/// Digits of a code.
+/// Number of digits of a code.
 pub const DIGITS: usize = 6;
 const CODES: u32 = 1_000_000;
-/// The greatest multiple of `CODES` that fits: what is drawn above it would favour low codes.
+/// The greatest multiple of `CODES` that fits: a draw above it would favour low codes.
 const FAIR_BELOW: u32 = u32::MAX - u32::MAX % CODES;
 
-/// A code: its digits, in ASCII. Prints as `***`.
+/// A code: its digits in ASCII. Printed as `***`.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct CodeDigits([u8; DIGITS]);
 
 impl CodeDigits {
-    /// Draws a code; every one is equally likely. `draw` gives four fresh random bytes each time it is called,
-    /// which is once, but for one time in 4,400.
+    /// Draws a code; every code is equally likely. `draw` returns four fresh random bytes per call; it is called again
+    /// in one of 4,400 cases.
     pub fn draw(mut draw: impl FnMut() -> [u8; 4]) -> Self {
         loop {
             let drawn = u32::from_be_bytes(draw());
@@ -33,14 +33,14 @@ impl CodeDigits {
         let mut digits = [b'0'; DIGITS];
         let mut rest = number;
         for digit in digits.iter_mut().rev() {
-            // A remainder by ten always fits.
+            // A remainder of a division by 10 always fits.
             *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
             rest /= 10;
         }
         Self(digits)
     }
 
-    /// Reads what a person typed: six digits; spaces and hyphens between them are dropped.
+    /// Parses a typed code: six digits; spaces and hyphens between them are dropped.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         const FORMAT: Invalid = Invalid::new("code_format", "must be the 6 digits of the code");
         let mut digits = [b'0'; DIGITS];
@@ -54,7 +54,7 @@ impl CodeDigits {
         if places.next().is_some() { Err(FORMAT) } else { Ok(Self(digits)) }
     }
 
-    /// The digits of a record.
+    /// The code of a stored record.
     pub fn of_record(digits: [u8; DIGITS]) -> Self {
         Self(digits)
     }
@@ -64,12 +64,12 @@ impl CodeDigits {
         self.0
     }
 
-    /// The digits as text, for the mail.
+    /// The digits as text, for the notification.
     pub fn reveal(&self) -> String {
         self.0.iter().map(|digit| char::from(*digit)).collect()
     }
 
-    /// Whether both are the same, in a time that tells nothing.
+    /// Whether both codes are equal, in constant time.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }

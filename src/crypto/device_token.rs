@@ -1,7 +1,7 @@
 //! Device tokens: `mjd_` and base64url of user id (16 bytes), device (16), time of issue (8), MAC (32).
 //!
-//! Such a token proves that its holder once signed in as that user. It opens nothing by itself; it only keeps
-//! strangers' failures from locking its holder out. A login takes it until the user's password changes.
+//! Such a token proves that its holder once signed in as that user. It grants no access by itself; it only keeps failed
+//! logins of other clients from locking its holder out. A login accepts it until the user's password changes.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ const PREFIX: &str = "mjd_";
 const BYTES: usize = 16 + 16 + 8 + 32;
 const TEXT_LENGTH: usize = PREFIX.len() + (BYTES * 4).div_ceil(3);
 
-/// The key that signs device tokens; a subkey of the ring.
+/// The key of the MAC of device tokens; a subkey of the ring.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct DeviceKey([u8; 32]);
 
 /// A device that has signed in before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownDevice {
-    /// Random bytes that stay with the device when its token is renewed.
+    /// Random bytes that identify the device; they stay the same when its token is renewed.
     pub device: [u8; 16],
-    /// When its token was issued.
+    /// The time of issue of its token.
     pub issued: Timestamp,
 }
 
@@ -44,8 +44,8 @@ impl DeviceKey {
         Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// The device, if `text` is a token of this product for `user` that was issued less than `life` ago.
-    /// Whatever is wrong with it, the device is simply not known.
+    /// The device, if `text` is a token of Majordomo for `user` that was issued less than `life` ago; `None` for every
+    /// other text.
     pub fn recognise(&self, text: &str, user: UserId, now: Timestamp, life: Duration) -> Option<KnownDevice> {
         if text.len() != TEXT_LENGTH {
             return None;

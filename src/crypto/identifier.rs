@@ -1,4 +1,4 @@
-//! Keyed hashes of what people type or are called, where the thing itself must not be kept or shown.
+//! Keyed hashes of identifiers, where the identifier itself must not be stored or shown.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -7,7 +7,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::types::limits;
 
-/// The key under which identifiers are hashed; a subkey of the ring.
+/// The key of the hashes; a subkey of the ring.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct IdentifierKey([u8; 32]);
 
@@ -17,16 +17,16 @@ impl IdentifierKey {
         Self(key)
     }
 
-    /// What failures on an identifier nobody has are counted under. Case, compatibility forms and white space at the
-    /// ends make no difference, as in looking a user up.
+    /// The key of the failure counters of an identifier without a user. Case, compatibility forms and white space at
+    /// the ends are normalized, as in the lookup of a user.
     pub fn digest(&self, identifier: &str) -> [u8; 32] {
         let shortened: String = identifier.trim().chars().take(limits::IDENTIFIER_INPUT_MAX).collect();
         let normal: String = shortened.nfkc().flat_map(char::to_lowercase).collect();
         self.mac("identifier", normal.as_bytes())
     }
 
-    /// Eight hexadecimal digits that stand for a key of any kind where operators look: equal keys look equal, and
-    /// nobody can tell which key it is.
+    /// Eight hexadecimal digits that represent a key of any kind for operators: equal keys have equal digits, and the
+    /// digits do not reveal the key.
     pub fn short(&self, shown: &[u8]) -> String {
         self.mac("display", shown)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -36,9 +36,10 @@ impl IdentifierKey {
     }
 }
 
-/// HMAC-SHA-256 (RFC 2104) over the parts, one after the other.
+/// HMAC-SHA-256 (RFC 2104) over the concatenated parts.
 pub(super) fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    // Filled up with zeros to the hash's block, as RFC 2104 section 2 does itself: so the length is right by its type.
+    // Padded with zeros to the block size of the hash, as in RFC 2104 section 2, so that the type guarantees the
+    // length.
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);
     let mut mac = Hmac::<Sha256>::new(&block.into());

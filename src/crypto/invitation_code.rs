@@ -1,5 +1,4 @@
-//! Codes of invitations as people read and type them: four groups of four of the digits and letters of Crockford's
-//! Base32, eighty bits.
+//! Codes of invitations as users read and type them: four groups of four characters of Crockford's Base32, 80 bits.
 
 use subtle::ConstantTimeEq;
 
@@ -9,7 +8,7 @@ const BYTES: usize = 10;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const NOT_A_CODE: Invalid = Invalid::new("not_an_invitation_code", "must be sixteen letters and digits");
 
-/// A code.
+/// An invitation code.
 #[derive(Clone)]
 pub struct InvitationCode([u8; BYTES]);
 
@@ -19,7 +18,7 @@ impl InvitationCode {
         Self(bytes)
     }
 
-    /// Reads what was typed: case, spaces and hyphens make no difference, O is 0, I and L are 1.
+    /// Parses a typed code: case, spaces and hyphens are ignored, O is 0, I and L are 1.
     pub fn parse(typed: &str) -> Result<Self, Invalid> {
         let mut bits: u128 = 0;
         let mut letters = 0;
@@ -44,7 +43,7 @@ impl InvitationCode {
         Ok(Self(code))
     }
 
-    /// As it stands in a mail: `7K2M-0QZP-4C9V-XH31`.
+    /// The form in a mail: `7K2M-0QZP-4C9V-XH31`.
     pub fn text(&self) -> Secret {
         let mut wide = [0; 16];
         wide[16 - BYTES..].copy_from_slice(&self.0);
@@ -60,7 +59,7 @@ impl InvitationCode {
         Secret::new(text)
     }
 
-    /// Whether both are the same; takes as long whether or not.
+    /// Whether both codes are equal, in constant time.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 /// One public signing key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwk {
-    /// The key's id, as in the header of the tokens it signs.
+    /// The key's id (`kid`), as in the header of the tokens that it signs.
     pub kid: String,
     /// `RS256`, `EdDSA` or `ES256`.
     pub alg: String,
     /// Always `sig`.
     #[serde(rename = "use")]
     pub usage: String,
-    /// Type and members of the key.
+    /// The type and the members of the key.
     #[serde(flatten)]
     pub key: JwkKey,
 }
@@ -49,9 +49,9 @@ pub enum JwkKey {
     },
 }
 
-/// What `/.well-known/jwks.json` answers.
+/// The body of `/.well-known/jwks.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JwkSet {
-    /// Every key that is published, signing or not yet retired; the signing one first.
+    /// All published keys, the signing key first.
     pub keys: Vec<Jwk>,
 }

@@ -1,10 +1,10 @@
-//! What is secret, signed or hashed.
+//! Secrets, signatures and hashes.
 //!
-//! Owns: password hashes, signing keys and access tokens, refresh and device tokens, one-time codes and those of
-//! invitations, keyed hashes of identifiers. Everything here is a pure function of its arguments, but for the making of
+//! Owns: password hashes, signing keys and access tokens, refresh and device tokens, one-time codes, codes of
+//! invitations, keyed hashes of identifiers. Everything is a pure function of its arguments, except the generation of
 //! keys.
-//! Must not know: the store, the actors, HTTP, configuration files; keys come in as arguments.
-//! Begin with `token.rs` (what an application's services check) and `password.rs` (what costs time).
+//! Must not know: the store, the actors, HTTP, configuration files; keys are passed as arguments.
+//! Begin with `token.rs` (what an application's services verify) and `password.rs` (the expensive hashes).
 
 pub mod code;
 pub mod device_token;

@@ -1,6 +1,6 @@
 //! Password hashes: Argon2id (RFC 9106) as PHC strings, with an optional pepper.
 //!
-//! All of it blocks for tens of milliseconds: only the hasher's threads call it.
+//! Every hash blocks its thread for tens of milliseconds: only the hasher's threads call this module.
 
 use argon2::{
     Algorithm, Argon2, Block, KeyId, Params, ParamsBuilder, Version,
@@ -12,23 +12,23 @@ use zeroize::Zeroizing;
 
 use crate::types::{Secret, limits};
 
-/// Bytes of a salt; the caller draws them.
+/// Bytes of a salt, which the caller draws.
 pub const SALT_BYTES: usize = 16;
 const OUTPUT_BYTES: usize = 32;
 
-/// What one hash costs.
+/// The cost of one hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordCost {
     /// Memory in KiB.
     pub memory_kib: u32,
     /// Passes over the memory.
     pub passes: u32,
-    /// Lanes; they are computed one after the other, on one thread.
+    /// Lanes; one thread computes them one after the other.
     pub lanes: u32,
 }
 
 impl Default for PasswordCost {
-    /// The second choice of RFC 9106's readers at OWASP: 19,456 KiB, two passes, one lane.
+    /// The minimum that OWASP recommends for Argon2id: 19,456 KiB, two passes, one lane.
     fn default() -> Self {
         Self { memory_kib: 19_456, passes: 2, lanes: 1 }
     }
@@ -46,27 +46,28 @@ impl PasswordCost {
     }
 }
 
-/// A key that is mixed into each hash and is not in the store, so that a stolen store alone cannot be searched.
+/// A key that is mixed into each hash and is not in the store, so that passwords cannot be guessed from a stolen store
+/// alone.
 #[derive(Clone)]
 pub struct Pepper {
-    /// Written into each hash made with it; 1 to 8 bytes.
+    /// The id in each hash made with it; 1 to 8 bytes.
     pub id: String,
     /// The key.
     pub key: Secret,
 }
 
-/// What a password turned out to be.
+/// The result of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordCheck {
-    /// The right one, hashed as it would be today.
+    /// The right password, hashed with the current cost and pepper.
     Right,
-    /// The right one, but its hash has another cost or pepper than today: hash it again.
+    /// The right password, but its hash has another cost or pepper: hash it again.
     RightOutdated,
-    /// Another one.
+    /// A wrong password.
     Wrong,
 }
 
-/// Why a hash cannot be computed or compared. None of them speaks about the password.
+/// Why a hash cannot be computed or compared. No fault reveals anything about the password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordFault {
     /// The stored string is not a PHC string of Argon2.
@@ -75,7 +76,7 @@ pub enum PasswordFault {
     /// The stored string names a pepper that is not configured.
     #[error("a stored password hash needs the pepper '{id}', which is not configured")]
     UnknownPepper {
-        /// Its id.
+        /// The id of the pepper.
         id: String,
     },
     /// Memory, passes or lanes are out of bounds.
@@ -86,7 +87,7 @@ pub enum PasswordFault {
     PepperId,
 }
 
-/// Memory for one hash at a time, kept between hashes so that the system need not hand it out anew each time.
+/// Memory for one hash at a time, kept between hashes so that it is not allocated for each.
 #[derive(Default)]
 pub struct Scratch {
     blocks: Vec<Block>,
@@ -110,11 +111,11 @@ impl Scratch {
 #[derive(Clone)]
 pub struct PasswordHasher {
     params: Params,
-    /// The first one is used for new hashes; the others are known from old ones.
+    /// The first one is used for new hashes; the others verify older ones.
     peppers: Vec<Pepper>,
 }
 
-/// A PHC string, taken apart.
+/// A parsed PHC string.
 struct Stored {
     hash: Output,
     salt: Salt,
@@ -124,7 +125,7 @@ struct Stored {
 }
 
 impl PasswordHasher {
-    /// `peppers`: newest first; none is allowed.
+    /// `peppers`: newest first; may be empty.
     pub fn new(cost: PasswordCost, peppers: Vec<Pepper>) -> Result<Self, PasswordFault> {
         let mut params = cost.params()?;
         for (position, pepper) in peppers.iter().enumerate() {
@@ -169,7 +170,7 @@ impl PasswordHasher {
         Ok(phc.to_string())
     }
 
-    /// Compares `password`, after NFC, with a stored PHC string.
+    /// Verifies `password`, after NFC, against a stored PHC string.
     pub fn verify(
         &self,
         scratch: &mut Scratch,
@@ -184,7 +185,7 @@ impl PasswordHasher {
         Ok(if self.is_current(&parsed) { PasswordCheck::Right } else { PasswordCheck::RightOutdated })
     }
 
-    /// Does the work of a verification for an identifier nobody has, so that it costs the same. Always `Wrong`.
+    /// Does the work of a verification for an unknown identifier, so that it costs the same. Always `Wrong`.
     pub fn verify_nobody(&self, scratch: &mut Scratch, password: &Secret) -> Result<PasswordCheck, PasswordFault> {
         let nobody = Stored {
             hash: Output::new(&[0; OUTPUT_BYTES]).map_err(|_| PasswordFault::Malformed)?,
@@ -194,7 +195,7 @@ impl PasswordHasher {
             version: Version::V0x13,
         };
         let output = self.compute(scratch, password, &nobody)?;
-        // Compared as ever, so that the compiler keeps the work.
+        // Compared as in a verification, so that the compiler keeps the work.
         let _same = output.as_slice().ct_eq(nobody.hash.as_bytes());
         Ok(PasswordCheck::Wrong)
     }
@@ -204,7 +205,7 @@ impl PasswordHasher {
         Stored::parse(stored).map(|parsed| !self.is_current(&parsed))
     }
 
-    /// The id of the pepper that a stored hash needs and this hasher does not have, if so.
+    /// The id of the pepper that a stored hash needs and this hasher lacks, if so.
     pub fn missing_pepper(&self, stored: &str) -> Option<String> {
         let parsed = Stored::parse(stored).ok()?;
         let id = Some(parsed.params.keyid()).filter(|id| !id.is_empty())?;
@@ -264,9 +265,9 @@ impl Stored {
     }
 }
 
-/// NFC, so that one password typed on two keyboards gives the same bytes (NIST SP 800-63B, section 5.1.1.2).
+/// NFC, so that a password typed on different keyboards has the same bytes (NIST SP 800-63B section 5.1.1.2).
 fn normal(password: &Secret) -> Zeroizing<String> {
-    // Room beforehand: a string that grows would leave copies behind.
+    // Allocated in advance: a string that grows would leave copies in memory.
     let mut text = Zeroizing::new(String::with_capacity(password.reveal().len() * 3));
     text.extend(password.reveal().nfc());
     text

@@ -1,7 +1,7 @@
 //! Refresh tokens: `mjr_` and base64url of session id (16 bytes), generation (4), MAC (32).
 //!
-//! Nothing of a token is stored. The session's record holds a sealed seed; the MAC under it proves a token authentic,
-//! whatever its generation, so that an old one can be told from a made-up one.
+//! No part of a token is stored. The session's record holds a sealed seed; the MAC under it proves a token of any
+//! generation authentic, which distinguishes an old token from a forged one.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use subtle::ConstantTimeEq;
@@ -14,29 +14,29 @@ const PREFIX: &str = "mjr_";
 const BYTES: usize = 16 + 4 + 32;
 const TEXT_LENGTH: usize = PREFIX.len() + (BYTES * 4).div_ceil(3);
 
-/// A token as presented: readable, not yet known to be authentic.
+/// A presented token: well-formed, but not verified.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken {
-    /// The session it claims to belong to.
+    /// The claimed session.
     pub session: SessionId,
-    /// The generation it claims to have.
+    /// The claimed generation.
     pub generation: u32,
     mac: [u8; 32],
 }
 
-/// The text is not a refresh token of this product.
+/// The text is not a refresh token of Majordomo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a refresh token")]
 pub struct Unreadable;
 
 impl RefreshToken {
-    /// The token of a session and generation. The same arguments give the same token: so a lost answer can be
-    /// repeated without having been kept.
+    /// The token of a session and generation. The same arguments give the same token, so that a lost response can be
+    /// repeated without storing it.
     pub fn make(session: SessionId, generation: u32, seed: &[u8; 32]) -> Self {
         Self { session, generation, mac: mac(session, generation, seed) }
     }
 
-    /// Reads a token; only the one canonical text of it is taken.
+    /// Parses a token; only its canonical text is accepted.
     pub fn parse(text: &str) -> Result<Self, Unreadable> {
         if text.len() != TEXT_LENGTH {
             return Err(Unreadable);
@@ -53,12 +53,12 @@ impl RefreshToken {
         })
     }
 
-    /// Whether this product made it for that session, in a time that tells nothing.
+    /// Whether Majordomo made it for the session of that seed, in constant time.
     pub fn is_authentic(&self, seed: &[u8; 32]) -> bool {
         mac(self.session, self.generation, seed).ct_eq(&self.mac).into()
     }
 
-    /// The text that is handed out.
+    /// The text for the client.
     pub fn text(&self) -> Secret {
         let mut bytes = Vec::with_capacity(BYTES);
         bytes.extend_from_slice(self.session.as_bytes());
@@ -111,7 +111,7 @@ mod tests {
         let cut = &text[..text.len() - 1];
         let other_prefix = text.replace("mjr_", "mjx_");
         let plain_alphabet = format!("{}+{}", &text[..10], &text[11..]);
-        // 52 bytes leave two unused bits in the last character; a set one would be a second text for one token.
+        // 52 bytes leave two unused bits in the last character; a set bit would be a second text for one token.
         let unused_bit = format!("{cut}B");
         for wrong in ["", "mjr_", &padded, &spaced, cut, &other_prefix, &plain_alphabet, &unused_bit, "mjr_\u{e9}"] {
             assert_eq!(RefreshToken::parse(wrong), Err(Unreadable), "{wrong}");

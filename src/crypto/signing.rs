@@ -1,4 +1,4 @@
-//! Keys that sign access tokens: made here, kept by the store as PKCS#8 (RFC 5958), published as JWKs.
+//! Keys that sign access tokens: generated here, stored as PKCS#8 (RFC 5958), published as JWKs.
 
 use std::fmt;
 
@@ -17,32 +17,32 @@ use zeroize::Zeroizing;
 use super::jwk::{Jwk, JwkKey};
 use crate::types::{SigningAlgorithm, id::KeyId};
 
-/// Why a key cannot be made, read or used. Never holds any part of a key.
+/// Why a key cannot be generated, read or used. It never holds any part of a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SigningKeyFault {
-    /// The cryptographic library refused to make a key.
+    /// The cryptographic library failed to generate a key.
     #[error("a signing key could not be made")]
     NotMade,
-    /// Stored bytes are not a key of the algorithm they are stored with.
+    /// Stored bytes are not a key of the stored algorithm.
     #[error("the stored signing key {id} cannot be read as {algorithm}")]
     Unreadable {
-        /// The key.
+        /// The id of the key.
         id: KeyId,
-        /// What it should be.
+        /// The expected algorithm.
         algorithm: SigningAlgorithm,
     },
-    /// The library refused to sign.
+    /// The library failed to sign.
     #[error("signing failed")]
     NotSigned,
-    /// Claims that cannot be written, or would make a token that is too long.
+    /// Claims that cannot be encoded, or would make a token that is too long.
     #[error("the claims of a token cannot be written: {reason}")]
     Claims {
-        /// Which rule they break.
+        /// The rule that they break.
         reason: &'static str,
     },
 }
 
-/// A private key, prepared for signing: parsed once, not at each signature.
+/// A private key, parsed once for all its signatures.
 pub struct SigningKeyPair {
     id: KeyId,
     pair: Pair,
@@ -54,7 +54,7 @@ enum Pair {
     P256(EcdsaKeyPair),
 }
 
-/// A public key, prepared for verifying.
+/// A public key, parsed once for all verifications.
 pub struct VerifyingKey {
     id: KeyId,
     algorithm: SigningAlgorithm,
@@ -63,7 +63,7 @@ pub struct VerifyingKey {
 }
 
 impl SigningKeyPair {
-    /// Makes a new key from the operating system's randomness; RS256 takes a tenth of a second or more.
+    /// Generates a key from the operating system's randomness; RS256 takes 0.1 s or more.
     pub fn generate(id: KeyId, algorithm: SigningAlgorithm) -> Result<Self, SigningKeyFault> {
         let pair = match algorithm {
             SigningAlgorithm::Rs256 => {
@@ -77,7 +77,7 @@ impl SigningKeyPair {
         Ok(Self { id, pair })
     }
 
-    /// Reads a key back from the bytes that `to_pkcs8` gave.
+    /// Parses a key from the bytes of `to_pkcs8`.
     pub fn from_pkcs8(id: KeyId, algorithm: SigningAlgorithm, bytes: &[u8]) -> Result<Self, SigningKeyFault> {
         let unreadable = |_| SigningKeyFault::Unreadable { id, algorithm };
         let pair = match algorithm {
@@ -90,7 +90,7 @@ impl SigningKeyPair {
         Ok(Self { id, pair })
     }
 
-    /// The private key as PKCS#8 DER: for a sealed record, and for nothing else.
+    /// The private key as PKCS#8 DER, for a sealed record only.
     pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, SigningKeyFault> {
         let bytes = match &self.pair {
             Pair::Rsa(pair) => pair.as_der().map_err(|_| SigningKeyFault::NotMade)?.as_ref().to_vec(),
@@ -105,7 +105,7 @@ impl SigningKeyPair {
         self.id
     }
 
-    /// What the key signs with.
+    /// The algorithm of the key.
     pub fn algorithm(&self) -> SigningAlgorithm {
         match &self.pair {
             Pair::Rsa(_) => SigningAlgorithm::Rs256,
@@ -114,7 +114,7 @@ impl SigningKeyPair {
         }
     }
 
-    /// The signature of `message`, in the form JWS asks for.
+    /// The signature of `message`, in the form of JWS.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningKeyFault> {
         let random = SystemRandom::new();
         match &self.pair {
@@ -173,12 +173,12 @@ impl VerifyingKey {
         self.id
     }
 
-    /// What it verifies.
+    /// The algorithm of the key.
     pub fn algorithm(&self) -> SigningAlgorithm {
         self.algorithm
     }
 
-    /// The key as it is published.
+    /// The published key.
     pub fn jwk(&self) -> &Jwk {
         &self.jwk
     }

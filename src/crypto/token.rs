@@ -1,8 +1,8 @@
 //! Access tokens: JWTs (RFC 7519) by the profile of RFC 9068, signed as compact JWS (RFC 7515).
 //!
-//! Only tokens that this product made are ever accepted here, so the header is not interpreted at all: its encoded text
-//! must be, byte for byte, the one this product writes for one of its keys. That text fixes algorithm, type and key; a
-//! token cannot choose how it is checked (RFC 8725 sections 2.1, 3.1, 3.11).
+//! Only tokens that Majordomo made are accepted, so the header is not interpreted: its encoded text must be, byte for
+//! byte, the one that Majordomo writes for one of its keys. That text fixes algorithm, type and key; a token cannot
+//! choose how it is verified (RFC 8725 sections 2.1, 3.1, 3.11).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,7 +22,7 @@ use crate::types::{
 
 /// `typ` of access tokens (RFC 9068 section 2.1).
 pub const TYPE: &str = "at+jwt";
-/// Names that an extra claim may not have, since they are taken or would be read as something they are not.
+/// Names that an extra claim must not have: they are used, or have a registered meaning.
 pub const RESERVED_CLAIMS: [&str; 15] = [
     "iss",
     "aud",
@@ -41,37 +41,37 @@ pub const RESERVED_CLAIMS: [&str; 15] = [
     "cnf",
 ];
 
-/// What an access token says.
+/// The claims of an access token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AccessClaims {
-    /// Who made it: the setting `auth.issuer`.
+    /// The issuer: the setting `auth.issuer`.
     pub iss: String,
-    /// For whom: the setting `auth.audience`.
+    /// The audience: the setting `auth.audience`.
     pub aud: String,
     /// The user.
     pub sub: UserId,
-    /// From this second on it is void.
+    /// The second from which on it is invalid.
     pub exp: i64,
-    /// The second it was made in.
+    /// The second of its issue.
     pub iat: i64,
-    /// Its own id.
+    /// The id of the token.
     pub jti: String,
     /// The session.
     pub sid: SessionId,
-    /// The refresh generation it was made with.
+    /// The refresh generation of its issue.
     #[serde(rename = "gen")]
     pub generation: u32,
-    /// `app` for tokens of people.
+    /// `app` for tokens of users.
     pub client_id: String,
-    /// Scopes, separated by spaces; left out of the token if there is none: RFC 6749 section 3.3 has no empty list.
+    /// Scopes, separated by spaces; omitted if there are none, since RFC 6749 section 3.3 has no empty list.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
-    /// The user's roles when it was made.
+    /// The user's roles at its issue.
     #[serde(serialize_with = "roles_to_names", deserialize_with = "roles_from_names")]
     pub roles: Roles,
-    /// The second in which the user last proved who they are.
+    /// The second in which the user last authenticated.
     pub auth_time: i64,
-    /// How (RFC 8176).
+    /// The methods of authentication (RFC 8176).
     pub amr: Vec<String>,
     /// The claims of `auth.token.extra_claims`.
     #[serde(flatten)]
@@ -87,7 +87,7 @@ fn roles_from_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Roles,
     names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect()
 }
 
-/// Whom tokens must come from and be for; compared byte for byte.
+/// The required issuer and audience; compared byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedClaims {
     /// The setting `auth.issuer`.
@@ -96,7 +96,7 @@ pub struct ExpectedClaims {
     pub audience: String,
 }
 
-/// Why a token is refused, in the order in which it is looked at. Callers are told none of it; logs may be.
+/// Why a token is refused, in the order of the checks. Logs may hold the reason, responses do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
     /// More than `limits::ACCESS_TOKEN_MAX` bytes.
@@ -105,8 +105,8 @@ pub enum TokenRefusal {
     /// Not three parts, or a part that is not base64url.
     #[error("the token is not a compact JWS")]
     Malformed,
-    /// A header this product does not write, or of a key it no longer accepts.
-    #[error("the token's header names no key of ours")]
+    /// A header that Majordomo does not write, or of a key that is no longer accepted.
+    #[error("the token's header names no known key")]
     NotOurs,
     /// The signature does not fit.
     #[error("the token's signature does not fit")]
@@ -114,28 +114,28 @@ pub enum TokenRefusal {
     /// The claims cannot be read.
     #[error("the token's claims cannot be read")]
     Claims,
-    /// Another issuer.
+    /// The issuer is another one.
     #[error("the token has another issuer")]
     Issuer,
-    /// Another audience.
+    /// The audience is another one.
     #[error("the token has another audience")]
     Audience,
-    /// Its time is over.
+    /// The token has expired.
     #[error("the token has expired")]
     Expired,
 }
 
-/// The key that signs and all keys that are accepted, prepared. Immutable: a rotation makes a new set.
+/// The signing key and all accepted keys, parsed. Immutable: a rotation makes a new set.
 pub struct KeySet {
     signer: SigningKeyPair,
     signer_header: String,
-    /// By the encoded header of the tokens they verify.
+    /// Keyed by the encoded header of the tokens that they verify.
     verifiers: HashMap<String, VerifyingKey>,
     jwks: JwkSet,
 }
 
 impl KeySet {
-    /// `signer` signs from now on. `others` are published, not yet signing or no longer, and accepted.
+    /// A set in which `signer` signs. `others` are published and accepted; they do not sign yet, or no longer.
     pub fn new(signer: SigningKeyPair, others: Vec<VerifyingKey>) -> Result<Self, SigningKeyFault> {
         let mut keys = vec![signer.verifying_key()?];
         keys.extend(others.into_iter().filter(|key| key.id() != signer.id()));
@@ -150,7 +150,7 @@ impl KeySet {
         self.signer.id()
     }
 
-    /// What other services check tokens with.
+    /// The keys with which other services verify tokens.
     pub fn jwks(&self) -> &JwkSet {
         &self.jwks
     }
@@ -173,7 +173,7 @@ impl KeySet {
         Ok(Secret::new(token))
     }
 
-    /// Checks everything a token says of itself at `now`. Whether session and user still stand is not in the token.
+    /// Verifies a token and its claims at `now`. The caller checks that session and user are still valid.
     pub fn verify(&self, token: &str, expected: &ExpectedClaims, now: Timestamp) -> Result<AccessClaims, TokenRefusal> {
         if token.len() > limits::ACCESS_TOKEN_MAX {
             return Err(TokenRefusal::TooLong);
@@ -193,7 +193,7 @@ impl KeySet {
         if claims.aud != expected.audience {
             return Err(TokenRefusal::Audience);
         }
-        // No leeway: the clock that judges is the clock that stamped.
+        // No leeway: the same clock stamped the token.
         if now.as_seconds() >= claims.exp {
             return Err(TokenRefusal::Expired);
         }

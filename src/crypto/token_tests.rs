@@ -1,4 +1,4 @@
-//! Tests of access tokens, with `jsonwebtoken` as the second opinion.
+//! Tests of access tokens, with `jsonwebtoken` as an independent implementation.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::Jwk as TheirJwk};
 use uuid::Uuid;
@@ -66,7 +66,7 @@ fn another_library_accepts_our_tokens_from_the_jwks_alone() {
         let published = serde_json::to_value(keys.jwks()).unwrap();
         let jwk: TheirJwk = serde_json::from_value(published["keys"][0].clone()).unwrap();
         let mut validation = Validation::new(theirs);
-        // It judges by the machine's clock; the rest of its checks stay.
+        // It uses the machine's clock, so its check of `exp` is off; the other checks stay on.
         validation.validate_exp = false;
         validation.set_audience(&["app"]);
         validation.set_issuer(&["https://id.example.com"]);
@@ -85,7 +85,7 @@ fn another_library_accepts_our_tokens_from_the_jwks_alone() {
     }
 }
 
-/// RFC 9068 section 2.2.3: `scope` says what was granted. RFC 6749 section 3.3 has no empty one.
+/// RFC 9068 section 2.2.3: `scope` states what was granted. RFC 6749 section 3.3 has no empty one.
 #[test]
 fn a_scope_is_in_the_token_if_there_is_one() {
     let keys = key_set(SigningAlgorithm::EdDsa);
@@ -99,7 +99,7 @@ fn a_scope_is_in_the_token_if_there_is_one() {
     assert_eq!(payload(&scoped)["scope"], "read write");
     let token = keys.sign(&scoped).unwrap();
     assert_eq!(keys.verify(token.reveal(), &expected(), NOW), Ok(scoped));
-    // Tokens of before, with an empty one, are good to their end.
+    // Tokens of an earlier version, with an empty scope, stay valid until they expire.
     let mut old = serde_json::to_value(claims()).unwrap();
     old["scope"] = "".into();
     let old = resigned(&keys, &header_of(&keys), &old.to_string());

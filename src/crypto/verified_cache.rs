@@ -1,7 +1,7 @@
-//! What was verified a moment ago need not be verified again: a bounded cache by the SHA-256 of a token.
+//! A bounded cache of verified tokens, by the SHA-256 of a token, so that a repeated token is not verified again.
 //!
-//! It saves the signature's check alone. Session and user are looked at on every request, so nothing in here lets an
-//! ended session in. The token itself is not kept.
+//! It saves only the verification of the signature. Session and user are checked on every request, so the cache does
+//! not keep an ended session valid. The token itself is not stored.
 
 use std::{
     collections::HashMap,
@@ -16,13 +16,13 @@ const SHARDS: usize = 16;
 
 type Key = [u8; 32];
 
-/// A bounded map from tokens to what they proved, for as long as they are valid. Shared between threads.
+/// A bounded map from tokens to verified values, until they expire. Shared between threads.
 ///
-/// Each shard has two generations: entries go into the young one; when that is full it becomes the old one and the old
-/// one is dropped; what is found in the old one becomes young again. So what is used stays, at a fixed cost.
+/// Each shard has two generations. New entries go into the young one; when that is full it becomes the old one, and the
+/// old one is dropped. An entry found in the old one moves to the young one. So used entries stay, at a constant cost.
 pub struct VerifiedCache<V> {
     shards: Vec<Mutex<Shard<V>>>,
-    /// Entries of one generation of one shard.
+    /// Maximum entries of one generation of one shard.
     capacity: usize,
 }
 
@@ -43,7 +43,7 @@ impl<V: Clone> VerifiedCache<V> {
         Self { shards, capacity: (entries / SHARDS / 2).max(1) }
     }
 
-    /// What `token` proved, unless it has expired by `now`.
+    /// The value of `token`, unless it has expired by `now`.
     pub fn get(&self, token: &str, now: Timestamp) -> Option<V> {
         let key = Self::key(token);
         let mut shard = self.shard(&key);
@@ -59,13 +59,13 @@ impl<V: Clone> VerifiedCache<V> {
         Some(value)
     }
 
-    /// Remembers what `token` proved, until `expires`.
+    /// Stores the value of `token` until `expires`.
     pub fn insert(&self, token: &str, value: V, expires: Timestamp) {
         let key = Self::key(token);
         self.shard(&key).insert(key, Entry { value, expires }, self.capacity);
     }
 
-    /// Forgets everything: when a key is withdrawn.
+    /// Removes all entries, when a key is withdrawn.
     pub fn clear(&self) {
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +74,7 @@ impl<V: Clone> VerifiedCache<V> {
         }
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         let count = |shard: MutexGuard<'_, Shard<V>>| shard.young.len() + shard.old.len();
         self.shards.iter().map(|shard| count(shard.lock().unwrap_or_else(PoisonError::into_inner))).sum()
@@ -89,7 +89,7 @@ impl<V: Clone> VerifiedCache<V> {
         Sha256::digest(token.as_bytes()).into()
     }
 
-    /// A shard is whole between any two statements, so one that a panic left behind may be used.
+    /// A shard is consistent between any two statements, so it may be used after a panic.
     fn shard(&self, key: &Key) -> MutexGuard<'_, Shard<V>> {
         self.shards[usize::from(key[0]) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }

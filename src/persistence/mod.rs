@@ -1,16 +1,16 @@
-//! The one place that keeps things: a journal that makes a commit durable, and a tree that holds the state in order.
+//! The store: a journal that makes a commit durable, and a tree that holds the state in key order.
 //!
-//! Owns: the data directory, and what is stored in it. Must not know: HTTP, actors, any flow. Two folders that
-//! `tests/tidy` keeps apart:
+//! Owns: the data directory and its content. Must not know: HTTP, actors, any flow. Two folders, whose imports
+//! `tests/tidy` checks:
 //!
 //! ```text
-//!   machinery   how a commit is made, kept and read: engines, journal, snapshots, writer, transactions, sealing
-//!   schema      what is kept: tables, the event log, the audit logs, keys of persons, the list of migrations
+//!   machinery   how a commit is made, stored and read: engines, journal, snapshots, writer, transactions, sealing
+//!   schema      the content: tables, the event log, the audit logs, keys of persons, the list of migrations
 //! ```
 //!
 //! `schema` imports `machinery`, never the reverse. Begin with `machinery/store.rs` (the handle), `machinery/tx.rs`
-//! (what a transaction may do) and `schema/tables/mod.rs` (what there is). Other folders name both through the
-//! re-exports below.
+//! (what a transaction may do) and `schema/tables/mod.rs` (the inventory of tables). Other folders import both through
+//! the re-exports below.
 
 pub mod machinery;
 pub mod schema;

@@ -1,8 +1,8 @@
-//! The active children of a directory: one for each key that is known at present. Everything here happens under one
-//! short lock and sends nothing but messages to live actors.
+//! The active children of a directory, one per key. Every function runs under one short lock and sends messages only to
+//! running actors.
 //!
 //! ```text
-//! absent --post--> starting --arrived--> live --idle, or the oldest at the cap--> leaving --exit--> gone
+//! absent --post--> starting --arrived--> live --idle, or the oldest at the cap--> leaving --exit--> removed
 //!                     \                    \ crash                                   \ exit, messages kept
 //!                      \------ crash -------> resting --post after its wait--> starting   --> starting
 //! ```
@@ -28,16 +28,16 @@ use crate::types::limits;
 pub trait DirectoryKey: Hash + Eq + Clone + Send + Sync + 'static {}
 impl<K: Hash + Eq + Clone + Send + Sync + 'static> DirectoryKey for K {}
 
-/// One key: its slot, its actor if there is one, and the messages kept until there is one.
+/// One key: its slot, its actor if one runs, and the messages kept until one does.
 pub(super) struct ActiveChild<M: Message> {
     pub(super) slot: Arc<ActorSlot<M>>,
     pub(super) life: ChildLife<M>,
-    /// Each holds a permit of the slot, so there are never more than its mailbox takes.
+    /// Each message holds a permit of the slot, so there are at most as many as the mailbox has permits.
     pub(super) kept: VecDeque<MessageEnvelope<M>>,
-    /// Which life it is; an earlier one is not heard.
+    /// The number of the current run; messages about earlier runs are ignored.
     pub(super) epoch: u64,
     pub(super) history: History,
-    /// Its place in the order of use; none while it leaves.
+    /// Its place in the order of use; `None` while it is being passivated.
     place: Option<u64>,
     used_at: Instant,
 }
@@ -50,24 +50,24 @@ pub(super) enum ChildLife<M: Message> {
     Resting { until: Instant },
 }
 
-/// All children, and in which order they were used.
+/// All children, and their order of use.
 pub(super) struct ActiveChildren<K, M: Message> {
     children: HashMap<K, ActiveChild<M>>,
     message: BTreeMap<u64, K>,
     next_place: u64,
     leaving: usize,
-    /// When a search for an idle child last found none: not searched again at once, since it looks at all.
+    /// When a search for an idle child last found none. The search visits all children, so it is not repeated at once.
     all_busy_at: Option<Instant>,
 }
 
-/// What is to be done after the lock is released.
+/// The action after the lock is released.
 pub(super) enum DirectoryAction<K> {
     Nothing,
     /// Start an actor for this key.
     Activate(K),
 }
 
-/// How long a search that found every child busy is believed.
+/// How long the result of a search that found every child busy is reused.
 const BUSY_BELIEVED: Duration = Duration::from_millis(1);
 
 impl<K: DirectoryKey, M: Message> ActiveChildren<K, M> {
@@ -84,7 +84,7 @@ impl<K: DirectoryKey, M: Message> ActiveChildren<K, M> {
         self.children.contains_key(key)
     }
 
-    /// The slot of the child of `key`, which is used now.
+    /// The slot of the child of `key`, which is marked as used now.
     pub(super) fn touch(&mut self, key: &K, now: Instant) -> Option<Arc<ActorSlot<M>>> {
         let place = self.next_place;
         let child = self.children.get_mut(key)?;
@@ -99,7 +99,7 @@ impl<K: DirectoryKey, M: Message> ActiveChildren<K, M> {
         Some(Arc::clone(&child.slot))
     }
 
-    /// Whether there is a place for one more child, once `evict` has been followed.
+    /// Whether `cap` children are active; the ones that are being passivated do not count.
     pub(super) fn is_full(&self, cap: usize) -> bool {
         self.children.len() - self.leaving >= cap
     }
@@ -110,7 +110,7 @@ impl<K: DirectoryKey, M: Message> ActiveChildren<K, M> {
         self.children.insert(key, child);
     }
 
-    /// Puts a message where it will be handled.
+    /// Sends a message to the running actor, or keeps it until one runs.
     pub(super) fn post(
         &mut self,
         key: &K,
@@ -128,7 +128,8 @@ impl<K: DirectoryKey, M: Message> ActiveChildren<K, M> {
             }
             ChildLife::Starting | ChildLife::Leaving => child.kept.push_back(envelope),
             ChildLife::Live(actor, _) => {
-                // It has crashed and the news is on its way: then the callers are told as the others are.
+                // The actor has crashed and its exit has not been handled yet: callers get the same fault as the
+                // others.
                 if let Err(envelope) = deliver(actor, envelope) {
                     child.kept.push_back(envelope);
                 }
@@ -137,7 +138,7 @@ impl<K: DirectoryKey, M: Message> ActiveChildren<K, M> {
         Ok(DirectoryAction::Nothing)
     }
 
-    /// The actor of `key` has read its state: it gets what was kept. False if it is not the one that is waited for.
+    /// The actor of `key` has read its state and gets the kept messages. False if it is not the current run.
     pub(super) fn arrived(&mut self, key: &K, epoch: u64, actor: ActorRef<MessageEnvelope<M>>, now: Instant) -> bool {
         let Some(child) = self.children.get_mut(key) else { return false };
         if child.epoch != epoch || !matches!(child.life, ChildLife::Starting) {
@@ -149,13 +150,13 @@ impl<K: DirectoryKey, M: Message> ActiveChildren<K, M> {
                 break;
             }
         }
-        // For the child's own use (`Cx::addr`): callers come by way of the directory.
+        // For the child's own use (`Cx::addr`): callers send through the directory.
         child.slot.publish(actor.clone());
         child.life = ChildLife::Live(actor, now);
         true
     }
 
-    /// Marks the child as leaving, if there is a live actor; that actor has then to be seen off.
+    /// Marks the child as leaving if its actor runs; that actor then has to be stopped.
     pub(super) fn leave(&mut self, key: &K) -> Option<ActorCell> {
         let child = self.children.get_mut(key)?;
         let ChildLife::Live(actor, _) = &child.life else { return None };
@@ -168,7 +169,7 @@ impl<K: DirectoryKey, M: Message> ActiveChildren<K, M> {
         Some(cell)
     }
 
-    /// If the child was leaving: that life is over, and the child is in the order of use again.
+    /// If the child was leaving: that run has ended, and the child is in the order of use again.
     pub(super) fn has_left(&mut self, key: &K) -> bool {
         let place = self.next_place;
         let Some(child) = self.children.get_mut(key) else { return false };
@@ -193,7 +194,7 @@ impl<K: DirectoryKey, M: Message> ActiveChildren<K, M> {
         Some(child)
     }
 
-    /// The least recently used room that is idle, if one may leave now.
+    /// The least recently used idle child, if one may be passivated now.
     pub(super) fn oldest_idle(&mut self, now: Instant) -> Option<K> {
         let is_believed = |at: Instant| now.saturating_duration_since(at) < BUSY_BELIEVED;
         if self.leaving >= limits::DIRECTORY_LEAVING_MAX || self.all_busy_at.is_some_and(is_believed) {
@@ -204,7 +205,7 @@ impl<K: DirectoryKey, M: Message> ActiveChildren<K, M> {
         found
     }
 
-    /// Children that nobody has used for `idle`, as many as may leave at once.
+    /// Children that were not used for `idle`, as many as may leave at once.
     pub(super) fn idle_for(&self, idle: Duration, now: Instant) -> Vec<K> {
         let is_old = |key: &&K| {
             self.children.get(*key).is_some_and(|child| now.saturating_duration_since(child.used_at) >= idle)
@@ -227,7 +228,7 @@ impl<K: DirectoryKey, M: Message> ActiveChildren<K, M> {
         self.children.values().map(|child| &child.slot)
     }
 
-    /// Empties the directory; what is still running in the slots is returned.
+    /// Empties the directory and returns all slots, in which jobs may still run.
     pub(super) fn clear(&mut self) -> Vec<Arc<ActorSlot<M>>> {
         self.message.clear();
         self.leaving = 0;

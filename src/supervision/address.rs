@@ -1,4 +1,4 @@
-//! How anyone talks to an actor: stable over restarts, bounded, with a deadline, answered by a typed fault.
+//! Addresses of actors: stable over restarts, bounded, with a deadline, answered with a typed fault.
 
 use std::{
     future::{Future, poll_fn},
@@ -29,11 +29,11 @@ impl<M: Message> Clone for Addr<M> {
 }
 
 impl<M: Message> Addr<M> {
-    /// Sends the message that `make` builds around a reply, and waits for the answer, for `deadline` at most.
+    /// Sends the message that `make` builds around a reply, and waits for the answer, for at most `deadline`.
     ///
-    /// Fails with `Overloaded` (no permit), `Unavailable` (no live actor, or it died before it began), `Expired` or
-    /// `Unknown` (the deadline passed before or after a transaction was started), `Bug` (a panic), and with what the
-    /// handler answers. A caller that is dropped abandons its work: nothing new is started for it.
+    /// Fails with `Overloaded` (no permit), `Unavailable` (no running actor, or it ended before it began the message),
+    /// `Expired` or `Unknown` (the deadline passed before or after a transaction was started), `Bug` (a panic), and
+    /// with the fault that the handler answers. Dropping the future abandons the work: nothing new is started for it.
     pub async fn call<T: Send + 'static>(
         &self,
         deadline: Duration,
@@ -44,28 +44,28 @@ impl<M: Message> Addr<M> {
         ask(&self.0, work, now, make, |envelope| self.0.post(envelope)).await
     }
 
-    /// Sends a message for whose handling nobody waits; its work gets `limits::CALL_DEADLINE` from when it begins.
+    /// Sends a message whose handling no caller awaits; its work gets `limits::CALL_DEADLINE` from when it begins.
     ///
-    /// Fails with `Overloaded` (no permit) or `Unavailable` (no live actor).
+    /// Fails with `Overloaded` (no permit) or `Unavailable` (no running actor).
     pub fn cast(&self, message: M) -> Result<(), Fault> {
         let now = self.0.system().instant();
         let work = self.0.admit(now + limits::CALL_DEADLINE)?;
         self.0.post(MessageEnvelope::new(message, work, SendKind::Cast, &self.0, now))
     }
 
-    /// Sends a message that carries no data, so that the actor reads its state again. At most one is on its way at a
-    /// time; it needs no permit and waits for a restart. A nudge that comes after one was begun is sent again.
+    /// Sends a message without data, so that the actor reads its state again. At most one is queued; it needs no permit
+    /// and waits for a restart. A nudge that arrives after one was begun is queued again.
     pub fn nudge(&self, make: impl FnOnce() -> M) {
         self.0.nudge(make);
     }
 
-    /// Where the actor is in the tree.
+    /// The actor's path in the tree.
     pub fn path(&self) -> &str {
         &self.0.record().path
     }
 }
 
-/// One call that has its permit: the message and the wait for the answer. `post` finds the actor.
+/// A call that has its permit: the message and the wait for the answer. `post` delivers to the actor.
 pub(super) async fn ask<M: Message, T: Send + 'static>(
     slot: &Arc<ActorSlot<M>>,
     work: Work,
@@ -91,7 +91,7 @@ pub(super) async fn ask<M: Message, T: Send + 'static>(
     caller.is_waiting = false;
     let answer = match waited {
         Some(Ok(answer)) => answer,
-        // A reply always sends something when it is dropped.
+        // Not reached while `Reply` exists: a dropped reply always sends a fault.
         Some(Err(_)) => Err(Fault::Unavailable),
         None => match caller.work.abandon() {
             Left::Undone => Err(Fault::Expired),
@@ -105,7 +105,7 @@ pub(super) async fn ask<M: Message, T: Send + 'static>(
     answer
 }
 
-/// Abandons the work when the caller is dropped while it waits.
+/// Abandons the work if the caller is dropped while it waits.
 struct Caller<'a> {
     work: Observer,
     record: &'a ActorRecord,

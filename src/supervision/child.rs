@@ -1,4 +1,4 @@
-//! What a supervisor can do with a child without knowing its type.
+//! What a supervisor can do with a child whose type it does not have.
 
 use std::{
     any::Any,
@@ -19,36 +19,36 @@ use super::{
     supervisor_actor::SupervisorMessage,
 };
 
-/// One child of a supervisor, over all its lives.
+/// One child of a supervisor, over all its runs.
 pub(super) trait Child: Send + Sync + 'static {
     fn record(&self) -> &Arc<ActorRecord>;
     fn limits(&self) -> Limits;
-    /// Begins a life under `parent`; `ready` is told once it is under way. The error is the reason of the failure.
+    /// Starts a run under `parent`; `ready` is called when it has started. The error is the reason of the failure.
     fn spawn(&self, parent: ActorRef<SupervisorMessage>, ready: Ready) -> BoxFuture<'_, Result<ActorCell, String>>;
-    /// Asks a life to end after what it took; does not wait.
+    /// Requests a run to stop after its accepted messages; does not wait.
     fn ask_to_stop(&self, life: &ActorCell);
-    /// A life is over.
+    /// A run has ended.
     fn vacate(&self);
-    /// No further life will come: waits for the jobs, for `limit` at most.
+    /// No further run follows: waits for the jobs, for at most `limit`.
     fn settle(&self, limit: Duration) -> BoxFuture<'_, ()>;
 }
 
-/// Tells the supervisor that a life is under way.
+/// Reports to the supervisor that a run has started.
 pub(super) struct Ready {
     pub(super) supervisor: ActorRef<SupervisorMessage>,
     pub(super) index: usize,
-    /// Which life speaks; an earlier one is not heard.
+    /// The number of the run that reports; reports of earlier runs are ignored.
     pub(super) epoch: u64,
 }
 
 impl Ready {
     pub(super) fn announce(&self) {
-        // A supervisor that is gone no longer waits for it.
+        // If the supervisor has ended, it no longer waits for this.
         let _ = self.supervisor.send_message(SupervisorMessage::Ready { index: self.index, epoch: self.epoch });
     }
 }
 
-/// A service and the way to make it anew.
+/// A service and the factory of its runs.
 pub(super) struct ServiceChild<S: Service, F> {
     pub(super) slot: Arc<ActorSlot<S::Message>>,
     pub(super) limits: Limits,
@@ -79,7 +79,7 @@ impl<S: Service, F: Fn() -> S + Send + Sync + 'static> Child for ServiceChild<S,
     }
 
     fn ask_to_stop(&self, life: &ActorCell) {
-        // Callers get `Unavailable` from here on; what is queued is still handled.
+        // Callers get `Unavailable` from here on; queued messages are still handled.
         self.slot.vacate();
         if life.drain().is_err() {
             life.stop(None);

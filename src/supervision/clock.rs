@@ -1,5 +1,5 @@
-//! Clocks. Time never runs backwards: it is the wall clock or the journal's last time, whichever is later, moved on by
-//! the monotonic clock.
+//! Clocks. Time never runs backwards: it is the later of the wall clock and the journal's last time, advanced by the
+//! monotonic clock.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use crate::types::{Clock, ClockTrouble, Timestamp, limits};
 pub struct SystemClock(Mutex<Timeline>);
 
 impl SystemClock {
-    /// A clock that goes on after `last_journal`, the time of the last entry (`Timestamp::ZERO`: there is none yet).
+    /// A clock that continues after `last_journal`, the time of the last entry (`Timestamp::ZERO` if there is none).
     pub fn after(last_journal: Timestamp) -> Self {
         let (wall, instant) = sample();
         Self(Mutex::new(Timeline::start(last_journal, wall, instant)))
@@ -29,7 +29,7 @@ impl Clock for SystemClock {
         lock(&self.0).observe(wall, instant)
     }
 
-    #[allow(clippy::disallowed_methods, reason = "this is the source behind the seam")]
+    #[allow(clippy::disallowed_methods, reason = "this implements the trait")]
     fn instant(&self) -> Instant {
         Instant::now()
     }
@@ -47,19 +47,19 @@ impl Clock for SystemClock {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "this is the source behind the seam")]
+#[allow(clippy::disallowed_methods, reason = "this implements the trait")]
 fn sample() -> (Timestamp, Instant) {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (Timestamp::ZERO.plus(since_epoch), Instant::now())
 }
 
-/// The rule behind the clock, over samples of the wall clock and the monotonic clock.
+/// The rule of the clock, over samples of the wall clock and the monotonic clock.
 struct Timeline {
-    /// The last time that was given, and the instant of it.
+    /// The last time that was returned, and its monotonic instant.
     given: Timestamp,
     at: Instant,
     trouble: Option<ClockTrouble>,
-    /// Since when the wall clock has agreed again; only while there is trouble.
+    /// Since when the wall clock has agreed again; set only while there is trouble.
     agreed_since: Option<Instant>,
     /// A lag that an operator has accepted.
     accepted_lag: Duration,
@@ -109,9 +109,8 @@ impl Timeline {
     }
 }
 
-/// A clock that someone moves: it goes with tokio's time, which tests pause, and can be set forward
-/// (`POST /dev/clock/advance`). Timers go with tokio's time alone: after an advance, wake the workers
-/// (`System::wake_workers`).
+/// A clock that is moved by its caller: it follows tokio's time, which tests pause, and can be set forward (`POST
+/// /dev/clock/advance`). Timers follow tokio's time alone: after an advance, wake the workers (`System::wake_workers`).
 pub struct ManualClock {
     began: tokio::time::Instant,
     /// Microseconds since the epoch at `began`, with all advances.
@@ -121,18 +120,19 @@ pub struct ManualClock {
 
 impl ManualClock {
     /// A clock that shows `start` now.
-    #[allow(clippy::disallowed_methods, reason = "this is the source behind the seam")]
+    #[allow(clippy::disallowed_methods, reason = "this implements the trait")]
     pub fn starting_at(start: Timestamp) -> Self {
         let (began, base) = (tokio::time::Instant::now(), AtomicI64::new(start.as_micros()));
         Self { began, base, trouble: Mutex::new(None) }
     }
 
-    /// A clock for development: the wall clock or `last_journal`, whichever is later, and then as it is moved.
+    /// A clock for development: starts at the later of the wall clock and `last_journal`, and is then moved by its
+    /// caller.
     pub fn after(last_journal: Timestamp) -> Self {
         Self::starting_at(sample().0.max(last_journal))
     }
 
-    /// Makes it a clock that is not to be trusted, until it is accepted.
+    /// Reports `trouble` until the clock is accepted.
     pub fn distrust(&self, trouble: ClockTrouble) {
         *lock(&self.trouble) = Some(trouble);
     }
@@ -149,7 +149,7 @@ impl Clock for ManualClock {
         Timestamp::from_micros(self.base.load(Ordering::Acquire)).plus(elapsed)
     }
 
-    #[allow(clippy::disallowed_methods, reason = "this is the source behind the seam")]
+    #[allow(clippy::disallowed_methods, reason = "this implements the trait")]
     fn instant(&self) -> Instant {
         tokio::time::Instant::now().into_std()
     }
@@ -242,7 +242,7 @@ mod tests {
         line.observe(day(10).minus(6 * MINUTE), at + 30 * MINUTE);
         line.observe(day(10).plus(31 * MINUTE), at + 31 * MINUTE);
         line.observe(day(10).plus(80 * MINUTE), at + 80 * MINUTE);
-        assert!(line.trouble.is_some(), "the hour began anew after the break");
+        assert!(line.trouble.is_some(), "the hour starts again after the break");
         line.observe(day(10).plus(91 * MINUTE), at + 91 * MINUTE);
         assert_eq!(line.trouble, None);
     }

@@ -1,7 +1,7 @@
-//! Commands: what a service is asked to do, and the one actor that runs them as jobs.
+//! Commands of services, and the one actor that runs them as jobs.
 //!
-//! A service whose actor keeps no state of its own is a context and its commands. Each command stands in a file of its
-//! own, whose name is its `KIND`; the actor, its message and its handle are the same for every service.
+//! A service whose actor keeps no state is a context and its commands. Each command has a file of its own, whose name
+//! is its `KIND`; the actor, its message and its handle are the same for every service.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -14,25 +14,25 @@ use super::{
 };
 use crate::types::{Call, CallContext, Failure, Fault, Work};
 
-/// What the commands of one service share: the store, keys, settings, handles of other services. A cache at most: the
-/// truth is in the store.
+/// What the commands of one service share: the store, keys, settings, handles of other services. It holds caches at
+/// most; the store is the source of truth.
 pub trait CommandContext: Send + Sync + 'static {
-    /// Under which name operators see the service's actor, e.g. `AuthActor`.
+    /// The name of the service's actor for operators, e.g. `AuthActor`.
     const KIND: &'static str;
 }
 
-/// One thing a service can be asked to do.
+/// A command of a service.
 pub trait Command<C: CommandContext>: Send + Sized + 'static {
-    /// What comes of it.
+    /// The result of a successful run.
     type Answer: Send + 'static;
-    /// Why the domain says no; `Infallible` where it never does.
+    /// The refusal by a rule of the domain; `Infallible` if the command is never refused.
     type Refusal: Send + 'static;
-    /// Its name in figures and logs, in snake case; the stem of its file.
+    /// The name in statistics and logs, in snake case; the stem of the command's file.
     const KIND: &'static str;
-    /// How long a caller waits, in the mailbox and for the answer.
+    /// The maximum wait of a caller, in the mailbox and for the answer.
     const DEADLINE: Duration;
 
-    /// Does it. Runs as a job: it may await hashes, commits and other services, and outlives a crash of the actor.
+    /// Runs the command as a job: it may await hashes, commits and other services, and survives a crash of the actor.
     fn run(
         self,
         context: Arc<C>,
@@ -48,7 +48,7 @@ pub struct CommandMessage<C: CommandContext> {
 
 type Start<C> = Box<dyn FnOnce(&Arc<C>, &Cx<CommandMessage<C>>, Work) + Send>;
 
-/// What a command came to, for the caller that waits; a fault travels beside it.
+/// The answer or the refusal of a command. A fault is sent separately.
 enum Concluded<T, R> {
     Answered(T),
     Refused(R),
@@ -78,7 +78,7 @@ impl<C: CommandContext> CommandMessage<C> {
                 match run.await {
                     Ok(_) | Err(Failure::Refused(_)) => {}
                     Err(Failure::Fault(fault)) => {
-                        tracing::debug!(command = K::KIND, %fault, "a command without a caller failed");
+                        tracing::debug!(command = K::KIND, %fault, "a command whose answer no caller awaits failed");
                     }
                 }
             });
@@ -93,7 +93,7 @@ impl<C: CommandContext> Message for CommandMessage<C> {
     }
 }
 
-/// The actor of a service that keeps no state: it starts a job for each command and is free for the next.
+/// The actor of a service without state: it starts a job for each command and then takes the next one.
 pub struct CommandActor<C: CommandContext> {
     context: Arc<C>,
 }
@@ -112,7 +112,7 @@ impl<C: CommandContext> Service for CommandActor<C> {
     }
 }
 
-/// How a service is asked. Cheap to clone; good over restarts of its actor.
+/// The handle of a service. Cheap to clone; valid over restarts of the actor.
 pub struct Handle<C: CommandContext> {
     addr: Addr<CommandMessage<C>>,
     context: Arc<C>,
@@ -125,7 +125,7 @@ impl<C: CommandContext> Clone for Handle<C> {
 }
 
 impl<C: CommandContext> Handle<C> {
-    /// Runs a command and waits for what comes of it, for `K::DEADLINE` at most.
+    /// Runs a command and waits for its answer, for at most `K::DEADLINE`.
     ///
     /// Fails with the command's own refusal, or with the faults of `Addr::call`: `Overloaded`, `Unavailable`,
     /// `Expired`, `Unknown`, `Bug`, `StorageFull`.
@@ -137,26 +137,26 @@ impl<C: CommandContext> Handle<C> {
         }
     }
 
-    /// Has a command run for whose answer no caller waits; its time begins when it is handled.
+    /// Starts a command whose answer no caller awaits; its deadline counts from when it is handled.
     ///
-    /// Fails with `Overloaded` or `Unavailable` if it was not taken.
+    /// Fails with `Overloaded` or `Unavailable` if the message was not accepted.
     pub fn start<K: Command<C>>(&self, origin: CallContext, command: K) -> Result<(), Fault> {
         self.addr.cast(CommandMessage::told(origin, command))
     }
 
-    /// What the commands share, for reads that need no place in the mailbox.
+    /// The context, for reads that need no place in the mailbox.
     pub fn context(&self) -> &Arc<C> {
         &self.context
     }
 
-    /// Where the actor is in the tree.
+    /// The actor's path in the tree.
     pub fn path(&self) -> &str {
         self.addr.path()
     }
 }
 
 impl Supervisor {
-    /// The command actor of `context`. Its handle is good at once and over restarts.
+    /// The command actor of `context`. The handle is valid at once and over restarts.
     pub fn commands<C: CommandContext>(&mut self, spec: Spec, context: Arc<C>) -> Handle<C> {
         let shared = Arc::clone(&context);
         let addr = self.service(spec, move || CommandActor { context: Arc::clone(&shared) });

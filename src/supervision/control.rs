@@ -1,18 +1,18 @@
-//! How a child is told what to do by way of its record: the record knows no types of actors.
+//! Commands to a child through its record, which has no types of actors.
 
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-/// What one may ask of the supervisor of a child.
+/// A command to the supervisor of a child.
 pub(super) enum ChildCommand {
-    /// Stop it, let it finish what it took, and start it again; not counted.
+    /// Stop the child after its accepted messages, and start it again; not counted as a restart.
     Restart,
-    /// Stop it for good; answered when it is gone.
+    /// Stop the child permanently; answered when it has ended.
     Stop(oneshot::Sender<()>),
 }
 
-/// Hands a command to the supervisor of a child; false if that supervisor is gone.
+/// Sends a command to the supervisor of a child; false if that supervisor has ended.
 #[derive(Clone)]
 pub(super) struct ChildControl(Arc<dyn Fn(ChildCommand) -> bool + Send + Sync>);
 

@@ -1,4 +1,4 @@
-//! One child for each key: activated by its first message, passivated after idleness, bounded in number.
+//! One child for each key: activated by its first message, passivated when idle, bounded in number.
 
 use std::{
     hash::Hasher,
@@ -34,12 +34,12 @@ use crate::{
     types::{Fault, Work, limits},
 };
 
-/// How many children a directory has, for how long, and how much each may hold.
+/// The bounds of a directory and of its children.
 #[derive(Debug, Clone, Copy)]
 pub struct DirectoryBounds {
-    /// Live children at most; the least recently used idle one leaves for a new one.
+    /// Maximum number of active children; for a new child the least recently used idle one is passivated.
     pub children: usize,
-    /// Idle time after which a child leaves.
+    /// Idle time after which a child is passivated.
     pub passivate_after: Duration,
     /// Permits of a child's mailbox.
     pub mailbox: usize,
@@ -71,17 +71,18 @@ pub(super) struct DirectoryInner<K: DirectoryKey, M: Message> {
     pub(super) children: Mutex<ActiveChildren<K, M>>,
     child_kind: &'static str,
     child_policy: RestartPolicy,
-    /// Keys are shown by a hash under this secret.
+    /// The key of the hash under which operators see keys.
     secret: [u8; 32],
     actor: Mutex<Option<ActorRef<DirectoryMessage<K>>>>,
-    /// Slots whose children are gone while jobs may still run.
+    /// Slots whose children have ended while their jobs may still run.
     left: Mutex<Vec<Arc<ActorSlot<M>>>>,
 }
 
 impl<K: DirectoryKey, M: Message> Directory<K, M> {
-    /// As `Addr::call`, to the child of `key`, which is activated if need be; `deadline` includes that.
+    /// As `Addr::call`, to the child of `key`, which is activated if it is not active; `deadline` includes the
+    /// activation.
     ///
-    /// `Overloaded` also says that every child is busy and no further one may be. `Unavailable` also says that the
+    /// `Overloaded` also means that every child is busy and the directory is full. `Unavailable` also means that the
     /// child of this key waits after a crash.
     pub async fn call<T: Send + 'static>(
         &self,
@@ -101,7 +102,7 @@ impl<K: DirectoryKey, M: Message> Directory<K, M> {
         self.0.post(key, MessageEnvelope::new(message, work, SendKind::Cast, &slot, now))
     }
 
-    /// Under which path operators see the child of `key`.
+    /// The path under which operators see the child of `key`.
     pub fn path_of(&self, key: &K) -> String {
         self.0.path_of(key)
     }
@@ -122,7 +123,7 @@ impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
             children.add(key.clone(), self.new_slot(key, now), now);
         }
         let slot = children.touch(key, now).ok_or(Fault::Unavailable)?;
-        // Under the lock: while the permit is held the child is not idle, so it stays.
+        // Under the lock: while the permit is held the child is not idle, so it is not passivated.
         let work = slot.admit(now + deadline)?;
         Ok((slot, work))
     }
@@ -133,7 +134,7 @@ impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
             Ok(DirectoryAction::Nothing) => Ok(()),
             Ok(DirectoryAction::Activate(key)) => {
                 let is_told = self.tell_actor(DirectoryMessage::Activate(key));
-                // Otherwise the directory's actor is gone, and what was kept goes with it.
+                // Otherwise the directory's actor has ended, and the kept messages are dropped with it.
                 if is_told { Ok(()) } else { Err(Fault::Unavailable) }
             }
             Err(envelope) => {
@@ -150,7 +151,7 @@ impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
         true
     }
 
-    /// Lets an idle child go: its actor by drain, or at once if there is none.
+    /// Passivates an idle child: drains its actor, or removes it at once if it has none.
     pub(super) fn see_out(&self, children: &mut ActiveChildren<K, M>, key: &K) {
         if let Some(life) = children.leave(key) {
             if let Some(child) = children.get_mut(key) {
@@ -162,7 +163,7 @@ impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
         }
     }
 
-    /// False if the directory's actor is gone.
+    /// Sends a message to the directory's actor; false if that actor has ended.
     pub(super) fn tell_actor(&self, message: DirectoryMessage<K>) -> bool {
         lock(&self.actor).as_ref().is_some_and(|actor| actor.send_message(message).is_ok())
     }
@@ -182,7 +183,7 @@ impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
             is_group: false,
         };
         let record = Arc::new(ActorRecord::new(identity, now));
-        // The record is reachable from the directory: a strong reference back would keep both for ever.
+        // The record is reachable from the directory: a strong reference back would leak both.
         let (directory, key) = (Arc::downgrade(self), key.clone());
         record.set_control(ChildControl::new(move |command| {
             let Some(directory) = directory.upgrade() else { return false };
@@ -205,7 +206,7 @@ impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
         format!("{}/{hex}", self.record.path)
     }
 
-    /// The directory's actor stops its children: nobody new is let in.
+    /// The directory's actor stops its children: no new messages are accepted.
     pub(super) fn begin_stop(&self) {
         *lock(&self.actor) = None;
         let now = self.system.instant();
@@ -214,7 +215,7 @@ impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
         }
     }
 
-    /// The directory's actor is gone: nobody is reached any more.
+    /// The directory's actor has ended: no child can be reached.
     fn close(&self) {
         *lock(&self.actor) = None;
         let slots = lock(&self.children).clear();
@@ -231,7 +232,7 @@ impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
     }
 }
 
-/// Collects what a key is made of.
+/// Collects the bytes that a key hashes.
 struct Bytes(Vec<u8>);
 
 impl Hasher for Bytes {
@@ -245,8 +246,9 @@ impl Hasher for Bytes {
 }
 
 impl Supervisor {
-    /// A directory of services made by `factory` from their key. The restart policy of `spec` is that of each child,
-    /// but a child never ends the process: past its restarts it is parked, and calls to its key fail meanwhile.
+    /// A directory of services that `factory` creates from their keys. The restart policy of `spec` applies to each
+    /// child, but a child never ends the process: past its restart limit it is parked, and calls to its key fail while
+    /// it is.
     pub fn directory<K: DirectoryKey, S: Service>(
         &mut self,
         spec: Spec,
@@ -286,7 +288,7 @@ impl<K: DirectoryKey, S: Service> Child for DirectoryChild<K, S> {
         &self.inner.record
     }
 
-    /// Its children stop side by side, and then the directory's actor.
+    /// The children stop in parallel, then the directory's actor stops.
     fn limits(&self) -> Limits {
         Limits { stop: self.limits.stop + limits::KILL_LIMIT * 2, ..self.limits }
     }

@@ -1,4 +1,4 @@
-//! Who starts the children of a directory, sees them off, and hears of their end.
+//! The actor of a directory: it starts children, stops them, and handles their exits.
 
 use std::{
     collections::HashMap,
@@ -22,15 +22,15 @@ use super::{
 };
 use crate::{telemetry::actors::ActorStatus, types::limits};
 
-/// What the directory's actor is told.
+/// The messages of the directory's actor.
 pub(super) enum DirectoryMessage<K> {
     /// Start an actor for this key.
     Activate(K),
-    /// Drain this actor, and kill it past its limit.
+    /// Drain this actor, and kill it past its stop limit.
     SeeOff(ActorCell),
-    /// An operator restarts the child of this key: it leaves, and comes back with its next message.
+    /// Restart the child of this key for an operator: it is stopped, and started again by its next message.
     Restart(K, Option<oneshot::Sender<()>>),
-    /// It is time to look for idle children.
+    /// Look for idle children.
     SweepDue,
 }
 
@@ -38,25 +38,25 @@ pub(super) enum DirectoryMessage<K> {
 pub(super) struct DirectoryActor<K: DirectoryKey, S: Service> {
     pub(super) directory: Arc<DirectoryInner<K, S::Message>>,
     pub(super) factory: Arc<dyn Fn(&K) -> S + Send + Sync>,
-    /// How long a child may take to stop.
+    /// The stop limit of a child.
     pub(super) limit: Duration,
     pub(super) ready: Ready,
 }
 
-/// The living children by actor id, and the ends that are waited for.
+/// The running children by actor id, and the stops that are awaited.
 pub(super) struct LiveChildren<K> {
     keys: HashMap<ActorId, (K, ActorCell)>,
     ends: HashMap<ActorId, AbortOnDropHandle<()>>,
     sweep: Option<AbortOnDropHandle<()>>,
 }
 
-/// What follows the end of a life.
+/// What follows the end of a child's run.
 enum After {
-    /// It left as asked, and messages were kept for the next one.
+    /// It was stopped, and messages were kept for the next run.
     Return,
-    /// It left as asked.
+    /// It was stopped.
     Nothing,
-    /// It was not asked.
+    /// It was not stopped: a failure.
     Crash,
 }
 
@@ -92,7 +92,7 @@ impl<K: DirectoryKey, S: Service> Actor for DirectoryActor<K, S> {
             DirectoryMessage::Restart(key, done) => {
                 self.restart_for_operator(live, &key);
                 if let Some(done) = done {
-                    // Whoever asked may have gone.
+                    // The receiver may have been dropped.
                     let _ = done.send(());
                 }
             }
@@ -112,7 +112,7 @@ impl<K: DirectoryKey, S: Service> Actor for DirectoryActor<K, S> {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorTerminated(life, _, reason) => {
-                self.exited(&myself, live, &life, &reason.unwrap_or_else(|| "it ended".to_owned())).await;
+                self.exited(&myself, live, &life, &reason.unwrap_or_else(|| "the actor ended".to_owned())).await;
             }
             SupervisionEvent::ActorFailed(life, error) => {
                 self.exited(&myself, live, &life, &error.to_string()).await;
@@ -122,7 +122,7 @@ impl<K: DirectoryKey, S: Service> Actor for DirectoryActor<K, S> {
         Ok(())
     }
 
-    /// Children have no order among themselves: they stop side by side.
+    /// Children have no order among themselves: they stop in parallel.
     async fn post_stop(&self, _: ActorRef<Self::Msg>, live: &mut LiveChildren<K>) -> Result<(), ActorProcessingErr> {
         self.directory.begin_stop();
         live.sweep = None;
@@ -222,7 +222,7 @@ impl<K: DirectoryKey, S: Service> DirectoryActor<K, S> {
         let (myself, wait) = (myself.clone(), self.directory.bounds.passivate_after / 4);
         live.sweep = Some(owned(async move {
             tokio::time::sleep(wait).await;
-            // An actor of a directory that is gone sweeps no more.
+            // If the directory's actor has ended, no sweep is needed.
             let _ = myself.send_message(DirectoryMessage::SweepDue);
         }));
     }
@@ -243,8 +243,8 @@ impl<K: DirectoryKey, S: Service> DirectoryActor<K, S> {
         }
     }
 
-    /// What follows the end of a life, decided under one lock: a message that is posted meanwhile must not start a
-    /// second life beside the one that comes back.
+    /// Decides what follows the end of a run under one lock: a message posted at the same time must not start a second
+    /// run of the same child.
     fn after(&self, key: &K) -> After {
         let mut children = lock(&self.directory.children);
         if !children.has_left(key) {
@@ -255,7 +255,7 @@ impl<K: DirectoryKey, S: Service> DirectoryActor<K, S> {
             child.life = ChildLife::Starting;
             return After::Return;
         }
-        // Someone who holds a permit is about to post: then the child stays.
+        // A caller that holds a permit is about to post: then the child is not passivated.
         if child.slot.is_idle()
             && let Some(child) = children.remove(key)
         {
@@ -280,7 +280,7 @@ impl<K: DirectoryKey, S: Service> DirectoryActor<K, S> {
         let (status, wait) = match decision {
             RestartDecision::Restart { after } => (ActorStatus::Restarting, after),
             RestartDecision::Park { wait } => (ActorStatus::Parked, wait),
-            // The policy of a key's child is always to park.
+            // The policy of a keyed child is always to park.
             RestartDecision::Escape => (ActorStatus::Parked, limits::PARK_MOST),
         };
         child.life = ChildLife::Resting { until: now + wait };

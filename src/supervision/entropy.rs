@@ -1,4 +1,4 @@
-//! Sources of chance.
+//! Sources of randomness.
 
 use std::sync::Mutex;
 
@@ -13,16 +13,16 @@ use crate::types::Entropy;
 pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
-    #[allow(clippy::disallowed_methods, reason = "this is the source behind the seam")]
+    #[allow(clippy::disallowed_methods, reason = "this implements the trait")]
     fn fill(&self, bytes: &mut [u8]) {
         if let Err(error) = getrandom::fill(bytes) {
-            tracing::error!(%error, "the operating system gives no random bytes; nothing safe can go on");
+            tracing::error!(%error, "the operating system gives no random bytes; the process ends");
             std::process::abort();
         }
     }
 }
 
-/// The same bytes for the same seed. Tests only: whoever knows the seed knows every key.
+/// The same bytes for the same seed. Tests only: the seed gives every key.
 pub struct SeededEntropy(Mutex<ChaCha20Rng>);
 
 impl SeededEntropy {

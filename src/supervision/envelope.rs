@@ -1,4 +1,4 @@
-//! A message on its way, with what it carries. One that is dropped unopened is a dead letter.
+//! A message in transit, with its work. A message that is dropped unopened is a dead letter.
 
 use std::{sync::Arc, time::Instant};
 
@@ -8,23 +8,23 @@ use crate::{
     types::{Work, limits},
 };
 
-/// For how long a message is worth handling.
+/// How long a message is valid.
 #[derive(Clone, Copy)]
 pub(super) enum SendKind {
-    /// Someone waits, until the work's deadline.
+    /// A caller waits, until the work's deadline.
     Call,
-    /// Nobody waits: its time begins when it is handled.
+    /// No caller waits: the deadline counts from when the message is handled.
     Cast,
-    /// Nobody waits, and there is one of it at most: the next may come once this one is gone.
+    /// No caller waits, and at most one is queued: the next may be sent after this one is begun or dropped.
     Nudge,
 }
 
-/// A message, its work, and the slot it is for. Kept small: it is moved a few times on its way, and a small one is
-/// allocated and freed on two threads without either waiting for the other.
+/// A message, its work, and its slot. Kept small, because it is moved several times, and a small one is allocated and
+/// freed on two threads without contention.
 pub(super) struct MessageEnvelope<M: Message> {
     content: Option<(M, Work)>,
     slot: Arc<ActorSlot<M>>,
-    /// On the scale of the slot's backlog.
+    /// The time on the scale of the slot's backlog.
     made_at: u64,
     send_kind: SendKind,
     is_queued: bool,
@@ -37,13 +37,13 @@ impl<M: Message> MessageEnvelope<M> {
         Self { content: Some((message, work)), slot: Arc::clone(slot), made_at, send_kind, is_queued: false }
     }
 
-    /// It goes into a mailbox.
+    /// Counts the message as accepted by a mailbox.
     pub(super) fn enter(&mut self) {
         self.slot.record().backlog.enter(self.made_at);
         self.is_queued = true;
     }
 
-    /// The mailbox was closed after all.
+    /// Takes the count back: the mailbox was closed.
     pub(super) fn turn_back(&mut self) {
         self.slot.record().counts.turned_back.add();
         self.leave();
@@ -55,19 +55,19 @@ impl<M: Message> MessageEnvelope<M> {
         }
     }
 
-    /// Drops it without a dead letter: its sender is told.
+    /// Drops the message without a dead letter: its sender gets a fault.
     pub(super) fn hand_back(mut self) {
         self.content = None;
     }
 
-    /// Takes the message out to be handled; `None` if it is no longer worth it.
+    /// Takes the message out for handling; `None` if it is no longer valid.
     pub(super) fn open(mut self, now: Instant) -> Option<(M, Work)> {
         self.leave();
         let (message, mut work) = self.content.take()?;
         match self.send_kind {
             SendKind::Call => {
                 let reason = if now >= work.deadline {
-                    // So that the reply, dropped with the message, says `Expired`.
+                    // So that the dropped reply answers `Expired`.
                     work.abandon();
                     DeadLetterReason::Expired
                 } else if work.begin() {

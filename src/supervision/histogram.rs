@@ -1,4 +1,4 @@
-//! Handling times: a histogram of atomics with a relative error of at most one eighth.
+//! Handling times: a histogram of atomics with a relative error of at most 1/8.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 
 use crate::{telemetry::actors::Times, types::limits};
 
-/// Each power of two is cut into so many buckets.
+/// Buckets per power of two.
 const STEPS: u64 = 8;
 /// The last bucket begins above 2^36 us, about 19 hours.
 const BUCKETS: usize = 34 * STEPS as usize + STEPS as usize;
@@ -30,7 +30,7 @@ impl Histogram {
         self.counts[bucket_of(micros)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The figures under `kind`.
+    /// The report of these times under `kind`.
     pub(super) fn times(&self, kind: &str) -> Times {
         let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
         let count: u64 = counts.iter().sum();
@@ -70,7 +70,7 @@ fn upper_bound(bucket: usize) -> u64 {
     ((STEPS + step + 1) << (power - 3)) - 1
 }
 
-/// A histogram for each kind of message, kept for one kind of actor. Kinds come and stay, so recording takes no lock.
+/// A histogram for each kind of message of one kind of actor. Kinds are never removed, so recording takes no lock.
 pub(super) struct KindTimes {
     kinds: Box<[OnceLock<(&'static str, Histogram)>]>,
 }
@@ -80,7 +80,7 @@ impl KindTimes {
         Self { kinds: (0..=limits::MESSAGE_KINDS_MAX).map(|_| OnceLock::new()).collect() }
     }
 
-    /// Kinds past the limit are counted together as `other`, which has the last place.
+    /// Records a duration. Kinds past the limit are counted together as `other`, in the last place.
     pub(super) fn record(&self, kind: &'static str, took: Duration) {
         for (index, place) in self.kinds.iter().enumerate() {
             let is_last = index == limits::MESSAGE_KINDS_MAX;

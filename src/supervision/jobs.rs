@@ -1,4 +1,5 @@
-//! Running work that outlives a message: tracked by the child's slot, so that a crash of the actor leaves it to finish.
+//! Jobs: work that outlives a message. A job is tracked by the child's slot, so that it finishes after a crash of the
+//! actor.
 
 use std::{
     any::Any,
@@ -30,8 +31,8 @@ impl Jobs {
         Self { system, record, times, tracker: TaskTracker::new(), abort: CancellationToken::new() }
     }
 
-    /// Starts `job`. `work` is held until it is over, and with it the permit. A panic is caught, counted and logged;
-    /// the job's reply then tells the caller.
+    /// Starts `job`. `work`, and its permit, is held until the job ends. A panic is caught, counted and logged; the
+    /// dropped reply then answers the caller.
     pub(super) fn start(&self, work: Work, kind: &'static str, job: impl Future<Output = ()> + Send + 'static) {
         let jobs = self.clone();
         let running = Running::new(Arc::clone(&self.record));
@@ -51,7 +52,7 @@ impl Jobs {
         });
     }
 
-    /// Starts a task that is no job: a timer. It is waited for, but not counted as running work.
+    /// Starts a task that is not a job: a timer. It is awaited at the end, but not counted as running work.
     pub(super) fn wait_on(&self, timer: impl Future<Output = ()> + Send + 'static) -> tokio::task::AbortHandle {
         let jobs = self.clone();
         let timer = async move {
@@ -70,7 +71,7 @@ impl Jobs {
         self.record.failed(self.system.clock().now(), &format!("panic in {kind}: {reason}"));
     }
 
-    /// Waits for the running jobs; those past `limit` are aborted.
+    /// Waits for the running jobs; jobs past `limit` are aborted.
     pub(super) async fn settle(&self, limit: Duration) {
         self.tracker.close();
         if tokio::time::timeout(limit, self.tracker.wait()).await.is_err() {
@@ -82,7 +83,7 @@ impl Jobs {
     }
 }
 
-/// Counts a running job, also when it is aborted.
+/// Counts a running job until it ends or is aborted.
 struct Running(Arc<ActorRecord>);
 
 impl Running {
@@ -98,7 +99,7 @@ impl Drop for Running {
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a text".to_owned())

@@ -1,8 +1,9 @@
-//! The kit over ractor: addresses with permits and deadlines, supervised children, jobs, directories, figures, clocks.
+//! Supervision over ractor: addresses with permits and deadlines, supervised children, jobs, directories, statistics
+//! and clocks.
 //!
 //! Owns: how actors are started, called, restarted, observed and stopped. Must not know: the domain, the store, any
 //! service by name. Begin with `service.rs` (what an actor is), `address.rs` (how it is called) and `supervisor.rs`
-//! (how a tree is built); `supervisor_actor.rs` is the supervisor at work.
+//! (how a tree is built); `supervisor_actor.rs` runs a supervisor.
 
 mod active_children;
 mod address;

@@ -1,4 +1,4 @@
-//! What becomes of a child that fails: pure rules over instants and a die, tested in tables.
+//! What follows a child's failure: pure rules over instants and a random byte, tested in tables.
 
 use std::{
     collections::VecDeque,
@@ -7,12 +7,12 @@ use std::{
 
 use crate::types::limits;
 
-/// What happens to a child that fails more often than its policy allows.
+/// What follows a failure past the restart limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PastLimit {
-    /// The process ends with a non-zero exit: a supervisor outside restarts it into a checked state.
+    /// The process ends with a non-zero exit code, and an external supervisor restarts it.
     Escape,
-    /// The child waits, doubling up to `limits::PARK_MOST`; health says `degraded` and names it.
+    /// The child waits, doubling up to `limits::PARK_MOST`; health reports `degraded` and names it.
     Park,
 }
 
@@ -25,14 +25,14 @@ impl PastLimit {
     }
 }
 
-/// How often a child may be restarted, how long it waits before, and what happens past that.
+/// The restart limit of a child, its back-off, and what follows past the limit.
 #[derive(Debug, Clone, Copy)]
 pub struct RestartPolicy {
-    /// Restarts allowed within the period.
+    /// Maximum number of restarts within the period.
     pub max: u32,
-    /// The period.
+    /// The length of the period.
     pub within: Duration,
-    /// What happens to the failure after the last allowed one.
+    /// What follows the failure after the last allowed restart.
     pub past: PastLimit,
     /// The wait before the first restart of a period; it doubles up to `limits::BACKOFF_MOST`.
     pub backoff: Duration,
@@ -45,7 +45,7 @@ impl RestartPolicy {
     }
 }
 
-/// What is to be done about one failure.
+/// The decision about one failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RestartDecision {
     Restart { after: Duration },
@@ -57,13 +57,13 @@ pub(super) enum RestartDecision {
 #[derive(Debug, Default)]
 pub(super) struct History {
     failures: VecDeque<Instant>,
-    /// How often it was parked since it last ran well for a whole period.
+    /// How many times it was parked since it last ran for a whole period.
     parked: u32,
 }
 
 impl History {
-    /// Decides about a failure at `now` of a child that had been running since `running_since`, if it ever ran.
-    /// `die` is a random byte: waits are spread over their upper half, so that what failed together does not come back
+    /// Decides about a failure at `now` of a child that had run since `running_since`, if it ever ran. `die` is a
+    /// random byte: it spreads waits over their upper half, so that children that failed together are not restarted
     /// together.
     pub(super) fn judge(
         &mut self,
@@ -94,12 +94,12 @@ impl History {
         }
     }
 
-    /// Failures within the period that ends at `now`.
+    /// Number of failures within the period that ends at `now`.
     pub(super) fn in_window(&self) -> usize {
         self.failures.len()
     }
 
-    /// An operator looked after the child: its waits begin anew.
+    /// An operator restarted the child: its back-off starts again from the first wait.
     pub(super) fn forgive(&mut self) {
         self.parked = 0;
     }

@@ -1,5 +1,5 @@
-//! The figures of one child of the tree. They are written where things happen and read without asking the actor, so
-//! they can be read while it is stuck.
+//! The statistics of one child of the tree. They are written where events occur and read without a message to the
+//! actor, so they can be read while it is stuck.
 
 use std::{
     sync::{
@@ -29,8 +29,8 @@ impl Count {
     }
 }
 
-/// What one actor has done. The fields are those of `telemetry::actors::WorkReport`; `accepted` is what came into the
-/// backlog and was not turned back.
+/// The counts of one actor. The fields are those of `telemetry::actors::WorkReport`; `accepted` counts messages that
+/// entered the backlog and were not turned back.
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) turned_back: Count,
@@ -42,7 +42,7 @@ pub(super) struct Counts {
     pub(super) panics: Count,
 }
 
-/// The status and since when it holds.
+/// The status, and since when it holds.
 #[derive(Clone, Copy)]
 pub(super) struct StatusSince {
     pub(super) status: ActorStatus,
@@ -58,7 +58,7 @@ pub(super) struct Restarts {
     pub(super) by_operator: u64,
 }
 
-/// The figures of one child of the tree.
+/// The statistics of one child of the tree.
 pub(super) struct ActorRecord {
     pub(super) path: Arc<str>,
     pub(super) kind: &'static str,
@@ -67,11 +67,11 @@ pub(super) struct ActorRecord {
     pub(super) policy: RestartPolicy,
     /// Its place in the order of the start among its siblings.
     pub(super) order: usize,
-    /// It supervises others and has no work of its own.
+    /// It is a group, which has no work of its own.
     pub(super) is_group: bool,
     pub(super) counts: Counts,
     pub(super) backlog: Backlog,
-    /// Permits taken of the mailbox: messages queued and work running.
+    /// Permits in use: messages queued and work running.
     taken: AtomicUsize,
     pub(super) jobs_running: AtomicUsize,
     pub(super) generation: AtomicU64,
@@ -83,7 +83,7 @@ pub(super) struct ActorRecord {
     control: Mutex<Option<ChildControl>>,
 }
 
-/// What a record is made of.
+/// The fixed parts of a record.
 pub(super) struct Identity {
     pub(super) path: Arc<str>,
     pub(super) kind: &'static str,
@@ -131,7 +131,7 @@ impl ActorRecord {
         *lock(&self.standing)
     }
 
-    /// Whether it is on its way out, so that dropped work is no defect.
+    /// Whether the actor is stopping, so that dropped work is not a bug.
     pub(super) fn is_leaving(&self) -> bool {
         matches!(self.standing().status, ActorStatus::Draining | ActorStatus::Stopped)
     }
@@ -141,12 +141,12 @@ impl ActorRecord {
         *lock(&self.last_failure) = Some(ActorFailure { at, reason });
     }
 
-    /// When this life of the actor wakes by itself; `None`: by messages alone.
+    /// When this run of the actor wakes by a timer; `None`: by messages only.
     pub(super) fn set_wakes_at(&self, at: Option<Timestamp>) {
         *lock(&self.wakes_at) = at;
     }
 
-    /// When it wakes by itself. Timers end with the life that armed them, so only a running actor has one.
+    /// When the actor wakes by a timer. Timers end with the run that set them, so only a running actor has one.
     pub(super) fn wakes_at(&self) -> Option<Timestamp> {
         match self.standing().status {
             ActorStatus::Running => *lock(&self.wakes_at),
@@ -163,18 +163,18 @@ impl ActorRecord {
         lock(&self.last_failure).clone()
     }
 
-    /// Takes a permit, if one is left. Nobody waits for one, so a count is all it takes.
+    /// Takes a permit if one is left. No caller waits for a permit, so a counter is enough.
     pub(super) fn try_take_permit(&self) -> bool {
         let one_more = |taken: usize| (taken < self.capacity).then_some(taken + 1);
         self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
     }
 
-    /// Permits taken at present.
+    /// Permits in use.
     pub(super) fn permits_taken(&self) -> usize {
         self.taken.load(Ordering::Acquire)
     }
 
-    /// Messages that went into the mailbox.
+    /// Messages that entered the mailbox.
     pub(super) fn accepted(&self) -> u64 {
         self.backlog.came().saturating_sub(self.counts.turned_back.get())
     }
@@ -187,7 +187,7 @@ impl ActorRecord {
         lock(&self.control).clone()
     }
 
-    /// Whether one message has been handled, or has been waiting, for longer than is good.
+    /// Whether one message has been handled, or has waited, for `limits::STUCK_AFTER`.
     pub(super) fn is_stuck(&self, now: Instant) -> bool {
         let handling = self.handling.now().map(|(_, since)| now.saturating_duration_since(since));
         handling.into_iter().chain(self.backlog.oldest(now)).any(|age| age >= limits::STUCK_AFTER)
@@ -200,11 +200,11 @@ impl Places for ActorRecord {
     }
 }
 
-/// What is being handled and since when. The two are read one after the other: for an instant they may belong to
-/// neighbouring messages, which operators can live with.
+/// The message that is being handled, and since when. The two are read separately: for an instant they may belong to
+/// consecutive messages, which is acceptable for a report.
 pub(super) struct CurrentHandling {
     origin: Instant,
-    /// One more than the microseconds from `origin`; 0 is nothing.
+    /// Microseconds from `origin` plus one; 0: no message is being handled.
     since_us: AtomicU64,
     kind: Mutex<&'static str>,
     /// The address of the text in `kind`.
@@ -216,9 +216,9 @@ impl CurrentHandling {
         Self { origin, since_us: AtomicU64::new(0), kind: Mutex::new(""), last_kind: AtomicUsize::new(0) }
     }
 
-    /// Says what is being handled, until the guard is dropped.
+    /// Reports what is being handled, until the guard is dropped.
     pub(super) fn begin(&self, kind: &'static str, now: Instant) -> HandlingGuard<'_> {
-        // Most messages are of the kind of the one before: then the lock is not needed.
+        // Most messages have the kind of the one before: then no lock is taken.
         let address = kind.as_ptr() as usize;
         if self.last_kind.load(Ordering::Relaxed) != address {
             let mut shown = lock(&self.kind);
@@ -235,7 +235,7 @@ impl CurrentHandling {
     }
 }
 
-/// Clears what is being handled, also when the handler panics or is killed.
+/// Clears the handled message, also when the handler panics or is killed.
 pub(super) struct HandlingGuard<'a>(&'a CurrentHandling);
 
 impl Drop for HandlingGuard<'_> {
@@ -244,7 +244,7 @@ impl Drop for HandlingGuard<'_> {
     }
 }
 
-/// When each waiting message came, in the order of the mailbox: a ring of instants between two counts.
+/// The arrival of each waiting message, in the order of the mailbox: a ring of instants between two counts.
 pub(super) struct Backlog {
     origin: Instant,
     came: AtomicU64,
@@ -255,7 +255,7 @@ pub(super) struct Backlog {
 
 impl Backlog {
     fn new(capacity: usize, origin: Instant) -> Self {
-        // Timers and nudges come without a permit: a few places more than there are permits.
+        // Timers and nudges need no permit: the ring has 8 places more than there are permits.
         let places = if capacity == 0 { 1 } else { (capacity + 8).next_power_of_two() };
         Self {
             origin,
@@ -270,7 +270,7 @@ impl Backlog {
         &self.since_us[count as usize & (self.since_us.len() - 1)]
     }
 
-    /// `now`, as `enter` takes it.
+    /// `now` on the scale of `enter`.
     pub(super) fn moment(&self, now: Instant) -> u64 {
         micros_since(self.origin, now)
     }
@@ -301,7 +301,7 @@ impl Backlog {
         self.high_water.load(Ordering::Relaxed)
     }
 
-    /// The age of the oldest. Those that were taken back or dropped out of order blur it by a message or two.
+    /// The age of the oldest message. Messages taken back or dropped out of order shift it by one or two.
     pub(super) fn oldest(&self, now: Instant) -> Option<Duration> {
         let went = self.went.load(Ordering::Acquire);
         let is_waiting = self.came() > went;

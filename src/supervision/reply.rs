@@ -1,4 +1,4 @@
-//! The way back to the caller. A call is always answered: by its handler, or by what became of it.
+//! The reply to a caller. Every call is answered: by its handler, or by what became of it.
 
 use std::{sync::Arc, thread};
 
@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::record::ActorRecord;
 use crate::types::{Fault, Work};
 
-/// Answers one call. Dropped unanswered it tells the caller what may be believed:
+/// Answers one call. A reply that is dropped unanswered sends the fault that fits the progress of the call:
 ///
 /// ```text
 /// still queued                      Unavailable (Expired past the deadline)
@@ -25,18 +25,18 @@ impl<T> Reply<T> {
         Self { sender: Some(sender), work, record }
     }
 
-    /// Answers. A caller that has gone is no failure.
+    /// Answers. A caller that no longer waits is not an error.
     pub fn send(self, answer: T) {
         self.answer(Ok(answer));
     }
 
-    /// Says why it could not be done.
+    /// Answers with a fault.
     pub fn fail(self, fault: Fault) {
         self.record.counts.failed.add();
         self.answer(Err(fault));
     }
 
-    /// Answers with either.
+    /// Answers with the result.
     pub fn finish(self, outcome: Result<T, Fault>) {
         match outcome {
             Ok(answer) => self.send(answer),
@@ -46,7 +46,7 @@ impl<T> Reply<T> {
 
     fn answer(mut self, answer: Result<T, Fault>) {
         if let Some(sender) = self.sender.take() {
-            // The caller may have gone.
+            // The caller may no longer wait.
             let _ = sender.send(answer);
         }
     }

@@ -1,4 +1,4 @@
-//! From records to what is shown.
+//! Reports for operators, built from records.
 
 use std::{
     collections::BTreeMap,
@@ -52,7 +52,7 @@ impl Stats {
         Some(Families::of(&self.records_after(None)).report(&record, self.now()))
     }
 
-    /// How well each child of the root is, in the order of the start.
+    /// The health of each child of the root, in the order of the start.
     pub fn health(&self) -> HealthReport {
         let (all, now) = (self.records_after(None), self.now());
         let mut tops: Vec<&Arc<ActorRecord>> =
@@ -74,7 +74,7 @@ impl Stats {
     }
 }
 
-/// The children of every path.
+/// The children of each path.
 struct Families(BTreeMap<Arc<str>, (u64, Vec<String>)>);
 
 impl Families {
@@ -190,7 +190,7 @@ fn service_health(top: &Arc<ActorRecord>, all: &[Arc<ActorRecord>], now: Instant
     for record in all.iter().filter(|record| record.path == top.path || is_below(&record.path)) {
         let Some((ill, reason)) = complaint(record, now) else { continue };
         let is_top = record.path == top.path;
-        // The children of a directory come and go; a child that has gone wrong leaves its service working in part.
+        // Children of a directory are activated and passivated; a failed child degrades its service.
         let comes_or_goes =
             matches!(record.standing().status, ActorStatus::Waiting | ActorStatus::Starting | ActorStatus::Draining);
         if comes_or_goes && !is_top {

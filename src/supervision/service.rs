@@ -1,4 +1,4 @@
-//! What an actor is, and the adapter by which ractor runs it.
+//! The trait of an actor, and the adapter through which ractor runs it.
 
 use std::{
     future::Future,
@@ -20,26 +20,26 @@ use super::{
 };
 use crate::types::{Fault, Timestamp, Work};
 
-/// What is sent to an actor.
+/// A message of an actor.
 pub trait Message: Send + 'static {
-    /// A short name in snake case under which operators see it, e.g. `login`.
+    /// A short name in snake case for operators, e.g. `login`.
     fn kind(&self) -> &'static str;
 }
 
-/// An actor. Its state is a cache: it is lost in a crash and read again in `start`.
+/// An actor. Its state is a cache: a crash loses it, and `start` reads it again.
 pub trait Service: Send + Sync + 'static {
-    /// What it is sent.
+    /// The messages of the actor.
     type Message: Message;
-    /// What it remembers from message to message.
+    /// The state that the actor keeps between messages.
     type State: Send + 'static;
-    /// What operators call this kind of actor, e.g. `auth`.
+    /// The name of this kind of actor for operators, e.g. `auth`.
     const KIND: &'static str;
 
-    /// Reads the state. Callers find the actor once this is done; an error counts as a failure.
+    /// Reads the state. Callers find the actor after `start` returns; an error counts as a failure.
     fn start(&self, cx: &Cx<Self::Message>) -> impl Future<Output = Result<Self::State, Fault>> + Send;
 
-    /// Handles one message. It starts a job for what takes time (`Cx::job`) and never awaits I/O, a hash or a commit;
-    /// only a keyed child may, since its mailbox is the order of its key.
+    /// Handles one message. Starts a job for work that takes time (`Cx::job`) and never awaits I/O, a hash or a commit.
+    /// Only a keyed child may await them, since its mailbox orders the work of its key.
     fn handle(
         &self,
         cx: &Cx<Self::Message>,
@@ -48,52 +48,52 @@ pub trait Service: Send + Sync + 'static {
         work: Work,
     ) -> impl Future<Output = ()> + Send;
 
-    /// The actor was asked to stop and has handled what it took. Not called after a crash or a kill.
+    /// Runs after the actor was stopped and has handled its accepted messages. Not called after a crash or a kill.
     fn stop(&self, cx: &Cx<Self::Message>, state: &mut Self::State) -> impl Future<Output = ()> + Send {
         let _ = (cx, state);
         async {}
     }
 }
 
-/// What an actor is given: its system, its own address, jobs and timers.
+/// The context of an actor: its system, its own address, jobs and timers.
 pub struct Cx<M: Message> {
     addr: Addr<M>,
-    /// This life of the actor; set before `Service::start`.
+    /// The ractor reference of this run of the actor; set before `Service::start`.
     myself: OnceLock<ActorRef<MessageEnvelope<M>>>,
-    /// Cancelled when this life is over.
+    /// Cancelled when this run of the actor ends.
     over: CancellationToken,
 }
 
 impl<M: Message> Cx<M> {
-    /// The system it belongs to.
+    /// The system of the actor.
     pub fn system(&self) -> &System {
         self.addr.0.system()
     }
 
-    /// Its own address.
+    /// The actor's own address.
     pub fn addr(&self) -> &Addr<M> {
         &self.addr
     }
 
-    /// Its path in the tree.
+    /// The actor's path in the tree.
     pub fn path(&self) -> &str {
         self.addr.path()
     }
 
-    /// Starts a job: a task of its own that holds the call's permit until it is over and survives a crash of the actor.
-    /// `kind` is its name in the figures.
+    /// Starts a job: a separate task that holds the call's permit until it ends, and survives a crash of the actor.
+    /// `kind` is its name in the statistics.
     pub fn job(&self, work: Work, kind: &'static str, job: impl Future<Output = ()> + Send + 'static) {
         self.addr.0.jobs.start(work, kind, job);
     }
 
-    /// Says when this life of the actor wakes by itself, for operators; `None`: it no longer does. It arms nothing:
-    /// that is `send_after`.
+    /// Reports to operators when this run of the actor wakes by a timer; `None`: no timer is set. Sets no timer:
+    /// `send_after` does.
     pub fn wakes_at(&self, at: Option<Timestamp>) {
         self.addr.0.record().set_wakes_at(at);
     }
 
-    /// Sends the message that `make` builds to this life of the actor after `wait`. Dropping the timer disarms it, and
-    /// so does the actor's end. It needs no permit. Never repeated: arm it again at the end of the handler.
+    /// Sends the message that `make` builds to this run of the actor after `wait`. Dropping the timer disarms it, and
+    /// so does the end of the actor. Needs no permit. Fires once: set it again at the end of the handler.
     pub fn send_after(&self, wait: Duration, make: impl FnOnce() -> M + Send + 'static) -> Timer {
         let (slot, over) = (Arc::clone(&self.addr.0), self.over.clone());
         let myself = self.myself.get().cloned();
@@ -115,7 +115,7 @@ impl<M: Message> Cx<M> {
     }
 }
 
-/// A message that will be sent; dropping it disarms it.
+/// A message that will be sent; dropping the timer disarms it.
 #[must_use = "a timer that is dropped is disarmed"]
 pub struct Timer(tokio::task::AbortHandle);
 
@@ -125,10 +125,10 @@ impl Drop for Timer {
     }
 }
 
-/// Told, once the state is read, where the living actor is to be found.
+/// Called with the running actor after its state was read.
 pub(super) type Publish<M> = Box<dyn Fn(ActorRef<MessageEnvelope<M>>) + Send + Sync>;
 
-/// One life of a service in ractor.
+/// One run of a service in ractor.
 pub(super) struct Runner<S: Service> {
     service: S,
     cx: Cx<S::Message>,
@@ -196,8 +196,8 @@ impl<S: Service> Actor for Runner<S> {
     }
 
     async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
-        // Taken, so that it is dropped here: ractor would hand it to the supervisor, which waits for the jobs first,
-        // and a job may wait for the end of the state.
+        // The state is taken out to drop it here. Otherwise ractor would pass it to the supervisor, which first waits
+        // for the jobs, and a job may wait for the state to be dropped.
         let Some(mut state) = state.take() else { return Ok(()) };
         if let Err(panic) = AssertUnwindSafe(self.service.stop(&self.cx, &mut state)).catch_unwind().await {
             self.cx.addr.0.jobs.panicked("stop", &*panic);

@@ -1,5 +1,5 @@
-//! The order of a shutdown: phases one after the other, each with a limit, all within one total. A second signal goes
-//! straight to the phases that must not be left out.
+//! The order of a shutdown: phases one after the other, each with a limit, all within one total. A second signal skips
+//! to the phases that must run.
 
 use std::{
     future::Future,
@@ -11,14 +11,14 @@ use futures::{FutureExt, future::BoxFuture};
 
 use crate::types::Clock;
 
-/// What became of a phase.
+/// The outcome of a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhaseEnd {
-    /// It was finished.
+    /// The phase finished.
     Finished,
-    /// It was broken off, at its limit, at the end of the total, or by a second signal.
+    /// The phase was aborted: at its limit, at the end of the total, or by a second signal.
     BrokenOff,
-    /// It was not begun: there was no time, or a second signal came.
+    /// The phase was not begun: no time was left, or a second signal came.
     LeftOut,
 }
 
@@ -36,12 +36,12 @@ struct ShutdownPhase {
 }
 
 impl Shutdown {
-    /// No phases yet; all together may take `total`.
+    /// No phases yet; all together have the time `total`.
     pub fn within(total: Duration) -> Self {
         Self { phases: Vec::new(), total }
     }
 
-    /// A phase that may take `limit` and is left out when a second signal comes.
+    /// A phase with the time `limit` that is skipped after a second signal.
     pub fn phase(
         self,
         name: impl Into<Arc<str>>,
@@ -51,7 +51,7 @@ impl Shutdown {
         self.then(ShutdownPhase { name: name.into(), limit, is_needed: false, work: work.boxed() })
     }
 
-    /// A phase that is always begun, such as closing the store: its limit is kept free of the total.
+    /// A phase that always runs, such as closing the store: its limit is reserved from the total.
     pub fn needed(
         self,
         name: impl Into<Arc<str>>,
@@ -66,7 +66,7 @@ impl Shutdown {
         self
     }
 
-    /// Runs the phases; `hurry` is the second signal. Returns what became of each.
+    /// Runs the phases; `hurry` is the second signal. Returns the outcome of each.
     pub async fn run(self, clock: Arc<dyn Clock>, hurry: impl Future<Output = ()> + Send) -> Vec<(Arc<str>, PhaseEnd)> {
         let needed: Duration = self.phases.iter().filter(|phase| phase.is_needed).map(|phase| phase.limit).sum();
         let optional_until = clock.instant() + self.total.saturating_sub(needed);

@@ -1,4 +1,4 @@
-//! What of a child outlives its actor: permits, jobs, figures, and the place where the living actor is to be found.
+//! What outlives the actor of a child: permits, jobs, statistics, and the reference of the running actor.
 
 use std::{
     sync::{
@@ -25,9 +25,9 @@ use crate::types::{Fault, Work};
 pub(super) struct ActorSlot<M: Message> {
     pub(super) jobs: Jobs,
     live: watch::Sender<Option<ActorRef<MessageEnvelope<M>>>>,
-    /// Whether a nudge is on its way.
+    /// Whether a nudge is queued.
     nudged: AtomicBool,
-    /// A nudge that came while nobody was there.
+    /// A nudge that arrived while no actor ran.
     kept_nudge: Mutex<Option<MessageEnvelope<M>>>,
 }
 
@@ -49,7 +49,7 @@ impl<M: Message> ActorSlot<M> {
         &self.jobs.record
     }
 
-    /// Takes a permit, which rides in the work until the last clone of it is gone.
+    /// Takes a permit, which the work holds until its last clone is dropped.
     pub(super) fn admit(&self, deadline: Instant) -> Result<Work, Fault> {
         let record = self.record();
         if !record.try_take_permit() {
@@ -59,13 +59,13 @@ impl<M: Message> ActorSlot<M> {
         Ok(Work::placed(deadline, Arc::<ActorRecord>::clone(record)))
     }
 
-    /// Whether nothing is queued and nothing runs.
+    /// Whether no message is queued and no work runs.
     pub(super) fn is_idle(&self) -> bool {
         let record = self.record();
         record.permits_taken() == 0 && record.jobs_running.load(Ordering::Relaxed) == 0 && record.backlog.depth() == 0
     }
 
-    /// Puts a message into the mailbox of the living actor.
+    /// Puts a message into the mailbox of the running actor.
     pub(super) fn post(&self, envelope: MessageEnvelope<M>) -> Result<(), Fault> {
         let refused = match &*self.live.borrow() {
             Some(actor) => match deliver(actor, envelope) {
@@ -79,7 +79,7 @@ impl<M: Message> ActorSlot<M> {
         Err(Fault::Unavailable)
     }
 
-    /// Nudges the actor, now or as soon as there is one.
+    /// Nudges the actor, at once or after its next start.
     pub(super) fn nudge(self: &Arc<Self>, make: impl FnOnce() -> M) {
         if self.nudged.swap(true, Ordering::AcqRel) {
             return;
@@ -90,7 +90,7 @@ impl<M: Message> ActorSlot<M> {
         self.pass_nudge_on();
     }
 
-    /// The nudge that was on its way is begun or dropped.
+    /// The queued nudge was begun or dropped.
     pub(super) fn nudge_is_over(&self) {
         self.nudged.store(false, Ordering::Release);
     }
@@ -110,12 +110,12 @@ impl<M: Message> ActorSlot<M> {
         self.pass_nudge_on();
     }
 
-    /// The actor is gone, or is asked to go.
+    /// The actor has ended, or was requested to stop.
     pub(super) fn vacate(&self) {
         self.live.send_replace(None);
     }
 
-    /// No actor will come any more.
+    /// No further actor will start.
     pub(super) fn close(&self) {
         self.vacate();
         if let Some(nudge) = lock(&self.kept_nudge).take() {
@@ -124,7 +124,7 @@ impl<M: Message> ActorSlot<M> {
     }
 }
 
-/// Sends; gives the envelope back if the actor no longer takes any.
+/// Sends the message; returns the envelope if the actor accepts no messages.
 pub(super) fn deliver<M: Message>(
     actor: &ActorRef<MessageEnvelope<M>>,
     mut envelope: MessageEnvelope<M>,

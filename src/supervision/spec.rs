@@ -1,4 +1,4 @@
-//! One line of the tree: a child's name and what becomes of it when it fails.
+//! One line of the tree: a child's name and its restart policy.
 
 use std::time::Duration;
 
@@ -15,22 +15,22 @@ pub struct Spec {
     pub(super) mailbox: usize,
 }
 
-/// How long a child may take.
+/// The time limits of a child.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) start: Duration,
     pub(super) stop: Duration,
-    /// Its stop is never left out of a shutdown, which keeps the time for it free.
+    /// A shutdown never skips its stop, and reserves the time for it.
     pub(super) is_needed: bool,
 }
 
 impl Spec {
-    /// A child without which the process must not go on: past its restarts, the process ends.
+    /// A child that the process needs: past its restart limit, the process ends.
     pub fn escape(name: impl Into<String>) -> Self {
         Self::new(name.into(), PastLimit::Escape)
     }
 
-    /// A child without which the rest goes on: past its restarts, it waits for longer and longer.
+    /// A child that the process can run without: past its restart limit, it waits with growing back-off.
     pub fn park(name: impl Into<String>) -> Self {
         Self::new(name.into(), PastLimit::Park)
     }
@@ -57,19 +57,19 @@ impl Spec {
         self
     }
 
-    /// How long it may take to start before that counts as a failure.
+    /// The limit of a start; a longer start counts as a failure.
     pub fn start_within(mut self, limit: Duration) -> Self {
         self.limits.start = limit;
         self
     }
 
-    /// How long it may take to stop before it is killed, and then as long again for its jobs.
+    /// The limit of a stop, after which the child is killed; its jobs then have the same time again.
     pub fn stop_within(mut self, limit: Duration) -> Self {
         self.limits.stop = limit;
         self
     }
 
-    /// Its stop is never left out of a shutdown, however little time is left and however urgent the shutdown is.
+    /// A shutdown never skips its stop, whatever time is left and after a second signal.
     pub fn needed(mut self) -> Self {
         self.limits.is_needed = true;
         self
@@ -81,7 +81,7 @@ impl Spec {
         self
     }
 
-    /// What operators call this kind of task or group; services say it themselves.
+    /// The name of this kind of task or group for operators; services state their own.
     pub fn kind(mut self, kind: &'static str) -> Self {
         self.kind = Some(kind);
         self

@@ -1,5 +1,5 @@
-//! What operators see: every record of the tree, handling times by kind of actor, and dead letters. Read without
-//! sending any actor a message, so it answers when actors are stuck.
+//! Statistics for operators: every record of the tree, handling times by kind of actor, and dead letters. Reading sends
+//! no message to an actor, so it works while actors are stuck.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -24,7 +24,7 @@ use crate::{
     types::{Clock, limits},
 };
 
-/// Why an operator's wish was not granted.
+/// Why an operator's command was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ControlRefusal {
     /// No such path.
@@ -33,15 +33,15 @@ pub enum ControlRefusal {
     /// Groups and the root are not restarted: restart what is in them.
     #[error("this is a group: restart one of its children")]
     IsGroup,
-    /// It, or its supervisor, is stopping or gone.
+    /// The actor, or its supervisor, is stopping or has ended.
     #[error("it is stopping")]
     Stopping,
 }
 
-/// The kind under which groups of children are shown that have none of their own.
+/// The kind of groups that have none of their own.
 pub(super) const GROUP: &str = "supervisor";
 
-/// The figures of one system.
+/// The statistics of one system.
 #[derive(Clone)]
 pub struct Stats(pub(super) Arc<StatsInner>);
 
@@ -75,12 +75,12 @@ impl Stats {
         self.0.clock.instant()
     }
 
-    /// Makes `record` visible. A path that is taken twice shows the later one.
+    /// Makes `record` visible. If a path is used twice, the later record is shown.
     pub(super) fn enter(&self, record: &Arc<ActorRecord>) {
         write(&self.0.records).insert(Arc::clone(&record.path), Arc::clone(record));
     }
 
-    /// Forgets `record`, unless its path has meanwhile gone to another.
+    /// Removes `record`, unless its path belongs to another record by now.
     pub(super) fn leave(&self, record: &Arc<ActorRecord>) {
         let mut records = write(&self.0.records);
         if records.get(&record.path).is_some_and(|known| Arc::ptr_eq(known, record)) {
@@ -124,17 +124,18 @@ impl Stats {
         read(&self.0.records).range::<str, _>((from, Bound::Unbounded)).map(|(_, record)| Arc::clone(record)).collect()
     }
 
-    /// Restarts the child at `path` for an operator: it finishes what it took within its stop limit, is started again
-    /// at once, and its supervisor does not count it. Returns when the order is given, not when it is carried out.
+    /// Restarts the child at `path` for an operator: it handles its accepted messages within its stop limit and is
+    /// started again at once; its supervisor does not count the restart. Returns when the command is sent, before it is
+    /// carried out.
     pub fn restart(&self, path: &str) -> Result<(), ControlRefusal> {
         self.command(path, ChildCommand::Restart)
     }
 
-    /// Stops the child at `path` for good, as the shutdown does in its order. Returns when it is gone or after `limit`.
+    /// Stops the child at `path` permanently. Returns when it has ended, or after `limit`.
     pub async fn stop(&self, path: &str, limit: Duration) -> Result<(), ControlRefusal> {
         let (done, gone) = oneshot::channel();
         self.command(path, ChildCommand::Stop(done))?;
-        // An error means that its supervisor went away, and the child with it.
+        // An error means that its supervisor has ended, and the child with it.
         let _ = tokio::time::timeout(limit, gone).await;
         Ok(())
     }

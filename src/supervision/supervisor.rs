@@ -1,4 +1,4 @@
-//! Building the tree, one line a child, and starting and stopping it.
+//! Building the tree, one line per child, and starting and stopping it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{telemetry::actors::ActorStatus, types::limits};
 
-/// A group of children in the order of their start. Children are permanent, one for one: each is restarted by itself.
+/// A group of children in the order of their start. Children are permanent, and each is restarted independently (one
+/// for one).
 pub struct Supervisor {
     pub(super) system: System,
     record: Arc<ActorRecord>,
@@ -37,7 +38,7 @@ impl Supervisor {
         Self { system: system.clone(), record: record(system, identity), children: Vec::new() }
     }
 
-    /// A service, made anew by `factory` for each of its lives. Its address is good at once and for ever.
+    /// A service that `factory` creates for each start. Its address is valid at once and over all restarts.
     pub fn service<S: Service>(
         &mut self,
         spec: Spec,
@@ -49,13 +50,14 @@ impl Supervisor {
         Addr(slot)
     }
 
-    /// A group of its own under this one. It starts its children in order before the next child of this group starts.
-    /// What its children's policies say goes past the group: an escape ends the process.
+    /// A nested group. It starts its children in order before the next child of this group starts. The policies of its
+    /// children apply beyond the group: an escape ends the process.
     pub fn group<R>(&mut self, name: &str, fill: impl FnOnce(&mut Self) -> R) -> R {
         self.group_as(Spec::escape(name), fill)
     }
 
-    /// The same under the name and the kind of `spec`. Its restarts and limits are those of the children.
+    /// A nested group with the name and the kind of `spec`. The restarts and limits of `spec` do not apply to the
+    /// group; its children have their own.
     pub fn group_as<R>(&mut self, spec: Spec, fill: impl FnOnce(&mut Self) -> R) -> R {
         let spec = spec.restarts(0, limits::RESTARTS_WITHIN);
         let identity = Identity { is_group: true, ..self.identity(&spec, spec.kind.unwrap_or(GROUP)) };
@@ -88,8 +90,8 @@ impl Supervisor {
         self.children.push(Arc::new(child));
     }
 
-    /// Starts the children in order and returns when each runs or is parked. If one escapes, those that run are stopped
-    /// again and the escape is the error.
+    /// Starts the children in order and returns when each of them runs or is parked. If one escapes, the running ones
+    /// are stopped, and the escape is the error.
     pub async fn start(self) -> Result<Tree, Escape> {
         let Self { system, record, children } = self;
         let (booted, mut is_booted) = flag();
@@ -115,21 +117,21 @@ impl Supervisor {
     }
 }
 
-/// A record that operators see from now on.
+/// Creates a record and registers it, so that operators see it.
 fn record(system: &System, identity: Identity) -> Arc<ActorRecord> {
     let record = Arc::new(ActorRecord::new(identity, system.instant()));
     system.stats().enter(&record);
     record
 }
 
-/// The root ends only when it is stopped; anything else is a defect of the kit, and the process has to end.
+/// The root ends only when it is stopped. Any other end is a bug of this folder, and the process has to end.
 async fn watch_root(
     system: System,
     record: Arc<ActorRecord>,
     root: ActorCell,
     ended: ractor::concurrency::JoinHandle<()>,
 ) {
-    // A join error says what `wait` says: it is over.
+    // A join error means the same as the result of `wait`: the root has ended.
     let _ = ended.await;
     let _ = root.wait(None).await;
     if !record.is_leaving() {
@@ -138,13 +140,13 @@ async fn watch_root(
     }
 }
 
-/// How long a group may take: its children stop one after the other, each with its jobs.
+/// The stop limit of a group: the sum for its children, which stop one after the other, each with its jobs.
 fn stop_limit(children: &[Arc<dyn Child>]) -> Duration {
     let one = |child: &Arc<dyn Child>| child.limits().stop * 2 + limits::KILL_LIMIT;
     children.iter().map(one).sum::<Duration>() + limits::KILL_LIMIT
 }
 
-/// A running tree. Dropped without `stop`, its actors go on until the process ends.
+/// A running tree. If it is dropped without `stop`, its actors run until the process ends.
 pub struct Tree {
     system: System,
     record: Arc<ActorRecord>,
@@ -156,8 +158,9 @@ pub struct Tree {
 
 impl Tree {
     /// Stops the root's children in the reverse order of their start, one after the other, each within its own stop
-    /// limit and all within `total`. `hurry` goes straight to those that are needed (`Spec::needed`), for which time is
-    /// kept free. What has not stopped then is killed: nothing is alive when this returns. Gives what became of each.
+    /// limit and all within `total`. `hurry` skips to the children that are needed (`Spec::needed`), for which time is
+    /// reserved. Children that have not stopped by then are killed: no actor runs when this returns. Returns the
+    /// outcome for each child.
     pub async fn shut_down(self, total: Duration, hurry: impl Future<Output = ()> + Send) -> Vec<(Arc<str>, PhaseEnd)> {
         let mut phases = Shutdown::within(total);
         for child in self.children.iter().rev() {
@@ -171,8 +174,8 @@ impl Tree {
         ends
     }
 
-    /// Stops what still runs, the last child first, each within its own limit and all within `limit`; what is left
-    /// then is killed. Nothing is alive when this returns.
+    /// Stops the children that still run, the last one first, each within its own limit and all within `limit`; the
+    /// others are killed. No actor runs when this returns.
     pub async fn stop(self, limit: Duration) {
         self.record.stand(ActorStatus::Draining, self.system.instant());
         self.root.stop(None);
@@ -182,14 +185,14 @@ impl Tree {
     }
 }
 
-/// A child that is gone already, as one that escaped, need not be stopped.
+/// Stops one child. A child that has ended already, such as an escaped one, is skipped.
 async fn stop_child(system: System, path: Arc<str>, limit: Duration) {
     if let Err(refusal) = system.stats().stop(&path, limit).await {
-        tracing::debug!(path = &*path, %refusal, "not stopped");
+        tracing::debug!(path = &*path, %refusal, "a child was not stopped");
     }
 }
 
-/// After a group is gone, orderly or killed: no job is left, and every record says so.
+/// After a group has ended, in order or killed: aborts its jobs and marks every record as stopped.
 async fn sweep(system: &System, children: &[Arc<dyn Child>]) {
     for child in children.iter().rev() {
         child.vacate();
@@ -198,7 +201,7 @@ async fn sweep(system: &System, children: &[Arc<dyn Child>]) {
     }
 }
 
-/// A group as a child of another.
+/// A group as a child of another group.
 struct GroupChild {
     system: System,
     record: Arc<ActorRecord>,

@@ -1,5 +1,5 @@
-//! The supervisor at work, as an actor of ractor: it starts its children in order, restarts those that fail, and stops
-//! them in reverse order.
+//! The supervisor as an actor of ractor: it starts its children in order, restarts those that fail, and stops them in
+//! reverse order.
 //!
 //! ```text
 //! waiting --> starting --ready--> running --exit--> resting --due--> starting
@@ -25,26 +25,26 @@ use super::{
 };
 use crate::{telemetry::actors::ActorStatus, types::limits};
 
-/// What a supervisor is told.
+/// The messages of a supervisor.
 pub(super) enum SupervisorMessage {
-    /// A life of a child is under way.
+    /// A run of a child has started.
     Ready { index: usize, epoch: u64 },
-    /// A life took too long to start.
+    /// A run exceeded its start limit.
     StartOverdue { index: usize, epoch: u64 },
     /// The wait before a restart is over.
     RestartDue { index: usize, epoch: u64 },
-    /// An operator, or the shutdown, asks something about a child.
+    /// A command about a child, from an operator or the shutdown.
     Command { index: usize, command: ChildCommand },
 }
 
 /// Runs the children of one group.
 pub(super) struct SupervisorActor {
     pub(super) system: System,
-    /// Told when every child has had its turn to start.
+    /// Called when every child has been started once.
     pub(super) booted: Box<dyn Fn() + Send + Sync>,
 }
 
-/// The children in order, and whose turn it is to start.
+/// The children in order, and the index of the next one to start.
 pub(super) struct SupervisedChildren {
     children: Vec<SupervisedChild>,
     turn: usize,
@@ -54,11 +54,11 @@ struct SupervisedChild {
     child: Arc<dyn Child>,
     phase: ChildPhase,
     history: History,
-    /// Counts its lives and waits, so that what speaks of an earlier one is not heard.
+    /// Counts runs and waits, so that messages about earlier ones are ignored.
     epoch: u64,
-    /// Why the supervisor itself ended the present life.
+    /// Why the supervisor itself ended the current run.
     blame: Option<&'static str>,
-    /// The order that will come, or the end that is waited for. Dropped, it does not come.
+    /// The timer or the awaited stop of the child. Dropping it aborts it.
     pending: Option<AbortOnDropHandle<()>>,
 }
 
@@ -66,11 +66,11 @@ enum ChildPhase {
     Waiting,
     Starting(ActorCell),
     Running(ActorCell, Instant),
-    /// Between two lives.
+    /// Between two runs.
     Resting,
-    /// Asked to end its life, for another one.
+    /// Stopping, to be started again.
     Leaving(ActorCell),
-    /// Asked to end for good.
+    /// Stopping permanently.
     Ending(ActorCell, Vec<oneshot::Sender<()>>),
     Stopped,
 }
@@ -84,7 +84,7 @@ impl ChildPhase {
     }
 }
 
-/// A supervisor that is killed leaves no child behind: ractor kills its children, but for those that are stopping.
+/// A supervisor that is killed leaves no child running: ractor kills its children, except those that are stopping.
 impl Drop for SupervisedChild {
     fn drop(&mut self) {
         if let Some(life) = self.phase.life() {
@@ -145,7 +145,7 @@ impl Actor for SupervisorActor {
             SupervisorMessage::StartOverdue { index, epoch } => {
                 let supervised = &mut children.children[index];
                 if let (ChildPhase::Starting(life), true) = (&supervised.phase, supervised.epoch == epoch) {
-                    supervised.blame = Some("it took too long to start");
+                    supervised.blame = Some("the start exceeded its time limit");
                     life.kill();
                 }
             }
@@ -174,7 +174,7 @@ impl Actor for SupervisorActor {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorTerminated(life, _, reason) => {
-                let reason = reason.unwrap_or_else(|| "it ended".to_owned());
+                let reason = reason.unwrap_or_else(|| "the child ended".to_owned());
                 self.exited(&myself, children, &life, &reason).await;
             }
             SupervisionEvent::ActorFailed(life, error) => {
@@ -186,7 +186,7 @@ impl Actor for SupervisorActor {
         Ok(())
     }
 
-    /// ractor would kill the children of a stopping parent: they are stopped before, the last one first.
+    /// ractor would kill the children of a stopping parent, so they are stopped before, the last one first.
     async fn post_stop(
         &self,
         _: ActorRef<SupervisorMessage>,
@@ -200,15 +200,15 @@ impl Actor for SupervisorActor {
 }
 
 impl SupervisorActor {
-    /// Starts children until one has to be waited for.
+    /// Starts children until one has to be awaited.
     async fn take_turns(&self, myself: &ActorRef<SupervisorMessage>, children: &mut SupervisedChildren) {
-        // After an escape the process ends: nothing more is started.
+        // After an escape the process ends: no further child is started.
         while !self.system.has_escaped() {
             let Some(supervised) = children.children.get_mut(children.turn) else { return };
             match supervised.phase {
                 ChildPhase::Waiting => self.start(myself, children.turn, supervised).await,
                 ChildPhase::Starting(_) | ChildPhase::Leaving(_) | ChildPhase::Ending(..) => return,
-                // A parked child is not waited for; one that is restarted soon is.
+                // A parked child is not awaited; one that is restarted soon is.
                 ChildPhase::Resting => {
                     if supervised.child.record().standing().status != ActorStatus::Parked {
                         return;
@@ -247,7 +247,7 @@ impl SupervisorActor {
         supervised.child.record().stand(ActorStatus::Running, now);
     }
 
-    /// Exits of lives that are no longer a child's are stale and ignored.
+    /// Handles the exit of a run. Exits of earlier runs are ignored.
     async fn exited(
         &self,
         myself: &ActorRef<SupervisorMessage>,
@@ -343,7 +343,7 @@ impl SupervisorActor {
         supervised.history.forgive();
         let record = supervised.child.record();
         lock(&record.restarts).by_operator += 1;
-        tracing::info!(path = &*record.path, "restarted by an operator");
+        tracing::info!(path = &*record.path, "an operator restarts an actor");
     }
 
     async fn stop_for_good(&self, supervised: &mut SupervisedChild, done: oneshot::Sender<()>) {
@@ -363,7 +363,7 @@ impl SupervisorActor {
         }
     }
 
-    /// Asks a life to end and kills it past its limit, without keeping the supervisor from its other children.
+    /// Requests a run to stop and kills it past its limit, without blocking the supervisor.
     fn see_off(&self, supervised: &mut SupervisedChild, life: &ActorCell) {
         supervised.child.record().stand(ActorStatus::Draining, self.system.instant());
         supervised.child.ask_to_stop(life);
@@ -396,18 +396,18 @@ impl SupervisorActor {
     }
 }
 
-/// Waits for the end of a life that was asked to end; past `limit` it is killed.
+/// Waits for the end of a run that was requested to stop; past `limit` it is killed.
 pub(super) async fn wait_or_kill(path: &str, life: &ActorCell, limit: Duration) {
     if life.wait(Some(limit)).await.is_ok() {
         return;
     }
-    tracing::warn!(path, "it did not stop within its limit and is killed");
+    tracing::warn!(path, "an actor did not stop within its time limit and is killed");
     if life.kill_and_wait(Some(limits::KILL_LIMIT)).await.is_err() {
-        tracing::error!(path, "it blocks its thread and is left behind");
+        tracing::error!(path, "an actor blocks its thread and is abandoned");
     }
 }
 
-/// Whoever asked may have gone.
+/// The receiver may have been dropped.
 fn answer(waiting: Vec<oneshot::Sender<()>>) {
     for done in waiting {
         let _ = done.send(());
@@ -422,7 +422,7 @@ fn later(
     let supervisor = supervisor.clone();
     owned(async move {
         tokio::time::sleep(wait).await;
-        // A supervisor that is gone needs no orders.
+        // If the supervisor has ended, the message is not needed.
         let _ = supervisor.send_message(message);
     })
 }

@@ -1,5 +1,5 @@
-//! A lock that outlives a panic. What the kit guards is counts and small facts, each whole at every instant, so a
-//! poisoned lock is taken over: one crash must not take the view of the operators with it.
+//! A lock that ignores poisoning. The guarded values are counts and small facts, consistent at every instant, so one
+//! crash must not make the statistics unreadable.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

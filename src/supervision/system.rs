@@ -1,4 +1,4 @@
-//! All that is global to one system; nothing is global to the process.
+//! Everything that is global to one system. Nothing is global to the process.
 
 use std::{sync::Arc, time::Instant};
 
@@ -14,7 +14,7 @@ use crate::{
 /// The path of the root. Its children are shown without it: `auth`, `relay/welcome_mail`.
 pub(super) const ROOT: &str = "root";
 
-/// Clock, entropy, figures and the way out. Clones are the same system; tests run many side by side.
+/// Clock, entropy, statistics and escape. Clones are the same system; tests run many in parallel.
 #[derive(Clone)]
 pub struct System(Arc<SystemInner>);
 
@@ -23,20 +23,20 @@ struct SystemInner {
     entropy: Arc<dyn Entropy>,
     stats: Stats,
     shutdown: CancellationToken,
-    /// What ended the system, once something did.
+    /// The escape that ended the system, once there is one.
     escape: watch::Sender<Option<Escape>>,
-    /// Counts up when every worker is to look at its state again.
+    /// Counts up when every worker has to read its state again.
     wake: watch::Sender<u64>,
     timers: Timers,
 }
 
-/// A child failed past its limit and its policy says that the process ends.
+/// A child failed past its limit, and its policy ends the process.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path} failed too often: {reason}")]
 pub struct Escape {
-    /// The child.
+    /// The path of the child.
     pub path: String,
-    /// Its last failure.
+    /// The reason of its last failure.
     pub reason: String,
 }
 
@@ -49,42 +49,42 @@ impl System {
         Self(Arc::new(SystemInner { clock, entropy, stats, shutdown, escape, wake, timers }))
     }
 
-    /// Where time comes from.
+    /// The clock.
     pub fn clock(&self) -> &dyn Clock {
         &*self.0.clock
     }
 
-    /// The same, for those who keep it beyond the system's life.
+    /// The clock, for holders that outlive the system.
     pub fn shared_clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.0.clock)
     }
 
-    /// Where chance comes from.
+    /// The source of randomness.
     pub fn entropy(&self) -> &dyn Entropy {
         &*self.0.entropy
     }
 
-    /// The same, for those who keep it beyond the system's life.
+    /// The source of randomness, for holders that outlive the system.
     pub fn shared_entropy(&self) -> Arc<dyn Entropy> {
         Arc::clone(&self.0.entropy)
     }
 
-    /// Samples time and chance for one flow.
+    /// Samples time and randomness for one flow.
     pub fn stamp(&self) -> Stamp {
         stamp(self.clock(), self.entropy())
     }
 
-    /// The figures of all actors.
+    /// The statistics of all actors.
     pub fn stats(&self) -> &Stats {
         &self.0.stats
     }
 
-    /// Cancelled when the system is to go down; the application cancels it and then stops its parts in order.
+    /// Cancelled when the system has to stop; the application cancels it and then stops its parts in order.
     pub fn shutdown(&self) -> &CancellationToken {
         &self.0.shutdown
     }
 
-    /// Waits until a child escapes: the process has to end with a non-zero exit.
+    /// Waits until a child escapes: the process then has to end with a non-zero exit code.
     pub async fn escaped(&self) -> Escape {
         let mut escape = self.0.escape.subscribe();
         loop {
@@ -97,7 +97,7 @@ impl System {
         }
     }
 
-    /// Makes every worker look at its state again, as after the clock was set forward.
+    /// Makes every worker read its state again, as after the clock was set forward.
     pub fn wake_workers(&self) {
         self.0.wake.send_modify(|count| *count = count.wrapping_add(1));
     }
@@ -106,7 +106,7 @@ impl System {
         self.0.wake.subscribe()
     }
 
-    /// The first escape is the one that is told.
+    /// Records an escape; only the first one is reported.
     pub(super) fn escape(&self, path: &str, reason: &str) {
         tracing::error!(path, reason, "a child failed past its limit; the process has to end");
         self.0.escape.send_if_modified(|escape| {
@@ -126,12 +126,12 @@ impl System {
         self.0.clock.instant()
     }
 
-    /// Timers for those who wait for an answer.
+    /// Timers for callers that wait for an answer.
     pub(super) fn timers(&self) -> &Timers {
         &self.0.timers
     }
 
-    /// A random byte to spread waits with.
+    /// A random byte to spread waits.
     pub(super) fn die(&self) -> u8 {
         let mut die = [0];
         self.0.entropy.fill(&mut die);
@@ -139,7 +139,7 @@ impl System {
     }
 }
 
-/// A run of the program that begins now, on this machine.
+/// The identity of this run of the program on this machine.
 fn node(clock: &dyn Clock, entropy: &dyn Entropy) -> NodeReport {
     let (started, mut random) = (clock.now(), [0; 10]);
     entropy.fill(&mut random);

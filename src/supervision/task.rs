@@ -1,4 +1,4 @@
-//! Children that are no actors: a task, or a thread, that runs until it is told to stop. A listener, a writer, a relay.
+//! Children that are not actors: a task or a thread that runs until it is stopped, such as a listener or a writer.
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::types::{Fault, Work};
 
-/// What a task is given. It calls `ready` once it works, and ends soon after `stopping` is cancelled.
+/// The context of a task. The task calls `ready` when it has started, and ends soon after `stopping` is cancelled.
 #[derive(Clone)]
 pub struct TaskCx {
     jobs: Jobs,
@@ -27,34 +27,34 @@ pub struct TaskCx {
 }
 
 impl TaskCx {
-    /// The system it belongs to.
+    /// The system of the task.
     pub fn system(&self) -> &System {
         &self.jobs.system
     }
 
-    /// Its path in the tree.
+    /// The task's path in the tree.
     pub fn path(&self) -> &str {
         &self.jobs.record.path
     }
 
-    /// Says that it works: the next child is started, and operators see it running. A task that never says so has
-    /// failed to start.
+    /// Reports that the task has started: the next child is started, and operators see it running. A task that never
+    /// calls it has failed to start.
     pub fn ready(&self) {
         self.ready.announce();
     }
 
-    /// Cancelled when the task has to end. Past its stop limit it is aborted; a thread is then left behind.
+    /// Cancelled when the task has to end. Past its stop limit it is aborted; a thread is then abandoned.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stopping
     }
 
     /// Starts a job, such as one connection: tracked, its panic caught and counted. It survives a crash of the task and
-    /// is aborted if it is not over within the stop limit. The task bounds how many there are.
+    /// is aborted if it does not end within the stop limit. The task bounds the number of its jobs.
     pub fn job(&self, kind: &'static str, job: impl Future<Output = ()> + Send + 'static) {
         self.jobs.start(Work::until(self.jobs.system.instant()), kind, job);
     }
 
-    /// Does one piece of work so that operators see what it is at, since when, and how long such pieces take.
+    /// Runs one piece of work, so that operators see what the task does, since when, and how long such pieces take.
     pub async fn piece<T>(&self, kind: &'static str, work: impl Future<Output = T>) -> T {
         let began = self.jobs.system.instant();
         let handling = self.jobs.record.handling.begin(kind, began);
@@ -66,14 +66,14 @@ impl TaskCx {
         outcome
     }
 
-    /// Counts a failure that the task gets over by itself, and shows it to operators.
+    /// Counts a failure that the task recovers from by itself, and shows it to operators.
     pub fn failed(&self, fault: &Fault) {
         self.jobs.record.counts.failed.add();
         self.jobs.record.failed(self.jobs.system.clock().now(), &fault.to_string());
     }
 
-    /// Runs `body` on a thread of its own and waits for its end. The body looks at `stopping` (`is_cancelled`) or is
-    /// woken by what it waits on. A panic in it is `Bug`.
+    /// Runs `body` on a separate thread and waits for its end. The body polls `stopping` (`is_cancelled`) or is woken
+    /// by what it waits on. A panic in it is `Bug`.
     pub async fn thread<T: Send + 'static>(
         &self,
         body: impl FnOnce(TaskCx) -> Result<T, Fault> + Send + 'static,
@@ -82,7 +82,7 @@ impl TaskCx {
         let cx = self.clone();
         let body = move || {
             let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| body(cx)));
-            // Nobody waits any more if the task was aborted.
+            // If the task was aborted, nothing waits for the result.
             let _ = done.send(outcome);
         };
         std::thread::Builder::new()
@@ -95,14 +95,13 @@ impl TaskCx {
                 self.jobs.panicked("thread", &*panic);
                 Err(Fault::bug(format!("panic in the thread: {}", panic_text(&*panic))))
             }
-            Err(_) => Err(Fault::bug("the thread ended without a word")),
+            Err(_) => Err(Fault::bug("the thread ended without a result")),
         }
     }
 }
 
 impl Supervisor {
-    /// A task that runs until it is stopped, begun anew by `begin` for each of its lives. Its end is a failure unless
-    /// it was told to stop.
+    /// A task that runs until it is stopped; `begin` starts each run. Its end is a failure unless it was stopped.
     pub fn task<F, T>(&mut self, spec: Spec, begin: F)
     where
         F: Fn(TaskCx) -> T + Send + Sync + 'static,
@@ -161,7 +160,7 @@ impl Child for TaskChild {
     }
 }
 
-/// One life of a task, as an actor that waits for its end.
+/// One run of a task, as an actor that waits for its end.
 struct TaskRunner {
     cx: TaskCx,
     begin: Begin,
@@ -173,7 +172,7 @@ impl Drop for TaskRunner {
     }
 }
 
-/// The task ended, and why.
+/// The task ended, with the reason.
 struct Ended(String);
 
 impl Actor for TaskRunner {
@@ -190,14 +189,14 @@ impl Actor for TaskRunner {
         let jobs = self.cx.jobs.clone();
         *state = Some(owned(async move {
             let reason = match AssertUnwindSafe(task).catch_unwind().await {
-                Ok(Ok(())) => "it ended".to_owned(),
+                Ok(Ok(())) => "the task ended".to_owned(),
                 Ok(Err(fault)) => fault.to_string(),
                 Err(panic) => {
                     jobs.panicked("task", &*panic);
                     format!("panic: {}", panic_text(&*panic))
                 }
             };
-            // An actor that is gone was told to stop.
+            // If the actor has ended, it was stopped.
             let _ = myself.send_message(Ended(reason));
         }));
         Ok(())
@@ -215,7 +214,7 @@ impl Actor for TaskRunner {
     async fn post_stop(&self, _: ActorRef<Ended>, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
         self.cx.stopping.cancel();
         if let Some(task) = state {
-            // Its panics are caught inside.
+            // Panics are caught inside the task.
             let _ = task.await;
         }
         Ok(())

@@ -1,7 +1,6 @@
-//! Timers for callers that wait, used again and again: to register a fresh one with the runtime for each call takes the
-//! lock of its clock twice, and wakes its driver whenever no earlier timer is set. A kept timer stays as it is set. It
-//! goes off early for the next who waits, which then sets it to the instant it really waits for; most are answered
-//! long before.
+//! Reusable timers for callers that wait. Registering a new timer with the runtime for each call takes the lock of its
+//! clock twice, and wakes its driver if no earlier timer is set. A kept timer stays set. It fires early for the next
+//! caller, which then sets it to its own deadline; most calls are answered long before.
 
 use std::{
     future::Future,
@@ -16,12 +15,12 @@ use tokio::time::Sleep;
 use super::sync::lock;
 use crate::types::limits;
 
-/// The timers of one system that nobody uses at present. A system lives in one runtime, and they with it.
+/// The idle timers of one system. A system and its timers belong to one runtime.
 #[derive(Default)]
 pub(super) struct Timers(Mutex<Vec<Pin<Box<Sleep>>>>);
 
 impl Timers {
-    /// What ends a wait at `at`. It costs nothing until it is polled.
+    /// Ends a wait at `at`. It costs nothing until it is polled.
     pub(super) fn until(&self, at: Instant) -> Deadline<'_> {
         Deadline { timers: self, at, timer: None }
     }
@@ -63,8 +62,8 @@ impl Deadline<'_> {
         }
     }
 
-    /// The wait is over: the timer is kept for others. Until one of them takes it, it may once wake the task that
-    /// waited here, for nothing.
+    /// The wait is over: the timer is kept for other callers. Until one of them takes it, it may wake the task that
+    /// waited here once more, without effect.
     pub(super) fn spare(&mut self) {
         if let Some(timer) = self.timer.take() {
             self.timers.keep(timer);

@@ -1,5 +1,5 @@
-//! Background work that converges: a nudge carries no data, the worker reads the state again. What it does after a
-//! restart is what it does always.
+//! Background work that converges: a nudge carries no data, the worker reads the state again. After a restart it does
+//! the same as always.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -13,28 +13,28 @@ use super::{
 };
 use crate::types::{Fault, limits};
 
-/// When a worker wants to run again.
+/// When a worker runs next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// There is more to do.
+    /// At once: more work is left.
     Now,
-    /// When nudged, but after this time at the latest.
+    /// When nudged, or after this time at the latest.
     Within(Duration),
     /// When nudged.
     Nudged,
 }
 
-/// Something to be done again and again.
+/// Work that is repeated.
 pub trait Worker: Send + 'static {
-    /// What operators call this kind of worker, e.g. `event_relay`.
+    /// The name of this kind of worker for operators, e.g. `event_relay`.
     const KIND: &'static str;
 
-    /// Reads the state and does what there is to do, in bounded pieces. It stops early when `TaskCx::stopping` is
-    /// cancelled. A fault is shown to operators and tried again with back-off; a panic restarts the worker.
+    /// Reads the state and does the due work in bounded pieces. Stops early when `TaskCx::stopping` is cancelled. A
+    /// fault is shown to operators and tried again with back-off; a panic restarts the worker.
     fn run(&mut self, cx: &TaskCx) -> impl Future<Output = Result<Next, Fault>> + Send;
 }
 
-/// Makes a worker run soon. Nudges coalesce; one that comes while the worker runs makes it run once more.
+/// Makes a worker run soon. Nudges coalesce; a nudge during a run causes one more run.
 #[derive(Clone, Default)]
 pub struct Nudge(Arc<Notify>);
 
@@ -44,21 +44,21 @@ impl Nudge {
         Self::default()
     }
 
-    /// There may be something to do.
+    /// Signals that there may be work.
     pub fn nudge(&self) {
         self.0.notify_one();
     }
 }
 
 impl Supervisor {
-    /// A worker, made anew by `factory` for each of its lives. It runs at once, then as it says.
+    /// A worker that `factory` creates for each start. It runs at once, then at the times that it returns.
     pub fn worker<W: Worker>(&mut self, spec: Spec, factory: impl Fn() -> W + Send + Sync + 'static) -> Nudge {
         let nudge = Nudge::new();
         self.worker_nudged_by(&nudge, spec, factory);
         nudge
     }
 
-    /// A worker for a nudge that was handed out before.
+    /// A worker for a nudge that was created before.
     pub fn worker_nudged_by<W: Worker>(
         &mut self,
         nudge: &Nudge,
@@ -84,13 +84,13 @@ async fn work<W: Worker>(mut worker: W, cx: TaskCx, nudge: Nudge) -> Result<(), 
                 cx.failed(&fault);
                 let wait = doubled(limits::BACKOFF_FIRST, failures, limits::WORKER_BACKOFF_MOST);
                 failures = failures.saturating_add(1);
-                tracing::warn!(path = cx.path(), %fault, failures, "a worker's run failed and is tried again");
+                tracing::warn!(path = cx.path(), %fault, failures, "a run of a worker failed and is repeated");
                 wait_out(jittered(wait, cx.system().die()), &cx).await;
                 continue;
             }
         };
         let pause = match next {
-            // Gives way, so that a worker with much to do does not keep a thread of the runtime.
+            // Yields, so that a worker with much work does not block a thread of the runtime.
             Next::Now => {
                 tokio::task::yield_now().await;
                 continue;

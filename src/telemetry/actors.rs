@@ -1,21 +1,21 @@
-//! What operators see of the actors (`GET /actors`). Counts are since the start of the process.
+//! The reports on actors (`GET /actors`). Counts are since the start of the process.
 
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::types::{Timestamp, id::NodeId};
 
-/// One page of the tree, with the figures of the whole system.
+/// One page of the tree, with the statistics of the whole system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActorsReport {
-    /// Whose actors these are.
+    /// The process that runs these actors.
     pub node: NodeReport,
-    /// When the figures were read.
+    /// The time of the report.
     #[serde(serialize_with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     pub captured_at: Timestamp,
-    /// Sums over all actors, those on other pages included.
+    /// Sums over all actors, including those on other pages.
     pub totals: Totals,
     /// The actors of this page, ordered by path.
     pub actors: Vec<ActorReport>,
@@ -23,23 +23,23 @@ pub struct ActorsReport {
     pub kinds: Vec<KindReport>,
     /// Messages that were dropped without being handled.
     pub dead_letters: DeadLetters,
-    /// Paths of actors that handle one message, or let one wait, for too long.
+    /// Paths of actors that have handled one message, or let one wait, for 5 s or longer.
     pub stuck: Vec<String>,
-    /// Pass it as `cursor` for the next page; absent on the last one.
+    /// The `cursor` of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
 
-/// One run of the program: where it runs and since when.
+/// One run of the program: its machine and its start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeReport {
-    /// Another one at each start (UUIDv7, RFC 9562).
+    /// The id of the run, new at each start (UUIDv7, RFC 9562).
     #[schema(value_type = String, format = "uuid")]
     pub id: NodeId,
-    /// The name of its machine, as the system says.
+    /// The host name of the machine.
     pub name: String,
-    /// When it was started.
+    /// The time of the start.
     #[serde(serialize_with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     pub started: Timestamp,
@@ -49,7 +49,7 @@ pub struct NodeReport {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
-    /// Actors known at present.
+    /// Actors in the tree.
     pub actors: u64,
     /// Of those, running.
     pub running: u64,
@@ -59,13 +59,13 @@ pub struct Totals {
     pub parked: u64,
     /// Messages waiting in mailboxes.
     pub queued: u64,
-    /// Messages taken into a mailbox.
+    /// Messages accepted into a mailbox.
     pub accepted: u64,
-    /// Messages refused for want of a permit or of a live actor.
+    /// Messages refused because no permit was free or no actor was running.
     pub refused: u64,
     /// Calls whose deadline passed.
     pub expired: u64,
-    /// Calls whose caller went away.
+    /// Calls whose caller left.
     pub abandoned: u64,
     /// Messages handled.
     pub handled: u64,
@@ -73,7 +73,7 @@ pub struct Totals {
     pub failed: u64,
     /// Panics in handlers and jobs.
     pub panics: u64,
-    /// Jobs running at present.
+    /// Jobs that are running.
     pub jobs_running: u64,
     /// Restarts of children.
     pub restarts: u64,
@@ -83,29 +83,29 @@ pub struct Totals {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActorReport {
-    /// Where it is in the tree, e.g. `relay/welcome_mail`. A key is shown as a short keyed hash.
+    /// The path in the tree, e.g. `relay/welcome_mail`. A key is shown as a short keyed hash.
     pub path: String,
-    /// What it is, e.g. `AuthActor`.
+    /// The kind of actor, e.g. `AuthActor`.
     pub kind: String,
-    /// What it does at present.
+    /// The status.
     pub status: ActorStatus,
-    /// Until when it waits, if it is restarting or parked.
+    /// The end of its wait, if it is restarting or parked.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc3339_if_any")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
-    /// When it wakes by itself, if it waits for a time: e.g. when the next code of an owner ends.
+    /// When it wakes by a timer, if it has set one: e.g. when the next code of an owner ends.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc3339_if_any")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub wakes_at: Option<Timestamp>,
-    /// How often it was started.
+    /// Number of starts.
     pub generation: u64,
     /// Milliseconds in this status.
     pub age_ms: u64,
-    /// What waits for it.
+    /// The messages that wait for it.
     pub mailbox: Mailbox,
-    /// What it does and did.
+    /// Its current and past work.
     pub work: WorkReport,
-    /// How its supervisor sees it.
+    /// Its restarts.
     pub supervision: Supervision,
     /// The last failure, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,59 +113,59 @@ pub struct ActorReport {
     /// The path of its parent; absent at the root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// How many children it has.
+    /// Number of children.
     pub children_total: u64,
-    /// The paths of the first of them.
+    /// The paths of the first children.
     pub children: Vec<String>,
 }
 
-/// Where an actor is in its life.
+/// The status of an actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorStatus {
-    /// Its turn in the order of the start has not come.
+    /// It has not been started yet.
     Waiting,
-    /// It reads its state.
+    /// It is reading its state.
     Starting,
-    /// It takes messages.
+    /// It accepts messages.
     Running,
-    /// It failed and waits to be started again.
+    /// It failed and waits to be restarted.
     Restarting,
-    /// It failed too often and waits for long.
+    /// It failed past its restart limit and waits with growing back-off.
     Parked,
-    /// It finishes what it took and takes nothing new.
+    /// It handles its accepted messages and accepts no new ones.
     Draining,
-    /// It is gone.
+    /// It has ended.
     Stopped,
 }
 
-/// What waits for an actor.
+/// The mailbox of an actor.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Mailbox {
     /// Messages waiting.
     pub depth: u64,
-    /// Permits in all: messages waiting and work running.
+    /// Permits in total: messages waiting and work running.
     pub capacity: u64,
-    /// Permits taken at present.
+    /// Permits in use.
     pub taken: u64,
-    /// The most messages that ever waited.
+    /// The highest number of waiting messages so far.
     pub high_water: u64,
-    /// Milliseconds that the oldest of them has been waiting.
+    /// Milliseconds that the oldest waiting message has waited.
     pub oldest_ms: u64,
 }
 
-/// What an actor does and did.
+/// The work of an actor.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkReport {
-    /// Messages taken into the mailbox.
+    /// Messages accepted into the mailbox.
     pub accepted: u64,
-    /// Messages refused for want of a permit or of a live actor.
+    /// Messages refused because no permit was free or the actor was not running.
     pub refused: u64,
     /// Calls whose deadline passed.
     pub expired: u64,
-    /// Calls whose caller went away.
+    /// Calls whose caller left.
     pub abandoned: u64,
     /// Messages handled.
     pub handled: u64,
@@ -173,38 +173,38 @@ pub struct WorkReport {
     pub failed: u64,
     /// Panics in the handler and in jobs.
     pub panics: u64,
-    /// Jobs running at present.
+    /// Jobs that are running.
     pub jobs_running: u64,
-    /// What it handles at present.
+    /// The message that is being handled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handling: Option<HandlingReport>,
 }
 
-/// The message an actor is at.
+/// The message that an actor is handling.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HandlingReport {
-    /// Its kind.
+    /// The kind of message.
     pub message: String,
-    /// Milliseconds since it began.
+    /// Milliseconds since its handling began.
     pub since_ms: u64,
 }
 
-/// How its supervisor sees a child.
+/// The restarts of a child.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Supervision {
     /// Restarts after failures.
     pub restarts: u64,
-    /// Of those, within the period that counts.
+    /// Restarts after failures within the current period.
     pub restarts_in_window: u64,
-    /// So many are allowed within the period.
+    /// Maximum number of restarts within the period.
     pub restarts_limit: u64,
     /// The period in seconds.
     pub window_seconds: u64,
-    /// Restarts by an operator; they do not count.
+    /// Restarts by an operator, which do not count towards the limit.
     pub restarts_by_operator: u64,
-    /// What happens past the limit: `escape` or `park`.
+    /// What follows a failure past the limit: `escape` or `park`.
     pub past_limit: &'static str,
 }
 
@@ -212,11 +212,11 @@ pub struct Supervision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActorFailure {
-    /// When.
+    /// The time of the failure.
     #[serde(serialize_with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// Why; never a message's content.
+    /// The reason; it never holds the content of a message.
     pub reason: String,
 }
 
@@ -226,9 +226,9 @@ pub struct ActorFailure {
 pub struct KindReport {
     /// The kind of actor.
     pub kind: String,
-    /// Its handler, by message kind.
+    /// Handling times by message kind.
     pub messages: Vec<Times>,
-    /// Its jobs, by job kind.
+    /// Run times by job kind.
     pub jobs: Vec<Times>,
 }
 
@@ -238,11 +238,11 @@ pub struct KindReport {
 pub struct Times {
     /// The kind of message or job.
     pub kind: String,
-    /// How many were measured.
+    /// Number of measurements.
     pub count: u64,
-    /// Half of them took at most so many microseconds (rounded up by at most an eighth).
+    /// The median in microseconds (rounded up by at most 1/8).
     pub p50_us: u64,
-    /// Ninety-nine in a hundred took at most so many microseconds.
+    /// The 99th percentile in microseconds (rounded up by at most 1/8).
     pub p99_us: u64,
 }
 
@@ -250,9 +250,9 @@ pub struct Times {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetters {
-    /// How many, by reason.
+    /// Counts by reason.
     pub counts: Vec<DeadLetterCount>,
-    /// The last of them, newest first; never a payload.
+    /// The latest dead letters, newest first; they never hold a payload.
     pub last: Vec<ActorDeadLetter>,
 }
 
@@ -260,9 +260,9 @@ pub struct DeadLetters {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetterCount {
-    /// Why they were dropped.
+    /// The reason.
     pub reason: DeadLetterReason,
-    /// How many.
+    /// Number of dead letters.
     pub count: u64,
 }
 
@@ -270,15 +270,15 @@ pub struct DeadLetterCount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActorDeadLetter {
-    /// When it was dropped.
+    /// The time of the drop.
     #[serde(serialize_with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// For whom it was.
+    /// The path of the actor it was sent to.
     pub path: String,
     /// The kind of message.
     pub message: String,
-    /// Why it was dropped.
+    /// The reason.
     pub reason: DeadLetterReason,
 }
 
@@ -288,13 +288,13 @@ pub struct ActorDeadLetter {
 pub enum DeadLetterReason {
     /// Its deadline passed while it waited.
     Expired,
-    /// Its caller went away while it waited.
+    /// Its caller left while it waited.
     Abandoned,
     /// It waited in the mailbox of an actor that crashed.
     Crashed,
     /// It waited in the mailbox of an actor that was stopped.
     Stopped,
-    /// Nobody was there to take it.
+    /// No actor was running.
     NoActor,
 }
 
@@ -308,7 +308,7 @@ pub fn rfc3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S:
     serializer.collect_str(at)
 }
 
-/// The same for an instant that may be missing: `null`.
+/// Writes an instant as RFC 3339 in UTC, or `null` if there is none.
 pub fn rfc3339_if_any<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => rfc3339(at, serializer),

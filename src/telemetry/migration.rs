@@ -1,13 +1,13 @@
-//! How far an older store has come on its way to this version, as health says it while nothing else is answered.
+//! The progress of a migration of an older store, for health while all other requests are refused.
 
 use std::fmt;
 
-/// How far the migrations have come.
+/// The progress of the migrations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MigrationProgress {
-    /// The migration that is done at the moment; empty before the first step.
+    /// The name of the current migration; empty before the first step.
     pub name: &'static str,
-    /// Of all that was pending at the start, 0 to 100.
+    /// Percent of all migrations that were pending at the start, 0 to 100.
     pub percent: u8,
 }
 

@@ -1,7 +1,7 @@
-//! What operators see: reports and logs.
+//! Reports for operators, and logs.
 //!
-//! Owns: the plain types in which the state of the system is shown. Must not know: the domain, the actors, the store;
-//! those fill the types in. Begin with `log`.
+//! Owns: the plain types of the reports on the system. Must not know: the domain, the actors, the store, which fill the
+//! types in. Begin with `log`.
 
 pub mod actors;
 pub mod events;

@@ -1,4 +1,4 @@
-//! How access tokens are signed.
+//! The signature algorithms of access tokens.
 
 use std::{fmt, str::FromStr};
 
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 
-/// A signature algorithm of JWS (RFC 7518 section 3.1, RFC 8037). Stored by position: new ones go to the end.
+/// A signature algorithm of JWS (RFC 7518 section 3.1, RFC 8037). Stored by position: new ones are appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SigningAlgorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256, keys of 2048 bit: what every library can check.
+    /// RSASSA-PKCS1-v1_5 with SHA-256, keys of 2048 bits: every library can verify it.
     Rs256,
-    /// Ed25519: the quickest to sign, the shortest tokens.
+    /// Ed25519: the fastest to sign, the shortest tokens.
     EdDsa,
     /// ECDSA on P-256 with SHA-256.
     Es256,
 }
 
 impl SigningAlgorithm {
-    /// All algorithms, in the order they are shown.
+    /// All algorithms, in the order of display.
     pub const ALL: [Self; 3] = [Self::Rs256, Self::EdDsa, Self::Es256];
 
     /// The value of `alg`, and of the setting `auth.token.algorithm`.

@@ -1,4 +1,4 @@
-//! A range of addresses, as operators write trusted peers: `10.0.0.0/8`, `::1`.
+//! A range of addresses, as in the configuration of trusted peers: `10.0.0.0/8`, `::1`.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -29,8 +29,8 @@ impl Cidr {
         }
     }
 
-    /// The share of the Internet that the range covers, in addresses of IPv4 or in networks of IPv6 (/64); none for a
-    /// range of addresses that are not routed there (RFC 6890).
+    /// The share of the Internet that the range covers, in IPv4 addresses or in IPv6 networks (/64); 0 for a range of
+    /// addresses that are not routed there (RFC 6890).
     pub fn public_size(self) -> u64 {
         const PRIVATE: [&str; 9] = [
             "10.0.0.0/8",
@@ -53,12 +53,12 @@ impl Cidr {
         1_u64.checked_shl(u32::from(bits.saturating_sub(self.prefix))).unwrap_or(u64::MAX)
     }
 
-    /// Whether the range is one of IPv4.
+    /// Whether it is an IPv4 range.
     pub fn is_ipv4(self) -> bool {
         self.address.is_ipv4()
     }
 
-    /// Whether every address is inside, which trusts anybody.
+    /// Whether it contains every address, and so trusts every peer.
     pub fn is_everything(self) -> bool {
         self.prefix == 0
     }
@@ -66,7 +66,7 @@ impl Cidr {
 
 impl FromStr for Cidr {
     type Err = Invalid;
-    /// Bits behind the prefix must be zero, so that `10.0.0.1/8` is asked about rather than guessed at.
+    /// Bits after the prefix must be zero: `10.0.0.1/8` is ambiguous, so it is refused.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),

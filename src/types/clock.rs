@@ -1,4 +1,4 @@
-//! The seams to time and chance. Nothing else in the product reads a clock or a random source.
+//! The traits of time and randomness. No other code reads a clock or a random source.
 
 use std::{
     fmt,
@@ -7,27 +7,27 @@ use std::{
 
 use super::{Stamp, Timestamp};
 
-/// Where time comes from.
+/// A source of time.
 pub trait Clock: Send + Sync + 'static {
     /// The time of day in UTC; never runs backwards, not even over a restart.
     fn now(&self) -> Timestamp;
     /// A monotonic instant for deadlines and ages.
     fn instant(&self) -> Instant;
-    /// Why the time of day is not to be trusted at present. Expiry is still judged by it, but nothing may be deleted,
-    /// released or retired until this is `None` again.
+    /// Why the time of day is not trusted at present. Expiry still follows it, but nothing may be deleted, released or
+    /// retired until this is `None` again.
     fn trouble(&self) -> Option<ClockTrouble> {
         None
     }
-    /// An operator says that the time is right: the trouble is over.
+    /// Confirms the time for an operator: the trouble is over.
     fn accept(&self) {}
 }
 
-/// How the wall clock disagrees with the product's own time.
+/// How the wall clock disagrees with Majordomo's own time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockTrouble {
     /// The wall clock is behind the journal, or was set back.
     Lags(Duration),
-    /// The wall clock leapt ahead, since the last start or while running.
+    /// The wall clock jumped ahead, since the last start or while running.
     Leapt(Duration),
 }
 
@@ -40,9 +40,9 @@ impl fmt::Display for ClockTrouble {
     }
 }
 
-/// Where unpredictable bytes come from.
+/// A source of unpredictable bytes.
 pub trait Entropy: Send + Sync + 'static {
-    /// Fills `bytes`; a source that fails ends the process, since nothing safe can go on.
+    /// Fills `bytes`. A source that fails ends the process, since nothing is safe without it.
     fn fill(&self, bytes: &mut [u8]);
 
     /// An array of random bytes.
@@ -56,7 +56,7 @@ pub trait Entropy: Send + Sync + 'static {
     }
 }
 
-/// Samples time and chance for one flow.
+/// Samples time and randomness for one flow.
 pub fn stamp(clock: &dyn Clock, entropy: &dyn Entropy) -> Stamp {
     let mut seed = [0; 32];
     entropy.fill(&mut seed);

@@ -1,4 +1,4 @@
-//! Who asks, from where, and what the asking began with.
+//! The caller of a request, its origin, and the request that began it.
 
 use std::net::IpAddr;
 
@@ -7,53 +7,53 @@ use super::{
     id::{EventId, SessionId, UserId},
 };
 
-/// The proven identity behind a request.
+/// The authenticated identity of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The user.
     pub user: UserId,
     /// The session the access token belongs to.
     pub session: SessionId,
-    /// The refresh generation the access token was made with (claim `gen`).
+    /// The refresh generation of the access token (claim `gen`).
     pub generation: u32,
-    /// The user's roles when the request was checked.
+    /// The user's roles at the time of the check.
     pub roles: Roles,
-    /// When the user last proved who they are.
+    /// When the user last authenticated.
     pub auth_time: Timestamp,
 }
 
-/// On whose behalf something is done.
+/// The caller of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
     /// A request without a credential.
     Anonymous,
     /// A signed-in user.
     User(Principal),
-    /// An operator at the command line, by the control token or on a closed store.
+    /// An operator at the command line, with the control token or on a closed store.
     Operator,
-    /// A service, by its name: a subscriber, a timer.
+    /// A service by its name, such as a subscriber or a timer.
     Service(&'static str),
 }
 
-/// What accompanies a call through all layers, into its events, audit entries and log lines.
+/// The context of a call through all layers, for its events, audit entries and log lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallContext {
-    /// The id of the request that began it all (`X-Request-Id`); 1 to 128 visible ASCII characters.
+    /// The id of the first request (`X-Request-Id`); 1 to 128 visible ASCII characters.
     pub request_id: String,
-    /// The event that led to this call, if one did.
+    /// The event that caused this call, if one did.
     pub causation: Option<EventId>,
-    /// W3C trace context, if the caller sent one.
+    /// The W3C trace context, if the caller sent one.
     pub traceparent: Option<String>,
-    /// On whose behalf.
+    /// The caller.
     pub caller: Caller,
-    /// The client's address, as far as proxies are trusted.
+    /// The client's address, as reported by trusted proxies.
     pub client: Option<IpAddr>,
     /// The `User-Agent` header, cut to `limits::USER_AGENT_MAX` characters.
     pub user_agent: Option<String>,
 }
 
 impl CallContext {
-    /// For work that a service does by itself.
+    /// The context of a service's own work.
     pub fn service(service: &'static str, request_id: impl Into<String>) -> Self {
         Self {
             request_id: request_id.into(),

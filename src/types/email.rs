@@ -1,4 +1,4 @@
-//! E-mail addresses: the form a person typed, and the normal form by which they are unique.
+//! E-mail addresses: the form as typed, and the normal form that is unique.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{Invalid, limits};
 
-/// An address that mail can be sent to: `local@domain`, as typed but for white space at the ends.
+/// An e-mail address: `local@domain`, as typed except for white space at the ends.
 ///
-/// ASCII local parts by RFC 5321 section 4.1.2 (dot-atoms, no quoting); Unicode ones (RFC 6531) are refused, since
-/// look-alikes would make two addresses of one. Domains may be international: they are kept by IDNA (RFC 5891).
+/// ASCII local parts by RFC 5321 section 4.1.2 (dot-atoms, no quoting). Unicode ones (RFC 6531) are refused, since two
+/// addresses could look the same. Domains may be international; they are stored in the form of IDNA (RFC 5891).
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EmailAddress {
@@ -22,7 +22,7 @@ const FORMAT: Invalid = Invalid::new("email_format", "must be an e-mail address 
 
 impl EmailAddress {
     /// Checks the form. Full-width and other compatibility forms are folded first (NFKC), so that variants of one
-    /// address cannot be registered beside each other.
+    /// address cannot be registered separately.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         if text.len() > limits::EMAIL_INPUT_MAX {
             return Err(Invalid::told("length", format!("must be at most {} characters", limits::EMAIL_MAX)));
@@ -49,7 +49,7 @@ impl EmailAddress {
         Ok(Self { typed: format!("{local}@{domain}"), at })
     }
 
-    /// The address mail is sent to: local part as typed, domain in ASCII.
+    /// The address for sending: local part as typed, domain in ASCII.
     pub fn as_str(&self) -> &str {
         &self.typed
     }
@@ -64,7 +64,7 @@ impl EmailAddress {
         &self.typed[self.at + 1..]
     }
 
-    /// The form by which an address is unique: all in lower case.
+    /// The unique form: all in lower case.
     pub fn normal(&self) -> String {
         self.typed.to_ascii_lowercase()
     }

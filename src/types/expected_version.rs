@@ -1,17 +1,17 @@
-//! Which version of a record a change is meant for.
+//! The version of a record that a change expects.
 
-/// The versions that a change may begin from; compared inside the transaction that makes it, so that of two who have
-/// read the same version only one changes it.
+/// The versions that a change accepts. They are compared inside the transaction of the change, so that of two callers
+/// that read the same version only one changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExpectedVersion {
-    /// Whichever is there.
+    /// Any version.
     Whichever,
-    /// One of these, by the count of the record's changes.
+    /// One of these versions, each a count of the record's changes.
     OneOf(Vec<u64>),
 }
 
 impl ExpectedVersion {
-    /// Whether a change may begin from `version`.
+    /// Whether a change of `version` is accepted.
     pub fn admits(&self, version: u64) -> bool {
         match self {
             Self::Whichever => true,

@@ -1,4 +1,4 @@
-//! What a command fails with: a refusal of its own, or a fault of the infrastructure.
+//! The failure of a command: a refusal of its own, or a fault of the infrastructure.
 
 use std::convert::Infallible;
 
@@ -7,16 +7,16 @@ use super::Fault;
 /// Why a command or a transaction has no answer. `R` is the refusal; `Infallible` where there is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure<R> {
-    /// The domain says no. A part of the contract, not an error of the system.
+    /// A refusal by the domain. It is part of the contract, not an error of the system.
     #[error("refused")]
     Refused(R),
-    /// Disk, peer or mailbox say no, or a defect was met.
+    /// A failure of disk, peer or mailbox, or a bug.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
 impl<R> Failure<R> {
-    /// The same failure with its refusal in another service's terms.
+    /// The same failure with its refusal converted.
     pub fn map_refusal<S>(self, map: impl FnOnce(R) -> S) -> Failure<S> {
         match self {
             Self::Refused(refusal) => Failure::Refused(map(refusal)),
@@ -26,7 +26,7 @@ impl<R> Failure<R> {
 }
 
 impl Failure<Infallible> {
-    /// The fault, where nothing can be refused.
+    /// The fault, where there is no refusal.
     pub fn into_fault(self) -> Fault {
         match self {
             Self::Refused(never) => match never {},

@@ -1,15 +1,15 @@
-//! The one way in which infrastructure says no; refusals of the domain are never in here.
+//! The faults of the infrastructure; they never hold a refusal of the domain.
 
 use std::time::Duration;
 
-/// What a caller may believe about the change it asked for.
+/// What is known about the requested change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing was changed; the request may be sent again.
+    /// Nothing was changed; the request may be repeated.
     NotApplied,
     /// The change is durable.
     Applied,
-    /// The change may or may not be durable; look before sending again.
+    /// The change may or may not be durable; read before repeating the request.
     Unknown,
 }
 
@@ -24,32 +24,32 @@ impl Outcome {
     }
 }
 
-/// Disk, peer or mailbox: why an asked-for thing could not be done, for every layer.
+/// A fault of disk, peer or mailbox, for every layer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// No permit, or a queue that stayed full until the deadline.
     #[error("overloaded; try again in {} ms", retry_after.as_millis())]
     Overloaded {
-        /// How long the caller should wait before it tries again.
+        /// How long the caller should wait before it repeats the request.
         retry_after: Duration,
     },
-    /// No live actor now, or the message was dropped before its handler began.
+    /// No actor runs at present, or the message was dropped before its handler began.
     #[error("the service is not available at the moment")]
     Unavailable,
     /// The deadline passed before a transaction was started.
     #[error("the deadline passed before the work began")]
     Expired,
-    /// The deadline passed, or something crashed, after a transaction was started.
+    /// The deadline passed, or a crash happened, after a transaction was started.
     #[error("the outcome is unknown: {reason}")]
     Unknown {
         /// What happened, for logs; never shown to callers, never holds a secret.
         reason: String,
     },
-    /// Free space on the disk is under the limit for this kind of work.
+    /// Free space on the disk is below the limit for this kind of work.
     #[error("the disk is nearly full")]
     StorageFull,
     /// A panic in a job or a transaction, or a broken invariant; nothing was applied.
-    #[error("a defect was met: {reason}")]
+    #[error("bug: {reason}")]
     Bug {
         /// What happened, for logs; never shown to callers, never holds a secret.
         reason: String,
@@ -57,22 +57,22 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// `Overloaded` with the usual advice of one second.
+    /// `Overloaded` with the default advice of 1 s.
     pub fn overloaded() -> Self {
         Self::Overloaded { retry_after: Duration::from_secs(1) }
     }
 
-    /// A defect, told to the log by `reason`.
+    /// A bug; `reason` is logged.
     pub fn bug(reason: impl Into<String>) -> Self {
         Self::Bug { reason: reason.into() }
     }
 
-    /// An unknown outcome, told to the log by `reason`.
+    /// An unknown outcome; `reason` is logged.
     pub fn unknown(reason: impl Into<String>) -> Self {
         Self::Unknown { reason: reason.into() }
     }
 
-    /// What the caller may believe.
+    /// What is known about the requested change.
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Unknown { .. } => Outcome::Unknown,

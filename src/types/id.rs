@@ -1,4 +1,4 @@
-//! Ids: UUIDv7 (RFC 9562 section 5.7), each kind a type of its own so that they cannot be swapped.
+//! Ids: UUIDv7 (RFC 9562 section 5.7). Each kind is a separate type, so that they cannot be swapped.
 
 use std::{fmt, str::FromStr};
 
@@ -15,7 +15,7 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// The sixteen bytes, in the order that sorts by time of creation.
+            /// The sixteen bytes; their order is that of creation.
             pub fn as_bytes(&self) -> &[u8; 16] { self.0.as_bytes() }
             /// The UUID itself.
             pub fn uuid(&self) -> Uuid { self.0 }
@@ -26,7 +26,7 @@ macro_rules! ids {
         }
         impl FromStr for $name {
             type Err = Invalid;
-            /// Takes the hyphenated form only.
+            /// Accepts the hyphenated form only.
             fn from_str(text: &str) -> Result<Self, Invalid> {
                 if text.len() != 36 { return Err(NOT_AN_ID); }
                 Uuid::parse_str(text).map(Self).map_err(|_| NOT_AN_ID)
@@ -38,11 +38,11 @@ macro_rules! ids {
 const NOT_AN_ID: Invalid = Invalid::new("not_an_id", "must be an id: 36 characters, hyphenated");
 
 ids! {
-    /// A user; a registration carries the id its user will have.
+    /// A user; a registration has the id that its user will have.
     UserId;
     /// A session of a signed-in user.
     SessionId;
-    /// An event; the key by which consumers tell repeats.
+    /// An event; consumers recognize a repetition by it.
     EventId;
     /// One issue of a one-time code.
     CodeId;
@@ -58,13 +58,13 @@ ids! {
     MailId;
     /// A signing key (`kid`).
     KeyId;
-    /// An entry of the audit trail.
+    /// An entry of the audit log.
     AuditId;
     /// One run of the program on one machine.
     NodeId;
 }
 
-/// A UUIDv7 for `now` from ten random bytes: the same input gives the same id.
+/// A UUIDv7 for `now` with ten random bytes: the same input gives the same id.
 pub fn uuid_v7(now: Timestamp, random: [u8; 10]) -> Uuid {
     let millis = u64::try_from(now.as_micros() / 1_000).unwrap_or(0);
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()

@@ -1,29 +1,29 @@
-//! What is wrong with a value a caller sent.
+//! Why a caller's value is not valid.
 
 use std::borrow::Cow;
 
-/// Why one value is refused: a stable code and a sentence that names the fix. Never the value itself.
+/// Why one value is refused: a stable code and a sentence that states the fix. It never holds the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Invalid {
-    /// Stable, snake_case, for programs.
+    /// The stable code in snake case, for programs.
     pub code: &'static str,
-    /// For people: what is expected.
+    /// The expected form, for users.
     pub detail: Cow<'static, str>,
 }
 
 impl Invalid {
-    /// A refusal whose sentence is known beforehand.
+    /// A refusal with a constant sentence.
     pub const fn new(code: &'static str, detail: &'static str) -> Self {
         Self { code, detail: Cow::Borrowed(detail) }
     }
 
-    /// A refusal whose sentence names a limit or a setting.
+    /// A refusal whose sentence states a limit or a setting.
     pub fn told(code: &'static str, detail: String) -> Self {
         Self { code, detail: Cow::Owned(detail) }
     }
 
-    /// The same, at a place in the request's body.
+    /// The refusal, at a place in the request's body.
     pub fn at(self, pointer: impl Into<String>) -> FieldError {
         FieldError { pointer: pointer.into(), code: self.code, detail: self.detail }
     }
@@ -34,8 +34,8 @@ impl Invalid {
 pub struct FieldError {
     /// JSON pointer (RFC 6901) into the body, or the name of a query parameter.
     pub pointer: String,
-    /// Stable, snake_case, for programs.
+    /// The stable code in snake case, for programs.
     pub code: &'static str,
-    /// For people: what is expected.
+    /// The expected form, for users.
     pub detail: Cow<'static, str>,
 }

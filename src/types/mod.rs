@@ -1,8 +1,8 @@
-//! Values that guard their own invariants, and the seams to time and chance.
+//! Values that enforce their own invariants, and the traits of time and randomness.
 //!
-//! Owns: ids, instants, secrets, addresses, names, roles, pages, limits, the one `Fault`, and the
-//! context a call carries. Must not know: the runtime, HTTP, the store, or any service.
-//! Begin with `fault.rs` (how a call may fail) and `work.rs` (what a call carries through the layers).
+//! Owns: ids, instants, secrets, addresses, names, roles, pages, limits, `Fault`, and the context of a call. Must not
+//! know: the runtime, HTTP, the store, or any service. Begin with `fault.rs` (how a call may fail) and `work.rs` (what
+//! a call carries through the layers).
 
 pub mod algorithm;
 pub mod call;

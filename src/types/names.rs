@@ -29,7 +29,7 @@ macro_rules! text_value {
 }
 
 text_value! {
-    /// A user name: `[a-z0-9][a-z0-9._-]{2,31}`; upper case is taken and lowered.
+    /// A user name: `[a-z0-9][a-z0-9._-]{2,31}`; upper case is converted to lower case.
     UserName;
     /// A given or family name: 1 to 100 characters, no control characters, no markup.
     PersonName;
@@ -39,7 +39,7 @@ text_value! {
     Locale;
 }
 
-/// User names nobody may take: they look like the house speaking.
+/// User names that are refused, since they look like names of the operator or the program.
 const RESERVED: [&str; 24] = [
     "admin",
     "administrator",
@@ -68,7 +68,7 @@ const RESERVED: [&str; 24] = [
 ];
 
 impl UserName {
-    /// Lowers ASCII and checks the form and the reserved list.
+    /// Converts ASCII to lower case and checks the form and the reserved list.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let lowered = text.to_ascii_lowercase();
         let mut bytes = lowered.bytes();
@@ -105,7 +105,7 @@ impl PersonName {
     }
 }
 
-/// Control, bidirectional-override, invisible and markup characters have no place in a name.
+/// Control, bidirectional-override, invisible and markup characters are not allowed in a name.
 fn is_unfit(c: char) -> bool {
     c.is_control()
         || matches!(c, '<' | '>' | '\u{feff}')
@@ -113,7 +113,7 @@ fn is_unfit(c: char) -> bool {
 }
 
 impl PhoneNumber {
-    /// Takes spaces, dots, hyphens and brackets between digits and drops them.
+    /// Accepts spaces, dots, hyphens and brackets between digits and drops them.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         const FORMAT: Invalid = Invalid::new(
             "phone_format",
@@ -132,7 +132,7 @@ impl PhoneNumber {
 }
 
 impl Locale {
-    /// Puts the language in lower and the region in upper case.
+    /// Converts the language to lower case and the region to upper case.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         const FORMAT: Invalid = Invalid::new("locale_format", "must be a language tag such as 'en' or 'de-AT'");
         let (language, region) = match text.split_once(['-', '_']) {

@@ -1,4 +1,4 @@
-//! Where a request comes from, as coarsely as limits count it.
+//! The network of a request, which is what rate limits count.
 
 use std::{fmt, net::IpAddr};
 

@@ -2,12 +2,12 @@
 
 use super::{Invalid, limits};
 
-/// How many rows a caller wants: 1 to `limits::PAGE_MAX`.
+/// The number of rows of a page: 1 to `limits::PAGE_MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageLimit(usize);
 
 impl PageLimit {
-    /// Refuses zero and more than the maximum.
+    /// Refuses 0 and more than `limits::PAGE_MAX`.
     pub fn new(rows: usize) -> Result<Self, Invalid> {
         if (1..=limits::PAGE_MAX).contains(&rows) {
             Ok(Self(rows))
@@ -28,11 +28,11 @@ impl Default for PageLimit {
     }
 }
 
-/// Rows, and where the next page begins (`None`: this was the last).
+/// Rows, and the place of the next page (`None`: this was the last).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T, C> {
-    /// The rows, newest first unless said otherwise.
+    /// The rows, newest first unless stated otherwise.
     pub rows: Vec<T>,
-    /// The key to go on after.
+    /// The key after which the next page begins.
     pub next: Option<C>,
 }

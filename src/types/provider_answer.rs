@@ -1,4 +1,4 @@
-//! What a foreign party answered, in words that `outbound` and `domain` share. What an answer means is one table in
+//! The answer of a mail provider, in types that `outbound` and `domain` share. What an answer means is one table in
 //! `domain/notification/answer.rs`.
 
 use std::fmt;
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::limits;
 
-/// How far a conversation by SMTP had come (RFC 5321 section 3). Stored by position: new ones go to the end.
+/// The step of an SMTP session (RFC 5321 section 3). Stored by position: new ones are appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SmtpStep {
-    /// The name was resolved, the connection made, TLS agreed on if it comes first, greeting and `EHLO` answered.
+    /// Name resolution, connection, TLS if it comes first, greeting and `EHLO`.
     Connect,
     /// `STARTTLS` (RFC 3207).
     StartTls,
@@ -25,7 +25,7 @@ pub enum SmtpStep {
 }
 
 impl SmtpStep {
-    /// All steps in their order.
+    /// All steps in order.
     pub const ALL: [Self; 6] =
         [Self::Connect, Self::StartTls, Self::Authenticate, Self::Sender, Self::Recipient, Self::Content];
 
@@ -47,9 +47,9 @@ impl SmtpStep {
 pub struct Enhanced {
     /// 2, 4 or 5.
     pub class: u8,
-    /// What it is about: 1 the address, 2 the mailbox, 3 the system, 4 the way, 5 the protocol, 6 content, 7 policy.
+    /// The subject: 1 address, 2 mailbox, 3 system, 4 network, 5 protocol, 6 content, 7 policy.
     pub subject: u16,
-    /// What about it.
+    /// The detail of the subject.
     pub detail: u16,
 }
 
@@ -71,56 +71,56 @@ impl fmt::Display for Enhanced {
     }
 }
 
-/// What came of one attempt to hand something to a foreign party.
+/// The result of one delivery try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProviderAnswer {
-    /// Taken: from now on it is the other party's to deliver.
+    /// Accepted: the provider is responsible for the delivery.
     Taken {
-        /// What the party said, cut.
+        /// The provider's text, truncated.
         text: String,
     },
-    /// The party said no.
+    /// Refused by the provider.
     Refused {
-        /// At which step.
+        /// The step that was refused.
         step: SmtpStep,
         /// The reply code, 400 to 599.
         code: u16,
         /// The enhanced code, if the reply had one.
         enhanced: Option<Enhanced>,
-        /// What the party said, cut.
+        /// The provider's text, truncated.
         text: String,
     },
-    /// No answer in time. The message may have been taken all the same.
+    /// No answer before the timeout. The message may have been accepted.
     Silent {
-        /// At which step.
+        /// The step without an answer.
         step: SmtpStep,
     },
-    /// The connection could not be made, or broke, or TLS was not agreed on, or the reply made no sense.
+    /// The connection failed or broke, or TLS was not negotiated, or the reply was not valid.
     Broken {
-        /// At which step.
+        /// The step that failed.
         step: SmtpStep,
-        /// What happened, cut.
+        /// The error, truncated.
         text: String,
     },
-    /// The message cannot be sent as it is: nothing was said to the party.
+    /// The message cannot be sent as it is: nothing was sent to the provider.
     Unfit {
-        /// Why.
+        /// The reason.
         text: String,
     },
 }
 
 impl ProviderAnswer {
-    /// A reply that says no, with its enhanced code read from the text.
+    /// A refusal, with its enhanced code read from the text.
     pub fn refused(step: SmtpStep, code: u16, text: &str) -> Self {
         Self::Refused { step, code, enhanced: Enhanced::leading(text), text: cut(text) }
     }
 
-    /// A connection that did not come about or broke.
+    /// A connection that failed or broke.
     pub fn broken(step: SmtpStep, text: &str) -> Self {
         Self::Broken { step, text: cut(text) }
     }
 
-    /// A party that took it.
+    /// An acceptance.
     pub fn taken(text: &str) -> Self {
         Self::Taken { text: cut(text) }
     }
@@ -138,7 +138,7 @@ impl fmt::Display for ProviderAnswer {
     }
 }
 
-/// A peer's text in one line, without control characters, no longer than is kept.
+/// A peer's text in one line, without control characters, at most `limits::ANSWER_TEXT_MAX` characters.
 fn cut(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(limits::ANSWER_TEXT_MAX).collect()
 }

@@ -1,4 +1,4 @@
-//! Roles a user may hold. What each may do is one table in `domain/access`.
+//! Roles of users. What each role may do is one table in `domain/access`.
 
 use std::{fmt, str::FromStr};
 
@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 
-/// A role. Stored by position: new ones go to the end.
+/// A role. Stored by position: new ones are appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Role {
-    /// Every registered person.
+    /// Every registered user.
     User,
-    /// Reads users and what became of their requests.
+    /// Reads users and the outcome of their requests.
     Support,
-    /// Reads the audit trail.
+    /// Reads the audit log.
     Auditor,
-    /// Runs the house.
+    /// Administers Majordomo.
     Admin,
     /// Another program of the application.
     Service,
 }
 
 impl Role {
-    /// All roles, in the order they are shown.
+    /// All roles, in the order of display.
     pub const ALL: [Self; 5] = [Self::User, Self::Support, Self::Auditor, Self::Admin, Self::Service];
 
     /// The name on the wire.
@@ -53,7 +53,7 @@ impl FromStr for Role {
     }
 }
 
-/// A set of roles, kept sorted and without repeats.
+/// A set of roles, sorted and without repetitions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(from = "Vec<Role>")]
 pub struct Roles(Vec<Role>);

@@ -1,20 +1,20 @@
-//! Text that must not be seen.
+//! Text that must not be shown.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A password, token or key as text. Prints as `***`; wiped from memory when dropped.
+/// A password, token or key as text. Printed as `***`; its memory is zeroed when it is dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text over.
+    /// Takes over the text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself. Each call is a place to look at when secrets are reviewed.
+    /// The text. Each call has to be reviewed.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Instants and what a decision is given of time and chance.
+//! Instants, and the time and randomness that a decision receives.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -12,7 +12,7 @@ use super::Invalid;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The beginning of the count.
+    /// The epoch.
     pub const ZERO: Self = Self(0);
 
     /// From microseconds since the epoch.
@@ -30,7 +30,7 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// Later by `by`; stays at the end of time rather than wrapping.
+    /// Later by `by`; saturates instead of wrapping.
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
@@ -65,8 +65,8 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Reads a duration by ISO 8601, e.g. `PT15M` or `P1DT2H`; a day has 24 hours. Months and years have no fixed length
-/// and are refused, and so is what is negative or zero.
+/// Parses a duration by ISO 8601, e.g. `PT15M` or `P1DT2H`; a day has 24 hours. Months and years have no fixed length
+/// and are refused, and so are zero and negative durations.
 pub fn iso_duration(text: &str) -> Result<Duration, Invalid> {
     let refused = || Invalid::new("not_a_duration", "must be a duration by ISO 8601, e.g. PT15M or P1DT2H");
     let span: jiff::Span = text.parse().map_err(|_| refused())?;
@@ -74,12 +74,12 @@ pub fn iso_duration(text: &str) -> Result<Duration, Invalid> {
     Duration::try_from(exact).ok().filter(|by| !by.is_zero()).ok_or_else(refused)
 }
 
-/// What a flow samples once, before it decides: the time and a seed for ids and random bytes.
+/// What a flow samples once, before it decides: the time, and a seed for ids and random bytes.
 #[derive(Clone, Copy)]
 pub struct Stamp {
-    /// When the decision is taken.
+    /// The time of the decision.
     pub now: Timestamp,
-    /// From which a transaction draws its ids and random bytes, so that running it again gives the same ones.
+    /// The seed of a transaction's ids and random bytes, so that a second run draws the same ones.
     pub seed: [u8; 32],
 }
 

@@ -1,4 +1,4 @@
-//! What one call carries from the mailbox through its job into the store's writer.
+//! What a call carries from the mailbox through its job into the store's writer.
 
 use std::{
     fmt,
@@ -9,9 +9,9 @@ use std::{
     time::Instant,
 };
 
-/// Where work has a place for as long as it is queued or running: a mailbox, which counts the places it gave away.
+/// A source of permits, such as a mailbox, that counts the permits in use.
 pub trait Places: Send + Sync {
-    /// One place that was given away is free again: the work that had it is over.
+    /// Releases one permit: its work is over.
     fn give_back(&self);
 }
 
@@ -20,7 +20,7 @@ const BEGUN: u8 = 1;
 const WRITING: u8 = 2;
 const ABANDONED: u8 = 3;
 
-/// A call's deadline, its place in a mailbox, and how far it has come. Clones speak of the same call.
+/// A call's deadline, its permit, and its progress. Clones belong to the same call.
 ///
 /// ```text
 /// queued --begin--> begun --start_writing--> writing
@@ -28,12 +28,12 @@ const ABANDONED: u8 = 3;
 /// ```
 #[derive(Clone)]
 pub struct Work {
-    /// After this instant nothing new is started for the call.
+    /// After this instant no new work starts for the call.
     pub deadline: Instant,
     ticket: Arc<Ticket>,
 }
 
-/// One allocation for a call: its progress, and its place, given back with the last clone of its work.
+/// One allocation per call: its progress, and its permit, which is released with the last clone of its work.
 struct Ticket {
     progress: AtomicU8,
     places: Option<Arc<dyn Places>>,
@@ -62,32 +62,32 @@ impl Ticket {
 }
 
 impl Work {
-    /// Work that nobody queued: it has no place.
+    /// Work without a permit.
     pub fn until(deadline: Instant) -> Self {
         Self { deadline, ticket: Arc::new(Ticket { progress: AtomicU8::new(QUEUED), places: None }) }
     }
 
-    /// Work that has a place, given back to `places` when the last clone is dropped.
+    /// Work with a permit, which is released to `places` when the last clone is dropped.
     pub fn placed(deadline: Instant, places: Arc<dyn Places>) -> Self {
         Self { deadline, ticket: Arc::new(Ticket { progress: AtomicU8::new(QUEUED), places: Some(places) }) }
     }
 
-    /// The same call for one who watches over it and must not keep its place taken.
+    /// An observer of the call, which does not hold its permit.
     pub fn observer(&self) -> Observer {
         Observer(Arc::downgrade(&self.ticket))
     }
 
-    /// The handler begins. False if the caller has gone: then drop the work.
+    /// The handler begins. False if the caller has left: then drop the work.
     pub fn begin(&self) -> bool {
         self.ticket.advance(BEGUN)
     }
 
-    /// The writer starts a transaction for this call. False if the caller has gone: then do not run it.
+    /// The writer starts a transaction for this call. False if the caller has left: then do not run it.
     pub fn start_writing(&self) -> bool {
         self.ticket.advance(WRITING)
     }
 
-    /// The caller leaves. True if no transaction was started, so that none will be.
+    /// The caller leaves. True if no transaction was started; then none will be.
     pub fn abandon(&self) -> bool {
         self.ticket.abandon()
     }
@@ -102,7 +102,7 @@ impl Work {
         self.progress() == WRITING
     }
 
-    /// Whether the caller has gone.
+    /// Whether the caller has left.
     pub fn is_abandoned(&self) -> bool {
         self.progress() == ABANDONED
     }
@@ -121,17 +121,17 @@ impl fmt::Debug for Work {
     }
 }
 
-/// Watches over a call without being part of its work.
+/// Observes a call without being part of its work.
 pub struct Observer(Weak<Ticket>);
 
-/// What a caller that leaves leaves behind.
+/// The state of the work when the caller leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
     /// No transaction was started, and none will be.
     Undone,
-    /// A transaction was started: what becomes of it is not known.
+    /// A transaction was started: its outcome is unknown.
     Writing,
-    /// The work is over: it was answered before anybody left.
+    /// The work is over: it was answered before the caller left.
     Answered,
 }
 

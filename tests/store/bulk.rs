@@ -1,4 +1,4 @@
-//! The lane of batches: what it may take of a group, and that neither lane keeps the other out.
+//! The lane of batches: its share of a group, and that neither lane blocks the other.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -22,19 +22,19 @@ impl Record for Blob {
 
 type Waiting = Pin<Box<dyn Future<Output = Result<(), Fault>>>>;
 
-/// Writes that wait, in the order in which they were asked for.
+/// Pending writes, in the order of their requests.
 #[derive(Default)]
 struct Crowd(Vec<Waiting>);
 
 impl Crowd {
-    /// Has one more write wait.
+    /// Adds a pending write.
     fn join(&mut self, write: impl Future<Output = Result<(), Fault>> + 'static) {
         let mut write: Waiting = Box::pin(write);
         assert!(write.as_mut().now_or_never().is_none(), "it is answered before a group was committed");
         self.0.push(write);
     }
 
-    /// Those that are answered by now leave; gives how many.
+    /// Removes the writes that are answered; returns their number.
     fn leave(&mut self) -> usize {
         let before = self.0.len();
         self.0.retain_mut(|write| match write.as_mut().now_or_never() {
@@ -57,7 +57,7 @@ fn small(number: u32) -> impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 's
     move |tx| blob(tx, number, 8)
 }
 
-/// A quarter of a group and a little more.
+/// A little more than a quarter of a group.
 fn large(number: u32) -> impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 'static {
     const PIECE: usize = 60 << 10;
     let pieces = u32::try_from(limits::GROUP_BYTES_MAX / limits::BULK_PART / PIECE + 1).unwrap();
@@ -72,10 +72,10 @@ fn large(number: u32) -> impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 's
 const QUARTER: usize = limits::GROUP_MAX / limits::BULK_PART;
 
 #[test]
-fn of_a_group_that_both_want_a_quarter_is_bulk_work_and_neither_lane_starves() {
+fn of_a_group_that_both_lanes_fill_a_quarter_is_bulk_work_and_neither_lane_starves() {
     let mut bench = Bench::new();
     let (mut prompt, mut bulk) = (Crowd::default(), Crowd::default());
-    // The batches come first, and more of them than two groups hold.
+    // The batches come first, and more of them than two groups take.
     for number in 0..250 {
         bulk.join(bench.store.write(bench.write().reclaim().bulk(), small(number)));
     }
@@ -86,7 +86,7 @@ fn of_a_group_that_both_want_a_quarter_is_bulk_work_and_neither_lane_starves() {
         assert_eq!(bench.writer.step(), limits::GROUP_MAX);
         assert_eq!((prompt.leave(), bulk.leave()), (limits::GROUP_MAX - QUARTER, QUARTER));
     }
-    // 12 are left in the one lane and 154 in the other, which fills what nobody else wants.
+    // 12 are left in the one lane and 154 in the other, which fills the free places.
     assert_eq!(bench.writer.step(), limits::GROUP_MAX);
     assert_eq!((prompt.leave(), bulk.leave()), (12, limits::GROUP_MAX - 12));
     assert_eq!(bench.writer.step(), 38);
@@ -95,7 +95,7 @@ fn of_a_group_that_both_want_a_quarter_is_bulk_work_and_neither_lane_starves() {
 }
 
 #[test]
-fn whoever_comes_while_a_flood_of_batches_waits_is_in_the_very_next_group() {
+fn a_prompt_write_during_a_flood_of_batches_is_in_the_next_group() {
     let mut bench = Bench::new();
     let (mut prompt, mut bulk) = (Crowd::default(), Crowd::default());
     for number in 0..u32::try_from(limits::BULK_QUEUE_MAX).unwrap() {
@@ -107,7 +107,7 @@ fn whoever_comes_while_a_flood_of_batches_waits_is_in_the_very_next_group() {
 }
 
 #[test]
-fn a_few_batches_are_in_the_first_group_of_a_flood_of_others() {
+fn some_batches_are_in_the_first_group_of_a_flood_of_prompt_writes() {
     let mut bench = Bench::new();
     let (mut prompt, mut bulk) = (Crowd::default(), Crowd::default());
     for number in 0..1_000 {
@@ -140,7 +140,7 @@ fn batches_alone_fill_a_group_by_places_but_take_no_more_than_a_quarter_of_its_b
     }
     assert_eq!(bench.writer.step(), 6);
     assert_eq!((prompt.leave(), bulk.leave()), (5, 2));
-    // Others are not bound by that quarter.
+    // That quarter does not apply to prompt writes.
     for number in 20..23 {
         prompt.join(bench.store.write(bench.write(), large(number)));
     }
@@ -160,14 +160,14 @@ async fn the_bulk_lane_is_bounded_by_itself() {
     let one_too_many = bench.store.write(bench.write().bulk(), small(5_000));
     let waited = tokio::time::timeout(Duration::from_secs(60), one_too_many).await;
     assert!(matches!(waited, Ok(Err(Fault::Overloaded { .. }))), "{waited:?}");
-    // All places of the others are free.
+    // All places of the prompt lane are free.
     for number in 0..u32::try_from(limits::WRITE_QUEUE_MAX).unwrap() {
         prompt.join(bench.store.write(bench.write(), small(10_000 + number)));
     }
 }
 
 #[test]
-fn a_store_that_closes_finishes_what_waits_in_both_lanes() {
+fn a_store_that_closes_finishes_the_jobs_of_both_lanes() {
     let mut bench = Bench::new();
     let (mut prompt, mut bulk) = (Crowd::default(), Crowd::default());
     bulk.join(bench.store.write(bench.write().bulk(), small(1)));

@@ -1,8 +1,8 @@
-//! The bytes of every key and every record, as they were and have to stay: `tests/store/bytes.txt` has a line for each
-//! row of a store in which every table has one.
+//! The bytes of every key and every record, which must not change: `tests/store/bytes.txt` has a line for each row of a
+//! store in which every table has one.
 //!
-//! A line that changes means that stores in the field can no longer be read: a changed record gets a new `SCHEMA` and
-//! an `upgrade`, and the bytes of the old line go into a test that reads them.
+//! A changed line means that existing stores can no longer be read: a changed record gets a new `SCHEMA` and an
+//! `upgrade`, and the bytes of the old line go into a test that reads them.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -139,7 +139,7 @@ pub fn compare(name: &str, text: &str) {
 }
 
 #[test]
-fn every_key_and_every_record_is_written_as_ever() {
+fn every_key_and_every_record_has_its_recorded_bytes() {
     compare("tests/store/bytes.txt", &lines());
 }
 
@@ -166,7 +166,7 @@ fn the_inventory_of_tables_is_in_the_reference() {
     compare("docs/reference/tables.md", &text);
 }
 
-/// A record that has changed twice: of numbers, first one was kept, then two, now their sum as text.
+/// A record that has changed twice: first it had one number, then two, now their sum as text.
 #[derive(Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Sum(String);
 
@@ -215,7 +215,7 @@ fn old_schemas_are_read_and_newer_ones_and_leftovers_refused() {
 
 proptest::proptest! {
     #[test]
-    fn bytes_that_are_no_record_are_refused_and_nothing_worse(
+    fn bytes_that_are_no_record_are_refused_without_a_panic(
         bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
         at in 0_usize..400,
     ) {
@@ -223,7 +223,7 @@ proptest::proptest! {
         let _ = codec::decode::<majordomo::domain::user::User>(&garbage);
         let _ = codec::decode::<majordomo::domain::auth::Session>(&garbage);
         let _ = codec::decode::<majordomo::persistence::events::StoredEvent>(&garbage);
-        // A good record with one byte changed gets further than noise.
+        // A valid record with one byte changed reaches more of the decoder than random bytes.
         let mut user = codec::encode(&a_user(user(1), 1, Timestamp::ZERO)).unwrap();
         let at = at % user.len();
         user[at] ^= bytes.first().copied().unwrap_or(1);

@@ -1,4 +1,4 @@
-//! `store check`: what is whole passes, what is not is named, and nothing is changed.
+//! `store check`: a valid store passes, a fault is named, and nothing is changed.
 
 use std::{
     collections::BTreeMap,
@@ -65,7 +65,7 @@ fn tree(disk: &TestDisk) -> PathBuf {
 }
 
 #[test]
-fn a_whole_store_passes_closed_or_not() {
+fn a_valid_store_passes_closed_or_not() {
     for kind in [EngineKind::Sled, EngineKind::Redb, EngineKind::Mem] {
         for disk in [closed(kind), used(kind)] {
             let found = checked(&disk).unwrap_or_else(|fault| panic!("{}: {fault}", kind.name()));
@@ -77,7 +77,7 @@ fn a_whole_store_passes_closed_or_not() {
 }
 
 #[test]
-fn a_store_whose_machine_stopped_passes_and_says_what_comes() {
+fn a_store_whose_machine_stopped_passes_and_reports_what_the_next_start_does() {
     let mut disk = used(EngineKind::Sled);
     disk.reboot();
     assert_eq!(checked(&disk).unwrap().rebuild, Some(DistrustReason::MachineStopped));
@@ -89,7 +89,7 @@ fn a_wrong_byte_anywhere_in_the_journal_is_named() {
     let names = fs::read_dir(disk.journal()).unwrap().map(|entry| entry.unwrap().path());
     for path in names {
         let bytes = fs::read(&path).unwrap();
-        // The last segment of a closed store may hold no commit at all; then there is nothing in it to damage.
+        // The last segment of a closed store may hold no commit; then there is nothing in it to damage.
         let Some(at) = bytes.windows(4).position(|window| window == b"MJF1") else { continue };
         let mut damaged = bytes.clone();
         damaged[at + 30] ^= 1;
@@ -114,7 +114,7 @@ fn a_damaged_snapshot_is_named() {
 }
 
 #[test]
-fn a_tree_that_says_something_else_is_named_by_its_key() {
+fn a_tree_that_differs_is_reported_with_the_key() {
     for kind in [EngineKind::Sled, EngineKind::Redb] {
         let disk = closed(kind);
         let last = checked(&disk).unwrap().last;
@@ -134,7 +134,7 @@ fn a_tree_that_says_something_else_is_named_by_its_key() {
 }
 
 #[test]
-fn a_tree_that_is_empty_or_gone_is_a_fault() {
+fn a_tree_that_is_empty_or_missing_is_a_fault() {
     let disk = closed(EngineKind::Sled);
     let dir = tree(&disk);
     fs::remove_dir_all(&dir).unwrap();
@@ -144,7 +144,7 @@ fn a_tree_that_is_empty_or_gone_is_a_fault() {
 }
 
 #[test]
-fn what_the_owner_finds_is_reported_and_sees_the_state_after_the_last_commit() {
+fn a_fault_of_the_content_is_reported_and_the_check_sees_the_state_after_the_last_commit() {
     let disk = TestDisk::real(EngineKind::Sled);
     let mut base = disk.open().unwrap();
     disk.commit(&mut base, &[vec![put(4, "seen")]]);
@@ -158,7 +158,7 @@ fn what_the_owner_finds_is_reported_and_sees_the_state_after_the_last_commit() {
 }
 
 #[test]
-fn a_directory_that_is_no_store_stays_as_it_is() {
+fn a_directory_that_is_no_store_is_not_changed() {
     let disk = TestDisk::real(EngineKind::Sled);
     assert!(matches!(checked(&disk).unwrap_err(), CheckFault::NoStore(_)));
     assert!(!disk.settings.dir.exists());

@@ -1,4 +1,4 @@
-//! Checks on what a transaction changes: planted ones, over a store that is assembled with them.
+//! Checks on the changes of a transaction: a store is opened with checks of this test.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use majordomo::{
 
 use crate::tools::{Hand, Seeded, failed_login, user, write};
 
-/// Amounts that always have the sum 0.
+/// Amounts whose sum is always 0.
 static AMOUNT_BY_NAME: Table<u32, Amount> = Table::new(0xf0, "amount_by_name", "");
 
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
@@ -92,7 +92,7 @@ fn bug<T: std::fmt::Debug, R: std::fmt::Debug>(answer: Result<T, Failure<R>>) ->
 }
 
 #[test]
-fn a_check_that_fails_is_a_bug_and_nothing_is_kept() {
+fn a_check_that_fails_is_a_bug_and_nothing_is_committed() {
     let mut checked = Checked::new();
     checked.decide(|tx| -> Decision<(), ()> { Ok(set(tx, &[5, -5])?) }).unwrap();
     let answer = checked.decide(|tx| -> Decision<(), ()> {
@@ -116,7 +116,7 @@ fn a_check_that_fails_is_a_bug_and_nothing_is_kept() {
 }
 
 #[test]
-fn what_keeps_nothing_is_not_checked() {
+fn a_transaction_without_changes_is_not_checked() {
     let mut checked = Checked::new();
     let refused = checked.decide(|tx| -> Decision<(), u8> {
         set(tx, &[1])?;
@@ -128,7 +128,7 @@ fn what_keeps_nothing_is_not_checked() {
 }
 
 #[test]
-fn a_check_sees_what_closures_before_it_in_the_group_have_left() {
+fn a_check_sees_the_changes_of_earlier_closures_in_the_group() {
     let mut checked = Checked::new();
     let first = checked.store.write(write(checked.clock.as_ref(), &checked.entropy), |tx| set(tx, &[5, -5]));
     let second = checked.store.write(write(checked.clock.as_ref(), &checked.entropy), |tx| set(tx, &[6, -6]));

@@ -1,16 +1,16 @@
-//! Every step at which a machine can stop or a process can end: nothing acknowledged is lost, nothing is there in half.
+//! Every step at which a machine can stop or a process can end: nothing acknowledged is lost, and no commit is partial.
 
 use majordomo::persistence::{Lsn, base::Base, fs::sim::SimFailure};
 
 use crate::test_disk::{Dice, History, TestDisk, contents, put};
 
-/// How far a history came before the crash.
+/// The progress of a history before the crash.
 struct Reached {
     acknowledged: Lsn,
     submitted: Lsn,
 }
 
-/// Opens, commits, takes checkpoints and snapshots, closes, until something fails.
+/// Opens, commits, takes checkpoints and snapshots, closes, until a step fails.
 fn live(disk: &TestDisk, history: &History, from: usize) -> Reached {
     let mut reached = Reached { acknowledged: Lsn::ZERO, submitted: Lsn::ZERO };
     let Ok(mut base) = disk.open() else { return reached };
@@ -53,7 +53,7 @@ fn disk() -> TestDisk {
     disk
 }
 
-/// How the end comes.
+/// The kind of the crash.
 #[derive(Debug, Clone, Copy)]
 enum End {
     Machine,
@@ -81,7 +81,7 @@ fn survive(end: End, seed: u64, step: u64) -> bool {
     assert!(reached.acknowledged <= last, "{what}: {} was acknowledged, {last} is left", reached.acknowledged);
     assert!(last <= reached.submitted, "{what}: {last} was never submitted");
     assert_eq!(contents(&**base.engine()), history.states[last.0 as usize], "{what}");
-    // What was served once stays, however often the machine stops; and the store goes on.
+    // Commits that were readable once stay, however often the machine stops; and the store can continue.
     disk.commit(&mut base, &[vec![put(77, "after"), put(78, "after")]]);
     let state = contents(&**base.engine());
     drop(base);

@@ -1,4 +1,4 @@
-//! Journals with torn ends, missing parts and wrong bytes: what is cut, and what is refused by name.
+//! Journals with torn ends, missing parts and wrong bytes: what is cut, and what is refused with its place.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -19,7 +19,7 @@ use proptest::prelude::*;
 
 use crate::test_disk::{Dice, History, TestDisk, contents, put};
 
-/// A journal of one segment without checkpoint, whose last group is four commits; the process has ended.
+/// A journal of one segment without a checkpoint, whose last group is four commits; the process has ended.
 fn one_segment(groups: usize) -> (TestDisk, History) {
     let mut disk = TestDisk::simulated();
     disk.settings.tuning.segment_bytes = 1 << 20;
@@ -38,7 +38,7 @@ fn one_segment(groups: usize) -> (TestDisk, History) {
     (disk, history)
 }
 
-/// A journal of many segments, checkpointed at its last commit but a few.
+/// A journal of many segments, with a checkpoint shortly before its last commit.
 fn many_segments() -> (TestDisk, History) {
     let disk = TestDisk::simulated();
     let history = History::new(6, 60);
@@ -60,7 +60,7 @@ fn segments(disk: &TestDisk) -> Vec<SegmentName> {
     majordomo::persistence::journal::segment::list(&*disk.environment.fs, &disk.journal()).unwrap()
 }
 
-/// Where the frames of a segment lie: from and up to which byte.
+/// The frames of a segment: their first byte and the one after their last.
 fn frames(disk: &TestDisk, name: SegmentName) -> Vec<(usize, usize)> {
     let mut reader = SegmentReader::open(&*disk.environment.fs, &disk.journal(), name).unwrap();
     let mut found = Vec::new();
@@ -76,7 +76,7 @@ fn damage(disk: &TestDisk, name: SegmentName, change: impl FnOnce(&mut Vec<u8>))
     disk.sim.damage(&name.path(&disk.journal()), change).unwrap();
 }
 
-/// All files but the lock, which says who tried last.
+/// All files except the lock, which holds the number of the last process.
 fn files(disk: &TestDisk) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = disk.sim.files();
     files.retain(|path, _| !path.ends_with("lock"));
@@ -95,7 +95,7 @@ fn refusal(disk: &TestDisk) -> JournalProblem {
 }
 
 #[test]
-fn of_the_last_group_any_subset_may_be_lost_and_what_comes_before_the_first_loss_stays() {
+fn of_the_last_group_any_subset_may_be_lost_and_the_commits_before_the_first_loss_stay() {
     for mask in 0..16usize {
         for torn in [false, true] {
             let (disk, history) = one_segment(10);
@@ -118,7 +118,7 @@ fn of_the_last_group_any_subset_may_be_lost_and_what_comes_before_the_first_loss
 }
 
 #[test]
-fn any_wrong_byte_before_the_last_group_is_refused_by_place() {
+fn any_wrong_byte_before_the_last_group_is_refused_with_its_place() {
     let (disk, _) = one_segment(8);
     let name = segments(&disk)[0];
     let places = frames(&disk, name);
@@ -192,7 +192,7 @@ fn a_cleanly_closed_journal_that_lost_its_end_is_refused() {
 fn damage_in_a_segment_that_another_follows_is_refused() {
     let (disk, _) = many_segments();
     let names = segments(&disk);
-    // The one before the last is read only as far as the checkpoint does not cover it; so look at all from the start.
+    // The segment before the last is read only after the checkpoint; without a checkpoint all segments are read.
     let checkpoint = disk.settings.dir.join("checkpoint");
     disk.environment.fs.remove(&checkpoint).unwrap();
     for name in &names[..names.len() - 1] {
@@ -248,7 +248,8 @@ fn a_stored_value_cannot_pass_for_a_frame() {
     let (disk, history) = one_segment(2);
     let last = history.lsn_after(3);
     let mut base = disk.open().unwrap();
-    // What an attacker would store, if the checksum could be guessed: a frame that says everything was synced.
+    // The value that an attacker would store if the checksum could be guessed: a frame that records everything as
+    // synced.
     let later =
         Frame { epoch: 9, lsn: Lsn(last.0 + 9), synced: Lsn(last.0 + 8), time: Timestamp::ZERO, batch: put(1, "x") };
     let mut bytes = Vec::new();
@@ -266,7 +267,7 @@ fn a_stored_value_cannot_pass_for_a_frame() {
 }
 
 #[test]
-fn whatever_is_done_to_a_journal_it_is_refused_or_opened_as_of_one_of_its_commits() {
+fn any_changed_journal_is_refused_or_opened_at_one_of_its_commits() {
     let mut dice = Dice(11);
     let (mut opened, mut refused) = (0, 0);
     for _ in 0..300 {
@@ -334,7 +335,7 @@ proptest! {
     }
 
     #[test]
-    fn a_frame_comes_back_as_it_was(
+    fn a_decoded_frame_equals_the_encoded_one(
         numbers in (any::<u64>(), any::<u64>(), any::<u64>(), any::<i64>(), any::<u64>()),
         puts in prop::collection::vec((prop::collection::vec(1u8.., 1..40), prop::option::of(any::<Vec<u8>>())), 0..9),
     ) {

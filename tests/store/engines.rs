@@ -1,4 +1,4 @@
-//! The three engines are one to those who use them.
+//! The three engines behave the same.
 
 use std::ops::Bound;
 
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use crate::test_disk::{Dice, History, TestDisk, contents};
 
 #[test]
-fn the_same_history_leaves_the_same_bytes_on_every_engine() {
+fn the_same_history_has_the_same_bytes_on_every_engine() {
     for seed in 0..4 {
         let history = History::new(seed, 60);
         for kind in [EngineKind::Sled, EngineKind::Redb, EngineKind::Mem] {
@@ -61,7 +61,7 @@ fn a_batch_of_thousands_of_keys_is_applied_whole_and_in_order() {
 }
 
 #[test]
-fn no_view_shows_what_an_engine_notes_for_itself() {
+fn no_view_shows_an_engines_own_keys() {
     let dir = tempfile::tempdir().unwrap();
     for engine in all_engines(&dir) {
         engine.apply(&Batch::default(), Lsn(3)).unwrap();
@@ -83,7 +83,7 @@ fn bound() -> impl Strategy<Value = Bound<Vec<u8>>> {
 }
 
 #[test]
-fn any_scan_gives_the_same_on_every_engine() {
+fn any_scan_returns_the_same_on_every_engine() {
     let dir = tempfile::tempdir().unwrap();
     let engines = all_engines(&dir);
     let mut operations = Vec::new();

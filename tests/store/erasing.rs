@@ -1,4 +1,4 @@
-//! What was told to a person goes with the person.
+//! The notifications of a person are removed when the person is erased.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn tell(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
 }
 
 #[test]
-fn nothing_that_was_told_to_an_erased_person_is_left_and_others_keep_theirs() {
+fn no_notification_of_an_erased_person_is_left_and_others_keep_theirs() {
     let test_store = TestStore::simulated();
     let mut opened = test_store.open();
     opened.commit(|tx| tell(tx, user(2))).unwrap();

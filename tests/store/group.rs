@@ -1,4 +1,4 @@
-//! What closures of one group see of each other, and when they are answered.
+//! Which writes of their group closures see, and when they are answered.
 
 use std::{
     sync::{
@@ -26,7 +26,7 @@ impl majordomo::persistence::Record for Count {
     const NAME: &'static str = "count";
 }
 
-/// Adds one to a counter and answers what it was.
+/// Adds one to a counter and answers its previous value.
 fn add(tx: &mut majordomo::persistence::Tx<'_>, name: u32) -> Result<u32, TxFault> {
     let before = tx.get(&COUNT_BY_NAME, &name)?.map_or(0, |count| count.0);
     tx.put(&COUNT_BY_NAME, &name, &Count(before + 1))?;
@@ -42,7 +42,7 @@ fn closures_of_a_group_see_what_those_before_them_wrote() {
     let mut bench = Bench::new();
     let writes: Vec<_> = (0..5).map(|_| bench.store.write(bench.write(), |tx| add(tx, 1))).collect();
     let mut all = Box::pin(join_all(writes));
-    assert!(all.as_mut().now_or_never().is_none(), "nobody is answered before the group is durable");
+    assert!(all.as_mut().now_or_never().is_none(), "no caller is answered before the group is durable");
     assert_eq!(bench.writer.step(), 5);
     let answers: Vec<u32> = all.now_or_never().unwrap().into_iter().map(Result::unwrap).collect();
     assert_eq!(answers, [0, 1, 2, 3, 4]);
@@ -50,7 +50,7 @@ fn closures_of_a_group_see_what_those_before_them_wrote() {
 }
 
 #[test]
-fn what_is_discarded_or_fails_or_panics_leaves_nothing_and_harms_nobody() {
+fn a_closure_that_is_discarded_or_fails_or_panics_has_no_effect_on_others() {
     let mut bench = Bench::new();
     let committed = bench.store.write(bench.write(), |tx| add(tx, 1));
     let discarded = bench.store.decide(bench.write(), |tx| -> Decision<(), u32> { refuse(add(tx, 1)?) });
@@ -77,7 +77,7 @@ fn what_is_discarded_or_fails_or_panics_leaves_nothing_and_harms_nobody() {
 }
 
 #[test]
-fn a_closure_that_is_not_pure_is_found_out() {
+fn a_closure_that_is_not_pure_is_detected() {
     let mut bench = Bench::new();
     let calls = Arc::new(AtomicU32::new(0));
     let impure = bench.store.write(bench.write(), move |tx| {
@@ -93,7 +93,7 @@ fn a_closure_that_is_not_pure_is_found_out() {
 }
 
 #[test]
-fn what_came_too_late_or_was_left_is_never_begun() {
+fn a_transaction_past_its_deadline_or_without_its_caller_is_never_begun() {
     let mut bench = Bench::new();
     let (late, left) = (bench.write(), bench.write());
     let caller = left.work.clone();
@@ -112,7 +112,7 @@ fn what_came_too_late_or_was_left_is_never_begun() {
 }
 
 #[test]
-fn a_group_takes_no_more_than_its_bounds() {
+fn a_group_stays_within_its_bounds() {
     let mut bench = Bench::new();
     let writes =
         (0..limits::GROUP_MAX + 3).map(|_| bench.store.write(bench.write(), |tx| add(tx, 1))).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! The key ring: made, fitting, missing, another one, lost for good, rotated.
+//! The key ring: created, matching, missing, another one, lost permanently, rotated.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -56,7 +56,7 @@ fn refusal(test_store: &TestStore) -> String {
 }
 
 #[test]
-fn a_new_store_makes_a_ring_only_its_owner_can_read_and_opens_with_it_again() {
+fn a_new_store_creates_a_ring_that_only_its_owner_can_read_and_opens_with_it_again() {
     let test_store = TestStore::real(EngineKind::Redb);
     let mut opened = test_store.open();
     settle_in(&mut opened);
@@ -78,13 +78,13 @@ fn sealed_values_are_in_no_file() {
             files.into_iter().filter(|(_, content)| content.windows(needle.len()).any(|at| at == needle)).count()
         };
         assert_eq!(holds(&SECRET), 0, "{}", engine.name());
-        // What is not sealed is found by the same search, or it would prove nothing.
+        // Values that are not sealed are found by the same search, or it would prove nothing.
         assert!(holds(b"hash-of-a-password") >= 2, "{}", engine.name());
     }
 }
 
 #[test]
-fn without_its_ring_a_store_stays_closed_and_untouched() {
+fn without_its_ring_a_store_is_refused_and_not_changed() {
     let test_store = TestStore::real(EngineKind::Redb);
     let mut opened = test_store.open();
     settle_in(&mut opened);
@@ -95,7 +95,7 @@ fn without_its_ring_a_store_stays_closed_and_untouched() {
     assert!(words.contains("the key ring is missing") && words.contains("sessions"), "{words}");
     assert!(!test_store.ring.exists());
     let chance = Seeded::default();
-    // Not the chance from which the first ring came.
+    // Another seed than that of the first ring.
     majordomo::types::Entropy::fill(&chance, &mut [0; 64]);
     Keyring::generate(&chance, test_store.disk.clock.now()).save(&test_store.ring).unwrap();
     let words = refusal(&test_store);
@@ -112,7 +112,7 @@ fn a_ring_that_others_can_read_is_refused() {
 }
 
 #[test]
-fn whoever_accepts_the_loss_keeps_users_and_loses_what_was_sealed() {
+fn an_accepted_loss_keeps_users_and_drops_sealed_values() {
     let test_store = TestStore::real(EngineKind::Sled);
     let mut opened = test_store.open();
     settle_in(&mut opened);
@@ -147,7 +147,7 @@ fn settle_in_anew(opened: &mut OpenStore<'_>) {
 }
 
 #[test]
-fn a_rotated_ring_opens_the_old_seals_anew_and_then_the_old_key_can_go() {
+fn after_a_rotation_values_are_resealed_and_the_old_key_can_be_dropped() {
     let test_store = TestStore::real(EngineKind::Redb);
     let mut opened = test_store.open();
     settle_in(&mut opened);

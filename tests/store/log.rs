@@ -1,4 +1,4 @@
-//! The event log and the audit trail.
+//! The event log and the audit log.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use crate::tools::{Bench, failed_login, user};
 
 impl Bench {
-    /// Runs one transaction alone.
+    /// Runs one transaction in a group of its own.
     fn commit<T: Send + 'static>(
         &mut self,
         f: impl Fn(&mut majordomo::persistence::Tx<'_>) -> Result<T, majordomo::persistence::TxFault> + Send + 'static,
@@ -81,7 +81,7 @@ fn events_are_filtered_by_type_and_subject() {
 }
 
 #[test]
-fn an_erased_person_is_in_no_event_and_no_entry_and_the_chain_stays_whole() {
+fn an_erased_person_is_in_no_event_and_no_entry_and_the_chain_stays_valid() {
     let mut bench = Bench::new();
     bench.say(1, "gone@example.com");
     bench.say(2, "here@example.com");
@@ -93,7 +93,7 @@ fn an_erased_person_is_in_no_event_and_no_entry_and_the_chain_stays_whole() {
     assert_eq!(emails(&bench), [Some("gone@example.com".to_owned()), here.clone()]);
     bench.commit(|tx| persons::erase(tx, user(1))).unwrap();
     assert_eq!(emails(&bench), [None, here.clone()]);
-    // What is said of the person later has a new key, and the old one does not come back.
+    // Later entries about the person have a new key, and the old one stays destroyed.
     bench.say(1, "again@example.com");
     assert_eq!(emails(&bench), [None, here, Some("again@example.com".to_owned())]);
     let walk = bench.store.read(|view| audit::verify(view, AuditLog::SignIns, AuditHead::default())).unwrap();
@@ -101,7 +101,7 @@ fn an_erased_person_is_in_no_event_and_no_entry_and_the_chain_stays_whole() {
 }
 
 #[test]
-fn old_events_go_up_to_the_watermark_and_the_newest_stays() {
+fn old_events_are_removed_up_to_the_watermark_and_the_newest_stays() {
     let mut bench = Bench::new();
     (1..=5).for_each(|person| bench.say(person, "a@example.com"));
     let remove = |bench: &mut Bench, before, up_to| {
@@ -118,7 +118,7 @@ fn old_events_go_up_to_the_watermark_and_the_newest_stays() {
 }
 
 #[test]
-fn a_changed_entry_breaks_the_chain_where_it_lies() {
+fn a_changed_entry_breaks_the_chain_at_its_place() {
     let mut bench = Bench::new();
     (1..=4).for_each(|person| bench.say(person, "a@example.com"));
     let head = bench.store.read(|view| audit::head(view, AuditLog::SignIns)).unwrap();
@@ -138,7 +138,7 @@ fn a_changed_entry_breaks_the_chain_where_it_lies() {
 }
 
 #[test]
-fn auditors_read_newest_first_and_by_what_they_ask_for() {
+fn auditors_read_newest_first_and_by_filter() {
     let mut bench = Bench::new();
     (1..=4).for_each(|person| bench.say(person % 2, "a@example.com"));
     let range = AuditRange { before: AuditPlace::NEWEST, limit: 3 };
@@ -155,13 +155,13 @@ fn auditors_read_newest_first_and_by_what_they_ask_for() {
     assert_eq!(page.rows[0].detail, "person=1");
 }
 
-/// One entry, with a time that is `seconds` later than the one before.
+/// An entry with a time that is `seconds` later than the previous one.
 fn note(bench: &mut Bench, action: AuditAction, seconds: u64) {
     bench.clock.advance(Duration::from_secs(seconds));
     bench.commit(move |tx| tx.audit(AuditRecord::done(action, user(1)))).unwrap();
 }
 
-/// A store with five entries in two logs, the last two of one time.
+/// A store with five entries in two logs, the last two at the same time.
 fn noted() -> Bench {
     let mut bench = Bench::new();
     for (action, seconds) in [
@@ -194,7 +194,7 @@ fn changes_and_sign_ins_are_one_list_by_time_whose_pages_join() {
             assert!(page.rows.len() <= limit);
             seen.extend(page.rows.into_iter().map(|entry| (entry.action, entry.log, entry.number)));
             before = page.next;
-            // What comes in while pages are read is in none of them, in whichever log it stands.
+            // Entries that are appended while pages are read are in none of them, in either log.
             note(&mut bench, AuditAction::Login, 1);
             note(&mut bench, AuditAction::Register, 1);
         }
@@ -208,7 +208,7 @@ fn changes_and_sign_ins_are_one_list_by_time_whose_pages_join() {
 }
 
 #[test]
-fn a_list_that_begins_while_one_log_is_empty_stays_without_it() {
+fn a_list_that_begins_while_one_log_is_empty_does_not_include_it_later() {
     let mut bench = Bench::new();
     (0..3).for_each(|_| note(&mut bench, AuditAction::Register, 1));
     let read = |bench: &Bench, before| {
@@ -222,7 +222,7 @@ fn a_list_that_begins_while_one_log_is_empty_stays_without_it() {
 }
 
 #[test]
-fn one_chain_can_be_cut_and_the_other_stays_whole() {
+fn one_chain_can_be_cut_and_the_other_stays_valid() {
     let mut bench = noted();
     let cut = |tx: &mut majordomo::persistence::Tx<'_>| {
         (1..=2).try_for_each(|number| tx.delete(&audit::AUDIT_SIGN_IN_BY_NUMBER, &number))

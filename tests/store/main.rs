@@ -1,4 +1,4 @@
-//! The store from outside: groups, promises, bytes.
+//! The store from outside: groups, guarantees, bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod bulk;

@@ -1,4 +1,4 @@
-//! A migration that never was: it goes on after a crash, does each row once, and is never done again.
+//! A migration for this test: it continues after a crash, changes each row once, and does not run again.
 
 use std::sync::{
     Arc,
@@ -20,7 +20,7 @@ use crate::{
     tools::{Hand, Seeded, user, write},
 };
 
-/// Counts up the version of two users a step.
+/// Increments the version of two users per step.
 fn raise(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFault> {
     let scan = Scan::all().limit(2);
     let scan = match place {
@@ -39,7 +39,7 @@ fn raise(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFault
     })
 }
 
-/// The same, but the machine that runs it falls over at the third user.
+/// The same, but it fails at the third user.
 fn raise_and_fall(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFault> {
     assert!(place.is_none(), "the machine falls over");
     raise(tx, place)
@@ -77,7 +77,7 @@ async fn a_migration_goes_on_where_it_fell_and_does_each_row_once() {
     assert_eq!(versions(&store), [2, 2, 1, 1, 1]);
     assert_eq!(run(STANDING).await, Ok(()));
     assert_eq!(versions(&store), [2, 2, 2, 2, 2]);
-    // One step before the fall; two more with rows, and the end.
+    // One step before the failure; two more with rows, and the end.
     assert_eq!(told.load(Ordering::SeqCst), 4);
     assert_eq!(run(STANDING).await, Ok(()));
     assert_eq!(versions(&store), [2, 2, 2, 2, 2]);

@@ -1,4 +1,4 @@
-//! Who may open a directory, and what is no store.
+//! Which directories can be opened, and what is not a store.
 
 use std::{fs, time::Duration};
 
@@ -29,7 +29,7 @@ fn a_directory_that_is_in_use_is_refused_with_the_process_and_free_afterwards() 
 }
 
 #[test]
-fn a_start_waits_for_the_one_before_it_to_leave() {
+fn a_start_waits_for_the_previous_process_to_end() {
     let mut disk = TestDisk::real(EngineKind::Sled);
     let mut base = disk.open().unwrap();
     disk.commit(&mut base, &[vec![put(1, "x")]]);
@@ -42,7 +42,7 @@ fn a_start_waits_for_the_one_before_it_to_leave() {
 }
 
 #[test]
-fn a_newer_format_is_refused_and_the_version_named() {
+fn a_newer_format_is_refused_and_its_version_is_named() {
     let disk = TestDisk::real(EngineKind::Sled);
     drop(disk.open().unwrap());
     let file = disk.settings.dir.join("store.json");
@@ -76,7 +76,7 @@ fn a_damaged_store_json_is_refused() {
 }
 
 #[test]
-fn parts_of_a_store_without_store_json_are_no_new_store() {
+fn parts_of_a_store_without_store_json_are_refused() {
     for gone in [&["store.json"][..], &["store.json", "checkpoint"], &["store.json", "checkpoint", "tree-000001.redb"]]
     {
         let disk = TestDisk::real(EngineKind::Redb);
@@ -120,7 +120,7 @@ fn a_new_seal_is_kept() {
 }
 
 #[test]
-fn a_first_start_that_was_interrupted_at_any_step_can_be_made_again() {
+fn a_first_start_that_was_interrupted_at_any_step_can_be_repeated() {
     for step in 1.. {
         let mut disk = TestDisk::simulated();
         disk.sim.fail_at(step, SimFailure::Stop);
@@ -143,7 +143,7 @@ fn a_first_start_that_was_interrupted_at_any_step_can_be_made_again() {
 }
 
 #[test]
-fn a_group_that_cannot_be_written_leaves_the_base_as_it_was() {
+fn a_group_that_cannot_be_written_does_not_change_the_base() {
     let disk = TestDisk::simulated();
     let mut base = disk.open().unwrap();
     for batch in [

@@ -1,4 +1,4 @@
-//! What a reply means: synced before it is sent, unknown when the sync fails, and the same life on every engine.
+//! The guarantees of a reply: synced before it is sent, unknown after a failed sync, and the same acts on every engine.
 
 use futures::{FutureExt as _, future::join_all};
 use majordomo::{
@@ -22,13 +22,13 @@ use crate::{
 };
 
 #[test]
-fn the_same_life_leaves_the_same_bytes_on_every_engine() {
+fn the_same_acts_have_the_same_bytes_on_every_engine() {
     for seed in 0..3 {
         let lives: Vec<_> = [EngineKind::Sled, EngineKind::Redb, EngineKind::Mem]
             .into_iter()
             .map(|engine| {
                 let test_store = TestStore::real(engine);
-                // Chance beside the stamps is the engine's own business; the ring is not.
+                // Random bytes outside the stamps may differ between the engines; the ring may not.
                 Keyring::generate(&Seeded::default(), test_store.disk.clock.now()).save(&test_store.ring).unwrap();
                 let mut dice = Dice(seed);
                 let mut opened = test_store.open();
@@ -48,7 +48,7 @@ fn the_same_life_leaves_the_same_bytes_on_every_engine() {
 }
 
 #[test]
-fn every_group_is_synced_once_before_its_replies_those_of_discards_too() {
+fn every_group_is_synced_once_before_its_replies_including_those_of_discards() {
     let test_store = TestStore::simulated();
     let mut opened = test_store.open();
     for _ in 0..5 {
@@ -66,14 +66,14 @@ fn every_group_is_synced_once_before_its_replies_those_of_discards_too() {
         let answers = group.now_or_never().unwrap().into_iter().enumerate();
         let expected = |at| if at == 3 { Err(Failure::Refused(())) } else { Ok(()) };
         assert!(answers.into_iter().all(|(at, answer)| answer == expected(at)));
-        // One for the group; a new segment of these small ones brings its own.
+        // One sync for the group; a new segment of this small size adds its own.
         let synced = test_store.disk.sim.syncs() - before;
         assert!((1..=3).contains(&synced), "{synced} syncs");
     }
 }
 
 #[test]
-fn a_failing_sync_is_unknown_to_the_group_and_the_end_of_the_store() {
+fn after_a_failed_sync_the_group_gets_unknown_and_the_store_is_lost() {
     let test_store = TestStore::simulated();
     let mut opened = test_store.open();
     opened.act(0, 0).unwrap();
@@ -125,7 +125,7 @@ fn a_disk_that_gets_full_refuses_growth_then_service_and_never_the_end_of_access
 }
 
 #[test]
-fn after_a_stop_of_the_machine_at_any_step_all_that_was_answered_is_there_and_log_and_chain_are_whole() {
+fn after_a_stop_of_the_machine_at_any_step_all_answered_commits_are_there_and_log_and_chain_are_valid() {
     let steps = {
         let test_store = TestStore::simulated();
         let mut opened = test_store.open();
@@ -142,7 +142,7 @@ fn after_a_stop_of_the_machine_at_any_step_all_that_was_answered_is_there_and_lo
         let mut opened = test_store.open();
         test_store.disk.sim.fail_at(step, SimFailure::Stop);
         let answered = (0..12).take_while(|at| opened.act(*at, at * 7).is_ok()).count();
-        // Every eleventh act is discarded: the first one here.
+        // Every eleventh act is refused: the first one here.
         let committed = answered.saturating_sub(1) as u64;
         drop(opened);
         test_store.disk.sim.stop_machine(step);

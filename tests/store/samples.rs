@@ -13,7 +13,7 @@ use majordomo::{
     types::{EmailAddress, Locale, Role, Roles, SigningAlgorithm, Timestamp, UserName, id::UserId},
 };
 
-/// What sealed records hold and no file may: as a session's seed.
+/// The secret in sealed records, such as a session's seed; no file may hold it.
 pub const SECRET: [u8; 32] = *b"only-sealed-and-never-in-a-file!";
 
 pub fn a_user(id: UserId, name: u32, now: Timestamp) -> User {

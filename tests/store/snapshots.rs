@@ -1,4 +1,4 @@
-//! Snapshots: exact though writing goes on, whole or refused, enough to bring a store back.
+//! Snapshots: exact during writes, complete or refused, sufficient to restore a store.
 
 use std::{path::PathBuf, sync::mpsc, time::Duration};
 
@@ -27,7 +27,7 @@ fn opened_elsewhere(disk: &TestDisk) -> TestDisk {
 }
 
 #[test]
-fn a_snapshot_brings_back_the_store_as_of_its_commit() {
+fn a_snapshot_restores_the_store_at_its_commit() {
     for kind in [EngineKind::Sled, EngineKind::Redb, EngineKind::Mem] {
         let disk = TestDisk::real(kind);
         let history = History::new(4, 50);
@@ -52,7 +52,7 @@ fn a_snapshot_brings_back_the_store_as_of_its_commit() {
 }
 
 #[test]
-fn a_snapshot_taken_while_writing_goes_on_is_exact() {
+fn a_snapshot_taken_during_writes_is_exact() {
     for kind in [EngineKind::Sled, EngineKind::Redb, EngineKind::Mem] {
         let mut disk = TestDisk::real(kind);
         disk.settings.tuning.segment_bytes = 1 << 20;
@@ -111,7 +111,7 @@ fn any_wrong_byte_and_any_missing_end_is_found() {
 }
 
 #[test]
-fn a_damaged_snapshot_is_not_restored_and_nothing_is_made() {
+fn a_damaged_snapshot_is_not_restored_and_no_store_is_created() {
     let disk = TestDisk::real(EngineKind::Mem);
     let mut base = disk.open().unwrap();
     disk.commit(&mut base, &[vec![put(1, "x")]]);
@@ -127,7 +127,7 @@ fn a_damaged_snapshot_is_not_restored_and_nothing_is_made() {
 }
 
 #[test]
-fn a_snapshot_is_not_restored_over_anything() {
+fn a_snapshot_is_not_restored_into_a_directory_with_content() {
     let disk = TestDisk::real(EngineKind::Mem);
     let base = disk.open().unwrap();
     let file = disk.settings.dir.with_file_name("copy.snap");
@@ -136,7 +136,7 @@ fn a_snapshot_is_not_restored_over_anything() {
     assert!(matches!(refused, SnapshotError::NotEmpty { .. }), "{refused}");
 }
 
-/// A store that takes a snapshot an hour and keeps nothing longer than it must.
+/// A store that takes a snapshot every hour and has the shortest retention.
 fn hourly() -> TestDisk {
     let mut disk = TestDisk::simulated();
     disk.settings.tuning.snapshot_every = Duration::from_secs(3_600);
@@ -154,7 +154,7 @@ fn live_hours(disk: &TestDisk, base: &mut majordomo::persistence::base::Base, gr
 }
 
 #[test]
-fn snapshots_come_by_the_hour_two_are_kept_and_segments_go_when_both_cover_them() {
+fn snapshots_are_taken_hourly_two_are_kept_and_segments_that_both_cover_are_removed() {
     let mut disk = hourly();
     let history = History::new(9, 120);
     let mut base = disk.open().unwrap();
@@ -162,7 +162,7 @@ fn snapshots_come_by_the_hour_two_are_kept_and_segments_go_when_both_cover_them(
     let kept = base.upkeep().snapshots().unwrap();
     assert_eq!(kept.len(), 2);
     let names = majordomo::persistence::journal::segment::list(&*disk.environment.fs, &disk.journal()).unwrap();
-    assert!(names[0].0 > Lsn(1), "the first segments are gone");
+    assert!(names[0].0 > Lsn(1), "the first segments are removed");
     assert!(names[0].0 <= kept[0].next(), "what the older snapshot needs is there");
     drop(base);
     disk.sim.stop_machine(1);
@@ -176,7 +176,7 @@ fn snapshots_come_by_the_hour_two_are_kept_and_segments_go_when_both_cover_them(
 }
 
 #[test]
-fn a_store_that_is_started_often_takes_its_snapshots_all_the_same() {
+fn a_store_that_is_restarted_often_still_takes_its_snapshots() {
     let disk = hourly();
     for at in 0..14 {
         let mut base = disk.open().unwrap();
@@ -190,7 +190,7 @@ fn a_store_that_is_started_often_takes_its_snapshots_all_the_same() {
 }
 
 #[test]
-fn with_the_newest_snapshot_damaged_the_one_before_it_serves() {
+fn with_the_newest_snapshot_damaged_the_previous_one_is_used() {
     let disk = hourly();
     let history = History::new(9, 120);
     let mut base = disk.open().unwrap();
@@ -214,7 +214,7 @@ fn with_the_newest_snapshot_damaged_the_one_before_it_serves() {
 }
 
 #[test]
-fn a_full_disk_gets_back_all_that_the_newest_snapshot_covers() {
+fn on_a_full_disk_everything_that_the_newest_snapshot_covers_is_freed() {
     let disk = hourly();
     let history = History::new(9, 60);
     let mut base = disk.open().unwrap();
@@ -229,7 +229,7 @@ fn a_full_disk_gets_back_all_that_the_newest_snapshot_covers() {
 }
 
 #[test]
-fn a_failed_snapshot_leaves_nothing_and_the_store_goes_on() {
+fn a_failed_snapshot_leaves_no_file_and_the_store_runs_on() {
     let disk = TestDisk::simulated();
     let mut base = disk.open().unwrap();
     disk.commit(&mut base, &[vec![put(1, "x")]]);
@@ -244,7 +244,7 @@ fn a_failed_snapshot_leaves_nothing_and_the_store_goes_on() {
 }
 
 #[test]
-fn room_on_the_disk_has_three_degrees() {
+fn disk_space_has_three_levels() {
     assert_eq!(DiskSpace::of(600 << 20), DiskSpace::Ample);
     assert_eq!(DiskSpace::of(511 << 20), DiskSpace::Low);
     assert_eq!(DiskSpace::of(127 << 20), DiskSpace::Full);

@@ -1,4 +1,4 @@
-//! A data directory to try things on: on a simulated disk or a real one, with a boot that can be changed.
+//! A data directory for tests: on a simulated disk or a real one, with a boot id that can be changed.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -57,7 +57,7 @@ impl TestDisk {
         Base::open(&self.settings, self.environment.clone(), |_| Ok(seal()))
     }
 
-    /// From now on it is another run of the machine.
+    /// Starts another run of the machine.
     pub fn reboot(&mut self) {
         self.settings.boot.0.push('+');
     }
@@ -99,7 +99,7 @@ pub fn contents(engine: &dyn Engine) -> State {
     }
 }
 
-/// A random history: groups of commits, few keys, so that they are written again and again.
+/// A random history: groups of commits over few keys, so that they are overwritten often.
 pub struct History {
     pub groups: Vec<Vec<Batch>>,
     /// The state after each commit; the first is the empty one.
@@ -142,7 +142,7 @@ pub fn apply(state: &mut State, batch: &Batch) {
     }
 }
 
-/// Repeatable chance.
+/// Repeatable random numbers.
 pub struct Dice(pub u64);
 
 impl Dice {

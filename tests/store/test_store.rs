@@ -1,4 +1,4 @@
-//! A store over a data directory, stepped by hand, with a key ring beside it; and a random life in it.
+//! A store over a data directory, stepped by hand, with a key ring beside it; and random acts on it.
 
 use std::{
     collections::BTreeMap,
@@ -88,7 +88,7 @@ fn collect(dir: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// A store that is open.
+/// An open store.
 pub struct OpenStore<'a> {
     test_store: &'a TestStore,
     pub store: Store,
@@ -109,7 +109,7 @@ impl OpenStore<'_> {
         answer.now_or_never().expect("an answer after the step")
     }
 
-    /// Runs one transaction that may refuse in a group of its own.
+    /// Runs one transaction that may refuse, in a group of its own.
     pub fn decide<T: Send + 'static, R: Send + 'static>(
         &mut self,
         f: impl Fn(&mut Tx<'_>) -> Decision<T, R> + Send + 'static,
@@ -143,11 +143,11 @@ impl OpenStore<'_> {
         }
     }
 
-    /// One random act; `at` and `dice` decide which.
+    /// A random act; `at` and `dice` choose it.
     pub fn act(&mut self, at: u32, dice: u32) -> Result<(), Fault> {
         let now = self.test_store.disk.environment.clock.now();
         self.test_store.disk.clock.advance(Duration::from_millis(3));
-        // Each eleventh act is refused after it has written: nothing of it is kept.
+        // Every eleventh act is refused after it has written: none of its writes is committed.
         let decided = self.decide(move |tx| {
             act(tx, at, dice, now)?;
             if dice.is_multiple_of(11) { refuse(()) } else { Ok(()) }

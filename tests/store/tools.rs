@@ -1,4 +1,4 @@
-//! A clock that stands until it is moved, chance from a seed, and writes without ceremony.
+//! A clock that is moved by its caller, randomness from a seed, and short forms of writes.
 
 use std::{
     sync::{
@@ -43,7 +43,7 @@ impl Clock for Hand {
     }
 }
 
-/// Chance from a counter: never twice the same, always the same in the next run.
+/// Random bytes from a counter: never the same twice in a run, and the same in every run.
 #[derive(Default)]
 pub struct Seeded(AtomicU64);
 
@@ -56,7 +56,7 @@ impl Entropy for Seeded {
     }
 }
 
-/// A store in memory whose writer steps when told.
+/// A store in memory whose writer is stepped by the test.
 pub struct Bench {
     pub clock: Arc<Hand>,
     pub entropy: Seeded,
@@ -76,7 +76,7 @@ impl Bench {
     }
 }
 
-/// What accompanies a transaction of nobody in particular, with five seconds to go.
+/// The context of a transaction without a caller, with a deadline in 5 s.
 pub fn write(clock: &dyn Clock, entropy: &dyn Entropy) -> Write {
     let mut seed = [0; 32];
     entropy.fill(&mut seed);
@@ -91,7 +91,7 @@ pub fn user(number: u128) -> UserId {
     UserId::from(uuid::Uuid::from_u128(number))
 }
 
-/// A failed login of a person who can be told by the address.
+/// A failed login of a person who can be identified by the address.
 pub fn failed_login(person: UserId, email: &str) -> Event {
     Event {
         subject: person,

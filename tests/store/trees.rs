@@ -1,4 +1,4 @@
-//! Which tree is trusted, and what is built when it is not.
+//! Which tree is trusted, and what is built if it is not.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -39,7 +39,7 @@ fn closed(kind: EngineKind) -> (TestDisk, State) {
     (disk, state)
 }
 
-/// Opens, compares, and says what became of the tree.
+/// Opens, compares the state, and returns the outcome for the tree.
 fn tree_state(disk: &TestDisk, state: &State) -> TreeState {
     let base = disk.open().unwrap();
     assert_eq!(contents(&**base.engine()), *state);
@@ -67,7 +67,7 @@ fn a_cleanly_closed_tree_is_trusted_on_another_run_of_the_machine() {
         let (mut disk, state) = closed(kind);
         disk.reboot();
         assert_eq!(tree_state(&disk, &state), TreeState::Trusted, "{}", kind.name());
-        // The mark was for that one opening.
+        // The mark of a clean close applies to that one opening.
         disk.reboot();
         let trusted = tree_state(&disk, &state) == TreeState::Trusted;
         assert_eq!(trusted, kind == EngineKind::Redb, "{}", kind.name());
@@ -80,7 +80,7 @@ fn after_a_stop_of_the_machine_sled_is_rebuilt_and_redb_is_not() {
     disk.reboot();
     let before = tree(&disk);
     assert_eq!(reason(tree_state(&disk, &state)), DistrustReason::MachineStopped);
-    assert!(!before.exists(), "the old tree is gone");
+    assert!(!before.exists(), "the old tree is removed");
     assert_eq!(tree_state(&disk, &state), TreeState::Trusted, "the new one counts");
 
     let (mut disk, state) = opened(EngineKind::Redb);
@@ -141,7 +141,7 @@ fn a_tree_ahead_of_the_journal_is_refused() {
     disk.commit(&mut base, &[vec![put(1, "later")]]);
     base.close_clean().unwrap();
     let (journal, checkpoint) = (disk.journal(), disk.settings.dir.join("checkpoint"));
-    // The journal loses its last commit, and the checkpoint what it knew of it.
+    // The journal loses its last commit, and the checkpoint its record of it.
     let mut segments: Vec<_> = fs::read_dir(&journal).unwrap().map(|entry| entry.unwrap().path()).collect();
     segments.sort();
     let last = segments.last().unwrap();
@@ -169,7 +169,7 @@ fn a_damaged_checkpoint_costs_a_rebuild() {
 }
 
 #[test]
-fn with_nothing_to_rebuild_from_it_refuses_and_says_what_is_there() {
+fn with_no_source_for_a_rebuild_the_open_is_refused_and_names_what_exists() {
     let (mut disk, _) = opened(EngineKind::Sled);
     let mut base = disk.open().unwrap();
     for at in 0..200 {
@@ -192,7 +192,7 @@ fn with_nothing_to_rebuild_from_it_refuses_and_says_what_is_there() {
 }
 
 #[test]
-fn another_engine_takes_over_all_there_is_and_gives_it_back() {
+fn another_engine_takes_over_all_data_and_back() {
     let (mut disk, state) = closed(EngineKind::Sled);
     for kind in [EngineKind::Redb, EngineKind::Mem, EngineKind::Sled] {
         disk.settings.engine = kind;
@@ -203,14 +203,14 @@ fn another_engine_takes_over_all_there_is_and_gives_it_back() {
 }
 
 #[test]
-fn a_snapshot_sled_left_half_made_does_no_harm() {
+fn an_unfinished_snapshot_file_of_sled_does_not_prevent_an_open() {
     let (disk, state) = opened(EngineKind::Sled);
     fs::write(tree(&disk).join("snap.00000000000000000042.generating"), b"half").unwrap();
     assert_eq!(tree_state(&disk, &state), TreeState::Trusted);
 }
 
 #[test]
-fn a_reader_that_does_not_let_go_keeps_the_directory() {
+fn a_reader_that_holds_the_tree_keeps_the_directory_locked() {
     let (disk, _) = opened(EngineKind::Sled);
     let base = disk.open().unwrap();
     let reader = std::sync::Arc::clone(base.engine());
@@ -220,10 +220,10 @@ fn a_reader_that_does_not_let_go_keeps_the_directory() {
 }
 
 #[test]
-fn a_tree_that_was_half_rebuilt_is_not_taken_for_a_whole_one() {
+fn a_partly_rebuilt_tree_is_not_used() {
     let (mut disk, state) = opened(EngineKind::Sled);
     disk.reboot();
-    // A rebuild that ended in the middle leaves a tree that no checkpoint names.
+    // A rebuild that was interrupted leaves a tree that no checkpoint names.
     let half = disk.settings.dir.join("tree-000002.sled");
     let engine = SledEngine::open(&half).unwrap();
     engine.apply(&put(5, "half"), Lsn(1)).unwrap();

@@ -1,5 +1,5 @@
-//! The bytes of every variant that the records of notifications and subscriptions can hold: `tests/store/variants.txt`
-//! has a line for each. An enum is stored by position, so a variant that moves changes its line.
+//! The bytes of every variant in the records of notifications and subscriptions: `tests/store/variants.txt` has a line
+//! for each. An enum is stored by position, so a variant that moves changes its line.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -116,7 +116,7 @@ fn line<R: Record>(text: &mut String, what: &str, record: &R) {
 }
 
 #[test]
-fn every_variant_is_written_as_ever() {
+fn every_variant_has_its_recorded_bytes() {
     let mut text = String::new();
     for state in states() {
         let what = format!("{state:?}").replace(' ', "");

@@ -54,7 +54,7 @@ async fn a_hundred_first_calls_activate_one_child() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_child_leaves_and_comes_back() {
+async fn an_idle_child_is_passivated_and_activated_again() {
     let (system, diary, users, tree) = users(10, &StartPlan::default()).await;
     echo(&users, 1).await.unwrap();
     let gate = Arc::new(Notify::new());
@@ -62,7 +62,7 @@ async fn an_idle_child_leaves_and_comes_back() {
     let job = tokio::spawn(async move { busy.call(&2, 500 * SECOND, |reply| Ask::Job(opened, reply)).await });
     until("two are there", || children(&system) == 2).await;
     tokio::time::advance(80 * SECOND).await;
-    until("the idle one has left", || children(&system) == 1).await;
+    until("the idle one is passivated", || children(&system) == 1).await;
     assert_eq!(diary.count("user stops"), 1, "the busy one has not");
     assert_eq!(echo(&users, 1).await, Ok(7));
     assert_eq!(diary.count("user starts"), 3);
@@ -72,7 +72,7 @@ async fn an_idle_child_leaves_and_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_that_come_while_a_child_leaves_are_kept_within_bounds_for_the_next_one() {
+async fn messages_during_a_passivation_are_kept_within_bounds_for_the_next_run() {
     let (plan, gate) = (StartPlan::default(), Arc::new(Notify::new()));
     *plan.stop_gate.lock().unwrap() = Some(Arc::clone(&gate));
     let (system, diary, users, tree) = users(10, &plan).await;
@@ -98,7 +98,7 @@ async fn messages_that_come_while_a_child_leaves_are_kept_within_bounds_for_the_
     tree.stop(10 * SECOND).await;
 }
 
-// Real threads, so that calls and passivations truly meet.
+// Real threads, so that calls and passivations run at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_race_passivation_and_none_is_lost() {
     let (system, diary) = (system(), Diary::default());
@@ -128,13 +128,13 @@ async fn calls_race_passivation_and_none_is_lost() {
         caller.unwrap();
     }
     assert!(diary.count("user starts") > 12, "children came and went");
-    until("all have left", || children(&system) == 0).await;
+    until("all are passivated", || children(&system) == 0).await;
     assert_eq!(diary.count("user starts"), diary.count("user stops"));
     tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_cap_the_least_recently_used_idle_child_leaves_and_all_busy_is_overloaded() {
+async fn at_the_cap_the_least_recently_used_idle_child_is_passivated_and_all_busy_is_overloaded() {
     let (system, diary, users, tree) = users(2, &StartPlan::default()).await;
     echo(&users, 1).await.unwrap();
     echo(&users, 2).await.unwrap();
@@ -203,7 +203,7 @@ async fn a_child_that_cannot_start_answers_its_callers_and_never_escapes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_answers_everyone_and_leaves_no_permit_out() {
+async fn a_stop_answers_every_caller_and_releases_every_permit() {
     let (system, _, users, tree) = users(10, &StartPlan::default()).await;
     let never = Arc::new(Notify::new());
     let calls: Vec<_> = (0..6_u64)
@@ -212,7 +212,7 @@ async fn a_stop_answers_everyone_and_leaves_no_permit_out() {
             tokio::spawn(async move { users.call(&(key % 3), 60 * SECOND, |reply| Ask::Block(never, reply)).await })
         })
         .collect();
-    until("three are at it", || {
+    until("three run", || {
         let actors = system.stats().snapshot(None).actors;
         actors.iter().filter(|actor| actor.work.handling.is_some()).count() == 3
     })

@@ -1,4 +1,4 @@
-//! Groups are stopped by themselves, whatever their children hold.
+//! Groups stop by themselves, whatever their children hold.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ impl Message for Nothing {
     }
 }
 
-/// Has a job that lives for as long as the state does.
+/// Has a job that runs until its state is dropped.
 struct Watcher;
 
 impl Service for Watcher {
@@ -51,13 +51,13 @@ async fn a_group_stops_at_once_though_its_workers_wait_and_its_services_have_job
     let clock = Arc::new(ManualClock::starting_at(Timestamp::ZERO));
     let system = System::new(clock, Arc::new(SeededEntropy::new(1)));
     let mut root = Supervisor::root(&system);
-    root.group("house", |group| {
+    root.group("probe", |group| {
         group.worker(Spec::park("worker"), || Idle);
         group.service(Spec::park("watcher"), || Watcher);
     });
     let tree = root.start().await.unwrap();
     let began = tokio::time::Instant::now();
-    system.stats().stop("house", LIMIT).await.unwrap();
+    system.stats().stop("probe", LIMIT).await.unwrap();
     tree.stop(LIMIT).await;
     assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
 }

@@ -1,5 +1,5 @@
-//! The kit: addresses, supervision, jobs, directories, figures, shutdown. Time is paused: what waits, waits for a
-//! state.
+//! Supervision: addresses, restarts, jobs, directories, statistics, shutdown. Time is paused, and tests wait for
+//! states.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod calls;

@@ -38,7 +38,7 @@ async fn phases_run_in_order_each_within_its_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_total_holds_and_keeps_room_for_what_is_needed() {
+async fn the_total_is_kept_and_time_is_reserved_for_needed_phases() {
     let (clock, diary) = (clock(), Diary::default());
     let ends = Shutdown::within(8 * SECOND)
         .phase("requests", 5 * SECOND, pending())
@@ -55,7 +55,7 @@ async fn the_total_holds_and_keeps_room_for_what_is_needed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_signal_goes_straight_to_what_is_needed() {
+async fn a_second_signal_skips_to_the_needed_phases() {
     let (clock, diary) = (clock(), Diary::default());
     let (signal, signalled) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(
@@ -80,13 +80,13 @@ fn named(ends: &[(Arc<str>, PhaseEnd)]) -> Vec<(&str, PhaseEnd)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_is_shut_down_upwards_with_whatever_is_in_it() {
+async fn a_tree_is_shut_down_upwards_with_all_its_children() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
     root.service(Spec::escape("ops"), test_service("ops", &diary));
     root.service(Spec::escape("store").needed(), test_service("store", &diary));
     root.service(Spec::escape("auth"), test_service("auth", &diary));
-    // No shutdown speaks of this one.
+    // No shutdown names this group.
     root.group_as(Spec::escape("unknown").kind("UnknownActor"), |group| {
         group.service(Spec::park("first"), test_service("first", &diary));
         group.service(Spec::park("last"), test_service("last", &diary));
@@ -104,7 +104,7 @@ async fn a_tree_is_shut_down_upwards_with_whatever_is_in_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_has_its_own_limit_and_what_is_needed_is_stopped_though_time_is_over() {
+async fn a_child_has_its_own_limit_and_a_needed_child_is_stopped_after_the_total() {
     let (system, diary, hangs) = (system(), Diary::default(), StartPlan::default());
     *hangs.stop_gate.lock().unwrap() = Some(Arc::new(Notify::new()));
     let mut root = Supervisor::root(&system);
@@ -116,7 +116,7 @@ async fn a_child_has_its_own_limit_and_what_is_needed_is_stopped_though_time_is_
     let tree = root.start().await.unwrap();
     let began = tokio::time::Instant::now();
     let ends = tree.shut_down(6 * SECOND, pending()).await;
-    // The first is killed at its limit, which is also when it is no longer waited for: either may be noted.
+    // The first is killed at its limit, which is also the limit of its phase: either may be reported.
     assert!(ends[0].0.as_ref() == "hangs" && ends[0].1 != PhaseEnd::LeftOut, "{ends:?}");
     let (left_out, finished) = (PhaseEnd::LeftOut, PhaseEnd::Finished);
     let expected = [("hangs longer", PhaseEnd::BrokenOff), ("late", left_out), ("store", finished), ("ops", left_out)];
@@ -128,11 +128,11 @@ async fn a_child_has_its_own_limit_and_what_is_needed_is_stopped_though_time_is_
         assert_eq!(report(&system, path).status, ActorStatus::Stopped, "{path} was killed");
     }
     let metrics = tokio::runtime::Handle::current().metrics();
-    until("nothing is alive", || metrics.num_alive_tasks() == 0).await;
+    until("no task is left", || metrics.num_alive_tasks() == 0).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_signal_goes_straight_to_the_needed_child_of_a_tree() {
+async fn a_second_signal_skips_to_the_needed_child_of_a_tree() {
     let (system, diary, hangs) = (system(), Diary::default(), StartPlan::default());
     *hangs.stop_gate.lock().unwrap() = Some(Arc::new(Notify::new()));
     let mut root = Supervisor::root(&system);

@@ -1,4 +1,4 @@
-//! Children that are no actors: tasks, threads, workers.
+//! Children that are not actors: tasks, threads, workers.
 
 use std::{
     sync::{
@@ -20,7 +20,7 @@ use crate::test_service::{Diary, SECOND, report, system, until, until_status};
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test(start_paused = true)]
-async fn a_task_is_restarted_when_it_ends_fails_or_panics_and_stops_when_told() {
+async fn a_task_is_restarted_when_it_ends_fails_or_panics_and_stops_on_request() {
     let (system, diary) = (system(), Diary::default());
     let (life, lives) = (Arc::new(AtomicUsize::new(0)), diary.clone());
     let mut root = Supervisor::root(&system);
@@ -31,7 +31,7 @@ async fn a_task_is_restarted_when_it_ends_fails_or_panics_and_stops_when_told() 
             match life {
                 0 => Ok(()),
                 1 => Err(Fault::StorageFull),
-                2 => panic!("the door fell off"),
+                2 => panic!("the task fails"),
                 _ => {
                     lives.write("serves");
                     cx.stopping().cancelled().await;
@@ -42,13 +42,13 @@ async fn a_task_is_restarted_when_it_ends_fails_or_panics_and_stops_when_told() 
         }
     });
     let tree = root.start().await.unwrap();
-    until("the fourth life serves", || diary.count("serves") == 1).await;
+    until("the fourth run serves", || diary.count("serves") == 1).await;
     until_status(&system, "listener", ActorStatus::Running).await;
     let listener = report(&system, "listener");
     assert_eq!((listener.generation, listener.supervision.restarts, listener.work.panics), (4, 3, 1));
     assert_eq!(listener.kind, "listener");
     system.stats().restart("listener").unwrap();
-    until("the fifth life serves", || diary.count("serves") == 2).await;
+    until("the fifth run serves", || diary.count("serves") == 2).await;
     tree.stop(SECOND).await;
     assert_eq!(diary.lines(), ["serves", "closes", "serves", "closes"]);
     assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0);
@@ -66,19 +66,19 @@ async fn a_connection_survives_its_listener_and_is_aborted_past_the_stop_limit()
             cx.job("connection", std::future::pending());
             tokio::select! {
                 () = cx.stopping().cancelled() => Ok(()),
-                () = crashed.notified() => panic!("the door fell off"),
+                () = crashed.notified() => panic!("the task fails"),
             }
         }
     });
     let tree = root.start().await.unwrap();
     until("a connection is open", || report(&system, "listener").work.jobs_running == 1).await;
     crash.notify_one();
-    until("the next life has one too", || report(&system, "listener").work.jobs_running == 2).await;
+    until("the next run has one too", || report(&system, "listener").work.jobs_running == 2).await;
     tree.stop(MINUTE).await;
     assert_eq!(report(&system, "listener").work.jobs_running, 0);
 }
 
-// Under paused time a wait for a thread would let deadlines pass at once: real time here.
+// Under paused time a wait for a thread would let deadlines pass at once, so this test runs in real time.
 #[tokio::test]
 async fn a_thread_shows_in_the_tree_and_its_panic_restarts_it() {
     let (system, diary) = (system(), Diary::default());
@@ -87,7 +87,7 @@ async fn a_thread_shows_in_the_tree_and_its_panic_restarts_it() {
     root.thread(Spec::escape("keeper").backoff(Duration::from_millis(1)), move |cx: TaskCx| {
         cx.ready();
         if life.fetch_add(1, Ordering::SeqCst) == 0 {
-            panic!("the pen broke");
+            panic!("the thread fails");
         }
         while !cx.stopping().is_cancelled() {
             std::thread::yield_now();
@@ -96,14 +96,14 @@ async fn a_thread_shows_in_the_tree_and_its_panic_restarts_it() {
         Ok(())
     });
     let tree = root.start().await.unwrap();
-    until("the second life runs", || {
+    until("the second run has started", || {
         let keeper = report(&system, "keeper");
         keeper.generation == 2 && keeper.status == ActorStatus::Running
     })
     .await;
     let keeper = report(&system, "keeper");
     assert_eq!((keeper.kind.as_str(), keeper.work.panics), ("thread", 1));
-    assert!(keeper.last_failure.unwrap().reason.contains("the pen broke"));
+    assert!(keeper.last_failure.unwrap().reason.contains("the thread fails"));
     tree.stop(SECOND).await;
     assert_eq!(diary.lines(), ["closed"]);
 }
@@ -128,7 +128,7 @@ impl Worker for Expirer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_runs_at_once_when_nudged_when_woken_and_in_time_and_gets_over_failures() {
+async fn a_worker_runs_at_once_when_nudged_when_woken_and_in_time_and_recovers_from_failures() {
     let (system, diary, fails) = (system(), Diary::default(), Arc::new(AtomicUsize::new(3)));
     let (lines, failing) = (diary.clone(), Arc::clone(&fails));
     let mut root = Supervisor::root(&system);

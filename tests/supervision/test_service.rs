@@ -1,4 +1,4 @@
-//! A service that does what its messages say, and the means to wait for states.
+//! A service whose messages state what it does, and functions that wait for states.
 
 use std::{
     sync::{
@@ -15,20 +15,20 @@ use majordomo::{
 };
 use tokio::sync::Notify;
 
-/// What a visitor may ask of the service.
+/// The messages of the service.
 pub enum Ask {
     Echo(u32, Reply<u32>),
     /// Panics in the handler.
     Crash(Reply<u32>),
-    /// Awaits the gate in the handler.
+    /// Awaits the signal in the handler.
     Block(Arc<Notify>, Reply<u32>),
-    /// Awaits the gate in a job, then answers.
+    /// Awaits the signal in a job, then answers.
     Job(Arc<Notify>, Reply<u32>),
     /// Panics in a job.
     JobCrash(Reply<u32>),
-    /// Says in a job that a transaction was started, then panics.
+    /// Starts writing in a job, then panics.
     WriteCrash(Reply<u32>),
-    /// Says in a job that a transaction was started, then awaits the gate.
+    /// Starts writing in a job, then awaits the signal.
     WriteSlowly(Arc<Notify>, Reply<u32>),
     Note(&'static str),
     Nudged,
@@ -54,7 +54,7 @@ impl Message for Ask {
     }
 }
 
-/// What happened, in order, seen from outside.
+/// The observed events, in order.
 #[derive(Clone, Default)]
 pub struct Diary(Arc<Mutex<Vec<String>>>);
 
@@ -72,14 +72,14 @@ impl Diary {
     }
 }
 
-/// How its next starts go.
+/// The plan of the next starts and stops.
 #[derive(Clone, Default)]
 pub struct StartPlan {
-    /// So many starts fail from now on.
+    /// The number of starts that fail from now on.
     pub failing_starts: Arc<AtomicUsize>,
-    /// A start waits for this gate, if there is one.
+    /// A start awaits this signal, if there is one.
     pub start_gate: Arc<Mutex<Option<Arc<Notify>>>>,
-    /// A stop does.
+    /// A stop awaits this signal, if there is one.
     pub stop_gate: Arc<Mutex<Option<Arc<Notify>>>>,
 }
 
@@ -97,7 +97,7 @@ pub struct TestState {
 impl Service for TestService {
     type Message = Ask;
     type State = TestState;
-    const KIND: &'static str = "house";
+    const KIND: &'static str = "probe";
 
     async fn start(&self, _: &Cx<Ask>) -> Result<TestState, Fault> {
         let gate = self.plan.start_gate.lock().unwrap().clone();
@@ -119,7 +119,7 @@ impl Service for TestService {
             Ask::Echo(number, reply) => reply.send(number),
             Ask::Crash(reply) => {
                 let _kept = reply;
-                panic!("the house burns");
+                panic!("the handler fails");
             }
             Ask::Block(gate, reply) => {
                 gate.notified().await;
@@ -135,12 +135,12 @@ impl Service for TestService {
             }
             Ask::JobCrash(reply) => cx.job(work, "burn", async move {
                 let _kept = reply;
-                panic!("the job burns");
+                panic!("the job fails");
             }),
             Ask::WriteCrash(reply) => cx.job(work.clone(), "write", async move {
                 let _kept = reply;
                 assert!(work.start_writing());
-                panic!("the pen breaks");
+                panic!("the write fails");
             }),
             Ask::WriteSlowly(gate, reply) => cx.job(work.clone(), "write", async move {
                 assert!(work.start_writing());
@@ -172,7 +172,7 @@ impl Service for TestService {
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// A system on the manual clock.
+/// A system with the manual clock.
 pub fn system() -> System {
     system_seeded(7)
 }
@@ -195,7 +195,7 @@ pub fn test_service_with(
     move || TestService { name, diary: diary.clone(), plan: plan.clone() }
 }
 
-/// Waits for a state, for a minute of paused time at most.
+/// Waits for a state, for at most one minute of paused time.
 #[track_caller]
 pub fn until<F: FnMut() -> bool>(what: &str, mut holds: F) -> impl Future<Output = ()> {
     let what = what.to_owned();

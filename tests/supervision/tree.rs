@@ -1,4 +1,4 @@
-//! Supervision: order, restarts, back-off, park, escape, stop, and an operator's restart.
+//! Supervision: order, restarts, back-off, parking, escape, stop, and an operator's restart.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -55,7 +55,7 @@ async fn children_start_in_order_each_after_the_one_before_and_stop_in_reverse()
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_crashes_is_restarted_alone_after_a_wait_and_calls_fail_meanwhile() {
+async fn a_crashed_child_is_restarted_alone_after_a_wait_and_calls_fail_during_it() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
     let addr = root.service(Spec::escape("a").backoff(10 * SECOND), test_service("a", &diary));
@@ -66,7 +66,7 @@ async fn one_that_crashes_is_restarted_alone_after_a_wait_and_calls_fail_meanwhi
     assert_eq!(echo(&addr, 1).await, Err(Fault::Unavailable));
     assert_eq!(lines_of(&system.stats().health()), [("a", HealthStatus::Degraded), ("b", HealthStatus::Up)]);
     let reason = &system.stats().health().services[0].reasons[0];
-    assert!(reason.starts_with("a: restarting until ") && reason.contains("the house burns"), "{reason}");
+    assert!(reason.starts_with("a: restarting until ") && reason.contains("the handler fails"), "{reason}");
     let a = report(&system, "a");
     assert!(a.until.is_some_and(|until| until > system.clock().now()));
     assert_eq!((a.supervision.restarts, a.supervision.restarts_in_window, a.work.panics), (1, 1, 1));
@@ -78,7 +78,7 @@ async fn one_that_crashes_is_restarted_alone_after_a_wait_and_calls_fail_meanwhi
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_its_restarts_a_child_escapes_and_the_reason_is_told() {
+async fn past_its_restart_limit_a_child_escapes_and_the_reason_is_reported() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
     let addr = root.service(Spec::escape("a").restarts(2, MINUTE), test_service("a", &diary));
@@ -89,7 +89,7 @@ async fn past_its_restarts_a_child_escapes_and_the_reason_is_told() {
         assert!(addr.call(SECOND, Ask::Crash).await.is_err());
     }
     let escape = tokio::time::timeout(SECOND, system.escaped()).await.unwrap();
-    assert_eq!((escape.path.as_str(), escape.reason.as_str()), ("a", "panic in crash: the house burns"));
+    assert_eq!((escape.path.as_str(), escape.reason.as_str()), ("a", "panic in crash: the handler fails"));
     assert_eq!(system.stats().health().status, HealthStatus::Down);
     tree.stop(MINUTE).await;
 }
@@ -111,7 +111,7 @@ async fn failures_spread_over_time_do_not_escape() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_cannot_start_parks_for_longer_and_longer_and_nothing_else_is_touched() {
+async fn a_child_that_cannot_start_is_parked_with_growing_waits_and_its_siblings_run_on() {
     let (system, diary, plan) = (system(), Diary::default(), StartPlan::default());
     plan.failing_starts.store(5, Ordering::SeqCst);
     let mut root = Supervisor::root(&system);
@@ -159,7 +159,7 @@ async fn a_start_that_hangs_counts_as_a_failure() {
     let spec = Spec::escape("a").restarts(0, MINUTE).start_within(2 * SECOND);
     root.service(spec, test_service_with("a", &diary, &plan));
     let escape = root.start().await.err().unwrap();
-    assert_eq!(escape.reason, "it took too long to start");
+    assert_eq!(escape.reason, "the start exceeded its time limit");
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,17 +169,17 @@ async fn a_factory_that_panics_is_a_failure_of_the_child_alone() {
     let make = test_service("a", &diary);
     root.service(Spec::park("a").restarts(0, MINUTE), move || -> crate::test_service::TestService {
         let _unused = &make;
-        panic!("no bricks")
+        panic!("no service")
     });
     let b = root.service(Spec::escape("b"), test_service("b", &diary));
     let tree = root.start().await.unwrap();
     assert_eq!(echo(&b, 1).await, Ok(1));
-    assert!(report(&system, "a").last_failure.unwrap().reason.contains("no bricks"));
+    assert!(report(&system, "a").last_failure.unwrap().reason.contains("no service"));
     tree.stop(MINUTE).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operator_restarts_without_being_counted_and_even_what_is_parked() {
+async fn a_restart_by_an_operator_is_not_counted_and_works_on_a_parked_child() {
     let (system, diary, plan) = (system(), Diary::default(), StartPlan::default());
     let mut root = Supervisor::root(&system);
     let addr = root
@@ -188,7 +188,7 @@ async fn an_operator_restarts_without_being_counted_and_even_what_is_parked() {
     assert_eq!(system.stats().restart("g"), Err(ControlRefusal::IsGroup));
     assert_eq!(system.stats().restart("h"), Err(ControlRefusal::NotFound));
     assert_eq!(system.stats().restart("g/a"), Ok(()));
-    until("the second life runs", || {
+    until("the second run has started", || {
         let a = report(&system, "g/a");
         a.generation == 2 && a.status == ActorStatus::Running
     })
@@ -208,7 +208,7 @@ async fn an_operator_restarts_without_being_counted_and_even_what_is_parked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_stop_is_killed_its_jobs_aborted_and_every_caller_answered() {
+async fn a_child_that_does_not_stop_is_killed_its_jobs_aborted_and_every_caller_answered() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
     let addr = root.service(Spec::escape("a"), test_service("a", &diary));
@@ -240,7 +240,7 @@ async fn what_does_not_stop_is_killed_its_jobs_aborted_and_every_caller_answered
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_part_is_stopped_ahead_of_its_turn_and_not_again() {
+async fn a_child_is_stopped_ahead_of_its_order_and_not_again() {
     let (system, diary) = (system(), Diary::default());
     let mut root = Supervisor::root(&system);
     root.group("g", |group| {

@@ -1,5 +1,5 @@
-//! `docs/deviations.md` against the product: each name that it calls kept is there, and each route and event that it
-//! calls not built is not.
+//! `docs/deviations.md` against the code: each name that it lists as kept exists, and each route and event that it
+//! lists as not built does not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -12,11 +12,11 @@ const PAGE: &str = "docs/deviations.md";
 const KEPT: &str = "kind";
 const CHANGED: &str = "in the document";
 const NOT_BUILT: &str = "not built";
-/// The page has more kept names and more changed rows than these; fewer mean that its tables are no longer read.
+/// Lower bounds of the page's kept names and changed rows; fewer mean that its tables are no longer parsed.
 const KEPT_AT_LEAST: usize = 80;
 const CHANGED_AT_LEAST: usize = 100;
 
-/// A row of a table, with the line (from 1) it stands on.
+/// A row of a table, with its line (from 1).
 struct Row {
     line: usize,
     cells: Vec<String>,
@@ -95,7 +95,7 @@ fn routes() -> Vec<(String, String)> {
     reference("routes").iter().map(|row| (format!("{} {}", row.cells[0], word(row, 1)), word(row, 2))).collect()
 }
 
-/// The operation that answers `name`; a segment may stand for a parameter, as `auth` in `GET /health/auth`.
+/// The operation of the route `name`; a segment may match a parameter, as `auth` in `GET /health/auth`.
 fn operation(name: &str) -> Option<String> {
     let (method, wanted) = route(name)?;
     let answers = |text: &str| {
@@ -112,7 +112,7 @@ fn is_same_route(one: &str, other: &str) -> bool {
     route(one).is_some_and(|one| Some(one) == route(other))
 }
 
-/// Whether the catalogue has the event, under this name or with it as an alias.
+/// Whether the catalogue has the event, under this name or as an alias.
 fn is_event(name: &str) -> bool {
     reference("events").iter().any(|row| (0..row.cells.len()).any(|cell| row.words(cell).contains(&name)))
 }
@@ -124,7 +124,7 @@ fn is_event_name(word: &str) -> bool {
     is_topic || (parts.len() == 2 && parts.into_iter().all(is_part))
 }
 
-/// Whether a setting has that default, as `docs/reference/config.md` writes it.
+/// Whether a setting has that default, in the form of `docs/reference/config.md`.
 fn has_default(key: &str, default: &str) -> bool {
     reference("config").iter().any(|row| row.words(0) == [key] && row.words(1) == [default])
 }
@@ -144,7 +144,7 @@ fn camel_case(name: &str) -> String {
     camel
 }
 
-/// Whether a file below `folder` has `name` as a text of its own, or as a field in snake case.
+/// Whether a file below `folder` has `name` as a string literal, or as a field in snake case.
 fn is_declared(folder: &str, name: &str) -> bool {
     let quoted = format!("\"{name}\"");
     let is_field = |source: &Source| {
@@ -155,7 +155,7 @@ fn is_declared(folder: &str, name: &str) -> bool {
     folder.ends_with('/') && below.into_iter().any(|source| source.text.contains(&quoted) || is_field(source))
 }
 
-/// The types that an operation takes and answers, from the attribute above its handler.
+/// The body types of an operation, from the attribute above its handler.
 fn bodies(operation: &str) -> Vec<String> {
     let id = format!("operation_id = \"{operation}\"");
     let handler = source::all().iter().find(|source| source.path.starts_with("src/http/") && source.text.contains(&id));
@@ -165,7 +165,7 @@ fn bodies(operation: &str) -> Vec<String> {
     named.flat_map(|text| text.split(['<', '>'])).map(str::to_owned).collect()
 }
 
-/// Where each struct of the product begins.
+/// The position of each struct of the code.
 fn structs() -> &'static BTreeMap<&'static str, &'static [Token]> {
     static STRUCTS: OnceLock<BTreeMap<&str, &[Token]>> = OnceLock::new();
     STRUCTS.get_or_init(|| {
@@ -196,7 +196,7 @@ fn collect_fields(name: &str, seen: &mut BTreeSet<String>, fields: &mut BTreeSet
     }
 }
 
-/// Whether the body `name` is read from a member of this name, which need not be a field of its own.
+/// Whether the body `name` is parsed from a member of this name, which need not be a field.
 fn reads(name: &str, member: &str) -> bool {
     let head = format!("impl FromFields for {name} {{");
     let of_edge = source::all().iter().filter(|source| source.path.starts_with("src/http/"));
@@ -219,7 +219,7 @@ fn is_template(name: &str) -> bool {
     parts.iter().all(|part| source::all().iter().any(|source| source.path == *part))
 }
 
-/// Whether the product has what the page says; `None` for a kind or a place that is not understood.
+/// Whether the code matches the claim; `None` for an unknown kind or place.
 fn is_kept(claim: &Kept<'_>) -> Option<bool> {
     let name = claim.name;
     match (claim.kind, &claim.place[..]) {
@@ -256,7 +256,7 @@ fn kept(page: &Source) -> Vec<String> {
     nameless.chain(findings).collect()
 }
 
-/// Each route and event of the rows that begin their second cell with "not built".
+/// The routes and events of the rows whose second cell begins with "not built".
 fn unbuilt_names(rows: &[Row]) -> Vec<(usize, &str)> {
     let unbuilt = rows.iter().filter(|row| row.cells.get(1).is_some_and(|cell| cell.starts_with(NOT_BUILT)));
     let names = unbuilt.flat_map(|row| row.words(0).into_iter().map(|word| (row.line, word)));
@@ -275,17 +275,17 @@ fn unbuilt(page: &Source) -> Vec<String> {
 }
 
 #[test]
-fn names_that_are_kept_are_there() {
+fn names_that_are_listed_as_kept_exist() {
     hold(kept);
 }
 
 #[test]
-fn what_is_called_not_built_is_not_there() {
+fn what_is_listed_as_not_built_does_not_exist() {
     hold(unbuilt);
 }
 
 #[test]
-fn the_page_is_read() {
+fn the_page_is_parsed() {
     let page = source::all().iter().find(|source| source.path == PAGE).unwrap();
     let (kept, changed) = (rows(&page.text, KEPT), rows(&page.text, CHANGED));
     let names = kept_names(&kept);

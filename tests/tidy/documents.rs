@@ -1,14 +1,14 @@
-//! Documents speak only of what is there: files, recipes, commands, inventories.
+//! Documents name only what exists: files, recipes, commands, inventories.
 
 use std::path::Path;
 
 use crate::source::{self, Source};
 use crate::{finds, hold};
 
-/// Lists that tests print from the code; each has one.
+/// Reference pages that tests print from the code.
 const INVENTORIES: [&str; 6] = ["config", "errors", "events", "routes", "tables", "tree"];
 
-/// Beginnings of paths that a running program makes, that it looks for, or that stand in every folder.
+/// Prefixes of paths that a running program creates, that it looks for, or that are in every folder.
 const NOT_IN_THE_TREE: [&str; 7] = ["mod.rs", "writes.rs", "majordomo.toml", "data/", "./data", "target/", "/"];
 
 fn top() -> &'static Path {
@@ -124,7 +124,7 @@ fn recipe_exists(name: &str) -> bool {
     text.lines().any(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([':', ' '])))
 }
 
-/// One file a command, or a folder for one with commands of its own, so a command's file is its proof.
+/// Each command is one file, or a folder if it has subcommands, so the file proves the command.
 fn command_exists(name: &str) -> bool {
     let flag = name.starts_with(['-', '[', '<']);
     let name = name.replace('-', "_");
@@ -138,17 +138,17 @@ fn test_exists(name: &str) -> bool {
 }
 
 #[test]
-fn documents_name_only_files_that_are_there() {
+fn documents_name_only_files_that_exist() {
     hold(files);
 }
 
 #[test]
-fn documents_name_only_commands_that_are_there() {
+fn documents_name_only_commands_that_exist() {
     hold(commands);
 }
 
 #[test]
-fn each_inventory_is_there_and_printed_by_a_test() {
+fn each_inventory_exists_and_is_printed_by_a_test() {
     let sources = source::all();
     for name in INVENTORIES {
         let path = format!("docs/reference/{name}.md");

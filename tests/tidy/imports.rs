@@ -1,4 +1,4 @@
-//! Who may import whom, and where a foreign crate may be named: the table of docs/architecture.md.
+//! What each folder may import, and where a foreign crate may be named: the table of docs/architecture.md.
 
 use crate::source::{Source, Token};
 use crate::{finds, hold};
@@ -38,7 +38,7 @@ const FOLDERS: [Folder; 14] = [
     folder("cli", &ALL_BUT_CLI, &[]),
 ];
 
-/// What the program is put together of: all but the command line, which begins it.
+/// The folders that `app` and `cli` may import: all except `cli`.
 const ALL_BUT_CLI: [&str; 11] = [
     "types",
     "config",
@@ -63,10 +63,10 @@ const WALLS: [(&str, &[&str]); 6] = [
     ("actix", &[]),
 ];
 
-/// What pure code has no use for, as words.
+/// Words that pure code must not use.
 const NOT_PURE: [&str; 8] = ["async", "await", "SystemTime", "Instant", "Clock", "Entropy", "OsRng", "thread_rng"];
 
-/// The row of a file: of two that fit, the one of the inner folder.
+/// The row of a file: the one of the innermost folder that has a row.
 fn row_of(source: &Source) -> Option<&'static Folder> {
     let inside = |row: &&Folder| {
         let below = source.path.strip_prefix("src/").and_then(|rest| rest.strip_prefix(row.name));
@@ -92,7 +92,8 @@ fn may_import(row: &Folder, name: &str) -> bool {
     [name, outer].iter().any(|name| *name == row.name || row.may_import.contains(name))
 }
 
-/// The folders of ours that a file names, by `crate::x`, `majordomo::x`, a group of them, or `super` out of the folder.
+/// The project's folders that a file names, by `crate::x`, `majordomo::x`, a group of them, or `super` out of the
+/// folder.
 fn imported(source: &Source) -> Vec<(String, usize)> {
     let tokens = &source.tokens;
     let mut found = Vec::new();
@@ -114,7 +115,7 @@ fn imported(source: &Source) -> Vec<(String, usize)> {
     found
 }
 
-/// The folder of ours that a path leads into: the inner one, if that has a row.
+/// The project's folder that a path leads into: the inner one, if that has a row.
 fn folder_of(path: &[String]) -> Option<String> {
     let first = path.first().filter(|first| is_ours(first))?;
     let inner = path.get(1).map(|second| format!("{first}/{second}"));
@@ -129,8 +130,8 @@ fn is_ours(name: &str) -> bool {
     FOLDERS.iter().any(|row| row.name == name)
 }
 
-/// Where a chain of `super` leads, as the modules from the top of the crate, and where the path goes on after it; none
-/// if it stays inside the file's own folder.
+/// The modules from the top of the crate that a chain of `super` leads to, and where the path continues after it;
+/// `None` if it stays inside the file's own folder.
 fn after_supers(source: &Source, at: usize) -> Option<(Vec<String>, usize)> {
     let inner = source.path.strip_prefix("src/")?;
     let mut modules: Vec<String> =
@@ -144,7 +145,7 @@ fn after_supers(source: &Source, at: usize) -> Option<(Vec<String>, usize)> {
     (modules.len() < own).then_some((modules, next))
 }
 
-/// The paths, cut to two segments, that begin with `base` and go on at `at`: one, or each of a group `{a::b, c}`.
+/// The paths, cut to two segments, that begin with `base` and continue at `at`: one, or each of a group `{a::b, c}`.
 fn paths(tokens: &[Token], at: usize, base: Vec<String>) -> Vec<(Vec<String>, usize)> {
     let Some(token) = tokens.get(at) else { return Vec::new() };
     if base.len() == 2 {
@@ -177,7 +178,7 @@ fn paths(tokens: &[Token], at: usize, base: Vec<String>) -> Vec<(Vec<String>, us
     found
 }
 
-/// The lines on which a foreign crate is named, as the beginning of a path.
+/// The lines on which a foreign crate is named as the beginning of a path.
 fn naming(source: &Source, name: &str) -> Vec<usize> {
     let tokens = &source.tokens;
     let named = |at: usize| {
@@ -219,7 +220,7 @@ fn purity(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// A mail that was kept is called that too; it is a record, not something an actor is told.
+/// The name of a stored mail, which is a record and not a message of an actor.
 const NO_MESSAGE_OF_AN_ACTOR: &str = "InboxMessage";
 
 /// Only a handle crosses from `actors` to `http`, never the messages behind it.
@@ -240,7 +241,7 @@ fn each_folder_imports_only_what_the_table_allows() {
 }
 
 #[test]
-fn foreign_crates_stay_behind_their_walls() {
+fn foreign_crates_are_named_only_in_their_places() {
     hold(walls);
 }
 
@@ -250,7 +251,7 @@ fn the_domain_is_pure() {
 }
 
 #[test]
-fn the_edge_knows_no_message() {
+fn the_edge_names_no_message_of_an_actor() {
     hold(messages);
 }
 
@@ -295,7 +296,7 @@ fn the_import_rule_keeps_machinery_and_schema_apart() {
 }
 
 #[test]
-fn the_wall_rule_can_fail() {
+fn the_rule_on_foreign_crates_can_fail() {
     finds(walls, 1, "src/actors/auth/mod.rs", "use sled::Db;");
     finds(walls, 1, "src/persistence/machinery/journal.rs", "fn f() { bincode::encode() }");
     finds(walls, 1, "src/http/router.rs", "use ractor;");

@@ -1,9 +1,9 @@
-//! What was left lying about, and what belongs to one machine or one party alone.
+//! Leftovers of the work, and names that belong to one machine or one company.
 
 use crate::source::Source;
 use crate::{finds, hold};
 
-/// Written in two halves, so that this file does not find itself.
+/// Written in two halves, so that this file does not match itself.
 const MARKS: [&str; 7] = [
     concat!("TO", "DO"),
     concat!("FIX", "ME"),
@@ -14,7 +14,7 @@ const MARKS: [&str; 7] = [
     concat!("#[ig", "nore"),
 ];
 
-/// Hosts of package registries (only Cargo.lock names one), and folders of somebody's machine.
+/// Hosts of package registries (only Cargo.lock names one), and folders of a developer's machine.
 const ELSEWHERE: [&str; 13] = [
     concat!("crates", ".io"),
     concat!("npmjs", "."),
@@ -50,7 +50,7 @@ fn places(source: &Source) -> Vec<String> {
     if source.path == "Cargo.lock" { Vec::new() } else { occurrences(source, &ELSEWHERE) }
 }
 
-/// A test waits for a state with a deadline; one that only lets time pass is slow or wrong.
+/// A test waits for a state with a deadline. A test that only lets time pass is slow or unreliable.
 fn sleeps(source: &Source) -> Vec<String> {
     let of_tests = source.path.starts_with("tests/") && source.is_rust();
     let tokens = if of_tests { &source.tokens[..] } else { &[] };

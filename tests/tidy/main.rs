@@ -1,5 +1,5 @@
-//! The rules of the house, checked on the text of the project. Each rule is a function from a file to its findings,
-//! and each is shown to fail on a bad sample, so that a rule that has gone blind is noticed.
+//! The rules of the project, checked on its text. Each rule is a function from a file to its findings, and each has a
+//! test with a bad sample, so that a rule that no longer finds anything is noticed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod deviations;
@@ -14,13 +14,13 @@ mod vocabulary;
 
 use source::Source;
 
-/// Panics with every finding of `rule` over the whole project.
+/// Panics with every finding of `rule` in the whole project.
 fn hold(rule: impl Fn(&Source) -> Vec<String>) {
     let findings: Vec<String> = source::all().iter().flat_map(rule).collect();
     assert!(findings.is_empty(), "{} finding(s):\n{}", findings.len(), findings.join("\n"));
 }
 
-/// Panics unless `rule` finds exactly `count` things in the sample.
+/// Panics unless `rule` has exactly `count` findings in the sample.
 fn finds(rule: impl Fn(&Source) -> Vec<String>, count: usize, path: &str, text: &str) {
     let findings = rule(&Source::sample(path, text));
     assert_eq!(findings.len(), count, "in {path}: {findings:#?}");

@@ -1,4 +1,4 @@
-//! Words that say nothing, and what a module says of itself.
+//! Names without a meaning, and the required headings of a module's doc.
 
 use crate::source::Source;
 use crate::{finds, hold};
@@ -35,10 +35,10 @@ fn items(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let public = public_items(source).into_iter().filter(|(name, _)| is_empty_name(name));
-    public.map(|(name, line)| format!("{}:{line}: `{name}` has a word that says nothing", source.path)).collect()
+    public.map(|(name, line)| format!("{}:{line}: `{name}` has a word without a meaning", source.path)).collect()
 }
 
-/// The names of what is declared `pub`, with any visibility, and their lines.
+/// The names of `pub` items, with any visibility, and their lines.
 fn public_items(source: &Source) -> Vec<(&str, usize)> {
     let text = |at: usize| source.tokens.get(at).map_or("", |token| token.text.as_str());
     let mut found = Vec::new();
@@ -69,7 +69,7 @@ fn file_names(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let parts = source.path.trim_end_matches(".rs").split('/');
-    parts.filter(|part| is_empty_name(part)).map(|part| format!("{}: `{part}` says nothing", source.path)).collect()
+    parts.filter(|part| is_empty_name(part)).map(|part| format!("{}: `{part}` has no meaning", source.path)).collect()
 }
 
 fn module_docs(source: &Source) -> Vec<String> {
@@ -85,21 +85,21 @@ fn module_docs(source: &Source) -> Vec<String> {
         (_, false) => &OF_A_MODULE,
     };
     let missing = wanted.iter().filter(|words| !doc.contains(**words));
-    missing.map(|words| format!("{}: its doc does not say `{words}`", source.path)).collect()
+    missing.map(|words| format!("{}: its doc does not hold `{words}`", source.path)).collect()
 }
 
 #[test]
-fn public_names_say_something() {
+fn public_names_have_a_meaning() {
     hold(items);
 }
 
 #[test]
-fn file_names_say_something() {
+fn file_names_have_a_meaning() {
     hold(file_names);
 }
 
 #[test]
-fn each_module_says_what_it_owns_and_where_to_begin() {
+fn each_module_states_what_it_owns_and_where_to_begin() {
     hold(module_docs);
 }
 

@@ -1,11 +1,11 @@
-//! Services do not import each other in a circle: what several of them write stands in their `writes.rs`, which calls
-//! those of lower services only; everything else follows the edges along which handles are passed.
+//! Services do not import each other in a cycle. What several of them write is in their `writes.rs`, which calls those
+//! of lower services only; every other import follows the direction in which handles are passed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{self, Source, Token};
 
-/// Services that have a `writes.rs`, the lowest first.
+/// Services with a `writes.rs`, the lowest first.
 const LEVELS: [&str; 5] = ["user", "otp", "auth", "payment", "notifier"];
 
 /// An import of one service by another: from and to as nodes (`auth` or `auth/writes`), and the line.
@@ -24,7 +24,7 @@ fn node_of(path: &str) -> Option<String> {
     Some(if rest == "writes.rs" { format!("{service}/writes") } else { service.to_owned() })
 }
 
-/// What a file imports of other services, by any path through `actors::`.
+/// The imports of other services in a file, by any path through `actors::`.
 fn imports(source: &Source) -> Vec<Import> {
     let Some(from) = node_of(&source.path) else { return Vec::new() };
     let own = from.trim_end_matches("/writes").to_owned();
@@ -53,7 +53,7 @@ fn text(tokens: &[Token], at: usize) -> &str {
     tokens.get(at).map_or("", |token| token.text.as_str())
 }
 
-/// Whether the group in which `at` stands belongs to another folder: `telemetry::{actors::..}`.
+/// Whether the group that contains `at` belongs to another folder: `telemetry::{actors::..}`.
 fn is_below_other(tokens: &[Token], at: usize) -> bool {
     let mut depth = 0_u32;
     for before in (0..at).rev() {
@@ -68,7 +68,7 @@ fn is_below_other(tokens: &[Token], at: usize) -> bool {
     false
 }
 
-/// Collects the paths of the use tree that begins at `at`, below `prefix`; gives where it ends.
+/// Collects the paths of the use tree that begins at `at`, below `prefix`; returns its end.
 fn use_tree(tokens: &[Token], mut at: usize, prefix: &mut Vec<String>, paths: &mut Vec<Vec<String>>) -> usize {
     if text(tokens, at) == "{" {
         at += 1;
@@ -107,7 +107,7 @@ fn upward(import: &Import) -> Option<String> {
     (!allowed).then(|| format!("{}: {} must not import {}", import.place, import.from, import.to))
 }
 
-/// A circle among the nodes, if there is one.
+/// A cycle among the nodes, if there is one.
 fn circle(imports: &[Import]) -> Option<Vec<String>> {
     let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for import in imports {
@@ -144,7 +144,7 @@ fn writes_call_those_of_lower_services_only() {
 }
 
 #[test]
-fn services_import_each_other_in_no_circle() {
+fn services_import_each_other_in_no_cycle() {
     let found: Vec<Import> = source::all().iter().flat_map(imports).collect();
     assert!(found.iter().any(|import| import.from == "auth" && import.to == "otp"), "the rule sees no import");
     let circle = circle(&found);

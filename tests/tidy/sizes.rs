@@ -1,4 +1,4 @@
-//! How long a file, a function and a line may be, and how deep a folder.
+//! The maximum length of a file, a function and a line, and the maximum depth of a folder.
 
 use crate::source::Source;
 use crate::{finds, hold};
@@ -22,7 +22,7 @@ fn lines(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let numbered = source.text.lines().enumerate();
-    // A text that stands on a line of its own stays whole, so that it can be searched for; so does a table's row.
+    // A string literal on a line of its own stays whole, so that it can be searched for; so does a table's row.
     let whole = ["\"", "//! |", "/// |"];
     let stays = |line: &str| whole.iter().any(|beginning| line.trim_start().starts_with(beginning));
     let long = numbered.filter(|(_, line)| line.chars().count() > LINE_CHARACTERS && !stays(line));
@@ -57,7 +57,7 @@ fn functions(source: &Source) -> Vec<String> {
     findings
 }
 
-/// The line of the brace that closes the function whose `fn` stands at `at`; none for one without a body.
+/// The line of the brace that closes the function whose `fn` is at `at`; `None` for one without a body.
 fn body_end(source: &Source, at: usize) -> Option<usize> {
     let mut brackets = 0_usize;
     let mut braces = 0_usize;

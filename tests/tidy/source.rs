@@ -1,30 +1,30 @@
-//! A source file as the rules see it: its text, the same with comments and literals blanked, and its tokens.
+//! A source file for the rules: its text, the text with comments and literals blanked, and its tokens.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// Folders that are made, not written.
+/// Folders that are generated.
 const MADE: [&str; 5] = ["target", "data", "node_modules", ".git", "proptest-regressions"];
 
-/// One word or mark of the code, with the line (from 1) it stands on.
+/// A word or mark of the code, with its line (from 1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     pub text: String,
     pub line: usize,
 }
 
-/// A file of the project, by its path from the top with `/`.
+/// A file of the project; its path is relative to the top and uses `/`.
 pub struct Source {
     pub path: String,
     pub text: String,
-    /// Empty for what is not Rust, as are the tokens.
+    /// Empty for files that are not Rust, as are the tokens.
     pub code: String,
     pub tokens: Vec<Token>,
 }
 
 impl Source {
-    /// A source that is not on the disk, for showing that a rule can fail.
+    /// A source that is not on the disk, for a test that a rule can fail.
     pub fn sample(path: &str, text: &str) -> Self {
         let is_rust = path.ends_with(".rs");
         let code = if is_rust { blank(text) } else { String::new() };
@@ -36,7 +36,7 @@ impl Source {
         self.path.ends_with(".rs")
     }
 
-    /// The folder below `src`, or the file itself for what stands directly in it; empty outside `src`.
+    /// The folder below `src`, or the file itself if it is directly in `src`; empty outside `src`.
     pub fn folder(&self) -> &str {
         self.path.strip_prefix("src/").map_or("", |rest| rest.split('/').next().unwrap_or(""))
     }
@@ -79,7 +79,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// The text with comments and the insides of literals replaced by spaces; lines stay where they are.
+/// The text with comments and the content of literals replaced by spaces; line numbers stay the same.
 fn blank(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
@@ -97,7 +97,7 @@ fn blank(text: &str) -> String {
     out
 }
 
-/// Where the comment or literal that begins at `at` ends; `at` itself if none begins there.
+/// The end of the comment or literal that begins at `at`; `at` itself if none begins there.
 fn literal_end(chars: &[char], at: usize) -> usize {
     let next = chars.get(at + 1).copied();
     let in_word = at > 0 && is_word(chars[at - 1]);
@@ -148,7 +148,7 @@ fn string_end(chars: &[char], at: usize) -> usize {
     chars.len()
 }
 
-/// Tells a character from a lifetime.
+/// Distinguishes a character from a lifetime.
 fn char_end(chars: &[char], at: usize) -> usize {
     match (chars.get(at + 1), chars.get(at + 2)) {
         (Some('\\'), _) => position(chars, at + 3, |c| c == '\'').saturating_add(1).min(chars.len()),
@@ -157,7 +157,7 @@ fn char_end(chars: &[char], at: usize) -> usize {
     }
 }
 
-/// `quote` is where the hashes or the quote of a raw string would begin; `at` comes back if there is none.
+/// `quote` is the position of the hashes or the quote of a raw string; returns `at` if there is none.
 fn raw_string_end(chars: &[char], at: usize, quote: usize) -> usize {
     let opening = position(chars, quote, |c| c != '#');
     if chars.get(opening) != Some(&'"') {

@@ -1,4 +1,4 @@
-//! One word, one meaning: a type's name stands for one type, and retired words name nothing.
+//! One word, one meaning: a type's name stands for one type, and retired words are not used in names.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use crate::{finds, hold};
 
 const TYPES: [&str; 5] = ["struct", "enum", "trait", "type", "union"];
 
-/// Types that share a name on purpose.
+/// Types that share a name intentionally.
 const SHARED: [&str; 0] = [];
 
-/// Words that no name holds, not even as one of several.
+/// Words that no name contains.
 const RETIRED_WORDS: [&str; 10] =
     ["house", "household", "door", "bell", "desk", "errand", "pretence", "telltale", "leavings", "footing"];
 
-/// Names that are retired as a whole; as a part of a name they may say something.
+/// Names that are retired as a whole; they may be a part of a longer name.
 const RETIRED_NAMES: [&str; 28] = [
     "allowance",
     "awake",
@@ -47,7 +47,7 @@ const RETIRED_NAMES: [&str; 28] = [
     "yard",
 ];
 
-/// A type or module as it is declared: its name, whether other files can see it, and its line.
+/// A declared type or module: its name, whether other files can see it, and its line.
 struct Declared<'a> {
     name: &'a str,
     is_visible: bool,
@@ -55,7 +55,7 @@ struct Declared<'a> {
     line: usize,
 }
 
-/// What `source` declares outside of `impl` and `trait` blocks: associated types bear the name that the trait gave.
+/// The declarations in `source` outside of `impl` and `trait` blocks: the trait names its associated types.
 fn declared(source: &Source) -> Vec<Declared<'_>> {
     let text = |at: usize| source.tokens.get(at).map_or("", |token| token.text.as_str());
     let mut found = Vec::new();
@@ -65,7 +65,7 @@ fn declared(source: &Source) -> Vec<Declared<'_>> {
         let is_module = word == "mod" && text(at + 2) == ";";
         let before = at.checked_sub(1).map_or("", text);
         let is_visible = before == "pub" || before == ")";
-        // Without a visibility an alias may be an associated type, and the word a part of something else.
+        // Without a visibility an alias may be an associated type, and the word a part of another construct.
         let is_declared = is_module || (is_type && (is_visible || matches!(before, "" | ";" | "}" | "{" | "]")));
         let is_name = name.starts_with(|first: char| first.is_alphabetic());
         if is_declared && is_name && (word != "type" || is_visible) {
@@ -75,7 +75,7 @@ fn declared(source: &Source) -> Vec<Declared<'_>> {
     found
 }
 
-/// Every place where a type is declared under a name that another type, visible outside its file, has already.
+/// Every place that declares a type under a name that another type, visible outside its file, has already.
 fn repeated(sources: &[Source]) -> Vec<String> {
     let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for source in sources.iter().filter(|source| source.is_rust() && source.path.starts_with("src/")) {
@@ -115,7 +115,7 @@ fn a_type_that_other_files_see_has_a_name_of_its_own() {
 }
 
 #[test]
-fn retired_words_name_nothing() {
+fn no_name_has_a_retired_word() {
     hold(retired);
 }
 

@@ -1,8 +1,8 @@
-//! An opened data directory: the engine, the journal, and how far both have come.
+//! An opened data directory: the engine, the journal, and the progress of both.
 //!
 //! The writer's order is `commit` (on disk when it returns), `apply`, answer; `checkpoint_if_due` after each group and
-//! whenever the writer idles; `close_clean` at the end. After an error that `BaseError::is_fatal` the directory is left
-//! as it is and the process ends: what was not answered is settled by the next open.
+//! while the writer is idle; `close_clean` at the end. After an error that `BaseError::is_fatal` the directory is left
+//! as it is and the process ends: the next open determines which unanswered commits are kept.
 
 use std::{
     io,
@@ -33,59 +33,59 @@ pub use super::{
 };
 use crate::types::Timestamp;
 
-/// How often a close looks whether readers have let go of the engine.
+/// The interval at which a close checks whether readers have released the engine.
 const CLOSE_LOOK_EVERY: Duration = Duration::from_millis(5);
-/// How many times it does: for two seconds.
+/// The number of these checks: 2 s in total.
 const CLOSE_LOOKS: usize = 400;
 
-/// One transaction that is to be made durable.
+/// A transaction that is to be made durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
-    /// When it was decided.
+    /// The time of the decision.
     pub time: Timestamp,
-    /// What it changes.
+    /// The changes.
     pub batch: Batch,
 }
 
-/// A group that is on disk and waits to be applied to the tree.
+/// A group that is on disk and not yet applied to the tree.
 #[derive(Debug)]
-#[must_use = "a durable group has to be applied before anybody is answered"]
+#[must_use = "a durable group has to be applied before it is answered"]
 pub struct DurableGroup {
     operations: Batch,
     last: Lsn,
 }
 
 impl DurableGroup {
-    /// The number of its last commit; the others count down from it.
+    /// The number of its last commit; the others have the numbers directly before it.
     pub fn last(&self) -> Lsn {
         self.last
     }
 }
 
-/// The base could not do what was asked.
+/// Why an operation of the base failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BaseError {
-    /// A commit cannot be written as it is; nothing of its group was, and the base can go on.
+    /// A commit cannot be written; nothing of its group was written, and the base can continue.
     #[error("{0}")]
     Frame(FrameError),
-    /// The disk has no room; nothing of the group was written, and the base can go on.
+    /// The disk is full; nothing of the group was written, and the base can continue.
     #[error("the disk is full: {0}")]
     Full(io::Error),
-    /// The disk failed; whoever waits is told `Unknown` and the process ends.
+    /// The disk failed. Waiting callers get `Fault::Unknown`, and the process ends.
     #[error("{step}: {source}")]
     Io {
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The engine failed; whoever waits is told `Unknown` and the process ends.
+    /// The engine failed. Waiting callers get `Fault::Unknown`, and the process ends.
     #[error(transparent)]
     Engine(#[from] EngineError),
 }
 
 impl BaseError {
-    /// Whether nothing can be done with this base any more.
+    /// Whether the base cannot be used any more.
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Frame(_) | Self::Full(_) => false,
@@ -106,7 +106,7 @@ impl From<AppendError> for BaseError {
 
 /// An opened data directory.
 pub struct Base {
-    // Before the lock, so that the lock is let go of last.
+    // Before the lock, so that the lock is released last.
     engine: Arc<dyn Engine>,
     writer: JournalWriter,
     environment: StoreEnvironment,
@@ -127,9 +127,9 @@ struct SinceCheckpoint {
 }
 
 impl Base {
-    /// Opens the directory, or makes it. `seal` is called once the directory is locked and before anything is
-    /// written: with the store's format, or with none for a new store; it gives what `store.json` shall hold, or says
-    /// why the keys do not fit.
+    /// Opens the directory, or creates it. `seal` is called after the directory is locked and before anything is
+    /// written: with the store's format, or with `None` for a new store. It returns the next content of `store.json`,
+    /// or why the keys do not fit.
     pub fn open(
         settings: &StoreSettings,
         environment: StoreEnvironment,
@@ -157,17 +157,17 @@ impl Base {
         })
     }
 
-    /// The tree. A clean close waits a little for all clones of this to be gone.
+    /// The tree. A clean close waits up to 2 s until all clones of this are dropped.
     pub fn engine(&self) -> &Arc<dyn Engine> {
         &self.engine
     }
 
-    /// How far the store has come.
+    /// The progress of the store.
     pub fn progress(&self) -> &Arc<StoreProgress> {
         &self.progress
     }
 
-    /// Snapshots, retention, free room: for other threads.
+    /// Snapshots, retention and free space, for other threads.
     pub fn upkeep(&self) -> &Upkeep {
         &self.upkeep
     }
@@ -187,7 +187,7 @@ impl Base {
         &self.format
     }
 
-    /// Writes `store.json` anew; it is durable when this returns.
+    /// Replaces `store.json`; durable when this returns.
     pub fn set_format(&mut self, format: Format) -> Result<(), BaseError> {
         format::write(&*self.environment.fs, &self.layout, &format)
             .map_err(|source| BaseError::Io { step: "writing store.json", source })?;
@@ -195,12 +195,13 @@ impl Base {
         Ok(())
     }
 
-    /// The latest time of any commit; later ones should not be earlier.
+    /// The latest time of any commit; later commits should not be earlier.
     pub fn last_time(&self) -> Timestamp {
         self.progress.last_time()
     }
 
-    /// Appends a frame for each commit and returns when all are on disk, by one `fdatasync`. An empty group is on disk.
+    /// Appends a frame for each commit and returns when all are on disk, by one `fdatasync`. An empty group needs no
+    /// write.
     pub fn commit(&mut self, group: Vec<Commit>) -> Result<DurableGroup, BaseError> {
         if group.is_empty() {
             return Ok(DurableGroup { operations: Batch::default(), last: self.writer.last() });
@@ -219,14 +220,14 @@ impl Base {
         Ok(DurableGroup { operations, last })
     }
 
-    /// Makes a durable group's changes in the tree.
+    /// Applies a durable group to the tree.
     pub fn apply(&mut self, group: DurableGroup) -> Result<(), BaseError> {
         self.engine.apply(&group.operations, group.last)?;
         self.progress.applies(group.last);
         Ok(())
     }
 
-    /// Takes a checkpoint if enough was written or enough time has passed; says whether it did.
+    /// Takes a checkpoint if enough bytes were written or enough time has passed; returns whether it did.
     pub fn checkpoint_if_due(&mut self) -> Result<bool, BaseError> {
         if self.progress.applied() <= self.checkpoint.lsn() {
             return Ok(false);
@@ -240,7 +241,7 @@ impl Base {
     }
 
     fn take_checkpoint(&mut self) -> Result<(), BaseError> {
-        // What the engine is asked for first is all that the file may promise.
+        // The file may record only what was applied before the engine's checkpoint was requested.
         let lsn = self.progress.applied();
         self.engine.checkpoint()?;
         let next = Checkpoint { lsn: lsn.0, time: self.progress.last_time(), ..self.checkpoint.clone() };
@@ -257,8 +258,8 @@ impl Base {
         Ok(())
     }
 
-    /// Takes a last checkpoint, closes the tree, and leaves the mark of a clean close. If somebody still reads from
-    /// the tree after two seconds, all is durable, but the mark is not left.
+    /// Takes a last checkpoint, closes the tree, and writes the mark of a clean close. If a reader still holds the tree
+    /// after 2 s, everything is durable, but the mark is not written.
     pub fn close_clean(mut self) -> Result<Closed, BaseError> {
         if self.progress.applied() != self.progress.committed() {
             let source = io::Error::other("a group is on disk and was not applied");
@@ -267,11 +268,11 @@ impl Base {
         self.take_checkpoint()?;
         let Self { engine, environment, layout, checkpoint, upkeep, held, .. } = self;
         if !close_engine(engine, &upkeep) {
-            // The tree is open until the process ends, so nobody else may have the directory before that.
+            // The tree stays open until the process ends, so the lock on the directory is kept until then.
             std::mem::forget(held);
             return Ok(Closed::StillRead);
         }
-        // Only now nobody writes to the tree's files any more, not even the engine itself.
+        // From here on nothing writes to the tree's files any more, not even the engine.
         let failed = |step| move |source| BaseError::Io { step, source };
         trees::sync_files(&layout, &TreeName(checkpoint.tree.clone())).map_err(failed("syncing the tree"))?;
         let closed = Checkpoint { closed: true, ..checkpoint };
@@ -281,25 +282,25 @@ impl Base {
     }
 }
 
-/// How a close went; all is durable in either case.
+/// The result of a close; everything is durable in both cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
-    /// The mark of a clean close is there.
+    /// The mark of a clean close was written.
     Clean,
-    /// Somebody kept reading: the directory stays locked until the process ends, and the next open treats this as a
-    /// process that ended without closing.
+    /// A reader still held the tree: the directory stays locked until the process ends, and the next open treats this
+    /// as a process that ended without a close.
     StillRead,
 }
 
-/// Waits until nobody else holds the engine, and closes it; says whether it could.
+/// Waits until nothing else holds the engine, and closes it; returns whether it was closed.
 #[allow(
     clippy::disallowed_methods,
-    reason = "a close runs on the writer's own thread, and readers tell nobody when they are done"
+    reason = "a close runs on the writer's own thread, and no event reports the end of a reader"
 )]
 fn close_engine(engine: Arc<dyn Engine>, upkeep: &Upkeep) -> bool {
-    // Counted rather than timed: a clock that stands still in a test must not keep a close waiting for ever.
+    // Counted, not timed: a paused clock in a test must not keep a close waiting forever.
     for _ in 0..CLOSE_LOOKS {
-        // While the pause lasts no snapshot can take hold of the engine, so what is counted stays true.
+        // During the pause no snapshot can take the engine, so the count stays valid.
         if let Some(_pause) = upkeep.try_pause()
             && Arc::strong_count(&engine) == 1
         {

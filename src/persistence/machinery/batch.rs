@@ -1,8 +1,8 @@
-//! What a commit changes, as bytes, and its place in the journal.
+//! The changes of a commit as bytes, and its place in the journal.
 
 use std::fmt;
 
-/// The number of a commit in the journal: the first one is 1, each next one is one higher, none is left out.
+/// The number of a commit in the journal: the first is 1, each next one is one higher, without gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Lsn(pub u64);
 
@@ -22,7 +22,7 @@ impl fmt::Display for Lsn {
     }
 }
 
-/// One change of the tree. It says what is there afterwards, not how to get there, so doing it twice does no harm.
+/// One change of the tree. It states the resulting value, so applying it twice has no further effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
     /// `key` holds `value` afterwards.
@@ -56,7 +56,7 @@ impl Operation {
     }
 }
 
-/// The changes of one commit, in the order in which they take effect: of two for one key the later one counts.
+/// The changes of one commit, in the order in which they take effect: for one key the last change counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch(pub Vec<Operation>);
 

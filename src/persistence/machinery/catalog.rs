@@ -1,4 +1,4 @@
-//! What a store is assembled for: the tables, logs and checks that the machinery is handed when a store is opened.
+//! The catalog of a store: the tables, logs and checks with which it is opened.
 
 use super::{
     change::ChangeCheck,
@@ -10,15 +10,15 @@ use super::{
     table::{Form, Table},
 };
 
-/// All that the machinery knows of what it keeps.
+/// The machinery's description of the content.
 pub struct StoreCatalog {
-    /// Every table, the rows of the logs among them.
+    /// Every table, including the rows of the logs.
     pub tables: &'static [TableRow],
     /// Every log.
     pub logs: &'static [&'static Log],
-    /// Run at the end of each closure that has something to keep.
+    /// Checks at the end of each closure that has changes to commit.
     pub checks: &'static [ChangeCheck],
-    /// What is lost without the key ring, and what is not: a part of the refusal to open.
+    /// What is lost without the key ring, and what is not; part of the message when the store refuses to open.
     pub lost_without_keys: &'static str,
 }
 
@@ -28,7 +28,7 @@ impl StoreCatalog {
         self.tables.iter().filter(|row| row.is_sealed())
     }
 
-    /// Whether the rows of an index are of no use without those of a sealed table.
+    /// Whether the rows of an index are useless without those of a sealed table.
     pub(super) fn leads_to_sealed(&self, index: &TableRow) -> bool {
         index.index_of.is_some_and(|name| self.sealed().any(|row| row.name == name))
     }
@@ -49,7 +49,7 @@ pub struct TableRow {
     pub owner: &'static str,
     /// How long a row is kept.
     pub kept: &'static str,
-    /// The table whose rows this one leads to, if it is an index.
+    /// The table that this index leads to; `None` if it is no index.
     pub index_of: Option<&'static str>,
     form: Form,
     decodes: Decodes,
@@ -57,7 +57,7 @@ pub struct TableRow {
 
 type Decodes = fn(&Keyring, Kind, &[u8], &[u8]) -> Result<(), TxFault>;
 
-/// What the inventory says of a table beyond the table itself.
+/// The inventory's texts for a table.
 #[derive(Debug, Clone, Copy)]
 pub struct TableWords {
     /// The fields of its key.
@@ -81,7 +81,7 @@ impl TableRow {
         Self { index_of: Some(of.name), ..Self::of(table, words) }
     }
 
-    /// Whether the row of the key `place` can be read.
+    /// Whether the row of the key `place` can be decoded.
     pub fn decode(&self, ring: &Keyring, place: &[u8], value: &[u8]) -> Result<(), TxFault> {
         (self.decodes)(ring, Kind { name: self.name, form: self.form }, place, value)
     }

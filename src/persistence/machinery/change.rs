@@ -1,7 +1,7 @@
 //! Checks on what a transaction changes, registered when a store is assembled.
 //!
-//! A check runs at the end of each closure that has something to keep. One that fails is a defect of the closure: it is
-//! answered `Fault::Bug`, and nothing of it is kept.
+//! A check runs at the end of each closure that has changes to commit. A failed check is a bug of the closure: the
+//! caller gets `Fault::Bug`, and none of its changes is committed.
 
 use super::{
     key::TableKey,
@@ -11,15 +11,15 @@ use super::{
     tx::Tx,
 };
 
-/// A rule that holds over every commit.
+/// A rule that holds for every commit.
 pub struct ChangeCheck {
     /// Its name, for messages.
     pub name: &'static str,
-    /// Whether it holds over `changes`; `tx` reads the state after them. Fails with `TxFault::Check` where it does not.
+    /// Checks `changes`; `tx` reads the state after them. Fails with `TxFault::Check` if the rule does not hold.
     pub run: fn(changes: &TxChanges<'_>, tx: &Tx<'_>) -> Result<(), TxFault>,
 }
 
-/// What a transaction changes, by key.
+/// The changes of a transaction, by key.
 pub struct TxChanges<'a> {
     tx: &'a Tx<'a>,
 }
@@ -29,7 +29,7 @@ impl<'a> TxChanges<'a> {
         Self { tx }
     }
 
-    /// Every key that was put or deleted, in order. A log has no keys yet.
+    /// Every key that was put or deleted, in order. An entry appended to a log has no key yet.
     pub fn all(&self) -> impl Iterator<Item = ByteChange<'a>> + use<'a> {
         let tx = self.tx;
         tx.changed().map(move |(place, new)| ByteChange { tx, place, new })
@@ -50,7 +50,7 @@ impl<'a> TxChanges<'a> {
     }
 }
 
-/// A changed key and its values in bytes, as they are stored: those of a sealed table are sealed.
+/// A changed key and its stored values as bytes: those of a sealed table are sealed.
 #[derive(Clone, Copy)]
 pub struct ByteChange<'a> {
     tx: &'a Tx<'a>,
@@ -69,12 +69,12 @@ impl<'a> ByteChange<'a> {
         self.place.get(1..).unwrap_or_default()
     }
 
-    /// The value before the transaction; `None`: there was none.
+    /// The value before the transaction; `None` if there was none.
     pub fn old_bytes(&self) -> Result<Option<Vec<u8>>, TxFault> {
         self.tx.before(self.place)
     }
 
-    /// The value after it; `None`: it is gone.
+    /// The value after the transaction; `None` if it was deleted.
     pub fn new_bytes(&self) -> Option<&'a [u8]> {
         self.new
     }
@@ -85,8 +85,8 @@ impl<'a> ByteChange<'a> {
 pub struct RowChange<K, V> {
     /// Its key.
     pub key: K,
-    /// The row before the transaction; `None`: there was none.
+    /// The row before the transaction; `None` if there was none.
     pub old: Option<V>,
-    /// The row after it; `None`: it is gone.
+    /// The row after the transaction; `None` if it was deleted.
     pub new: Option<V>,
 }

@@ -1,7 +1,7 @@
-//! `store check`: verifies a closed directory, changes nothing in it, and names the first fault.
+//! `store check`: verifies a closed directory, changes nothing in it, and reports the first fault.
 //!
-//! All segments and all snapshots are read; a tree is built from them beside the real one, and the two are compared.
-//! The real tree is opened as a copy, since an engine writes to its files when it is opened.
+//! Reads all segments and all snapshots, builds a tree from them beside the stored one, and compares the two. The
+//! stored tree is opened as a copy, since an engine writes to its files when it is opened.
 
 use std::{
     collections::BTreeSet,
@@ -33,32 +33,32 @@ pub enum CheckFault {
     /// There is no store.
     #[error("{} holds no store", .0.display())]
     NoStore(PathBuf),
-    /// It would not open.
+    /// The store does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// A snapshot is damaged.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// The tree is not what it should be; the next start would build another one.
+    /// The tree is not usable; the next start rebuilds it.
     #[error("the tree is not usable: {0}; the next start builds another one")]
     Tree(DistrustReason),
-    /// The tree holds something else than the journal says.
+    /// The tree differs from the journal.
     #[error("the tree differs from snapshot and journal at key {key}: {difference}")]
     Differs {
         /// The key, in hexadecimal digits.
         key: String,
-        /// In what.
+        /// The kind of difference.
         difference: &'static str,
     },
-    /// What the store's owner checks does not hold, in its own words.
+    /// A check of the content failed; the text is the content's own.
     #[error("{0}")]
     Content(String),
     /// The disk failed.
     #[error("{step}: {source}")]
     Io {
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
@@ -75,24 +75,24 @@ impl From<JournalProblem> for CheckFault {
     }
 }
 
-/// What was checked.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     /// Segments read.
     pub segments: usize,
     /// Snapshots read.
     pub snapshots: usize,
-    /// The last commit.
+    /// The number of the last commit.
     pub last: Lsn,
     /// Keys in the tree.
     pub keys: u64,
     /// Where the next start will cut the journal, if its end is torn.
     pub cut: Option<Cut>,
-    /// Why the next start will build the tree again, if it will; then there was none to compare.
+    /// Why the next start will rebuild the tree, if it will; then there was no tree to compare.
     pub rebuild: Option<DistrustReason>,
 }
 
-/// Checks the directory of `settings`. `content` is asked about the state the store will have after the next start.
+/// Checks the directory of `settings`. `content` checks the state that the store will have after the next start.
 pub fn check(
     settings: &StoreSettings,
     environment: &StoreEnvironment,
@@ -100,7 +100,7 @@ pub fn check(
 ) -> Result<Checked, CheckFault> {
     let context = OpenContext { settings, environment, layout: Layout::new(&settings.dir) };
     let no_store = || CheckFault::NoStore(settings.dir.clone());
-    // Looked at first without the lock, whose file would be made in a directory that is none of ours.
+    // Read first without the lock, whose file must not be created in a directory that is not a store.
     format::read(context.fs(), &context.layout).map_err(OpenError::from)?.ok_or_else(no_store)?;
     let _held = context.lock()?;
     let format = format::read(context.fs(), &context.layout).map_err(OpenError::from)?.ok_or_else(no_store)?;
@@ -129,7 +129,7 @@ pub fn check(
     })
 }
 
-/// Builds the state after the last commit from snapshot and journal, which reads every frame of it.
+/// Builds the state after the last commit from snapshot and journal, which reads every frame.
 fn build_expected(
     context: &OpenContext<'_>,
     inspection: &Inspection,
@@ -148,8 +148,8 @@ fn build_expected(
     Ok((expected, keys))
 }
 
-/// Compares the tree with what it should hold. Keys of commits after the checkpoint are left out: the next start
-/// writes them again.
+/// Compares the tree with the expected one. Keys of commits after the checkpoint are left out: the next start writes
+/// them again.
 fn compare(
     context: &OpenContext<'_>,
     inspection: &Inspection,
@@ -230,7 +230,7 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// A directory for the trees that a check makes; gone when this is dropped.
+/// A directory for the trees of a check; removed when this is dropped.
 struct Scratch {
     layout: Layout,
 }
@@ -260,7 +260,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed now the next start or check removes.
+        // If it cannot be removed now, the next start or check removes it.
         let _ = std::fs::remove_dir_all(&self.layout.root);
     }
 }

@@ -1,7 +1,7 @@
-//! `checkpoint`: what is known of the tree from outside of it.
+//! `checkpoint`: what is recorded about the tree outside of the tree.
 //!
-//! The tree cannot vouch for itself after a stop of the machine, so how far it was durable, and on which run of the
-//! machine, stands here. The file's last line is a checksum of what is before it.
+//! After a stop of the machine the tree cannot prove its own state, so this file records how far it was durable, and
+//! during which run of the machine. The file's last line is a checksum of the lines before it.
 
 use std::io;
 
@@ -15,9 +15,9 @@ const NAME: &str = "checkpoint";
 /// The content of `checkpoint`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// The run of the machine on which the tree was last open.
+    /// The run of the machine in which the tree was last open.
     pub boot: String,
-    /// Whether the store was closed cleanly afterwards, everything on disk.
+    /// Whether the store was closed cleanly afterwards, with everything on disk.
     pub closed: bool,
     /// All commits up to this one are durable in the tree.
     pub lsn: u64,
@@ -38,14 +38,14 @@ impl Checkpoint {
     }
 }
 
-/// What was found in the checkpoint's place.
+/// The result of reading the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckpointFound {
-    /// A good one.
+    /// A valid checkpoint.
     Good(Checkpoint),
-    /// None.
+    /// No file.
     Absent,
-    /// Something that is none.
+    /// A file that is not a valid checkpoint.
     Damaged,
 }
 
@@ -62,7 +62,7 @@ fn parse(content: &[u8]) -> Option<Checkpoint> {
     (crc32c::crc32c(json.as_bytes()) == crc).then(|| serde_json::from_str(json).ok())?
 }
 
-/// Writes the checkpoint; it is durable when this returns.
+/// Writes the checkpoint; durable when this returns.
 pub fn write(fs: &dyn Fs, layout: &Layout, checkpoint: &Checkpoint) -> io::Result<()> {
     let json = serde_json::to_string(checkpoint).map_err(io::Error::other)?;
     let crc = crc32c::crc32c(json.as_bytes());

@@ -1,4 +1,4 @@
-//! How a record becomes bytes: `codec u8 | schema u16 | payload`. The only file that names bincode.
+//! The encoding of records: `codec u8 | schema u16 | payload`. The only file that names bincode.
 
 use bincode::{
     config::{Configuration, Limit, LittleEndian, Varint},
@@ -10,12 +10,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::record::Record;
 use crate::types::limits;
 
-/// The payload is bincode 2 through serde, `config::standard()`. Other numbers are free for a successor.
+/// The payload is bincode 2 through serde, `config::standard()`. Other numbers are free for a later codec.
 const BINCODE_2: u8 = 1;
 /// Bytes before the payload.
 const HEAD: usize = 3;
 
-/// Why bytes are not a record, or a record not bytes.
+/// Why bytes do not decode, or a record does not encode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecFault {
     /// Fewer bytes than the head has.
@@ -24,7 +24,7 @@ pub enum CodecFault {
     /// The first byte names a codec this program does not have.
     #[error("codec {0} is not known; a newer version may have written this value")]
     Codec(u8),
-    /// No way leads from this schema to the one of today.
+    /// No upgrade leads from this schema to the current one.
     #[error("schema {schema} of {record} is not known; a newer version may have written this value")]
     Schema {
         /// The record's name.
@@ -32,12 +32,12 @@ pub enum CodecFault {
         /// The number found.
         schema: u16,
     },
-    /// The payload is not what the schema says, is longer than that, or a value breaks its own rules.
+    /// The payload does not match the schema, is longer than that, or a value breaks its own rules.
     #[error("{record} does not decode: {reason}")]
     Payload {
         /// The record's name.
         record: &'static str,
-        /// The decoder's words.
+        /// The decoder's message.
         reason: String,
     },
     /// The record does not fit the limit of a value.
@@ -45,7 +45,7 @@ pub enum CodecFault {
     Encode {
         /// The record's name.
         record: &'static str,
-        /// The encoder's words.
+        /// The encoder's message.
         reason: String,
     },
 }
@@ -56,7 +56,7 @@ const fn config() -> Config {
     bincode::config::standard().with_limit::<{ limits::VALUE_MAX }>()
 }
 
-/// The bytes of `record` under its schema of today; at most `limits::VALUE_MAX`.
+/// The bytes of `record` under its current schema; at most `limits::VALUE_MAX`.
 pub fn encode<R: Record>(record: &R) -> Result<Vec<u8>, CodecFault> {
     let mut bytes = Vec::with_capacity(128);
     bytes.push(BINCODE_2);
@@ -70,13 +70,13 @@ pub fn encode<R: Record>(record: &R) -> Result<Vec<u8>, CodecFault> {
     Ok(bytes)
 }
 
-/// Writes behind what is there.
+/// Appends to the bytes.
 struct Behind<'a>(&'a mut Vec<u8>);
 
 impl Writer for Behind<'_> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        // Byte strings and hashes come byte by byte through serde.
+        // serde passes byte strings and hashes byte by byte.
         match bytes {
             [byte] => self.0.push(*byte),
             bytes => self.0.extend_from_slice(bytes),
@@ -85,7 +85,7 @@ impl Writer for Behind<'_> {
     }
 }
 
-/// The record in `bytes`, brought up to the schema of today.
+/// The record in `bytes`, upgraded to the current schema.
 pub fn decode<R: Record>(bytes: &[u8]) -> Result<R, CodecFault> {
     let (codec, schema, payload) = head(bytes)?;
     if codec != BINCODE_2 {
@@ -94,7 +94,8 @@ pub fn decode<R: Record>(bytes: &[u8]) -> Result<R, CodecFault> {
     if schema == R::SCHEMA { self::payload(R::NAME, payload) } else { R::upgrade(schema, payload) }
 }
 
-/// A payload without its head, for `Record::upgrade`: `T` is the shape of that older schema. Nothing may be left over.
+/// A payload without its head, for `Record::upgrade`: `T` is the shape of that older schema. Trailing bytes are an
+/// error.
 pub fn payload<T: DeserializeOwned>(record: &'static str, bytes: &[u8]) -> Result<T, CodecFault> {
     let (value, read) = bincode::serde::decode_from_slice(bytes, config())
         .map_err(|error| CodecFault::Payload { record, reason: error.to_string() })?;
@@ -105,7 +106,7 @@ pub fn payload<T: DeserializeOwned>(record: &'static str, bytes: &[u8]) -> Resul
     }
 }
 
-/// A payload alone, for tests that keep the bytes of old schemas.
+/// A payload alone, for tests that store the bytes of old schemas.
 pub fn bare<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecFault> {
     bincode::serde::encode_to_vec(value, config())
         .map_err(|error| CodecFault::Encode { record: "payload", reason: error.to_string() })

@@ -1,4 +1,4 @@
-//! What the writer stands on: a data directory, or nothing but memory.
+//! Where the writer commits: a data directory, or memory.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use super::{
 };
 use crate::types::Timestamp;
 
-/// Where commits go.
+/// The target of commits.
 pub(super) enum CommitTarget {
     /// Journal and tree of a data directory.
     Directory(Box<Base>),
-    /// A tree in memory, for tests: a commit is applied, and gone with the process.
+    /// A tree in memory, for tests: a commit is applied, and lost with the process.
     Memory { engine: Arc<dyn Engine>, last: Lsn },
 }
 
-/// A group that is durable, as far as it can be, and not yet in the tree.
-#[must_use = "a durable group has to be applied before anybody is answered"]
+/// A group that is durable, as far as the target can make it, and not yet applied to the tree.
+#[must_use = "a durable group has to be applied before it is answered"]
 pub(super) enum DurableCommits {
     Directory(super::base::DurableGroup),
     Memory(Batch, Lsn),
@@ -37,7 +37,7 @@ impl CommitTarget {
         }
     }
 
-    /// The time of the last commit; later ones are not earlier.
+    /// The time of the last commit; later commits are not earlier.
     pub(super) fn last_time(&self) -> Timestamp {
         match self {
             Self::Directory(base) => base.last_time(),
@@ -60,7 +60,7 @@ impl CommitTarget {
         }
     }
 
-    /// Makes the changes in the tree; says the number of the last commit.
+    /// Applies the changes to the tree; returns the number of the last commit.
     pub(super) fn apply(&mut self, group: DurableCommits) -> Result<Lsn, BaseError> {
         match (self, group) {
             (Self::Directory(base), DurableCommits::Directory(group)) => {
@@ -86,7 +86,7 @@ impl CommitTarget {
         }
     }
 
-    /// Writes down by what the keys are recognised.
+    /// Records the fingerprint and the check value of the keys.
     pub(super) fn set_seal(&mut self, seal: Seal) -> Result<(), BaseError> {
         match self {
             Self::Directory(base) => base.set_format(Format { seal, ..base.format().clone() }),

@@ -1,25 +1,25 @@
-//! What the function of a transaction decides: an answer, a refusal or a fault, and whether what it wrote is kept.
+//! The result of a transaction's function: an answer, a refusal or a fault, and whether its writes are committed.
 
 use super::reader::TxFault;
 
-/// `Ok` commits what was written and answers; an error is one of the ways to stop.
+/// `Ok` commits the writes and answers; an error is one of the ways to stop.
 pub type Decision<T, R> = Result<T, Stop<R>>;
 
-/// Why the function of a transaction has no answer.
+/// Why a transaction's function has no answer.
 ///
 /// ```text
-/// Ok(answer)            what was written is committed
-/// Refuse(r)             nothing is kept
-/// RefuseAndKeep(r)      what was written is committed: a counted attempt, padding, a remembered outcome
-/// Fault(f)              nothing is kept
+/// Ok(answer)            the writes are committed
+/// Refuse(r)             no write is committed
+/// RefuseAndKeep(r)      the writes are committed: a counted login attempt, padding, a stored outcome
+/// Fault(f)              no write is committed
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop<R> {
-    /// The domain says no, and nothing that was written is kept.
+    /// A refusal by the domain; no write is committed.
     Refuse(R),
-    /// The domain says no, and what was written is committed.
+    /// A refusal by the domain; the writes are committed.
     RefuseAndKeep(R),
-    /// The transaction could not go on; nothing is kept.
+    /// The transaction could not continue; no write is committed.
     Fault(TxFault),
 }
 
@@ -40,12 +40,12 @@ impl<R> Stop<R> {
     }
 }
 
-/// Refuses and keeps nothing.
+/// Refuses without a commit.
 pub fn refuse<T, R>(refusal: R) -> Decision<T, R> {
     Err(Stop::Refuse(refusal))
 }
 
-/// Refuses and keeps what was written.
+/// Refuses and commits the writes.
 pub fn refuse_and_keep<T, R>(refusal: R) -> Decision<T, R> {
     Err(Stop::RefuseAndKeep(refusal))
 }

@@ -1,10 +1,10 @@
-//! Small files that are there whole or not at all.
+//! Small files that are replaced atomically.
 
 use std::{io, path::Path};
 
 use super::fs::Fs;
 
-/// Replaces `name` in `dir` by `content`: written anew, synced, renamed, the directory synced.
+/// Replaces `name` in `dir` by `content`: writes a new file, syncs it, renames it, and syncs the directory.
 pub fn replace(fs: &dyn Fs, dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let unfinished = dir.join(format!("{name}.new"));
     let mut file = fs.create(&unfinished)?;
@@ -14,7 +14,7 @@ pub fn replace(fs: &dyn Fs, dir: &Path, name: &str, content: &[u8]) -> io::Resul
     fs.sync_dir(dir)
 }
 
-/// The content of a small file; none if it is not there. One above 1 MiB is not a file of ours.
+/// The content of a small file; `None` if it does not exist. A file above 1 MiB is an error.
 pub fn read(fs: &dyn Fs, path: &Path) -> io::Result<Option<Vec<u8>>> {
     const LARGEST: u64 = 1 << 20;
     let file = match fs.open(path) {

@@ -1,4 +1,4 @@
-//! `store.json`: which format a data directory has, who wrote it, and what its keys are recognised by.
+//! `store.json`: the format of a data directory, the version that wrote it, and the identification of its keys.
 
 use std::{cmp::Ordering, io};
 
@@ -11,10 +11,10 @@ use crate::types::Timestamp;
 /// The format this program writes and reads.
 pub const FORMAT: u32 = 2;
 
-/// By what the key ring is recognised; both texts are the sealing's own, nothing here looks into them.
+/// Identifies the key ring. Both texts come from the sealing; nothing here interprets them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Seal {
-    /// Of the root key ring.
+    /// The fingerprint of the root key ring.
     pub ring_fingerprint: String,
     /// A known text, sealed.
     pub check_value: String,
@@ -27,22 +27,22 @@ pub struct Format {
     pub format: u32,
     /// The version of the program that gave the directory this format.
     pub version: String,
-    /// The store's own name, 32 hexadecimal digits; a snapshot carries it.
+    /// The store's identifier, 32 hexadecimal digits; a snapshot carries it.
     pub store: String,
-    /// When the store was made.
+    /// The time of the store's creation.
     pub created: Timestamp,
-    /// Whether the store came out of a snapshot and nobody has said since that it may send: outbound sending waits.
+    /// Whether the store was restored from a snapshot and sending was not allowed since: outbound sending waits.
     pub restored: bool,
-    /// By what its keys are recognised.
+    /// The identification of its keys.
     pub seal: Seal,
 }
 
 const NAME: &str = "store.json";
 
-/// Why `store.json` cannot be followed.
+/// Why `store.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
-    /// The directory was written by a program that knows more.
+    /// The directory was written by a newer program.
     #[error(
         "the store has format {format}, written by version {version}; this program knows formats up to {FORMAT}: \
          start version {version} or a later one"
@@ -64,7 +64,7 @@ pub enum FormatError {
         /// The version that wrote it.
         version: String,
     },
-    /// It is there and cannot be read.
+    /// The file cannot be parsed.
     #[error("store.json is damaged ({0}); put back a copy of it, or restore a snapshot into another directory")]
     Damaged(String),
     /// The disk failed.
@@ -72,14 +72,14 @@ pub enum FormatError {
     Io(#[from] io::Error),
 }
 
-/// Only what every format will have.
+/// The fields that every format has.
 #[derive(Deserialize)]
 struct Envelope {
     format: u32,
     version: String,
 }
 
-/// Reads text in the form of `store.json`.
+/// Parses text in the form of `store.json`.
 pub fn parse(content: &[u8]) -> Result<Format, FormatError> {
     let damaged = |error: serde_json::Error| FormatError::Damaged(error.to_string());
     let envelope: Envelope = serde_json::from_slice(content).map_err(damaged)?;
@@ -91,7 +91,7 @@ pub fn parse(content: &[u8]) -> Result<Format, FormatError> {
     }
 }
 
-/// Reads `store.json`; none if the directory has none.
+/// Reads `store.json`; `None` if the directory has none.
 pub fn read(fs: &dyn Fs, layout: &Layout) -> Result<Option<Format>, FormatError> {
     files::read(fs, &layout.root.join(NAME))?.map(|content| parse(&content)).transpose()
 }
@@ -103,7 +103,7 @@ pub fn text(format: &Format) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Writes `store.json`; it is durable when this returns.
+/// Writes `store.json`; durable when this returns.
 pub fn write(fs: &dyn Fs, layout: &Layout, format: &Format) -> io::Result<()> {
     files::replace(fs, &layout.root, NAME, &text(format)?)
 }

@@ -1,20 +1,20 @@
-//! How keys become bytes that sort as the keys do.
+//! The encoding of keys as bytes that sort as the keys do.
 //!
 //! Integers are big-endian, signed ones with the sign bit flipped; ids are their sixteen bytes; text is escaped and
-//! ends with `00 01`, so that no text is the beginning of another; a tuple is its fields one after the other.
+//! ends with `00 01`, so that no text is a prefix of another; a tuple is the concatenation of its fields.
 
 use crate::types::{Network, Timestamp};
 
-/// Bytes that are not a key of the table they were found in.
+/// Bytes that are not a key of their table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("these bytes are not a key")]
 pub struct TableKeyFault;
 
-/// What is left to read of a key.
+/// The rest of a key that is being read.
 pub struct KeyBytes<'a>(&'a [u8]);
 
 impl<'a> KeyBytes<'a> {
-    /// Starts at the beginning of `bytes` (after the table's byte).
+    /// Starts at the beginning of `bytes` (behind the table's byte).
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
@@ -26,28 +26,28 @@ impl<'a> KeyBytes<'a> {
         Ok(*head)
     }
 
-    /// Whether all was read.
+    /// Whether everything was read.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// A type that may stand in a key. For all `a < b`, the bytes of `a` sort before those of `b`, and no key's bytes are
-/// the beginning of another key's of the same type.
+/// A type that can be part of a key. For all `a < b`, the bytes of `a` sort before those of `b`, and no key's bytes are
+/// a prefix of another key's of the same type.
 pub trait TableKey: Sized {
     /// Appends the bytes.
     fn write(&self, out: &mut Vec<u8>);
-    /// Reads them again.
+    /// Reads the bytes that `write` appended.
     fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault>;
 
-    /// The bytes alone.
+    /// The encoded key.
     fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(32);
         self.write(&mut out);
         out
     }
 
-    /// The key in `bytes`, which must hold nothing else.
+    /// Decodes the key in `bytes`; trailing bytes are an error.
     fn from_bytes(bytes: &[u8]) -> Result<Self, TableKeyFault> {
         let mut left = KeyBytes::new(bytes);
         let key = Self::read(&mut left)?;
@@ -55,7 +55,7 @@ pub trait TableKey: Sized {
     }
 }
 
-/// The first fields of the key `K`: what a scan may name instead of a whole key.
+/// The first fields of the key `K`: a scan can name them instead of a whole key.
 pub trait PrefixOf<K>: TableKey {}
 
 macro_rules! unsigned {

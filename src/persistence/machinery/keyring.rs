@@ -1,4 +1,4 @@
-//! The root key ring: the keys that all sealing rests on, in a file of their own.
+//! The root key ring: the keys from which all sealing keys are derived, in a file of their own.
 //!
 //! The newest key seals; older ones only open. The file is JSON, mode 0600, never inside a snapshot:
 //! `{"format":1,"keys":[{"id":1,"made":"2026-01-02T03:04:05.000006Z","key":"<base64>"}]}`.
@@ -25,29 +25,29 @@ const FORMAT: u32 = 1;
 const CHECK: &[u8] = b"majordomo: this store and this key ring belong together";
 const CHECK_PURPOSE: &str = "check";
 
-/// Why there is no ring.
+/// Why a ring cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RingFault {
     /// The file could not be read or written.
     #[error("key ring {path}: {error}")]
     Io {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// The file is there but is not a key ring.
+    /// The file is not a key ring.
     #[error("key ring {path}: {reason}")]
     Form {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
-    /// Others may read the file.
+    /// Other users may read the file.
     #[error("key ring {path}: mode {mode:03o} lets others read it; run: chmod 600 {path}")]
     Open {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -70,7 +70,7 @@ struct KeyRow {
 struct RootKey {
     made: Timestamp,
     root: Zeroizing<[u8; 32]>,
-    /// Subkeys of all sealed tables, made once by `Keyring::prepare`.
+    /// Subkeys of all sealed tables, derived once by `Keyring::prepare`.
     tables: OnceLock<BTreeMap<&'static str, Subkey>>,
 }
 
@@ -96,21 +96,21 @@ fn table_purpose(name: &str) -> String {
     format!("table/{name}")
 }
 
-/// The keys, newest last. There is always one.
+/// The keys, newest last. There is at least one.
 pub struct Keyring {
     keys: BTreeMap<u32, RootKey>,
     newest: u32,
 }
 
 impl Keyring {
-    /// A ring of one new key.
+    /// A ring with one new key.
     pub fn generate(entropy: &dyn Entropy, now: Timestamp) -> Self {
         let mut root = Zeroizing::new([0; 32]);
         entropy.fill(root.as_mut_slice());
         Self { keys: BTreeMap::from([(1, RootKey::new(root, now))]), newest: 1 }
     }
 
-    /// Reads the ring at `path`; `None` if there is no such file.
+    /// Reads the ring at `path`; `None` if the file does not exist.
     pub fn load(path: &Path) -> Result<Option<Self>, RingFault> {
         let io_fault = |error| RingFault::Io { path: path.to_owned(), error };
         match std::fs::metadata(path) {
@@ -122,7 +122,7 @@ impl Keyring {
         parse(&text).map(Some).map_err(|reason| RingFault::Form { path: path.to_owned(), reason })
     }
 
-    /// Derives the subkeys of all sealed tables once, so that no later value waits for it.
+    /// Derives the subkeys of all sealed tables at once, so that no later operation waits for it.
     pub fn prepare(&self, catalog: &StoreCatalog) {
         for key in self.keys.values() {
             let subkey = |row: &TableRow| (row.name, Subkey::derive(&key.root, &table_purpose(row.name)));
@@ -130,7 +130,7 @@ impl Keyring {
         }
     }
 
-    /// Writes the ring to `path`: a new file beside it, synced, then renamed over it.
+    /// Writes the ring to `path`: a new file beside it is written, synced, and renamed over it.
     pub fn save(&self, path: &Path) -> Result<(), RingFault> {
         use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
         let io_fault = |error| RingFault::Io { path: path.to_owned(), error };
@@ -167,7 +167,7 @@ impl Keyring {
         self.keys.insert(self.newest, RootKey::new(root, now));
     }
 
-    /// Drops all keys but the newest, once nothing is sealed under them any more.
+    /// Drops all keys except the newest, after nothing is sealed under the others.
     pub fn prune(&mut self) {
         let newest = self.newest;
         self.keys.retain(|id, _| *id == newest);
@@ -178,22 +178,22 @@ impl Keyring {
         self.newest
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Never: a ring has a key.
+    /// Always false: a ring has at least one key.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// Sixteen hexadecimal digits that name the newest key without telling it.
+    /// Sixteen hexadecimal digits that identify the newest key without revealing it.
     pub fn fingerprint(&self) -> String {
         self.keys.get(&self.newest).map(RootKey::fingerprint).unwrap_or_default()
     }
 
-    /// Keys for `purpose` outside of tables (MACs, cursors), newest first: make with the first, check with all.
+    /// Keys for `purpose` outside of tables (MACs, cursors), newest first: sign with the first, check with all.
     pub fn subkeys(&self, purpose: &str) -> Vec<Zeroizing<[u8; 32]>> {
         self.keys.values().rev().map(|key| sealing::expand(&key.root, purpose, "mac")).collect()
     }
@@ -204,7 +204,7 @@ impl Keyring {
         sealing::seal(&key.table(table), self.newest, around, plain)
     }
 
-    /// Opens a value of a table under whichever key sealed it.
+    /// Opens a value of a table under the key that sealed it.
     pub fn unseal(
         &self,
         table: &'static str,
@@ -216,14 +216,14 @@ impl Keyring {
         sealing::unseal(&key.table(table), associated, sealed)
     }
 
-    /// What `store.json` is to hold.
+    /// The identification for `store.json`.
     pub fn mark(&self) -> Result<Seal, SealFault> {
         let around = SealContext { associated: CHECK_PURPOSE.as_bytes(), salt: [0; 16] };
         let check_value = STANDARD.encode(self.seal(CHECK_PURPOSE, &around, CHECK)?);
         Ok(Seal { ring_fingerprint: self.fingerprint(), check_value })
     }
 
-    /// Whether this ring can open what was sealed in the store that `mark` comes from.
+    /// Whether this ring opens what was sealed in the store that `mark` comes from.
     pub fn fits(&self, mark: &Seal) -> Result<(), SealFault> {
         let sealed = STANDARD.decode(&mark.check_value).map_err(|_| SealFault::Form)?;
         let opened = self.unseal(CHECK_PURPOSE, CHECK_PURPOSE.as_bytes(), &sealed)?;
@@ -231,8 +231,9 @@ impl Keyring {
     }
 }
 
-/// Nobody but us may read the file. One that another user owns was put there for us: systemd gives its credentials to
-/// a service by an access control list, whose mask shows in the group's bits.
+/// Refuses a file that others can read. A file of this process's user must grant nothing to group and others (mask
+/// 0o077). A file of another user may grant reading to the group (mask 0o027): systemd gives access to a credential by
+/// an access control list, whose mask is in the group bits.
 fn check_mode(path: &Path, found: &std::fs::Metadata) -> Result<(), RingFault> {
     use std::os::unix::fs::MetadataExt as _;
     let ours = found.uid() == rustix::process::geteuid().as_raw();

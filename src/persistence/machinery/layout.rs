@@ -1,12 +1,12 @@
-//! Where things lie in a data directory.
+//! The paths in a data directory.
 //!
 //! ```text
 //!   store.json         the format; a directory without it is no store
-//!   checkpoint         how far the tree is durable, on which run of the machine
+//!   checkpoint         how far the tree is durable, in which run of the machine
 //!   lock               held by the process that has the store open
 //!   journal/           segments
 //!   snapshots/         the last snapshots, named by the commit they are exact from
-//!   tree-000001.sled/  the tree; the checkpoint says which one counts
+//!   tree-000001.sled/  the tree; the checkpoint names the current one
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Of the data directory at `root`.
+    /// The layout of the data directory at `root`.
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned(), journal: root.join("journal"), snapshots: root.join("snapshots") }
     }

@@ -1,5 +1,5 @@
-//! One process holds a data directory. The lock goes with the process, however it ends; the number of the process in
-//! the file is for people only.
+//! The lock on a data directory. It ends with the process, however that ends; the process number in the file is
+//! information for operators.
 
 use std::{io, time::Duration};
 
@@ -8,22 +8,22 @@ use super::{
     layout::Layout,
 };
 
-/// How often a waiting start looks again.
+/// The interval at which a waiting start tries again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What came of asking for the lock.
+/// The result of taking the lock.
 pub enum Lock {
-    /// The directory is ours until this is dropped.
+    /// This process holds the directory until this is dropped.
     Ours(Box<dyn Held>),
-    /// Another process has it, and kept it for as long as was waited; its number, if it could be read.
+    /// Another process held it for the whole wait; its number, if it could be read.
     Theirs(Option<u32>),
 }
 
-/// Takes the lock, waiting up to `wait` for another process to let go.
-#[allow(clippy::disallowed_methods, reason = "runs before anything is served, and nobody tells when a lock is let go")]
+/// Takes the lock, waiting up to `wait` for another process to release it.
+#[allow(clippy::disallowed_methods, reason = "runs before the listeners, and no event reports a release")]
 pub fn take(fs: &dyn Fs, layout: &Layout, wait: Duration) -> io::Result<Lock> {
     let path = layout.lock();
-    // Counted rather than timed: a clock that stands still in a test must not keep a start waiting for ever.
+    // Counted, not timed: a paused clock in a test must not keep a start waiting forever.
     let most = wait.as_millis() / LOOK_EVERY.as_millis();
     let mut looks = most;
     loop {
@@ -44,13 +44,13 @@ pub fn take(fs: &dyn Fs, layout: &Layout, wait: Duration) -> io::Result<Lock> {
     }
 }
 
-/// The number of the process that has the lock, if it can be read.
+/// The number of the process that holds the lock, if it can be read.
 fn holder(fs: &dyn Fs, layout: &Layout) -> Option<u32> {
     let content = super::files::read(fs, &layout.lock()).ok().flatten()?;
     std::str::from_utf8(&content).ok()?.trim().parse().ok()
 }
 
-/// Writes our number into the file. It is information: a disk that refuses it will refuse what matters soon enough.
+/// Writes the number of this process into the file. A failure is ignored, since the number is information only.
 fn note_process(fs: &dyn Fs, layout: &Layout) {
     if let Ok(mut file) = fs.open(&layout.lock()) {
         let text = format!("{}\n", std::process::id());

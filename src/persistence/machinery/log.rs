@@ -1,7 +1,7 @@
-//! Logs: what is appended in a transaction, numbered when the commit's frame is made.
+//! Logs: entries appended in a transaction, numbered when the commit's frame is made.
 //!
-//! The machinery knows of a log no more than this: the byte in front of its rows, and how one row leads to the next.
-//! A closure never sees a number. Retention may remove rows from the front; the last row always stays, since the next
+//! To the machinery a log is the first byte of its rows' keys and the function that links one row to the next. A
+//! closure never sees a number. Retention may remove rows from the front; the last row always stays, since the next
 //! number is counted from it.
 
 use std::ops::Bound;
@@ -12,31 +12,31 @@ use super::{
     scan::prefix_range,
 };
 
-/// A log: rows by number from 1, without a gap.
+/// A log: rows by number from 1, without gaps.
 pub struct Log {
     /// The first byte of the keys of its rows; never used again for another log or table.
     pub tag: u8,
-    /// Its name, for messages and figures.
+    /// Its name, for messages and statistics.
     pub name: &'static str,
-    /// Makes the row of a body that comes behind the head `before`.
+    /// Makes the row of a body that follows the head `before`.
     pub link: fn(before: LogHead, body: Vec<u8>) -> Result<LogLink, TxFault>,
-    /// The hash in the head that a row makes, read from the bytes of that row.
+    /// The hash for the head, read from the bytes of a row.
     pub hash: fn(row: &[u8]) -> Result<[u8; 32], TxFault>,
 }
 
-/// The end of a log.
+/// The head of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LogHead {
-    /// The number of the last row; 0: there is none.
+    /// The number of the last row; 0 if there is none.
     pub number: u64,
-    /// The hash of the last row; zeros in a log that is no chain, and where there is no row.
+    /// The hash of the last row; zeros in a log without a chain, and where there is no row.
     pub hash: [u8; 32],
 }
 
-/// A body that was given its place in a log.
+/// A body with its place in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLink {
-    /// The hash in the head that the row makes.
+    /// The hash for the head after this row.
     pub hash: [u8; 32],
     /// The row's bytes.
     pub row: Vec<u8>,
@@ -50,18 +50,18 @@ pub(super) struct Appended {
 }
 
 impl Log {
-    /// The key of the row `number`.
+    /// The key of row `number`.
     pub(super) fn place(&self, number: u64) -> Vec<u8> {
         [[self.tag].as_slice(), &number.to_be_bytes()].concat()
     }
 
-    /// The row of `body` behind `before`, and the head that it makes.
+    /// The row of `body` after `before`, and the next head.
     pub(super) fn append(&self, before: LogHead, body: Vec<u8>) -> Result<(LogHead, Vec<u8>), TxFault> {
         let LogLink { hash, row } = (self.link)(before, body)?;
         Ok((LogHead { number: before.number + 1, hash }, row))
     }
 
-    /// The end of the log as it is stored.
+    /// The head of the log as it is stored.
     pub fn read_head(&self, reader: &impl Reader) -> Result<LogHead, TxFault> {
         let (start, end): (Bound<Vec<u8>>, Bound<Vec<u8>>) = prefix_range(vec![self.tag]);
         let scan = ByteScan { start, end, direction: Direction::Descending, limit: 1 };

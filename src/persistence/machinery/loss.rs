@@ -1,4 +1,4 @@
-//! Walks over all sealed tables: dropping what no key opens, and sealing anew what an older key sealed.
+//! Passes over all sealed tables: dropping values that no key opens, and resealing values under the newest key.
 
 use futures::FutureExt as _;
 
@@ -38,7 +38,7 @@ fn drop_batch(tx: &mut Tx<'_>, row: &TableRow) -> Result<usize, TxFault> {
     Ok(count)
 }
 
-/// Runs one transaction on a writer that is in hand.
+/// Runs one transaction on a writer that the caller drives.
 fn step<T: Send + 'static>(
     store: &Store,
     writer: &mut StoreWriter,
@@ -56,12 +56,11 @@ fn step<T: Send + 'static>(
     answer.map_err(|fault| BaseError::Io { step: "dropping sealed values", source: std::io::Error::other(fault) })
 }
 
-/// Where a walk over all sealed tables is: the last key it looked at.
+/// The progress of a pass over all sealed tables: the last key that was read.
 pub type LossPlace = Vec<u8>;
 
-/// Seals anew under the ring's newest key what an older one sealed, looking at `limits::SCAN_MAX` rows behind `after`;
-/// gives where to go on, or `None` at the end. When a walk from the beginning has come to its end, the older keys can
-/// be dropped from the ring.
+/// Reseals under the ring's newest key what an older one sealed, reading `limits::SCAN_MAX` rows behind `after`;
+/// returns where to continue, or `None` at the end. After a complete pass the older keys can be dropped from the ring.
 pub fn reseal(tx: &mut Tx<'_>, after: Option<&LossPlace>) -> Result<Option<LossPlace>, TxFault> {
     let mut sealed: Vec<&TableRow> = tx.catalog().sealed().collect();
     sealed.sort_by_key(|row| row.tag);
@@ -91,7 +90,7 @@ fn reseal_row(tx: &mut Tx<'_>, row: &TableRow, place: Vec<u8>, value: &[u8]) -> 
     tx.set_bytes(place, Some(sealed))
 }
 
-/// The rows of a table behind a key, few enough for one transaction whatever their size.
+/// The rows of a table behind a key, bounded so that one transaction can hold them whatever their size.
 fn whole(row: &TableRow, after: Option<LossPlace>) -> ByteScan {
     let (start, end) = prefix_range(vec![row.tag]);
     let scan = ByteScan { start, end, direction: Direction::Ascending, limit: limits::SCAN_MAX / 4 };

@@ -1,9 +1,9 @@
-//! How a commit is made, kept and read, whatever it is about.
+//! How a commit is made, stored and read, independent of its content.
 //!
 //! Owns: the data directory, the journal, the engines, checkpoints, snapshots, the writer, transactions, typed tables,
 //! sealing. Must not know: any table, event or audit entry, the domain. Begin with `store.rs` (the handle) and `tx.rs`
 //! (what a transaction may do); below them with `base.rs` (an opened directory), then `journal/mod.rs`, `open.rs` and
-//! `trust.rs` (what is believed after a crash).
+//! `trust.rs` (what is trusted after a crash).
 
 mod backend;
 pub mod base;

@@ -1,4 +1,4 @@
-//! Opening a data directory: what is believed, what is built again, when to refuse.
+//! Opening a data directory: what is trusted, what is rebuilt, when to refuse.
 //!
 //! ```text
 //!   lock -> store.json -> keys fit? -> survey the journal -> which tree to trust -> something to rebuild it from?
@@ -8,7 +8,7 @@
 //!
 //! - The machine ran on, or the store was closed cleanly: the tree is trusted; replay from the checkpoint.
 //! - The machine stopped and the engine does not survive that, or the tree is missing, empty, behind its checkpoint, or
-//!   does not open: a new tree is built from the newest good snapshot and the journal.
+//!   does not open: a new tree is built from the newest valid snapshot and the journal.
 //! - Nothing to build it from, a tree ahead of the journal, damage in the synced part of the journal: an error.
 
 use std::{io, sync::Arc};
@@ -36,7 +36,7 @@ use super::{
 };
 use crate::types::Timestamp;
 
-/// An opened directory, in pieces.
+/// The parts of an opened directory.
 pub(super) struct Opened {
     pub(super) held: Box<dyn Held>,
     pub(super) layout: Layout,
@@ -48,7 +48,7 @@ pub(super) struct Opened {
     pub(super) opening: Opening,
 }
 
-/// Everything an opening needs to ask of its surroundings.
+/// The context of an opening.
 pub(super) struct OpenContext<'a> {
     pub(super) settings: &'a StoreSettings,
     pub(super) environment: &'a StoreEnvironment,
@@ -86,13 +86,13 @@ impl OpenContext<'_> {
 /// How much of the journal is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// From the checkpoint on: what is before it, later segments stand for.
+    /// From the checkpoint on: later segments prove that what is before it was synced.
     SinceCheckpoint,
     /// All of it.
     Whole,
 }
 
-/// What is known before the tree is looked at.
+/// What is known before the tree is opened.
 pub(super) struct Inspection {
     pub(super) checkpoint: checkpoint::CheckpointFound,
     pub(super) snapshots: Vec<Lsn>,
@@ -130,13 +130,13 @@ impl Inspection {
         }
     }
 
-    /// Whether all that is in the journal is known to be on the disk.
+    /// Whether everything in the journal is known to be on the disk.
     fn is_clean(&self) -> bool {
         self.survey.cut.is_none()
             && self.checkpoint().is_some_and(|found| found.closed && found.lsn() == self.survey.last)
     }
 
-    /// Which tree to trust before any is opened.
+    /// The tree to trust, decided before any tree is opened.
     pub(super) fn judge(&self, context: &OpenContext<'_>) -> Result<TreeName, DistrustReason> {
         let StoreSettings { engine, boot, .. } = context.settings;
         let found = match &self.checkpoint {
@@ -159,7 +159,7 @@ impl Inspection {
     }
 }
 
-/// Opens the directory of `settings`, or makes it.
+/// Opens the directory of `settings`, or creates it.
 pub(super) fn open(
     settings: &StoreSettings,
     environment: &StoreEnvironment,
@@ -210,7 +210,7 @@ pub(super) fn open(
     })
 }
 
-/// A directory without `store.json` may hold what an interrupted first start left, and nothing more.
+/// A directory without `store.json` may hold the remains of an interrupted first start, but nothing else.
 fn refuse_remains(context: &OpenContext<'_>) -> Result<(), OpenError> {
     let names = context.fs().list(&context.layout.root).map_err(context.io("looking at the directory"))?;
     if let Some(found) = names.into_iter().find(|name| name == "checkpoint" || name.starts_with("tree-")) {
@@ -229,7 +229,7 @@ fn refuse_remains(context: &OpenContext<'_>) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Makes an empty store. It is one when `store.json` is there, which is written last.
+/// Creates an empty store. It exists once `store.json` does, which is written last.
 fn initialize(context: &OpenContext<'_>, seal: Seal) -> Result<Format, OpenError> {
     let fs = context.fs();
     let mut store = [0; 16];
@@ -252,8 +252,8 @@ fn initialize(context: &OpenContext<'_>, seal: Seal) -> Result<Format, OpenError
     Ok(format)
 }
 
-/// Removes what interrupted work left, and makes the journal ready for frames of `epoch`. What can be read of it
-/// afterwards is on the disk.
+/// Removes the remains of interrupted work, and prepares the journal for frames of `epoch`. Afterwards all its readable
+/// frames are on the disk.
 fn start_writer(context: &OpenContext<'_>, inspection: &Inspection, epoch: u64) -> Result<JournalWriter, OpenError> {
     let fs = context.fs();
     let Layout { root, journal, snapshots } = &context.layout;
@@ -262,7 +262,7 @@ fn start_writer(context: &OpenContext<'_>, inspection: &Inspection, epoch: u64) 
             for name in names.iter().filter(|name| name.ends_with(".new")) {
                 fs.remove(&dir.join(name))?;
             }
-            // A process may have ended between giving a name and syncing it.
+            // A process may have ended between renaming a file and syncing the directory.
             fs.sync_dir(dir)
         });
         swept.map_err(context.io("removing unfinished files"))?;
@@ -287,7 +287,7 @@ fn write_checkpoint(context: &OpenContext<'_>, checkpoint: &Checkpoint) -> Resul
     checkpoint::write(context.fs(), &context.layout, checkpoint).map_err(context.io("writing the checkpoint"))
 }
 
-/// Opens the tree and applies what it may lack. If it turns out not to be what it should, another one is built.
+/// Opens the tree and applies the commits it may lack. If the tree is not usable, another one is built.
 fn trust_tree(
     context: &OpenContext<'_>,
     inspection: &Inspection,
@@ -299,7 +299,7 @@ fn trust_tree(
         let origin = rebuild::origin(context, inspection, &DistrustReason::New)?;
         return rebuild_tree(context, inspection, (DistrustReason::New, origin), epoch);
     };
-    // From here on the files of the tree change: the mark of a clean close has to be gone before.
+    // From here on the files of the tree change: the mark of a clean close has to be removed before.
     let mut checkpoint = Checkpoint { boot: context.settings.boot.0.clone(), closed: false, epoch, ..found.clone() };
     write_checkpoint(context, &checkpoint)?;
     let opened = trees::open(&context.layout, context.settings.engine, &tree);
@@ -331,7 +331,7 @@ fn trust_tree(
     Ok(Built { engine, checkpoint, last_time, opening })
 }
 
-/// Builds a new tree beside the old one; it counts once the checkpoint names it.
+/// Builds a new tree beside the old one; it becomes current when the checkpoint names it.
 fn rebuild_tree(
     context: &OpenContext<'_>,
     inspection: &Inspection,

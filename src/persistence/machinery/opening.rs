@@ -1,4 +1,4 @@
-//! From a data directory and a key ring to a store: do they belong together, and what is lost if they do not.
+//! Opens a store from a data directory and a key ring: checks that they match, and determines what is lost if not.
 
 use std::{
     path::PathBuf,
@@ -24,27 +24,27 @@ use super::{
 };
 use crate::types::{Clock, Entropy, Timestamp};
 
-/// What to do when sealed values are there and no key opens them.
+/// What to do when there are sealed values that no key opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyLoss {
-    /// Refuse to open and say what would be lost.
+    /// Refuse to open, with a message that names the loss.
     Refuse,
-    /// Drop all sealed values and go on under the ring that is there, or a new one
-    /// (`majordomo keys recover --accept-loss`).
+    /// Drop all sealed values and continue under the present key ring or a new one (`majordomo keys recover
+    /// --accept-loss`).
     Accept,
 }
 
-/// How a store is opened.
+/// The options of an opening.
 pub struct Options {
     /// The data directory, the engine, sizes and times.
     pub settings: StoreSettings,
-    /// Disk, time and chance.
+    /// Disk, clock and randomness.
     pub environment: StoreEnvironment,
-    /// The file of the key ring; made for a store that has none.
+    /// The file of the key ring; created for a new store.
     pub key_ring: PathBuf,
-    /// When keys are lost.
+    /// What to do when keys are lost.
     pub key_loss: KeyLoss,
-    /// How often each closure is run; `Once` but for tests.
+    /// How often each closure is run; `Once` except in tests.
     pub replay_check: ReplayCheck,
 }
 
@@ -57,10 +57,10 @@ pub enum OpenFault {
     /// The file of the key ring.
     #[error(transparent)]
     Ring(#[from] RingFault),
-    /// Sealed values could not be dropped, or `store.json` not be written.
+    /// Sealed values could not be dropped, or `store.json` could not be written.
     #[error(transparent)]
     Base(#[from] BaseError),
-    /// What is stored cannot be read.
+    /// The stored data cannot be read.
     #[error("the store cannot be read: {0}")]
     Content(#[from] TxFault),
     /// The writer's thread did not start.
@@ -68,8 +68,8 @@ pub enum OpenFault {
     Thread(std::io::Error),
 }
 
-/// The time at which the store in a directory was last known to be, for a clock that must not run behind it;
-/// `Timestamp::ZERO` if there is none. Reads one small file and changes nothing.
+/// The last recorded time of the store in a directory, for a clock that must not run behind it; `Timestamp::ZERO` if
+/// there is none. Reads one small file and changes nothing.
 pub fn last_time(settings: &StoreSettings, fs: &dyn Fs) -> Timestamp {
     match checkpoint::read(fs, &Layout::new(&settings.dir)) {
         Ok(checkpoint::CheckpointFound::Good(found)) => found.time,
@@ -78,9 +78,9 @@ pub fn last_time(settings: &StoreSettings, fs: &dyn Fs) -> Timestamp {
 }
 
 impl Store {
-    /// Opens a data directory, or makes one, and starts the writer's thread. Says what was found.
+    /// Opens a data directory, or creates one, and starts the writer's thread. Returns what was found.
     ///
-    /// Refuses, and writes nothing, when sealed values are there and the key ring is not, or is another one.
+    /// Refuses, and writes nothing, when there are sealed values and the key ring is missing or is another one.
     pub fn assemble(catalog: &'static StoreCatalog, options: Options) -> Result<(Self, Opening), OpenFault> {
         let (store, writer, opening) = Self::assemble_over_directory(catalog, options)?;
         std::thread::Builder::new()
@@ -90,13 +90,13 @@ impl Store {
         Ok((store, opening))
     }
 
-    /// The same with a writer that does nothing but what the caller lets it do: for tests, and for the command line.
+    /// The same with a writer that is driven by the caller: for tests and for the command line.
     pub fn assemble_over_directory(
         catalog: &'static StoreCatalog,
         options: Options,
     ) -> Result<(Self, StoreWriter, Opening), OpenFault> {
         let Options { settings, environment, key_ring, key_loss, replay_check } = options;
-        // Said first: the key ring is often looked for inside the directory, and would be blamed for it.
+        // Checked first: the key ring is often inside the directory, and the error would name the key ring instead.
         if std::fs::metadata(&settings.dir).is_ok_and(|found| !found.is_dir()) {
             return Err(OpenError::NoDirectory(settings.dir).into());
         }
@@ -123,7 +123,8 @@ impl Store {
         shared.restored.store(restored, Ordering::Release);
         let store = Self::over(Embedded::new(shared, Some(upkeep), epoch));
         if lost {
-            // Only when nothing sealed is left is the new ring written down: a crash before that leads back here.
+            // The new ring is recorded only after no sealed value is left: after a crash before that, the next open
+            // repeats this step.
             loss::drop_sealed(&store, &mut writer, entropy.as_ref(), catalog)?;
             writer.set_seal(seal)?;
         }
@@ -132,7 +133,7 @@ impl Store {
     }
 }
 
-/// The ring with which a directory is opened.
+/// The key ring that was found for a directory.
 struct RingFound<'a> {
     ring: &'a Keyring,
     had_ring: bool,
@@ -140,7 +141,7 @@ struct RingFound<'a> {
     catalog: &'static StoreCatalog,
 }
 
-/// What `store.json` shall hold, and whether sealed values are to be dropped first.
+/// The next content of `store.json`, and whether sealed values have to be dropped first.
 fn judge(format: Option<&Format>, found: &RingFound<'_>) -> Result<(Seal, bool), String> {
     let RingFound { ring, had_ring, key_loss, catalog } = *found;
     let fresh = || ring.mark().map_err(|fault| fault.to_string());
@@ -149,7 +150,7 @@ fn judge(format: Option<&Format>, found: &RingFound<'_>) -> Result<(Seal, bool),
     };
     let refusal = if had_ring {
         match ring.fits(stored) {
-            // The newest key may be newer than the one the store was marked with.
+            // The newest key may be newer than the one that `store.json` records.
             Ok(()) => return Ok((fresh()?, false)),
             Err(_) => format!("the key ring ({}) is not the one of this store", ring.fingerprint()),
         }

@@ -10,7 +10,7 @@ use super::{
     engine::{ByteScan, Direction, EngineError, EngineView, Pair},
 };
 
-/// What keys hold after a transaction, or after those of a group so far; `None`: nothing.
+/// The values of keys after a transaction, or after those of a group so far; `None`: deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Overlay {
     changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
@@ -18,7 +18,7 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// `key` holds `value` from here on, or nothing.
+    /// Sets `key` to `value`; `None` deletes it.
     pub fn set(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
         let size = value.as_ref().map_or(0, Vec::len);
         match self.changes.entry(key) {
@@ -33,14 +33,14 @@ impl Overlay {
         }
     }
 
-    /// Takes all changes of `layer` over; they are later than those here.
+    /// Takes over all changes of `layer`, which are later than those here.
     pub fn absorb(&mut self, layer: Self) {
         for (key, value) in layer.changes {
             self.set(key, value);
         }
     }
 
-    /// How many keys are changed.
+    /// The number of changed keys.
     pub fn len(&self) -> usize {
         self.changes.len()
     }
@@ -50,12 +50,12 @@ impl Overlay {
         self.changes.is_empty()
     }
 
-    /// Bytes of changed keys and their values.
+    /// The size in bytes of changed keys and their values.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Every changed key in order, with the value it holds afterwards.
+    /// Every changed key in order, with its value after the changes.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
@@ -78,11 +78,11 @@ impl Overlay {
     }
 }
 
-/// The tree with overlays on it; of two overlays that change a key, the first counts.
+/// The tree under overlays; if two overlays change a key, the first one applies.
 pub struct Layers<'a> {
     /// Changes, latest first.
     pub overlays: &'a [&'a Overlay],
-    /// What lies under them.
+    /// The tree under them.
     pub engine: &'a dyn EngineView,
 }
 
@@ -106,7 +106,7 @@ impl Layers<'_> {
         if changes.is_empty() {
             return self.engine.scan(scan);
         }
-        // With one more row for each change, the tree gives enough even if every change takes one of its rows away.
+        // With one more row for each change, the tree returns enough even if every change deletes one of its rows.
         let mut wider = scan.clone();
         wider.limit = scan.limit.saturating_add(changes.len());
         let mut rows: BTreeMap<Vec<u8>, Vec<u8>> = self.engine.scan(&wider)?.into_iter().collect();
@@ -131,7 +131,7 @@ fn slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
     }
 }
 
-/// Whether no key can lie in the range; `BTreeMap::range` panics on such bounds.
+/// Whether the range is empty; `BTreeMap::range` panics on such bounds.
 fn holds_nothing(scan: &ByteScan) -> bool {
     match (&scan.start, &scan.end) {
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,

@@ -1,11 +1,11 @@
-//! How far a store has come, for those who watch it from other threads.
+//! The progress of a store, for readers in other threads.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::Lsn;
 use crate::types::Timestamp;
 
-/// How far the store has come. Only the writer moves it, and only forwards.
+/// The progress of the store. Only the writer advances it.
 #[derive(Debug, Default)]
 pub struct StoreProgress {
     committed: AtomicU64,

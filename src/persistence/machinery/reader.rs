@@ -11,22 +11,22 @@ use super::{
     table::{Form, Table},
 };
 
-/// Why a transaction or a reading could not go on.
+/// Why a transaction or a read failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TxFault {
-    /// What was read was changed by somebody else: run it again. Never met with one writer.
-    #[error("what was read has changed meanwhile")]
+    /// Another transaction changed what was read: run this one again. Never returned with one writer.
+    #[error("what was read has changed since")]
     Conflict,
-    /// The engine failed; the process cannot go on with this tree.
+    /// The engine failed; the process cannot continue with this tree.
     #[error("the store's engine failed: {0}")]
     Engine(String),
-    /// A bound of values or transactions is passed.
+    /// A bound of values or transactions is exceeded.
     #[error("too large for one transaction: {0}")]
     TooLarge(String),
-    /// What is stored cannot be understood.
+    /// The stored data cannot be decoded.
     #[error("the store holds something that cannot be read: {0}")]
     Corrupt(String),
-    /// What the transaction changes breaks a rule that holds over every commit: a defect of the transaction.
+    /// The changes break a rule that holds for every commit: a bug of the transaction.
     #[error("a check on the transaction failed: {0}")]
     Check(String),
 }
@@ -37,17 +37,17 @@ impl From<EngineError> for TxFault {
     }
 }
 
-/// Bytes under the tables; implemented by what a `Reader` is, called by nothing else.
+/// Bytes under the tables; implemented by every `Reader` and called by nothing else.
 pub trait ByteReader {
     /// The value of a key.
     fn get_bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError>;
     /// The pairs of a scan.
     fn scan_bytes(&self, scan: &ByteScan) -> Result<Vec<Pair>, EngineError>;
-    /// The keys that sealed tables rest on.
+    /// The keys of sealed tables.
     fn ring(&self) -> &Keyring;
 }
 
-/// What can be read from: `Tx` sees its own writes, `View` what is durable. Functions of tables take `&impl Reader`.
+/// A source of reads: `Tx` sees its own writes, `View` durable state. Functions of tables take `&impl Reader`.
 pub trait Reader: ByteReader {
     /// The row of `key`.
     fn get<K: TableKey, V: Record>(&self, table: &Table<K, V>, key: &K) -> Result<Option<V>, TxFault> {
@@ -71,7 +71,7 @@ pub trait Reader: ByteReader {
             .collect()
     }
 
-    /// The keys of `scan`, in its order, without looking at the values.
+    /// The keys of `scan`, in its order, without decoding the values.
     fn keys<K: TableKey, V>(&self, table: &Table<K, V>, scan: Scan<K>) -> Result<Vec<K>, TxFault> {
         self.scan_bytes(&scan.over(table))?.iter().map(|(place, _)| key_at(table, place)).collect()
     }
@@ -84,7 +84,7 @@ pub trait Reader: ByteReader {
 
 impl<R: ByteReader + ?Sized> Reader for R {}
 
-/// The bytes of `key` in the one tree.
+/// The bytes of `key` in the tree.
 pub(super) fn place<K: TableKey, V>(table: &Table<K, V>, key: &K) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(40);
     bytes.push(table.tag);
@@ -92,7 +92,7 @@ pub(super) fn place<K: TableKey, V>(table: &Table<K, V>, key: &K) -> Vec<u8> {
     bytes
 }
 
-/// What opening a value needs to know of its table.
+/// What a value's decoding needs of its table.
 #[derive(Clone, Copy)]
 pub(super) struct Kind {
     pub(super) name: &'static str,
@@ -130,7 +130,7 @@ pub(super) fn open<V: Record>(
     decoded.map_err(|fault| codec_fault(name, &fault))
 }
 
-/// Whether a row of a table of `K` and `V` can be read.
+/// Checks that a row of a table of `K` and `V` can be decoded.
 pub(super) fn decodes<K: TableKey, V: Record>(
     ring: &Keyring,
     kind: Kind,

@@ -16,16 +16,16 @@ use super::{
 };
 use crate::types::{Timestamp, limits};
 
-/// What a tree is begun with.
+/// The source of a new tree.
 pub(super) enum TreeOrigin {
-    /// Nothing: the journal goes back to the first commit.
+    /// The journal, which begins with the first commit.
     Journal,
-    /// A snapshot, which was read and is good.
+    /// A snapshot, which was verified.
     Snapshot(Box<Summary>),
 }
 
 impl TreeOrigin {
-    /// The commit from which the journal goes on.
+    /// The commit after which the journal is applied.
     pub(super) fn exact(&self) -> Lsn {
         match self {
             Self::Journal => Lsn::ZERO,
@@ -41,7 +41,7 @@ impl TreeOrigin {
     }
 }
 
-/// Finds what the tree can be built from: the newest good snapshot that the journal goes on from, or the journal alone.
+/// Finds the source of a new tree: the newest valid snapshot from which the journal continues, or the journal alone.
 /// Changes nothing.
 pub(super) fn origin(
     context: &OpenContext<'_>,
@@ -68,13 +68,13 @@ pub(super) fn origin(
     Err(OpenError::NothingToRebuild { reason: reason.clone(), found: found.join("; ") })
 }
 
-/// What was loaded.
+/// The result of a load.
 pub(super) struct LoadedTree {
     pub(super) keys: u64,
     pub(super) time: Timestamp,
 }
 
-/// Loads what `origin` holds into the empty tree of `engine`, which afterwards says how far it has come.
+/// Loads `origin` into the empty tree of `engine`, and records the last applied commit in it.
 pub(super) fn load(
     context: &OpenContext<'_>,
     engine: &dyn Engine,
@@ -102,7 +102,7 @@ pub(super) fn load(
     Ok(LoadedTree { keys: summary.pairs, time: summary.time })
 }
 
-/// Applies the commits of the journal after `from` up to `upto`; gives how many.
+/// Applies the commits of the journal after `from` up to `upto`; returns their number.
 pub(super) fn catch_up(context: &OpenContext<'_>, engine: &dyn Engine, from: Lsn, upto: Lsn) -> Result<u64, OpenError> {
     let span = Span { after: from, upto };
     let mut count = 0;
@@ -117,7 +117,7 @@ pub(super) fn catch_up(context: &OpenContext<'_>, engine: &dyn Engine, from: Lsn
     Ok(count)
 }
 
-/// Commits that are applied together, as the writer does it.
+/// Commits that are applied together, as the writer applies a group.
 struct Gathered<'a> {
     engine: &'a dyn Engine,
     operations: Batch,

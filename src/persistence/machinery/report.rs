@@ -1,4 +1,4 @@
-//! What operators see of the store, whatever it keeps.
+//! The report of the store for operators, independent of its content.
 
 use std::sync::{PoisonError, atomic::Ordering};
 
@@ -11,18 +11,18 @@ use crate::{
     types::limits,
 };
 
-/// How the store is doing.
+/// The condition of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreCondition {
-    /// How well it is.
+    /// The status for health.
     pub status: HealthStatus,
-    /// Why it is not up.
+    /// The reasons why it is not `up`.
     pub reasons: Vec<&'static str>,
-    /// The engine's name; `none` once it is closed.
+    /// The engine's name; `none` after a close.
     pub engine: &'static str,
-    /// Bytes the tree takes on disk.
+    /// Bytes of the tree on disk.
     pub tree_bytes: u64,
-    /// Free bytes on the disk; `None` for a store in memory, which measures nothing.
+    /// Free bytes on the disk; `None` for a store in memory.
     pub free_bytes: Option<u64>,
     /// The writer.
     pub writer: WriterReport,

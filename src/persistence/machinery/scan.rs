@@ -1,4 +1,4 @@
-//! What part of a table to read, in which direction, and how much of it.
+//! Scans: which part of a table to read, in which direction, and at most how many rows.
 
 use std::{marker::PhantomData, ops::Bound};
 
@@ -17,8 +17,7 @@ enum Part {
     Range(Bound<Vec<u8>>, Bound<Vec<u8>>),
 }
 
-/// A bounded reading of a table: all of it, a prefix or a range; forward unless said otherwise; at most
-/// `limits::SCAN_MAX` rows.
+/// A bounded read of a table: all of it, a prefix or a range; ascending by default; at most `limits::SCAN_MAX` rows.
 pub struct Scan<K> {
     part: Part,
     direction: Direction,
@@ -62,17 +61,17 @@ impl<K: TableKey> Scan<K> {
         Self { direction: Direction::Descending, ..self }
     }
 
-    /// Goes on behind this key, in the scan's direction.
+    /// Continues after this key, in the scan's direction.
     pub fn after(self, key: &K) -> Self {
         Self { after: Some(key.to_bytes()), ..self }
     }
 
-    /// At most so many rows; never more than `limits::SCAN_MAX`.
+    /// At most `rows` rows, and never more than `limits::SCAN_MAX`.
     pub fn limit(self, rows: usize) -> Self {
         Self { limit: rows.min(limits::SCAN_MAX), ..self }
     }
 
-    /// The same in bytes: whole keys, the table's byte included.
+    /// The scan in bytes: whole keys, including the table's byte.
     pub(super) fn over<V>(self, table: &Table<K, V>) -> ByteScan {
         let tagged = |bytes: Vec<u8>| [&[table.tag], bytes.as_slice()].concat();
         let (mut low, mut high) = match self.part {

@@ -1,8 +1,8 @@
 //! Sealing: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha) under keys derived by HKDF-SHA-256 (RFC 5869).
 //!
 //! The nonce is computed, not drawn: an HMAC over associated data, plain text and a salt of the transaction. Two
-//! different texts never share a nonce even if a seed should ever be used twice, and a transaction that is run again
-//! seals to the same bytes.
+//! different texts do not share a nonce even if a seed were used twice, and a transaction that runs again seals to the
+//! same bytes.
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
@@ -17,21 +17,21 @@ const VERSION: u8 = 1;
 const NONCE: usize = 24;
 const HEAD: usize = 1 + 4 + NONCE;
 
-/// Why sealed bytes stay closed.
+/// Why sealed bytes were not opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealFault {
-    /// Not sealed bytes, or of a form this program does not know.
+    /// The bytes are not sealed, or in a form that this program does not have.
     #[error("these bytes are not sealed in a form that is known")]
     Form,
     /// The key they were sealed under is not in the ring.
     #[error("sealed under key {0}, which is not in the key ring")]
     NoKey(u32),
-    /// The key does not fit, or the bytes were changed or moved.
+    /// The key does not match, or the bytes were changed or moved.
     #[error("the seal is broken")]
     Broken,
 }
 
-/// A key for one use, with a second one from which its nonces come.
+/// A key for one purpose, with a second key for its nonces.
 #[derive(Clone)]
 pub struct Subkey {
     cipher: Zeroizing<[u8; 32]>,
@@ -56,7 +56,7 @@ impl Subkey {
     }
 }
 
-/// 32 bytes for `purpose` out of `root`: the same input gives the same bytes, other purposes say nothing about them.
+/// Derives 32 bytes for `purpose` from `root`: deterministic, and independent of those for other purposes.
 pub fn expand(root: &[u8; 32], purpose: &str, part: &str) -> Zeroizing<[u8; 32]> {
     let mut out = Zeroizing::new([0; 32]);
     let info = ["majordomo/1/", purpose, "/", part].concat();
@@ -65,11 +65,12 @@ pub fn expand(root: &[u8; 32], purpose: &str, part: &str) -> Zeroizing<[u8; 32]>
     out
 }
 
-/// What is bound to sealed bytes without being in them, and what keeps equal texts from sealing to equal bytes.
+/// What is bound to sealed bytes without being part of them, and the salt that makes equal texts seal to different
+/// bytes.
 pub struct SealContext<'a> {
-    /// Where the sealed bytes lie; elsewhere they do not open.
+    /// The place of the sealed bytes; they do not open at another place.
     pub associated: &'a [u8],
-    /// From the transaction's stream.
+    /// A salt from the transaction's stream of random bytes.
     pub salt: [u8; 16],
 }
 
@@ -95,7 +96,7 @@ pub fn key_id(sealed: &[u8]) -> Result<u32, SealFault> {
     }
 }
 
-/// Opens what `seal` made at the same place.
+/// Opens what `seal` sealed for the same place.
 pub fn unseal(key: &Subkey, associated: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealFault> {
     key_id(sealed)?;
     let (head, text) = sealed.split_at(HEAD);
@@ -133,7 +134,7 @@ mod tests {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
             let opened = unseal(&key, b"here", &changed);
-            // The key's id is a hint for the ring, not part of what is protected.
+            // The key's id selects a key of the ring and is not authenticated.
             assert_eq!(opened.is_ok(), (1..5).contains(&at), "byte {at}");
         }
     }

@@ -1,16 +1,16 @@
-//! How a data directory is opened.
+//! The settings of an opening.
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{engine::EngineKind, fs::Fs};
 use crate::types::{Clock, Entropy, limits};
 
-/// Which run of the machine this is. Two opens with the same one have no stop of the machine between them.
+/// The run of the machine. Between two opens with the same value the machine did not stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootId(pub String);
 
 impl BootId {
-    /// Of the machine now; where it cannot be read, one that never matches, so that nothing is believed by mistake.
+    /// The current run. If it cannot be read, a value that never matches, so that nothing is trusted by mistake.
     pub fn current(entropy: &dyn Entropy) -> Self {
         match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
             Ok(text) => Self(text.trim().to_owned()),
@@ -40,13 +40,13 @@ pub struct Tuning {
     pub checkpoint_every: Duration,
     /// How long a segment is kept after a snapshot covers it.
     pub retention_time: Duration,
-    /// Journal bytes above which covered segments go before their time.
+    /// Journal bytes above which covered segments are removed before `retention_time`.
     pub retention_bytes: u64,
     /// Time between two snapshots while there is work.
     pub snapshot_every: Duration,
     /// Journal bytes between two snapshots.
     pub snapshot_bytes: u64,
-    /// Snapshots that are kept, the newest ones.
+    /// Number of snapshots to keep, the newest ones.
     pub snapshots_kept: usize,
 }
 
@@ -70,23 +70,23 @@ impl Default for Tuning {
 pub struct StoreSettings {
     /// The data directory.
     pub dir: PathBuf,
-    /// What holds the tree.
+    /// The engine of the tree.
     pub engine: EngineKind,
     /// This run of the machine.
     pub boot: BootId,
-    /// How long to wait for another process to let go of the directory.
+    /// How long to wait for another process to release the directory.
     pub lock_wait: Duration,
     /// Sizes and times.
     pub tuning: Tuning,
 }
 
-/// The seams to disk, time and chance.
+/// The store's dependencies: disk, clock and randomness.
 #[derive(Clone)]
 pub struct StoreEnvironment {
     /// The disk.
     pub fs: Arc<dyn Fs>,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Chance.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
 }

@@ -1,4 +1,4 @@
-//! What the handles of a store and its writer share.
+//! What the handles of a store share with its writer.
 
 use std::{
     sync::{
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::types::{Clock, Fault, Timestamp, limits};
 
-/// What became of the commits so far.
+/// Counts of the commits so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tally {
     pub(super) commits: u64,
@@ -37,11 +37,11 @@ pub(super) struct Tally {
 pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) queue: WriterQueue,
-    /// The tree, gone once the store is closed or lost. Its lock is the group lock: while a group is applied nobody
-    /// reads, so nobody sees half a commit.
+    /// The tree; `None` after the store is closed or lost. Its lock is the group lock: no reader runs while a group is
+    /// applied, so no reader sees half a commit.
     pub(super) tree: RwLock<Option<Arc<dyn Engine>>>,
     pub(super) ring: RwLock<Arc<Keyring>>,
-    /// The end of each log as it can be read, in the order of the catalog.
+    /// The head of each log that readers see, in the order of the catalog.
     heads: Vec<watch::Sender<LogHead>>,
     pub(super) catalog: &'static StoreCatalog,
     /// Why the process has to end.
@@ -49,7 +49,7 @@ pub(super) struct Shared {
     /// Whether the writer has ended.
     pub(super) ended: watch::Sender<bool>,
     pub(super) free_bytes: AtomicU64,
-    /// Whether the store came out of a snapshot and nobody has said since that it may send.
+    /// Whether the store was restored from a snapshot and sending was not allowed since.
     pub(super) restored: AtomicBool,
     busy_since: Mutex<Option<Instant>>,
     tally: Mutex<Tally>,
@@ -83,12 +83,12 @@ impl Shared {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The end of a log as it can be read. One that the store was assembled without is empty and stays so.
+    /// The head of a log that readers see. A log that the store was assembled without is always empty.
     pub(super) fn log_head(&self, log: &Log) -> LogHead {
         self.heads_of(log).map(|head| *head.borrow()).unwrap_or_default()
     }
 
-    /// Changes whenever the end of the log does.
+    /// Changes whenever the head of the log does.
     pub(super) fn log_changed(&self, log: &Log) -> watch::Receiver<LogHead> {
         match self.heads_of(log) {
             Some(head) => head.subscribe(),
@@ -101,7 +101,7 @@ impl Shared {
         heads.find(|(known, _)| known.tag == log.tag).map(|(_, head)| head)
     }
 
-    /// The rows up to `heads` can be read from here on.
+    /// Makes the rows up to `heads` visible.
     pub(super) fn publish(&self, heads: &[LogHead]) {
         for (published, head) in self.heads.iter().zip(heads) {
             published.send_if_modified(|published| std::mem::replace(published, *head) != *head);
@@ -111,7 +111,7 @@ impl Shared {
     /// Runs `f` over durable state.
     pub(super) fn read<T>(&self, f: impl FnOnce(&View<'_>) -> Result<T, TxFault>) -> Result<T, Fault> {
         let ring = self.ring();
-        // Readers hold this lock shared and change nothing: a panic in `f` leaves nothing half done.
+        // Readers hold this lock shared and change nothing: a panic in `f` leaves nothing inconsistent.
         let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
         let engine = tree.as_ref().ok_or(Fault::Unavailable)?;
         let answer = match engine.view() {
@@ -134,7 +134,7 @@ impl Shared {
         }
     }
 
-    /// Nothing can be promised any more: tells whoever ends the process, and takes no more work.
+    /// Marks the store as lost: reports the reason to the code that ends the process, and accepts no more work.
     pub(super) fn lose(&self, reason: String) {
         let first = self.lost.send_if_modified(|lost| {
             let first = lost.is_none();
@@ -142,7 +142,7 @@ impl Shared {
             first
         });
         if first {
-            tracing::error!(%reason, "the store cannot go on; the process has to end");
+            tracing::error!(%reason, "the store is lost; the process has to end");
         }
         self.queue.close();
     }
@@ -151,12 +151,12 @@ impl Shared {
         self.lost.borrow().is_some()
     }
 
-    /// Nobody reads any more.
+    /// Closes the tree for readers.
     pub(super) fn drop_tree(&self) {
         *self.tree.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Whether there is room on the disk for this kind of commit.
+    /// Checks that the disk has enough free space for this kind of commit.
     pub(super) fn check_space(&self, room: WriteRoom) -> Result<(), Fault> {
         let free = self.free_bytes.load(Ordering::Relaxed);
         let least = match room {
@@ -171,7 +171,7 @@ impl Shared {
         *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
-    /// How long the writer has been at one closure or one sync.
+    /// The duration of the writer's current closure or sync.
     pub(super) fn busy_for(&self) -> Duration {
         let since = *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.map(|since| self.clock.instant().saturating_duration_since(since)).unwrap_or_default()

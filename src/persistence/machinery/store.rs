@@ -30,7 +30,8 @@ use super::{
 };
 use crate::types::{Clock, Entropy, Failure, Fault};
 
-/// The one store of the process; clones are handles of the same. Closed when `close` is called or the last is dropped.
+/// The store of the process; clones are handles of the same store. Closed by `close`, or when the last handle is
+/// dropped.
 #[derive(Clone)]
 pub struct Store {
     closer: Arc<BackendCloser>,
@@ -49,8 +50,8 @@ impl Drop for BackendCloser {
 }
 
 impl Store {
-    /// A store in memory whose closures are each run twice and compared, for tests of flows. Its writer is a task of
-    /// the current runtime, so that it lives under tokio's paused time.
+    /// A store in memory that runs each closure twice and compares the results, for tests of flows. Its writer is a
+    /// task of the current runtime, so that it follows tokio's paused time.
     #[allow(clippy::disallowed_methods, reason = "the task belongs to the store: it ends with the last handle")]
     pub fn assemble_in_memory(catalog: &'static StoreCatalog, clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Self {
         let (store, writer) = Self::assemble_in_hand(catalog, clock, entropy);
@@ -58,7 +59,7 @@ impl Store {
         store
     }
 
-    /// A store in memory whose writer does nothing but what the caller lets it do, for tests of the writer.
+    /// A store in memory whose writer is driven by the caller, for tests of the writer.
     pub fn assemble_in_hand(
         catalog: &'static StoreCatalog,
         clock: Arc<dyn Clock>,
@@ -78,7 +79,7 @@ impl Store {
         Self { closer: Arc::new(BackendCloser { backend, tickets: AtomicU64::new(0) }) }
     }
 
-    /// What only the store in this process has: a directory, a key ring, a writer that can hang.
+    /// The backend in this process, which has a directory, a key ring and a writer that can hang.
     fn embedded(&self) -> &Embedded {
         match &self.closer.backend {
             Backend::Embedded(embedded) => embedded,
@@ -89,12 +90,12 @@ impl Store {
         Arc::clone(&self.embedded().shared().clock)
     }
 
-    /// Runs a transaction that may refuse, and answers when it is durable. `f` is pure and may be run more than once.
+    /// Runs a transaction that may refuse, and returns after it is durable. `f` is pure and may be run more than once.
     ///
     /// Fails with the refusal of `f`; with `Overloaded` if the queue stays full until the deadline, `Expired` if the
-    /// deadline passes or the caller leaves before it is begun, `StorageFull` by the room that `write` asks for, `Bug`
-    /// if it panics, passes a bound or fails a registered check (nothing is kept then), `Unknown` if the disk fails
-    /// under it, `Unavailable` if the store is closed or lost.
+    /// deadline passes or the caller leaves before the transaction begins, `StorageFull` if the disk has less free
+    /// space than `write` requires, `Bug` if `f` panics, exceeds a bound or fails a registered check (nothing is
+    /// committed then), `Unknown` if the disk fails during the commit, `Unavailable` if the store is closed or lost.
     pub fn decide<T, R, F>(
         &self,
         write: Write,
@@ -113,14 +114,14 @@ impl Store {
             backend.transact(Box::new(Closure { write, ticket, f, answer: None, reply })).await;
             match answer.await {
                 Ok(answer) => answer,
-                // The writer ended without an answer: by a panic of its own.
+                // The writer ended without an answer, because it panicked.
                 Err(_) if work.has_started_writing() => Err(Fault::unknown("the writer ended").into()),
                 Err(_) => Err(Fault::Unavailable.into()),
             }
         }
     }
 
-    /// Runs a transaction that refuses nothing; otherwise as `decide`.
+    /// Runs a transaction without refusals; otherwise as `decide`.
     pub fn write<T, F>(&self, write: Write, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
     where
         T: Send + 'static,
@@ -130,12 +131,13 @@ impl Store {
         async move { decided.await.map_err(Failure::into_fault) }
     }
 
-    /// Reads durable state. Runs on the caller's thread: gets, and scans within `limits::SCAN_MAX`; more in pages.
+    /// Reads durable state. Runs on the caller's thread: gets, and scans of at most `limits::SCAN_MAX` rows; longer
+    /// lists are read in pages.
     pub fn read<T>(&self, f: impl FnOnce(&View<'_>) -> Result<T, TxFault>) -> Result<T, Fault> {
         self.closer.backend.read(f)
     }
 
-    /// The end of a log as it can be read. One that the store was assembled without is empty and stays so.
+    /// The head of a log that readers see. A log that the store was assembled without is always empty.
     pub fn log_head(&self, log: &Log) -> LogHead {
         self.closer.backend.log_head(log)
     }
@@ -145,52 +147,52 @@ impl Store {
         self.closer.backend.log_changed(log)
     }
 
-    /// Takes the lease of that name: the right to do what must be done once at a time. Fails with `Unavailable` while
-    /// another holds it, and once the store is lost.
+    /// Takes the lease `name`: the right to do work that may run only once at a time. Fails with `Unavailable` while
+    /// another holder has it, and after the store is lost.
     pub fn lease(&self, name: &'static str) -> impl Future<Output = Result<Lease, Fault>> + Send + use<> {
         let backend = self.closer.backend.clone();
         async move { backend.lease(name).await }
     }
 
-    /// Becomes `Some` with a reason when the store cannot go on and the process has to end: a sync or the engine
+    /// Becomes `Some` with a reason when the store cannot continue and the process has to end: a sync or the engine
     /// failed, or the writer hangs.
     pub fn lost(&self) -> watch::Receiver<Option<String>> {
         self.embedded().shared().lost.subscribe()
     }
 
-    /// Keys for `purpose` outside of tables (MACs, cursors), newest first: make with the first, check with all.
+    /// Keys for `purpose` outside of tables (MACs, cursors), newest first: sign with the first, check with all.
     pub fn subkeys(&self, purpose: &str) -> Vec<Zeroizing<[u8; 32]>> {
         self.embedded().shared().ring().subkeys(purpose)
     }
 
-    /// Whether the store came out of a snapshot and nobody has said since that it may send: its original may have sent
-    /// everything already.
+    /// Whether the store was restored from a snapshot and sending was not allowed since: the original store may have
+    /// sent everything already.
     pub fn is_restored(&self) -> bool {
         self.embedded().shared().restored.load(Ordering::Acquire)
     }
 
-    /// Says that a restored store may send; durable when this returns. Blocks, as the functions of `upkeep` do.
+    /// Allows a restored store to send; durable when this returns. Blocks, as the functions of `upkeep` do.
     pub fn allow_sending(&self) -> Result<(), SnapshotError> {
         self.embedded().allow_sending()
     }
 
-    /// To be called about once a second: measures free space, and gives the process up when the writer hangs.
+    /// Measures free space, and marks the store as lost when the writer hangs. To be called about once per second.
     pub fn tend(&self) {
         self.embedded().tend();
     }
 
-    /// Snapshots, retention of the journal, giving room back; `None` for a store in memory. Its functions block, so
-    /// they are called from a thread that may.
+    /// Snapshots, retention of the journal, and freeing space; `None` for a store in memory. Its functions block: call
+    /// them from a blocking thread.
     pub fn upkeep(&self) -> Option<&Upkeep> {
         self.embedded().upkeep()
     }
 
-    /// How the store is doing.
+    /// The condition of the store.
     pub fn condition(&self) -> StoreCondition {
         self.embedded().condition()
     }
 
-    /// Takes no more writes, finishes those that wait, closes the directory cleanly.
+    /// Accepts no more writes, finishes the queued ones, and closes the directory cleanly.
     pub async fn close(&self) {
         self.embedded().close().await;
     }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-/// How a table's values lie on the disk.
+/// The stored form of a table's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// As encoded.
@@ -11,7 +11,7 @@ pub enum Form {
     Sealed,
 }
 
-/// A typed part of the one tree. All of them are listed in the catalog of the store.
+/// A typed part of the tree. The catalog of the store lists all of them.
 #[derive(Debug)]
 pub struct Table<K, V> {
     /// The first byte of every key; never used again for another table.

@@ -1,6 +1,6 @@
-//! The directories of trees: their names, opening them, setting them aside.
+//! The directories of trees: naming, opening, and setting them aside.
 //!
-//! A rebuilt tree gets a directory of its own, so that the old one is there until the checkpoint names the new one.
+//! A rebuilt tree gets a new directory, so that the old one stays until the checkpoint names the new one.
 
 use std::{
     io,
@@ -33,7 +33,7 @@ impl TreeName {
 fn names(layout: &Layout) -> io::Result<Vec<String>> {
     let entries = match std::fs::read_dir(&layout.root) {
         Ok(entries) => entries,
-        // On a simulated disk there is no such directory, nor any tree in it.
+        // On a simulated disk there is neither such a directory nor a tree in it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
@@ -47,7 +47,7 @@ fn names(layout: &Layout) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// A name no tree has had.
+/// A name that no tree has had.
 pub fn fresh(layout: &Layout, engine: EngineKind, last: Option<&str>) -> io::Result<TreeName> {
     let highest = names(layout)?.iter().map(String::as_str).chain(last).filter_map(TreeName::generation).max();
     Ok(TreeName::new(highest.unwrap_or(0) + 1, engine))
@@ -58,7 +58,7 @@ pub fn exists(layout: &Layout, name: &TreeName) -> bool {
     layout.root.join(&name.0).is_dir()
 }
 
-/// Opens the tree of that name, or makes it.
+/// Opens the tree of that name, or creates it.
 pub fn open(layout: &Layout, kind: EngineKind, name: &TreeName) -> Result<Arc<dyn Engine>, EngineError> {
     let dir = layout.root.join(&name.0);
     Ok(match kind {
@@ -68,16 +68,16 @@ pub fn open(layout: &Layout, kind: EngineKind, name: &TreeName) -> Result<Arc<dy
     })
 }
 
-/// What becomes of the trees that are not in use.
+/// What happens to the trees that are not in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OldTrees {
-    /// They are removed: it is known why they were given up.
+    /// They are removed: the reason for replacing them is known.
     Remove,
-    /// The latest is kept under another name, for those who want to know what happened to it.
+    /// The latest is kept under another name, for an investigation.
     SetAside,
 }
 
-/// Leaves `current` as the only tree, but for one that was set aside.
+/// Leaves `current` as the only tree, except for one that was set aside.
 pub fn retire_others(layout: &Layout, current: &TreeName, others: OldTrees) -> io::Result<()> {
     let mut rest: Vec<String> = names(layout)?.into_iter().filter(|name| *name != current.0).collect();
     rest.sort();
@@ -96,12 +96,12 @@ pub fn retire_others(layout: &Layout, current: &TreeName, others: OldTrees) -> i
     Ok(())
 }
 
-/// Where a check makes its trees.
+/// The directory in which a check creates its trees.
 pub fn scratch(layout: &Layout) -> PathBuf {
     layout.root.join("checking")
 }
 
-/// Removes what a check left that did not come to its end.
+/// Removes the remains of an interrupted check.
 pub fn remove_scratch(layout: &Layout) -> io::Result<()> {
     match std::fs::remove_dir_all(scratch(layout)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -109,7 +109,7 @@ pub fn remove_scratch(layout: &Layout) -> io::Result<()> {
     }
 }
 
-/// Brings all files of the tree of that name to the disk; nobody has it open any more.
+/// Syncs all files of the tree of that name, which no process has open.
 pub fn sync_files(layout: &Layout, name: &TreeName) -> io::Result<()> {
     let dir = layout.root.join(&name.0);
     if !dir.is_dir() {

@@ -1,4 +1,4 @@
-//! What an opening says: what it found and did, or why it refused.
+//! The result of an opening: what was found and done, or why it was refused.
 
 use std::{io, path::PathBuf};
 
@@ -11,10 +11,10 @@ use super::{
     trees::OldTrees,
 };
 
-/// Why a directory was not opened. Nothing was removed from it, and no commit was added or taken away.
+/// Why a directory was not opened. Nothing was removed from it, and no commit was added or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has it open.
+    /// Another process holds it.
     #[error(
         "{dir} is in use by another process{}; stop that one, or name another directory in store.path",
         pid.map_or(String::new(), |pid| format!(" ({pid})"))
@@ -22,13 +22,13 @@ pub enum OpenError {
     Locked {
         /// The directory.
         dir: String,
-        /// The process, if it is known.
+        /// The number of the process, if it is known.
         pid: Option<u32>,
     },
-    /// There is something else in its place.
+    /// Its path is not a directory.
     #[error("{} is not a directory; name one in store.path", .0.display())]
     NoDirectory(PathBuf),
-    /// `store.json` cannot be followed.
+    /// `store.json` cannot be used.
     #[error(transparent)]
     Format(#[from] FormatError),
     /// The directory holds parts of a store, and no `store.json`.
@@ -36,19 +36,19 @@ pub enum OpenError {
         "store.json is missing beside {found}; put back a copy of it, or restore a snapshot into another directory"
     )]
     NoFormat {
-        /// What is there.
+        /// One name that is there.
         found: String,
     },
-    /// The keys do not fit the store, in the words of the sealing.
+    /// The keys do not fit the store; the text is the sealing's.
     #[error("{0}")]
     Seal(String),
-    /// The journal is damaged, or lacks something.
+    /// The journal is damaged or incomplete.
     #[error(
         "{0}. Nothing was changed. Put back a copy of the file, or restore the last snapshot into another directory \
          (`majordomo snapshot restore FILE DIR`), which loses the commits after it"
     )]
     Journal(#[from] JournalProblem),
-    /// The tree holds commits that the journal does not know.
+    /// The tree holds commits that the journal does not have.
     #[error("the tree holds commit {tree}, the journal ends at commit {journal}: a part of the journal was lost")]
     TreeAhead {
         /// The last commit in the tree.
@@ -56,15 +56,15 @@ pub enum OpenError {
         /// The last commit in the journal.
         journal: Lsn,
     },
-    /// The tree has to be built again, and there is nothing to build it from.
+    /// The tree has to be rebuilt, and there is no source for it.
     #[error("the tree cannot be trusted ({reason}), and there is nothing to build it from: {found}")]
     NothingToRebuild {
         /// Why it cannot be trusted.
         reason: DistrustReason,
-        /// What is there, and what it would bring back.
+        /// What is there, and what it could restore.
         found: String,
     },
-    /// A snapshot that had been read before could not be read again.
+    /// A snapshot that was verified could not be read again.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// The engine failed on a new tree.
@@ -75,14 +75,14 @@ pub enum OpenError {
     Io {
         /// The directory.
         dir: String,
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// What the operator can do, where that is known.
+/// The fix that the operator can apply, if one is known.
 fn remedy(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
@@ -95,7 +95,7 @@ fn remedy(source: &io::Error) -> &'static str {
 /// Why a tree was not trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DistrustReason {
-    /// The store is new, or was laid down from a snapshot.
+    /// The store is new, or was restored from a snapshot.
     #[error("there is none yet")]
     New,
     /// The checkpoint is damaged.
@@ -107,16 +107,16 @@ pub enum DistrustReason {
     /// The machine stopped while the store was open.
     #[error("the machine stopped while the store was open")]
     MachineStopped,
-    /// The engine keeps nothing.
+    /// The engine stores nothing on disk.
     #[error("the engine keeps nothing on disk")]
     InMemory,
-    /// Its directory is not there.
+    /// Its directory is missing.
     #[error("its directory is missing")]
     Missing,
-    /// It holds nothing.
+    /// It is empty.
     #[error("it is empty")]
     Empty,
-    /// It holds less than its checkpoint promises.
+    /// It ends before its checkpoint.
     #[error("it ends at commit {applied}, its checkpoint at commit {checkpoint}")]
     Behind {
         /// The last commit in the tree.
@@ -129,39 +129,39 @@ pub enum DistrustReason {
     DoesNotOpen(String),
 }
 
-/// What became of the tree.
+/// The outcome for the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TreeState {
     /// It was trusted.
     Trusted,
-    /// It was built again.
+    /// It was rebuilt.
     Rebuilt {
-        /// Why.
+        /// The reason.
         reason: DistrustReason,
-        /// The snapshot that was begun with; with none the whole journal was.
+        /// The snapshot it was built from; `None`: it was built from the whole journal.
         snapshot: Option<Lsn>,
-        /// Keys that came from the snapshot.
+        /// Number of keys from the snapshot.
         keys: u64,
     },
 }
 
-/// What was found and done when a directory was opened.
+/// What was found and done during an opening.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
-    /// Whether the store was made just now.
+    /// Whether the store was created by this opening.
     pub created: bool,
-    /// What became of the tree.
+    /// The outcome for the tree.
     pub tree: TreeState,
-    /// Commits of the journal that were applied.
+    /// Number of replayed commits.
     pub replayed: u64,
     /// Where the journal was cut, if its end was torn.
     pub cut: Option<Cut>,
-    /// The last commit.
+    /// The number of the last commit.
     pub last: Lsn,
 }
 
 impl DistrustReason {
-    /// Whether a tree is given up for this reason without anything having gone wrong with it.
+    /// Whether a tree is replaced for this reason although nothing is wrong.
     pub(super) fn is_expected(&self) -> bool {
         match self {
             Self::New | Self::OtherEngine | Self::MachineStopped | Self::InMemory => true,
@@ -169,7 +169,7 @@ impl DistrustReason {
         }
     }
 
-    /// What becomes of a tree that is given up for this reason.
+    /// What happens to a tree that is replaced for this reason.
     pub(super) fn others(&self) -> OldTrees {
         match self {
             Self::New | Self::OtherEngine | Self::MachineStopped | Self::InMemory | Self::Missing => OldTrees::Remove,

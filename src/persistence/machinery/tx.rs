@@ -1,4 +1,4 @@
-//! A transaction: reading through its own writes, and what it leaves to be committed.
+//! A transaction: it reads through its own writes and returns the changes to commit.
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::types::{CallContext, Stamp, Timestamp, id::uuid_v7, limits};
 
-/// What a transaction leaves: changes, and what is numbered when its frame is made.
+/// The output of a transaction: changes, and the log entries that get their numbers when its frame is made.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct TxOutput {
     pub(super) changes: Overlay,
@@ -33,7 +33,7 @@ impl TxOutput {
     }
 }
 
-/// What lies under a transaction: the tree, what its group has left so far, the keys, and what the store is made for.
+/// What a transaction reads from: the tree, the output of its group so far, the keys, and the catalog.
 #[derive(Clone, Copy)]
 pub(super) struct TxBase<'a> {
     pub(super) group: &'a Overlay,
@@ -42,17 +42,17 @@ pub(super) struct TxBase<'a> {
     pub(super) catalog: &'static StoreCatalog,
 }
 
-/// What lies around a transaction; the same for a second run of it.
+/// The context of a transaction; the same for a second run of it.
 pub(super) struct TxContext<'a> {
     pub(super) base: TxBase<'a>,
     pub(super) stamp: Stamp,
-    /// Told apart by this number, two transactions of one flow draw different bytes from one stamp.
+    /// The number of the transaction. It makes two transactions of one flow draw different bytes from one stamp.
     pub(super) ticket: u64,
     pub(super) context: &'a CallContext,
 }
 
-/// A transaction under way. It sees its own writes and those before it in its group. Pure: all it may use of time and
-/// chance is `now`, `id` and `random`, so that running it again over the same state leaves the same.
+/// A running transaction. It sees its own writes and those before it in its group. Pure: its only time and randomness
+/// are `now`, `id` and `random`, so that a second run over the same state has the same output.
 pub struct Tx<'a> {
     around: &'a TxContext<'a>,
     left: TxOutput,
@@ -73,12 +73,12 @@ impl<'a> Tx<'a> {
         self.left
     }
 
-    /// The time of the decision, as the flow sampled it.
+    /// The time of the decision, sampled by the flow.
     pub fn now(&self) -> Timestamp {
         self.around.stamp.now
     }
 
-    /// On whose behalf, from where, in which request.
+    /// The caller, its origin and its request.
     pub fn context(&self) -> &CallContext {
         self.around.context
     }
@@ -96,7 +96,7 @@ impl<'a> Tx<'a> {
         I::from(uuid_v7(self.now(), random))
     }
 
-    /// `key` holds `value` from here on.
+    /// Sets `key` to `value`.
     pub fn put<K: TableKey, V: Record>(&mut self, table: &Table<K, V>, key: &K, value: &V) -> Result<(), TxFault> {
         let place = place(table, key);
         let mut bytes = codec::encode(value).map_err(|fault| codec_fault(table.name, &fault))?;
@@ -113,7 +113,7 @@ impl<'a> Tx<'a> {
         self.check_bounds()
     }
 
-    /// `key` holds nothing from here on.
+    /// Removes the value of `key`.
     pub fn delete<K: TableKey, V>(&mut self, table: &Table<K, V>, key: &K) -> Result<(), TxFault> {
         self.left.changes.set(place(table, key), None);
         self.check_bounds()
@@ -130,8 +130,8 @@ impl<'a> Tx<'a> {
         self.check_bounds()
     }
 
-    /// Runs the checks that were registered, if there is something to keep. A check that fails or cannot read is the
-    /// end of the transaction.
+    /// Runs the registered checks, if there is something to commit. A check that fails or cannot read fails the
+    /// transaction.
     pub(super) fn check(&self) -> Result<(), TxFault> {
         if self.left.is_empty() {
             return Ok(());
@@ -145,7 +145,7 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    /// Every changed key in order, with the value that it holds from here on.
+    /// Every changed key in order, with its value after the transaction.
     pub(super) fn changed(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.left.changes.iter()
     }
@@ -156,7 +156,7 @@ impl<'a> Tx<'a> {
         Ok(Layers { overlays: &[group], engine }.get(place)?)
     }
 
-    /// What the store was assembled for.
+    /// The catalog of the store.
     pub(super) fn catalog(&self) -> &'static StoreCatalog {
         self.around.base.catalog
     }
@@ -165,7 +165,7 @@ impl<'a> Tx<'a> {
         self.around.base.ring
     }
 
-    /// Sets the bytes of a key, for walks over whole tables.
+    /// Sets the bytes of a key, for passes over whole tables.
     pub(super) fn set_bytes(&mut self, place: Vec<u8>, value: Option<Vec<u8>>) -> Result<(), TxFault> {
         self.left.changes.set(place, value);
         self.check_bounds()

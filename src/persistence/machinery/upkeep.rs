@@ -1,7 +1,7 @@
-//! What is done beside the writer: snapshots, giving room back, looking at the disk.
+//! Work beside the writer: snapshots, freeing space, measuring the disk.
 //!
-//! A segment goes when every kept snapshot and the checkpoint cover it, and it is old, or the journal is large, or the
-//! disk is nearly full. All of this runs on any thread while the writer works.
+//! A segment is removed when every kept snapshot and the checkpoint cover it, and it is old, or the journal is large,
+//! or the disk is nearly full. All of this runs on any thread while the writer runs.
 
 use std::{
     io,
@@ -29,19 +29,19 @@ use super::{
 };
 use crate::types::{Timestamp, limits};
 
-/// How much room the disk has.
+/// The free space of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DiskSpace {
     /// Enough for everything.
     Ample,
-    /// Under `limits::DISK_LOW`: what makes the store grow is refused.
+    /// Below `limits::DISK_LOW`: writes that make the store grow are refused.
     Low,
-    /// Under `limits::DISK_FULL`: only what ends access or frees space goes on.
+    /// Below `limits::DISK_FULL`: only writes that end access or free space are accepted.
     Full,
 }
 
 impl DiskSpace {
-    /// What so many free bytes mean.
+    /// The level of a number of free bytes.
     pub fn of(free_bytes: u64) -> Self {
         if free_bytes < limits::DISK_FULL {
             Self::Full
@@ -53,24 +53,24 @@ impl DiskSpace {
     }
 }
 
-/// The last snapshot, and how much came after it.
+/// The last snapshot, and the number of journal bytes since.
 #[derive(Debug, Clone, Copy)]
 struct LastSnapshot {
     exact: Lsn,
     taken: Timestamp,
-    // Bytes of the journal after it when the store was opened.
+    // Journal bytes after it when the store was opened.
     backlog: u64,
-    // Bytes written since the store was opened when it was taken.
+    // Bytes written between the opening of the store and the snapshot.
     written: u64,
 }
 
 impl LastSnapshot {
-    /// The newest one in the data directory. Without one, the time counts from when the store was made.
+    /// The newest snapshot in the data directory. Without one, the time counts from the store's creation.
     fn find(fs: &dyn Fs, layout: &Layout, created: Timestamp) -> Result<Self, SnapshotError> {
         let newest = snapshot::list(fs, &layout.snapshots).map_err(SnapshotError::io("listing"))?.pop();
         let (exact, taken) = match newest {
             None => (Lsn::ZERO, created),
-            // One that cannot be read is as good as none: it is time for another.
+            // A snapshot that cannot be read counts as none: another one is due.
             Some(exact) => match read::head(fs, &layout.snapshots.join(snapshot::file_name(exact))) {
                 Ok(head) => (exact, head.taken),
                 Err(_) => (Lsn::ZERO, created),
@@ -83,7 +83,7 @@ impl LastSnapshot {
     }
 }
 
-/// Bytes that segments take on disk.
+/// Bytes of the segments on disk.
 fn segments_bytes(fs: &dyn Fs, layout: &Layout, segments: &[SegmentName]) -> Result<u64, SnapshotError> {
     let mut bytes = 0;
     for name in segments {
@@ -98,22 +98,22 @@ struct UpkeepInner {
     clock: Arc<dyn crate::types::Clock>,
     layout: Layout,
     tuning: Tuning,
-    // Weak, so that a close is not kept waiting by those who only look after things.
+    // Weak, so that upkeep does not delay a close.
     engine: Weak<dyn Engine>,
     progress: Arc<StoreProgress>,
-    // Held by whoever takes or removes snapshots and segments: one at a time.
+    // Held while snapshots or segments are created or removed: one at a time.
     last: Mutex<LastSnapshot>,
-    // Held by whoever writes `store.json`.
+    // Held while `store.json` is written.
     rewriting: Mutex<()>,
 }
 
-/// A handle to the upkeep of an opened store; clones are the same.
+/// A handle to the upkeep of an opened store; clones are handles of the same.
 #[derive(Clone)]
 pub struct Upkeep {
     inner: Arc<UpkeepInner>,
 }
 
-/// What a round of upkeep did.
+/// The result of a round of upkeep.
 #[derive(Debug, Default)]
 pub struct Done {
     /// The snapshot that was taken.
@@ -124,12 +124,12 @@ pub struct Done {
     pub snapshots: Vec<Lsn>,
 }
 
-/// Which covered segments go.
+/// Which covered segments are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spare {
-    /// Those that are younger and fit into the journal's room stay.
+    /// Young ones that fit into the journal's size limit are kept.
     ByRetention,
-    /// None stays.
+    /// All covered segments are removed.
     Nothing,
 }
 
@@ -158,11 +158,11 @@ impl Upkeep {
     }
 
     fn last(&self) -> MutexGuard<'_, LastSnapshot> {
-        // A panic in a snapshot leaves an unfinished file and nothing else.
+        // A panic during a snapshot leaves at most an unfinished file.
         self.inner.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps snapshots from beginning while the guard lives; none if one is being taken.
+    /// Prevents snapshots from beginning until the guard is dropped; `None` while one is being taken.
     pub(super) fn try_pause(&self) -> Option<impl Drop + '_> {
         match self.inner.last.try_lock() {
             Ok(guard) => Some(guard),
@@ -176,16 +176,16 @@ impl Upkeep {
         self.inner.fs.free_bytes(&self.inner.layout.root)
     }
 
-    /// Writes down that a restored store may send; durable when this returns.
+    /// Records that a restored store may send; durable when this returns.
     pub(super) fn allow_sending(&self) -> Result<(), SnapshotError> {
-        // The file is replaced as a whole: a panic leaves nothing half done.
+        // The file is replaced atomically: a panic leaves no partial file.
         let _held = self.inner.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
         let format = Format { restored: false, ..self.format()? };
         super::format::write(&*self.inner.fs, &self.inner.layout, &format)
             .map_err(SnapshotError::io("writing store.json"))
     }
 
-    /// Takes a snapshot if one is due, and removes what is not needed any more.
+    /// Takes a snapshot if one is due, and removes what is no longer needed.
     pub fn run(&self) -> Result<Done, SnapshotError> {
         let mut done = Done::default();
         let mut last = self.last();
@@ -197,8 +197,8 @@ impl Upkeep {
         Ok(done)
     }
 
-    /// Frees what can be freed: all snapshots but the newest, which is read first to be sure of it, and all segments
-    /// it covers.
+    /// Frees as much space as possible: removes all snapshots except the newest, which is verified first, and all
+    /// segments that it covers.
     pub fn reclaim(&self) -> Result<Done, SnapshotError> {
         let _held = self.last();
         let Some(newest) = self.snapshots()?.pop() else { return Ok(Done::default()) };
@@ -207,7 +207,7 @@ impl Upkeep {
         Ok(Done { snapshot: None, snapshots, segments: self.drop_segments(Spare::Nothing)? })
     }
 
-    /// Takes a snapshot into the data directory, where the next open finds it.
+    /// Takes a snapshot into the data directory, where the next open uses it.
     pub fn take(&self) -> Result<Summary, SnapshotError> {
         let mut last = self.last();
         self.take_kept(&mut last)
@@ -263,7 +263,7 @@ impl Upkeep {
         let source = SnapshotSource { fs: &**fs, engine: &*engine, progress, journal: &layout.journal };
         let written = write::write(&source, &head, file);
         if written.is_err() {
-            // Its room is given back; if that fails too, the next snapshot replaces it.
+            // Frees its space; if that fails too, the next snapshot replaces the file.
             let _ = fs.remove(file);
         }
         written
@@ -271,7 +271,7 @@ impl Upkeep {
 
     fn format(&self) -> Result<Format, SnapshotError> {
         super::format::read(&*self.inner.fs, &self.inner.layout)?
-            .ok_or_else(|| FormatError::Damaged("it is gone".into()).into())
+            .ok_or_else(|| FormatError::Damaged("the file is missing".into()).into())
     }
 
     fn drop_snapshots(&self, kept: usize) -> Result<Vec<Lsn>, SnapshotError> {
@@ -289,7 +289,7 @@ impl Upkeep {
 
     fn drop_segments(&self, spare: Spare) -> Result<Vec<SegmentName>, SnapshotError> {
         let UpkeepInner { fs, layout, progress, tuning, .. } = &*self.inner;
-        // Of the kept snapshots the oldest counts, so that each of them can be gone on from.
+        // The oldest of the kept snapshots decides, so that the journal continues from each of them.
         let Some(oldest) = self.snapshots()?.first().copied() else { return Ok(Vec::new()) };
         let covered = oldest.min(progress.checkpointed());
         let segments = segment::list(&**fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
@@ -309,7 +309,7 @@ impl Upkeep {
             }
             bytes -= segments_bytes(&**fs, layout, &[name])?;
             fs.remove(&name.path(&layout.journal)).map_err(JournalProblem::io("removing a segment"))?;
-            // One after the other, so that no stop of the machine leaves a gap.
+            // Synced one by one, so that a stop of the machine leaves no gap.
             fs.sync_dir(&layout.journal).map_err(JournalProblem::io("removing a segment"))?;
             dropped.push(name);
         }
@@ -317,7 +317,7 @@ impl Upkeep {
     }
 
     /// Whether the segment before `next` is older than the retention: its last commit came before `next`'s first.
-    /// Nothing is by a clock that is not to be trusted.
+    /// Always false while the clock is not trusted.
     fn is_old(&self, next: SegmentName) -> Result<bool, SnapshotError> {
         let UpkeepInner { fs, layout, clock, tuning, .. } = &*self.inner;
         if clock.trouble().is_some() {

@@ -1,4 +1,4 @@
-//! Reading what is durable.
+//! Reading durable state.
 
 use super::{
     engine::{ByteScan, EngineError, EngineView, Pair},
@@ -6,7 +6,7 @@ use super::{
     reader::ByteReader,
 };
 
-/// The state after some commit: applied, durable, and never half of one.
+/// The state after a commit: applied and durable, never half of one.
 pub struct View<'a> {
     pub(super) engine: Box<dyn EngineView + 'a>,
     pub(super) ring: &'a Keyring,

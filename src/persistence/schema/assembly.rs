@@ -1,4 +1,4 @@
-//! What the store is assembled from, and its handle in the terms of what it keeps.
+//! The catalog with which the store is opened, and the store's handle in terms of its content.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::{
     types::{Clock, Entropy},
 };
 
-/// What the store keeps.
+/// The content of the store.
 pub static CATALOG: StoreCatalog = StoreCatalog {
     tables: tables::INVENTORY,
     logs: &[&EVENTS, &AUDIT, &AUDIT_SIGN_INS],
@@ -35,30 +35,30 @@ pub static CATALOG: StoreCatalog = StoreCatalog {
 };
 
 impl Store {
-    /// Opens a data directory, or makes one, and starts the writer's thread. Says what was found.
+    /// Opens a data directory, or creates one, and starts the writer's thread. Returns what was found.
     ///
-    /// Refuses, and writes nothing, when sealed values are there and the key ring is not, or is another one.
+    /// Refuses, and writes nothing, when there are sealed values and the key ring is missing or is another one.
     pub fn open(options: Options) -> Result<(Self, Opening), OpenFault> {
         Self::assemble(&CATALOG, options)
     }
 
-    /// The same with a writer that does nothing but what the caller lets it do: for tests, and for the command line.
+    /// The same with a writer that is driven by the caller: for tests and for the command line.
     pub fn open_in_hand(options: Options) -> Result<(Self, StoreWriter, Opening), OpenFault> {
         Self::assemble_over_directory(&CATALOG, options)
     }
 
-    /// A store in memory whose closures are each run twice and compared, for tests of flows. Its writer is a task of
-    /// the current runtime, so that it lives under tokio's paused time.
+    /// A store in memory that runs each closure twice and compares the results, for tests of flows. Its writer is a
+    /// task of the current runtime, so that it follows tokio's paused time.
     pub fn in_memory(clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Self {
         Self::assemble_in_memory(&CATALOG, clock, entropy)
     }
 
-    /// A store in memory whose writer does nothing but what the caller lets it do, for tests of the writer.
+    /// A store in memory whose writer is driven by the caller, for tests of the writer.
     pub fn in_hand(clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> (Self, StoreWriter) {
         Self::assemble_in_hand(&CATALOG, clock, entropy)
     }
 
-    /// The sequence of the last event that can be read; 0 if there never was one.
+    /// The sequence of the last visible event; 0 if there never was one.
     pub fn head(&self) -> u64 {
         self.log_head(&EVENTS).number
     }
@@ -68,7 +68,7 @@ impl Store {
         self.log_changed(&EVENTS)
     }
 
-    /// What operators see.
+    /// The report for operators.
     pub fn report(&self) -> StoreReport {
         let mark = |log| {
             let LogHead { number, hash } = self.log_head(audit::log(log));

@@ -1,6 +1,6 @@
-//! Whether everything in a tree can be understood: every key belongs to a table, every record decodes, sealed ones
-//! open, and the audit trail is whole. Bytes that differ from the journal are found before, by `check`; this finds what
-//! was written wrong.
+//! Checks that everything in a tree can be decoded: every key belongs to a table, every record decodes, sealed ones
+//! open, and the audit chain is valid. `check` has found bytes that differ from the journal before; this finds records
+//! that were written wrong.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::{
     types::limits,
 };
 
-/// The first thing that cannot be understood.
+/// The first row that cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum ContentFault {
     /// A key whose first byte is no table's.
@@ -31,32 +31,32 @@ pub enum ContentFault {
     Row {
         /// The key, in hexadecimal digits.
         key: String,
-        /// Table and reason.
+        /// The table and the reason.
         fault: TxFault,
     },
-    /// The audit trail does not hold.
+    /// The audit chain is not valid.
     #[error("the audit trail is broken at entry {number} of {}", log.as_str())]
     Broken {
         /// The log.
         log: AuditLog,
-        /// The first entry that does not fit.
+        /// The first entry that does not match.
         number: u64,
     },
-    /// An entry of the audit trail, or an event, whose inside does not decode.
+    /// The body of an audit entry or of an event does not decode.
     #[error(transparent)]
     Inside(#[from] TxFault),
 }
 
-/// What was understood.
+/// The counts of what was decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
-    /// Rows of all tables.
+    /// Number of rows of all tables.
     pub rows: u64,
-    /// Events in the log.
+    /// Number of events in the log.
     pub events: u64,
-    /// The end of the audit trail's log of changes.
+    /// The head of the audit log of changes.
     pub audit: AuditHead,
-    /// The end of its log of sign-ins.
+    /// The head of the audit log of sign-ins.
     pub audit_sign_ins: AuditHead,
 }
 
@@ -79,7 +79,7 @@ impl ByteReader for Content<'_> {
     }
 }
 
-/// Reads everything below `engine`, in pages.
+/// Reads everything in `engine`, in pages.
 pub fn verify(engine: &dyn EngineView, ring: &Keyring) -> Result<Contents, ContentFault> {
     ring.prepare(&CATALOG);
     let content = Content { engine, ring };

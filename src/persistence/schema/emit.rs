@@ -1,4 +1,4 @@
-//! What a transaction says of itself beside its records: events and audit entries.
+//! The events and audit entries of a transaction.
 
 use super::{
     audit::{self, AuditBody},
@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl Tx<'_> {
-    /// Says `event` in this commit; it gets its sequence when the commit is written. Personal fields are sealed under
-    /// the subject's own key. Gives the event's id.
+    /// Appends `event` in this commit; it gets its sequence when the commit is written. Personal fields are sealed
+    /// under the subject's own key. Returns the event's id.
     pub fn emit(&mut self, event: Event) -> Result<EventId, TxFault> {
         let id: EventId = self.id();
         let personal = persons::seal(self, event.subject, &persons::place_of_event(id), &event.personal)?;
@@ -35,8 +35,8 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// Writes the event and the audit entry of one change. With `EventOrigin::Call` the client's address and user agent
-    /// are added to the event's personal fields; the audit entry always has them. Gives the event's id.
+    /// Appends the event and the audit entry of one change. With `EventOrigin::Call` the client's address and user
+    /// agent are added to the event's personal fields; the audit entry always has them. Returns the event's id.
     pub fn record(&mut self, origin: EventOrigin, mut event: Event, entry: AuditRecord) -> Result<EventId, TxFault> {
         match origin {
             EventOrigin::Call => {
@@ -50,8 +50,8 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// Writes an entry of the audit trail in this commit, in the log of its action; it gets its number and hash when
-    /// the commit is written. Actor, request and origin come from the context.
+    /// Appends an audit entry in this commit, in the log of its action; it gets its number and hash when the commit is
+    /// written. Actor, request and origin come from the context.
     pub fn audit(&mut self, record: AuditRecord) -> Result<(), TxFault> {
         let id = self.id();
         let context = self.context();

@@ -1,4 +1,4 @@
-//! The event log: one row an event, by sequence. Written only by `Tx::emit`; numbered when a commit's frame is made.
+//! The event log: one row per event, by sequence. Written only by `Tx::emit`; numbered when a commit's frame is made.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ use crate::{
 pub static EVENT_BY_SEQUENCE: Table<u64, StoredEvent> =
     Table::new(0x20, "event_by_sequence", "events.retention (30 days), not past a subscriber's watermark");
 
-/// The same as the machinery knows it: no chain, a row is the event's own bytes.
+/// The log in the machinery's form: without a chain, a row is the event's own bytes.
 pub static EVENTS: Log = Log {
     tag: EVENT_BY_SEQUENCE.tag,
     name: "events",
@@ -34,22 +34,22 @@ pub static EVENTS: Log = Log {
     hash: |_| Ok([0; 32]),
 };
 
-/// An event as it is stored; its sequence is its key.
+/// The stored form of an event; its sequence is its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredEvent {
-    /// The deduplication key.
+    /// The id by which subscribers recognize a repeated hand-over.
     pub id: EventId,
-    /// The person it is about.
+    /// The person whom the event is about.
     pub subject: UserId,
-    /// When the decision was taken.
+    /// The time of the decision.
     pub time: Timestamp,
-    /// The request that began it all.
+    /// The id of the request that caused it.
     pub correlation: String,
-    /// The event that led to this one.
+    /// The event that caused this one.
     pub causation: Option<EventId>,
     /// W3C trace context.
     pub traceparent: Option<String>,
-    /// What happened.
+    /// The kind of the event.
     pub kind: EventKind,
     /// `Personal`, sealed under the subject's key.
     pub personal: Option<Vec<u8>>,
@@ -60,34 +60,34 @@ impl Record for StoredEvent {
     const NAME: &'static str = "event";
 }
 
-/// Which events a reader wants.
+/// A filter for events.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventFilter {
-    /// Of these types; empty: of all.
+    /// The types to admit; empty: all.
     pub types: BTreeSet<EventType>,
-    /// About this person; `None`: about anybody.
+    /// The person whom the events are about; `None`: any.
     pub subject: Option<UserId>,
 }
 
 impl EventFilter {
-    /// Whether `event` is wanted.
+    /// Whether the filter admits `event`.
     pub fn admits(&self, event: &StoredEvent) -> bool {
         let type_wanted = self.types.is_empty() || self.types.contains(&event.kind.event_type());
         type_wanted && self.subject.is_none_or(|subject| subject == event.subject)
     }
 }
 
-/// Where to read, and how much.
+/// Where to read, and how many events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventRange {
-    /// Behind this sequence; 0: from the beginning.
+    /// The sequence after which to read; 0: from the beginning.
     pub after: u64,
-    /// At most so many events.
+    /// Maximum number of events.
     pub limit: usize,
 }
 
-/// Events behind `range.after` in order of sequence. `next` is where to go on, `None` if the end of the log was
-/// reached; a page may hold fewer rows than asked for, even none, since one reading looks at `limits::SCAN_MAX` events.
+/// Events after `range.after` in order of sequence. `next` is the place to continue, `None` if the end of the log was
+/// reached. A page may hold fewer rows than `limit`, even none, since one call reads at most `limits::SCAN_MAX` events.
 pub fn read(
     reader: &impl Reader,
     range: EventRange,
@@ -111,7 +111,7 @@ pub fn read(
     Ok(Page { rows, next })
 }
 
-/// The event of a sequence, if it is still there.
+/// The event of a sequence, if it was not removed.
 pub fn find(reader: &impl Reader, sequence: u64) -> Result<Option<EventEnvelope>, TxFault> {
     match reader.get(&EVENT_BY_SEQUENCE, &sequence)? {
         Some(event) => envelope(reader, sequence, event).map(Some),
@@ -119,27 +119,27 @@ pub fn find(reader: &impl Reader, sequence: u64) -> Result<Option<EventEnvelope>
     }
 }
 
-/// The last sequence given; 0 if none ever was.
+/// The last sequence; 0 if there never was an event.
 pub fn head(reader: &impl Reader) -> Result<u64, TxFault> {
     Ok(EVENTS.read_head(reader)?.number)
 }
 
-/// The sequence of the oldest event that is still there.
+/// The sequence of the oldest event that was not removed.
 pub fn oldest(reader: &impl Reader) -> Result<Option<u64>, TxFault> {
     Ok(reader.keys(&EVENT_BY_SEQUENCE, Scan::all().limit(1))?.first().copied())
 }
 
-/// What retention may remove.
+/// The events that retention may remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expendable {
-    /// Events older than this.
+    /// Events older than this time.
     pub before: Timestamp,
-    /// Up to and including this sequence: the lowest watermark of the subscribers that count.
+    /// Up to and including this sequence: the lowest watermark of the relevant subscribers.
     pub up_to: u64,
 }
 
-/// Removes a batch of at most `limits::SCAN_MAX` old events and says how many went; call it again until it says 0. The
-/// newest event always stays, since the next sequence is counted from it.
+/// Removes a batch of at most `limits::SCAN_MAX` old events and returns their number; call it again until it returns 0.
+/// The newest event always stays, since the next sequence is counted from it.
 pub fn remove_old(tx: &mut Tx<'_>, expendable: Expendable) -> Result<usize, TxFault> {
     let newest = head(tx)?;
     let mut removed = 0;

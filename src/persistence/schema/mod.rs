@@ -1,8 +1,8 @@
-//! What the store keeps: tables, the event log, the audit trail, the keys of persons.
+//! The content of the store: tables, the event log, the audit log, the keys of persons.
 //!
-//! Owns: the bytes in front of keys, the records, their indexes, what an event and an entry are stored as. Must not
-//! know: how a commit is made, the rules of any service. Begin with `assembly.rs` (what the machinery is
-//! handed) and `tables/mod.rs`.
+//! Owns: the first bytes of keys, the records, their indexes, the stored form of an event and of an audit entry. Must
+//! not know: how a commit is made, the rules of any service. Begin with `assembly.rs` (the catalog for the machinery)
+//! and `tables/mod.rs`.
 
 pub mod assembly;
 pub mod audit;

@@ -1,5 +1,5 @@
-//! Every person has a key, under which the personal fields of events and audit entries are sealed. Erasing a person is
-//! destroying the key: log and chain stay whole, and nobody can read who it was.
+//! Each person has a key, under which the personal fields of events and audit entries are sealed. Erasing a person
+//! destroys the key: log and chain stay complete, and the person can no longer be identified.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// The key of a person; entries on nobody known are under the key of the id of zeros.
+/// The key of a person; entries without a known person are under the key of the id of zeros.
 pub static PERSON_KEY_BY_ID: Table<UserId, PersonKey> =
     Table::sealed(0x22, "person_key_by_id", "until the person is erased");
 
@@ -42,7 +42,7 @@ impl Record for Personal {
     const NAME: &'static str = "personal";
 }
 
-/// Under whose key an entry's personal fields lie: the subject's, else the actor's, else nobody's.
+/// The person whose key seals an entry's personal fields: the subject, else the actor, else the id of zeros.
 pub(super) fn of_entry(actor: &Actor, subject: Option<UserId>) -> UserId {
     match (subject, actor) {
         (Some(person), _) => person,
@@ -59,7 +59,7 @@ pub(super) fn place_of_entry(id: AuditId) -> Vec<u8> {
     [b"audit/".as_slice(), &id.to_bytes()].concat()
 }
 
-/// Seals `personal` under the person's key, which is made if there is none; `None` if there is nothing to seal.
+/// Seals `personal` under the person's key, which is created if there is none; `None` if there is nothing to seal.
 pub(super) fn seal(
     tx: &mut Tx<'_>,
     person: UserId,
@@ -93,13 +93,14 @@ pub(super) fn open(
     let Some(key) = reader.get(&PERSON_KEY_BY_ID, &person)? else { return Ok(Personal::default()) };
     match sealing::unseal(&subkey(&key), place, sealed) {
         Ok(plain) => codec::decode(&plain).map_err(|fault: CodecFault| codec_fault(Personal::NAME, &fault)),
-        // Something was said of the person after the erasure, so there is a key again, but not the one of old.
+        // An entry about the person was written after the erasure, so there is a new key, which does not open older
+        // values.
         Err(SealFault::Broken) => Ok(Personal::default()),
         Err(fault @ (SealFault::Form | SealFault::NoKey(_))) => Err(sealed_fault(Personal::NAME, &fault)),
     }
 }
 
-/// Destroys the person's key: personal fields in events and audit entries so far can never be read again.
+/// Destroys the person's key: existing personal fields in events and audit entries can never be read again.
 pub fn erase(tx: &mut Tx<'_>, person: UserId) -> Result<(), TxFault> {
     tx.delete(&PERSON_KEY_BY_ID, &person)
 }

@@ -1,4 +1,4 @@
-//! The backend in this process: a queue, one writer behind it, groups over an overlay, one journal, one tree.
+//! The backend in this process: a queue, one writer, groups over an overlay, one journal, one tree.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -19,13 +19,13 @@ use crate::{
     types::{Fault, limits},
 };
 
-/// The store in this process; clones are the same.
+/// The store in this process; clones are handles of the same store.
 #[derive(Clone)]
 pub(in crate::persistence::machinery) struct Embedded {
     shared: Arc<Shared>,
-    /// Snapshots and room on the disk; `None`: in memory.
+    /// Snapshots and disk space; `None`: in memory.
     upkeep: Option<Upkeep>,
-    /// Of this opening. The lock on the directory is the one lease there is: whoever has it has all the others.
+    /// The epoch of this opening. The lock on the directory is the only lease: its holder has all others.
     epoch: u64,
 }
 
@@ -70,7 +70,7 @@ impl Embedded {
         self.shared.log_changed(log)
     }
 
-    /// Granted at once: no other process can have the directory.
+    /// Granted at once: no other process can hold the directory.
     pub(super) fn lease(&self, name: &'static str) -> Result<Lease, Fault> {
         if self.shared.is_lost() { Err(Fault::Unavailable) } else { Ok(Lease { name, epoch: self.epoch }) }
     }
@@ -79,7 +79,7 @@ impl Embedded {
         self.shared.queue.close();
     }
 
-    /// Writes down that a restored store may send.
+    /// Records that a restored store may send.
     pub(in crate::persistence::machinery) fn allow_sending(&self) -> Result<(), SnapshotError> {
         if let Some(upkeep) = &self.upkeep {
             upkeep.allow_sending()?;
@@ -88,7 +88,7 @@ impl Embedded {
         Ok(())
     }
 
-    /// Measures free space, and gives the process up when the writer hangs.
+    /// Measures free space, and marks the store as lost when the writer hangs.
     pub(in crate::persistence::machinery) fn tend(&self) {
         if let Some(Ok(free)) = self.upkeep.as_ref().map(Upkeep::free_bytes) {
             self.shared.free_bytes.store(free, Ordering::Relaxed);
@@ -105,7 +105,7 @@ impl Embedded {
     pub(in crate::persistence::machinery) async fn close(&self) {
         let mut ended = self.shared.ended.subscribe();
         self.shared.queue.close();
-        // The sender lives in `shared`, which is held here.
+        // The sender is a field of `shared`, which is held here.
         let _ = ended.wait_for(|ended| *ended).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The tree in memory: for tests, and as the model that the others are compared with.
+//! The tree in memory: for tests, and as the model for the other engines.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ impl MemEngine {
         Self::default()
     }
 
-    // A panic while the lock is held leaves a tree that is whole: no step of `apply` can panic half way.
+    // A panic while the lock is held leaves a consistent tree: no step of `apply` can panic half way.
     fn read(&self) -> RwLockReadGuard<'_, Tree> {
         self.tree.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,10 +1,9 @@
-//! The tree: keys in byte order, and how far into the journal it has come.
+//! The tree: keys in byte order, and the number of the last applied commit.
 //!
-//! Owns: what an engine must do, and the three that do it. Must not know: records, tables, transactions, the journal.
-//! Begin with `Engine`; `mem.rs` is the shortest one that is right.
+//! Owns: the trait of an engine, and its three implementations. Must not know: records, tables, transactions, the
+//! journal. Begin with `Engine`; `mem.rs` is the shortest correct implementation.
 //!
-//! An engine need not be durable on its own: what it holds beyond its last checkpoint is applied again from the
-//! journal.
+//! An engine need not be durable by itself: its content after its last checkpoint is applied again from the journal.
 
 pub mod mem;
 pub mod redb;
@@ -14,29 +13,29 @@ use std::ops::Bound;
 
 use super::{Batch, Lsn};
 
-/// The key under which an engine keeps the number of the last commit applied. Tables begin at byte 0x01.
+/// The key under which an engine stores the number of the last applied commit. Tables begin at byte 0x01.
 pub const APPLIED_KEY: &[u8] = &[0x00, b'l', b's', b'n'];
-/// The lowest byte a table may begin its keys with; below it are the engine's own keys, which no view shows.
+/// The lowest first byte of a table's keys; keys below it are the engine's own, and no view shows them.
 pub const FIRST_TABLE: u8 = 0x01;
 
-/// An engine could not do what was asked; the process cannot go on with this tree.
+/// An engine failed; the process cannot continue with this tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{engine}: {reason}")]
 pub struct EngineError {
-    /// Which engine.
+    /// The engine's name.
     pub engine: &'static str,
-    /// What it says.
+    /// The engine's message.
     pub reason: String,
 }
 
 impl EngineError {
-    /// An error of `engine`, in its own words.
+    /// An error of `engine` with its own message.
     pub fn new(engine: &'static str, reason: impl std::fmt::Display) -> Self {
         Self { engine, reason: reason.to_string() }
     }
 }
 
-/// In which order a scan gives its keys.
+/// The order of a scan's keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From the lowest key to the highest.
@@ -45,16 +44,16 @@ pub enum Direction {
     Descending,
 }
 
-/// A part of the tree: keys between two bounds, in one direction, at most so many.
+/// A part of the tree: the keys between two bounds, in one direction, at most `limit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ByteScan {
     /// The lower bound.
     pub start: Bound<Vec<u8>>,
     /// The upper bound.
     pub end: Bound<Vec<u8>>,
-    /// Which end of the range comes first.
+    /// The direction of the scan.
     pub direction: Direction,
-    /// How many pairs at most.
+    /// Maximum number of pairs.
     pub limit: usize,
 }
 
@@ -74,7 +73,7 @@ impl ByteScan {
         self
     }
 
-    /// The bounds as slices, with the engine's own keys left out; `None` if nothing can lie between them.
+    /// The bounds as slices, without the engine's own keys; `None` if the range is empty.
     pub(super) fn bounds(&self) -> Option<Bounds<'_>> {
         let lowest: &[u8] = &[FIRST_TABLE];
         let start = match &self.start {
@@ -102,16 +101,16 @@ type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 /// A key and its value.
 pub type Pair = (Vec<u8>, Vec<u8>);
 
-/// A place to read from. Whether two reads of one view see the same state is for the caller to arrange: sled and mem
-/// read what is there at each call.
+/// Reads the tree. An engine does not guarantee that two reads of one view see the same state: sled and mem read the
+/// current state at each call. The caller guarantees it.
 pub trait EngineView {
-    /// The value of `key`, if it is there.
+    /// The value of `key`; `None` if there is none.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError>;
     /// The pairs of `scan`, in its order.
     fn scan(&self, scan: &ByteScan) -> Result<Vec<Pair>, EngineError>;
 }
 
-/// What operators see of an engine.
+/// The report of an engine for operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineStats {
     /// Its name, as in `store.engine`.
@@ -122,26 +121,26 @@ pub struct EngineStats {
 
 /// An ordered tree of bytes.
 pub trait Engine: Send + Sync {
-    /// A place to read from.
+    /// A view to read from.
     fn view(&self) -> Result<Box<dyn EngineView + '_>, EngineError>;
-    /// Makes the changes of the commits up to and including `lsn`, and remembers `lsn` no earlier than they are there.
+    /// Applies the commits up to and including `lsn`, and stores `lsn` together with the changes or after them.
     fn apply(&self, operations: &Batch, lsn: Lsn) -> Result<(), EngineError>;
-    /// The last commit that was applied whole; none in a tree that was never written.
+    /// The last commit that was applied completely; `None` in a tree that was never written.
     fn applied(&self) -> Result<Option<Lsn>, EngineError>;
-    /// Asks for all that was applied to be made durable, as well as this engine can.
+    /// Makes everything applied durable, as far as this engine can.
     fn checkpoint(&self) -> Result<(), EngineError>;
-    /// What operators see.
+    /// The report for operators.
     fn stats(&self) -> EngineStats;
 }
 
-/// Which engine holds the tree.
+/// The engine of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineKind {
-    /// The default: quick, not trusted after the machine stopped, rebuilt then.
+    /// The default: fast; not trusted, but rebuilt, after a stop of the machine.
     Sled,
-    /// Safe against a stopped machine by itself.
+    /// Consistent after a stop of the machine by itself.
     Redb,
-    /// Nothing on disk; built from snapshot and journal at each open.
+    /// Stores nothing on disk; built from snapshot and journal at each open.
     Mem,
 }
 
@@ -160,7 +159,7 @@ impl EngineKind {
         [Self::Sled, Self::Redb, Self::Mem].into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether it keeps anything on disk.
+    /// Whether it stores anything on disk.
     pub fn keeps(self) -> bool {
         match self {
             Self::Sled | Self::Redb => true,
@@ -168,7 +167,7 @@ impl EngineKind {
         }
     }
 
-    /// Whether its files can be believed after the machine stopped.
+    /// Whether its files can be trusted after a stop of the machine.
     pub fn survives_machine_stop(self) -> bool {
         match self {
             Self::Redb => true,

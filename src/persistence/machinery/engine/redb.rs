@@ -1,7 +1,7 @@
-//! The tree in redb: slower to write, and whole after a stop of the machine.
+//! The tree in redb: slower to write, and consistent after a stop of the machine.
 //!
-//! Between checkpoints redb commits without a sync; after any crash it comes back as of its last checkpoint, and the
-//! journal brings the rest.
+//! Between checkpoints redb commits without a sync. After any crash it has the state of its last checkpoint, and the
+//! rest is replayed from the journal.
 
 use std::path::{Path, PathBuf};
 
@@ -26,13 +26,13 @@ pub struct RedbEngine {
 }
 
 impl RedbEngine {
-    /// Opens the tree in `dir`, or makes it.
+    /// Opens the tree in `dir`, or creates it.
     pub fn open(dir: &Path) -> Result<Self, EngineError> {
         std::fs::create_dir_all(dir).map_err(failed)?;
         let file = dir.join("tree.redb");
         let database = Database::builder().set_cache_size(limits::REDB_CACHE_BYTES).create(&file).map_err(failed)?;
         let engine = Self { database, file };
-        // Readers find no table in a file that was never written.
+        // Without this write, readers would find no table in a new file.
         engine.write(Durability::Immediate, |_| Ok(()))?;
         Ok(engine)
     }

@@ -1,8 +1,8 @@
-//! The tree in sled. Quick and small; believed only as far as the journal can vouch for it.
+//! The tree in sled: fast and small; trusted only as far as the journal confirms it.
 //!
-//! What was found by running sled 0.34.7, and is respected here: `flush` does not sync, so a checkpoint syncs the file
-//! and its directory itself; a batch over about 128 keys makes memory grow without bound; a kill during `open` leaves
-//! a half-made snapshot file on which the next `open` fails; `open` may panic on damaged files.
+//! Properties of sled 0.34.7, found by running it: `flush` does not sync, so a checkpoint syncs the file and its
+//! directory itself; a batch of more than about 128 keys makes memory grow without bound; a kill during `open` leaves
+//! an unfinished snapshot file on which the next `open` fails; `open` may panic on damaged files.
 
 use std::{
     fs::File,
@@ -27,13 +27,13 @@ pub struct SledEngine {
 }
 
 impl SledEngine {
-    /// Opens the tree in `dir`, or makes it. A panic inside sled is an error here.
+    /// Opens the tree in `dir`, or creates it. A panic inside sled is returned as an error.
     pub fn open(dir: &Path) -> Result<Self, EngineError> {
         remove_half_made_snapshots(dir).map_err(failed)?;
         let config = sled::Config::new()
             .path(dir)
             .cache_capacity(limits::SLED_CACHE_BYTES)
-            // Checkpoints say when to flush; a timer would only add a thread.
+            // Checkpoints flush; a timer would only add a thread.
             .flush_every_ms(None);
         match catch_unwind(AssertUnwindSafe(|| config.open())) {
             Ok(Ok(tree)) => Ok(Self { tree, dir: dir.to_owned() }),
@@ -64,8 +64,8 @@ impl Engine for SledEngine {
     }
 
     fn apply(&self, operations: &Batch, lsn: Lsn) -> Result<(), EngineError> {
-        // One place in each part is for the number, which only the last part carries: a part that is there without
-        // the number is applied again, which does no harm.
+        // One place in each part is reserved for the number, which only the last part carries: a part without the
+        // number is applied again, which has no further effect.
         let mut parts = operations.0.chunks(limits::SLED_BATCH_KEYS - 1).peekable();
         loop {
             let mut batch = sled::Batch::default();

@@ -1,15 +1,15 @@
-//! The content of one file on the simulated disk: as it is seen, as it is kept, and what lies between.
+//! The content of one file on the simulated disk: as programs see it, as it is stored, and the pending writes.
 
 use std::collections::BTreeMap;
 
 use super::sim::Chance;
 
-/// What a disk writes whole or not at all.
+/// The size in bytes that a disk writes atomically.
 const SECTOR: usize = 512;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Content {
-    // Beyond `bytes` and below `length` there are zeros, so that reserved room costs no memory.
+    // Between `bytes` and `length` there are zeros, so that reserved space costs no memory.
     bytes: Vec<u8>,
     length: u64,
 }
@@ -82,12 +82,12 @@ impl Inode {
         }
     }
 
-    /// The pages are clean, though they never reached the disk.
+    /// Marks the pages as clean, although they never reached the disk.
     pub(super) fn forget_pending(&mut self) {
         self.pending.clear();
     }
 
-    /// Of each sector, some of the writes that touched it are kept, the first ones first; of the lengths too.
+    /// Keeps, for each sector, a prefix of the writes that touched it; the same for lengths.
     pub(super) fn stop_machine(&mut self, chance: &mut Chance) {
         let mut sectors: BTreeMap<usize, Vec<(usize, &[u8])>> = BTreeMap::new();
         let mut lengths = Vec::new();
@@ -105,7 +105,7 @@ impl Inode {
                 Change::Length(length) => lengths.push(*length),
             }
         }
-        // Some stops lose nearly all, some nearly nothing, most something between.
+        // Some stops lose nearly everything, some nearly nothing, most something between.
         let mood = chance.below(4);
         for pieces in sectors.values() {
             let whole = pieces.len() as u64;

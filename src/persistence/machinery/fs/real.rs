@@ -14,7 +14,7 @@ use rustix::{
 
 use super::{File, Fs, Held};
 
-/// The disk of this machine. Files are for their owner alone.
+/// The disk of this machine. Files are readable by their owner only (mode 0600).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealFs;
 
@@ -22,14 +22,14 @@ pub struct RealFs;
 struct RealFile(StdFile);
 
 struct RealLock {
-    // The lock belongs to the open file and goes with the last descriptor of it.
+    // The lock belongs to the open file and is released with its last descriptor.
     file: StdFile,
 }
 
 impl Held for RealLock {}
 
 impl Drop for RealLock {
-    /// Lets go at once: a child that was forked just now has a copy of the descriptor until it runs its program.
+    /// Unlocks explicitly: a child that was just forked has a copy of the descriptor until it executes its program.
     fn drop(&mut self) {
         let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
     }
@@ -60,7 +60,7 @@ impl File for RealFile {
         }
         match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, length) {
             Ok(()) => Ok(()),
-            // Not every file system can reserve; then the file only has the length.
+            // Some file systems cannot reserve space; then only the length is set.
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.0.set_len(length),
             Err(error) => Err(error.into()),
         }

@@ -1,12 +1,12 @@
-//! A disk in memory that keeps two states: what programs see, and what would be left if the machine stopped now.
+//! A disk in memory with two states: what programs see, and what a stop of the machine would leave.
 //!
 //! ```text
-//!   write, truncate ----> seen ----sync-----> kept           a stop of the machine leaves of what was not synced
-//!   create, rename, .. -> names ---sync_dir-> kept names      any sectors, in any order, and any first names' changes
+//!   write, truncate ----> seen ----sync-----> kept           of unsynced data a stop of the machine leaves
+//!   create, rename, .. -> names ---sync_dir-> kept names      any sectors, in any order, and a prefix of the renames
 //! ```
 //!
-//! It counts what is asked of it, and fails where it is told to. A failed sync loses what it should have written, as
-//! Linux does: the pages are clean afterwards, and stay readable until the machine stops.
+//! It counts its operations, and fails at the configured ones. A failed sync loses its data, as on Linux: the pages are
+//! clean afterwards, and stay readable until the machine stops.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,12 +17,12 @@ use std::{
 
 use super::{File, Fs, Held, inode::Inode};
 
-/// What happens at the step that was named.
+/// What happens at the configured step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SimFailure {
-    /// This one step fails and changes nothing.
+    /// This step fails and changes nothing.
     Error,
-    /// The machine stops in the middle of this step: it, and all after it, fail until `stop_machine`.
+    /// The machine stops during this step: it and all later steps fail until `stop_machine`.
     Stop,
 }
 
@@ -62,7 +62,7 @@ struct Disk {
     directories: BTreeMap<PathBuf, Directory>,
     locked: BTreeSet<PathBuf>,
     next_inode: u64,
-    // Raised by every end of the process, so that files opened before it cannot be used after it.
+    // Raised by every end of the process, so that files opened before it cannot be used afterwards.
     generation: u64,
     steps: u64,
     syncs: u64,
@@ -90,7 +90,7 @@ impl Disk {
         directory.pending.push(change);
     }
 
-    /// Makes an empty file of that name.
+    /// Creates an empty file of that name.
     fn link(&mut self, path: &Path) -> u64 {
         self.next_inode += 1;
         let inode = self.next_inode;
@@ -99,7 +99,7 @@ impl Disk {
         inode
     }
 
-    /// Counts a step; says how it fails, if it shall.
+    /// Counts a step; returns the failure that was configured for it.
     fn step(&mut self) -> Result<(), SimFailure> {
         if self.stopped {
             return Err(SimFailure::Stop);
@@ -147,32 +147,32 @@ impl SimFs {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many files' syncs have been done.
+    /// The number of file syncs.
     pub fn syncs(&self) -> u64 {
         self.disk().syncs
     }
 
-    /// How many changing steps have been asked for.
+    /// The number of changing steps.
     pub fn steps(&self) -> u64 {
         self.disk().steps
     }
 
-    /// Lets the changing step number `step` (counted from the first ever) fail.
+    /// Makes the changing step number `step` (counted from the first ever) fail.
     pub fn fail_at(&self, step: u64, failure: SimFailure) {
         self.disk().planned = Some((step, failure));
     }
 
-    /// Sets how much room the disk says it has; writes do not use it up.
+    /// Sets the free bytes that the disk reports; writes do not reduce them.
     pub fn set_free_bytes(&self, bytes: u64) {
         self.disk().free_bytes = Some(bytes);
     }
 
-    /// Ends the process that used the disk: what was written can still be read, synced or not.
+    /// Ends the process that used the disk: everything written can still be read, synced or not.
     pub fn end_process(&self) {
         self.disk().end_process();
     }
 
-    /// Stops the machine: of what was not synced, `seed` says what is left.
+    /// Stops the machine: `seed` determines what is left of the unsynced data.
     pub fn stop_machine(&self, seed: u64) {
         let mut disk = self.disk();
         let mut chance = Chance(seed);
@@ -189,7 +189,7 @@ impl SimFs {
         disk.end_process();
     }
 
-    /// All files as they are seen, reserved room left out.
+    /// All files as programs see them, without reserved space.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let disk = self.disk();
         let mut files = BTreeMap::new();
@@ -203,7 +203,7 @@ impl SimFs {
         files
     }
 
-    /// Changes a file's bytes behind everybody's back, both what is seen and what is kept.
+    /// Changes a file's bytes without its users, in both states.
     pub fn damage(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         let mut disk = self.disk();
         let inode = disk.inode_of(path).ok_or_else(|| not_found(path))?;
@@ -217,7 +217,7 @@ impl SimFs {
     }
 }
 
-/// Small, quick and repeatable; not for secrets.
+/// Small, fast and repeatable; not for secrets.
 pub(super) struct Chance(u64);
 
 impl Chance {
@@ -249,7 +249,7 @@ impl SimFile {
 }
 
 fn inode(disk: &mut Disk, number: u64) -> io::Result<&mut Inode> {
-    disk.inodes.get_mut(&number).ok_or_else(|| io::Error::other("the file is gone"))
+    disk.inodes.get_mut(&number).ok_or_else(|| io::Error::other("the file was removed"))
 }
 
 impl File for SimFile {

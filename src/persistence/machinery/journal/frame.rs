@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Numbers are little-endian. The checksum covers the segment's salt, the length and the `length` bytes. The salt is
-//! drawn when a segment is made and never leaves the disk, so that nobody can have bytes stored that would pass for a
-//! frame when a damaged place is searched.
+//! drawn when a segment is made and never leaves the disk, so that an attacker cannot store bytes that pass for a frame
+//! when the bytes behind a damaged place are searched.
 
 use crate::{
     persistence::machinery::{Batch, Lsn, Operation},
@@ -18,9 +18,9 @@ use crate::{
 
 /// The first bytes of a frame.
 pub const MAGIC: [u8; 4] = *b"MJF1";
-/// Bytes before the part that `length` counts.
+/// Number of bytes before the part that `length` counts.
 pub const HEAD: usize = 12;
-/// Bytes of the counted part before the operations.
+/// Number of bytes of the counted part before the operations.
 const FIXED: usize = 36;
 
 const PUT: u8 = 1;
@@ -29,33 +29,33 @@ const DELETE: u8 = 2;
 /// One commit in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// Which opening of the store wrote it; later ones are higher.
+    /// The epoch of the opening that wrote it; it rises with each opening.
     pub epoch: u64,
-    /// Its number.
+    /// The number of the commit.
     pub lsn: Lsn,
-    /// The last commit that was known to be on disk when this one was written.
+    /// The last commit that was known to be on disk when this frame was written.
     pub synced: Lsn,
-    /// When it was decided.
+    /// The time of the decision.
     pub time: Timestamp,
-    /// What it changes.
+    /// The changes.
     pub batch: Batch,
 }
 
-/// What a frame says besides its changes.
+/// The fields of a frame besides its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHead {
-    /// Which opening of the store wrote it.
+    /// The epoch of the opening that wrote it.
     pub epoch: u64,
-    /// Its number.
+    /// The number of the commit.
     pub lsn: Lsn,
-    /// The last commit that was known to be on disk when this one was written.
+    /// The last commit that was known to be on disk when this frame was written.
     pub synced: Lsn,
-    /// When it was decided.
+    /// The time of the decision.
     pub time: Timestamp,
 }
 
 impl Frame {
-    /// What it says besides its changes.
+    /// The fields besides the changes.
     pub fn head(&self) -> FrameHead {
         FrameHead { epoch: self.epoch, lsn: self.lsn, synced: self.synced, time: self.time }
     }
@@ -64,22 +64,22 @@ impl Frame {
 /// Why bytes are not a frame, or a commit cannot become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// There is no frame's beginning.
+    /// The magic number is missing.
     #[error("no frame begins here")]
     NoMagic,
     /// The file ends before the frame does.
     #[error("the file ends within the frame")]
     Short,
-    /// The length is outside of what a frame may have.
+    /// The length is outside its bounds.
     #[error("the frame's length is not possible")]
     Length,
     /// The checksum does not match.
     #[error("the frame's checksum is wrong")]
     Checksum,
-    /// The checksum matches, the content does not make sense.
+    /// The checksum matches, but the content is not valid.
     #[error("the frame's content makes no sense")]
     Content,
-    /// A key is empty, too long, or lies in the engine's own range; or a value is too long.
+    /// A key is empty, too long, or in the engine's own range; or a value is too long.
     #[error("a key or a value of the commit is outside its bounds")]
     Bounds,
 }
@@ -151,14 +151,14 @@ fn encode_key(key: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
     Ok(())
 }
 
-/// Whether a table may hold `key`: not empty, not too long, and not among the engine's own keys.
+/// Whether `key` is valid for a table: not empty, not too long, and not in the engine's own range.
 pub fn is_key(key: &[u8]) -> bool {
     key.len() <= limits::KEY_MAX
         && key.first().is_some_and(|first| *first >= crate::persistence::machinery::engine::FIRST_TABLE)
 }
 
-/// How many bytes the frame that begins at `head` takes with its head, if it can be one; `head` is at least `HEAD`
-/// bytes long.
+/// The size of the frame that begins at `head`, with its head, if the length is valid; `head` has at least `HEAD`
+/// bytes.
 pub fn size(head: &[u8]) -> Result<usize, FrameError> {
     let mut cursor = Cursor(head);
     if cursor.take::<4>().ok_or(FrameError::Short)? != MAGIC {
@@ -171,7 +171,7 @@ pub fn size(head: &[u8]) -> Result<usize, FrameError> {
     Ok(HEAD + length)
 }
 
-/// Reads the frame at the beginning of `bytes`, of a segment with `salt`.
+/// Decodes the frame at the beginning of `bytes`, of a segment with `salt`.
 pub fn decode(bytes: &[u8], salt: u64) -> Result<Frame, FrameError> {
     let size = size(bytes)?;
     let frame = bytes.get(..size).ok_or(FrameError::Short)?;
@@ -184,7 +184,7 @@ pub fn decode(bytes: &[u8], salt: u64) -> Result<Frame, FrameError> {
     decode_body(body).ok_or(FrameError::Content)
 }
 
-/// Reads the counted part of a frame; nothing may follow it.
+/// Decodes the counted part of a frame; trailing bytes are an error.
 pub fn decode_body(body: &[u8]) -> Option<Frame> {
     let mut cursor = Cursor(body);
     let epoch = cursor.u64()?;
@@ -192,7 +192,7 @@ pub fn decode_body(body: &[u8]) -> Option<Frame> {
     let synced = Lsn(cursor.u64()?);
     let time = Timestamp::from_micros(i64::from_le_bytes(cursor.take()?));
     let count = cursor.u32()? as usize;
-    // The smallest operation takes four bytes: a count that lies cannot ask for memory.
+    // The smallest operation has four bytes: a wrong count cannot allocate more than the body justifies.
     if count > body.len() / 4 {
         return None;
     }

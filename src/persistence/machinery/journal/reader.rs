@@ -11,15 +11,15 @@ use crate::persistence::machinery::{
     fs::{File, Fs},
 };
 
-/// Bytes read at once.
+/// Number of bytes per read.
 const WINDOW: usize = 1 << 20;
 
-/// A place in the journal.
+/// A position in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JournalPlace {
     /// The file.
     pub segment: SegmentName,
-    /// Bytes from its beginning.
+    /// Byte offset from the beginning of the file.
     pub offset: u64,
 }
 
@@ -29,41 +29,41 @@ impl fmt::Display for JournalPlace {
     }
 }
 
-/// What is wrong with a journal.
+/// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalProblem {
-    /// A frame that was once synced is not there any more.
+    /// A frame that was synced is missing or damaged.
     #[error("{place}: commit {lsn} is damaged ({reason}); it was on disk once, because {proof}")]
     Damaged {
-        /// Where it should be.
+        /// The position of the frame.
         place: JournalPlace,
-        /// Which commit.
+        /// The number of the commit.
         lsn: Lsn,
-        /// What is wrong with it.
+        /// The error of the frame.
         reason: FrameError,
-        /// How it is known that it was there.
+        /// The proof that it was synced.
         proof: Proof,
     },
-    /// A segment's head is not readable; heads are synced before a segment has its name.
+    /// A segment's head is not readable; heads are synced before a segment gets its name.
     #[error("journal/{0}: the head of the file is damaged")]
     Head(SegmentName),
-    /// Commits are asked for that no segment holds.
+    /// The wanted commits are in no segment.
     #[error("commit {wanted} is in no segment of the journal; the first one there begins with {first}")]
     Missing {
-        /// The first commit that was asked for.
+        /// The first wanted commit.
         wanted: Lsn,
-        /// The first one there is.
+        /// The first commit that is there.
         first: Lsn,
     },
-    /// The directory holds no segment at all.
+    /// The directory holds no segment.
     #[error("the journal has no segment")]
     Empty,
     /// The disk failed.
     #[error("journal: {step}: {source}")]
     Io {
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
@@ -75,12 +75,12 @@ impl JournalProblem {
     }
 }
 
-/// How it is known that a commit was once on disk.
+/// The proof that a commit was on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// A later good frame says so.
+    /// A later valid frame records it as synced.
     LaterFrame(JournalPlace),
-    /// A later segment exists, and is only made when all before it is synced.
+    /// A later segment exists: it is created only after everything before it is synced.
     LaterSegment(SegmentName),
     /// A checkpoint, or the mark of a clean close, covers it.
     Checkpoint(Lsn),
@@ -89,17 +89,17 @@ pub enum Proof {
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LaterFrame(place) => write!(f, "a good frame behind it ({place}) says so"),
+            Self::LaterFrame(place) => write!(f, "a valid frame behind it ({place}) records it"),
             Self::LaterSegment(segment) => write!(f, "the later segment {segment} was made"),
             Self::Checkpoint(lsn) => write!(f, "a checkpoint was taken at commit {lsn}"),
         }
     }
 }
 
-/// Reads one segment, in windows.
+/// Reads one segment in windows.
 pub struct SegmentReader {
     file: Box<dyn File>,
-    /// Which one.
+    /// The name of the segment.
     pub name: SegmentName,
     salt: u64,
     length: u64,
@@ -107,12 +107,12 @@ pub struct SegmentReader {
     window_at: u64,
 }
 
-/// What stands at a place.
+/// The content at a position.
 #[derive(Debug)]
 pub enum FrameFound {
-    /// A good frame, and where the next one begins.
+    /// A valid frame, and the offset of the next one.
     Frame(Frame, u64),
-    /// No good frame.
+    /// No valid frame.
     Bad(FrameError),
 }
 
@@ -135,7 +135,7 @@ impl SegmentReader {
         JournalPlace { segment: self.name, offset }
     }
 
-    /// What its frames' checksums begin with.
+    /// The salt of its frames' checksums.
     pub fn salt(&self) -> u64 {
         self.salt
     }
@@ -157,7 +157,7 @@ impl SegmentReader {
         Ok(&self.window[start..end])
     }
 
-    /// What stands at `offset`.
+    /// The content at `offset`.
     pub fn frame_at(&mut self, offset: u64) -> Result<FrameFound, JournalProblem> {
         let salt = self.salt;
         let head = self.bytes(offset, frame::HEAD)?;
@@ -171,8 +171,8 @@ impl SegmentReader {
         }
     }
 
-    /// Searches from `offset` on for a good frame that says `lost` was synced when it was written. Says too whether
-    /// anything but zeros was met.
+    /// Searches from `offset` on for a valid frame that records `lost` as synced. Also returns whether there were bytes
+    /// other than zero.
     pub fn search(&mut self, mut offset: u64, lost: Lsn) -> Result<Search, JournalProblem> {
         static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         let mut written = false;
@@ -201,8 +201,8 @@ impl SegmentReader {
         Ok(if written { Search::Remains } else { Search::Zeros })
     }
 
-    /// Whether what stands at `offset` looks like a frame that says `lost` was synced. Looked at before the checksum
-    /// is: searching must not cost a checksum of megabytes at each byte.
+    /// Whether the bytes at `offset` look like a frame that records `lost` as synced. Tested before the checksum, so
+    /// that the search does not compute a checksum over megabytes at each byte.
     fn claims(&mut self, offset: u64, lost: Lsn) -> Result<bool, JournalProblem> {
         let head = self.bytes(offset, frame::HEAD + 24)?;
         if frame::size(head).is_err() {
@@ -216,13 +216,13 @@ impl SegmentReader {
     }
 }
 
-/// What a search behind a bad frame found.
+/// The result of a search behind a bad frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Search {
-    /// A good frame that proves the bad one was synced.
+    /// A valid frame proves that the bad one was synced.
     Proof(JournalPlace),
-    /// Something was written there, nothing that proves anything.
+    /// There are bytes other than zero, but no proof.
     Remains,
-    /// Nothing was written there.
+    /// There are only zeros.
     Zeros,
 }

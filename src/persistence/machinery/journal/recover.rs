@@ -1,9 +1,10 @@
-//! What is believed of a journal: the survey at open, and reading again what an engine lacks.
+//! Which frames are trusted: the survey at open, and the replay of commits that an engine lacks.
 //!
-//! A bad frame x is damage if it is known that x was synced once: a later good frame says so, or a later segment
-//! exists, or a checkpoint covers it. Then nothing is changed, and the place is named. Otherwise x begins the last
-//! group, which nobody was answered for: it is cut there. Of that group, what is good is kept: it may so far be in the
-//! page cache only, so the writer copies it into a fresh, synced segment before anybody reads it (`writer.rs`).
+//! A bad frame x is damage if x is known to have been synced: a later valid frame records it, or a later segment
+//! exists, or a checkpoint covers it. Then nothing is changed, and the error names the place. Otherwise x begins the
+//! last group, whose callers got no answer, and the journal is cut at x. The valid frames of that group are kept: they
+//! may be in the page cache only, so the writer copies them into a new, synced segment before any reader sees them
+//! (`writer.rs`).
 
 use std::{collections::VecDeque, path::Path};
 
@@ -17,37 +18,37 @@ use crate::{
     types::Timestamp,
 };
 
-/// A place from which on the journal was not believed, and why.
+/// The position from which the journal was not trusted, with the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
-    /// Where it begins.
+    /// The position.
     pub place: JournalPlace,
-    /// The number the next good commit would have had.
+    /// The number of the commit that was expected there.
     pub lsn: Lsn,
-    /// What stands there.
+    /// The error of the frame there.
     pub reason: FrameError,
 }
 
-/// What was found in a journal.
+/// The result of a survey of a journal.
 #[derive(Debug)]
 pub struct Survey {
     /// All segments, first to last.
     pub segments: Vec<SegmentName>,
-    /// The last good commit.
+    /// The last valid commit.
     pub last: Lsn,
-    /// Its time; of none if no frame was read.
+    /// Its time; `None` if no frame was read.
     pub last_time: Option<Timestamp>,
-    /// The highest epoch met.
+    /// The highest epoch found.
     pub epoch: u64,
     /// The last commit that is known to be synced.
     pub synced: Lsn,
-    /// Where the frames known to be synced end, in the last segment.
+    /// The end of the frames known to be synced, in the last segment.
     pub synced_end: JournalPlace,
-    /// Where the good frames end.
+    /// The end of the valid frames.
     pub end: JournalPlace,
-    /// The good frames after `synced`.
+    /// The valid frames after `synced`.
     pub tail: VecDeque<Frame>,
-    /// Where it was cut, if anything was written behind the last good frame.
+    /// Where the journal was cut, if there were bytes behind the last valid frame.
     pub cut: Option<Cut>,
 }
 
@@ -65,7 +66,7 @@ impl Walk {
         Ok(Self { reader, offset: HEADER as u64, expected: name.0, epoch })
     }
 
-    /// The next frame, if it is the one that belongs here.
+    /// The next frame, if its number and epoch fit.
     fn next(&mut self) -> Result<Result<Frame, FrameError>, JournalProblem> {
         Ok(match self.reader.frame_at(self.offset)? {
             FrameFound::Bad(reason) => Err(reason),
@@ -86,7 +87,7 @@ impl Walk {
     }
 }
 
-/// The segments from the one that holds commit `from`; all of them if `from` is before the first.
+/// The segments from the one that holds commit `from`; all segments if `from` is before the first.
 fn segments_from(segments: &[SegmentName], from: Lsn) -> &[SegmentName] {
     let at = segments.iter().rposition(|name| name.0 <= from).unwrap_or(0);
     &segments[at..]
@@ -95,13 +96,13 @@ fn segments_from(segments: &[SegmentName], from: Lsn) -> &[SegmentName] {
 /// What is known of a journal before it is read.
 #[derive(Debug, Clone, Copy)]
 pub struct KnownCommits {
-    /// The commit after which the survey begins; what is before it is not looked at.
+    /// The commit after which the survey begins; earlier frames are not read.
     pub after: Lsn,
-    /// The last commit that a checkpoint or a snapshot proves to have been synced.
+    /// The last commit that a checkpoint or a snapshot proves to be synced.
     pub covered: Lsn,
 }
 
-/// Surveys the journal in `dir`. Nothing is changed.
+/// Surveys the journal in `dir`. Changes nothing.
 pub fn survey(fs: &dyn Fs, dir: &Path, known: KnownCommits) -> Result<Survey, JournalProblem> {
     let KnownCommits { after, covered } = known;
     let segments = segment::list(fs, dir).map_err(JournalProblem::io("listing the segments"))?;
@@ -115,7 +116,7 @@ pub fn survey(fs: &dyn Fs, dir: &Path, known: KnownCommits) -> Result<Survey, Jo
         last: Lsn(read[0].0.0 - 1),
         last_time: None,
         epoch: 0,
-        // A segment is made only when all before it is synced.
+        // A segment is created only after everything before it is synced.
         synced: Lsn((last.0.0 - 1).max(covered.0)),
         synced_end: start,
         end: start,
@@ -141,7 +142,7 @@ impl Survey {
     }
 }
 
-/// A segment that another one follows has to be whole up to that one.
+/// A segment that is not the last has to be complete up to the next one.
 fn survey_inner(
     fs: &dyn Fs,
     dir: &Path,
@@ -166,7 +167,7 @@ fn survey_last(
     survey: &mut Survey,
 ) -> Result<(), JournalProblem> {
     let mut walk = Walk::open(fs, dir, name, survey.epoch)?;
-    // Where each frame of the tail ends, so that the end of the synced part can be told.
+    // The end of each frame of the tail, to find the end of the synced part.
     let mut ends: VecDeque<(Lsn, u64)> = VecDeque::new();
     let reason = loop {
         match walk.next()? {
@@ -199,7 +200,7 @@ fn survey_last(
     }
 }
 
-/// Which commits to read again: those after the first, up to and including the second.
+/// The commits to replay: after `after`, up to and including `upto`.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
     /// The last commit that is not wanted.
@@ -208,7 +209,7 @@ pub struct Span {
     pub upto: Lsn,
 }
 
-/// Gives the commits of `span` to `visit`, in order. All of them have to be there.
+/// Passes the commits of `span` to `visit`, in order. All of them have to be there.
 pub fn replay<E: From<JournalProblem>>(
     fs: &dyn Fs,
     dir: &Path,

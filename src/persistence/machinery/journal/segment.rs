@@ -1,11 +1,11 @@
-//! One file of the journal: its name, its head, and how it comes to be.
+//! One file of the journal: its name, its head, and its creation.
 //!
 //! ```text
 //!   magic "MJSG" | version u16 | 0 u16 | first lsn u64 | salt u64 | crc32c u32 | 0 u32
 //! ```
 //!
-//! A segment appears whole: it is made under another name, with its room reserved and its first content in it, synced,
-//! renamed, and the directory synced. So a segment that is there had all that was before it on the disk.
+//! A segment appears complete: it is created under another name, with its space reserved and its first content, synced,
+//! renamed, and the directory synced. So everything before an existing segment is on the disk.
 
 use std::{
     fmt,
@@ -22,21 +22,21 @@ use crate::persistence::machinery::{
 pub const HEADER: usize = 32;
 const MAGIC: [u8; 4] = *b"MJSG";
 const VERSION: u16 = 1;
-/// What an unfinished segment's name ends with.
+/// The suffix of an unfinished segment's name.
 pub const UNFINISHED: &str = ".new";
 
-/// The number of the first frame that belongs into a segment, which is its name.
+/// The name of a segment: the number of its first frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SegmentName(pub Lsn);
 
 impl SegmentName {
-    /// Reads a file's name; none if it is not a segment's.
+    /// Parses a file's name; `None` if it is not a segment's.
     pub fn parse(name: &str) -> Option<Self> {
         let digits = name.strip_suffix(".log").filter(|digits| digits.len() == 20)?;
         digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok().map(|lsn| Self(Lsn(lsn))))?
     }
 
-    /// Where the segment lies in the journal's directory.
+    /// The path of the segment in the journal's directory.
     pub fn path(self, dir: &Path) -> PathBuf {
         dir.join(self.to_string())
     }
@@ -60,12 +60,12 @@ pub fn list(fs: &dyn Fs, dir: &Path) -> std::io::Result<Vec<SegmentName>> {
 pub struct Header {
     /// The number of its first frame.
     pub first: Lsn,
-    /// What its frames' checksums begin with.
+    /// The salt of its frames' checksums.
     pub salt: u64,
 }
 
 impl Header {
-    /// As bytes.
+    /// Encodes the head.
     pub fn encode(self) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
         bytes[..4].copy_from_slice(&MAGIC);
@@ -77,7 +77,7 @@ impl Header {
         bytes
     }
 
-    /// From bytes; none if they are not a head of this version.
+    /// Decodes a head; `None` if the bytes are not a head of this version.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut cursor = Cursor(bytes);
         let magic: [u8; 4] = cursor.take()?;
@@ -91,8 +91,8 @@ impl Header {
     }
 }
 
-/// Writes the segment `header` describes under its unfinished name, with `content` (whole frames) in it and room for
-/// `bytes` in all, and syncs it. If this fails nothing has changed.
+/// Writes the segment that `header` describes under its unfinished name, with `content` (whole frames) and space for
+/// `bytes` in total, and syncs it. If this fails nothing has changed.
 pub fn prepare(fs: &dyn Fs, dir: &Path, header: Header, content: &[u8], bytes: u64) -> std::io::Result<Box<dyn File>> {
     let unfinished = unfinished(dir, SegmentName(header.first));
     let made = fs.create(&unfinished).and_then(|mut file| {
@@ -104,14 +104,14 @@ pub fn prepare(fs: &dyn Fs, dir: &Path, header: Header, content: &[u8], bytes: u
         Ok(file)
     });
     if made.is_err() {
-        // The room it may have taken is needed; if it cannot be removed now, the next open does.
+        // The space it may have taken is needed; if it cannot be removed now, the next open removes it.
         let _ = fs.remove(&unfinished);
     }
     made
 }
 
-/// Gives a prepared segment its name; one of that name is replaced in one step. It is durable when this returns. If
-/// this fails nobody knows which of the two is there.
+/// Gives a prepared segment its name; an existing segment of that name is replaced atomically. Durable when this
+/// returns. If this fails, either of the two may be there.
 pub fn publish(fs: &dyn Fs, dir: &Path, name: SegmentName) -> std::io::Result<()> {
     fs.rename(&unfinished(dir, name), &name.path(dir))?;
     fs.sync_dir(dir)

@@ -20,23 +20,23 @@ use crate::{
 /// Why a group was not appended.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// A commit cannot become a frame. Nothing was written; the journal can go on.
+    /// A commit cannot be encoded as a frame. Nothing was written; the journal can continue.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// There is no room for another segment. Nothing was written; the journal can go on.
-    #[error("no room for the journal: {0}")]
+    /// There is no space for another segment. Nothing was written; the journal can continue.
+    #[error("no space for the journal: {0}")]
     Full(io::Error),
-    /// The disk failed. What is on it is settled by the next open; the journal cannot go on.
+    /// The disk failed. The next open determines what is on it; the journal cannot continue.
     #[error("journal: {step}: {source}")]
     Io {
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// Where a journal lives and how large its segments are.
+/// The place of a journal and the size of its segments.
 #[derive(Clone)]
 pub struct JournalEnvironment {
     /// The disk.
@@ -45,7 +45,7 @@ pub struct JournalEnvironment {
     pub dir: PathBuf,
     /// Bytes of one segment.
     pub segment_bytes: u64,
-    /// Where salts come from.
+    /// The source of salts.
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -56,7 +56,7 @@ impl JournalEnvironment {
         Header { first, salt: u64::from_le_bytes(salt) }
     }
 
-    /// Makes the segment that begins with `first`, empty.
+    /// Creates the empty segment that begins with `first`.
     pub fn create_segment(&self, first: Lsn) -> io::Result<()> {
         segment::prepare(&*self.fs, &self.dir, self.header(first), &[], self.segment_bytes)?;
         segment::publish(&*self.fs, &self.dir, SegmentName(first))
@@ -75,12 +75,12 @@ pub struct JournalWriter {
     last: Lsn,
     synced: Lsn,
     buffer: Vec<u8>,
-    // After a failed write or sync nobody knows what is on the disk: the writer refuses all that follows.
+    // After a failed write or sync the content of the disk is unknown: the writer refuses all further calls.
     failed: bool,
 }
 
 impl JournalWriter {
-    /// Goes on behind a clean close: all that `survey` found is known to be synced.
+    /// Continues after a clean close: everything that `survey` found is known to be synced.
     pub fn resume(environment: JournalEnvironment, survey: &Survey, epoch: u64) -> io::Result<Self> {
         let JournalPlace { segment, offset } = survey.end;
         let file = environment.fs.open(&segment.path(&environment.dir))?;
@@ -91,9 +91,9 @@ impl JournalWriter {
         Ok(Self::at(environment, file, header, epoch, (offset, reserved), survey.last))
     }
 
-    /// Goes on behind anything else: what may not be synced yet is copied into a fresh segment, and durable when this
-    /// returns. Nothing is lost if it ends at any point: the old segment holds the same until the fresh one has
-    /// its name.
+    /// Continues after any other end: frames that may not be synced yet are copied into a new segment, which is durable
+    /// when this returns. A crash at any point loses nothing: the old segment holds the same frames until the new one
+    /// has its name.
     pub fn restart(environment: JournalEnvironment, survey: &Survey, epoch: u64) -> io::Result<Self> {
         let header = environment.header(survey.synced.next());
         let mut content = Vec::new();
@@ -104,7 +104,7 @@ impl JournalWriter {
         let file = segment::prepare(&*environment.fs, &environment.dir, header, &content, environment.segment_bytes)?;
         segment::publish(&*environment.fs, &environment.dir, segment)?;
         if survey.synced_end.segment != segment {
-            // Behind the synced part the old segment only holds what was copied or cut: it gives its room back.
+            // Behind the synced part the old segment holds only frames that were copied or cut: its space is released.
             let mut old = environment.fs.open(&survey.synced_end.segment.path(&environment.dir))?;
             old.truncate(survey.synced_end.offset)?;
             old.sync()?;
@@ -147,13 +147,13 @@ impl JournalWriter {
         self.synced
     }
 
-    /// Which opening of the store this is.
+    /// The epoch of this opening.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// Writes a frame for each commit, numbered from the last one on; they are on disk after `sync`. Gives the bytes
-    /// written.
+    /// Writes a frame for each commit, numbered after the last one; they are on disk after `sync`. Returns the number
+    /// of bytes written.
     pub fn append(&mut self, group: &[Commit]) -> Result<u64, AppendError> {
         self.refuse_after_failure()?;
         let mut last = self.encode(group)?;
@@ -164,11 +164,11 @@ impl JournalWriter {
         }
         let end = self.position + self.buffer.len() as u64;
         if end > self.reserved {
-            // A group larger than a segment, or one that goes on behind a clean close in a full one.
+            // A group larger than a segment, or a full segment after a clean close.
             match self.file.allocate(end) {
                 Ok(()) => self.reserved = end,
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => return Err(AppendError::Full(error)),
-                Err(source) => return self.fatal("reserving room", |_| Err(source)).map(|()| 0),
+                Err(source) => return self.fatal("reserving space", |_| Err(source)).map(|()| 0),
             }
         }
         self.fatal("writing frames", |writer| writer.file.write_at(&writer.buffer, writer.position))?;
@@ -188,7 +188,7 @@ impl JournalWriter {
         Ok(last)
     }
 
-    /// Returns when all that was appended is on disk: one `fdatasync`.
+    /// Returns when everything appended is on disk: one `fdatasync`.
     pub fn sync(&mut self) -> Result<(), AppendError> {
         self.refuse_after_failure()?;
         self.fatal("syncing frames", |writer| writer.file.sync())?;
@@ -196,7 +196,7 @@ impl JournalWriter {
         Ok(())
     }
 
-    /// Makes the next segment; everything before it is synced, which its existence will stand for.
+    /// Creates the next segment. Everything before it is synced first, because its existence is the proof of that.
     fn rotate(&mut self) -> Result<(), AppendError> {
         if self.synced != self.last {
             self.sync()?;
@@ -212,7 +212,7 @@ impl JournalWriter {
                 return Err(AppendError::Io { step: "making a segment", source });
             }
         };
-        // Once it may have its name it may not be taken back: it would hide what the old one gets.
+        // Once it may have its name it must not be removed: it would hide what is appended to the old one.
         self.fatal("naming a segment", |writer| {
             segment::publish(&*writer.environment.fs, &writer.environment.dir, segment)
         })?;

@@ -1,11 +1,11 @@
-//! Changes of what is stored, one file each, done once on every store that was made before them.
+//! Migrations: changes of the stored data, one file each, done once on every store that was created before them.
 //!
-//! Owns: the order of migrations, their bounded steps, going on after a crash. Must not know: which migrations there
+//! Owns: the order of migrations, their bounded steps, continuing after a crash. Must not know: which migrations there
 //! are, when the listeners are bound, how progress is shown. Begin with `Migration`.
 //!
-//! A migration is a walk in transactions: each step commits its changes together with the place it has come to, so that
-//! a crash loses nothing and repeats nothing. Whoever starts the store takes a snapshot before the first step, and none
-//! when it goes on after a crash: the one from before the first step is what an operator goes back to.
+//! A migration runs in transactions: each step commits its changes together with its progress, so that a crash loses
+//! nothing and repeats nothing. The caller takes a snapshot before the first step, and none when it continues after a
+//! crash: operators go back to the snapshot from before the first step.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,39 +23,39 @@ use crate::{
     types::{Fault, Timestamp},
 };
 
-/// How far each migration has come; one that is not here was never begun.
+/// The progress of each migration; one without a row was never begun.
 pub static MIGRATION_BY_NAME: Table<String, MigrationState> = Table::new(0x29, "migration_by_name", "always");
 
 /// One migration.
 pub struct Migration {
-    /// Its name, as its file; never changes.
+    /// Its name, equal to its file's; never changes.
     pub name: &'static str,
-    /// One step behind a place it gave before (`None`: the first one): a bounded number of rows.
+    /// One step after the place of the previous step (`None`: the first one): a bounded number of rows.
     pub step: fn(&mut Tx<'_>, Option<&[u8]>) -> Result<MigrationStep, TxFault>,
 }
 
-/// What a step comes to.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MigrationStep {
-    /// There is more behind this place.
+    /// More rows follow after this place.
     Further {
-        /// Where to go on, in the migration's own words.
+        /// Where to continue, in a form of the migration's own.
         place: Vec<u8>,
-        /// How much is done, 0 to 100, as far as that can be told.
+        /// The progress in percent, 0 to 100, as an estimate.
         percent: u8,
     },
     /// Nothing is left.
     Finished,
 }
 
-/// How far a migration has come.
+/// The progress of a migration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MigrationState {
-    /// Where to go on; `None`: it is finished.
+    /// Where to continue; `None`: it is finished.
     pub place: Option<Vec<u8>>,
-    /// When it was begun.
+    /// When it began.
     pub begun_at: Timestamp,
-    /// When it came this far.
+    /// When the last step was committed.
     pub moved_at: Timestamp,
 }
 
@@ -64,7 +64,7 @@ impl Record for MigrationState {
     const NAME: &'static str = "migration_progress";
 }
 
-/// The migrations of `all` that are not finished. A new store is born with all of them done: see `mark_all`.
+/// The migrations of `all` that are not finished. A new store is created with all of them done: see `mark_all`.
 pub fn pending<'a>(reader: &impl Reader, all: &'a [Migration]) -> Result<Vec<&'a Migration>, TxFault> {
     let mut pending = Vec::new();
     for migration in all {
@@ -87,7 +87,7 @@ pub fn is_under_way(reader: &impl Reader, all: &[Migration]) -> Result<bool, TxF
     Ok(false)
 }
 
-/// Writes down that a store that was just made needs none of these.
+/// Records that a new store needs none of these.
 pub fn mark_all(tx: &mut Tx<'_>, all: &[Migration]) -> Result<(), TxFault> {
     let now = tx.now();
     for migration in all {
@@ -97,23 +97,23 @@ pub fn mark_all(tx: &mut Tx<'_>, all: &[Migration]) -> Result<(), TxFault> {
     Ok(())
 }
 
-/// A newer program has changed what is stored; this one would misread it.
+/// A newer program has changed the stored data, which this one would misread.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a newer version has migrated this store ({}); start that version", names.join(", "))]
 pub struct NewerStore {
-    /// Its migrations that this program does not know.
+    /// The migrations that this program does not have.
     pub names: Vec<String>,
 }
 
-/// Whether this program knows every migration that the store has had.
+/// Checks that this program has every migration that the store has had.
 pub fn demand_known(reader: &impl Reader, all: &[Migration]) -> Result<Result<(), NewerStore>, TxFault> {
     let mut names = reader.keys(&MIGRATION_BY_NAME, Scan::all())?;
     names.retain(|name| all.iter().all(|migration| migration.name != name));
     Ok(if names.is_empty() { Ok(()) } else { Err(NewerStore { names }) })
 }
 
-/// Does all that is pending, in order. `write` gives what accompanies each transaction; `told` hears after each how far
-/// all of it has come.
+/// Runs all pending migrations, in order. `write` returns the context of each transaction; `told` is called after each
+/// with the progress of all.
 pub async fn run(
     store: &Store,
     all: &'static [Migration],
@@ -136,7 +136,7 @@ pub async fn run(
     Ok(())
 }
 
-/// Percent of `all` migrations, `finished` of which are done and one as far as `percent`.
+/// Percent of `all` migrations, of which `finished` are done and one is done to `percent`.
 fn overall(finished: usize, percent: u8, all: usize) -> u8 {
     let hundredths = finished * 100 + usize::from(percent);
     u8::try_from(hundredths / all.max(1)).unwrap_or(100)

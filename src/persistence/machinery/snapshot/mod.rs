@@ -1,19 +1,19 @@
-//! Snapshots: a copy of the store in one file, enough by itself to bring the store back.
+//! Snapshots: a copy of the store in one file that is sufficient to restore the store.
 //!
-//! Owns: the file's form, writing it while the store works, reading it back, laying a store down from it. Must not
-//! know: when one is due (`upkeep.rs`), what the keys mean. Begin with `write.rs`.
+//! Owns: the file format, writing a file while the store runs, reading it, restoring a store from it. Must not know:
+//! when a snapshot is due (`upkeep.rs`), what the keys mean. Begin with `write.rs`.
 //!
 //! ```text
 //!   "MJSN" | version u16 | 0 u16 | block*
-//!   block:  kind u8 | length u32 | crc32c u32 | payload         each checksum goes on from the one before it
+//!   block:  kind u8 | length u32 | crc32c u32 | payload         each checksum continues the one before it
 //!   head    JSON: store.json, the commit S that was applied when the walk began, when that was
 //!   pairs   key length u16 | key | value length u32 | value ...  the walk over the tree, while writing went on
 //!   frames  length u32 | frame ...                               commits S+1 to E, as in the journal
 //!   end     E u64 | pairs u64 | frames u64 | time i64
 //! ```
 //!
-//! The walk sees some keys as they were before, others after a commit between S and E. Every such key is written
-//! again by the frames, so pairs and then frames give the state at E exactly.
+//! The walk sees some keys before and others after a commit between S and E. The frames write every such key again, so
+//! pairs and then frames give exactly the state at E.
 
 pub mod read;
 pub mod restore;
@@ -37,13 +37,13 @@ use crate::types::Timestamp;
 
 const MAGIC: [u8; 4] = *b"MJSN";
 const VERSION: u16 = 1;
-/// Bytes before the first block.
+/// Number of bytes before the first block.
 const PREFIX: usize = 8;
-/// Bytes of a block before its payload.
+/// Number of bytes of a block before its payload.
 const BLOCK_HEAD: usize = 9;
 /// Bytes of a block's payload after which another is begun; one frame may exceed it.
 const BLOCK: usize = 1 << 20;
-/// What the file's name ends with.
+/// The suffix of the file's name.
 const SUFFIX: &str = ".snap";
 
 const HEAD: u8 = 1;
@@ -54,7 +54,7 @@ const END: u8 = 4;
 /// The first block of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// `store.json` as it was.
+    /// `store.json` at the time of the walk.
     pub format: Format,
     /// The commit that was applied when the walk began.
     pub from: u64,
@@ -62,18 +62,18 @@ pub struct Head {
     pub taken: Timestamp,
 }
 
-/// What a snapshot holds.
+/// A summary of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// Its first block.
     pub head: Head,
-    /// The commit at which it is exact.
+    /// The commit of its state.
     pub exact: Lsn,
-    /// A time no commit in it is later than.
+    /// A time that is not earlier than any commit in it.
     pub time: Timestamp,
-    /// Keys copied.
+    /// Number of copied keys.
     pub pairs: u64,
-    /// Commits that came in while it was taken.
+    /// Number of commits during the walk.
     pub frames: u64,
     /// Bytes of the file.
     pub bytes: u64,
@@ -82,25 +82,25 @@ pub struct Summary {
 /// Why a snapshot could not be taken or used.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// The file is not a whole snapshot.
+    /// The file is not a complete, valid snapshot.
     #[error("{}: damaged at byte {offset}: {reason}", file.display())]
     Damaged {
-        /// Which file.
+        /// The path of the file.
         file: PathBuf,
-        /// Where.
+        /// The offset in the file.
         offset: u64,
-        /// What is wrong.
+        /// The reason.
         reason: &'static str,
     },
-    /// The store in it has a format this program does not know, or one that cannot be read.
+    /// The store in it has a format that this program does not have, or that cannot be read.
     #[error(transparent)]
     Format(#[from] FormatError),
     /// The disk failed.
     #[error("snapshot: {step}: {source}")]
     Io {
-        /// What was being done.
+        /// The step that failed.
         step: &'static str,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The tree could not be read.
@@ -109,12 +109,12 @@ pub enum SnapshotError {
     /// The journal could not be read.
     #[error(transparent)]
     Journal(#[from] JournalProblem),
-    /// The directory to restore into is in use for something.
+    /// The directory to restore into is not empty.
     #[error("{} is not empty ({found}); a snapshot is restored into a directory of its own", dir.display())]
     NotEmpty {
-        /// Which directory.
+        /// The path of the directory.
         dir: PathBuf,
-        /// One thing that is in it.
+        /// One name that is in it.
         found: String,
     },
     /// The store is being closed.
@@ -122,11 +122,11 @@ pub enum SnapshotError {
     Closing,
 }
 
-/// The step that fails when the place of the file is no good.
+/// The step that fails when the file cannot be created at its path.
 const MAKING: &str = "making the file";
 
 impl SnapshotError {
-    /// What is wrong with the place of the file, where none can be made until somebody chooses another.
+    /// What is wrong with the path of the file, if no file can be created there.
     pub fn place(&self) -> Option<&'static str> {
         let Self::Io { step: MAKING, source } = self else { return None };
         match source.kind() {
@@ -145,7 +145,7 @@ impl SnapshotError {
     }
 }
 
-/// The checksum of a block, going on from that of the block before it.
+/// The checksum of a block, continuing that of the block before it.
 fn chain(before: u32, kind: u8, payload: &[u8]) -> u32 {
     let crc = crc32c::crc32c_append(before, &[kind]);
     crc32c::crc32c_append(crc, payload)

@@ -1,4 +1,4 @@
-//! Reading a snapshot, which is the same as verifying it.
+//! Reading a snapshot, which also verifies it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,24 +14,24 @@ use crate::{
     types::{Timestamp, limits},
 };
 
-/// The largest payload there can be: a block that was nearly full and then got the largest frame.
+/// The largest possible payload: a block that was nearly full and then got the largest frame.
 const PAYLOAD_MAX: usize = BLOCK + limits::FRAME_MAX + 4;
 
-/// A piece of a snapshot's content, in the order in which it is to be applied.
+/// A part of a snapshot's content, in the order of application.
 #[derive(Debug)]
 pub enum SnapshotPart {
     /// Pairs of the tree, keys ascending.
     Pairs(Vec<Pair>),
-    /// A commit that came in meanwhile.
+    /// A commit during the walk.
     Frame(Frame),
 }
 
-/// Reads the whole file and says what it holds; fails unless all of it is good.
+/// Reads the whole file and returns its summary; fails unless all of it is valid.
 pub fn verify(fs: &dyn Fs, path: &Path) -> Result<Summary, SnapshotError> {
     read(fs, path, |_| Ok::<(), SnapshotError>(()))
 }
 
-/// The first block alone, without a look at the rest.
+/// The first block alone, without reading the rest.
 pub fn head(fs: &dyn Fs, path: &Path) -> Result<Head, SnapshotError> {
     read_head(&mut Blocks::open(fs, path)?)
 }
@@ -42,7 +42,7 @@ fn read_head(blocks: &mut Blocks) -> Result<Head, SnapshotError> {
     head.ok_or_else(|| blocks.damaged("the first block is not a snapshot's head"))
 }
 
-/// Gives the content of the snapshot to `visit`. That all of it is good is only known when this has succeeded.
+/// Passes the content of the snapshot to `visit`. The content is verified only when this has succeeded.
 pub fn read<E: From<SnapshotError>>(
     fs: &dyn Fs,
     path: &Path,
@@ -78,7 +78,7 @@ pub fn read<E: From<SnapshotError>>(
     }
 }
 
-/// The head, if it is one; an error if it is of a store this program does not know.
+/// The head, if the payload is one; an error if its store has a format that this program does not have.
 fn parse_head(payload: &[u8]) -> Result<Option<Head>, SnapshotError> {
     #[derive(serde::Deserialize)]
     struct Envelope {
@@ -89,7 +89,7 @@ fn parse_head(payload: &[u8]) -> Result<Option<Head>, SnapshotError> {
     Ok(serde_json::from_slice(payload).ok())
 }
 
-/// What was read so far.
+/// The counts of what was read so far.
 struct Tally {
     last_key: Vec<u8>,
     pairs: u64,

@@ -1,4 +1,4 @@
-//! Laying down a store from a snapshot. The tree is built by the first open, as after a stop of the machine.
+//! Restoring a store from a snapshot. The tree is built by the first open, as after a stop of the machine.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ use crate::persistence::machinery::{
     settings::{StoreEnvironment, StoreSettings},
 };
 
-/// What may be in the directory already: key rings of development live in the data directory, and a snapshot has none.
+/// Names that may exist in the directory: development key rings are in the data directory, and a snapshot has none.
 const WELCOME: [&str; 2] = ["keys", "lock"];
 
-/// Makes a store in `settings.dir`, which is absent or empty (but for keys), from the snapshot `file`. The store is
-/// there when `store.json` is, which is written last. It starts with outbound sending waiting.
+/// Creates a store in `settings.dir`, which is absent or empty (except for keys), from the snapshot `file`. The store
+/// exists once `store.json` does, which is written last. Its outbound sending waits.
 pub fn restore(
     file: &Path,
     settings: &StoreSettings,
@@ -34,7 +34,7 @@ pub fn restore(
     let kept = layout.snapshots.join(file_name(summary.exact));
     copy(fs, file, &kept)?;
     fs.sync_dir(&layout.snapshots).map_err(SnapshotError::io("making the directory"))?;
-    // What was copied is what counts from now on.
+    // The copy is verified, since it is what the store will use.
     let summary = read::verify(fs, &kept)?;
     first_segment(&layout, settings, environment, summary.exact).map_err(SnapshotError::io("making the journal"))?;
     let mut format = summary.head.format.clone();

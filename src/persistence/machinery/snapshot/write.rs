@@ -1,4 +1,4 @@
-//! Taking a snapshot while the store works.
+//! Taking a snapshot while the store runs.
 
 use std::path::Path;
 
@@ -20,25 +20,25 @@ use crate::{
     types::limits,
 };
 
-/// What a snapshot is taken of.
+/// The source of a snapshot.
 pub struct SnapshotSource<'a> {
-    /// The disk that has the journal and gets the snapshot.
+    /// The disk of the journal and of the snapshot.
     pub fs: &'a dyn Fs,
     /// The tree.
     pub engine: &'a dyn Engine,
-    /// How far commits have come.
+    /// The progress of the commits.
     pub progress: &'a StoreProgress,
     /// The journal's directory.
     pub journal: &'a Path,
 }
 
-/// Writes a snapshot to `file`, syncs it and reads it back. `file` is whole only if this succeeds: callers write under
-/// another name and rename. Commits of `head.from` and before have to be in the tree.
+/// Writes a snapshot to `file`, syncs it and reads it back. `file` is complete only if this succeeds: callers write
+/// under another name and rename. Commits up to `head.from` have to be in the tree.
 pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Summary, SnapshotError> {
     let mut out = Out::create(source.fs, file)?;
     out.block(HEAD, &serde_json::to_vec(head).map_err(|error| SnapshotError::io("its head")(error.into()))?)?;
     let pairs = copy_tree(source.engine, &mut out)?;
-    // Whatever the walk saw is of a commit that was on disk before it was applied.
+    // Everything the walk saw belongs to a commit that was on disk before it was applied.
     let exact = source.progress.committed();
     let mut time = source.progress.last_time();
     let mut frames = 0;
@@ -93,7 +93,7 @@ fn copy_tree(engine: &dyn Engine, out: &mut Out) -> Result<u64, SnapshotError> {
 }
 
 fn append_pair((key, value): &Pair, payload: &mut Vec<u8>) {
-    // Keys and values passed the bounds of a frame, so their lengths fit.
+    // Keys and values are within the bounds of a frame, so their lengths fit.
     payload.extend_from_slice(&(key.len() as u16).to_le_bytes());
     payload.extend_from_slice(key);
     payload.extend_from_slice(&(value.len() as u32).to_le_bytes());

@@ -1,4 +1,4 @@
-//! A group: closures run one after the other, each over what the ones before it left, none of it durable yet.
+//! A group: closures run one after the other, each over the output of the ones before it; none of it is durable yet.
 
 use super::{
     heads::LogHeads,
@@ -22,11 +22,11 @@ use crate::{
 pub enum ReplayCheck {
     /// Once.
     Once,
-    /// Twice, for tests: a closure that does not leave the same both times is a defect.
+    /// Twice, for tests: a closure whose two runs have different outputs is a bug.
     Twice,
 }
 
-/// What lies under a group.
+/// What a group reads from.
 #[derive(Clone, Copy)]
 pub(super) struct GroupBase<'a> {
     pub(super) engine: &'a dyn EngineView,
@@ -34,7 +34,7 @@ pub(super) struct GroupBase<'a> {
     pub(super) catalog: &'static StoreCatalog,
 }
 
-/// What was run so far.
+/// The closures that were run, and their output.
 pub(super) struct Group<'a> {
     base: GroupBase<'a>,
     replay_check: ReplayCheck,
@@ -46,14 +46,14 @@ pub(super) struct Group<'a> {
     bulk: Bulk,
 }
 
-/// What bulk work has taken of a group.
+/// The share of a group that bulk work has used.
 #[derive(Default)]
 struct Bulk {
     places: usize,
     bytes: usize,
 }
 
-/// A group that is to be committed and then answered.
+/// A group to be committed and then answered.
 pub(super) struct Finished {
     pub(super) commits: Vec<Commit>,
     pub(super) heads: LogHeads,
@@ -77,9 +77,9 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// From which lane the next closure comes. While both lanes wait every fourth place is bulk work's, so that it
-    /// neither keeps others out nor starves; what others leave it may fill, but only up to a quarter of the bytes, so
-    /// that whoever comes while the group is committed never waits for more than that.
+    /// The lane of the next closure. While both lanes wait, every fourth closure is a bulk one. Bulk closures fill
+    /// places that the prompt lane leaves free, but use at most a quarter of a group's bytes, which limits the wait of
+    /// a prompt closure that arrives during a commit.
     pub(super) fn turn(&self) -> Turn {
         if self.bulk.bytes >= limits::GROUP_BYTES_MAX / limits::BULK_PART {
             Turn::PromptOnly
@@ -90,12 +90,12 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Whether it takes no further closure.
+    /// Whether the group accepts no further closure.
     pub(super) fn is_full(&self) -> bool {
         self.answers.len() >= limits::GROUP_MAX || self.overlay.bytes() >= limits::GROUP_BYTES_MAX
     }
 
-    /// Runs a closure; its answer waits until the group is durable, whatever it is.
+    /// Runs a closure; its answer waits until the group is durable.
     pub(super) fn run(&mut self, mut job: Box<dyn Job>) -> Result<(), TreeLost> {
         let before = self.overlay.bytes();
         let GroupBase { engine, ring, catalog } = self.base;
@@ -133,14 +133,14 @@ impl<'a> Group<'a> {
         self.heads
             .number(self.base.catalog.logs, appended, &mut batch)
             .map_err(|fault| Fault::bug(fault.to_string()))?;
-        // Flows sample their time before they queue, so it may be a little behind the commit before.
+        // Flows sample their time before they queue, so it may be slightly earlier than the last commit.
         self.last_time = self.last_time.max(now);
         self.commits.push(Commit { time: self.last_time, batch });
         self.overlay.absorb(changes);
         Ok(())
     }
 
-    /// The closures that were run, when none of them can be kept.
+    /// The closures that were run, when none of them can be committed.
     pub(super) fn into_jobs(self) -> Vec<Box<dyn Job>> {
         self.answers.into_iter().map(|(job, _)| job).collect()
     }
@@ -157,7 +157,7 @@ fn compare(first: Ran, second: Ran) -> Ran {
         (Ran::Failed(fault), Ran::Failed(_)) => Ran::Failed(fault),
         (Ran::Lost(reason), _) | (_, Ran::Lost(reason)) => Ran::Lost(reason),
         (Ran::Commit(_) | Ran::Discard | Ran::Failed(_), Ran::Commit(_) | Ran::Discard | Ran::Failed(_)) => {
-            Ran::Failed(Fault::bug("a transaction that was run twice left two different things"))
+            Ran::Failed(Fault::bug("two runs of a transaction had different outputs"))
         }
     }
 }

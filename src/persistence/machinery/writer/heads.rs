@@ -1,4 +1,4 @@
-//! The heads of the logs: what is appended gets its number and hash when a commit's frame is made, so that no closure
+//! The heads of the logs: an appended entry gets its number and hash when a commit's frame is made, so that no closure
 //! sees them.
 
 use crate::persistence::machinery::{
@@ -8,7 +8,7 @@ use crate::persistence::machinery::{
     reader::{Reader, TxFault},
 };
 
-/// The end of every log after the last commit of a group.
+/// The head of every log after the last commit of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogHeads {
     /// In the order of the catalog.
@@ -16,7 +16,7 @@ pub(crate) struct LogHeads {
 }
 
 impl LogHeads {
-    /// Goes on where the stored logs end.
+    /// The heads of the stored logs.
     pub(crate) fn read(reader: &impl Reader, catalog: &StoreCatalog) -> Result<Self, TxFault> {
         let heads = catalog.logs.iter().map(|log| log.read_head(reader)).collect::<Result<_, _>>()?;
         Ok(Self { heads })
@@ -27,7 +27,7 @@ impl LogHeads {
         &self.heads
     }
 
-    /// Adds the rows of what was appended to `batch`. If it fails no number is used up.
+    /// Adds the rows of the appended entries to `batch`. If it fails, no number is used.
     pub(crate) fn number(
         &mut self,
         logs: &[&'static Log],

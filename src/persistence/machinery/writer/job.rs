@@ -1,4 +1,4 @@
-//! A closure that waits for the writer, and whoever waits for its answer.
+//! A closure that waits for the writer, and the caller that waits for its answer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,23 +13,23 @@ use crate::{
     types::{Call, CallContext, Failure, Fault, Stamp, Work},
 };
 
-/// What accompanies a transaction.
+/// The context of a transaction.
 #[derive(Debug, Clone)]
 pub struct Write {
     /// The call's deadline and progress: after the deadline nothing is started.
     pub work: Work,
     /// Time and randomness, sampled before.
     pub stamp: Stamp,
-    /// On whose behalf.
+    /// The caller, its origin and its request.
     pub context: CallContext,
-    /// What it needs of a disk that is nearly full.
+    /// The free space that it requires on the disk.
     pub room: WriteRoom,
-    /// In which line it waits for the writer.
+    /// The lane in which it waits for the writer.
     pub lane: WriteLane,
 }
 
 impl Write {
-    /// A write with the room `Service` in the lane `Prompt`.
+    /// A write that is refused below `limits::DISK_FULL`, in the lane `Prompt`.
     pub fn new(work: Work, stamp: Stamp, context: CallContext) -> Self {
         Self { work, stamp, context, room: WriteRoom::Service, lane: WriteLane::Prompt }
     }
@@ -39,70 +39,69 @@ impl Write {
         Self::new(call.work.clone(), stamp, call.context.clone())
     }
 
-    /// The same for what brings in more than it must (registrations, imports, sends): refused earlier than the rest
-    /// when the disk gets full.
+    /// A write that adds optional data (registrations, imports, sends): refused below `limits::DISK_LOW`.
     #[must_use]
     pub fn growth(self) -> Self {
         Self { room: WriteRoom::Growth, ..self }
     }
 
-    /// The same for what frees space or ends access (logout, end of sessions, expiry, retention): works when the disk
-    /// is nearly full.
+    /// A write that frees space or ends access (logout, end of sessions, expiry, retention): never refused for lack of
+    /// space.
     #[must_use]
     pub fn reclaim(self) -> Self {
         Self { room: WriteRoom::Reclaim, ..self }
     }
 
-    /// The same as a batch that no caller waits for (upkeep, imports). While others wait it has at most a quarter of
-    /// each group, and a queue of its own.
+    /// A batch that no caller waits for (upkeep, imports). While prompt closures wait it uses at most a quarter of each
+    /// group; it has a separate queue.
     #[must_use]
     pub fn bulk(self) -> Self {
         Self { lane: WriteLane::Bulk, ..self }
     }
 }
 
-/// Whether a commit may still be made when the disk is nearly full.
+/// Whether a write is accepted when the disk is nearly full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteRoom {
-    /// Brings in more than it must: refused under `limits::DISK_LOW`.
+    /// Adds optional data: refused below `limits::DISK_LOW`.
     Growth,
-    /// Needed to serve the present users: refused under `limits::DISK_FULL`.
+    /// Needed to serve existing users: refused below `limits::DISK_FULL`.
     Service,
     /// Frees space or ends access: never refused.
     Reclaim,
 }
 
-/// In which line a closure waits for the writer.
+/// The lane in which a closure waits for the writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteLane {
     /// A caller waits for the answer.
     Prompt,
-    /// A batch that no caller waits for: it leaves most of each group to the others.
+    /// A batch that no caller waits for: it uses a quarter of a group while prompt closures wait.
     Bulk,
 }
 
 /// How one run of a closure ended.
 pub(crate) enum Ran {
-    /// It has something to keep.
+    /// There is something to commit.
     Commit(TxOutput),
-    /// It has nothing to keep.
+    /// There is nothing to commit.
     Discard,
-    /// It failed; nothing of it is kept.
+    /// The run failed; none of it is committed.
     Failed(Fault),
-    /// The tree could not be read; nothing of it is kept and nothing more can be.
+    /// The tree could not be read; none of it is committed, and the store is lost.
     Lost(String),
 }
 
-/// What the writer knows of a closure, whatever it answers.
+/// A closure as the writer sees it, independent of its answer.
 pub(crate) trait Job: Send {
     fn write(&self) -> &Write;
-    /// Runs the closure over `base` and keeps its answer for later. May be called again.
+    /// Runs the closure over `base` and stores its answer for later. May be called again.
     fn run(&mut self, base: TxBase<'_>) -> Ran;
-    /// Tells the caller that waits: what the last run answered, or a fault.
+    /// Answers the waiting caller with the result of the last run, or with a fault.
     fn answer(self: Box<Self>, outcome: Result<(), Fault>);
 }
 
-/// A closure `f` and the place its answer goes.
+/// A closure `f` and the channel of its answer.
 pub(crate) struct Closure<T, R, F> {
     pub(crate) write: Write,
     pub(crate) ticket: u64,
@@ -111,7 +110,7 @@ pub(crate) struct Closure<T, R, F> {
     pub(crate) reply: oneshot::Sender<Result<T, Failure<R>>>,
 }
 
-/// What the last run of a closure decided.
+/// The decision of the last run of a closure.
 pub(crate) enum Answered<T, R> {
     Done(T),
     Refused(R),
@@ -131,8 +130,8 @@ where
         let Write { stamp, context, .. } = &self.write;
         let around = TxContext { base, stamp: *stamp, ticket: self.ticket, context };
         let mut tx = Tx::begin(&around);
-        // The closure's own state is dropped with its answer, and the layer it wrote on with `tx`: nothing that a
-        // panic could have left half done is looked at again.
+        // The closure's state is dropped with its answer, and its layer of writes with `tx`: nothing that a panic may
+        // have left inconsistent is read again.
         match catch_unwind(AssertUnwindSafe(|| run_checked(&self.f, &mut tx))) {
             Ok(Ok(answer)) => {
                 self.answer = Some(Answered::Done(answer));
@@ -162,12 +161,12 @@ where
             (Ok(()), None) => Err(Failure::Fault(Fault::bug("a transaction left no answer"))),
             (Err(fault), _) => Err(Failure::Fault(fault)),
         };
-        // The caller may have gone; then the answer is dropped.
+        // The caller may have left; then the answer is dropped.
         let _ = reply.send(answer);
     }
 }
 
-/// Runs `f`, and the registered checks over what it leaves to be kept.
+/// Runs `f`, and the registered checks over its changes if they are to be committed.
 fn run_checked<T, R>(f: impl Fn(&mut Tx<'_>) -> Decision<T, R>, tx: &mut Tx<'_>) -> Decision<T, R> {
     let decision = f(tx);
     match &decision {

@@ -1,7 +1,7 @@
-//! The one writer: closures in, durable commits out, in groups.
+//! The single writer: it takes closures and commits them durably, in groups.
 //!
-//! Owns: the queue in front of the writer, how a closure is run, how a group is committed and answered, numbering of
-//! what is appended to logs. Must not know: what a closure is about, HTTP, actors. Begin with `step.rs`.
+//! Owns: the queue of the writer, how a closure is run, how a group is committed and answered, the numbers of log
+//! entries. Must not know: what a closure is about, HTTP, actors. Begin with `step.rs`.
 
 pub(super) mod group;
 pub(super) mod heads;

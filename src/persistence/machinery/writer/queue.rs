@@ -1,6 +1,6 @@
-//! The bounded queue in front of the writer, in two lanes; waited on by a thread in production, by a task in tests.
+//! The bounded queue of the writer, in two lanes; awaited by a thread in production, by a task in tests.
 //!
-//! A flood in the bulk lane fills that lane alone: the places of the other one stay free.
+//! A flood in the bulk lane fills only that lane: the places of the prompt lane stay free.
 
 use std::{
     collections::VecDeque,
@@ -13,10 +13,10 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use super::job::{Job, WriteLane};
 use crate::types::{Fault, limits};
 
-/// A job with the place it takes in the queue.
+/// A job with its place in the queue.
 type Waiting = (Box<dyn Job>, OwnedSemaphorePermit);
 
-/// Jobs of each lane in the order they came.
+/// The jobs of each lane, first in first out.
 #[derive(Default)]
 struct Line {
     prompt: VecDeque<Waiting>,
@@ -37,18 +37,18 @@ impl Line {
     }
 }
 
-/// Which lane a group takes its next closure from.
+/// The lane from which a group takes its next closure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// The bulk lane's, if something waits there; else the other's.
+    /// The bulk lane if a job waits there, else the prompt lane.
     Bulk,
-    /// Bulk work only if nothing else waits.
+    /// The prompt lane if a job waits there, else the bulk lane.
     Prompt,
-    /// Bulk work has had its part of this group.
+    /// The prompt lane only: bulk work has used its share of this group.
     PromptOnly,
 }
 
-/// What waits for the writer.
+/// The jobs that wait for the writer.
 pub(crate) struct WriterQueue {
     line: Mutex<Line>,
     prompt_places: Arc<Semaphore>,
@@ -57,12 +57,12 @@ pub(crate) struct WriterQueue {
     task: Notify,
 }
 
-/// What the writer finds when it looks for work.
+/// The state of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WorkFound {
     /// Jobs wait.
     Work,
-    /// None came in the time it waited.
+    /// No job came before the timeout.
     Nothing,
     /// The queue is closed and empty.
     End,
@@ -91,8 +91,7 @@ impl WriterQueue {
         })
     }
 
-    /// A place in a lane, as soon as there is one: `Overloaded` if there is none until `deadline`, `Unavailable` once
-    /// the queue is closed.
+    /// Takes a place in a lane: `Overloaded` if none is free until `deadline`, `Unavailable` if the queue is closed.
     pub(crate) async fn place(&self, lane: WriteLane, deadline: Instant) -> Result<OwnedSemaphorePermit, Fault> {
         match self.places(lane).try_acquire_owned() {
             Ok(place) => Ok(place),
@@ -107,7 +106,7 @@ impl WriterQueue {
         }
     }
 
-    /// Adds a job to its lane; gives it back if the queue is closed.
+    /// Adds a job to its lane; returns the job if the queue is closed.
     pub(crate) fn push(&self, job: Box<dyn Job>, place: OwnedSemaphorePermit) -> Result<(), Box<dyn Job>> {
         let mut line = self.line();
         if line.closed {
@@ -120,7 +119,7 @@ impl WriterQueue {
         Ok(())
     }
 
-    /// The next job whose turn it is, if one waits; its place is free again.
+    /// The next job by `turn`, if one waits; its place is free again.
     pub(crate) fn take(&self, turn: Turn) -> Option<Box<dyn Job>> {
         let mut line = self.line();
         let Line { prompt, bulk, .. } = &mut *line;
@@ -132,12 +131,12 @@ impl WriterQueue {
         taken.map(|(job, _place)| job)
     }
 
-    /// How many jobs wait in a lane.
+    /// The number of jobs that wait in a lane.
     pub(crate) fn len(&self, lane: WriteLane) -> usize {
         self.line().lane(lane).len()
     }
 
-    /// Takes no more jobs; those that wait are still done.
+    /// Accepts no more jobs; the waiting ones are still run.
     pub(crate) fn close(&self) {
         self.line().closed = true;
         self.prompt_places.close();
@@ -154,7 +153,7 @@ impl WriterQueue {
         }
     }
 
-    /// Blocks the thread until there is work, the end, or `timeout` is over.
+    /// Blocks the thread until there is work, the queue has ended, or `timeout` has passed.
     pub(crate) fn wait(&self, timeout: Duration) -> WorkFound {
         let line = self.line();
         match Self::look(&line) {
@@ -166,7 +165,7 @@ impl WriterQueue {
         }
     }
 
-    /// Waits in a task until there is work or the end.
+    /// Waits in a task until there is work or the queue has ended.
     pub(crate) async fn wait_in_task(&self) -> WorkFound {
         loop {
             match Self::look(&self.line()) {

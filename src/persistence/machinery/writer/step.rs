@@ -1,4 +1,4 @@
-//! The writer's step: take what waits, run it, commit, apply, answer.
+//! The writer's step: take the waiting jobs, run them, commit, apply, answer.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -23,10 +23,10 @@ use crate::{
     types::{Fault, limits},
 };
 
-/// The only one who changes the store. Driven by a thread, by a task, or by hand.
+/// The only component that changes the store. Driven by a thread, by a task, or by its caller.
 pub struct StoreWriter {
     shared: Arc<Shared>,
-    /// Gone once it is closed.
+    /// `None` after it is closed.
     target: Option<CommitTarget>,
     heads: LogHeads,
     replay_check: ReplayCheck,
@@ -44,7 +44,7 @@ impl StoreWriter {
         Ok(Self { shared, target: Some(target), heads, replay_check })
     }
 
-    /// Commits one group of what waits, and answers it; gives how many were answered.
+    /// Commits one group of the waiting jobs and answers it; returns the number of answered jobs.
     pub fn step(&mut self) -> usize {
         if self.shared.is_lost() {
             return self.turn_away();
@@ -64,7 +64,7 @@ impl StoreWriter {
 
     fn run_group(&self) -> Result<Finished, (String, Vec<Box<dyn Job>>)> {
         let ring = self.shared.ring();
-        // Nobody but the target and the readers' lock holds the engine: a clean close has to be the last one that does.
+        // Only the target and the readers' lock hold the engine, since a clean close has to be its last holder.
         let Some(target) = &self.target else { return Err(("the store is closed".to_owned(), Vec::new())) };
         let view = target.engine().view().map_err(|error| (error.to_string(), Vec::new()))?;
         let base = GroupBase { engine: view.as_ref(), ring: &ring, catalog: self.shared.catalog };
@@ -84,7 +84,7 @@ impl StoreWriter {
         Ok(group.finish())
     }
 
-    /// Whether the closure is still to be run. From `start_writing` on, whoever leaves is told `Unknown`.
+    /// Whether the closure is still to be run. After `start_writing`, a caller that leaves gets `Unknown`.
     fn admit(&self, job: &dyn Job, now: Instant) -> Result<(), Fault> {
         self.shared.check_space(job.write().room)?;
         let work = &job.write().work;
@@ -117,8 +117,8 @@ impl StoreWriter {
         answered
     }
 
-    /// What those of a group are told that could not be committed. After most errors nobody knows what is on the disk,
-    /// and the process has to end.
+    /// The fault for the callers of a group whose commit failed. After a fatal error the content of the disk is
+    /// unknown, and the process ends.
     fn commit_fault(&self, error: &BaseError) -> Fault {
         if error.is_fatal() {
             self.shared.lose(error.to_string());
@@ -130,7 +130,7 @@ impl StoreWriter {
         }
     }
 
-    /// One frame a commit, one sync, then the tree.
+    /// Writes one frame per commit, syncs once, and applies the changes to the tree.
     fn make_durable(&mut self, commits: Vec<Commit>) -> Result<(), BaseError> {
         let Some(target) = self.target.as_mut() else { return Ok(()) };
         let durable = target.commit(commits)?;
@@ -142,14 +142,14 @@ impl StoreWriter {
                 Ok(())
             }
             Err(error) => {
-                // The tree may hold half a commit: nobody is to see it.
+                // The tree may hold half a commit, so no reader may see it.
                 *tree = None;
                 Err(error)
             }
         }
     }
 
-    /// Writes down by what the keys are recognised.
+    /// Records the fingerprint and the check value of the keys.
     pub(in crate::persistence::machinery) fn set_seal(&mut self, seal: Seal) -> Result<(), BaseError> {
         self.target.as_mut().map_or(Ok(()), |target| target.set_seal(seal))
     }
@@ -167,7 +167,7 @@ impl StoreWriter {
         self.shared.publish(self.heads.all());
     }
 
-    /// Answers all that waits after the store was lost: nothing of it was begun.
+    /// Answers all waiting jobs after the store was lost: none of them was begun.
     fn turn_away(&self) -> usize {
         let mut answered = 0;
         while let Some(job) = self.shared.queue.take(Turn::Prompt) {
@@ -190,7 +190,7 @@ impl StoreWriter {
         }
     }
 
-    /// After the last step: no more reading, the last checkpoint, the mark of a clean close.
+    /// After the last step: closes the store for reading, takes the last checkpoint, writes the mark of a clean close.
     pub fn finish(&mut self) {
         self.turn_away();
         self.shared.drop_tree();
@@ -203,7 +203,7 @@ impl StoreWriter {
         self.shared.ended.send_replace(true);
     }
 
-    /// Steps until the queue is closed, on the thread it is called on.
+    /// Steps until the queue is closed, on the calling thread.
     pub(in crate::persistence::machinery) fn drive(mut self) {
         loop {
             match self.shared.queue.wait(limits::CHECKPOINT_EVERY) {
@@ -217,7 +217,7 @@ impl StoreWriter {
         }
     }
 
-    /// Steps until the queue is closed, as a task.
+    /// Steps until the queue is closed, in a task.
     pub(in crate::persistence::machinery) async fn drive_as_task(mut self) {
         while self.shared.queue.wait_in_task().await != WorkFound::End {
             self.step();
@@ -226,7 +226,7 @@ impl StoreWriter {
 }
 
 impl Drop for StoreWriter {
-    /// Also when it ends by a panic: then nobody waits for ever.
+    /// Also runs after a panic, so that no caller waits forever.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.shared.lose("the writer panicked".to_owned());

@@ -1,4 +1,4 @@
-//! The chain of hashes: linking an entry, walking along it, reading what is in it.
+//! The audit chain: linking an entry, verifying the chain, reading the bodies of entries.
 
 use sha2::{Digest as _, Sha256};
 
@@ -15,7 +15,7 @@ use crate::{
     types::limits,
 };
 
-/// The row of an encoded `AuditBody` behind `before`.
+/// The row of an encoded `AuditBody` after `before`.
 pub(super) fn link(log: AuditLog, before: AuditHead, body: Vec<u8>) -> Result<LogLink, TxFault> {
     let hash = hash(log, before.number + 1, &before.hash, &body);
     let row = AuditRow { previous: before.hash, hash, body };
@@ -23,7 +23,7 @@ pub(super) fn link(log: AuditLog, before: AuditHead, body: Vec<u8>) -> Result<Lo
     Ok(LogLink { hash, row })
 }
 
-/// The hash in the head that an encoded `AuditRow` makes.
+/// The hash of the head after an encoded `AuditRow`.
 pub(super) fn hash_of(row: &[u8]) -> Result<[u8; 32], TxFault> {
     let row = codec::decode::<AuditRow>(row).map_err(|fault| codec_fault(AuditRow::NAME, &fault))?;
     Ok(row.hash)
@@ -40,12 +40,12 @@ fn hash(log: AuditLog, number: u64, previous: &[u8; 32], body: &[u8]) -> [u8; 32
     digest.finalize().into()
 }
 
-/// The end of a chain as it is stored.
+/// The head of a chain as it is stored.
 pub fn head(reader: &impl Reader, log: AuditLog) -> Result<AuditHead, TxFault> {
     self::log(log).read_head(reader)
 }
 
-/// The link of this number, as the place from which to go on; 0: in front of the first.
+/// The link of this number, as a place from which to continue; 0: before the first.
 pub fn at(reader: &impl Reader, log: AuditLog, number: u64) -> Result<Option<AuditHead>, TxFault> {
     if number == 0 {
         return Ok(Some(AuditHead::default()));
@@ -54,28 +54,28 @@ pub fn at(reader: &impl Reader, log: AuditLog, number: u64) -> Result<Option<Aud
     Ok(row.map(|row| AuditHead { number, hash: row.hash }))
 }
 
-/// How far a walk along the chain has come.
+/// The progress of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Walk {
-    /// Whole up to here; go on from there.
+    /// Valid up to here; continue from there.
     Further(AuditHead),
-    /// Whole to the end.
+    /// Valid to the end.
     Whole(AuditHead),
-    /// The entry of this number was changed, or one before it was changed, removed or added.
+    /// The entry of this number was changed, or an earlier one was changed, removed or added.
     Broken {
-        /// The first entry that does not fit.
+        /// The first entry that does not match.
         number: u64,
-        /// The last one that does.
+        /// The last entry that matches.
         last: AuditHead,
     },
 }
 
-/// Checks up to `limits::SCAN_MAX` entries of a chain behind `from` (`AuditHead::default()`: from the first); call it
-/// again with what it gives until it says `Whole` or `Broken`.
+/// Verifies up to `limits::SCAN_MAX` entries of a chain after `from` (`AuditHead::default()`: from the first); call it
+/// again with the returned place until it returns `Whole` or `Broken`.
 pub fn verify(reader: &impl Reader, log: AuditLog, from: AuditHead) -> Result<Walk, TxFault> {
     let rows = match reader.scan(table(log), Scan::all().after(&from.number)) {
         Ok(rows) => rows,
-        // A row that no longer decodes is a changed one: find it one by one.
+        // A row that does not decode was changed: find it one by one.
         Err(TxFault::Corrupt(_)) => return first_unreadable(reader, log, from),
         Err(fault) => return Err(fault),
     };
@@ -107,8 +107,8 @@ fn first_unreadable(reader: &impl Reader, log: AuditLog, from: AuditHead) -> Res
     Ok(Walk::Further(at))
 }
 
-/// Reads the bodies of the entries behind `from` up to `to`, at most `limits::SCAN_MAX` of them, and the personal
-/// fields in them: a body that does not decode is named by its entry.
+/// Reads the bodies of the entries after `from` up to `to`, at most `limits::SCAN_MAX`, and the personal fields in
+/// them; the error names the entry whose body does not decode.
 pub(in crate::persistence::schema) fn understand(
     reader: &impl Reader,
     log: AuditLog,

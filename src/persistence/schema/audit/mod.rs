@@ -1,11 +1,11 @@
-//! The audit trail: two logs, one row an entry, by number, each holding the hash of the one before. Written only by
+//! The audit log: two logs with one row per entry, by number, each with the hash of the one before. Written only by
 //! `Tx::audit`; numbered and linked when a commit's frame is made.
 //!
-//! Sign-ins stand in a log of their own (`AuditAction::log`), so that retention can cut that one and leave the other.
-//! The hash of an entry covers the digest of its body, so that a chain can be checked where only digests are left.
+//! Sign-ins have a log of their own (`AuditAction::log`), so that retention can cut that one and leave the other. The
+//! hash of an entry covers the digest of its body, so that a chain can be verified where only digests are left.
 //!
-//! Owns: what an entry is stored as, both chains, the list that auditors see. Must not know: who reads it, which
-//! changes have an entry. Begin with `chain.rs`; `read.rs` is the list.
+//! Owns: the stored form of an entry, both chains, the list for auditors. Must not know: who reads it, which changes
+//! have an entry. Begin with `chain.rs`; `read.rs` is the list.
 
 mod chain;
 mod read;
@@ -30,9 +30,9 @@ use crate::{
 };
 
 /// Entries on changes.
-pub static AUDIT_BY_NUMBER: Table<u64, AuditRow> = Table::new(0x21, "audit_by_number", "for ever");
+pub static AUDIT_BY_NUMBER: Table<u64, AuditRow> = Table::new(0x21, "audit_by_number", "permanently");
 /// Entries on sign-ins.
-pub static AUDIT_SIGN_IN_BY_NUMBER: Table<u64, AuditRow> = Table::new(0x23, "audit_sign_in_by_number", "for ever");
+pub static AUDIT_SIGN_IN_BY_NUMBER: Table<u64, AuditRow> = Table::new(0x23, "audit_sign_in_by_number", "permanently");
 
 /// The log of changes.
 pub static AUDIT: Log = Log {
@@ -49,7 +49,7 @@ pub static AUDIT_SIGN_INS: Log = Log {
     hash: chain::hash_of,
 };
 
-/// The machinery's form of a log.
+/// The log in the machinery's form.
 pub fn log(log: AuditLog) -> &'static Log {
     match log {
         AuditLog::Changes => &AUDIT,
@@ -64,27 +64,28 @@ fn table(log: AuditLog) -> &'static Table<u64, AuditRow> {
     }
 }
 
-/// The end of a chain, or a place along it. Kept elsewhere, the end shows a chain that was cut or rewritten.
+/// The head of a chain, or a place in it. A copy of the head stored elsewhere reveals a chain that was cut or
+/// rewritten.
 pub type AuditHead = LogHead;
 
-/// What an entry says, as it is stored and hashed.
+/// The content of an entry, as it is stored and hashed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditBody {
     /// Binds the sealed fields to this entry.
     pub id: AuditId,
-    /// When.
+    /// The time of the entry.
     pub time: Timestamp,
-    /// On whose behalf.
+    /// The actor: a user, the operator, a service.
     pub actor: Actor,
-    /// What was done.
+    /// The action.
     pub action: AuditAction,
-    /// How it ended.
+    /// The result of the action.
     pub result: AuditResult,
-    /// The person it is about.
+    /// The person whom the entry is about.
     pub subject: Option<UserId>,
-    /// The request.
+    /// The id of the request.
     pub request_id: String,
-    /// A few words.
+    /// A short text.
     pub detail: String,
     /// `Personal`, sealed under the key of subject or actor.
     pub personal: Option<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! The list that auditors see: both logs in one, by time, newest first.
+//! The list for auditors: both logs in one, by time, newest first.
 
 use super::{AuditBody, AuditHead, AuditRow, table};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     types::{Page, Timestamp, id::UserId, limits},
 };
 
-/// Which entries an auditor wants; an empty filter admits all.
+/// A filter for audit entries; an empty filter admits all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditFilter {
     /// About this person.
@@ -30,7 +30,7 @@ pub struct AuditFilter {
 }
 
 impl AuditFilter {
-    /// The logs that hold such entries.
+    /// The logs that can hold such entries.
     fn logs(&self) -> Vec<AuditLog> {
         self.action.map_or(AuditLog::ALL.to_vec(), |action| vec![action.log()])
     }
@@ -44,18 +44,18 @@ impl AuditFilter {
     }
 }
 
-/// Where to read, and how much.
+/// Where to read, and how many entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditRange {
     /// Entries older than this place.
     pub before: AuditPlace,
-    /// At most so many entries.
+    /// Maximum number of entries.
     pub limit: usize,
 }
 
-/// Entries of both logs by time, newest first; of two of the same time the sign-in comes first. `next` is where to go
-/// on (as `before`), `None` if the first entries were reached; a page may hold fewer rows than asked for, even none,
-/// since one reading looks at `limits::SCAN_MAX` entries.
+/// Entries of both logs by time, newest first; at equal times the sign-in comes first. `next` is the place to continue
+/// (as `before`), `None` if the first entries were reached. A page may hold fewer rows than `limit`, even none, since
+/// one call reads at most `limits::SCAN_MAX` entries.
 pub fn read(
     reader: &impl Reader,
     range: AuditRange,
@@ -65,7 +65,7 @@ pub fn read(
     let (mut pages, mut place) = (Vec::new(), range.before);
     for log in &logs {
         let page = LogPage::read(reader, *log, range.before.of(*log), limits::SCAN_MAX / logs.len())?;
-        // What is appended from now on is no part of this list, in whichever log it stands.
+        // Entries that are appended from now on, in either log, are not part of this list.
         place = place.at(*log, page.begin);
         pages.push(page);
     }
@@ -90,14 +90,14 @@ pub fn read(
     }
 }
 
-/// A stretch of one log, newest first.
+/// A part of one log, newest first.
 struct LogPage {
     log: AuditLog,
-    /// Above its first entry.
+    /// The number above its first entry.
     begin: u64,
     rest: std::vec::IntoIter<(u64, AuditRow)>,
     next: Option<ReadRow>,
-    /// Whether the log goes on behind this stretch.
+    /// Whether the log continues after this part.
     is_full: bool,
 }
 
@@ -120,7 +120,7 @@ impl LogPage {
         self.next.is_none() && self.is_full
     }
 
-    /// The next entry; the one behind it is read.
+    /// Returns the next entry, and reads the one after it.
     fn take(&mut self) -> Result<Option<ReadRow>, TxFault> {
         let behind = match self.rest.next() {
             Some((number, row)) => {
@@ -134,7 +134,7 @@ impl LogPage {
     }
 }
 
-/// The entry as auditors read it.
+/// The entry in the form for auditors.
 pub(super) fn entry(
     reader: &impl Reader,
     log: AuditLog,

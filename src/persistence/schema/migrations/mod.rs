@@ -1,9 +1,9 @@
 //! The list of migrations.
 //!
-//! Owns: which migrations there are, one file each. Must not know: how they are done, which is `machinery/migrations`.
-//! Begin with `MIGRATIONS`.
+//! Owns: which migrations there are, one file each. Must not know: how they run, which is `machinery/migrations`. Begin
+//! with `MIGRATIONS`.
 
 pub use crate::persistence::machinery::migrations::*;
 
-/// All migrations, in the order they are done; new ones go to the end.
+/// All migrations, in the order of execution; new ones are appended.
 pub static MIGRATIONS: &[Migration] = &[];

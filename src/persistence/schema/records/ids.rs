@@ -1,4 +1,4 @@
-//! Ids as keys, and as the values of indexes that lead to them.
+//! Ids as keys, and as values of indexes.
 
 use crate::{
     persistence::machinery::{

@@ -1,4 +1,4 @@
-//! One-time codes: one for each owner and purpose, and when each is to be looked at again.
+//! One-time codes: one for each owner and purpose, and when each is due.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::{
 /// The records, sealed; the byte is `CodePurpose::as_byte`.
 pub static CODE_BY_OWNER: Table<(UserId, u8), OneTimeCode> =
     Table::sealed(0x0c, "code_by_owner", "24 h after the last send");
-/// When a live code runs out, and when one that is not live may be removed.
+/// When a valid code expires, and when one that is not valid may be removed.
 pub static CODE_BY_DUE: Table<(Timestamp, UserId, u8), Present> = Table::new(0x0d, "code_by_due", "as code_by_owner");
 
-/// The limits on sending look back so far.
+/// The period that the sending limits count.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
 
 impl Record for OneTimeCode {
@@ -28,7 +28,7 @@ impl Record for OneTimeCode {
     const NAME: &'static str = "code";
 }
 
-/// When somebody has to look at the code: at its expiry while it lives, else when its sends no longer count.
+/// When the code is due: at its expiry while it is valid, else when its sends no longer count.
 pub fn due(code: &OneTimeCode) -> Timestamp {
     match code.state {
         CodeStage::Live => code.expires_at,
@@ -39,17 +39,17 @@ pub fn due(code: &OneTimeCode) -> Timestamp {
     }
 }
 
-/// The code of an owner for a purpose; it may have run out.
+/// The code of an owner for a purpose; it may have expired.
 pub fn find(reader: &impl Reader, owner: UserId, purpose: CodePurpose) -> Result<Option<OneTimeCode>, TxFault> {
     reader.get(&CODE_BY_OWNER, &(owner, purpose.as_byte()))
 }
 
-/// All codes of an owner; some may have run out.
+/// All codes of an owner; some may have expired.
 pub fn of_owner(reader: &impl Reader, owner: UserId) -> Result<Vec<OneTimeCode>, TxFault> {
     Ok(reader.scan(&CODE_BY_OWNER, Scan::prefix(&(owner,)))?.into_iter().map(|(_, code)| code).collect())
 }
 
-/// The codes that are due at `now`, first due first, at most `limit`.
+/// The codes that are due at `now`, earliest first, at most `limit`.
 pub fn all_due(reader: &impl Reader, now: Timestamp, limit: usize) -> Result<Vec<OneTimeCode>, TxFault> {
     let scan = Scan::below(&(now.plus(super::TICK), super::first_user(), 0)).limit(limit);
     let mut codes = Vec::new();
@@ -59,7 +59,7 @@ pub fn all_due(reader: &impl Reader, now: Timestamp, limit: usize) -> Result<Vec
     Ok(codes)
 }
 
-/// Writes the one code of its owner and purpose, in the place of the one before.
+/// Writes the code of its owner and purpose, replacing the previous one.
 pub fn put(tx: &mut Tx<'_>, code: &OneTimeCode) -> Result<(), TxFault> {
     remove(tx, code.owner, code.purpose)?;
     let purpose = code.purpose.as_byte();
@@ -67,7 +67,7 @@ pub fn put(tx: &mut Tx<'_>, code: &OneTimeCode) -> Result<(), TxFault> {
     tx.put(&CODE_BY_DUE, &(due(code), code.owner, purpose), &Present)
 }
 
-/// Removes a code; nothing happens if there is none.
+/// Removes a code, if there is one.
 pub fn remove(tx: &mut Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<(), TxFault> {
     let Some(before) = find(tx, owner, purpose)? else { return Ok(()) };
     tx.delete(&CODE_BY_DUE, &(due(&before), owner, purpose.as_byte()))?;

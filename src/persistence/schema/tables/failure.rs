@@ -1,4 +1,4 @@
-//! Failed logins: by subject and origin, and by subject for the day. Subjects that nobody is are keyed hashes.
+//! Failed logins: by subject and origin, and by subject for the day. Subjects without a user are keyed hashes.
 
 use crate::{
     domain::auth::lockout::{Counters, DayFailures, FORGOTTEN_AFTER, OriginFailures, RateOrigin, Subject},
@@ -74,7 +74,7 @@ impl TableKey for RateOrigin {
     }
 }
 
-/// Both counters of an attempt.
+/// Both counters of a login attempt.
 pub fn find(reader: &impl Reader, subject: Subject, origin: RateOrigin) -> Result<Counters, TxFault> {
     Ok(Counters {
         origin: reader.get(&FAILURE_BY_ORIGIN, &(subject, origin))?,
@@ -82,7 +82,7 @@ pub fn find(reader: &impl Reader, subject: Subject, origin: RateOrigin) -> Resul
     })
 }
 
-/// Writes both counters; what is `None` is removed.
+/// Writes both counters; a counter that is `None` is removed.
 pub fn put(tx: &mut Tx<'_>, subject: Subject, origin: RateOrigin, counters: &Counters) -> Result<(), TxFault> {
     match &counters.origin {
         Some(failures) => tx.put(&FAILURE_BY_ORIGIN, &(subject, origin), failures)?,
@@ -94,17 +94,17 @@ pub fn put(tx: &mut Tx<'_>, subject: Subject, origin: RateOrigin, counters: &Cou
     }
 }
 
-/// Forgets the failures of a subject from one origin and, if the origin is one the day counts, those of the day.
+/// Removes the failures of a subject from one origin and, if the day counts that origin, those of the day.
 pub fn forget_origin(tx: &mut Tx<'_>, subject: Subject, origin: RateOrigin) -> Result<(), TxFault> {
     tx.delete(&FAILURE_BY_ORIGIN, &(subject, origin))?;
     match origin {
         RateOrigin::Network(_) => tx.delete(&FAILURE_BY_SUBJECT, &subject),
-        // Known devices are not counted by day, so they say nothing about the others.
+        // The day does not count known devices, so its counter stays.
         RateOrigin::Device(_) => Ok(()),
     }
 }
 
-/// Forgets all failures of a subject, from every origin.
+/// Removes all failures of a subject, from every origin.
 pub fn clear(tx: &mut Tx<'_>, subject: Subject) -> Result<(), TxFault> {
     for key in tx.keys(&FAILURE_BY_ORIGIN, Scan::prefix(&(subject,)))? {
         tx.delete(&FAILURE_BY_ORIGIN, &key)?;
@@ -112,11 +112,11 @@ pub fn clear(tx: &mut Tx<'_>, subject: Subject) -> Result<(), TxFault> {
     tx.delete(&FAILURE_BY_SUBJECT, &subject)
 }
 
-/// How far a walk over all counters has come: go on behind this one; `None`: from the beginning.
+/// The progress of a pass over all counters: continue after this one; `None`: from the beginning.
 pub type Walked = Option<(Subject, RateOrigin)>;
 
-/// Removes counters nobody adds to any more, at most `limit` of them, among the next `limits::SCAN_MAX` rows of a walk;
-/// gives how many, and how far the walk has come. Counters have no order of time: only a walk finds all of them.
+/// Removes expired counters, at most `limit`, among the next `limits::SCAN_MAX` rows of a pass; returns their number
+/// and the progress. Counters are not ordered by time, so only a pass over all finds the expired ones.
 pub fn remove_forgotten(tx: &mut Tx<'_>, walked: Walked, limit: usize) -> Result<(usize, Walked), TxFault> {
     let scan = Scan::all().limit(limits::SCAN_MAX);
     let rows = tx.scan(&FAILURE_BY_ORIGIN, walked.iter().fold(scan, Scan::after))?;

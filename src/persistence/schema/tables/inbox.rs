@@ -1,4 +1,4 @@
-//! The development inbox: mail that stays in the store, sealed, in the order of arrival.
+//! The development inbox: mail that is stored, sealed, in the order of arrival, and not sent.
 
 use uuid::Uuid;
 
@@ -20,12 +20,12 @@ use crate::{
 
 /// The mails, sealed: they hold codes.
 pub static MAIL_BY_ID: Table<MailId, InboxMail> = Table::sealed(0x1a, "mail_by_id", "24 h, 1,000 mails");
-/// Which mail a delivery became, so that a repeated send is one mail.
+/// The mail of each delivery, so that a repeated send is one mail.
 pub static MAIL_ID_BY_DELIVERY: Table<DeliveryId, MailId> = Table::new(0x1b, "mail_id_by_delivery", "as mail_by_id");
-/// Which mails a recipient has; the address in lower case.
+/// The mails of each recipient; the address in lower case.
 pub static MAIL_BY_RECIPIENT: Table<(String, MailId), Present> = Table::new(0x1c, "mail_by_recipient", "as mail_by_id");
 
-/// Mails removed in one commit at most, beside the one that is written.
+/// Maximum number of mails removed in one commit, in addition to the one that is written.
 const REMOVED_AT_ONCE: usize = 20;
 
 impl Record for InboxMail {
@@ -33,10 +33,10 @@ impl Record for InboxMail {
     const NAME: &'static str = "inbox_mail";
 }
 
-/// How much the inbox keeps.
+/// The bounds of the inbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keeping {
-    /// Mails.
+    /// Maximum number of mails.
     pub rows: usize,
     /// Mails that arrived before this are removed.
     pub since: Timestamp,
@@ -52,7 +52,7 @@ pub fn next_id(tx: &mut Tx<'_>) -> Result<MailId, TxFault> {
     })
 }
 
-/// Puts a mail in, in the place of one of the same delivery, and removes what is too old or too much.
+/// Adds a mail, replacing one of the same delivery, and removes mails beyond the bounds.
 pub fn put(tx: &mut Tx<'_>, mail: &InboxMail, keeping: Keeping) -> Result<(), TxFault> {
     if let Some(before) = tx.get(&MAIL_ID_BY_DELIVERY, &mail.delivery)?
         && let Some(before) = tx.get(&MAIL_BY_ID, &before)?
@@ -76,14 +76,14 @@ fn remove(tx: &mut Tx<'_>, mail: &InboxMail) -> Result<(), TxFault> {
     tx.delete(&MAIL_BY_RECIPIENT, &recipient(mail))
 }
 
-/// How many mails there are, counted to a little above what is ever kept.
+/// The number of mails, counted to a little above the bound.
 fn count(reader: &impl Reader) -> Result<usize, TxFault> {
     let first = reader.keys(&MAIL_BY_ID, Scan::all())?;
     let Some(last) = first.last().filter(|_| first.len() == limits::SCAN_MAX) else { return Ok(first.len()) };
     Ok(first.len() + reader.keys(&MAIL_BY_ID, Scan::all().after(last).limit(REMOVED_AT_ONCE))?.len())
 }
 
-/// Removes the oldest mails that are too old or too many, a few at a time; says how many went.
+/// Removes the oldest mails beyond the bounds, a few at a time; returns their number.
 pub fn remove_old(tx: &mut Tx<'_>, keeping: Keeping) -> Result<usize, TxFault> {
     let rows = keeping.rows.min(limits::INBOX_MAX);
     let count = count(tx)?;
@@ -98,8 +98,8 @@ pub fn remove_old(tx: &mut Tx<'_>, keeping: Keeping) -> Result<usize, TxFault> {
     Ok(removed)
 }
 
-/// Removes mails whatever their age, some at a time; says how many went. Called until it says 0 when the house is no
-/// longer in development.
+/// Removes mails of any age, a batch at a time, and returns their number. Called until it returns 0 when the program no
+/// longer runs in development.
 pub fn remove_all(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
     let all = tx.scan(&MAIL_BY_ID, Scan::all().limit(limits::PAGE_MAX))?;
     for (_, mail) in &all {
@@ -114,7 +114,7 @@ pub fn newest(reader: &impl Reader, limit: usize) -> Result<Vec<InboxMail>, TxFa
     Ok(rows.into_iter().map(|(_, mail)| mail).collect())
 }
 
-/// The newest mails to an address, whatever its case, newest first.
+/// The newest mails to an address, ignoring case, newest first.
 pub fn newest_to(reader: &impl Reader, to: &str, limit: usize) -> Result<Vec<InboxMail>, TxFault> {
     let scan = Scan::prefix(&(to.to_ascii_lowercase(),)).backward().limit(limit);
     let mut mails = Vec::new();

@@ -1,4 +1,4 @@
-//! Invitations to register, by address and by their end.
+//! Invitations to register, by address and by end.
 
 use crate::{
     domain::user::Invitation,
@@ -14,10 +14,10 @@ use crate::{
 
 /// The records.
 pub static INVITATION_BY_ID: Table<InvitationId, Invitation> = Table::sealed(0x2a, "invitation_by_id", "30 d at most");
-/// The invitation of an address, by its normal form: one at a time.
+/// The invitation of an address, by its normal form: at most one.
 pub static INVITATION_ID_BY_EMAIL: Table<String, InvitationId> =
     Table::new(0x2b, "invitation_id_by_email", "as invitation_by_id");
-/// Which invitations end when.
+/// Invitations by end.
 pub static INVITATION_BY_END: Table<(Timestamp, InvitationId), Present> =
     Table::new(0x2c, "invitation_by_end", "as invitation_by_id");
 
@@ -39,7 +39,7 @@ pub fn find_by_email(reader: &impl Reader, email: &EmailAddress) -> Result<Optio
     }
 }
 
-/// Invitations, the newest first.
+/// Invitations, newest first.
 pub fn page(
     reader: &impl Reader,
     after: Option<InvitationId>,
@@ -53,20 +53,20 @@ pub fn page(
     Ok(Page { rows: found.into_iter().map(|(_, row)| row).collect(), next })
 }
 
-/// The ids of invitations that have ended at `now`, first ended first, at most `limit`.
+/// The ids of invitations that have ended at `now`, earliest first, at most `limit`.
 pub fn ended(reader: &impl Reader, now: Timestamp, limit: usize) -> Result<Vec<InvitationId>, TxFault> {
     let scan = Scan::below(&super::end_of(now)).limit(limit);
     Ok(reader.keys(&INVITATION_BY_END, scan)?.into_iter().map(|(_, id)| id).collect())
 }
 
-/// Adds an invitation; the address must have no other.
+/// Adds an invitation; its address must have no other.
 pub fn insert(tx: &mut Tx<'_>, invitation: &Invitation) -> Result<(), TxFault> {
     tx.put(&INVITATION_BY_ID, &invitation.id, invitation)?;
     tx.put(&INVITATION_ID_BY_EMAIL, &invitation.email.normal(), &invitation.id)?;
     tx.put(&INVITATION_BY_END, &(invitation.expires_at, invitation.id), &Present)
 }
 
-/// Removes an invitation; nothing happens if there is none.
+/// Removes an invitation, if there is one.
 pub fn remove(tx: &mut Tx<'_>, id: InvitationId) -> Result<(), TxFault> {
     let Some(before) = find(tx, id)? else { return Ok(()) };
     tx.delete(&INVITATION_ID_BY_EMAIL, &before.email.normal())?;

@@ -1,7 +1,7 @@
-//! All tables there are: THE inventory, and one file for each record with the functions that keep its indexes.
+//! The inventory of all tables, and one file for each record with the functions that maintain its indexes.
 //!
-//! Owns: the bytes in front of keys, the keys, the indexes. Must not know: the rules of any service.
-//! Begin with `inventory`.
+//! Owns: the first bytes of keys, the keys, the indexes. Must not know: the rules of any service. Begin with
+//! `inventory`.
 
 pub mod code;
 pub mod failure;
@@ -41,12 +41,12 @@ fn first_user() -> UserId {
     UserId::from(Uuid::nil())
 }
 
-/// The bound below which an index by end holds what has ended at `now`.
+/// The exclusive upper bound of the entries in an index by end that have ended at `now`.
 fn end_of<I: From<Uuid>>(now: Timestamp) -> (Timestamp, I) {
     (now.plus(TICK), I::from(Uuid::nil()))
 }
 
-/// What the inventory says of a table beyond the table itself: its key, its record, its owner.
+/// The inventory's texts for a table: its key, its record, its owner.
 const fn words(key: &'static str, record: &'static str, owner: &'static str) -> TableWords {
     TableWords { key, record, owner }
 }
@@ -134,7 +134,7 @@ pub(super) static INVENTORY: &[TableRow] = &[
     TableRow::of(&subscription::DEAD_LETTER_BY_SEQUENCE, words("subscriber, sequence", "DeadLetter", "relay")),
 ];
 
-/// Refused by the compiler, since two tables under one byte read each other's rows.
+/// Checked at compile time: two tables with the same byte would read each other's rows.
 const _: () = assert!(each_byte_is_one_tables(), "two tables share a byte, or one has the engine's own byte 0");
 
 const fn each_byte_is_one_tables() -> bool {

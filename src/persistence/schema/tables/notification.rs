@@ -1,4 +1,4 @@
-//! Notifications and their deliveries, by owner, by when a sender is to look at them, and by what replaces them.
+//! Notifications and their deliveries, by owner, by due time, and by the kind that a newer one replaces.
 
 use crate::{
     domain::notification::{Budget, Channel, Delivery, DeliveryLane, Notification, TemplateName},
@@ -18,18 +18,18 @@ use crate::{
 /// The records, sealed.
 pub static NOTIFICATION_BY_ID: Table<NotificationId, Notification> =
     Table::sealed(0x14, "notification_by_id", "30 days");
-/// Which notifications are for whom.
+/// The notifications of each owner.
 pub static NOTIFICATION_BY_OWNER: Table<(UserId, NotificationId), Present> =
     Table::new(0x15, "notification_by_owner", "as notification_by_id");
 /// The deliveries, sealed.
 pub static DELIVERY_BY_ID: Table<DeliveryId, Delivery> = Table::sealed(0x16, "delivery_by_id", "as notification_by_id");
-/// When a sender is to look at a delivery, by lane.
+/// The time at which each delivery is due, by lane.
 pub static DELIVERY_BY_DUE: Table<(u8, Timestamp, DeliveryId), Present> =
     Table::new(0x17, "delivery_by_due", "until sent or given up");
-/// Which waiting deliveries a newer one replaces: owner, template, channel.
+/// Waiting deliveries by owner, template and channel, so that a newer one can replace them.
 pub static DELIVERY_BY_KIND: Table<(UserId, String, String, DeliveryId), Present> =
     Table::new(0x11, "delivery_by_kind", "until sent or given up");
-/// What an owner was sent of a template lately.
+/// What an owner was recently sent of a template.
 pub static BUDGET_BY_OWNER: Table<(UserId, String), Budget> = Table::new(0x12, "budget_by_owner", "until deleted");
 
 impl Record for Notification {
@@ -68,13 +68,13 @@ pub fn find_delivery(reader: &impl Reader, id: DeliveryId) -> Result<Option<Deli
     reader.get(&DELIVERY_BY_ID, &id)
 }
 
-/// Adds a notification; its deliveries are put one by one.
+/// Adds a notification; its deliveries are put separately.
 pub fn insert(tx: &mut Tx<'_>, notification: &Notification) -> Result<(), TxFault> {
     tx.put(&NOTIFICATION_BY_ID, &notification.id, notification)?;
     tx.put(&NOTIFICATION_BY_OWNER, &(notification.owner, notification.id), &Present)
 }
 
-/// Adds a delivery, or replaces the one of the same id.
+/// Adds a delivery, or replaces that of the same id.
 pub fn put_delivery(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<(), TxFault> {
     remove_indexes(tx, delivery.id)?;
     tx.put(&DELIVERY_BY_ID, &delivery.id, delivery)?;
@@ -96,7 +96,7 @@ fn remove_indexes(tx: &mut Tx<'_>, id: DeliveryId) -> Result<(), TxFault> {
     }
 }
 
-/// The deliveries of a lane that are due at `now`, first due first, at most `limit`.
+/// The deliveries of a lane that are due at `now`, earliest first, at most `limit`.
 pub fn due(reader: &impl Reader, lane: DeliveryLane, now: Timestamp, limit: usize) -> Result<Vec<Delivery>, TxFault> {
     let mut deliveries = Vec::new();
     for (_, due, id) in reader.keys(&DELIVERY_BY_DUE, Scan::prefix(&(lane.as_byte(),)).limit(limit))? {
@@ -114,7 +114,7 @@ pub fn next_due(reader: &impl Reader, lane: DeliveryLane) -> Result<Option<Times
     Ok(first.first().map(|(_, due, _)| *due))
 }
 
-/// How many deliveries wait, counted to `limits::SCAN_MAX` in each lane.
+/// The number of waiting deliveries, counted to `limits::SCAN_MAX` in each lane.
 pub fn waiting(reader: &impl Reader) -> Result<usize, TxFault> {
     let mut count = 0;
     for lane in DeliveryLane::ALL {
@@ -142,7 +142,7 @@ pub fn of_owner(reader: &impl Reader, owner: UserId, limit: usize) -> Result<Vec
     Ok(notifications)
 }
 
-/// Removes at most `limit` notifications made before `before`, with their deliveries; says how many it were.
+/// Removes at most `limit` notifications created before `before`, with their deliveries; returns their number.
 pub fn remove_old(tx: &mut Tx<'_>, before: Timestamp, limit: usize) -> Result<usize, TxFault> {
     let mut removed = 0;
     for (_, notification) in tx.scan(&NOTIFICATION_BY_ID, Scan::all().limit(limit))? {
@@ -155,8 +155,8 @@ pub fn remove_old(tx: &mut Tx<'_>, before: Timestamp, limit: usize) -> Result<us
     Ok(removed)
 }
 
-/// Removes at most `limit` notifications of an owner who is erased, with their deliveries, what was sent of late, and
-/// what waits to be sent; says how many it were. To be called until it says 0.
+/// Removes at most `limit` notifications of an erased owner, with their deliveries, budgets, and queue entries; returns
+/// their number. To be called until it returns 0.
 pub fn remove_of_owner(tx: &mut Tx<'_>, owner: UserId, limit: usize) -> Result<usize, TxFault> {
     let notifications = of_owner(tx, owner, limit)?;
     for notification in &notifications {
@@ -175,17 +175,17 @@ fn remove(tx: &mut Tx<'_>, notification: &Notification) -> Result<(), TxFault> {
     tx.delete(&NOTIFICATION_BY_ID, &notification.id)
 }
 
-/// What an owner was sent of a template lately.
+/// What an owner was recently sent of a template.
 pub fn budget(reader: &impl Reader, owner: UserId, template: TemplateName) -> Result<Budget, TxFault> {
     Ok(reader.get(&BUDGET_BY_OWNER, &(owner, template.as_str().to_owned()))?.unwrap_or_default())
 }
 
-/// Writes down what an owner was sent of a template.
+/// Stores what an owner was sent of a template.
 pub fn put_budget(tx: &mut Tx<'_>, (owner, template): (UserId, TemplateName), budget: &Budget) -> Result<(), TxFault> {
     tx.put(&BUDGET_BY_OWNER, &(owner, template.as_str().to_owned()), budget)
 }
 
-/// Forgets what an owner was sent.
+/// Removes all budgets of an owner.
 pub fn remove_budgets(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
     for key in tx.keys(&BUDGET_BY_OWNER, Scan::prefix(&(owner,)))? {
         tx.delete(&BUDGET_BY_OWNER, &key)?;

@@ -1,4 +1,5 @@
-//! What requests with an idempotency key were answered, so that a repeat gets the same answer and changes nothing.
+//! The answers to requests with an idempotency key, so that a repeated request gets the same answer and changes
+//! nothing.
 
 use std::time::Duration;
 
@@ -15,31 +16,31 @@ use crate::{
     types::Timestamp,
 };
 
-/// The records, sealed, since an answer may hold tokens; by principal and key.
+/// The records, sealed, since an answer may hold tokens; by caller and key.
 pub static OUTCOME_BY_KEY: Table<(String, String), Remembered> = Table::sealed(0x0f, "outcome_by_key", "24 h");
-/// Which outcomes end when.
+/// Outcomes by end.
 pub static OUTCOME_BY_END: Table<(Timestamp, String, String), Present> =
     Table::new(0x10, "outcome_by_end", "as outcome_by_key");
 
 const KEPT: Duration = Duration::from_secs(24 * 3_600);
 
-/// Whose key it is: two principals may use the same one.
+/// A caller and its key: two callers may use the same key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutcomeKey {
-    /// The user's id, or what else the caller is known by.
+    /// The user's id, or another name of the caller.
     pub principal: String,
     /// The header `Idempotency-Key`.
     pub key: String,
 }
 
-/// What was answered.
+/// A stored answer.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remembered {
-    /// Of the request, to tell a repeat from another request under the same key.
+    /// The fingerprint of the request, which distinguishes a repetition from another request under the same key.
     pub fingerprint: [u8; 32],
-    /// The answer, in the caller's own form.
+    /// The answer, in a form of the caller's own.
     pub outcome: Vec<u8>,
-    /// Until when it is remembered.
+    /// The end of its storage.
     pub until: Timestamp,
 }
 
@@ -58,12 +59,12 @@ fn row(key: &OutcomeKey) -> (String, String) {
     (key.principal.clone(), key.key.clone())
 }
 
-/// What was answered under `key`, if that is still remembered at `now`.
+/// The answer under `key`, if it is still valid at `now`.
 pub fn find(reader: &impl Reader, key: &OutcomeKey, now: Timestamp) -> Result<Option<Remembered>, TxFault> {
     Ok(reader.get(&OUTCOME_BY_KEY, &row(key))?.filter(|found| now < found.until))
 }
 
-/// Remembers an answer for 24 h, in the commit that makes it true.
+/// Stores an answer for 24 h, in the commit that makes it true.
 pub fn remember(tx: &mut Tx<'_>, key: &OutcomeKey, fingerprint: [u8; 32], outcome: Vec<u8>) -> Result<(), TxFault> {
     forget(tx, &row(key))?;
     let until = tx.now().plus(KEPT);
@@ -71,7 +72,7 @@ pub fn remember(tx: &mut Tx<'_>, key: &OutcomeKey, fingerprint: [u8; 32], outcom
     tx.put(&OUTCOME_BY_END, &(until, key.principal.clone(), key.key.clone()), &Present)
 }
 
-/// Removes at most `limit` outcomes that have ended, and says how many it were.
+/// Removes at most `limit` outcomes that have ended; returns their number.
 pub fn remove_ended(tx: &mut Tx<'_>, limit: usize) -> Result<usize, TxFault> {
     let end = (tx.now().plus(super::TICK), String::new(), String::new());
     let ended = tx.keys(&OUTCOME_BY_END, Scan::below(&end).limit(limit))?;

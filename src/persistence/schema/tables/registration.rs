@@ -1,4 +1,4 @@
-//! Registrations, by address, by the user name each reserves, and by their end.
+//! Registrations, by address, by reserved user name, and by end.
 
 use crate::{
     domain::auth::Registration,
@@ -14,13 +14,13 @@ use crate::{
 
 /// The records.
 pub static REGISTRATION_BY_ID: Table<UserId, Registration> = Table::new(0x05, "registration_by_id", "24 h");
-/// Which registrations name an address, by its normal form.
+/// The registrations of an address, by its normal form.
 pub static REGISTRATION_BY_EMAIL: Table<(String, UserId), Present> =
     Table::new(0x06, "registration_by_email", "as registration_by_id");
-/// Which registrations reserve a user name.
+/// The registrations that reserve a user name.
 pub static REGISTRATION_BY_USERNAME: Table<(String, UserId), Present> =
     Table::new(0x07, "registration_by_username", "as registration_by_id");
-/// Which registrations end when.
+/// Registrations by end.
 pub static REGISTRATION_BY_END: Table<(Timestamp, UserId), Present> =
     Table::new(0x08, "registration_by_end", "as registration_by_id");
 
@@ -56,7 +56,7 @@ fn named(
     Ok(found)
 }
 
-/// The ids of registrations that have ended at `now`, first ended first, at most `limit`.
+/// The ids of registrations that have ended at `now`, earliest first, at most `limit`.
 pub fn ended(reader: &impl Reader, now: Timestamp, limit: usize) -> Result<Vec<UserId>, TxFault> {
     let scan = Scan::below(&super::end_of(now)).limit(limit);
     Ok(reader.keys(&REGISTRATION_BY_END, scan)?.into_iter().map(|(_, id)| id).collect())
@@ -73,7 +73,7 @@ pub fn insert(tx: &mut Tx<'_>, registration: &Registration) -> Result<(), TxFaul
     tx.put(&REGISTRATION_BY_END, &(registration.expires_at, id), &Present)
 }
 
-/// Removes a registration; nothing happens if there is none.
+/// Removes a registration, if there is one.
 pub fn remove(tx: &mut Tx<'_>, id: UserId) -> Result<(), TxFault> {
     let Some(before) = find(tx, id)? else { return Ok(()) };
     tx.delete(&REGISTRATION_BY_EMAIL, &(before.email.normal(), id))?;

@@ -1,4 +1,4 @@
-//! Requests to set a new password, and when each ends.
+//! Requests to reset a password, and when each ends.
 
 use crate::{
     domain::auth::ResetRequest,
@@ -14,7 +14,7 @@ use crate::{
 
 /// The records.
 pub static RESET_BY_ID: Table<ResetId, ResetRequest> = Table::new(0x1d, "reset_by_id", "24 h at most");
-/// Which requests end when.
+/// Requests by end.
 pub static RESET_BY_END: Table<(Timestamp, ResetId), Present> = Table::new(0x1e, "reset_by_end", "as reset_by_id");
 
 impl Record for ResetRequest {
@@ -27,21 +27,21 @@ pub fn find(reader: &impl Reader, id: ResetId) -> Result<Option<ResetRequest>, T
     reader.get(&RESET_BY_ID, &id)
 }
 
-/// Writes a request, in the place of the one of the same id.
+/// Writes a request, replacing the one of the same id.
 pub fn put(tx: &mut Tx<'_>, request: &ResetRequest) -> Result<(), TxFault> {
     remove(tx, request.id)?;
     tx.put(&RESET_BY_ID, &request.id, request)?;
     tx.put(&RESET_BY_END, &(request.expires_at, request.id), &Present)
 }
 
-/// Removes a request; nothing happens if there is none.
+/// Removes a request, if there is one.
 pub fn remove(tx: &mut Tx<'_>, id: ResetId) -> Result<(), TxFault> {
     let Some(before) = find(tx, id)? else { return Ok(()) };
     tx.delete(&RESET_BY_END, &(before.expires_at, id))?;
     tx.delete(&RESET_BY_ID, &id)
 }
 
-/// Removes requests that have ended, first ended first, at most `limit`; gives how many.
+/// Removes requests that have ended, earliest first, at most `limit`; returns their number.
 pub fn remove_ended(tx: &mut Tx<'_>, limit: usize) -> Result<usize, TxFault> {
     let ended = tx.keys(&RESET_BY_END, Scan::below(&super::end_of(tx.now())).limit(limit))?;
     for (_, id) in &ended {

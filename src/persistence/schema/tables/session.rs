@@ -1,4 +1,4 @@
-//! Sessions, by user and by their end. What is there lives, or has run out and waits to be removed.
+//! Sessions, by user and by end. A stored session is valid, or has expired and waits to be removed.
 
 use crate::{
     domain::auth::Session,
@@ -18,10 +18,10 @@ use crate::{
 /// The records, sealed: each holds the seed of its refresh tokens.
 pub static SESSION_BY_ID: Table<SessionId, Session> =
     Table::sealed(0x09, "session_by_id", "until ended, 30 days at most");
-/// Which sessions a user has.
+/// The sessions of each user.
 pub static SESSION_BY_USER: Table<(UserId, SessionId), Present> =
     Table::new(0x0a, "session_by_user", "as session_by_id");
-/// Which sessions run out when.
+/// Sessions by end.
 pub static SESSION_BY_END: Table<(Timestamp, SessionId), Present> =
     Table::new(0x0b, "session_by_end", "as session_by_id");
 
@@ -34,12 +34,12 @@ fn end(session: &Session) -> Timestamp {
     session.idle_until.min(session.ends_at)
 }
 
-/// The session of an id; it may have run out.
+/// The session of an id; it may have expired.
 pub fn find(reader: &impl Reader, id: SessionId) -> Result<Option<Session>, TxFault> {
     reader.get(&SESSION_BY_ID, &id)
 }
 
-/// The sessions of a user, oldest first; some may have run out.
+/// The sessions of a user, oldest first; some may have expired.
 pub fn of_user(reader: &impl Reader, user: UserId) -> Result<Vec<Session>, TxFault> {
     let mut sessions = Vec::new();
     for (_, id) in reader.keys(&SESSION_BY_USER, Scan::prefix(&(user,)))? {
@@ -48,7 +48,7 @@ pub fn of_user(reader: &impl Reader, user: UserId) -> Result<Vec<Session>, TxFau
     Ok(sessions)
 }
 
-/// The ids of sessions that have run out at `now`, first ended first, at most `limit`.
+/// The ids of sessions that have expired at `now`, earliest first, at most `limit`.
 pub fn ended(reader: &impl Reader, now: Timestamp, limit: usize) -> Result<Vec<SessionId>, TxFault> {
     let scan = Scan::below(&super::end_of(now)).limit(limit);
     Ok(reader.keys(&SESSION_BY_END, scan)?.into_iter().map(|(_, id)| id).collect())
@@ -71,7 +71,7 @@ pub fn update(tx: &mut Tx<'_>, session: &Session) -> Result<(), TxFault> {
     insert(tx, session)
 }
 
-/// Removes a session; nothing happens if there is none.
+/// Removes a session, if there is one.
 pub fn remove(tx: &mut Tx<'_>, id: SessionId) -> Result<(), TxFault> {
     let Some(before) = find(tx, id)? else { return Ok(()) };
     tx.delete(&SESSION_BY_USER, &(before.user, id))?;

@@ -1,4 +1,4 @@
-//! How far each subscriber of the event log has come. A subscriber is named by a text that never changes.
+//! The progress of each subscriber of the event log. A subscriber's name never changes.
 //!
 //! ```text
 //!                     watermark
@@ -6,7 +6,7 @@
 //!  nothing is stored  |  settled above it are marked; the others are to be handed over
 //! ```
 //!
-//! An event that is delayed or dead has a row of its own, and the watermark passes over it.
+//! An event that is delayed or a dead letter has a row of its own, and the watermark passes over it.
 
 use std::ops::Bound;
 
@@ -29,13 +29,13 @@ pub static SUBSCRIPTION_BY_NAME: Table<String, Subscription> = Table::new(0x24, 
 /// Settled events above a subscriber's watermark.
 pub static MARK_BY_SEQUENCE: Table<(String, u64), Present> =
     Table::new(0x25, "mark_by_sequence", "until the watermark passes");
-/// Events that a subscriber could not take yet, in the order of each subject.
+/// Events whose hand-over failed, in the order of each subject.
 pub static DELAYED_BY_SUBJECT: Table<(String, UserId, u64), Delayed> =
-    Table::new(0x26, "delayed_by_subject", "until taken or dead");
-/// The first delayed event of each subject, by when it is handed over again.
+    Table::new(0x26, "delayed_by_subject", "until accepted or a dead letter");
+/// The first delayed event of each subject, by the time of its next hand-over.
 pub static DELAYED_BY_DUE: Table<(String, Timestamp, UserId), Present> =
     Table::new(0x27, "delayed_by_due", "as delayed_by_subject");
-/// What subscribers did not take.
+/// Dead letters: events that are no longer handed over.
 pub static DEAD_LETTER_BY_SEQUENCE: Table<(String, u64), DeadLetter> =
     Table::new(0x28, "dead_letter_by_sequence", "until requeued or discarded");
 
@@ -59,7 +59,7 @@ impl Record for DeadLetter {
 pub struct EventPlace<'a> {
     /// The subscriber.
     pub subscriber: &'a str,
-    /// Whom the event is about.
+    /// The person whom the event is about.
     pub subject: UserId,
     /// The event.
     pub sequence: u64,
@@ -75,24 +75,24 @@ impl EventPlace<'_> {
     }
 }
 
-/// Where an event stands with a subscriber.
+/// The status of an event for a subscriber.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventStanding {
-    /// It was not handed over, or that came to nothing.
+    /// It was not handed over, or no hand-over has had a lasting result.
     Open,
-    /// It could not be taken yet.
+    /// Its hand-over failed, and is repeated later.
     Delayed(Delayed),
-    /// It has had its effect, or never will have one.
+    /// It is finished, with or without an effect.
     Settled,
 }
 
-/// What `settle` found.
+/// The result of `settle`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a transaction that goes on after `Already` has its effect twice"]
 pub enum Settlement {
-    /// The effect belongs to this transaction.
+    /// This transaction makes the effect.
     First,
-    /// Another transaction had it before.
+    /// Another transaction has made it before.
     Already,
 }
 
@@ -106,7 +106,7 @@ pub fn all(reader: &impl Reader) -> Result<Vec<(String, Subscription)>, TxFault>
     reader.scan(&SUBSCRIPTION_BY_NAME, Scan::all())
 }
 
-/// Where an event stands.
+/// The status of an event.
 pub fn standing(reader: &impl Reader, place: EventPlace<'_>) -> Result<EventStanding, TxFault> {
     if let Some(delayed) = reader.get(&DELAYED_BY_SUBJECT, &place.row())? {
         return Ok(EventStanding::Delayed(delayed));
@@ -118,7 +118,7 @@ pub fn standing(reader: &impl Reader, place: EventPlace<'_>) -> Result<EventStan
     Ok(if settled { EventStanding::Settled } else { EventStanding::Open })
 }
 
-/// Takes the event's effect for this transaction, once and never again.
+/// Claims the event's effect for this transaction; it succeeds only once.
 pub fn settle(tx: &mut Tx<'_>, place: EventPlace<'_>) -> Result<Settlement, TxFault> {
     match standing(tx, place)? {
         EventStanding::Settled => return Ok(Settlement::Already),
@@ -131,7 +131,7 @@ pub fn settle(tx: &mut Tx<'_>, place: EventPlace<'_>) -> Result<Settlement, TxFa
     Ok(Settlement::First)
 }
 
-/// Leaves a mark if the watermark has not passed.
+/// Adds a mark if the watermark has not passed.
 fn mark(tx: &mut Tx<'_>, place: EventPlace<'_>) -> Result<(), TxFault> {
     let watermark = find(tx, place.subscriber)?.map_or(0, |found| found.watermark);
     if place.sequence > watermark {
@@ -140,7 +140,7 @@ fn mark(tx: &mut Tx<'_>, place: EventPlace<'_>) -> Result<(), TxFault> {
     Ok(())
 }
 
-/// Whether events of a subject are delayed, so that later ones have to stand behind them.
+/// Whether events of a subject are delayed, so that later ones have to wait behind them.
 pub fn has_delayed(reader: &impl Reader, subscriber: &str, subject: UserId) -> Result<bool, TxFault> {
     Ok(!reader.keys(&DELAYED_BY_SUBJECT, of_subject(subscriber, subject).limit(1))?.is_empty())
 }
@@ -149,18 +149,18 @@ fn of_subject(subscriber: &str, subject: UserId) -> Scan<(String, UserId, u64)> 
     Scan::prefix(&(subscriber.to_owned(), subject))
 }
 
-/// Writes a delayed event; its subject's later ones stand behind it.
+/// Stores a delayed event; later events of its subject wait behind it.
 pub fn delay(tx: &mut Tx<'_>, place: EventPlace<'_>, delayed: &Delayed) -> Result<(), TxFault> {
     change_delayed(tx, place, |tx| tx.put(&DELAYED_BY_SUBJECT, &place.row(), delayed))
 }
 
-/// Sends an event to the dead letters; what stood behind it comes to the front.
+/// Makes an event a dead letter; the next event of its subject moves to the front.
 pub fn bury(tx: &mut Tx<'_>, place: EventPlace<'_>, letter: &DeadLetter) -> Result<(), TxFault> {
     change_delayed(tx, place, |tx| tx.delete(&DELAYED_BY_SUBJECT, &place.row()))?;
     tx.put(&DEAD_LETTER_BY_SEQUENCE, &place.mark(), letter)
 }
 
-/// Changes the delayed events of a subject and keeps the index of the first one.
+/// Changes the delayed events of a subject and updates the index of the first one.
 fn change_delayed(
     tx: &mut Tx<'_>,
     place: EventPlace<'_>,
@@ -180,7 +180,7 @@ fn change_delayed(
     Ok(())
 }
 
-/// The first delayed events of subjects that are due at `now`, at most `limit`.
+/// The first delayed event of each subject that is due at `now`, at most `limit`.
 pub fn due(
     reader: &impl Reader,
     subscriber: &str,
@@ -205,8 +205,8 @@ pub fn next_due(reader: &impl Reader, subscriber: &str) -> Result<Option<Timesta
     Ok(keys.first().map(|(_, due, _)| *due))
 }
 
-/// Moves a subscriber's watermark on and clears the marks it passes, at most `limits::SCAN_MAX` of them; the rest goes
-/// the next time. A watermark never goes back here.
+/// Advances a subscriber's watermark and clears the marks that it passes, at most `limits::SCAN_MAX`; the next call
+/// clears the rest. A watermark never moves back here.
 pub fn advance(tx: &mut Tx<'_>, subscriber: &str, watermark: u64) -> Result<(), TxFault> {
     let before = find(tx, subscriber)?.unwrap_or(Subscription { watermark: 0, since: tx.now() });
     let name = subscriber.to_owned();
@@ -223,7 +223,7 @@ pub fn dead_letter(reader: &impl Reader, subscriber: &str, sequence: u64) -> Res
     reader.get(&DEAD_LETTER_BY_SEQUENCE, &(subscriber.to_owned(), sequence))
 }
 
-/// Dead letters of one subscriber, oldest first, behind the sequence `after`.
+/// Dead letters of one subscriber, oldest first, after the sequence `after`.
 pub fn dead_letters(
     reader: &impl Reader,
     subscriber: &str,
@@ -245,23 +245,23 @@ pub fn dead_letters(
     Ok(Page { rows, next })
 }
 
-/// How many dead letters and delayed events a subscriber has, each counted to `limits::SCAN_MAX`.
+/// The number of dead letters and of delayed events of a subscriber, each counted to `limits::SCAN_MAX`.
 pub fn counts(reader: &impl Reader, subscriber: &str) -> Result<(usize, usize), TxFault> {
     let prefix = (subscriber.to_owned(),);
     let dead = reader.keys(&DEAD_LETTER_BY_SEQUENCE, Scan::prefix(&prefix))?.len();
     Ok((dead, reader.keys(&DELAYED_BY_SUBJECT, Scan::prefix(&prefix))?.len()))
 }
 
-/// Whether an operator's order was carried out.
+/// The result of an operator's command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LetterFound {
-    /// It was.
+    /// The dead letter was changed.
     Changed,
     /// There is no such dead letter.
     Missing,
 }
 
-/// Hands a dead letter over again, in the order of its subject, as if for the first time.
+/// Requeues a dead letter in the order of its subject, as if for the first hand-over.
 pub fn requeue(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Result<LetterFound, TxFault> {
     let Some(letter) = dead_letter(tx, subscriber, sequence)? else { return Ok(LetterFound::Missing) };
     let place = EventPlace { subscriber, subject: letter.subject, sequence };
@@ -271,7 +271,7 @@ pub fn requeue(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Result<Lette
     Ok(LetterFound::Changed)
 }
 
-/// Gives a dead letter up for good.
+/// Discards a dead letter permanently.
 pub fn discard(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Result<LetterFound, TxFault> {
     let Some(letter) = dead_letter(tx, subscriber, sequence)? else { return Ok(LetterFound::Missing) };
     let place = EventPlace { subscriber, subject: letter.subject, sequence };

@@ -1,13 +1,13 @@
-//! A row that means nothing: written where a commit must cost what another one costs, so that known and unknown
-//! identifiers cannot be told apart by how long an answer takes.
+//! A row without content, written where a commit must cost as much as another one, so that the response time does not
+//! reveal whether an identifier is known.
 
 use crate::persistence::machinery::{reader::TxFault, record::Record, table::Table, tx::Tx};
 
 /// The row.
 pub static TIMING_PADDING_BY_SLOT: Table<u8, TimingPadding> =
-    Table::new(0x13, "timing_padding_by_slot", "for ever, 256 rows at most");
+    Table::new(0x13, "timing_padding_by_slot", "permanently, 256 rows at most");
 
-/// Random bytes, about as many as a code's record has.
+/// Random bytes, about as many as in the record of a code.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TimingPadding(Vec<u8>);
 

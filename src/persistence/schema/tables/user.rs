@@ -14,11 +14,11 @@ use crate::{
 
 /// The records.
 pub static USER_BY_ID: Table<UserId, User> = Table::new(0x01, "user_by_id", "until deleted");
-/// Who has an address, by its normal form.
+/// The user of an address, by its normal form.
 pub static USER_ID_BY_EMAIL: Table<String, UserId> = Table::new(0x02, "user_id_by_email", "as user_by_id");
-/// Who has a user name.
+/// The user of a user name.
 pub static USER_ID_BY_USERNAME: Table<String, UserId> = Table::new(0x03, "user_id_by_username", "as user_by_id");
-/// Who holds a role other than `user`.
+/// Users with a role other than `user`.
 pub static USER_BY_ROLE: Table<(u8, UserId), Present> = Table::new(0x04, "user_by_role", "as user_by_id");
 
 impl Record for User {
@@ -26,7 +26,7 @@ impl Record for User {
     const NAME: &'static str = "user";
 }
 
-/// What another user has already.
+/// The identifier that another user has already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TakenIdentifier {
     /// The address.
@@ -40,7 +40,7 @@ pub fn find(reader: &impl Reader, id: UserId) -> Result<Option<User>, TxFault> {
     reader.get(&USER_BY_ID, &id)
 }
 
-/// The user who has an address.
+/// The user of an address.
 pub fn find_by_email(reader: &impl Reader, email: &EmailAddress) -> Result<Option<User>, TxFault> {
     match reader.get(&USER_ID_BY_EMAIL, &email.normal())? {
         Some(id) => find(reader, id),
@@ -48,7 +48,7 @@ pub fn find_by_email(reader: &impl Reader, email: &EmailAddress) -> Result<Optio
     }
 }
 
-/// The user who has a user name.
+/// The user of a user name.
 pub fn find_by_username(reader: &impl Reader, username: &UserName) -> Result<Option<User>, TxFault> {
     match reader.get(&USER_ID_BY_USERNAME, &username.as_str().to_owned())? {
         Some(id) => find(reader, id),
@@ -56,8 +56,8 @@ pub fn find_by_username(reader: &impl Reader, username: &UserName) -> Result<Opt
     }
 }
 
-/// The users a filter lets through, newest first. Looks at no more than `limits::SCAN_MAX` of them: a page may hold
-/// fewer rows than `limit` and still name where the next one begins.
+/// The users that a filter admits, newest first. Reads at most `limits::SCAN_MAX` of them: a page may hold fewer rows
+/// than `limit` and still name the place to continue.
 pub fn page(
     reader: &impl Reader,
     filter: &UserFilter,
@@ -97,7 +97,7 @@ fn holders_after(reader: &impl Reader, role: Role, after: Option<UserId>, most: 
     Ok(reader.keys(&USER_BY_ROLE, scan)?.into_iter().map(|(_, id)| id).collect())
 }
 
-/// Users who hold a role other than `user`, at most `limits::SCAN_MAX`, oldest first.
+/// Users who hold `role`, which is not `user`, at most `limits::SCAN_MAX`, oldest first.
 pub fn holders(reader: &impl Reader, role: Role) -> Result<Vec<User>, TxFault> {
     let mut holders = Vec::new();
     for (_, id) in reader.keys(&USER_BY_ROLE, Scan::prefix(&(role_byte(role),)))? {
@@ -131,7 +131,7 @@ pub fn replace(tx: &mut Tx<'_>, user: &User) -> Result<(), TxFault> {
     write(tx, user)
 }
 
-/// Removes a user; nothing happens if there is none.
+/// Removes a user, if there is one.
 pub fn remove(tx: &mut Tx<'_>, id: UserId) -> Result<(), TxFault> {
     remove_indexes(tx, id)?;
     tx.delete(&USER_BY_ID, &id)
