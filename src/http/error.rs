@@ -1,4 +1,4 @@
-//! Every way in which the API says no: one table of codes, and the error that carries a row of it.
+//! The error answers of the API: one table of problem codes, and the error type that carries a row of it.
 //!
 //! The wire form is RFC 9457 (`application/problem+json`) with the members `code`, `requestId`, `errors`, `retryable`
 //! and `outcome` beside the standard ones. `docs/reference/errors.md` is printed from [`ProblemCode::ALL`] by a test.
@@ -17,24 +17,24 @@ use crate::types::{Failure, Fault, FieldError, Outcome, limits};
 /// One row of the table of codes.
 #[derive(Debug, Clone, Copy)]
 pub struct ProblemRow {
-    /// Stable, snake_case: what programs branch on.
+    /// Stable, snake_case. Clients branch on it.
     pub code: &'static str,
-    /// The HTTP status it is answered with.
+    /// The HTTP status of the answer.
     pub status: u16,
-    /// Whether the same request may succeed later without being changed.
+    /// Whether the same request, unchanged, may succeed later.
     pub retryable: Retry,
-    /// The same few words for every occurrence (RFC 9457 section 3.1.3).
+    /// The same text for every occurrence of the code (RFC 9457 section 3.1.3).
     pub title: &'static str,
-    /// What it means and what to do; the `detail` when there is nothing more exact to say.
+    /// What the code means and what the client can do. It is the `detail` unless a more exact one is set.
     pub meaning: &'static str,
 }
 
-/// Whether sending the same request again makes sense.
+/// Whether the client should send the same request again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// Wait, then send it again.
+    /// The request may succeed after a wait.
     Later,
-    /// It will be refused again.
+    /// The request is refused again.
     Never,
 }
 
@@ -48,7 +48,7 @@ macro_rules! codes {
             /// Every code, in the order of the reference page.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// What the table says of it.
+            /// The row of this code.
             pub const fn row(self) -> ProblemRow {
                 match self {
                     $(Self::$name => ProblemRow {
@@ -61,7 +61,7 @@ macro_rules! codes {
 }
 
 codes! {
-    // -- the request's form
+    // -- the form of the request
     InvalidJson "invalid_json" 400 Never "The body is not JSON"
         "Send one JSON object in UTF-8.";
     InvalidQuery "invalid_query" 400 Never "The query is not valid"
@@ -99,7 +99,7 @@ codes! {
     Conflict "conflict" 409 Never "It conflicts with what is there"
         "`detail` names what it conflicts with.";
 
-    // -- who may
+    // -- authentication and permissions
     Unauthenticated "unauthenticated" 401 Never "Sign in first"
         "Send `Authorization: Bearer` with an access token.";
     InvalidToken "invalid_token" 401 Never "The access token is not valid"
@@ -148,7 +148,7 @@ codes! {
     StatusConflict "status_conflict" 409 Never "Its status does not allow this"
         "`detail` names the status it is in.";
 
-    // -- the house is not able to
+    // -- limits and failures of the server
     RateLimited "rate_limited" 429 Later "Too many requests"
         "Wait as long as `Retry-After` says.";
     Overloaded "overloaded" 503 Later "Too busy at the moment"
@@ -157,17 +157,17 @@ codes! {
         "Nothing was done; wait as long as `Retry-After` says.";
     DeadlineExpired "deadline_expired" 504 Later "There was no time left"
         "Nothing was done; send it again.";
-    OutcomeUnknown "outcome_unknown" 500 Never "The outcome is not known"
+    OutcomeUnknown "outcome_unknown" 500 Never "The outcome is unknown"
         "It may or may not have been done: look before you send it again.";
     StorageFull "storage_full" 507 Later "The disk is nearly full"
-        "Nothing was done; the operator has to make room.";
+        "Nothing was done; the operator has to free disk space.";
     Internal "internal" 500 Never "Something went wrong inside"
         "It was logged under the `requestId`.";
 }
 
 impl ProblemCode {
-    /// The challenge that RFC 9110 section 15.5.2 demands of each 401, by RFC 6750 section 3: a token that was sent and
-    /// refused is named, a credential of another kind is not.
+    /// The challenge of a 401 (RFC 9110 section 15.5.2), in the form of RFC 6750 section 3: it names an error only if
+    /// the request carried a bearer token.
     fn challenge(self) -> Option<HeaderValue> {
         const REALM: &str = "Bearer realm=\"majordomo\"";
         match self {
@@ -181,7 +181,7 @@ impl ProblemCode {
     }
 }
 
-/// What a handler, an extractor or the frame answers instead of success.
+/// The error of a handler, an extractor or the edge code.
 #[derive(Debug, Clone)]
 pub struct ApiError(Box<ApiErrorInner>);
 
@@ -195,10 +195,10 @@ struct ApiErrorInner {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// Where a problem arose; the frame adds it to every answer.
+/// Where a problem arose. The edge code adds it to every error answer.
 #[derive(Debug, Clone, Copy)]
 pub struct ProblemContext<'a> {
-    /// Prefix of `type`: the public URL, or empty for a relative reference.
+    /// Prefix of `type`: the public URL, or empty for a relative reference (RFC 3986 section 4.2).
     pub base: &'a str,
     /// The request's path, without its query.
     pub instance: &'a str,
@@ -207,7 +207,7 @@ pub struct ProblemContext<'a> {
 }
 
 impl ApiError {
-    /// A refusal whose detail is the row's meaning and whose outcome is `not_applied`.
+    /// An error whose detail is the row's meaning and whose outcome is `not_applied`.
     pub fn new(code: ProblemCode) -> Self {
         Self(Box::new(ApiErrorInner {
             code,
@@ -224,31 +224,31 @@ impl ApiError {
         Self::new(ProblemCode::ValidationFailed).errors(errors)
     }
 
-    /// Says more exactly what was wrong; never anything of the inside, never a secret.
+    /// Replaces the detail by a more exact one. It must contain no internals and no secrets.
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = detail.into();
         self
     }
 
-    /// Names the fields that were refused.
+    /// Adds the refused fields.
     pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.errors = errors;
         self
     }
 
-    /// Adds a member of its own (RFC 9457 section 3.2), in camelCase.
+    /// Adds an extension member (RFC 9457 section 3.2), in camelCase.
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.members.insert(name.to_owned(), value.into());
         self
     }
 
-    /// What the caller may believe of the change it asked for.
+    /// Sets whether the requested change was applied.
     pub fn outcome(mut self, outcome: Outcome) -> Self {
         self.0.outcome = outcome;
         self
     }
 
-    /// Adds a header to the answer; what cannot be a header value is left out.
+    /// Adds a header to the answer. A value that is no valid header value is omitted.
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.0.headers.push((name, value));
@@ -262,27 +262,27 @@ impl ApiError {
         self.header(header::RETRY_AFTER, &seconds.max(1).to_string())
     }
 
-    /// 405 with the `Allow` header that RFC 9110 section 15.5.6 demands.
+    /// 405 with the `Allow` header (RFC 9110 section 15.5.6).
     pub fn method_not_allowed(allow: &str) -> Self {
         Self::new(ProblemCode::MethodNotAllowed).header(header::ALLOW, allow)
     }
 
-    /// Its headers, besides those of every problem.
+    /// The headers of this error, without those of every problem document.
     pub(in crate::http) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.0.headers
     }
 
-    /// The fields that were refused.
+    /// The refused fields.
     pub(in crate::http) fn field_errors(&self) -> &[FieldError] {
         &self.0.errors
     }
 
-    /// Its code.
+    /// The problem code.
     pub fn code(&self) -> ProblemCode {
         self.0.code
     }
 
-    /// Its status.
+    /// The HTTP status of the code.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.0.code.row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -310,7 +310,7 @@ impl ApiError {
         document
     }
 
-    /// The whole answer, saying where it arose.
+    /// The whole answer: status, headers and problem document.
     pub fn answer(&self, at: ProblemContext<'_>) -> Response<Body> {
         let mut response = Response::new(Body::from(self.document(at).to_string()));
         *response.status_mut() = self.status();
@@ -325,8 +325,8 @@ impl ApiError {
     }
 }
 
-/// The errors as the document has them, as far as there is room: names in them are the caller's, and an answer is not
-/// larger than what was asked.
+/// The field errors for the document, up to `limits::FIELD_ERRORS_BYTES_MAX`. They contain names that the client
+/// sent, so the limit keeps the answer from growing with the request.
 fn shown(errors: &[FieldError]) -> Vec<Value> {
     let mut room = limits::FIELD_ERRORS_BYTES_MAX;
     let mut rows = Vec::new();
@@ -343,7 +343,7 @@ fn shown(errors: &[FieldError]) -> Vec<Value> {
 }
 
 impl IntoResponse for ApiError {
-    /// The frame (`middleware/frame.rs`) finds the error in the extensions and writes the occurrence into it.
+    /// The edge code (`middleware/frame.rs`) finds the error in the extensions and adds the `ProblemContext`.
     fn into_response(self) -> Response<Body> {
         let mut response = self.answer(ProblemContext { base: "", instance: "", request_id: "" });
         response.extensions_mut().insert(self);
@@ -351,7 +351,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The one place where a fault meets HTTP, so it is logged here, once.
+/// The only conversion of a fault to an HTTP answer. It logs the fault, so no other code needs to.
 impl From<Fault> for ApiError {
     fn from(fault: Fault) -> Self {
         match &fault {
@@ -364,14 +364,14 @@ impl From<Fault> for ApiError {
                 Self::new(ProblemCode::OutcomeUnknown).outcome(fault.outcome())
             }
             Fault::Bug { .. } => {
-                tracing::error!(%fault, "a request met a defect");
+                tracing::error!(%fault, "a request failed because of a bug");
                 Self::new(ProblemCode::Internal)
             }
         }
     }
 }
 
-/// A refusal has its codes beside the routes of its service.
+/// The codes of a refusal are defined beside the routes of its service.
 impl<R: Into<ApiError>> From<Failure<R>> for ApiError {
     fn from(failure: Failure<R>) -> Self {
         match failure {
