@@ -156,7 +156,7 @@ fn seal_anew(store: &Offline) -> Result<(), CliFailure> {
         let after = place.clone();
         let step =
             store.store().write(store.write("keys rotate-ring").reclaim(), move |tx| loss::reseal(tx, after.as_ref()));
-        place = store.wait(step).map_err(|fault| CliFailure::fault("sealing anew", fault))?;
+        place = store.wait(step).map_err(|fault| CliFailure::fault("resealing", fault))?;
         if place.is_none() {
             return Ok(());
         }
