@@ -7,7 +7,7 @@ use std::{
 
 use crate::harness::{Majordomo, nobody};
 
-/// Answers one request; gives the address and, when joined, what it was sent.
+/// Answers one request; returns the address and, when joined, the request.
 fn server(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
