@@ -67,17 +67,17 @@ codes! {
     InvalidQuery "invalid_query" 400 Never "The query is not valid"
         "`errors` names each parameter that is unknown, repeated or out of its range.";
     InvalidCursor "invalid_cursor" 400 Never "The cursor is not valid"
-        "Use `nextCursor` as it was given, with the same filters, or begin without one.";
+        "Use an unchanged `nextCursor` with the same filters, or begin without a cursor.";
     InvalidHeader "invalid_header" 400 Never "A header is not valid"
         "`detail` names the header and what it must be.";
     AmbiguousCredentials "ambiguous_credentials" 400 Never "More than one credential"
         "Send either a bearer token or the cookie.";
-    IdempotencyNotSupported "idempotency_not_supported" 400 Never "No Idempotency-Key is taken here"
-        "Send it without: answers of this route are not kept, so a repeat could not be answered from them.";
-    RequestTimeout "request_timeout" 408 Later "The request came too slowly"
+    IdempotencyNotSupported "idempotency_not_supported" 400 Never "Idempotency-Key is not supported here"
+        "Send the request without the header: this route does not store its answers for repeated requests.";
+    RequestTimeout "request_timeout" 408 Later "The request arrived too slowly"
         "The head or the body was not complete in time; nothing was done.";
     MalformedRequest "malformed_request" 400 Never "The request cannot be read"
-        "Its head is not HTTP/1.1 (RFC 9112), or can be read in more than one way.";
+        "The head is not HTTP/1.1 (RFC 9112), or it is ambiguous.";
     HttpVersionNotSupported "http_version_not_supported" 505 Never "The version of HTTP is not supported"
         "Use HTTP/1.1.";
     UriTooLong "uri_too_long" 414 Never "The URI is too long" "Use a shorter path or query.";
@@ -89,46 +89,46 @@ codes! {
     ValidationFailed "validation_failed" 422 Never "Some values are not valid"
         "`errors` names each field by its JSON pointer, and its rule.";
     NotFound "not_found" 404 Never "Not found"
-        "There is nothing here, or it is not yours.";
+        "The resource does not exist, or the caller may not see it.";
     MethodNotAllowed "method_not_allowed" 405 Never "The method is not allowed here"
         "`Allow` lists the methods of this path.";
-    PreconditionFailed "precondition_failed" 412 Never "It was changed in the meantime"
-        "Read it again and send the new `ETag` in `If-Match`.";
+    PreconditionFailed "precondition_failed" 412 Never "The resource was changed in the meantime"
+        "Read the resource again and send the new `ETag` in `If-Match`.";
     PreconditionRequired "precondition_required" 428 Never "If-Match is needed"
-        "Read it first and send its `ETag` in `If-Match`.";
-    Conflict "conflict" 409 Never "It conflicts with what is there"
-        "`detail` names what it conflicts with.";
+        "Read the resource first and send its `ETag` in `If-Match`.";
+    Conflict "conflict" 409 Never "The request conflicts with the current state"
+        "`detail` names the conflict.";
 
     // -- authentication and permissions
     Unauthenticated "unauthenticated" 401 Never "Sign in first"
         "Send `Authorization: Bearer` with an access token.";
     InvalidToken "invalid_token" 401 Never "The access token is not valid"
         "Refresh it, or sign in again.";
-    TokenExpired "token_expired" 401 Never "The access token has run out"
+    TokenExpired "token_expired" 401 Never "The access token has expired"
         "Refresh it at POST /auth/refresh.";
     SessionEnded "session_ended" 401 Never "The session has ended"
         "Sign in again.";
     Forbidden "forbidden" 403 Never "Not permitted"
         "Your roles do not include the permission this needs.";
-    StepUpRequired "step_up_required" 403 Never "Prove again that it is you"
-        "Confirm with a code or the password, then send it again.";
-    LoopbackOnly "loopback_only" 403 Never "Only from this machine"
-        "Development answers are given to direct loopback requests only.";
-    CrossSite "cross_site" 403 Never "Not from another site"
+    StepUpRequired "step_up_required" 403 Never "The identity must be proven again"
+        "Confirm with a code or the password, then send the request again.";
+    LoopbackOnly "loopback_only" 403 Never "Only for clients on this machine"
+        "Development routes answer direct loopback requests only.";
+    CrossSite "cross_site" 403 Never "Not for another site"
         "The request's origin is not the application's own.";
 
     HttpsRequired "https_required" 421 Never "Only over https"
-        "Send it to the public https address: this request came in the clear, past the proxy that ends TLS.";
+        "Send the request to the public https URL: it arrived without TLS and bypassed the TLS proxy.";
 
     // -- signing in and one-time codes
     InvalidCredentials "invalid_credentials" 401 Never "Signing in was refused"
         "The identifier or the password is wrong, or the address is not verified yet.";
     LockedOut "locked_out" 429 Later "Too many failed attempts"
-        "Wait as long as `Retry-After` says, or reset the password.";
+        "Wait for `Retry-After`, or reset the password.";
     InvalidRefreshToken "invalid_refresh_token" 401 Never "The refresh token is not valid"
         "Sign in again.";
     RegistrationClosed "registration_closed" 403 Never "Registration is closed"
-        "This installation does not take this registration; ask its operator.";
+        "This installation does not accept this registration; ask its operator.";
     InvitationRequired "invitation_required" 403 Never "Registration is by invitation"
         "Send the code from the mail that invited you as `invitation`.";
     EmailTaken "email_taken" 409 Never "The address is registered already"
@@ -136,33 +136,33 @@ codes! {
     UsernameTaken "username_taken" 409 Never "The user name is taken"
         "Choose another one.";
     CodeInvalid "code_invalid" 422 Never "The code is not valid"
-        "It is wrong, has run out, or was replaced; ask for a new one.";
+        "The code is wrong, has expired, or was replaced; request a new one.";
     CodeWrong "code_wrong" 422 Never "The code is wrong"
-        "`attemptsLeft` says how many tries remain.";
-    CodeExpired "code_expired" 410 Never "The code has run out or is void"
-        "Ask for a new one.";
+        "`attemptsLeft` is the number of tries left.";
+    CodeExpired "code_expired" 410 Never "The code has expired or is void"
+        "Request a new one.";
     ResendTooSoon "resend_too_soon" 429 Later "A code was sent just now"
-        "Wait as long as `Retry-After` says before asking again.";
+        "Wait for `Retry-After` before the next request.";
     LastAdmin "last_admin" 409 Never "The last administrator stays"
-        "Give another user the role first.";
-    StatusConflict "status_conflict" 409 Never "Its status does not allow this"
-        "`detail` names the status it is in.";
+        "Grant the role to another user first.";
+    StatusConflict "status_conflict" 409 Never "The status does not allow this"
+        "`detail` names the current status.";
 
     // -- limits and failures of the server
     RateLimited "rate_limited" 429 Later "Too many requests"
-        "Wait as long as `Retry-After` says.";
+        "Wait for `Retry-After`.";
     Overloaded "overloaded" 503 Later "Too busy at the moment"
-        "Nothing was done; wait as long as `Retry-After` says.";
+        "Nothing was done; wait for `Retry-After`.";
     Unavailable "unavailable" 503 Later "Not available at the moment"
-        "Nothing was done; wait as long as `Retry-After` says.";
-    DeadlineExpired "deadline_expired" 504 Later "There was no time left"
-        "Nothing was done; send it again.";
+        "Nothing was done; wait for `Retry-After`.";
+    DeadlineExpired "deadline_expired" 504 Later "The deadline has passed"
+        "Nothing was done; send the request again.";
     OutcomeUnknown "outcome_unknown" 500 Never "The outcome is unknown"
-        "It may or may not have been done: look before you send it again.";
+        "The change may or may not have been applied: check before you send the request again.";
     StorageFull "storage_full" 507 Later "The disk is nearly full"
         "Nothing was done; the operator has to free disk space.";
-    Internal "internal" 500 Never "Something went wrong inside"
-        "It was logged under the `requestId`.";
+    Internal "internal" 500 Never "Internal error"
+        "It is in the log under the `requestId`.";
 }
 
 impl ProblemCode {

@@ -64,7 +64,7 @@ async fn show_health(State(progress): Progress) -> Response {
 
 async fn refuse(State(progress): Progress) -> ApiError {
     let progress = *progress.borrow();
-    let detail = format!("The server is {progress}; nothing was done, wait as long as `Retry-After` says.");
+    let detail = format!("The server is {progress}; nothing was done; wait for `Retry-After`.");
     ApiError::new(ProblemCode::Unavailable).detail(detail).retry_after(limits::MIGRATING_RETRY)
 }
 
