@@ -360,7 +360,7 @@ impl From<Fault> for ApiError {
             Fault::Expired => Self::new(ProblemCode::DeadlineExpired),
             Fault::StorageFull => Self::new(ProblemCode::StorageFull).retry_after(Duration::from_secs(60)),
             Fault::Unknown { .. } => {
-                tracing::error!(%fault, "the outcome of a request is not known");
+                tracing::error!(%fault, "the outcome of a request is unknown");
                 Self::new(ProblemCode::OutcomeUnknown).outcome(fault.outcome())
             }
             Fault::Bug { .. } => {

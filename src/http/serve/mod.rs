@@ -141,6 +141,6 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 fn note_end(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
-        tracing::error!(%error, "a connection's task ended badly");
+        tracing::error!(%error, "a connection's task failed");
     }
 }
