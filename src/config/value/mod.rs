@@ -1,7 +1,7 @@
 //! How values are written in files, in the environment and on the command line.
 //!
-//! Owns: the strict notation of every type of value. Must not know: which keys exist, or the source of a value. Begin
-//! with `ConfigValue`; types that are written as one text implement `Text`, closed sets of words `Choice`.
+//! Owns: the strict notation of every type of value. Must not know: which keys exist, or the source of a value.
+//! Begin with `ConfigValue`; types that are written as one text implement `Text`, closed sets of words `Choice`.
 
 mod choice;
 mod duration;

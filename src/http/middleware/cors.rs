@@ -65,8 +65,8 @@ impl Cors {
         match self {
             Self::Nothing => refusal("Only the application's own pages may call this.".to_owned()),
             Self::Unlisted(origin) => refusal(format!(
-                "The origin {origin} is not in the setting edge.cors_origins. Add it there, with exactly this text, if it \
-                 is the application's own."
+                "The origin {origin} is not in the setting edge.cors_origins. Add it there, with exactly this text, \
+                 if it is the application's own."
             )),
             Self::Closed(origin) => refusal(format!(
                 "This path accepts no other origin, with any setting; the request's origin is {origin}."

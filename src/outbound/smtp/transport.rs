@@ -246,8 +246,8 @@ impl MailTransport for SmtpTransport {
     fn send<'a>(&'a self, mail: &'a OutgoingMail) -> BoxFuture<'a, Exchange> {
         Box::pin(async move {
             let mut talk = Talk { step: SmtpStep::Connect, said: Vec::new() };
-            // lettre's timeout does not cover a server that accepts the connection and sends nothing. Dropping the future
-            // closes its connection.
+            // lettre's timeout does not cover a server that accepts the connection and sends nothing. Dropping the
+            // future closes its connection.
             let answer = match timeout(self.settings.timeout, self.hand_over(mail, &mut talk)).await {
                 Ok(answer) => answer,
                 Err(_) => {
