@@ -1,4 +1,4 @@
-//! HTTP to the running server: one request, one answer, over plain HTTP on the same machine or network.
+//! An HTTP client for the running server: one request and one answer over plain HTTP, on the same machine or network.
 
 use std::{future::Future, io, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     types::{Secret, limits},
 };
 
-/// What the server said.
+/// The answer of the server.
 #[derive(Debug, Clone)]
 pub struct ServerAnswer {
     /// The HTTP status.
@@ -25,36 +25,36 @@ pub struct ServerAnswer {
 }
 
 impl ServerAnswer {
-    /// The body as JSON, if it is.
+    /// The body as JSON; `None` if it is not JSON.
     pub fn json(&self) -> Option<serde_json::Value> {
         serde_json::from_slice(&self.body).ok()
     }
 }
 
-/// Why there is no answer.
+/// The reason that there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
-    /// Nobody listens there.
-    #[error("nobody listens there")]
+    /// No process listens on this address.
+    #[error("no process listens on this address")]
     Refused,
-    /// The address is not one this client speaks to.
+    /// The address is not an `http` URL with host and port.
     #[error("not an address such as http://127.0.0.1:8080")]
     Address,
-    /// The answer did not come in time.
+    /// The answer did not arrive in time.
     #[error("no answer within {} s", .0.as_secs())]
     Late(Duration),
-    /// The connection or the protocol broke.
+    /// The connection or the protocol failed.
     #[error("{0}")]
     Broken(String),
 }
 
-/// Asks for `url` and waits at most `timeout`.
+/// Sends GET to `url` and waits at most `timeout`.
 pub fn get(url: &str, timeout: Duration) -> Result<ServerAnswer, NoAnswer> {
     let request = Request::builder().method(Method::GET).uri(url);
     blocking(exchange(request.body(Full::default()).map_err(|_| NoAnswer::Address)?), timeout)
 }
 
-/// The ops listener of the server that holds this data directory, with the right of whoever may read the directory.
+/// A client of the ops listener, with the control token: every user who may read the data directory may use it.
 #[derive(Debug, Clone)]
 pub struct ControlClient {
     base: String,
@@ -62,8 +62,8 @@ pub struct ControlClient {
 }
 
 impl ControlClient {
-    /// Reads the token the running server left in the store's directory. None if there is none: no server runs, or it
-    /// has been stopped.
+    /// Reads the control token of the running server from the store's directory. `None` if there is no token: no server
+    /// runs, or it has stopped.
     pub fn find(config: &Config) -> io::Result<Option<Self>> {
         match std::fs::read_to_string(control_token::path(&config.store.path)) {
             Ok(text) => {
@@ -88,7 +88,7 @@ impl ControlClient {
     }
 }
 
-/// Has the running server do what `path` and `body` say, and gives its answer. None if no server runs: the command then
+/// Sends `body` to `path` of the running server and returns its answer. `None` if no server runs: the command then
 /// opens the store itself.
 pub fn ask_running(
     config: &Config,
@@ -102,7 +102,7 @@ pub fn ask_running(
     };
     let answer = match control.post(path, body, timeout) {
         Ok(answer) => answer,
-        // A token of a server that was killed.
+        // The token of a server that was killed.
         Err(NoAnswer::Refused) => return Ok(None),
         Err(error) => return Err(CliFailure::fault(format_args!("the server at {}", config.edge.ops_listen), error)),
     };
@@ -113,7 +113,7 @@ pub fn ask_running(
     Err(CliFailure::Fault(format!("the running server refuses: {}", refusal(&told))))
 }
 
-/// What a problem document (RFC 9457) says, in one line: the fields that were refused, or else its detail.
+/// The text of a problem document (RFC 9457) in one line: its field errors, or else its detail.
 pub fn refusal(problem: &serde_json::Value) -> String {
     let text = |value: &serde_json::Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
     let errors = problem.get("errors").and_then(serde_json::Value::as_array);
@@ -125,7 +125,7 @@ pub fn refusal(problem: &serde_json::Value) -> String {
     if named.is_empty() { text(problem, "detail").unwrap_or_else(|| "no reason is given".to_owned()) } else { named }
 }
 
-/// Runs one exchange on a runtime of its own: commands are not async, and the server's runtime is another process'.
+/// Runs one exchange on a new runtime: commands are not async.
 fn blocking(
     exchange: impl Future<Output = Result<ServerAnswer, NoAnswer>>,
     timeout: Duration,
@@ -166,7 +166,7 @@ async fn exchange(mut request: Request<Full<Bytes>>) -> Result<ServerAnswer, NoA
         Ok(ServerAnswer { status, body })
     };
     tokio::pin!(talk);
-    // The connection moves the bytes while the talk waits for them; once it has ended, what it took in is still there.
+    // The connection transports bytes while `talk` waits. After its end the received bytes are still available.
     tokio::select! {
         answer = &mut talk => answer,
         _ = connection => talk.await,
@@ -182,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    /// A server for one request; gives back what it was sent.
+    /// A server for one request; returns the request that it received.
     fn server(answer: &'static str) -> (SocketAddr, std::thread::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_goes_wrong_has_a_name() {
-        // Held without listening, so that no other program is given the port in the meantime.
+        // Bound without listening, so that no other program gets the port during the test.
         let held = tokio::net::TcpSocket::new_v4().unwrap();
         held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let url = format!("http://{}/", held.local_addr().unwrap());

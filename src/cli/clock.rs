@@ -8,11 +8,11 @@ use crate::types::limits;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ClockCommand {
-    /// Say that the running server's time is right, after its clock leapt or lagged
+    /// Accept the time of the running server, after its clock jumped ahead or lagged
     Accept(Accept),
 }
 
-/// Nothing to choose.
+/// No arguments.
 #[derive(Debug, Args)]
 pub(super) struct Accept {}
 

@@ -5,10 +5,10 @@ use clap_complete::Shell;
 
 use super::{Cli, CliFailure, Terminal};
 
-/// Which shell.
+/// The shell.
 #[derive(Debug, Args)]
 pub(super) struct Completions {
-    /// The shell that reads them
+    /// The shell to print completions for
     shell: Shell,
 }
 

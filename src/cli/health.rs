@@ -9,13 +9,13 @@ use super::{
     client::{self, ServerAnswer},
 };
 
-/// How long an answer may take.
+/// The longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Whom to ask.
+/// The server to check.
 #[derive(Debug, Args)]
 pub(super) struct Health {
-    /// The address to ask instead of edge.listen, e.g. http://127.0.0.1:8080
+    /// The address to check instead of edge.listen, e.g. http://127.0.0.1:8080
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
@@ -35,7 +35,7 @@ impl Health {
     }
 }
 
-/// The address at which this machine reaches a listener: one that listens everywhere is reached on loopback.
+/// The address of a listener on this machine: for an unspecified address (0.0.0.0, ::) the loopback address.
 fn reachable(listen: std::net::SocketAddr) -> Result<String, CliFailure> {
     if listen.port() == 0 {
         return Err(CliFailure::Usage("edge.listen takes any free port; say with --url which one it took".to_owned()));
@@ -53,7 +53,7 @@ fn reasons(body: &serde_json::Value) -> Option<String> {
     (!told.is_empty()).then(|| told.join("; "))
 }
 
-/// What the answer says of the reason, in one line.
+/// The reason in the answer, in one line.
 fn why(answer: &ServerAnswer) -> String {
     let told = answer.json().and_then(|body| {
         let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);

@@ -22,33 +22,33 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
-    /// Give access tokens a new signing key, with the server running or without
+    /// Rotate the signing key of access tokens, with the server running or stopped
     Rotate(Rotate),
-    /// Seal everything anew under a new key of the key ring; the server must be stopped
+    /// Reseal all values under a new key of the key ring; the server must be stopped
     RotateRing(RotateRing),
-    /// Go on without the key ring, which is lost
+    /// Continue with a new key ring after the loss of the old one
     Recover(Recover),
 }
 
-/// How pressing it is. Without a flag a new key is published now, and signs when others have had time to see it.
+/// The urgency. Without a flag a new key is published now, and signs once other services had time to fetch it.
 #[derive(Debug, Args)]
 pub(super) struct Rotate {
-    /// The new key signs at once, though others may not have seen it yet; the old one goes on checking
+    /// The new key signs at once, before other services know it; the old key still verifies
     #[arg(long, conflicts_with = "stolen")]
     now: bool,
-    /// The new key signs at once and all old ones are removed: every access token out there is void
+    /// The new key signs at once and all old keys are removed, which voids every access token
     #[arg(long)]
     stolen: bool,
 }
 
-/// Nothing to choose.
+/// No arguments.
 #[derive(Debug, Args)]
 pub(super) struct RotateRing {}
 
-/// What is accepted.
+/// The accepted loss.
 #[derive(Debug, Args)]
 pub(super) struct Recover {
-    /// Give up everything that was sealed: sessions, live codes, signing keys, personal fields of events
+    /// Accept the loss of all sealed values: sessions, live codes, signing keys, personal fields of events
     #[arg(long)]
     accept_loss: bool,
 }
@@ -109,8 +109,7 @@ impl Recover {
     }
 }
 
-/// Both keys are in the file while values are sealed anew, so that a stop in between loses nothing: the next run goes
-/// on where this one ended.
+/// Both keys are in the file while values are resealed, so that an interruption loses nothing: the next run continues.
 fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
     let file = config.key_ring_file();
     let fault = |error: &dyn std::fmt::Display| CliFailure::Fault(error.to_string());
@@ -120,7 +119,7 @@ fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         .ok_or_else(|| CliFailure::Fault(format!("{}: there is no key ring", file.display())))?;
     let environment = storage::environment();
     if ring.len() == 1 {
-        // With two keys an earlier run was cut short, and its new key is the one to go on with.
+        // Two keys: an earlier run was interrupted. It is continued with its new key.
         Offline::open(config, KeyLoss::Refuse, terminal)?.close();
         let kept = old_ring(&file, &ring);
         ring.save(&kept).map_err(|error| fault(&error))?;
@@ -144,7 +143,7 @@ fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
     ))
 }
 
-/// Where the ring is kept as it was.
+/// The file that keeps the old key ring.
 fn old_ring(file: &Path, ring: &Keyring) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(format!(".{}", ring.fingerprint()));
@@ -157,14 +156,14 @@ fn seal_anew(store: &Offline) -> Result<(), CliFailure> {
         let after = place.clone();
         let step =
             store.store().write(store.write("keys rotate-ring").reclaim(), move |tx| loss::reseal(tx, after.as_ref()));
-        place = store.wait(step).map_err(|fault| CliFailure::fault("sealing anew", fault))?;
+        place = store.wait(step).map_err(|fault| CliFailure::fault("resealing", fault))?;
         if place.is_none() {
             return Ok(());
         }
     }
 }
 
-/// Refuses when a server has the store open: it holds the old ring in memory.
+/// Refuses if a server has the store open: it holds the old key ring in memory.
 fn not_in_use(config: &Config) -> Result<(), CliFailure> {
     let environment = storage::environment();
     let layout = Layout::new(&config.store.path);

@@ -1,14 +1,14 @@
 //! The command line.
 //!
-//! Owns: the commands, one file each, what they print, and the exit codes:
+//! Owns: the commands, one file each, their output, and the exit codes:
 //!
 //! ```text
-//! 0   done
-//! 1   fault: it could not be done; one line on standard error says why, and nothing was changed
-//! 2   usage or configuration: the command line or the settings are wrong; every error on a line of its own
+//! 0   success
+//! 1   fault: the command failed; one line on standard error states the reason, and nothing was changed
+//! 2   usage or configuration: the command line or the settings are wrong; one line per error
 //! ```
 //!
-//! Must not know: rules of the business. Begin with `Command` below; `terminal.rs` is the only place that prints.
+//! Must not know: business rules. Begin with `Command` below; only `terminal.rs` prints.
 
 mod client;
 mod clock;
@@ -33,8 +33,8 @@ use clap::{Parser, Subcommand};
 use settings::CliSettings;
 pub use terminal::{CliFailure, Terminal};
 
-/// The household of an application in one binary: sign-in, one-time codes, notifications, and a record of all that
-/// happened.
+/// Back-office services of an application in one binary: sign-in, one-time codes, notifications, event log and audit
+/// log.
 #[derive(Debug, Parser)]
 #[command(name = "majordomo", version, propagate_version = true, after_help = AFTER_HELP)]
 pub struct Cli {
@@ -54,37 +54,37 @@ Exit codes: 0 done; 1 a fault, nothing was changed; 2 the command line or the co
 enum Command {
     /// Run the server
     Serve(serve::Serve),
-    /// Look at the configuration, or begin one
+    /// Check, explain and print the configuration, or write a settings file
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// Ask the running server whether it is ready; exits with 0 if it is
+    /// Check whether the running server is ready; exits with 0 if it is
     Health(health::Health),
-    /// Look after the store
+    /// Verify the store
     #[command(subcommand)]
     Store(store::StoreCommand),
-    /// Copies of the store
+    /// Create a snapshot of the store, or restore one
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
-    /// Keys that sign tokens, and keys of the store
+    /// Rotate signing keys and the key ring
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Users, with the server running or without
+    /// Manage users, with the server running or stopped
     #[command(subcommand)]
     User(user::UserCommand),
-    /// The clock of the running server
+    /// Accept the clock of the running server
     #[command(subcommand)]
     Clock(clock::ClockCommand),
-    /// Notifications: try whether they go out, let a restored store send
+    /// Test the sending of notifications, or resume it for a restored store
     #[command(subcommand)]
     Notify(notify::NotifyCommand),
-    /// Print completions for a shell
+    /// Print shell completions
     Completions(completions::Completions),
 }
 
-/// Runs the command that `arguments` name, the program's own name first.
+/// Runs the command of `arguments`; the first argument is the program's name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let terminal = Terminal;
-    // Every command may read keys.
+    // Every command can read keys.
     process::forbid_core_dumps();
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,

@@ -15,28 +15,28 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum NotifyCommand {
-    /// Send one message past the queue and show the conversation with the provider; the server need not run
+    /// Send one message without the queue and print the conversation with the provider; needs no server
     Test(Test),
-    /// Let a store that was restored from a snapshot send, with the server running or without
+    /// Resume sending of a store that was restored from a snapshot, with the server running or stopped
     Resume(Resume),
 }
 
-/// Nothing to choose.
+/// No arguments.
 #[derive(Debug, Args)]
 pub(super) struct Resume {}
 
-/// By what, and to whom.
+/// The channel and the recipient.
 #[derive(Debug, Args)]
 pub(super) struct Test {
-    /// The channel to try
+    /// The channel to test
     #[arg(long, value_enum)]
     channel: Channel,
-    /// Who is to get the message
+    /// The recipient's address
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     to: EmailAddress,
 }
 
-/// The channels there are.
+/// The supported channels.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Channel {
     Email,
@@ -102,7 +102,7 @@ fn resume_offline(config: &Config, terminal: &Terminal) -> Result<bool, CliFailu
     let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
     let resumed = store.wait(resume_sending(store.store(), store.write("notify resume")));
     store.close();
-    resumed.map_err(|fault| CliFailure::fault("letting the store send", fault))
+    resumed.map_err(|fault| CliFailure::fault("resuming the sending", fault))
 }
 
 const NO_SERVER: &str = "no mail server is configured: notify.email.transport is \"inbox\", which keeps mail in the \

@@ -1,4 +1,4 @@
-//! The store of a command that runs without the server.
+//! The store, opened by a command without the server.
 
 use std::{future::Future, path::Path};
 
@@ -12,18 +12,18 @@ use crate::{
     types::{self, CallContext, Caller, Work, limits},
 };
 
-/// In whose name a command acts on the store.
+/// The caller context of a command on the store.
 pub fn context(command: &'static str) -> CallContext {
     CallContext { caller: Caller::Operator, ..CallContext::service("cli", command) }
 }
 
-/// That a command was to work on the store of a directory that has none, and how one is made.
+/// The failure of a command on a directory without a store, with the way to create one.
 pub fn no_store(dir: &Path) -> CliFailure {
     let fix = "start the server once (`majordomo serve`), which makes it";
     CliFailure::Fault(format!("{} holds no store (store.path); {fix}", dir.display()))
 }
 
-/// The store, opened by a command that runs without the server. Closed by `close`.
+/// The store, opened by a command without the server. `close` closes it.
 pub struct Offline {
     runtime: Runtime,
     store: Store,
@@ -31,7 +31,7 @@ pub struct Offline {
 }
 
 impl Offline {
-    /// Opens the store that is there; makes none. Tells on `terminal` what had to be repaired.
+    /// Opens an existing store; creates none. Prints repairs on `terminal`.
     pub fn open(config: &Config, key_loss: KeyLoss, terminal: &Terminal) -> Result<Self, CliFailure> {
         if !config.store.path.join("store.json").exists() {
             return Err(no_store(&config.store.path));
@@ -48,7 +48,7 @@ impl Offline {
         }
         match opening.tree {
             TreeState::Trusted => {}
-            TreeState::Rebuilt { reason, .. } => terminal.note(format_args!("note: the tree was built anew: {reason}")),
+            TreeState::Rebuilt { reason, .. } => terminal.note(format_args!("note: the tree was rebuilt: {reason}")),
         }
         let opened = Self { runtime, store, environment };
         let known = opened.store.read(|view| migrations::demand_known(view, migrations::MIGRATIONS));
@@ -62,22 +62,22 @@ impl Offline {
         }
     }
 
-    /// The store itself.
+    /// The open store.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Time and chance of this command.
+    /// The command's source of time and randomness.
     pub fn environment(&self) -> &StoreEnvironment {
         &self.environment
     }
 
-    /// Waits for one answer of the store.
+    /// Waits for an answer of the store.
     pub fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
         self.runtime.block_on(answer)
     }
 
-    /// What accompanies one transaction of `command`.
+    /// The parameters of one transaction of `command`.
     pub fn write(&self, command: &'static str) -> Write {
         let (clock, entropy) = (self.environment.clock.as_ref(), self.environment.entropy.as_ref());
         Write::new(
@@ -87,7 +87,7 @@ impl Offline {
         )
     }
 
-    /// Finishes what was written and closes the directory cleanly.
+    /// Completes pending writes and closes the directory.
     pub fn close(self) {
         self.runtime.block_on(self.store.close());
     }

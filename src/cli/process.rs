@@ -1,19 +1,19 @@
-//! What the process sets for itself before it handles a secret.
+//! Settings of the process, applied before it reads a secret.
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
-/// Leaves no image of the memory behind after a crash: keys, passwords and tokens are in it.
+/// Disables core dumps, because memory contains keys, passwords and tokens.
 ///
-/// The limit alone does not hold where the kernel hands dumps to a program (core(5), "Piping core dumps"). A sandbox
-/// may forbid either; the other one stays.
+/// The limit alone has no effect where the kernel pipes dumps to a program (core(5), "Piping core dumps to a program").
+/// A sandbox may forbid one of the two settings; the other one still applies.
 pub(super) fn forbid_core_dumps() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-/// Raises the limit of descriptors as far as the system lets this user: each connection needs one.
+/// Raises the limit of file descriptors to the hard limit: each connection needs one.
 ///
-/// A sandbox may forbid it. Then the limit stays as it is, and fewer connections are taken.
+/// A sandbox may forbid it. Then the limit is unchanged, and fewer connections are accepted.
 pub(super) fn raise_descriptor_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum {
@@ -21,8 +21,8 @@ pub(super) fn raise_descriptor_limit() {
     }
 }
 
-/// Whether whoever started the process wants it to outlive its terminal, as `nohup` does: then SIGHUP is ignored, and
-/// stays so.
+/// Whether SIGHUP was ignored at the start, as by `nohup`: then the process outlives its terminal, and SIGHUP stays
+/// ignored.
 pub(super) fn ignores_hangup() -> bool {
     const SIGHUP_BIT: u64 = 1;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::{
     telemetry::log,
 };
 
-/// Runs the server until SIGTERM, SIGINT or SIGHUP; a second signal goes straight to closing the store.
+/// Runs the server until SIGTERM, SIGINT or SIGHUP. A second signal closes the store without waiting for requests.
 #[derive(Debug, Args)]
 pub(super) struct Serve {}
 
@@ -39,13 +39,13 @@ impl Serve {
 }
 
 async fn serve(config: Config, terminal: &Terminal) -> Result<(), CliFailure> {
-    let fault = |error| CliFailure::fault("signals cannot be heard", error);
+    let fault = |error| CliFailure::fault("signals cannot be received", error);
     let signals = Signals::listen().map_err(fault)?;
     let greeting = Greeting::of(&config);
     let app = App::open(config, MIGRATIONS).await.map_err(|error| CliFailure::Fault(error.to_string()))?;
     let (public, ops) = (app.public(), app.ops());
     let started = |administrators| {
-        // Standard output may be closed: the server runs all the same.
+        // Standard output may be closed: the server runs without it.
         let _ = terminal.print(greeting.text(public, ops, administrators));
     };
     let (count, heard) = watch::channel(0);
@@ -57,8 +57,8 @@ async fn serve(config: Config, terminal: &Terminal) -> Result<(), CliFailure> {
     }
 }
 
-/// SIGTERM, SIGINT and SIGHUP, whichever comes. A terminal that closes sends the last one, and it would end the process
-/// without its shutdown.
+/// SIGTERM, SIGINT and SIGHUP. A terminal that closes sends SIGHUP, whose default action would end the process without
+/// a shutdown.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -88,7 +88,7 @@ impl Signals {
         }
     }
 
-    /// Counts them from now on, whoever waits: a signal that nobody has taken yet would swallow the next one.
+    /// Counts all signals from now on, even while no task waits: two pending signals of a kind are otherwise merged.
     async fn count(mut self, count: watch::Sender<u32>) -> Infallible {
         loop {
             self.next().await;
@@ -97,21 +97,21 @@ impl Signals {
     }
 }
 
-/// How many signals have come.
+/// The number of received signals.
 #[derive(Clone)]
 struct Heard(watch::Receiver<u32>);
 
 impl Heard {
-    /// Resolves when there were `count` of them.
+    /// Resolves at the `count`th signal.
     async fn reach(mut self, count: u32) {
-        // Nobody counts any more: then nobody can ask to stop.
+        // The counting task has ended, so no signal can request a stop.
         if self.0.wait_for(|heard| *heard >= count).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 }
 
-/// What the operator is told once requests are served.
+/// The output once requests are served.
 struct Greeting {
     mode: Mode,
     docs_public: bool,

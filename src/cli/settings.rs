@@ -1,4 +1,4 @@
-//! The flags that every command takes.
+//! The flags of every command.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::Args;
 use super::{CliFailure, Terminal};
 use crate::config::{Config, FlagSetting, LoadedConfig, Sources};
 
-/// Where the settings come from.
+/// The sources of the settings.
 #[derive(Debug, Args)]
 pub(super) struct CliSettings {
     /// The settings file
@@ -27,7 +27,7 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 }
 
 impl CliSettings {
-    /// The sources of this process, with the flags of a command besides.
+    /// The sources of this process, and the flags of a command.
     pub(super) fn sources(&self, more: Vec<FlagSetting>) -> Sources {
         let set = self.set.iter().map(|(key, value)| FlagSetting {
             flag: "--set".to_owned(),
@@ -37,7 +37,7 @@ impl CliSettings {
         Sources::of_process(self.config.clone(), set.chain(more).collect())
     }
 
-    /// The settings, for a command that looks at them and starts nothing.
+    /// The settings, for a command that reads them and starts nothing.
     pub(super) fn read(&self, terminal: &Terminal) -> Result<LoadedConfig, CliFailure> {
         let loaded = Config::read(&self.sources(Vec::new()))?;
         terminal.warn(&loaded.warnings);

@@ -8,30 +8,30 @@ use super::{CliFailure, CliSettings, Terminal, client, offline::Offline};
 use crate::app::storage;
 use crate::persistence::{KeyLoss, snapshot};
 
-/// How long the running server may take to write a snapshot.
+/// The longest time in which the running server writes a snapshot.
 const TIMEOUT: Duration = Duration::from_mins(30);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SnapshotCommand {
-    /// Write a snapshot of the store to a file, with the server running or without
+    /// Write a snapshot of the store to a file, with the server running or stopped
     Create(Create),
-    /// Make a store of a snapshot, in a directory of its own; it starts with outbound sending paused
+    /// Create a store from a snapshot in a new directory; it starts with outbound sending paused
     Restore(Restore),
 }
 
-/// Where to.
+/// The target of the snapshot.
 #[derive(Debug, Args)]
 pub(super) struct Create {
-    /// The file to write; it must not be there yet
+    /// The file to write; it must not exist
     file: PathBuf,
 }
 
-/// What, and where to.
+/// The snapshot and the target.
 #[derive(Debug, Args)]
 pub(super) struct Restore {
     /// The snapshot
     file: PathBuf,
-    /// The directory of the new store: empty but for keys, or not there yet
+    /// The directory of the new store; it must be empty except for keys, or not exist
     directory: PathBuf,
 }
 
@@ -47,7 +47,7 @@ impl SnapshotCommand {
 impl Create {
     fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let config = settings.read(terminal)?.config;
-        // The server may run elsewhere in the file tree.
+        // The server may have another working directory.
         let file = std::path::absolute(&self.file).map_err(|error| CliFailure::fault(self.file.display(), error))?;
         if file.exists() {
             return Err(CliFailure::Fault(format!("{} is there already", self.file.display())));

@@ -20,11 +20,11 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
     /// Verify a store that no server has open: every segment, every snapshot, the tree against both, every record, the
-    /// audit trail; changes nothing
+    /// audit log; changes nothing
     Check(StoreCheck),
 }
 
-/// Nothing to choose.
+/// No arguments.
 #[derive(Debug, Args)]
 pub(super) struct StoreCheck {}
 
@@ -46,7 +46,7 @@ fn check(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
     let checked = check::check(&settings, &environment, |format, view| understood(config, &environment, format, view))
         .map_err(|fault| {
             match fault {
-                // These name the directory themselves.
+                // These errors contain the directory.
                 CheckFault::NoStore(_)
                 | CheckFault::Open(OpenError::Locked { .. } | OpenError::NoDirectory(_) | OpenError::Io { .. }) => {
                     CliFailure::Fault(fault.to_string())
@@ -65,7 +65,7 @@ fn check(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         terminal.note(format_args!("note: {}: {}; {said}", cut.place, cut.reason));
     }
     if let Some(reason) = rebuild {
-        terminal.note(format_args!("note: the next start builds the tree anew: {reason}"));
+        terminal.note(format_args!("note: the next start rebuilds the tree: {reason}"));
     }
     terminal.print(format_args!(
         "{} is good: {segments} segments, {snapshots} snapshots, {keys} keys, last commit {last}\n",
@@ -73,7 +73,7 @@ fn check(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
     ))
 }
 
-/// Whether everything in the tree can be read with the key ring the store is sealed under.
+/// Whether the key ring of the store opens every value in the tree.
 fn understood(
     config: &Config,
     environment: &StoreEnvironment,
@@ -86,7 +86,7 @@ fn understood(
 
 fn ring(config: &Config, environment: &StoreEnvironment, format: &Format) -> Result<Keyring, String> {
     if format.seal == Seal::default() {
-        // Nothing is sealed yet.
+        // No value is sealed yet.
         return Ok(Keyring::generate(environment.entropy.as_ref(), environment.clock.now()));
     }
     let file = config.key_ring_file();

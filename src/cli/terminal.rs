@@ -1,4 +1,4 @@
-//! The only place that prints.
+//! The output of commands; no other code prints.
 
 use std::{
     fmt::Display,
@@ -8,18 +8,18 @@ use std::{
 
 use crate::config::{ConfigError, ConfigWarning};
 
-/// Why a command did not do what it was asked for.
+/// The reason that a command failed.
 #[derive(Debug)]
 pub enum CliFailure {
-    /// It could not be done; nothing was changed. One line that says why.
+    /// A fault; nothing was changed. One line with the reason.
     Fault(String),
-    /// Whoever read the output has enough of it.
+    /// The reader of the output has closed the pipe.
     Unheard,
-    /// The settings are wrong: each error is a line.
+    /// The settings are wrong; one line per error.
     Config(Vec<ConfigError>),
-    /// The command was told to look, and what it found and printed is not good.
+    /// A check that found problems and has printed them.
     Found,
-    /// The command line asks for something that makes no sense. One line.
+    /// A wrong command line. One line.
     Usage(String),
 }
 
@@ -41,7 +41,7 @@ impl From<Vec<ConfigError>> for CliFailure {
 pub struct Terminal;
 
 impl Terminal {
-    /// What the command was asked for, on standard output.
+    /// Prints the result of the command on standard output.
     pub fn print(&self, text: impl Display) -> Result<(), CliFailure> {
         match write!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().flush()) {
             Ok(()) => Ok(()),
@@ -50,27 +50,27 @@ impl Terminal {
         }
     }
 
-    /// A line about it, on standard error.
+    /// Prints a note on standard error.
     pub fn note(&self, line: impl Display) {
-        // Nobody is left to be told that standard error is closed.
+        // A closed standard error cannot be reported anywhere.
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
 
-    /// What the operator should know about the settings.
+    /// Prints the warnings about the settings.
     pub fn warn(&self, warnings: &[ConfigWarning]) {
         for warning in warnings {
             self.note(format_args!("warning: {warning}"));
         }
     }
 
-    /// Help, version, or what is wrong with the command line.
+    /// Prints help, version, or the error in the command line.
     pub(super) fn usage(&self, refusal: &clap::Error) -> ExitCode {
-        // As above.
+        // A closed output cannot be reported anywhere.
         let _ = refusal.print();
         if refusal.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
     }
 
-    /// Says why, and gives the exit code.
+    /// Prints the reason and returns the exit code.
     pub(super) fn failed(&self, failure: &CliFailure) -> ExitCode {
         match failure {
             CliFailure::Fault(line) => {

@@ -1,11 +1,11 @@
-//! Settings that contradict each other, whatever the mode.
+//! Contradictions between settings, in any mode.
 
 use std::net::SocketAddr;
 
 use super::{Config, ConfigError, ConfigWarning, LoadedConfig, MailTransportChoice, RegistrationPolicy, SettingOrigin};
 use crate::types::EmailAddress;
 
-/// One contradiction: the keys it is about, the one to blame first.
+/// One contradiction: its keys, the most likely cause first.
 pub(super) struct ConfigFinding {
     pub(super) keys: &'static [&'static str],
     pub(super) problem: String,
@@ -16,7 +16,7 @@ pub(super) fn finding(keys: &'static [&'static str], problem: &str, fix: &str) -
     ConfigFinding { keys, problem: problem.to_owned(), fix: fix.to_owned() }
 }
 
-/// What is contradictory in `loaded`, but for keys that are in `errors` already: their values are not known.
+/// The contradictions in `loaded`, except for keys in `errors`, whose values are unknown.
 pub(super) fn contradictions(loaded: &LoadedConfig, errors: &[ConfigError]) -> Vec<ConfigError> {
     let config = &loaded.config;
     let mut findings = Vec::new();
@@ -29,7 +29,7 @@ pub(super) fn contradictions(loaded: &LoadedConfig, errors: &[ConfigError]) -> V
     findings.into_iter().filter(untold).map(|finding| told(loaded, finding)).collect()
 }
 
-/// The finding with the value and the origin of its first key that somebody set.
+/// The finding with the value and the origin of its first key that is set.
 pub(super) fn told(loaded: &LoadedConfig, finding: ConfigFinding) -> ConfigError {
     let first = finding.keys.first().copied().unwrap_or_default();
     let set = finding.keys.iter().find(|key| loaded.origins.contains_key(**key)).copied();
@@ -55,7 +55,7 @@ fn listeners(config: &Config, findings: &mut Vec<ConfigFinding>) {
     if config.edge.trusted_proxies.iter().any(|range| range.is_everything()) {
         findings.push(finding(
             &["edge.trusted_proxies"],
-            "everybody may say which address they come from",
+            "every client may choose the address that it is known by",
             "name the addresses of your proxies alone",
         ));
     }
@@ -173,7 +173,7 @@ fn mail(config: &Config, findings: &mut Vec<ConfigFinding>) {
     }
 }
 
-/// Settings without effect, or with less than they seem to have.
+/// Settings without effect, or with less effect than expected.
 pub(super) fn warnings(loaded: &LoadedConfig) -> Vec<ConfigWarning> {
     let config = &loaded.config;
     let production = config.mode == super::Mode::Production;
@@ -186,8 +186,8 @@ pub(super) fn warnings(loaded: &LoadedConfig) -> Vec<ConfigWarning> {
         (
             config.auth.registration == RegistrationPolicy::Domains && !config.auth.require_verified_email,
             "auth.domains",
-            "keeps nobody out: with auth.require_verified_email = false users enter before they have proven that the \
-             address is theirs",
+            "does not restrict registration: with auth.require_verified_email = false users sign in before they have \
+             proven their address",
         ),
         (
             config.notify.email.transport == MailTransportChoice::Inbox && config.notify.email.smtp_url.is_some(),

@@ -3,9 +3,9 @@
 use super::section::section;
 
 section! {
-    /// What only development mode knows.
+    /// Settings of development mode.
     pub struct DevelopmentConfig {
-        /// Listen on other addresses than loopback in development mode; whoever reaches them can read the inbox.
+        /// Accept other than loopback addresses in development mode; every client that reaches them can read the inbox.
         expose: bool = false;
     }
 }

@@ -1,10 +1,10 @@
-//! Where the settings ask for less, or for other things, than the standards do.
+//! The settings that differ from the recommendations of standards.
 
 use std::{fmt, time::Duration};
 
 use super::{Config, HashConfig};
 
-/// A setting that differs from what a standard asks for. Not an error: the operator may have reasons.
+/// A setting that differs from a standard. It is no error: the operator may have reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deviation {
     /// The key.
@@ -13,7 +13,7 @@ pub struct Deviation {
     pub value: String,
     /// The standard and its section.
     pub standard: &'static str,
-    /// What the standard asks for.
+    /// The requirement of the standard.
     pub asks: &'static str,
 }
 
@@ -23,22 +23,22 @@ impl fmt::Display for Deviation {
     }
 }
 
-/// Memory in KiB and passes that the OWASP cheat sheet takes for equal; each is enough.
+/// Memory in KiB and passes that the OWASP cheat sheet considers equal; each is sufficient.
 const ARGON2ID_ENOUGH: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
 
-/// Whether passwords are hashed as hard as the cheat sheet asks at least.
+/// Whether passwords are hashed with at least the cost of the cheat sheet.
 pub(super) fn is_hard_enough(hash: &HashConfig) -> bool {
     ARGON2ID_ENOUGH.iter().any(|(memory, passes)| hash.memory_kib >= *memory && hash.iterations >= *passes)
 }
 
-/// Where `config` deviates from NIST SP 800-63B-4, OWASP ASVS 5.0 and the OWASP cheat sheets, in the order of the
+/// The deviations of `config` from NIST SP 800-63B-4, OWASP ASVS 5.0 and the OWASP cheat sheets, in the order of the
 /// keys.
 pub fn deviations(config: &Config) -> Vec<Deviation> {
     let (auth, password, hash) = (&config.auth, &config.auth.password, &config.auth.hash);
     let hard_enough = is_hard_enough(hash);
     const COMPOSITION: &str = "NIST SP 800-63B-4 section 3.1.1.2 and ASVS 6.2.5";
     const NO_RULES: &str = "no rules about kinds of characters";
-    const UNTOLD: (&str, &str) = ("ASVS 6.3.8", "answers that do not tell who is a user");
+    const UNTOLD: (&str, &str) = ("ASVS 6.3.8", "answers that do not reveal who is a user");
     let rows = [
         (
             !config.edge.rate_limits.enabled,
@@ -50,7 +50,7 @@ pub fn deviations(config: &Config) -> Vec<Deviation> {
             config.secrets.pepper_file.is_none(),
             "secrets.pepper_file",
             "NIST SP 800-63B-4 section 3.1.1.2",
-            "a keyed hash besides (\"should\")",
+            "an additional keyed hash (\"should\")",
         ),
         (!auth.require_verified_email, "auth.require_verified_email", UNTOLD.0, UNTOLD.1),
         (auth.reveal_taken_addresses, "auth.reveal_taken_addresses", UNTOLD.0, UNTOLD.1),

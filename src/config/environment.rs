@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::{ConfigError, ConfigWarning, SettingOrigin, Written, nearest::nearest, origin::WrittenSetting};
 
 const PREFIX: &str = "MAJORDOMO__";
-/// Read by the program, but no keys: where the file is, and what tests and operators' shells use.
+/// Variables that the program reads but that are no keys.
 const NO_KEYS: [&str; 2] = ["MAJORDOMO_CONFIG", "MAJORDOMO_TEST_ALL"];
 
 /// The variable that sets `key`.
@@ -13,14 +13,14 @@ pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
 }
 
-/// What the environment sets.
+/// The settings in the environment.
 pub(super) fn read(variables: &[(OsString, OsString)]) -> (Vec<WrittenSetting>, Vec<ConfigError>) {
     let (mut settings, mut errors) = (Vec::new(), Vec::new());
     for (name, value) in variables {
         let Some(name) = name.to_str() else { continue };
         let Some(path) = name.strip_prefix(PREFIX) else { continue };
         let origin = SettingOrigin::Environment(name.to_owned());
-        // Lower case would set a key twice over: once here, once in upper case.
+        // A lower-case name would be a second name of the same key.
         let key = if path.bytes().any(|byte| byte.is_ascii_lowercase()) {
             path.to_owned()
         } else {
@@ -40,8 +40,8 @@ pub(super) fn read(variables: &[(OsString, OsString)]) -> (Vec<WrittenSetting>, 
     (settings, errors)
 }
 
-/// Variables that look as if somebody forgot an underscore. Only a warning: Kubernetes and others set variables that
-/// begin with the name of a service.
+/// Variables that probably lack an underscore. Only a warning: Kubernetes and others set variables that begin with the
+/// name of a service.
 pub(super) fn near_misses(variables: &[(OsString, OsString)], known: &[String]) -> Vec<ConfigWarning> {
     let mut warnings = Vec::new();
     for (name, _) in variables {

@@ -1,21 +1,21 @@
-//! What is wrong with a setting, and what would be right.
+//! An error in the settings, and its correction.
 
 use std::fmt;
 
 use super::{SettingOrigin, Written};
 
-/// One thing that is wrong with the configuration. Holds nothing that must not be shown.
+/// One error in the configuration. It contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The key, or empty if the source as a whole is at fault.
+    /// The key, or empty if the error concerns a whole source.
     pub key: String,
-    /// The value as it may be shown: secrets are `***`. None where no value is at fault.
+    /// The value in a form that may be printed: secrets are `***`. `None` if the error concerns no value.
     pub value: Option<String>,
-    /// Where the value came from.
+    /// The source of the value.
     pub origin: SettingOrigin,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
-    /// What to do about it.
+    /// The correction.
     pub fix: String,
 }
 
@@ -33,14 +33,14 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Something the operator should know that does not prevent a start. Holds nothing that must not be shown.
+/// A warning for the operator that does not prevent a start. It contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigWarning {
-    /// The key it is about.
+    /// The key of the warning.
     pub key: String,
-    /// Where the value came from.
+    /// The source of the value.
     pub origin: SettingOrigin,
-    /// What the operator should know.
+    /// The text of the warning.
     pub text: String,
 }
 
@@ -50,10 +50,10 @@ impl fmt::Display for ConfigWarning {
     }
 }
 
-/// Words in the name of a key nobody knows that make its value a secret all the same.
+/// Words in the name of an unknown key that make its value a secret.
 const SECRETIVE: [&str; 7] = ["password", "secret", "token", "pepper", "credential", "private", "smtp"];
 
-/// How the value of an unknown key is shown: a secret may have been written under a misspelt name.
+/// The printable value of an unknown key: it may be a secret under a misspelt name.
 pub(super) fn show_unknown(key: &str, written: &Written) -> String {
     if SECRETIVE.iter().any(|word| key.contains(word)) {
         return "***".to_owned();

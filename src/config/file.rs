@@ -1,4 +1,4 @@
-//! The settings file: TOML to settings, each with its line.
+//! The settings file: reads TOML into settings with line numbers.
 
 use std::{
     ops::Range,
@@ -9,7 +9,7 @@ use toml::{Spanned, de::DeValue};
 
 use super::{ConfigError, SettingOrigin, Written, origin::WrittenSetting};
 
-/// What a file says, and what in it cannot be read. `is_section` knows the names of sections.
+/// The settings of a file, and its errors. `is_section` knows the names of sections.
 pub(super) fn read(path: &Path, is_section: &dyn Fn(&str) -> bool) -> (Vec<WrittenSetting>, Vec<ConfigError>) {
     let text = match std::fs::read(path).map(String::from_utf8) {
         Ok(Ok(text)) => text,
@@ -27,7 +27,7 @@ pub(super) fn read(path: &Path, is_section: &dyn Fn(&str) -> bool) -> (Vec<Writt
             key: String::new(),
             value: None,
             origin: reader.origin(&fault.span().unwrap_or(0..0)),
-            // Only the message: the fault's own display shows the line, which may hold a secret.
+            // Only the message: the error's own display contains the line, which may hold a secret.
             problem: format!("not TOML ({})", fault.message().lines().collect::<Vec<_>>().join(", ")),
             fix: "see https://toml.io for the notation".to_owned(),
         })
@@ -82,7 +82,7 @@ impl Reader<'_> {
     }
 }
 
-/// The name of a key; in quotes if a dot or the like in it would make it look like another one.
+/// The name of a key, quoted if a character such as a dot would make it ambiguous.
 fn segment(name: &str) -> String {
     let simple = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if !name.is_empty() && name.bytes().all(simple) { name.to_owned() } else { format!("{name:?}") }
@@ -91,7 +91,7 @@ fn segment(name: &str) -> String {
 fn owned(value: &Spanned<DeValue<'_>>) -> toml::Value {
     match value.get_ref() {
         DeValue::String(text) => toml::Value::String(text.to_string()),
-        // A number too large for i64 is out of every key's range; the largest one is so too.
+        // A number that does not fit into i64 is outside every key's range; the largest i64 is too.
         DeValue::Integer(number) => {
             toml::Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).unwrap_or(i64::MAX))
         }

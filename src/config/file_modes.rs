@@ -1,4 +1,4 @@
-//! Files and directories that no other user of the machine may read.
+//! The check that other users of the machine cannot read the store and the keys.
 
 use std::{
     fs, io,
@@ -11,19 +11,20 @@ use super::{
     check::{ConfigFinding, finding},
 };
 
-/// Bits of the group and of others.
+/// The permission bits of the group and of others.
 const NOT_OWNERS: u32 = 0o077;
-/// Bits of others alone: a group may be what a secret is handed over by.
+/// The permission bits of others only: a group may be the way in which a secret is handed to the process.
 const OTHERS: u32 = 0o007;
 
-/// What holds users or secrets, by the key that names it.
+/// The paths with user data or secrets, with their keys.
 fn guarded(config: &Config) -> Vec<(&'static [&'static str], PathBuf)> {
     let store: (&'static [&'static str], _) = (&["store.path"], config.store.path.clone());
     let pepper = config.secrets.pepper_file.clone().map(|path| (&["secrets.pepper_file"][..], path));
     std::iter::once(store).chain(pepper).collect()
 }
 
-/// What others can read and this user cannot change. A path that is not there yet is made with the right mode.
+/// The paths that others can read and that this user cannot change. A path that does not exist is created with the
+/// right mode.
 pub(super) fn wide_open(config: &Config) -> Vec<ConfigFinding> {
     let mut findings = Vec::new();
     for (keys, path) in guarded(config) {
@@ -47,9 +48,9 @@ pub struct FileModeFault {
     reason: io::Error,
 }
 
-/// Takes the rights of the group and of others from what is this user's own, and says so in the log.
+/// Removes the permissions of the group and of others from the paths that this user owns, and logs it.
 ///
-/// Fails if others can read it and that cannot be changed, as on a file system that is read-only.
+/// Fails if others can read a path and its mode cannot be changed, as on a read-only file system.
 pub fn tighten(config: &Config) -> Result<(), FileModeFault> {
     for (keys, path) in guarded(config) {
         let Ok(about) = fs::metadata(&path) else { continue };
@@ -60,13 +61,13 @@ pub fn tighten(config: &Config) -> Result<(), FileModeFault> {
         match set_mode(&path, mode & !NOT_OWNERS) {
             Ok(()) => {
                 let (path, was) = (path.display(), format!("{mode:04o}"));
-                tracing::warn!(%path, was, "others had rights to this; they were taken away");
+                tracing::warn!(%path, was, "others had permissions on this path; they were removed");
             }
             Err(reason) if mode & OTHERS != 0 => {
                 let key = keys.first().copied().unwrap_or_default();
                 return Err(FileModeFault { key, path, mode, reason });
             }
-            // The group alone has rights, and may be meant to.
+            // Only the group has permissions, which may be intended.
             Err(_) => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Puts the sources on top of each other: defaults, the file, the environment, flags.
+//! Merges the sources: defaults, the file, the environment, flags.
 
 use std::{
     collections::BTreeMap,
@@ -14,21 +14,21 @@ use super::{
     renamed::{self, RENAMED, Renamed},
 };
 
-/// Everything a configuration is made of, taken once from the process.
+/// The sources of a configuration, read once from the process.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// The settings file.
     pub file: Option<PathBuf>,
     /// The whole environment.
     pub environment: Vec<(OsString, OsString)>,
-    /// What flags set.
+    /// The settings of flags.
     pub flags: Vec<FlagSetting>,
 }
 
-/// A key that a flag sets.
+/// A key that is set by a flag.
 #[derive(Debug, Clone)]
 pub struct FlagSetting {
-    /// The flag as it is written: `--listen`.
+    /// The flag as written: `--listen`.
     pub flag: String,
     /// The key.
     pub key: String,
@@ -36,12 +36,12 @@ pub struct FlagSetting {
     pub value: String,
 }
 
-/// The file that is read when nobody names one, if it is there.
+/// The file that is read if none is named and it exists.
 pub const DEFAULT_FILE: &str = "majordomo.toml";
 
 impl Sources {
     /// The sources of this process. The file is the first of: `chosen` (the flag `--config`), the variable
-    /// `MAJORDOMO_CONFIG`, `majordomo.toml` in the working directory if it is there; else none.
+    /// `MAJORDOMO_CONFIG`, `majordomo.toml` in the working directory if it exists; else none.
     pub fn of_process(chosen: Option<PathBuf>, flags: Vec<FlagSetting>) -> Self {
         let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
         let named = environment.iter().find(|(name, value)| name == "MAJORDOMO_CONFIG" && !value.is_empty());
@@ -52,33 +52,33 @@ impl Sources {
     }
 }
 
-/// A configuration and how it came about.
+/// A configuration with its warnings and origins.
 #[derive(Debug, Clone)]
 pub struct LoadedConfig {
     /// The settings.
     pub config: Config,
-    /// What the operator should know all the same.
+    /// Warnings for the operator.
     pub warnings: Vec<ConfigWarning>,
-    /// Where each key that is set was set; keys that are not in here have their default.
+    /// The origin of each key that is set; other keys have their default.
     pub origins: BTreeMap<String, SettingOrigin>,
 }
 
 impl Config {
-    /// Reads the sources, checks types, ranges and contradictions, and what the mode demands. Reports all that is
-    /// wrong at once, in the order of the sources and the keys.
+    /// Reads the sources, checks types, ranges and contradictions, and the requirements of the mode. Returns all
+    /// errors, in the order of the sources and the keys.
     pub fn load(sources: &Sources) -> Result<LoadedConfig, Vec<ConfigError>> {
         let loaded = Self::read(sources)?;
         let refusals = modes::refusals(&loaded, loaded.config.mode);
         if refusals.is_empty() { Ok(loaded) } else { Err(refusals) }
     }
 
-    /// As `load`, without what the mode demands: for commands that look at the settings and start nothing.
+    /// As `load`, without the requirements of the mode: for commands that read the settings and start nothing.
     pub fn read(sources: &Sources) -> Result<LoadedConfig, Vec<ConfigError>> {
         read_with(sources, RENAMED)
     }
 }
 
-/// The end of the names of keys that say in which file a secret is.
+/// The suffix of a key that names the file of a secret.
 pub(super) const IN_FILE: &str = "_file";
 
 pub(super) fn read_with(sources: &Sources, renamed: &[Renamed]) -> Result<LoadedConfig, Vec<ConfigError>> {
@@ -107,7 +107,7 @@ pub(super) fn read_with(sources: &Sources, renamed: &[Renamed]) -> Result<Loaded
 
 type Layer = (Vec<WrittenSetting>, Vec<ConfigError>);
 
-/// The sources, the weakest first.
+/// The sources, in ascending priority.
 fn layers(sources: &Sources, known: &KnownKeys) -> Vec<Layer> {
     let is_section = |path: &str| known.sections.iter().any(|section| section == path);
     let mut layers = Vec::new();
@@ -128,7 +128,7 @@ fn flags(flags: &[FlagSetting], known: &KnownKeys) -> Layer {
                 key: key.clone(),
                 value: Some("***".to_owned()),
                 origin,
-                problem: "a secret on the command line can be read by everybody on this machine".to_owned(),
+                problem: "a secret on the command line can be read by every user of this machine".to_owned(),
                 fix: format!("write it to a file and set {key}{IN_FILE}, or set {}", environment::variable(key)),
             });
             continue;
@@ -138,7 +138,7 @@ fn flags(flags: &[FlagSetting], known: &KnownKeys) -> Layer {
     (settings, errors)
 }
 
-/// Lays one source over those before it. A secret and the file it is in are two names of one thing.
+/// Merges one source over the earlier ones. A secret and its `_file` key are two names of one value.
 fn merge(
     merged: &mut BTreeMap<String, WrittenSetting>,
     layer: Vec<WrittenSetting>,
@@ -179,7 +179,7 @@ fn is_empty(setting: &WrittenSetting) -> bool {
     }
 }
 
-/// Replaces each `<secret>_file` by what is in the file.
+/// Replaces each `<secret>_file` by the content of the file.
 fn open_secret_files(merged: &mut BTreeMap<String, WrittenSetting>, known: &KnownKeys, errors: &mut Vec<ConfigError>) {
     for secret in &known.secrets {
         let Some(setting) = merged.remove(&format!("{secret}{IN_FILE}")) else { continue };
@@ -207,10 +207,10 @@ fn open_secret_files(merged: &mut BTreeMap<String, WrittenSetting>, known: &Know
     }
 }
 
-/// Bytes of a file with a secret in it.
+/// The largest file of a secret, in bytes.
 const SECRET_FILE_MAX: usize = 64 << 10;
 
-/// The text of the file without the line break at its end, which editors add.
+/// The text of the file without a line break at the end, which editors add.
 fn read_secret(path: &Path) -> Result<String, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("cannot be read ({error})"))?;
     if bytes.len() > SECRET_FILE_MAX {
@@ -222,8 +222,8 @@ fn read_secret(path: &Path) -> Result<String, String> {
     if text.is_empty() { Err("empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// systemd hands files over in a directory of its own (`LoadCredential=key_ring:...`); one named `key_ring` is taken
-/// when nobody says where the key ring is.
+/// systemd passes secrets as files in a directory (`LoadCredential=key_ring:...`); the file `key_ring` in it is used if
+/// no setting names the key ring.
 fn credentials(sources: &Sources, merged: &mut BTreeMap<String, WrittenSetting>) {
     const NAME: &str = "CREDENTIALS_DIRECTORY";
     let key = "secrets.key_ring_file".to_owned();
@@ -260,7 +260,7 @@ fn unknown_key(setting: &WrittenSetting, known: &KnownKeys) -> ConfigError {
     }
 }
 
-/// How `key` is written in the source the wrong one came from.
+/// The name of `key` in the source of the wrong one.
 fn name_for(key: &str, origin: &SettingOrigin) -> String {
     match origin {
         SettingOrigin::Environment(_) => environment::variable(key),
@@ -270,7 +270,7 @@ fn name_for(key: &str, origin: &SettingOrigin) -> String {
     }
 }
 
-/// Sets each key that somebody wrote, and leaves over what nobody knows.
+/// Sets each key that a source contains, and keeps the unknown ones.
 struct Setter {
     merged: BTreeMap<String, WrittenSetting>,
     origins: BTreeMap<String, SettingOrigin>,
@@ -296,7 +296,7 @@ impl Visitor for Setter {
     }
 }
 
-/// The names there are.
+/// The existing names.
 #[derive(Default)]
 pub(super) struct KnownKeys {
     /// Keys, and the `_file` twins of secrets.

@@ -1,8 +1,8 @@
-//! What an operator can set, and how it gets here.
+//! The settings of an operator, and how they are read.
 //!
-//! Owns: every key with its default, range and comment; files, environment and flags; what the settings contradict, and
-//! what production demands. Must not know: the parts that read the settings. Begin with `Config` below; each section is
-//! one file; `load.rs` puts the sources on top of each other.
+//! Owns: every key with its default, range and comment; files, environment and flags; contradictions between settings,
+//! and what production requires. Must not know: the parts that read the settings. Begin with `Config` below; each
+//! section is one file; `load.rs` merges the sources.
 
 mod auth;
 mod check;
@@ -58,15 +58,15 @@ section! {
     /// Every key with its default. Durations are a number and one of ms, s, m, h, d ("15m"); sizes a number and one of
     /// B, KiB, MiB, GiB ("64KiB"); "" stands for none.
     pub struct Config {
-        /// What is allowed: "development" answers on loopback only and shows mails in an inbox; "production" refuses
-        /// to start until what `majordomo config check --production` lists is settled.
+        /// "development" accepts only loopback connections and stores mail in an inbox; "production" starts only if
+        /// `majordomo config check --production` reports that it would.
         mode: Mode = Mode::Development;
-        /// The address under which browsers and apps reach this server; needed in production, where it must be https.
-        /// "" means http:// and edge.listen.
+        /// The URL of this server for browsers and applications; required in production, where it must be https. ""
+        /// means http:// and edge.listen.
         public_url: Option<HttpUrl> = None;
     }
     with {
-        /// What only development mode knows.
+        /// Settings of development mode.
         development: DevelopmentConfig,
         /// The listeners and their limits.
         edge: EdgeConfig,
@@ -76,17 +76,17 @@ section! {
         secrets: SecretsConfig,
         /// Registration, login, sessions, tokens.
         auth: AuthConfig,
-        /// How users are told.
+        /// Notifications to users.
         notify: NotifyConfig,
         /// The event log.
         events: EventsConfig,
-        /// What the process writes about itself.
+        /// The log of the process.
         log: LogConfig,
     }
 }
 
 impl Config {
-    /// The address under which this server is reached, without a slash at its end.
+    /// The public URL of this server, without a slash at the end.
     pub fn public_url(&self) -> String {
         self.public_url.as_ref().map_or_else(|| format!("http://{}", self.edge.listen), |url| url.as_str().to_owned())
     }
@@ -102,12 +102,12 @@ impl Config {
     }
 }
 
-/// What the process may do.
+/// The mode of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// For a developer's machine: an inbox instead of mail, loopback only.
     Development,
-    /// For users.
+    /// For an installation with users.
     Production,
 }
 

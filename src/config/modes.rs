@@ -1,4 +1,4 @@
-//! What a mode demands before it starts. What it demands of files is in `file_modes.rs`.
+//! The requirements of a mode before the start. Those on files are in `file_modes.rs`.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -9,8 +9,8 @@ use super::{
     file_modes,
 };
 
-/// What `mode` refuses in `loaded`; empty if it would start. `mode` is given apart from the settings so that a
-/// development machine can ask what production would say.
+/// The settings in `loaded` that `mode` refuses; empty if it would start. `mode` is an argument, so that a
+/// development machine can check for production.
 pub fn refusals(loaded: &LoadedConfig, mode: Mode) -> Vec<ConfigError> {
     let findings = match mode {
         Mode::Development => development(loaded),
@@ -28,7 +28,7 @@ fn development(loaded: &LoadedConfig) -> Vec<ConfigFinding> {
         if !config.development.expose && !address.ip().is_loopback() {
             findings.push(finding(
                 keys,
-                "development mode listens on loopback only: whoever reaches it can read the inbox",
+                "development mode listens on loopback only: every client that reaches it can read the inbox",
                 "set mode to \"production\", or development.expose to true if the network is yours alone",
             ));
         }
@@ -77,7 +77,7 @@ fn proxies(loaded: &LoadedConfig, findings: &mut Vec<ConfigFinding>) {
             "listen on loopback, or set edge.ops_plain to true if the network is yours alone",
         ));
     }
-    // More than a 256th of IPv4, or more than 2^48 networks of IPv6, is no list of proxies.
+    // More than a 256th of IPv4, or more than 2^48 networks of IPv6, cannot be a list of proxies.
     let covered = |is_ipv4: bool| {
         let ranges = edge.trusted_proxies.iter().filter(|range| range.is_ipv4() == is_ipv4);
         ranges.fold(0_u64, |sum, range| sum.saturating_add(range.public_size()))
@@ -85,7 +85,7 @@ fn proxies(loaded: &LoadedConfig, findings: &mut Vec<ConfigFinding>) {
     if covered(true) > 1 << 24 || covered(false) > 1 << 48 {
         findings.push(finding(
             &["edge.trusted_proxies"],
-            "a large part of the Internet may say which address it comes from",
+            "clients of a large part of the Internet may choose the address that they are known by",
             "name the addresses of your proxies alone",
         ));
     }
@@ -106,7 +106,7 @@ fn mail(loaded: &LoadedConfig, findings: &mut Vec<ConfigFinding>) {
     if email.transport == MailTransportChoice::Inbox {
         findings.push(finding(
             &["notify.email.transport"],
-            "mail would reach nobody",
+            "no mail would be sent",
             "set it to \"smtp\", with notify.email.smtp_url and notify.email.from",
         ));
         return;
@@ -148,7 +148,7 @@ fn storage(loaded: &LoadedConfig, findings: &mut Vec<ConfigFinding>) {
     }
 }
 
-/// Whether `file` is inside `directory`, links and `..` resolved as far as the paths exist.
+/// Whether `file` is inside `directory`, with links and `..` resolved as far as the paths exist.
 fn is_inside(file: &Path, directory: &Path) -> bool {
     resolved(file).starts_with(resolved(directory))
 }

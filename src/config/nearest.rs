@@ -1,7 +1,7 @@
-//! Which known key somebody probably meant.
+//! The known key that an unknown one probably means.
 
-/// The key of `known` nearest to `typed`, if it is near enough to be worth naming. Of two equally near, the one with
-/// the same first letter: slips happen inside words.
+/// The key of `known` nearest to `typed`, if the distance is small enough. Of two equally near ones, the one with the
+/// same first letter, because typing errors mostly occur inside words.
 pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let (best, score) = known
         .into_iter()
@@ -10,7 +10,7 @@ pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>)
     (score <= 1 + typed.len() / 4).then_some(best)
 }
 
-/// Zero is the best. The right name in the wrong section is nearly right.
+/// The distance; zero is the best. The correct name in the wrong section has a small distance.
 fn score(typed: &str, key: &str) -> usize {
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     let whole = distance(typed, key);
@@ -18,7 +18,7 @@ fn score(typed: &str, key: &str) -> usize {
     whole.min(1 + name * 2)
 }
 
-/// Levenshtein's distance: insertions, removals and replacements between the two.
+/// The Levenshtein distance: insertions, removals and replacements between the two.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();

@@ -1,17 +1,17 @@
-//! Where a value came from.
+//! The source of a value.
 
 use std::{fmt, path::PathBuf};
 
-/// Where a value came from, precisely enough to go there and change it.
+/// The source of a value, precise enough to find and change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettingOrigin {
-    /// Nobody set it.
+    /// It is not set; the default applies.
     Default,
     /// A line of the settings file.
     File {
-        /// The file as it was named.
+        /// The path as given.
         path: PathBuf,
-        /// Counted from 1.
+        /// The line, from 1.
         line: usize,
     },
     /// The settings file as a whole.
@@ -34,7 +34,7 @@ impl fmt::Display for SettingOrigin {
     }
 }
 
-/// One value as somebody set it.
+/// One value from one source.
 #[derive(Debug, Clone)]
 pub(super) struct WrittenSetting {
     pub(super) key: String,

@@ -1,4 +1,4 @@
-//! The settings as TOML: the sample with its comments, what is in force with its origins, one key explained.
+//! The settings as TOML: the sample with its comments, the settings in force with their origins, one explained key.
 
 use std::fmt::Write as _;
 
@@ -16,13 +16,14 @@ pub fn sample() -> String {
     sample_of(&mut Config::default())
 }
 
-/// The same of other settings.
+/// The same for other settings.
 pub(super) fn sample_of(config: &mut Config) -> String {
     written(config, Lines::Set)
 }
 
-/// What `majordomo config init` writes: the sample with every key commented out, so that a later release's defaults
-/// are not pinned to today's.
+/// The file of `majordomo config init`: the sample with every key commented out, so that defaults of later releases
+/// apply.
+/// The value of `key` as TOML, secrets as `***`; `None` if there is no such key.
 pub fn starting_point() -> String {
     written(&mut Config::default(), Lines::CommentedOut)
 }
@@ -40,7 +41,7 @@ pub(super) fn shown(config: &Config, key: &str) -> Option<String> {
     rows(&mut config.clone()).into_iter().find(|row| row.key == key).map(|row| row.value)
 }
 
-/// Everything about one key, for people.
+/// The description of one key, for operators.
 pub fn explain(loaded: &LoadedConfig, key: &str) -> Result<String, UnknownKey> {
     let default = rows(&mut Config::default());
     let section = |row: &&Row| row.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
@@ -61,20 +62,20 @@ pub fn explain(loaded: &LoadedConfig, key: &str) -> Result<String, UnknownKey> {
         ("takes", row.kind.clone()),
         ("variable", environment::variable(key)),
     ] {
-        // A string never refuses to be written to.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "  {name:<9} {what}");
     }
     Ok(text)
 }
 
-/// There is no such key.
+/// The key does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownKey {
     /// The key that was probably meant.
     pub meant: Option<String>,
 }
 
-/// Every key with its comment, one a line.
+/// Every key with its comment, one per line.
 pub fn every_key() -> String {
     rows(&mut Config::default()).into_iter().map(|row| format!("{:<38} {}\n", row.key, row.about)).collect()
 }
@@ -119,7 +120,7 @@ fn rows(config: &mut Config) -> Vec<Row> {
     rows.0
 }
 
-/// The key that says in which file the secret `key` is.
+/// The key for the file of the secret `key`.
 fn twin(key: &str) -> Row {
     let name = key.rsplit('.').next().unwrap_or(key);
     Row {
@@ -130,7 +131,7 @@ fn twin(key: &str) -> Row {
     }
 }
 
-/// How keys stand in a written file.
+/// The form of keys in a written file.
 #[derive(Clone, Copy)]
 enum Lines {
     Set,
@@ -178,7 +179,7 @@ fn written(config: &mut Config, lines: Lines) -> String {
     sample.text
 }
 
-/// Adds `about` as a comment, wrapped.
+/// Adds `about` as a wrapped comment.
 fn comment(text: &mut String, about: &str) {
     let mut line = String::from("#");
     for word in about.split_whitespace() {
@@ -232,7 +233,7 @@ impl Visitor for Reference<'_> {
     }
 
     fn key(&mut self, key: String, about: &'static str, slot: &mut dyn ValueSlot) {
-        // The table's head stands before a section's first key; sections without keys have none.
+        // The head of the table precedes a section's first key; sections without keys have none.
         if self.text.ends_with('\n') && !self.text.ends_with("|\n") {
             self.text.push_str("\n| key | default | takes | what it is |\n|---|---|---|---|\n");
         }

@@ -1,21 +1,20 @@
-//! Keys that have another name now. The old name goes on working, with a warning, for one minor release.
+//! Renamed keys. The old name works, with a warning, for one minor release.
 
 use super::{ConfigError, ConfigWarning, origin::WrittenSetting};
 
-/// A key with another name than before.
+/// A renamed key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Renamed {
     pub(super) old: &'static str,
     pub(super) new: &'static str,
-    /// The release (major, minor) that no longer knows the old name; a test fails when it is reached.
+    /// The release (major, minor) that no longer accepts the old name; a test fails when it is reached.
     pub(super) gone_in: (u32, u32),
 }
 
-/// Every key whose old name still works.
+/// All keys whose old name still works.
 pub(super) const RENAMED: &[Renamed] = &[];
 
-/// Gives settings under an old name their new one. `settings` are those of one source: both names in one source
-/// contradict each other.
+/// Replaces old names by new ones. `settings` are those of one source; both names in one source are a contradiction.
 pub(super) fn apply(
     renamed: &[Renamed],
     settings: &mut [WrittenSetting],

@@ -1,40 +1,40 @@
-//! How a section of the configuration is written down once: field, key, comment, default and range in one place.
+//! The declaration of a section: field, key, comment, default and range in one place.
 
 use std::{fmt::Display, ops::RangeInclusive};
 
 use super::value::{ConfigValue, Written};
 
-/// A part of the configuration whose keys can be walked.
+/// A part of the configuration with its keys.
 pub trait Section {
-    /// What the section is about, one paragraph.
+    /// The description of the section, one paragraph.
     const ABOUT: &'static str;
 
-    /// Shows every key to `visitor`, in the order of the documentation. `path` is the section's own: `edge.timeouts`,
-    /// or empty for the root.
+    /// Passes every key to `visitor`, in the order of the documentation. `path` is the section's own path:
+    /// `edge.timeouts`, or empty for the root.
     fn visit(&mut self, path: &str, visitor: &mut dyn Visitor);
 }
 
-/// Who walks the keys: the loader, the printer, the reference.
+/// A visitor of the keys: the loader, the printer, the reference.
 pub trait Visitor {
     /// A section begins.
     fn section(&mut self, path: &str, about: &'static str);
-    /// A key and the place of its value.
+    /// A key and its value.
     fn key(&mut self, path: String, about: &'static str, slot: &mut dyn ValueSlot);
 }
 
-/// The place of one key's value.
+/// The value of one key.
 pub trait ValueSlot {
-    /// What may be written, in words: `a duration such as "15m", 1m to 24h`.
+    /// The accepted values, in words: `a duration such as "15m", 1m to 24h`.
     fn kind(&self) -> String;
-    /// Whether the value must never be shown.
+    /// Whether the value must never be printed.
     fn is_secret(&self) -> bool;
-    /// Takes the value over, or says in words what is wrong with it.
+    /// Sets the value. The error states in words what is wrong with it.
     fn set(&mut self, written: &Written) -> Result<(), String>;
     /// The value as TOML; `"***"` for a secret that is set.
     fn show(&self) -> String;
 }
 
-/// A place whose type alone says what may stand there.
+/// A value that is limited only by its type.
 pub(super) struct Plain<'a, T>(pub(super) &'a mut T);
 
 impl<T: ConfigValue> ValueSlot for Plain<'_, T> {
@@ -53,7 +53,7 @@ impl<T: ConfigValue> ValueSlot for Plain<'_, T> {
     }
 }
 
-/// A place with a range besides.
+/// A value with a range.
 pub(super) struct Ranged<'a, T>(pub(super) &'a mut T, pub(super) RangeInclusive<T>);
 
 impl<T: ConfigValue + PartialOrd> ValueSlot for Ranged<'_, T> {
@@ -85,10 +85,10 @@ pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// Declares a section: a struct whose fields are keys, their comments and their defaults, and the sections inside it.
+/// Declares a section: a struct whose fields are keys with comments and defaults, and its inner sections.
 ///
-/// The comment of a field is what `config.toml`, `config explain` and the reference say about the key, so it names the
-/// unit and what the number is for.
+/// The comment of a field is printed in `config.toml`, `config explain` and the reference, so it states the unit and
+/// the purpose of the key.
 macro_rules! section {
     (
         $(#[doc = $about:literal])+

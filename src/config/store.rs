@@ -11,30 +11,30 @@ use super::{
 section! {
     /// The journal, the tree beside it, and snapshots.
     pub struct StoreConfig {
-        /// The directory of the store; made if it is not there.
+        /// The directory of the store; created if it does not exist.
         path: PathBuf = PathBuf::from("data");
-        /// What holds the tree: "sled" (fastest; rebuilt from the journal after a machine stop), "redb" (needs no
-        /// rebuild), "mem" (in memory, rebuilt at every start; for tests).
+        /// The storage of the tree: "sled" (fastest; rebuilt from the journal after a machine failure), "redb" (needs
+        /// no rebuild), "mem" (in memory, rebuilt at every start; for tests).
         engine: EngineChoice = EngineChoice::Sled;
-        /// How long a start waits for another process to leave the directory.
+        /// How long a start waits for another process to release the directory.
         lock_wait: Duration = Duration::from_secs(30), within Duration::ZERO..=Duration::from_secs(600);
-        /// How long a segment of the journal is kept at least, also when a snapshot covers it.
+        /// The shortest time that a segment of the journal is kept, even if a snapshot covers it.
         journal_retention: Duration = Duration::from_hours(24), within Duration::ZERO..=days(365);
-        /// Size of the journal above which covered segments go before that time.
+        /// The size of the journal above which covered segments are removed before that time.
         journal_retention_bytes: ByteSize = ByteSize::gib(4), within ByteSize::mib(128)..=ByteSize::gib(1_024);
         /// Time between two snapshots.
         snapshot_every: Duration = Duration::from_hours(6), within Duration::from_mins(1)..=days(7);
-        /// Growth of the journal after which a snapshot is taken before that time.
+        /// The growth of the journal after which a snapshot is taken before that time.
         snapshot_every_bytes: ByteSize = ByteSize::gib(1), within ByteSize::mib(64)..=ByteSize::gib(64);
-        /// Snapshots that are kept.
+        /// The number of snapshots to keep.
         snapshots_kept: u32 = 2, within 1..=100;
     }
 }
 
-/// What holds the tree.
+/// The storage of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineChoice {
-    /// sled, kept honest by the journal.
+    /// sled; the journal detects and repairs its losses.
     Sled,
     /// redb.
     Redb,

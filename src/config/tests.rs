@@ -1,4 +1,4 @@
-//! Sources put on top of each other, and everything that can be wrong with them.
+//! Tests of merged sources, and of every error in them.
 
 use std::path::{Path, PathBuf};
 
@@ -64,7 +64,7 @@ smtp_url = "smtps://user:hunter2@mail.example.com"
 from = "Example <no-reply@example.com>"
 "#;
 
-/// What production refuses of `PRODUCTION` with these flags, as keys.
+/// The keys that production refuses in `PRODUCTION` with these flags.
 fn refused(flags: &[(&str, &str)]) -> Vec<String> {
     let case = flags.iter().fold(Case::new().file(PRODUCTION), |case, (key, value)| case.flag(key, value));
     match Config::load(&case.sources) {
@@ -409,7 +409,7 @@ fn the_starting_point_sets_nothing() {
     assert!(loaded.origins.is_empty());
 }
 
-/// Compares an inventory with its file; writes the file when `UPDATE_REFERENCE=1`.
+/// Compares a reference page with its file; writes the file if `UPDATE_REFERENCE=1`.
 fn inventory(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::vars().any(|(name, value)| name == "UPDATE_REFERENCE" && value == "1") {

@@ -1,7 +1,7 @@
-//! The rules, pure: what may be done, and what the records are that decisions leave.
+//! The domain: records and the pure functions that decide over them.
 //!
 //! Owns: the records of every service and the functions that decide over them. Must not know: the runtime, HTTP, the
-//! store, a clock, or randomness: time and random bytes are handed in. Begin with `user/mod.rs` and `auth/mod.rs`.
+//! store, a clock, or randomness: time and random bytes are arguments. Begin with `user/mod.rs` and `auth/mod.rs`.
 
 pub mod access;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! How access tokens are proven: the handle of AuthActor behind the frame's seam.
+//! The check of access tokens: implements the edge's `Authenticator` trait with the handle of AuthActor.
 
 use futures::{FutureExt, future::BoxFuture};
 

@@ -1,4 +1,4 @@
-//! Who asks and from where, read off a request before anything else is done with it.
+//! The origin of a request and its caller, read from the head before any other code runs.
 
 use std::{
     convert::Infallible,
@@ -24,27 +24,27 @@ use crate::{
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The other end of the socket; the accept loop puts it into each request.
+/// The socket's peer. The accept loop adds it to each request.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// What the frame found out about a request before routing it.
+/// What the edge code reads from a request before it routes it.
 #[derive(Debug, Clone)]
 pub struct RequestOrigin {
-    /// The id of the request: the caller's own if it was sane, else a new one.
+    /// The request's id: the client's `X-Request-Id` if it has a valid form, else a new one.
     pub request_id: String,
-    /// The address at the other end of the socket.
+    /// The address of the socket's peer.
     pub peer: Option<IpAddr>,
-    /// What trusted proxies say of the client, and whether an untrusted one tried to.
+    /// The client as trusted proxies report it, and whether an untrusted peer sent proxy headers.
     pub forwarded: Forwarded,
     traceparent: Option<String>,
     user_agent: Option<String>,
-    /// Whom the gate of its route took it from; all clones know.
+    /// The caller that the route's `Gate` identified. All clones share it.
     principal: Arc<OnceLock<Actor>>,
 }
 
 impl RequestOrigin {
-    /// Reads headers and the peer's address; `now` and `entropy` make an id where none came along.
+    /// Reads the headers and the peer's address. `now` and `entropy` make an id for a request without one.
     pub fn read(
         headers: &HeaderMap,
         peer: Option<Peer>,
@@ -63,23 +63,23 @@ impl RequestOrigin {
         }
     }
 
-    /// Notes whose request it is, also one that is refused then.
+    /// Stores the caller, also of a request that is refused afterwards.
     pub(super) fn note(&self, caller: &Caller) {
-        // Each request passes one gate.
+        // Each request passes one `Gate`, so the cell is empty.
         let _ = self.principal.set(Actor::from(caller));
     }
 
-    /// Whose request it is, by a name that audit entries have too; `anonymous` where no credential was proven.
+    /// The caller by the name that audit entries use; `anonymous` if no credential was verified.
     pub(super) fn principal(&self) -> &Actor {
         self.principal.get().unwrap_or(&Actor::Anonymous)
     }
 
-    /// The client's address, as far as proxies are trusted.
+    /// The client's address: the one that trusted proxies report, else the peer's.
     pub fn client(&self) -> Option<IpAddr> {
         self.forwarded.client.or(self.peer)
     }
 
-    /// The context of the calls that this request leads to.
+    /// The context of the service calls that this request makes.
     pub fn context(&self, caller: Caller) -> CallContext {
         CallContext {
             request_id: self.request_id.clone(),
@@ -92,7 +92,7 @@ impl RequestOrigin {
     }
 }
 
-/// Handlers take the context as an argument; the gate of their route made it.
+/// Handlers take the context as an argument. The `Gate` of their route adds it.
 impl<S: Send + Sync> FromRequestParts<S> for CallContext {
     type Rejection = ApiError;
 
@@ -101,12 +101,12 @@ impl<S: Send + Sync> FromRequestParts<S> for CallContext {
     }
 }
 
-/// How much an answer that everybody gets may tell this caller.
+/// The level of detail for a caller in an answer that every client can get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Insight {
-    /// What does not help an attacker.
+    /// Only what does not help an attacker.
     Shallow,
-    /// Everything: the caller is an operator, or may read as one.
+    /// Everything: the caller is an operator or has an operator's right to read.
     Full,
 }
 
@@ -118,7 +118,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Insight {
     }
 }
 
-/// The signed-in user, for handlers of routes that need one.
+/// The signed-in user, for handlers of routes that require one.
 #[derive(Debug, Clone)]
 pub struct SignedIn(pub Principal);
 

@@ -1,4 +1,4 @@
-//! Credentials of requests: access tokens, the operator's control token, and being on the same machine.
+//! Credentials of requests: access tokens, the operator's control token, and direct loopback access.
 
 use std::{convert::Infallible, net::IpAddr};
 
@@ -16,22 +16,22 @@ use super::{
 };
 use crate::types::{Fault, Principal, Secret};
 
-/// Proves access tokens; AuthActor's handle does.
+/// Verifies access tokens. The handle of AuthActor implements it.
 pub trait Authenticator: Send + Sync + 'static {
-    /// Who `token` stands for, with session and user looked at now.
+    /// The user and session of `token`; both are read from the store at the call.
     fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Principal, AuthRefusal>>;
 }
 
-/// Why an access token proves nobody.
+/// Why an access token is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthRefusal {
-    /// Not one of ours, or altered.
+    /// The token was not issued by this program, or was altered.
     Invalid,
-    /// It has run out.
+    /// The token has expired.
     Expired,
     /// Its session has ended, or its user may not sign in.
     SessionEnded,
-    /// It could not be looked at.
+    /// The check failed.
     Fault(Fault),
 }
 
@@ -46,14 +46,14 @@ impl From<AuthRefusal> for ApiError {
     }
 }
 
-/// The token of `Authorization: Bearer` (RFC 6750 section 2.1), if there is one; its form is not judged.
+/// The token of `Authorization: Bearer` (RFC 6750 section 2.1), if present. Its form is not checked.
 pub fn bearer(headers: &HeaderMap) -> Option<Secret> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim()))
 }
 
-/// The bearer token of a request as an argument of a handler: whatever was sent, unproven.
+/// The bearer token of a request, as a handler's argument. It is not verified.
 #[derive(Debug, Clone)]
 pub struct Bearer(pub Option<Secret>);
 
@@ -69,12 +69,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Bearer {
 pub struct ControlToken(Option<Secret>);
 
 impl ControlToken {
-    /// Takes the token of this run.
+    /// The token of this run.
     pub fn new(token: Secret) -> Self {
         Self(Some(token))
     }
 
-    /// No operator can prove to be one.
+    /// No token: every operator's request is refused.
     pub fn absent() -> Self {
         Self(None)
     }
@@ -86,8 +86,8 @@ impl ControlToken {
     }
 }
 
-/// Refuses whoever is not plainly a program or page on this machine that talks to us directly: a loopback peer, a
-/// loopback `Host` (against DNS rebinding), no trace of a proxy, no page of another site.
+/// Refuses a request unless it comes directly from a program or page on this machine: a loopback peer, a loopback
+/// `Host` (against DNS rebinding), no proxy header, and no page of another site.
 pub fn demand_loopback(origin: &RequestOrigin, headers: &HeaderMap) -> Result<(), ApiError> {
     let from_here = origin.peer.is_some_and(|peer| peer.is_loopback());
     let direct = origin.forwarded.headers == ForwardedHeaders::None;
@@ -104,7 +104,7 @@ fn is_loopback_authority(authority: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Whether a browser sends this for a page of another origin (Fetch Metadata, or a foreign `Origin`).
+/// Whether a browser sends the request for a page of another origin (Fetch Metadata, or another `Origin`).
 fn is_cross_site(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let site_ok = text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));

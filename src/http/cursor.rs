@@ -1,8 +1,8 @@
-//! Cursors: opaque marks of where the next page of a list begins, bound to the list and its filters.
+//! Cursors: opaque positions of the next page of a list, bound to the list and its filters.
 //!
-//! Inside: `base64url(check[8] | key)`. The check is a hash over the list's path and filters, so that a cursor is not
-//! used with others by mistake. It is no protection: the key is only where a scan goes on, and what a caller may see
-//! is decided for every row.
+//! Content: `base64url(check[8] | key)`. The check is a hash of the list's path and filters, which detects a cursor
+//! that is used with another list or filter by mistake. It is no protection: the key only states where the scan
+//! continues, and the permission is checked for every row.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -12,12 +12,12 @@ use crate::types::limits;
 
 const CHECK: usize = 8;
 
-/// What a cursor belongs to: a list's path and its filters.
+/// The list that a cursor belongs to: its path and filters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding([u8; CHECK]);
 
 impl Binding {
-    /// The order of the filters does not matter.
+    /// The order of the filters has no effect.
     pub fn new<'a>(path: &str, filters: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut filters: Vec<_> = filters.into_iter().collect();
         filters.sort_unstable();
@@ -31,12 +31,12 @@ impl Binding {
         Self(check)
     }
 
-    /// The cursor that goes on after `key`.
+    /// The cursor that continues after `key`.
     pub fn seal(&self, key: &[u8]) -> String {
         URL_SAFE_NO_PAD.encode([&self.0[..], key].concat())
     }
 
-    /// The key inside, or 400 `invalid_cursor`.
+    /// The key inside the cursor. Error: 400 `invalid_cursor`.
     pub fn open(&self, cursor: &str) -> Result<Vec<u8>, ApiError> {
         let refused = || ApiError::new(ProblemCode::InvalidCursor);
         if cursor.len() > 2 * (CHECK + limits::CURSOR_KEY_MAX) {

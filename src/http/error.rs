@@ -1,4 +1,4 @@
-//! Every way in which the API says no: one table of codes, and the error that carries a row of it.
+//! The error answers of the API: one table of problem codes, and the error type that carries a row of it.
 //!
 //! The wire form is RFC 9457 (`application/problem+json`) with the members `code`, `requestId`, `errors`, `retryable`
 //! and `outcome` beside the standard ones. `docs/reference/errors.md` is printed from [`ProblemCode::ALL`] by a test.
@@ -17,24 +17,24 @@ use crate::types::{Failure, Fault, FieldError, Outcome, limits};
 /// One row of the table of codes.
 #[derive(Debug, Clone, Copy)]
 pub struct ProblemRow {
-    /// Stable, snake_case: what programs branch on.
+    /// Stable, snake_case. Clients branch on it.
     pub code: &'static str,
-    /// The HTTP status it is answered with.
+    /// The HTTP status of the answer.
     pub status: u16,
-    /// Whether the same request may succeed later without being changed.
+    /// Whether the same request, unchanged, may succeed later.
     pub retryable: Retry,
-    /// The same few words for every occurrence (RFC 9457 section 3.1.3).
+    /// The same text for every occurrence of the code (RFC 9457 section 3.1.3).
     pub title: &'static str,
-    /// What it means and what to do; the `detail` when there is nothing more exact to say.
+    /// What the code means and what the client can do. It is the `detail` unless a more exact one is set.
     pub meaning: &'static str,
 }
 
-/// Whether sending the same request again makes sense.
+/// Whether the client should send the same request again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// Wait, then send it again.
+    /// The request may succeed after a wait.
     Later,
-    /// It will be refused again.
+    /// The request is refused again.
     Never,
 }
 
@@ -48,7 +48,7 @@ macro_rules! codes {
             /// Every code, in the order of the reference page.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// What the table says of it.
+            /// The row of this code.
             pub const fn row(self) -> ProblemRow {
                 match self {
                     $(Self::$name => ProblemRow {
@@ -61,23 +61,23 @@ macro_rules! codes {
 }
 
 codes! {
-    // -- the request's form
+    // -- the form of the request
     InvalidJson "invalid_json" 400 Never "The body is not JSON"
         "Send one JSON object in UTF-8.";
     InvalidQuery "invalid_query" 400 Never "The query is not valid"
         "`errors` names each parameter that is unknown, repeated or out of its range.";
     InvalidCursor "invalid_cursor" 400 Never "The cursor is not valid"
-        "Use `nextCursor` as it was given, with the same filters, or begin without one.";
+        "Use an unchanged `nextCursor` with the same filters, or begin without a cursor.";
     InvalidHeader "invalid_header" 400 Never "A header is not valid"
         "`detail` names the header and what it must be.";
     AmbiguousCredentials "ambiguous_credentials" 400 Never "More than one credential"
         "Send either a bearer token or the cookie.";
-    IdempotencyNotSupported "idempotency_not_supported" 400 Never "No Idempotency-Key is taken here"
-        "Send it without: answers of this route are not kept, so a repeat could not be answered from them.";
-    RequestTimeout "request_timeout" 408 Later "The request came too slowly"
+    IdempotencyNotSupported "idempotency_not_supported" 400 Never "Idempotency-Key is not supported here"
+        "Send the request without the header: this route does not store its answers for repeated requests.";
+    RequestTimeout "request_timeout" 408 Later "The request arrived too slowly"
         "The head or the body was not complete in time; nothing was done.";
     MalformedRequest "malformed_request" 400 Never "The request cannot be read"
-        "Its head is not HTTP/1.1 (RFC 9112), or can be read in more than one way.";
+        "The head is not HTTP/1.1 (RFC 9112), or it is ambiguous.";
     HttpVersionNotSupported "http_version_not_supported" 505 Never "The version of HTTP is not supported"
         "Use HTTP/1.1.";
     UriTooLong "uri_too_long" 414 Never "The URI is too long" "Use a shorter path or query.";
@@ -89,45 +89,45 @@ codes! {
     ValidationFailed "validation_failed" 422 Never "Some values are not valid"
         "`errors` names each field by its JSON pointer, and its rule.";
     NotFound "not_found" 404 Never "Not found"
-        "There is nothing here, or it is not yours.";
+        "The resource does not exist, or the caller may not see it.";
     MethodNotAllowed "method_not_allowed" 405 Never "The method is not allowed here"
         "`Allow` lists the methods of this path.";
-    PreconditionFailed "precondition_failed" 412 Never "It was changed in the meantime"
-        "Read it again and send the new `ETag` in `If-Match`.";
+    PreconditionFailed "precondition_failed" 412 Never "The resource was changed in the meantime"
+        "Read the resource again and send the new `ETag` in `If-Match`.";
     PreconditionRequired "precondition_required" 428 Never "If-Match is needed"
-        "Read it first and send its `ETag` in `If-Match`.";
-    Conflict "conflict" 409 Never "It conflicts with what is there"
-        "`detail` names what it conflicts with.";
+        "Read the resource first and send its `ETag` in `If-Match`.";
+    Conflict "conflict" 409 Never "The request conflicts with the current state"
+        "`detail` names the conflict.";
 
-    // -- who may
+    // -- authentication and permissions
     Unauthenticated "unauthenticated" 401 Never "Sign in first"
         "Send `Authorization: Bearer` with an access token.";
     InvalidToken "invalid_token" 401 Never "The access token is not valid"
         "Refresh it, or sign in again.";
-    TokenExpired "token_expired" 401 Never "The access token has run out"
+    TokenExpired "token_expired" 401 Never "The access token has expired"
         "Refresh it at POST /auth/refresh.";
     SessionEnded "session_ended" 401 Never "The session has ended"
         "Sign in again.";
     Forbidden "forbidden" 403 Never "Not permitted"
         "Your roles do not include the permission this needs.";
-    StepUpRequired "step_up_required" 403 Never "Prove again that it is you"
-        "Confirm with a code or the password, then send it again.";
-    LoopbackOnly "loopback_only" 403 Never "Only from this machine"
-        "Development answers are given to direct loopback requests only.";
-    CrossSite "cross_site" 403 Never "Not from another site"
+    StepUpRequired "step_up_required" 403 Never "The identity must be proven again"
+        "Confirm with a code or the password, then send the request again.";
+    LoopbackOnly "loopback_only" 403 Never "Only for clients on this machine"
+        "Development routes answer direct loopback requests only.";
+    CrossSite "cross_site" 403 Never "Not for another site"
         "The request's origin is not the application's own.";
     HttpsRequired "https_required" 421 Never "Only over https"
-        "Send it to the public https address: this request came in the clear, past the proxy that ends TLS.";
+        "Send the request to the public https URL: it arrived without TLS and bypassed the TLS proxy.";
 
     // -- signing in and one-time codes
     InvalidCredentials "invalid_credentials" 401 Never "Signing in was refused"
         "The identifier or the password is wrong, or the address is not verified yet.";
     LockedOut "locked_out" 429 Later "Too many failed attempts"
-        "Wait as long as `Retry-After` says, or reset the password.";
+        "Wait for `Retry-After`, or reset the password.";
     InvalidRefreshToken "invalid_refresh_token" 401 Never "The refresh token is not valid"
         "Sign in again.";
     RegistrationClosed "registration_closed" 403 Never "Registration is closed"
-        "This installation does not take this registration; ask its operator.";
+        "This installation does not accept this registration; ask its operator.";
     InvitationRequired "invitation_required" 403 Never "Registration is by invitation"
         "Send the code from the mail that invited you as `invitation`.";
     EmailTaken "email_taken" 409 Never "The address is registered already"
@@ -135,38 +135,38 @@ codes! {
     UsernameTaken "username_taken" 409 Never "The user name is taken"
         "Choose another one.";
     CodeInvalid "code_invalid" 422 Never "The code is not valid"
-        "It is wrong, has run out, or was replaced; ask for a new one.";
+        "The code is wrong, has expired, or was replaced; request a new one.";
     CodeWrong "code_wrong" 422 Never "The code is wrong"
-        "`attemptsLeft` says how many tries remain.";
-    CodeExpired "code_expired" 410 Never "The code has run out or is void"
-        "Ask for a new one.";
+        "`attemptsLeft` is the number of tries left.";
+    CodeExpired "code_expired" 410 Never "The code has expired or is void"
+        "Request a new one.";
     ResendTooSoon "resend_too_soon" 429 Later "A code was sent just now"
-        "Wait as long as `Retry-After` says before asking again.";
+        "Wait for `Retry-After` before the next request.";
     LastAdmin "last_admin" 409 Never "The last administrator stays"
-        "Give another user the role first.";
-    StatusConflict "status_conflict" 409 Never "Its status does not allow this"
-        "`detail` names the status it is in.";
+        "Grant the role to another user first.";
+    StatusConflict "status_conflict" 409 Never "The status does not allow this"
+        "`detail` names the current status.";
 
-    // -- the house is not able to
+    // -- limits and failures of the server
     RateLimited "rate_limited" 429 Later "Too many requests"
-        "Wait as long as `Retry-After` says.";
+        "Wait for `Retry-After`.";
     Overloaded "overloaded" 503 Later "Too busy at the moment"
-        "Nothing was done; wait as long as `Retry-After` says.";
+        "Nothing was done; wait for `Retry-After`.";
     Unavailable "unavailable" 503 Later "Not available at the moment"
-        "Nothing was done; wait as long as `Retry-After` says.";
-    DeadlineExpired "deadline_expired" 504 Later "There was no time left"
-        "Nothing was done; send it again.";
-    OutcomeUnknown "outcome_unknown" 500 Never "The outcome is not known"
-        "It may or may not have been done: look before you send it again.";
+        "Nothing was done; wait for `Retry-After`.";
+    DeadlineExpired "deadline_expired" 504 Later "The deadline has passed"
+        "Nothing was done; send the request again.";
+    OutcomeUnknown "outcome_unknown" 500 Never "The outcome is unknown"
+        "The change may or may not have been applied: check before you send the request again.";
     StorageFull "storage_full" 507 Later "The disk is nearly full"
-        "Nothing was done; the operator has to make room.";
-    Internal "internal" 500 Never "Something went wrong inside"
-        "It was logged under the `requestId`.";
+        "Nothing was done; the operator has to free disk space.";
+    Internal "internal" 500 Never "Internal error"
+        "It is in the log under the `requestId`.";
 }
 
 impl ProblemCode {
-    /// The challenge that RFC 9110 section 15.5.2 demands of each 401, by RFC 6750 section 3: a token that was sent and
-    /// refused is named, a credential of another kind is not.
+    /// The challenge of a 401 (RFC 9110 section 15.5.2), in the form of RFC 6750 section 3: it names an error only if
+    /// the request carried a bearer token.
     fn challenge(self) -> Option<HeaderValue> {
         const REALM: &str = "Bearer realm=\"majordomo\"";
         match self {
@@ -180,7 +180,7 @@ impl ProblemCode {
     }
 }
 
-/// What a handler, an extractor or the frame answers instead of success.
+/// The error of a handler, an extractor or the edge code.
 #[derive(Debug, Clone)]
 pub struct ApiError(Box<ApiErrorInner>);
 
@@ -194,10 +194,10 @@ struct ApiErrorInner {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// Where a problem arose; the frame adds it to every answer.
+/// Where a problem arose. The edge code adds it to every error answer.
 #[derive(Debug, Clone, Copy)]
 pub struct ProblemContext<'a> {
-    /// Prefix of `type`: the public URL, or empty for a relative reference.
+    /// Prefix of `type`: the public URL, or empty for a relative reference (RFC 3986 section 4.2).
     pub base: &'a str,
     /// The request's path, without its query.
     pub instance: &'a str,
@@ -206,7 +206,7 @@ pub struct ProblemContext<'a> {
 }
 
 impl ApiError {
-    /// A refusal whose detail is the row's meaning and whose outcome is `not_applied`.
+    /// An error whose detail is the row's meaning and whose outcome is `not_applied`.
     pub fn new(code: ProblemCode) -> Self {
         Self(Box::new(ApiErrorInner {
             code,
@@ -223,31 +223,31 @@ impl ApiError {
         Self::new(ProblemCode::ValidationFailed).errors(errors)
     }
 
-    /// Says more exactly what was wrong; never anything of the inside, never a secret.
+    /// Replaces the detail by a more exact one. It must contain no internals and no secrets.
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = detail.into();
         self
     }
 
-    /// Names the fields that were refused.
+    /// Adds the refused fields.
     pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.errors = errors;
         self
     }
 
-    /// Adds a member of its own (RFC 9457 section 3.2), in camelCase.
+    /// Adds an extension member (RFC 9457 section 3.2), in camelCase.
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.members.insert(name.to_owned(), value.into());
         self
     }
 
-    /// What the caller may believe of the change it asked for.
+    /// Sets whether the requested change was applied.
     pub fn outcome(mut self, outcome: Outcome) -> Self {
         self.0.outcome = outcome;
         self
     }
 
-    /// Adds a header to the answer; what cannot be a header value is left out.
+    /// Adds a header to the answer. A value that is no valid header value is omitted.
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.0.headers.push((name, value));
@@ -261,27 +261,27 @@ impl ApiError {
         self.header(header::RETRY_AFTER, &seconds.max(1).to_string())
     }
 
-    /// 405 with the `Allow` header that RFC 9110 section 15.5.6 demands.
+    /// 405 with the `Allow` header (RFC 9110 section 15.5.6).
     pub fn method_not_allowed(allow: &str) -> Self {
         Self::new(ProblemCode::MethodNotAllowed).header(header::ALLOW, allow)
     }
 
-    /// Its headers, besides those of every problem.
+    /// The headers of this error, without those of every problem document.
     pub(in crate::http) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.0.headers
     }
 
-    /// The fields that were refused.
+    /// The refused fields.
     pub(in crate::http) fn field_errors(&self) -> &[FieldError] {
         &self.0.errors
     }
 
-    /// Its code.
+    /// The problem code.
     pub fn code(&self) -> ProblemCode {
         self.0.code
     }
 
-    /// Its status.
+    /// The HTTP status of the code.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.0.code.row().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -309,7 +309,7 @@ impl ApiError {
         document
     }
 
-    /// The whole answer, saying where it arose.
+    /// The whole answer: status, headers and problem document.
     pub fn answer(&self, at: ProblemContext<'_>) -> Response<Body> {
         let mut response = Response::new(Body::from(self.document(at).to_string()));
         *response.status_mut() = self.status();
@@ -324,8 +324,8 @@ impl ApiError {
     }
 }
 
-/// The errors as the document has them, as far as there is room: names in them are the caller's, and an answer is not
-/// larger than what was asked.
+/// The field errors for the document, up to `limits::FIELD_ERRORS_BYTES_MAX`. They contain names that the client
+/// sent, so the limit keeps the answer from growing with the request.
 fn shown(errors: &[FieldError]) -> Vec<Value> {
     let mut room = limits::FIELD_ERRORS_BYTES_MAX;
     let mut rows = Vec::new();
@@ -342,7 +342,7 @@ fn shown(errors: &[FieldError]) -> Vec<Value> {
 }
 
 impl IntoResponse for ApiError {
-    /// The frame (`middleware/frame.rs`) finds the error in the extensions and writes the occurrence into it.
+    /// The edge code (`middleware/frame.rs`) finds the error in the extensions and adds the `ProblemContext`.
     fn into_response(self) -> Response<Body> {
         let mut response = self.answer(ProblemContext { base: "", instance: "", request_id: "" });
         response.extensions_mut().insert(self);
@@ -350,7 +350,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The one place where a fault meets HTTP, so it is logged here, once.
+/// The only conversion of a fault to an HTTP answer. It logs the fault, so no other code needs to.
 impl From<Fault> for ApiError {
     fn from(fault: Fault) -> Self {
         match &fault {
@@ -359,18 +359,18 @@ impl From<Fault> for ApiError {
             Fault::Expired => Self::new(ProblemCode::DeadlineExpired),
             Fault::StorageFull => Self::new(ProblemCode::StorageFull).retry_after(Duration::from_secs(60)),
             Fault::Unknown { .. } => {
-                tracing::error!(%fault, "the outcome of a request is not known");
+                tracing::error!(%fault, "the outcome of a request is unknown");
                 Self::new(ProblemCode::OutcomeUnknown).outcome(fault.outcome())
             }
             Fault::Bug { .. } => {
-                tracing::error!(%fault, "a request met a defect");
+                tracing::error!(%fault, "a request failed because of a bug");
                 Self::new(ProblemCode::Internal)
             }
         }
     }
 }
 
-/// A refusal has its codes beside the routes of its service.
+/// The codes of a refusal are defined beside the routes of its service.
 impl<R: Into<ApiError>> From<Failure<R>> for ApiError {
     fn from(failure: Failure<R>) -> Self {
         match failure {

@@ -1,4 +1,4 @@
-//! What handlers take: JSON bodies, queries, pages and path parameters, each refused with a whole problem document.
+//! Extractors of handlers: JSON bodies, queries, pages and path parameters. Each refusal is a problem document.
 
 use std::{str::FromStr, time::Duration};
 
@@ -20,16 +20,16 @@ use super::{
 };
 use crate::types::{FieldError, Invalid, PageLimit, limits};
 
-/// A JSON body. As an argument: read by [`FromFields`], refused with 400, 408, 413, 415 or 422. As an answer: 200.
+/// A JSON body. As an argument: read by [`FromFields`]; errors 400, 408, 413, 415, 422. As an answer: status 200.
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
 
-/// How much of a body the route takes, and how long that may last; its gate puts it into the request.
+/// The limits of a request body. The `Gate` of the route adds them to the request.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimit {
-    /// Bytes.
+    /// The largest size, in bytes.
     pub bytes: usize,
-    /// From the first to the last of them.
+    /// The longest time from the first byte to the last.
     pub time: Duration,
 }
 
@@ -48,7 +48,7 @@ impl<T: FromFields, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// `None` when there is no body at all.
+/// `None` if the request has no body.
 impl<T: FromFields, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
@@ -90,7 +90,7 @@ impl<T: Serialize> IntoResponse for Created<T> {
     }
 }
 
-/// 202 with what is known so far.
+/// 202 with the state so far.
 #[derive(Debug, Clone)]
 pub struct Accepted<T>(pub T);
 
@@ -119,7 +119,7 @@ fn demand_json(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-/// The body, read within the route's limits, whether or not its length was announced.
+/// The body, read within the route's limits, with or without a `Content-Length`.
 async fn whole_body(request: Request) -> Result<Bytes, ApiError> {
     let BodyLimit { bytes: limit, time } = request.extensions().get().copied().unwrap_or_default();
     let too_large =
@@ -138,7 +138,7 @@ async fn whole_body(request: Request) -> Result<Bytes, ApiError> {
     }
 }
 
-/// Whether the accept loop gave up on a body that stood still.
+/// Whether the accept loop ended a body because no byte arrived within `body_gap`.
 fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -173,7 +173,7 @@ fn read_json<T: FromFields>(body: &[u8]) -> Result<T, ApiError> {
     }
 }
 
-/// The query of a route that is not a list. Unknown and repeated parameters are refused by name.
+/// The query of a route that is not a list. Unknown and repeated parameters are refused; the error names them.
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 
@@ -186,20 +186,20 @@ impl<T: FromFields, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The query of a list: its filters, how many rows, and where they begin.
+/// The query of a list: its filters, the page size, and the position of the page.
 #[derive(Debug, Clone)]
 pub struct List<T> {
     /// The list's own parameters.
     pub filter: T,
-    /// `limit`.
+    /// `limit`: the number of rows per page.
     pub limit: PageLimit,
-    /// The key inside `cursor`: go on after it.
+    /// The key inside `cursor`. The page begins after it.
     pub after: Option<Vec<u8>>,
     binding: Binding,
 }
 
 impl<T> List<T> {
-    /// The answer's cursor for the next page, which begins after `key`.
+    /// The cursor of the next page, which begins after `key`.
     pub fn next(&self, key: &[u8]) -> String {
         self.binding.seal(key)
     }
@@ -211,7 +211,7 @@ impl<T> List<T> {
 pub struct Rows<T> {
     /// The rows of this page.
     pub data: Vec<T>,
-    /// Where the next page begins; `null` when this was the last.
+    /// The cursor of the next page; `null` on the last page.
     pub next_cursor: Option<String>,
 }
 
@@ -281,9 +281,9 @@ fn read_query<T>(
     }
 }
 
-/// The one parameter of a path.
+/// The only parameter of a path.
 ///
-/// One of the wrong form names nothing that exists, so it is 404 `not_found`.
+/// A value of the wrong form names no existing resource, so it is 404 `not_found`.
 #[derive(Debug, Clone)]
 pub struct Path<T>(pub T);
 
@@ -297,7 +297,7 @@ impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Path<T> {
     }
 }
 
-/// The two parameters of a path, in their order.
+/// The two parameters of a path, in order.
 #[derive(Debug, Clone)]
 pub struct PathPair<A, B>(pub A, pub B);
 

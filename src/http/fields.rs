@@ -1,4 +1,4 @@
-//! How bodies and queries become typed values: every refusal is collected, so that a caller learns of all at once.
+//! Reads bodies and queries into typed values. It collects every refusal, so that one answer lists all of them.
 //!
 //! ```
 //! use majordomo::http::fields::{Fields, FromFields};
@@ -16,7 +16,7 @@
 //! }
 //! ```
 //!
-//! Read every field first and use `?` last: what was not read is refused as unknown.
+//! Read every field first and use `?` last: a field that was not read is refused as unknown.
 
 use std::{fmt, ops::RangeInclusive};
 
@@ -24,9 +24,9 @@ use serde_json::{Map, Value};
 
 use crate::types::{FieldError, Invalid, Secret, limits};
 
-/// A body or query that reads itself, field by field.
+/// A body or query type that reads its own fields.
 pub trait FromFields: Sized {
-    /// Reads all fields; `None` if one of them was refused, which `fields` then remembers.
+    /// Reads all fields. Returns `None` if one of them was refused; `fields` keeps the errors.
     fn from_fields(fields: &mut Fields) -> Option<Self>;
 }
 
@@ -37,7 +37,7 @@ impl FromFields for () {
     }
 }
 
-/// Where the fields come from, which decides how a place is named and whether numbers come as text.
+/// The source of the fields. It decides the form of a place, and whether numbers are text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldSource {
     /// A JSON body: places are JSON pointers (RFC 6901).
@@ -46,7 +46,7 @@ pub enum FieldSource {
     Query,
 }
 
-/// The fields of one object, and what was wrong with those that were read.
+/// The fields of one object, and the errors of those that were read.
 pub struct Fields {
     object: Map<String, Value>,
     source: FieldSource,
@@ -55,12 +55,12 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Over the members of a body or query.
+    /// Reads the members of a body or query.
     pub fn new(source: FieldSource, object: Map<String, Value>) -> Self {
         Self { object, source, place: String::new(), errors: Vec::new() }
     }
 
-    /// A field that must be there; `null` is refused.
+    /// A field that must be present; `null` is refused.
     pub fn required(&mut self, name: &'static str) -> Field<'_, Required> {
         self.field(name)
     }
@@ -70,18 +70,18 @@ impl Fields {
         self.field(name)
     }
 
-    /// A member of a merge patch (RFC 7396): absent keeps, `null` clears.
+    /// A member of a merge patch (RFC 7396): absent keeps the value, `null` clears it.
     pub fn patch(&mut self, name: &'static str) -> Field<'_, Patch> {
         self.field(name)
     }
 
-    /// Refuses something that spans fields; `name` is where it is shown.
+    /// Adds an error that concerns several fields; `name` is the field that it is reported for.
     pub fn refuse(&mut self, name: &str, why: Invalid) {
         let place = self.place_of(name);
         self.errors.push(why.at(place));
     }
 
-    /// Refuses what nobody read, then gives the value, or everything that was wrong.
+    /// Refuses fields that were not read. Returns the value, or all errors.
     pub fn finish<T>(mut self, value: Option<T>) -> Result<T, Vec<FieldError>> {
         self.refuse_unknown();
         match value {
@@ -120,7 +120,7 @@ impl Fields {
     }
 }
 
-/// The place of `name` under `parent`; over-long names and places, which only a caller makes, are cut.
+/// The place of `name` under `parent`. Names and places that are too long are cut; only a client makes such ones.
 pub fn place(source: FieldSource, parent: &str, name: &str) -> String {
     let name: String = name.chars().take(limits::FIELD_NAME_SHOWN).collect();
     match source {
@@ -135,9 +135,9 @@ pub fn place(source: FieldSource, parent: &str, name: &str) -> String {
     }
 }
 
-/// What absence means for a field.
+/// What the absence of a field means.
 pub trait Presence {
-    /// What is read.
+    /// The type of the result.
     type Out<T>;
     /// The field is not there.
     fn absent<T>() -> Result<Self::Out<T>, Invalid>;
@@ -147,21 +147,21 @@ pub trait Presence {
     fn present<T>(value: T) -> Self::Out<T>;
 }
 
-/// Must be there.
+/// The field must be present.
 pub struct Required;
-/// May be absent or `null`.
+/// The field may be absent or `null`.
 pub struct Optional;
-/// May be absent (keep) or `null` (clear).
+/// The field may be absent (keep) or `null` (clear).
 pub struct Patch;
 
-/// What a merge patch asks of one member.
+/// What a merge patch does to one member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change<T> {
-    /// Leave it as it is.
+    /// The value stays.
     Keep,
-    /// Take it away.
+    /// The value is removed.
     Clear,
-    /// Put this in its place.
+    /// The value is replaced.
     Set(T),
 }
 
@@ -207,7 +207,7 @@ impl Presence for Patch {
     }
 }
 
-/// One field on its way to a value. Each reader gives `None` when it refused, and remembers why.
+/// One field that is being read. Each reader returns `None` if it refused the value, and keeps the error.
 #[must_use]
 pub struct Field<'a, P> {
     value: Option<Value>,
@@ -218,7 +218,7 @@ pub struct Field<'a, P> {
 }
 
 impl<P: Presence> Field<'_, P> {
-    /// A text that `parse` takes.
+    /// A text that `parse` accepts.
     pub fn text<T>(self, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Option<P::Out<T>> {
         self.read(|node| node.text(parse))
     }
@@ -238,7 +238,7 @@ impl<P: Presence> Field<'_, P> {
         self.read(|node| node.integer(range))
     }
 
-    /// One of a few names.
+    /// One of a fixed set of names.
     pub fn choice<T: Clone>(self, names: &[(&'static str, T)]) -> Option<P::Out<T>> {
         self.read(|node| node.choice(names))
     }
@@ -248,17 +248,17 @@ impl<P: Presence> Field<'_, P> {
         self.read(|node| node.list(max, read))
     }
 
-    /// An object with fields of its own.
+    /// An object with its own fields.
     pub fn object<T: FromFields>(self) -> Option<P::Out<T>> {
         self.read(|node| node.object())
     }
 
-    /// Any object, kept as it is, up to `max` bytes as JSON.
+    /// Any object, unchanged, up to `max` bytes as JSON.
     pub fn free_object(self, max: usize) -> Option<P::Out<Map<String, Value>>> {
         self.read(|node| node.free_object(max))
     }
 
-    /// Anything else: `read` looks at the value, if there is one.
+    /// Any other type: `read` gets the value if it is present.
     pub fn read<T>(self, read: impl FnOnce(Node<'_>) -> Option<T>) -> Option<P::Out<T>> {
         let Self { value, place, source, errors, .. } = self;
         let without_value = match value {
@@ -276,7 +276,7 @@ impl<P: Presence> Field<'_, P> {
     }
 }
 
-/// A value at its place.
+/// A value and its place.
 pub struct Node<'a> {
     value: Value,
     place: String,
@@ -394,7 +394,7 @@ impl Node<'_> {
         Some(object)
     }
 
-    /// Refuses the value for `why`.
+    /// Refuses the value and keeps the error `why`.
     pub fn refuse<T>(self, why: Invalid) -> Option<T> {
         self.errors.push(why.at(self.place));
         None
@@ -405,7 +405,7 @@ impl Node<'_> {
     }
 }
 
-/// A check for free text of one line: 1 to `max` characters, none of them a control character.
+/// A check for one line of free text: 1 to `max` characters without control characters.
 pub fn line(max: usize) -> impl Fn(&str) -> Result<String, Invalid> {
     move |text| {
         let length = text.chars().count();

@@ -1,5 +1,5 @@
-//! What both listeners answer while an older store is migrated: that the process lives, that it is not ready, and how
-//! far it has come. Everything else is 503 with `Retry-After`, in the same frame as ever.
+//! The answers of both listeners while an older store is migrated: the process is live, it is not ready, and the
+//! progress. Every other request gets 503 with `Retry-After`, through the same edge code.
 
 use std::sync::Arc;
 
@@ -31,13 +31,13 @@ use crate::{
 
 type Progress = State<watch::Receiver<MigrationProgress>>;
 
-/// The edge of a process in which nobody can be known yet.
+/// The edge context while no credential can be verified, because the store is not open.
 pub fn edge(config: &Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Arc<EdgeContext> {
     let (authenticator, control) = (Arc::new(NoAuthenticator), ControlToken::absent());
     Arc::new(EdgeContext::new(config, EdgeDependencies { clock, entropy, authenticator, control }))
 }
 
-/// The router of `listener` until `progress` has come to its end.
+/// The router of `listener` until `progress` ends.
 pub fn router(listener: Listener, edge: Arc<EdgeContext>, progress: watch::Receiver<MigrationProgress>) -> Router {
     Router::new()
         .route("/health/live", get(show_liveness).fallback(refuse))
@@ -64,7 +64,7 @@ async fn show_health(State(progress): Progress) -> Response {
 
 async fn refuse(State(progress): Progress) -> ApiError {
     let progress = *progress.borrow();
-    let detail = format!("The house is {progress}; nothing was done, wait as long as `Retry-After` says.");
+    let detail = format!("The server is {progress}; nothing was done; wait for `Retry-After`.");
     ApiError::new(ProblemCode::Unavailable).detail(detail).retry_after(limits::MIGRATING_RETRY)
 }
 
@@ -73,7 +73,7 @@ fn not_yet(body: impl IntoResponse) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, wait, body).into_response()
 }
 
-/// Sessions are in the store, so that nobody can be proven; no route here asks.
+/// Refuses every token: sessions are in the store, which is not open. No route here needs a caller.
 struct NoAuthenticator;
 
 impl Authenticator for NoAuthenticator {

@@ -1,8 +1,8 @@
-//! The REST API: two listeners, one route table, one form of refusal.
+//! The REST API: two listeners, one route table, one form of error answer (RFC 9457).
 //!
 //! Owns: the accept loop, routing, extractors, limits, headers, problem documents, the OpenAPI document.
-//! Must not know: the store, ractor, message enums, or a rule of the business. Handlers call handles and translate.
-//! Begin with `routes/mod.rs` (the table), then `middleware/frame.rs` (what happens to every request).
+//! Must not know: the store, ractor, message enums, business rules. Handlers translate and call service handles.
+//! Begin with `routes/mod.rs` (the table), then `middleware/frame.rs` (the checks and headers of every request).
 
 pub mod authenticator;
 

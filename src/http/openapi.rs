@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document, made from the route table.
+//! Builds the OpenAPI 3.1 document from the route table.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use super::{
 const BEARER: &str = "bearer";
 const PROBLEM: &str = "Problem";
 
-/// The document of all `routes`.
+/// The document of `routes`.
 pub fn document(routes: Vec<Route>) -> OpenApi {
     let mut paths = Paths::new();
     let mut components = Components::new();
@@ -57,7 +57,7 @@ pub fn document(routes: Vec<Route>) -> OpenApi {
     document
 }
 
-/// The table of codes, for the page that explains them.
+/// The table of problem codes, for the API page.
 fn codes() -> Value {
     let rows = ProblemCode::ALL
         .iter()
@@ -66,7 +66,7 @@ fn codes() -> Value {
     rows.collect()
 }
 
-/// Adds what the frame and the extractors answer, and gives every refusal, the handler's own too, its form.
+/// Adds the refusals of the edge code and the extractors, and gives every refusal the form of a problem document.
 fn describe_refusals(rule: &Rule, operation: &mut Operation) {
     let mut titles: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in frame_refusals(rule, operation).into_iter().map(ProblemCode::row) {
@@ -84,7 +84,7 @@ fn describe_refusals(rule: &Rule, operation: &mut Operation) {
     }
 }
 
-/// The problem document, and the headers that go with the status.
+/// The problem document, and the headers that belong to the status.
 fn take_form(status: &str, class: Class, response: &mut Response) {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(PROBLEM))).build();
     response.content.insert("application/problem+json".to_owned(), RefOr::T(content));
@@ -97,15 +97,15 @@ fn take_form(status: &str, class: Class, response: &mut Response) {
         header("WWW-Authenticate", Type::String, "How to sign in, and whether a token was refused (RFC 6750).");
     }
     if matches!(status, "429" | "503") {
-        header("Retry-After", Type::Integer, "Seconds to wait before the same request is sent again.");
+        header("Retry-After", Type::Integer, "Seconds to wait before sending the request again.");
     }
     if status == "429" && class != Class::Exempt {
-        header("RateLimit", Type::String, "What remains of the quota, and the seconds until it is whole.");
+        header("RateLimit", Type::String, "The rest of the quota, and the seconds until it is full.");
         header("RateLimit-Policy", Type::String, "The quota, and its window in seconds.");
     }
 }
 
-/// What the frame and the extractors may answer on such a route.
+/// The refusals of the edge code and the extractors for a route.
 fn frame_refusals(rule: &Rule, operation: &Operation) -> Vec<ProblemCode> {
     let mut codes = vec![ProblemCode::Internal, ProblemCode::Unavailable];
     if rule.class != Class::Exempt {
@@ -151,24 +151,24 @@ fn problem_schema() -> Schema {
     let object = ObjectBuilder::new()
         .description(Some("RFC 9457 problem details."))
         .property("type", text("Names the problem; resolves to its description."))
-        .property("title", text("The same for every occurrence."))
+        .property("title", text("The same text for every occurrence of the code."))
         .property("status", ObjectBuilder::new().schema_type(Type::Integer))
         .property("detail", text("What happened here, and what to do."))
         .property("instance", text("The request's path."))
         .property("code", text("Stable, for programs.").enum_values(Some(codes)))
-        .property("requestId", text("Under which operators find it in the log."))
+        .property("requestId", text("The id of the request in the server's log."))
         .property("errors", ArrayBuilder::new().items(error))
         .property("retryable", flag("Whether the same request may succeed later."))
         .property(
             "outcome",
-            text("What became of the change.").enum_values(Some(["not_applied", "applied", "unknown"])),
+            text("Whether the change was applied.").enum_values(Some(["not_applied", "applied", "unknown"])),
         )
         .property("permission", text("With `forbidden`: the permission that the caller lacks."))
         .property(
             "attemptsLeft",
             ObjectBuilder::new()
                 .schema_type(Type::Integer)
-                .description(Some("With `code_wrong`: how many tries the code has left.")),
+                .description(Some("With `code_wrong`: the number of code tries that are left.")),
         );
     let required =
         ["type", "title", "status", "detail", "instance", "code", "requestId", "errors", "retryable", "outcome"];

@@ -1,4 +1,4 @@
-//! One row of the route table, and what the frame knows of a request's route.
+//! One row of the route table.
 
 use axum::routing::MethodRouter;
 use utoipa::openapi::{
@@ -10,10 +10,10 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use super::services::EdgeServices;
 use crate::domain::access::Permission;
 
-/// Which listener answers a route.
+/// The listeners that answer a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {
-    /// Apps and browsers.
+    /// Applications and browsers.
     Public,
     /// Operators; loopback by default.
     Ops,
@@ -24,7 +24,7 @@ pub enum On {
 /// One of the two listeners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listener {
-    /// Apps and browsers.
+    /// Applications and browsers.
     Public,
     /// Operators.
     Ops,
@@ -33,84 +33,84 @@ pub enum Listener {
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Whoever; a valid access token still tells the handler who it is.
+    /// Every client. A valid access token still identifies the caller to the handler.
     Anonymous,
-    /// Whoever holds the permission; every user holds `UseOwnAccount`.
+    /// A caller with the permission. Every user has `UseOwnAccount`.
     Needs(Permission),
-    /// Development mode and this machine only.
+    /// Development mode, and only clients on this machine.
     Development,
 }
 
-/// By which limit requests are counted.
+/// The rate limit that counts the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Not counted: health and keys.
     Exempt,
-    /// By principal, or by address when there is none.
+    /// By user, or by address for requests without a credential.
     Standard,
-    /// By address, as logins.
+    /// By address, with the quota of logins.
     Login,
-    /// By address, as registrations.
+    /// By address, with the quota of registrations.
     Register,
-    /// By address, as requests that send a code.
+    /// By address, with the quota of requests that send a code.
     CodeRequest,
 }
 
-/// How long an answer may take.
+/// The time limit of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
     /// At most `edge.timeouts.handler`.
     Prompt,
-    /// As long as the client stays.
+    /// Until the client closes the connection.
     Stream,
 }
 
-/// How large a body may be.
+/// The size limit of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodySize {
     /// `edge.body_max`.
     Usual,
-    /// So many bytes.
+    /// A number of bytes.
     UpTo(usize),
 }
 
-/// What the table says of a route, beside its handler.
+/// The checks of a route, without its handler.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// As in the OpenAPI document, e.g. `/users/{id}`.
+    /// The path in the OpenAPI document, e.g. `/users/{id}`.
     pub path: String,
-    /// As the router matches it; differs from `path` where a parameter holds slashes.
+    /// The pattern for the router. It differs from `path` where a parameter may contain slashes.
     pub mount: String,
-    /// In capitals.
+    /// The HTTP method, in capitals.
     pub method: &'static str,
-    /// `<verb>_<resource>`, unique.
+    /// `<verb>_<resource>`; unique.
     pub operation_id: String,
-    /// Which listeners answer it.
+    /// The listeners that answer it.
     pub on: On,
     /// Who may call it.
     pub access: Access,
-    /// By which limit it is counted.
+    /// The rate limit that counts it.
     pub class: Class,
-    /// How long it may take.
+    /// The time limit of its answer.
     pub pace: Pace,
-    /// How much it takes.
+    /// The size limit of its body.
     pub body: BodySize,
 }
 
 /// One row of the route table.
 pub struct Route {
-    /// What the frame enforces.
+    /// The checks before the handler.
     pub rule: Rule,
-    /// What the OpenAPI document says.
+    /// The description for the OpenAPI document.
     pub operation: Operation,
     /// Schemas that `operation` refers to.
     pub schemas: Vec<(String, RefOr<Schema>)>,
-    /// What answers it.
+    /// The handler.
     pub handler: MethodRouter<EdgeServices>,
 }
 
 impl On {
-    /// Whether `listener` is meant.
+    /// Whether `listener` is one of them.
     pub fn includes(self, listener: Listener) -> bool {
         match (self, listener) {
             (Self::Both, _) | (Self::Public, Listener::Public) | (Self::Ops, Listener::Ops) => true,
@@ -152,7 +152,7 @@ impl Class {
     }
 }
 
-/// A row: where, for whom, by which limit, and `routes!(handler)`, whose `#[utoipa::path]` names method and path.
+/// A row: listeners, access, rate limit, and `routes!(handler)`, whose `#[utoipa::path]` states method and path.
 pub fn row(on: On, access: Access, class: Class, described: UtoipaMethodRouter<EdgeServices>) -> Route {
     let (schemas, mut paths, handler) = described;
     let (path, item) = paths.paths.pop_first().unwrap_or_default();
@@ -164,25 +164,25 @@ pub fn row(on: On, access: Access, class: Class, described: UtoipaMethodRouter<E
 }
 
 impl Route {
-    /// The answer goes on for as long as the client stays.
+    /// The answer is a stream: it lasts until the client closes the connection.
     pub fn streams(mut self) -> Self {
         self.rule.pace = Pace::Stream;
         self
     }
 
-    /// The router matches `pattern`, whose last parameter holds slashes.
+    /// The router matches `pattern`, whose last parameter may contain slashes.
     pub fn mounted_at(mut self, pattern: &str) -> Self {
         pattern.clone_into(&mut self.rule.mount);
         self
     }
 
-    /// The body may have `bytes`.
+    /// The body may have at most `bytes` bytes.
     pub fn body_max(mut self, bytes: usize) -> Self {
         self.rule.body = BodySize::UpTo(bytes);
         self
     }
 
-    /// The method, as OpenAPI names it.
+    /// The method as a type of the OpenAPI document.
     pub fn http_method(&self) -> HttpMethod {
         match self.rule.method {
             "POST" => HttpMethod::Post,

@@ -1,4 +1,4 @@
-//! From the route table to the router of a listener.
+//! Builds the router of a listener from the route table.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use super::{
     services::EdgeServices,
 };
 
-/// The router of `listener`: its routes behind their gates, all of it in the frame.
+/// The router of `listener`: its routes, each behind its `Gate`, with the edge code around all of them.
 pub fn router(listener: Listener, services: EdgeServices) -> Router {
     from_table(super::routes::table(), listener, services)
 }
 
-/// The same from a table of one's own, for tests.
+/// The same for a given table; tests pass their own.
 pub fn from_table(table: Vec<Route>, listener: Listener, services: EdgeServices) -> Router {
     let mut paths: BTreeMap<String, (MethodRouter<EdgeServices>, Vec<&'static str>)> = BTreeMap::new();
     for route in table.into_iter().filter(|route| gate::is_answered(&route.rule, listener, &services.edge)) {

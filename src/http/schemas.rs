@@ -1,5 +1,5 @@
-//! Schemas of the OpenAPI document as one object each: a struct that is flattened into another is no part of the
-//! contract, and a flat object is what generators of clients read best.
+//! Flattens the schemas of the OpenAPI document: a struct that is flattened into another is not part of the contract,
+//! and generators of clients handle one flat object best.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use utoipa::openapi::{
     schema::{AllOf, Object, Schema},
 };
 
-/// Replaces each `allOf` of objects by one object with the members of all. Parts that are not objects stay as they are.
+/// Replaces each `allOf` of objects by one object with the properties of all. Other parts stay unchanged.
 pub(super) fn flatten(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     let names: Vec<String> = schemas.keys().cloned().collect();
     for name in names {

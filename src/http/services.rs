@@ -1,4 +1,4 @@
-//! What handlers and the frame reach: the handles of the services, and what the edge itself needs.
+//! The state of handlers and edge code: the handles of the services, and the dependencies of the edge.
 
 use std::{
     fmt,
@@ -23,9 +23,9 @@ use crate::{
 /// The state of both routers. Handlers take it as `State(services): State<EdgeServices>`.
 #[derive(Clone)]
 pub struct EdgeServices {
-    /// What the frame of every request needs.
+    /// The state of the edge code.
     pub edge: Arc<EdgeContext>,
-    /// The process as operators see it.
+    /// The process as operators see it: actors, health, store.
     pub operations: Operations,
     /// Sign-in.
     pub auth: Auth,
@@ -33,50 +33,50 @@ pub struct EdgeServices {
     pub users: Users,
     /// Mail, and the development inbox.
     pub notifier: Notifier,
-    /// The event log, and who hears it.
+    /// The event log and its subscribers.
     pub relays: Relays,
-    /// The audit trail.
+    /// The audit log.
     pub audit: Audit,
 }
 
-/// What the frame of every request needs.
+/// The state of the edge code, shared by all requests.
 pub struct EdgeContext {
-    /// How much is answered without a credential.
+    /// Development or production; decides what is answered without a credential.
     pub mode: Mode,
-    /// Whether production shows on the public listener what operators can do.
+    /// Whether production shows the operators' routes on the public listener (`edge.docs_public`).
     docs_public: bool,
-    /// The URL clients know this installation by, without a slash at the end.
+    /// The public URL of this installation, without a slash at the end.
     pub public_url: String,
-    /// Time.
+    /// The source of time.
     pub clock: Arc<dyn Clock>,
-    /// Chance, for request ids.
+    /// The source of randomness, for request ids.
     pub entropy: Arc<dyn Entropy>,
-    /// Proves access tokens.
+    /// Verifies access tokens.
     pub authenticator: Arc<dyn Authenticator>,
     /// The operator's credential.
     pub control: ControlToken,
-    /// Proxies that are believed.
+    /// The proxies whose headers are trusted.
     pub proxies: TrustedProxies,
-    /// Counts of requests.
+    /// The rate limits.
     pub limiter: Limiter,
-    /// How long a body may take, how long a handler, and how large a body may be.
+    /// The limits of a request: body time, handler time, body size.
     pub limits: RequestLimits,
-    /// Origins whose scripts may call the public listener.
+    /// The origins whose scripts may call the public listener.
     pub cors_origins: Vec<WebOrigin>,
-    /// The peer that last sent headers of a proxy without being trusted.
+    /// The untrusted peer that last sent proxy headers.
     untrusted_proxy: Mutex<Option<ProxyNote>>,
-    /// The trusted proxy that last named no client.
+    /// The trusted proxy that last sent a request without a client address.
     silent_proxy: Mutex<Option<ProxyNote>>,
 }
 
-/// A peer whose headers say less than they should, or more.
+/// A peer with wrong proxy headers: an untrusted peer that sends them, or a proxy that does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProxyNote {
-    /// Its address, where the listener knows it.
+    /// The peer's address, if the listener knows it.
     pub peer: Option<IpAddr>,
-    /// When it last did so.
+    /// The last time it happened.
     pub at: Timestamp,
-    /// When the log last spoke of one.
+    /// The last time it was logged.
     told_at: Timestamp,
 }
 
@@ -89,14 +89,14 @@ impl fmt::Display for ProxyNote {
     }
 }
 
-/// What one request may use up.
+/// The limits of one request.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestLimits {
-    /// A body that is read into memory, from its beginning to its end.
+    /// The longest time to read a body into memory.
     pub body: Duration,
-    /// A handler, its body included.
+    /// The longest time of a handler, including its body.
     pub handler: Duration,
-    /// Bytes of a body, unless the route says otherwise.
+    /// The largest body in bytes, unless the route sets its own limit.
     pub body_max: usize,
 }
 
@@ -107,20 +107,20 @@ impl RequestLimits {
     }
 }
 
-/// What the edge needs and the configuration does not hold.
+/// The dependencies of the edge that are not in the configuration.
 pub struct EdgeDependencies {
-    /// Time.
+    /// The source of time.
     pub clock: Arc<dyn Clock>,
-    /// Chance.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
-    /// Proves access tokens.
+    /// Verifies access tokens.
     pub authenticator: Arc<dyn Authenticator>,
     /// The operator's credential.
     pub control: ControlToken,
 }
 
 impl EdgeContext {
-    /// As `config` says.
+    /// The context for `config`.
     pub fn new(config: &Config, dependencies: EdgeDependencies) -> Self {
         let EdgeDependencies { clock, entropy, authenticator, control } = dependencies;
         Self {
@@ -140,7 +140,7 @@ impl EdgeContext {
         }
     }
 
-    /// Whether `listener` shows the page of the API, and the operators' routes in its document.
+    /// Whether `listener` serves the API page, and its OpenAPI document contains the operators' routes.
     pub fn shows_operations_on(&self, listener: Listener) -> bool {
         match (listener, self.mode) {
             (Listener::Ops, _) | (Listener::Public, Mode::Development) => true,
@@ -148,8 +148,8 @@ impl EdgeContext {
         }
     }
 
-    /// Remembers that a peer that is not trusted speaks like a proxy, or that a trusted one names no client, and says
-    /// so in the log, though not of each request: anybody can send such headers.
+    /// Records an untrusted peer that sends proxy headers, or a trusted proxy that names no client, and logs it. The
+    /// log is rate limited, because any client can send such headers.
     pub fn note_proxy(&self, forwarded: Forwarded, peer: Option<IpAddr>) {
         if forwarded.headers == ForwardedHeaders::Untrusted
             && let Some(note) = self.note(&self.untrusted_proxy, peer)
@@ -170,7 +170,7 @@ impl EdgeContext {
         }
     }
 
-    /// Notes `peer` in `place`; gives the note if the log has to speak of it.
+    /// Records `peer` in `place`. Returns the note if it is due to be logged.
     fn note(&self, place: &Mutex<Option<ProxyNote>>, peer: Option<IpAddr>) -> Option<ProxyNote> {
         let at = self.clock.now();
         let mut known = place.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,7 +181,7 @@ impl EdgeContext {
         (!is_told).then_some(note)
     }
 
-    /// Who that was last, if it is recent enough for health to say `proxy_untrusted`.
+    /// The last untrusted peer with proxy headers, if it is recent enough for the health reason `proxy_untrusted`.
     pub fn untrusted_proxy(&self) -> Option<ProxyNote> {
         self.recent(&self.untrusted_proxy)
     }
@@ -191,7 +191,7 @@ impl EdgeContext {
         (self.clock.now().since(note.at) < limits::UNTRUSTED_PROXY_SHOWN).then_some(note)
     }
 
-    /// What is wrong with the edge, as health says it.
+    /// The problems of the edge, as health reports them.
     pub fn health_reasons(&self) -> Vec<String> {
         let untrusted = self.recent(&self.untrusted_proxy).map(|note| {
             let name = HealthReason::ProxyUntrusted.as_str();

@@ -1,4 +1,4 @@
-//! JSON that means one thing only: a repeated member is refused, where RFC 8259 section 4 leaves it open.
+//! Unambiguous JSON: a repeated member is refused, which RFC 8259 section 4 leaves open.
 
 use std::{cell::RefCell, fmt};
 
@@ -8,18 +8,18 @@ use serde_json::{Map, Number, Value};
 use super::fields::{FieldSource, place};
 use crate::types::{FieldError, Invalid, limits};
 
-/// A parsed text, and the places of members that were repeated.
+/// A parsed text, and the places of repeated members.
 #[derive(Debug)]
 pub struct Parsed {
-    /// The value; of a repeated member, the first.
+    /// The value. Of a repeated member it holds the first value.
     pub value: Value,
-    /// One error for each repeated member. At `limits::FIELD_ERRORS_MAX` of them the rest was not read, and the value
-    /// is `null`.
+    /// One error for each repeated member. At `limits::FIELD_ERRORS_MAX` errors parsing stops, and the value is
+    /// `null`.
     pub repeated: Vec<FieldError>,
 }
 
-/// Parses `bytes`, the whole of them unless too many members are repeated. The error says what was wrong and where, and
-/// nothing of the text itself.
+/// Parses all of `bytes`, unless too many members are repeated. The error states what is wrong and where, without
+/// any part of the text.
 pub fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8 after byte {}", e.valid_up_to()))?;
     let repeated = RefCell::new(Vec::new());

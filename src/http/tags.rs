@@ -1,5 +1,5 @@
-//! Entity tags: the version of a record in `ETag`, and the one a change is meant for in `If-Match` (RFC 9110 sections
-//! 8.8.3 and 13.1.1).
+//! Entity tags: the version of a record in `ETag`, and the expected version of a change in `If-Match` (RFC 9110
+//! sections 8.8.3 and 13.1.1).
 
 use axum::{
     extract::FromRequestParts,
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::types::ExpectedVersion;
 
-/// An answer with the tag of the version it shows.
+/// An answer with the entity tag of its version.
 #[derive(Debug, Clone)]
 pub struct Tagged<T> {
-    /// The record's count of changes.
+    /// The record's number of changes.
     pub version: u64,
     /// The record.
     pub body: T,
@@ -33,9 +33,10 @@ fn tag(version: u64) -> String {
     format!("\"{version}\"")
 }
 
-/// What `If-Match` says: any version without it or with `*`, else one of those whose tags it lists.
+/// The versions that `If-Match` accepts: any version without the header or with `*`, else one of the listed tags.
 ///
-/// A weak tag, and one that was never given out, names no version: the comparison is the strong one.
+/// A weak tag (`W/"7"`) matches no version, because `If-Match` uses the strong comparison (RFC 9110 section 13.1.1).
+/// Nor does a tag that this program never issued.
 #[derive(Debug, Clone)]
 pub struct IfMatch(pub ExpectedVersion);
 
@@ -48,7 +49,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             [] => Some(ExpectedVersion::Whichever),
             [only] if only.as_bytes().trim_ascii() == b"*" => Some(ExpectedVersion::Whichever),
             _ => lines.iter().map(|line| versions(line)).collect::<Option<Vec<_>>>().map(|lists| {
-                // A list may be spread over several lines (RFC 9110 section 5.3).
+                // A list may be sent in several header lines (RFC 9110 section 5.3).
                 ExpectedVersion::OneOf(lists.concat())
             }),
         };
@@ -58,7 +59,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-/// The versions of a list of tags; `None` if it is no list of tags.
+/// The versions of a list of tags; `None` if the text is no list of tags.
 fn versions(list: &HeaderValue) -> Option<Vec<u64>> {
     let mut rest = list.to_str().ok()?.trim();
     let mut versions = Vec::new();
@@ -71,7 +72,7 @@ fn versions(list: &HeaderValue) -> Option<Vec<u64>> {
         if opaque.contains(|character: char| !character.is_ascii_graphic()) {
             return None;
         }
-        // Only the form that is given out: `"7"`, never `"07"`.
+        // Only the form that this program issues: `"7"`, not `"07"`.
         let version = strong.and_then(|()| opaque.parse::<u64>().ok());
         versions.extend(version.filter(|version| version.to_string() == opaque));
         let after = after.trim_start();

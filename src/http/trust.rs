@@ -1,4 +1,4 @@
-//! Which proxies are believed when they name the client.
+//! Decides which proxies are trusted to name the client.
 //!
 //! ```text
 //! client 198.51.100.7 -> proxy 10.0.0.2 (trusted) -> proxy 10.0.0.1 (trusted) -> here
@@ -6,7 +6,7 @@
 //!                  ^ the client's own invention   ^ the first untrusted from the right: the client
 //! ```
 //!
-//! `Forwarded` (RFC 7239) is read in the same way, where `X-Forwarded-For` names no address.
+//! `Forwarded` (RFC 7239) is read in the same way if `X-Forwarded-For` contains no address.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -17,7 +17,7 @@ use crate::types::{Cidr, limits};
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Whether a proxy makes itself known by the header.
+/// Whether only proxies send the header.
 fn is_of_proxy(name: &HeaderName) -> bool {
     let name = name.as_str();
     name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "via" | "x-real-ip")
@@ -27,63 +27,63 @@ fn is_of_proxy(name: &HeaderName) -> bool {
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies(pub Vec<Cidr>);
 
-/// What the headers of proxies amount to.
+/// The result of reading the proxy headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Forwarded {
-    /// The client behind trusted proxies, if there are any.
+    /// The client that the trusted proxies name, if any.
     pub client: Option<IpAddr>,
-    /// How the client reached the outermost trusted proxy.
+    /// The transport between the client and the outermost trusted proxy.
     pub transport: Transport,
-    /// Whether there are such headers, and from whom.
+    /// Whether there are proxy headers, and whether the peer is trusted.
     pub headers: ForwardedHeaders,
-    /// What the peer is.
+    /// The kind of the peer.
     pub peer: PeerKind,
 }
 
-/// What is at the other end of the socket.
+/// The kind of the socket's peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PeerKind {
     /// A client, or a proxy that is not trusted.
     #[default]
     Stranger,
-    /// A trusted proxy that names its client.
+    /// A trusted proxy that names the client.
     Proxy,
-    /// A trusted proxy that names no client in a form that can be read: all clients behind it look like one.
+    /// A trusted proxy without a readable client address: all its clients have the same address here.
     SilentProxy,
 }
 
-/// How a request travelled to the first machine we trust.
+/// The transport of a request up to the first trusted machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Transport {
-    /// In the clear, or not known.
+    /// Without TLS, or unknown.
     #[default]
     Plain,
     /// Over TLS.
     Tls,
 }
 
-/// Traces of proxies in the headers.
+/// The presence of proxy headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ForwardedHeaders {
-    /// None.
+    /// There are none.
     #[default]
     None,
-    /// From a peer that is trusted.
+    /// The peer that sent them is trusted.
     Trusted,
-    /// From a peer that is not: somebody invents them, or `edge.trusted_proxies` is incomplete.
+    /// The peer is not trusted: the client forged them, or `edge.trusted_proxies` is incomplete.
     Untrusted,
 }
 
-/// One proxy's note of whom it served.
+/// One proxy's record of its client.
 struct Hop<'a> {
-    /// The address as it is written.
+    /// The address as written in the header.
     address: &'a str,
-    /// The scheme of the request that the proxy got, if it says so.
+    /// The scheme of the request to the proxy, if the header states it.
     proto: Option<&'a str>,
 }
 
 impl TrustedProxies {
-    /// Judges the headers of a request that came from `peer`.
+    /// Reads the proxy headers of a request from `peer`.
     pub fn judge(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Forwarded {
         let has_traces = headers.keys().any(is_of_proxy);
         let Some(peer) = peer.filter(|peer| self.contain(*peer)) else {
@@ -110,8 +110,8 @@ impl TrustedProxies {
         self.0.iter().any(|range| range.contains(address))
     }
 
-    /// The first address that is no trusted proxy's, from the nearest hop on; what cannot be read ends the walk at the
-    /// last address that could. `None` if not even the nearest can be.
+    /// The first address, from the nearest hop, that is not a trusted proxy. An unreadable hop ends the search at the
+    /// last readable address. `None` if the nearest hop is unreadable.
     fn first_untrusted<'a>(&self, hops: impl Iterator<Item = Hop<'a>>) -> Option<(IpAddr, Option<&'a str>)> {
         let mut nearest = None;
         for hop in hops.take(limits::FORWARDED_HOPS_MAX) {
@@ -125,7 +125,7 @@ impl TrustedProxies {
     }
 }
 
-/// The elements of `Forwarded`, each as its pairs; a quoted value is without its quotes (RFC 7239 section 4).
+/// The elements of `Forwarded`, each as its pairs, with quoted values unquoted (RFC 7239 section 4).
 fn elements(headers: &HeaderMap) -> Vec<Vec<(&str, &str)>> {
     let lines = headers.get_all(header::FORWARDED).iter().map(|value| value.to_str().unwrap_or("?"));
     lines.flat_map(|line| outside_quotes(line, ',')).map(pairs).collect()
@@ -138,7 +138,7 @@ fn pairs(element: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// An element without a `for`, or with two, names an address that cannot be read.
+/// The hop of an element. Without exactly one `for` its address is unreadable.
 fn hop<'a>(pairs: &[(&'a str, &'a str)]) -> Hop<'a> {
     let of = |wanted: &str| {
         let mut values = pairs.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
@@ -147,7 +147,7 @@ fn hop<'a>(pairs: &[(&'a str, &'a str)]) -> Hop<'a> {
     Hop { address: of("for").unwrap_or("unknown"), proto: of("proto") }
 }
 
-/// The parts of `text` between separators that are not quoted.
+/// Splits `text` at separators outside quotes.
 fn outside_quotes(text: &str, separator: char) -> Vec<&str> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     let split = text.split(|character: char| {
@@ -212,7 +212,7 @@ mod tests {
             "198.51.100.7"
         );
         assert!(!one("for=1.1.1.1;proto=https, for=198.51.100.7;proto=http, for=10.0.0.2;proto=https").1);
-        // A comma in quotes ends nothing.
+        // A comma in quotes is no separator.
         assert_eq!(one("for=198.51.100.7;host=\"a,for=1.1.1.1\"").0, "198.51.100.7");
         assert_eq!(one("for=198.51.100.7;host=\"a\\\",for=1.1.1.1\"").0, "198.51.100.7");
         assert_eq!(of(&[("forwarded", "for=1.1.1.1"), ("forwarded", "for=198.51.100.7")]).0, "198.51.100.7");

@@ -1,4 +1,4 @@
-//! Mail as it leaves the process, and the trait of whoever takes it.
+//! An outgoing mail, and the trait of mail transports.
 
 use futures::future::BoxFuture;
 
@@ -30,15 +30,15 @@ impl Sender {
     }
 }
 
-/// A mail with all that its receiver needs.
+/// A mail with all data that the transport needs.
 pub struct OutgoingMail {
-    /// `Message-ID` without angle brackets: the same each time this mail is sent.
+    /// `Message-ID` without angle brackets; the same for each try of this mail.
     pub message_id: String,
-    /// Who sends.
+    /// The sender.
     pub from: Sender,
-    /// Who receives: one address.
+    /// The recipient: one address.
     pub to: EmailAddress,
-    /// What kind of mail it is: the template's name, for an inbox or a provider's statistics.
+    /// The template's name, for the inbox or a provider's statistics.
     pub kind: &'static str,
     /// Subject line.
     pub subject: String,
@@ -50,21 +50,21 @@ pub struct OutgoingMail {
     pub date: Timestamp,
 }
 
-/// One handing over: the answer, and the conversation that led to it, for an operator's eyes. It holds no secret and
-/// nothing of the mail's content.
+/// One delivery try: the answer, and the conversation that led to it, for operators. It contains no secret and no part
+/// of the mail.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    /// What came of it.
+    /// The answer.
     pub answer: ProviderAnswer,
-    /// What was said, `>` by us and `<` by the party.
+    /// The lines of the conversation: `>` sent, `<` received.
     pub conversation: Vec<String>,
 }
 
-/// Whoever takes mail. An implementation answers within a time of its own, whatever the party does.
+/// A mail transport. An implementation answers within its own timeout, whatever the server does.
 pub trait MailTransport: Send + Sync + 'static {
-    /// Its name in health and logs.
+    /// The name in health and logs.
     fn name(&self) -> &'static str;
-    /// Hands one mail over.
+    /// Sends one mail.
     fn send<'a>(&'a self, mail: &'a OutgoingMail) -> BoxFuture<'a, Exchange>;
 }
 

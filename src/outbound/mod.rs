@@ -1,7 +1,7 @@
-//! Foreign parties: one file each, behind one trait each.
+//! Outbound connections to providers: one trait and one file for each kind.
 //!
-//! Owns: how a party is spoken to, with what patience, and what it answered. Must not know: why something is sent, the
-//! store, actors, HTTP frameworks. Begin with `mail.rs`, the trait; `smtp.rs` is its foreign side.
+//! Owns: the protocol, the timeouts, and the provider's answer. Must not know: why a message is sent, the store,
+//! actors, HTTP frameworks. Begin with `mail.rs`, the trait; `smtp` implements it.
 
 pub mod mail;
 pub mod smtp;

@@ -1,4 +1,4 @@
-//! How large an answer is: never larger than 16 KiB to the unauthenticated, whatever they ask.
+//! The size of answers: at most 16 KiB to unauthenticated clients, whatever they request.
 
 use axum::body::Body;
 use majordomo::http::{
@@ -11,7 +11,7 @@ use crate::{harness::Client, test_app::TestApp};
 const MOST: usize = 16 << 10;
 const BODY: usize = 60 << 10;
 
-/// As many members as a body may hold, each made of its number.
+/// The most members that a body may have, each made from its number.
 fn members(member: impl Fn(usize) -> String) -> String {
     let mut text = String::from("{");
     for n in 0.. {
@@ -27,7 +27,7 @@ fn members(member: impl Fn(usize) -> String) -> String {
     text + "}"
 }
 
-/// `depth` objects in each other, the innermost with one member 60 times.
+/// `depth` nested objects, the innermost with one member 60 times.
 fn nested(depth: usize) -> String {
     let name = "n".repeat(64);
     let repeated: Vec<String> = (0..60).map(|_| "\"\\u0001\\u0002/~\":1".to_owned()).collect();
@@ -49,7 +49,7 @@ fn bodies() -> Vec<String> {
     ]
 }
 
-/// What the client gets, head and body.
+/// The bytes of an answer, head and body.
 async fn size(client: &Client, method: &str, path: &str, body: &str) -> usize {
     let client = client.with("content-type", "application/json");
     let answer = client.send(method, path, Body::from(body.to_owned())).await;
@@ -92,7 +92,7 @@ async fn of_a_member_that_is_repeated_without_end_fifty_are_named_and_no_more_is
     let answer = app.anyone.post_text("/auth/login", members(|_| "\"a\":1".to_owned())).await;
     assert_eq!((answer.status, answer.problem()), (422, "validation_failed"));
     assert_eq!(answer.body["errors"].as_array().unwrap().len(), 50);
-    // What follows is not JSON, and is not looked at.
+    // The rest is not JSON, and is not parsed.
     let unread = format!("{{{}oh", "\"a\":1,".repeat(60));
     assert_eq!(app.anyone.post_text("/auth/login", unread).await.problem(), "validation_failed");
     let few = format!("{{{}oh", "\"a\":1,".repeat(40));
@@ -107,7 +107,7 @@ async fn errors_of_every_kind_together_are_fifty_at_most() {
     let answer = app.anyone.post_text("/auth/register", body).await;
     let errors = answer.body["errors"].as_array().unwrap();
     assert_eq!(errors.len(), 50);
-    // The first that were met come first.
+    // The first errors of the body are reported.
     assert_eq!(errors.iter().filter(|error| error["code"] == "repeated_field").count(), 39);
 }
 

@@ -1,4 +1,4 @@
-//! The audit trail as auditors read it, and whether it is whole.
+//! The audit log as auditors read it, and its verification.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn actions(page: &Value) -> Vec<&str> {
     rows.iter().map(|entry| entry["action"].as_str().unwrap()).collect()
 }
 
-/// Changes or removes an entry behind the writer's back.
+/// Changes or removes an entry without the writer.
 async fn tamper(app: &TestApp, number: u64, change: fn(AuditRow) -> Option<AuditRow>) {
     tamper_with(app, &AUDIT_BY_NUMBER, number, change).await;
 }

@@ -1,4 +1,4 @@
-//! The door through the API: from a form to a signed-in user and out again, with what each step leaves behind.
+//! Sign-in through the API: from a registration to a signed-in user and a logout, with the records of each step.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The clock of development is set forward; the operators' commands beside it leave their trace.
+//! Advancing the development clock; the operators' commands write audit entries.
 
 use std::time::Duration;
 

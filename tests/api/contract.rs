@@ -1,4 +1,4 @@
-//! Every route of the table, called: bodies are read as the contract says, and who may not is told so.
+//! Calls every route of the table: bodies are read as the contract states, and a caller without permission is refused.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ fn listener(rule: &Rule) -> Listener {
     if rule.on.includes(Listener::Public) { Listener::Public } else { Listener::Ops }
 }
 
-/// The rule's path with something in place of each parameter.
+/// The rule's path with a value for each parameter.
 fn path(rule: &Rule) -> String {
     let filled = rule.path.split('/').map(|part| match part {
         "{sequence}" => "1",
@@ -83,7 +83,7 @@ async fn bodies_are_read_as_the_contract_says() {
     }
 }
 
-/// So that the comparison is seen to compare, whatever is in the table.
+/// Shows that the comparison detects differences, whatever the table contains.
 #[tokio::test]
 async fn a_body_of_the_tests_own_is_read_as_its_contract_says() {
     let document = serde_json::to_value(openapi::document(form::table())).unwrap();

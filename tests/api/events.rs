@@ -1,4 +1,4 @@
-//! The event log, its subscribers and dead letters, as operators see them.
+//! The event log, its subscribers and dead letters, for operators.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ fn sequences(page: &Value) -> Vec<u64> {
     rows.iter().map(|event| event["sequence"].as_str().unwrap().parse().unwrap()).collect()
 }
 
-/// Puts an event among the dead letters of the notifier, as if it had not been taken.
+/// Adds an event to the notifier's dead letters.
 async fn bury(app: &TestApp, kind: EventType) -> u64 {
     let event = app.events(kind).pop().unwrap();
     let (sequence, subject) = (event.sequence, event.subject);

@@ -1,4 +1,4 @@
-//! The form of requests and of refusals, whatever the route.
+//! The form of requests and error answers, for any route.
 
 use axum::body::Body;
 use majordomo::{

@@ -1,4 +1,4 @@
-//! Who is let in, how often, and what browsers are told.
+//! Authentication, permissions, rate limits and security headers.
 
 use std::{cell::RefCell, collections::BTreeSet, future::pending, sync::Once, time::Duration};
 
@@ -164,7 +164,7 @@ async fn in_development_the_machine_itself_may_read_but_not_change() {
     }
 }
 
-/// Whoever is not plainly a program on this machine.
+/// Clients that are not direct loopback requests.
 fn outsiders(client: &Client) -> Vec<Client> {
     vec![
         client.at("192.0.2.1"),
@@ -212,7 +212,7 @@ async fn requests_that_prove_nobody_are_counted_by_address() {
     }
     assert_eq!(client.signed_in("guess").get("/own").await.problem(), "rate_limited");
     assert_eq!(client.at("192.0.2.1").get("/open").await.status, 200);
-    // A user behind the same address is counted alone.
+    // A user behind the same address has a separate count.
     let user = client.signed_in("user").get("/own").await;
     assert_eq!((user.status, user.header("ratelimit")), (200, "\"authenticated\";r=299;t=1"));
 }
@@ -338,7 +338,7 @@ fn strangers_who_speak_like_proxies_are_remembered_for_health() {
 }
 
 thread_local! {
-    /// What this test's thread logged; each test has a thread and a runtime of its own.
+    /// The log of this test's thread; each test has its own thread and runtime.
     static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -356,7 +356,7 @@ impl std::io::Write for Logged {
     }
 }
 
-/// What is logged from now on is kept for the test that logs it.
+/// From now on the log of each test is kept for that test.
 fn log_by_thread() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| tracing_subscriber::fmt().with_writer(|| Logged).with_ansi(false).init());
@@ -394,7 +394,7 @@ async fn the_access_log_knows_who_asked_and_from_where() {
     for (line, words) in lines.iter().zip([
         &["status=200", "client=198.51.100.7", "principal=anonymous"][..],
         &["status=200", "client=198.51.100.7", user],
-        // No route, no gate: nobody was asked for.
+        // Without a route there is no `Gate`, so no caller was identified.
         &["status=405", "client=198.51.100.7", "principal=anonymous"],
         &["status=401", "client=198.51.100.7", "principal=anonymous"],
         &["status=500", "client=198.51.100.7", user],
@@ -407,7 +407,7 @@ async fn the_access_log_knows_who_asked_and_from_where() {
     assert!(!log.contains("hunter2"), "{log}");
 }
 
-/// What is refused for its form costs no registration: the newcomer who mistypes five times gets in with the sixth.
+/// A refusal for the form of a body uses no registration quota: after five typing errors the sixth request succeeds.
 #[tokio::test]
 async fn refusals_of_form_use_up_the_anonymous_limit_and_no_other() {
     let client = public();
@@ -422,7 +422,7 @@ async fn refusals_of_form_use_up_the_anonymous_limit_and_no_other() {
     let refused = client.post("/enrol", json!({ "name": "ada" })).await;
     assert_eq!((refused.status, refused.problem()), (429, "rate_limited"));
     assert_eq!(client.at("192.0.2.1").post("/enrol", json!({ "name": "invited" })).await.status, 422);
-    // The form costs something all the same.
+    // A refusal of form still uses the anonymous quota.
     let client = client.at("192.0.2.2");
     let mut taken = 0;
     while client.post("/enrol", json!({})).await.status == 422 {
@@ -431,7 +431,7 @@ async fn refusals_of_form_use_up_the_anonymous_limit_and_no_other() {
     assert!((105..120).contains(&taken), "{taken}");
 }
 
-/// Whether an invitation is good is no question of form: who guesses is counted.
+/// A wrong invitation code is no error of form: a guess uses the registration quota.
 #[tokio::test]
 async fn a_guessed_invitation_is_counted_as_a_registration() {
     let client = public();

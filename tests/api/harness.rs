@@ -1,4 +1,4 @@
-//! A whole listener without a socket. Who sends is the receiver: `alice.post("/otp", json!({...})).await`.
+//! A whole listener without a socket. The receiver of a call is the sender: `alice.post("/otp", json!({...})).await`.
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
@@ -36,7 +36,7 @@ pub struct Client {
     headers: Vec<(String, String)>,
 }
 
-/// An answer, read to its end.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -45,12 +45,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The header's text, or nothing.
+    /// The header's text; empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
-    /// Asserts a whole problem document and gives its code.
+    /// Asserts a complete problem document and returns its code.
     pub fn problem(&self) -> &str {
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
         for member in ["type", "title", "detail", "instance", "code", "requestId", "outcome"] {
@@ -76,17 +76,17 @@ impl Answer {
 }
 
 impl Client {
-    /// On the listener of the real table.
+    /// A client of `listener` with the real table.
     pub fn new(listener: Listener, services: EdgeServices) -> Self {
         Self::over(router::router(listener, services))
     }
 
-    /// On a table of one's own.
+    /// A client of a given table.
     pub fn of_table(table: Vec<Route>, services: EdgeServices) -> Self {
         Self::of_listener(table, Listener::Public, services)
     }
 
-    /// On a table of one's own, as one of the listeners.
+    /// A client of a given table on `listener`.
     pub fn of_listener(table: Vec<Route>, listener: Listener, services: EdgeServices) -> Self {
         Self::over(router::from_table(table, listener, services))
     }
@@ -96,7 +96,7 @@ impl Client {
         Self { router, peer: SocketAddr::from(([127, 0, 0, 1], 40_000)), headers: vec![host] }
     }
 
-    /// The same client with one more header on each request.
+    /// The same client with an additional header on each request.
     pub fn with(&self, name: &str, value: &str) -> Self {
         let mut client = self.clone();
         client.headers.retain(|(known, _)| known != name);
@@ -104,7 +104,7 @@ impl Client {
         client
     }
 
-    /// The same client at another address.
+    /// The same client with another address.
     pub fn at(&self, address: &str) -> Self {
         let mut client = self.clone();
         client.peer = SocketAddr::new(address.parse().unwrap(), 40_000);
@@ -150,7 +150,7 @@ impl Client {
     }
 }
 
-/// A clock that stands still.
+/// A clock that does not advance.
 pub struct Still;
 
 impl Clock for Still {
@@ -164,7 +164,7 @@ impl Clock for Still {
     }
 }
 
-/// No chance at all.
+/// Randomness that is always zero.
 pub struct Zeroes;
 
 impl Entropy for Zeroes {
@@ -173,7 +173,7 @@ impl Entropy for Zeroes {
     }
 }
 
-/// Takes a role's name for a token of a user with that role, and `expired` for an old one.
+/// Accepts a role's name as the token of a user with that role, and `expired` as an expired token.
 pub struct ByName;
 
 impl Authenticator for ByName {
@@ -192,18 +192,18 @@ impl Authenticator for ByName {
     }
 }
 
-/// The edge alone, without a service behind it.
+/// The edge without services.
 pub fn bare_services() -> EdgeServices {
     services_of(&Config::default(), ControlToken::absent())
 }
 
-/// The same by another configuration.
+/// The same with another configuration.
 pub fn services_of(config: &Config, control: ControlToken) -> EdgeServices {
     let (store, _never_driven) = Store::in_hand(Arc::new(Still), &Zeroes);
     services_over(&store, config, control)
 }
 
-/// The same over a store of the test.
+/// The same with a store of the test.
 pub fn services_over(store: &Store, config: &Config, control: ControlToken) -> EdgeServices {
     let dependencies = EdgeDependencies {
         clock: Arc::new(Still),

@@ -1,4 +1,4 @@
-//! Heads of requests by RFC 9112: what two parsers may read differently is refused, and nothing after it is read.
+//! Heads of requests by RFC 9112: an ambiguous head is refused, and the bytes after it are not read.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::sockets::{Running, TEST_LIMIT, answer, expect_problem, patient, rest,
 
 const GOOD: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
-/// Heads that are refused, each in full.
+/// Refused heads, each complete.
 const AMBIGUOUS: [&str; 36] = [
-    // Section 3.2: one Host, and only host and port in it.
+    // Section 3.2: one Host, with only host and port.
     "GET / HTTP/1.1\r\n\r\n",
     "GET / HTTP/1.1\r\nhost: x\r\nhost: x\r\n\r\n",
     "GET / HTTP/1.1\r\nhost: x\r\nHost: y\r\n\r\n",
@@ -21,14 +21,14 @@ const AMBIGUOUS: [&str; 36] = [
     "GET / HTTP/1.1\r\nhost: x/y\r\n\r\n",
     "GET / HTTP/1.1\r\nhost: x y\r\n\r\n",
     "GET / HTTP/1.1\r\nhost: x:port\r\n\r\n",
-    // Section 3.2.2: the absolute form names the same authority as Host.
+    // Section 3.2.2: the absolute form has the same authority as Host.
     "GET http://y/ HTTP/1.1\r\nhost: x\r\n\r\n",
     "GET http://x:81/ HTTP/1.1\r\nhost: x\r\n\r\n",
     "GET http://ada@x/ HTTP/1.1\r\nhost: x\r\n\r\n",
     "GET http://ada@x/ HTTP/1.1\r\nhost: ada@x\r\n\r\n",
     "GET http:///path HTTP/1.1\r\nhost: x\r\n\r\n",
     "GET x HTTP/1.1\r\nhost: x\r\n\r\n",
-    // Section 6: one way to tell where the body ends.
+    // Section 6: exactly one framing of the body.
     "POST /deaf HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     "POST /deaf HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
     "POST /deaf HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
@@ -41,14 +41,14 @@ const AMBIGUOUS: [&str; 36] = [
     "POST /deaf HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\ncontent-length: 5\r\n\r\n",
     "POST /deaf HTTP/1.1\r\nhost: x\r\ncontent-length: 0, 0\r\n\r\n",
     "POST /deaf HTTP/1.1\r\nhost: x\r\ncontent-length: +0\r\n\r\n",
-    // Section 2.2: lines end in CRLF, and nothing else does.
+    // Section 2.2: lines end in CRLF only.
     "GET / HTTP/1.1\nhost: x\n\n",
     "GET / HTTP/1.1\r\nhost: x\n\r\n",
     "GET / HTTP/1.1\r\nhost: x\r\na: b\nc: d\r\n\r\n",
     "GET / HTTP/1.1\r\nhost: x\r\na: b\rc: d\r\n\r\n",
     "GET / HTTP/1.1\r\nhost: x\r\n\n",
     "\nGET / HTTP/1.1\r\nhost: x\r\n\r\n",
-    // Sections 5.1 and 5.2: no blank before the colon, no folded line.
+    // Sections 5.1 and 5.2: no white space before the colon, no folded line.
     "GET / HTTP/1.1\r\nhost : x\r\n\r\n",
     "GET / HTTP/1.1\r\nhost: x\r\n y\r\n\r\n",
 ];
@@ -88,7 +88,7 @@ async fn a_head_that_is_unusual_and_clear_is_answered() {
     }
 }
 
-/// A body is told from what follows it, wherever the packets end.
+/// The end of a body is found with any split into packets.
 #[tokio::test]
 async fn requests_on_one_connection_are_told_apart_however_they_arrive() {
     let running = Running::start(patient()).await;
@@ -159,7 +159,7 @@ async fn another_version_is_refused_in_words() {
     }
 }
 
-/// RFC 9113 section 3.4: a client with prior knowledge of HTTP/2 gets frames, and in the last of them the reason.
+/// RFC 9113 section 3.4: a client with prior knowledge of HTTP/2 gets HTTP/2 frames with the reason of the refusal.
 #[tokio::test]
 async fn http_2_by_prior_knowledge_is_refused_in_its_own_words() {
     let running = Running::start(patient()).await;
@@ -167,14 +167,14 @@ async fn http_2_by_prior_knowledge_is_refused_in_its_own_words() {
         let mut stream = running.connect().await;
         let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
         stream.write_all(&preface[..first]).await.unwrap();
-        // The rest comes in a packet of its own.
+        // The rest arrives in a separate packet.
         let mut ticks = tokio::time::interval(Duration::from_millis(20));
         ticks.tick().await;
         ticks.tick().await;
         let _ = stream.write_all(&preface[first..]).await;
         let mut bytes = Vec::new();
         tokio::time::timeout(TEST_LIMIT, stream.read_to_end(&mut bytes)).await.expect("the server closes").unwrap();
-        // SETTINGS without a setting.
+        // SETTINGS without settings.
         assert_eq!(&bytes[..9], [0, 0, 0, 4, 0, 0, 0, 0, 0], "{bytes:?}");
         let goaway = &bytes[9..];
         let length = usize::from(goaway[1]) << 8 | usize::from(goaway[2]);

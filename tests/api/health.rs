@@ -1,4 +1,4 @@
-//! What health says of a running process, and what of one with troubles.
+//! The health of a running process, and of one with problems.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ async fn a_subscriber_that_is_behind_degrades_the_events() {
     })
     .await;
     assert_eq!(caught_up.len(), 2);
-    // An old event that no relay has passed, as if they all stood still.
+    // An old event that no relay has passed, as if all relays had stopped.
     for relay in ["relay/otp", "relay/notifier"] {
         app.system.stats().stop(relay, Duration::from_secs(5)).await.unwrap();
     }
@@ -82,7 +82,7 @@ async fn names_of_the_source_documents_lead_to_the_services() {
         let health = operator.get(&format!("/health/{name}")).await;
         assert_eq!((health.status, &health.body["name"]), (200, &json!("notifier")), "{health:?}");
     }
-    // There is no such service yet.
+    // This service does not exist yet.
     for name in ["payment", "payments"] {
         assert_eq!(operator.get(&format!("/health/{name}")).await.problem(), "not_found");
     }

@@ -1,5 +1,5 @@
-//! Everything behind the routers, wired by the program's own builder and not started: who calls a service is answered
-//! that it is unavailable.
+//! The services behind the routers, built by the program's builder and not started: every call is answered with
+//! 503 `unavailable`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -31,13 +31,13 @@ use majordomo::{
 
 use crate::test_app::START;
 
-/// The pool of the tests: hashes cost next to nothing.
+/// The hasher pool of the tests, with the cheapest hash.
 pub fn cheap_hasher(config: &Config) -> HasherPool {
     let cheap = PasswordCost { memory_kib: 8, passes: 1, lanes: 1 };
     HasherPool::new(PasswordHasher::new(cheap, Vec::new()).unwrap(), HasherBounds::from(&config.auth.hash))
 }
 
-/// The signing key of every store of the tests, in force since `START`.
+/// The signing key of every test store, which signs since `START`.
 pub fn signing_key() -> SigningKey {
     static PRIVATE: OnceLock<Vec<u8>> = OnceLock::new();
     let (id, algorithm) = (uuid::Uuid::nil().into(), SigningAlgorithm::EdDsa);
@@ -46,7 +46,7 @@ pub fn signing_key() -> SigningKey {
     SigningKey { id, algorithm, private_der, stage: KeyStage::Signing, created_at: START, stage_since: START }
 }
 
-/// The whole over `store`, with keys that are always the same. Requests come to the routers without sockets.
+/// The routers and services over `store`, with fixed keys. Requests reach the routers without sockets.
 pub fn assembled(
     config: &Config,
     system: &System,

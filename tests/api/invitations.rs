@@ -1,4 +1,4 @@
-//! `auth.registration = "invite"`: who is invited registers, and nobody else.
+//! `auth.registration = "invite"`: only invited persons register.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn register_with(app: &TestApp, email: &str, invitation: &str) -> Answer {
     app.anyone.post("/auth/register", form).await
 }
 
-/// The code in the newest of so many invitations of an address.
+/// The code in the newest of `count` invitations of an address.
 async fn mailed(app: &TestApp, email: &str, count: usize) -> String {
     let mail = app.mail(email, "invitation", count).await;
     let text = mail["text"].as_str().unwrap();

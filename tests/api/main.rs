@@ -1,4 +1,4 @@
-//! The API as its clients meet it.
+//! The API as clients use it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod answers;

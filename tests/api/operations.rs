@@ -1,4 +1,4 @@
-//! Health and actors, as load balancers and operators see them.
+//! Health and actors, for load balancers and operators.
 
 use std::{
     sync::Arc,
@@ -33,7 +33,7 @@ use crate::{
     test_app::{TestApp, eventually},
 };
 
-/// With a store whose writer runs.
+/// Services with a store whose writer runs.
 fn living() -> EdgeServices {
     let services = services_of(&Config::default(), ControlToken::new(Secret::new("control")));
     over(services, Store::in_memory(Arc::new(Still), &Zeroes))
@@ -87,7 +87,7 @@ async fn reasons_are_told_to_operators_only() {
     let public = Client::new(Listener::Public, services.clone()).at("192.0.2.1");
     let shallow = public.get("/health").await;
     assert_eq!(shallow.status, 200);
-    // The mail of this application lies in a store whose writer is gone.
+    // The mail of this application is in a store whose writer has stopped.
     let lines = [("store", "up"), ("events", "up"), ("mail", "degraded"), ("clock", "up"), ("edge", "degraded")];
     let lines = lines.map(|(name, status)| json!({ "name": name, "status": status }));
     assert_eq!(shallow.body, json!({ "status": "degraded", "services": lines }));
@@ -99,7 +99,7 @@ async fn reasons_are_told_to_operators_only() {
     assert_eq!(public.get("/health/nothing").await.problem(), "not_found");
 }
 
-/// A wall clock that disagrees with the journal.
+/// A wall clock that differs from the journal's time.
 struct Troubled(ClockTrouble);
 
 impl Clock for Troubled {

@@ -1,4 +1,4 @@
-//! Pages of other origins: which may call, what they may send, and how a refusal says what to change.
+//! Cross-origin requests: allowed origins, allowed headers, and refusals that name the setting to change.
 
 use axum::body::Body;
 use majordomo::{
@@ -78,7 +78,7 @@ async fn a_refused_preflight_names_the_origin_and_the_key() {
         let detail = told(&answer);
         assert!(detail.contains("https://evil.example") && detail.contains("edge.cors_origins"), "{detail}");
     }
-    // Where no setting helps, none is named.
+    // If no setting helps, the answer names none.
     let public = client(&listed("https://app.example.com"), Listener::Public);
     let inbox = told(&preflight(&public, "https://app.example.com", "/dev/inbox").await);
     let ops = client(&listed("https://app.example.com"), Listener::Ops);

@@ -1,4 +1,4 @@
-//! Requests by a proxy, and past it.
+//! Requests through a proxy, and requests that bypass it.
 
 use axum::body::Body;
 use majordomo::{
@@ -17,7 +17,7 @@ fn config(mode: Mode) -> Config {
     config
 }
 
-/// Clients of both listeners of one process; the first at the proxy, the second an operator's.
+/// Clients of both listeners of one process: the first behind the proxy, the second an operator's.
 fn clients(mode: Mode) -> (Client, Client) {
     let services = services_of(&config(mode), ControlToken::new(majordomo::types::Secret::new("control-token")));
     let ops = Client::new(Listener::Ops, services.clone()).signed_in("control-token");
@@ -99,7 +99,7 @@ async fn a_proxy_that_names_its_client_either_way_is_well() {
     ] {
         let (proxy, ops) = clients(Mode::Production);
         proxy.with(name, value).get("/auth/profile").await;
-        // A balancer's own probe has no client to name.
+        // A load balancer's own probe has no client address.
         proxy.get("/health/ready").await;
         assert_eq!(proxy_reason(&ops.get("/health").await.body), None, "{name}: {value}");
     }

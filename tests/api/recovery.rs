@@ -1,4 +1,4 @@
-//! Recovery through the API, sessions of one's own, and codes for the signed-in.
+//! Password recovery through the API, own sessions, and codes for signed-in users.
 
 use std::time::Duration;
 

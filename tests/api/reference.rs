@@ -1,4 +1,4 @@
-//! The contract and the code say the same: the OpenAPI document, the reference pages, the table of routes.
+//! The contract matches the code: the OpenAPI document, the reference pages, the table of routes.
 
 use std::{collections::BTreeSet, fmt::Write, path::Path};
 
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::harness::{Client, bare_services};
 
-/// Compares an inventory with its file; writes the file when `UPDATE_REFERENCE=1`.
+/// Compares a reference page with its file; writes the file if `UPDATE_REFERENCE=1`.
 fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference").join(name);
     if std::env::vars().any(|(name, value)| name == "UPDATE_REFERENCE" && value == "1") {
@@ -78,7 +78,7 @@ fn health_and_the_runbooks_speak_of_the_same() {
         assert!(row.is_some_and(|row| row.contains(&format!("({page})"))), "{name} leads to {page}");
         said.insert(page.to_owned());
     }
-    // No state of health: it tells how to keep the keys.
+    // No state of health: it describes how to store the keys.
     said.extend(["README.md", "key-ring.md"].map(str::to_owned));
     let pages = std::fs::read_dir(folder).unwrap().map(|page| page.unwrap().file_name().into_string().unwrap());
     assert_eq!(pages.collect::<BTreeSet<_>>(), said);
@@ -149,7 +149,7 @@ fn every_reference_in_the_document_leads_somewhere() {
     walk(&document, &document);
 }
 
-/// Every operation of the document: its method and path, and itself.
+/// Every operation of the document, with its method and path.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
     let paths = document["paths"].as_object().unwrap().iter();
     let operations = paths.flat_map(|(path, item)| {

@@ -1,4 +1,4 @@
-//! The accept loop over real sockets: clients that are slow, stuck, too many, or in the way of a stop.
+//! The accept loop over real sockets: slow and stuck clients, too many clients, and clients that delay a stop.
 
 use std::{io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ pub fn patient() -> Timeouts {
     Timeouts { head: LONG, body_gap: LONG, idle: LONG, write: LONG, drain: LONG, connections: up_to(100) }
 }
 
-/// So many connections, all of which may be of this machine.
+/// A limit of `connections`, all of which may be of this machine.
 fn up_to(connections: usize) -> OpenConnections {
     OpenConnections::new(connections, vec!["127.0.0.0/8".parse().unwrap()])
 }
@@ -68,12 +68,12 @@ impl FromFields for Name {
     }
 }
 
-/// How a test and a handler meet.
+/// Synchronizes a test and a handler.
 #[derive(Clone, Default)]
 pub struct Meeting {
-    /// A handler has begun.
+    /// A handler has started.
     pub begun: Arc<Notify>,
-    /// It may go on.
+    /// The handler may continue.
     pub go_on: Arc<Notify>,
 }
 
@@ -83,7 +83,7 @@ async fn until_released(meeting: Meeting) -> &'static str {
     "released"
 }
 
-/// Twice as long as `SHORT`: time itself is what is tested.
+/// Lasts twice as long as `SHORT`, because the test measures real time.
 async fn slowly() -> &'static str {
     let mut ticks = tokio::time::interval(2 * SHORT);
     ticks.tick().await;
@@ -111,14 +111,14 @@ fn piece() -> Bytes {
     Bytes::from_static(&[b'x'; 64 << 10])
 }
 
-/// Everything until the other side closes; a reset ends it too.
+/// All bytes until the peer closes or resets the connection.
 pub async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let _ = timeout(TEST_LIMIT, stream.read_to_end(&mut bytes)).await.expect("the server closes");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// One answer with a body of a known end.
+/// One answer whose body ends with `end`.
 pub async fn answer(stream: &mut TcpStream, end: &str) -> String {
     let mut text = String::new();
     let mut buffer = [0; 4 << 10];
@@ -211,7 +211,7 @@ async fn a_body_that_breaks_off_is_not_read_as_a_whole_one() {
     assert!(!rest(&mut stream).await.contains("HTTP/1.1 200"));
 }
 
-/// Sends to a server that may have answered and closed before it has taken everything; nothing else may go wrong.
+/// Sends to a server that may have answered and closed before it read all bytes; any other error fails the test.
 pub async fn send(stream: &mut (impl AsyncWriteExt + Unpin), text: &str) {
     if let Err(error) = stream.write_all(text.as_bytes()).await {
         assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
@@ -242,7 +242,7 @@ async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
     let running = Running::start(Timeouts { write: SHORT, connections: up_to(1), ..patient() }).await;
     let mut stuck = running.connect().await;
     say(&mut stuck, "GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    // Its place is the only one, so an answer to another client shows that it is gone.
+    // There is only one place, so an answer to another client shows that the connection has ended.
     let mut other = running.connect().await;
     say(&mut other, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     answer(&mut other, "hello").await;
@@ -307,14 +307,14 @@ async fn a_network_that_uses_its_share_is_refused_in_words() {
     assert!(refused.contains("retry-after: "), "{refused}");
     running.meeting.go_on.notify_one();
     answer(&mut busy, "released").await;
-    // It is idle now, and goes for the next one.
+    // The connection is idle now, and is evicted for the next one.
     let mut next = running.connect().await;
     say(&mut next, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     answer(&mut next, "hello").await;
     assert_eq!(rest(&mut busy).await, "");
 }
 
-/// Whatever it asks for: no connection lasts for ever.
+/// The number of requests per connection is limited.
 #[tokio::test]
 async fn a_connection_ends_after_ten_thousand_requests() {
     let running = Running::start(patient()).await;
@@ -395,7 +395,7 @@ pub fn expect_problem(answer: &str, (status, code): (u16, &str)) {
     assert_eq!((&problem["code"], &problem["status"]), (&code.into(), &status.into()));
 }
 
-/// What follows a good request in the same packet is already in the parser's hands when its turn comes.
+/// Bytes after a valid request in the same packet: the parser has them already when the request is answered.
 #[tokio::test]
 async fn what_follows_a_good_request_and_is_not_http_is_refused_with_a_problem_too() {
     let running = Running::start(patient()).await;
@@ -412,7 +412,7 @@ async fn what_follows_a_good_request_and_is_not_http_is_refused_with_a_problem_t
             expect_problem(refusal, (status, code));
         }
     }
-    // Nor is an answer lost that was held up when the next head was refused.
+    // An answer that was delayed when the next head was refused is not lost.
     let mut stream = running.connect().await;
     let held = "GET /held HTTP/1.1\r\nhost: x\r\n\r\n";
     say(&mut stream, &(held.to_owned() + nonsense)).await;

@@ -1,4 +1,4 @@
-//! The application, running: the tree of services on a store in memory, and clients of both listeners.
+//! The running application: the tree of services on a store in memory, and clients of both listeners.
 //!
 //! ```ignore
 //! let app = TestApp::new().await;
@@ -34,10 +34,10 @@ use crate::{
     idle_services::{assembled, cheap_hasher, signing_key},
 };
 
-/// What users sign in with, unless a test says otherwise.
+/// The password of all users, unless a test sets another one.
 pub const PASSWORD: &str = "an unguessable sentence of mine";
 
-/// The operator's credential of every application in these tests.
+/// The operator's credential in all tests.
 pub const CONTROL: &str = "0123456789abcdef0123456789abcdef";
 
 /// 2026-01-02T03:04:05Z.
@@ -50,19 +50,19 @@ pub struct TestApp {
     pub clock: Arc<ManualClock>,
     pub hasher: HasherPool,
     pub services: Services,
-    /// Somebody without a token, at 127.0.0.1, on the public listener.
+    /// A client without a token, at 127.0.0.1, on the public listener.
     pub anyone: Client,
-    /// Somebody without a token on the operators' listener.
+    /// A client without a token on the ops listener.
     pub ops: Client,
     tree: Tree,
 }
 
-/// A signed-in user: a client that sends the access token along.
+/// A signed-in user: a client that sends the access token.
 pub struct TestUser {
     client: Client,
     /// The user's id.
     pub id: String,
-    /// What the login answered.
+    /// The answer to the login.
     pub tokens: Value,
 }
 
@@ -75,12 +75,12 @@ impl Deref for TestUser {
 }
 
 impl TestApp {
-    /// With the defaults, but without limits on requests by address.
+    /// With the defaults, but without rate limits by address.
     pub async fn new() -> Self {
         Self::with(|_| ()).await
     }
 
-    /// The same after `adjust` has changed the settings.
+    /// With the settings changed by `adjust`.
     pub async fn with(adjust: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.edge.rate_limits.enabled = false;
@@ -105,23 +105,23 @@ impl TestApp {
         Self { system, store, clock, hasher, services, anyone, ops, tree }
     }
 
-    /// The operator with the control token, on the operators' listener.
+    /// The operator with the control token, on the ops listener.
     pub fn operator(&self) -> Client {
         self.ops.signed_in(CONTROL)
     }
 
-    /// Sets time forward, and wakes whoever waits for it.
+    /// Advances the time, and wakes tasks that wait for it.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.system.wake_workers();
     }
 
-    /// Stops everything in the order of the program.
+    /// Stops all services in the program's order.
     pub async fn stop(self) -> Vec<(Arc<str>, PhaseEnd)> {
         self.tree.shut_down(limits::SHUTDOWN, std::future::pending()).await
     }
 
-    /// Stops whoever works without being asked, so that what a request commits can be counted.
+    /// Stops the services that work on their own, so that the commits of a request can be counted.
     pub async fn hush(&self) {
         for path in ["upkeep", "relay", "sender", "notifier"] {
             self.system.stats().stop(path, Duration::from_secs(5)).await.unwrap();
@@ -144,7 +144,7 @@ impl TestApp {
         self.sign_in(email).await
     }
 
-    /// A verified user; gives the id.
+    /// A verified user; returns the id.
     pub async fn verified(&self, email: &str) -> String {
         let registered = self.register(email).await;
         assert_eq!(registered.status, 201, "{registered:?}");
@@ -154,14 +154,14 @@ impl TestApp {
         verified.body["id"].as_str().unwrap().to_owned()
     }
 
-    /// Another session of a user who is there already.
+    /// Another session of an existing user.
     pub async fn sign_in(&self, identifier: &str) -> TestUser {
         let entered = self.login(identifier).await;
         assert_eq!(entered.status, 200, "{entered:?}");
         self.member_of(entered.body)
     }
 
-    /// The client of what a login or refresh answered.
+    /// The client for the answer of a login or refresh.
     pub fn member_of(&self, tokens: Value) -> TestUser {
         let client = self.anyone.signed_in(tokens["token"].as_str().unwrap());
         TestUser { client, id: tokens["userId"].as_str().unwrap().to_owned(), tokens }
@@ -224,18 +224,18 @@ impl TestApp {
         }
     }
 
-    /// Passwords hashed and compared so far, those of nobody included.
+    /// The number of password hashes computed so far, including those for unknown identifiers.
     pub fn hashes(&self) -> u64 {
         let report = self.hasher.report();
         report.hashed + report.verified + report.verified_nobody
     }
 
-    /// Transactions committed so far, by whomever.
+    /// The number of commits so far, by any service.
     pub fn commits(&self) -> u64 {
         self.store.report().writer.commits
     }
 
-    /// What the clock of the application says.
+    /// The application's time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -248,13 +248,13 @@ pub fn code_in(mail: &Value) -> String {
     found.unwrap_or_else(|| panic!("no code in {text}")).to_owned()
 }
 
-/// Another code of six digits.
+/// A different code of six digits.
 pub fn wrong(code: &str) -> String {
     let last = if code.ends_with('0') { '1' } else { '0' };
     format!("{}{last}", &code[..5])
 }
 
-/// Waits until `look` finds it; half a minute is long enough for anything.
+/// Waits up to half a minute until `look` returns a value.
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let mut ticks = tokio::time::interval(Duration::from_millis(2));
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! `auth.require_verified_email = false`: users enter as they register, and prove their address later.
+//! `auth.require_verified_email = false`: users sign in at registration, and prove their address later.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The sessions of a user, as the user and administrators see and end them.
+//! The sessions of a user, read and ended by the user and by administrators.
 
 use majordomo::domain::{
     audit::{Actor, AuditAction},
@@ -11,7 +11,7 @@ use crate::test_app::{PASSWORD, TestApp, TestUser};
 
 const UNKNOWN: &str = "/users/0199b2c0-0000-7000-8000-000000000000/sessions";
 
-/// A user who holds one more role, signed in.
+/// A signed-in user with one additional role.
 async fn holder(app: &TestApp, email: &str, role: &str) -> TestUser {
     let user = app.member(email).await;
     let granted = app.operator().post("/users/grant", json!({ "email": email, "role": role })).await;
@@ -19,7 +19,7 @@ async fn holder(app: &TestApp, email: &str, role: &str) -> TestUser {
     user
 }
 
-/// Which of the listed sessions is the one that asks.
+/// For each listed session, whether it is the caller's.
 fn current(list: &Value) -> Vec<bool> {
     list["data"].as_array().unwrap().iter().map(|session| session["current"].as_bool().unwrap()).collect()
 }

@@ -1,4 +1,4 @@
-//! Users as administrators see and steer them.
+//! Users, read and changed by administrators.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 
 use crate::test_app::{PASSWORD, TestApp, TestUser};
 
-/// An administrator made by the operator, signed in.
+/// A signed-in administrator, created by the operator.
 async fn admin(app: &TestApp, email: &str) -> TestUser {
     let made = app.operator().post("/users/admins", json!({ "email": email, "password": PASSWORD })).await;
     assert_eq!(made.status, 201, "{made:?}");
     app.sign_in(email).await
 }
 
-/// Somebody who holds one more role, signed in.
+/// A signed-in user with one additional role.
 async fn holder(app: &TestApp, email: &str, role: &str) -> TestUser {
     let member = app.member(email).await;
     let granted = app.operator().post("/users/grant", json!({ "email": email, "role": role })).await;

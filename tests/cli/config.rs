@@ -132,7 +132,7 @@ fn a_key_is_explained_even_when_the_settings_are_wrong() {
     let majordomo = Majordomo::new().file("majordomo.toml", "[auth.token]\nlifetime = \"5m\"\n");
     let expected = "\
 auth.token.lifetime
-  How long a token is good for.
+  The lifetime of a token.
   value     \"5m\" (majordomo.toml:2)
   default   \"15m\"
   takes     a duration such as \"500ms\", \"30s\", \"15m\", \"24h\" or \"30d\", 10s to 1d

@@ -5,25 +5,25 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What a command says that finds no store.
+/// The error of a command that finds no store.
 pub const NO_STORE: &str =
     "error: data holds no store (store.path); start the server once (`majordomo serve`), which makes it\n";
 
-/// A directory to run the program in, and its environment.
+/// A directory in which the program runs, and its environment.
 pub struct Majordomo {
     directory: tempfile::TempDir,
     environment: Vec<(String, String)>,
 }
 
-/// What came of a run.
+/// The result of a run.
 pub struct Run {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
-/// An address at which nobody listens, for as long as the socket is held: a port that was merely free a moment ago may
-/// be given to another program.
+/// An address on which no process listens while the socket is held. A port that was only free at a check may be given
+/// to another program.
 pub fn nobody() -> (tokio::net::TcpSocket, std::net::SocketAddr) {
     let held = tokio::net::TcpSocket::new_v4().unwrap();
     held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -67,7 +67,7 @@ impl Majordomo {
         }
     }
 
-    /// The names in the directory, in order.
+    /// The names in the directory, sorted.
     pub fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.directory.path()).unwrap();
         let mut names: Vec<String> = entries.map(|entry| name_of(&entry.unwrap().path())).collect();
@@ -80,17 +80,17 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap().to_string_lossy().into_owned()
 }
 
-/// The server, running; killed when it is dropped.
+/// The running server; killed when it is dropped.
 pub struct Server {
     child: std::process::Child,
-    /// Where its public listener is.
+    /// The address of its public listener.
     pub public: String,
-    /// Where its ops listener is.
+    /// The address of its ops listener.
     pub ops: String,
 }
 
 impl Majordomo {
-    /// Starts the server on free ports and waits until it says where it listens.
+    /// Starts the server on free ports and waits until it prints its addresses.
     pub fn serve(&self) -> Server {
         use std::io::BufRead;
         let arguments = ["--set", "edge.listen=127.0.0.1:0", "--set", "edge.ops_listen=127.0.0.1:0", "serve"];
@@ -118,7 +118,7 @@ impl Server {
         majordomo.run(&[&["--set", &ops], arguments].concat())
     }
 
-    /// Asks it to stop, as an operator does, and waits until it has.
+    /// Requests a stop, as an operator does, and waits for the end.
     pub fn stop(mut self) {
         let id = self.child.id().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());

@@ -7,7 +7,7 @@ use std::{
 
 use crate::harness::{Majordomo, nobody};
 
-/// Answers one request; gives the address and, when joined, what it was sent.
+/// Answers one request; returns the address and, when joined, the request.
 fn server(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -44,7 +44,10 @@ fn a_server_that_is_not_ready_says_why() {
 fn no_server_is_exit_code_1_and_a_port_nobody_knows_is_exit_code_2() {
     let (_held, free) = nobody();
     let run = Majordomo::new().run(&["health", "--url", &format!("http://{free}")]);
-    assert_eq!((run.code, run.stderr), (1, format!("error: http://{free} is not reached: nobody listens there\n")));
+    assert_eq!(
+        (run.code, run.stderr),
+        (1, format!("error: http://{free} is not reached: no process listens on this address\n"))
+    );
     let run = Majordomo::new().run(&["health", "--set", "edge.listen=127.0.0.1:0"]);
     assert_eq!(run.code, 2, "{}", run.stderr);
 }

@@ -1,4 +1,4 @@
-//! `majordomo notify test`; with a real mail server in tests/e2e.
+//! `majordomo notify test`; tests/e2e runs it with a real mail server.
 
 use crate::harness::{Majordomo, nobody};
 

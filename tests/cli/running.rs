@@ -1,4 +1,4 @@
-//! Commands to a running server, beside those on users; the same without it.
+//! Commands to a running server, except those on users, and the same commands without a server.
 
 use crate::harness::Majordomo;
 
@@ -6,7 +6,7 @@ fn majordomo() -> Majordomo {
     Majordomo::new().variable("MAJORDOMO__AUTH__TOKEN__ALGORITHM", "EdDSA")
 }
 
-/// `kid` and stage of each line.
+/// `kid` and stage in each line.
 fn keys(printed: &str) -> Vec<(String, String)> {
     let line = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();

@@ -24,7 +24,7 @@ use majordomo::{
 
 use crate::harness::{Majordomo, NO_STORE};
 
-/// A store with one sealed value, made as a server makes it, in `directory` of the program's own.
+/// Creates a store with one sealed value in `directory`, as a server would.
 fn settle(program: &Majordomo, directory: &str) {
     open(program, directory, |store, write| async move {
         store
@@ -46,7 +46,7 @@ fn settle(program: &Majordomo, directory: &str) {
     });
 }
 
-/// How many sealed values the store gives back.
+/// The number of sealed values that the store can open.
 fn sealed(program: &Majordomo, directory: &str) -> usize {
     open(program, directory, |store, _| async move {
         let keys = store.read(|view| signing_key::all(view)).unwrap();
@@ -181,7 +181,7 @@ fn a_good_store_is_called_good_and_a_damaged_one_names_its_first_fault() {
     let segments = std::fs::read_dir(program.path("data/journal")).unwrap();
     let segment = segments.map(|entry| entry.unwrap().path()).next().unwrap();
     let mut bytes = std::fs::read(&segment).unwrap();
-    // Inside the first frame, behind its head.
+    // In the first frame, after its header.
     bytes[60] ^= 1;
     std::fs::write(&segment, &bytes).unwrap();
     let run = program.run(&["store", "check"]);
@@ -190,14 +190,14 @@ fn a_good_store_is_called_good_and_a_damaged_one_names_its_first_fault() {
     assert_eq!(std::fs::read(&segment).unwrap(), bytes);
 }
 
-/// Commits `f` to the store of `majordomo`, and closes it cleanly: journal, tree and snapshots agree on what it wrote.
+/// Commits `f` to the store of `majordomo` and closes it: journal, tree and snapshots agree on the written values.
 fn commit(program: &Majordomo, f: impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 'static) {
     open(program, "data", |store, write| async move {
         store.write(write, move |tx| f(tx)).await.unwrap();
     });
 }
 
-/// An entry and an event with personal fields.
+/// Writes an entry and an event with personal fields.
 fn say(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     let user: UserId = tx.id();
     let personal = Personal { email: Some("ada@example.com".to_owned()), ..Personal::default() };
@@ -206,7 +206,7 @@ fn say(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     tx.audit(AuditRecord { action, result, subject: Some(user), detail: "a test".to_owned() })
 }
 
-/// Changes the second of three entries.
+/// A store in which the second of three entries was changed.
 fn tampered(change: fn(&mut AuditRow)) -> Majordomo {
     let program = majordomo();
     (0..3).for_each(|_| commit(&program, say));

@@ -1,10 +1,10 @@
-//! Users from the command line, with the server running and without.
+//! Users from the command line, with the server running and stopped.
 
 use crate::harness::{Majordomo, NO_STORE, Server};
 
 const CREATE: [&str; 6] = ["user", "create-admin", "--email", "ada@example.com", "--password-file", "password"];
 
-/// A directory that has been opened once, with a cheap hash so that the tests are quick.
+/// A directory with a store, and a cheap hash to keep the tests fast.
 fn majordomo() -> Majordomo {
     let program = Majordomo::new()
         .variable("MAJORDOMO__AUTH__HASH__MEMORY_KIB", "1024")
@@ -14,7 +14,7 @@ fn majordomo() -> Majordomo {
     program
 }
 
-/// Whether these can sign in.
+/// Whether the user can sign in.
 fn may_enter(server: &Server, email: &str, password: &str) -> bool {
     use std::io::{Read, Write};
     let body = serde_json::json!({ "identifier": email, "password": password }).to_string();

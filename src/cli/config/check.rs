@@ -5,10 +5,10 @@ use clap::Args;
 use super::{CliFailure, CliSettings, Terminal};
 use crate::config::{Config, LoadedConfig, Mode, deviations, refusals};
 
-/// What to check for.
+/// The checks to run.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ConfigCheck {
-    /// Say besides what production would refuse, and where the settings deviate from NIST SP 800-63B and OWASP ASVS
+    /// Also list what production would refuse, and the deviations from NIST SP 800-63B and OWASP ASVS
     #[arg(long)]
     production: bool,
 }

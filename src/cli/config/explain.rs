@@ -7,7 +7,7 @@ use clap::Args;
 use super::{CliFailure, CliSettings, Terminal};
 use crate::config::{Config, LoadedConfig, print};
 
-/// What about.
+/// The key to explain.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Explain {
     /// A key or a section, e.g. auth.token.lifetime
@@ -15,7 +15,7 @@ pub(in crate::cli) struct Explain {
 }
 
 impl Explain {
-    /// Explains also when the settings are wrong: that is when people ask.
+    /// Works with wrong settings too, because they are a reason to use it.
     pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let Some(key) = &self.key else { return terminal.print(print::every_key()) };
         let loaded = Config::read(&settings.sources(Vec::new())).unwrap_or_else(|_| {

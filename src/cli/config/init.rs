@@ -7,10 +7,10 @@ use clap::Args;
 use super::{CliFailure, Terminal};
 use crate::config::{DEFAULT_FILE, print};
 
-/// Where to.
+/// The target.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Init {
-    /// The file to write; it must not be there yet
+    /// The file to write; it must not exist
     #[arg(default_value = DEFAULT_FILE)]
     file: PathBuf,
 }

@@ -1,6 +1,6 @@
 //! `majordomo config ...`
 //!
-//! Owns: what operators see of the settings. Must not know: how settings are read. Begin with `ConfigCommand`.
+//! Owns: the commands on the settings. Must not know: how settings are read. Begin with `ConfigCommand`.
 
 mod check;
 mod explain;
@@ -13,13 +13,13 @@ use super::{CliFailure, CliSettings, Terminal};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Write a settings file in which every key stands with its default, commented out
+    /// Write a settings file with every key and its default, commented out
     Init(init::Init),
-    /// Say everything that is wrong with the settings
+    /// Report all errors in the settings
     Check(check::ConfigCheck),
-    /// Print the settings in force and where each comes from; secrets as ***
+    /// Print the settings in force and the source of each; secrets as ***
     Print(print::Print),
-    /// Say what a key is for, what it takes and what it is; without a key, list all
+    /// Explain a key: its purpose, its type and its value; without a key, list all
     Explain(explain::Explain),
 }
 

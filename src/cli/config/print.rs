@@ -5,7 +5,7 @@ use clap::Args;
 use super::{CliFailure, CliSettings, Terminal};
 use crate::config::print;
 
-/// Nothing to choose.
+/// No arguments.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Print {}
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{actors::user::CreateAdmin, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
 
-/// Who, and with what password.
+/// The address and the password of the administrator.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct UserCreateAdmin {
     /// The address to sign in with

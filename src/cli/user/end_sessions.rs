@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{CliFailure, Terminal, address, request::UserRequest};
 use crate::{actors::user::EndSessions, config::Config, http::routes::user_operations::EndedBody, types::EmailAddress};
 
-/// Whose sessions end.
+/// The user whose sessions end.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct UserEndSessions {
     /// The user's address

@@ -11,7 +11,7 @@ use crate::{
     types::{EmailAddress, Role},
 };
 
-/// Who is to hold which role.
+/// The user and the role.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct UserGrant {
     /// The user's address

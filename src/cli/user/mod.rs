@@ -1,7 +1,7 @@
 //! `majordomo user ...`
 //!
-//! Owns: what operators do to users from the command line, one file a command. Must not know: the rules, which are in
-//! the commands of `actors/user`, the same for a running server and for a closed store. Begin with `UserCommand`.
+//! Owns: the commands on users, one file each. Must not know: the rules. They are in the commands of `actors/user`,
+//! which a running server and a closed store share. Begin with `UserCommand`.
 
 mod create_admin;
 mod end_sessions;
@@ -18,13 +18,13 @@ use crate::types::EmailAddress;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
-    /// Make an administrator, whose address counts as proven
+    /// Create an administrator, whose address counts as proven
     CreateAdmin(create_admin::UserCreateAdmin),
-    /// Set a user's password, which ends all their sessions
+    /// Set a user's password and end all sessions of the user
     ResetPassword(reset_password::UserResetPassword),
-    /// Let a locked user in again, and forget their failed logins
+    /// Unlock a user and clear the failed login attempts
     Unlock(unlock::UserUnlock),
-    /// Give a user a role
+    /// Grant a role to a user
     Grant(grant::UserGrant),
     /// End all sessions of a user
     EndSessions(end_sessions::UserEndSessions),

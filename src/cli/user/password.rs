@@ -1,4 +1,4 @@
-//! Passwords come from files: what stands on a command line is seen by every process of the machine.
+//! Passwords are read from files, because every process of the machine can read a command line.
 
 use std::{fs::File, io::Read, path::PathBuf};
 
@@ -7,16 +7,16 @@ use clap::Args;
 use super::CliFailure;
 use crate::types::{Secret, limits};
 
-/// Where a password is read from.
+/// The source of a password.
 #[derive(Debug, Args)]
 pub(super) struct PasswordFile {
-    /// The file with the password; a line break at its end is not part of it
+    /// The file with the password; a line break at its end is ignored
     #[arg(long = "password-file", value_name = "FILE")]
     file: PathBuf,
 }
 
 impl PasswordFile {
-    /// The password, as it stands in the file.
+    /// The password in the file.
     pub(super) fn read(&self) -> Result<Secret, CliFailure> {
         let fault = |cause: &dyn std::fmt::Display| CliFailure::fault(self.file.display(), cause);
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! A command on users: the running server is asked, or the store is opened and the same command run on it.
+//! A command on users: sent to the running server, or run on the store if no server runs.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,19 +18,19 @@ use crate::{
     types::{Failure, limits},
 };
 
-/// What is asked for.
+/// The request.
 pub(super) struct UserRequest {
     /// The command's name, for the audit log.
     pub name: &'static str,
     /// The route of the running server.
     pub path: &'static str,
-    /// What it is sent.
+    /// The body of the request.
     pub body: Value,
 }
 
 impl UserRequest {
-    /// Has it done: by the running server, or by `command` where none runs. Gives what the server answers, or would:
-    /// `shown` makes the body of its answer.
+    /// Runs the command: by the running server, or by `command` if none runs. Returns the body of the server's answer;
+    /// `shown` makes the same body from the answer of `command`.
     pub(super) fn run<K, T>(
         self,
         config: &Config,
@@ -49,8 +49,8 @@ impl UserRequest {
     }
 }
 
-/// Runs `command` on the closed store, as an operator who called `name`; the store is closed again whatever came of
-/// it. A refusal is shown in the words in which a running server answers it.
+/// Runs `command` on the store, as an operator who called `name`, and closes the store in any case. A refusal has the
+/// same text as in the answer of a running server.
 fn offline<K>(config: &Config, terminal: &Terminal, name: &'static str, command: K) -> Result<K::Answer, CliFailure>
 where
     K: Command<UserContext, Refusal: Into<ApiError>>,
@@ -81,7 +81,7 @@ fn failed<R: Into<ApiError>>(name: &'static str, failure: Failure<R>) -> CliFail
     }
 }
 
-/// A text of the answer.
+/// A text member of the answer.
 pub(super) fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
     answer.get(name).and_then(Value::as_str).unwrap_or("?")
 }

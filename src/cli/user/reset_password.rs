@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{CliFailure, Terminal, address, password::PasswordFile, request::UserRequest};
 use crate::{actors::user::SetPassword, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
 
-/// Whose password becomes what.
+/// The user and the new password.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct UserResetPassword {
     /// The user's address

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{actors::user::Unlock, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
 
-/// Who is let in again.
+/// The user to unlock.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct UserUnlock {
     /// The user's address

@@ -1,7 +1,7 @@
 //! `[auth]` and the sections inside it.
 //!
-//! Owns: what is asked of registrations, passwords, logins, sessions, tokens and codes. Must not know: how they are
-//! made. Begin with `AuthConfig`.
+//! Owns: the settings of registrations, passwords, logins, sessions, tokens and codes. Must not know: how those are
+//! implemented. Begin with `AuthConfig`.
 
 mod code;
 mod hash;
@@ -26,35 +26,36 @@ use super::{
 };
 
 section! {
-    /// Who may register, and what a login is.
+    /// Registration and sign-in.
     pub struct AuthConfig {
         /// The "iss" of tokens, byte for byte; "" means public_url.
         issuer: Option<HttpUrl> = None;
-        /// The "aud" of tokens: the name under which your services check that a token is meant for them.
+        /// The "aud" of tokens: the name by which your services check that a token is for them.
         audience: String = "majordomo".to_owned();
-        /// Who may register: "open" (everybody), "domains" (addresses of auth.domains, and who is invited), "invite"
-        /// (who is invited at POST /invitations), "closed" (nobody).
+        /// Who may register: "open" (every person), "domains" (addresses of auth.domains, and invited persons),
+        /// "invite" (persons invited by POST /invitations), "closed" (no person). The domains of addresses that may
+        /// register if registration is "domains".
         registration: RegistrationPolicy = RegistrationPolicy::Open;
         /// Domains of addresses that may register, when registration is "domains".
         domains: Vec<String> = Vec::new();
-        /// How long an invitation is good for.
+        /// The lifetime of an invitation.
         invitation_lifetime: Duration = days(7), within Duration::from_hours(1)..=days(30);
-        /// How long a registration waits for its code.
+        /// The lifetime of a registration that waits for its code.
         registration_lifetime: Duration = Duration::from_hours(24), within Duration::from_mins(10)..=days(7);
-        /// Whether users must prove their address by a code before they enter. false signs them in as they register; it
-        /// lets strangers find out who is a user, since an address that is taken is given no session.
+        /// Whether users must prove their address by a code before they sign in. false signs them in at registration;
+        /// it reveals who is a user, because the registration of a taken address gets no session.
         require_verified_email: bool = true;
-        /// Whether a registration may say that an address is taken; true lets strangers find out who is a user.
+        /// Whether a registration may report that an address is taken; true reveals who is a user.
         reveal_taken_addresses: bool = false;
     }
     with {
-        /// What a password must be.
+        /// Rules on passwords.
         password: PasswordConfig,
-        /// How passwords are hashed.
+        /// Hashing of passwords.
         hash: HashConfig,
-        /// What wrong passwords lead to.
+        /// Lockout after wrong passwords.
         lockout: LockoutConfig,
-        /// How long a login lasts.
+        /// Lifetimes of sessions.
         session: SessionConfig,
         /// Access tokens.
         token: TokenConfig,
@@ -66,13 +67,13 @@ section! {
 /// Who may register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistrationPolicy {
-    /// Everybody.
+    /// Every person.
     Open,
     /// Addresses of the named domains.
     Domains,
     /// Addresses that were invited.
     Invite,
-    /// Nobody; administrators make users.
+    /// No person; administrators create users.
     Closed,
 }
 

@@ -3,18 +3,18 @@
 use crate::config::section::section;
 
 section! {
-    /// What a password must be, besides not being a common one, the user name or the address. NIST SP 800-63B advises
-    /// length and against rules of composition.
+    /// The rules on passwords; common passwords, the user name and the address are refused too. NIST SP 800-63B
+    /// recommends a minimum length and advises against composition rules.
     pub struct PasswordConfig {
-        /// Characters at least.
+        /// The fewest characters.
         min_length: u32 = 12, within 8..=64;
-        /// Demand an upper-case letter.
+        /// Require an upper-case letter.
         require_upper: bool = false;
-        /// Demand a lower-case letter.
+        /// Require a lower-case letter.
         require_lower: bool = false;
-        /// Demand a digit.
+        /// Require a digit.
         require_digit: bool = false;
-        /// Demand a character that is neither letter nor digit.
+        /// Require a character that is neither letter nor digit.
         require_symbol: bool = false;
     }
 }

@@ -8,21 +8,21 @@ use crate::{
 };
 
 section! {
-    /// How long a login lasts.
+    /// The lifetimes of sessions.
     pub struct SessionConfig {
-        /// A session ends this long after its last refresh.
+        /// The time after the last refresh at which a session ends.
         sliding: Duration = days(7), within Duration::from_mins(1)..=days(365);
-        /// A session ends this long after its login, however often it is refreshed.
+        /// The time after its login at which a session ends, however often it is refreshed.
         absolute: Duration = days(30), within Duration::from_mins(1)..=days(365);
-        /// How long a refresh token may be sent again after its successor was first used: two tabs, a lost answer.
+        /// How long a refresh token may be sent again after the first use of its successor: two tabs, a lost answer.
         reuse_grace: Duration = Duration::from_secs(30), within Duration::ZERO..=Duration::from_mins(5);
-        /// Sessions of one user; a further login ends the one unused for longest.
+        /// Sessions of one user; a further login ends the session that was unused for longest.
         max_per_user: u32 = 100, within 1..=1_000;
     }
 }
 
 impl SessionConfig {
-    /// Sessions of one user.
+    /// The most sessions of one user.
     pub fn most(&self) -> usize {
         usize::try_from(self.max_per_user).unwrap_or(limits::SESSIONS_PER_USER)
     }

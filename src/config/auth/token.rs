@@ -10,17 +10,17 @@ use crate::config::{
 };
 
 section! {
-    /// Access tokens: JWT by RFC 9068, checked by others with the keys of /.well-known/jwks.json.
+    /// Access tokens: JWTs by RFC 9068; services verify them with the keys of /.well-known/jwks.json.
     pub struct TokenConfig {
-        /// How tokens are signed: "RS256" (known everywhere), "EdDSA" or "ES256" (faster to make, shorter).
+        /// The signature algorithm: "RS256" (widely supported), "EdDSA" or "ES256" (faster to create, shorter).
         algorithm: SigningAlgorithm = SigningAlgorithm::Rs256;
-        /// How long a token is good for.
+        /// The lifetime of a token.
         lifetime: Duration = Duration::from_mins(15), within Duration::from_secs(10)..=Duration::from_hours(24);
-        /// What a token says of its user besides who it is: any of "email", "username", "locale".
+        /// Additional claims about the user: any of "email", "username", "locale".
         extra_claims: Vec<TokenClaim> = vec![TokenClaim::Email];
-        /// How often a new signing key takes over.
+        /// The time between two rotations of the signing key.
         rotate_every: Duration = days(30), within Duration::from_hours(1)..=days(730);
-        /// How long a key is published before it signs, so that nobody meets a token whose key they do not have.
+        /// How long a key is published before it signs, so that every service has the key of each token it receives.
         publish_before: Duration = Duration::from_hours(24), within Duration::ZERO..=days(30);
     }
 }
@@ -30,7 +30,7 @@ impl Choice for SigningAlgorithm {
         &[("RS256", Self::Rs256), ("EdDSA", Self::EdDsa), ("ES256", Self::Es256)];
 }
 
-/// What an access token may say of its user besides who it is.
+/// An additional claim of access tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenClaim {
     /// `email`, the address.

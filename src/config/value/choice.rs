@@ -2,9 +2,9 @@
 
 use super::Text;
 
-/// A type whose values are a few fixed words.
+/// A type whose values are fixed words.
 pub trait Choice: Copy + PartialEq + Sized + 'static {
-    /// Every word and what it stands for.
+    /// Every word and its value.
     const WORDS: &'static [(&'static str, Self)];
 
     /// The word of this value.

@@ -1,4 +1,4 @@
-//! Durations: a whole number and one unit, nothing else.
+//! Durations: a whole number and one unit.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::Text;
 
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-/// So many days of 24 hours.
+/// A number of days of 24 hours.
 pub(in crate::config) const fn days(days: u64) -> Duration {
     Duration::from_secs(days * 86_400)
 }

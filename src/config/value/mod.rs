@@ -1,7 +1,7 @@
 //! How values are written in files, in the environment and on the command line.
 //!
-//! Owns: the strict notation of every type a key can have. Must not know: which keys there are, or where a value came
-//! from. Begin with `ConfigValue`; types that are written as one text implement `Text`, closed sets of words `Choice`.
+//! Owns: the strict notation of every type of value. Must not know: which keys exist, or the source of a value.
+//! Begin with `ConfigValue`; types that are written as one text implement `Text`, closed sets of words `Choice`.
 
 mod choice;
 mod duration;
@@ -20,17 +20,17 @@ pub use size::ByteSize;
 pub use smtp::SmtpUrl;
 pub use url::HttpUrl;
 
-/// A value as somebody wrote it.
+/// A value as written in its source.
 #[derive(Debug, Clone)]
 pub enum Written {
     /// In a file, where TOML gives it a type.
     Toml(toml::Value),
-    /// In the environment, on the command line or in a secret's own file, where everything is text.
+    /// In the environment, on the command line or in a secret's file, where every value is text.
     Plain(String),
 }
 
 impl Written {
-    /// The text; only a TOML string is one.
+    /// The text; `None` for a TOML value that is no string.
     fn text(&self) -> Option<&str> {
         match self {
             Self::Toml(value) => value.as_str(),
@@ -38,7 +38,7 @@ impl Written {
         }
     }
 
-    /// What kind of thing was written, for messages.
+    /// The type of the value, for messages.
     fn type_name(&self) -> &'static str {
         match self {
             Self::Plain(_) | Self::Toml(toml::Value::String(_)) => "a text",
@@ -51,7 +51,7 @@ impl Written {
         }
     }
 
-    /// How the value is shown in a message. Secrets are masked by the caller, who knows the key.
+    /// The value in the form for messages. The caller, who knows the key, masks secrets.
     pub fn show(&self) -> String {
         match self {
             Self::Toml(value) => value.to_string(),
@@ -60,13 +60,13 @@ impl Written {
     }
 }
 
-/// What a key can hold.
+/// A type of values of keys.
 pub trait ConfigValue: Sized {
-    /// Never shown if true.
+    /// Whether the value must never be printed.
     const SECRET: bool = false;
-    /// What may be written, in words, with an example.
+    /// The accepted values, in words, with an example.
     fn kind() -> String;
-    /// Reads strictly: no type is made of another one. The error says what was expected.
+    /// Reads strictly, without conversions between types. The error states what was expected.
     fn read(written: &Written) -> Result<Self, String>;
     /// The value as TOML.
     fn show(&self) -> String;
@@ -74,13 +74,13 @@ pub trait ConfigValue: Sized {
 
 /// A value that is written as one text.
 pub trait Text: Sized {
-    /// Never shown if true.
+    /// Whether the value must never be printed.
     const SECRET: bool = false;
-    /// What may be written, in words, with an example.
+    /// The accepted values, in words, with an example.
     fn notation() -> String;
     /// Reads the text, without the quotes.
     fn parse(text: &str) -> Result<Self, String>;
-    /// The text, so that `parse` gives the same value again.
+    /// The text; `parse` returns the same value for it.
     fn text(&self) -> String;
 }
 
@@ -98,7 +98,7 @@ impl<T: Text> ConfigValue for T {
     }
 }
 
-/// `""` stands for none.
+/// `""` means none.
 impl<T: Text> ConfigValue for Option<T> {
     const SECRET: bool = T::SECRET;
     fn kind() -> String {
@@ -115,7 +115,7 @@ impl<T: Text> ConfigValue for Option<T> {
     }
 }
 
-/// A list in TOML; elsewhere separated by commas.
+/// A list in TOML; in other sources a text with commas.
 impl<T: Text> ConfigValue for Vec<T> {
     const SECRET: bool = T::SECRET;
     fn kind() -> String {

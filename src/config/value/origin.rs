@@ -4,12 +4,12 @@ use std::fmt;
 
 use super::Text;
 
-/// An origin as browsers send it (RFC 6454 section 6.2): scheme, host, port unless it is the scheme's own.
+/// An origin as browsers send it (RFC 6454 section 6.2): scheme, host, and the port if it is not the scheme's default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebOrigin(String);
 
 impl WebOrigin {
-    /// The text browsers send.
+    /// The text that browsers send.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -31,7 +31,7 @@ impl Text for WebOrigin {
         let refused = str::to_owned;
         let (scheme, authority) = text.split_once("://").ok_or_else(|| refused("not an origin"))?;
         if text.contains('*') {
-            return Err(refused("origins are compared exactly, '*' stands for nothing"));
+            return Err(refused("origins are compared exactly, '*' is no wildcard"));
         }
         let own_port = match scheme {
             "http" => Some(":80"),
@@ -63,7 +63,7 @@ impl Text for WebOrigin {
     }
 }
 
-/// RFC 3986 section 3.1, in lower case.
+/// A scheme by RFC 3986 section 3.1, in lower case.
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b))

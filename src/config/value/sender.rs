@@ -1,4 +1,4 @@
-//! Who sends mail.
+//! The sender of mail.
 
 use super::Text;
 use crate::types::EmailAddress;

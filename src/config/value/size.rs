@@ -9,19 +9,19 @@ pub struct ByteSize(u64);
 const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 impl ByteSize {
-    /// So many bytes.
+    /// From a number of bytes.
     pub const fn bytes(bytes: u64) -> Self {
         Self(bytes)
     }
-    /// So many times 1,024 bytes.
+    /// From a number of KiB (1 KiB = 1,024 bytes).
     pub const fn kib(kib: u64) -> Self {
         Self(kib << 10)
     }
-    /// So many times 1,024 KiB.
+    /// From a number of MiB (1 MiB = 1,048,576 bytes).
     pub const fn mib(mib: u64) -> Self {
         Self(mib << 20)
     }
-    /// So many times 1,024 MiB.
+    /// From a number of GiB (1 GiB = 1,073,741,824 bytes).
     pub const fn gib(gib: u64) -> Self {
         Self(gib << 30)
     }

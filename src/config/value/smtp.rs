@@ -1,11 +1,11 @@
-//! Where mail is handed over.
+//! The mail server.
 
 use std::net::IpAddr;
 
 use super::Text;
 use crate::types::Secret;
 
-/// The address of a mail server with user and password in it, hence never shown:
+/// The URL of a mail server. It contains user and password, so it is never printed:
 /// `smtps://user:password@host` (TLS), `smtp://user:password@host:587?tls=required` (STARTTLS),
 /// `smtp://host?tls=opportunistic`, `smtp://127.0.0.1:2525` (plain).
 #[derive(Debug, Clone)]
@@ -16,17 +16,17 @@ pub struct SmtpUrl {
 }
 
 impl SmtpUrl {
-    /// The whole address, with its password.
+    /// The whole URL, with its password.
     pub fn reveal(&self) -> &str {
         self.whole.reveal()
     }
 
-    /// The mail server's host; may be shown.
+    /// The host of the mail server; it may be printed.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Whether the connection is refused rather than made without TLS.
+    /// Whether the connection requires TLS.
     pub fn demands_tls(&self) -> bool {
         self.tls
     }
@@ -77,7 +77,7 @@ impl Text for SmtpUrl {
 const ESCAPES: &str = "not an address (in user and password, write '@', ':', '/', '?', '#' and '%' as \
                        %40, %3A, %2F, %3F, %23 and %25)";
 
-/// Whether `pair` is `user:password` with nothing left to escape.
+/// Whether `pair` is `user:password` without characters to escape.
 fn is_user_and_password(pair: &str) -> bool {
     let Some((user, password)) = pair.split_once(':') else { return false };
     let escaped = |text: &str| {

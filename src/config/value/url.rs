@@ -1,21 +1,21 @@
-//! Addresses at which this server, or an issuer, is reached.
+//! URLs of this server, or of an issuer.
 
 use std::fmt;
 
 use super::Text;
 
-/// An `http` or `https` address without user, query or fragment, and without a slash at its end; kept byte for byte,
+/// An `http` or `https` URL without user, query or fragment, and without a slash at the end. It is kept byte for byte,
 /// because verifiers of tokens compare issuers byte for byte (RFC 7519 section 4.1.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpUrl(String);
 
 impl HttpUrl {
-    /// The address as it was written.
+    /// The URL as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is reached over TLS.
+    /// Whether the scheme is https.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https://")
     }

@@ -1,14 +1,14 @@
-//! The last administrator stays.
+//! The rule that protects the last administrator.
 
 use crate::types::id::UserId;
 
-/// Nobody would be left to run the house.
+/// The change would remove the last administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the last administrator cannot be removed, locked, disabled or stripped of the role")]
 pub struct LastAdmin;
 
-/// Whether `leaving` may lose the role, the account or its use. `entering` are the administrators who may enter now;
-/// the first two found are enough.
+/// Whether the user `leaving` may lose the role `admin`, the user record, or the right to sign in. `entering` are the
+/// administrators who may sign in now; the first two found are enough.
 pub fn may_stop_being_admin(leaving: UserId, entering: &[UserId]) -> Result<(), LastAdmin> {
     if entering.iter().any(|admin| *admin != leaving) || !entering.contains(&leaving) { Ok(()) } else { Err(LastAdmin) }
 }
@@ -24,7 +24,7 @@ mod tests {
         assert_eq!(may_stop_being_admin(ann, &[ann]), Err(LastAdmin));
         assert_eq!(may_stop_being_admin(ann, &[ann, bob]), Ok(()));
         assert_eq!(may_stop_being_admin(ann, &[bob]), Ok(()));
-        // Ann is locked already and nobody else is left: taking her role away makes it no worse.
+        // Ann is locked and there is no other administrator: without the role nothing gets worse.
         assert_eq!(may_stop_being_admin(ann, &[]), Ok(()));
     }
 }

@@ -1,4 +1,4 @@
-//! Access: which role may do what.
+//! Access: the permissions of each role.
 //!
 //! Owns: the permissions, the one table from roles to them, the rule of the last administrator. Must not know: routes
 //! (each names the permission it needs), HTTP, the store. Begin with `permission.rs`.

@@ -2,49 +2,49 @@
 
 use crate::types::{Role, Roles};
 
-/// What a route may ask for. What is one's own needs none but `UseOwnAccount`; the others reach beyond the caller.
+/// What a route may require. Own data needs only `UseOwnAccount`; the other permissions reach beyond the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Permission {
-    /// Look at and change one's own user, sessions, password, codes.
+    /// Read and change the caller's own user, sessions, password, codes.
     UseOwnAccount,
-    /// Look at any user, their sessions and activity.
+    /// Read any user, with sessions and activity.
     ReadUsers,
-    /// Make, change and delete users.
+    /// Create, change and delete users.
     ManageUsers,
     /// Lock, disable and enable users.
     ManageUserStatus,
-    /// Give and take roles.
+    /// Grant and remove roles.
     ManageRoles,
-    /// End sessions of others.
+    /// End sessions of other users.
     EndSessions,
-    /// Read, verify and export the audit trail.
+    /// Read, verify and export the audit log.
     ReadAudit,
     /// Read events, subscribers and dead letters.
     ReadEvents,
     /// Requeue and discard dead letters.
     ManageDeadLetters,
-    /// Look at the actors, the store and health in detail.
+    /// Read the actors, the store and health in detail.
     ReadOperations,
-    /// Restart actors, set log levels, make snapshots.
+    /// Restart actors, set log levels, create snapshots.
     Operate,
-    /// Look at anybody's accounts, transactions and payments.
+    /// Read the accounts, transactions and payments of any user.
     ReadMoney,
-    /// Move money that is not the caller's own, freeze and close accounts, settle payments.
+    /// Move money of other users, freeze and close accounts, settle payments.
     ManageMoney,
     /// Send notifications to users.
     SendNotifications,
-    /// Look at notifications sent to others.
+    /// Read notifications to other users.
     ReadNotifications,
     /// Write and publish templates.
     ManageTemplates,
     /// Manage webhook endpoints.
     ManageWebhooks,
-    /// Ask what a token is worth.
+    /// Introspect tokens (RFC 7662).
     IntrospectTokens,
 }
 
 impl Permission {
-    /// All of them, in the order of the table.
+    /// All permissions, in the order of the table.
     pub const ALL: [Self; 18] = [
         Self::UseOwnAccount,
         Self::ReadUsers,
@@ -91,7 +91,7 @@ impl Permission {
     }
 }
 
-/// The table.
+/// The permissions of `role`.
 pub fn permissions_of(role: Role) -> &'static [Permission] {
     use Permission as P;
     match role {
@@ -105,7 +105,7 @@ pub fn permissions_of(role: Role) -> &'static [Permission] {
     }
 }
 
-/// Whether a holder of `roles` may do what `permission` stands for. No role, no permission.
+/// Whether a user with `roles` has `permission`. Without a role a user has none.
 pub fn may(roles: &Roles, permission: Permission) -> bool {
     roles.iter().any(|role| permissions_of(role).contains(&permission))
 }
@@ -114,7 +114,7 @@ pub fn may(roles: &Roles, permission: Permission) -> bool {
 mod tests {
     use super::*;
 
-    /// The table as people review it: a change of a role's power changes this text.
+    /// The table in the form for review: a change of a role's permissions changes this text.
     const TABLE: &str = "\
 use_own_account      user support auditor admin service
 read_users           support admin

@@ -1,4 +1,4 @@
-//! What an entry of the audit trail says.
+//! The content of an audit entry.
 
 use std::{fmt, str::FromStr};
 
@@ -12,7 +12,7 @@ use crate::{
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident = $name:literal in $log:ident;)*) => {
-        /// What was done or tried. Stored by position: new ones go to the end.
+        /// The action of an entry, done or refused. Stored by position: new variants go to the end, none is removed.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum AuditAction { $($(#[$doc])* $variant,)* }
 
@@ -21,9 +21,9 @@ macro_rules! actions {
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
             /// The name on the wire.
             pub fn as_str(self) -> &'static str { match self { $(Self::$variant => $name,)* } }
-            /// The log that its entries stand in.
+            /// The log of its entries.
             pub fn log(self) -> AuditLog { match self { $(Self::$variant => AuditLog::$log,)* } }
-            /// The action of that name.
+            /// The action with this name.
             pub fn from_name(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|action| action.as_str() == name)
             }
@@ -32,9 +32,9 @@ macro_rules! actions {
 }
 
 actions! {
-    /// A registration was made.
+    /// A registration was created.
     Register = "user.register" in Changes;
-    /// An address was verified, a user came to be.
+    /// An address was verified, which created a user.
     VerifyEmail = "user.verify_email" in Changes;
     /// A code was sent again.
     ResendCode = "code.resend" in Changes;
@@ -48,13 +48,13 @@ actions! {
     LogoutAll = "auth.logout_all" in SignIns;
     /// A refresh token was used.
     Refresh = "auth.refresh" in SignIns;
-    /// A refresh token came back and ended its session.
+    /// A refresh token was reused, which ended its session.
     ReuseDetected = "auth.reuse_detected" in SignIns;
-    /// A session was ended from the list or by an operator.
+    /// A session was ended from the list of sessions or by an operator.
     EndSession = "session.end" in Changes;
-    /// Sign-in was shut for a while.
+    /// Sign-in was locked for a time after too many failures.
     LockOut = "auth.lock_out" in SignIns;
-    /// A reset of the password was asked for.
+    /// A password reset was requested.
     ForgotPassword = "password.forgot" in Changes;
     /// The password was reset by a code.
     ResetPassword = "password.reset" in Changes;
@@ -62,9 +62,9 @@ actions! {
     ChangePassword = "password.change" in Changes;
     /// A phone number was verified.
     VerifyPhone = "user.verify_phone" in Changes;
-    /// A user proved again who they are.
+    /// A user confirmed their identity again (step-up).
     StepUp = "auth.step_up" in SignIns;
-    /// An administrator was made.
+    /// An administrator was created.
     CreateAdmin = "user.create_admin" in Changes;
     /// A user's status was changed.
     ChangeStatus = "user.change_status" in Changes;
@@ -72,9 +72,9 @@ actions! {
     ChangeRoles = "user.change_roles" in Changes;
     /// A user's fields were changed.
     UpdateUser = "user.update" in Changes;
-    /// A lock was taken from a user.
+    /// A user was unlocked.
     Unlock = "user.unlock" in Changes;
-    /// Signing keys were made or moved on.
+    /// Signing keys were created or changed their stage.
     RotateKeys = "keys.rotate" in Changes;
     /// A dead letter was requeued.
     RequeueDeadLetter = "event.requeue" in Changes;
@@ -82,24 +82,24 @@ actions! {
     DiscardDeadLetter = "event.discard" in Changes;
     /// An actor was restarted by an operator.
     RestartActor = "actor.restart" in Changes;
-    /// A snapshot was taken into a file of an operator's choice.
+    /// An operator wrote a snapshot to a file.
     TakeSnapshot = "snapshot.take" in Changes;
-    /// An operator said that the time is right.
+    /// An operator accepted the time.
     AcceptClock = "clock.accept" in Changes;
-    /// A restored store was told that it may send.
+    /// An operator resumed sending of a restored store.
     ResumeSending = "notify.resume" in Changes;
-    /// Somebody was invited to register.
+    /// A person was invited to register.
     Invite = "user.invite" in Changes;
-    /// An invitation was taken back.
+    /// An invitation was revoked.
     RevokeInvitation = "user.revoke_invitation" in Changes;
 }
 
-/// How it ended.
+/// The result of the action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuditResult {
-    /// Done.
+    /// It was done.
     Done,
-    /// Refused by a rule.
+    /// A rule refused it.
     Refused,
 }
 
@@ -113,10 +113,10 @@ impl AuditResult {
     }
 }
 
-/// On whose behalf it was done, as the trail keeps it.
+/// The actor of an entry: the caller on whose behalf the action was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Actor {
-    /// Nobody proven.
+    /// No verified caller.
     Anonymous,
     /// A signed-in user.
     User(UserId),
@@ -139,7 +139,7 @@ impl fmt::Display for Actor {
 
 impl FromStr for Actor {
     type Err = Invalid;
-    /// Takes what `Display` writes.
+    /// Reads the form that `Display` writes.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         const UNKNOWN: Invalid =
             Invalid::new("unknown_value", "must be anonymous, cli, user:<id> or service:<service>");
@@ -164,31 +164,31 @@ impl From<&Caller> for Actor {
     }
 }
 
-/// An entry as a transaction writes it; the store adds actor, request, time, number and hash.
+/// An entry as a transaction writes it. The store adds actor, request, time, number and hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// What was done.
+    /// The action.
     pub action: AuditAction,
-    /// How it ended.
+    /// The result.
     pub result: AuditResult,
-    /// The person it is about, under whose key personal fields are sealed; `None`: no known person.
+    /// The person that the entry is about, whose key seals the personal fields; `None`: no known person.
     pub subject: Option<UserId>,
-    /// A few words on it without personal fields and secrets, e.g. `reason=logged_out`.
+    /// A short text without personal fields and secrets, e.g. `reason=logged_out`.
     pub detail: String,
 }
 
 impl AuditRecord {
-    /// `action` was done; about `subject`, if it is about a known person.
+    /// `action` was done; `subject` is the person, if known.
     pub fn done(action: AuditAction, subject: impl Into<Option<UserId>>) -> Self {
         Self { action, result: AuditResult::Done, subject: subject.into(), detail: String::new() }
     }
 
-    /// `action` was refused by a rule.
+    /// A rule refused `action`.
     pub fn refused(action: AuditAction, subject: impl Into<Option<UserId>>) -> Self {
         Self { result: AuditResult::Refused, ..Self::done(action, subject) }
     }
 
-    /// The same with a few words on it.
+    /// The record with a detail.
     #[must_use]
     pub fn detail(self, detail: impl Into<String>) -> Self {
         Self { detail: detail.into(), ..self }
@@ -198,26 +198,26 @@ impl AuditRecord {
 /// An entry as auditors read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// The log that it stands in.
+    /// The log of the entry.
     pub log: AuditLog,
-    /// Its place in that log's chain, from 1.
+    /// The entry's number in the chain of that log, from 1.
     pub number: u64,
-    /// When.
+    /// The time of the commit's decision.
     pub time: Timestamp,
-    /// On whose behalf.
+    /// The actor.
     pub actor: Actor,
-    /// What was done.
+    /// The action.
     pub action: AuditAction,
-    /// How it ended.
+    /// The result.
     pub result: AuditResult,
-    /// The person it is about.
+    /// The person that the entry is about.
     pub subject: Option<UserId>,
-    /// The request.
+    /// The id of the request.
     pub request_id: String,
-    /// A few words.
+    /// A short text.
     pub detail: String,
-    /// From where; empty once the person is erased.
+    /// The origin of the request; empty after the person's erasure.
     pub personal: Personal,
-    /// SHA-256 of the hash of the entry before and the digest of this one.
+    /// SHA-256 of the previous entry's hash and this entry's digest.
     pub hash: [u8; 32],
 }

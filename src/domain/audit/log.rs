@@ -1,12 +1,12 @@
-//! The two logs of the audit trail, and a place in both.
+//! The two audit logs, and a position in both.
 
-/// The logs of the audit trail. Sign-ins are the many; they have a chain of their own, so that retention can cut it and
-/// leave the other whole.
+/// The audit logs. Sign-ins are the most frequent entries. They have a separate chain, so that retention can cut it
+/// without cutting the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AuditLog {
     /// Changes of users, credentials, roles, keys and configuration.
     Changes,
-    /// Sign-ins and their ends, refused ones too.
+    /// Sign-ins and sign-outs, including refused ones.
     SignIns,
 }
 
@@ -23,12 +23,12 @@ impl AuditLog {
     }
 }
 
-/// Where a reader of both logs stands: it goes on with the entries of smaller numbers.
+/// The position of a reader of both logs, who reads towards smaller numbers: the next entries are below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditPlace {
-    /// In `AuditLog::Changes`.
+    /// The number in `AuditLog::Changes`.
     pub changes: u64,
-    /// In `AuditLog::SignIns`.
+    /// The number in `AuditLog::SignIns`.
     pub sign_ins: u64,
 }
 
@@ -36,7 +36,7 @@ impl AuditPlace {
     /// Before the newest entries.
     pub const NEWEST: Self = Self { changes: u64::MAX, sign_ins: u64::MAX };
 
-    /// Sixteen bytes, from which `from_bytes` reads it again.
+    /// The position as 16 bytes, the input of `from_bytes`.
     pub fn to_bytes(self) -> [u8; 16] {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.changes.to_be_bytes());
@@ -44,14 +44,14 @@ impl AuditPlace {
         bytes
     }
 
-    /// The place in sixteen bytes; `None`: there are more or fewer.
+    /// The position of 16 bytes; `None` for any other length.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (changes, rest) = bytes.split_first_chunk()?;
         let sign_ins = rest.try_into().ok()?;
         Some(Self { changes: u64::from_be_bytes(*changes), sign_ins: u64::from_be_bytes(sign_ins) })
     }
 
-    /// In one of the logs.
+    /// The number in `log`.
     pub fn of(&self, log: AuditLog) -> u64 {
         match log {
             AuditLog::Changes => self.changes,
@@ -59,7 +59,7 @@ impl AuditPlace {
         }
     }
 
-    /// The same, gone on to `number` in one of the logs.
+    /// The position with `number` in `log`.
     #[must_use]
     pub fn at(self, log: AuditLog, number: u64) -> Self {
         match log {

@@ -1,6 +1,6 @@
-//! The audit trail: entries on every change of account, credential, session and configuration, in two hash chains.
+//! The audit log: entries on every change of user, credential, session and configuration, in two hash chains.
 //!
-//! Owns: what an entry says. Must not know: how entries are hashed and stored (`persistence`), who reads them.
+//! Owns: the content of an entry. Must not know: how entries are hashed and stored (`persistence`), who reads them.
 //! Begin with `AuditAction`.
 
 mod entry;

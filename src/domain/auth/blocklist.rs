@@ -1,9 +1,9 @@
-//! Passwords that everybody tries: a list of words, and the rule by which each stands for thousands of passwords.
+//! Common passwords: a list of words, and the rule by which each word covers thousands of passwords.
 //!
-//! A password is refused if it falls apart into at most one listed word and things that carry no secret: keyboard
-//! walks, sequences, repeats, and, around a word, digits and signs. `Summer2024!!`, `p@ssw0rd1234`, `qwerty123456`,
-//! `1q2w3e4r5t6y` and `passwordpassword` are; two words side by side are not. So a list of some 2,300 words says more
-//! than one of millions of passwords.
+//! A password is refused if it consists of at most one listed word and parts without entropy: keyboard walks,
+//! sequences, repeats, and digits and signs around a word. `Summer2024!!`, `p@ssw0rd1234`, `qwerty123456`,
+//! `1q2w3e4r5t6y` and `passwordpassword` are refused; two different words are not. With this rule a list of some 2,300
+//! words covers more than a list of millions of passwords.
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -16,14 +16,14 @@ static WORDS: LazyLock<HashSet<&'static str>> =
 
 const SHORTEST_WORD: usize = 4;
 const LONGEST_WORD: usize = 20;
-/// A walk or sequence is recognised from so many characters on.
+/// The fewest characters of a walk or sequence.
 const SHORTEST_WALK: usize = 3;
-/// A password that repeats a unit of so many characters is that unit.
+/// The most characters of a unit: a password that repeats a unit is judged by the unit.
 const LONGEST_UNIT: usize = 20;
-/// Characters beside walks and sequences that do not yet make a secret of them.
+/// The most other characters besides walks and sequences in a refused password.
 const FEW: usize = 2;
 
-/// What fingers do on a keyboard; backwards too.
+/// Keyboard walks; they also count backwards.
 const WALKS: [&str; 16] = [
     "qwertyuiop",
     "asdfghjkl",
@@ -43,13 +43,13 @@ const WALKS: [&str; 16] = [
     "!@#$%^&*()_+",
 ];
 
-/// Whether `password` is one that everybody tries.
+/// Whether `password` is a common one.
 pub fn is_listed(password: &str) -> bool {
     let lowered: Vec<char> = password.nfkc().flat_map(char::to_lowercase).collect();
     is_weak(&lowered)
 }
 
-/// A text with look-alikes read as letters; `1`, `!` and `|` stand for `one`.
+/// `text` with look-alikes replaced by letters; `one` replaces `1`, `!` and `|`.
 fn read_as_letters(text: &[char], one: char) -> Vec<char> {
     let letter = |c: &char| match c {
         '0' => 'o',
@@ -74,7 +74,7 @@ fn is_weak(text: &[char]) -> bool {
     reading.with_one_word || reading.others_without_word.is_some_and(|others| others <= FEW)
 }
 
-/// What is between the first letter and the last.
+/// The text from the first letter to the last.
 fn without_decoration(text: &[char]) -> &[char] {
     let is_letter = |c: &char| c.is_alphabetic();
     match (text.iter().position(is_letter), text.iter().rposition(is_letter)) {
@@ -83,24 +83,24 @@ fn without_decoration(text: &[char]) -> &[char] {
     }
 }
 
-/// The units that `text` is made of, the shortest first: repeated at least twice, the last time perhaps in part.
+/// The units of which `text` consists, the shortest first: repeated at least twice, the last time possibly in part.
 fn repeated_units(text: &[char]) -> impl Iterator<Item = &[char]> {
     let longest = LONGEST_UNIT.min(text.len() / 2);
     let repeats = |unit: &usize| text.iter().zip(&text[*unit..]).all(|(a, b)| a == b);
     (1..=longest).filter(repeats).map(|unit| &text[..unit])
 }
 
-/// How a text can be read as words, walks, and other characters that are not letters.
+/// The splits of a text into listed words, walks, and other characters that are not letters.
 struct Reading {
-    /// Without any listed word: the fewest characters that belong to no walk.
+    /// Without any listed word: the fewest characters outside walks; `None`: there is no such split.
     others_without_word: Option<usize>,
-    /// With exactly one listed word.
+    /// Whether there is a split with exactly one listed word.
     with_one_word: bool,
 }
 
 fn cheapest_reading(text: &[char]) -> Reading {
     let spellings = [text.to_vec(), read_as_letters(text, 'i'), read_as_letters(text, 'l')];
-    // By position: the best way to have read everything before it.
+    // Per position: the best split of the text before it.
     let mut without: Vec<Option<usize>> = vec![None; text.len() + 1];
     let mut with_word = vec![false; text.len() + 1];
     without[0] = Some(0);
@@ -130,7 +130,7 @@ fn cheapest_reading(text: &[char]) -> Reading {
     Reading { others_without_word: without[text.len()], with_one_word: with_word[text.len()] }
 }
 
-/// Where walks and runs of one character that begin at `start` may end.
+/// The possible ends of walks and repeated characters that begin at `start`.
 fn walk_ends(text: &[char], start: usize) -> impl Iterator<Item = usize> {
     let rest = &text[start..];
     let run = rest.iter().take_while(|c| **c == rest[0]).count();
@@ -138,7 +138,7 @@ fn walk_ends(text: &[char], start: usize) -> impl Iterator<Item = usize> {
     (SHORTEST_WALK..=run.max(walked)).map(move |length| start + length)
 }
 
-/// How many characters at the beginning of `rest` are a piece of `walk`, forwards or backwards.
+/// The number of characters at the start of `rest` that are a part of `walk`, forwards or backwards.
 fn longest_walk(rest: &[char], walk: &str) -> usize {
     let forwards: Vec<char> = walk.chars().collect();
     let backwards: Vec<char> = walk.chars().rev().collect();
@@ -149,7 +149,7 @@ fn longest_walk(rest: &[char], walk: &str) -> usize {
     common(&forwards).max(common(&backwards))
 }
 
-/// Where listed words that begin at `start` end.
+/// The ends of listed words that begin at `start`.
 fn word_ends(text: &[char], start: usize) -> impl Iterator<Item = usize> {
     let longest = LONGEST_WORD.min(text.len() - start);
     (SHORTEST_WORD..=longest).map(move |length| start + length).filter(move |end| {

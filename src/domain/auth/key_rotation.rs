@@ -1,4 +1,4 @@
-//! When signing keys are made, begin to sign, and are removed.
+//! The rotation of signing keys: when they are created, begin to sign, and are removed.
 //!
 //! ```text
 //! time ->   | rotate_every - publish_before | publish_before |      the longest token      |
@@ -6,57 +6,57 @@
 //! key 2                                     [ Published ..... ][ Signing ......
 //! ```
 //!
-//! So whoever fetches the JWKS at least once in `publish_before` never meets a token whose key they have not seen, and
-//! no token outlives its key.
+//! A service that fetches the JWKS at least once per `publish_before` knows the key of every token it receives, and no
+//! token outlives its key.
 
 use std::time::Duration;
 
 use super::{KeyStage, SigningKey};
 use crate::types::{SigningAlgorithm, Timestamp, id::KeyId};
 
-/// The numbers of `[auth.token]` that rotation needs.
+/// The settings of `[auth.token]` for rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RotationRules {
-    /// What new keys sign by. A change of it brings a new key, by the same steps.
+    /// The algorithm of new keys. A change of it leads to a new key in the same steps.
     pub algorithm: SigningAlgorithm,
     /// How long a key signs.
     pub rotate_every: Duration,
-    /// How long it is published before.
+    /// How long a key is published before it signs.
     pub publish_before: Duration,
-    /// The longest life of a token: for so long a key checks after it has ceased to sign.
+    /// The longest lifetime of a token: a key verifies for this long after it has stopped signing.
     pub longest_token: Duration,
 }
 
-/// How pressing a rotation is.
+/// The urgency of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
-    /// When it is due by the rules: the timer asks.
+    /// When the rules require it; the timer uses this.
     WhenDue,
-    /// A new key is published now, and signs when it has been published for long enough: `keys rotate`.
+    /// A new key is published now, and signs after `publish_before`: `keys rotate`.
     Begin,
-    /// A new key signs at once, though others may not have seen it; the old one goes on checking: `keys rotate --now`.
+    /// A new key signs at once, before other services know it; the old key still verifies: `keys rotate --now`.
     Now,
-    /// The same, and all old keys are removed at once: every access token out there is void. After a key was stolen.
+    /// A new key signs at once, and all old keys are removed, which voids every access token. For a stolen key.
     Stolen,
 }
 
-/// One change to the keys. Applied in the order given, inside one transaction.
+/// One change of the keys. The steps are applied in order, in one transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyStep {
-    /// Make a key by this algorithm and publish it.
+    /// Create a key with this algorithm and publish it.
     Publish(SigningAlgorithm),
-    /// Make a key by this algorithm; it signs at once.
+    /// Create a key with this algorithm; it signs at once.
     PublishAndSign(SigningAlgorithm),
     /// This published key signs from now on.
     Sign(KeyId),
-    /// This key signs no more, but checks.
+    /// This key stops signing, but still verifies.
     Retire(KeyId),
-    /// This key is forgotten.
+    /// This key is deleted.
     Remove(KeyId),
 }
 
-/// What is to be done at `now` with the `keys` there are. Nothing, when nothing is due; asking again after the steps
-/// were applied gives nothing more, except for `Now` and `Stolen`, which are commands.
+/// The steps that are due at `now` for `keys`; none if nothing is due. A second call after the steps were applied
+/// returns no more steps, except for `Now` and `Stolen`, which are commands.
 pub fn rotate(keys: &[SigningKey], urgency: Urgency, now: Timestamp, rules: &RotationRules) -> Vec<KeyStep> {
     match urgency {
         Urgency::Now => take_over_at_once(keys, rules),
@@ -76,7 +76,7 @@ pub fn rotate(keys: &[SigningKey], urgency: Urgency, now: Timestamp, rules: &Rot
     }
 }
 
-/// When `rotate` should be asked again, if nothing else happens before.
+/// The next time to call `rotate`, if nothing else happens before.
 pub fn next_due(keys: &[SigningKey], rules: &RotationRules) -> Option<Timestamp> {
     let announced = keys.iter().any(|key| key.stage == KeyStage::Published);
     keys.iter()
@@ -94,7 +94,7 @@ fn due_steps(keys: &[SigningKey], now: Timestamp, rules: &RotationRules) -> Vec<
     let newest_published = in_stage(keys, KeyStage::Published).max_by_key(|key| key.created_at);
     let mut steps = Vec::new();
     match (signing, newest_published) {
-        // The first start: nobody holds any key yet, so there is no reason to wait.
+        // The first start: no service holds any key yet, so there is no reason to wait.
         (None, None) => steps.push(KeyStep::PublishAndSign(rules.algorithm)),
         (None, Some(published)) => steps.push(KeyStep::Sign(published.id)),
         (Some(signing), None) => {
@@ -104,7 +104,7 @@ fn due_steps(keys: &[SigningKey], now: Timestamp, rules: &RotationRules) -> Vec<
         }
         (Some(signing), Some(published)) => {
             if published.algorithm != rules.algorithm {
-                // The setting was changed back or on before this key ever signed.
+                // The algorithm was changed again before this key ever signed.
                 steps.push(KeyStep::Remove(published.id));
                 steps.push(KeyStep::Publish(rules.algorithm));
             } else if now >= published.stage_since.plus(rules.publish_before) {
@@ -118,7 +118,7 @@ fn due_steps(keys: &[SigningKey], now: Timestamp, rules: &RotationRules) -> Vec<
     steps
 }
 
-/// A key that others have been able to see for a while is taken rather than one they have never seen.
+/// A published key, which services already know, is used before a new one.
 fn take_over_at_once(keys: &[SigningKey], rules: &RotationRules) -> Vec<KeyStep> {
     let retired = in_stage(keys, KeyStage::Signing).map(|key| KeyStep::Retire(key.id));
     let waiting = in_stage(keys, KeyStage::Published).find(|key| key.algorithm == rules.algorithm);
@@ -129,7 +129,7 @@ fn take_over_at_once(keys: &[SigningKey], rules: &RotationRules) -> Vec<KeyStep>
     retired.chain([successor]).collect()
 }
 
-/// When the key after `signing` must be published, so that it can take over in time.
+/// The time at which the successor of `signing` must be published.
 fn successor_due(signing: &SigningKey, rules: &RotationRules) -> Timestamp {
     signing.stage_since.plus(rules.rotate_every.saturating_sub(rules.publish_before))
 }

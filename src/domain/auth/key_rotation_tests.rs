@@ -1,4 +1,4 @@
-//! Tests of key rotation: a life of several keys, played by hours.
+//! Tests of key rotation: several keys over their whole lifetime, in steps of hours.
 
 use uuid::Uuid;
 

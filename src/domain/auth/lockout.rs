@@ -1,8 +1,8 @@
-//! What wrong passwords lead to: short locks for one network, a day's limit over all of them.
+//! The lockout rule for failed login attempts: short locks per network, and a daily limit over all networks.
 //!
-//! An attempt is counted *before* the password is tried, in its own transaction, so that of a hundred sent at once
-//! exactly as many are tried as the limit says; a success takes the count back. Counters are kept for users and, under
-//! a keyed hash, for identifiers nobody has, so that both look the same from outside.
+//! A login attempt is counted *before* its password is checked, in a transaction of its own, so that of many parallel
+//! attempts exactly as many are checked as the limit allows. A success removes the count. Counters exist for users
+//! and, under a keyed hash, for unknown identifiers, so that clients cannot distinguish the two.
 
 use std::time::Duration;
 
@@ -10,38 +10,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{Network, Timestamp, id::UserId};
 
-/// A counter nobody added to for this long is as good as none.
+/// A counter without a new failure for this long is ignored and removed.
 pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// Whose failures are counted.
+/// The owner of the failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Subject {
-    /// A user's.
+    /// A user.
     User(UserId),
-    /// Those on an identifier nobody has, by its keyed hash.
+    /// An unknown identifier, as its keyed hash.
     Unknown([u8; 32]),
 }
 
-/// Where attempts come from, as far as they are counted together.
+/// The origin of login attempts that are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RateOrigin {
-    /// A network, for devices that are not known.
+    /// A network, for unknown devices.
     Network(Network),
-    /// A device whose token is genuine: counted by itself, so that strangers cannot lock its holder out.
+    /// A device with a valid device token. It has its own count, so that other clients cannot lock it out.
     Device([u8; 16]),
 }
 
-/// The numbers of `[auth.lockout]`.
+/// The settings of `[auth.lockout]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LockoutLimits {
-    /// Failures from one origin that lock it.
+    /// The number of failures from one origin that locks it.
     pub failures: u32,
-    /// The first lock; each further one is twice as long.
+    /// The length of the first lock; each further one is twice as long.
     pub first: Duration,
     /// The longest lock.
     pub longest: Duration,
-    /// Failures a day over all origins that lock all but known devices.
+    /// The number of failures per day over all networks that locks out all devices except known ones.
     pub daily_failures: u32,
 }
 
@@ -61,61 +61,61 @@ impl Default for LockoutLimits {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OriginFailures {
-    /// Attempts since the last lock ended, those in flight included.
+    /// Login attempts since the last lock ended, including those in flight.
     pub tried: u32,
-    /// Attempts of those that are known to have been wrong.
+    /// The number of these that had a wrong password.
     pub wrong: u32,
-    /// Locks so far.
+    /// The number of locks so far.
     pub locks: u32,
     /// The end of the newest lock.
     pub locked_until: Option<Timestamp>,
-    /// The last attempt that was counted.
+    /// The time of the last counted attempt.
     pub last_at: Timestamp,
 }
 
-/// The failures of one subject from all networks together, in a day.
+/// The failures of one subject from all networks in one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayFailures {
-    /// When the day began: at its first failure.
+    /// The start of the day: the time of its first failure.
     pub since: Timestamp,
-    /// Attempts in it, those in flight included; never from known devices.
+    /// Login attempts of the day, including those in flight; those of known devices are not counted.
     pub tried: u32,
 }
 
-/// Both counters that an attempt looks at. `None`: nothing was counted yet.
+/// Both counters of a login attempt. `None`: no attempt is counted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// By subject and origin.
+    /// The counter by subject and origin.
     pub origin: Option<OriginFailures>,
-    /// By subject.
+    /// The counter by subject.
     pub day: Option<DayFailures>,
 }
 
-/// Whether a password may be tried.
+/// Whether a password may be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reservation {
     /// It may; the attempt is counted.
     Reserved(Counters),
-    /// It may not, until then; nothing is counted.
+    /// It may not until the lock ends; nothing is counted.
     LockedOut {
-        /// When trying again makes sense.
+        /// The end of the lock.
         until: Timestamp,
     },
 }
 
-/// What a wrong password led to.
+/// The effect of a wrong password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AfterWrong {
-    /// Nothing yet.
+    /// No lock.
     Open,
-    /// This failure completed a lock: its event, its mail and its audit entry are due, once.
+    /// This failure started a lock. The caller writes its event and audit entry, once.
     Locked {
-        /// Its end.
+        /// The end of the lock.
         until: Timestamp,
     },
 }
 
-/// Counts an attempt from `origin` at `now`, if it may be made.
+/// Counts a login attempt from `origin` at `now`, if it is allowed.
 pub fn reserve(counters: &Counters, origin: RateOrigin, now: Timestamp, limits: &LockoutLimits) -> Reservation {
     let day = counters.day.as_ref().filter(|day| now < day.since.plus(DAY));
     let counts_for_day = match origin {
@@ -133,7 +133,7 @@ pub fn reserve(counters: &Counters, origin: RateOrigin, now: Timestamp, limits: 
         None => (0, 0, 0),
         Some(origin) => match origin.locked_until {
             Some(until) if now < until => return Reservation::LockedOut { until },
-            // A lock that is over has emptied the count, but it is remembered that there was one.
+            // A lock that has ended resets the count, but not the number of locks.
             Some(_) => (0, 0, origin.locks),
             None => (origin.tried, origin.wrong, origin.locks),
         },
@@ -151,7 +151,7 @@ pub fn reserve(counters: &Counters, origin: RateOrigin, now: Timestamp, limits: 
     Reservation::Reserved(Counters { origin: Some(counted), day })
 }
 
-/// A counted attempt turned out wrong. `None` for `origin`: a success or a reset has cleared it meanwhile.
+/// Counts a wrong password. `None` for `origin`: a success or a reset has removed the counter in between.
 pub fn settle_wrong(origin: Option<&OriginFailures>, limits: &LockoutLimits) -> (AfterWrong, Option<OriginFailures>) {
     let Some(origin) = origin else { return (AfterWrong::Open, None) };
     let settled = OriginFailures { wrong: origin.wrong.saturating_add(1), ..origin.clone() };
@@ -162,12 +162,13 @@ pub fn settle_wrong(origin: Option<&OriginFailures>, limits: &LockoutLimits) -> 
     (after, Some(settled))
 }
 
-/// Until when so many failures in a day shut everybody out but known devices; `None`: there is room.
+/// The end of the daily lockout, which applies to all devices except known ones; `None` while the day's failures are
+/// below `daily_failures`.
 pub fn shut_for_the_day(day: Option<&DayFailures>, limits: &LockoutLimits) -> Option<Timestamp> {
     day.filter(|day| day.tried >= limits.daily_failures).map(|day| day.since.plus(DAY))
 }
 
-/// A counted attempt was never tried, through no fault of its sender: its places are given back.
+/// Releases the count of a login attempt whose password was not checked, for a reason on the server's side.
 pub fn settle_untried(counters: &Counters, origin: RateOrigin) -> Counters {
     let given_back = counters.origin.as_ref().map(|origin| {
         let was_last = origin.locked_until.is_some();

@@ -1,4 +1,4 @@
-//! Tests of the lockout rule: tables, and a naive model that keeps every attempt.
+//! Tests of the lockout rule: tables, and a naive model that stores every login attempt.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -21,7 +21,7 @@ fn network(number: u8) -> RateOrigin {
     RateOrigin::Network(Network::of(IpAddr::V4(Ipv4Addr::new(198, 51, number, 7))))
 }
 
-/// The records of one subject, as the store would hold them.
+/// The records of one subject, as the store would keep them.
 #[derive(Default)]
 struct StoredRecords {
     origins: std::collections::BTreeMap<RateOrigin, OriginFailures>,
@@ -38,7 +38,7 @@ impl StoredRecords {
         self.origins.extend(counters.origin.map(|failures| (origin, failures)));
     }
 
-    /// `None`: reserved. Otherwise the second until which it is locked.
+    /// `None`: reserved. Otherwise the second at which the lock ends.
     fn reserve(&mut self, origin: RateOrigin, second: u64) -> Option<u64> {
         match reserve(&self.counters(origin), origin, at(second), &LIMITS) {
             Reservation::Reserved(counters) => {
@@ -107,7 +107,7 @@ fn a_success_clears_the_count_and_its_lock() {
     for _ in 0..5 {
         assert_eq!(records.reserve(network(1), 0), None);
     }
-    // Four were wrong, the fifth is right.
+    // Four wrong passwords, then the correct one.
     for _ in 0..4 {
         records.wrong(network(1));
     }
@@ -139,7 +139,7 @@ fn fifty_a_day_over_all_networks_lock_all_but_known_devices() {
     assert_eq!(records.reserve(network(77), 60), Some(day_end));
     let device = RateOrigin::Device([1; 16]);
     for _ in 0..5 {
-        assert_eq!(records.reserve(device, 61), None, "a known device is let in");
+        assert_eq!(records.reserve(device, 61), None, "a known device is accepted");
     }
     assert_eq!(records.reserve(device, 61), Some(121), "but it has a lock of its own");
     assert_eq!(records.reserve(network(77), day_end - 1), Some(day_end));
@@ -182,7 +182,7 @@ fn a_day_of_peace_forgets_earlier_locks() {
     assert_eq!(records.reserve(network(1), later), Some(later + 60));
 }
 
-/// Every attempt there was from one origin, and the rule in the words of the page.
+/// All login attempts from one origin, and the rule as the documentation states it.
 #[derive(Default)]
 struct Model {
     since_lock: Vec<u64>,
@@ -243,7 +243,7 @@ proptest! {
                 tried.push(second);
             }
         }
-        // Days begin at their first failure, so any 24 hours touch two of them at most.
+        // A day begins at its first failure, so 24 hours overlap at most two days.
         for start in &tried {
             let within = tried.iter().filter(|t| (*start..start + 24 * 3_600).contains(*t)).count();
             prop_assert!(within <= 100);

@@ -1,25 +1,25 @@
-//! Which passwords may be chosen: long ones that nobody would guess first (NIST SP 800-63B section 5.1.1.2).
+//! The rules on new passwords: a minimum length, and no common passwords (NIST SP 800-63B section 5.1.1.2).
 
 use unicode_normalization::UnicodeNormalization;
 
 use super::blocklist;
 use crate::types::{EmailAddress, Invalid, UserName, limits};
 
-/// A local part shorter than this is found in too many good passwords to mean anything.
+/// A local part shorter than this occurs in many good passwords, so it is not checked.
 const TELLING: usize = 3;
 
 /// The settings of `[auth.password]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordPolicy {
-    /// Characters at least: code points after NFC.
+    /// The fewest characters (code points after NFC).
     pub min_length: usize,
-    /// Demand an upper-case letter.
+    /// Requires an upper-case letter.
     pub require_upper: bool,
-    /// Demand a lower-case letter.
+    /// Requires a lower-case letter.
     pub require_lower: bool,
-    /// Demand a digit.
+    /// Requires a digit.
     pub require_digit: bool,
-    /// Demand a character that is neither letter nor digit.
+    /// Requires a character that is neither letter nor digit.
     pub require_symbol: bool,
 }
 
@@ -29,24 +29,24 @@ impl Default for PasswordPolicy {
     }
 }
 
-/// Whose password it is to be: it must not contain what everybody knows of them.
+/// The owner of the password, whose address and user name it must not contain.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PasswordContext<'a> {
-    /// Their address, if it is known.
+    /// The address, if known.
     pub email: Option<&'a EmailAddress>,
-    /// Their user name, if they have one.
+    /// The user name, if any.
     pub username: Option<&'a UserName>,
 }
 
-/// Everything that speaks against `password` by `policy`; empty: it may be chosen. It is looked at as typed: white
-/// space at its ends counts and stays.
+/// All violations of `policy` by `password`; empty if it is allowed. The password is checked as typed, including white
+/// space at its ends.
 pub fn check(password: &str, policy: impl Into<PasswordPolicy>, context: PasswordContext<'_>) -> Vec<Invalid> {
     policy.into().objections(password, &context)
 }
 
 impl PasswordPolicy {
     fn objections(&self, password: &str, context: &PasswordContext<'_>) -> Vec<Invalid> {
-        // Nothing below is asked of a text that is far too long: that would be work for the sender's pleasure.
+        // The other checks are skipped for a text that is far too long: they would cost time.
         if password.len() > limits::PASSWORD_INPUT_MAX {
             return vec![too_long()];
         }
@@ -130,7 +130,7 @@ mod tests {
         let policy = PasswordPolicy::default();
         assert_eq!(codes(&policy, "eleven chrs"), ["password_too_short"]);
         assert!(codes(&policy, "twelve chars").is_empty());
-        // Six e with an accent of their own are six characters, not twelve.
+        // `e` with a combining accent is one character, not two.
         assert_eq!(codes(&policy, "e\u{301}x e\u{301}y e\u{301}z "), ["password_too_short"]);
         assert!(codes(&policy, "ключ от дома").is_empty());
         let longest: String = "four words and more ".chars().cycle().take(128).collect();

@@ -1,5 +1,5 @@
-//! The refresh rule: what using a refresh token does, so that a lost answer, two tabs or a phone asleep never log a
-//! user out, and a thief who holds a copy of a token is found at the second turn at the latest (RFC 9700 section 4.14).
+//! The rule for refresh tokens. A lost answer, two tabs or a suspended phone does not end a session; a thief with a
+//! copy of a token is detected at the second turn at the latest (RFC 9700 section 4.14).
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{Timestamp, limits};
 
-/// When a generation was used for the first time.
+/// The first use of a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstUse {
     /// The generation.
     pub generation: u32,
-    /// When one of its two tokens came back first.
+    /// The time at which one of its two tokens was first presented.
     pub at: Timestamp,
 }
 
-/// What a session remembers of its refresh tokens. The tokens themselves are not stored: they are made from the seed.
+/// The stored state of a session's refresh tokens. The tokens are not stored; they are derived from the seed.
 ///
 /// ```text
 ///            token g (the current one)            token g, g+1 unused: the same g+1
@@ -29,55 +29,55 @@ pub struct FirstUse {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefreshState {
-    /// The current generation; the token handed out last has this number.
+    /// The current generation: the number of the newest token.
     pub generation: u32,
-    /// When the current generation was handed out first.
+    /// The time at which the current generation was first issued.
     pub made_at: Timestamp,
-    /// When the current generation was first used, by an access token of it; `None`: unused.
+    /// The first use of the current generation's access token; `None`: unused.
     pub used_at: Option<Timestamp>,
-    /// The generation in which a late repeat was seen last.
+    /// The generation of the last late repeat.
     pub late_repeat: Option<u32>,
-    /// First uses of earlier generations, oldest first, for as long as their predecessors may be repeated.
+    /// First uses of earlier generations, oldest first, as long as their predecessors may be repeated.
     pub earlier: Vec<FirstUse>,
 }
 
-/// What presenting an authentic token does.
+/// The effect of presenting an authentic token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presented {
-    /// It was used for the first time: the generation to hand out.
+    /// The first use of the token.
     Rotated {
-        /// The new current generation.
+        /// The new current generation, to be issued.
         next: u32,
     },
-    /// It was used before, and that is nothing to worry about: the generation that was handed out then.
+    /// A permitted repeat.
     Repeated {
-        /// The same generation as then.
+        /// The generation that was issued at the first use; it is issued again.
         next: u32,
     },
-    /// Somebody holds a copy: the session ends and its user is told.
+    /// The token was copied: the session ends and its user is notified.
     Reused(Reuse),
 }
 
-/// How a copy of a token gave itself away.
+/// The evidence of a copied token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reuse {
-    /// The successor had been in use for longer than the grace.
+    /// The successor has been in use for longer than the grace.
     SuccessorInUse,
-    /// Late repeats in two generations running.
+    /// Late repeats in two consecutive generations.
     LateTwice,
 }
 
 impl RefreshState {
-    /// The state of a session that begins: generation 0 is handed out at `now`.
+    /// The state of a new session: generation 0 is issued at `now`.
     pub fn begin(now: Timestamp) -> Self {
         Self { generation: 0, made_at: now, used_at: None, late_repeat: None, earlier: Vec::new() }
     }
 
-    /// What presenting the authentic token of generation `presented` at `now` does, and the state after it.
-    /// `grace`: for how long a token may be repeated once its successor is in use.
+    /// The effect of presenting the authentic token of generation `presented` at `now`, and the state after it.
+    /// `grace`: how long a token may be repeated once its successor is in use.
     ///
-    /// A token from ahead of the current generation was handed out before the store was put back to an earlier state;
-    /// its holder is let in, and the numbers go on from there.
+    /// A generation above the current one was issued before the store was restored to an earlier state. The token is
+    /// accepted, and the numbering continues from it.
     pub fn present(&self, presented: u32, now: Timestamp, grace: Duration) -> (Presented, Self) {
         if presented >= self.generation {
             return self.rotate(presented, now, grace);
@@ -87,13 +87,13 @@ impl RefreshState {
             Some(at) if now.since(at) <= grace => (Presented::Repeated { next }, self.clone()),
             Some(_) => (Presented::Reused(Reuse::SuccessorInUse), self.clone()),
             None if next == self.generation => self.repeat_unused(presented, now, grace),
-            // Used so long ago that it is no longer remembered.
+            // Used so long ago that the use is no longer stored.
             None => (Presented::Reused(Reuse::SuccessorInUse), self.clone()),
         }
     }
 
-    /// The state after an access token of `generation` was seen at `now`; `None` if that changes nothing, which is so
-    /// for all but the first request of a generation.
+    /// The state after an access token of `generation` was used at `now`; `None` if the state does not change, as for
+    /// all but the first request of a generation.
     pub fn mark_used(&self, generation: u32, now: Timestamp) -> Option<Self> {
         let first = generation == self.generation && self.used_at.is_none();
         first.then(|| Self { used_at: Some(now), ..self.clone() })

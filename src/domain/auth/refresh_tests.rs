@@ -1,4 +1,4 @@
-//! Tests of the refresh rule: a table, a naive model, an honest client on a bad network, a thief.
+//! Tests of the refresh rule: a table, a naive model, an honest client on an unreliable network, a thief.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::ZERO.plus(Duration::from_secs(seconds))
 }
 
-/// One line a step: `<second> refresh <generation>` or `<second> use <generation>`, and what it gave.
+/// One line per step: `<second> refresh <generation>` or `<second> use <generation>`, and the result.
 fn play(history: &str) {
     let mut state = RefreshState::begin(at(0));
     for line in history.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -162,7 +162,7 @@ fn a_hundred_uses_at_once_give_one_successor() {
     assert_eq!(new, 1);
 }
 
-/// The rule as a person would say it, from the whole history, kept for ever.
+/// The rule as the documentation states it, computed from the complete history.
 #[derive(Default)]
 struct Model {
     handed_out: BTreeMap<u32, Timestamp>,
@@ -203,7 +203,7 @@ impl Model {
     }
 }
 
-/// Waits as they happen: at once, within the grace, at its edge, past it, an hour.
+/// Waits: none, within the grace, at its limit, beyond it, an hour.
 fn wait() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), 1_u64..12, Just(30), Just(31), 32_u64..900, Just(3_600)]
 }
@@ -233,16 +233,16 @@ proptest! {
         }
     }
 
-    /// A client that keeps its tokens in order, on a network that loses answers (never in two generations running,
-    /// which is the price of finding thieves), doubles requests and delivers the double up to 30 s late; and that
-    /// falls asleep for an hour at any time.
+    /// An honest client on a network that loses answers (never in two consecutive generations, which the rule cannot
+    /// distinguish from a thief), duplicates requests and delivers the duplicate up to 30 s late. The client may pause
+    /// for an hour at any time.
     #[test]
     fn lost_answers_never_log_an_honest_client_out(
         rounds in prop::collection::vec((wait(), prop::option::of(wait()), 0_u64..=30, any::<bool>()), 1..40),
     ) {
         let mut state = RefreshState::begin(at(0));
         let (mut second, mut held, mut lost_before) = (0, 0, false);
-        // When the double of a request arrives, and its generation.
+        // The arrival time of a duplicate request, and its generation.
         let mut doubles: Vec<(u64, u32)> = Vec::new();
         for (pause, lost, double_after, uses_access_token) in rounds {
             second += pause;
@@ -275,8 +275,8 @@ proptest! {
         }
     }
 
-    /// Owner and thief hold the same token and take turns, in any order within a turn, not in step with each other to
-    /// within the grace. Each may use its access tokens or not.
+    /// Owner and thief hold the same token and alternate, in any order within a turn, with more than the grace between
+    /// turns. Each may use its access tokens or not.
     #[test]
     fn an_alternating_thief_is_found_at_the_second_turn_at_the_latest(
         before in 0_u32..3,

@@ -1,4 +1,4 @@
-//! A registration: a user who is not one yet.
+//! A registration: the record that becomes a user.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,17 +7,17 @@ use crate::{
     types::{EmailAddress, Timestamp, id::UserId},
 };
 
-/// What was known of the address when somebody registered it.
+/// The state of the address at the time of the registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AddressState {
-    /// Nobody's yet: the address gets a code.
+    /// No user has it: a code is sent to it.
     Free,
-    /// A user's already: the owner gets a notice; this registration can never be verified.
+    /// A user has it: the owner gets a notice, and this registration can never be verified.
     Taken,
 }
 
 impl AddressState {
-    /// Of an address by who holds it. A user who never proved it does not keep it from the one who can.
+    /// The state of an address with the user `holder`. A user with an unproven address does not reserve it.
     pub fn held_by(holder: Option<&User>) -> Self {
         match holder {
             Some(owner) if owner.email_verified => Self::Taken,
@@ -26,22 +26,22 @@ impl AddressState {
     }
 }
 
-/// A registration: lives 24 h, holds its own password, and becomes a user by its own code only.
+/// A registration. It expires after 24 h, has its own password, and becomes a user only by its own code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
-    /// The id its user will have.
+    /// The id of its future user.
     pub id: UserId,
     /// The address, as typed.
     pub email: EmailAddress,
-    /// Whether the address was free.
+    /// The state of the address.
     pub address: AddressState,
-    /// What the user to be says of themselves; it reserves the user name while it lives.
+    /// The profile of the future user; it reserves the user name until the registration expires.
     pub profile: Profile,
     /// The password's hash as a PHC string.
     pub password_hash: String,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When it is void.
+    /// The expiry time.
     pub expires_at: Timestamp,
 }
 

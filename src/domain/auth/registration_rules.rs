@@ -1,24 +1,24 @@
-//! The rules on registrations: how many may live at once, how long, and which one a code is sent for.
+//! The rules on registrations of one address: their number, and the registration that a code is sent for.
 
 use super::{AddressState, Registration};
 use crate::types::{Timestamp, limits};
 
-/// Whether one more registration of an address is taken.
+/// Whether another registration of an address is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistrationAdmission {
-    /// It is.
+    /// It is accepted.
     Admitted,
-    /// So many are live that no further mail may be caused. The same for free addresses and taken ones.
+    /// The limit is reached, and no further mail is sent. The answer is the same for free and taken addresses.
     Full {
-        /// When the oldest one ends.
+        /// The end of the oldest registration.
         until: Timestamp,
     },
 }
 
-/// Whether a registration may join `earlier` ones of the same address, live or not.
+/// Whether a registration may be added to the `earlier` ones of the same address, expired or not.
 ///
-/// Further ones are refused rather than put in the place of the oldest: a stranger could otherwise have a code mailed
-/// to an address without end. An owner who is shut out so can still enter by resetting the password.
+/// Above the limit a new one is refused; it does not replace the oldest, because then any client could cause mail to an
+/// address without limit. An owner who is blocked by this can still sign in by a password reset.
 pub fn admit(earlier: &[Registration], now: Timestamp) -> RegistrationAdmission {
     let mut ends: Vec<_> = earlier.iter().filter(|one| one.is_live(now)).map(|one| one.expires_at).collect();
     ends.sort();
@@ -28,8 +28,8 @@ pub fn admit(earlier: &[Registration], now: Timestamp) -> RegistrationAdmission 
     }
 }
 
-/// For which registration of an address a code is sent again, or tried, when only the address is named: the newest
-/// that lives and can be verified.
+/// The registration for which a code is sent again, or tried, when only the address is given: the newest one that is
+/// not expired and can be verified.
 pub fn newest_verifiable(registrations: &[Registration], now: Timestamp) -> Option<&Registration> {
     verifiable(registrations, now).max_by_key(|one| (one.created_at, one.id))
 }

@@ -1,29 +1,29 @@
-//! A request to set a new password: what it is for, and how often a code may be tried by it.
+//! A request for a new password, and the number of code tries it allows.
 
 use serde::{Deserialize, Serialize};
 
 use crate::types::{EmailAddress, Timestamp, id::ResetId};
 
-/// A request. Made for every address that is named, whether anybody has it or not, so that both look the same.
+/// A reset request. It is created for every given address, known or not, so that clients cannot distinguish the two.
 ///
-/// The tries that name only an address are counted by a request too: one a day for each address, whose id is made of
-/// the address and told to nobody.
+/// Code tries that give only an address are counted in a request too: one per day and address, whose id is derived
+/// from the address and never sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResetRequest {
-    /// The request.
+    /// The id of the request.
     pub id: ResetId,
-    /// The address that was named.
+    /// The given address.
     pub email: EmailAddress,
-    /// How many more codes may be tried by it.
+    /// The number of code tries left.
     pub tries_left: u8,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// It is void then.
+    /// The expiry time.
     pub expires_at: Timestamp,
 }
 
 impl ResetRequest {
-    /// The request after one more try at `now`; `None`: there may be none.
+    /// The request after one more code try at `now`; `None`: no try is left, or it has expired.
     pub fn tried(&self, now: Timestamp) -> Option<Self> {
         let tries_left = self.tries_left.checked_sub(1)?;
         (now < self.expires_at).then(|| Self { tries_left, ..self.clone() })

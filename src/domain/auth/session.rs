@@ -1,4 +1,4 @@
-//! A session: one device of one user, from login to its end.
+//! A session: one signed-in device of one user.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::types::{
     id::{SessionId, UserId},
 };
 
-/// Why a session ended. Stored by position: new ones go to the end.
+/// The reason of a session's end. Stored by position: new variants go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SessionEnd {
     /// The user logged out, or ended it from the list.
@@ -19,11 +19,11 @@ pub enum SessionEnd {
     PasswordChanged,
     /// The password was reset.
     PasswordReset,
-    /// A refresh token was used again after it had a used successor.
+    /// A refresh token was reused (`refresh.rs`).
     ReuseDetected,
-    /// An operator or administrator ended it, or shut the user out.
+    /// An operator or administrator ended it, or locked or disabled the user.
     Administrator,
-    /// The user had too many sessions; the one unused for longest went.
+    /// The user had too many sessions; this one was unused for longest.
     Displaced,
     /// The user was deleted.
     UserDeleted,
@@ -45,34 +45,34 @@ impl SessionEnd {
     }
 }
 
-/// A session. Ended ones are removed from the store: what is there, lives (until its two times).
+/// A session. Ended sessions are removed from the store; a stored one is valid until its two end times.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// The id (claim `sid`).
     pub id: SessionId,
-    /// Whose it is.
+    /// The user.
     pub user: UserId,
-    /// The key from which refresh tokens are made; the table that holds sessions is sealed.
+    /// The key from which refresh tokens are derived. The table that holds sessions is sealed.
     pub seed: [u8; 32],
-    /// Which refresh token is current, and what is remembered of the ones before.
+    /// The state of the refresh tokens.
     pub refresh: RefreshState,
-    /// The name the client gave its device.
+    /// The device name that the client sent.
     pub device_name: Option<String>,
     /// `User-Agent` at login.
     pub user_agent: Option<String>,
     /// The client's address at login or the last refresh.
     pub ip_address: Option<String>,
-    /// When the user last proved who they are.
+    /// The time of the user's last authentication.
     pub auth_time: Timestamp,
-    /// How (claim `amr`, RFC 8176).
+    /// The methods of that authentication (claim `amr`, RFC 8176).
     pub amr: Vec<String>,
-    /// When the session began.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When it was refreshed last.
+    /// The time of the last refresh.
     pub last_used_at: Timestamp,
-    /// Unless refreshed before, it is over then (sliding).
+    /// The end of the session unless it is refreshed before (sliding).
     pub idle_until: Timestamp,
-    /// It is over then whatever happens.
+    /// The end of the session in any case.
     pub ends_at: Timestamp,
 }
 

@@ -4,18 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{SigningAlgorithm, Timestamp, id::KeyId};
 
-/// Where a key is in its life.
+/// The stage of a key.
 ///
 /// ```text
 /// published --24 h--> signing --a newer one signs--> retiring --longest token ran out--> removed
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyStage {
-    /// In the JWKS, so that other services have it before the first token comes.
+    /// In the JWKS, so that other services know it before they receive the first token.
     Published,
     /// Signs new tokens. Exactly one key does.
     Signing,
-    /// Only checks tokens it signed.
+    /// Only verifies tokens that it signed.
     Retiring,
 }
 
@@ -35,15 +35,15 @@ impl KeyStage {
 pub struct SigningKey {
     /// `kid` in tokens and in the JWKS.
     pub id: KeyId,
-    /// What it signs by.
+    /// The signing algorithm.
     pub algorithm: SigningAlgorithm,
     /// PKCS#8 (RFC 5208), DER.
     pub private_der: Vec<u8>,
-    /// Where it is in its life.
+    /// The stage of the key.
     pub stage: KeyStage,
-    /// When it was made and published.
+    /// The time of creation and publication.
     pub created_at: Timestamp,
-    /// When it entered its stage.
+    /// The start of the current stage.
     pub stage_since: Timestamp,
 }
 

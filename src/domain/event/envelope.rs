@@ -1,4 +1,4 @@
-//! An event as it is said, and as it is read (CloudEvents 1.0 attributes).
+//! An event as a transaction writes it, and as subscribers read it (CloudEvents 1.0 attributes).
 
 use serde::{Deserialize, Serialize};
 
@@ -11,12 +11,12 @@ use crate::{
     },
 };
 
-/// Fields that say who a person is. Stored sealed under that person's own key: erasing a person is destroying the key.
+/// Personal fields. Sealed under the person's own key: destroying the key erases the person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Personal {
     /// E-mail address.
     pub email: Option<String>,
-    /// Client's address.
+    /// The client's address.
     pub ip_address: Option<String>,
     /// `User-Agent`.
     pub user_agent: Option<String>,
@@ -31,7 +31,7 @@ pub struct Personal {
 }
 
 impl Personal {
-    /// Where a call came from.
+    /// The origin of a call: client address and user agent.
     pub fn of_call(context: &CallContext) -> Self {
         Self {
             ip_address: context.client.map(|address| address.to_canonical().to_string()),
@@ -50,29 +50,29 @@ impl Personal {
         }
     }
 
-    /// Whether there is nothing to seal.
+    /// Whether all fields are empty.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Whether an event names where the call behind it came from.
+/// Whether an event contains the origin of its call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventOrigin {
-    /// It carries the client's address and user agent.
+    /// It contains the client's address and user agent.
     Call,
-    /// It carries neither: it is about the service's own work, or about a person who did not make the call.
+    /// It contains neither: it reports the service's own work, or a person who did not make the call.
     Withheld,
 }
 
-/// An event as a transaction says it; the store adds id, sequence, time and origin.
+/// An event as a transaction writes it. The store adds id, sequence, time and origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// The person it is about, under whose key `personal` is sealed, and within which order is kept.
+    /// The person that the event is about. That person's key seals `personal`; hand-overs keep the order per subject.
     pub subject: UserId,
-    /// What happened.
+    /// The type and the payload.
     pub kind: EventKind,
-    /// Who it happened to, and from where.
+    /// The personal fields, and the origin of the call.
     pub personal: Personal,
 }
 
@@ -81,20 +81,20 @@ pub struct Event {
 pub struct EventEnvelope {
     /// The deduplication key.
     pub id: EventId,
-    /// Strictly increasing; none ever appears behind one already read.
+    /// Strictly increasing. No event appears later with a smaller sequence than one that was read.
     pub sequence: u64,
-    /// The person it is about.
+    /// The person that the event is about.
     pub subject: UserId,
-    /// When the decision was taken.
+    /// The time of the decision.
     pub time: Timestamp,
-    /// The request that began it all.
+    /// The id of the request that started the chain of events.
     pub correlation: String,
-    /// The event that led to this one.
+    /// The event that caused this one.
     pub causation: Option<EventId>,
     /// W3C trace context.
     pub traceparent: Option<String>,
-    /// What happened.
+    /// The type and the payload.
     pub kind: EventKind,
-    /// Who and from where; empty once the person is erased.
+    /// The personal fields and the origin; empty after the person's erasure.
     pub personal: Personal,
 }

@@ -1,8 +1,8 @@
-//! The catalogue: one variant for each event there is. Events tell; they do not decide. No secret and no personal
-//! field is ever in here: persons' fields are in `Personal`, which is sealed under that person's own key.
+//! The catalogue: one variant per event. Events report; they do not decide. They contain no secrets. Personal fields
+//! are in `Personal`, which is sealed under the person's own key.
 //!
-//! A row ends with the type's name, its source, the subscribers that hear it, and, after `also`, its names in the
-//! source documents. Nothing else says who hears what: `Subscriber::types` is derived from here.
+//! A row ends with the type's name, its source, its subscribers, and, after `also`, its names in the source documents.
+//! No other place names the subscribers of an event: `Subscriber::types` is derived from this table.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +17,11 @@ use crate::{
 macro_rules! catalogue {
     ($($(#[$doc:meta])* $variant:ident { $($(#[$fdoc:meta])* $field:ident : $type:ty),* $(,)? }
         = $name:literal, $source:literal, [$($subscriber:literal),*] $(, also [$($alias:literal),*])?;)*) => {
-        /// What happened. Stored by position: new ones go to the end, none is ever removed.
+        /// The type of an event with its payload. Stored by position: new variants go to the end, none is removed.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         pub enum EventKind { $($(#[$doc])* $variant { $($(#[$fdoc])* $field: $type),* },)* }
 
-        /// The name of an event, without what it tells.
+        /// The type of an event, without its payload.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum EventType { $($(#[$doc])* $variant,)* }
 
@@ -33,7 +33,7 @@ macro_rules! catalogue {
         }
 
         impl EventType {
-            /// The whole catalogue, in its order.
+            /// All types, in the order of the catalogue.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The attribute `type`.
@@ -41,17 +41,17 @@ macro_rules! catalogue {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// The attribute `source`: the service that says it.
+            /// The attribute `source`: the service that writes it.
             pub fn source(self) -> &'static str {
                 match self { $(Self::$variant => $source,)* }
             }
 
-            /// The names of the subscribers that hear it.
+            /// The names of its subscribers.
             pub fn subscribers(self) -> &'static [&'static str] {
                 match self { $(Self::$variant => &[$($subscriber),*],)* }
             }
 
-            /// Its names in the source documents, where they differ from its own.
+            /// Its names in the source documents, if they differ.
             pub fn aliases(self) -> &'static [&'static str] {
                 match self { $(Self::$variant => &[$($($alias),*)?],)* }
             }
@@ -60,31 +60,31 @@ macro_rules! catalogue {
 }
 
 impl EventType {
-    /// The types that the subscriber of this name hears, in the order of the catalogue.
+    /// The types that this subscriber receives, in the order of the catalogue.
     pub fn heard_by(subscriber: &str) -> Vec<Self> {
         Self::ALL.iter().copied().filter(|kind| kind.subscribers().contains(&subscriber)).collect()
     }
 
-    /// The type of that name, or of that name in the source documents.
+    /// The type with this name or alias.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == name || kind.aliases().contains(&name))
     }
 }
 
 catalogue! {
-    /// An address that was free was registered.
+    /// A free address was registered.
     UserRegistered {
-        /// The registration, which is the user to be.
+        /// The registration, which has the id of its future user.
         user: UserId,
         /// When the registration ends.
         expires_at: Timestamp,
     } = "user.registered", "/auth", ["otp"], also ["user.created", "USER_REGISTERED"];
-    /// An address that is a user's already was registered again.
+    /// The address of an existing user was registered again.
     UserRegistrationRepeated {
-        /// The user whose address it is.
+        /// The user with that address.
         user: UserId,
     } = "user.registration_repeated", "/auth", ["notifier"];
-    /// The address was proven; the user may enter.
+    /// The address was proven; the user may sign in.
     UserVerified {
         /// The user.
         user: UserId,
@@ -96,7 +96,7 @@ catalogue! {
         /// The names of the changed fields.
         fields: Vec<String>,
     } = "user.updated", "/user", [];
-    /// The user is gone.
+    /// The user was deleted.
     UserDeleted {
         /// The user.
         user: UserId,
@@ -110,7 +110,7 @@ catalogue! {
         /// After.
         to: Roles,
     } = "user.role_changed", "/user", [];
-    /// The user was shut out or let in again.
+    /// The user's status was changed.
     UserStatusChanged {
         /// The user.
         user: UserId,
@@ -125,21 +125,21 @@ catalogue! {
         user: UserId,
         /// The new session.
         session: SessionId,
-        /// Whether it was the first time ever.
+        /// Whether it was the user's first sign-in.
         first_login: bool,
-        /// Whether the device was not known.
+        /// Whether the device was unknown.
         new_device: bool,
     } = "user.logged_in", "/auth", ["notifier"], also ["user.login", "USER_LOGGED_IN"];
-    /// A sign-in failed for a user that exists.
+    /// A sign-in of an existing user failed.
     UserLoginFailed {
         /// The user.
         user: UserId,
     } = "user.login_failed", "/auth", [];
-    /// Too many failures: sign-in is shut for a while.
+    /// Too many failures: sign-in is locked for a time.
     UserLockedOut {
         /// The user.
         user: UserId,
-        /// Until when.
+        /// The end of the lock.
         until: Timestamp,
     } = "user.locked_out", "/auth", ["notifier"];
     /// A user signed out.
@@ -155,19 +155,19 @@ catalogue! {
         user: UserId,
         /// The session.
         session: SessionId,
-        /// The generation handed out.
+        /// The generation of the new token.
         generation: u32,
     } = "session.refreshed", "/auth", [];
-    /// A session was ended other than by its own logout.
+    /// A session was ended, except by its own logout.
     SessionRevoked {
         /// The user.
         user: UserId,
         /// The session.
         session: SessionId,
-        /// Why.
+        /// The reason.
         reason: SessionEnd,
     } = "session.revoked", "/auth", [];
-    /// A refresh token came back that only a thief or a broken client would send: the session was ended.
+    /// A refresh token was reused, as a thief or a faulty client would: the session was ended.
     SessionReuseDetected {
         /// The user.
         user: UserId,
@@ -180,20 +180,20 @@ catalogue! {
         owner: UserId,
         /// The code.
         code: CodeId,
-        /// What for.
+        /// The purpose of the code.
         purpose: CodePurpose,
-        /// When it is void.
+        /// The expiry time.
         expires_at: Timestamp,
     } = "otp.verification_required", "/otp", ["notifier"];
-    /// A channel took the message that carries a code.
+    /// A channel accepted the message that contains a code.
     OtpSent {
         /// The user or registration.
         owner: UserId,
         /// The code.
         code: CodeId,
-        /// What for.
+        /// The purpose of the code.
         purpose: CodePurpose,
-        /// By which channel it went.
+        /// The channel.
         channel: Channel,
     } = "otp.sent", "/otp", [];
     /// A code to reset a password is ready to be sent.
@@ -202,39 +202,39 @@ catalogue! {
         owner: UserId,
         /// The code.
         code: CodeId,
-        /// When it is void.
+        /// The expiry time.
         expires_at: Timestamp,
     } = "otp.password_reset", "/otp", ["notifier"];
-    /// The right code was given.
+    /// The correct code was sent.
     OtpVerified {
         /// The user or registration.
         owner: UserId,
         /// The code.
         code: CodeId,
-        /// What for.
+        /// The purpose of the code.
         purpose: CodePurpose,
     } = "otp.verified", "/otp", [];
-    /// A wrong code was given.
+    /// A wrong code was sent.
     OtpFailed {
         /// The user or registration.
         owner: UserId,
         /// The code.
         code: CodeId,
-        /// What for.
+        /// The purpose of the code.
         purpose: CodePurpose,
-        /// How many tries are left.
+        /// The number of code tries left.
         attempts_left: u8,
     } = "otp.failed", "/otp", [];
-    /// A code ran out unused.
+    /// A code expired unused.
     OtpExpired {
         /// The user or registration.
         owner: UserId,
         /// The code.
         code: CodeId,
-        /// What for.
+        /// The purpose of the code.
         purpose: CodePurpose,
     } = "otp.expired", "/otp", [];
-    /// A reset of a user's password was asked for.
+    /// A password reset was requested for a user.
     PasswordResetRequested {
         /// The user.
         user: UserId,
@@ -246,12 +246,12 @@ catalogue! {
         /// The user.
         user: UserId,
     } = "password.reset_completed", "/auth", ["notifier"];
-    /// The password was changed by its owner, or set by an operator.
+    /// The password was changed by its user, or set by an operator.
     PasswordChanged {
         /// The user.
         user: UserId,
     } = "password.changed", "/auth", ["notifier"];
-    /// A notification was taken on.
+    /// A notification was queued.
     NotificationQueued {
         /// The notification.
         notification: NotificationId,
@@ -260,7 +260,7 @@ catalogue! {
         /// The template's name.
         template: String,
     } = "notification.queued", "/notifier", [];
-    /// A channel took the delivery.
+    /// A channel accepted the delivery.
     NotificationDelivered {
         /// The notification.
         notification: NotificationId,
@@ -269,7 +269,7 @@ catalogue! {
         /// The template's name.
         template: String,
     } = "notification.delivered", "/notifier", [];
-    /// The delivery was given up.
+    /// The delivery failed permanently.
     NotificationFailed {
         /// The notification.
         notification: NotificationId,
@@ -277,10 +277,10 @@ catalogue! {
         delivery: DeliveryId,
         /// The template's name.
         template: String,
-        /// Why; the class of the failure, never a peer's text.
+        /// The class of the failure, never the peer's text.
         reason: String,
     } = "notification.failed", "/notifier", [];
-    /// The delivery was not sent, on purpose.
+    /// The delivery was suppressed.
     NotificationSuppressed {
         /// The notification.
         notification: NotificationId,
@@ -288,14 +288,14 @@ catalogue! {
         delivery: DeliveryId,
         /// The template's name.
         template: String,
-        /// Why: preference, rate_limit, expired, suppression_list.
+        /// The reason: preference, rate_limit, expired, suppression_list.
         reason: String,
     } = "notification.suppressed", "/notifier", [];
     /// An address was invited to register.
     UserInvited {
-        /// The invitation; as a person, its guest has the same id.
+        /// The invitation; the invited person has the same id.
         invitation: InvitationId,
-        /// When it is void.
+        /// The expiry time.
         expires_at: Timestamp,
     } = "user.invited", "/user", ["notifier"];
 }

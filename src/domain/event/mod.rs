@@ -1,6 +1,6 @@
-//! Events: what became true, in the commit that made it true.
+//! Events: facts, written in the commit that made them true.
 //!
-//! Owns: the catalogue of events, the names of those who hear each, and their envelope. Must not know: what a
+//! Owns: the catalogue of events, the names of the subscribers of each, and their envelope. Must not know: what a
 //! subscriber does with an event, the store, HTTP. Begin with `kind.rs`, the catalogue.
 
 mod envelope;

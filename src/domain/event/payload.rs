@@ -1,15 +1,15 @@
-//! What an event tells in the member `data`: field names and values as text, for JSON at the edge.
+//! The payload of an event (member `data`): field names and values, which the edge writes as JSON.
 
 use std::fmt::Display;
 
 use super::{EventKind, Personal};
 
-/// A value of the payload; amounts and sequences are text.
+/// A value of the payload. Amounts and sequences are text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PayloadValue {
     /// Text, an id, a time.
     Text(String),
-    /// Yes or no.
+    /// A boolean.
     Flag(bool),
     /// A small count.
     Count(u64),
@@ -82,11 +82,11 @@ impl EventKind {
     }
 }
 
-/// Fields in the order in which they are told.
+/// Fields in the order of the document.
 #[derive(Default)]
 struct Told(Vec<(&'static str, PayloadValue)>);
 
-/// What is about one user begins with that user.
+/// The payload of an event about one user begins with that user.
 fn of(user: &impl Display) -> Told {
     Told::default().text("userId", user)
 }
@@ -115,7 +115,7 @@ impl Told {
 }
 
 impl Personal {
-    /// The personal fields that are there, camelCase.
+    /// The personal fields that are set, in camelCase.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         [
             ("email", &self.email),

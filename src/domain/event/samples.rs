@@ -1,4 +1,4 @@
-//! An event of each type, for tests that ask what a service makes of each.
+//! One event of each type, for tests of subscribers.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn id<I: From<Uuid>>() -> I {
     I::from(Uuid::from_u128(7))
 }
 
-/// What an event of this type tells. Where there is a choice, it is the case that a user has to hear of.
+/// The payload of a sample. Where there is a choice, it is the case that leads to a notification.
 fn kind_of(event_type: EventType) -> EventKind {
     let (user, until): (UserId, _) = (id(), Timestamp::ZERO.plus(Duration::from_secs(600)));
     let (notification, delivery, template) = (id(), id(), "welcome".to_owned());
@@ -65,7 +65,7 @@ fn kind_of(event_type: EventType) -> EventKind {
     }
 }
 
-/// An event of this type, as a subscriber is handed it.
+/// An event of this type, as a subscriber receives it.
 pub fn sample(event_type: EventType) -> EventEnvelope {
     EventEnvelope {
         id: id(),

@@ -1,4 +1,4 @@
-//! How far a subscriber has come: its watermark, what it could not take yet, and what it never will.
+//! The progress of a subscriber: its watermark, its delayed events, and its dead letters.
 
 use std::time::Duration;
 
@@ -11,37 +11,37 @@ use crate::types::{
     limits,
 };
 
-/// The first wait of an event that was not taken.
+/// The wait after the first failed hand-over.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest one.
+/// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 
 /// A subscriber of the event log, by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
-    /// Every event up to here is settled, delayed, dead or not wanted.
+    /// Every event up to this sequence is handed over, delayed, a dead letter, or not subscribed.
     pub watermark: u64,
-    /// When the subscriber was first seen.
+    /// The time of the subscriber's first start.
     pub since: Timestamp,
 }
 
-/// An event that a subscriber could not take yet, or that stands behind one of the same subject.
+/// An event whose hand-over failed, or that waits behind one of the same subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delayed {
-    /// How often it was handed over; 0: it stands behind another.
+    /// The number of hand-overs; 0: it waits behind another event.
     pub attempts: u32,
-    /// When it is handed over again, once it is the first of its subject.
+    /// The time of the next hand-over, once it is the first of its subject.
     pub due: Timestamp,
-    /// What the subscriber said last.
+    /// The last error of the subscriber.
     pub last_error: String,
 }
 
-/// Why an event went to the dead letters. Stored by position: new ones go to the end.
+/// The reason of a dead letter. Stored by position: new variants go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeadReason {
-    /// The subscriber said that it will never take it.
+    /// The subscriber reported a permanent failure.
     Refused,
-    /// It was handed over `limits::RELAY_ATTEMPTS` times.
+    /// `limits::RELAY_ATTEMPTS` hand-overs failed.
     Exhausted,
     /// The event is no longer in the log.
     Gone,
@@ -58,35 +58,35 @@ impl DeadReason {
     }
 }
 
-/// An event that a subscriber did not take: a pointer into the log, for operators to requeue or discard.
+/// An event that a subscriber did not accept: a reference to the log, for operators to requeue or discard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
-    /// The event; `None` if it was gone from the log.
+    /// The event; `None` if it was no longer in the log.
     pub event: Option<EventId>,
-    /// Its type.
+    /// The event's type.
     pub event_type: Option<EventType>,
-    /// Whom it was about.
+    /// The person that the event is about.
     pub subject: UserId,
-    /// Why it is here.
+    /// The reason.
     pub reason: DeadReason,
-    /// How often it was handed over.
+    /// The number of hand-overs.
     pub attempts: u32,
-    /// What the subscriber said last.
+    /// The last error of the subscriber.
     pub last_error: String,
-    /// Since when it is here.
+    /// The time at which it became a dead letter.
     pub at: Timestamp,
 }
 
-/// What becomes of an event after it was not taken for the `attempts`th time.
+/// What follows the `attempts`th failed hand-over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextTry {
-    /// It is handed over again after this.
+    /// The event is handed over again after this time.
     After(Duration),
-    /// It goes to the dead letters.
+    /// The event becomes a dead letter.
     Never,
 }
 
-/// One second, doubling to five minutes, spread by `roll` over the last fifth; nothing after the tenth time.
+/// One second, doubled per failure up to five minutes; `roll` varies the last fifth. `Never` from the tenth on.
 pub fn next_try(attempts: u32, roll: u8) -> NextTry {
     if attempts >= limits::RELAY_ATTEMPTS {
         return NextTry::Never;

@@ -1,28 +1,28 @@
-//! Which answer of a provider means what: the one table.
+//! The table of the meaning of each provider answer.
 
 use crate::types::provider_answer::{ProviderAnswer, SmtpStep};
 
-/// What is to be done after an answer.
+/// The meaning of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
-    /// It is the provider's now.
+    /// The provider accepted the message.
     Taken,
-    /// Try again later.
+    /// The delivery is tried again later.
     Temporary(Blame),
-    /// Trying again is pointless.
+    /// The delivery fails; another try would fail too.
     Permanent,
 }
 
-/// Whose fault a temporary failure is.
+/// The cause of a temporary failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
-    /// The provider, the way to it, or our account with it: counted by its circuit breaker.
+    /// The provider, the network, or the program's credentials: counted by the provider's circuit breaker.
     Provider,
-    /// This one recipient or message: others may go on.
+    /// This recipient or message only; other deliveries continue.
     Recipient,
 }
 
-/// A range of enhanced subjects and details, or any.
+/// A range of enhanced status codes (subject and detail), or any.
 #[derive(Clone, Copy)]
 enum Detail {
     Any,
@@ -31,9 +31,9 @@ enum Detail {
 }
 
 struct Row {
-    /// At which steps the row holds.
+    /// The steps to which the row applies.
     steps: &'static [SmtpStep],
-    /// First and last reply code.
+    /// The first and last reply code.
     codes: (u16, u16),
     detail: Detail,
     meaning: Meaning,
@@ -44,29 +44,29 @@ const RECIPIENT: Meaning = Meaning::Temporary(Blame::Recipient);
 const BEFORE_MAIL: &[SmtpStep] = &[SmtpStep::Connect, SmtpStep::StartTls, SmtpStep::Authenticate];
 const MAIL: &[SmtpStep] = &[SmtpStep::Sender, SmtpStep::Recipient, SmtpStep::Content];
 
-/// Refusals, the first row that fits counts. Codes by RFC 5321 section 4.2, enhanced codes by RFC 3463.
+/// Refusals; the first matching row applies. Reply codes by RFC 5321 section 4.2, enhanced codes by RFC 3463.
 const REFUSALS: &[Row] = &[
-    // A greeting, TLS or credentials that are refused are mended by an operator or by time, never by dropping mail.
+    // A refused greeting, TLS handshake or credential needs an operator or time; the mail must not be dropped.
     Row { steps: BEFORE_MAIL, codes: (400, 599), detail: Detail::Any, meaning: PROVIDER },
-    // "Service not available, closing": of the whole server, whenever it is said.
+    // "Service not available, closing": concerns the whole server, at any step.
     Row { steps: MAIL, codes: (421, 421), detail: Detail::Any, meaning: PROVIDER },
-    // "Authentication required": our account, not the recipient.
+    // "Authentication required": concerns the program's credentials, not the recipient.
     Row { steps: MAIL, codes: (530, 535), detail: Detail::Any, meaning: PROVIDER },
-    // 4.3.x: the mail system itself is in trouble (disk full, not accepting).
+    // 4.3.x: a problem of the mail system (disk full, not accepting).
     Row { steps: MAIL, codes: (400, 499), detail: Detail::Subject(3), meaning: PROVIDER },
-    // All else in the 400s: greylisting, a busy mailbox, a limit on this recipient.
+    // Other 4xx codes: greylisting, a busy mailbox, a limit of this recipient.
     Row { steps: MAIL, codes: (400, 499), detail: Detail::Any, meaning: RECIPIENT },
-    // A full mailbox is told as permanent by many, and is emptied by its owner.
+    // Many servers report a full mailbox as permanent, but its owner can empty it.
     Row { steps: MAIL, codes: (500, 599), detail: Detail::Is(2, 2), meaning: RECIPIENT },
     // 5.3.x: the system is full or not accepting now.
     Row { steps: MAIL, codes: (500, 599), detail: Detail::Subject(3), meaning: PROVIDER },
-    // 5.7.1 and its kin at MAIL FROM: the provider does not let us use this sender; an operator mends that.
+    // 5.7.1 and similar at MAIL FROM: the provider does not accept this sender; an operator has to correct that.
     Row { steps: &[SmtpStep::Sender], codes: (500, 599), detail: Detail::Subject(7), meaning: PROVIDER },
-    // 5.1.1 and all else: no such mailbox, refused by policy or content, not to be tried again.
+    // 5.1.1 and other 5xx codes: no such mailbox, or refused by policy or content; not tried again.
     Row { steps: MAIL, codes: (500, 599), detail: Detail::Any, meaning: Meaning::Permanent },
 ];
 
-/// What `answer` means.
+/// The meaning of `answer`.
 pub fn meaning(answer: &ProviderAnswer) -> Meaning {
     match answer {
         ProviderAnswer::Taken { .. } => Meaning::Taken,
@@ -89,7 +89,7 @@ pub fn meaning(answer: &ProviderAnswer) -> Meaning {
     }
 }
 
-/// The class of a failure, for events and counters: never a peer's text.
+/// The class of a failure, for events and counters; never the peer's text.
 pub fn class(answer: &ProviderAnswer) -> &'static str {
     match answer {
         ProviderAnswer::Taken { .. } => "taken",
@@ -109,7 +109,7 @@ pub fn class(answer: &ProviderAnswer) -> &'static str {
 mod tests {
     use super::*;
 
-    /// One line for each row of the table, and those beside it that are easily confused.
+    /// One line for each row of the table, and for similar answers that no row matches.
     const CASES: &[(SmtpStep, u16, &str, Meaning)] = &[
         (SmtpStep::Connect, 554, "no SMTP service here", PROVIDER),
         (SmtpStep::Connect, 450, "try later", PROVIDER),
@@ -131,7 +131,7 @@ mod tests {
         (SmtpStep::Recipient, 550, "no such user", Meaning::Permanent),
         (SmtpStep::Recipient, 550, "5.7.1 refused by policy", Meaning::Permanent),
         (SmtpStep::Content, 554, "5.6.0 content refused", Meaning::Permanent),
-        // A code outside the protocol's range says nothing of the recipient.
+        // A code outside the protocol's range gives no information about the recipient.
         (SmtpStep::Content, 604, "?", PROVIDER),
     ];
 

@@ -1,13 +1,13 @@
-//! The circuit breaker of a provider: after some failures in a row nothing is sent for a while, then one delivery
-//! tries whether it is back.
+//! The circuit breaker of a provider: after several failures in a row sending pauses, then one delivery probes whether
+//! the provider works again.
 
 use std::time::Duration;
 
 use crate::types::Timestamp;
 
-/// Failures in a row that open the circuit.
+/// The number of failures in a row that open the circuit.
 const TRIP_AFTER: u32 = 5;
-/// The first pause; doubles with every probe that fails.
+/// The first pause; it doubles with each failed probe.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
@@ -19,33 +19,33 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breaker {
-    /// Sending goes on.
+    /// Deliveries are sent.
     Closed {
         /// Failures since the last success.
         failures: u32,
     },
-    /// Nothing is sent.
+    /// No delivery is sent.
     Open {
-        /// Until then.
+        /// The end of the pause.
         until: Timestamp,
-        /// How long the pause is.
+        /// The length of the pause.
         pause: Duration,
     },
-    /// One delivery is on its way to see whether the provider is back.
+    /// One delivery is being sent as a probe.
     Probing {
-        /// How long the pause before was.
+        /// The length of the pause before.
         pause: Duration,
-        /// A probe that was not heard of by then is believed lost.
+        /// A probe without a result at this time counts as lost.
         lost_at: Timestamp,
     },
 }
 
-/// Whether a delivery may be handed to the provider now.
+/// Whether a delivery may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerAdmission {
-    /// Yes.
+    /// It may be sent.
     Go,
-    /// Not before.
+    /// It must wait until this time.
     NotBefore(Timestamp),
 }
 
@@ -56,7 +56,7 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// Asks for leave to send; `timeout` is how long a probe may take.
+    /// Admits a delivery or refuses it. `timeout` is the longest time of a probe.
     pub fn admit(&mut self, now: Timestamp, timeout: Duration) -> BreakerAdmission {
         match *self {
             Self::Closed { .. } => BreakerAdmission::Go,
@@ -69,7 +69,7 @@ impl Breaker {
         }
     }
 
-    /// The provider answered, whatever it said about the recipient.
+    /// The provider answered, with any answer about the recipient.
     pub fn succeeded(&mut self) {
         *self = Self::default();
     }
@@ -79,7 +79,7 @@ impl Breaker {
         *self = match *self {
             Self::Closed { failures } if failures + 1 < TRIP_AFTER => Self::Closed { failures: failures + 1 },
             Self::Closed { .. } => Self::Open { until: now.plus(FIRST_PAUSE), pause: FIRST_PAUSE },
-            // Sends that were under way when the circuit opened say nothing new.
+            // Deliveries that were in flight when the circuit opened give no new information.
             Self::Open { until, pause } => Self::Open { until, pause },
             Self::Probing { pause, .. } => {
                 let pause = (pause * 2).min(LONGEST_PAUSE);
@@ -88,14 +88,14 @@ impl Breaker {
         };
     }
 
-    /// Leave to send was not used after all: another delivery may be the probe.
+    /// An admitted delivery was not sent: another delivery may be the probe.
     pub fn unused(&mut self, now: Timestamp) {
         if let Self::Probing { pause, .. } = *self {
             *self = Self::Open { until: now, pause };
         }
     }
 
-    /// Whether sending is stopped, for health.
+    /// Whether sending is paused, for health.
     pub fn is_open(&self) -> bool {
         match self {
             Self::Closed { .. } => false,

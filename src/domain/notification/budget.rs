@@ -1,4 +1,4 @@
-//! How much of one kind a recipient gets.
+//! The limit of deliveries of one template to one owner.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::types::Timestamp;
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// When one owner was sent one template lately, oldest first; pruned to a day.
+/// The recent send times of one template to one owner, oldest first; older ones than a day are removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Budget {
     sent_at: Vec<Timestamp>,
 }
 
 impl Budget {
-    /// Whether `template` may be sent at `now`; if so it is counted. `same_kind_every` is the usual time between two.
+    /// Whether `template` may be sent at `now`; if so, it is counted. `same_kind_every` is the usual minimum interval.
     #[must_use]
     pub fn take(&mut self, template: TemplateName, now: Timestamp, same_kind_every: Duration) -> bool {
         let (apart, a_day) = match template.send_limit() {
@@ -53,7 +53,7 @@ mod tests {
             [0, 1, 59, 60, 61, 120, 180, 600].map(&mut take),
             [true, false, false, true, false, true, false, false]
         );
-        assert!(take(24 * 60), "a day after the first there is room again");
+        assert!(take(24 * 60), "a day after the first another one may be sent");
     }
 
     #[test]

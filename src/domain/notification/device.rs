@@ -1,7 +1,7 @@
-//! A device in our words, which are the same in every language. A `User-Agent` header is text that a stranger writes;
-//! mail names only what is known here.
+//! The description of a device, the same in every language. A client chooses its `User-Agent` header freely, so mail
+//! contains only names of these tables.
 
-/// What browsers call themselves, the more special name first (RFC 9110 section 10.1.5 fixes no words).
+/// Names of browsers in the header, the more specific first (RFC 9110 section 10.1.5 fixes no names).
 const PROGRAMS: &[(&str, &str)] = &[
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -17,7 +17,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("curl/", "curl"),
 ];
 
-/// Systems, the more special name first.
+/// Names of systems, the more specific first.
 const SYSTEMS: &[(&str, &str)] = &[
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
@@ -29,7 +29,7 @@ const SYSTEMS: &[(&str, &str)] = &[
     ("Darwin", "Apple"),
 ];
 
-/// For example `Firefox, Windows`; `None` if nothing is recognised.
+/// For example `Firefox, Windows`; `None` if no name matches.
 pub fn describe(user_agent: &str) -> Option<String> {
     let find = |table: &[(&str, &'static str)]| {
         table.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)

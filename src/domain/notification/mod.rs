@@ -1,7 +1,8 @@
-//! Notifications: who receives what, by which channel, how often, and when it is given up.
+//! Notifications: recipient, channel, frequency, and the end of retries.
 //!
-//! Owns: notifications, deliveries, attempts and the rules on them (retry, answers, breaker, budget), and the table of
-//! templates (`templates.rs`). Must not know: how mail is written or sent, the store, HTTP. Begin with `record.rs`.
+//! Owns: notifications, deliveries, delivery tries and the rules on them (retry, answers, breaker, budget), and the
+//! table of templates (`templates.rs`). Must not know: how mail is written or sent, the store, HTTP. Begin with
+//! `record.rs`.
 
 pub mod answer;
 mod breaker;

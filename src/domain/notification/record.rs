@@ -1,4 +1,4 @@
-//! The records: a notification, its deliveries, their attempts; and a mail in the development inbox.
+//! The records: a notification, its deliveries and delivery tries, and a mail in the development inbox.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,69 +12,69 @@ use crate::{
     },
 };
 
-/// Which live code a mail is to carry. The digits are asked for when it is sent, and never stored with it.
+/// The live code of a mail. The digits are read when the mail is sent, and never stored with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeReference {
-    /// The user or registration whose code it is.
+    /// The user or registration that owns the code.
     pub owner: UserId,
-    /// What it proves.
+    /// The purpose of the code.
     pub purpose: CodePurpose,
-    /// The issue: other digits have another id.
+    /// The id of the code; new digits have a new id.
     pub code: CodeId,
 }
 
-/// What a template is filled with, beside the code.
+/// The variables of a template, without the code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// When it happened.
+    /// The time of the event.
     pub at: Timestamp,
-    /// From which address.
+    /// The client's address.
     pub ip_address: Option<String>,
-    /// The device, in our words.
+    /// The description of the device (`device.rs`).
     pub device: Option<String>,
     /// The recipient's given name.
     pub first_name: Option<String>,
-    /// Until when it holds: a code, a lock.
+    /// The end of validity of the code or the lock.
     pub until: Option<Timestamp>,
 }
 
-/// One request or event that its owner is to hear of. The table that holds it is sealed.
+/// One request or event that its owner is notified of. The table that holds it is sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
     /// The id.
     pub id: NotificationId,
-    /// Whom it is for: a user or registration.
+    /// The recipient: a user or registration.
     pub owner: UserId,
-    /// What is said.
+    /// The template.
     pub template: TemplateName,
-    /// In which language, if the owner chose one.
+    /// The language, if the owner chose one.
     pub locale: Option<Locale>,
-    /// The event that led to it.
+    /// The event that caused it.
     pub cause: Option<EventId>,
-    /// What the template is filled with.
+    /// The variables of the template.
     pub facts: Facts,
-    /// The code to ask for when it is sent.
+    /// The code to read when it is sent.
     pub code: Option<CodeReference>,
     /// Its deliveries.
     pub deliveries: Vec<DeliveryId>,
-    /// When it was taken on.
+    /// The creation time.
     pub created_at: Timestamp,
 }
 
-/// Why a delivery was not sent, on purpose. Stored by position: new ones go to the end.
+/// The reason of a suppressed delivery. Stored by position: new variants go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Suppression {
-    /// The recipient does not want it.
+    /// The recipient has switched this kind off.
     Preference,
-    /// The recipient had enough of this kind lately.
+    /// The recipient's limit for this template is reached.
     RateLimit,
-    /// Too late: the code has run out, or the message is of no use any more.
+    /// The code has expired, or `expires_at` has passed.
     Expired,
-    /// Mail to this address has bounced.
+    /// Mail to this address has bounced before.
     SuppressionList,
-    /// A newer one says the same.
+    /// A newer delivery replaces it.
     Superseded,
-    /// The recipient is gone.
+    /// The recipient no longer exists.
     RecipientGone,
 }
 
@@ -92,7 +92,7 @@ impl Suppression {
     }
 }
 
-/// How far a delivery has come.
+/// The state of a delivery.
 ///
 /// ```text
 /// queued --claimed--> sending --taken--> sent --> delivered | bounced
@@ -104,46 +104,46 @@ impl Suppression {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryState {
-    /// Waits for a sender.
+    /// It waits for a sender.
     Queued {
-        /// When it may be sent.
+        /// The earliest send time.
         due: Timestamp,
     },
-    /// A sender has it.
+    /// A sender has claimed it.
     Sending {
-        /// After this the sender is believed dead, and another one takes it.
+        /// The end of the claim. After it another sender may claim the delivery.
         lease: Timestamp,
     },
-    /// The channel took it.
+    /// The channel accepted it.
     Sent {
-        /// When.
+        /// The time of the answer.
         at: Timestamp,
     },
-    /// The channel says that it arrived.
+    /// The channel reported its arrival.
     Delivered {
-        /// When.
+        /// The time of the report.
         at: Timestamp,
     },
-    /// The channel says that it came back.
+    /// The channel reported a bounce.
     Bounced {
-        /// When.
+        /// The time of the report.
         at: Timestamp,
     },
-    /// Not sent, on purpose.
+    /// It was suppressed.
     Suppressed {
-        /// When.
+        /// The time of the decision.
         at: Timestamp,
-        /// Why.
+        /// The reason.
         reason: Suppression,
     },
-    /// Not taken; tried again later.
+    /// The last try failed; another follows.
     Failed {
-        /// When it may be tried again.
+        /// The earliest time of the next try.
         due: Timestamp,
     },
-    /// Given up.
+    /// It failed permanently.
     Dead {
-        /// When.
+        /// The time of the decision.
         at: Timestamp,
     },
 }
@@ -163,7 +163,7 @@ impl DeliveryState {
         }
     }
 
-    /// When a sender is to look at it; `None`: never again.
+    /// The time at which a sender has to process it; `None`: never.
     pub fn due(self) -> Option<Timestamp> {
         match self {
             Self::Queued { due } | Self::Failed { due } | Self::Sending { lease: due } => Some(due),
@@ -176,12 +176,12 @@ impl DeliveryState {
     }
 }
 
-/// One try to hand a delivery to its channel.
+/// One delivery try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryTry {
-    /// When the sender took it.
+    /// The time at which the sender claimed it.
     pub began_at: Timestamp,
-    /// When the answer was there.
+    /// The time of the answer.
     pub ended_at: Timestamp,
     /// The answer.
     pub answer: ProviderAnswer,
@@ -190,33 +190,33 @@ pub struct DeliveryTry {
 /// One recipient on one channel. The table that holds it is sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// The id; `Message-ID` is made from it.
+    /// The id; `Message-ID` contains it.
     pub id: DeliveryId,
-    /// What it belongs to.
+    /// The notification that it belongs to.
     pub notification: NotificationId,
-    /// Whom it is for.
+    /// The recipient: a user or registration.
     pub owner: UserId,
     /// The template, for limits and counters.
     pub template: TemplateName,
-    /// By which way.
+    /// The channel.
     pub channel: Channel,
-    /// Which lane.
+    /// The lane.
     pub lane: DeliveryLane,
-    /// The stored address, never a typed one.
+    /// The address from the store; never one from a request.
     pub to: String,
-    /// How far it has come.
+    /// The state.
     pub state: DeliveryState,
-    /// What was tried; at most `limits::DELIVERY_ATTEMPTS`.
+    /// The delivery tries; at most `limits::DELIVERY_ATTEMPTS`.
     pub attempts: Vec<DeliveryTry>,
-    /// When it was taken on.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// Not sent later than this.
+    /// The latest send time.
     pub expires_at: Timestamp,
 }
 
 impl Delivery {
-    /// What an older delivery that is still waiting is replaced by: the same kind for the same owner on the same
-    /// channel. `None`: every one of them counts.
+    /// The key of older waiting deliveries that this one replaces: the same owner, template and channel. `None`: it
+    /// replaces none.
     pub fn collapses_with(&self) -> Option<(UserId, TemplateName, Channel)> {
         match self.template.older() {
             OlderDelivery::Replaced => Some((self.owner, self.template, self.channel)),
@@ -224,21 +224,21 @@ impl Delivery {
         }
     }
 
-    /// `Message-ID` (RFC 5322 section 3.6.4) without its angle brackets: the same for every try, so that a receiver can
-    /// tell a repeated send. `domain` is that of the sender.
+    /// `Message-ID` (RFC 5322 section 3.6.4) without its angle brackets. It is the same for every try, so that a
+    /// receiver can detect a repeated mail. `domain` is that of the sender.
     pub fn message_id(&self, domain: &str) -> String {
         format!("{}@{domain}", self.id)
     }
 }
 
-/// A message in the development inbox; the table that holds it is sealed.
+/// A message in the development inbox. The table that holds it is sealed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboxMail {
-    /// The id; the order of arrival.
+    /// The id, in the order of arrival.
     pub id: MailId,
-    /// The delivery it came from; a second send of the same delivery replaces the first.
+    /// The delivery. A second send of the same delivery replaces the first.
     pub delivery: DeliveryId,
-    /// By which way.
+    /// The channel.
     pub channel: Channel,
     /// The recipient.
     pub to: String,
@@ -250,7 +250,7 @@ pub struct InboxMail {
     pub text: String,
     /// HTML; empty in a text message.
     pub html: String,
-    /// When it arrived.
+    /// The time of arrival.
     pub created_at: Timestamp,
 }
 

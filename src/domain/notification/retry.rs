@@ -1,4 +1,4 @@
-//! When a delivery that was not taken is tried again.
+//! The retry times of a failed delivery.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::types::{Timestamp, limits, provider_answer::ProviderAnswer};
 
-/// The waits after the first, second ... failure.
+/// The waits after the first, second, ... failure.
 pub const WAITS: [Duration; limits::DELIVERY_ATTEMPTS - 1] = [
     Duration::from_secs(5),
     Duration::from_secs(30),
@@ -18,14 +18,14 @@ pub const WAITS: [Duration; limits::DELIVERY_ATTEMPTS - 1] = [
     Duration::from_secs(6 * 3_600),
 ];
 
-/// Spreads `wait` to between 80 and 120 per cent of itself by `roll`, so that what failed together does not come back
-/// together.
+/// Varies `wait` by `roll` between 80 % and 120 %, so that deliveries that failed at the same time are not retried at
+/// the same time.
 pub fn jitter(wait: Duration, roll: u32) -> Duration {
     let percent = 80 + roll % 41;
     wait * percent / 100
 }
 
-/// The state of a delivery after `answer` to its attempt number `attempts` (from 1).
+/// The state of a delivery after `answer` to its delivery try number `attempts` (from 1).
 pub fn after(
     answer: &ProviderAnswer,
     attempts: usize,
@@ -40,7 +40,7 @@ pub fn after(
             None => DeliveryState::Dead { at: now },
             Some(wait) => {
                 let due = now.plus(jitter(*wait, roll));
-                // It would be too late then: say so now rather than in six hours.
+                // The next try would be too late: the delivery is suppressed now.
                 if due >= expires_at {
                     DeliveryState::Suppressed { at: now, reason: Suppression::Expired }
                 } else {

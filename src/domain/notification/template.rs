@@ -1,4 +1,4 @@
-//! What a template says about its deliveries. The templates themselves are rows of `templates.rs`.
+//! The properties of a template. The templates are rows of `templates.rs`.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::templates::for_each_template;
 use crate::types::Locale;
 
-/// What a notification is about, for preferences and limits. Stored by position: new ones go to the end.
+/// The category of a notification, for preferences and limits. Stored by position: new variants go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Category {
-    /// A one-time code: cannot be switched off, dropped rather than sent late.
+    /// A one-time code: cannot be switched off, and is suppressed rather than sent late.
     Code,
-    /// What an owner must know to keep the account: cannot be switched off.
+    /// Security of the user: cannot be switched off.
     Security,
-    /// What happens to the account.
+    /// Changes of the user.
     Account,
 }
 
@@ -28,7 +28,7 @@ impl Category {
         }
     }
 
-    /// Which lane its deliveries take.
+    /// The lane of its deliveries.
     pub fn lane(self) -> DeliveryLane {
         match self {
             Self::Code | Self::Security => DeliveryLane::Urgent,
@@ -37,17 +37,17 @@ impl Category {
     }
 }
 
-/// Codes and security before all other mail. Stored by position.
+/// The order of sending: codes and security before other mail. Stored by position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum DeliveryLane {
     /// Codes and security.
     Urgent,
-    /// All else.
+    /// All other categories.
     Normal,
 }
 
 impl DeliveryLane {
-    /// Both lanes, the one that goes first at the front.
+    /// Both lanes, in the order of sending.
     pub const ALL: [Self; 2] = [Self::Urgent, Self::Normal];
 
     /// The byte in keys.
@@ -59,7 +59,7 @@ impl DeliveryLane {
     }
 }
 
-/// By what deliveries go. Stored by position: new ones go to the end.
+/// The channel of a delivery. Stored by position: new variants go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channel {
     /// Mail.
@@ -78,30 +78,30 @@ impl Channel {
     }
 }
 
-/// How many deliveries of one template a recipient gets.
+/// The limit of deliveries of one template to one recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendLimit {
-    /// As many as are asked for: limited where the code or the invitation is issued (sixty seconds, 5 an hour, 10 a
+    /// No limit here: the service that issues the code or the invitation limits it (60 s apart, 5 per hour, 10 per
     /// day).
     AtItsSource,
-    /// `notify.email.same_kind_every` between two, and at most this many in 24 h.
+    /// At least `notify.email.same_kind_every` apart, and at most this many in 24 h.
     Usual {
         /// In 24 h.
         a_day: usize,
     },
-    /// An hour between two, and at most this many in 24 h.
+    /// At least an hour apart, and at most this many in 24 h.
     Hourly {
         /// In 24 h.
         a_day: usize,
     },
 }
 
-/// What becomes of an older delivery of the same template to the same owner that still waits when a new one is made.
+/// What happens to a waiting older delivery of the same template to the same owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OlderDelivery {
     /// It is sent as well.
     Kept,
-    /// It is suppressed: the new one says all that it says.
+    /// It is suppressed: the new one contains the same information.
     Replaced,
 }
 
@@ -122,7 +122,7 @@ macro_rules! names {
         limit: $limit:ident $({ a_day: $a_day:literal })?, older: $older:ident,
         variables: [$($variable:literal),*],
     })*) => {
-        /// A template. Stored by position: new ones go to the end.
+        /// A template. Stored by position: new variants go to the end.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum TemplateName { $($(#[$doc])* $template,)* }
 
@@ -153,48 +153,48 @@ for_each_template!(names);
 pub const SHARED_VARIABLES: &[&str] = &["app", "app_url", "locale", "subject"];
 
 impl TemplateName {
-    /// The name: of the files, on the wire, in events.
+    /// The name: in file names, on the wire, in events.
     pub fn as_str(self) -> &'static str {
         self.row().name
     }
 
-    /// The template of that name.
+    /// The template with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|template| template.as_str() == name)
     }
 
-    /// What it is about.
+    /// The category.
     pub fn category(self) -> Category {
         self.row().category
     }
 
-    /// By which channel it goes.
+    /// The channel.
     pub fn channel(self) -> Channel {
         self.row().channel
     }
 
-    /// The variables it may use beside the shared ones.
+    /// The variables it may use besides the shared ones.
     pub fn variables(self) -> &'static [&'static str] {
         self.row().variables
     }
 
-    /// How long a delivery is worth sending; codes have the code's own end.
+    /// How long a delivery is sent after its creation. A delivery with a code ends with the code.
     pub fn worth_sending_for(self) -> Duration {
         Duration::from_secs(3_600 * self.row().hours)
     }
 
-    /// How many of it a recipient gets.
+    /// The limit of deliveries to one recipient.
     pub fn send_limit(self) -> SendLimit {
         self.row().limit
     }
 
-    /// What becomes of an older one that still waits.
+    /// What happens to a waiting older delivery.
     pub fn older(self) -> OlderDelivery {
         self.row().older
     }
 }
 
-/// The languages to look for, best first: `de-AT`, `de`, then `en`.
+/// The languages to search for, the best first: `de-AT`, `de`, then `en`.
 pub fn languages(locale: Option<&Locale>) -> Vec<String> {
     let mut languages = Vec::with_capacity(3);
     if let Some(locale) = locale {

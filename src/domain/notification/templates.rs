@@ -1,17 +1,17 @@
-//! The table of templates. A template is one row here, and its files under `assets/templates`: nothing else names it.
+//! The table of templates. A template is one row here, and its files in `assets/templates`; no other place names it.
 
-/// Hands the rows of all templates to the macro `$then`, behind `($context)`. The table is read twice: for the type
+/// Passes the rows of all templates to the macro `$then`, after `($context)`. The table is used twice: for the type
 /// `TemplateName`, and for the files that are compiled into the program.
 ///
 /// A row has:
 /// - `name`: of the files, on the wire, in events;
 /// - `channel`: an `Email` has the files `.subject`, `.html` and `.txt` in each language, an `Sms` has a `.txt`;
-/// - `category`: what it is about;
-/// - `hours`: how long a delivery is worth sending; a delivery with a code has the code's own end;
-/// - `limit`: how many of it one recipient gets (`SendLimit`);
-/// - `older`: what becomes of an older one that still waits (`OlderDelivery`);
-/// - `variables`: what it may use beside the shared ones. What a person typed (`first_name`) is only in mail to proven
-///   addresses; `device` is a description in the product's words, never the header a client sent.
+/// - `category`: the category for preferences and limits;
+/// - `hours`: how long a delivery is sent after its creation; a delivery with a code ends with the code;
+/// - `limit`: the limit of deliveries to one recipient (`SendLimit`);
+/// - `older`: what happens to a waiting older delivery (`OlderDelivery`);
+/// - `variables`: what it may use besides the shared ones. Text from a person (`first_name`) is only in mail to proven
+///   addresses; `device` is a description by `device.rs`, never the client's header.
 ///
 /// Stored by position: new rows go to the end.
 macro_rules! for_each_template {
@@ -28,7 +28,7 @@ macro_rules! for_each_template {
                 name: "verification_code", channel: Email, category: Code, hours: 1,
                 limit: AtItsSource, older: Replaced, variables: ["code", "minutes", "expires_at", "at", "ip_address"],
             }
-            /// The code that lets a new password be set.
+            /// The code for a new password.
             ResetCode {
                 name: "reset_code", channel: Email, category: Code, hours: 1,
                 limit: AtItsSource, older: Replaced, variables: ["code", "minutes", "expires_at", "at", "ip_address"],
@@ -38,12 +38,12 @@ macro_rules! for_each_template {
                 name: "password_changed", channel: Email, category: Security, hours: 24,
                 limit: Usual { a_day: 100 }, older: Kept, variables: ["at", "ip_address", "device"],
             }
-            /// A sign-in on a device that was not known.
+            /// A sign-in from an unknown device.
             NewDevice {
                 name: "new_device", channel: Email, category: Security, hours: 24,
                 limit: Usual { a_day: 100 }, older: Kept, variables: ["at", "ip_address", "device"],
             }
-            /// Sign-in is refused for a while after too many failures.
+            /// Sign-in is locked for a time after too many failures.
             LockedOut {
                 name: "locked_out", channel: Email, category: Security, hours: 6,
                 limit: Usual { a_day: 10 }, older: Replaced, variables: ["at", "ip_address", "minutes"],
@@ -53,12 +53,12 @@ macro_rules! for_each_template {
                 name: "address_taken", channel: Email, category: Security, hours: 24,
                 limit: Hourly { a_day: 3 }, older: Replaced, variables: ["at", "ip_address"],
             }
-            /// A session was ended because its token came back a second time.
+            /// A session was ended because its refresh token was reused.
             SessionEnded {
                 name: "session_ended", channel: Email, category: Security, hours: 24,
                 limit: Usual { a_day: 100 }, older: Kept, variables: ["at", "ip_address"],
             }
-            /// The code by which a signed-in user proves again who they are.
+            /// The code by which a signed-in user confirms their identity again.
             StepUpCode {
                 name: "step_up_code", channel: Email, category: Code, hours: 1,
                 limit: AtItsSource, older: Replaced, variables: ["code", "minutes", "expires_at", "at", "ip_address"],

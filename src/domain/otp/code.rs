@@ -7,16 +7,16 @@ use crate::types::{
     id::{CodeId, UserId},
 };
 
-/// What a code proves. Stored by position: new ones go to the end.
+/// The purpose of a code. Stored by position: new variants go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CodePurpose {
-    /// That the registrant reads the address.
+    /// Proof that the registrant reads the address.
     VerifyEmail,
-    /// That the user reads the phone.
+    /// Proof that the user reads the phone.
     VerifyPhone,
-    /// That the user reads the address, to set a new password.
+    /// Proof that the user reads the address, to set a new password.
     ResetPassword,
-    /// That the signed-in user is still the one, for dangerous acts.
+    /// Renewed proof of a signed-in user, for sensitive actions (step-up).
     StepUp,
 }
 
@@ -45,7 +45,7 @@ impl CodePurpose {
     }
 }
 
-/// How far a code has come.
+/// The stage of a code.
 ///
 /// ```text
 /// live --right--> used
@@ -54,35 +54,35 @@ impl CodePurpose {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CodeStage {
-    /// May be used.
+    /// It may be used.
     Live,
-    /// Was used; the same right code again within its life answers as the first time, without effect.
+    /// It was used. The correct code again before its expiry gets the same answer, without effect.
     Used,
     /// Too many wrong tries.
     Void,
 }
 
-/// The one code of an owner for a purpose; the table that holds it is sealed. It outlives its expiry so that the
-/// limits on sending (an hour, a day) hold.
+/// The only code of an owner for a purpose. The table that holds it is sealed. It is kept after its expiry, because it
+/// holds the send times for the limits per hour and day.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OneTimeCode {
-    /// This issue; changes when new digits are drawn.
+    /// The id of this issue; new digits get a new id.
     pub id: CodeId,
-    /// The user or registration it belongs to.
+    /// The user or registration that owns it.
     pub owner: UserId,
-    /// What it proves.
+    /// The purpose.
     pub purpose: CodePurpose,
     /// Six ASCII digits.
     pub digits: [u8; 6],
-    /// How far it has come.
+    /// The stage.
     pub state: CodeStage,
-    /// Wrong tries so far.
+    /// The number of wrong tries.
     pub wrong_tries: u8,
-    /// When the digits were drawn.
+    /// The time at which the digits were drawn.
     pub issued_at: Timestamp,
-    /// When they are void.
+    /// The expiry time.
     pub expires_at: Timestamp,
-    /// When the code was sent, oldest first; kept for a day, for the limits on sending.
+    /// The send times of the last day, oldest first, for the limits on sending.
     pub sent_at: Vec<Timestamp>,
 }
 

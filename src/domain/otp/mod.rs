@@ -1,6 +1,6 @@
 //! One-time codes: six digits with a lifetime.
 //!
-//! Owns: the code record and the rules on issuing and trying. Must not know: who delivers a code, HTTP, the store.
+//! Owns: the code record and the rules on issuing and trying. Must not know: how a code is delivered, HTTP, the store.
 //! Begin with `code.rs`.
 
 mod code;

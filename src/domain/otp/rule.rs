@@ -1,4 +1,4 @@
-//! The rules on one-time codes: when one is sent, drawn anew, right, wrong, used, void.
+//! The rules on one-time codes: when one is sent, drawn again, correct, wrong, used, void.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use crate::types::{
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// The numbers of `[auth.code]`.
+/// The settings of `[auth.code]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeLimits {
-    /// How long a code is good for.
+    /// The lifetime of a code.
     pub lifetime: Duration,
-    /// Wrong tries after which it is void.
+    /// The number of wrong tries after which it is void.
     pub tries: u8,
-    /// How soon it may be sent again.
+    /// The shortest time between two sendings.
     pub resend_after: Duration,
-    /// Remaining life under which a new one is drawn rather than the old one sent again.
+    /// The remaining lifetime below which a new code is drawn instead of sending the old one again.
     pub renew_under: Duration,
-    /// Sendings an hour.
+    /// The most sendings per hour.
     pub hourly: usize,
-    /// Sendings a day.
+    /// The most sendings per day.
     pub daily: usize,
 }
 
@@ -42,75 +42,75 @@ impl Default for CodeLimits {
     }
 }
 
-/// What a new code would be; drawn beforehand, used only if one is needed.
+/// A drawn code, used only if a new one is needed.
 #[derive(Clone, Copy)]
 pub struct FreshCode {
-    /// Its id.
+    /// The id.
     pub id: CodeId,
-    /// Its digits.
+    /// The digits.
     pub digits: [u8; 6],
 }
 
-/// What asking for a code does.
+/// The effect of a request for a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Issue {
-    /// New digits were drawn: send them.
+    /// New digits were drawn; they must be sent.
     Drawn(OneTimeCode),
-    /// The live code is sent once more.
+    /// The live code is sent again.
     SentAgain(OneTimeCode),
-    /// It is too soon, or enough were sent: nothing is sent, nothing changes.
+    /// The limits on sending do not allow it yet: no code is sent, and the record does not change.
     Wait {
-        /// When asking again makes sense.
+        /// The earliest time of the next request.
         until: Timestamp,
     },
 }
 
-/// Whether the digits that were typed are those of the code; compared by the caller in constant time.
+/// Whether the typed digits are those of the code. The caller compares them in constant time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guess {
-    /// They are.
+    /// They are equal.
     Right,
-    /// They are not.
+    /// They are not equal.
     Wrong,
 }
 
-/// What a try does.
+/// The effect of a code try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Try {
-    /// The code is used by this try: what it proves holds from now on. Keep the record.
+    /// This try uses the code: it proves its purpose. The record must be stored.
     Verified(OneTimeCode),
-    /// It was used before, and this is the right one again: the same answer, without effect.
+    /// The correct code of an earlier successful try: the same answer, without effect.
     VerifiedBefore,
-    /// Wrong; keep the record.
+    /// A wrong try. The record must be stored.
     Wrong {
-        /// The record with the try counted; void after the last one.
+        /// The record with the counted try; void after the last one.
         code: OneTimeCode,
-        /// Tries that are left.
+        /// The number of tries left.
         attempts_left: u8,
     },
-    /// Its time is over. Nothing changes.
+    /// The code has expired. The record does not change.
     Expired,
-    /// Too many wrong tries before. Nothing changes, not even by the right code.
+    /// There were too many wrong tries before. The record does not change, even for the correct code.
     Void,
 }
 
-/// How far a code has come, as its owner is told.
+/// The progress of a code as its owner sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodeProgress {
     /// It may be used.
     Pending {
-        /// Tries that are left.
+        /// The number of tries left.
         attempts_left: u8,
     },
-    /// It was right.
+    /// It was used.
     Verified,
-    /// Its time was over before it was right.
+    /// It expired unused.
     Expired,
     /// There were too many wrong tries.
     Void,
 }
 
-/// How far `code` has come at `now`. One that runs out becomes void in the store, so void alone does not tell why.
+/// The progress of `code` at `now`. An expired code is stored as void too, so the stage alone is ambiguous.
 pub fn progress(code: &OneTimeCode, now: Timestamp, limits: &CodeLimits) -> CodeProgress {
     let attempts_left = limits.tries.saturating_sub(code.wrong_tries);
     let is_over = now >= code.expires_at;
@@ -123,7 +123,7 @@ pub fn progress(code: &OneTimeCode, now: Timestamp, limits: &CodeLimits) -> Code
     }
 }
 
-/// Answers a request for a code for `owner` and `purpose`, of which `existing` is the record, if there is one.
+/// Handles a request for a code of `owner` for `purpose`; `existing` is the stored record, if any.
 pub fn issue(
     existing: Option<&OneTimeCode>,
     (owner, purpose): (UserId, CodePurpose),
@@ -153,13 +153,13 @@ pub fn issue(
     })
 }
 
-/// When the next sending is allowed, as clients are told: `resendAt`.
+/// The earliest time of the next sending: `resendAt` in answers.
 pub fn resend_at(code: &OneTimeCode, limits: &CodeLimits) -> Timestamp {
     let newest = code.sent_at.last().copied().unwrap_or(code.issued_at);
     wait_until(&code.sent_at, newest, limits).unwrap_or_else(|| newest.plus(limits.resend_after))
 }
 
-/// Judges a try of the code at `now`.
+/// The effect of a code try at `now`.
 pub fn attempt(code: &OneTimeCode, guess: Guess, now: Timestamp, limits: &CodeLimits) -> Try {
     if now >= code.expires_at {
         return Try::Expired;
@@ -168,7 +168,7 @@ pub fn attempt(code: &OneTimeCode, guess: Guess, now: Timestamp, limits: &CodeLi
         (CodeStage::Void, Guess::Right | Guess::Wrong) => Try::Void,
         (CodeStage::Live, Guess::Right) => Try::Verified(OneTimeCode { state: CodeStage::Used, ..code.clone() }),
         (CodeStage::Used, Guess::Right) => Try::VerifiedBefore,
-        // Wrong tries count after use too: the right answer still tells something to whoever guesses it.
+        // Wrong tries count after use too, because the answer to the correct code would still confirm a guess.
         (CodeStage::Live | CodeStage::Used, Guess::Wrong) => {
             let wrong_tries = code.wrong_tries.saturating_add(1);
             let attempts_left = limits.tries.saturating_sub(wrong_tries);
@@ -178,7 +178,7 @@ pub fn attempt(code: &OneTimeCode, guess: Guess, now: Timestamp, limits: &CodeLi
     }
 }
 
-/// A live code is sent again as it is, unless so little of its life remains that it might not arrive in time.
+/// Whether a live code is sent again: not if its remaining lifetime is too short for it to arrive in time.
 fn is_worth_repeating(code: &OneTimeCode, now: Timestamp, limits: &CodeLimits) -> bool {
     match code.state {
         CodeStage::Live => now.plus(limits.renew_under) <= code.expires_at && now < code.expires_at,
@@ -186,11 +186,11 @@ fn is_worth_repeating(code: &OneTimeCode, now: Timestamp, limits: &CodeLimits) -
     }
 }
 
-/// The latest of the waits that sendings at `sent` impose at `now`; `None`: one may be sent.
+/// The latest wait that the sendings at `sent` cause at `now`; `None`: a code may be sent.
 fn wait_until(sent: &[Timestamp], now: Timestamp, limits: &CodeLimits) -> Option<Timestamp> {
     let after_last = sent.last().map(|last| last.plus(limits.resend_after));
     let limited = [(limits.hourly, HOUR), (limits.daily, DAY)].into_iter().map(|(most, span)| {
-        // The sending that must be out of the span before there is room for another.
+        // The sending that must be older than the span before another one is allowed.
         let position = sent.len().checked_sub(most.max(1))?;
         sent.get(position).map(|sent| sent.plus(span))
     });

@@ -27,7 +27,7 @@ fn ask(existing: Option<&OneTimeCode>, drawn: u8, second: u64) -> Issue {
     issue(existing, (UserId::from(Uuid::from_u128(1)), CodePurpose::VerifyEmail), fresh, at(second), &LIMITS)
 }
 
-/// One line a step: `<second> ask`, `right` or `wrong`, and what it gave. Codes are numbered as they are drawn.
+/// One line per step: `<second> ask`, `right` or `wrong`, and the result. Codes are numbered in the order of drawing.
 fn play(history: &str) {
     let mut code: Option<OneTimeCode> = None;
     let mut drawn = 0;
@@ -194,8 +194,8 @@ fn clients_are_told_when_sending_again_will_work() {
 }
 
 proptest! {
-    /// From the whole history: no span holds more sendings than it may, no two are too close, and no code is tried
-    /// more often than five times in vain.
+    /// For any history: no span contains more sendings than its limit, no two are too close, and no code is tried
+    /// wrongly more than five times.
     #[test]
     fn the_limits_hold_in_every_history(
         steps in prop::collection::vec((prop_oneof![0_u64..3, 0_u64..130, 0_u64..5_000], 0_u8..4), 1..300),

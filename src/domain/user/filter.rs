@@ -1,21 +1,21 @@
-//! Which users a list shows.
+//! The filter of a list of users.
 
 use super::{Status, User};
 use crate::types::{EmailAddress, Role};
 
-/// All that is said must hold; nothing said lets everybody through.
+/// A user must match every condition that is set. Without conditions every user matches.
 #[derive(Debug, Clone, Default)]
 pub struct UserFilter {
-    /// Who has this address, by its normal form.
+    /// The user has this address, compared in its normal form.
     pub email: Option<EmailAddress>,
-    /// Who holds this role.
+    /// The user has this role.
     pub role: Option<Role>,
-    /// Whose status is this.
+    /// The user has this status.
     pub status: Option<Status>,
 }
 
 impl UserFilter {
-    /// Whether the list shows `user`.
+    /// Whether the list contains `user`.
     pub fn shows(&self, user: &User) -> bool {
         self.email.as_ref().is_none_or(|email| email.normal() == user.email.normal())
             && self.role.is_none_or(|role| user.roles.has(role))

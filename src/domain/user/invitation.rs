@@ -1,4 +1,4 @@
-//! An invitation: who may register where registration is by invitation.
+//! An invitation to register, for `auth.registration` = "invite" or "domains".
 
 use serde::{Deserialize, Serialize};
 
@@ -7,36 +7,36 @@ use crate::types::{
     id::{InvitationId, UserId},
 };
 
-/// Bytes of an invitation's code.
+/// The number of bytes of an invitation's code.
 pub const INVITATION_CODE_BYTES: usize = 10;
 
-/// An invitation of one address; the table that holds it is sealed. Its code is in the mail alone, and lets only that
-/// address register.
+/// An invitation of one address. The table that holds it is sealed. Its code is only in the mail, and is valid for
+/// that address only.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invitation {
-    /// The invitation. As a person, whose fields in events can be erased, its guest has the same id.
+    /// The id. The invited person has the same id in events, so that the person's fields can be erased.
     pub id: InvitationId,
     /// The address that may register.
     pub email: EmailAddress,
     /// The language of the mail.
     pub locale: Option<Locale>,
-    /// What the guest proves the invitation with.
+    /// The code that the invited person sends.
     pub code: [u8; INVITATION_CODE_BYTES],
-    /// Who invited; `None`: an operator.
+    /// The user who invited; `None`: an operator.
     pub invited_by: Option<UserId>,
-    /// When.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// It is void then.
+    /// The expiry time.
     pub expires_at: Timestamp,
 }
 
 impl Invitation {
-    /// Whether it still lets its address register.
+    /// Whether its address may still register.
     pub fn is_live(&self, now: Timestamp) -> bool {
         now < self.expires_at
     }
 
-    /// The guest, as the person whom events speak of.
+    /// The invited person, as the subject of events.
     pub fn guest(&self) -> UserId {
         UserId::from(self.id.uuid())
     }

@@ -1,4 +1,4 @@
-//! The user: who somebody is to the application.
+//! The user: a person who signs in.
 //!
 //! Owns: the user record and the rules on its status. Must not know: passwords' hashing, sessions, HTTP.
 //! Begin with `record.rs`.

@@ -1,13 +1,13 @@
-//! What a user says of themselves: the fields that a registration, a user and the API share.
+//! The profile: the fields that a registration, a user and the API share.
 
 use serde::{Deserialize, Serialize};
 
 use crate::types::{Locale, PersonName, PhoneNumber, UserName};
 
-/// The profile fields of a user or of a registration. A new field stands here and in `http/routes/profile_body.rs`.
+/// The profile of a user or a registration. A new field is added here and in `http/routes/profile_body.rs`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
-    /// The user name; unique among users by its normal form. A registration reserves it while it lives.
+    /// The user name; unique among users in its normal form. A registration reserves it until it expires.
     pub username: Option<UserName>,
     /// The name that others see.
     pub display_name: Option<PersonName>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Profile;
 use crate::types::{EmailAddress, Roles, Timestamp, id::UserId};
 
-/// Whether a user may enter. Stored by position: new ones go to the end.
+/// The status of a user. Stored by position: new variants go to the end.
 ///
 /// ```text
 /// pending --verified--> active <--unlocked-- locked
@@ -15,13 +15,13 @@ use crate::types::{EmailAddress, Roles, Timestamp, id::UserId};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
-    /// Registered or made by an administrator, the address not verified yet.
+    /// Registered, or created by an administrator; the address is not verified yet.
     Pending,
-    /// May enter.
+    /// May sign in.
     Active,
-    /// Shut out for safety's sake until an operator unlocks.
+    /// Locked for security until an operator unlocks.
     Locked,
-    /// Shut out by an administrator.
+    /// Disabled by an administrator.
     Disabled,
 }
 
@@ -37,7 +37,7 @@ impl Status {
     }
 }
 
-/// Free-form JSON object as text, at most 8 KiB; validated where it comes in.
+/// A free-form JSON object as text, at most 8 KiB. The API validates it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata(pub String);
 
@@ -47,55 +47,54 @@ impl Default for Metadata {
     }
 }
 
-/// A user. Unique by the normal form of the address and by the user name.
+/// A user. The normal form of the address and the user name are unique.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    /// The id, from the registration on.
+    /// The id; the same as that of the registration.
     pub id: UserId,
-    /// The address mail goes to.
+    /// The address that mail is sent to.
     pub email: EmailAddress,
     /// Whether the owner of the address has proven it.
     pub email_verified: bool,
-    /// What the user says of themselves.
+    /// The profile.
     pub profile: Profile,
     /// Whether the phone number was proven.
     pub phone_verified: bool,
-    /// What the user may do.
+    /// The roles of the user.
     pub roles: Roles,
-    /// Whether the user may enter.
+    /// The status of the user.
     pub status: Status,
-    /// Written by the user.
+    /// A JSON object that the user writes.
     pub metadata: Metadata,
-    /// Written by administrators only.
+    /// A JSON object that only administrators write.
     pub app_metadata: Metadata,
-    /// When the account ends by itself.
+    /// The end of the user's validity; `None`: unlimited.
     pub expires_at: Option<Timestamp>,
-    /// The password's hash as a PHC string; `None`: no password sign-in.
+    /// The password's hash as a PHC string; `None`: no sign-in by password.
     pub password_hash: Option<String>,
-    /// When the password was set last.
+    /// The time of the last password change.
     pub password_changed_at: Option<Timestamp>,
-    /// When the user signed in for the first time.
+    /// The time of the first sign-in.
     pub first_login_at: Option<Timestamp>,
-    /// When the record was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When the record was changed last.
+    /// The time of the last change.
     pub updated_at: Timestamp,
-    /// Counts changes; the entity tag.
+    /// The number of changes; the entity tag.
     pub version: u64,
 }
 
-/// Whether users enter before they have proven their address: `auth.require_verified_email`.
+/// Whether users may sign in with an unproven address: `auth.require_verified_email`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressRule {
-    /// Only who has proven it enters.
+    /// Only users with a proven address sign in.
     MustBeProven,
-    /// Who has not enters too.
+    /// Users with an unproven address sign in too.
     MayBeUnproven,
 }
 
 impl User {
-    /// Whether the account may be used at `now`: active, or pending where addresses may be unproven; and not past its
-    /// end.
+    /// Whether the user may sign in at `now`: active, or pending under `MayBeUnproven`, and before `expires_at`.
     pub fn may_enter(&self, now: Timestamp, rule: AddressRule) -> bool {
         let open = match (self.status, rule) {
             (Status::Active, AddressRule::MustBeProven | AddressRule::MayBeUnproven)
@@ -106,8 +105,8 @@ impl User {
         open && self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// Whether the user may hold these roles from now on. Before the address is proven the user may be anyone, and
-    /// loses the account to the person who proves it: such a user is given no role that they do not hold.
+    /// Whether the user may get these roles. A user with an unproven address may be another person, and loses the user
+    /// record to the person who proves the address. Such a user gets no additional role.
     pub fn may_be_given(&self, roles: &Roles) -> bool {
         self.email_verified || roles.iter().all(|role| self.roles.has(role))
     }

@@ -1,9 +1,9 @@
-//! From one status to another: who may ask for it, and what it ends.
+//! The transitions between statuses, and whether they end sessions.
 
 use super::{Status, User};
 use crate::types::Timestamp;
 
-/// What asks for a change of status.
+/// The command that changes a status.
 ///
 /// ```text
 ///             verify                 lock                      disable
@@ -16,17 +16,17 @@ use crate::types::Timestamp;
 pub enum StatusCommand {
     /// The address was proven, by code or by a password reset.
     Verify,
-    /// Shut out for safety's sake.
+    /// The user is locked for security.
     Lock,
-    /// Let in again.
+    /// An operator unlocks the user.
     Unlock,
-    /// Shut out by an administrator.
+    /// An administrator disables the user.
     Disable,
-    /// Let in again by an administrator.
+    /// An administrator enables the user.
     Enable,
 }
 
-/// Whether the owner of the address has proven it; decides where `Enable` leads.
+/// Whether the owner of the address has proven it. It decides the target of `Enable`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressProof {
     /// Proven.
@@ -35,34 +35,34 @@ pub enum AddressProof {
     Unverified,
 }
 
-/// What a change of status comes with.
+/// The effect of a change of status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusChange {
-    /// It is so already; nothing is written, nothing is told.
+    /// The status is already the wanted one: no write, no event.
     Unchanged,
-    /// The user may enter, or may by verifying.
+    /// The user may sign in, or may do so after verifying.
     Opened {
         /// The new status.
         to: Status,
     },
-    /// The user is shut out: every session ends in the same transaction.
+    /// The user may no longer sign in: every session ends in the same transaction.
     Shut {
         /// The new status.
         to: Status,
     },
 }
 
-/// That status cannot be left that way.
+/// The status does not allow the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a user who is {} cannot be {}", from.as_str(), past_participle(*command))]
 pub struct NoWay {
-    /// The status the user has.
+    /// The current status.
     pub from: Status,
-    /// What was asked for.
+    /// The refused command.
     pub command: StatusCommand,
 }
 
-/// Where `command` leads from `from`.
+/// The change by `command` from the status `from`.
 pub fn change(from: Status, command: StatusCommand, proof: AddressProof) -> Result<StatusChange, NoWay> {
     use StatusChange::{Opened, Shut, Unchanged};
     let no_way = Err(NoWay { from, command });
@@ -95,13 +95,13 @@ pub fn change(from: Status, command: StatusCommand, proof: AddressProof) -> Resu
     }
 }
 
-/// Where `command` leads this user.
+/// The change by `command` for `user`.
 pub fn of_user(user: &User, command: StatusCommand) -> Result<StatusChange, NoWay> {
     let proof = if user.email_verified { AddressProof::Verified } else { AddressProof::Unverified };
     change(user.status, command, proof)
 }
 
-/// The user once the address is proven. Who reads the address has proven it; who is shut out stays so.
+/// The user after proving the address. A locked or disabled user keeps that status.
 pub fn with_proven_address(user: User, now: Timestamp) -> User {
     let status = match change(user.status, StatusCommand::Verify, AddressProof::Verified) {
         Ok(StatusChange::Opened { to }) => to,
@@ -110,7 +110,7 @@ pub fn with_proven_address(user: User, now: Timestamp) -> User {
     User { status, email_verified: true, updated_at: now, version: user.version + 1, ..user }
 }
 
-/// The command that `PUT /users/{id}/status` stands for when it names the status a user shall have.
+/// The command for `PUT /users/{id}/status`, which states the wanted status; `None` if there is none.
 pub fn command_for(from: Status, wanted: Status) -> Option<StatusCommand> {
     match (from, wanted) {
         (Status::Locked, Status::Active) => Some(StatusCommand::Unlock),
@@ -141,7 +141,7 @@ mod tests {
 
     const ALL: [Status; 4] = [Status::Pending, Status::Active, Status::Locked, Status::Disabled];
 
-    /// A row a command; the columns are the status before. `=`: unchanged, `-`: no way, `!`: sessions end.
+    /// One row per command; the columns are the status before. `=`: unchanged, `-`: refused, `!`: sessions end.
     const TABLE: &str = "\
 command  pending    active     locked     disabled
 Verify   active     =          -          -

@@ -1,41 +1,41 @@
-//! The generic cell rate algorithm: one number for each key, no timers.
+//! The generic cell rate algorithm (GCRA): one number per key, no timers.
 //!
-//! A key's *time of arrival* is when its allowance would be whole again. Each request moves it on by one interval; a
-//! request that would move it further than the window ahead of now is refused.
+//! A key's *time of arrival* is the time at which its quota is full again. Each request adds one interval to it. A
+//! request that would move it further than one window ahead of now is refused.
 
 use std::time::Duration;
 
 const NANOS_PER_MINUTE: u64 = 60_000_000_000;
 
-/// So many requests in a minute, all at once if need be.
+/// A number of requests per minute; the burst may be the whole quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     requests: u32,
 }
 
-/// How a key stands after a request.
+/// The state of a key's quota after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaState {
-    /// How long to wait, if the request was refused.
+    /// The time to wait, if the request was refused.
     pub refused_for: Option<Duration>,
-    /// Requests that would be allowed now.
+    /// The number of requests that are allowed now.
     pub remaining: u32,
-    /// When the whole allowance is there again.
+    /// The time until the quota is full again.
     pub full_in: Duration,
 }
 
 impl Quota {
-    /// `requests` a minute, at least one.
+    /// `requests` per minute, at least 1.
     pub fn a_minute(requests: u32) -> Self {
         Self { requests: requests.max(1) }
     }
 
-    /// The requests of one window.
+    /// The number of requests per window.
     pub fn requests(self) -> u32 {
         self.requests
     }
 
-    /// The window.
+    /// The window: one minute.
     pub fn window(self) -> Duration {
         Duration::from_nanos(NANOS_PER_MINUTE)
     }
@@ -48,12 +48,12 @@ impl Quota {
         self.interval() * u64::from(self.requests)
     }
 
-    /// The time of arrival of a key before it took its last request.
+    /// The time of arrival of a key before its last request.
     pub(super) fn give_back(self, arrival: u64) -> u64 {
         arrival.saturating_sub(self.interval())
     }
 
-    /// One request at `now` (nanoseconds) of a key whose time of arrival is `arrival`; gives the new one.
+    /// Counts one request at `now` (nanoseconds) of a key with the time of arrival `arrival`. Returns the new one.
     pub(super) fn take(self, arrival: u64, now: u64) -> (u64, QuotaState) {
         let arrival = arrival.max(now);
         let next = arrival + self.interval();
@@ -91,7 +91,8 @@ mod tests {
     }
 
     proptest! {
-        /// In any window no more than two quotas pass (one saved up, one earned), and whoever waits as told is let in.
+        /// In any window at most two quotas pass (one full, one refilled), and a client that waits for `refused_for` is
+        /// accepted.
         #[test]
         fn never_more_than_the_quota_and_what_came_back(
             requests in 1_u32..200,

@@ -1,8 +1,8 @@
-//! How many requests anybody may make.
+//! Rate limits of requests.
 //!
 //! Owns: the counts, by address and by user. Must not know: routes; a route names its class.
-//! Begin with [`Limiter::take`]. Exempt are health and keys; everybody who proves to be somebody is counted by
-//! user, all others, and failed proofs, by address, so that guessing never costs the guesser nothing.
+//! Begin with [`Limiter::take`]. Health and keys are exempt. Requests with a verified credential count by user; all
+//! others, and those whose credential is refused, count by address, so that each guess of a token uses quota.
 
 mod gcra;
 mod table;
@@ -26,19 +26,19 @@ use crate::{
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Who is counted.
+/// The key of a count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateLimitKey {
     /// An IPv4 address.
     Address([u8; 4]),
-    /// An IPv6 /64, which one client has to itself.
+    /// An IPv6 /64, the usual size of one client's network.
     Network(Network),
     /// A signed-in user.
     User(UserId),
 }
 
 impl RateLimitKey {
-    /// Whom an address stands for; requests without one, which only tests make, count as one.
+    /// The key of an address. Requests without one, which only tests make, share a key.
     pub fn at(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
             None => Self::Address([0; 4]),
@@ -47,16 +47,16 @@ impl RateLimitKey {
         }
     }
 
-    /// Who is counted when `principal` was proven.
+    /// The key of a verified user.
     pub fn user(principal: &Principal) -> Self {
         Self::User(principal.user)
     }
 }
 
-/// The kinds of counts, each with a quota of its own.
+/// The kinds of counts, each with its own quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
-    /// Requests that prove nobody.
+    /// Requests without a verified credential.
     Anonymous,
     /// Requests of a user.
     Authenticated,
@@ -91,7 +91,7 @@ impl Policy {
         })
     }
 
-    /// The policy that counts a class by address whoever asks; `None` for those that depend on who it is.
+    /// The policy of a class that is always counted by address; `None` for classes whose policy depends on the caller.
     pub fn of_address(class: Class) -> Option<Self> {
         match class {
             Class::Exempt | Class::Standard => None,
@@ -105,7 +105,7 @@ impl Policy {
 /// All counts of this process.
 pub struct Limiter(Option<Vec<RateTable>>);
 
-/// What taking one request from a quota gave.
+/// The result of one counted request.
 #[derive(Debug, Clone, Copy)]
 pub struct QuotaTaken {
     policy: Policy,
@@ -114,7 +114,7 @@ pub struct QuotaTaken {
 }
 
 impl Limiter {
-    /// Counts from `start` on, or not at all if `edge.rate_limits.enabled` is off.
+    /// Counts from `start` on, or nothing if `edge.rate_limits.enabled` is false.
     pub fn new(limits: &RateLimitsConfig, start: Instant) -> Self {
         let tables = || Policy::ALL.iter().map(|policy| RateTable::new(policy.quota(limits), start)).collect();
         Self(limits.enabled.then(tables))
@@ -125,15 +125,15 @@ impl Limiter {
         self.0.as_ref()?.get(place)
     }
 
-    /// Counts a request that `policy` has let pass as an anonymous one instead, if that quota has room for it: it
-    /// turned out to be none of its kind.
+    /// Moves a request that `policy` has counted to the anonymous quota, if that quota allows it: the request was not
+    /// of the kind of `policy`.
     pub fn recount(&self, policy: Policy, who: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
         let taken = self.take(Policy::Anonymous, who, now).filter(|taken| taken.allowed().is_ok())?;
         self.table(policy)?.give_back(who);
         Some(taken)
     }
 
-    /// Takes one request of `who` at `now`; `None` if nothing is counted.
+    /// Counts one request of `who` at `now`; `None` if rate limits are off.
     pub fn take(&self, policy: Policy, who: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
         let table = self.table(policy)?;
         Some(QuotaTaken { policy, quota: table.quota(), standing: table.take(who, now) })
@@ -141,7 +141,7 @@ impl Limiter {
 }
 
 impl QuotaTaken {
-    /// 429 if the quota was used up.
+    /// Error 429 if the quota is used up.
     pub fn allowed(&self) -> Result<(), ApiError> {
         match self.standing.refused_for {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! Times of arrival by key, bounded: who is not in debt is forgotten first.
+//! Times of arrival by key, in a bounded table: keys with a full quota are removed first.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use crate::types::limits;
 
 const SHARDS: usize = 16;
 
-/// One policy's counts.
+/// The counts of one policy.
 pub(super) struct RateTable {
     quota: Quota,
     start: Instant,
@@ -58,12 +58,12 @@ impl RateTable {
 
     fn shard(&self, who: RateLimitKey) -> MutexGuard<'_, HashMap<RateLimitKey, u64>> {
         let place = usize::try_from(self.hasher.hash_one(who) % SHARDS as u64).unwrap_or(0);
-        // A count is whole after each assignment, so a panic elsewhere cannot have broken it.
+        // Each assignment leaves a valid count, so a panic of another thread cannot have corrupted it.
         self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Forgets keys whose allowance is whole, which changes nothing; if there are none, the one that is nearest to it.
+/// Removes keys whose quota is full, which changes no answer. If there are none, removes the key nearest to it.
 fn make_room(shard: &mut HashMap<RateLimitKey, u64>, now: u64) {
     let before = shard.len();
     shard.retain(|_, arrival| *arrival > now);

@@ -22,21 +22,21 @@ const SENT: &str = "authorization, content-type, idempotency-key, if-match, x-re
 const READ: &str = "etag, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, x-request-id";
 const REMEMBERED_SECONDS: &str = "600";
 
-/// What a request's `Origin` amounts to.
+/// The kind of a request's `Origin`.
 #[derive(Debug, Clone)]
 pub enum Cors {
-    /// Not from another origin's script.
+    /// No `Origin`, or the server's own.
     Nothing,
-    /// From a script of this origin, which may read the answer.
+    /// An allowed origin, whose script may read the answer.
     Allowed(HeaderValue),
-    /// From a script of an origin that is not listed.
+    /// An origin that is not in `edge.cors_origins`.
     Unlisted(String),
-    /// From a script of another origin, to what is for none.
+    /// Another origin, for a path that accepts none.
     Closed(String),
 }
 
 impl Cors {
-    /// Judges `request`. The ops listener and `/dev/*` are for no other origin.
+    /// Classifies `request`. The ops listener and `/dev/*` accept no other origin.
     pub fn judge(edge: &EdgeContext, listener: Listener, request: &Request<Body>) -> Self {
         let closed = listener == Listener::Ops || request.uri().path().starts_with("/dev/");
         let Some(value) = request.headers().get(header::ORIGIN) else { return Self::Nothing };
@@ -49,7 +49,7 @@ impl Cors {
         }
     }
 
-    /// Adds what lets the script read the answer.
+    /// Adds the headers that allow the script to read the answer.
     pub fn write(&self, headers: &mut HeaderMap) {
         match self {
             Self::Nothing | Self::Unlisted(_) | Self::Closed(_) => {}
@@ -65,11 +65,11 @@ impl Cors {
         match self {
             Self::Nothing => refusal("Only the application's own pages may call this.".to_owned()),
             Self::Unlisted(origin) => refusal(format!(
-                "The origin {origin} is not in the setting edge.cors_origins. Write it there, exactly so, if it is \
-                 the application's own."
+                "The origin {origin} is not in the setting edge.cors_origins. Add it there, with exactly this text, \
+                 if it is the application's own."
             )),
             Self::Closed(origin) => refusal(format!(
-                "No page of another origin may call this, whatever the settings; this one is {origin}."
+                "This path accepts no other origin, with any setting; the request's origin is {origin}."
             )),
             Self::Allowed(_) => {
                 let headers = [
@@ -87,7 +87,7 @@ fn refusal(detail: String) -> Response {
     ApiError::new(ProblemCode::CrossSite).detail(detail).into_response()
 }
 
-/// Whether `request` only asks what it may send.
+/// Whether `request` is a preflight.
 pub fn is_preflight(request: &Request<Body>) -> bool {
     let headers = request.headers();
     *request.method() == Method::OPTIONS
@@ -100,7 +100,7 @@ fn is_allowed(edge: &EdgeContext, origin: &str) -> bool {
     listed || (edge.mode == Mode::Development && is_local_page(origin))
 }
 
-/// A page of this machine, by one of its names, with any port.
+/// Whether `origin` is a page of this machine: `localhost` or a loopback address, any port.
 fn is_local_page(origin: &str) -> bool {
     const NAMES: [&str; 3] = ["http://localhost", "http://127.0.0.1", "http://[::1]"];
     let port = NAMES.iter().find_map(|name| origin.strip_prefix(name));

@@ -1,4 +1,4 @@
-//! The gate before a route's handler: how often, who, may they, and for how long.
+//! The checks before a route's handler: rate limit, authentication, permission, time limit.
 
 use std::sync::Arc;
 
@@ -26,19 +26,19 @@ use crate::{
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// What stands before one route.
+/// The checks of one route.
 #[derive(Clone)]
 pub struct Gate {
-    /// What the frame knows.
+    /// The context of the edge.
     pub edge: Arc<EdgeContext>,
-    /// Where the request came in.
+    /// The listener of the request.
     pub listener: Listener,
-    /// What the route demands.
+    /// The rule of the route.
     pub rule: Arc<Rule>,
 }
 
-/// Whether `listener` answers the route at all. In production `/dev/*` does not exist, and the page of the API is
-/// there for operators unless `edge.docs_public` is set.
+/// Whether `listener` answers the route. In production `/dev/*` does not exist, and the API page is on the ops
+/// listener only, unless `edge.docs_public` is true.
 pub fn is_answered(rule: &Rule, listener: Listener, edge: &EdgeContext) -> bool {
     let exists = match (rule.access, edge.mode) {
         (Access::Development, Mode::Production) => false,
@@ -48,9 +48,9 @@ pub fn is_answered(rule: &Rule, listener: Listener, edge: &EdgeContext) -> bool 
     exists && rule.on.includes(listener) && (!is_page || edge.shows_operations_on(listener))
 }
 
-/// Lets a request through to its handler, or answers it.
+/// Passes a request to its handler, or refuses it.
 pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    // The body can not be shared between threads, so that nothing that waits may look at the whole request.
+    // The body is not `Sync`, so no future that waits may borrow the whole request.
     let (mut parts, body) = request.into_parts();
     let Some(origin) = parts.extensions.get::<RequestOrigin>().cloned() else {
         return ApiError::new(ProblemCode::Internal).into_response();
@@ -74,7 +74,7 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     response
 }
 
-/// Counts a request that no route answers, and refuses it with `refusal` or because there were too many.
+/// Counts a request without a matching route, and answers `refusal`, or 429 if the quota is used up.
 pub fn refuse_unrouted(edge: &EdgeContext, origin: &RequestOrigin, refusal: ApiError) -> Response {
     let taken = edge.limiter.take(Policy::Anonymous, RateLimitKey::at(origin.client()), edge.clock.instant());
     let refusal = taken.and_then(|taken| taken.allowed().err()).unwrap_or(refusal);
@@ -85,7 +85,7 @@ pub fn refuse_unrouted(edge: &EdgeContext, origin: &RequestOrigin, refusal: ApiE
     response
 }
 
-/// Whether a refusal only says what a body must look like. Whether an invitation is good is no such question.
+/// Whether a refusal concerns only the form of a body. A refused invitation code does not count as one.
 fn is_of_form(error: &ApiError) -> bool {
     const GUESSES: [&str; 1] = ["invitation_invalid"];
     match error.code() {
@@ -110,15 +110,15 @@ impl Gate {
             Pace::Prompt => match tokio::time::timeout(self.edge.limits.handler, next.run(request)).await {
                 Ok(response) => response,
                 Err(_elapsed) => {
-                    tracing::error!(operation = %self.rule.operation_id, "a handler was cut at its limit");
+                    tracing::error!(operation = %self.rule.operation_id, "a handler was cancelled at its time limit");
                     ApiError::new(ProblemCode::OutcomeUnknown).outcome(Outcome::Unknown).into_response()
                 }
             },
         }
     }
 
-    /// A request that was refused for its form is no login and no registration: a newcomer who mistypes must not be
-    /// shut out. It counts as an anonymous request, so that it costs something.
+    /// A request that is refused for its form counts as an anonymous request, not as a login or registration: a new
+    /// user's typing errors must not use up that quota.
     fn recounted(&self, origin: &RequestOrigin, response: &Response) -> Option<QuotaTaken> {
         let policy = Policy::of_address(self.rule.class)?;
         let error = response.extensions().get::<ApiError>()?;
@@ -128,7 +128,7 @@ impl Gate {
         self.edge.limiter.recount(policy, RateLimitKey::at(origin.client()), self.edge.clock.instant())
     }
 
-    /// Counts first what is counted by address whoever asks, so that a flood of logins costs no more than this.
+    /// Checks the limits by address first, so that a flood of logins costs no token verification.
     async fn admit(&self, origin: &RequestOrigin, request: &Parts) -> (Option<QuotaTaken>, Result<Caller, ApiError>) {
         let take = |policy, who| self.edge.limiter.take(policy, who, self.edge.clock.instant());
         let address = RateLimitKey::at(origin.client());
@@ -150,7 +150,7 @@ impl Gate {
         (taken, allowed.and_then(|()| self.judge(identified, origin, request)))
     }
 
-    /// Whether whoever it is may call the route.
+    /// Checks that the caller may call the route; refused with 401 `unauthenticated` or 403 `forbidden`.
     fn judge(
         &self,
         identified: Result<Caller, ApiError>,
@@ -162,7 +162,7 @@ impl Gate {
         }
         self.demand_no_key(request)?;
         match self.rule.access {
-            // An app's stale token must not keep its user from signing in again.
+            // A stale token of an application must not prevent its user from signing in again.
             Access::Anonymous => Ok(identified.unwrap_or(Caller::Anonymous)),
             Access::Development => demand_loopback(origin, &request.headers).map(|()| Caller::Anonymous),
             Access::Needs(permission) => match identified? {
@@ -176,8 +176,8 @@ impl Gate {
         }
     }
 
-    /// No route keeps what it answered under a key yet, and a key that is ignored would be a promise not kept. Where
-    /// nobody need be known it could not be bound to anybody, and an answer that is a credential is never kept.
+    /// Refuses `Idempotency-Key`. No route stores answers under a key yet, and a client would rely on an ignored
+    /// key. On anonymous routes a key has no owner, and an answer that is a credential must not be stored.
     fn demand_no_key(&self, request: &Parts) -> Result<(), ApiError> {
         let changes = !matches!(request.method, Method::GET | Method::HEAD);
         if changes && request.headers.contains_key(IDEMPOTENCY_KEY) {
@@ -195,7 +195,7 @@ impl Gate {
         if is_operator { Insight::Full } else { Insight::Shallow }
     }
 
-    /// In development whoever sits at the machine may read the ops listener without a credential.
+    /// In development mode direct loopback requests may read the ops listener without a credential.
     fn may_read_here(&self, origin: &RequestOrigin, request: &Parts) -> bool {
         let reads = matches!(request.method, Method::GET | Method::HEAD);
         let claims_nothing = !request.headers.contains_key(header::AUTHORIZATION);
@@ -206,7 +206,7 @@ impl Gate {
             && demand_loopback(origin, &request.headers).is_ok()
     }
 
-    /// Who the credential of a request stands for; none is `Anonymous`.
+    /// The caller that the credential of a request proves; without a credential, `Anonymous`.
     async fn identify(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
         let Some(token) = bearer(headers) else { return Ok(Caller::Anonymous) };
         if self.listener == Listener::Ops && self.edge.control.is(&token) {

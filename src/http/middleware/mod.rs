@@ -1,7 +1,7 @@
-//! What happens around handlers.
+//! The code around handlers.
 //!
-//! Owns: the order of checks before a handler and of what is added to its answer. Must not know: any route by name.
-//! Begin with `frame.rs` (every request, also those no route answers), then `gate.rs` (requests of a route).
+//! Owns: the order of the checks before a handler, and of what is added to its answer. Must not know: single routes.
+//! Begin with `frame.rs` (every request, also without a matching route), then `gate.rs` (requests of a route).
 
 pub mod cors;
 pub mod frame;

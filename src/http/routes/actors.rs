@@ -1,4 +1,4 @@
-//! `/actors`: the tree as it is now, for operators.
+//! `/actors`: the current actor tree, for operators.
 
 use axum::extract::State;
 
@@ -20,9 +20,9 @@ impl From<RestartRefusal> for ApiError {
         match refusal {
             RestartRefusal::NotFound => Self::new(ProblemCode::NotFound),
             RestartRefusal::IsGroup => {
-                Self::new(ProblemCode::StatusConflict).detail("It is a group: restart one of its children.")
+                Self::new(ProblemCode::StatusConflict).detail("The actor is a group: restart one of its children.")
             }
-            RestartRefusal::Stopping => Self::new(ProblemCode::StatusConflict).detail("It is about to stop."),
+            RestartRefusal::Stopping => Self::new(ProblemCode::StatusConflict).detail("The actor is stopping."),
         }
     }
 }
@@ -39,12 +39,12 @@ impl FromFields for ActorsQuery {
     }
 }
 
-/// All actors
+/// List all actors
 ///
-/// Ordered by path, in pages; served without sending any actor a message, so that it works when actors are stuck.
+/// Ordered by path, in pages. The call sends no message to any actor, so it works while actors are stuck.
 #[utoipa::path(
     get, path = "/actors", operation_id = "list_actors", tag = "operations",
-    params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before.")),
+    params(("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page.")),
     responses((status = 200, description = "One page, and the totals of all.", body = ActorsReport))
 )]
 pub async fn list_actors(
@@ -59,11 +59,11 @@ pub async fn list_actors(
     Ok(Json(page))
 }
 
-/// One actor
+/// Show one actor
 #[utoipa::path(
     get, path = "/actors/{path}", operation_id = "show_actor", tag = "operations",
-    params(("path" = String, Path, description = "Where it is in the tree, slashes included.")),
-    responses((status = 200, description = "How it is.", body = ActorReport))
+    params(("path" = String, Path, description = "The actor's path in the tree, with slashes.")),
+    responses((status = 200, description = "The actor's state.", body = ActorReport))
 )]
 pub async fn show_actor(
     State(services): State<EdgeServices>,
@@ -74,13 +74,13 @@ pub async fn show_actor(
 
 /// Restart an actor
 ///
-/// It finishes what it took and starts again; that does not count towards its limit of restarts.
+/// The actor finishes its current message and starts again. This does not count towards its restart limit.
 #[utoipa::path(
     post, path = "/actors/{path}/restart", operation_id = "restart_actor", tag = "operations",
-    params(("path" = String, Path, description = "Where it is in the tree, slashes included.")),
+    params(("path" = String, Path, description = "The actor's path in the tree, with slashes.")),
     responses(
-        (status = 202, description = "It was told to; how it is at this moment.", body = ActorReport),
-        (status = 409, description = "It is a group, or about to stop."),
+        (status = 202, description = "The restart was requested; the actor's current state.", body = ActorReport),
+        (status = 409, description = "The actor is a group, or it is stopping."),
     )
 )]
 pub async fn restart_actor(

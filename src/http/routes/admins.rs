@@ -1,4 +1,4 @@
-//! `/users/admins`: administrators made by operators, for `majordomo user create-admin`.
+//! `/users/admins`: creates administrators for operators (`majordomo user create-admin`).
 
 use axum::extract::State;
 use utoipa::ToSchema;
@@ -15,11 +15,11 @@ use crate::{
     types::{CallContext, EmailAddress, Invalid, Secret},
 };
 
-/// The administrator to be made.
+/// The administrator to create.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct CreateAdminBody {
-    /// The address; taken as proven.
+    /// The address. It counts as proven.
     #[schema(value_type = String, example = "ada@example.com")]
     email: EmailAddress,
     /// 12 to 128 characters; common passwords are refused.
@@ -42,7 +42,7 @@ impl From<CreateAdminRefusal> for ApiError {
                 Self::invalid(reasons.into_iter().map(|reason| reason.at("/password")).collect())
             }
             CreateAdminRefusal::EmailTaken => Self::new(ProblemCode::EmailTaken)
-                .detail("The address is a user's already: grant that user the role admin instead.")
+                .detail("A user has this address already: grant that user the role admin instead.")
                 .errors(vec![
                     Invalid::new("email_taken", "is a user's already: grant the role admin instead").at("/email"),
                 ]),
@@ -50,7 +50,7 @@ impl From<CreateAdminRefusal> for ApiError {
     }
 }
 
-/// Make an administrator
+/// Create an administrator
 ///
 /// The address counts as proven; no mail is sent.
 #[utoipa::path(

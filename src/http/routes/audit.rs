@@ -1,4 +1,4 @@
-//! `/audit`: the trail of what was done and tried, for auditors.
+//! `/audit`: the audit log, for auditors.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::{
     types::{Invalid, Timestamp, id::UserId, limits},
 };
 
-/// The filters of the trail.
+/// The filters of the list.
 pub struct AuditListFilter {
     actor: Option<Actor>,
     subject: Option<UserId>,
@@ -52,34 +52,34 @@ fn action(text: &str) -> Result<AuditAction, Invalid> {
     })
 }
 
-/// An entry of the trail.
+/// An entry of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntryBody {
-    /// The log that it stands in: `audit`, or `audit_sign_ins` for sign-ins and their ends.
+    /// The log of the entry: `audit`, or `audit_sign_ins` for sign-ins and sign-outs.
     log: &'static str,
-    /// Its place in the chain of that log, from 1.
+    /// The entry's number in the chain of that log, from 1.
     number: u64,
-    /// When.
+    /// The time of the entry.
     #[schema(format = DateTime)]
     time: String,
-    /// On whose behalf: `anonymous`, `cli`, `user:<id>`, `service:<service>`.
+    /// The actor: `anonymous`, `cli`, `user:<id>`, `service:<service>`.
     #[schema(example = "cli")]
     actor: String,
-    /// What was done or tried.
+    /// The action, done or refused.
     #[schema(example = "auth.login")]
     action: &'static str,
     /// `done`, or `refused` by a rule.
     result: &'static str,
-    /// The person it is about.
+    /// The person that the entry is about.
     subject: Option<String>,
-    /// The request.
+    /// The id of the request.
     request_id: String,
-    /// A few words.
+    /// A short text without personal data.
     detail: String,
-    /// From where it was asked; empty once the person is erased.
+    /// The origin of the request; empty after the person's erasure.
     personal: BTreeMap<&'static str, String>,
-    /// SHA-256 over the log's name, number, the hash before, and the digest of the entry's bytes; hexadecimal.
+    /// SHA-256 of the log's name, the number, the previous hash, and the digest of the entry; hexadecimal.
     hash: String,
 }
 
@@ -105,10 +105,10 @@ fn hex(hash: &[u8; 32]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The audit trail
+/// List audit entries
 ///
-/// Both logs in one list by time, newest first. A page may hold fewer entries than asked for, even none, and still have
-/// a next one.
+/// The entries of both logs by time, newest first. A page may contain fewer entries than `limit`, even none, and still
+/// have a next page.
 #[utoipa::path(
     get, path = "/audit", operation_id = "list_audit_entries", tag = "audit",
     params(
@@ -117,8 +117,8 @@ fn hex(hash: &[u8; 32]) -> String {
         ("action" = Option<String>, Query, description = "Only this action, e.g. `auth.login`."),
         ("from" = Option<String>, Query, description = "Not before this time (RFC 3339)."),
         ("to" = Option<String>, Query, description = "Before this time (RFC 3339)."),
-        ("limit" = Option<i64>, Query, description = "How many at most, 1 to 100; 20 if it is not given."),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before."),
+        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = Rows<AuditEntryBody>))
 )]
@@ -145,7 +145,7 @@ pub async fn list_audit_entries(
     Ok(Json(Rows { data: page.rows.into_iter().map(AuditEntryBody::from).collect(), next_cursor }))
 }
 
-/// The parameters of the walk.
+/// The parameters of the verification.
 pub struct VerifyQuery {
     after: AuditAfter,
 }
@@ -161,43 +161,44 @@ impl FromFields for VerifyQuery {
     }
 }
 
-/// An end of the chain.
+/// A head of an audit chain.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChainEndBody {
-    /// The number of the entry; 0: there is none.
+    /// The number of the entry; 0: no entry.
     number: u64,
-    /// Its hash, hexadecimal.
+    /// The hash of the entry, hexadecimal.
     hash: String,
 }
 
-/// What was found in one log.
+/// The result for one log.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VerifiedLogBody {
-    /// How many entries fit.
+    /// The number of entries whose hash is correct.
     verified: u64,
-    /// The last entry that fits.
+    /// The last entry whose hash is correct.
     head: ChainEndBody,
-    /// The first entry that does not fit.
+    /// The first entry whose hash is wrong; `null`: none.
     first_broken: Option<u64>,
 }
 
-/// Whether the trail is whole.
+/// The result of the verification.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VerifiedBody {
-    /// Whether every entry of both logs that was looked at fits the one before.
+    /// Whether all verified entries of both logs have correct hashes.
     intact: bool,
-    /// Whether the walk came to the end of both logs; if not, go on with `after` = `head.number` and `afterSignIns` =
+    /// Whether both logs were verified to their end. If not, continue with `after` = `head.number` and `afterSignIns` =
     /// `signIns.head.number`.
     complete: bool,
-    /// How many entries of the log `audit` fit.
+    /// The number of entries of `audit` whose hash is correct.
     verified: u64,
-    /// The last entry of it that fits. Keep both heads elsewhere: they tell a trail that was cut short or rewritten.
+    /// The last entry of `audit` whose hash is correct. Keep both heads elsewhere: they detect a
+    /// truncated or rewritten log.
     head: ChainEndBody,
-    /// The first entry of it that does not fit: it, or one before it, was changed, removed or added.
+    /// The first entry of `audit` whose hash is wrong: this entry, or an earlier one, was changed, removed or added.
     first_broken: Option<u64>,
-    /// The same of the log `audit_sign_ins`.
+    /// The same for the log `audit_sign_ins`.
     sign_ins: VerifiedLogBody,
 }
 
@@ -223,18 +224,18 @@ impl From<VerifiedTrail> for VerifiedBody {
     }
 }
 
-/// Verify the audit trail
+/// Verify the audit log
 ///
-/// Walks the chains of hashes of both logs. A long trail takes several calls: one lasts 20 seconds at most.
+/// Verifies the hash chains of both logs. One call lasts at most 20 seconds, so a long log needs several calls.
 #[utoipa::path(
     get, path = "/audit/verify", operation_id = "verify_audit_trail", tag = "audit",
     params(
-        ("after" = Option<i64>, Query, description = "Go on behind this entry of `audit`, whose hash is believed."),
+        ("after" = Option<i64>, Query, description = "Continue after this entry of `audit`; its hash is trusted."),
         ("afterSignIns" = Option<i64>, Query, description = "The same in `audit_sign_ins`."),
     ),
     responses(
-        (status = 200, description = "What the walk found.", body = VerifiedBody),
-        (status = 404, description = "There is no entry of this number."),
+        (status = 200, description = "The result of the verification.", body = VerifiedBody),
+        (status = 404, description = "There is no entry with this number."),
     )
 )]
 pub async fn verify_audit_trail(
@@ -242,6 +243,6 @@ pub async fn verify_audit_trail(
     Query(query): Query<VerifyQuery>,
 ) -> Result<Json<VerifiedBody>, ApiError> {
     let found = services.audit.verify(query.after).await?;
-    let nothing = || ApiError::new(ProblemCode::NotFound).detail("There is no entry of this number.");
+    let nothing = || ApiError::new(ProblemCode::NotFound).detail("There is no entry with this number.");
     found.map(|found| Json(VerifiedBody::from(found))).ok_or_else(nothing)
 }

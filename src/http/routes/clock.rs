@@ -16,7 +16,7 @@ use crate::{
     types::{CallContext, Invalid, Timestamp, limits, time::iso_duration},
 };
 
-/// What time it is.
+/// The current time.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ClockBody {
     /// The time of the process.
@@ -30,12 +30,13 @@ impl From<Timestamp> for ClockBody {
     }
 }
 
-/// Say that the time is right
+/// Accept the time
 ///
-/// After the clock leapt or lagged, nothing is deleted or retired until this, or until an hour of agreement.
+/// After the clock jumped ahead or lagged, nothing is deleted or retired until this call, or until an hour of correct
+/// time.
 #[utoipa::path(
     post, path = "/clock/accept", operation_id = "accept_clock", tag = "operations",
-    responses((status = 200, description = "The time that was accepted.", body = ClockBody))
+    responses((status = 200, description = "The accepted time.", body = ClockBody))
 )]
 pub async fn accept_clock(
     State(services): State<EdgeServices>,
@@ -44,10 +45,10 @@ pub async fn accept_clock(
     Ok(Json(services.operations.accept_clock(context).await?.into()))
 }
 
-/// How far.
+/// The step.
 #[derive(Debug, ToSchema)]
 pub struct AdvanceBody {
-    /// A duration by ISO 8601; at most 366 days.
+    /// An ISO 8601 duration; at most 366 days.
     #[schema(value_type = String, example = "PT15M")]
     by: Duration,
 }
@@ -63,12 +64,12 @@ impl FromFields for AdvanceBody {
     }
 }
 
-/// Set the clock forward
+/// Advance the clock
 ///
-/// So that applications can test what happens when codes, sessions and locks run out. Time never goes back.
+/// Lets applications test expired codes, sessions and locks. The clock cannot go back.
 #[utoipa::path(
     post, path = "/dev/clock/advance", operation_id = "advance_clock", tag = "development", request_body = AdvanceBody,
-    responses((status = 200, description = "The time it is now.", body = ClockBody))
+    responses((status = 200, description = "The new time.", body = ClockBody))
 )]
 pub async fn advance_clock(
     State(services): State<EdgeServices>,

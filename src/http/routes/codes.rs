@@ -1,4 +1,4 @@
-//! `/otp`: one-time codes that signed-in users ask for themselves.
+//! `/otp`: one-time codes that a signed-in user requests.
 
 use axum::extract::State;
 use serde::Serialize;
@@ -31,14 +31,14 @@ fn name(purpose: OwnPurpose) -> &'static str {
     }
 }
 
-/// What the code is to prove.
+/// The purpose of the code.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct CodeRequestBody {
-    /// `step_up`: that it is still you; `verify_email`, `verify_phone`: that the address or phone is yours.
+    /// `step_up`: a renewed proof of the user; `verify_email`, `verify_phone`: proof of the address or phone number.
     #[schema(value_type = String, example = "step_up")]
     purpose: OwnPurpose,
-    /// The way it goes: `sms` for `verify_phone`, else `email`; which is also meant if nothing is said.
+    /// The channel: `sms` for `verify_phone`, else `email`. The default is the channel of the purpose.
     #[schema(value_type = Option<String>, example = "email")]
     #[allow(dead_code, reason = "each purpose has one channel; the field is for the contract")]
     channel: Option<()>,
@@ -53,22 +53,22 @@ impl FromFields for CodeRequestBody {
     }
 }
 
-/// A code that is on its way.
+/// A code that is being sent.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CodeRequestedBody {
-    /// For `POST /otp/verify`.
+    /// The id of the code, for `POST /otp/verify`.
     id: String,
-    /// What it is to prove.
+    /// The purpose.
     #[schema(example = "step_up")]
     purpose: &'static str,
-    /// The way it goes.
+    /// The channel.
     #[schema(example = "email")]
     channel: &'static str,
-    /// When it runs out.
+    /// The expiry time.
     #[schema(format = DateTime)]
     expires_at: String,
-    /// From when on it may be asked for again.
+    /// The earliest time of the next request for it.
     #[schema(format = DateTime)]
     resend_at: String,
 }
@@ -95,10 +95,10 @@ impl From<RequestRefusal> for ApiError {
     }
 }
 
-/// Send me a code
+/// Request a code
 #[utoipa::path(
     post, path = "/otp", operation_id = "request_code", tag = "otp", request_body = CodeRequestBody,
-    responses((status = 202, description = "It is on its way.", body = CodeRequestedBody))
+    responses((status = 202, description = "The code is being sent.", body = CodeRequestedBody))
 )]
 pub async fn request_code(
     State(services): State<EdgeServices>,
@@ -116,41 +116,41 @@ pub async fn request_code(
     }))
 }
 
-/// A code that was asked for, without its digits.
+/// A requested code, without its digits.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CodeStandingBody {
-    /// For `POST /otp/verify`.
+    /// The id of the code, for `POST /otp/verify`.
     id: String,
-    /// What it is to prove.
+    /// The purpose.
     #[schema(example = "step_up")]
     purpose: &'static str,
-    /// The way it went.
+    /// The channel.
     #[schema(example = "email")]
     channel: &'static str,
     /// `pending`, `verified`, `expired`, or `void` after too many wrong tries.
     #[schema(example = "pending")]
     status: &'static str,
-    /// Tries that are left; 0 unless it is `pending`.
+    /// The number of code tries left; 0 unless it is `pending`.
     #[schema(example = 5)]
     attempts_left: u8,
-    /// When it runs out.
+    /// The expiry time.
     #[schema(format = DateTime)]
     expires_at: String,
-    /// From when on it may be asked for again.
+    /// The earliest time of the next request for it.
     #[schema(format = DateTime)]
     resend_at: String,
 }
 
-/// How does my code stand?
+/// Show a code
 ///
-/// A code is remembered for a day after it was sent, and until another is drawn for the same purpose.
+/// A code is stored for one day after it was sent, or until a new one is drawn for the same purpose.
 #[utoipa::path(
     get, path = "/otp/{id}", operation_id = "show_code", tag = "otp",
-    params(("id" = String, Path, description = "What asking for the code answered.")),
+    params(("id" = String, Path, description = "The `id` in the answer to `POST /otp`.")),
     responses(
-        (status = 200, description = "How it stands.", body = CodeStandingBody),
-        (status = 404, description = "You have no such code."),
+        (status = 200, description = "The state of the code.", body = CodeStandingBody),
+        (status = 404, description = "The caller has no such code."),
     )
 )]
 pub async fn show_code(
@@ -177,14 +177,14 @@ pub async fn show_code(
     }))
 }
 
-/// A code, and which one it is.
+/// The digits of a code, and its id or purpose.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct CodeVerifyBody {
-    /// What asking for it answered; this or `purpose`.
+    /// The `id` in the answer to `POST /otp`; this or `purpose`.
     #[schema(value_type = Option<String>)]
     id: Option<CodeId>,
-    /// What it is to prove; this or `id`.
+    /// The purpose; this or `id`.
     #[schema(value_type = Option<String>, example = "step_up")]
     purpose: Option<OwnPurpose>,
     /// Six digits.
@@ -206,7 +206,7 @@ impl FromFields for CodeVerifyBody {
     }
 }
 
-/// The code was right.
+/// The code was correct.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CodeVerifiedBody {
     /// Always `verified`.
@@ -228,12 +228,12 @@ impl From<ConfirmRefusal> for ApiError {
     }
 }
 
-/// Here is the code
+/// Verify a code
 #[utoipa::path(
     post, path = "/otp/verify", operation_id = "verify_code", tag = "otp", request_body = CodeVerifyBody,
     responses(
-        (status = 200, description = "It was right.", body = CodeVerifiedBody),
-        (status = 410, description = "It has run out, or there were too many wrong ones."),
+        (status = 200, description = "The code was correct.", body = CodeVerifiedBody),
+        (status = 410, description = "The code has expired, or there were too many wrong tries."),
     )
 )]
 pub async fn verify_code(

@@ -1,4 +1,4 @@
-//! `/events/dead-letters`: what subscribers did not take, and what operators decide on it.
+//! `/events/dead-letters`: events that a subscriber did not accept, and the operators' decisions on them.
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
@@ -29,7 +29,7 @@ impl FromFields for DeadLetterFilter {
     }
 }
 
-/// An event that a subscriber did not take.
+/// An event that a subscriber did not accept.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetterBody {
@@ -39,23 +39,23 @@ pub struct DeadLetterBody {
     /// The event's sequence, as text.
     #[schema(example = "4711")]
     sequence: String,
-    /// The event's id; `null` if it was gone from the log.
+    /// The event's id; `null` if it was no longer in the log.
     event_id: Option<String>,
-    /// The event's type; `null` if it was gone from the log.
+    /// The event's type; `null` if it was no longer in the log.
     event_type: Option<&'static str>,
-    /// The person it was about.
+    /// The person that the event is about.
     subject: String,
-    /// `refused`: never to be taken; `exhausted`: not taken ten times; `gone`: no longer in the log.
+    /// `refused`: a permanent failure; `exhausted`: ten failed hand-overs; `gone`: no longer in the log.
     #[schema(example = "exhausted")]
     reason: &'static str,
-    /// How often it was handed over.
+    /// The number of hand-overs.
     attempts: u32,
-    /// What the subscriber said last.
+    /// The last error of the subscriber.
     last_error: String,
-    /// Since when it is here.
+    /// The time at which it became a dead letter.
     #[schema(format = DateTime)]
     created_at: String,
-    /// The event itself, if one letter is asked for and the event is still in the log.
+    /// The event. Only in the answer for one dead letter, while the event is in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<EventBody>,
 }
@@ -77,17 +77,17 @@ impl DeadLetterBody {
     }
 }
 
-/// How many were handed over again.
+/// The number of requeued dead letters.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RequeuedBody {
-    /// Their number.
+    /// The number.
     requeued: usize,
 }
 
-/// Why a dead letter is given up.
+/// The reason of a discarded dead letter.
 #[derive(ToSchema)]
 pub struct Discard {
-    /// For the audit trail; no personal field.
+    /// The reason, for the audit log; without personal data.
     #[schema(max_length = 200, example = "the mailbox was closed for good")]
     reason: String,
 }
@@ -99,7 +99,7 @@ impl FromFields for Discard {
     }
 }
 
-/// A place in the list: 8 bytes of sequence, then the subscriber's name.
+/// A position in the list: 8 bytes of sequence, then the subscriber's name.
 fn key(subscriber: &str, sequence: u64) -> Vec<u8> {
     [&sequence.to_be_bytes()[..], subscriber.as_bytes()].concat()
 }
@@ -119,15 +119,15 @@ impl From<OperatorRefusal> for ApiError {
     }
 }
 
-/// Dead letters
+/// List dead letters
 ///
-/// In the order of the subscribers' names, each one's oldest first.
+/// Ordered by the subscriber's name, then oldest first.
 #[utoipa::path(
     get, path = "/events/dead-letters", operation_id = "list_dead_letters", tag = "events",
     params(
-        ("subscriber" = Option<String>, Query, description = "Only this subscriber's."),
-        ("limit" = Option<i64>, Query, description = "How many at most, 1 to 100; 20 if it is not given."),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before."),
+        ("subscriber" = Option<String>, Query, description = "Only those of this subscriber."),
+        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = Rows<DeadLetterBody>))
 )]
@@ -152,9 +152,9 @@ pub async fn list_dead_letters(
     Ok(Json(Rows { data, next_cursor: next.map(|key| list.next(&key)) }))
 }
 
-/// One dead letter
+/// Show one dead letter
 ///
-/// With its event, if that is still in the log.
+/// With its event, if the log still contains it.
 #[utoipa::path(
     get, path = "/events/dead-letters/{subscriber}/{sequence}", operation_id = "show_dead_letter", tag = "events",
     params(
@@ -174,7 +174,7 @@ pub async fn show_dead_letter(
 
 /// Requeue a dead letter
 ///
-/// It is handed over again in the order of its subject, as if for the first time.
+/// The event is handed over again in the order of its subject, with a new count of hand-overs.
 #[utoipa::path(
     post, path = "/events/dead-letters/{subscriber}/{sequence}/requeue", operation_id = "requeue_dead_letter",
     tag = "events",
@@ -182,7 +182,7 @@ pub async fn show_dead_letter(
         ("subscriber" = String, Path, description = "The subscriber."),
         ("sequence" = String, Path, description = "The event's sequence."),
     ),
-    responses((status = 200, description = "It was put back into the queue.", body = RequeuedBody))
+    responses((status = 200, description = "The dead letter is requeued.", body = RequeuedBody))
 )]
 pub async fn requeue_dead_letter(
     State(services): State<EdgeServices>,
@@ -197,7 +197,7 @@ pub async fn requeue_dead_letter(
 #[utoipa::path(
     post, path = "/events/dead-letters/{subscriber}/requeue", operation_id = "requeue_dead_letters", tag = "events",
     params(("subscriber" = String, Path, description = "The subscriber.")),
-    responses((status = 200, description = "They were put back into the queue.", body = RequeuedBody))
+    responses((status = 200, description = "The dead letters are requeued.", body = RequeuedBody))
 )]
 pub async fn requeue_dead_letters(
     State(services): State<EdgeServices>,
@@ -210,7 +210,7 @@ pub async fn requeue_dead_letters(
 
 /// Discard a dead letter
 ///
-/// It is given up for good; the audit trail keeps the reason.
+/// The event is not handed over again. The audit log keeps the reason.
 #[utoipa::path(
     post, path = "/events/dead-letters/{subscriber}/{sequence}/discard", operation_id = "discard_dead_letter",
     tag = "events",
@@ -219,7 +219,7 @@ pub async fn requeue_dead_letters(
         ("sequence" = String, Path, description = "The event's sequence."),
     ),
     request_body = Discard,
-    responses((status = 204, description = "It is gone."))
+    responses((status = 204, description = "The dead letter is discarded."))
 )]
 pub async fn discard_dead_letter(
     State(services): State<EdgeServices>,

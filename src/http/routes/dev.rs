@@ -1,4 +1,4 @@
-//! `/dev/*`: for developers alone. Development mode, this machine only.
+//! `/dev/*`: development mode only, and only for direct loopback requests.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     types::{PageLimit, limits},
 };
 
-/// Which mails, and how long to wait for one.
+/// The filter of the inbox, and how long to wait for a mail.
 pub struct InboxQuery {
     to: Option<String>,
     wait: Duration,
@@ -38,19 +38,19 @@ impl FromFields for InboxQuery {
     }
 }
 
-/// A message that was kept instead of sent.
+/// A message in the development inbox, which was not sent.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeptMail {
-    /// Its id.
+    /// The id of the message.
     id: String,
-    /// The way it would have gone.
+    /// The channel of the message.
     #[schema(example = "email")]
     channel: &'static str,
     /// The recipient.
     #[schema(example = "ada@example.com")]
     to: String,
-    /// What kind of message it is.
+    /// The name of the template.
     #[schema(example = "verification_code")]
     template: &'static str,
     /// Subject line.
@@ -86,17 +86,17 @@ pub struct InboxList {
     data: Vec<KeptMail>,
 }
 
-/// The development inbox
+/// List the development inbox
 ///
-/// Mail that would have been sent, newest first. With `wait`, an empty answer is held back until a message arrives.
+/// The mail that was not sent, newest first. With `wait`, an empty answer is delayed until a message arrives.
 #[utoipa::path(
     get, path = "/dev/inbox", operation_id = "list_inbox_mails", tag = "development",
     params(
-        ("to" = Option<String>, Query, description = "Only messages to this address, whatever its case."),
+        ("to" = Option<String>, Query, description = "Only messages to this address, in upper or lower case."),
         ("wait" = Option<i64>, Query, description = "Seconds to wait for a message if there is none; at most 30."),
-        ("limit" = Option<i64>, Query, description = "How many at most, 1 to 100; 20 if it is not given."),
+        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
     ),
-    responses((status = 200, description = "The messages, newest first; 24 h and 1,000 are kept.", body = InboxList))
+    responses((status = 200, description = "The messages, newest first: at most 1,000, for 24 h.", body = InboxList))
 )]
 pub async fn list_inbox_mails(
     State(services): State<EdgeServices>,

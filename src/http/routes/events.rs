@@ -1,4 +1,4 @@
-//! `/events`: the event log as operators read it, and how far its subscribers have come.
+//! `/events`: the event log for operators, and the progress of its subscribers.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use crate::{
     types::{Invalid, PageLimit, id::UserId, limits},
 };
 
-/// The parameters of the log.
+/// The parameters of the list.
 pub struct EventsQuery(EventQuery);
 
 impl FromFields for EventsQuery {
@@ -58,33 +58,33 @@ pub struct EventBody {
     /// Strictly increasing; a whole number as text.
     #[schema(example = "4711")]
     sequence: String,
-    /// What happened.
+    /// The type of the event.
     #[serde(rename = "type")]
     #[schema(example = "user.logged_in")]
     kind: &'static str,
-    /// The service that says it.
+    /// The service that wrote the event.
     #[schema(example = "/auth")]
     source: &'static str,
-    /// The person it is about.
+    /// The id of the person that the event is about.
     subject: String,
-    /// When the decision was taken.
+    /// The time of the decision.
     #[schema(format = DateTime)]
     time: String,
     /// Always `1.0`.
     specversion: &'static str,
     /// Always `application/json`.
     datacontenttype: &'static str,
-    /// Major version of `data`.
+    /// The major version of `data`.
     dataversion: &'static str,
-    /// The request that began it all.
+    /// The id of the request that started the chain of events.
     correlationid: String,
-    /// The event that led to this one.
+    /// The id of the event that caused this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     causationid: Option<String>,
     /// W3C trace context.
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
-    /// What it tells; the personal fields are gone once the person is erased.
+    /// The payload. The personal fields are missing after the person's erasure.
     #[schema(value_type = Object)]
     data: Map<String, Value>,
 }
@@ -122,28 +122,28 @@ fn json_of(value: event::PayloadValue) -> Value {
     }
 }
 
-/// A page of the log.
+/// A page of the event log.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventList {
-    /// The events, in order of sequence. There may be fewer than asked for, even none, and still a next page.
+    /// The events, in order of sequence. A page may contain fewer than `limit`, even none, and still have a next page.
     data: Vec<EventBody>,
-    /// Give it as `after` to go on; `null`: the page reaches the end of the log.
+    /// The `after` of the next page; `null`: the page reaches the end of the log.
     next_cursor: Option<String>,
-    /// The sequence of the newest event when the page was read: with `nextCursor` `null`, go on later from here.
+    /// The sequence of the newest event at the read. If `nextCursor` is `null`, continue later from here.
     last_event: String,
 }
 
-/// The event log
+/// List events
 ///
-/// Oldest first, from behind a sequence; kept as long as `events.retention` says.
+/// Oldest first, after a given sequence. Events are kept for `events.retention`.
 #[utoipa::path(
     get, path = "/events", operation_id = "list_events", tag = "events",
     params(
-        ("after" = Option<String>, Query, description = "Only events behind this sequence."),
+        ("after" = Option<String>, Query, description = "Only events after this sequence."),
         ("types" = Option<String>, Query, description = "Only these types, by name or alias, separated by commas."),
         ("subject" = Option<String>, Query, description = "Only events about this person."),
-        ("limit" = Option<i64>, Query, description = "How many at most, 1 to 100; 20 if it is not given."),
+        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
     ),
     responses((status = 200, description = "One page.", body = EventList))
 )]
@@ -159,12 +159,12 @@ pub async fn list_events(
     }))
 }
 
-/// The subscribers of the event log
+/// List the subscribers of the event log
 ///
-/// How far each has come, what it could not take yet, and how many dead letters it has.
+/// The cursor of each subscriber, its waiting events, and the number of its dead letters.
 #[utoipa::path(
     get, path = "/events/subscribers", operation_id = "list_event_subscribers", tag = "events",
-    responses((status = 200, description = "All of them.", body = EventsReport))
+    responses((status = 200, description = "All subscribers.", body = EventsReport))
 )]
 pub async fn list_event_subscribers(
     State(services): State<EdgeServices>,

@@ -1,5 +1,5 @@
-//! `/health`: is it alive, may it be sent requests, and what is wrong. Names of services for everybody, reasons for
-//! operators.
+//! `/health`: liveness, readiness, and the state of each service. Service names are in every answer, reasons only in
+//! answers to operators.
 
 use axum::{
     extract::State,
@@ -20,58 +20,58 @@ use crate::{
     telemetry::health::{Details, HealthStatus, ServiceHealth},
 };
 
-/// The answer to whether the process turns.
+/// The answer of the liveness check.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LivenessBody {
-    /// Always `up`: a process that does not turn does not answer.
+    /// Always `up`: a process that hangs does not answer.
     #[schema(example = "up")]
     status: &'static str,
 }
 
-/// The answer to whether requests may come.
+/// The answer of the readiness check.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReadinessBody {
-    /// Whether they may.
+    /// Whether the process accepts requests.
     ready: bool,
-    /// What speaks against it; for operators.
+    /// The reasons if it does not; for operators.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
 }
 
-/// How well the house is.
+/// The health of the process.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HealthBody {
-    /// The worst of the services.
+    /// The worst status of all services.
     status: HealthStatus,
-    /// The services in the order in which they are started, then the events, mail and the clock.
+    /// The services in start order, then the events, mail and the clock.
     services: Vec<ServiceBody>,
 }
 
-/// How well one service is.
+/// The health of one service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ServiceBody {
-    /// Its name.
+    /// The name of the service.
     #[schema(example = "auth")]
     name: String,
-    /// How well it is.
+    /// The status of the service.
     status: HealthStatus,
-    /// Which part of it is not well, and why; for operators.
+    /// The reasons of a status other than `up`; for operators.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
-    /// Its figures, if it has some; for operators.
+    /// The service's metrics, if any; for operators.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Details>,
 }
 
 impl ReadinessBody {
-    /// Requests may not come yet. The reason is for everybody: nobody can prove to be an operator yet.
+    /// The process is not ready. Every client gets the reason, because no operator can sign in yet.
     pub(in crate::http) fn not_yet(reason: String) -> Self {
         Self { ready: false, reasons: vec![reason] }
     }
 }
 
 impl HealthBody {
-    /// Of a house whose store, and so all else, is not there yet.
+    /// The health of a process whose store is not open.
     pub(in crate::http) fn without_store(reason: String) -> Self {
         let status = HealthStatus::Down;
         let store = ServiceBody { name: "store".to_owned(), status, reasons: vec![reason], details: None };
@@ -79,26 +79,26 @@ impl HealthBody {
     }
 }
 
-/// Does the process turn?
+/// Liveness
 ///
-/// Never touches the store: for the supervisor that restarts a process that hangs.
+/// Does not use the store. For a process supervisor that restarts a hanging process.
 #[utoipa::path(
     get, path = "/health/live", operation_id = "show_liveness", tag = "health",
-    responses((status = 200, description = "The process turns.", body = LivenessBody))
+    responses((status = 200, description = "The process is live.", body = LivenessBody))
 )]
 pub async fn show_liveness() -> Json<LivenessBody> {
     Json(LivenessBody { status: "up" })
 }
 
-/// May requests come?
+/// Readiness
 ///
-/// The store takes a write within a deadline, no service is down, and the process is not about to end: for load
-/// balancers.
+/// Ready means: the store accepts a write within a deadline, no service is down, and the process is not stopping. For
+/// load balancers.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "show_readiness", tag = "health",
     responses(
         (status = 200, description = "They may.", body = ReadinessBody),
-        (status = 503, description = "They should go elsewhere.", body = ReadinessBody),
+        (status = 503, description = "The process is not ready.", body = ReadinessBody),
     )
 )]
 pub async fn show_readiness(State(services): State<EdgeServices>, insight: Insight) -> Response {
@@ -121,13 +121,13 @@ fn told(reason: &NotReady) -> String {
     }
 }
 
-/// How well is the house?
+/// The health of all services
 ///
-/// One line for each service.
+/// One entry per service.
 #[utoipa::path(
     get, path = "/health", operation_id = "show_health", tag = "health",
     responses(
-        (status = 200, description = "It works, if only in part.", body = HealthBody),
+        (status = 200, description = "The process works, at least in part.", body = HealthBody),
         (status = 503, description = "A service is down.", body = HealthBody),
     )
 )]
@@ -138,15 +138,15 @@ pub async fn show_health(State(services): State<EdgeServices>, insight: Insight,
     (status_code(status), Json(HealthBody { status, services })).into_response()
 }
 
-/// How well is one service?
+/// The health of one service
 ///
-/// `notifications` and `payments` are other names of `notifier` and `payment`.
+/// `notifications` and `payments` are aliases of `notifier` and `payment`.
 #[utoipa::path(
     get, path = "/health/{service}", operation_id = "show_service_health", tag = "health",
-    params(("service" = String, Path, description = "Its name, as in `/health`.")),
+    params(("service" = String, Path, description = "The service's name, as in `/health`.")),
     responses(
-        (status = 200, description = "It works, if only in part.", body = ServiceBody),
-        (status = 503, description = "It is down.", body = ServiceBody),
+        (status = 200, description = "The service works, at least in part.", body = ServiceBody),
+        (status = 503, description = "The service is down.", body = ServiceBody),
     )
 )]
 pub async fn show_service_health(
@@ -160,7 +160,7 @@ pub async fn show_service_health(
     Ok((status_code(service.status), Json(seen(service, insight))).into_response())
 }
 
-/// The service that a name in the path means. A service that is not there is not found by either of its names.
+/// The service that a path name means. A service that does not exist is not found by its alias either.
 fn service_of(name: &str) -> &str {
     match name {
         "notifications" => "notifier",
@@ -169,7 +169,7 @@ fn service_of(name: &str) -> &str {
     }
 }
 
-/// What the kit says of the services, and what the edge knows of itself.
+/// The health of the services, and of the edge itself.
 fn lines(services: &EdgeServices) -> Vec<ServiceHealth> {
     const NAME: &str = "edge";
     let mut lines = services.operations.health().services;

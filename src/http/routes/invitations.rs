@@ -1,4 +1,4 @@
-//! `/invitations`: who may register where registration is by invitation.
+//! `/invitations`: invitations to register, for `auth.registration = "invite"`.
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
@@ -17,11 +17,11 @@ use crate::{
     types::{CallContext, EmailAddress, Invalid, Locale, id::InvitationId},
 };
 
-/// Who is to be invited.
+/// The invitation to create.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct InviteBody {
-    /// The address; a code is sent to it, and lets no other address register.
+    /// The address. The code is sent to it, and is valid for this address only.
     #[schema(value_type = String, example = "ada@example.com")]
     email: EmailAddress,
     /// Language of the mail.
@@ -37,22 +37,22 @@ impl FromFields for InviteBody {
     }
 }
 
-/// An invitation. Its code is in the mail alone.
+/// An invitation. Its code is only in the mail.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InvitationBody {
-    /// The invitation.
+    /// The id of the invitation.
     id: String,
     /// The address that may register.
     email: String,
     /// Language of the mail.
     locale: Option<String>,
-    /// Who invited; `null`: an operator.
+    /// The id of the user who invited; `null`: an operator.
     invited_by: Option<String>,
-    /// When.
+    /// The creation time.
     #[schema(format = DateTime)]
     created_at: String,
-    /// When it is void.
+    /// The expiry time.
     #[schema(format = DateTime)]
     expires_at: String,
 }
@@ -80,15 +80,15 @@ impl From<InviteRefusal> for ApiError {
     }
 }
 
-/// Invite somebody to register
+/// Invite a person to register
 ///
-/// Mails a code to the address; registering with it takes `invitation`. An address that is invited again gets another
-/// code, and the one before is void.
+/// Sends a code to the address; the registration sends it as `invitation`. A second invitation of the same address
+/// gets a new code, and the earlier code becomes void.
 #[utoipa::path(
     post, path = "/invitations", operation_id = "create_invitation", tag = "users", request_body = InviteBody,
     responses(
-        (status = 201, description = "The code is on its way.", body = InvitationBody),
-        (status = 409, description = "The address is a user's already."),
+        (status = 201, description = "The code is being sent.", body = InvitationBody),
+        (status = 409, description = "A user has this address already."),
     )
 )]
 pub async fn create_invitation(
@@ -101,7 +101,7 @@ pub async fn create_invitation(
     Ok(Created { location: format!("/invitations/{}", made.id), body: made.into() })
 }
 
-/// No filters.
+/// The list has no filters.
 pub struct AllInvitations;
 
 impl FromFields for AllInvitations {
@@ -110,14 +110,14 @@ impl FromFields for AllInvitations {
     }
 }
 
-/// Invitations that wait
+/// List open invitations
 ///
-/// Newest first. A page may hold fewer than asked for: go on while there is a `nextCursor`.
+/// Newest first. A page may contain fewer rows than `limit`: continue while `nextCursor` is not `null`.
 #[utoipa::path(
     get, path = "/invitations", operation_id = "list_invitations", tag = "users",
     params(
-        ("limit" = Option<i64>, Query, description = "How many at most, 1 to 100; 20 if it is not given."),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before."),
+        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = Rows<InvitationBody>))
 )]
@@ -141,13 +141,13 @@ impl From<NoSuchInvitation> for ApiError {
     }
 }
 
-/// Take an invitation back
+/// Revoke an invitation
 ///
-/// Its code is void at once; who has registered with it stays.
+/// Its code becomes void at once. A user who registered with it is not affected.
 #[utoipa::path(
     delete, path = "/invitations/{id}", operation_id = "revoke_invitation", tag = "users",
-    params(("id" = String, Path, description = "The invitation.")),
-    responses((status = 204, description = "It is void."))
+    params(("id" = String, Path, description = "The id of the invitation.")),
+    responses((status = 204, description = "The invitation is void."))
 )]
 pub async fn revoke_invitation(
     State(services): State<EdgeServices>,

@@ -1,4 +1,4 @@
-//! `/.well-known/jwks.json`: the keys other services check access tokens with.
+//! `/.well-known/jwks.json`: the public keys with which services verify access tokens.
 
 use axum::{extract::State, http::header, response::IntoResponse};
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub struct KeysBody {
 
 /// The public signing keys
 ///
-/// With these any service can check access tokens by itself (RFC 9068 section 4).
+/// Any service can verify access tokens with these keys (RFC 9068 section 4).
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", operation_id = "list_signing_keys", tag = "auth",
     responses(

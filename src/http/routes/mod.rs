@@ -1,8 +1,9 @@
-//! The route table: from it come both routers, the OpenAPI document, `Allow`, and `docs/reference/routes.md`.
+//! The route table: the source of both routers, the OpenAPI document, `Allow`, and `docs/reference/routes.md`.
 //!
-//! Owns: the table, and one file of handlers for each resource. Must not know: the store, or how a service does it.
-//! Begin with [`table`]. A handler translates, calls one handle method, translates; `#[utoipa::path]` on it names its
-//! method, path, operation id (`<verb>_<resource>`) and what it answers. What a route demands stands here only.
+//! Owns: the table, and one file of handlers for each resource. Must not know: the store, or how a service works.
+//! Begin with [`table`]. A handler reads the request, calls one handle method, and writes the answer. Its
+//! `#[utoipa::path]` states method, path, operation id (`<verb>_<resource>`) and answers. Only the table states what
+//! a route requires.
 
 pub mod actors;
 pub mod admins;

@@ -1,4 +1,4 @@
-//! `/notifications`: for operators, whether what is to be sent is sent.
+//! `/notifications`: lets operators resume sending.
 
 use axum::extract::State;
 use serde::Serialize;
@@ -10,19 +10,19 @@ use crate::{
     types::CallContext,
 };
 
-/// Whether sending goes on again.
+/// The result of the command.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ResumedBody {
-    /// Whether sending had been held back.
+    /// Whether sending had been paused.
     resumed: bool,
 }
 
-/// Let a restored store send
+/// Resume sending
 ///
-/// A store that was restored from a snapshot sends nothing until this: its original may have sent everything already.
+/// A store that was restored from a snapshot sends nothing until this call, because its original may still send.
 #[utoipa::path(
     post, path = "/notifications/resume", operation_id = "resume_notifications", tag = "operations",
-    responses((status = 200, description = "Sending goes on, now and after later starts.", body = ResumedBody))
+    responses((status = 200, description = "Sending is resumed, also after later starts.", body = ResumedBody))
 )]
 pub async fn resume_notifications(
     State(services): State<EdgeServices>,

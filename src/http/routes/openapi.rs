@@ -1,4 +1,4 @@
-//! `/openapi.json`, and `/docs`, which shows it without any other host.
+//! `/openapi.json`, and `/docs`, a page that shows it without resources of other hosts.
 
 use std::sync::LazyLock;
 
@@ -22,13 +22,13 @@ use crate::{
     },
 };
 
-/// `Cache-Control` of what is the same for everybody and changes seldom.
+/// `Cache-Control` of answers that are the same for all clients and rarely change: 5 minutes.
 pub(super) const PUBLIC_FOR_A_WHILE: &str = "public, max-age=300";
-/// The page loads nothing but its own two files and the document.
+/// The page may load only its own two files and the document.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// All routes; those of production; those of production's public listener.
+/// The document of all routes, of production's routes, and of the routes on production's public listener.
 static DOCUMENTS: LazyLock<[Bytes; 3]> = LazyLock::new(|| {
     let of = |is_shown: fn(&Rule) -> bool| {
         let routes = super::table().into_iter().filter(|route| is_shown(&route.rule)).collect();
@@ -48,7 +48,7 @@ struct Viewer;
 /// The API as OpenAPI 3.1
 #[utoipa::path(
     get, path = "/openapi.json", operation_id = "show_openapi", tag = "documentation",
-    responses((status = 200, description = "The document you are looking at.", body = Object))
+    responses((status = 200, description = "This document.", body = Object))
 )]
 pub async fn show_openapi(State(services): State<EdgeServices>, Extension(listener): Extension<Listener>) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, PUBLIC_FOR_A_WHILE)];
@@ -61,7 +61,7 @@ pub async fn show_openapi(State(services): State<EdgeServices>, Extension(listen
     (headers, shown.clone()).into_response()
 }
 
-/// The API for people
+/// The API page
 #[utoipa::path(
     get, path = "/docs", operation_id = "show_docs", tag = "documentation",
     responses((status = 200, description = "A page that shows `/openapi.json`.", content_type = "text/html"))
@@ -70,11 +70,11 @@ pub async fn show_docs() -> Result<Response, ApiError> {
     file("index.html")
 }
 
-/// A file of that page
+/// A file of the API page
 #[utoipa::path(
     get, path = "/docs/{file}", operation_id = "show_docs_file", tag = "documentation",
-    params(("file" = String, Path, description = "Its name.")),
-    responses((status = 200, description = "Its style or its script.", content_type = "text/css"))
+    params(("file" = String, Path, description = "The name of the file.")),
+    responses((status = 200, description = "The style sheet or the script.", content_type = "text/css"))
 )]
 pub async fn show_docs_file(Path(name): Path<String>) -> Result<Response, ApiError> {
     file(&name)

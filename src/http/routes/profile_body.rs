@@ -9,7 +9,7 @@ use crate::{
     types::{Locale, PersonName, PhoneNumber, UserName},
 };
 
-/// What a user says of themselves.
+/// The profile of a user.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProfileBody {
@@ -28,7 +28,7 @@ pub struct ProfileBody {
     /// Phone number by E.164.
     #[schema(example = "+4369912345678")]
     phone: Option<String>,
-    /// Language tag; the language of mail.
+    /// Language tag (BCP 47); the language of mail.
     #[schema(example = "en")]
     locale: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `/keys/rotate`: new signing keys on an operator's command, for `majordomo keys rotate`.
+//! `/keys/rotate`: rotates the signing keys for operators (`majordomo keys rotate`).
 
 use axum::extract::State;
 use serde::Serialize;
@@ -16,16 +16,16 @@ use crate::{
     types::CallContext,
 };
 
-/// How pressing a rotation is, by name.
+/// The urgencies of a rotation, by name.
 pub const URGENCIES: [(&str, Urgency); 3] =
     [("begin", Urgency::Begin), ("now", Urgency::Now), ("stolen", Urgency::Stolen)];
 
-/// How pressing it is.
+/// The urgency of the rotation.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct RotateBody {
-    /// `begin` (the default): a new key is published and signs when others have had time to see it. `now`: it signs at
-    /// once. `stolen`: besides, all old keys are removed, so that every access token out there is void.
+    /// `begin` (the default): a new key is published, and signs once other services had time to fetch it. `now`: the
+    /// new key signs at once. `stolen`: it signs at once and all old keys are removed, which voids all access tokens.
     #[schema(value_type = Option<String>, example = "begin")]
     urgency: Option<Urgency>,
 }
@@ -49,12 +49,12 @@ pub struct KeyList {
 pub struct KeyBody {
     /// The name of the key in tokens and in the JWKS.
     kid: String,
-    /// What it signs by.
+    /// The signing algorithm.
     #[schema(example = "RS256")]
     algorithm: &'static str,
     /// `published`, `signing` or `retiring`.
     stage: &'static str,
-    /// Since when.
+    /// The start of the stage.
     #[schema(format = DateTime)]
     since: String,
 }
@@ -73,7 +73,7 @@ impl From<KeyState> for KeyBody {
 /// Rotate the signing keys
 #[utoipa::path(
     post, path = "/keys/rotate", operation_id = "rotate_keys", tag = "operations", request_body = Option<RotateBody>,
-    responses((status = 200, description = "All signing keys from now on.", body = KeyList))
+    responses((status = 200, description = "The signing keys after the rotation.", body = KeyList))
 )]
 pub async fn rotate_keys(
     State(services): State<EdgeServices>,

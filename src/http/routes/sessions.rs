@@ -1,4 +1,4 @@
-//! `/auth/sessions`: where the caller is signed in.
+//! `/auth/sessions`: the caller's own sessions.
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
@@ -16,25 +16,25 @@ use crate::{
     types::{CallContext, id::SessionId},
 };
 
-/// One device that is signed in.
+/// One session: a signed-in device.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionBody {
-    /// The session.
+    /// The id of the session.
     id: String,
-    /// What the client called its device.
+    /// The device name that the client sent.
     device_name: Option<String>,
     /// `User-Agent` at login.
     user_agent: Option<String>,
     /// The client's address at login or the last refresh.
     ip_address: Option<String>,
-    /// When it began.
+    /// The creation time.
     #[schema(format = DateTime)]
     created_at: String,
-    /// When it was refreshed last.
+    /// The time of the last refresh.
     #[schema(format = DateTime)]
     last_used_at: String,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of this request.
     current: bool,
 }
 
@@ -56,23 +56,23 @@ impl SessionBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionList {
-    /// All of them: their number is limited.
+    /// All sessions; their number is limited, so there is one page.
     data: Vec<SessionBody>,
     /// Always `null`.
     next_cursor: Option<String>,
 }
 
 impl SessionList {
-    /// `sessions` as the session `asking` sees them.
+    /// `sessions` for the answer to a request of the session `asking`.
     pub(super) fn of(sessions: Vec<Session>, asking: SessionId) -> Self {
         let data = sessions.into_iter().map(|session| SessionBody::of(session, asking)).collect();
         Self { data, next_cursor: None }
     }
 }
 
-/// Where am I signed in?
+/// List own sessions
 ///
-/// All sessions of the caller, the one used last first.
+/// All sessions of the caller, the most recently used first.
 #[utoipa::path(
     get, path = "/auth/sessions", operation_id = "list_own_sessions", tag = "auth",
     responses((status = 200, description = "The sessions.", body = SessionList))
@@ -90,13 +90,13 @@ impl From<NoSuchSession> for ApiError {
     }
 }
 
-/// Sign a device out
+/// End one own session
 ///
-/// Its tokens stop working at once. What is not yours is not found.
+/// Its tokens stop working at once. A session of another user is answered with 404.
 #[utoipa::path(
     delete, path = "/auth/sessions/{id}", operation_id = "end_own_session", tag = "auth",
-    params(("id" = String, Path, description = "The session.")),
-    responses((status = 204, description = "The session is over."))
+    params(("id" = String, Path, description = "The id of the session.")),
+    responses((status = 204, description = "The session has ended."))
 )]
 pub async fn end_own_session(
     State(services): State<EdgeServices>,

@@ -15,10 +15,10 @@ use crate::{
     types::{CallContext, Invalid, limits},
 };
 
-/// Where to.
+/// The target of the snapshot.
 #[derive(Debug, ToSchema)]
 pub struct SnapshotBody {
-    /// The file on the server's machine, from the root; it must not be there yet.
+    /// An absolute path on the server's machine. The file must not exist.
     #[schema(example = "/var/backups/majordomo.snapshot")]
     file: String,
 }
@@ -29,14 +29,14 @@ impl FromFields for SnapshotBody {
     }
 }
 
-/// What was written.
+/// The snapshot.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SnapshotMade {
-    /// The commit at which it is exact.
+    /// The number of the last commit in the snapshot.
     commit: u64,
-    /// Keys in it.
+    /// The number of keys.
     keys: u64,
-    /// Bytes of the file.
+    /// The size of the file in bytes.
     bytes: u64,
 }
 
@@ -54,8 +54,8 @@ fn no_file(code: &'static str, why: &'static str) -> ApiError {
 impl From<SnapshotRefusal> for ApiError {
     fn from(refusal: SnapshotRefusal) -> Self {
         match refusal {
-            SnapshotRefusal::NotAbsolute => no_file("not_absolute", "must be named from the root"),
-            SnapshotRefusal::IsThere => no_file("is_there", "is there already"),
+            SnapshotRefusal::NotAbsolute => no_file("not_absolute", "must be an absolute path"),
+            SnapshotRefusal::IsThere => no_file("is_there", "exists already"),
             SnapshotRefusal::NoPlace(reason) => no_file("no_place", reason),
             SnapshotRefusal::InMemory => Self::new(ProblemCode::Conflict).detail("A store in memory has no snapshots."),
             SnapshotRefusal::NotWritten(reason) => Self::new(ProblemCode::Unavailable).detail(reason),
@@ -65,11 +65,11 @@ impl From<SnapshotRefusal> for ApiError {
 
 /// Take a snapshot
 ///
-/// Writing goes on meanwhile. The key ring is never part of a snapshot: keep a copy of it apart.
+/// Writes continue during the call. The snapshot does not contain the key ring: keep a separate copy of that.
 #[utoipa::path(
     post, path = "/snapshots", operation_id = "create_snapshot", tag = "operations", request_body = SnapshotBody,
     responses(
-        (status = 200, description = "It is on disk.", body = SnapshotMade),
+        (status = 200, description = "The snapshot is on disk.", body = SnapshotMade),
         (status = 409, description = "The store is in memory, which has no snapshots."),
     )
 )]

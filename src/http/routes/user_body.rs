@@ -1,4 +1,4 @@
-//! A user as the API shows one.
+//! The JSON form of a user.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -18,14 +18,14 @@ use crate::{
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserBody {
-    /// The id, from the registration on.
+    /// The id; the same as that of the registration.
     #[schema(example = "0197f3a0-7c1e-7d2a-9b1f-1f2e3d4c5b6a")]
     id: String,
-    /// The address mail goes to.
+    /// The address that mail is sent to.
     email: String,
     #[serde(flatten)]
     profile: ProfileBody,
-    /// What the user may do.
+    /// The roles of the user.
     roles: Vec<&'static str>,
     /// `pending`, `active`, `locked` or `disabled`.
     status: &'static str,
@@ -33,22 +33,22 @@ pub struct UserBody {
     email_verified: bool,
     /// Whether the phone number was proven.
     phone_verified: bool,
-    /// Written by the user.
+    /// A JSON object that the user writes.
     #[schema(value_type = Object)]
     metadata: Value,
-    /// Written by administrators.
+    /// A JSON object that administrators write.
     #[schema(value_type = Object)]
     app_metadata: Value,
-    /// When the account ends by itself.
+    /// The end of the user's validity; `null`: none.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
-    /// When the password was set last.
+    /// The time of the last password change.
     #[schema(format = DateTime)]
     password_changed_at: Option<String>,
-    /// When the record was made.
+    /// The creation time.
     #[schema(format = DateTime)]
     created_at: String,
-    /// When it was changed last.
+    /// The time of the last change.
     #[schema(format = DateTime)]
     updated_at: String,
 }
@@ -80,7 +80,7 @@ impl From<User> for Tagged<UserBody> {
 }
 
 impl UserBody {
-    /// A registration as the user it may become: known and unknown addresses look the same.
+    /// A registration in the form of its future user: the answer for known and unknown addresses is the same.
     pub fn pending(registration: Registration) -> Self {
         Self {
             id: registration.id.to_string(),

@@ -1,4 +1,4 @@
-//! `/users/...` on the operators' listener: what `majordomo user` has the running server do. Operators know users by
+//! `/users/...` on the ops listener: the commands of `majordomo user` on a running server. Operators name users by
 //! their addresses.
 
 use axum::extract::State;
@@ -27,7 +27,7 @@ impl From<NoSuchUser> for ApiError {
     }
 }
 
-/// Whose password becomes what.
+/// The user and the new password.
 #[derive(Debug, ToSchema)]
 pub struct SetPasswordBody {
     /// The user's address.
@@ -59,7 +59,7 @@ impl From<SetPasswordRefusal> for ApiError {
 
 /// Set a user's password
 ///
-/// Ends all the user's sessions, and forgets failed logins; the user is told by mail.
+/// Ends all sessions of the user and clears the failed login attempts. The user gets a mail.
 #[utoipa::path(
     post, path = "/users/reset-password", operation_id = "set_user_password", tag = "operations",
     request_body = SetPasswordBody,
@@ -77,7 +77,7 @@ pub async fn set_user_password(
     Ok(Json(services.users.run(context, command).await?.into()))
 }
 
-/// Whom it is about.
+/// The user of the command.
 #[derive(Debug, ToSchema)]
 pub struct AddressBody {
     /// The user's address.
@@ -102,9 +102,9 @@ impl From<UnlockRefusal> for ApiError {
     }
 }
 
-/// Let a locked user in again
+/// Unlock a user
 ///
-/// Takes away the status `locked`, and forgets failed logins.
+/// Changes the status `locked` to `active` and clears the failed login attempts.
 #[utoipa::path(
     post, path = "/users/unlock", operation_id = "unlock_user", tag = "operations", request_body = AddressBody,
     responses(
@@ -121,7 +121,7 @@ pub async fn unlock_user(
     Ok(Json(services.users.run(context, Unlock { email: body.email }).await?.into()))
 }
 
-/// Who is to hold which role.
+/// The user and the role.
 #[derive(Debug, ToSchema)]
 pub struct GrantBody {
     /// The user's address.
@@ -140,7 +140,7 @@ impl FromFields for GrantBody {
     }
 }
 
-/// What operators and administrators are told of users who may be anybody.
+/// The detail for operators and administrators who grant a role to a user with an unproven address.
 pub(super) const UNPROVEN: &str = "The user has not proven the address yet, and is given no roles before.";
 
 impl From<GrantRefusal> for ApiError {
@@ -152,7 +152,7 @@ impl From<GrantRefusal> for ApiError {
     }
 }
 
-/// Give a user a role
+/// Grant a role to a user
 #[utoipa::path(
     post, path = "/users/grant", operation_id = "grant_role", tag = "operations", request_body = GrantBody,
     responses(
@@ -169,10 +169,10 @@ pub async fn grant_role(
     Ok(Json(services.users.run(context, Grant { email: body.email, role: body.role }).await?.into()))
 }
 
-/// How many sessions have ended.
+/// The number of ended sessions.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EndedBody {
-    /// How many.
+    /// The number of sessions.
     pub ended: usize,
 }
 
@@ -181,7 +181,7 @@ pub struct EndedBody {
     post, path = "/users/end-sessions", operation_id = "end_user_sessions", tag = "operations",
     request_body = AddressBody,
     responses(
-        (status = 200, description = "They have ended.", body = EndedBody),
+        (status = 200, description = "The sessions have ended.", body = EndedBody),
         (status = 404, description = "No user has this address."),
     )
 )]

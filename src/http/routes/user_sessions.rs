@@ -1,4 +1,4 @@
-//! `/users/{id}/sessions`: where a user is signed in, for that user and for administrators.
+//! `/users/{id}/sessions`: the sessions of a user, for that user and for administrators.
 
 use axum::{extract::State, http::StatusCode};
 
@@ -21,8 +21,8 @@ impl From<UnknownUser> for ApiError {
     }
 }
 
-/// The user of the path, for the user and for holders of `permission`. A caller who may read users is told which
-/// permission is missing; for all others there is no such user.
+/// The user of the path, for that user and for holders of `permission`. A caller who may read users gets 403 with the
+/// missing permission; any other caller gets 404.
 fn target(who: UserSelector, caller: &SignedIn, permission: Permission) -> Result<UserId, ApiError> {
     let id = who.id(caller);
     let holds = |permission| may(&caller.0.roles, permission);
@@ -35,16 +35,16 @@ fn target(who: UserSelector, caller: &SignedIn, permission: Permission) -> Resul
     }
 }
 
-/// Where a user is signed in
+/// List the sessions of a user
 ///
-/// All sessions of the user, the one used last first. One's own by id or as `me`; others' only with the permission
-/// `read_users`.
+/// All sessions of the user, the most recently used first. Own sessions by id or as `me`; those of other users only
+/// with the permission `read_users`.
 #[utoipa::path(
     get, path = "/users/{id}/sessions", operation_id = "list_user_sessions", tag = "users",
     params(("id" = String, Path, description = "The user's id, or `me`.")),
     responses(
         (status = 200, description = "The sessions.", body = SessionList),
-        (status = 404, description = "There is no such user, or it is somebody else."),
+        (status = 404, description = "There is no such user, or the caller may not see them."),
     )
 )]
 pub async fn list_user_sessions(
@@ -57,16 +57,16 @@ pub async fn list_user_sessions(
     Ok(Json(SessionList::of(services.auth.sessions(user.id)?, caller.0.session)))
 }
 
-/// Sign a user out everywhere
+/// End all sessions of a user
 ///
-/// Ends all sessions of the user, the one that asks included: their tokens stop working at once. One's own by id or
-/// as `me`; others' only with the permission `manage_user_status`.
+/// Ends all sessions of the user, including the caller's: their tokens stop working at once. Own sessions by id or
+/// as `me`; those of other users only with the permission `manage_user_status`.
 #[utoipa::path(
     delete, path = "/users/{id}/sessions", operation_id = "end_sessions_of_user", tag = "users",
     params(("id" = String, Path, description = "The user's id, or `me`.")),
     responses(
-        (status = 204, description = "They have ended."),
-        (status = 404, description = "There is no such user, or it is somebody else."),
+        (status = 204, description = "The sessions have ended."),
+        (status = 404, description = "There is no such user, or the caller may not see them."),
     )
 )]
 pub async fn end_sessions_of_user(

@@ -1,4 +1,4 @@
-//! `/users`: users as administrators see and steer them, and one's own.
+//! `/users`: users, for administrators, and the caller's own user.
 
 use std::str::FromStr;
 
@@ -40,18 +40,18 @@ impl FromFields for UserFilter {
     }
 }
 
-/// Users
+/// List users
 ///
-/// Newest first. With filters a page may hold fewer users than asked for, even none: go on while there is a
-/// `nextCursor`.
+/// Newest first. With filters a page may contain fewer users than `limit`, even none: continue while `nextCursor` is
+/// not `null`.
 #[utoipa::path(
     get, path = "/users", operation_id = "list_users", tag = "users",
     params(
-        ("email" = Option<String>, Query, description = "Only the user of this address."),
-        ("role" = Option<String>, Query, description = "Only users who hold this role."),
-        ("status" = Option<String>, Query, description = "Only users in this status."),
-        ("limit" = Option<i64>, Query, description = "How many at most, 1 to 100; 20 if it is not given."),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before."),
+        ("email" = Option<String>, Query, description = "Only the user with this address."),
+        ("role" = Option<String>, Query, description = "Only users with this role."),
+        ("status" = Option<String>, Query, description = "Only users with this status."),
+        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = Rows<UserBody>))
 )]
@@ -74,7 +74,7 @@ fn user_of_key(key: &[u8]) -> Result<UserId, ApiError> {
 pub enum UserSelector {
     /// The caller.
     Me,
-    /// The user of an id.
+    /// The user with this id.
     User(UserId),
 }
 
@@ -87,7 +87,7 @@ impl FromStr for UserSelector {
 }
 
 impl UserSelector {
-    /// The id, when `caller` asks.
+    /// The id of the selected user in a request of `caller`.
     pub fn id(self, caller: &SignedIn) -> UserId {
         match self {
             Self::Me => caller.0.user,
@@ -100,15 +100,15 @@ fn nobody() -> ApiError {
     ApiError::new(ProblemCode::NotFound)
 }
 
-/// One user
+/// Show one user
 ///
-/// One's own by id or as `me`; others only with the permission `read_users`.
+/// The caller's own user by id or as `me`; other users only with the permission `read_users`.
 #[utoipa::path(
     get, path = "/users/{id}", operation_id = "show_user", tag = "users",
     params(("id" = String, Path, description = "The user's id, or `me`.")),
     responses(
         (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String))),
-        (status = 404, description = "There is none, or it is somebody else."),
+        (status = 404, description = "There is no such user, or the caller may not see them."),
     )
 )]
 pub async fn show_user(
@@ -124,7 +124,7 @@ pub async fn show_user(
     found.map(Tagged::from).ok_or_else(nobody)
 }
 
-/// The status a user shall have.
+/// The new status of a user.
 #[derive(Debug, ToSchema)]
 pub struct StatusBody {
     /// `active`, `locked` or `disabled`.
@@ -151,19 +151,19 @@ impl From<ChangeStatusRefusal> for ApiError {
     }
 }
 
-/// Shut a user out, or let them in again
+/// Change the status of a user
 ///
-/// Shutting out ends all the user's sessions in the same commit: their tokens stop working at once.
+/// `locked` and `disabled` end all sessions of the user in the same commit: their tokens stop working at once.
 #[utoipa::path(
     put, path = "/users/{id}/status", operation_id = "change_user_status", tag = "users", request_body = StatusBody,
     params(
         ("id" = String, Path, description = "The user's id, or `me`."),
-        ("If-Match" = Option<String>, Header, description = "Only if the user is still of this `ETag`."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to change."),
     ),
     responses(
         (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String))),
-        (status = 412, description = "The user was changed in the meantime: `If-Match` names another version."),
-        (status = 409, description = "It is the last administrator, or there is no way there from the user's status."),
+        (status = 412, description = "`If-Match` names another version: the user has changed."),
+        (status = 409, description = "The last administrator, or a change that the user's status does not allow."),
     )
 )]
 pub async fn change_user_status(
@@ -178,10 +178,10 @@ pub async fn change_user_status(
     Ok(services.users.run(context, command).await?.into())
 }
 
-/// The roles a user shall have.
+/// The new roles of a user.
 #[derive(Debug, ToSchema)]
 pub struct RolesBody {
-    /// All of them: what is not named is taken away. `user`, `support`, `auditor`, `admin`, `service`.
+    /// All roles; a role that is not listed is removed. `user`, `support`, `auditor`, `admin`, `service`.
     #[schema(value_type = Vec<String>, example = json!(["user", "support"]))]
     roles: Roles,
 }
@@ -206,19 +206,19 @@ impl From<ChangeRolesRefusal> for ApiError {
     }
 }
 
-/// Give and take roles
+/// Change the roles of a user
 ///
-/// They hold from the next request on, whatever the user's access token says.
+/// They apply from the next request on, whatever the user's access token contains.
 #[utoipa::path(
     put, path = "/users/{id}/roles", operation_id = "change_user_roles", tag = "users", request_body = RolesBody,
     params(
         ("id" = String, Path, description = "The user's id, or `me`."),
-        ("If-Match" = Option<String>, Header, description = "Only if the user is still of this `ETag`."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to change."),
     ),
     responses(
         (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String))),
-        (status = 412, description = "The user was changed in the meantime: `If-Match` names another version."),
-        (status = 409, description = "It is the last administrator, or one who has not proven the address."),
+        (status = 412, description = "`If-Match` names another version: the user has changed."),
+        (status = 409, description = "The last administrator, or a user with an unproven address."),
     )
 )]
 pub async fn change_user_roles(

@@ -1,46 +1,46 @@
-//! Where a chunked body ends (RFC 9112 section 7.1). Its content is read by hyper; this only counts.
+//! Finds the end of a chunked body (RFC 9112 section 7.1). hyper decodes the content; this code only counts bytes.
 
-/// A place in a chunked body.
+/// A position in a chunked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ChunkReader {
     at: Place,
-    /// Bytes of size lines and trailers that have come.
+    /// The number of bytes in size lines and trailers so far.
     overhead: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Before the first digit of a size.
+    /// Before the first digit of a chunk size.
     FirstDigit,
-    /// Behind one; the size so far.
+    /// After a digit; the size so far.
     Size(u64),
-    /// In an extension, which means nothing here.
+    /// In a chunk extension, which is ignored.
     Extension(u64),
-    /// Behind the CR of a size line.
+    /// After the CR of a size line.
     SizeEnd(u64),
-    /// In a chunk; bytes that are left of it.
+    /// In a chunk; the number of bytes left.
     Bytes(u64),
-    /// Behind a chunk, before its CR.
+    /// After a chunk, before its CR.
     BytesEnd,
-    /// Behind that CR.
+    /// After the CR of a chunk.
     BytesEndLf,
-    /// At the beginning of a line of trailers.
+    /// At the start of a trailer line.
     TrailerStart,
-    /// In such a line.
+    /// In a trailer line.
     Trailer,
-    /// Behind the CR of one.
+    /// After the CR of a trailer line.
     TrailerEnd,
-    /// Behind the CR of the empty line.
+    /// After the CR of the empty last line.
     LastLf,
-    /// Behind the body.
+    /// After the body.
     Done,
 }
 
-/// It is not a chunked body.
+/// The bytes are not a chunked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ChunkFault;
 
-/// Bytes of size lines and trailers of one body: they carry nothing, so that an endless one is no upload.
+/// The most bytes of size lines and trailers in one body. They carry no content, so more of them are refused.
 const OVERHEAD_MAX: usize = 1 << 20;
 
 impl ChunkReader {
@@ -48,12 +48,12 @@ impl ChunkReader {
         Self { at: Place::FirstDigit, overhead: 0 }
     }
 
-    /// Whether the body has come to its end.
+    /// Whether the body is complete.
     pub(super) fn is_done(self) -> bool {
         self.at == Place::Done
     }
 
-    /// Reads on in `bytes`; gives how many of them are part of the body.
+    /// Reads `bytes`. Returns the number of them that belong to the body.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<usize, ChunkFault> {
         let mut read = 0;
         while read < bytes.len() && self.at != Place::Done {

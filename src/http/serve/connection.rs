@@ -1,4 +1,4 @@
-//! One connection, from its first byte to its close.
+//! One connection, from its first byte to its end.
 
 use std::{convert::Infallible, future::poll_fn, net::SocketAddr, pin::Pin};
 
@@ -35,16 +35,16 @@ use crate::{
     types::limits,
 };
 
-/// What all connections of a listener share.
+/// The values that all connections of a listener share.
 pub(super) struct ConnectionContext {
     pub(super) router: Router,
     pub(super) timeouts: Timeouts,
     pub(super) stop: CancellationToken,
 }
 
-/// Serves the requests of `stream` until either side ends it.
+/// Serves the requests of `stream` until the client, a timeout, an eviction or the stop ends it.
 pub(super) async fn run(stream: TcpStream, peer: SocketAddr, place: ConnectionPlace, context: &ConnectionContext) {
-    // Answers are small and written at once; waiting for more would only delay them.
+    // Each answer is written at once; Nagle's algorithm would only delay it.
     let _ = stream.set_nodelay(true);
     let state = place.state.clone();
     let io = TokioIo::new(Guarded::new(stream, state.clone(), context.timeouts.clone()));
@@ -59,8 +59,8 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, place: ConnectionPl
             router.clone().oneshot(request).map(move |answered| leaving(answered, state, is_last)).boxed()
         })
     };
-    // hyper's own timeout is never met, since the socket's come first; but only with it does hyper look at the socket
-    // again after an answer, so that the idle timeout starts.
+    // hyper's own timeout never elapses, because the socket's timeouts are shorter. It must be set: only then does
+    // hyper poll the socket again after an answer, which starts the idle timeout.
     let unmet = context.timeouts.head + context.timeouts.idle;
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -85,9 +85,9 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, place: ConnectionPl
     if !ended {
         Pin::new(&mut connection).graceful_shutdown();
         match (place.leave.is_cancelled(), state.phase()) {
-            // The request has not come, and its place is needed.
+            // No request has arrived, and another connection needs the place.
             (true, ConnectionPhase::Fresh | ConnectionPhase::Head) => {}
-            // The last answer may still be on its way.
+            // The last answer may still be in transit.
             (true, ConnectionPhase::Idle) => drop(timeout(limits::EVICTION_GRACE, &mut connection).await),
             (true, ConnectionPhase::Busy) | (false, _) => drop((&mut connection).await),
         }
@@ -104,14 +104,14 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, place: ConnectionPl
     }
 }
 
-/// Answers a connection that gets no place, as far as its socket takes the answer at once.
+/// Answers a connection that is refused. Only the bytes that the socket accepts at once are written.
 pub(super) fn refuse(stream: &TcpStream) {
     let why = "Too many connections of this network are open.";
     let refusal = ApiError::new(ProblemCode::Overloaded).detail(why).retry_after(limits::CROWD_RETRY);
     let _ = stream.try_write(&problem(&refusal));
 }
 
-/// What is written in place of an answer to a head that did not come to its end, or cannot be read.
+/// The bytes that answer a head that was incomplete at the timeout, or that cannot be read.
 fn refusal_of_head(guarded: &Guarded) -> Option<Vec<u8>> {
     let problem = |code| problem(&ApiError::new(code));
     let refused = match (guarded.refused(), guarded.head_refusal()) {
@@ -129,7 +129,7 @@ fn refusal_of_head(guarded: &Guarded) -> Option<Vec<u8>> {
     Some(refused)
 }
 
-/// An empty SETTINGS, which every server sends first, and GOAWAY with HTTP_1_1_REQUIRED and the reason as its debug
+/// An empty SETTINGS frame, which a server sends first, then GOAWAY with HTTP_1_1_REQUIRED and the reason as its debug
 /// data (RFC 9113 sections 3.4, 6.8 and 7).
 fn http_2_refusal() -> Vec<u8> {
     const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
@@ -146,7 +146,7 @@ fn http_2_refusal() -> Vec<u8> {
 
 type Answered = Result<Response, Infallible>;
 
-/// The answer on its way out; `is_last` ends the connection behind it.
+/// Prepares the answer for hyper; `is_last` closes the connection after it.
 fn leaving(answered: Answered, state: ConnectionState, is_last: bool) -> Result<hyper::Response<Leaving>, Infallible> {
     let mut response = answered?;
     if is_last {
@@ -155,7 +155,7 @@ fn leaving(answered: Answered, state: ConnectionState, is_last: bool) -> Result<
     Ok(response.map(|body| Leaving { body, state }))
 }
 
-/// A whole answer. There is no request, so there is no id to name.
+/// A complete error answer. It has no request id, because there is no request.
 fn problem(error: &ApiError) -> Vec<u8> {
     let at = ProblemContext { base: "", instance: "", request_id: "" };
     let body = error.document(at).to_string();
@@ -170,8 +170,8 @@ fn problem(error: &ApiError) -> Vec<u8> {
     format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-/// Says that no more comes, and throws away what still arrives for a moment: closing a socket with unread bytes resets
-/// it, and the client would lose the answer it was given before its request was read.
+/// Closes the sending side and discards incoming bytes for a limited time. To close a socket with unread bytes resets
+/// it, and the client would lose an answer that was sent before its request was read.
 async fn linger(stream: &mut TcpStream) {
     if stream.shutdown().await.is_err() {
         return;

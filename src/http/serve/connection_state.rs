@@ -1,4 +1,4 @@
-//! What a connection is doing, shared by its socket, its requests and their answers.
+//! The state of a connection, shared by its socket, its requests and their answers.
 
 use std::{
     future::Future,
@@ -16,9 +16,9 @@ use futures::task::AtomicWaker;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Sleep;
 
-/// The phase of a connection; see the picture in `mod.rs`.
+/// The phase of a connection; see the diagram in `mod.rs`.
 ///
-/// In the order in which connections go when there is no room: `Busy` ones never do.
+/// The order is the order of eviction when the limit of connections is reached. `Busy` connections are not evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ConnectionPhase {
     Idle,
@@ -27,36 +27,36 @@ pub(super) enum ConnectionPhase {
     Busy,
 }
 
-/// The phase, readable from every side.
+/// The phase; clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ConnectionState(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     phase: AtomicU8,
-    /// Counts the changes of phase of all connections, so that they can be put in order without a clock.
+    /// Counts the phase changes of all connections, which orders them without a clock.
     turns: Arc<AtomicU64>,
-    /// The turn of the last change.
+    /// The value of `turns` at the last change.
     changed: AtomicU64,
     requests: AtomicU64,
-    /// Who waits for the answer's end to read the next request.
+    /// The task that waits for the end of the answer to read the next request.
     reader: AtomicWaker,
 }
 
 impl ConnectionState {
-    /// Of a new connection; `turns` is that of all connections.
+    /// The state of a new connection; `turns` is shared by all connections.
     pub(super) fn new(turns: Arc<AtomicU64>) -> Self {
         let state = Self(Arc::new(Shared { turns, ..Shared::default() }));
         state.enter(ConnectionPhase::Fresh);
         state
     }
 
-    /// When the phase last changed: less is earlier.
+    /// The time of the last phase change, as a count: a smaller value is earlier.
     pub(super) fn changed(&self) -> u64 {
         self.0.changed.load(Ordering::Relaxed)
     }
 
-    /// Counts a request of the connection; gives how many there were before.
+    /// Counts a request of the connection. Returns the number of earlier ones.
     pub(super) fn count_request(&self) -> u64 {
         self.0.requests.fetch_add(1, Ordering::Relaxed)
     }
@@ -93,7 +93,7 @@ impl ConnectionState {
     }
 }
 
-/// A request's body that gives up when nothing comes for a while.
+/// A request's body that fails if no byte arrives within `body_gap`.
 pub(super) struct Arriving {
     body: hyper::body::Incoming,
     gap: Duration,
@@ -134,7 +134,7 @@ impl hyper::body::Body for Arriving {
     }
 }
 
-/// An answer's body, with whose end the connection becomes idle.
+/// An answer's body; the connection becomes idle at its end.
 pub(super) struct Leaving {
     pub(super) body: Body,
     pub(super) state: ConnectionState,

@@ -1,5 +1,4 @@
-//! A socket that fails when its peer takes too long for the phase the connection is in, and that gives hyper only heads
-//! that can be read in one way.
+//! A socket with a timeout for each phase of the connection, which passes only unambiguous heads to hyper.
 
 use std::{
     future::Future,
@@ -30,14 +29,14 @@ pub(super) struct Guarded {
     timeouts: Timeouts,
     reading: Option<(ConnectionPhase, Pin<Box<Sleep>>)>,
     writing: Option<Pin<Box<Sleep>>>,
-    /// The status with which hyper itself refused a head that it could not read.
+    /// The status of hyper's own refusal of an unreadable head.
     refused: Option<u16>,
     inbound: Inbound,
-    /// A head was not complete in time.
+    /// Whether a head was incomplete at its timeout.
     is_too_slow: bool,
 }
 
-/// Bytes that are read from the socket at once.
+/// The number of bytes per read of the socket.
 const READ_SIZE: usize = 8 << 10;
 
 impl Guarded {
@@ -50,27 +49,27 @@ impl Guarded {
         self.stream
     }
 
-    /// Whether the peer still owes us part of an answer's acceptance: then nothing may be written in between.
+    /// Whether part of an answer is still unsent: no other bytes may be written then.
     pub(super) fn has_stalled_write(&self) -> bool {
         self.writing.is_some()
     }
 
-    /// The status of hyper's own refusal, which was held back: whoever has the stream says it as a problem document.
+    /// The status of hyper's own refusal, which was not written: the caller answers with a problem document.
     pub(super) fn refused(&self) -> Option<u16> {
         self.refused
     }
 
-    /// Why the head was refused before hyper saw it.
+    /// The reason that the head was refused before hyper read it.
     pub(super) fn head_refusal(&self) -> Option<HeadRefusal> {
         self.inbound.refusal()
     }
 
-    /// Whether a head was not complete in time.
+    /// Whether a head was incomplete at its timeout.
     pub(super) fn is_too_slow(&self) -> bool {
         self.is_too_slow
     }
 
-    /// Holds hyper's own refusal back. The connection is then in the head that cannot be read.
+    /// Discards hyper's own refusal. The connection is then in the phase `Head` with an unreadable head.
     fn holds_back(&mut self, bytes: &[u8]) -> bool {
         match self.state.phase() {
             ConnectionPhase::Head => {}
@@ -86,7 +85,7 @@ impl Guarded {
         let limit = match phase {
             ConnectionPhase::Fresh | ConnectionPhase::Head => self.timeouts.head,
             ConnectionPhase::Idle => self.timeouts.idle,
-            // Reading is bounded by the body's own timer, and the answer by the handler's.
+            // The body's timer limits reading, and the handler's time limit the answer.
             ConnectionPhase::Busy => {
                 self.reading = None;
                 return Poll::Pending;
@@ -103,7 +102,7 @@ impl Guarded {
         polled
     }
 
-    /// Takes what has arrived on the socket.
+    /// Reads the bytes that have arrived on the socket.
     fn poll_arrive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut scratch = [0; READ_SIZE];
         let mut arrived = ReadBuf::new(&mut scratch);
@@ -113,9 +112,9 @@ impl Guarded {
         Poll::Ready(Ok(()))
     }
 
-    /// A request is being answered: the next one is not begun, but the end of the stream is noticed.
+    /// While a request is answered, the next one does not begin, but the end of the stream is detected.
     fn poll_behind_request(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Before the phase is looked at again, so that no change of it is missed.
+        // Registered before the phase is read again, so that no change is missed.
         self.state.wake_when_idle(cx.waker());
         while self.state.phase() == ConnectionPhase::Busy {
             if self.inbound.ended {
@@ -140,8 +139,8 @@ impl Guarded {
     }
 }
 
-/// The status, if `bytes` are a refusal of hyper's own: these three headers and no body. Answers of ours have more, at
-/// least the request's id.
+/// The status, if `bytes` are hyper's own refusal: exactly these three headers and no body. Answers of the edge have
+/// more headers, at least the request id.
 fn refusal_of_hyper(bytes: &[u8]) -> Option<u16> {
     const HEADERS: [&str; 3] = ["connection", "content-length", "date"];
     let head = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n\r\n")?;
@@ -224,7 +223,7 @@ impl AsyncWrite for Guarded {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // Whoever answers in hyper's place shuts the stream down.
+        // The code that answers in place of hyper shuts the stream down.
         if this.refused.is_some() || this.is_too_slow {
             return Poll::Ready(Ok(()));
         }

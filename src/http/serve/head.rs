@@ -1,29 +1,29 @@
-//! The head of a request by the letter of RFC 9112: what a proxy in front may read in another way is refused, so that
-//! no request hides in another one.
+//! Checks the head of a request strictly by RFC 9112. A head that a proxy could read in another way is refused, which
+//! prevents request smuggling.
 
 use http::uri::Authority;
 
-/// How a body is told from what follows it (RFC 9112 section 6.3).
+/// How the end of a body is determined (RFC 9112 section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyFraming {
-    /// So many bytes; none where the head names no length.
+    /// A number of bytes; 0 if the head states no length.
     Length(u64),
-    /// Chunks, of which the last is empty.
+    /// Chunks; the last one is empty.
     Chunked,
 }
 
-/// Why a head is refused.
+/// The reason that a head is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HeadRefusal {
-    /// It can be read in two ways, or in none. The text is for the client.
+    /// It is ambiguous or malformed. The text is for the client.
     Malformed(&'static str),
     /// HTTP/2 by prior knowledge (RFC 9113 section 3.3).
     Http2,
-    /// The version is neither 1.0 nor 1.1.
+    /// The version is not HTTP/1.0 or HTTP/1.1.
     Version,
 }
 
-/// The first bytes of a client with prior knowledge of HTTP/2 (RFC 9113 section 3.4).
+/// The first bytes of HTTP/2 with prior knowledge (RFC 9113 section 3.4).
 pub(super) const HTTP_2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 
 const LINES: HeadRefusal = HeadRefusal::Malformed("Lines of a head end in CRLF, and CR and LF stand nowhere else.");
@@ -38,9 +38,10 @@ const FRAMING: HeadRefusal = HeadRefusal::Malformed(
     "A body has one Content-Length of digits, or one Transfer-Encoding that is `chunked`, and not both.",
 );
 
-/// Looks for bytes that no head has, beginning with those after `seen`. Gives where the head ends, if it does.
+/// Searches for bytes that are not allowed in a head, from offset `seen` on. Returns the end of the head, if it is
+/// complete.
 ///
-/// `head` may be a part of one; what was seen once need not be looked at again.
+/// `head` may be incomplete. Bytes that were scanned need not be scanned again.
 pub(super) fn scan(head: &[u8], seen: usize) -> Result<Option<usize>, HeadRefusal> {
     if !head.first().is_none_or(|first| is_token(*first)) {
         return Err(if matches!(head[0], b'\n' | b'\r') { LINES } else { REQUEST_LINE });
@@ -59,12 +60,12 @@ pub(super) fn scan(head: &[u8], seen: usize) -> Result<Option<usize>, HeadRefusa
     Ok(None)
 }
 
-/// Judges a whole head, its empty last line included, and says how its body is told from what follows.
+/// Checks a complete head, including its empty last line, and returns the framing of the body.
 pub(super) fn judge(head: &[u8]) -> Result<BodyFraming, HeadRefusal> {
     if head == HTTP_2_PREFACE {
         return Err(HeadRefusal::Http2);
     }
-    // Scanned before: no CR or LF but at the end of a line.
+    // `scan` has checked that CR and LF are only at the end of lines.
     let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let (target, version) = request_line(lines.next().unwrap_or_default())?;
     let (mut hosts, mut lengths, mut codings) = (Vec::new(), Vec::new(), Vec::new());
@@ -115,7 +116,7 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// One Host, the same as in a target that is a whole URL (RFC 9112 sections 3.2 and 3.2.2).
+/// Requires one Host header, equal to the authority of an absolute target (RFC 9112 sections 3.2 and 3.2.2).
 fn demand_host(target: &[u8], version: Version, hosts: &[&[u8]]) -> Result<(), HeadRefusal> {
     let host = match (hosts, version) {
         ([host], _) => Some(authority(host).ok_or(HOST)?),
@@ -127,7 +128,7 @@ fn demand_host(target: &[u8], version: Version, hosts: &[&[u8]]) -> Result<(), H
     }
     let target = std::str::from_utf8(target).map_err(|_| TARGET)?;
     let Some((scheme, rest)) = target.split_once("://") else {
-        // `CONNECT` names an authority alone; no route answers it.
+        // `CONNECT` has only an authority as its target; no route answers it.
         return if authority(target.as_bytes()).is_some_and(|text| text.contains(':')) { Ok(()) } else { Err(TARGET) };
     };
     let own_port = match scheme.to_ascii_lowercase().as_str() {
@@ -144,7 +145,7 @@ fn demand_host(target: &[u8], version: Version, hosts: &[&[u8]]) -> Result<(), H
     }
 }
 
-/// `host[:port]` in lower case, or nothing at all; `None` for anything else.
+/// `host[:port]` in lower case, or an empty text; `None` for any other text.
 fn authority(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?;
     if text.is_empty() {

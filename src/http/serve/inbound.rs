@@ -1,7 +1,7 @@
-//! What has arrived on a socket and is not hyper's yet.
+//! The bytes that have arrived on a socket and that hyper has not received yet.
 //!
-//! hyper reads whatever is there, and its parser takes what RFC 9112 refuses. Here a head is held until it is whole and
-//! judged, and a body is given on to its end and no further, so that the next head is held and judged too.
+//! hyper reads all available bytes, and its parser accepts forms that RFC 9112 forbids. This buffer holds a head back
+//! until it is complete and checked, and passes a body on exactly to its end, so that the next head is checked too.
 
 use tokio::io::ReadBuf;
 
@@ -14,31 +14,31 @@ use crate::types::limits;
 /// Bytes between the socket and hyper.
 pub(super) struct Inbound {
     buffer: Vec<u8>,
-    /// Bytes at the beginning of the buffer that hyper may have.
+    /// The number of bytes at the start of the buffer that hyper may read.
     free: usize,
-    /// Bytes of a head that were looked at.
+    /// The number of bytes of a head that were scanned.
     scanned: usize,
     next: Expected,
     refusal: Option<HeadRefusal>,
-    /// The other side sends no more.
+    /// The peer has closed its side.
     pub(super) ended: bool,
 }
 
-/// What comes behind the bytes that are free.
+/// What follows the bytes that hyper may read.
 enum Expected {
     Head,
     Bytes(u64),
     Chunks(ChunkReader),
-    /// Whatever it is, hyper refuses it.
+    /// A refused head; the bytes in the buffer make hyper refuse it too.
     Refused,
 }
 
-/// Why no byte is free.
+/// The reason that hyper may read no byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InboundWait {
-    /// More has to arrive.
+    /// The rest of the head or body has not arrived.
     ForMore,
-    /// A new request has begun to arrive, or could, and the one before is not answered.
+    /// The next request has to wait until the current one is answered.
     ForTheAnswer,
 }
 
@@ -47,7 +47,7 @@ impl Inbound {
         Self { buffer: Vec::new(), free: 0, scanned: 0, next: Expected::Head, refusal: None, ended: false }
     }
 
-    /// Why hyper was made to refuse a head.
+    /// The reason of a refused head.
     pub(super) fn refusal(&self) -> Option<HeadRefusal> {
         self.refusal
     }
@@ -56,7 +56,7 @@ impl Inbound {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Whether more may be taken from the socket: enough for a head that is too large, and no more.
+    /// Whether more bytes may be read from the socket: up to one byte more than the largest head.
     pub(super) fn has_room(&self) -> bool {
         self.buffer.len() <= limits::HEADERS_MAX
     }
@@ -66,7 +66,7 @@ impl Inbound {
         matches!(self.next, Expected::Head) && self.buffer.len() > self.free
     }
 
-    /// Moves what is free to hyper.
+    /// Moves the released bytes to hyper.
     pub(super) fn give(&mut self, buffer: &mut ReadBuf<'_>) {
         let count = self.free.min(buffer.remaining());
         buffer.put_slice(&self.buffer[..count]);
@@ -74,9 +74,9 @@ impl Inbound {
         self.free -= count;
     }
 
-    /// Frees what hyper may have; `is_answered`: no request is being answered, so that the next one may begin.
+    /// Releases bytes to hyper. `is_answered`: no request is being answered, so the next one may begin.
     ///
-    /// Fails if a body is not what its head says.
+    /// Fails if a chunked body is malformed.
     pub(super) fn release(&mut self, is_answered: bool) -> Result<Option<InboundWait>, ChunkFault> {
         if self.free > 0 {
             return Ok(None);
@@ -105,7 +105,7 @@ impl Inbound {
     }
 
     fn release_head(&mut self) {
-        // RFC 9112 section 2.2: empty lines before a request line are ignored.
+        // Empty lines before a request line are ignored (RFC 9112 section 2.2).
         while self.scanned == 0 && self.buffer.starts_with(b"\r\n") {
             self.buffer.drain(..2);
         }
@@ -116,7 +116,7 @@ impl Inbound {
         self.scanned = self.buffer.len();
         let judged = match found {
             Ok(None) if self.buffer.len() < limits::HEADERS_MAX => return,
-            // hyper says which part of it is too large.
+            // The head is too large; hyper reports which part of it.
             Ok(None) => {
                 self.next = Expected::Refused;
                 self.free = self.buffer.len();
@@ -139,7 +139,7 @@ impl Inbound {
         }
     }
 
-    /// Gives hyper something that it refuses in its turn: behind the answers that it has not written yet.
+    /// Gives hyper bytes that it refuses, so that the refusal follows the answers that hyper has not written yet.
     fn refuse(&mut self, refusal: HeadRefusal) {
         const NO_HEAD: &[u8] = b"\0\r\n\r\n";
         self.refusal = Some(refusal);

@@ -1,7 +1,7 @@
-//! The accept loop: HTTP/1.1 over sockets, in which no client can hold on to anything for longer than it should.
+//! The accept loop: HTTP/1.1 over sockets, with a time limit for each state of a connection.
 //!
-//! Owns: accepting, the connections' timeouts, their number, and their end. Must not know: routes, or why it is
-//! stopped.
+//! Owns: accepting connections, their timeouts, their number, and their end. Must not know: routes, or the reason of
+//! a stop.
 //! Begin with [`serve`].
 //!
 //! ```text
@@ -29,20 +29,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{config, types::limits};
 
-/// How long a client may take for what, and how many there may be.
+/// The timeouts of a connection, and the limit of open connections.
 #[derive(Debug, Clone)]
 pub struct Timeouts {
-    /// From a connection's begin, or a head's first byte, until the head is complete.
+    /// From the start of a connection, or the first byte of a head, until the head is complete.
     pub head: Duration,
-    /// Between two pieces of a body.
+    /// Between two reads of a body.
     pub body_gap: Duration,
     /// A connection without a request.
     pub idle: Duration,
-    /// A client that takes nothing of an answer.
+    /// While a client accepts no byte of an answer.
     pub write: Duration,
-    /// After the stop: until requests in flight are cut.
+    /// After the stop, until requests in flight are cut off.
     pub drain: Duration,
-    /// The connections that are open, those of other listeners too.
+    /// The open connections of all listeners.
     pub connections: OpenConnections,
 }
 
@@ -60,7 +60,7 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// As `edge` says; what is in flight at a stop may take `drain`. Listeners that are given clones of one value share
+    /// The timeouts of `edge`; requests in flight at a stop may take `drain`. Listeners with clones of one value share
     /// the limit of connections.
     pub fn new(edge: &config::EdgeConfig, drain: Duration) -> Self {
         Self {
@@ -73,16 +73,16 @@ impl Timeouts {
     }
 }
 
-/// How serving ended.
+/// The result of serving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Served {
-    /// Connections that were still open when the drain limit was over.
+    /// Connections that were still open at the end of the drain time.
     pub cut: usize,
 }
 
-/// Serves `router` on `listener` until `stop`, then lets requests in flight finish within `timeouts.drain`.
+/// Serves `router` on `listener` until `stop`, then waits up to `timeouts.drain` for requests in flight.
 ///
-/// Dropping the future closes everything at once.
+/// Dropping the future closes all connections at once.
 pub async fn serve(listener: TcpListener, router: Router, timeouts: Timeouts, stop: CancellationToken) -> Served {
     let open = timeouts.connections.clone();
     let drain = timeouts.drain;
@@ -118,7 +118,7 @@ pub async fn serve(listener: TcpListener, router: Router, timeouts: Timeouts, st
     Served { cut }
 }
 
-/// Accepts until it succeeds: an error is one connection's, or a lack of descriptors that passes.
+/// Accepts until it succeeds. An error concerns one connection, or is a temporary lack of descriptors.
 async fn accept(listener: &TcpListener) -> (tokio::net::TcpStream, std::net::SocketAddr) {
     loop {
         match listener.accept().await {
@@ -141,6 +141,6 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 fn note_end(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
-        tracing::error!(%error, "a connection's task ended badly");
+        tracing::error!(%error, "a connection's task failed");
     }
 }

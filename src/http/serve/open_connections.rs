@@ -1,4 +1,4 @@
-//! The connections of both listeners together: how many there may be, and which go when there is no room.
+//! The limit of the open connections of both listeners, and the order of eviction.
 
 use std::{
     cmp::Reverse,
@@ -17,12 +17,12 @@ use crate::{
     types::{Cidr, Network, limits},
 };
 
-/// All connections that are open. Clones are the same.
+/// All open connections. Clones share them.
 ///
 /// ```text
-/// a connection comes
-///   its network holds its share   -> one of that network that is not busy goes; else the new one is refused
-///   all together are at the limit -> one that is not busy goes: idle ones first; else the new one waits
+/// a connection arrives
+///   its network has its share     -> one of that network that is not busy is evicted; else the new one is refused
+///   all places are taken          -> one that is not busy is evicted, idle ones first; the new one waits
 /// ```
 #[derive(Debug, Clone)]
 pub struct OpenConnections(Arc<Shared>);
@@ -30,9 +30,9 @@ pub struct OpenConnections(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     ceiling: usize,
-    /// Connections of one network.
+    /// The most connections of one network.
     share: usize,
-    /// Proxies, whose connections are those of many clients.
+    /// Trusted proxies, whose connections carry many clients.
     unshared: Vec<Cidr>,
     turns: Arc<AtomicU64>,
     left: Notify,
@@ -43,7 +43,7 @@ struct Shared {
 struct Rows {
     next: u64,
     open: HashMap<u64, OpenConnection>,
-    /// Of those that were not asked to leave.
+    /// The connections of each network, without those that are being evicted.
     by_network: HashMap<Network, usize>,
 }
 
@@ -55,12 +55,12 @@ struct OpenConnection {
     is_leaving: bool,
 }
 
-/// The place of one connection; it is free again when this is dropped.
+/// The place of one connection. Dropping it frees the place.
 pub(super) struct ConnectionPlace {
     id: u64,
     shared: Arc<Shared>,
     pub(super) state: ConnectionState,
-    /// Cancelled when another connection needs the place.
+    /// Cancelled when the connection is evicted.
     pub(super) leave: CancellationToken,
 }
 
@@ -71,8 +71,8 @@ enum Admission {
 }
 
 impl OpenConnections {
-    /// At most `ceiling` at once, and a quarter of them from one network (IPv4 /24, IPv6 /64) unless it is in
-    /// `unshared`.
+    /// At most `ceiling` connections, and at most a quarter of them from one network (IPv4 /24, IPv6 /64) unless it is
+    /// in `unshared`.
     pub fn new(ceiling: usize, unshared: Vec<Cidr>) -> Self {
         let ceiling = ceiling.max(1);
         Self(Arc::new(Shared {
@@ -85,7 +85,7 @@ impl OpenConnections {
         }))
     }
 
-    /// As `edge` says, as far as the process may open descriptors.
+    /// The limits of `edge`, reduced to the process's limit of file descriptors.
     pub fn of_process(edge: &config::EdgeConfig) -> Self {
         let descriptors = getrlimit(Resource::Nofile).current;
         let ceiling = ceiling(edge.connections(), descriptors);
@@ -93,13 +93,13 @@ impl OpenConnections {
             tracing::warn!(
                 connections = ceiling,
                 descriptors,
-                "the limit of open files is lower than edge.max_connections needs; fewer connections are taken"
+                "the limit of open files is lower than edge.max_connections needs; fewer connections are accepted"
             );
         }
         Self::new(ceiling, edge.trusted_proxies.clone())
     }
 
-    /// Waits for a place for a connection from `peer`; `None` if its network has its share and uses it.
+    /// Waits for a place for a connection from `peer`; `None` if its network has its share and all of it is busy.
     pub(super) async fn admit(&self, peer: IpAddr) -> Option<ConnectionPlace> {
         let peer = peer.to_canonical();
         let is_unshared = self.0.unshared.iter().any(|range| range.contains(peer));
@@ -110,7 +110,7 @@ impl OpenConnections {
             match self.try_admit(network) {
                 Admission::Admitted(place) => return Some(place),
                 Admission::Refused => return None,
-                // One that was asked to leave may take its time: then the next one is asked.
+                // An evicted connection may take some time to end; after the pause the next one is evicted.
                 Admission::Full => drop(tokio::time::timeout(limits::EVICTION_PAUSE, left).await),
             }
         }
@@ -139,14 +139,14 @@ impl OpenConnections {
 
 impl Shared {
     fn rows(&self) -> MutexGuard<'_, Rows> {
-        // Each change is whole before the lock is given back.
+        // Each change is complete before the lock is released.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Rows {
-    /// Asks one of those that `may` to leave, the idle ones first, of them those of the largest network, of them the
-    /// one that has been so for longest. Busy ones stay.
+    /// Evicts one connection that `may` accepts: idle ones first, then those of the largest network, then the one that
+    /// has been in its phase longest. Busy connections are not evicted.
     fn evict(&mut self, may: impl Fn(&OpenConnection) -> bool) -> bool {
         let of_network = |network: Option<Network>| network.and_then(|network| self.by_network.get(&network)).copied();
         let evictable = self.open.iter().filter(|(_, open)| !open.is_leaving && may(open));
@@ -189,12 +189,12 @@ impl Drop for ConnectionPlace {
     }
 }
 
-/// The connections that a process may have whose limit of descriptors is `descriptors`: some are kept for the store.
+/// The number of connections for a process with `descriptors` file descriptors: some are reserved for the store.
 fn ceiling(configured: usize, descriptors: Option<u64>) -> usize {
     let Some(descriptors) = descriptors.and_then(|descriptors| usize::try_from(descriptors).ok()) else {
         return configured;
     };
-    // Of a very low limit three quarters are kept, so that there are connections at all.
+    // Of a very low limit three quarters are reserved, so that some connections remain possible.
     configured.min(descriptors.saturating_sub(limits::DESCRIPTORS_KEPT).max(descriptors / 4))
 }
 
@@ -241,7 +241,7 @@ mod tests {
     async fn one_network_holds_a_quarter_and_replaces_its_own() {
         let open = OpenConnections::new(16, vec!["10.0.0.0/8".parse().unwrap()]);
         let crowd: Vec<_> = (1..=4).map(|n| idle(&open, &format!("192.0.2.{n}"))).collect();
-        // Same /24, same /24 mapped into IPv6.
+        // The same /24, and an address of it mapped into IPv6.
         let fifth = busy(&open, "::ffff:192.0.2.99");
         let gone: Vec<bool> = crowd.iter().map(|place| place.leave.is_cancelled()).collect();
         assert_eq!(gone, [true, false, false, false], "the one that was idle for longest");
@@ -250,7 +250,7 @@ mod tests {
         let _other = busy(&open, "192.0.3.1");
         drop(fifth);
         let _again = busy(&open, "192.0.2.7");
-        // Of 16 places these hold 6; a proxy may have the rest.
+        // These hold 6 of 16 places; a proxy may have the rest.
         let _proxy: Vec<_> = (0..10).map(|_| busy(&open, "10.0.0.1")).collect();
         assert!(admit(&open, "198.51.100.1").is_none(), "all places are taken: it waits");
     }

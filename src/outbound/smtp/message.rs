@@ -1,4 +1,4 @@
-//! From our mail to the bytes of a message (RFC 5322, MIME).
+//! Encodes an `OutgoingMail` as the bytes of a message (RFC 5322, MIME).
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use lettre::{
 
 use crate::outbound::mail::OutgoingMail;
 
-/// `Auto-Submitted` (RFC 3834 section 5): no vacation notice answers this mail.
+/// `Auto-Submitted` (RFC 3834 section 5): prevents automatic replies to this mail.
 #[derive(Clone)]
 struct AutoSubmitted;
 
@@ -28,7 +28,7 @@ impl Header for AutoSubmitted {
     }
 }
 
-/// The message, with text first and HTML second (RFC 2046 section 5.1.4). Fails with the reason in words.
+/// The message, with text first and HTML second (RFC 2046 section 5.1.4). The error is a text.
 pub(super) fn write(mail: &OutgoingMail) -> Result<Message, String> {
     let address = |text: &str| text.parse::<Address>().map_err(|fault| fault.to_string());
     let name = Some(mail.from.name.clone()).filter(|name| !name.is_empty());

@@ -7,27 +7,27 @@
 //! smtps://user:password@host           TLS from the first byte (RFC 8314)          default port 465
 //! ```
 //!
-//! In user and password `@ : / ? # %` are written `%40 %3A %2F %3F %23 %25`.
+//! `@ : / ? # %` in user and password are percent-encoded: `%40 %3A %2F %3F %23 %25`.
 
 use crate::types::{Invalid, Secret};
 
-/// When the connection is encrypted.
+/// The encryption of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
     /// Never.
     Plain,
-    /// By `STARTTLS` if the server offers it; a man in the middle can prevent it.
+    /// By `STARTTLS` if the server offers it; an attacker on the path can prevent it.
     Opportunistic,
-    /// By `STARTTLS`, or nothing is sent.
+    /// By `STARTTLS`; without it no mail is sent.
     StartTls,
     /// From the first byte.
     Tls,
 }
 
-/// Where the mail server is, how it is spoken to, and as whom.
+/// The mail server: its address, encryption and credentials.
 #[derive(Debug, Clone)]
 pub struct SmtpServer {
-    /// Name or address.
+    /// Host name or IP address.
     pub host: String,
     /// Port.
     pub port: u16,
@@ -43,7 +43,7 @@ const FORM: Invalid = Invalid::new(
 );
 
 impl SmtpServer {
-    /// Reads the form above. The refusal never repeats the text.
+    /// Reads the form above. The error never contains the text, which may hold a password.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let uri: http::Uri = text.parse().map_err(|_| FORM)?;
         let security = match (uri.scheme_str(), uri.query()) {

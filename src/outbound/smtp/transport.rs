@@ -1,5 +1,5 @@
-//! Handing one mail to the server: a kept connection or a new one, each step with its name, all of it within one time
-//! limit of ours. What was not heard to its end is thrown away: a connection whose answer came late would answer the
+//! Sends one mail over a kept connection or a new one. Each step has a name; all steps together have one time limit. A
+//! connection whose answer was not read to its end is closed, because a late answer would be read as the answer to the
 //! next mail.
 
 use std::{
@@ -27,24 +27,24 @@ use crate::{
     },
 };
 
-/// A kept connection that was not used for this long has most likely been closed by the server.
+/// The server has most likely closed a kept connection that was idle for longer.
 const IDLE_MAX: Duration = Duration::from_secs(30);
-/// Mails over one connection; servers limit it, 100 is under the limits that are met.
+/// The most mails per connection. Servers limit it; 50 is below the usual limits.
 const MAILS_PER_CONNECTION: u32 = 50;
 
-/// What a transport is made of.
+/// The settings of a transport.
 pub struct SmtpSettings {
-    /// Where the server is.
+    /// The mail server.
     pub url: SmtpServer,
-    /// The longest that handing over one mail may take.
+    /// The longest time for one mail.
     pub timeout: Duration,
-    /// The name given at `EHLO`: that of the sender's domain.
+    /// The name sent with `EHLO`: the domain of the sender.
     pub hello: String,
-    /// Certificates (PEM) trusted beside the public ones, for a server of one's own.
+    /// Certificates (PEM) to trust in addition to the public ones, for a private server.
     pub extra_roots: Option<Vec<u8>>,
 }
 
-/// Why a transport cannot be made.
+/// The reason that a transport cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[error("the mail server's settings are not usable: {0}")]
 pub struct SmtpFault(String);
@@ -63,7 +63,7 @@ struct Kept {
     mails: u32,
 }
 
-/// A conversation under way: how far it is, and what was said.
+/// A conversation in progress: its step and its lines so far.
 struct Talk {
     step: SmtpStep,
     said: Vec<String>,
@@ -74,7 +74,7 @@ impl Talk {
         self.said.push(format!("> {}", line.into()));
     }
 
-    /// Notes what came back to a command.
+    /// Records the answer to a command.
     fn answered(&mut self, result: Result<Response, LettreFault>) -> Result<Response, ProviderAnswer> {
         let response = result.map_err(|fault| self.failed(&fault))?;
         for line in response.message() {
@@ -83,7 +83,7 @@ impl Talk {
         Ok(response)
     }
 
-    /// The answer that a failed command is.
+    /// The provider answer of a failed command.
     fn failed(&mut self, fault: &LettreFault) -> ProviderAnswer {
         let source = std::error::Error::source(fault).map(ToString::to_string).unwrap_or_default();
         let answer = match fault.status() {
@@ -104,7 +104,7 @@ fn one_line(text: &str) -> String {
 }
 
 impl SmtpTransport {
-    /// Checks the settings; connects to nothing.
+    /// Checks the settings; opens no connection.
     pub fn new(settings: SmtpSettings, clock: Arc<dyn Clock>) -> Result<Self, SmtpFault> {
         let fault = |fault: LettreFault| SmtpFault(fault.to_string());
         let mut tls = TlsParameters::builder(settings.url.host.clone());
@@ -133,7 +133,7 @@ impl SmtpTransport {
                 ProviderAnswer::taken(&response.message().collect::<Vec<_>>().join(" "))
             }
             Err(answer) => {
-                // A server that refused one mail may take the next; one that broke off may not.
+                // After the refusal of one mail the connection may be kept; after 421 the server closes it.
                 if matches!(answer, ProviderAnswer::Refused { code, .. } if code != 421)
                     && kept.connection.command(Rset).await.is_ok()
                 {
@@ -144,7 +144,7 @@ impl SmtpTransport {
         }
     }
 
-    /// A kept connection that still answers.
+    /// A kept connection that still works.
     async fn take(&self, talk: &mut Talk) -> Option<Kept> {
         loop {
             let mut kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
@@ -246,8 +246,8 @@ impl MailTransport for SmtpTransport {
     fn send<'a>(&'a self, mail: &'a OutgoingMail) -> BoxFuture<'a, Exchange> {
         Box::pin(async move {
             let mut talk = Talk { step: SmtpStep::Connect, said: Vec::new() };
-            // lettre's own limit does not cover a server that accepts and then says nothing. Dropping the future drops
-            // its connection.
+            // lettre's timeout does not cover a server that accepts the connection and sends nothing. Dropping the
+            // future closes its connection.
             let answer = match timeout(self.settings.timeout, self.hand_over(mail, &mut talk)).await {
                 Ok(answer) => answer,
                 Err(_) => {

@@ -24,7 +24,7 @@ impl Clock for TestClock {
     }
 }
 
-/// A server that answers a line that begins with a word by a reply; an empty reply: it says nothing ever after.
+/// A server that answers each line by its first word. After an empty reply it sends nothing more.
 struct Server {
     port: u16,
     connections: Arc<AtomicU32>,
