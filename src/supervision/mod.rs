@@ -16,6 +16,7 @@ mod entropy;
 mod envelope;
 mod histogram;
 mod jobs;
+mod loads;
 mod policy;
 mod record;
 mod reply;
