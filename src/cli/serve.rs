@@ -25,7 +25,7 @@ impl Serve {
         let loaded = Config::load(&settings.sources(Vec::new()))?;
         terminal.warn(&loaded.warnings);
         let config = loaded.config;
-        log::install(&config.log);
+        log::install(&config.log).map_err(|error| CliFailure::fault("log.directory cannot be written", error))?;
         process::raise_descriptor_limit();
         if config.mode == Mode::Production {
             tighten(&config).map_err(|error| CliFailure::Fault(error.to_string()))?;

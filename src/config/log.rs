@@ -1,14 +1,19 @@
 //! `[log]`
 
+use std::path::PathBuf;
+
 use super::{section::section, value::Choice};
 
 section! {
-    /// What the process writes about itself, to standard error.
+    /// What the process writes about itself, to standard error and, if that is set, to a directory.
     pub struct LogConfig {
         /// "human" for reading, "json" for collecting.
         format: LogFormat = LogFormat::Human;
         /// The least that is written: "error", "warn", "info", "debug", "trace".
         level: LogLevel = LogLevel::Info;
+        /// Directory for combined.log (all lines) and error.log (errors and warnings), links to the files of the day;
+        /// of each, the newest 30 are kept. Unset: standard error alone.
+        directory: Option<PathBuf> = None;
     }
 }
 

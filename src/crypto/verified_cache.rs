@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use sha2::{Digest, Sha256};
@@ -24,6 +27,8 @@ pub struct VerifiedCache<V> {
     shards: Vec<Mutex<Shard<V>>>,
     /// Maximum entries of one generation of one shard.
     capacity: usize,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 struct Shard<V> {
@@ -40,11 +45,24 @@ impl<V: Clone> VerifiedCache<V> {
     /// Holds at most `entries`, at least 32.
     pub fn new(entries: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::new(Shard { young: HashMap::new(), old: HashMap::new() })).collect();
-        Self { shards, capacity: (entries / SHARDS / 2).max(1) }
+        let capacity = (entries / SHARDS / 2).max(1);
+        Self { shards, capacity, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
     /// The value of `token`, unless it has expired by `now`.
     pub fn get(&self, token: &str, now: Timestamp) -> Option<V> {
+        let found = self.look_up(token, now);
+        let count = if found.is_some() { &self.hits } else { &self.misses };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    /// How often `get` found something, and how often it did not.
+    pub fn hits_and_misses(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
+    fn look_up(&self, token: &str, now: Timestamp) -> Option<V> {
         let key = Self::key(token);
         let mut shard = self.shard(&key);
         if let Some(entry) = shard.young.get(&key) {
@@ -119,6 +137,7 @@ mod tests {
         assert_eq!(cache.get("a", EARLY), Some(1));
         assert_eq!(cache.get("b", EARLY), None);
         assert_eq!(cache.get("a", LATE), None);
+        assert_eq!(cache.hits_and_misses(), (1, 2));
         cache.clear();
         assert!(cache.is_empty());
         assert_eq!(cache.get("a", EARLY), None);

@@ -16,9 +16,12 @@ use super::{
 use crate::{
     actors::{audit::Audit, auth::Auth, notifier::Notifier, operations::Operations, relay::Relays, user::Users},
     config::{self, Config, Mode, WebOrigin},
-    telemetry::health::HealthReason,
+    telemetry::{health::HealthReason, metrics::http::HttpMetrics},
     types::{Clock, Entropy, Timestamp, limits},
 };
+
+/// Where metrics are scraped.
+pub const METRICS: &str = "/metrics";
 
 /// The state of both routers. Handlers take it as `State(services): State<EdgeServices>`.
 #[derive(Clone)]
@@ -45,6 +48,10 @@ pub struct EdgeContext {
     pub mode: Mode,
     /// Whether production shows the operators' routes on the public listener (`edge.docs_public`).
     docs_public: bool,
+    /// Whether the public listener answers with metrics, without a credential.
+    metrics_public: bool,
+    /// Counters of requests.
+    pub metrics: HttpMetrics,
     /// The public URL of this installation, without a slash at the end.
     pub public_url: String,
     /// The source of time.
@@ -126,6 +133,8 @@ impl EdgeContext {
         Self {
             mode: config.mode,
             docs_public: config.edge.docs_public,
+            metrics_public: config.edge.metrics_public,
+            metrics: HttpMetrics::default(),
             public_url: config.public_url(),
             limiter: Limiter::new(&config.edge.rate_limits, clock.instant()),
             proxies: TrustedProxies(config.edge.trusted_proxies.clone()),
@@ -146,6 +155,11 @@ impl EdgeContext {
             (Listener::Ops, _) | (Listener::Public, Mode::Development) => true,
             (Listener::Public, Mode::Production) => self.docs_public,
         }
+    }
+
+    /// Whether `path` is that of the metrics and `listener` answers it without a credential.
+    pub fn shows_metrics_to_all(&self, listener: Listener, path: &str) -> bool {
+        path == METRICS && listener == Listener::Public && self.metrics_public
     }
 
     /// Records an untrusted peer that sends proxy headers, or a trusted proxy that names no client, and logs it. The

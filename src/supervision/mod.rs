@@ -17,6 +17,7 @@ mod entropy;
 mod envelope;
 mod histogram;
 mod jobs;
+mod loads;
 mod policy;
 mod record;
 mod reply;

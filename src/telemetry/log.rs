@@ -4,12 +4,14 @@
 //! inside carries them. Nobody logs a secret; as a second wall, fields named like one are written as `***`, and control
 //! characters never reach the terminal.
 
+mod files;
+mod json;
+
 use std::{
     fmt::{self, Write as _},
-    io::{IsTerminal, Write as _},
+    io::{self, IsTerminal, Write as _},
 };
 
-use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -30,6 +32,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+use files::LogFiles;
+
 use crate::{
     config::{LogConfig, LogFormat, LogLevel},
     types::limits,
@@ -40,15 +44,25 @@ const CARRIED: [&str; 2] = ["request_id", "actor"];
 /// Names of fields whose value is never written.
 const SECRETIVE: [&str; 7] = ["password", "secret", "token", "cookie", "authorization", "pepper", "query"];
 
-/// Sends the log of the whole process to standard error. The first call wins; later ones change nothing, so that tests
-/// may start the program many times in one process.
-pub fn install(log: &LogConfig) {
+/// Sends the log of the whole process to standard error, and to the files of `log.directory` if that is set. The first
+/// call wins; later ones change nothing, so that tests may start the program many times in one process.
+///
+/// Fails if the directory or a file in it cannot be made.
+pub fn install(log: &LogConfig) -> io::Result<()> {
+    let files = file_lines(log)?;
     // Refused only if a log is installed already.
-    let _ = subscriber(log, std::io::stderr).try_init();
+    let _ = subscriber(log, io::stderr).with(files.map(|lines| lines.with_filter(filter(log.level)))).try_init();
+    Ok(())
+}
+
+/// The lines of `log.directory`; `None` if that is not set.
+fn file_lines(log: &LogConfig) -> io::Result<Option<Lines<LogFiles>>> {
+    let files = log.directory.as_deref().map(LogFiles::open).transpose()?;
+    Ok(files.map(|writer| Lines { format: log.format, color: false, writer }))
 }
 
 /// A log that writes to `writer`; for tests, with `tracing::subscriber::with_default`.
-pub fn subscriber<W>(log: &LogConfig, writer: W) -> impl Subscriber + Send + Sync
+pub fn subscriber<W>(log: &LogConfig, writer: W) -> impl Subscriber + Send + Sync + for<'a> LookupSpan<'a>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -166,7 +180,7 @@ where
             }
         }
         let line = match self.format {
-            LogFormat::Json => json(event.metadata(), &fields),
+            LogFormat::Json => json::line(&time(), event.metadata(), &fields.message, &fields.rest),
             LogFormat::Human => human(event.metadata(), &fields, self.color),
         };
         // A log that cannot be written must not stop what it tells of.
@@ -195,27 +209,6 @@ fn time() -> String {
     // Writing to a string does not fail, and a line without its time is better than none.
     let _ = SystemTime.format_time(&mut Writer::new(&mut text));
     text
-}
-
-/// `{"time":...,"level":"INFO","target":...,"message":...,<fields>}`.
-fn json(metadata: &Metadata<'_>, fields: &Fields) -> String {
-    let mut bytes = Vec::with_capacity(256);
-    let mut serializer = serde_json::Serializer::new(&mut bytes);
-    let written = serializer.serialize_map(None).and_then(|mut map| {
-        map.serialize_entry("time", &time())?;
-        map.serialize_entry("level", metadata.level().as_str())?;
-        map.serialize_entry("target", metadata.target())?;
-        map.serialize_entry("message", &fields.message)?;
-        for (name, value) in &fields.rest {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    });
-    bytes.push(b'\n');
-    match written {
-        Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(_) => "{\"level\":\"ERROR\",\"message\":\"a log line could not be written\"}\n".to_owned(),
-    }
 }
 
 /// `<time>  INFO <target>: <message> name=value ...`.
@@ -268,7 +261,7 @@ mod tests {
     fn written(format: LogFormat, level: LogLevel, say: impl FnOnce()) -> Vec<String> {
         let kept = Kept::default();
         let writer = kept.clone();
-        let log = LogConfig { format, level };
+        let log = LogConfig { format, level, directory: None };
         tracing::subscriber::with_default(subscriber(&log, move || writer.clone()), say);
         let bytes = kept.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
@@ -284,10 +277,82 @@ mod tests {
             tracing::info!(status = 201, took_ms = 1.5, "answered");
         });
         let line: Value = serde_json::from_str(&lines[0]).unwrap();
-        assert_eq!(line["message"], "answered");
-        assert_eq!((&line["level"], &line["status"]), (&Value::from("INFO"), &Value::from(201)));
-        assert_eq!((&line["request_id"], &line["actor"]), (&Value::from("r-1"), &Value::from("root/user")));
-        assert!(line.get("route").is_none() && line["time"].as_str().unwrap().ends_with('Z'));
+        assert_eq!((&line["message"], &line["level"]), (&Value::from("answered"), &Value::from("info")));
+        assert_eq!((&line["correlationId"], &line["actor"]), (&Value::from("r-1"), &Value::from("root/user")));
+        assert!(line.get("route").is_none() && line["timestamp"].as_str().unwrap().ends_with('Z'));
+        assert_eq!(line["status"], 201);
+    }
+
+    #[test]
+    fn a_json_line_begins_with_the_names_of_the_documents() {
+        let lines = written(LogFormat::Json, LogLevel::Info, || {
+            let _span = tracing::info_span!("request", request_id = "r-1").entered();
+            tracing::warn!(target: "majordomo::access", status = 200, principal = "user:u-1", took_ms = 45_u64, "answered");
+            tracing::info!(principal = "cli", "asked");
+        });
+        let (_, rest) = lines[0].split_once(',').unwrap();
+        assert!(lines[0].starts_with("{\"timestamp\":\""), "{lines:?}");
+        let wanted = concat!(
+            r#""level":"warn","service":"edge","message":"answered","userId":"u-1","correlationId":"r-1","#,
+            r#""duration":"45ms","target":"majordomo::access","status":200}"#
+        );
+        assert_eq!(rest, wanted);
+        let other: Value = serde_json::from_str(&lines[1]).unwrap();
+        assert_eq!((&other["principal"], other.get("userId"), other.get("duration")), (&"cli".into(), None, None));
+    }
+
+    #[test]
+    fn a_directory_holds_all_lines_and_those_of_errors_once_more() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join("a/logs");
+        let log = LogConfig { format: LogFormat::Json, directory: Some(directory.clone()), ..LogConfig::default() };
+        for said in ["first", "second"] {
+            let lines = file_lines(&log).unwrap().unwrap().with_filter(filter(log.level));
+            tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+                tracing::debug!("unsaid");
+                tracing::info!("{said} info");
+                tracing::warn!("{said} warning");
+                tracing::error!(password = "hunter2", "{said} error");
+            });
+        }
+        let messages = |name: &str| -> Vec<String> {
+            let text = std::fs::read_to_string(directory.join(name)).unwrap();
+            assert!(!text.contains("hunter2"), "{text}");
+            let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            lines.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
+        };
+        let all = ["first info", "first warning", "first error", "second info", "second warning", "second error"];
+        assert_eq!(messages("combined.log"), all);
+        assert_eq!(messages("error.log"), ["first warning", "first error", "second warning", "second error"]);
+        let names: Vec<String> = std::fs::read_dir(&directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(names.len(), 4, "two files of the day and their names: {names:?}");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_said() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let log = LogConfig { directory: Some(file.join("logs")), ..LogConfig::default() };
+        assert!(install(&log).is_err());
+    }
+
+    #[test]
+    fn thirty_days_are_kept() {
+        let home = tempfile::tempdir().unwrap();
+        for day in 1..=28 {
+            for month in [1, 2] {
+                let name = format!("combined.2020-{month:02}-{day:02}.log");
+                std::fs::write(home.path().join(name), "").unwrap();
+            }
+        }
+        drop(LogFiles::open(home.path()).unwrap());
+        let files = || std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap());
+        let days = files().filter(|entry| entry.file_type().unwrap().is_file());
+        assert_eq!(days.filter(|day| day.file_name().to_string_lossy().starts_with("combined")).count(), 30);
     }
 
     #[test]
@@ -337,7 +402,7 @@ mod tests {
 
     #[test]
     fn installing_twice_changes_nothing() {
-        install(&LogConfig::default());
-        install(&LogConfig::default());
+        install(&LogConfig::default()).unwrap();
+        install(&LogConfig::default()).unwrap();
     }
 }

@@ -7,5 +7,6 @@ pub mod actors;
 pub mod events;
 pub mod health;
 pub mod log;
+pub mod metrics;
 pub mod migration;
 pub mod store;

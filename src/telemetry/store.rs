@@ -20,6 +20,8 @@ pub struct StoreReport {
     pub tree_bytes: u64,
     /// Free bytes on the disk; absent for a store in memory.
     pub free_bytes: Option<u64>,
+    /// Reads that are open now.
+    pub readers: u64,
     /// The sequence of the last event, as text.
     pub last_event: String,
     /// The head of the audit log of changes.

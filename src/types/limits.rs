@@ -43,6 +43,10 @@ pub const PASSWORD_LANES_MAX: u32 = 16;
 pub const PAGE_DEFAULT: usize = 20;
 /// Maximum rows of a page.
 pub const PAGE_MAX: usize = 100;
+/// Files of the log that are kept of each name, one a day.
+pub const LOG_FILES: usize = 30;
+/// Events that one scrape of the metrics counts.
+pub const EVENTS_COUNTED_AT_ONCE: usize = 100 * SCAN_MAX;
 /// Rows of one scan of the store.
 pub const SCAN_MAX: usize = 1_000;
 

@@ -16,8 +16,11 @@ mod health;
 mod idle_services;
 mod inbox;
 mod invitations;
+mod metrics;
 mod operations;
 mod origins;
+#[path = "../peers/mod.rs"]
+mod peers;
 mod proxies;
 mod recovery;
 mod reference;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write, path::Path};
 
-use majordomo::telemetry::health::HealthReason;
+use majordomo::telemetry::{health::HealthReason, metrics::catalog::Metric};
 use majordomo::{
     domain::event::EventType,
     http::{
@@ -97,6 +97,21 @@ fn the_reference_of_events_is_the_catalogue() {
         writeln!(page, "| `{name}` | `{source}` | {heard} | {} |", or_none(aliases.join(", "))).unwrap();
     }
     compare("events.md", &page);
+}
+
+#[test]
+fn the_reference_of_metrics_is_the_catalogue() {
+    let mut page =
+        "# Metrics\n\nPrinted by a test from the code; do not edit. `GET /metrics` on the ops listener, in the \
+        text format of Prometheus; each series has the label `service` besides.\n\n\
+        | metric | type | labels | meaning |\n|---|---|---|---|\n"
+            .to_owned();
+    for metric in Metric::ALL {
+        let labels: Vec<String> = metric.labels().iter().map(|label| format!("`{label}`")).collect();
+        let labels = if labels.is_empty() { "-".to_owned() } else { labels.join(", ") };
+        writeln!(page, "| `{}` | {} | {labels} | {} |", metric.name(), metric.kind(), metric.help()).unwrap();
+    }
+    compare("metrics.md", &page);
 }
 
 #[test]

@@ -41,6 +41,12 @@ pub fn program(name: &'static str) -> Option<&'static str> {
     if runs(Command::new(name).arg("version")) { Some(name) } else { missing(name) }
 }
 
+/// The checker of Prometheus' text format, of Debian's package `prometheus`.
+pub fn promtool() -> Option<&'static str> {
+    let name = "promtool";
+    if runs(Command::new(name).arg("--version")) { Some(name) } else { missing(name) }
+}
+
 fn runs(command: &mut Command) -> bool {
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())

@@ -53,11 +53,12 @@ pub use rotate_keys::RotateKeys;
 pub use tokens::Tokens;
 pub use verify_email::{CodeInvalid, Registrant, VerifyEmail};
 
-use super::otp::CodeState;
+use super::{hasher::HasherReport, otp::CodeState};
 use crate::{
     crypto::{jwk::JwkSet, token::AccessClaims},
     domain::auth::Session,
     supervision::{Command, CommandActor, Handle},
+    telemetry::metrics::figures::{CacheFigures, HasherFigures},
     types::{
         CallContext, Failure, Fault, Principal, Secret,
         id::{CodeId, SessionId, UserId},
@@ -124,6 +125,15 @@ impl Auth {
     /// How a code that the user asked for stands.
     pub fn code_standing(&self, user: UserId, code: CodeId) -> Result<Option<(OwnPurpose, CodeState)>, Fault> {
         own_code::standing(self.context(), (user, code))
+    }
+
+    /// How often the token of a request was known from before, and how the line for password hashes is.
+    pub fn figures(&self) -> (CacheFigures, HasherFigures) {
+        let (hits, misses) = self.context().verified.hits_and_misses();
+        let HasherReport { hashed, verified, verified_nobody, refused, waiting, running, .. } =
+            self.context().hasher.report();
+        let hasher = HasherFigures { waiting, running, hashed, verified, verified_nobody, refused };
+        (CacheFigures { hits, misses }, hasher)
     }
 
     /// The public keys, for `/.well-known/jwks.json` (RFC 7517 section 5).

@@ -7,6 +7,7 @@
 //! Must not know: HTTP. Begin with [`Operations`].
 
 mod commands;
+mod figures;
 mod health;
 
 pub use commands::{SnapshotRefusal, SnapshotTaken};

@@ -8,6 +8,7 @@
 //! Begin with `subscriber.rs` (what a subscriber is), then `actor.rs`.
 
 mod actor;
+mod counts;
 mod hand_over;
 mod operate;
 mod subscriber;

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     actor::{EventRelay, RelayMessage},
+    counts::EventCounts,
     subscriber::Subscriber,
 };
 use crate::{
@@ -81,7 +82,8 @@ pub enum OperatorRefusal {
 #[derive(Clone)]
 pub struct Relays {
     relays: Arc<[Relay]>,
-    store: Store,
+    pub(super) counts: Arc<EventCounts>,
+    pub(super) store: Store,
     system: System,
 }
 
@@ -98,7 +100,8 @@ impl Relays {
         system: System,
     ) -> Self {
         let relays = relays.into_iter().map(|(subscriber, addr)| Relay { subscriber, addr }).collect();
-        Self { relays, store, system }
+        let counts = Arc::new(EventCounts::from_now(&store));
+        Self { relays, counts, store, system }
     }
 
     /// A relay for one subscriber, for the tree to start.

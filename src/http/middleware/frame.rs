@@ -24,6 +24,7 @@ use crate::{
         services::EdgeContext,
         trust::{ForwardedHeaders, PeerKind, Transport},
     },
+    telemetry::metrics::http::Answered,
     types::Outcome,
 };
 
@@ -53,7 +54,8 @@ pub async fn wrap(State(frame): State<RequestFrame>, mut request: Request, next:
     let origin = RequestOrigin::read(request.headers(), peer, &edge.proxies, edge.clock.now(), &*edge.entropy);
     let path = request.uri().path().to_owned();
     // A balancer's own probes, and operators on this machine, have no client to name.
-    let is_of_client = frame.listener == Listener::Public && !is_probe(&path);
+    let is_scrape = edge.shows_metrics_to_all(frame.listener, &path);
+    let is_of_client = frame.listener == Listener::Public && !is_probe(&path) && !is_scrape;
     if is_of_client || origin.forwarded.headers == ForwardedHeaders::Untrusted {
         edge.note_proxy(origin.forwarded, origin.peer);
     }
@@ -75,10 +77,13 @@ pub async fn wrap(State(frame): State<RequestFrame>, mut request: Request, next:
     let _entered = span.enter();
     let response = answered.unwrap_or_else(|panic| panicked(&*panic));
 
+    let code = response.extensions().get::<ApiError>().map(|error| error.code().row().code);
     let mut response = place_problem(edge, &origin, &path, response);
     cors.write(response.headers_mut());
     write_headers(&origin, response.headers_mut());
     let took = edge.clock.instant().saturating_duration_since(began);
+    let status = response.status().as_u16();
+    edge.metrics.note(Answered { method: method.as_str(), route: route.as_deref(), status, code, took });
     log(&origin, &method, route.as_deref(), (response.status(), took));
     response
 }

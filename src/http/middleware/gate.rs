@@ -19,7 +19,7 @@ use crate::{
         extract::BodyLimit,
         limits::{Policy, QuotaTaken, RateLimitKey},
         route::{Access, BodySize, Class, Listener, Pace, Rule},
-        services::EdgeContext,
+        services::{EdgeContext, METRICS},
     },
     types::{Caller, Outcome},
 };
@@ -45,7 +45,9 @@ pub fn is_answered(rule: &Rule, listener: Listener, edge: &EdgeContext) -> bool 
         (Access::Development, Mode::Development) | (Access::Anonymous | Access::Needs(_), _) => true,
     };
     let is_page = rule.path == "/docs" || rule.path.starts_with("/docs/");
-    exists && rule.on.includes(listener) && (!is_page || edge.shows_operations_on(listener))
+    let is_hidden =
+        rule.path == METRICS && listener == Listener::Public && !edge.shows_metrics_to_all(listener, METRICS);
+    exists && rule.on.includes(listener) && (!is_page || edge.shows_operations_on(listener)) && !is_hidden
 }
 
 /// Passes a request to its handler, or refuses it.
@@ -161,6 +163,9 @@ impl Gate {
             origin.note(caller);
         }
         self.demand_no_key(request)?;
+        if self.edge.shows_metrics_to_all(self.listener, &self.rule.path) {
+            return Ok(identified.unwrap_or(Caller::Anonymous));
+        }
         match self.rule.access {
             // A stale token of an application must not prevent its user from signing in again.
             Access::Anonymous => Ok(identified.unwrap_or(Caller::Anonymous)),

@@ -17,6 +17,7 @@ pub mod events;
 pub mod health;
 pub mod invitations;
 pub mod keys;
+pub mod metrics;
 pub mod notifications;
 pub mod openapi;
 pub mod passwords;
@@ -53,6 +54,7 @@ pub fn table() -> Vec<Route> {
         row(Ops, Needs(ReadOperations), Standard, routes!(actors::list_actors)),
         row(Ops, Needs(ReadOperations), Standard, routes!(actors::show_actor)).mounted_at("/actors/{*path}"),
         row(Ops, Needs(Operate), Standard, routes!(actors::restart_actor)).mounted_at("/actors/{*path}"),
+        row(Both, Needs(ReadOperations), Standard, routes!(metrics::show_metrics)),
         row(Public, Needs(ReadUsers), Standard, routes!(users::list_users)),
         row(Public, Needs(UseOwnAccount), Standard, routes!(users::show_user)),
         row(Public, Needs(ManageUserStatus), Standard, routes!(users::change_user_status)),

@@ -28,6 +28,7 @@ pub mod log;
 pub mod loss;
 pub mod migrations;
 mod open;
+mod open_reads;
 pub mod opening;
 mod overlay;
 pub mod progress;

@@ -15,6 +15,7 @@ use super::{
     engine::Engine,
     keyring::Keyring,
     log::{Log, LogHead},
+    open_reads::OpenReads,
     reader::TxFault,
     view::View,
     writer::{job::WriteRoom, queue::WriterQueue},
@@ -51,6 +52,8 @@ pub(super) struct Shared {
     pub(super) free_bytes: AtomicU64,
     /// Whether the store was restored from a snapshot and sending was not allowed since.
     pub(super) restored: AtomicBool,
+    /// Reads that are open now.
+    pub(super) readers: OpenReads,
     busy_since: Mutex<Option<Instant>>,
     tally: Mutex<Tally>,
 }
@@ -74,6 +77,7 @@ impl Shared {
             ended: watch::Sender::new(false),
             free_bytes: AtomicU64::new(u64::MAX),
             restored: AtomicBool::new(false),
+            readers: OpenReads::default(),
             busy_since: Mutex::new(None),
             tally: Mutex::new(Tally::default()),
         }
@@ -110,6 +114,7 @@ impl Shared {
 
     /// Runs `f` over durable state.
     pub(super) fn read<T>(&self, f: impl FnOnce(&View<'_>) -> Result<T, TxFault>) -> Result<T, Fault> {
+        let _open = self.readers.enter();
         let ring = self.ring();
         // Readers hold this lock shared and change nothing: a panic in `f` leaves nothing inconsistent.
         let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);

@@ -171,6 +171,13 @@ impl Upkeep {
         }
     }
 
+    /// Bytes of the journal on disk.
+    pub fn journal_bytes(&self) -> Result<u64, SnapshotError> {
+        let (fs, layout) = (&*self.inner.fs, &self.inner.layout);
+        let segments = segment::list(fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
+        segments_bytes(fs, layout, &segments)
+    }
+
     /// Free bytes on the store's disk.
     pub fn free_bytes(&self) -> io::Result<u64> {
         self.inner.fs.free_bytes(&self.inner.layout.root)

@@ -111,6 +111,12 @@ pub fn read(
     Ok(Page { rows, next })
 }
 
+/// Sequence and type of the events behind `after`, in order; at most `limits::SCAN_MAX`. Opens nothing that is sealed.
+pub fn types_behind(reader: &impl Reader, after: u64) -> Result<Vec<(u64, EventType)>, TxFault> {
+    let stored = reader.scan(&EVENT_BY_SEQUENCE, Scan::all().after(&after).limit(limits::SCAN_MAX))?;
+    Ok(stored.into_iter().map(|(sequence, event)| (sequence, event.kind.event_type())).collect())
+}
+
 /// The event of a sequence, if it was not removed.
 pub fn find(reader: &impl Reader, sequence: u64) -> Result<Option<EventEnvelope>, TxFault> {
     match reader.get(&EVENT_BY_SEQUENCE, &sequence)? {
