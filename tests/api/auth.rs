@@ -66,7 +66,7 @@ async fn a_user_registers_verifies_signs_in_and_leaves() {
 
     let refreshed = app.anyone.post("/auth/refresh", json!({ "refreshToken": ada.tokens["refreshToken"] })).await;
     assert_eq!(refreshed.status, 200, "{refreshed:?}");
-    assert_eq!(app.events(EventType::SessionRefreshed).len(), 1);
+    assert!(app.events(EventType::SessionRefreshed).is_empty() && app.audited(AuditAction::Refresh).is_empty());
     let later = app.member_of(refreshed.body);
     assert_eq!(later.post("/auth/logout", json!({})).await.status, 204);
     assert_eq!(app.events(EventType::UserLoggedOut).len(), 1);
@@ -354,4 +354,27 @@ async fn a_refresh_answers_a_repeat_as_the_first_time_and_finds_a_thief() {
     assert_eq!(app.audited(AuditAction::ReuseDetected).len(), 1);
     app.mail("ada@example.com", "session_ended", 1).await;
     assert_eq!(refresh(&next).await.problem(), "session_ended");
+}
+
+#[tokio::test]
+async fn an_ordinary_refresh_is_recorded_only_where_the_settings_say_so() {
+    for (are_recorded, records) in [(false, 0), (true, 1)] {
+        let app = TestApp::with(|config| config.events.session_refreshed = are_recorded).await;
+        let ada = app.member("ada@example.com").await;
+        app.hush().await;
+        app.advance(MINUTE);
+        let before = app.commits();
+        let body = json!({ "refreshToken": ada.tokens["refreshToken"] });
+        let refreshed = app.anyone.post("/auth/refresh", body.clone()).await;
+        assert_eq!(refreshed.status, 200, "{refreshed:?}");
+        assert_eq!(app.commits() - before, 1, "the session moves on in one commit");
+        let events = app.events(EventType::SessionRefreshed);
+        let audited = app.audited(AuditAction::Refresh);
+        assert_eq!((events.len(), audited.len()), (records, records));
+        let repeated = app.anyone.post("/auth/refresh", body).await;
+        assert_eq!(repeated.body["refreshToken"], refreshed.body["refreshToken"], "the session has moved on");
+        let sessions = ada.get("/auth/sessions").await;
+        let last_used = sessions.body["data"][0]["lastUsedAt"].as_str().unwrap_or_default();
+        assert!(last_used.starts_with("2026-01-02T03:05"), "{sessions:?}");
+    }
 }

@@ -46,6 +46,8 @@ pub struct AuthContext {
     pub(super) password_policy: PasswordPolicy,
     /// Whether users enter before they have proven their address.
     pub(super) address_rule: AddressRule,
+    /// Whether ordinary refreshes are events and audit entries.
+    pub(super) refreshes_are_recorded: bool,
     pub(super) expected: ExpectedClaims,
     pub(super) keys: AuthKeys,
     pub(super) verified: VerifiedCache<Arc<AccessClaims>>,
@@ -77,6 +79,7 @@ impl AuthContext {
             otp: otp.clone(),
             password_policy: PasswordPolicy::from(&config.auth.password),
             address_rule: address_rule(&config.auth),
+            refreshes_are_recorded: config.events.session_refreshed,
             settings: Arc::new(config.auth.clone()),
             reaches_phones: config.notify.reaches_phones(),
             expected: ExpectedClaims { issuer: config.issuer(), audience: config.auth.audience.clone() },
