@@ -6,12 +6,18 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use majordomo::{
     crypto::password::{PasswordCost, PasswordHasher, Scratch},
     domain::{audit::AuditAction, event::EventType, user::User},
-    persistence::{Write, tables::user},
-    types::{CallContext, Secret, Work, id::UserId},
+    persistence::{
+        Write,
+        tables::{session, user},
+    },
+    types::{
+        CallContext, Secret, Work,
+        id::{SessionId, UserId},
+    },
 };
 use serde_json::{Value, json};
 
-use crate::test_app::{PASSWORD, TestApp, code_in, wrong};
+use crate::test_app::{PASSWORD, TestApp, code_in, eventually, wrong};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -377,4 +383,19 @@ async fn an_ordinary_refresh_is_recorded_only_where_the_settings_say_so() {
         let last_used = sessions.body["data"][0]["lastUsedAt"].as_str().unwrap_or_default();
         assert!(last_used.starts_with("2026-01-02T03:05"), "{sessions:?}");
     }
+}
+
+#[tokio::test]
+async fn the_first_request_of_a_generation_is_marked_and_later_ones_write_nothing() {
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
+    let id: SessionId = ada.tokens["sessionId"].as_str().unwrap().parse().unwrap();
+    let used_at = || app.store.read(|view| session::find(view, id)).unwrap().unwrap().refresh.used_at;
+    assert_eq!(used_at(), None);
+    assert_eq!(ada.get("/auth/profile").await.status, 200);
+    eventually("the mark", async || used_at()).await;
+    app.hush().await;
+    let before = app.commits();
+    assert_eq!(ada.get("/auth/profile").await.status, 200);
+    assert_eq!(app.commits(), before);
 }

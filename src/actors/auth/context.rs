@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::tokens::Tokens;
+use super::{mark_used::FirstUses, tokens::Tokens};
 use crate::{
     actors::{hasher::HasherPool, otp::Otp},
     config::{self, TokenClaim},
@@ -51,6 +51,7 @@ pub struct AuthContext {
     pub(super) expected: ExpectedClaims,
     pub(super) keys: AuthKeys,
     pub(super) verified: VerifiedCache<Arc<AccessClaims>>,
+    pub(super) first_uses: Arc<FirstUses>,
     signing: RwLock<Arc<KeySet>>,
 }
 
@@ -85,6 +86,7 @@ impl AuthContext {
             expected: ExpectedClaims { issuer: config.issuer(), audience: config.auth.audience.clone() },
             keys,
             verified: VerifiedCache::new(limits::VERIFIED_TOKENS),
+            first_uses: Arc::default(),
             signing: RwLock::new(Arc::new(signing)),
         })
     }
