@@ -22,7 +22,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     actors::{
-        auth::{Auth, AuthContext, AuthKeys, KeyRotation},
+        auth::{Auth, AuthContext, AuthKeys, KeyRotation, MarkUsed},
         edge,
         hasher::HasherPool,
         migrator::Migrator,
@@ -172,8 +172,10 @@ fn upkeep(
         group.worker(spec("snapshots"), move || Snapshots::new(at.clone()));
         let at = store.clone();
         group.worker(spec("audit_end"), move || AuditEnd::new(at.clone()));
-        let auth = auth.clone();
-        group.worker(spec("key_rotation"), move || KeyRotation::new(&auth));
+        let keys_of = auth.clone();
+        group.worker(spec("key_rotation"), move || KeyRotation::new(&keys_of));
+        let seen_by = auth.clone();
+        group.worker_nudged_by(&MarkUsed::woken_by(auth), spec("mark_used"), move || MarkUsed::new(&seen_by));
     });
 }
 

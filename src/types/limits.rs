@@ -327,6 +327,10 @@ pub const SESSIONS_PER_USER: usize = 100;
 pub const VERIFIED_TOKENS: usize = 16_384;
 /// Earlier refresh generations whose first use a session stores; only those younger than the grace period count.
 pub const REFRESH_GENERATIONS: usize = 16;
+/// How long first uses of refresh generations are collected before they are written together.
+pub const FIRST_USES_WITHIN: Duration = Duration::from_secs(1);
+/// First uses of refresh generations that wait to be written; all of them fit one transaction.
+pub const FIRST_USES_MAX: usize = 1_024;
 
 // -- the process ----------------------------------------------------------------------------------------------------
 

@@ -6,12 +6,18 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use majordomo::{
     crypto::password::{PasswordCost, PasswordHasher, Scratch},
     domain::{audit::AuditAction, event::EventType, user::User},
-    persistence::{Write, tables::user},
-    types::{CallContext, Secret, Work, id::UserId},
+    persistence::{
+        Write,
+        tables::{session, user},
+    },
+    types::{
+        CallContext, Secret, Work,
+        id::{SessionId, UserId},
+    },
 };
 use serde_json::{Value, json};
 
-use crate::test_app::{PASSWORD, TestApp, code_in, wrong};
+use crate::test_app::{PASSWORD, TestApp, code_in, eventually, wrong};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -67,7 +73,7 @@ async fn a_user_registers_verifies_signs_in_and_leaves() {
 
     let refreshed = app.anyone.post("/auth/refresh", json!({ "refreshToken": ada.tokens["refreshToken"] })).await;
     assert_eq!(refreshed.status, 200, "{refreshed:?}");
-    assert_eq!(app.events(EventType::SessionRefreshed).len(), 1);
+    assert!(app.events(EventType::SessionRefreshed).is_empty() && app.audited(AuditAction::Refresh).is_empty());
     let later = app.member_of(refreshed.body);
     assert_eq!(later.post("/auth/logout", json!({})).await.status, 204);
     assert_eq!(app.events(EventType::UserLoggedOut).len(), 1);
@@ -355,4 +361,42 @@ async fn a_refresh_answers_a_repeat_as_the_first_time_and_finds_a_thief() {
     assert_eq!(app.audited(AuditAction::ReuseDetected).len(), 1);
     app.mail("ada@example.com", "session_ended", 1).await;
     assert_eq!(refresh(&next).await.problem(), "session_ended");
+}
+
+#[tokio::test]
+async fn an_ordinary_refresh_is_recorded_only_where_the_settings_say_so() {
+    for (are_recorded, records) in [(false, 0), (true, 1)] {
+        let app = TestApp::with(|config| config.events.session_refreshed = are_recorded).await;
+        let ada = app.member("ada@example.com").await;
+        app.hush().await;
+        app.advance(MINUTE);
+        let before = app.commits();
+        let body = json!({ "refreshToken": ada.tokens["refreshToken"] });
+        let refreshed = app.anyone.post("/auth/refresh", body.clone()).await;
+        assert_eq!(refreshed.status, 200, "{refreshed:?}");
+        assert_eq!(app.commits() - before, 1, "the session moves on in one commit");
+        let events = app.events(EventType::SessionRefreshed);
+        let audited = app.audited(AuditAction::Refresh);
+        assert_eq!((events.len(), audited.len()), (records, records));
+        let repeated = app.anyone.post("/auth/refresh", body).await;
+        assert_eq!(repeated.body["refreshToken"], refreshed.body["refreshToken"], "the session has moved on");
+        let sessions = ada.get("/auth/sessions").await;
+        let last_used = sessions.body["data"][0]["lastUsedAt"].as_str().unwrap_or_default();
+        assert!(last_used.starts_with("2026-01-02T03:05"), "{sessions:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_request_of_a_generation_is_marked_and_later_ones_write_nothing() {
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
+    let id: SessionId = ada.tokens["sessionId"].as_str().unwrap().parse().unwrap();
+    let used_at = || app.store.read(|view| session::find(view, id)).unwrap().unwrap().refresh.used_at;
+    assert_eq!(used_at(), None);
+    assert_eq!(ada.get("/auth/profile").await.status, 200);
+    eventually("the mark", async || used_at()).await;
+    app.hush().await;
+    let before = app.commits();
+    assert_eq!(ada.get("/auth/profile").await.status, 200);
+    assert_eq!(app.commits(), before);
 }

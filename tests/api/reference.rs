@@ -96,6 +96,7 @@ fn the_reference_of_events_is_the_catalogue() {
         let aliases: Vec<String> = event.aliases().iter().map(|alias| format!("`{alias}`")).collect();
         writeln!(page, "| `{name}` | `{source}` | {heard} | {} |", or_none(aliases.join(", "))).unwrap();
     }
+    page.push_str("\n`session.refreshed` is written only with `events.session_refreshed = true`.\n");
     compare("events.md", &page);
 }
 

@@ -282,3 +282,49 @@ async fn the_inbox_keeps_the_newest_and_waits_for_what_is_not_there_yet() {
     assert!(test_notifier.notifier.inbox(None, Duration::ZERO, PageLimit::default()).await.unwrap().is_empty());
     test_notifier.tree.stop(10 * SECOND).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_for_which_a_sender_is_free_is_taken_on_and_claimed_in_one_commit() {
+    let test_store = people().await;
+    let provider = Arc::new(Provider::default());
+    let test_notifier = TestNotifier::with_provider(&test_store, Arc::clone(&provider)).await;
+    // The relay saves how far it is at most once a second: after the first event, not while the second is counted.
+    test_notifier.say(EventKind::UserVerified { user: user(2) }).await;
+    until("the first is sent", || test_notifier.states() == ["sent"]).await;
+    tokio::time::sleep(SECOND / 5).await;
+    *provider.hangs.lock().unwrap() = true;
+    let commits = || test_store.store.report().writer.commits;
+    let before = commits();
+    test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
+    until("it is with the provider", || test_notifier.handed().len() == 2).await;
+    assert_eq!(commits() - before, 2, "the event, and the mail that a sender holds");
+    assert_eq!(test_notifier.states(), ["sent", "sending"]);
+    *provider.hangs.lock().unwrap() = false;
+    until("it is sent", || test_notifier.states() == ["sent", "sent"]).await;
+    assert_eq!(test_notifier.handed().len(), 2);
+    let types = test_notifier.event_types();
+    assert_eq!(types[3..], ["password.changed", "notification.queued", "notification.delivered"]);
+    test_notifier.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_waits_for_a_sender_while_none_is_free_and_all_of_it_is_sent_once() {
+    let test_store = people().await;
+    let provider = Arc::new(Provider::default());
+    *provider.hangs.lock().unwrap() = true;
+    let test_notifier = TestNotifier::with_provider(&test_store, Arc::clone(&provider)).await;
+    for number in 0..10 {
+        welcome_another(&test_store, number).await;
+    }
+    until("all are taken on", || test_notifier.states().len() == 10).await;
+    until("senders hang", || test_notifier.handed().len() == 6).await;
+    let in_state = |state: &str| test_notifier.states().iter().filter(|is| **is == state).count();
+    assert_eq!((in_state("sending"), in_state("queued")), (6, 4));
+    *provider.hangs.lock().unwrap() = false;
+    until("all are sent", || in_state("sent") == 10).await;
+    let mut handed = test_notifier.handed();
+    handed.sort();
+    handed.dedup();
+    assert_eq!((handed.len(), test_notifier.handed().len()), (10, 10));
+    test_notifier.tree.stop(10 * SECOND).await;
+}

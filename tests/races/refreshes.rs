@@ -13,11 +13,15 @@ use futures::future::join_all;
 use majordomo::domain::event::EventType;
 use serde_json::json;
 
-use crate::{TestApp, hundred, roomy, test_app::PASSWORD, with_status};
+use crate::{TestApp, hundred, make_room, roomy, test_app::PASSWORD, with_status};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_refresh_token_used_a_hundred_times_has_one_successor() {
-    let app = roomy().await;
+    let app = TestApp::with(|config| {
+        make_room(config);
+        config.events.session_refreshed = true;
+    })
+    .await;
     let ada = app.member("ada@example.com").await;
     let body = json!({ "refreshToken": ada.tokens["refreshToken"] });
     let answers = hundred(|_| {

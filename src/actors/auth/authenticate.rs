@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Auth, context::AuthContext, mark_used::MarkUsed};
+use super::{Auth, context::AuthContext};
 use crate::{
     crypto::token::{AccessClaims, TokenRefusal},
     domain::{auth::Session, user::User},
     persistence::tables::{session, user},
-    types::{CallContext, Failure, Principal, Secret, Timestamp, id::SessionId},
+    types::{Failure, Principal, Secret, Timestamp, id::SessionId},
 };
 
 /// A token that proved who its bearer is.
@@ -64,7 +64,7 @@ pub(super) fn run(auth: &Auth, token: &str) -> Result<Authenticated, Failure<Aut
         return Err(Failure::Refused(AuthenticateRefusal::SessionEnded));
     };
     if session.refresh.mark_used(claims.generation, now).is_some() {
-        mark_used(auth, MarkUsed { session: session.id, generation: claims.generation });
+        context.first_uses.note(session.id, claims.generation);
     }
     let principal = Principal {
         user: user.id,
@@ -74,13 +74,6 @@ pub(super) fn run(auth: &Auth, token: &str) -> Result<Authenticated, Failure<Aut
         auth_time: session.auth_time,
     };
     Ok(Authenticated { principal, claims, user })
-}
-
-/// No caller waits for it: if it is lost, the next request of the generation brings it again.
-fn mark_used(auth: &Auth, seen: MarkUsed) {
-    if let Err(fault) = auth.start(CallContext::service("auth", "first-use"), seen) {
-        tracing::debug!(%fault, "the first use of a generation was not noted");
-    }
 }
 
 fn stands(context: &AuthContext, (session, user): (&Session, &User), claims: &AccessClaims, now: Timestamp) -> bool {

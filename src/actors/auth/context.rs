@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::tokens::Tokens;
+use super::{mark_used::FirstUses, tokens::Tokens};
 use crate::{
     actors::{hasher::HasherPool, otp::Otp},
     config::{self, TokenClaim},
@@ -46,9 +46,12 @@ pub struct AuthContext {
     pub(super) password_policy: PasswordPolicy,
     /// Whether users enter before they have proven their address.
     pub(super) address_rule: AddressRule,
+    /// Whether ordinary refreshes are events and audit entries.
+    pub(super) refreshes_are_recorded: bool,
     pub(super) expected: ExpectedClaims,
     pub(super) keys: AuthKeys,
     pub(super) verified: VerifiedCache<Arc<AccessClaims>>,
+    pub(super) first_uses: Arc<FirstUses>,
     signing: RwLock<Arc<KeySet>>,
 }
 
@@ -77,11 +80,13 @@ impl AuthContext {
             otp: otp.clone(),
             password_policy: PasswordPolicy::from(&config.auth.password),
             address_rule: address_rule(&config.auth),
+            refreshes_are_recorded: config.events.session_refreshed,
             settings: Arc::new(config.auth.clone()),
             reaches_phones: config.notify.reaches_phones(),
             expected: ExpectedClaims { issuer: config.issuer(), audience: config.auth.audience.clone() },
             keys,
             verified: VerifiedCache::new(limits::VERIFIED_TOKENS),
+            first_uses: Arc::default(),
             signing: RwLock::new(Arc::new(signing)),
         })
     }

@@ -1,39 +1,104 @@
-//! The first access token of a generation was seen: its refresh token's predecessor may from now on be repeated for the
-//! grace only. No caller waits: if it is lost, the next request of the generation starts it again.
+//! First uses of refresh generations: once the first access token of a generation was seen, the refresh token before
+//! it may be repeated for the grace only.
+//!
+//! What is seen is collected for `limits::FIRST_USES_WITHIN` and written in one transaction, so that many devices that
+//! come back at once cost one commit. No caller waits: what is lost comes again with the next request of its
+//! generation.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
-
-use super::AuthContext;
-use crate::{
-    domain::auth::Session,
-    persistence::{Tx, TxFault, tables::session},
-    supervision::Command,
-    types::{Call, Failure, id::SessionId, limits},
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// The session, and its generation that is in use.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct MarkUsed {
-    pub(super) session: SessionId,
-    pub(super) generation: u32,
+use super::Auth;
+use crate::{
+    domain::auth::Session,
+    persistence::{Store, Tx, TxFault, Write, tables::session},
+    supervision::{Next, Nudge, System, TaskCx, Worker},
+    types::{Call, CallContext, Fault, Work, id::SessionId, limits},
+};
+
+/// Sessions, and their generation that is in use, which are not written yet.
+#[derive(Default)]
+pub(super) struct FirstUses {
+    seen: Mutex<BTreeSet<(SessionId, u32)>>,
+    began: Nudge,
 }
 
-impl Command<AuthContext> for MarkUsed {
-    type Answer = ();
-    type Refusal = Infallible;
+impl FirstUses {
+    /// Notes that a generation is in use. One that comes while `limits::FIRST_USES_MAX` wait is left out.
+    pub(super) fn note(&self, session: SessionId, generation: u32) {
+        let mut seen = self.seen();
+        if seen.len() >= limits::FIRST_USES_MAX {
+            return;
+        }
+        let is_first = seen.is_empty();
+        seen.insert((session, generation));
+        drop(seen);
+        if is_first {
+            self.began.nudge();
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, BTreeSet<(SessionId, u32)>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The worker that writes them. It is woken by the first one that waits.
+pub struct MarkUsed {
+    first_uses: Arc<FirstUses>,
+    store: Store,
+    system: System,
+}
+
+impl MarkUsed {
+    /// A worker for what `auth` sees.
+    pub fn new(auth: &Auth) -> Self {
+        let context = auth.context();
+        Self {
+            first_uses: Arc::clone(&context.first_uses),
+            store: context.store.clone(),
+            system: context.system.clone(),
+        }
+    }
+
+    /// What wakes the worker of `auth`.
+    pub fn woken_by(auth: &Auth) -> Nudge {
+        auth.context().first_uses.began.clone()
+    }
+}
+
+impl Worker for MarkUsed {
     const KIND: &'static str = "mark_used";
-    const DEADLINE: Duration = limits::CALL_DEADLINE;
 
-    async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<(), Failure<Infallible>> {
-        let write = context.write(&call).reclaim();
-        Ok(context.store.write(write, move |tx| commit(tx, self)).await?)
+    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+        if self.first_uses.seen().is_empty() {
+            return Ok(Next::Nudged);
+        }
+        tokio::select! {
+            () = cx.stopping().cancelled() => {}
+            () = tokio::time::sleep(limits::FIRST_USES_WITHIN) => {}
+        }
+        let seen = std::mem::take(&mut *self.first_uses.seen());
+        let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
+        let call = Call { work, context: CallContext::service("auth", "first-uses") };
+        let write = Write::of(&call, self.system.stamp()).reclaim();
+        self.store.write(write, move |tx| commit(tx, &seen)).await?;
+        Ok(Next::Nudged)
     }
 }
 
-fn commit(tx: &mut Tx<'_>, seen: MarkUsed) -> Result<(), TxFault> {
-    let Some(found) = session::find(tx, seen.session)? else { return Ok(()) };
-    match found.refresh.mark_used(seen.generation, tx.now()) {
-        Some(marked) => session::update(tx, &Session { refresh: marked, ..found }),
-        None => Ok(()),
+fn commit(tx: &mut Tx<'_>, seen: &BTreeSet<(SessionId, u32)>) -> Result<(), TxFault> {
+    for (id, generation) in seen {
+        let Some(found) = session::find(tx, *id)? else { continue };
+        if let Some(marked) = found.refresh.mark_used(*generation, tx.now()) {
+            session::update(tx, &Session { refresh: marked, ..found })?;
+        }
     }
+    Ok(())
 }
+
+#[cfg(test)]
+#[path = "mark_used_tests.rs"]
+mod tests;

@@ -1,9 +1,10 @@
 //! Registration, verification, login, sessions, tokens.
 //!
 //! **Owns** the commands of sign-in and the tables of registrations, sessions, signing keys and failed logins.
-//! **Wakes on** commands of its handle; the worker `key_rotation` moves its signing keys on.
+//! **Wakes on** commands of its handle; the worker `key_rotation` moves its signing keys on, the worker `mark_used`
+//! writes which refresh generations are in use.
 //! **Promises** that no command holds up another: each is a job, decided in one transaction.
-//! **Loses on crash** nothing: what it holds is a cache of the store.
+//! **Loses on crash** nothing but first uses of the last second, which the next requests bring again.
 //!
 //! Must not know: HTTP, how codes are delivered. Begin with `login.rs`, from command to commit.
 
@@ -44,6 +45,7 @@ pub use keys::{KeyState, prepare as prepare_keys, rotate_in as rotate_keys};
 pub use login::{LoggedIn, Login, LoginRefusal};
 pub use logout::{Logout, LogoutTokens};
 pub use logout_all::LogoutAll;
+pub use mark_used::MarkUsed;
 pub use own_code::{CodeRequested, ConfirmRefusal, OwnCode, OwnPurpose, RequestRefusal};
 pub use refresh::{Refresh, RefreshRefusal};
 pub use register::{Register, RegisterRefusal, Registered};
@@ -87,11 +89,6 @@ impl Auth {
         command: K,
     ) -> Result<K::Answer, Failure<K::Refusal>> {
         self.0.run(origin, command).await
-    }
-
-    /// Has a command run for whose answer no caller waits.
-    fn start<K: Command<AuthContext>>(&self, origin: CallContext, command: K) -> Result<(), Fault> {
-        self.0.start(origin, command)
     }
 
     fn context(&self) -> &Arc<AuthContext> {

@@ -46,37 +46,47 @@ impl Command<AuthContext> for Refresh {
         let Ok(token) = RefreshToken::parse(self.token.reveal()) else {
             return Err(Failure::Refused(RefreshRefusal::Invalid));
         };
-        let (settings, rule) = (context.settings.session.clone(), context.address_rule);
+        let rules = RefreshRules {
+            session: context.settings.session.clone(),
+            address: context.address_rule,
+            are_recorded: context.refreshes_are_recorded,
+        };
         let write = context.write(&call).reclaim();
-        let (owner, session) = context.store.decide(write, move |tx| commit(tx, &token, &settings, rule)).await?;
+        let (owner, session) = context.store.decide(write, move |tx| commit(tx, &token, &rules)).await?;
         Ok(context.tokens(&owner, &session)?)
     }
 }
 
-fn commit(
-    tx: &mut Tx<'_>,
-    token: &RefreshToken,
-    settings: &config::SessionConfig,
-    rule: AddressRule,
-) -> Decision<(User, Session), RefreshRefusal> {
+/// The settings that a refresh goes by.
+struct RefreshRules {
+    session: config::SessionConfig,
+    address: AddressRule,
+    /// Whether an ordinary refresh is an event and an audit entry: most are a device that comes back every few minutes,
+    /// and would be the larger part of both logs.
+    are_recorded: bool,
+}
+
+fn commit(tx: &mut Tx<'_>, token: &RefreshToken, rules: &RefreshRules) -> Decision<(User, Session), RefreshRefusal> {
     let Some(held) = session::find(tx, token.session)? else { return refuse(RefreshRefusal::SessionEnded) };
     if !token.is_authentic(&held.seed) {
         return refuse(RefreshRefusal::Invalid);
     }
     let now = tx.now();
-    let owner = user::find(tx, held.user)?.filter(|owner| owner.may_enter(now, rule));
+    let owner = user::find(tx, held.user)?.filter(|owner| owner.may_enter(now, rules.address));
     let Some(owner) = owner.filter(|_| held.is_live(now)) else { return refuse(RefreshRefusal::SessionEnded) };
-    match held.refresh.present(token.generation, now, settings.reuse_grace) {
+    match held.refresh.present(token.generation, now, rules.session.reuse_grace) {
         (Presented::Rotated { next }, state) => {
             let rotated = Session {
                 refresh: state,
                 last_used_at: now,
-                idle_until: now.plus(settings.sliding),
+                idle_until: now.plus(rules.session.sliding),
                 ip_address: tx.context().client.map(|address| address.to_canonical().to_string()),
                 ..held
             };
             session::update(tx, &rotated)?;
-            record(tx, &rotated, next)?;
+            if rules.are_recorded {
+                record(tx, &rotated, next)?;
+            }
             Ok((owner, rotated))
         }
         (Presented::Repeated { next }, state) => {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    hold::GivenDelivery,
     inbox::InboxTransport,
     mail_code::CodeSource,
     provider::ProviderState,
@@ -25,6 +26,9 @@ use crate::{
         limits,
     },
 };
+
+/// What a lease lasts beyond the transport's own limit: rendering, asking for the code, and two commits.
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 /// How well mail goes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +62,8 @@ pub struct NotifierContext {
     /// Makes the sender look for due deliveries.
     due: Nudge,
     in_hand: Mutex<HashMap<DeliveryId, DeliveryLane>>,
+    /// At most one for each sender: each has a hold.
+    given: Mutex<Vec<GivenDelivery>>,
     provider: Mutex<ProviderState>,
 }
 
@@ -107,6 +113,7 @@ impl NotifierContext {
             store,
             due: Nudge::new(),
             in_hand: Mutex::default(),
+            given: Mutex::default(),
             provider: Mutex::default(),
         })
     }
@@ -119,6 +126,27 @@ impl NotifierContext {
     /// The deliveries that are being sent, each with its lane.
     pub(super) fn in_hand(&self) -> MutexGuard<'_, HashMap<DeliveryId, DeliveryLane>> {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a claimed delivery to the sender's worker, which is to be nudged then.
+    pub(super) fn give(&self, given: GivenDelivery) {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).push(given);
+    }
+
+    /// The deliveries that were given to the sender's worker, oldest first.
+    pub(super) fn take_given(&self) -> Vec<GivenDelivery> {
+        std::mem::take(&mut *self.given.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The provider was not asked: if this was to be the probe, another delivery may be it.
+    pub(super) fn not_sent(&self) {
+        let now = self.system.clock().now();
+        self.provider().breaker.unused(now);
+    }
+
+    /// How long a sender holds a delivery before it is believed dead.
+    pub(super) fn lease(&self) -> Duration {
+        self.timeout + LEASE_MARGIN
     }
 
     pub(super) fn provider(&self) -> MutexGuard<'_, ProviderState> {

@@ -8,10 +8,11 @@
 //! - **Loses on crash:** at most the answer of a send that was under way: it is sent again.
 //!
 //! Must not know: how codes are made, HTTP. Begin with `plan.rs` (event to notification), `writes.rs` (its deliveries),
-//! then `sender.rs` and `send.rs`.
+//! then `hold.rs`, `sender.rs` and `send.rs`.
 
 mod clear_inbox;
 mod context;
+mod hold;
 mod inbox;
 mod mail_code;
 mod plan;

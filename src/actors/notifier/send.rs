@@ -20,8 +20,6 @@ use crate::{
     types::{EmailAddress, Fault, id::DeliveryId, provider_answer::ProviderAnswer},
 };
 
-/// What a lease lasts beyond the transport's own limit: rendering, asking for the code, and two commits.
-const MARGIN: Duration = Duration::from_secs(30);
 /// How long a delivery waits whose code could not be asked for.
 const CODE_AWAY: Duration = Duration::from_secs(2);
 
@@ -37,19 +35,25 @@ enum Content {
     Unfit(String),
 }
 
-/// Sends one delivery. An error means that the store could not be asked: the lease runs out, and it is sent again.
+/// Claims one delivery and sends it. Fails as `send_claimed` does.
 pub(super) async fn send(context: &NotifierContext, id: DeliveryId) -> Result<(), Fault> {
-    let claimed = match claim(context, id).await {
-        Ok(Some(claimed)) => claimed,
+    match claim(context, id).await {
+        Ok(Some(claimed)) => send_claimed(context, claimed).await,
         Ok(None) => {
-            not_sent(context);
-            return Ok(());
+            context.not_sent();
+            Ok(())
         }
         Err(fault) => {
-            not_sent(context);
-            return Err(fault);
+            context.not_sent();
+            Err(fault)
         }
-    };
+    }
+}
+
+/// Sends a delivery that its sender holds. An error means that the store could not be asked: the lease runs out, and
+/// it is sent again.
+pub(super) async fn send_claimed(context: &NotifierContext, claimed: ClaimedDelivery) -> Result<(), Fault> {
+    let id = claimed.delivery.id;
     let answer = match content(context, &claimed).await {
         Content::Mail(mail) => {
             let exchange = context.transport.send(&mail).await;
@@ -58,38 +62,32 @@ pub(super) async fn send(context: &NotifierContext, id: DeliveryId) -> Result<()
             exchange.answer
         }
         Content::Text(text) => {
-            not_sent(context);
+            context.not_sent();
             match &context.texts {
                 Some(inbox) => inbox.keep(*text).await,
                 None => ProviderAnswer::Unfit { text: "no channel leads to a phone".to_owned() },
             }
         }
         Content::Unfit(text) => {
-            not_sent(context);
+            context.not_sent();
             ProviderAnswer::Unfit { text }
         }
         Content::Void => {
-            not_sent(context);
+            context.not_sent();
             return settle(context, claimed, |tx, _, delivery| writes::suppress(tx, delivery, Suppression::Expired))
                 .await;
         }
         Content::Away => {
-            not_sent(context);
+            context.not_sent();
             return settle(context, claimed, |tx, _, delivery| writes::put_back(tx, delivery, CODE_AWAY)).await;
         }
     };
     settle(context, claimed, move |tx, claimed, delivery| writes::settle(tx, claimed, delivery, &answer)).await
 }
 
-/// The provider was not asked: if this was to be the probe, another delivery may be it.
-fn not_sent(context: &NotifierContext) {
-    let now = context.system.clock().now();
-    context.provider().breaker.unused(now);
-}
-
 /// Takes a due delivery for this sender. `None`: there is nothing to send.
 async fn claim(context: &NotifierContext, id: DeliveryId) -> Result<Option<ClaimedDelivery>, Fault> {
-    let lease = context.timeout + MARGIN;
+    let lease = context.lease();
     context.store.write(context.write(correlation(id), None), move |tx| writes::claim(tx, id, lease)).await
 }
 

@@ -1,10 +1,16 @@
-//! The sender: looks for due deliveries, codes and security first, and starts a job for each.
+//! The sender: starts a job for each delivery that it was given, and looks for those that are due, codes and security
+//! first.
 
 use std::{sync::Arc, time::Duration};
 
-use super::{context::NotifierContext, send::send, writes};
+use super::{
+    context::NotifierContext,
+    hold::{GivenDelivery, SenderHold, SenderReservation},
+    send::{send, send_claimed},
+    writes,
+};
 use crate::{
-    domain::notification::{BreakerAdmission, DeliveryLane, DeliveryState},
+    domain::notification::{DeliveryLane, DeliveryState},
     persistence::tables::notification,
     supervision::{Next, TaskCx, Worker},
     types::{Fault, Timestamp, id::DeliveryId, limits},
@@ -46,6 +52,7 @@ impl Worker for DeliverySender {
             }
             EarlierSends::TakenBack => {}
         }
+        self.start_given(cx);
         self.look(cx)
     }
 }
@@ -90,13 +97,14 @@ impl DeliverySender {
         let now = cx.system().clock().now();
         for lane in DeliveryLane::ALL {
             for id in self.due(lane, now)? {
-                if !self.has_sender(lane) {
+                match SenderHold::reserve(&self.context, lane, id) {
+                    SenderReservation::Held(hold) => {
+                        let context = Arc::clone(&self.context);
+                        self.start(cx, hold, async move { send(&context, id).await });
+                    }
                     // The end of a send is a nudge.
-                    break;
-                }
-                match self.context.provider().breaker.admit(now, self.context.timeout * 2) {
-                    BreakerAdmission::Go => self.start(cx, lane, id),
-                    BreakerAdmission::NotBefore(at) => return Ok(Next::Within(wait_until(at, now))),
+                    SenderReservation::NoneFree => break,
+                    SenderReservation::NotBefore(at) => return Ok(Next::Within(wait_until(at, now))),
                 }
             }
         }
@@ -119,29 +127,27 @@ impl DeliverySender {
         Ok(due.into_iter().map(|delivery| delivery.id).filter(|id| !in_hand.contains_key(id)).collect())
     }
 
-    /// Whether a sender is free; some are kept free for codes and security.
-    fn has_sender(&self, lane: DeliveryLane) -> bool {
-        let in_hand = self.context.in_hand();
-        let normal = in_hand.values().filter(|lane| **lane == DeliveryLane::Normal).count();
-        match lane {
-            DeliveryLane::Urgent => in_hand.len() < limits::SENDERS_PER_CHANNEL,
-            DeliveryLane::Normal => {
-                in_hand.len() < limits::SENDERS_PER_CHANNEL
-                    && normal < limits::SENDERS_PER_CHANNEL - limits::SENDERS_URGENT_ONLY
+    /// Starts what was taken on for a free sender. What waited past its lease is due, and is looked for like the rest.
+    fn start_given(&self, cx: &TaskCx) {
+        let now = cx.system().clock().now();
+        for GivenDelivery { hold, claimed } in self.context.take_given() {
+            if claimed.delivery.state.due().is_none_or(|lease| lease <= now) {
+                self.context.not_sent();
+                continue;
             }
+            let context = Arc::clone(&self.context);
+            self.start(cx, hold, async move { send_claimed(&context, claimed).await });
         }
     }
 
-    fn start(&self, cx: &TaskCx, lane: DeliveryLane, id: DeliveryId) {
-        self.context.in_hand().insert(id, lane);
-        // Given back however the job ends, also by a panic.
-        let held = InHand { context: Arc::clone(&self.context), id };
+    /// Starts a job; the sender is given back however it ends, also by a panic.
+    fn start(&self, cx: &TaskCx, hold: SenderHold, sending: impl Future<Output = Result<(), Fault>> + Send + 'static) {
+        let due = self.context.due().clone();
         cx.job("send", async move {
-            if let Err(fault) = send(&held.context, id).await {
-                tracing::warn!(delivery = %id, %fault, "a delivery's step was not written");
+            if let Err(fault) = sending.await {
+                tracing::warn!(delivery = %hold.delivery(), %fault, "a delivery's step was not written");
             }
-            let due = held.context.due().clone();
-            drop(held);
+            drop(hold);
             due.nudge();
         });
     }
@@ -149,16 +155,4 @@ impl DeliverySender {
 
 fn wait_until(at: Timestamp, now: Timestamp) -> Duration {
     at.since(now).clamp(LOOK_SOONEST, LOOK_EVERY)
-}
-
-/// A delivery in a sender's hands, until this is dropped.
-struct InHand {
-    context: Arc<NotifierContext>,
-    id: DeliveryId,
-}
-
-impl Drop for InHand {
-    fn drop(&mut self) {
-        self.context.in_hand().remove(&self.id);
-    }
 }

@@ -7,8 +7,8 @@ use crate::{
     domain::{
         event::{Event, EventEnvelope, EventKind, Personal},
         notification::{
-            Delivery, DeliveryState, DeliveryTry, Facts, Notification, Suppression, TemplateName, answer::class,
-            describe, retry,
+            Delivery, DeliveryLane, DeliveryState, DeliveryTry, Facts, Notification, Suppression, TemplateName,
+            answer::class, describe, retry,
         },
     },
     persistence::{
@@ -33,19 +33,33 @@ pub(super) struct ClaimedDelivery {
     pub(super) began_at: Timestamp,
 }
 
-/// Makes the notification that `notice` plans because of `event`, with its delivery: queued, or suppressed because the
-/// owner had too many of the template. Does nothing for an owner without an address.
-pub(crate) fn take_on(
+/// When a new delivery is first sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FirstSend {
+    /// A sender is taken for it, which holds it for `lease`.
+    AtOnce { delivery: DeliveryId, lease: Duration },
+    /// A sender looks for it.
+    Queued,
+}
+
+/// Makes the notification that `notice` plans because of `event`, with its delivery: held by the sender that waits for
+/// it, queued if there is none or an older delivery is due, or suppressed because the owner had too many of the template
+/// within `same_kind_every`. Does nothing for an owner without an address. Gives the delivery that the sender holds.
+pub(super) fn take_on(
     tx: &mut Tx<'_>,
     event: &EventEnvelope,
     notice: &Notice,
-    same_kind_every: Duration,
-) -> Result<(), TxFault> {
-    let Some(recipient) = recipient(tx, notice)? else { return Ok(()) };
+    (same_kind_every, first_send): (Duration, FirstSend),
+) -> Result<Option<ClaimedDelivery>, TxFault> {
+    let Some(recipient) = recipient(tx, notice)? else { return Ok(None) };
     let now = tx.now();
     let (template, owner) = (notice.template, notice.owner);
+    let id = match first_send {
+        FirstSend::AtOnce { delivery, .. } => delivery,
+        FirstSend::Queued => tx.id(),
+    };
     let mut delivery = Delivery {
-        id: tx.id(),
+        id,
         notification: tx.id(),
         owner,
         template,
@@ -60,33 +74,54 @@ pub(crate) fn take_on(
     if let (Some(_), Some(until)) = (notice.code, notice.until) {
         delivery.expires_at = until;
     }
-    notification::insert(
-        tx,
-        &Notification {
-            id: delivery.notification,
-            owner,
-            template,
-            locale: recipient.locale,
-            cause: Some(event.id),
-            facts: Facts {
-                at: event.time,
-                ip_address: event.personal.ip_address.clone(),
-                device: event.personal.user_agent.as_deref().and_then(describe),
-                first_name: recipient.first_name,
-                until: notice.until,
-            },
-            code: notice.code,
-            deliveries: vec![delivery.id],
-            created_at: now,
+    let made = Notification {
+        id: delivery.notification,
+        owner,
+        template,
+        locale: recipient.locale,
+        cause: Some(event.id),
+        facts: Facts {
+            at: event.time,
+            ip_address: event.personal.ip_address.clone(),
+            device: event.personal.user_agent.as_deref().and_then(describe),
+            first_name: recipient.first_name,
+            until: notice.until,
         },
-    )?;
+        code: notice.code,
+        deliveries: vec![delivery.id],
+        created_at: now,
+    };
+    notification::insert(tx, &made)?;
     if !may_send_more(tx, (owner, template), same_kind_every)? {
-        return suppress(tx, delivery, Suppression::RateLimit);
+        suppress(tx, delivery, Suppression::RateLimit)?;
+        return Ok(None);
     }
     supersede_older(tx, &delivery)?;
+    let is_held = hold_at_once(tx, &mut delivery, first_send)?;
     notification::put_delivery(tx, &delivery)?;
     let (notification, template) = (delivery.notification, template.as_str().to_owned());
-    emit(tx, owner, EventKind::NotificationQueued { notification, delivery: delivery.id, template })
+    emit(tx, owner, EventKind::NotificationQueued { notification, delivery: delivery.id, template })?;
+    Ok(is_held.then_some(ClaimedDelivery { delivery, notification: made, began_at: now }))
+}
+
+/// Puts a new delivery into the hands of the sender that waits for it, unless another one that is due goes first or it
+/// comes too late; says whether it did.
+fn hold_at_once(tx: &Tx<'_>, delivery: &mut Delivery, first_send: FirstSend) -> Result<bool, TxFault> {
+    let now = tx.now();
+    let FirstSend::AtOnce { lease, .. } = first_send else { return Ok(false) };
+    if now >= delivery.expires_at {
+        return Ok(false);
+    }
+    for lane in DeliveryLane::ALL {
+        if notification::next_due(tx, lane)?.is_some_and(|due| due <= now) {
+            return Ok(false);
+        }
+        if lane == delivery.lane {
+            break;
+        }
+    }
+    delivery.state = DeliveryState::Sending { lease: now.plus(lease) };
+    Ok(true)
 }
 
 /// A code's older mail that still waits says nothing that the newer one does not say.
