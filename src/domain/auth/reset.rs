@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{EmailAddress, Timestamp, id::ResetId};
+use crate::types::{
+    EmailAddress, Timestamp,
+    id::{ResetId, UserId},
+};
 
 /// A request. Made for every address that is named, whether anybody has it or not, so that both look the same.
 ///
@@ -14,6 +17,9 @@ pub struct ResetRequest {
     pub id: ResetId,
     /// The address that was named.
     pub email: EmailAddress,
+    /// Whose password its code sets: found when the request is made, so that what is registered later changes nothing.
+    /// `None`: the address was nobody's, or the request only counts the tries of a day.
+    pub owner: Option<UserId>,
     /// How many more codes may be tried by it.
     pub tries_left: u8,
     /// When it was made.
@@ -42,6 +48,7 @@ mod tests {
         let request = ResetRequest {
             id: ResetId::from(uuid::Uuid::nil()),
             email: EmailAddress::parse("ada@example.com").unwrap(),
+            owner: None,
             tries_left: 2,
             created_at: Timestamp::ZERO,
             expires_at: Timestamp::ZERO.plus(minute),
