@@ -170,31 +170,45 @@ async fn a_code_is_sent_again_once_a_minute_and_is_the_same_one() {
     app.anyone.post("/auth/verify-email/resend", resend).await;
     let renewed = code_in(&app.mail("ada@example.com", "verification_code", 3).await);
     assert_ne!(renewed, code, "under two minutes of its life remained");
-    let old = app.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
+    let id = &registered.body["id"];
+    let old = app.verify(id, &code).await;
     assert_eq!((old.status, old.problem()), (422, "code_invalid"));
-    let new = json!({ "email": "ADA@example.com", "code": renewed });
-    assert_eq!(app.anyone.post("/auth/verify-email", new.clone()).await.status, 200);
-    assert_eq!(app.anyone.post("/auth/verify-email", new).await.status, 200, "the same right one again");
+    let verified = app.verify(id, &renewed).await;
+    assert_eq!((verified.status, &verified.body["id"]), (200, id));
+    let again = app.verify(id, &renewed).await;
+    assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })), "a used code shows no profile");
+}
+
+#[tokio::test]
+async fn an_address_alone_names_no_registration_that_a_code_is_for() {
+    let app = TestApp::new().await;
+    let registered = app.register("ada@example.com").await;
+    let code = app.code_of("ada@example.com").await;
+    let by_address = json!({ "email": "ada@example.com", "code": code });
+    let refused = app.anyone.post("/auth/verify-email", by_address).await;
+    assert_eq!(
+        (refused.status, refused.fields()),
+        (422, vec!["/email unknown_field".into(), "/userId required".into()])
+    );
+    assert_eq!(app.verify(&registered.body["id"], &code).await.status, 200);
 }
 
 #[tokio::test]
 async fn codes_fail_in_one_way_and_are_void_after_five_wrong_ones() {
     let app = TestApp::new().await;
-    app.register("ada@example.com").await;
+    let id = app.register("ada@example.com").await.body["id"].clone();
     let code = app.code_of("ada@example.com").await;
-    let nobody = app.anyone.post("/auth/verify-email", json!({ "email": "x@example.com", "code": code })).await;
+    let nobody = app.verify(&json!(uuid::Uuid::from_u128(7)), &code).await;
     for _ in 0..5 {
-        let body = json!({ "email": "ada@example.com", "code": wrong(&code) });
-        let answer = app.anyone.post("/auth/verify-email", body).await;
+        let answer = app.verify(&id, &wrong(&code)).await;
         assert_eq!((answer.status, answer.problem()), (nobody.status, nobody.problem()));
         assert_eq!(answer.body["detail"], nobody.body["detail"]);
     }
     assert_eq!(app.events(EventType::OtpFailed).len(), 5);
     assert_eq!(app.audited(AuditAction::CodeRefused).len(), 5);
-    let late = app.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": code })).await;
-    assert_eq!(late.problem(), "code_invalid");
+    assert_eq!(app.verify(&id, &code).await.problem(), "code_invalid");
     for unfit in ["12345", "12345a", ""] {
-        let answer = app.anyone.post("/auth/verify-email", json!({ "email": "ada@example.com", "code": unfit })).await;
+        let answer = app.verify(&id, unfit).await;
         assert_eq!(answer.status, 422, "{unfit}");
     }
 }
@@ -219,6 +233,37 @@ async fn a_user_name_is_reserved_from_the_form_on() {
     assert_eq!(taken.fields(), ["/username username_taken"]);
     app.advance(24 * 60 * MINUTE);
     assert_eq!(app.anyone.post("/auth/register", form("bob@example.com")).await.status, 201, "it lapsed");
+}
+
+#[tokio::test]
+async fn a_registration_does_not_keep_the_user_name_from_its_own_address() {
+    for is_required in [true, false] {
+        let app = TestApp::with(|config| config.auth.require_verified_email = is_required).await;
+        let form = |email: &str, name: &str| json!({ "email": email, "password": PASSWORD, "username": name });
+        for email in ["ada@example.com", "ADA@example.com"] {
+            let registered = app.anyone.post("/auth/register", form(email, "countess")).await;
+            assert_eq!(registered.status, 201, "{registered:?}");
+        }
+        let newest = app.anyone.post("/auth/register", form("ada@example.com", "countess")).await;
+        let code = code_in(&app.mail("ada@example.com", "verification_code", 3).await);
+        assert_eq!(app.verify(&newest.body["id"], &code).await.body["username"], "countess");
+        let again = app.anyone.post("/auth/register", form("ada@example.com", "countess")).await;
+        assert_eq!(again.problem(), "username_taken", "it does not tell whose the name is");
+    }
+}
+
+#[tokio::test]
+async fn a_fourth_registration_of_an_address_points_to_the_password_reset() {
+    let app = TestApp::new().await;
+    app.verified("bob@example.com").await;
+    for email in ["ada@example.com", "bob@example.com"] {
+        for _ in 0..3 {
+            assert_eq!(app.register(email).await.status, 201);
+        }
+        let fourth = app.register(email).await;
+        assert_eq!((fourth.status, fourth.problem()), (429, "rate_limited"));
+        assert!(fourth.body["detail"].as_str().unwrap().contains("/auth/password/forgot"), "{fourth:?}");
+    }
 }
 
 #[tokio::test]

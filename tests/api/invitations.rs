@@ -52,8 +52,8 @@ async fn who_is_invited_registers_with_the_code_from_the_mail() {
     assert!(!made.body.to_string().contains(&code), "the code is in the mail alone");
     let registered = register_with(&app, "ADA@example.com", &code.to_lowercase()).await;
     assert_eq!(registered.status, 201, "{registered:?}");
-    let verified = json!({ "email": ADA, "code": app.code_of(ADA).await });
-    assert_eq!(app.anyone.post("/auth/verify-email", verified).await.status, 200);
+    let code = app.code_of(ADA).await;
+    assert_eq!(app.verify(&registered.body["id"], &code).await.status, 200);
     assert_eq!(app.login(ADA).await.status, 200);
     assert_eq!(admin.get("/invitations").await.body["data"], json!([]), "it has served");
     assert_eq!(app.events(EventType::UserInvited).len(), 1);

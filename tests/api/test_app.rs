@@ -149,9 +149,14 @@ impl TestApp {
         let registered = self.register(email).await;
         assert_eq!(registered.status, 201, "{registered:?}");
         let code = self.code_of(email).await;
-        let verified = self.anyone.post("/auth/verify-email", json!({ "email": email, "code": code })).await;
+        let verified = self.verify(&registered.body["id"], &code).await;
         assert_eq!(verified.status, 200, "{verified:?}");
         verified.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Tries a code for the registration of an id.
+    pub async fn verify(&self, id: &Value, code: &str) -> Answer {
+        self.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code })).await
     }
 
     /// Another session of an existing user.

@@ -69,17 +69,43 @@ async fn who_registers_is_signed_in_at_once_and_proves_the_address_later() {
     assert_eq!(app.audited(AuditAction::Register).len(), 1);
 
     let code = app.code_of(ADA).await;
-    let refused = app.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": wrong(&code) })).await;
-    assert_eq!(refused.problem(), "code_invalid");
-    let body = json!({ "email": ADA, "code": code });
-    for _first_and_again in 0..2 {
-        let verified = app.anyone.post("/auth/verify-email", body.clone()).await;
-        assert_eq!((verified.status, &verified.body["status"]), (200, &json!("active")), "{verified:?}");
-        assert_eq!((&verified.body["id"], &verified.body["emailVerified"]), (&registered.body["id"], &json!(true)));
-    }
-    assert_eq!(ada.get("/auth/profile").await.body["emailVerified"], true, "the session goes on");
+    let id = &registered.body["id"];
+    assert_eq!(app.verify(id, &wrong(&code)).await.problem(), "code_invalid");
+    let proof = json!({ "userId": id, "code": code });
+    let verified = ada.post("/auth/verify-email", proof).await;
+    assert_eq!((verified.status, &verified.body["status"]), (200, &json!("active")), "{verified:?}");
+    assert_eq!((&verified.body["id"], &verified.body["emailVerified"]), (id, &json!(true)));
+    let again = app.verify(id, &code).await;
+    assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })));
+    assert_eq!(ada.get("/auth/profile").await.body["emailVerified"], true, "the session that proved it goes on");
     assert_eq!(app.events(EventType::UserVerified).len(), 1);
     app.mail(ADA, "welcome", 1).await;
+}
+
+#[tokio::test]
+async fn a_proof_ends_the_sessions_that_are_not_the_provers() {
+    for way in ["anonymous", "another user's", "own", "otp"] {
+        let app = lenient().await;
+        let bob = app.member("bob@example.com").await;
+        let registered = app.register(ADA).await;
+        let first = entered(&app, &registered);
+        let second = app.sign_in(ADA).await;
+        let code = app.code_of(ADA).await;
+        let body = json!({ "userId": registered.body["id"], "code": code });
+        let proven = match way {
+            "anonymous" => app.anyone.post("/auth/verify-email", body).await,
+            "another user's" => bob.post("/auth/verify-email", body).await,
+            "own" => second.post("/auth/verify-email", body).await,
+            _otp => second.post("/otp/verify", json!({ "purpose": "verify_email", "code": code })).await,
+        };
+        assert_eq!(proven.status, 200, "{way}: {proven:?}");
+        assert_eq!(first.get("/auth/profile").await.problem(), "session_ended", "{way}");
+        let goes_on = second.get("/auth/profile").await.status;
+        assert_eq!(goes_on, if matches!(way, "own" | "otp") { 200 } else { 401 }, "{way}");
+        assert_eq!(bob.get("/auth/profile").await.status, 200);
+        let ended = app.events(EventType::SessionRevoked);
+        assert!(ended.iter().all(|event| format!("{:?}", event.kind).contains("AddressVerified")), "{ended:?}");
+    }
 }
 
 #[tokio::test]
@@ -103,7 +129,7 @@ async fn an_address_that_was_proven_is_given_no_session() {
     let app = lenient().await;
     let ada = entered(&app, &app.register(ADA).await);
     let code = app.code_of(ADA).await;
-    app.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
+    assert_eq!(ada.post("/auth/verify-email", json!({ "userId": ada.id, "code": code })).await.status, 200);
     let stranger = register_with(&app, json!({ "email": ADA, "password": OTHERS })).await;
     assert!(stranger.body.get("session").is_none(), "{stranger:?}");
     app.mail(ADA, "address_taken", 1).await;
@@ -128,14 +154,8 @@ async fn whoever_proves_an_address_has_the_account_that_a_stranger_made_with_it(
     let verified = app.anyone.post("/auth/verify-email", body.clone()).await;
     assert_eq!((verified.status, &verified.body["firstName"]), (200, &json!("Ada")), "{verified:?}");
     assert_eq!((&verified.body["emailVerified"], &verified.body["username"]), (&json!(true), &Value::Null));
-    for again in [body, json!({ "email": ADA, "code": owners_code })] {
-        let answer = app.anyone.post("/auth/verify-email", again).await;
-        assert_eq!(
-            (answer.status, &answer.body["id"]),
-            (200, &verified.body["id"]),
-            "a lost answer is asked for again"
-        );
-    }
+    let again = app.anyone.post("/auth/verify-email", body).await;
+    assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })), "a lost answer is asked for again");
 
     let replaced = app.audited(AuditAction::ResetPassword);
     assert_eq!(replaced.len(), 1, "another password is a change of a credential");
@@ -159,7 +179,7 @@ async fn the_first_holders_code_proves_the_address_while_another_registration_wa
     let code = app.code_of(ADA).await;
     register_with(&app, json!({ "email": ADA, "password": OTHERS })).await;
     app.mail(ADA, "verification_code", 2).await;
-    let verified = app.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
+    let verified = ada.post("/auth/verify-email", json!({ "userId": ada.id, "code": code })).await;
     assert_eq!((verified.status, verified.body["id"].as_str()), (200, Some(ada.id.as_str())), "{verified:?}");
     assert_eq!(ada.get("/auth/profile").await.status, 200);
 }
@@ -181,7 +201,7 @@ async fn where_addresses_must_be_proven_again_who_has_not_is_sent_the_code_and_w
     app.advance(Duration::from_secs(3_600));
     assert_eq!(app.login(ADA).await.problem(), "invalid_credentials");
     let code = code_in(&app.mail(ADA, "verification_code", 2).await);
-    let verified = app.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
+    let verified = app.verify(&json!(ada.id), &code).await;
     assert_eq!((verified.status, &verified.body["status"]), (200, &json!("active")), "{verified:?}");
     assert_eq!(app.login(ADA).await.status, 200);
 }
@@ -278,7 +298,7 @@ async fn roles_are_given_to_who_has_proven_the_address() {
     assert_eq!(admin.put(&roles, json!({ "roles": [] })).await.status, 200, "taking away is no matter");
     assert_eq!(stranger.get("/users").await.problem(), "forbidden");
 
-    app.anyone.post("/auth/verify-email", json!({ "email": ADA, "code": code })).await;
+    assert_eq!(app.verify(&json!(stranger.id), &code).await.status, 200);
     assert_eq!(app.operator().post("/users/grant", grant).await.status, 200);
 }
 

@@ -82,8 +82,24 @@ impl Api {
         Ok(mails.iter().filter_map(|mail| mail["text"].as_str()).find_map(code_in))
     }
 
-    pub async fn verify(&self, email: &str, code: &str) -> Said {
-        self.post("/auth/verify-email", json!({ "email": email, "code": code })).await
+    /// Every code in the mails to `email`, newest first, as soon as there is one or so many seconds have passed.
+    pub async fn codes(&self, email: &str, seconds: u32) -> Result<Vec<String>, reqwest::Error> {
+        let answer = self.get(&format!("/dev/inbox?to={email}&wait={seconds}")).await?;
+        let mails = answer.body["data"].as_array().cloned().unwrap_or_default();
+        Ok(mails.iter().filter_map(|mail| mail["text"].as_str()).filter_map(code_in).collect())
+    }
+
+    /// Tries a code for the registration `id`.
+    pub async fn verify(&self, id: &str, code: &str) -> Said {
+        self.post("/auth/verify-email", json!({ "userId": id, "code": code })).await
+    }
+
+    /// The id of the newest registration of `email`, from the events; of the ops listener.
+    pub async fn registration_of(&self, email: &str) -> String {
+        let events = self.get("/events?types=user.registered&limit=100").await.unwrap().expect(200).body;
+        let rows = events["data"].as_array().cloned().unwrap_or_default();
+        let found = rows.iter().rev().find(|event| event["data"]["email"] == email);
+        found.unwrap_or_else(|| panic!("no registration of {email}: {events}"))["subject"].as_str().unwrap().to_owned()
     }
 
     pub async fn login(&self, email: &str, password: &str) -> Said {

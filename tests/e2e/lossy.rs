@@ -99,9 +99,9 @@ async fn lost_answers_log_nobody_out() {
     home.set("auth.token.algorithm", "EdDSA");
     let server = home.start().await;
     let direct = server.api();
-    direct.register("ada@example.com", PASSWORD).await.unwrap().expect(201);
+    let id = direct.register("ada@example.com", PASSWORD).await.unwrap().expect(201).text_of("id");
     let code = direct.code("ada@example.com", 10).await.unwrap().unwrap();
-    direct.verify("ada@example.com", &code).await.unwrap().expect(200);
+    direct.verify(&id, &code).await.unwrap().expect(200);
     let mut tokens = Vec::new();
     for _ in 0..DEVICES {
         let login = direct.login("ada@example.com", PASSWORD).await.unwrap().expect(200);

@@ -158,7 +158,8 @@ async fn while_an_older_store_is_migrated_both_listeners_say_so_and_nothing_else
     server.wait_until_ready().await;
     assert_eq!(rows(&server.ops_api()).await, every_row());
     let code = api.code("ada@example.com", 10).await.unwrap().expect("the registration is lost");
-    api.verify("ada@example.com", &code).await.unwrap().expect(200);
+    let id = server.ops_api().registration_of("ada@example.com").await;
+    api.verify(&id, &code).await.unwrap().expect(200);
     stop(server).await;
 
     // What is finished is never done again: nobody lets a step through now.

@@ -75,7 +75,8 @@ async fn stop(server: Server) {
 async fn is_unharmed(home: &Home) {
     let server = home.start().await;
     let code = server.api().code("ada@example.com", 10).await.unwrap().expect("the code is lost");
-    server.api().verify("ada@example.com", &code).await.unwrap().expect(200);
+    let id = server.ops_api().registration_of("ada@example.com").await;
+    server.api().verify(&id, &code).await.unwrap().expect(200);
     stop(server).await;
 }
 
@@ -189,7 +190,8 @@ async fn a_pepper_that_passwords_were_made_with_must_be_there() {
     let server = home.start().await;
     server.api().register("ada@example.com", "seven wise otters").await.unwrap().expect(201);
     let code = server.api().code("ada@example.com", 10).await.unwrap().expect("no code came");
-    server.api().verify("ada@example.com", &code).await.unwrap().expect(200);
+    let id = server.ops_api().registration_of("ada@example.com").await;
+    server.api().verify(&id, &code).await.unwrap().expect(200);
     stop(server).await;
 
     let before = truth(&home);

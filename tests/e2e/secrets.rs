@@ -89,8 +89,8 @@ async fn planted_secrets_are_found_nowhere() {
     let registered = api.register(EMAIL, PASSWORD).await.unwrap().expect(201);
     let code = api.code(EMAIL, 10).await.unwrap().expect("no code came");
     let wrong_code = if code == "901734" { "901735" } else { "901734" };
-    let refused = api.verify(EMAIL, wrong_code).await.unwrap().expect(422);
-    let verified = api.verify(EMAIL, &code).await.unwrap().expect(200);
+    let refused = api.verify(&registered.text_of("id"), wrong_code).await.unwrap().expect(422);
+    let verified = api.verify(&registered.text_of("id"), &code).await.unwrap().expect(200);
     let denied = api.login(EMAIL, WRONG_PASSWORD).await.unwrap().expect(401);
     let login = api.login(EMAIL, PASSWORD).await.unwrap().expect(200);
     let (token, refresh_token) = (login.text_of("token"), login.text_of("refreshToken"));

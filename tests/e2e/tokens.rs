@@ -35,9 +35,9 @@ fn home_with(algorithm: &str) -> Home {
 
 async fn signed_up(server: &Server) -> Api {
     let api = server.api();
-    api.register(EMAIL, PASSWORD).await.unwrap().expect(201);
+    let id = api.register(EMAIL, PASSWORD).await.unwrap().expect(201).text_of("id");
     let code = api.code(EMAIL, 20).await.unwrap().expect("no code came");
-    api.verify(EMAIL, &code).await.unwrap().expect(200);
+    api.verify(&id, &code).await.unwrap().expect(200);
     api
 }
 

@@ -137,6 +137,7 @@ pub fn a_reset_request(tx: &mut Tx<'_>, now: Timestamp) -> ResetRequest {
     ResetRequest {
         id: tx.id(),
         email: EmailAddress::parse("person@example.com").unwrap(),
+        owner: Some(tx.id()),
         tries_left: 4,
         created_at: now,
         expires_at: now.plus(Duration::from_secs(600)),

@@ -5,15 +5,16 @@ use std::{sync::Arc, time::Duration};
 use super::{
     AuthContext,
     login_attempt::{self, AttemptsLockedOut, LoginAttempt},
-    writes::end_session,
+    writes::end_other_sessions,
 };
 use crate::{
-    actors::hasher::Priority,
+    actors::{hasher::Priority, otp::writes::void_code},
     crypto::password::PasswordCheck,
     domain::{
         audit::{AuditAction, AuditRecord},
         auth::{Session, SessionEnd, password_policy},
         event::{Event, EventKind, EventOrigin, Personal},
+        otp::CodePurpose,
         user::{AddressRule, User},
     },
     persistence::{
@@ -133,9 +134,8 @@ fn commit(tx: &mut Tx<'_>, change: &PasswordChange, rule: AddressRule) -> Decisi
             ..user.clone()
         },
     )?;
-    for other in session::of_user(tx, user.id)?.iter().filter(|other| other.id != own.id) {
-        end_session(tx, other, SessionEnd::PasswordChanged)?;
-    }
+    end_other_sessions(tx, user.id, Some(own.id), SessionEnd::PasswordChanged)?;
+    void_code(tx, user.id, CodePurpose::ResetPassword)?;
     session::update(tx, &Session { auth_time: now, ..own })?;
     record(tx, &user)?;
     Ok(())

@@ -9,10 +9,11 @@ use crate::{
         audit::{AuditAction, AuditRecord},
         auth::{ResetRequest, registration_rules},
         event::{Event, EventKind, EventOrigin, Personal},
+        otp::{CodePurpose, CodeStage},
     },
     persistence::{
         Reader, Tx, TxFault,
-        tables::{registration, reset, user},
+        tables::{code, registration, reset, user},
     },
     supervision::Command,
     types::{
@@ -56,15 +57,17 @@ impl Command<AuthContext> for ForgotPassword {
 
 fn commit(tx: &mut Tx<'_>, email: &EmailAddress, settings: &config::CodeConfig) -> Result<ResetRequested, TxFault> {
     let now = tx.now();
+    let owner = owner_of(tx, email, now)?;
     let request = ResetRequest {
         id: tx.id(),
         email: email.clone(),
+        owner,
         tries_left: u8::try_from(settings.tries).unwrap_or(u8::MAX),
         created_at: now,
         expires_at: now.plus(settings.lifetime),
     };
     reset::put(tx, &request)?;
-    if let Some(owner) = owner_of(tx, email, now)? {
+    if let Some(owner) = owner {
         record(tx, owner, request.id)?;
     }
     Ok(ResetRequested {
@@ -74,13 +77,19 @@ fn commit(tx: &mut Tx<'_>, email: &EmailAddress, settings: &config::CodeConfig) 
     })
 }
 
-/// Whose password a code sent to the address may set: the user's or, if it was never verified, that of the newest
-/// registration that lives.
+/// Whose password a code sent to the address may set: the user's or, if it was never verified, that of the registration
+/// that lives and has such a code already, else of the newest one.
 pub(super) fn owner_of(reader: &impl Reader, email: &EmailAddress, now: Timestamp) -> Result<Option<UserId>, TxFault> {
     if let Some(user) = user::find_by_email(reader, email)? {
         return Ok(Some(user.id));
     }
     let waiting = registration::of_email(reader, email)?;
+    for waits in registration_rules::verifiable(&waiting, now) {
+        let sent = code::find(reader, waits.id, CodePurpose::ResetPassword)?;
+        if sent.is_some_and(|code| code.state == CodeStage::Live && now < code.expires_at) {
+            return Ok(Some(waits.id));
+        }
+    }
     Ok(registration_rules::newest_verifiable(&waiting, now).map(|found| found.id))
 }
 

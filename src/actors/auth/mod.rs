@@ -49,11 +49,11 @@ pub use mark_used::MarkUsed;
 pub use own_code::{CodeRequested, ConfirmRefusal, OwnCode, OwnPurpose, RequestRefusal};
 pub use refresh::{Refresh, RefreshRefusal};
 pub use register::{Register, RegisterRefusal, Registered};
-pub use resend_verification::{ResendVerification, Resent};
+pub use resend_verification::{Registrant, ResendVerification, Resent};
 pub use reset_password::{ResetBy, ResetPassword, ResetRefusal};
 pub use rotate_keys::RotateKeys;
 pub use tokens::Tokens;
-pub use verify_email::{CodeInvalid, Registrant, VerifyEmail};
+pub use verify_email::{CodeInvalid, Verified, VerifyEmail};
 
 use super::{hasher::HasherReport, otp::CodeState};
 use crate::{

@@ -154,7 +154,7 @@ pub(super) async fn confirm(
     let effect = match purpose {
         OwnPurpose::StepUp => Effect::new("step_up", move |tx| step_up(tx, who.session)),
         OwnPurpose::VerifyPhone => Effect::new("verify_phone", move |tx| verify_phone(tx, who.user)),
-        OwnPurpose::VerifyEmail => proof::verify_email(who.user),
+        OwnPurpose::VerifyEmail => proof::verify_email(who.user, Some(who.session)),
     };
     match context.otp.verify(call_context, who.user, purpose.into(), typed, effect).await? {
         Tried::Right | Tried::RightAgain => Ok(()),

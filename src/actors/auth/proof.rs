@@ -3,7 +3,7 @@
 
 use super::{
     take_over,
-    writes::{drop_registration, record_proof, settle_proof},
+    writes::{drop_registration, end_other_sessions, record_proof, settle_proof},
 };
 use crate::{
     actors::{
@@ -11,22 +11,26 @@ use crate::{
         user::writes::drop_invitation_of,
     },
     domain::{
-        auth::{AddressState, Registration},
+        auth::{AddressState, Registration, SessionEnd},
         user::{Metadata, Status, User, transition},
     },
     persistence::{
         Decision, Tx, refuse,
         tables::{registration, user},
     },
-    types::{Role, Roles, Timestamp, id::UserId},
+    types::{
+        Role, Roles, Timestamp,
+        id::{SessionId, UserId},
+    },
 };
 
-/// The effect of the right code of `owner`, a registration or a user.
-pub(super) fn verify_email(owner: UserId) -> Effect {
-    Effect::new("verify_email", move |tx| activate(tx, owner))
+/// The effect of the right code of `owner`, a registration or a user. `prover` is the session that sends it, if one
+/// does: the user's others end, for another person may have registered the address.
+pub(super) fn verify_email(owner: UserId, prover: Option<SessionId>) -> Effect {
+    Effect::new("verify_email", move |tx| activate(tx, owner, prover))
 }
 
-fn activate(tx: &mut Tx<'_>, owner: UserId) -> Decision<(), EffectRefused> {
+fn activate(tx: &mut Tx<'_>, owner: UserId, prover: Option<SessionId>) -> Decision<(), EffectRefused> {
     if let Some(registered) = registration::find(tx, owner)? {
         let made = user_of(registered, tx.now());
         return become_user(tx, made);
@@ -35,6 +39,7 @@ fn activate(tx: &mut Tx<'_>, owner: UserId) -> Decision<(), EffectRefused> {
     let Some(waiting) = waiting else { return refuse(EffectRefused) };
     let proven = transition::with_proven_address(waiting, tx.now());
     user::replace(tx, &proven)?;
+    end_other_sessions(tx, proven.id, prover, SessionEnd::AddressVerified)?;
     settle_proof(tx, &proven)?;
     Ok(())
 }

@@ -131,7 +131,7 @@ fn commit(
         return refuse(RegisterRefusal::EmailTaken);
     }
     if let Some(name) = &form.profile.username
-        && is_taken(tx, name, at)?
+        && is_taken(tx, name, &form.email)?
     {
         return refuse(RegisterRefusal::UsernameTaken);
     }
@@ -217,12 +217,16 @@ fn admits(tx: &Tx<'_>, shown: &InvitationCode, email: &EmailAddress) -> Result<b
     Ok(invited.is_some_and(|found| InvitationCode::of(found.code).matches(shown)))
 }
 
-/// Whether a user or a live registration holds the name.
-fn is_taken(tx: &Tx<'_>, name: &UserName, now: Timestamp) -> Result<bool, TxFault> {
-    if user::find_by_username(tx, name)?.is_some() {
-        return Ok(true);
+/// Whether a user or a live registration of another address holds the name. What waits for the same address does not
+/// keep the name from it: one proof of the address ends all the others.
+fn is_taken(tx: &Tx<'_>, name: &UserName, email: &EmailAddress) -> Result<bool, TxFault> {
+    let (now, address) = (tx.now(), email.normal());
+    if let Some(holder) = user::find_by_username(tx, name)? {
+        // Of a user who proved the address the answer must not tell that the name is theirs.
+        return Ok(holder.email_verified || holder.email.normal() != address);
     }
-    Ok(registration::of_username(tx, name)?.iter().any(|other| other.is_live(now)))
+    let reserved = registration::of_username(tx, name)?;
+    Ok(reserved.iter().any(|other| other.is_live(now) && other.email.normal() != address))
 }
 
 fn registration_of(

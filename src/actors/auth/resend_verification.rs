@@ -2,16 +2,26 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use super::{
-    AuthContext,
-    verify_email::{Registrant, owners},
-};
+use super::AuthContext;
 use crate::{
     actors::otp::CodeOrder,
     domain::otp::CodePurpose,
+    persistence::{
+        Reader, TxFault,
+        tables::{registration, user},
+    },
     supervision::Command,
-    types::{Call, Failure, Timestamp, limits},
+    types::{Call, EmailAddress, Failure, Timestamp, id::UserId, limits},
 };
+
+/// Whose code: by the id that registration answered, or by the address itself.
+#[derive(Debug, Clone)]
+pub enum Registrant {
+    /// The registration, or the user it became.
+    Id(UserId),
+    /// The newest live registration of the address, or its user.
+    Address(EmailAddress),
+}
 
 /// Whose code is sent again, if there is one to send.
 #[derive(Debug, Clone)]
@@ -38,11 +48,9 @@ impl Command<AuthContext> for ResendVerification {
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<Resent, Failure<Infallible>> {
         let now = context.system.clock().now();
-        let owners = context.store.read(|view| owners(view, &self.registrant, now))?;
-        // The newest registration is the one its owner is looking at; older ones keep the codes they were sent.
-        match owners.first() {
+        match context.store.read(|view| owner_of(view, &self.registrant, now))? {
             Some(owner) => {
-                context.otp.issue(call.context.clone(), *owner, CodePurpose::VerifyEmail, CodeOrder::Asked).await?;
+                context.otp.issue(call.context.clone(), owner, CodePurpose::VerifyEmail, CodeOrder::Asked).await?;
             }
             None => context.otp.pretend(&call).await?,
         }
@@ -50,5 +58,19 @@ impl Command<AuthContext> for ResendVerification {
             expires_at: now.plus(context.settings.code.lifetime),
             resend_at: now.plus(context.settings.code.resend_after),
         })
+    }
+}
+
+/// Whose code is sent. Of several registrations of an address it is the newest one: that is the one its owner is
+/// looking at; older ones keep the codes they were sent.
+fn owner_of(reader: &impl Reader, registrant: &Registrant, now: Timestamp) -> Result<Option<UserId>, TxFault> {
+    let address = match registrant {
+        Registrant::Id(id) => return Ok(Some(*id)),
+        Registrant::Address(address) => address,
+    };
+    let waiting = registration::of_email(reader, address)?;
+    match waiting.iter().rev().find(|found| found.is_live(now)) {
+        Some(newest) => Ok(Some(newest.id)),
+        None => Ok(user::find_by_email(reader, address)?.map(|found| found.id)),
     }
 }

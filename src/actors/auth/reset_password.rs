@@ -22,7 +22,7 @@ use crate::{
         auth::{ResetRequest, SessionEnd, lockout::Subject, password_policy},
         event::{Event, EventKind, EventOrigin, Personal},
         otp::CodePurpose,
-        user::{User, transition},
+        user::{Metadata, Profile, User, transition},
     },
     persistence::{
         Decision, Tx, TxFault, refuse, refuse_and_keep,
@@ -30,7 +30,7 @@ use crate::{
     },
     supervision::Command,
     types::{
-        Call, EmailAddress, Failure, Fault, FieldError, Secret,
+        Call, EmailAddress, Failure, Fault, FieldError, Secret, Timestamp,
         id::{ResetId, UserId},
         limits,
     },
@@ -88,19 +88,17 @@ impl Command<AuthContext> for ResetPassword {
         }
         let place = context.hasher.reserve(call.network(), Priority::Registration)?;
         let password_hash = place.hash(self.new_password.clone(), context.salt()).await?;
-        let owner = match count(&context, &call, self.by).await {
-            Ok(email) => {
-                let now = context.system.clock().now();
-                context.store.read(|view| owner_of(view, &email, now))?
-            }
+        let counted = match count(&context, &call, self.by).await {
+            Ok(counted) => Some(counted),
             Err(Failure::Refused(NoTryLeft)) => None,
             Err(Failure::Fault(fault)) => return Err(fault.into()),
         };
-        let Some(owner) = owner else {
+        let Some(reset) = reset_of(&context, counted, password_hash)? else {
             context.otp.pretend(&call).await?;
             return Err(Failure::Refused(ResetRefusal::CodeInvalid));
         };
-        let effect = Effect::new("reset_password", move |tx| set_password(tx, owner, &password_hash));
+        let owner = reset.owner;
+        let effect = Effect::new("reset_password", move |tx| set_password(tx, &reset));
         let tried =
             context.otp.verify(call.context.clone(), owner, CodePurpose::ResetPassword, &self.code, effect).await?;
         match tried {
@@ -139,8 +137,37 @@ enum TryCounter {
     },
 }
 
-/// Counts a code try, if one is left, and gives the address it is for.
-async fn count(context: &AuthContext, call: &Call, by: ResetBy) -> Result<EmailAddress, Failure<NoTryLeft>> {
+/// What a try was counted under.
+enum Counted {
+    /// A request, which names its owner.
+    Request(ResetRequest),
+    /// The address, for a day.
+    Day(EmailAddress),
+}
+
+/// A password that the right code sets.
+struct Reset {
+    owner: UserId,
+    hash: String,
+    /// When it was asked for, if the try names its request: a password that was set later makes the request void.
+    requested_at: Option<Timestamp>,
+}
+
+/// Whose password the code is to set: the owner of the request or, by the address alone, its owner now.
+fn reset_of(context: &AuthContext, counted: Option<Counted>, hash: String) -> Result<Option<Reset>, Fault> {
+    let (owner, requested_at) = match counted {
+        Some(Counted::Request(request)) => (request.owner, Some(request.created_at)),
+        Some(Counted::Day(email)) => {
+            let now = context.system.clock().now();
+            (context.store.read(|view| owner_of(view, &email, now))?, None)
+        }
+        None => (None, None),
+    };
+    Ok(owner.map(|owner| Reset { owner, hash, requested_at }))
+}
+
+/// Counts a code try, if one is left.
+async fn count(context: &AuthContext, call: &Call, by: ResetBy) -> Result<Counted, Failure<NoTryLeft>> {
     let counter = match by {
         ResetBy::Request(id) => TryCounter::Request(id),
         ResetBy::Address(email) => TryCounter::Day {
@@ -152,7 +179,7 @@ async fn count(context: &AuthContext, call: &Call, by: ResetBy) -> Result<EmailA
     context.store.decide(context.write(call), move |tx| commit_counted(tx, &counter)).await
 }
 
-fn commit_counted(tx: &mut Tx<'_>, counter: &TryCounter) -> Decision<EmailAddress, NoTryLeft> {
+fn commit_counted(tx: &mut Tx<'_>, counter: &TryCounter) -> Decision<Counted, NoTryLeft> {
     let found = match counter {
         TryCounter::Request(id) => reset::find(tx, *id)?,
         TryCounter::Day { id, email, tries } => Some(of_day(tx, *id, email, *tries)?),
@@ -160,7 +187,10 @@ fn commit_counted(tx: &mut Tx<'_>, counter: &TryCounter) -> Decision<EmailAddres
     match found.and_then(|request| request.tried(tx.now())) {
         Some(counted) => {
             reset::put(tx, &counted)?;
-            Ok(counted.email)
+            Ok(match counter {
+                TryCounter::Request(_) => Counted::Request(counted),
+                TryCounter::Day { .. } => Counted::Day(counted.email),
+            })
         }
         None => {
             timing_padding::leave(tx)?;
@@ -183,6 +213,7 @@ fn of_day(tx: &Tx<'_>, id: ResetId, email: &EmailAddress, tries: u8) -> Result<R
     Ok(found.unwrap_or_else(|| ResetRequest {
         id,
         email: email.clone(),
+        owner: None,
         tries_left: tries,
         created_at: now,
         expires_at: now.plus(limits::RESET_TRIES_SPAN),
@@ -190,29 +221,21 @@ fn of_day(tx: &Tx<'_>, id: ResetId, email: &EmailAddress, tries: u8) -> Result<R
 }
 
 /// What the right code does, in the commit that takes it.
-fn set_password(tx: &mut Tx<'_>, owner: UserId, hash: &str) -> Decision<(), EffectRefused> {
-    let now = tx.now();
+fn set_password(tx: &mut Tx<'_>, reset: &Reset) -> Decision<(), EffectRefused> {
+    let (owner, now) = (reset.owner, tx.now());
     let email = match user::find(tx, owner)? {
-        Some(known) => {
-            let was_proven = known.email_verified;
-            let changed = User {
-                password_hash: Some(hash.to_owned()),
-                password_changed_at: Some(now),
-                // A phone that was proven before the address need not be the owner's.
-                phone_verified: known.phone_verified && was_proven,
-                ..transition::with_proven_address(known, now)
-            };
-            user::replace(tx, &changed)?;
-            if !was_proven {
-                settle_proof(tx, &changed)?;
-            }
-            changed.email
-        }
+        Some(known) if was_changed_since(&known, reset.requested_at) => return refuse(EffectRefused),
+        Some(known) => set_of_user(tx, known, &reset.hash)?,
         None => {
             let Some(registered) = registration::find(tx, owner)? else { return refuse(EffectRefused) };
             let email = registered.email.clone();
             let made = proof::user_of(registered, now);
-            let made = User { password_hash: Some(hash.to_owned()), password_changed_at: Some(now), ..made };
+            let made = User {
+                profile: Profile::default(),
+                password_hash: Some(reset.hash.clone()),
+                password_changed_at: Some(now),
+                ..made
+            };
             proof::become_user(tx, made)?;
             email
         }
@@ -226,4 +249,33 @@ fn set_password(tx: &mut Tx<'_>, owner: UserId, hash: &str) -> Decision<(), Effe
     };
     tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::ResetPassword, owner))?;
     Ok(())
+}
+
+/// Whether a password was set after the reset was asked for.
+fn was_changed_since(known: &User, requested_at: Option<Timestamp>) -> bool {
+    match (requested_at, known.password_changed_at) {
+        (Some(requested), Some(changed)) => requested < changed,
+        (Some(_), None) | (None, _) => false,
+    }
+}
+
+/// Sets the password of a user; gives the address. One who never proved it keeps the address alone: what else is known
+/// of that user may have been typed by another person.
+fn set_of_user(tx: &mut Tx<'_>, known: User, hash: &str) -> Result<EmailAddress, TxFault> {
+    let (was_proven, now) = (known.email_verified, tx.now());
+    let changed = User {
+        password_hash: Some(hash.to_owned()),
+        password_changed_at: Some(now),
+        ..transition::with_proven_address(known, now)
+    };
+    let kept = if was_proven {
+        changed
+    } else {
+        User { profile: Profile::default(), phone_verified: false, metadata: Metadata::default(), ..changed }
+    };
+    user::replace(tx, &kept)?;
+    if !was_proven {
+        settle_proof(tx, &kept)?;
+    }
+    Ok(kept.email)
 }

@@ -43,6 +43,19 @@ pub(crate) fn end_one_session(
     Ok(())
 }
 
+/// Ends the sessions of a user but `kept` as a part of a change whose audit entry says why.
+pub(crate) fn end_other_sessions(
+    tx: &mut Tx<'_>,
+    user: UserId,
+    kept: Option<SessionId>,
+    reason: SessionEnd,
+) -> Result<(), TxFault> {
+    for ended in session::of_user(tx, user)?.iter().filter(|held| Some(held.id) != kept) {
+        end_session(tx, ended, reason)?;
+    }
+    Ok(())
+}
+
 /// Ends every session of a user as a part of a change whose audit entry says why; gives how many there were.
 pub(crate) fn end_all_sessions(tx: &mut Tx<'_>, user: UserId, reason: SessionEnd) -> Result<usize, TxFault> {
     let held = session::of_user(tx, user)?;
@@ -62,7 +75,8 @@ fn session_ended(ended: &Session, reason: SessionEnd) -> Event {
         | SessionEnd::PasswordReset
         | SessionEnd::Administrator
         | SessionEnd::Displaced
-        | SessionEnd::UserDeleted => EventKind::SessionRevoked { user, session, reason },
+        | SessionEnd::UserDeleted
+        | SessionEnd::AddressVerified => EventKind::SessionRevoked { user, session, reason },
     };
     Event { subject: user, kind, personal: Personal::default() }
 }

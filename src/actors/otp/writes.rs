@@ -67,6 +67,15 @@ pub(crate) fn end_code(tx: &mut Tx<'_>, over: &OneTimeCode) -> Result<(), TxFaul
     }
 }
 
+/// Ends the live code of an owner for a purpose because what it is for is settled otherwise; it stays for the limits on
+/// sending. There is no event for it: the caller records the change that ended it.
+pub(crate) fn void_code(tx: &mut Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<(), TxFault> {
+    match code::find(tx, owner, purpose)? {
+        Some(live) if live.state == CodeStage::Live => code::put(tx, &OneTimeCode { state: CodeStage::Void, ..live }),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Removes all codes of an owner whose user or registration is replaced or gone; there is no event for it.
 pub(crate) fn remove_codes_of(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
     code::remove_all(tx, owner)

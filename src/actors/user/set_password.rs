@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use super::{UserContext, writes};
 use crate::{
-    actors::{auth::writes::end_all_sessions, hasher::Priority},
+    actors::{auth::writes::end_all_sessions, hasher::Priority, otp::writes::void_code},
     domain::{
         audit::{AuditAction, AuditRecord},
         auth::{SessionEnd, lockout::Subject, password_policy},
         event::{Event, EventKind, EventOrigin},
+        otp::CodePurpose,
         user::User,
     },
     persistence::{
@@ -64,6 +65,7 @@ fn commit(tx: &mut Tx<'_>, id: UserId, hash: &str) -> Decision<User, SetPassword
     let (password_hash, password_changed_at) = (Some(hash.to_owned()), Some(tx.now()));
     let changed = writes::replace_user(tx, User { password_hash, password_changed_at, ..found })?;
     end_all_sessions(tx, changed.id, SessionEnd::PasswordReset)?;
+    void_code(tx, changed.id, CodePurpose::ResetPassword)?;
     failure::clear(tx, Subject::User(changed.id))?;
     let kind = EventKind::PasswordChanged { user: changed.id };
     let event = Event { subject: changed.id, kind, personal: writes::addressed(&changed.email) };

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{EmailAddress, Timestamp, id::ResetId};
+use crate::types::{
+    EmailAddress, Timestamp,
+    id::{ResetId, UserId},
+};
 
 /// A reset request. It is created for every given address, known or not, so that clients cannot distinguish the two.
 ///
@@ -14,6 +17,9 @@ pub struct ResetRequest {
     pub id: ResetId,
     /// The given address.
     pub email: EmailAddress,
+    /// The user or registration whose password the code sets, found when the request is made: later registrations of
+    /// the address change nothing. `None`: the address was unknown, or the request only counts the tries of a day.
+    pub owner: Option<UserId>,
     /// The number of code tries left.
     pub tries_left: u8,
     /// The creation time.
@@ -42,6 +48,7 @@ mod tests {
         let request = ResetRequest {
             id: ResetId::from(uuid::Uuid::nil()),
             email: EmailAddress::parse("ada@example.com").unwrap(),
+            owner: None,
             tries_left: 2,
             created_at: Timestamp::ZERO,
             expires_at: Timestamp::ZERO.plus(minute),

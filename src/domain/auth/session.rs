@@ -27,6 +27,8 @@ pub enum SessionEnd {
     Displaced,
     /// The user was deleted.
     UserDeleted,
+    /// The address was proven, and not by the session: another person may have begun it.
+    AddressVerified,
 }
 
 impl SessionEnd {
@@ -41,6 +43,7 @@ impl SessionEnd {
             Self::Administrator => "administrator",
             Self::Displaced => "displaced",
             Self::UserDeleted => "user_deleted",
+            Self::AddressVerified => "address_verified",
         }
     }
 }

@@ -78,7 +78,8 @@ impl From<Registered> for RegisteredBody {
     }
 }
 
-const TOO_MANY_WAIT: &str = "Several registrations of this address wait for their codes; use one of those.";
+const TOO_MANY_WAIT: &str = "Several registrations of this address wait for their codes. Use one of those, or \
+    `POST /auth/password/forgot`: the code of a password reset verifies the address, too.";
 
 impl From<RegisterRefusal> for ApiError {
     fn from(refusal: RegisterRefusal) -> Self {

@@ -214,6 +214,13 @@ pub struct CodeVerifiedBody {
     status: &'static str,
 }
 
+impl CodeVerifiedBody {
+    /// The only one there is.
+    pub(super) fn verified() -> Self {
+        Self { status: "verified" }
+    }
+}
+
 impl From<ConfirmRefusal> for ApiError {
     fn from(refusal: ConfirmRefusal) -> Self {
         match refusal {
@@ -248,5 +255,5 @@ pub async fn verify_code(
         (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(ProblemCode::ValidationFailed)),
     };
     services.auth.confirm_code(context, (who, which), &body.code).await?;
-    Ok(Json(CodeVerifiedBody { status: "verified" }))
+    Ok(Json(CodeVerifiedBody::verified()))
 }

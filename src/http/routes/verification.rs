@@ -4,10 +4,11 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::user_body::UserBody;
+use super::{codes::CodeVerifiedBody, user_body::UserBody};
 use crate::{
-    actors::auth::{CodeInvalid, Registrant, ResendVerification, Resent, VerifyEmail},
+    actors::auth::{CodeInvalid, LogoutTokens, Registrant, ResendVerification, Resent, Verified, VerifyEmail},
     http::{
+        credential::Bearer,
         error::{ApiError, ProblemCode},
         extract::{Accepted, Json},
         fields::{self, Fields, FromFields},
@@ -36,17 +37,14 @@ impl Verification {
     }
 }
 
-/// Whose address, and the code that was sent to it.
+/// A registration, and the code that was sent to its address.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct VerifyEmailBody {
-    /// The id that registration answered; this or `email`.
-    #[schema(value_type = Option<String>)]
-    user_id: Option<UserId>,
-    /// The address; this or `userId`, which is better: of several registrations of an address the code decides which
-    /// one becomes the user, with its password.
-    #[schema(value_type = Option<String>, example = "ada@example.com")]
-    email: Option<EmailAddress>,
+    /// The id that registration answered. The address names no registration: other people may have registered it, with
+    /// passwords of their own.
+    #[schema(value_type = String, example = "0197f3a0-7c1e-7d2a-9b1f-1f2e3d4c5b6a")]
+    user_id: UserId,
     /// Six digits.
     #[schema(value_type = String, example = "123456")]
     code: String,
@@ -54,10 +52,28 @@ pub struct VerifyEmailBody {
 
 impl FromFields for VerifyEmailBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
-        let named = registrant(body);
+        let user_id = body.required("userId").text(str::parse::<UserId>);
         let code = body.required("code").text(fields::line(limits::CODE_INPUT_MAX));
-        let (user_id, email) = named?;
-        Some(Self { user_id, email, code: code? })
+        Some(Self { user_id: user_id?, code: code? })
+    }
+}
+
+/// What a right code answers: the user or, if it was used before, that the address is verified.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum EmailVerifiedBody {
+    /// By this code.
+    Now(Box<UserBody>),
+    /// By the same code before; no profile is shown again.
+    Before(CodeVerifiedBody),
+}
+
+impl From<Verified> for EmailVerifiedBody {
+    fn from(verified: Verified) -> Self {
+        match verified {
+            Verified::Now(user) => Self::Now(Box::new((*user).into())),
+            Verified::Before => Self::Before(CodeVerifiedBody::verified()),
+        }
     }
 }
 
@@ -89,18 +105,22 @@ impl From<CodeInvalid> for ApiError {
 
 /// Verify an address
 ///
-/// The right code makes the registration a user. Fails in one way only, whatever the reason.
+/// The right code makes the registration a user; the same code again answers `{ "status": "verified" }`. Where users
+/// sign in before they have proven their address, all sessions of the user end but that of the bearer token, if one is
+/// sent. Fails in one way only, whatever the reason.
 #[utoipa::path(
     post, path = "/auth/verify-email", operation_id = "verify_email", tag = "auth", request_body = VerifyEmailBody,
-    responses((status = 200, description = "The address is verified.", body = UserBody))
+    responses((status = 200, description = "The address is verified.", body = EmailVerifiedBody))
 )]
 pub async fn verify_email(
     State(services): State<EdgeServices>,
     context: CallContext,
+    Bearer(bearer): Bearer,
     Json(body): Json<VerifyEmailBody>,
-) -> Result<Json<UserBody>, ApiError> {
-    let registrant = registrant_of(body.user_id, body.email)?;
-    let verified = services.auth.run(context, VerifyEmail { registrant, code: body.code }).await?;
+) -> Result<Json<EmailVerifiedBody>, ApiError> {
+    let prover = services.auth.session_named_by(&LogoutTokens { bearer, refresh: None })?;
+    let command = VerifyEmail { owner: body.user_id, code: body.code, prover };
+    let verified = services.auth.run(context, command).await?;
     Ok(Json(verified.into()))
 }
 

@@ -3,3 +3,6 @@
 //! Owns: ids as keys and values. Must not know: any table. Begin with `ids.rs`.
 
 mod ids;
+mod reset_request_v1;
+
+pub(in crate::persistence::schema) use reset_request_v1::ResetRequestV1;

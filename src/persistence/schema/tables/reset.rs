@@ -3,12 +3,14 @@
 use crate::{
     domain::auth::ResetRequest,
     persistence::machinery::{
+        codec::{self, CodecFault},
         reader::{Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
         tx::Tx,
     },
+    persistence::schema::records::ResetRequestV1,
     types::{Timestamp, id::ResetId},
 };
 
@@ -18,8 +20,15 @@ pub static RESET_BY_ID: Table<ResetId, ResetRequest> = Table::new(0x1d, "reset_b
 pub static RESET_BY_END: Table<(Timestamp, ResetId), Present> = Table::new(0x1e, "reset_by_end", "as reset_by_id");
 
 impl Record for ResetRequest {
-    const SCHEMA: u16 = 1;
+    const SCHEMA: u16 = 2;
     const NAME: &'static str = "reset_request";
+
+    fn upgrade(schema: u16, payload: &[u8]) -> Result<Self, CodecFault> {
+        match schema {
+            1 => codec::payload::<ResetRequestV1>(Self::NAME, payload).map(Self::from),
+            _ => Err(CodecFault::Schema { record: Self::NAME, schema }),
+        }
+    }
 }
 
 /// The request of an id; it may have ended.
