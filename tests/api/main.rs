@@ -23,6 +23,7 @@ mod peers;
 mod proxies;
 mod recovery;
 mod reference;
+mod slow;
 mod sockets;
 #[allow(dead_code, reason = "what tests of the API leave to those of races")]
 mod test_app;
