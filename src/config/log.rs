@@ -12,7 +12,7 @@ section! {
         /// The least that is written: "error", "warn", "info", "debug", "trace".
         level: LogLevel = LogLevel::Info;
         /// Directory for combined.log (all lines) and error.log (errors and warnings), links to the files of the day;
-        /// of each, the newest 30 are kept. Unset: standard error alone.
+        /// of each, the newest 30 are kept. "" means standard error alone.
         directory: Option<PathBuf> = None;
     }
 }

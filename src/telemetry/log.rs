@@ -287,7 +287,8 @@ mod tests {
     fn a_json_line_begins_with_the_names_of_the_documents() {
         let lines = written(LogFormat::Json, LogLevel::Info, || {
             let _span = tracing::info_span!("request", request_id = "r-1").entered();
-            tracing::warn!(target: "majordomo::access", status = 200, principal = "user:u-1", took_ms = 45_u64, "answered");
+            let principal = "user:u-1";
+            tracing::warn!(target: "majordomo::access", status = 200, principal, took_ms = 45_u64, "answered");
             tracing::info!(principal = "cli", "asked");
         });
         let (_, rest) = lines[0].split_once(',').unwrap();

@@ -43,6 +43,10 @@ pub const PASSWORD_LANES_MAX: u32 = 16;
 pub const PAGE_DEFAULT: usize = 20;
 /// Maximum rows of a page.
 pub const PAGE_MAX: usize = 100;
+/// A request that takes this long is named in the log.
+pub const SLOW_REQUEST: Duration = Duration::from_secs(1);
+/// A transaction that takes this long, with its wait for the writer, is named in the log.
+pub const SLOW_TRANSACTION: Duration = Duration::from_millis(500);
 /// Files of the log that are kept of each name, one a day.
 pub const LOG_FILES: usize = 30;
 /// Events that one scrape of the metrics counts.

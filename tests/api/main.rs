@@ -25,6 +25,7 @@ mod proxies;
 mod recovery;
 mod reference;
 mod resets;
+mod slow;
 mod sockets;
 #[allow(dead_code, reason = "what tests of the API leave to those of races")]
 mod test_app;

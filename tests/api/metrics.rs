@@ -14,7 +14,7 @@ use majordomo::{
     telemetry::metrics::{
         self,
         catalog::{Metric, MetricKind},
-        http::Answered,
+        http::AnsweredRequest,
     },
     types::Secret,
 };
@@ -139,7 +139,13 @@ async fn a_hundred_thousand_paths_make_one_series() {
     for number in 100..100_000_u32 {
         let took = Duration::from_micros(number.into());
         let status = if number % 2 == 0 { 404 } else { 405 };
-        counters.note(Answered { method: &format!("M{number}"), route: None, status, code: Some("not_found"), took });
+        counters.note(AnsweredRequest {
+            method: &format!("M{number}"),
+            route: None,
+            status,
+            code: Some("not_found"),
+            took,
+        });
     }
     let operator = services_of(&Config::default(), ControlToken::absent());
     let text = metrics::text(&counters, &operator.operations.figures(&operator.auth)).unwrap();

@@ -24,7 +24,7 @@ use crate::{
         services::EdgeContext,
         trust::{ForwardedHeaders, PeerKind, Transport},
     },
-    telemetry::metrics::http::Answered,
+    telemetry::metrics::http::AnsweredRequest,
     types::Outcome,
 };
 
@@ -83,7 +83,7 @@ pub async fn wrap(State(frame): State<RequestFrame>, mut request: Request, next:
     write_headers(&origin, response.headers_mut());
     let took = edge.clock.instant().saturating_duration_since(began);
     let status = response.status().as_u16();
-    edge.metrics.note(Answered { method: method.as_str(), route: route.as_deref(), status, code, took });
+    edge.metrics.note(AnsweredRequest { method: method.as_str(), route: route.as_deref(), status, code, took });
     log(&origin, &method, route.as_deref(), (response.status(), took));
     response
 }

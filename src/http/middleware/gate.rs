@@ -1,6 +1,6 @@
 //! The checks before a route's handler: rate limit, authentication, permission, time limit.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{Request, State},
@@ -21,7 +21,7 @@ use crate::{
         route::{Access, BodySize, Class, Listener, Pace, Rule},
         services::{EdgeContext, METRICS},
     },
-    types::{Caller, Outcome},
+    types::{Caller, Outcome, limits},
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -109,13 +109,23 @@ impl Gate {
     async fn run(&self, request: Request, next: Next) -> Response {
         match self.rule.pace {
             Pace::Stream => next.run(request).await,
-            Pace::Prompt => match tokio::time::timeout(self.edge.limits.handler, next.run(request)).await {
-                Ok(response) => response,
-                Err(_elapsed) => {
+            Pace::Prompt => {
+                let began = self.edge.clock.instant();
+                let answered = tokio::time::timeout(self.edge.limits.handler, next.run(request)).await;
+                self.tell_if_slow(began);
+                answered.unwrap_or_else(|_elapsed| {
                     tracing::error!(operation = %self.rule.operation_id, "a handler was cancelled at its time limit");
                     ApiError::new(ProblemCode::OutcomeUnknown).outcome(Outcome::Unknown).into_response()
-                }
-            },
+                })
+            }
+        }
+    }
+
+    fn tell_if_slow(&self, began: Instant) {
+        let took = self.edge.clock.instant().saturating_duration_since(began);
+        if took >= limits::SLOW_REQUEST {
+            let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(operation = %self.rule.operation_id, took_ms, "a slow request");
         }
     }
 

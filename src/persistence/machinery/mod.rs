@@ -40,6 +40,7 @@ pub mod scan;
 pub mod sealing;
 pub mod settings;
 mod shared;
+mod slow;
 pub mod snapshot;
 pub mod store;
 pub mod table;

@@ -22,6 +22,7 @@ use super::{
     reader::TxFault,
     report::StoreCondition,
     shared::Shared,
+    slow::{TimedTransaction, name_of},
     snapshot::SnapshotError,
     tx::Tx,
     upkeep::Upkeep,
@@ -106,13 +107,31 @@ impl Store {
         R: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Decision<T, R> + Send + 'static,
     {
+        self.decide_as(name_of::<F>(), write, f)
+    }
+
+    /// As `decide`; the log calls it `name` if it is slow.
+    fn decide_as<T, R, F>(
+        &self,
+        name: &'static str,
+        write: Write,
+        f: F,
+    ) -> impl Future<Output = Result<T, Failure<R>>> + Send + use<T, R, F>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Decision<T, R> + Send + 'static,
+    {
         let backend = self.closer.backend.clone();
         let ticket = self.closer.tickets.fetch_add(1, Ordering::Relaxed);
+        let timed = TimedTransaction::begin(self.clock(), name, &write);
         async move {
             let work = write.work.clone();
             let (reply, answer) = oneshot::channel();
             backend.transact(Box::new(Closure { write, ticket, f, answer: None, reply })).await;
-            match answer.await {
+            let answered = answer.await;
+            timed.end();
+            match answered {
                 Ok(answer) => answer,
                 // The writer ended without an answer, because it panicked.
                 Err(_) if work.has_started_writing() => Err(Fault::unknown("the writer ended").into()),
@@ -127,7 +146,7 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T, TxFault> + Send + 'static,
     {
-        let decided = self.decide(write, move |tx| f(tx).map_err(Stop::<Infallible>::Fault));
+        let decided = self.decide_as(name_of::<F>(), write, move |tx| f(tx).map_err(Stop::<Infallible>::Fault));
         async move { decided.await.map_err(Failure::into_fault) }
     }
 

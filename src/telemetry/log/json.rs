@@ -7,7 +7,7 @@ use tracing::{Level, Metadata};
 /// Fields that come first, each under its name in the line.
 const FIRST: [&str; 4] = ["user_id", "principal", "request_id", "took_ms"];
 
-/// `{"timestamp":...,"level":"info","service":...,"message":...,"userId":...,"correlationId":...,"duration":"45ms",...}`,
+/// `{"timestamp":...,"level":"info","service":...,"message":...,"userId":...,"correlationId":...,"duration":"45ms"`,
 /// then the module that writes and the other fields. A field that the event does not have is left out.
 pub(super) fn line(time: &str, metadata: &Metadata<'_>, message: &str, fields: &[(&'static str, Value)]) -> String {
     let find = |name| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value);

@@ -19,7 +19,7 @@ const LOGIN: &str = "/auth/login";
 
 /// A request that was answered.
 #[derive(Debug, Clone, Copy)]
-pub struct Answered<'a> {
+pub struct AnsweredRequest<'a> {
     /// As it was sent.
     pub method: &'a str,
     /// The template of its route; `None`: no route answers it.
@@ -78,8 +78,8 @@ impl Default for HttpMetrics {
 
 impl HttpMetrics {
     /// Counts a request.
-    pub fn note(&self, answered: Answered<'_>) {
-        let Answered { method, route, status, code, took } = answered;
+    pub fn note(&self, answered: AnsweredRequest<'_>) {
+        let AnsweredRequest { method, route, status, code, took } = answered;
         let route = route.unwrap_or(NO_ROUTE);
         let service = service_of(route);
         let labels = RouteLabels { service, method: known(method), route: route.to_owned(), status };
@@ -139,9 +139,15 @@ mod tests {
         for number in 0..1_000 {
             let method = format!("METHOD{number}");
             let took = Duration::from_millis(1);
-            metrics.note(Answered { method: &method, route: None, status: 404, code: Some("not_found"), took });
+            metrics.note(AnsweredRequest { method: &method, route: None, status: 404, code: Some("not_found"), took });
         }
-        assert_eq!((metrics.requests.len(), metrics.durations.len(), metrics.refusals.len()), (1, 1, 1));
+        let (mut registry, mut text) = (Registry::default(), String::new());
+        metrics.register(&mut registry);
+        prometheus_client::encoding::prometheus_text::encode(&mut text, &registry).unwrap();
+        for name in ["http_requests_total", "http_request_duration_seconds_count", "majordomo_refusals_total"] {
+            let series = text.lines().filter(|line| line.starts_with(&format!("{name}{{"))).count();
+            assert_eq!(series, 1, "{name} in {text}");
+        }
         let all = RouteLabels { service: "edge", method: "other", route: NO_ROUTE.to_owned(), status: 404 };
         assert_eq!(metrics.requests.get_or_create(&all).get(), 1_000);
     }
