@@ -18,7 +18,7 @@ pub struct ResetRequest {
     /// The address that was named.
     pub email: EmailAddress,
     /// Whose password its code sets: found when the request is made, so that what is registered later changes nothing.
-    /// `None`: the address was nobody's, or the request only counts the tries of a day.
+    /// `None`: no user and no registration had the address, or the request only counts the tries of a day.
     pub owner: Option<UserId>,
     /// How many more codes may be tried by it.
     pub tries_left: u8,
