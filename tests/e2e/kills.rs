@@ -115,8 +115,8 @@ impl Account {
         Ok(())
     }
 
-    /// An acknowledged registration has its code. One without an answer, whose id the client does not know, may be there
-    /// or not: it is made again, with a code of its own beside that of the first one.
+    /// An acknowledged registration has its code. One without an answer, whose id the client does not know, may or may
+    /// not be there: it is made again, with a code of its own beside that of the first one.
     async fn finish(&mut self, api: &Api) -> Result<(), Gone> {
         let id = match self.id.clone() {
             Some(id) => id,
@@ -126,7 +126,9 @@ impl Account {
             }
         };
         let mut tried = Vec::new();
-        for _second in 0..10 {
+        let mut turn = interval(Duration::from_millis(500));
+        for _turn in 0..20 {
+            turn.tick().await;
             let codes = match &self.code {
                 Some(code) => vec![code.clone()],
                 None => api.codes(&self.email, 1).await.map_err(|_| Gone)?,
@@ -142,7 +144,6 @@ impl Account {
                 }
                 tried.push(code);
             }
-            tokio::time::sleep(Duration::from_millis(500)).await;
         }
         panic!("no code made {self:?} a user: {tried:?}");
     }

@@ -53,7 +53,7 @@ pub use resend_verification::{Registrant, ResendVerification, Resent};
 pub use reset_password::{ResetBy, ResetPassword, ResetRefusal};
 pub use rotate_keys::RotateKeys;
 pub use tokens::Tokens;
-pub use verify_email::{CodeInvalid, Verified, VerifyEmail};
+pub use verify_email::{CodeInvalid, EmailVerified, VerifyEmail};
 
 use super::{hasher::HasherReport, otp::CodeState};
 use crate::{

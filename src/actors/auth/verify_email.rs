@@ -35,7 +35,7 @@ pub struct VerifyEmail {
 
 /// The address is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verified {
+pub enum EmailVerified {
     /// By this code: the user.
     Now(Box<User>),
     /// The code was used before. It shows no profile: a used code that leaks must not.
@@ -47,12 +47,12 @@ pub enum Verified {
 pub struct CodeInvalid;
 
 impl Command<AuthContext> for VerifyEmail {
-    type Answer = Verified;
+    type Answer = EmailVerified;
     type Refusal = CodeInvalid;
     const KIND: &'static str = "verify_email";
     const DEADLINE: Duration = limits::CALL_DEADLINE;
 
-    async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<Verified, Failure<CodeInvalid>> {
+    async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<EmailVerified, Failure<CodeInvalid>> {
         // What cannot be a code is refused before an owner is looked up: it would cost nothing for those who have one.
         if CodeDigits::parse(&self.code).is_err() {
             return Err(Failure::Refused(CodeInvalid));
@@ -62,9 +62,9 @@ impl Command<AuthContext> for VerifyEmail {
         match otp.verify(call.context, self.owner, CodePurpose::VerifyEmail, &self.code, effect).await? {
             Tried::Right => {
                 let found = context.store.read(|view| came_to_be(view, self.owner))?;
-                found.map(|user| Verified::Now(Box::new(user))).ok_or(Failure::Refused(CodeInvalid))
+                found.map(|user| EmailVerified::Now(Box::new(user))).ok_or(Failure::Refused(CodeInvalid))
             }
-            Tried::RightAgain => Ok(Verified::Before),
+            Tried::RightAgain => Ok(EmailVerified::Before),
             Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => Err(Failure::Refused(CodeInvalid)),
         }
     }

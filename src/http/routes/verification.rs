@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{codes::CodeVerifiedBody, user_body::UserBody};
 use crate::{
-    actors::auth::{CodeInvalid, LogoutTokens, Registrant, ResendVerification, Resent, Verified, VerifyEmail},
+    actors::auth::{CodeInvalid, EmailVerified, LogoutTokens, Registrant, ResendVerification, Resent, VerifyEmail},
     http::{
         credential::Bearer,
         error::{ApiError, ProblemCode},
@@ -68,11 +68,11 @@ pub enum EmailVerifiedBody {
     Before(CodeVerifiedBody),
 }
 
-impl From<Verified> for EmailVerifiedBody {
-    fn from(verified: Verified) -> Self {
+impl From<EmailVerified> for EmailVerifiedBody {
+    fn from(verified: EmailVerified) -> Self {
         match verified {
-            Verified::Now(user) => Self::Now(Box::new((*user).into())),
-            Verified::Before => Self::Before(CodeVerifiedBody::verified()),
+            EmailVerified::Now(user) => Self::Now(Box::new((*user).into())),
+            EmailVerified::Before => Self::Before(CodeVerifiedBody::verified()),
         }
     }
 }
