@@ -292,7 +292,7 @@ pub enum Closed {
 }
 
 /// Waits until nobody else holds the engine, and closes it; says whether it could.
-#[allow(
+#[expect(
     clippy::disallowed_methods,
     reason = "a close runs on the writer's own thread, and readers tell nobody when they are done"
 )]

@@ -20,7 +20,7 @@ pub enum Lock {
 }
 
 /// Takes the lock, waiting up to `wait` for another process to let go.
-#[allow(clippy::disallowed_methods, reason = "runs before anything is served, and nobody tells when a lock is let go")]
+#[expect(clippy::disallowed_methods, reason = "runs before anything is served, and nobody tells when a lock is let go")]
 pub fn take(fs: &dyn Fs, layout: &Layout, wait: Duration) -> io::Result<Lock> {
     let path = layout.lock();
     // Counted rather than timed: a clock that stands still in a test must not keep a start waiting for ever.
