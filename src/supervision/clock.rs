@@ -29,7 +29,7 @@ impl Clock for SystemClock {
         lock(&self.0).observe(wall, instant)
     }
 
-    #[allow(clippy::disallowed_methods, reason = "this implements the trait")]
+    #[expect(clippy::disallowed_methods, reason = "this implements the trait")]
     fn instant(&self) -> Instant {
         Instant::now()
     }
@@ -47,7 +47,7 @@ impl Clock for SystemClock {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "this implements the trait")]
+#[expect(clippy::disallowed_methods, reason = "this implements the trait")]
 fn sample() -> (Timestamp, Instant) {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (Timestamp::ZERO.plus(since_epoch), Instant::now())
@@ -120,7 +120,7 @@ pub struct ManualClock {
 
 impl ManualClock {
     /// A clock that shows `start` now.
-    #[allow(clippy::disallowed_methods, reason = "this implements the trait")]
+    #[expect(clippy::disallowed_methods, reason = "this implements the trait")]
     pub fn starting_at(start: Timestamp) -> Self {
         let (began, base) = (tokio::time::Instant::now(), AtomicI64::new(start.as_micros()));
         Self { began, base, trouble: Mutex::new(None) }
@@ -149,7 +149,7 @@ impl Clock for ManualClock {
         Timestamp::from_micros(self.base.load(Ordering::Acquire)).plus(elapsed)
     }
 
-    #[allow(clippy::disallowed_methods, reason = "this implements the trait")]
+    #[expect(clippy::disallowed_methods, reason = "this implements the trait")]
     fn instant(&self) -> Instant {
         tokio::time::Instant::now().into_std()
     }
@@ -174,7 +174,7 @@ mod tests {
         Timestamp::ZERO.plus(24 * HOUR * u32::try_from(number).unwrap())
     }
 
-    #[allow(clippy::disallowed_methods, reason = "some instant to count from")]
+    #[expect(clippy::disallowed_methods, reason = "some instant to count from")]
     fn origin() -> Instant {
         Instant::now()
     }

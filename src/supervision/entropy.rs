@@ -13,7 +13,7 @@ use crate::types::Entropy;
 pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
-    #[allow(clippy::disallowed_methods, reason = "this implements the trait")]
+    #[expect(clippy::disallowed_methods, reason = "this implements the trait")]
     fn fill(&self, bytes: &mut [u8]) {
         if let Err(error) = getrandom::fill(bytes) {
             tracing::error!(%error, "the operating system gives no random bytes; the process ends");

@@ -127,7 +127,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    #[allow(clippy::disallowed_methods, reason = "some instant to count from")]
+    #[expect(clippy::disallowed_methods, reason = "some instant to count from")]
     fn origin() -> Instant {
         Instant::now()
     }

@@ -427,7 +427,7 @@ fn later(
     })
 }
 
-#[allow(clippy::disallowed_methods, reason = "the task is owned: it is aborted when its child moves on")]
+#[expect(clippy::disallowed_methods, reason = "the task is owned: it is aborted when its child moves on")]
 pub(super) fn owned(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(task))
 }

@@ -162,7 +162,7 @@ mod tests {
     }
 
     fn work() -> (Arc<Given>, Work) {
-        #[allow(clippy::disallowed_methods, reason = "some instant; no test waits for it")]
+        #[expect(clippy::disallowed_methods, reason = "some instant; no test waits for it")]
         let deadline = Instant::now();
         let given = Arc::new(Given::default());
         (Arc::clone(&given), Work::placed(deadline, given))

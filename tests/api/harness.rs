@@ -158,7 +158,7 @@ impl Clock for Still {
         Timestamp::from_micros(1_767_225_600_000_000)
     }
 
-    #[allow(clippy::disallowed_methods, reason = "a clock is what the rule points at")]
+    #[expect(clippy::disallowed_methods, reason = "a clock is what the rule points at")]
     fn instant(&self) -> Instant {
         Instant::now()
     }

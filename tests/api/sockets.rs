@@ -41,7 +41,7 @@ pub struct Running {
 }
 
 impl Running {
-    #[allow(clippy::disallowed_methods, reason = "the test is the owner of this task")]
+    #[expect(clippy::disallowed_methods, reason = "the test is the owner of this task")]
     pub async fn start(timeouts: Timeouts) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());

@@ -22,7 +22,7 @@ pub struct Hand {
 }
 
 impl Hand {
-    #[allow(clippy::disallowed_methods, reason = "the clock of these tests has to begin somewhere")]
+    #[expect(clippy::disallowed_methods, reason = "the clock of these tests has to begin somewhere")]
     pub fn new() -> Arc<Self> {
         let micros = AtomicI64::new(1_800_000_000_000_000);
         Arc::new(Self { start: Instant::now(), moved: Mutex::default(), micros })

@@ -37,7 +37,7 @@ pub async fn resume_sending(store: &Store, write: Write) -> Result<bool, Fault> 
     let record = AuditRecord::done(AuditAction::ResumeSending, None);
     store.write(write.reclaim(), move |tx| tx.audit(record.clone())).await?;
     let store = store.clone();
-    #[allow(
+    #[expect(
         clippy::disallowed_methods,
         reason = "an operator's command, seldom and by hand; the file blocks its thread"
     )]

@@ -43,8 +43,9 @@ pub(super) enum FirstSend {
 }
 
 /// Makes the notification that `notice` plans because of `event`, with its delivery: held by the sender that waits for
-/// it, queued if there is none or an older delivery is due, or suppressed because the owner had too many of the template
-/// within `same_kind_every`. Does nothing for an owner without an address. Gives the delivery that the sender holds.
+/// it, queued if there is none or an older delivery is due, or suppressed because the owner had too many of the
+/// template within `same_kind_every`. Does nothing for an owner without an address. Gives the delivery that the sender
+/// holds.
 pub(super) fn take_on(
     tx: &mut Tx<'_>,
     event: &EventEnvelope,

@@ -57,7 +57,7 @@ impl Operations {
             return Err(Failure::Refused(SnapshotRefusal::NotAbsolute));
         }
         let upkeep = self.0.store.upkeep().cloned().ok_or(Failure::Refused(SnapshotRefusal::InMemory))?;
-        #[allow(
+        #[expect(
             clippy::disallowed_methods,
             reason = "an operator's command, seldom and by hand; the copy blocks its thread"
         )]

@@ -80,7 +80,7 @@ mod tests {
     use super::{Quota, RateLimitKey, RateTable};
 
     #[test]
-    #[allow(clippy::disallowed_methods, reason = "a test's start")]
+    #[expect(clippy::disallowed_methods, reason = "a test's start")]
     fn a_full_table_stays_bounded_and_keeps_the_heaviest() {
         let start = std::time::Instant::now();
         let table = RateTable::sized(Quota::a_minute(3), start, 8);

@@ -40,7 +40,7 @@ pub struct CodeRequestBody {
     purpose: OwnPurpose,
     /// The channel: `sms` for `verify_phone`, else `email`. The default is the channel of the purpose.
     #[schema(value_type = Option<String>, example = "email")]
-    #[allow(dead_code, reason = "each purpose has one channel; the field is for the contract")]
+    #[expect(dead_code, reason = "each purpose has one channel; the field is for the contract")]
     channel: Option<()>,
 }
 

@@ -1,4 +1,4 @@
-#![allow(clippy::disallowed_methods, reason = "the server that is spoken to is a task of the test")]
+#![expect(clippy::disallowed_methods, reason = "the server that is spoken to is a task of the test")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -293,7 +293,7 @@ pub enum Closed {
 }
 
 /// Waits until nothing else holds the engine, and closes it; returns whether it was closed.
-#[allow(
+#[expect(
     clippy::disallowed_methods,
     reason = "a close runs on the writer's own thread, and no event reports the end of a reader"
 )]

@@ -20,7 +20,7 @@ pub enum Lock {
 }
 
 /// Takes the lock, waiting up to `wait` for another process to release it.
-#[allow(clippy::disallowed_methods, reason = "runs before the listeners, and no event reports a release")]
+#[expect(clippy::disallowed_methods, reason = "runs before the listeners, and no event reports a release")]
 pub fn take(fs: &dyn Fs, layout: &Layout, wait: Duration) -> io::Result<Lock> {
     let path = layout.lock();
     // Counted, not timed: a paused clock in a test must not keep a start waiting forever.

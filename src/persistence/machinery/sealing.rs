@@ -112,7 +112,7 @@ fn cipher(key: &Subkey) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(&(*key.cipher).into())
 }
 
-#[allow(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 section 2)")]
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 section 2)")]
 fn mac(key: &[u8; 32]) -> Hmac<Sha256> {
     Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length")
 }

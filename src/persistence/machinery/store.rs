@@ -53,7 +53,7 @@ impl Drop for BackendCloser {
 impl Store {
     /// A store in memory that runs each closure twice and compares the results, for tests of flows. Its writer is a
     /// task of the current runtime, so that it follows tokio's paused time.
-    #[allow(clippy::disallowed_methods, reason = "the task belongs to the store: it ends with the last handle")]
+    #[expect(clippy::disallowed_methods, reason = "the task belongs to the store: it ends with the last handle")]
     pub fn assemble_in_memory(catalog: &'static StoreCatalog, clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Self {
         let (store, writer) = Self::assemble_in_hand(catalog, clock, entropy);
         tokio::spawn(writer.drive_as_task());
