@@ -157,7 +157,7 @@ impl EdgeContext {
         }
     }
 
-    /// Whether `path` is that of the metrics and `listener` answers it to whoever asks.
+    /// Whether `path` is that of the metrics and `listener` answers it without a credential.
     pub fn shows_metrics_to_all(&self, listener: Listener, path: &str) -> bool {
         path == METRICS && listener == Listener::Public && self.metrics_public
     }
