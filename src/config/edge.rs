@@ -18,7 +18,7 @@ section! {
         /// Whether production shows /docs, and the operators' routes in /openapi.json, on the public listener;
         /// development does.
         docs_public: bool = false;
-        /// Whether the public listener answers /metrics too, to whoever asks; the ops listener does to operators.
+        /// Whether the public listener answers /metrics too, without a credential; the ops listener does to operators.
         metrics_public: bool = false;
         /// Peers whose X-Forwarded-For or Forwarded (RFC 7239) is believed: the addresses of your reverse proxies,
         /// never everybody. In production the public listener answers no other peer, but for /health.
