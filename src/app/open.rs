@@ -99,6 +99,6 @@ async fn demand_known(
     if opening.created {
         return store.write(service_write(system), |tx| migrations::mark_all(tx, all)).await.map_err(start);
     }
-    let known = store.read(|view| migrations::demand_known(view, all)).map_err(start)?;
-    known.map_err(|newer| AppError::Store(newer.to_string()))
+    let known = store.read(|view| migrations::newer_than(view, all)).map_err(start)?;
+    known.map_or(Ok(()), |newer| Err(AppError::Store(newer.to_string())))
 }

@@ -51,9 +51,9 @@ impl Offline {
             TreeState::Rebuilt { reason, .. } => terminal.note(format_args!("note: the tree was rebuilt: {reason}")),
         }
         let opened = Self { runtime, store, environment };
-        let known = opened.store.read(|view| migrations::demand_known(view, migrations::MIGRATIONS));
+        let known = opened.store.read(|view| migrations::newer_than(view, migrations::MIGRATIONS));
         let known = known.map_err(|fault| CliFailure::fault("looking at the store's migrations", fault));
-        match known.and_then(|known| known.map_err(|newer| CliFailure::Fault(newer.to_string()))) {
+        match known.and_then(|newer| newer.map_or(Ok(()), |newer| Err(CliFailure::Fault(newer.to_string())))) {
             Ok(()) => Ok(opened),
             Err(failure) => {
                 opened.close();

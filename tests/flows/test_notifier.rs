@@ -21,7 +21,7 @@ use majordomo::{
         user::{Metadata, Profile, Status, User},
     },
     outbound::mail::{Exchange, MailTransport, OutgoingMail},
-    persistence::{Reader, Scan, events::EVENT_BY_SEQUENCE, tables},
+    persistence::{Decision, Reader, Scan, Stop, TxFault, events::EVENT_BY_SEQUENCE, tables},
     supervision::{Spec, Supervisor, Tree},
     types::{
         EmailAddress, Fault, Locale, PageLimit, PersonName, Secret, Timestamp,
@@ -220,7 +220,7 @@ pub async fn people() -> Arc<TestStore> {
                 updated_at: START,
                 version: 1,
             };
-            tables::user::insert(tx, &known)?.unwrap();
+            kept(tables::user::insert(tx, &known))?;
             Ok(())
         })
         .await;
@@ -235,9 +235,17 @@ pub async fn welcome_another(test_store: &TestStore, number: u128) {
             let mut another = tables::user::find(tx, user(2))?.unwrap();
             another.id = owner;
             another.email = EmailAddress::parse(&format!("user{number}@example.org")).unwrap();
-            tables::user::insert(tx, &another)?.unwrap();
+            kept(tables::user::insert(tx, &another))?;
             Ok(())
         })
         .await;
     test_store.emit(EventKind::UserVerified { user: owner }, owner, Personal::default()).await;
+}
+
+fn kept<R: std::fmt::Debug>(decided: Decision<(), R>) -> Result<(), TxFault> {
+    match decided {
+        Ok(()) => Ok(()),
+        Err(Stop::Fault(fault)) => Err(fault),
+        Err(refused) => panic!("a user of the test is refused: {refused:?}"),
+    }
 }

@@ -33,14 +33,14 @@ use crate::{
         a_code, a_notification, a_registration, a_reset_request, a_session, a_signing_key, a_user, an_invitation,
     },
     test_store::TestStore,
-    tools::{failed_login, user},
+    tools::{failed_login, unless_taken, user},
 };
 
 /// Puts a row into every table. New ones go to the end, so that the others draw the same random bytes as before.
 fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     let now = tx.now();
     let person = user(0x0123_4567_89ab);
-    let _ = tables::user::insert(tx, &a_user(person, 1, now))?;
+    unless_taken(tables::user::insert(tx, &a_user(person, 1, now)))?;
     tables::registration::insert(tx, &a_registration(user(2), 2, now))?;
     let session = a_session(tx, person, now);
     tables::session::insert(tx, &session)?;

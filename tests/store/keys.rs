@@ -16,7 +16,7 @@ use majordomo::{
 use crate::{
     samples::{SECRET, a_code, a_notification, a_session, a_signing_key, a_user},
     test_store::{OpenStore, TestStore},
-    tools::{Seeded, user},
+    tools::{Seeded, unless_taken, user},
 };
 
 const KEEPING: Keeping = Keeping { rows: 10, since: Timestamp::ZERO };
@@ -26,7 +26,7 @@ fn settle_in(opened: &mut OpenStore<'_>) {
     opened
         .commit(|tx| {
             let now = tx.now();
-            let _ = tables::user::insert(tx, &a_user(user(1), 1, now))?;
+            unless_taken(tables::user::insert(tx, &a_user(user(1), 1, now)))?;
             let session = a_session(tx, user(1), now);
             tables::session::insert(tx, &session)?;
             let code = a_code(tx, user(1), now);

@@ -18,7 +18,7 @@ use crate::{
     samples::a_user,
     test_disk::Dice,
     test_store::{OpenStore, TestStore},
-    tools::{Seeded, failed_login, user},
+    tools::{Seeded, failed_login, unless_taken, user},
 };
 
 #[test]
@@ -100,7 +100,7 @@ fn a_disk_that_gets_full_refuses_growth_then_service_and_never_the_end_of_access
     let tried = |opened: &mut OpenStore<'_>| {
         let now = test_store.disk.clock.now();
         let insert = move |tx: &mut majordomo::persistence::Tx<'_>| {
-            let _ = tables::user::insert(tx, &a_user(user(1), 1, now))?;
+            unless_taken(tables::user::insert(tx, &a_user(user(1), 1, now)))?;
             Ok(())
         };
         let mut growth = Box::pin(opened.store.write(opened.write().growth(), insert));

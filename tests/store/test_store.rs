@@ -24,7 +24,7 @@ use majordomo::{
 use crate::{
     samples::{a_code, a_session, a_user},
     test_disk::{State, TestDisk},
-    tools::{Seeded, failed_login, user, write},
+    tools::{Seeded, failed_login, unless_taken, user, write},
 };
 
 /// A data directory and a key ring.
@@ -163,10 +163,10 @@ fn act(tx: &mut Tx<'_>, at: u32, dice: u32, now: Timestamp) -> Result<(), TxFaul
     let person = user(u128::from(dice % 5));
     match dice % 7 {
         0 => {
-            let _ = tables::user::insert(tx, &a_user(person, dice % 9, now))?;
+            unless_taken(tables::user::insert(tx, &a_user(person, dice % 9, now)))?;
         }
         1 => {
-            let _ = tables::user::update(tx, &a_user(person, dice % 8, now))?;
+            unless_taken(tables::user::update(tx, &a_user(person, dice % 8, now)))?;
         }
         2 => tables::user::remove(tx, person)?,
         3 => {

@@ -10,7 +10,7 @@ use std::{
 
 use majordomo::{
     domain::event::{Event, EventKind, Personal},
-    persistence::{Store, Write, writer::step::StoreWriter},
+    persistence::{Decision, Stop, Store, TxFault, Write, writer::step::StoreWriter},
     types::{CallContext, Clock, Entropy, Stamp, Timestamp, Work, id::UserId},
 };
 
@@ -97,5 +97,13 @@ pub fn failed_login(person: UserId, email: &str) -> Event {
         subject: person,
         kind: EventKind::UserLoginFailed { user: person },
         personal: Personal { email: Some(email.to_owned()), ..Personal::default() },
+    }
+}
+
+/// A user whose address or name another one has is not written, which is no fault.
+pub fn unless_taken<R>(decided: Decision<(), R>) -> Result<(), TxFault> {
+    match decided {
+        Ok(()) | Err(Stop::Refuse(_) | Stop::RefuseAndKeep(_)) => Ok(()),
+        Err(Stop::Fault(fault)) => Err(fault),
     }
 }

@@ -64,9 +64,7 @@ pub(super) fn become_user(tx: &mut Tx<'_>, made: User) -> Decision<(), EffectRef
     for other in registration::of_email(tx, &registered.email)? {
         drop_registration(tx, &other)?;
     }
-    if user::insert(tx, &made)?.is_err() {
-        return refuse(EffectRefused);
-    }
+    user::insert(tx, &made).map_err(|stop| stop.map_refusal(|_| EffectRefused))?;
     record_proof(tx, &made)?;
     Ok(())
 }

@@ -172,9 +172,7 @@ fn enter(
         first_login_at: Some(now),
         ..proof::user_of(made.clone(), now)
     };
-    if user::insert(tx, &entering)?.is_err() {
-        return refuse(RegisterRefusal::UsernameTaken);
-    }
+    user::insert(tx, &entering).map_err(|stop| stop.map_refusal(|_| RegisterRefusal::UsernameTaken))?;
     drop_invitation_of(tx, &entering.email)?;
     let opened = open_session(tx, &entering, settings, None)?;
     record_login(tx, &entering, CompletedLogin { session: opened.id, first: true, new_device: false })?;

@@ -13,7 +13,7 @@ use crate::{
         user::{Metadata, User, transition},
     },
     persistence::{
-        Decision, Tx, refuse,
+        Decision, Tx,
         tables::{code, failure, registration, user},
     },
 };
@@ -30,9 +30,7 @@ pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made:
         password_changed_at: Some(now),
         ..transition::with_proven_address(holder, now)
     };
-    if user::update(tx, &taken)?.is_err() {
-        return refuse(EffectRefused);
-    }
+    user::update(tx, &taken).map_err(|stop| stop.map_refusal(|_| EffectRefused))?;
     end_all_sessions(tx, taken.id, SessionEnd::PasswordReset)?;
     code::remove_all(tx, taken.id)?;
     failure::clear(tx, Subject::User(taken.id))?;

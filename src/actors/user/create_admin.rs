@@ -69,9 +69,7 @@ fn commit(tx: &mut Tx<'_>, email: &EmailAddress, hash: &str) -> Decision<User, C
     };
     drop_registrations_of(tx, email)?;
     writes::drop_invitation_of(tx, email)?;
-    if user::update(tx, &made)?.is_err() {
-        return refuse(CreateAdminRefusal::EmailTaken);
-    }
+    user::update(tx, &made).map_err(|stop| stop.map_refusal(|_| CreateAdminRefusal::EmailTaken))?;
     let kind = EventKind::UserRoleChanged { user: made.id, from: Roles::default(), to: made.roles.clone() };
     let event = Event { subject: made.id, kind, personal: writes::addressed(email) };
     tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::CreateAdmin, made.id))?;

@@ -52,6 +52,14 @@ pub struct Survey {
     pub cut: Option<Cut>,
 }
 
+/// The next frame of a walk.
+enum WalkedFrame {
+    /// It is whole, and follows the one before.
+    Fits(Frame),
+    /// It is damaged, or belongs to another place or opening.
+    Bad(FrameError),
+}
+
 /// Reads the frames of one segment in order.
 struct Walk {
     reader: SegmentReader,
@@ -67,17 +75,17 @@ impl Walk {
     }
 
     /// The next frame, if its number and epoch fit.
-    fn next(&mut self) -> Result<Result<Frame, FrameError>, JournalProblem> {
+    fn next(&mut self) -> Result<WalkedFrame, JournalProblem> {
         Ok(match self.reader.frame_at(self.offset)? {
-            FrameFound::Bad(reason) => Err(reason),
+            FrameFound::Bad(reason) => WalkedFrame::Bad(reason),
             FrameFound::Frame(frame, next) => {
                 if frame.lsn != self.expected || frame.epoch < self.epoch || frame.synced >= frame.lsn {
-                    return Ok(Err(FrameError::Content));
+                    return Ok(WalkedFrame::Bad(FrameError::Content));
                 }
                 self.offset = next;
                 self.expected = frame.lsn.next();
                 self.epoch = frame.epoch;
-                Ok(frame)
+                WalkedFrame::Fits(frame)
             }
         })
     }
@@ -152,8 +160,8 @@ fn survey_inner(
     let mut walk = Walk::open(fs, dir, name, survey.epoch)?;
     while walk.expected < next.0 {
         match walk.next()? {
-            Ok(frame) => survey.note(&frame),
-            Err(reason) => return Err(walk.damaged(reason, Proof::LaterSegment(next))),
+            WalkedFrame::Fits(frame) => survey.note(&frame),
+            WalkedFrame::Bad(reason) => return Err(walk.damaged(reason, Proof::LaterSegment(next))),
         }
     }
     Ok(())
@@ -171,7 +179,7 @@ fn survey_last(
     let mut ends: VecDeque<(Lsn, u64)> = VecDeque::new();
     let reason = loop {
         match walk.next()? {
-            Ok(frame) => {
+            WalkedFrame::Fits(frame) => {
                 survey.note(&frame);
                 survey.synced = survey.synced.max(frame.synced);
                 ends.push_back((frame.lsn, walk.offset));
@@ -183,7 +191,7 @@ fn survey_last(
                     }
                 }
             }
-            Err(reason) => break reason,
+            WalkedFrame::Bad(reason) => break reason,
         }
     };
     survey.end = walk.reader.place(walk.offset);
@@ -232,9 +240,9 @@ pub fn replay<E: From<JournalProblem>>(
         let mut walk = Walk::open(fs, dir, *name, 0)?;
         while walk.expected <= span.upto && next.is_none_or(|next| walk.expected < next.0) {
             match walk.next()? {
-                Ok(frame) if frame.lsn > span.after => visit(frame)?,
-                Ok(_) => {}
-                Err(reason) => {
+                WalkedFrame::Fits(frame) if frame.lsn > span.after => visit(frame)?,
+                WalkedFrame::Fits(_) => {}
+                WalkedFrame::Bad(reason) => {
                     let proof = next.map_or(Proof::Checkpoint(span.upto), Proof::LaterSegment);
                     return Err(walk.damaged(reason, proof).into());
                 }

@@ -105,11 +105,11 @@ pub struct NewerStore {
     pub names: Vec<String>,
 }
 
-/// Checks that this program has every migration that the store has had.
-pub fn demand_known(reader: &impl Reader, all: &[Migration]) -> Result<Result<(), NewerStore>, TxFault> {
+/// The migrations of a newer program that the store has had; `None` if this program has every one.
+pub fn newer_than(reader: &impl Reader, all: &[Migration]) -> Result<Option<NewerStore>, TxFault> {
     let mut names = reader.keys(&MIGRATION_BY_NAME, Scan::all())?;
     names.retain(|name| all.iter().all(|migration| migration.name != name));
-    Ok(if names.is_empty() { Ok(()) } else { Err(NewerStore { names }) })
+    Ok((!names.is_empty()).then_some(NewerStore { names }))
 }
 
 /// Runs all pending migrations, in order. `write` returns the context of each transaction; `told` is called after each

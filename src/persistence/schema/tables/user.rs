@@ -3,6 +3,7 @@
 use crate::{
     domain::user::{User, UserFilter},
     persistence::machinery::{
+        decision::{Decision, refuse},
         reader::{Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
@@ -107,22 +108,22 @@ pub fn holders(reader: &impl Reader, role: Role) -> Result<Vec<User>, TxFault> {
 }
 
 /// Adds a user; nothing is written if the address or the user name is taken.
-pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<Result<(), TakenIdentifier>, TxFault> {
+pub fn insert(tx: &mut Tx<'_>, user: &User) -> Decision<(), TakenIdentifier> {
     if let Some(taken) = taken_by_another(tx, user)? {
-        return Ok(Err(taken));
+        return refuse(taken);
     }
     write(tx, user)?;
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// Replaces the user of the same id; nothing is written if another one has the address or the user name.
-pub fn update(tx: &mut Tx<'_>, user: &User) -> Result<Result<(), TakenIdentifier>, TxFault> {
+pub fn update(tx: &mut Tx<'_>, user: &User) -> Decision<(), TakenIdentifier> {
     if let Some(taken) = taken_by_another(tx, user)? {
-        return Ok(Err(taken));
+        return refuse(taken);
     }
     remove_indexes(tx, user.id)?;
     write(tx, user)?;
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// Replaces the user of the same id, for changes that touch neither address nor user name.
