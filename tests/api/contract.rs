@@ -35,8 +35,10 @@ fn rules() -> Vec<Rule> {
     routes::table().into_iter().map(|route| route.rule).collect()
 }
 
+/// The public listener where it has the route; it has `/metrics` only with `edge.metrics_public`.
 fn listener(rule: &Rule) -> Listener {
-    if rule.on.includes(Listener::Public) { Listener::Public } else { Listener::Ops }
+    let is_public = rule.on.includes(Listener::Public) && rule.path != "/metrics";
+    if is_public { Listener::Public } else { Listener::Ops }
 }
 
 /// The rule's path with a value for each parameter.
