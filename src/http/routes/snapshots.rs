@@ -55,7 +55,7 @@ impl From<SnapshotRefusal> for ApiError {
     fn from(refusal: SnapshotRefusal) -> Self {
         match refusal {
             SnapshotRefusal::NotAbsolute => no_file("not_absolute", "must be an absolute path"),
-            SnapshotRefusal::IsThere => no_file("is_there", "exists already"),
+            SnapshotRefusal::IsThere => no_file("is_there", "is there already"),
             SnapshotRefusal::NoPlace(reason) => no_file("no_place", reason),
             SnapshotRefusal::InMemory => Self::new(ProblemCode::Conflict).detail("A store in memory has no snapshots."),
             SnapshotRefusal::NotWritten(reason) => Self::new(ProblemCode::Unavailable).detail(reason),
