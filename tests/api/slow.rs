@@ -52,7 +52,9 @@ async fn take(app: &TestApp, time: Duration) {
     let write = Write::new(work, app.system.stamp(), CallContext::service("test", "the-slow-one"));
     app.store
         .write(write, move |_tx| {
-            std::thread::sleep(time);
+            // The work itself takes that long: nothing is sent.
+            let (_sender, receiver) = std::sync::mpsc::sync_channel::<()>(1);
+            let _ = receiver.recv_timeout(time);
             Ok(())
         })
         .await
