@@ -45,7 +45,7 @@ pub struct Forwarded {
 pub enum PeerKind {
     /// A client, or a proxy that is not trusted.
     #[default]
-    Stranger,
+    Untrusted,
     /// A trusted proxy that names the client.
     Proxy,
     /// A trusted proxy without a readable client address: all its clients have the same address here.
@@ -242,8 +242,8 @@ mod tests {
         assert_eq!(kind("10.0.0.1", &[]), PeerKind::SilentProxy);
         assert_eq!(kind("10.0.0.1", &[("x-forwarded-for", "garbage, 198.51.100.7")]), PeerKind::Proxy);
         assert_eq!(kind("10.0.0.1", &[("x-forwarded-for", "10.0.0.7")]), PeerKind::Proxy);
-        assert_eq!(kind("192.0.2.1", &[]), PeerKind::Stranger);
-        assert_eq!(kind("192.0.2.1", &[("x-forwarded-for", "1.1.1.1")]), PeerKind::Stranger);
+        assert_eq!(kind("192.0.2.1", &[]), PeerKind::Untrusted);
+        assert_eq!(kind("192.0.2.1", &[("x-forwarded-for", "1.1.1.1")]), PeerKind::Untrusted);
     }
 
     #[test]

@@ -58,6 +58,10 @@ ids! {
     MailId;
     /// A signing key (`kid`).
     KeyId;
+    /// An account of the ledger.
+    AccountId;
+    /// A transaction of the ledger.
+    TransactionId;
     /// An entry of the audit log.
     AuditId;
     /// One run of the program on one machine.

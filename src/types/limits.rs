@@ -9,7 +9,7 @@ use std::time::Duration;
 pub const EMAIL_MAX: usize = 254;
 /// Bytes of an e-mail address before it is folded.
 pub const EMAIL_INPUT_MAX: usize = 1_024;
-/// Characters of a given or family name.
+/// Characters of a first or last name.
 pub const PERSON_NAME_MAX: usize = 100;
 /// Characters of a phone number as typed.
 pub const PHONE_INPUT_MAX: usize = 32;

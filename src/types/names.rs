@@ -1,4 +1,4 @@
-//! Names and contact points of persons: user name, given and family names, phone number, locale.
+//! Names and contact points of persons: user name, first and last names, phone number, locale.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ macro_rules! text_value {
 text_value! {
     /// A user name: `[a-z0-9][a-z0-9._-]{2,31}`; upper case is converted to lower case.
     UserName;
-    /// A given or family name: 1 to 100 characters, no control characters, no markup.
+    /// A first or last name: 1 to 100 characters, no control characters, no markup.
     PersonName;
     /// A phone number by E.164: `+` and 7 to 15 digits.
     PhoneNumber;

@@ -225,7 +225,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_there() {
     let mut server = home.start().await;
     for round in 0..ROUNDS {
         let clients: Vec<_> = (0..CLIENTS).map(|client| tokio::spawn(work(server.api(), round, client))).collect();
-        let _ = timeout(instant(seed, round), std::future::pending::<()>()).await;
+        assert!(timeout(instant(seed, round), std::future::pending::<()>()).await.is_err());
         server.kill().await;
         let mut accounts = Vec::new();
         for client in clients {

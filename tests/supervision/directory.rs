@@ -181,12 +181,15 @@ async fn a_key_that_crashes_waits_and_its_neighbours_do_not() {
     assert_eq!(report(&system, &path).generation, 2);
     for _ in 0..20 {
         tokio::time::advance(11 * SECOND).await;
-        let _ = users.call(&1, SECOND, Ask::Crash).await;
+        let crashed = users.call(&1, SECOND, Ask::Crash).await;
+        assert!(matches!(crashed, Err(Fault::Bug { .. } | Fault::Unavailable)), "{crashed:?}");
         if report(&system, &path).status == ActorStatus::Parked {
             break;
         }
         tokio::task::yield_now().await;
     }
+    until("it is parked", || report(&system, &path).status == ActorStatus::Parked).await;
+    assert_eq!(echo(&users, 2).await, Ok(7), "the other keys are served");
     tree.stop(10 * SECOND).await;
 }
 

@@ -20,9 +20,9 @@ pub struct Personal {
     pub ip_address: Option<String>,
     /// `User-Agent`.
     pub user_agent: Option<String>,
-    /// Given name.
+    /// First name.
     pub first_name: Option<String>,
-    /// Family name.
+    /// Last name.
     pub last_name: Option<String>,
     /// Phone number.
     pub phone: Option<String>,

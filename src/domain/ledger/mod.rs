@@ -19,7 +19,6 @@ mod adjust;
 mod authority;
 mod close;
 mod entry;
-mod id;
 mod names;
 mod open;
 mod post;
@@ -30,12 +29,12 @@ mod settle;
 mod system;
 mod transaction;
 
+pub use crate::types::id::{AccountId, TransactionId};
 pub use account::{Account, AccountCounters, AccountOwner, AccountStatus, AccountType, Available, FreezeScope};
 pub use adjust::{AccountChange, assign_alias, freeze, relabel, set_credit_limit, set_max_balance, unfreeze};
 pub use authority::{Authority, MoneyPower, TransactionAuthor};
 pub use close::{CloseAccount, ClosedAccount, close};
 pub use entry::{EntrySide, LedgerEntry, check_reading_time};
-pub use id::{AccountId, TransactionId};
 pub use names::{AccountAlias, AccountLabel, ProviderName, TransactionReference};
 pub use open::{
     AliasClaim, DefaultAccount, DefaultOpening, OpenAccount, OpeningStamp, open, open_default, open_system,

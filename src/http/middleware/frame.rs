@@ -96,7 +96,7 @@ fn is_probe(path: &str) -> bool {
 /// Whether a request reached production in the clear: TLS ends at the proxies that are trusted.
 fn is_past_proxy(edge: &EdgeContext, origin: &RequestOrigin) -> bool {
     match edge.mode {
-        Mode::Production => origin.forwarded.peer == PeerKind::Stranger,
+        Mode::Production => origin.forwarded.peer == PeerKind::Untrusted,
         Mode::Development => false,
     }
 }

@@ -19,10 +19,10 @@ pub struct ProfileBody {
     /// The name that others see.
     #[schema(example = "Ada L.")]
     display_name: Option<String>,
-    /// Given name.
+    /// First name.
     #[schema(example = "Ada")]
     first_name: Option<String>,
-    /// Family name.
+    /// Last name.
     #[schema(example = "Lovelace")]
     last_name: Option<String>,
     /// Phone number by E.164.
