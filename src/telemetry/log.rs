@@ -1,6 +1,6 @@
 //! The log: one line an event, for the eye or as JSON, with the request and the actor it belongs to.
 //!
-//! Whoever handles a request or a message enters a span with the field `request_id` or `actor`; every line written
+//! The handler of a request or a message enters a span with the field `request_id` or `actor`; every line written
 //! inside carries them. Nobody logs a secret; as a second wall, fields named like one are written as `***`, and control
 //! characters never reach the terminal.
 

@@ -321,6 +321,6 @@ mod tests {
     #[test]
     fn a_subscriber_hears_the_types_whose_rows_name_it() {
         assert_eq!(EventType::heard_by("otp"), [EventType::UserRegistered, EventType::PasswordResetRequested]);
-        assert_eq!(EventType::heard_by("stranger"), []);
+        assert_eq!(EventType::heard_by("another_name"), []);
     }
 }

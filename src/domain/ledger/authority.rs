@@ -154,7 +154,7 @@ impl Authority {
         if self.is_plain_user() {
             return Err(LedgerRefusal::AccountNotFound { at });
         }
-        // What is left in an account may be put aside for its owner by whoever may close the account.
+        // What is left in an account may be put aside for its owner by a caller who may close the account.
         let unclaimed = SystemAccount::Unclaimed.alias(account.currency.code());
         let is_swept_there = kind == TransactionKind::Sweep && account.alias.as_ref() == Some(&unclaimed);
         if self.has(MoneyPower::Issue) || (is_swept_there && self.has(MoneyPower::Operate)) {

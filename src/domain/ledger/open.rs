@@ -97,7 +97,7 @@ pub fn open(
     })
 }
 
-/// Opens a user's default account once, whoever asks first. `existing` is the account that has its alias. The number of
+/// Opens a user's default account once, by its first use. `existing` is the account that has its alias. The number of
 /// a user's accounts does not stop it.
 pub fn open_default(default: DefaultAccount, existing: Option<&Account>, stamp: OpeningStamp) -> DefaultOpening {
     let DefaultAccount { owner, account_type, currency } = default;
