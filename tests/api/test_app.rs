@@ -30,8 +30,8 @@ use majordomo::{
 use serde_json::{Value, json};
 
 use crate::{
+    api::idle_services::{assembled, cheap_hasher, signing_key},
     harness::{Answer, Client},
-    idle_services::{assembled, cheap_hasher, signing_key},
 };
 
 /// The password of all users, unless a test sets another one.

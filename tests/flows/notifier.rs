@@ -16,8 +16,8 @@ use majordomo::{
 };
 use uuid::Uuid;
 
-use crate::test_notifier::{DIGITS, Provider, TestNotifier, code_id, people, welcome_another};
-use crate::test_store::{SECOND, START, until, user};
+use crate::flows::test_notifier::{DIGITS, Provider, TestNotifier, code_id, people, welcome_another};
+use crate::flows::test_store::{SECOND, START, until, user};
 
 #[tokio::test(start_paused = true)]
 async fn a_code_reaches_the_inbox_with_time_and_address_and_nothing_that_a_stranger_typed() {

@@ -15,7 +15,7 @@ use majordomo::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::test_store::{SECOND, TestStore, until, user};
+use crate::flows::test_store::{SECOND, TestStore, until, user};
 
 /// How often each event had its effect, by sequence.
 static EFFECTS: Table<u64, Effects> = Table::new(0xf0, "effects_by_sequence", "for the test");

@@ -31,7 +31,7 @@ use majordomo::{
 };
 use uuid::Uuid;
 
-use crate::test_store::{SECOND, START, TestStore, user};
+use crate::flows::test_store::{SECOND, START, TestStore, user};
 
 pub const DIGITS: &str = "482913";
 

@@ -10,7 +10,7 @@ use majordomo::{
     types::{Network, limits},
 };
 
-use crate::test_store::{SECOND, START, TestStore, until, user};
+use crate::flows::test_store::{SECOND, START, TestStore, until, user};
 
 #[tokio::test(start_paused = true)]
 async fn what_the_expirer_removes_waits_in_the_lane_of_batches() {
