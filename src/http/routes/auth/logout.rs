@@ -62,7 +62,7 @@ pub async fn logout(
     body: Option<Json<LogoutBody>>,
 ) -> Result<StatusCode, ApiError> {
     let refresh = body.and_then(|Json(body)| body.refresh_token);
-    let named = services.auth.session_named_by(&LogoutTokens { bearer, refresh })?;
+    let named = services.auth.session_named_by(&LogoutTokens { bearer, refresh }).await?;
     if let Some(session) = named {
         services.auth.run(context, Logout { session }).await?;
     }

@@ -1,19 +1,10 @@
 //! A hundred at once, against a whole application in memory on real threads; and what an answer must not tell.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod enumeration;
 mod guesses;
-#[path = "../api/harness.rs"]
-#[allow(dead_code, reason = "shared with the tests of the API")]
-mod harness;
-#[path = "../api/idle_services.rs"]
-mod idle_services;
 mod recovery;
 mod refreshes;
 mod registrations;
-#[path = "../api/test_app.rs"]
-#[allow(dead_code, reason = "shared with the tests of the API")]
-mod test_app;
 mod versions;
 
 use futures::future::join_all;

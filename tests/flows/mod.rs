@@ -1,5 +1,4 @@
 //! Flows of the services on a whole system in memory: an engine without a disk, a clock that is moved, seeded chance.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod notifier;
 mod relay;

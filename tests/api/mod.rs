@@ -1,5 +1,4 @@
 //! The API as clients use it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout)]
 
 mod answers;
 mod audit;
@@ -10,7 +9,7 @@ mod contract;
 mod events;
 mod form;
 mod guards;
-mod harness;
+pub mod harness;
 mod heads;
 mod health;
 mod idle_services;
@@ -19,16 +18,13 @@ mod invitations;
 mod metrics;
 mod operations;
 mod origins;
-#[path = "../peers/mod.rs"]
-mod peers;
 mod proxies;
 mod recovery;
 mod reference;
 mod resets;
 mod slow;
 mod sockets;
-#[allow(dead_code, reason = "what tests of the API leave to those of races")]
-mod test_app;
+pub mod test_app;
 mod unproven;
 mod user_sessions;
 mod users;
