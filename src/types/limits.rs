@@ -289,7 +289,9 @@ pub const EVENT_TYPES_QUERY_MAX: usize = 1_000;
 /// The limit of one verification of the audit chain.
 pub const AUDIT_WALK: Duration = Duration::from_secs(20);
 /// Between two log lines about a failing mail provider.
-pub const PROVIDER_TOLD_EVERY: Duration = Duration::from_secs(60);
+pub const PROVIDER_LOGGED_EVERY: Duration = Duration::from_secs(60);
+/// Different recipients that a mail provider refuses permanently in a row before health is degraded.
+pub const RECIPIENTS_REFUSED: usize = 3;
 /// Between two log lines with the heads of the audit chain.
 pub const AUDIT_END_TOLD_EVERY: Duration = Duration::from_secs(3_600);
 /// Characters of an actor in a query.
