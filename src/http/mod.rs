@@ -19,7 +19,6 @@ pub mod openapi;
 pub mod route;
 pub mod router;
 pub mod routes;
-mod schemas;
 pub mod serve;
 pub mod services;
 pub mod strict_json;

@@ -8,8 +8,8 @@ use majordomo::{
     domain::access,
     http::{
         credential::ControlToken,
-        openapi,
-        route::{Access, Listener, Rule},
+        openapi::{self, Installation},
+        route::{Access, Listener, Route, Rule},
         routes,
     },
     types::{Role, Roles},
@@ -29,6 +29,10 @@ fn clients(mode: Mode) -> impl Fn(Listener) -> Client {
     config.edge.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
     let services = services_of(&config, ControlToken::absent());
     move |listener| Client::new(listener, services.clone())
+}
+
+fn document(table: Vec<Route>) -> Value {
+    openapi::document(table, &Installation::new(&Config::default(), Listener::Public))
 }
 
 fn rules() -> Vec<Rule> {
@@ -76,7 +80,7 @@ fn with_code(answer: &Answer, code: &str) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn bodies_are_read_as_the_contract_says() {
-    let document = serde_json::to_value(openapi::document(routes::table())).unwrap();
+    let document = document(routes::table());
     let clients = clients(Mode::Development);
     for rule in rules() {
         if let Some(schema) = body_schema(&document, &rule) {
@@ -88,7 +92,7 @@ async fn bodies_are_read_as_the_contract_says() {
 /// Shows that the comparison detects differences, whatever the table contains.
 #[tokio::test]
 async fn a_body_of_the_tests_own_is_read_as_its_contract_says() {
-    let document = serde_json::to_value(openapi::document(form::table())).unwrap();
+    let document = document(form::table());
     let client = Client::of_table(form::table(), bare_services());
     let rules: Vec<Rule> = form::table().into_iter().map(|route| route.rule).collect();
     let with_body: Vec<&Rule> = rules.iter().filter(|rule| body_schema(&document, rule).is_some()).collect();

@@ -4,10 +4,11 @@ use std::{collections::BTreeSet, fmt::Write, path::Path};
 
 use majordomo::telemetry::{health::HealthReason, metrics::catalog::Metric};
 use majordomo::{
+    config::Config,
     domain::event::EventType,
     http::{
         error::{ProblemCode, Retry},
-        openapi,
+        openapi::{self, Installation},
         route::{Access, Listener, Route},
         routes,
     },
@@ -27,7 +28,7 @@ fn compare(name: &str, text: &str) {
 }
 
 fn document() -> Value {
-    serde_json::to_value(openapi::document(routes::table())).unwrap()
+    openapi::document(routes::table(), &Installation::new(&Config::default(), Listener::Public))
 }
 
 /// The table in the order of the reference page.

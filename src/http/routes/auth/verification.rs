@@ -14,6 +14,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Accepted, Json},
         fields::{self, Fields, FromFields},
+        openapi::forms::{CodeForm, EmailForm, IdForm, TimeForm},
         route::{
             Access::Anonymous,
             Class::{CodeRequest, Login},
@@ -28,8 +29,8 @@ use crate::{
 /// The routes of this file.
 pub(super) fn rows() -> Vec<Route> {
     vec![
-        row(Public, Anonymous, Login, routes!(verify_email)),
-        row(Public, Anonymous, CodeRequest, routes!(resend_verification)),
+        row(Public, Anonymous, Login, routes!(verify_email)).takes_bearer(),
+        row(Public, Anonymous, CodeRequest, routes!(resend_verification)).either("userId", "email"),
     ]
 }
 
@@ -39,10 +40,10 @@ pub(super) fn rows() -> Vec<Route> {
 pub struct Verification {
     /// The latest time at which a code sent now runs out; a code that is sent again keeps its own end, which the mail
     /// names.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     expires_at: String,
     /// From when on it may be asked for again.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     resend_at: String,
 }
 
@@ -59,10 +60,10 @@ impl Verification {
 pub struct VerifyEmailBody {
     /// The id that registration answered. The address names no registration: other people may have registered it, with
     /// passwords of their own.
-    #[schema(value_type = String, example = "0197f3a0-7c1e-7d2a-9b1f-1f2e3d4c5b6a")]
+    #[schema(value_type = IdForm)]
     user_id: UserId,
     /// Six digits.
-    #[schema(value_type = String, example = "123456")]
+    #[schema(value_type = CodeForm)]
     code: String,
 }
 
@@ -145,10 +146,10 @@ pub async fn verify_email(
 #[schema(rename_all = "camelCase")]
 pub struct ResendBody {
     /// The id that registration answered; this or `email`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<IdForm>)]
     user_id: Option<UserId>,
     /// The address; this or `userId`.
-    #[schema(value_type = Option<String>, example = "ada@example.com")]
+    #[schema(value_type = Option<EmailForm>)]
     email: Option<EmailAddress>,
 }
 

@@ -27,7 +27,7 @@ pub(super) fn rows() -> Vec<Route> {
 #[derive(Debug, ToSchema)]
 pub struct SnapshotBody {
     /// An absolute path on the server's machine. The file must not exist.
-    #[schema(example = "/var/backups/majordomo.snapshot")]
+    #[schema(min_length = 1, max_length = 4096, example = "/var/backups/majordomo.snapshot")]
     file: String,
 }
 
