@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use majordomo::{
     domain::{
-        audit::{Actor, AuditAction},
-        event::{DeadLetter, DeadReason, EventType},
+        audit::Actor,
+        auth::events::UserLoggedIn,
+        event::{DeadLetter, DeadReason, EventRow, EventType, actions::EventAction},
+        user::events::UserVerified,
     },
     persistence::{
         Write,
@@ -164,7 +166,7 @@ async fn a_code_is_told_of_once_it_is_sent() {
 #[tokio::test]
 async fn every_subscriber_that_the_catalogue_names_is_there_and_no_other() {
     let app = TestApp::new().await;
-    let named: BTreeSet<&str> = EventType::ALL.iter().flat_map(|kind| kind.subscribers().iter().copied()).collect();
+    let named: BTreeSet<&str> = EventRow::all().flat_map(|row| row.subscribers.iter().copied()).collect();
     let there: BTreeSet<&str> = app.services.relays.report().unwrap().iter().map(|one| one.name).collect();
     assert_eq!(named, there);
 }
@@ -189,7 +191,7 @@ async fn dead_letters_are_listed_inspected_and_requeued() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     app.mail("ada@example.com", "welcome", 1).await;
-    let sequence = bury(&app, EventType::UserVerified).await;
+    let sequence = bury(&app, UserVerified::TYPE).await;
     let ops = app.ops.clone();
     for query in ["", "?subscriber=notifier"] {
         let listed = ops.get(&format!("/events/dead-letters{query}")).await;
@@ -213,7 +215,7 @@ async fn dead_letters_are_listed_inspected_and_requeued() {
     assert_eq!((again.status, &again.body), (200, &json!({ "requeued": 1 })), "{again:?}");
     assert_eq!(app.operator().send("POST", &requeue, Body::empty()).await.problem(), "not_found");
     assert_eq!(ops.get(&place).await.problem(), "not_found");
-    let [entry] = &app.audited(AuditAction::RequeueDeadLetter)[..] else { panic!("one entry") };
+    let [entry] = &app.audited(EventAction::RequeueDeadLetter)[..] else { panic!("one entry") };
     assert_eq!((&entry.actor, entry.detail.clone()), (&Actor::Cli, format!("subscriber=notifier sequence={sequence}")));
     eventually("the letter to be handed over", async || {
         let told = app.ops.get("/events/subscribers").await.body;
@@ -229,8 +231,8 @@ async fn all_dead_letters_of_a_subscriber_are_requeued_at_once_and_one_is_discar
     app.member("ada@example.com").await;
     app.mail("ada@example.com", "welcome", 1).await;
     let operator = app.operator();
-    let verified = bury(&app, EventType::UserVerified).await;
-    let logged_in = bury(&app, EventType::UserLoggedIn).await;
+    let verified = bury(&app, UserVerified::TYPE).await;
+    let logged_in = bury(&app, UserLoggedIn::TYPE).await;
     let first = operator.get("/events/dead-letters?limit=1").await;
     let cursor = first.body["nextCursor"].as_str().unwrap().to_owned();
     let second = operator.get(&format!("/events/dead-letters?limit=1&cursor={cursor}")).await;
@@ -244,7 +246,7 @@ async fn all_dead_letters_of_a_subscriber_are_requeued_at_once_and_one_is_discar
     let gone = operator.post(&discard, json!({ "reason": "nobody waits for it" })).await;
     assert_eq!(gone.status, 204, "{gone:?}");
     assert_eq!(operator.post(&discard, json!({ "reason": "twice" })).await.problem(), "not_found");
-    let [entry] = &app.audited(AuditAction::DiscardDeadLetter)[..] else { panic!("one entry") };
+    let [entry] = &app.audited(EventAction::DiscardDeadLetter)[..] else { panic!("one entry") };
     assert!(entry.detail.ends_with("reason=nobody waits for it"), "{entry:?}");
 
     let all = operator.send("POST", "/events/dead-letters/notifier/requeue", Body::empty()).await;

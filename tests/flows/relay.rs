@@ -8,7 +8,10 @@ use std::{
 use futures::future::BoxFuture;
 use majordomo::{
     actors::relay::{HandOver, NotTaken, OperatorRefusal, Relays, Subscriber},
-    domain::event::{DeadReason, EventKind, EventType, Personal},
+    domain::{
+        event::{DeadReason, EventType, Personal},
+        user::events::{UserDeleted, UserVerified},
+    },
     persistence::{Reader, Record, Table},
     supervision::{Spec, Supervisor, Tree},
     types::{CallContext, Failure, PageLimit, id::UserId},
@@ -55,7 +58,7 @@ impl Subscriber for Listener {
     }
 
     fn types(&self) -> Vec<EventType> {
-        vec![EventType::UserVerified]
+        vec![UserVerified::TYPE]
     }
 
     fn receive(&self, hand_over: HandOver) -> BoxFuture<'_, Result<(), NotTaken>> {
@@ -133,7 +136,7 @@ impl TestRelays {
 }
 
 async fn say(test_store: &TestStore, subject: u128) {
-    test_store.emit(EventKind::UserVerified { user: user(subject) }, user(subject), Personal::default()).await;
+    test_store.emit(UserVerified { user: user(subject) }.into(), user(subject), Personal::default()).await;
 }
 
 fn operator() -> CallContext {
@@ -268,7 +271,7 @@ async fn events_that_nobody_wants_move_the_watermark_and_nothing_else() {
     let test_store = Arc::new(TestStore::new());
     let test_relays = TestRelays::open(&test_store, |_, _| Deed::Take).await;
     for _ in 0..30 {
-        test_store.emit(EventKind::UserDeleted { user: user(1) }, user(1), Personal::default()).await;
+        test_store.emit(UserDeleted { user: user(1) }.into(), user(1), Personal::default()).await;
     }
     test_relays.until_passed(30).await;
     assert!(test_relays.taken().is_empty());

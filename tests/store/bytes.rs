@@ -8,9 +8,11 @@ use std::{fmt::Write as _, path::Path};
 
 use majordomo::{
     domain::{
-        audit::{AuditAction, AuditRecord},
-        event::{DeadLetter, DeadReason, Delayed, EventType},
+        audit::AuditRecord,
+        auth::{actions::AuthAction, events::UserLoginFailed},
+        event::{DeadLetter, DeadReason, Delayed},
         notification::TemplateName,
+        user::actions::UserAction,
     },
     persistence::{
         Record, Tx, TxFault,
@@ -60,13 +62,13 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     fill_subscriptions(tx, now)?;
     migrations::mark_all(tx, &[Migration { name: "0001_first", step: |_, _| Ok(MigrationStep::Finished) }])?;
     tx.emit(failed_login(person, "somebody@example.com"))?;
-    tx.audit(AuditRecord::refused(AuditAction::Login, person).detail("reason=password"))?;
+    tx.audit(AuditRecord::refused(AuthAction::Login, person).detail("reason=password"))?;
     tables::timing_padding::leave(tx)?;
     let request = a_reset_request(tx, now);
     tables::reset::put(tx, &request)?;
     let invitation = an_invitation(tx, now);
     tables::invitation::insert(tx, &invitation)?;
-    tx.audit(AuditRecord::done(AuditAction::ChangeRoles, person).detail("roles=user"))
+    tx.audit(AuditRecord::done(UserAction::ChangeRoles, person).detail("roles=user"))
 }
 
 fn fill_failures(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
@@ -89,7 +91,7 @@ fn fill_subscriptions(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
     subscription::delay(tx, place(8), &Delayed { attempts: 2, due: now, last_error: "busy".to_owned() })?;
     let letter = DeadLetter {
         event: Some(EventId::from(uuid::Uuid::from_u128(9))),
-        event_type: Some(EventType::UserLoginFailed),
+        event_type: Some(UserLoginFailed::TYPE),
         subject: user(5),
         attempts: 10,
         reason: DeadReason::Exhausted,
