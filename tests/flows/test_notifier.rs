@@ -36,7 +36,7 @@ use majordomo::{
 };
 use uuid::Uuid;
 
-use crate::test_store::{SECOND, START, TestStore, user};
+use crate::flows::test_store::{SECOND, START, TestStore, ready, user};
 
 pub const DIGITS: &str = "482913";
 
@@ -163,7 +163,8 @@ impl TestNotifier {
     }
 
     pub fn deliveries(&self) -> Vec<Delivery> {
-        let rows = self.test_store.store.read(|view| view.scan(&tables::notification::DELIVERY_BY_ID, Scan::all()));
+        let rows =
+            ready(self.test_store.store.read(|view| view.scan(&tables::notification::DELIVERY_BY_ID, Scan::all())));
         let mut deliveries: Vec<_> = rows.unwrap().into_iter().map(|(_, delivery)| delivery).collect();
         deliveries.sort_by_key(|delivery| delivery.created_at);
         deliveries
@@ -179,7 +180,8 @@ impl TestNotifier {
 
     pub fn events(&self) -> Vec<EventKind> {
         let range = EventRange { after: 0, limit: limits::SCAN_MAX };
-        let page = self.test_store.store.read(|view| events::read(view, range, &EventFilter::default())).unwrap();
+        let read = self.test_store.store.read(move |view| events::read(view, range, &EventFilter::default()));
+        let page = ready(read).unwrap();
         assert_eq!(page.next, None);
         page.rows.into_iter().filter_map(|event| event.kind).collect()
     }

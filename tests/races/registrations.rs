@@ -7,9 +7,8 @@ use majordomo::domain::{
 use serde_json::json;
 
 use crate::{
-    hundred, make_room, roomy,
+    races::{hundred, make_room, roomy, with_status},
     test_app::{PASSWORD, TestApp, code_in},
-    with_status,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
