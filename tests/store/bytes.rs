@@ -4,7 +4,10 @@
 //! A changed line means that existing stores can no longer be read: a changed record gets a new `SCHEMA` and an
 //! `upgrade`, and the bytes of the old line go into a test that reads them.
 
-use std::{fmt::Write as _, path::Path};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 
 use majordomo::{
     domain::{
@@ -125,9 +128,18 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+pub fn unhex(digits: &str) -> Vec<u8> {
+    (0..digits.len() / 2).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap()).collect()
+}
+
+/// A file of the repository.
+pub fn recorded_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
 /// Compares a text with a file of the repository; writes the file when `UPDATE_REFERENCE=1`.
 pub fn compare(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let path = recorded_file(name);
     if std::env::vars().any(|(name, value)| name == "UPDATE_REFERENCE" && value == "1") {
         std::fs::write(&path, text).unwrap();
     }

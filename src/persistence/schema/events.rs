@@ -191,3 +191,55 @@ fn body(event: &StoredEvent) -> Result<Option<EventKind>, CodecFault> {
     let form = EventBodyForm { event_type: event.kind, schema: event.schema };
     codec::seeded(row.name, form, &event.body).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserializer, de::DeserializeSeed};
+
+    use super::*;
+    use crate::domain::event::event;
+
+    event! {
+        /// An event whose two names became one.
+        PersonNamed = 0xff01, "person.named", to [], schema 2, before [1 => PersonNamedV1] {
+            /// The name.
+            name: String as "name" = "Ada Lovelace".to_owned(),
+        }
+    }
+
+    /// The form of schema 1.
+    #[derive(Serialize, Deserialize)]
+    struct PersonNamedV1 {
+        first: String,
+        last: String,
+    }
+
+    impl From<PersonNamedV1> for PersonNamed {
+        fn from(before: PersonNamedV1) -> Self {
+            Self { name: format!("{} {}", before.first, before.last) }
+        }
+    }
+
+    /// Reads a body of this schema.
+    struct NamedBody(u16);
+
+    impl<'de> DeserializeSeed<'de> for NamedBody {
+        type Value = PersonNamed;
+
+        fn deserialize<D: Deserializer<'de>>(self, body: D) -> Result<PersonNamed, D::Error> {
+            PersonNamed::read(self.0, body)
+        }
+    }
+
+    #[test]
+    fn a_body_of_an_earlier_schema_is_read_and_one_of_a_later_schema_is_refused() {
+        let read = |schema, body: &[u8]| codec::seeded("person.named", NamedBody(schema), body);
+        let before = PersonNamedV1 { first: "Ada".to_owned(), last: "Lovelace".to_owned() };
+        let (first, second) = (codec::bare(&before).unwrap(), codec::bare(&PersonNamed::sample()).unwrap());
+        assert_ne!(first, second);
+        assert_eq!((read(1, &first), read(2, &second)), (Ok(PersonNamed::sample()), Ok(PersonNamed::sample())));
+        assert_eq!(PersonNamed::ROW.schema, 2);
+        let fault = read(3, &second).unwrap_err().to_string();
+        assert!(fault.contains("schema 3 is not known"), "{fault}");
+    }
+}
