@@ -18,12 +18,20 @@ use majordomo::{
 };
 use serde_json::{Value, json};
 
-use crate::test_app::{PASSWORD, TestApp, eventually};
+use crate::{
+    flows::test_store::{NEWER_EVENT, append_newer_event},
+    test_app::{PASSWORD, TestApp, eventually},
+};
 
 /// The sequences of a page.
 fn sequences(page: &Value) -> Vec<u64> {
     let rows = page["data"].as_array().unwrap_or_else(|| panic!("{page}"));
     rows.iter().map(|event| event["sequence"].as_str().unwrap().parse().unwrap()).collect()
+}
+
+fn test_write(app: &TestApp) -> Write {
+    let work = Work::until(majordomo::types::Clock::instant(&*app.clock) + std::time::Duration::from_secs(5));
+    Write::new(work, app.system.stamp(), CallContext::service("test", "write"))
 }
 
 /// Adds an event to the notifier's dead letters.
@@ -39,9 +47,7 @@ async fn bury(app: &TestApp, kind: EventType) -> u64 {
         last_error: "the mailbox is full".to_owned(),
         at: app.now(),
     };
-    let work = Work::until(majordomo::types::Clock::instant(&*app.clock) + std::time::Duration::from_secs(5));
-    let write = Write::new(work, app.system.stamp(), CallContext::service("test", "bury"));
-    let buried = app.store.write(write, move |tx| {
+    let buried = app.store.write(test_write(app), move |tx| {
         subscription::bury(tx, EventPlace { subscriber: "notifier", subject, sequence }, &letter)
     });
     buried.await.unwrap();
@@ -124,6 +130,21 @@ async fn the_log_is_filtered_by_the_names_of_the_source_documents_too() {
     }
     assert_eq!(types("USER_REGISTERED,user.login").await, ["user.registered", "user.logged_in"]);
     assert_eq!(app.ops.get("/events?types=user_registered").await.problem(), "invalid_query", "case counts");
+}
+
+#[tokio::test]
+async fn an_event_of_a_newer_version_is_listed_by_its_number() {
+    let app = TestApp::new().await;
+    app.store.write(test_write(&app), append_newer_event).await.unwrap();
+    for query in ["", "?types=unknown:0x01fe"] {
+        let page = app.ops.get(&format!("/events{query}")).await;
+        let [event] = &page.body["data"].as_array().unwrap()[..] else { panic!("{page:?}") };
+        assert_eq!((&event["type"], &event["source"]), (&json!("unknown:0x01fe"), &json!("/auth")), "{page:?}");
+        assert_eq!(event["data"], json!({}));
+    }
+    let sequence = bury(&app, NEWER_EVENT).await;
+    let letter = app.ops.get(&format!("/events/dead-letters/notifier/{sequence}")).await;
+    assert_eq!((letter.status, &letter.body["eventType"]), (200, &json!("unknown:0x01fe")), "{letter:?}");
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use majordomo::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::flows::test_store::{SECOND, TestStore, ready, until, user};
+use crate::flows::test_store::{SECOND, TestStore, append_newer_event, ready, until, user};
 
 /// How often each event had its effect, by sequence.
 static EFFECTS: Table<u64, Effects> = Table::new(0xf0, "effects_by_sequence", "for the test");
@@ -263,6 +263,18 @@ async fn what_is_refused_is_a_dead_letter_at_once_and_a_discarded_one_never_come
     test_relays.say(1).await;
     test_relays.until_passed(4).await;
     assert_eq!(test_relays.taken(), [4]);
+    assert_eq!(test_relays.dead(), []);
+    test_relays.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_of_a_newer_version_moves_the_watermark_and_later_events_are_handed_over() {
+    let test_store = Arc::new(TestStore::new());
+    let test_relays = TestRelays::open(&test_store, |_, _| Deed::Take).await;
+    test_store.write(append_newer_event).await;
+    test_relays.say(1).await;
+    test_relays.until_passed(2).await;
+    assert_eq!(test_relays.taken(), [2]);
     assert_eq!(test_relays.dead(), []);
     test_relays.tree.stop(10 * SECOND).await;
 }

@@ -197,7 +197,7 @@ mod tests {
     use serde::{Deserializer, de::DeserializeSeed};
 
     use super::*;
-    use crate::domain::event::event;
+    use crate::domain::event::{PayloadValue, event};
 
     event! {
         /// An event whose two names became one.
@@ -239,6 +239,8 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!((read(1, &first), read(2, &second)), (Ok(PersonNamed::sample()), Ok(PersonNamed::sample())));
         assert_eq!(PersonNamed::ROW.schema, 2);
+        let payload = PersonNamed::sample().payload();
+        assert_eq!(payload, [("name", PayloadValue::Text("Ada Lovelace".to_owned()))]);
         let fault = read(3, &second).unwrap_err().to_string();
         assert!(fault.contains("schema 3 is not known"), "{fault}");
     }
