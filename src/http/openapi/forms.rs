@@ -15,9 +15,9 @@ use super::Installation;
 use crate::{
     domain::{
         access::Permission,
-        audit::{AuditAction, AuditLog, AuditResult},
+        audit::{ActionRow, AuditLog, AuditResult},
         auth::{KeyStage, SigningAlgorithm},
-        event::{DeadReason, EventType},
+        event::{DeadReason, EventRow},
         notification::{Channel, TemplateName},
         user::Status,
     },
@@ -107,16 +107,16 @@ forms! { installation,
     CodeStatusForm "CodeStatus" = set(["pending", "verified", "expired", "void"]);
     /// The name of a template.
     TemplateForm "TemplateName" = set(TemplateName::ALL.iter().map(|template| template.as_str()));
-    /// The type of an event.
-    EventTypeForm "EventType" = set(EventType::ALL.iter().map(|kind| kind.as_str()));
+    /// The type of an event; `unknown:` and a number for one of a newer version.
+    EventTypeForm "EventType" = open_set(EventRow::all().map(|row| row.name));
     /// The service that writes an event.
-    EventSourceForm "EventSource" = set(EventType::ALL.iter().map(|kind| kind.source()));
+    EventSourceForm "EventSource" = set(EventRow::all().map(|row| row.event_type.source()).chain(["/unknown"]));
     /// A sequence of the event log: a whole number as text.
     SequenceForm "Sequence" = text(1..=20, json!({ "pattern": "^[0-9]+$", "example": "4711" }));
     /// `refused`: a permanent failure. `exhausted`: too many failed hand-overs. `gone`: no longer in the log.
     DeadLetterReasonForm "DeadEventReason" = set([DeadReason::Refused, DeadReason::Exhausted, DeadReason::Gone].map(DeadReason::as_str));
-    /// An action in the audit log.
-    AuditActionForm "AuditAction" = set(AuditAction::ALL.iter().map(|action| action.as_str()));
+    /// An action in the audit log; `unknown:` and a number for one of a newer version.
+    AuditActionForm "AuditAction" = open_set(ActionRow::all().map(|row| row.name));
     /// `audit`, or `audit_sign_ins` for sign-ins and sign-outs.
     AuditLogForm "AuditLog" = set(AuditLog::ALL.map(AuditLog::as_str));
     /// Whether an action was done, or refused by a rule.
@@ -164,6 +164,13 @@ fn set<'a>(names: impl IntoIterator<Item = &'a str>) -> Value {
         }
     }
     json!({ "type": "string", "enum": known })
+}
+
+/// The known names of a set that a newer version may have extended.
+fn open_set<'a>(names: impl IntoIterator<Item = &'a str>) -> Value {
+    let known = set(names);
+    let first = known["enum"][0].clone();
+    json!({ "anyOf": [known, { "type": "string", "pattern": "^unknown:0x[0-9a-f]{4}$" }], "example": first })
 }
 
 fn json_web_key() -> Value {

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use crate::{
     actors::audit::{AuditAfter, AuditQuery, Verified, VerifiedTrail, Wholeness},
     domain::access::Permission,
-    domain::audit::{Actor, AuditAction, AuditEntry, AuditPlace},
+    domain::audit::{ActionRow, Actor, AuditAction, AuditEntry, AuditPlace},
     http::{
         error::{ApiError, ProblemCode},
         extract::{Json, List, Query, Rows},
@@ -59,7 +59,7 @@ fn actor(text: &str) -> Result<Actor, Invalid> {
 
 fn action(text: &str) -> Result<AuditAction, Invalid> {
     AuditAction::from_name(text).ok_or_else(|| {
-        let known: Vec<_> = AuditAction::ALL.iter().map(|action| action.as_str()).collect();
+        let known: Vec<_> = ActionRow::all().map(|row| row.name).collect();
         Invalid::told("unknown_value", format!("must be one of {}", known.join(", ")))
     })
 }
@@ -81,7 +81,7 @@ pub struct AuditEntryBody {
     actor: String,
     /// The action, done or refused.
     #[schema(value_type = AuditActionForm)]
-    action: &'static str,
+    action: String,
     /// The result of the action.
     #[schema(value_type = AuditResultForm)]
     result: &'static str,
@@ -109,7 +109,7 @@ impl From<AuditEntry> for AuditEntryBody {
             number: entry.number,
             time: entry.time.to_string(),
             actor: entry.actor.to_string(),
-            action: entry.action.as_str(),
+            action: entry.action.to_string(),
             result: entry.result.as_str(),
             subject: entry.subject.map(|subject| subject.to_string()),
             request_id: entry.request_id,

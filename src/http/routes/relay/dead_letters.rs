@@ -9,7 +9,7 @@ use super::events::EventBody;
 use crate::{
     actors::relay::OperatorRefusal,
     domain::access::Permission,
-    domain::event::{DeadLetter, EventType},
+    domain::event::DeadLetter,
     http::{
         error::{ApiError, ProblemCode},
         extract::{Json, List, Path, PathPair, Rows},
@@ -59,7 +59,7 @@ pub struct DeadLetterBody {
     event_id: Option<String>,
     /// The event's type; `null` if it was no longer in the log.
     #[schema(value_type = Option<EventTypeForm>)]
-    event_type: Option<&'static str>,
+    event_type: Option<String>,
     /// The person that the event is about.
     #[schema(value_type = IdForm)]
     subject: String,
@@ -86,7 +86,7 @@ impl DeadLetterBody {
             subscriber: subscriber.to_owned(),
             sequence: sequence.to_string(),
             event_id: letter.event.map(|id| id.to_string()),
-            event_type: letter.event_type.map(EventType::as_str),
+            event_type: letter.event_type.map(|event_type| event_type.to_string()),
             subject: letter.subject.to_string(),
             reason: letter.reason.as_str(),
             attempts: letter.attempts,

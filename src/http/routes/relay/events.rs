@@ -74,7 +74,7 @@ pub struct EventBody {
     /// The type of the event.
     #[serde(rename = "type")]
     #[schema(value_type = EventTypeForm)]
-    kind: &'static str,
+    kind: String,
     /// The service that wrote the event.
     #[schema(value_type = EventSourceForm)]
     source: &'static str,
@@ -104,22 +104,23 @@ pub struct EventBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, example = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]
     traceparent: Option<String>,
-    /// The payload. The personal fields are missing after the person's erasure.
+    /// The payload; without fields of its own for an unknown type. The personal fields are missing after the
+    /// person's erasure.
     #[schema(value_type = MetadataForm)]
     data: Map<String, Value>,
 }
 
 impl From<EventEnvelope> for EventBody {
     fn from(event: EventEnvelope) -> Self {
-        let kind = event.kind.event_type();
-        let told = event.kind.fields().into_iter().map(|(name, value)| (name.to_owned(), json_of(value)));
+        let payload = event.kind.map(|kind| kind.payload()).unwrap_or_default().into_iter();
+        let payload = payload.map(|(name, value)| (name.to_owned(), json_of(value)));
         let personal = event.personal.fields().into_iter();
         let personal = personal.map(|(name, value)| (name.to_owned(), Value::String(value)));
         Self {
             id: event.id.to_string(),
             sequence: event.sequence.to_string(),
-            kind: kind.as_str(),
-            source: kind.source(),
+            kind: event.event_type.to_string(),
+            source: event.event_type.source(),
             subject: event.subject.to_string(),
             time: event.time.to_string(),
             specversion: "1.0",
@@ -128,7 +129,7 @@ impl From<EventEnvelope> for EventBody {
             correlationid: event.correlation,
             causationid: event.causation.map(|id| id.to_string()),
             traceparent: event.traceparent,
-            data: told.chain(personal).collect(),
+            data: payload.chain(personal).collect(),
         }
     }
 }
