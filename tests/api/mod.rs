@@ -16,6 +16,7 @@ mod idle_services;
 mod inbox;
 mod invitations;
 mod metrics;
+mod openapi;
 mod operations;
 mod origins;
 mod proxies;

@@ -184,6 +184,9 @@ fn describe(rule: &Rule, operation: &mut Value, installation: &Installation) {
         "limit": rule.class.as_str(),
     });
     operation["security"] = installation.security(rule);
+    if let Some(body) = operation.get_mut("requestBody") {
+        demand_body(body);
+    }
     if let Some((first, second)) = rule.either {
         operation["x-either"] = json!([first, second]);
     }
@@ -191,4 +194,15 @@ fn describe(rule: &Rule, operation: &mut Value, installation: &Installation) {
     if listener != installation.listener {
         operation["servers"] = json!([installation.server(listener)]);
     }
+}
+
+/// A body that may be missing is not `null` where it is sent.
+fn demand_body(body: &mut Value) {
+    let schema = &mut body["content"]["application/json"]["schema"];
+    let parts = schema["oneOf"].as_array().cloned().unwrap_or_default();
+    let is_optional = parts.iter().any(|part| part["type"] == "null");
+    if let Some(part) = parts.into_iter().find(|part| part["type"] != "null").filter(|_| is_optional) {
+        *schema = part;
+    }
+    body["required"] = Value::Bool(!is_optional);
 }

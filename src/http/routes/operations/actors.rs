@@ -39,6 +39,9 @@ impl From<RestartRefusal> for ApiError {
     }
 }
 
+/// The end of a path that restarts an actor; no actor's path ends with it.
+const RESTART: &str = "/restart";
+
 /// The parameters of the list.
 pub struct ActorsQuery {
     cursor: Option<String>,
@@ -81,6 +84,9 @@ pub async fn show_actor(
     State(services): State<EdgeServices>,
     Path(path): Path<String>,
 ) -> Result<Json<ActorReport>, ApiError> {
+    if path.ends_with(RESTART) {
+        return Err(ApiError::method_not_allowed("POST"));
+    }
     services.operations.actor(&path).map(Json).ok_or_else(|| ApiError::new(ProblemCode::NotFound))
 }
 
@@ -101,7 +107,7 @@ pub async fn restart_actor(
     Path(path): Path<String>,
 ) -> Result<Accepted<ActorReport>, ApiError> {
     let nothing_there = || ApiError::new(ProblemCode::NotFound);
-    let path = path.strip_suffix("/restart").ok_or_else(nothing_there)?;
+    let path = path.strip_suffix(RESTART).ok_or_else(|| ApiError::method_not_allowed("GET, HEAD"))?;
     services.operations.restart(path, context).await?;
     services.operations.actor(path).map(Accepted).ok_or_else(nothing_there)
 }
