@@ -202,7 +202,7 @@ async fn a_known_version_is_not_sent_again() {
         let tag = client.get(path).await.header("etag").to_owned();
         for known in [tag.clone(), format!("\"else\", W/{tag}"), "*".to_owned()] {
             let answer = client.with("if-none-match", &known).get(path).await;
-            assert_eq!((answer.status, &answer.body), (304, &Value::Null), "{path} {known}");
+            assert_eq!((answer.status, &answer.body), (304, &json!("")), "{path} {known}");
             assert_eq!((answer.header("etag"), answer.header("cache-control")), (&*tag, "public, max-age=300"));
         }
         assert_eq!(client.with("if-none-match", "\"else\"").get(path).await.status, 200, "{path}");

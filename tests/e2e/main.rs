@@ -4,6 +4,7 @@
 mod api;
 mod crowd;
 mod deploy;
+mod description;
 mod hardened;
 mod kills;
 mod lossy;

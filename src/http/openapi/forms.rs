@@ -78,7 +78,21 @@ forms! { installation,
     /// A token as it was answered.
     TokenForm "Token" = text(1..=limits::SECRET_INPUT_MAX, json!({ "example": "mjr_3fB0XK2m9QJ4Zt8uYw1sLg" }));
     /// A one-time code: six or eight digits.
-    CodeForm "Code" = text(1..=limits::CODE_INPUT_MAX, json!({ "example": "123456" }));
+    CodeForm "Code" = line(limits::CODE_INPUT_MAX, "123456");
+    /// An e-mail address, a user name, or the id of a registration.
+    IdentifierForm "Identifier" = line(limits::IDENTIFIER_INPUT_MAX, "ada@example.com");
+    /// A name of a device, for the list of sessions.
+    DeviceNameForm "DeviceName" = line(limits::DEVICE_NAME_MAX, "Ada's phone");
+    /// The code of an invitation.
+    InvitationCodeForm "InvitationCode" = line(limits::CODE_INPUT_MAX, "7K2M-0QZP-4C9V-XH31");
+    /// A reason for the audit log, without personal data.
+    ReasonForm "Reason" = line(limits::OPERATOR_REASON_MAX, "the mailbox was closed");
+    /// The name of a subscriber of the event log.
+    SubscriberForm "SubscriberName" = line(292, "notifier");
+    /// An absolute path on the server's machine.
+    FileForm "FilePath" = line(limits::FILE_PATH_MAX, "/var/backups/majordomo.snapshot");
+    /// A position in a list, as it was answered in `nextCursor`.
+    CursorForm "Cursor" = text(1..=4_096, json!({ "pattern": "^[A-Za-z0-9_-]+$", "example": "AAECAw" }));
     /// A user name: letters a to z, digits, '.', '_' and '-', beginning with a letter or digit.
     UserNameForm "UserName" = text(3..=32, json!({ "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{2,31}$", "example": "ada" }));
     /// A name of a person, without markup, control characters, addresses and URLs.
@@ -112,7 +126,7 @@ forms! { installation,
     /// The service that writes an event.
     EventSourceForm "EventSource" = set(EventRow::all().map(|row| row.event_type.source()).chain(["/unknown"]));
     /// A sequence of the event log: a whole number as text.
-    SequenceForm "Sequence" = text(1..=20, json!({ "pattern": "^[0-9]+$", "example": "4711" }));
+    SequenceForm "Sequence" = text(1..=limits::SEQUENCE_DIGITS_MAX, json!({ "pattern": "^[0-9]+$", "example": "4711" }));
     /// `refused`: a permanent failure. `exhausted`: too many failed hand-overs. `gone`: no longer in the log.
     DeadLetterReasonForm "DeadEventReason" = set([DeadReason::Refused, DeadReason::Exhausted, DeadReason::Gone].map(DeadReason::as_str));
     /// An action in the audit log; `unknown:` and a number for one of a newer version.
@@ -153,6 +167,11 @@ fn text(length: std::ops::RangeInclusive<usize>, more: Value) -> Value {
         schema.extend(more);
     }
     schema
+}
+
+/// One line of text.
+fn line(max: usize, example: &str) -> Value {
+    text(1..=max, json!({ "pattern": r"^[^\u0000-\u001f\u007f-\u009f]+$", "example": example }))
 }
 
 /// A closed set of names.

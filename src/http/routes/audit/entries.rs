@@ -15,7 +15,9 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Json, List, Query, Rows},
         fields::{Fields, FromFields},
-        openapi::forms::{AuditActionForm, AuditActorForm, AuditLogForm, AuditResultForm, HashForm, IdForm, TimeForm},
+        openapi::forms::{
+            AuditActionForm, AuditActorForm, AuditLogForm, AuditResultForm, CursorForm, HashForm, IdForm, TimeForm,
+        },
         route::{Access::Needs, Class::Standard, On::Both, Route, row},
         services::EdgeServices,
     },
@@ -137,7 +139,7 @@ fn hex(hash: &[u8; 32]) -> String {
         ("from" = Option<TimeForm>, Query, description = "Not before this time."),
         ("to" = Option<TimeForm>, Query, description = "Before this time."),
         ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page.", min_length = 1, max_length = 4096),
+        ("cursor" = Option<CursorForm>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = Rows<AuditEntryBody>))
 )]

@@ -11,7 +11,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::Json,
         fields::{self, Fields, FromFields},
-        openapi::forms::{IdForm, PasswordForm, TokenForm},
+        openapi::forms::{DeviceNameForm, IdForm, IdentifierForm, PasswordForm, TokenForm},
         route::{Access::Anonymous, Class, On::Public, Route, row},
         services::EdgeServices,
     },
@@ -30,17 +30,17 @@ pub(super) fn rows() -> Vec<Route> {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct LoginBody {
-    /// An e-mail address, a user name, or the id of a registration.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 1024, example = "ada@example.com")]
+    /// Who signs in.
+    #[schema(value_type = Option<IdentifierForm>)]
     identifier: Option<String>,
     /// An e-mail address.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 1024, example = "ada@example.com")]
+    #[schema(value_type = Option<IdentifierForm>)]
     email: Option<String>,
     /// The password of the user.
     #[schema(value_type = PasswordForm)]
     password: Secret,
-    /// The name of the device, for the list of sessions.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "Ada's phone")]
+    /// The name of this device.
+    #[schema(value_type = Option<DeviceNameForm>)]
     device_name: Option<String>,
     /// The `deviceToken` of an earlier login of this device.
     #[schema(value_type = Option<TokenForm>)]
@@ -105,7 +105,7 @@ pub struct TokensBody {
     /// The access token: a JWT by RFC 9068.
     #[schema(value_type = TokenForm)]
     token: String,
-    /// The scheme of the access token in the header `Authorization`.
+    /// The scheme of `Authorization`.
     #[schema(value_type = TokenType)]
     token_type: &'static str,
     /// Seconds until the access token expires.

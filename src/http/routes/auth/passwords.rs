@@ -59,8 +59,7 @@ pub struct ResetRequestedBody {
     /// The request.
     #[schema(value_type = IdForm)]
     request_id: String,
-    /// The latest time at which a code sent now runs out; a code that is sent again keeps its own end, which the mail
-    /// names.
+    /// The latest time at which the code ends.
     #[schema(value_type = TimeForm)]
     expires_at: String,
     /// From when on it may be asked for again.
@@ -103,7 +102,7 @@ pub struct ResetPasswordBody {
     /// Six digits.
     #[schema(value_type = CodeForm)]
     code: String,
-    /// 12 to 128 characters; common passwords are refused.
+    /// The new password.
     #[schema(value_type = NewPasswordForm)]
     new_password: Secret,
 }
@@ -163,7 +162,7 @@ pub struct ChangePasswordBody {
     /// The password of now.
     #[schema(value_type = PasswordForm)]
     current_password: Secret,
-    /// 12 to 128 characters; common passwords are refused.
+    /// The new password.
     #[schema(value_type = NewPasswordForm)]
     new_password: Secret,
 }

@@ -13,7 +13,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Created, Json},
         fields::{self, Fields, FromFields},
-        openapi::forms::{EmailForm, NewPasswordForm},
+        openapi::forms::{EmailForm, InvitationCodeForm, NewPasswordForm},
         route::{Access::Anonymous, Class, On::Public, Route, row},
         routes::user::{profile_body::ProfileBody, user_body::UserBody},
         services::EdgeServices,
@@ -33,14 +33,14 @@ pub struct RegisterBody {
     /// The address; a code is sent to it.
     #[schema(value_type = EmailForm)]
     email: EmailAddress,
-    /// 12 to 128 characters; common passwords are refused.
+    /// The new password.
     #[schema(value_type = NewPasswordForm)]
     password: Secret,
     #[serde(flatten)]
     #[schema(value_type = ProfileBody)]
     profile: Profile,
     /// The code of an invitation, where registration is by invitation.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "7K2M-0QZP-4C9V-XH31")]
+    #[schema(value_type = Option<InvitationCodeForm>)]
     invitation: Option<String>,
 }
 

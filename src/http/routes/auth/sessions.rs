@@ -13,7 +13,7 @@ use crate::{
         context::SignedIn,
         error::{ApiError, ProblemCode},
         extract::{Json, Path},
-        openapi::forms::{IdForm, TimeForm},
+        openapi::forms::{CursorForm, IdForm, TimeForm},
         route::{Access::Needs, Class::Standard, On::Public, Route, row},
         services::EdgeServices,
     },
@@ -75,7 +75,7 @@ pub struct SessionList {
     /// All sessions; their number is limited, so there is one page.
     data: Vec<SessionBody>,
     /// Always `null`.
-    #[schema(value_type = Option<String>, max_length = 4096, example = json!(null))]
+    #[schema(value_type = Option<CursorForm>)]
     next_cursor: Option<String>,
 }
 

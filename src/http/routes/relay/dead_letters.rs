@@ -14,7 +14,9 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Json, List, Path, PathPair, Rows},
         fields::{Fields, FromFields, line},
-        openapi::forms::{DeadLetterReasonForm, EventTypeForm, IdForm, SequenceForm, TimeForm},
+        openapi::forms::{
+            CursorForm, DeadLetterReasonForm, EventTypeForm, IdForm, ReasonForm, SequenceForm, SubscriberForm, TimeForm,
+        },
         route::{Access::Needs, Class::Standard, On::Ops, Route, row},
         services::EdgeServices,
     },
@@ -107,8 +109,8 @@ pub struct RequeuedBody {
 /// The reason of a discarded dead letter.
 #[derive(ToSchema)]
 pub struct Discard {
-    /// The reason, for the audit log; without personal data.
-    #[schema(min_length = 1, max_length = 200, example = "the mailbox was closed for good")]
+    /// The reason.
+    #[schema(value_type = ReasonForm)]
     reason: String,
 }
 
@@ -145,9 +147,9 @@ impl From<OperatorRefusal> for ApiError {
 #[utoipa::path(
     get, path = "/events/dead-letters", operation_id = "list_dead_letters", tag = "events",
     params(
-        ("subscriber" = Option<String>, Query, description = "Only those of this subscriber.", min_length = 1, max_length = 292, example = "notifier"),
+        ("subscriber" = Option<SubscriberForm>, Query, description = "Only those of this subscriber."),
         ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page.", min_length = 1, max_length = 4096),
+        ("cursor" = Option<CursorForm>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = Rows<DeadLetterBody>))
 )]
@@ -178,7 +180,7 @@ pub async fn list_dead_letters(
 #[utoipa::path(
     get, path = "/events/dead-letters/{subscriber}/{sequence}", operation_id = "show_dead_letter", tag = "events",
     params(
-        ("subscriber" = String, Path, description = "The name of the subscriber.", min_length = 1, example = "notifier"),
+        ("subscriber" = SubscriberForm, Path, description = "The name of the subscriber."),
         ("sequence" = SequenceForm, Path, description = "The event's sequence."),
     ),
     responses((status = 200, description = "The letter.", body = DeadLetterBody))
@@ -199,7 +201,7 @@ pub async fn show_dead_letter(
     post, path = "/events/dead-letters/{subscriber}/{sequence}/requeue", operation_id = "requeue_dead_letter",
     tag = "events",
     params(
-        ("subscriber" = String, Path, description = "The name of the subscriber.", min_length = 1, example = "notifier"),
+        ("subscriber" = SubscriberForm, Path, description = "The name of the subscriber."),
         ("sequence" = SequenceForm, Path, description = "The event's sequence."),
     ),
     responses((status = 200, description = "The dead letter is requeued.", body = RequeuedBody))
@@ -216,7 +218,7 @@ pub async fn requeue_dead_letter(
 /// Requeue all dead letters of a subscriber
 #[utoipa::path(
     post, path = "/events/dead-letters/{subscriber}/requeue", operation_id = "requeue_dead_letters", tag = "events",
-    params(("subscriber" = String, Path, description = "The name of the subscriber.", min_length = 1, example = "notifier")),
+    params(("subscriber" = SubscriberForm, Path, description = "The name of the subscriber.")),
     responses((status = 200, description = "The dead letters are requeued.", body = RequeuedBody))
 )]
 pub async fn requeue_dead_letters(
@@ -235,7 +237,7 @@ pub async fn requeue_dead_letters(
     post, path = "/events/dead-letters/{subscriber}/{sequence}/discard", operation_id = "discard_dead_letter",
     tag = "events",
     params(
-        ("subscriber" = String, Path, description = "The name of the subscriber.", min_length = 1, example = "notifier"),
+        ("subscriber" = SubscriberForm, Path, description = "The name of the subscriber."),
         ("sequence" = SequenceForm, Path, description = "The event's sequence."),
     ),
     request_body = Discard,

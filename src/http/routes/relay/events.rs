@@ -51,7 +51,9 @@ impl FromFields for EventsQuery {
 }
 
 fn sequence(text: &str) -> Result<u64, Invalid> {
-    text.parse().map_err(|_| Invalid::new("not_a_sequence", "must be the sequence of an event: a whole number"))
+    let is_number = text.len() <= limits::SEQUENCE_DIGITS_MAX && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = is_number.then(|| text.parse().ok()).flatten();
+    number.ok_or_else(|| Invalid::new("not_a_sequence", "must be the sequence of an event: a whole number"))
 }
 
 fn types(text: &str) -> Result<BTreeSet<EventType>, Invalid> {
@@ -164,7 +166,8 @@ pub struct EventList {
     get, path = "/events", operation_id = "list_events", tag = "events",
     params(
         ("after" = Option<SequenceForm>, Query, description = "Only events after this sequence."),
-        ("types" = Option<String>, Query, description = "Only these types, by name or alias, separated by commas.", min_length = 1, max_length = 1000, example = "user.logged_in"),
+        ("types" = Option<Vec<EventTypeForm>>, Query, style = Form, explode = false, min_items = 1, max_items = 20,
+            description = "Only these types, by name or alias."),
         ("subject" = Option<IdForm>, Query, description = "Only events about this person."),
         ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
     ),

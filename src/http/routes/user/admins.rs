@@ -31,7 +31,7 @@ pub struct CreateAdminBody {
     /// The address. It counts as proven.
     #[schema(value_type = EmailForm)]
     email: EmailAddress,
-    /// 12 to 128 characters; common passwords are refused.
+    /// The new password.
     #[schema(value_type = NewPasswordForm)]
     password: Secret,
 }

@@ -14,7 +14,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Created, Json, List, Path, Rows},
         fields::{Fields, FromFields},
-        openapi::forms::{EmailForm, IdForm, LocaleForm, TimeForm},
+        openapi::forms::{CursorForm, EmailForm, IdForm, LocaleForm, TimeForm},
         route::{Access::Needs, Class::Standard, On::Public, Route, row},
         services::EdgeServices,
     },
@@ -134,7 +134,7 @@ impl FromFields for AllInvitations {
     get, path = "/invitations", operation_id = "list_invitations", tag = "users",
     params(
         ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page.", min_length = 1, max_length = 4096),
+        ("cursor" = Option<CursorForm>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = Rows<InvitationBody>))
 )]

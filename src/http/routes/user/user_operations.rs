@@ -47,7 +47,7 @@ pub struct SetPasswordBody {
     /// The user's address.
     #[schema(value_type = EmailForm)]
     email: EmailAddress,
-    /// 12 to 128 characters; common passwords are refused.
+    /// The new password.
     #[schema(value_type = NewPasswordForm)]
     password: Secret,
 }

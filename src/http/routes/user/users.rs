@@ -19,7 +19,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Json, List, Path, Rows},
         fields::{Fields, FromFields},
-        openapi::forms::{EmailForm, NewStatusForm, RoleForm, UserSelectorForm, UserStatusForm},
+        openapi::forms::{CursorForm, EmailForm, NewStatusForm, RoleForm, UserSelectorForm, UserStatusForm},
         route::{Access::Needs, Class::Standard, On::Public, Route, row},
         services::EdgeServices,
         tags::{IfMatch, IfNoneMatch, Tagged},
@@ -64,7 +64,7 @@ impl FromFields for UserFilter {
         ("role" = Option<RoleForm>, Query, description = "Only users with this role."),
         ("status" = Option<UserStatusForm>, Query, description = "Only users with this status."),
         ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page.", min_length = 1, max_length = 4096),
+        ("cursor" = Option<CursorForm>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = Rows<UserBody>))
 )]
