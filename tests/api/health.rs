@@ -1,19 +1,25 @@
 //! The health of a running process, and of one with problems.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use majordomo::{
-    persistence::Write,
-    supervision::PhaseEnd,
-    types::{CallContext, Fault, Work, limits},
+    actors::operations::ProcessPhase,
+    http::{
+        route::Listener,
+        trust::{Forwarded, ForwardedHeaders},
+    },
+    persistence::Store,
+    types::{Clock, ClockTrouble, Timestamp},
 };
 use serde_json::{Value, json};
 
-use crate::test_app::{TestApp, eventually};
-
-/// The children of the root in the order of their start.
-const TREE: [&str; 11] =
-    ["ops", "store", "hasher", "otp", "auth", "user", "notifier", "sender", "relay", "upkeep", "edge"];
+use crate::{
+    harness::{Client, Still, Zeroes, bare_services, by_clock, living, over},
+    test_app::{TREE, TestApp, eventually},
+};
 
 fn line<'a>(health: &'a Value, name: &str) -> &'a Value {
     let lines = health["services"].as_array().unwrap();
@@ -89,14 +95,91 @@ async fn names_of_the_source_documents_lead_to_the_services() {
 }
 
 #[tokio::test]
-async fn the_whole_tree_is_stopped_upwards_and_the_store_is_closed_in_its_turn() {
-    let app = TestApp::new().await;
-    app.member("ada@example.com").await;
-    let (store, system) = (app.store.clone(), app.system.clone());
-    let stopped = app.stop().await;
-    let expected: Vec<_> = TREE.iter().rev().map(|name| ((*name).into(), PhaseEnd::Finished)).collect();
-    assert_eq!(stopped, expected);
-    let work = Work::until(system.clock().instant() + limits::CALL_DEADLINE);
-    let write = Write::new(work, system.stamp(), CallContext::service("test", "too-late"));
-    assert_eq!(store.write(write, |_| Ok(())).await, Err(Fault::Unavailable));
+async fn only_an_open_house_is_ready() {
+    let services = living();
+    let public = Client::new(Listener::Public, services.clone());
+    let operator = Client::new(Listener::Ops, services.clone()).signed_in("control");
+    let not_ready = public.get("/health/ready").await;
+    assert_eq!((not_ready.status, &not_ready.body), (503, &json!({ "ready": false })));
+    let told = operator.get("/health/ready").await;
+    assert_eq!(told.body, json!({ "ready": false, "reasons": ["starting"] }));
+
+    services.operations.enter(ProcessPhase::Open);
+    assert_eq!(public.get("/health/ready").await.status, 200);
+    services.operations.enter(ProcessPhase::Draining);
+    let told = operator.get("/health/ready").await;
+    assert_eq!((told.status, &told.body["reasons"]), (503, &json!(["draining"])));
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_write_is_not_ready() {
+    let (stuck, writer) = Store::in_hand(Arc::new(Still), &Zeroes);
+    drop(writer);
+    let services = over(living(), stuck);
+    services.operations.enter(ProcessPhase::Open);
+    let client = Client::new(Listener::Ops, services).signed_in("control");
+    let answer = client.get("/health/ready").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.body["reasons"][0].as_str().unwrap().starts_with("store takes no write"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn reasons_are_told_to_operators_only() {
+    let services = living();
+    let forwarded = Forwarded { headers: ForwardedHeaders::Untrusted, ..Forwarded::default() };
+    services.edge.note_proxy(forwarded, Some([198, 51, 100, 9].into()));
+    let public = Client::new(Listener::Public, services.clone()).at("192.0.2.1");
+    let shallow = public.get("/health").await;
+    assert_eq!(shallow.status, 200);
+    // The mail of this application is in a store whose writer has stopped.
+    let lines = [("store", "up"), ("events", "up"), ("mail", "degraded"), ("clock", "up"), ("edge", "degraded")];
+    let lines = lines.map(|(name, status)| json!({ "name": name, "status": status }));
+    assert_eq!(shallow.body, json!({ "status": "degraded", "services": lines }));
+    for client in [public.signed_in("support"), Client::new(Listener::Ops, services)] {
+        let full = client.get("/health/edge").await;
+        let reason = full.body["reasons"][0].as_str().unwrap();
+        assert!(reason.starts_with("proxy_untrusted") && reason.contains("198.51.100.9"), "{full:?}");
+    }
+    assert_eq!(public.get("/health/nothing").await.problem(), "not_found");
+}
+
+/// A wall clock that differs from the journal's time.
+struct Troubled(ClockTrouble);
+
+impl Clock for Troubled {
+    fn now(&self) -> Timestamp {
+        Still.now()
+    }
+
+    fn instant(&self) -> Instant {
+        Still.instant()
+    }
+
+    fn trouble(&self) -> Option<ClockTrouble> {
+        Some(self.0)
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_not_to_be_trusted_degrades() {
+    let by = Duration::from_secs(300);
+    for (trouble, said) in [
+        (ClockTrouble::Lags(by), "clock_lags: the wall clock lags by 300 s"),
+        (ClockTrouble::Leapt(by), "clock_leapt: the wall clock leapt ahead by 300 s"),
+    ] {
+        let store = Store::in_memory(Arc::new(Still), &Zeroes);
+        let services = by_clock(living(), store, Arc::new(Troubled(trouble)));
+        let client = Client::new(Listener::Ops, services).signed_in("control");
+        let told = client.get("/health/clock").await;
+        let expected = json!({ "name": "clock", "status": "degraded", "reasons": [said] });
+        assert_eq!((told.status, &told.body), (200, &expected));
+    }
+}
+
+#[tokio::test]
+async fn the_process_says_that_it_lives_on_both_listeners() {
+    for listener in [Listener::Public, Listener::Ops] {
+        let answer = Client::new(listener, bare_services()).get("/health/live").await;
+        assert_eq!((answer.status, &answer.body), (200, &json!({ "status": "up" })));
+    }
 }

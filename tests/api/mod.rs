@@ -1,30 +1,28 @@
-//! The API as clients use it.
+//! The API by its routes: the tests of `src/http/routes/<name>.rs` are in `<name>.rs` or `<name>/`; what belongs to the
+//! whole edge and to no route is in `edge/`.
 
-mod answers;
+mod actors;
+mod admins;
 mod audit;
 mod auth;
-mod challenges;
 mod clock;
-mod contract;
+mod codes;
+mod dead_letters;
+mod dev;
+mod edge;
 mod events;
-mod form;
-mod guards;
 pub mod harness;
-mod heads;
 mod health;
 mod idle_services;
-mod inbox;
 mod invitations;
+mod keys;
 mod metrics;
-mod operations;
-mod origins;
-mod proxies;
-mod recovery;
-mod reference;
-mod resets;
-mod slow;
-mod sockets;
+mod openapi;
+mod passwords;
+mod rotation;
+mod sessions;
 pub mod test_app;
-mod unproven;
+mod user_operations;
 mod user_sessions;
 mod users;
+mod verification;

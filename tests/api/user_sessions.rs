@@ -1,4 +1,4 @@
-//! The sessions of a user, read and ended by the user and by administrators.
+//! The sessions of a user, listed and ended by the user or an administrator.
 
 use majordomo::domain::{
     audit::{Actor, AuditAction},
@@ -7,17 +7,9 @@ use majordomo::domain::{
 };
 use serde_json::{Value, json};
 
-use crate::test_app::{PASSWORD, TestApp, TestUser};
+use crate::test_app::{PASSWORD, TestApp};
 
 const UNKNOWN: &str = "/users/0199b2c0-0000-7000-8000-000000000000/sessions";
-
-/// A signed-in user with one additional role.
-async fn holder(app: &TestApp, email: &str, role: &str) -> TestUser {
-    let user = app.member(email).await;
-    let granted = app.operator().post("/users/grant", json!({ "email": email, "role": role })).await;
-    assert_eq!(granted.status, 200, "{granted:?}");
-    user
-}
 
 /// For each listed session, whether it is the caller's.
 fn current(list: &Value) -> Vec<bool> {
@@ -36,7 +28,7 @@ fn reasons(app: &TestApp) -> Vec<SessionEnd> {
 async fn a_user_lists_their_own_sessions_and_only_readers_list_those_of_others() {
     let app = TestApp::new().await;
     let (ada, bob) = (app.member("ada@example.com").await, app.member("bob@example.com").await);
-    let sue = holder(&app, "sue@example.com", "support").await;
+    let sue = app.holder("sue@example.com", "support").await;
     app.sign_in("ada@example.com").await;
     let of_ada = format!("/users/{}/sessions", ada.id);
 
@@ -75,7 +67,7 @@ async fn a_user_ends_all_their_sessions() {
 async fn an_administrator_ends_the_sessions_of_others_and_a_reader_does_not() {
     let app = TestApp::new().await;
     let (ada, bob) = (app.member("ada@example.com").await, app.member("bob@example.com").await);
-    let sue = holder(&app, "sue@example.com", "support").await;
+    let sue = app.holder("sue@example.com", "support").await;
     let made = app.operator().post("/users/admins", json!({ "email": "ann@example.com", "password": PASSWORD })).await;
     assert_eq!(made.status, 201, "{made:?}");
     let ann = app.sign_in("ann@example.com").await;

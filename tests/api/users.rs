@@ -2,59 +2,20 @@
 
 use std::time::Duration;
 
-use majordomo::domain::{
-    audit::{Actor, AuditAction},
-    event::EventType,
-};
+use majordomo::domain::{audit::AuditAction, event::EventType};
 use serde_json::{Value, json};
 
-use crate::test_app::{PASSWORD, TestApp, TestUser};
-
-/// A signed-in administrator, created by the operator.
-async fn admin(app: &TestApp, email: &str) -> TestUser {
-    let made = app.operator().post("/users/admins", json!({ "email": email, "password": PASSWORD })).await;
-    assert_eq!(made.status, 201, "{made:?}");
-    app.sign_in(email).await
-}
-
-/// A signed-in user with one additional role.
-async fn holder(app: &TestApp, email: &str, role: &str) -> TestUser {
-    let member = app.member(email).await;
-    let granted = app.operator().post("/users/grant", json!({ "email": email, "role": role })).await;
-    assert_eq!(granted.status, 200, "{granted:?}");
-    member
-}
+use crate::test_app::TestApp;
 
 fn emails(list: &Value) -> Vec<&str> {
     list["data"].as_array().unwrap().iter().map(|user| user["email"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
-async fn an_operator_makes_the_first_administrator() {
-    let app = TestApp::new().await;
-    let ann = admin(&app, "ann@example.com").await;
-    let shown = ann.get("/users/me").await;
-    assert_eq!((shown.status, &shown.body["roles"]), (200, &json!(["user", "admin"])));
-    assert_eq!(shown.body["emailVerified"], true);
-    assert_eq!(app.audited(AuditAction::CreateAdmin)[0].actor, Actor::Cli);
-
-    let create = |email: &str, password: &str| json!({ "email": email, "password": password });
-    let operator = app.operator();
-    let taken = operator.post("/users/admins", create("ANN@example.com", PASSWORD)).await;
-    assert_eq!((taken.status, taken.problem()), (409, "email_taken"));
-    let weak = operator.post("/users/admins", create("bob@example.com", "bob")).await;
-    assert_eq!(weak.problem(), "validation_failed");
-    assert!(weak.fields().iter().all(|field| field.starts_with("/password ")), "{weak:?}");
-    assert_eq!(app.ops.post("/users/admins", create("bob@example.com", PASSWORD)).await.problem(), "unauthenticated");
-    let public = app.anyone.post("/users/admins", create("bob@example.com", PASSWORD)).await;
-    assert_eq!(public.problem(), "method_not_allowed", "the public listener knows no such route");
-}
-
-#[tokio::test]
 async fn one_sees_oneself_and_only_readers_see_others() {
     let app = TestApp::new().await;
     let (ada, bob) = (app.member("ada@example.com").await, app.member("bob@example.com").await);
-    let sue = holder(&app, "sue@example.com", "support").await;
+    let sue = app.holder("sue@example.com", "support").await;
     assert_eq!(ada.get("/users/me").await.body, ada.get(&format!("/users/{}", ada.id)).await.body);
     let of_bob = format!("/users/{}", bob.id);
     assert_eq!((ada.get(&of_bob).await.status, ada.get(&of_bob).await.problem()), (404, "not_found"));
@@ -68,7 +29,7 @@ async fn one_sees_oneself_and_only_readers_see_others() {
 #[tokio::test]
 async fn users_are_listed_newest_first_and_by_filters() {
     let app = TestApp::new().await;
-    let ann = admin(&app, "ann@example.com").await;
+    let ann = app.admin("ann@example.com").await;
     for name in ["bob", "cid", "dan"] {
         app.advance(Duration::from_secs(1));
         app.verified(&format!("{name}@example.com")).await;
@@ -101,7 +62,7 @@ async fn users_are_listed_newest_first_and_by_filters() {
 #[tokio::test]
 async fn who_is_disabled_is_out_at_once_and_may_come_back() {
     let app = TestApp::new().await;
-    let ann = admin(&app, "ann@example.com").await;
+    let ann = app.admin("ann@example.com").await;
     let bob = app.member("bob@example.com").await;
     let status = format!("/users/{}/status", bob.id);
     let disabled = ann.put(&status, json!({ "status": "disabled" })).await;
@@ -125,7 +86,7 @@ async fn who_is_disabled_is_out_at_once_and_may_come_back() {
 #[tokio::test]
 async fn roles_hold_from_the_next_request_on() {
     let app = TestApp::new().await;
-    let ann = admin(&app, "ann@example.com").await;
+    let ann = app.admin("ann@example.com").await;
     let bob = app.member("bob@example.com").await;
     let roles = format!("/users/{}/roles", bob.id);
     assert_eq!(bob.get("/users").await.problem(), "forbidden");
@@ -141,7 +102,7 @@ async fn roles_hold_from_the_next_request_on() {
 #[tokio::test]
 async fn a_change_is_made_to_the_version_that_was_read_or_not_at_all() {
     let app = TestApp::new().await;
-    let ann = admin(&app, "ann@example.com").await;
+    let ann = app.admin("ann@example.com").await;
     let bob = app.member("bob@example.com").await;
     let of_bob = format!("/users/{}", bob.id);
     let read = ann.get(&of_bob).await;
@@ -182,47 +143,16 @@ async fn a_change_is_made_to_the_version_that_was_read_or_not_at_all() {
 #[tokio::test]
 async fn the_last_administrator_stays() {
     let app = TestApp::new().await;
-    let ann = admin(&app, "ann@example.com").await;
+    let ann = app.admin("ann@example.com").await;
     for status in ["disabled", "locked"] {
         let refused = ann.put("/users/me/status", json!({ "status": status })).await;
         assert_eq!((refused.status, refused.problem()), (409, "last_admin"));
     }
     assert_eq!(ann.put("/users/me/roles", json!({ "roles": ["user"] })).await.problem(), "last_admin");
-    let bea = admin(&app, "bea@example.com").await;
+    let bea = app.admin("bea@example.com").await;
     let [of_ann, of_bea] = [&ann, &bea].map(|admin| format!("/users/{}/status", admin.id));
     let disabled = || json!({ "status": "disabled" });
     let both = tokio::join!(ann.put(&of_bea, disabled()), bea.put(&of_ann, disabled()));
     let done = [both.0, both.1].into_iter().filter(|answer| answer.status == 200).count();
     assert_eq!(done, 1, "two who shut each other out at once: one of them stays");
-}
-
-#[tokio::test]
-async fn an_operator_sets_a_password_and_all_sessions_end() {
-    let app = TestApp::new().await;
-    let bob = app.member("bob@example.com").await;
-    let another = "another unguessable sentence";
-    let set = json!({ "email": "bob@example.com", "password": another });
-    assert_eq!(app.operator().post("/users/reset-password", set).await.status, 200);
-    assert_eq!(bob.get("/auth/profile").await.problem(), "session_ended");
-    assert_eq!(app.login("bob@example.com").await.problem(), "invalid_credentials");
-    let entered = json!({ "identifier": "bob@example.com", "password": another });
-    assert_eq!(app.anyone.post("/auth/login", entered).await.status, 200);
-    assert_eq!(app.events(EventType::PasswordChanged).len(), 1);
-    assert_eq!(app.audited(AuditAction::ResetPassword)[0].actor, Actor::Cli);
-}
-
-#[tokio::test]
-async fn an_operator_opens_a_lock_and_ends_sessions() {
-    let app = TestApp::new().await;
-    let bob = app.member("bob@example.com").await;
-    for _ in 0..5 {
-        let wrong = json!({ "identifier": "bob@example.com", "password": "a wrong sentence of mine" });
-        assert_eq!(app.anyone.post("/auth/login", wrong).await.problem(), "invalid_credentials");
-    }
-    assert_eq!(app.login("bob@example.com").await.problem(), "locked_out");
-    let whom = || json!({ "email": "bob@example.com" });
-    assert_eq!(app.operator().post("/users/unlock", whom()).await.status, 200);
-    app.sign_in("bob@example.com").await;
-    assert_eq!(app.operator().post("/users/end-sessions", whom()).await.body, json!({ "ended": 2 }));
-    assert_eq!(bob.get("/auth/profile").await.problem(), "session_ended");
 }

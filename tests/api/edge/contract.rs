@@ -1,4 +1,4 @@
-//! Calls every route of the table: bodies are read as the contract states, and a caller without permission is refused.
+//! Every route of the table answers as the OpenAPI document states.
 
 use std::collections::BTreeSet;
 
@@ -16,10 +16,8 @@ use majordomo::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{
-    api::form,
-    harness::{Answer, Client, bare_services, services_of},
-};
+use super::forms;
+use crate::harness::{Answer, Client, bare_services, services_of};
 
 const ID: &str = "0199b2c0-0000-7000-8000-000000000000";
 
@@ -88,9 +86,9 @@ async fn bodies_are_read_as_the_contract_says() {
 /// Shows that the comparison detects differences, whatever the table contains.
 #[tokio::test]
 async fn a_body_of_the_tests_own_is_read_as_its_contract_says() {
-    let document = serde_json::to_value(openapi::document(form::table())).unwrap();
-    let client = Client::of_table(form::table(), bare_services());
-    let rules: Vec<Rule> = form::table().into_iter().map(|route| route.rule).collect();
+    let document = serde_json::to_value(openapi::document(forms::table())).unwrap();
+    let client = Client::of_table(forms::table(), bare_services());
+    let rules: Vec<Rule> = forms::table().into_iter().map(|route| route.rule).collect();
     let with_body: Vec<&Rule> = rules.iter().filter(|rule| body_schema(&document, rule).is_some()).collect();
     assert_eq!(with_body.len(), 2);
     for rule in with_body {

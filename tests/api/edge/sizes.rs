@@ -9,6 +9,7 @@ use majordomo::http::{
 use crate::{harness::Client, test_app::TestApp};
 
 const MOST: usize = 16 << 10;
+
 const BODY: usize = 60 << 10;
 
 /// The most members that a body may have, each made from its number.

@@ -1,4 +1,4 @@
-//! The form of requests and error answers, for any route.
+//! Bodies, queries and paths: what is read, and how it is refused.
 
 use axum::body::Body;
 use majordomo::{
@@ -6,7 +6,7 @@ use majordomo::{
     http::{
         ApiError, Fields, FromFields, Json, List, Path, Query, Rows,
         fields::line,
-        route::{Access, Class, Listener, On, Route, row},
+        route::{Access, Class, On, Route, row},
     },
     types::{EmailAddress, Fault, Secret, UserName, id::UserId},
 };
@@ -133,14 +133,6 @@ pub fn table() -> Vec<Route> {
 
 fn client() -> Client {
     Client::of_table(table(), bare_services())
-}
-
-#[tokio::test]
-async fn the_process_says_that_it_lives_on_both_listeners() {
-    for listener in [Listener::Public, Listener::Ops] {
-        let answer = Client::new(listener, bare_services()).get("/health/live").await;
-        assert_eq!((answer.status, &answer.body), (200, &json!({ "status": "up" })));
-    }
 }
 
 #[tokio::test]

@@ -1,12 +1,21 @@
-//! Requests through a proxy, and requests that bypass it.
+//! Clients behind proxies, trusted and not.
 
 use axum::body::Body;
 use majordomo::{
     config::{Config, Mode},
-    http::{credential::ControlToken, route::Listener},
+    http::{
+        credential::ControlToken,
+        route::Listener,
+        services::EdgeContext,
+        trust::{Forwarded, ForwardedHeaders},
+    },
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::{
+    guarded::on,
+    log::{LOGGED, log_by_thread},
+};
 use crate::harness::{Client, services_of};
 
 const PROXY: &str = "10.0.0.1";
@@ -135,4 +144,30 @@ async fn production_shows_the_page_and_the_operators_routes_where_that_is_config
     assert_eq!(proxy.get("/docs").await.status, 200);
     let whole = paths(&proxy.get("/openapi.json").await.body);
     assert!(whole.contains(&"/actors".to_owned()) && whole.contains(&"/dev/inbox".to_owned()));
+}
+
+#[tokio::test]
+async fn the_client_is_who_trusted_proxies_say() {
+    let mut config = Config::default();
+    config.edge.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    let client = on(Listener::Public, &config).with("x-forwarded-for", "1.1.1.1, 198.51.100.7");
+    let behind = client.at("10.0.0.1").with("user-agent", "tests").get("/open").await;
+    assert_eq!(behind.body, json!({ "caller": "anonymous", "client": "198.51.100.7", "agent": "tests" }));
+    assert_eq!(client.at("192.0.2.9").get("/open").await.body["client"], "192.0.2.9");
+}
+
+#[test]
+fn strangers_who_speak_like_proxies_are_remembered_for_health() {
+    let services = services_of(&Config::default(), ControlToken::absent());
+    let edge: &EdgeContext = &services.edge;
+    assert_eq!(edge.untrusted_proxy(), None);
+    log_by_thread();
+    for last in [9, 10] {
+        let forwarded = Forwarded { headers: ForwardedHeaders::Untrusted, ..Forwarded::default() };
+        edge.note_proxy(forwarded, Some([198, 51, 100, last].into()));
+    }
+    assert_eq!(edge.untrusted_proxy().unwrap().peer, Some([198, 51, 100, 10].into()));
+    let log = String::from_utf8(LOGGED.take()).unwrap();
+    assert!(log.contains("WARN") && log.contains("198.51.100.9"), "{log}");
+    assert_eq!(log.lines().count(), 1, "once a minute is enough: {log}");
 }

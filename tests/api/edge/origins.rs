@@ -1,21 +1,18 @@
-//! Cross-origin requests: allowed origins, allowed headers, and refusals that name the setting to change.
+//! Browsers: origins, preflights, and the headers of answers.
+
+use std::collections::BTreeSet;
 
 use axum::body::Body;
 use majordomo::{
-    config::{Config, FlagSetting, Mode, Sources},
-    http::{credential::ControlToken, route::Listener},
+    config::{Config, FlagSetting, Sources},
+    http::{credential::ControlToken, route::Listener, routes as product},
 };
 
+use super::guarded::{on, production, public};
 use crate::harness::{Answer, Client, services_of};
 
 fn client(config: &Config, listener: Listener) -> Client {
     Client::new(listener, services_of(config, ControlToken::absent()))
-}
-
-fn production() -> Config {
-    let mut config = Config { mode: Mode::Production, ..Config::default() };
-    config.edge.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
-    config
 }
 
 fn listed(origin: &str) -> Config {
@@ -88,4 +85,53 @@ async fn a_refused_preflight_names_the_origin_and_the_key() {
     }
     let long = format!("https://{}.example", "a".repeat(9_000));
     assert!(told(&preflight(&public, &long, "/auth/login").await).len() < 500);
+}
+
+#[tokio::test]
+async fn answers_carry_the_headers_that_browsers_heed() {
+    for path in ["/open", "/no/such/path", "/own"] {
+        let answer = public().get(path).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"));
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(answer.header("strict-transport-security"), "");
+    }
+    let mut config = Config::default();
+    config.edge.trusted_proxies = vec!["10.0.0.1".parse().unwrap()];
+    let over_tls = on(Listener::Public, &config).at("10.0.0.1").with("x-forwarded-proto", "https");
+    assert!(over_tls.get("/open").await.header("strict-transport-security").starts_with("max-age="));
+}
+
+#[tokio::test]
+async fn other_origins_may_call_only_if_they_are_listed() {
+    let answer = public().with("origin", "http://localhost:5173").get("/open").await;
+    assert_eq!(answer.header("access-control-allow-origin"), "http://localhost:5173");
+    assert_eq!(answer.header("access-control-allow-credentials"), "");
+    for origin in ["https://evil.example", "null", "http://localhost.evil.example", "http://localhost:99999"] {
+        let answer = public().with("origin", origin).get("/open").await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, ""), "{origin}");
+    }
+    let local = on(Listener::Public, &production()).with("origin", "http://localhost:5173").get("/open").await;
+    assert_eq!(local.header("access-control-allow-origin"), "");
+    let ops = on(Listener::Ops, &Config::default()).with("origin", "http://localhost:5173").get("/open").await;
+    assert_eq!(ops.header("access-control-allow-origin"), "");
+    let inbox = public().with("origin", "http://localhost:5173").get("/dev/inbox").await;
+    assert_eq!((inbox.status, inbox.header("access-control-allow-origin")), (403, ""));
+}
+
+#[tokio::test]
+async fn a_preflight_says_what_may_be_sent() {
+    let asking = public().with("access-control-request-method", "POST");
+    let allowed = asking.with("origin", "http://localhost:1").send("OPTIONS", "/login", Body::empty()).await;
+    assert_eq!(allowed.status, 204);
+    assert_eq!(allowed.header("access-control-allow-origin"), "http://localhost:1");
+    assert!(allowed.header("access-control-allow-headers").contains("authorization"));
+    let told: BTreeSet<_> = allowed.header("access-control-allow-methods").split(", ").collect();
+    let rules = product::table().into_iter().map(|route| route.rule);
+    let methods = rules.filter(|rule| rule.on.includes(Listener::Public)).map(|rule| rule.method);
+    assert_eq!(told, methods.chain(["HEAD"]).collect::<BTreeSet<_>>());
+    let refused = asking.with("origin", "https://evil.example").send("OPTIONS", "/login", Body::empty()).await;
+    assert_eq!((refused.status, refused.problem()), (403, "cross_site"));
+    assert_eq!(public().send("OPTIONS", "/login", Body::empty()).await.problem(), "method_not_allowed");
 }

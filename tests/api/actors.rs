@@ -1,136 +1,25 @@
-//! Health and actors, for load balancers and operators.
+//! The tree of actors, shown and restarted by operators.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use majordomo::{
-    actors::{
-        operations::{Operations, ProcessPhase},
-        relay::Relays,
-    },
-    config::Config,
+    actors::operations::Operations,
     domain::{
         audit::{Actor, AuditAction},
         event::{EventKind, EventType},
     },
-    http::{
-        EdgeServices,
-        credential::ControlToken,
-        route::Listener,
-        trust::{Forwarded, ForwardedHeaders},
-    },
+    http::{EdgeServices, route::Listener},
     persistence::Store,
     supervision::{Supervisor, System},
-    types::{Clock, ClockTrouble, Secret, Timestamp, limits},
+    types::limits,
 };
 use serde_json::json;
 
 use crate::{
-    harness::{Answer, Client, Still, Zeroes, services_of},
+    harness::{Answer, Client, Still, Zeroes, living},
     test_app::{TestApp, eventually},
 };
-
-/// Services with a store whose writer runs.
-fn living() -> EdgeServices {
-    let services = services_of(&Config::default(), ControlToken::new(Secret::new("control")));
-    over(services, Store::in_memory(Arc::new(Still), &Zeroes))
-}
-
-fn over(services: EdgeServices, store: Store) -> EdgeServices {
-    by_clock(services, store, Arc::new(Still))
-}
-
-fn by_clock(services: EdgeServices, store: Store, clock: Arc<dyn Clock>) -> EdgeServices {
-    let system = System::new(clock, Arc::new(Zeroes));
-    let relays = Relays::new([], store.clone(), system.clone());
-    let operations = Operations::new(system, store, relays, services.notifier.clone());
-    EdgeServices { operations, ..services }
-}
-
-#[tokio::test]
-async fn only_an_open_house_is_ready() {
-    let services = living();
-    let public = Client::new(Listener::Public, services.clone());
-    let operator = Client::new(Listener::Ops, services.clone()).signed_in("control");
-    let not_ready = public.get("/health/ready").await;
-    assert_eq!((not_ready.status, &not_ready.body), (503, &json!({ "ready": false })));
-    let told = operator.get("/health/ready").await;
-    assert_eq!(told.body, json!({ "ready": false, "reasons": ["starting"] }));
-
-    services.operations.enter(ProcessPhase::Open);
-    assert_eq!(public.get("/health/ready").await.status, 200);
-    services.operations.enter(ProcessPhase::Draining);
-    let told = operator.get("/health/ready").await;
-    assert_eq!((told.status, &told.body["reasons"]), (503, &json!(["draining"])));
-}
-
-#[tokio::test]
-async fn a_store_that_takes_no_write_is_not_ready() {
-    let (stuck, writer) = Store::in_hand(Arc::new(Still), &Zeroes);
-    drop(writer);
-    let services = over(living(), stuck);
-    services.operations.enter(ProcessPhase::Open);
-    let client = Client::new(Listener::Ops, services).signed_in("control");
-    let answer = client.get("/health/ready").await;
-    assert_eq!(answer.status, 503);
-    assert!(answer.body["reasons"][0].as_str().unwrap().starts_with("store takes no write"), "{answer:?}");
-}
-
-#[tokio::test]
-async fn reasons_are_told_to_operators_only() {
-    let services = living();
-    let forwarded = Forwarded { headers: ForwardedHeaders::Untrusted, ..Forwarded::default() };
-    services.edge.note_proxy(forwarded, Some([198, 51, 100, 9].into()));
-    let public = Client::new(Listener::Public, services.clone()).at("192.0.2.1");
-    let shallow = public.get("/health").await;
-    assert_eq!(shallow.status, 200);
-    // The mail of this application is in a store whose writer has stopped.
-    let lines = [("store", "up"), ("events", "up"), ("mail", "degraded"), ("clock", "up"), ("edge", "degraded")];
-    let lines = lines.map(|(name, status)| json!({ "name": name, "status": status }));
-    assert_eq!(shallow.body, json!({ "status": "degraded", "services": lines }));
-    for client in [public.signed_in("support"), Client::new(Listener::Ops, services)] {
-        let full = client.get("/health/edge").await;
-        let reason = full.body["reasons"][0].as_str().unwrap();
-        assert!(reason.starts_with("proxy_untrusted") && reason.contains("198.51.100.9"), "{full:?}");
-    }
-    assert_eq!(public.get("/health/nothing").await.problem(), "not_found");
-}
-
-/// A wall clock that differs from the journal's time.
-struct Troubled(ClockTrouble);
-
-impl Clock for Troubled {
-    fn now(&self) -> Timestamp {
-        Still.now()
-    }
-
-    fn instant(&self) -> Instant {
-        Still.instant()
-    }
-
-    fn trouble(&self) -> Option<ClockTrouble> {
-        Some(self.0)
-    }
-}
-
-#[tokio::test]
-async fn a_clock_that_is_not_to_be_trusted_degrades() {
-    let by = Duration::from_secs(300);
-    for (trouble, said) in [
-        (ClockTrouble::Lags(by), "clock_lags: the wall clock lags by 300 s"),
-        (ClockTrouble::Leapt(by), "clock_leapt: the wall clock leapt ahead by 300 s"),
-    ] {
-        let store = Store::in_memory(Arc::new(Still), &Zeroes);
-        let services = by_clock(living(), store, Arc::new(Troubled(trouble)));
-        let client = Client::new(Listener::Ops, services).signed_in("control");
-        let told = client.get("/health/clock").await;
-        let expected = json!({ "name": "clock", "status": "degraded", "reasons": [said] });
-        assert_eq!((told.status, &told.body), (200, &expected));
-    }
-}
 
 #[tokio::test]
 async fn a_restart_by_an_operator_is_carried_out_and_in_the_audit_trail() {

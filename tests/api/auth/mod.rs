@@ -1,0 +1,5 @@
+//! Sign-in: from a registration to a session and its refreshes.
+
+mod login;
+mod refresh;
+mod register;

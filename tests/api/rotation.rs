@@ -1,0 +1,40 @@
+//! The rotation of the signing keys.
+
+use std::time::Duration;
+
+use majordomo::{
+    domain::audit::{Actor, AuditAction},
+    types::ClockTrouble,
+};
+use serde_json::json;
+
+use crate::test_app::{TestApp, eventually};
+
+#[tokio::test]
+async fn signing_keys_move_on_when_they_are_due_by_a_clock_that_is_to_be_trusted() {
+    let app = TestApp::new().await;
+    let published = async || app.anyone.get("/.well-known/jwks.json").await.body["keys"].as_array().unwrap().len();
+    let rounds = || app.system.stats().report("upkeep/key_rotation").unwrap().work.handled;
+    let month = Duration::from_secs(30 * 24 * 3_600);
+
+    app.clock.distrust(ClockTrouble::Leapt(month));
+    let before = rounds();
+    app.advance(month);
+    eventually("a round of the key rotation", async || (rounds() > before).then_some(())).await;
+    assert_eq!(published().await, 1);
+
+    assert_eq!(app.operator().post("/clock/accept", json!({})).await.status, 200);
+    eventually("the successor to be published", async || (published().await == 2).then_some(())).await;
+    assert_eq!(app.audited(AuditAction::RotateKeys)[0].actor, Actor::Service("auth".to_owned()));
+}
+
+#[tokio::test]
+async fn a_stolen_key_takes_all_its_tokens_with_it() {
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
+    assert_eq!(ada.get("/auth/profile").await.status, 200);
+    assert_eq!(app.operator().post("/keys/rotate", json!({ "urgency": "stolen" })).await.status, 200);
+    assert_eq!(ada.get("/auth/profile").await.problem(), "invalid_token");
+    let again = app.sign_in("ada@example.com").await;
+    assert_eq!(again.get("/auth/profile").await.status, 200);
+}
