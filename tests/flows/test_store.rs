@@ -6,12 +6,11 @@ use majordomo::{
     domain::event::{Event, EventKind, Personal},
     persistence::{Store, Tx, TxFault, Write},
     supervision::{ManualClock, SeededEntropy, System},
-    types::{CallContext, Timestamp, Work, id::UserId},
+    types::{CallContext, Work, id::UserId},
 };
 use uuid::Uuid;
 
-/// 2026-01-02T03:04:05Z.
-pub const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
+use crate::test_app::START;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 

@@ -140,7 +140,7 @@ pub async fn list_audit_entries(
         before: before.transpose()?,
         limit: list.limit,
     };
-    let page = services.audit.entries(&query)?;
+    let page = services.audit.entries(query).await?;
     let next_cursor = page.next.map(|place| list.next(&place.to_bytes()));
     Ok(Json(Rows { data: page.rows.into_iter().map(AuditEntryBody::from).collect(), next_cursor }))
 }

@@ -337,7 +337,7 @@ pub async fn logout(
     body: Option<Json<LogoutBody>>,
 ) -> Result<StatusCode, ApiError> {
     let refresh = body.and_then(|Json(body)| body.refresh_token);
-    let named = services.auth.session_named_by(&LogoutTokens { bearer, refresh })?;
+    let named = services.auth.session_named_by(&LogoutTokens { bearer, refresh }).await?;
     if let Some(session) = named {
         services.auth.run(context, Logout { session }).await?;
     }
@@ -370,7 +370,7 @@ pub async fn profile(
     State(services): State<EdgeServices>,
     SignedIn(who): SignedIn,
 ) -> Result<Tagged<UserBody>, ApiError> {
-    let user = services.users.find(who.user)?.ok_or_else(|| ApiError::new(ProblemCode::SessionEnded))?;
+    let user = services.users.find(who.user).await?.ok_or_else(|| ApiError::new(ProblemCode::SessionEnded))?;
     Ok(user.into())
 }
 
@@ -397,7 +397,7 @@ pub async fn validate(
     Bearer(bearer): Bearer,
 ) -> Result<Json<ValidBody>, ApiError> {
     let bearer = bearer.ok_or_else(|| ApiError::new(ProblemCode::Unauthenticated))?;
-    let claims = services.auth.claims(&bearer);
+    let claims = services.auth.claims(&bearer).await;
     let claims = claims.map_err(|no| no.map_refusal(|_| ApiError::new(ProblemCode::InvalidToken)))?;
     let claims = serde_json::to_value(Arc::unwrap_or_clone(claims)).unwrap_or_default();
     Ok(Json(ValidBody { active: true, claims }))

@@ -158,7 +158,7 @@ pub async fn show_code(
     SignedIn(who): SignedIn,
     Path(id): Path<CodeId>,
 ) -> Result<Json<CodeStandingBody>, ApiError> {
-    let found = services.auth.code_standing(who.user, id)?;
+    let found = services.auth.code_standing(who.user, id).await?;
     let (purpose, standing) = found.ok_or_else(|| ApiError::new(ProblemCode::NotFound))?;
     let (status, attempts_left) = match standing.progress {
         CodeProgress::Pending { attempts_left } => ("pending", attempts_left),

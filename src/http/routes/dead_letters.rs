@@ -138,13 +138,13 @@ pub async fn list_dead_letters(
     let after = list.after.as_deref().map(place).transpose()?;
     let (data, next) = match &list.filter.subscriber {
         None => {
-            let Page { rows, next } = services.relays.all_dead_letters(after, list.limit)?;
+            let Page { rows, next } = services.relays.all_dead_letters(after, list.limit).await?;
             let rows = rows.into_iter().map(|(name, sequence, letter)| DeadLetterBody::new(name, sequence, letter));
             (rows.collect(), next.map(|(name, sequence)| key(name, sequence)))
         }
         Some(name) => {
             let after = after.map(|(_, sequence)| sequence);
-            let Page { rows, next } = services.relays.dead_letters(name, after, list.limit)?;
+            let Page { rows, next } = services.relays.dead_letters(name, after, list.limit).await?;
             let rows = rows.into_iter().map(|(sequence, letter)| DeadLetterBody::new(name, sequence, letter));
             (rows.collect(), next.map(|sequence| key(name, sequence)))
         }
@@ -167,7 +167,7 @@ pub async fn show_dead_letter(
     State(services): State<EdgeServices>,
     PathPair(subscriber, sequence): PathPair<String, u64>,
 ) -> Result<Json<DeadLetterBody>, ApiError> {
-    let (letter, event) = services.relays.dead_letter(&subscriber, sequence)?;
+    let (letter, event) = services.relays.dead_letter(&subscriber, sequence).await?;
     let body = DeadLetterBody::new(&subscriber, sequence, letter);
     Ok(Json(DeadLetterBody { event: event.map(EventBody::from), ..body }))
 }

@@ -151,7 +151,7 @@ pub async fn list_events(
     State(services): State<EdgeServices>,
     Query(EventsQuery(query)): Query<EventsQuery>,
 ) -> Result<Json<EventList>, ApiError> {
-    let EventPage { rows, next, head } = services.relays.events(&query)?;
+    let EventPage { rows, next, head } = services.relays.events(query).await?;
     Ok(Json(EventList {
         data: rows.into_iter().map(EventBody::from).collect(),
         next_cursor: next.map(|next| next.to_string()),
@@ -170,5 +170,5 @@ pub async fn list_event_subscribers(
     State(services): State<EdgeServices>,
     Query(()): Query<()>,
 ) -> Result<Json<EventsReport>, ApiError> {
-    Ok(Json(services.operations.events()?))
+    Ok(Json(services.operations.events().await?))
 }

@@ -132,7 +132,7 @@ fn told(reason: &NotReady) -> String {
     )
 )]
 pub async fn show_health(State(services): State<EdgeServices>, insight: Insight, Query(()): Query<()>) -> Response {
-    let lines = lines(&services);
+    let lines = lines(&services).await;
     let status = lines.iter().map(|service| service.status).max().unwrap_or(HealthStatus::Up);
     let services = lines.into_iter().map(|service| seen(service, insight)).collect();
     (status_code(status), Json(HealthBody { status, services })).into_response()
@@ -155,7 +155,7 @@ pub async fn show_service_health(
     Path(name): Path<String>,
 ) -> Result<Response, ApiError> {
     let name = service_of(&name);
-    let found = lines(&services).into_iter().find(|service| service.name == name);
+    let found = lines(&services).await.into_iter().find(|service| service.name == name);
     let service = found.ok_or_else(|| ApiError::new(ProblemCode::NotFound))?;
     Ok((status_code(service.status), Json(seen(service, insight))).into_response())
 }
@@ -170,9 +170,9 @@ fn service_of(name: &str) -> &str {
 }
 
 /// The health of the services, and of the edge itself.
-fn lines(services: &EdgeServices) -> Vec<ServiceHealth> {
+async fn lines(services: &EdgeServices) -> Vec<ServiceHealth> {
     const NAME: &str = "edge";
-    let mut lines = services.operations.health().services;
+    let mut lines = services.operations.health().await.services;
     let reasons = services.edge.health_reasons();
     if !reasons.is_empty() {
         match lines.iter_mut().find(|service| service.name == NAME) {

@@ -126,7 +126,7 @@ pub async fn list_invitations(
     list: List<AllInvitations>,
 ) -> Result<Json<Rows<InvitationBody>>, ApiError> {
     let after = list.after.as_deref().map(invitation_of_key).transpose()?;
-    let page = services.users.invitations(after, list.limit)?;
+    let page = services.users.invitations(after, list.limit).await?;
     let next_cursor = page.next.map(|last| list.next(last.as_bytes()));
     Ok(Json(Rows { data: page.rows.into_iter().map(InvitationBody::from).collect(), next_cursor }))
 }

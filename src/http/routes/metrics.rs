@@ -27,7 +27,7 @@ use crate::{
     ))
 )]
 pub async fn show_metrics(State(services): State<EdgeServices>, Query(()): Query<()>) -> Result<Response, ApiError> {
-    let figures = services.operations.figures(&services.auth);
+    let figures = services.operations.figures(&services.auth).await;
     let text = metrics::text(&services.edge.metrics, &figures).map_err(|_| ApiError::new(ProblemCode::Internal))?;
     Ok(([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], text).into_response())
 }

@@ -81,7 +81,7 @@ pub async fn list_own_sessions(
     State(services): State<EdgeServices>,
     SignedIn(who): SignedIn,
 ) -> Result<Json<SessionList>, ApiError> {
-    Ok(Json(SessionList::of(services.auth.sessions(who.user)?, who.session)))
+    Ok(Json(SessionList::of(services.auth.sessions(who.user).await?, who.session)))
 }
 
 impl From<NoSuchSession> for ApiError {

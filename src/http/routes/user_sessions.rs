@@ -53,8 +53,8 @@ pub async fn list_user_sessions(
     Path(who): Path<UserSelector>,
 ) -> Result<Json<SessionList>, ApiError> {
     let id = target(who, &caller, Permission::ReadUsers)?;
-    let user = services.users.find(id)?.ok_or(UnknownUser)?;
-    Ok(Json(SessionList::of(services.auth.sessions(user.id)?, caller.0.session)))
+    let user = services.users.find(id).await?.ok_or(UnknownUser)?;
+    Ok(Json(SessionList::of(services.auth.sessions(user.id).await?, caller.0.session)))
 }
 
 /// End all sessions of a user

@@ -60,7 +60,7 @@ pub async fn list_users(
     list: List<UserFilter>,
 ) -> Result<Json<Rows<UserBody>>, ApiError> {
     let after = list.after.as_deref().map(user_of_key).transpose()?;
-    let page = services.users.page(&list.filter, after, list.limit)?;
+    let page = services.users.page(list.filter.clone(), after, list.limit).await?;
     let next_cursor = page.next.map(|last| list.next(last.as_bytes()));
     Ok(Json(Rows { data: page.rows.into_iter().map(UserBody::from).collect(), next_cursor }))
 }
@@ -120,7 +120,7 @@ pub async fn show_user(
     if id != caller.0.user && !may(&caller.0.roles, Permission::ReadUsers) {
         return Err(nobody());
     }
-    let found: Option<User> = services.users.find(id)?;
+    let found: Option<User> = services.users.find(id).await?;
     found.map(Tagged::from).ok_or_else(nobody)
 }
 

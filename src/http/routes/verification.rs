@@ -118,7 +118,7 @@ pub async fn verify_email(
     Bearer(bearer): Bearer,
     Json(body): Json<VerifyEmailBody>,
 ) -> Result<Json<EmailVerifiedBody>, ApiError> {
-    let prover = services.auth.session_named_by(&LogoutTokens { bearer, refresh: None })?;
+    let prover = services.auth.session_named_by(&LogoutTokens { bearer, refresh: None }).await?;
     let command = VerifyEmail { owner: body.user_id, code: body.code, prover };
     let verified = services.auth.run(context, command).await?;
     Ok(Json(verified.into()))

@@ -14,7 +14,7 @@ use majordomo::{
 };
 use serde_json::{Value, json};
 
-use crate::test_app::{ADA, MINUTE, OTHERS, PASSWORD, TestApp, code_in};
+use crate::test_app::{ADA, MINUTE, OTHERS, PASSWORD, TestApp, code_in, ready};
 
 #[tokio::test]
 async fn signing_in_before_the_address_is_verified_sends_the_code_again() {
@@ -107,7 +107,7 @@ async fn a_hash_of_older_settings_is_made_anew_at_the_next_sign_in() {
         Ok(())
     });
     stored.await.unwrap();
-    let hash = || app.store.read(|view| user::find(view, id)).unwrap().unwrap().password_hash.unwrap();
+    let hash = || ready(app.store.read(move |view| user::find(view, id))).unwrap().unwrap().password_hash.unwrap();
     assert!(hash().contains("m=64,t=2"), "{}", hash());
     assert_eq!(app.login("ada@example.com").await.status, 200);
     let renewed = hash();

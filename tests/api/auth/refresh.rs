@@ -9,7 +9,7 @@ use majordomo::{
 };
 use serde_json::{Value, json};
 
-use crate::test_app::{MINUTE, TestApp, eventually};
+use crate::test_app::{MINUTE, TestApp, eventually, ready};
 
 #[tokio::test]
 async fn a_refresh_answers_a_repeat_as_the_first_time_and_finds_a_thief() {
@@ -58,7 +58,7 @@ async fn the_first_request_of_a_generation_is_marked_and_later_ones_write_nothin
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     let id: SessionId = ada.tokens["sessionId"].as_str().unwrap().parse().unwrap();
-    let used_at = || app.store.read(|view| session::find(view, id)).unwrap().unwrap().refresh.used_at;
+    let used_at = || ready(app.store.read(move |view| session::find(view, id))).unwrap().unwrap().refresh.used_at;
     assert_eq!(used_at(), None);
     assert_eq!(ada.get("/auth/profile").await.status, 200);
     eventually("the mark", async || used_at()).await;
