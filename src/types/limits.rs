@@ -98,8 +98,6 @@ pub const SNAPSHOT_EVERY: Duration = Duration::from_secs(6 * 3_600);
 pub const SNAPSHOT_BYTES: u64 = 1 << 30;
 /// Number of snapshots in the data directory.
 pub const SNAPSHOTS_KEPT: usize = 2;
-/// How long a start waits for another process to release the data directory.
-pub const LOCK_WAIT: Duration = Duration::from_secs(30);
 /// The writer is busy with one closure for this long: health `down`.
 pub const WRITER_STUCK: Duration = Duration::from_secs(5);
 /// The writer is busy with one closure for this long: the process ends.
@@ -151,8 +149,6 @@ pub const STOP_LIMIT: Duration = Duration::from_secs(3);
 pub const STOP_SOON: Duration = Duration::from_secs(1);
 /// The wait for a killed actor; it exceeds this only if it blocks its thread.
 pub const KILL_LIMIT: Duration = Duration::from_secs(1);
-/// The limit of an orderly shutdown, without the drain delay.
-pub const SHUTDOWN_TOTAL: Duration = Duration::from_secs(8);
 /// One message is handled, or waits, for this long: the actor counts as stuck.
 pub const STUCK_AFTER: Duration = Duration::from_secs(5);
 /// Idle timers that are kept for later calls; more exist while more callers wait.
@@ -207,8 +203,6 @@ pub const SENDERS_URGENT_ONLY: usize = 2;
 pub const SMTP_IDLE_CONNECTIONS: usize = 4;
 /// Mails in the development inbox.
 pub const INBOX_MAX: usize = 1_000;
-/// How long a mail stays in the development inbox.
-pub const INBOX_KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// The longest wait of a reader of the development inbox for a mail.
 pub const INBOX_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long finished notifications and deliveries are stored.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use majordomo::{
     domain::audit::{Actor, AuditAction},
     types::ClockTrouble,
@@ -9,6 +10,22 @@ use majordomo::{
 use serde_json::json;
 
 use crate::test_app::{TestApp, eventually};
+
+#[tokio::test]
+async fn an_operator_rotates_the_keys_at_once_or_step_by_step_and_the_audit_log_has_it() {
+    let app = TestApp::new().await;
+    let operator = app.operator();
+    let rotated = operator.post("/keys/rotate", json!({ "urgency": "stolen" })).await;
+    assert_eq!((rotated.status, rotated.body["keys"].as_array().unwrap().len()), (200, 1), "{rotated:?}");
+    assert_eq!(app.audited(AuditAction::RotateKeys)[0].actor, Actor::Cli);
+    let published = app.anyone.get("/.well-known/jwks.json").await.body["keys"].clone();
+    assert_eq!(published[0]["kid"], rotated.body["keys"][0]["kid"]);
+
+    let begun = operator.send("POST", "/keys/rotate", Body::empty()).await;
+    assert_eq!(begun.status, 200, "{begun:?}");
+    let stages: Vec<_> = begun.body["keys"].as_array().unwrap().iter().map(|key| key["stage"].clone()).collect();
+    assert!(stages.contains(&json!("published")) && stages.contains(&json!("signing")), "no hurry: {begun:?}");
+}
 
 #[tokio::test]
 async fn signing_keys_move_on_when_they_are_due_by_a_clock_that_is_to_be_trusted() {

@@ -1,5 +1,10 @@
 //! The store from outside: groups, guarantees, bytes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "tests panic, and read the machine's time"
+)]
 
 mod bulk;
 mod bytes;
@@ -10,6 +15,7 @@ mod damage;
 mod engines;
 mod erasing;
 mod group;
+mod inode;
 mod keys;
 mod leases;
 mod log;
@@ -18,6 +24,7 @@ mod opening;
 mod promises;
 mod reads;
 mod samples;
+mod sim_fs;
 mod snapshots;
 mod test_disk;
 mod test_store;

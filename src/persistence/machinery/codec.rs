@@ -5,7 +5,7 @@ use bincode::{
     enc::write::Writer,
     error::EncodeError,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
 use super::record::Record;
 use crate::types::limits;
@@ -104,12 +104,6 @@ pub fn payload<T: DeserializeOwned>(record: &'static str, bytes: &[u8]) -> Resul
     } else {
         Err(CodecFault::Payload { record, reason: format!("{} bytes are left over", bytes.len() - read) })
     }
-}
-
-/// A payload alone, for tests that store the bytes of old schemas.
-pub fn bare<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecFault> {
-    bincode::serde::encode_to_vec(value, config())
-        .map_err(|error| CodecFault::Encode { record: "payload", reason: error.to_string() })
 }
 
 fn head(bytes: &[u8]) -> Result<(u8, u16, &[u8]), CodecFault> {

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use crate::harness::{Client, bare_services};
 
 #[derive(utoipa::ToSchema)]
-#[allow(dead_code, reason = "the schema shows the password")]
+#[expect(dead_code, reason = "the schema shows the password")]
 struct Register {
     #[schema(value_type = String)]
     email: EmailAddress,

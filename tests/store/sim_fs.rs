@@ -15,7 +15,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{File, Fs, Held, inode::Inode};
+use majordomo::persistence::fs::{File, Fs, Held};
+
+use crate::inode::Inode;
 
 /// What happens at the configured step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,10 +220,10 @@ impl SimFs {
 }
 
 /// Small, fast and repeatable; not for secrets.
-pub(super) struct Chance(u64);
+pub struct Chance(u64);
 
 impl Chance {
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

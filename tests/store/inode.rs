@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::sim::Chance;
+use crate::sim_fs::Chance;
 
 /// The size in bytes that a disk writes atomically.
 const SECTOR: usize = 512;
@@ -37,22 +37,22 @@ enum Change {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Inode {
+pub struct Inode {
     seen: Content,
     kept: Content,
     pending: Vec<Change>,
 }
 
 impl Inode {
-    pub(super) fn length(&self) -> u64 {
+    pub fn length(&self) -> u64 {
         self.seen.length
     }
 
-    pub(super) fn seen_bytes(&self) -> &[u8] {
+    pub fn seen_bytes(&self) -> &[u8] {
         &self.seen.bytes
     }
 
-    pub(super) fn read(&self, buffer: &mut [u8], offset: u64) -> usize {
+    pub fn read(&self, buffer: &mut [u8], offset: u64) -> usize {
         let available = self.seen.length.saturating_sub(offset);
         let count = buffer.len().min(usize::try_from(available).unwrap_or(usize::MAX));
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.seen.bytes.len());
@@ -62,18 +62,18 @@ impl Inode {
         count
     }
 
-    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) {
+    pub fn write(&mut self, offset: u64, bytes: &[u8]) {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         self.seen.write(offset, bytes);
         self.pending.push(Change::Write(offset, bytes.to_vec()));
     }
 
-    pub(super) fn set_length(&mut self, length: u64) {
+    pub fn set_length(&mut self, length: u64) {
         self.seen.set_length(length);
         self.pending.push(Change::Length(length));
     }
 
-    pub(super) fn sync(&mut self) {
+    pub fn sync(&mut self) {
         for change in self.pending.drain(..) {
             match change {
                 Change::Write(offset, bytes) => self.kept.write(offset, &bytes),
@@ -83,12 +83,12 @@ impl Inode {
     }
 
     /// Marks the pages as clean, although they never reached the disk.
-    pub(super) fn forget_pending(&mut self) {
+    pub fn forget_pending(&mut self) {
         self.pending.clear();
     }
 
     /// Keeps, for each sector, a prefix of the writes that touched it; the same for lengths.
-    pub(super) fn stop_machine(&mut self, chance: &mut Chance) {
+    pub fn stop_machine(&mut self, chance: &mut Chance) {
         let mut sectors: BTreeMap<usize, Vec<(usize, &[u8])>> = BTreeMap::new();
         let mut lengths = Vec::new();
         for change in &self.pending {
@@ -126,7 +126,7 @@ impl Inode {
         self.seen = self.kept.clone();
     }
 
-    pub(super) fn damage(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
+    pub fn damage(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
         let before = self.seen.bytes.len();
         change(&mut self.seen.bytes);
         let after = self.seen.bytes.len();
