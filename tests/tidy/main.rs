@@ -12,6 +12,7 @@ mod routes;
 mod services;
 mod sizes;
 mod source;
+mod tests_of_routes;
 mod vocabulary;
 
 use source::Source;

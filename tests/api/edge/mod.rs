@@ -8,6 +8,7 @@ mod guarded;
 mod heads;
 mod limits;
 mod log;
+mod openapi;
 mod origins;
 mod proxies;
 mod reference;

@@ -8,7 +8,7 @@ use majordomo::{
     telemetry::{health::HealthReason, metrics::catalog::Metric},
 };
 
-use crate::api::openapi::sorted_table;
+use super::openapi::sorted_table;
 
 /// Compares a reference page with its file; writes the file if `UPDATE_REFERENCE=1`.
 fn compare(name: &str, text: &str) {

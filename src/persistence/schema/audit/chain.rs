@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{AuditBody, AuditHead, AuditRow, read::entry, table};
+use super::{AuditBody, AuditHead, AuditRow, log, read::entry, table};
 use crate::{
     domain::audit::AuditLog,
     persistence::machinery::{
@@ -38,6 +38,11 @@ fn hash(log: AuditLog, number: u64, previous: &[u8; 32], body: &[u8]) -> [u8; 32
     digest.update(previous);
     digest.update(Sha256::digest(body));
     digest.finalize().into()
+}
+
+/// The head of a chain as it is stored.
+pub fn head(reader: &impl Reader, log: AuditLog) -> Result<AuditHead, TxFault> {
+    self::log(log).read_head(reader)
 }
 
 /// The link of this number, as a place from which to continue; 0: before the first.

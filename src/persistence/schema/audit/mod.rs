@@ -13,7 +13,7 @@ mod read;
 use serde::{Deserialize, Serialize};
 
 pub(super) use chain::understand;
-pub use chain::{Walk, at, verify};
+pub use chain::{Walk, at, head, verify};
 pub use read::{AuditFilter, AuditRange, read};
 
 use crate::{
