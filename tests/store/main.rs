@@ -1,10 +1,5 @@
 //! The store from outside: groups, guarantees, bytes.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    reason = "tests panic, and read the machine's time"
-)]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests panic, and read the machine's time")]
 
 mod bulk;
 mod bytes;

@@ -45,7 +45,7 @@ fn unfound(sources: &[Source]) -> Vec<String> {
         let missed = paths(route).into_iter().filter(|path| !is_called(path));
         findings.extend(missed.map(|path| format!("{}: does not call {path}", test.path)));
     }
-    let is_of_a_route = |place: &&&str| routes.iter().any(|(route, _)| route == **place);
+    let is_of_a_route = |place: &str| routes.iter().any(|(route, _)| *route == place);
     let is_other = |place: &str| place.starts_with("edge/") || place.ends_with("mod") || HARNESS.contains(&place);
     let strays = tests.keys().filter(|place| !is_of_a_route(place) && !is_other(place));
     findings
