@@ -4,5 +4,5 @@ mod notifier;
 mod relay;
 mod shutdown;
 mod test_notifier;
-mod test_store;
+pub mod test_store;
 mod upkeep;

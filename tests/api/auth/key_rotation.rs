@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use majordomo::{
-    domain::audit::{Actor, AuditAction},
+    domain::{audit::Actor, auth::actions::AuthAction},
     types::ClockTrouble,
 };
 use serde_json::json;
@@ -17,7 +17,7 @@ async fn an_operator_rotates_the_keys_at_once_or_step_by_step_and_the_audit_log_
     let operator = app.operator();
     let rotated = operator.post("/keys/rotate", json!({ "urgency": "stolen" })).await;
     assert_eq!((rotated.status, rotated.body["keys"].as_array().unwrap().len()), (200, 1), "{rotated:?}");
-    assert_eq!(app.audited(AuditAction::RotateKeys)[0].actor, Actor::Cli);
+    assert_eq!(app.audited(AuthAction::RotateKeys)[0].actor, Actor::Cli);
     let published = app.anyone.get("/.well-known/jwks.json").await.body["keys"].clone();
     assert_eq!(published[0]["kid"], rotated.body["keys"][0]["kid"]);
 
@@ -42,7 +42,7 @@ async fn signing_keys_move_on_when_they_are_due_by_a_clock_that_is_to_be_trusted
 
     assert_eq!(app.operator().post("/clock/accept", json!({})).await.status, 200);
     eventually("the successor to be published", async || (published().await == 2).then_some(())).await;
-    assert_eq!(app.audited(AuditAction::RotateKeys)[0].actor, Actor::Service("auth".to_owned()));
+    assert_eq!(app.audited(AuthAction::RotateKeys)[0].actor, Actor::Service("auth".to_owned()));
 }
 
 #[tokio::test]

@@ -5,8 +5,10 @@ use std::time::Duration;
 use majordomo::{
     crypto::password::{PasswordCost, PasswordHasher, Scratch},
     domain::{
-        audit::AuditAction,
-        event::EventType,
+        auth::{
+            actions::AuthAction,
+            events::{SessionRefreshed, SessionReuseDetected, UserLockedOut, UserLoggedIn, UserLoginFailed},
+        },
         user::{Status, User},
     },
     persistence::{
@@ -32,7 +34,7 @@ async fn signing_in_before_the_address_is_verified_sends_the_code_again() {
     assert_eq!((entered.status, entered.problem()), (401, "invalid_credentials"));
     assert!(entered.body["detail"].as_str().unwrap().contains("not verified yet"));
     assert_eq!(code_in(&app.mail("ada@example.com", "verification_code", 2).await), code);
-    assert!(app.events(EventType::UserLoggedIn).is_empty());
+    assert!(app.events(UserLoggedIn::TYPE).is_empty());
 }
 
 #[tokio::test]
@@ -45,9 +47,9 @@ async fn five_wrong_passwords_shut_the_door_for_a_minute_and_a_known_device_is_l
     }
     let shut = app.login("ada@example.com").await;
     assert_eq!((shut.status, shut.problem(), shut.header("retry-after")), (429, "locked_out", "60"));
-    assert_eq!(app.events(EventType::UserLoginFailed).len(), 5);
-    assert_eq!(app.events(EventType::UserLockedOut).len(), 1);
-    assert_eq!(app.audited(AuditAction::LockOut).len(), 1);
+    assert_eq!(app.events(UserLoginFailed::TYPE).len(), 5);
+    assert_eq!(app.events(UserLockedOut::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::LockOut).len(), 1);
     app.mail("ada@example.com", "locked_out", 1).await;
     let known = json!({
         "identifier": "ada@example.com", "password": PASSWORD, "deviceToken": ada.tokens["deviceToken"],
@@ -73,9 +75,9 @@ async fn the_lock_of_a_whole_day_is_told_once_like_any_other() {
             let shut = app.anyone.at(&format!("198.51.{network}.1")).post("/auth/login", guess.clone()).await;
             assert_eq!((shut.status, shut.problem(), shut.header("retry-after")), (429, "locked_out", "86400"));
         }
-        assert_eq!(app.audited(AuditAction::LockOut).len(), audited, "{identifier}");
+        assert_eq!(app.audited(AuthAction::LockOut).len(), audited, "{identifier}");
     }
-    assert_eq!(app.events(EventType::UserLockedOut).len(), 1);
+    assert_eq!(app.events(UserLockedOut::TYPE).len(), 1);
     app.mail("ada@example.com", "locked_out", 1).await;
 }
 
@@ -175,8 +177,8 @@ async fn a_refresh_answers_a_repeat_as_the_first_time_and_finds_a_thief() {
     assert_eq!(refresh(&next).await.status, 200);
     app.advance(Duration::from_secs(31));
     assert_eq!(refresh(first).await.problem(), "session_ended");
-    assert_eq!(app.events(EventType::SessionReuseDetected).len(), 1);
-    assert_eq!(app.audited(AuditAction::ReuseDetected).len(), 1);
+    assert_eq!(app.events(SessionReuseDetected::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::ReuseDetected).len(), 1);
     app.mail("ada@example.com", "session_ended", 1).await;
     assert_eq!(refresh(&next).await.problem(), "session_ended");
 }
@@ -193,8 +195,8 @@ async fn an_ordinary_refresh_is_recorded_only_where_the_settings_say_so() {
         let refreshed = app.anyone.post("/auth/refresh", body.clone()).await;
         assert_eq!(refreshed.status, 200, "{refreshed:?}");
         assert_eq!(app.commits() - before, 1, "the session moves on in one commit");
-        let events = app.events(EventType::SessionRefreshed);
-        let audited = app.audited(AuditAction::Refresh);
+        let events = app.events(SessionRefreshed::TYPE);
+        let audited = app.audited(AuthAction::Refresh);
         assert_eq!((events.len(), audited.len()), (records, records));
         let repeated = app.anyone.post("/auth/refresh", body).await;
         assert_eq!(repeated.body["refreshToken"], refreshed.body["refreshToken"], "the session has moved on");

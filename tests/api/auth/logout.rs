@@ -1,6 +1,6 @@
 //! The logout of one session and of all.
 
-use majordomo::domain::{audit::AuditAction, event::EventType};
+use majordomo::domain::auth::{actions::AuthAction, events::SessionRevoked};
 use serde_json::json;
 
 use crate::test_app::{ADA, TestApp};
@@ -16,7 +16,7 @@ async fn a_logout_everywhere_ends_every_session_of_the_user_and_no_other() {
         assert_eq!(session.get("/auth/profile").await.problem(), "session_ended");
     }
     assert_eq!(bob.get("/auth/profile").await.status, 200);
-    assert_eq!(app.events(EventType::SessionRevoked).len(), 2);
-    assert_eq!(app.audited(AuditAction::LogoutAll).len(), 1);
+    assert_eq!(app.events(SessionRevoked::TYPE).len(), 2);
+    assert_eq!(app.audited(AuthAction::LogoutAll).len(), 1);
     assert_eq!(app.anyone.post("/auth/logout-all", json!({})).await.problem(), "unauthenticated");
 }

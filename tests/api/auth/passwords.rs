@@ -3,7 +3,13 @@
 use std::time::Duration;
 
 use majordomo::{
-    domain::{audit::AuditAction, event::EventType},
+    domain::{
+        auth::{
+            actions::AuthAction,
+            events::{PasswordChanged, PasswordResetCompleted, PasswordResetRequested, SessionRevoked},
+        },
+        user::events::UserVerified,
+    },
     persistence::tables::reset,
     types::id::ResetId,
 };
@@ -28,8 +34,8 @@ async fn a_forgotten_password_is_reset_by_the_code_that_was_mailed() {
 
     let requested = app.forgot("ADA@example.com").await;
     assert!(requested.body["expiresAt"].is_string() && requested.body["resendAt"].is_string());
-    assert_eq!(app.events(EventType::PasswordResetRequested).len(), 1);
-    assert_eq!(app.audited(AuditAction::ForgotPassword).len(), 1);
+    assert_eq!(app.events(PasswordResetRequested::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::ForgotPassword).len(), 1);
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
     let request = &requested.body["requestId"];
     let reset = json!({ "requestId": request, "code": code, "newPassword": NEW });
@@ -44,10 +50,10 @@ async fn a_forgotten_password_is_reset_by_the_code_that_was_mailed() {
     }
 
     assert_eq!(ada.get("/auth/profile").await.problem(), "session_ended");
-    let ended = app.events(EventType::SessionRevoked);
+    let ended = app.events(SessionRevoked::TYPE);
     assert_eq!(ended.len(), 1);
-    assert_eq!(app.events(EventType::PasswordResetCompleted).len(), 1);
-    assert_eq!(app.audited(AuditAction::ResetPassword).len(), 1);
+    assert_eq!(app.events(PasswordResetCompleted::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::ResetPassword).len(), 1);
     app.mail("ada@example.com", "password_changed", 1).await;
     assert_eq!(app.login_with(ADA, PASSWORD).await.problem(), "invalid_credentials");
     assert_eq!(app.login_with(ADA, NEW).await.status, 200, "the lock is gone as well");
@@ -167,7 +173,7 @@ async fn a_reset_of_an_address_that_was_never_verified_verifies_it() {
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
     let reset = json!({ "requestId": request, "code": code, "newPassword": NEW });
     assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
-    assert_eq!(app.events(EventType::UserVerified).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
     assert_eq!(app.login_with(ADA, PASSWORD).await.problem(), "invalid_credentials");
     let entered = app.login_with(ADA, NEW).await;
     assert_eq!((entered.status, &entered.body["userId"]), (200, &id));
@@ -183,12 +189,12 @@ async fn a_password_is_changed_by_the_one_before_and_other_sessions_end() {
     assert_eq!(unfit.fields(), ["/newPassword password_too_short"]);
     let wrong = ada.post("/auth/password/change", change("not the one it is", NEW)).await;
     assert_eq!((wrong.status, wrong.fields()), (422, vec!["/currentPassword wrong_password".to_owned()]));
-    assert_eq!(app.audited(AuditAction::ChangePassword).len(), 1, "the refusal");
+    assert_eq!(app.audited(AuthAction::ChangePassword).len(), 1, "the refusal");
     let changed = ada.post("/auth/password/change", change(PASSWORD, NEW)).await;
     assert_eq!(changed.status, 204, "{changed:?}");
     assert_eq!(ada.get("/auth/profile").await.status, 200);
     assert_eq!(other.get("/auth/profile").await.problem(), "session_ended");
-    assert_eq!(app.events(EventType::PasswordChanged).len(), 1);
+    assert_eq!(app.events(PasswordChanged::TYPE).len(), 1);
     app.mail("ada@example.com", "password_changed", 1).await;
     assert_eq!(app.login_with(ADA, NEW).await.status, 200);
     for _ in 0..5 {
@@ -314,8 +320,8 @@ async fn a_forgotten_password_takes_the_account_over_as_well() {
     let ada = app.sign_in(ADA).await;
     let profile = ada.get("/auth/profile").await.body;
     assert_eq!((&profile["status"], &profile["emailVerified"]), (&json!("active"), &json!(true)));
-    assert_eq!(app.events(EventType::UserVerified).len(), 1, "the proof is told however it came about");
-    assert_eq!(app.audited(AuditAction::VerifyEmail).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1, "the proof is told however it came about");
+    assert_eq!(app.audited(AuthAction::VerifyEmail).len(), 1);
     app.mail(ADA, "welcome", 1).await;
 }
 

@@ -1,6 +1,13 @@
 //! Registration: the form, its refusals, and what a registration keeps for its address.
 
-use majordomo::domain::{audit::AuditAction, event::EventType};
+use majordomo::domain::{
+    auth::{
+        actions::AuthAction,
+        events::{SessionRefreshed, UserLoggedIn, UserLoggedOut, UserRegistered, UserRegistrationRepeated},
+    },
+    otp::events::OtpVerified,
+    user::events::UserVerified,
+};
 use serde_json::json;
 
 use crate::test_app::{ADA, MINUTE, OTHERS, PASSWORD, TestApp, code_in, wrong};
@@ -26,27 +33,27 @@ async fn a_user_registers_verifies_signs_in_and_leaves() {
         assert_eq!(registered.body[member], wanted, "{member}");
     }
     assert!(!registered.body.to_string().contains("argon2"));
-    assert_eq!(app.events(EventType::UserRegistered).len(), 1);
-    assert_eq!(app.audited(AuditAction::Register)[0].subject.unwrap().to_string(), id);
+    assert_eq!(app.events(UserRegistered::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::Register)[0].subject.unwrap().to_string(), id);
 
     let mail = app.mail("ada@example.com", "verification_code", 1).await;
     assert!(!mail["text"].as_str().unwrap().contains("Ada"), "nothing that was typed: {mail}");
     let verified = app.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code_in(&mail) })).await;
     assert_eq!((verified.status, &verified.body["status"]), (200, &json!("active")));
     assert_eq!(verified.body["emailVerified"], true);
-    assert_eq!(app.events(EventType::UserVerified).len(), 1);
-    assert_eq!(app.events(EventType::OtpVerified).len(), 1);
-    assert_eq!(app.audited(AuditAction::VerifyEmail).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
+    assert_eq!(app.events(OtpVerified::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::VerifyEmail).len(), 1);
     app.mail("ada@example.com", "welcome", 1).await;
 
     let ada = app.sign_in("ada").await;
     assert_eq!(ada.id, id);
     assert_eq!((&ada.tokens["tokenType"], &ada.tokens["firstLogin"]), (&json!("Bearer"), &json!(true)));
     assert_eq!(ada.tokens["expiresIn"], 900);
-    let entered = app.events(EventType::UserLoggedIn);
+    let entered = app.events(UserLoggedIn::TYPE);
     assert_eq!(entered[0].personal.email.as_deref(), Some("Ada@example.com"));
     assert_eq!(entered[0].personal.ip_address.as_deref(), Some("127.0.0.1"));
-    assert_eq!(app.audited(AuditAction::Login).len(), 1);
+    assert_eq!(app.audited(AuthAction::Login).len(), 1);
 
     let profile = ada.get("/auth/profile").await;
     assert_eq!((profile.status, &profile.body["firstName"]), (200, &json!("Ada")));
@@ -57,11 +64,11 @@ async fn a_user_registers_verifies_signs_in_and_leaves() {
 
     let refreshed = app.anyone.post("/auth/refresh", json!({ "refreshToken": ada.tokens["refreshToken"] })).await;
     assert_eq!(refreshed.status, 200, "{refreshed:?}");
-    assert!(app.events(EventType::SessionRefreshed).is_empty() && app.audited(AuditAction::Refresh).is_empty());
+    assert!(app.events(SessionRefreshed::TYPE).is_empty() && app.audited(AuthAction::Refresh).is_empty());
     let later = app.member_of(refreshed.body);
     assert_eq!(later.post("/auth/logout", json!({})).await.status, 204);
-    assert_eq!(app.events(EventType::UserLoggedOut).len(), 1);
-    assert_eq!(app.audited(AuditAction::Logout).len(), 1);
+    assert_eq!(app.events(UserLoggedOut::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::Logout).len(), 1);
     for gone in [&ada, &later] {
         assert_eq!(gone.get("/auth/profile").await.problem(), "session_ended");
     }
@@ -117,7 +124,7 @@ async fn what_is_wrong_with_a_form_is_told_all_at_once_and_nothing_is_left_of_it
         assert_eq!(answer.fields(), [format!("/{field} {code}")], "{value}");
     }
     assert_eq!((app.hashes(), app.store.head()), before);
-    assert!(app.audited(AuditAction::Register).is_empty());
+    assert!(app.audited(AuthAction::Register).is_empty());
 }
 
 #[tokio::test]
@@ -130,8 +137,8 @@ async fn variants_of_an_address_are_one_address() {
         let answer = app.register(variant).await;
         assert!(matches!(answer.status, 201 | 429), "{variant}: {answer:?}");
     }
-    assert_eq!(app.events(EventType::UserRegistered).len(), 1, "the others were repeated registrations");
-    assert_eq!(app.events(EventType::UserRegistrationRepeated).len(), 3);
+    assert_eq!(app.events(UserRegistered::TYPE).len(), 1, "the others were repeated registrations");
+    assert_eq!(app.events(UserRegistrationRepeated::TYPE).len(), 3);
     app.mail("ada@example.com", "address_taken", 1).await;
     assert_eq!(app.mails("ada@example.com").await.iter().filter(|m| m["template"] == "address_taken").count(), 1);
 }
@@ -198,9 +205,9 @@ async fn who_registers_is_signed_in_at_once_and_proves_the_address_later() {
     let refreshed = app.anyone.post("/auth/refresh", json!({ "refreshToken": session["refreshToken"] })).await;
     assert_eq!(refreshed.status, 200, "{refreshed:?}");
     assert_eq!(app.login(ADA).await.body["firstLogin"], false);
-    assert_eq!(app.events(EventType::UserRegistered).len(), 1);
-    assert_eq!(app.events(EventType::UserLoggedIn).len(), 2);
-    assert_eq!(app.audited(AuditAction::Register).len(), 1);
+    assert_eq!(app.events(UserRegistered::TYPE).len(), 1);
+    assert_eq!(app.events(UserLoggedIn::TYPE).len(), 2);
+    assert_eq!(app.audited(AuthAction::Register).len(), 1);
 
     let code = app.code_of(ADA).await;
     let id = &registered.body["id"];
@@ -212,7 +219,7 @@ async fn who_registers_is_signed_in_at_once_and_proves_the_address_later() {
     let again = app.verify(id, &code).await;
     assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })));
     assert_eq!(ada.get("/auth/profile").await.body["emailVerified"], true, "the session that proved it goes on");
-    assert_eq!(app.events(EventType::UserVerified).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
     app.mail(ADA, "welcome", 1).await;
 }
 

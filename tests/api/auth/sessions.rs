@@ -1,6 +1,6 @@
 //! A user's own sessions, listed and ended.
 
-use majordomo::domain::audit::AuditAction;
+use majordomo::domain::auth::actions::AuthAction;
 use serde_json::{Value, json};
 
 use crate::test_app::{PASSWORD, TestApp};
@@ -27,6 +27,6 @@ async fn sessions_are_listed_and_ended_by_their_user_alone() {
     assert_eq!(phone.get("/auth/profile").await.problem(), "session_ended");
     assert_eq!(ada.delete(&path).await.problem(), "not_found");
     assert_eq!(ada.delete("/auth/sessions/none").await.problem(), "not_found");
-    assert_eq!(app.audited(AuditAction::EndSession).len(), 1);
+    assert_eq!(app.audited(AuthAction::EndSession).len(), 1);
     app.mail("ada@example.com", "new_device", 1).await;
 }

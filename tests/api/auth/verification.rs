@@ -1,7 +1,11 @@
 //! The verification of an address by its code, sent and sent again.
 
 use majordomo::{
-    domain::{audit::AuditAction, event::EventType},
+    domain::{
+        auth::{actions::AuthAction, events::SessionRevoked},
+        otp::{actions::OtpAction, events::OtpFailed},
+        user::events::UserVerified,
+    },
     persistence::tables::{invitation, registration},
     types::EmailAddress,
 };
@@ -22,7 +26,7 @@ async fn a_code_is_sent_again_once_a_minute_and_is_the_same_one() {
     let by_id = json!({ "userId": registered.body["id"] });
     assert_eq!(app.anyone.post("/auth/verify-email/resend", by_id).await.status, 202);
     assert_eq!(code_in(&app.mail("ada@example.com", "verification_code", 2).await), code);
-    assert_eq!(app.audited(AuditAction::ResendCode).len(), 1);
+    assert_eq!(app.audited(OtpAction::ResendCode).len(), 1);
     app.advance(8 * MINUTE);
     app.anyone.post("/auth/verify-email/resend", resend).await;
     let renewed = code_in(&app.mail("ada@example.com", "verification_code", 3).await);
@@ -61,8 +65,8 @@ async fn codes_fail_in_one_way_and_are_void_after_five_wrong_ones() {
         assert_eq!((answer.status, answer.problem()), (nobody.status, nobody.problem()));
         assert_eq!(answer.body["detail"], nobody.body["detail"]);
     }
-    assert_eq!(app.events(EventType::OtpFailed).len(), 5);
-    assert_eq!(app.audited(AuditAction::CodeRefused).len(), 5);
+    assert_eq!(app.events(OtpFailed::TYPE).len(), 5);
+    assert_eq!(app.audited(OtpAction::CodeRefused).len(), 5);
     assert_eq!(app.verify(&id, &code).await.problem(), "code_invalid");
     for unfit in ["12345", "12345a", ""] {
         let answer = app.verify(&id, unfit).await;
@@ -101,7 +105,7 @@ async fn a_proof_ends_the_sessions_that_are_not_the_provers() {
         let goes_on = second.get("/auth/profile").await.status;
         assert_eq!(goes_on, if matches!(way, "own" | "otp") { 200 } else { 401 }, "{way}");
         assert_eq!(bob.get("/auth/profile").await.status, 200);
-        let ended = app.events(EventType::SessionRevoked);
+        let ended = app.events(SessionRevoked::TYPE);
         assert!(ended.iter().all(|event| format!("{:?}", event.kind).contains("AddressVerified")), "{ended:?}");
     }
 }
@@ -125,7 +129,7 @@ async fn whoever_proves_an_address_has_the_account_that_a_stranger_made_with_it(
     let again = app.anyone.post("/auth/verify-email", body).await;
     assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })), "a lost answer is asked for again");
 
-    let replaced = app.audited(AuditAction::ResetPassword);
+    let replaced = app.audited(AuthAction::ResetPassword);
     assert_eq!(replaced.len(), 1, "another password is a change of a credential");
     assert_eq!((replaced[0].detail.as_str(), replaced[0].subject), ("by=address_proof", stranger.id.parse().ok()));
     assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
@@ -137,7 +141,7 @@ async fn whoever_proves_an_address_has_the_account_that_a_stranger_made_with_it(
     assert_eq!(app.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
     let ada = app.sign_in(ADA).await;
     assert_eq!(ada.id, verified.body["id"]);
-    assert_eq!(app.events(EventType::UserVerified).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
 }
 
 #[tokio::test]

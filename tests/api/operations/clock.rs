@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use majordomo::{
-    domain::audit::{Actor, AuditAction},
+    domain::{audit::Actor, operations::OperationsAction},
     persistence::tables::registration,
     types::{ClockTrouble, id::UserId},
 };
@@ -33,7 +33,7 @@ async fn the_clock_is_set_forward_so_that_tokens_run_out() {
 async fn an_operator_accepts_the_clock_and_the_audit_log_has_it() {
     let app = TestApp::new().await;
     assert_eq!(app.operator().post("/clock/accept", json!({})).await.status, 200);
-    assert_eq!(app.audited(AuditAction::AcceptClock)[0].actor, Actor::Cli);
+    assert_eq!(app.audited(OperationsAction::AcceptClock)[0].actor, Actor::Cli);
     assert_eq!(app.ops.post("/clock/accept", json!({})).await.problem(), "unauthenticated");
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use majordomo::{
     config::{Config, Sources},
     domain::{
-        audit::AuditAction,
-        event::EventType,
-        user::{Profile, User},
+        auth::actions::AuthAction,
+        otp::events::{OtpExpired, OtpVerified},
+        user::{Profile, User, events::UserUpdated},
     },
     persistence::{Write, tables::user},
     types::{CallContext, PhoneNumber, Work, id::UserId},
@@ -33,7 +33,7 @@ async fn a_signed_in_user_proves_again_who_they_are() {
     assert_eq!((foreign.status, foreign.problem()), (410, "code_expired"));
     let right = ada.post("/otp/verify", json!({ "purpose": "step_up", "code": code })).await;
     assert_eq!((right.status, &right.body["status"]), (200, &json!("verified")));
-    assert_eq!(app.audited(AuditAction::StepUp).len(), 1);
+    assert_eq!(app.audited(AuthAction::StepUp).len(), 1);
     let refreshed = app.anyone.post("/auth/refresh", json!({ "refreshToken": ada.tokens["refreshToken"] })).await;
     let ada = app.member_of(refreshed.body);
     let claims = ada.get("/auth/validate").await.body["claims"].clone();
@@ -93,7 +93,7 @@ async fn a_code_that_ran_out_and_one_that_was_tried_too_often_are_told_apart() {
     let first = ask().await;
     app.advance(10 * MINUTE);
     assert_eq!(ada.get(&first).await.body["status"], "expired");
-    let ended = || app.events(EventType::OtpExpired).len() == 1;
+    let ended = || app.events(OtpExpired::TYPE).len() == 1;
     eventually("the code to be ended in the store", async || ended().then_some(())).await;
     assert_eq!(ada.get(&first).await.body["status"], "expired", "also when the store has ended it");
 
@@ -134,9 +134,9 @@ async fn a_user_proves_a_phone_by_the_text_message_in_the_inbox() {
     let right = ada.post("/otp/verify", json!({ "id": asked.body["id"], "code": code })).await;
     assert_eq!((right.status, &right.body["status"]), (200, &json!("verified")), "{right:?}");
     assert_eq!(ada.get("/auth/profile").await.body["phoneVerified"], true);
-    assert_eq!(app.audited(AuditAction::VerifyPhone).len(), 1);
-    let updated = app.events(EventType::UserUpdated);
-    let verified = app.events(EventType::OtpVerified).pop().unwrap();
+    assert_eq!(app.audited(AuthAction::VerifyPhone).len(), 1);
+    let updated = app.events(UserUpdated::TYPE);
+    let verified = app.events(OtpVerified::TYPE).pop().unwrap();
     assert_eq!((updated.len(), updated[0].time), (1, verified.time));
 }
 

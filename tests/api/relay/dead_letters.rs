@@ -3,22 +3,20 @@
 use axum::body::Body;
 use majordomo::{
     domain::{
-        audit::{Actor, AuditAction},
-        event::{DeadLetter, DeadReason, EventType},
+        audit::Actor,
+        auth::events::UserLoggedIn,
+        event::{DeadLetter, DeadReason, EventType, actions::EventAction},
+        user::events::UserVerified,
     },
-    persistence::{
-        Write,
-        tables::subscription::{self, EventPlace},
-    },
-    types::{CallContext, Work},
+    persistence::tables::subscription::{self, EventPlace},
 };
 use serde_json::json;
 
-use super::events::sequences;
+use super::events::{sequences, test_write};
 use crate::test_app::{TestApp, eventually};
 
 /// Adds an event to the notifier's dead letters.
-async fn bury(app: &TestApp, kind: EventType) -> u64 {
+pub async fn bury(app: &TestApp, kind: EventType) -> u64 {
     let event = app.events(kind).pop().unwrap();
     let (sequence, subject) = (event.sequence, event.subject);
     let letter = DeadLetter {
@@ -30,9 +28,7 @@ async fn bury(app: &TestApp, kind: EventType) -> u64 {
         last_error: "the mailbox is full".to_owned(),
         at: app.now(),
     };
-    let work = Work::until(majordomo::types::Clock::instant(&*app.clock) + std::time::Duration::from_secs(5));
-    let write = Write::new(work, app.system.stamp(), CallContext::service("test", "bury"));
-    let buried = app.store.write(write, move |tx| {
+    let buried = app.store.write(test_write(app), move |tx| {
         subscription::bury(tx, EventPlace { subscriber: "notifier", subject, sequence }, &letter)
     });
     buried.await.unwrap();
@@ -44,7 +40,7 @@ async fn dead_letters_are_listed_inspected_and_requeued() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     app.mail("ada@example.com", "welcome", 1).await;
-    let sequence = bury(&app, EventType::UserVerified).await;
+    let sequence = bury(&app, UserVerified::TYPE).await;
     let ops = app.ops.clone();
     for query in ["", "?subscriber=notifier"] {
         let listed = ops.get(&format!("/events/dead-letters{query}")).await;
@@ -68,7 +64,7 @@ async fn dead_letters_are_listed_inspected_and_requeued() {
     assert_eq!((again.status, &again.body), (200, &json!({ "requeued": 1 })), "{again:?}");
     assert_eq!(app.operator().send("POST", &requeue, Body::empty()).await.problem(), "not_found");
     assert_eq!(ops.get(&place).await.problem(), "not_found");
-    let [entry] = &app.audited(AuditAction::RequeueDeadLetter)[..] else { panic!("one entry") };
+    let [entry] = &app.audited(EventAction::RequeueDeadLetter)[..] else { panic!("one entry") };
     assert_eq!((&entry.actor, entry.detail.clone()), (&Actor::Cli, format!("subscriber=notifier sequence={sequence}")));
     eventually("the letter to be handed over", async || {
         let told = app.ops.get("/events/subscribers").await.body;
@@ -84,8 +80,8 @@ async fn all_dead_letters_of_a_subscriber_are_requeued_at_once_and_one_is_discar
     app.member("ada@example.com").await;
     app.mail("ada@example.com", "welcome", 1).await;
     let operator = app.operator();
-    let verified = bury(&app, EventType::UserVerified).await;
-    let logged_in = bury(&app, EventType::UserLoggedIn).await;
+    let verified = bury(&app, UserVerified::TYPE).await;
+    let logged_in = bury(&app, UserLoggedIn::TYPE).await;
     let first = operator.get("/events/dead-letters?limit=1").await;
     let cursor = first.body["nextCursor"].as_str().unwrap().to_owned();
     let second = operator.get(&format!("/events/dead-letters?limit=1&cursor={cursor}")).await;
@@ -99,7 +95,7 @@ async fn all_dead_letters_of_a_subscriber_are_requeued_at_once_and_one_is_discar
     let gone = operator.post(&discard, json!({ "reason": "nobody waits for it" })).await;
     assert_eq!(gone.status, 204, "{gone:?}");
     assert_eq!(operator.post(&discard, json!({ "reason": "twice" })).await.problem(), "not_found");
-    let [entry] = &app.audited(AuditAction::DiscardDeadLetter)[..] else { panic!("one entry") };
+    let [entry] = &app.audited(EventAction::DiscardDeadLetter)[..] else { panic!("one entry") };
     assert!(entry.detail.ends_with("reason=nobody waits for it"), "{entry:?}");
 
     let all = operator.send("POST", "/events/dead-letters/notifier/requeue", Body::empty()).await;

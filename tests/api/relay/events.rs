@@ -2,15 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use majordomo::domain::event::EventType;
+use majordomo::{
+    domain::event::EventRow,
+    persistence::Write,
+    types::{CallContext, Work},
+};
 use serde_json::{Value, json};
 
+use super::dead_letters::bury;
+use crate::flows::test_store::{NEWER_EVENT, append_newer_event};
 use crate::test_app::{PASSWORD, TestApp, eventually};
 
 /// The sequences of a page.
 pub fn sequences(page: &Value) -> Vec<u64> {
     let rows = page["data"].as_array().unwrap_or_else(|| panic!("{page}"));
     rows.iter().map(|event| event["sequence"].as_str().unwrap().parse().unwrap()).collect()
+}
+
+pub fn test_write(app: &TestApp) -> Write {
+    let work = Work::until(majordomo::types::Clock::instant(&*app.clock) + std::time::Duration::from_secs(5));
+    Write::new(work, app.system.stamp(), CallContext::service("test", "write"))
 }
 
 #[tokio::test]
@@ -92,6 +103,21 @@ async fn the_log_is_filtered_by_the_names_of_the_source_documents_too() {
 }
 
 #[tokio::test]
+async fn an_event_of_a_newer_version_is_listed_by_its_number() {
+    let app = TestApp::new().await;
+    app.store.write(test_write(&app), append_newer_event).await.unwrap();
+    for query in ["", "?types=unknown:0x01fe"] {
+        let page = app.ops.get(&format!("/events{query}")).await;
+        let [event] = &page.body["data"].as_array().unwrap()[..] else { panic!("{page:?}") };
+        assert_eq!((&event["type"], &event["source"]), (&json!("unknown:0x01fe"), &json!("/auth")), "{page:?}");
+        assert_eq!(event["data"], json!({}));
+    }
+    let sequence = bury(&app, NEWER_EVENT).await;
+    let letter = app.ops.get(&format!("/events/dead-letters/notifier/{sequence}")).await;
+    assert_eq!((letter.status, &letter.body["eventType"]), (200, &json!("unknown:0x01fe")), "{letter:?}");
+}
+
+#[tokio::test]
 async fn a_registration_is_told_of_with_what_was_typed_and_a_repeated_one_without_the_name() {
     let app = TestApp::new().await;
     let form = json!({ "email": "ada@example.com", "password": PASSWORD, "firstName": "Ada", "lastName": "Lovelace" });
@@ -131,7 +157,7 @@ async fn a_code_is_told_of_once_it_is_sent() {
 #[tokio::test]
 async fn every_subscriber_that_the_catalogue_names_is_there_and_no_other() {
     let app = TestApp::new().await;
-    let named: BTreeSet<&str> = EventType::ALL.iter().flat_map(|kind| kind.subscribers().iter().copied()).collect();
+    let named: BTreeSet<&str> = EventRow::all().flat_map(|row| row.subscribers.iter().copied()).collect();
     let there: BTreeSet<&str> = app.services.relays.report().await.unwrap().iter().map(|one| one.name).collect();
     assert_eq!(named, there);
 }

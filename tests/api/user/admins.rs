@@ -1,6 +1,6 @@
 //! Administrators, created by an operator.
 
-use majordomo::domain::audit::{Actor, AuditAction};
+use majordomo::domain::{audit::Actor, user::actions::UserAction};
 use serde_json::{Value, json};
 
 use crate::test_app::{ADA, OTHERS, PASSWORD, TestApp};
@@ -12,7 +12,7 @@ async fn an_operator_makes_the_first_administrator() {
     let shown = ann.get("/users/me").await;
     assert_eq!((shown.status, &shown.body["roles"]), (200, &json!(["user", "admin"])));
     assert_eq!(shown.body["emailVerified"], true);
-    assert_eq!(app.audited(AuditAction::CreateAdmin)[0].actor, Actor::Cli);
+    assert_eq!(app.audited(UserAction::CreateAdmin)[0].actor, Actor::Cli);
 
     let create = |email: &str, password: &str| json!({ "email": email, "password": password });
     let operator = app.operator();
@@ -45,5 +45,5 @@ async fn nobody_keeps_an_address_from_the_administrator_an_operator_makes() {
     assert_eq!(app.sign_in(ADA).await.get("/users").await.status, 200);
     let again = app.operator().post("/users/admins", json!({ "email": ADA, "password": PASSWORD })).await;
     assert_eq!(again.problem(), "email_taken");
-    assert_eq!(app.audited(AuditAction::CreateAdmin).len(), 1);
+    assert_eq!(app.audited(UserAction::CreateAdmin).len(), 1);
 }

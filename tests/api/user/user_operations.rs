@@ -1,8 +1,8 @@
 //! What an operator does to a user: a password, a lock, a role, the end of sessions.
 
 use majordomo::domain::{
-    audit::{Actor, AuditAction},
-    event::EventType,
+    audit::Actor,
+    auth::{actions::AuthAction, events::PasswordChanged},
 };
 use serde_json::json;
 
@@ -19,8 +19,8 @@ async fn an_operator_sets_a_password_and_all_sessions_end() {
     assert_eq!(app.login("bob@example.com").await.problem(), "invalid_credentials");
     let entered = json!({ "identifier": "bob@example.com", "password": another });
     assert_eq!(app.anyone.post("/auth/login", entered).await.status, 200);
-    assert_eq!(app.events(EventType::PasswordChanged).len(), 1);
-    assert_eq!(app.audited(AuditAction::ResetPassword)[0].actor, Actor::Cli);
+    assert_eq!(app.events(PasswordChanged::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::ResetPassword)[0].actor, Actor::Cli);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use majordomo::domain::{audit::AuditAction, event::EventType};
+use majordomo::domain::user::{actions::UserAction, events::UserStatusChanged};
 use serde_json::{Value, json};
 
 use crate::test_app::TestApp;
@@ -69,9 +69,9 @@ async fn who_is_disabled_is_out_at_once_and_may_come_back() {
     assert_eq!((disabled.status, &disabled.body["status"]), (200, &json!("disabled")));
     assert_eq!(bob.get("/auth/profile").await.problem(), "session_ended");
     assert_eq!(app.login("bob@example.com").await.problem(), "invalid_credentials");
-    assert_eq!(app.events(EventType::UserStatusChanged).len(), 1);
+    assert_eq!(app.events(UserStatusChanged::TYPE).len(), 1);
     assert_eq!(ann.put(&status, json!({ "status": "disabled" })).await.status, 200, "it is so already");
-    assert_eq!(app.events(EventType::UserStatusChanged).len(), 1);
+    assert_eq!(app.events(UserStatusChanged::TYPE).len(), 1);
 
     let locked = ann.put(&status, json!({ "status": "locked" })).await;
     assert_eq!((locked.status, locked.problem()), (409, "status_conflict"));
@@ -96,7 +96,7 @@ async fn roles_hold_from_the_next_request_on() {
     assert_eq!(ann.put(&roles, json!({ "roles": ["user"] })).await.status, 200);
     assert_eq!(bob.get("/users").await.problem(), "forbidden");
     assert_eq!(ann.put(&roles, json!({ "roles": ["king"] })).await.fields(), ["/roles/0 unknown_role"]);
-    assert_eq!(app.audited(AuditAction::ChangeRoles).len(), 2);
+    assert_eq!(app.audited(UserAction::ChangeRoles).len(), 2);
 }
 
 #[tokio::test]
