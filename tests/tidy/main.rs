@@ -2,6 +2,7 @@
 //! test with a bad sample, so that a rule that no longer finds anything is noticed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod catalogues;
 mod commands;
 mod deviations;
 mod documents;
