@@ -2,6 +2,7 @@
 //! test with a bad sample, so that a rule that no longer finds anything is noticed.
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
+mod catalogues;
 mod commands;
 mod deviations;
 mod documents;
