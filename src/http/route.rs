@@ -74,15 +74,6 @@ pub enum Pace {
     Stream,
 }
 
-/// The size limit of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodySize {
-    /// `edge.body_max`.
-    Usual,
-    /// A number of bytes.
-    UpTo(usize),
-}
-
 /// The checks of a route, without its handler.
 #[derive(Debug, Clone)]
 pub struct Rule {
@@ -102,8 +93,6 @@ pub struct Rule {
     pub class: Class,
     /// The time limit of its answer.
     pub pace: Pace,
-    /// The size limit of its body.
-    pub body: BodySize,
     /// The credential that it reads.
     pub credential: Credential,
     /// Two members of its body of which exactly one is sent.
@@ -181,7 +170,6 @@ pub fn row(on: On, access: Access, class: Class, described: UtoipaMethodRouter<E
         access,
         class,
         pace: Pace::Prompt,
-        body: BodySize::Usual,
         credential: Credential::AsAccess,
         either: None,
     };
@@ -198,12 +186,6 @@ impl Route {
     /// The router matches `pattern`, whose last parameter may contain slashes.
     pub fn mounted_at(mut self, pattern: &str) -> Self {
         pattern.clone_into(&mut self.rule.mount);
-        self
-    }
-
-    /// The body may have at most `bytes` bytes.
-    pub fn body_max(mut self, bytes: usize) -> Self {
-        self.rule.body = BodySize::UpTo(bytes);
         self
     }
 

@@ -1,6 +1,6 @@
 //! Programs of others that tests speak to. `.ci/peers` installs them; a test that misses one says so and skips, unless
 //! `MAJORDOMO_TEST_ALL=1`.
-#![allow(dead_code, reason = "not every test speaks to every program")]
+#![expect(dead_code, reason = "not every test speaks to every program")]
 
 pub mod checker;
 pub mod post;
@@ -38,7 +38,12 @@ pub fn node_modules(name: &str) -> Option<PathBuf> {
 
 /// A program of the machine.
 pub fn program(name: &'static str) -> Option<&'static str> {
-    if runs(Command::new(name).arg("--version")) { Some(name) } else { missing(name) }
+    // openssl has a command, others have a flag.
+    if ["--version", "version"].into_iter().any(|argument| runs(Command::new(name).arg(argument))) {
+        Some(name)
+    } else {
+        missing(name)
+    }
 }
 
 /// The checker of Prometheus' text format, of Debian's package `prometheus`.

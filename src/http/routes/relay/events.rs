@@ -106,8 +106,7 @@ pub struct EventBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, example = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]
     traceparent: Option<String>,
-    /// The payload; without fields of its own for an unknown type. The personal fields are missing after the
-    /// person's erasure.
+    /// The payload; empty but for personal fields if the type is unknown. These are missing after the person's erasure.
     #[schema(value_type = MetadataForm)]
     data: Map<String, Value>,
 }
