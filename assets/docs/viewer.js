@@ -84,7 +84,7 @@ function members(api, schema, direction, depth = 0) {
     const description = member.description || inner.description;
     const values = inner.enum && inner.enum.length < 20 ? `One of ${inner.enum.join(", ")}. ` : "";
     const row = el("tr", {},
-      el("td", {}, Array.from({ length: depth }, () => el("span", { class: "indent" })), el("code", {}, name),
+      el("td", { class: `depth-${depth}` }, el("code", {}, name),
         required.includes(name) ? el("span", { class: "required" }, " required") : null,
         either.includes(name) ? el("span", { class: "required" }, ` this or ${either.filter((other) => other !== name).join(", ")}`) : null),
       el("td", { class: "soft" }, typeOf(api, member)),
@@ -138,11 +138,12 @@ function operations(api) {
       demands: spec["x-majordomo"] || {},
       secured: (spec.security || []).length > 0 && spec.security.every((one) => Object.keys(one).length),
       server: (spec.servers || api.servers || [{ url: "" }])[0].url.replace(/\/$/, ""),
+      place: (spec["x-majordomo"] || {}).place || 0,
       parameters: (spec.parameters || []).map((parameter) => resolve(api, parameter)),
       body: content && content.schema,
       sample: content && content.example,
     };
-  }));
+  })).sort((a, b) => a.place - b.place);
 }
 
 function response(api, status, answer) {
@@ -162,6 +163,7 @@ function article(api, operation) {
     ...prose(spec.description)];
   const facts = [["Needs", demands.permission], ["Listener", demands.listener], ["Limit", demands.limit]];
   parts.push(el("ul", { class: "tags" }, facts.filter(([, value]) => value).map(([name, value]) => el("li", {}, `${name}: ${value}`))));
+  parts.push(sample(curl(api, operation)));
   if (operation.parameters.length) {
     parts.push(el("h4", {}, "Parameters"), table(["Name", "Where", "Type", "Meaning"], operation.parameters.map((parameter) =>
       el("tr", {}, el("td", {}, el("code", {}, parameter.name), parameter.required ? el("span", { class: "required" }, " required") : null),
@@ -176,8 +178,8 @@ function article(api, operation) {
   const content = success && Object.values(resolve(api, success[1]).content || {})[0];
   const rows = content && content.schema ? members(api, content.schema, "answered") : [];
   if (rows.length) parts.push(el("h4", {}, `Answer ${success[0]}`), table(["Field", "Type", "Meaning"], rows));
-  parts.push(el("h4", {}, "Statuses"), table(["Status", "When", "What"], answers.map(([status, answer]) => response(api, status, answer))));
-  parts.push(el("h4", {}, "Try it"), sample(curl(api, operation)));
+  parts.push(el("details", {}, el("summary", {}, "Statuses"),
+    table(["Status", "When", "What"], answers.map(([status, answer]) => response(api, status, answer)))));
   return el("article", { class: "operation", id: operation.id }, parts);
 }
 

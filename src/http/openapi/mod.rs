@@ -154,10 +154,12 @@ pub fn document(routes: Vec<Route>, installation: &Installation) -> Value {
         },
     });
     schemas::tighten(&mut document, installation);
-    for rule in &rules {
+    for (place, rule) in rules.iter().enumerate() {
         let operation = &mut document["paths"][&rule.path][rule.method.to_ascii_lowercase()];
         refusals::describe(rule, operation);
         describe(rule, operation, installation);
+        // The order of the table is that of a reader who begins.
+        operation["x-majordomo"]["place"] = Value::from(place);
     }
     schemas::expand_alternatives(&mut document);
     examples::add(&mut document);
