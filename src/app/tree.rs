@@ -25,6 +25,7 @@ use crate::{
         auth::{Auth, AuthContext, AuthKeys, KeyRotation, MarkUsed},
         edge,
         hasher::HasherPool,
+        leased::SharedLease,
         migrator::Migrator,
         notifier::{DeliverySender, Notifier, NotifierContext, NotifierFault, NotifierSubscriber},
         otp::{Otp, OtpSubscriber},
@@ -106,7 +107,7 @@ pub fn services(
     let notifier_context = NotifierContext::new(&config.notify, codes, store.clone(), system.clone(), clock)?;
     let notifier = Notifier::new(root.commands(Spec::escape("notifier"), Arc::clone(&notifier_context)));
     let shared = Arc::clone(&notifier_context);
-    let sender = move || DeliverySender::new(Arc::clone(&shared));
+    let sender = notifier_context.sending().worker(move || DeliverySender::new(Arc::clone(&shared)));
     root.worker_nudged_by(notifier_context.due(), Spec::park("sender"), sender);
     let hears: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(notifier_context));
     let relays = relays(root, system, &store, [Arc::new(OtpSubscriber::new(otp.clone())), hears]);
@@ -138,19 +139,8 @@ fn relays(
     store: &Store,
     subscribers: impl IntoIterator<Item = Arc<dyn Subscriber>>,
 ) -> Relays {
-    let spec = |name: &str| Spec::park(name).stop_within(limits::STOP_SOON);
-    root.group("relay", |group| {
-        let relays: Vec<_> = subscribers
-            .into_iter()
-            .map(|subscriber| {
-                let (heard_by, store, system) = (Arc::clone(&subscriber), store.clone(), system.clone());
-                let addr =
-                    group.service(spec(subscriber.name()), move || Relays::relay_for(&heard_by, &store, &system));
-                (subscriber, addr)
-            })
-            .collect();
-        Relays::new(relays, store.clone(), system.clone())
-    })
+    let spec = |name| Spec::park(name).stop_within(limits::STOP_SOON);
+    root.group("relay", |group| Relays::supervised(group, spec, subscribers, (store, system)))
 }
 
 fn upkeep(
@@ -160,20 +150,22 @@ fn upkeep(
     (relays, notifier, auth): (&Relays, &Notifier, &Auth),
 ) {
     let spec = |name: &str| Spec::park(name).restarts(3, UPKEEP_WITHIN).stop_within(limits::STOP_SOON);
+    let lease = |name: &str| SharedLease::new(store, format!("upkeep/{name}"));
     root.group("upkeep", |group| {
         let at = store.clone();
-        group.worker(spec("expirer"), move || Expirer::new(at.clone()));
+        group.worker(spec("expirer"), lease("expirer").worker(move || Expirer::new(at.clone())));
         let (at, relays, kept) = (store.clone(), relays.clone(), config.events.retention);
-        group.worker(spec("retention"), move || Retention::new(at.clone(), relays.clone(), kept));
+        let events = move || Retention::new(at.clone(), relays.clone(), kept);
+        group.worker(spec("retention"), lease("retention").worker(events));
         let (at, notifier) = (store.clone(), notifier.clone());
         let notifications = move || NotificationRetention::new(at.clone(), notifier.clone());
-        group.worker(spec("notification_retention"), notifications);
+        group.worker(spec("notification_retention"), lease("notification_retention").worker(notifications));
         let at = store.clone();
-        group.worker(spec("snapshots"), move || Snapshots::new(at.clone()));
+        group.worker(spec("snapshots"), lease("snapshots").worker(move || Snapshots::new(at.clone())));
         let at = store.clone();
-        group.worker(spec("audit_end"), move || AuditEnd::new(at.clone()));
+        group.worker(spec("audit_end"), lease("audit_end").worker(move || AuditEnd::new(at.clone())));
         let keys_of = auth.clone();
-        group.worker(spec("key_rotation"), move || KeyRotation::new(&keys_of));
+        group.worker(spec("key_rotation"), lease("key_rotation").worker(move || KeyRotation::new(&keys_of)));
         let seen_by = auth.clone();
         group.worker_nudged_by(&MarkUsed::woken_by(auth), spec("mark_used"), move || MarkUsed::new(&seen_by));
     });
