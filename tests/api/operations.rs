@@ -23,7 +23,7 @@ use majordomo::{
         trust::{Forwarded, ForwardedHeaders},
     },
     persistence::Store,
-    supervision::{Supervisor, System},
+    supervision::{Spec, Supervisor, System},
     types::{Clock, ClockTrouble, Secret, Timestamp, limits},
 };
 use serde_json::json;
@@ -45,7 +45,7 @@ fn over(services: EdgeServices, store: Store) -> EdgeServices {
 
 fn by_clock(services: EdgeServices, store: Store, clock: Arc<dyn Clock>) -> EdgeServices {
     let system = System::new(clock, Arc::new(Zeroes));
-    let relays = Relays::new([], store.clone(), system.clone());
+    let relays = Relays::supervised(&mut Supervisor::root(&system), Spec::park, [], (&store, &system));
     let operations = Operations::new(system, store, relays, services.notifier.clone());
     EdgeServices { operations, ..services }
 }

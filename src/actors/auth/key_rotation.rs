@@ -34,7 +34,8 @@ impl LeasedWorker for KeyRotation {
         if clock.trouble().is_none() {
             let work = Work::until(clock.instant() + limits::CALL_DEADLINE);
             let call = Call { work, context: CallContext::service("auth", "keys-due") };
-            keys::advance(&self.context, &call, Urgency::WhenDue).await?;
+            let write = self.context.write(&call).under(lease.fence());
+            keys::advance(&self.context, write, Urgency::WhenDue).await?;
         }
         Ok(Next::Within(EVERY))
     }

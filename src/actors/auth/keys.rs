@@ -17,7 +17,7 @@ use crate::{
         },
     },
     persistence::{Store, Tx, TxFault, Write, tables::signing_key},
-    types::{Call, Clock, Fault, SigningAlgorithm, Timestamp, id::KeyId},
+    types::{Clock, Fault, SigningAlgorithm, Timestamp, id::KeyId},
 };
 
 /// Makes the first key if there is none, does what is due, and gives the keys in force. For the start of the process.
@@ -36,9 +36,9 @@ pub async fn prepare(
 }
 
 /// Takes the steps that `urgency` asks for; AuthActor works with the new keys from then on.
-pub(super) async fn advance(context: &AuthContext, call: &Call, urgency: Urgency) -> Result<(), Fault> {
+pub(super) async fn advance(context: &AuthContext, write: Write, urgency: Urgency) -> Result<(), Fault> {
     let rules = RotationRules::from(&context.settings.token);
-    match step(&context.store, context.write(call), &rules, urgency).await? {
+    match step(&context.store, write, &rules, urgency).await? {
         KeyChange::Changed => context.use_keys(load(&context.store)?),
         KeyChange::Unchanged => {}
     }
