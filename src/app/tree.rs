@@ -36,6 +36,7 @@ use crate::{
     },
     config::Config,
     crypto::token::KeySet,
+    outbound::mail::MailTransport,
     persistence::Store,
     supervision::{Spec, Supervisor, System},
     types::limits,
@@ -53,6 +54,8 @@ pub struct ServiceDependencies {
     pub signing: KeySet,
     /// Subkeys of the ring.
     pub auth_keys: AuthKeys,
+    /// Takes mail; `None`: the transport that the settings name.
+    pub mail: Option<Arc<dyn MailTransport>>,
 }
 
 /// How each listener is served.
@@ -89,8 +92,7 @@ pub fn services(
     dependencies: ServiceDependencies,
     Listeners { ops, public }: Listeners,
 ) -> Result<Services, NotifierFault> {
-    let ServiceDependencies { config, store, hasher, signing, auth_keys } = dependencies;
-    let clock = system.shared_clock();
+    let ServiceDependencies { config, store, hasher, signing, auth_keys, mail } = dependencies;
     edge::listener(root, Spec::escape("ops"), ops);
     let store_spec = Spec::escape("store").restarts(0, limits::RESTARTS_WITHIN);
     store_keeper::supervised(root, store_spec.stop_within(limits::STORE_CLOSE).needed(), &store);
@@ -103,14 +105,13 @@ pub fn services(
 
     let users = users(root, system, &store, hasher, &config);
 
-    let codes = Arc::new(otp.clone());
-    let notifier_context = NotifierContext::new(&config.notify, codes, store.clone(), system.clone(), clock)?;
-    let notifier = Notifier::new(root.commands(Spec::escape("notifier"), Arc::clone(&notifier_context)));
-    let shared = Arc::clone(&notifier_context);
-    let sender = notifier_context.sending().worker(move || DeliverySender::new(Arc::clone(&shared)));
-    root.worker_nudged_by(notifier_context.due(), Spec::park("sender"), sender);
-    let hears: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(notifier_context));
-    let relays = relays(root, system, &store, [Arc::new(OtpSubscriber::new(otp.clone())), hears]);
+    let (codes, at) = (Arc::new(otp.clone()), (store.clone(), system.clone()));
+    let notifier_context = match mail {
+        Some(mail) => Arc::new(NotifierContext::over(mail, &config.notify, codes, at.0, at.1)?),
+        None => NotifierContext::new(&config.notify, codes, at.0, at.1, system.shared_clock())?,
+    };
+    let (notifier, notified) = notifier(root, notifier_context);
+    let relays = relays(root, system, &store, [Arc::new(OtpSubscriber::new(otp.clone())), notified]);
     upkeep(root, &config, &store, (&relays, &notifier, &auth));
     public_listener(root, public);
     Ok(Services { auth, users, otp, notifier, relays })
@@ -131,6 +132,15 @@ pub fn users_alone(
 ) -> Users {
     root.group("hasher", |group| hasher.supervise(group, 1));
     users(root, system, store, hasher, config)
+}
+
+/// The notifier with its sender, and its subscriber.
+fn notifier(root: &mut Supervisor, context: Arc<NotifierContext>) -> (Notifier, Arc<dyn Subscriber>) {
+    let notifier = Notifier::new(root.commands(Spec::escape("notifier"), Arc::clone(&context)));
+    let shared = Arc::clone(&context);
+    let sender = context.sending().worker(move || DeliverySender::new(Arc::clone(&shared)));
+    root.worker_nudged_by(context.due(), Spec::park("sender"), sender);
+    (notifier, Arc::new(NotifierSubscriber::new(context)))
 }
 
 fn relays(

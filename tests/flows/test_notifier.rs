@@ -183,7 +183,12 @@ impl TestNotifier {
 
 /// A registration of number 1 and a verified user of number 2.
 pub async fn people() -> Arc<TestStore> {
-    let test_store = Arc::new(TestStore::new());
+    people_of(TestStore::new()).await
+}
+
+/// The same in another store.
+pub async fn people_of(test_store: TestStore) -> Arc<TestStore> {
+    let test_store = Arc::new(test_store);
     test_store
         .write(|tx| {
             tables::registration::insert(
