@@ -225,6 +225,8 @@ async fn two_systems_on_one_store_do_a_thousand_deliveries_once_and_one_takes_ov
         }
     };
     let (by_first, ()) = tokio::join!(stop, emit);
+    // The state of each is unsealed: looked at when the last has been answered.
+    until("all are answered", || server.answered.lock().unwrap().len() >= 1_000).await;
     until("all are sent", || in_state(store, "sent") == 1_000).await;
     let answered = server.answered();
     assert_eq!((answered.len(), answered.values().max()), (1_000, Some(&1)), "each mail once");
