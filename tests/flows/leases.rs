@@ -29,9 +29,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    idle_services::{cheap_hasher, dependencies, no_sockets, signing_key},
-    test_notifier::{people_of, welcome_another},
-    test_store::{SECOND, TestStore, until},
+    api::idle_services::{cheap_hasher, dependencies, no_sockets, signing_key},
+    flows::{
+        test_notifier::{people_of, welcome_another},
+        test_store::{SECOND, TestStore, ready, until},
+    },
 };
 
 /// The leases of the program's tree.
@@ -153,8 +155,8 @@ impl Node {
         self.leases().into_iter().filter(|lease| lease.epoch.is_none()).map(|lease| lease.name).collect()
     }
 
-    fn health_of(&self, name: &str) -> ServiceHealth {
-        let report = self.edge.operations.health();
+    async fn health_of(&self, name: &str) -> ServiceHealth {
+        let report = self.edge.operations.health().await;
         report.services.into_iter().find(|service| service.name == name).unwrap()
     }
 }
@@ -178,7 +180,7 @@ fn deliveries(store: &Store) -> Vec<Delivery> {
             Some(last) => scan.after(last),
             None => scan,
         };
-        let page = store.read(|view| view.scan(&tables::notification::DELIVERY_BY_ID, scan)).unwrap();
+        let page = ready(store.read(move |view| view.scan(&tables::notification::DELIVERY_BY_ID, scan))).unwrap();
         let Some((last, _)) = page.last() else { return all };
         after = Some(*last);
         all.extend(page.into_iter().map(|(_, delivery)| delivery));
@@ -193,7 +195,7 @@ fn in_state(store: &Store, state: &str) -> usize {
 fn events(store: &Store, wanted: EventType) -> usize {
     let (mut count, mut after) = (0, 0);
     loop {
-        let page = store.read(|view| view.scan(&EVENT_BY_SEQUENCE, Scan::all().after(&after))).unwrap();
+        let page = ready(store.read(move |view| view.scan(&EVENT_BY_SEQUENCE, Scan::all().after(&after)))).unwrap();
         let Some((last, _)) = page.last() else { return count };
         after = *last;
         count += page.iter().filter(|(_, event)| event.kind.event_type() == wanted).count();
@@ -362,7 +364,7 @@ async fn without_leases_nothing_is_done_and_health_names_them_until_they_are_gra
     assert_eq!((deliveries(store).len(), server.begun().len()), (0, 0));
     assert!(node.held().is_empty());
     for (service, lease) in [("sender", "sender"), ("relay", "relay/notifier"), ("upkeep", "upkeep/key_rotation")] {
-        let health = node.health_of(service);
+        let health = node.health_of(service).await;
         assert_eq!(health.status, HealthStatus::Up, "a standby is well: {health:?}");
         let reason = format!("standby for the lease {lease}");
         assert!(health.reasons.iter().any(|found| found.ends_with(&reason)), "{reason} in {health:?}");
@@ -370,7 +372,7 @@ async fn without_leases_nothing_is_done_and_health_names_them_until_they_are_gra
     leases.grant();
     until("all are sent", || in_state(store, "sent") == 20).await;
     assert_eq!(node.held().keys().cloned().collect::<BTreeSet<_>>(), all_leases());
-    assert!(node.health_of("sender").reasons.is_empty());
+    assert!(node.health_of("sender").await.reasons.is_empty());
     node.close().await;
 }
 

@@ -55,7 +55,7 @@ impl LeasedWorker for DeliverySender {
             EarlierSends::TakenBack => {}
         }
         self.start_given(cx, lease);
-        self.look(cx, lease)
+        self.look(cx, lease).await
     }
 }
 
@@ -68,8 +68,8 @@ impl DeliverySender {
         for lane in DeliveryLane::ALL {
             let mut after = None;
             loop {
-                let at = (lane, after);
-                let page = self.context.store.read(|view| claimed_within(view, at, within, &holder))?;
+                let (at, current) = ((lane, after), holder.clone());
+                let page = self.context.store.read(move |view| claimed_within(view, at, within, &current)).await?;
                 for id in page.over {
                     let (write, current) = (self.context.write("sender-lease".to_owned(), None), holder.clone());
                     let write = write.under(lease.fence());
@@ -85,13 +85,13 @@ impl DeliverySender {
     }
 
     /// Gives what is due to free senders, unless the store is held back; says when to look again.
-    fn look(&self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
+    async fn look(&self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
         if self.context.store.is_restored() {
             return Ok(Next::Within(LOOK_EVERY));
         }
         let now = cx.system().clock().now();
         for lane in DeliveryLane::ALL {
-            for id in self.due(lane, now)? {
+            for id in self.due(lane, now).await? {
                 match SenderHold::reserve(&self.context, lane, id) {
                     SenderReservation::Held(hold) => {
                         let (context, held) = (Arc::clone(&self.context), Arc::clone(lease));
@@ -106,8 +106,8 @@ impl DeliverySender {
         let next = self.context.store.read(|view| {
             let [urgent, normal] = DeliveryLane::ALL.map(|lane| notification::next_due(view, lane));
             Ok([urgent?, normal?].into_iter().flatten().min())
-        })?;
-        Ok(match next {
+        });
+        Ok(match next.await? {
             // Its turn comes with the end of a send, which is a nudge.
             Some(due) if due <= now => Next::Within(LOOK_EVERY),
             Some(due) => Next::Within(wait_until(due, now)),
@@ -115,9 +115,9 @@ impl DeliverySender {
         })
     }
 
-    fn due(&self, lane: DeliveryLane, now: Timestamp) -> Result<Vec<DeliveryId>, Fault> {
-        let due =
-            self.context.store.read(|view| notification::due(view, lane, now, limits::SENDERS_PER_CHANNEL * 2))?;
+    async fn due(&self, lane: DeliveryLane, now: Timestamp) -> Result<Vec<DeliveryId>, Fault> {
+        let most = limits::SENDERS_PER_CHANNEL * 2;
+        let due = self.context.store.read(move |view| notification::due(view, lane, now, most)).await?;
         let in_hand = self.context.in_hand();
         Ok(due.into_iter().map(|delivery| delivery.id).filter(|id| !in_hand.contains_key(id)).collect())
     }

@@ -24,7 +24,7 @@ use crate::{
     actors::leased::{LeasedWorker, while_held},
     domain::event::EventEnvelope,
     persistence::{
-        Lease, Store, TxFault,
+        Lease, Store,
         events::{self, EventFilter, EventRange},
         log::LogHead,
         tables::subscription::{self, EventPlace, EventStanding},
@@ -70,7 +70,7 @@ struct RelayState {
     lease: Arc<Lease>,
     window: RelayWindow,
     tray: Arc<Mutex<Tray>>,
-    filter: EventFilter,
+    filter: Arc<EventFilter>,
     /// Events up to here may have been handed over earlier: their standing is looked up.
     known_to: u64,
     saved: u64,
@@ -93,9 +93,9 @@ impl LeasedWorker for EventRelay {
         self.changed.mark_unchanged();
         let mut state = match self.state.take() {
             Some(state) => state,
-            None => self.begin(lease)?,
+            None => self.begin(lease).await?,
         };
-        let next = self.look(cx, &mut state);
+        let next = self.look(cx, &mut state).await;
         self.state = Some(state);
         next
     }
@@ -120,9 +120,10 @@ impl LeasedWorker for EventRelay {
 }
 
 impl EventRelay {
-    fn begin(&self, lease: &Arc<Lease>) -> Result<RelayState, Fault> {
+    async fn begin(&self, lease: &Arc<Lease>) -> Result<RelayState, Fault> {
         let name = self.subscriber.name();
-        let watermark = self.store.read(|view| subscription::find(view, name))?.map_or(0, |found| found.watermark);
+        let watermark = self.store.read(move |view| subscription::find(view, name)).await?;
+        let watermark = watermark.map_or(0, |found| found.watermark);
         Ok(RelayState {
             context: RelayContext {
                 subscriber: Arc::clone(&self.subscriber),
@@ -133,7 +134,7 @@ impl EventRelay {
             lease: Arc::clone(lease),
             window: RelayWindow::new(watermark),
             tray: Arc::default(),
-            filter: EventFilter { types: self.subscriber.types().into_iter().collect(), subject: None },
+            filter: Arc::new(EventFilter { types: self.subscriber.types().into_iter().collect(), subject: None }),
             known_to: self.store.head(),
             saved: watermark,
             is_saving: false,
@@ -141,10 +142,13 @@ impl EventRelay {
         })
     }
 
-    fn look(&self, cx: &TaskCx, state: &mut RelayState) -> Result<Next, Fault> {
+    async fn look(&self, cx: &TaskCx, state: &mut RelayState) -> Result<Next, Fault> {
         state.clear_tray();
-        let read = self.read_log(state);
-        let delayed = read.as_ref().map_or(Ok(None), |_| self.take_delayed(cx, state));
+        let read = self.read_log(state).await;
+        let delayed = match &read {
+            Ok(_) => self.take_delayed(cx, state).await,
+            Err(_) => Ok(None),
+        };
         while let Some(pending) = state.window.next() {
             self.start(cx, state, pending);
         }
@@ -158,7 +162,7 @@ impl EventRelay {
     }
 
     /// Reads the log as far as the window has places.
-    fn read_log(&self, state: &mut RelayState) -> Result<LogRead, Fault> {
+    async fn read_log(&self, state: &mut RelayState) -> Result<LogRead, Fault> {
         for _page in 0..PAGES_AT_ONCE {
             // The end of a hand-over is a nudge.
             if state.window.room() == 0 {
@@ -166,9 +170,10 @@ impl EventRelay {
             }
             let head = self.store.head();
             let range = EventRange { after: state.window.read_to(), limit: PAGE.min(state.window.room()) };
-            let page = self.store.read(|view| events::read(view, range, &state.filter))?;
+            let filter = Arc::clone(&state.filter);
+            let page = self.store.read(move |view| events::read(view, range, &filter)).await?;
             for event in page.rows {
-                if event.sequence <= state.known_to && self.was_handed_over(&event)? {
+                if event.sequence <= state.known_to && self.was_handed_over(&event).await? {
                     state.window.has_read(event.sequence);
                 } else {
                     state.window.take(event);
@@ -186,14 +191,14 @@ impl EventRelay {
     }
 
     /// Takes the delayed events that are due into the window; gives the wait for the next one.
-    fn take_delayed(&self, cx: &TaskCx, state: &mut RelayState) -> Result<Option<Duration>, Fault> {
+    async fn take_delayed(&self, cx: &TaskCx, state: &mut RelayState) -> Result<Option<Duration>, Fault> {
         let (name, now) = (self.subscriber.name(), self.system.clock().now());
-        let due = self.store.read(|view| subscription::due(view, name, now, limits::RELAY_PARALLEL))?;
+        let due = self.store.read(move |view| subscription::due(view, name, now, limits::RELAY_PARALLEL)).await?;
         for (subject, sequence, delayed) in due {
             if state.window.is_busy(subject) {
                 continue;
             }
-            match self.store.read(|view| events::find(view, sequence))? {
+            match self.store.read(move |view| events::find(view, sequence)).await? {
                 Some(event) => state.window.take_delayed(event, delayed),
                 None => {
                     let (context, nudge) = (state.context.clone(), self.nudge.clone());
@@ -205,7 +210,7 @@ impl EventRelay {
                 }
             }
         }
-        let next = self.store.read(|view| subscription::next_due(view, name))?;
+        let next = self.store.read(move |view| subscription::next_due(view, name)).await?;
         Ok(next.map(|due| match due.since(now) {
             // One that is due already waits for its subject, whose end is a nudge.
             Duration::ZERO => LOOK_EVERY,
@@ -214,10 +219,10 @@ impl EventRelay {
     }
 
     /// Whether an event above the saved watermark is settled or delayed already.
-    fn was_handed_over(&self, event: &EventEnvelope) -> Result<bool, Fault> {
+    async fn was_handed_over(&self, event: &EventEnvelope) -> Result<bool, Fault> {
         let subscriber = self.subscriber.name();
         let place = EventPlace { subscriber, subject: event.subject, sequence: event.sequence };
-        let standing = self.store.read(|view| -> Result<_, TxFault> { subscription::standing(view, place) })?;
+        let standing = self.store.read(move |view| subscription::standing(view, place)).await?;
         match standing {
             EventStanding::Open => Ok(false),
             EventStanding::Delayed(_) | EventStanding::Settled => Ok(true),
