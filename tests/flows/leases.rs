@@ -207,7 +207,8 @@ async fn two_systems_on_one_store_do_a_thousand_deliveries_once_and_one_takes_ov
     let test_store = stored(TestStore::new()).await;
     let (store, server) = (&test_store.store, Arc::new(MailServer::default()));
     let first = Node::start("first", &test_store, &server).await;
-    until("the first holds every lease", || first.held().keys().cloned().collect::<BTreeSet<_>>() == all_leases()).await;
+    until("the first holds every lease", || first.held().keys().cloned().collect::<BTreeSet<_>>() == all_leases())
+        .await;
     let epochs = first.held();
     let second = Node::start("second", &test_store, &server).await;
     until("the second waits for every lease", || second.waits_for() == all_leases()).await;
@@ -272,7 +273,8 @@ async fn what_a_stopped_system_was_sending_is_sent_at_once_by_the_next_holder_un
     until("all are sent", || in_state(store, "sent") == 10).await;
     let waited = test_store.system.clock().now().since(stopped);
     assert!(waited < SECOND, "no claim is waited out: {waited:?}");
-    let by_second: BTreeSet<String> = server.begun().into_iter().filter(|(by, _)| *by == "second").map(|(_, id)| id).collect();
+    let by_second: BTreeSet<String> =
+        server.begun().into_iter().filter(|(by, _)| *by == "second").map(|(_, id)| id).collect();
     assert_eq!(by_second.len(), 10);
     assert!(lost.is_subset(&by_second), "under the same Message-ID");
     second.stop_services().await;

@@ -188,11 +188,7 @@ pub(crate) fn suppress(tx: &mut Tx<'_>, mut delivery: Delivery, reason: Suppress
 
 /// Gives a due delivery to a sender by its `claim`, or suppresses it if it comes too late. `None`: there is nothing to
 /// send.
-pub(super) fn claim(
-    tx: &mut Tx<'_>,
-    id: DeliveryId,
-    claim: &SenderClaim,
-) -> Result<Option<ClaimedDelivery>, TxFault> {
+pub(super) fn claim(tx: &mut Tx<'_>, id: DeliveryId, claim: &SenderClaim) -> Result<Option<ClaimedDelivery>, TxFault> {
     let now = tx.now();
     let due = |delivery: &Delivery| delivery.state.due().is_some_and(|due| due <= now);
     let Some(mut delivery) = notification::find_delivery(tx, id)?.filter(due) else { return Ok(None) };

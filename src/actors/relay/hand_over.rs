@@ -153,7 +153,9 @@ impl RelayContext {
     /// What a relay writes ends work or puts it off: it goes on when the disk is nearly full.
     fn write_of_relay(&self) -> Write {
         let work = Work::until(self.system.clock().instant() + TIMEOUT);
-        Write::new(work, self.system.stamp(), CallContext::service("relay", "relay")).reclaim().under(self.fence.clone())
+        Write::new(work, self.system.stamp(), CallContext::service("relay", "relay"))
+            .reclaim()
+            .under(self.fence.clone())
     }
 }
 

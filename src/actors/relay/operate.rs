@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::{
-    actor::EventRelay,
-    counts::EventCounts,
-    subscriber::Subscriber,
-};
+use super::{actor::EventRelay, counts::EventCounts, subscriber::Subscriber};
 use crate::{
     actors::leased::SharedLease,
     domain::{

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use super::batch;
 use crate::{
-    actors::{auth::writes::drop_registration, leased::LeasedWorker, otp::writes::end_code, user::writes::drop_invitation},
+    actors::{
+        auth::writes::drop_registration, leased::LeasedWorker, otp::writes::end_code, user::writes::drop_invitation,
+    },
     persistence::{
         Lease, Store, Tx, TxFault,
         tables::{
