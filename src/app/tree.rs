@@ -10,7 +10,7 @@
 //! |- sender   finds due deliveries and sends them               5 / 60 s          park
 //! |- relay    one event relay a subscriber                      5 / 60 s          park
 //! |- upkeep   expirer, two retentions, snapshots, audit end,
-//! |           key rotation                                      3 / 600 s         park
+//! |           key rotation and reload                           3 / 600 s         park
 //! '- edge     public listener                                   5 / 60 s          escape
 //! ```
 //!
@@ -22,7 +22,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     actors::{
-        auth::{Auth, AuthContext, AuthKeys, KeyRotation, MarkUsed},
+        auth::{Auth, AuthContext, AuthKeys, KeyReload, KeyRotation, MarkUsed},
         edge,
         hasher::HasherPool,
         leased::SharedLease,
@@ -176,6 +176,8 @@ fn upkeep(
         group.worker(spec("audit_end"), lease("audit_end").worker(move || AuditEnd::new(at.clone())));
         let keys_of = auth.clone();
         group.worker(spec("key_rotation"), lease("key_rotation").worker(move || KeyRotation::new(&keys_of)));
+        let read_for = auth.clone();
+        group.worker(spec("key_reload"), move || KeyReload::new(&read_for));
         let seen_by = auth.clone();
         group.worker_nudged_by(&MarkUsed::woken_by(auth), spec("mark_used"), move || MarkUsed::new(&seen_by));
     });

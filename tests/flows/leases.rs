@@ -9,9 +9,11 @@ use std::{
 
 use futures::{FutureExt as _, future::BoxFuture};
 use majordomo::{
+    actors::auth::RotateKeys,
     app::services::{self, AppDependencies, Assembly},
     config::Config,
     domain::{
+        auth::key_rotation::Urgency,
         event::EventType,
         notification::{Delivery, DeliveryState},
     },
@@ -23,7 +25,7 @@ use majordomo::{
         actors::LeaseReport,
         health::{HealthStatus, ServiceHealth},
     },
-    types::provider_answer::ProviderAnswer,
+    types::{CallContext, provider_answer::ProviderAnswer},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -277,6 +279,28 @@ async fn what_a_stopped_system_was_sending_is_sent_at_once_by_the_next_holder_un
         server.begun().into_iter().filter(|(by, _)| *by == "second").map(|(_, id)| id).collect();
     assert_eq!(by_second.len(), 10);
     assert!(lost.is_subset(&by_second), "under the same Message-ID");
+    second.stop_services().await;
+    second.close().await;
+    first.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_system_without_the_lease_of_key_rotation_uses_the_keys_that_the_holder_makes() {
+    let test_store = stored(TestStore::new()).await;
+    let server = Arc::new(MailServer::default());
+    let first = Node::start("first", &test_store, &server).await;
+    until("the first rotates", || first.held().contains_key("upkeep/key_rotation")).await;
+    let second = Node::start("second", &test_store, &server).await;
+    let before = second.edge.auth.jwks();
+    let rotate = RotateKeys { urgency: Urgency::Now };
+    // The thread that makes a key does not follow the paused time.
+    tokio::time::resume();
+    first.edge.auth.run(CallContext::service("test", "rotate"), rotate).await.unwrap();
+    tokio::time::pause();
+    let rotated = first.edge.auth.jwks();
+    assert_ne!(rotated, before);
+    second.system.wake_workers();
+    until("the second has the new keys", || second.edge.auth.jwks() == rotated).await;
     second.stop_services().await;
     second.close().await;
     first.close().await;
