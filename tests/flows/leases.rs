@@ -15,7 +15,11 @@ use majordomo::{
     domain::{
         auth::key_rotation::Urgency,
         event::EventType,
-        notification::{Delivery, DeliveryState},
+        notification::{
+            Delivery, DeliveryState,
+            events::{NotificationDelivered, NotificationQueued},
+        },
+        user::events::UserVerified,
     },
     http::{EdgeServices, credential::ControlToken},
     outbound::mail::{Exchange, MailTransport, OutgoingMail},
@@ -200,7 +204,7 @@ fn events(store: &Store, wanted: EventType) -> usize {
         let page = ready(store.read(move |view| view.scan(&EVENT_BY_SEQUENCE, Scan::all().after(&after)))).unwrap();
         let Some((last, _)) = page.last() else { return count };
         after = *last;
-        count += page.iter().filter(|(_, event)| event.kind.event_type() == wanted).count();
+        count += page.iter().filter(|(_, event)| event.kind == wanted).count();
     }
 }
 
@@ -240,7 +244,7 @@ async fn two_systems_on_one_store_do_a_thousand_deliveries_once_and_one_takes_ov
     let all = deliveries(store);
     assert_eq!(all.len(), 1_000);
     assert!(all.iter().all(|delivery| delivery.attempts.len() == 1), "no delivery was tried twice");
-    for kind in [EventType::UserVerified, EventType::NotificationQueued, EventType::NotificationDelivered] {
+    for kind in [UserVerified::TYPE, NotificationQueued::TYPE, NotificationDelivered::TYPE] {
         assert_eq!(events(store, kind), 1_000, "{kind:?}");
     }
     let later = second.held();

@@ -4,5 +4,5 @@ mod leases;
 mod notifier;
 mod relay;
 mod test_notifier;
-mod test_store;
+pub mod test_store;
 mod upkeep;
