@@ -122,8 +122,8 @@ impl DeliverySender {
         Ok(due.into_iter().map(|delivery| delivery.id).filter(|id| !in_hand.contains_key(id)).collect())
     }
 
-    /// Starts what was taken on for a free sender. What waited past its claim, or was claimed under an earlier lease, is
-    /// looked for like the rest.
+    /// Starts what was taken on for a free sender. What waited past its claim, or was claimed under an earlier lease,
+    /// is looked for like the rest.
     fn start_given(&self, cx: &TaskCx, lease: &Arc<Lease>) {
         let (now, current) = (cx.system().clock().now(), lease.holder());
         for GivenDelivery { hold, claimed } in self.context.take_given() {

@@ -68,7 +68,8 @@ impl Backend {
         }
     }
 
-    /// Waits until no other holds the lease `name`, and takes it. Fails with `Unavailable` once the backend has stopped.
+    /// Waits until no other holds the lease `name`, and takes it. Fails with `Unavailable` once the backend has
+    /// stopped.
     pub(super) async fn lease(&self, name: Arc<str>) -> Result<Lease, Fault> {
         match self {
             Self::Embedded(embedded) => embedded.lease(name).await,
