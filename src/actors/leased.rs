@@ -15,6 +15,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
+use futures::FutureExt as _;
+
 use crate::{
     persistence::{Lease, Store},
     supervision::{Next, TaskCx, Worker},
@@ -105,20 +107,24 @@ impl<W: LeasedWorker> Worker for Leased<W> {
     const KIND: &'static str = W::KIND;
 
     async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
-        let name = &*self.lease.0.name;
+        let name = Arc::clone(&self.lease.0.name);
+        // Most leases are granted at once.
+        if matches!(self.standing, LeaseStanding::Waiting) && self.wake().now_or_never().is_none() {
+            tracing::debug!(lease = &*name, "a lease is held by another");
+        }
         match std::mem::replace(&mut self.standing, LeaseStanding::Waiting) {
             LeaseStanding::Waiting => {
-                cx.leased(name, None);
+                cx.leased(&name, None);
                 Ok(Next::Nudged)
             }
             LeaseStanding::Refused(fault) => Err(fault),
             LeaseStanding::Working(worker, lease) if !lease.is_held() => {
                 drop(worker);
-                tracing::warn!(lease = name, epoch = lease.epoch(), "a lease was taken away");
+                tracing::warn!(lease = &*name, epoch = lease.epoch(), "a lease was taken away");
                 Ok(Next::Now)
             }
             LeaseStanding::Working(mut worker, lease) => {
-                cx.leased(name, Some(lease.epoch()));
+                cx.leased(&name, Some(lease.epoch()));
                 let next = tokio::select! {
                     biased;
                     () = lease.lost() => Ok(Next::Now),

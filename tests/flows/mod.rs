@@ -3,6 +3,7 @@
 mod leases;
 mod notifier;
 mod relay;
+mod shutdown;
 mod test_notifier;
 pub mod test_store;
 mod upkeep;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::join_all};
 use majordomo::{
-    persistence::{Lease, Store, fs::sim::SimFailure},
+    persistence::{Lease, Store},
     types::Fault,
 };
 
 use crate::{
+    sim_fs::SimFailure,
     test_store::TestStore,
     tools::{Bench, failed_login, user},
 };

@@ -49,8 +49,9 @@ pub(super) async fn advance(context: &AuthContext, write: Write, urgency: Urgenc
 /// Puts the stored keys in force if they are others than those in force.
 pub(super) async fn reload(context: &AuthContext) -> Result<(), Fault> {
     let (stored, in_force) = (load(&context.store).await?, context.signing());
-    if (stored.signer(), stored.jwks()) != (in_force.signer(), in_force.jwks()) {
-        tracing::info!(signer = %stored.signer(), "the signing keys that another process rotated are in force");
+    // The key that signs is the first of them.
+    if stored.jwks() != in_force.jwks() {
+        tracing::info!("the signing keys that another process rotated are in force");
         context.use_keys(stored);
     }
     Ok(())
