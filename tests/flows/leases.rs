@@ -38,8 +38,9 @@ use crate::{
     api::idle_services::{cheap_hasher, dependencies, no_sockets, signing_key},
     flows::{
         test_notifier::{people_of, welcome_another},
-        test_store::{SECOND, TestStore, ready, until},
+        test_store::{SECOND, TestStore, until},
     },
+    test_app::ready,
 };
 
 /// The leases of the program's tree.
