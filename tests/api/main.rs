@@ -16,7 +16,9 @@ mod health;
 mod idle_services;
 mod inbox;
 mod invitations;
+mod links;
 mod metrics;
+mod names;
 mod operations;
 mod origins;
 #[path = "../peers/mod.rs"]

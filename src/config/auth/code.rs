@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::section::section;
 
 section! {
-    /// One-time codes of six digits.
+    /// One-time codes of six digits; of eight if auth.registration is "domains".
     pub struct CodeConfig {
         /// The lifetime of a code.
         lifetime: Duration = Duration::from_mins(10), within Duration::from_mins(1)..=Duration::from_hours(1);
