@@ -111,7 +111,10 @@ async fn by_code(
 ) -> Result<(UserId, Tried), Failure<ResetRefusal>> {
     let named = match &by {
         ResetBy::Address(email) => Some(email.clone()),
-        ResetBy::Request(id) => context.store.read(|view| reset::find(view, *id))?.map(|request| request.email),
+        ResetBy::Request(id) => {
+            let id = *id;
+            context.store.read(move |view| reset::find(view, id)).await?.map(|request| request.email)
+        }
     };
     check(context, new_password, named.as_ref())?;
     if CodeDigits::parse(code).is_err() {
@@ -123,7 +126,7 @@ async fn by_code(
         Err(Failure::Refused(NoTryLeft)) => None,
         Err(Failure::Fault(fault)) => return Err(fault.into()),
     };
-    let Some(reset) = reset_of(context, counted, password_hash)? else {
+    let Some(reset) = reset_of(context, counted, password_hash).await? else {
         context.otp.pretend(call).await?;
         return Err(INVALID);
     };
@@ -142,8 +145,9 @@ async fn by_link(
 ) -> Result<(UserId, Tried), Failure<ResetRefusal>> {
     let secret = LinkSecret::parse(text).ok();
     let named = match &secret {
-        Some(secret) if context.otp.knows_link(secret, PURPOSE)? => {
-            context.store.read(|view| address_of(view, secret.owner()))?
+        Some(secret) if context.otp.knows_link(secret, PURPOSE).await? => {
+            let owner = secret.owner();
+            context.store.read(move |view| address_of(view, owner)).await?
         }
         Some(_) | None => None,
     };
@@ -188,7 +192,7 @@ fn address_of(reader: &impl Reader, owner: UserId) -> Result<Option<EmailAddress
 /// Whether a password is the owner's already: then a lost answer is asked for again. Reached only with the right code
 /// of an owner that exists, so its cost tells nothing to others.
 async fn is_set(context: &AuthContext, call: &Call, owner: UserId, password: Secret) -> Result<bool, Fault> {
-    let found = context.store.read(|view| user::find(view, owner))?;
+    let found = context.store.read(move |view| user::find(view, owner)).await?;
     let Some(hash) = found.and_then(|user| user.password_hash) else { return Ok(false) };
     let place = context.hasher.reserve(call.network(), Priority::Registration)?;
     Ok(match place.verify(hash, password).await? {
@@ -228,12 +232,12 @@ struct Reset {
 }
 
 /// Whose password the code is to set: the owner of the request or, by the address alone, its owner now.
-fn reset_of(context: &AuthContext, counted: Option<Counted>, hash: String) -> Result<Option<Reset>, Fault> {
+async fn reset_of(context: &AuthContext, counted: Option<Counted>, hash: String) -> Result<Option<Reset>, Fault> {
     let (owner, requested_at) = match counted {
         Some(Counted::Request(request)) => (request.owner, Some(request.created_at)),
         Some(Counted::Day(email)) => {
             let now = context.system.clock().now();
-            (context.store.read(|view| owner_of(view, &email, now))?, None)
+            (context.store.read(move |view| owner_of(view, &email, now)).await?, None)
         }
         None => (None, None),
     };

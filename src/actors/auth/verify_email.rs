@@ -83,7 +83,7 @@ impl Command<AuthContext> for VerifyEmail {
         };
         match tried {
             Tried::Right => {
-                let found = context.store.read(|view| came_to_be(view, owner))?;
+                let found = context.store.read(move |view| came_to_be(view, owner)).await?;
                 found.map(|user| EmailVerified::Now(Box::new(user))).ok_or(Failure::Refused(CodeInvalid))
             }
             Tried::RightAgain => Ok(EmailVerified::Before),

@@ -36,8 +36,7 @@ impl CodeSource for Otp {
         purpose: CodePurpose,
         code: CodeId,
     ) -> BoxFuture<'_, Result<Option<LiveCode>, Fault>> {
-        let live = Self::reveal(self, owner, purpose, code);
-        Box::pin(async move { live })
+        Box::pin(Self::reveal(self, owner, purpose, code))
     }
 }
 
@@ -58,7 +57,7 @@ pub(super) async fn of(context: &NotifierContext, notification: &Notification) -
             let live = context.codes.reveal(wanted.owner, wanted.purpose, wanted.code).await?;
             live.map(|live| with_link(context, wanted.purpose, live))
         }
-        (None, TemplateName::Invitation) => of_invitation(context, notification.owner)?,
+        (None, TemplateName::Invitation) => of_invitation(context, notification.owner).await?,
         (None, _) => return Ok(MailCode::NotNeeded),
     };
     Ok(found.map_or(MailCode::Void, MailCode::Live))
@@ -71,9 +70,10 @@ fn with_link(context: &NotifierContext, purpose: CodePurpose, live: LiveCode) ->
 }
 
 /// The code of an invitation that is still open.
-fn of_invitation(context: &NotifierContext, guest: UserId) -> Result<Option<CodeOnMail>, Fault> {
+async fn of_invitation(context: &NotifierContext, guest: UserId) -> Result<Option<CodeOnMail>, Fault> {
     let now = context.system.clock().now();
-    let found = context.store.read(|view| invitation::find(view, InvitationId::from(guest.uuid())))?;
+    let id = InvitationId::from(guest.uuid());
+    let found = context.store.read(move |view| invitation::find(view, id)).await?;
     let live = found.filter(|found| found.is_live(now));
     Ok(live.map(|found| CodeOnMail {
         digits: InvitationCode::of(found.code).text(),

@@ -39,7 +39,7 @@ pub use plan::Notice;
 pub use resume_sending::{ResumeSending, resume_sending};
 pub use sender::DeliverySender;
 pub use subscriber::NotifierSubscriber;
-pub use transport::NotifierFault;
+pub use transport::{NotifierFault, check_transport};
 pub use trial::try_mail;
 
 use crate::{
@@ -91,7 +91,7 @@ impl Notifier {
     }
 
     /// How well mail goes out.
-    pub fn health(&self) -> Result<NotifierHealth, Fault> {
-        self.0.context().health()
+    pub async fn health(&self) -> Result<NotifierHealth, Fault> {
+        self.0.context().health().await
     }
 }

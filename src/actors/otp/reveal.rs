@@ -23,14 +23,14 @@ pub struct LiveCode {
 }
 
 /// The digits of the issue `wanted`, unless it was used, is void or over, or another took its place.
-pub(super) fn run(
+pub(super) async fn run(
     context: &OtpContext,
     owner: UserId,
     purpose: CodePurpose,
     wanted: CodeId,
 ) -> Result<Option<LiveCode>, Fault> {
     let now = context.system.clock().now();
-    let found = context.store.read(|view| code::find(view, owner, purpose))?;
+    let found = context.store.read(move |view| code::find(view, owner, purpose)).await?;
     let live = found.filter(|code| match progress(code, now, &context.limits) {
         CodeProgress::Pending { .. } => code.id == wanted,
         CodeProgress::Verified | CodeProgress::Expired | CodeProgress::Void => false,
@@ -43,9 +43,10 @@ pub(super) fn run(
 }
 
 /// Whether `secret` is that of a code of its owner for `purpose` that was not ended.
-pub(super) fn knows_link(context: &OtpContext, secret: &LinkSecret, purpose: CodePurpose) -> Result<bool, Fault> {
+pub(super) async fn knows_link(context: &OtpContext, secret: &LinkSecret, purpose: CodePurpose) -> Result<bool, Fault> {
     let now = context.system.clock().now();
-    let found = context.store.read(|view| code::find(view, secret.owner(), purpose))?;
+    let owner = secret.owner();
+    let found = context.store.read(move |view| code::find(view, owner, purpose)).await?;
     Ok(found.is_some_and(|code| match code.state {
         CodeStage::Live | CodeStage::Used => now < code.expires_at && context.links.match_code(secret, &linked(&code)),
         CodeStage::Void => false,
