@@ -89,7 +89,7 @@ async fn the_link_of_a_mail_verifies_the_address_and_answers_the_same_again() {
     assert_eq!(app.events(EventType::UserVerified).len(), 1);
     assert_eq!(app.events(EventType::OtpVerified).len(), 1);
     app.advance(10 * MINUTE);
-    is_refused(&verify(&app, &secret).await, "after the life of the code");
+    is_refused(&verify(&app, &secret).await, "after the end of the code");
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn the_link_of_a_mail_sets_a_new_password() {
 }
 
 #[tokio::test]
-async fn only_who_has_the_secret_learns_that_a_password_holds_the_address() {
+async fn only_the_holder_of_a_secret_learns_that_a_password_holds_the_address() {
     let app = linked().await;
     let address = "ada.lovelace@example.com";
     app.verified(address).await;
@@ -189,7 +189,7 @@ async fn only_who_has_the_secret_learns_that_a_password_holds_the_address() {
 }
 
 #[tokio::test]
-async fn a_link_ends_with_whatever_makes_its_code_void() {
+async fn a_link_ends_with_each_change_that_makes_its_code_void() {
     for way in ["change", "operator", "disabled", "locked", "time", "newer"] {
         let app = linked().await;
         let (ada, request, mail) = forgotten(&app).await;
@@ -276,7 +276,7 @@ async fn without_app_url_a_mail_has_a_code_and_no_link() {
 }
 
 #[tokio::test]
-async fn a_secret_stands_in_no_event_and_no_audit_entry() {
+async fn a_secret_is_in_no_event_and_no_audit_entry() {
     let app = linked().await;
     let (_, _, mail) = forgotten(&app).await;
     assert_eq!(reset(&app, &secret_in(&mail), NEW).await.status, 204);
@@ -315,7 +315,7 @@ async fn cost(app: &TestApp, path: &str, body: Value) -> (u16, u64, u64) {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_costs_the_same_whoever_it_names() {
+async fn a_wrong_secret_costs_the_same_for_every_owner() {
     let app = linked().await;
     let (_, _, mail) = forgotten(&app).await;
     app.register("bob@example.com").await;
