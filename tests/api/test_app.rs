@@ -13,7 +13,7 @@ use futures::FutureExt as _;
 use majordomo::{
     actors::{hasher::HasherPool, operations::ProcessPhase},
     app::{services::Assembly, tree::Services},
-    config::Config,
+    config::{Config, Sources},
     domain::{
         audit::{AuditAction, AuditEntry, AuditPlace},
         auth::{actions::AuthAction, events::UserLoggedIn},
@@ -44,6 +44,18 @@ pub const CONTROL: &str = "0123456789abcdef0123456789abcdef";
 
 /// 2026-01-02T03:04:05Z.
 pub const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
+
+/// The address of the user that most tests are about.
+pub const ADA: &str = "ada@example.com";
+
+/// A password that another person chose for an address that is not theirs.
+pub const OTHERS: &str = "a sentence of another person";
+
+pub const MINUTE: Duration = Duration::from_secs(60);
+
+/// The children of the root in the order of their start.
+pub const TREE: [&str; 11] =
+    ["ops", "store", "hasher", "otp", "auth", "user", "notifier", "sender", "relay", "upkeep", "edge"];
 
 /// The running application.
 pub struct TestApp {
@@ -82,6 +94,25 @@ impl TestApp {
         Self::with(|_| ()).await
     }
 
+    /// With links in its mails.
+    pub async fn linked() -> Self {
+        Self::with_mail(&[("APP_URL", "https://app.example.com")], |_| ()).await
+    }
+
+    /// With these keys of `[notify.email]`, and the settings changed by `adjust`.
+    pub async fn with_mail(settings: &[(&str, &str)], adjust: impl FnOnce(&mut Config)) -> Self {
+        let variable = |(key, value): &(&str, &str)| {
+            (format!("MAJORDOMO__NOTIFY__EMAIL__{key}").into(), std::ffi::OsString::from(value))
+        };
+        let sources = Sources { environment: settings.iter().map(variable).collect(), ..Sources::default() };
+        let loaded = Config::load(&sources).unwrap();
+        Self::with(|config| {
+            config.notify = loaded.config.notify;
+            adjust(config);
+        })
+        .await
+    }
+
     /// With the settings changed by `adjust`.
     pub async fn with(adjust: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
@@ -105,6 +136,11 @@ impl TestApp {
         edge.operations.enter(ProcessPhase::Open);
         let (anyone, ops) = (Client::new(Listener::Public, edge.clone()), Client::new(Listener::Ops, edge));
         Self { system, store, clock, hasher, services, anyone, ops, tree }
+    }
+
+    /// Registration signs in at once, and the address is proven later.
+    pub async fn lenient() -> Self {
+        Self::with(|config| config.auth.require_verified_email = false).await
     }
 
     /// The operator with the control token, on the ops listener.
@@ -140,6 +176,11 @@ impl TestApp {
         self.anyone.post("/auth/login", json!({ "identifier": identifier, "password": PASSWORD })).await
     }
 
+    /// Logs in with a password of the test.
+    pub async fn login_with(&self, identifier: &str, password: &str) -> Answer {
+        self.anyone.post("/auth/login", json!({ "identifier": identifier, "password": password })).await
+    }
+
     /// A verified user, signed in.
     pub async fn member(&self, email: &str) -> TestUser {
         self.verified(email).await;
@@ -154,6 +195,40 @@ impl TestApp {
         let verified = self.verify(&registered.body["id"], &code).await;
         assert_eq!(verified.status, 200, "{verified:?}");
         verified.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Registers with a complete form.
+    pub async fn registered(&self, form: Value) -> Answer {
+        let answer = self.anyone.post("/auth/register", form).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer
+    }
+
+    /// The client of the session that a registration of a lenient application answers with.
+    pub fn entered(&self, registered: &Answer) -> TestUser {
+        self.member_of(registered.body["session"].clone())
+    }
+
+    /// A signed-in administrator, created by the operator.
+    pub async fn admin(&self, email: &str) -> TestUser {
+        let made = self.operator().post("/users/admins", json!({ "email": email, "password": PASSWORD })).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        self.sign_in(email).await
+    }
+
+    /// A signed-in user with one additional role.
+    pub async fn holder(&self, email: &str, role: &str) -> TestUser {
+        let member = self.member(email).await;
+        let granted = self.operator().post("/users/grant", json!({ "email": email, "role": role })).await;
+        assert_eq!(granted.status, 200, "{granted:?}");
+        member
+    }
+
+    /// Requests a password reset.
+    pub async fn forgot(&self, email: &str) -> Answer {
+        let answer = self.anyone.post("/auth/password/forgot", json!({ "email": email })).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer
     }
 
     /// Tries a code for the registration of an id.
@@ -249,11 +324,22 @@ impl TestApp {
     }
 }
 
-/// The six digits in a mail.
+/// The code in a mail, which its text contains.
 pub fn code_in(mail: &Value) -> String {
-    let text = mail["text"].as_str().unwrap();
-    let found = text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6);
-    found.unwrap_or_else(|| panic!("no code in {text}")).to_owned()
+    let code = mail["code"].as_str().unwrap_or_else(|| panic!("no code in {mail}"));
+    assert!(mail["text"].as_str().unwrap().contains(code), "{mail}");
+    code.to_owned()
+}
+
+/// The secret of the link in a mail.
+pub fn secret_in(mail: &Value) -> String {
+    let link = mail["link"].as_str().unwrap_or_else(|| panic!("no link in {mail}"));
+    link.split_once("secret=").unwrap().1.to_owned()
+}
+
+/// Asserts the one refusal of codes and links.
+pub fn is_code_invalid(answer: &Answer, what: &str) {
+    assert_eq!((answer.status, answer.problem()), (422, "code_invalid"), "{what}");
 }
 
 /// A different code of six digits.
