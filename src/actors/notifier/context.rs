@@ -9,6 +9,7 @@ use std::{
 use super::{
     hold::GivenDelivery,
     inbox::InboxTransport,
+    links::MailLinks,
     mail_code::CodeSource,
     provider::ProviderState,
     render::{Brand, Renderer},
@@ -58,6 +59,7 @@ pub struct NotifierContext {
     pub(super) renderer: Renderer,
     pub(super) transport: Arc<dyn MailTransport>,
     pub(super) codes: Arc<dyn CodeSource>,
+    pub(super) links: MailLinks,
     pub(super) sender: Sender,
     pub(super) same_kind_every: Duration,
     /// The longest that the transport takes.
@@ -110,6 +112,7 @@ impl NotifierContext {
         Ok(Self {
             texts: settings.reaches_phones().then(|| inbox.clone()),
             inbox,
+            links: MailLinks::new(&settings.email),
             renderer: Renderer::new(Brand { app, app_url })?,
             same_kind_every: settings.email.same_kind_every,
             timeout: settings.email.timeout,

@@ -113,7 +113,7 @@ async fn content(context: &NotifierContext, claimed: &ClaimedDelivery) -> Conten
     };
     let rendered = render(context, claimed, code.as_ref());
     match delivery.channel {
-        Channel::Email => mail(context, delivery, rendered),
+        Channel::Email => mail(context, delivery, (rendered, code)),
         Channel::Sms => match rendered {
             Ok(rendered) => Content::Text(Box::new(InboxMessage {
                 delivery: delivery.id,
@@ -121,13 +121,20 @@ async fn content(context: &NotifierContext, claimed: &ClaimedDelivery) -> Conten
                 to: delivery.to.clone(),
                 template: delivery.template,
                 rendered,
+                code: code.map(|code| code.digits),
+                link: None,
             })),
             Err(reason) => Content::Unfit(reason),
         },
     }
 }
 
-fn mail(context: &NotifierContext, delivery: &Delivery, rendered: Result<Rendered, String>) -> Content {
+fn mail(
+    context: &NotifierContext,
+    delivery: &Delivery,
+    (rendered, code): (Result<Rendered, String>, Option<CodeOnMail>),
+) -> Content {
+    let (code, link) = code.map_or((None, None), |code| (Some(code.digits), code.link));
     match (rendered, EmailAddress::parse(&delivery.to)) {
         (Ok(rendered), Ok(to)) => Content::Mail(Box::new(OutgoingMail {
             message_id: delivery.message_id(context.sender.address.domain()),
@@ -137,6 +144,8 @@ fn mail(context: &NotifierContext, delivery: &Delivery, rendered: Result<Rendere
             subject: rendered.subject,
             text: rendered.text,
             html: rendered.html,
+            code,
+            link,
             date: delivery.created_at,
         })),
         (Err(reason), _) => Content::Unfit(reason),
