@@ -40,13 +40,13 @@ function settle(api, schema) {
     const others = several.filter((one) => one.type !== "null").map((one) => settle(api, one));
     if (others.length === 1) return others[0];
     if (!others.every((one) => one.properties)) return resolved;
-    const inAll = (name) => others.every((one) => (one.required || []).includes(name));
-    const names = [...new Set(others.flatMap((one) => one.required || []))];
+    const forms = others.flatMap((one) => (one.forms || [[]]).map((form) => [...form, ...(one.required || [])]));
+    const inAll = (name) => forms.every((form) => form.includes(name));
     return {
       ...resolved,
       properties: Object.assign({}, ...others.map((one) => one.properties)),
-      required: names.filter(inAll),
-      either: names.filter((name) => !inAll(name)),
+      required: forms[0].filter(inAll),
+      forms: forms.map((form) => form.filter((name) => !inAll(name))),
     };
   }
   if (!resolved.allOf) return resolved;
@@ -56,6 +56,7 @@ function settle(api, schema) {
     required: [...(whole.required || []), ...(part.required || [])],
   }), {});
 }
+
 
 function typeOf(api, schema) {
   const settled = settle(api, schema);
@@ -75,7 +76,9 @@ function table(heads, rows) {
 function members(api, schema, direction, depth = 0) {
   const settled = settle(api, schema);
   const required = direction === "sent" ? settled.required || [] : [];
-  const either = direction === "sent" ? settled.either || [] : [];
+  const forms = direction === "sent" ? settled.forms || [] : [];
+  const either = forms.flat();
+  const instead = (name) => forms.filter((form) => !form.includes(name)).map((form) => form.join(" and ")).join(", or ");
   const rank = (name) => (either.includes(name) ? 0 : required.includes(name) ? 1 : 2);
   const sorted = Object.entries(settled.properties || {}).sort(([a], [b]) => rank(a) - rank(b));
   return sorted.flatMap(([name, member]) => {
@@ -86,7 +89,7 @@ function members(api, schema, direction, depth = 0) {
     const row = el("tr", {},
       el("td", { class: `depth-${depth}` }, el("code", {}, name),
         required.includes(name) ? el("span", { class: "required" }, " required") : null,
-        either.includes(name) ? el("span", { class: "required" }, ` this or ${either.filter((other) => other !== name).join(", ")}`) : null),
+        either.includes(name) ? el("span", { class: "required" }, ` this or ${instead(name)}`) : null),
       el("td", { class: "soft" }, typeOf(api, member)),
       el("td", {}, values, inline(description)));
     return [row, ...(below && depth < 3 ? members(api, below, direction, depth + 1) : [])];

@@ -93,6 +93,10 @@ forms! { installation,
     FileForm "FilePath" = line(limits::FILE_PATH_MAX, "/var/backups/majordomo.snapshot");
     /// A position in a list, as it was answered in `nextCursor`.
     CursorForm "Cursor" = text(1..=4_096, json!({ "pattern": "^[A-Za-z0-9_-]+$", "example": "AAECAw" }));
+    /// The secret of a mailed link. Wrong codes do not void it; it ends with the code that was sent beside it.
+    LinkSecretForm "LinkSecret" = text(1..=limits::SECRET_INPUT_MAX, json!({
+        "example": "mjl_AZfzoHweetKbHx8uPUxbaqdRrl5mZ8Q0v3nX2yT4cE6hK9pLwBsGjUoYiDfRa1Nm",
+    }));
     /// A user name: letters a to z, digits, '.', '_' and '-', beginning with a letter or digit.
     UserNameForm "UserName" = text(3..=32, json!({ "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{2,31}$", "example": "ada" }));
     /// A name of a person, without markup, control characters, addresses and URLs.

@@ -139,21 +139,26 @@ fn reach(document: &Value, value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// A body that takes one of two members becomes two alternatives.
+/// A body that takes one of two members becomes two alternatives; of a body that has alternatives already, the one with
+/// both members does.
 pub(super) fn expand_alternatives(document: &mut Value) {
     let mut wanted = Vec::new();
     visit(&mut document["paths"], &mut |operation| {
         let Some(Value::Array(either)) = operation.remove("x-either") else { return };
         let body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
         if let (Some(reference), [Value::String(first), Value::String(second)]) = (body, &either[..]) {
-            wanted.push((reference.trim_start_matches('#').to_owned(), first.clone(), second.clone()));
+            wanted.push((reference.to_owned(), first.clone(), second.clone()));
         }
     });
-    for (place, first, second) in wanted {
-        let Some(schema) = document.pointer_mut(&place) else { continue };
-        if schema.get("oneOf").is_some() {
-            continue;
-        }
+    for (reference, first, second) in wanted {
+        let mut reached = BTreeSet::from([reference.clone()]);
+        reach(document, document.pointer(reference.trim_start_matches('#')).unwrap_or(&Value::Null), &mut reached);
+        let has_both = |place: &&String| {
+            let properties = &document.pointer(place.trim_start_matches('#')).unwrap_or(&Value::Null)["properties"];
+            !properties[&first].is_null() && !properties[&second].is_null()
+        };
+        let Some(place) = reached.iter().find(has_both).cloned() else { continue };
+        let Some(schema) = document.pointer_mut(place.trim_start_matches('#')) else { continue };
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
         let parts = [alternative(schema, &first, &second), alternative(schema, &second, &first)];
         *schema = json!({ "oneOf": parts });

@@ -68,8 +68,8 @@ struct BodyForm {
 fn body_form(document: &Value, rule: &Rule) -> Option<BodyForm> {
     let operation = &document["paths"][&rule.path][rule.method.to_ascii_lowercase()];
     let schema = operation["requestBody"]["content"].get("application/json")?.get("schema")?;
-    let schema = schema["$ref"].as_str().map_or(Some(schema), |reference| document.pointer(&reference[1..]))?;
-    let alternatives = schema["oneOf"].as_array().cloned().unwrap_or_else(|| vec![schema.clone()]);
+    let mut alternatives = Vec::new();
+    collect_alternatives(document, schema, &mut alternatives);
     let names = |list: &Value| -> BTreeSet<String> {
         list.as_array().into_iter().flatten().map(|name| name.as_str().unwrap().to_owned()).collect()
     };
@@ -78,6 +78,15 @@ fn body_form(document: &Value, rule: &Rule) -> Option<BodyForm> {
     let all = any.iter().filter(|name| required.iter().all(|one| one.contains(*name))).cloned().collect();
     let members = alternatives.iter().flat_map(|one| one["properties"].as_object().unwrap().keys().cloned());
     Some(BodyForm { members: members.collect(), either: any.difference(&all).cloned().collect(), required: all })
+}
+
+/// The objects that a body may be.
+fn collect_alternatives<'a>(document: &'a Value, schema: &'a Value, found: &mut Vec<&'a Value>) {
+    let schema = schema["$ref"].as_str().map_or(schema, |reference| document.pointer(&reference[1..]).unwrap());
+    match schema["oneOf"].as_array() {
+        Some(several) => several.iter().for_each(|one| collect_alternatives(document, one, found)),
+        None => found.push(schema),
+    }
 }
 
 fn with_code(answer: &Answer, code: &str) -> BTreeSet<String> {

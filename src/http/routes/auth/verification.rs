@@ -8,13 +8,15 @@ use utoipa_axum::routes;
 use crate::http::routes::otp::codes::CodeVerifiedBody;
 use crate::http::routes::user::user_body::UserBody;
 use crate::{
-    actors::auth::{CodeInvalid, EmailVerified, LogoutTokens, Registrant, ResendVerification, Resent, VerifyEmail},
+    actors::auth::{
+        CodeInvalid, EmailProof, EmailVerified, LogoutTokens, Registrant, ResendVerification, Resent, VerifyEmail,
+    },
     http::{
         credential::Bearer,
         error::{ApiError, ProblemCode},
         extract::{Accepted, Json},
         fields::{self, Fields, FromFields},
-        openapi::forms::{CodeForm, EmailForm, IdForm, TimeForm},
+        openapi::forms::{CodeForm, EmailForm, IdForm, LinkSecretForm, TimeForm},
         route::{
             Access::Anonymous,
             Class::{CodeRequest, Login},
@@ -23,7 +25,7 @@ use crate::{
         },
         services::EdgeServices,
     },
-    types::{CallContext, EmailAddress, Invalid, Timestamp, id::UserId, limits},
+    types::{CallContext, EmailAddress, Invalid, Secret, Timestamp, id::UserId, limits},
 };
 
 /// The routes of this file.
@@ -57,21 +59,59 @@ impl Verification {
 /// A registration, and the code that was sent to its address.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct VerifyEmailBody {
+pub struct VerifyByCodeBody {
     /// The id that registration answered. The address names no registration: other people may have registered it, with
     /// passwords of their own.
     #[schema(value_type = IdForm)]
     user_id: UserId,
-    /// Six digits.
+    /// Six digits; eight where `auth.registration` is `domains`.
     #[schema(value_type = CodeForm)]
     code: String,
 }
 
+/// The link that was sent to the address of a registration.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct VerifyByLinkBody {
+    /// The secret of the link.
+    #[schema(value_type = LinkSecretForm)]
+    secret: Secret,
+}
+
+/// The code or the secret of the link that was mailed: `userId` and `code`, or `secret`.
+#[derive(Debug, ToSchema)]
+#[serde(untagged)]
+pub enum VerifyEmailBody {
+    /// By the code.
+    Code(VerifyByCodeBody),
+    /// By the link.
+    Link(VerifyByLinkBody),
+}
+
 impl FromFields for VerifyEmailBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
-        let user_id = body.required("userId").text(str::parse::<UserId>);
-        let code = body.required("code").text(fields::line(limits::CODE_INPUT_MAX));
-        Some(Self { user_id: user_id?, code: code? })
+        const EITHER: Invalid = Invalid::new("one_of", "give either userId and code, or secret");
+        let user_id = body.optional("userId").text(str::parse::<UserId>);
+        let code = body.optional("code").text(fields::line(limits::CODE_INPUT_MAX));
+        let secret = body.optional("secret").secret();
+        match (user_id?, code?, secret?) {
+            (Some(user_id), Some(code), None) => return Some(Self::Code(VerifyByCodeBody { user_id, code })),
+            (None, None, Some(secret)) => return Some(Self::Link(VerifyByLinkBody { secret })),
+            (Some(_), None, None) => body.refuse("code", fields::MISSING),
+            (None, Some(_), None) => body.refuse("userId", fields::MISSING),
+            (None, None, None) => body.refuse("userId", EITHER),
+            (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => body.refuse("secret", EITHER),
+        }
+        None
+    }
+}
+
+impl From<VerifyEmailBody> for EmailProof {
+    fn from(body: VerifyEmailBody) -> Self {
+        match body {
+            VerifyEmailBody::Code(VerifyByCodeBody { user_id, code }) => Self::Code { owner: user_id, code },
+            VerifyEmailBody::Link(VerifyByLinkBody { secret }) => Self::Link(secret),
+        }
     }
 }
 
@@ -122,7 +162,8 @@ impl From<CodeInvalid> for ApiError {
 
 /// Verify an address
 ///
-/// The right code makes the registration a user; the same code again answers `{ "status": "verified" }`. Where users
+/// The right code, or the secret of the link in the same mail, makes the registration a user; either of them again
+/// answers `{ "status": "verified" }`. Where users
 /// sign in before they have proven their address, all sessions of the user end but that of the bearer token, if one is
 /// sent. Fails in one way only, whatever the reason.
 #[utoipa::path(
@@ -136,7 +177,7 @@ pub async fn verify_email(
     Json(body): Json<VerifyEmailBody>,
 ) -> Result<Json<EmailVerifiedBody>, ApiError> {
     let prover = services.auth.session_named_by(&LogoutTokens { bearer, refresh: None }).await?;
-    let command = VerifyEmail { owner: body.user_id, code: body.code, prover };
+    let command = VerifyEmail { proof: body.into(), prover };
     let verified = services.auth.run(context, command).await?;
     Ok(Json(verified.into()))
 }

@@ -71,6 +71,11 @@ pub struct KeptMail {
     /// HTML.
     #[schema(example = "<p>Your code is <b>123456</b>.</p>")]
     html: String,
+    /// The code in it, if it has one.
+    #[schema(example = "123456")]
+    code: Option<String>,
+    /// The link in it, if it has one.
+    link: Option<String>,
     /// When it arrived.
     #[schema(value_type = TimeForm)]
     created_at: String,
@@ -86,6 +91,8 @@ impl From<InboxMail> for KeptMail {
             subject: mail.subject,
             text: mail.text,
             html: mail.html,
+            code: mail.code,
+            link: mail.link,
             created_at: mail.created_at.to_string(),
         }
     }
