@@ -103,6 +103,7 @@ pub struct ActorReport {
     pub wakes_at: Option<Timestamp>,
     /// The lease without which it does not work, if it needs one and is running.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = LeaseReport)]
     pub lease: Option<LeaseReport>,
     /// Number of starts.
     pub generation: u64,
@@ -134,9 +135,11 @@ pub struct ActorReport {
 #[serde(rename_all = "camelCase")]
 pub struct LeaseReport {
     /// The name of the lease.
+    #[schema(example = "relay/notifier")]
     pub name: String,
     /// The epoch of the lease that it holds; absent while it waits because another holds the lease.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, example = "3")]
     pub epoch: Option<String>,
 }
 

@@ -99,7 +99,7 @@ pub struct ResetByCodeBody {
     /// The address; this or `requestId`. Tried 20 times a day at most.
     #[schema(value_type = Option<EmailForm>)]
     email: Option<EmailAddress>,
-    /// Six digits; eight where `auth.registration` is `domains`.
+    /// The code.
     #[schema(value_type = CodeForm)]
     code: String,
     /// The new password.
@@ -190,9 +190,9 @@ impl From<ResetRefusal> for ApiError {
 
 /// Reset a password
 ///
-/// Sets a new password by the code that was mailed, or by the secret of the link in the same mail: all sessions end, and
-/// an address that was never verified is now. Sent again with the same password it answers the same; code and secret set
-/// no other one.
+/// Sets a new password by the code that was mailed, or by the secret of the link in the same mail: all sessions end,
+/// and an address that was never verified is now. Sent again with the same password it answers the same; code and
+/// secret set no other one.
 #[utoipa::path(
     post, path = "/auth/password/reset", operation_id = "reset_password", tag = "auth",
     request_body = ResetPasswordBody,

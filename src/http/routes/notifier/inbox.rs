@@ -111,8 +111,10 @@ pub struct InboxList {
 #[utoipa::path(
     get, path = "/dev/inbox", operation_id = "list_inbox_mails", tag = "development",
     params(
-        ("to" = Option<String>, Query, description = "Only messages to this address, in upper or lower case.", min_length = 1, max_length = 254),
-        ("wait" = Option<i64>, Query, description = "Seconds to wait for a message if there is none.", minimum = 0, maximum = 30),
+        ("to" = Option<String>, Query,
+            description = "Only messages to this address, in upper or lower case.", min_length = 1, max_length = 254),
+        ("wait" = Option<i64>, Query,
+            description = "Seconds to wait for a message if there is none.", minimum = 0, maximum = 30),
         ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
     ),
     responses((status = 200, description = "The messages, newest first: at most 1,000, for 24 h.", body = InboxList))
