@@ -13,6 +13,7 @@ mod guards;
 mod harness;
 mod heads;
 mod health;
+mod home;
 mod idle_services;
 mod inbox;
 mod invitations;

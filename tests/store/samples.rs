@@ -128,6 +128,7 @@ pub fn a_notification(tx: &mut Tx<'_>, owner: UserId, now: Timestamp) -> (Notifi
         subject: "subject".to_owned(),
         text: "only-sealed-and-never-in-a-file!".to_owned(),
         html: String::new(),
+        code: Some("only-sealed-and-never-in-a-file!".to_owned()),
         created_at: now,
     };
     (notification, delivery, mail)

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use super::{context::NotifierContext, render::Rendered};
 use crate::{
     config,
-    domain::notification::{Channel, InboxMail, TemplateName},
+    domain::notification::{Channel, InboxMail, MailSelector, TemplateName},
     outbound::mail::{Exchange, MailTransport, OutgoingMail},
     persistence::{
         Store, Tx, TxFault, Write,
@@ -15,7 +15,10 @@ use crate::{
     },
     supervision::System,
     types::{
-        CallContext, Fault, PageLimit, Work, id::DeliveryId, limits, provider_answer::ProviderAnswer,
+        CallContext, Fault, PageLimit, Secret, Work,
+        id::{DeliveryId, MailId},
+        limits,
+        provider_answer::ProviderAnswer,
         provider_answer::SmtpStep,
     },
 };
@@ -27,6 +30,7 @@ pub(super) struct InboxMessage {
     pub(super) to: String,
     pub(super) template: TemplateName,
     pub(super) rendered: Rendered,
+    pub(super) code: Option<Secret>,
 }
 
 impl InboxMessage {
@@ -40,6 +44,7 @@ impl InboxMessage {
             subject: self.rendered.subject.clone(),
             text: self.rendered.text.clone(),
             html: self.rendered.html.clone(),
+            code: self.code.as_ref().map(|code| code.reveal().to_owned()),
             created_at: tx.now(),
         };
         inbox::put(tx, &mail, keeping)
@@ -79,7 +84,8 @@ impl InboxTransport {
         let template = TemplateName::from_name(mail.kind).unwrap_or(TemplateName::Welcome);
         let rendered = Rendered { subject: mail.subject.clone(), text: mail.text.clone(), html: mail.html.clone() };
         let to = mail.to.as_str().to_owned();
-        self.keep(InboxMessage { delivery, channel: Channel::Email, to, template, rendered }).await
+        let code = mail.code.clone();
+        self.keep(InboxMessage { delivery, channel: Channel::Email, to, template, rendered, code }).await
     }
 
     /// Puts a message in; a repeated one of the same delivery replaces the first.
@@ -106,27 +112,51 @@ impl MailTransport for InboxTransport {
     }
 }
 
+/// The mail of an id.
+pub(super) fn find(context: &NotifierContext, id: MailId) -> Result<Option<InboxMail>, Fault> {
+    context.store.read(|view| inbox::find(view, id))
+}
+
 /// Mails of the inbox, newest first; waits for one if there is none, for `wait` at most.
 pub(super) async fn read(
     context: &NotifierContext,
-    to: Option<&str>,
+    select: &MailSelector,
     wait: Duration,
     limit: PageLimit,
 ) -> Result<Vec<InboxMail>, Fault> {
+    let select = || context.store.read(|view| inbox::newest(view, select, limit.rows()));
+    wait_for(context, wait, || select().map(|mails| (!mails.is_empty()).then_some(mails)))
+        .await
+        .map(Option::unwrap_or_default)
+}
+
+/// The code of the newest mail that `select` selects and that contains one; waits for it, for `wait` at most.
+pub(super) async fn code(
+    context: &NotifierContext,
+    select: &MailSelector,
+    wait: Duration,
+) -> Result<Option<Secret>, Fault> {
+    let mails = || context.store.read(|view| inbox::newest(view, select, limits::PAGE_MAX));
+    let code = || mails().map(|mails| mails.into_iter().find_map(|mail| mail.code).map(Secret::new));
+    wait_for(context, wait, code).await
+}
+
+/// What `find` finds; looks again after each change of the event log, for `wait` at most.
+async fn wait_for<T>(
+    context: &NotifierContext,
+    wait: Duration,
+    find: impl Fn() -> Result<Option<T>, Fault>,
+) -> Result<Option<T>, Fault> {
     // Every mail that was put in is followed by the event that it was delivered.
     let mut changes = context.store.events_changed();
     let deadline = tokio::time::sleep(wait.min(limits::INBOX_WAIT_MAX));
     tokio::pin!(deadline);
     loop {
-        let mails = context.store.read(|view| match to {
-            Some(to) => inbox::newest_to(view, to, limit.rows()),
-            None => inbox::newest(view, limit.rows()),
-        })?;
-        if !mails.is_empty() {
-            return Ok(mails);
+        if let Some(found) = find()? {
+            return Ok(Some(found));
         }
         tokio::select! {
-            () = &mut deadline => return Ok(mails),
+            () = &mut deadline => return Ok(None),
             changed = changes.changed() => changed.map_err(|_| Fault::Unavailable)?,
         }
     }

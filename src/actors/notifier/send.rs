@@ -17,7 +17,7 @@ use crate::{
     },
     outbound::mail::OutgoingMail,
     persistence::{Tx, TxFault},
-    types::{EmailAddress, Fault, id::DeliveryId, provider_answer::ProviderAnswer},
+    types::{EmailAddress, Fault, Secret, id::DeliveryId, provider_answer::ProviderAnswer},
 };
 
 /// How long a delivery waits whose code could not be asked for.
@@ -103,8 +103,9 @@ async fn content(context: &NotifierContext, claimed: &ClaimedDelivery) -> Conten
         }
     };
     let rendered = render(context, claimed, code.as_ref());
+    let digits = code.map(|code| code.digits);
     match delivery.channel {
-        Channel::Email => mail(context, delivery, rendered),
+        Channel::Email => mail(context, delivery, rendered, digits),
         Channel::Sms => match rendered {
             Ok(rendered) => Content::Text(Box::new(InboxMessage {
                 delivery: delivery.id,
@@ -112,13 +113,19 @@ async fn content(context: &NotifierContext, claimed: &ClaimedDelivery) -> Conten
                 to: delivery.to.clone(),
                 template: delivery.template,
                 rendered,
+                code: digits,
             })),
             Err(reason) => Content::Unfit(reason),
         },
     }
 }
 
-fn mail(context: &NotifierContext, delivery: &Delivery, rendered: Result<Rendered, String>) -> Content {
+fn mail(
+    context: &NotifierContext,
+    delivery: &Delivery,
+    rendered: Result<Rendered, String>,
+    code: Option<Secret>,
+) -> Content {
     match (rendered, EmailAddress::parse(&delivery.to)) {
         (Ok(rendered), Ok(to)) => Content::Mail(Box::new(OutgoingMail {
             message_id: delivery.message_id(context.sender.address.domain()),
@@ -128,6 +135,7 @@ fn mail(context: &NotifierContext, delivery: &Delivery, rendered: Result<Rendere
             subject: rendered.subject,
             text: rendered.text,
             html: rendered.html,
+            code,
             date: delivery.created_at,
         })),
         (Err(reason), _) => Content::Unfit(reason),

@@ -250,8 +250,19 @@ pub struct InboxMail {
     pub text: String,
     /// HTML; empty in a text message.
     pub html: String,
+    /// The code that the text contains, if it contains one.
+    pub code: Option<String>,
     /// The time of arrival.
     pub created_at: Timestamp,
+}
+
+/// Which mails of the development inbox are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailSelector {
+    /// Only mails to this address, ignoring case.
+    pub to: Option<String>,
+    /// Only mails that arrived after this one.
+    pub after: Option<MailId>,
 }
 
 impl std::fmt::Debug for InboxMail {

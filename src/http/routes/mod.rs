@@ -15,6 +15,7 @@ pub mod dead_letters;
 pub mod dev;
 pub mod events;
 pub mod health;
+pub mod home;
 pub mod invitations;
 pub mod keys;
 pub mod metrics;
@@ -84,6 +85,9 @@ pub fn table() -> Vec<Route> {
         row(Both, Needs(ReadAudit), Standard, routes!(audit::list_audit_entries)),
         row(Both, Needs(ReadAudit), Standard, routes!(audit::verify_audit_trail)),
         row(Public, Development, Exempt, routes!(dev::list_inbox_mails)).streams(),
+        row(Public, Development, Exempt, routes!(dev::show_inbox_code)).streams(),
+        row(Public, Development, Exempt, routes!(dev::show_inbox_mail)),
+        row(Public, Anonymous, Standard, routes!(home::show_home)),
         row(Both, Anonymous, Standard, routes!(openapi::show_openapi)),
         row(Both, Anonymous, Standard, routes!(openapi::show_docs)),
         row(Both, Anonymous, Standard, routes!(openapi::show_docs_file)),

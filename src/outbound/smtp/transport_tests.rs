@@ -85,6 +85,7 @@ fn mail() -> OutgoingMail {
         subject: "Hello".into(),
         text: "Hello\n".into(),
         html: "<p>Hello</p>".into(),
+        code: None,
         date: Timestamp::from_micros(1_767_323_045_000_000),
     }
 }
