@@ -19,6 +19,7 @@ mod health;
 mod keys;
 mod notify;
 mod offline;
+mod ownership;
 mod process;
 mod record_form;
 mod serve;

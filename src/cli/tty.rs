@@ -3,8 +3,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read as _, Write as _},
-    os::fd::{AsRawFd, RawFd},
+    io::{self, Write as _},
 };
 
 use rustix::{
@@ -12,7 +11,8 @@ use rustix::{
     termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr},
 };
 use tokio::{
-    io::unix::AsyncFd,
+    io::AsyncReadExt as _,
+    net::unix::pipe::Receiver,
     signal::unix::{Signal, SignalKind, signal},
 };
 
@@ -47,12 +47,6 @@ impl RawTty {
     }
 }
 
-impl AsRawFd for RawTty {
-    fn as_raw_fd(&self) -> RawFd {
-        self.file.as_raw_fd()
-    }
-}
-
 impl Drop for RawTty {
     fn drop(&mut self) {
         // A terminal that is gone has no modes.
@@ -73,7 +67,9 @@ pub(super) enum TtyEvent {
 
 /// The keys of a terminal, and the signals that concern it.
 pub(super) struct TtyEvents {
-    tty: AsyncFd<RawTty>,
+    tty: RawTty,
+    /// The same terminal. tokio reads any file that can be polled as it reads a pipe.
+    keys: Receiver,
     resized: Signal,
     ends: [Signal; 4],
 }
@@ -87,19 +83,20 @@ impl TtyEvents {
             signal(SignalKind::hangup())?,
             signal(SignalKind::quit())?,
         ];
-        Ok(Self { tty: AsyncFd::new(tty)?, resized: signal(SignalKind::window_change())?, ends })
+        let keys = Receiver::from_file_unchecked(tty.file.try_clone()?)?;
+        Ok(Self { tty, keys, resized: signal(SignalKind::window_change())?, ends })
     }
 
     /// The terminal.
     pub(super) fn tty(&self) -> &RawTty {
-        self.tty.get_ref()
+        &self.tty
     }
 
     /// Waits for the next event.
     pub(super) async fn next(&mut self) -> TtyEvent {
         let [interrupt, terminate, hangup, quit] = &mut self.ends;
         tokio::select! {
-            byte = read(&self.tty) => byte.map_or(TtyEvent::End, TtyEvent::Byte),
+            byte = read(&mut self.keys) => byte.map_or(TtyEvent::End, TtyEvent::Byte),
             _ = self.resized.recv() => TtyEvent::Resized,
             _ = interrupt.recv() => TtyEvent::End,
             _ = terminate.recv() => TtyEvent::End,
@@ -110,17 +107,11 @@ impl TtyEvents {
 }
 
 /// The next byte; `None` once the terminal is closed.
-async fn read(tty: &AsyncFd<RawTty>) -> Option<u8> {
+async fn read(keys: &mut Receiver) -> Option<u8> {
     let mut byte = [0];
-    loop {
-        let mut ready = tty.readable().await.ok()?;
-        match ready.try_io(|tty| (&tty.get_ref().file).read(&mut byte)) {
-            Ok(Ok(1)) => return Some(byte[0]),
-            Ok(Ok(_)) => return None,
-            Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Ok(Err(_)) => return None,
-            Err(_would_block) => {}
-        }
+    match keys.read(&mut byte).await {
+        Ok(1) => Some(byte[0]),
+        Ok(_) | Err(_) => None,
     }
 }
 

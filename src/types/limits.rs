@@ -53,6 +53,8 @@ pub const LOG_FILES: usize = 30;
 pub const EVENTS_COUNTED_AT_ONCE: usize = 100 * SCAN_MAX;
 /// Rows of one scan of the store.
 pub const SCAN_MAX: usize = 1_000;
+/// Sealed values of one transaction that reseals or drops them: they are in memory together.
+pub const RESEALED_AT_ONCE: usize = SCAN_MAX / 4;
 
 // -- the store ------------------------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ pub fn table() -> Vec<Route> {
         row(Ops, Needs(ReadOperations), Standard, routes!(actors::show_actor)).mounted_at("/actors/{*path}"),
         row(Ops, Needs(Operate), Standard, routes!(actors::restart_actor)).mounted_at("/actors/{*path}"),
         row(Both, Needs(ReadOperations), Standard, routes!(metrics::show_metrics)),
-        row(Public, Needs(ReadUsers), Standard, routes!(users::list_users)),
+        row(Both, Needs(ReadUsers), Standard, routes!(users::list_users)),
         row(Public, Needs(UseOwnAccount), Standard, routes!(users::show_user)),
         row(Public, Needs(ManageUserStatus), Standard, routes!(users::change_user_status)),
         row(Public, Needs(ManageRoles), Standard, routes!(users::change_user_roles)),
