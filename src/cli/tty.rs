@@ -115,21 +115,21 @@ async fn read(keys: &mut Receiver) -> Option<u8> {
     }
 }
 
+/// Both ends of a new terminal.
+#[cfg(test)]
+pub(super) fn terminal() -> (File, File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let outer = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&outer).unwrap();
+    unlockpt(&outer).unwrap();
+    let name = ptsname(&outer, Vec::new()).unwrap();
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK;
+    (File::from(outer), File::from(rustix::fs::open(name, flags, Mode::empty()).unwrap()))
+}
+
 #[cfg(test)]
 mod tests {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
     use super::*;
-
-    /// Both ends of a new terminal.
-    fn terminal() -> (File, File) {
-        let outer = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&outer).unwrap();
-        unlockpt(&outer).unwrap();
-        let name = ptsname(&outer, Vec::new()).unwrap();
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK;
-        (File::from(outer), File::from(rustix::fs::open(name, flags, Mode::empty()).unwrap()))
-    }
 
     #[test]
     fn the_modes_are_restored_after_a_return_and_after_a_panic() {

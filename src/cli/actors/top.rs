@@ -1,6 +1,7 @@
 //! `majordomo top`
 
 use std::{
+    fs::File,
     io::{self, IsTerminal, Write},
     panic::PanicHookInfo,
     sync::Arc,
@@ -59,7 +60,8 @@ impl Top {
         runtime.block_on(async {
             let no_terminal = |error| CliFailure::fault("the terminal cannot be read; use --once", error);
             let events = TtyEvents::of(RawTty::open().map_err(no_terminal)?).map_err(no_terminal)?;
-            let mut screen = Screen::enter(events, terminal.results)?;
+            let out = rustix::io::dup(io::stdout()).map_err(|error| CliFailure::fault("standard output", error))?;
+            let mut screen = Screen::enter(events, Arc::new(File::from(out)), terminal.results);
             screen.live(first, self.every, read).await
         })
     }
@@ -80,22 +82,22 @@ type PanicHook = Arc<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 /// The live screen. Dropped, it leaves the terminal as it was; at a panic it does so before the message is printed.
 struct Screen {
     events: TtyEvents,
+    out: Arc<File>,
     paint: Paint,
     before: PanicHook,
     top_line: usize,
 }
 
 impl Screen {
-    fn enter(events: TtyEvents, paint: Paint) -> Result<Self, CliFailure> {
+    fn enter(events: TtyEvents, out: Arc<File>, paint: Paint) -> Self {
         let before: PanicHook = Arc::from(std::panic::take_hook());
-        let message = Arc::clone(&before);
+        let (message, left) = (Arc::clone(&before), Arc::clone(&out));
         std::panic::set_hook(Box::new(move |info| {
-            write_out(LEAVE);
+            write(&left, LEAVE);
             message(info);
         }));
-        let screen = Self { events, paint, before, top_line: 0 };
-        write_out(ENTER);
-        Ok(screen)
+        write(&out, ENTER);
+        Self { events, out, paint, before, top_line: 0 }
     }
 
     /// Draws a sample, waits `every`, reads the next, until `q`, Ctrl+C or a signal.
@@ -138,7 +140,7 @@ impl Screen {
 
     fn draw(&mut self, now: &ActorSample, before: Option<&ActorSample>, trouble: Option<&str>, every: Duration) {
         let view = view::of(now, before);
-        let (width, height) = tcgetwinsize(io::stdout())
+        let (width, height) = tcgetwinsize(&self.out)
             .map_or((80, 24), |size| (usize::from(size.ws_col).max(1), usize::from(size.ws_row).max(1)));
         let mut lines = view.heading;
         lines.extend(trouble.map(|text| Line::of([(Tone::Bad, text.to_owned())])));
@@ -156,13 +158,13 @@ impl Screen {
         }
         text.push_str(&format!("\x1b[J\x1b[{height};1H"));
         text.push_str(&Line::of([(Tone::Soft, keys)]).cut(width, self.paint));
-        write_out(&text);
+        write(&self.out, &text);
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        write_out(LEAVE);
+        write(&self.out, LEAVE);
         if !std::thread::panicking() {
             let before = Arc::clone(&self.before);
             std::panic::set_hook(Box::new(move |info| before(info)));
@@ -171,9 +173,8 @@ impl Drop for Screen {
 }
 
 /// A closed terminal ends the command by its own event.
-fn write_out(text: &str) {
-    let mut stream = io::stdout().lock();
-    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+fn write(mut out: &File, text: &str) {
+    let _ = out.write_all(text.as_bytes());
 }
 
 /// What a key asks for.
@@ -198,7 +199,27 @@ fn key(event: TtyEvent) -> Option<KeyPress> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
+    use crate::cli::tty;
+
+    #[tokio::test]
+    async fn a_panic_leaves_the_screen_before_its_message() {
+        let (mut outer, inner) = tty::terminal();
+        let out = Arc::new(inner.try_clone().unwrap());
+        let events = TtyEvents::of(RawTty::on(inner).unwrap()).unwrap();
+        let screen = Screen::enter(events, out, Paint::Plain);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _screen = screen;
+            panic!("a test of the screen");
+        }));
+        assert!(panicked.is_err());
+        let mut shown = vec![0; 200];
+        let length = outer.read(&mut shown).unwrap();
+        let shown = String::from_utf8_lossy(&shown[..length]).into_owned();
+        assert!(shown.starts_with(ENTER) && shown.ends_with(LEAVE), "{shown:?}");
+    }
 
     #[test]
     fn an_interval_is_a_number_with_its_unit() {
