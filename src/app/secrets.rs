@@ -7,6 +7,7 @@ use crate::{
     actors::{
         auth::AuthKeys,
         hasher::{HasherBounds, HasherPool},
+        notifier,
     },
     config::Config,
     crypto::{
@@ -30,6 +31,12 @@ pub fn hasher(config: &Config) -> Result<HasherPool, AppError> {
     Ok(HasherPool::new(hasher, HasherBounds::from(&config.auth.hash)))
 }
 
+/// Reads the files that settings name, as a start does: the pepper and the mail server's certificates.
+pub fn check_files(config: &Config) -> Result<(), AppError> {
+    hasher(config)?;
+    notifier::check_transport(&config.notify.email).map_err(|fault| AppError::Setting(fault.to_string()))
+}
+
 /// The id in each hash says which pepper it was made with, without telling it.
 fn pepper(path: &Path) -> Result<Pepper, AppError> {
     let unfit = |reason: String| AppError::Setting(format!("secrets.pepper_file: {}: {reason}", path.display()));
@@ -43,9 +50,9 @@ fn pepper(path: &Path) -> Result<Pepper, AppError> {
 }
 
 /// Refuses a store whose newest users have passwords that cannot be checked, since their pepper is not configured.
-pub(super) fn demand_pepper(store: &Store, hasher: &HasherPool) -> Result<(), AppError> {
+pub(super) async fn demand_pepper(store: &Store, hasher: &HasherPool) -> Result<(), AppError> {
     let newest = store.read(|view| user::page(view, &UserFilter::default(), None, PageLimit::default()));
-    let newest = newest.map_err(|fault| AppError::Start { step: "looking at the newest users", fault })?;
+    let newest = newest.await.map_err(|fault| AppError::Start { step: "looking at the newest users", fault })?;
     for user in newest.rows {
         let Some(id) = user.password_hash.and_then(|hash| hasher.missing_pepper(&hash)) else { continue };
         return Err(AppError::Setting(format!(

@@ -39,8 +39,10 @@ pub struct NotifierHealth {
     pub is_paused: bool,
     /// Since when nothing is sent because the provider failed; `None`: mail goes out.
     pub provider_failing_since: Option<Timestamp>,
-    /// What the provider said, or did not say, last; `None` once it works again.
+    /// The provider's last failure or permanent refusal, without addresses; `None` after an accepted mail.
     pub last_failure: Option<String>,
+    /// Whether `limits::RECIPIENTS_REFUSED` different recipients in a row were refused permanently.
+    pub is_refusing: bool,
     /// Deliveries that wait, counted to `limits::SCAN_MAX` in each lane.
     pub waiting: usize,
 }
@@ -153,8 +155,8 @@ impl NotifierContext {
         self.provider.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn health(&self) -> Result<NotifierHealth, Fault> {
-        let waiting = self.store.read(|view| notification::waiting(view))?;
+    pub(super) async fn health(&self) -> Result<NotifierHealth, Fault> {
+        let waiting = self.store.read(|view| notification::waiting(view)).await?;
         let provider = self.provider();
         let failing = provider.breaker.is_open();
         Ok(NotifierHealth {
@@ -162,6 +164,7 @@ impl NotifierContext {
             is_paused: self.store.is_restored(),
             provider_failing_since: provider.failing_since.filter(|_| failing),
             last_failure: provider.last_failure.clone(),
+            is_refusing: provider.is_refusing(),
             waiting,
         })
     }

@@ -113,8 +113,8 @@ impl MailTransport for InboxTransport {
 }
 
 /// The mail of an id.
-pub(super) fn find(context: &NotifierContext, id: MailId) -> Result<Option<InboxMail>, Fault> {
-    context.store.read(|view| inbox::find(view, id))
+pub(super) async fn find(context: &NotifierContext, id: MailId) -> Result<Option<InboxMail>, Fault> {
+    context.store.read(move |view| inbox::find(view, id)).await
 }
 
 /// Mails of the inbox, newest first; waits for one if there is none, for `wait` at most.
@@ -124,10 +124,8 @@ pub(super) async fn read(
     wait: Duration,
     limit: PageLimit,
 ) -> Result<Vec<InboxMail>, Fault> {
-    let select = || context.store.read(|view| inbox::newest(view, select, limit.rows()));
-    wait_for(context, wait, || select().map(|mails| (!mails.is_empty()).then_some(mails)))
-        .await
-        .map(Option::unwrap_or_default)
+    let any = |mails: Vec<InboxMail>| (!mails.is_empty()).then_some(mails);
+    wait_for(context, (select, limit.rows()), wait, any).await.map(Option::unwrap_or_default)
 }
 
 /// The code of the newest mail that `select` selects and that contains one; waits for it, for `wait` at most.
@@ -136,23 +134,25 @@ pub(super) async fn code(
     select: &MailSelector,
     wait: Duration,
 ) -> Result<Option<Secret>, Fault> {
-    let mails = || context.store.read(|view| inbox::newest(view, select, limits::PAGE_MAX));
-    let code = || mails().map(|mails| mails.into_iter().find_map(|mail| mail.code).map(Secret::new));
-    wait_for(context, wait, code).await
+    let first = |mails: Vec<InboxMail>| mails.into_iter().find_map(|mail| mail.code).map(Secret::new);
+    wait_for(context, (select, limits::PAGE_MAX), wait, first).await
 }
 
-/// What `find` finds; looks again after each change of the event log, for `wait` at most.
+/// What `pick` finds in the newest mails; reads them again after each change of the event log, for `wait` at most.
 async fn wait_for<T>(
     context: &NotifierContext,
+    (select, limit): (&MailSelector, usize),
     wait: Duration,
-    find: impl Fn() -> Result<Option<T>, Fault>,
+    pick: impl Fn(Vec<InboxMail>) -> Option<T>,
 ) -> Result<Option<T>, Fault> {
     // Every mail that was put in is followed by the event that it was delivered.
     let mut changes = context.store.events_changed();
     let deadline = tokio::time::sleep(wait.min(limits::INBOX_WAIT_MAX));
     tokio::pin!(deadline);
     loop {
-        if let Some(found) = find()? {
+        let select = select.clone();
+        let mails = context.store.read(move |view| inbox::newest(view, &select, limit)).await?;
+        if let Some(found) = pick(mails) {
             return Ok(Some(found));
         }
         tokio::select! {

@@ -38,7 +38,7 @@ pub use plan::Notice;
 pub use resume_sending::{ResumeSending, resume_sending};
 pub use sender::DeliverySender;
 pub use subscriber::NotifierSubscriber;
-pub use transport::NotifierFault;
+pub use transport::{NotifierFault, check_transport};
 pub use trial::try_mail;
 
 use crate::{
@@ -88,8 +88,8 @@ impl Notifier {
     }
 
     /// A mail in the development inbox.
-    pub fn inbox_mail(&self, id: MailId) -> Result<Option<InboxMail>, Fault> {
-        inbox::find(self.0.context(), id)
+    pub async fn inbox_mail(&self, id: MailId) -> Result<Option<InboxMail>, Fault> {
+        inbox::find(self.0.context(), id).await
     }
 
     /// Empties the development inbox before the tree is started, while no actor takes `ClearInbox` yet.
@@ -106,7 +106,7 @@ impl Notifier {
     }
 
     /// How well mail goes out.
-    pub fn health(&self) -> Result<NotifierHealth, Fault> {
-        self.0.context().health()
+    pub async fn health(&self) -> Result<NotifierHealth, Fault> {
+        self.0.context().health().await
     }
 }

@@ -9,7 +9,7 @@ use super::{
     request::{UserRequest, text},
 };
 use crate::{
-    actors::user::CreateAdmin, cli::record_form::RecordForm, config::Config, http::routes::user_body::UserBody,
+    actors::user::CreateAdmin, cli::record_form::RecordForm, config::Config, http::routes::user::user_body::UserBody,
     types::EmailAddress,
 };
 

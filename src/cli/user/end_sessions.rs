@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::{CliFailure, Terminal, address, request::UserRequest};
 use crate::{
-    actors::user::EndSessions, cli::record_form::RecordForm, config::Config, http::routes::user_operations::EndedBody,
-    types::EmailAddress,
+    actors::user::EndSessions, cli::record_form::RecordForm, config::Config,
+    http::routes::user::user_operations::EndedBody, types::EmailAddress,
 };
 
 /// The user whose sessions end.

@@ -8,7 +8,7 @@ use crate::{
     actors::user::Grant,
     cli::record_form::RecordForm,
     config::Config,
-    http::routes::user_body::UserBody,
+    http::routes::user::user_body::UserBody,
     types::{EmailAddress, Role},
 };
 

@@ -14,7 +14,7 @@ use crate::{
     },
     config::Config,
     domain::user::{Status, UserFilter},
-    http::routes::user_body::UserBody,
+    http::routes::user::user_body::UserBody,
     persistence::{KeyLoss, tables},
     types::{PageLimit, Role, limits},
 };
@@ -83,8 +83,9 @@ impl UserList {
         let limit = PageLimit::new(limits::PAGE_MAX).unwrap_or_default();
         let (mut after, mut is_first) = (None, true);
         loop {
-            let page = store.store().read(|view| tables::user::page(view, &filter, after, limit));
-            let page = page.map_err(|fault| CliFailure::fault("reading the users", fault))?;
+            let wanted = filter.clone();
+            let page = store.store().read(move |view| tables::user::page(view, &wanted, after, limit));
+            let page = store.wait(page).map_err(|fault| CliFailure::fault("reading the users", fault))?;
             let rows: Vec<Value> = page.rows.into_iter().map(|user| serde_json::json!(UserBody::from(user))).collect();
             self.print(&rows, is_first, terminal)?;
             is_first = false;

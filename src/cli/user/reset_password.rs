@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{CliFailure, Terminal, address, password::PasswordSource, request::UserRequest};
 use crate::{
-    actors::user::SetPassword, cli::record_form::RecordForm, config::Config, http::routes::user_body::UserBody,
+    actors::user::SetPassword, cli::record_form::RecordForm, config::Config, http::routes::user::user_body::UserBody,
     types::EmailAddress,
 };
 

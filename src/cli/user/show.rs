@@ -13,7 +13,7 @@ use crate::{
         terminal::Tone,
     },
     config::Config,
-    http::routes::user_body::UserBody,
+    http::routes::user::user_body::UserBody,
     persistence::{KeyLoss, tables},
     types::{EmailAddress, limits},
 };
@@ -42,7 +42,8 @@ impl UserShow {
 
     fn in_store(&self, config: &Config, terminal: &Terminal) -> Result<Option<Value>, CliFailure> {
         let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
-        let found = store.store().read(|view| tables::user::find_by_email(view, &self.email));
+        let email = self.email.clone();
+        let found = store.wait(store.store().read(move |view| tables::user::find_by_email(view, &email)));
         store.close();
         let found = found.map_err(|fault| CliFailure::fault("reading the user", fault))?;
         Ok(found.map(|user| serde_json::json!(UserBody::from(user))))

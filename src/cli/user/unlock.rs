@@ -8,7 +8,7 @@ use super::{
     request::{UserRequest, text},
 };
 use crate::{
-    actors::user::Unlock, cli::record_form::RecordForm, config::Config, http::routes::user_body::UserBody,
+    actors::user::Unlock, cli::record_form::RecordForm, config::Config, http::routes::user::user_body::UserBody,
     types::EmailAddress,
 };
 
