@@ -84,6 +84,14 @@ impl ControlClient {
         Ok(Self { listener: reachable(config.edge.ops_listen, "edge.ops_listen")?, token_file, token })
     }
 
+    /// The same, if there is a control token and an address to send it to: without them no server is known to run.
+    fn of_running(config: &Config) -> Result<Option<Self>, CliFailure> {
+        if config.edge.ops_listen.port() == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Self::of(config)?).filter(|control| control.token.is_some()))
+    }
+
     /// The address of the ops listener.
     pub fn address(&self) -> &str {
         &self.listener
@@ -137,19 +145,13 @@ pub fn ask_running(
     body: &serde_json::Value,
     timeout: Duration,
 ) -> Result<Option<serde_json::Value>, CliFailure> {
-    let control = ControlClient::of(config)?;
-    if control.token.is_none() {
-        return Ok(None);
-    }
+    let Some(control) = ControlClient::of_running(config)? else { return Ok(None) };
     answered(&control, control.post(path, body, timeout))
 }
 
 /// The answer of the running server to GET, with the same rules as `ask_running`.
 pub fn read_running(config: &Config, path: &str, timeout: Duration) -> Result<Option<serde_json::Value>, CliFailure> {
-    let control = ControlClient::of(config)?;
-    if control.token.is_none() {
-        return Ok(None);
-    }
+    let Some(control) = ControlClient::of_running(config)? else { return Ok(None) };
     let answer = runtime()?.block_on(control.get(path, timeout));
     answered(&control, answer)
 }

@@ -3,6 +3,7 @@
 use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
+    os::fd::AsFd,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -186,6 +187,12 @@ impl Terminal {
     }
 }
 
+/// Columns and rows of a terminal. A terminal that knows no size, such as a serial line, says 0: then 80 and 24.
+pub(super) fn window_size(terminal: impl AsFd) -> (usize, usize) {
+    let known = |size: u16, usual: usize| if size == 0 { usual } else { usize::from(size) };
+    tcgetwinsize(terminal).map_or((80, 24), |size| (known(size.ws_col, 80), known(size.ws_row, 24)))
+}
+
 /// Between two changes of a progress line.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
@@ -209,7 +216,7 @@ impl ProgressLine {
             return;
         }
         *last = Some(now);
-        let width = tcgetwinsize(io::stderr()).map_or(80, |size| usize::from(size.ws_col)).max(2);
+        let (width, _) = window_size(io::stderr());
         let line: String = format!("{}: {how_far}", self.what).chars().take(width - 1).collect();
         let mut stream = io::stderr().lock();
         // A closed standard error cannot be reported anywhere.

@@ -43,8 +43,9 @@ async fn put_with(
             };
             inbox::put(tx, &mail, inbox::Keeping { rows: 10, since: tx.now() })?;
             // As the sender does, whose event a reader that waits is woken by.
-            let kind = EventKind::UserVerified { user: tx.id() };
-            tx.emit(Event { subject: tx.id(), kind, personal: Personal::default() })
+            let user = tx.id();
+            let kind = EventKind::UserVerified { user };
+            tx.emit(Event { subject: user, kind, personal: Personal::default() }).map(|_| ())
         })
         .await
         .unwrap();

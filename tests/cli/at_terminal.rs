@@ -82,7 +82,10 @@ impl AtTerminal {
         let (state, changed) = &*self.shown;
         let waits = |(shown, is_over): &mut (String, bool)| !shown.contains(text) && !*is_over;
         let (state, _) = changed.wait_timeout_while(state.lock().unwrap(), LONGEST, waits).unwrap();
-        assert!(state.0.contains(text), "{text:?} is not shown: {:?}", state.0);
+        let last: String = state.0.chars().rev().take(2_000).collect::<Vec<_>>().into_iter().rev().collect();
+        let is_shown = state.0.contains(text);
+        drop(state);
+        assert!(is_shown, "{text:?} is not shown; the last was {last:?}");
     }
 
     /// Types `keys`.

@@ -9,14 +9,13 @@ use std::{
 };
 
 use clap::Args;
-use rustix::termios::tcgetwinsize;
 
 use super::{
     super::{
         CliFailure, CliSettings, Terminal,
         client::{self, ControlClient},
         table::Line,
-        terminal::{Paint, Tone},
+        terminal::{Paint, Tone, window_size},
         tty::{RawTty, TtyEvent, TtyEvents},
     },
     print,
@@ -140,8 +139,7 @@ impl Screen {
 
     fn draw(&mut self, now: &ActorSample, before: Option<&ActorSample>, trouble: Option<&str>, every: Duration) {
         let view = view::of(now, before);
-        let (width, height) = tcgetwinsize(&self.out)
-            .map_or((80, 24), |size| (usize::from(size.ws_col).max(1), usize::from(size.ws_row).max(1)));
+        let (width, height) = window_size(&*self.out);
         let mut lines = view.heading;
         lines.extend(trouble.map(|text| Line::of([(Tone::Bad, text.to_owned())])));
         lines.push(Line::default());
