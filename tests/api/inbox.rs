@@ -5,8 +5,9 @@ use std::sync::Arc;
 use majordomo::{
     config::Config,
     domain::{
-        event::{Event, EventKind, Personal},
+        event::{Event, Personal},
         notification::{Channel, InboxMail, TemplateName},
+        user::events::UserVerified,
     },
     http::{credential::ControlToken, route::Listener},
     persistence::{Store, Write, tables::inbox},
@@ -44,7 +45,7 @@ async fn put_with(
             inbox::put(tx, &mail, inbox::Keeping { rows: 10, since: tx.now() })?;
             // As the sender does, whose event a reader that waits is woken by.
             let user = tx.id();
-            let kind = EventKind::UserVerified { user };
+            let kind = UserVerified { user }.into();
             tx.emit(Event { subject: user, kind, personal: Personal::default() }).map(|_| ())
         })
         .await

@@ -9,8 +9,12 @@ use super::{
 use crate::{
     crypto::device_token::KnownDevice,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::lockout::{self, AfterWrong, Counters, LockoutLimits, RateOrigin, Reservation, Subject},
+        audit::AuditRecord,
+        auth::{
+            actions::AuthAction,
+            events::{UserLockedOut, UserLoginFailed},
+            lockout::{self, AfterWrong, Counters, LockoutLimits, RateOrigin, Reservation, Subject},
+        },
         event::{Event, EventKind, EventOrigin, Personal},
     },
     persistence::{Decision, Reader, Tx, TxFault, refuse, tables::failure},
@@ -24,7 +28,7 @@ pub(super) struct LoginAttempt {
     origin: RateOrigin,
     user: Option<UserId>,
     device: Option<KnownDevice>,
-    tried: AuditAction,
+    tried: AuthAction,
     /// Set with the attempt's place: it took the last one of the day, which ends then.
     last_of_day: Option<Timestamp>,
 }
@@ -41,11 +45,11 @@ impl LoginAttempt {
             }
         };
         let origin = device.map_or(RateOrigin::Network(call.network()), |known| RateOrigin::Device(known.device));
-        Self { subject, origin, user, device, tried: AuditAction::Login, last_of_day: None }
+        Self { subject, origin, user, device, tried: AuthAction::Login, last_of_day: None }
     }
 
     /// A signed-in user who proves it again: counted by session, so that others cannot lock the user out.
-    pub(super) fn signed_in(principal: &Principal, tried: AuditAction) -> Self {
+    pub(super) fn signed_in(principal: &Principal, tried: AuthAction) -> Self {
         let origin = RateOrigin::Device(*principal.session.as_bytes());
         let (subject, user) = (Subject::User(principal.user), Some(principal.user));
         Self { subject, origin, user, device: None, tried, last_of_day: None }
@@ -137,16 +141,16 @@ pub(super) fn settle_failure(tx: &mut Tx<'_>, attempt: &LoginAttempt, limits: &L
     let day_until = attempt.last_of_day.filter(|_| lockout::shut_for_the_day(day.as_ref(), limits).is_some());
     failure::put(tx, attempt.subject, attempt.origin, &Counters { origin: settled, day })?;
     if let Some(user) = attempt.user {
-        record(tx, user, EventKind::UserLoginFailed { user }, AuditRecord::refused(attempt.tried, user))?;
+        record(tx, user, UserLoginFailed { user }, AuditRecord::refused(attempt.tried, user))?;
     }
     let origin_until = match after {
         AfterWrong::Open => None,
         AfterWrong::Locked { until } => Some(until),
     };
     let Some(until) = origin_until.max(day_until) else { return Ok(()) };
-    let entry = AuditRecord::done(AuditAction::LockOut, attempt.user);
+    let entry = AuditRecord::done(AuthAction::LockOut, attempt.user);
     match attempt.user {
-        Some(user) => record(tx, user, EventKind::UserLockedOut { user, until }, entry),
+        Some(user) => record(tx, user, UserLockedOut { user, until }, entry),
         None => tx.audit(entry),
     }
 }
@@ -157,7 +161,7 @@ pub(super) fn settle_success(tx: &mut Tx<'_>, attempt: &LoginAttempt) -> Result<
     failure::forget_origin(tx, attempt.subject, attempt.origin)
 }
 
-fn record(tx: &mut Tx<'_>, subject: UserId, kind: EventKind, entry: AuditRecord) -> Result<(), TxFault> {
-    tx.record(EventOrigin::Call, Event { subject, kind, personal: Personal::default() }, entry)?;
+fn record(tx: &mut Tx<'_>, subject: UserId, kind: impl Into<EventKind>, entry: AuditRecord) -> Result<(), TxFault> {
+    tx.record(EventOrigin::Call, Event { subject, kind: kind.into(), personal: Personal::default() }, entry)?;
     Ok(())
 }

@@ -18,9 +18,12 @@ use crate::{
     },
     crypto::{code::CodeDigits, password::PasswordCheck},
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::{ResetRequest, SessionEnd, lockout::Subject, password_policy},
-        event::{Event, EventKind, EventOrigin, Personal},
+        audit::AuditRecord,
+        auth::{
+            ResetRequest, SessionEnd, actions::AuthAction, events::PasswordResetCompleted, lockout::Subject,
+            password_policy,
+        },
+        event::{Event, EventOrigin, Personal},
         otp::CodePurpose,
         user::{Metadata, Profile, User, transition},
     },
@@ -247,10 +250,10 @@ fn set_password(tx: &mut Tx<'_>, reset: &Reset) -> Decision<(), EffectRefused> {
     failure::clear(tx, Subject::User(owner))?;
     let event = Event {
         subject: owner,
-        kind: EventKind::PasswordResetCompleted { user: owner },
+        kind: PasswordResetCompleted { user: owner }.into(),
         personal: Personal { email: Some(email.as_str().to_owned()), ..Personal::default() },
     };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::ResetPassword, owner))?;
+    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::ResetPassword, owner))?;
     Ok(())
 }
 

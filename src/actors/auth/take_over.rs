@@ -8,8 +8,8 @@ use super::writes::{drop_registration, end_all_sessions, record_proof};
 use crate::{
     actors::otp::EffectRefused,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::{AddressState, Registration, SessionEnd, lockout::Subject},
+        audit::AuditRecord,
+        auth::{AddressState, Registration, SessionEnd, actions::AuthAction, lockout::Subject},
         user::{Metadata, User, transition},
     },
     persistence::{
@@ -42,7 +42,7 @@ pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made:
     // It stays for as long as its code may be repeated, and can prove nothing more.
     registration::remove(tx, registered.id)?;
     registration::insert(tx, &Registration { address: AddressState::Taken, ..registered })?;
-    tx.audit(AuditRecord::done(AuditAction::ResetPassword, taken.id).detail("by=address_proof"))?;
+    tx.audit(AuditRecord::done(AuthAction::ResetPassword, taken.id).detail("by=address_proof"))?;
     record_proof(tx, &taken)?;
     Ok(())
 }

@@ -6,9 +6,9 @@ use super::{UserContext, writes};
 use crate::{
     actors::{auth::writes::end_all_sessions, hasher::Priority, otp::writes::void_code},
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::{SessionEnd, lockout::Subject, password_policy},
-        event::{Event, EventKind, EventOrigin},
+        audit::AuditRecord,
+        auth::{SessionEnd, actions::AuthAction, events::PasswordChanged, lockout::Subject, password_policy},
+        event::{Event, EventOrigin},
         otp::CodePurpose,
         user::User,
     },
@@ -67,9 +67,9 @@ fn commit(tx: &mut Tx<'_>, id: UserId, hash: &str) -> Decision<User, SetPassword
     end_all_sessions(tx, changed.id, SessionEnd::PasswordReset)?;
     void_code(tx, changed.id, CodePurpose::ResetPassword)?;
     failure::clear(tx, Subject::User(changed.id))?;
-    let kind = EventKind::PasswordChanged { user: changed.id };
+    let kind = PasswordChanged { user: changed.id }.into();
     let event = Event { subject: changed.id, kind, personal: writes::addressed(&changed.email) };
-    let entry = AuditRecord::done(AuditAction::ResetPassword, changed.id).detail("by=operator");
+    let entry = AuditRecord::done(AuthAction::ResetPassword, changed.id).detail("by=operator");
     tx.record(EventOrigin::Call, event, entry)?;
     Ok(changed)
 }

@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use super::{UserContext, writes};
 use crate::{
     domain::{
-        audit::{AuditAction, AuditRecord},
+        audit::AuditRecord,
         auth::lockout::Subject,
         user::{
             Status, User,
+            actions::UserAction,
             transition::{self, StatusChange, StatusCommand},
         },
     },
@@ -57,6 +58,6 @@ fn commit(tx: &mut Tx<'_>, command: &Unlock) -> Decision<User, UnlockRefusal> {
         Ok(StatusChange::Shut { .. }) | Err(_) => return refuse(UnlockRefusal::NotFrom(found.status)),
     };
     failure::clear(tx, Subject::User(unlocked.id))?;
-    tx.audit(AuditRecord::done(AuditAction::Unlock, unlocked.id))?;
+    tx.audit(AuditRecord::done(UserAction::Unlock, unlocked.id))?;
     Ok(unlocked)
 }

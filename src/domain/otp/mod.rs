@@ -1,9 +1,11 @@
 //! One-time codes: six digits with a lifetime.
 //!
-//! Owns: the code record and the rules on issuing and trying. Must not know: how a code is delivered, HTTP, the store.
+//! Owns: the code record, the rules on issuing and trying, the events and audit actions of codes. Must not know: how a code is delivered, HTTP, the store.
 //! Begin with `code.rs`.
 
+pub mod actions;
 mod code;
+pub mod events;
 mod rule;
 
 pub use code::{CodePurpose, CodeStage, OneTimeCode};

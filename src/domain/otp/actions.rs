@@ -1,0 +1,12 @@
+//! The audit actions on one-time codes.
+
+use crate::domain::audit::actions;
+
+actions! {
+    /// An action on a one-time code.
+    OtpAction of Otp:
+    /// A code was sent again.
+    ResendCode = 0x0301, "code.resend" in Changes;
+    /// A wrong code was given.
+    CodeRefused = 0x0302, "code.refused" in Changes;
+}
