@@ -35,7 +35,7 @@ async fn development_shows_where_everything_is() {
     let page = on(Listener::Public, &config).get("/").await;
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
     let text = page.body.as_str().unwrap();
-    for link in ["/docs", "/openapi.json", "/dev/inbox", "/health", "http://127.0.0.1:9191/actors"] {
+    for link in ["/docs", "/openapi.json", "/dev/inbox", "/health", "http://127.0.0.1:9191/docs"] {
         assert!(text.contains(&format!("href=\"{link}\"")), "{link}");
     }
     assert!(!text.contains("@ops@"));
