@@ -6,7 +6,10 @@ use clap::{Args, Subcommand};
 
 use super::{CliFailure, CliSettings, Terminal, client, offline::Offline, watched_fs::watched};
 use crate::app::storage;
-use crate::persistence::{KeyLoss, snapshot};
+use crate::persistence::{
+    KeyLoss,
+    snapshot::{self, SnapshotError},
+};
 
 /// The longest time in which the running server writes a snapshot.
 const TIMEOUT: Duration = Duration::from_mins(30);
@@ -83,7 +86,7 @@ impl Restore {
         let settings = storage::settings(&config, &environment);
         let restored = snapshot::restore::restore(&self.file, &settings, &watched(&environment, &line));
         drop(line);
-        let summary = restored.map_err(|error| CliFailure::Fault(error.to_string()))?;
+        let summary = restored.map_err(|error| self.failed(&error))?;
         terminal.print(format_args!(
             "{} holds the store as of {} (commit {}, {} keys); set store.path to it, and put the key ring back\n",
             self.directory.display(),
@@ -91,5 +94,21 @@ impl Restore {
             summary.exact,
             summary.pairs,
         ))
+    }
+
+    /// The failure with the file it concerns and what to do.
+    fn failed(&self, error: &SnapshotError) -> CliFailure {
+        let (file, directory) = (self.file.display(), self.directory.display());
+        CliFailure::Fault(match error {
+            SnapshotError::Io { .. } => {
+                format!("{file} is not restored to {directory}: {error}; name files that you can read and write")
+            }
+            SnapshotError::Damaged { .. } => format!("{error}; restore another snapshot"),
+            SnapshotError::NotEmpty { .. }
+            | SnapshotError::Format(_)
+            | SnapshotError::Engine(_)
+            | SnapshotError::Journal(_)
+            | SnapshotError::Closing => error.to_string(),
+        })
     }
 }

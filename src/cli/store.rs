@@ -105,8 +105,8 @@ fn ring(config: &Config, environment: &StoreEnvironment, format: &Format) -> Res
     }
     let file = config.key_ring_file();
     let ring = Keyring::load(&file).map_err(|fault| fault.to_string())?;
-    let ring = ring.ok_or_else(|| format!("the key ring {} is missing", file.display()))?;
+    let ring = ring.ok_or_else(|| format!("the key ring {} is missing; put it there", file.display()))?;
     let fits = ring.fits(&format.seal);
-    fits.map_err(|_| format!("the key ring {} is not the one of this store", file.display()))?;
+    fits.map_err(|_| format!("the key ring {} is not the one of this store; put that one there", file.display()))?;
     Ok(ring)
 }

@@ -179,7 +179,10 @@ fn a_good_store_is_called_good_and_a_damaged_one_names_its_first_fault() {
     let ring = program.path("data/keys/ring.json");
     std::fs::rename(&ring, program.path("ring.json")).unwrap();
     let run = program.run(&["store", "check"]);
-    assert_eq!((run.code, run.stderr.as_str()), (1, "error: data: the key ring data/keys/ring.json is missing\n"));
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (1, "error: data: the key ring data/keys/ring.json is missing; put it there\n")
+    );
     std::fs::rename(program.path("ring.json"), &ring).unwrap();
 
     let segments = std::fs::read_dir(program.path("data/journal")).unwrap();
