@@ -79,8 +79,8 @@ mod tests {
 
     /// The texts between `<name>` and `</name>`.
     fn inside(page: &str, name: &str) -> Vec<String> {
-        let parts = page.split(&format!("<{name}>")).skip(1);
-        parts.map(|part| part.split(&format!("</{name}>")).next().unwrap().to_owned()).collect()
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        page.split(&*open).skip(1).map(|part| part.split(&*close).next().unwrap().to_owned()).collect()
     }
 
     #[test]

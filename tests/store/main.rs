@@ -1,5 +1,5 @@
 //! The store from outside: groups, guarantees, bytes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
 
 mod bulk;
 mod bytes;
@@ -11,6 +11,7 @@ mod damage;
 mod engines;
 mod erasing;
 mod group;
+mod inode;
 mod keys;
 mod leases;
 mod log;
@@ -19,6 +20,7 @@ mod opening;
 mod promises;
 mod reads;
 mod samples;
+mod sim_fs;
 mod snapshots;
 mod test_disk;
 mod test_store;

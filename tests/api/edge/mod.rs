@@ -1,0 +1,17 @@
+//! What the edge does with every request, whatever its route.
+
+mod access;
+mod connections;
+mod contract;
+mod forms;
+mod guarded;
+mod heads;
+mod home;
+mod limits;
+mod log;
+mod openapi;
+mod origins;
+mod proxies;
+mod reference;
+mod sizes;
+mod sockets;
