@@ -3,14 +3,7 @@
 
 use std::{os::unix::fs::MetadataExt, path::Path, process::Command};
 
-use crate::harness::Majordomo;
-
-/// Prints why a test does not run; with `MAJORDOMO_TEST_ALL=1` that is a failure.
-fn skipped(reason: &str) {
-    let must_run = std::env::vars().any(|(name, value)| name == "MAJORDOMO_TEST_ALL" && value == "1");
-    assert!(!must_run, "{reason}");
-    println!("skipped: {reason}");
-}
+use crate::harness::{Majordomo, skipped};
 
 const SETTINGS: &str = "\
 [edge]
