@@ -49,7 +49,7 @@ impl RawTty {
 
 impl Drop for RawTty {
     fn drop(&mut self) {
-        // A terminal that is gone has no modes.
+        // A closed terminal has no modes.
         let _ = tcsetattr(&self.file, OptionalActions::Drain, &self.before);
     }
 }

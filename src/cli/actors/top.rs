@@ -145,9 +145,9 @@ impl Screen {
         lines.push(Line::default());
         let mut tree = view.tree.into_iter();
         lines.extend(tree.next());
-        let room = height.saturating_sub(lines.len() + 1);
-        self.top_line = self.top_line.min(tree.len().saturating_sub(room));
-        lines.extend(tree.skip(self.top_line).take(room));
+        let left = height.saturating_sub(lines.len() + 1);
+        self.top_line = self.top_line.min(tree.len().saturating_sub(left));
+        lines.extend(tree.skip(self.top_line).take(left));
         lines.truncate(height.saturating_sub(1));
         let keys = format!("q quits, arrows scroll; every {} ms", every.as_millis());
         let mut text = "\x1b[H".to_owned();

@@ -59,8 +59,9 @@ fn step<T: Send + 'static>(
 /// The progress of a pass over all sealed tables: the last key that was read.
 pub type LossPlace = Vec<u8>;
 
-/// Reseals under the ring's newest key what an older one sealed, reading `limits::RESEALED_AT_ONCE` rows behind `after`;
-/// returns where to continue, or `None` at the end. After a complete pass the older keys can be dropped from the ring.
+/// Reseals under the ring's newest key what an older one sealed, reading `limits::RESEALED_AT_ONCE` rows behind
+/// `after`; returns where to continue, or `None` at the end. After a complete pass the older keys can be dropped from
+/// the ring.
 pub fn reseal(tx: &mut Tx<'_>, after: Option<&LossPlace>) -> Result<Option<LossPlace>, TxFault> {
     let mut sealed: Vec<&TableRow> = tx.catalog().sealed().collect();
     sealed.sort_by_key(|row| row.tag);

@@ -122,9 +122,9 @@ pub struct InboxList {
 
 /// List the development inbox
 ///
-/// The mail that was not sent, newest first. With `wait`, an empty answer is delayed until a message arrives; with `wait`
-/// and `after`, until one arrives after that message. A browser, which names `text/html` in `Accept`, gets the inbox as a
-/// page, which shows new messages as they arrive.
+/// The mail that was not sent, newest first. With `wait`, an empty answer is delayed until a message arrives; with
+/// `wait` and `after`, until one arrives after that message. A browser, which names `text/html` in `Accept`, gets the
+/// inbox as a page, which shows new messages as they arrive.
 #[utoipa::path(
     get, path = "/dev/inbox", operation_id = "list_inbox_mails", tag = "development",
     params(

@@ -38,8 +38,9 @@ mod tests {
     use crate::persistence::machinery::codec;
 
     /// A mail that the program stored before mails named their code.
-    const STORED: &str = "0100011001a3185c5000786295d1ff52dae2c3cb1001a3185c500078549c337355c99bdb040012706572736f6e406578\
-                          616d706c652e636f6d02075375626a656374045465787400fd000031512eca0c00";
+    const STORED: &str = "0100011001a3185c5000786295d1ff52dae2c3cb1001a3185c500078549c337355c99b\
+                          db040012706572736f6e406578616d706c652e636f6d02075375626a65637404546578\
+                          7400fd000031512eca0c00";
 
     #[test]
     fn a_mail_of_before_is_read_and_names_no_code() {
