@@ -46,8 +46,10 @@ pub struct OutgoingMail {
     pub text: String,
     /// HTML.
     pub html: String,
-    /// The code that the text contains, if it contains one, for the development inbox.
+    /// The code in it, for the development inbox.
     pub code: Option<Secret>,
+    /// The link in it, for the development inbox.
+    pub link: Option<Secret>,
     /// `Date`.
     pub date: Timestamp,
 }

@@ -31,6 +31,7 @@ pub(super) struct InboxMessage {
     pub(super) template: TemplateName,
     pub(super) rendered: Rendered,
     pub(super) code: Option<Secret>,
+    pub(super) link: Option<Secret>,
 }
 
 impl InboxMessage {
@@ -44,11 +45,17 @@ impl InboxMessage {
             subject: self.rendered.subject.clone(),
             text: self.rendered.text.clone(),
             html: self.rendered.html.clone(),
-            code: self.code.as_ref().map(|code| code.reveal().to_owned()),
+            code: self.code.as_ref().map(shown),
+            link: self.link.as_ref().map(shown),
             created_at: tx.now(),
         };
         inbox::put(tx, &mail, keeping)
     }
+}
+
+/// What the inbox is there to show; the table that keeps it is sealed.
+fn shown(secret: &Secret) -> String {
+    secret.reveal().to_owned()
 }
 
 /// A transport that puts mail into the store. A repeated send of one delivery is one mail.
@@ -84,8 +91,8 @@ impl InboxTransport {
         let template = TemplateName::from_name(mail.kind).unwrap_or(TemplateName::Welcome);
         let rendered = Rendered { subject: mail.subject.clone(), text: mail.text.clone(), html: mail.html.clone() };
         let to = mail.to.as_str().to_owned();
-        let code = mail.code.clone();
-        self.keep(InboxMessage { delivery, channel: Channel::Email, to, template, rendered, code }).await
+        let (code, link) = (mail.code.clone(), mail.link.clone());
+        self.keep(InboxMessage { delivery, channel: Channel::Email, to, template, rendered, code, link }).await
     }
 
     /// Puts a message in; a repeated one of the same delivery replaces the first.

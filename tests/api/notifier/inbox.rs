@@ -14,7 +14,12 @@ use majordomo::{
     types::{CallContext, Clock, Work, clock::stamp, limits},
 };
 
-use crate::harness::{Client, Still, Zeroes, services_over};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{Client, Still, Zeroes, services_over},
+    test_app::{ADA, TestApp},
+};
 
 async fn put(store: &Store, to: &'static str, subject: &'static str) {
     put_with(store, to, subject, ("<p>html</p>", None)).await;
@@ -40,6 +45,7 @@ async fn put_with(
                 text: "text".into(),
                 html: html.into(),
                 code: code.map(str::to_owned),
+                link: None,
                 created_at: tx.now(),
             };
             inbox::put(tx, &mail, inbox::Keeping { rows: 10, since: tx.now() })?;
@@ -61,7 +67,7 @@ async fn client() -> (Client, Store) {
 #[tokio::test]
 async fn mails_are_listed_newest_first_and_by_recipient() {
     let (client, store) = client().await;
-    put(&store, "Ada@example.com", "first").await;
+    put_with(&store, "Ada@example.com", "first", ("<p>html</p>", Some("123456"))).await;
     put(&store, "bob@example.com", "second").await;
     put(&store, "ada@example.com", "third").await;
     let all = client.get("/dev/inbox").await;
@@ -75,6 +81,7 @@ async fn mails_are_listed_newest_first_and_by_recipient() {
     assert_eq!(subjects(&client.get("/dev/inbox?limit=1&wait=5").await), ["third"]);
     let first = &all.body["data"][2];
     assert_eq!(first["template"], "welcome");
+    assert_eq!((&first["code"], &first["link"]), (&"123456".into(), &Value::Null));
     assert_eq!((&first["to"], &first["channel"]), (&"Ada@example.com".into(), &"email".into()));
     assert_eq!(first["createdAt"], "2026-01-01T00:00:00.000000Z");
     assert_eq!(all.header("cache-control"), "no-store");
@@ -104,7 +111,7 @@ async fn a_mail_names_its_code() {
     put_with(&store, "ada@example.com", "Your code", ("<p>482913</p>", Some("482913"))).await;
     put(&store, "ada@example.com", "Welcome").await;
     let mails = client.get("/dev/inbox").await.body["data"].clone();
-    assert_eq!((&mails[0]["code"], &mails[1]["code"]), (&serde_json::Value::Null, &"482913".into()));
+    assert_eq!((&mails[0]["code"], &mails[1]["code"]), (&Value::Null, &"482913".into()));
     let code = client.get("/dev/inbox/code?to=ADA%40example.com").await;
     assert_eq!((code.status, code.header("content-type")), (200, "text/plain; charset=utf-8"));
     assert_eq!(code.body, 482_913, "the line has no other text");
@@ -129,7 +136,7 @@ async fn a_wait_ends_with_a_mail_that_is_newer_than_the_named_one() {
     put_with(&store, "ada@example.com", "old", ("", Some("111111"))).await;
     let old = client.get("/dev/inbox").await.body["data"][0]["id"].as_str().unwrap().to_owned();
     for to in ["", "&to=ada%40example.com"] {
-        assert_eq!(client.get(&format!("/dev/inbox?after={old}{to}")).await.body["data"], serde_json::json!([]));
+        assert_eq!(client.get(&format!("/dev/inbox?after={old}{to}")).await.body["data"], json!([]));
     }
     let (list, code) = (format!("/dev/inbox?after={old}&wait=30"), format!("/dev/inbox/code?after={old}&wait=30"));
     let (mails, code, ()) = tokio::join!(client.get(&list), client.get(&code), async {
@@ -164,7 +171,7 @@ async fn no_script_of_a_mail_runs_in_its_frame() {
     put_with(&store, "ada@example.com", "mail", ("<html><head></head><p>a</p></html>", None)).await;
     put_with(&store, "+15550100", "", ("", Some("482913"))).await;
     let mails = client.get("/dev/inbox").await.body["data"].clone();
-    let path = |mail: &serde_json::Value| format!("/dev/inbox/{}/html", mail["id"].as_str().unwrap());
+    let path = |mail: &Value| format!("/dev/inbox/{}/html", mail["id"].as_str().unwrap());
     let mail = client.get(&path(&mails[1])).await;
     assert_eq!((mail.status, mail.header("content-type")), (200, "text/html; charset=utf-8"));
     assert_eq!(mail.body, "<html><head><base target=\"_blank\"></head><p>a</p></html>");
@@ -179,4 +186,35 @@ async fn no_script_of_a_mail_runs_in_its_frame() {
     let unknown = client.get("/dev/inbox/00000000-0000-7000-8000-000000000000/html").await;
     assert_eq!(unknown.problem(), "not_found");
     assert_eq!(client.at("192.0.2.1").get(&path(&mails[0])).await.problem(), "loopback_only");
+}
+
+#[tokio::test]
+async fn templates_of_links_are_the_applications() {
+    let settings = [("LINKS__VERIFY", "http://localhost:3000/#/confirm/?token={secret}&from=mail")];
+    let app = TestApp::with_mail(&settings, |_| ()).await;
+    app.register(ADA).await;
+    let mail = app.mail(ADA, "verification_code", 1).await;
+    let link = mail["link"].as_str().unwrap().to_owned();
+    let rest = link.strip_prefix("http://localhost:3000/#/confirm/?token=").unwrap();
+    let secret = rest.strip_suffix("&from=mail").unwrap();
+    let verified = app.anyone.post("/auth/verify-email", json!({ "secret": secret })).await;
+    assert_eq!(verified.status, 200, "{verified:?}");
+    app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
+    let mail = app.mail(ADA, "reset_code", 1).await;
+    assert_eq!(mail["link"], Value::Null, "its template needs an app_url: {mail}");
+}
+
+#[tokio::test]
+async fn without_app_url_a_mail_has_a_code_and_no_link() {
+    let app = TestApp::new().await;
+    app.register(ADA).await;
+    let mail = app.mail(ADA, "verification_code", 1).await;
+    assert_eq!((mail["code"].as_str().map(str::len), &mail["link"]), (Some(6), &Value::Null));
+    for part in ["html", "text"] {
+        let text = mail[part].as_str().unwrap();
+        assert!(!text.contains("http") && !text.contains("secret"), "{text}");
+    }
+    app.verified("bob@example.com").await;
+    let welcome = app.mail("bob@example.com", "welcome", 1).await;
+    assert_eq!((&welcome["code"], &welcome["link"]), (&Value::Null, &Value::Null));
 }

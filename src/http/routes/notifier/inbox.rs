@@ -89,9 +89,11 @@ pub struct KeptMail {
     text: String,
     /// HTML.
     html: String,
-    /// The code that the text contains; `null` if it contains none.
-    #[schema(example = "482913")]
+    /// The code in it, if it has one.
+    #[schema(example = "123456")]
     code: Option<String>,
+    /// The link in it, if it has one.
+    link: Option<String>,
     /// When it arrived.
     #[schema(format = DateTime)]
     created_at: String,
@@ -108,6 +110,7 @@ impl From<InboxMail> for KeptMail {
             text: mail.text,
             html: mail.html,
             code: mail.code,
+            link: mail.link,
             created_at: mail.created_at.to_string(),
         }
     }
