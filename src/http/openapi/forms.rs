@@ -74,11 +74,11 @@ forms! { installation,
         "format": "password", "example": "correct horse battery staple",
     }));
     /// A password as typed.
-    PasswordForm "Password" = text(1..=limits::SECRET_INPUT_MAX, json!({
+    PasswordForm "Password" = text(0..=limits::SECRET_INPUT_MAX, json!({
         "format": "password", "example": "correct horse battery staple",
     }));
     /// A token as it was answered.
-    TokenForm "Token" = text(1..=limits::SECRET_INPUT_MAX, json!({ "example": "mjr_3fB0XK2m9QJ4Zt8uYw1sLg" }));
+    TokenForm "Token" = text(0..=limits::SECRET_INPUT_MAX, json!({ "example": "mjr_3fB0XK2m9QJ4Zt8uYw1sLg" }));
     /// A one-time code: six digits; eight where `auth.registration` is `domains`.
     CodeForm "Code" = line(limits::CODE_INPUT_MAX, "123456");
     /// An e-mail address, a user name, or the id of a registration.
@@ -96,7 +96,7 @@ forms! { installation,
     /// A position in a list, as it was answered in `nextCursor`.
     CursorForm "Cursor" = text(1..=4_096, json!({ "pattern": "^[A-Za-z0-9_-]+$", "example": "AAECAw" }));
     /// The secret of a mailed link. Wrong codes do not void it; it ends with the code that was sent beside it.
-    LinkSecretForm "LinkSecret" = text(1..=limits::SECRET_INPUT_MAX, json!({
+    LinkSecretForm "LinkSecret" = text(0..=limits::SECRET_INPUT_MAX, json!({
         "example": "mjl_AZfzoHweetKbHx8uPUxbaqdRrl5mZ8Q0v3nX2yT4cE6hK9pLwBsGjUoYiDfRa1Nm",
     }));
     /// A user name: letters a to z, digits, '.', '_' and '-', beginning with a letter or digit.

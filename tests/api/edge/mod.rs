@@ -7,6 +7,7 @@ mod description;
 mod forms;
 mod guarded;
 mod heads;
+mod home;
 mod limits;
 mod log;
 mod openapi;
