@@ -52,7 +52,7 @@ impl App {
 
     /// Puts the tree together and starts it.
     async fn start(self) -> Result<Running, AppError> {
-        let Self { config, sockets, system, manual, store, hasher, .. } = self;
+        let Self { config, sockets, system, manual, store, hasher, log, .. } = self;
         demand_pepper(&store, &hasher).await?;
         let signing = prepare_keys(&store, service_write(&system), &config.auth.token, system.clock())
             .await
@@ -60,7 +60,7 @@ impl App {
         let auth_keys = auth_keys(&store)?;
         let token = control_token::write(&config.store.path, system.entropy())?;
         let services =
-            ServiceDependencies { config: Arc::clone(&config), store: store.clone(), hasher, signing, auth_keys };
+            ServiceDependencies { config: Arc::clone(&config), store: store.clone(), hasher, signing, auth_keys, log };
         let dependencies = AppDependencies { services, control: ControlToken::new(token.clone()), manual };
         let assembly = services::assemble(&system, dependencies, |routers| {
             // One value for both listeners: the limit on connections counts those of both.

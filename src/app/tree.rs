@@ -10,7 +10,7 @@
 //! |- sender   finds due deliveries and sends them               5 / 60 s          park
 //! |- relay    one event relay a subscriber                      5 / 60 s          park
 //! |- upkeep   expirer, two retentions, snapshots, audit end,
-//! |           key rotation                                      3 / 600 s         park
+//! |           key rotation, level of the log                    3 / 600 s         park
 //! '- edge     public listener                                   5 / 60 s          escape
 //! ```
 //!
@@ -30,13 +30,14 @@ use crate::{
         otp::{Otp, OtpSubscriber},
         relay::{Relays, Subscriber},
         store_keeper,
-        upkeep::{AuditEnd, Expirer, NotificationRetention, Retention, Snapshots},
+        upkeep::{AuditEnd, Expirer, LogLevelEnd, NotificationRetention, Retention, Snapshots},
         user::{UserContext, Users},
     },
     config::Config,
     crypto::token::KeySet,
     persistence::Store,
     supervision::{Spec, Supervisor, System},
+    telemetry::log::LogSwitch,
     types::limits,
 };
 
@@ -52,6 +53,8 @@ pub struct ServiceDependencies {
     pub signing: KeySet,
     /// Subkeys of the ring.
     pub auth_keys: AuthKeys,
+    /// The level of the log of the process.
+    pub log: LogSwitch,
 }
 
 /// How each listener is served.
@@ -88,7 +91,7 @@ pub fn services(
     dependencies: ServiceDependencies,
     Listeners { ops, public }: Listeners,
 ) -> Result<Services, NotifierFault> {
-    let ServiceDependencies { config, store, hasher, signing, auth_keys } = dependencies;
+    let ServiceDependencies { config, store, hasher, signing, auth_keys, log } = dependencies;
     let clock = system.shared_clock();
     edge::listener(root, Spec::escape("ops"), ops);
     let store_spec = Spec::escape("store").restarts(0, limits::RESTARTS_WITHIN);
@@ -110,7 +113,7 @@ pub fn services(
     root.worker_nudged_by(notifier_context.due(), Spec::park("sender"), sender);
     let hears: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(notifier_context));
     let relays = relays(root, system, &store, [Arc::new(OtpSubscriber::new(otp.clone())), hears]);
-    upkeep(root, &config, &store, (&relays, &notifier, &auth));
+    upkeep(root, &config, &store, (&relays, &notifier, &auth), log);
     public_listener(root, public);
     Ok(Services { auth, users, otp, notifier, relays })
 }
@@ -158,6 +161,7 @@ fn upkeep(
     config: &Config,
     store: &Store,
     (relays, notifier, auth): (&Relays, &Notifier, &Auth),
+    log: LogSwitch,
 ) {
     let spec = |name: &str| Spec::park(name).restarts(3, UPKEEP_WITHIN).stop_within(limits::STOP_SOON);
     root.group("upkeep", |group| {
@@ -176,6 +180,7 @@ fn upkeep(
         group.worker(spec("key_rotation"), move || KeyRotation::new(&keys_of));
         let seen_by = auth.clone();
         group.worker_nudged_by(&MarkUsed::woken_by(auth), spec("mark_used"), move || MarkUsed::new(&seen_by));
+        group.worker(spec("log_level"), move || LogLevelEnd::new(log.clone()));
     });
 }
 

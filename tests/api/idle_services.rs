@@ -26,6 +26,7 @@ use majordomo::{
     http::credential::ControlToken,
     persistence::Store,
     supervision::{ManualClock, System},
+    telemetry::log::LogSwitch,
     types::SigningAlgorithm,
 };
 
@@ -52,6 +53,7 @@ pub fn assembled(
     system: &System,
     (store, hasher): (&Store, HasherPool),
     (control, manual): (ControlToken, Option<Arc<ManualClock>>),
+    log: LogSwitch,
 ) -> Assembly {
     let key = signing_key();
     let signer = SigningKeyPair::from_pkcs8(key.id, key.algorithm, &key.private_der).unwrap();
@@ -61,6 +63,7 @@ pub fn assembled(
         hasher,
         signing: KeySet::new(signer, Vec::new()).unwrap(),
         auth_keys: AuthKeys { device: DeviceKey::new([1; 32]), identifier: IdentifierKey::new([2; 32]) },
+        log,
     };
     let listeners = Listeners { ops: no_socket(), public: no_socket() };
     services::assemble(system, AppDependencies { services, control, manual }, |_| listeners).unwrap()
