@@ -21,7 +21,7 @@ use majordomo::{
         services::{EdgeContext, EdgeDependencies},
     },
     persistence::Store,
-    supervision::System,
+    supervision::{Spec, Supervisor, System},
     telemetry::log::LogSwitch,
     types::{Clock, Entropy, Principal, Role, Roles, Secret, Timestamp},
 };
@@ -234,7 +234,7 @@ pub fn over(services: EdgeServices, store: Store) -> EdgeServices {
 /// `services` over another store, with the health of another clock.
 pub fn by_clock(services: EdgeServices, store: Store, clock: Arc<dyn Clock>) -> EdgeServices {
     let system = System::new(clock, Arc::new(Zeroes));
-    let relays = Relays::new([], store.clone(), system.clone());
+    let relays = Relays::supervised(&mut Supervisor::root(&system), Spec::park, [], (&store, &system));
     let log = LogSwitch::without_output(LogLevel::Info);
     let operations = Operations::new(system, store, (relays, services.notifier.clone()), log);
     EdgeServices { operations, ..services }

@@ -14,6 +14,7 @@ mod clear_inbox;
 mod context;
 mod hold;
 mod inbox;
+mod links;
 mod mail_code;
 mod plan;
 mod provider;
