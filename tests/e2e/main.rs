@@ -14,6 +14,7 @@ mod hardened;
 mod kills;
 mod lossy;
 mod mail;
+mod metrics;
 mod migrating;
 #[path = "../peers/mod.rs"]
 mod peers;
