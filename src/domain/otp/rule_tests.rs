@@ -28,7 +28,8 @@ fn ask(existing: Option<&OneTimeCode>, drawn: u8, second: u64) -> Issue {
     issue(existing, (UserId::from(Uuid::from_u128(1)), CodePurpose::VerifyEmail), fresh, at(second), &LIMITS)
 }
 
-/// One line per step: `<second> ask`, `right`, `wrong` or `link`, and the result. Codes are numbered in the order of drawing.
+/// One line per step: `<second> ask`, `right`, `wrong` or `link`, and the result. Codes are numbered in the order of
+/// drawing.
 fn play(history: &str) {
     let mut code: Option<OneTimeCode> = None;
     let mut drawn = 0;
