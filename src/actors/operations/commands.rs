@@ -8,9 +8,14 @@ use std::{
 
 use super::Operations;
 use crate::{
-    domain::{audit::AuditRecord, operations::OperationsAction},
+    config::{Choice, LogLevel},
+    domain::{
+        audit::{AuditAction, AuditRecord},
+        operations::OperationsAction,
+    },
     persistence::{Write, upkeep::Upkeep},
     supervision::ManualClock,
+    telemetry::log::LogLevelReport,
     types::{CallContext, Failure, Fault, Timestamp, Work, limits},
 };
 
@@ -84,6 +89,33 @@ impl Operations {
         manual.advance(by);
         self.0.system.wake_workers();
         Some(self.0.system.clock().now())
+    }
+
+    /// The level of the log.
+    pub fn log_level(&self) -> LogLevelReport {
+        self.0.log.report(self.0.system.clock().now())
+    }
+
+    /// Has the log written at `level` for `time`, then at its configured level again. Done also while the store takes
+    /// no write, as it may be for that reason.
+    pub async fn set_log_level(&self, context: CallContext, level: LogLevel, time: Duration) -> LogLevelReport {
+        let report = self.0.log.set(level, self.0.system.clock().now(), time);
+        self.0.system.wake_workers();
+        let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
+        let (level, seconds) = (level.word(), time.as_secs());
+        tracing::warn!(level, seconds, %request_id, ?caller, "the level of the log is set by an operator");
+        let detail = format!("level={level} seconds={seconds}");
+        self.audit_if_possible(context, OperationsAction::SetLogLevel, detail).await;
+        report
+    }
+
+    /// Writes down what an operator did, or has the log say that the store took no write.
+    pub(super) async fn audit_if_possible(&self, context: CallContext, action: OperationsAction, detail: String) {
+        let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
+        if let Err(fault) = self.audit(context, action, detail.clone()).await {
+            let action = AuditAction::from(action);
+            tracing::error!(%action, detail, %request_id, ?caller, %fault, "this action is not in the audit trail");
+        }
     }
 
     /// Writes down what an operator did.

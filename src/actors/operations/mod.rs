@@ -28,6 +28,7 @@ use crate::{
         actors::{ActorReport, ActorsReport},
         events::EventsReport,
         health::{HealthReport, HealthStatus, ServiceHealth},
+        log::LogSwitch,
     },
     types::{CallContext, Fault, Work, limits},
 };
@@ -41,6 +42,7 @@ struct OperationsInner {
     store: Store,
     relays: Relays,
     notifier: Notifier,
+    log: LogSwitch,
     /// The clock, if it is one that can be set forward: in development.
     manual: OnceLock<Arc<ManualClock>>,
     phase: AtomicU8,
@@ -89,11 +91,11 @@ pub enum NotReady {
 }
 
 impl Operations {
-    /// Over the actors of `system`, the writer of `store`, and the services that have figures; starting.
-    pub fn new(system: System, store: Store, relays: Relays, notifier: Notifier) -> Self {
+    /// Over the actors of `system`, the writer of `store`, the services that have figures, and the log; starting.
+    pub fn new(system: System, store: Store, (relays, notifier): (Relays, Notifier), log: LogSwitch) -> Self {
         let phase = AtomicU8::new(ProcessPhase::Starting as u8);
         let (manual, probed, lines) = (OnceLock::new(), Recent::default(), Recent::default());
-        Self(Arc::new(OperationsInner { system, store, relays, notifier, manual, phase, probed, lines }))
+        Self(Arc::new(OperationsInner { system, store, relays, notifier, log, manual, phase, probed, lines }))
     }
 
     /// Moves on to `phase`.
@@ -130,10 +132,7 @@ impl Operations {
         })?;
         let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
         tracing::warn!(path, %request_id, ?caller, "restarted by an operator");
-        let audited = self.audit(context, OperationsAction::RestartActor, format!("path={path}"));
-        if let Err(fault) = audited.await {
-            tracing::error!(path, %request_id, ?caller, %fault, "a restart is not in the audit trail");
-        }
+        self.audit_if_possible(context, OperationsAction::RestartActor, format!("path={path}")).await;
         Ok(())
     }
 
