@@ -7,6 +7,7 @@ mod check;
 mod checks;
 mod crashes;
 mod damage;
+mod descriptors;
 mod engines;
 mod erasing;
 mod group;
