@@ -323,6 +323,10 @@ pub const LOG_VALUE_MAX: usize = 4_096;
 
 /// Valid registrations of one address.
 pub const REGISTRATIONS_PER_ADDRESS: usize = 3;
+/// First users, and newest users, whose password hashes are read to learn their costs.
+pub const PASSWORD_COSTS_SAMPLE: usize = 250;
+/// How long these costs are used before they are read again.
+pub const PASSWORD_COSTS_FRESH: Duration = Duration::from_secs(600);
 /// The period in which code tries for a password reset are counted, for callers that name only the address.
 pub const RESET_TRIES_SPAN: Duration = Duration::from_secs(24 * 3_600);
 /// Sessions of one user.

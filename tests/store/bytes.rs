@@ -71,7 +71,7 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
 
 fn fill_failures(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
     use majordomo::domain::auth::lockout::{LockoutLimits, RateOrigin, Reservation, Subject, reserve};
-    let (subject, origin) = (Subject::Unknown([3; 32]), RateOrigin::Device([4; 16]));
+    let (subject, origin) = (Subject::Identifier([3; 32]), RateOrigin::Device([4; 16]));
     let network = majordomo::types::Network::V4([192, 0, 2]);
     for origin in [origin, RateOrigin::Network(network)] {
         let before = failure::find(tx, subject, origin)?;

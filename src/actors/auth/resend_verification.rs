@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use super::AuthContext;
+use super::{AuthContext, identifiers};
 use crate::{
     actors::otp::CodeOrder,
     domain::otp::CodePurpose,
@@ -52,12 +52,20 @@ impl Command<AuthContext> for ResendVerification {
             Some(owner) => {
                 context.otp.issue(call.context.clone(), owner, CodePurpose::VerifyEmail, CodeOrder::Asked).await?;
             }
-            None => context.otp.pretend(&call).await?,
+            None => context.otp.pretend(call.context.clone(), stand_in(&context, &self.registrant)).await?,
         }
         Ok(Resent {
             expires_at: now.plus(context.settings.code.lifetime),
             resend_at: now.plus(context.settings.code.resend_after),
         })
+    }
+}
+
+/// In whose mailbox a request waits that names an address without an owner.
+fn stand_in(context: &AuthContext, registrant: &Registrant) -> UserId {
+    match registrant {
+        Registrant::Id(id) => *id,
+        Registrant::Address(address) => identifiers::stand_in(&context.keys.identifier, &address.normal()),
     }
 }
 

@@ -8,25 +8,25 @@ use std::{sync::Arc, time::Duration};
 use super::{
     AuthContext,
     forgot_password::owner_of,
-    proof,
-    writes::{end_all_sessions, settle_proof},
+    identifiers, proof,
+    writes::{end_all_sessions, forget_failures, settle_proof},
 };
 use crate::{
     actors::{
         hasher::Priority,
         otp::{Effect, EffectRefused, Tried},
     },
-    crypto::{code::CodeDigits, password::PasswordCheck},
+    crypto::{code::CodeDigits, identifier::IdentifierKey, password::PasswordCheck},
     domain::{
         audit::{AuditAction, AuditRecord},
-        auth::{ResetRequest, SessionEnd, lockout::Subject, password_policy},
+        auth::{ResetRequest, SessionEnd, password_policy},
         event::{Event, EventKind, EventOrigin, Personal},
         otp::CodePurpose,
         user::{Metadata, Profile, User, transition},
     },
     persistence::{
         Decision, Tx, TxFault, refuse, refuse_and_keep,
-        tables::{failure, registration, reset, timing_padding, user},
+        tables::{registration, reset, timing_padding, user},
     },
     supervision::Command,
     types::{
@@ -88,13 +88,14 @@ impl Command<AuthContext> for ResetPassword {
         }
         let place = context.hasher.reserve(call.network(), Priority::Registration)?;
         let password_hash = place.hash(self.new_password.clone(), context.salt()).await?;
+        let stand_in = stand_in(&context, &self.by);
         let counted = match count(&context, &call, self.by).await {
             Ok(counted) => Some(counted),
             Err(Failure::Refused(NoTryLeft)) => None,
             Err(Failure::Fault(fault)) => return Err(fault.into()),
         };
         let Some(reset) = reset_of(&context, counted, password_hash)? else {
-            context.otp.pretend(&call).await?;
+            context.otp.pretend(call.context.clone(), stand_in).await?;
             return Err(Failure::Refused(ResetRefusal::CodeInvalid));
         };
         let owner = reset.owner;
@@ -123,6 +124,15 @@ async fn is_set(context: &AuthContext, call: &Call, owner: UserId, password: Sec
     })
 }
 
+/// In whose mailbox a try waits that has no owner.
+fn stand_in(context: &AuthContext, by: &ResetBy) -> UserId {
+    let named = match by {
+        ResetBy::Request(id) => id.to_string(),
+        ResetBy::Address(email) => email.normal(),
+    };
+    identifiers::stand_in(&context.keys.identifier, &named)
+}
+
 /// There is no such request, its time is over, or its tries are used up.
 struct NoTryLeft;
 
@@ -149,6 +159,8 @@ enum Counted {
 struct Reset {
     owner: UserId,
     hash: String,
+    /// Hashes the identifiers whose failed logins are forgotten.
+    key: IdentifierKey,
     /// When it was asked for, if the try names its request: a password that was set later makes the request void.
     requested_at: Option<Timestamp>,
 }
@@ -163,7 +175,8 @@ fn reset_of(context: &AuthContext, counted: Option<Counted>, hash: String) -> Re
         }
         None => (None, None),
     };
-    Ok(owner.map(|owner| Reset { owner, hash, requested_at }))
+    let key = context.keys.identifier.clone();
+    Ok(owner.map(|owner| Reset { owner, hash, key, requested_at }))
 }
 
 /// Counts a code try, if one is left.
@@ -223,12 +236,11 @@ fn of_day(tx: &Tx<'_>, id: ResetId, email: &EmailAddress, tries: u8) -> Result<R
 /// What the right code does, in the commit that takes it.
 fn set_password(tx: &mut Tx<'_>, reset: &Reset) -> Decision<(), EffectRefused> {
     let (owner, now) = (reset.owner, tx.now());
-    let email = match user::find(tx, owner)? {
+    let known = match user::find(tx, owner)? {
         Some(known) if was_changed_since(&known, reset.requested_at) => return refuse(EffectRefused),
         Some(known) => set_of_user(tx, known, &reset.hash)?,
         None => {
             let Some(registered) = registration::find(tx, owner)? else { return refuse(EffectRefused) };
-            let email = registered.email.clone();
             let made = proof::user_of(registered, now);
             let made = User {
                 profile: Profile::default(),
@@ -236,16 +248,16 @@ fn set_password(tx: &mut Tx<'_>, reset: &Reset) -> Decision<(), EffectRefused> {
                 password_changed_at: Some(now),
                 ..made
             };
-            proof::become_user(tx, made)?;
-            email
+            proof::become_user(tx, made.clone())?;
+            made
         }
     };
+    forget_failures(tx, &known, &reset.key)?;
     end_all_sessions(tx, owner, SessionEnd::PasswordReset)?;
-    failure::clear(tx, Subject::User(owner))?;
     let event = Event {
         subject: owner,
         kind: EventKind::PasswordResetCompleted { user: owner },
-        personal: Personal { email: Some(email.as_str().to_owned()), ..Personal::default() },
+        personal: Personal { email: Some(known.email.as_str().to_owned()), ..Personal::default() },
     };
     tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::ResetPassword, owner))?;
     Ok(())
@@ -259,9 +271,9 @@ fn was_changed_since(known: &User, requested_at: Option<Timestamp>) -> bool {
     }
 }
 
-/// Sets the password of a user; gives the address. One who never proved it keeps the address alone: what else is known
+/// Sets the password of a user; gives the user. One who never proved it keeps the address alone: what else is known
 /// of that user may have been typed by another person.
-fn set_of_user(tx: &mut Tx<'_>, known: User, hash: &str) -> Result<EmailAddress, TxFault> {
+fn set_of_user(tx: &mut Tx<'_>, known: User, hash: &str) -> Result<User, TxFault> {
     let (was_proven, now) = (known.email_verified, tx.now());
     let changed = User {
         password_hash: Some(hash.to_owned()),
@@ -277,5 +289,5 @@ fn set_of_user(tx: &mut Tx<'_>, known: User, hash: &str) -> Result<EmailAddress,
     if !was_proven {
         settle_proof(tx, &kept)?;
     }
-    Ok(kept.email)
+    Ok(kept)
 }

@@ -4,18 +4,20 @@
 //! Functions over `Tx`. Each writes the records of one change with its event, and the audit entry where the change has
 //! one of its own. They call the `writes` of users; those of no service above.
 
+use super::identifiers;
 use crate::{
     actors::user::writes::drop_invitation_of,
     config,
+    crypto::identifier::IdentifierKey,
     domain::{
         audit::{AuditAction, AuditRecord},
-        auth::{Registration, Session, SessionEnd, refresh::RefreshState},
+        auth::{Registration, Session, SessionEnd, lockout::Subject, refresh::RefreshState},
         event::{Event, EventKind, EventOrigin, Personal},
         user::User,
     },
     persistence::{
         Tx, TxFault, persons,
-        tables::{code, registration, session},
+        tables::{code, failure, registration, session},
     },
     types::{
         EmailAddress,
@@ -137,6 +139,12 @@ pub(crate) fn record_login(tx: &mut Tx<'_>, user: &User, login: CompletedLogin) 
     let entry = AuditRecord::done(AuditAction::Login, user.id).detail(format!("session={session}"));
     tx.record(EventOrigin::Call, event, entry)?;
     Ok(())
+}
+
+/// Forgets the failed logins of a user, also those of the user's identifiers.
+pub(crate) fn forget_failures(tx: &mut Tx<'_>, of: &User, key: &IdentifierKey) -> Result<(), TxFault> {
+    let subjects = identifiers::all_of(key, of).into_iter().chain([Subject::User(of.id)]);
+    subjects.into_iter().try_for_each(|subject| failure::clear(tx, subject))
 }
 
 /// Removes a registration with its codes and its person's key. It emits nothing: it is about no user.

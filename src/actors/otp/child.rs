@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     domain::otp::CodePurpose,
+    persistence::tables::timing_padding,
     supervision::{Cx, Message, Reply, Service, Timer},
     types::{Call, CallContext, Fault, Timestamp, Work, id::UserId},
 };
@@ -23,6 +24,8 @@ use crate::{
 pub enum OtpMessage {
     /// Send a code, if one may be sent.
     Issue(CallContext, CodePurpose, CodeOrder, Reply<Issued>),
+    /// Cost what the others cost, and do nothing.
+    Pretend(CallContext, Reply<()>),
     /// Try a code.
     Verify(CallContext, CodeTry, Reply<Tried>),
     /// A code's time may be over.
@@ -33,6 +36,7 @@ impl Message for OtpMessage {
     fn kind(&self) -> &'static str {
         match self {
             Self::Issue(..) => "issue",
+            Self::Pretend(..) => "pretend",
             Self::Verify(..) => "verify",
             Self::ExpireDue => "expire_due",
         }
@@ -88,6 +92,10 @@ impl Service for OtpChild {
                     *state = wake_at(cx, Some(*expires_at));
                 }
                 reply.finish(issued);
+            }
+            OtpMessage::Pretend(context, reply) => {
+                let write = self.context.write(&Call { work, context });
+                reply.finish(self.context.store.write(write, timing_padding::leave).await);
             }
             OtpMessage::Verify(context, attempt, reply) => {
                 let call = Call { work, context };

@@ -30,10 +30,10 @@ use self::{child::OtpChild, context::OtpContext};
 use crate::{
     config, crypto,
     domain::otp::CodePurpose,
-    persistence::{Store, tables::timing_padding},
+    persistence::Store,
     supervision::{Directory, DirectoryBounds, Spec, Supervisor, System},
     types::{
-        Call, CallContext, Fault,
+        CallContext, Fault,
         id::{CodeId, UserId},
         limits,
     },
@@ -102,8 +102,10 @@ impl Otp {
         code_state::run(&self.context, owner, code)
     }
 
-    /// Costs what a try or a sending costs, and does nothing: for an owner that does not exist.
-    pub async fn pretend(&self, call: &Call) -> Result<(), Fault> {
-        self.context.store.write(self.context.write(call), timing_padding::leave).await
+    /// Costs what a try or a sending costs, and does nothing: for an owner that does not exist, in whose mailbox it
+    /// waits.
+    pub async fn pretend(&self, context: CallContext, stand_in: UserId) -> Result<(), Fault> {
+        let make = |reply| OtpMessage::Pretend(context, reply);
+        self.directory.call(&stand_in, limits::CALL_DEADLINE, make).await
     }
 }

@@ -34,7 +34,7 @@ pub use unlock::{Unlock, UnlockRefusal};
 use super::hasher::HasherPool;
 use crate::{
     config,
-    crypto::password::SALT_BYTES,
+    crypto::{identifier::IdentifierKey, password::SALT_BYTES},
     domain::{
         auth::password_policy::PasswordPolicy,
         user::{Invitation, User, UserFilter},
@@ -59,6 +59,8 @@ pub struct UserContext {
     store: Store,
     hasher: HasherPool,
     password_policy: PasswordPolicy,
+    /// Hashes the identifiers whose failed logins are counted.
+    identifiers: IdentifierKey,
     invitations: InvitationRules,
 }
 
@@ -75,11 +77,17 @@ impl CommandContext for UserContext {
 
 impl UserContext {
     /// What the commands work with.
-    pub fn new(system: System, store: Store, hasher: HasherPool, settings: &config::AuthConfig) -> Arc<Self> {
+    pub fn new(
+        system: System,
+        store: Store,
+        hasher: HasherPool,
+        identifiers: IdentifierKey,
+        settings: &config::AuthConfig,
+    ) -> Arc<Self> {
         let password_policy = PasswordPolicy::from(&settings.password);
         let invitations =
             InvitationRules { lifetime: settings.invitation_lifetime, again_after: settings.code.resend_after };
-        Arc::new(Self { system, store, hasher, password_policy, invitations })
+        Arc::new(Self { system, store, hasher, password_policy, identifiers, invitations })
     }
 
     /// What accompanies a transaction of `call`.

@@ -129,7 +129,8 @@ pub async fn register(
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct LoginBody {
-    /// An e-mail address or a user name; `email` is taken as well.
+    /// An e-mail address or a user name; `email` is taken as well. Or the id that `POST /auth/register` answered: then
+    /// only that registration's password is tried, and the answer says whether its address is still to be verified.
     #[schema(value_type = String, example = "ada@example.com")]
     identifier: String,
     /// The password.
@@ -233,6 +234,7 @@ impl From<LoginRefusal> for ApiError {
     fn from(refusal: LoginRefusal) -> Self {
         match refusal {
             LoginRefusal::InvalidCredentials => Self::new(ProblemCode::InvalidCredentials),
+            LoginRefusal::EmailNotVerified => Self::new(ProblemCode::EmailNotVerified),
             LoginRefusal::LockedOut { wait } => Self::new(ProblemCode::LockedOut).retry_after(wait),
         }
     }
@@ -244,6 +246,8 @@ impl From<LoginRefusal> for ApiError {
     responses(
         (status = 200, description = "Signed in.", body = LoggedInBody),
         (status = 401, description = "Signing in was refused (`invalid_credentials`)."),
+        (status = 403, description = "The identifier is the id of a registration, the password is right, and the \
+            address is not verified yet (`email_not_verified`)."),
     )
 )]
 pub async fn login(
