@@ -2,7 +2,8 @@
 //!
 //! Reads are due 1,000 times per second, independent of earlier reads (open loop); each reads one of 100,000 records.
 //! Two times are shown: of the read itself, which includes its wait for the writer, and from when it was due, which
-//! also includes the delay of the reading thread by other work of the machine.
+//! also includes the delay of the reading thread by other work of the machine. Before that, the mean duration of reads
+//! that follow each other at once is shown.
 //!
 //! The clients write as fast as they are answered, each time the commit of a login: a sealed record, its index, an
 //! event with sealed personal fields and an audit entry.
@@ -26,16 +27,17 @@ use std::{
 };
 
 use bench_store::BenchStore;
-use futures::future::join_all;
+use futures::{FutureExt as _, future::join_all};
 use majordomo::{
     persistence::{Reader as _, Store, Table, engine::EngineKind},
-    types::id::UserId,
+    types::{Fault, id::UserId},
 };
 use workload::{Entry, login};
 
 const CLIENTS: u64 = 64;
 const KEYS: u32 = 100_000;
 const A_SECOND: u32 = 1_000;
+const IN_A_ROW: u32 = 500_000;
 const WARM_UP: Duration = Duration::from_secs(1);
 const MEASURED: Duration = Duration::from_secs(6);
 
@@ -60,6 +62,25 @@ async fn fill(store: &Store, bench_store: &BenchStore) {
     }
 }
 
+/// The answer of a read, which the embedded store gives at once.
+fn ready<T>(read: impl Future<Output = Result<T, Fault>>) -> T {
+    read.now_or_never().expect("an answer at once").expect("a store that is read")
+}
+
+/// The mean duration of reads that follow each other at once, each of two records, as the check of a token reads.
+fn in_a_row(store: &Store) -> Duration {
+    let began = Instant::now();
+    for turn in 0..IN_A_ROW {
+        let number = turn.wrapping_mul(2_654_435_761) % KEYS;
+        let found = ready(store.read(move |view| {
+            let Some(first) = view.get(&ENTRY_BY_NUMBER, &number)? else { return Ok(None) };
+            Ok(view.get(&ENTRY_BY_NUMBER, &(number / 2))?.map(|second| (first, second)))
+        }));
+        assert!(found.is_some());
+    }
+    began.elapsed() / IN_A_ROW
+}
+
 /// The times of the measured reads, in order.
 #[derive(Default)]
 struct Times {
@@ -79,7 +100,7 @@ fn read(store: &Store) -> Times {
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let number = turn.wrapping_mul(2_654_435_761) % KEYS;
         let asked = Instant::now();
-        let found = store.read(|view| view.get(&ENTRY_BY_NUMBER, &number)).expect("a store that is read");
+        let found = ready(store.read(move |view| view.get(&ENTRY_BY_NUMBER, &number)));
         let answered = Instant::now();
         assert!(found.is_some());
         if due.duration_since(began) >= WARM_UP {
@@ -120,6 +141,7 @@ fn measure(engine: EngineKind) {
     let (store, _) =
         Store::open(bench_store.options(&dir.path().join("data"), engine, "now")).expect("a store to measure");
     runtime.block_on(fill(&store, &bench_store));
+    println!("{}: {:?} for each read in a row", engine.name(), in_a_row(&store));
     show(&format!("{}: alone", engine.name()), &read(&store));
 
     let (stop, commits) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));

@@ -24,9 +24,10 @@ pub(super) enum Migrated {
 
 impl App {
     /// How many migrations the store has still to go through.
-    pub(super) fn pending(&self) -> Result<usize, AppError> {
-        let pending = self.store.read(|view| Ok(migrations::pending(view, self.migrations)?.len()));
-        pending.map_err(|fault| AppError::Start { step: "looking at the store's migrations", fault })
+    pub(super) async fn pending(&self) -> Result<usize, AppError> {
+        let all = self.migrations;
+        let pending = self.store.read(move |view| Ok(migrations::pending(view, all)?.len()));
+        pending.await.map_err(|fault| AppError::Start { step: "looking at the store's migrations", fault })
     }
 
     /// Migrates an older store, after a snapshot of it, while the listeners say how far that has come. They and the
@@ -34,7 +35,7 @@ impl App {
     pub(super) async fn migrate(&self, stop: impl Future<Output = ()>) -> Result<Migrated, AppError> {
         let Self { config, sockets, store, migrations, .. } = self;
         let step = "migrating the store";
-        if self.pending()? == 0 {
+        if self.pending().await? == 0 {
             return Ok(Migrated::Done);
         }
         let (clock, entropy) = (self.system.shared_clock(), self.system.shared_entropy());

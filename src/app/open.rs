@@ -45,8 +45,8 @@ impl App {
         demand_known(&store, &opening, migrations, &system).await?;
         let app = Self { config, sockets, system, manual, store, hasher, migrations };
         // The users of an older store are read once they are brought up to this program.
-        if app.pending()? == 0
-            && let Err(refusal) = demand_pepper(&app.store, &app.hasher)
+        if app.pending().await? == 0
+            && let Err(refusal) = demand_pepper(&app.store, &app.hasher).await
         {
             app.store.close().await;
             return Err(refusal);
@@ -99,6 +99,6 @@ async fn demand_known(
     if opening.created {
         return store.write(service_write(system), |tx| migrations::mark_all(tx, all)).await.map_err(start);
     }
-    let known = store.read(|view| migrations::newer_than(view, all)).map_err(start)?;
+    let known = store.read(move |view| migrations::newer_than(view, all)).await.map_err(start)?;
     known.map_or(Ok(()), |newer| Err(AppError::Store(newer.to_string())))
 }

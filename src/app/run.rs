@@ -40,7 +40,7 @@ impl Running {
         hurry: impl Future<Output = ()> + Send,
     ) -> Result<(), AppError> {
         self.operations.enter(ProcessPhase::Open);
-        started(administrators(&self.store));
+        started(administrators(&self.store).await);
         let ended = tokio::select! {
             () = stop => Ok(()),
             escape = self.system.escaped() => Err(escape.into()),
@@ -80,8 +80,8 @@ pub(super) async fn close(store: &Store) {
 }
 
 /// A store that cannot be asked is no reason to say that nobody was made yet.
-fn administrators(store: &Store) -> AdministratorPresence {
-    match store.read(|view| tables::user::holders(view, Role::Admin)) {
+async fn administrators(store: &Store) -> AdministratorPresence {
+    match store.read(|view| tables::user::holders(view, Role::Admin)).await {
         Ok(holders) if holders.is_empty() => AdministratorPresence::Absent,
         Ok(_) | Err(_) => AdministratorPresence::Present,
     }

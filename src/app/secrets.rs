@@ -43,9 +43,9 @@ fn pepper(path: &Path) -> Result<Pepper, AppError> {
 }
 
 /// Refuses a store whose newest users have passwords that cannot be checked, since their pepper is not configured.
-pub(super) fn demand_pepper(store: &Store, hasher: &HasherPool) -> Result<(), AppError> {
+pub(super) async fn demand_pepper(store: &Store, hasher: &HasherPool) -> Result<(), AppError> {
     let newest = store.read(|view| user::page(view, &UserFilter::default(), None, PageLimit::default()));
-    let newest = newest.map_err(|fault| AppError::Start { step: "looking at the newest users", fault })?;
+    let newest = newest.await.map_err(|fault| AppError::Start { step: "looking at the newest users", fault })?;
     for user in newest.rows {
         let Some(id) = user.password_hash.and_then(|hash| hasher.missing_pepper(&hash)) else { continue };
         return Err(AppError::Setting(format!(

@@ -53,7 +53,7 @@ impl App {
     /// Puts the tree together and starts it.
     async fn start(self) -> Result<Running, AppError> {
         let Self { config, sockets, system, manual, store, hasher, .. } = self;
-        demand_pepper(&store, &hasher)?;
+        demand_pepper(&store, &hasher).await?;
         let signing = prepare_keys(&store, service_write(&system), &config.auth.token, system.clock())
             .await
             .map_err(|fault| AppError::Start { step: "making the signing keys", fault })?;

@@ -15,7 +15,7 @@ use crate::{
     app::storage,
     config::Config,
     domain::auth::key_rotation::Urgency,
-    http::routes::rotation::{self, KeyBody},
+    http::routes::auth::key_rotation::{self, KeyBody},
     persistence::{KeyLoss, keyring::Keyring, layout::Layout, lock, lock::Lock, loss},
     types::limits,
 };
@@ -77,7 +77,7 @@ impl Rotate {
 
     fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         let urgency = self.urgency();
-        let name = rotation::URGENCIES.iter().find(|(_, known)| *known == urgency).map(|(name, _)| *name);
+        let name = key_rotation::URGENCIES.iter().find(|(_, known)| *known == urgency).map(|(name, _)| *name);
         let body = json!({ "urgency": name });
         let keys = match client::ask_running(config, "/keys/rotate", &body, limits::CLIENT_TIMEOUT)? {
             Some(told) => told.get("keys").cloned().unwrap_or_default(),

@@ -119,7 +119,7 @@ codes! {
     HttpsRequired "https_required" 421 Never "Only over https"
         "Send the request to the public https URL: it arrived without TLS and bypassed the TLS proxy.";
 
-    // -- signing in and one-time codes
+    // -- signing in and registration
     InvalidCredentials "invalid_credentials" 401 Never "Signing in was refused"
         "The identifier or the password is wrong, or the address is not verified yet.";
     EmailNotVerified "email_not_verified" 403 Never "The address is not verified yet"
@@ -132,10 +132,8 @@ codes! {
         "This installation does not accept this registration; ask its operator.";
     InvitationRequired "invitation_required" 403 Never "Registration is by invitation"
         "Send the code from the mail that invited you as `invitation`.";
-    EmailTaken "email_taken" 409 Never "The address is registered already"
-        "Sign in, or reset the password.";
-    UsernameTaken "username_taken" 409 Never "The user name is taken"
-        "Choose another one.";
+
+    // -- one-time codes
     CodeInvalid "code_invalid" 422 Never "The code is not valid"
         "The code is wrong, has expired, or was replaced; request a new one.";
     CodeWrong "code_wrong" 422 Never "The code is wrong"
@@ -144,6 +142,12 @@ codes! {
         "Request a new one.";
     ResendTooSoon "resend_too_soon" 429 Later "A code was sent just now"
         "Wait for `Retry-After` before the next request.";
+
+    // -- users
+    EmailTaken "email_taken" 409 Never "The address is registered already"
+        "Sign in, or reset the password.";
+    UsernameTaken "username_taken" 409 Never "The user name is taken"
+        "Choose another one.";
     LastAdmin "last_admin" 409 Never "The last administrator stays"
         "Grant the role to another user first.";
     StatusConflict "status_conflict" 409 Never "The status does not allow this"

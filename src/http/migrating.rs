@@ -19,7 +19,7 @@ use super::{
     error::{ApiError, ProblemCode},
     middleware::frame::{self, RequestFrame},
     route::Listener,
-    routes::health::{HealthBody, ReadinessBody, show_liveness},
+    routes::operations::health::{HealthBody, ReadinessBody, show_liveness},
     services::{EdgeContext, EdgeDependencies},
 };
 use crate::{

@@ -17,7 +17,7 @@ use majordomo::{
 };
 use serde_json::{Value, json};
 
-use crate::test_app::{PASSWORD, TestApp, code_in, eventually, wrong};
+use crate::test_app::{PASSWORD, TestApp, code_in, eventually, ready, wrong};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -357,7 +357,7 @@ async fn a_hash_of_older_settings_is_made_anew_at_the_next_sign_in() {
         Ok(())
     });
     stored.await.unwrap();
-    let hash = || app.store.read(|view| user::find(view, id)).unwrap().unwrap().password_hash.unwrap();
+    let hash = || ready(app.store.read(move |view| user::find(view, id))).unwrap().unwrap().password_hash.unwrap();
     assert!(hash().contains("m=64,t=2"), "{}", hash());
     assert_eq!(app.login("ada@example.com").await.status, 200);
     let renewed = hash();
@@ -436,7 +436,7 @@ async fn the_first_request_of_a_generation_is_marked_and_later_ones_write_nothin
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     let id: SessionId = ada.tokens["sessionId"].as_str().unwrap().parse().unwrap();
-    let used_at = || app.store.read(|view| session::find(view, id)).unwrap().unwrap().refresh.used_at;
+    let used_at = || ready(app.store.read(move |view| session::find(view, id))).unwrap().unwrap().refresh.used_at;
     assert_eq!(used_at(), None);
     assert_eq!(ada.get("/auth/profile").await.status, 200);
     eventually("the mark", async || used_at()).await;

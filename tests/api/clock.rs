@@ -10,7 +10,7 @@ use majordomo::{
 };
 use serde_json::json;
 
-use crate::test_app::{START, TestApp, eventually};
+use crate::test_app::{START, TestApp, eventually, ready};
 
 #[tokio::test]
 async fn the_clock_is_set_forward_so_that_tokens_run_out() {
@@ -59,7 +59,7 @@ async fn nothing_is_deleted_by_a_clock_that_is_not_to_be_trusted() {
     let app = TestApp::new().await;
     let registered = app.register("ada@example.com").await;
     let id: UserId = registered.body["id"].as_str().unwrap().parse().unwrap();
-    let is_there = || app.store.read(|view| registration::find(view, id)).unwrap().is_some();
+    let is_there = || ready(app.store.read(move |view| registration::find(view, id))).unwrap().is_some();
     let rounds = || app.system.stats().report("upkeep/expirer").unwrap().work.handled;
 
     app.clock.distrust(ClockTrouble::Leapt(Duration::from_secs(25 * 3_600)));

@@ -17,7 +17,7 @@ use majordomo::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    form,
+    api::form,
     harness::{Answer, Client, bare_services, services_of},
 };
 

@@ -165,7 +165,7 @@ async fn a_code_is_told_of_once_it_is_sent() {
 async fn every_subscriber_that_the_catalogue_names_is_there_and_no_other() {
     let app = TestApp::new().await;
     let named: BTreeSet<&str> = EventType::ALL.iter().flat_map(|kind| kind.subscribers().iter().copied()).collect();
-    let there: BTreeSet<&str> = app.services.relays.report().unwrap().iter().map(|one| one.name).collect();
+    let there: BTreeSet<&str> = app.services.relays.report().await.unwrap().iter().map(|one| one.name).collect();
     assert_eq!(named, there);
 }
 

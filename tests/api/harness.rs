@@ -26,7 +26,7 @@ use majordomo::{
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::idle_services::{assembled, cheap_hasher};
+use crate::api::idle_services::{assembled, cheap_hasher};
 
 /// One client of one listener.
 #[derive(Clone)]

@@ -4,7 +4,7 @@ use std::{io::ErrorKind, time::Duration};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::sockets::{Running, TEST_LIMIT, answer, expect_problem, patient, rest, say, send};
+use crate::api::sockets::{Running, TEST_LIMIT, answer, expect_problem, patient, rest, say, send};
 
 const GOOD: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 

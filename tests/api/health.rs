@@ -53,7 +53,7 @@ async fn a_subscriber_that_is_behind_degrades_the_events() {
     let app = TestApp::new().await;
     app.verified("ada@example.com").await;
     let caught_up = eventually("the relays to catch up", async || {
-        let report = app.services.relays.report().unwrap();
+        let report = app.services.relays.report().await.unwrap();
         report.iter().all(|one| one.lag == 0).then_some(report)
     })
     .await;

@@ -104,7 +104,8 @@ async fn a_scrape_says_what_happened() {
 #[tokio::test]
 async fn a_read_that_is_open_is_counted() {
     let app = TestApp::new().await;
-    let open = app.store.read(|_view| Ok(app.store.report().readers)).unwrap();
+    let store = app.store.clone();
+    let open = app.store.read(move |_view| Ok(store.report().readers)).await.unwrap();
     assert_eq!((open, app.store.report().readers), (1, 0));
 }
 
@@ -148,7 +149,7 @@ async fn a_hundred_thousand_paths_make_one_series() {
         });
     }
     let operator = services_of(&Config::default(), ControlToken::absent());
-    let text = metrics::text(&counters, &operator.operations.figures(&operator.auth)).unwrap();
+    let text = metrics::text(&counters, &operator.operations.figures(&operator.auth).await).unwrap();
     let series = text.lines().filter(|line| line.starts_with("http_requests_total{")).count();
     // GET and `other`, 404 and 405.
     assert_eq!(series, 3, "{text}");

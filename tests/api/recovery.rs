@@ -174,7 +174,7 @@ async fn a_request_ends_with_its_code_and_is_removed() {
     for id in [request, unknown] {
         let id: ResetId = id.as_str().unwrap().parse().unwrap();
         eventually("the request is removed", async || {
-            app.store.read(|view| reset::find(view, id)).unwrap().is_none().then_some(())
+            app.store.read(move |view| reset::find(view, id)).await.unwrap().is_none().then_some(())
         })
         .await;
     }

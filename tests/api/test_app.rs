@@ -9,6 +9,7 @@
 
 use std::{collections::BTreeSet, ops::Deref, sync::Arc, time::Duration};
 
+use futures::FutureExt as _;
 use majordomo::{
     actors::{hasher::HasherPool, operations::ProcessPhase},
     app::{services::Assembly, tree::Services},
@@ -30,8 +31,8 @@ use majordomo::{
 use serde_json::{Value, json};
 
 use crate::{
+    api::idle_services::{assembled, cheap_hasher, signing_key},
     harness::{Answer, Client},
-    idle_services::{assembled, cheap_hasher, signing_key},
 };
 
 /// The password of all users, unless a test sets another one.
@@ -198,11 +199,11 @@ impl TestApp {
 
     /// All events of one type, oldest first.
     pub fn events(&self, wanted: EventType) -> Vec<EventEnvelope> {
-        let filter = EventFilter { types: BTreeSet::from([wanted]), ..EventFilter::default() };
         let (mut all, mut after) = (Vec::new(), 0);
         loop {
+            let filter = EventFilter { types: BTreeSet::from([wanted]), ..EventFilter::default() };
             let range = EventRange { after, limit: 100 };
-            let page = self.store.read(|view| events::read(view, range, &filter)).unwrap();
+            let page = ready(self.store.read(move |view| events::read(view, range, &filter))).unwrap();
             all.extend(page.rows);
             match page.next {
                 Some(next) => after = next,
@@ -213,11 +214,11 @@ impl TestApp {
 
     /// All audit entries of one action, oldest first.
     pub fn audited(&self, wanted: AuditAction) -> Vec<AuditEntry> {
-        let filter = AuditFilter { action: Some(wanted), ..AuditFilter::default() };
         let (mut all, mut before) = (Vec::new(), AuditPlace::NEWEST);
         loop {
+            let filter = AuditFilter { action: Some(wanted), ..AuditFilter::default() };
             let range = AuditRange { before, limit: 100 };
-            let page = self.store.read(|view| audit::read(view, range, &filter)).unwrap();
+            let page = ready(self.store.read(move |view| audit::read(view, range, &filter))).unwrap();
             all.extend(page.rows);
             match page.next {
                 Some(next) => before = next,
@@ -284,4 +285,9 @@ async fn the_house_wakes_and_its_members_get_in() {
     services.advance(Duration::from_secs(16 * 60));
     assert!(services.now() >= START.plus(Duration::from_secs(16 * 60)));
     assert_eq!(ada.get("/auth/profile").await.problem(), "token_expired");
+}
+
+/// The answer of a read, which the embedded store gives at once.
+pub fn ready<T>(read: impl Future<Output = T>) -> T {
+    read.now_or_never().expect("the embedded store answers at once")
 }

@@ -273,9 +273,11 @@ async fn a_proof_by_reset_or_by_the_users_own_code_ends_what_else_waits_for_the_
             assert_eq!(ada.post("/otp/verify", proof).await.status, 200);
         }
         let address = EmailAddress::parse(ADA).unwrap();
-        let left = app.store.read(|view| registration::of_email(view, &address)).unwrap();
+        let read = app.store.read(move |view| {
+            Ok((registration::of_email(view, &address)?, invitation::find_by_email(view, &address)?))
+        });
+        let (left, invited) = read.await.unwrap();
         assert_eq!(left, [], "by_reset: {by_reset}");
-        let invited = app.store.read(|view| invitation::find_by_email(view, &address)).unwrap();
         assert_eq!(invited.map(|found| found.email), None, "by_reset: {by_reset}");
         let crossed = json!({ "userId": waiting.body["id"], "code": theirs });
         assert_eq!(app.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");

@@ -49,7 +49,7 @@ fn settle(program: &Majordomo, directory: &str) {
 /// The number of sealed values that the store can open.
 fn sealed(program: &Majordomo, directory: &str) -> usize {
     open(program, directory, |store, _| async move {
-        let keys = store.read(|view| signing_key::all(view)).unwrap();
+        let keys = store.read(|view| signing_key::all(view)).await.unwrap();
         assert!(keys.iter().all(|key| key.private_der == b"a private key"));
         keys.len()
     })

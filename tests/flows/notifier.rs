@@ -16,8 +16,8 @@ use majordomo::{
 };
 use uuid::Uuid;
 
-use crate::test_notifier::{DIGITS, Provider, TestNotifier, code_id, people, welcome_another};
-use crate::test_store::{SECOND, START, until, user};
+use crate::flows::test_notifier::{DIGITS, Provider, TestNotifier, code_id, people, welcome_another};
+use crate::flows::test_store::{SECOND, START, ready, until, user};
 
 #[tokio::test(start_paused = true)]
 async fn a_code_reaches_the_inbox_with_time_and_address_and_nothing_that_a_stranger_typed() {
@@ -174,13 +174,14 @@ async fn a_provider_that_fails_is_left_alone_until_a_probe_succeeds_and_nothing_
     for number in 0..5 {
         welcome_another(&test_notifier.test_store, number).await;
     }
-    until("the circuit is open", || test_notifier.notifier.health().unwrap().provider_failing_since.is_some()).await;
+    until("the circuit is open", || ready(test_notifier.notifier.health()).unwrap().provider_failing_since.is_some())
+        .await;
     let mut seconds = tokio::time::interval(SECOND);
     while !test_notifier.states().iter().all(|state| *state == "sent") {
         seconds.tick().await;
     }
     assert_eq!(test_notifier.states().len(), 5);
-    assert_eq!(test_notifier.notifier.health().unwrap().provider_failing_since, None);
+    assert_eq!(test_notifier.notifier.health().await.unwrap().provider_failing_since, None);
     assert!(test_notifier.handed().len() <= 11, "{} sends", test_notifier.handed().len());
     test_notifier.tree.stop(10 * SECOND).await;
 }

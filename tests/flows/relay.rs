@@ -15,7 +15,7 @@ use majordomo::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::test_store::{SECOND, TestStore, until, user};
+use crate::flows::test_store::{SECOND, TestStore, ready, until, user};
 
 /// How often each event had its effect, by sequence.
 static EFFECTS: Table<u64, Effects> = Table::new(0xf0, "effects_by_sequence", "for the test");
@@ -119,15 +119,16 @@ impl TestRelays {
     }
 
     async fn until_passed(&self, sequence: u64) {
-        until("the watermark has passed", || self.relays.report().unwrap()[0].watermark >= sequence).await;
+        until("the watermark has passed", || ready(self.relays.report()).unwrap()[0].watermark >= sequence).await;
     }
 
     fn effects(&self, sequence: u64) -> u32 {
-        self.test_store.store.read(|view| view.get(&EFFECTS, &sequence)).unwrap().map_or(0, |effects| effects.0)
+        let read = self.test_store.store.read(move |view| view.get(&EFFECTS, &sequence));
+        ready(read).unwrap().map_or(0, |effects| effects.0)
     }
 
     fn dead(&self) -> Vec<(u64, DeadReason, u32)> {
-        let page = self.relays.dead_letters("listener", None, PageLimit::default()).unwrap();
+        let page = ready(self.relays.dead_letters("listener", None, PageLimit::default())).unwrap();
         page.rows.into_iter().map(|(sequence, letter)| (sequence, letter.reason, letter.attempts)).collect()
     }
 }
@@ -165,7 +166,7 @@ async fn every_event_has_its_effect_once_and_in_the_order_of_its_subject_whateve
         assert!(before < *sequence, "{sequence} came after {before}");
     }
     assert_eq!(test_relays.dead(), []);
-    let report = &test_relays.relays.report().unwrap()[0];
+    let report = &test_relays.relays.report().await.unwrap()[0];
     assert_eq!((report.lag, report.delayed, report.dead_letters), (0, 0, 0));
     test_relays.tree.stop(10 * SECOND).await;
 }
@@ -200,7 +201,7 @@ async fn later_events_of_a_subject_stand_behind_a_delayed_one_and_those_of_other
     }
     until("the other subject's is taken", || test_relays.taken() == [3]).await;
     test_relays.until_passed(4).await;
-    assert_eq!(test_relays.relays.report().unwrap()[0].delayed, 3, "the watermark passes over what is delayed");
+    assert_eq!(test_relays.relays.report().await.unwrap()[0].delayed, 3, "the watermark passes over what is delayed");
     let began = test_store.system.clock().now();
     until("all are taken", || test_relays.taken().len() == 4).await;
     assert_eq!(test_relays.taken(), [3, 1, 2, 4]);

@@ -31,7 +31,7 @@ use majordomo::{
 };
 use uuid::Uuid;
 
-use crate::test_store::{SECOND, START, TestStore, user};
+use crate::flows::test_store::{SECOND, START, TestStore, ready, user};
 
 pub const DIGITS: &str = "482913";
 
@@ -157,7 +157,8 @@ impl TestNotifier {
     }
 
     pub fn deliveries(&self) -> Vec<Delivery> {
-        let rows = self.test_store.store.read(|view| view.scan(&tables::notification::DELIVERY_BY_ID, Scan::all()));
+        let rows =
+            ready(self.test_store.store.read(|view| view.scan(&tables::notification::DELIVERY_BY_ID, Scan::all())));
         let mut deliveries: Vec<_> = rows.unwrap().into_iter().map(|(_, delivery)| delivery).collect();
         deliveries.sort_by_key(|delivery| delivery.created_at);
         deliveries
@@ -172,7 +173,7 @@ impl TestNotifier {
     }
 
     pub fn events(&self) -> Vec<EventKind> {
-        let rows = self.test_store.store.read(|view| view.scan(&EVENT_BY_SEQUENCE, Scan::all()));
+        let rows = ready(self.test_store.store.read(|view| view.scan(&EVENT_BY_SEQUENCE, Scan::all())));
         rows.unwrap().into_iter().map(|(_, event)| event.kind).collect()
     }
 

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::FutureExt as _;
 use majordomo::{
     domain::event::{Event, EventKind, Personal},
     persistence::{Store, Tx, TxFault, Write},
@@ -49,6 +50,11 @@ impl TestStore {
 /// A user known by a number.
 pub fn user(number: u128) -> UserId {
     UserId::from(Uuid::from_u128(number))
+}
+
+/// The answer of a read, which the embedded store gives at once.
+pub fn ready<T>(read: impl Future<Output = T>) -> T {
+    read.now_or_never().expect("the embedded store answers at once")
 }
 
 /// Waits until `holds` does; a minute of the test's time is long enough for anything.

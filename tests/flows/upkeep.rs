@@ -10,7 +10,7 @@ use majordomo::{
     types::{Network, limits},
 };
 
-use crate::test_store::{SECOND, START, TestStore, until, user};
+use crate::flows::test_store::{SECOND, START, TestStore, ready, until, user};
 
 #[tokio::test(start_paused = true)]
 async fn what_the_expirer_removes_waits_in_the_lane_of_batches() {
@@ -58,8 +58,10 @@ async fn failed_logins_are_forgotten_however_many_fresher_ones_stand_before_them
     test_store.clock.advance(25 * 3_600 * SECOND);
     fail(&test_store, 1..many).await;
     let of = |number| {
-        let found = test_store.store.read(|view| failure::find(view, Subject::User(user(number)), NETWORK)).unwrap();
-        found.origin.is_some()
+        ready(test_store.store.read(move |view| failure::find(view, Subject::User(user(number)), NETWORK)))
+            .unwrap()
+            .origin
+            .is_some()
     };
     assert!(of(many));
     let mut root = Supervisor::root(&test_store.system);

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    TestApp, roomy,
-    test_app::{PASSWORD, wrong},
+    races::roomy,
+    test_app::{PASSWORD, TestApp, wrong},
 };
 
 /// What whoever asks can see, and what the server had to do.

@@ -6,9 +6,8 @@ use majordomo::domain::event::EventType;
 use serde_json::json;
 
 use crate::{
-    TestApp, hundred, roomy,
-    test_app::{PASSWORD, code_in, wrong},
-    with_status,
+    races::{hundred, roomy, with_status},
+    test_app::{PASSWORD, TestApp, code_in, wrong},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

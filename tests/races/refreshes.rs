@@ -13,7 +13,10 @@ use futures::future::join_all;
 use majordomo::domain::event::EventType;
 use serde_json::json;
 
-use crate::{TestApp, hundred, make_room, roomy, test_app::PASSWORD, with_status};
+use crate::{
+    races::{hundred, make_room, roomy, with_status},
+    test_app::{PASSWORD, TestApp},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_refresh_token_used_a_hundred_times_has_one_successor() {

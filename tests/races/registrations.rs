@@ -4,9 +4,8 @@ use majordomo::domain::event::EventType;
 use serde_json::json;
 
 use crate::{
-    hundred, make_room, roomy,
+    races::{hundred, make_room, roomy, with_status},
     test_app::{PASSWORD, TestApp, code_in},
-    with_status,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

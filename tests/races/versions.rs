@@ -3,7 +3,10 @@
 use majordomo::domain::audit::AuditAction;
 use serde_json::json;
 
-use crate::{TestApp, hundred, test_app::PASSWORD, with_status};
+use crate::{
+    races::{hundred, with_status},
+    test_app::{PASSWORD, TestApp},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_changes_to_one_version_one_is_made() {

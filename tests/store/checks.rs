@@ -15,7 +15,7 @@ use majordomo::{
     types::{Failure, Fault},
 };
 
-use crate::tools::{Hand, Seeded, failed_login, user, write};
+use crate::tools::{Hand, Seeded, failed_login, ready, user, write};
 
 /// Amounts whose sum is always 0.
 static AMOUNT_BY_NAME: Table<u32, Amount> = Table::new(0xf0, "amount_by_name", "");
@@ -75,7 +75,7 @@ impl Checked {
     }
 
     fn amounts(&self) -> Vec<i64> {
-        let amount = |name| self.store.read(|view| view.get(&AMOUNT_BY_NAME, &name)).unwrap();
+        let amount = |name| ready(self.store.read(move |view| view.get(&AMOUNT_BY_NAME, &name))).unwrap();
         (0..3).filter_map(amount).map(|amount| amount.0).collect()
     }
 }

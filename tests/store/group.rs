@@ -14,7 +14,7 @@ use majordomo::{
     types::{Failure, Fault, limits},
 };
 
-use crate::tools::{Bench, Hand, Seeded, failed_login, user, write};
+use crate::tools::{Bench, Hand, Seeded, failed_login, ready, user, write};
 
 static COUNT_BY_NAME: Table<u32, Count> = Table::new(0xf0, "count_by_name", "");
 
@@ -34,7 +34,7 @@ fn add(tx: &mut majordomo::persistence::Tx<'_>, name: u32) -> Result<u32, TxFaul
 }
 
 fn count(store: &Store, name: u32) -> Option<u32> {
-    store.read(|view| view.get(&COUNT_BY_NAME, &name)).unwrap().map(|count| count.0)
+    ready(store.read(move |view| view.get(&COUNT_BY_NAME, &name))).unwrap().map(|count| count.0)
 }
 
 #[test]
@@ -184,5 +184,5 @@ async fn a_store_in_memory_serves_under_paused_time_and_closes() {
     assert_eq!((store.head(), changed.borrow().number), (1, 1));
     store.close().await;
     assert_eq!(store.write(write(clock.as_ref(), &entropy), |tx| add(tx, 1)).await, Err(Fault::Unavailable));
-    assert_eq!(store.read(|view| view.get(&COUNT_BY_NAME, &1)), Err(Fault::Unavailable));
+    assert_eq!(store.read(|view| view.get(&COUNT_BY_NAME, &1)).await, Err(Fault::Unavailable));
 }

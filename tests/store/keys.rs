@@ -16,7 +16,7 @@ use majordomo::{
 use crate::{
     samples::{SECRET, a_code, a_notification, a_session, a_signing_key, a_user},
     test_store::{OpenStore, TestStore},
-    tools::{Seeded, unless_taken, user},
+    tools::{Seeded, ready, unless_taken, user},
 };
 
 const KEEPING: Keeping = Keeping { rows: 10, since: Timestamp::ZERO };
@@ -44,7 +44,7 @@ fn settle_in(opened: &mut OpenStore<'_>) {
 }
 
 fn sessions(opened: &OpenStore<'_>) -> usize {
-    opened.store.read(|view| tables::session::of_user(view, user(1))).unwrap().len()
+    ready(opened.store.read(|view| tables::session::of_user(view, user(1)))).unwrap().len()
 }
 
 fn refusal(test_store: &TestStore) -> String {
@@ -120,13 +120,13 @@ fn an_accepted_loss_keeps_users_and_drops_sealed_values() {
     std::fs::remove_file(&test_store.ring).unwrap();
     let opened = test_store.try_open(KeyLoss::Accept).unwrap();
     let read = |opened: &OpenStore<'_>| {
-        opened.store.read(|view| {
+        ready(opened.store.read(|view| {
             let kept = tables::user::find(view, user(1))?.is_some();
             let indexes = view.keys(&SESSION_BY_USER, Scan::all())?.len();
             let waiting = tables::notification::next_due(view, majordomo::domain::notification::DeliveryLane::Urgent)?;
             let mails = tables::inbox::newest(view, 9)?.len();
             Ok((kept, indexes, waiting, mails, tables::signing_key::all(view)?.len()))
-        })
+        }))
     };
     assert_eq!(read(&opened), Ok((true, 0, None, 0, 0)));
     opened.close();
@@ -170,6 +170,6 @@ fn after_a_rotation_values_are_resealed_and_the_old_key_can_be_dropped() {
     ring.save(&test_store.ring).unwrap();
     let opened = test_store.open();
     assert_eq!((sessions(&opened), ring.len()), (1, 1));
-    let mails = opened.store.read(|view| tables::inbox::newest(view, 9)).unwrap();
+    let mails = ready(opened.store.read(|view| tables::inbox::newest(view, 9))).unwrap();
     assert_eq!(mails[0].text.as_bytes(), SECRET);
 }

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::FutureExt as _;
 use majordomo::{
     domain::{
-        audit::{AuditAction, AuditLog, AuditPlace, AuditRecord, AuditResult},
-        event::EventType,
+        audit::{AuditAction, AuditEntry, AuditLog, AuditPlace, AuditRecord, AuditResult},
+        event::{EventEnvelope, EventType},
     },
     persistence::{
         Reader as _,
@@ -14,12 +14,12 @@ use majordomo::{
         events::{self, EventFilter, EventRange, Expendable},
         persons,
     },
-    types::{Fault, Timestamp},
+    types::{Fault, Page, Timestamp},
 };
 
 use sha2::{Digest as _, Sha256};
 
-use crate::tools::{Bench, failed_login, user};
+use crate::tools::{Bench, failed_login, ready, user};
 
 impl Bench {
     /// Runs one transaction in a group of its own.
@@ -48,6 +48,21 @@ impl Bench {
     }
 }
 
+/// Reads, by which the tests see what was committed.
+impl Bench {
+    fn events(&self, range: EventRange, filter: EventFilter) -> Page<EventEnvelope, u64> {
+        ready(self.store.read(move |view| events::read(view, range, &filter))).unwrap()
+    }
+
+    fn entries(&self, range: AuditRange, filter: AuditFilter) -> Page<AuditEntry, AuditPlace> {
+        ready(self.store.read(move |view| audit::read(view, range, &filter))).unwrap()
+    }
+
+    fn walk(&self, log: AuditLog, from: AuditHead) -> Walk {
+        ready(self.store.read(move |view| audit::verify(view, log, from))).unwrap()
+    }
+}
+
 const ALL: EventRange = EventRange { after: 0, limit: 100 };
 
 #[test]
@@ -59,7 +74,7 @@ fn events_come_in_order_and_pages_join_without_a_gap() {
     let mut after = Some(0);
     while let Some(from) = after {
         let range = EventRange { after: from, limit: 2 };
-        let page = bench.store.read(|view| events::read(view, range, &EventFilter::default())).unwrap();
+        let page = bench.events(range, EventFilter::default());
         seen.extend(page.rows.iter().map(|event| event.sequence));
         after = page.next;
     }
@@ -71,13 +86,13 @@ fn events_are_filtered_by_type_and_subject() {
     let mut bench = Bench::new();
     (1..=4).for_each(|person| bench.say(person % 2, "a@example.com"));
     let about_one = EventFilter { subject: Some(user(1)), ..EventFilter::default() };
-    let page = bench.store.read(|view| events::read(view, ALL, &about_one)).unwrap();
+    let page = bench.events(ALL, about_one.clone());
     assert_eq!(page.rows.iter().map(|event| event.sequence).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(page.next, None);
-    let first = bench.store.read(|view| events::read(view, EventRange { after: 0, limit: 1 }, &about_one)).unwrap();
+    let first = bench.events(EventRange { after: 0, limit: 1 }, about_one);
     assert_eq!((first.rows.len(), first.next), (1, Some(1)));
     let others = EventFilter { types: BTreeSet::from([EventType::UserVerified]), ..EventFilter::default() };
-    assert!(bench.store.read(|view| events::read(view, ALL, &others)).unwrap().rows.is_empty());
+    assert!(bench.events(ALL, others).rows.is_empty());
 }
 
 #[test]
@@ -86,7 +101,7 @@ fn an_erased_person_is_in_no_event_and_no_entry_and_the_chain_stays_valid() {
     bench.say(1, "gone@example.com");
     bench.say(2, "here@example.com");
     let emails = |bench: &Bench| -> Vec<Option<String>> {
-        let page = bench.store.read(|view| events::read(view, ALL, &EventFilter::default())).unwrap();
+        let page = bench.events(ALL, EventFilter::default());
         page.rows.into_iter().map(|event| event.personal.email).collect()
     };
     let here = Some("here@example.com".to_owned());
@@ -96,7 +111,7 @@ fn an_erased_person_is_in_no_event_and_no_entry_and_the_chain_stays_valid() {
     // Later entries about the person have a new key, and the old one stays destroyed.
     bench.say(1, "again@example.com");
     assert_eq!(emails(&bench), [None, here, Some("again@example.com".to_owned())]);
-    let walk = bench.store.read(|view| audit::verify(view, AuditLog::SignIns, AuditHead::default())).unwrap();
+    let walk = bench.walk(AuditLog::SignIns, AuditHead::default());
     assert!(matches!(walk, Walk::Whole(AuditHead { number: 3, .. })), "{walk:?}");
 }
 
@@ -110,7 +125,7 @@ fn old_events_are_removed_up_to_the_watermark_and_the_newest_stays() {
     let later = Timestamp::from_micros(i64::MAX);
     assert_eq!(remove(&mut bench, Timestamp::ZERO, 5), 0);
     assert_eq!(remove(&mut bench, later, 2), 2);
-    assert_eq!(bench.store.read(|view| events::oldest(view)).unwrap(), Some(3));
+    assert_eq!(ready(bench.store.read(move |view| events::oldest(view))).unwrap(), Some(3));
     assert_eq!(remove(&mut bench, later, 9), 2);
     assert_eq!(remove(&mut bench, later, 9), 0);
     bench.say(6, "a@example.com");
@@ -121,11 +136,8 @@ fn old_events_are_removed_up_to_the_watermark_and_the_newest_stays() {
 fn a_changed_entry_breaks_the_chain_at_its_place() {
     let mut bench = Bench::new();
     (1..=4).for_each(|person| bench.say(person, "a@example.com"));
-    let head = bench.store.read(|view| audit::head(view, AuditLog::SignIns)).unwrap();
-    assert_eq!(
-        bench.store.read(|view| audit::verify(view, AuditLog::SignIns, AuditHead::default())).unwrap(),
-        Walk::Whole(head)
-    );
+    let head = ready(bench.store.read(move |view| audit::head(view, AuditLog::SignIns))).unwrap();
+    assert_eq!(bench.walk(AuditLog::SignIns, AuditHead::default()), Walk::Whole(head));
     let changed = bench.commit(|tx| {
         let mut row = tx.get(&audit::AUDIT_SIGN_IN_BY_NUMBER, &2)?.unwrap();
         *row.body.last_mut().unwrap() ^= 1;
@@ -133,7 +145,7 @@ fn a_changed_entry_breaks_the_chain_at_its_place() {
         Ok(())
     });
     changed.unwrap();
-    let walk = bench.store.read(|view| audit::verify(view, AuditLog::SignIns, AuditHead::default())).unwrap();
+    let walk = bench.walk(AuditLog::SignIns, AuditHead::default());
     assert!(matches!(walk, Walk::Broken { number: 2, last: AuditHead { number: 1, .. } }), "{walk:?}");
 }
 
@@ -142,15 +154,15 @@ fn auditors_read_newest_first_and_by_filter() {
     let mut bench = Bench::new();
     (1..=4).for_each(|person| bench.say(person % 2, "a@example.com"));
     let range = AuditRange { before: AuditPlace::NEWEST, limit: 3 };
-    let page = bench.store.read(|view| audit::read(view, range, &AuditFilter::default())).unwrap();
+    let page = bench.entries(range, AuditFilter::default());
     assert_eq!(page.rows.iter().map(|entry| entry.number).collect::<Vec<_>>(), [4, 3, 2]);
     assert_eq!(page.next, Some(AuditPlace { changes: 1, sign_ins: 2 }));
     let range = AuditRange { before: page.next.unwrap(), limit: 3 };
-    let page = bench.store.read(|view| audit::read(view, range, &AuditFilter::default())).unwrap();
+    let page = bench.entries(range, AuditFilter::default());
     assert_eq!((page.rows.len(), page.next), (1, None));
     let about_one = AuditFilter { subject: Some(user(1)), ..AuditFilter::default() };
     let range = AuditRange { before: AuditPlace::NEWEST, limit: 9 };
-    let page = bench.store.read(|view| audit::read(view, range, &about_one)).unwrap();
+    let page = bench.entries(range, about_one);
     assert_eq!(page.rows.iter().map(|entry| entry.number).collect::<Vec<_>>(), [3, 1]);
     assert_eq!(page.rows[0].detail, "person=1");
 }
@@ -190,7 +202,7 @@ fn changes_and_sign_ins_are_one_list_by_time_whose_pages_join() {
         let (mut seen, mut before) = (Vec::new(), Some(AuditPlace::NEWEST));
         while let Some(place) = before {
             let range = AuditRange { before: place, limit };
-            let page = bench.store.read(|view| audit::read(view, range, &AuditFilter::default())).unwrap();
+            let page = bench.entries(range, AuditFilter::default());
             assert!(page.rows.len() <= limit);
             seen.extend(page.rows.into_iter().map(|entry| (entry.action, entry.log, entry.number)));
             before = page.next;
@@ -203,7 +215,7 @@ fn changes_and_sign_ins_are_one_list_by_time_whose_pages_join() {
     let bench = noted();
     let logins = AuditFilter { action: Some(AuditAction::Login), ..AuditFilter::default() };
     let range = AuditRange { before: AuditPlace::NEWEST, limit: 9 };
-    let page = bench.store.read(|view| audit::read(view, range, &logins)).unwrap();
+    let page = bench.entries(range, logins);
     assert_eq!(page.rows.iter().map(|entry| entry.number).collect::<Vec<_>>(), [3, 1]);
 }
 
@@ -213,7 +225,7 @@ fn a_list_that_begins_while_one_log_is_empty_does_not_include_it_later() {
     (0..3).for_each(|_| note(&mut bench, AuditAction::Register, 1));
     let read = |bench: &Bench, before| {
         let range = AuditRange { before, limit: 2 };
-        bench.store.read(|view| audit::read(view, range, &AuditFilter::default())).unwrap()
+        bench.entries(range, AuditFilter::default())
     };
     let first = read(&bench, AuditPlace::NEWEST);
     note(&mut bench, AuditAction::Login, 1);
@@ -227,10 +239,10 @@ fn one_chain_can_be_cut_and_the_other_stays_valid() {
     let cut = |tx: &mut majordomo::persistence::Tx<'_>| {
         (1..=2).try_for_each(|number| tx.delete(&audit::AUDIT_SIGN_IN_BY_NUMBER, &number))
     };
-    let believed = bench.store.read(|view| audit::at(view, AuditLog::SignIns, 2)).unwrap().unwrap();
+    let believed = ready(bench.store.read(move |view| audit::at(view, AuditLog::SignIns, 2))).unwrap().unwrap();
     bench.commit(cut).unwrap();
     for (log, from, number) in [(AuditLog::Changes, AuditHead::default(), 2), (AuditLog::SignIns, believed, 3)] {
-        let walk = bench.store.read(|view| audit::verify(view, log, from)).unwrap();
+        let walk = bench.walk(log, from);
         assert!(matches!(walk, Walk::Whole(head) if head.number == number), "{walk:?}");
     }
 }
@@ -238,7 +250,7 @@ fn one_chain_can_be_cut_and_the_other_stays_valid() {
 #[test]
 fn the_hash_of_an_entry_covers_the_digest_of_its_body() {
     let bench = noted();
-    let row = bench.store.read(|view| view.get(&audit::AUDIT_BY_NUMBER, &1)).unwrap().unwrap();
+    let row = ready(bench.store.read(move |view| view.get(&audit::AUDIT_BY_NUMBER, &1))).unwrap().unwrap();
     let mut covered = Sha256::new();
     covered.update(b"majordomo/audit/2/audit\0");
     covered.update(1_u64.to_be_bytes());

@@ -17,6 +17,7 @@ mod log;
 mod migrations;
 mod opening;
 mod promises;
+mod reads;
 mod samples;
 mod snapshots;
 mod test_disk;

@@ -17,7 +17,7 @@ use majordomo::{
 
 use crate::{
     samples::a_user,
-    tools::{Hand, Seeded, unless_taken, user, write},
+    tools::{Hand, Seeded, ready, unless_taken, user, write},
 };
 
 /// Increments the version of two users per step.
@@ -49,7 +49,7 @@ static FALLING: &[Migration] = &[Migration { name: "0001_raise", step: raise_and
 static STANDING: &[Migration] = &[Migration { name: "0001_raise", step: raise }];
 
 fn versions(store: &Store) -> Vec<u64> {
-    let users = store.read(|view| view.scan(&USER_BY_ID, Scan::all())).unwrap();
+    let users = ready(store.read(|view| view.scan(&USER_BY_ID, Scan::all()))).unwrap();
     users.into_iter().map(|(_, user)| user.version).collect()
 }
 
@@ -82,5 +82,5 @@ async fn a_migration_goes_on_where_it_fell_and_does_each_row_once() {
     assert_eq!(run(STANDING).await, Ok(()));
     assert_eq!(versions(&store), [2, 2, 2, 2, 2]);
     let newer = NewerStore { names: vec!["0001_raise".to_owned()] };
-    assert_eq!(store.read(|view| migrations::newer_than(view, &[])), Ok(Some(newer)));
+    assert_eq!(store.read(|view| migrations::newer_than(view, &[])).await, Ok(Some(newer)));
 }

@@ -18,7 +18,7 @@ use crate::{
     samples::a_user,
     test_disk::Dice,
     test_store::{OpenStore, TestStore},
-    tools::{Seeded, failed_login, unless_taken, user},
+    tools::{Seeded, failed_login, ready, unless_taken, user},
 };
 
 #[test]
@@ -149,12 +149,13 @@ fn after_a_stop_of_the_machine_at_any_step_all_answered_commits_are_there_and_lo
         test_store.disk.reboot();
         let opened = test_store.open();
         let range = EventRange { after: 0, limit: 100 };
-        let page = opened.store.read(|view| events::read(view, range, &EventFilter::default())).unwrap();
+        let page = ready(opened.store.read(move |view| events::read(view, range, &EventFilter::default()))).unwrap();
         let sequences: Vec<u64> = page.rows.iter().map(|event| event.sequence).collect();
         let head = opened.store.head();
         assert_eq!(sequences, (1..=head).collect::<Vec<_>>(), "step {step}");
         assert!(head >= committed, "step {step}: {committed} were answered, {head} are there");
-        let walk = opened.store.read(|view| audit::verify(view, AuditLog::SignIns, AuditHead::default())).unwrap();
+        let walk =
+            ready(opened.store.read(move |view| audit::verify(view, AuditLog::SignIns, AuditHead::default()))).unwrap();
         assert!(matches!(walk, Walk::Whole(AuditHead { number, .. }) if number == head), "step {step}: {walk:?}");
     }
 }

@@ -24,7 +24,7 @@ use majordomo::{
 use crate::{
     samples::{a_code, a_session, a_user},
     test_disk::{State, TestDisk},
-    tools::{Seeded, failed_login, unless_taken, user, write},
+    tools::{Seeded, failed_login, ready, unless_taken, user, write},
 };
 
 /// A data directory and a key ring.
@@ -132,7 +132,7 @@ impl OpenStore<'_> {
 
     /// All bytes of all tables.
     pub fn contents(&self) -> State {
-        let read = |scan: ByteScan| self.store.read(|view| Ok(view.scan_bytes(&scan)?)).unwrap();
+        let read = |scan: ByteScan| ready(self.store.read(move |view| Ok(view.scan_bytes(&scan)?))).unwrap();
         let mut state = State::new();
         let mut scan = ByteScan::all(100);
         loop {

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::FutureExt as _;
 use majordomo::{
     domain::event::{Event, EventKind, Personal},
     persistence::{Decision, Stop, Store, TxFault, Write, writer::step::StoreWriter},
@@ -74,6 +75,11 @@ impl Bench {
     pub fn write(&self) -> Write {
         write(self.clock.as_ref(), &self.entropy)
     }
+}
+
+/// The answer of a read, which the embedded store gives at once.
+pub fn ready<T>(read: impl Future<Output = T>) -> T {
+    read.now_or_never().expect("the embedded store answers at once")
 }
 
 /// The context of a transaction without a caller, with a deadline in 5 s.

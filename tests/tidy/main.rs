@@ -8,6 +8,7 @@ mod documents;
 mod imports;
 mod leftovers;
 mod names;
+mod routes;
 mod services;
 mod sizes;
 mod source;

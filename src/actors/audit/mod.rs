@@ -61,11 +61,11 @@ impl Audit {
 
     /// A page of entries of both logs and the place to go on before. It may hold fewer than asked for, even none, and
     /// still have a next one: one reading looks at `limits::SCAN_MAX` entries.
-    pub fn entries(&self, query: &AuditQuery) -> Result<Page<AuditEntry, AuditPlace>, Fault> {
-        let AuditQuery { actor, subject, action, from, until, before, limit } = query.clone();
+    pub async fn entries(&self, query: AuditQuery) -> Result<Page<AuditEntry, AuditPlace>, Fault> {
+        let AuditQuery { actor, subject, action, from, until, before, limit } = query;
         let filter = AuditFilter { subject, actor, action, from, until };
         let range = AuditRange { before: before.unwrap_or(AuditPlace::NEWEST), limit: limit.rows() };
-        self.store.read(|view| audit::read(view, range, &filter))
+        self.store.read(move |view| audit::read(view, range, &filter)).await
     }
 
     /// Walks both logs behind the entries `after`, whose hashes are believed (0: from the first), for

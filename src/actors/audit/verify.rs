@@ -1,6 +1,6 @@
 //! The walk along both chains of the audit trail.
 
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
     domain::audit::AuditLog,
@@ -60,8 +60,10 @@ pub(super) async fn on_a_thread(
 ) -> Result<Option<VerifiedTrail>, Fault> {
     let (mut reply, answer) = oneshot::channel();
     let (store, system) = (store.clone(), system.clone());
+    let runtime = Handle::current();
     let walk = move || {
-        let found = walk(&store, &system, after, &mut reply);
+        // The thread is the walk's own: it may wait.
+        let found = runtime.block_on(walk(&store, &system, after, &mut reply));
         // The caller may have left.
         let _ = reply.send(found);
     };
@@ -74,25 +76,30 @@ pub(super) async fn on_a_thread(
 
 type Reply = oneshot::Sender<Result<Option<VerifiedTrail>, Fault>>;
 
-fn walk(store: &Store, system: &System, after: AuditAfter, reply: &mut Reply) -> Result<Option<VerifiedTrail>, Fault> {
+async fn walk(
+    store: &Store,
+    system: &System,
+    after: AuditAfter,
+    reply: &mut Reply,
+) -> Result<Option<VerifiedTrail>, Fault> {
     let until = system.clock().instant() + limits::AUDIT_WALK;
     let mut is_over = || reply.is_closed() || system.clock().instant() >= until;
-    let Some(changes) = along(store, AuditLog::Changes, after.changes, &mut is_over)? else { return Ok(None) };
-    let Some(sign_ins) = along(store, AuditLog::SignIns, after.sign_ins, &mut is_over)? else { return Ok(None) };
+    let Some(changes) = along(store, AuditLog::Changes, after.changes, &mut is_over).await? else { return Ok(None) };
+    let Some(sign_ins) = along(store, AuditLog::SignIns, after.sign_ins, &mut is_over).await? else { return Ok(None) };
     Ok(Some(VerifiedTrail { changes, sign_ins }))
 }
 
-fn along(
+async fn along(
     store: &Store,
     log: AuditLog,
     after: u64,
     mut is_over: impl FnMut() -> bool,
 ) -> Result<Option<Verified>, Fault> {
     let there_should_be = store.log_head(audit::log(log)).number;
-    let Some(mut head) = store.read(|view| audit::at(view, log, after))? else { return Ok(None) };
+    let Some(mut head) = store.read(move |view| audit::at(view, log, after)).await? else { return Ok(None) };
     let ended = |head: AuditHead, wholeness| Some(Verified { verified: head.number - after, head, wholeness });
     loop {
-        match store.read(|view| audit::verify(view, log, head))? {
+        match store.read(move |view| audit::verify(view, log, head)).await? {
             Walk::Whole(end) if end.number < there_should_be => return Ok(ended(end, broken(log, end.number + 1))),
             Walk::Whole(end) => return Ok(ended(end, Wholeness::Whole)),
             Walk::Broken { number, last } => return Ok(ended(last, broken(log, number))),

@@ -49,17 +49,19 @@ pub(super) fn session_of(context: &AuthContext, token: &Secret) -> Option<Sessio
 }
 
 /// A read of the store; takes no place in any mailbox.
-pub(super) fn run(auth: &Auth, token: &str) -> Result<Authenticated, Failure<AuthenticateRefusal>> {
+pub(super) async fn run(auth: &Auth, token: &str) -> Result<Authenticated, Failure<AuthenticateRefusal>> {
     let context = auth.context();
     let now = context.system.clock().now();
     let claims = claims(context, token, now).map_err(|refusal| match refusal {
         TokenRefusal::Expired => Failure::Refused(AuthenticateRefusal::Expired),
         _made_up => Failure::Refused(AuthenticateRefusal::Invalid),
     })?;
-    let found = context.store.read(|view| {
-        let Some(session) = session::find(view, claims.sid)? else { return Ok(None) };
-        Ok(user::find(view, claims.sub)?.map(|user| (session, user)))
-    })?;
+    let (sid, sub) = (claims.sid, claims.sub);
+    let found = context.store.read(move |view| {
+        let Some(session) = session::find(view, sid)? else { return Ok(None) };
+        Ok(user::find(view, sub)?.map(|user| (session, user)))
+    });
+    let found = found.await?;
     let Some((session, user)) = found.filter(|(session, user)| stands(context, (session, user), &claims, now)) else {
         return Err(Failure::Refused(AuthenticateRefusal::SessionEnded));
     };

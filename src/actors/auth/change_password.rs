@@ -65,7 +65,8 @@ impl Command<AuthContext> for ChangePassword {
     const DEADLINE: Duration = limits::HASHING_DEADLINE;
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<(), Failure<ChangeRefusal>> {
-        let Some(seen) = context.store.read(|view| user::find(view, self.who.user))? else {
+        let user = self.who.user;
+        let Some(seen) = context.store.read(move |view| user::find(view, user)).await? else {
             return Err(Failure::Refused(ChangeRefusal::SessionEnded));
         };
         let password_context =

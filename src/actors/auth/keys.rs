@@ -28,18 +28,18 @@ pub async fn prepare(
     settings: &config::TokenConfig,
     clock: &dyn Clock,
 ) -> Result<KeySet, Fault> {
-    let signs = store.read(|view| Ok(signing_key::all(view)?.iter().any(|key| key.stage == KeyStage::Signing)))?;
-    if !signs || clock.trouble().is_none() {
+    let signs = store.read(|view| Ok(signing_key::all(view)?.iter().any(|key| key.stage == KeyStage::Signing)));
+    if !signs.await? || clock.trouble().is_none() {
         step(store, write, &settings.into(), Urgency::WhenDue).await?;
     }
-    load(store)
+    load(store).await
 }
 
 /// Takes the steps that `urgency` asks for; AuthActor works with the new keys from then on.
 pub(super) async fn advance(context: &AuthContext, call: &Call, urgency: Urgency) -> Result<(), Fault> {
     let rules = RotationRules::from(&context.settings.token);
     match step(&context.store, context.write(call), &rules, urgency).await? {
-        KeyChange::Changed => context.use_keys(load(&context.store)?),
+        KeyChange::Changed => context.use_keys(load(&context.store).await?),
         KeyChange::Unchanged => {}
     }
     Ok(())
@@ -66,12 +66,12 @@ pub async fn rotate_in(
     urgency: Urgency,
 ) -> Result<Vec<KeyState>, Fault> {
     step(store, write, &settings.into(), urgency).await?;
-    states(store)
+    states(store).await
 }
 
 /// All keys, as operators see them.
-pub(super) fn states(store: &Store) -> Result<Vec<KeyState>, Fault> {
-    let keys = store.read(|view| signing_key::all(view))?.into_iter();
+pub(super) async fn states(store: &Store) -> Result<Vec<KeyState>, Fault> {
+    let keys = store.read(|view| signing_key::all(view)).await?.into_iter();
     let state =
         |key: SigningKey| KeyState { id: key.id, algorithm: key.algorithm, stage: key.stage, since: key.stage_since };
     Ok(keys.map(state).collect())
@@ -87,7 +87,7 @@ enum KeyChange {
 /// Applies the steps that are due.
 async fn step(store: &Store, write: Write, rules: &RotationRules, urgency: Urgency) -> Result<KeyChange, Fault> {
     let (now, rules) = (write.stamp.now, *rules);
-    let due = store.read(|view| Ok(rotate(&signing_key::all(view)?, urgency, now, &rules)))?;
+    let due = store.read(move |view| Ok(rotate(&signing_key::all(view)?, urgency, now, &rules))).await?;
     if due.is_empty() {
         return Ok(KeyChange::Unchanged);
     }
@@ -162,8 +162,8 @@ fn enter(tx: &mut Tx<'_>, id: KeyId, stage: KeyStage) -> Result<(), TxFault> {
     Ok(())
 }
 
-fn load(store: &Store) -> Result<KeySet, Fault> {
-    let stored = store.read(|view| signing_key::all(view))?;
+async fn load(store: &Store) -> Result<KeySet, Fault> {
+    let stored = store.read(|view| signing_key::all(view)).await?;
     let mut signer = None;
     let mut others = Vec::new();
     for key in &stored {

@@ -111,7 +111,8 @@ impl Command<AuthContext> for Login {
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<LoggedIn, Failure<LoginRefusal>> {
         let now = context.system.clock().now();
-        let candidate = context.store.read(|view| resolve(view, &self.identifier, now))?;
+        let identifier = self.identifier.clone();
+        let candidate = context.store.read(move |view| resolve(view, &identifier, now)).await?;
         let place = context.hasher.reserve(call.network(), Priority::Login)?;
         let attempt = LoginAttempt::of(&context, &call, &candidate, &self);
         let reserved = login_attempt::reserve(&context, &call, attempt).await;
@@ -119,7 +120,7 @@ impl Command<AuthContext> for Login {
         let checked = match candidate.password_hash() {
             Some(hash) => place.verify(hash.to_owned(), self.password.clone()).await,
             None => {
-                let cost = context.costs.of_unknown(&context, &self.identifier)?;
+                let cost = context.costs.of_unknown(&context, &self.identifier).await?;
                 place.verify_nobody(self.password.clone(), cost).await
             }
         };

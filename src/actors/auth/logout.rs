@@ -49,18 +49,18 @@ fn commit(tx: &mut Tx<'_>, ended: SessionId) -> Result<(), TxFault> {
 }
 
 /// The session of the bearer token or, if that proves nothing, of the refresh token. A read of the store.
-pub(super) fn session_named_by(context: &AuthContext, tokens: &LogoutTokens) -> Result<Option<SessionId>, Fault> {
+pub(super) async fn session_named_by(context: &AuthContext, tokens: &LogoutTokens) -> Result<Option<SessionId>, Fault> {
     let by_bearer = tokens.bearer.as_ref().and_then(|bearer| authenticate::session_of(context, bearer));
     match (by_bearer, &tokens.refresh) {
         (Some(session), _) => Ok(Some(session)),
-        (None, Some(refresh)) => session_of_refresh(context, refresh),
+        (None, Some(refresh)) => session_of_refresh(context, refresh).await,
         (None, None) => Ok(None),
     }
 }
 
 /// The session an authentic refresh token belongs to.
-fn session_of_refresh(context: &AuthContext, text: &Secret) -> Result<Option<SessionId>, Fault> {
+async fn session_of_refresh(context: &AuthContext, text: &Secret) -> Result<Option<SessionId>, Fault> {
     let Ok(token) = RefreshToken::parse(text.reveal()) else { return Ok(None) };
-    let found = context.store.read(|view| session::find(view, token.session))?;
+    let found = context.store.read(move |view| session::find(view, token.session)).await?;
     Ok(found.filter(|session| token.is_authentic(&session.seed)).map(|session| session.id))
 }

@@ -37,12 +37,13 @@ impl Marking {
         Self { clock, store, first_uses, sessions, tree }
     }
 
-    fn marked(&self) -> usize {
-        let is_marked = |id: &&SessionId| {
-            let found = self.store.read(|view| session::find(view, **id)).unwrap().unwrap();
-            found.refresh.used_at.is_some()
-        };
-        self.sessions.iter().filter(is_marked).count()
+    async fn marked(&self) -> usize {
+        let mut marked = 0;
+        for id in self.sessions.iter().copied() {
+            let found = self.store.read(move |view| session::find(view, id)).await.unwrap().unwrap();
+            marked += usize::from(found.refresh.used_at.is_some());
+        }
+        marked
     }
 
     fn commits(&self) -> u64 {
@@ -82,9 +83,9 @@ async fn first_uses_of_two_hundred_sessions_within_a_second_are_one_commit() {
         }
         tokio::time::sleep(TENTH).await;
     }
-    assert_eq!((marking.marked(), marking.commits() - before), (0, 0));
+    assert_eq!((marking.marked().await, marking.commits() - before), (0, 0));
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!((marking.marked(), marking.commits() - before), (200, 1));
+    assert_eq!((marking.marked().await, marking.commits() - before), (200, 1));
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(marking.commits() - before, 1, "nothing is left to write");
     marking.tree.stop(Duration::from_secs(10)).await;
@@ -96,7 +97,7 @@ async fn a_first_use_is_written_within_about_a_second_however_long_the_worker_ha
     tokio::time::sleep(Duration::from_secs(7)).await;
     let seen_at = marking.clock.now();
     marking.first_uses.note(marking.sessions[0], 0);
-    while marking.marked() == 0 {
+    while marking.marked().await == 0 {
         tokio::time::sleep(TENTH).await;
     }
     let waited = marking.clock.now().since(seen_at);
@@ -112,7 +113,7 @@ async fn a_stop_writes_what_waits() {
     let began = marking.clock.now();
     let (store, id) = (marking.store.clone(), marking.sessions[0]);
     marking.tree.stop(Duration::from_secs(10)).await;
-    let found = store.read(|view| session::find(view, id)).unwrap().unwrap();
+    let found = store.read(move |view| session::find(view, id)).await.unwrap().unwrap();
     assert!(found.refresh.used_at.is_some_and(|at| at.since(began) < TENTH), "{:?}", found.refresh);
 }
 

@@ -101,29 +101,29 @@ impl Auth {
 /// Reads of the store and of the keys: they take no place in the mailbox.
 impl Auth {
     /// Who a bearer token proves, looked up now.
-    pub fn authenticate(&self, token: &str) -> Result<Authenticated, Failure<AuthenticateRefusal>> {
-        authenticate::run(self, token)
+    pub async fn authenticate(&self, token: &str) -> Result<Authenticated, Failure<AuthenticateRefusal>> {
+        authenticate::run(self, token).await
     }
 
     /// The claims of a bearer token that is good now.
-    pub fn claims(&self, token: &Secret) -> Result<Arc<AccessClaims>, Failure<AuthenticateRefusal>> {
-        Ok(authenticate::run(self, token.reveal())?.claims)
+    pub async fn claims(&self, token: &Secret) -> Result<Arc<AccessClaims>, Failure<AuthenticateRefusal>> {
+        Ok(authenticate::run(self, token.reveal()).await?.claims)
     }
 
     /// The session that `Logout` is to end: that of the bearer token or, if it proves nothing, of the refresh token.
     /// `None`: they name none.
-    pub fn session_named_by(&self, tokens: &LogoutTokens) -> Result<Option<SessionId>, Fault> {
-        logout::session_named_by(self.context(), tokens)
+    pub async fn session_named_by(&self, tokens: &LogoutTokens) -> Result<Option<SessionId>, Fault> {
+        logout::session_named_by(self.context(), tokens).await
     }
 
     /// The sessions of a user that live, the one used last first; at most `auth.session.max_per_user`.
-    pub fn sessions(&self, user: UserId) -> Result<Vec<Session>, Fault> {
-        sessions::list(self.context(), user)
+    pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, Fault> {
+        sessions::list(self.context(), user).await
     }
 
     /// How a code that the user asked for stands.
-    pub fn code_standing(&self, user: UserId, code: CodeId) -> Result<Option<(OwnPurpose, CodeState)>, Fault> {
-        own_code::standing(self.context(), (user, code))
+    pub async fn code_standing(&self, user: UserId, code: CodeId) -> Result<Option<(OwnPurpose, CodeState)>, Fault> {
+        own_code::standing(self.context(), (user, code)).await
     }
 
     /// How often the token of a request was known from before, and how the line for password hashes is.

@@ -131,11 +131,11 @@ pub(super) async fn request(
 }
 
 /// How a code of the user's own stands, and what it is to prove. A read of the store.
-pub(super) fn standing(
+pub(super) async fn standing(
     context: &AuthContext,
     (who, id): (UserId, CodeId),
 ) -> Result<Option<(OwnPurpose, CodeState)>, Fault> {
-    let found = context.otp.standing(who, id)?;
+    let found = context.otp.standing(who, id).await?;
     Ok(found.and_then(|standing| Some((OwnPurpose::of(standing.purpose)?, standing))))
 }
 
@@ -148,7 +148,7 @@ pub(super) async fn confirm(
     if CodeDigits::parse(typed).is_err() {
         return Err(Failure::Refused(ConfirmRefusal::NoCode));
     }
-    let Some(purpose) = purpose_of(context, who.user, which)? else {
+    let Some(purpose) = purpose_of(context, who.user, which).await? else {
         return Err(Failure::Refused(ConfirmRefusal::Expired));
     };
     let effect = match purpose {
@@ -163,11 +163,11 @@ pub(super) async fn confirm(
     }
 }
 
-fn purpose_of(context: &AuthContext, user: UserId, which: OwnCode) -> Result<Option<OwnPurpose>, Fault> {
+async fn purpose_of(context: &AuthContext, user: UserId, which: OwnCode) -> Result<Option<OwnPurpose>, Fault> {
     match which {
         OwnCode::Purpose(purpose) => Ok(Some(purpose)),
         OwnCode::Id(id) => {
-            let codes = context.store.read(|view| code::of_owner(view, user))?;
+            let codes = context.store.read(move |view| code::of_owner(view, user)).await?;
             Ok(codes.iter().find(|code| code.id == id).and_then(|code| OwnPurpose::of(code.purpose)))
         }
     }

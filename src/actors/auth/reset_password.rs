@@ -74,7 +74,10 @@ impl Command<AuthContext> for ResetPassword {
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<(), Failure<ResetRefusal>> {
         let named = match &self.by {
             ResetBy::Address(email) => Some(email.clone()),
-            ResetBy::Request(id) => context.store.read(|view| reset::find(view, *id))?.map(|request| request.email),
+            ResetBy::Request(id) => {
+                let id = *id;
+                context.store.read(move |view| reset::find(view, id)).await?.map(|request| request.email)
+            }
         };
         // Of the user name nothing may be said before the caller has proven to be its owner.
         let password_context = password_policy::PasswordContext { email: named.as_ref(), username: None };
@@ -94,7 +97,7 @@ impl Command<AuthContext> for ResetPassword {
             Err(Failure::Refused(NoTryLeft)) => None,
             Err(Failure::Fault(fault)) => return Err(fault.into()),
         };
-        let Some(reset) = reset_of(&context, counted, password_hash)? else {
+        let Some(reset) = reset_of(&context, counted, password_hash).await? else {
             context.otp.pretend(call.context.clone(), stand_in).await?;
             return Err(Failure::Refused(ResetRefusal::CodeInvalid));
         };
@@ -115,7 +118,7 @@ impl Command<AuthContext> for ResetPassword {
 /// Whether a password is the owner's already: then a lost answer is asked for again. Reached only with the right code
 /// of an owner that exists, so its cost tells nothing to others.
 async fn is_set(context: &AuthContext, call: &Call, owner: UserId, password: Secret) -> Result<bool, Fault> {
-    let found = context.store.read(|view| user::find(view, owner))?;
+    let found = context.store.read(move |view| user::find(view, owner)).await?;
     let Some(hash) = found.and_then(|user| user.password_hash) else { return Ok(false) };
     let place = context.hasher.reserve(call.network(), Priority::Registration)?;
     Ok(match place.verify(hash, password).await? {
@@ -166,12 +169,12 @@ struct Reset {
 }
 
 /// Whose password the code is to set: the owner of the request or, by the address alone, its owner now.
-fn reset_of(context: &AuthContext, counted: Option<Counted>, hash: String) -> Result<Option<Reset>, Fault> {
+async fn reset_of(context: &AuthContext, counted: Option<Counted>, hash: String) -> Result<Option<Reset>, Fault> {
     let (owner, requested_at) = match counted {
         Some(Counted::Request(request)) => (request.owner, Some(request.created_at)),
         Some(Counted::Day(email)) => {
             let now = context.system.clock().now();
-            (context.store.read(|view| owner_of(view, &email, now))?, None)
+            (context.store.read(move |view| owner_of(view, &email, now)).await?, None)
         }
         None => (None, None),
     };

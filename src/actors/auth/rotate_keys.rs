@@ -28,6 +28,6 @@ impl Command<AuthContext> for RotateKeys {
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<Vec<KeyState>, Failure<Infallible>> {
         keys::advance(&context, &call, self.urgency).await?;
-        Ok(keys::states(&context.store)?)
+        Ok(keys::states(&context.store).await?)
     }
 }

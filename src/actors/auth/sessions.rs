@@ -8,9 +8,9 @@ use crate::{
 };
 
 /// The sessions that live, the one used last first.
-pub(super) fn list(context: &AuthContext, user: UserId) -> Result<Vec<Session>, Fault> {
+pub(super) async fn list(context: &AuthContext, user: UserId) -> Result<Vec<Session>, Fault> {
     let now = context.system.clock().now();
-    let mut sessions = context.store.read(|view| session::of_user(view, user))?;
+    let mut sessions = context.store.read(move |view| session::of_user(view, user)).await?;
     sessions.retain(|session| session.is_live(now));
     sessions.sort_by_key(|session| (std::cmp::Reverse(session.last_used_at), session.id));
     Ok(sessions)

@@ -61,7 +61,7 @@ impl Command<AuthContext> for VerifyEmail {
         let otp = &context.otp;
         match otp.verify(call.context, self.owner, CodePurpose::VerifyEmail, &self.code, effect).await? {
             Tried::Right => {
-                let found = context.store.read(|view| came_to_be(view, self.owner))?;
+                let found = context.store.read(move |view| came_to_be(view, self.owner)).await?;
                 found.map(|user| EmailVerified::Now(Box::new(user))).ok_or(Failure::Refused(CodeInvalid))
             }
             Tried::RightAgain => Ok(EmailVerified::Before),

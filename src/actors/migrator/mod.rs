@@ -77,8 +77,8 @@ impl Migrator {
     }
 
     async fn migrate(&self, cx: &TaskCx) -> Result<(), MigrationFailed> {
-        let Self { store, all, progress, .. } = self;
-        if !store.read(|view| migrations::is_under_way(view, all))? {
+        let (Self { store, progress, .. }, all) = (self, self.all);
+        if !store.read(move |view| migrations::is_under_way(view, all)).await? {
             self.take_snapshot(cx).await.map_err(MigrationFailed::Snapshot)?;
         }
         let system = cx.system();

@@ -153,8 +153,8 @@ impl NotifierContext {
         self.provider.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn health(&self) -> Result<NotifierHealth, Fault> {
-        let waiting = self.store.read(|view| notification::waiting(view))?;
+    pub(super) async fn health(&self) -> Result<NotifierHealth, Fault> {
+        let waiting = self.store.read(|view| notification::waiting(view)).await?;
         let provider = self.provider();
         let failing = provider.breaker.is_open();
         Ok(NotifierHealth {

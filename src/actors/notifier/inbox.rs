@@ -118,10 +118,12 @@ pub(super) async fn read(
     let deadline = tokio::time::sleep(wait.min(limits::INBOX_WAIT_MAX));
     tokio::pin!(deadline);
     loop {
-        let mails = context.store.read(|view| match to {
-            Some(to) => inbox::newest_to(view, to, limit.rows()),
+        let to = to.map(str::to_owned);
+        let mails = context.store.read(move |view| match to {
+            Some(to) => inbox::newest_to(view, &to, limit.rows()),
             None => inbox::newest(view, limit.rows()),
-        })?;
+        });
+        let mails = mails.await?;
         if !mails.is_empty() {
             return Ok(mails);
         }

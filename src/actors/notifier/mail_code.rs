@@ -36,9 +36,8 @@ impl CodeSource for Otp {
         purpose: CodePurpose,
         code: CodeId,
     ) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>> {
-        let live = Self::reveal(self, owner, purpose, code);
         let on_mail = |code: LiveCode| CodeOnMail { digits: code.digits, expires_at: code.expires_at };
-        Box::pin(async move { Ok(live?.map(on_mail)) })
+        Box::pin(async move { Ok(Self::reveal(self, owner, purpose, code).await?.map(on_mail)) })
     }
 }
 
@@ -56,16 +55,17 @@ pub(super) enum MailCode {
 pub(super) async fn of(context: &NotifierContext, notification: &Notification) -> Result<MailCode, Fault> {
     let found = match (notification.code, notification.template) {
         (Some(wanted), _) => context.codes.reveal(wanted.owner, wanted.purpose, wanted.code).await?,
-        (None, TemplateName::Invitation) => of_invitation(context, notification.owner)?,
+        (None, TemplateName::Invitation) => of_invitation(context, notification.owner).await?,
         (None, _) => return Ok(MailCode::NotNeeded),
     };
     Ok(found.map_or(MailCode::Void, MailCode::Live))
 }
 
 /// The code of an invitation that is still open.
-fn of_invitation(context: &NotifierContext, guest: UserId) -> Result<Option<CodeOnMail>, Fault> {
+async fn of_invitation(context: &NotifierContext, guest: UserId) -> Result<Option<CodeOnMail>, Fault> {
     let now = context.system.clock().now();
-    let found = context.store.read(|view| invitation::find(view, InvitationId::from(guest.uuid())))?;
+    let id = InvitationId::from(guest.uuid());
+    let found = context.store.read(move |view| invitation::find(view, id)).await?;
     let live = found.filter(|found| found.is_live(now));
     Ok(live.map(|found| CodeOnMail { digits: InvitationCode::of(found.code).text(), expires_at: found.expires_at }))
 }

@@ -90,7 +90,7 @@ impl Notifier {
     }
 
     /// How well mail goes out.
-    pub fn health(&self) -> Result<NotifierHealth, Fault> {
-        self.0.context().health()
+    pub async fn health(&self) -> Result<NotifierHealth, Fault> {
+        self.0.context().health().await
     }
 }

@@ -53,7 +53,7 @@ impl Worker for DeliverySender {
             EarlierSends::TakenBack => {}
         }
         self.start_given(cx);
-        self.look(cx)
+        self.look(cx).await
     }
 }
 
@@ -68,8 +68,8 @@ impl DeliverySender {
                 waiting.extend(notification::due(view, lane, far, limits::SCAN_MAX)?);
             }
             Ok(waiting)
-        })?;
-        for delivery in waiting {
+        });
+        for delivery in waiting.await? {
             let is_lost = match delivery.state {
                 DeliveryState::Sending { .. } => !self.context.in_hand().contains_key(&delivery.id),
                 DeliveryState::Queued { .. }
@@ -90,13 +90,13 @@ impl DeliverySender {
     }
 
     /// Gives what is due to free senders, unless the store is held back; says when to look again.
-    fn look(&self, cx: &TaskCx) -> Result<Next, Fault> {
+    async fn look(&self, cx: &TaskCx) -> Result<Next, Fault> {
         if self.context.store.is_restored() {
             return Ok(Next::Within(LOOK_EVERY));
         }
         let now = cx.system().clock().now();
         for lane in DeliveryLane::ALL {
-            for id in self.due(lane, now)? {
+            for id in self.due(lane, now).await? {
                 match SenderHold::reserve(&self.context, lane, id) {
                     SenderReservation::Held(hold) => {
                         let context = Arc::clone(&self.context);
@@ -111,8 +111,8 @@ impl DeliverySender {
         let next = self.context.store.read(|view| {
             let [urgent, normal] = DeliveryLane::ALL.map(|lane| notification::next_due(view, lane));
             Ok([urgent?, normal?].into_iter().flatten().min())
-        })?;
-        Ok(match next {
+        });
+        Ok(match next.await? {
             // Its turn comes with the end of a send, which is a nudge.
             Some(due) if due <= now => Next::Within(LOOK_EVERY),
             Some(due) => Next::Within(wait_until(due, now)),
@@ -120,9 +120,9 @@ impl DeliverySender {
         })
     }
 
-    fn due(&self, lane: DeliveryLane, now: Timestamp) -> Result<Vec<DeliveryId>, Fault> {
-        let due =
-            self.context.store.read(|view| notification::due(view, lane, now, limits::SENDERS_PER_CHANNEL * 2))?;
+    async fn due(&self, lane: DeliveryLane, now: Timestamp) -> Result<Vec<DeliveryId>, Fault> {
+        let most = limits::SENDERS_PER_CHANNEL * 2;
+        let due = self.context.store.read(move |view| notification::due(view, lane, now, most)).await?;
         let in_hand = self.context.in_hand();
         Ok(due.into_iter().map(|delivery| delivery.id).filter(|id| !in_hand.contains_key(id)).collect())
     }

@@ -12,10 +12,10 @@ use crate::{
 impl Operations {
     /// The figures of now; those of subscribers and mail are at most `limits::READY_PROBE_EVERY` old. What cannot be
     /// read is left out.
-    pub fn figures(&self, auth: &Auth) -> Figures {
+    pub async fn figures(&self, auth: &Auth) -> Figures {
         let (store, stats) = (&self.0.store, self.0.system.stats());
         let (cache, hasher) = auth.figures();
-        let details = self.lines().into_iter().filter_map(|line: ServiceHealth| line.details);
+        let details = self.lines().await.into_iter().filter_map(|line: ServiceHealth| line.details);
         let (mut events, mut mail) = (None, None);
         for detail in details {
             match detail {
@@ -31,7 +31,7 @@ impl Operations {
             actors: stats.loads(),
             dropped: stats.dead_letters().counts,
             events,
-            events_written: self.0.relays.written().unwrap_or_default(),
+            events_written: self.0.relays.written().await.unwrap_or_default(),
             mail,
             hasher,
             cache,

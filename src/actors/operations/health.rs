@@ -11,8 +11,13 @@ use crate::{
 };
 
 /// Reads the log and the queues, so its caller asks seldom.
-pub(super) fn lines(store: &Store, relays: &Relays, notifier: &Notifier, clock: &dyn Clock) -> Vec<ServiceHealth> {
-    vec![of_store(store), of_events(relays), of_mail(notifier), of_clock(clock)]
+pub(super) async fn lines(
+    store: &Store,
+    relays: &Relays,
+    notifier: &Notifier,
+    clock: &dyn Clock,
+) -> Vec<ServiceHealth> {
+    vec![of_store(store), of_events(relays).await, of_mail(notifier).await, of_clock(clock)]
 }
 
 fn line(name: &str, findings: Vec<String>, details: Option<Details>) -> ServiceHealth {
@@ -27,8 +32,8 @@ fn of_store(store: &Store) -> ServiceHealth {
     ServiceHealth { name: "store".to_owned(), status, reasons, details: Some(Details::Store(Box::new(report))) }
 }
 
-fn of_events(relays: &Relays) -> ServiceHealth {
-    let report = match figures(relays) {
+async fn of_events(relays: &Relays) -> ServiceHealth {
+    let report = match figures(relays).await {
         Ok(report) => report,
         Err(fault) => return unreadable("events", &fault),
     };
@@ -49,9 +54,10 @@ fn of_events(relays: &Relays) -> ServiceHealth {
 }
 
 /// The figures of the event log and its subscribers.
-pub(super) fn figures(relays: &Relays) -> Result<EventsReport, Fault> {
+pub(super) async fn figures(relays: &Relays) -> Result<EventsReport, Fault> {
     let subscribers = relays
-        .report()?
+        .report()
+        .await?
         .into_iter()
         .map(|subscriber| SubscriberLine {
             name: subscriber.name.to_owned(),
@@ -65,8 +71,8 @@ pub(super) fn figures(relays: &Relays) -> Result<EventsReport, Fault> {
     Ok(EventsReport { last_event: relays.head().to_string(), subscribers })
 }
 
-fn of_mail(notifier: &Notifier) -> ServiceHealth {
-    let health = match notifier.health() {
+async fn of_mail(notifier: &Notifier) -> ServiceHealth {
+    let health = match notifier.health().await {
         Ok(health) => health,
         Err(fault) => return unreadable("mail", &fault),
     };

@@ -9,19 +9,16 @@
 mod commands;
 mod figures;
 mod health;
+mod recent;
 
 pub use commands::{SnapshotRefusal, SnapshotTaken};
 
-use std::{
-    sync::{
-        Arc, OnceLock, PoisonError,
-        atomic::{AtomicU8, Ordering},
-    },
-    time::Instant,
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU8, Ordering},
 };
 
-use tokio::sync::Mutex;
-
+use self::recent::Recent;
 use crate::{
     actors::{notifier::Notifier, relay::Relays},
     domain::audit::AuditAction,
@@ -47,9 +44,9 @@ struct OperationsInner {
     /// The clock, if it is one that can be set forward: in development.
     manual: OnceLock<Arc<ManualClock>>,
     phase: AtomicU8,
-    probed: Mutex<Option<(Instant, Result<(), Fault>)>>,
-    /// The lines of health that are read from the store, and when they were.
-    lines: std::sync::Mutex<Option<(Instant, Vec<ServiceHealth>)>>,
+    probed: Recent<Result<(), Fault>>,
+    /// The lines of health that are read from the store.
+    lines: Recent<Vec<ServiceHealth>>,
 }
 
 /// Where the process is in its life. Only `Open` is ready.
@@ -95,7 +92,7 @@ impl Operations {
     /// Over the actors of `system`, the writer of `store`, and the services that have figures; starting.
     pub fn new(system: System, store: Store, relays: Relays, notifier: Notifier) -> Self {
         let phase = AtomicU8::new(ProcessPhase::Starting as u8);
-        let (manual, probed, lines) = (OnceLock::new(), Mutex::default(), std::sync::Mutex::default());
+        let (manual, probed, lines) = (OnceLock::new(), Recent::default(), Recent::default());
         Self(Arc::new(OperationsInner { system, store, relays, notifier, manual, phase, probed, lines }))
     }
 
@@ -141,9 +138,9 @@ impl Operations {
     }
 
     /// How well each child of the root is, the store with its figures, and the events, mail and the clock.
-    pub fn health(&self) -> HealthReport {
+    pub async fn health(&self) -> HealthReport {
         let mut report = self.0.system.stats().health();
-        for line in self.lines() {
+        for line in self.lines().await {
             match report.services.iter_mut().find(|service| service.name == line.name) {
                 Some(service) => service.add(line),
                 None => report.services.push(line),
@@ -154,22 +151,14 @@ impl Operations {
     }
 
     /// How far the subscribers of the event log have come.
-    pub fn events(&self) -> Result<EventsReport, Fault> {
-        health::figures(&self.0.relays)
+    pub async fn events(&self) -> Result<EventsReport, Fault> {
+        health::figures(&self.0.relays).await
     }
 
     /// What was read at most `limits::READY_PROBE_EVERY` ago.
-    fn lines(&self) -> Vec<ServiceHealth> {
-        let mut known = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.0.system.clock().instant();
-        if let Some((at, lines)) = &*known
-            && now.saturating_duration_since(*at) < limits::READY_PROBE_EVERY
-        {
-            return lines.clone();
-        }
-        let lines = health::lines(&self.0.store, &self.0.relays, &self.0.notifier, self.0.system.clock());
-        *known = Some((now, lines.clone()));
-        lines
+    async fn lines(&self) -> Vec<ServiceHealth> {
+        let OperationsInner { system, store, relays, notifier, lines, .. } = &*self.0;
+        lines.get(system.clock(), || health::lines(store, relays, notifier, system.clock())).await
     }
 
     /// Everything that speaks against sending requests; empty is ready.
@@ -188,24 +177,15 @@ impl Operations {
 
     /// Whether the store takes a write, asked again after `limits::READY_PROBE_EVERY` at the earliest.
     async fn probe(&self) -> Result<(), Fault> {
-        let mut probed = self.0.probed.lock().await;
-        let now = self.0.system.clock().instant();
-        if let Some((at, result)) = &*probed
-            && now.saturating_duration_since(*at) < limits::READY_PROBE_EVERY
-        {
-            return result.clone();
-        }
-        let write = Write::new(
-            Work::until(now + limits::READY_PROBE_DEADLINE),
-            self.0.system.stamp(),
-            CallContext::service("health", "readiness"),
-        );
-        let writing = self.0.store.write(write, |_| Ok(()));
-        let result = match tokio::time::timeout(limits::READY_PROBE_DEADLINE, writing).await {
-            Ok(result) => result,
-            Err(_elapsed) => Err(Fault::Expired),
+        let OperationsInner { system, store, probed, .. } = &*self.0;
+        let probe = async || {
+            let work = Work::until(system.clock().instant() + limits::READY_PROBE_DEADLINE);
+            let write = Write::new(work, system.stamp(), CallContext::service("health", "readiness"));
+            match tokio::time::timeout(limits::READY_PROBE_DEADLINE, store.write(write, |_| Ok(()))).await {
+                Ok(result) => result,
+                Err(_elapsed) => Err(Fault::Expired),
+            }
         };
-        *probed = Some((now, result.clone()));
-        result
+        probed.get(system.clock(), probe).await
     }
 }

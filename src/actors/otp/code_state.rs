@@ -26,9 +26,9 @@ pub struct CodeState {
 }
 
 /// The code `wanted` of `owner`; `None` if there is none, or another took its place.
-pub(super) fn run(context: &OtpContext, owner: UserId, wanted: CodeId) -> Result<Option<CodeState>, Fault> {
+pub(super) async fn run(context: &OtpContext, owner: UserId, wanted: CodeId) -> Result<Option<CodeState>, Fault> {
     let now = context.system.clock().now();
-    let codes = context.store.read(|view| code::of_owner(view, owner))?;
+    let codes = context.store.read(move |view| code::of_owner(view, owner)).await?;
     let found = codes.into_iter().find(|code| code.id == wanted);
     Ok(found.map(|code| CodeState {
         code: code.id,

@@ -93,13 +93,13 @@ impl Otp {
     }
 
     /// The digits of a code for its delivery; `None` once it is used, void, over or replaced.
-    pub fn reveal(&self, owner: UserId, purpose: CodePurpose, code: CodeId) -> Result<Option<LiveCode>, Fault> {
-        reveal::run(&self.context, owner, purpose, code)
+    pub async fn reveal(&self, owner: UserId, purpose: CodePurpose, code: CodeId) -> Result<Option<LiveCode>, Fault> {
+        reveal::run(&self.context, owner, purpose, code).await
     }
 
     /// How a code stands, for its owner; `None` if they have no such code.
-    pub fn standing(&self, owner: UserId, code: CodeId) -> Result<Option<CodeState>, Fault> {
-        code_state::run(&self.context, owner, code)
+    pub async fn standing(&self, owner: UserId, code: CodeId) -> Result<Option<CodeState>, Fault> {
+        code_state::run(&self.context, owner, code).await
     }
 
     /// Costs what a try or a sending costs, and does nothing: for an owner that does not exist, in whose mailbox it

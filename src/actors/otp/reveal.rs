@@ -21,14 +21,14 @@ pub struct LiveCode {
 }
 
 /// The digits of the issue `wanted`, unless it was used, is void or over, or another took its place.
-pub(super) fn run(
+pub(super) async fn run(
     context: &OtpContext,
     owner: UserId,
     purpose: CodePurpose,
     wanted: CodeId,
 ) -> Result<Option<LiveCode>, Fault> {
     let now = context.system.clock().now();
-    let found = context.store.read(|view| code::find(view, owner, purpose))?;
+    let found = context.store.read(move |view| code::find(view, owner, purpose)).await?;
     let live = found.filter(|code| code.id == wanted && code.state == CodeStage::Live && now < code.expires_at);
     Ok(live.map(|code| LiveCode {
         digits: Secret::new(crypto::code::CodeDigits::of_record(code.digits).reveal()),

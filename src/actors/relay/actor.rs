@@ -23,7 +23,7 @@ use super::{
 use crate::{
     domain::event::EventEnvelope,
     persistence::{
-        Store, TxFault,
+        Store,
         events::{self, EventFilter, EventRange},
         tables::subscription::{self, EventPlace, EventStanding},
     },
@@ -80,7 +80,7 @@ struct Tray {
 pub struct RelayState {
     window: RelayWindow,
     tray: Arc<Mutex<Tray>>,
-    filter: EventFilter,
+    filter: Arc<EventFilter>,
     /// Events up to here may have been handed over in an earlier life: their standing is looked up.
     known_to: u64,
     saved: u64,
@@ -100,14 +100,15 @@ impl Service for EventRelay {
     async fn start(&self, cx: &Cx<RelayMessage>) -> Result<RelayState, Fault> {
         let context = &self.context;
         let name = context.subscriber.name();
-        let watermark = context.store.read(|view| subscription::find(view, name))?.map_or(0, |found| found.watermark);
+        let watermark = context.store.read(move |view| subscription::find(view, name)).await?;
+        let watermark = watermark.map_or(0, |found| found.watermark);
         let over = CancellationToken::new();
         watch(cx, &context.store, over.clone());
         cx.addr().nudge(|| RelayMessage::LookDue);
         Ok(RelayState {
             window: RelayWindow::new(watermark),
             tray: Arc::default(),
-            filter: EventFilter { types: context.subscriber.types().into_iter().collect(), subject: None },
+            filter: Arc::new(EventFilter { types: context.subscriber.types().into_iter().collect(), subject: None }),
             known_to: context.store.head(),
             saved: watermark,
             is_saving: false,
@@ -120,7 +121,7 @@ impl Service for EventRelay {
 
     async fn handle(&self, cx: &Cx<RelayMessage>, state: &mut RelayState, message: RelayMessage, _: Work) {
         match message {
-            RelayMessage::LookDue => self.look(cx, state),
+            RelayMessage::LookDue => self.look(cx, state).await,
         }
     }
 
@@ -153,9 +154,9 @@ fn watch(cx: &Cx<RelayMessage>, store: &Store, over: CancellationToken) {
 }
 
 impl EventRelay {
-    fn look(&self, cx: &Cx<RelayMessage>, state: &mut RelayState) {
+    async fn look(&self, cx: &Cx<RelayMessage>, state: &mut RelayState) {
         self.clear_tray(state);
-        if let Err(fault) = self.fill_window(cx, state) {
+        if let Err(fault) = self.fill_window(cx, state).await {
             tracing::warn!(subscriber = self.context.subscriber.name(), %fault, "the event log cannot be read");
             state.look_timer = Some(cx.send_after(LOOK_EVERY, || RelayMessage::LookDue));
         }
@@ -181,7 +182,7 @@ impl EventRelay {
     }
 
     /// Reads the log as far as there is room, and the delayed events that are due.
-    fn fill_window(&self, cx: &Cx<RelayMessage>, state: &mut RelayState) -> Result<(), Fault> {
+    async fn fill_window(&self, cx: &Cx<RelayMessage>, state: &mut RelayState) -> Result<(), Fault> {
         let RelayContext { store, subscriber, system } = &self.context;
         let name = subscriber.name();
         for page_number in 0.. {
@@ -194,9 +195,10 @@ impl EventRelay {
             }
             let head = store.head();
             let range = EventRange { after: state.window.read_to(), limit: PAGE.min(state.window.room()) };
-            let page = store.read(|view| events::read(view, range, &state.filter))?;
+            let filter = Arc::clone(&state.filter);
+            let page = store.read(move |view| events::read(view, range, &filter)).await?;
             for event in page.rows {
-                if event.sequence <= state.known_to && self.was_handed_over(&event)? {
+                if event.sequence <= state.known_to && self.was_handed_over(&event).await? {
                     state.window.has_read(event.sequence);
                 } else {
                     state.window.take(event);
@@ -212,12 +214,12 @@ impl EventRelay {
             }
         }
         let now = system.clock().now();
-        let due = store.read(|view| subscription::due(view, name, now, limits::RELAY_PARALLEL))?;
+        let due = store.read(move |view| subscription::due(view, name, now, limits::RELAY_PARALLEL)).await?;
         for (subject, sequence, delayed) in due {
             if state.window.is_busy(subject) {
                 continue;
             }
-            match store.read(|view| events::find(view, sequence))? {
+            match store.read(move |view| events::find(view, sequence)).await? {
                 Some(event) => state.window.take_delayed(event, delayed),
                 None => {
                     let (context, addr) = (self.context.clone(), cx.addr().clone());
@@ -228,7 +230,7 @@ impl EventRelay {
                 }
             }
         }
-        let next = store.read(|view| subscription::next_due(view, name))?;
+        let next = store.read(move |view| subscription::next_due(view, name)).await?;
         state.look_timer = next.map(|due| {
             // One that is due already stands behind its subject's turn, whose end is a nudge.
             let wait = match due.since(now) {
@@ -241,10 +243,10 @@ impl EventRelay {
     }
 
     /// Whether an event above the saved watermark is settled or delayed already.
-    fn was_handed_over(&self, event: &EventEnvelope) -> Result<bool, Fault> {
+    async fn was_handed_over(&self, event: &EventEnvelope) -> Result<bool, Fault> {
         let subscriber = self.context.subscriber.name();
         let place = EventPlace { subscriber, subject: event.subject, sequence: event.sequence };
-        let standing = self.context.store.read(|view| -> Result<_, TxFault> { subscription::standing(view, place) })?;
+        let standing = self.context.store.read(move |view| subscription::standing(view, place)).await?;
         match standing {
             EventStanding::Open => Ok(false),
             EventStanding::Delayed(_) | EventStanding::Settled => Ok(true),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use super::Relays;
@@ -26,25 +26,40 @@ impl EventCounts {
     pub(super) fn from_now(store: &Store) -> Self {
         Self(Mutex::new(Counted { after: store.head(), by_type: BTreeMap::new() }))
     }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        // The counts are whole between any two pages.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counted {
+    /// Counts the page behind `after`, unless another caller has counted it meanwhile.
+    fn add(&mut self, after: u64, page: &[(u64, EventType)]) {
+        if self.after != after {
+            return;
+        }
+        for (sequence, event_type) in page {
+            *self.by_type.entry(*event_type).or_default() += 1;
+            self.after = *sequence;
+        }
+    }
 }
 
 impl Relays {
     /// Events written since the start of the process, each type of the catalogue. One call reads at most
     /// `limits::EVENTS_COUNTED_AT_ONCE` events; the next one goes on there. An event that retention removed before it
     /// was counted is not counted.
-    pub fn written(&self) -> Result<Vec<EventCount>, Fault> {
-        // The counts are whole between any two pages.
-        let mut counted = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub async fn written(&self) -> Result<Vec<EventCount>, Fault> {
         for _page in 0..limits::EVENTS_COUNTED_AT_ONCE / limits::SCAN_MAX {
-            let types = self.store.read(|view| events::types_behind(view, counted.after))?;
-            for (sequence, event_type) in &types {
-                *counted.by_type.entry(*event_type).or_default() += 1;
-                counted.after = *sequence;
-            }
+            let after = self.counts.counted().after;
+            let types = self.store.read(move |view| events::types_behind(view, after)).await?;
+            self.counts.counted().add(after, &types);
             if types.len() < limits::SCAN_MAX {
                 break;
             }
         }
+        let counted = self.counts.counted();
         let count = |event: &EventType| EventCount {
             // An attribute of CloudEvents is a URI reference: `/auth`.
             source: event.source().trim_start_matches('/'),

@@ -93,7 +93,8 @@ impl RelayContext {
 
     /// Writes the event behind the delayed ones of its subject, if there are any.
     async fn stands_behind(&self, place: EventPlace<'static>) -> Result<bool, Fault> {
-        if !self.store.read(|view| subscription::has_delayed(view, place.subscriber, place.subject))? {
+        let EventPlace { subscriber, subject, .. } = place;
+        if !self.store.read(move |view| subscription::has_delayed(view, subscriber, subject)).await? {
             return Ok(false);
         }
         self.store.write(self.write_of_relay(), move |tx| stand_behind(tx, place)).await
@@ -101,7 +102,7 @@ impl RelayContext {
 
     /// A subscriber whose effect is outside of the store settles nothing: its delayed row is removed here.
     async fn conclude_if_delayed(&self, place: EventPlace<'static>) -> Result<(), Fault> {
-        let standing = self.store.read(|view| subscription::standing(view, place))?;
+        let standing = self.store.read(move |view| subscription::standing(view, place)).await?;
         match standing {
             EventStanding::Open | EventStanding::Settled => Ok(()),
             EventStanding::Delayed(_) => self.store.write(self.write_of_relay(), move |tx| conclude(tx, place)).await,

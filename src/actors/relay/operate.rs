@@ -115,57 +115,62 @@ impl Relays {
     }
 
     /// How far each subscriber has come.
-    pub fn report(&self) -> Result<Vec<SubscriberReport>, Fault> {
+    pub async fn report(&self) -> Result<Vec<SubscriberReport>, Fault> {
         let (head, now) = (self.store.head(), self.system.clock().now());
-        self.relays
-            .iter()
-            .map(|relay| {
-                let name = relay.subscriber.name();
-                self.store.read(|view| {
-                    let watermark = subscription::find(view, name)?.map_or(0, |found| found.watermark);
-                    let (dead_letters, delayed) = subscription::counts(view, name)?;
-                    let range = EventRange { after: watermark, limit: 1 };
-                    let oldest = events::read(view, range, &EventFilter::default())?.rows;
-                    Ok(SubscriberReport {
-                        name,
-                        watermark,
-                        lag: head.saturating_sub(watermark),
-                        oldest: oldest.first().map(|event| now.since(event.time)),
-                        delayed,
-                        dead_letters,
-                    })
+        let mut reports = Vec::with_capacity(self.relays.len());
+        for relay in &*self.relays {
+            let name = relay.subscriber.name();
+            let report = self.store.read(move |view| {
+                let watermark = subscription::find(view, name)?.map_or(0, |found| found.watermark);
+                let (dead_letters, delayed) = subscription::counts(view, name)?;
+                let range = EventRange { after: watermark, limit: 1 };
+                let oldest = events::read(view, range, &EventFilter::default())?.rows;
+                Ok(SubscriberReport {
+                    name,
+                    watermark,
+                    lag: head.saturating_sub(watermark),
+                    oldest: oldest.first().map(|event| now.since(event.time)),
+                    delayed,
+                    dead_letters,
                 })
-            })
-            .collect()
+            });
+            reports.push(report.await?);
+        }
+        Ok(reports)
     }
 
     /// A page of the event log. It may hold fewer events than asked for, even none, and still have a next one: one
     /// reading looks at `limits::SCAN_MAX` events.
-    pub fn events(&self, query: &EventQuery) -> Result<EventPage, Fault> {
-        let filter = EventFilter { types: query.types.clone(), subject: query.subject };
+    pub async fn events(&self, query: EventQuery) -> Result<EventPage, Fault> {
+        let filter = EventFilter { types: query.types, subject: query.subject };
         let range = EventRange { after: query.after, limit: query.limit.rows() };
-        self.store.read(|view| {
+        let read = self.store.read(move |view| {
             let Page { rows, next } = events::read(view, range, &filter)?;
             Ok(EventPage { rows, next, head: events::head(view)? })
-        })
+        });
+        read.await
     }
 
     /// A dead letter, and its event if that is still in the log.
-    pub fn dead_letter(
+    pub async fn dead_letter(
         &self,
         subscriber: &str,
         sequence: u64,
     ) -> Result<(DeadLetter, Option<EventEnvelope>), Failure<OperatorRefusal>> {
-        self.find(subscriber)?;
-        let found = self.store.read(|view| match subscription::dead_letter(view, subscriber, sequence)? {
+        let name = self.find(subscriber)?.subscriber.name();
+        let found = self.store.read(move |view| match subscription::dead_letter(view, name, sequence)? {
             Some(letter) => Ok(Some((letter, events::find(view, sequence)?))),
             None => Ok(None),
-        })?;
-        found.ok_or(Failure::Refused(OperatorRefusal::UnknownDeadLetter))
+        });
+        found.await?.ok_or(Failure::Refused(OperatorRefusal::UnknownDeadLetter))
     }
 
     /// Dead letters of all subscribers, behind the place `after`: a subscriber's name and a sequence.
-    pub fn all_dead_letters(&self, after: Option<(&str, u64)>, limit: PageLimit) -> Result<AllDeadLetters, Fault> {
+    pub async fn all_dead_letters(
+        &self,
+        after: Option<(&str, u64)>,
+        limit: PageLimit,
+    ) -> Result<AllDeadLetters, Fault> {
         let mut names: Vec<&'static str> = self.relays.iter().map(|relay| relay.subscriber.name()).collect();
         names.sort_unstable();
         names.retain(|name| after.is_none_or(|(from, _)| *name >= from));
@@ -173,7 +178,7 @@ impl Relays {
         for name in names {
             let behind = after.filter(|(from, _)| *from == name).map(|(_, sequence)| sequence);
             let room = limit.rows() + 1 - rows.len();
-            let page = self.store.read(|view| subscription::dead_letters(view, name, behind, room))?;
+            let page = self.store.read(move |view| subscription::dead_letters(view, name, behind, room)).await?;
             rows.extend(page.rows.into_iter().map(|(sequence, letter)| (name, sequence, letter)));
             if rows.len() > limit.rows() {
                 break;
@@ -186,14 +191,14 @@ impl Relays {
     }
 
     /// Dead letters of a subscriber, oldest first, behind the sequence `after`.
-    pub fn dead_letters(
+    pub async fn dead_letters(
         &self,
         subscriber: &str,
         after: Option<u64>,
         limit: PageLimit,
     ) -> Result<DeadLetterPage, Failure<OperatorRefusal>> {
-        self.find(subscriber)?;
-        Ok(self.store.read(|view| subscription::dead_letters(view, subscriber, after, limit.rows()))?)
+        let name = self.find(subscriber)?.subscriber.name();
+        Ok(self.store.read(move |view| subscription::dead_letters(view, name, after, limit.rows())).await?)
     }
 
     /// Hands a dead letter over again.

@@ -38,7 +38,7 @@ impl Worker for Retention {
         if cx.system().clock().trouble().is_some() {
             return Ok(Next::Within(EVERY));
         }
-        let Some(up_to) = self.relays.report()?.iter().map(|subscriber| subscriber.watermark).min() else {
+        let Some(up_to) = self.relays.report().await?.iter().map(|subscriber| subscriber.watermark).min() else {
             return Ok(Next::Within(EVERY));
         };
         let expendable = Expendable { before: cx.system().clock().now().minus(self.kept), up_to };

@@ -122,30 +122,30 @@ impl Users {
     }
 
     /// The user of an id.
-    pub fn find(&self, id: UserId) -> Result<Option<User>, Fault> {
-        self.0.context().store.read(|view| user::find(view, id))
+    pub async fn find(&self, id: UserId) -> Result<Option<User>, Fault> {
+        self.0.context().store.read(move |view| user::find(view, id)).await
     }
 
     /// The users a filter lets through, newest first. A page may hold fewer rows than asked for and still not be the
     /// last: one call looks at no more than `limits::SCAN_MAX` users.
-    pub fn page(
+    pub async fn page(
         &self,
-        filter: &UserFilter,
+        filter: UserFilter,
         after: Option<UserId>,
         limit: PageLimit,
     ) -> Result<Page<User, UserId>, Fault> {
-        self.0.context().store.read(|view| user::page(view, filter, after, limit))
+        self.0.context().store.read(move |view| user::page(view, &filter, after, limit)).await
     }
 
     /// The invitations that may still be used, newest first.
-    pub fn invitations(
+    pub async fn invitations(
         &self,
         after: Option<InvitationId>,
         limit: PageLimit,
     ) -> Result<Page<Invitation, InvitationId>, Fault> {
         let context = self.0.context();
         let now = context.system.clock().now();
-        let mut page = context.store.read(|view| invitation::page(view, after, limit))?;
+        let mut page = context.store.read(move |view| invitation::page(view, after, limit)).await?;
         page.rows.retain(|found| found.is_live(now));
         Ok(page)
     }

@@ -47,7 +47,7 @@ impl Command<UserContext> for SetPassword {
     const DEADLINE: Duration = limits::HASHING_DEADLINE;
 
     async fn run(self, context: Arc<UserContext>, call: Call) -> Result<User, Failure<SetPasswordRefusal>> {
-        let Some(found) = context.store.read(|view| user::find_by_email(view, &self.email))? else {
+        let Some(found) = context.store.read(move |view| user::find_by_email(view, &self.email)).await? else {
             return Err(Failure::Refused(SetPasswordRefusal::NotFound));
         };
         let password_context =

@@ -8,7 +8,7 @@ use super::{
     password::PasswordFile,
     request::{UserRequest, text},
 };
-use crate::{actors::user::CreateAdmin, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
+use crate::{actors::user::CreateAdmin, config::Config, http::routes::user::user_body::UserBody, types::EmailAddress};
 
 /// The address and the password of the administrator.
 #[derive(Debug, Args)]

@@ -4,7 +4,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::{CliFailure, Terminal, address, request::UserRequest};
-use crate::{actors::user::EndSessions, config::Config, http::routes::user_operations::EndedBody, types::EmailAddress};
+use crate::{
+    actors::user::EndSessions, config::Config, http::routes::user::user_operations::EndedBody, types::EmailAddress,
+};
 
 /// The user whose sessions end.
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use super::{CliFailure, Terminal, address, request::UserRequest};
 use crate::{
     actors::user::Grant,
     config::Config,
-    http::routes::user_body::UserBody,
+    http::routes::user::user_body::UserBody,
     types::{EmailAddress, Role},
 };
 

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{CliFailure, Terminal, address, password::PasswordFile, request::UserRequest};
-use crate::{actors::user::SetPassword, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
+use crate::{actors::user::SetPassword, config::Config, http::routes::user::user_body::UserBody, types::EmailAddress};
 
 /// The user and the new password.
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use super::{
     CliFailure, Terminal, address,
     request::{UserRequest, text},
 };
-use crate::{actors::user::Unlock, config::Config, http::routes::user_body::UserBody, types::EmailAddress};
+use crate::{actors::user::Unlock, config::Config, http::routes::user::user_body::UserBody, types::EmailAddress};
 
 /// The user to unlock.
 #[derive(Debug, Args)]

@@ -2,93 +2,59 @@
 
 use crate::types::{Role, Roles};
 
-/// What a route may require. Own data needs only `UseOwnAccount`; the other permissions reach beyond the caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Permission {
-    /// Read and change the caller's own user, sessions, password, codes.
-    UseOwnAccount,
-    /// Read any user, with sessions and activity.
-    ReadUsers,
-    /// Create, change and delete users.
-    ManageUsers,
-    /// Lock, disable and enable users.
-    ManageUserStatus,
-    /// Grant and remove roles.
-    ManageRoles,
-    /// End sessions of other users.
-    EndSessions,
-    /// Read, verify and export the audit log.
-    ReadAudit,
-    /// Read events, subscribers and dead letters.
-    ReadEvents,
-    /// Requeue and discard dead letters.
-    ManageDeadLetters,
-    /// Read the actors, the store and health in detail.
-    ReadOperations,
-    /// Restart actors, set log levels, create snapshots.
-    Operate,
-    /// Read the accounts, transactions and payments of any user.
-    ReadMoney,
-    /// Move money of other users, freeze and close accounts, settle payments.
-    ManageMoney,
-    /// Send notifications to users.
-    SendNotifications,
-    /// Read notifications to other users.
-    ReadNotifications,
-    /// Write and publish templates.
-    ManageTemplates,
-    /// Manage webhook endpoints.
-    ManageWebhooks,
-    /// Introspect tokens (RFC 7662).
-    IntrospectTokens,
+macro_rules! permissions {
+    ($($name:ident $text:literal $doc:literal;)*) => {
+        /// What a route may require. Own data needs only `UseOwnAccount`; the other permissions reach beyond the
+        /// caller.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Permission { $(#[doc = $doc] $name,)* }
+
+        impl Permission {
+            /// All permissions, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The name in the route table's reference and in 403 problems.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
 }
 
-impl Permission {
-    /// All permissions, in the order of the table.
-    pub const ALL: [Self; 18] = [
-        Self::UseOwnAccount,
-        Self::ReadUsers,
-        Self::ManageUsers,
-        Self::ManageUserStatus,
-        Self::ManageRoles,
-        Self::EndSessions,
-        Self::ReadAudit,
-        Self::ReadEvents,
-        Self::ManageDeadLetters,
-        Self::ReadOperations,
-        Self::Operate,
-        Self::ReadMoney,
-        Self::ManageMoney,
-        Self::SendNotifications,
-        Self::ReadNotifications,
-        Self::ManageTemplates,
-        Self::ManageWebhooks,
-        Self::IntrospectTokens,
-    ];
+permissions! {
+    // -- the own account
+    UseOwnAccount "use_own_account" "Read and change the caller's own user, sessions, password, codes.";
 
-    /// The name in the route table's reference and in 403 problems.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::UseOwnAccount => "use_own_account",
-            Self::ReadUsers => "read_users",
-            Self::ManageUsers => "manage_users",
-            Self::ManageUserStatus => "manage_user_status",
-            Self::ManageRoles => "manage_roles",
-            Self::EndSessions => "end_sessions",
-            Self::ReadAudit => "read_audit",
-            Self::ReadEvents => "read_events",
-            Self::ManageDeadLetters => "manage_dead_letters",
-            Self::ReadOperations => "read_operations",
-            Self::Operate => "operate",
-            Self::ReadMoney => "read_money",
-            Self::ManageMoney => "manage_money",
-            Self::SendNotifications => "send_notifications",
-            Self::ReadNotifications => "read_notifications",
-            Self::ManageTemplates => "manage_templates",
-            Self::ManageWebhooks => "manage_webhooks",
-            Self::IntrospectTokens => "introspect_tokens",
-        }
-    }
+    // -- users
+    ReadUsers "read_users" "Read any user, with sessions and activity.";
+    ManageUsers "manage_users" "Create, change and delete users.";
+    ManageUserStatus "manage_user_status" "Lock, disable and enable users.";
+    ManageRoles "manage_roles" "Grant and remove roles.";
+    EndSessions "end_sessions" "End sessions of other users.";
+
+    // -- audit and events
+    ReadAudit "read_audit" "Read, verify and export the audit log.";
+    ReadEvents "read_events" "Read events, subscribers and dead letters.";
+    ManageDeadLetters "manage_dead_letters" "Requeue and discard dead letters.";
+
+    // -- operations
+    ReadOperations "read_operations" "Read the actors, the store and health in detail.";
+    Operate "operate" "Restart actors, set log levels, create snapshots.";
+
+    // -- money
+    ReadMoney "read_money" "Read the accounts, transactions and payments of any user.";
+    ManageMoney "manage_money" "Move money of other users, freeze and close accounts, settle payments.";
+
+    // -- notifications
+    SendNotifications "send_notifications" "Send notifications to users.";
+    ReadNotifications "read_notifications" "Read notifications to other users.";
+    ManageTemplates "manage_templates" "Write and publish templates.";
+    ManageWebhooks "manage_webhooks" "Manage webhook endpoints.";
+
+    // -- other services
+    IntrospectTokens "introspect_tokens" "Introspect tokens (RFC 7662).";
 }
 
 /// The permissions of `role`.
@@ -100,7 +66,7 @@ pub fn permissions_of(role: Role) -> &'static [Permission] {
             &[P::UseOwnAccount, P::ReadUsers, P::ReadEvents, P::ReadOperations, P::ReadMoney, P::ReadNotifications]
         }
         Role::Auditor => &[P::UseOwnAccount, P::ReadAudit],
-        Role::Admin => &Permission::ALL,
+        Role::Admin => Permission::ALL,
         Role::Service => &[P::UseOwnAccount, P::SendNotifications, P::IntrospectTokens],
     }
 }
@@ -139,7 +105,7 @@ introspect_tokens    admin service
     #[test]
     fn the_table_is_what_was_reviewed() {
         let mut table = String::new();
-        for permission in Permission::ALL {
+        for permission in Permission::ALL.iter().copied() {
             let holders: Vec<_> = Role::ALL
                 .into_iter()
                 .filter(|role| may(&[*role].into_iter().collect(), permission))
@@ -152,7 +118,7 @@ introspect_tokens    admin service
 
     #[test]
     fn who_holds_no_role_may_do_nothing() {
-        for permission in Permission::ALL {
+        for permission in Permission::ALL.iter().copied() {
             assert!(!may(&Roles::default(), permission));
         }
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{Locale, PersonName, PhoneNumber, UserName};
 
-/// The profile of a user or a registration. A new field is added here and in `http/routes/profile_body.rs`.
+/// The profile of a user or a registration. A new field is added here and in `http/routes/user/profile_body.rs`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// The user name; unique among users in its normal form. A registration reserves it until it expires.

@@ -150,10 +150,15 @@ impl Store {
         async move { decided.await.map_err(Failure::into_fault) }
     }
 
-    /// Reads durable state. Runs on the caller's thread: gets, and scans of at most `limits::SCAN_MAX` rows; longer
-    /// lists are read in pages.
-    pub fn read<T>(&self, f: impl FnOnce(&View<'_>) -> Result<T, TxFault>) -> Result<T, Fault> {
-        self.closer.backend.read(f)
+    /// Reads durable state: gets, and scans of at most `limits::SCAN_MAX` rows; longer lists are read in pages. On the
+    /// embedded store `f` runs on the caller's thread and the future is ready when it is first polled.
+    pub fn read<T, F>(&self, f: F) -> impl Future<Output = Result<T, Fault>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&View<'_>) -> Result<T, TxFault> + Send + 'static,
+    {
+        let closer = Arc::clone(&self.closer);
+        async move { closer.backend.read(f).await }
     }
 
     /// The head of a log that readers see. A log that the store was assembled without is always empty.

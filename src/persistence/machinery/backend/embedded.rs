@@ -58,6 +58,7 @@ impl Embedded {
         }
     }
 
+    /// Runs `f` at once, on the caller's thread.
     pub(super) fn read<T>(&self, f: impl FnOnce(&View<'_>) -> Result<T, TxFault>) -> Result<T, Fault> {
         self.shared.read(f)
     }

@@ -50,7 +50,11 @@ impl Backend {
     }
 
     /// Runs `f` over durable state.
-    pub(super) fn read<T>(&self, f: impl FnOnce(&View<'_>) -> Result<T, TxFault>) -> Result<T, Fault> {
+    pub(super) async fn read<T, F>(&self, f: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: FnOnce(&View<'_>) -> Result<T, TxFault> + Send + 'static,
+    {
         match self {
             Self::Embedded(embedded) => embedded.read(f),
         }

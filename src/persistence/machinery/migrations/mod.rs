@@ -120,7 +120,7 @@ pub async fn run(
     write: impl Fn() -> Write + Send,
     told: impl Fn(MigrationProgress) + Send,
 ) -> Result<(), Fault> {
-    let pending = store.read(|view| pending(view, all))?;
+    let pending = store.read(move |view| pending(view, all)).await?;
     for (finished, migration) in pending.iter().copied().enumerate() {
         let tell = |percent| {
             told(MigrationProgress { name: migration.name, percent: overall(finished, percent, pending.len()) });

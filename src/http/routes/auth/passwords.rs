@@ -1,0 +1,207 @@
+//! `/auth/password/*`: forgotten, reset, changed.
+
+use axum::{extract::State, http::StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use crate::{
+    actors::auth::{
+        ChangePassword, ChangeRefusal, ForgotPassword, ResetBy, ResetPassword, ResetRefusal, ResetRequested,
+    },
+    domain::access::Permission,
+    http::{
+        context::SignedIn,
+        error::{ApiError, ProblemCode},
+        extract::{Accepted, Json},
+        fields::{self, Fields, FromFields},
+        route::{
+            Access::{Anonymous, Needs},
+            Class::{CodeRequest, Login, Standard},
+            On::Public,
+            Route, row,
+        },
+        services::EdgeServices,
+    },
+    types::{CallContext, EmailAddress, Invalid, Secret, id::ResetId, limits},
+};
+
+/// The routes of this file.
+pub(super) fn rows() -> Vec<Route> {
+    vec![
+        row(Public, Anonymous, CodeRequest, routes!(forgot)),
+        row(Public, Anonymous, Login, routes!(reset)),
+        row(Public, Needs(Permission::UseOwnAccount), Standard, routes!(change)),
+    ]
+}
+
+/// Whose password is forgotten.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ForgotPasswordBody {
+    /// The address; a code is sent to it if it is known.
+    #[schema(value_type = String, example = "ada@example.com")]
+    email: EmailAddress,
+}
+
+impl FromFields for ForgotPasswordBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let email = body.required("email").text(EmailAddress::parse);
+        Some(Self { email: email? })
+    }
+}
+
+/// The request, for `POST /auth/password/reset`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResetRequestedBody {
+    /// The request.
+    request_id: String,
+    /// The latest time at which a code sent now runs out; a code that is sent again keeps its own end, which the mail
+    /// names.
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// From when on it may be asked for again.
+    #[schema(format = DateTime)]
+    resend_at: String,
+}
+
+/// Ask for a password reset
+///
+/// Answers the same for every address; its owner is sent a code. Asking again sends the same code, once a minute.
+#[utoipa::path(
+    post, path = "/auth/password/forgot", operation_id = "forgot_password", tag = "auth",
+    request_body = ForgotPasswordBody,
+    responses((status = 202, description = "A code was sent, if the address is known.", body = ResetRequestedBody))
+)]
+pub async fn forgot(
+    State(services): State<EdgeServices>,
+    context: CallContext,
+    Json(body): Json<ForgotPasswordBody>,
+) -> Result<Accepted<ResetRequestedBody>, ApiError> {
+    let command = ForgotPassword { email: body.email };
+    let ResetRequested { request, expires_at, resend_at } = services.auth.run(context, command).await?;
+    Ok(Accepted(ResetRequestedBody {
+        request_id: request.to_string(),
+        expires_at: expires_at.to_string(),
+        resend_at: resend_at.to_string(),
+    }))
+}
+
+/// The code that was mailed, and the new password.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ResetPasswordBody {
+    /// What `POST /auth/password/forgot` answered; this or `email`.
+    #[schema(value_type = Option<String>)]
+    request_id: Option<ResetId>,
+    /// The address; this or `requestId`. Tried 20 times a day at most.
+    #[schema(value_type = Option<String>, example = "ada@example.com")]
+    email: Option<EmailAddress>,
+    /// Six digits.
+    #[schema(value_type = String, example = "123456")]
+    code: String,
+    /// 12 to 128 characters; common passwords are refused.
+    #[schema(value_type = String, example = "correct horse battery staple")]
+    new_password: Secret,
+}
+
+impl FromFields for ResetPasswordBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let request_id = body.optional("requestId").text(str::parse::<ResetId>);
+        let email = body.optional("email").text(EmailAddress::parse);
+        let code = body.required("code").text(fields::line(limits::CODE_INPUT_MAX));
+        let new_password = body.required("newPassword").secret();
+        let (request_id, email) = (request_id?, email?);
+        if request_id.is_some() == email.is_some() {
+            body.refuse("email", Invalid::new("one_of", "give either requestId or email"));
+            return None;
+        }
+        Some(Self { request_id, email, code: code?, new_password: new_password? })
+    }
+}
+
+impl From<ResetRefusal> for ApiError {
+    fn from(refusal: ResetRefusal) -> Self {
+        match refusal {
+            ResetRefusal::Fields(errors) => Self::invalid(errors),
+            ResetRefusal::CodeInvalid => Self::new(ProblemCode::CodeInvalid),
+        }
+    }
+}
+
+/// Reset a password by code
+///
+/// Sets a new password by the code that was mailed: all sessions end, and an address that was never verified is now.
+/// Sent again with the same password it answers the same; the code sets no other one.
+#[utoipa::path(
+    post, path = "/auth/password/reset", operation_id = "reset_password", tag = "auth",
+    request_body = ResetPasswordBody,
+    responses((status = 204, description = "The new password is set."))
+)]
+pub async fn reset(
+    State(services): State<EdgeServices>,
+    context: CallContext,
+    Json(body): Json<ResetPasswordBody>,
+) -> Result<StatusCode, ApiError> {
+    let by = match (body.request_id, body.email) {
+        (Some(request), None) => ResetBy::Request(request),
+        (None, Some(email)) => ResetBy::Address(email),
+        (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(ProblemCode::ValidationFailed)),
+    };
+    let command = ResetPassword { by, code: body.code, new_password: body.new_password };
+    services.auth.run(context, command).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Both passwords.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ChangePasswordBody {
+    /// The password of now.
+    #[schema(value_type = String)]
+    current_password: Secret,
+    /// 12 to 128 characters; common passwords are refused.
+    #[schema(value_type = String, example = "correct horse battery staple")]
+    new_password: Secret,
+}
+
+impl FromFields for ChangePasswordBody {
+    fn from_fields(body: &mut Fields) -> Option<Self> {
+        let current_password = body.required("currentPassword").secret();
+        let new_password = body.required("newPassword").secret();
+        Some(Self { current_password: current_password?, new_password: new_password? })
+    }
+}
+
+impl From<ChangeRefusal> for ApiError {
+    fn from(refusal: ChangeRefusal) -> Self {
+        match refusal {
+            ChangeRefusal::Fields(errors) => Self::invalid(errors),
+            ChangeRefusal::LockedOut { wait } => Self::new(ProblemCode::LockedOut).retry_after(wait),
+            ChangeRefusal::WrongPassword => {
+                Self::invalid(vec![Invalid::new("wrong_password", "is not your password").at("/currentPassword")])
+            }
+            ChangeRefusal::SessionEnded => Self::new(ProblemCode::SessionEnded),
+        }
+    }
+}
+
+/// Change my password
+///
+/// Sets a new password by the one before. The caller's other sessions end; this one goes on.
+#[utoipa::path(
+    post, path = "/auth/password/change", operation_id = "change_password", tag = "auth",
+    request_body = ChangePasswordBody,
+    responses((status = 204, description = "The new password is set."))
+)]
+pub async fn change(
+    State(services): State<EdgeServices>,
+    context: CallContext,
+    SignedIn(who): SignedIn,
+    Json(body): Json<ChangePasswordBody>,
+) -> Result<StatusCode, ApiError> {
+    let command = ChangePassword { who, current: body.current_password, new: body.new_password };
+    services.auth.run(context, command).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,185 @@
+//! `/events`: the event log for operators, and the progress of its subscribers.
+
+use std::collections::BTreeSet;
+
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use crate::{
+    actors::relay::{EventPage, EventQuery},
+    domain::access::Permission,
+    domain::event::{self, EventEnvelope, EventType},
+    http::{
+        error::ApiError,
+        extract::{Json, Query, page_limit},
+        fields::{Fields, FromFields},
+        route::{Access::Needs, Class::Standard, On::Ops, Route, row},
+        services::EdgeServices,
+    },
+    telemetry::events::EventsReport,
+    types::{Invalid, PageLimit, id::UserId, limits},
+};
+
+/// The routes of this file.
+pub(super) fn rows() -> Vec<Route> {
+    vec![
+        row(Ops, Needs(Permission::ReadEvents), Standard, routes!(list_events)),
+        row(Ops, Needs(Permission::ReadEvents), Standard, routes!(list_event_subscribers)),
+    ]
+}
+
+/// The parameters of the list.
+pub struct EventsQuery(EventQuery);
+
+impl FromFields for EventsQuery {
+    fn from_fields(query: &mut Fields) -> Option<Self> {
+        let after = query.optional("after").text(sequence);
+        let types = query.optional("types").text(types);
+        let subject = query.optional("subject").text(str::parse::<UserId>);
+        let limit: Option<Option<PageLimit>> = query.optional("limit").text(page_limit);
+        Some(Self(EventQuery {
+            after: after?.unwrap_or(0),
+            types: types?.unwrap_or_default(),
+            subject: subject?,
+            limit: limit?.unwrap_or_default(),
+        }))
+    }
+}
+
+fn sequence(text: &str) -> Result<u64, Invalid> {
+    text.parse().map_err(|_| Invalid::new("not_a_sequence", "must be the sequence of an event: a whole number"))
+}
+
+fn types(text: &str) -> Result<BTreeSet<EventType>, Invalid> {
+    if text.len() > limits::EVENT_TYPES_QUERY_MAX {
+        return Err(Invalid::told("length", format!("must be at most {} characters", limits::EVENT_TYPES_QUERY_MAX)));
+    }
+    let unknown = Invalid::new("unknown_value", "must be types of events, separated by commas");
+    text.split(',').map(|name| EventType::from_name(name).ok_or_else(|| unknown.clone())).collect()
+}
+
+/// An event: the attributes of CloudEvents 1.0 and its extensions.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventBody {
+    /// The deduplication key.
+    id: String,
+    /// Strictly increasing; a whole number as text.
+    #[schema(example = "4711")]
+    sequence: String,
+    /// The type of the event.
+    #[serde(rename = "type")]
+    #[schema(example = "user.logged_in")]
+    kind: &'static str,
+    /// The service that wrote the event.
+    #[schema(example = "/auth")]
+    source: &'static str,
+    /// The id of the person that the event is about.
+    subject: String,
+    /// The time of the decision.
+    #[schema(format = DateTime)]
+    time: String,
+    /// Always `1.0`.
+    specversion: &'static str,
+    /// Always `application/json`.
+    datacontenttype: &'static str,
+    /// The major version of `data`.
+    dataversion: &'static str,
+    /// The id of the request that started the chain of events.
+    correlationid: String,
+    /// The id of the event that caused this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    causationid: Option<String>,
+    /// W3C trace context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
+    /// The payload. The personal fields are missing after the person's erasure.
+    #[schema(value_type = Object)]
+    data: Map<String, Value>,
+}
+
+impl From<EventEnvelope> for EventBody {
+    fn from(event: EventEnvelope) -> Self {
+        let kind = event.kind.event_type();
+        let told = event.kind.fields().into_iter().map(|(name, value)| (name.to_owned(), json_of(value)));
+        let personal = event.personal.fields().into_iter();
+        let personal = personal.map(|(name, value)| (name.to_owned(), Value::String(value)));
+        Self {
+            id: event.id.to_string(),
+            sequence: event.sequence.to_string(),
+            kind: kind.as_str(),
+            source: kind.source(),
+            subject: event.subject.to_string(),
+            time: event.time.to_string(),
+            specversion: "1.0",
+            datacontenttype: "application/json",
+            dataversion: "1",
+            correlationid: event.correlation,
+            causationid: event.causation.map(|id| id.to_string()),
+            traceparent: event.traceparent,
+            data: told.chain(personal).collect(),
+        }
+    }
+}
+
+fn json_of(value: event::PayloadValue) -> Value {
+    match value {
+        event::PayloadValue::Text(text) => Value::String(text),
+        event::PayloadValue::Flag(flag) => Value::Bool(flag),
+        event::PayloadValue::Count(count) => Value::from(count),
+        event::PayloadValue::Texts(texts) => Value::from(texts),
+    }
+}
+
+/// A page of the event log.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventList {
+    /// The events, in order of sequence. A page may contain fewer than `limit`, even none, and still have a next page.
+    data: Vec<EventBody>,
+    /// The `after` of the next page; `null`: the page reaches the end of the log.
+    next_cursor: Option<String>,
+    /// The sequence of the newest event at the read. If `nextCursor` is `null`, continue later from here.
+    last_event: String,
+}
+
+/// List events
+///
+/// Oldest first, after a given sequence. Events are kept for `events.retention`.
+#[utoipa::path(
+    get, path = "/events", operation_id = "list_events", tag = "events",
+    params(
+        ("after" = Option<String>, Query, description = "Only events after this sequence."),
+        ("types" = Option<String>, Query, description = "Only these types, by name or alias, separated by commas."),
+        ("subject" = Option<String>, Query, description = "Only events about this person."),
+        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
+    ),
+    responses((status = 200, description = "One page.", body = EventList))
+)]
+pub async fn list_events(
+    State(services): State<EdgeServices>,
+    Query(EventsQuery(query)): Query<EventsQuery>,
+) -> Result<Json<EventList>, ApiError> {
+    let EventPage { rows, next, head } = services.relays.events(query).await?;
+    Ok(Json(EventList {
+        data: rows.into_iter().map(EventBody::from).collect(),
+        next_cursor: next.map(|next| next.to_string()),
+        last_event: head.to_string(),
+    }))
+}
+
+/// List the subscribers of the event log
+///
+/// The cursor of each subscriber, its waiting events, and the number of its dead letters.
+#[utoipa::path(
+    get, path = "/events/subscribers", operation_id = "list_event_subscribers", tag = "events",
+    responses((status = 200, description = "All subscribers.", body = EventsReport))
+)]
+pub async fn list_event_subscribers(
+    State(services): State<EdgeServices>,
+    Query(()): Query<()>,
+) -> Result<Json<EventsReport>, ApiError> {
+    Ok(Json(services.operations.events().await?))
+}

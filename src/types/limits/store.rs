@@ -1,0 +1,60 @@
+//! Bounds of the store: transactions, journal, snapshots, disk.
+
+use std::time::Duration;
+
+/// Rows of one scan of the store.
+pub const SCAN_MAX: usize = 1_000;
+/// Operations in one transaction.
+pub const TX_OPERATIONS_MAX: usize = 10_000;
+/// Bytes of operations in one transaction.
+pub const TX_BYTES_MAX: usize = 4 << 20;
+/// Closures in one group of the writer.
+pub const GROUP_MAX: usize = 128;
+/// Bytes of operations in one group after which no further closure is added.
+pub const GROUP_BYTES_MAX: usize = 1 << 20;
+/// Bulk work (batches of upkeep, imports) gets 1/`BULK_PART` of a group's places and bytes.
+pub const BULK_PART: usize = 4;
+/// Requests waiting for the writer.
+pub const WRITE_QUEUE_MAX: usize = 4_096;
+/// Bulk work waiting for the writer.
+pub const BULK_QUEUE_MAX: usize = 256;
+/// Bytes of one value; a hard cap.
+pub const VALUE_MAX: usize = 64 << 10;
+/// Bytes of one journal segment.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+/// Keys of one `apply_batch` of sled.
+pub const SLED_BATCH_KEYS: usize = 128;
+/// Journal bytes between two checkpoints.
+pub const CHECKPOINT_BYTES: u64 = 16 << 20;
+/// Time between two checkpoints while there is work.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// Bytes of one key.
+pub const KEY_MAX: usize = 1_024;
+/// Bytes of one frame of the journal: a transaction, and the heads of its operations.
+pub const FRAME_MAX: usize = 16 << 20;
+/// Bytes of memory for sled's page cache.
+pub const SLED_CACHE_BYTES: u64 = 128 << 20;
+/// Bytes of memory for redb's page cache.
+pub const REDB_CACHE_BYTES: usize = 128 << 20;
+/// How long a journal segment is kept after a snapshot covers it.
+pub const JOURNAL_RETENTION: Duration = Duration::from_secs(24 * 3_600);
+/// Journal bytes above which covered segments are removed before `JOURNAL_RETENTION`.
+pub const JOURNAL_RETENTION_BYTES: u64 = 4 << 30;
+/// Time between two snapshots while there is work.
+pub const SNAPSHOT_EVERY: Duration = Duration::from_secs(6 * 3_600);
+/// Journal bytes between two snapshots.
+pub const SNAPSHOT_BYTES: u64 = 1 << 30;
+/// Number of snapshots in the data directory.
+pub const SNAPSHOTS_KEPT: usize = 2;
+/// How long a start waits for another process to release the data directory.
+pub const LOCK_WAIT: Duration = Duration::from_secs(30);
+/// The writer is busy with one closure for this long: health `down`.
+pub const WRITER_STUCK: Duration = Duration::from_secs(5);
+/// The writer is busy with one closure for this long: the process ends.
+pub const WRITER_LOST: Duration = Duration::from_secs(30);
+/// The value of `Retry-After` while an older store is migrated.
+pub const MIGRATING_RETRY: Duration = Duration::from_secs(5);
+/// Free bytes below which imports, sends and registrations are refused.
+pub const DISK_LOW: u64 = 512 << 20;
+/// Free bytes below which everything except ending access is refused.
+pub const DISK_FULL: u64 = 128 << 20;

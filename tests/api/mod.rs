@@ -1,0 +1,30 @@
+//! The API as clients use it.
+
+mod answers;
+mod audit;
+mod auth;
+mod challenges;
+mod clock;
+mod contract;
+mod events;
+mod form;
+mod guards;
+pub mod harness;
+mod heads;
+mod health;
+mod idle_services;
+mod inbox;
+mod invitations;
+mod metrics;
+mod operations;
+mod origins;
+mod proxies;
+mod recovery;
+mod reference;
+mod resets;
+mod slow;
+mod sockets;
+pub mod test_app;
+mod unproven;
+mod user_sessions;
+mod users;

@@ -1,8 +1,0 @@
-//! Flows of the services on a whole system in memory: an engine without a disk, a clock that is moved, seeded chance.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
-
-mod notifier;
-mod relay;
-mod test_notifier;
-mod test_store;
-mod upkeep;

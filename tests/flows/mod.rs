@@ -1,0 +1,7 @@
+//! Flows of the services on a whole system in memory: an engine without a disk, a clock that is moved, seeded chance.
+
+mod notifier;
+mod relay;
+mod test_notifier;
+mod test_store;
+mod upkeep;

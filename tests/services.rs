@@ -1,0 +1,10 @@
+//! The services without the program around them, in one test binary: the API by its routes (`api`), flows without HTTP
+//! (`flows`), and a hundred callers at once (`races`). The harness is `api::test_app`; its clients are in `api::harness`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout)]
+
+mod api;
+mod flows;
+mod peers;
+mod races;
+
+use api::{harness, test_app};
