@@ -48,7 +48,8 @@ impl Command<AuthContext> for ResendVerification {
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<Resent, Failure<Infallible>> {
         let now = context.system.clock().now();
-        match context.store.read(move |view| owner_of(view, &self.registrant, now)).await? {
+        let registrant = self.registrant.clone();
+        match context.store.read(move |view| owner_of(view, &registrant, now)).await? {
             Some(owner) => {
                 context.otp.issue(call.context.clone(), owner, CodePurpose::VerifyEmail, CodeOrder::Asked).await?;
             }
