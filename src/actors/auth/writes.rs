@@ -11,9 +11,9 @@ use crate::{
     crypto::identifier::IdentifierKey,
     domain::{
         audit::{AuditAction, AuditRecord},
-        auth::{Registration, Session, SessionEnd, lockout::Subject, refresh::RefreshState},
+        auth::{AddressState, Registration, Session, SessionEnd, lockout::Subject, refresh::RefreshState},
         event::{Event, EventKind, EventOrigin, Personal},
-        user::User,
+        user::{Profile, User},
     },
     persistence::{
         Tx, TxFault, persons,
@@ -154,18 +154,33 @@ pub(crate) fn drop_registration(tx: &mut Tx<'_>, gone: &Registration) -> Result<
     persons::erase(tx, gone.id)
 }
 
-/// Removes all registrations of an address.
-pub(crate) fn drop_registrations_of(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<(), TxFault> {
-    for gone in registration::of_email(tx, email)? {
-        drop_registration(tx, &gone)?;
+/// Ends the registrations of an address whose owner is a user now: no code can turn them into users. They keep their
+/// places and user names until their time is over, as those of an address that was taken before, so that the answer to
+/// another registration does not reveal that the address became a user's.
+pub(crate) fn retire_registrations_of(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<(), TxFault> {
+    for found in registration::of_email(tx, email)? {
+        retire_registration(tx, found)?;
     }
     Ok(())
+}
+
+/// Ends one of them, as `retire_registrations_of` does.
+pub(crate) fn retire_registration(tx: &mut Tx<'_>, found: Registration) -> Result<(), TxFault> {
+    registration::remove(tx, found.id)?;
+    registration::insert(tx, &Registration { address: AddressState::Taken, ..found })
+}
+
+/// Keeps the place of a registration that became a user, until its time is over.
+pub(crate) fn keep_place_of(tx: &mut Tx<'_>, became: &Registration) -> Result<(), TxFault> {
+    let (id, profile, password_hash) = (tx.id(), Profile::default(), String::new());
+    let place = Registration { id, address: AddressState::Taken, profile, password_hash, ..became.clone() };
+    registration::insert(tx, &place)
 }
 
 /// Ends whatever else waits for an address that `proven`, who is stored already, has proven; emits and audits the
 /// proof.
 pub(crate) fn settle_proof(tx: &mut Tx<'_>, proven: &User) -> Result<(), TxFault> {
-    drop_registrations_of(tx, &proven.email)?;
+    retire_registrations_of(tx, &proven.email)?;
     drop_invitation_of(tx, &proven.email)?;
     record_proof(tx, proven)
 }

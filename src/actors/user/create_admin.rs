@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{UserContext, writes};
 use crate::{
     actors::{
-        auth::writes::{drop_registrations_of, end_all_sessions, forget_failures},
+        auth::writes::{end_all_sessions, forget_failures, retire_registrations_of},
         hasher::Priority,
         otp::writes::remove_codes_of,
     },
@@ -76,7 +76,7 @@ fn commit(
         Some(holder) => in_place_of(tx, holder, fresh, key)?,
         None => fresh,
     };
-    drop_registrations_of(tx, email)?;
+    retire_registrations_of(tx, email)?;
     writes::drop_invitation_of(tx, email)?;
     user::update(tx, &made).map_err(|stop| stop.map_refusal(|_| CreateAdminRefusal::EmailTaken))?;
     let kind = EventKind::UserRoleChanged { user: made.id, from: Roles::default(), to: made.roles.clone() };

@@ -92,6 +92,12 @@ actions! {
     Invite = "user.invite" in Changes;
     /// An invitation was revoked.
     RevokeInvitation = "user.revoke_invitation" in Changes;
+    /// A user, or a list of users, was read by another user; once an hour for each caller, user and operation.
+    ReadUser = "user.read" in SignIns;
+    /// A caller without the permission was refused; once an hour for each caller and operation.
+    Access = "access" in SignIns;
+    /// So many wrong codes were tried that no code is accepted for a while.
+    CodeCeiling = "code.ceiling" in Changes;
 }
 
 /// The result of the action.

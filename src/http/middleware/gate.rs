@@ -10,6 +10,7 @@ use axum::{
 };
 
 use crate::{
+    actors::audit::{AccessKind, AccessNote, Audit},
     config::Mode,
     domain::access::{self, Permission},
     http::{
@@ -35,6 +36,8 @@ pub struct Gate {
     pub listener: Listener,
     /// The rule of the route.
     pub rule: Arc<Rule>,
+    /// Where refusals are entered.
+    pub audit: Audit,
 }
 
 /// Whether `listener` answers the route. In production `/dev/*` does not exist, and the API page is on the ops
@@ -70,6 +73,9 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
             response
         }
     };
+    if lacks_permission(&response) {
+        gate.enter_refusal(&origin).await;
+    }
     if let Some(taken) = taken {
         taken.write(response.headers_mut());
     }
@@ -95,6 +101,11 @@ fn is_of_form(error: &ApiError) -> bool {
         ProblemCode::ValidationFailed => !error.field_errors().iter().any(|error| GUESSES.contains(&error.code)),
         _ => false,
     }
+}
+
+/// Whether the caller lacks the permission that the request needs.
+fn lacks_permission(response: &Response) -> bool {
+    response.extensions().get::<ApiError>().is_some_and(|error| error.code() == ProblemCode::Forbidden)
 }
 
 impl Gate {
@@ -126,6 +137,15 @@ impl Gate {
         if took >= limits::SLOW_REQUEST {
             let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(operation = %self.rule.operation_id, took_ms, "a slow request");
+        }
+    }
+
+    /// Enters a refusal for a missing permission in the audit log. It stays one if that fails.
+    async fn enter_refusal(&self, origin: &RequestOrigin) {
+        let Some(caller) = origin.caller() else { return };
+        let note = AccessNote { kind: AccessKind::Refused, operation: self.rule.operation_id.to_string() };
+        if let Err(fault) = self.audit.note_access(origin.context(caller.clone()), note).await {
+            tracing::warn!(%fault, "the refusal of a request has no audit entry");
         }
     }
 

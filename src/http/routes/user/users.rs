@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::user_body::UserBody;
 use crate::{
+    actors::audit::{AccessKind, AccessNote},
     actors::user::{ChangeRoles, ChangeRolesRefusal, ChangeStatus, ChangeStatusRefusal},
     domain::{
         access::{Permission, may},
@@ -23,7 +24,7 @@ use crate::{
         services::EdgeServices,
         tags::{IfMatch, Tagged},
     },
-    types::{CallContext, EmailAddress, Invalid, Role, Roles, id::UserId},
+    types::{CallContext, EmailAddress, Fault, Invalid, Role, Roles, id::UserId},
 };
 
 /// The routes of this file.
@@ -69,11 +70,14 @@ impl FromFields for UserFilter {
 )]
 pub async fn list_users(
     State(services): State<EdgeServices>,
+    context: CallContext,
     list: List<UserFilter>,
 ) -> Result<Json<Rows<UserBody>>, ApiError> {
     let after = list.after.as_deref().map(user_of_key).transpose()?;
     let page = services.users.page(list.filter.clone(), after, list.limit).await?;
     let next_cursor = page.next.map(|last| list.next(last.as_bytes()));
+    let note = AccessNote { kind: AccessKind::ReadUsers, operation: "list_users".to_owned() };
+    services.audit.note_access(context, note).await?;
     Ok(Json(Rows { data: page.rows.into_iter().map(UserBody::from).collect(), next_cursor }))
 }
 
@@ -112,6 +116,19 @@ fn nobody() -> ApiError {
     ApiError::new(ProblemCode::NotFound)
 }
 
+/// Enters in the audit log that the caller read a user who is another one.
+pub async fn note_read(
+    services: &EdgeServices,
+    context: CallContext,
+    (read, operation): (UserId, &'static str),
+) -> Result<(), Fault> {
+    if context.principal().is_some_and(|caller| caller.user == read) {
+        return Ok(());
+    }
+    let note = AccessNote { kind: AccessKind::ReadUser(read), operation: operation.to_owned() };
+    services.audit.note_access(context, note).await
+}
+
 /// Show one user
 ///
 /// The caller's own user by id or as `me`; other users only with the permission `read_users`.
@@ -125,6 +142,7 @@ fn nobody() -> ApiError {
 )]
 pub async fn show_user(
     State(services): State<EdgeServices>,
+    context: CallContext,
     caller: SignedIn,
     Path(who): Path<UserSelector>,
 ) -> Result<Tagged<UserBody>, ApiError> {
@@ -132,8 +150,9 @@ pub async fn show_user(
     if id != caller.0.user && !may(&caller.0.roles, Permission::ReadUsers) {
         return Err(nobody());
     }
-    let found: Option<User> = services.users.find(id).await?;
-    found.map(Tagged::from).ok_or_else(nobody)
+    let found: User = services.users.find(id).await?.ok_or_else(nobody)?;
+    note_read(&services, context, (id, "show_user")).await?;
+    Ok(found.into())
 }
 
 /// The new status of a user.

@@ -1,0 +1,96 @@
+//! Entries on access: what a caller read of others, and what was refused.
+//!
+//! Each entry is a commit. The first access in an hour is written for each caller, action, person and operation;
+//! repetitions within the hour are not. What was written is remembered in memory, so a restart may repeat an entry.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::Audit;
+use crate::{
+    domain::audit::{Actor, AuditAction, AuditRecord},
+    persistence::Write,
+    types::{CallContext, Fault, Timestamp, Work, id::UserId, limits},
+};
+
+/// An access, as its entry names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AccessNote {
+    /// What was accessed.
+    pub kind: AccessKind,
+    /// The operation of the API.
+    pub operation: String,
+}
+
+/// The kinds of access that have entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AccessKind {
+    /// The caller read this user, who is another one.
+    ReadUser(UserId),
+    /// The caller read a list of users.
+    ReadUsers,
+    /// The caller lacks the permission.
+    Refused,
+}
+
+impl AccessNote {
+    fn record(&self, by: &Actor) -> AuditRecord {
+        let record = match (self.kind, by) {
+            (AccessKind::ReadUser(user), _) => AuditRecord::done(AuditAction::ReadUser, user),
+            (AccessKind::ReadUsers, _) => AuditRecord::done(AuditAction::ReadUser, None),
+            (AccessKind::Refused, Actor::User(caller)) => AuditRecord::refused(AuditAction::Access, *caller),
+            (AccessKind::Refused, Actor::Anonymous | Actor::Cli | Actor::Service(_)) => {
+                AuditRecord::refused(AuditAction::Access, None)
+            }
+        };
+        record.detail(format!("operation={}", self.operation))
+    }
+}
+
+/// The accesses whose entries are written, and since when.
+#[derive(Clone, Default)]
+pub(super) struct WrittenAccess(Arc<Mutex<HashMap<(String, AccessNote), Timestamp>>>);
+
+impl WrittenAccess {
+    fn written(&self) -> MutexGuard<'_, HashMap<(String, AccessNote), Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the access has no entry of this hour; from now on it has one.
+    fn begin(&self, key: &(String, AccessNote), now: Timestamp) -> bool {
+        let is_recent = |at: &Timestamp| now.since(*at) < limits::ACCESS_ENTRY_EVERY;
+        let mut written = self.written();
+        if written.get(key).is_some_and(is_recent) {
+            return false;
+        }
+        if written.len() >= limits::ACCESS_ENTRIES_KNOWN {
+            written.retain(|_, at| is_recent(at));
+        }
+        if written.len() >= limits::ACCESS_ENTRIES_KNOWN {
+            written.clear();
+        }
+        written.insert(key.clone(), now);
+        true
+    }
+}
+
+impl Audit {
+    /// Writes the entry of an access, if this hour has none yet; it is on disk when this returns.
+    pub async fn note_access(&self, context: CallContext, note: AccessNote) -> Result<(), Fault> {
+        let by = Actor::from(&context.caller);
+        let record = note.record(&by);
+        let key = (by.to_string(), note);
+        if !self.written.begin(&key, self.system.clock().now()) {
+            return Ok(());
+        }
+        let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
+        let write = Write::new(work, self.system.stamp(), context);
+        let entered = self.store.write(write.reclaim(), move |tx| tx.audit(record.clone())).await;
+        if entered.is_err() {
+            self.written.written().remove(&key);
+        }
+        entered
+    }
+}
