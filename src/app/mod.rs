@@ -22,7 +22,7 @@ pub mod tree;
 use std::sync::Arc;
 
 pub use error::AppError;
-pub use secrets::hasher;
+pub use secrets::{check_files, hasher};
 
 use crate::{
     actors::hasher::HasherPool,

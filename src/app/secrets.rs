@@ -7,6 +7,7 @@ use crate::{
     actors::{
         auth::AuthKeys,
         hasher::{HasherBounds, HasherPool},
+        notifier,
     },
     config::Config,
     crypto::{
@@ -28,6 +29,12 @@ pub fn hasher(config: &Config) -> Result<HasherPool, AppError> {
     let hasher = PasswordHasher::new(PasswordCost::from(&config.auth.hash), peppers)
         .map_err(|fault| AppError::Setting(format!("auth.hash: {fault}")))?;
     Ok(HasherPool::new(hasher, HasherBounds::from(&config.auth.hash)))
+}
+
+/// Reads the files that settings name, as a start does: the pepper and the mail server's certificates.
+pub fn check_files(config: &Config) -> Result<(), AppError> {
+    hasher(config)?;
+    notifier::check_transport(&config.notify.email).map_err(|fault| AppError::Setting(fault.to_string()))
 }
 
 /// The id in each hash says which pepper it was made with, without telling it.

@@ -97,7 +97,7 @@ pub fn services(
     let threads = config.auth.hash.threads_on(std::thread::available_parallelism().map_or(1, usize::from));
     root.group("hasher", |group| hasher.supervise(group, threads));
 
-    let otp = Otp::supervised(root, Spec::park("otp"), system.clone(), store.clone(), &config.auth.code);
+    let otp = Otp::supervised(root, Spec::park("otp"), system.clone(), store.clone(), &config.auth);
     let identifiers = auth_keys.identifier.clone();
     let auth_context = AuthContext::new(system, &store, &hasher, &otp, &config, (auth_keys, signing));
     let auth = Auth::new(root.commands(Spec::escape("auth"), auth_context));

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::{Config, ConfigError, ConfigWarning, LoadedConfig, MailTransportChoice, RegistrationPolicy, SettingOrigin};
+use super::{
+    Config, ConfigError, ConfigWarning, LinkTemplate, LinksConfig, LoadedConfig, MailTransportChoice,
+    RegistrationPolicy, SettingOrigin,
+};
 use crate::types::EmailAddress;
 
 /// One contradiction: its keys, the most likely cause first.
@@ -157,6 +160,17 @@ fn limits(config: &Config, findings: &mut Vec<ConfigFinding>) {
 
 fn mail(config: &Config, findings: &mut Vec<ConfigFinding>) {
     let email = &config.notify.email;
+    let shipped = LinksConfig::default();
+    for ((keys, template), (_, default)) in email.links.templates().into_iter().zip(shipped.templates()) {
+        let needs_app_url = template.is_some_and(LinkTemplate::needs_app_url);
+        if needs_app_url && template != default && email.app_url.is_none() {
+            findings.push(finding(
+                keys,
+                "begins with {app_url}, but notify.email.app_url is not set",
+                "set notify.email.app_url, or write the whole address of the page",
+            ));
+        }
+    }
     if email.transport == MailTransportChoice::Smtp && email.smtp_url.is_none() {
         findings.push(finding(
             &["notify.email.smtp_url", "notify.email.transport"],

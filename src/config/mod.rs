@@ -44,12 +44,12 @@ pub use file_modes::{FileModeFault, tighten};
 pub use load::{DEFAULT_FILE, FlagSetting, LoadedConfig, Sources};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use modes::refusals;
-pub use notify::{EmailConfig, InboxConfig, MailTransportChoice, NotifyConfig};
+pub use notify::{EmailConfig, InboxConfig, LinksConfig, MailTransportChoice, NotifyConfig};
 pub use origin::SettingOrigin;
 pub use secrets::SecretsConfig;
 pub use section::{Section, ValueSlot, Visitor};
 pub use store::{EngineChoice, StoreConfig};
-pub use value::{ByteSize, HttpUrl, MailSender, SmtpUrl, WebOrigin, Written};
+pub use value::{ByteSize, HttpUrl, LinkTemplate, MailSender, SmtpUrl, WebOrigin, Written};
 
 use section::section;
 use value::Choice;

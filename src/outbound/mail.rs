@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use crate::types::{EmailAddress, Invalid, Timestamp, provider_answer::ProviderAnswer};
+use crate::types::{EmailAddress, Invalid, Secret, Timestamp, provider_answer::ProviderAnswer};
 
 /// The sender of all mail: a name and an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,10 @@ pub struct OutgoingMail {
     pub text: String,
     /// HTML.
     pub html: String,
+    /// The code in it, for the development inbox.
+    pub code: Option<Secret>,
+    /// The link in it, for the development inbox.
+    pub link: Option<Secret>,
     /// `Date`.
     pub date: Timestamp,
 }

@@ -70,6 +70,8 @@ reasons! {
     DeadLetters = "dead_letters", "dead-letters.md";
     /// No mail is sent because the provider fails.
     ProviderFailing = "provider_failing", "provider-breaker.md";
+    /// The provider refuses different recipients in a row permanently: mails are lost.
+    RecipientsRefused = "recipients_refused", "recipients-refused.md";
     /// Nothing is sent because the store was restored from a snapshot.
     SendingPaused = "sending_paused", "sending-paused.md";
     /// Headers of a proxy came from an address that is not trusted.
@@ -127,7 +129,7 @@ pub struct MailReport {
     #[serde(serialize_with = "super::actors::rfc3339_if_any")]
     #[schema(value_type = Option<String>)]
     pub provider_failing_since: Option<Timestamp>,
-    /// The provider's last error, until a delivery succeeds.
+    /// The provider's last error or permanent refusal, without addresses, until a mail is accepted.
     pub last_failure: Option<String>,
 }
 

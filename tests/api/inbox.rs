@@ -26,6 +26,8 @@ async fn put(store: &Store, to: &'static str, subject: &'static str) {
                 subject: subject.into(),
                 text: "text".into(),
                 html: "<p>html</p>".into(),
+                code: Some("123456".into()),
+                link: None,
                 created_at: tx.now(),
             };
             inbox::put(tx, &mail, inbox::Keeping { rows: 10, since: tx.now() })
@@ -57,6 +59,7 @@ async fn mails_are_listed_newest_first_and_by_recipient() {
     assert_eq!(subjects(&client.get("/dev/inbox?limit=1&wait=5").await), ["third"]);
     let first = &all.body["data"][2];
     assert_eq!(first["template"], "welcome");
+    assert_eq!((&first["code"], &first["link"]), (&"123456".into(), &serde_json::Value::Null));
     assert_eq!((&first["to"], &first["channel"]), (&"Ada@example.com".into(), &"email".into()));
     assert_eq!(first["createdAt"], "2026-01-01T00:00:00.000000Z");
     assert_eq!(all.header("cache-control"), "no-store");

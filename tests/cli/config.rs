@@ -154,3 +154,23 @@ auth.token.lifetime
         1
     );
 }
+
+#[test]
+fn check_opens_the_files_that_the_settings_name() {
+    let mail = "[notify.email]\ntransport = \"smtp\"\nsmtp_url = \"smtp://127.0.0.1:2525\"\n\
+                from = \"a@example.com\"\nca_file = \"roots.pem\"\n";
+    let refused = |majordomo: &Majordomo, words: &str| {
+        for command in [&["config", "check"][..], &["config", "check", "--production"]] {
+            let run = majordomo.run(command);
+            assert!(run.code == 2 && run.stderr.contains(words), "{command:?}: {} {}", run.code, run.stderr);
+        }
+    };
+    let majordomo = Majordomo::new().file("majordomo.toml", "[secrets]\npepper_file = \"pepper\"\n");
+    refused(&majordomo, "secrets.pepper_file: pepper: No such file");
+    let majordomo = majordomo.file("pepper", "short");
+    refused(&majordomo, "a pepper has at least");
+    let majordomo = Majordomo::new().file("majordomo.toml", mail);
+    refused(&majordomo, "ca_file roots.pem: No such file");
+    let majordomo = majordomo.file("roots.pem", "no certificate");
+    refused(&majordomo, "certificate");
+}

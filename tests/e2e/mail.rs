@@ -167,6 +167,41 @@ async fn while_the_server_is_away_nothing_is_lost_even_if_the_process_is_killed(
     mail_becomes(&server, "up").await;
 }
 
+/// Refuses every mail for good, as a provider does that does not accept the operator's account.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recipients_that_are_all_refused_degrade_health_with_the_words_of_the_server() {
+    let Some(office) = PostOffice::found() else { return };
+    let post = office.open("refuses_all");
+    let home = home_of(&office, post.port);
+    let server = home.start().await;
+    let names = names::<3>("lost");
+    register_all(&server.api(), &names).await;
+    heard_of_all(&post, &names, "refused");
+    let reasons = mail_becomes(&server, "degraded").await;
+    assert!(reasons.contains("recipients_refused") && reasons.contains("refused by policy"), "{reasons}");
+    assert!(!reasons.contains("@example.org"), "{reasons}");
+    let written = server.written();
+    assert!(written.contains("the mail provider refuses a mail permanently"), "{written}");
+    assert!(!written.contains("lost0@example.org"), "{written}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mails_that_a_server_does_not_relay_wait_until_it_does() {
+    let Some(office) = PostOffice::found() else { return };
+    let post = office.open("denies_relay");
+    let home = home_of(&office, post.port);
+    let server = home.start().await;
+    let names = names::<ENOUGH>("relayed");
+    register_all(&server.api(), &names).await;
+    let reasons = mail_becomes(&server, "degraded").await;
+    assert!(reasons.contains("provider_failing") && reasons.contains("Relay access denied"), "{reasons}");
+    let port = post.port;
+    drop(post);
+    let post = office.reopen("takes", port);
+    heard_of_all(&post, &names, "took");
+    mail_becomes(&server, "up").await;
+}
+
 /// Below what opens the circuit: whoever looks for the reason of one late mail finds it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_mail_that_does_not_go_out_is_told_of_in_health_and_log_without_its_address() {

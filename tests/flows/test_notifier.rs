@@ -9,7 +9,8 @@ use std::{
 use futures::future::BoxFuture;
 use majordomo::{
     actors::{
-        notifier::{CodeSource, DeliverySender, Notifier, NotifierContext, NotifierSubscriber, render::CodeOnMail},
+        notifier::{CodeSource, DeliverySender, Notifier, NotifierContext, NotifierSubscriber},
+        otp::LiveCode,
         relay::{Relays, Subscriber},
     },
     config,
@@ -45,10 +46,10 @@ pub struct OneCode {
 }
 
 impl CodeSource for OneCode {
-    fn reveal(&self, _: UserId, _: CodePurpose, code: CodeId) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>> {
+    fn reveal(&self, _: UserId, _: CodePurpose, code: CodeId) -> BoxFuture<'_, Result<Option<LiveCode>, Fault>> {
         Box::pin(async move {
             let live = self.live.lock().unwrap().filter(|(id, _)| *id == code);
-            Ok(live.map(|(_, expires_at)| CodeOnMail { digits: Secret::new(DIGITS), expires_at }))
+            Ok(live.map(|(_, expires_at)| LiveCode { digits: Secret::new(DIGITS), link_secret: None, expires_at }))
         })
     }
 }

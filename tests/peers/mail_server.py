@@ -2,7 +2,8 @@
 
 usage: mail_server.py MOOD CERTIFICATE KEY [PORT]
 
-MOOD: takes, refuses (whoever is called "refused"), greylists_once, stalls, stalls_once (each message the first time).
+MOOD: takes, refuses (names that begin with "refused"), refuses_all, denies_relay, greylists_once, stalls, stalls_once
+(each message the first time).
 Prints "listening PORT", then one line of JSON for each message it took, refused or stalled at.
 """
 import asyncio
@@ -36,6 +37,12 @@ class Handler:
         if self.mood == "refuses" and address.startswith("refused"):
             tell("refused", to=address)
             return "550 5.1.1 no such user here"
+        if self.mood == "refuses_all":
+            tell("refused", to=address)
+            return f"550 5.7.1 <{address}>: refused by policy"
+        if self.mood == "denies_relay":
+            tell("denied", to=address)
+            return f"554 5.7.1 <{address}>: Relay access denied"
         if self.mood == "greylists_once" and self.is_new(address):
             return "450 4.2.0 greylisted, come back"
         envelope.rcpt_tos.append(address)

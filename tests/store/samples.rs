@@ -6,11 +6,11 @@ use majordomo::{
     domain::{
         auth::{AddressState, KeyStage, Registration, ResetRequest, Session, SigningKey, refresh::RefreshState},
         notification::{Channel, Delivery, DeliveryLane, DeliveryState, Facts, InboxMail, Notification, TemplateName},
-        otp::{CodePurpose, CodeStage, OneTimeCode},
+        otp::{CodePurpose, CodeSending, CodeStage, OneTimeCode},
         user::{Invitation, Metadata, Profile, Status, User},
     },
     persistence::Tx,
-    types::{EmailAddress, Locale, Role, Roles, SigningAlgorithm, Timestamp, UserName, id::UserId},
+    types::{EmailAddress, Locale, Network, Role, Roles, SigningAlgorithm, Timestamp, UserName, id::UserId},
 };
 
 /// The secret in sealed records, such as a session's seed; no file may hold it.
@@ -72,12 +72,12 @@ pub fn a_code(tx: &mut Tx<'_>, owner: UserId, now: Timestamp) -> OneTimeCode {
         id: tx.id(),
         owner,
         purpose: CodePurpose::ResetPassword,
-        digits: *b"123456",
+        digits: b"123456".to_vec(),
         state: CodeStage::Live,
         wrong_tries: 0,
         issued_at: now,
         expires_at: now.plus(Duration::from_secs(600)),
-        sent_at: vec![now],
+        sendings: vec![CodeSending { at: now, network: Network::V4([192, 0, 2]) }],
     }
 }
 
@@ -93,7 +93,7 @@ pub fn a_signing_key(tx: &mut Tx<'_>, now: Timestamp) -> SigningKey {
 }
 
 pub fn a_notification(tx: &mut Tx<'_>, owner: UserId, now: Timestamp) -> (Notification, Delivery, InboxMail) {
-    let facts = Facts { at: now, ip_address: None, device: None, first_name: None, until: None };
+    let facts = Facts { at: now, ip_address: None, device: None, until: None };
     let (id, delivery) = (tx.id(), tx.id());
     let notification = Notification {
         id,
@@ -128,6 +128,8 @@ pub fn a_notification(tx: &mut Tx<'_>, owner: UserId, now: Timestamp) -> (Notifi
         subject: "subject".to_owned(),
         text: "only-sealed-and-never-in-a-file!".to_owned(),
         html: String::new(),
+        code: None,
+        link: None,
         created_at: now,
     };
     (notification, delivery, mail)

@@ -90,7 +90,6 @@ fn notification(purpose: CodePurpose) -> Notification {
             at: NOW,
             ip_address: Some("192.0.2.1".to_owned()),
             device: Some("Firefox, Windows".to_owned()),
-            first_name: Some("Ada".to_owned()),
             until: Some(NOW),
         },
         code: Some(CodeReference { owner: user(3), purpose, code: CodeId::from(Uuid::from_u128(5)) }),

@@ -12,7 +12,10 @@ use super::{
     writes::{CompletedLogin, open_session, record_login},
 };
 use crate::{
-    actors::{hasher::Priority, otp::CodeOrder},
+    actors::{
+        hasher::Priority,
+        otp::{CodeOrder, Pretended},
+    },
     config,
     crypto::password::PasswordCheck,
     domain::{
@@ -198,7 +201,7 @@ impl Refusing<'_> {
     async fn settled<T>(self) -> Result<T, Failure<LoginRefusal>> {
         let Self { context, call, identifier, .. } = self;
         let stand_in = identifiers::stand_in(&context.keys.identifier, identifier);
-        context.otp.pretend(call.context.clone(), stand_in).await?;
+        context.otp.pretend(call.context.clone(), stand_in, Pretended::Sending).await?;
         Err(Failure::Refused(LoginRefusal::InvalidCredentials))
     }
 

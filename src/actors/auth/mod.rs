@@ -52,10 +52,10 @@ pub use own_code::{CodeRequested, ConfirmRefusal, OwnCode, OwnPurpose, RequestRe
 pub use refresh::{Refresh, RefreshRefusal};
 pub use register::{Register, RegisterRefusal, Registered};
 pub use resend_verification::{Registrant, ResendVerification, Resent};
-pub use reset_password::{ResetBy, ResetPassword, ResetRefusal};
+pub use reset_password::{ResetBy, ResetPassword, ResetProof, ResetRefusal};
 pub use rotate_keys::RotateKeys;
 pub use tokens::Tokens;
-pub use verify_email::{CodeInvalid, EmailVerified, VerifyEmail};
+pub use verify_email::{CodeInvalid, EmailProof, EmailVerified, VerifyEmail};
 
 use super::{hasher::HasherReport, otp::CodeState};
 use crate::{

@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use super::{AuthContext, identifiers};
 use crate::{
-    actors::otp::CodeOrder,
+    actors::otp::{CodeOrder, Pretended},
     domain::otp::CodePurpose,
     persistence::{
         Reader, TxFault,
@@ -53,7 +53,10 @@ impl Command<AuthContext> for ResendVerification {
             Some(owner) => {
                 context.otp.issue(call.context.clone(), owner, CodePurpose::VerifyEmail, CodeOrder::Asked).await?;
             }
-            None => context.otp.pretend(call.context.clone(), stand_in(&context, &self.registrant)).await?,
+            None => {
+                let stand_in = stand_in(&context, &self.registrant);
+                context.otp.pretend(call.context.clone(), stand_in, Pretended::Sending).await?;
+            }
         }
         Ok(Resent {
             expires_at: now.plus(context.settings.code.lifetime),

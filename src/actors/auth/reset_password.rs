@@ -1,7 +1,8 @@
-//! A new password by the code that was mailed: ends all sessions, lifts the lockout that wrong passwords led to, and
+//! A new password by the code or link that was mailed: ends all sessions, lifts the lockout that wrong passwords led to, and
 //! verifies an address that never was.
 //!
-//! Every try costs one hash and two commits, whether the address is known, unknown, or the request made up.
+//! Every try of a code costs one hash and two commits, and every secret of a link one hash and one commit, whether the
+//! address is known, unknown, or the request or secret made up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,9 +15,9 @@ use super::{
 use crate::{
     actors::{
         hasher::Priority,
-        otp::{Effect, EffectRefused, Tried},
+        otp::{Effect, EffectRefused, Pretended, Tried},
     },
-    crypto::{code::CodeDigits, identifier::IdentifierKey, password::PasswordCheck},
+    crypto::{code::CodeDigits, identifier::IdentifierKey, link_secret::LinkSecret, password::PasswordCheck},
     domain::{
         audit::{AuditAction, AuditRecord},
         auth::{ResetRequest, SessionEnd, password_policy},
@@ -25,16 +26,18 @@ use crate::{
         user::{Metadata, Profile, User, transition},
     },
     persistence::{
-        Decision, Tx, TxFault, refuse, refuse_and_keep,
+        Decision, Reader, Tx, TxFault, refuse, refuse_and_keep,
         tables::{registration, reset, timing_padding, user},
     },
     supervision::Command,
     types::{
-        Call, EmailAddress, Failure, Fault, FieldError, Secret, Timestamp,
+        Call, EmailAddress, Failure, Fault, FieldError, Network, Secret, Timestamp,
         id::{ResetId, UserId},
         limits,
     },
 };
+
+const PURPOSE: CodePurpose = CodePurpose::ResetPassword;
 
 /// What the code was sent for.
 #[derive(Debug, Clone)]
@@ -45,13 +48,25 @@ pub enum ResetBy {
     Address(EmailAddress),
 }
 
-/// A code and the password it is to set.
+/// What shows that its sender reads mail to the address.
+#[derive(Debug, Clone)]
+pub enum ResetProof {
+    /// The code that was mailed.
+    Code {
+        /// What it was sent for.
+        by: ResetBy,
+        /// What was typed.
+        code: String,
+    },
+    /// The secret of the link that was mailed beside it.
+    Link(Secret),
+}
+
+/// A code or link and the password it is to set.
 #[derive(Debug, Clone)]
 pub struct ResetPassword {
-    /// What the code was sent for.
-    pub by: ResetBy,
-    /// What was typed.
-    pub code: String,
+    /// The code or the link.
+    pub proof: ResetProof,
     /// The password, not looked at yet.
     pub new_password: Secret,
 }
@@ -72,46 +87,132 @@ impl Command<AuthContext> for ResetPassword {
     const DEADLINE: Duration = limits::HASHING_DEADLINE;
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<(), Failure<ResetRefusal>> {
-        let named = match &self.by {
-            ResetBy::Address(email) => Some(email.clone()),
-            ResetBy::Request(id) => {
-                let id = *id;
-                context.store.read(move |view| reset::find(view, id)).await?.map(|request| request.email)
-            }
+        let Self { proof, new_password } = self;
+        let (owner, tried) = match proof {
+            ResetProof::Code { by, code } => by_code(&context, &call, (by, &code), &new_password).await?,
+            ResetProof::Link(text) => by_link(&context, &call, &text, &new_password).await?,
         };
-        // Of the user name nothing may be said before the caller has proven to be its owner.
-        let password_context = password_policy::PasswordContext { email: named.as_ref(), username: None };
-        let unfit = password_policy::check(self.new_password.reveal(), context.password_policy, password_context);
-        if !unfit.is_empty() {
-            let errors = unfit.into_iter().map(|why| why.at("/newPassword")).collect();
-            return Err(Failure::Refused(ResetRefusal::Fields(errors)));
-        }
-        if CodeDigits::parse(&self.code).is_err() {
-            return Err(Failure::Refused(ResetRefusal::CodeInvalid));
-        }
-        let place = context.hasher.reserve(call.network(), Priority::Registration)?;
-        let password_hash = place.hash(self.new_password.clone(), context.salt()).await?;
-        let stand_in = stand_in(&context, &self.by);
-        let counted = match count(&context, &call, self.by).await {
-            Ok(counted) => Some(counted),
-            Err(Failure::Refused(NoTryLeft)) => None,
-            Err(Failure::Fault(fault)) => return Err(fault.into()),
-        };
-        let Some(reset) = reset_of(&context, counted, password_hash).await? else {
-            context.otp.pretend(call.context.clone(), stand_in).await?;
-            return Err(Failure::Refused(ResetRefusal::CodeInvalid));
-        };
-        let owner = reset.owner;
-        let effect = Effect::new("reset_password", move |tx| set_password(tx, &reset));
-        let tried =
-            context.otp.verify(call.context.clone(), owner, CodePurpose::ResetPassword, &self.code, effect).await?;
         match tried {
             Tried::Right => Ok(()),
-            Tried::RightAgain if is_set(&context, &call, owner, self.new_password).await? => Ok(()),
-            Tried::RightAgain | Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => {
-                Err(Failure::Refused(ResetRefusal::CodeInvalid))
-            }
+            Tried::RightAgain if is_set(&context, &call, owner, new_password).await? => Ok(()),
+            Tried::RightAgain | Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => Err(INVALID),
         }
+    }
+}
+
+const INVALID: Failure<ResetRefusal> = Failure::Refused(ResetRefusal::CodeInvalid);
+
+/// Tries a code; gives whose it was held against.
+async fn by_code(
+    context: &AuthContext,
+    call: &Call,
+    (by, code): (ResetBy, &str),
+    new_password: &Secret,
+) -> Result<(UserId, Tried), Failure<ResetRefusal>> {
+    let named = NamedReset::find(context, &by).await?;
+    check(context, new_password, named.email.as_ref())?;
+    if CodeDigits::parse(code).is_err() {
+        return Err(INVALID);
+    }
+    let hash = hash(context, call, new_password).await?;
+    let pretended = match count(context, call, &by, named.email.clone()).await {
+        Ok(()) => named.email.as_ref().map(|email| Pretended::Try { domain: email.domain().to_owned() }),
+        Err(Failure::Refused(NoTryLeft)) => Some(Pretended::Sending),
+        Err(Failure::Fault(fault)) => return Err(fault.into()),
+    };
+    let (owner, is_counted) = (named.owner, matches!(pretended, Some(Pretended::Try { .. })));
+    let Some(owner) = owner.filter(|_| is_counted) else {
+        let mailbox = named.owner.unwrap_or_else(|| stand_in(context, &by));
+        context.otp.pretend(call.context.clone(), mailbox, pretended.unwrap_or(Pretended::Sending)).await?;
+        return Err(INVALID);
+    };
+    let reset = Reset { owner, hash, key: context.keys.identifier.clone(), requested_at: named.requested_at };
+    let tried = context.otp.verify(call.context.clone(), owner, PURPOSE, code, effect(reset)).await?;
+    Ok((owner, tried))
+}
+
+/// What a try names.
+struct NamedReset {
+    /// The address; `None`: there is no such request.
+    email: Option<EmailAddress>,
+    /// Whose password the code is to set: the owner of the request or, by the address alone, its owner now.
+    owner: Option<UserId>,
+    /// When it was asked for, if the try names its request.
+    requested_at: Option<Timestamp>,
+}
+
+impl NamedReset {
+    async fn find(context: &AuthContext, by: &ResetBy) -> Result<Self, Fault> {
+        let (by, now) = (by.clone(), context.system.clock().now());
+        context.store.read(move |view| Self::find_in(view, &by, now)).await
+    }
+
+    fn find_in(reader: &impl Reader, by: &ResetBy, now: Timestamp) -> Result<Self, TxFault> {
+        Ok(match by {
+            ResetBy::Request(id) => match reset::find(reader, *id)? {
+                Some(request) => {
+                    Self { email: Some(request.email), owner: request.owner, requested_at: Some(request.created_at) }
+                }
+                None => Self { email: None, owner: None, requested_at: None },
+            },
+            ResetBy::Address(email) => {
+                Self { email: Some(email.clone()), owner: owner_of(reader, email, now)?, requested_at: None }
+            }
+        })
+    }
+}
+
+/// Tries the secret of a link; gives whose it was held against. The password is checked against the address only for
+/// one who has the right secret.
+async fn by_link(
+    context: &AuthContext,
+    call: &Call,
+    text: &Secret,
+    new_password: &Secret,
+) -> Result<(UserId, Tried), Failure<ResetRefusal>> {
+    let secret = LinkSecret::parse(text).ok();
+    let named = match &secret {
+        Some(secret) if context.otp.knows_link(secret, PURPOSE).await? => {
+            let owner = secret.owner();
+            context.store.read(move |view| address_of(view, owner)).await?
+        }
+        Some(_) | None => None,
+    };
+    check(context, new_password, named.as_ref())?;
+    let secret = secret.ok_or(INVALID)?;
+    let hash = hash(context, call, new_password).await?;
+    let owner = secret.owner();
+    // The code ends with every change of the password, so its link needs no time of its own.
+    let reset = Reset { owner, hash, key: context.keys.identifier.clone(), requested_at: None };
+    let tried = context.otp.follow_link(call.context.clone(), secret, PURPOSE, effect(reset)).await?;
+    Ok((owner, tried))
+}
+
+/// Refuses an unfit password. Of the user name nothing may be said before the caller has proven to be its owner.
+fn check(context: &AuthContext, password: &Secret, email: Option<&EmailAddress>) -> Result<(), Failure<ResetRefusal>> {
+    let password_context = password_policy::PasswordContext { email, username: None };
+    let unfit = password_policy::check(password.reveal(), context.password_policy, password_context);
+    if unfit.is_empty() {
+        return Ok(());
+    }
+    let errors = unfit.into_iter().map(|why| why.at("/newPassword")).collect();
+    Err(Failure::Refused(ResetRefusal::Fields(errors)))
+}
+
+async fn hash(context: &AuthContext, call: &Call, password: &Secret) -> Result<String, Fault> {
+    let place = context.hasher.reserve(call.network(), Priority::Registration)?;
+    place.hash(password.clone(), context.salt()).await
+}
+
+fn effect(reset: Reset) -> Effect {
+    Effect::new("reset_password", move |tx| set_password(tx, &reset))
+}
+
+/// The address of a user or registration.
+fn address_of(reader: &impl Reader, owner: UserId) -> Result<Option<EmailAddress>, TxFault> {
+    match user::find(reader, owner)? {
+        Some(found) => Ok(Some(found.email)),
+        None => Ok(registration::find(reader, owner)?.map(|found| found.email)),
     }
 }
 
@@ -136,26 +237,21 @@ fn stand_in(context: &AuthContext, by: &ResetBy) -> UserId {
     identifiers::stand_in(&context.keys.identifier, &named)
 }
 
-/// There is no such request, its time is over, or its tries are used up.
+/// There is no such request, its time is over, or the tries are used up.
 struct NoTryLeft;
 
-/// What tries are counted under.
-enum TryCounter {
-    Request(ResetId),
-    /// The tries of an address in a day, for those that name no request.
-    Day {
-        id: ResetId,
-        email: EmailAddress,
-        tries: u8,
-    },
+/// What a try is counted under: each has to have one left.
+struct TryCounters {
+    /// The request.
+    request: Option<ResetId>,
+    /// The tries of one network for one address in a day.
+    day: Option<DayTries>,
 }
 
-/// What a try was counted under.
-enum Counted {
-    /// A request, which names its owner.
-    Request(ResetRequest),
-    /// The address, for a day.
-    Day(EmailAddress),
+struct DayTries {
+    id: ResetId,
+    email: EmailAddress,
+    tries: u8,
 }
 
 /// A password that the right code sets.
@@ -168,56 +264,50 @@ struct Reset {
     requested_at: Option<Timestamp>,
 }
 
-/// Whose password the code is to set: the owner of the request or, by the address alone, its owner now.
-async fn reset_of(context: &AuthContext, counted: Option<Counted>, hash: String) -> Result<Option<Reset>, Fault> {
-    let (owner, requested_at) = match counted {
-        Some(Counted::Request(request)) => (request.owner, Some(request.created_at)),
-        Some(Counted::Day(email)) => {
-            let now = context.system.clock().now();
-            (context.store.read(move |view| owner_of(view, &email, now)).await?, None)
-        }
-        None => (None, None),
-    };
-    let key = context.keys.identifier.clone();
-    Ok(owner.map(|owner| Reset { owner, hash, key, requested_at }))
-}
-
 /// Counts a code try, if one is left.
-async fn count(context: &AuthContext, call: &Call, by: ResetBy) -> Result<Counted, Failure<NoTryLeft>> {
-    let counter = match by {
-        ResetBy::Request(id) => TryCounter::Request(id),
-        ResetBy::Address(email) => TryCounter::Day {
-            id: day_id(context, &email),
-            email,
-            tries: u8::try_from(context.settings.code.daily_tries_by_address).unwrap_or(u8::MAX),
-        },
+async fn count(
+    context: &AuthContext,
+    call: &Call,
+    by: &ResetBy,
+    email: Option<EmailAddress>,
+) -> Result<(), Failure<NoTryLeft>> {
+    let request = match by {
+        ResetBy::Request(id) => Some(*id),
+        ResetBy::Address(_) => None,
     };
-    context.store.decide(context.write(call), move |tx| commit_counted(tx, &counter)).await
+    let day = email.map(|email| DayTries {
+        id: day_id(context, &email, call.network()),
+        email,
+        tries: u8::try_from(context.settings.code.daily_tries_by_address).unwrap_or(u8::MAX),
+    });
+    let counters = TryCounters { request, day };
+    context.store.decide(context.write(call), move |tx| commit_counted(tx, &counters)).await
 }
 
-fn commit_counted(tx: &mut Tx<'_>, counter: &TryCounter) -> Decision<Counted, NoTryLeft> {
-    let found = match counter {
-        TryCounter::Request(id) => reset::find(tx, *id)?,
-        TryCounter::Day { id, email, tries } => Some(of_day(tx, *id, email, *tries)?),
-    };
-    match found.and_then(|request| request.tried(tx.now())) {
-        Some(counted) => {
-            reset::put(tx, &counted)?;
-            Ok(match counter {
-                TryCounter::Request(_) => Counted::Request(counted),
-                TryCounter::Day { .. } => Counted::Day(counted.email),
-            })
-        }
-        None => {
-            timing_padding::leave(tx)?;
-            refuse_and_keep(NoTryLeft)
-        }
+fn commit_counted(tx: &mut Tx<'_>, counters: &TryCounters) -> Decision<(), NoTryLeft> {
+    let (mut counted, mut is_left) = (Vec::new(), true);
+    if let Some(id) = counters.request {
+        let tried = reset::find(tx, id)?.and_then(|request| request.tried(tx.now()));
+        is_left &= tried.is_some();
+        counted.extend(tried);
+    }
+    if let Some(day) = &counters.day {
+        let tried = of_day(tx, day.id, &day.email, day.tries)?.tried(tx.now());
+        is_left &= tried.is_some();
+        counted.extend(tried);
+    }
+    if is_left {
+        counted.iter().try_for_each(|tried| reset::put(tx, tried))?;
+        Ok(())
+    } else {
+        timing_padding::leave(tx)?;
+        refuse_and_keep(NoTryLeft)
     }
 }
 
-/// The request under which tries that name only this address are counted.
-fn day_id(context: &AuthContext, email: &EmailAddress) -> ResetId {
-    let digest = context.keys.identifier.digest(&format!("reset {}", email.normal()));
+/// The request under which the tries of a network for an address are counted, whichever requests they name.
+fn day_id(context: &AuthContext, email: &EmailAddress, network: Network) -> ResetId {
+    let digest = context.keys.identifier.digest(&format!("reset {} {network}", email.normal()));
     let mut id = [0; 16];
     id.copy_from_slice(&digest[..16]);
     ResetId::from(uuid::Uuid::from_bytes(id))

@@ -9,6 +9,7 @@ use std::{
 use super::{
     hold::GivenDelivery,
     inbox::InboxTransport,
+    links::MailLinks,
     mail_code::CodeSource,
     provider::ProviderState,
     render::{Brand, Renderer},
@@ -39,8 +40,10 @@ pub struct NotifierHealth {
     pub is_paused: bool,
     /// Since when nothing is sent because the provider failed; `None`: mail goes out.
     pub provider_failing_since: Option<Timestamp>,
-    /// What the provider said, or did not say, last; `None` once it works again.
+    /// The provider's last failure or permanent refusal, without addresses; `None` after an accepted mail.
     pub last_failure: Option<String>,
+    /// Whether `limits::RECIPIENTS_REFUSED` different recipients in a row were refused permanently.
+    pub is_refusing: bool,
     /// Deliveries that wait, counted to `limits::SCAN_MAX` in each lane.
     pub waiting: usize,
 }
@@ -52,6 +55,7 @@ pub struct NotifierContext {
     pub(super) renderer: Renderer,
     pub(super) transport: Arc<dyn MailTransport>,
     pub(super) codes: Arc<dyn CodeSource>,
+    pub(super) links: MailLinks,
     pub(super) sender: Sender,
     pub(super) same_kind_every: Duration,
     /// The longest that the transport takes.
@@ -103,6 +107,7 @@ impl NotifierContext {
         Ok(Self {
             texts: settings.reaches_phones().then(|| inbox.clone()),
             inbox,
+            links: MailLinks::new(&settings.email),
             renderer: Renderer::new(Brand { app, app_url })?,
             same_kind_every: settings.email.same_kind_every,
             timeout: settings.email.timeout,
@@ -162,6 +167,7 @@ impl NotifierContext {
             is_paused: self.store.is_restored(),
             provider_failing_since: provider.failing_since.filter(|_| failing),
             last_failure: provider.last_failure.clone(),
+            is_refusing: provider.is_refusing(),
             waiting,
         })
     }

@@ -15,7 +15,7 @@ use crate::{
     },
     supervision::System,
     types::{
-        CallContext, Fault, PageLimit, Work, id::DeliveryId, limits, provider_answer::ProviderAnswer,
+        CallContext, Fault, PageLimit, Secret, Work, id::DeliveryId, limits, provider_answer::ProviderAnswer,
         provider_answer::SmtpStep,
     },
 };
@@ -27,6 +27,8 @@ pub(super) struct InboxMessage {
     pub(super) to: String,
     pub(super) template: TemplateName,
     pub(super) rendered: Rendered,
+    pub(super) code: Option<Secret>,
+    pub(super) link: Option<Secret>,
 }
 
 impl InboxMessage {
@@ -40,10 +42,17 @@ impl InboxMessage {
             subject: self.rendered.subject.clone(),
             text: self.rendered.text.clone(),
             html: self.rendered.html.clone(),
+            code: self.code.as_ref().map(shown),
+            link: self.link.as_ref().map(shown),
             created_at: tx.now(),
         };
         inbox::put(tx, &mail, keeping)
     }
+}
+
+/// What the inbox is there to show; the table that keeps it is sealed.
+fn shown(secret: &Secret) -> String {
+    secret.reveal().to_owned()
 }
 
 /// A transport that puts mail into the store. A repeated send of one delivery is one mail.
@@ -79,7 +88,8 @@ impl InboxTransport {
         let template = TemplateName::from_name(mail.kind).unwrap_or(TemplateName::Welcome);
         let rendered = Rendered { subject: mail.subject.clone(), text: mail.text.clone(), html: mail.html.clone() };
         let to = mail.to.as_str().to_owned();
-        self.keep(InboxMessage { delivery, channel: Channel::Email, to, template, rendered }).await
+        let (code, link) = (mail.code.clone(), mail.link.clone());
+        self.keep(InboxMessage { delivery, channel: Channel::Email, to, template, rendered, code, link }).await
     }
 
     /// Puts a message in; a repeated one of the same delivery replaces the first.

@@ -14,6 +14,7 @@ mod clear_inbox;
 mod context;
 mod hold;
 mod inbox;
+mod links;
 mod mail_code;
 mod plan;
 mod provider;
@@ -38,7 +39,7 @@ pub use plan::Notice;
 pub use resume_sending::{ResumeSending, resume_sending};
 pub use sender::DeliverySender;
 pub use subscriber::NotifierSubscriber;
-pub use transport::NotifierFault;
+pub use transport::{NotifierFault, check_transport};
 pub use trial::try_mail;
 
 use crate::{

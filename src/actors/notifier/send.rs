@@ -57,7 +57,7 @@ pub(super) async fn send_claimed(context: &NotifierContext, claimed: ClaimedDeli
     let answer = match content(context, &claimed).await {
         Content::Mail(mail) => {
             let exchange = context.transport.send(&mail).await;
-            note(context, &exchange.answer);
+            note(context, &mail.to, &exchange.answer);
             tracing::debug!(delivery = %id, answer = %exchange.answer, "handed to the transport");
             exchange.answer
         }
@@ -104,7 +104,7 @@ async fn content(context: &NotifierContext, claimed: &ClaimedDelivery) -> Conten
     };
     let rendered = render(context, claimed, code.as_ref());
     match delivery.channel {
-        Channel::Email => mail(context, delivery, rendered),
+        Channel::Email => mail(context, delivery, (rendered, code)),
         Channel::Sms => match rendered {
             Ok(rendered) => Content::Text(Box::new(InboxMessage {
                 delivery: delivery.id,
@@ -112,13 +112,20 @@ async fn content(context: &NotifierContext, claimed: &ClaimedDelivery) -> Conten
                 to: delivery.to.clone(),
                 template: delivery.template,
                 rendered,
+                code: code.map(|code| code.digits),
+                link: None,
             })),
             Err(reason) => Content::Unfit(reason),
         },
     }
 }
 
-fn mail(context: &NotifierContext, delivery: &Delivery, rendered: Result<Rendered, String>) -> Content {
+fn mail(
+    context: &NotifierContext,
+    delivery: &Delivery,
+    (rendered, code): (Result<Rendered, String>, Option<CodeOnMail>),
+) -> Content {
+    let (code, link) = code.map_or((None, None), |code| (Some(code.digits), code.link));
     match (rendered, EmailAddress::parse(&delivery.to)) {
         (Ok(rendered), Ok(to)) => Content::Mail(Box::new(OutgoingMail {
             message_id: delivery.message_id(context.sender.address.domain()),
@@ -128,6 +135,8 @@ fn mail(context: &NotifierContext, delivery: &Delivery, rendered: Result<Rendere
             subject: rendered.subject,
             text: rendered.text,
             html: rendered.html,
+            code,
+            link,
             date: delivery.created_at,
         })),
         (Err(reason), _) => Content::Unfit(reason),
@@ -145,28 +154,29 @@ fn render(context: &NotifierContext, claimed: &ClaimedDelivery, code: Option<&Co
     })
 }
 
-/// Tells the breaker, and seldom the log, what the provider did.
-fn note(context: &NotifierContext, answer: &ProviderAnswer) {
+/// Reports an answer to the breaker and, throttled, to the log.
+fn note(context: &NotifierContext, recipient: &EmailAddress, answer: &ProviderAnswer) {
     let now = context.system.clock().now();
-    let told = match meaning(answer) {
-        Meaning::Temporary(Blame::Provider) => context.provider().failed(now, answer),
-        Meaning::Taken | Meaning::Permanent | Meaning::Temporary(Blame::Recipient) => context.provider().answered(),
+    let (change, reason) = {
+        let mut provider = context.provider();
+        let change = match meaning(answer) {
+            Meaning::Temporary(Blame::Provider) => provider.failed(now, answer),
+            // Nothing was sent to the provider.
+            Meaning::Permanent if matches!(answer, ProviderAnswer::Unfit { .. }) => ProviderChange::Nothing,
+            Meaning::Permanent => provider.refused(now, recipient.as_str(), answer),
+            Meaning::Taken => provider.accepted(),
+            Meaning::Temporary(Blame::Recipient) => provider.answered(),
+        };
+        (change, provider.last_failure.clone().unwrap_or_default())
     };
-    let (class, said) = (class(answer), without_addresses(&answer.to_string()));
-    match told {
+    let class = class(answer);
+    match change {
         ProviderChange::Nothing => {}
-        ProviderChange::Fails => tracing::warn!(class, said, "the mail provider fails"),
-        ProviderChange::Opened => {
-            tracing::warn!(class, said, "the mail provider keeps failing; nothing is sent for a while")
-        }
+        ProviderChange::Fails => tracing::warn!(class, reason, "the mail provider fails"),
+        ProviderChange::Refuses => tracing::warn!(class, reason, "the mail provider refuses a mail permanently"),
+        ProviderChange::Opened => tracing::warn!(class, reason, "the mail provider keeps failing; sending pauses"),
         ProviderChange::Mended => tracing::info!("the mail provider works again"),
     }
-}
-
-/// An answer as the log may have it: providers like to repeat whom a mail is for.
-fn without_addresses(said: &str) -> String {
-    let words = said.split(' ').map(|word| if word.contains('@') { "(address)" } else { word });
-    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Ends this sender's hold of a delivery by `end`, unless it has lost it already.
@@ -185,13 +195,4 @@ async fn settle(
 
 fn correlation(id: DeliveryId) -> String {
     format!("delivery-{id}")
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn an_answer_is_logged_without_the_address_it_repeats() {
-        let logged = super::without_addresses("refused at recipient: 451 4.3.2 <ada@example.org>: try later");
-        assert_eq!(logged, "refused at recipient: 451 4.3.2 (address) try later");
-    }
 }

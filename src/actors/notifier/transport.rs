@@ -50,7 +50,19 @@ pub(super) fn sender(email: &config::EmailConfig) -> Result<Sender, NotifierFaul
     }
 }
 
+/// Checks that mail could be sent with these settings: opens the file of certificates, connects to nothing.
+pub fn check_transport(email: &config::EmailConfig) -> Result<(), NotifierFault> {
+    match email.transport {
+        config::MailTransportChoice::Inbox => Ok(()),
+        config::MailTransportChoice::Smtp => smtp_settings(email).and_then(|settings| Ok(settings.check()?)),
+    }
+}
+
 pub(super) fn smtp(email: &config::EmailConfig, clock: Arc<dyn Clock>) -> Result<SmtpTransport, NotifierFault> {
+    Ok(SmtpTransport::new(smtp_settings(email)?, clock)?)
+}
+
+fn smtp_settings(email: &config::EmailConfig) -> Result<SmtpSettings, NotifierFault> {
     let missing = || NotifierFault::Setting("transport is \"smtp\", and smtp_url is missing".to_owned());
     let url = SmtpServer::parse(email.smtp_url.as_ref().ok_or_else(missing)?.reveal())?;
     let extra_roots = match &email.ca_file {
@@ -60,5 +72,5 @@ pub(super) fn smtp(email: &config::EmailConfig, clock: Arc<dyn Clock>) -> Result
         ),
     };
     let hello = sender(email)?.address.domain().to_owned();
-    Ok(SmtpTransport::new(SmtpSettings { url, timeout: email.timeout, hello, extra_roots }, clock)?)
+    Ok(SmtpSettings { url, timeout: email.timeout, hello, extra_roots })
 }

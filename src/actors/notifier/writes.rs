@@ -85,7 +85,6 @@ pub(super) fn take_on(
             at: event.time,
             ip_address: event.personal.ip_address.clone(),
             device: event.personal.user_agent.as_deref().and_then(describe),
-            first_name: recipient.first_name,
             until: notice.until,
         },
         code: notice.code,

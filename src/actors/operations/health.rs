@@ -78,8 +78,13 @@ async fn of_mail(notifier: &Notifier) -> ServiceHealth {
     };
     let mut findings = Vec::new();
     if let Some(since) = health.provider_failing_since {
-        let said = health.last_failure.as_deref().unwrap_or("it gives no reason");
+        let said = health.last_failure.as_deref().unwrap_or("no reason is known");
         findings.push(format!("{} since {since}: {said}", HealthReason::ProviderFailing.as_str()));
+    }
+    if health.is_refusing {
+        let answer = health.last_failure.as_deref().unwrap_or_default();
+        let reason = HealthReason::RecipientsRefused.as_str();
+        findings.push(format!("{reason}: {} different recipients in a row: {answer}", limits::RECIPIENTS_REFUSED));
     }
     if health.is_paused {
         let waiting = health.waiting;

@@ -11,11 +11,10 @@ use super::{
     context::OtpContext,
     expire,
     issue::{self, CodeOrder, Issued},
-    verify::{self, CodeTry, Tried},
+    verify::{self, CodeTry, Pretended, Tried},
 };
 use crate::{
     domain::otp::CodePurpose,
-    persistence::tables::timing_padding,
     supervision::{Cx, Message, Reply, Service, Timer},
     types::{Call, CallContext, Fault, Timestamp, Work, id::UserId},
 };
@@ -24,8 +23,8 @@ use crate::{
 pub enum OtpMessage {
     /// Send a code, if one may be sent.
     Issue(CallContext, CodePurpose, CodeOrder, Reply<Issued>),
-    /// Cost what the others cost, and do nothing.
-    Pretend(CallContext, Reply<()>),
+    /// Cost what one of the others costs, and change nothing.
+    Pretend(CallContext, Pretended, Reply<()>),
     /// Try a code.
     Verify(CallContext, CodeTry, Reply<Tried>),
     /// A code's time may be over.
@@ -93,9 +92,9 @@ impl Service for OtpChild {
                 }
                 reply.finish(issued);
             }
-            OtpMessage::Pretend(context, reply) => {
-                let write = self.context.write(&Call { work, context });
-                reply.finish(self.context.store.write(write, timing_padding::leave).await);
+            OtpMessage::Pretend(context, pretended, reply) => {
+                let call = Call { work, context };
+                reply.finish(verify::pretend(&self.context, &call, pretended).await);
             }
             OtpMessage::Verify(context, attempt, reply) => {
                 let call = Call { work, context };

@@ -5,15 +5,25 @@ use std::{
     sync::Arc,
 };
 
-use super::{context::OtpContext, writes};
+use super::{
+    ceiling,
+    context::{OtpContext, linked},
+    writes,
+};
 use crate::{
-    crypto,
-    domain::otp::{CodeLimits, CodePurpose, Guess, Try, attempt},
+    crypto::{
+        code::CodeDigits,
+        link_secret::{LinkKeys, LinkSecret},
+    },
+    domain::{
+        audit::{AuditAction, AuditRecord},
+        otp::{CodeLimits, CodePurpose, Guess, OneTimeCode, Try, attempt, follow_link},
+    },
     persistence::{
-        Decision, Stop, Tx,
+        Decision, Stop, Tx, TxFault,
         tables::{code, timing_padding},
     },
-    types::{Call, Failure, Fault, id::UserId},
+    types::{Call, Failure, Fault, Timestamp, id::UserId},
 };
 
 /// What the right code does, in the commit that takes it.
@@ -73,31 +83,67 @@ pub enum Tried {
     Unknown,
 }
 
+/// What shows that its sender reads the mail.
+#[derive(Clone)]
+pub enum CodeProof {
+    /// What was typed.
+    Digits(CodeDigits),
+    /// The secret of the link.
+    Link(LinkSecret),
+}
+
 /// A try of a code.
 #[derive(Clone)]
 pub struct CodeTry {
     /// What the code proves.
     pub purpose: CodePurpose,
-    /// What was typed.
-    pub typed: crypto::code::CodeDigits,
+    /// The code or its link.
+    pub proof: CodeProof,
     /// What the right code does.
     pub effect: Effect,
 }
 
 pub(super) async fn run(context: &Arc<OtpContext>, call: &Call, owner: UserId, tried: CodeTry) -> Result<Tried, Fault> {
-    let limits = context.limits;
-    match context.store.decide(context.write(call), move |tx| commit(tx, owner, &tried, &limits)).await {
+    let judge = CodeJudge { limits: context.limits, links: Arc::clone(&context.links) };
+    match context.store.decide(context.write(call), move |tx| commit(tx, owner, &tried, &judge)).await {
         Ok(came_to) => Ok(came_to),
         Err(Failure::Refused(EffectRefused)) => Ok(Tried::Unknown),
         Err(Failure::Fault(fault)) => Err(fault),
     }
 }
 
-fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, limits: &CodeLimits) -> Decision<Tried, EffectRefused> {
-    let Some(found) = code::find(tx, owner, tried.purpose)? else { return unchanged(tx, Tried::Unknown) };
-    let right = crypto::code::CodeDigits::of_record(found.digits).matches(&tried.typed);
-    let guess = if right { Guess::Right } else { Guess::Wrong };
-    match attempt(&found, guess, tx.now(), limits) {
+/// What a proof is held against.
+struct CodeJudge {
+    limits: CodeLimits,
+    links: Arc<LinkKeys>,
+}
+
+impl CodeJudge {
+    /// What a proof does to a code. A secret that is not the code's counts as no try of it: `Try::Void`.
+    fn judge(&self, code: &OneTimeCode, proof: &CodeProof, now: Timestamp) -> Try {
+        match proof {
+            CodeProof::Digits(typed) => {
+                let right = CodeDigits::of_record(code.digits.clone()).matches(typed);
+                attempt(code, if right { Guess::Right } else { Guess::Wrong }, now, &self.limits)
+            }
+            CodeProof::Link(secret) if self.links.match_code(secret, &linked(code)) => follow_link(code, now),
+            CodeProof::Link(_) => Try::Void,
+        }
+    }
+}
+
+fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) -> Decision<Tried, EffectRefused> {
+    let Some(found) = code_of(tx, owner, tried, judge)? else { return unchanged(tx, Tried::Unknown) };
+    let guarded = match (&tried.proof, ceiling::applies_to(tried.purpose)) {
+        (CodeProof::Digits(_), true) => ceiling::domain_of(tx, owner)?,
+        (CodeProof::Digits(_), false) | (CodeProof::Link(_), _) => None,
+    };
+    if let Some(domain) = &guarded
+        && ceiling::is_reached(tx, domain, &judge.limits)?
+    {
+        return unchanged(tx, Tried::Unknown);
+    }
+    match judge.judge(&found, &tried.proof, tx.now()) {
         Try::Verified(used) => {
             tried.effect.apply(tx)?;
             writes::accept_code(tx, &used)?;
@@ -106,6 +152,9 @@ fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, limits: &CodeLimits) 
         Try::VerifiedBefore => Ok(Tried::RightAgain),
         Try::Wrong { code: counted, attempts_left } => {
             writes::count_wrong_try(tx, &counted, attempts_left)?;
+            if let Some(domain) = &guarded {
+                ceiling::count(tx, domain, &judge.limits)?;
+            }
             Ok(Tried::Wrong { attempts_left })
         }
         Try::Expired => unchanged(tx, Tried::Expired),
@@ -113,8 +162,47 @@ fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, limits: &CodeLimits) 
     }
 }
 
+/// The code that a proof is held against.
+fn code_of(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) -> Result<Option<OneTimeCode>, TxFault> {
+    match (code::find(tx, owner, tried.purpose)?, &tried.proof) {
+        (Some(found), _) => Ok(Some(found)),
+        (None, CodeProof::Digits(_)) => writes::decoy_code(tx, owner, tried.purpose, &judge.limits),
+        (None, CodeProof::Link(_)) => Ok(None),
+    }
+}
+
 /// A try that changes nothing costs what one costs that does.
 fn unchanged(tx: &mut Tx<'_>, came_to: Tried) -> Decision<Tried, EffectRefused> {
     timing_padding::leave(tx)?;
     Ok(came_to)
+}
+
+/// What is done for an owner that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pretended {
+    /// What sends nothing.
+    Sending,
+    /// A try of a code that was sent to no one, since no user has the address of its request.
+    Try {
+        /// The domain of the address.
+        domain: String,
+    },
+}
+
+pub(super) async fn pretend(context: &Arc<OtpContext>, call: &Call, pretended: Pretended) -> Result<(), Fault> {
+    let limits = context.limits;
+    context.store.write(context.write(call), move |tx| commit_pretended(tx, &pretended, &limits)).await
+}
+
+/// Costs what the other costs. A try is entered and counted as a wrong one.
+fn commit_pretended(tx: &mut Tx<'_>, pretended: &Pretended, limits: &CodeLimits) -> Result<(), TxFault> {
+    timing_padding::leave(tx)?;
+    let Pretended::Try { domain } = pretended else { return Ok(()) };
+    if ceiling::is_reached(tx, domain, limits)? {
+        return Ok(());
+    }
+    // In the place of the event.
+    timing_padding::leave(tx)?;
+    tx.audit(AuditRecord::refused(AuditAction::CodeRefused, None).detail("purpose=reset_password"))?;
+    ceiling::count(tx, domain, limits)
 }

@@ -3,7 +3,10 @@
 use clap::Args;
 
 use super::{CliFailure, CliSettings, Terminal};
-use crate::config::{Config, LoadedConfig, Mode, deviations, refusals};
+use crate::{
+    app,
+    config::{Config, LoadedConfig, Mode, deviations, refusals},
+};
 
 /// The checks to run.
 #[derive(Debug, Args)]
@@ -20,12 +23,19 @@ impl ConfigCheck {
         if self.production {
             let loaded = Config::read(&sources)?;
             terminal.warn(&loaded.warnings);
+            files(&loaded.config)?;
             return production(&loaded, &source, terminal);
         }
         let loaded = Config::load(&sources)?;
         terminal.warn(&loaded.warnings);
+        files(&loaded.config)?;
         terminal.print(format_args!("{source}: nothing is wrong\n"))
     }
+}
+
+/// Opens the files that the settings name: pepper and certificates.
+fn files(config: &Config) -> Result<(), CliFailure> {
+    app::check_files(config).map_err(|error| CliFailure::Usage(error.to_string()))
 }
 
 fn production(loaded: &LoadedConfig, source: &str, terminal: &Terminal) -> Result<(), CliFailure> {

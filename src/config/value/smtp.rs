@@ -49,10 +49,17 @@ impl Text for SmtpUrl {
 
     fn parse(text: &str) -> Result<Self, String> {
         let refused = str::to_owned;
+        // A fragment is dropped by the parser, with the rest of a password.
+        if text.contains('#') {
+            return Err(refused(ESCAPES));
+        }
         let uri: http::Uri = text.parse().map_err(|_| refused(ESCAPES))?;
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| refused("no host"))?;
         if !matches!(uri.path(), "" | "/") {
             return Err(refused(ESCAPES));
+        }
+        if !port_is_valid(&uri) {
+            return Err(refused("the port must be 1 to 65535"));
         }
         let pair = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@'));
         if pair.is_some_and(|(pair, _)| !is_user_and_password(pair)) {
@@ -77,6 +84,16 @@ impl Text for SmtpUrl {
 const ESCAPES: &str = "not an address (in user and password, write '@', ':', '/', '?', '#' and '%' as \
                        %40, %3A, %2F, %3F, %23 and %25)";
 
+/// Whether the port is absent or in range. The parser treats a port out of range as absent.
+fn port_is_valid(uri: &http::Uri) -> bool {
+    let Some(authority) = uri.authority() else { return true };
+    let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
+    match host_and_port.strip_prefix(authority.host()) {
+        Some("") => true,
+        Some(_) | None => authority.port_u16().is_some_and(|port| port > 0),
+    }
+}
+
 /// Whether `pair` is `user:password` without characters to escape.
 fn is_user_and_password(pair: &str) -> bool {
     let Some((user, password)) = pair.split_once(':') else { return false };
@@ -91,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tls_and_loopback_are_told_from_the_address() {
+    fn tls_and_loopback_follow_from_the_address() {
         for (text, tls, loopback) in [
             ("smtps://u:p@mail.example.com", true, false),
             ("smtp://u:p%40@mail.example.com:587?tls=required", true, false),
@@ -103,6 +120,21 @@ mod tests {
             let url = SmtpUrl::parse(text).unwrap();
             assert_eq!((url.demands_tls(), url.is_loopback()), (tls, loopback), "{text}");
             assert!(!format!("{url:?}").contains("u:p"));
+        }
+    }
+
+    #[test]
+    fn a_number_sign_and_a_port_out_of_range_are_refused_in_words() {
+        for (text, words) in [
+            ("smtps://u:hun#ter2@mail.example.com", "%23"),
+            ("smtp://mail.example.com:2525#x", "%23"),
+            ("smtp://mail.example.com:65536", "1 to 65535"),
+            ("smtp://u:p@mail.example.com:0", "1 to 65535"),
+            ("smtp://u:p@[::1]:99999", "1 to 65535"),
+            ("smtp://mail.example.com:", "1 to 65535"),
+        ] {
+            let refusal = SmtpUrl::parse(text).unwrap_err();
+            assert!(refusal.contains(words) && !refusal.contains("hun"), "{text}: {refusal}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The table of the meaning of each provider answer.
 
-use crate::types::provider_answer::{ProviderAnswer, SmtpStep};
+use crate::types::provider_answer::{Enhanced, ProviderAnswer, SmtpStep};
 
 /// The meaning of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,20 @@ pub enum Blame {
 #[derive(Clone, Copy)]
 enum Detail {
     Any,
+    Missing,
     Is(u16, u16),
     Subject(u16),
+}
+
+impl Detail {
+    fn matches(self, enhanced: Option<Enhanced>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Missing => enhanced.is_none(),
+            Self::Is(subject, detail) => enhanced.is_some_and(|e| e.subject == subject && e.detail == detail),
+            Self::Subject(subject) => enhanced.is_some_and(|e| e.subject == subject),
+        }
+    }
 }
 
 struct Row {
@@ -36,34 +48,79 @@ struct Row {
     /// The first and last reply code.
     codes: (u16, u16),
     detail: Detail,
+    /// Phrases in lower case, one of which the reply's text must contain; empty: any text.
+    phrases: &'static [&'static str],
     meaning: Meaning,
 }
 
+impl Row {
+    fn matches(&self, step: SmtpStep, code: u16, enhanced: Option<Enhanced>, text: &str) -> bool {
+        self.steps.contains(&step)
+            && (self.codes.0..=self.codes.1).contains(&code)
+            && self.detail.matches(enhanced)
+            && (self.phrases.is_empty() || {
+                let text = text.to_lowercase();
+                self.phrases.iter().any(|phrase| text.contains(phrase))
+            })
+    }
+}
+
+/// No condition on the text.
+const ANY: &[&str] = &[];
 const PROVIDER: Meaning = Meaning::Temporary(Blame::Provider);
 const RECIPIENT: Meaning = Meaning::Temporary(Blame::Recipient);
 const BEFORE_MAIL: &[SmtpStep] = &[SmtpStep::Connect, SmtpStep::StartTls, SmtpStep::Authenticate];
 const MAIL: &[SmtpStep] = &[SmtpStep::Sender, SmtpStep::Recipient, SmtpStep::Content];
 
+/// Replies about the operator's account that servers give at the recipient or the content, under codes that they also
+/// use for recipients: relaying is denied, the sender is not verified, a sending limit is reached.
+const ACCOUNT_PHRASES: &[&str] = &[
+    "relay",
+    "not verified",
+    "unverified",
+    "verified sender",
+    "sender identity",
+    "sender verify",
+    "sending limit",
+    "sending quota",
+    "daily",
+    "limit exceeded",
+    "rate limit",
+    "too many messages",
+    "authentication required",
+    "not authenticated",
+    "not authorized to send",
+    "account suspended",
+    "account disabled",
+];
+
 /// Refusals; the first matching row applies. Reply codes by RFC 5321 section 4.2, enhanced codes by RFC 3463.
 const REFUSALS: &[Row] = &[
     // A refused greeting, TLS handshake or credential needs an operator or time; the mail must not be dropped.
-    Row { steps: BEFORE_MAIL, codes: (400, 599), detail: Detail::Any, meaning: PROVIDER },
+    Row { steps: BEFORE_MAIL, codes: (400, 599), detail: Detail::Any, phrases: ANY, meaning: PROVIDER },
     // "Service not available, closing": concerns the whole server, at any step.
-    Row { steps: MAIL, codes: (421, 421), detail: Detail::Any, meaning: PROVIDER },
+    Row { steps: MAIL, codes: (421, 421), detail: Detail::Any, phrases: ANY, meaning: PROVIDER },
     // "Authentication required": concerns the program's credentials, not the recipient.
-    Row { steps: MAIL, codes: (530, 535), detail: Detail::Any, meaning: PROVIDER },
+    Row { steps: MAIL, codes: (530, 535), detail: Detail::Any, phrases: ANY, meaning: PROVIDER },
     // 4.3.x: a problem of the mail system (disk full, not accepting).
-    Row { steps: MAIL, codes: (400, 499), detail: Detail::Subject(3), meaning: PROVIDER },
+    Row { steps: MAIL, codes: (400, 499), detail: Detail::Subject(3), phrases: ANY, meaning: PROVIDER },
     // Other 4xx codes: greylisting, a busy mailbox, a limit of this recipient.
-    Row { steps: MAIL, codes: (400, 499), detail: Detail::Any, meaning: RECIPIENT },
+    Row { steps: MAIL, codes: (400, 499), detail: Detail::Any, phrases: ANY, meaning: RECIPIENT },
     // Many servers report a full mailbox as permanent, but its owner can empty it.
-    Row { steps: MAIL, codes: (500, 599), detail: Detail::Is(2, 2), meaning: RECIPIENT },
+    Row { steps: MAIL, codes: (500, 599), detail: Detail::Is(2, 2), phrases: ANY, meaning: RECIPIENT },
     // 5.3.x: the system is full or not accepting now.
-    Row { steps: MAIL, codes: (500, 599), detail: Detail::Subject(3), meaning: PROVIDER },
-    // 5.7.1 and similar at MAIL FROM: the provider does not accept this sender; an operator has to correct that.
-    Row { steps: &[SmtpStep::Sender], codes: (500, 599), detail: Detail::Subject(7), meaning: PROVIDER },
-    // 5.1.1 and other 5xx codes: no such mailbox, or refused by policy or content; not tried again.
-    Row { steps: MAIL, codes: (500, 599), detail: Detail::Any, meaning: Meaning::Permanent },
+    Row { steps: MAIL, codes: (500, 599), detail: Detail::Subject(3), phrases: ANY, meaning: PROVIDER },
+    // "Exceeded storage allocation" (RFC 5321 section 4.2.3) without an enhanced code: a full mailbox.
+    Row { steps: MAIL, codes: (552, 552), detail: Detail::Missing, phrases: ANY, meaning: RECIPIENT },
+    // MAIL FROM names the operator's sender only: an operator has to correct what is refused there.
+    Row { steps: &[SmtpStep::Sender], codes: (500, 599), detail: Detail::Any, phrases: ANY, meaning: PROVIDER },
+    // 5.1.x: the recipient's address, also where the text reads "unverified address".
+    Row { steps: MAIL, codes: (500, 599), detail: Detail::Subject(1), phrases: ANY, meaning: Meaning::Permanent },
+    // 5.4.5: the daily sending limit of the account.
+    Row { steps: MAIL, codes: (500, 599), detail: Detail::Is(4, 5), phrases: ANY, meaning: PROVIDER },
+    Row { steps: MAIL, codes: (500, 599), detail: Detail::Any, phrases: ACCOUNT_PHRASES, meaning: PROVIDER },
+    // Other 5xx codes: no such mailbox, or refused by policy or content; not tried again.
+    Row { steps: MAIL, codes: (500, 599), detail: Detail::Any, phrases: ANY, meaning: Meaning::Permanent },
 ];
 
 /// The meaning of `answer`.
@@ -72,20 +129,9 @@ pub fn meaning(answer: &ProviderAnswer) -> Meaning {
         ProviderAnswer::Taken { .. } => Meaning::Taken,
         ProviderAnswer::Silent { .. } | ProviderAnswer::Broken { .. } => PROVIDER,
         ProviderAnswer::Unfit { .. } => Meaning::Permanent,
-        ProviderAnswer::Refused { step, code, enhanced, .. } => REFUSALS
-            .iter()
-            .find(|row| {
-                row.steps.contains(step)
-                    && (row.codes.0..=row.codes.1).contains(code)
-                    && match row.detail {
-                        Detail::Any => true,
-                        Detail::Is(subject, detail) => {
-                            enhanced.is_some_and(|e| e.subject == subject && e.detail == detail)
-                        }
-                        Detail::Subject(subject) => enhanced.is_some_and(|e| e.subject == subject),
-                    }
-            })
-            .map_or(PROVIDER, |row| row.meaning),
+        ProviderAnswer::Refused { step, code, enhanced, text } => {
+            REFUSALS.iter().find(|row| row.matches(*step, *code, *enhanced, text)).map_or(PROVIDER, |row| row.meaning)
+        }
     }
 }
 
@@ -126,7 +172,15 @@ mod tests {
         (SmtpStep::Recipient, 552, "5.2.2 mailbox full", RECIPIENT),
         (SmtpStep::Content, 554, "5.3.4 message too big for system", PROVIDER),
         (SmtpStep::Sender, 550, "5.7.1 sender not allowed", PROVIDER),
-        (SmtpStep::Sender, 553, "5.1.8 bad sender", Meaning::Permanent),
+        (SmtpStep::Sender, 553, "5.1.8 bad sender", PROVIDER),
+        (SmtpStep::Sender, 550, "sender not verified", PROVIDER),
+        (SmtpStep::Recipient, 552, "exceeded storage allocation", RECIPIENT),
+        (SmtpStep::Recipient, 554, "5.7.1 <ada@example.com>: Relay access denied", PROVIDER),
+        (SmtpStep::Recipient, 550, "relay not permitted", PROVIDER),
+        (SmtpStep::Content, 550, "5.4.5 Daily user sending limit exceeded", PROVIDER),
+        (SmtpStep::Content, 554, "Message rejected: Email address is not verified.", PROVIDER),
+        (SmtpStep::Content, 550, "The from address does not match a verified Sender Identity", PROVIDER),
+        (SmtpStep::Recipient, 550, "5.1.1 unverified address: no such user", Meaning::Permanent),
         (SmtpStep::Recipient, 550, "5.1.1 no such user", Meaning::Permanent),
         (SmtpStep::Recipient, 550, "no such user", Meaning::Permanent),
         (SmtpStep::Recipient, 550, "5.7.1 refused by policy", Meaning::Permanent),
@@ -149,15 +203,7 @@ mod tests {
                 let ProviderAnswer::Refused { enhanced, .. } = ProviderAnswer::refused(*step, *code, text) else {
                     return false;
                 };
-                let fits = |row: &Row| {
-                    row.steps.contains(step)
-                        && (row.codes.0..=row.codes.1).contains(code)
-                        && match row.detail {
-                            Detail::Any => true,
-                            Detail::Is(s, d) => enhanced.is_some_and(|e| (e.subject, e.detail) == (s, d)),
-                            Detail::Subject(s) => enhanced.is_some_and(|e| e.subject == s),
-                        }
-                };
+                let fits = |row: &Row| row.matches(*step, *code, enhanced, text);
                 fits(row) && !REFUSALS[..index].iter().any(fits)
             });
             assert!(reached, "no case reaches row {index}");

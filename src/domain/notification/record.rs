@@ -32,8 +32,6 @@ pub struct Facts {
     pub ip_address: Option<String>,
     /// The description of the device (`device.rs`).
     pub device: Option<String>,
-    /// The recipient's given name.
-    pub first_name: Option<String>,
     /// The end of validity of the code or the lock.
     pub until: Option<Timestamp>,
 }
@@ -250,6 +248,10 @@ pub struct InboxMail {
     pub text: String,
     /// HTML; empty in a text message.
     pub html: String,
+    /// The code in it.
+    pub code: Option<String>,
+    /// The link in it.
+    pub link: Option<String>,
     /// The time of arrival.
     pub created_at: Timestamp,
 }

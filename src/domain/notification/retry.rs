@@ -18,6 +18,10 @@ pub const WAITS: [Duration; limits::DELIVERY_ATTEMPTS - 1] = [
     Duration::from_secs(6 * 3_600),
 ];
 
+/// The last delivery try of a message with an end, so long before it: late enough for greylisting of five minutes in the
+/// ten minutes of a code, and early enough for the user to type the code.
+pub const LAST_TRY_BEFORE_END: Duration = Duration::from_secs(2 * 60);
+
 /// Varies `wait` by `roll` between 80 % and 120 %, so that deliveries that failed at the same time are not retried at
 /// the same time.
 pub fn jitter(wait: Duration, roll: u32) -> Duration {
@@ -40,11 +44,14 @@ pub fn after(
             None => DeliveryState::Dead { at: now },
             Some(wait) => {
                 let due = now.plus(jitter(*wait, roll));
-                // The next try would be too late: the delivery is suppressed now.
-                if due >= expires_at {
-                    DeliveryState::Suppressed { at: now, reason: Suppression::Expired }
-                } else {
+                let last = expires_at.minus(LAST_TRY_BEFORE_END);
+                if due < expires_at {
                     DeliveryState::Failed { due }
+                } else if now < last {
+                    DeliveryState::Failed { due: last }
+                } else {
+                    // No further try is in time: the delivery is suppressed now.
+                    DeliveryState::Suppressed { at: now, reason: Suppression::Expired }
                 }
             }
         },
@@ -84,6 +91,25 @@ mod tests {
         let end = NOW.plus(Duration::from_secs(100));
         assert_eq!(after(&busy, 2, NOW, end, 20), DeliveryState::Failed { due: NOW.plus(Duration::from_secs(30)) });
         assert_eq!(after(&busy, 3, NOW, end, 20), DeliveryState::Suppressed { at: NOW, reason: Suppression::Expired });
+    }
+
+    #[test]
+    fn a_code_behind_greylisting_of_five_minutes_is_delivered_by_the_last_try_before_its_end() {
+        let greylisted = ProviderAnswer::refused(SmtpStep::Recipient, 450, "4.2.0 greylisted for 300 seconds");
+        for roll in [0, 20, 40] {
+            let (begin, end) = (NOW, NOW.plus(Duration::from_secs(600)));
+            let (mut now, mut attempts) = (begin, 0);
+            while now.since(begin) < Duration::from_secs(300) {
+                attempts += 1;
+                match after(&greylisted, attempts, now, end, roll) {
+                    DeliveryState::Failed { due } => now = due,
+                    other => panic!("{other:?} after {attempts} tries, {:?} after the first", now.since(begin)),
+                }
+            }
+            assert_eq!(now, end.minus(LAST_TRY_BEFORE_END));
+            let state = after(&greylisted, attempts + 1, now, end, roll);
+            assert_eq!(state, DeliveryState::Suppressed { at: now, reason: Suppression::Expired });
+        }
     }
 
     #[test]

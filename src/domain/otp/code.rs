@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::types::{
-    Timestamp,
+    Network, Timestamp,
     id::{CodeId, UserId},
 };
 
@@ -48,8 +48,9 @@ impl CodePurpose {
 /// The stage of a code.
 ///
 /// ```text
-/// live --right--> used
-///   |--5 wrong--> void
+/// live --right, or the link--> used
+///   |--5 wrong--> (out of tries: judged by `wrong_tries`; the link can still be used)
+///   |--ended----> void
 ///   '--time-----> (expired: judged by `expires_at`)
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +59,7 @@ pub enum CodeStage {
     Live,
     /// It was used. The correct code again before its expiry gets the same answer, without effect.
     Used,
-    /// Too many wrong tries.
+    /// It was ended: its time is over, or its act is settled otherwise. Its link is void too.
     Void,
 }
 
@@ -66,14 +67,15 @@ pub enum CodeStage {
 /// holds the send times for the limits per hour and day.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OneTimeCode {
-    /// The id of this issue; new digits get a new id.
+    /// The id of this issue, from which the secret of its link is derived. Digits that take the place of guessed ones
+    /// keep it, so that the link of an earlier mail can still be used.
     pub id: CodeId,
     /// The user or registration that owns it.
     pub owner: UserId,
     /// The purpose.
     pub purpose: CodePurpose,
-    /// Six ASCII digits.
-    pub digits: [u8; 6],
+    /// Six or eight ASCII digits.
+    pub digits: Vec<u8>,
     /// The stage.
     pub state: CodeStage,
     /// The number of wrong tries.
@@ -82,8 +84,17 @@ pub struct OneTimeCode {
     pub issued_at: Timestamp,
     /// The expiry time.
     pub expires_at: Timestamp,
-    /// The send times of the last day, oldest first, for the limits on sending.
-    pub sent_at: Vec<Timestamp>,
+    /// The sendings of the last day, oldest first, for the limits on sending.
+    pub sendings: Vec<CodeSending>,
+}
+
+/// One sending of a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeSending {
+    /// When.
+    pub at: Timestamp,
+    /// The network that requested it: those of one network do not use up what another one may request.
+    pub network: Network,
 }
 
 impl std::fmt::Debug for OneTimeCode {

@@ -45,7 +45,8 @@ const FORM: Invalid = Invalid::new(
 impl SmtpServer {
     /// Reads the form above. The error never contains the text, which may hold a password.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let uri: http::Uri = text.parse().map_err(|_| FORM)?;
+        // The parser drops a fragment, with the rest of a password, and a port out of range.
+        let uri: http::Uri = text.parse().ok().filter(|_| !text.contains('#')).ok_or(FORM)?;
         let security = match (uri.scheme_str(), uri.query()) {
             (Some("smtps"), None) => Security::Tls,
             (Some("smtp"), None) => Security::Plain,
@@ -58,10 +59,12 @@ impl SmtpServer {
         if host.is_empty() {
             return Err(FORM);
         }
-        let port = authority.port_u16().unwrap_or(match security {
-            Security::Tls => 465,
-            Security::Plain | Security::Opportunistic | Security::StartTls => 587,
-        });
+        let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
+        let port = match (host_and_port.strip_prefix(authority.host()), security) {
+            (Some(""), Security::Tls) => 465,
+            (Some(""), Security::Plain | Security::Opportunistic | Security::StartTls) => 587,
+            (Some(_) | None, _) => authority.port_u16().filter(|port| *port > 0).ok_or(FORM)?,
+        };
         let credentials = match authority.as_str().rsplit_once('@') {
             None => None,
             Some((pair, _)) => {
@@ -118,9 +121,16 @@ mod tests {
 
     #[test]
     fn other_forms_are_refused_without_being_repeated() {
-        for text in
-            ["mail.example.com", "http://u:hunter2@x", "smtp://hunter2@x", "smtp://u:%g1hunter2@x", "smtp://u:%4@x"]
-        {
+        for text in [
+            "mail.example.com",
+            "http://u:hunter2@x",
+            "smtp://hunter2@x",
+            "smtp://u:%g1hunter2@x",
+            "smtp://u:%4@x",
+            "smtp://u:hunter2#@x",
+            "smtp://x:65536",
+            "smtp://x:0",
+        ] {
             let refusal = SmtpServer::parse(text).unwrap_err();
             assert!(!format!("{refusal:?}").contains("hunter2"));
         }

@@ -32,6 +32,9 @@ const IDLE_MAX: Duration = Duration::from_secs(30);
 /// The most mails per connection. Servers limit it; 50 is below the usual limits.
 const MAILS_PER_CONNECTION: u32 = 50;
 
+/// The first line of a certificate (RFC 7468 section 5).
+const PEM_BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
 /// The settings of a transport.
 pub struct SmtpSettings {
     /// The mail server.
@@ -42,6 +45,26 @@ pub struct SmtpSettings {
     pub hello: String,
     /// Certificates (PEM) to trust in addition to the public ones, for a private server.
     pub extra_roots: Option<Vec<u8>>,
+}
+
+impl SmtpSettings {
+    /// Checks that the certificates can be used; opens no connection.
+    pub fn check(&self) -> Result<(), SmtpFault> {
+        self.tls().map(|_| ())
+    }
+
+    fn tls(&self) -> Result<TlsParameters, SmtpFault> {
+        let fault = |fault: LettreFault| SmtpFault(fault.to_string());
+        let mut tls = TlsParameters::builder(self.url.host.clone());
+        if let Some(pem) = &self.extra_roots {
+            // The parser skips what is no certificate, and accepts a file without any.
+            if !pem.windows(PEM_BEGIN.len()).any(|bytes| bytes == PEM_BEGIN) {
+                return Err(SmtpFault("the file holds no certificate (PEM)".to_owned()));
+            }
+            tls = tls.add_root_certificate(Certificate::from_pem(pem).map_err(fault)?);
+        }
+        tls.build().map_err(fault)
+    }
 }
 
 /// The reason that a transport cannot be created.
@@ -106,12 +129,7 @@ fn one_line(text: &str) -> String {
 impl SmtpTransport {
     /// Checks the settings; opens no connection.
     pub fn new(settings: SmtpSettings, clock: Arc<dyn Clock>) -> Result<Self, SmtpFault> {
-        let fault = |fault: LettreFault| SmtpFault(fault.to_string());
-        let mut tls = TlsParameters::builder(settings.url.host.clone());
-        if let Some(pem) = &settings.extra_roots {
-            tls = tls.add_root_certificate(Certificate::from_pem(pem).map_err(fault)?);
-        }
-        let tls = tls.build().map_err(fault)?;
+        let tls = settings.tls()?;
         Ok(Self { settings, tls, clock, idle: Mutex::new(Vec::new()) })
     }
 

@@ -23,4 +23,6 @@ pub const NOTIFICATIONS_KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// Steps of a template before it is stopped.
 pub const TEMPLATE_FUEL: u64 = 50_000;
 /// Between two log lines about a failing mail provider.
-pub const PROVIDER_TOLD_EVERY: Duration = Duration::from_secs(60);
+pub const PROVIDER_LOGGED_EVERY: Duration = Duration::from_secs(60);
+/// Different recipients that a mail provider refuses permanently in a row before health is degraded.
+pub const RECIPIENTS_REFUSED: usize = 3;

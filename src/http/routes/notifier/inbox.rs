@@ -66,6 +66,11 @@ pub struct KeptMail {
     text: String,
     /// HTML.
     html: String,
+    /// The code in it, if it has one.
+    #[schema(example = "123456")]
+    code: Option<String>,
+    /// The link in it, if it has one.
+    link: Option<String>,
     /// When it arrived.
     #[schema(format = DateTime)]
     created_at: String,
@@ -81,6 +86,8 @@ impl From<InboxMail> for KeptMail {
             subject: mail.subject,
             text: mail.text,
             html: mail.html,
+            code: mail.code,
+            link: mail.link,
             created_at: mail.created_at.to_string(),
         }
     }

@@ -5,12 +5,14 @@ use uuid::Uuid;
 use crate::{
     domain::notification::InboxMail,
     persistence::machinery::{
+        codec::{self, CodecFault},
         reader::{Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
         tx::Tx,
     },
+    persistence::schema::records::InboxMailV1,
     types::{
         Timestamp,
         id::{DeliveryId, MailId},
@@ -29,8 +31,15 @@ pub static MAIL_BY_RECIPIENT: Table<(String, MailId), Present> = Table::new(0x1c
 const REMOVED_AT_ONCE: usize = 20;
 
 impl Record for InboxMail {
-    const SCHEMA: u16 = 1;
+    const SCHEMA: u16 = 2;
     const NAME: &'static str = "inbox_mail";
+
+    fn upgrade(schema: u16, payload: &[u8]) -> Result<Self, CodecFault> {
+        match schema {
+            1 => codec::payload::<InboxMailV1>(Self::NAME, payload).map(Self::from),
+            _ => Err(CodecFault::Schema { record: Self::NAME, schema }),
+        }
+    }
 }
 
 /// The bounds of the inbox.

@@ -3,12 +3,14 @@
 use crate::{
     domain::notification::{Budget, Channel, Delivery, DeliveryLane, Notification, TemplateName},
     persistence::machinery::{
+        codec::{self, CodecFault},
         reader::{Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
         tx::Tx,
     },
+    persistence::schema::records::NotificationV1,
     types::{
         Timestamp,
         id::{DeliveryId, NotificationId, UserId},
@@ -33,8 +35,15 @@ pub static DELIVERY_BY_KIND: Table<(UserId, String, String, DeliveryId), Present
 pub static BUDGET_BY_OWNER: Table<(UserId, String), Budget> = Table::new(0x12, "budget_by_owner", "until deleted");
 
 impl Record for Notification {
-    const SCHEMA: u16 = 1;
+    const SCHEMA: u16 = 2;
     const NAME: &'static str = "notification";
+
+    fn upgrade(schema: u16, payload: &[u8]) -> Result<Self, CodecFault> {
+        match schema {
+            1 => codec::payload::<NotificationV1>(Self::NAME, payload).map(Self::from),
+            _ => Err(CodecFault::Schema { record: Self::NAME, schema }),
+        }
+    }
 }
 
 impl Record for Delivery {
