@@ -3,6 +3,7 @@
 mod answers;
 mod audit;
 mod auth;
+mod budgets;
 mod challenges;
 mod clock;
 mod contract;

@@ -1,11 +1,12 @@
 //! Ways to find out whether an address has an account, each tried: what is asked of a known address and of an unknown
 //! one costs the same hashes and commits, and is answered in the same number of bytes.
 
-use std::{sync::Mutex, time::Duration};
+use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
 use majordomo::{
     crypto::password::{PasswordCost, PasswordHasher, Scratch},
-    domain::user::User,
+    domain::{audit::AuditAction, event::EventType, user::User},
+    http::route::{Access, Listener},
     persistence::{Write, tables::user},
     types::{CallContext, EmailAddress, Secret, Work, limits},
 };
@@ -333,4 +334,76 @@ async fn a_verification_frees_no_place_of_its_address_and_no_user_name() {
     assert_eq!(seen(&app, "/auth/login", login).await.code, json!("email_not_verified"));
     app.advance(Duration::from_secs(24 * 3_600));
     assert_eq!(app.register(free).await.status, 201, "their time is over");
+}
+
+/// Events of wrong codes, and their audit entries.
+async fn refusals(app: &TestApp) -> (usize, usize) {
+    (app.events(EventType::OtpFailed).len(), app.audited(AuditAction::CodeRefused).len())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_try_of_any_code_costs_the_same_events_and_audit_entries() {
+    let (app, [taken, waiting]) = street().await;
+    let used = app.login("known2@example.com").await.body["userId"].clone();
+    for id in [&taken, &waiting, &used] {
+        for round in 0..6 {
+            let before = refusals(&app).await;
+            let answer = app.anyone.post("/auth/verify-email", json!({ "userId": id, "code": "999999" })).await;
+            assert_eq!(answer.problem(), "code_invalid");
+            let after = refusals(&app).await;
+            let wanted = if round < 5 { (1, 1) } else { (0, 0) };
+            assert_eq!((after.0 - before.0, after.1 - before.1), wanted, "{id} {round}");
+        }
+    }
+    for email in ["known1@example.com", "nobody@example.com"] {
+        let request =
+            app.anyone.post("/auth/password/forgot", json!({ "email": email })).await.body["requestId"].clone();
+        for round in 0..6 {
+            let before = refusals(&app).await.1;
+            let body = json!({ "requestId": request, "code": "999999", "newPassword": "a sentence for the thief" });
+            assert_eq!(app.anyone.post("/auth/password/reset", body).await.problem(), "code_invalid");
+            assert_eq!(refusals(&app).await.1 - before, usize::from(round < 5), "{email} {round}");
+        }
+    }
+}
+
+/// Anonymous routes that name a user, with a body for an address; they cost the same for each.
+const COMPARED: [&str; 6] = [
+    "/auth/login",
+    "/auth/password/forgot",
+    "/auth/password/reset",
+    "/auth/register",
+    "/auth/verify-email",
+    "/auth/verify-email/resend",
+];
+/// Anonymous routes that take a token.
+const BY_TOKEN: [&str; 2] = ["/auth/logout", "/auth/refresh"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_unauthenticated_route_costs_the_same_for_known_and_unknown_addresses() {
+    let table = majordomo::http::routes::table().into_iter().map(|route| route.rule);
+    let changing = table
+        .filter(|rule| rule.access == Access::Anonymous && rule.on.includes(Listener::Public) && rule.method != "GET");
+    let paths: BTreeSet<String> = changing.map(|rule| rule.path.clone()).collect();
+    let known: BTreeSet<String> = COMPARED.iter().chain(&BY_TOKEN).map(ToString::to_string).collect();
+    assert_eq!(paths, known, "a new route is compared here, or takes a token");
+    let (app, [taken, waiting]) = street().await;
+    for path in COMPARED {
+        let by_address = |email: &str| match path {
+            "/auth/login" => json!({ "identifier": email, "password": "not the one it is" }),
+            "/auth/register" => json!({ "email": email, "password": PASSWORD }),
+            "/auth/password/reset" => {
+                json!({ "email": email, "code": "999999", "newPassword": "a sentence for the thief" })
+            }
+            _ => json!({ "email": email }),
+        };
+        let bodies = match path {
+            "/auth/verify-email" => [&taken, &waiting].map(|id| json!({ "userId": id, "code": "999999" })).to_vec(),
+            "/auth/register" => ["known2@example.com", "nobody@example.com"].map(by_address).to_vec(),
+            _ => ALL.map(by_address).to_vec(),
+        };
+        let found = alike(&app, path, bodies).await;
+        assert_ne!(found.commits, 0, "{path} {found:?}");
+        assert_ne!(found.status, 429, "{path} {found:?}");
+    }
 }
