@@ -1,5 +1,6 @@
-//! The services without the program around them, in one test binary: the API by its routes (`api`), flows without HTTP
-//! (`flows`), and a hundred callers at once (`races`). The harness is `api::test_app`; its clients are in `api::harness`.
+//! The services without the program around them, in one test binary: the API by its routes (`api`), flows without
+//! HTTP (`flows`), and a hundred callers at once (`races`). The harness is `api::test_app`; its clients are in
+//! `api::harness`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout)]
 
 mod api;

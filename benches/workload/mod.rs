@@ -4,8 +4,9 @@
 
 use majordomo::{
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
-        event::{Event, EventKind, Personal},
+        audit::{AuditRecord, AuditResult},
+        auth::{actions::AuthAction, events::UserLoginFailed},
+        event::{Event, Personal},
     },
     persistence::{Record, Table, Tx, TxFault},
     types::id::UserId,
@@ -30,9 +31,9 @@ pub fn login(tx: &mut Tx<'_>, user: UserId) -> Result<(), TxFault> {
     tx.put(&ENTRY_BY_ID, &id, &Entry(vec![7; 200]))?;
     tx.put(&ENTRY_BY_OWNER, &(*user.as_bytes(), id), &Entry(Vec::new()))?;
     let personal = Personal { email: Some("somebody@example.com".to_owned()), ..Personal::default() };
-    tx.emit(Event { subject: user, kind: EventKind::UserLoginFailed { user }, personal })?;
+    tx.emit(Event { subject: user, kind: UserLoginFailed { user }.into(), personal })?;
     tx.audit(AuditRecord {
-        action: AuditAction::Login,
+        action: AuthAction::Login.into(),
         result: AuditResult::Done,
         subject: Some(user),
         detail: String::new(),

@@ -9,5 +9,7 @@ pub mod auth;
 pub mod event;
 pub mod ledger;
 pub mod notification;
+pub mod operations;
 pub mod otp;
+pub mod service;
 pub mod user;

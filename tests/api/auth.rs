@@ -5,7 +5,20 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use majordomo::{
     crypto::password::{PasswordCost, PasswordHasher, Scratch},
-    domain::{audit::AuditAction, event::EventType, user::User},
+    domain::{
+        auth::{
+            actions::AuthAction,
+            events::{
+                SessionRefreshed, SessionReuseDetected, UserLockedOut, UserLoggedIn, UserLoggedOut, UserLoginFailed,
+                UserRegistered, UserRegistrationRepeated,
+            },
+        },
+        otp::{
+            actions::OtpAction,
+            events::{OtpFailed, OtpVerified},
+        },
+        user::{User, events::UserVerified},
+    },
     persistence::{
         Write,
         tables::{session, user},
@@ -42,27 +55,27 @@ async fn a_user_registers_verifies_signs_in_and_leaves() {
         assert_eq!(registered.body[member], wanted, "{member}");
     }
     assert!(!registered.body.to_string().contains("argon2"));
-    assert_eq!(app.events(EventType::UserRegistered).len(), 1);
-    assert_eq!(app.audited(AuditAction::Register)[0].subject.unwrap().to_string(), id);
+    assert_eq!(app.events(UserRegistered::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::Register)[0].subject.unwrap().to_string(), id);
 
     let mail = app.mail("ada@example.com", "verification_code", 1).await;
     assert!(!mail["text"].as_str().unwrap().contains("Ada"), "nothing that was typed: {mail}");
     let verified = app.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code_in(&mail) })).await;
     assert_eq!((verified.status, &verified.body["status"]), (200, &json!("active")));
     assert_eq!(verified.body["emailVerified"], true);
-    assert_eq!(app.events(EventType::UserVerified).len(), 1);
-    assert_eq!(app.events(EventType::OtpVerified).len(), 1);
-    assert_eq!(app.audited(AuditAction::VerifyEmail).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
+    assert_eq!(app.events(OtpVerified::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::VerifyEmail).len(), 1);
     app.mail("ada@example.com", "welcome", 1).await;
 
     let ada = app.sign_in("ada").await;
     assert_eq!(ada.id, id);
     assert_eq!((&ada.tokens["tokenType"], &ada.tokens["firstLogin"]), (&json!("Bearer"), &json!(true)));
     assert_eq!(ada.tokens["expiresIn"], 900);
-    let entered = app.events(EventType::UserLoggedIn);
+    let entered = app.events(UserLoggedIn::TYPE);
     assert_eq!(entered[0].personal.email.as_deref(), Some("Ada@example.com"));
     assert_eq!(entered[0].personal.ip_address.as_deref(), Some("127.0.0.1"));
-    assert_eq!(app.audited(AuditAction::Login).len(), 1);
+    assert_eq!(app.audited(AuthAction::Login).len(), 1);
 
     let profile = ada.get("/auth/profile").await;
     assert_eq!((profile.status, &profile.body["firstName"]), (200, &json!("Ada")));
@@ -73,11 +86,11 @@ async fn a_user_registers_verifies_signs_in_and_leaves() {
 
     let refreshed = app.anyone.post("/auth/refresh", json!({ "refreshToken": ada.tokens["refreshToken"] })).await;
     assert_eq!(refreshed.status, 200, "{refreshed:?}");
-    assert!(app.events(EventType::SessionRefreshed).is_empty() && app.audited(AuditAction::Refresh).is_empty());
+    assert!(app.events(SessionRefreshed::TYPE).is_empty() && app.audited(AuthAction::Refresh).is_empty());
     let later = app.member_of(refreshed.body);
     assert_eq!(later.post("/auth/logout", json!({})).await.status, 204);
-    assert_eq!(app.events(EventType::UserLoggedOut).len(), 1);
-    assert_eq!(app.audited(AuditAction::Logout).len(), 1);
+    assert_eq!(app.events(UserLoggedOut::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::Logout).len(), 1);
     for gone in [&ada, &later] {
         assert_eq!(gone.get("/auth/profile").await.problem(), "session_ended");
     }
@@ -133,7 +146,7 @@ async fn what_is_wrong_with_a_form_is_told_all_at_once_and_nothing_is_left_of_it
         assert_eq!(answer.fields(), [format!("/{field} {code}")], "{value}");
     }
     assert_eq!((app.hashes(), app.store.head()), before);
-    assert!(app.audited(AuditAction::Register).is_empty());
+    assert!(app.audited(AuthAction::Register).is_empty());
 }
 
 #[tokio::test]
@@ -146,8 +159,8 @@ async fn variants_of_an_address_are_one_address() {
         let answer = app.register(variant).await;
         assert!(matches!(answer.status, 201 | 429), "{variant}: {answer:?}");
     }
-    assert_eq!(app.events(EventType::UserRegistered).len(), 1, "the others were repeated registrations");
-    assert_eq!(app.events(EventType::UserRegistrationRepeated).len(), 3);
+    assert_eq!(app.events(UserRegistered::TYPE).len(), 1, "the others were repeated registrations");
+    assert_eq!(app.events(UserRegistrationRepeated::TYPE).len(), 3);
     app.mail("ada@example.com", "address_taken", 1).await;
     assert_eq!(app.mails("ada@example.com").await.iter().filter(|m| m["template"] == "address_taken").count(), 1);
 }
@@ -165,7 +178,7 @@ async fn a_code_is_sent_again_once_a_minute_and_is_the_same_one() {
     let by_id = json!({ "userId": registered.body["id"] });
     assert_eq!(app.anyone.post("/auth/verify-email/resend", by_id).await.status, 202);
     assert_eq!(code_in(&app.mail("ada@example.com", "verification_code", 2).await), code);
-    assert_eq!(app.audited(AuditAction::ResendCode).len(), 1);
+    assert_eq!(app.audited(OtpAction::ResendCode).len(), 1);
     app.advance(8 * MINUTE);
     app.anyone.post("/auth/verify-email/resend", resend).await;
     let renewed = code_in(&app.mail("ada@example.com", "verification_code", 3).await);
@@ -204,8 +217,8 @@ async fn codes_fail_in_one_way_and_are_void_after_five_wrong_ones() {
         assert_eq!((answer.status, answer.problem()), (nobody.status, nobody.problem()));
         assert_eq!(answer.body["detail"], nobody.body["detail"]);
     }
-    assert_eq!(app.events(EventType::OtpFailed).len(), 5);
-    assert_eq!(app.audited(AuditAction::CodeRefused).len(), 5);
+    assert_eq!(app.events(OtpFailed::TYPE).len(), 5);
+    assert_eq!(app.audited(OtpAction::CodeRefused).len(), 5);
     assert_eq!(app.verify(&id, &code).await.problem(), "code_invalid");
     for unfit in ["12345", "12345a", ""] {
         let answer = app.verify(&id, unfit).await;
@@ -276,7 +289,7 @@ async fn signing_in_before_the_address_is_verified_sends_the_code_again() {
     assert_eq!((entered.status, entered.problem()), (401, "invalid_credentials"));
     assert!(entered.body["detail"].as_str().unwrap().contains("not verified yet"));
     assert_eq!(code_in(&app.mail("ada@example.com", "verification_code", 2).await), code);
-    assert!(app.events(EventType::UserLoggedIn).is_empty());
+    assert!(app.events(UserLoggedIn::TYPE).is_empty());
 }
 
 #[tokio::test]
@@ -289,9 +302,9 @@ async fn five_wrong_passwords_shut_the_door_for_a_minute_and_a_known_device_is_l
     }
     let shut = app.login("ada@example.com").await;
     assert_eq!((shut.status, shut.problem(), shut.header("retry-after")), (429, "locked_out", "60"));
-    assert_eq!(app.events(EventType::UserLoginFailed).len(), 5);
-    assert_eq!(app.events(EventType::UserLockedOut).len(), 1);
-    assert_eq!(app.audited(AuditAction::LockOut).len(), 1);
+    assert_eq!(app.events(UserLoginFailed::TYPE).len(), 5);
+    assert_eq!(app.events(UserLockedOut::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::LockOut).len(), 1);
     app.mail("ada@example.com", "locked_out", 1).await;
     let known = json!({
         "identifier": "ada@example.com", "password": PASSWORD, "deviceToken": ada.tokens["deviceToken"],
@@ -317,9 +330,9 @@ async fn the_lock_of_a_whole_day_is_told_once_like_any_other() {
             let shut = app.anyone.at(&format!("198.51.{network}.1")).post("/auth/login", guess.clone()).await;
             assert_eq!((shut.status, shut.problem(), shut.header("retry-after")), (429, "locked_out", "86400"));
         }
-        assert_eq!(app.audited(AuditAction::LockOut).len(), audited, "{identifier}");
+        assert_eq!(app.audited(AuthAction::LockOut).len(), audited, "{identifier}");
     }
-    assert_eq!(app.events(EventType::UserLockedOut).len(), 1);
+    assert_eq!(app.events(UserLockedOut::TYPE).len(), 1);
     app.mail("ada@example.com", "locked_out", 1).await;
 }
 
@@ -402,8 +415,8 @@ async fn a_refresh_answers_a_repeat_as_the_first_time_and_finds_a_thief() {
     assert_eq!(refresh(&next).await.status, 200);
     app.advance(Duration::from_secs(31));
     assert_eq!(refresh(first).await.problem(), "session_ended");
-    assert_eq!(app.events(EventType::SessionReuseDetected).len(), 1);
-    assert_eq!(app.audited(AuditAction::ReuseDetected).len(), 1);
+    assert_eq!(app.events(SessionReuseDetected::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::ReuseDetected).len(), 1);
     app.mail("ada@example.com", "session_ended", 1).await;
     assert_eq!(refresh(&next).await.problem(), "session_ended");
 }
@@ -420,8 +433,8 @@ async fn an_ordinary_refresh_is_recorded_only_where_the_settings_say_so() {
         let refreshed = app.anyone.post("/auth/refresh", body.clone()).await;
         assert_eq!(refreshed.status, 200, "{refreshed:?}");
         assert_eq!(app.commits() - before, 1, "the session moves on in one commit");
-        let events = app.events(EventType::SessionRefreshed);
-        let audited = app.audited(AuditAction::Refresh);
+        let events = app.events(SessionRefreshed::TYPE);
+        let audited = app.audited(AuthAction::Refresh);
         assert_eq!((events.len(), audited.len()), (records, records));
         let repeated = app.anyone.post("/auth/refresh", body).await;
         assert_eq!(repeated.body["refreshToken"], refreshed.body["refreshToken"], "the session has moved on");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use majordomo::{
-    domain::audit::{Actor, AuditAction},
+    domain::{audit::Actor, auth::actions::AuthAction, operations::OperationsAction},
     persistence::tables::registration,
     types::{ClockTrouble, id::UserId},
 };
@@ -35,7 +35,7 @@ async fn what_operators_do_is_in_the_audit_trail() {
     let app = TestApp::new().await;
     let operator = app.operator();
     assert_eq!(operator.post("/clock/accept", json!({})).await.status, 200);
-    assert_eq!(app.audited(AuditAction::AcceptClock)[0].actor, Actor::Cli);
+    assert_eq!(app.audited(OperationsAction::AcceptClock)[0].actor, Actor::Cli);
     assert_eq!(app.ops.post("/clock/accept", json!({})).await.problem(), "unauthenticated");
 
     let snapshot = |file: &str| json!({ "file": file });
@@ -44,7 +44,7 @@ async fn what_operators_do_is_in_the_audit_trail() {
 
     let rotated = operator.post("/keys/rotate", json!({ "urgency": "stolen" })).await;
     assert_eq!((rotated.status, rotated.body["keys"].as_array().unwrap().len()), (200, 1), "{rotated:?}");
-    assert_eq!(app.audited(AuditAction::RotateKeys)[0].actor, Actor::Cli);
+    assert_eq!(app.audited(AuthAction::RotateKeys)[0].actor, Actor::Cli);
     let published = app.anyone.get("/.well-known/jwks.json").await.body["keys"].clone();
     assert_eq!(published[0]["kid"], rotated.body["keys"][0]["kid"]);
 
@@ -87,7 +87,7 @@ async fn signing_keys_move_on_when_they_are_due_by_a_clock_that_is_to_be_trusted
 
     assert_eq!(app.operator().post("/clock/accept", json!({})).await.status, 200);
     eventually("the successor to be published", async || (published().await == 2).then_some(())).await;
-    assert_eq!(app.audited(AuditAction::RotateKeys)[0].actor, Actor::Service("auth".to_owned()));
+    assert_eq!(app.audited(AuthAction::RotateKeys)[0].actor, Actor::Service("auth".to_owned()));
 }
 
 #[tokio::test]

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use majordomo::{
     domain::{
-        audit::{Actor, AuditAction},
-        event::{DeadLetter, DeadReason, EventType},
+        audit::Actor,
+        auth::events::UserLoggedIn,
+        event::{DeadLetter, DeadReason, EventRow, EventType, actions::EventAction},
+        user::events::UserVerified,
     },
     persistence::{
         Write,
@@ -16,12 +18,20 @@ use majordomo::{
 };
 use serde_json::{Value, json};
 
-use crate::test_app::{PASSWORD, TestApp, eventually};
+use crate::{
+    flows::test_store::{NEWER_EVENT, append_newer_event},
+    test_app::{PASSWORD, TestApp, eventually},
+};
 
 /// The sequences of a page.
 fn sequences(page: &Value) -> Vec<u64> {
     let rows = page["data"].as_array().unwrap_or_else(|| panic!("{page}"));
     rows.iter().map(|event| event["sequence"].as_str().unwrap().parse().unwrap()).collect()
+}
+
+fn test_write(app: &TestApp) -> Write {
+    let work = Work::until(majordomo::types::Clock::instant(&*app.clock) + std::time::Duration::from_secs(5));
+    Write::new(work, app.system.stamp(), CallContext::service("test", "write"))
 }
 
 /// Adds an event to the notifier's dead letters.
@@ -37,9 +47,7 @@ async fn bury(app: &TestApp, kind: EventType) -> u64 {
         last_error: "the mailbox is full".to_owned(),
         at: app.now(),
     };
-    let work = Work::until(majordomo::types::Clock::instant(&*app.clock) + std::time::Duration::from_secs(5));
-    let write = Write::new(work, app.system.stamp(), CallContext::service("test", "bury"));
-    let buried = app.store.write(write, move |tx| {
+    let buried = app.store.write(test_write(app), move |tx| {
         subscription::bury(tx, EventPlace { subscriber: "notifier", subject, sequence }, &letter)
     });
     buried.await.unwrap();
@@ -125,6 +133,21 @@ async fn the_log_is_filtered_by_the_names_of_the_source_documents_too() {
 }
 
 #[tokio::test]
+async fn an_event_of_a_newer_version_is_listed_by_its_number() {
+    let app = TestApp::new().await;
+    app.store.write(test_write(&app), append_newer_event).await.unwrap();
+    for query in ["", "?types=unknown:0x01fe"] {
+        let page = app.ops.get(&format!("/events{query}")).await;
+        let [event] = &page.body["data"].as_array().unwrap()[..] else { panic!("{page:?}") };
+        assert_eq!((&event["type"], &event["source"]), (&json!("unknown:0x01fe"), &json!("/auth")), "{page:?}");
+        assert_eq!(event["data"], json!({}));
+    }
+    let sequence = bury(&app, NEWER_EVENT).await;
+    let letter = app.ops.get(&format!("/events/dead-letters/notifier/{sequence}")).await;
+    assert_eq!((letter.status, &letter.body["eventType"]), (200, &json!("unknown:0x01fe")), "{letter:?}");
+}
+
+#[tokio::test]
 async fn a_registration_is_told_of_with_what_was_typed_and_a_repeated_one_without_the_name() {
     let app = TestApp::new().await;
     let form = json!({ "email": "ada@example.com", "password": PASSWORD, "firstName": "Ada", "lastName": "Lovelace" });
@@ -164,7 +187,7 @@ async fn a_code_is_told_of_once_it_is_sent() {
 #[tokio::test]
 async fn every_subscriber_that_the_catalogue_names_is_there_and_no_other() {
     let app = TestApp::new().await;
-    let named: BTreeSet<&str> = EventType::ALL.iter().flat_map(|kind| kind.subscribers().iter().copied()).collect();
+    let named: BTreeSet<&str> = EventRow::all().flat_map(|row| row.subscribers.iter().copied()).collect();
     let there: BTreeSet<&str> = app.services.relays.report().await.unwrap().iter().map(|one| one.name).collect();
     assert_eq!(named, there);
 }
@@ -189,7 +212,7 @@ async fn dead_letters_are_listed_inspected_and_requeued() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     app.mail("ada@example.com", "welcome", 1).await;
-    let sequence = bury(&app, EventType::UserVerified).await;
+    let sequence = bury(&app, UserVerified::TYPE).await;
     let ops = app.ops.clone();
     for query in ["", "?subscriber=notifier"] {
         let listed = ops.get(&format!("/events/dead-letters{query}")).await;
@@ -213,7 +236,7 @@ async fn dead_letters_are_listed_inspected_and_requeued() {
     assert_eq!((again.status, &again.body), (200, &json!({ "requeued": 1 })), "{again:?}");
     assert_eq!(app.operator().send("POST", &requeue, Body::empty()).await.problem(), "not_found");
     assert_eq!(ops.get(&place).await.problem(), "not_found");
-    let [entry] = &app.audited(AuditAction::RequeueDeadLetter)[..] else { panic!("one entry") };
+    let [entry] = &app.audited(EventAction::RequeueDeadLetter)[..] else { panic!("one entry") };
     assert_eq!((&entry.actor, entry.detail.clone()), (&Actor::Cli, format!("subscriber=notifier sequence={sequence}")));
     eventually("the letter to be handed over", async || {
         let told = app.ops.get("/events/subscribers").await.body;
@@ -229,8 +252,8 @@ async fn all_dead_letters_of_a_subscriber_are_requeued_at_once_and_one_is_discar
     app.member("ada@example.com").await;
     app.mail("ada@example.com", "welcome", 1).await;
     let operator = app.operator();
-    let verified = bury(&app, EventType::UserVerified).await;
-    let logged_in = bury(&app, EventType::UserLoggedIn).await;
+    let verified = bury(&app, UserVerified::TYPE).await;
+    let logged_in = bury(&app, UserLoggedIn::TYPE).await;
     let first = operator.get("/events/dead-letters?limit=1").await;
     let cursor = first.body["nextCursor"].as_str().unwrap().to_owned();
     let second = operator.get(&format!("/events/dead-letters?limit=1&cursor={cursor}")).await;
@@ -244,7 +267,7 @@ async fn all_dead_letters_of_a_subscriber_are_requeued_at_once_and_one_is_discar
     let gone = operator.post(&discard, json!({ "reason": "nobody waits for it" })).await;
     assert_eq!(gone.status, 204, "{gone:?}");
     assert_eq!(operator.post(&discard, json!({ "reason": "twice" })).await.problem(), "not_found");
-    let [entry] = &app.audited(AuditAction::DiscardDeadLetter)[..] else { panic!("one entry") };
+    let [entry] = &app.audited(EventAction::DiscardDeadLetter)[..] else { panic!("one entry") };
     assert!(entry.detail.ends_with("reason=nobody waits for it"), "{entry:?}");
 
     let all = operator.send("POST", "/events/dead-letters/notifier/requeue", Body::empty()).await;

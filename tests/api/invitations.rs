@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use majordomo::{
     config::RegistrationPolicy,
-    domain::{audit::AuditAction, event::EventType},
+    domain::{
+        auth::events::UserRegistered,
+        user::{actions::UserAction, events::UserInvited},
+    },
 };
 use serde_json::{Value, json};
 
@@ -56,8 +59,8 @@ async fn who_is_invited_registers_with_the_code_from_the_mail() {
     assert_eq!(app.verify(&registered.body["id"], &code).await.status, 200);
     assert_eq!(app.login(ADA).await.status, 200);
     assert_eq!(admin.get("/invitations").await.body["data"], json!([]), "it has served");
-    assert_eq!(app.events(EventType::UserInvited).len(), 1);
-    assert_eq!(app.audited(AuditAction::Invite).len(), 1);
+    assert_eq!(app.events(UserInvited::TYPE).len(), 1);
+    assert_eq!(app.audited(UserAction::Invite).len(), 1);
     let again = admin.post("/invitations", json!({ "email": ADA })).await;
     assert_eq!((again.status, again.problem()), (409, "email_taken"));
 }
@@ -79,7 +82,7 @@ async fn without_an_invitation_of_the_address_nobody_registers() {
         assert_eq!((refused.status, refused.fields()), (422, vec!["/invitation invitation_invalid".to_owned()]));
     }
     assert_eq!(app.register(ADA).await.problem(), "invitation_required");
-    assert!(app.events(EventType::UserRegistered).is_empty());
+    assert!(app.events(UserRegistered::TYPE).is_empty());
 }
 
 #[tokio::test]
@@ -101,7 +104,7 @@ async fn an_invitation_ends_by_time_by_another_one_and_by_being_taken_back() {
     assert_eq!(admin.delete(&path).await.status, 204);
     assert_eq!(admin.delete(&path).await.status, 404);
     assert_eq!(register_with(&app, ADA, &code).await.status, 422, "it was taken back");
-    assert_eq!(app.audited(AuditAction::RevokeInvitation).len(), 1);
+    assert_eq!(app.audited(UserAction::RevokeInvitation).len(), 1);
 
     invite(&admin, ADA).await;
     let code = mailed(&app, ADA, 3).await;

@@ -13,8 +13,10 @@ use majordomo::{
     },
     config::Config,
     domain::{
-        audit::{Actor, AuditAction},
-        event::{EventKind, EventType},
+        audit::Actor,
+        event::EventKind,
+        operations::OperationsAction,
+        otp::events::{OtpEvent, OtpVerificationRequired},
     },
     http::{
         EdgeServices,
@@ -144,14 +146,14 @@ async fn a_restart_by_an_operator_is_carried_out_and_in_the_audit_trail() {
     eventually("the next life", async || (generation().await > Some(before)).then_some(())).await;
     let restarts = operator.get("/actors/relay/notifier").await;
     assert_eq!(restarts.body["supervision"]["restartsByOperator"], 1, "{restarts:?}");
-    let [entry] = &app.audited(AuditAction::RestartActor)[..] else { panic!("one entry") };
+    let [entry] = &app.audited(OperationsAction::RestartActor)[..] else { panic!("one entry") };
     assert_eq!((&entry.actor, entry.detail.as_str()), (&Actor::Cli, "path=relay/notifier"));
     assert_eq!(entry.request_id, "the-restart");
     app.member("ada@example.com").await;
 
     let group = operator.send("POST", "/actors/relay/restart", Body::empty()).await;
     assert_eq!((group.status, group.problem()), (409, "status_conflict"));
-    assert_eq!(app.audited(AuditAction::RestartActor).len(), 1, "what was refused was not done");
+    assert_eq!(app.audited(OperationsAction::RestartActor).len(), 1, "what was refused was not done");
 }
 
 #[tokio::test]
@@ -165,9 +167,9 @@ async fn a_child_of_the_otp_actor_shows_when_its_code_ends() {
     let otp = operator.get("/actors/otp").await;
     let path = format!("/actors/{}", otp.body["children"][0].as_str().unwrap());
     let child = operator.get(&path).await;
-    let required = app.events(EventType::OtpVerificationRequired).remove(0).kind;
-    let EventKind::OtpVerificationRequired { expires_at, .. } = required else { panic!("{required:?}") };
-    let end = expires_at.to_string();
+    let required = app.events(OtpVerificationRequired::TYPE).remove(0).kind;
+    let Some(EventKind::Otp(OtpEvent::OtpVerificationRequired(required))) = required else { panic!("{required:?}") };
+    let end = required.expires_at.to_string();
     assert_eq!((&child.body["status"], &child.body["wakesAt"]), (&json!("running"), &json!(end)), "{child:?}");
 
     app.advance(Duration::from_secs(601));

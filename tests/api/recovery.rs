@@ -5,9 +5,15 @@ use std::time::Duration;
 use majordomo::{
     config::{Config, Sources},
     domain::{
-        audit::AuditAction,
-        event::EventType,
-        user::{Profile, User},
+        auth::{
+            actions::AuthAction,
+            events::{PasswordChanged, PasswordResetCompleted, PasswordResetRequested, SessionRevoked},
+        },
+        otp::events::{OtpExpired, OtpVerified},
+        user::{
+            Profile, User,
+            events::{UserUpdated, UserVerified},
+        },
     },
     persistence::{
         Write,
@@ -50,8 +56,8 @@ async fn a_forgotten_password_is_reset_by_the_code_that_was_mailed() {
 
     let requested = forgot(&app, "ADA@example.com").await;
     assert!(requested.body["expiresAt"].is_string() && requested.body["resendAt"].is_string());
-    assert_eq!(app.events(EventType::PasswordResetRequested).len(), 1);
-    assert_eq!(app.audited(AuditAction::ForgotPassword).len(), 1);
+    assert_eq!(app.events(PasswordResetRequested::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::ForgotPassword).len(), 1);
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
     let request = &requested.body["requestId"];
     let reset = json!({ "requestId": request, "code": code, "newPassword": NEW });
@@ -66,10 +72,10 @@ async fn a_forgotten_password_is_reset_by_the_code_that_was_mailed() {
     }
 
     assert_eq!(ada.get("/auth/profile").await.problem(), "session_ended");
-    let ended = app.events(EventType::SessionRevoked);
+    let ended = app.events(SessionRevoked::TYPE);
     assert_eq!(ended.len(), 1);
-    assert_eq!(app.events(EventType::PasswordResetCompleted).len(), 1);
-    assert_eq!(app.audited(AuditAction::ResetPassword).len(), 1);
+    assert_eq!(app.events(PasswordResetCompleted::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::ResetPassword).len(), 1);
     app.mail("ada@example.com", "password_changed", 1).await;
     assert_eq!(login_with(&app, PASSWORD).await.problem(), "invalid_credentials");
     assert_eq!(login_with(&app, NEW).await.status, 200, "the lock is gone as well");
@@ -189,7 +195,7 @@ async fn a_reset_of_an_address_that_was_never_verified_verifies_it() {
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
     let reset = json!({ "requestId": request, "code": code, "newPassword": NEW });
     assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
-    assert_eq!(app.events(EventType::UserVerified).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
     assert_eq!(login_with(&app, PASSWORD).await.problem(), "invalid_credentials");
     let entered = login_with(&app, NEW).await;
     assert_eq!((entered.status, &entered.body["userId"]), (200, &id));
@@ -205,12 +211,12 @@ async fn a_password_is_changed_by_the_one_before_and_other_sessions_end() {
     assert_eq!(unfit.fields(), ["/newPassword password_too_short"]);
     let wrong = ada.post("/auth/password/change", change("not the one it is", NEW)).await;
     assert_eq!((wrong.status, wrong.fields()), (422, vec!["/currentPassword wrong_password".to_owned()]));
-    assert_eq!(app.audited(AuditAction::ChangePassword).len(), 1, "the refusal");
+    assert_eq!(app.audited(AuthAction::ChangePassword).len(), 1, "the refusal");
     let changed = ada.post("/auth/password/change", change(PASSWORD, NEW)).await;
     assert_eq!(changed.status, 204, "{changed:?}");
     assert_eq!(ada.get("/auth/profile").await.status, 200);
     assert_eq!(other.get("/auth/profile").await.problem(), "session_ended");
-    assert_eq!(app.events(EventType::PasswordChanged).len(), 1);
+    assert_eq!(app.events(PasswordChanged::TYPE).len(), 1);
     app.mail("ada@example.com", "password_changed", 1).await;
     assert_eq!(login_with(&app, NEW).await.status, 200);
     for _ in 0..5 {
@@ -243,7 +249,7 @@ async fn sessions_are_listed_and_ended_by_their_user_alone() {
     assert_eq!(phone.get("/auth/profile").await.problem(), "session_ended");
     assert_eq!(ada.delete(&path).await.problem(), "not_found");
     assert_eq!(ada.delete("/auth/sessions/none").await.problem(), "not_found");
-    assert_eq!(app.audited(AuditAction::EndSession).len(), 1);
+    assert_eq!(app.audited(AuthAction::EndSession).len(), 1);
     app.mail("ada@example.com", "new_device", 1).await;
 }
 
@@ -264,7 +270,7 @@ async fn a_signed_in_user_proves_again_who_they_are() {
     assert_eq!((foreign.status, foreign.problem()), (410, "code_expired"));
     let right = ada.post("/otp/verify", json!({ "purpose": "step_up", "code": code })).await;
     assert_eq!((right.status, &right.body["status"]), (200, &json!("verified")));
-    assert_eq!(app.audited(AuditAction::StepUp).len(), 1);
+    assert_eq!(app.audited(AuthAction::StepUp).len(), 1);
     let refreshed = app.anyone.post("/auth/refresh", json!({ "refreshToken": ada.tokens["refreshToken"] })).await;
     let ada = app.member_of(refreshed.body);
     let claims = ada.get("/auth/validate").await.body["claims"].clone();
@@ -324,7 +330,7 @@ async fn a_code_that_ran_out_and_one_that_was_tried_too_often_are_told_apart() {
     let first = ask().await;
     app.advance(10 * MINUTE);
     assert_eq!(ada.get(&first).await.body["status"], "expired");
-    let ended = || app.events(EventType::OtpExpired).len() == 1;
+    let ended = || app.events(OtpExpired::TYPE).len() == 1;
     eventually("the code to be ended in the store", async || ended().then_some(())).await;
     assert_eq!(ada.get(&first).await.body["status"], "expired", "also when the store has ended it");
 
@@ -365,9 +371,9 @@ async fn a_user_proves_a_phone_by_the_text_message_in_the_inbox() {
     let right = ada.post("/otp/verify", json!({ "id": asked.body["id"], "code": code })).await;
     assert_eq!((right.status, &right.body["status"]), (200, &json!("verified")), "{right:?}");
     assert_eq!(ada.get("/auth/profile").await.body["phoneVerified"], true);
-    assert_eq!(app.audited(AuditAction::VerifyPhone).len(), 1);
-    let updated = app.events(EventType::UserUpdated);
-    let verified = app.events(EventType::OtpVerified).pop().unwrap();
+    assert_eq!(app.audited(AuthAction::VerifyPhone).len(), 1);
+    let updated = app.events(UserUpdated::TYPE);
+    let verified = app.events(OtpVerified::TYPE).pop().unwrap();
     assert_eq!((updated.len(), updated[0].time), (1, verified.time));
 }
 

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, fmt::Write, path::Path};
 
 use majordomo::telemetry::{health::HealthReason, metrics::catalog::Metric};
 use majordomo::{
-    domain::event::EventType,
+    domain::{
+        audit::ActionRow,
+        event::{EventKind, EventRow},
+    },
     http::{
         error::{ProblemCode, Retry},
         openapi,
@@ -87,17 +90,36 @@ fn health_and_the_runbooks_speak_of_the_same() {
 #[test]
 fn the_reference_of_events_is_the_catalogue() {
     let mut page = "# Events\n\nPrinted by a test from the code; do not edit.\n\n\
-        | type | source | heard by | in the source documents |\n|---|---|---|---|\n"
+        A number names its service in the high byte and never changes. `schema` is the number of the body's present \
+        form in the store; bodies of earlier schemas are read too.\n\n\
+        | number | type | schema | source | heard by | in the source documents | `data`, beside personal fields |\n\
+        |---|---|---|---|---|---|---|\n"
         .to_owned();
-    for event in EventType::ALL {
-        let (name, source) = (event.as_str(), event.source());
+    for event in EventKind::samples() {
+        let EventRow { event_type, name, schema, subscribers, aliases } = event.row();
+        let (number, source) = (event_type.number(), event_type.source());
         let or_none = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-        let heard = or_none(event.subscribers().join(", "));
-        let aliases: Vec<String> = event.aliases().iter().map(|alias| format!("`{alias}`")).collect();
-        writeln!(page, "| `{name}` | `{source}` | {heard} | {} |", or_none(aliases.join(", "))).unwrap();
+        let heard = or_none(subscribers.join(", "));
+        let fields: Vec<String> = event.payload().iter().map(|(field, _)| format!("`{field}`")).collect();
+        let aliases: Vec<String> = aliases.iter().map(|alias| format!("`{alias}`")).collect();
+        let (aliases, fields) = (or_none(aliases.join(", ")), fields.join(", "));
+        let row = format!("| `{number:#06x}` | `{name}` | {schema} | `{source}` | {heard} | {aliases} | {fields} |");
+        writeln!(page, "{row}").unwrap();
     }
     page.push_str("\n`session.refreshed` is written only with `events.session_refreshed = true`.\n");
     compare("events.md", &page);
+}
+
+#[test]
+fn the_reference_of_audit_actions_is_the_catalogue() {
+    let mut page = "# Audit actions\n\nPrinted by a test from the code; do not edit.\n\n\
+        A number names its service in the high byte and never changes.\n\n\
+        | number | action | log |\n|---|---|---|\n"
+        .to_owned();
+    for ActionRow { action, name, log } in ActionRow::all() {
+        writeln!(page, "| `{:#06x}` | `{name}` | `{}` |", action.number(), log.as_str()).unwrap();
+    }
+    compare("audit.md", &page);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use majordomo::{
     config::Config,
     domain::{
         audit::{AuditAction, AuditEntry, AuditPlace},
+        auth::{actions::AuthAction, events::UserLoggedIn},
         event::{EventEnvelope, EventType},
     },
     http::{credential::ControlToken, route::Listener},
@@ -213,7 +214,8 @@ impl TestApp {
     }
 
     /// All audit entries of one action, oldest first.
-    pub fn audited(&self, wanted: AuditAction) -> Vec<AuditEntry> {
+    pub fn audited(&self, wanted: impl Into<AuditAction>) -> Vec<AuditEntry> {
+        let wanted = wanted.into();
         let (mut all, mut before) = (Vec::new(), AuditPlace::NEWEST);
         loop {
             let filter = AuditFilter { action: Some(wanted), ..AuditFilter::default() };
@@ -289,8 +291,8 @@ async fn the_house_wakes_and_its_members_get_in() {
     let services = TestApp::new().await;
     let ada = services.member("ada@example.com").await;
     assert_eq!(ada.get("/auth/profile").await.body["id"], ada.id.as_str());
-    assert_eq!(services.events(EventType::UserLoggedIn).len(), 1);
-    assert_eq!(services.audited(AuditAction::Login).len(), 1);
+    assert_eq!(services.events(UserLoggedIn::TYPE).len(), 1);
+    assert_eq!(services.audited(AuthAction::Login).len(), 1);
     assert_eq!(services.operator().get("/actors").await.status, 200);
     assert_eq!(services.hashes(), 2);
     services.advance(Duration::from_secs(16 * 60));

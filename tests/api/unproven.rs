@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use majordomo::{
     domain::{
-        audit::AuditAction,
-        auth::AddressState,
-        event::EventType,
-        user::{Status, User},
+        auth::{
+            AddressState,
+            actions::AuthAction,
+            events::{SessionRevoked, UserLoggedIn, UserRegistered},
+        },
+        user::{Status, User, actions::UserAction, events::UserVerified},
     },
     persistence::{
         Write,
@@ -65,9 +67,9 @@ async fn who_registers_is_signed_in_at_once_and_proves_the_address_later() {
     let refreshed = app.anyone.post("/auth/refresh", json!({ "refreshToken": session["refreshToken"] })).await;
     assert_eq!(refreshed.status, 200, "{refreshed:?}");
     assert_eq!(app.login(ADA).await.body["firstLogin"], false);
-    assert_eq!(app.events(EventType::UserRegistered).len(), 1);
-    assert_eq!(app.events(EventType::UserLoggedIn).len(), 2);
-    assert_eq!(app.audited(AuditAction::Register).len(), 1);
+    assert_eq!(app.events(UserRegistered::TYPE).len(), 1);
+    assert_eq!(app.events(UserLoggedIn::TYPE).len(), 2);
+    assert_eq!(app.audited(AuthAction::Register).len(), 1);
 
     let code = app.code_of(ADA).await;
     let id = &registered.body["id"];
@@ -79,7 +81,7 @@ async fn who_registers_is_signed_in_at_once_and_proves_the_address_later() {
     let again = app.verify(id, &code).await;
     assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })));
     assert_eq!(ada.get("/auth/profile").await.body["emailVerified"], true, "the session that proved it goes on");
-    assert_eq!(app.events(EventType::UserVerified).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
     app.mail(ADA, "welcome", 1).await;
 }
 
@@ -104,7 +106,7 @@ async fn a_proof_ends_the_sessions_that_are_not_the_provers() {
         let goes_on = second.get("/auth/profile").await.status;
         assert_eq!(goes_on, if matches!(way, "own" | "otp") { 200 } else { 401 }, "{way}");
         assert_eq!(bob.get("/auth/profile").await.status, 200);
-        let ended = app.events(EventType::SessionRevoked);
+        let ended = app.events(SessionRevoked::TYPE);
         assert!(ended.iter().all(|event| format!("{:?}", event.kind).contains("AddressVerified")), "{ended:?}");
     }
 }
@@ -158,7 +160,7 @@ async fn whoever_proves_an_address_has_the_account_that_a_stranger_made_with_it(
     let again = app.anyone.post("/auth/verify-email", body).await;
     assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })), "a lost answer is asked for again");
 
-    let replaced = app.audited(AuditAction::ResetPassword);
+    let replaced = app.audited(AuthAction::ResetPassword);
     assert_eq!(replaced.len(), 1, "another password is a change of a credential");
     assert_eq!((replaced[0].detail.as_str(), replaced[0].subject), ("by=address_proof", stranger.id.parse().ok()));
     assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
@@ -170,7 +172,7 @@ async fn whoever_proves_an_address_has_the_account_that_a_stranger_made_with_it(
     assert_eq!(app.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
     let ada = app.sign_in(ADA).await;
     assert_eq!(ada.id, verified.body["id"]);
-    assert_eq!(app.events(EventType::UserVerified).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
 }
 
 #[tokio::test]
@@ -219,8 +221,8 @@ async fn a_forgotten_password_takes_the_account_over_as_well() {
     let ada = app.sign_in(ADA).await;
     let profile = ada.get("/auth/profile").await.body;
     assert_eq!((&profile["status"], &profile["emailVerified"]), (&json!("active"), &json!(true)));
-    assert_eq!(app.events(EventType::UserVerified).len(), 1, "the proof is told however it came about");
-    assert_eq!(app.audited(AuditAction::VerifyEmail).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1, "the proof is told however it came about");
+    assert_eq!(app.audited(AuthAction::VerifyEmail).len(), 1);
     app.mail(ADA, "welcome", 1).await;
 }
 
@@ -343,7 +345,7 @@ async fn nobody_keeps_an_address_from_the_administrator_an_operator_makes() {
     assert_eq!(app.sign_in(ADA).await.get("/users").await.status, 200);
     let again = app.operator().post("/users/admins", json!({ "email": ADA, "password": PASSWORD })).await;
     assert_eq!(again.problem(), "email_taken");
-    assert_eq!(app.audited(AuditAction::CreateAdmin).len(), 1);
+    assert_eq!(app.audited(UserAction::CreateAdmin).len(), 1);
 }
 
 #[tokio::test]

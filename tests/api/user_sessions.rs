@@ -1,9 +1,13 @@
 //! The sessions of a user, read and ended by the user and by administrators.
 
 use majordomo::domain::{
-    audit::{Actor, AuditAction},
-    auth::SessionEnd,
-    event::{EventKind, EventType},
+    audit::Actor,
+    auth::{
+        SessionEnd,
+        actions::AuthAction,
+        events::{AuthEvent, SessionRevoked},
+    },
+    event::EventKind,
 };
 use serde_json::{Value, json};
 
@@ -26,10 +30,10 @@ fn current(list: &Value) -> Vec<bool> {
 
 fn reasons(app: &TestApp) -> Vec<SessionEnd> {
     let reason = |kind| match kind {
-        EventKind::SessionRevoked { reason, .. } => reason,
+        Some(EventKind::Auth(AuthEvent::SessionRevoked(event))) => event.reason,
         other => panic!("{other:?}"),
     };
-    app.events(EventType::SessionRevoked).into_iter().map(|event| reason(event.kind)).collect()
+    app.events(SessionRevoked::TYPE).into_iter().map(|event| reason(event.kind)).collect()
 }
 
 #[tokio::test]
@@ -65,7 +69,7 @@ async fn a_user_ends_all_their_sessions() {
     }
     assert_eq!(bob.get("/auth/profile").await.status, 200);
     assert_eq!(reasons(&app), [SessionEnd::LoggedOutEverywhere; 2]);
-    let [entry] = &app.audited(AuditAction::EndSession)[..] else { panic!("one entry") };
+    let [entry] = &app.audited(AuthAction::EndSession)[..] else { panic!("one entry") };
     let user = entry.subject.unwrap();
     assert_eq!((user.to_string(), entry.detail.as_str()), (ada.id.clone(), "sessions=2"));
     assert_eq!(entry.actor, Actor::User(user));
@@ -86,7 +90,7 @@ async fn an_administrator_ends_the_sessions_of_others_and_a_reader_does_not() {
     assert_eq!((refused.status, &refused.body["permission"]), (403, &json!("manage_user_status")));
     assert_eq!(app.anyone.delete(&of_ada).await.problem(), "unauthenticated");
     assert_eq!(ada.get("/auth/profile").await.status, 200);
-    assert!(app.audited(AuditAction::EndSession).is_empty(), "what was refused was not done");
+    assert!(app.audited(AuthAction::EndSession).is_empty(), "what was refused was not done");
 
     assert_eq!(ann.delete(&of_ada).await.status, 204);
     assert_eq!(ada.get("/auth/profile").await.problem(), "session_ended");
@@ -94,7 +98,7 @@ async fn an_administrator_ends_the_sessions_of_others_and_a_reader_does_not() {
     assert_eq!(ann.get("/auth/profile").await.status, 200);
     assert_eq!(reasons(&app), [SessionEnd::Administrator]);
     assert_eq!(ann.delete(&of_ada).await.status, 204, "there is nothing left to end");
-    let details: Vec<_> = app.audited(AuditAction::EndSession).into_iter().map(|entry| entry.detail).collect();
+    let details: Vec<_> = app.audited(AuthAction::EndSession).into_iter().map(|entry| entry.detail).collect();
     assert_eq!(details, ["sessions=1", "sessions=0"]);
     assert_eq!(ann.delete(UNKNOWN).await.problem(), "not_found");
 }

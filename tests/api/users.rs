@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use majordomo::domain::{
-    audit::{Actor, AuditAction},
-    event::EventType,
+    audit::Actor,
+    auth::{actions::AuthAction, events::PasswordChanged},
+    user::{actions::UserAction, events::UserStatusChanged},
 };
 use serde_json::{Value, json};
 
@@ -36,7 +37,7 @@ async fn an_operator_makes_the_first_administrator() {
     let shown = ann.get("/users/me").await;
     assert_eq!((shown.status, &shown.body["roles"]), (200, &json!(["user", "admin"])));
     assert_eq!(shown.body["emailVerified"], true);
-    assert_eq!(app.audited(AuditAction::CreateAdmin)[0].actor, Actor::Cli);
+    assert_eq!(app.audited(UserAction::CreateAdmin)[0].actor, Actor::Cli);
 
     let create = |email: &str, password: &str| json!({ "email": email, "password": password });
     let operator = app.operator();
@@ -108,9 +109,9 @@ async fn who_is_disabled_is_out_at_once_and_may_come_back() {
     assert_eq!((disabled.status, &disabled.body["status"]), (200, &json!("disabled")));
     assert_eq!(bob.get("/auth/profile").await.problem(), "session_ended");
     assert_eq!(app.login("bob@example.com").await.problem(), "invalid_credentials");
-    assert_eq!(app.events(EventType::UserStatusChanged).len(), 1);
+    assert_eq!(app.events(UserStatusChanged::TYPE).len(), 1);
     assert_eq!(ann.put(&status, json!({ "status": "disabled" })).await.status, 200, "it is so already");
-    assert_eq!(app.events(EventType::UserStatusChanged).len(), 1);
+    assert_eq!(app.events(UserStatusChanged::TYPE).len(), 1);
 
     let locked = ann.put(&status, json!({ "status": "locked" })).await;
     assert_eq!((locked.status, locked.problem()), (409, "status_conflict"));
@@ -135,7 +136,7 @@ async fn roles_hold_from_the_next_request_on() {
     assert_eq!(ann.put(&roles, json!({ "roles": ["user"] })).await.status, 200);
     assert_eq!(bob.get("/users").await.problem(), "forbidden");
     assert_eq!(ann.put(&roles, json!({ "roles": ["king"] })).await.fields(), ["/roles/0 unknown_role"]);
-    assert_eq!(app.audited(AuditAction::ChangeRoles).len(), 2);
+    assert_eq!(app.audited(UserAction::ChangeRoles).len(), 2);
 }
 
 #[tokio::test]
@@ -207,8 +208,8 @@ async fn an_operator_sets_a_password_and_all_sessions_end() {
     assert_eq!(app.login("bob@example.com").await.problem(), "invalid_credentials");
     let entered = json!({ "identifier": "bob@example.com", "password": another });
     assert_eq!(app.anyone.post("/auth/login", entered).await.status, 200);
-    assert_eq!(app.events(EventType::PasswordChanged).len(), 1);
-    assert_eq!(app.audited(AuditAction::ResetPassword)[0].actor, Actor::Cli);
+    assert_eq!(app.events(PasswordChanged::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::ResetPassword)[0].actor, Actor::Cli);
 }
 
 #[tokio::test]

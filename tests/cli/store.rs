@@ -4,9 +4,10 @@ use majordomo::{
     app::storage,
     config::{self, Config},
     domain::{
-        audit::{AuditAction, AuditRecord, AuditResult},
-        auth::{KeyStage, SigningKey},
-        event::{Event, EventKind, Personal},
+        audit::{AuditRecord, AuditResult},
+        auth::{KeyStage, SigningKey, actions::AuthAction},
+        event::{Event, Personal},
+        user::events::UserVerified,
     },
     persistence::{
         KeyLoss, Reader as _, Store, Table, Tx, TxFault, Write,
@@ -201,8 +202,8 @@ fn commit(program: &Majordomo, f: impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + 
 fn say(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     let user: UserId = tx.id();
     let personal = Personal { email: Some("ada@example.com".to_owned()), ..Personal::default() };
-    tx.emit(Event { subject: user, kind: EventKind::UserVerified { user }, personal })?;
-    let (action, result) = (AuditAction::VerifyEmail, AuditResult::Done);
+    tx.emit(Event { subject: user, kind: UserVerified { user }.into(), personal })?;
+    let (action, result) = (AuthAction::VerifyEmail.into(), AuditResult::Done);
     tx.audit(AuditRecord { action, result, subject: Some(user), detail: "a test".to_owned() })
 }
 

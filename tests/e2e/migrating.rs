@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use majordomo::app::App;
 use majordomo::config::{Config, Sources};
-use majordomo::domain::audit::{AuditAction, AuditRecord, AuditResult};
+use majordomo::domain::{
+    audit::{AuditRecord, AuditResult},
+    operations::OperationsAction,
+};
 use majordomo::persistence::{
     Tx, TxFault,
     migrations::{Migration, MigrationStep},
@@ -33,7 +36,7 @@ fn tell_row(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFa
     std::io::stdin().read_exact(&mut [0]).expect("nobody lets it go on");
     let row = place.map_or(0, |place| place[0]);
     tx.audit(AuditRecord {
-        action: AuditAction::RestartActor,
+        action: OperationsAction::RestartActor.into(),
         result: AuditResult::Done,
         subject: None,
         detail: format!("row={row}"),

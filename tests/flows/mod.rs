@@ -3,5 +3,5 @@
 mod notifier;
 mod relay;
 mod test_notifier;
-mod test_store;
+pub mod test_store;
 mod upkeep;

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use majordomo::{
     actors::notifier::ClearInbox,
     domain::{
-        event::{EventKind, EventType},
+        auth::events::{PasswordChanged, SessionReuseDetected, UserLockedOut, UserLoggedIn, UserRegistrationRepeated},
         notification::{Channel, DeliveryState, Suppression},
-        otp::CodePurpose,
+        otp::{CodePurpose, events::OtpSent},
+        user::events::UserVerified,
     },
     types::{
         CallContext, PageLimit,
@@ -46,12 +47,12 @@ async fn every_event_that_a_user_must_know_of_becomes_its_mail() {
     let session = Uuid::from_u128(9).into();
     let mut expected = Vec::new();
     for (kind, template) in [
-        (EventKind::UserVerified { user: user(2) }, "welcome"),
-        (EventKind::UserRegistrationRepeated { user: user(2) }, "address_taken"),
-        (EventKind::PasswordChanged { user: user(2) }, "password_changed"),
-        (EventKind::UserLoggedIn { user: user(2), session, first_login: false, new_device: true }, "new_device"),
-        (EventKind::UserLockedOut { user: user(2), until: START.plus(60 * SECOND) }, "locked_out"),
-        (EventKind::SessionReuseDetected { user: user(2), session }, "session_ended"),
+        (UserVerified { user: user(2) }.into(), "welcome"),
+        (UserRegistrationRepeated { user: user(2) }.into(), "address_taken"),
+        (PasswordChanged { user: user(2) }.into(), "password_changed"),
+        (UserLoggedIn { user: user(2), session, first_login: false, new_device: true }.into(), "new_device"),
+        (UserLockedOut { user: user(2), until: START.plus(60 * SECOND) }.into(), "locked_out"),
+        (SessionReuseDetected { user: user(2), session }.into(), "session_ended"),
     ] {
         test_notifier.say(kind).await;
         expected.push(template);
@@ -61,9 +62,9 @@ async fn every_event_that_a_user_must_know_of_becomes_its_mail() {
         .await;
     }
     for kind in [
-        EventKind::UserLoggedIn { user: user(2), session, first_login: true, new_device: true },
-        EventKind::UserLoggedIn { user: user(2), session, first_login: false, new_device: false },
-        EventKind::UserVerified { user: user(77) },
+        UserLoggedIn { user: user(2), session, first_login: true, new_device: true }.into(),
+        UserLoggedIn { user: user(2), session, first_login: false, new_device: false }.into(),
+        UserVerified { user: user(77) }.into(),
     ] {
         test_notifier.say(kind).await;
     }
@@ -80,7 +81,7 @@ async fn every_event_that_a_user_must_know_of_becomes_its_mail() {
 async fn an_owner_hears_once_an_hour_and_three_times_a_day_that_the_address_is_taken() {
     let test_notifier = TestNotifier::with_inbox(&people().await).await;
     for round in 0..10 {
-        test_notifier.say(EventKind::UserRegistrationRepeated { user: user(2) }).await;
+        test_notifier.say(UserRegistrationRepeated { user: user(2) }.into()).await;
         until("it is decided", || test_notifier.states().len() == round + 1).await;
         test_notifier.test_store.clock.advance(Duration::from_secs(30 * 60));
     }
@@ -138,7 +139,7 @@ async fn what_is_not_taken_is_tried_again_by_the_table_under_one_message_id() {
         .unwrap()
         .extend(vec![ProviderAnswer::refused(SmtpStep::Recipient, 450, "4.2.0 greylisted"); 3]);
     let test_notifier = TestNotifier::with_provider(&people().await, provider).await;
-    test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
+    test_notifier.say(PasswordChanged { user: user(2) }.into()).await;
     let mut seconds = tokio::time::interval(SECOND);
     while test_notifier.states() != ["sent"] {
         seconds.tick().await;
@@ -159,7 +160,7 @@ async fn a_permanent_answer_ends_it_at_once() {
     let provider = Arc::new(Provider::default());
     provider.answers.lock().unwrap().push_back(ProviderAnswer::refused(SmtpStep::Recipient, 550, "5.1.1 no such user"));
     let test_notifier = TestNotifier::with_provider(&people().await, provider).await;
-    test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
+    test_notifier.say(PasswordChanged { user: user(2) }.into()).await;
     until("it is given up", || test_notifier.states() == ["dead"]).await;
     assert_eq!(test_notifier.handed().len(), 1);
     assert!(test_notifier.event_types().contains(&"notification.failed"));
@@ -192,7 +193,7 @@ async fn what_was_under_way_when_the_process_ended_is_sent_again_under_its_messa
     let provider = Arc::new(Provider::default());
     *provider.hangs.lock().unwrap() = true;
     let test_notifier = TestNotifier::with_provider(&test_store, Arc::clone(&provider)).await;
-    test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
+    test_notifier.say(PasswordChanged { user: user(2) }.into()).await;
     until("it is under way", || test_notifier.handed().len() == 1).await;
     test_notifier.tree.stop(SECOND).await;
     *provider.hangs.lock().unwrap() = false;
@@ -209,13 +210,13 @@ async fn a_restart_of_the_sender_leaves_what_is_under_way_to_finish_and_does_not
     let provider = Arc::new(Provider::default());
     *provider.hangs.lock().unwrap() = true;
     let test_notifier = TestNotifier::with_provider(&test_store, Arc::clone(&provider)).await;
-    test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
+    test_notifier.say(PasswordChanged { user: user(2) }.into()).await;
     until("it is under way", || test_notifier.handed().len() == 1).await;
     let lives = || test_store.system.stats().report("sender").unwrap().generation;
     let before = lives();
     test_store.system.stats().restart("sender").unwrap();
     until("the sender is there again", || lives() > before).await;
-    test_notifier.say(EventKind::SessionReuseDetected { user: user(2), session: Uuid::from_u128(9).into() }).await;
+    test_notifier.say(SessionReuseDetected { user: user(2), session: Uuid::from_u128(9).into() }.into()).await;
     until("it sends", || test_notifier.handed().len() == 2).await;
     assert_eq!(test_notifier.states(), ["sending", "sending"]);
     *provider.hangs.lock().unwrap() = false;
@@ -236,13 +237,13 @@ async fn a_code_that_was_sent_is_told_of_and_no_other_mail_is() {
     let test_notifier = TestNotifier::with_inbox(&people().await).await;
     test_notifier.require_code(1).await;
     until("the code is sent", || test_notifier.states() == ["sent"]).await;
-    test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
+    test_notifier.say(PasswordChanged { user: user(2) }.into()).await;
     until("both are sent", || test_notifier.states() == ["sent", "sent"]).await;
     let told = test_notifier.events();
-    let sent: Vec<_> = told.iter().filter(|kind| kind.event_type() == EventType::OtpSent).collect();
+    let sent: Vec<_> = told.iter().filter(|kind| kind.event_type() == OtpSent::TYPE).collect();
     let (owner, code, purpose) = (user(1), code_id(1), CodePurpose::VerifyEmail);
-    assert_eq!(sent, [&EventKind::OtpSent { owner, code, purpose, channel: Channel::Email }]);
-    let fields: Vec<_> = sent[0].fields().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(sent, [&OtpSent { owner, code, purpose, channel: Channel::Email }.into()]);
+    let fields: Vec<_> = sent[0].payload().into_iter().map(|(name, _)| name).collect();
     assert_eq!(fields, ["userId", "codeId", "purpose", "channel"]);
     test_notifier.tree.stop(10 * SECOND).await;
 }
@@ -272,10 +273,10 @@ async fn the_inbox_keeps_the_newest_and_waits_for_what_is_not_there_yet() {
         test_notifier.notifier.inbox(Some("ada@example.org"), Duration::ZERO, PageLimit::default()).await.unwrap();
     assert!(none.is_empty());
     let waiting = test_notifier.notifier.inbox(Some("ADA@example.org"), 20 * SECOND, PageLimit::default());
-    let (mails, ()) = tokio::join!(waiting, test_notifier.say(EventKind::PasswordChanged { user: user(2) }));
+    let (mails, ()) = tokio::join!(waiting, test_notifier.say(PasswordChanged { user: user(2) }.into()));
     assert_eq!(mails.unwrap().len(), 1);
     test_notifier.test_store.clock.advance(Duration::from_secs(25 * 3_600));
-    test_notifier.say(EventKind::UserVerified { user: user(2) }).await;
+    test_notifier.say(UserVerified { user: user(2) }.into()).await;
     until("it is sent", || test_notifier.states() == ["sent", "sent"]).await;
     let mails = test_notifier.inbox("ada@example.org").await;
     assert_eq!(mails.iter().map(|mail| mail.template.as_str()).collect::<Vec<_>>(), ["welcome"]);
@@ -290,7 +291,7 @@ async fn a_mail_for_which_a_sender_is_free_is_taken_on_and_claimed_in_one_commit
     let provider = Arc::new(Provider::default());
     let test_notifier = TestNotifier::with_provider(&test_store, Arc::clone(&provider)).await;
     // The relay saves how far it is at most once a second: after the first event, not while the second is counted.
-    test_notifier.say(EventKind::UserVerified { user: user(2) }).await;
+    test_notifier.say(UserVerified { user: user(2) }.into()).await;
     until("the first is sent", || test_notifier.states() == ["sent"]).await;
     let mut pauses = tokio::time::interval(SECOND / 5);
     pauses.tick().await;
@@ -298,7 +299,7 @@ async fn a_mail_for_which_a_sender_is_free_is_taken_on_and_claimed_in_one_commit
     *provider.hangs.lock().unwrap() = true;
     let commits = || test_store.store.report().writer.commits;
     let before = commits();
-    test_notifier.say(EventKind::PasswordChanged { user: user(2) }).await;
+    test_notifier.say(PasswordChanged { user: user(2) }.into()).await;
     until("it is with the provider", || test_notifier.handed().len() == 2).await;
     assert_eq!(commits() - before, 2, "the event, and the mail that a sender holds");
     assert_eq!(test_notifier.states(), ["sent", "sending"]);

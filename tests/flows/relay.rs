@@ -8,14 +8,17 @@ use std::{
 use futures::future::BoxFuture;
 use majordomo::{
     actors::relay::{HandOver, NotTaken, OperatorRefusal, Relays, Subscriber},
-    domain::event::{DeadReason, EventKind, EventType, Personal},
+    domain::{
+        event::{DeadReason, EventType, Personal},
+        user::events::{UserDeleted, UserVerified},
+    },
     persistence::{Reader, Record, Table},
     supervision::{Spec, Supervisor, Tree},
     types::{CallContext, Failure, PageLimit, id::UserId},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::flows::test_store::{SECOND, TestStore, ready, until, user};
+use crate::flows::test_store::{SECOND, TestStore, append_newer_event, ready, until, user};
 
 /// How often each event had its effect, by sequence.
 static EFFECTS: Table<u64, Effects> = Table::new(0xf0, "effects_by_sequence", "for the test");
@@ -55,7 +58,7 @@ impl Subscriber for Listener {
     }
 
     fn types(&self) -> Vec<EventType> {
-        vec![EventType::UserVerified]
+        vec![UserVerified::TYPE]
     }
 
     fn receive(&self, hand_over: HandOver) -> BoxFuture<'_, Result<(), NotTaken>> {
@@ -134,7 +137,7 @@ impl TestRelays {
 }
 
 async fn say(test_store: &TestStore, subject: u128) {
-    test_store.emit(EventKind::UserVerified { user: user(subject) }, user(subject), Personal::default()).await;
+    test_store.emit(UserVerified { user: user(subject) }.into(), user(subject), Personal::default()).await;
 }
 
 fn operator() -> CallContext {
@@ -265,11 +268,23 @@ async fn what_is_refused_is_a_dead_letter_at_once_and_a_discarded_one_never_come
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_of_a_newer_version_moves_the_watermark_and_later_events_are_handed_over() {
+    let test_store = Arc::new(TestStore::new());
+    let test_relays = TestRelays::open(&test_store, |_, _| Deed::Take).await;
+    test_store.write(append_newer_event).await;
+    test_relays.say(1).await;
+    test_relays.until_passed(2).await;
+    assert_eq!(test_relays.taken(), [2]);
+    assert_eq!(test_relays.dead(), []);
+    test_relays.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_that_nobody_wants_move_the_watermark_and_nothing_else() {
     let test_store = Arc::new(TestStore::new());
     let test_relays = TestRelays::open(&test_store, |_, _| Deed::Take).await;
     for _ in 0..30 {
-        test_store.emit(EventKind::UserDeleted { user: user(1) }, user(1), Personal::default()).await;
+        test_store.emit(UserDeleted { user: user(1) }.into(), user(1), Personal::default()).await;
     }
     test_relays.until_passed(30).await;
     assert!(test_relays.taken().is_empty());

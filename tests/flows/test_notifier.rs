@@ -18,15 +18,20 @@ use majordomo::{
         auth::{AddressState, Registration},
         event::{EventKind, Personal},
         notification::{Delivery, InboxMail},
-        otp::CodePurpose,
-        user::{Metadata, Profile, Status, User},
+        otp::{CodePurpose, events::OtpVerificationRequired},
+        user::{Metadata, Profile, Status, User, events::UserVerified},
     },
     outbound::mail::{Exchange, MailTransport, OutgoingMail},
-    persistence::{Decision, Reader, Scan, Stop, TxFault, events::EVENT_BY_SEQUENCE, tables},
+    persistence::{
+        Decision, Reader, Scan, Stop, TxFault,
+        events::{self, EventFilter, EventRange},
+        tables,
+    },
     supervision::{Spec, Supervisor, Tree},
     types::{
         EmailAddress, Fault, Locale, PageLimit, PersonName, Secret, Timestamp,
         id::{CodeId, UserId},
+        limits,
         provider_answer::ProviderAnswer,
     },
 };
@@ -138,12 +143,13 @@ impl TestNotifier {
 
     pub async fn require_code(&self, number: u128) {
         let expires_at = START.plus(600 * SECOND);
-        let kind = EventKind::OtpVerificationRequired {
+        let kind = OtpVerificationRequired {
             owner: user(1),
             code: code_id(number),
             purpose: CodePurpose::VerifyEmail,
             expires_at,
-        };
+        }
+        .into();
         let personal = Personal { ip_address: Some("192.0.2.7".into()), ..Personal::default() };
         self.test_store.emit(kind, user(1), personal).await;
     }
@@ -174,12 +180,15 @@ impl TestNotifier {
     }
 
     pub fn events(&self) -> Vec<EventKind> {
-        let rows = ready(self.test_store.store.read(|view| view.scan(&EVENT_BY_SEQUENCE, Scan::all())));
-        rows.unwrap().into_iter().map(|(_, event)| event.kind).collect()
+        let range = EventRange { after: 0, limit: limits::SCAN_MAX };
+        let read = self.test_store.store.read(move |view| events::read(view, range, &EventFilter::default()));
+        let page = ready(read).unwrap();
+        assert_eq!(page.next, None);
+        page.rows.into_iter().filter_map(|event| event.kind).collect()
     }
 
     pub fn event_types(&self) -> Vec<&'static str> {
-        self.events().into_iter().map(|kind| kind.event_type().as_str()).collect()
+        self.events().into_iter().map(|kind| kind.row().name).collect()
     }
 }
 
@@ -241,7 +250,7 @@ pub async fn welcome_another(test_store: &TestStore, number: u128) {
             Ok(())
         })
         .await;
-    test_store.emit(EventKind::UserVerified { user: owner }, owner, Personal::default()).await;
+    test_store.emit(UserVerified { user: owner }.into(), owner, Personal::default()).await;
 }
 
 fn kept<R: std::fmt::Debug>(decided: Decision<(), R>) -> Result<(), TxFault> {

@@ -4,8 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
 use majordomo::{
-    domain::event::{Event, EventKind, Personal},
-    persistence::{Store, Tx, TxFault, Write},
+    domain::event::{Event, EventKind, EventType, Personal},
+    persistence::{
+        Store, Tx, TxFault, Write,
+        events::{EVENTS, StoredEvent},
+    },
     supervision::{ManualClock, SeededEntropy, System},
     types::{CallContext, Timestamp, Work, id::UserId},
 };
@@ -45,6 +48,26 @@ impl TestStore {
         })
         .await;
     }
+}
+
+/// The type of an event that this version of the program does not know.
+pub const NEWER_EVENT: EventType = EventType::of(0x01fe);
+
+/// Appends an event of a newer version.
+pub fn append_newer_event(tx: &mut Tx<'_>) -> Result<(), TxFault> {
+    let event = StoredEvent {
+        id: tx.id(),
+        subject: tx.id(),
+        time: tx.now(),
+        correlation: "newer".to_owned(),
+        causation: None,
+        traceparent: None,
+        kind: NEWER_EVENT,
+        schema: 1,
+        body: vec![0xff],
+        personal: None,
+    };
+    tx.append(&EVENTS, &event)
 }
 
 /// A user known by a number.

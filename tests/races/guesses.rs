@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use majordomo::domain::event::EventType;
+use majordomo::domain::{
+    auth::events::{SessionRevoked, UserLockedOut, UserLoginFailed},
+    otp::events::OtpFailed,
+    user::events::UserVerified,
+};
 use serde_json::json;
 
 use crate::{
@@ -25,8 +29,8 @@ async fn of_a_hundred_wrong_passwords_five_are_tried() {
         assert_eq!((with_status(&answers, 401), with_status(&answers, 429)), (5, 95), "{identifier}");
         assert_eq!(app.hashes() - before, 5, "{identifier}");
     }
-    assert_eq!(app.events(EventType::UserLoginFailed).len(), 5);
-    assert_eq!(app.events(EventType::UserLockedOut).len(), 1);
+    assert_eq!(app.events(UserLoginFailed::TYPE).len(), 5);
+    assert_eq!(app.events(UserLockedOut::TYPE).len(), 1);
     assert_eq!(app.login("ada@example.com").await.status, 429, "not even the right one");
     app.advance(Duration::from_secs(60));
     assert_eq!(app.login("ada@example.com").await.status, 200);
@@ -64,7 +68,7 @@ async fn of_a_hundred_codes_five_are_tried() {
     })
     .await;
     assert_eq!(with_status(&answers, 422) + with_status(&answers, 503), 100);
-    assert_eq!(app.events(EventType::OtpFailed).len(), 5);
+    assert_eq!(app.events(OtpFailed::TYPE).len(), 5);
     assert_eq!(app.verify(&id, &code).await.problem(), "code_invalid");
 
     let bob = app.member("bob@example.com").await;
@@ -93,7 +97,7 @@ async fn the_right_code_a_hundred_times_makes_one_user() {
     .await;
     assert!(with_status(&answers, 200) >= 1);
     assert_eq!(with_status(&answers, 200) + with_status(&answers, 503), 100, "repeats succeed as well");
-    assert_eq!(app.events(EventType::UserVerified).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,5 +125,5 @@ async fn a_hundred_sign_ins_leave_no_more_sessions_than_allowed() {
         living += usize::from(app.member_of(answer.body).get("/auth/profile").await.status == 200);
     }
     assert_eq!(living, 7);
-    assert_eq!(app.events(EventType::SessionRevoked).len(), 93);
+    assert_eq!(app.events(SessionRevoked::TYPE).len(), 93);
 }

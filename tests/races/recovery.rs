@@ -1,6 +1,6 @@
 //! A hundred resets at once.
 
-use majordomo::domain::event::EventType;
+use majordomo::domain::{auth::events::PasswordResetCompleted, otp::events::OtpFailed};
 use serde_json::json;
 
 use crate::{
@@ -36,7 +36,7 @@ async fn a_hundred_who_forgot_are_sent_one_code_and_a_hundred_resets_set_one_pas
     // Each sends another password: one is set, and nobody else is told that theirs was.
     assert_eq!(with_status(&resets, 204), 1);
     assert_eq!(with_status(&resets, 422) + with_status(&resets, 503), 99);
-    assert_eq!(app.events(EventType::PasswordResetCompleted).len(), 1);
+    assert_eq!(app.events(PasswordResetCompleted::TYPE).len(), 1);
     let changed = app.mails("ada@example.com").await;
     assert!(changed.iter().filter(|mail| mail["template"] == "reset_code").count() == 1);
     let mut right = 0;
@@ -66,9 +66,9 @@ async fn of_a_hundred_wrong_codes_for_a_reset_five_are_tried() {
         .await;
         assert_eq!(with_status(&answers, 422) + with_status(&answers, 503), 100);
     }
-    assert_eq!(app.events(EventType::OtpFailed).len(), 5);
+    assert_eq!(app.events(OtpFailed::TYPE).len(), 5);
     let late =
         json!({ "requestId": forgot.body["requestId"], "code": code, "newPassword": "a sentence for the thief" });
     assert_eq!(app.anyone.post("/auth/password/reset", late).await.problem(), "code_invalid");
-    assert!(app.events(EventType::PasswordResetCompleted).is_empty());
+    assert!(app.events(PasswordResetCompleted::TYPE).is_empty());
 }

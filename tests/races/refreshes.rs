@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use majordomo::domain::event::EventType;
+use majordomo::domain::auth::events::{SessionRefreshed, SessionReuseDetected, SessionRevoked};
 use serde_json::json;
 
 use crate::{
@@ -35,8 +35,8 @@ async fn one_refresh_token_used_a_hundred_times_has_one_successor() {
     assert_eq!(with_status(&answers, 200), 100);
     let successors: BTreeSet<_> = answers.iter().map(|answer| answer.body["refreshToken"].to_string()).collect();
     assert_eq!(successors.len(), 1);
-    assert_eq!(app.events(EventType::SessionRefreshed).len(), 1);
-    assert!(app.events(EventType::SessionReuseDetected).is_empty());
+    assert_eq!(app.events(SessionRefreshed::TYPE).len(), 1);
+    assert!(app.events(SessionReuseDetected::TYPE).is_empty());
     for answer in answers.into_iter().take(3) {
         assert_eq!(app.member_of(answer.body).get("/auth/profile").await.status, 200);
     }
@@ -77,6 +77,6 @@ async fn fifty_devices_that_lose_every_tenth_answer_stay_signed_in() {
     }
     let lost: u32 = join_all(devices).await.into_iter().map(Result::unwrap).sum();
     assert_eq!(lost, 100, "of a thousand answers");
-    assert!(app.events(EventType::SessionReuseDetected).is_empty());
-    assert!(app.events(EventType::SessionRevoked).is_empty());
+    assert!(app.events(SessionReuseDetected::TYPE).is_empty());
+    assert!(app.events(SessionRevoked::TYPE).is_empty());
 }

@@ -1,6 +1,9 @@
 //! Registering the same thing a hundred times at once, and registering what is somebody else's.
 
-use majordomo::domain::event::EventType;
+use majordomo::domain::{
+    auth::events::{UserLoggedIn, UserRegistered},
+    user::events::UserVerified,
+};
 use serde_json::json;
 
 use crate::{
@@ -18,7 +21,7 @@ async fn a_hundred_registrations_of_one_address_leave_three_and_make_one_user() 
     })
     .await;
     assert_eq!((with_status(&answers, 201), with_status(&answers, 429)), (3, 97));
-    assert_eq!(app.events(EventType::UserRegistered).len(), 3);
+    assert_eq!(app.events(UserRegistered::TYPE).len(), 3);
     let code = code_in(&app.mail("ada@example.com", "verification_code", 3).await);
     let mut right = 0;
     for answer in answers.iter().filter(|answer| answer.status == 201) {
@@ -26,7 +29,7 @@ async fn a_hundred_registrations_of_one_address_leave_three_and_make_one_user() 
     }
     assert_eq!(right, 1, "the code is that of one registration");
     assert_eq!(app.login("ada@example.com").await.status, 200);
-    assert_eq!(app.events(EventType::UserVerified).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -116,5 +119,5 @@ async fn of_a_hundred_who_register_one_address_one_is_signed_in_where_it_need_no
     .await;
     let signed_in = answers.iter().filter(|answer| answer.body.get("session").is_some()).count();
     assert_eq!((signed_in, with_status(&answers, 201), with_status(&answers, 429)), (1, 4, 96));
-    assert_eq!(app.events(EventType::UserLoggedIn).len(), 1);
+    assert_eq!(app.events(UserLoggedIn::TYPE).len(), 1);
 }

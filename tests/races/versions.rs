@@ -1,6 +1,6 @@
 //! A hundred changes to one version of a record.
 
-use majordomo::domain::audit::AuditAction;
+use majordomo::domain::user::actions::UserAction;
 use serde_json::json;
 
 use crate::{
@@ -25,7 +25,7 @@ async fn of_a_hundred_changes_to_one_version_one_is_made() {
     .await;
     assert_eq!(with_status(&answers, 200), 1);
     assert_eq!(with_status(&answers, 412) + with_status(&answers, 503), 99);
-    assert_eq!(app.audited(AuditAction::ChangeRoles).len(), 1);
+    assert_eq!(app.audited(UserAction::ChangeRoles).len(), 1);
     let winner = answers.iter().find(|answer| answer.status == 200).unwrap();
     let now = bob.get("/users/me").await;
     assert_eq!((&now.body, now.header("etag")), (&winner.body, winner.header("etag")));

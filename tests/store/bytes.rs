@@ -4,13 +4,18 @@
 //! A changed line means that existing stores can no longer be read: a changed record gets a new `SCHEMA` and an
 //! `upgrade`, and the bytes of the old line go into a test that reads them.
 
-use std::{fmt::Write as _, path::Path};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 
 use majordomo::{
     domain::{
-        audit::{AuditAction, AuditRecord},
-        event::{DeadLetter, DeadReason, Delayed, EventType},
+        audit::AuditRecord,
+        auth::{actions::AuthAction, events::UserLoginFailed},
+        event::{DeadLetter, DeadReason, Delayed},
         notification::TemplateName,
+        user::actions::UserAction,
     },
     persistence::{
         Record, Tx, TxFault,
@@ -60,13 +65,13 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     fill_subscriptions(tx, now)?;
     migrations::mark_all(tx, &[Migration { name: "0001_first", step: |_, _| Ok(MigrationStep::Finished) }])?;
     tx.emit(failed_login(person, "somebody@example.com"))?;
-    tx.audit(AuditRecord::refused(AuditAction::Login, person).detail("reason=password"))?;
+    tx.audit(AuditRecord::refused(AuthAction::Login, person).detail("reason=password"))?;
     tables::timing_padding::leave(tx)?;
     let request = a_reset_request(tx, now);
     tables::reset::put(tx, &request)?;
     let invitation = an_invitation(tx, now);
     tables::invitation::insert(tx, &invitation)?;
-    tx.audit(AuditRecord::done(AuditAction::ChangeRoles, person).detail("roles=user"))
+    tx.audit(AuditRecord::done(UserAction::ChangeRoles, person).detail("roles=user"))
 }
 
 fn fill_failures(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
@@ -89,7 +94,7 @@ fn fill_subscriptions(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
     subscription::delay(tx, place(8), &Delayed { attempts: 2, due: now, last_error: "busy".to_owned() })?;
     let letter = DeadLetter {
         event: Some(EventId::from(uuid::Uuid::from_u128(9))),
-        event_type: Some(EventType::UserLoginFailed),
+        event_type: Some(UserLoginFailed::TYPE),
         subject: user(5),
         attempts: 10,
         reason: DeadReason::Exhausted,
@@ -123,9 +128,18 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+pub fn unhex(digits: &str) -> Vec<u8> {
+    (0..digits.len() / 2).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap()).collect()
+}
+
+/// A file of the repository.
+pub fn recorded_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
 /// Compares a text with a file of the repository; writes the file when `UPDATE_REFERENCE=1`.
 pub fn compare(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let path = recorded_file(name);
     if std::env::vars().any(|(name, value)| name == "UPDATE_REFERENCE" && value == "1") {
         std::fs::write(&path, text).unwrap();
     }

@@ -5,8 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::FutureExt as _;
 use majordomo::{
     domain::{
-        audit::{AuditAction, AuditEntry, AuditLog, AuditPlace, AuditRecord, AuditResult},
-        event::{EventEnvelope, EventType},
+        audit::{ActionRow, AuditAction, AuditEntry, AuditLog, AuditPlace, AuditRecord, AuditResult},
+        auth::actions::AuthAction,
+        event::EventEnvelope,
+        user::{actions::UserAction, events::UserVerified},
     },
     persistence::{
         Reader as _,
@@ -37,7 +39,7 @@ impl Bench {
         self.commit(move |tx| {
             tx.emit(failed_login(user(person), email))?;
             tx.audit(AuditRecord {
-                action: AuditAction::Login,
+                action: AuthAction::Login.into(),
                 result: AuditResult::Refused,
                 subject: Some(user(person)),
                 detail: format!("person={person}"),
@@ -91,7 +93,7 @@ fn events_are_filtered_by_type_and_subject() {
     assert_eq!(page.next, None);
     let first = bench.events(EventRange { after: 0, limit: 1 }, about_one);
     assert_eq!((first.rows.len(), first.next), (1, Some(1)));
-    let others = EventFilter { types: BTreeSet::from([EventType::UserVerified]), ..EventFilter::default() };
+    let others = EventFilter { types: BTreeSet::from([UserVerified::TYPE]), ..EventFilter::default() };
     assert!(bench.events(ALL, others).rows.is_empty());
 }
 
@@ -168,7 +170,8 @@ fn auditors_read_newest_first_and_by_filter() {
 }
 
 /// An entry with a time that is `seconds` later than the previous one.
-fn note(bench: &mut Bench, action: AuditAction, seconds: u64) {
+fn note(bench: &mut Bench, action: impl Into<&'static ActionRow>, seconds: u64) {
+    let action = action.into();
     bench.clock.advance(Duration::from_secs(seconds));
     bench.commit(move |tx| tx.audit(AuditRecord::done(action, user(1)))).unwrap();
 }
@@ -176,13 +179,14 @@ fn note(bench: &mut Bench, action: AuditAction, seconds: u64) {
 /// A store with five entries in two logs, the last two at the same time.
 fn noted() -> Bench {
     let mut bench = Bench::new();
-    for (action, seconds) in [
-        (AuditAction::Register, 1),
-        (AuditAction::Login, 1),
-        (AuditAction::Logout, 1),
-        (AuditAction::ChangeRoles, 1),
-        (AuditAction::Login, 0),
-    ] {
+    let entries: [(&'static ActionRow, u64); 5] = [
+        (AuthAction::Register.into(), 1),
+        (AuthAction::Login.into(), 1),
+        (AuthAction::Logout.into(), 1),
+        (UserAction::ChangeRoles.into(), 1),
+        (AuthAction::Login.into(), 0),
+    ];
+    for (action, seconds) in entries {
         note(&mut bench, action, seconds);
     }
     bench
@@ -190,12 +194,12 @@ fn noted() -> Bench {
 
 #[test]
 fn changes_and_sign_ins_are_one_list_by_time_whose_pages_join() {
-    let expected = [
-        (AuditAction::Login, AuditLog::SignIns, 3),
-        (AuditAction::ChangeRoles, AuditLog::Changes, 2),
-        (AuditAction::Logout, AuditLog::SignIns, 2),
-        (AuditAction::Login, AuditLog::SignIns, 1),
-        (AuditAction::Register, AuditLog::Changes, 1),
+    let expected: [(AuditAction, AuditLog, u64); 5] = [
+        (AuthAction::Login.into(), AuditLog::SignIns, 3),
+        (UserAction::ChangeRoles.into(), AuditLog::Changes, 2),
+        (AuthAction::Logout.into(), AuditLog::SignIns, 2),
+        (AuthAction::Login.into(), AuditLog::SignIns, 1),
+        (AuthAction::Register.into(), AuditLog::Changes, 1),
     ];
     for limit in 1..=6 {
         let mut bench = noted();
@@ -207,13 +211,13 @@ fn changes_and_sign_ins_are_one_list_by_time_whose_pages_join() {
             seen.extend(page.rows.into_iter().map(|entry| (entry.action, entry.log, entry.number)));
             before = page.next;
             // Entries that are appended while pages are read are in none of them, in either log.
-            note(&mut bench, AuditAction::Login, 1);
-            note(&mut bench, AuditAction::Register, 1);
+            note(&mut bench, AuthAction::Login, 1);
+            note(&mut bench, AuthAction::Register, 1);
         }
         assert_eq!(seen, expected, "in pages of {limit}");
     }
     let bench = noted();
-    let logins = AuditFilter { action: Some(AuditAction::Login), ..AuditFilter::default() };
+    let logins = AuditFilter { action: Some(AuthAction::Login.into()), ..AuditFilter::default() };
     let range = AuditRange { before: AuditPlace::NEWEST, limit: 9 };
     let page = bench.entries(range, logins);
     assert_eq!(page.rows.iter().map(|entry| entry.number).collect::<Vec<_>>(), [3, 1]);
@@ -222,13 +226,13 @@ fn changes_and_sign_ins_are_one_list_by_time_whose_pages_join() {
 #[test]
 fn a_list_that_begins_while_one_log_is_empty_does_not_include_it_later() {
     let mut bench = Bench::new();
-    (0..3).for_each(|_| note(&mut bench, AuditAction::Register, 1));
+    (0..3).for_each(|_| note(&mut bench, AuthAction::Register, 1));
     let read = |bench: &Bench, before| {
         let range = AuditRange { before, limit: 2 };
         bench.entries(range, AuditFilter::default())
     };
     let first = read(&bench, AuditPlace::NEWEST);
-    note(&mut bench, AuditAction::Login, 1);
+    note(&mut bench, AuthAction::Login, 1);
     let second = read(&bench, first.next.unwrap());
     assert_eq!((second.rows.len(), second.rows[0].number, second.next), (1, 1, None));
 }

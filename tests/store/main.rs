@@ -3,6 +3,7 @@
 
 mod bulk;
 mod bytes;
+mod catalogues;
 mod check;
 mod checks;
 mod crashes;

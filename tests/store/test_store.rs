@@ -8,7 +8,10 @@ use std::{
 
 use futures::FutureExt as _;
 use majordomo::{
-    domain::audit::{AuditAction, AuditRecord, AuditResult},
+    domain::{
+        audit::{AuditRecord, AuditResult},
+        auth::actions::AuthAction,
+    },
     persistence::{
         Decision, KeyLoss, OpenFault, Options, ReplayCheck, Store, Tx, TxFault,
         engine::{ByteScan, EngineKind},
@@ -190,7 +193,7 @@ fn act(tx: &mut Tx<'_>, at: u32, dice: u32, now: Timestamp) -> Result<(), TxFaul
     }
     tx.emit(failed_login(person, "somebody@example.com"))?;
     tx.audit(AuditRecord {
-        action: AuditAction::Login,
+        action: AuthAction::Login.into(),
         result: AuditResult::Done,
         subject: Some(person),
         detail: format!("act={at}"),

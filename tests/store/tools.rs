@@ -10,7 +10,10 @@ use std::{
 
 use futures::FutureExt as _;
 use majordomo::{
-    domain::event::{Event, EventKind, Personal},
+    domain::{
+        auth::events::UserLoginFailed,
+        event::{Event, Personal},
+    },
     persistence::{Decision, Stop, Store, TxFault, Write, writer::step::StoreWriter},
     types::{CallContext, Clock, Entropy, Stamp, Timestamp, Work, id::UserId},
 };
@@ -101,7 +104,7 @@ pub fn user(number: u128) -> UserId {
 pub fn failed_login(person: UserId, email: &str) -> Event {
     Event {
         subject: person,
-        kind: EventKind::UserLoginFailed { user: person },
+        kind: UserLoginFailed { user: person }.into(),
         personal: Personal { email: Some(email.to_owned()), ..Personal::default() },
     }
 }

@@ -10,7 +10,10 @@ use std::{
 
 use super::Audit;
 use crate::{
-    domain::audit::{Actor, AuditAction, AuditRecord},
+    domain::{
+        audit::{Actor, AuditRecord},
+        user::actions::UserAction,
+    },
     persistence::Write,
     types::{CallContext, Fault, Timestamp, Work, id::UserId, limits},
 };
@@ -38,11 +41,11 @@ pub enum AccessKind {
 impl AccessNote {
     fn record(&self, by: &Actor) -> AuditRecord {
         let record = match (self.kind, by) {
-            (AccessKind::ReadUser(user), _) => AuditRecord::done(AuditAction::ReadUser, user),
-            (AccessKind::ReadUsers, _) => AuditRecord::done(AuditAction::ReadUser, None),
-            (AccessKind::Refused, Actor::User(caller)) => AuditRecord::refused(AuditAction::Access, *caller),
+            (AccessKind::ReadUser(user), _) => AuditRecord::done(UserAction::ReadUser, user),
+            (AccessKind::ReadUsers, _) => AuditRecord::done(UserAction::ReadUser, None),
+            (AccessKind::Refused, Actor::User(caller)) => AuditRecord::refused(UserAction::Access, *caller),
             (AccessKind::Refused, Actor::Anonymous | Actor::Cli | Actor::Service(_)) => {
-                AuditRecord::refused(AuditAction::Access, None)
+                AuditRecord::refused(UserAction::Access, None)
             }
         };
         record.detail(format!("operation={}", self.operation))

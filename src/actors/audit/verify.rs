@@ -62,7 +62,7 @@ pub(super) async fn on_a_thread(
     let (store, system) = (store.clone(), system.clone());
     let runtime = Handle::current();
     let walk = move || {
-        // The thread is the walk's own: it may wait.
+        // A thread cannot await; it is the walk's own, so it may block.
         let found = runtime.block_on(walk(&store, &system, after, &mut reply));
         // The caller may have left.
         let _ = reply.send(found);

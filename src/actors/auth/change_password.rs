@@ -11,9 +11,9 @@ use crate::{
     actors::{hasher::Priority, otp::writes::void_code},
     crypto::password::PasswordCheck,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::{Session, SessionEnd, password_policy},
-        event::{Event, EventKind, EventOrigin, Personal},
+        audit::AuditRecord,
+        auth::{Session, SessionEnd, actions::AuthAction, events::PasswordChanged, password_policy},
+        event::{Event, EventOrigin, Personal},
         otp::CodePurpose,
         user::{AddressRule, User},
     },
@@ -77,7 +77,7 @@ impl Command<AuthContext> for ChangePassword {
             return Err(Failure::Refused(ChangeRefusal::Fields(errors)));
         }
         let place = context.hasher.reserve(call.network(), Priority::Login)?;
-        let attempt = LoginAttempt::signed_in(&self.who, AuditAction::ChangePassword);
+        let attempt = LoginAttempt::signed_in(&self.who, AuthAction::ChangePassword);
         let reserved = login_attempt::reserve(&context, &call, attempt).await;
         let attempt = reserved.map_err(|failure| failure.map_refusal(ChangeRefusal::from))?;
         let checked = match &seen.password_hash {
@@ -145,9 +145,9 @@ fn commit(tx: &mut Tx<'_>, change: &PasswordChange, rule: AddressRule) -> Decisi
 fn record(tx: &mut Tx<'_>, user: &User) -> Result<(), TxFault> {
     let event = Event {
         subject: user.id,
-        kind: EventKind::PasswordChanged { user: user.id },
+        kind: PasswordChanged { user: user.id }.into(),
         personal: Personal { email: Some(user.email.as_str().to_owned()), ..Personal::default() },
     };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::ChangePassword, user.id))?;
+    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::ChangePassword, user.id))?;
     Ok(())
 }

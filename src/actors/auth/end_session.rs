@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::{AuthContext, writes::end_one_session};
 use crate::{
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::SessionEnd,
+        audit::AuditRecord,
+        auth::{SessionEnd, actions::AuthAction},
     },
     persistence::{Decision, Tx, refuse, tables::session},
     supervision::Command,
@@ -45,7 +45,7 @@ fn commit(tx: &mut Tx<'_>, command: EndSession) -> Decision<(), NoSuchSession> {
     let found = session::find(tx, command.session)?;
     let own = found.filter(|session| session.user == command.user && session.is_live(tx.now()));
     let Some(own) = own else { return refuse(NoSuchSession) };
-    let entry = AuditRecord::done(AuditAction::EndSession, own.user).detail(format!("session={}", own.id));
+    let entry = AuditRecord::done(AuthAction::EndSession, own.user).detail(format!("session={}", own.id));
     end_one_session(tx, &own, SessionEnd::LoggedOut, entry)?;
     Ok(())
 }

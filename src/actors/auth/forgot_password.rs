@@ -6,9 +6,9 @@ use super::AuthContext;
 use crate::{
     config,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::{ResetRequest, registration_rules},
-        event::{Event, EventKind, EventOrigin, Personal},
+        audit::AuditRecord,
+        auth::{ResetRequest, actions::AuthAction, events::PasswordResetRequested, registration_rules},
+        event::{Event, EventOrigin, Personal},
         otp::{CodePurpose, CodeStage},
     },
     persistence::{
@@ -94,9 +94,9 @@ pub(super) fn owner_of(reader: &impl Reader, email: &EmailAddress, now: Timestam
 }
 
 fn record(tx: &mut Tx<'_>, owner: UserId, request: ResetId) -> Result<(), TxFault> {
-    let kind = EventKind::PasswordResetRequested { user: owner, reset: request };
+    let kind = PasswordResetRequested { user: owner, reset: request }.into();
     let event = Event { subject: owner, kind, personal: Personal::default() };
-    let entry = AuditRecord::done(AuditAction::ForgotPassword, owner).detail(format!("request={request}"));
+    let entry = AuditRecord::done(AuthAction::ForgotPassword, owner).detail(format!("request={request}"));
     tx.record(EventOrigin::Call, event, entry)?;
     Ok(())
 }

@@ -10,9 +10,10 @@ use crate::{
         token::KeySet,
     },
     domain::{
-        audit::{AuditAction, AuditRecord},
+        audit::AuditRecord,
         auth::{
             KeyStage, SigningKey,
+            actions::AuthAction,
             key_rotation::{KeyStep, RotationRules, Urgency, rotate},
         },
     },
@@ -112,7 +113,7 @@ fn commit(tx: &mut Tx<'_>, steps: &[KeyStep], candidate: Option<&SigningKey>) ->
     for step in steps {
         apply(tx, *step, candidate)?;
     }
-    tx.audit(AuditRecord::done(AuditAction::RotateKeys, None).detail(format!("steps={}", steps.len())))?;
+    tx.audit(AuditRecord::done(AuthAction::RotateKeys, None).detail(format!("steps={}", steps.len())))?;
     Ok(KeyChange::Changed)
 }
 

@@ -10,8 +10,12 @@ use super::{
 use crate::{
     crypto::device_token::KnownDevice,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::lockout::{self, AfterWrong, Counters, LockoutLimits, RateOrigin, Reservation, Subject},
+        audit::AuditRecord,
+        auth::{
+            actions::AuthAction,
+            events::{UserLockedOut, UserLoginFailed},
+            lockout::{self, AfterWrong, Counters, LockoutLimits, RateOrigin, Reservation, Subject},
+        },
         event::{Event, EventKind, EventOrigin, Personal},
     },
     persistence::{
@@ -31,7 +35,7 @@ pub(super) struct LoginAttempt {
     origin: RateOrigin,
     user: Option<UserId>,
     device: Option<KnownDevice>,
-    tried: AuditAction,
+    tried: AuthAction,
     /// What an entry says of an identifier that no user has.
     shown: String,
     /// Set with the attempt's place: the user is locked out, so that no password is right.
@@ -57,12 +61,12 @@ impl LoginAttempt {
             Subject::User(_) => String::new(),
         };
         let holder = Some(holder);
-        let tried = AuditAction::Login;
+        let tried = AuthAction::Login;
         Self { named, holder, origin, user, device, tried, shown, is_barred: false, last_of_day: None }
     }
 
     /// A signed-in user who proves it again: counted by session, so that others cannot lock the user out.
-    pub(super) fn signed_in(principal: &Principal, tried: AuditAction) -> Self {
+    pub(super) fn signed_in(principal: &Principal, tried: AuthAction) -> Self {
         let origin = RateOrigin::Device(*principal.session.as_bytes());
         let (named, user) = (Subject::User(principal.user), Some(principal.user));
         let (holder, shown) = (None, String::new());
@@ -176,14 +180,14 @@ pub(super) fn settle_failure(tx: &mut Tx<'_>, attempt: &LoginAttempt, limits: &L
         Some(user) => {
             let entry = AuditRecord::refused(attempt.tried, user);
             let entry = if attempt.is_barred { entry.detail("reason=locked_out") } else { entry };
-            record(tx, user, EventKind::UserLoginFailed { user }, entry)?;
+            record(tx, user, UserLoginFailed { user }, entry)?;
         }
         None => timing_padding::leave(tx)?,
     }
     let Some(until) = locked_until.filter(|_| !attempt.is_barred) else { return Ok(()) };
-    let entry = AuditRecord::done(AuditAction::LockOut, attempt.user);
+    let entry = AuditRecord::done(AuthAction::LockOut, attempt.user);
     match attempt.user {
-        Some(user) => record(tx, user, EventKind::UserLockedOut { user, until }, entry),
+        Some(user) => record(tx, user, UserLockedOut { user, until }, entry),
         None => tx.audit(entry.detail(attempt.shown.clone())),
     }
 }
@@ -213,7 +217,7 @@ pub(super) fn settle_success(tx: &mut Tx<'_>, attempt: &LoginAttempt) -> Result<
     attempt.counted().try_for_each(|subject| failure::forget_origin(tx, subject, attempt.origin))
 }
 
-fn record(tx: &mut Tx<'_>, subject: UserId, kind: EventKind, entry: AuditRecord) -> Result<(), TxFault> {
-    tx.record(EventOrigin::Call, Event { subject, kind, personal: Personal::default() }, entry)?;
+fn record(tx: &mut Tx<'_>, subject: UserId, kind: impl Into<EventKind>, entry: AuditRecord) -> Result<(), TxFault> {
+    tx.record(EventOrigin::Call, Event { subject, kind: kind.into(), personal: Personal::default() }, entry)?;
     Ok(())
 }

@@ -6,8 +6,8 @@ use super::{AuthContext, authenticate, writes::end_one_session};
 use crate::{
     crypto::refresh_token::RefreshToken,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::SessionEnd,
+        audit::AuditRecord,
+        auth::{SessionEnd, actions::AuthAction},
     },
     persistence::{Tx, TxFault, tables::session},
     supervision::Command,
@@ -44,7 +44,7 @@ impl Command<AuthContext> for Logout {
 
 fn commit(tx: &mut Tx<'_>, ended: SessionId) -> Result<(), TxFault> {
     let Some(found) = session::find(tx, ended)? else { return Ok(()) };
-    let entry = AuditRecord::done(AuditAction::Logout, found.user);
+    let entry = AuditRecord::done(AuthAction::Logout, found.user);
     end_one_session(tx, &found, SessionEnd::LoggedOut, entry)
 }
 

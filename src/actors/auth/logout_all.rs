@@ -5,8 +5,8 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use super::{AuthContext, writes::end_all_sessions};
 use crate::{
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::SessionEnd,
+        audit::AuditRecord,
+        auth::{SessionEnd, actions::AuthAction},
     },
     persistence::{Tx, TxFault},
     supervision::Command,
@@ -35,6 +35,6 @@ impl Command<AuthContext> for LogoutAll {
 fn commit(tx: &mut Tx<'_>, user: UserId) -> Result<(), TxFault> {
     match end_all_sessions(tx, user, SessionEnd::LoggedOutEverywhere)? {
         0 => Ok(()),
-        _ => tx.audit(AuditRecord::done(AuditAction::LogoutAll, user)),
+        _ => tx.audit(AuditRecord::done(AuthAction::LogoutAll, user)),
     }
 }

@@ -8,11 +8,11 @@ use crate::{
     actors::otp::{CodeOrder, CodeState, Effect, EffectRefused, Issued, Tried},
     crypto::code::CodeDigits,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::Session,
-        event::{Event, EventKind, EventOrigin, Personal},
+        audit::AuditRecord,
+        auth::{Session, actions::AuthAction},
+        event::{Event, EventOrigin, Personal},
         otp::CodePurpose,
-        user::User,
+        user::{User, events::UserUpdated},
     },
     persistence::{
         Decision, Tx, refuse,
@@ -182,7 +182,7 @@ fn step_up(tx: &mut Tx<'_>, id: SessionId) -> Decision<(), EffectRefused> {
         amr.push("otp".to_owned());
     }
     session::update(tx, &Session { auth_time: tx.now(), amr, ..held.clone() })?;
-    tx.audit(AuditRecord::done(AuditAction::StepUp, held.user))?;
+    tx.audit(AuditRecord::done(AuthAction::StepUp, held.user))?;
     Ok(())
 }
 
@@ -192,8 +192,8 @@ fn verify_phone(tx: &mut Tx<'_>, id: UserId) -> Decision<(), EffectRefused> {
     let version = found.version + 1;
     user::replace(tx, &User { phone_verified: true, updated_at: tx.now(), version, ..found })?;
     let fields = vec!["phoneVerified".to_owned()];
-    let kind = EventKind::UserUpdated { user: id, fields };
+    let kind = UserUpdated { user: id, fields }.into();
     let event = Event { subject: id, kind, personal: Personal::default() };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::VerifyPhone, id))?;
+    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::VerifyPhone, id))?;
     Ok(())
 }

@@ -7,9 +7,9 @@ use crate::{
     config,
     crypto::refresh_token::RefreshToken,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::{Session, SessionEnd, refresh::Presented},
-        event::{Event, EventKind, EventOrigin, Personal},
+        audit::AuditRecord,
+        auth::{Session, SessionEnd, actions::AuthAction, events::SessionRefreshed, refresh::Presented},
+        event::{Event, EventOrigin, Personal},
         user::{AddressRule, User},
     },
     persistence::{
@@ -96,19 +96,19 @@ fn commit(tx: &mut Tx<'_>, token: &RefreshToken, rules: &RefreshRules) -> Decisi
             Ok((owner, repeated))
         }
         (Presented::Reused(_), _) => {
-            end_one_session(tx, &held, SessionEnd::ReuseDetected, entry(AuditAction::ReuseDetected, &held))?;
+            end_one_session(tx, &held, SessionEnd::ReuseDetected, entry(AuthAction::ReuseDetected, &held))?;
             refuse_and_keep(RefreshRefusal::SessionEnded)
         }
     }
 }
 
 fn record(tx: &mut Tx<'_>, rotated: &Session, generation: u32) -> Result<(), TxFault> {
-    let kind = EventKind::SessionRefreshed { user: rotated.user, session: rotated.id, generation };
+    let kind = SessionRefreshed { user: rotated.user, session: rotated.id, generation }.into();
     let event = Event { subject: rotated.user, kind, personal: Personal::default() };
-    tx.record(EventOrigin::Call, event, entry(AuditAction::Refresh, rotated))?;
+    tx.record(EventOrigin::Call, event, entry(AuthAction::Refresh, rotated))?;
     Ok(())
 }
 
-fn entry(action: AuditAction, session: &Session) -> AuditRecord {
+fn entry(action: AuthAction, session: &Session) -> AuditRecord {
     AuditRecord::done(action, session.user).detail(format!("session={}", session.id))
 }

@@ -13,12 +13,15 @@ use crate::{
     config::{self, RegistrationPolicy},
     crypto::invitation_code::InvitationCode,
     domain::{
-        audit::{AuditAction, AuditRecord},
+        audit::AuditRecord,
         auth::{
-            AddressState, Registration, Session, password_policy,
+            AddressState, Registration, Session,
+            actions::AuthAction,
+            events::{UserRegistered, UserRegistrationRepeated},
+            password_policy,
             registration_rules::{self, RegistrationAdmission},
         },
-        event::{Event, EventKind, EventOrigin, Personal},
+        event::{Event, EventOrigin, Personal},
         user::{AddressRule, Profile, Status, User},
     },
     persistence::{
@@ -248,9 +251,9 @@ fn registration_of(
 /// Emits and audits the registration; of an address that is a user's already, its owner hears instead.
 fn record(tx: &mut Tx<'_>, made: &Registration, holder: Option<&User>) -> Result<(), TxFault> {
     let (subject, kind) = match (made.address, holder) {
-        (AddressState::Taken, Some(owner)) => (owner.id, EventKind::UserRegistrationRepeated { user: owner.id }),
+        (AddressState::Taken, Some(owner)) => (owner.id, UserRegistrationRepeated { user: owner.id }.into()),
         (AddressState::Free, _) | (AddressState::Taken, None) => {
-            (made.id, EventKind::UserRegistered { user: made.id, expires_at: made.expires_at })
+            (made.id, UserRegistered { user: made.id, expires_at: made.expires_at }.into())
         }
     };
     // What was typed is no part of an event about the user who owns the address, but for the user name.
@@ -260,7 +263,7 @@ fn record(tx: &mut Tx<'_>, made: &Registration, holder: Option<&User>) -> Result
         AddressState::Taken => Personal { username: typed.username, ..Personal::default() },
     };
     let personal = Personal { email: Some(made.email.as_str().to_owned()), ..names };
-    let entry = AuditRecord::done(AuditAction::Register, made.id);
+    let entry = AuditRecord::done(AuthAction::Register, made.id);
     tx.record(EventOrigin::Call, Event { subject, kind, personal }, entry)?;
     Ok(())
 }

@@ -19,9 +19,9 @@ use crate::{
     },
     crypto::{code::CodeDigits, identifier::IdentifierKey, link_secret::LinkSecret, password::PasswordCheck},
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::{ResetRequest, SessionEnd, password_policy},
-        event::{Event, EventKind, EventOrigin, Personal},
+        audit::AuditRecord,
+        auth::{ResetRequest, SessionEnd, actions::AuthAction, events::PasswordResetCompleted, password_policy},
+        event::{Event, EventOrigin, Personal},
         otp::CodePurpose,
         user::{Metadata, Profile, User, transition},
     },
@@ -349,10 +349,10 @@ fn set_password(tx: &mut Tx<'_>, reset: &Reset) -> Decision<(), EffectRefused> {
     end_all_sessions(tx, owner, SessionEnd::PasswordReset)?;
     let event = Event {
         subject: owner,
-        kind: EventKind::PasswordResetCompleted { user: owner },
+        kind: PasswordResetCompleted { user: owner }.into(),
         personal: Personal { email: Some(known.email.as_str().to_owned()), ..Personal::default() },
     };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::ResetPassword, owner))?;
+    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::ResetPassword, owner))?;
     Ok(())
 }
 

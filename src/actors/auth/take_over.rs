@@ -8,8 +8,8 @@ use super::writes::{end_all_sessions, record_proof, retire_registrations_of};
 use crate::{
     actors::otp::EffectRefused,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::{Registration, SessionEnd, lockout::Subject},
+        audit::AuditRecord,
+        auth::{Registration, SessionEnd, actions::AuthAction, lockout::Subject},
         user::{Metadata, User, transition},
     },
     persistence::{
@@ -36,7 +36,7 @@ pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made:
     failure::clear(tx, Subject::User(taken.id))?;
     // That of the proof stays too, for as long as its code may be repeated.
     retire_registrations_of(tx, &registered.email)?;
-    tx.audit(AuditRecord::done(AuditAction::ResetPassword, taken.id).detail("by=address_proof"))?;
+    tx.audit(AuditRecord::done(AuthAction::ResetPassword, taken.id).detail("by=address_proof"))?;
     record_proof(tx, &taken)?;
     Ok(())
 }

@@ -10,10 +10,16 @@ use crate::{
     config,
     crypto::identifier::IdentifierKey,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::{AddressState, Registration, Session, SessionEnd, lockout::Subject, refresh::RefreshState},
-        event::{Event, EventKind, EventOrigin, Personal},
-        user::{Profile, User},
+        audit::AuditRecord,
+        auth::{
+            AddressState, Registration, Session, SessionEnd,
+            actions::AuthAction,
+            events::{SessionReuseDetected, SessionRevoked, UserLoggedIn, UserLoggedOut},
+            lockout::Subject,
+            refresh::RefreshState,
+        },
+        event::{Event, EventOrigin, Personal},
+        user::{Profile, User, events::UserVerified},
     },
     persistence::{
         Tx, TxFault, persons,
@@ -70,15 +76,15 @@ pub(crate) fn end_all_sessions(tx: &mut Tx<'_>, user: UserId, reason: SessionEnd
 fn session_ended(ended: &Session, reason: SessionEnd) -> Event {
     let (user, session) = (ended.user, ended.id);
     let kind = match reason {
-        SessionEnd::LoggedOut => EventKind::UserLoggedOut { user, session },
-        SessionEnd::ReuseDetected => EventKind::SessionReuseDetected { user, session },
+        SessionEnd::LoggedOut => UserLoggedOut { user, session }.into(),
+        SessionEnd::ReuseDetected => SessionReuseDetected { user, session }.into(),
         SessionEnd::LoggedOutEverywhere
         | SessionEnd::PasswordChanged
         | SessionEnd::PasswordReset
         | SessionEnd::Administrator
         | SessionEnd::Displaced
         | SessionEnd::UserDeleted
-        | SessionEnd::AddressVerified => EventKind::SessionRevoked { user, session, reason },
+        | SessionEnd::AddressVerified => SessionRevoked { user, session, reason }.into(),
     };
     Event { subject: user, kind, personal: Personal::default() }
 }
@@ -133,10 +139,10 @@ pub(crate) fn record_login(tx: &mut Tx<'_>, user: &User, login: CompletedLogin) 
     let CompletedLogin { session, first: first_login, new_device } = login;
     let event = Event {
         subject: user.id,
-        kind: EventKind::UserLoggedIn { user: user.id, session, first_login, new_device },
+        kind: UserLoggedIn { user: user.id, session, first_login, new_device }.into(),
         personal: Personal { email: Some(user.email.as_str().to_owned()), ..Personal::default() },
     };
-    let entry = AuditRecord::done(AuditAction::Login, user.id).detail(format!("session={session}"));
+    let entry = AuditRecord::done(AuthAction::Login, user.id).detail(format!("session={session}"));
     tx.record(EventOrigin::Call, event, entry)?;
     Ok(())
 }
@@ -189,9 +195,9 @@ pub(crate) fn settle_proof(tx: &mut Tx<'_>, proven: &User) -> Result<(), TxFault
 pub(crate) fn record_proof(tx: &mut Tx<'_>, proven: &User) -> Result<(), TxFault> {
     let event = Event {
         subject: proven.id,
-        kind: EventKind::UserVerified { user: proven.id },
+        kind: UserVerified { user: proven.id }.into(),
         personal: Personal { email: Some(proven.email.as_str().to_owned()), ..Personal::of_profile(&proven.profile) },
     };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::VerifyEmail, proven.id))?;
+    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::VerifyEmail, proven.id))?;
     Ok(())
 }

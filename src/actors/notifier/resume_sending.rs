@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use super::context::NotifierContext;
 use crate::{
-    domain::audit::{AuditAction, AuditRecord},
+    domain::{audit::AuditRecord, notification::actions::NotificationAction},
     persistence::{Store, Write},
     supervision::Command,
     types::{Call, Failure, Fault, limits},
@@ -34,7 +34,7 @@ pub async fn resume_sending(store: &Store, write: Write) -> Result<bool, Fault> 
         return Ok(false);
     }
     // Written first: an operator who is cut off in between says it once more, and nothing is sent without an entry.
-    let record = AuditRecord::done(AuditAction::ResumeSending, None);
+    let record = AuditRecord::done(NotificationAction::ResumeSending, None);
     store.write(write.reclaim(), move |tx| tx.audit(record.clone())).await?;
     let store = store.clone();
     #[expect(

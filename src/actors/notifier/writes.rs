@@ -8,8 +8,12 @@ use crate::{
         event::{Event, EventEnvelope, EventKind, Personal},
         notification::{
             Delivery, DeliveryLane, DeliveryState, DeliveryTry, Facts, Notification, Suppression, TemplateName,
-            answer::class, describe, retry,
+            answer::class,
+            describe,
+            events::{NotificationDelivered, NotificationFailed, NotificationQueued, NotificationSuppressed},
+            retry,
         },
+        otp::events::OtpSent,
     },
     persistence::{
         Tx, TxFault,
@@ -100,7 +104,7 @@ pub(super) fn take_on(
     let is_held = hold_at_once(tx, &mut delivery, first_send)?;
     notification::put_delivery(tx, &delivery)?;
     let (notification, template) = (delivery.notification, template.as_str().to_owned());
-    emit(tx, owner, EventKind::NotificationQueued { notification, delivery: delivery.id, template })?;
+    emit(tx, owner, NotificationQueued { notification, delivery: delivery.id, template })?;
     Ok(is_held.then_some(ClaimedDelivery { delivery, notification: made, began_at: now }))
 }
 
@@ -163,7 +167,7 @@ fn may_send_more(
 pub(crate) fn suppress(tx: &mut Tx<'_>, mut delivery: Delivery, reason: Suppression) -> Result<(), TxFault> {
     delivery.state = DeliveryState::Suppressed { at: tx.now(), reason };
     notification::put_delivery(tx, &delivery)?;
-    let kind = EventKind::NotificationSuppressed {
+    let kind = NotificationSuppressed {
         notification: delivery.notification,
         delivery: delivery.id,
         template: delivery.template.as_str().to_owned(),
@@ -230,11 +234,11 @@ pub(super) fn settle(
         DeliveryState::Suppressed { reason, .. } => suppress(tx, delivery, reason),
         DeliveryState::Sent { .. } => {
             notification::put_delivery(tx, &delivery)?;
-            emit(tx, owner, EventKind::NotificationDelivered { notification, delivery: id, template })?;
+            emit(tx, owner, NotificationDelivered { notification, delivery: id, template })?;
             match claimed.notification.code {
                 Some(sent) => {
                     let (owner, code, purpose, channel) = (sent.owner, sent.code, sent.purpose, delivery.channel);
-                    emit(tx, owner, EventKind::OtpSent { owner, code, purpose, channel })
+                    emit(tx, owner, OtpSent { owner, code, purpose, channel })
                 }
                 None => Ok(()),
             }
@@ -242,7 +246,7 @@ pub(super) fn settle(
         DeliveryState::Dead { .. } => {
             notification::put_delivery(tx, &delivery)?;
             let reason = class(answer).to_owned();
-            emit(tx, owner, EventKind::NotificationFailed { notification, delivery: id, template, reason })
+            emit(tx, owner, NotificationFailed { notification, delivery: id, template, reason })
         }
         DeliveryState::Failed { .. }
         | DeliveryState::Queued { .. }
@@ -260,7 +264,7 @@ pub(crate) fn remove_old(tx: &mut Tx<'_>, keeping: Keeping, limit: usize) -> Res
 }
 
 /// Events of the notifier are about its own work: they carry no address and no user agent.
-fn emit(tx: &mut Tx<'_>, subject: UserId, kind: EventKind) -> Result<(), TxFault> {
-    tx.emit(Event { subject, kind, personal: Personal::default() })?;
+fn emit(tx: &mut Tx<'_>, subject: UserId, kind: impl Into<EventKind>) -> Result<(), TxFault> {
+    tx.emit(Event { subject, kind: kind.into(), personal: Personal::default() })?;
     Ok(())
 }

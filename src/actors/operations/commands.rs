@@ -8,7 +8,7 @@ use std::{
 
 use super::Operations;
 use crate::{
-    domain::audit::{AuditAction, AuditRecord},
+    domain::{audit::AuditRecord, operations::OperationsAction},
     persistence::{Write, upkeep::Upkeep},
     supervision::ManualClock,
     types::{CallContext, Failure, Fault, Timestamp, Work, limits},
@@ -63,7 +63,7 @@ impl Operations {
         )]
         let taking = tokio::task::spawn_blocking(move || take_snapshot(&upkeep, &file));
         let taken = taking.await.map_err(|error| Fault::bug(error.to_string()))?.map_err(Failure::Refused)?;
-        self.audit(context, AuditAction::TakeSnapshot, format!("commit={}", taken.commit)).await?;
+        self.audit(context, OperationsAction::TakeSnapshot, format!("commit={}", taken.commit)).await?;
         Ok(taken)
     }
 
@@ -73,7 +73,7 @@ impl Operations {
         let detail = format!("trouble={}", if clock.trouble().is_some() { "yes" } else { "no" });
         clock.accept();
         self.0.system.wake_workers();
-        self.audit(context, AuditAction::AcceptClock, detail).await?;
+        self.audit(context, OperationsAction::AcceptClock, detail).await?;
         Ok(clock.now())
     }
 
@@ -87,7 +87,12 @@ impl Operations {
     }
 
     /// Writes down what an operator did.
-    pub(super) async fn audit(&self, context: CallContext, action: AuditAction, detail: String) -> Result<(), Fault> {
+    pub(super) async fn audit(
+        &self,
+        context: CallContext,
+        action: OperationsAction,
+        detail: String,
+    ) -> Result<(), Fault> {
         let work = Work::until(self.0.system.clock().instant() + limits::CALL_DEADLINE);
         let write = Write::new(work, self.0.system.stamp(), context);
         let record = AuditRecord::done(action, None).detail(detail);

@@ -21,7 +21,7 @@ use std::sync::{
 use self::recent::Recent;
 use crate::{
     actors::{notifier::Notifier, relay::Relays},
-    domain::audit::AuditAction,
+    domain::operations::OperationsAction,
     persistence::{Store, Write},
     supervision::{ControlRefusal, ManualClock, System},
     telemetry::{
@@ -130,7 +130,7 @@ impl Operations {
         })?;
         let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
         tracing::warn!(path, %request_id, ?caller, "restarted by an operator");
-        let audited = self.audit(context, AuditAction::RestartActor, format!("path={path}"));
+        let audited = self.audit(context, OperationsAction::RestartActor, format!("path={path}"));
         if let Err(fault) = audited.await {
             tracing::error!(path, %request_id, ?caller, %fault, "a restart is not in the audit trail");
         }

@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
-        audit::{AuditAction, AuditRecord},
-        otp::{CodeLimits, CodePurpose, RefusedCodes},
+        audit::AuditRecord,
+        otp::{CodeLimits, CodePurpose, RefusedCodes, actions::OtpAction},
     },
     persistence::{
         Reader, Tx, TxFault,
@@ -57,7 +57,7 @@ pub(super) fn count(tx: &mut Tx<'_>, domain: &str, limits: &CodeLimits) -> Resul
                 RefusalScope::All => "scope=installation".to_owned(),
                 RefusalScope::Domain(domain) => format!("scope=domain domain={domain}"),
             };
-            tx.audit(AuditRecord::done(AuditAction::CodeCeiling, None).detail(scope))?;
+            tx.audit(AuditRecord::done(OtpAction::CodeCeiling, None).detail(scope))?;
         }
     }
     Ok(())

@@ -16,8 +16,8 @@ use crate::{
         link_secret::{LinkKeys, LinkSecret},
     },
     domain::{
-        audit::{AuditAction, AuditRecord},
-        otp::{CodeLimits, CodePurpose, Guess, OneTimeCode, Try, attempt, follow_link},
+        audit::AuditRecord,
+        otp::{CodeLimits, CodePurpose, Guess, OneTimeCode, Try, actions::OtpAction, attempt, follow_link},
     },
     persistence::{
         Decision, Stop, Tx, TxFault,
@@ -203,6 +203,6 @@ fn commit_pretended(tx: &mut Tx<'_>, pretended: &Pretended, limits: &CodeLimits)
     }
     // In the place of the event.
     timing_padding::leave(tx)?;
-    tx.audit(AuditRecord::refused(AuditAction::CodeRefused, None).detail("purpose=reset_password"))?;
+    tx.audit(AuditRecord::refused(OtpAction::CodeRefused, None).detail("purpose=reset_password"))?;
     ceiling::count(tx, domain, limits)
 }

@@ -5,10 +5,15 @@ use super::issue::Issued;
 use crate::{
     crypto::code::CodeDigits,
     domain::{
-        audit::{AuditAction, AuditRecord},
+        audit::AuditRecord,
         auth::AddressState,
-        event::{Event, EventKind, EventOrigin, Personal},
-        otp::{CodeDemand, CodeLimits, CodePurpose, CodeStage, FreshCode, Issue, OneTimeCode, issue, resend_at},
+        event::{Event, EventOrigin, Personal},
+        otp::{
+            CodeDemand, CodeLimits, CodePurpose, CodeStage, FreshCode, Issue, OneTimeCode,
+            actions::OtpAction,
+            events::{OtpExpired, OtpFailed, OtpPasswordReset, OtpVerificationRequired, OtpVerified},
+            issue, resend_at,
+        },
     },
     persistence::{
         Tx, TxFault,
@@ -34,7 +39,7 @@ pub(crate) fn issue_code(
     let (sent, entry) = match issue(existing.as_ref(), demand, fresh, tx.now(), limits) {
         Issue::Drawn(sent) => (sent, None),
         Issue::SentAgain(sent) => {
-            let entry = AuditRecord::done(AuditAction::ResendCode, owner);
+            let entry = AuditRecord::done(OtpAction::ResendCode, owner);
             (sent, Some(entry.detail(format!("purpose={}", purpose.as_str()))))
         }
         Issue::Wait { until } => {
@@ -87,7 +92,7 @@ pub(crate) fn end_code(tx: &mut Tx<'_>, over: &OneTimeCode) -> Result<(), TxFaul
             code::put(tx, &OneTimeCode { state: CodeStage::Void, ..over.clone() })?;
             tx.emit(Event {
                 subject: over.owner,
-                kind: EventKind::OtpExpired { owner: over.owner, code: over.id, purpose: over.purpose },
+                kind: OtpExpired { owner: over.owner, code: over.id, purpose: over.purpose }.into(),
                 personal: Personal::default(),
             })?;
             Ok(())
@@ -122,7 +127,7 @@ pub(super) fn accept_code(tx: &mut Tx<'_>, used: &OneTimeCode) -> Result<(), TxF
     code::put(tx, used)?;
     tx.emit(Event {
         subject: used.owner,
-        kind: EventKind::OtpVerified { owner: used.owner, code: used.id, purpose: used.purpose },
+        kind: OtpVerified { owner: used.owner, code: used.id, purpose: used.purpose }.into(),
         personal: Personal::of_call(tx.context()),
     })?;
     Ok(())
@@ -132,9 +137,9 @@ pub(super) fn accept_code(tx: &mut Tx<'_>, used: &OneTimeCode) -> Result<(), TxF
 pub(super) fn count_wrong_try(tx: &mut Tx<'_>, counted: &OneTimeCode, attempts_left: u8) -> Result<(), TxFault> {
     code::put(tx, counted)?;
     let (owner, code, purpose) = (counted.owner, counted.id, counted.purpose);
-    let kind = EventKind::OtpFailed { owner, code, purpose, attempts_left };
+    let kind = OtpFailed { owner, code, purpose, attempts_left }.into();
     let detail = format!("purpose={} attempts_left={attempts_left}", purpose.as_str());
-    let entry = AuditRecord::refused(AuditAction::CodeRefused, owner).detail(detail);
+    let entry = AuditRecord::refused(OtpAction::CodeRefused, owner).detail(detail);
     tx.record(EventOrigin::Call, Event { subject: owner, kind, personal: Personal::default() }, entry)?;
     Ok(())
 }
@@ -184,9 +189,9 @@ fn recipient_of_registration(tx: &Tx<'_>, owner: UserId) -> Result<Option<CodeRe
 fn required(tx: &Tx<'_>, sent: &OneTimeCode, address: String) -> Event {
     let (owner, code, purpose, expires_at) = (sent.owner, sent.id, sent.purpose, sent.expires_at);
     let kind = match purpose {
-        CodePurpose::ResetPassword => EventKind::OtpPasswordReset { owner, code, expires_at },
+        CodePurpose::ResetPassword => OtpPasswordReset { owner, code, expires_at }.into(),
         CodePurpose::VerifyEmail | CodePurpose::VerifyPhone | CodePurpose::StepUp => {
-            EventKind::OtpVerificationRequired { owner, code, purpose, expires_at }
+            OtpVerificationRequired { owner, code, purpose, expires_at }.into()
         }
     };
     let mut personal = Personal::of_call(tx.context());

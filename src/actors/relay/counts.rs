@@ -7,7 +7,7 @@ use std::{
 
 use super::Relays;
 use crate::{
-    domain::event::EventType,
+    domain::event::{EventRow, EventType},
     persistence::{Store, events},
     telemetry::metrics::figures::EventCount,
     types::{Fault, limits},
@@ -60,12 +60,12 @@ impl Relays {
             }
         }
         let counted = self.counts.counted();
-        let count = |event: &EventType| EventCount {
+        let count = |row: &EventRow| EventCount {
             // An attribute of CloudEvents is a URI reference: `/auth`.
-            source: event.source().trim_start_matches('/'),
-            event_type: event.as_str(),
-            count: counted.by_type.get(event).copied().unwrap_or(0),
+            source: row.event_type.source().trim_start_matches('/'),
+            event_type: row.name,
+            count: counted.by_type.get(&row.event_type).copied().unwrap_or(0),
         };
-        Ok(EventType::ALL.iter().map(count).collect())
+        Ok(EventRow::all().map(count).collect())
     }
 }

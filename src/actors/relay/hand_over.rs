@@ -194,7 +194,7 @@ fn bury(tx: &mut Tx<'_>, place: EventPlace<'_>, letter: &DeadLetter) -> Result<(
 fn letter(event: &EventEnvelope, reason: DeadReason, attempts: u32, last_error: String) -> DeadLetter {
     DeadLetter {
         event: Some(event.id),
-        event_type: Some(event.kind.event_type()),
+        event_type: Some(event.event_type),
         subject: event.subject,
         reason,
         attempts,

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
-        audit::{AuditAction, AuditRecord},
-        event::{DeadLetter, EventEnvelope, EventType},
+        audit::AuditRecord,
+        event::{DeadLetter, EventEnvelope, EventType, actions::EventAction},
     },
     persistence::{
         Decision, Store, Tx, TxFault, Write,
@@ -259,7 +259,7 @@ fn requeue(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Decision<(), Ope
     let detail = format!("subscriber={subscriber} sequence={sequence}");
     match subscription::requeue(tx, subscriber, sequence)? {
         LetterFound::Missing => refuse(OperatorRefusal::UnknownDeadLetter),
-        LetterFound::Changed => Ok(entry(tx, AuditAction::RequeueDeadLetter, detail)?),
+        LetterFound::Changed => Ok(entry(tx, EventAction::RequeueDeadLetter, detail)?),
     }
 }
 
@@ -271,7 +271,7 @@ fn requeue_some(tx: &mut Tx<'_>, subscriber: &str) -> Result<usize, TxFault> {
     }
     if !letters.is_empty() {
         let detail = format!("subscriber={subscriber} count={}", letters.len());
-        entry(tx, AuditAction::RequeueDeadLetter, detail)?;
+        entry(tx, EventAction::RequeueDeadLetter, detail)?;
     }
     Ok(letters.len())
 }
@@ -279,10 +279,10 @@ fn requeue_some(tx: &mut Tx<'_>, subscriber: &str) -> Result<usize, TxFault> {
 fn discard(tx: &mut Tx<'_>, subscriber: &str, sequence: u64, detail: &str) -> Decision<(), OperatorRefusal> {
     match subscription::discard(tx, subscriber, sequence)? {
         LetterFound::Missing => refuse(OperatorRefusal::UnknownDeadLetter),
-        LetterFound::Changed => Ok(entry(tx, AuditAction::DiscardDeadLetter, detail.to_owned())?),
+        LetterFound::Changed => Ok(entry(tx, EventAction::DiscardDeadLetter, detail.to_owned())?),
     }
 }
 
-fn entry(tx: &mut Tx<'_>, action: AuditAction, detail: String) -> Result<(), TxFault> {
+fn entry(tx: &mut Tx<'_>, action: EventAction, detail: String) -> Result<(), TxFault> {
     tx.audit(AuditRecord::done(action, None).detail(detail))
 }

@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::event::{EventKind, Personal},
+        domain::{event::Personal, user::events::UserVerified},
         types::Timestamp,
     };
 
@@ -138,7 +138,8 @@ mod tests {
             correlation: "test".into(),
             causation: None,
             traceparent: None,
-            kind: EventKind::UserVerified { user: subject },
+            event_type: UserVerified::TYPE,
+            kind: Some(UserVerified { user: subject }.into()),
             personal: Personal::default(),
         }
     }

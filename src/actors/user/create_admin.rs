@@ -11,10 +11,10 @@ use crate::{
     },
     crypto::identifier::IdentifierKey,
     domain::{
-        audit::{AuditAction, AuditRecord},
+        audit::AuditRecord,
         auth::{SessionEnd, password_policy},
-        event::{Event, EventKind, EventOrigin},
-        user::{Metadata, Profile, Status, User},
+        event::{Event, EventOrigin},
+        user::{Metadata, Profile, Status, User, actions::UserAction, events::UserRoleChanged},
     },
     persistence::{Decision, Tx, TxFault, refuse, tables::user},
     supervision::Command,
@@ -79,9 +79,9 @@ fn commit(
     retire_registrations_of(tx, email)?;
     writes::drop_invitation_of(tx, email)?;
     user::update(tx, &made).map_err(|stop| stop.map_refusal(|_| CreateAdminRefusal::EmailTaken))?;
-    let kind = EventKind::UserRoleChanged { user: made.id, from: Roles::default(), to: made.roles.clone() };
+    let kind = UserRoleChanged { user: made.id, from: Roles::default(), to: made.roles.clone() }.into();
     let event = Event { subject: made.id, kind, personal: writes::addressed(email) };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::CreateAdmin, made.id))?;
+    tx.record(EventOrigin::Call, event, AuditRecord::done(UserAction::CreateAdmin, made.id))?;
     Ok(made)
 }
 

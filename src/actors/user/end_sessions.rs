@@ -6,8 +6,8 @@ use super::UserContext;
 use crate::{
     actors::auth::writes::end_all_sessions,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::SessionEnd,
+        audit::AuditRecord,
+        auth::{SessionEnd, actions::AuthAction},
     },
     persistence::{Decision, Tx, refuse, tables::user},
     supervision::Command,
@@ -39,6 +39,6 @@ impl Command<UserContext> for EndSessions {
 fn commit(tx: &mut Tx<'_>, command: &EndSessions) -> Decision<usize, NoSuchUser> {
     let Some(found) = user::find_by_email(tx, &command.email)? else { return refuse(NoSuchUser) };
     let ended = end_all_sessions(tx, found.id, SessionEnd::Administrator)?;
-    tx.audit(AuditRecord::done(AuditAction::EndSession, found.id).detail(format!("sessions={ended}")))?;
+    tx.audit(AuditRecord::done(AuthAction::EndSession, found.id).detail(format!("sessions={ended}")))?;
     Ok(ended)
 }

@@ -6,8 +6,8 @@ use super::UserContext;
 use crate::{
     actors::auth::writes::end_all_sessions,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::SessionEnd,
+        audit::AuditRecord,
+        auth::{SessionEnd, actions::AuthAction},
     },
     persistence::{Decision, Tx, refuse, tables::user},
     supervision::Command,
@@ -41,6 +41,6 @@ fn commit(tx: &mut Tx<'_>, id: UserId) -> Decision<usize, UnknownUser> {
     let is_own = tx.context().principal().is_some_and(|principal| principal.user == found.id);
     let reason = if is_own { SessionEnd::LoggedOutEverywhere } else { SessionEnd::Administrator };
     let ended = end_all_sessions(tx, found.id, reason)?;
-    tx.audit(AuditRecord::done(AuditAction::EndSession, found.id).detail(format!("sessions={ended}")))?;
+    tx.audit(AuditRecord::done(AuthAction::EndSession, found.id).detail(format!("sessions={ended}")))?;
     Ok(ended)
 }

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use super::{InvitationRules, UserContext, writes};
 use crate::{
     domain::{
-        audit::{AuditAction, AuditRecord},
-        event::{Event, EventKind, EventOrigin},
-        user::Invitation,
+        audit::AuditRecord,
+        event::{Event, EventOrigin},
+        user::{Invitation, actions::UserAction, events::UserInvited},
     },
     persistence::{
         Decision, Tx, refuse,
@@ -72,9 +72,9 @@ fn commit(tx: &mut Tx<'_>, command: &Invite, rules: InvitationRules) -> Decision
         expires_at: now.plus(rules.lifetime),
     };
     invitation::insert(tx, &made)?;
-    let kind = EventKind::UserInvited { invitation: made.id, expires_at: made.expires_at };
+    let kind = UserInvited { invitation: made.id, expires_at: made.expires_at }.into();
     let event = Event { subject: made.guest(), kind, personal: writes::addressed(&made.email) };
-    let entry = AuditRecord::done(AuditAction::Invite, made.guest()).detail(format!("invitation={}", made.id));
+    let entry = AuditRecord::done(UserAction::Invite, made.guest()).detail(format!("invitation={}", made.id));
     tx.record(EventOrigin::Call, event, entry)?;
     Ok(made)
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{UserContext, writes};
 use crate::{
-    domain::audit::{AuditAction, AuditRecord},
+    domain::{audit::AuditRecord, user::actions::UserAction},
     persistence::{Decision, Tx, refuse, tables::invitation},
     supervision::Command,
     types::{Call, Failure, id::InvitationId, limits},
@@ -38,7 +38,7 @@ fn commit(tx: &mut Tx<'_>, id: InvitationId) -> Decision<(), NoSuchInvitation> {
     };
     // Before the guest's key is erased: the entry's personal fields are sealed under it.
     let detail = format!("invitation={}", found.id);
-    tx.audit(AuditRecord::done(AuditAction::RevokeInvitation, found.guest()).detail(detail))?;
+    tx.audit(AuditRecord::done(UserAction::RevokeInvitation, found.guest()).detail(detail))?;
     writes::drop_invitation(tx, &found)?;
     Ok(())
 }

@@ -11,9 +11,9 @@ use crate::{
     },
     crypto::identifier::IdentifierKey,
     domain::{
-        audit::{AuditAction, AuditRecord},
-        auth::{SessionEnd, password_policy},
-        event::{Event, EventKind, EventOrigin},
+        audit::AuditRecord,
+        auth::{SessionEnd, actions::AuthAction, events::PasswordChanged, password_policy},
+        event::{Event, EventOrigin},
         otp::CodePurpose,
         user::User,
     },
@@ -75,9 +75,9 @@ fn commit(tx: &mut Tx<'_>, id: UserId, hash: &str, key: &IdentifierKey) -> Decis
     end_all_sessions(tx, changed.id, SessionEnd::PasswordReset)?;
     void_code(tx, changed.id, CodePurpose::ResetPassword)?;
     forget_failures(tx, &changed, key)?;
-    let kind = EventKind::PasswordChanged { user: changed.id };
+    let kind = PasswordChanged { user: changed.id }.into();
     let event = Event { subject: changed.id, kind, personal: writes::addressed(&changed.email) };
-    let entry = AuditRecord::done(AuditAction::ResetPassword, changed.id).detail("by=operator");
+    let entry = AuditRecord::done(AuthAction::ResetPassword, changed.id).detail("by=operator");
     tx.record(EventOrigin::Call, event, entry)?;
     Ok(changed)
 }

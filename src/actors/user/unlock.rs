@@ -7,9 +7,10 @@ use crate::{
     actors::auth::writes::forget_failures,
     crypto::identifier::IdentifierKey,
     domain::{
-        audit::{AuditAction, AuditRecord},
+        audit::AuditRecord,
         user::{
             Status, User,
+            actions::UserAction,
             transition::{self, StatusChange, StatusCommand},
         },
     },
@@ -61,6 +62,6 @@ fn commit(tx: &mut Tx<'_>, command: &Unlock, key: &IdentifierKey) -> Decision<Us
         Ok(StatusChange::Shut { .. }) | Err(_) => return refuse(UnlockRefusal::NotFrom(found.status)),
     };
     forget_failures(tx, &unlocked, key)?;
-    tx.audit(AuditRecord::done(AuditAction::Unlock, unlocked.id))?;
+    tx.audit(AuditRecord::done(UserAction::Unlock, unlocked.id))?;
     Ok(unlocked)
 }

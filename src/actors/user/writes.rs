@@ -4,9 +4,13 @@
 use crate::{
     domain::{
         access::may_stop_being_admin,
-        audit::{AuditAction, AuditRecord},
-        event::{Event, EventKind, EventOrigin, Personal},
-        user::{AddressRule, Invitation, Status, User},
+        audit::AuditRecord,
+        event::{Event, EventOrigin, Personal},
+        user::{
+            AddressRule, Invitation, Status, User,
+            actions::UserAction,
+            events::{UserRoleChanged, UserStatusChanged},
+        },
     },
     persistence::{
         Tx, TxFault, persons,
@@ -29,9 +33,9 @@ pub(crate) fn give_roles(tx: &mut Tx<'_>, found: User, to: Roles) -> Result<User
     let changed = replace_user(tx, User { roles: to, ..found })?;
     let names = |roles: &Roles| roles.iter().map(Role::as_str).collect::<Vec<_>>().join(",");
     let detail = format!("from={} to={}", names(&from), names(&changed.roles));
-    let kind = EventKind::UserRoleChanged { user: changed.id, from, to: changed.roles.clone() };
+    let kind = UserRoleChanged { user: changed.id, from, to: changed.roles.clone() }.into();
     let event = Event { subject: changed.id, kind, personal: addressed(&changed.email) };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::ChangeRoles, changed.id).detail(detail))?;
+    tx.record(EventOrigin::Call, event, AuditRecord::done(UserAction::ChangeRoles, changed.id).detail(detail))?;
     Ok(changed)
 }
 
@@ -40,10 +44,10 @@ pub(crate) fn give_roles(tx: &mut Tx<'_>, found: User, to: Roles) -> Result<User
 pub(crate) fn give_status(tx: &mut Tx<'_>, found: User, to: Status) -> Result<User, TxFault> {
     let from = found.status;
     let changed = replace_user(tx, User { status: to, ..found })?;
-    let kind = EventKind::UserStatusChanged { user: changed.id, from, to };
+    let kind = UserStatusChanged { user: changed.id, from, to }.into();
     let event = Event { subject: changed.id, kind, personal: addressed(&changed.email) };
     let detail = format!("from={} to={}", from.as_str(), to.as_str());
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuditAction::ChangeStatus, changed.id).detail(detail))?;
+    tx.record(EventOrigin::Call, event, AuditRecord::done(UserAction::ChangeStatus, changed.id).detail(detail))?;
     Ok(changed)
 }
 

@@ -4,101 +4,14 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::log::AuditLog;
+use super::{
+    action::{ActionRow, AuditAction},
+    log::AuditLog,
+};
 use crate::{
     domain::event::Personal,
     types::{Caller, Invalid, Timestamp, id::UserId},
 };
-
-macro_rules! actions {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal in $log:ident;)*) => {
-        /// The action of an entry, done or refused. Stored by position: new variants go to the end, none is removed.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum AuditAction { $($(#[$doc])* $variant,)* }
-
-        impl AuditAction {
-            /// All actions.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-            /// The name on the wire.
-            pub fn as_str(self) -> &'static str { match self { $(Self::$variant => $name,)* } }
-            /// The log of its entries.
-            pub fn log(self) -> AuditLog { match self { $(Self::$variant => AuditLog::$log,)* } }
-            /// The action with this name.
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|action| action.as_str() == name)
-            }
-        }
-    };
-}
-
-actions! {
-    /// A registration was created.
-    Register = "user.register" in Changes;
-    /// An address was verified, which created a user.
-    VerifyEmail = "user.verify_email" in Changes;
-    /// A code was sent again.
-    ResendCode = "code.resend" in Changes;
-    /// A wrong code was given.
-    CodeRefused = "code.refused" in Changes;
-    /// A sign-in.
-    Login = "auth.login" in SignIns;
-    /// A sign-out of one session.
-    Logout = "auth.logout" in SignIns;
-    /// A sign-out of all sessions.
-    LogoutAll = "auth.logout_all" in SignIns;
-    /// A refresh token was used.
-    Refresh = "auth.refresh" in SignIns;
-    /// A refresh token was reused, which ended its session.
-    ReuseDetected = "auth.reuse_detected" in SignIns;
-    /// A session was ended from the list of sessions or by an operator.
-    EndSession = "session.end" in Changes;
-    /// Sign-in was locked for a time after too many failures.
-    LockOut = "auth.lock_out" in SignIns;
-    /// A password reset was requested.
-    ForgotPassword = "password.forgot" in Changes;
-    /// The password was reset by a code.
-    ResetPassword = "password.reset" in Changes;
-    /// The password was changed.
-    ChangePassword = "password.change" in Changes;
-    /// A phone number was verified.
-    VerifyPhone = "user.verify_phone" in Changes;
-    /// A user confirmed their identity again (step-up).
-    StepUp = "auth.step_up" in SignIns;
-    /// An administrator was created.
-    CreateAdmin = "user.create_admin" in Changes;
-    /// A user's status was changed.
-    ChangeStatus = "user.change_status" in Changes;
-    /// A user's roles were changed.
-    ChangeRoles = "user.change_roles" in Changes;
-    /// A user's fields were changed.
-    UpdateUser = "user.update" in Changes;
-    /// A user was unlocked.
-    Unlock = "user.unlock" in Changes;
-    /// Signing keys were created or changed their stage.
-    RotateKeys = "keys.rotate" in Changes;
-    /// A dead letter was requeued.
-    RequeueDeadLetter = "event.requeue" in Changes;
-    /// A dead letter was discarded.
-    DiscardDeadLetter = "event.discard" in Changes;
-    /// An actor was restarted by an operator.
-    RestartActor = "actor.restart" in Changes;
-    /// An operator wrote a snapshot to a file.
-    TakeSnapshot = "snapshot.take" in Changes;
-    /// An operator accepted the time.
-    AcceptClock = "clock.accept" in Changes;
-    /// An operator resumed sending of a restored store.
-    ResumeSending = "notify.resume" in Changes;
-    /// A person was invited to register.
-    Invite = "user.invite" in Changes;
-    /// An invitation was revoked.
-    RevokeInvitation = "user.revoke_invitation" in Changes;
-    /// A user, or a list of users, was read by another user; once an hour for each caller, user and operation.
-    ReadUser = "user.read" in SignIns;
-    /// A caller without the permission was refused; once an hour for each caller and operation.
-    Access = "access" in SignIns;
-    /// So many wrong codes were tried that no code is accepted for a while.
-    CodeCeiling = "code.ceiling" in Changes;
-}
 
 /// The result of the action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,7 +87,7 @@ impl From<&Caller> for Actor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
     /// The action.
-    pub action: AuditAction,
+    pub action: &'static ActionRow,
     /// The result.
     pub result: AuditResult,
     /// The person that the entry is about, whose key seals the personal fields; `None`: no known person.
@@ -185,12 +98,12 @@ pub struct AuditRecord {
 
 impl AuditRecord {
     /// `action` was done; `subject` is the person, if known.
-    pub fn done(action: AuditAction, subject: impl Into<Option<UserId>>) -> Self {
-        Self { action, result: AuditResult::Done, subject: subject.into(), detail: String::new() }
+    pub fn done(action: impl Into<&'static ActionRow>, subject: impl Into<Option<UserId>>) -> Self {
+        Self { action: action.into(), result: AuditResult::Done, subject: subject.into(), detail: String::new() }
     }
 
     /// A rule refused `action`.
-    pub fn refused(action: AuditAction, subject: impl Into<Option<UserId>>) -> Self {
+    pub fn refused(action: impl Into<&'static ActionRow>, subject: impl Into<Option<UserId>>) -> Self {
         Self { result: AuditResult::Refused, ..Self::done(action, subject) }
     }
 

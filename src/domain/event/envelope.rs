@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::EventKind;
+use super::{EventKind, EventType};
 use crate::{
     domain::user::Profile,
     types::{
@@ -93,8 +93,10 @@ pub struct EventEnvelope {
     pub causation: Option<EventId>,
     /// W3C trace context.
     pub traceparent: Option<String>,
-    /// The type and the payload.
-    pub kind: EventKind,
+    /// The type.
+    pub event_type: EventType,
+    /// The event itself; `None`: this program does not know the type.
+    pub kind: Option<EventKind>,
     /// The personal fields and the origin; empty after the person's erasure.
     pub personal: Personal,
 }

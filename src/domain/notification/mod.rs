@@ -4,10 +4,12 @@
 //! table of templates (`templates.rs`). Must not know: how mail is written or sent, the store, HTTP. Begin with
 //! `record.rs`.
 
+pub mod actions;
 pub mod answer;
 mod breaker;
 mod budget;
 mod device;
+pub mod events;
 mod record;
 pub mod retry;
 mod template;

@@ -1,8 +1,10 @@
 //! The user: a person who signs in.
 //!
-//! Owns: the user record and the rules on its status. Must not know: passwords' hashing, sessions, HTTP.
+//! Owns: the user record, the rules on its status, the events and audit actions of users. Must not know: passwords' hashing, sessions, HTTP.
 //! Begin with `record.rs`.
 
+pub mod actions;
+pub mod events;
 mod filter;
 mod invitation;
 mod profile;

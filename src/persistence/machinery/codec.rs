@@ -1,11 +1,16 @@
 //! The encoding of records: `codec u8 | schema u16 | payload`. The only file that names bincode.
 
+use std::marker::PhantomData;
+
 use bincode::{
     config::{Configuration, Limit, LittleEndian, Varint},
     enc::write::Writer,
     error::EncodeError,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, DeserializeSeed},
+};
 
 use super::record::Record;
 use crate::types::limits;
@@ -97,7 +102,16 @@ pub fn decode<R: Record>(bytes: &[u8]) -> Result<R, CodecFault> {
 /// A payload without its head, for `Record::upgrade`: `T` is the shape of that older schema. Trailing bytes are an
 /// error.
 pub fn payload<T: DeserializeOwned>(record: &'static str, bytes: &[u8]) -> Result<T, CodecFault> {
-    let (value, read) = bincode::serde::decode_from_slice(bytes, config())
+    seeded(record, PhantomData, bytes)
+}
+
+/// A payload without its head, in the form that `seed` reads. Trailing bytes are an error.
+pub fn seeded<'b, S: DeserializeSeed<'b>>(
+    record: &'static str,
+    seed: S,
+    bytes: &'b [u8],
+) -> Result<S::Value, CodecFault> {
+    let (value, read) = bincode::serde::seed_decode_from_slice(seed, bytes, config())
         .map_err(|error| CodecFault::Payload { record, reason: error.to_string() })?;
     if read == bytes.len() {
         Ok(value)
@@ -106,7 +120,7 @@ pub fn payload<T: DeserializeOwned>(record: &'static str, bytes: &[u8]) -> Resul
     }
 }
 
-/// A payload alone, for tests that store the bytes of old schemas.
+/// A payload without its head.
 pub fn bare<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecFault> {
     bincode::serde::encode_to_vec(value, config())
         .map_err(|error| CodecFault::Encode { record: "payload", reason: error.to_string() })

@@ -9,7 +9,7 @@ use super::{files, fs::Fs, layout::Layout};
 use crate::types::Timestamp;
 
 /// The format this program writes and reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Identifies the key ring. Both texts come from the sealing; nothing here interprets them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -10,7 +10,11 @@ use crate::{
         audit::{Actor, AuditRecord},
         event::{Event, EventOrigin, Personal},
     },
-    persistence::machinery::{reader::TxFault, tx::Tx},
+    persistence::machinery::{
+        codec,
+        reader::{TxFault, codec_fault},
+        tx::Tx,
+    },
     types::id::EventId,
 };
 
@@ -20,6 +24,8 @@ impl Tx<'_> {
     pub fn emit(&mut self, event: Event) -> Result<EventId, TxFault> {
         let id: EventId = self.id();
         let personal = persons::seal(self, event.subject, &persons::place_of_event(id), &event.personal)?;
+        let row = event.kind.row();
+        let body = codec::bare(&event.kind).map_err(|fault| codec_fault(row.name, &fault))?;
         let context = self.context();
         let stored = StoredEvent {
             id,
@@ -28,7 +34,9 @@ impl Tx<'_> {
             correlation: context.request_id.clone(),
             causation: context.causation,
             traceparent: context.traceparent.clone(),
-            kind: event.kind,
+            kind: row.event_type,
+            schema: row.schema,
+            body,
             personal,
         };
         self.append(&EVENTS, &stored)?;
@@ -63,13 +71,13 @@ impl Tx<'_> {
             id,
             time: self.now(),
             actor,
-            action: record.action,
+            action: record.action.action,
             result: record.result,
             subject: record.subject,
             request_id,
             detail: record.detail,
             personal: sealed,
         };
-        self.append(audit::log(record.action.log()), &body)
+        self.append(audit::log(record.action.log), &body)
     }
 }

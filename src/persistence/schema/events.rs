@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::persons;
 use crate::{
-    domain::event::{EventEnvelope, EventKind, EventType},
+    domain::event::{EventBodyForm, EventEnvelope, EventKind, EventType},
     persistence::machinery::{
+        codec::{self, CodecFault},
         log::{Log, LogLink},
         reader::{Reader, TxFault},
         record::Record,
@@ -49,8 +50,12 @@ pub struct StoredEvent {
     pub causation: Option<EventId>,
     /// W3C trace context.
     pub traceparent: Option<String>,
-    /// The kind of the event.
-    pub kind: EventKind,
+    /// The type of the event, by number.
+    pub kind: EventType,
+    /// The schema of `body`.
+    pub schema: u16,
+    /// The fields of the event, encoded; their form depends on `kind` and `schema`.
+    pub body: Vec<u8>,
     /// `Personal`, sealed under the subject's key.
     pub personal: Option<Vec<u8>>,
 }
@@ -72,7 +77,7 @@ pub struct EventFilter {
 impl EventFilter {
     /// Whether the filter admits `event`.
     pub fn admits(&self, event: &StoredEvent) -> bool {
-        let type_wanted = self.types.is_empty() || self.types.contains(&event.kind.event_type());
+        let type_wanted = self.types.is_empty() || self.types.contains(&event.kind);
         type_wanted && self.subject.is_none_or(|subject| subject == event.subject)
     }
 }
@@ -114,7 +119,7 @@ pub fn read(
 /// Sequence and type of the events behind `after`, in order; at most `limits::SCAN_MAX`. Opens nothing that is sealed.
 pub fn types_behind(reader: &impl Reader, after: u64) -> Result<Vec<(u64, EventType)>, TxFault> {
     let stored = reader.scan(&EVENT_BY_SEQUENCE, Scan::all().after(&after).limit(limits::SCAN_MAX))?;
-    Ok(stored.into_iter().map(|(sequence, event)| (sequence, event.kind.event_type())).collect())
+    Ok(stored.into_iter().map(|(sequence, event)| (sequence, event.kind)).collect())
 }
 
 /// The event of a sequence, if it was not removed.
@@ -159,7 +164,12 @@ pub fn remove_old(tx: &mut Tx<'_>, expendable: Expendable) -> Result<usize, TxFa
     Ok(removed)
 }
 
+/// The event in the form for subscribers; of an unknown type it has no `kind`. The error names sequence and type.
 fn envelope(reader: &impl Reader, sequence: u64, event: StoredEvent) -> Result<EventEnvelope, TxFault> {
+    let kind = body(&event).map_err(|fault| {
+        let StoredEvent { kind, schema, .. } = event;
+        TxFault::Corrupt(format!("event {sequence} of the type {kind} (schema {schema}): {fault}"))
+    })?;
     let place = persons::place_of_event(event.id);
     let personal = persons::open(reader, event.subject, &place, event.personal.as_deref())?;
     Ok(EventEnvelope {
@@ -170,7 +180,68 @@ fn envelope(reader: &impl Reader, sequence: u64, event: StoredEvent) -> Result<E
         correlation: event.correlation,
         causation: event.causation,
         traceparent: event.traceparent,
-        kind: event.kind,
+        event_type: event.kind,
+        kind,
         personal,
     })
+}
+
+fn body(event: &StoredEvent) -> Result<Option<EventKind>, CodecFault> {
+    let Some(row) = event.kind.row() else { return Ok(None) };
+    let form = EventBodyForm { event_type: event.kind, schema: event.schema };
+    codec::seeded(row.name, form, &event.body).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserializer, de::DeserializeSeed};
+
+    use super::*;
+    use crate::domain::event::{PayloadValue, event};
+
+    event! {
+        /// An event whose two names became one.
+        PersonNamed = 0xff01, "person.named", to [], schema 2, before [1 => PersonNamedV1] {
+            /// The name.
+            name: String as "name" = "Ada Lovelace".to_owned(),
+        }
+    }
+
+    /// The form of schema 1.
+    #[derive(Serialize, Deserialize)]
+    struct PersonNamedV1 {
+        first: String,
+        last: String,
+    }
+
+    impl From<PersonNamedV1> for PersonNamed {
+        fn from(before: PersonNamedV1) -> Self {
+            Self { name: format!("{} {}", before.first, before.last) }
+        }
+    }
+
+    /// Reads a body of this schema.
+    struct NamedBody(u16);
+
+    impl<'de> DeserializeSeed<'de> for NamedBody {
+        type Value = PersonNamed;
+
+        fn deserialize<D: Deserializer<'de>>(self, body: D) -> Result<PersonNamed, D::Error> {
+            PersonNamed::read(self.0, body)
+        }
+    }
+
+    #[test]
+    fn a_body_of_an_earlier_schema_is_read_and_one_of_a_later_schema_is_refused() {
+        let read = |schema, body: &[u8]| codec::seeded("person.named", NamedBody(schema), body);
+        let before = PersonNamedV1 { first: "Ada".to_owned(), last: "Lovelace".to_owned() };
+        let (first, second) = (codec::bare(&before).unwrap(), codec::bare(&PersonNamed::sample()).unwrap());
+        assert_ne!(first, second);
+        assert_eq!((read(1, &first), read(2, &second)), (Ok(PersonNamed::sample()), Ok(PersonNamed::sample())));
+        assert_eq!(PersonNamed::ROW.schema, 2);
+        let payload = PersonNamed::sample().payload();
+        assert_eq!(payload, [("name", PayloadValue::Text("Ada Lovelace".to_owned()))]);
+        let fault = read(3, &second).unwrap_err().to_string();
+        assert!(fault.contains("schema 3 is not known"), "{fault}");
+    }
 }

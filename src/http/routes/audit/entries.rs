@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use crate::{
     actors::audit::{AuditAfter, AuditQuery, Verified, VerifiedTrail, Wholeness},
     domain::access::Permission,
-    domain::audit::{Actor, AuditAction, AuditEntry, AuditPlace},
+    domain::audit::{ActionRow, Actor, AuditAction, AuditEntry, AuditPlace},
     http::{
         error::{ApiError, ProblemCode},
         extract::{Json, List, Query, Rows},
@@ -58,7 +58,7 @@ fn actor(text: &str) -> Result<Actor, Invalid> {
 
 fn action(text: &str) -> Result<AuditAction, Invalid> {
     AuditAction::from_name(text).ok_or_else(|| {
-        let known: Vec<_> = AuditAction::ALL.iter().map(|action| action.as_str()).collect();
+        let known: Vec<_> = ActionRow::all().map(|row| row.name).collect();
         Invalid::told("unknown_value", format!("must be one of {}", known.join(", ")))
     })
 }
@@ -77,9 +77,9 @@ pub struct AuditEntryBody {
     /// The actor: `anonymous`, `cli`, `user:<id>`, `service:<service>`.
     #[schema(example = "cli")]
     actor: String,
-    /// The action, done or refused.
+    /// The action, done or refused; `unknown:<number>` for an action of a newer version.
     #[schema(example = "auth.login")]
-    action: &'static str,
+    action: String,
     /// `done`, or `refused` by a rule.
     result: &'static str,
     /// The person that the entry is about.
@@ -101,7 +101,7 @@ impl From<AuditEntry> for AuditEntryBody {
             number: entry.number,
             time: entry.time.to_string(),
             actor: entry.actor.to_string(),
-            action: entry.action.as_str(),
+            action: entry.action.to_string(),
             result: entry.result.as_str(),
             subject: entry.subject.map(|subject| subject.to_string()),
             request_id: entry.request_id,

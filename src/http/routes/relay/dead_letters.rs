@@ -9,7 +9,7 @@ use super::events::EventBody;
 use crate::{
     actors::relay::OperatorRefusal,
     domain::access::Permission,
-    domain::event::{DeadLetter, EventType},
+    domain::event::DeadLetter,
     http::{
         error::{ApiError, ProblemCode},
         extract::{Json, List, Path, PathPair, Rows},
@@ -56,7 +56,7 @@ pub struct DeadLetterBody {
     /// The event's id; `null` if it was no longer in the log.
     event_id: Option<String>,
     /// The event's type; `null` if it was no longer in the log.
-    event_type: Option<&'static str>,
+    event_type: Option<String>,
     /// The person that the event is about.
     subject: String,
     /// `refused`: a permanent failure; `exhausted`: ten failed hand-overs; `gone`: no longer in the log.
@@ -80,7 +80,7 @@ impl DeadLetterBody {
             subscriber: subscriber.to_owned(),
             sequence: sequence.to_string(),
             event_id: letter.event.map(|id| id.to_string()),
-            event_type: letter.event_type.map(EventType::as_str),
+            event_type: letter.event_type.map(|event_type| event_type.to_string()),
             subject: letter.subject.to_string(),
             reason: letter.reason.as_str(),
             attempts: letter.attempts,

@@ -69,10 +69,10 @@ pub struct EventBody {
     /// Strictly increasing; a whole number as text.
     #[schema(example = "4711")]
     sequence: String,
-    /// The type of the event.
+    /// The type of the event; `unknown:<number>` for an event of a newer version.
     #[serde(rename = "type")]
     #[schema(example = "user.logged_in")]
-    kind: &'static str,
+    kind: String,
     /// The service that wrote the event.
     #[schema(example = "/auth")]
     source: &'static str,
@@ -95,22 +95,22 @@ pub struct EventBody {
     /// W3C trace context.
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
-    /// The payload. The personal fields are missing after the person's erasure.
+    /// The payload; without fields of its own for an unknown type. The personal fields are missing after the person's erasure.
     #[schema(value_type = Object)]
     data: Map<String, Value>,
 }
 
 impl From<EventEnvelope> for EventBody {
     fn from(event: EventEnvelope) -> Self {
-        let kind = event.kind.event_type();
-        let told = event.kind.fields().into_iter().map(|(name, value)| (name.to_owned(), json_of(value)));
+        let payload = event.kind.map(|kind| kind.payload()).unwrap_or_default().into_iter();
+        let payload = payload.map(|(name, value)| (name.to_owned(), json_of(value)));
         let personal = event.personal.fields().into_iter();
         let personal = personal.map(|(name, value)| (name.to_owned(), Value::String(value)));
         Self {
             id: event.id.to_string(),
             sequence: event.sequence.to_string(),
-            kind: kind.as_str(),
-            source: kind.source(),
+            kind: event.event_type.to_string(),
+            source: event.event_type.source(),
             subject: event.subject.to_string(),
             time: event.time.to_string(),
             specversion: "1.0",
@@ -119,7 +119,7 @@ impl From<EventEnvelope> for EventBody {
             correlationid: event.correlation,
             causationid: event.causation.map(|id| id.to_string()),
             traceparent: event.traceparent,
-            data: told.chain(personal).collect(),
+            data: payload.chain(personal).collect(),
         }
     }
 }

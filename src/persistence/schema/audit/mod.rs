@@ -1,7 +1,7 @@
 //! The audit log: two logs with one row per entry, by number, each with the hash of the one before. Written only by
 //! `Tx::audit`; numbered and linked when a commit's frame is made.
 //!
-//! Sign-ins have a log of their own (`AuditAction::log`), so that retention can cut that one and leave the other. The
+//! Sign-ins have a log of their own (`ActionRow::log`), so that retention can cut that one and leave the other. The
 //! hash of an entry covers the digest of its body, so that a chain can be verified where only digests are left.
 //!
 //! Owns: the stored form of an entry, both chains, the list for auditors. Must not know: who reads it, which changes

@@ -30,9 +30,10 @@ pub struct AuditFilter {
 }
 
 impl AuditFilter {
-    /// The logs that can hold such entries.
+    /// The logs that can hold such entries; both for an action that this program does not know.
     fn logs(&self) -> Vec<AuditLog> {
-        self.action.map_or(AuditLog::ALL.to_vec(), |action| vec![action.log()])
+        let row = self.action.and_then(AuditAction::row);
+        row.map_or(AuditLog::ALL.to_vec(), |row| vec![row.log])
     }
 
     fn admits(&self, body: &AuditBody) -> bool {

@@ -1,0 +1,138 @@
+//! The type of an event, by number, and its row of the catalogue.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::kind::ROWS;
+use crate::domain::service::{ServiceId, unknown_name, unknown_number};
+
+/// The type of an event, stored as its number. It may be one that this program does not know, of a newer version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EventType(u16);
+
+/// A row of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventRow {
+    /// Its type.
+    pub event_type: EventType,
+    /// The attribute `type`.
+    pub name: &'static str,
+    /// The present schema of its body.
+    pub schema: u16,
+    /// The names of its subscribers.
+    pub subscribers: &'static [&'static str],
+    /// Its names in the source documents, if they differ.
+    pub aliases: &'static [&'static str],
+}
+
+impl EventRow {
+    /// The rows of all events, in the order of the catalogue.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        ROWS.iter().copied().flatten()
+    }
+}
+
+impl EventType {
+    /// The type with this number.
+    pub const fn of(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// Its number: the service in the high byte.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// All types of this program, in the order of the catalogue.
+    pub fn all() -> impl Iterator<Item = Self> {
+        EventRow::all().map(|row| row.event_type)
+    }
+
+    /// Its row; `None`: this program does not know the type.
+    pub fn row(self) -> Option<&'static EventRow> {
+        EventRow::all().find(|row| row.event_type == self)
+    }
+
+    /// The attribute `source`: the service that writes it, `/unknown` for a service that this program does not know.
+    pub fn source(self) -> &'static str {
+        ServiceId::of(self.0).map_or("/unknown", ServiceId::source)
+    }
+
+    /// The types that this subscriber receives, in the order of the catalogue.
+    pub fn heard_by(subscriber: &str) -> Vec<Self> {
+        EventRow::all().filter(|row| row.subscribers.contains(&subscriber)).map(|row| row.event_type).collect()
+    }
+
+    /// The type with this name or alias; `unknown:<number>` for a number without a row.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let known = EventRow::all().find(|row| row.name == name || row.aliases.contains(&name));
+        let unknown = || unknown_number(name).map(Self).filter(|found| found.row().is_none());
+        known.map(|row| row.event_type).or_else(unknown)
+    }
+}
+
+impl fmt::Display for EventType {
+    /// Its name, or `unknown:<number>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.row() {
+            Some(row) => f.write_str(row.name),
+            None => f.write_str(&unknown_name(self.0)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::{
+        auth::events::{PasswordResetRequested, UserRegistered},
+        event::EventKind,
+    };
+
+    #[test]
+    fn every_name_and_alias_leads_to_one_type() {
+        let mut seen = BTreeSet::new();
+        for row in EventRow::all() {
+            for name in row.aliases.iter().chain([&row.name]) {
+                assert!(seen.insert(*name), "{name} twice");
+                assert_eq!(EventType::from_name(name), Some(row.event_type));
+            }
+            assert_eq!(row.event_type.to_string(), row.name);
+        }
+        assert_eq!(EventType::from_name("user.vanished"), None);
+    }
+
+    #[test]
+    fn every_number_leads_to_one_row() {
+        let mut seen = BTreeSet::new();
+        for row in EventRow::all() {
+            assert!(seen.insert(row.event_type), "{:#06x} twice", row.event_type.number());
+            assert_eq!(row.event_type.row(), Some(row));
+            assert!(row.schema > 0 && row.event_type.number() & 0xff > 0, "{} counts from 1", row.name);
+        }
+    }
+
+    #[test]
+    fn a_number_without_a_row_has_a_name_that_leads_back_to_it() {
+        let newer = EventType::of(0x01fe);
+        assert_eq!((newer.row(), newer.source(), newer.to_string().as_str()), (None, "/auth", "unknown:0x01fe"));
+        assert_eq!(EventType::from_name("unknown:0x01fe"), Some(newer));
+        assert_eq!(EventType::of(0xfe01).source(), "/unknown");
+        assert_eq!(EventType::from_name(&unknown_name(UserRegistered::TYPE.number())), None);
+    }
+
+    #[test]
+    fn a_subscriber_hears_the_types_whose_rows_name_it() {
+        assert_eq!(EventType::heard_by("otp"), [UserRegistered::TYPE, PasswordResetRequested::TYPE]);
+        assert_eq!(EventType::heard_by("another_name"), []);
+    }
+
+    #[test]
+    fn there_is_a_sample_of_each_row() {
+        let samples: Vec<_> = EventKind::samples().iter().map(EventKind::event_type).collect();
+        assert_eq!(samples, EventType::all().collect::<Vec<_>>());
+    }
+}
