@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use majordomo::domain::audit::AuditAction;
+use majordomo::domain::otp::actions::OtpAction;
 use serde_json::{Value, json};
 
+use super::links::configured;
 use crate::{
     harness::Client,
     test_app::{PASSWORD, TestApp, code_in, wrong},
@@ -119,7 +120,7 @@ async fn at_the_ceiling_of_a_domain_no_code_of_it_is_accepted_for_an_hour() {
     }
     assert_eq!(app.verify(&id, &code).await.problem(), "code_invalid");
     assert_eq!(app.verify(&id, &wrong(&code)).await.problem(), "code_invalid");
-    let entries = app.audited(AuditAction::CodeCeiling);
+    let entries = app.audited(OtpAction::CodeCeiling);
     let details: Vec<_> = entries.iter().map(|entry| entry.detail.as_str()).collect();
     assert_eq!(details, ["scope=domain domain=example.com"]);
     assert_eq!(app.verify(&other, &others_code).await.status, 200, "another domain");
@@ -132,7 +133,8 @@ async fn at_the_ceiling_of_a_domain_no_code_of_it_is_accepted_for_an_hour() {
 
 #[tokio::test]
 async fn at_the_ceiling_of_the_installation_no_code_is_accepted_and_links_are() {
-    let app = TestApp::with(|config| config.auth.code.refused_hourly = 10).await;
+    let app =
+        configured(&[("APP_URL", "https://app.example.com")], |config| config.auth.code.refused_hourly = 10).await;
     let (id, code) = guessed(&app, ADA, 0).await;
     let mail = app.mail(ADA, "verification_code", 1).await;
     guessed(&app, "one@one.example", 5).await;
@@ -141,11 +143,9 @@ async fn at_the_ceiling_of_the_installation_no_code_is_accepted_and_links_are() 
         assert_eq!(app.anyone.post("/auth/password/reset", reset(&unknown, "999999")).await.status, 422);
     }
     assert_eq!(app.verify(&id, &code).await.problem(), "code_invalid");
-    let entries = app.audited(AuditAction::CodeCeiling);
+    let entries = app.audited(OtpAction::CodeCeiling);
     assert_eq!(entries.iter().map(|entry| entry.detail.as_str()).collect::<Vec<_>>(), ["scope=installation"]);
-    let text = mail["text"].as_str().unwrap();
-    let secret = text.split("secret=").nth(1).map(|rest| rest.split_whitespace().next().unwrap());
-    let secret = secret.unwrap_or_else(|| panic!("no link in {text}"));
+    let secret = mail["link"].as_str().unwrap_or_else(|| panic!("no link in {mail}")).split_once("secret=").unwrap().1;
     let verified = app.anyone.post("/auth/verify-email", json!({ "secret": secret })).await;
     assert_eq!(verified.status, 200, "{verified:?}");
 }

@@ -18,7 +18,7 @@ const NEW: &str = "another sentence to sign in with";
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// An installation with these settings of `[notify.email]` and `adjust`.
-async fn configured(settings: &[(&str, &str)], adjust: impl FnOnce(&mut Config)) -> TestApp {
+pub async fn configured(settings: &[(&str, &str)], adjust: impl FnOnce(&mut Config)) -> TestApp {
     let variable = |(key, value): &(&str, &str)| {
         (format!("MAJORDOMO__NOTIFY__EMAIL__{key}").into(), std::ffi::OsString::from(value))
     };

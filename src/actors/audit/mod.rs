@@ -1,20 +1,17 @@
 //! The audit trail as auditors read it, and whether it is whole.
 //!
 //! **Owns** nothing: entries are written in the commit they speak of, by every service's own transactions, and numbered
-//! by the store's writer; entries on access, which changes nothing, are written here. No actor stands behind this handle. **Wakes on** calls only. **Promises** that the trail is
+//! by the store's writer. No actor stands behind this handle. **Wakes on** calls only. **Promises** that the trail is
 //! walked by one caller at a time, on a thread of its own. **Loses on crash** nothing.
 //!
 //! Must not know: HTTP, how rows are stored. Begin with [`Audit`].
 
-mod access;
 mod verify;
 
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use access::WrittenAccess;
-pub use access::{AccessKind, AccessNote};
 pub use verify::{AuditAfter, Verified, VerifiedTrail, Wholeness};
 
 use crate::{
@@ -35,8 +32,6 @@ pub struct Audit {
     system: System,
     /// Held while the trail is walked.
     walking: Arc<Mutex<()>>,
-    /// The accesses that have an entry of this hour.
-    written: WrittenAccess,
 }
 
 /// Which entries an auditor wants to see, newest first.
@@ -61,7 +56,7 @@ pub struct AuditQuery {
 impl Audit {
     /// Over the trail in `store`.
     pub fn new(system: System, store: Store) -> Self {
-        Self { store, system, walking: Arc::default(), written: WrittenAccess::default() }
+        Self { store, system, walking: Arc::default() }
     }
 
     /// A page of entries of both logs and the place to go on before. It may hold fewer than asked for, even none, and

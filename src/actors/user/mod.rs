@@ -13,6 +13,7 @@ mod end_sessions;
 mod end_sessions_of_user;
 mod grant;
 mod invite;
+mod note_access;
 mod revoke_invitation;
 mod set_password;
 mod unlock;
@@ -27,9 +28,12 @@ pub use end_sessions::{EndSessions, NoSuchUser};
 pub use end_sessions_of_user::{EndSessionsOfUser, UnknownUser};
 pub use grant::{Grant, GrantRefusal};
 pub use invite::{Invite, InviteRefusal};
+pub use note_access::{AccessKind, NoteAccess};
 pub use revoke_invitation::{NoSuchInvitation, RevokeInvitation};
 pub use set_password::{SetPassword, SetPasswordRefusal};
 pub use unlock::{Unlock, UnlockRefusal};
+
+use note_access::WrittenAccess;
 
 use super::hasher::HasherPool;
 use crate::{
@@ -62,6 +66,8 @@ pub struct UserContext {
     /// Hashes the identifiers whose failed logins are counted.
     identifiers: IdentifierKey,
     invitations: InvitationRules,
+    /// The accesses that have an entry of this hour.
+    written: WrittenAccess,
 }
 
 /// How long an invitation lives, and how soon its address may be invited again.
@@ -87,7 +93,15 @@ impl UserContext {
         let password_policy = PasswordPolicy::from(&settings.password);
         let invitations =
             InvitationRules { lifetime: settings.invitation_lifetime, again_after: settings.code.resend_after };
-        Arc::new(Self { system, store, hasher, password_policy, identifiers, invitations })
+        Arc::new(Self {
+            system,
+            store,
+            hasher,
+            password_policy,
+            identifiers,
+            invitations,
+            written: WrittenAccess::default(),
+        })
     }
 
     /// What accompanies a transaction of `call`.
@@ -119,6 +133,11 @@ impl Users {
         command: K,
     ) -> Result<K::Answer, Failure<K::Refusal>> {
         self.0.run(origin, command).await
+    }
+
+    /// Starts a command that no caller waits for; see `Handle::start`.
+    pub fn start<K: Command<UserContext>>(&self, origin: CallContext, command: K) -> Result<(), Fault> {
+        self.0.start(origin, command)
     }
 
     /// The user of an id.

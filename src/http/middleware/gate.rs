@@ -10,7 +10,7 @@ use axum::{
 };
 
 use crate::{
-    actors::audit::{AccessKind, AccessNote, Audit},
+    actors::user::{AccessKind, NoteAccess, Users},
     config::Mode,
     domain::access::{self, Permission},
     http::{
@@ -36,8 +36,8 @@ pub struct Gate {
     pub listener: Listener,
     /// The rule of the route.
     pub rule: Arc<Rule>,
-    /// Where refusals are entered.
-    pub audit: Audit,
+    /// The service that enters refusals in the audit log.
+    pub users: Users,
 }
 
 /// Whether `listener` answers the route. In production `/dev/*` does not exist, and the API page is on the ops
@@ -74,7 +74,7 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
         }
     };
     if lacks_permission(&response) {
-        gate.enter_refusal(&origin).await;
+        gate.enter_refusal(&origin);
     }
     if let Some(taken) = taken {
         taken.write(response.headers_mut());
@@ -140,11 +140,11 @@ impl Gate {
         }
     }
 
-    /// Enters a refusal for a missing permission in the audit log. It stays one if that fails.
-    async fn enter_refusal(&self, origin: &RequestOrigin) {
+    /// Has a refusal for a missing permission entered in the audit log. The answer does not wait for it.
+    fn enter_refusal(&self, origin: &RequestOrigin) {
         let Some(caller) = origin.caller() else { return };
-        let note = AccessNote { kind: AccessKind::Refused, operation: self.rule.operation_id.to_string() };
-        if let Err(fault) = self.audit.note_access(origin.context(caller.clone()), note).await {
+        let note = NoteAccess { kind: AccessKind::Refused, operation: self.rule.operation_id.to_string() };
+        if let Err(fault) = self.users.start(origin.context(caller.clone()), note) {
             tracing::warn!(%fault, "the refusal of a request has no audit entry");
         }
     }

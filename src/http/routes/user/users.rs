@@ -9,8 +9,7 @@ use uuid::Uuid;
 
 use super::user_body::UserBody;
 use crate::{
-    actors::audit::{AccessKind, AccessNote},
-    actors::user::{ChangeRoles, ChangeRolesRefusal, ChangeStatus, ChangeStatusRefusal},
+    actors::user::{AccessKind, ChangeRoles, ChangeRolesRefusal, ChangeStatus, ChangeStatusRefusal, NoteAccess},
     domain::{
         access::{Permission, may},
         user::{Status, User, UserFilter},
@@ -24,7 +23,7 @@ use crate::{
         services::EdgeServices,
         tags::{IfMatch, Tagged},
     },
-    types::{CallContext, EmailAddress, Fault, Invalid, Role, Roles, id::UserId},
+    types::{CallContext, EmailAddress, Invalid, Role, Roles, id::UserId},
 };
 
 /// The routes of this file.
@@ -76,8 +75,8 @@ pub async fn list_users(
     let after = list.after.as_deref().map(user_of_key).transpose()?;
     let page = services.users.page(list.filter.clone(), after, list.limit).await?;
     let next_cursor = page.next.map(|last| list.next(last.as_bytes()));
-    let note = AccessNote { kind: AccessKind::ReadUsers, operation: "list_users".to_owned() };
-    services.audit.note_access(context, note).await?;
+    let note = NoteAccess { kind: AccessKind::ReadUsers, operation: "list_users".to_owned() };
+    services.users.run(context, note).await?;
     Ok(Json(Rows { data: page.rows.into_iter().map(UserBody::from).collect(), next_cursor }))
 }
 
@@ -121,12 +120,12 @@ pub async fn note_read(
     services: &EdgeServices,
     context: CallContext,
     (read, operation): (UserId, &'static str),
-) -> Result<(), Fault> {
+) -> Result<(), ApiError> {
     if context.principal().is_some_and(|caller| caller.user == read) {
         return Ok(());
     }
-    let note = AccessNote { kind: AccessKind::ReadUser(read), operation: operation.to_owned() };
-    services.audit.note_access(context, note).await
+    let note = NoteAccess { kind: AccessKind::ReadUser(read), operation: operation.to_owned() };
+    Ok(services.users.run(context, note).await?)
 }
 
 /// Show one user

@@ -5,22 +5,24 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use super::Audit;
+use super::UserContext;
 use crate::{
     domain::{
         audit::{Actor, AuditRecord},
         user::actions::UserAction,
     },
-    persistence::Write,
-    types::{CallContext, Fault, Timestamp, Work, id::UserId, limits},
+    supervision::Command,
+    types::{Call, Failure, Timestamp, id::UserId, limits},
 };
 
-/// An access, as its entry names it.
+/// Writes the entry of an access, if this hour has none yet; it is on disk when this is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct AccessNote {
+pub struct NoteAccess {
     /// What was accessed.
     pub kind: AccessKind,
     /// The operation of the API.
@@ -38,7 +40,7 @@ pub enum AccessKind {
     Refused,
 }
 
-impl AccessNote {
+impl NoteAccess {
     fn record(&self, by: &Actor) -> AuditRecord {
         let record = match (self.kind, by) {
             (AccessKind::ReadUser(user), _) => AuditRecord::done(UserAction::ReadUser, user),
@@ -53,16 +55,16 @@ impl AccessNote {
 }
 
 /// The accesses whose entries are written, and since when.
-#[derive(Clone, Default)]
-pub(super) struct WrittenAccess(Arc<Mutex<HashMap<(String, AccessNote), Timestamp>>>);
+#[derive(Default)]
+pub(super) struct WrittenAccess(Mutex<HashMap<(String, NoteAccess), Timestamp>>);
 
 impl WrittenAccess {
-    fn written(&self) -> MutexGuard<'_, HashMap<(String, AccessNote), Timestamp>> {
+    fn written(&self) -> MutexGuard<'_, HashMap<(String, NoteAccess), Timestamp>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the access has no entry of this hour; from now on it has one.
-    fn begin(&self, key: &(String, AccessNote), now: Timestamp) -> bool {
+    fn begin(&self, key: &(String, NoteAccess), now: Timestamp) -> bool {
         let is_recent = |at: &Timestamp| now.since(*at) < limits::ACCESS_ENTRY_EVERY;
         let mut written = self.written();
         if written.get(key).is_some_and(is_recent) {
@@ -79,21 +81,23 @@ impl WrittenAccess {
     }
 }
 
-impl Audit {
-    /// Writes the entry of an access, if this hour has none yet; it is on disk when this returns.
-    pub async fn note_access(&self, context: CallContext, note: AccessNote) -> Result<(), Fault> {
-        let by = Actor::from(&context.caller);
-        let record = note.record(&by);
-        let key = (by.to_string(), note);
-        if !self.written.begin(&key, self.system.clock().now()) {
+impl Command<UserContext> for NoteAccess {
+    type Answer = ();
+    type Refusal = Infallible;
+    const KIND: &'static str = "note_access";
+    const DEADLINE: Duration = limits::CALL_DEADLINE;
+
+    async fn run(self, context: Arc<UserContext>, call: Call) -> Result<(), Failure<Infallible>> {
+        let by = Actor::from(&call.context.caller);
+        let record = self.record(&by);
+        let key = (by.to_string(), self);
+        if !context.written.begin(&key, context.system.clock().now()) {
             return Ok(());
         }
-        let work = Work::until(self.system.clock().instant() + limits::CALL_DEADLINE);
-        let write = Write::new(work, self.system.stamp(), context);
-        let entered = self.store.write(write.reclaim(), move |tx| tx.audit(record.clone())).await;
+        let entered = context.store.write(context.write(&call).reclaim(), move |tx| tx.audit(record.clone())).await;
         if entered.is_err() {
-            self.written.written().remove(&key);
+            context.written.written().remove(&key);
         }
-        entered
+        Ok(entered?)
     }
 }
