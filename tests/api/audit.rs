@@ -5,6 +5,7 @@ use std::time::Duration;
 use majordomo::{
     domain::{
         audit::{AuditEntry, AuditResult},
+        auth::actions::AuthAction,
         user::actions::UserAction,
     },
     persistence::{
@@ -256,4 +257,20 @@ async fn what_an_administrator_reads_of_a_user_is_entered_once_an_hour() {
     let root = app.sign_in("root@example.com").await;
     assert_eq!(root.get(&of_ada).await.status, 200);
     assert_eq!(app.audited(UserAction::ReadUser).len(), 4);
+}
+
+#[tokio::test]
+async fn failed_logins_of_an_unknown_identifier_have_one_entry_for_each_lock_and_never_the_identifier() {
+    let app = TestApp::new().await;
+    let typed = "my password by mistake";
+    for _ in 0..7 {
+        app.anyone.post("/auth/login", json!({ "identifier": typed, "password": "another sentence" })).await;
+    }
+    let entries = app.audited(AuthAction::LockOut);
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    let digits = entries[0].detail.strip_prefix("identifier=").unwrap_or_else(|| panic!("{entries:?}"));
+    assert!(digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()), "{entries:?}");
+    assert_eq!(entries[0].subject, None);
+    assert_eq!(entries[0].personal.ip_address.as_deref(), Some("127.0.0.1"), "{entries:?}");
+    assert!(!format!("{entries:?}").contains("mistake"));
 }

@@ -25,8 +25,8 @@ pub(super) fn named(key: &IdentifierKey, identifier: &str) -> Subject {
 }
 
 /// In the place of the user, for an identifier that no user has.
-pub(super) fn nobody(key: &IdentifierKey, identifier: &str) -> Subject {
-    Subject::Identifier(key.digest(&format!("nobody {}", counted_as(identifier))))
+pub(super) fn in_place_of_user(key: &IdentifierKey, identifier: &str) -> Subject {
+    Subject::Identifier(key.digest(&format!("no user {}", counted_as(identifier))))
 }
 
 /// The identifiers of a user.

@@ -15,7 +15,7 @@ use crate::{
     types::id::UserId,
 };
 
-/// Whether tries of codes of this purpose are counted: those that anyone may make, not those of signed-in users.
+/// Whether tries of codes of this purpose are counted: those that any client may make, not those of signed-in users.
 pub(super) fn applies_to(purpose: CodePurpose) -> bool {
     match purpose {
         CodePurpose::VerifyEmail | CodePurpose::ResetPassword => true,
@@ -36,7 +36,7 @@ fn scopes<'a>(domain: &'a str, limits: &CodeLimits) -> [(RefusalScope<'a>, u32);
     [(RefusalScope::All, limits.refused_hourly), (RefusalScope::Domain(domain), limits.refused_hourly_by_domain)]
 }
 
-/// Whether so many codes were refused that none is accepted now.
+/// Whether a ceiling is reached, so that no code is accepted now.
 pub(super) fn is_reached(tx: &Tx<'_>, domain: &str, limits: &CodeLimits) -> Result<bool, TxFault> {
     for (scope, most) in scopes(domain, limits) {
         let refused = refused_codes::find(tx, scope)?;
