@@ -1,7 +1,7 @@
 //! Secrets of the links in mails: `mjl_` and base64url of the owner's id (16 bytes) and a MAC (32).
 //!
-//! The MAC is over the code that the same mail carries. So no secret is stored: it lives as long as that code, and is
-//! bound to its purpose.
+//! The MAC is over the code that the same mail carries. So no secret is stored: it is valid as long as that code, and
+//! for its purpose alone.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ const TEXT_LENGTH: usize = PREFIX.len() + BYTES / 3 * 4;
 /// The keys of the MACs; subkeys of the ring, the newest first.
 pub struct LinkKeys(Vec<Zeroizing<[u8; 32]>>);
 
-/// The code that a link stands for.
+/// The code that the mail of a link carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinkedCode {
     /// The user or registration that owns the code.

@@ -4,7 +4,14 @@ use std::time::Duration;
 
 use majordomo::{
     config::{Config, Sources},
-    domain::{audit::AuditAction, event::EventType},
+    domain::{
+        auth::{actions::AuthAction, events::PasswordResetCompleted},
+        otp::{
+            actions::OtpAction,
+            events::{OtpFailed, OtpVerified},
+        },
+        user::events::UserVerified,
+    },
 };
 use serde_json::{Value, json};
 
@@ -86,10 +93,10 @@ async fn the_link_of_a_mail_verifies_the_address_and_answers_the_same_again() {
     assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })));
     let by_code = app.verify(&registered.body["id"], &code).await;
     assert_eq!((by_code.status, by_code.body), (200, json!({ "status": "verified" })), "it used the code as well");
-    assert_eq!(app.events(EventType::UserVerified).len(), 1);
-    assert_eq!(app.events(EventType::OtpVerified).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
+    assert_eq!(app.events(OtpVerified::TYPE).len(), 1);
     app.advance(10 * MINUTE);
-    is_refused(&verify(&app, &secret).await, "after the life of the code");
+    is_refused(&verify(&app, &secret).await, "after the end of the code");
 }
 
 #[tokio::test]
@@ -151,8 +158,8 @@ async fn a_wrong_secret_counts_against_no_code() {
         }
     }
     is_refused(&reset(&app, &secret, NEW).await, "a secret is for one act");
-    assert_eq!(app.events(EventType::OtpFailed).len(), 0);
-    assert_eq!(app.audited(AuditAction::CodeRefused).len(), 0);
+    assert_eq!(app.events(OtpFailed::TYPE).len(), 0);
+    assert_eq!(app.audited(OtpAction::CodeRefused).len(), 0);
     assert_eq!(app.verify(&registered.body["id"], &code_in(&mail)).await.status, 200, "the code has all its tries");
 }
 
@@ -170,13 +177,13 @@ async fn the_link_of_a_mail_sets_a_new_password() {
     assert_eq!(reset(&app, &secret, NEW).await.status, 204, "a lost answer is asked for again");
     is_refused(&reset(&app, &secret, "one more sentence for me").await, "a used secret sets no other password");
     assert_eq!(ada.get("/auth/profile").await.problem(), "session_ended");
-    assert_eq!(app.events(EventType::PasswordResetCompleted).len(), 1);
-    assert_eq!(app.audited(AuditAction::ResetPassword).len(), 1);
+    assert_eq!(app.events(PasswordResetCompleted::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::ResetPassword).len(), 1);
     assert_eq!(login_with(&app, NEW).await, 200);
 }
 
 #[tokio::test]
-async fn only_who_has_the_secret_learns_that_a_password_holds_the_address() {
+async fn only_the_holder_of_a_secret_learns_that_a_password_holds_the_address() {
     let app = linked().await;
     let address = "ada.lovelace@example.com";
     app.verified(address).await;
@@ -189,7 +196,7 @@ async fn only_who_has_the_secret_learns_that_a_password_holds_the_address() {
 }
 
 #[tokio::test]
-async fn a_link_ends_with_whatever_makes_its_code_void() {
+async fn a_link_ends_with_each_change_that_makes_its_code_void() {
     for way in ["change", "operator", "disabled", "locked", "time", "newer"] {
         let app = linked().await;
         let (ada, request, mail) = forgotten(&app).await;
@@ -276,7 +283,7 @@ async fn without_app_url_a_mail_has_a_code_and_no_link() {
 }
 
 #[tokio::test]
-async fn a_secret_stands_in_no_event_and_no_audit_entry() {
+async fn a_secret_is_in_no_event_and_no_audit_entry() {
     let app = linked().await;
     let (_, _, mail) = forgotten(&app).await;
     assert_eq!(reset(&app, &secret_in(&mail), NEW).await.status, 204);
@@ -315,7 +322,7 @@ async fn cost(app: &TestApp, path: &str, body: Value) -> (u16, u64, u64) {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_costs_the_same_whoever_it_names() {
+async fn a_wrong_secret_costs_the_same_for_every_owner() {
     let app = linked().await;
     let (_, _, mail) = forgotten(&app).await;
     app.register("bob@example.com").await;
@@ -367,6 +374,6 @@ async fn of_a_hundred_uses_of_a_link_at_once_one_has_an_effect() {
     let profiles = answers.iter().filter(|answer| answer.body["email"] == ADA).count();
     assert_eq!(profiles, 1);
     assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 503)), "{answers:?}");
-    assert_eq!(app.events(EventType::UserVerified).len(), 1);
-    assert_eq!(app.events(EventType::OtpVerified).len(), 1);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
+    assert_eq!(app.events(OtpVerified::TYPE).len(), 1);
 }

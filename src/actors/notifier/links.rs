@@ -1,4 +1,4 @@
-//! The links in mails: pages of the application, with the secret that stands for the mail's code.
+//! The links in mails: pages of the application, with a secret that does the same as the mail's code.
 
 use crate::{
     config::{self, HttpUrl, LinkTemplate},

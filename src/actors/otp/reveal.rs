@@ -16,7 +16,7 @@ use crate::{
 pub struct LiveCode {
     /// Six digits, or eight.
     pub digits: Secret,
-    /// The secret of the link that stands beside the code.
+    /// The secret of the link in the same mail.
     pub link_secret: Option<Secret>,
     /// When it runs out.
     pub expires_at: Timestamp,

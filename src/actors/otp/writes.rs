@@ -109,7 +109,7 @@ pub(crate) fn void_code(tx: &mut Tx<'_>, owner: UserId, purpose: CodePurpose) ->
     }
 }
 
-/// Ends all live codes of an owner who may not enter any more, as `void_code` does.
+/// Ends all live codes of an owner who may not sign in any more, as `void_code` does.
 pub(crate) fn void_codes_of(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
     for purpose in CodePurpose::ALL {
         void_code(tx, owner, purpose)?;

@@ -109,7 +109,7 @@ mod tests {
             ("{app_url}/verify?secret={secret}\"", "percent-encoded"),
             ("{app_url}/pr\u{fc}fen?secret={secret}", "percent-encoded"),
             ("/verify?secret={secret}", "not"),
-            ("app.example.com/verify?secret={secret}", "not http or https"),
+            ("app.example.com/verify?secret={secret}", "not an address"),
             ("myapp://verify?secret={secret}", "not http or https"),
             ("javascript:alert(1)?{secret}", "not"),
             ("https://user:word@app.example.com/?secret={secret}", "user or password"),
