@@ -4,7 +4,12 @@
 //! candidates are interleaved, and the median of each is taken. Two rows compare the cost of a job: started by an enum
 //! of messages and an actor with an arm for each of them, and started as a `Command` of the `CommandActor`.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a program of its own, for people to run"
+)]
 
 use std::{
     future::Future,

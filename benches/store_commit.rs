@@ -5,7 +5,7 @@
 //! with sealed personal fields and an audit entry. The bare loop writes the same number of bytes as the journal for
 //! each kind, so that both load the disk equally.
 
-#![allow(
+#![expect(
     clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,

@@ -8,7 +8,7 @@
 //! The clients write as fast as they are answered, each time the commit of a login: a sealed record, its index, an
 //! event with sealed personal fields and an audit entry.
 
-#![allow(
+#![expect(
     clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,

@@ -5,7 +5,7 @@
 //! Half of the keys are ids of records, nearly in order; half are of an index, in no order. The directory is copied
 //! while the store is open, and the copy is opened as in the machine's next run.
 
-#![allow(
+#![expect(
     clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,

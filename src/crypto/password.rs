@@ -223,11 +223,6 @@ impl PasswordHasher {
         with_pepper(&params, self.peppers.first())
     }
 
-    /// Whether a stored hash has another cost, algorithm or pepper than new ones have.
-    pub fn needs_rehash(&self, stored: &str) -> Result<bool, PasswordFault> {
-        Stored::parse(stored).map(|parsed| !self.is_current(&parsed))
-    }
-
     /// The id of the pepper that a stored hash needs and this hasher lacks, if so.
     pub fn missing_pepper(&self, stored: &str) -> Option<String> {
         let parsed = Stored::parse(stored).ok()?;
@@ -382,7 +377,6 @@ mod tests {
         let password = Secret::new("a password of some length");
         let hash = hasher(cheap(), &[]).hash(scratch, &password, SALT).unwrap();
         let dearer = hasher(PasswordCost { memory_kib: 128, ..cheap() }, &[]);
-        assert!(dearer.needs_rehash(&hash).unwrap());
         assert_eq!(dearer.verify(scratch, &hash, &password).unwrap(), PasswordCheck::RightOutdated);
         assert_eq!(dearer.verify(scratch, &hash, &Secret::new("no")).unwrap(), PasswordCheck::Wrong);
     }

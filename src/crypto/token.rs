@@ -16,7 +16,7 @@ use super::{
 };
 use crate::types::{
     Roles, Secret, Timestamp,
-    id::{KeyId, SessionId, UserId},
+    id::{SessionId, UserId},
     limits,
 };
 
@@ -143,11 +143,6 @@ impl KeySet {
         let signer_header = encoded_header(&keys[0]);
         let verifiers = keys.into_iter().map(|key| (encoded_header(&key), key)).collect();
         Ok(Self { signer, signer_header, verifiers, jwks })
-    }
-
-    /// The id of the key that signs.
-    pub fn signer(&self) -> KeyId {
-        self.signer.id()
     }
 
     /// The keys with which other services verify tokens.

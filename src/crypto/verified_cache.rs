@@ -93,12 +93,14 @@ impl<V: Clone> VerifiedCache<V> {
     }
 
     /// The number of entries.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         let count = |shard: MutexGuard<'_, Shard<V>>| shard.young.len() + shard.old.len();
         self.shards.iter().map(|shard| count(shard.lock().unwrap_or_else(PoisonError::into_inner))).sum()
     }
 
     /// Whether there are none.
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -65,15 +65,6 @@ pub enum Pace {
     Stream,
 }
 
-/// The size limit of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodySize {
-    /// `edge.body_max`.
-    Usual,
-    /// A number of bytes.
-    UpTo(usize),
-}
-
 /// The checks of a route, without its handler.
 #[derive(Debug, Clone)]
 pub struct Rule {
@@ -93,8 +84,6 @@ pub struct Rule {
     pub class: Class,
     /// The time limit of its answer.
     pub pace: Pace,
-    /// The size limit of its body.
-    pub body: BodySize,
 }
 
 /// One row of the route table.
@@ -159,7 +148,7 @@ pub fn row(on: On, access: Access, class: Class, described: UtoipaMethodRouter<E
     let (method, operation) = only_operation(item);
     let operation_id = operation.operation_id.clone().unwrap_or_default();
     let mount = path.clone();
-    let rule = Rule { path, mount, method, operation_id, on, access, class, pace: Pace::Prompt, body: BodySize::Usual };
+    let rule = Rule { path, mount, method, operation_id, on, access, class, pace: Pace::Prompt };
     Route { rule, operation, schemas, handler }
 }
 
@@ -173,12 +162,6 @@ impl Route {
     /// The router matches `pattern`, whose last parameter may contain slashes.
     pub fn mounted_at(mut self, pattern: &str) -> Self {
         pattern.clone_into(&mut self.rule.mount);
-        self
-    }
-
-    /// The body may have at most `bytes` bytes.
-    pub fn body_max(mut self, bytes: usize) -> Self {
-        self.rule.body = BodySize::UpTo(bytes);
         self
     }
 

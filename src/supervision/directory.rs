@@ -17,7 +17,7 @@ use super::{
     child::{Child, Ready, spawn_linked},
     control::{ChildCommand, ChildControl},
     directory_actor::{DirectoryActor, DirectoryMessage},
-    envelope::{MessageEnvelope, SendKind},
+    envelope::MessageEnvelope,
     policy::{PastLimit, RestartPolicy},
     record::{ActorRecord, Identity},
     reply::Reply,
@@ -93,13 +93,6 @@ impl<K: DirectoryKey, M: Message> Directory<K, M> {
         let now = self.0.system.instant();
         let (slot, work) = self.0.admit(key, now, deadline)?;
         ask(&slot, work, now, make, |envelope| self.0.post(key, envelope)).await
-    }
-
-    /// As `Addr::cast`, to the child of `key`.
-    pub fn cast(&self, key: &K, message: M) -> Result<(), Fault> {
-        let now = self.0.system.instant();
-        let (slot, work) = self.0.admit(key, now, limits::CALL_DEADLINE)?;
-        self.0.post(key, MessageEnvelope::new(message, work, SendKind::Cast, &slot, now))
     }
 
     /// The path under which operators see the child of `key`.

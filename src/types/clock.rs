@@ -44,16 +44,6 @@ impl fmt::Display for ClockTrouble {
 pub trait Entropy: Send + Sync + 'static {
     /// Fills `bytes`. A source that fails ends the process, since nothing is safe without it.
     fn fill(&self, bytes: &mut [u8]);
-
-    /// An array of random bytes.
-    fn bytes<const N: usize>(&self) -> [u8; N]
-    where
-        Self: Sized,
-    {
-        let mut bytes = [0; N];
-        self.fill(&mut bytes);
-        bytes
-    }
 }
 
 /// Samples time and randomness for one flow.

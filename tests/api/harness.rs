@@ -10,6 +10,7 @@ use axum::{
 use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use majordomo::{
+    actors::{operations::Operations, relay::Relays},
     config::Config,
     http::{
         EdgeServices,
@@ -21,7 +22,7 @@ use majordomo::{
     },
     persistence::Store,
     supervision::System,
-    types::{Clock, Entropy, Principal, Role, Roles, Timestamp},
+    types::{Clock, Entropy, Principal, Role, Roles, Secret, Timestamp},
 };
 use serde_json::Value;
 use tower::ServiceExt;
@@ -215,4 +216,23 @@ pub fn services_over(store: &Store, config: &Config, control: ControlToken) -> E
     let system = System::new(Arc::new(Still), Arc::new(Zeroes));
     let assembly = assembled(config, &system, (store, cheap_hasher(config)), (ControlToken::absent(), None));
     EdgeServices { edge, ..assembly.edge }
+}
+
+/// Services with a store whose writer runs.
+pub fn living() -> EdgeServices {
+    let services = services_of(&Config::default(), ControlToken::new(Secret::new("control")));
+    over(services, Store::in_memory(Arc::new(Still), &Zeroes))
+}
+
+/// `services` over another store.
+pub fn over(services: EdgeServices, store: Store) -> EdgeServices {
+    by_clock(services, store, Arc::new(Still))
+}
+
+/// `services` over another store, with the health of another clock.
+pub fn by_clock(services: EdgeServices, store: Store, clock: Arc<dyn Clock>) -> EdgeServices {
+    let system = System::new(clock, Arc::new(Zeroes));
+    let relays = Relays::new([], store.clone(), system.clone());
+    let operations = Operations::new(system, store, relays, services.notifier.clone());
+    EdgeServices { operations, ..services }
 }

@@ -1,33 +1,16 @@
-//! The API as clients use it.
+//! The API by its routes: the tests of `src/http/routes/<service>/<resource>.rs` are in `<service>/<resource>.rs`. What
+//! belongs to the whole edge and to no route is in `edge/`.
 
-mod answers;
 mod audit;
 mod auth;
-mod budgets;
-mod challenges;
-mod clock;
-mod contract;
-mod events;
-mod form;
-mod guards;
+mod edge;
 pub mod harness;
-mod heads;
-mod health;
 mod idle_services;
-mod inbox;
-mod invitations;
 mod links;
-mod metrics;
 mod names;
+mod notifier;
 mod operations;
-mod origins;
-mod proxies;
-mod recovery;
-mod reference;
-mod resets;
-mod slow;
-mod sockets;
+mod otp;
+mod relay;
 pub mod test_app;
-mod unproven;
-mod user_sessions;
-mod users;
+mod user;

@@ -45,6 +45,18 @@ pub const CONTROL: &str = "0123456789abcdef0123456789abcdef";
 /// 2026-01-02T03:04:05Z.
 pub const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
 
+/// The address of the user that most tests are about.
+pub const ADA: &str = "ada@example.com";
+
+/// A password that another person chose for an address that is not theirs.
+pub const OTHERS: &str = "a sentence of another person";
+
+pub const MINUTE: Duration = Duration::from_secs(60);
+
+/// The children of the root in the order of their start.
+pub const TREE: [&str; 11] =
+    ["ops", "store", "hasher", "otp", "auth", "user", "notifier", "sender", "relay", "upkeep", "edge"];
+
 /// The running application.
 pub struct TestApp {
     pub system: System,
@@ -107,6 +119,11 @@ impl TestApp {
         Self { system, store, clock, hasher, services, anyone, ops, tree }
     }
 
+    /// Registration signs in at once, and the address is proven later.
+    pub async fn lenient() -> Self {
+        Self::with(|config| config.auth.require_verified_email = false).await
+    }
+
     /// The operator with the control token, on the ops listener.
     pub fn operator(&self) -> Client {
         self.ops.signed_in(CONTROL)
@@ -140,6 +157,11 @@ impl TestApp {
         self.anyone.post("/auth/login", json!({ "identifier": identifier, "password": PASSWORD })).await
     }
 
+    /// Logs in with a password of the test.
+    pub async fn login_with(&self, identifier: &str, password: &str) -> Answer {
+        self.anyone.post("/auth/login", json!({ "identifier": identifier, "password": password })).await
+    }
+
     /// A verified user, signed in.
     pub async fn member(&self, email: &str) -> TestUser {
         self.verified(email).await;
@@ -154,6 +176,40 @@ impl TestApp {
         let verified = self.verify(&registered.body["id"], &code).await;
         assert_eq!(verified.status, 200, "{verified:?}");
         verified.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Registers with a complete form.
+    pub async fn registered(&self, form: Value) -> Answer {
+        let answer = self.anyone.post("/auth/register", form).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer
+    }
+
+    /// The client of the session that a registration of a lenient application answers with.
+    pub fn entered(&self, registered: &Answer) -> TestUser {
+        self.member_of(registered.body["session"].clone())
+    }
+
+    /// A signed-in administrator, created by the operator.
+    pub async fn admin(&self, email: &str) -> TestUser {
+        let made = self.operator().post("/users/admins", json!({ "email": email, "password": PASSWORD })).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        self.sign_in(email).await
+    }
+
+    /// A signed-in user with one additional role.
+    pub async fn holder(&self, email: &str, role: &str) -> TestUser {
+        let member = self.member(email).await;
+        let granted = self.operator().post("/users/grant", json!({ "email": email, "role": role })).await;
+        assert_eq!(granted.status, 200, "{granted:?}");
+        member
+    }
+
+    /// Requests a password reset.
+    pub async fn forgot(&self, email: &str) -> Answer {
+        let answer = self.anyone.post("/auth/password/forgot", json!({ "email": email })).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer
     }
 
     /// Tries a code for the registration of an id.

@@ -1,5 +1,5 @@
 //! The program's command line, by running the program.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
 
 mod config;
 mod harness;

@@ -1,5 +1,11 @@
 //! The real program: started in an empty directory, used over HTTP, killed, refused, stopped.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests panic, and read the machine's time"
+)]
 
 mod api;
 mod crowd;

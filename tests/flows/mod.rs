@@ -2,6 +2,7 @@
 
 mod notifier;
 mod relay;
+mod shutdown;
 mod test_notifier;
 pub mod test_store;
 mod upkeep;

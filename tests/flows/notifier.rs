@@ -18,7 +18,8 @@ use majordomo::{
 use uuid::Uuid;
 
 use crate::flows::test_notifier::{DIGITS, Provider, TestNotifier, code_id, people, welcome_another};
-use crate::flows::test_store::{SECOND, START, ready, until, user};
+use crate::flows::test_store::{SECOND, until, user};
+use crate::test_app::{START, ready};
 
 #[tokio::test(start_paused = true)]
 async fn a_code_reaches_the_inbox_with_time_and_address_and_nothing_that_a_stranger_typed() {

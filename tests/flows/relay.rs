@@ -18,7 +18,8 @@ use majordomo::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::flows::test_store::{SECOND, TestStore, append_newer_event, ready, until, user};
+use crate::flows::test_store::{SECOND, TestStore, append_newer_event, until, user};
+use crate::test_app::ready;
 
 /// How often each event had its effect, by sequence.
 static EFFECTS: Table<u64, Effects> = Table::new(0xf0, "effects_by_sequence", "for the test");

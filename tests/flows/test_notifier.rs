@@ -37,7 +37,8 @@ use majordomo::{
 };
 use uuid::Uuid;
 
-use crate::flows::test_store::{SECOND, START, TestStore, ready, user};
+use crate::flows::test_store::{SECOND, TestStore, user};
+use crate::test_app::{START, ready};
 
 pub const DIGITS: &str = "482913";
 

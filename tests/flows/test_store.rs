@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::FutureExt as _;
 use majordomo::{
     domain::event::{Event, EventKind, EventType, Personal},
     persistence::{
@@ -10,12 +9,11 @@ use majordomo::{
         events::{EVENTS, StoredEvent},
     },
     supervision::{ManualClock, SeededEntropy, System},
-    types::{CallContext, Timestamp, Work, id::UserId},
+    types::{CallContext, Work, id::UserId},
 };
 use uuid::Uuid;
 
-/// 2026-01-02T03:04:05Z.
-pub const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
+use crate::test_app::START;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
@@ -73,11 +71,6 @@ pub fn append_newer_event(tx: &mut Tx<'_>) -> Result<(), TxFault> {
 /// A user known by a number.
 pub fn user(number: u128) -> UserId {
     UserId::from(Uuid::from_u128(number))
-}
-
-/// The answer of a read, which the embedded store gives at once.
-pub fn ready<T>(read: impl Future<Output = T>) -> T {
-    read.now_or_never().expect("the embedded store answers at once")
 }
 
 /// Waits until `holds` does; a minute of the test's time is long enough for anything.

@@ -10,7 +10,8 @@ use majordomo::{
     types::{Network, limits},
 };
 
-use crate::flows::test_store::{SECOND, START, TestStore, ready, until, user};
+use crate::flows::test_store::{SECOND, TestStore, until, user};
+use crate::test_app::{START, ready};
 
 #[tokio::test(start_paused = true)]
 async fn what_the_expirer_removes_waits_in_the_lane_of_batches() {

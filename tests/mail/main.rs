@@ -1,6 +1,12 @@
 //! Mail to a real SMTP server (aiosmtpd from PyPI) by STARTTLS and authentication. Skipped where python3, aiosmtpd or
 //! openssl is missing, unless `MAJORDOMO_TEST_ALL=1`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::print_stdout)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests panic, and read the machine's time"
+)]
 
 #[path = "../peers/mod.rs"]
 mod peers;

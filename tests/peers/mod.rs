@@ -1,6 +1,6 @@
 //! Programs of others that tests speak to. `.ci/peers` installs them; a test that misses one says so and skips, unless
 //! `MAJORDOMO_TEST_ALL=1`.
-#![allow(dead_code, reason = "not every test speaks to every program")]
+#![expect(dead_code, reason = "not every test speaks to every program")]
 
 pub mod checker;
 pub mod post;

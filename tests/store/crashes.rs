@@ -1,8 +1,11 @@
 //! Every step at which a machine can stop or a process can end: nothing acknowledged is lost, and no commit is partial.
 
-use majordomo::persistence::{Lsn, base::Base, fs::sim::SimFailure};
+use majordomo::persistence::{Lsn, base::Base};
 
-use crate::test_disk::{Dice, History, TestDisk, contents, put};
+use crate::{
+    sim_fs::SimFailure,
+    test_disk::{Dice, History, TestDisk, contents, put},
+};
 
 /// The progress of a history before the crash.
 struct Reached {

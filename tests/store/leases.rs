@@ -28,7 +28,7 @@ fn a_store_in_memory_grants_leases_and_a_lost_one_none() {
     assert_eq!(bench.store.lease("sender").now_or_never().unwrap().unwrap().epoch, 1);
     let test_store = TestStore::simulated();
     let mut opened = test_store.open();
-    test_store.disk.sim.fail_at(test_store.disk.sim.steps() + 2, majordomo::persistence::fs::sim::SimFailure::Error);
+    test_store.disk.sim.fail_at(test_store.disk.sim.steps() + 2, crate::sim_fs::SimFailure::Error);
     assert!(opened.act(0, 1).is_err());
     assert_eq!(opened.store.lease("sender").now_or_never().unwrap(), Err(Fault::Unavailable));
 }

@@ -6,10 +6,12 @@ use majordomo::persistence::{
     base::{Base, BaseError, OpenError},
     engine::EngineKind,
     format::{FORMAT, FormatError},
-    fs::sim::SimFailure,
 };
 
-use crate::test_disk::{TestDisk, contents, put, seal};
+use crate::{
+    sim_fs::SimFailure,
+    test_disk::{TestDisk, contents, put, seal},
+};
 
 fn refusal(disk: &TestDisk) -> OpenError {
     disk.open().map(|base| base.opening().clone()).unwrap_err()

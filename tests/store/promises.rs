@@ -7,7 +7,6 @@ use majordomo::{
         audit::{self, AuditHead, Walk},
         engine::EngineKind,
         events::{self, EventFilter, EventRange},
-        fs::sim::SimFailure,
         keyring::Keyring,
         refuse, tables,
     },
@@ -16,6 +15,7 @@ use majordomo::{
 
 use crate::{
     samples::a_user,
+    sim_fs::SimFailure,
     test_disk::Dice,
     test_store::{OpenStore, TestStore},
     tools::{Seeded, failed_login, ready, unless_taken, user},

@@ -234,7 +234,7 @@ fn a_failed_snapshot_leaves_no_file_and_the_store_runs_on() {
     let mut base = disk.open().unwrap();
     disk.commit(&mut base, &[vec![put(1, "x")]]);
     for step in 1..4 {
-        disk.sim.fail_at(disk.sim.steps() + step, majordomo::persistence::fs::sim::SimFailure::Error);
+        disk.sim.fail_at(disk.sim.steps() + step, crate::sim_fs::SimFailure::Error);
         base.upkeep().take().unwrap_err();
         assert_eq!(base.upkeep().snapshots().unwrap(), vec![]);
         assert!(!disk.sim.files().keys().any(|path| path.to_string_lossy().ends_with(".new")));

@@ -8,13 +8,16 @@ use majordomo::{
         base::{Base, Commit, OpenError},
         engine::{ByteScan, Engine, EngineKind, Pair},
         format::Seal,
-        fs::{RealFs, SimFs},
+        fs::RealFs,
         settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
     },
     types::Clock,
 };
 
-use crate::tools::{Hand, Seeded};
+use crate::{
+    sim_fs::SimFs,
+    tools::{Hand, Seeded},
+};
 
 /// The state of a tree.
 pub type State = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -26,7 +29,7 @@ pub struct TestDisk {
     pub clock: Arc<Hand>,
     pub sim: SimFs,
     /// Removed when the disk is dropped.
-    #[allow(dead_code, reason = "kept for its end")]
+    #[expect(dead_code, reason = "kept for its end")]
     pub temporary: Option<tempfile::TempDir>,
 }
 

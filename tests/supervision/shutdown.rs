@@ -24,7 +24,7 @@ async fn note(diary: Diary, line: &'static str) {
 #[tokio::test(start_paused = true)]
 async fn phases_run_in_order_each_within_its_limit() {
     let (clock, diary) = (clock(), Diary::default());
-    let ends = Shutdown::within(limits::SHUTDOWN_TOTAL)
+    let ends = Shutdown::within(limits::SHUTDOWN)
         .phase("listener", SECOND, note(diary.clone(), "listener"))
         .phase("requests", 3 * SECOND, pending())
         .phase("services", 3 * SECOND, note(diary.clone(), "services"))

@@ -61,6 +61,19 @@ fn sleeps(source: &Source) -> Vec<String> {
     called.map(|pair| format!("{}:{}: sleeps", source.path, pair[0].line)).collect()
 }
 
+/// An exception of a lint that ends with what it is for is an `expect`, with its reason.
+fn exceptions(source: &Source) -> Vec<String> {
+    let text = |at: usize| source.tokens.get(at).map_or("", |token| token.text.as_str());
+    let is_allowed = |at: &usize| text(*at) == "allow" && text(*at + 1) == "(" && ["[", ","].contains(&text(*at - 1));
+    let found = (1..source.tokens.len()).filter(is_allowed);
+    found.map(|at| format!("{}:{}: `allow(` instead of `expect(`", source.path, source.tokens[at].line)).collect()
+}
+
+#[test]
+fn exceptions_of_lints_are_expectations() {
+    hold(exceptions);
+}
+
 #[test]
 fn nothing_is_left_over() {
     hold(marks);
@@ -85,4 +98,7 @@ fn the_rules_on_leftovers_can_fail() {
     finds(places, 0, "Cargo.lock", ELSEWHERE[0]);
     finds(sleeps, 2, "tests/e2e/main.rs", "tokio::time::sleep(d).await; std::thread::sleep(d);");
     finds(sleeps, 0, "tests/e2e/main.rs", "// sleep(1)\nlet sleep = 1;");
+    finds(exceptions, 1, "src/a.rs", "#[allow(dead_code)]\nfn f() { seen.allow(1); }");
+    finds(exceptions, 2, "tests/a/main.rs", "#![allow(a)]\n#[cfg_attr(test, allow(b))]");
+    finds(exceptions, 0, "src/a.rs", "#[expect(dead_code, reason = \"allow(\")]");
 }

@@ -17,8 +17,6 @@ pub struct Authenticated {
     pub principal: Principal,
     /// The token's claims.
     pub claims: Arc<AccessClaims>,
-    /// The user, as stored.
-    pub user: User,
 }
 
 /// Why a bearer token is not taken.
@@ -75,7 +73,7 @@ pub(super) async fn run(auth: &Auth, token: &str) -> Result<Authenticated, Failu
         roles: user.roles.clone(),
         auth_time: session.auth_time,
     };
-    Ok(Authenticated { principal, claims, user })
+    Ok(Authenticated { principal, claims })
 }
 
 fn stands(context: &AuthContext, (session, user): (&Session, &User), claims: &AccessClaims, now: Timestamp) -> bool {

@@ -53,7 +53,9 @@ impl LoginAttempt {
                 let device = context.known_device(command.device_token.as_ref(), user);
                 (Subject::User(user.id), Some(user.id), device)
             }
-            Candidate::Registrant { .. } | Candidate::Unknown => (identifiers::in_place_of_user(key, typed), None, None),
+            Candidate::Registrant { .. } | Candidate::Unknown => {
+                (identifiers::in_place_of_user(key, typed), None, None)
+            }
         };
         let origin = device.map_or(RateOrigin::Network(call.network()), |known| RateOrigin::Device(known.device));
         let shown = match named {

@@ -240,11 +240,6 @@ impl HasherPool {
         self.shared.hasher.cost_of(stored)
     }
 
-    /// Whether a stored hash should be made anew at its user's next login.
-    pub fn needs_rehash(&self, stored: &str) -> bool {
-        self.shared.hasher.needs_rehash(stored).unwrap_or(false)
-    }
-
     /// The id of the pepper that a stored hash needs and that is not configured, if so.
     pub fn missing_pepper(&self, stored: &str) -> Option<String> {
         self.shared.hasher.missing_pepper(stored)

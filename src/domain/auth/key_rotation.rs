@@ -76,19 +76,6 @@ pub fn rotate(keys: &[SigningKey], urgency: Urgency, now: Timestamp, rules: &Rot
     }
 }
 
-/// The next time to call `rotate`, if nothing else happens before.
-pub fn next_due(keys: &[SigningKey], rules: &RotationRules) -> Option<Timestamp> {
-    let announced = keys.iter().any(|key| key.stage == KeyStage::Published);
-    keys.iter()
-        .filter_map(|key| match key.stage {
-            KeyStage::Published => Some(key.stage_since.plus(rules.publish_before)),
-            KeyStage::Signing if announced => None,
-            KeyStage::Signing => Some(successor_due(key, rules)),
-            KeyStage::Retiring => Some(key.stage_since.plus(rules.longest_token)),
-        })
-        .min()
-}
-
 fn due_steps(keys: &[SigningKey], now: Timestamp, rules: &RotationRules) -> Vec<KeyStep> {
     let signing = in_stage(keys, KeyStage::Signing).max_by_key(|key| key.stage_since);
     let newest_published = in_stage(keys, KeyStage::Published).max_by_key(|key| key.created_at);

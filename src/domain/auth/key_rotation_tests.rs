@@ -4,6 +4,19 @@ use uuid::Uuid;
 
 use super::*;
 
+/// The next time to call `rotate`, if nothing else happens before.
+fn next_due(keys: &[SigningKey], rules: &RotationRules) -> Option<Timestamp> {
+    let announced = keys.iter().any(|key| key.stage == KeyStage::Published);
+    keys.iter()
+        .filter_map(|key| match key.stage {
+            KeyStage::Published => Some(key.stage_since.plus(rules.publish_before)),
+            KeyStage::Signing if announced => None,
+            KeyStage::Signing => Some(successor_due(key, rules)),
+            KeyStage::Retiring => Some(key.stage_since.plus(rules.longest_token)),
+        })
+        .min()
+}
+
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn rules() -> RotationRules {

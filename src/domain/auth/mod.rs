@@ -1,7 +1,7 @@
 //! Sign-in: registrations, sessions, signing keys, and the rules on them.
 //!
-//! Owns: the records of `AuthActor`, its decisions, events and audit actions. Must not know: how a hash or a signature is computed, HTTP, the
-//! store. Begin with `registration.rs` and `session.rs`.
+//! Owns: the records of `AuthActor`, its decisions, events and audit actions. Must not know: how a hash or a
+//! signature is computed, HTTP, the store. Begin with `registration.rs` and `session.rs`.
 
 pub mod actions;
 pub mod blocklist;

@@ -6,8 +6,8 @@
 /// - `Name = number, "type"`: the number is stored and never changes; its high byte is the service (`ServiceId`).
 /// - `to [..]`: the subscribers that receive it. No other place names them.
 /// - `also [..]`: its names in the source documents, if they differ.
-/// - `schema n`: the number of the body's present form. A change of the fields is a new number; the old form is a struct
-///   that derives `Deserialize`, has a `From` into the event, and is named in `before [n => OldForm]`.
+/// - `schema n`: the number of the body's present form. A change of the fields is a new number; the old form is a
+///   struct that derives `Deserialize`, has a `From` into the event, and is named in `before [n => OldForm]`.
 /// - `field: Type as "name" = sample`: the name in the payload (`data`), and the value in the sample.
 ///
 /// An event has no secret. Personal fields are in `Personal`, which is sealed under the person's own key.

@@ -30,8 +30,8 @@ macro_rules! join {
                 match self { $(Self::$service(event) => event.payload(),)* }
             }
 
-            /// A sample of each event, in the order of the catalogue. Where there is a choice, a sample is the case that
-            /// leads to a notification.
+            /// A sample of each event, in the order of the catalogue. Where there is a choice, a sample is the case
+            /// that leads to a notification.
             pub fn samples() -> Vec<Self> {
                 let mut samples = Vec::new();
                 $(samples.extend($events::samples().into_iter().map(Self::$service));)*

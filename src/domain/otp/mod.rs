@@ -1,7 +1,7 @@
 //! One-time codes: digits with a lifetime, and the link of the same mail.
 //!
-//! Owns: the code record, the rules on issuing and trying, the events and audit actions of codes. Must not know: how a code is delivered, HTTP, the store.
-//! Begin with `code.rs`.
+//! Owns: the code record, the rules on issuing and trying, the events and audit actions of codes. Must not know: how a
+//! code is delivered, HTTP, the store. Begin with `code.rs`.
 
 pub mod actions;
 mod ceiling;

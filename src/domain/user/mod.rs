@@ -1,7 +1,7 @@
 //! The user: a person who signs in.
 //!
-//! Owns: the user record, the rules on its status, the events and audit actions of users. Must not know: passwords' hashing, sessions, HTTP.
-//! Begin with `record.rs`.
+//! Owns: the user record, the rules on its status, the events and audit actions of users. Must not know:
+//! passwords' hashing, sessions, HTTP. Begin with `record.rs`.
 
 pub mod actions;
 pub mod events;

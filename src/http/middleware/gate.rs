@@ -19,7 +19,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::BodyLimit,
         limits::{Policy, QuotaTaken, RateLimitKey},
-        route::{Access, BodySize, Class, Listener, Pace, Rule},
+        route::{Access, Class, Listener, Pace, Rule},
         services::{EdgeContext, METRICS},
     },
     types::{Caller, Outcome, limits},
@@ -110,11 +110,7 @@ fn lacks_permission(response: &Response) -> bool {
 
 impl Gate {
     fn body_limit(&self) -> BodyLimit {
-        let bytes = match self.rule.body {
-            BodySize::Usual => self.edge.limits.body_max,
-            BodySize::UpTo(bytes) => bytes,
-        };
-        BodyLimit { bytes, time: self.edge.limits.body }
+        BodyLimit { bytes: self.edge.limits.body_max, time: self.edge.limits.body }
     }
 
     async fn run(&self, request: Request, next: Next) -> Response {

@@ -42,11 +42,6 @@ impl<K: TableKey> Scan<K> {
         Self::of(Part::Range(low.map(TableKey::to_bytes), high.map(TableKey::to_bytes)))
     }
 
-    /// The rows whose key is `low` or greater.
-    pub fn from(low: &K) -> Self {
-        Self::range(Bound::Included(low), Bound::Unbounded)
-    }
-
     /// The rows whose key is smaller than `high`.
     pub fn below(high: &K) -> Self {
         Self::range(Bound::Unbounded, Bound::Excluded(high))

@@ -14,8 +14,6 @@ pub const SENDERS_URGENT_ONLY: usize = 2;
 pub const SMTP_IDLE_CONNECTIONS: usize = 4;
 /// Mails in the development inbox.
 pub const INBOX_MAX: usize = 1_000;
-/// How long a mail stays in the development inbox.
-pub const INBOX_KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// The longest wait of a reader of the development inbox for a mail.
 pub const INBOX_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long finished notifications and deliveries are stored.

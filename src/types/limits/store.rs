@@ -46,8 +46,6 @@ pub const SNAPSHOT_EVERY: Duration = Duration::from_secs(6 * 3_600);
 pub const SNAPSHOT_BYTES: u64 = 1 << 30;
 /// Number of snapshots in the data directory.
 pub const SNAPSHOTS_KEPT: usize = 2;
-/// How long a start waits for another process to release the data directory.
-pub const LOCK_WAIT: Duration = Duration::from_secs(30);
 /// The writer is busy with one closure for this long: health `down`.
 pub const WRITER_STUCK: Duration = Duration::from_secs(5);
 /// The writer is busy with one closure for this long: the process ends.

@@ -36,8 +36,6 @@ pub const STOP_LIMIT: Duration = Duration::from_secs(3);
 pub const STOP_SOON: Duration = Duration::from_secs(1);
 /// The wait for a killed actor; it exceeds this only if it blocks its thread.
 pub const KILL_LIMIT: Duration = Duration::from_secs(1);
-/// The limit of an orderly shutdown, without the drain delay.
-pub const SHUTDOWN_TOTAL: Duration = Duration::from_secs(8);
 /// One message is handled, or waits, for this long: the actor counts as stuck.
 pub const STUCK_AFTER: Duration = Duration::from_secs(5);
 /// Idle timers that are kept for later calls; more exist while more callers wait.

@@ -1,6 +1,6 @@
 //! Tests of amounts, currencies, the catalogue and allocation.
 
-#![allow(clippy::arithmetic_side_effects)]
+#![expect(clippy::arithmetic_side_effects, reason = "an overflow fails the test")]
 
 use proptest::prelude::*;
 

@@ -95,7 +95,7 @@ pub struct EventBody {
     /// W3C trace context.
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
-    /// The payload; without fields of its own for an unknown type. The personal fields are missing after the person's erasure.
+    /// The payload; empty but for personal fields if the type is unknown. These are missing after the person's erasure.
     #[schema(value_type = Object)]
     data: Map<String, Value>,
 }

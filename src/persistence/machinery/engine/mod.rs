@@ -154,11 +154,6 @@ impl EngineKind {
         }
     }
 
-    /// The engine of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Sled, Self::Redb, Self::Mem].into_iter().find(|kind| kind.name() == name)
-    }
-
     /// Whether it stores anything on disk.
     pub fn keeps(self) -> bool {
         match self {

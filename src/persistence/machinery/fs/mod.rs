@@ -1,18 +1,16 @@
 //! The trait of the disk, for everything except the engines' own files.
 //!
-//! Owns: the disk operations of the journal, checkpoints, snapshots and `store.json`; the real disk, and one in memory
-//! that loses what was not synced. Must not know: the content of the files. Begin with `Fs`, then `sim.rs`.
+//! Owns: the disk operations of the journal, checkpoints, snapshots and `store.json`, and the real disk. Must not know:
+//! the content of the files. Begin with `Fs`. The disk of the tests, which loses what was not synced, is
+//! `tests/store/sim_fs.rs`.
 
-mod inode;
 pub mod real;
-pub mod sim;
 
 use std::{fmt, io, path::Path};
 
 use rustix::io::Errno;
 
 pub use real::RealFs;
-pub use sim::SimFs;
 
 /// Whether an operation failed because the process, or the machine, has no free file descriptor: it changed nothing, and
 /// succeeds later.

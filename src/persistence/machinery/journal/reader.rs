@@ -135,11 +135,6 @@ impl SegmentReader {
         JournalPlace { segment: self.name, offset }
     }
 
-    /// The salt of its frames' checksums.
-    pub fn salt(&self) -> u64 {
-        self.salt
-    }
-
     /// Up to `count` bytes at `offset`; fewer where the file ends.
     fn bytes(&mut self, offset: u64, count: usize) -> Result<&[u8], JournalProblem> {
         let available = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);

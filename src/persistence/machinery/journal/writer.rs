@@ -159,11 +159,6 @@ impl JournalWriter {
         self.synced
     }
 
-    /// The epoch of this opening.
-    pub fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
     /// Writes a frame for each commit, numbered after the last one; they are on disk after `sync`. Returns the number
     /// of bytes written.
     pub fn append(&mut self, group: &[Commit]) -> Result<u64, AppendError> {

@@ -101,11 +101,6 @@ pub fn find(reader: &impl Reader, subscriber: &str) -> Result<Option<Subscriptio
     reader.get(&SUBSCRIPTION_BY_NAME, &subscriber.to_owned())
 }
 
-/// All subscribers.
-pub fn all(reader: &impl Reader) -> Result<Vec<(String, Subscription)>, TxFault> {
-    reader.scan(&SUBSCRIPTION_BY_NAME, Scan::all())
-}
-
 /// The status of an event.
 pub fn standing(reader: &impl Reader, place: EventPlace<'_>) -> Result<EventStanding, TxFault> {
     if let Some(delayed) = reader.get(&DELAYED_BY_SUBJECT, &place.row())? {

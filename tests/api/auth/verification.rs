@@ -1,0 +1,206 @@
+//! The verification of an address by its code, sent and sent again.
+
+use majordomo::{
+    domain::{
+        auth::{AddressState, actions::AuthAction, events::SessionRevoked},
+        otp::{actions::OtpAction, events::OtpFailed},
+        user::events::UserVerified,
+    },
+    persistence::tables::{invitation, registration},
+    types::EmailAddress,
+};
+use serde_json::{Value, json};
+
+use crate::test_app::{ADA, MINUTE, OTHERS, PASSWORD, TestApp, code_in, wrong};
+
+#[tokio::test]
+async fn a_code_is_sent_again_once_a_minute_and_is_the_same_one() {
+    let app = TestApp::new().await;
+    let registered = app.register("ada@example.com").await;
+    let code = app.code_of("ada@example.com").await;
+    let resend = json!({ "email": "ada@example.com" });
+    let early = app.anyone.post("/auth/verify-email/resend", resend.clone()).await;
+    assert_eq!(early.status, 202);
+    assert_eq!(app.mails("ada@example.com").await.len(), 1, "it is too soon");
+    app.advance(MINUTE);
+    let by_id = json!({ "userId": registered.body["id"] });
+    assert_eq!(app.anyone.post("/auth/verify-email/resend", by_id).await.status, 202);
+    assert_eq!(code_in(&app.mail("ada@example.com", "verification_code", 2).await), code);
+    assert_eq!(app.audited(OtpAction::ResendCode).len(), 1);
+    app.advance(8 * MINUTE);
+    app.anyone.post("/auth/verify-email/resend", resend).await;
+    let renewed = code_in(&app.mail("ada@example.com", "verification_code", 3).await);
+    assert_ne!(renewed, code, "under two minutes of its life remained");
+    let id = &registered.body["id"];
+    let old = app.verify(id, &code).await;
+    assert_eq!((old.status, old.problem()), (422, "code_invalid"));
+    let verified = app.verify(id, &renewed).await;
+    assert_eq!((verified.status, &verified.body["id"]), (200, id));
+    let again = app.verify(id, &renewed).await;
+    assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })), "a used code shows no profile");
+}
+
+#[tokio::test]
+async fn an_address_alone_names_no_registration_that_a_code_is_for() {
+    let app = TestApp::new().await;
+    let registered = app.register("ada@example.com").await;
+    let code = app.code_of("ada@example.com").await;
+    let by_address = json!({ "email": "ada@example.com", "code": code });
+    let refused = app.anyone.post("/auth/verify-email", by_address).await;
+    assert_eq!(
+        (refused.status, refused.fields()),
+        (422, vec!["/email unknown_field".into(), "/userId required".into()])
+    );
+    assert_eq!(app.verify(&registered.body["id"], &code).await.status, 200);
+}
+
+#[tokio::test]
+async fn codes_fail_in_one_way_and_are_void_after_five_wrong_ones() {
+    let app = TestApp::new().await;
+    let id = app.register("ada@example.com").await.body["id"].clone();
+    let code = app.code_of("ada@example.com").await;
+    let nobody = app.verify(&json!(uuid::Uuid::from_u128(7)), &code).await;
+    for _ in 0..5 {
+        let answer = app.verify(&id, &wrong(&code)).await;
+        assert_eq!((answer.status, answer.problem()), (nobody.status, nobody.problem()));
+        assert_eq!(answer.body["detail"], nobody.body["detail"]);
+    }
+    assert_eq!(app.events(OtpFailed::TYPE).len(), 5);
+    assert_eq!(app.audited(OtpAction::CodeRefused).len(), 5);
+    assert_eq!(app.verify(&id, &code).await.problem(), "code_invalid");
+    for unfit in ["12345", "12345a", ""] {
+        let answer = app.verify(&id, unfit).await;
+        assert_eq!(answer.status, 422, "{unfit}");
+    }
+}
+
+#[tokio::test]
+async fn a_code_ends_with_its_time() {
+    let app = TestApp::new().await;
+    let id = app.register("ada@example.com").await.body["id"].clone();
+    let code = app.code_of("ada@example.com").await;
+    app.advance(10 * MINUTE);
+    let late = app.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code })).await;
+    assert_eq!((late.status, late.problem()), (422, "code_invalid"));
+}
+
+#[tokio::test]
+async fn a_proof_ends_the_sessions_that_are_not_the_provers() {
+    for way in ["anonymous", "another user's", "own", "otp"] {
+        let app = TestApp::lenient().await;
+        let bob = app.member("bob@example.com").await;
+        let registered = app.register(ADA).await;
+        let first = app.entered(&registered);
+        let second = app.sign_in(ADA).await;
+        let code = app.code_of(ADA).await;
+        let body = json!({ "userId": registered.body["id"], "code": code });
+        let proven = match way {
+            "anonymous" => app.anyone.post("/auth/verify-email", body).await,
+            "another user's" => bob.post("/auth/verify-email", body).await,
+            "own" => second.post("/auth/verify-email", body).await,
+            _otp => second.post("/otp/verify", json!({ "purpose": "verify_email", "code": code })).await,
+        };
+        assert_eq!(proven.status, 200, "{way}: {proven:?}");
+        assert_eq!(first.get("/auth/profile").await.problem(), "session_ended", "{way}");
+        let goes_on = second.get("/auth/profile").await.status;
+        assert_eq!(goes_on, if matches!(way, "own" | "otp") { 200 } else { 401 }, "{way}");
+        assert_eq!(bob.get("/auth/profile").await.status, 200);
+        let ended = app.events(SessionRevoked::TYPE);
+        assert!(ended.iter().all(|event| format!("{:?}", event.kind).contains("AddressVerified")), "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_proves_an_address_has_the_account_that_a_stranger_made_with_it() {
+    let app = TestApp::lenient().await;
+    let form = json!({ "email": ADA, "password": OTHERS, "username": "mallory", "firstName": "Mallory" });
+    let stranger = app.entered(&app.registered(form).await);
+    let strangers_code = app.code_of(ADA).await;
+    let owner = app.registered(json!({ "email": ADA, "password": PASSWORD, "firstName": "Ada" })).await;
+    assert!(owner.body.get("session").is_none(), "{owner:?}");
+    let owners_code = code_in(&app.mail(ADA, "verification_code", 2).await);
+    assert_ne!(strangers_code, owners_code);
+    assert_eq!(stranger.get("/auth/profile").await.status, 200, "nothing is proven yet");
+
+    let body = json!({ "userId": owner.body["id"], "code": owners_code });
+    let verified = app.anyone.post("/auth/verify-email", body.clone()).await;
+    assert_eq!((verified.status, &verified.body["firstName"]), (200, &json!("Ada")), "{verified:?}");
+    assert_eq!((&verified.body["emailVerified"], &verified.body["username"]), (&json!(true), &Value::Null));
+    let again = app.anyone.post("/auth/verify-email", body).await;
+    assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })), "a lost answer is asked for again");
+
+    let replaced = app.audited(AuthAction::ResetPassword);
+    assert_eq!(replaced.len(), 1, "another password is a change of a credential");
+    assert_eq!((replaced[0].detail.as_str(), replaced[0].subject), ("by=address_proof", stranger.id.parse().ok()));
+    assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
+    let refresh = json!({ "refreshToken": stranger.tokens["refreshToken"] });
+    assert_eq!(app.anyone.post("/auth/refresh", refresh).await.problem(), "session_ended");
+    let theirs = json!({ "identifier": ADA, "password": OTHERS });
+    assert_eq!(app.anyone.post("/auth/login", theirs).await.problem(), "invalid_credentials");
+    let crossed = json!({ "userId": stranger.id, "code": strangers_code });
+    assert_eq!(app.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
+    let ada = app.sign_in(ADA).await;
+    assert_eq!(ada.id, verified.body["id"]);
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
+}
+
+#[tokio::test]
+async fn the_first_holders_code_proves_the_address_while_another_registration_waits() {
+    let app = TestApp::lenient().await;
+    let ada = app.entered(&app.register(ADA).await);
+    let code = app.code_of(ADA).await;
+    app.registered(json!({ "email": ADA, "password": OTHERS })).await;
+    app.mail(ADA, "verification_code", 2).await;
+    let verified = ada.post("/auth/verify-email", json!({ "userId": ada.id, "code": code })).await;
+    assert_eq!((verified.status, verified.body["id"].as_str()), (200, Some(ada.id.as_str())), "{verified:?}");
+    assert_eq!(ada.get("/auth/profile").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_proof_by_reset_or_by_the_users_own_code_ends_what_else_waits_for_the_address() {
+    for by_reset in [true, false] {
+        let app = TestApp::lenient().await;
+        let ada = app.entered(&app.register(ADA).await);
+        let code = app.code_of(ADA).await;
+        assert_eq!(app.admin("root@example.com").await.post("/invitations", json!({ "email": ADA })).await.status, 201);
+        let waiting = app.registered(json!({ "email": ADA, "password": OTHERS })).await;
+        let theirs = code_in(&app.mail(ADA, "verification_code", 2).await);
+        if by_reset {
+            app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
+            let code = code_in(&app.mail(ADA, "reset_code", 1).await);
+            let reset = json!({ "email": ADA, "code": code, "newPassword": PASSWORD });
+            assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
+        } else {
+            let proof = json!({ "purpose": "verify_email", "code": code });
+            assert_eq!(ada.post("/otp/verify", proof).await.status, 200);
+        }
+        let address = EmailAddress::parse(ADA).unwrap();
+        let read = app.store.read(move |view| {
+            Ok((registration::of_email(view, &address)?, invitation::find_by_email(view, &address)?))
+        });
+        let (left, invited) = read.await.unwrap();
+        let all_ended = left.iter().all(|found| found.address == AddressState::Taken);
+        assert!(all_ended, "by_reset: {by_reset}: they keep their places, and no code turns them into a user");
+        assert_eq!(invited.map(|found| found.email), None, "by_reset: {by_reset}");
+        let crossed = json!({ "userId": waiting.body["id"], "code": theirs });
+        assert_eq!(app.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
+    }
+}
+
+#[tokio::test]
+async fn an_unproven_address_is_sent_codes_and_nothing_else() {
+    let app = TestApp::lenient().await;
+    let ada = app.entered(&app.register(ADA).await);
+    for _ in 0..3 {
+        app.login(ADA).await;
+    }
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": "another sentence nobody guesses" });
+    assert_eq!(ada.post("/auth/password/change", change).await.status, 204);
+    ada.post("/otp", json!({ "purpose": "step_up" })).await;
+    app.mail(ADA, "step_up_code", 1).await;
+    let inbox = app.anyone.get(&format!("/dev/inbox?to={ADA}")).await;
+    let mut templates: Vec<_> =
+        inbox.body["data"].as_array().unwrap().iter().map(|mail| mail["template"].as_str().unwrap()).collect();
+    templates.sort_unstable();
+    assert_eq!(templates, ["step_up_code", "verification_code"]);
+}

@@ -1,0 +1,16 @@
+//! What the edge does with every request, whatever its route.
+
+mod access;
+mod connections;
+mod contract;
+mod forms;
+mod guarded;
+mod heads;
+mod limits;
+mod log;
+mod openapi;
+mod origins;
+mod proxies;
+mod reference;
+mod sizes;
+mod sockets;

@@ -1,0 +1,4 @@
+//! Notifications.
+
+mod inbox;
+mod notifications;

@@ -1,0 +1,7 @@
+//! What operators and load balancers read and do.
+
+mod actors;
+mod clock;
+mod health;
+mod metrics;
+mod snapshots;

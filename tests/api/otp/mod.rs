@@ -1,0 +1,4 @@
+//! One-time codes.
+
+mod budgets;
+mod codes;

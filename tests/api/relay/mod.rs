@@ -1,0 +1,4 @@
+//! The event log and its subscribers.
+
+mod dead_letters;
+mod events;

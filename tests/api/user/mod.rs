@@ -1,0 +1,6 @@
+//! Users.
+
+mod admins;
+mod invitations;
+mod user_operations;
+mod users;

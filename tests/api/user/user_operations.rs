@@ -1,0 +1,74 @@
+//! What an operator does to a user: a password, a lock, a role, the end of sessions.
+
+use majordomo::domain::{
+    audit::Actor,
+    auth::{actions::AuthAction, events::PasswordChanged},
+};
+use serde_json::json;
+
+use crate::test_app::{ADA, OTHERS, TestApp};
+
+#[tokio::test]
+async fn an_operator_sets_a_password_and_all_sessions_end() {
+    let app = TestApp::new().await;
+    let bob = app.member("bob@example.com").await;
+    let another = "another unguessable sentence";
+    let set = json!({ "email": "bob@example.com", "password": another });
+    assert_eq!(app.operator().post("/users/reset-password", set).await.status, 200);
+    assert_eq!(bob.get("/auth/profile").await.problem(), "session_ended");
+    assert_eq!(app.login("bob@example.com").await.problem(), "invalid_credentials");
+    let entered = json!({ "identifier": "bob@example.com", "password": another });
+    assert_eq!(app.anyone.post("/auth/login", entered).await.status, 200);
+    assert_eq!(app.events(PasswordChanged::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::ResetPassword)[0].actor, Actor::Cli);
+}
+
+#[tokio::test]
+async fn an_operator_opens_a_lock_and_ends_sessions() {
+    let app = TestApp::new().await;
+    let bob = app.member("bob@example.com").await;
+    for _ in 0..5 {
+        let wrong = json!({ "identifier": "bob@example.com", "password": "a wrong sentence of mine" });
+        assert_eq!(app.anyone.post("/auth/login", wrong).await.problem(), "invalid_credentials");
+    }
+    assert_eq!(app.login("bob@example.com").await.problem(), "locked_out");
+    let whom = || json!({ "email": "bob@example.com" });
+    assert_eq!(app.operator().post("/users/unlock", whom()).await.status, 200);
+    app.sign_in("bob@example.com").await;
+    assert_eq!(app.operator().post("/users/end-sessions", whom()).await.body, json!({ "ended": 2 }));
+    assert_eq!(bob.get("/auth/profile").await.problem(), "session_ended");
+}
+
+#[tokio::test]
+async fn an_operator_opens_a_lock_of_somebody_who_has_not_proven_the_address() {
+    let app = TestApp::lenient().await;
+    app.register(ADA).await;
+    for _ in 0..5 {
+        let guess = json!({ "identifier": ADA, "password": OTHERS });
+        assert_eq!(app.anyone.post("/auth/login", guess).await.problem(), "invalid_credentials");
+    }
+    assert_eq!(app.login(ADA).await.problem(), "locked_out");
+    let opened = app.operator().post("/users/unlock", json!({ "email": ADA })).await;
+    assert_eq!((opened.status, &opened.body["status"]), (200, &json!("pending")), "{opened:?}");
+    assert_eq!(app.login(ADA).await.status, 200);
+}
+
+#[tokio::test]
+async fn roles_are_given_to_who_has_proven_the_address() {
+    let app = TestApp::lenient().await;
+    let stranger = app.entered(&app.registered(json!({ "email": ADA, "password": OTHERS })).await);
+    let code = app.code_of(ADA).await;
+    let grant = json!({ "email": ADA, "role": "admin" });
+    let refused = app.operator().post("/users/grant", grant.clone()).await;
+    assert_eq!((refused.status, refused.problem()), (409, "status_conflict"));
+    assert!(refused.body["detail"].as_str().unwrap().contains("not proven"), "{refused:?}");
+    let admin = app.admin("root@example.com").await;
+    let roles = format!("/users/{}/roles", stranger.id);
+    let refused = admin.put(&roles, json!({ "roles": ["user", "support"] })).await;
+    assert_eq!((refused.status, refused.problem()), (409, "status_conflict"));
+    assert_eq!(admin.put(&roles, json!({ "roles": [] })).await.status, 200, "taking away is no matter");
+    assert_eq!(stranger.get("/users").await.problem(), "forbidden");
+
+    assert_eq!(app.verify(&json!(stranger.id), &code).await.status, 200);
+    assert_eq!(app.operator().post("/users/grant", grant).await.status, 200);
+}

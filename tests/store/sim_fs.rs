@@ -1,0 +1,428 @@
+//! A disk in memory with two states: what programs see, and what a stop of the machine would leave.
+//!
+//! ```text
+//!   write, truncate ----> seen ----sync-----> kept           of unsynced data a stop of the machine leaves
+//!   create, rename, .. -> names ---sync_dir-> kept names      any sectors, in any order, and a prefix of the renames
+//! ```
+//!
+//! It counts its operations, and fails at the configured ones. A failed sync loses its data, as on Linux: the pages are
+//! clean afterwards, and stay readable until the machine stops.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use majordomo::persistence::fs::{File, Fs, Held};
+use rustix::io::Errno;
+
+use crate::inode::Inode;
+
+/// What happens at the configured step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SimFailure {
+    /// This step fails and changes nothing.
+    Error,
+    /// The machine stops during this step: it and all later steps fail until `stop_machine`.
+    Stop,
+}
+
+#[derive(Debug)]
+enum NameChange {
+    Link(String, u64),
+    Unlink(String),
+    Rename(String, String),
+}
+
+#[derive(Debug, Default)]
+struct Directory {
+    seen: BTreeMap<String, u64>,
+    kept: BTreeMap<String, u64>,
+    pending: Vec<NameChange>,
+}
+
+fn change_names(names: &mut BTreeMap<String, u64>, change: &NameChange) {
+    match change {
+        NameChange::Link(name, inode) => {
+            names.insert(name.clone(), *inode);
+        }
+        NameChange::Unlink(name) => {
+            names.remove(name);
+        }
+        NameChange::Rename(from, to) => {
+            if let Some(inode) = names.remove(from) {
+                names.insert(to.clone(), inode);
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Disk {
+    inodes: BTreeMap<u64, Inode>,
+    directories: BTreeMap<PathBuf, Directory>,
+    locked: BTreeSet<PathBuf>,
+    next_inode: u64,
+    // Raised by every end of the process, so that files opened before it cannot be used afterwards.
+    generation: u64,
+    steps: u64,
+    syncs: u64,
+    planned: Option<(u64, SimFailure)>,
+    stopped: bool,
+    // How many more files or directories the process can open; `None`: any number.
+    descriptors: Option<u64>,
+    free_bytes: Option<u64>,
+}
+
+impl Disk {
+    fn directory(&mut self, path: &Path) -> (&mut Directory, String) {
+        let parent = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (self.directories.entry(parent).or_default(), name)
+    }
+
+    fn inode_of(&self, path: &Path) -> Option<u64> {
+        let parent = self.directories.get(path.parent()?)?;
+        parent.seen.get(path.file_name()?.to_str()?).copied()
+    }
+
+    fn change(&mut self, path: &Path, change: impl FnOnce(String) -> NameChange) {
+        let (directory, name) = self.directory(path);
+        let change = change(name);
+        change_names(&mut directory.seen, &change);
+        directory.pending.push(change);
+    }
+
+    /// Creates an empty file of that name.
+    fn link(&mut self, path: &Path) -> u64 {
+        self.next_inode += 1;
+        let inode = self.next_inode;
+        self.inodes.insert(inode, Inode::default());
+        self.change(path, |name| NameChange::Link(name, inode));
+        inode
+    }
+
+    /// Fails where the process needs a file descriptor and has none left.
+    fn open_descriptor(&mut self) -> io::Result<()> {
+        match &mut self.descriptors {
+            None => Ok(()),
+            Some(0) => Err(Errno::MFILE.into()),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Counts a step; returns the failure that was configured for it.
+    fn step(&mut self) -> Result<(), SimFailure> {
+        if self.stopped {
+            return Err(SimFailure::Stop);
+        }
+        self.steps += 1;
+        match self.planned {
+            Some((step, failure)) if step == self.steps => {
+                self.planned = None;
+                self.stopped = failure == SimFailure::Stop;
+                Err(failure)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn end_process(&mut self) {
+        self.generation += 1;
+        self.locked.clear();
+        self.planned = None;
+        self.stopped = false;
+    }
+}
+
+fn refused() -> io::Error {
+    io::Error::other("the simulated disk fails here")
+}
+
+fn not_found(path: &Path) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("{} is not there", path.display()))
+}
+
+/// A disk in memory; clones are the same disk.
+#[derive(Debug, Clone, Default)]
+pub struct SimFs {
+    disk: Arc<Mutex<Disk>>,
+}
+
+impl SimFs {
+    /// An empty disk.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of file syncs.
+    pub fn syncs(&self) -> u64 {
+        self.disk().syncs
+    }
+
+    /// The number of changing steps.
+    pub fn steps(&self) -> u64 {
+        self.disk().steps
+    }
+
+    /// Makes the changing step number `step` (counted from the first ever) fail.
+    pub fn fail_at(&self, step: u64, failure: SimFailure) {
+        self.disk().planned = Some((step, failure));
+    }
+
+    /// Sets how many more files or directories the process can open; after that it has no file descriptor left, and
+    /// what opens one fails and changes nothing. `None`: any number.
+    pub fn set_descriptors(&self, left: Option<u64>) {
+        self.disk().descriptors = left;
+    }
+
+    /// Sets the free bytes that the disk reports; writes do not reduce them.
+    pub fn set_free_bytes(&self, bytes: u64) {
+        self.disk().free_bytes = Some(bytes);
+    }
+
+    /// Ends the process that used the disk: everything written can still be read, synced or not.
+    pub fn end_process(&self) {
+        self.disk().end_process();
+    }
+
+    /// Stops the machine: `seed` determines what is left of the unsynced data.
+    pub fn stop_machine(&self, seed: u64) {
+        let mut disk = self.disk();
+        let mut chance = Chance(seed);
+        for inode in disk.inodes.values_mut() {
+            inode.stop_machine(&mut chance);
+        }
+        for directory in disk.directories.values_mut() {
+            let left = chance.below(directory.pending.len() as u64 + 1) as usize;
+            for change in directory.pending.drain(..).take(left) {
+                change_names(&mut directory.kept, &change);
+            }
+            directory.seen = directory.kept.clone();
+        }
+        disk.end_process();
+    }
+
+    /// All files as programs see them, without reserved space.
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let disk = self.disk();
+        let mut files = BTreeMap::new();
+        for (path, directory) in &disk.directories {
+            for (name, inode) in &directory.seen {
+                if let Some(inode) = disk.inodes.get(inode) {
+                    files.insert(path.join(name), inode.seen_bytes().to_vec());
+                }
+            }
+        }
+        files
+    }
+
+    /// Changes a file's bytes without its users, in both states.
+    pub fn damage(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        let mut disk = self.disk();
+        let inode = disk.inode_of(path).ok_or_else(|| not_found(path))?;
+        match disk.inodes.get_mut(&inode) {
+            Some(inode) => {
+                inode.damage(change);
+                Ok(())
+            }
+            None => Err(not_found(path)),
+        }
+    }
+}
+
+/// Small, fast and repeatable; not for secrets.
+pub struct Chance(u64);
+
+impl Chance {
+    pub fn below(&mut self, bound: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound.max(1)
+    }
+}
+
+#[derive(Debug)]
+struct SimFile {
+    disk: Arc<Mutex<Disk>>,
+    inode: u64,
+    generation: u64,
+}
+
+impl SimFile {
+    fn with<T>(&self, work: impl FnOnce(&mut Disk, u64) -> io::Result<T>) -> io::Result<T> {
+        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        if disk.generation != self.generation {
+            return Err(io::Error::other("this file was opened by a process that has ended"));
+        }
+        work(&mut disk, self.inode)
+    }
+}
+
+fn inode(disk: &mut Disk, number: u64) -> io::Result<&mut Inode> {
+    disk.inodes.get_mut(&number).ok_or_else(|| io::Error::other("the file was removed"))
+}
+
+impl File for SimFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.with(|disk, number| Ok(inode(disk, number)?.read(buffer, offset)))
+    }
+
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.with(|disk, number| match disk.step() {
+            Ok(()) => {
+                inode(disk, number)?.write(offset, bytes);
+                Ok(())
+            }
+            Err(SimFailure::Stop) => {
+                inode(disk, number)?.write(offset, &bytes[..bytes.len() / 2]);
+                Err(refused())
+            }
+            Err(SimFailure::Error) => Err(refused()),
+        })
+    }
+
+    fn allocate(&mut self, length: u64) -> io::Result<()> {
+        self.with(|disk, number| {
+            disk.step().map_err(|_| refused())?;
+            let inode = inode(disk, number)?;
+            if inode.length() < length {
+                inode.set_length(length);
+            }
+            Ok(())
+        })
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.with(|disk, number| {
+            disk.step().map_err(|_| refused())?;
+            inode(disk, number)?.set_length(length);
+            Ok(())
+        })
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.with(|disk, number| Ok(inode(disk, number)?.length()))
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.with(|disk, number| match disk.step() {
+            Ok(()) => {
+                disk.syncs += 1;
+                inode(disk, number)?.sync();
+                Ok(())
+            }
+            Err(SimFailure::Error) => {
+                inode(disk, number)?.forget_pending();
+                Err(refused())
+            }
+            Err(SimFailure::Stop) => Err(refused()),
+        })
+    }
+}
+
+struct SimLock {
+    disk: Arc<Mutex<Disk>>,
+    path: PathBuf,
+    generation: u64,
+}
+
+impl Held for SimLock {}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        if disk.generation == self.generation {
+            disk.locked.remove(&self.path);
+        }
+    }
+}
+
+impl Fs for SimFs {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        let mut disk = self.disk();
+        disk.open_descriptor()?;
+        let inode = disk.inode_of(path).ok_or_else(|| not_found(path))?;
+        Ok(Box::new(SimFile { disk: Arc::clone(&self.disk), inode, generation: disk.generation }))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        let mut disk = self.disk();
+        disk.open_descriptor()?;
+        disk.step().map_err(|_| refused())?;
+        let inode = disk.link(path);
+        Ok(Box::new(SimFile { disk: Arc::clone(&self.disk), inode, generation: disk.generation }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut disk = self.disk();
+        disk.step().map_err(|_| refused())?;
+        if from.parent() != to.parent() {
+            return Err(io::Error::other("the simulated disk renames within one directory only"));
+        }
+        disk.inode_of(from).ok_or_else(|| not_found(from))?;
+        let to = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        disk.change(from, |from| NameChange::Rename(from, to));
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.disk();
+        disk.step().map_err(|_| refused())?;
+        disk.inode_of(path).ok_or_else(|| not_found(path))?;
+        disk.change(path, NameChange::Unlink);
+        Ok(())
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.disk();
+        disk.step().map_err(|_| refused())?;
+        disk.directories.entry(path.to_owned()).or_default();
+        Ok(())
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let mut disk = self.disk();
+        disk.open_descriptor()?;
+        Ok(disk.directories.get(path).map_or_else(Vec::new, |found| found.seen.keys().cloned().collect()))
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.disk();
+        disk.open_descriptor()?;
+        disk.step().map_err(|_| refused())?;
+        if let Some(directory) = disk.directories.get_mut(path) {
+            for change in directory.pending.drain(..) {
+                change_names(&mut directory.kept, &change);
+            }
+        }
+        Ok(())
+    }
+
+    fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
+        Ok(self.disk().free_bytes.unwrap_or(u64::MAX))
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
+        let mut disk = self.disk();
+        if !disk.locked.insert(path.to_owned()) {
+            return Ok(None);
+        }
+        if disk.inode_of(path).is_none() {
+            disk.link(path);
+        }
+        Ok(Some(Box::new(SimLock { disk: Arc::clone(&self.disk), path: path.to_owned(), generation: disk.generation })))
+    }
+}
