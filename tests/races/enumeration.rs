@@ -348,8 +348,13 @@ async fn refusals(app: &TestApp) -> (usize, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_try_of_any_code_costs_the_same_events_and_audit_entries() {
-    let (app, [taken, waiting]) = street().await;
-    let used = app.login("known2@example.com").await.body["userId"].clone();
+    let app = roomy().await;
+    let used = json!(app.verified("known1@example.com").await);
+    let taken = app.register("known1@example.com").await.body["id"].clone();
+    let waiting = app.register("regist@example.com").await.body["id"].clone();
+    app.code_of("regist@example.com").await;
+    app.anyone.post("/auth/password/forgot", json!({ "email": "known1@example.com" })).await;
+    app.mail("known1@example.com", "reset_code", 1).await;
     for id in [&taken, &waiting, &used] {
         for round in 0..6 {
             let before = refusals(&app).await;

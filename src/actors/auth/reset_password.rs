@@ -271,12 +271,12 @@ async fn count(
     by: &ResetBy,
     email: Option<EmailAddress>,
 ) -> Result<(), Failure<NoTryLeft>> {
-    let request = match by {
-        ResetBy::Request(id) => Some(*id),
-        ResetBy::Address(_) => None,
+    let (request, form) = match by {
+        ResetBy::Request(id) => (Some(*id), "request"),
+        ResetBy::Address(_) => (None, "address"),
     };
     let day = email.map(|email| DayTries {
-        id: day_id(context, &email, call.network()),
+        id: day_id(context, form, &email, call.network()),
         email,
         tries: u8::try_from(context.settings.code.daily_tries_by_address).unwrap_or(u8::MAX),
     });
@@ -305,9 +305,10 @@ fn commit_counted(tx: &mut Tx<'_>, counters: &TryCounters) -> Decision<(), NoTry
     }
 }
 
-/// The request under which the tries of a network for an address are counted, whichever requests they name.
-fn day_id(context: &AuthContext, email: &EmailAddress, network: Network) -> ResetId {
-    let digest = context.keys.identifier.digest(&format!("reset {} {network}", email.normal()));
+/// The request under which the tries of a network for an address are counted: those that name a request, whichever it
+/// is, or those that name the address alone.
+fn day_id(context: &AuthContext, form: &'static str, email: &EmailAddress, network: Network) -> ResetId {
+    let digest = context.keys.identifier.digest(&format!("reset by {form} {} {network}", email.normal()));
     let mut id = [0; 16];
     id.copy_from_slice(&digest[..16]);
     ResetId::from(uuid::Uuid::from_bytes(id))

@@ -26,8 +26,8 @@ section! {
         /// Wrong codes per hour, for all registrations and password resets, after which no code is accepted until the
         /// hour is over; the links in mails are.
         refused_hourly: u32 = 1_000, within 10..=1_000_000;
-        /// Wrong codes per hour, for addresses of one domain, after which no code for them is accepted until the hour is
-        /// over.
+        /// Wrong codes per hour, for addresses of one domain, after which no code for these is accepted until the hour
+        /// is over.
         refused_hourly_by_domain: u32 = 200, within 10..=1_000_000;
     }
 }

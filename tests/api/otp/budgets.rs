@@ -147,8 +147,7 @@ async fn at_the_ceiling_of_a_domain_no_code_of_it_is_accepted_for_an_hour() {
 
 #[tokio::test]
 async fn at_the_ceiling_of_the_installation_no_code_is_accepted_and_links_are() {
-    let app =
-        configured(&[("APP_URL", "https://app.example.com")], |config| config.auth.code.refused_hourly = 10).await;
+    let app = with_links(|config| config.auth.code.refused_hourly = 10).await;
     let (id, code) = guessed(&app, ADA, 0).await;
     let mail = app.mail(ADA, "verification_code", 1).await;
     guessed(&app, "one@one.example", 5).await;
