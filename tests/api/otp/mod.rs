@@ -1,4 +1,3 @@
 //! One-time codes.
 
-mod budgets;
 mod codes;
