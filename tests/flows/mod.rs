@@ -1,5 +1,6 @@
 //! Flows of the services on a whole system in memory: an engine without a disk, a clock that is moved, seeded chance.
 
+mod leases;
 mod notifier;
 mod relay;
 mod shutdown;

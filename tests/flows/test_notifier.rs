@@ -129,11 +129,11 @@ impl TestNotifier {
         let mut root = Supervisor::root(&test_store.system);
         let notifier = Notifier::new(root.commands(Spec::escape("notifier"), Arc::clone(&context)));
         let for_sender = Arc::clone(&context);
-        let sender = move || DeliverySender::new(Arc::clone(&for_sender));
+        let sender = context.sending().worker(move || DeliverySender::new(Arc::clone(&for_sender)));
         root.worker_nudged_by(context.due(), Spec::escape("sender"), sender);
         let subscriber: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(context));
-        let (store, system) = (test_store.store.clone(), test_store.system.clone());
-        root.service(Spec::park("relay"), move || Relays::relay_for(&subscriber, &store, &system));
+        let at = (&test_store.store, &test_store.system);
+        Relays::supervised(&mut root, |_| Spec::park("relay"), [subscriber], at);
         let tree = root.start().await.unwrap();
         Self { test_store, codes, provider, notifier, tree }
     }
@@ -195,7 +195,12 @@ impl TestNotifier {
 
 /// A registration of number 1 and a verified user of number 2.
 pub async fn people() -> Arc<TestStore> {
-    let test_store = Arc::new(TestStore::new());
+    people_of(TestStore::new()).await
+}
+
+/// The same in another store.
+pub async fn people_of(test_store: TestStore) -> Arc<TestStore> {
+    let test_store = Arc::new(test_store);
     test_store
         .write(|tx| {
             tables::registration::insert(

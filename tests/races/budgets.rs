@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use majordomo::{
-    config::{Config, Sources},
-    domain::otp::actions::OtpAction,
-};
+use majordomo::domain::otp::actions::OtpAction;
 use serde_json::{Value, json};
 
 use crate::{
     harness::Client,
-    test_app::{PASSWORD, TestApp, code_in, wrong},
+    test_app::{PASSWORD, TestApp, code_in, secret_in, wrong},
 };
 
 const ADA: &str = "ada@example.com";
@@ -102,18 +99,6 @@ async fn a_known_device_signs_in_after_a_day_of_wrong_passwords() {
     }
 }
 
-/// An installation whose mails have links.
-async fn with_links(adjust: impl FnOnce(&mut Config)) -> TestApp {
-    let url = ("MAJORDOMO__NOTIFY__EMAIL__APP_URL".into(), "https://app.example.com".into());
-    let sources = Sources { environment: [url].into_iter().collect(), ..Sources::default() };
-    let loaded = Config::load(&sources).unwrap();
-    TestApp::with(|config| {
-        config.notify = loaded.config.notify;
-        adjust(config);
-    })
-    .await
-}
-
 /// Registers an address and tries wrong codes for it; gives the id and the right code.
 async fn guessed(app: &TestApp, email: &str, tries: usize) -> (Value, String) {
     let id = app.register(email).await.body["id"].clone();
@@ -147,7 +132,8 @@ async fn at_the_ceiling_of_a_domain_no_code_of_it_is_accepted_for_an_hour() {
 
 #[tokio::test]
 async fn at_the_ceiling_of_the_installation_no_code_is_accepted_and_links_are() {
-    let app = with_links(|config| config.auth.code.refused_hourly = 10).await;
+    let links = [("APP_URL", "https://app.example.com")];
+    let app = TestApp::with_mail(&links, |config| config.auth.code.refused_hourly = 10).await;
     let (id, code) = guessed(&app, ADA, 0).await;
     let mail = app.mail(ADA, "verification_code", 1).await;
     guessed(&app, "one@one.example", 5).await;
@@ -158,7 +144,6 @@ async fn at_the_ceiling_of_the_installation_no_code_is_accepted_and_links_are() 
     assert_eq!(app.verify(&id, &code).await.problem(), "code_invalid");
     let entries = app.audited(OtpAction::CodeCeiling);
     assert_eq!(entries.iter().map(|entry| entry.detail.as_str()).collect::<Vec<_>>(), ["scope=installation"]);
-    let secret = mail["link"].as_str().unwrap_or_else(|| panic!("no link in {mail}")).split_once("secret=").unwrap().1;
-    let verified = app.anyone.post("/auth/verify-email", json!({ "secret": secret })).await;
+    let verified = app.anyone.post("/auth/verify-email", json!({ "secret": secret_in(&mail) })).await;
     assert_eq!(verified.status, 200, "{verified:?}");
 }

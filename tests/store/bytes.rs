@@ -15,6 +15,7 @@ use majordomo::{
         auth::{actions::AuthAction, events::UserLoginFailed},
         event::{DeadLetter, DeadReason, Delayed},
         notification::TemplateName,
+        otp::RefusedCodes,
         user::actions::UserAction,
     },
     persistence::{
@@ -27,6 +28,7 @@ use majordomo::{
             inbox::Keeping,
             inventory, notification,
             outcome::OutcomeKey,
+            refused_codes::RefusalScope,
             subscription::{self, EventPlace},
         },
     },
@@ -67,6 +69,8 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     tx.emit(failed_login(person, "somebody@example.com"))?;
     tx.audit(AuditRecord::refused(AuthAction::Login, person).detail("reason=password"))?;
     tables::timing_padding::leave(tx)?;
+    let refused = RefusedCodes::with_another(None, now);
+    tables::refused_codes::put(tx, RefusalScope::Domain("example.com"), &refused)?;
     let request = a_reset_request(tx, now);
     tables::reset::put(tx, &request)?;
     let invitation = an_invitation(tx, now);

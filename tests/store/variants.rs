@@ -14,7 +14,7 @@ use majordomo::{
     },
     persistence::{Record, codec},
     types::{
-        Locale, Timestamp,
+        LeaseHolder, Locale, Timestamp,
         id::{CodeId, DeliveryId, EventId, NotificationId},
         provider_answer::{ProviderAnswer, SmtpStep},
     },
@@ -49,7 +49,7 @@ fn states() -> Vec<DeliveryState> {
     let (at, due) = (NOW, NOW);
     let mut states = vec![
         DeliveryState::Queued { due },
-        DeliveryState::Sending { lease: due },
+        DeliveryState::Sending { until: due, holder: LeaseHolder { lease: "sender".to_owned(), epoch: (7 << 32) + 1 } },
         DeliveryState::Sent { at },
         DeliveryState::Delivered { at },
         DeliveryState::Bounced { at },

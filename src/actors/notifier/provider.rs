@@ -79,7 +79,7 @@ impl ProviderState {
         if self.refused.is_empty() {
             self.last_failure = None;
         }
-        // The end of a failure that the log did not report is not reported either: a provider may fail every other time.
+        // The end of a failure that the log did not report is not reported: a provider may fail every other time.
         match self.failing_since.take() {
             Some(since) if self.logged_at.is_some_and(|logged_at| logged_at >= since) => ProviderChange::Mended,
             Some(_) | None => ProviderChange::Nothing,

@@ -6,7 +6,7 @@ use super::{Channel, DeliveryLane, OlderDelivery, TemplateName};
 use crate::{
     domain::otp::CodePurpose,
     types::{
-        Locale, Timestamp,
+        LeaseHolder, Locale, Timestamp,
         id::{CodeId, DeliveryId, EventId, MailId, NotificationId, UserId},
         provider_answer::ProviderAnswer,
     },
@@ -100,7 +100,7 @@ impl Suppression {
 ///    |                         '--given up (or at a permanent answer at once)--> dead
 ///    '--suppressed (also from failed: expired, superseded)
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryState {
     /// It waits for a sender.
     Queued {
@@ -110,7 +110,10 @@ pub enum DeliveryState {
     /// A sender has claimed it.
     Sending {
         /// The end of the claim. After it another sender may claim the delivery.
-        lease: Timestamp,
+        until: Timestamp,
+        /// The holder of the lease under which it was claimed. When that lease is over, the delivery is requeued at
+        /// once.
+        holder: LeaseHolder,
     },
     /// The channel accepted it.
     Sent {
@@ -148,7 +151,7 @@ pub enum DeliveryState {
 
 impl DeliveryState {
     /// The name on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Queued { .. } => "queued",
             Self::Sending { .. } => "sending",
@@ -162,9 +165,9 @@ impl DeliveryState {
     }
 
     /// The time at which a sender has to process it; `None`: never.
-    pub fn due(self) -> Option<Timestamp> {
+    pub fn due(&self) -> Option<Timestamp> {
         match self {
-            Self::Queued { due } | Self::Failed { due } | Self::Sending { lease: due } => Some(due),
+            Self::Queued { due } | Self::Failed { due } | Self::Sending { until: due, .. } => Some(*due),
             Self::Sent { .. }
             | Self::Delivered { .. }
             | Self::Bounced { .. }

@@ -18,8 +18,8 @@ pub const WAITS: [Duration; limits::DELIVERY_ATTEMPTS - 1] = [
     Duration::from_secs(6 * 3_600),
 ];
 
-/// The last delivery try of a message with an end, so long before it: late enough for greylisting of five minutes in the
-/// ten minutes of a code, and early enough for the user to type the code.
+/// The time between the last delivery try of a message and its end: late enough for greylisting of five minutes in
+/// the ten minutes of a code, and early enough for the user to type the code.
 pub const LAST_TRY_BEFORE_END: Duration = Duration::from_secs(2 * 60);
 
 /// Varies `wait` by `roll` between 80 % and 120 %, so that deliveries that failed at the same time are not retried at

@@ -17,10 +17,16 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::Answer,
-    test_app::{ADA, MINUTE, OTHERS, PASSWORD, TestApp, code_in, eventually, wrong},
+    test_app::{
+        ADA, MINUTE, OTHERS, PASSWORD, TestApp, TestUser, code_in, eventually, is_code_invalid, secret_in, wrong,
+    },
 };
 
 const NEW: &str = "another sentence nobody guesses";
+
+async fn reset_by(app: &TestApp, secret: &str, password: &str) -> Answer {
+    app.anyone.post("/auth/password/reset", json!({ "secret": secret, "newPassword": password })).await
+}
 
 #[tokio::test]
 async fn a_forgotten_password_is_reset_by_the_code_that_was_mailed() {
@@ -340,4 +346,110 @@ async fn a_phone_that_the_former_holder_proved_is_not_the_owners() {
     let reset = json!({ "email": ADA, "code": code, "newPassword": PASSWORD });
     assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
     assert_eq!(app.sign_in(ADA).await.get("/auth/profile").await.body["phoneVerified"], false);
+}
+
+/// A user with a live reset code: the user, the id of the request, the mail.
+async fn forgotten(app: &TestApp) -> (TestUser, Value, Value) {
+    let ada = app.member(ADA).await;
+    let asked = app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
+    (ada, asked.body["requestId"].clone(), app.mail(ADA, "reset_code", 1).await)
+}
+
+#[tokio::test]
+async fn the_link_of_a_mail_sets_a_new_password() {
+    let app = TestApp::linked().await;
+    let (ada, _, mail) = forgotten(&app).await;
+    let secret = secret_in(&mail);
+    assert_eq!(mail["link"], format!("https://app.example.com/reset?secret={secret}"));
+    let crossed = app.anyone.post("/auth/verify-email", json!({ "secret": secret })).await;
+    is_code_invalid(&crossed, "a secret is for one act");
+    let unfit = reset_by(&app, &secret, "short").await;
+    assert_eq!(unfit.fields(), ["/newPassword password_too_short"]);
+    let done = reset_by(&app, &secret, NEW).await;
+    assert_eq!(done.status, 204, "{done:?}");
+    assert_eq!(reset_by(&app, &secret, NEW).await.status, 204, "a lost answer is asked for again");
+    is_code_invalid(&reset_by(&app, &secret, "one more sentence for me").await, "a used secret sets no other password");
+    assert_eq!(ada.get("/auth/profile").await.problem(), "session_ended");
+    assert_eq!(app.events(PasswordResetCompleted::TYPE).len(), 1);
+    assert_eq!(app.audited(AuthAction::ResetPassword).len(), 1);
+    assert_eq!(app.login_with(ADA, NEW).await.status, 200);
+}
+
+#[tokio::test]
+async fn only_the_holder_of_a_secret_learns_that_a_password_holds_the_address() {
+    let app = TestApp::linked().await;
+    let address = "ada.lovelace@example.com";
+    app.verified(address).await;
+    app.anyone.post("/auth/password/forgot", json!({ "email": address })).await;
+    let secret = secret_in(&app.mail(address, "reset_code", 1).await);
+    let telling = "ada.lovelace ada.lovelace";
+    assert_eq!(reset_by(&app, &secret, telling).await.fields(), ["/newPassword password_contains_email"]);
+    let forged = format!("{}{}", &secret[..secret.len() - 4], "AAAA");
+    is_code_invalid(&reset_by(&app, &forged, telling).await, "forged");
+}
+
+#[tokio::test]
+async fn a_link_ends_with_each_change_that_makes_its_code_void() {
+    for way in ["change", "operator", "disabled", "locked", "time", "newer"] {
+        let app = TestApp::linked().await;
+        let (ada, request, mail) = forgotten(&app).await;
+        let secret = secret_in(&mail);
+        for _ in 0..5 {
+            let guess = json!({ "requestId": request, "code": wrong(&code_in(&mail)), "newPassword": NEW });
+            app.anyone.post("/auth/password/reset", guess).await;
+        }
+        match way {
+            "change" => {
+                let change = json!({ "currentPassword": PASSWORD, "newPassword": "the owner's second sentence" });
+                assert_eq!(ada.post("/auth/password/change", change).await.status, 204);
+            }
+            "operator" => {
+                let given = json!({ "email": ADA, "password": "a sentence from the operator" });
+                assert_eq!(app.operator().post("/users/reset-password", given).await.status, 200);
+            }
+            "disabled" | "locked" => give_status(&app.admin("root@example.com").await, &ada.id, way).await,
+            "time" => app.advance(10 * MINUTE),
+            _newer => {
+                app.advance(9 * MINUTE);
+                app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
+                app.mail(ADA, "reset_code", 2).await;
+            }
+        }
+        is_code_invalid(&reset_by(&app, &secret, NEW).await, way);
+    }
+}
+
+async fn give_status(root: &TestUser, id: &str, status: &str) {
+    let given = root.put(&format!("/users/{id}/status"), json!({ "status": status })).await;
+    assert_eq!(given.status, 200, "{given:?}");
+}
+
+#[tokio::test]
+async fn a_live_code_ends_when_its_user_is_locked_or_disabled() {
+    for status in ["locked", "disabled"] {
+        let app = TestApp::linked().await;
+        let (ada, request, mail) = forgotten(&app).await;
+        let root = app.admin("root@example.com").await;
+        give_status(&root, &ada.id, status).await;
+        let late = json!({ "requestId": request, "code": code_in(&mail), "newPassword": NEW });
+        is_code_invalid(&app.anyone.post("/auth/password/reset", late).await, status);
+        give_status(&root, &ada.id, "active").await;
+        is_code_invalid(&reset_by(&app, &secret_in(&mail), NEW).await, status);
+        assert_eq!(app.login_with(ADA, PASSWORD).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_in_no_event_and_no_audit_entry() {
+    let app = TestApp::linked().await;
+    let (_, _, mail) = forgotten(&app).await;
+    assert_eq!(reset_by(&app, &secret_in(&mail), NEW).await.status, 204);
+    let secret = secret_in(&mail);
+    let (events, entries) =
+        (app.operator().get("/events?limit=100").await, app.operator().get("/audit?limit=100").await);
+    let all = format!("{}{}", events.body, entries.body);
+    assert!(all.contains("password.reset_completed"), "{all}");
+    for part in [secret.as_str(), &secret[26..], &code_in(&mail)] {
+        assert!(!all.contains(part), "{part} in {all}");
+    }
 }

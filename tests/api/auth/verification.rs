@@ -1,9 +1,12 @@
-//! The verification of an address by its code, sent and sent again.
+//! The verification of an address by its code, sent and sent again, and by the link of the same mail.
 
 use majordomo::{
     domain::{
         auth::{AddressState, actions::AuthAction, events::SessionRevoked},
-        otp::{actions::OtpAction, events::OtpFailed},
+        otp::{
+            actions::OtpAction,
+            events::{OtpFailed, OtpVerified},
+        },
         user::events::UserVerified,
     },
     persistence::tables::{invitation, registration},
@@ -11,7 +14,18 @@ use majordomo::{
 };
 use serde_json::{Value, json};
 
-use crate::test_app::{ADA, MINUTE, OTHERS, PASSWORD, TestApp, code_in, wrong};
+use crate::{
+    harness::Answer,
+    test_app::{ADA, MINUTE, OTHERS, PASSWORD, TestApp, code_in, is_code_invalid, secret_in, wrong},
+};
+
+async fn by_link(app: &TestApp, secret: &str) -> Answer {
+    app.anyone.post("/auth/verify-email", json!({ "secret": secret })).await
+}
+
+async fn reset_by(app: &TestApp, secret: &str) -> Answer {
+    app.anyone.post("/auth/password/reset", json!({ "secret": secret, "newPassword": PASSWORD })).await
+}
 
 #[tokio::test]
 async fn a_code_is_sent_again_once_a_minute_and_is_the_same_one() {
@@ -203,4 +217,175 @@ async fn an_unproven_address_is_sent_codes_and_nothing_else() {
         inbox.body["data"].as_array().unwrap().iter().map(|mail| mail["template"].as_str().unwrap()).collect();
     templates.sort_unstable();
     assert_eq!(templates, ["step_up_code", "verification_code"]);
+}
+
+/// What a request costs: commits and hashes.
+async fn cost(app: &TestApp, path: &str, body: Value) -> (u16, u64, u64) {
+    let (commits, hashes) = (app.commits(), app.hashes());
+    let answer = app.anyone.post(path, body).await;
+    (answer.status, app.commits() - commits, app.hashes() - hashes)
+}
+
+#[tokio::test]
+async fn the_link_of_a_mail_verifies_the_address_and_answers_the_same_again() {
+    let app = TestApp::linked().await;
+    let registered = app.register(ADA).await;
+    let mail = app.mail(ADA, "verification_code", 1).await;
+    let (secret, code) = (secret_in(&mail), code_in(&mail));
+    assert_eq!(mail["link"], format!("https://app.example.com/verify?secret={secret}"));
+    let link = mail["link"].as_str().unwrap();
+    assert!(mail["html"].as_str().unwrap().contains(&format!("href=\"{link}\"")), "a button: {mail}");
+    assert!(mail["text"].as_str().unwrap().lines().any(|line| line == link), "text: {mail}");
+    assert!(mail["text"].as_str().unwrap().contains(&code), "the code as well: {mail}");
+
+    let verified = by_link(&app, &secret).await;
+    assert_eq!((verified.status, &verified.body["id"]), (200, &registered.body["id"]), "{verified:?}");
+    let again = by_link(&app, &secret).await;
+    assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })));
+    let by_code = app.verify(&registered.body["id"], &code).await;
+    assert_eq!((by_code.status, by_code.body), (200, json!({ "status": "verified" })), "it used the code as well");
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
+    assert_eq!(app.events(OtpVerified::TYPE).len(), 1);
+    app.advance(10 * MINUTE);
+    is_code_invalid(&by_link(&app, &secret).await, "after the end of the code");
+}
+
+#[tokio::test]
+async fn a_used_code_answers_its_link_without_a_profile() {
+    let app = TestApp::linked().await;
+    let registered = app.register(ADA).await;
+    let mail = app.mail(ADA, "verification_code", 1).await;
+    assert_eq!(app.verify(&registered.body["id"], &code_in(&mail)).await.status, 200);
+    let again = by_link(&app, &secret_in(&mail)).await;
+    assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })));
+}
+
+#[tokio::test]
+async fn no_wrong_guess_of_a_code_voids_the_link() {
+    for resent in [false, true] {
+        let app = TestApp::linked().await;
+        let registered = app.register(ADA).await;
+        let mail = app.mail(ADA, "verification_code", 1).await;
+        let code = code_in(&mail);
+        for _ in 0..6 {
+            is_code_invalid(&app.verify(&registered.body["id"], &wrong(&code)).await, "a guess");
+        }
+        is_code_invalid(&app.verify(&registered.body["id"], &code).await, "too many guesses");
+        if resent {
+            app.advance(MINUTE);
+            app.anyone.post("/auth/verify-email/resend", json!({ "email": ADA })).await;
+            let newer = app.mail(ADA, "verification_code", 2).await;
+            assert_ne!(code_in(&newer), code, "other digits");
+        }
+        let verified = by_link(&app, &secret_in(&mail)).await;
+        assert_eq!(verified.status, 200, "resent: {resent}, {verified:?}");
+        for _ in 0..5 {
+            app.verify(&registered.body["id"], &wrong(&code)).await;
+        }
+        let again = by_link(&app, &secret_in(&mail)).await;
+        assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })), "guesses of a used code");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_secret_counts_against_no_code() {
+    let app = TestApp::linked().await;
+    let registered = app.register(ADA).await;
+    let mail = app.mail(ADA, "verification_code", 1).await;
+    let secret = secret_in(&mail);
+    app.register("bob@example.com").await;
+    let bobs = secret_in(&app.mail("bob@example.com", "verification_code", 1).await);
+    let mut changed: Vec<String> = Vec::new();
+    for place in [0, 10, 30, secret.len() - 2] {
+        let other = if &secret[place..=place] == "A" { "B" } else { "A" };
+        changed.push(format!("{}{other}{}", &secret[..place], &secret[place + 1..]));
+    }
+    let half = secret.len() / 2;
+    changed.extend([format!("{}{}", &secret[..half], &bobs[half..]), "x".to_owned(), secret[1..].to_owned()]);
+    for typed in &changed {
+        for _ in 0..3 {
+            is_code_invalid(&by_link(&app, typed).await, typed);
+            is_code_invalid(&reset_by(&app, typed).await, typed);
+        }
+    }
+    is_code_invalid(&reset_by(&app, &secret).await, "a secret is for one act");
+    assert_eq!(app.events(OtpFailed::TYPE).len(), 0);
+    assert_eq!(app.audited(OtpAction::CodeRefused).len(), 0);
+    assert_eq!(app.verify(&registered.body["id"], &code_in(&mail)).await.status, 200, "the code has all its tries");
+}
+
+#[tokio::test]
+async fn a_form_is_by_code_or_by_secret() {
+    let app = TestApp::linked().await;
+    let fields = async |path: &str, body: Value| app.anyone.post(path, body).await.fields();
+    let (verify, reset) = ("/auth/verify-email", "/auth/password/reset");
+    let id = json!(uuid::Uuid::nil());
+    assert_eq!(fields(verify, json!({})).await, ["/userId one_of"]);
+    assert_eq!(fields(verify, json!({ "userId": id })).await, ["/code required"]);
+    assert_eq!(fields(verify, json!({ "code": "123456" })).await, ["/userId required"]);
+    assert_eq!(fields(verify, json!({ "secret": "x", "userId": id, "code": "123456" })).await, ["/secret one_of"]);
+    assert_eq!(fields(verify, json!({ "secret": "x", "code": "123456" })).await, ["/secret one_of"]);
+    assert_eq!(fields(reset, json!({ "newPassword": PASSWORD })).await, ["/requestId one_of"]);
+    assert_eq!(fields(reset, json!({ "secret": "x" })).await, ["/newPassword required"]);
+    let both = json!({ "secret": "x", "requestId": id, "code": "123456", "newPassword": PASSWORD });
+    assert_eq!(fields(reset, both).await, ["/secret one_of"]);
+}
+
+#[tokio::test]
+async fn a_wrong_secret_costs_the_same_for_every_owner() {
+    let app = TestApp::linked().await;
+    app.verified(ADA).await;
+    app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
+    let mail = app.mail(ADA, "reset_code", 1).await;
+    app.register("bob@example.com").await;
+    let waiting = secret_in(&app.mail("bob@example.com", "verification_code", 1).await);
+    let known = secret_in(&mail);
+    app.hush().await;
+    let forged = |secret: &str| format!("{}{}", &secret[..secret.len() - 8], "AAAAAAAA");
+    let made_up = format!("{}{}", &known[..4], "A".repeat(known.len() - 4));
+    for secret in [&forged(&known), &forged(&waiting), &made_up] {
+        assert_eq!(cost(&app, "/auth/verify-email", json!({ "secret": secret })).await, (422, 1, 0), "{secret}");
+        let body = json!({ "secret": secret, "newPassword": PASSWORD });
+        assert_eq!(cost(&app, "/auth/password/reset", body).await, (422, 1, 1), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn where_domains_may_register_codes_have_eight_digits() {
+    let app = TestApp::with_mail(&[], |config| {
+        config.auth.registration = majordomo::config::RegistrationPolicy::Domains;
+        config.auth.domains = vec!["example.com".to_owned()];
+    })
+    .await;
+    let registered = app.register(ADA).await;
+    let mail = app.mail(ADA, "verification_code", 1).await;
+    let code = code_in(&mail);
+    assert_eq!(code.len(), 8, "{code}");
+    assert!(mail["text"].as_str().unwrap().contains(&code) && mail["html"].as_str().unwrap().contains(&code));
+    let id = &registered.body["id"];
+    for guess in ["123456", "12345678", "1234567"] {
+        is_code_invalid(&app.verify(id, guess).await, guess);
+    }
+    let spaced = format!("{} {}", &code[..4], &code[4..]);
+    assert_eq!(app.verify(id, &spaced).await.status, 200);
+    app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
+    assert_eq!(code_in(&app.mail(ADA, "reset_code", 1).await).len(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_hundred_uses_of_a_link_at_once_one_has_an_effect() {
+    let app = TestApp::linked().await;
+    app.register(ADA).await;
+    let secret = secret_in(&app.mail(ADA, "verification_code", 1).await);
+    let use_it = |_| {
+        let (client, body) = (app.anyone.clone(), json!({ "secret": secret }));
+        tokio::spawn(async move { client.post("/auth/verify-email", body).await })
+    };
+    let answers = futures::future::join_all((0..100).map(use_it)).await;
+    let answers: Vec<Answer> = answers.into_iter().map(Result::unwrap).collect();
+    let profiles = answers.iter().filter(|answer| answer.body["email"] == ADA).count();
+    assert_eq!(profiles, 1);
+    assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 503)), "{answers:?}");
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1);
+    assert_eq!(app.events(OtpVerified::TYPE).len(), 1);
 }

@@ -10,7 +10,12 @@ use majordomo::{
     types::{CallContext, Clock, Work, clock::stamp, limits},
 };
 
-use crate::harness::{Client, Still, Zeroes, services_over};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{Client, Still, Zeroes, services_over},
+    test_app::{ADA, TestApp},
+};
 
 async fn put(store: &Store, to: &'static str, subject: &'static str) {
     let work = Work::until(Still.instant() + limits::CALL_DEADLINE);
@@ -79,4 +84,35 @@ async fn nobody_from_outside_reads_it_and_bad_parameters_are_named() {
     assert_eq!(client.with("x-forwarded-for", "127.0.0.1").get("/dev/inbox").await.status, 403);
     let answer = client.get("/dev/inbox?wait=31&limit=0&from=x").await;
     assert_eq!(answer.fields(), ["from unknown_parameter", "limit out_of_range", "wait out_of_range"]);
+}
+
+#[tokio::test]
+async fn templates_of_links_are_the_applications() {
+    let settings = [("LINKS__VERIFY", "http://localhost:3000/#/confirm/?token={secret}&from=mail")];
+    let app = TestApp::with_mail(&settings, |_| ()).await;
+    app.register(ADA).await;
+    let mail = app.mail(ADA, "verification_code", 1).await;
+    let link = mail["link"].as_str().unwrap().to_owned();
+    let rest = link.strip_prefix("http://localhost:3000/#/confirm/?token=").unwrap();
+    let secret = rest.strip_suffix("&from=mail").unwrap();
+    let verified = app.anyone.post("/auth/verify-email", json!({ "secret": secret })).await;
+    assert_eq!(verified.status, 200, "{verified:?}");
+    app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
+    let mail = app.mail(ADA, "reset_code", 1).await;
+    assert_eq!(mail["link"], Value::Null, "its template needs an app_url: {mail}");
+}
+
+#[tokio::test]
+async fn without_app_url_a_mail_has_a_code_and_no_link() {
+    let app = TestApp::new().await;
+    app.register(ADA).await;
+    let mail = app.mail(ADA, "verification_code", 1).await;
+    assert_eq!((mail["code"].as_str().map(str::len), &mail["link"]), (Some(6), &Value::Null));
+    for part in ["html", "text"] {
+        let text = mail[part].as_str().unwrap();
+        assert!(!text.contains("http") && !text.contains("secret"), "{text}");
+    }
+    app.verified("bob@example.com").await;
+    let welcome = app.mail("bob@example.com", "welcome", 1).await;
+    assert_eq!((&welcome["code"], &welcome["link"]), (&Value::Null, &Value::Null));
 }

@@ -1,5 +1,7 @@
 //! Notifications and their deliveries, by owner, by due time, and by the kind that a newer one replaces.
 
+use std::ops::Bound;
+
 use crate::{
     domain::notification::{Budget, Channel, Delivery, DeliveryLane, Notification, TemplateName},
     persistence::machinery::{
@@ -47,7 +49,7 @@ impl Record for Notification {
 }
 
 impl Record for Delivery {
-    const SCHEMA: u16 = 1;
+    const SCHEMA: u16 = 2;
     const NAME: &'static str = "delivery";
 }
 
@@ -112,6 +114,27 @@ pub fn due(reader: &impl Reader, lane: DeliveryLane, now: Timestamp, limit: usiz
         if due > now {
             break;
         }
+        deliveries.extend(find_delivery(reader, id)?);
+    }
+    Ok(deliveries)
+}
+
+/// Deliveries of a lane that are due between `now` and `until`, earliest first, at most `limit`; of them those behind
+/// `after`, the last one of the page before.
+pub fn due_within(
+    reader: &impl Reader,
+    (lane, after): (DeliveryLane, Option<(Timestamp, DeliveryId)>),
+    (now, until): (Timestamp, Timestamp),
+    limit: usize,
+) -> Result<Vec<Delivery>, TxFault> {
+    let key = |due, id| (lane.as_byte(), due, id);
+    let ends = [(now, uuid::Uuid::nil()), (until, uuid::Uuid::max())].map(|(due, id)| key(due, DeliveryId::from(id)));
+    let mut scan = Scan::range(Bound::Included(&ends[0]), Bound::Included(&ends[1])).limit(limit);
+    if let Some((due, id)) = after {
+        scan = scan.after(&key(due, id));
+    }
+    let mut deliveries = Vec::new();
+    for (.., id) in reader.keys(&DELIVERY_BY_DUE, scan)? {
         deliveries.extend(find_delivery(reader, id)?);
     }
     Ok(deliveries)
