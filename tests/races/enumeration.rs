@@ -63,8 +63,8 @@ async fn alike(app: &TestApp, path: &str, bodies: impl IntoIterator<Item = Value
     first.unwrap()
 }
 
-/// `known1` is a user, whom a stranger registered once more; `known2` a user; `known3` one with the user name `baroness`;
-/// `regist` waits for its code; `nobody` is nobody.
+/// `known1` is a user, whom a stranger registered once more; `known2` a user; `known3` one with the user name
+/// `baroness`; `regist` waits for its code; `nobody` is nobody.
 async fn street() -> (TestApp, [Value; 2]) {
     let app = roomy().await;
     app.verified("known1@example.com").await;

@@ -65,8 +65,8 @@ pub(crate) fn issue_code(
     Ok(Issued::Sent { code: sent.id, expires_at: sent.expires_at, resend_at: resend_at(&sent, limits) })
 }
 
-/// The code against which a try for the registration of a taken address is held: as that of a free one it was drawn when
-/// the registration was made, but it is sent to no one. `None`: the owner is no such registration.
+/// The code against which a try for the registration of a taken address is held. As that of a free one it was drawn
+/// when the registration was made; it is sent to no address. `None`: the owner is no such registration.
 pub(super) fn decoy_code(
     tx: &mut Tx<'_>,
     owner: UserId,

@@ -213,8 +213,8 @@ pub fn attempt(code: &OneTimeCode, guess: Guess, now: Timestamp, limits: &CodeLi
     }
 }
 
-/// What a wrong try takes from the tries of a code. Those of a reset code are counted by the request that they name: any
-/// client may request a reset, and its wrong tries must not end the code of the owner's own request.
+/// What a wrong try takes from the tries of a code. Those of a reset code are counted by the request that they name:
+/// any client may request a reset, and its wrong tries must not end the code of the owner's own request.
 fn cost_of_wrong(purpose: CodePurpose) -> u8 {
     match purpose {
         CodePurpose::ResetPassword => 0,
