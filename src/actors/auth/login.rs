@@ -201,7 +201,7 @@ impl Refusing<'_> {
     async fn settled<T>(self) -> Result<T, Failure<LoginRefusal>> {
         let Self { context, call, identifier, .. } = self;
         let stand_in = identifiers::stand_in(&context.keys.identifier, identifier);
-        context.otp.pretend(call.context.clone(), stand_in, Pretended::Sending).await?;
+        context.otp.pretend(call.context.clone(), stand_in, Pretended::Nothing).await?;
         Err(Failure::Refused(LoginRefusal::InvalidCredentials))
     }
 

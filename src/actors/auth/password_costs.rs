@@ -62,22 +62,16 @@ impl PasswordCosts {
     pub(super) async fn of_unknown(&self, context: &AuthContext, identifier: &str) -> Result<PasswordCost, Fault> {
         let place = identifiers::place(&context.keys.identifier, identifier);
         let now = context.system.clock().instant();
-        if let Some(known) = self.known(now, place) {
-            return Ok(known.unwrap_or_else(|| context.hasher.cost()));
+        let without_users = context.hasher.cost();
+        if let Some(sample) = self.sample().as_ref().filter(|sample| now < sample.fresh_until) {
+            return Ok(sample.shares.at(place).unwrap_or(without_users));
         }
         let most = limits::PASSWORD_COSTS_SAMPLE;
         let hashes = context.store.read(move |view| user::some_password_hashes(view, most)).await?;
         let shares = CostShares::of(hashes.iter().filter_map(|hash| context.hasher.cost_of(hash)));
-        let chosen = shares.at(place).unwrap_or_else(|| context.hasher.cost());
+        let chosen = shares.at(place).unwrap_or(without_users);
         *self.sample() = Some(CostSample { fresh_until: now + limits::PASSWORD_COSTS_FRESH, shares });
         Ok(chosen)
-    }
-
-    /// The cost at a place in a sample that is fresh enough; in an empty sample there is none.
-    fn known(&self, now: Instant, place: u64) -> Option<Option<PasswordCost>> {
-        let sample = self.sample();
-        let fresh = sample.as_ref().filter(|sample| now < sample.fresh_until)?;
-        Some(fresh.shares.at(place))
     }
 
     fn sample(&self) -> std::sync::MutexGuard<'_, Option<CostSample>> {

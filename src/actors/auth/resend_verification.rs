@@ -55,7 +55,7 @@ impl Command<AuthContext> for ResendVerification {
             }
             None => {
                 let stand_in = stand_in(&context, &self.registrant);
-                context.otp.pretend(call.context.clone(), stand_in, Pretended::Sending).await?;
+                context.otp.pretend(call.context.clone(), stand_in, Pretended::Nothing).await?;
             }
         }
         Ok(Resent {

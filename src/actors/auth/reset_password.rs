@@ -115,15 +115,14 @@ async fn by_code(
         return Err(INVALID);
     }
     let hash = hash(context, call, new_password).await?;
-    let pretended = match count(context, call, &by, named.email.clone()).await {
-        Ok(()) => named.email.as_ref().map(|email| Pretended::Try { domain: email.domain().to_owned() }),
-        Err(Failure::Refused(NoTryLeft)) => Some(Pretended::Sending),
-        Err(Failure::Fault(fault)) => return Err(fault.into()),
+    let pretended = match (count(context, call, &by, named.email.clone()).await, &named.email) {
+        (Ok(()), Some(email)) => Pretended::Try { domain: email.domain().to_owned() },
+        (Ok(()), None) | (Err(Failure::Refused(NoTryLeft)), _) => Pretended::Nothing,
+        (Err(Failure::Fault(fault)), _) => return Err(fault.into()),
     };
-    let (owner, is_counted) = (named.owner, matches!(pretended, Some(Pretended::Try { .. })));
-    let Some(owner) = owner.filter(|_| is_counted) else {
+    let (Some(owner), Pretended::Try { .. }) = (named.owner, &pretended) else {
         let mailbox = named.owner.unwrap_or_else(|| stand_in(context, &by));
-        context.otp.pretend(call.context.clone(), mailbox, pretended.unwrap_or(Pretended::Sending)).await?;
+        context.otp.pretend(call.context.clone(), mailbox, pretended).await?;
         return Err(INVALID);
     };
     let reset = Reset { owner, hash, key: context.keys.identifier.clone(), requested_at: named.requested_at };

@@ -180,8 +180,8 @@ fn unchanged(tx: &mut Tx<'_>, came_to: Tried) -> Decision<Tried, EffectRefused> 
 /// What is done for an owner that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pretended {
-    /// What sends nothing.
-    Sending,
+    /// A sending that sends nothing, or a try that tries nothing.
+    Nothing,
     /// A try of a code that was sent to no one, since no user has the address of its request.
     Try {
         /// The domain of the address.
