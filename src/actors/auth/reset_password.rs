@@ -1,5 +1,5 @@
-//! A new password by the code or link that was mailed: ends all sessions, lifts the lockout that wrong passwords led to, and
-//! verifies an address that never was.
+//! A new password by the code or link that was mailed: ends all sessions, lifts the lockout that wrong passwords led
+//! to, and verifies an address that never was.
 //!
 //! Every try of a code costs one hash and two commits, and every secret of a link one hash and one commit, whether the
 //! address is known, unknown, or the request or secret made up.

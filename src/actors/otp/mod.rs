@@ -92,8 +92,8 @@ impl Otp {
         self.tried(context, owner, CodeTry { purpose, proof: CodeProof::Digits(typed), effect }).await
     }
 
-    /// Tries the secret of a link; `effect` is what the right one does, in the same commit. A wrong one counts against no
-    /// code.
+    /// Tries the secret of a link; `effect` is what the right one does, in the same commit. A wrong one counts against
+    /// no code.
     pub async fn follow_link(
         &self,
         context: CallContext,

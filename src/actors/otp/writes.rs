@@ -100,8 +100,8 @@ pub(crate) fn end_code(tx: &mut Tx<'_>, over: &OneTimeCode) -> Result<(), TxFaul
     }
 }
 
-/// Ends the live code of an owner for a purpose, and its link, because what it is for is settled otherwise; it stays for
-/// the limits on sending. There is no event for it: the caller records the change that ended it.
+/// Ends the live code of an owner for a purpose, and its link, because what it is for is settled otherwise; it stays
+/// for the limits on sending. There is no event for it: the caller records the change that ended it.
 pub(crate) fn void_code(tx: &mut Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<(), TxFault> {
     match code::find(tx, owner, purpose)? {
         Some(live) if live.state == CodeStage::Live => code::put(tx, &OneTimeCode { state: CodeStage::Void, ..live }),

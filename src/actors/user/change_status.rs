@@ -17,8 +17,8 @@ use crate::{
     types::{Call, ExpectedVersion, Failure, id::UserId, limits},
 };
 
-/// Gives a user a status. One that keeps the user from entering ends all sessions and live codes in the same commit. Answers the
-/// user; nothing is written if the status is the same.
+/// Gives a user a status. One that keeps the user from entering ends all sessions and live codes in the same commit.
+/// Answers the user; nothing is written if the status is the same.
 #[derive(Debug, Clone)]
 pub struct ChangeStatus {
     /// The user.

@@ -36,7 +36,8 @@ fn demand(purpose: CodePurpose, network: u8) -> CodeDemand {
     CodeDemand { owner, purpose, network: Network::V4([192, 0, network]) }
 }
 
-/// One line per step: `<second> ask`, `right`, `wrong` or `link`, and the result. Codes are numbered in the order of drawing.
+/// One line per step: `<second> ask`, `right`, `wrong` or `link`, and the result. Codes are numbered in the order of
+/// drawing.
 fn play(history: &str) {
     let mut code: Option<OneTimeCode> = None;
     let mut drawn = 0;
