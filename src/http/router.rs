@@ -26,7 +26,8 @@ pub fn from_table(table: Vec<Route>, listener: Listener, services: EdgeServices)
     for route in table.into_iter().filter(|route| gate::is_answered(&route.rule, listener, &services.edge)) {
         let Route { rule, handler, .. } = route;
         let (mount, path, method) = (rule.mount.clone(), rule.path.clone(), rule.method);
-        let gate = Gate { edge: services.edge.clone(), listener, rule: rule.into() };
+        let users = services.users.clone();
+        let gate = Gate { edge: services.edge.clone(), listener, rule: rule.into(), users };
         let handler = handler.route_layer(axum_middleware::from_fn_with_state(gate, gate::pass));
         let (methods, allowed) = paths.entry(mount).or_default();
         *methods = std::mem::take(methods).merge(handler);

@@ -79,10 +79,11 @@ async fn types_made_from_the_description_compile_as_a_user_expects() {
 }
 
 /// Operations that a random caller must not run: what they do outlasts the request.
-const LEFT_OUT: [(&str, &str); 10] = [
+const LEFT_OUT: [(&str, &str); 11] = [
     ("create_snapshot", "writes a file wherever the body says"),
     ("advance_clock", "ends all tokens and codes"),
     ("list_inbox_mails", "waits for as many seconds as the query says"),
+    ("show_inbox_code", "waits for as many seconds as the query says"),
     ("logout_session", "ends the session of the run"),
     ("logout_all_sessions", "ends the session of the run"),
     ("end_own_session", "ends the session of the run, whose id another answer names"),
@@ -177,7 +178,7 @@ async fn token(server: &Server, admin: &str) -> String {
 }
 
 /// Samples that name what is not there, or what an earlier sample made, and the status of their answers.
-const REFUSED: [(&str, u16); 11] = [
+const REFUSED: [(&str, u16); 12] = [
     ("verify_email", 422),
     ("refresh_session", 401),
     ("reset_password", 422),
@@ -189,6 +190,7 @@ const REFUSED: [(&str, u16); 11] = [
     ("discard_dead_letter", 404),
     ("revoke_invitation", 404),
     ("create_admin", 409),
+    ("show_inbox_mail", 404),
 ];
 
 /// Samples that end or change the caller, in an order in which each works.

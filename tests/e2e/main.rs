@@ -15,6 +15,7 @@ mod hardened;
 mod kills;
 mod lossy;
 mod mail;
+mod metrics;
 mod migrating;
 #[path = "../peers/mod.rs"]
 mod peers;

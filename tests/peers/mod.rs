@@ -48,7 +48,15 @@ pub fn program(name: &'static str) -> Option<&'static str> {
 
 /// The checker of Prometheus' text format, of Debian's package `prometheus`.
 pub fn promtool() -> Option<&'static str> {
-    let name = "promtool";
+    with_version("promtool")
+}
+
+/// The server of Debian's package `prometheus`.
+pub fn prometheus() -> Option<&'static str> {
+    with_version("prometheus")
+}
+
+fn with_version(name: &'static str) -> Option<&'static str> {
     if runs(Command::new(name).arg("--version")) { Some(name) } else { missing(name) }
 }
 

@@ -30,7 +30,8 @@ pub(super) fn rows() -> Vec<Route> {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct LoginBody {
-    /// Who signs in.
+    /// An e-mail address or a user name. Or the id that `POST /auth/register` answered: then only the password of that
+    /// registration is tried, and the answer says whether its address is still to be verified.
     #[schema(value_type = Option<IdentifierForm>)]
     identifier: Option<String>,
     /// An e-mail address.
@@ -166,6 +167,7 @@ impl From<LoginRefusal> for ApiError {
     fn from(refusal: LoginRefusal) -> Self {
         match refusal {
             LoginRefusal::InvalidCredentials => Self::new(ProblemCode::InvalidCredentials),
+            LoginRefusal::EmailNotVerified => Self::new(ProblemCode::EmailNotVerified),
             LoginRefusal::LockedOut { wait } => Self::new(ProblemCode::LockedOut).retry_after(wait),
         }
     }
@@ -177,6 +179,8 @@ impl From<LoginRefusal> for ApiError {
     responses(
         (status = 200, description = "Signed in.", body = LoggedInBody),
         (status = 401, description = "Signing in was refused (`invalid_credentials`)."),
+        (status = 403, description = "The identifier is the id of a registration, the password is right, and the \
+            address is not verified yet (`email_not_verified`)."),
     )
 )]
 pub async fn login(

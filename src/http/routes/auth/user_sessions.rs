@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use utoipa_axum::routes;
 
 use super::sessions::SessionList;
-use crate::http::routes::user::users::UserSelector;
+use crate::http::routes::user::users::{UserSelector, note_read};
 use crate::{
     actors::user::{EndSessionsOfUser, UnknownUser},
     domain::access::{Permission, may},
@@ -61,11 +61,13 @@ fn target(who: UserSelector, caller: &SignedIn, permission: Permission) -> Resul
 )]
 pub async fn list_user_sessions(
     State(services): State<EdgeServices>,
+    context: CallContext,
     caller: SignedIn,
     Path(who): Path<UserSelector>,
 ) -> Result<Json<SessionList>, ApiError> {
     let id = target(who, &caller, Permission::ReadUsers)?;
     let user = services.users.find(id).await?.ok_or(UnknownUser)?;
+    note_read(&services, context, (id, "list_user_sessions")).await?;
     Ok(Json(SessionList::of(services.auth.sessions(user.id).await?, caller.0.session)))
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::user_body::UserBody;
 use crate::{
-    actors::user::{ChangeRoles, ChangeRolesRefusal, ChangeStatus, ChangeStatusRefusal},
+    actors::user::{AccessKind, ChangeRoles, ChangeRolesRefusal, ChangeStatus, ChangeStatusRefusal, NoteAccess},
     domain::{
         access::{Permission, may},
         user::{Status, User, UserFilter},
@@ -75,11 +75,14 @@ impl FromFields for UserFilter {
 )]
 pub async fn list_users(
     State(services): State<EdgeServices>,
+    context: CallContext,
     list: List<UserFilter>,
 ) -> Result<Json<Rows<UserBody>>, ApiError> {
     let after = list.after.as_deref().map(user_of_key).transpose()?;
     let page = services.users.page(list.filter.clone(), after, list.limit).await?;
     let next_cursor = page.next.map(|last| list.next(last.as_bytes()));
+    let note = NoteAccess { kind: AccessKind::ReadUsers, operation: "list_users".to_owned() };
+    services.users.run(context, note).await?;
     Ok(Json(Rows { data: page.rows.into_iter().map(UserBody::from).collect(), next_cursor }))
 }
 
@@ -118,6 +121,19 @@ fn nobody() -> ApiError {
     ApiError::new(ProblemCode::NotFound)
 }
 
+/// Enters in the audit log that the caller read a user who is another one.
+pub async fn note_read(
+    services: &EdgeServices,
+    context: CallContext,
+    (read, operation): (UserId, &'static str),
+) -> Result<(), ApiError> {
+    if context.principal().is_some_and(|caller| caller.user == read) {
+        return Ok(());
+    }
+    let note = NoteAccess { kind: AccessKind::ReadUser(read), operation: operation.to_owned() };
+    Ok(services.users.run(context, note).await?)
+}
+
 /// Show one user
 ///
 /// The caller's own user by id or as `me`; other users only with the permission `read_users`.
@@ -135,6 +151,7 @@ fn nobody() -> ApiError {
 )]
 pub async fn show_user(
     State(services): State<EdgeServices>,
+    context: CallContext,
     caller: SignedIn,
     known: IfNoneMatch,
     Path(who): Path<UserSelector>,
@@ -143,8 +160,9 @@ pub async fn show_user(
     if id != caller.0.user && !may(&caller.0.roles, Permission::ReadUsers) {
         return Err(nobody());
     }
-    let found: Option<User> = services.users.find(id).await?;
-    found.map(|user| Tagged::from(user).unless(&known)).ok_or_else(nobody)
+    let found: User = services.users.find(id).await?.ok_or_else(nobody)?;
+    note_read(&services, context, (id, "show_user")).await?;
+    Ok(Tagged::from(found).unless(&known))
 }
 
 /// The new status of a user.
