@@ -231,14 +231,14 @@ pub struct Supervision {
     /// Restarts by an operator, which do not count towards the limit.
     pub restarts_by_operator: u64,
     /// What follows a failure past the limit.
-    #[schema(value_type = PastLimit)]
+    #[schema(value_type = PastLimitName)]
     pub past_limit: &'static str,
 }
 
 /// What follows a failure past the restart limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 #[schema(rename_all = "snake_case")]
-pub enum PastLimit {
+pub enum PastLimitName {
     /// The parent fails, too.
     Escape,
     /// The child waits with growing back-off.
