@@ -178,7 +178,7 @@ async fn token(server: &Server, admin: &str) -> String {
 }
 
 /// Samples that name what is not there, or what an earlier sample made, and the status of their answers.
-const REFUSED: [(&str, u16); 12] = [
+const REFUSED: [(&str, u16); 13] = [
     ("verify_email", 422),
     ("refresh_session", 401),
     ("reset_password", 422),
@@ -190,6 +190,7 @@ const REFUSED: [(&str, u16); 12] = [
     ("discard_dead_letter", 404),
     ("revoke_invitation", 404),
     ("create_admin", 409),
+    ("create_invitation", 409),
     ("show_inbox_mail", 404),
 ];
 
