@@ -53,9 +53,15 @@ pub struct Commit {
 pub struct DurableGroup {
     operations: Batch,
     last: Lsn,
+    synced_in: Duration,
 }
 
 impl DurableGroup {
+    /// The time of its sync.
+    pub fn synced_in(&self) -> Duration {
+        self.synced_in
+    }
+
     /// The number of its last commit; the others have the numbers directly before it.
     pub fn last(&self) -> Lsn {
         self.last
@@ -213,10 +219,14 @@ impl Base {
     /// write.
     pub fn commit(&mut self, group: Vec<Commit>) -> Result<DurableGroup, BaseError> {
         if group.is_empty() {
-            return Ok(DurableGroup { operations: Batch::default(), last: self.writer.last() });
+            let (operations, last, synced_in) = (Batch::default(), self.writer.last(), Duration::ZERO);
+            return Ok(DurableGroup { operations, last, synced_in });
         }
         let bytes = self.writer.append(&group)?;
+        let clock = Arc::clone(&self.environment.clock);
+        let began = clock.instant();
         self.writer.sync()?;
+        let synced_in = clock.instant().saturating_duration_since(began);
         let last = self.writer.synced();
         let mut operations = Batch(Vec::with_capacity(group.iter().map(|commit| commit.batch.0.len()).sum()));
         let mut time = self.progress.last_time();
@@ -226,7 +236,7 @@ impl Base {
         }
         self.progress.commits(last, time, bytes);
         self.since_checkpoint.written += bytes;
-        Ok(DurableGroup { operations, last })
+        Ok(DurableGroup { operations, last, synced_in })
     }
 
     /// Applies a durable group to the tree.

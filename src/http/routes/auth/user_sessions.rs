@@ -12,6 +12,7 @@ use crate::{
         context::SignedIn,
         error::{ApiError, ProblemCode},
         extract::{Json, Path},
+        openapi::forms::UserSelectorForm,
         route::{Access::Needs, Class::Standard, On::Public, Route, row},
         services::EdgeServices,
     },
@@ -52,7 +53,7 @@ fn target(who: UserSelector, caller: &SignedIn, permission: Permission) -> Resul
 /// with the permission `read_users`.
 #[utoipa::path(
     get, path = "/users/{id}/sessions", operation_id = "list_user_sessions", tag = "users",
-    params(("id" = String, Path, description = "The user's id, or `me`.")),
+    params(("id" = UserSelectorForm, Path, description = "The user's id, or `me`.")),
     responses(
         (status = 200, description = "The sessions.", body = SessionList),
         (status = 404, description = "There is no such user, or the caller may not see them."),
@@ -76,7 +77,7 @@ pub async fn list_user_sessions(
 /// as `me`; those of other users only with the permission `manage_user_status`.
 #[utoipa::path(
     delete, path = "/users/{id}/sessions", operation_id = "end_sessions_of_user", tag = "users",
-    params(("id" = String, Path, description = "The user's id, or `me`.")),
+    params(("id" = UserSelectorForm, Path, description = "The user's id, or `me`.")),
     responses(
         (status = 204, description = "The sessions have ended."),
         (status = 404, description = "There is no such user, or the caller may not see them."),
