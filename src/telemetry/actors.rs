@@ -103,6 +103,7 @@ pub struct ActorReport {
     pub wakes_at: Option<Timestamp>,
     /// The lease without which it does not work, if it needs one and is running.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = LeaseReport)]
     pub lease: Option<LeaseReport>,
     /// Number of starts.
     pub generation: u64,
@@ -134,9 +135,11 @@ pub struct ActorReport {
 #[serde(rename_all = "camelCase")]
 pub struct LeaseReport {
     /// The name of the lease.
+    #[schema(example = "relay/notifier")]
     pub name: String,
     /// The epoch of the lease that it holds; absent while it waits because another holds the lease.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, example = "3")]
     pub epoch: Option<String>,
 }
 
@@ -228,14 +231,14 @@ pub struct Supervision {
     /// Restarts by an operator, which do not count towards the limit.
     pub restarts_by_operator: u64,
     /// What follows a failure past the limit.
-    #[schema(value_type = PastLimit)]
+    #[schema(value_type = PastLimitName)]
     pub past_limit: &'static str,
 }
 
 /// What follows a failure past the restart limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 #[schema(rename_all = "snake_case")]
-pub enum PastLimit {
+pub enum PastLimitName {
     /// The parent fails, too.
     Escape,
     /// The child waits with growing back-off.

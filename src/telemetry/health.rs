@@ -120,7 +120,7 @@ pub enum Details {
 /// The transport of mails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 #[schema(rename_all = "snake_case")]
-pub enum MailTransport {
+pub enum MailTransportName {
     /// The inbox of development mode.
     Inbox,
     /// An SMTP server.
@@ -132,7 +132,7 @@ pub enum MailTransport {
 #[serde(rename_all = "camelCase")]
 pub struct MailReport {
     /// The transport of mails.
-    #[schema(value_type = MailTransport)]
+    #[schema(value_type = MailTransportName)]
     pub transport: &'static str,
     /// Number of waiting mails, counted to 1,000 in each lane.
     pub waiting: usize,

@@ -65,19 +65,21 @@ forms! { installation,
     TimeForm "Timestamp" = text(20..=32, json!({ "format": "date-time", "example": "2026-01-31T12:00:00.000000Z" }));
     /// An e-mail address: a local part in ASCII without quotes, and a domain with a dot.
     EmailForm "EmailAddress" = text(3..=limits::EMAIL_MAX, json!({
-        "format": "email", "pattern": r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[^@\s]+\.[^@\s]+$", "example": "ada@example.com",
+        "format": "email",
+        "pattern": r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[^@\s]+\.[^@\s]+$",
+        "example": "ada@example.com",
     }));
     /// A new password. Common ones are refused, and those with the address or user name in them.
     NewPasswordForm "NewPassword" = text(installation.password_min..=limits::PASSWORD_MAX, json!({
         "format": "password", "example": "correct horse battery staple",
     }));
     /// A password as typed.
-    PasswordForm "Password" = text(1..=limits::SECRET_INPUT_MAX, json!({
+    PasswordForm "Password" = text(0..=limits::SECRET_INPUT_MAX, json!({
         "format": "password", "example": "correct horse battery staple",
     }));
     /// A token as it was answered.
-    TokenForm "Token" = text(1..=limits::SECRET_INPUT_MAX, json!({ "example": "mjr_3fB0XK2m9QJ4Zt8uYw1sLg" }));
-    /// A one-time code: six or eight digits.
+    TokenForm "Token" = text(0..=limits::SECRET_INPUT_MAX, json!({ "example": "mjr_3fB0XK2m9QJ4Zt8uYw1sLg" }));
+    /// A one-time code: six digits; eight where `auth.registration` is `domains`.
     CodeForm "Code" = line(limits::CODE_INPUT_MAX, "123456");
     /// An e-mail address, a user name, or the id of a registration.
     IdentifierForm "Identifier" = line(limits::IDENTIFIER_INPUT_MAX, "ada@example.com");
@@ -94,13 +96,15 @@ forms! { installation,
     /// A position in a list, as it was answered in `nextCursor`.
     CursorForm "Cursor" = text(1..=4_096, json!({ "pattern": "^[A-Za-z0-9_-]+$", "example": "AAECAw" }));
     /// The secret of a mailed link. Wrong codes do not void it; it ends with the code that was sent beside it.
-    LinkSecretForm "LinkSecret" = text(1..=limits::SECRET_INPUT_MAX, json!({
+    LinkSecretForm "LinkSecret" = text(0..=limits::SECRET_INPUT_MAX, json!({
         "example": "mjl_AZfzoHweetKbHx8uPUxbaqdRrl5mZ8Q0v3nX2yT4cE6hK9pLwBsGjUoYiDfRa1Nm",
     }));
     /// A user name: letters a to z, digits, '.', '_' and '-', beginning with a letter or digit.
     UserNameForm "UserName" = text(3..=32, json!({ "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{2,31}$", "example": "ada" }));
     /// A name of a person, without markup, control characters, addresses and URLs.
-    PersonNameForm "PersonName" = text(1..=limits::PERSON_NAME_MAX, json!({ "pattern": r"^[^<>@/\u0000-\u001f\u007f-\u009f]+$", "example": "Ada" }));
+    PersonNameForm "PersonName" = text(1..=limits::PERSON_NAME_MAX, json!({
+        "pattern": r"^[^<>@/\u0000-\u001f\u007f-\u009f]+$", "example": "Ada",
+    }));
     /// A phone number by E.164; spaces, dots, hyphens and brackets between its digits are ignored.
     PhoneForm "PhoneNumber" = text(8..=limits::PHONE_INPUT_MAX, json!({
         "pattern": r"^\+[ .()-]*[1-9]([ .()-]*[0-9]){6,14}[ .()-]*$", "example": "+4369912345678",
@@ -112,7 +116,9 @@ forms! { installation,
     /// A role of a user.
     RoleForm "Role" = set(Role::ALL.map(Role::as_str));
     /// The status of a user.
-    UserStatusForm "UserStatus" = set([Status::Pending, Status::Active, Status::Locked, Status::Disabled].map(Status::as_str));
+    UserStatusForm "UserStatus" = set(
+        [Status::Pending, Status::Active, Status::Locked, Status::Disabled].map(Status::as_str)
+    );
     /// A status that an administrator can set.
     NewStatusForm "NewUserStatus" = set([Status::Active, Status::Locked, Status::Disabled].map(Status::as_str));
     /// What a permission lets its holder do: `docs/reference/routes.md` names it for each route.
@@ -130,9 +136,13 @@ forms! { installation,
     /// The service that writes an event.
     EventSourceForm "EventSource" = set(EventRow::all().map(|row| row.event_type.source()).chain(["/unknown"]));
     /// A sequence of the event log: a whole number as text.
-    SequenceForm "Sequence" = text(1..=limits::SEQUENCE_DIGITS_MAX, json!({ "pattern": "^[0-9]+$", "example": "4711" }));
+    SequenceForm "Sequence" = text(1..=limits::SEQUENCE_DIGITS_MAX, json!({
+        "pattern": "^[0-9]+$", "example": "4711",
+    }));
     /// `refused`: a permanent failure. `exhausted`: too many failed hand-overs. `gone`: no longer in the log.
-    DeadLetterReasonForm "DeadEventReason" = set([DeadReason::Refused, DeadReason::Exhausted, DeadReason::Gone].map(DeadReason::as_str));
+    DeadLetterReasonForm "DeadEventReason" = set(
+        [DeadReason::Refused, DeadReason::Exhausted, DeadReason::Gone].map(DeadReason::as_str)
+    );
     /// An action in the audit log; `unknown:` and a number for one of a newer version.
     AuditActionForm "AuditAction" = open_set(ActionRow::all().map(|row| row.name));
     /// `audit`, or `audit_sign_ins` for sign-ins and sign-outs.

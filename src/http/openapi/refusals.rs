@@ -137,42 +137,51 @@ fn frame_refusals(rule: &Rule, operation: &Value) -> Vec<ProblemCode> {
 /// The schema of problem documents. Other members may be added (RFC 9457 section 3.2).
 pub(super) fn problem_schema() -> Value {
     let codes: Vec<&str> = ProblemCode::ALL.iter().map(|code| code.row().code).collect();
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    let mut kind = text("Names the problem; resolves to its description.");
+    kind["format"] = json!("uri-reference");
+    let mut code = text("The code of the problem, for programs.");
+    code["enum"] = json!(codes);
+    let mut outcome = text("Whether the change was applied.");
+    outcome["enum"] = json!(["not_applied", "applied", "unknown"]);
+    let tries = "With `code_wrong`: the number of code tries that are left.";
+    let permission = "With `forbidden`: what the caller lacks.";
     json!({
         "type": "object",
         "description": "RFC 9457 problem details.",
         "properties": {
-            "type": { "type": "string", "format": "uri-reference", "description": "Names the problem; resolves to its description." },
-            "title": { "type": "string", "description": "The same text for every occurrence of the code." },
+            "type": kind,
+            "title": text("The same text for every occurrence of the code."),
             "status": { "type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer." },
-            "detail": { "type": "string", "description": "What happened here, and what to do." },
-            "instance": { "type": "string", "description": "The path of the request." },
-            "code": { "type": "string", "enum": codes, "description": "The code of the problem, for programs." },
-            "requestId": { "type": "string", "description": "The id of the request in the server's log." },
+            "detail": text("What happened here, and what to do."),
+            "instance": text("The path of the request."),
+            "code": code,
+            "requestId": text("The id of the request in the server's log."),
             "errors": {
-                "type": "array",
-                "description": "The refused fields or parameters.",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "pointer": { "type": "string", "description": "JSON pointer into the body, or the name of a query parameter." },
-                        "code": { "type": "string", "pattern": "^[a-z_0-9]+$", "description": "The rule, for programs." },
-                        "detail": { "type": "string", "description": "What is expected." },
-                    },
-                    "required": ["pointer", "code", "detail"],
-                    "additionalProperties": false,
-                },
+                "type": "array", "description": "The refused fields or parameters.", "items": field_error_schema(),
             },
             "retryable": { "type": "boolean", "description": "Whether the same request may succeed later." },
-            "outcome": {
-                "type": "string", "enum": ["not_applied", "applied", "unknown"],
-                "description": "Whether the change was applied.",
-            },
-            "permission": { "$ref": "#/components/schemas/Permission", "description": "With `forbidden`: what the caller lacks." },
-            "attemptsLeft": {
-                "type": "integer", "minimum": 0, "description": "With `code_wrong`: the number of code tries that are left.",
-            },
+            "outcome": outcome,
+            "permission": { "$ref": "#/components/schemas/Permission", "description": permission },
+            "attemptsLeft": { "type": "integer", "minimum": 0, "description": tries },
         },
-        "required": ["type", "title", "status", "detail", "instance", "code", "requestId", "errors", "retryable", "outcome"],
+        "required": [
+            "type", "title", "status", "detail", "instance", "code", "requestId", "errors", "retryable", "outcome",
+        ],
         "additionalProperties": true,
+    })
+}
+
+fn field_error_schema() -> Value {
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    json!({
+        "type": "object",
+        "properties": {
+            "pointer": text("JSON pointer into the body, or the name of a query parameter."),
+            "code": text("The rule, for programs."),
+            "detail": text("What is expected."),
+        },
+        "required": ["pointer", "code", "detail"],
+        "additionalProperties": false,
     })
 }

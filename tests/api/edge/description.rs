@@ -152,7 +152,7 @@ fn a_body_with_two_forms_has_both() {
     for (name, first, second) in [
         ("Login", "identifier", "email"),
         ("Resend", "userId", "email"),
-        ("ResetPassword", "requestId", "email"),
+        ("ResetByCode", "requestId", "email"),
         ("CodeVerify", "id", "purpose"),
     ] {
         let forms = document["components"]["schemas"][name]["oneOf"].as_array().unwrap();

@@ -252,7 +252,8 @@ impl From<VerifiedTrail> for VerifiedBody {
 #[utoipa::path(
     get, path = "/audit/verify", operation_id = "verify_audit_trail", tag = "audit",
     params(
-        ("after" = Option<i64>, Query, description = "Continue after this entry of `audit`; its hash is trusted.", minimum = 0, example = 0),
+        ("after" = Option<i64>, Query,
+            description = "Continue after this entry of `audit`; its hash is trusted.", minimum = 0, example = 0),
         ("afterSignIns" = Option<i64>, Query, description = "The same in `audit_sign_ins`.", minimum = 0, example = 0),
     ),
     responses(

@@ -99,7 +99,7 @@ pub struct ResetByCodeBody {
     /// The address; this or `requestId`. Tried 20 times a day at most.
     #[schema(value_type = Option<EmailForm>)]
     email: Option<EmailAddress>,
-    /// Six digits; eight where `auth.registration` is `domains`.
+    /// The code.
     #[schema(value_type = CodeForm)]
     code: String,
     /// The new password.

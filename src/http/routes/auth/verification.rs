@@ -64,7 +64,7 @@ pub struct VerifyByCodeBody {
     /// passwords of their own.
     #[schema(value_type = IdForm)]
     user_id: UserId,
-    /// Six digits; eight where `auth.registration` is `domains`.
+    /// The code.
     #[schema(value_type = CodeForm)]
     code: String,
 }

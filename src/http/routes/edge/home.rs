@@ -31,6 +31,7 @@ pub(super) fn rows() -> Vec<Route> {
     responses(
         (status = 200, description = "The page, in development.", content_type = "text/html", body = String),
         (status = 302, description = "In production, the address of another page.", headers(("Location" = String))),
+        (status = 404, description = "In production without `edge.root_redirect`."),
     )
 )]
 pub async fn show_home(State(services): State<EdgeServices>) -> Result<Response, ApiError> {

@@ -86,7 +86,8 @@ pub async fn show_docs(known: IfNoneMatch) -> Result<Response, ApiError> {
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
     ),
     responses(
-        (status = 200, description = "The style sheet or the script.", content((String = "text/css"), (String = "text/javascript"))),
+        (status = 200, description = "The style sheet or the script.",
+            content((String = "text/css"), (String = "text/javascript"))),
         (status = 304, description = "The answer is the same as before."),
     )
 )]

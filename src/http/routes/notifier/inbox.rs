@@ -98,6 +98,7 @@ pub struct KeptMail {
     #[schema(example = "123456")]
     code: Option<String>,
     /// The link in it, if it has one.
+    #[schema(example = json!(null))]
     link: Option<String>,
     /// When it arrived.
     #[schema(value_type = TimeForm)]
@@ -136,9 +137,11 @@ pub struct InboxList {
 #[utoipa::path(
     get, path = "/dev/inbox", operation_id = "list_inbox_mails", tag = "development",
     params(
-        ("to" = Option<String>, Query, description = "Only messages to this address, in upper or lower case.", min_length = 1, max_length = 254),
+        ("to" = Option<String>, Query,
+            description = "Only messages to this address, in upper or lower case.", min_length = 1, max_length = 254),
         ("after" = Option<IdForm>, Query, description = "Only messages that arrived after the one with this id."),
-        ("wait" = Option<i64>, Query, description = "Seconds to wait for a message if there is none.", minimum = 0, maximum = 30),
+        ("wait" = Option<i64>, Query,
+            description = "Seconds to wait for a message if there is none.", minimum = 0, maximum = 30),
         ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
     ),
     responses((
@@ -168,9 +171,11 @@ pub async fn list_inbox_mails(
 #[utoipa::path(
     get, path = "/dev/inbox/code", operation_id = "show_inbox_code", tag = "development",
     params(
-        ("to" = Option<String>, Query, description = "Only messages to this address, in upper or lower case."),
-        ("after" = Option<String>, Query, description = "Only messages that arrived after the one with this id."),
-        ("wait" = Option<i64>, Query, description = "Seconds to wait for a code if there is none; at most 30."),
+        ("to" = Option<String>, Query,
+            description = "Only messages to this address, in upper or lower case.", min_length = 1, max_length = 254),
+        ("after" = Option<IdForm>, Query, description = "Only messages that arrived after the one with this id."),
+        ("wait" = Option<i64>, Query,
+            description = "Seconds to wait for a code if there is none.", minimum = 0, maximum = 30),
     ),
     responses(
         (status = 200, description = "The code.", content_type = "text/plain", body = String, example = "482913"),
@@ -197,7 +202,7 @@ const MAIL_POLICY: &str = "sandbox allow-popups allow-popups-to-escape-sandbox; 
 /// For the frame of the inbox's page. No script of the message runs.
 #[utoipa::path(
     get, path = "/dev/inbox/{id}/html", operation_id = "show_inbox_mail", tag = "development",
-    params(("id" = String, Path, description = "The id of the message.")),
+    params(("id" = IdForm, Path, description = "The id of the message.")),
     responses(
         (status = 200, description = "The HTML of the message; a text message as text.", content_type = "text/html",
          body = String),

@@ -77,7 +77,9 @@ pub async fn list_actors(
 /// Show one actor
 #[utoipa::path(
     get, path = "/actors/{path}", operation_id = "show_actor", tag = "operations",
-    params(("path" = String, Path, description = "The actor's path in the tree, with slashes.", min_length = 1, example = "auth")),
+    params((
+        "path" = String, Path,
+        description = "The actor's path in the tree, with slashes.", min_length = 1, example = "auth")),
     responses((status = 200, description = "The actor's state.", body = ActorReport))
 )]
 pub async fn show_actor(
@@ -95,7 +97,9 @@ pub async fn show_actor(
 /// The actor finishes its current message and starts again. This does not count towards its restart limit.
 #[utoipa::path(
     post, path = "/actors/{path}/restart", operation_id = "restart_actor", tag = "operations",
-    params(("path" = String, Path, description = "The actor's path in the tree, with slashes.", min_length = 1, example = "auth")),
+    params((
+        "path" = String, Path,
+        description = "The actor's path in the tree, with slashes.", min_length = 1, example = "auth")),
     responses(
         (status = 202, description = "The restart was requested; the actor's current state.", body = ActorReport),
         (status = 409, description = "The actor is a group, or it is stopping."),

@@ -166,7 +166,9 @@ pub async fn show_health(State(services): State<EdgeServices>, insight: Insight,
 /// `notifications` and `payments` are aliases of `notifier` and `payment`.
 #[utoipa::path(
     get, path = "/health/{service}", operation_id = "show_service_health", tag = "health",
-    params(("service" = String, Path, description = "The service's name, as in `/health`.", min_length = 1, example = "store")),
+    params((
+        "service" = String, Path,
+        description = "The service's name, as in `/health`.", min_length = 1, example = "store")),
     responses(
         (status = 200, description = "The service works, at least in part.", body = ServiceBody),
         (status = 503, description = "The service is down.", body = ServiceBody),

@@ -201,7 +201,7 @@ pub struct CodeVerifyBody {
     /// The purpose; this or `id`.
     #[schema(value_type = Option<PurposeForm>)]
     purpose: Option<OwnPurpose>,
-    /// Six digits; eight where `auth.registration` is `domains`.
+    /// The code.
     #[schema(value_type = CodeForm)]
     code: String,
 }

@@ -151,7 +151,10 @@ impl From<OperatorRefusal> for ApiError {
         ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
         ("cursor" = Option<CursorForm>, Query, description = "`nextCursor` of the previous page."),
     ),
-    responses((status = 200, description = "One page.", body = Rows<DeadLetterBody>))
+    responses(
+        (status = 200, description = "One page.", body = Rows<DeadLetterBody>),
+        (status = 404, description = "No subscriber has this name."),
+    )
 )]
 pub async fn list_dead_letters(
     State(services): State<EdgeServices>,

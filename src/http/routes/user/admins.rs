@@ -64,7 +64,10 @@ impl From<CreateAdminRefusal> for ApiError {
 /// The address counts as proven; no mail is sent.
 #[utoipa::path(
     post, path = "/users/admins", operation_id = "create_admin", tag = "operations", request_body = CreateAdminBody,
-    responses((status = 201, description = "The user, who may sign in at once.", body = UserBody))
+    responses(
+        (status = 201, description = "The user, who may sign in at once.", body = UserBody),
+        (status = 409, description = "A user has the address (`email_taken`)."),
+    )
 )]
 pub async fn create_admin(
     State(services): State<EdgeServices>,
