@@ -20,6 +20,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::{error::AppError, secrets};
 use crate::{
     actors::{
         auth::{Auth, AuthContext, AuthKeys, KeyReload, KeyRotation, MarkUsed},
@@ -35,7 +36,7 @@ use crate::{
         user::{UserContext, Users},
     },
     config::Config,
-    crypto::token::KeySet,
+    crypto::{identifier::IdentifierKey, token::KeySet},
     outbound::mail::MailTransport,
     persistence::Store,
     supervision::{Spec, Supervisor, System},
@@ -103,10 +104,11 @@ pub fn services(
     root.group("hasher", |group| hasher.supervise(group, threads));
 
     let otp = Otp::supervised(root, Spec::park("otp"), system.clone(), store.clone(), &config.auth);
+    let identifiers = auth_keys.identifier.clone();
     let auth_context = AuthContext::new(system, &store, &hasher, &otp, &config, (auth_keys, signing));
     let auth = Auth::new(root.commands(Spec::escape("auth"), auth_context));
 
-    let users = users(root, system, &store, hasher, &config);
+    let users = users(root, system, &store, (hasher, identifiers), &config);
 
     let (codes, at) = (Arc::new(otp.clone()), (store.clone(), system.clone()));
     let notifier_context = match mail {
@@ -120,8 +122,14 @@ pub fn services(
     Ok(Services { auth, users, otp, notifier, relays })
 }
 
-fn users(root: &mut Supervisor, system: &System, store: &Store, hasher: HasherPool, config: &Config) -> Users {
-    let context = UserContext::new(system.clone(), store.clone(), hasher, &config.auth);
+fn users(
+    root: &mut Supervisor,
+    system: &System,
+    store: &Store,
+    (hasher, identifiers): (HasherPool, IdentifierKey),
+    config: &Config,
+) -> Users {
+    let context = UserContext::new(system.clone(), store.clone(), hasher, identifiers, &config.auth);
     Users::new(root.commands(Spec::escape("user"), context))
 }
 
@@ -132,9 +140,10 @@ pub fn users_alone(
     store: &Store,
     hasher: HasherPool,
     config: &Config,
-) -> Users {
+) -> Result<Users, AppError> {
     root.group("hasher", |group| hasher.supervise(group, 1));
-    users(root, system, store, hasher, config)
+    let identifiers = secrets::auth_keys(store)?.identifier;
+    Ok(users(root, system, store, (hasher, identifiers), config))
 }
 
 /// The notifier with its sender, and its subscriber.

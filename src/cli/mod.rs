@@ -20,6 +20,7 @@ mod keys;
 mod log;
 mod notify;
 mod offline;
+mod openapi;
 mod ownership;
 mod process;
 mod record_form;
@@ -96,6 +97,8 @@ enum Command {
     /// Test the sending of notifications, or resume it for a restored store
     #[command(subcommand)]
     Notify(notify::NotifyCommand),
+    /// Print the description of the REST API (OpenAPI 3.1), with the settings of this installation
+    Openapi(openapi::Openapi),
     /// Print shell completions
     Completions(completions::Completions),
 }
@@ -122,6 +125,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Clock(command) => command.run(&cli.settings, &terminal),
         Command::Log(command) => command.run(&cli.settings, &terminal),
         Command::Notify(command) => command.run(&cli.settings, &terminal),
+        Command::Openapi(openapi) => openapi.run(&cli.settings, &terminal),
         Command::Completions(completions) => completions.run(&terminal),
     };
     match result {

@@ -316,6 +316,17 @@ impl TestApp {
         report.hashed + report.verified + report.verified_nobody
     }
 
+    /// KiB of memory times passes, of all password hashes so far.
+    pub fn hash_work(&self) -> u64 {
+        self.hasher.report().work
+    }
+
+    /// The number of messages that any mailbox has accepted so far.
+    pub async fn messages(&self) -> u64 {
+        let actors = self.operator().get("/actors").await;
+        actors.body["totals"]["accepted"].as_u64().unwrap_or_else(|| panic!("{actors:?}"))
+    }
+
     /// The number of commits so far, by any service.
     pub fn commits(&self) -> u64 {
         self.store.report().writer.commits

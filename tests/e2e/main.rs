@@ -10,6 +10,7 @@
 mod api;
 mod crowd;
 mod deploy;
+mod description;
 mod hardened;
 mod kills;
 mod lossy;

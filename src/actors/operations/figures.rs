@@ -1,4 +1,4 @@
-//! What metrics say of the process: read when they are scraped.
+//! The figures of the process for its metrics, read at each scrape.
 
 use super::Operations;
 use crate::{
@@ -31,8 +31,8 @@ const DELIVERIES: [(&str, &[EventType]); 4] = [
 ];
 
 impl Operations {
-    /// The figures of now; those of subscribers and mail are at most `limits::READY_PROBE_EVERY` old. What cannot be
-    /// read is left out.
+    /// The present figures; those of subscribers and mail are at most `limits::READY_PROBE_EVERY` old. Figures that
+    /// cannot be read are left out.
     pub async fn figures(&self, auth: &Auth) -> Figures {
         let (store, stats) = (&self.0.store, self.0.system.stats());
         let (cache, hasher) = auth.figures();

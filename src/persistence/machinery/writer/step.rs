@@ -129,6 +129,7 @@ impl StoreWriter {
         }
         match error {
             BaseError::Full(_) => Fault::StorageFull,
+            BaseError::Descriptors(_) => Fault::Unavailable,
             BaseError::Frame(_) => Fault::bug(error.to_string()),
             BaseError::Io { .. } | BaseError::Engine(_) => Fault::unknown(error.to_string()),
         }
@@ -192,6 +193,8 @@ impl StoreWriter {
         match target.checkpoint_if_due() {
             Ok(true) => self.shared.tally().last_checkpoint_at = Some(self.shared.clock.now()),
             Ok(false) => {}
+            // It stays due, so the next step takes it.
+            Err(error) if !error.is_fatal() => tracing::warn!(%error, "a checkpoint was not taken; it is tried again"),
             Err(error) => self.shared.lose(format!("checkpoint: {error}")),
         }
     }
