@@ -143,7 +143,7 @@ impl Planting {
         }
     }
 
-    /// What operators read.
+    /// What is shown to operators.
     async fn read_operations(&mut self, ops: &Api, control: &str) {
         let paths = ["/actors", "/actors/auth", "/health", "/health/store", "/health/mail", "/metrics", "/log/level"];
         let lists = ["/events?limit=100", "/events/subscribers", "/events/dead-letters", "/audit?limit=100"];
@@ -174,8 +174,8 @@ impl Planting {
     fn assert_nothing_is_found(&self) {
         for (place, bytes) in &self.places {
             for secret in &self.planted {
-                let told = secret.found_in(bytes);
-                assert!(told.is_none(), "{} is in {place}: {}", secret.what, told.unwrap_or_default());
+                let found = secret.found_in(bytes);
+                assert!(found.is_none(), "{} is in {place}: {}", secret.what, found.unwrap_or_default());
             }
         }
     }
@@ -218,7 +218,7 @@ async fn sign_in_and_out(planting: &mut Planting, api: &Api) {
     planting.plant("the device token", &login.text_of("deviceToken"));
 }
 
-/// What is secret of a signed token; the rest is told by its user's answers.
+/// The secret part of a signed token; the other parts can be read in answers.
 fn signature(token: &str) -> &str {
     token.rsplit('.').next().unwrap()
 }

@@ -14,6 +14,7 @@ use crate::{
         error::ApiError,
         extract::{Json, Query},
         fields::{Fields, FromFields},
+        openapi::forms::TimeForm,
         route::{Access::Needs, Class::Standard, On::Ops, Route, row},
         services::EdgeServices,
     },
@@ -61,13 +62,11 @@ impl From<LogLevel> for LevelName {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LogLevelBody {
     /// The present level.
-    #[schema(example = "debug")]
     level: LevelName,
     /// The level of the configuration (`log.level`).
-    #[schema(example = "info")]
     configured: LevelName,
     /// When the configured level holds again; `null` if it holds now.
-    #[schema(format = DateTime, required)]
+    #[schema(value_type = Option<TimeForm>)]
     until: Option<String>,
 }
 
@@ -82,10 +81,10 @@ impl From<LogLevelReport> for LogLevelBody {
 #[derive(Debug, ToSchema)]
 pub struct SetLogLevelBody {
     /// The level.
-    #[schema(value_type = LevelName, example = "debug")]
+    #[schema(value_type = LevelName)]
     level: LogLevel,
     /// How long it holds, an ISO 8601 duration; at most 24 hours, 15 minutes if absent.
-    #[schema(value_type = Option<String>, example = "PT15M")]
+    #[schema(value_type = Option<String>, format = Duration, min_length = 2, max_length = 64, example = "PT15M")]
     r#for: Duration,
 }
 
