@@ -137,7 +137,8 @@ impl Planting {
         }
         for path in ["/auth/profile", "/nothing", "/health", "/users"] {
             for listener in [api, ops] {
-                let answer = listener.get(&format!("{path}?token={QUERY}&{QUERY}=1")).await.unwrap();
+                // The name of an unknown parameter is answered to its sender, its value is not.
+                let answer = listener.get(&format!("{path}?token={QUERY}&search={QUERY}")).await.unwrap();
                 self.search_in(format!("{path} with a query"), answer.text);
             }
         }
