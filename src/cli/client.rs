@@ -110,7 +110,17 @@ impl ControlClient {
 
     /// Sends `body` to `path` and waits at most `timeout`.
     pub fn post(&self, path: &str, body: &serde_json::Value, timeout: Duration) -> Result<ServerAnswer, NoAnswer> {
-        let request = self.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+        self.send(Method::POST, path, body, timeout)
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: &serde_json::Value,
+        timeout: Duration,
+    ) -> Result<ServerAnswer, NoAnswer> {
+        let request = self.request(method, path).header(header::CONTENT_TYPE, "application/json");
         blocking(exchange(request.body(Full::from(body.to_string())).map_err(|_| NoAnswer::Address)?), timeout)
     }
 
@@ -147,6 +157,17 @@ pub fn ask_running(
 ) -> Result<Option<serde_json::Value>, CliFailure> {
     let Some(control) = ControlClient::of_running(config)? else { return Ok(None) };
     answered(&control, control.post(path, body, timeout))
+}
+
+/// The answer of the running server to PUT, with the same rules as `ask_running`.
+pub fn set_running(
+    config: &Config,
+    path: &str,
+    body: &serde_json::Value,
+    timeout: Duration,
+) -> Result<Option<serde_json::Value>, CliFailure> {
+    let Some(control) = ControlClient::of_running(config)? else { return Ok(None) };
+    answered(&control, control.send(Method::PUT, path, body, timeout))
 }
 
 /// The answer of the running server to GET, with the same rules as `ask_running`.

@@ -52,7 +52,7 @@ pub use secrets::SecretsConfig;
 pub use section::{Section, ValueSlot, Visitor};
 pub use store::{EngineChoice, StoreConfig};
 pub use unit::UNIT_FILE;
-pub use value::{ByteSize, Choice, HttpUrl, LinkTemplate, MailSender, SmtpUrl, WebOrigin, Written};
+pub use value::{ByteSize, Choice, HttpUrl, LinkTemplate, MailSender, SmtpUrl, Text, WebOrigin, Written};
 
 use section::section;
 

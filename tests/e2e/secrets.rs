@@ -137,13 +137,14 @@ impl Planting {
         }
         for path in ["/auth/profile", "/nothing", "/health", "/users"] {
             for listener in [api, ops] {
-                let answer = listener.get(&format!("{path}?token={QUERY}&{QUERY}=1")).await.unwrap();
+                // The name of an unknown parameter is answered to its sender, its value is not.
+                let answer = listener.get(&format!("{path}?token={QUERY}&search={QUERY}")).await.unwrap();
                 self.search_in(format!("{path} with a query"), answer.text);
             }
         }
     }
 
-    /// What operators read.
+    /// What is shown to operators.
     async fn read_operations(&mut self, ops: &Api, control: &str) {
         let paths = ["/actors", "/actors/auth", "/health", "/health/store", "/health/mail", "/metrics", "/log/level"];
         let lists = ["/events?limit=100", "/events/subscribers", "/events/dead-letters", "/audit?limit=100"];
@@ -174,8 +175,8 @@ impl Planting {
     fn assert_nothing_is_found(&self) {
         for (place, bytes) in &self.places {
             for secret in &self.planted {
-                let told = secret.found_in(bytes);
-                assert!(told.is_none(), "{} is in {place}: {}", secret.what, told.unwrap_or_default());
+                let found = secret.found_in(bytes);
+                assert!(found.is_none(), "{} is in {place}: {}", secret.what, found.unwrap_or_default());
             }
         }
     }
@@ -218,7 +219,7 @@ async fn sign_in_and_out(planting: &mut Planting, api: &Api) {
     planting.plant("the device token", &login.text_of("deviceToken"));
 }
 
-/// What is secret of a signed token; the rest is told by its user's answers.
+/// The secret part of a signed token; the other parts can be read in answers.
 fn signature(token: &str) -> &str {
     token.rsplit('.').next().unwrap()
 }
