@@ -10,9 +10,7 @@ pub enum AppError {
     /// An address cannot be listened on.
     #[error("cannot listen on {address} ({key}): {reason}")]
     Listen {
-        /// The setting.
         key: &'static str,
-        /// Its value.
         address: SocketAddr,
         /// What the system says.
         reason: std::io::Error,
@@ -22,29 +20,18 @@ pub enum AppError {
     Store(String),
     /// A file of keys or credentials cannot be read or written.
     #[error("cannot use {}: {reason}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
+    File { path: PathBuf, reason: String },
     /// A setting cannot be carried out.
     #[error("{0}")]
     Setting(String),
     /// A step of the start failed.
     #[error("the start failed at {step}: {fault}")]
-    Start {
-        /// Which.
-        step: &'static str,
-        /// Why.
-        fault: Fault,
-    },
+    Start { step: &'static str, fault: Fault },
     /// A part without which the process must not go on gave up.
     #[error("{path} gave up: {reason}")]
     Escaped {
         /// Where in the tree.
         path: String,
-        /// Why.
         reason: String,
     },
 }

@@ -19,7 +19,6 @@ use crate::{
 pub struct AppDependencies {
     /// What the services are made of.
     pub services: ServiceDependencies,
-    /// The operator's credential.
     pub control: ControlToken,
     /// The system's clock, if it is one that can be set forward.
     pub manual: Option<Arc<ManualClock>>,

@@ -42,9 +42,7 @@ use crate::{
 
 /// What the services are made of.
 pub struct ServiceDependencies {
-    /// The settings.
     pub config: Arc<Config>,
-    /// The store, open.
     pub store: Store,
     /// The pool of hashing threads, without threads yet.
     pub hasher: HasherPool,
@@ -56,22 +54,17 @@ pub struct ServiceDependencies {
 
 /// How each listener is served.
 pub struct Listeners {
-    /// The operators'.
+    /// The listener of the ops routes.
     pub ops: edge::Server,
-    /// The public one.
     pub public: edge::Server,
 }
 
 /// The handles of the services.
 #[derive(Clone)]
 pub struct Services {
-    /// Sign-in.
     pub auth: Auth,
-    /// Users.
     pub users: Users,
-    /// One-time codes.
     pub otp: Otp,
-    /// Notifications.
     pub notifier: Notifier,
     /// The relays, for operators.
     pub relays: Relays,

@@ -9,7 +9,6 @@ use crate::types::{EmailAddress, Invalid, Timestamp, provider_answer::ProviderAn
 pub struct Sender {
     /// The name that mail programs show; may be empty.
     pub name: String,
-    /// The address.
     pub address: EmailAddress,
 }
 
@@ -34,19 +33,15 @@ impl Sender {
 pub struct OutgoingMail {
     /// `Message-ID` without angle brackets; the same for each try of this mail.
     pub message_id: String,
-    /// The sender.
     pub from: Sender,
     /// The recipient: one address.
     pub to: EmailAddress,
     /// The template's name, for the inbox or a provider's statistics.
     pub kind: &'static str,
-    /// Subject line.
     pub subject: String,
-    /// Plain text.
     pub text: String,
-    /// HTML.
     pub html: String,
-    /// `Date`.
+    /// The header `Date` (RFC 5322 section 3.6.1).
     pub date: Timestamp,
 }
 
@@ -54,7 +49,6 @@ pub struct OutgoingMail {
 /// of the mail.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    /// The answer.
     pub answer: ProviderAnswer,
     /// The lines of the conversation: `>` sent, `<` received.
     pub conversation: Vec<String>,

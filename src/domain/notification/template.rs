@@ -62,7 +62,6 @@ impl DeliveryLane {
 /// The channel of a delivery. Stored by position: new variants go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channel {
-    /// Mail.
     Email,
     /// Text messages to a phone.
     Sms,

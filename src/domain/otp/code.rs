@@ -70,17 +70,14 @@ pub struct OneTimeCode {
     pub id: CodeId,
     /// The user or registration that owns it.
     pub owner: UserId,
-    /// The purpose.
     pub purpose: CodePurpose,
     /// Six ASCII digits.
     pub digits: [u8; 6],
-    /// The stage.
     pub state: CodeStage,
     /// The number of wrong tries.
     pub wrong_tries: u8,
     /// The time at which the digits were drawn.
     pub issued_at: Timestamp,
-    /// The expiry time.
     pub expires_at: Timestamp,
     /// The send times of the last day, oldest first, for the limits on sending.
     pub sent_at: Vec<Timestamp>,

@@ -45,7 +45,6 @@ impl Default for CodeLimits {
 /// A drawn code, used only if a new one is needed.
 #[derive(Clone, Copy)]
 pub struct FreshCode {
-    /// The id.
     pub id: CodeId,
     /// The digits.
     pub digits: [u8; 6],

@@ -41,7 +41,6 @@ pub enum RingFault {
     Form {
         /// The path of the file.
         path: PathBuf,
-        /// The reason.
         reason: String,
     },
     /// Other users may read the file.
@@ -49,7 +48,7 @@ pub enum RingFault {
     Open {
         /// The path of the file.
         path: PathBuf,
-        /// Its permission bits.
+        /// The permission bits of the file.
         mode: u32,
     },
 }

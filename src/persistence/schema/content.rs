@@ -37,7 +37,6 @@ pub enum ContentFault {
     /// The audit chain is not valid.
     #[error("the audit trail is broken at entry {number} of {}", log.as_str())]
     Broken {
-        /// The log.
         log: AuditLog,
         /// The first entry that does not match.
         number: u64,

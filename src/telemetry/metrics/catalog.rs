@@ -30,7 +30,6 @@ macro_rules! metrics {
     ($($variant:ident = $name:literal, $kind:ident, [$($label:literal),*], $help:literal;)*) => {
         /// A metric.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[expect(missing_docs, reason = "the help text of each says what it is")]
         pub enum Metric { $($variant,)* }
 
         impl Metric {

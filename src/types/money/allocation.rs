@@ -15,7 +15,7 @@ pub struct BasisPoints(u16);
 pub struct PercentageSplit {
     /// The percentage, rounded half to even.
     pub part_minor: i128,
-    /// What remains.
+    /// The whole less the part.
     pub rest_minor: i128,
 }
 
@@ -24,10 +24,7 @@ pub struct PercentageSplit {
 pub enum AllocationRefusal {
     /// No parts, or more than `limits::ALLOCATION_PARTS_MAX`.
     #[error("{count} parts; there must be 1 to {}", limits::ALLOCATION_PARTS_MAX)]
-    PartCount {
-        /// The parts.
-        count: usize,
-    },
+    PartCount { count: usize },
     /// Every weight is zero.
     #[error("one weight at least must be more than zero")]
     NoWeight,

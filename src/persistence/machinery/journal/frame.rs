@@ -37,7 +37,6 @@ pub struct Frame {
     pub synced: Lsn,
     /// The time of the decision.
     pub time: Timestamp,
-    /// The changes.
     pub batch: Batch,
 }
 

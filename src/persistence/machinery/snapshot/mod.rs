@@ -65,7 +65,6 @@ pub struct Head {
 /// A summary of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// Its first block.
     pub head: Head,
     /// The commit of its state.
     pub exact: Lsn,
@@ -89,7 +88,6 @@ pub enum SnapshotError {
         file: PathBuf,
         /// The offset in the file.
         offset: u64,
-        /// The reason.
         reason: &'static str,
     },
     /// The store in it has a format that this program does not have, or that cannot be read.
