@@ -227,7 +227,7 @@ fn a_damaged_byte_of_an_audit_entry_is_found() {
     for damage in damages {
         let run = tampered(damage).run(&["store", "check"]);
         assert_eq!((run.code, run.stdout.as_str()), (1, ""));
-        assert_eq!(run.stderr, "error: data: the audit trail is broken at entry 2 of audit\n");
+        assert_eq!(run.stderr, "error: data: the audit chain is broken at entry 2 of audit\n");
     }
 }
 

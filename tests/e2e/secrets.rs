@@ -1,4 +1,4 @@
-//! Planted secrets: what only the user should know is found in no file, no log line and no answer.
+//! Planted secrets: a secret of a user is in no file, no log line and no answer.
 
 use std::fs;
 use std::path::Path;
@@ -17,11 +17,11 @@ const NEXT_PASSWORD: &str = "Marble-Kestrel-5590-Tundra";
 const ADMINS_PASSWORD: &str = "Saffron-Gable-2286-Heron";
 const EMAIL: &str = "grace.planted@example.com";
 
-/// Something that must not be found, and what it is.
+/// A secret that must not be found, and its name.
 struct Planted {
     what: &'static str,
     bytes: Vec<u8>,
-    /// Digits alone also turn up inside longer numbers; such a find is none.
+    /// Digits also occur inside longer numbers; such a match is not counted.
     stands_alone: bool,
 }
 
@@ -30,7 +30,7 @@ impl Planted {
         Self { what, bytes: text.as_bytes().to_vec(), stands_alone: text.bytes().all(|byte| byte.is_ascii_digit()) }
     }
 
-    /// The place with what stands around it, if it is there.
+    /// The place with the text around it, if the secret is found.
     fn found_in(&self, place: &[u8]) -> Option<String> {
         let length = self.bytes.len();
         let mut windows = place.windows(length).enumerate();
@@ -53,7 +53,7 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
             files(&path, found);
         } else {
             let mut bytes = fs::read(&path).unwrap();
-            // The journal is laid out ahead with zeros.
+            // The journal is preallocated with zeros.
             let written = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
             bytes.truncate(written);
             found.push((path.display().to_string(), bytes));
@@ -61,7 +61,7 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// The code that is mailed to somebody whom an administrator invites.
+/// The code that is mailed to a person whom an administrator invites.
 async fn invited(home: &Home, server: &Server, api: &Api) -> String {
     let outside = tempfile::NamedTempFile::new().unwrap();
     fs::write(outside.path(), ADMINS_PASSWORD).unwrap();
@@ -73,13 +73,13 @@ async fn invited(home: &Home, server: &Server, api: &Api) -> String {
     let guest = json!({ "email": "guest@example.com" });
     api.send_as(&root, "/invitations", guest).await.unwrap().expect(201);
     let inbox = api.get("/dev/inbox?to=guest@example.com&wait=10").await.unwrap().expect(200);
-    let text = inbox.body["data"][0]["text"].as_str().expect("no invitation came").to_owned();
+    let text = inbox.body["data"][0]["text"].as_str().expect("no invitation arrived").to_owned();
     let code = text.lines().map(str::trim).find(|line| line.len() == 19 && line.matches('-').count() == 3);
     code.expect("no code is in the mail").to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn planted_secrets_are_found_nowhere() {
+async fn planted_secrets_are_not_found() {
     let mut home = Home::new();
     home.set("log.level", "trace");
     let server = home.start().await;
@@ -87,7 +87,7 @@ async fn planted_secrets_are_found_nowhere() {
     let mut places: Vec<(String, Vec<u8>)> = Vec::new();
 
     let registered = api.register(EMAIL, PASSWORD).await.unwrap().expect(201);
-    let code = api.code(EMAIL, 10).await.unwrap().expect("no code came");
+    let code = api.code(EMAIL, 10).await.unwrap().expect("no code arrived");
     let wrong_code = if code == "901734" { "901735" } else { "901734" };
     let refused = api.verify(&registered.text_of("id"), wrong_code).await.unwrap().expect(422);
     let verified = api.verify(&registered.text_of("id"), &code).await.unwrap().expect(200);
@@ -99,7 +99,7 @@ async fn planted_secrets_are_found_nowhere() {
     let forgot = api.post("/auth/password/forgot", json!({ "email": EMAIL })).await.unwrap().expect(202);
     let reset_code =
         until(Duration::from_secs(10), || async { api.code(EMAIL, 1).await.ok()?.filter(|newest| *newest != code) });
-    let reset_code = reset_code.await.expect("no reset code came");
+    let reset_code = reset_code.await.expect("no reset code arrived");
     let reset = json!({ "email": EMAIL, "code": reset_code, "newPassword": NEXT_PASSWORD });
     let reset = api.post("/auth/password/reset", reset).await.unwrap().expect(204);
     let ended = api.get_as(&token, "/auth/profile").await.unwrap().expect(401);
@@ -139,8 +139,8 @@ async fn planted_secrets_are_found_nowhere() {
     ];
     for (place, bytes) in &places {
         for secret in &planted {
-            let told = secret.found_in(bytes);
-            assert!(told.is_none(), "{} is in {place}: {}", secret.what, told.unwrap_or_default());
+            let found = secret.found_in(bytes);
+            assert!(found.is_none(), "{} is in {place}: {}", secret.what, found.unwrap_or_default());
         }
     }
 }

@@ -172,7 +172,7 @@ impl TemplateName {
         self.row().channel
     }
 
-    /// The variables it may use besides the shared ones.
+    /// The variables it may use in addition to the shared ones.
     pub fn variables(self) -> &'static [&'static str] {
         self.row().variables
     }

@@ -10,8 +10,8 @@
 /// - `hours`: how long a delivery is sent after its creation; a delivery with a code ends with the code;
 /// - `limit`: the limit of deliveries to one recipient (`SendLimit`);
 /// - `older`: what happens to a waiting older delivery (`OlderDelivery`);
-/// - `variables`: what it may use besides the shared ones. Text from a person (`first_name`) is only in mail to proven
-///   addresses; `device` is a description by `device.rs`, never the client's header.
+/// - `variables`: those it may use in addition to the shared ones. Text from a person (`first_name`) is only in mail to
+/// proven addresses; `device` is a description by `device.rs`, never the client's header.
 ///
 /// Stored by position: new rows go to the end.
 macro_rules! for_each_template {

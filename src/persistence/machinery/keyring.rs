@@ -129,7 +129,7 @@ impl Keyring {
         }
     }
 
-    /// Writes the ring to `path`: a new file beside it is written, synced, and renamed over it.
+    /// Writes the ring to `path`: a new file next to it is written, synced, and renamed over it.
     pub fn save(&self, path: &Path) -> Result<(), RingFault> {
         use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
         let io_fault = |error| RingFault::Io { path: path.to_owned(), error };

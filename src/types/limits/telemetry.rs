@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const SLOW_REQUEST: Duration = Duration::from_secs(1);
 /// A transaction that takes this long, with its wait for the writer, is named in the log.
 pub const SLOW_TRANSACTION: Duration = Duration::from_millis(500);
-/// Files of the log that are kept of each name, one a day.
+/// Log files that are kept of each name, one per day.
 pub const LOG_FILES: usize = 30;
 /// Characters of one value in the log.
 pub const LOG_VALUE_MAX: usize = 4_096;

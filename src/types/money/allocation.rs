@@ -58,8 +58,8 @@ impl From<BasisPoints> for u16 {
     }
 }
 
-/// Divides `total` by `weights`, in minor units: each part gets its share rounded down, and what is left goes one by
-/// one to the largest remainders, the earlier part first among equals. The parts add up to `total`.
+/// Divides `total` by `weights`, in minor units: each part gets its share rounded down, and the rest is added one unit
+/// at a time to the largest remainders, the earlier part first among equals. The parts add up to `total`.
 pub fn allocate(total: Amount, weights: &[u32]) -> Result<Vec<i128>, AllocationRefusal> {
     let count = weights.len();
     if !(1..=limits::ALLOCATION_PARTS_MAX).contains(&count) {

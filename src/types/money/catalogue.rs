@@ -17,7 +17,7 @@ pub struct AssetSetting {
 /// All currencies that accounts have or may have.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CurrencyCatalogue {
-    /// The value tells whether new accounts may have it.
+    /// The value says whether new accounts may have the currency.
     known: BTreeMap<CurrencyCode, (Currency, Use)>,
 }
 

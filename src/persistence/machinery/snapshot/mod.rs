@@ -133,7 +133,7 @@ impl SnapshotError {
             io::ErrorKind::IsADirectory => Some("a directory is in its way"),
             io::ErrorKind::PermissionDenied => Some("the server may not write there"),
             io::ErrorKind::ReadOnlyFilesystem => Some("its file system is read-only"),
-            io::ErrorKind::InvalidFilename => Some("its name is not one the file system takes"),
+            io::ErrorKind::InvalidFilename => Some("the file system does not accept its name"),
             _ => None,
         }
     }
