@@ -56,7 +56,7 @@ impl Checked {
     fn new() -> Self {
         let checks: &'static [ChangeCheck] = Box::leak(Box::new([
             ChangeCheck { name: "sum_stays", run: sum_stays },
-            ChangeCheck { name: "nothing_goes_under_name_9", run: nothing_goes_under_name_9 },
+            ChangeCheck { name: "name_9_has_no_value", run: name_9_has_no_value },
         ]));
         let catalog: &'static StoreCatalog = Box::leak(Box::new(StoreCatalog { checks, ..CATALOG }));
         let (clock, entropy) = (Hand::new(), Seeded::default());

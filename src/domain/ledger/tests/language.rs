@@ -27,8 +27,8 @@ pub(super) fn run(table: &str) {
     for row in rows.chunks(2) {
         let [command, outcome] = row else { panic!("{row:?} has no outcome") };
         let before = script.books.clone();
-        let outcome = match script.line(command) {
-            Ok(outcome) => outcome,
+        let answer = match script.line(command) {
+            Ok(answer) => answer,
             Err(refusal) => {
                 // The look-up before the decision creates a system account.
                 assert_eq!(script.books.transactions, before.transactions, "{command}");
@@ -37,7 +37,7 @@ pub(super) fn run(table: &str) {
                 refused(refusal)
             }
         };
-        actual.push(format!("{command} => {outcome}"));
+        actual.push(format!("{command} => {answer}"));
         expected.push(format!("{command} => {outcome}"));
     }
     assert_eq!(actual, expected, "the outcomes are\n{}\n", actual.join("\n"));
