@@ -35,13 +35,13 @@ const resolve = (api, schema) => {
 
 const nameOf = (schema) => (schema && schema.$ref ? schema.$ref.split("/").pop() : null);
 
-/** Members of allOf together; of oneOf with null the other. */
+/** Members of allOf together; of oneOf with null the other; of several objects all members, and the first as example. */
 function settle(api, schema) {
   const resolved = resolve(api, schema);
   const several = resolved.oneOf || resolved.anyOf;
   if (several) {
     const others = several.filter((one) => one.type !== "null");
-    return others.length === 1 ? settle(api, others[0]) : resolved;
+    return others.length === 1 ? settle(api, others[0]) : either(api, resolved, others.map((one) => settle(api, one)));
   }
   if (!resolved.allOf) return resolved;
   return resolved.allOf.map((part) => settle(api, part)).reduce((whole, part) => ({
@@ -49,6 +49,17 @@ function settle(api, schema) {
     properties: { ...whole.properties, ...part.properties },
     required: [...(whole.required || []), ...(part.required || [])],
   }), {});
+}
+
+function either(api, resolved, parts) {
+  if (!parts.every((part) => part.properties)) return resolved;
+  const everywhere = (name) => parts.every((part) => (part.required || []).includes(name));
+  return {
+    ...resolved,
+    properties: Object.assign({}, ...parts.map((part) => part.properties)),
+    required: (parts[0].required || []).filter(everywhere),
+    example: example(api, parts[0]),
+  };
 }
 
 function typeOf(api, schema) {

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod auth;
 pub mod edge;
 pub mod hasher;
+pub mod leased;
 pub mod migrator;
 pub mod notifier;
 pub mod operations;

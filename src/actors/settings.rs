@@ -2,12 +2,13 @@
 
 use crate::{
     actors::hasher::HasherBounds,
-    config,
+    config::{self, RegistrationPolicy},
     crypto::password::PasswordCost,
     domain::{
         auth::{key_rotation::RotationRules, lockout::LockoutLimits, password_policy::PasswordPolicy},
         otp::CodeLimits,
     },
+    types::CodeLength,
 };
 
 /// A number of a setting, whose range the configuration has checked, as a count.
@@ -38,9 +39,15 @@ impl From<&config::LockoutConfig> for LockoutLimits {
     }
 }
 
-impl From<&config::CodeConfig> for CodeLimits {
-    fn from(settings: &config::CodeConfig) -> Self {
+impl From<&config::AuthConfig> for CodeLimits {
+    fn from(auth: &config::AuthConfig) -> Self {
+        let settings = &auth.code;
         Self {
+            // Where the addresses of all who may register can be listed, many codes can be tried at once.
+            length: match auth.registration {
+                RegistrationPolicy::Domains => CodeLength::Eight,
+                RegistrationPolicy::Open | RegistrationPolicy::Invite | RegistrationPolicy::Closed => CodeLength::Six,
+            },
             lifetime: settings.lifetime,
             tries: u8::try_from(settings.tries).unwrap_or(u8::MAX),
             resend_after: settings.resend_after,
@@ -83,7 +90,7 @@ mod tests {
         let auth = config::Config::default().auth;
         assert_eq!(PasswordPolicy::from(&auth.password), PasswordPolicy::default());
         assert_eq!(LockoutLimits::from(&auth.lockout), LockoutLimits::default());
-        assert_eq!(CodeLimits::from(&auth.code), CodeLimits::default());
+        assert_eq!(CodeLimits::from(&auth), CodeLimits::default());
         assert_eq!(PasswordCost::from(&auth.hash), PasswordCost::default());
         assert_eq!(HasherBounds::from(&auth.hash), HasherBounds::default());
     }

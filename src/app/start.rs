@@ -59,8 +59,14 @@ impl App {
             .map_err(|fault| AppError::Start { step: "making the signing keys", fault })?;
         let auth_keys = auth_keys(&store)?;
         let token = control_token::write(&config.store.path, system.entropy())?;
-        let services =
-            ServiceDependencies { config: Arc::clone(&config), store: store.clone(), hasher, signing, auth_keys };
+        let services = ServiceDependencies {
+            config: Arc::clone(&config),
+            store: store.clone(),
+            hasher,
+            signing,
+            auth_keys,
+            mail: None,
+        };
         let dependencies = AppDependencies { services, control: ControlToken::new(token.clone()), manual };
         let assembly = services::assemble(&system, dependencies, |routers| {
             // One value for both listeners, because the limit on connections counts those of both.

@@ -10,7 +10,7 @@
 //! |- sender   finds due deliveries and sends them               5 / 60 s          park
 //! |- relay    one event relay per subscriber                    5 / 60 s          park
 //! |- upkeep   expirer, two retentions, snapshots, audit end,
-//! |           key rotation                                      3 / 600 s         park
+//! |           key rotation and reload                           3 / 600 s         park
 //! '- edge     public listener                                   5 / 60 s          escape
 //! ```
 //!
@@ -22,9 +22,10 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     actors::{
-        auth::{Auth, AuthContext, AuthKeys, KeyRotation, MarkUsed},
+        auth::{Auth, AuthContext, AuthKeys, KeyReload, KeyRotation, MarkUsed},
         edge,
         hasher::HasherPool,
+        leased::SharedLease,
         migrator::Migrator,
         notifier::{DeliverySender, Notifier, NotifierContext, NotifierFault, NotifierSubscriber},
         otp::{Otp, OtpSubscriber},
@@ -35,6 +36,7 @@ use crate::{
     },
     config::Config,
     crypto::token::KeySet,
+    outbound::mail::MailTransport,
     persistence::Store,
     supervision::{Spec, Supervisor, System},
     types::limits,
@@ -50,6 +52,8 @@ pub struct ServiceDependencies {
     pub signing: KeySet,
     /// Subkeys of the ring.
     pub auth_keys: AuthKeys,
+    /// Takes mail; `None`: the transport that the settings name.
+    pub mail: Option<Arc<dyn MailTransport>>,
 }
 
 /// The server of each listener.
@@ -81,28 +85,26 @@ pub fn services(
     dependencies: ServiceDependencies,
     Listeners { ops, public }: Listeners,
 ) -> Result<Services, NotifierFault> {
-    let ServiceDependencies { config, store, hasher, signing, auth_keys } = dependencies;
-    let clock = system.shared_clock();
+    let ServiceDependencies { config, store, hasher, signing, auth_keys, mail } = dependencies;
     edge::listener(root, Spec::escape("ops"), ops);
     let store_spec = Spec::escape("store").restarts(0, limits::RESTARTS_WITHIN);
     store_keeper::supervised(root, store_spec.stop_within(limits::STORE_CLOSE).needed(), &store);
     let threads = config.auth.hash.threads_on(std::thread::available_parallelism().map_or(1, usize::from));
     root.group("hasher", |group| hasher.supervise(group, threads));
 
-    let otp = Otp::supervised(root, Spec::park("otp"), system.clone(), store.clone(), &config.auth.code);
+    let otp = Otp::supervised(root, Spec::park("otp"), system.clone(), store.clone(), &config.auth);
     let auth_context = AuthContext::new(system, &store, &hasher, &otp, &config, (auth_keys, signing));
     let auth = Auth::new(root.commands(Spec::escape("auth"), auth_context));
 
     let users = users(root, system, &store, hasher, &config);
 
-    let codes = Arc::new(otp.clone());
-    let notifier_context = NotifierContext::new(&config.notify, codes, store.clone(), system.clone(), clock)?;
-    let notifier = Notifier::new(root.commands(Spec::escape("notifier"), Arc::clone(&notifier_context)));
-    let shared = Arc::clone(&notifier_context);
-    let sender = move || DeliverySender::new(Arc::clone(&shared));
-    root.worker_nudged_by(notifier_context.due(), Spec::park("sender"), sender);
-    let hears: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(notifier_context));
-    let relays = relays(root, system, &store, [Arc::new(OtpSubscriber::new(otp.clone())), hears]);
+    let (codes, at) = (Arc::new(otp.clone()), (store.clone(), system.clone()));
+    let notifier_context = match mail {
+        Some(mail) => Arc::new(NotifierContext::over(mail, &config.notify, codes, at.0, at.1)?),
+        None => NotifierContext::new(&config.notify, codes, at.0, at.1, system.shared_clock())?,
+    };
+    let (notifier, notified) = notifier(root, notifier_context);
+    let relays = relays(root, system, &store, [Arc::new(OtpSubscriber::new(otp.clone())), notified]);
     upkeep(root, &config, &store, (&relays, &notifier, &auth));
     public_listener(root, public);
     Ok(Services { auth, users, otp, notifier, relays })
@@ -125,25 +127,23 @@ pub fn users_alone(
     users(root, system, store, hasher, config)
 }
 
+/// The notifier with its sender, and its subscriber.
+fn notifier(root: &mut Supervisor, context: Arc<NotifierContext>) -> (Notifier, Arc<dyn Subscriber>) {
+    let notifier = Notifier::new(root.commands(Spec::escape("notifier"), Arc::clone(&context)));
+    let shared = Arc::clone(&context);
+    let sender = context.sending().worker(move || DeliverySender::new(Arc::clone(&shared)));
+    root.worker_nudged_by(context.due(), Spec::park("sender"), sender);
+    (notifier, Arc::new(NotifierSubscriber::new(context)))
+}
+
 fn relays(
     root: &mut Supervisor,
     system: &System,
     store: &Store,
     subscribers: impl IntoIterator<Item = Arc<dyn Subscriber>>,
 ) -> Relays {
-    let spec = |name: &str| Spec::park(name).stop_within(limits::STOP_SOON);
-    root.group("relay", |group| {
-        let relays: Vec<_> = subscribers
-            .into_iter()
-            .map(|subscriber| {
-                let (heard_by, store, system) = (Arc::clone(&subscriber), store.clone(), system.clone());
-                let addr =
-                    group.service(spec(subscriber.name()), move || Relays::relay_for(&heard_by, &store, &system));
-                (subscriber, addr)
-            })
-            .collect();
-        Relays::new(relays, store.clone(), system.clone())
-    })
+    let spec = |name| Spec::park(name).stop_within(limits::STOP_SOON);
+    root.group("relay", |group| Relays::supervised(group, spec, subscribers, (store, system)))
 }
 
 fn upkeep(
@@ -153,20 +153,24 @@ fn upkeep(
     (relays, notifier, auth): (&Relays, &Notifier, &Auth),
 ) {
     let spec = |name: &str| Spec::park(name).restarts(3, UPKEEP_WITHIN).stop_within(limits::STOP_SOON);
+    let lease = |name: &str| SharedLease::new(store, format!("upkeep/{name}"));
     root.group("upkeep", |group| {
         let at = store.clone();
-        group.worker(spec("expirer"), move || Expirer::new(at.clone()));
+        group.worker(spec("expirer"), lease("expirer").worker(move || Expirer::new(at.clone())));
         let (at, relays, kept) = (store.clone(), relays.clone(), config.events.retention);
-        group.worker(spec("retention"), move || Retention::new(at.clone(), relays.clone(), kept));
+        let events = move || Retention::new(at.clone(), relays.clone(), kept);
+        group.worker(spec("retention"), lease("retention").worker(events));
         let (at, notifier) = (store.clone(), notifier.clone());
         let notifications = move || NotificationRetention::new(at.clone(), notifier.clone());
-        group.worker(spec("notification_retention"), notifications);
+        group.worker(spec("notification_retention"), lease("notification_retention").worker(notifications));
         let at = store.clone();
-        group.worker(spec("snapshots"), move || Snapshots::new(at.clone()));
+        group.worker(spec("snapshots"), lease("snapshots").worker(move || Snapshots::new(at.clone())));
         let at = store.clone();
-        group.worker(spec("audit_end"), move || AuditEnd::new(at.clone()));
+        group.worker(spec("audit_end"), lease("audit_end").worker(move || AuditEnd::new(at.clone())));
         let keys_of = auth.clone();
-        group.worker(spec("key_rotation"), move || KeyRotation::new(&keys_of));
+        group.worker(spec("key_rotation"), lease("key_rotation").worker(move || KeyRotation::new(&keys_of)));
+        let read_for = auth.clone();
+        group.worker(spec("key_reload"), move || KeyReload::new(&read_for));
         let seen_by = auth.clone();
         group.worker_nudged_by(&MarkUsed::woken_by(auth), spec("mark_used"), move || MarkUsed::new(&seen_by));
     });

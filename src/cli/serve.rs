@@ -145,9 +145,7 @@ impl Greeting {
         }
         match administrators {
             AdministratorPresence::Absent => {
-                text.push_str(
-                    "first administrator: majordomo user create-admin --email ADDRESS --password-file FILE\n",
-                );
+                text.push_str("first administrator: majordomo user create-admin --email ADDRESS\n");
             }
             AdministratorPresence::Present => {}
         }

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::{Config, ConfigError, ConfigWarning, LoadedConfig, MailTransportChoice, RegistrationPolicy, SettingOrigin};
+use super::{
+    Config, ConfigError, ConfigWarning, LinkTemplate, LinksConfig, LoadedConfig, MailTransportChoice,
+    RegistrationPolicy, SettingOrigin,
+};
 use crate::types::EmailAddress;
 
 /// One contradiction: its keys, the most likely cause first.
@@ -21,6 +24,7 @@ pub(super) fn contradictions(loaded: &LoadedConfig, errors: &[ConfigError]) -> V
     let config = &loaded.config;
     let mut findings = Vec::new();
     listeners(config, &mut findings);
+    redirect(config, &mut findings);
     registration(config, &mut findings);
     lifetimes(config, &mut findings);
     limits(config, &mut findings);
@@ -57,6 +61,17 @@ fn listeners(config: &Config, findings: &mut Vec<ConfigFinding>) {
             &["edge.trusted_proxies"],
             "every client may choose the address that it is known by",
             "name the addresses of your proxies alone",
+        ));
+    }
+}
+
+/// The public URL, which production sends browsers to again and again if the redirect leads there.
+fn redirect(config: &Config, findings: &mut Vec<ConfigFinding>) {
+    if config.edge.root_redirect.is_some() && config.edge.root_redirect == config.public_url {
+        findings.push(finding(
+            &["edge.root_redirect"],
+            "the address leads to itself: it is the public_url",
+            "write the address of another page, or \"\" for none",
         ));
     }
 }
@@ -157,6 +172,17 @@ fn limits(config: &Config, findings: &mut Vec<ConfigFinding>) {
 
 fn mail(config: &Config, findings: &mut Vec<ConfigFinding>) {
     let email = &config.notify.email;
+    let shipped = LinksConfig::default();
+    for ((keys, template), (_, default)) in email.links.templates().into_iter().zip(shipped.templates()) {
+        let needs_app_url = template.is_some_and(LinkTemplate::needs_app_url);
+        if needs_app_url && template != default && email.app_url.is_none() {
+            findings.push(finding(
+                keys,
+                "begins with {app_url}, but notify.email.app_url is not set",
+                "set notify.email.app_url, or write the whole address of the page",
+            ));
+        }
+    }
     if email.transport == MailTransportChoice::Smtp && email.smtp_url.is_none() {
         findings.push(finding(
             &["notify.email.smtp_url", "notify.email.transport"],

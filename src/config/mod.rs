@@ -27,6 +27,7 @@ mod section;
 mod store;
 #[cfg(test)]
 mod tests;
+mod unit;
 mod value;
 
 use std::path::PathBuf;
@@ -38,18 +39,20 @@ pub use auth::{
 pub use development::DevelopmentConfig;
 pub use deviations::{Deviation, deviations};
 pub use edge::{EdgeConfig, RateLimitsConfig, TimeoutsConfig};
+pub use environment::{ColourWish, colour_wish};
 pub use error::{ConfigError, ConfigWarning};
 pub use events::EventsConfig;
 pub use file_modes::{FileModeFault, tighten};
 pub use load::{DEFAULT_FILE, FlagSetting, LoadedConfig, Sources};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use modes::refusals;
-pub use notify::{EmailConfig, InboxConfig, MailTransportChoice, NotifyConfig};
+pub use notify::{EmailConfig, InboxConfig, LinksConfig, MailTransportChoice, NotifyConfig};
 pub use origin::SettingOrigin;
 pub use secrets::SecretsConfig;
 pub use section::{Section, ValueSlot, Visitor};
 pub use store::{EngineChoice, StoreConfig};
-pub use value::{ByteSize, HttpUrl, MailSender, SmtpUrl, WebOrigin, Written};
+pub use unit::UNIT_FILE;
+pub use value::{ByteSize, HttpUrl, LinkTemplate, MailSender, SmtpUrl, WebOrigin, Written};
 
 use section::section;
 use value::Choice;

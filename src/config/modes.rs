@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::{
-    ConfigError, EngineChoice, LoadedConfig, MailTransportChoice, Mode,
+    ConfigError, EngineChoice, LinkTemplate, LoadedConfig, MailTransportChoice, Mode,
     check::{ConfigFinding, finding, told},
     deviations::is_hard_enough,
     file_modes,
@@ -41,6 +41,7 @@ fn production(loaded: &LoadedConfig) -> Vec<ConfigFinding> {
     addresses(loaded, &mut findings);
     proxies(loaded, &mut findings);
     hashes(loaded, &mut findings);
+    links(loaded, &mut findings);
     mail(loaded, &mut findings);
     storage(loaded, &mut findings);
     findings.extend(file_modes::wide_open(&loaded.config));
@@ -98,6 +99,19 @@ fn hashes(loaded: &LoadedConfig, findings: &mut Vec<ConfigFinding>) {
             "with auth.hash.iterations less than the OWASP cheat sheet on storing passwords asks for at least",
             "write 19456 KiB with 2 iterations, or an equal pair",
         ));
+    }
+}
+
+fn links(loaded: &LoadedConfig, findings: &mut Vec<ConfigFinding>) {
+    let email = &loaded.config.notify.email;
+    let (problem, fix) = ("not https: the secrets of links would cross the network in the clear", "write https://");
+    if email.app_url.as_ref().is_some_and(|url| !url.is_https()) {
+        findings.push(finding(&["notify.email.app_url"], problem, fix));
+    }
+    for (keys, template) in email.links.templates() {
+        if template.is_some_and(LinkTemplate::is_http) {
+            findings.push(finding(keys, problem, fix));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    HttpUrl, MailSender, SmtpUrl,
+    HttpUrl, LinkTemplate, MailSender, SmtpUrl,
     section::section,
     value::{Choice, days},
 };
@@ -31,7 +31,8 @@ section! {
         from: Option<MailSender> = None;
         /// The application's name in mail; if it is missing, the sender's name.
         app_name: Option<String> = None;
-        /// The page that links in mail open: of your application, not of this program.
+        /// The page that links in mail open: of your application, not of this program; https in production. Without it
+        /// mails contain codes and no links, except by templates of links that do not begin with {app_url}.
         app_url: Option<HttpUrl> = None;
         /// The time limit for handing over one mail to the mail server.
         timeout: Duration = Duration::from_secs(30), within Duration::from_secs(1)..=Duration::from_mins(5);
@@ -40,6 +41,31 @@ section! {
         ca_file: Option<PathBuf> = None;
         /// The least time between two mails of one kind to one address; codes have their own limits.
         same_kind_every: Duration = Duration::from_mins(1), within Duration::ZERO..=Duration::from_hours(24);
+    }
+    with {
+        /// Links in mails: pages of your application that send the secret by POST. Each template holds {secret} once,
+        /// in its query or fragment, and may begin with {app_url} (notify.email.app_url). A link ends with the code of
+        /// its mail; wrong codes do not void it.
+        links: LinksConfig,
+    }
+}
+
+section! {
+    /// Links in mails: pages of your application that send the secret by POST. Each template holds {secret} once, in
+    /// its query or fragment, and may begin with {app_url} (notify.email.app_url). A link ends with the code of its
+    /// mail; wrong codes do not void it.
+    pub struct LinksConfig {
+        /// The page that sends { "secret" } to POST /auth/verify-email.
+        verify: Option<LinkTemplate> = Some(LinkTemplate::of_page("verify"));
+        /// The page that asks for a new password and sends { "secret", "newPassword" } to POST /auth/password/reset.
+        reset: Option<LinkTemplate> = Some(LinkTemplate::of_page("reset"));
+    }
+}
+
+impl LinksConfig {
+    /// Each template with its key.
+    pub(super) fn templates(&self) -> [(&'static [&'static str], Option<&LinkTemplate>); 2] {
+        [(&["notify.email.links.verify"], self.verify.as_ref()), (&["notify.email.links.reset"], self.reset.as_ref())]
     }
 }
 

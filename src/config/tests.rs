@@ -109,6 +109,36 @@ fn production_trusts_no_proxies_that_are_most_of_the_internet() {
 }
 
 #[test]
+fn production_keeps_the_secrets_of_links_to_https() {
+    let (verify, reset) = ("notify.email.links.verify", "notify.email.links.reset");
+    assert!(refused(&[("notify.email.app_url", "https://app.example.com")]).is_empty());
+    assert_eq!(refused(&[("notify.email.app_url", "http://app.example.com")]), ["notify.email.app_url"]);
+    assert!(refused(&[(verify, "https://app.example.com/#{secret}"), (reset, "")]).is_empty());
+    for key in [verify, reset] {
+        assert_eq!(refused(&[(key, "http://app.example.com/?s={secret}")]), [key]);
+    }
+}
+
+#[test]
+fn a_template_of_a_link_that_cannot_be_used_is_named_with_its_fix() {
+    let errors = |template: &str| Case::new().flag("notify.email.links.verify", template).errors();
+    for (template, words) in [
+        ("{app_url}/other?secret={secret}", "set notify.email.app_url"),
+        ("https://app.example.com/verify", "it has to hold {secret} once"),
+        ("https://app.example.com/{secret}", "put it into the query or the fragment"),
+    ] {
+        let errors = errors(template);
+        assert_eq!(errors.len(), 1, "{errors:#?}");
+        assert!(errors[0].contains("notify.email.links.verify") && errors[0].contains(words), "{errors:#?}");
+    }
+    let linked = Case::new().flag("notify.email.app_url", "http://127.0.0.1:3000");
+    let loaded = linked.flag("notify.email.links.verify", "{app_url}/other?secret={secret}").read();
+    let email = loaded.config.notify.email;
+    let link = email.links.verify.unwrap().link(email.app_url.as_ref(), "s");
+    assert_eq!(link.as_deref(), Some("http://127.0.0.1:3000/other?secret=s"));
+}
+
+#[test]
 fn production_hashes_at_least_as_hard_as_owasp_asks() {
     for (memory, passes) in [("19456", "2"), ("47104", "1"), ("12288", "3"), ("9216", "4"), ("7168", "5")] {
         let hash = [("auth.hash.memory_kib", memory), ("auth.hash.iterations", passes)];

@@ -1,36 +1,30 @@
-//! One-time codes: six digits.
+//! One-time codes: six digits, or eight.
 
 use std::fmt;
 
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::types::Invalid;
-
-/// Number of digits of a code.
-pub const DIGITS: usize = 6;
-const CODES: u32 = 1_000_000;
-/// The greatest multiple of `CODES` that fits: a draw above it would favour low codes.
-const FAIR_BELOW: u32 = u32::MAX - u32::MAX % CODES;
+use crate::types::{CodeLength, Invalid};
 
 /// A code: its digits in ASCII. Printed as `***`.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct CodeDigits([u8; DIGITS]);
+pub struct CodeDigits(Vec<u8>);
 
 impl CodeDigits {
-    /// Draws a code; every code is equally likely. `draw` returns four fresh random bytes per call; it is called again
-    /// in one of 4,400 cases.
-    pub fn draw(mut draw: impl FnMut() -> [u8; 4]) -> Self {
+    /// Draws a code; every code of the length is equally likely. `draw` returns four fresh random bytes per call; it is
+    /// called again in one of 4,400 cases for six digits, and in one of 45 for eight.
+    pub fn draw(length: CodeLength, mut draw: impl FnMut() -> [u8; 4]) -> Self {
         loop {
             let drawn = u32::from_be_bytes(draw());
-            if drawn < FAIR_BELOW {
-                return Self::of(drawn % CODES);
+            if drawn < fair_below(length) {
+                return Self::of(length, drawn % length.codes());
             }
         }
     }
 
-    fn of(number: u32) -> Self {
-        let mut digits = [b'0'; DIGITS];
+    fn of(length: CodeLength, number: u32) -> Self {
+        let mut digits = vec![b'0'; length.digits()];
         let mut rest = number;
         for digit in digits.iter_mut().rev() {
             // A remainder of a division by 10 always fits.
@@ -40,28 +34,22 @@ impl CodeDigits {
         Self(digits)
     }
 
-    /// Parses a typed code: six digits; spaces and hyphens between them are dropped.
+    /// Parses a typed code of either length; spaces and hyphens between the digits are dropped.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        const FORMAT: Invalid = Invalid::new("code_format", "must be the 6 digits of the code");
-        let mut digits = [b'0'; DIGITS];
-        let mut places = digits.iter_mut();
-        for byte in text.trim().bytes().filter(|byte| !matches!(byte, b' ' | b'-')) {
-            match places.next() {
-                Some(place) if byte.is_ascii_digit() => *place = byte,
-                Some(_) | None => return Err(FORMAT),
-            }
-        }
-        if places.next().is_some() { Err(FORMAT) } else { Ok(Self(digits)) }
+        const FORMAT: Invalid = Invalid::new("code_format", "must be the digits of the code: 6, or 8");
+        let typed = || text.trim().bytes().filter(|byte| !matches!(byte, b' ' | b'-'));
+        let is_code = CodeLength::ALL.iter().any(|length| length.digits() == typed().count());
+        if is_code && typed().all(|byte| byte.is_ascii_digit()) { Ok(Self(typed().collect())) } else { Err(FORMAT) }
     }
 
     /// The code of a stored record.
-    pub fn of_record(digits: [u8; DIGITS]) -> Self {
+    pub fn of_record(digits: Vec<u8>) -> Self {
         Self(digits)
     }
 
     /// The digits for a sealed record.
-    pub fn for_record(&self) -> [u8; DIGITS] {
-        self.0
+    pub fn for_record(&self) -> Vec<u8> {
+        self.0.clone()
     }
 
     /// The digits as text, for the notification.
@@ -69,10 +57,15 @@ impl CodeDigits {
         self.0.iter().map(|digit| char::from(*digit)).collect()
     }
 
-    /// Whether both codes are equal, in constant time.
+    /// Whether both codes are equal, in constant time for codes of one length.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
+}
+
+/// The greatest multiple of the number of codes that fits: a draw above it would favour low codes.
+fn fair_below(length: CodeLength) -> u32 {
+    u32::MAX - u32::MAX % length.codes()
 }
 
 impl fmt::Debug for CodeDigits {
@@ -87,17 +80,22 @@ mod tests {
 
     #[test]
     fn what_would_favour_low_codes_is_drawn_again() {
-        let mut draws = vec![0_u32, FAIR_BELOW - 1, FAIR_BELOW, u32::MAX];
-        let code = CodeDigits::draw(|| draws.pop().unwrap().to_be_bytes());
-        assert_eq!(code.reveal(), "999999");
-        assert_eq!(draws, [0]);
-        assert_eq!(FAIR_BELOW % CODES, 0);
-        assert!(u64::from(FAIR_BELOW) + u64::from(CODES) > u64::from(u32::MAX));
+        for (length, highest) in [(CodeLength::Six, "999999"), (CodeLength::Eight, "99999999")] {
+            let fair = fair_below(length);
+            let mut draws = vec![0_u32, fair - 1, fair, u32::MAX];
+            let code = CodeDigits::draw(length, || draws.pop().unwrap().to_be_bytes());
+            assert_eq!(code.reveal(), highest);
+            assert_eq!(draws, [0]);
+            assert_eq!(fair % length.codes(), 0);
+            assert!(u64::from(fair) + u64::from(length.codes()) > u64::from(u32::MAX));
+            assert_eq!(10_u32.pow(u32::try_from(length.digits()).unwrap()), length.codes());
+        }
     }
 
     #[test]
     fn leading_zeros_are_kept() {
-        assert_eq!(CodeDigits::draw(|| 42_u32.to_be_bytes()).reveal(), "000042");
+        assert_eq!(CodeDigits::draw(CodeLength::Six, || 42_u32.to_be_bytes()).reveal(), "000042");
+        assert_eq!(CodeDigits::draw(CodeLength::Eight, || 42_u32.to_be_bytes()).reveal(), "00000042");
     }
 
     #[test]
@@ -105,7 +103,10 @@ mod tests {
         for text in ["123456", "123 456", "123-456", " 123456\n", "1 2 3 4 5 6"] {
             assert_eq!(CodeDigits::parse(text).unwrap().reveal(), "123456", "{text:?}");
         }
-        for text in ["", "12345", "1234567", "12345a", "１２３４５６", "123.456", "+12345"] {
+        for text in ["12345678", "1234 5678", "1234-5678 "] {
+            assert_eq!(CodeDigits::parse(text).unwrap().reveal(), "12345678", "{text:?}");
+        }
+        for text in ["", "12345", "1234567", "123456789", "12345a", "１２３４５６", "123.456", "+12345"] {
             assert_eq!(CodeDigits::parse(text).unwrap_err().code, "code_format", "{text:?}");
         }
     }
@@ -114,7 +115,9 @@ mod tests {
     fn a_code_matches_itself_alone_and_is_not_printed() {
         let code = CodeDigits::parse("123456").unwrap();
         assert!(code.matches(&CodeDigits::parse("123456").unwrap()));
-        assert!(!code.matches(&CodeDigits::parse("123457").unwrap()));
+        for other in ["123457", "12345600", "00123456"] {
+            assert!(!code.matches(&CodeDigits::parse(other).unwrap()), "{other}");
+        }
         assert_eq!(format!("{code:?}"), "***");
     }
 }

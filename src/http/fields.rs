@@ -165,7 +165,8 @@ pub enum Change<T> {
     Set(T),
 }
 
-const MISSING: Invalid = Invalid::new("required", "must be given");
+/// A field that must be present is not.
+pub const MISSING: Invalid = Invalid::new("required", "must be given");
 const NULL: Invalid = Invalid::new("required", "must not be null");
 
 impl Presence for Required {

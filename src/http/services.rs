@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     actors::{audit::Audit, auth::Auth, notifier::Notifier, operations::Operations, relay::Relays, user::Users},
-    config::{self, Config, Mode, WebOrigin},
+    config::{self, Config, HttpUrl, Mode, WebOrigin},
     telemetry::{health::HealthReason, metrics::http::HttpMetrics},
     types::{Clock, Entropy, Timestamp, limits},
 };
@@ -50,6 +50,10 @@ pub struct EdgeContext {
     docs_public: bool,
     /// Whether the public listener answers with metrics, without a credential.
     metrics_public: bool,
+    /// Where production sends requests for `/` (`edge.root_redirect`).
+    pub root_redirect: Option<HttpUrl>,
+    /// The address of the ops listener, which the page at `/` names in development.
+    pub ops_listen: SocketAddr,
     /// Counters of requests.
     pub metrics: HttpMetrics,
     /// The public URL of this installation, without a slash at the end.
@@ -134,6 +138,8 @@ impl EdgeContext {
             mode: config.mode,
             docs_public: config.edge.docs_public,
             metrics_public: config.edge.metrics_public,
+            root_redirect: config.edge.root_redirect.clone(),
+            ops_listen: config.edge.ops_listen,
             metrics: HttpMetrics::default(),
             public_url: config.public_url(),
             limiter: Limiter::new(&config.edge.rate_limits, clock.instant()),

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use crate::types::{EmailAddress, Invalid, Timestamp, provider_answer::ProviderAnswer};
+use crate::types::{EmailAddress, Invalid, Secret, Timestamp, provider_answer::ProviderAnswer};
 
 /// The sender of all mail: a name and an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,10 @@ pub struct OutgoingMail {
     pub subject: String,
     pub text: String,
     pub html: String,
+    /// The code in the mail, for the development inbox.
+    pub code: Option<Secret>,
+    /// The link in the mail, for the development inbox.
+    pub link: Option<Secret>,
     /// The header `Date` (RFC 5322 section 3.6.1).
     pub date: Timestamp,
 }

@@ -16,13 +16,15 @@ pub mod machinery;
 pub mod schema;
 
 pub use machinery::{
-    Lease, base,
+    base,
     batch::{self, Batch, Lsn, Operation},
     catalog, change, check, checkpoint, codec,
     decision::{self, Decision, Stop, refuse, refuse_and_keep},
     engine, files, format, fs, journal,
     key::{self, TableKey},
-    keyring, layout, lock, log, loss,
+    keyring, layout,
+    lease::{self, Lease, LeaseFence, LeaseSource},
+    lock, log, loss,
     opening::{self, KeyLoss, OpenFault, Options},
     progress,
     reader::{self, Reader, TxFault},

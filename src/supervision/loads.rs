@@ -25,6 +25,7 @@ impl Stats {
             load.depth += record.backlog.depth();
             load.oldest = load.oldest.max(record.backlog.oldest(now).unwrap_or_default());
             load.jobs_running += record.jobs_running.load(Ordering::Relaxed) as u64;
+            load.holds_lease = record.lease().map(|lease| lease.epoch.is_some());
             load.done = directory.is_none().then(|| work(record));
         }
         loads.into_values().collect()

@@ -11,7 +11,7 @@ use std::{
 
 use super::{control::ChildControl, policy::RestartPolicy, sync::lock};
 use crate::{
-    telemetry::actors::{ActorFailure, ActorStatus},
+    telemetry::actors::{ActorFailure, ActorStatus, LeaseReport},
     types::{Places, Timestamp, limits},
 };
 
@@ -79,6 +79,7 @@ pub(super) struct ActorRecord {
     standing: Mutex<StatusSince>,
     pub(super) handling: CurrentHandling,
     wakes_at: Mutex<Option<Timestamp>>,
+    lease: Mutex<Option<LeaseReport>>,
     last_failure: Mutex<Option<ActorFailure>>,
     control: Mutex<Option<ChildControl>>,
 }
@@ -114,6 +115,7 @@ impl ActorRecord {
             standing: Mutex::new(StatusSince { status: ActorStatus::Waiting, until: None, since: now }),
             handling: CurrentHandling::new(now),
             wakes_at: Mutex::new(None),
+            lease: Mutex::new(None),
             last_failure: Mutex::new(None),
             control: Mutex::new(None),
         }
@@ -157,6 +159,17 @@ impl ActorRecord {
             | ActorStatus::Draining
             | ActorStatus::Stopped => None,
         }
+    }
+
+    /// The lease without which the actor does not work, and whether it holds it.
+    pub(super) fn set_lease(&self, lease: LeaseReport) {
+        *lock(&self.lease) = Some(lease);
+    }
+
+    /// The lease of a running actor that needs one.
+    pub(super) fn lease(&self) -> Option<LeaseReport> {
+        let is_running = self.standing().status == ActorStatus::Running;
+        lock(&self.lease).clone().filter(|_| is_running)
     }
 
     pub(super) fn last_failure(&self) -> Option<ActorFailure> {

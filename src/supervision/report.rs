@@ -100,6 +100,7 @@ impl Families {
             status: standing.status,
             until: standing.until,
             wakes_at: record.wakes_at(),
+            lease: record.lease(),
             generation: record.generation.load(Ordering::Relaxed),
             age_ms: millis(now.saturating_duration_since(standing.since)),
             mailbox: mailbox(record, now),
@@ -219,7 +220,10 @@ fn complaint(record: &ActorRecord, now: Instant) -> Option<(HealthStatus, String
             let at = record.handling.now().map_or("its mailbox", |(message, _)| message);
             (HealthStatus::Degraded, HealthReason::Stuck, format!(" at {at}"))
         }
-        ActorStatus::Running => return None,
+        ActorStatus::Running => {
+            let lease = record.lease().filter(|lease| lease.epoch.is_none())?;
+            (HealthStatus::Up, HealthReason::Standby, format!(" for the lease {}", lease.name))
+        }
     };
     Some((status, format!("{}{more}", reason.as_str())))
 }

@@ -16,7 +16,10 @@ use super::{
     supervisor_actor::{SupervisorMessage, owned},
     system::System,
 };
-use crate::types::{Fault, Work};
+use crate::{
+    telemetry::actors::LeaseReport,
+    types::{Fault, Work},
+};
 
 /// The context of a task. The task calls `ready` when it has started, and ends soon after `stopping` is cancelled.
 #[derive(Clone)]
@@ -64,6 +67,12 @@ impl TaskCx {
         self.jobs.times.messages.record(kind, took);
         self.jobs.record.counts.handled.add();
         outcome
+    }
+
+    /// Shows operators the lease without which the task does not work; `epoch`: of the one that it holds.
+    pub fn leased(&self, name: &str, epoch: Option<u64>) {
+        let lease = LeaseReport { name: name.to_owned(), epoch: epoch.map(|epoch| epoch.to_string()) };
+        self.jobs.record.set_lease(lease);
     }
 
     /// Counts a failure that the task recovers from by itself, and shows it to operators.

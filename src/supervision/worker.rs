@@ -31,6 +31,18 @@ pub trait Worker: Send + 'static {
     /// Reads the state and does the due work in bounded pieces. Stops early when `TaskCx::stopping` is cancelled. A
     /// fault is shown to operators and tried again with back-off; a panic restarts the worker.
     fn run(&mut self, cx: &TaskCx) -> impl Future<Output = Result<Next, Fault>> + Send;
+
+    /// Ends when the worker has to run before the time that it returned; begun anew after each run, and dropped when
+    /// something else wakes the worker.
+    fn wake(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
+    /// Runs after the worker was stopped, before its jobs are waited for. Not called after a crash.
+    fn stop(&mut self, cx: &TaskCx) -> impl Future<Output = ()> + Send {
+        let _ = cx;
+        async {}
+    }
 }
 
 /// Makes a worker run soon. Nudges coalesce; a nudge during a run causes one more run.
@@ -101,9 +113,11 @@ async fn work<W: Worker>(mut worker: W, cx: TaskCx, nudge: Nudge) -> Result<(), 
             () = cx.stopping().cancelled() => {}
             () = nudge.0.notified() => {}
             _ = woken.changed() => {}
+            () = worker.wake() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
+    worker.stop(&cx).await;
     Ok(())
 }
 

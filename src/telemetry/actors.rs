@@ -97,6 +97,9 @@ pub struct ActorReport {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc3339_if_any")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub wakes_at: Option<Timestamp>,
+    /// The lease without which it does not work, if it needs one and is running.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lease: Option<LeaseReport>,
     /// Number of starts.
     pub generation: u64,
     /// Milliseconds in this status.
@@ -117,6 +120,17 @@ pub struct ActorReport {
     pub children_total: u64,
     /// The paths of the first children.
     pub children: Vec<String>,
+}
+
+/// The lease of an actor whose work may run only once at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LeaseReport {
+    /// The name of the lease.
+    pub name: String,
+    /// The epoch of the lease that it holds; absent while it waits because another holds the lease.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<String>,
 }
 
 /// The status of an actor.

@@ -50,6 +50,8 @@ reasons! {
     Parked = "parked", "parked.md";
     /// An actor has handled one message for too long.
     Stuck = "stuck", "stuck.md";
+    /// An actor does nothing, because another process holds its lease; it is `up`.
+    Standby = "standby", "standby.md";
     /// The disk failed under the store; the process ends.
     Lost = "lost", "store-down.md";
     /// The writer has been busy with one step for too long.
@@ -88,7 +90,7 @@ pub struct ServiceHealth {
     pub name: String,
     /// The status.
     pub status: HealthStatus,
-    /// The children that are not `up`, with the reason; empty if the service is `up`.
+    /// The children that are not `up`, or wait for a lease that another holds (`standby`), with the reason.
     pub reasons: Vec<String>,
     /// Its figures, if it has any.
     pub details: Option<Details>,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use super::{Invalid, limits};
 
@@ -23,7 +24,7 @@ macro_rules! text_value {
         impl From<$name> for String { fn from(value: $name) -> String { value.0 } }
         impl TryFrom<String> for $name {
             type Error = Invalid;
-            fn try_from(text: String) -> Result<Self, Invalid> { Self::parse(&text) }
+            fn try_from(text: String) -> Result<Self, Invalid> { Self::stored(text) }
         }
     )*};
 }
@@ -31,7 +32,8 @@ macro_rules! text_value {
 text_value! {
     /// A user name: `[a-z0-9][a-z0-9._-]{2,31}`; upper case is converted to lower case.
     UserName;
-    /// A first or last name: 1 to 100 characters, no control characters, no markup.
+    /// A first, last or display name: 1 to 100 characters, one of them visible; no control characters, no markup, no
+    /// `@`, no web address.
     PersonName;
     /// A phone number by E.164: `+` and 7 to 15 digits.
     PhoneNumber;
@@ -85,15 +87,23 @@ impl UserName {
         }
         Ok(Self(lowered))
     }
+
+    fn stored(text: String) -> Result<Self, Invalid> {
+        Self::parse(&text)
+    }
 }
 
 impl PersonName {
-    /// Trims white space at the ends; refuses control characters, `<`, `>` and over-long names.
+    /// Trims white space at the ends; refuses what is invisible, control characters, `<`, `>`, `@`, web addresses and
+    /// over-long names: a name is shown to other people, and must not be a message to them.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let text = text.trim();
-        let length = text.chars().count();
-        if length == 0 || length > limits::PERSON_NAME_MAX {
+        let length = text.trim().chars().count();
+        if text.is_empty() || length > limits::PERSON_NAME_MAX {
             return Err(Invalid::told("length", format!("must be 1 to {} characters", limits::PERSON_NAME_MAX)));
+        }
+        let text = text.trim();
+        if text.chars().all(is_invisible) {
+            return Err(Invalid::new("not_visible", "must have a character that can be seen"));
         }
         if text.chars().any(is_unfit) {
             return Err(Invalid::new(
@@ -101,7 +111,22 @@ impl PersonName {
                 "must not contain control or formatting characters, '<' or '>'",
             ));
         }
+        let folded: String = text.nfkc().flat_map(char::to_lowercase).collect();
+        if folded.contains('@') {
+            return Err(Invalid::new("at_sign", "must not contain '@'"));
+        }
+        if holds_web_address(&folded) {
+            return Err(Invalid::new(
+                "web_address",
+                "must not contain a web address; write a space after a dot that is none of one",
+            ));
+        }
         Ok(Self(text.to_owned()))
+    }
+
+    /// A name that was accepted before, maybe by fewer rules.
+    fn stored(text: String) -> Result<Self, Invalid> {
+        Ok(Self(text))
     }
 }
 
@@ -110,6 +135,34 @@ fn is_unfit(c: char) -> bool {
     c.is_control()
         || matches!(c, '<' | '>' | '\u{feff}')
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+}
+
+/// White space, control characters, and characters that leave no mark: those of the property
+/// Default_Ignorable_Code_Point (Unicode 16, UAX 44), and the empty Braille pattern.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
+        || matches!(c, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+        || matches!(c, '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}')
+        || matches!(c, '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Whether mail programs may show a part of `text` as a link: `//`, `www.`, or a dot between a letter or digit and two
+/// letters, as in `example.com`. The dots of IDNA (RFC 3490 section 3.1) count as dots.
+fn holds_web_address(text: &str) -> bool {
+    let dotted = text.replace(['\u{3002}', '\u{ff61}'], ".");
+    let after = |part: &str| {
+        let mut ahead = part.chars();
+        [ahead.next(), ahead.next()].iter().all(|next| next.is_some_and(char::is_alphabetic))
+    };
+    let parts: Vec<&str> = dotted.split('.').collect();
+    let is_domain = parts.windows(2).any(|pair| match pair {
+        [before, behind] => before.chars().next_back().is_some_and(char::is_alphanumeric) && after(behind),
+        _ => false,
+    });
+    is_domain || dotted.contains("//") || dotted.contains("www.")
 }
 
 impl PhoneNumber {
@@ -128,6 +181,10 @@ impl PhoneNumber {
             && !number.starts_with('0')
             && text.len() <= limits::PHONE_INPUT_MAX;
         if ok { Ok(Self(digits)) } else { Err(FORMAT) }
+    }
+
+    fn stored(text: String) -> Result<Self, Invalid> {
+        Self::parse(&text)
     }
 }
 
@@ -152,5 +209,44 @@ impl Locale {
             Some(region) => format!("{language}-{}", region.to_ascii_uppercase()),
             None => language,
         }))
+    }
+    fn stored(text: String) -> Result<Self, Invalid> {
+        Self::parse(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_was_accepted_by_fewer_rules_is_still_read() {
+        for kept in ["ada@example.com", "www.ada.example", "\u{3164}"] {
+            assert!(PersonName::parse(kept).is_err(), "{kept}");
+            assert_eq!(PersonName::try_from(kept.to_owned()).unwrap().as_str(), kept);
+        }
+    }
+
+    #[test]
+    fn what_is_invisible_is_no_name_and_what_is_visible_is_one() {
+        for text in [" ", "\u{a0}", "\u{200d}\u{200d}", "\u{2800}", "\u{3164}", "\u{115f}", "\u{e0041}", "\u{1d173}"] {
+            assert_eq!(PersonName::parse(text).unwrap_err().code, "not_visible", "{text:?}");
+        }
+        for text in ["a", "\u{738b}", "\u{2603}", "1", "-"] {
+            assert_eq!(PersonName::parse(&format!("  {text} ")).unwrap().as_str(), text);
+        }
+        let longest = "a".repeat(limits::PERSON_NAME_MAX);
+        assert!(PersonName::parse(&longest).is_ok());
+        assert_eq!(PersonName::parse(&format!("{longest}a")).unwrap_err().code, "length");
+    }
+
+    #[test]
+    fn a_name_is_no_link_and_an_initial_none_either() {
+        for text in ["x.com", "1.com", "a b.museum c", "https://x", "WwW.x", "a\u{3002}cn", "a\u{ff61}cn", "x//y"] {
+            assert_eq!(PersonName::parse(text).unwrap_err().code, "web_address", "{text}");
+        }
+        for text in ["J.R.R. Tolkien", "J. R.", "St. John", "a.", ".net", "2.0", "A/B", "w. w. w. x"] {
+            assert!(PersonName::parse(text).is_ok(), "{text}");
+        }
     }
 }

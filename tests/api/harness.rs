@@ -21,7 +21,7 @@ use majordomo::{
         services::{EdgeContext, EdgeDependencies},
     },
     persistence::Store,
-    supervision::System,
+    supervision::{Spec, Supervisor, System},
     types::{Clock, Entropy, Principal, Role, Roles, Secret, Timestamp},
 };
 use serde_json::Value;
@@ -232,7 +232,7 @@ pub fn over(services: EdgeServices, store: Store) -> EdgeServices {
 /// `services` over another store, with the health of another clock.
 pub fn by_clock(services: EdgeServices, store: Store, clock: Arc<dyn Clock>) -> EdgeServices {
     let system = System::new(clock, Arc::new(Zeroes));
-    let relays = Relays::new([], store.clone(), system.clone());
+    let relays = Relays::supervised(&mut Supervisor::root(&system), Spec::park, [], (&store, &system));
     let operations = Operations::new(system, store, relays, services.notifier.clone());
     EdgeServices { operations, ..services }
 }

@@ -53,17 +53,27 @@ pub fn assembled(
     (store, hasher): (&Store, HasherPool),
     (control, manual): (ControlToken, Option<Arc<ManualClock>>),
 ) -> Assembly {
+    let services = dependencies(config, (store, hasher));
+    services::assemble(system, AppDependencies { services, control, manual }, |_| no_sockets()).unwrap()
+}
+
+/// The dependencies of services over `store`, with fixed keys.
+pub fn dependencies(config: &Config, (store, hasher): (&Store, HasherPool)) -> ServiceDependencies {
     let key = signing_key();
     let signer = SigningKeyPair::from_pkcs8(key.id, key.algorithm, &key.private_der).unwrap();
-    let services = ServiceDependencies {
+    ServiceDependencies {
         config: Arc::new(config.clone()),
         store: store.clone(),
         hasher,
         signing: KeySet::new(signer, Vec::new()).unwrap(),
         auth_keys: AuthKeys { device: DeviceKey::new([1; 32]), identifier: IdentifierKey::new([2; 32]) },
-    };
-    let listeners = Listeners { ops: no_socket(), public: no_socket() };
-    services::assemble(system, AppDependencies { services, control, manual }, |_| listeners).unwrap()
+        mail: None,
+    }
+}
+
+/// Listeners that listen nowhere.
+pub fn no_sockets() -> Listeners {
+    Listeners { ops: no_socket(), public: no_socket() }
 }
 
 fn no_socket() -> edge::Server {

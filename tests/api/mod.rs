@@ -5,7 +5,7 @@ mod audit;
 mod auth;
 mod edge;
 pub mod harness;
-mod idle_services;
+pub mod idle_services;
 mod notifier;
 mod operations;
 mod otp;

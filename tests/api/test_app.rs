@@ -13,7 +13,7 @@ use futures::FutureExt as _;
 use majordomo::{
     actors::{hasher::HasherPool, operations::ProcessPhase},
     app::{services::Assembly, tree::Services},
-    config::Config,
+    config::{Config, Sources},
     domain::{
         audit::{AuditAction, AuditEntry, AuditPlace},
         auth::{actions::AuthAction, events::UserLoggedIn},
@@ -92,6 +92,25 @@ impl TestApp {
     /// An application with the defaults, but without rate limits by address.
     pub async fn new() -> Self {
         Self::with(|_| ()).await
+    }
+
+    /// An application with links in its mails.
+    pub async fn linked() -> Self {
+        Self::with_mail(&[("APP_URL", "https://app.example.com")], |_| ()).await
+    }
+
+    /// An application with these keys of `[notify.email]`, and the settings changed by `adjust`.
+    pub async fn with_mail(settings: &[(&str, &str)], adjust: impl FnOnce(&mut Config)) -> Self {
+        let variable = |(key, value): &(&str, &str)| {
+            (format!("MAJORDOMO__NOTIFY__EMAIL__{key}").into(), std::ffi::OsString::from(value))
+        };
+        let sources = Sources { environment: settings.iter().map(variable).collect(), ..Sources::default() };
+        let loaded = Config::load(&sources).unwrap();
+        Self::with(|config| {
+            config.notify = loaded.config.notify;
+            adjust(config);
+        })
+        .await
     }
 
     /// An application whose settings `adjust` has changed.
@@ -305,11 +324,22 @@ impl TestApp {
     }
 }
 
-/// The six digits in a mail.
+/// The code in a mail, which its text contains.
 pub fn code_in(mail: &Value) -> String {
-    let text = mail["text"].as_str().unwrap();
-    let found = text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6);
-    found.unwrap_or_else(|| panic!("no code in {text}")).to_owned()
+    let code = mail["code"].as_str().unwrap_or_else(|| panic!("no code in {mail}"));
+    assert!(mail["text"].as_str().unwrap().contains(code), "{mail}");
+    code.to_owned()
+}
+
+/// The secret of the link in a mail.
+pub fn secret_in(mail: &Value) -> String {
+    let link = mail["link"].as_str().unwrap_or_else(|| panic!("no link in {mail}"));
+    link.split_once("secret=").unwrap().1.to_owned()
+}
+
+/// Asserts the one refusal of codes and links.
+pub fn is_code_invalid(answer: &Answer, what: &str) {
+    assert_eq!((answer.status, answer.problem()), (422, "code_invalid"), "{what}");
 }
 
 /// Another code of six digits.

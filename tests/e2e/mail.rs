@@ -110,6 +110,27 @@ async fn a_code_arrives_by_smtp_and_a_test_shows_the_conversation() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_link_of_a_mail_arrives_whole_and_its_secret_is_not_logged() {
+    let Some(office) = PostOffice::found() else { return };
+    let post = office.open("takes");
+    let mut home = home_of(&office, post.port);
+    home.set("notify.email.app_url", "https://app.example.org/en");
+    home.set("log.level", "debug");
+    let server = home.start().await;
+    server.api().register("ada@example.org", PASSWORD).await.unwrap().expect(201);
+    let took = post.next_to("ada@example.org", "took", TIMEOUT);
+    let lines: Vec<&str> = took["text"].as_str().unwrap().lines().collect();
+    let secret = lines.iter().find_map(|line| line.trim().strip_prefix("https://app.example.org/en/verify?secret="));
+    let secret = secret.unwrap_or_else(|| panic!("no link in {took}")).to_owned();
+    let body = serde_json::json!({ "secret": secret });
+    server.api().post("/auth/verify-email", body).await.unwrap().expect(200);
+    server.api().login("ada@example.org", PASSWORD).await.unwrap().expect(200);
+    let logged = until(TIMEOUT, || async { server.written().contains("/auth/login").then(|| server.written()) });
+    let written = logged.await.unwrap_or_else(|| panic!("no request in the log:\n{}", server.written()));
+    assert!(!written.contains(&secret) && !written.contains(&secret[26..]), "{written}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_address_is_not_tried_again_and_delays_no_other_recipient() {
     let Some(office) = PostOffice::found() else { return };
     let post = office.open("refuses");

@@ -1,6 +1,7 @@
 //! Flows of the services on a whole system in memory: an engine without a disk, a clock that the test moves, randomness
 //! from a seed.
 
+mod leases;
 mod notifier;
 mod relay;
 mod shutdown;

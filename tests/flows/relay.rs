@@ -8,7 +8,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use majordomo::{
-    actors::relay::{HandOver, NotTaken, OperatorRefusal, Relays, Subscriber},
+    actors::relay::{AlreadySettled, HandOver, NotTaken, OperatorRefusal, Relays, Subscriber},
     domain::{
         event::{DeadReason, EventType, Personal},
         user::events::{UserDeleted, UserVerified},
@@ -74,16 +74,15 @@ impl Subscriber for Listener {
                 Deed::Take | Deed::TakeAndFail => {}
             }
             let write = hand_over.write();
-            let settled = self.test_store.store.write(write, move |tx| {
-                if !hand_over.settle(tx)? {
-                    return Ok(false);
-                }
+            let settled = self.test_store.store.decide(write, move |tx| {
+                hand_over.settle(tx)?;
                 let before = tx.get(&EFFECTS, &sequence)?.map_or(0, |effects| effects.0);
-                tx.put(&EFFECTS, &sequence, &Effects(before + 1))?;
-                Ok(true)
+                Ok(tx.put(&EFFECTS, &sequence, &Effects(before + 1))?)
             });
-            if settled.await? {
-                self.taken.lock().unwrap().push((subject, sequence));
+            match settled.await {
+                Ok(()) => self.taken.lock().unwrap().push((subject, sequence)),
+                Err(Failure::Refused(AlreadySettled)) => {}
+                Err(Failure::Fault(fault)) => return Err(fault.into()),
             }
             if deed == Deed::TakeAndFail { Err(NotTaken::Later("lost the answer".into())) } else { Ok(()) }
         })
@@ -107,11 +106,9 @@ impl TestRelays {
         });
         let subscriber: Arc<dyn Subscriber> = listener.clone();
         let mut root = Supervisor::root(&test_store.system);
-        let (store, system) = (test_store.store.clone(), test_store.system.clone());
-        let for_relay = Arc::clone(&subscriber);
-        let addr = root.service(Spec::park("relay"), move || Relays::relay_for(&for_relay, &store, &system));
+        let at = (&test_store.store, &test_store.system);
+        let relays = Relays::supervised(&mut root, |_| Spec::park("relay"), [subscriber], at);
         let tree = root.start().await.unwrap();
-        let relays = Relays::new([(subscriber, addr)], test_store.store.clone(), test_store.system.clone());
         Self { test_store, listener, relays, tree }
     }
 
@@ -238,7 +235,7 @@ async fn after_ten_hand_overs_an_event_is_a_dead_letter_until_it_is_requeued() {
         Err(Failure::Refused(OperatorRefusal::UnknownDeadLetter))
     );
     assert_eq!(
-        test_relays.relays.requeue(operator(), "nobody", 1).await,
+        test_relays.relays.requeue(operator(), "unknown", 1).await,
         Err(Failure::Refused(OperatorRefusal::UnknownSubscriber))
     );
     *is_well.lock().unwrap() = true;

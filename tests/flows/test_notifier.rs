@@ -9,14 +9,15 @@ use std::{
 use futures::future::BoxFuture;
 use majordomo::{
     actors::{
-        notifier::{CodeSource, DeliverySender, Notifier, NotifierContext, NotifierSubscriber, render::CodeOnMail},
+        notifier::{CodeSource, DeliverySender, Notifier, NotifierContext, NotifierSubscriber},
+        otp::LiveCode,
         relay::{Relays, Subscriber},
     },
     config,
     domain::{
         auth::{AddressState, Registration},
         event::{EventKind, Personal},
-        notification::{Delivery, InboxMail},
+        notification::{Delivery, InboxMail, MailSelector},
         otp::{CodePurpose, events::OtpVerificationRequired},
         user::{Metadata, Profile, Status, User, events::UserVerified},
     },
@@ -51,10 +52,10 @@ pub struct OneCode {
 }
 
 impl CodeSource for OneCode {
-    fn reveal(&self, _: UserId, _: CodePurpose, code: CodeId) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>> {
+    fn reveal(&self, _: UserId, _: CodePurpose, code: CodeId) -> BoxFuture<'_, Result<Option<LiveCode>, Fault>> {
         Box::pin(async move {
             let live = self.live.lock().unwrap().filter(|(id, _)| *id == code);
-            Ok(live.map(|(_, expires_at)| CodeOnMail { digits: Secret::new(DIGITS), expires_at }))
+            Ok(live.map(|(_, expires_at)| LiveCode { digits: Secret::new(DIGITS), link_secret: None, expires_at }))
         })
     }
 }
@@ -128,17 +129,18 @@ impl TestNotifier {
         let mut root = Supervisor::root(&test_store.system);
         let notifier = Notifier::new(root.commands(Spec::escape("notifier"), Arc::clone(&context)));
         let for_sender = Arc::clone(&context);
-        let sender = move || DeliverySender::new(Arc::clone(&for_sender));
+        let sender = context.sending().worker(move || DeliverySender::new(Arc::clone(&for_sender)));
         root.worker_nudged_by(context.due(), Spec::escape("sender"), sender);
         let subscriber: Arc<dyn Subscriber> = Arc::new(NotifierSubscriber::new(context));
-        let (store, system) = (test_store.store.clone(), test_store.system.clone());
-        root.service(Spec::park("relay"), move || Relays::relay_for(&subscriber, &store, &system));
+        let at = (&test_store.store, &test_store.system);
+        Relays::supervised(&mut root, |_| Spec::park("relay"), [subscriber], at);
         let tree = root.start().await.unwrap();
         Self { test_store, codes, provider, notifier, tree }
     }
 
     pub async fn inbox(&self, to: &str) -> Vec<InboxMail> {
-        self.notifier.inbox(Some(to), 5 * SECOND, PageLimit::default()).await.unwrap()
+        let select = MailSelector { to: Some(to.to_owned()), after: None };
+        self.notifier.inbox(&select, 5 * SECOND, PageLimit::default()).await.unwrap()
     }
 
     pub async fn require_code(&self, number: u128) {
@@ -194,7 +196,12 @@ impl TestNotifier {
 
 /// A registration with the number 1 and a verified user with the number 2.
 pub async fn people() -> Arc<TestStore> {
-    let test_store = Arc::new(TestStore::new());
+    people_of(TestStore::new()).await
+}
+
+/// The same in another store.
+pub async fn people_of(test_store: TestStore) -> Arc<TestStore> {
+    let test_store = Arc::new(test_store);
     test_store
         .write(|tx| {
             tables::registration::insert(

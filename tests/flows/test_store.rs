@@ -27,9 +27,14 @@ pub struct TestStore {
 impl TestStore {
     /// Must be called within a runtime whose time is paused.
     pub fn new() -> Self {
+        Self::over(|clock, entropy| Store::in_memory(clock, &*entropy))
+    }
+
+    /// With a store that `make` makes.
+    pub fn over(make: impl FnOnce(Arc<ManualClock>, Arc<SeededEntropy>) -> Store) -> Self {
         let clock = Arc::new(ManualClock::starting_at(START));
         let entropy = Arc::new(SeededEntropy::new(7));
-        let store = Store::in_memory(clock.clone(), &*entropy);
+        let store = make(clock.clone(), entropy.clone());
         Self { store, system: System::new(clock.clone(), entropy), clock }
     }
 

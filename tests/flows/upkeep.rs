@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use majordomo::{
-    actors::upkeep::Expirer,
+    actors::{leased::SharedLease, upkeep::Expirer},
     domain::auth::lockout::{Counters, OriginFailures, RateOrigin, Subject},
     persistence::{Store, tables::failure},
     supervision::{ManualClock, SeededEntropy, Spec, Supervisor, System},
@@ -21,7 +21,8 @@ async fn the_expirer_removes_rows_in_the_bulk_lane() {
     let system = System::new(clock, entropy);
     let mut root = Supervisor::root(&system);
     let at = store.clone();
-    root.worker(Spec::park("expirer"), move || Expirer::new(at.clone()));
+    let lease = SharedLease::new(&at, "upkeep/expirer");
+    root.worker(Spec::park("expirer"), lease.worker(move || Expirer::new(at.clone())));
     let tree = root.start().await.unwrap();
     // One step of the expirer for each kind of row, one after the other.
     for kind in ["registrations", "invitations", "codes", "sessions", "resets", "outcomes", "failures"] {
@@ -67,7 +68,8 @@ async fn old_failed_logins_are_removed_behind_any_number_of_newer_ones() {
     assert!(of(many));
     let mut root = Supervisor::root(&test_store.system);
     let at = test_store.store.clone();
-    root.worker(Spec::park("expirer"), move || Expirer::new(at.clone()));
+    let lease = SharedLease::new(&at, "upkeep/expirer");
+    root.worker(Spec::park("expirer"), lease.worker(move || Expirer::new(at.clone())));
     let tree = root.start().await.unwrap();
     until("the old one is forgotten", || !of(many)).await;
     assert!(of(1) && of(many - 1), "newer ones stay");

@@ -51,6 +51,8 @@ fn mail(id: &str) -> OutgoingMail {
         subject: "Ihr Bestätigungscode".into(),
         text: "Hier ist der Code: 482913\n.\nGrüße\n".into(),
         html: "<p>482913</p>".into(),
+        code: None,
+        link: None,
         date: Timestamp::from_micros(1_767_323_045_000_000),
     }
 }

@@ -19,7 +19,7 @@ async fn of_a_hundred_parallel_wrong_passwords_five_are_checked() {
     let app = roomy().await;
     app.verified("ada@example.com").await;
     app.register("eve@example.com").await;
-    for identifier in ["ada@example.com", "eve@example.com", "nobody@example.com"] {
+    for identifier in ["ada@example.com", "eve@example.com", "unknown@example.com"] {
         let before = app.hashes();
         let answers = hundred(|number| {
             let (client, guess) = (app.anyone.clone(), format!("a guess with number {number}"));

@@ -25,7 +25,7 @@ async fn one_refresh_token_used_a_hundred_times_has_one_successor() {
         config.events.session_refreshed = true;
     })
     .await;
-    let ada = app.user("ada@example.com").await;
+    let ada = app.member("ada@example.com").await;
     let body = json!({ "refreshToken": ada.tokens["refreshToken"] });
     let answers = hundred(|_| {
         let (client, body) = (app.anyone.clone(), body.clone());

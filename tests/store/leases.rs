@@ -1,34 +1,92 @@
-//! Leases of the store in this process: granted at once, under the epoch of the opening.
+//! Leases of the store in this process: granted at once and without a commit, one holder of a name at a time, and
+//! nothing is committed under one that is over.
 
-use futures::FutureExt as _;
-use majordomo::types::Fault;
+use std::sync::Arc;
 
-use crate::{test_store::TestStore, tools::Bench};
+use futures::{FutureExt as _, future::join_all};
+use majordomo::{
+    persistence::{Lease, Store},
+    types::Fault,
+};
+
+use crate::{
+    sim_fs::SimFailure,
+    test_store::TestStore,
+    tools::{Bench, failed_login, user},
+};
+
+/// The lease `name`, if it is granted at once.
+fn granted(store: &Store, name: &str) -> Option<Lease> {
+    store.lease(Arc::from(name)).now_or_never().map(Result::unwrap)
+}
 
 #[test]
-fn a_lease_is_granted_at_once_and_each_opening_has_a_higher_epoch() {
+fn a_lease_is_granted_at_once_without_a_commit_and_each_grant_has_a_higher_epoch() {
     let test_store = TestStore::simulated();
     let mut before = 0;
     for _ in 0..3 {
         let opened = test_store.open();
         let commits = opened.store.report().writer.last_commit;
-        let sender = opened.store.lease("sender").now_or_never().unwrap().unwrap();
-        let relay = opened.store.lease("relay").now_or_never().unwrap().unwrap();
-        assert_eq!((sender.name, relay.name), ("sender", "relay"));
-        assert!(sender.epoch == relay.epoch && sender.epoch > before, "{sender:?} after {before}");
+        for name in ["sender", "relay/notifier", "sender", "sender"] {
+            let lease = granted(&opened.store, name).unwrap();
+            assert_eq!((lease.name(), lease.is_held()), (name, true));
+            assert!(lease.epoch() > before, "{lease:?} after {before}");
+            before = lease.epoch();
+        }
         assert_eq!(opened.store.report().writer.last_commit, commits, "a lease costs no commit");
-        before = sender.epoch;
         opened.close();
     }
 }
 
 #[test]
-fn a_store_in_memory_grants_leases_and_a_lost_one_none() {
+fn a_second_holder_waits_until_the_first_releases_and_names_have_nothing_to_do_with_each_other() {
     let bench = Bench::new();
-    assert_eq!(bench.store.lease("sender").now_or_never().unwrap().unwrap().epoch, 1);
+    let first = granted(&bench.store, "sender").unwrap();
+    let mut second = bench.store.lease(Arc::from("sender")).boxed();
+    assert!((&mut second).now_or_never().is_none(), "it is held");
+    assert!(granted(&bench.store, "relay/otp").is_some());
+    let gives_up = bench.store.lease(Arc::from("sender"));
+    assert!(gives_up.now_or_never().is_none(), "one that no longer waits takes nothing");
+    let before = first.holder();
+    drop(first);
+    let second = second.now_or_never().unwrap().unwrap();
+    assert!(before.is_over_for(&second.holder()) && !second.holder().is_over_for(&before));
+    assert!(granted(&bench.store, "sender").is_none());
+}
+
+#[test]
+fn a_lost_store_grants_no_lease_and_frees_those_that_wait() {
     let test_store = TestStore::simulated();
     let mut opened = test_store.open();
-    test_store.disk.sim.fail_at(test_store.disk.sim.steps() + 2, crate::sim_fs::SimFailure::Error);
+    let held = granted(&opened.store, "sender").unwrap();
+    let mut waiting = opened.store.lease(Arc::from("sender")).boxed();
+    assert!((&mut waiting).now_or_never().is_none());
+    test_store.disk.sim.fail_at(test_store.disk.sim.steps() + 2, SimFailure::Error);
     assert!(opened.act(0, 1).is_err());
-    assert_eq!(opened.store.lease("sender").now_or_never().unwrap(), Err(Fault::Unavailable));
+    assert!(matches!(waiting.now_or_never(), Some(Err(Fault::Unavailable))));
+    assert!(matches!(opened.store.lease(Arc::from("relay")).now_or_never(), Some(Err(Fault::Unavailable))));
+    drop(held);
+}
+
+#[test]
+fn a_transaction_under_a_lease_that_ended_while_it_waited_commits_nothing() {
+    let mut bench = Bench::new();
+    let (over, held) = (granted(&bench.store, "sender").unwrap(), granted(&bench.store, "relay").unwrap());
+    let fences = [vec![over.fence()], vec![held.fence()], vec![held.fence(), over.fence()], vec![]];
+    let writes: Vec<_> = fences
+        .into_iter()
+        .enumerate()
+        .map(|(at, fences)| {
+            let write = fences.into_iter().fold(bench.write(), majordomo::persistence::Write::under);
+            let session = user(at as u128);
+            bench.store.write(write, move |tx| tx.emit(failed_login(session, "ada@example.org")).map(|_| ()))
+        })
+        .collect();
+    let mut all = Box::pin(join_all(writes));
+    assert!(all.as_mut().now_or_never().is_none(), "they wait for the writer");
+    drop(over);
+    bench.writer.step();
+    let answers = all.now_or_never().unwrap();
+    assert_eq!(answers, [Err(Fault::Unavailable), Ok(()), Err(Fault::Unavailable), Ok(())]);
+    assert_eq!(bench.store.head(), 2);
 }

@@ -72,7 +72,7 @@ pub fn a_code(tx: &mut Tx<'_>, owner: UserId, now: Timestamp) -> OneTimeCode {
         id: tx.id(),
         owner,
         purpose: CodePurpose::ResetPassword,
-        digits: *b"123456",
+        digits: b"123456".to_vec(),
         state: CodeStage::Live,
         wrong_tries: 0,
         issued_at: now,
@@ -93,7 +93,7 @@ pub fn a_signing_key(tx: &mut Tx<'_>, now: Timestamp) -> SigningKey {
 }
 
 pub fn a_notification(tx: &mut Tx<'_>, owner: UserId, now: Timestamp) -> (Notification, Delivery, InboxMail) {
-    let facts = Facts { at: now, ip_address: None, device: None, first_name: None, until: None };
+    let facts = Facts { at: now, ip_address: None, device: None, until: None };
     let (id, delivery) = (tx.id(), tx.id());
     let notification = Notification {
         id,
@@ -128,6 +128,8 @@ pub fn a_notification(tx: &mut Tx<'_>, owner: UserId, now: Timestamp) -> (Notifi
         subject: "subject".to_owned(),
         text: "only-sealed-and-never-in-a-file!".to_owned(),
         html: String::new(),
+        code: None,
+        link: None,
         created_at: now,
     };
     (notification, delivery, mail)

@@ -14,7 +14,7 @@ use majordomo::{
     },
     persistence::{Record, codec},
     types::{
-        Locale, Timestamp,
+        LeaseHolder, Locale, Timestamp,
         id::{CodeId, DeliveryId, EventId, NotificationId},
         provider_answer::{ProviderAnswer, SmtpStep},
     },
@@ -49,7 +49,7 @@ fn states() -> Vec<DeliveryState> {
     let (at, due) = (NOW, NOW);
     let mut states = vec![
         DeliveryState::Queued { due },
-        DeliveryState::Sending { lease: due },
+        DeliveryState::Sending { until: due, holder: LeaseHolder { lease: "sender".to_owned(), epoch: (7 << 32) + 1 } },
         DeliveryState::Sent { at },
         DeliveryState::Delivered { at },
         DeliveryState::Bounced { at },
@@ -90,7 +90,6 @@ fn notification(purpose: CodePurpose) -> Notification {
             at: NOW,
             ip_address: Some("192.0.2.1".to_owned()),
             device: Some("Firefox, Windows".to_owned()),
-            first_name: Some("Ada".to_owned()),
             until: Some(NOW),
         },
         code: Some(CodeReference { owner: user(3), purpose, code: CodeId::from(Uuid::from_u128(5)) }),

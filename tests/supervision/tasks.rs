@@ -10,7 +10,7 @@ use std::{
 
 use majordomo::{
     supervision::{Next, Spec, Supervisor, TaskCx, Worker},
-    telemetry::actors::ActorStatus,
+    telemetry::{actors::ActorStatus, health::HealthStatus},
     types::Fault,
 };
 use tokio::sync::Notify;
@@ -106,6 +106,49 @@ async fn a_thread_shows_in_the_tree_and_its_panic_restarts_it() {
     assert!(thread.last_failure.unwrap().reason.contains("the thread fails"));
     tree.stop(SECOND).await;
     assert_eq!(diary.lines(), ["closed"]);
+}
+
+struct Waiter {
+    diary: Diary,
+    granted: Arc<Notify>,
+}
+
+impl Worker for Waiter {
+    const KIND: &'static str = "waiter";
+
+    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+        self.diary.write("runs");
+        cx.leased("waiter", (self.diary.count("runs") > 1).then_some(7));
+        Ok(Next::Nudged)
+    }
+
+    async fn wake(&mut self) {
+        self.granted.notified().await;
+    }
+
+    async fn stop(&mut self, _: &TaskCx) {
+        self.diary.write("stops");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_on_standby_is_up_runs_when_its_wait_ends_and_has_a_last_word_when_it_is_stopped() {
+    let (system, diary, granted) = (system(), Diary::default(), Arc::new(Notify::new()));
+    let (lines, grant) = (diary.clone(), Arc::clone(&granted));
+    let mut root = Supervisor::root(&system);
+    root.worker(Spec::park("waiter"), move || Waiter { diary: lines.clone(), granted: Arc::clone(&grant) });
+    let tree = root.start().await.unwrap();
+    until("it waits", || report(&system, "waiter").lease.is_some()).await;
+    let health = system.stats().health();
+    assert_eq!(health.status, HealthStatus::Up);
+    assert_eq!(health.services[0].reasons, ["waiter: standby for the lease waiter"]);
+    granted.notify_one();
+    until("it runs again", || diary.count("runs") == 2).await;
+    until("it holds the lease", || report(&system, "waiter").lease.unwrap().epoch.as_deref() == Some("7")).await;
+    assert!(system.stats().health().services[0].reasons.is_empty());
+    tree.stop(SECOND).await;
+    assert_eq!(diary.lines(), ["runs", "runs", "stops"]);
+    assert_eq!(report(&system, "waiter").lease, None, "one that has stopped holds none");
 }
 
 struct Expirer {

@@ -4,8 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Auth, AuthContext, keys};
 use crate::{
+    actors::leased::LeasedWorker,
     domain::auth::key_rotation::Urgency,
-    supervision::{Next, TaskCx, Worker},
+    persistence::Lease,
+    supervision::{Next, TaskCx},
     types::{Call, CallContext, Fault, Work, limits},
 };
 
@@ -24,15 +26,16 @@ impl KeyRotation {
     }
 }
 
-impl Worker for KeyRotation {
+impl LeasedWorker for KeyRotation {
     const KIND: &'static str = "key_rotation";
 
-    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+    async fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
         let clock = cx.system().clock();
         if clock.trouble().is_none() {
             let work = Work::until(clock.instant() + limits::CALL_DEADLINE);
             let call = Call { work, context: CallContext::service("auth", "keys-due") };
-            keys::advance(&self.context, &call, Urgency::WhenDue).await?;
+            let write = self.context.write(&call).under(lease.fence());
+            keys::advance(&self.context, write, Urgency::WhenDue).await?;
         }
         Ok(Next::Within(EVERY))
     }

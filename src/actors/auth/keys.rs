@@ -18,7 +18,7 @@ use crate::{
         },
     },
     persistence::{Store, Tx, TxFault, Write, tables::signing_key},
-    types::{Call, Clock, Fault, SigningAlgorithm, Timestamp, id::KeyId},
+    types::{Clock, Fault, SigningAlgorithm, Timestamp, id::KeyId},
 };
 
 /// Makes the first key if there is none, does what is due, and gives the keys in force. For the start of the process.
@@ -37,11 +37,22 @@ pub async fn prepare(
 }
 
 /// Takes the steps that `urgency` asks for; AuthActor works with the new keys from then on.
-pub(super) async fn advance(context: &AuthContext, call: &Call, urgency: Urgency) -> Result<(), Fault> {
+pub(super) async fn advance(context: &AuthContext, write: Write, urgency: Urgency) -> Result<(), Fault> {
     let rules = RotationRules::from(&context.settings.token);
-    match step(&context.store, context.write(call), &rules, urgency).await? {
+    match step(&context.store, write, &rules, urgency).await? {
         KeyChange::Changed => context.use_keys(load(&context.store).await?),
         KeyChange::Unchanged => {}
+    }
+    Ok(())
+}
+
+/// Puts the stored keys in force if they are others than those in force.
+pub(super) async fn reload(context: &AuthContext) -> Result<(), Fault> {
+    let (stored, in_force) = (load(&context.store).await?, context.signing());
+    // The key that signs is the first of them.
+    if stored.jwks() != in_force.jwks() {
+        tracing::info!("the signing keys that another process rotated are in force");
+        context.use_keys(stored);
     }
     Ok(())
 }

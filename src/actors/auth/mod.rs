@@ -13,6 +13,7 @@ mod change_password;
 mod context;
 mod end_session;
 mod forgot_password;
+mod key_reload;
 mod key_rotation;
 mod keys;
 mod login;
@@ -40,6 +41,7 @@ pub use change_password::{ChangePassword, ChangeRefusal};
 pub use context::{AuthContext, AuthKeys};
 pub use end_session::{EndSession, NoSuchSession};
 pub use forgot_password::{ForgotPassword, ResetRequested};
+pub use key_reload::KeyReload;
 pub use key_rotation::KeyRotation;
 pub use keys::{KeyState, prepare as prepare_keys, rotate_in as rotate_keys};
 pub use login::{LoggedIn, Login, LoginRefusal};
@@ -50,10 +52,10 @@ pub use own_code::{CodeRequested, ConfirmRefusal, OwnCode, OwnPurpose, RequestRe
 pub use refresh::{Refresh, RefreshRefusal};
 pub use register::{Register, RegisterRefusal, Registered};
 pub use resend_verification::{Registrant, ResendVerification, Resent};
-pub use reset_password::{ResetBy, ResetPassword, ResetRefusal};
+pub use reset_password::{ResetBy, ResetPassword, ResetProof, ResetRefusal};
 pub use rotate_keys::RotateKeys;
 pub use tokens::Tokens;
-pub use verify_email::{CodeInvalid, EmailVerified, VerifyEmail};
+pub use verify_email::{CodeInvalid, EmailProof, EmailVerified, VerifyEmail};
 
 use super::{hasher::HasherReport, otp::CodeState};
 use crate::{

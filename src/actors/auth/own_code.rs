@@ -89,7 +89,7 @@ pub enum RequestRefusal {
 /// Why a code proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfirmRefusal {
-    /// What was typed is not six digits; nothing was tried.
+    /// What was typed is not of the form of a code; nothing was tried.
     NoCode,
     /// It is wrong.
     Wrong {

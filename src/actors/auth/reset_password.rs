@@ -1,7 +1,8 @@
-//! A new password by the code that was mailed: ends all sessions, lifts the lockout that wrong passwords led to, and
-//! verifies an address that never was.
+//! A new password by the code or link that was mailed: ends all sessions, lifts the lockout that wrong passwords led
+//! to, and verifies an address that never was.
 //!
-//! Every try costs one hash and two commits, whether the address is known, unknown, or the request made up.
+//! Every try of a code costs one hash and two commits, and every secret of a link one hash and one commit, whether the
+//! address is known, unknown, or the request or secret made up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +17,7 @@ use crate::{
         hasher::Priority,
         otp::{Effect, EffectRefused, Tried},
     },
-    crypto::{code::CodeDigits, password::PasswordCheck},
+    crypto::{code::CodeDigits, link_secret::LinkSecret, password::PasswordCheck},
     domain::{
         audit::AuditRecord,
         auth::{
@@ -28,7 +29,7 @@ use crate::{
         user::{Metadata, Profile, User, transition},
     },
     persistence::{
-        Decision, Tx, TxFault, refuse, refuse_and_keep,
+        Decision, Reader, Tx, TxFault, refuse, refuse_and_keep,
         tables::{failure, registration, reset, timing_padding, user},
     },
     supervision::Command,
@@ -39,6 +40,8 @@ use crate::{
     },
 };
 
+const PURPOSE: CodePurpose = CodePurpose::ResetPassword;
+
 /// What the code was sent for.
 #[derive(Debug, Clone)]
 pub enum ResetBy {
@@ -48,13 +51,25 @@ pub enum ResetBy {
     Address(EmailAddress),
 }
 
-/// A code and the password it is to set.
+/// What shows that its sender reads mail to the address.
+#[derive(Debug, Clone)]
+pub enum ResetProof {
+    /// The code that was mailed.
+    Code {
+        /// What it was sent for.
+        by: ResetBy,
+        /// What was typed.
+        code: String,
+    },
+    /// The secret of the link that was mailed beside it.
+    Link(Secret),
+}
+
+/// A code or link and the password it is to set.
 #[derive(Debug, Clone)]
 pub struct ResetPassword {
-    /// What the code was sent for.
-    pub by: ResetBy,
-    /// What was typed.
-    pub code: String,
+    /// The code or the link.
+    pub proof: ResetProof,
     /// The password, not looked at yet.
     pub new_password: Secret,
 }
@@ -75,45 +90,105 @@ impl Command<AuthContext> for ResetPassword {
     const DEADLINE: Duration = limits::HASHING_DEADLINE;
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<(), Failure<ResetRefusal>> {
-        let named = match &self.by {
-            ResetBy::Address(email) => Some(email.clone()),
-            ResetBy::Request(id) => {
-                let id = *id;
-                context.store.read(move |view| reset::find(view, id)).await?.map(|request| request.email)
-            }
+        let Self { proof, new_password } = self;
+        let (owner, tried) = match proof {
+            ResetProof::Code { by, code } => by_code(&context, &call, (by, &code), &new_password).await?,
+            ResetProof::Link(text) => by_link(&context, &call, &text, &new_password).await?,
         };
-        // Of the user name nothing may be said before the caller has proven to be its owner.
-        let password_context = password_policy::PasswordContext { email: named.as_ref(), username: None };
-        let unfit = password_policy::check(self.new_password.reveal(), context.password_policy, password_context);
-        if !unfit.is_empty() {
-            let errors = unfit.into_iter().map(|why| why.at("/newPassword")).collect();
-            return Err(Failure::Refused(ResetRefusal::Fields(errors)));
-        }
-        if CodeDigits::parse(&self.code).is_err() {
-            return Err(Failure::Refused(ResetRefusal::CodeInvalid));
-        }
-        let place = context.hasher.reserve(call.network(), Priority::Registration)?;
-        let password_hash = place.hash(self.new_password.clone(), context.salt()).await?;
-        let counted = match count(&context, &call, self.by).await {
-            Ok(counted) => Some(counted),
-            Err(Failure::Refused(NoTryLeft)) => None,
-            Err(Failure::Fault(fault)) => return Err(fault.into()),
-        };
-        let Some(reset) = reset_of(&context, counted, password_hash).await? else {
-            context.otp.pretend(&call).await?;
-            return Err(Failure::Refused(ResetRefusal::CodeInvalid));
-        };
-        let owner = reset.owner;
-        let effect = Effect::new("reset_password", move |tx| set_password(tx, &reset));
-        let tried =
-            context.otp.verify(call.context.clone(), owner, CodePurpose::ResetPassword, &self.code, effect).await?;
         match tried {
             Tried::Right => Ok(()),
-            Tried::RightAgain if is_set(&context, &call, owner, self.new_password).await? => Ok(()),
-            Tried::RightAgain | Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => {
-                Err(Failure::Refused(ResetRefusal::CodeInvalid))
-            }
+            Tried::RightAgain if is_set(&context, &call, owner, new_password).await? => Ok(()),
+            Tried::RightAgain | Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => Err(INVALID),
         }
+    }
+}
+
+const INVALID: Failure<ResetRefusal> = Failure::Refused(ResetRefusal::CodeInvalid);
+
+/// Tries a code; gives whose it was held against.
+async fn by_code(
+    context: &AuthContext,
+    call: &Call,
+    (by, code): (ResetBy, &str),
+    new_password: &Secret,
+) -> Result<(UserId, Tried), Failure<ResetRefusal>> {
+    let named = match &by {
+        ResetBy::Address(email) => Some(email.clone()),
+        ResetBy::Request(id) => {
+            let id = *id;
+            context.store.read(move |view| reset::find(view, id)).await?.map(|request| request.email)
+        }
+    };
+    check(context, new_password, named.as_ref())?;
+    if CodeDigits::parse(code).is_err() {
+        return Err(INVALID);
+    }
+    let password_hash = hash(context, call, new_password).await?;
+    let counted = match count(context, call, by).await {
+        Ok(counted) => Some(counted),
+        Err(Failure::Refused(NoTryLeft)) => None,
+        Err(Failure::Fault(fault)) => return Err(fault.into()),
+    };
+    let Some(reset) = reset_of(context, counted, password_hash).await? else {
+        context.otp.pretend(call).await?;
+        return Err(INVALID);
+    };
+    let owner = reset.owner;
+    let tried = context.otp.verify(call.context.clone(), owner, PURPOSE, code, effect(reset)).await?;
+    Ok((owner, tried))
+}
+
+/// Tries the secret of a link; gives whose it was held against. The password is checked against the address only for
+/// one who has the right secret.
+async fn by_link(
+    context: &AuthContext,
+    call: &Call,
+    text: &Secret,
+    new_password: &Secret,
+) -> Result<(UserId, Tried), Failure<ResetRefusal>> {
+    let secret = LinkSecret::parse(text).ok();
+    let named = match &secret {
+        Some(secret) if context.otp.knows_link(secret, PURPOSE).await? => {
+            let owner = secret.owner();
+            context.store.read(move |view| address_of(view, owner)).await?
+        }
+        Some(_) | None => None,
+    };
+    check(context, new_password, named.as_ref())?;
+    let secret = secret.ok_or(INVALID)?;
+    let hash = hash(context, call, new_password).await?;
+    let owner = secret.owner();
+    // The code ends with every change of the password, so its link needs no time of its own.
+    let reset = Reset { owner, hash, requested_at: None };
+    let tried = context.otp.follow_link(call.context.clone(), secret, PURPOSE, effect(reset)).await?;
+    Ok((owner, tried))
+}
+
+/// Refuses an unfit password. Of the user name nothing may be said before the caller has proven to be its owner.
+fn check(context: &AuthContext, password: &Secret, email: Option<&EmailAddress>) -> Result<(), Failure<ResetRefusal>> {
+    let password_context = password_policy::PasswordContext { email, username: None };
+    let unfit = password_policy::check(password.reveal(), context.password_policy, password_context);
+    if unfit.is_empty() {
+        return Ok(());
+    }
+    let errors = unfit.into_iter().map(|why| why.at("/newPassword")).collect();
+    Err(Failure::Refused(ResetRefusal::Fields(errors)))
+}
+
+async fn hash(context: &AuthContext, call: &Call, password: &Secret) -> Result<String, Fault> {
+    let place = context.hasher.reserve(call.network(), Priority::Registration)?;
+    place.hash(password.clone(), context.salt()).await
+}
+
+fn effect(reset: Reset) -> Effect {
+    Effect::new("reset_password", move |tx| set_password(tx, &reset))
+}
+
+/// The address of a user or registration.
+fn address_of(reader: &impl Reader, owner: UserId) -> Result<Option<EmailAddress>, TxFault> {
+    match user::find(reader, owner)? {
+        Some(found) => Ok(Some(found.email)),
+        None => Ok(registration::find(reader, owner)?.map(|found| found.email)),
     }
 }
 

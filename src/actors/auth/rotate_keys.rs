@@ -27,7 +27,7 @@ impl Command<AuthContext> for RotateKeys {
     const DEADLINE: Duration = limits::HASHING_DEADLINE;
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<Vec<KeyState>, Failure<Infallible>> {
-        keys::advance(&context, &call, self.urgency).await?;
+        keys::advance(&context, context.write(&call), self.urgency).await?;
         Ok(keys::states(&context.store).await?)
     }
 }

@@ -1,14 +1,15 @@
 //! Verification of an address: the right code turns its registration into a user, in one commit.
 //!
-//! A code is tried for the one registration that is named. The address alone names none: it may have been registered by
-//! several people, and the code of one would activate the password of another.
+//! A code is tried for the one registration that is named, a link's secret for the one whose mail carried it. The
+//! address alone names none: it may have been registered by several people, and the code of one would activate the
+//! password of another.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{AuthContext, proof};
 use crate::{
     actors::otp::Tried,
-    crypto::code::CodeDigits,
+    crypto::{code::CodeDigits, link_secret::LinkSecret},
     domain::{otp::CodePurpose, user::User},
     persistence::{
         Reader, TxFault,
@@ -16,19 +17,31 @@ use crate::{
     },
     supervision::Command,
     types::{
-        Call, Failure,
+        Call, Failure, Secret,
         id::{SessionId, UserId},
         limits,
     },
 };
 
-/// A code for the address of a registration.
+/// What shows that its sender reads mail to the address.
+#[derive(Debug, Clone)]
+pub enum EmailProof {
+    /// The code that was mailed for a registration.
+    Code {
+        /// The registration, or the user it became.
+        owner: UserId,
+        /// What was typed.
+        code: String,
+    },
+    /// The secret of the link that was mailed beside it.
+    Link(Secret),
+}
+
+/// A proof of the address of a registration.
 #[derive(Debug, Clone)]
 pub struct VerifyEmail {
-    /// The registration, or the user it became.
-    pub owner: UserId,
-    /// What was typed.
-    pub code: String,
+    /// The code or the link.
+    pub proof: EmailProof,
     /// The session whose token came with the code; see `Auth::session_named_by`. The user's other sessions end.
     pub prover: Option<SessionId>,
 }
@@ -53,15 +66,24 @@ impl Command<AuthContext> for VerifyEmail {
     const DEADLINE: Duration = limits::CALL_DEADLINE;
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<EmailVerified, Failure<CodeInvalid>> {
-        // What cannot be a code is refused before an owner is looked up: it would cost nothing for those who have one.
-        if CodeDigits::parse(&self.code).is_err() {
-            return Err(Failure::Refused(CodeInvalid));
-        }
-        let effect = proof::verify_email(self.owner, self.prover);
-        let otp = &context.otp;
-        match otp.verify(call.context, self.owner, CodePurpose::VerifyEmail, &self.code, effect).await? {
+        let effect = |owner| proof::verify_email(owner, self.prover);
+        let (otp, purpose) = (&context.otp, CodePurpose::VerifyEmail);
+        // What cannot be a code or secret is refused before an owner is looked up: it would cost nothing for those who
+        // have one.
+        let (owner, tried) = match &self.proof {
+            EmailProof::Code { owner, code } if CodeDigits::parse(code).is_ok() => {
+                (*owner, otp.verify(call.context, *owner, purpose, code, effect(*owner)).await?)
+            }
+            EmailProof::Code { .. } => return Err(Failure::Refused(CodeInvalid)),
+            EmailProof::Link(text) => {
+                let secret = LinkSecret::parse(text).map_err(|_| Failure::Refused(CodeInvalid))?;
+                let owner = secret.owner();
+                (owner, otp.follow_link(call.context, secret, purpose, effect(owner)).await?)
+            }
+        };
+        match tried {
             Tried::Right => {
-                let found = context.store.read(move |view| came_to_be(view, self.owner)).await?;
+                let found = context.store.read(move |view| came_to_be(view, owner)).await?;
                 found.map(|user| EmailVerified::Now(Box::new(user))).ok_or(Failure::Refused(CodeInvalid))
             }
             Tried::RightAgain => Ok(EmailVerified::Before),

@@ -9,16 +9,19 @@ use std::{
 use super::{
     hold::GivenDelivery,
     inbox::InboxTransport,
+    links::MailLinks,
     mail_code::CodeSource,
     provider::ProviderState,
     render::{Brand, Renderer},
     transport::{NotifierFault, app_name, sender, smtp},
+    writes::SenderClaim,
 };
 use crate::{
+    actors::leased::SharedLease,
     config,
     domain::notification::DeliveryLane,
     outbound::mail::{MailTransport, Sender},
-    persistence::{Store, Write, tables::notification},
+    persistence::{Lease, Store, Write, tables::notification},
     supervision::{CommandContext, Nudge, System},
     types::{
         CallContext, Clock, Fault, Timestamp, Work,
@@ -27,8 +30,10 @@ use crate::{
     },
 };
 
-/// What a lease lasts beyond the transport's own limit: rendering, asking for the code, and two commits.
-const LEASE_MARGIN: Duration = Duration::from_secs(30);
+/// The time a claim lasts beyond the transport's timeout: for rendering, reading the code, and two commits.
+const CLAIM_MARGIN: Duration = Duration::from_secs(30);
+/// The lease of the sender.
+const SENDER_LEASE: &str = "sender";
 
 /// How well mail goes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +59,7 @@ pub struct NotifierContext {
     pub(super) renderer: Renderer,
     pub(super) transport: Arc<dyn MailTransport>,
     pub(super) codes: Arc<dyn CodeSource>,
+    pub(super) links: MailLinks,
     pub(super) sender: Sender,
     pub(super) same_kind_every: Duration,
     /// The longest that the transport takes.
@@ -63,6 +69,7 @@ pub struct NotifierContext {
     pub(super) texts: Option<InboxTransport>,
     /// Makes the sender look for due deliveries.
     due: Nudge,
+    sending: SharedLease,
     in_hand: Mutex<HashMap<DeliveryId, DeliveryLane>>,
     /// At most one for each sender: each has a hold.
     given: Mutex<Vec<GivenDelivery>>,
@@ -105,15 +112,17 @@ impl NotifierContext {
         Ok(Self {
             texts: settings.reaches_phones().then(|| inbox.clone()),
             inbox,
+            links: MailLinks::new(&settings.email),
             renderer: Renderer::new(Brand { app, app_url })?,
             same_kind_every: settings.email.same_kind_every,
             timeout: settings.email.timeout,
             transport,
             codes,
             sender,
+            due: Nudge::new(),
+            sending: SharedLease::new(&store, SENDER_LEASE),
             system,
             store,
-            due: Nudge::new(),
             in_hand: Mutex::default(),
             given: Mutex::default(),
             provider: Mutex::default(),
@@ -123,6 +132,11 @@ impl NotifierContext {
     /// What makes the sender look for due deliveries.
     pub fn due(&self) -> &Nudge {
         &self.due
+    }
+
+    /// The lease without which nothing is claimed and sent.
+    pub fn sending(&self) -> &SharedLease {
+        &self.sending
     }
 
     /// The deliveries that are being sent, each with its lane.
@@ -146,9 +160,14 @@ impl NotifierContext {
         self.provider().breaker.unused(now);
     }
 
-    /// How long a sender holds a delivery before it is believed dead.
-    pub(super) fn lease(&self) -> Duration {
-        self.timeout + LEASE_MARGIN
+    /// The time after which another sender takes a claimed delivery, even if the lease of its claim is not over.
+    pub(super) fn claim_time(&self) -> Duration {
+        self.timeout + CLAIM_MARGIN
+    }
+
+    /// A claim by the holder of `lease`.
+    pub(super) fn claim(&self, lease: &Lease) -> SenderClaim {
+        SenderClaim { holder: lease.holder(), lasts: self.claim_time() }
     }
 
     pub(super) fn provider(&self) -> MutexGuard<'_, ProviderState> {

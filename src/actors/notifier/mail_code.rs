@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Gives the digits of live codes.
+/// Gives the digits of live codes, and the secrets of their links.
 pub trait CodeSource: Send + Sync + 'static {
     /// The digits of this very issue, as long as they may be used; `None`: they are void, used, or others took their
     /// place.
@@ -26,7 +26,7 @@ pub trait CodeSource: Send + Sync + 'static {
         owner: UserId,
         purpose: CodePurpose,
         code: CodeId,
-    ) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>>;
+    ) -> BoxFuture<'_, Result<Option<LiveCode>, Fault>>;
 }
 
 impl CodeSource for Otp {
@@ -35,9 +35,8 @@ impl CodeSource for Otp {
         owner: UserId,
         purpose: CodePurpose,
         code: CodeId,
-    ) -> BoxFuture<'_, Result<Option<CodeOnMail>, Fault>> {
-        let on_mail = |code: LiveCode| CodeOnMail { digits: code.digits, expires_at: code.expires_at };
-        Box::pin(async move { Ok(Self::reveal(self, owner, purpose, code).await?.map(on_mail)) })
+    ) -> BoxFuture<'_, Result<Option<LiveCode>, Fault>> {
+        Box::pin(Self::reveal(self, owner, purpose, code))
     }
 }
 
@@ -54,11 +53,20 @@ pub(super) enum MailCode {
 /// The code of a notification as it is now.
 pub(super) async fn of(context: &NotifierContext, notification: &Notification) -> Result<MailCode, Fault> {
     let found = match (notification.code, notification.template) {
-        (Some(wanted), _) => context.codes.reveal(wanted.owner, wanted.purpose, wanted.code).await?,
+        (Some(wanted), _) => {
+            let live = context.codes.reveal(wanted.owner, wanted.purpose, wanted.code).await?;
+            live.map(|live| with_link(context, wanted.purpose, live))
+        }
         (None, TemplateName::Invitation) => of_invitation(context, notification.owner).await?,
         (None, _) => return Ok(MailCode::NotNeeded),
     };
     Ok(found.map_or(MailCode::Void, MailCode::Live))
+}
+
+fn with_link(context: &NotifierContext, purpose: CodePurpose, live: LiveCode) -> CodeOnMail {
+    let LiveCode { digits, link_secret, expires_at } = live;
+    let link = link_secret.and_then(|secret| context.links.link(purpose, &secret));
+    CodeOnMail { digits, link, expires_at }
 }
 
 /// The code of an invitation that is still open.
@@ -67,5 +75,9 @@ async fn of_invitation(context: &NotifierContext, guest: UserId) -> Result<Optio
     let id = InvitationId::from(guest.uuid());
     let found = context.store.read(move |view| invitation::find(view, id)).await?;
     let live = found.filter(|found| found.is_live(now));
-    Ok(live.map(|found| CodeOnMail { digits: InvitationCode::of(found.code).text(), expires_at: found.expires_at }))
+    Ok(live.map(|found| CodeOnMail {
+        digits: InvitationCode::of(found.code).text(),
+        link: None,
+        expires_at: found.expires_at,
+    }))
 }

@@ -10,23 +10,18 @@ use crate::{
     types::{Locale, id::InvitationId},
 };
 
-/// An address or number, and what its mail says of the person behind it.
+/// An address or number, and the language of its mail.
 pub(super) struct Recipient {
     pub(super) to: String,
     pub(super) locale: Option<Locale>,
-    pub(super) first_name: Option<String>,
 }
 
 /// The guest of an invitation; the user, if the address is proven or a code is to prove it; else the registration, for
-/// codes alone. What a stranger typed into a registration is left behind. `None`: there is no address to send to.
+/// codes alone. No text that a person typed goes into a mail. `None`: there is no address to send to.
 pub(super) fn recipient(reader: &impl Reader, notice: &Notice) -> Result<Option<Recipient>, TxFault> {
     if notice.template == TemplateName::Invitation {
         let invited = invitation::find(reader, InvitationId::from(notice.owner.uuid()))?;
-        return Ok(invited.map(|invited| Recipient {
-            to: invited.email.as_str().to_owned(),
-            locale: invited.locale,
-            first_name: None,
-        }));
+        return Ok(invited.map(|invited| Recipient { to: invited.email.as_str().to_owned(), locale: invited.locale }));
     }
     let is_code = notice.template.category() == Category::Code;
     if let Some(user) = user::find(reader, notice.owner)? {
@@ -34,15 +29,12 @@ pub(super) fn recipient(reader: &impl Reader, notice: &Notice) -> Result<Option<
             Channel::Email => (is_code || user.email_verified).then(|| user.email.as_str().to_owned()),
             Channel::Sms => user.profile.phone.map(String::from),
         };
-        let (locale, first_name) = (user.profile.locale, user.profile.first_name.map(String::from));
-        return Ok(to.map(|to| Recipient { to, locale, first_name }));
+        let locale = user.profile.locale;
+        return Ok(to.map(|to| Recipient { to, locale }));
     }
     if !is_code {
         return Ok(None);
     }
-    Ok(registration::find(reader, notice.owner)?.map(|waiting| Recipient {
-        to: waiting.email.as_str().to_owned(),
-        locale: waiting.profile.locale,
-        first_name: None,
-    }))
+    Ok(registration::find(reader, notice.owner)?
+        .map(|waiting| Recipient { to: waiting.email.as_str().to_owned(), locale: waiting.profile.locale }))
 }

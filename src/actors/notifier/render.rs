@@ -30,8 +30,10 @@ pub struct Brand {
 /// A live code, as they are at the moment of sending.
 #[derive(Debug, Clone)]
 pub struct CodeOnMail {
-    /// Six digits, or the code of an invitation.
+    /// Six digits, or eight, or the code of an invitation.
     pub digits: Secret,
+    /// The page of the application that does the same without the code, if the mail has a link.
+    pub link: Option<Secret>,
     /// When they are void.
     pub expires_at: Timestamp,
 }
@@ -155,13 +157,13 @@ impl Renderer {
                     "app_url" => Value::from(self.brand.app_url.clone().unwrap_or_default()),
                     "locale" => Value::from(language.to_owned()),
                     "code" => Value::from(occasion.code?.digits.reveal()),
+                    "link" => Value::from(occasion.code?.link.as_ref().map(Secret::reveal).unwrap_or_default()),
                     "minutes" => Value::from(until.since(occasion.now).as_secs().div_ceil(60)),
                     "expires_at" => Value::from(clock_time(until)),
                     "until" => Value::from(moment(until)),
                     "at" => Value::from(moment(facts.at)),
                     "ip_address" => dash(&facts.ip_address),
                     "device" => dash(&facts.device),
-                    "first_name" => Value::from(facts.first_name.clone().unwrap_or_default()),
                     // `subject` is there once it is written.
                     _ => return None,
                 };

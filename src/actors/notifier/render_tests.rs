@@ -15,7 +15,6 @@ fn facts() -> Facts {
         at: NOW,
         ip_address: Some("2001:db8:85a3:8d3:1319:8a2e:370:7348".into()),
         device: Some("Firefox, Windows".into()),
-        first_name: Some("Zoë <b>".into()),
         until: Some(NOW.plus(std::time::Duration::from_secs(240))),
     }
 }
@@ -31,7 +30,6 @@ fn longest() -> (Renderer, Facts) {
         at: NOW,
         ip_address: Some("2001:0db8:85a3:08d3:1319:8a2e:0370:7348".into()),
         device: Some("Samsung Internet, ChromeOS".into()),
-        first_name: Some("W".repeat(limits::PERSON_NAME_MAX)),
         until: Some(NOW.plus(std::time::Duration::from_secs(3_600))),
     };
     (Renderer::new(brand).unwrap(), facts)
@@ -39,7 +37,7 @@ fn longest() -> (Renderer, Facts) {
 
 /// Nothing is known that need not be.
 fn least() -> (Renderer, Facts) {
-    let facts = Facts { at: NOW, ip_address: None, device: None, first_name: None, until: None };
+    let facts = Facts { at: NOW, ip_address: None, device: None, until: None };
     (Renderer::new(Brand { app: "\u{e9}".into(), app_url: None }).unwrap(), facts)
 }
 
@@ -54,12 +52,20 @@ fn parts(channel: Channel) -> &'static [TemplatePart] {
 /// Digits in mail of the category of codes, else the longest code there is: an invitation's.
 fn code(template: TemplateName) -> CodeOnMail {
     let digits = if template.category() == Category::Code { "482913" } else { "7K2M-0QZP-4C9V-XH31" };
-    CodeOnMail { digits: Secret::new(digits), expires_at: NOW.plus(std::time::Duration::from_secs(600)) }
+    CodeOnMail { digits: Secret::new(digits), link: None, expires_at: NOW.plus(std::time::Duration::from_secs(600)) }
 }
 
 fn render(template: TemplateName, locale: &str) -> Rendered {
+    render_with(template, locale, code(template))
+}
+
+/// A link of the length of those in mails, at a page of the application.
+const LINK: &str = "https://app.example.com/en/verify?secret=\
+    mjl_AZfzoHweetKbHx8uPUxbaqdRrl5mZ8Q0v3nX2yT4cE6hK9pLwBsGjUoYiDfRa1Nm&from=mail";
+
+fn render_with(template: TemplateName, locale: &str, code: CodeOnMail) -> Rendered {
     let locale = Locale::parse(locale).unwrap();
-    let (facts, code) = (facts(), code(template));
+    let facts = facts();
     renderer()
         .render(&Occasion { template, locale: Some(&locale), facts: &facts, code: Some(&code), now: NOW })
         .unwrap_or_else(|fault| panic!("{}: {fault:?}", template.as_str()))
@@ -97,10 +103,12 @@ fn every_template_renders_in_every_language() {
 fn the_longest_and_the_least_render_too() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/mail-previews");
     fs::create_dir_all(&folder).unwrap();
-    for (kind, (renderer, facts)) in [("longest", longest()), ("least", least())] {
+    let long_link = format!("https://app.example.com/{}?secret={}", "w".repeat(400), "m".repeat(68));
+    for (kind, (renderer, facts), link) in [("longest", longest(), Some(long_link)), ("least", least(), None)] {
         for (language, _) in shipped::LANGUAGES {
             for template in TemplateName::ALL.iter().copied() {
-                let (locale, code, name) = (Locale::parse(language).unwrap(), code(template), template.as_str());
+                let (locale, name) = (Locale::parse(language).unwrap(), template.as_str());
+                let code = CodeOnMail { link: link.clone().map(Secret::new), ..code(template) };
                 let occasion = Occasion { template, locale: Some(&locale), facts: &facts, code: Some(&code), now: NOW };
                 let mail = renderer.render(&occasion).unwrap();
                 let breaks = mail.html.contains("word-break:break-word");
@@ -166,10 +174,21 @@ fn a_text_message_is_one_short_line_and_its_code() {
 }
 
 #[test]
-fn what_a_person_typed_is_escaped_in_html() {
-    let mail = render(TemplateName::Welcome, "en");
-    assert!(mail.html.contains("Welcome, Zoë &lt;b&gt;"));
-    assert!(mail.text.contains("Welcome, Zoë <b>"));
+fn a_link_is_a_button_and_an_address_beside_the_code() {
+    for template in [TemplateName::VerificationCode, TemplateName::ResetCode] {
+        for (language, _) in shipped::LANGUAGES {
+            let with = CodeOnMail { link: Some(Secret::new(LINK)), ..code(template) };
+            let mail = render_with(template, language, with);
+            let escaped = LINK.replace('&', "&amp;");
+            assert_eq!(mail.html.matches(&format!("href=\"{escaped}\"")).count(), 2, "{}", mail.html);
+            assert!(mail.html.contains(&format!(">{escaped}</a>")), "{}", mail.html);
+            assert!(mail.html.contains(">482913<") && mail.text.contains("\n    482913\n"), "{}", mail.text);
+            assert!(mail.text.lines().any(|line| line == LINK), "{}", mail.text);
+            assert!(!mail.subject.contains("mjl_"));
+            let without = render(template, language);
+            assert!(!without.html.contains("<a ") && !without.text.contains("http"), "{}", without.text);
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One delivery: claimed, rendered with its live code, handed to the transport, and its answer written down.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     context::NotifierContext,
@@ -16,7 +16,7 @@ use crate::{
         answer::{Blame, Meaning, class, meaning},
     },
     outbound::mail::OutgoingMail,
-    persistence::{Tx, TxFault},
+    persistence::{Lease, Tx, TxFault},
     types::{EmailAddress, Fault, id::DeliveryId, provider_answer::ProviderAnswer},
 };
 
@@ -35,10 +35,10 @@ enum Content {
     Unfit(String),
 }
 
-/// Claims one delivery and sends it. Fails as `send_claimed` does.
-pub(super) async fn send(context: &NotifierContext, id: DeliveryId) -> Result<(), Fault> {
-    match claim(context, id).await {
-        Ok(Some(claimed)) => send_claimed(context, claimed).await,
+/// Claims one delivery under the sender's lease and sends it. Fails as `send_claimed` does.
+pub(super) async fn send(context: &NotifierContext, lease: &Arc<Lease>, id: DeliveryId) -> Result<(), Fault> {
+    match claim(context, lease, id).await {
+        Ok(Some(claimed)) => send_claimed(context, lease, claimed).await,
         Ok(None) => {
             context.not_sent();
             Ok(())
@@ -50,9 +50,13 @@ pub(super) async fn send(context: &NotifierContext, id: DeliveryId) -> Result<()
     }
 }
 
-/// Sends a delivery that its sender holds. An error means that the store could not be asked: the lease runs out, and
-/// it is sent again.
-pub(super) async fn send_claimed(context: &NotifierContext, claimed: ClaimedDelivery) -> Result<(), Fault> {
+/// Sends a delivery that its sender has claimed. An error means that the outcome was not written: the claim runs out,
+/// and the delivery is sent again.
+pub(super) async fn send_claimed(
+    context: &NotifierContext,
+    lease: &Arc<Lease>,
+    claimed: ClaimedDelivery,
+) -> Result<(), Fault> {
     let id = claimed.delivery.id;
     let answer = match content(context, &claimed).await {
         Content::Mail(mail) => {
@@ -74,21 +78,26 @@ pub(super) async fn send_claimed(context: &NotifierContext, claimed: ClaimedDeli
         }
         Content::Void => {
             context.not_sent();
-            return settle(context, claimed, |tx, _, delivery| writes::suppress(tx, delivery, Suppression::Expired))
-                .await;
+            let suppress = |tx: &mut Tx<'_>, _: &_, delivery| writes::suppress(tx, delivery, Suppression::Expired);
+            return settle(context, lease, claimed, suppress).await;
         }
         Content::Away => {
             context.not_sent();
-            return settle(context, claimed, |tx, _, delivery| writes::put_back(tx, delivery, CODE_AWAY)).await;
+            let put_back = |tx: &mut Tx<'_>, _: &_, delivery| writes::put_back(tx, delivery, CODE_AWAY);
+            return settle(context, lease, claimed, put_back).await;
         }
     };
-    settle(context, claimed, move |tx, claimed, delivery| writes::settle(tx, claimed, delivery, &answer)).await
+    settle(context, lease, claimed, move |tx, claimed, delivery| writes::settle(tx, claimed, delivery, &answer)).await
 }
 
 /// Takes a due delivery for this sender. `None`: there is nothing to send.
-async fn claim(context: &NotifierContext, id: DeliveryId) -> Result<Option<ClaimedDelivery>, Fault> {
-    let lease = context.lease();
-    context.store.write(context.write(correlation(id), None), move |tx| writes::claim(tx, id, lease)).await
+async fn claim(
+    context: &NotifierContext,
+    lease: &Arc<Lease>,
+    id: DeliveryId,
+) -> Result<Option<ClaimedDelivery>, Fault> {
+    let (claim, write) = (context.claim(lease), context.write(correlation(id), None).under(lease.fence()));
+    context.store.write(write, move |tx| writes::claim(tx, id, &claim)).await
 }
 
 async fn content(context: &NotifierContext, claimed: &ClaimedDelivery) -> Content {
@@ -104,7 +113,7 @@ async fn content(context: &NotifierContext, claimed: &ClaimedDelivery) -> Conten
     };
     let rendered = render(context, claimed, code.as_ref());
     match delivery.channel {
-        Channel::Email => mail(context, delivery, rendered),
+        Channel::Email => mail(context, delivery, (rendered, code)),
         Channel::Sms => match rendered {
             Ok(rendered) => Content::Text(Box::new(InboxMessage {
                 delivery: delivery.id,
@@ -112,13 +121,20 @@ async fn content(context: &NotifierContext, claimed: &ClaimedDelivery) -> Conten
                 to: delivery.to.clone(),
                 template: delivery.template,
                 rendered,
+                code: code.map(|code| code.digits),
+                link: None,
             })),
             Err(reason) => Content::Unfit(reason),
         },
     }
 }
 
-fn mail(context: &NotifierContext, delivery: &Delivery, rendered: Result<Rendered, String>) -> Content {
+fn mail(
+    context: &NotifierContext,
+    delivery: &Delivery,
+    (rendered, code): (Result<Rendered, String>, Option<CodeOnMail>),
+) -> Content {
+    let (code, link) = code.map_or((None, None), |code| (Some(code.digits), code.link));
     match (rendered, EmailAddress::parse(&delivery.to)) {
         (Ok(rendered), Ok(to)) => Content::Mail(Box::new(OutgoingMail {
             message_id: delivery.message_id(context.sender.address.domain()),
@@ -128,6 +144,8 @@ fn mail(context: &NotifierContext, delivery: &Delivery, rendered: Result<Rendere
             subject: rendered.subject,
             text: rendered.text,
             html: rendered.html,
+            code,
+            link,
             date: delivery.created_at,
         })),
         (Err(reason), _) => Content::Unfit(reason),
@@ -170,13 +188,14 @@ fn note(context: &NotifierContext, recipient: &EmailAddress, answer: &ProviderAn
     }
 }
 
-/// Ends this sender's hold of a delivery by `end`, unless it has lost it already.
+/// Ends this sender's claim of a delivery by `end`, unless the claim or the lease is over.
 async fn settle(
     context: &NotifierContext,
+    lease: &Arc<Lease>,
     claimed: ClaimedDelivery,
     end: impl Fn(&mut Tx<'_>, &ClaimedDelivery, Delivery) -> Result<(), TxFault> + Send + 'static,
 ) -> Result<(), Fault> {
-    let write = context.write(correlation(claimed.delivery.id), claimed.notification.cause);
+    let write = context.write(correlation(claimed.delivery.id), claimed.notification.cause).under(lease.fence());
     let commit = move |tx: &mut Tx<'_>| match writes::still_held(tx, &claimed)? {
         Some(delivery) => end(tx, &claimed, delivery),
         None => Ok(()),

@@ -1,5 +1,5 @@
 //! The sender: starts a job for each delivery that it was given, and looks for those that are due, codes and security
-//! first.
+//! first. It works while it holds its lease.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,13 +10,15 @@ use super::{
     writes,
 };
 use crate::{
+    actors::leased::{LeasedWorker, while_held},
     domain::notification::{DeliveryLane, DeliveryState},
-    persistence::tables::notification,
-    supervision::{Next, TaskCx, Worker},
-    types::{Fault, Timestamp, id::DeliveryId, limits},
+    persistence::{Lease, Reader, TxFault, tables::notification},
+    supervision::{Next, TaskCx},
+    types::{Fault, LeaseHolder, Timestamp, id::DeliveryId, limits},
 };
 
-/// What is due is looked for at least so often while something waits, since the clock may be set forward.
+/// The maximum time between two looks for what is due: the clock may be set forward, and the relay that takes
+/// notifications on may run in another process, whose nudges do not reach this one.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The shortest wait for a delivery that is not due yet.
 const LOOK_SOONEST: Duration = Duration::from_millis(20);
@@ -28,69 +30,62 @@ pub struct DeliverySender {
     earlier: EarlierSends,
 }
 
-/// Whether this life of the sender has looked for the deliveries that an earlier process held.
+/// Whether the sender has looked for the deliveries that an earlier holder of its lease had claimed.
 enum EarlierSends {
     NotLookedFor,
     TakenBack,
 }
 
 impl DeliverySender {
-    /// A life of the sender.
+    /// The sender of `context`, for one lease.
     pub fn new(context: Arc<NotifierContext>) -> Self {
         Self { context, earlier: EarlierSends::NotLookedFor }
     }
 }
 
-impl Worker for DeliverySender {
+impl LeasedWorker for DeliverySender {
     const KIND: &'static str = "sender";
 
-    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+    async fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
         match self.earlier {
             EarlierSends::NotLookedFor => {
-                self.take_back_earlier().await?;
+                self.take_back_earlier(lease).await?;
                 self.earlier = EarlierSends::TakenBack;
             }
             EarlierSends::TakenBack => {}
         }
-        self.start_given(cx);
-        self.look(cx).await
+        self.start_given(cx, lease);
+        self.look(cx, lease).await
     }
 }
 
 impl DeliverySender {
-    /// Deliveries that an earlier process held are due at once. Whether they were sent is not known: they are sent
-    /// again, under the same `Message-ID`.
-    async fn take_back_earlier(&self) -> Result<(), Fault> {
-        let waiting = self.context.store.read(|view| {
-            let far = Timestamp::from_micros(i64::MAX);
-            let mut waiting = Vec::new();
-            for lane in DeliveryLane::ALL {
-                waiting.extend(notification::due(view, lane, far, limits::SCAN_MAX)?);
-            }
-            Ok(waiting)
-        });
-        for delivery in waiting.await? {
-            let is_lost = match delivery.state {
-                DeliveryState::Sending { .. } => !self.context.in_hand().contains_key(&delivery.id),
-                DeliveryState::Queued { .. }
-                | DeliveryState::Sent { .. }
-                | DeliveryState::Delivered { .. }
-                | DeliveryState::Bounced { .. }
-                | DeliveryState::Suppressed { .. }
-                | DeliveryState::Failed { .. }
-                | DeliveryState::Dead { .. } => false,
-            };
-            if is_lost {
-                let (id, before) = (delivery.id, delivery.state);
-                let write = self.context.write("notifier-start".to_owned(), None);
-                self.context.store.write(write, move |tx| writes::take_back(tx, id, before)).await?;
+    /// Deliveries that an earlier holder of the lease had claimed are due at once.
+    async fn take_back_earlier(&self, lease: &Lease) -> Result<(), Fault> {
+        let holder = lease.holder();
+        let now = self.context.system.clock().now();
+        let within = (now, now.plus(self.context.claim_time()));
+        for lane in DeliveryLane::ALL {
+            let mut after = None;
+            loop {
+                let (at, current) = ((lane, after), holder.clone());
+                let page = self.context.store.read(move |view| claimed_within(view, at, within, &current)).await?;
+                for id in page.over {
+                    let (write, current) = (self.context.write("sender-lease".to_owned(), None), holder.clone());
+                    let write = write.under(lease.fence());
+                    self.context.store.write(write, move |tx| writes::take_back(tx, id, &current)).await?;
+                }
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
             }
         }
         Ok(())
     }
 
     /// Gives what is due to free senders, unless the store is held back; says when to look again.
-    async fn look(&self, cx: &TaskCx) -> Result<Next, Fault> {
+    async fn look(&self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
         if self.context.store.is_restored() {
             return Ok(Next::Within(LOOK_EVERY));
         }
@@ -99,8 +94,8 @@ impl DeliverySender {
             for id in self.due(lane, now).await? {
                 match SenderHold::reserve(&self.context, lane, id) {
                     SenderReservation::Held(hold) => {
-                        let context = Arc::clone(&self.context);
-                        self.start(cx, hold, async move { send(&context, id).await });
+                        let (context, held) = (Arc::clone(&self.context), Arc::clone(lease));
+                        self.start(cx, (hold, lease), async move { send(&context, &held, id).await });
                     }
                     // The end of a send is a nudge.
                     SenderReservation::NoneFree => break,
@@ -116,7 +111,7 @@ impl DeliverySender {
             // Its turn comes with the end of a send, which is a nudge.
             Some(due) if due <= now => Next::Within(LOOK_EVERY),
             Some(due) => Next::Within(wait_until(due, now)),
-            None => Next::Nudged,
+            None => Next::Within(LOOK_EVERY),
         })
     }
 
@@ -127,30 +122,62 @@ impl DeliverySender {
         Ok(due.into_iter().map(|delivery| delivery.id).filter(|id| !in_hand.contains_key(id)).collect())
     }
 
-    /// Starts what was taken on for a free sender. What waited past its lease is due, and is looked for like the rest.
-    fn start_given(&self, cx: &TaskCx) {
-        let now = cx.system().clock().now();
+    /// Starts what was taken on for a free sender. What waited past its claim, or was claimed under an earlier lease,
+    /// is looked for like the rest.
+    fn start_given(&self, cx: &TaskCx, lease: &Arc<Lease>) {
+        let (now, current) = (cx.system().clock().now(), lease.holder());
         for GivenDelivery { hold, claimed } in self.context.take_given() {
-            if claimed.delivery.state.due().is_none_or(|lease| lease <= now) {
+            let is_claimed = match &claimed.delivery.state {
+                DeliveryState::Sending { until, holder } => *until > now && *holder == current,
+                _ => false,
+            };
+            if !is_claimed {
                 self.context.not_sent();
                 continue;
             }
-            let context = Arc::clone(&self.context);
-            self.start(cx, hold, async move { send_claimed(&context, claimed).await });
+            let (context, held) = (Arc::clone(&self.context), Arc::clone(lease));
+            self.start(cx, (hold, lease), async move { send_claimed(&context, &held, claimed).await });
         }
     }
 
-    /// Starts a job; the sender is given back however it ends, also by a panic.
-    fn start(&self, cx: &TaskCx, hold: SenderHold, sending: impl Future<Output = Result<(), Fault>> + Send + 'static) {
+    /// Starts the job of one delivery. Its end, also that by the loss of the lease, frees the sender.
+    fn start(
+        &self,
+        cx: &TaskCx,
+        (hold, lease): (SenderHold, &Arc<Lease>),
+        sending: impl Future<Output = Result<(), Fault>> + Send + 'static,
+    ) {
         let due = self.context.due().clone();
-        cx.job("send", async move {
+        let job = async move {
             if let Err(fault) = sending.await {
-                tracing::warn!(delivery = %hold.delivery(), %fault, "a delivery's step was not written");
+                tracing::warn!(delivery = %hold.delivery(), %fault, "the outcome of a delivery try was not written");
             }
             drop(hold);
             due.nudge();
-        });
+        };
+        cx.job("send", while_held(Arc::clone(lease), job));
     }
+}
+
+/// A page of the deliveries that are due at a time at which a claim may end.
+struct ClaimPage {
+    /// Those whose claim is over.
+    over: Vec<DeliveryId>,
+    /// Where to continue.
+    next: Option<(Timestamp, DeliveryId)>,
+}
+
+fn claimed_within(
+    reader: &impl Reader,
+    place: (DeliveryLane, Option<(Timestamp, DeliveryId)>),
+    within: (Timestamp, Timestamp),
+    current: &LeaseHolder,
+) -> Result<ClaimPage, TxFault> {
+    let page = notification::due_within(reader, place, within, limits::SCAN_MAX)?;
+    let last = page.last().filter(|_| page.len() >= limits::SCAN_MAX);
+    let next = last.and_then(|last| Some((last.state.due()?, last.id)));
+    let over = page.iter().filter(|delivery| writes::is_claim_over(delivery, current));
+    Ok(ClaimPage { over: over.map(|delivery| delivery.id).collect(), next })
 }
 
 fn wait_until(at: Timestamp, now: Timestamp) -> Duration {

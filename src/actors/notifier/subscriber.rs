@@ -11,10 +11,10 @@ use super::{
     writes::{self, ClaimedDelivery, FirstSend},
 };
 use crate::{
-    actors::relay::{HandOver, NotTaken, Subscriber},
+    actors::relay::{AlreadySettled, HandOver, NotTaken, Subscriber},
     domain::notification::DeliveryLane,
-    persistence::{Tx, TxFault},
-    types::id::uuid_v7,
+    persistence::{Decision, Lease, Tx, Write},
+    types::{Failure, Fault, id::uuid_v7},
 };
 
 /// The name by which the catalogue of events and the store know the notifier.
@@ -37,34 +37,52 @@ impl NotifierSubscriber {
             EventPlan::Nothing => return Ok(()),
             EventPlan::NotHeard => return Err(NotTaken::Never("no notification is planned for this type".to_owned())),
         };
-        let hold = self.free_sender(notice.template.category().lane());
-        let first_send = match &hold {
-            Some(hold) => FirstSend::AtOnce { delivery: hold.delivery(), lease: self.context.lease() },
-            None => FirstSend::Queued,
-        };
-        let same_kind_every = self.context.same_kind_every;
-        let write = hand_over.write();
-        let committed =
-            self.context.store.write(write, move |tx| commit(tx, &hand_over, &notice, (same_kind_every, first_send)));
-        let written = committed.await;
-        match (hold, written) {
-            (Some(hold), Ok(Some(claimed))) => self.context.give(GivenDelivery { hold, claimed }),
-            (Some(hold), written) => {
-                drop(hold);
-                self.context.not_sent();
-                written?;
-            }
-            (None, written) => {
-                written?;
+        let reserved = self.free_sender(notice.template.category().lane());
+        if let Some((hold, lease)) = reserved {
+            let first_send = FirstSend::AtOnce { delivery: hold.delivery(), claim: self.context.claim(&lease) };
+            let write = hand_over.write().under(lease.fence());
+            match self.take_on(write, &hand_over, (notice, first_send)).await {
+                Ok(Some(claimed)) => {
+                    self.context.give(GivenDelivery { hold, claimed });
+                    self.context.due().nudge();
+                    return Ok(());
+                }
+                taken => {
+                    drop(hold);
+                    self.context.not_sent();
+                    // Nothing is committed by a sender that has lost its lease: the delivery is queued for the next.
+                    if taken.is_ok() || lease.is_held() {
+                        taken?;
+                        self.context.due().nudge();
+                        return Ok(());
+                    }
+                }
             }
         }
+        self.take_on(hand_over.write(), &hand_over, (notice, FirstSend::Queued)).await?;
         self.context.due().nudge();
         Ok(())
     }
 
+    async fn take_on(
+        &self,
+        write: Write,
+        hand_over: &HandOver,
+        (notice, first_send): (Notice, FirstSend),
+    ) -> Result<Option<ClaimedDelivery>, Fault> {
+        let (hand_over, same_kind_every) = (hand_over.clone(), self.context.same_kind_every);
+        let commit = move |tx: &mut Tx<'_>| commit(tx, &hand_over, &notice, (same_kind_every, &first_send));
+        match self.context.store.decide(write, commit).await {
+            Ok(claimed) => Ok(claimed),
+            Err(Failure::Refused(AlreadySettled)) => Ok(None),
+            Err(Failure::Fault(fault)) => Err(fault),
+        }
+    }
+
     /// Takes a sender for the delivery that may come of an event, so that it is taken on and claimed in one commit.
-    /// `None`: none is free, or nothing is sent now.
-    fn free_sender(&self, lane: DeliveryLane) -> Option<SenderHold> {
+    /// `None`: none is free, nothing is sent now, or another process sends.
+    fn free_sender(&self, lane: DeliveryLane) -> Option<(SenderHold, Arc<Lease>)> {
+        let lease = self.context.sending().current()?;
         if self.context.store.is_restored() {
             return None;
         }
@@ -72,7 +90,7 @@ impl NotifierSubscriber {
         self.context.system.entropy().fill(&mut random);
         let id = uuid_v7(self.context.system.clock().now(), random).into();
         match SenderHold::reserve(&self.context, lane, id) {
-            SenderReservation::Held(hold) => Some(hold),
+            SenderReservation::Held(hold) => Some((hold, lease)),
             SenderReservation::NoneFree | SenderReservation::NotBefore(_) => None,
         }
     }
@@ -83,9 +101,10 @@ fn commit(
     tx: &mut Tx<'_>,
     hand_over: &HandOver,
     notice: &Notice,
-    terms: (Duration, FirstSend),
-) -> Result<Option<ClaimedDelivery>, TxFault> {
-    if hand_over.settle(tx)? { writes::take_on(tx, &hand_over.event, notice, terms) } else { Ok(None) }
+    terms: (Duration, &FirstSend),
+) -> Decision<Option<ClaimedDelivery>, AlreadySettled> {
+    hand_over.settle(tx)?;
+    Ok(writes::take_on(tx, &hand_over.event, notice, terms)?)
 }
 
 impl Subscriber for NotifierSubscriber {

@@ -37,6 +37,8 @@ fn trial(settings: &config::EmailConfig, to: &EmailAddress, stamp: Stamp) -> Res
         subject: format!("Test of mail from {}", from.address.domain()),
         text: "This mail shows that mail can be sent. There is nothing to do.\n".to_owned(),
         html: "<p>This mail shows that mail can be sent. There is nothing to do.</p>".to_owned(),
+        code: None,
+        link: None,
         date: stamp.now,
         from,
     })

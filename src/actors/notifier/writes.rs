@@ -23,25 +23,38 @@ use crate::{
         },
     },
     types::{
-        Timestamp,
+        LeaseHolder, Timestamp,
         id::{DeliveryId, UserId},
         limits,
         provider_answer::ProviderAnswer,
     },
 };
 
-/// A delivery that a sender holds: no other sends it before the lease in its state is over.
+/// A delivery that a sender has claimed: no other sends it before the claim in its state is over.
 pub(super) struct ClaimedDelivery {
     pub(super) delivery: Delivery,
     pub(super) notification: Notification,
     pub(super) began_at: Timestamp,
 }
 
+/// What a claim states: the holder of the sender's lease, and the duration.
+#[derive(Debug, Clone)]
+pub(super) struct SenderClaim {
+    pub(super) holder: LeaseHolder,
+    pub(super) lasts: Duration,
+}
+
+impl SenderClaim {
+    fn at(&self, now: Timestamp) -> DeliveryState {
+        DeliveryState::Sending { until: now.plus(self.lasts), holder: self.holder.clone() }
+    }
+}
+
 /// When a new delivery is first sent.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum FirstSend {
-    /// A sender is taken for it, which holds it for `lease`.
-    AtOnce { delivery: DeliveryId, lease: Duration },
+    /// A sender is reserved for it, and claims it.
+    AtOnce { delivery: DeliveryId, claim: SenderClaim },
     /// A sender looks for it.
     Queued,
 }
@@ -54,13 +67,13 @@ pub(super) fn take_on(
     tx: &mut Tx<'_>,
     event: &EventEnvelope,
     notice: &Notice,
-    (same_kind_every, first_send): (Duration, FirstSend),
+    (same_kind_every, first_send): (Duration, &FirstSend),
 ) -> Result<Option<ClaimedDelivery>, TxFault> {
     let Some(recipient) = recipient(tx, notice)? else { return Ok(None) };
     let now = tx.now();
     let (template, owner) = (notice.template, notice.owner);
     let id = match first_send {
-        FirstSend::AtOnce { delivery, .. } => delivery,
+        FirstSend::AtOnce { delivery, .. } => *delivery,
         FirstSend::Queued => tx.id(),
     };
     let mut delivery = Delivery {
@@ -89,7 +102,6 @@ pub(super) fn take_on(
             at: event.time,
             ip_address: event.personal.ip_address.clone(),
             device: event.personal.user_agent.as_deref().and_then(describe),
-            first_name: recipient.first_name,
             until: notice.until,
         },
         code: notice.code,
@@ -111,9 +123,9 @@ pub(super) fn take_on(
 
 /// Puts a new delivery into the hands of the sender that waits for it, unless another one that is due goes first or it
 /// comes too late; says whether it did.
-fn hold_at_once(tx: &Tx<'_>, delivery: &mut Delivery, first_send: FirstSend) -> Result<bool, TxFault> {
+fn hold_at_once(tx: &Tx<'_>, delivery: &mut Delivery, first_send: &FirstSend) -> Result<bool, TxFault> {
     let now = tx.now();
-    let FirstSend::AtOnce { lease, .. } = first_send else { return Ok(false) };
+    let FirstSend::AtOnce { claim, .. } = first_send else { return Ok(false) };
     if now >= delivery.expires_at {
         return Ok(false);
     }
@@ -125,7 +137,7 @@ fn hold_at_once(tx: &Tx<'_>, delivery: &mut Delivery, first_send: FirstSend) -> 
             break;
         }
     }
-    delivery.state = DeliveryState::Sending { lease: now.plus(lease) };
+    delivery.state = claim.at(now);
     Ok(true)
 }
 
@@ -177,9 +189,9 @@ pub(crate) fn suppress(tx: &mut Tx<'_>, mut delivery: Delivery, reason: Suppress
     emit(tx, delivery.owner, kind)
 }
 
-/// Gives a due delivery to a sender for `lease`, or suppresses it if it comes too late. `None`: there is nothing to
+/// Gives a due delivery to a sender by its `claim`, or suppresses it if it comes too late. `None`: there is nothing to
 /// send.
-pub(super) fn claim(tx: &mut Tx<'_>, id: DeliveryId, lease: Duration) -> Result<Option<ClaimedDelivery>, TxFault> {
+pub(super) fn claim(tx: &mut Tx<'_>, id: DeliveryId, claim: &SenderClaim) -> Result<Option<ClaimedDelivery>, TxFault> {
     let now = tx.now();
     let due = |delivery: &Delivery| delivery.state.due().is_some_and(|due| due <= now);
     let Some(mut delivery) = notification::find_delivery(tx, id)?.filter(due) else { return Ok(None) };
@@ -191,13 +203,13 @@ pub(super) fn claim(tx: &mut Tx<'_>, id: DeliveryId, lease: Duration) -> Result<
         suppress(tx, delivery, Suppression::Expired)?;
         return Ok(None);
     }
-    delivery.state = DeliveryState::Sending { lease: now.plus(lease) };
+    delivery.state = claim.at(now);
     notification::put_delivery(tx, &delivery)?;
     Ok(Some(ClaimedDelivery { delivery, notification: found, began_at: now }))
 }
 
-/// The delivery as it is now, if its sender still holds it. Otherwise the lease is over and another sender has it, or
-/// its person was erased.
+/// The delivery as it is now, if it still names the sender's claim. Otherwise the claim is over and another sender has
+/// the delivery, or its person was erased.
 pub(super) fn still_held(tx: &Tx<'_>, claimed: &ClaimedDelivery) -> Result<Option<Delivery>, TxFault> {
     let found = notification::find_delivery(tx, claimed.delivery.id)?;
     Ok(found.filter(|delivery| delivery.state == claimed.delivery.state))
@@ -209,11 +221,26 @@ pub(super) fn put_back(tx: &mut Tx<'_>, mut delivery: Delivery, wait: Duration) 
     notification::put_delivery(tx, &delivery)
 }
 
-/// Makes a delivery due that an earlier process held in the state `before`. Whether it was sent is not known.
-pub(super) fn take_back(tx: &mut Tx<'_>, id: DeliveryId, before: DeliveryState) -> Result<(), TxFault> {
+/// Requeues a delivery whose claim is over because `current` holds the sender's lease now. Whether it was sent is not
+/// known: it is sent again, under the same `Message-ID`.
+pub(super) fn take_back(tx: &mut Tx<'_>, id: DeliveryId, current: &LeaseHolder) -> Result<(), TxFault> {
     match notification::find_delivery(tx, id)? {
-        Some(delivery) if delivery.state == before => put_back(tx, delivery, Duration::ZERO),
+        Some(delivery) if is_claim_over(&delivery, current) => put_back(tx, delivery, Duration::ZERO),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether a delivery is claimed by a holder that is over because `current` holds the sender's lease now.
+pub(super) fn is_claim_over(delivery: &Delivery, current: &LeaseHolder) -> bool {
+    match &delivery.state {
+        DeliveryState::Sending { holder, .. } => holder.is_over_for(current),
+        DeliveryState::Queued { .. }
+        | DeliveryState::Sent { .. }
+        | DeliveryState::Delivered { .. }
+        | DeliveryState::Bounced { .. }
+        | DeliveryState::Suppressed { .. }
+        | DeliveryState::Failed { .. }
+        | DeliveryState::Dead { .. } => false,
     }
 }
 

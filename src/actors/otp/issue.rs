@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{context::OtpContext, writes};
 use crate::{
-    actors::relay::HandOver,
+    actors::relay::{AlreadySettled, HandOver},
     domain::otp::{CodeLimits, CodePurpose},
-    persistence::{Tx, TxFault},
+    persistence::{Decision, Tx},
     types::{
-        Call, Fault, Timestamp,
+        Call, Failure, Fault, Timestamp,
         id::{CodeId, UserId},
     },
 };
@@ -50,7 +50,15 @@ pub(super) async fn run(
     order: CodeOrder,
 ) -> Result<Issued, Fault> {
     let limits = context.limits;
-    context.store.write(context.write(call), move |tx| commit(tx, (owner, purpose), &order, &limits)).await
+    let write = match &order {
+        CodeOrder::Event(hand_over) => hand_over.under_lease(context.write(call)),
+        CodeOrder::Asked => context.write(call),
+    };
+    match context.store.decide(write, move |tx| commit(tx, (owner, purpose), &order, &limits)).await {
+        Ok(issued) => Ok(issued),
+        Err(Failure::Refused(AlreadySettled)) => Ok(Issued::Nobody),
+        Err(Failure::Fault(fault)) => Err(fault),
+    }
 }
 
 fn commit(
@@ -58,12 +66,10 @@ fn commit(
     (owner, purpose): (UserId, CodePurpose),
     order: &CodeOrder,
     limits: &CodeLimits,
-) -> Result<Issued, TxFault> {
-    if let CodeOrder::Event(hand_over) = order
-        && !hand_over.settle(tx)?
-    {
-        // An earlier hand-over of the event had its effect: there is nothing to write.
-        return Ok(Issued::Nobody);
+) -> Decision<Issued, AlreadySettled> {
+    match order {
+        CodeOrder::Event(hand_over) => hand_over.settle(tx)?,
+        CodeOrder::Asked => {}
     }
-    writes::issue_code(tx, (owner, purpose), limits)
+    Ok(writes::issue_code(tx, (owner, purpose), limits)?)
 }

@@ -24,11 +24,12 @@ pub use code_state::CodeState;
 pub use issue::{CodeOrder, Issued};
 pub use reveal::LiveCode;
 pub use subscriber::OtpSubscriber;
-pub use verify::{CodeTry, Effect, EffectRefused, EffectRun, Tried};
+pub use verify::{CodeProof, CodeTry, Effect, EffectRefused, EffectRun, Tried};
 
 use self::{child::OtpChild, context::OtpContext};
 use crate::{
-    config, crypto,
+    config,
+    crypto::{code::CodeDigits, link_secret::LinkSecret},
     domain::otp::CodePurpose,
     persistence::{Store, tables::timing_padding},
     supervision::{Directory, DirectoryBounds, Spec, Supervisor, System},
@@ -56,7 +57,7 @@ impl Otp {
         spec: Spec,
         system: System,
         store: Store,
-        settings: &config::CodeConfig,
+        settings: &config::AuthConfig,
     ) -> Self {
         let context = OtpContext::new(system, store, settings);
         let shared = Arc::clone(&context);
@@ -86,13 +87,35 @@ impl Otp {
         typed: &str,
         effect: Effect,
     ) -> Result<Tried, Fault> {
-        let Ok(typed) = crypto::code::CodeDigits::parse(typed) else { return Ok(Tried::Unknown) };
-        let attempt = CodeTry { purpose, typed, effect };
+        let Ok(typed) = CodeDigits::parse(typed) else { return Ok(Tried::Unknown) };
+        self.tried(context, owner, CodeTry { purpose, proof: CodeProof::Digits(typed), effect }).await
+    }
+
+    /// Tries the secret of a link; `effect` is what the right one does, in the same commit. A wrong one counts against
+    /// no code.
+    pub async fn follow_link(
+        &self,
+        context: CallContext,
+        secret: LinkSecret,
+        purpose: CodePurpose,
+        effect: Effect,
+    ) -> Result<Tried, Fault> {
+        let owner = secret.owner();
+        self.tried(context, owner, CodeTry { purpose, proof: CodeProof::Link(secret), effect }).await
+    }
+
+    async fn tried(&self, context: CallContext, owner: UserId, attempt: CodeTry) -> Result<Tried, Fault> {
         let make = |reply| OtpMessage::Verify(context, attempt, reply);
         self.directory.call(&owner, limits::CALL_DEADLINE, make).await
     }
 
-    /// The digits of a code for its delivery; `None` once it is used, void, over or replaced.
+    /// Whether a secret is that of a code which has not ended.
+    pub async fn knows_link(&self, secret: &LinkSecret, purpose: CodePurpose) -> Result<bool, Fault> {
+        reveal::knows_link(&self.context, secret, purpose).await
+    }
+
+    /// The digits of a code and the secret of its link, for their delivery; `None` once they are used, void, over or
+    /// replaced.
     pub async fn reveal(&self, owner: UserId, purpose: CodePurpose, code: CodeId) -> Result<Option<LiveCode>, Fault> {
         reveal::run(&self.context, owner, purpose, code).await
     }

@@ -5,15 +5,21 @@ use std::{
     sync::Arc,
 };
 
-use super::{context::OtpContext, writes};
+use super::{
+    context::{OtpContext, linked},
+    writes,
+};
 use crate::{
-    crypto,
-    domain::otp::{CodeLimits, CodePurpose, Guess, Try, attempt},
+    crypto::{
+        code::CodeDigits,
+        link_secret::{LinkKeys, LinkSecret},
+    },
+    domain::otp::{CodeLimits, CodePurpose, Guess, OneTimeCode, Try, attempt, follow_link},
     persistence::{
         Decision, Stop, Tx,
         tables::{code, timing_padding},
     },
-    types::{Call, Failure, Fault, id::UserId},
+    types::{Call, Failure, Fault, Timestamp, id::UserId},
 };
 
 /// What the right code does, in the commit that takes it.
@@ -73,31 +79,58 @@ pub enum Tried {
     Unknown,
 }
 
+/// What shows that its sender reads the mail.
+#[derive(Clone)]
+pub enum CodeProof {
+    /// What was typed.
+    Digits(CodeDigits),
+    /// The secret of the link.
+    Link(LinkSecret),
+}
+
 /// A try of a code.
 #[derive(Clone)]
 pub struct CodeTry {
     /// What the code proves.
     pub purpose: CodePurpose,
-    /// What was typed.
-    pub typed: crypto::code::CodeDigits,
+    /// The code or its link.
+    pub proof: CodeProof,
     /// What the right code does.
     pub effect: Effect,
 }
 
 pub(super) async fn run(context: &Arc<OtpContext>, call: &Call, owner: UserId, tried: CodeTry) -> Result<Tried, Fault> {
-    let limits = context.limits;
-    match context.store.decide(context.write(call), move |tx| commit(tx, owner, &tried, &limits)).await {
+    let judge = CodeJudge { limits: context.limits, links: Arc::clone(&context.links) };
+    match context.store.decide(context.write(call), move |tx| commit(tx, owner, &tried, &judge)).await {
         Ok(came_to) => Ok(came_to),
         Err(Failure::Refused(EffectRefused)) => Ok(Tried::Unknown),
         Err(Failure::Fault(fault)) => Err(fault),
     }
 }
 
-fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, limits: &CodeLimits) -> Decision<Tried, EffectRefused> {
+/// What a proof is held against.
+struct CodeJudge {
+    limits: CodeLimits,
+    links: Arc<LinkKeys>,
+}
+
+impl CodeJudge {
+    /// What a proof does to a code. A secret that is not the code's counts as no try of it: `Try::Void`.
+    fn judge(&self, code: &OneTimeCode, proof: &CodeProof, now: Timestamp) -> Try {
+        match proof {
+            CodeProof::Digits(typed) => {
+                let right = CodeDigits::of_record(code.digits.clone()).matches(typed);
+                attempt(code, if right { Guess::Right } else { Guess::Wrong }, now, &self.limits)
+            }
+            CodeProof::Link(secret) if self.links.match_code(secret, &linked(code)) => follow_link(code, now),
+            CodeProof::Link(_) => Try::Void,
+        }
+    }
+}
+
+fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) -> Decision<Tried, EffectRefused> {
     let Some(found) = code::find(tx, owner, tried.purpose)? else { return unchanged(tx, Tried::Unknown) };
-    let right = crypto::code::CodeDigits::of_record(found.digits).matches(&tried.typed);
-    let guess = if right { Guess::Right } else { Guess::Wrong };
-    match attempt(&found, guess, tx.now(), limits) {
+    match judge.judge(&found, &tried.proof, tx.now()) {
         Try::Verified(used) => {
             tried.effect.apply(tx)?;
             writes::accept_code(tx, &used)?;

@@ -19,7 +19,7 @@ use crate::{
         Tx, TxFault,
         tables::{code, registration, timing_padding, user},
     },
-    types::id::UserId,
+    types::{CodeLength, id::UserId},
 };
 
 /// Issues a code for `owner` and `purpose`, or has the live one sent again, as far as `limits` allow; the event says
@@ -34,7 +34,7 @@ pub(crate) fn issue_code(
         return Ok(Issued::Nobody);
     };
     let existing = code::find(tx, owner, purpose)?;
-    let fresh = draw(tx);
+    let fresh = draw(tx, limits.length);
     let (sent, entry) = match issue(existing.as_ref(), (owner, purpose), fresh, tx.now(), limits) {
         Issue::Drawn(sent) => (sent, None),
         Issue::SentAgain(sent) => {
@@ -72,13 +72,21 @@ pub(crate) fn end_code(tx: &mut Tx<'_>, over: &OneTimeCode) -> Result<(), TxFaul
     }
 }
 
-/// Ends the live code of an owner for a purpose because what it is for is settled otherwise; it stays for the limits on
-/// sending. There is no event for it: the caller records the change that ended it.
+/// Ends the live code of an owner for a purpose, and its link, because what it is for is settled otherwise; it stays
+/// for the limits on sending. There is no event for it: the caller records the change that ended it.
 pub(crate) fn void_code(tx: &mut Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<(), TxFault> {
     match code::find(tx, owner, purpose)? {
         Some(live) if live.state == CodeStage::Live => code::put(tx, &OneTimeCode { state: CodeStage::Void, ..live }),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Ends all live codes of an owner who may not sign in any more, as `void_code` does.
+pub(crate) fn void_codes_of(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
+    for purpose in CodePurpose::ALL {
+        void_code(tx, owner, purpose)?;
+    }
+    Ok(())
 }
 
 /// Removes all codes of an owner whose user or registration is replaced or gone; there is no event for it.
@@ -109,8 +117,8 @@ pub(super) fn count_wrong_try(tx: &mut Tx<'_>, counted: &OneTimeCode, attempts_l
 }
 
 /// Digits and id for a code, should one be needed; drawn from the transaction's own stream.
-fn draw(tx: &mut Tx<'_>) -> FreshCode {
-    let digits = CodeDigits::draw(|| tx.random()).for_record();
+fn draw(tx: &mut Tx<'_>, length: CodeLength) -> FreshCode {
+    let digits = CodeDigits::draw(length, || tx.random()).for_record();
     FreshCode { id: tx.id(), digits }
 }
 

@@ -1,11 +1,11 @@
-//! The actor: one for each subscriber.
+//! The relay: one for each subscriber.
 //!
 //! - **Owns:** the subscriber's watermark, marks, delayed events and dead letters; in memory the window of events above
 //!   the watermark.
 //! - **Wakes on:** a commit with events, the end of a hand-over, the time of a delayed event or of a watermark to save,
-//!   an operator's order.
+//!   an operator's order, its lease.
 //! - **Promises:** events of one subject are handed over in their order; an effect that settles in its transaction
-//!   happens exactly once, others at least once.
+//!   happens exactly once, others at least once. It works only while it holds its lease.
 //! - **Loses on crash:** the window, which is read from the store again; a hand-over that was under way is repeated.
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::sync::watch;
 
 use super::{
     hand_over::{HandOverOutcome, PendingHandOver, RelayContext},
@@ -21,54 +21,42 @@ use super::{
     window::RelayWindow,
 };
 use crate::{
+    actors::leased::{LeasedWorker, while_held},
     domain::event::EventEnvelope,
     persistence::{
-        Store,
+        Lease, Store,
         events::{self, EventFilter, EventRange},
+        log::LogHead,
         tables::subscription::{self, EventPlace, EventStanding},
     },
-    supervision::{Addr, Cx, Message, Service, System, Timer},
-    types::{Fault, Work, limits},
+    supervision::{Next, Nudge, System, TaskCx},
+    types::{Fault, limits},
 };
 
-/// The watermark is saved at most so often.
+/// The minimum time between two saves of the watermark.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
-/// A delayed event is looked for at least so often, since the clock may be set forward.
+/// The maximum time between two looks for a delayed event, since the clock may be set forward.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The shortest wait for a delayed event.
+/// The minimum wait for a delayed event.
 const LOOK_SOONEST: Duration = Duration::from_millis(20);
-/// Events read at once.
+/// Events in one read.
 const PAGE: usize = 256;
-/// Readings before other messages have their turn.
+/// Reads in one run.
 const PAGES_AT_ONCE: usize = 16;
-
-/// What wakes a relay. It carries nothing: the relay reads its state again.
-pub enum RelayMessage {
-    /// There may be new events, an outcome, a delayed event that is due, or a watermark to save.
-    LookDue,
-}
-
-impl Message for RelayMessage {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::LookDue => "look_due",
-        }
-    }
-}
 
 /// Reads the log for one subscriber.
 pub struct EventRelay {
-    context: RelayContext,
+    subscriber: Arc<dyn Subscriber>,
+    store: Store,
+    system: System,
+    /// Makes this relay run; jobs and operators use it.
+    nudge: Nudge,
+    changed: watch::Receiver<LogHead>,
+    /// Read from the store by the first run.
+    state: Option<RelayState>,
 }
 
-impl EventRelay {
-    /// A relay that reads `store` for `subscriber`.
-    pub fn new(subscriber: Arc<dyn Subscriber>, store: Store, system: System) -> Self {
-        Self { context: RelayContext { subscriber, store, system } }
-    }
-}
-
-/// What jobs leave for the actor.
+/// What jobs leave for the relay.
 #[derive(Default)]
 struct Tray {
     outcomes: Vec<(PendingHandOver, HandOverOutcome)>,
@@ -76,127 +64,114 @@ struct Tray {
     saved: Option<Result<u64, Fault>>,
 }
 
-/// What a relay remembers; all of it is read from the store again after a crash.
-pub struct RelayState {
+/// What a relay remembers under one lease; all of it is read from the store again under the next.
+struct RelayState {
+    context: RelayContext,
+    lease: Arc<Lease>,
     window: RelayWindow,
     tray: Arc<Mutex<Tray>>,
     filter: Arc<EventFilter>,
-    /// Events up to here may have been handed over in an earlier life: their standing is looked up.
+    /// Events up to here may have been handed over earlier: their standing is looked up.
     known_to: u64,
     saved: u64,
     is_saving: bool,
     may_save_at: Instant,
-    save_timer: Option<Timer>,
-    look_timer: Option<Timer>,
-    /// Ends the job that watches for commits.
-    _watch: DropGuard,
-}
-
-impl Service for EventRelay {
-    type Message = RelayMessage;
-    type State = RelayState;
-    const KIND: &'static str = "event_relay";
-
-    async fn start(&self, cx: &Cx<RelayMessage>) -> Result<RelayState, Fault> {
-        let context = &self.context;
-        let name = context.subscriber.name();
-        let watermark = context.store.read(move |view| subscription::find(view, name)).await?;
-        let watermark = watermark.map_or(0, |found| found.watermark);
-        let over = CancellationToken::new();
-        watch(cx, &context.store, over.clone());
-        cx.addr().nudge(|| RelayMessage::LookDue);
-        Ok(RelayState {
-            window: RelayWindow::new(watermark),
-            tray: Arc::default(),
-            filter: Arc::new(EventFilter { types: context.subscriber.types().into_iter().collect(), subject: None }),
-            known_to: context.store.head(),
-            saved: watermark,
-            is_saving: false,
-            may_save_at: cx.system().clock().instant(),
-            save_timer: None,
-            look_timer: None,
-            _watch: over.drop_guard(),
-        })
-    }
-
-    async fn handle(&self, cx: &Cx<RelayMessage>, state: &mut RelayState, message: RelayMessage, _: Work) {
-        match message {
-            RelayMessage::LookDue => self.look(cx, state).await,
-        }
-    }
-
-    async fn stop(&self, _: &Cx<RelayMessage>, state: &mut RelayState) {
-        let watermark = state.window.watermark();
-        if watermark > state.saved
-            && let Err(fault) = self.context.advance(watermark).await
-        {
-            // The events above the old watermark are marked: nothing is lost, some are looked up again.
-            tracing::warn!(subscriber = self.context.subscriber.name(), %fault, "a watermark was not saved");
-        }
-    }
-}
-
-/// Nudges the relay after every commit with events. The job ends with the life that started it.
-fn watch(cx: &Cx<RelayMessage>, store: &Store, over: CancellationToken) {
-    let (addr, mut changed): (Addr<RelayMessage>, _) = (cx.addr().clone(), store.events_changed());
-    let work = Work::until(cx.system().clock().instant());
-    cx.job(work, "watch", async move {
-        loop {
-            tokio::select! {
-                () = over.cancelled() => return,
-                read = changed.changed() => match read {
-                    Ok(()) => addr.nudge(|| RelayMessage::LookDue),
-                    Err(_) => return,
-                },
-            }
-        }
-    });
 }
 
 impl EventRelay {
-    async fn look(&self, cx: &Cx<RelayMessage>, state: &mut RelayState) {
-        self.clear_tray(state);
-        if let Err(fault) = self.fill_window(cx, state).await {
-            tracing::warn!(subscriber = self.context.subscriber.name(), %fault, "the event log cannot be read");
-            state.look_timer = Some(cx.send_after(LOOK_EVERY, || RelayMessage::LookDue));
+    pub(super) fn new(subscriber: Arc<dyn Subscriber>, store: Store, system: System, nudge: Nudge) -> Self {
+        let changed = store.events_changed();
+        Self { subscriber, store, system, nudge, changed, state: None }
+    }
+}
+
+impl LeasedWorker for EventRelay {
+    const KIND: &'static str = "event_relay";
+
+    async fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
+        // What is committed from here on wakes the relay.
+        self.changed.mark_unchanged();
+        let mut state = match self.state.take() {
+            Some(state) => state,
+            None => self.begin(lease).await?,
+        };
+        let next = self.look(cx, &mut state).await;
+        self.state = Some(state);
+        next
+    }
+
+    async fn wake(&mut self) {
+        if self.changed.changed().await.is_err() {
+            // The store is closed.
+            std::future::pending::<()>().await;
         }
+    }
+
+    async fn stop(&mut self, _: &TaskCx) {
+        let Some(state) = &self.state else { return };
+        let watermark = state.window.watermark();
+        if watermark > state.saved
+            && let Err(fault) = state.context.advance(watermark).await
+        {
+            // The events above the old watermark are marked: nothing is lost, some are looked up again.
+            tracing::warn!(subscriber = self.subscriber.name(), %fault, "a watermark was not saved");
+        }
+    }
+}
+
+impl EventRelay {
+    async fn begin(&self, lease: &Arc<Lease>) -> Result<RelayState, Fault> {
+        let name = self.subscriber.name();
+        let watermark = self.store.read(move |view| subscription::find(view, name)).await?;
+        let watermark = watermark.map_or(0, |found| found.watermark);
+        Ok(RelayState {
+            context: RelayContext {
+                subscriber: Arc::clone(&self.subscriber),
+                store: self.store.clone(),
+                system: self.system.clone(),
+                fence: lease.fence(),
+            },
+            lease: Arc::clone(lease),
+            window: RelayWindow::new(watermark),
+            tray: Arc::default(),
+            filter: Arc::new(EventFilter { types: self.subscriber.types().into_iter().collect(), subject: None }),
+            known_to: self.store.head(),
+            saved: watermark,
+            is_saving: false,
+            may_save_at: self.system.clock().instant(),
+        })
+    }
+
+    async fn look(&self, cx: &TaskCx, state: &mut RelayState) -> Result<Next, Fault> {
+        state.clear_tray();
+        let read = self.read_log(state).await;
+        let delayed = match &read {
+            Ok(_) => self.take_delayed(cx, state).await,
+            Err(_) => Ok(None),
+        };
         while let Some(pending) = state.window.next() {
             self.start(cx, state, pending);
         }
-        self.save_watermark(cx, state);
+        let save = self.save_watermark(cx, state);
+        let wait = delayed?.into_iter().chain(save).min();
+        Ok(match (read?, wait) {
+            (LogRead::More, _) => Next::Now,
+            (LogRead::ToTheEnd, Some(wait)) => Next::Within(wait),
+            (LogRead::ToTheEnd, None) => Next::Nudged,
+        })
     }
 
-    /// Takes what jobs have left.
-    fn clear_tray(&self, state: &mut RelayState) {
-        let Tray { outcomes, saved } = std::mem::take(&mut *lock(&state.tray));
-        for (pending, outcome) in outcomes {
-            match outcome {
-                HandOverOutcome::Passed => state.window.passed(&pending),
-                HandOverOutcome::Unwritten => state.window.again(pending),
-            }
-        }
-        if let Some(saved) = saved {
-            state.is_saving = false;
-            state.saved = saved.unwrap_or(state.saved);
-        }
-    }
-
-    /// Reads the log as far as there is room, and the delayed events that are due.
-    async fn fill_window(&self, cx: &Cx<RelayMessage>, state: &mut RelayState) -> Result<(), Fault> {
-        let RelayContext { store, subscriber, system } = &self.context;
-        let name = subscriber.name();
-        for page_number in 0.. {
+    /// Reads the log as far as the window has places.
+    async fn read_log(&self, state: &mut RelayState) -> Result<LogRead, Fault> {
+        for _page in 0..PAGES_AT_ONCE {
+            // The end of a hand-over is a nudge.
             if state.window.room() == 0 {
-                break;
+                return Ok(LogRead::ToTheEnd);
             }
-            if page_number == PAGES_AT_ONCE {
-                cx.addr().nudge(|| RelayMessage::LookDue);
-                break;
-            }
-            let head = store.head();
+            let head = self.store.head();
             let range = EventRange { after: state.window.read_to(), limit: PAGE.min(state.window.room()) };
             let filter = Arc::clone(&state.filter);
-            let page = store.read(move |view| events::read(view, range, &filter)).await?;
+            let page = self.store.read(move |view| events::read(view, range, &filter)).await?;
             for event in page.rows {
                 if event.sequence <= state.known_to && self.was_handed_over(&event).await? {
                     state.window.has_read(event.sequence);
@@ -207,86 +182,115 @@ impl EventRelay {
             match page.next {
                 Some(next) => state.window.has_read(next),
                 None => {
-                    // What came in meanwhile has its own nudge.
                     state.window.has_read(head);
-                    break;
+                    return Ok(LogRead::ToTheEnd);
                 }
             }
         }
-        let now = system.clock().now();
-        let due = store.read(move |view| subscription::due(view, name, now, limits::RELAY_PARALLEL)).await?;
+        Ok(LogRead::More)
+    }
+
+    /// Takes the delayed events that are due into the window; gives the wait for the next one.
+    async fn take_delayed(&self, cx: &TaskCx, state: &mut RelayState) -> Result<Option<Duration>, Fault> {
+        let (name, now) = (self.subscriber.name(), self.system.clock().now());
+        let due = self.store.read(move |view| subscription::due(view, name, now, limits::RELAY_PARALLEL)).await?;
         for (subject, sequence, delayed) in due {
             if state.window.is_busy(subject) {
                 continue;
             }
-            match store.read(move |view| events::find(view, sequence)).await? {
+            match self.store.read(move |view| events::find(view, sequence)).await? {
                 Some(event) => state.window.take_delayed(event, delayed),
                 None => {
-                    let (context, addr) = (self.context.clone(), cx.addr().clone());
-                    cx.job(Work::until(system.clock().instant()), "bury", async move {
+                    let (context, nudge) = (state.context.clone(), self.nudge.clone());
+                    let bury = async move {
                         context.bury_gone(subject, sequence, delayed).await;
-                        addr.nudge(|| RelayMessage::LookDue);
-                    });
+                        nudge.nudge();
+                    };
+                    cx.job("bury", while_held(Arc::clone(&state.lease), bury));
                 }
             }
         }
-        let next = store.read(move |view| subscription::next_due(view, name)).await?;
-        state.look_timer = next.map(|due| {
-            // One that is due already stands behind its subject's turn, whose end is a nudge.
-            let wait = match due.since(now) {
-                Duration::ZERO => LOOK_EVERY,
-                wait => wait.clamp(LOOK_SOONEST, LOOK_EVERY),
-            };
-            cx.send_after(wait, || RelayMessage::LookDue)
-        });
-        Ok(())
+        let next = self.store.read(move |view| subscription::next_due(view, name)).await?;
+        Ok(next.map(|due| match due.since(now) {
+            // One that is due already waits for its subject, whose end is a nudge.
+            Duration::ZERO => LOOK_EVERY,
+            wait => wait.clamp(LOOK_SOONEST, LOOK_EVERY),
+        }))
     }
 
     /// Whether an event above the saved watermark is settled or delayed already.
     async fn was_handed_over(&self, event: &EventEnvelope) -> Result<bool, Fault> {
-        let subscriber = self.context.subscriber.name();
+        let subscriber = self.subscriber.name();
         let place = EventPlace { subscriber, subject: event.subject, sequence: event.sequence };
-        let standing = self.context.store.read(move |view| subscription::standing(view, place)).await?;
+        let standing = self.store.read(move |view| subscription::standing(view, place)).await?;
         match standing {
             EventStanding::Open => Ok(false),
             EventStanding::Delayed(_) | EventStanding::Settled => Ok(true),
         }
     }
 
-    fn start(&self, cx: &Cx<RelayMessage>, state: &RelayState, pending: PendingHandOver) {
-        let (context, tray, addr) = (self.context.clone(), Arc::clone(&state.tray), cx.addr().clone());
-        let work = Work::until(context.system.clock().instant());
-        cx.job(work, "hand_over", async move {
+    fn start(&self, cx: &TaskCx, state: &RelayState, pending: PendingHandOver) {
+        let (context, tray, nudge) = (state.context.clone(), Arc::clone(&state.tray), self.nudge.clone());
+        let hand_over = async move {
             let outcome = context.hand_over(pending.clone()).await;
             if outcome == HandOverOutcome::Unwritten {
-                // The store is in trouble: not again at once.
+                // The store fails: not again at once.
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             lock(&tray).outcomes.push((pending, outcome));
-            addr.nudge(|| RelayMessage::LookDue);
-        });
+            nudge.nudge();
+        };
+        cx.job("hand_over", while_held(Arc::clone(&state.lease), hand_over));
     }
 
-    /// Saves the watermark lazily: what lies above the saved one is marked, or looked up again.
-    fn save_watermark(&self, cx: &Cx<RelayMessage>, state: &mut RelayState) {
+    /// Saves the watermark lazily: what lies above the saved one is marked, or looked up again. Gives the wait until
+    /// it may be saved.
+    fn save_watermark(&self, cx: &TaskCx, state: &mut RelayState) -> Option<Duration> {
         let watermark = state.window.watermark();
         if watermark == state.saved || state.is_saving {
-            return;
+            return None;
         }
-        let now = cx.system().clock().instant();
+        let now = self.system.clock().instant();
         let wait = state.may_save_at.saturating_duration_since(now);
         if !wait.is_zero() {
-            state.save_timer = Some(cx.send_after(wait, || RelayMessage::LookDue));
-            return;
+            return Some(wait);
         }
         state.is_saving = true;
         state.may_save_at = now + SAVE_EVERY;
-        let (context, tray, addr) = (self.context.clone(), Arc::clone(&state.tray), cx.addr().clone());
-        cx.job(Work::until(now), "save", async move {
+        let (context, tray, nudge) = (state.context.clone(), Arc::clone(&state.tray), self.nudge.clone());
+        let save = async move {
             let saved = context.advance(watermark).await.map(|()| watermark);
             lock(&tray).saved = Some(saved);
-            addr.nudge(|| RelayMessage::LookDue);
-        });
+            nudge.nudge();
+        };
+        cx.job("save", while_held(Arc::clone(&state.lease), save));
+        None
+    }
+}
+
+/// How far the log was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LogRead {
+    /// To its end, or as far as the window has places.
+    ToTheEnd,
+    /// There is more.
+    More,
+}
+
+impl RelayState {
+    /// Takes what jobs have left.
+    fn clear_tray(&mut self) {
+        let Tray { outcomes, saved } = std::mem::take(&mut *lock(&self.tray));
+        for (pending, outcome) in outcomes {
+            match outcome {
+                HandOverOutcome::Passed => self.window.passed(&pending),
+                HandOverOutcome::Unwritten => self.window.again(pending),
+            }
+        }
+        if let Some(saved) = saved {
+            self.is_saving = false;
+            self.saved = saved.unwrap_or(self.saved);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::subscriber::{HandOver, NotTaken, Subscriber, TIMEOUT};
 use crate::{
     domain::event::{DeadLetter, DeadReason, Delayed, EventEnvelope, NextTry, next_try},
     persistence::{
-        Reader, Store, Tx, TxFault, Write,
+        LeaseFence, Reader, Store, Tx, TxFault, Write,
         tables::subscription::{self, EventPlace, EventStanding, Settlement},
     },
     supervision::System,
@@ -46,6 +46,8 @@ pub(super) struct RelayContext {
     pub(super) subscriber: Arc<dyn Subscriber>,
     pub(super) store: Store,
     pub(super) system: System,
+    /// The lease of the relay.
+    pub(super) fence: LeaseFence,
 }
 
 impl RelayContext {
@@ -73,6 +75,7 @@ impl RelayContext {
             subscriber,
             work: Work::until(self.system.clock().instant() + TIMEOUT),
             stamp: self.system.stamp(),
+            fence: self.fence.clone(),
         };
         let taken = AssertUnwindSafe(self.subscriber.receive(hand_over)).catch_unwind();
         // The subscriber's own deadline comes first; this one is for a subscriber that forgot it.
@@ -150,7 +153,9 @@ impl RelayContext {
     /// What a relay writes ends work or puts it off: it goes on when the disk is nearly full.
     fn write_of_relay(&self) -> Write {
         let work = Work::until(self.system.clock().instant() + TIMEOUT);
-        Write::new(work, self.system.stamp(), CallContext::service("relay", "relay")).reclaim()
+        Write::new(work, self.system.stamp(), CallContext::service("relay", "relay"))
+            .reclaim()
+            .under(self.fence.clone())
     }
 }
 

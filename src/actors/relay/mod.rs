@@ -2,7 +2,7 @@
 //! be taken yet.
 //!
 //! Owns: watermarks, marks, delayed events and dead letters of the subscribers. Must not know: what an event means.
-//! Wakes on: a commit with events, an outcome, the time of a delayed event, an operator's order.
+//! Wakes on: a commit with events, an outcome, the time of a delayed event, an operator's order, its lease.
 //! Promises: an effect that settles in its transaction happens exactly once; others at least once.
 //! Loses on crash: nothing but the order between a hand-over that was under way and its repetition.
 //! Begin with `subscriber.rs` (what a subscriber is), then `actor.rs`.
@@ -14,6 +14,5 @@ mod operate;
 mod subscriber;
 mod window;
 
-pub use actor::{EventRelay, RelayMessage};
 pub use operate::{AllDeadLetters, DeadLetterPage, EventPage, EventQuery, OperatorRefusal, Relays, SubscriberReport};
-pub use subscriber::{HandOver, NotTaken, Subscriber};
+pub use subscriber::{AlreadySettled, HandOver, NotTaken, Subscriber};

@@ -2,12 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::{
-    actor::{EventRelay, RelayMessage},
-    counts::EventCounts,
-    subscriber::Subscriber,
-};
+use super::{actor::EventRelay, counts::EventCounts, subscriber::Subscriber};
 use crate::{
+    actors::leased::SharedLease,
     domain::{
         audit::AuditRecord,
         event::{DeadLetter, EventEnvelope, EventType, actions::EventAction},
@@ -18,7 +15,7 @@ use crate::{
         refuse,
         tables::subscription::{self, LetterFound},
     },
-    supervision::{Addr, System},
+    supervision::{Nudge, Spec, Supervisor, System},
     types::{CallContext, Failure, Fault, Page, PageLimit, Work, id::UserId, limits},
 };
 
@@ -89,24 +86,31 @@ pub struct Relays {
 
 struct Relay {
     subscriber: Arc<dyn Subscriber>,
-    addr: Addr<RelayMessage>,
+    nudge: Nudge,
 }
 
 impl Relays {
-    /// The handle over relays that the tree has started, each with the address of its actor.
-    pub fn new(
-        relays: impl IntoIterator<Item = (Arc<dyn Subscriber>, Addr<RelayMessage>)>,
-        store: Store,
-        system: System,
+    /// A relay for each subscriber in `group`, and the handle over them. `spec` gives each its place by its
+    /// subscriber's name.
+    pub fn supervised(
+        group: &mut Supervisor,
+        spec: impl Fn(&'static str) -> Spec,
+        subscribers: impl IntoIterator<Item = Arc<dyn Subscriber>>,
+        (store, system): (&Store, &System),
     ) -> Self {
-        let relays = relays.into_iter().map(|(subscriber, addr)| Relay { subscriber, addr }).collect();
-        let counts = Arc::new(EventCounts::from_now(&store));
-        Self { relays, counts, store, system }
-    }
-
-    /// A relay for one subscriber, for the tree to start.
-    pub fn relay_for(subscriber: &Arc<dyn Subscriber>, store: &Store, system: &System) -> EventRelay {
-        EventRelay::new(Arc::clone(subscriber), store.clone(), system.clone())
+        let relays = subscribers.into_iter().map(|subscriber| {
+            let (name, nudge) = (subscriber.name(), Nudge::new());
+            let parts = (Arc::clone(&subscriber), store.clone(), system.clone(), nudge.clone());
+            let make = move || {
+                let (subscriber, store, system, nudge) = parts.clone();
+                EventRelay::new(subscriber, store, system, nudge)
+            };
+            let lease = SharedLease::new(store, format!("relay/{name}"));
+            group.worker_nudged_by(&nudge, spec(name), lease.worker(make));
+            Relay { subscriber, nudge }
+        });
+        let (relays, counts) = (relays.collect(), Arc::new(EventCounts::from_now(store)));
+        Self { relays, counts, store: store.clone(), system: system.clone() }
     }
 
     /// The sequence of the last event.
@@ -211,7 +215,7 @@ impl Relays {
         let relay = self.find(subscriber)?;
         let name = relay.subscriber.name();
         let requeued = self.store.decide(self.write(context), move |tx| requeue(tx, name, sequence)).await;
-        relay.addr.nudge(|| RelayMessage::LookDue);
+        relay.nudge.nudge();
         requeued
     }
 
@@ -223,7 +227,7 @@ impl Relays {
         loop {
             let some = self.store.write(self.write(context.clone()), move |tx| requeue_some(tx, name)).await?;
             requeued += some;
-            relay.addr.nudge(|| RelayMessage::LookDue);
+            relay.nudge.nudge();
             // Those that die again at once are left for the operator to look at.
             if some < limits::PAGE_MAX {
                 return Ok(requeued);

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use crate::{
     domain::event::{EventEnvelope, EventType},
     persistence::{
-        Tx, TxFault, Write,
+        Decision, LeaseFence, Tx, Write, refuse,
         tables::subscription::{self, EventPlace, Settlement},
     },
     types::{CallContext, Caller, Fault, Stamp, Work},
@@ -53,25 +53,37 @@ pub struct HandOver {
     pub(super) subscriber: &'static str,
     /// When the relay stops waiting.
     pub(super) work: Work,
-    /// Time and chance of this handing over.
+    /// Time and randomness of this hand-over.
     pub(super) stamp: Stamp,
+    /// The lease of the relay.
+    pub(super) fence: LeaseFence,
 }
+
+/// An earlier hand-over of the event had its effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlreadySettled;
 
 /// How long a subscriber may take.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl HandOver {
-    /// Takes the event's effect for this transaction. False: an earlier one had it, and nothing was written.
-    pub fn settle(&self, tx: &mut Tx<'_>) -> Result<bool, TxFault> {
+    /// Claims the event's effect for this transaction. Refuses if another transaction had it before.
+    pub fn settle(&self, tx: &mut Tx<'_>) -> Decision<(), AlreadySettled> {
         match subscription::settle(tx, self.place())? {
-            Settlement::First => Ok(true),
-            Settlement::Already => Ok(false),
+            Settlement::First => Ok(()),
+            Settlement::Already => refuse(AlreadySettled),
         }
     }
 
-    /// What accompanies the transaction in which the event has its effect: the subscriber, because of this event.
+    /// The context of the transaction in which the event has its effect: the subscriber, because of this event, under
+    /// the lease of its relay.
     pub fn write(&self) -> Write {
-        Write::new(self.work.clone(), self.stamp, self.context())
+        self.under_lease(Write::new(self.work.clone(), self.stamp, self.context()))
+    }
+
+    /// A write that commits nothing once the relay has lost its lease.
+    pub fn under_lease(&self, write: Write) -> Write {
+        write.under(self.fence.clone())
     }
 
     /// On whose behalf the effect is: the subscriber's, in the course of the request that began it all, and from where

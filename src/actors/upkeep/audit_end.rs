@@ -1,9 +1,11 @@
 //! Tells the log every hour where the audit trail ends.
 
+use std::sync::Arc;
+
 use crate::{
-    actors::audit::tell_end,
-    persistence::Store,
-    supervision::{Next, TaskCx, Worker},
+    actors::{audit::tell_end, leased::LeasedWorker},
+    persistence::{Lease, Store},
+    supervision::{Next, TaskCx},
     types::{Fault, Timestamp, limits},
 };
 
@@ -21,10 +23,10 @@ impl AuditEnd {
     }
 }
 
-impl Worker for AuditEnd {
+impl LeasedWorker for AuditEnd {
     const KIND: &'static str = "audit_end";
 
-    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+    async fn run(&mut self, cx: &TaskCx, _: &Arc<Lease>) -> Result<Next, Fault> {
         let now = cx.system().clock().now();
         let due = self.due.unwrap_or(now);
         if now < due {

@@ -1,20 +1,22 @@
 //! Ends registrations, invitations, codes, sessions, failed logins, requests to reset a password and outcomes whose
 //! time is over.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::batch;
 use crate::{
-    actors::{auth::writes::drop_registration, otp::writes::end_code, user::writes::drop_invitation},
+    actors::{
+        auth::writes::drop_registration, leased::LeasedWorker, otp::writes::end_code, user::writes::drop_invitation,
+    },
     persistence::{
-        Store, Tx, TxFault,
+        Lease, Store, Tx, TxFault,
         tables::{
             code,
             failure::{self, Walked},
             invitation, outcome, registration, reset, session,
         },
     },
-    supervision::{Next, TaskCx, Worker},
+    supervision::{Next, TaskCx},
     types::Fault,
 };
 
@@ -37,10 +39,10 @@ impl Expirer {
     }
 }
 
-impl Worker for Expirer {
+impl LeasedWorker for Expirer {
     const KIND: &'static str = "expirer";
 
-    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+    async fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
         if cx.system().clock().trouble().is_some() {
             // What is over is refused by every command; nothing is deleted by a clock that may be wrong.
             return Ok(Next::Within(EVERY));
@@ -50,12 +52,12 @@ impl Worker for Expirer {
             if cx.stopping().is_cancelled() {
                 return Ok(Next::Within(EVERY));
             }
-            let removed = self.store.write(batch(cx, "expire"), step).await?;
+            let removed = self.store.write(batch((cx, lease), "expire"), step).await?;
             full |= removed >= BATCH;
         }
         let walked = self.walked;
         let forget = move |tx: &mut Tx<'_>| failure::remove_forgotten(tx, walked, BATCH);
-        let (removed, walked) = self.store.write(batch(cx, "expire"), forget).await?;
+        let (removed, walked) = self.store.write(batch((cx, lease), "expire"), forget).await?;
         self.walked = walked;
         full |= removed >= BATCH;
         Ok(if full { Next::Now } else { Next::Within(EVERY) })

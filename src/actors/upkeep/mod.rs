@@ -1,7 +1,7 @@
 //! Upkeep: what has had its time is ended and removed, in small batches.
 //!
 //! - **Owns:** no table; it removes rows through the functions of each table's owner.
-//! - **Wakes on:** its timers.
+//! - **Wakes on:** its timers; each worker works while it holds the lease of its name.
 //! - **Promises:** nothing depends on it: every rule looks at the time itself. It frees room and tells of ends.
 //! - **Loses on crash:** nothing.
 //!
@@ -20,14 +20,14 @@ pub use retention::Retention;
 pub use snapshots::Snapshots;
 
 use crate::{
-    persistence::Write,
+    persistence::{Lease, Write},
     supervision::TaskCx,
     types::{Call, CallContext, Work, limits},
 };
 
 /// What accompanies a batch that frees room and that no caller waits for; `request` names it in events and entries.
-fn batch(cx: &TaskCx, request: &str) -> Write {
+fn batch((cx, lease): (&TaskCx, &Lease), request: &str) -> Write {
     let work = Work::until(cx.system().clock().instant() + limits::CALL_DEADLINE);
     let call = Call { work, context: CallContext::service("upkeep", request) };
-    Write::of(&call, cx.system().stamp()).reclaim().bulk()
+    Write::of(&call, cx.system().stamp()).reclaim().bulk().under(lease.fence())
 }

@@ -1,13 +1,16 @@
 //! Removes notifications that are older than `limits::NOTIFICATIONS_KEPT`, and mails that the development inbox does
 //! not keep; none by a clock that is not to be trusted.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::batch;
 use crate::{
-    actors::notifier::{Notifier, writes},
-    persistence::{Store, Tx},
-    supervision::{Next, TaskCx, Worker},
+    actors::{
+        leased::LeasedWorker,
+        notifier::{Notifier, writes},
+    },
+    persistence::{Lease, Store, Tx},
+    supervision::{Next, TaskCx},
     types::Fault,
 };
 
@@ -29,16 +32,16 @@ impl NotificationRetention {
     }
 }
 
-impl Worker for NotificationRetention {
+impl LeasedWorker for NotificationRetention {
     const KIND: &'static str = "notification_retention";
 
-    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+    async fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
         if cx.system().clock().trouble().is_some() {
             return Ok(Next::Within(EVERY));
         }
         let keeping = self.notifier.inbox_keeping();
         let remove = move |tx: &mut Tx<'_>| writes::remove_old(tx, keeping, BATCH);
-        let removed = self.store.write(batch(cx, "notifications"), remove).await?;
+        let removed = self.store.write(batch((cx, lease), "notifications"), remove).await?;
         Ok(if removed > 0 { Next::Now } else { Next::Within(EVERY) })
     }
 }

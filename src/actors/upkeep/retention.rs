@@ -1,16 +1,16 @@
 //! Removes events that are older than `events.retention`, but never one that a subscriber has not had, and none by a
 //! clock that is not to be trusted.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::batch;
 use crate::{
-    actors::relay::Relays,
+    actors::{leased::LeasedWorker, relay::Relays},
     persistence::{
-        Store,
+        Lease, Store,
         events::{Expendable, remove_old},
     },
-    supervision::{Next, TaskCx, Worker},
+    supervision::{Next, TaskCx},
     types::Fault,
 };
 
@@ -31,10 +31,10 @@ impl Retention {
     }
 }
 
-impl Worker for Retention {
+impl LeasedWorker for Retention {
     const KIND: &'static str = "retention";
 
-    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+    async fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
         if cx.system().clock().trouble().is_some() {
             return Ok(Next::Within(EVERY));
         }
@@ -42,7 +42,7 @@ impl Worker for Retention {
             return Ok(Next::Within(EVERY));
         };
         let expendable = Expendable { before: cx.system().clock().now().minus(self.kept), up_to };
-        let removed = self.store.write(batch(cx, "retention"), move |tx| remove_old(tx, expendable)).await?;
+        let removed = self.store.write(batch((cx, lease), "retention"), move |tx| remove_old(tx, expendable)).await?;
         Ok(if removed > 0 { Next::Now } else { Next::Within(EVERY) })
     }
 }

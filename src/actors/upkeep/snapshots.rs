@@ -1,11 +1,12 @@
 //! Takes snapshots when they are due, and removes segments and snapshots that are not needed any more; when the disk is
 //! nearly full, all that are not the newest.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    persistence::{Store, upkeep::DiskSpace},
-    supervision::{Next, TaskCx, Worker},
+    actors::leased::LeasedWorker,
+    persistence::{Lease, Store, upkeep::DiskSpace},
+    supervision::{Next, TaskCx},
     types::Fault,
 };
 
@@ -24,10 +25,10 @@ impl Snapshots {
     }
 }
 
-impl Worker for Snapshots {
+impl LeasedWorker for Snapshots {
     const KIND: &'static str = "snapshots";
 
-    async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
+    async fn run(&mut self, cx: &TaskCx, _: &Arc<Lease>) -> Result<Next, Fault> {
         let Some(upkeep) = self.store.upkeep().cloned() else { return Ok(Next::Within(EVERY)) };
         let done = cx
             .thread(move |_| {

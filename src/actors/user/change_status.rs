@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{UserContext, writes};
 use crate::{
-    actors::auth::writes::end_all_sessions,
+    actors::{auth::writes::end_all_sessions, otp::writes::void_codes_of},
     domain::{
         auth::SessionEnd,
         user::{
@@ -17,8 +17,8 @@ use crate::{
     types::{Call, ExpectedVersion, Failure, id::UserId, limits},
 };
 
-/// Gives a user a status. One that keeps the user from entering ends all sessions in the same commit. Answers the
-/// user; nothing is written if the status is the same.
+/// Gives a user a status. One that keeps the user from entering ends all sessions and live codes in the same commit.
+/// Answers the user; nothing is written if the status is the same.
 #[derive(Debug, Clone)]
 pub struct ChangeStatus {
     /// The user.
@@ -73,6 +73,7 @@ fn commit(tx: &mut Tx<'_>, command: &ChangeStatus) -> Decision<User, ChangeStatu
                 return refuse(ChangeStatusRefusal::LastAdmin);
             }
             end_all_sessions(tx, found.id, SessionEnd::Administrator)?;
+            void_codes_of(tx, found.id)?;
             to
         }
     };

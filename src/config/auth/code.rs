@@ -5,11 +5,11 @@ use std::time::Duration;
 use crate::config::section::section;
 
 section! {
-    /// One-time codes of six digits.
+    /// One-time codes of six digits; of eight if auth.registration is "domains".
     pub struct CodeConfig {
         /// The lifetime of a code.
         lifetime: Duration = Duration::from_mins(10), within Duration::from_mins(1)..=Duration::from_hours(1);
-        /// The number of wrong tries after which a code is void.
+        /// The number of wrong tries after which a code is void; the link of its mail is not.
         tries: u32 = 5, within 1..=20;
         /// The shortest time between two sendings of a code.
         resend_after: Duration = Duration::from_secs(60), within Duration::from_secs(1)..=Duration::from_hours(1);

@@ -5,6 +5,7 @@
 
 mod choice;
 mod duration;
+mod link;
 mod origin;
 mod plain;
 mod sender;
@@ -14,6 +15,7 @@ mod url;
 
 pub use choice::Choice;
 pub(super) use duration::days;
+pub use link::LinkTemplate;
 pub use origin::WebOrigin;
 pub use sender::MailSender;
 pub use size::ByteSize;

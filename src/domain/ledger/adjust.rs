@@ -11,7 +11,7 @@ use crate::types::money::AmountBound;
 pub enum AccountChange {
     /// The account has this value already: nothing is written.
     Unchanged,
-    /// The changed record.
+    /// The record after the change.
     Changed(Box<Account>),
 }
 

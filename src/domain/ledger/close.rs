@@ -19,7 +19,6 @@ pub struct CloseAccount {
 /// The records that closing writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClosedAccount {
-    /// The closed account.
     pub account: Account,
     /// The transaction that moved the balance, if there was one; its `accounts` lacks the closed one.
     pub sweep: Option<Posted>,

@@ -58,7 +58,6 @@ pub struct DefaultAccount {
 pub enum DefaultOpening {
     /// The account is new and must be written.
     Opened(Box<Account>),
-    /// The account exists.
     Exists,
     /// The account was closed; it is not opened again.
     ClosedBefore,

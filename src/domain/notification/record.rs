@@ -6,7 +6,7 @@ use super::{Channel, DeliveryLane, OlderDelivery, TemplateName};
 use crate::{
     domain::otp::CodePurpose,
     types::{
-        Locale, Timestamp,
+        LeaseHolder, Locale, Timestamp,
         id::{CodeId, DeliveryId, EventId, MailId, NotificationId, UserId},
         provider_answer::ProviderAnswer,
     },
@@ -31,8 +31,6 @@ pub struct Facts {
     pub ip_address: Option<String>,
     /// The description of the device (`device.rs`).
     pub device: Option<String>,
-    /// The recipient's given name.
-    pub first_name: Option<String>,
     /// The end of validity of the code or the lock.
     pub until: Option<Timestamp>,
 }
@@ -97,7 +95,7 @@ impl Suppression {
 ///    |                         '--given up (or at a permanent answer at once)--> dead
 ///    '--suppressed (also from failed: expired, superseded)
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryState {
     /// It waits for a sender.
     Queued {
@@ -107,7 +105,10 @@ pub enum DeliveryState {
     /// A sender has claimed it.
     Sending {
         /// The end of the claim. After it another sender may claim the delivery.
-        lease: Timestamp,
+        until: Timestamp,
+        /// The holder of the lease under which it was claimed. When that lease is over, the delivery is requeued at
+        /// once.
+        holder: LeaseHolder,
     },
     /// The channel accepted it.
     Sent {
@@ -144,7 +145,7 @@ pub enum DeliveryState {
 
 impl DeliveryState {
     /// The name on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Queued { .. } => "queued",
             Self::Sending { .. } => "sending",
@@ -158,9 +159,9 @@ impl DeliveryState {
     }
 
     /// The time at which a sender has to process it; `None`: never.
-    pub fn due(self) -> Option<Timestamp> {
+    pub fn due(&self) -> Option<Timestamp> {
         match self {
-            Self::Queued { due } | Self::Failed { due } | Self::Sending { lease: due } => Some(due),
+            Self::Queued { due } | Self::Failed { due } | Self::Sending { until: due, .. } => Some(*due),
             Self::Sent { .. }
             | Self::Delivered { .. }
             | Self::Bounced { .. }
@@ -235,8 +236,21 @@ pub struct InboxMail {
     pub text: String,
     /// HTML; empty in a text message.
     pub html: String,
+    /// The code in it.
+    pub code: Option<String>,
+    /// The link in it.
+    pub link: Option<String>,
     /// The time of arrival.
     pub created_at: Timestamp,
+}
+
+/// Which mails of the development inbox are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailSelector {
+    /// Only mails to this address, ignoring case.
+    pub to: Option<String>,
+    /// Only mails that arrived after this one.
+    pub after: Option<MailId>,
 }
 
 impl std::fmt::Debug for InboxMail {

@@ -10,8 +10,8 @@
 /// - `hours`: how long a delivery is sent after its creation; a delivery with a code ends with the code;
 /// - `limit`: the limit of deliveries to one recipient (`SendLimit`);
 /// - `older`: what happens to a waiting older delivery (`OlderDelivery`);
-/// - `variables`: those it may use in addition to the shared ones. Text from a person (`first_name`) is only in mail to
-/// proven addresses; `device` is a description by `device.rs`, never the client's header.
+/// - `variables`: those it may use in addition to the shared ones. None holds text that a person typed; `device` is a
+///   description by `device.rs`, never the client's header.
 ///
 /// Stored by position: new rows go to the end.
 macro_rules! for_each_template {
@@ -21,17 +21,19 @@ macro_rules! for_each_template {
             /// After the address was proven.
             Welcome {
                 name: "welcome", channel: Email, category: Account, hours: 72,
-                limit: Usual { a_day: 100 }, older: Kept, variables: ["first_name"],
+                limit: Usual { a_day: 100 }, older: Kept, variables: [],
             }
             /// The code that proves an address.
             VerificationCode {
                 name: "verification_code", channel: Email, category: Code, hours: 1,
-                limit: AtItsSource, older: Replaced, variables: ["code", "minutes", "expires_at", "at", "ip_address"],
+                limit: AtItsSource, older: Replaced,
+                variables: ["code", "link", "minutes", "expires_at", "at", "ip_address"],
             }
             /// The code for a new password.
             ResetCode {
                 name: "reset_code", channel: Email, category: Code, hours: 1,
-                limit: AtItsSource, older: Replaced, variables: ["code", "minutes", "expires_at", "at", "ip_address"],
+                limit: AtItsSource, older: Replaced,
+                variables: ["code", "link", "minutes", "expires_at", "at", "ip_address"],
             }
             /// The password was changed or reset.
             PasswordChanged {

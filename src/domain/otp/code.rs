@@ -48,8 +48,9 @@ impl CodePurpose {
 /// The stage of a code.
 ///
 /// ```text
-/// live --right--> used
-///   |--5 wrong--> void
+/// live --right, or the link--> used
+///   |--5 wrong--> (out of tries: judged by `wrong_tries`; the link can still be used)
+///   |--ended----> void
 ///   '--time-----> (expired: judged by `expires_at`)
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +59,7 @@ pub enum CodeStage {
     Live,
     /// It was used. The correct code again before its expiry gets the same answer, without effect.
     Used,
-    /// Too many wrong tries.
+    /// It was ended: its time is over, or its act is settled otherwise. Its link is void too.
     Void,
 }
 
@@ -66,13 +67,14 @@ pub enum CodeStage {
 /// holds the send times for the limits per hour and day.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OneTimeCode {
-    /// The id of this issue; new digits get a new id.
+    /// The id of this issue, from which the secret of its link is derived. Digits that take the place of guessed ones
+    /// keep it, so that the link of an earlier mail can still be used.
     pub id: CodeId,
     /// The user or registration that owns it.
     pub owner: UserId,
     pub purpose: CodePurpose,
-    /// Six ASCII digits.
-    pub digits: [u8; 6],
+    /// Six or eight ASCII digits.
+    pub digits: Vec<u8>,
     pub state: CodeStage,
     /// The number of wrong tries.
     pub wrong_tries: u8,

@@ -1,4 +1,4 @@
-//! One-time codes: six digits with a lifetime.
+//! One-time codes: digits with a lifetime, and the link of the same mail.
 //!
 //! Owns: the code record, the rules on issuing and trying, the events and audit actions of codes. Must not know: how a
 //! code is delivered, HTTP, the store. Begin with `code.rs`.
@@ -9,4 +9,6 @@ pub mod events;
 mod rule;
 
 pub use code::{CodePurpose, CodeStage, OneTimeCode};
-pub use rule::{CodeLimits, CodeProgress, FreshCode, Guess, Issue, Try, attempt, issue, progress, resend_at};
+pub use rule::{
+    CodeLimits, CodeProgress, FreshCode, Guess, Issue, Try, attempt, follow_link, issue, progress, resend_at,
+};

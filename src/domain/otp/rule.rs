@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{CodePurpose, CodeStage, OneTimeCode};
 use crate::types::{
-    Timestamp,
+    CodeLength, Timestamp,
     id::{CodeId, UserId},
 };
 
@@ -14,9 +14,11 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The settings of `[auth.code]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeLimits {
+    /// The number of digits of new codes.
+    pub length: CodeLength,
     /// The lifetime of a code.
     pub lifetime: Duration,
-    /// The number of wrong tries after which it is void.
+    /// The number of wrong tries after which no code is accepted.
     pub tries: u8,
     /// The shortest time between two sendings.
     pub resend_after: Duration,
@@ -32,6 +34,7 @@ impl Default for CodeLimits {
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         Self {
+            length: CodeLength::Six,
             lifetime: minutes(10),
             tries: 5,
             resend_after: minutes(1),
@@ -43,11 +46,11 @@ impl Default for CodeLimits {
 }
 
 /// A drawn code, used only if a new one is needed.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct FreshCode {
     pub id: CodeId,
-    /// The digits.
-    pub digits: [u8; 6],
+    /// Six or eight ASCII digits.
+    pub digits: Vec<u8>,
 }
 
 /// The effect of a request for a code.
@@ -55,7 +58,7 @@ pub struct FreshCode {
 pub enum Issue {
     /// New digits were drawn; they must be sent.
     Drawn(OneTimeCode),
-    /// The live code is sent again.
+    /// The live digits are sent again.
     SentAgain(OneTimeCode),
     /// The limits on sending do not allow it yet: no code is sent, and the record does not change.
     Wait {
@@ -82,14 +85,15 @@ pub enum Try {
     VerifiedBefore,
     /// A wrong try. The record must be stored.
     Wrong {
-        /// The record with the counted try; void after the last one.
+        /// The record with the counted try.
         code: OneTimeCode,
         /// The number of tries left.
         attempts_left: u8,
     },
     /// The code has expired. The record does not change.
     Expired,
-    /// There were too many wrong tries before. The record does not change, even for the correct code.
+    /// The code was ended, or there were too many wrong tries before. The record does not change, even for the correct
+    /// code.
     Void,
 }
 
@@ -115,9 +119,9 @@ pub fn progress(code: &OneTimeCode, now: Timestamp, limits: &CodeLimits) -> Code
     let is_over = now >= code.expires_at;
     match code.state {
         CodeStage::Used => CodeProgress::Verified,
-        CodeStage::Live if is_over => CodeProgress::Expired,
+        CodeStage::Live | CodeStage::Void if attempts_left == 0 => CodeProgress::Void,
+        CodeStage::Live | CodeStage::Void if is_over => CodeProgress::Expired,
         CodeStage::Live => CodeProgress::Pending { attempts_left },
-        CodeStage::Void if is_over && attempts_left > 0 => CodeProgress::Expired,
         CodeStage::Void => CodeProgress::Void,
     }
 }
@@ -136,8 +140,15 @@ pub fn issue(
     }
     let mut sent_at: Vec<_> = sent.into_iter().filter(|sent| now < sent.plus(DAY)).collect();
     sent_at.push(now);
-    if let Some(code) = existing.filter(|code| is_worth_repeating(code, now, limits)) {
-        return Issue::SentAgain(OneTimeCode { sent_at, ..code.clone() });
+    match existing.filter(|code| is_worth_repeating(code, now, limits)) {
+        Some(code) if code.wrong_tries < limits.tries => {
+            return Issue::SentAgain(OneTimeCode { sent_at, ..code.clone() });
+        }
+        Some(guessed) => {
+            let (digits, wrong_tries) = (fresh.digits, 0);
+            return Issue::Drawn(OneTimeCode { digits, wrong_tries, sent_at, issued_at: now, ..guessed.clone() });
+        }
+        None => {}
     }
     Issue::Drawn(OneTimeCode {
         id: fresh.id,
@@ -163,6 +174,9 @@ pub fn attempt(code: &OneTimeCode, guess: Guess, now: Timestamp, limits: &CodeLi
     if now >= code.expires_at {
         return Try::Expired;
     }
+    if code.wrong_tries >= limits.tries {
+        return Try::Void;
+    }
     match (code.state, guess) {
         (CodeStage::Void, Guess::Right | Guess::Wrong) => Try::Void,
         (CodeStage::Live, Guess::Right) => Try::Verified(OneTimeCode { state: CodeStage::Used, ..code.clone() }),
@@ -171,9 +185,20 @@ pub fn attempt(code: &OneTimeCode, guess: Guess, now: Timestamp, limits: &CodeLi
         (CodeStage::Live | CodeStage::Used, Guess::Wrong) => {
             let wrong_tries = code.wrong_tries.saturating_add(1);
             let attempts_left = limits.tries.saturating_sub(wrong_tries);
-            let state = if attempts_left == 0 { CodeStage::Void } else { code.state };
-            Try::Wrong { code: OneTimeCode { state, wrong_tries, ..code.clone() }, attempts_left }
+            Try::Wrong { code: OneTimeCode { wrong_tries, ..code.clone() }, attempts_left }
         }
+    }
+}
+
+/// The effect of the right secret of the link to a code. Wrong tries of the code do not matter to it.
+pub fn follow_link(code: &OneTimeCode, now: Timestamp) -> Try {
+    if now >= code.expires_at {
+        return Try::Expired;
+    }
+    match code.state {
+        CodeStage::Live => Try::Verified(OneTimeCode { state: CodeStage::Used, ..code.clone() }),
+        CodeStage::Used => Try::VerifiedBefore,
+        CodeStage::Void => Try::Void,
     }
 }
 

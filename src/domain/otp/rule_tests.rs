@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::*;
 
 const LIMITS: CodeLimits = CodeLimits {
+    length: CodeLength::Six,
     lifetime: Duration::from_secs(600),
     tries: 5,
     resend_after: Duration::from_secs(60),
@@ -23,11 +24,12 @@ fn seconds(timestamp: Timestamp) -> u64 {
 }
 
 fn ask(existing: Option<&OneTimeCode>, drawn: u8, second: u64) -> Issue {
-    let fresh = FreshCode { id: CodeId::from(Uuid::from_u128(u128::from(drawn))), digits: [b'0' + drawn % 10; 6] };
+    let fresh = FreshCode { id: CodeId::from(Uuid::from_u128(u128::from(drawn))), digits: vec![b'0' + drawn % 10; 6] };
     issue(existing, (UserId::from(Uuid::from_u128(1)), CodePurpose::VerifyEmail), fresh, at(second), &LIMITS)
 }
 
-/// One line per step: `<second> ask`, `right` or `wrong`, and the result. Codes are numbered in the order of drawing.
+/// One line per step: `<second> ask`, `right`, `wrong` or `link`, and the result. Codes are numbered in the order of
+/// drawing.
 fn play(history: &str) {
     let mut code: Option<OneTimeCode> = None;
     let mut drawn = 0;
@@ -52,10 +54,16 @@ fn play(history: &str) {
                 assert_eq!(got, wanted.trim(), "{line}");
                 continue;
             }
-            "right" => Guess::Right,
-            _ => Guess::Wrong,
+            "link" => None,
+            "right" => Some(Guess::Right),
+            _ => Some(Guess::Wrong),
         };
-        let got = match attempt(code.as_ref().unwrap(), guess, at(second), &LIMITS) {
+        let known = code.as_ref().unwrap();
+        let tried = match guess {
+            Some(guess) => attempt(known, guess, at(second), &LIMITS),
+            None => follow_link(known, at(second)),
+        };
+        let got = match tried {
             Try::Verified(kept) => {
                 code = Some(kept);
                 "verified".to_owned()
@@ -100,6 +108,64 @@ fn five_wrong_tries_void_it_even_for_the_right_one() {
         2   wrong -> void
         60  ask   -> code 2
         61  right -> verified
+        ",
+    );
+}
+
+#[test]
+fn a_link_is_used_once_as_its_code_is_and_ends_with_it() {
+    play(
+        "
+        0   ask   -> code 1
+        9   link  -> verified
+        10  link  -> before
+        11  right -> before
+        600 link  -> expired
+        660 ask   -> code 2
+        661 right -> verified
+        662 link  -> before
+        ",
+    );
+}
+
+#[test]
+fn wrong_tries_leave_the_link_and_new_digits_keep_it() {
+    let mut code = match ask(None, 1, 0) {
+        Issue::Drawn(code) => code,
+        other => panic!("{other:?}"),
+    };
+    for _ in 0..5 {
+        let Try::Wrong { code: counted, .. } = attempt(&code, Guess::Wrong, at(1), &LIMITS) else {
+            panic!("not counted")
+        };
+        code = counted;
+    }
+    assert_eq!(attempt(&code, Guess::Right, at(1), &LIMITS), Try::Void);
+    assert_eq!(progress(&code, at(1), &LIMITS), CodeProgress::Void);
+    assert!(matches!(follow_link(&code, at(1)), Try::Verified(_)));
+    let Issue::Drawn(again) = ask(Some(&code), 2, 60) else { panic!("not drawn") };
+    assert_ne!(again.digits, code.digits);
+    assert_eq!((again.id, again.expires_at, again.wrong_tries), (code.id, code.expires_at, 0));
+    let Issue::Drawn(late) = ask(Some(&code), 2, 481) else { panic!("not drawn") };
+    assert_ne!(late.id, code.id, "too little is left of it");
+    let ended = OneTimeCode { state: CodeStage::Void, ..code };
+    assert_eq!(follow_link(&ended, at(1)), Try::Void);
+    assert_eq!(attempt(&ended, Guess::Right, at(1), &LIMITS), Try::Void);
+}
+
+#[test]
+fn guesses_of_a_used_code_leave_its_link() {
+    play(
+        "
+        0   ask   -> code 1
+        1   link  -> verified
+        2   wrong -> left 4
+        2   wrong -> left 3
+        2   wrong -> left 2
+        2   wrong -> left 1
+        2   wrong -> left 0
+        3   right -> void
+        3   link  -> before
         ",
     );
 }

@@ -38,7 +38,7 @@ pub struct Gate {
 }
 
 /// Whether `listener` answers the route. In production `/dev/*` does not exist, and the API page is on the ops
-/// listener only, unless `edge.docs_public` is true.
+/// listener only, unless `edge.docs_public` is true; `/` exists there with `edge.root_redirect` alone.
 pub fn is_answered(rule: &Rule, listener: Listener, edge: &EdgeContext) -> bool {
     let exists = match (rule.access, edge.mode) {
         (Access::Development, Mode::Production) => false,
@@ -47,7 +47,12 @@ pub fn is_answered(rule: &Rule, listener: Listener, edge: &EdgeContext) -> bool 
     let is_page = rule.path == "/docs" || rule.path.starts_with("/docs/");
     let is_hidden =
         rule.path == METRICS && listener == Listener::Public && !edge.shows_metrics_to_all(listener, METRICS);
-    exists && rule.on.includes(listener) && (!is_page || edge.shows_operations_on(listener)) && !is_hidden
+    let leads_nowhere = rule.path == "/" && edge.mode == Mode::Production && edge.root_redirect.is_none();
+    exists
+        && !leads_nowhere
+        && rule.on.includes(listener)
+        && (!is_page || edge.shows_operations_on(listener))
+        && !is_hidden
 }
 
 /// Passes a request to its handler, or refuses it.

@@ -62,6 +62,8 @@ mod tests {
             subject: "Ihr Bestätigungscode\r\nBcc: x@example.org".into(),
             text: "482913\n".into(),
             html: "<p>482913</p>".into(),
+            code: None,
+            link: None,
             date: Timestamp::from_micros(1_767_323_045_000_000),
         };
         let bytes = write(&mail).unwrap().formatted();

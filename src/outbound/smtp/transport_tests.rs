@@ -85,6 +85,8 @@ fn mail() -> OutgoingMail {
         subject: "Hello".into(),
         text: "Hello\n".into(),
         html: "<p>Hello</p>".into(),
+        code: None,
+        link: None,
         date: Timestamp::from_micros(1_767_323_045_000_000),
     }
 }

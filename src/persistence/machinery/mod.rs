@@ -23,6 +23,7 @@ pub mod journal;
 pub mod key;
 pub mod keyring;
 pub mod layout;
+pub mod lease;
 pub mod lock;
 pub mod log;
 pub mod loss;
@@ -51,5 +52,4 @@ pub mod upkeep;
 pub mod view;
 pub mod writer;
 
-pub use backend::Lease;
 pub use batch::{Batch, Lsn, Operation};

@@ -15,6 +15,7 @@ use super::{
     fs::Fs,
     keyring::{Keyring, RingFault},
     layout::Layout,
+    lease::InProcessLeases,
     loss,
     reader::TxFault,
     settings::{StoreEnvironment, StoreSettings},
@@ -121,7 +122,7 @@ impl Store {
         let shared = Arc::new(Shared::new(catalog, clock, Arc::clone(base.engine()), Arc::new(ring)));
         let mut writer = StoreWriter::new(Arc::clone(&shared), CommitTarget::Directory(Box::new(base)), replay_check)?;
         shared.restored.store(restored, Ordering::Release);
-        let store = Self::over(Embedded::new(shared, Some(upkeep), epoch));
+        let store = Self::over(Embedded::new(shared, Some(upkeep), Arc::new(InProcessLeases::of_opening(epoch))));
         if lost {
             // The new ring is recorded only after no sealed value is left: after a crash before that, the next open
             // repeats this step.

@@ -13,11 +13,12 @@ use tokio::sync::{oneshot, watch};
 use zeroize::Zeroizing;
 
 use super::{
-    backend::{Backend, Embedded, Lease},
+    backend::{Backend, Embedded},
     catalog::StoreCatalog,
     commit_target::CommitTarget,
     decision::{Decision, Stop},
     keyring::Keyring,
+    lease::{InProcessLeases, Lease, LeaseSource},
     log::{Log, LogHead},
     reader::TxFault,
     report::StoreCondition,
@@ -53,9 +54,18 @@ impl Drop for BackendCloser {
 impl Store {
     /// A store in memory that runs each closure twice and compares the results, for tests of flows. Its writer is a
     /// task of the current runtime, so that it follows tokio's paused time.
-    #[expect(clippy::disallowed_methods, reason = "the task belongs to the store: it ends with the last handle")]
     pub fn assemble_in_memory(catalog: &'static StoreCatalog, clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Self {
-        let (store, writer) = Self::assemble_in_hand(catalog, clock, entropy);
+        Self::assemble_in_memory_under(catalog, (clock, entropy), Arc::new(InProcessLeases::of_opening(1)))
+    }
+
+    /// As `assemble_in_memory`; `leases` grants its leases.
+    #[expect(clippy::disallowed_methods, reason = "the task belongs to the store: it ends with the last handle")]
+    pub fn assemble_in_memory_under(
+        catalog: &'static StoreCatalog,
+        (clock, entropy): (Arc<dyn Clock>, &dyn Entropy),
+        leases: Arc<dyn LeaseSource>,
+    ) -> Self {
+        let (store, writer) = Self::over_memory(catalog, (clock, entropy), leases);
         tokio::spawn(writer.drive_as_task());
         store
     }
@@ -66,11 +76,19 @@ impl Store {
         clock: Arc<dyn Clock>,
         entropy: &dyn Entropy,
     ) -> (Self, StoreWriter) {
+        Self::over_memory(catalog, (clock, entropy), Arc::new(InProcessLeases::of_opening(1)))
+    }
+
+    fn over_memory(
+        catalog: &'static StoreCatalog,
+        (clock, entropy): (Arc<dyn Clock>, &dyn Entropy),
+        leases: Arc<dyn LeaseSource>,
+    ) -> (Self, StoreWriter) {
         let ring = Arc::new(Keyring::generate(entropy, clock.now()));
         let target = CommitTarget::memory();
         let shared = Arc::new(Shared::new(catalog, clock, Arc::clone(target.engine()), ring));
         match StoreWriter::new(Arc::clone(&shared), target, ReplayCheck::Twice) {
-            Ok(writer) => (Self::over(Embedded::new(shared, None, 1)), writer),
+            Ok(writer) => (Self::over(Embedded::new(shared, None, leases)), writer),
             Err(fault) => unreachable!("an empty tree in memory can be read: {fault}"),
         }
     }
@@ -171,9 +189,9 @@ impl Store {
         self.closer.backend.log_changed(log)
     }
 
-    /// Takes the lease `name`: the right to do work that may run only once at a time. Fails with `Unavailable` while
-    /// another holder has it, and after the store is lost.
-    pub fn lease(&self, name: &'static str) -> impl Future<Output = Result<Lease, Fault>> + Send + use<> {
+    /// Waits until no other holds the lease `name`, the right to do work that may run only once at a time, and takes
+    /// it. Fails with `Unavailable` once the store is lost or closed.
+    pub fn lease(&self, name: Arc<str>) -> impl Future<Output = Result<Lease, Fault>> + Send + use<> {
         let backend = self.closer.backend.clone();
         async move { backend.lease(name).await }
     }

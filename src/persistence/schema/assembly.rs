@@ -13,6 +13,7 @@ use crate::{
     domain::audit::AuditLog,
     persistence::machinery::{
         catalog::StoreCatalog,
+        lease::LeaseSource,
         log::LogHead,
         opening::{OpenFault, Options},
         report::StoreCondition,
@@ -51,6 +52,11 @@ impl Store {
     /// task of the current runtime, so that it follows tokio's paused time.
     pub fn in_memory(clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Self {
         Self::assemble_in_memory(&CATALOG, clock, entropy)
+    }
+
+    /// As `in_memory`; `leases` grants its leases: for tests of what waits for a lease or loses it.
+    pub fn in_memory_under(clock: Arc<dyn Clock>, entropy: &dyn Entropy, leases: Arc<dyn LeaseSource>) -> Self {
+        Self::assemble_in_memory_under(&CATALOG, (clock, entropy), leases)
     }
 
     /// A store in memory whose writer is driven by the caller, for tests of the writer.

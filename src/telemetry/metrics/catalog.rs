@@ -91,6 +91,8 @@ metrics! {
     MailboxWait = "majordomo_mailbox_wait_seconds", Gauge, ["actor"],
         "Time the oldest message of an actor has been waiting";
     ActorChildren = "majordomo_actors", Gauge, ["actor"], "Actors of this name: 1, or the children that have a key";
+    ActorLease = "majordomo_actor_lease_held", Gauge, ["actor"],
+        "1 while the actor holds the lease without which it does not work, 0 while another holds it";
     ActorJobs = "majordomo_jobs_running", Gauge, ["actor"], "Jobs that run now";
     ActorHandled = "majordomo_actor_messages_total", Counter, ["actor", "outcome"],
         "Messages of an actor: `handled`, or not, and why";

@@ -88,6 +88,8 @@ pub struct ActorLoad {
     pub oldest: Duration,
     /// Jobs that run.
     pub jobs_running: u64,
+    /// Whether it holds the lease that it needs to work; `None`: it needs none.
+    pub holds_lease: Option<bool>,
     /// The counts since its start; absent for children with a key, whose counts end with them.
     pub done: Option<ActorWork>,
 }
@@ -95,7 +97,7 @@ pub struct ActorLoad {
 impl ActorLoad {
     /// A line for `actor` without figures.
     pub fn none(actor: String) -> Self {
-        Self { actor, actors: 0, depth: 0, oldest: Duration::ZERO, jobs_running: 0, done: None }
+        Self { actor, actors: 0, depth: 0, oldest: Duration::ZERO, jobs_running: 0, holds_lease: None, done: None }
     }
 }
 
@@ -199,6 +201,9 @@ fn put_actor(samples: &mut Samples, load: &ActorLoad) {
     put(Metric::MailboxDepth, float(load.depth));
     put(Metric::MailboxWait, load.oldest.as_secs_f64());
     put(Metric::ActorJobs, float(load.jobs_running));
+    if let Some(holds) = load.holds_lease {
+        put(Metric::ActorLease, f64::from(u8::from(holds)));
+    }
     let Some(done) = load.done else { return };
     put(Metric::ActorPanics, float(done.panics));
     put(Metric::ActorRestarts, float(done.restarts));

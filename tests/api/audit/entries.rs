@@ -76,8 +76,8 @@ async fn the_audit_log_is_read_newest_first_and_by_its_filters() {
 
     let logins = operator.get("/audit?action=auth.login").await;
     assert_eq!(actions(&logins.body), ["auth.login", "auth.login"]);
-    let by_nobody = operator.get("/audit?actor=anonymous&limit=100").await;
-    assert!(actions(&by_nobody.body).contains(&"user.register"));
+    let by_anonymous = operator.get("/audit?actor=anonymous&limit=100").await;
+    assert!(actions(&by_anonymous.body).contains(&"user.register"));
     let before = operator.get(&format!("/audit?to={START}")).await;
     assert_eq!((actions(&before.body), &before.body["nextCursor"]), (vec![], &Value::Null));
     let since = operator.get(&format!("/audit?from={START}&limit=100")).await;

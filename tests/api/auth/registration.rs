@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::test_app::{ADA, MINUTE, OTHERS, PASSWORD, TestApp, code_in, wrong};
 
 #[tokio::test]
-async fn a_user_registers_verifies_signs_in_and_leaves() {
+async fn a_user_registers_verifies_signs_in_and_logs_out() {
     let app = TestApp::new().await;
     let form = json!({
         "email": "Ada@Example.com", "password": PASSWORD, "username": "Ada", "displayName": "Ada L.", "firstName": "Ada",
@@ -78,7 +78,7 @@ async fn a_user_registers_verifies_signs_in_and_leaves() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_form_is_told_all_at_once_and_nothing_is_left_of_it() {
+async fn all_errors_of_a_form_are_reported_at_once_and_nothing_is_stored() {
     let app = TestApp::new().await;
     let before = (app.hashes(), app.store.head());
     let answer = app
@@ -144,7 +144,7 @@ async fn variants_of_an_address_are_one_address() {
 }
 
 #[tokio::test]
-async fn a_user_name_is_reserved_from_the_form_on() {
+async fn a_registration_reserves_its_user_name() {
     let app = TestApp::new().await;
     let form = |email: &str| json!({ "email": email, "password": PASSWORD, "username": "Countess" });
     assert_eq!(app.anyone.post("/auth/register", form("ada@example.com")).await.status, 201);
@@ -156,7 +156,7 @@ async fn a_user_name_is_reserved_from_the_form_on() {
 }
 
 #[tokio::test]
-async fn a_registration_does_not_keep_the_user_name_from_its_own_address() {
+async fn a_user_name_can_be_registered_again_by_its_own_address() {
     for is_required in [true, false] {
         let app = TestApp::with(|config| config.auth.require_verified_email = is_required).await;
         let form = |email: &str, name: &str| json!({ "email": email, "password": PASSWORD, "username": name });
@@ -187,7 +187,7 @@ async fn a_fourth_registration_of_an_address_points_to_the_password_reset() {
 }
 
 #[tokio::test]
-async fn who_registers_is_signed_in_at_once_and_proves_the_address_later() {
+async fn a_registration_signs_in_at_once_and_the_address_is_proven_later() {
     let app = TestApp::lenient().await;
     let registered = app.register(ADA).await;
     assert_eq!(registered.status, 201, "{registered:?}");
@@ -224,15 +224,90 @@ async fn who_registers_is_signed_in_at_once_and_proves_the_address_later() {
 }
 
 #[tokio::test]
-async fn an_address_that_was_proven_is_given_no_session() {
+async fn a_registration_of_a_proven_address_gets_no_session() {
     let app = TestApp::lenient().await;
     let ada = app.entered(&app.register(ADA).await);
     let code = app.code_of(ADA).await;
     assert_eq!(ada.post("/auth/verify-email", json!({ "userId": ada.id, "code": code })).await.status, 200);
-    let stranger = app.registered(json!({ "email": ADA, "password": OTHERS })).await;
-    assert!(stranger.body.get("session").is_none(), "{stranger:?}");
+    let holder = app.registered(json!({ "email": ADA, "password": OTHERS })).await;
+    assert!(holder.body.get("session").is_none(), "{holder:?}");
     app.mail(ADA, "address_taken", 1).await;
     assert_eq!(ada.get("/auth/profile").await.status, 200);
     let guess = json!({ "identifier": ADA, "password": OTHERS });
     assert_eq!(app.anyone.post("/auth/login", guess).await.problem(), "invalid_credentials");
+}
+
+const FIELDS: [&str; 3] = ["displayName", "firstName", "lastName"];
+
+async fn refusals(app: &TestApp, name: &str) -> Vec<String> {
+    let mut form = json!({ "email": ADA, "password": PASSWORD });
+    for field in FIELDS {
+        form[field] = json!(name);
+    }
+    let answer = app.anyone.post("/auth/register", form).await;
+    assert_eq!(answer.status, 422, "{name:?}: {answer:?}");
+    for error in answer.body["errors"].as_array().unwrap() {
+        assert!(error["detail"].as_str().unwrap().starts_with("must"), "the rule: {error}");
+    }
+    answer.fields()
+}
+
+#[tokio::test]
+async fn names_hold_no_web_address_no_at_sign_and_something_visible() {
+    let app = TestApp::new().await;
+    for (name, code) in [
+        ("http://evil.example", "web_address"),
+        ("Claim at evil.com now", "web_address"),
+        ("WWW.EVIL", "web_address"),
+        ("evil\u{ff0e}com", "web_address"),
+        ("evil.\u{440}\u{444}", "web_address"),
+        ("//evil/x", "web_address"),
+        ("ada@example", "at_sign"),
+        ("ada\u{ff20}example", "at_sign"),
+        ("   ", "not_visible"),
+        ("\u{a0}\u{3000}", "not_visible"),
+        ("\u{200b}\u{200d}", "not_visible"),
+        ("\u{3164}", "not_visible"),
+        ("\u{2800}\u{2800}", "not_visible"),
+        ("\u{ad}\u{34f}\u{fe0f}", "not_visible"),
+        ("\u{e0041}", "not_visible"),
+        ("\u{7}\n", "not_visible"),
+        ("Ada\u{202e}", "control_character"),
+        ("", "length"),
+    ] {
+        let expected: Vec<String> = FIELDS.iter().map(|field| format!("/{field} {code}")).collect();
+        assert_eq!(refusals(&app, name).await, expected, "{name:?}");
+    }
+    for name in
+        ["J.R.R. Tolkien", "St. John", "Dr. Ada L.", "O'Neil-Smith", "\u{738b}\u{82b3}", "\u{2603}", "A.", "3.5"]
+    {
+        let form = json!({ "email": "x@example.com", "password": PASSWORD, "firstName": name });
+        let answer = app.anyone.post("/auth/register", form).await;
+        assert!(answer.status == 201 || answer.problem() == "rate_limited", "{name}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_mail_up_to_the_first_after_proof_holds_what_was_typed() {
+    let app = TestApp::new().await;
+    let form = json!({
+        "email": ADA, "password": PASSWORD, "username": "zorro", "displayName": "Zebra", "firstName": "Zacharias",
+        "lastName": "Zeppelin", "phone": "+4369912345678",
+    });
+    let agent = app.anyone.with("user-agent", "Zither/1 (Windows) Firefox/1");
+    let registered = agent.post("/auth/register", form).await;
+    assert_eq!(registered.status, 201, "{registered:?}");
+    app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
+    app.mail(ADA, "reset_code", 1).await;
+    let code = app.code_of(ADA).await;
+    assert_eq!(app.verify(&registered.body["id"], &code).await.status, 200);
+    app.mail(ADA, "welcome", 1).await;
+    let mails = app.mails(ADA).await;
+    assert_eq!(mails.len(), 3);
+    for mail in mails {
+        let whole = format!("{} {} {}", mail["subject"], mail["text"], mail["html"]);
+        for typed in ["zorro", "Zebra", "Zacharias", "Zeppelin", "36991234", "Zither"] {
+            assert!(!whole.contains(typed), "{typed} in {whole}");
+        }
+    }
 }

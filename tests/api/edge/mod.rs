@@ -6,6 +6,7 @@ mod contract;
 mod forms;
 mod guarded;
 mod heads;
+mod home;
 mod limits;
 mod log;
 mod openapi;

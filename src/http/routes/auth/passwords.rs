@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 
 use crate::{
     actors::auth::{
-        ChangePassword, ChangeRefusal, ForgotPassword, ResetBy, ResetPassword, ResetRefusal, ResetRequested,
+        ChangePassword, ChangeRefusal, ForgotPassword, ResetBy, ResetPassword, ResetProof, ResetRefusal, ResetRequested,
     },
     domain::access::Permission,
     http::{
@@ -91,14 +91,14 @@ pub async fn forgot(
 /// The code that was mailed, and the new password.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct ResetPasswordBody {
+pub struct ResetByCodeBody {
     /// What `POST /auth/password/forgot` answered; this or `email`.
     #[schema(value_type = Option<String>)]
     request_id: Option<ResetId>,
     /// The address; this or `requestId`. Tried 20 times a day at most.
     #[schema(value_type = Option<String>, example = "ada@example.com")]
     email: Option<EmailAddress>,
-    /// Six digits.
+    /// Six digits; eight where `auth.registration` is `domains`.
     #[schema(value_type = String, example = "123456")]
     code: String,
     /// 12 to 128 characters; common passwords are refused.
@@ -106,18 +106,75 @@ pub struct ResetPasswordBody {
     new_password: Secret,
 }
 
+/// The link that was mailed, and the new password.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ResetByLinkBody {
+    /// The secret of the link. Wrong codes do not void it; it ends with the code that was sent beside it.
+    #[schema(value_type = String, example = "mjl_AZfzoHweetKbHx8uPUxbaqdRrl5mZ8Q0v3nX2yT4cE6hK9pLwBsGjUoYiDfRa1Nm")]
+    secret: Secret,
+    /// 12 to 128 characters; common passwords are refused.
+    #[schema(value_type = String, example = "correct horse battery staple")]
+    new_password: Secret,
+}
+
+/// The code or the secret of the link that was mailed, and the new password.
+#[derive(Debug, ToSchema)]
+#[serde(untagged)]
+pub enum ResetPasswordBody {
+    /// By the code.
+    Code(ResetByCodeBody),
+    /// By the link.
+    Link(ResetByLinkBody),
+}
+
 impl FromFields for ResetPasswordBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
+        const EITHER: Invalid = Invalid::new("one_of", "give either requestId and code, or secret");
         let request_id = body.optional("requestId").text(str::parse::<ResetId>);
         let email = body.optional("email").text(EmailAddress::parse);
-        let code = body.required("code").text(fields::line(limits::CODE_INPUT_MAX));
+        let code = body.optional("code").text(fields::line(limits::CODE_INPUT_MAX));
+        let secret = body.optional("secret").secret();
         let new_password = body.required("newPassword").secret();
         let (request_id, email) = (request_id?, email?);
-        if request_id.is_some() == email.is_some() {
+        if request_id.is_some() && email.is_some() {
             body.refuse("email", Invalid::new("one_of", "give either requestId or email"));
             return None;
         }
-        Some(Self { request_id, email, code: code?, new_password: new_password? })
+        let is_named = request_id.is_some() || email.is_some();
+        match (is_named, code?, secret?) {
+            (true, Some(code), None) => {
+                return Some(Self::Code(ResetByCodeBody { request_id, email, code, new_password: new_password? }));
+            }
+            (false, None, Some(secret)) => {
+                return Some(Self::Link(ResetByLinkBody { secret, new_password: new_password? }));
+            }
+            (true, None, None) => body.refuse("code", fields::MISSING),
+            (false, Some(_), None) => body.refuse("requestId", fields::MISSING),
+            (false, None, None) => body.refuse("requestId", EITHER),
+            (true, _, Some(_)) | (false, Some(_), Some(_)) => body.refuse("secret", EITHER),
+        }
+        None
+    }
+}
+
+impl TryFrom<ResetPasswordBody> for ResetPassword {
+    type Error = ApiError;
+
+    fn try_from(body: ResetPasswordBody) -> Result<Self, ApiError> {
+        match body {
+            ResetPasswordBody::Code(ResetByCodeBody { request_id, email, code, new_password }) => {
+                let by = match (request_id, email) {
+                    (Some(request), None) => ResetBy::Request(request),
+                    (None, Some(email)) => ResetBy::Address(email),
+                    (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(ProblemCode::ValidationFailed)),
+                };
+                Ok(Self { proof: ResetProof::Code { by, code }, new_password })
+            }
+            ResetPasswordBody::Link(ResetByLinkBody { secret, new_password }) => {
+                Ok(Self { proof: ResetProof::Link(secret), new_password })
+            }
+        }
     }
 }
 
@@ -130,10 +187,11 @@ impl From<ResetRefusal> for ApiError {
     }
 }
 
-/// Reset a password by code
+/// Reset a password
 ///
-/// Sets a new password by the code that was mailed: all sessions end, and an address that was never verified is now.
-/// Sent again with the same password it answers the same; the code sets no other one.
+/// Sets a new password by the code that was mailed, or by the secret of the link in the same mail: all sessions end,
+/// and an address that was never verified is now. Sent again with the same password it answers the same; code and
+/// secret set no other one.
 #[utoipa::path(
     post, path = "/auth/password/reset", operation_id = "reset_password", tag = "auth",
     request_body = ResetPasswordBody,
@@ -144,12 +202,7 @@ pub async fn reset(
     context: CallContext,
     Json(body): Json<ResetPasswordBody>,
 ) -> Result<StatusCode, ApiError> {
-    let by = match (body.request_id, body.email) {
-        (Some(request), None) => ResetBy::Request(request),
-        (None, Some(email)) => ResetBy::Address(email),
-        (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(ProblemCode::ValidationFailed)),
-    };
-    let command = ResetPassword { by, code: body.code, new_password: body.new_password };
+    let command = ResetPassword::try_from(body)?;
     services.auth.run(context, command).await?;
     Ok(StatusCode::NO_CONTENT)
 }

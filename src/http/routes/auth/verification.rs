@@ -8,7 +8,9 @@ use utoipa_axum::routes;
 use crate::http::routes::otp::codes::CodeVerifiedBody;
 use crate::http::routes::user::user_body::UserBody;
 use crate::{
-    actors::auth::{CodeInvalid, EmailVerified, LogoutTokens, Registrant, ResendVerification, Resent, VerifyEmail},
+    actors::auth::{
+        CodeInvalid, EmailProof, EmailVerified, LogoutTokens, Registrant, ResendVerification, Resent, VerifyEmail,
+    },
     http::{
         credential::Bearer,
         error::{ApiError, ProblemCode},
@@ -22,7 +24,7 @@ use crate::{
         },
         services::EdgeServices,
     },
-    types::{CallContext, EmailAddress, Invalid, Timestamp, id::UserId, limits},
+    types::{CallContext, EmailAddress, Invalid, Secret, Timestamp, id::UserId, limits},
 };
 
 /// The routes of this file.
@@ -56,21 +58,59 @@ impl Verification {
 /// A registration, and the code that was sent to its address.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct VerifyEmailBody {
+pub struct VerifyByCodeBody {
     /// The id that registration answered. The address names no registration: other people may have registered it, with
     /// passwords of their own.
     #[schema(value_type = String, example = "0197f3a0-7c1e-7d2a-9b1f-1f2e3d4c5b6a")]
     user_id: UserId,
-    /// Six digits.
+    /// Six digits; eight where `auth.registration` is `domains`.
     #[schema(value_type = String, example = "123456")]
     code: String,
 }
 
+/// The link that was sent to the address of a registration.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct VerifyByLinkBody {
+    /// The secret of the link. Wrong codes do not void it; it ends with the code that was sent beside it.
+    #[schema(value_type = String, example = "mjl_AZfzoHweetKbHx8uPUxbaqdRrl5mZ8Q0v3nX2yT4cE6hK9pLwBsGjUoYiDfRa1Nm")]
+    secret: Secret,
+}
+
+/// The code or the secret of the link that was mailed: `userId` and `code`, or `secret`.
+#[derive(Debug, ToSchema)]
+#[serde(untagged)]
+pub enum VerifyEmailBody {
+    /// By the code.
+    Code(VerifyByCodeBody),
+    /// By the link.
+    Link(VerifyByLinkBody),
+}
+
 impl FromFields for VerifyEmailBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
-        let user_id = body.required("userId").text(str::parse::<UserId>);
-        let code = body.required("code").text(fields::line(limits::CODE_INPUT_MAX));
-        Some(Self { user_id: user_id?, code: code? })
+        const EITHER: Invalid = Invalid::new("one_of", "give either userId and code, or secret");
+        let user_id = body.optional("userId").text(str::parse::<UserId>);
+        let code = body.optional("code").text(fields::line(limits::CODE_INPUT_MAX));
+        let secret = body.optional("secret").secret();
+        match (user_id?, code?, secret?) {
+            (Some(user_id), Some(code), None) => return Some(Self::Code(VerifyByCodeBody { user_id, code })),
+            (None, None, Some(secret)) => return Some(Self::Link(VerifyByLinkBody { secret })),
+            (Some(_), None, None) => body.refuse("code", fields::MISSING),
+            (None, Some(_), None) => body.refuse("userId", fields::MISSING),
+            (None, None, None) => body.refuse("userId", EITHER),
+            (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => body.refuse("secret", EITHER),
+        }
+        None
+    }
+}
+
+impl From<VerifyEmailBody> for EmailProof {
+    fn from(body: VerifyEmailBody) -> Self {
+        match body {
+            VerifyEmailBody::Code(VerifyByCodeBody { user_id, code }) => Self::Code { owner: user_id, code },
+            VerifyEmailBody::Link(VerifyByLinkBody { secret }) => Self::Link(secret),
+        }
     }
 }
 
@@ -121,7 +161,8 @@ impl From<CodeInvalid> for ApiError {
 
 /// Verify an address
 ///
-/// The right code makes the registration a user; the same code again answers `{ "status": "verified" }`. Where users
+/// The right code, or the secret of the link in the same mail, makes the registration a user; either of them again
+/// answers `{ "status": "verified" }`. Where users
 /// sign in before they have proven their address, all sessions of the user end but that of the bearer token, if one is
 /// sent. Fails in one way only, whatever the reason.
 #[utoipa::path(
@@ -135,7 +176,7 @@ pub async fn verify_email(
     Json(body): Json<VerifyEmailBody>,
 ) -> Result<Json<EmailVerifiedBody>, ApiError> {
     let prover = services.auth.session_named_by(&LogoutTokens { bearer, refresh: None }).await?;
-    let command = VerifyEmail { owner: body.user_id, code: body.code, prover };
+    let command = VerifyEmail { proof: body.into(), prover };
     let verified = services.auth.run(context, command).await?;
     Ok(Json(verified.into()))
 }

@@ -198,7 +198,7 @@ pub struct CodeVerifyBody {
     /// The purpose; this or `id`.
     #[schema(value_type = Option<String>, example = "step_up")]
     purpose: Option<OwnPurpose>,
-    /// Six digits.
+    /// Six digits; eight where `auth.registration` is `domains`.
     #[schema(value_type = String, example = "123456")]
     code: String,
 }
@@ -236,7 +236,7 @@ impl From<ConfirmRefusal> for ApiError {
     fn from(refusal: ConfirmRefusal) -> Self {
         match refusal {
             ConfirmRefusal::NoCode => {
-                Self::invalid(vec![Invalid::new("code_format", "must be six digits").at("/code")])
+                Self::invalid(vec![Invalid::new("code_format", "must be the digits of the code: 6, or 8").at("/code")])
             }
             ConfirmRefusal::Wrong { attempts_left } => {
                 Self::new(ProblemCode::CodeWrong).with("attemptsLeft", attempts_left)

@@ -19,7 +19,12 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Json, List, Path, Rows},
         fields::{Fields, FromFields},
-        route::{Access::Needs, Class::Standard, On::Public, Route, row},
+        route::{
+            Access::Needs,
+            Class::Standard,
+            On::{Both, Public},
+            Route, row,
+        },
         services::EdgeServices,
         tags::{IfMatch, Tagged},
     },
@@ -29,7 +34,7 @@ use crate::{
 /// The routes of this file.
 pub(super) fn rows() -> Vec<Route> {
     vec![
-        row(Public, Needs(Permission::ReadUsers), Standard, routes!(list_users)),
+        row(Both, Needs(Permission::ReadUsers), Standard, routes!(list_users)),
         row(Public, Needs(Permission::UseOwnAccount), Standard, routes!(show_user)),
         row(Public, Needs(Permission::ManageUserStatus), Standard, routes!(change_user_status)),
         row(Public, Needs(Permission::ManageRoles), Standard, routes!(change_user_roles)),

@@ -4,9 +4,9 @@ use std::sync::{Arc, atomic::Ordering};
 
 use tokio::sync::watch;
 
-use super::Lease;
 use crate::{
     persistence::machinery::{
+        lease::{Lease, LeaseSource},
         log::{Log, LogHead},
         reader::TxFault,
         report::{self, StoreCondition},
@@ -25,13 +25,16 @@ pub(in crate::persistence::machinery) struct Embedded {
     shared: Arc<Shared>,
     /// Snapshots and disk space; `None`: in memory.
     upkeep: Option<Upkeep>,
-    /// The epoch of this opening. The lock on the directory is the only lease: its holder has all others.
-    epoch: u64,
+    leases: Arc<dyn LeaseSource>,
 }
 
 impl Embedded {
-    pub(in crate::persistence::machinery) fn new(shared: Arc<Shared>, upkeep: Option<Upkeep>, epoch: u64) -> Self {
-        Self { shared, upkeep, epoch }
+    pub(in crate::persistence::machinery) fn new(
+        shared: Arc<Shared>,
+        upkeep: Option<Upkeep>,
+        leases: Arc<dyn LeaseSource>,
+    ) -> Self {
+        Self { shared, upkeep, leases }
     }
 
     pub(in crate::persistence::machinery) fn shared(&self) -> &Arc<Shared> {
@@ -71,9 +74,15 @@ impl Embedded {
         self.shared.log_changed(log)
     }
 
-    /// Granted at once: no other process can hold the directory.
-    pub(super) fn lease(&self, name: &'static str) -> Result<Lease, Fault> {
-        if self.shared.is_lost() { Err(Fault::Unavailable) } else { Ok(Lease { name, epoch: self.epoch }) }
+    pub(super) async fn lease(&self, name: Arc<str>) -> Result<Lease, Fault> {
+        let (mut lost, mut ended) = (self.shared.lost.subscribe(), self.shared.ended.subscribe());
+        tokio::select! {
+            biased;
+            // Neither sender is dropped while `shared` is held.
+            _ = lost.wait_for(Option::is_some) => Err(Fault::Unavailable),
+            _ = ended.wait_for(|ended| *ended) => Err(Fault::Unavailable),
+            lease = self.leases.take(name) => Ok(lease),
+        }
     }
 
     pub(super) fn stop(&self) {

@@ -13,11 +13,14 @@
 
 mod embedded;
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 pub(super) use embedded::Embedded;
 
 use super::{
+    lease::Lease,
     log::{Log, LogHead},
     reader::TxFault,
     view::View,
@@ -30,15 +33,6 @@ use crate::types::Fault;
 pub(super) enum Backend {
     /// The backend in this process, over a data directory or in memory.
     Embedded(Embedded),
-}
-
-/// The right to do work that may run only once at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
-    /// The purpose of the lease.
-    pub name: &'static str,
-    /// Rises with each grant to another holder. Work of a holder with a lower epoch is void.
-    pub epoch: u64,
 }
 
 impl Backend {
@@ -74,10 +68,11 @@ impl Backend {
         }
     }
 
-    /// Takes the lease `name`. Fails with `Unavailable` while another holder has it, and after the backend has stopped.
-    pub(super) async fn lease(&self, name: &'static str) -> Result<Lease, Fault> {
+    /// Waits until no other holds the lease `name`, and takes it. Fails with `Unavailable` once the backend has
+    /// stopped.
+    pub(super) async fn lease(&self, name: Arc<str>) -> Result<Lease, Fault> {
         match self {
-            Self::Embedded(embedded) => embedded.lease(name),
+            Self::Embedded(embedded) => embedded.lease(name).await,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
         catalog::StoreCatalog,
         engine::EngineView,
         keyring::Keyring,
+        lease::LeaseFence,
         overlay::Overlay,
         tx::{TxBase, TxOutput},
     },
@@ -96,6 +97,11 @@ impl<'a> Group<'a> {
 
     /// Runs a closure; its answer waits until the group is durable.
     pub(super) fn run(&mut self, mut job: Box<dyn Job>) -> Result<(), TreeLost> {
+        // Asked once for both runs of a replay. The next holder's transactions come after this one.
+        if !job.write().leases.iter().all(LeaseFence::is_held) {
+            self.answers.push((job, Err(Fault::Unavailable)));
+            return Ok(());
+        }
         let before = self.overlay.bytes();
         let GroupBase { engine, ring, catalog } = self.base;
         let base = TxBase { group: &self.overlay, engine, ring, catalog };

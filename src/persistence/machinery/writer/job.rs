@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use crate::{
     persistence::machinery::{
         decision::{Decision, Stop},
+        lease::LeaseFence,
         reader::TxFault,
         tx::{Tx, TxBase, TxContext, TxOutput},
     },
@@ -26,12 +27,14 @@ pub struct Write {
     pub room: WriteRoom,
     /// The lane in which it waits for the writer.
     pub lane: WriteLane,
+    /// The leases under which it runs: it is refused with `Unavailable` when one of them is over.
+    pub leases: Vec<LeaseFence>,
 }
 
 impl Write {
     /// A write that is refused below `limits::DISK_FULL`, in the lane `Prompt`.
     pub fn new(work: Work, stamp: Stamp, context: CallContext) -> Self {
-        Self { work, stamp, context, room: WriteRoom::Service, lane: WriteLane::Prompt }
+        Self { work, stamp, context, room: WriteRoom::Service, lane: WriteLane::Prompt, leases: Vec::new() }
     }
 
     /// One transaction of `call`, stamped by the caller.
@@ -50,6 +53,14 @@ impl Write {
     #[must_use]
     pub fn reclaim(self) -> Self {
         Self { room: WriteRoom::Reclaim, ..self }
+    }
+
+    /// A write by the holder of a lease: it is refused with `Unavailable`, and nothing is committed, when that lease is
+    /// over before the transaction runs.
+    #[must_use]
+    pub fn under(mut self, lease: LeaseFence) -> Self {
+        self.leases.push(lease);
+        self
     }
 
     /// A batch that no caller waits for (upkeep, imports). While prompt closures wait it uses at most a quarter of each

@@ -28,7 +28,7 @@ impl From<ResetRequestV1> for ResetRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::persistence::machinery::codec;
+    use crate::persistence::schema::records::stored;
 
     /// A record that the program stored before requests named their owner.
     const STORED: &str = "0100011001a3185c50007bbe8123f5b5b9a7f77a12706572736f6e406578616d706c652e636f6d04\
@@ -36,9 +36,7 @@ mod tests {
 
     #[test]
     fn a_request_of_before_is_read_and_has_no_owner() {
-        let bytes: Vec<u8> =
-            (0..STORED.len() / 2).map(|at| u8::from_str_radix(&STORED[2 * at..2 * at + 2], 16).unwrap()).collect();
-        let read: ResetRequest = codec::decode(&bytes).unwrap();
+        let read: ResetRequest = stored(STORED);
         assert_eq!((read.email.as_str(), read.owner, read.tries_left), ("person@example.com", None, 4));
         assert_eq!(read.expires_at.since(read.created_at), std::time::Duration::from_secs(600));
     }

@@ -5,12 +5,14 @@ use std::time::Duration;
 use crate::{
     domain::otp::{CodePurpose, CodeStage, OneTimeCode},
     persistence::machinery::{
+        codec::{self, CodecFault},
         reader::{Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
         tx::Tx,
     },
+    persistence::schema::records::OneTimeCodeV1,
     types::{Timestamp, id::UserId},
 };
 
@@ -24,8 +26,15 @@ pub static CODE_BY_DUE: Table<(Timestamp, UserId, u8), Present> = Table::new(0x0
 const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
 
 impl Record for OneTimeCode {
-    const SCHEMA: u16 = 1;
+    const SCHEMA: u16 = 2;
     const NAME: &'static str = "code";
+
+    fn upgrade(schema: u16, payload: &[u8]) -> Result<Self, CodecFault> {
+        match schema {
+            1 => codec::payload::<OneTimeCodeV1>(Self::NAME, payload).map(Self::from),
+            _ => Err(CodecFault::Schema { record: Self::NAME, schema }),
+        }
+    }
 }
 
 /// When the code is due: at its expiry while it is valid, else when its sends no longer count.

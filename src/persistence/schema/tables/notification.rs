@@ -1,14 +1,18 @@
 //! Notifications and their deliveries, by owner, by due time, and by the kind that a newer one replaces.
 
+use std::ops::Bound;
+
 use crate::{
     domain::notification::{Budget, Channel, Delivery, DeliveryLane, Notification, TemplateName},
     persistence::machinery::{
+        codec::{self, CodecFault},
         reader::{Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
         tx::Tx,
     },
+    persistence::schema::records::NotificationV1,
     types::{
         Timestamp,
         id::{DeliveryId, NotificationId, UserId},
@@ -33,12 +37,19 @@ pub static DELIVERY_BY_KIND: Table<(UserId, String, String, DeliveryId), Present
 pub static BUDGET_BY_OWNER: Table<(UserId, String), Budget> = Table::new(0x12, "budget_by_owner", "until deleted");
 
 impl Record for Notification {
-    const SCHEMA: u16 = 1;
+    const SCHEMA: u16 = 2;
     const NAME: &'static str = "notification";
+
+    fn upgrade(schema: u16, payload: &[u8]) -> Result<Self, CodecFault> {
+        match schema {
+            1 => codec::payload::<NotificationV1>(Self::NAME, payload).map(Self::from),
+            _ => Err(CodecFault::Schema { record: Self::NAME, schema }),
+        }
+    }
 }
 
 impl Record for Delivery {
-    const SCHEMA: u16 = 1;
+    const SCHEMA: u16 = 2;
     const NAME: &'static str = "delivery";
 }
 
@@ -103,6 +114,27 @@ pub fn due(reader: &impl Reader, lane: DeliveryLane, now: Timestamp, limit: usiz
         if due > now {
             break;
         }
+        deliveries.extend(find_delivery(reader, id)?);
+    }
+    Ok(deliveries)
+}
+
+/// Deliveries of a lane that are due between `now` and `until`, earliest first, at most `limit`; of them those behind
+/// `after`, the last one of the page before.
+pub fn due_within(
+    reader: &impl Reader,
+    (lane, after): (DeliveryLane, Option<(Timestamp, DeliveryId)>),
+    (now, until): (Timestamp, Timestamp),
+    limit: usize,
+) -> Result<Vec<Delivery>, TxFault> {
+    let key = |due, id| (lane.as_byte(), due, id);
+    let ends = [(now, uuid::Uuid::nil()), (until, uuid::Uuid::max())].map(|(due, id)| key(due, DeliveryId::from(id)));
+    let mut scan = Scan::range(Bound::Included(&ends[0]), Bound::Included(&ends[1])).limit(limit);
+    if let Some((due, id)) = after {
+        scan = scan.after(&key(due, id));
+    }
+    let mut deliveries = Vec::new();
+    for (.., id) in reader.keys(&DELIVERY_BY_DUE, scan)? {
         deliveries.extend(find_delivery(reader, id)?);
     }
     Ok(deliveries)
