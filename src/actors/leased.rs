@@ -1,14 +1,14 @@
-//! Workers whose work may run only once at a time, whatever the number of processes that use the store.
+//! Workers that run once at a time over all processes that use the store.
 //!
-//! Owns: how a worker waits for its lease, works while it holds it, and stops when it loses it. Must not know: any
-//! service. Begin with `LeasedWorker`.
+//! Owns: the states of a leased worker, which waits for its lease, runs while it holds it, and stops when it loses it.
+//! Must not know: any service. Begin with `LeasedWorker`.
 //!
 //! ```text
 //!  waiting --granted--> working --taken away--> waiting
 //!                          '--stopped or crashed: released when its last job ends
 //! ```
 //!
-//! The lease is no part of a start: an actor that waits for one does not hold up its tree.
+//! A start does not wait for the lease, so that a waiting actor does not block the start of its tree.
 
 use std::{
     future::Future,
@@ -23,13 +23,13 @@ use crate::{
     types::Fault,
 };
 
-/// Work that is repeated while a lease is held. It is made anew for each lease. Its transactions run under the lease
-/// (`Write::under`); its jobs keep the lease, and end when it is lost.
+/// Work that is repeated while a lease is held. A new value is made for each lease. Its transactions run under the
+/// lease (`Write::under`); its jobs share the lease, and end when it is lost.
 pub trait LeasedWorker: Send + 'static {
     /// As `Worker::KIND`.
     const KIND: &'static str;
 
-    /// As `Worker::run`. Dropped when the lease is lost.
+    /// As `Worker::run`. The future is dropped when the lease is lost.
     fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> impl Future<Output = Result<Next, Fault>> + Send;
 
     /// As `Worker::wake`.
@@ -44,8 +44,8 @@ pub trait LeasedWorker: Send + 'static {
     }
 }
 
-/// The lease of one worker of this process: its runs and its jobs share it, and it is released with the last of them.
-/// So a worker that crashes goes on under the epoch of the jobs that it left running.
+/// The lease of one worker in this process. Its runs and jobs share the lease, and the last of them releases it, so
+/// that a restarted worker runs under the same epoch as the jobs of the crashed one.
 #[derive(Clone)]
 pub struct SharedLease(Arc<SharedLeaseInner>);
 
@@ -61,7 +61,7 @@ impl SharedLease {
         Self(Arc::new(SharedLeaseInner { store: store.clone(), name: name.into(), held: Mutex::default() }))
     }
 
-    /// Makes a worker that works while it holds this lease; for `Supervisor::worker`.
+    /// A constructor of a worker that runs while it holds this lease; for `Supervisor::worker`.
     pub fn worker<W: LeasedWorker>(
         &self,
         make: impl Fn() -> W + Send + Sync + 'static,
@@ -89,7 +89,7 @@ impl SharedLease {
     }
 }
 
-/// A leased worker as the kit runs it.
+/// A leased worker in the form that the supervision kit runs.
 pub struct Leased<W> {
     lease: SharedLease,
     make: Arc<dyn Fn() -> W + Send + Sync>,
@@ -108,9 +108,9 @@ impl<W: LeasedWorker> Worker for Leased<W> {
 
     async fn run(&mut self, cx: &TaskCx) -> Result<Next, Fault> {
         let name = Arc::clone(&self.lease.0.name);
-        // Most leases are granted at once.
+        // An embedded store grants a free lease at once, without a wait for the next wake-up.
         if matches!(self.standing, LeaseStanding::Waiting) && self.wake().now_or_never().is_none() {
-            tracing::debug!(lease = &*name, "a lease is held by another");
+            tracing::debug!(lease = &*name, "a lease is held by another holder");
         }
         match std::mem::replace(&mut self.standing, LeaseStanding::Waiting) {
             LeaseStanding::Waiting => {
@@ -159,7 +159,7 @@ impl<W: LeasedWorker> Worker for Leased<W> {
     }
 }
 
-/// A job of a leased worker: `work`, which keeps the lease and is dropped when the lease is lost.
+/// A job of a leased worker: `work`, which shares the lease and is dropped when the lease is lost.
 pub async fn while_held(lease: Arc<Lease>, work: impl Future<Output = ()> + Send) {
     tokio::select! {
         biased;

@@ -1,7 +1,7 @@
-//! The services: one folder each, one file a flow.
+//! The services: one folder per service, one file per command.
 //!
-//! Owns: the actors, their handles and their flows from command to commit. Must not know: HTTP, the engine of the
-//! store. Begin with the service you look for; `relay` carries news from one to another.
+//! Owns: the actors, their handles and their commands up to the commit. Must not know: HTTP, the engine of the store.
+//! Begin with a service's `mod.rs`; `relay` hands events from one service to another.
 
 pub mod audit;
 pub mod auth;

@@ -1,4 +1,4 @@
-//! What the configuration says, in the words of the rules: the rules know no configuration.
+//! Converts the configuration into the settings of the domain's rules, which do not depend on the configuration.
 
 use crate::{
     actors::hasher::HasherBounds,
@@ -11,7 +11,7 @@ use crate::{
     types::CodeLength,
 };
 
-/// A number of a setting, whose range the configuration has checked, as a count.
+/// A setting as a count; the configuration has checked its range.
 fn count(setting: u32) -> usize {
     usize::try_from(setting).unwrap_or(usize::MAX)
 }
@@ -43,7 +43,7 @@ impl From<&config::AuthConfig> for CodeLimits {
     fn from(auth: &config::AuthConfig) -> Self {
         let settings = &auth.code;
         Self {
-            // Where the addresses of all who may register can be listed, many codes can be tried at once.
+            // With `domains` an attacker can list the addresses of all users, and try codes of many users in parallel.
             length: match auth.registration {
                 RegistrationPolicy::Domains => CodeLength::Eight,
                 RegistrationPolicy::Open | RegistrationPolicy::Invite | RegistrationPolicy::Closed => CodeLength::Six,
@@ -54,6 +54,9 @@ impl From<&config::AuthConfig> for CodeLimits {
             renew_under: settings.renew_under,
             hourly: count(settings.hourly),
             daily: count(settings.daily),
+            daily_of_all: count(settings.daily_of_all),
+            refused_hourly: settings.refused_hourly,
+            refused_hourly_by_domain: settings.refused_hourly_by_domain,
         }
     }
 }

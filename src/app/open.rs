@@ -17,16 +17,17 @@ use crate::{
         trust::{Opening, TreeState},
     },
     supervision::{ManualClock, System, SystemClock},
+    telemetry::log::LogSwitch,
     types::{Clock, Timestamp},
 };
 
 impl App {
     /// Binds the listeners and opens the store, which locks the data directory for this process. `migrations` are all
-    /// migrations of this program's store. Must be called within a runtime.
+    /// migrations of this program's store; `log` sets the level of the process's log. Must be called within a runtime.
     ///
     /// Fails if an address is in use, the store cannot be opened or is newer than this program, or a setting
     /// contradicts the store.
-    pub async fn open(mut config: Config, migrations: &'static [Migration]) -> Result<Self, AppError> {
+    pub async fn open(mut config: Config, log: LogSwitch, migrations: &'static [Migration]) -> Result<Self, AppError> {
         let hasher = hasher(&config)?;
         let sockets = Sockets::bind(&config)?;
         // With port 0 the system chose a port, which the public URL then names.
@@ -43,7 +44,7 @@ impl App {
         let (store, opening) = open_store(options)?;
         let system = System::new(clock, entropy);
         demand_known(&store, &opening, migrations, &system).await?;
-        let app = Self { config, sockets, system, manual, store, hasher, migrations };
+        let app = Self { config, sockets, system, manual, store, hasher, log, migrations };
         // The users of an older store are read after its migration.
         if app.pending().await? == 0
             && let Err(refusal) = demand_pepper(&app.store, &app.hasher).await

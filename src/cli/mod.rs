@@ -19,6 +19,7 @@ mod health;
 mod keys;
 mod notify;
 mod offline;
+mod openapi;
 mod ownership;
 mod process;
 mod record_form;
@@ -92,6 +93,8 @@ enum Command {
     /// Test the sending of notifications, or resume it for a restored store
     #[command(subcommand)]
     Notify(notify::NotifyCommand),
+    /// Print the description of the REST API (OpenAPI 3.1), with the settings of this installation
+    Openapi(openapi::Openapi),
     /// Print shell completions
     Completions(completions::Completions),
 }
@@ -117,6 +120,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::User(command) => command.run(&cli.settings, &terminal),
         Command::Clock(command) => command.run(&cli.settings, &terminal),
         Command::Notify(command) => command.run(&cli.settings, &terminal),
+        Command::Openapi(openapi) => openapi.run(&cli.settings, &terminal),
         Command::Completions(completions) => completions.run(&terminal),
     };
     match result {

@@ -52,10 +52,9 @@ pub use secrets::SecretsConfig;
 pub use section::{Section, ValueSlot, Visitor};
 pub use store::{EngineChoice, StoreConfig};
 pub use unit::UNIT_FILE;
-pub use value::{ByteSize, HttpUrl, LinkTemplate, MailSender, SmtpUrl, WebOrigin, Written};
+pub use value::{ByteSize, Choice, HttpUrl, LinkTemplate, MailSender, SmtpUrl, WebOrigin, Written};
 
 use section::section;
-use value::Choice;
 
 section! {
     /// Every key with its default. Durations are a number and one of ms, s, m, h, d ("15m"); sizes are a number and one

@@ -21,7 +21,6 @@ mod pages;
 pub mod route;
 pub mod router;
 pub mod routes;
-mod schemas;
 pub mod serve;
 pub mod services;
 pub mod strict_json;

@@ -10,6 +10,7 @@ use std::{
 use super::{
     credential::{Authenticator, ControlToken},
     limits::Limiter,
+    openapi::Documents,
     route::Listener,
     trust::{Forwarded, ForwardedHeaders, PeerKind, TrustedProxies},
 };
@@ -74,6 +75,8 @@ pub struct EdgeContext {
     pub limits: RequestLimits,
     /// The origins whose scripts may call the public listener.
     pub cors_origins: Vec<WebOrigin>,
+    /// The OpenAPI documents of the listeners.
+    pub documents: Documents,
     /// The untrusted peer that last sent proxy headers.
     untrusted_proxy: Mutex<Option<ProxyNote>>,
     /// The trusted proxy that last sent a request without a client address.
@@ -146,6 +149,7 @@ impl EdgeContext {
             proxies: TrustedProxies(config.edge.trusted_proxies.clone()),
             limits: RequestLimits::new(&config.edge),
             cors_origins: config.edge.cors_origins.clone(),
+            documents: Documents::new(config),
             untrusted_proxy: Mutex::default(),
             silent_proxy: Mutex::default(),
             clock,

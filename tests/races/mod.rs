@@ -1,6 +1,7 @@
 //! A hundred requests in parallel, to a whole application in memory on real threads; and the facts that an answer must
 //! not reveal.
 
+mod budgets;
 mod enumeration;
 mod guesses;
 mod recovery;

@@ -1,8 +1,8 @@
-//! The audit trail as auditors read it, and whether it is whole.
+//! Reads the audit log for auditors, and verifies its chains.
 //!
-//! **Owns** nothing: entries are written in the commit they speak of, by every service's own transactions, and numbered
-//! by the store's writer. No actor stands behind this handle. **Wakes on** calls only. **Promises** that the trail is
-//! walked by one caller at a time, on a thread of its own. **Loses on crash** nothing.
+//! **Owns** nothing: every service writes entries in its own transactions, in the commit of the change, and the store's
+//! writer numbers them. The handle has no actor. **Wakes on** calls only. **Promises** that one verification runs at a
+//! time, on a thread of its own. **Loses on crash** nothing.
 //!
 //! Must not know: HTTP, how rows are stored. Begin with [`Audit`].
 
@@ -25,42 +25,39 @@ use crate::{
     types::{Fault, Page, PageLimit, Timestamp, id::UserId},
 };
 
-/// The handle. Cheap to clone.
+/// The handle of the audit log. Cheap to clone.
 #[derive(Clone)]
 pub struct Audit {
     store: Store,
     system: System,
-    /// Held while the trail is walked.
+    /// Held while a verification runs.
     walking: Arc<Mutex<()>>,
 }
 
-/// Which entries an auditor wants to see, newest first.
+/// The filter and range of a page of entries, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditQuery {
-    /// By this actor.
     pub actor: Option<Actor>,
-    /// About this person.
     pub subject: Option<UserId>,
-    /// Of this action.
     pub action: Option<AuditAction>,
-    /// Not before this time.
+    /// The earliest time, inclusive.
     pub from: Option<Timestamp>,
-    /// Before this time.
+    /// The latest time, exclusive.
     pub until: Option<Timestamp>,
-    /// Older than this place; `None`: from the newest.
+    /// The page begins before this place; `None`: with the newest entry.
     pub before: Option<AuditPlace>,
-    /// The most rows of a page.
+    /// The maximum number of rows in the page.
     pub limit: PageLimit,
 }
 
 impl Audit {
-    /// Over the trail in `store`.
+    /// The service over the audit log in `store`.
     pub fn new(system: System, store: Store) -> Self {
         Self { store, system, walking: Arc::default() }
     }
 
-    /// A page of entries of both logs and the place to go on before. It may hold fewer than asked for, even none, and
-    /// still have a next one: one reading looks at `limits::SCAN_MAX` entries.
+    /// A page of the entries of both logs. A page with fewer rows than `limit`, even an empty one, may have a next
+    /// page, because one call scans at most `limits::SCAN_MAX` entries.
     pub async fn entries(&self, query: AuditQuery) -> Result<Page<AuditEntry, AuditPlace>, Fault> {
         let AuditQuery { actor, subject, action, from, until, before, limit } = query;
         let filter = AuditFilter { subject, actor, action, from, until };
@@ -68,16 +65,16 @@ impl Audit {
         self.store.read(move |view| audit::read(view, range, &filter)).await
     }
 
-    /// Walks both logs behind the entries `after`, whose hashes are believed (0: from the first), for
-    /// `limits::AUDIT_WALK` at most. `None`: there is no such entry. `Overloaded` while another walk runs.
+    /// Verifies both chains behind the entries `after`, whose hashes are trusted (0: from the first entry), for at most
+    /// `limits::AUDIT_WALK`. `None`: there is no such entry. Fails with `Overloaded` while another verification runs.
     pub async fn verify(&self, after: AuditAfter) -> Result<Option<VerifiedTrail>, Fault> {
         let Ok(_walking) = self.walking.try_lock() else { return Err(Fault::overloaded()) };
         verify::on_a_thread(&self.store, &self.system, after).await
     }
 }
 
-/// Writes to the process's log where both logs of the trail end: kept elsewhere, it shows a trail that was cut short or
-/// rewritten.
+/// Logs the heads of both audit chains. A copy of these lines outside the machine shows whether a chain was truncated
+/// or rewritten.
 pub fn tell_end(store: &Store) {
     let StoreReport { audit, audit_sign_ins, .. } = store.report();
     let AuditMark { entries, hash } = audit;

@@ -1,4 +1,4 @@
-//! The walk along both chains of the audit trail.
+//! Verifies both chains of the audit log.
 
 use tokio::{runtime::Handle, sync::oneshot};
 
@@ -12,47 +12,42 @@ use crate::{
     types::{Fault, limits},
 };
 
-/// Where a walk begins: behind the entry of this number in each log; 0: with the first.
+/// The start of a verification: behind the entry of this number in each log; 0: with the first entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AuditAfter {
-    /// In the log of changes.
     pub changes: u64,
-    /// In the log of sign-ins.
     pub sign_ins: u64,
 }
 
-/// What a walk found.
+/// The results of a verification, by log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedTrail {
-    /// In the log of changes.
     pub changes: Verified,
-    /// In the log of sign-ins.
     pub sign_ins: Verified,
 }
 
-/// What a walk found in one log.
+/// The result of a verification in one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    /// Entries that fit.
+    /// The number of entries whose hash matches.
     pub verified: u64,
-    /// The last of them: its number and hash.
+    /// The number and hash of the last of them.
     pub head: AuditHead,
-    /// How the walk ended.
     pub wholeness: Wholeness,
 }
 
-/// How a walk along the trail ended.
+/// The end of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wholeness {
-    /// Every entry fits the one before.
+    /// The hash of every entry matches.
     Whole,
-    /// Time was up before the end; all that was looked at fits.
+    /// The time limit was reached before the head; every hash up to there matches.
     Unfinished,
-    /// The entry of this number, or one before it, was changed, removed or added.
+    /// The entry of this number, or one before it, was changed, removed or inserted.
     Broken(u64),
 }
 
-/// Walks on a thread of its own, since hashing a long trail would hold up a worker of the runtime.
+/// Verifies on a thread of its own, because the hashing of a long chain would block a worker of the runtime.
 pub(super) async fn on_a_thread(
     store: &Store,
     system: &System,
@@ -62,16 +57,16 @@ pub(super) async fn on_a_thread(
     let (store, system) = (store.clone(), system.clone());
     let runtime = Handle::current();
     let walk = move || {
-        // A thread cannot await; it is the walk's own, so it may block.
+        // The thread serves only this verification, so it may block.
         let found = runtime.block_on(walk(&store, &system, after, &mut reply));
-        // The caller may have left.
+        // The caller may have stopped waiting.
         let _ = reply.send(found);
     };
     std::thread::Builder::new()
         .name("audit_walk".to_owned())
         .spawn(walk)
         .map_err(|error| Fault::bug(format!("no thread could be started: {error}")))?;
-    answer.await.map_err(|_| Fault::bug("the walk along the audit trail panicked"))?
+    answer.await.map_err(|_| Fault::bug("the verification of the audit log panicked"))?
 }
 
 type Reply = oneshot::Sender<Result<Option<VerifiedTrail>, Fault>>;
@@ -95,12 +90,12 @@ async fn along(
     after: u64,
     mut is_over: impl FnMut() -> bool,
 ) -> Result<Option<Verified>, Fault> {
-    let there_should_be = store.log_head(audit::log(log)).number;
+    let expected = store.log_head(audit::log(log)).number;
     let Some(mut head) = store.read(move |view| audit::at(view, log, after)).await? else { return Ok(None) };
     let ended = |head: AuditHead, wholeness| Some(Verified { verified: head.number - after, head, wholeness });
     loop {
         match store.read(move |view| audit::verify(view, log, head)).await? {
-            Walk::Whole(end) if end.number < there_should_be => return Ok(ended(end, broken(log, end.number + 1))),
+            Walk::Whole(end) if end.number < expected => return Ok(ended(end, broken(log, end.number + 1))),
             Walk::Whole(end) => return Ok(ended(end, Wholeness::Whole)),
             Walk::Broken { number, last } => return Ok(ended(last, broken(log, number))),
             Walk::Further(further) => head = further,

@@ -1,8 +1,8 @@
 //! EdgeActor: the listeners as children of the tree.
 //!
-//! - **Owns:** nothing but the running servers, which the application hands over as functions.
+//! - **Owns:** the running servers, which the application passes as functions.
 //! - **Wakes on:** connections.
-//! - **Promises:** a listener that fails is started again on the same socket; no connection is refused meanwhile.
+//! - **Promises:** a failed listener is restarted on the same socket, which accepts connections during the restart.
 //! - **Loses on crash:** the connections of that listener.
 //!
 //! Must not know: routes, handlers, the services behind them. Begin with `listener`.
@@ -17,13 +17,13 @@ use crate::{
     types::Fault,
 };
 
-/// What operators call the supervisor of the public listener.
+/// The `kind` of the public listener's supervisor, for operators.
 pub const KIND: &str = "EdgeActor";
 
 /// Serves one listener until the token is cancelled, then drains it.
 pub type Server = Arc<dyn Fn(CancellationToken) -> BoxFuture<'static, Result<(), Fault>> + Send + Sync>;
 
-/// Puts a listener into the tree.
+/// Adds a listener to the tree.
 pub fn listener(supervisor: &mut Supervisor, spec: Spec, server: Server) {
     supervisor.task(spec.kind("listener"), move |cx| {
         let server = Arc::clone(&server);

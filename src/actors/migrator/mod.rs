@@ -1,9 +1,9 @@
-//! Brings an older store up to this program while the listeners say so and no service runs yet.
+//! Migrates an older store to this program's version before any service runs; the listeners report the progress.
 //!
-//! - **Owns:** how far the migrations have come; their order and their steps are `persistence/migrations`.
+//! - **Owns:** the progress of the migrations; their order and steps are in `persistence/migrations`.
 //! - **Wakes on:** its start, once.
-//! - **Promises:** a snapshot is in the data directory before the first step. Each step is one transaction that keeps
-//!   the place it came to, so that after a stop or a crash at any moment the next start goes on from there.
+//! - **Promises:** a snapshot is in the data directory before the first step. Each step is one transaction that stores
+//!   its position, so that the next start continues there after a stop or a crash.
 //! - **Loses on crash:** nothing; its failure ends the process.
 //!
 //! Must not know: HTTP, what a migration changes. Begin with [`Migrator`].
@@ -20,7 +20,7 @@ use crate::{
     types::{CallContext, Fault, Work, limits},
 };
 
-/// The handle, which others read progress and end by.
+/// The handle, from which the listeners and the start read the progress and the end.
 #[derive(Clone)]
 pub struct Migrator {
     store: Store,
@@ -29,38 +29,38 @@ pub struct Migrator {
     ended: watch::Sender<Option<Result<(), MigrationFailed>>>,
 }
 
-/// Why the store could not be migrated. What was done of it stays; the next start goes on.
+/// The reason why the store was not migrated. The committed steps stay; the next start continues.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MigrationFailed {
-    /// There has to be a way back before the first step.
+    /// No snapshot was taken, and without one there would be no way back.
     #[error("no snapshot before migrating: {0}")]
     Snapshot(Fault),
-    /// A step, or reading how far it came.
+    /// A step failed, or the read of its position.
     #[error(transparent)]
     Step(#[from] Fault),
 }
 
 impl Migrator {
-    /// For those of `all` that `store` has not had.
+    /// A migrator for the migrations in `all` that `store` still needs.
     pub fn new(store: Store, all: &'static [Migration]) -> Self {
         let (progress, ended) = (watch::Sender::new(MigrationProgress::BEGUN), watch::Sender::new(None));
         Self { store, all, progress, ended }
     }
 
-    /// How far it has come, at any time.
+    /// A receiver of the progress.
     pub fn progress(&self) -> watch::Receiver<MigrationProgress> {
         self.progress.subscribe()
     }
 
-    /// Waits until all is done, or failed.
+    /// Waits for the end of the migrations.
     pub async fn ended(&self) -> Result<(), MigrationFailed> {
         let mut ended = self.ended.subscribe();
-        // The sender lives in `self`.
+        // `self` owns the sender.
         let outcome = ended.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
-        outcome.unwrap_or_else(|| Err(Fault::bug("the migrator left without a word").into()))
+        outcome.unwrap_or_else(|| Err(Fault::bug("the migrator ended without an outcome").into()))
     }
 
-    /// Puts it into a tree. Told to stop, it leaves between two steps.
+    /// Adds the migrator to a tree. It stops between two steps.
     pub fn supervised(&self, supervisor: &mut Supervisor, spec: Spec) {
         let migrator = self.clone();
         supervisor.task(spec.kind("migrator"), move |cx| {
@@ -89,15 +89,15 @@ impl Migrator {
                 CallContext::service("migrator", "start"),
             )
         };
-        let told = |come: MigrationProgress| {
-            // No other part looks at the disk's room yet.
+        let report = |reached: MigrationProgress| {
+            // The actor that usually reads the free space does not run yet.
             store.tend();
-            let before = progress.send_replace(come);
-            if before != come {
-                tracing::info!(migration = come.name, percent = come.percent, "migrating");
+            let before = progress.send_replace(reached);
+            if before != reached {
+                tracing::info!(migration = reached.name, percent = reached.percent, "migrating");
             }
         };
-        migrations::run(store, all, write, told).await?;
+        migrations::run(store, all, write, report).await?;
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Emptying the development inbox, as at each start in production.
+//! Empties the development inbox; each start in production does so.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What commands, senders and the subscriber of the notifier share.
+//! The context that the notifier's commands, senders and subscriber share.
 
 use std::{
     collections::HashMap,
@@ -35,24 +35,24 @@ const CLAIM_MARGIN: Duration = Duration::from_secs(30);
 /// The lease of the sender.
 const SENDER_LEASE: &str = "sender";
 
-/// How well mail goes out.
+/// The state of sending, for health.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotifierHealth {
-    /// The transport: `inbox` or `smtp`.
+    /// `inbox` or `smtp`.
     pub transport: &'static str,
-    /// Whether nothing is sent because the store was restored, until an operator lets it send.
+    /// Whether sending is paused because the store was restored from a snapshot, until an operator resumes it.
     pub is_paused: bool,
-    /// Since when nothing is sent because the provider failed; `None`: mail goes out.
+    /// The time since which sending pauses because the provider failed; `None`: mail is sent.
     pub provider_failing_since: Option<Timestamp>,
     /// The provider's last failure or permanent refusal, without addresses; `None` after an accepted mail.
     pub last_failure: Option<String>,
     /// Whether `limits::RECIPIENTS_REFUSED` different recipients in a row were refused permanently.
     pub is_refusing: bool,
-    /// Deliveries that wait, counted to `limits::SCAN_MAX` in each lane.
+    /// Waiting deliveries, counted to `limits::SCAN_MAX` in each lane.
     pub waiting: usize,
 }
 
-/// What the notifier works with. It outlives the crashes of actor and sender.
+/// The notifier's dependencies and shared state. It outlives a crash of the actor or of the sender.
 pub struct NotifierContext {
     pub(super) system: System,
     pub(super) store: Store,
@@ -62,16 +62,16 @@ pub struct NotifierContext {
     pub(super) links: MailLinks,
     pub(super) sender: Sender,
     pub(super) same_kind_every: Duration,
-    /// The longest that the transport takes.
+    /// The transport's time limit for one mail.
     pub(super) timeout: Duration,
     pub(super) inbox: InboxTransport,
-    /// What takes text messages, if anything does.
+    /// The transport of text messages; `None`: text messages cannot be sent.
     pub(super) texts: Option<InboxTransport>,
-    /// Makes the sender look for due deliveries.
+    /// Wakes the sender, which reads the due deliveries.
     due: Nudge,
     sending: SharedLease,
-    in_hand: Mutex<HashMap<DeliveryId, DeliveryLane>>,
-    /// At most one for each sender: each has a hold.
+    in_progress: Mutex<HashMap<DeliveryId, DeliveryLane>>,
+    /// At most one per sender, because each has a hold.
     given: Mutex<Vec<GivenDelivery>>,
     provider: Mutex<ProviderState>,
 }
@@ -81,7 +81,7 @@ impl CommandContext for NotifierContext {
 }
 
 impl NotifierContext {
-    /// What `settings` say: the inbox, or mail by SMTP.
+    /// The context with the transport of `settings`: the development inbox or SMTP.
     pub fn new(
         settings: &config::NotifyConfig,
         codes: Arc<dyn CodeSource>,
@@ -97,7 +97,7 @@ impl NotifierContext {
         Self::over(transport, settings, codes, store, system).map(Arc::new)
     }
 
-    /// With another transport, for tests.
+    /// The context with another transport, for tests.
     pub fn over(
         transport: Arc<dyn MailTransport>,
         settings: &config::NotifyConfig,
@@ -123,44 +123,45 @@ impl NotifierContext {
             sending: SharedLease::new(&store, SENDER_LEASE),
             system,
             store,
-            in_hand: Mutex::default(),
+            in_progress: Mutex::default(),
             given: Mutex::default(),
             provider: Mutex::default(),
         })
     }
 
-    /// What makes the sender look for due deliveries.
+    /// Wakes the sender, which reads the due deliveries.
     pub fn due(&self) -> &Nudge {
         &self.due
     }
 
-    /// The lease without which nothing is claimed and sent.
+    /// The lease under which deliveries are claimed and sent.
     pub fn sending(&self) -> &SharedLease {
         &self.sending
     }
 
     /// The deliveries that are being sent, each with its lane.
-    pub(super) fn in_hand(&self) -> MutexGuard<'_, HashMap<DeliveryId, DeliveryLane>> {
-        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn in_progress(&self) -> MutexGuard<'_, HashMap<DeliveryId, DeliveryLane>> {
+        self.in_progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a claimed delivery to the sender's worker, which is to be nudged then.
+    /// Passes a claimed delivery to the sender's worker. The caller nudges the worker afterwards.
     pub(super) fn give(&self, given: GivenDelivery) {
         self.given.lock().unwrap_or_else(PoisonError::into_inner).push(given);
     }
 
-    /// The deliveries that were given to the sender's worker, oldest first.
+    /// Removes and returns the deliveries that were passed to the sender's worker, oldest first.
     pub(super) fn take_given(&self) -> Vec<GivenDelivery> {
         std::mem::take(&mut *self.given.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The provider was not asked: if this was to be the probe, another delivery may be it.
+    /// Records that an admitted delivery was not sent: if it was the breaker's probe, another delivery becomes the
+    /// probe.
     pub(super) fn not_sent(&self) {
         let now = self.system.clock().now();
         self.provider().breaker.unused(now);
     }
 
-    /// The time after which another sender takes a claimed delivery, even if the lease of its claim is not over.
+    /// The duration of a claim. Afterwards another sender may claim the delivery, even under the same lease.
     pub(super) fn claim_time(&self) -> Duration {
         self.timeout + CLAIM_MARGIN
     }
@@ -188,7 +189,7 @@ impl NotifierContext {
         })
     }
 
-    /// What accompanies a step of a delivery: it is the work of the service, because of the event that led to the
+    /// The write of a step of a delivery. The caller is the service, and `causation` is the event that led to the
     /// notification.
     pub(super) fn write(&self, correlation: String, causation: Option<EventId>) -> Write {
         let context = CallContext { causation, ..CallContext::service("notifier", correlation) };

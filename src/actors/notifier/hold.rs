@@ -1,4 +1,4 @@
-//! Senders, and the deliveries they hold: while a hold lives, no other sender takes its delivery.
+//! Reserves a sender for one delivery: while a hold exists, no other sender starts its delivery.
 
 use std::{
     collections::HashMap,
@@ -11,38 +11,38 @@ use crate::{
     types::{Timestamp, id::DeliveryId, limits},
 };
 
-/// A sender that is taken for one delivery, until this is dropped.
+/// A sender that is reserved for one delivery until the hold is dropped.
 pub(super) struct SenderHold {
-    // Weak: the context keeps the holds of deliveries that were given to its sender.
+    // Weak, because the context keeps the holds of deliveries that were passed to its sender.
     context: Weak<NotifierContext>,
     id: DeliveryId,
 }
 
-/// A delivery that was taken on and claimed in one commit, on its way to the sender's worker.
+/// A delivery that was created and claimed in one commit, for the sender's worker.
 pub(super) struct GivenDelivery {
     pub(super) hold: SenderHold,
     pub(super) claimed: ClaimedDelivery,
 }
 
-/// What asking for a sender gives.
+/// The result of `SenderHold::reserve`.
 pub(super) enum SenderReservation {
-    /// One is taken, and the provider may be asked.
+    /// A sender is reserved, and the breaker admits a send.
     Held(SenderHold),
-    /// All that serve the lane are taken.
+    /// All senders of the lane are busy.
     NoneFree,
-    /// The provider is not asked before.
+    /// The breaker admits no send before this time.
     NotBefore(Timestamp),
 }
 
 impl SenderHold {
-    /// Takes a free sender of `lane` for the delivery `id`, which may not be stored yet.
+    /// Reserves a sender of `lane` for the delivery `id`, which need not be stored yet.
     pub(super) fn reserve(context: &Arc<NotifierContext>, lane: DeliveryLane, id: DeliveryId) -> SenderReservation {
-        let mut in_hand = context.in_hand();
-        if !has_sender(&in_hand, lane) {
+        let mut in_progress = context.in_progress();
+        if !has_sender(&in_progress, lane) {
             return SenderReservation::NoneFree;
         }
-        in_hand.insert(id, lane);
-        drop(in_hand);
+        in_progress.insert(id, lane);
+        drop(in_progress);
         let hold = Self { context: Arc::downgrade(context), id };
         let now = context.system.clock().now();
         let admission = context.provider().breaker.admit(now, context.timeout * 2);
@@ -52,7 +52,6 @@ impl SenderHold {
         }
     }
 
-    /// The delivery.
     pub(super) fn delivery(&self) -> DeliveryId {
         self.id
     }
@@ -61,18 +60,18 @@ impl SenderHold {
 impl Drop for SenderHold {
     fn drop(&mut self) {
         if let Some(context) = self.context.upgrade() {
-            context.in_hand().remove(&self.id);
+            context.in_progress().remove(&self.id);
         }
     }
 }
 
-/// Whether a sender is free; some are kept free for codes and security.
-fn has_sender(in_hand: &HashMap<DeliveryId, DeliveryLane>, lane: DeliveryLane) -> bool {
-    let normal = in_hand.values().filter(|lane| **lane == DeliveryLane::Normal).count();
+/// Whether a sender is free for `lane`. `limits::SENDERS_URGENT_ONLY` senders serve only urgent deliveries.
+fn has_sender(in_progress: &HashMap<DeliveryId, DeliveryLane>, lane: DeliveryLane) -> bool {
+    let normal = in_progress.values().filter(|lane| **lane == DeliveryLane::Normal).count();
     match lane {
-        DeliveryLane::Urgent => in_hand.len() < limits::SENDERS_PER_CHANNEL,
+        DeliveryLane::Urgent => in_progress.len() < limits::SENDERS_PER_CHANNEL,
         DeliveryLane::Normal => {
-            in_hand.len() < limits::SENDERS_PER_CHANNEL
+            in_progress.len() < limits::SENDERS_PER_CHANNEL
                 && normal < limits::SENDERS_PER_CHANNEL - limits::SENDERS_URGENT_ONLY
         }
     }

@@ -1,4 +1,4 @@
-//! The development inbox: mail that stays in the store, for developers and tests to read.
+//! The development inbox: messages that stay in the store, where developers and tests read them.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// A message to be kept.
+/// A message for the development inbox.
 pub(super) struct InboxMessage {
     pub(super) delivery: DeliveryId,
     pub(super) channel: Channel,
@@ -53,12 +53,12 @@ impl InboxMessage {
     }
 }
 
-/// What the inbox is there to show; the table that keeps it is sealed.
+/// A code or link in plain text, which the inbox exists to show. Its table is sealed.
 fn shown(secret: &Secret) -> String {
     secret.reveal().to_owned()
 }
 
-/// A transport that puts mail into the store. A repeated send of one delivery is one mail.
+/// The transport that writes mail into the store. A repeated send of one delivery is one mail.
 #[derive(Clone)]
 pub struct InboxTransport {
     store: Store,
@@ -95,7 +95,7 @@ impl InboxTransport {
         self.keep(InboxMessage { delivery, channel: Channel::Email, to, template, rendered, code, link }).await
     }
 
-    /// Puts a message in; a repeated one of the same delivery replaces the first.
+    /// Stores a message; a message of the same delivery replaces the earlier one.
     pub(super) async fn keep(&self, kept: InboxMessage) -> ProviderAnswer {
         let keeping = self.keeping();
         let put = self.store.write(self.write(), move |tx| kept.put(tx, keeping));
@@ -124,7 +124,7 @@ pub(super) async fn find(context: &NotifierContext, id: MailId) -> Result<Option
     context.store.read(move |view| inbox::find(view, id)).await
 }
 
-/// Mails of the inbox, newest first; waits for one if there is none, for `wait` at most.
+/// Messages of the inbox, newest first. Waits for the first one for `wait` and at most `limits::INBOX_WAIT_MAX`.
 pub(super) async fn read(
     context: &NotifierContext,
     select: &MailSelector,
@@ -152,7 +152,7 @@ async fn wait_for<T>(
     wait: Duration,
     pick: impl Fn(Vec<InboxMail>) -> Option<T>,
 ) -> Result<Option<T>, Fault> {
-    // Every mail that was put in is followed by the event that it was delivered.
+    // Each message is followed by the event of its delivery.
     let mut changes = context.store.events_changed();
     let deadline = tokio::time::sleep(wait.min(limits::INBOX_WAIT_MAX));
     tokio::pin!(deadline);

@@ -1,4 +1,4 @@
-//! The links in mails: pages of the application, with a secret that does the same as the mail's code.
+//! The links in mails: pages of the application, with a secret that proves the same as the mail's code.
 
 use crate::{
     config::{self, HttpUrl, LinkTemplate},
@@ -6,7 +6,7 @@ use crate::{
     types::Secret,
 };
 
-/// The templates of links.
+/// The link templates of the configuration.
 pub(super) struct MailLinks {
     app_url: Option<HttpUrl>,
     verify: Option<LinkTemplate>,
@@ -19,8 +19,8 @@ impl MailLinks {
         Self { app_url: settings.app_url.clone(), verify, reset }
     }
 
-    /// The link of a mail with a code for `purpose`; `None`: it has the code alone. Only what is done without a sign-in
-    /// has a link.
+    /// The link of a mail with a code for `purpose`; `None`: the mail has only the code. Purposes that need a sign-in
+    /// have no link.
     pub(super) fn link(&self, purpose: CodePurpose, secret: &Secret) -> Option<Secret> {
         let template = match purpose {
             CodePurpose::VerifyEmail => self.verify.as_ref(),

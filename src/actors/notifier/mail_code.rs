@@ -1,4 +1,4 @@
-//! The code that a mail carries: asked for when the mail is sent, and never stored with it.
+//! The code in a mail: read when the mail is sent, and not stored with it.
 
 use futures::future::BoxFuture;
 
@@ -17,10 +17,9 @@ use crate::{
     },
 };
 
-/// Gives the digits of live codes, and the secrets of their links.
+/// Reads the digits of valid codes, and the secrets of their links.
 pub trait CodeSource: Send + Sync + 'static {
-    /// The digits of this very issue, as long as they may be used; `None`: they are void, used, or others took their
-    /// place.
+    /// The digits of this issue of the code while they are valid; `None`: they are void, used or replaced.
     fn reveal(
         &self,
         owner: UserId,
@@ -40,17 +39,17 @@ impl CodeSource for Otp {
     }
 }
 
-/// What a mail has to do with a code.
+/// The code of a mail.
 pub(super) enum MailCode {
-    /// It carries none.
+    /// The template has no code.
     NotNeeded,
-    /// It carries this one.
+    /// The code is valid.
     Live(CodeOnMail),
-    /// It carries one that is void: it is not to be sent.
+    /// The code is no longer valid; the mail is not sent.
     Void,
 }
 
-/// The code of a notification as it is now.
+/// Reads the present code of a notification.
 pub(super) async fn of(context: &NotifierContext, notification: &Notification) -> Result<MailCode, Fault> {
     let found = match (notification.code, notification.template) {
         (Some(wanted), _) => {
@@ -69,7 +68,7 @@ fn with_link(context: &NotifierContext, purpose: CodePurpose, live: LiveCode) ->
     CodeOnMail { digits, link, expires_at }
 }
 
-/// The code of an invitation that is still open.
+/// The code of an invitation; `None` if it was used, revoked or has expired.
 async fn of_invitation(context: &NotifierContext, guest: UserId) -> Result<Option<CodeOnMail>, Fault> {
     let now = context.system.clock().now();
     let id = InvitationId::from(guest.uuid());

@@ -1,11 +1,11 @@
-//! Notifications: sends users by mail what they must know, and their codes.
+//! Notifications: sends mail and text messages to users, and their codes.
 //!
 //! - **Owns:** the tables of notifications, deliveries, budgets and the development inbox.
 //! - **Wakes on:** its commands (`NotifierActor`), the events whose rows in the catalogue name it (`subscriber.rs`),
-//!   the time of a delivery and the end of a send (`sender.rs`).
-//! - **Promises:** a notification is made in the commit that settles its event; no code is stored outside the sealed
-//!   inbox or sent late; a repeated send has the same `Message-ID`.
-//! - **Loses on crash:** at most the answer of a send that was under way: it is sent again.
+//!   the due time of a delivery and the end of a send (`sender.rs`).
+//! - **Promises:** a notification is created in the commit that settles its event; no code is stored outside the sealed
+//!   inbox or sent after its expiry; a repeated send has the same `Message-ID`.
+//! - **Loses on crash:** the answer of a running send, which is repeated.
 //!
 //! Must not know: how codes are made, HTTP. Begin with `plan.rs` (event to notification), `writes.rs` (its deliveries),
 //! then `hold.rs`, `sender.rs` and `send.rs`.
@@ -52,17 +52,17 @@ use crate::{
 /// The actor of the notifier's commands.
 pub type NotifierActor = CommandActor<NotifierContext>;
 
-/// The handle. Cheap to clone.
+/// The handle of the notifier. Cheap to clone.
 #[derive(Clone)]
 pub struct Notifier(Handle<NotifierContext>);
 
 impl Notifier {
-    /// Over the actor that the tree holds.
+    /// The service over the actor's handle.
     pub fn new(handle: Handle<NotifierContext>) -> Self {
         Self(handle)
     }
 
-    /// Runs a command and waits for what comes of it; fails as `Handle::run` does.
+    /// Runs a command and waits for its answer; fails as `Handle::run` does.
     pub async fn run<K: Command<NotifierContext>>(
         &self,
         context: CallContext,
@@ -93,7 +93,7 @@ impl Notifier {
         inbox::find(self.0.context(), id).await
     }
 
-    /// Empties the development inbox before the tree is started, while no actor takes `ClearInbox` yet.
+    /// Empties the development inbox before the tree is started, when no actor accepts `ClearInbox` yet.
     pub async fn clear_inbox(&self) -> Result<(), Fault> {
         let context = self.0.context();
         let work = Work::until(context.system.clock().instant() + ClearInbox::DEADLINE);
@@ -101,12 +101,12 @@ impl Notifier {
         Ok(ClearInbox.run(context.clone(), call).await?)
     }
 
-    /// What the development inbox keeps at this moment.
+    /// The messages that the development inbox keeps at this time.
     pub fn inbox_keeping(&self) -> Keeping {
         self.0.context().inbox.keeping()
     }
 
-    /// How well mail goes out.
+    /// Reads the state of sending; fails if the store cannot be read.
     pub async fn health(&self) -> Result<NotifierHealth, Fault> {
         self.0.context().health().await
     }

@@ -1,4 +1,4 @@
-//! Which notification an event leads to. Pure.
+//! Maps an event to its notification. Pure.
 
 use crate::{
     domain::{
@@ -11,42 +11,41 @@ use crate::{
     types::{Timestamp, id::UserId},
 };
 
-/// What a user is to be told because of an event.
+/// The notification that an event leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notice {
     pub(super) owner: UserId,
     pub(super) template: TemplateName,
-    /// The code that it carries; its delivery ends with the code.
+    /// The code in the notification; the delivery expires with the code.
     pub(super) code: Option<CodeReference>,
-    /// The end that it names.
+    /// The end of a lockout or an expiry, for the text.
     pub(super) until: Option<Timestamp>,
 }
 
-/// What comes of an event here.
+/// The result of `plan`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventPlan {
-    /// A notification.
     Notify(Notice),
-    /// Nothing: an event of a type that is heard, in a case that no user has to hear of.
+    /// The type is subscribed, but this event needs no notification.
     Nothing,
-    /// The type is none of those that the catalogue has the notifier hear.
-    NotHeard,
+    /// The catalogue does not name the notifier as a subscriber of the type.
+    NotSubscribed,
 }
 
-/// What comes of `event`. The test below holds it against the catalogue, in both directions.
+/// The plan for `event`. The test below compares the plans with the catalogue, in both directions.
 pub(super) fn plan(event: &EventEnvelope) -> EventPlan {
     match &event.kind {
         Some(EventKind::Auth(event)) => of_auth(event),
         Some(EventKind::User(event)) => of_user(event),
         Some(EventKind::Otp(event)) => of_otp(event),
-        Some(EventKind::Notification(_)) | None => EventPlan::NotHeard,
+        Some(EventKind::Notification(_)) | None => EventPlan::NotSubscribed,
     }
 }
 
 fn of_auth(event: &AuthEvent) -> EventPlan {
     match event {
         AuthEvent::UserRegistrationRepeated(event) => notify(event.user, TemplateName::AddressTaken),
-        // The very first sign-in is on a new device too, and its user has just registered.
+        // The first sign-in of a user is on a new device as well, right after the registration.
         AuthEvent::UserLoggedIn(event) if event.new_device && !event.first_login => {
             notify(event.user, TemplateName::NewDevice)
         }
@@ -60,7 +59,7 @@ fn of_auth(event: &AuthEvent) -> EventPlan {
         | AuthEvent::UserLoggedOut(_)
         | AuthEvent::SessionRefreshed(_)
         | AuthEvent::SessionRevoked(_)
-        | AuthEvent::PasswordResetRequested(_) => EventPlan::NotHeard,
+        | AuthEvent::PasswordResetRequested(_) => EventPlan::NotSubscribed,
     }
 }
 
@@ -73,7 +72,7 @@ fn of_user(event: &UserEvent) -> EventPlan {
         UserEvent::UserUpdated(_)
         | UserEvent::UserDeleted(_)
         | UserEvent::UserRoleChanged(_)
-        | UserEvent::UserStatusChanged(_) => EventPlan::NotHeard,
+        | UserEvent::UserStatusChanged(_) => EventPlan::NotSubscribed,
     }
 }
 
@@ -88,7 +87,7 @@ fn of_otp(event: &OtpEvent) -> EventPlan {
             of_code(code, event.expires_at)
         }
         OtpEvent::OtpSent(_) | OtpEvent::OtpVerified(_) | OtpEvent::OtpFailed(_) | OtpEvent::OtpExpired(_) => {
-            EventPlan::NotHeard
+            EventPlan::NotSubscribed
         }
     }
 }
@@ -120,7 +119,7 @@ mod tests {
     };
 
     #[test]
-    fn a_notification_is_planned_for_each_type_that_is_heard_and_for_no_other() {
+    fn a_notification_is_planned_for_each_subscribed_type_and_for_no_other() {
         let heard = EventType::heard_by(NAME);
         assert!(!heard.is_empty());
         for event in samples::envelopes() {
@@ -129,8 +128,10 @@ mod tests {
                 EventPlan::Notify(_) => {
                     assert!(heard.contains(&event_type), "{event_type} never reaches the notifier")
                 }
-                EventPlan::Nothing => panic!("the sample of {event_type} is no case that a user has to hear of"),
-                EventPlan::NotHeard => assert!(!heard.contains(&event_type), "nothing is planned for {event_type}"),
+                EventPlan::Nothing => panic!("the sample of {event_type} leads to no notification"),
+                EventPlan::NotSubscribed => {
+                    assert!(!heard.contains(&event_type), "nothing is planned for {event_type}")
+                }
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::{
 pub(super) struct ProviderState {
     pub(super) breaker: Breaker,
     pub(super) failing_since: Option<Timestamp>,
-    /// The provider's words, without addresses.
+    /// The provider's last failure or permanent refusal, without addresses.
     pub(super) last_failure: Option<String>,
     /// The recipients that were refused permanently since the last accepted mail, at most
     /// `limits::RECIPIENTS_REFUSED`.
@@ -24,20 +24,20 @@ pub(super) struct ProviderState {
 /// What the log reports about an exchange with the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProviderChange {
-    /// Nothing new.
+    /// Nothing is logged.
     Nothing,
-    /// It fails, for the first time or still.
+    /// The provider fails, for the first time or still.
     Fails,
-    /// It refuses recipients permanently: the first time, or many different ones in a row.
+    /// The provider refuses recipients permanently: the first time, or many different ones in a row.
     Refuses,
-    /// After several failures in a row sending pauses.
+    /// Sending pauses after several failures in a row.
     Opened,
-    /// It works again.
-    Mended,
+    /// The provider works again.
+    Recovered,
 }
 
 impl ProviderState {
-    /// The provider, the connection to it, or the operator's account with it failed.
+    /// Records a failure of the provider, of the connection to it, or of the operator's account with it.
     pub(super) fn failed(&mut self, now: Timestamp, answer: &ProviderAnswer) -> ProviderChange {
         let was_open = self.breaker.is_open();
         self.breaker.failed(now);
@@ -50,8 +50,8 @@ impl ProviderState {
         self.throttled(now, ProviderChange::Fails)
     }
 
-    /// It refused this recipient permanently. One such answer concerns the recipient; the same answer to different
-    /// recipients in a row concerns the operator's account.
+    /// Records the permanent refusal of a recipient. One such answer concerns the recipient; the same answer to
+    /// different recipients in a row concerns the operator's account.
     pub(super) fn refused(&mut self, now: Timestamp, recipient: &str, answer: &ProviderAnswer) -> ProviderChange {
         let change = self.answered();
         self.last_failure = Some(without_addresses(&answer.to_string()));
@@ -59,34 +59,34 @@ impl ProviderState {
             self.refused.insert(recipient.to_owned());
         }
         match change {
-            ProviderChange::Mended => change,
+            ProviderChange::Recovered => change,
             ProviderChange::Nothing | ProviderChange::Fails | ProviderChange::Refuses | ProviderChange::Opened => {
                 self.throttled(now, ProviderChange::Refuses)
             }
         }
     }
 
-    /// It accepted a mail.
+    /// Records that the provider accepted a mail.
     pub(super) fn accepted(&mut self) -> ProviderChange {
         self.refused.clear();
         self.last_failure = None;
         self.answered()
     }
 
-    /// It answered, with any answer about the recipient.
+    /// Records any answer about the recipient, which shows that the provider works.
     pub(super) fn answered(&mut self) -> ProviderChange {
         self.breaker.succeeded();
         if self.refused.is_empty() {
             self.last_failure = None;
         }
-        // The end of a failure that the log did not report is not reported: a provider may fail every other time.
+        // A recovery is logged only if its failure was: a provider may fail every other time.
         match self.failing_since.take() {
-            Some(since) if self.logged_at.is_some_and(|logged_at| logged_at >= since) => ProviderChange::Mended,
+            Some(since) if self.logged_at.is_some_and(|logged_at| logged_at >= since) => ProviderChange::Recovered,
             Some(_) | None => ProviderChange::Nothing,
         }
     }
 
-    /// Whether it refused `limits::RECIPIENTS_REFUSED` different recipients in a row.
+    /// Whether the provider refused `limits::RECIPIENTS_REFUSED` different recipients in a row.
     pub(super) fn is_refusing(&self) -> bool {
         self.refused.len() >= limits::RECIPIENTS_REFUSED
     }
@@ -101,7 +101,7 @@ impl ProviderState {
     }
 }
 
-/// An answer without the addresses in it: providers like to repeat the recipient's.
+/// An answer without the addresses in it, because many providers repeat the recipient's address.
 fn without_addresses(answer: &str) -> String {
     let words = answer.split(' ').map(|word| if word.contains('@') { "(address)" } else { word });
     words.collect::<Vec<_>>().join(" ")
@@ -145,11 +145,11 @@ mod tests {
     fn the_log_reports_the_first_failure_the_open_circuit_and_the_end_but_not_each_failure() {
         let (mut provider, away) = (ProviderState::default(), ProviderAnswer::broken(SmtpStep::Connect, "refused"));
         let changes: Vec<ProviderChange> = (0..6).map(|second| provider.failed(at(second), &away)).collect();
-        use ProviderChange::{Fails, Mended, Nothing, Opened};
+        use ProviderChange::{Fails, Nothing, Opened, Recovered};
         assert_eq!(changes, [Fails, Nothing, Nothing, Nothing, Opened, Nothing]);
         assert_eq!(provider.failed(at(65), &away), Fails, "a minute later it still does");
         assert_eq!(provider.last_failure.as_deref(), Some("broken at connect: refused"));
-        assert_eq!(provider.answered(), Mended);
+        assert_eq!(provider.answered(), Recovered);
         assert_eq!((provider.answered(), provider.last_failure.take()), (Nothing, None));
         assert_eq!(provider.failed(at(70), &away), Nothing, "logged five seconds ago");
         assert_eq!(provider.answered(), Nothing);

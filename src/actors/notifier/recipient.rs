@@ -1,4 +1,4 @@
-//! To whom a notification goes: always the stored address or number.
+//! The recipient of a notification: always the stored address or number.
 
 use super::plan::Notice;
 use crate::{

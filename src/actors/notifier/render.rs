@@ -1,8 +1,8 @@
-//! From a template and what it takes to a mail's subject, text and HTML.
+//! Renders a template to a mail's subject, text and HTML.
 //!
-//! Strict: a variable that is missing is an error. With fuel: a template cannot run for ever. HTML is escaped, and its
-//! style sheet is written into the elements, since many mail programs know no style sheets; what depends on the
-//! reader's screen (narrow, dark) stays in the head.
+//! A missing variable is an error. `limits::TEMPLATE_FUEL` bounds the run time of a template. HTML is escaped, and its
+//! style sheet is written into the elements, because many mail programs ignore style sheets; the rules that depend on
+//! the screen (narrow, dark) stay in the head.
 
 use std::collections::BTreeMap;
 
@@ -15,77 +15,66 @@ use crate::{
     types::{Locale, Secret, Timestamp, limits},
 };
 
-/// Characters in a line of text.
+/// The maximum number of characters in a line of text.
 const TEXT_WIDTH: usize = 76;
 
-/// The application as mail names it.
+/// The application's name and address in mail.
 #[derive(Debug, Clone)]
 pub struct Brand {
-    /// Its name.
     pub app: String,
-    /// Where its users go, if that is known.
+    /// The address of the application, if one is configured.
     pub app_url: Option<String>,
 }
 
-/// A live code, as they are at the moment of sending.
+/// A code that is valid at the time of sending.
 #[derive(Debug, Clone)]
 pub struct CodeOnMail {
-    /// Six digits, or eight, or the code of an invitation.
+    /// Six or eight digits, or the code of an invitation.
     pub digits: Secret,
-    /// The page of the application that does the same without the code, if the mail has a link.
+    /// The page of the application that accepts the link's secret in place of the code, if the mail has a link.
     pub link: Option<Secret>,
-    /// When they are void.
+    /// The end of the validity of code and link.
     pub expires_at: Timestamp,
 }
 
 /// A message without its envelope.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rendered {
-    /// One line; empty in a text message.
+    /// One line; empty for a text message.
     pub subject: String,
-    /// Plain text.
     pub text: String,
-    /// HTML with its styles in the elements; empty in a text message.
+    /// HTML with its styles in the elements; empty for a text message.
     pub html: String,
 }
 
-/// What a template is rendered for.
+/// The input of a rendering.
 pub struct Occasion<'a> {
-    /// Which template.
     pub template: TemplateName,
-    /// In which language, if the recipient chose one.
+    /// The recipient's language, if the recipient chose one.
     pub locale: Option<&'a Locale>,
-    /// What it is about.
     pub facts: &'a Facts,
-    /// The code, for templates that carry one.
+    /// Present for templates with a code.
     pub code: Option<&'a CodeOnMail>,
-    /// The time of sending.
+    /// The time of sending, from which the minutes of a code's validity are computed.
     pub now: Timestamp,
 }
 
-/// Why a mail could not be written: a defect of a template, or a code that is not there.
+/// The reason why a message could not be rendered: a bug of a template, or a missing code.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderFault {
-    /// The template is wrong, or uses what it does not declare.
+    /// The template is wrong, or uses a variable that it does not declare.
     #[error("the template {template} cannot be rendered")]
     Template {
-        /// Its name.
         template: &'static str,
-        /// Where and why.
         #[source]
         source: minijinja::Error,
     },
     /// The styles could not be written into the elements.
     #[error("the styles of the template {template} cannot be inlined: {reason}")]
-    Styles {
-        /// Its name.
-        template: &'static str,
-        /// Why.
-        reason: String,
-    },
+    Styles { template: &'static str, reason: String },
 }
 
-/// The parsed templates. One for the process; `Sync`.
+/// The parsed templates, shared by all threads of the process.
 pub struct Renderer {
     environment: Environment<'static>,
     brand: Brand,
@@ -111,7 +100,7 @@ impl Renderer {
         Ok(Self { environment, brand })
     }
 
-    /// Writes a message in the best language there is.
+    /// Renders a message in the best available language for the recipient, else in English.
     pub fn render(&self, occasion: &Occasion<'_>) -> Result<Rendered, RenderFault> {
         let template = occasion.template;
         let shipped = |language: &String| shipped::LANGUAGES.iter().any(|(known, _)| known == language);
@@ -144,7 +133,7 @@ impl Renderer {
         found.render(Value::from(variables.clone())).map_err(fault)
     }
 
-    /// What the template declares and nothing else, so that one that uses more fails in the tests.
+    /// The variables that the template declares and no others, so that a template that uses more fails in the tests.
     fn variables(&self, occasion: &Occasion<'_>, language: &str) -> BTreeMap<&'static str, Value> {
         let facts = occasion.facts;
         let until = occasion.code.map(|code| code.expires_at).or(facts.until).unwrap_or(occasion.now);
@@ -164,7 +153,7 @@ impl Renderer {
                     "at" => Value::from(moment(facts.at)),
                     "ip_address" => dash(&facts.ip_address),
                     "device" => dash(&facts.device),
-                    // `subject` is there once it is written.
+                    // `subject` is added after its rendering.
                     _ => return None,
                 };
                 Some((*name, value))
@@ -173,7 +162,7 @@ impl Renderer {
     }
 }
 
-/// Paragraphs, each one line in the template, broken at words before `TEXT_WIDTH` (RFC 5322 section 2.1.1 advises 78).
+/// Breaks each paragraph, one line in the template, between words at `TEXT_WIDTH` (RFC 5322 section 2.1.1 advises 78).
 fn wrapped(text: &str) -> String {
     let mut lines = Vec::new();
     for paragraph in text.trim().lines() {
@@ -194,7 +183,7 @@ fn wrapped(text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// `2026-01-31 12:00 UTC`: one form that no language reads wrongly.
+/// `2026-01-31 12:00 UTC`: unambiguous in every language.
 fn moment(at: Timestamp) -> String {
     let text = at.to_string();
     match (text.get(..10), text.get(11..16)) {

@@ -19,7 +19,7 @@ fn facts() -> Facts {
     }
 }
 
-/// The longest that may come, none of it with a place to break.
+/// The longest values, without a place for a line break.
 fn longest() -> (Renderer, Facts) {
     let app_url = format!("https://app.example.com/{}", "w".repeat(400));
     let brand = Brand {
@@ -35,7 +35,7 @@ fn longest() -> (Renderer, Facts) {
     (Renderer::new(brand).unwrap(), facts)
 }
 
-/// Nothing is known that need not be.
+/// Only the required values.
 fn least() -> (Renderer, Facts) {
     let facts = Facts { at: NOW, ip_address: None, device: None, until: None };
     (Renderer::new(Brand { app: "\u{e9}".into(), app_url: None }).unwrap(), facts)
@@ -49,7 +49,7 @@ fn parts(channel: Channel) -> &'static [TemplatePart] {
     }
 }
 
-/// Digits in mail of the category of codes, else the longest code there is: an invitation's.
+/// Digits for mail of the category of codes, else an invitation's code, which is the longest.
 fn code(template: TemplateName) -> CodeOnMail {
     let digits = if template.category() == Category::Code { "482913" } else { "7K2M-0QZP-4C9V-XH31" };
     CodeOnMail { digits: Secret::new(digits), link: None, expires_at: NOW.plus(std::time::Duration::from_secs(600)) }
@@ -71,7 +71,7 @@ fn render_with(template: TemplateName, locale: &str, code: CodeOnMail) -> Render
         .unwrap_or_else(|fault| panic!("{}: {fault:?}", template.as_str()))
 }
 
-/// Leaves every mail in `target/mail-previews`, to be looked at in a browser.
+/// Writes each mail into `target/mail-previews`, for a browser.
 #[test]
 fn every_template_renders_in_every_language() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/mail-previews");
@@ -98,7 +98,7 @@ fn every_template_renders_in_every_language() {
     }
 }
 
-/// Leaves them beside the others, to be looked at.
+/// Writes them into the same folder.
 #[test]
 fn the_longest_and_the_least_render_too() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/mail-previews");
@@ -154,7 +154,7 @@ fn a_template_uses_only_what_it_declares() {
 }
 
 #[test]
-fn a_code_stands_whole_in_text_and_html_and_not_in_the_subject() {
+fn a_code_is_whole_in_text_and_html_and_not_in_the_subject() {
     for template in [TemplateName::VerificationCode, TemplateName::ResetCode, TemplateName::StepUpCode] {
         let mail = render(template, "en");
         assert!(mail.html.contains(">482913<"));
@@ -207,7 +207,7 @@ fn a_mail_without_its_code_is_a_fault_and_not_a_mail_without_a_code() {
 }
 
 #[test]
-fn a_template_that_runs_for_ever_is_stopped() {
+fn an_endless_template_is_stopped() {
     let mut renderer = renderer();
     renderer
         .environment
@@ -223,7 +223,7 @@ impl std::fmt::Debug for Rendered {
 }
 
 #[test]
-fn an_address_breaks_between_its_groups_and_what_is_typed_stays_text() {
+fn an_address_breaks_between_its_groups_and_user_input_stays_text() {
     let facts = Facts { device: Some("<img> & co::".into()), ..facts() };
     let occasion = Occasion { template: TemplateName::NewDevice, locale: None, facts: &facts, code: None, now: NOW };
     let mail = renderer().render(&occasion).unwrap();

@@ -1,5 +1,5 @@
-//! A store that came out of a snapshot does not send until an operator says so: its original may have sent everything
-//! already, and may still run.
+//! Resumes sending of a restored store. A store that was restored from a snapshot does not send before this command,
+//! because its original may have sent the same deliveries and may still run.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     types::{Call, Failure, Fault, limits},
 };
 
-/// Lets a restored store send. The answer is whether it was held back.
+/// Resumes sending of a restored store. Answers whether sending was paused.
 #[derive(Debug, Clone, Copy)]
 pub struct ResumeSending;
 
@@ -28,22 +28,20 @@ impl Command<NotifierContext> for ResumeSending {
     }
 }
 
-/// The same for a store that no server has open.
+/// Resumes sending of a store that no server has open. Returns whether sending was paused.
 pub async fn resume_sending(store: &Store, write: Write) -> Result<bool, Fault> {
     if !store.is_restored() {
         return Ok(false);
     }
-    // Written first: an operator who is cut off in between says it once more, and nothing is sent without an entry.
+    // The entry is written first, so that nothing is sent without it. After a crash in between, the operator repeats
+    // the command.
     let record = AuditRecord::done(NotificationAction::ResumeSending, None);
     store.write(write.reclaim(), move |tx| tx.audit(record.clone())).await?;
     let store = store.clone();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "an operator's command, seldom and by hand; the file blocks its thread"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a rare operator's command; the file's write blocks a thread")]
     let allowing = tokio::task::spawn_blocking(move || store.allow_sending());
     let allowed = allowing.await.map_err(|error| Fault::bug(error.to_string()))?;
     allowed.map_err(|error| Fault::unknown(error.to_string()))?;
-    tracing::warn!("sending goes on: an operator says that this restored store may send");
+    tracing::warn!("sending is resumed by an operator");
     Ok(true)
 }

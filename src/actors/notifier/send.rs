@@ -1,4 +1,4 @@
-//! One delivery: claimed, rendered with its live code, handed to the transport, and its answer written down.
+//! Sends one delivery: claims it, renders it with its valid code, passes it to the transport, and writes the answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,18 +20,18 @@ use crate::{
     types::{EmailAddress, Fault, id::DeliveryId, provider_answer::ProviderAnswer},
 };
 
-/// How long a delivery waits whose code could not be asked for.
-const CODE_AWAY: Duration = Duration::from_secs(2);
+/// The wait of a delivery whose code could not be read from OtpActor.
+const CODE_RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// What there is to send.
+/// The content of a delivery.
 enum Content {
     Mail(Box<OutgoingMail>),
     Text(Box<InboxMessage>),
-    /// The code is void: the mail would be of no use.
+    /// The code is no longer valid; the message is not sent.
     Void,
-    /// The code could not be asked for.
-    Away,
-    /// The mail cannot be written.
+    /// The code could not be read from OtpActor.
+    CodeUnreadable,
+    /// The message cannot be rendered, for this reason.
     Unfit(String),
 }
 
@@ -50,8 +50,8 @@ pub(super) async fn send(context: &NotifierContext, lease: &Arc<Lease>, id: Deli
     }
 }
 
-/// Sends a delivery that its sender has claimed. An error means that the outcome was not written: the claim runs out,
-/// and the delivery is sent again.
+/// Sends a claimed delivery. An error means that the outcome was not written: the claim expires, and the delivery is
+/// sent again.
 pub(super) async fn send_claimed(
     context: &NotifierContext,
     lease: &Arc<Lease>,
@@ -81,16 +81,16 @@ pub(super) async fn send_claimed(
             let suppress = |tx: &mut Tx<'_>, _: &_, delivery| writes::suppress(tx, delivery, Suppression::Expired);
             return settle(context, lease, claimed, suppress).await;
         }
-        Content::Away => {
+        Content::CodeUnreadable => {
             context.not_sent();
-            let put_back = |tx: &mut Tx<'_>, _: &_, delivery| writes::put_back(tx, delivery, CODE_AWAY);
-            return settle(context, lease, claimed, put_back).await;
+            let requeue = |tx: &mut Tx<'_>, _: &_, delivery| writes::requeue(tx, delivery, CODE_RETRY_AFTER);
+            return settle(context, lease, claimed, requeue).await;
         }
     };
     settle(context, lease, claimed, move |tx, claimed, delivery| writes::settle(tx, claimed, delivery, &answer)).await
 }
 
-/// Takes a due delivery for this sender. `None`: there is nothing to send.
+/// Claims a due delivery. `None`: there is nothing to send.
 async fn claim(
     context: &NotifierContext,
     lease: &Arc<Lease>,
@@ -107,8 +107,8 @@ async fn content(context: &NotifierContext, claimed: &ClaimedDelivery) -> Conten
         Ok(MailCode::Live(code)) => Some(code),
         Ok(MailCode::Void) => return Content::Void,
         Err(fault) => {
-            tracing::warn!(delivery = %delivery.id, %fault, "a code could not be asked for");
-            return Content::Away;
+            tracing::warn!(delivery = %delivery.id, %fault, "the code of a delivery could not be read");
+            return Content::CodeUnreadable;
         }
     };
     let rendered = render(context, claimed, code.as_ref());
@@ -158,12 +158,12 @@ fn render(context: &NotifierContext, claimed: &ClaimedDelivery, code: Option<&Co
     let now = context.system.clock().now();
     let occasion = Occasion { template: *template, locale: locale.as_ref(), facts, code, now };
     context.renderer.render(&occasion).map_err(|fault| {
-        tracing::error!(delivery = %claimed.delivery.id, ?fault, "a mail cannot be written");
+        tracing::error!(delivery = %claimed.delivery.id, ?fault, "a message cannot be rendered");
         fault.to_string()
     })
 }
 
-/// Reports an answer to the breaker and, throttled, to the log.
+/// Records an answer in the breaker and, throttled, in the log.
 fn note(context: &NotifierContext, recipient: &EmailAddress, answer: &ProviderAnswer) {
     let now = context.system.clock().now();
     let (change, reason) = {
@@ -184,11 +184,11 @@ fn note(context: &NotifierContext, recipient: &EmailAddress, answer: &ProviderAn
         ProviderChange::Fails => tracing::warn!(class, reason, "the mail provider fails"),
         ProviderChange::Refuses => tracing::warn!(class, reason, "the mail provider refuses a mail permanently"),
         ProviderChange::Opened => tracing::warn!(class, reason, "the mail provider keeps failing; sending pauses"),
-        ProviderChange::Mended => tracing::info!("the mail provider works again"),
+        ProviderChange::Recovered => tracing::info!("the mail provider works again"),
     }
 }
 
-/// Ends this sender's claim of a delivery by `end`, unless the claim or the lease is over.
+/// Ends the claim of a delivery with `end`, unless the claim or the lease is over.
 async fn settle(
     context: &NotifierContext,
     lease: &Arc<Lease>,

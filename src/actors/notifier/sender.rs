@@ -1,5 +1,5 @@
-//! The sender: starts a job for each delivery that it was given, and looks for those that are due, codes and security
-//! first. It works while it holds its lease.
+//! The sender: starts a job for each delivery that the subscriber passes to it and for each due delivery, those with
+//! codes and of security first. It works while it holds its lease.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,29 +17,29 @@ use crate::{
     types::{Fault, LeaseHolder, Timestamp, id::DeliveryId, limits},
 };
 
-/// The maximum time between two looks for what is due: the clock may be set forward, and the relay that takes
-/// notifications on may run in another process, whose nudges do not reach this one.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The shortest wait for a delivery that is not due yet.
-const LOOK_SOONEST: Duration = Duration::from_millis(20);
+/// The maximum interval between two reads of the due deliveries: the clock may be set forward, and the notifier's relay
+/// may run in another process, whose nudges do not reach this one.
+const DUE_READ_MAX: Duration = Duration::from_secs(1);
+/// The minimum interval between two reads of the due deliveries.
+const DUE_READ_MIN: Duration = Duration::from_millis(20);
 
-/// The worker. Its jobs are at most `limits::SENDERS_PER_CHANNEL`; a crash of it leaves them running. It is nudged by
-/// the subscriber, by the end of each send, and when a restored store may send.
+/// The worker. It runs at most `limits::SENDERS_PER_CHANNEL` jobs, which continue after its crash. It is nudged by the
+/// subscriber, by the end of each send, and when an operator resumes sending.
 pub struct DeliverySender {
     context: Arc<NotifierContext>,
     earlier: EarlierSends,
 }
 
-/// Whether the sender has looked for the deliveries that an earlier holder of its lease had claimed.
+/// Whether the sender has requeued the deliveries that an earlier holder of its lease had claimed.
 enum EarlierSends {
-    NotLookedFor,
-    TakenBack,
+    NotChecked,
+    Requeued,
 }
 
 impl DeliverySender {
     /// The sender of `context`, for one lease.
     pub fn new(context: Arc<NotifierContext>) -> Self {
-        Self { context, earlier: EarlierSends::NotLookedFor }
+        Self { context, earlier: EarlierSends::NotChecked }
     }
 }
 
@@ -48,20 +48,20 @@ impl LeasedWorker for DeliverySender {
 
     async fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
         match self.earlier {
-            EarlierSends::NotLookedFor => {
-                self.take_back_earlier(lease).await?;
-                self.earlier = EarlierSends::TakenBack;
+            EarlierSends::NotChecked => {
+                self.requeue_earlier(lease).await?;
+                self.earlier = EarlierSends::Requeued;
             }
-            EarlierSends::TakenBack => {}
+            EarlierSends::Requeued => {}
         }
         self.start_given(cx, lease);
-        self.look(cx, lease).await
+        self.start_due(cx, lease).await
     }
 }
 
 impl DeliverySender {
-    /// Deliveries that an earlier holder of the lease had claimed are due at once.
-    async fn take_back_earlier(&self, lease: &Lease) -> Result<(), Fault> {
+    /// Requeues the deliveries that an earlier holder of the lease had claimed; they are due at once.
+    async fn requeue_earlier(&self, lease: &Lease) -> Result<(), Fault> {
         let holder = lease.holder();
         let now = self.context.system.clock().now();
         let within = (now, now.plus(self.context.claim_time()));
@@ -73,7 +73,7 @@ impl DeliverySender {
                 for id in page.over {
                     let (write, current) = (self.context.write("sender-lease".to_owned(), None), holder.clone());
                     let write = write.under(lease.fence());
-                    self.context.store.write(write, move |tx| writes::take_back(tx, id, &current)).await?;
+                    self.context.store.write(write, move |tx| writes::requeue_if_over(tx, id, &current)).await?;
                 }
                 match page.next {
                     Some(next) => after = Some(next),
@@ -84,10 +84,10 @@ impl DeliverySender {
         Ok(())
     }
 
-    /// Gives what is due to free senders, unless the store is held back; says when to look again.
-    async fn look(&self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
+    /// Starts the due deliveries on free senders, unless sending is paused; returns the time of the next run.
+    async fn start_due(&self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
         if self.context.store.is_restored() {
-            return Ok(Next::Within(LOOK_EVERY));
+            return Ok(Next::Within(DUE_READ_MAX));
         }
         let now = cx.system().clock().now();
         for lane in DeliveryLane::ALL {
@@ -97,7 +97,7 @@ impl DeliverySender {
                         let (context, held) = (Arc::clone(&self.context), Arc::clone(lease));
                         self.start(cx, (hold, lease), async move { send(&context, &held, id).await });
                     }
-                    // The end of a send is a nudge.
+                    // The end of a send nudges this worker.
                     SenderReservation::NoneFree => break,
                     SenderReservation::NotBefore(at) => return Ok(Next::Within(wait_until(at, now))),
                 }
@@ -108,22 +108,22 @@ impl DeliverySender {
             Ok([urgent?, normal?].into_iter().flatten().min())
         });
         Ok(match next.await? {
-            // Its turn comes with the end of a send, which is a nudge.
-            Some(due) if due <= now => Next::Within(LOOK_EVERY),
+            // It waits for a free sender; the end of a send nudges this worker.
+            Some(due) if due <= now => Next::Within(DUE_READ_MAX),
             Some(due) => Next::Within(wait_until(due, now)),
-            None => Next::Within(LOOK_EVERY),
+            None => Next::Within(DUE_READ_MAX),
         })
     }
 
     async fn due(&self, lane: DeliveryLane, now: Timestamp) -> Result<Vec<DeliveryId>, Fault> {
         let most = limits::SENDERS_PER_CHANNEL * 2;
         let due = self.context.store.read(move |view| notification::due(view, lane, now, most)).await?;
-        let in_hand = self.context.in_hand();
-        Ok(due.into_iter().map(|delivery| delivery.id).filter(|id| !in_hand.contains_key(id)).collect())
+        let in_progress = self.context.in_progress();
+        Ok(due.into_iter().map(|delivery| delivery.id).filter(|id| !in_progress.contains_key(id)).collect())
     }
 
-    /// Starts what was taken on for a free sender. What waited past its claim, or was claimed under an earlier lease,
-    /// is looked for like the rest.
+    /// Starts the deliveries that the subscriber created and claimed. A delivery whose claim has expired, or was made
+    /// under an earlier lease, is left to the read of the due deliveries.
     fn start_given(&self, cx: &TaskCx, lease: &Arc<Lease>) {
         let (now, current) = (cx.system().clock().now(), lease.holder());
         for GivenDelivery { hold, claimed } in self.context.take_given() {
@@ -140,7 +140,7 @@ impl DeliverySender {
         }
     }
 
-    /// Starts the job of one delivery. Its end, also that by the loss of the lease, frees the sender.
+    /// Starts the job of one delivery. The end of the job, also by the loss of the lease, frees the sender.
     fn start(
         &self,
         cx: &TaskCx,
@@ -159,11 +159,11 @@ impl DeliverySender {
     }
 }
 
-/// A page of the deliveries that are due at a time at which a claim may end.
+/// A page of the deliveries whose due time lies within the time of a claim.
 struct ClaimPage {
     /// Those whose claim is over.
     over: Vec<DeliveryId>,
-    /// Where to continue.
+    /// The place behind which the next page begins.
     next: Option<(Timestamp, DeliveryId)>,
 }
 
@@ -181,5 +181,5 @@ fn claimed_within(
 }
 
 fn wait_until(at: Timestamp, now: Timestamp) -> Duration {
-    at.since(now).clamp(LOOK_SOONEST, LOOK_EVERY)
+    at.since(now).clamp(DUE_READ_MIN, DUE_READ_MAX)
 }

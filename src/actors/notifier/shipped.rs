@@ -1,12 +1,11 @@
-//! The files of the templates, compiled into the program: those that each row of the table of templates names.
+//! The template files that are compiled into the program, for each row of the table of templates.
 
 use crate::domain::notification::{TemplateName, for_each_template};
 
 /// A file under `assets/templates/email` or `assets/templates/sms`.
 pub(super) struct TemplateFile {
-    /// The path there, e.g. `en/welcome.html`.
+    /// The path below that folder, for example `en/welcome.html`.
     pub path: &'static str,
-    /// What it says.
     pub text: &'static str,
 }
 
@@ -42,22 +41,19 @@ macro_rules! language {
     };
 }
 
-/// What the templates of all languages are built on.
+/// The files that the templates of all languages include.
 pub(super) const SHARED: &[TemplateFile] =
     &[file!("email", "layout.html"), file!("email", "layout.txt"), file!("email", "parts.html")];
 
-/// The files of each template in each language that is shipped.
+/// The files of each template in each language.
 pub(super) const LANGUAGES: &[(&str, &[&[TemplateFile]])] =
     &[("en", for_each_template!(language "en")), ("de", for_each_template!(language "de"))];
 
-/// The part of a message that a file is for.
+/// The part of a message that a file renders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TemplatePart {
-    /// The subject line.
     Subject,
-    /// The HTML body.
     Html,
-    /// The text body.
     Text,
 }
 

@@ -1,4 +1,4 @@
-//! From an event to a notification and its delivery, in the commit that settles the event.
+//! Creates the notification of an event and its delivery, in the commit that settles the event.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,16 +17,16 @@ use crate::{
     types::{Failure, Fault, id::uuid_v7},
 };
 
-/// The name by which the catalogue of events and the store know the notifier.
+/// The notifier's name in the catalogue of events and in the store.
 pub(super) const NAME: &str = "notifier";
 
-/// Hears the events that lead to notifications.
+/// Receives the events that lead to notifications.
 pub struct NotifierSubscriber {
     context: Arc<NotifierContext>,
 }
 
 impl NotifierSubscriber {
-    /// Takes on what events lead to, and nudges the sender.
+    /// The subscriber of `context`, whose sender it nudges.
     pub fn new(context: Arc<NotifierContext>) -> Self {
         Self { context }
     }
@@ -35,7 +35,9 @@ impl NotifierSubscriber {
         let notice = match plan(&hand_over.event) {
             EventPlan::Notify(notice) => notice,
             EventPlan::Nothing => return Ok(()),
-            EventPlan::NotHeard => return Err(NotTaken::Never("no notification is planned for this type".to_owned())),
+            EventPlan::NotSubscribed => {
+                return Err(NotTaken::Never("no notification is planned for this type".to_owned()));
+            }
         };
         let reserved = self.free_sender(notice.template.category().lane());
         if let Some((hold, lease)) = reserved {
@@ -50,7 +52,8 @@ impl NotifierSubscriber {
                 taken => {
                     drop(hold);
                     self.context.not_sent();
-                    // Nothing is committed by a sender that has lost its lease: the delivery is queued for the next.
+                    // If the sender has lost its lease, nothing was committed: the delivery is queued for the next
+                    // holder.
                     if taken.is_ok() || lease.is_held() {
                         taken?;
                         self.context.due().nudge();
@@ -79,8 +82,8 @@ impl NotifierSubscriber {
         }
     }
 
-    /// Takes a sender for the delivery that may come of an event, so that it is taken on and claimed in one commit.
-    /// `None`: none is free, nothing is sent now, or another process sends.
+    /// Reserves a sender for the delivery of an event, so that one commit creates and claims it. `None`: no sender is
+    /// free, sending is paused, or another process sends.
     fn free_sender(&self, lane: DeliveryLane) -> Option<(SenderHold, Arc<Lease>)> {
         let lease = self.context.sending().current()?;
         if self.context.store.is_restored() {
@@ -96,7 +99,7 @@ impl NotifierSubscriber {
     }
 }
 
-/// Takes the notification on, unless an earlier hand-over of the event did.
+/// Creates the notification, unless an earlier hand-over of the event did.
 fn commit(
     tx: &mut Tx<'_>,
     hand_over: &HandOver,

@@ -1,4 +1,4 @@
-//! By what mail leaves, from the settings: the sender's name and address, and the connection to a mail server.
+//! The mail transport of the settings: the sender's name and address, and the connection to a mail server.
 
 use std::{fs, sync::Arc};
 
@@ -12,21 +12,21 @@ use crate::{
     types::{Clock, EmailAddress, Invalid},
 };
 
-/// The name of the application where none is configured.
+/// The application's name if none is configured.
 const DEFAULT_NAME: &str = "Majordomo";
-/// The sender in development, where no mail leaves the process.
+/// The sender's address in development, where no mail leaves the process.
 const DEFAULT_SENDER: &str = "no-reply@majordomo.localhost";
 
-/// Why the notifier cannot be set up.
+/// The reason why the notifier cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifierFault {
     /// A shipped template is wrong.
     #[error(transparent)]
     Template(#[from] RenderFault),
-    /// The mail server's settings are not usable.
+    /// The settings of the mail server are invalid.
     #[error(transparent)]
     Smtp(#[from] SmtpFault),
-    /// A key of the configuration.
+    /// A key of the configuration is missing or invalid.
     #[error("notify.email: {0}")]
     Setting(String),
 }
@@ -37,7 +37,7 @@ impl From<Invalid> for NotifierFault {
     }
 }
 
-/// The name that is configured, else the sender's, else the default.
+/// The configured name, else the sender's name, else the default.
 pub(super) fn app_name(email: &config::EmailConfig, sender: &Sender) -> String {
     let mut names = email.app_name.as_deref().into_iter().chain([sender.name.as_str()]);
     names.find(|name| !name.trim().is_empty()).unwrap_or(DEFAULT_NAME).to_owned()
@@ -50,7 +50,7 @@ pub(super) fn sender(email: &config::EmailConfig) -> Result<Sender, NotifierFaul
     }
 }
 
-/// Checks that mail could be sent with these settings: opens the file of certificates, connects to nothing.
+/// Checks the settings of the mail transport. Reads the file of certificates; opens no connection.
 pub fn check_transport(email: &config::EmailConfig) -> Result<(), NotifierFault> {
     match email.transport {
         config::MailTransportChoice::Inbox => Ok(()),

@@ -1,4 +1,4 @@
-//! A mail that shows whether mail can be sent: past queue and store, for an operator's eyes.
+//! Sends a test mail for an operator, without queue and store.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::{
     types::{Clock, EmailAddress, Stamp, id::uuid_v7},
 };
 
-/// Sends one mail to `to` by the mail server of `settings` and gives the conversation; it holds no secret. `None`: mail
-/// stays in the development inbox, no server is spoken to.
+/// Sends one mail to `to` by the mail server of `settings` and returns the conversation, which holds no secret. `None`:
+/// the transport is the development inbox, and no server is contacted.
 pub async fn try_mail(
     settings: &config::EmailConfig,
     to: &EmailAddress,

@@ -1,4 +1,5 @@
-//! What the subscriber, the senders and the upkeep do to notifications inside a transaction: each step with its events.
+//! The steps of notifications inside a transaction, each with its events; used by the subscriber, the senders and
+//! upkeep.
 
 use std::time::Duration;
 
@@ -30,14 +31,14 @@ use crate::{
     },
 };
 
-/// A delivery that a sender has claimed: no other sends it before the claim in its state is over.
+/// A delivery that a sender has claimed. No other sender sends it before the claim in its state ends.
 pub(super) struct ClaimedDelivery {
     pub(super) delivery: Delivery,
     pub(super) notification: Notification,
     pub(super) began_at: Timestamp,
 }
 
-/// What a claim states: the holder of the sender's lease, and the duration.
+/// The terms of a claim: the holder of the sender's lease, and the duration.
 #[derive(Debug, Clone)]
 pub(super) struct SenderClaim {
     pub(super) holder: LeaseHolder,
@@ -50,19 +51,18 @@ impl SenderClaim {
     }
 }
 
-/// When a new delivery is first sent.
+/// The time at which a new delivery is first sent.
 #[derive(Debug, Clone)]
 pub(super) enum FirstSend {
-    /// A sender is reserved for it, and claims it.
+    /// A reserved sender claims it in the same commit.
     AtOnce { delivery: DeliveryId, claim: SenderClaim },
-    /// A sender looks for it.
+    /// A sender reads it from the queue.
     Queued,
 }
 
-/// Makes the notification that `notice` plans because of `event`, with its delivery: held by the sender that waits for
-/// it, queued if there is none or an older delivery is due, or suppressed because the owner had too many of the
-/// template within `same_kind_every`. Does nothing for an owner without an address. Gives the delivery that the sender
-/// holds.
+/// Creates the notification that `notice` plans because of `event`, with its delivery. The reserved sender claims the
+/// delivery; it is queued if no sender is reserved or an older delivery is due, or suppressed if the owner had too many
+/// of the template within `same_kind_every`. Does nothing for an owner without an address. Returns a claimed delivery.
 pub(super) fn take_on(
     tx: &mut Tx<'_>,
     event: &EventEnvelope,
@@ -121,8 +121,8 @@ pub(super) fn take_on(
     Ok(is_held.then_some(ClaimedDelivery { delivery, notification: made, began_at: now }))
 }
 
-/// Puts a new delivery into the hands of the sender that waits for it, unless another one that is due goes first or it
-/// comes too late; says whether it did.
+/// Claims a new delivery for the reserved sender, unless another due delivery precedes it or it has expired; returns
+/// whether it did.
 fn hold_at_once(tx: &Tx<'_>, delivery: &mut Delivery, first_send: &FirstSend) -> Result<bool, TxFault> {
     let now = tx.now();
     let FirstSend::AtOnce { claim, .. } = first_send else { return Ok(false) };
@@ -141,7 +141,7 @@ fn hold_at_once(tx: &Tx<'_>, delivery: &mut Delivery, first_send: &FirstSend) ->
     Ok(true)
 }
 
-/// A code's older mail that still waits says nothing that the newer one does not say.
+/// Suppresses the waiting older deliveries of a code, which the new one replaces.
 fn supersede_older(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<(), TxFault> {
     let Some(kind) = delivery.collapses_with() else { return Ok(()) };
     for older in notification::waiting_of_kind(tx, kind)? {
@@ -149,7 +149,7 @@ fn supersede_older(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<(), TxFault> 
             DeliveryState::Queued { .. } | DeliveryState::Failed { .. } => {
                 suppress(tx, older, Suppression::Superseded)?;
             }
-            // A sender holds it: it is let go.
+            // A sender has claimed it, so it is sent; or it has ended.
             DeliveryState::Sending { .. }
             | DeliveryState::Sent { .. }
             | DeliveryState::Delivered { .. }
@@ -161,7 +161,7 @@ fn supersede_older(tx: &mut Tx<'_>, delivery: &Delivery) -> Result<(), TxFault> 
     Ok(())
 }
 
-/// Whether the owner may be sent one more of the template; if so it is counted.
+/// Whether the owner may get one more notification of the template; if so, it is counted.
 fn may_send_more(
     tx: &mut Tx<'_>,
     (owner, template): (UserId, TemplateName),
@@ -169,14 +169,14 @@ fn may_send_more(
 ) -> Result<bool, TxFault> {
     let before = notification::budget(tx, owner, template)?;
     let mut budget = before.clone();
-    let has_room = budget.take(template, tx.now(), same_kind_every);
+    let is_within_limit = budget.take(template, tx.now(), same_kind_every);
     if budget != before {
         notification::put_budget(tx, (owner, template), &budget)?;
     }
-    Ok(has_room)
+    Ok(is_within_limit)
 }
 
-/// Ends a delivery that is not sent, on purpose.
+/// Ends a delivery without a send, with the event of its suppression.
 pub(crate) fn suppress(tx: &mut Tx<'_>, mut delivery: Delivery, reason: Suppression) -> Result<(), TxFault> {
     delivery.state = DeliveryState::Suppressed { at: tx.now(), reason };
     notification::put_delivery(tx, &delivery)?;
@@ -189,8 +189,7 @@ pub(crate) fn suppress(tx: &mut Tx<'_>, mut delivery: Delivery, reason: Suppress
     emit(tx, delivery.owner, kind)
 }
 
-/// Gives a due delivery to a sender by its `claim`, or suppresses it if it comes too late. `None`: there is nothing to
-/// send.
+/// Claims a due delivery for a sender, or suppresses it if it has expired. `None`: there is nothing to send.
 pub(super) fn claim(tx: &mut Tx<'_>, id: DeliveryId, claim: &SenderClaim) -> Result<Option<ClaimedDelivery>, TxFault> {
     let now = tx.now();
     let due = |delivery: &Delivery| delivery.state.due().is_some_and(|due| due <= now);
@@ -208,29 +207,29 @@ pub(super) fn claim(tx: &mut Tx<'_>, id: DeliveryId, claim: &SenderClaim) -> Res
     Ok(Some(ClaimedDelivery { delivery, notification: found, began_at: now }))
 }
 
-/// The delivery as it is now, if it still names the sender's claim. Otherwise the claim is over and another sender has
-/// the delivery, or its person was erased.
+/// The stored delivery if it still has the sender's claim. `None`: the claim is over and another sender has the
+/// delivery, or the user was erased.
 pub(super) fn still_held(tx: &Tx<'_>, claimed: &ClaimedDelivery) -> Result<Option<Delivery>, TxFault> {
     let found = notification::find_delivery(tx, claimed.delivery.id)?;
     Ok(found.filter(|delivery| delivery.state == claimed.delivery.state))
 }
 
-/// Queues a claimed delivery again, due after `wait`: nothing was sent.
-pub(super) fn put_back(tx: &mut Tx<'_>, mut delivery: Delivery, wait: Duration) -> Result<(), TxFault> {
+/// Requeues a claimed delivery, due after `wait`.
+pub(super) fn requeue(tx: &mut Tx<'_>, mut delivery: Delivery, wait: Duration) -> Result<(), TxFault> {
     delivery.state = DeliveryState::Queued { due: tx.now().plus(wait) };
     notification::put_delivery(tx, &delivery)
 }
 
 /// Requeues a delivery whose claim is over because `current` holds the sender's lease now. Whether it was sent is not
 /// known: it is sent again, under the same `Message-ID`.
-pub(super) fn take_back(tx: &mut Tx<'_>, id: DeliveryId, current: &LeaseHolder) -> Result<(), TxFault> {
+pub(super) fn requeue_if_over(tx: &mut Tx<'_>, id: DeliveryId, current: &LeaseHolder) -> Result<(), TxFault> {
     match notification::find_delivery(tx, id)? {
-        Some(delivery) if is_claim_over(&delivery, current) => put_back(tx, delivery, Duration::ZERO),
+        Some(delivery) if is_claim_over(&delivery, current) => requeue(tx, delivery, Duration::ZERO),
         Some(_) | None => Ok(()),
     }
 }
 
-/// Whether a delivery is claimed by a holder that is over because `current` holds the sender's lease now.
+/// Whether the claim of a delivery is over because `current` holds the sender's lease now.
 pub(super) fn is_claim_over(delivery: &Delivery, current: &LeaseHolder) -> bool {
     match &delivery.state {
         DeliveryState::Sending { holder, .. } => holder.is_over_for(current),
@@ -244,8 +243,8 @@ pub(super) fn is_claim_over(delivery: &Delivery, current: &LeaseHolder) -> bool 
     }
 }
 
-/// Writes the try down, and what follows from its answer: sent, to be tried again, or given up. A code's message that
-/// was sent is told of as `otp.sent` too.
+/// Writes a delivery try and the state that follows from its answer: sent, to be tried again, or dead. For a sent code
+/// the event `otp.sent` is written too.
 pub(super) fn settle(
     tx: &mut Tx<'_>,
     claimed: &ClaimedDelivery,
@@ -284,14 +283,14 @@ pub(super) fn settle(
     }
 }
 
-/// Removes notifications older than `limits::NOTIFICATIONS_KEPT`, at most `limit`, and mails that the development inbox
-/// does not keep. Gives how many rows went; to be called until it gives 0.
+/// Removes notifications older than `limits::NOTIFICATIONS_KEPT`, at most `limit`, and messages that the development
+/// inbox does not keep. Returns the number of removed rows; the caller repeats it until it returns 0.
 pub(crate) fn remove_old(tx: &mut Tx<'_>, keeping: Keeping, limit: usize) -> Result<usize, TxFault> {
     let before = tx.now().minus(limits::NOTIFICATIONS_KEPT);
     Ok(notification::remove_old(tx, before, limit)? + inbox::remove_old(tx, keeping)?)
 }
 
-/// Events of the notifier are about its own work: they carry no address and no user agent.
+/// Emits an event about the notifier's own work, which has no client address and no user agent.
 fn emit(tx: &mut Tx<'_>, subject: UserId, kind: impl Into<EventKind>) -> Result<(), TxFault> {
     tx.emit(Event { subject, kind: kind.into(), personal: Personal::default() })?;
     Ok(())

@@ -1,4 +1,4 @@
-//! What operators have the process do beside restarts: snapshots, and the clock.
+//! Operators' commands on the process beside restarts: snapshots and the clock.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,46 +8,50 @@ use std::{
 
 use super::Operations;
 use crate::{
-    domain::{audit::AuditRecord, operations::OperationsAction},
+    config::{Choice, LogLevel},
+    domain::{
+        audit::{AuditAction, AuditRecord},
+        operations::OperationsAction,
+    },
     persistence::{Write, upkeep::Upkeep},
     supervision::ManualClock,
+    telemetry::log::LogLevelReport,
     types::{CallContext, Failure, Fault, Timestamp, Work, limits},
 };
 
-/// A snapshot that was taken.
+/// A finished snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotTaken {
-    /// The commit at which it is exact.
+    /// The last commit that the snapshot includes.
     pub commit: u64,
-    /// Keys in it.
     pub keys: u64,
-    /// Bytes of the file.
+    /// The size of the file.
     pub bytes: u64,
 }
 
-/// Why no snapshot was taken. Nothing is left of it.
+/// The reason why no snapshot was taken. No file is left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SnapshotRefusal {
-    /// The file must be named from the root of the file system: the server may run elsewhere than who asks.
+    /// The path is relative. The server may have another working directory than the caller.
     NotAbsolute,
-    /// Something is there already, which stays as it is.
+    /// A file of this name exists; it is unchanged.
     IsThere,
-    /// There can be no file of this name, for this reason.
+    /// A file of this name cannot be created, for this reason.
     NoPlace(&'static str),
-    /// A store in memory has none.
+    /// A store in memory has no snapshots.
     InMemory,
-    /// It cannot be written, for this reason.
+    /// The file cannot be written, for this reason.
     NotWritten(String),
 }
 
 impl Operations {
-    /// The clock of the process is `manual`, which may be set forward: in development.
+    /// Registers the clock of the process as one that `advance_clock` may set forward, in development.
     pub fn let_advance(&self, manual: Arc<ManualClock>) {
-        // The first clock that was given stays.
+        // The first clock stays.
         let _ = self.0.manual.set(manual);
     }
 
-    /// Takes a snapshot into `file`, which must not be there yet.
+    /// Takes a snapshot into `file`, which must not exist yet.
     pub async fn snapshot(
         &self,
         context: CallContext,
@@ -57,17 +61,15 @@ impl Operations {
             return Err(Failure::Refused(SnapshotRefusal::NotAbsolute));
         }
         let upkeep = self.0.store.upkeep().cloned().ok_or(Failure::Refused(SnapshotRefusal::InMemory))?;
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "an operator's command, seldom and by hand; the copy blocks its thread"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "a rare operator's command; the copy blocks a thread")]
         let taking = tokio::task::spawn_blocking(move || take_snapshot(&upkeep, &file));
         let taken = taking.await.map_err(|error| Fault::bug(error.to_string()))?.map_err(Failure::Refused)?;
         self.audit(context, OperationsAction::TakeSnapshot, format!("commit={}", taken.commit)).await?;
         Ok(taken)
     }
 
-    /// The operator says that the time is right: what waited for the clock's trouble to end goes on. Gives the time.
+    /// Accepts the time of the machine as right, which ends the clock's trouble and the pauses of workers. Returns the
+    /// time.
     pub async fn accept_clock(&self, context: CallContext) -> Result<Timestamp, Fault> {
         let clock = self.0.system.clock();
         let detail = format!("trouble={}", if clock.trouble().is_some() { "yes" } else { "no" });
@@ -77,8 +79,8 @@ impl Operations {
         Ok(clock.now())
     }
 
-    /// Sets the clock of development forward and wakes the workers, which look at the time again. Gives the time, or
-    /// nothing where the clock is the machine's.
+    /// Sets the clock of development forward and wakes the workers, which read the time again. Returns the time; `None`
+    /// if the clock is the machine's.
     pub fn advance_clock(&self, by: Duration) -> Option<Timestamp> {
         let manual = self.0.manual.get()?;
         manual.advance(by);
@@ -86,7 +88,34 @@ impl Operations {
         Some(self.0.system.clock().now())
     }
 
-    /// Writes down what an operator did.
+    /// The level of the log.
+    pub fn log_level(&self) -> LogLevelReport {
+        self.0.log.report(self.0.system.clock().now())
+    }
+
+    /// Sets the level of the log for `time`; then the configured level applies again. Works while the store accepts no
+    /// write, which may be the reason for it.
+    pub async fn set_log_level(&self, context: CallContext, level: LogLevel, time: Duration) -> LogLevelReport {
+        let report = self.0.log.set(level, self.0.system.clock().now(), time);
+        self.0.system.wake_workers();
+        let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
+        let (level, seconds) = (level.word(), time.as_secs());
+        tracing::warn!(level, seconds, %request_id, ?caller, "the level of the log is set by an operator");
+        let detail = format!("level={level} seconds={seconds}");
+        self.audit_if_possible(context, OperationsAction::SetLogLevel, detail).await;
+        report
+    }
+
+    /// Writes an operator's action into the audit log, or reports in the log that the store accepted no write.
+    pub(super) async fn audit_if_possible(&self, context: CallContext, action: OperationsAction, detail: String) {
+        let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
+        if let Err(fault) = self.audit(context, action, detail.clone()).await {
+            let action = AuditAction::from(action);
+            tracing::error!(%action, detail, %request_id, ?caller, %fault, "the audit entry of this action was not written");
+        }
+    }
+
+    /// Writes an operator's action into the audit log.
     pub(super) async fn audit(
         &self,
         context: CallContext,
@@ -100,7 +129,7 @@ impl Operations {
     }
 }
 
-/// Blocks for as long as the copying takes.
+/// Blocks its thread during the copy.
 fn take_snapshot(upkeep: &Upkeep, file: &Path) -> Result<SnapshotTaken, SnapshotRefusal> {
     if file.exists() {
         return Err(SnapshotRefusal::IsThere);

@@ -1,4 +1,4 @@
-//! What health says beyond the actors: the store, the events, mail, the clock.
+//! The lines of health beside those of the actors: the store, the events, mail, the clock.
 
 use crate::{
     actors::{notifier::Notifier, relay::Relays},
@@ -10,7 +10,7 @@ use crate::{
     types::{Clock, ClockTrouble, Fault, limits},
 };
 
-/// Reads the log and the queues, so its caller asks seldom.
+/// The lines. They cost reads of the event log and the queues, so the caller keeps them for a time.
 pub(super) async fn lines(
     store: &Store,
     relays: &Relays,
@@ -78,8 +78,8 @@ async fn of_mail(notifier: &Notifier) -> ServiceHealth {
     };
     let mut findings = Vec::new();
     if let Some(since) = health.provider_failing_since {
-        let said = health.last_failure.as_deref().unwrap_or("no reason is known");
-        findings.push(format!("{} since {since}: {said}", HealthReason::ProviderFailing.as_str()));
+        let answer = health.last_failure.as_deref().unwrap_or("no reason is known");
+        findings.push(format!("{} since {since}: {answer}", HealthReason::ProviderFailing.as_str()));
     }
     if health.is_refusing {
         let answer = health.last_failure.as_deref().unwrap_or_default();
@@ -112,8 +112,8 @@ fn of_clock(clock: &dyn Clock) -> ServiceHealth {
     line("clock", findings.into_iter().collect(), None)
 }
 
-/// What is read from the store cannot be: the store's own line says why, if it is the store.
+/// The line of figures that cannot be read. If the store is the cause, the store's own line has the reason.
 fn unreadable(name: &str, fault: &Fault) -> ServiceHealth {
-    tracing::warn!(%fault, name, "figures of health cannot be read");
+    tracing::warn!(%fault, name, "the figures of a health line cannot be read");
     line(name, vec![format!("{}: {fault}", HealthReason::Unreadable.as_str())], None)
 }

@@ -1,8 +1,8 @@
-//! What operators ask of the whole process: its actors, how well it is, whether requests may come.
+//! Operators' view of the whole process: its actors, its health, its readiness.
 //!
-//! **Owns** nothing: no actor stands behind this handle, which reads what the kit keeps, so that it works when actors
-//! are stuck. **Wakes on** calls only. **Promises** that a probe of the store runs at most once a second, and that
-//! figures for health are read at most as often, however many ask. **Loses on crash** nothing.
+//! **Owns** nothing: the handle has no actor and reads the supervision kit's counters, so that it works while actors
+//! are stuck. **Wakes on** calls only. **Promises** that the probe of the store and the reads for health run at most
+//! once per `limits::READY_PROBE_EVERY`, for any number of callers. **Loses on crash** nothing.
 //!
 //! Must not know: HTTP. Begin with [`Operations`].
 
@@ -28,11 +28,12 @@ use crate::{
         actors::{ActorReport, ActorsReport},
         events::EventsReport,
         health::{HealthReport, HealthStatus, ServiceHealth},
+        log::LogSwitch,
     },
     types::{CallContext, Fault, Work, limits},
 };
 
-/// The handle. Cheap to clone.
+/// The handle of the operators' operations. Cheap to clone.
 #[derive(Clone)]
 pub struct Operations(Arc<OperationsInner>);
 
@@ -41,7 +42,8 @@ struct OperationsInner {
     store: Store,
     relays: Relays,
     notifier: Notifier,
-    /// The clock, if it is one that can be set forward: in development.
+    log: LogSwitch,
+    /// The clock, if it can be set forward, in development.
     manual: OnceLock<Arc<ManualClock>>,
     phase: AtomicU8,
     probed: Recent<Result<(), Fault>>,
@@ -49,59 +51,59 @@ struct OperationsInner {
     lines: Recent<Vec<ServiceHealth>>,
 }
 
-/// Where the process is in its life. Only `Open` is ready.
+/// The phase of the process. Only `Open` is ready.
 ///
 /// ```text
 /// starting --> open --> draining
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessPhase {
-    /// The tree is being started.
+    /// The tree of actors is being started.
     Starting,
-    /// Requests are welcome.
+    /// The process accepts requests.
     Open,
-    /// What was taken is finished; nothing new, please.
+    /// The process finishes the accepted requests, and then ends.
     Draining,
 }
 
-/// Why an actor was not restarted.
+/// The reason why an actor was not restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestartRefusal {
-    /// No such path.
+    /// No actor has this path.
     NotFound,
-    /// Groups are not restarted, their children are.
+    /// The path is a group's. Only the children of a group can be restarted.
     IsGroup,
-    /// It is about to stop.
+    /// The actor is being stopped.
     Stopping,
 }
 
-/// One reason why requests should go elsewhere.
+/// One reason why the process is not ready for requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotReady {
-    /// The tree is being started.
+    /// The tree of actors is being started.
     Starting,
-    /// The process is about to end.
+    /// The process finishes its requests and ends.
     Draining,
-    /// The store takes no write.
+    /// The store accepts no write.
     Store(Fault),
     /// A service is down, by name.
     Service(String),
 }
 
 impl Operations {
-    /// Over the actors of `system`, the writer of `store`, and the services that have figures; starting.
-    pub fn new(system: System, store: Store, relays: Relays, notifier: Notifier) -> Self {
+    /// The operations of `system`, `store`, the services with figures, and the log, in the phase `Starting`.
+    pub fn new(system: System, store: Store, (relays, notifier): (Relays, Notifier), log: LogSwitch) -> Self {
         let phase = AtomicU8::new(ProcessPhase::Starting as u8);
         let (manual, probed, lines) = (OnceLock::new(), Recent::default(), Recent::default());
-        Self(Arc::new(OperationsInner { system, store, relays, notifier, manual, phase, probed, lines }))
+        Self(Arc::new(OperationsInner { system, store, relays, notifier, log, manual, phase, probed, lines }))
     }
 
-    /// Moves on to `phase`.
+    /// Changes the phase to `phase`.
     pub fn enter(&self, phase: ProcessPhase) {
         self.0.phase.store(phase as u8, Ordering::Release);
     }
 
-    /// Where the process is in its life.
+    /// The present phase.
     pub fn phase(&self) -> ProcessPhase {
         match self.0.phase.load(Ordering::Acquire) {
             phase if phase == ProcessPhase::Starting as u8 => ProcessPhase::Starting,
@@ -110,18 +112,18 @@ impl Operations {
         }
     }
 
-    /// One page of the actors, after the path `cursor`.
+    /// A page of the actors, after the path `cursor`.
     pub fn actors(&self, cursor: Option<&str>) -> ActorsReport {
         self.0.system.stats().snapshot(cursor)
     }
 
-    /// The actor at `path`.
+    /// The report of the actor at `path`.
     pub fn actor(&self, path: &str) -> Option<ActorReport> {
         self.0.system.stats().report(path)
     }
 
-    /// Has the actor at `path` finish what it took and start again; it is not waited for. The audit trail says so,
-    /// unless the store takes no write: a restart may be what mends that, so it is not held back, and the log tells.
+    /// Starts a restart of the actor at `path`, which finishes its accepted work first; does not wait for it. If the
+    /// store accepts no write, the restart is only logged, because it may be the remedy.
     pub async fn restart(&self, path: &str, context: CallContext) -> Result<(), RestartRefusal> {
         self.0.system.stats().restart(path).map_err(|refusal| match refusal {
             ControlRefusal::NotFound => RestartRefusal::NotFound,
@@ -129,15 +131,12 @@ impl Operations {
             ControlRefusal::Stopping => RestartRefusal::Stopping,
         })?;
         let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
-        tracing::warn!(path, %request_id, ?caller, "restarted by an operator");
-        let audited = self.audit(context, OperationsAction::RestartActor, format!("path={path}"));
-        if let Err(fault) = audited.await {
-            tracing::error!(path, %request_id, ?caller, %fault, "a restart is not in the audit trail");
-        }
+        tracing::warn!(path, %request_id, ?caller, "an actor is restarted by an operator");
+        self.audit_if_possible(context, OperationsAction::RestartActor, format!("path={path}")).await;
         Ok(())
     }
 
-    /// How well each child of the root is, the store with its figures, and the events, mail and the clock.
+    /// The health of each child of the root, of the store with its figures, of the events, mail and the clock.
     pub async fn health(&self) -> HealthReport {
         let mut report = self.0.system.stats().health();
         for line in self.lines().await {
@@ -150,18 +149,18 @@ impl Operations {
         report
     }
 
-    /// How far the subscribers of the event log have come.
+    /// The progress of the subscribers of the event log.
     pub async fn events(&self) -> Result<EventsReport, Fault> {
         health::figures(&self.0.relays).await
     }
 
-    /// What was read at most `limits::READY_PROBE_EVERY` ago.
+    /// The lines of health that are read from the store, at most `limits::READY_PROBE_EVERY` old.
     async fn lines(&self) -> Vec<ServiceHealth> {
         let OperationsInner { system, store, relays, notifier, lines, .. } = &*self.0;
         lines.get(system.clock(), || health::lines(store, relays, notifier, system.clock())).await
     }
 
-    /// Everything that speaks against sending requests; empty is ready.
+    /// All reasons why the process is not ready; empty: it is ready.
     pub async fn not_ready(&self) -> Vec<NotReady> {
         match self.phase() {
             ProcessPhase::Starting => return vec![NotReady::Starting],
@@ -175,7 +174,7 @@ impl Operations {
         reasons
     }
 
-    /// Whether the store takes a write, asked again after `limits::READY_PROBE_EVERY` at the earliest.
+    /// Whether the store accepts a write; the result is at most `limits::READY_PROBE_EVERY` old.
     async fn probe(&self) -> Result<(), Fault> {
         let OperationsInner { system, store, probed, .. } = &*self.0;
         let probe = async || {

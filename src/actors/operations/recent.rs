@@ -1,4 +1,4 @@
-//! What is asked anew seldom, however many want to know it.
+//! A value that is computed at most once per interval, for any number of callers.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 
 use crate::types::{Clock, limits};
 
-/// An answer that is at most `limits::READY_PROBE_EVERY` old.
+/// A value that is at most `limits::READY_PROBE_EVERY` old.
 pub(super) struct Recent<T>(Mutex<Option<(Instant, T)>>);
 
 impl<T> Default for Recent<T> {
@@ -16,17 +16,17 @@ impl<T> Default for Recent<T> {
 }
 
 impl<T: Clone> Recent<T> {
-    /// The answer, from `ask` if it is too old. While one caller asks, the others wait for the answer.
-    pub(super) async fn get(&self, clock: &dyn Clock, ask: impl AsyncFnOnce() -> T) -> T {
-        let mut known = self.0.lock().await;
+    /// The value, computed by `compute` if it is too old. While one caller computes it, the others wait.
+    pub(super) async fn get(&self, clock: &dyn Clock, compute: impl AsyncFnOnce() -> T) -> T {
+        let mut kept = self.0.lock().await;
         let now = clock.instant();
-        if let Some((at, answer)) = &*known
+        if let Some((at, value)) = &*kept
             && now.saturating_duration_since(*at) < limits::READY_PROBE_EVERY
         {
-            return answer.clone();
+            return value.clone();
         }
-        let answer = ask().await;
-        *known = Some((now, answer.clone()));
-        answer
+        let value = compute().await;
+        *kept = Some((now, value.clone()));
+        value
     }
 }

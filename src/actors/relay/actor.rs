@@ -1,4 +1,4 @@
-//! The relay: one for each subscriber.
+//! The relay of one subscriber.
 //!
 //! - **Owns:** the subscriber's watermark, marks, delayed events and dead letters; in memory the window of events above
 //!   the watermark.
@@ -33,45 +33,45 @@ use crate::{
     types::{Fault, limits},
 };
 
-/// The minimum time between two saves of the watermark.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
-/// The maximum time between two looks for a delayed event, since the clock may be set forward.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The minimum wait for a delayed event.
-const LOOK_SOONEST: Duration = Duration::from_millis(20);
+/// The minimum interval between two saves of the watermark.
+const SAVE_INTERVAL: Duration = Duration::from_secs(1);
+/// The maximum interval between two reads of the delayed events, because the clock may be set forward.
+const DELAYED_READ_MAX: Duration = Duration::from_secs(1);
+/// The minimum interval between two reads of the delayed events.
+const DELAYED_READ_MIN: Duration = Duration::from_millis(20);
 /// Events in one read.
 const PAGE: usize = 256;
 /// Reads in one run.
 const PAGES_AT_ONCE: usize = 16;
 
-/// Reads the log for one subscriber.
+/// The worker: reads the event log for one subscriber and starts a job for each hand-over.
 pub struct EventRelay {
     subscriber: Arc<dyn Subscriber>,
     store: Store,
     system: System,
-    /// Makes this relay run; jobs and operators use it.
+    /// Wakes this relay; used by its jobs and by operators' commands.
     nudge: Nudge,
     changed: watch::Receiver<LogHead>,
-    /// Read from the store by the first run.
+    /// `None` until the first run under a lease has read it from the store.
     state: Option<RelayState>,
 }
 
-/// What jobs leave for the relay.
+/// The results of jobs that the relay has not processed yet.
 #[derive(Default)]
-struct Tray {
+struct JobResults {
     outcomes: Vec<(PendingHandOver, HandOverOutcome)>,
-    /// The watermark that was saved by a job, or the failure to.
+    /// The watermark that a job saved, or its fault.
     saved: Option<Result<u64, Fault>>,
 }
 
-/// What a relay remembers under one lease; all of it is read from the store again under the next.
+/// The state of a relay under one lease; under the next lease all of it is read from the store again.
 struct RelayState {
     context: RelayContext,
     lease: Arc<Lease>,
     window: RelayWindow,
-    tray: Arc<Mutex<Tray>>,
+    results: Arc<Mutex<JobResults>>,
     filter: Arc<EventFilter>,
-    /// Events up to here may have been handed over earlier: their standing is looked up.
+    /// The head of the log at the start. Events up to it may have been handed over before: their state is read.
     known_to: u64,
     saved: u64,
     is_saving: bool,
@@ -89,13 +89,13 @@ impl LeasedWorker for EventRelay {
     const KIND: &'static str = "event_relay";
 
     async fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
-        // What is committed from here on wakes the relay.
+        // Later commits wake the relay.
         self.changed.mark_unchanged();
         let mut state = match self.state.take() {
             Some(state) => state,
             None => self.begin(lease).await?,
         };
-        let next = self.look(cx, &mut state).await;
+        let next = self.run_once(cx, &mut state).await;
         self.state = Some(state);
         next
     }
@@ -113,7 +113,7 @@ impl LeasedWorker for EventRelay {
         if watermark > state.saved
             && let Err(fault) = state.context.advance(watermark).await
         {
-            // The events above the old watermark are marked: nothing is lost, some are looked up again.
+            // Nothing is lost: the events above the saved watermark are marked, and the next run reads their marks.
             tracing::warn!(subscriber = self.subscriber.name(), %fault, "a watermark was not saved");
         }
     }
@@ -133,7 +133,7 @@ impl EventRelay {
             },
             lease: Arc::clone(lease),
             window: RelayWindow::new(watermark),
-            tray: Arc::default(),
+            results: Arc::default(),
             filter: Arc::new(EventFilter { types: self.subscriber.types().into_iter().collect(), subject: None }),
             known_to: self.store.head(),
             saved: watermark,
@@ -142,8 +142,8 @@ impl EventRelay {
         })
     }
 
-    async fn look(&self, cx: &TaskCx, state: &mut RelayState) -> Result<Next, Fault> {
-        state.clear_tray();
+    async fn run_once(&self, cx: &TaskCx, state: &mut RelayState) -> Result<Next, Fault> {
+        state.take_results();
         let read = self.read_log(state).await;
         let delayed = match &read {
             Ok(_) => self.take_delayed(cx, state).await,
@@ -161,15 +161,15 @@ impl EventRelay {
         })
     }
 
-    /// Reads the log as far as the window has places.
+    /// Reads the log until its end or until the window is full.
     async fn read_log(&self, state: &mut RelayState) -> Result<LogRead, Fault> {
         for _page in 0..PAGES_AT_ONCE {
-            // The end of a hand-over is a nudge.
-            if state.window.room() == 0 {
+            // The end of a hand-over nudges the relay.
+            if state.window.free() == 0 {
                 return Ok(LogRead::ToTheEnd);
             }
             let head = self.store.head();
-            let range = EventRange { after: state.window.read_to(), limit: PAGE.min(state.window.room()) };
+            let range = EventRange { after: state.window.read_to(), limit: PAGE.min(state.window.free()) };
             let filter = Arc::clone(&state.filter);
             let page = self.store.read(move |view| events::read(view, range, &filter)).await?;
             for event in page.rows {
@@ -190,7 +190,7 @@ impl EventRelay {
         Ok(LogRead::More)
     }
 
-    /// Takes the delayed events that are due into the window; gives the wait for the next one.
+    /// Adds the due delayed events to the window; returns the wait for the next one.
     async fn take_delayed(&self, cx: &TaskCx, state: &mut RelayState) -> Result<Option<Duration>, Fault> {
         let (name, now) = (self.subscriber.name(), self.system.clock().now());
         let due = self.store.read(move |view| subscription::due(view, name, now, limits::RELAY_PARALLEL)).await?;
@@ -202,23 +202,23 @@ impl EventRelay {
                 Some(event) => state.window.take_delayed(event, delayed),
                 None => {
                     let (context, nudge) = (state.context.clone(), self.nudge.clone());
-                    let bury = async move {
-                        context.bury_gone(subject, sequence, delayed).await;
+                    let write = async move {
+                        context.dead_letter_of_missing(subject, sequence, delayed).await;
                         nudge.nudge();
                     };
-                    cx.job("bury", while_held(Arc::clone(&state.lease), bury));
+                    cx.job("dead_letter", while_held(Arc::clone(&state.lease), write));
                 }
             }
         }
         let next = self.store.read(move |view| subscription::next_due(view, name)).await?;
         Ok(next.map(|due| match due.since(now) {
-            // One that is due already waits for its subject, whose end is a nudge.
-            Duration::ZERO => LOOK_EVERY,
-            wait => wait.clamp(LOOK_SOONEST, LOOK_EVERY),
+            // It is due and waits for an event of the same subject, whose end nudges the relay.
+            Duration::ZERO => DELAYED_READ_MAX,
+            wait => wait.clamp(DELAYED_READ_MIN, DELAYED_READ_MAX),
         }))
     }
 
-    /// Whether an event above the saved watermark is settled or delayed already.
+    /// Whether an event above the saved watermark is already settled or delayed.
     async fn was_handed_over(&self, event: &EventEnvelope) -> Result<bool, Fault> {
         let subscriber = self.subscriber.name();
         let place = EventPlace { subscriber, subject: event.subject, sequence: event.sequence };
@@ -230,21 +230,21 @@ impl EventRelay {
     }
 
     fn start(&self, cx: &TaskCx, state: &RelayState, pending: PendingHandOver) {
-        let (context, tray, nudge) = (state.context.clone(), Arc::clone(&state.tray), self.nudge.clone());
+        let (context, results, nudge) = (state.context.clone(), Arc::clone(&state.results), self.nudge.clone());
         let hand_over = async move {
             let outcome = context.hand_over(pending.clone()).await;
             if outcome == HandOverOutcome::Unwritten {
-                // The store fails: not again at once.
-                tokio::time::sleep(LOOK_EVERY).await;
+                // The store failed; an immediate repetition would probably fail too.
+                tokio::time::sleep(DELAYED_READ_MAX).await;
             }
-            lock(&tray).outcomes.push((pending, outcome));
+            lock(&results).outcomes.push((pending, outcome));
             nudge.nudge();
         };
         cx.job("hand_over", while_held(Arc::clone(&state.lease), hand_over));
     }
 
-    /// Saves the watermark lazily: what lies above the saved one is marked, or looked up again. Gives the wait until
-    /// it may be saved.
+    /// Saves the watermark at most once per `SAVE_INTERVAL`, since the events above the saved one are marked. Returns
+    /// the wait until the next save.
     fn save_watermark(&self, cx: &TaskCx, state: &mut RelayState) -> Option<Duration> {
         let watermark = state.window.watermark();
         if watermark == state.saved || state.is_saving {
@@ -256,11 +256,11 @@ impl EventRelay {
             return Some(wait);
         }
         state.is_saving = true;
-        state.may_save_at = now + SAVE_EVERY;
-        let (context, tray, nudge) = (state.context.clone(), Arc::clone(&state.tray), self.nudge.clone());
+        state.may_save_at = now + SAVE_INTERVAL;
+        let (context, results, nudge) = (state.context.clone(), Arc::clone(&state.results), self.nudge.clone());
         let save = async move {
             let saved = context.advance(watermark).await.map(|()| watermark);
-            lock(&tray).saved = Some(saved);
+            lock(&results).saved = Some(saved);
             nudge.nudge();
         };
         cx.job("save", while_held(Arc::clone(&state.lease), save));
@@ -268,23 +268,23 @@ impl EventRelay {
     }
 }
 
-/// How far the log was read.
+/// The position at which a run stopped reading the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LogRead {
-    /// To its end, or as far as the window has places.
+    /// At its end, or at the first event that did not fit into the window.
     ToTheEnd,
-    /// There is more.
+    /// After `PAGES_AT_ONCE` pages; more events follow.
     More,
 }
 
 impl RelayState {
-    /// Takes what jobs have left.
-    fn clear_tray(&mut self) {
-        let Tray { outcomes, saved } = std::mem::take(&mut *lock(&self.tray));
+    /// Applies the results of finished jobs.
+    fn take_results(&mut self) {
+        let JobResults { outcomes, saved } = std::mem::take(&mut *lock(&self.results));
         for (pending, outcome) in outcomes {
             match outcome {
                 HandOverOutcome::Passed => self.window.passed(&pending),
-                HandOverOutcome::Unwritten => self.window.again(pending),
+                HandOverOutcome::Unwritten => self.window.requeue(pending),
             }
         }
         if let Some(saved) = saved {
@@ -294,6 +294,6 @@ impl RelayState {
     }
 }
 
-fn lock(tray: &Mutex<Tray>) -> std::sync::MutexGuard<'_, Tray> {
-    tray.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(results: &Mutex<JobResults>) -> std::sync::MutexGuard<'_, JobResults> {
+    results.lock().unwrap_or_else(PoisonError::into_inner)
 }

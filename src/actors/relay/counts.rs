@@ -1,4 +1,4 @@
-//! Events written since the start of the process, by type: read from the log when somebody asks.
+//! Counts the events written since the start of the process, by type: each query reads the events since the last one.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use crate::{
     types::{Fault, limits},
 };
 
-/// What was counted, and up to where.
+/// The counts, and the sequence of the last event that they include.
 pub(super) struct EventCounts(Mutex<Counted>);
 
 struct Counted {
@@ -22,19 +22,19 @@ struct Counted {
 }
 
 impl EventCounts {
-    /// From the present end of the log on.
+    /// Counts from the present end of the log on.
     pub(super) fn from_now(store: &Store) -> Self {
         Self(Mutex::new(Counted { after: store.head(), by_type: BTreeMap::new() }))
     }
 
     fn counted(&self) -> MutexGuard<'_, Counted> {
-        // The counts are whole between any two pages.
+        // The counts are consistent after each page, also if the thread that held the lock panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Counted {
-    /// Counts the page behind `after`, unless another caller has counted it meanwhile.
+    /// Counts the page behind `after`, unless another caller has counted it since.
     fn add(&mut self, after: u64, page: &[(u64, EventType)]) {
         if self.after != after {
             return;
@@ -47,9 +47,9 @@ impl Counted {
 }
 
 impl Relays {
-    /// Events written since the start of the process, each type of the catalogue. One call reads at most
-    /// `limits::EVENTS_COUNTED_AT_ONCE` events; the next one goes on there. An event that retention removed before it
-    /// was counted is not counted.
+    /// The number of events written since the start of the process, for each type of the catalogue. One call reads at
+    /// most `limits::EVENTS_COUNTED_AT_ONCE` events; the next call continues there. An event that retention removed
+    /// before it was counted is not counted.
     pub async fn written(&self) -> Result<Vec<EventCount>, Fault> {
         for _page in 0..limits::EVENTS_COUNTED_AT_ONCE / limits::SCAN_MAX {
             let after = self.counts.counted().after;

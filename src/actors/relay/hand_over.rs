@@ -1,4 +1,4 @@
-//! One event to its subscriber, and what is written when it is not taken.
+//! Hands one event to its subscriber, and writes the outcome if the hand-over failed.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -15,38 +15,38 @@ use crate::{
     types::{CallContext, Fault, Work, id::UserId},
 };
 
-/// Where the relay has an event from.
+/// The place from which the relay read an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum HandOverSource {
-    /// From the log, above the watermark.
+    /// The log, above the watermark.
     Log,
-    /// From the delayed rows, where it is the first of its subject.
+    /// The delayed rows, where it is the first of its subject.
     Delayed(Delayed),
 }
 
-/// An event on its way to the subscriber.
+/// An event that waits for its hand-over, or is being handed over.
 #[derive(Debug, Clone)]
 pub(super) struct PendingHandOver {
     pub(super) event: Arc<EventEnvelope>,
     pub(super) source: HandOverSource,
 }
 
-/// What came of one handing over.
+/// The outcome of one hand-over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HandOverOutcome {
-    /// The watermark may pass: it was taken, or stands written as delayed or dead.
+    /// The event is accepted, delayed or a dead letter: the watermark may pass it.
     Passed,
-    /// Nothing could be written: hand it over again.
+    /// The outcome was not written: the event is handed over again.
     Unwritten,
 }
 
-/// What a handing over needs.
+/// What the jobs of a relay share.
 #[derive(Clone)]
 pub(super) struct RelayContext {
     pub(super) subscriber: Arc<dyn Subscriber>,
     pub(super) store: Store,
     pub(super) system: System,
-    /// The lease of the relay.
+    /// The relay's lease; a write commits nothing once it is lost.
     pub(super) fence: LeaseFence,
 }
 
@@ -55,7 +55,8 @@ impl RelayContext {
         match self.try_hand_over(pending).await {
             Ok(()) => HandOverOutcome::Passed,
             Err(fault) => {
-                tracing::warn!(subscriber = self.subscriber.name(), %fault, "an event's fate could not be written");
+                let subscriber = self.subscriber.name();
+                tracing::warn!(subscriber, %fault, "the outcome of an event hand-over was not written");
                 HandOverOutcome::Unwritten
             }
         }
@@ -65,7 +66,7 @@ impl RelayContext {
         let subscriber = self.subscriber.name();
         let place = EventPlace { subscriber, subject: pending.event.subject, sequence: pending.event.sequence };
         let before = match pending.source {
-            HandOverSource::Log if self.stands_behind(place).await? => return Ok(()),
+            HandOverSource::Log if self.queued_behind(place).await? => return Ok(()),
             HandOverSource::Log => 0,
             HandOverSource::Delayed(delayed) => delayed.attempts,
         };
@@ -78,33 +79,34 @@ impl RelayContext {
             fence: self.fence.clone(),
         };
         let taken = AssertUnwindSafe(self.subscriber.receive(hand_over)).catch_unwind();
-        // The subscriber's own deadline comes first; this one is for a subscriber that forgot it.
+        // The subscriber applies the deadline of `work` itself; this timeout covers a subscriber that does not.
         let result = match tokio::time::timeout(TIMEOUT * 2, taken).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(NotTaken::Later("the subscriber panicked".to_owned())),
-            Err(_) => Err(NotTaken::Later("the subscriber took too long".to_owned())),
+            Err(_) => Err(NotTaken::Later("the subscriber exceeded its time limit".to_owned())),
         };
         match result {
-            Ok(()) => self.conclude_if_delayed(place).await,
+            Ok(()) => self.end_delay(place).await,
             Err(NotTaken::Later(reason)) => self.not_taken(&pending.event, place, before + 1, reason).await,
             Err(NotTaken::Never(reason)) => {
                 let letter = letter(&pending.event, DeadReason::Refused, before + 1, reason);
-                self.bury(place, letter).await
+                self.write_dead_letter(place, letter).await
             }
         }
     }
 
-    /// Writes the event behind the delayed ones of its subject, if there are any.
-    async fn stands_behind(&self, place: EventPlace<'static>) -> Result<bool, Fault> {
+    /// Queues the event behind the delayed ones of its subject; false: there are none.
+    async fn queued_behind(&self, place: EventPlace<'static>) -> Result<bool, Fault> {
         let EventPlace { subscriber, subject, .. } = place;
         if !self.store.read(move |view| subscription::has_delayed(view, subscriber, subject)).await? {
             return Ok(false);
         }
-        self.store.write(self.write_of_relay(), move |tx| stand_behind(tx, place)).await
+        self.store.write(self.write_of_relay(), move |tx| queue_behind(tx, place)).await
     }
 
-    /// A subscriber whose effect is outside of the store settles nothing: its delayed row is removed here.
-    async fn conclude_if_delayed(&self, place: EventPlace<'static>) -> Result<(), Fault> {
+    /// Removes the delayed row of an accepted event. A subscriber whose effect is outside the store does not settle the
+    /// event itself.
+    async fn end_delay(&self, place: EventPlace<'static>) -> Result<(), Fault> {
         let standing = self.store.read(move |view| subscription::standing(view, place)).await?;
         match standing {
             EventStanding::Open | EventStanding::Settled => Ok(()),
@@ -120,15 +122,20 @@ impl RelayContext {
         reason: String,
     ) -> Result<(), Fault> {
         let exhausted = letter(event, DeadReason::Exhausted, attempts, reason);
-        self.store.write(self.write_of_relay(), move |tx| put_off(tx, place, &exhausted)).await
+        self.store.write(self.write_of_relay(), move |tx| write_failure(tx, place, &exhausted)).await
     }
 
-    async fn bury(&self, place: EventPlace<'static>, letter: DeadLetter) -> Result<(), Fault> {
-        self.store.write(self.write_of_relay(), move |tx| bury(tx, place, &letter)).await
+    async fn write_dead_letter(&self, place: EventPlace<'static>, letter: DeadLetter) -> Result<(), Fault> {
+        self.store.write(self.write_of_relay(), move |tx| write_dead_letter(tx, place, &letter)).await
     }
 
-    /// A delayed event that retention, or an operator, has taken out of the log.
-    pub(super) async fn bury_gone(&self, subject: UserId, sequence: u64, delayed: Delayed) -> HandOverOutcome {
+    /// Writes a dead letter for a delayed event that is no longer in the log.
+    pub(super) async fn dead_letter_of_missing(
+        &self,
+        subject: UserId,
+        sequence: u64,
+        delayed: Delayed,
+    ) -> HandOverOutcome {
         let place = EventPlace { subscriber: self.subscriber.name(), subject, sequence };
         let letter = DeadLetter {
             event: None,
@@ -139,7 +146,7 @@ impl RelayContext {
             last_error: delayed.last_error,
             at: self.system.clock().now(),
         };
-        match self.bury(place, letter).await {
+        match self.write_dead_letter(place, letter).await {
             Ok(()) => HandOverOutcome::Passed,
             Err(_) => HandOverOutcome::Unwritten,
         }
@@ -150,7 +157,7 @@ impl RelayContext {
         self.store.write(self.write_of_relay(), move |tx| subscription::advance(tx, subscriber, watermark)).await
     }
 
-    /// What a relay writes ends work or puts it off: it goes on when the disk is nearly full.
+    /// A relay's own writes end or delay work, so they are admitted when the disk is nearly full.
     fn write_of_relay(&self) -> Write {
         let work = Work::until(self.system.clock().instant() + TIMEOUT);
         Write::new(work, self.system.stamp(), CallContext::service("relay", "relay"))
@@ -159,8 +166,8 @@ impl RelayContext {
     }
 }
 
-/// Writes the event behind the delayed ones of its subject; false: there are none any more, and nothing was written.
-fn stand_behind(tx: &mut Tx<'_>, place: EventPlace<'_>) -> Result<bool, TxFault> {
+/// Queues the event behind the delayed ones of its subject; false: there are none any more, and nothing was written.
+fn queue_behind(tx: &mut Tx<'_>, place: EventPlace<'_>) -> Result<bool, TxFault> {
     if !subscription::has_delayed(tx, place.subscriber, place.subject)? {
         return Ok(false);
     }
@@ -175,9 +182,9 @@ fn conclude(tx: &mut Tx<'_>, place: EventPlace<'_>) -> Result<(), TxFault> {
     }
 }
 
-/// Delays an event that was not taken, or buries it as `exhausted` after its last attempt; nothing if it had its effect
-/// after all.
-fn put_off(tx: &mut Tx<'_>, place: EventPlace<'_>, exhausted: &DeadLetter) -> Result<(), TxFault> {
+/// Delays an event whose hand-over failed, or writes the dead letter `exhausted` after the last hand-over. Does nothing
+/// if the event is settled.
+fn write_failure(tx: &mut Tx<'_>, place: EventPlace<'_>, exhausted: &DeadLetter) -> Result<(), TxFault> {
     if is_settled(tx, place)? {
         return Ok(());
     }
@@ -192,7 +199,7 @@ fn put_off(tx: &mut Tx<'_>, place: EventPlace<'_>, exhausted: &DeadLetter) -> Re
     }
 }
 
-fn bury(tx: &mut Tx<'_>, place: EventPlace<'_>, letter: &DeadLetter) -> Result<(), TxFault> {
+fn write_dead_letter(tx: &mut Tx<'_>, place: EventPlace<'_>, letter: &DeadLetter) -> Result<(), TxFault> {
     if is_settled(tx, place)? { Ok(()) } else { subscription::bury(tx, place, &at_now(tx, letter)) }
 }
 
@@ -212,7 +219,7 @@ fn at_now(tx: &Tx<'_>, letter: &DeadLetter) -> DeadLetter {
     DeadLetter { at: tx.now(), ..letter.clone() }
 }
 
-/// Whether the effect was had after all, for example by a commit whose answer came too late.
+/// Whether the event had its effect, for example by a commit whose answer came too late.
 fn is_settled(reader: &impl Reader, place: EventPlace<'_>) -> Result<bool, TxFault> {
     Ok(subscription::standing(reader, place)? == EventStanding::Settled)
 }

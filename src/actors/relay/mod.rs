@@ -1,10 +1,10 @@
-//! Reads the event log for each subscriber, hands each event over in the order of its subject, and keeps what could not
-//! be taken yet.
+//! Relays events: reads the event log for each subscriber, hands over the events of each subject in order, and stores
+//! each event whose hand-over failed.
 //!
 //! Owns: watermarks, marks, delayed events and dead letters of the subscribers. Must not know: what an event means.
-//! Wakes on: a commit with events, an outcome, the time of a delayed event, an operator's order, its lease.
+//! Wakes on: a commit with events, the end of a job, the time of a delayed event, an operator's command, its lease.
 //! Promises: an effect that settles in its transaction happens exactly once; others at least once.
-//! Loses on crash: nothing but the order between a hand-over that was under way and its repetition.
+//! Loses on crash: the results of running hand-overs, which are repeated.
 //! Begin with `subscriber.rs` (what a subscriber is), then `actor.rs`.
 
 mod actor;

@@ -1,4 +1,4 @@
-//! What operators see of the subscribers and may do with their dead letters.
+//! Operators' view of the subscribers and the event log, and their commands on dead letters.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -19,18 +19,17 @@ use crate::{
     types::{CallContext, Failure, Fault, Page, PageLimit, Work, id::UserId, limits},
 };
 
-/// How far a subscriber has come.
+/// The progress of a subscriber.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriberReport {
-    /// Its name.
     pub name: &'static str,
-    /// Every event up to here is settled, delayed, dead or not wanted.
+    /// Every event up to this sequence is settled, delayed, a dead letter, or of a type without a subscription.
     pub watermark: u64,
-    /// Events of the log behind the watermark, wanted or not.
+    /// The number of events behind the watermark, of all types.
     pub lag: u64,
     /// The age of the oldest event behind the watermark.
     pub oldest: Option<Duration>,
-    /// Events that could not be taken yet, counted to `limits::SCAN_MAX`.
+    /// Events that wait for their next hand-over, counted to `limits::SCAN_MAX`.
     pub delayed: usize,
     /// Dead letters, counted to `limits::SCAN_MAX`.
     pub dead_letters: usize,
@@ -42,40 +41,39 @@ pub type DeadLetterPage = Page<(u64, DeadLetter), u64>;
 /// A page of dead letters of all subscribers, in the order of their names, each one's oldest first.
 pub type AllDeadLetters = Page<(&'static str, u64, DeadLetter), (&'static str, u64)>;
 
-/// Which events an operator wants to see.
+/// The filter and range of a page of the event log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventQuery {
-    /// Behind this sequence; 0: from the oldest that is kept.
+    /// The page begins behind this sequence; 0: with the oldest stored event.
     pub after: u64,
-    /// Of these types; none: of all.
+    /// The wanted types; empty: all types.
     pub types: BTreeSet<EventType>,
-    /// About this person.
     pub subject: Option<UserId>,
-    /// The most rows of a page.
+    /// The maximum number of rows in the page.
     pub limit: PageLimit,
 }
 
 /// A page of the event log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventPage {
-    /// The events, in order of sequence.
+    /// In ascending order of the sequence.
     pub rows: Vec<EventEnvelope>,
-    /// Where to go on; `None`: the page reaches the end of the log.
+    /// The `after` of the next page; `None`: the page reaches the end of the log.
     pub next: Option<u64>,
-    /// The end of the log when the page was read.
+    /// The last sequence of the log when the page was read.
     pub head: u64,
 }
 
-/// Why an operator's order was not carried out.
+/// The reason why an operator's command was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OperatorRefusal {
     /// No subscriber has this name.
     UnknownSubscriber,
-    /// There is no such dead letter.
+    /// The subscriber has no dead letter of this sequence.
     UnknownDeadLetter,
 }
 
-/// All relays.
+/// The handle over all relays. Cheap to clone.
 #[derive(Clone)]
 pub struct Relays {
     relays: Arc<[Relay]>,
@@ -90,8 +88,8 @@ struct Relay {
 }
 
 impl Relays {
-    /// A relay for each subscriber in `group`, and the handle over them. `spec` gives each its place by its
-    /// subscriber's name.
+    /// Adds a relay for each subscriber to `group` and returns the handle over them. `spec` maps a subscriber's name
+    /// to the specification of its child.
     pub fn supervised(
         group: &mut Supervisor,
         spec: impl Fn(&'static str) -> Spec,
@@ -118,7 +116,7 @@ impl Relays {
         self.store.head()
     }
 
-    /// How far each subscriber has come.
+    /// The progress of each subscriber.
     pub async fn report(&self) -> Result<Vec<SubscriberReport>, Fault> {
         let (head, now) = (self.store.head(), self.system.clock().now());
         let mut reports = Vec::with_capacity(self.relays.len());
@@ -143,8 +141,8 @@ impl Relays {
         Ok(reports)
     }
 
-    /// A page of the event log. It may hold fewer events than asked for, even none, and still have a next one: one
-    /// reading looks at `limits::SCAN_MAX` events.
+    /// A page of the event log. A page with fewer rows than `limit`, even an empty one, may have a next page, because
+    /// one call scans at most `limits::SCAN_MAX` events.
     pub async fn events(&self, query: EventQuery) -> Result<EventPage, Fault> {
         let filter = EventFilter { types: query.types, subject: query.subject };
         let range = EventRange { after: query.after, limit: query.limit.rows() };
@@ -155,7 +153,7 @@ impl Relays {
         read.await
     }
 
-    /// A dead letter, and its event if that is still in the log.
+    /// A dead letter, and its event if the log still holds it.
     pub async fn dead_letter(
         &self,
         subscriber: &str,
@@ -169,7 +167,7 @@ impl Relays {
         found.await?.ok_or(Failure::Refused(OperatorRefusal::UnknownDeadLetter))
     }
 
-    /// Dead letters of all subscribers, behind the place `after`: a subscriber's name and a sequence.
+    /// Dead letters of all subscribers behind `after`, a subscriber's name and a sequence.
     pub async fn all_dead_letters(
         &self,
         after: Option<(&str, u64)>,
@@ -181,8 +179,8 @@ impl Relays {
         let mut rows = Vec::new();
         for name in names {
             let behind = after.filter(|(from, _)| *from == name).map(|(_, sequence)| sequence);
-            let room = limit.rows() + 1 - rows.len();
-            let page = self.store.read(move |view| subscription::dead_letters(view, name, behind, room)).await?;
+            let missing = limit.rows() + 1 - rows.len();
+            let page = self.store.read(move |view| subscription::dead_letters(view, name, behind, missing)).await?;
             rows.extend(page.rows.into_iter().map(|(sequence, letter)| (name, sequence, letter)));
             if rows.len() > limit.rows() {
                 break;
@@ -219,7 +217,7 @@ impl Relays {
         requeued
     }
 
-    /// Hands all dead letters of a subscriber over again, and says how many.
+    /// Hands all dead letters of a subscriber over again; returns their number.
     pub async fn requeue_all(&self, context: CallContext, subscriber: &str) -> Result<usize, Failure<OperatorRefusal>> {
         let relay = self.find(subscriber)?;
         let name = relay.subscriber.name();
@@ -228,14 +226,14 @@ impl Relays {
             let some = self.store.write(self.write(context.clone()), move |tx| requeue_some(tx, name)).await?;
             requeued += some;
             relay.nudge.nudge();
-            // Those that die again at once are left for the operator to look at.
+            // Events that fail again during the loop stay dead letters, so that the loop ends.
             if some < limits::PAGE_MAX {
                 return Ok(requeued);
             }
         }
     }
 
-    /// Gives a dead letter up, with the operator's reason for the audit trail.
+    /// Discards a dead letter; the operator's reason is written into the audit log.
     pub async fn discard(
         &self,
         context: CallContext,
@@ -267,7 +265,7 @@ fn requeue(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Decision<(), Ope
     }
 }
 
-/// Requeues the oldest dead letters, `limits::PAGE_MAX` at most; says how many.
+/// Requeues the oldest dead letters, `limits::PAGE_MAX` at most; returns their number.
 fn requeue_some(tx: &mut Tx<'_>, subscriber: &str) -> Result<usize, TxFault> {
     let letters = subscription::dead_letters(tx, subscriber, None, limits::PAGE_MAX)?.rows;
     for (sequence, _) in &letters {

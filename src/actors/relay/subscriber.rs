@@ -1,4 +1,4 @@
-//! What a subscriber is, and what it is handed.
+//! The subscriber trait, and the hand-over that a subscriber receives.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,49 +13,47 @@ use crate::{
     types::{CallContext, Caller, Fault, Stamp, Work},
 };
 
-/// What hears events. Its relay hands them over in the order of each subject, many subjects side by side.
+/// Receives events. Its relay hands over the events of one subject in order, and those of several subjects in parallel.
 pub trait Subscriber: Send + Sync + 'static {
-    /// Its name in the catalogue of events and in the store: it never changes.
+    /// The name in the catalogue of events and in the store. It never changes.
     fn name(&self) -> &'static str;
-    /// The types it hears: those whose rows in the catalogue name it.
+    /// The types it receives: those whose rows in the catalogue name it.
     fn types(&self) -> Vec<EventType> {
         EventType::heard_by(self.name())
     }
-    /// Takes one event. An effect in the store happens exactly once if its transaction calls `HandOver::settle`; an
-    /// effect outside happens at least once.
+    /// Handles one event. An effect in the store happens exactly once if its transaction calls `HandOver::settle`; an
+    /// effect outside the store happens at least once.
     fn receive(&self, hand_over: HandOver) -> BoxFuture<'_, Result<(), NotTaken>>;
 }
 
-/// Why an event was not taken.
+/// The reason why a hand-over failed, for operators; it holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotTaken {
-    /// Hand it over again: something is away or full. With the reason, which operators read; never a secret.
+    /// A temporary failure: the relay hands the event over again.
     Later(String),
-    /// Never hand it over again: it makes no sense here. It goes to the dead letters.
+    /// A permanent failure: the event becomes a dead letter.
     Never(String),
 }
 
 impl From<Fault> for NotTaken {
-    /// No fault lasts for ever: after ten of them the event is among the dead letters anyway.
+    /// A fault is temporary; after `limits::RELAY_ATTEMPTS` hand-overs the event becomes a dead letter.
     fn from(fault: Fault) -> Self {
         Self::Later(fault.to_string())
     }
 }
 
-/// An event handed to a subscriber. Clones speak of the same handing over.
+/// An event handed to a subscriber. Clones stand for the same hand-over.
 #[derive(Debug, Clone)]
 pub struct HandOver {
-    /// The event.
     pub event: Arc<EventEnvelope>,
-    /// Which time it is handed over, from 1.
+    /// The number of this hand-over of the event, from 1.
     pub attempt: u32,
-    /// The subscriber.
     pub(super) subscriber: &'static str,
-    /// When the relay stops waiting.
+    /// The deadline of the hand-over.
     pub(super) work: Work,
-    /// Time and randomness of this hand-over.
+    /// The time and randomness of the effect's transaction.
     pub(super) stamp: Stamp,
-    /// The lease of the relay.
+    /// The relay's lease; a write commits nothing once it is lost.
     pub(super) fence: LeaseFence,
 }
 
@@ -63,11 +61,11 @@ pub struct HandOver {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AlreadySettled;
 
-/// How long a subscriber may take.
+/// The time limit of one hand-over.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl HandOver {
-    /// Claims the event's effect for this transaction. Refuses if another transaction had it before.
+    /// Claims the event's effect for this transaction. Refused if an earlier transaction claimed it.
     pub fn settle(&self, tx: &mut Tx<'_>) -> Decision<(), AlreadySettled> {
         match subscription::settle(tx, self.place())? {
             Settlement::First => Ok(()),
@@ -75,8 +73,7 @@ impl HandOver {
         }
     }
 
-    /// The context of the transaction in which the event has its effect: the subscriber, because of this event, under
-    /// the lease of its relay.
+    /// The write of the transaction in which the event has its effect, by the subscriber and under its relay's lease.
     pub fn write(&self) -> Write {
         self.under_lease(Write::new(self.work.clone(), self.stamp, self.context()))
     }
@@ -86,8 +83,8 @@ impl HandOver {
         write.under(self.fence.clone())
     }
 
-    /// On whose behalf the effect is: the subscriber's, in the course of the request that began it all, and from where
-    /// that request came.
+    /// The call context of the effect: the subscriber is the caller; the request id, the client's address and the user
+    /// agent are those of the request that caused the event.
     pub fn context(&self) -> CallContext {
         CallContext {
             request_id: self.event.correlation.clone(),

@@ -1,5 +1,5 @@
-//! What a relay has in memory: which events lie above the watermark, which are on their way, and whose turn is next.
-//! Pure: the relay asks it what may be handed over, and tells it what came of that.
+//! The events that a relay holds in memory: those above the watermark, those that are being handed over, and the next
+//! subject of a hand-over. Pure: the relay takes the next event from it and reports each outcome to it.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -15,16 +15,16 @@ use crate::{
 /// The events that the relay has in memory.
 #[derive(Default)]
 pub(super) struct RelayWindow {
-    /// How far the log was read.
+    /// The last sequence that was read from the log.
     read_to: u64,
-    /// Read, wanted, and not passed yet.
+    /// The events that the watermark may not pass yet, by sequence.
     open: BTreeMap<u64, UserId>,
-    /// Events of a subject in order; the subject is at work, or in `turns`.
+    /// The waiting events of each subject, in order. Each of these subjects is in `in_progress` or in `ready`.
     queues: HashMap<UserId, VecDeque<PendingHandOver>>,
-    /// Subjects with something to hand over and nothing on its way.
-    turns: VecDeque<UserId>,
-    /// Subjects with an event on its way.
-    at_work: HashSet<UserId>,
+    /// Subjects with a waiting event and no running hand-over.
+    ready: VecDeque<UserId>,
+    /// Subjects with a running hand-over.
+    in_progress: HashSet<UserId>,
 }
 
 impl RelayWindow {
@@ -32,87 +32,88 @@ impl RelayWindow {
         Self { read_to: watermark, ..Self::default() }
     }
 
-    /// Where to read on in the log.
+    /// The sequence behind which the next read of the log begins.
     pub(super) fn read_to(&self) -> u64 {
         self.read_to
     }
 
-    /// How many more events may lie open.
-    pub(super) fn room(&self) -> usize {
+    /// The number of events that still fit, up to `limits::RELAY_WINDOW`.
+    pub(super) fn free(&self) -> usize {
         limits::RELAY_WINDOW.saturating_sub(self.open.len())
     }
 
-    /// The log was read up to here, whatever was wanted of it.
+    /// Records that the log was read up to `to`, events of other types included.
     pub(super) fn has_read(&mut self, to: u64) {
         self.read_to = self.read_to.max(to);
     }
 
-    /// Takes an event of the log.
+    /// Adds an event of the log.
     pub(super) fn take(&mut self, event: EventEnvelope) {
         self.open.insert(event.sequence, event.subject);
         self.has_read(event.sequence);
         self.enqueue(PendingHandOver { event: Arc::new(event), source: HandOverSource::Log });
     }
 
-    /// Takes the first delayed event of a subject, unless the subject has something on its way or before it.
+    /// Adds the first delayed event of a subject, unless the subject has a waiting event or a running hand-over.
     pub(super) fn take_delayed(&mut self, event: EventEnvelope, delayed: Delayed) {
         if !self.is_busy(event.subject) {
             self.enqueue(PendingHandOver { event: Arc::new(event), source: HandOverSource::Delayed(delayed) });
         }
     }
 
-    /// Whether something of the subject is on its way or waits for its turn.
+    /// Whether the subject has a waiting event or a running hand-over.
     pub(super) fn is_busy(&self, subject: UserId) -> bool {
-        self.at_work.contains(&subject) || self.queues.contains_key(&subject)
+        self.in_progress.contains(&subject) || self.queues.contains_key(&subject)
     }
 
     fn enqueue(&mut self, pending: PendingHandOver) {
         let subject = pending.event.subject;
         let queue = self.queues.entry(subject).or_default();
         queue.push_back(pending);
-        if queue.len() == 1 && !self.at_work.contains(&subject) {
-            self.turns.push_back(subject);
+        if queue.len() == 1 && !self.in_progress.contains(&subject) {
+            self.ready.push_back(subject);
         }
     }
 
-    /// The next event to hand over, if there is one and a place for it.
+    /// The next event to hand over; `None` also while `limits::RELAY_PARALLEL` hand-overs run.
     pub(super) fn next(&mut self) -> Option<PendingHandOver> {
-        if self.at_work.len() >= limits::RELAY_PARALLEL {
+        if self.in_progress.len() >= limits::RELAY_PARALLEL {
             return None;
         }
-        let subject = self.turns.pop_front()?;
+        let subject = self.ready.pop_front()?;
         let queue = self.queues.get_mut(&subject)?;
         let pending = queue.pop_front()?;
         if queue.is_empty() {
             self.queues.remove(&subject);
         }
-        self.at_work.insert(subject);
+        self.in_progress.insert(subject);
         Some(pending)
     }
 
-    /// An event's fate is settled or written: the watermark may pass it, and its subject's next one has its turn.
+    /// Records that an event's outcome is written: the watermark may pass it, and its subject's next event may follow.
     pub(super) fn passed(&mut self, pending: &PendingHandOver) {
         self.open.remove(&pending.event.sequence);
-        self.end_turn(pending.event.subject);
+        self.end_hand_over(pending.event.subject);
     }
 
-    /// An event's fate could not be written: it is handed over again, before all others of its subject.
-    pub(super) fn again(&mut self, pending: PendingHandOver) {
+    /// Records that an event's outcome was not written: it is handed over again, before the others of its subject. A
+    /// delayed event is read from the store again instead.
+    pub(super) fn requeue(&mut self, pending: PendingHandOver) {
         let subject = pending.event.subject;
         if pending.source == HandOverSource::Log {
             self.queues.entry(subject).or_default().push_front(pending);
         }
-        self.end_turn(subject);
+        self.end_hand_over(subject);
     }
 
-    fn end_turn(&mut self, subject: UserId) {
-        self.at_work.remove(&subject);
+    fn end_hand_over(&mut self, subject: UserId) {
+        self.in_progress.remove(&subject);
         if self.queues.contains_key(&subject) {
-            self.turns.push_back(subject);
+            self.ready.push_back(subject);
         }
     }
 
-    /// Every event up to here is passed.
+    /// The sequence up to which every event is passed.
     pub(super) fn watermark(&self) -> u64 {
         self.open.first_key_value().map_or(self.read_to, |(first, _)| first - 1)
     }
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn one_subject_is_handed_over_in_order_and_others_beside_it() {
+    fn events_of_one_subject_are_handed_over_in_order_and_other_subjects_in_parallel() {
         let mut window = RelayWindow::new(0);
         for (number, subject) in [(1, 7), (2, 7), (3, 8)] {
             window.take(event(number, subject));
@@ -178,25 +179,25 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_written_is_handed_over_again_before_its_followers() {
+    fn an_event_with_an_unwritten_outcome_is_handed_over_again_before_its_followers() {
         let mut window = RelayWindow::new(0);
         window.take(event(1, 7));
         window.take(event(2, 7));
         let first = window.next().unwrap();
-        window.again(first);
+        window.requeue(first);
         assert_eq!(sequence(window.next()), Some(1));
         assert_eq!(window.watermark(), 0);
     }
 
     #[test]
-    fn no_more_are_on_their_way_than_allowed() {
+    fn parallel_hand_overs_are_limited() {
         let mut window = RelayWindow::new(0);
         for number in 1..=100 {
             window.take(event(number, u128::from(number)));
         }
-        let on_their_way = std::iter::from_fn(|| window.next()).count();
-        assert_eq!(on_their_way, limits::RELAY_PARALLEL);
-        assert_eq!(window.room(), limits::RELAY_WINDOW - 100);
+        let in_progress = std::iter::from_fn(|| window.next()).count();
+        assert_eq!(in_progress, limits::RELAY_PARALLEL);
+        assert_eq!(window.free(), limits::RELAY_WINDOW - 100);
     }
 
     #[test]

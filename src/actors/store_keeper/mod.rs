@@ -1,9 +1,9 @@
-//! Looks after the store: free space, a writer that hangs, a store that is lost. Closes it when it is stopped.
+//! Watches the store: free space, a stuck writer, a failed store. Closes the store when it is stopped.
 //!
 //! - **Owns:** nothing; the store's writer has a thread of its own.
-//! - **Wakes on:** its timer, and the store's word that it cannot go on.
-//! - **Promises:** a store that is lost ends the process, so that the next start checks it. Once this has stopped, the
-//!   store takes no write and its directory is closed cleanly.
+//! - **Wakes on:** its timer, and the store's failure.
+//! - **Promises:** a failed store ends the process, so that the next start checks it. After the stop of this actor the
+//!   store accepts no write, and its directory is closed cleanly.
 //! - **Loses on crash:** nothing.
 //!
 //! Must not know: tables, flows. Begin with `supervised`.
@@ -16,10 +16,10 @@ use crate::{
     types::Fault,
 };
 
-/// How often free space and the writer are looked at.
+/// The interval between two checks of the free space and the writer.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Puts the watch over `store`, and its closing, into the tree.
+/// Adds the actor for `store` to the tree.
 pub fn supervised(supervisor: &mut Supervisor, spec: Spec, store: &Store) {
     let store = store.clone();
     supervisor.task(spec.kind("store_keeper"), move |cx| keep(store.clone(), cx));
@@ -39,7 +39,7 @@ async fn keep(store: Store, cx: TaskCx) -> Result<(), Fault> {
                 return Ok(());
             }
             _ = ticks.tick() => store.tend(),
-            // The sender lives in the store, which is held here.
+            // This actor holds the store and so the sender: the channel stays open.
             _ = lost.changed() => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Tells the log every hour where the audit trail ends.
+//! Writes the head of the audit chain to the log every hour.
 
 use std::sync::Arc;
 
@@ -9,15 +9,15 @@ use crate::{
     types::{Fault, Timestamp, limits},
 };
 
-/// The worker.
+/// The worker that logs the head of the audit chain.
 pub struct AuditEnd {
     store: Store,
-    /// By the time of day, so that an hour in which the machine slept counts; that time never goes back.
+    /// By the system's clock, which includes the time of a suspended machine and never goes back.
     due: Option<Timestamp>,
 }
 
 impl AuditEnd {
-    /// A worker over `store`; its first note is at once.
+    /// A worker over `store`; it logs once at its start.
     pub fn new(store: Store) -> Self {
         Self { store, due: None }
     }

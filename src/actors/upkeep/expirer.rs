@@ -1,5 +1,5 @@
-//! Ends registrations, invitations, codes, sessions, failed logins, requests to reset a password and outcomes whose
-//! time is over.
+//! Ends the expired registrations, invitations, codes, sessions, failed logins, requests to reset a password and
+//! outcomes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,15 +20,15 @@ use crate::{
     types::Fault,
 };
 
-/// How often it looks.
+/// The interval between two runs.
 const EVERY: Duration = Duration::from_secs(30);
-/// Rows of one kind in one transaction.
+/// The maximum number of rows of one kind in one transaction.
 const BATCH: usize = 100;
 
-/// The worker.
+/// The worker that ends expired records.
 pub struct Expirer {
     store: Store,
-    /// How far the walk over failed logins has come; one that crashes begins it anew.
+    /// The position of the walk over failed logins, which begins again after a crash.
     walked: Walked,
 }
 
@@ -44,7 +44,7 @@ impl LeasedWorker for Expirer {
 
     async fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
         if cx.system().clock().trouble().is_some() {
-            // What is over is refused by every command; nothing is deleted by a clock that may be wrong.
+            // Commands refuse expired records themselves, so nothing has to be deleted by a clock that may be wrong.
             return Ok(Next::Within(EVERY));
         }
         let mut full = false;
@@ -92,7 +92,7 @@ fn codes(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
     Ok(due.len())
 }
 
-/// A session that ran out by itself was of no use any more: no event tells of it.
+/// Removes expired sessions. No event is written, because an expired session gives no access.
 fn sessions(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
     let ended = session::ended(tx, tx.now(), BATCH)?;
     for id in &ended {

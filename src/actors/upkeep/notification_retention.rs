@@ -1,5 +1,5 @@
-//! Removes notifications that are older than `limits::NOTIFICATIONS_KEPT`, and mails that the development inbox does
-//! not keep; none by a clock that is not to be trusted.
+//! Removes notifications that are older than `limits::NOTIFICATIONS_KEPT`, and messages that the development inbox does
+//! not keep; none while the clock is not trusted.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,19 +14,19 @@ use crate::{
     types::Fault,
 };
 
-/// How often it looks.
+/// The interval between two runs.
 const EVERY: Duration = Duration::from_secs(3_600);
-/// Notifications in one transaction.
+/// The maximum number of notifications in one transaction.
 const BATCH: usize = 200;
 
-/// The worker.
+/// The worker that removes old notifications.
 pub struct NotificationRetention {
     store: Store,
     notifier: Notifier,
 }
 
 impl NotificationRetention {
-    /// A worker over `store`; `notifier` says what the inbox keeps.
+    /// A worker over `store`; `notifier` has the limits of the development inbox.
     pub fn new(store: Store, notifier: Notifier) -> Self {
         Self { store, notifier }
     }

@@ -1,5 +1,5 @@
-//! Removes events that are older than `events.retention`, but never one that a subscriber has not had, and none by a
-//! clock that is not to be trusted.
+//! Removes events that are older than `events.retention` and below every subscriber's watermark; none while the clock
+//! is not trusted.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,10 +14,10 @@ use crate::{
     types::Fault,
 };
 
-/// How often it looks.
+/// The interval between two runs.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The worker.
+/// The worker that removes old events.
 pub struct Retention {
     store: Store,
     relays: Relays,

@@ -1,5 +1,5 @@
-//! Takes snapshots when they are due, and removes segments and snapshots that are not needed any more; when the disk is
-//! nearly full, all that are not the newest.
+//! Takes due snapshots, and removes segments and snapshots that are no longer needed. When the disk is nearly full, it
+//! keeps only the newest snapshot.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,10 +10,10 @@ use crate::{
     types::Fault,
 };
 
-/// How often it looks whether something is due.
+/// The interval between two checks for a due snapshot.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The worker.
+/// The worker that takes and removes snapshots.
 pub struct Snapshots {
     store: Store,
 }
@@ -32,7 +32,7 @@ impl LeasedWorker for Snapshots {
         let Some(upkeep) = self.store.upkeep().cloned() else { return Ok(Next::Within(EVERY)) };
         let done = cx
             .thread(move |_| {
-                // Tried again at the next look; nothing depends on this very snapshot.
+                // The next run tries again; no rule depends on this snapshot.
                 let fault = |error: &dyn std::fmt::Display| Fault::bug(error.to_string());
                 let free = upkeep.free_bytes().map_err(|error| fault(&error))?;
                 match DiskSpace::of(free) {

@@ -3,6 +3,7 @@
 mod access;
 mod connections;
 mod contract;
+mod description;
 mod forms;
 mod guarded;
 mod heads;

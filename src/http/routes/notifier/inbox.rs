@@ -18,6 +18,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Json, Path, Query},
         fields::{Fields, FromFields, line},
+        openapi::forms::{ChannelForm, IdForm, TemplateForm, TimeForm},
         pages::INBOX,
         route::{Access::Development, Class::Exempt, On::Public, Route, row},
         services::EdgeServices,
@@ -73,21 +74,25 @@ impl FromFields for InboxQuery {
 #[serde(rename_all = "camelCase")]
 pub struct KeptMail {
     /// The id of the message.
+    #[schema(value_type = IdForm)]
     id: String,
     /// The channel of the message.
-    #[schema(example = "email")]
+    #[schema(value_type = ChannelForm)]
     channel: &'static str,
     /// The recipient.
     #[schema(example = "ada@example.com")]
     to: String,
     /// The name of the template.
-    #[schema(example = "verification_code")]
+    #[schema(value_type = TemplateForm)]
     template: &'static str,
     /// Subject line.
+    #[schema(example = "Your code")]
     subject: String,
     /// Plain text.
+    #[schema(example = "Your code is 123456.")]
     text: String,
     /// HTML.
+    #[schema(example = "<p>Your code is <b>123456</b>.</p>")]
     html: String,
     /// The code in it, if it has one.
     #[schema(example = "123456")]
@@ -95,7 +100,7 @@ pub struct KeptMail {
     /// The link in it, if it has one.
     link: Option<String>,
     /// When it arrived.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     created_at: String,
 }
 
@@ -131,10 +136,10 @@ pub struct InboxList {
 #[utoipa::path(
     get, path = "/dev/inbox", operation_id = "list_inbox_mails", tag = "development",
     params(
-        ("to" = Option<String>, Query, description = "Only messages to this address, in upper or lower case."),
-        ("after" = Option<String>, Query, description = "Only messages that arrived after the one with this id."),
-        ("wait" = Option<i64>, Query, description = "Seconds to wait for a message if there is none; at most 30."),
-        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
+        ("to" = Option<String>, Query, description = "Only messages to this address, in upper or lower case.", min_length = 1, max_length = 254),
+        ("after" = Option<IdForm>, Query, description = "Only messages that arrived after the one with this id."),
+        ("wait" = Option<i64>, Query, description = "Seconds to wait for a message if there is none.", minimum = 0, maximum = 30),
+        ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
     ),
     responses((
         status = 200, description = "The messages, newest first: at most 1,000, for 24 h.",
