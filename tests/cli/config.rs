@@ -78,8 +78,8 @@ fn init_writes_a_file_that_sets_nothing_and_never_overwrites() {
         (again.code, again.stderr.as_str()),
         (
             1,
-            "error: majordomo.toml is there already; name another file (`majordomo config init FILE`), or move this one \
-             away\n"
+            "error: majordomo.toml is there already; name another file (`majordomo config init FILE`), or move this \
+             one away\n"
         )
     );
     assert_eq!(std::fs::read(majordomo.path("majordomo.toml")).unwrap(), before);
