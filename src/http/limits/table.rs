@@ -45,9 +45,9 @@ impl RateTable {
             make_room(&mut shard, now);
         }
         let arrival = shard.entry(who).or_insert(0);
-        let (next, standing) = self.quota.take(*arrival, now);
+        let (next, state) = self.quota.take(*arrival, now);
         *arrival = next;
-        standing
+        state
     }
 
     pub(super) fn give_back(&self, who: RateLimitKey) {
