@@ -2,9 +2,6 @@
 "use strict";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
-/** Groups that come after all others, in this order. */
-const LAST = ["operations", "health", "documentation"];
-
 /** An element with attributes and children; strings become text. */
 function el(name, attributes, ...children) {
   const node = document.createElement(name);
@@ -35,13 +32,22 @@ const resolve = (api, schema) => {
 
 const nameOf = (schema) => (schema && schema.$ref ? schema.$ref.split("/").pop() : null);
 
-/** Members of allOf together; of oneOf with null the other; of several objects all members, and the first as example. */
+/** Members of allOf together; of oneOf with null the other; of alternative objects the members of all. */
 function settle(api, schema) {
   const resolved = resolve(api, schema);
   const several = resolved.oneOf || resolved.anyOf;
   if (several) {
-    const others = several.filter((one) => one.type !== "null");
-    return others.length === 1 ? settle(api, others[0]) : either(api, resolved, others.map((one) => settle(api, one)));
+    const others = several.filter((one) => one.type !== "null").map((one) => settle(api, one));
+    if (others.length === 1) return others[0];
+    if (!others.every((one) => one.properties)) return resolved;
+    const forms = others.flatMap((one) => (one.forms || [[]]).map((form) => [...form, ...(one.required || [])]));
+    const inAll = (name) => forms.every((form) => form.includes(name));
+    return {
+      ...resolved,
+      properties: Object.assign({}, ...others.map((one) => one.properties)),
+      required: forms[0].filter(inAll),
+      forms: forms.map((form) => form.filter((name) => !inAll(name))),
+    };
   }
   if (!resolved.allOf) return resolved;
   return resolved.allOf.map((part) => settle(api, part)).reduce((whole, part) => ({
@@ -51,16 +57,6 @@ function settle(api, schema) {
   }), {});
 }
 
-function either(api, resolved, parts) {
-  if (!parts.every((part) => part.properties)) return resolved;
-  const everywhere = (name) => parts.every((part) => (part.required || []).includes(name));
-  return {
-    ...resolved,
-    properties: Object.assign({}, ...parts.map((part) => part.properties)),
-    required: (parts[0].required || []).filter(everywhere),
-    example: example(api, parts[0]),
-  };
-}
 
 function typeOf(api, schema) {
   const settled = settle(api, schema);
@@ -70,43 +66,30 @@ function typeOf(api, schema) {
   return settled.format ? `${words}, ${settled.format}` : words;
 }
 
-function example(api, schema, depth = 0) {
-  const settled = settle(api, schema);
-  if (settled.example !== undefined) return settled.example;
-  if (settled.examples && settled.examples.length) return settled.examples[0];
-  if (settled.default !== undefined && settled.default !== null) return settled.default;
-  if (settled.enum) return settled.enum[0];
-  const type = [].concat(settled.type || []).find((one) => one !== "null");
-  if (settled.properties || type === "object") {
-    if (depth > 4) return {};
-    return Object.fromEntries(Object.entries(settled.properties || {}).map(([key, value]) => [key, example(api, value, depth + 1)]));
-  }
-  if (type === "array") return depth > 4 ? [] : [example(api, settled.items, depth + 1)];
-  if (type === "integer" || type === "number") return 0;
-  if (type === "boolean") return true;
-  if (settled.format === "date-time") return "2026-01-31T12:00:00Z";
-  if (settled.format === "uuid") return "01890000-0000-7000-8000-000000000000";
-  return "string";
-}
-
 function table(heads, rows) {
   return el("div", { class: "scroll" }, el("table", {},
     el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
     el("tbody", {}, rows)));
 }
 
-/** One row a member, nested ones indented; what is required matters only to who sends. */
+/** One row a member, nested ones indented. What is required stands first, and matters only to who sends. */
 function members(api, schema, direction, depth = 0) {
   const settled = settle(api, schema);
   const required = direction === "sent" ? settled.required || [] : [];
-  return Object.entries(settled.properties || {}).flatMap(([name, member]) => {
+  const forms = direction === "sent" ? settled.forms || [] : [];
+  const either = forms.flat();
+  const instead = (name) => forms.filter((form) => !form.includes(name)).map((form) => form.join(" and ")).join(", or ");
+  const rank = (name) => (either.includes(name) ? 0 : required.includes(name) ? 1 : 2);
+  const sorted = Object.entries(settled.properties || {}).sort(([a], [b]) => rank(a) - rank(b));
+  return sorted.flatMap(([name, member]) => {
     const inner = settle(api, member);
     const below = inner.properties ? member : inner.items && settle(api, inner.items).properties ? inner.items : null;
     const description = member.description || inner.description;
     const values = inner.enum && inner.enum.length < 20 ? `One of ${inner.enum.join(", ")}. ` : "";
     const row = el("tr", {},
-      el("td", {}, Array.from({ length: depth }, () => el("span", { class: "indent" })), el("code", {}, name),
-        required.includes(name) ? el("span", { class: "required" }, " required") : null),
+      el("td", { class: `depth-${depth}` }, el("code", {}, name),
+        required.includes(name) ? el("span", { class: "required" }, " required") : null,
+        either.includes(name) ? el("span", { class: "required" }, ` this or ${instead(name)}`) : null),
       el("td", { class: "soft" }, typeOf(api, member)),
       el("td", {}, values, inline(description)));
     return [row, ...(below && depth < 3 ? members(api, below, direction, depth + 1) : [])];
@@ -123,12 +106,26 @@ function sample(text) {
   return el("div", { class: "sample" }, el("pre", { tabindex: "0" }, el("code", {}, text)), navigator.clipboard ? button : null);
 }
 
+/** A word of a shell's command line. */
+const quoted = (text) => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+/** An example of a parameter's value. */
+function valueOf(api, parameter) {
+  if (parameter.example !== undefined) return String(parameter.example);
+  const settled = settle(api, parameter.schema);
+  return String(settled.example ?? (settled.enum || [""])[0]);
+}
+
+/** The request with what is required, as a command for a shell. */
 function curl(api, operation) {
-  const lines = [`curl ${operation.method === "get" ? "" : `-X ${operation.method.toUpperCase()} `}${location.origin}${operation.path}`];
+  const path = operation.parameters.filter((parameter) => parameter.in === "path").reduce((at, parameter) =>
+    at.replace(`{${parameter.name}}`, encodeURIComponent(valueOf(api, parameter))), operation.path);
+  const method = operation.method === "get" ? "" : `-X ${operation.method.toUpperCase()} `;
+  const lines = [`curl ${method}${quoted(operation.server + path)}`];
   if (operation.secured) lines.push(`  -H "Authorization: Bearer $TOKEN"`);
-  if (operation.body) {
-    lines.push(`  -H "Content-Type: application/json"`);
-    lines.push(`  -d '${JSON.stringify(example(api, operation.body))}'`);
+  if (operation.sample !== undefined) {
+    lines.push(`  -H ${quoted("Content-Type: application/json")}`);
+    lines.push(`  -d ${quoted(JSON.stringify(operation.sample))}`);
   }
   return lines.join(" \\\n");
 }
@@ -142,13 +139,18 @@ function operations(api) {
       id: spec.operationId || `${method}-${path}`,
       group: (spec.tags || ["other"])[0],
       demands: spec["x-majordomo"] || {},
-      secured: (spec.security || []).some((one) => Object.keys(one).length),
+      secured: (spec.security || []).length > 0 && spec.security.every((one) => Object.keys(one).length),
+      server: (spec.servers || api.servers || [{ url: "" }])[0].url.replace(/\/$/, ""),
+      place: (spec["x-majordomo"] || {}).place || 0,
+      parameters: (spec.parameters || []).map((parameter) => resolve(api, parameter)),
       body: content && content.schema,
+      sample: content && content.example,
     };
-  }));
+  })).sort((a, b) => a.place - b.place);
 }
 
 function response(api, status, answer) {
+  answer = resolve(api, answer);
   const content = Object.entries(answer.content || {})[0];
   const schema = content && content[1].schema;
   const isProblem = content && content[0] === "application/problem+json";
@@ -164,8 +166,9 @@ function article(api, operation) {
     ...prose(spec.description)];
   const facts = [["Needs", demands.permission], ["Listener", demands.listener], ["Limit", demands.limit]];
   parts.push(el("ul", { class: "tags" }, facts.filter(([, value]) => value).map(([name, value]) => el("li", {}, `${name}: ${value}`))));
-  if ((spec.parameters || []).length) {
-    parts.push(el("h4", {}, "Parameters"), table(["Name", "Where", "Type", "Meaning"], spec.parameters.map((parameter) =>
+  parts.push(sample(curl(api, operation)));
+  if (operation.parameters.length) {
+    parts.push(el("h4", {}, "Parameters"), table(["Name", "Where", "Type", "Meaning"], operation.parameters.map((parameter) =>
       el("tr", {}, el("td", {}, el("code", {}, parameter.name), parameter.required ? el("span", { class: "required" }, " required") : null),
         el("td", { class: "soft" }, parameter.in), el("td", { class: "soft" }, typeOf(api, parameter.schema)),
         el("td", {}, inline(parameter.description))))));
@@ -175,11 +178,11 @@ function article(api, operation) {
   }
   const answers = Object.entries(spec.responses || {});
   const success = answers.find(([status]) => status.startsWith("2"));
-  const content = success && Object.values(success[1].content || {})[0];
+  const content = success && Object.values(resolve(api, success[1]).content || {})[0];
   const rows = content && content.schema ? members(api, content.schema, "answered") : [];
   if (rows.length) parts.push(el("h4", {}, `Answer ${success[0]}`), table(["Field", "Type", "Meaning"], rows));
-  parts.push(el("h4", {}, "Statuses"), table(["Status", "When", "What"], answers.map(([status, answer]) => response(api, status, answer))));
-  parts.push(el("h4", {}, "Try it"), sample(curl(api, operation)));
+  parts.push(el("details", {}, el("summary", {}, "Statuses"),
+    table(["Status", "When", "What"], answers.map(([status, answer]) => response(api, status, answer)))));
   return el("article", { class: "operation", id: operation.id }, parts);
 }
 
@@ -244,10 +247,11 @@ async function start() {
   document.getElementById("version").textContent = api.info.version;
   const groups = [...operations(api).reduce((map, operation) =>
     map.set(operation.group, [...(map.get(operation.group) || []), operation]), new Map())];
-  const place = (group) => LAST.indexOf(group);
-  groups.sort(([a], [b]) => place(a) - place(b) || a.localeCompare(b));
+  const tags = api.tags || [];
+  const place = (group) => tags.findIndex((tag) => tag.name === group);
+  groups.sort(([a], [b]) => place(a) - place(b));
   content.replaceChildren(el("h1", {}, `${api.info.title} API`), ...prose(api.info.description),
-    ...groups.flatMap(([group, list]) => [el("h2", { class: "group" }, group), ...list.map((operation) => article(api, operation))]),
+    ...groups.flatMap(([group, list]) => [el("h2", { class: "group" }, group), ...prose((tags[place(group)] || {}).description), ...list.map((operation) => article(api, operation))]),
     ...errors(api));
   const show = () => nav.replaceChildren(...index(groups, filter.value));
   filter.addEventListener("input", show);

@@ -54,6 +54,9 @@ impl From<&config::AuthConfig> for CodeLimits {
             renew_under: settings.renew_under,
             hourly: count(settings.hourly),
             daily: count(settings.daily),
+            daily_of_all: count(settings.daily_of_all),
+            refused_hourly: settings.refused_hourly,
+            refused_hourly_by_domain: settings.refused_hourly_by_domain,
         }
     }
 }

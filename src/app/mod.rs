@@ -29,6 +29,7 @@ use crate::{
     config::Config,
     persistence::{Store, Write, migrations::Migration},
     supervision::{ManualClock, System},
+    telemetry::log::LogSwitch,
     types::{CallContext, Work, limits},
 };
 
@@ -40,6 +41,7 @@ pub struct App {
     manual: Option<Arc<ManualClock>>,
     store: Store,
     hasher: HasherPool,
+    log: LogSwitch,
     migrations: &'static [Migration],
 }
 

@@ -17,16 +17,18 @@ use crate::{
         trust::{Opening, TreeState},
     },
     supervision::{ManualClock, System, SystemClock},
+    telemetry::log::LogSwitch,
     types::{Clock, Timestamp},
 };
 
 impl App {
     /// Binds the listeners and opens the store, which takes the data directory for this process. `migrations` are those
-    /// that the store of this program has had. Must be called within a runtime.
+    /// that the store of this program has had; `log` is the level of the log of this process. Must be called within a
+    /// runtime.
     ///
     /// Fails if an address is taken, the store cannot be opened or is newer than this program, or a setting does not
     /// fit it.
-    pub async fn open(mut config: Config, migrations: &'static [Migration]) -> Result<Self, AppError> {
+    pub async fn open(mut config: Config, log: LogSwitch, migrations: &'static [Migration]) -> Result<Self, AppError> {
         let hasher = hasher(&config)?;
         let sockets = Sockets::bind(&config)?;
         // With port 0 the system chose: what is said of the public URL names the port that was taken.
@@ -43,7 +45,7 @@ impl App {
         let (store, opening) = open_store(options)?;
         let system = System::new(clock, entropy);
         demand_known(&store, &opening, migrations, &system).await?;
-        let app = Self { config, sockets, system, manual, store, hasher, migrations };
+        let app = Self { config, sockets, system, manual, store, hasher, log, migrations };
         // The users of an older store are read once they are brought up to this program.
         if app.pending().await? == 0
             && let Err(refusal) = demand_pepper(&app.store, &app.hasher).await

@@ -57,10 +57,11 @@ pub fn assemble(
 ) -> Result<Assembly, NotifierFault> {
     let AppDependencies { services, control, manual } = dependencies;
     let (config, store) = (Arc::clone(&services.config), services.store.clone());
-    let routers = Routers::default();
+    let (routers, log) = (Routers::default(), services.log.clone());
     let mut root = Supervisor::root(system);
     let services = tree::services(&mut root, system, services, listen(&routers))?;
-    let operations = Operations::new(system.clone(), store.clone(), services.relays.clone(), services.notifier.clone());
+    let about = (services.relays.clone(), services.notifier.clone());
+    let operations = Operations::new(system.clone(), store.clone(), about, log);
     if let Some(manual) = manual {
         operations.let_advance(manual);
     }

@@ -52,7 +52,7 @@ impl App {
 
     /// Puts the tree together and starts it.
     async fn start(self) -> Result<Running, AppError> {
-        let Self { config, sockets, system, manual, store, hasher, .. } = self;
+        let Self { config, sockets, system, manual, store, hasher, log, .. } = self;
         demand_pepper(&store, &hasher).await?;
         let signing = prepare_keys(&store, service_write(&system), &config.auth.token, system.clock())
             .await
@@ -66,6 +66,7 @@ impl App {
             signing,
             auth_keys,
             mail: None,
+            log,
         };
         let dependencies = AppDependencies { services, control: ControlToken::new(token.clone()), manual };
         let assembly = services::assemble(&system, dependencies, |routers| {

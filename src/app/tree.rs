@@ -10,7 +10,7 @@
 //! |- sender   finds due deliveries and sends them               5 / 60 s          park
 //! |- relay    one event relay a subscriber                      5 / 60 s          park
 //! |- upkeep   expirer, two retentions, snapshots, audit end,
-//! |           key rotation and reload                           3 / 600 s         park
+//! |           key rotation and reload, level of the log         3 / 600 s         park
 //! '- edge     public listener                                   5 / 60 s          escape
 //! ```
 //!
@@ -20,6 +20,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::{error::AppError, secrets};
 use crate::{
     actors::{
         auth::{Auth, AuthContext, AuthKeys, KeyReload, KeyRotation, MarkUsed},
@@ -31,14 +32,15 @@ use crate::{
         otp::{Otp, OtpSubscriber},
         relay::{Relays, Subscriber},
         store_keeper,
-        upkeep::{AuditEnd, Expirer, NotificationRetention, Retention, Snapshots},
+        upkeep::{AuditEnd, Expirer, LogLevelEnd, NotificationRetention, Retention, Snapshots},
         user::{UserContext, Users},
     },
     config::Config,
-    crypto::token::KeySet,
+    crypto::{identifier::IdentifierKey, token::KeySet},
     outbound::mail::MailTransport,
     persistence::Store,
     supervision::{Spec, Supervisor, System},
+    telemetry::log::LogSwitch,
     types::limits,
 };
 
@@ -54,6 +56,8 @@ pub struct ServiceDependencies {
     pub signing: KeySet,
     /// Subkeys of the ring.
     pub auth_keys: AuthKeys,
+    /// The level of the log of the process.
+    pub log: LogSwitch,
     /// Takes mail; `None`: the transport that the settings name.
     pub mail: Option<Arc<dyn MailTransport>>,
 }
@@ -92,7 +96,7 @@ pub fn services(
     dependencies: ServiceDependencies,
     Listeners { ops, public }: Listeners,
 ) -> Result<Services, NotifierFault> {
-    let ServiceDependencies { config, store, hasher, signing, auth_keys, mail } = dependencies;
+    let ServiceDependencies { config, store, hasher, signing, auth_keys, mail, log } = dependencies;
     edge::listener(root, Spec::escape("ops"), ops);
     let store_spec = Spec::escape("store").restarts(0, limits::RESTARTS_WITHIN);
     store_keeper::supervised(root, store_spec.stop_within(limits::STORE_CLOSE).needed(), &store);
@@ -100,10 +104,11 @@ pub fn services(
     root.group("hasher", |group| hasher.supervise(group, threads));
 
     let otp = Otp::supervised(root, Spec::park("otp"), system.clone(), store.clone(), &config.auth);
+    let identifiers = auth_keys.identifier.clone();
     let auth_context = AuthContext::new(system, &store, &hasher, &otp, &config, (auth_keys, signing));
     let auth = Auth::new(root.commands(Spec::escape("auth"), auth_context));
 
-    let users = users(root, system, &store, hasher, &config);
+    let users = users(root, system, &store, (hasher, identifiers), &config);
 
     let (codes, at) = (Arc::new(otp.clone()), (store.clone(), system.clone()));
     let notifier_context = match mail {
@@ -112,13 +117,19 @@ pub fn services(
     };
     let (notifier, notified) = notifier(root, notifier_context);
     let relays = relays(root, system, &store, [Arc::new(OtpSubscriber::new(otp.clone())), notified]);
-    upkeep(root, &config, &store, (&relays, &notifier, &auth));
+    upkeep(root, &config, &store, (&relays, &notifier, &auth), log);
     public_listener(root, public);
     Ok(Services { auth, users, otp, notifier, relays })
 }
 
-fn users(root: &mut Supervisor, system: &System, store: &Store, hasher: HasherPool, config: &Config) -> Users {
-    let context = UserContext::new(system.clone(), store.clone(), hasher, &config.auth);
+fn users(
+    root: &mut Supervisor,
+    system: &System,
+    store: &Store,
+    (hasher, identifiers): (HasherPool, IdentifierKey),
+    config: &Config,
+) -> Users {
+    let context = UserContext::new(system.clone(), store.clone(), hasher, identifiers, &config.auth);
     Users::new(root.commands(Spec::escape("user"), context))
 }
 
@@ -129,9 +140,10 @@ pub fn users_alone(
     store: &Store,
     hasher: HasherPool,
     config: &Config,
-) -> Users {
+) -> Result<Users, AppError> {
     root.group("hasher", |group| hasher.supervise(group, 1));
-    users(root, system, store, hasher, config)
+    let identifiers = secrets::auth_keys(store)?.identifier;
+    Ok(users(root, system, store, (hasher, identifiers), config))
 }
 
 /// The notifier with its sender, and its subscriber.
@@ -158,6 +170,7 @@ fn upkeep(
     config: &Config,
     store: &Store,
     (relays, notifier, auth): (&Relays, &Notifier, &Auth),
+    log: LogSwitch,
 ) {
     let spec = |name: &str| Spec::park(name).restarts(3, UPKEEP_WITHIN).stop_within(limits::STOP_SOON);
     let lease = |name: &str| SharedLease::new(store, format!("upkeep/{name}"));
@@ -180,6 +193,7 @@ fn upkeep(
         group.worker(spec("key_reload"), move || KeyReload::new(&read_for));
         let seen_by = auth.clone();
         group.worker_nudged_by(&MarkUsed::woken_by(auth), spec("mark_used"), move || MarkUsed::new(&seen_by));
+        group.worker(spec("log_level"), move || LogLevelEnd::new(log.clone()));
     });
 }
 

@@ -1,12 +1,18 @@
 //! An HTTP client for the running server: one request and one answer over plain HTTP, on the same machine or network.
 
-use std::{future::Future, io, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, runtime::Runtime};
 
 use super::CliFailure;
 use crate::{
@@ -57,35 +63,78 @@ pub fn get(url: &str, timeout: Duration) -> Result<ServerAnswer, NoAnswer> {
 /// A client of the ops listener, with the control token: every user who may read the data directory may use it.
 #[derive(Debug, Clone)]
 pub struct ControlClient {
-    base: String,
-    token: Secret,
+    listener: String,
+    token_file: PathBuf,
+    token: Option<Secret>,
 }
 
 impl ControlClient {
-    /// Reads the control token of the running server from the store's directory. `None` if there is no token: no server
-    /// runs, or it has stopped.
-    pub fn find(config: &Config) -> io::Result<Option<Self>> {
-        match std::fs::read_to_string(control_token::path(&config.store.path)) {
-            Ok(text) => {
-                let base = format!("http://{}", config.edge.ops_listen);
-                Ok(Some(Self { base, token: Secret::new(text.trim()) }))
+    /// The client of the ops listener in `config`, with the control token if there is one: in development the ops
+    /// listener is read without it.
+    pub fn of(config: &Config) -> Result<Self, CliFailure> {
+        let token_file = control_token::path(&config.store.path);
+        let token = match std::fs::read_to_string(&token_file) {
+            Ok(text) => Some(Secret::new(text.trim())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                let fix = "run the command as the user of the server, or as root";
+                return Err(CliFailure::fault(token_file.display(), format_args!("{error}; {fix}")));
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        };
+        Ok(Self { listener: reachable(config.edge.ops_listen, "edge.ops_listen")?, token_file, token })
+    }
+
+    /// The same, if there is a control token and an address to send it to: without them no server is known to run.
+    fn of_running(config: &Config) -> Result<Option<Self>, CliFailure> {
+        if config.edge.ops_listen.port() == 0 {
+            return Ok(None);
         }
+        Ok(Some(Self::of(config)?).filter(|control| control.token.is_some()))
+    }
+
+    /// The address of the ops listener.
+    pub fn address(&self) -> &str {
+        &self.listener
+    }
+
+    /// The file of the control token.
+    pub fn token_file(&self) -> &Path {
+        &self.token_file
+    }
+
+    /// Sends GET to `path` and waits at most `timeout`.
+    pub async fn get(&self, path: &str, timeout: Duration) -> Result<ServerAnswer, NoAnswer> {
+        let request = self.request(Method::GET, path).body(Full::default()).map_err(|_| NoAnswer::Address)?;
+        in_time(exchange(request), timeout).await
     }
 
     /// Sends `body` to `path` and waits at most `timeout`.
     pub fn post(&self, path: &str, body: &serde_json::Value, timeout: Duration) -> Result<ServerAnswer, NoAnswer> {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("{}{path}", self.base))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.reveal()))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::from(body.to_string()))
-            .map_err(|_| NoAnswer::Address)?;
-        blocking(exchange(request), timeout)
+        let request = self.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+        blocking(exchange(request.body(Full::from(body.to_string())).map_err(|_| NoAnswer::Address)?), timeout)
     }
+
+    fn request(&self, method: Method, path: &str) -> http::request::Builder {
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.listener));
+        match &self.token {
+            Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {}", token.reveal())),
+            None => request,
+        }
+    }
+}
+
+/// The address of a listener on this machine: for an unspecified address (0.0.0.0, ::) the loopback address.
+pub fn reachable(listen: SocketAddr, key: &str) -> Result<String, CliFailure> {
+    if listen.port() == 0 {
+        let fix = format!("say with --set {key}=ADDRESS which one it took");
+        return Err(CliFailure::Usage(format!("{key} takes any free port; {fix}")));
+    }
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        known => known,
+    };
+    Ok(format!("http://{}", SocketAddr::new(ip, listen.port())))
 }
 
 /// Sends `body` to `path` of the running server and returns its answer. `None` if no server runs: the command then
@@ -96,15 +145,26 @@ pub fn ask_running(
     body: &serde_json::Value,
     timeout: Duration,
 ) -> Result<Option<serde_json::Value>, CliFailure> {
-    let token = control_token::path(&config.store.path);
-    let Some(control) = ControlClient::find(config).map_err(|error| CliFailure::fault(token.display(), error))? else {
-        return Ok(None);
-    };
-    let answer = match control.post(path, body, timeout) {
+    let Some(control) = ControlClient::of_running(config)? else { return Ok(None) };
+    answered(&control, control.post(path, body, timeout))
+}
+
+/// The answer of the running server to GET, with the same rules as `ask_running`.
+pub fn read_running(config: &Config, path: &str, timeout: Duration) -> Result<Option<serde_json::Value>, CliFailure> {
+    let Some(control) = ControlClient::of_running(config)? else { return Ok(None) };
+    let answer = runtime()?.block_on(control.get(path, timeout));
+    answered(&control, answer)
+}
+
+fn answered(
+    control: &ControlClient,
+    answer: Result<ServerAnswer, NoAnswer>,
+) -> Result<Option<serde_json::Value>, CliFailure> {
+    let answer = match answer {
         Ok(answer) => answer,
         // The token of a server that was killed.
         Err(NoAnswer::Refused) => return Ok(None),
-        Err(error) => return Err(CliFailure::fault(format_args!("the server at {}", config.edge.ops_listen), error)),
+        Err(error) => return Err(CliFailure::fault(format_args!("the server at {}", control.address()), error)),
     };
     let body = answer.json().unwrap_or_default();
     if (200..300).contains(&answer.status) {
@@ -125,16 +185,27 @@ pub fn refusal(problem: &serde_json::Value) -> String {
     if named.is_empty() { text(problem, "detail").unwrap_or_else(|| "no reason is given".to_owned()) } else { named }
 }
 
-/// Runs one exchange on a new runtime: commands are not async.
+/// A runtime for one command: commands are not async.
+pub fn runtime() -> Result<Runtime, CliFailure> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| CliFailure::fault("the runtime did not start", error))
+}
+
+/// Runs one exchange on a new runtime.
 fn blocking(
     exchange: impl Future<Output = Result<ServerAnswer, NoAnswer>>,
     timeout: Duration,
 ) -> Result<ServerAnswer, NoAnswer> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| NoAnswer::Broken(error.to_string()))?;
-    runtime.block_on(async { tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(NoAnswer::Late(timeout))) })
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| NoAnswer::Broken(error.to_string()))?;
+    runtime.block_on(in_time(exchange, timeout))
+}
+
+async fn in_time(
+    exchange: impl Future<Output = Result<ServerAnswer, NoAnswer>>,
+    timeout: Duration,
+) -> Result<ServerAnswer, NoAnswer> {
+    tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(NoAnswer::Late(timeout)))
 }
 
 async fn exchange(mut request: Request<Full<Bytes>>) -> Result<ServerAnswer, NoAnswer> {
@@ -177,7 +248,7 @@ async fn exchange(mut request: Request<Full<Bytes>>) -> Result<ServerAnswer, NoA
 mod tests {
     use std::{
         io::{Read, Write},
-        net::{SocketAddr, TcpListener},
+        net::TcpListener,
     };
 
     use super::*;
@@ -232,15 +303,28 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.store.path = directory.path().to_owned();
-        assert!(ControlClient::find(&config).unwrap().is_none());
+        assert!(ControlClient::of(&config).unwrap().token.is_none());
         let (address, server) = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
         config.edge.ops_listen = address;
         std::fs::write(control_token::path(directory.path()), "t0k3n\n").unwrap();
-        let control = ControlClient::find(&config).unwrap().unwrap();
+        let control = ControlClient::of(&config).unwrap();
         assert!(!format!("{control:?}").contains("t0k3n"));
         let body = serde_json::json!({ "a": 1 });
         assert_eq!(control.post("/control/x", &body, TIMEOUT).unwrap().status, 200);
         let request = server.join().unwrap();
         assert!(request.contains("authorization: Bearer t0k3n\r\n") && request.starts_with("POST /control/x "));
+    }
+
+    #[test]
+    fn a_listener_on_all_addresses_is_asked_on_loopback() {
+        for (listen, url) in [
+            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("0.0.0.0:80", "http://127.0.0.1:80"),
+            ("[::]:80", "http://[::1]:80"),
+            ("192.168.1.1:80", "http://192.168.1.1:80"),
+        ] {
+            assert_eq!(reachable(listen.parse().unwrap(), "edge.listen").unwrap(), url);
+        }
+        assert!(reachable("127.0.0.1:0".parse().unwrap(), "edge.listen").is_err());
     }
 }

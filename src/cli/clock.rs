@@ -22,8 +22,11 @@ impl ClockCommand {
         match self {
             Self::Accept(Accept {}) => {
                 let answer = client::ask_running(&config, "/clock/accept", &json!({}), limits::CLIENT_TIMEOUT)?;
-                let answer = answer
-                    .ok_or_else(|| CliFailure::Fault("no server runs: there is no clock to accept".to_owned()))?;
+                let answer = answer.ok_or_else(|| {
+                    CliFailure::Fault(
+                        "no server runs, so there is no clock to accept; start it (`majordomo serve`)".to_owned(),
+                    )
+                })?;
                 let now = answer.get("now").and_then(serde_json::Value::as_str).unwrap_or("?");
                 terminal.print(format_args!("the time is accepted: {now}\n"))
             }

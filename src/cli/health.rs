@@ -1,12 +1,12 @@
 //! `majordomo health`
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use clap::Args;
 
 use super::{
     CliFailure, CliSettings, Terminal,
-    client::{self, ServerAnswer},
+    client::{self, ServerAnswer, reachable},
 };
 
 /// The longest wait for an answer.
@@ -24,7 +24,7 @@ impl Health {
     pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let base = match &self.url {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None => reachable(settings.read(terminal)?.config.edge.listen)?,
+            None => reachable(settings.read(terminal)?.config.edge.listen, "edge.listen")?,
         };
         let answer = client::get(&format!("{base}/health/ready"), TIMEOUT)
             .map_err(|error| CliFailure::fault(format_args!("{base} is not reached"), error))?;
@@ -33,19 +33,6 @@ impl Health {
         }
         Err(CliFailure::fault(format_args!("{base} is not ready"), why(&answer)))
     }
-}
-
-/// The address of a listener on this machine: for an unspecified address (0.0.0.0, ::) the loopback address.
-fn reachable(listen: std::net::SocketAddr) -> Result<String, CliFailure> {
-    if listen.port() == 0 {
-        return Err(CliFailure::Usage("edge.listen takes any free port; say with --url which one it took".to_owned()));
-    }
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-        known => known,
-    };
-    Ok(format!("http://{}", std::net::SocketAddr::new(ip, listen.port())))
 }
 
 fn reasons(body: &serde_json::Value) -> Option<String> {
@@ -60,22 +47,4 @@ fn why(answer: &ServerAnswer) -> String {
         reasons(&body).or_else(|| text("detail")).or_else(|| text("status"))
     });
     reason.map_or_else(|| format!("it answers {}", answer.status), |reason| format!("{reason} ({})", answer.status))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listener_on_all_addresses_is_asked_on_loopback() {
-        for (listen, url) in [
-            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
-            ("0.0.0.0:80", "http://127.0.0.1:80"),
-            ("[::]:80", "http://[::1]:80"),
-            ("192.168.1.1:80", "http://192.168.1.1:80"),
-        ] {
-            assert_eq!(reachable(listen.parse().unwrap()).unwrap(), url);
-        }
-        assert!(reachable("127.0.0.1:0".parse().unwrap()).is_err());
-    }
 }

@@ -9,6 +9,9 @@ use serde_json::json;
 use super::{
     CliFailure, CliSettings, Terminal, client,
     offline::{self, Offline},
+    ownership,
+    record_form::RecordForm,
+    terminal::ProgressLine,
 };
 use crate::{
     actors::auth,
@@ -16,7 +19,15 @@ use crate::{
     config::Config,
     domain::auth::key_rotation::Urgency,
     http::routes::auth::key_rotation::{self, KeyBody},
-    persistence::{KeyLoss, keyring::Keyring, layout::Layout, lock, lock::Lock, loss},
+    persistence::{
+        KeyLoss,
+        format::{self, Seal},
+        keyring::Keyring,
+        layout::Layout,
+        lock,
+        lock::Lock,
+        loss,
+    },
     types::limits,
 };
 
@@ -24,6 +35,8 @@ use crate::{
 pub(super) enum KeysCommand {
     /// Rotate the signing key of access tokens, with the server running or stopped
     Rotate(Rotate),
+    /// Create the key ring before the first start, where the store must not create it itself
+    Init(KeysInit),
     /// Reseal all values under a new key of the key ring; the server must be stopped
     RotateRing(RotateRing),
     /// Continue with a new key ring after the loss of the old one
@@ -39,11 +52,20 @@ pub(super) struct Rotate {
     /// The new key signs at once and all old keys are removed, which voids every access token
     #[arg(long)]
     stolen: bool,
+    #[command(flatten)]
+    form: RecordForm,
 }
 
 /// No arguments.
 #[derive(Debug, Args)]
 pub(super) struct RotateRing {}
+
+/// The target.
+#[derive(Debug, Args)]
+pub(super) struct KeysInit {
+    /// The file to write instead of secrets.key_ring_file; it must not exist
+    file: Option<PathBuf>,
+}
 
 /// The accepted loss.
 #[derive(Debug, Args)]
@@ -57,6 +79,7 @@ impl KeysCommand {
     pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let config = settings.read(terminal)?.config;
         match self {
+            Self::Init(init) => init.run(&config, terminal),
             Self::Rotate(rotate) => rotate.run(&config, terminal),
             Self::RotateRing(RotateRing {}) => rotate_ring(&config, terminal),
             Self::Recover(recover) => recover.run(&config, terminal),
@@ -86,7 +109,8 @@ impl Rotate {
         for key in keys.as_array().into_iter().flatten() {
             let text = |name: &str| key.get(name).and_then(serde_json::Value::as_str).unwrap_or("?").to_owned();
             let (kid, algorithm) = (text("kid"), text("algorithm"));
-            terminal.print(format_args!("{kid} {algorithm} {} since {}\n", text("stage"), text("since")))?;
+            let line = format!("{kid} {algorithm} {} since {}\n", text("stage"), text("since"));
+            self.form.print(terminal, key, line)?;
         }
         Ok(())
     }
@@ -99,6 +123,29 @@ fn rotate_offline(config: &Config, urgency: Urgency, terminal: &Terminal) -> Res
     store.close();
     let keys = rotated.map_err(|fault| CliFailure::fault("rotating the signing keys", fault))?;
     Ok(keys.into_iter().map(KeyBody::from).collect())
+}
+
+impl KeysInit {
+    /// Refuses to write a ring for a store that another ring has sealed.
+    fn run(&self, config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
+        let file = self.file.clone().unwrap_or_else(|| config.key_ring_file());
+        let place = file.display();
+        if file.exists() {
+            return Err(CliFailure::Fault(format!("{place} is there already; the server uses it as it is")));
+        }
+        let environment = storage::environment();
+        let layout = Layout::new(&config.store.path);
+        let known = format::read(environment.fs.as_ref(), &layout);
+        let known = known.map_err(|error| CliFailure::fault(layout.root.display(), error))?;
+        if known.is_some_and(|format| format.seal != Seal::default()) {
+            let fix = format!("put its key ring back to {place}, or see `majordomo keys recover --help`");
+            let root = layout.root.display();
+            return Err(CliFailure::Fault(format!("the store {root} is sealed under another key ring; {fix}")));
+        }
+        let ring = Keyring::generate(environment.entropy.as_ref(), environment.clock.now());
+        ring.save(&file).map_err(|error| CliFailure::Fault(format!("{error}; name a file that you can write")))?;
+        terminal.print(format_args!("{place} is written; keep a copy of it apart from the backups of the store\n"))
+    }
 }
 
 impl Recover {
@@ -116,7 +163,7 @@ fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
     not_in_use(config)?;
     let mut ring = Keyring::load(&file)
         .map_err(|error| fault(&error))?
-        .ok_or_else(|| CliFailure::Fault(format!("{}: there is no key ring", file.display())))?;
+        .ok_or_else(|| CliFailure::Fault(format!("{} is missing; put the key ring there", file.display())))?;
     let environment = storage::environment();
     if ring.len() == 1 {
         // Two keys: an earlier run was interrupted. It is continued with its new key.
@@ -131,11 +178,15 @@ fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         ring.save(&file).map_err(|error| fault(&error))?;
     }
     let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
-    let sealed = seal_anew(&store);
+    let line = terminal.progress("resealing", environment.clock.clone());
+    let sealed = seal_anew(&store, &line);
+    drop(line);
     store.close();
     sealed?;
     ring.prune();
     ring.save(&file).map_err(|error| fault(&error))?;
+    // The ring of development is in the store's directory.
+    ownership::hand_over(&config.store.path).map_err(|error| CliFailure::fault(config.store.path.display(), error))?;
     terminal.print(format_args!(
         "everything is sealed under the new key {} of {}; keep a copy of the file apart from your backups\n",
         ring.fingerprint(),
@@ -150,8 +201,8 @@ fn old_ring(file: &Path, ring: &Keyring) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn seal_anew(store: &Offline) -> Result<(), CliFailure> {
-    let mut place = None;
+fn seal_anew(store: &Offline, line: &ProgressLine) -> Result<(), CliFailure> {
+    let (mut place, mut passes) = (None, 0_u64);
     loop {
         let after = place.clone();
         let step =
@@ -160,6 +211,8 @@ fn seal_anew(store: &Offline) -> Result<(), CliFailure> {
         if place.is_none() {
             return Ok(());
         }
+        passes += 1;
+        line.show(format_args!("up to {} values are done", passes.saturating_mul(limits::RESEALED_AT_ONCE as u64)));
     }
 }
 

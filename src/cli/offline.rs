@@ -1,10 +1,13 @@
 //! The store, opened by a command without the server.
 
-use std::{future::Future, path::Path};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+};
 
 use tokio::runtime::Runtime;
 
-use super::{CliFailure, Terminal};
+use super::{CliFailure, Terminal, ownership};
 use crate::{
     app::storage,
     config::Config,
@@ -26,6 +29,7 @@ pub fn no_store(dir: &Path) -> CliFailure {
 /// The store, opened by a command without the server. `close` closes it.
 pub struct Offline {
     runtime: Runtime,
+    dir: PathBuf,
     store: Store,
     environment: StoreEnvironment,
 }
@@ -50,7 +54,7 @@ impl Offline {
             TreeState::Trusted => {}
             TreeState::Rebuilt { reason, .. } => terminal.note(format_args!("note: the tree was rebuilt: {reason}")),
         }
-        let opened = Self { runtime, store, environment };
+        let opened = Self { runtime, dir: config.store.path.clone(), store, environment };
         let known = opened.store.read(|view| migrations::newer_than(view, migrations::MIGRATIONS));
         let known = opened.wait(known).map_err(|fault| CliFailure::fault("reading the store's migrations", fault));
         match known.and_then(|newer| newer.map_or(Ok(()), |newer| Err(CliFailure::Fault(newer.to_string())))) {
@@ -90,5 +94,12 @@ impl Offline {
     /// Completes pending writes and closes the directory.
     pub fn close(self) {
         self.runtime.block_on(self.store.close());
+    }
+}
+
+impl Drop for Offline {
+    fn drop(&mut self) {
+        // The server names a file that it may not open.
+        let _ = ownership::hand_over(&self.dir);
     }
 }

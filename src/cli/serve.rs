@@ -13,7 +13,7 @@ use crate::{
     app::{AdministratorPresence, App},
     config::{Config, MailTransportChoice, Mode, tighten},
     persistence::migrations::MIGRATIONS,
-    telemetry::log,
+    telemetry::log::{self, LogSwitch},
 };
 
 /// Runs the server until SIGTERM, SIGINT or SIGHUP. A second signal closes the store without waiting for requests.
@@ -25,7 +25,8 @@ impl Serve {
         let loaded = Config::load(&settings.sources(Vec::new()))?;
         terminal.warn(&loaded.warnings);
         let config = loaded.config;
-        log::install(&config.log).map_err(|error| CliFailure::fault("log.directory cannot be written", error))?;
+        let log =
+            log::install(&config.log).map_err(|error| CliFailure::fault("log.directory cannot be written", error))?;
         process::raise_descriptor_limit();
         if config.mode == Mode::Production {
             tighten(&config).map_err(|error| CliFailure::Fault(error.to_string()))?;
@@ -34,15 +35,15 @@ impl Serve {
             .enable_all()
             .build()
             .map_err(|error| CliFailure::fault("the runtime did not start", error))?;
-        runtime.block_on(serve(config, terminal))
+        runtime.block_on(serve(config, log, terminal))
     }
 }
 
-async fn serve(config: Config, terminal: &Terminal) -> Result<(), CliFailure> {
+async fn serve(config: Config, log: LogSwitch, terminal: &Terminal) -> Result<(), CliFailure> {
     let fault = |error| CliFailure::fault("signals cannot be received", error);
     let signals = Signals::listen().map_err(fault)?;
     let greeting = Greeting::of(&config);
-    let app = App::open(config, MIGRATIONS).await.map_err(|error| CliFailure::Fault(error.to_string()))?;
+    let app = App::open(config, log, MIGRATIONS).await.map_err(|error| CliFailure::Fault(error.to_string()))?;
     let (public, ops) = (app.public(), app.ops());
     let started = |administrators| {
         // Standard output may be closed: the server runs without it.
@@ -145,9 +146,7 @@ impl Greeting {
         }
         match administrators {
             AdministratorPresence::Absent => {
-                text.push_str(
-                    "first administrator: majordomo user create-admin --email ADDRESS --password-file FILE\n",
-                );
+                text.push_str("first administrator: majordomo user create-admin --email ADDRESS\n");
             }
             AdministratorPresence::Present => {}
         }

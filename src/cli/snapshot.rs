@@ -1,12 +1,15 @@
 //! `majordomo snapshot ...`
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Args, Subcommand};
 
-use super::{CliFailure, CliSettings, Terminal, client, offline::Offline};
+use super::{CliFailure, CliSettings, Terminal, client, offline::Offline, watched_fs::watched};
 use crate::app::storage;
-use crate::persistence::{KeyLoss, snapshot};
+use crate::persistence::{
+    KeyLoss,
+    snapshot::{self, SnapshotError},
+};
 
 /// The longest time in which the running server writes a snapshot.
 const TIMEOUT: Duration = Duration::from_mins(30);
@@ -50,7 +53,7 @@ impl Create {
         // The server may have another working directory.
         let file = std::path::absolute(&self.file).map_err(|error| CliFailure::fault(self.file.display(), error))?;
         if file.exists() {
-            return Err(CliFailure::Fault(format!("{} is there already", self.file.display())));
+            return Err(CliFailure::Fault(format!("{} is there already; name another file", self.file.display())));
         }
         let body = serde_json::json!({ "file": file });
         if let Some(answer) = client::ask_running(&config, "/snapshots", &body, TIMEOUT)? {
@@ -79,8 +82,11 @@ impl Restore {
         let mut config = settings.read(terminal)?.config;
         config.store.path.clone_from(&self.directory);
         let environment = storage::environment();
-        let summary = snapshot::restore::restore(&self.file, &storage::settings(&config, &environment), &environment)
-            .map_err(|error| CliFailure::Fault(error.to_string()))?;
+        let line = Arc::new(terminal.progress("restoring", environment.clock.clone()));
+        let settings = storage::settings(&config, &environment);
+        let restored = snapshot::restore::restore(&self.file, &settings, &watched(&environment, &line));
+        drop(line);
+        let summary = restored.map_err(|error| self.failed(&error))?;
         terminal.print(format_args!(
             "{} holds the store as of {} (commit {}, {} keys); set store.path to it, and put the key ring back\n",
             self.directory.display(),
@@ -88,5 +94,21 @@ impl Restore {
             summary.exact,
             summary.pairs,
         ))
+    }
+
+    /// The failure with the file it concerns and what to do.
+    fn failed(&self, error: &SnapshotError) -> CliFailure {
+        let (file, directory) = (self.file.display(), self.directory.display());
+        CliFailure::Fault(match error {
+            SnapshotError::Io { .. } => {
+                format!("{file} is not restored to {directory}: {error}; name files that you can read and write")
+            }
+            SnapshotError::Damaged { .. } => format!("{error}; restore another snapshot"),
+            SnapshotError::NotEmpty { .. }
+            | SnapshotError::Format(_)
+            | SnapshotError::Engine(_)
+            | SnapshotError::Journal(_)
+            | SnapshotError::Closing => error.to_string(),
+        })
     }
 }

@@ -1,8 +1,11 @@
 //! `majordomo store ...`
 
-use clap::{Args, Subcommand};
+use std::sync::Arc;
 
-use super::{CliFailure, CliSettings, Terminal};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{CliFailure, CliSettings, Terminal, record_form::RecordForm, watched_fs::watched};
 use crate::{
     app::storage,
     config::{Config, EngineChoice},
@@ -24,41 +27,50 @@ pub(super) enum StoreCommand {
     Check(StoreCheck),
 }
 
-/// No arguments.
+/// The form of the result.
 #[derive(Debug, Args)]
-pub(super) struct StoreCheck {}
+pub(super) struct StoreCheck {
+    #[command(flatten)]
+    form: RecordForm,
+}
 
 impl StoreCommand {
     pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let config = settings.read(terminal)?.config;
         match self {
-            Self::Check(StoreCheck {}) => check(&config, terminal),
+            Self::Check(StoreCheck { form }) => check(&config, *form, terminal),
         }
     }
 }
 
-fn check(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
+fn check(config: &Config, form: RecordForm, terminal: &Terminal) -> Result<(), CliFailure> {
     if config.store.engine == EngineChoice::Mem {
         return Err(CliFailure::Usage("store.engine = \"mem\" keeps nothing that could be checked".to_owned()));
     }
     let environment = storage::environment();
     let settings = storage::settings(config, &environment);
-    let checked = check::check(&settings, &environment, |format, view| understood(config, &environment, format, view))
-        .map_err(|fault| {
-            match fault {
-                // These errors contain the directory.
-                CheckFault::NoStore(_)
-                | CheckFault::Open(OpenError::Locked { .. } | OpenError::NoDirectory(_) | OpenError::Io { .. }) => {
-                    CliFailure::Fault(fault.to_string())
-                }
-                CheckFault::Open(_)
-                | CheckFault::Snapshot(_)
-                | CheckFault::Tree(_)
-                | CheckFault::Differs { .. }
-                | CheckFault::Content(_)
-                | CheckFault::Io { .. } => CliFailure::fault(config.store.path.display(), fault),
+    let line = Arc::new(terminal.progress("checking", environment.clock.clone()));
+    let content = |format: &Format, view: &dyn EngineView| {
+        line.show("every record and the audit log");
+        understood(config, &environment, format, view)
+    };
+    let checked = check::check(&settings, &watched(&environment, &line), content);
+    drop(line);
+    let checked = checked.map_err(|fault| {
+        match fault {
+            // These errors contain the directory.
+            CheckFault::NoStore(_)
+            | CheckFault::Open(OpenError::Locked { .. } | OpenError::NoDirectory(_) | OpenError::Io { .. }) => {
+                CliFailure::Fault(fault.to_string())
             }
-        })?;
+            CheckFault::Open(_)
+            | CheckFault::Snapshot(_)
+            | CheckFault::Tree(_)
+            | CheckFault::Differs { .. }
+            | CheckFault::Content(_)
+            | CheckFault::Io { .. } => CliFailure::fault(config.store.path.display(), fault),
+        }
+    })?;
     let Checked { segments, snapshots, last, keys, cut, rebuild } = checked;
     if let Some(cut) = cut {
         let consequence = "the next start cuts there, nothing acknowledged is lost";
@@ -67,10 +79,12 @@ fn check(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
     if let Some(reason) = rebuild {
         terminal.note(format_args!("note: the next start rebuilds the tree: {reason}"));
     }
-    terminal.print(format_args!(
+    let record = json!({ "segments": segments, "snapshots": snapshots, "keys": keys, "lastCommit": last.0 });
+    let text = format_args!(
         "{} is good: {segments} segments, {snapshots} snapshots, {keys} keys, last commit {last}\n",
         config.store.path.display()
-    ))
+    );
+    form.print(terminal, &record, text)
 }
 
 /// Whether the key ring of the store opens every value in the tree.
@@ -91,8 +105,8 @@ fn ring(config: &Config, environment: &StoreEnvironment, format: &Format) -> Res
     }
     let file = config.key_ring_file();
     let ring = Keyring::load(&file).map_err(|fault| fault.to_string())?;
-    let ring = ring.ok_or_else(|| format!("the key ring {} is missing", file.display()))?;
+    let ring = ring.ok_or_else(|| format!("the key ring {} is missing; put it there", file.display()))?;
     let fits = ring.fits(&format.seal);
-    fits.map_err(|_| format!("the key ring {} is not the one of this store", file.display()))?;
+    fits.map_err(|_| format!("the key ring {} is not the one of this store; put that one there", file.display()))?;
     Ok(ring)
 }

@@ -24,6 +24,7 @@ pub(super) fn contradictions(loaded: &LoadedConfig, errors: &[ConfigError]) -> V
     let config = &loaded.config;
     let mut findings = Vec::new();
     listeners(config, &mut findings);
+    redirect(config, &mut findings);
     registration(config, &mut findings);
     lifetimes(config, &mut findings);
     limits(config, &mut findings);
@@ -60,6 +61,17 @@ fn listeners(config: &Config, findings: &mut Vec<ConfigFinding>) {
             &["edge.trusted_proxies"],
             "every client may choose the address that it is known by",
             "name the addresses of your proxies alone",
+        ));
+    }
+}
+
+/// The public URL, which production sends browsers to again and again if the redirect leads there.
+fn redirect(config: &Config, findings: &mut Vec<ConfigFinding>) {
+    if config.edge.root_redirect.is_some() && config.edge.root_redirect == config.public_url {
+        findings.push(finding(
+            &["edge.root_redirect"],
+            "the address leads to itself: it is the public_url",
+            "write the address of another page, or \"\" for none",
         ));
     }
 }

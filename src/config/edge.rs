@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{ByteSize, WebOrigin, section::section};
+use super::{ByteSize, HttpUrl, WebOrigin, section::section};
 use crate::types::{Cidr, limits};
 
 section! {
@@ -23,6 +23,9 @@ section! {
         /// Peers whose X-Forwarded-For or Forwarded (RFC 7239) is believed: the addresses of your reverse proxies,
         /// never everybody. In production the public listener answers no other peer, but for /health.
         trusted_proxies: Vec<Cidr> = Vec::new();
+        /// Where production sends browsers that open the public listener's bare address, such as your website; empty
+        /// for 404. Development shows a page of its own there.
+        root_redirect: Option<HttpUrl> = None;
         /// Origins whose scripts may call the API (CORS), exactly as browsers send them, of any scheme; in development
         /// every port of http://localhost, http://127.0.0.1 and http://[::1] may besides.
         cors_origins: Vec<WebOrigin> = Vec::new();

@@ -8,6 +8,39 @@ const PREFIX: &str = "MAJORDOMO__";
 /// Variables that the program reads but that are no keys.
 const NO_KEYS: [&str; 2] = ["MAJORDOMO_CONFIG", "MAJORDOMO_TEST_ALL"];
 
+/// What the environment says about colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColourWish {
+    /// No colours.
+    Never,
+    /// Colours, also in a file or pipe.
+    Always,
+    /// Colours on a terminal.
+    OnTerminal,
+}
+
+/// The wish of this process's environment, by the variables that clap reads too.
+pub fn colour_wish() -> ColourWish {
+    colour_wish_in(&std::env::vars_os().collect::<Vec<_>>())
+}
+
+fn colour_wish_in(variables: &[(OsString, OsString)]) -> ColourWish {
+    let value = |wanted: &str| variables.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_os_str());
+    let is_on = |wanted: &str| value(wanted).map(|value| value != "0");
+    // https://no-color.org and https://bixense.com/clicolors
+    if value("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        ColourWish::Never
+    } else if is_on("CLICOLOR_FORCE") == Some(true) {
+        ColourWish::Always
+    } else if is_on("CLICOLOR") == Some(false) {
+        ColourWish::Never
+    } else if is_on("CLICOLOR") == Some(true) || value("TERM").is_some_and(|term| term != "dumb") {
+        ColourWish::OnTerminal
+    } else {
+        ColourWish::Never
+    }
+}
+
 /// The variable that sets `key`.
 pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
@@ -94,5 +127,24 @@ mod tests {
         assert_eq!(warned("MAJORDOMO_SERVICE_HOST"), 0);
         assert_eq!(warned("MAJORDOMO_PORT_8080_TCP_ADDR"), 0);
         assert_eq!(warned("MAJORDOMO_CONFIG"), 0);
+    }
+
+    #[test]
+    fn colours_follow_the_variables_that_other_programs_follow() {
+        for (variables, wish) in [
+            (&[][..], ColourWish::Never),
+            (&[("TERM", "dumb")], ColourWish::Never),
+            (&[("TERM", "xterm")], ColourWish::OnTerminal),
+            (&[("TERM", "xterm"), ("NO_COLOR", "1")], ColourWish::Never),
+            (&[("TERM", "xterm"), ("NO_COLOR", "")], ColourWish::OnTerminal),
+            (&[("TERM", "xterm"), ("CLICOLOR", "0")], ColourWish::Never),
+            (&[("CLICOLOR", "1")], ColourWish::OnTerminal),
+            (&[("CLICOLOR_FORCE", "1")], ColourWish::Always),
+            (&[("CLICOLOR_FORCE", "0"), ("TERM", "xterm")], ColourWish::OnTerminal),
+            (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], ColourWish::Never),
+        ] {
+            let variables: Vec<_> = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+            assert_eq!(colour_wish_in(&variables), wish, "{variables:?}");
+        }
     }
 }

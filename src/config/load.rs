@@ -12,6 +12,7 @@ use super::{
     nearest::nearest,
     origin::WrittenSetting,
     renamed::{self, RENAMED, Renamed},
+    unit::{self, UNIT_FILE},
 };
 
 /// The sources of a configuration, read once from the process.
@@ -41,13 +42,13 @@ pub const DEFAULT_FILE: &str = "majordomo.toml";
 
 impl Sources {
     /// The sources of this process. The file is the first of: `chosen` (the flag `--config`), the variable
-    /// `MAJORDOMO_CONFIG`, `majordomo.toml` in the working directory if it exists; else none.
+    /// `MAJORDOMO_CONFIG`, `majordomo.toml` in the working directory if it exists, `UNIT_FILE` if it exists; else none.
     pub fn of_process(chosen: Option<PathBuf>, flags: Vec<FlagSetting>) -> Self {
         let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
         let named = environment.iter().find(|(name, value)| name == "MAJORDOMO_CONFIG" && !value.is_empty());
         let file = chosen
             .or_else(|| named.map(|(_, value)| PathBuf::from(value)))
-            .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()));
+            .or_else(|| [DEFAULT_FILE, UNIT_FILE].map(PathBuf::from).into_iter().find(|path| path.exists()));
         Self { file, environment, flags }
     }
 }
@@ -92,6 +93,7 @@ pub(super) fn read_with(sources: &Sources, renamed: &[Renamed]) -> Result<Loaded
     }
     open_secret_files(&mut merged, &known, &mut errors);
     credentials(sources, &mut merged);
+    unit::defaults(sources.file.as_deref(), &mut merged);
     let mut setter = Setter { merged, origins: BTreeMap::new(), errors: Vec::new() };
     let mut config = Config::default();
     config.visit("", &mut setter);
@@ -264,9 +266,11 @@ fn unknown_key(setting: &WrittenSetting, known: &KnownKeys) -> ConfigError {
 fn name_for(key: &str, origin: &SettingOrigin) -> String {
     match origin {
         SettingOrigin::Environment(_) => environment::variable(key),
-        SettingOrigin::Default | SettingOrigin::File { .. } | SettingOrigin::WholeFile(_) | SettingOrigin::Flag(_) => {
-            key.to_owned()
-        }
+        SettingOrigin::Default
+        | SettingOrigin::Unit
+        | SettingOrigin::File { .. }
+        | SettingOrigin::WholeFile(_)
+        | SettingOrigin::Flag(_) => key.to_owned(),
     }
 }
 

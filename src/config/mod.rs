@@ -27,6 +27,7 @@ mod section;
 mod store;
 #[cfg(test)]
 mod tests;
+mod unit;
 mod value;
 
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ pub use auth::{
 pub use development::DevelopmentConfig;
 pub use deviations::{Deviation, deviations};
 pub use edge::{EdgeConfig, RateLimitsConfig, TimeoutsConfig};
+pub use environment::{ColourWish, colour_wish};
 pub use error::{ConfigError, ConfigWarning};
 pub use events::EventsConfig;
 pub use file_modes::{FileModeFault, tighten};
@@ -49,10 +51,10 @@ pub use origin::SettingOrigin;
 pub use secrets::SecretsConfig;
 pub use section::{Section, ValueSlot, Visitor};
 pub use store::{EngineChoice, StoreConfig};
-pub use value::{ByteSize, HttpUrl, LinkTemplate, MailSender, SmtpUrl, WebOrigin, Written};
+pub use unit::UNIT_FILE;
+pub use value::{ByteSize, Choice, HttpUrl, LinkTemplate, MailSender, SmtpUrl, WebOrigin, Written};
 
 use section::section;
-use value::Choice;
 
 section! {
     /// Every key with its default. Durations are a number and one of ms, s, m, h, d ("15m"); sizes a number and one of

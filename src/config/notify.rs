@@ -42,17 +42,17 @@ section! {
         same_kind_every: Duration = Duration::from_mins(1), within Duration::ZERO..=Duration::from_hours(24);
     }
     with {
-        /// Links in mails: pages of your application that send the secret by POST. Each template holds {secret} once, in
-        /// its query or fragment, and may begin with {app_url} (notify.email.app_url). A link ends with the code of its
-        /// mail; wrong codes do not void it.
+        /// Links in mails: pages of your application that send the secret by POST. Each template holds {secret} once,
+        /// in its query or fragment, and may begin with {app_url} (notify.email.app_url). A link ends with the code of
+        /// its mail; wrong codes do not void it.
         links: LinksConfig,
     }
 }
 
 section! {
-    /// Links in mails: pages of your application that send the secret by POST. Each template holds {secret} once, in its
-    /// query or fragment, and may begin with {app_url} (notify.email.app_url). A link ends with the code of its mail;
-    /// wrong codes do not void it.
+    /// Links in mails: pages of your application that send the secret by POST. Each template holds {secret} once, in
+    /// its query or fragment, and may begin with {app_url} (notify.email.app_url). A link ends with the code of its
+    /// mail; wrong codes do not void it.
     pub struct LinksConfig {
         /// The page that sends { "secret" } to POST /auth/verify-email.
         verify: Option<LinkTemplate> = Some(LinkTemplate::of_page("verify"));

@@ -7,6 +7,8 @@ use std::{fmt, path::PathBuf};
 pub enum SettingOrigin {
     /// It is not set; the default applies.
     Default,
+    /// It is not set; the default of an installation by the systemd unit applies.
+    Unit,
     /// A line of the settings file.
     File {
         /// The path as given.
@@ -26,6 +28,7 @@ impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::Unit => f.write_str("default of the systemd unit"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::WholeFile(path) => write!(f, "{}", path.display()),
             Self::Environment(name) => f.write_str(name),

@@ -35,6 +35,15 @@ impl Default for PasswordCost {
 }
 
 impl PasswordCost {
+    /// KiB of memory times passes, the measure of the time of one hash.
+    pub fn work(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.passes)
+    }
+
+    fn of(params: &Params) -> Self {
+        Self { memory_kib: params.m_cost(), passes: params.t_cost(), lanes: params.p_cost() }
+    }
+
     fn params(self) -> Result<Params, PasswordFault> {
         let bounded = self.memory_kib <= limits::PASSWORD_MEMORY_MAX_KIB
             && self.passes <= limits::PASSWORD_PASSES_MAX
@@ -127,20 +136,13 @@ struct Stored {
 impl PasswordHasher {
     /// `peppers`: newest first; may be empty.
     pub fn new(cost: PasswordCost, peppers: Vec<Pepper>) -> Result<Self, PasswordFault> {
-        let mut params = cost.params()?;
         for (position, pepper) in peppers.iter().enumerate() {
             let repeated = peppers[..position].iter().any(|earlier| earlier.id == pepper.id);
             if repeated || pepper.id.is_empty() || KeyId::new(pepper.id.as_bytes()).is_err() {
                 return Err(PasswordFault::PepperId);
             }
         }
-        if let Some(newest) = peppers.first() {
-            let id = KeyId::new(newest.id.as_bytes()).map_err(|_| PasswordFault::PepperId)?;
-            let mut builder = ParamsBuilder::new();
-            builder.m_cost(params.m_cost()).t_cost(params.t_cost()).p_cost(params.p_cost());
-            builder.output_len(OUTPUT_BYTES).keyid(id);
-            params = builder.build().map_err(|_| PasswordFault::Cost)?;
-        }
+        let params = with_pepper(&cost.params()?, peppers.first())?;
         Ok(Self { params, peppers })
     }
 
@@ -185,12 +187,27 @@ impl PasswordHasher {
         Ok(if self.is_current(&parsed) { PasswordCheck::Right } else { PasswordCheck::RightOutdated })
     }
 
-    /// Does the work of a verification for an unknown identifier, so that it costs the same. Always `Wrong`.
-    pub fn verify_nobody(&self, scratch: &mut Scratch, password: &Secret) -> Result<PasswordCheck, PasswordFault> {
+    /// The cost of new hashes.
+    pub fn cost(&self) -> PasswordCost {
+        PasswordCost::of(&self.params)
+    }
+
+    /// The cost of a stored hash; `None` if it cannot be read.
+    pub fn cost_of(&self, stored: &str) -> Option<PasswordCost> {
+        Stored::parse(stored).ok().map(|parsed| PasswordCost::of(&parsed.params))
+    }
+
+    /// Does the work of a verification for an unknown identifier, at a cost that users have. Always `Wrong`.
+    pub fn verify_nobody(
+        &self,
+        scratch: &mut Scratch,
+        password: &Secret,
+        cost: PasswordCost,
+    ) -> Result<PasswordCheck, PasswordFault> {
         let nobody = Stored {
             hash: Output::new(&[0; OUTPUT_BYTES]).map_err(|_| PasswordFault::Malformed)?,
             salt: Salt::new(b"majordomo nobody").map_err(|_| PasswordFault::Malformed)?,
-            params: self.params.clone(),
+            params: self.params_at(cost)?,
             algorithm: Algorithm::Argon2id,
             version: Version::V0x13,
         };
@@ -198,6 +215,12 @@ impl PasswordHasher {
         // Compared as in a verification, so that the compiler keeps the work.
         let _same = output.as_slice().ct_eq(nobody.hash.as_bytes());
         Ok(PasswordCheck::Wrong)
+    }
+
+    /// The parameters of a new hash at another cost.
+    fn params_at(&self, cost: PasswordCost) -> Result<Params, PasswordFault> {
+        let params = cost.params()?;
+        with_pepper(&params, self.peppers.first())
     }
 
     /// The id of the pepper that a stored hash needs and this hasher lacks, if so.
@@ -242,11 +265,21 @@ impl PasswordHasher {
     }
 }
 
+/// The parameters with the id of the pepper that new hashes use.
+fn with_pepper(params: &Params, newest: Option<&Pepper>) -> Result<Params, PasswordFault> {
+    let Some(newest) = newest else { return Ok(params.clone()) };
+    let id = KeyId::new(newest.id.as_bytes()).map_err(|_| PasswordFault::PepperId)?;
+    let mut builder = ParamsBuilder::new();
+    builder.m_cost(params.m_cost()).t_cost(params.t_cost()).p_cost(params.p_cost());
+    builder.output_len(OUTPUT_BYTES).keyid(id);
+    builder.build().map_err(|_| PasswordFault::Cost)
+}
+
 impl Stored {
     fn parse(text: &str) -> Result<Self, PasswordFault> {
         let phc = PasswordHash::new(text).map_err(|_| PasswordFault::Malformed)?;
         let params = Params::try_from(&phc).map_err(|_| PasswordFault::Malformed)?;
-        PasswordCost { memory_kib: params.m_cost(), passes: params.t_cost(), lanes: params.p_cost() }.params()?;
+        PasswordCost::of(&params).params()?;
         Ok(Self {
             algorithm: Algorithm::try_from(phc.algorithm.as_str()).map_err(|_| PasswordFault::Malformed)?,
             version: match phc.version {
@@ -307,7 +340,7 @@ mod tests {
         assert_eq!(check(scratch, "tr0ub4dor and three"), PasswordCheck::Right);
         assert_eq!(check(scratch, "tr0ub4dor and three "), PasswordCheck::Wrong);
         assert_eq!(check(scratch, ""), PasswordCheck::Wrong);
-        assert_eq!(hasher.verify_nobody(scratch, &Secret::new("x")).unwrap(), PasswordCheck::Wrong);
+        assert_eq!(hasher.verify_nobody(scratch, &Secret::new("x"), cheap()).unwrap(), PasswordCheck::Wrong);
     }
 
     #[test]

@@ -11,4 +11,6 @@ actions! {
     TakeSnapshot = 0x0702, "snapshot.take" in Changes;
     /// An operator accepted the time.
     AcceptClock = 0x0703, "clock.accept" in Changes;
+    /// An operator changed the level of the log for a while.
+    SetLogLevel = 0x0704, "log.set_level" in Changes;
 }

@@ -40,7 +40,7 @@ pub struct RequestOrigin {
     traceparent: Option<String>,
     user_agent: Option<String>,
     /// The caller that the route's `Gate` identified. All clones share it.
-    principal: Arc<OnceLock<Actor>>,
+    caller: Arc<OnceLock<Caller>>,
 }
 
 impl RequestOrigin {
@@ -59,19 +59,24 @@ impl RequestOrigin {
             forwarded: proxies.judge(headers, peer),
             traceparent: text(headers, &TRACEPARENT).filter(|value| is_traceparent(value)).map(str::to_owned),
             user_agent: user_agent(headers),
-            principal: Arc::default(),
+            caller: Arc::default(),
         }
     }
 
     /// Stores the caller, also of a request that is refused afterwards.
     pub(super) fn note(&self, caller: &Caller) {
         // Each request passes one `Gate`, so the cell is empty.
-        let _ = self.principal.set(Actor::from(caller));
+        let _ = self.caller.set(caller.clone());
     }
 
     /// The caller by the name that audit entries use; `anonymous` if no credential was verified.
-    pub(super) fn principal(&self) -> &Actor {
-        self.principal.get().unwrap_or(&Actor::Anonymous)
+    pub(super) fn principal(&self) -> Actor {
+        self.caller().map_or(Actor::Anonymous, Actor::from)
+    }
+
+    /// The caller that the route's `Gate` identified.
+    pub(super) fn caller(&self) -> Option<&Caller> {
+        self.caller.get()
     }
 
     /// The client's address: the one that trusted proxies report, else the peer's.

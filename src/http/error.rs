@@ -122,6 +122,8 @@ codes! {
     // -- signing in and registration
     InvalidCredentials "invalid_credentials" 401 Never "Signing in was refused"
         "The identifier or the password is wrong, or the address is not verified yet.";
+    EmailNotVerified "email_not_verified" 403 Never "The address is not verified yet"
+        "Enter the code that was mailed, or request it again.";
     LockedOut "locked_out" 429 Later "Too many failed attempts"
         "Wait for `Retry-After`, or reset the password.";
     InvalidRefreshToken "invalid_refresh_token" 401 Never "The refresh token is not valid"

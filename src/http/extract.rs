@@ -16,6 +16,7 @@ use super::{
     cursor::Binding,
     error::{ApiError, ProblemCode},
     fields::{FieldSource, Fields, FromFields},
+    openapi::forms::CursorForm,
     strict_json,
 };
 use crate::types::{FieldError, Invalid, PageLimit, limits};
@@ -205,13 +206,14 @@ impl<T> List<T> {
     }
 }
 
-/// The answer of a list: `{ "data": [...], "nextCursor": null }`.
+/// One page of a list.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rows<T> {
     /// The rows of this page.
     pub data: Vec<T>,
-    /// The cursor of the next page; `null` on the last page.
+    /// `null` on the last page.
+    #[schema(value_type = Option<CursorForm>)]
     pub next_cursor: Option<String>,
 }
 

@@ -4,6 +4,7 @@
 //! Must not know: the store, ractor, message enums, business rules. Handlers translate and call service handles.
 //! Begin with `routes/mod.rs` (the table), then `middleware/frame.rs` (the checks and headers of every request).
 
+pub mod accept;
 pub mod authenticator;
 
 pub mod context;
@@ -16,10 +17,10 @@ pub mod limits;
 pub mod middleware;
 pub mod migrating;
 pub mod openapi;
+mod pages;
 pub mod route;
 pub mod router;
 pub mod routes;
-mod schemas;
 pub mod serve;
 pub mod services;
 pub mod strict_json;

@@ -56,6 +56,15 @@ pub enum Class {
     CodeRequest,
 }
 
+/// The credential that a route reads beyond its `Access`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// The one that `Access` requires, if any.
+    AsAccess,
+    /// An access token may be sent; it changes the answer.
+    Optional,
+}
+
 /// The time limit of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
@@ -84,6 +93,10 @@ pub struct Rule {
     pub class: Class,
     /// The time limit of its answer.
     pub pace: Pace,
+    /// The credential that it reads.
+    pub credential: Credential,
+    /// Two members of its body of which exactly one is sent.
+    pub either: Option<(&'static str, &'static str)>,
 }
 
 /// One row of the route table.
@@ -148,7 +161,18 @@ pub fn row(on: On, access: Access, class: Class, described: UtoipaMethodRouter<E
     let (method, operation) = only_operation(item);
     let operation_id = operation.operation_id.clone().unwrap_or_default();
     let mount = path.clone();
-    let rule = Rule { path, mount, method, operation_id, on, access, class, pace: Pace::Prompt };
+    let rule = Rule {
+        path,
+        mount,
+        method,
+        operation_id,
+        on,
+        access,
+        class,
+        pace: Pace::Prompt,
+        credential: Credential::AsAccess,
+        either: None,
+    };
     Route { rule, operation, schemas, handler }
 }
 
@@ -162,6 +186,18 @@ impl Route {
     /// The router matches `pattern`, whose last parameter may contain slashes.
     pub fn mounted_at(mut self, pattern: &str) -> Self {
         pattern.clone_into(&mut self.rule.mount);
+        self
+    }
+
+    /// The answer to a caller with an access token differs.
+    pub fn takes_bearer(mut self) -> Self {
+        self.rule.credential = Credential::Optional;
+        self
+    }
+
+    /// The body has exactly one of the members `first` and `second`.
+    pub fn either(mut self, first: &'static str, second: &'static str) -> Self {
+        self.rule.either = Some((first, second));
         self
     }
 

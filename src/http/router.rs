@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Extension, Router, extract::State, middleware as axum_middleware, routing::MethodRouter};
+use axum::{Extension, Router, extract::State, http::Uri, middleware as axum_middleware, routing::MethodRouter};
 
 use super::{
     context::RequestOrigin,
@@ -22,26 +22,22 @@ pub fn router(listener: Listener, services: EdgeServices) -> Router {
 
 /// The same for a given table; tests pass their own.
 pub fn from_table(table: Vec<Route>, listener: Listener, services: EdgeServices) -> Router {
-    let mut paths: BTreeMap<String, (MethodRouter<EdgeServices>, Vec<&'static str>)> = BTreeMap::new();
+    let mut paths: BTreeMap<String, (MethodRouter<EdgeServices>, Allowed)> = BTreeMap::new();
     for route in table.into_iter().filter(|route| gate::is_answered(&route.rule, listener, &services.edge)) {
         let Route { rule, handler, .. } = route;
-        let (path, method) = (rule.mount.clone(), rule.method);
-        let gate = Gate { edge: services.edge.clone(), listener, rule: rule.into() };
+        let (mount, path, method) = (rule.mount.clone(), rule.path.clone(), rule.method);
+        let users = services.users.clone();
+        let gate = Gate { edge: services.edge.clone(), listener, rule: rule.into(), users };
         let handler = handler.route_layer(axum_middleware::from_fn_with_state(gate, gate::pass));
-        let (methods, allowed) = paths.entry(path).or_default();
+        let (methods, allowed) = paths.entry(mount).or_default();
         *methods = std::mem::take(methods).merge(handler);
-        allowed.push(method);
-        if method == "GET" {
-            allowed.push("HEAD");
-        }
+        allowed.add(&path, method);
     }
     let router = paths.into_iter().fold(Router::new(), |router, (path, (methods, allowed))| {
-        let mut allowed = allowed;
-        allowed.sort_unstable();
-        let allow = allowed.join(", ");
-        let refuse = async move |State(services): State<EdgeServices>, Extension(origin): Extension<RequestOrigin>| {
-            gate::refuse_unrouted(&services.edge, &origin, ApiError::method_not_allowed(&allow))
-        };
+        let refuse =
+            async move |State(services): State<EdgeServices>, Extension(origin): Extension<RequestOrigin>, uri: Uri| {
+                gate::refuse_unrouted(&services.edge, &origin, ApiError::method_not_allowed(&allowed.at(uri.path())))
+            };
         router.route(&path, methods.fallback(refuse))
     });
     let nothing = async |State(services): State<EdgeServices>, Extension(origin): Extension<RequestOrigin>| {
@@ -49,4 +45,26 @@ pub fn from_table(table: Vec<Route>, listener: Listener, services: EdgeServices)
     };
     let frame = RequestFrame { edge: services.edge.clone(), listener };
     router.fallback(nothing).layer(axum_middleware::from_fn_with_state(frame, frame::wrap)).with_state(services)
+}
+
+/// The methods of the routes that share a pattern of the router, by what follows the last parameter of their paths.
+#[derive(Debug, Clone, Default)]
+struct Allowed(BTreeMap<String, Vec<&'static str>>);
+
+impl Allowed {
+    fn add(&mut self, path: &str, method: &'static str) {
+        let ending = path.rsplit_once('}').map_or("", |(_, ending)| ending);
+        let methods = self.0.entry(ending.to_owned()).or_default();
+        methods.push(method);
+        if method == "GET" {
+            methods.push("HEAD");
+        }
+        methods.sort_unstable();
+    }
+
+    /// The value of `Allow` for a request's path.
+    fn at(&self, path: &str) -> String {
+        let fitting = self.0.iter().filter(|(ending, _)| path.ends_with(ending.as_str()));
+        fitting.max_by_key(|(ending, _)| ending.len()).map_or_else(String::new, |(_, methods)| methods.join(", "))
+    }
 }

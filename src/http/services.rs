@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -10,12 +10,13 @@ use std::{
 use super::{
     credential::{Authenticator, ControlToken},
     limits::Limiter,
+    openapi::Documents,
     route::Listener,
     trust::{Forwarded, ForwardedHeaders, PeerKind, TrustedProxies},
 };
 use crate::{
     actors::{audit::Audit, auth::Auth, notifier::Notifier, operations::Operations, relay::Relays, user::Users},
-    config::{self, Config, Mode, WebOrigin},
+    config::{self, Config, HttpUrl, Mode, WebOrigin},
     telemetry::{health::HealthReason, metrics::http::HttpMetrics},
     types::{Clock, Entropy, Timestamp, limits},
 };
@@ -50,6 +51,10 @@ pub struct EdgeContext {
     docs_public: bool,
     /// Whether the public listener answers with metrics, without a credential.
     metrics_public: bool,
+    /// Where production sends requests for `/` (`edge.root_redirect`).
+    pub root_redirect: Option<HttpUrl>,
+    /// The address of the ops listener, which the page at `/` names in development.
+    pub ops_listen: SocketAddr,
     /// Counters of requests.
     pub metrics: HttpMetrics,
     /// The public URL of this installation, without a slash at the end.
@@ -70,6 +75,8 @@ pub struct EdgeContext {
     pub limits: RequestLimits,
     /// The origins whose scripts may call the public listener.
     pub cors_origins: Vec<WebOrigin>,
+    /// The OpenAPI documents of the listeners.
+    pub documents: Documents,
     /// The untrusted peer that last sent proxy headers.
     untrusted_proxy: Mutex<Option<ProxyNote>>,
     /// The trusted proxy that last sent a request without a client address.
@@ -134,12 +141,15 @@ impl EdgeContext {
             mode: config.mode,
             docs_public: config.edge.docs_public,
             metrics_public: config.edge.metrics_public,
+            root_redirect: config.edge.root_redirect.clone(),
+            ops_listen: config.edge.ops_listen,
             metrics: HttpMetrics::default(),
             public_url: config.public_url(),
             limiter: Limiter::new(&config.edge.rate_limits, clock.instant()),
             proxies: TrustedProxies(config.edge.trusted_proxies.clone()),
             limits: RequestLimits::new(&config.edge),
             cors_origins: config.edge.cors_origins.clone(),
+            documents: Documents::new(config),
             untrusted_proxy: Mutex::default(),
             silent_proxy: Mutex::default(),
             clock,

@@ -1,12 +1,16 @@
-//! Entity tags: the version of a record in `ETag`, and the expected version of a change in `If-Match` (RFC 9110
-//! sections 8.8.3 and 13.1.1).
+//! Entity tags: the version of a record in `ETag`, the expected version of a change in `If-Match`, and the version that
+//! a reader has in `If-None-Match` (RFC 9110 sections 8.8.3, 13.1.1 and 13.1.2).
+
+use std::convert::Infallible;
 
 use axum::{
+    body::Body,
     extract::FromRequestParts,
-    http::{HeaderValue, header, request::Parts},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::{
     error::{ApiError, ProblemCode},
@@ -29,8 +33,54 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
     }
 }
 
+impl<T: Serialize> Tagged<T> {
+    /// 304 if the reader has this version.
+    pub fn unless(self, known: &IfNoneMatch) -> Response {
+        known.or(&tag(self.version), Json(self.body))
+    }
+}
+
 fn tag(version: u64) -> String {
     format!("\"{version}\"")
+}
+
+/// The strong tag of an answer that is the same for all clients: a digest of its content.
+pub fn content_tag(content: &[u8]) -> String {
+    let digest = Sha256::digest(content);
+    let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{digits}\"")
+}
+
+/// The tags in `If-None-Match`: a reader's versions.
+#[derive(Debug, Clone, Default)]
+pub struct IfNoneMatch(Vec<String>);
+
+impl IfNoneMatch {
+    /// 304 if the reader has the version `tag` (RFC 9110 section 15.4.5), else `answer` with the tag.
+    pub fn or(&self, tag: &str, answer: impl IntoResponse) -> Response {
+        let mut response = answer.into_response();
+        if let Ok(value) = HeaderValue::from_str(tag) {
+            response.headers_mut().insert(header::ETAG, value);
+        }
+        if response.status() == StatusCode::OK && self.0.iter().any(|known| known == "*" || known == tag) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            response.headers_mut().remove(header::CONTENT_TYPE);
+            *response.body_mut() = Body::empty();
+        }
+        response
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    /// A header that is no list of tags matches nothing: the reader gets the whole answer.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let lines = parts.headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+        let tags = lines.flat_map(|line| line.split(',')).map(str::trim);
+        // The comparison is the weak one (RFC 9110 section 13.1.2).
+        Ok(Self(tags.map(|tag| tag.strip_prefix("W/").unwrap_or(tag).to_owned()).collect()))
+    }
 }
 
 /// The versions that `If-Match` accepts: any version without the header or with `*`, else one of the listed tags.

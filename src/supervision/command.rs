@@ -69,6 +69,22 @@ impl<C: CommandContext> CommandMessage<C> {
         });
         Self { kind: K::KIND, start }
     }
+
+    /// Starts `command` as a job whose answer no caller awaits. A fault is logged.
+    fn unawaited<K: Command<C>>(origin: CallContext, command: K) -> Self {
+        let start: Start<C> = Box::new(move |context, cx, work| {
+            let run = command.run(Arc::clone(context), Call { work: work.clone(), context: origin });
+            cx.job(work, K::KIND, async move {
+                match run.await {
+                    Ok(_) | Err(Failure::Refused(_)) => {}
+                    Err(Failure::Fault(fault)) => {
+                        tracing::warn!(command = K::KIND, %fault, "a command whose answer no caller awaits failed");
+                    }
+                }
+            });
+        });
+        Self { kind: K::KIND, start }
+    }
 }
 
 impl<C: CommandContext> Message for CommandMessage<C> {
@@ -119,6 +135,13 @@ impl<C: CommandContext> Handle<C> {
             Concluded::Answered(answer) => Ok(answer),
             Concluded::Refused(refusal) => Err(Failure::Refused(refusal)),
         }
+    }
+
+    /// Starts a command whose answer no caller awaits; its deadline counts from when it is handled.
+    ///
+    /// Fails with `Overloaded` or `Unavailable` if the message was not accepted.
+    pub fn start<K: Command<C>>(&self, origin: CallContext, command: K) -> Result<(), Fault> {
+        self.addr.cast(CommandMessage::unawaited(origin, command))
     }
 
     /// The context, for reads that need no place in the mailbox.

@@ -63,6 +63,8 @@ impl<M: Message> MessageEnvelope<M> {
     /// Takes the message out for handling; `None` if it is no longer valid.
     pub(super) fn open(mut self, now: Instant) -> Option<(M, Work)> {
         self.leave();
+        let record = self.slot.record();
+        record.counts.waited_us.add_many(record.backlog.moment(now).saturating_sub(self.made_at));
         let (message, mut work) = self.content.take()?;
         match self.send_kind {
             SendKind::Call => {

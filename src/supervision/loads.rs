@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use super::{record::ActorRecord, stats::Stats, sync::lock, system::ROOT};
@@ -46,5 +47,6 @@ fn work(record: &Arc<ActorRecord>) -> ActorWork {
         expired: counts.expired.get(),
         panics: counts.panics.get(),
         restarts: lock(&record.restarts).total,
+        waited: Duration::from_micros(counts.waited_us.get()),
     }
 }

@@ -24,12 +24,16 @@ impl Count {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn add_many(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
     pub(super) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// The counts of one actor. The fields are those of `telemetry::actors::WorkReport`; `accepted` counts messages that
+/// The counts of one actor. The fields are those of `telemetry::actors::WorkReport` and `ActorWork`; `accepted` counts messages that
 /// entered the backlog and were not turned back.
 #[derive(Default)]
 pub(super) struct Counts {
@@ -40,6 +44,8 @@ pub(super) struct Counts {
     pub(super) handled: Count,
     pub(super) failed: Count,
     pub(super) panics: Count,
+    /// Microseconds that messages waited until they were taken out of the mailbox.
+    pub(super) waited_us: Count,
 }
 
 /// The status, and since when it holds.

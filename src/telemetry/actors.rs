@@ -13,7 +13,7 @@ pub struct ActorsReport {
     pub node: NodeReport,
     /// The time of the report.
     #[serde(serialize_with = "rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub captured_at: Timestamp,
     /// Sums over all actors, including those on other pages.
     pub totals: Totals,
@@ -24,9 +24,10 @@ pub struct ActorsReport {
     /// Messages that were dropped without being handled.
     pub dead_letters: DeadLetters,
     /// Paths of actors that have handled one message, or let one wait, for 5 s or longer.
+    #[schema(example = json!([]))]
     pub stuck: Vec<String>,
-    /// The `cursor` of the next page; absent on the last page.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The `cursor` of the next page; `null` on the last page.
+    #[schema(example = json!(null))]
     pub next_cursor: Option<String>,
 }
 
@@ -35,13 +36,14 @@ pub struct ActorsReport {
 #[serde(rename_all = "camelCase")]
 pub struct NodeReport {
     /// The id of the run, new at each start (UUIDv7, RFC 9562).
-    #[schema(value_type = String, format = "uuid")]
+    #[schema(value_type = String, format = "uuid", example = "0197f3a0-7c1e-7d2a-9b1f-1f2e3d4c5b6a")]
     pub id: NodeId,
     /// The host name of the machine.
+    #[schema(example = "app-1")]
     pub name: String,
     /// The time of the start.
     #[serde(serialize_with = "rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub started: Timestamp,
 }
 
@@ -84,18 +86,20 @@ pub struct Totals {
 #[serde(rename_all = "camelCase")]
 pub struct ActorReport {
     /// The path in the tree, e.g. `relay/welcome_mail`. A key is shown as a short keyed hash.
+    #[schema(example = "auth")]
     pub path: String,
     /// The kind of actor, e.g. `AuthActor`.
+    #[schema(example = "AuthActor")]
     pub kind: String,
     /// The status.
     pub status: ActorStatus,
     /// The end of its wait, if it is restarting or parked.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc3339_if_any")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub until: Option<Timestamp>,
     /// When it wakes by a timer, if it has set one: e.g. when the next code of an owner ends.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rfc3339_if_any")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub wakes_at: Option<Timestamp>,
     /// The lease without which it does not work, if it needs one and is running.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,13 +116,16 @@ pub struct ActorReport {
     pub supervision: Supervision,
     /// The last failure, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ActorFailure)]
     pub last_failure: Option<ActorFailure>,
     /// The path of its parent; absent at the root.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, example = "relay")]
     pub parent: Option<String>,
     /// Number of children.
     pub children_total: u64,
     /// The paths of the first children.
+    #[schema(example = json!(["relay/notifier"]))]
     pub children: Vec<String>,
 }
 
@@ -191,6 +198,7 @@ pub struct WorkReport {
     pub jobs_running: u64,
     /// The message that is being handled.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = HandlingReport)]
     pub handling: Option<HandlingReport>,
 }
 
@@ -199,6 +207,7 @@ pub struct WorkReport {
 #[serde(rename_all = "camelCase")]
 pub struct HandlingReport {
     /// The kind of message.
+    #[schema(example = "login")]
     pub message: String,
     /// Milliseconds since its handling began.
     pub since_ms: u64,
@@ -218,8 +227,19 @@ pub struct Supervision {
     pub window_seconds: u64,
     /// Restarts by an operator, which do not count towards the limit.
     pub restarts_by_operator: u64,
-    /// What follows a failure past the limit: `escape` or `park`.
+    /// What follows a failure past the limit.
+    #[schema(value_type = PastLimit)]
     pub past_limit: &'static str,
+}
+
+/// What follows a failure past the restart limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum PastLimit {
+    /// The parent fails, too.
+    Escape,
+    /// The child waits with growing back-off.
+    Park,
 }
 
 /// One failure.
@@ -228,9 +248,10 @@ pub struct Supervision {
 pub struct ActorFailure {
     /// The time of the failure.
     #[serde(serialize_with = "rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub at: Timestamp,
     /// The reason; it never holds the content of a message.
+    #[schema(example = "the disk is full")]
     pub reason: String,
 }
 
@@ -239,6 +260,7 @@ pub struct ActorFailure {
 #[serde(rename_all = "camelCase")]
 pub struct KindReport {
     /// The kind of actor.
+    #[schema(example = "AuthActor")]
     pub kind: String,
     /// Handling times by message kind.
     pub messages: Vec<Times>,
@@ -251,6 +273,7 @@ pub struct KindReport {
 #[serde(rename_all = "camelCase")]
 pub struct Times {
     /// The kind of message or job.
+    #[schema(example = "AuthActor")]
     pub kind: String,
     /// Number of measurements.
     pub count: u64,
@@ -286,11 +309,13 @@ pub struct DeadLetterCount {
 pub struct ActorDeadLetter {
     /// The time of the drop.
     #[serde(serialize_with = "rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub at: Timestamp,
     /// The path of the actor it was sent to.
+    #[schema(example = "auth")]
     pub path: String,
     /// The kind of message.
+    #[schema(example = "login")]
     pub message: String,
     /// The reason.
     pub reason: DeadLetterReason,

@@ -117,11 +117,22 @@ pub enum Details {
     Mail(MailReport),
 }
 
+/// The transport of mails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum MailTransport {
+    /// The inbox of development mode.
+    Inbox,
+    /// An SMTP server.
+    Smtp,
+}
+
 /// The state of outbound mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MailReport {
-    /// The transport: `inbox` or `smtp`.
+    /// The transport of mails.
+    #[schema(value_type = MailTransport)]
     pub transport: &'static str,
     /// Number of waiting mails, counted to 1,000 in each lane.
     pub waiting: usize,
@@ -129,9 +140,10 @@ pub struct MailReport {
     pub is_paused: bool,
     /// Since when no mail is sent because the provider fails.
     #[serde(serialize_with = "super::actors::rfc3339_if_any")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime, example = json!(null))]
     pub provider_failing_since: Option<Timestamp>,
     /// The provider's last error or permanent refusal, without addresses, until a mail is accepted.
+    #[schema(example = json!(null))]
     pub last_failure: Option<String>,
 }
 

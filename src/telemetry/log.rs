@@ -6,6 +6,7 @@
 
 mod files;
 mod json;
+mod switch;
 
 use std::{
     fmt::{self, Write as _},
@@ -29,10 +30,13 @@ use tracing_subscriber::{
     },
     layer::{Context, SubscriberExt},
     registry::LookupSpan,
+    reload,
     util::SubscriberInitExt,
 };
 
 use files::LogFiles;
+use switch::SetLevel;
+pub use switch::{LogLevelReport, LogSwitch};
 
 use crate::{
     config::{LogConfig, LogFormat, LogLevel},
@@ -44,15 +48,18 @@ const CARRIED: [&str; 2] = ["request_id", "actor"];
 /// Names of fields whose value is never written.
 const SECRETIVE: [&str; 7] = ["password", "secret", "token", "cookie", "authorization", "pepper", "query"];
 
-/// Sends the log of the whole process to standard error, and to the files of `log.directory` if that is set. The first
-/// call wins; later ones change nothing, so that tests may start the program many times in one process.
+/// Sends the log of the whole process to standard error, and to the files of `log.directory` if that is set. Returns
+/// the switch of its level. The first call wins; later ones change nothing, and neither do their switches, so that
+/// tests may start the program many times in one process.
 ///
 /// Fails if the directory or a file in it cannot be made.
-pub fn install(log: &LogConfig) -> io::Result<()> {
+pub fn install(log: &LogConfig) -> io::Result<LogSwitch> {
     let files = file_lines(log)?;
+    let (to_files, set_files) = reload::Layer::new(filter(log.level));
+    let (subscriber, set_stderr) = subscriber_and_level(log, io::stderr);
     // Refused only if a log is installed already.
-    let _ = subscriber(log, io::stderr).with(files.map(|lines| lines.with_filter(filter(log.level)))).try_init();
-    Ok(())
+    let _ = subscriber.with(files.map(|lines| lines.with_filter(to_files))).try_init();
+    Ok(LogSwitch::of(log.level, vec![set_stderr, set_level(set_files)]))
 }
 
 /// The lines of `log.directory`; `None` if that is not set.
@@ -66,8 +73,24 @@ pub fn subscriber<W>(log: &LogConfig, writer: W) -> impl Subscriber + Send + Syn
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    subscriber_and_level(log, writer).0
+}
+
+fn subscriber_and_level<W>(
+    log: &LogConfig,
+    writer: W,
+) -> (impl Subscriber + Send + Sync + for<'a> LookupSpan<'a>, SetLevel)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let lines = Lines { format: log.format, color: std::io::stderr().is_terminal(), writer };
-    tracing_subscriber::registry().with(lines.with_filter(filter(log.level)))
+    let (filter, handle) = reload::Layer::new(filter(log.level));
+    (tracing_subscriber::registry().with(lines.with_filter(filter)), set_level(handle))
+}
+
+fn set_level<S: 'static>(handle: reload::Handle<Targets, S>) -> SetLevel {
+    // Fails only if the log was not installed.
+    Box::new(move |level| drop(handle.reload(filter(level))))
 }
 
 /// Our own lines from `level` on; those of libraries never below `warn`: they write what passes through them, and that
@@ -399,6 +422,36 @@ mod tests {
         assert_eq!(written(LogFormat::Human, LogLevel::Info, say).len(), 1);
         assert_eq!(written(LogFormat::Human, LogLevel::Debug, say).len(), 2);
         assert_eq!(written(LogFormat::Human, LogLevel::Error, say).len(), 0);
+    }
+
+    #[test]
+    fn both_outputs_change_their_level_and_return() {
+        let home = tempfile::tempdir().unwrap();
+        let log = LogConfig { directory: Some(home.path().join("logs")), ..LogConfig::default() };
+        let (to_files, set_files) = reload::Layer::new(filter(log.level));
+        let errors = home.path().join("stderr");
+        let stderr = std::fs::File::create(&errors).unwrap();
+        let (subscriber, set_stderr) = subscriber_and_level(&log, stderr);
+        let lines = file_lines(&log).unwrap().unwrap().with_filter(to_files);
+        let switch = LogSwitch::of(log.level, vec![set_stderr, set_level(set_files)]);
+        let (noon, minute) = (Timestamp::from_micros(1_767_268_800_000_000), Duration::from_mins(1));
+        tracing::subscriber::with_default(subscriber.with(lines), || {
+            tracing::trace!("trace before");
+            switch.set(LogLevel::Trace, noon, minute);
+            tracing::trace!("trace while");
+            tracing::debug!(target: "sled", "of a library");
+            switch.settle(noon.plus(minute));
+            tracing::trace!("trace after");
+            switch.set(LogLevel::Error, noon, minute);
+            tracing::warn!("warning while");
+        });
+        for file in [errors, home.path().join("logs/combined.log")] {
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(text.contains("trace while") && text.contains("its configured level again"), "{text}");
+            for unsaid in ["trace before", "trace after", "of a library", "warning while"] {
+                assert!(!text.contains(unsaid), "{unsaid} in {}: {text}", file.display());
+            }
+        }
     }
 
     #[test]

@@ -13,16 +13,20 @@ pub struct StoreReport {
     /// The status.
     pub status: HealthStatus,
     /// The reasons why it is not `up`: `lost`, `writer_stuck`, `disk_full`, `disk_low`.
+    #[schema(example = json!([]))]
     pub reasons: Vec<&'static str>,
     /// The engine's name; `none` after a close.
+    #[schema(example = "sled")]
     pub engine: &'static str,
     /// Bytes of the tree on disk.
     pub tree_bytes: u64,
     /// Free bytes on the disk; absent for a store in memory.
+    #[schema(example = 250_000_000_000_u64)]
     pub free_bytes: Option<u64>,
     /// Reads that are open now.
     pub readers: u64,
     /// The sequence of the last event, as text.
+    #[schema(example = "4711")]
     pub last_event: String,
     /// The head of the audit log of changes.
     pub audit: AuditMark,
@@ -39,6 +43,7 @@ pub struct AuditMark {
     /// Number of entries.
     pub entries: u64,
     /// The hash of the last entry, in hexadecimal digits.
+    #[schema(pattern = "^[0-9a-f]{64}$", example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     pub hash: String,
 }
 
@@ -60,13 +65,13 @@ pub struct WriterReport {
     pub last_commit: u64,
     /// The time of the last commit.
     #[serde(serialize_with = "super::actors::rfc3339_if_any")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub last_commit_at: Option<Timestamp>,
     /// Microseconds to write, sync and apply the last group.
     pub last_group_us: u64,
     /// The time of the last checkpoint.
     #[serde(serialize_with = "super::actors::rfc3339_if_any")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub last_checkpoint_at: Option<Timestamp>,
     /// Milliseconds of the writer's current closure or sync; 0 when idle.
     pub busy_ms: u64,

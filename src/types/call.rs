@@ -14,6 +14,6 @@ pub struct Call {
 impl Call {
     /// The network for rate limits; calls without a client address count as one network.
     pub fn network(&self) -> Network {
-        self.context.client.map_or(Network::V4([0; 3]), Network::of)
+        self.context.network()
     }
 }

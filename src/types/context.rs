@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
-    Roles, Timestamp,
+    Network, Roles, Timestamp,
     id::{EventId, SessionId, UserId},
 };
 
@@ -53,6 +53,11 @@ pub struct CallContext {
 }
 
 impl CallContext {
+    /// The network for limits; callers without an address count as one network.
+    pub fn network(&self) -> Network {
+        self.client.map_or(Network::UNKNOWN, Network::of)
+    }
+
     /// The context of a service's own work.
     pub fn service(service: &'static str, request_id: impl Into<String>) -> Self {
         Self {

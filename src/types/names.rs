@@ -32,8 +32,8 @@ macro_rules! text_value {
 text_value! {
     /// A user name: `[a-z0-9][a-z0-9._-]{2,31}`; upper case is converted to lower case.
     UserName;
-    /// A first, last or display name: 1 to 100 characters, one of them visible; no control characters, no markup, no `@`,
-    /// no web address.
+    /// A first, last or display name: 1 to 100 characters, one of them visible; no control characters, no markup, no
+    /// `@`, no web address.
     PersonName;
     /// A phone number by E.164: `+` and 7 to 15 digits.
     PhoneNumber;

@@ -14,6 +14,9 @@ pub enum Network {
 }
 
 impl Network {
+    /// The network of callers whose address is not known.
+    pub const UNKNOWN: Self = Self::V4([0; 3]);
+
     /// The network of `address`; an IPv4 address mapped into IPv6 counts as IPv4.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {

@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use majordomo::{
     actors::{operations::Operations, relay::Relays},
-    config::Config,
+    config::{Config, LogLevel},
     http::{
         EdgeServices,
         context::Peer,
@@ -22,6 +22,7 @@ use majordomo::{
     },
     persistence::Store,
     supervision::{Spec, Supervisor, System},
+    telemetry::log::LogSwitch,
     types::{Clock, Entropy, Principal, Role, Roles, Secret, Timestamp},
 };
 use serde_json::Value;
@@ -214,7 +215,8 @@ pub fn services_over(store: &Store, config: &Config, control: ControlToken) -> E
     };
     let edge = Arc::new(EdgeContext::new(config, dependencies));
     let system = System::new(Arc::new(Still), Arc::new(Zeroes));
-    let assembly = assembled(config, &system, (store, cheap_hasher(config)), (ControlToken::absent(), None));
+    let log = LogSwitch::without_output(config.log.level);
+    let assembly = assembled(config, &system, (store, cheap_hasher(config)), (ControlToken::absent(), None), log);
     EdgeServices { edge, ..assembly.edge }
 }
 
@@ -233,6 +235,7 @@ pub fn over(services: EdgeServices, store: Store) -> EdgeServices {
 pub fn by_clock(services: EdgeServices, store: Store, clock: Arc<dyn Clock>) -> EdgeServices {
     let system = System::new(clock, Arc::new(Zeroes));
     let relays = Relays::supervised(&mut Supervisor::root(&system), Spec::park, [], (&store, &system));
-    let operations = Operations::new(system, store, relays, services.notifier.clone());
+    let log = LogSwitch::without_output(LogLevel::Info);
+    let operations = Operations::new(system, store, (relays, services.notifier.clone()), log);
     EdgeServices { operations, ..services }
 }

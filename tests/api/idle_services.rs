@@ -26,6 +26,7 @@ use majordomo::{
     http::credential::ControlToken,
     persistence::Store,
     supervision::{ManualClock, System},
+    telemetry::log::LogSwitch,
     types::SigningAlgorithm,
 };
 
@@ -52,8 +53,9 @@ pub fn assembled(
     system: &System,
     (store, hasher): (&Store, HasherPool),
     (control, manual): (ControlToken, Option<Arc<ManualClock>>),
+    log: LogSwitch,
 ) -> Assembly {
-    let services = dependencies(config, (store, hasher));
+    let services = ServiceDependencies { log, ..dependencies(config, (store, hasher)) };
     services::assemble(system, AppDependencies { services, control, manual }, |_| no_sockets()).unwrap()
 }
 
@@ -68,6 +70,7 @@ pub fn dependencies(config: &Config, (store, hasher): (&Store, HasherPool)) -> S
         signing: KeySet::new(signer, Vec::new()).unwrap(),
         auth_keys: AuthKeys { device: DeviceKey::new([1; 32]), identifier: IdentifierKey::new([2; 32]) },
         mail: None,
+        log: LogSwitch::without_output(config.log.level),
     }
 }
 

@@ -27,6 +27,7 @@ use majordomo::{
         tables,
     },
     supervision::{ManualClock, PhaseEnd, SeededEntropy, System, Tree},
+    telemetry::log::LogSwitch,
     types::{CallContext, Clock, Entropy, Secret, SigningAlgorithm, Timestamp, Work, limits},
 };
 use serde_json::{Value, json};
@@ -64,6 +65,7 @@ pub struct TestApp {
     pub clock: Arc<ManualClock>,
     pub hasher: HasherPool,
     pub services: Services,
+    pub log: LogSwitch,
     /// A client without a token, at 127.0.0.1, on the public listener.
     pub anyone: Client,
     /// A client without a token on the ops listener.
@@ -125,7 +127,8 @@ impl TestApp {
         let system = System::new(clock.clone(), Arc::clone(&entropy));
         let hasher = cheap_hasher(&config);
         let operator = (ControlToken::new(Secret::new(CONTROL)), Some(clock.clone()));
-        let Assembly { root, services, edge } = assembled(&config, &system, (&store, hasher.clone()), operator);
+        let (log, hashed) = (LogSwitch::without_output(config.log.level), (&store, hasher.clone()));
+        let Assembly { root, services, edge } = assembled(&config, &system, hashed, operator, log.clone());
         let write = Write::new(
             Work::until(system.clock().instant() + limits::CALL_DEADLINE),
             system.stamp(),
@@ -135,7 +138,7 @@ impl TestApp {
         let tree = root.start().await.unwrap();
         edge.operations.enter(ProcessPhase::Open);
         let (anyone, ops) = (Client::new(Listener::Public, edge.clone()), Client::new(Listener::Ops, edge));
-        Self { system, store, clock, hasher, services, anyone, ops, tree }
+        Self { system, store, clock, hasher, services, log, anyone, ops, tree }
     }
 
     /// Registration signs in at once, and the address is proven later.
@@ -311,6 +314,17 @@ impl TestApp {
     pub fn hashes(&self) -> u64 {
         let report = self.hasher.report();
         report.hashed + report.verified + report.verified_nobody
+    }
+
+    /// KiB of memory times passes, of all password hashes so far.
+    pub fn hash_work(&self) -> u64 {
+        self.hasher.report().work
+    }
+
+    /// The number of messages that any mailbox has accepted so far.
+    pub async fn messages(&self) -> u64 {
+        let actors = self.operator().get("/actors").await;
+        actors.body["totals"]["accepted"].as_u64().unwrap_or_else(|| panic!("{actors:?}"))
     }
 
     /// The number of commits so far, by any service.

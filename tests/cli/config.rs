@@ -74,7 +74,14 @@ fn init_writes_a_file_that_sets_nothing_and_never_overwrites() {
     assert_eq!(majordomo.run(&["config", "check"]).stdout, "majordomo.toml: nothing is wrong\n");
     let before = std::fs::read(majordomo.path("majordomo.toml")).unwrap();
     let again = majordomo.run(&["config", "init"]);
-    assert_eq!((again.code, again.stderr.as_str()), (1, "error: majordomo.toml: File exists (os error 17)\n"));
+    assert_eq!(
+        (again.code, again.stderr.as_str()),
+        (
+            1,
+            "error: majordomo.toml is there already; name another file (`majordomo config init FILE`), or move this one \
+             away\n"
+        )
+    );
     assert_eq!(std::fs::read(majordomo.path("majordomo.toml")).unwrap(), before);
     let run = majordomo.run(&["config", "init", "no/such/directory.toml"]);
     assert_eq!(run.code, 1, "{}", run.stderr);

@@ -9,6 +9,14 @@ use std::{
 pub const NO_STORE: &str =
     "error: data holds no store (store.path); start the server once (`majordomo serve`), which makes it\n";
 
+/// Prints why a test does not run; with `MAJORDOMO_TEST_ALL=1` that is a failure.
+#[expect(clippy::print_stdout, reason = "a reader of the tests sees what did not run")]
+pub fn skipped(reason: &str) {
+    let must_run = std::env::vars().any(|(name, value)| name == "MAJORDOMO_TEST_ALL" && value == "1");
+    assert!(!must_run, "{reason}");
+    println!("skipped: {reason}");
+}
+
 /// A directory in which the program runs, and its environment.
 pub struct Majordomo {
     directory: tempfile::TempDir,

@@ -1,6 +1,8 @@
 //! The program's command line, by running the program.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
 
+mod actors;
+mod at_terminal;
 mod config;
 mod harness;
 mod health;
@@ -8,6 +10,7 @@ mod notify;
 mod running;
 mod snapshot;
 mod store;
+mod unit;
 mod user;
 
 use harness::Majordomo;
@@ -46,4 +49,37 @@ fn a_reader_who_leaves_early_is_no_error() {
     let mut child = majordomo.command(&["config", "explain"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn colours_are_for_terminals_and_can_be_switched_off() {
+    let wrong = ["config", "explain", "no.such.key"];
+    let plain = Majordomo::new().run(&wrong).stderr;
+    assert!(plain.starts_with("error: no.such.key"), "{plain}");
+    let forced = Majordomo::new().variable("CLICOLOR_FORCE", "1").run(&wrong).stderr;
+    assert!(forced.starts_with("\x1b[1;31merror:\x1b[0m no.such.key"), "{forced:?}");
+    let never = Majordomo::new().variable("CLICOLOR_FORCE", "1").variable("NO_COLOR", "1").run(&wrong).stderr;
+    assert_eq!(never, plain);
+}
+
+#[test]
+fn every_command_explains_itself() {
+    for command in [
+        &["top"][..],
+        &["actors"],
+        &["user", "list"],
+        &["user", "show"],
+        &["user", "create-admin"],
+        &["keys", "init"],
+        &["store", "check"],
+    ] {
+        let run = Majordomo::new().run(&[command, &["--help"]].concat());
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{command:?}");
+        assert!(run.stdout.contains("Usage: majordomo"), "{}", run.stdout);
+    }
+    let help = Majordomo::new().run(&["user", "create-admin", "--help"]).stdout;
+    for words in ["- for standard input", "--json", "without echo"] {
+        assert!(help.contains(words), "{words}: {help}");
+    }
+    assert!(Majordomo::new().run(&["--help"]).stdout.contains("/etc/majordomo/config.toml"));
 }

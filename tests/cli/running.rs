@@ -64,7 +64,10 @@ fn the_clock_of_a_running_server_is_accepted() {
     assert!(run.stdout.starts_with("the time is accepted: 2"), "{} {}", run.stdout, run.stderr);
     server.stop();
     let run = program.run(&["clock", "accept"]);
-    assert_eq!((run.code, run.stderr.as_str()), (1, "error: no server runs: there is no clock to accept\n"));
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (1, "error: no server runs, so there is no clock to accept; start it (`majordomo serve`)\n")
+    );
 }
 
 #[test]

@@ -10,5 +10,6 @@ fn what_is_no_snapshot_is_not_restored_and_nothing_is_made() {
     assert!(run.stderr.starts_with("error: copy.snapshot: damaged at byte "), "{}", run.stderr);
     let run = majordomo.run(&["snapshot", "restore", "absent", "store"]);
     assert_eq!((run.code, run.stderr.lines().count()), (1, 1), "{}", run.stderr);
+    assert!(run.stderr.starts_with("error: absent is not restored to store: "), "{}", run.stderr);
     assert_eq!(majordomo.names(), ["copy.snapshot"]);
 }

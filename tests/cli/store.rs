@@ -23,7 +23,10 @@ use majordomo::{
     },
 };
 
-use crate::harness::{Majordomo, NO_STORE};
+use crate::{
+    at_terminal::AtTerminal,
+    harness::{Majordomo, NO_STORE},
+};
 
 /// Creates a store with one sealed value in `directory`, as a server would.
 fn settle(program: &Majordomo, directory: &str) {
@@ -91,7 +94,7 @@ fn a_snapshot_is_taken_and_makes_the_same_store_elsewhere() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert!(run.stdout.starts_with("copy.snapshot is written (commit "), "{}", run.stdout);
     let again = program.run(&["snapshot", "create", "copy.snapshot"]);
-    assert_eq!((again.code, again.stderr.as_str()), (1, "error: copy.snapshot is there already\n"));
+    assert_eq!((again.code, again.stderr.as_str()), (1, "error: copy.snapshot is there already; name another file\n"));
 
     let run = program.run(&["snapshot", "restore", "copy.snapshot", "other"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -176,7 +179,10 @@ fn a_good_store_is_called_good_and_a_damaged_one_names_its_first_fault() {
     let ring = program.path("data/keys/ring.json");
     std::fs::rename(&ring, program.path("ring.json")).unwrap();
     let run = program.run(&["store", "check"]);
-    assert_eq!((run.code, run.stderr.as_str()), (1, "error: data: the key ring data/keys/ring.json is missing\n"));
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (1, "error: data: the key ring data/keys/ring.json is missing; put it there\n")
+    );
     std::fs::rename(program.path("ring.json"), &ring).unwrap();
 
     let segments = std::fs::read_dir(program.path("data/journal")).unwrap();
@@ -267,4 +273,53 @@ fn a_store_that_a_newer_version_has_migrated_is_left_alone_by_every_command_that
         assert_eq!(run.stderr, told, "{command:?}");
     }
     assert_eq!(program.names(), ["data"]);
+}
+
+#[test]
+fn a_key_ring_is_made_before_the_first_start_and_never_for_a_sealed_store() {
+    let program = Majordomo::new()
+        .variable("MAJORDOMO__AUTH__TOKEN__ALGORITHM", "EdDSA")
+        .variable("MAJORDOMO__SECRETS__KEY_RING_FILE", "keys/ring");
+    let run = program.run(&["keys", "init"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(run.stdout.starts_with("keys/ring is written"), "{}", run.stdout);
+    let ring = std::fs::read(program.path("keys/ring")).unwrap();
+    let again = program.run(&["keys", "init"]);
+    assert_eq!(
+        (again.code, again.stderr.as_str()),
+        (1, "error: keys/ring is there already; the server uses it as it is\n")
+    );
+    program.serve().stop();
+    assert_eq!(std::fs::read(program.path("keys/ring")).unwrap(), ring, "the server uses the ring");
+    let other = program.run(&["keys", "init", "other"]);
+    assert_eq!((other.code, other.stdout.as_str()), (1, ""));
+    assert!(other.stderr.contains("the store data is sealed under another key ring"), "{}", other.stderr);
+    assert!(!program.path("other").exists());
+}
+
+#[test]
+fn a_check_prints_a_record() {
+    let run = majordomo().run(&["store", "check", "--json"]);
+    let record: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert!(record["keys"].as_u64().unwrap() > 0 && record["segments"].as_u64().unwrap() > 0, "{record}");
+}
+
+#[test]
+fn long_commands_show_their_progress_at_a_terminal() {
+    let program = majordomo();
+    assert_eq!(program.run(&["snapshot", "create", "copy.snapshot"]).code, 0);
+    for (command, words) in [
+        (&["store", "check"][..], "checking: 0 MiB read, now "),
+        (&["snapshot", "restore", "copy.snapshot", "other"], "restoring: 0 MiB read, now "),
+        (&["keys", "rotate-ring"], "resealing: up to "),
+    ] {
+        let Some(terminal) = AtTerminal::run(&program, command) else { return };
+        let end = terminal.end();
+        assert_eq!(end.code, 0, "{}", end.shown);
+        assert!(end.shown.contains(words), "{command:?}: {:?}", end.shown);
+        // The line is removed before the result.
+        assert!(end.shown.contains("\r\x1b[K"), "{:?}", end.shown);
+    }
+    let run = program.run(&["store", "check"]);
+    assert_eq!(run.stderr, "", "a file or pipe has no progress");
 }

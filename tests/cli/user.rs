@@ -1,6 +1,9 @@
 //! Users from the command line, with the server running and stopped.
 
-use crate::harness::{Majordomo, NO_STORE, Server};
+use crate::{
+    at_terminal::AtTerminal,
+    harness::{Majordomo, NO_STORE, Server},
+};
 
 const CREATE: [&str; 6] = ["user", "create-admin", "--email", "ada@example.com", "--password-file", "password"];
 
@@ -69,10 +72,13 @@ fn a_refused_password_is_refused_with_its_reasons() {
     assert_eq!((offline.code, offline.stderr.lines().count()), (1, 1), "{}", offline.stderr);
     assert!(offline.stderr.contains("password must be at least 12"), "{}", offline.stderr);
     let empty = program.run(&create("empty"));
-    assert_eq!((empty.code, empty.stderr.as_str()), (1, "error: empty: it is empty\n"));
+    assert_eq!(
+        (empty.code, empty.stderr.as_str()),
+        (1, "error: the password file empty: it is empty; write the password there\n")
+    );
     let missing = program.run(&create("missing"));
     assert_eq!(missing.code, 1);
-    assert!(missing.stderr.starts_with("error: missing: No such file"), "{}", missing.stderr);
+    assert!(missing.stderr.starts_with("error: the password file missing: No such file"), "{}", missing.stderr);
 
     let server = program.serve();
     let online = server.run(&program, &create("short"));
@@ -141,4 +147,101 @@ fn what_is_no_address_is_a_wrong_command_line() {
     assert_eq!(run.code, 2, "{}", run.stderr);
     let run = program.run(&CREATE);
     assert_eq!((run.code, run.stderr.as_str()), (1, NO_STORE));
+}
+
+#[test]
+fn users_are_listed_and_shown_with_the_server_running_and_without() {
+    let program = majordomo();
+    let show = ["user", "show", "--email", "ADA@example.com"];
+    let unknown = "error: ADA@example.com: no user has this address; `majordomo user list` lists them\n";
+    assert_eq!(program.run(&show).stderr, unknown);
+    assert_eq!(program.run(&CREATE).code, 0);
+    let bob = ["user", "create-admin", "--email", "bob@example.com", "--password-file", "password", "--json"];
+    let made: serde_json::Value = serde_json::from_str(&program.run(&bob).stdout).unwrap();
+    assert_eq!(made["email"], "bob@example.com");
+    let lists = [&["user", "list"][..], &["user", "list", "--role", "admin", "--status", "active"]];
+    let check = |run: &dyn Fn(&[&str]) -> crate::harness::Run| {
+        for list in lists {
+            let printed = run(list).stdout;
+            let lines: Vec<&str> = printed.lines().collect();
+            assert_eq!(lines.len(), 3, "{printed}");
+            assert!(lines[0].starts_with("ID ") && lines[0].ends_with("EMAIL"), "{printed}");
+            assert!(lines[1].ends_with("bob@example.com") && lines[2].ends_with("ada@example.com"), "{printed}");
+            assert!(lines[1].contains(" active ") && lines[1].contains(" user,admin "), "{printed}");
+        }
+        assert_eq!(run(&["user", "list", "--status", "locked"]).stdout.lines().count(), 1);
+        let records = run(&["user", "list", "--json"]).stdout;
+        let records: Vec<serde_json::Value> = records.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((&records[0]["id"], records.len()), (&made["id"], 2));
+        let shown = run(&show).stdout;
+        assert!(shown.contains("email ") && shown.contains("ada@example.com") && shown.contains("admin"), "{shown}");
+        let record: serde_json::Value = serde_json::from_str(&run(&[&show[..], &["--json"]].concat()).stdout).unwrap();
+        assert_eq!(record, records[1]);
+    };
+    check(&|arguments| program.run(arguments));
+    let server = program.serve();
+    check(&|arguments| server.run(&program, arguments));
+    assert_eq!(server.run(&program, &["user", "show", "--email", "eve@example.com"]).code, 1);
+    server.stop();
+    assert_eq!(program.run(&["user", "list", "--status", "asleep"]).code, 2);
+}
+
+#[test]
+fn a_password_comes_from_standard_input() {
+    use std::io::Write;
+    let program = majordomo();
+    let create = ["user", "create-admin", "--email", "ada@example.com", "--password-file", "-"];
+    let piped = std::process::Stdio::piped;
+    let mut child = program.command(&create).stdin(piped()).stdout(piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"seven wise otters\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let server = program.serve();
+    assert!(may_enter(&server, "ada@example.com", "seven wise otters"));
+    server.stop();
+    let nothing = program.run(&create);
+    let told = "error: standard input: it is empty; write the password there\n";
+    assert_eq!((nothing.code, nothing.stderr.as_str()), (1, told));
+}
+
+const ASKING: [&str; 4] = ["user", "create-admin", "--email", "ada@example.com"];
+
+#[test]
+fn the_terminal_asks_for_a_password_twice_and_shows_none() {
+    let program = majordomo();
+    let Some(mut terminal) = AtTerminal::run(&program, &ASKING) else { return };
+    terminal.wait_for("Password: ");
+    terminal.press("seven wise otters\r");
+    terminal.wait_for("again: ");
+    terminal.press("seven wise foxes\r");
+    terminal.wait_for("The two are not the same.");
+    terminal.press("seven wise oxters\x7f\x7f\x7f\x7f\x7ftters\r");
+    terminal.press("wrong\x15seven wise otters\r");
+    let end = terminal.end();
+    assert_eq!((end.code, &end.after), (0, &end.before), "{}", end.shown);
+    assert!(!end.shown.contains("wise"), "{}", end.shown);
+    let server = program.serve();
+    assert!(may_enter(&server, "ada@example.com", "seven wise otters"));
+    server.stop();
+}
+
+#[test]
+fn a_question_for_a_password_can_be_stopped_and_leaves_the_terminal_as_it_was() {
+    let program = majordomo();
+    for way in ["\x03", "TERM"] {
+        let Some(mut terminal) = AtTerminal::run(&program, &ASKING) else { return };
+        terminal.wait_for("Password: ");
+        if way == "TERM" {
+            terminal.signal(way)
+        } else {
+            terminal.press(way)
+        }
+        let end = terminal.end();
+        assert_eq!((end.code, &end.after), (1, &end.before), "{}", end.shown);
+        assert!(end.shown.contains("stopped; nothing was changed"), "{}", end.shown);
+    }
+    let run = program.run(&ASKING);
+    let told = "error: there is no terminal to ask for the password at; name a file with --password-file FILE, or \
+                --password-file - for standard input\n";
+    assert_eq!((run.code, run.stderr.as_str()), (2, told));
 }

@@ -67,6 +67,15 @@ impl Api {
         answer(self.request(Method::POST, path).bearer_auth(token).json(&body)).await
     }
 
+    pub async fn put_as(&self, token: &str, path: &str, body: Value) -> Said {
+        answer(self.request(Method::PUT, path).bearer_auth(token).json(&body)).await
+    }
+
+    /// GET with one header more.
+    pub async fn get_with(&self, path: &str, header: (&str, &str)) -> Said {
+        answer(self.request(Method::GET, path).header(header.0, header.1)).await
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base))
     }

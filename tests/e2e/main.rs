@@ -10,10 +10,12 @@
 mod api;
 mod crowd;
 mod deploy;
+mod description;
 mod hardened;
 mod kills;
 mod lossy;
 mod mail;
+mod metrics;
 mod migrating;
 #[path = "../peers/mod.rs"]
 mod peers;

@@ -55,10 +55,10 @@ const WHO_CAN_BE: &str = "migrating::while_an_older_store_is_migrated_both_liste
 
 async fn process() {
     let config = Config::load(&Sources::of_process(None, Vec::new())).unwrap().config;
-    log::install(&config.log).unwrap();
+    let log = log::install(&config.log).unwrap();
     let mut asked_to_stop = signal(SignalKind::terminate()).unwrap();
     let stop = async { asked_to_stop.recv().await.unwrap_or_default() };
-    let app = App::open(config, MIGRATIONS).await.unwrap();
+    let app = App::open(config, log, MIGRATIONS).await.unwrap();
     println!("public listener on http://{}", app.public());
     println!("ops listener on http://{}", app.ops());
     app.run(|_| println!("all is served"), stop, std::future::pending()).await.unwrap();

@@ -1,10 +1,14 @@
 //! Planted secrets: what only the user should know is found in no file, no log line and no answer.
 
-use std::fs;
-use std::path::Path;
-use std::time::Duration;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    time::Duration,
+};
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::{
     api::Api,
@@ -15,6 +19,11 @@ const PASSWORD: &str = "Velvet-Anchor-7731-Quince";
 const WRONG_PASSWORD: &str = "Copper-Lantern-4402-Fjord";
 const NEXT_PASSWORD: &str = "Marble-Kestrel-5590-Tundra";
 const ADMINS_PASSWORD: &str = "Saffron-Gable-2286-Heron";
+const PEPPER: &str = "Granite-Lagoon-9147-Thistle-and-more";
+const SMTP_PASSWORD: &str = "Walnut-Prairie-3358-Ember";
+/// A cookie, and a token that is none.
+const HEADER: &str = "Juniper-Cascade-6619-Opal";
+const QUERY: &str = "Meadow-Falcon-8824-Rust";
 const EMAIL: &str = "grace.planted@example.com";
 
 /// Something that must not be found, and what it is.
@@ -78,16 +87,105 @@ async fn invited(home: &Home, server: &Server, api: &Api) -> String {
     code.expect("no code is in the mail").to_owned()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn planted_secrets_are_found_nowhere() {
-    let mut home = Home::new();
-    home.set("log.level", "trace");
-    let server = home.start().await;
-    let (api, ops) = (server.api(), server.ops_api());
-    let mut places: Vec<(String, Vec<u8>)> = Vec::new();
+/// A program whose settings hold secrets, and what is planted in it.
+struct Planting {
+    home: Home,
+    /// Files that the settings name; outside of the directory that is searched.
+    _files: TempDir,
+    planted: Vec<Planted>,
+    /// What is searched, by its name.
+    places: Vec<(String, Vec<u8>)>,
+}
 
+impl Planting {
+    fn new() -> Self {
+        let (mut home, files) = (Home::new(), tempfile::tempdir().unwrap());
+        let pepper = files.path().join("pepper");
+        fs::write(&pepper, PEPPER).unwrap();
+        fs::set_permissions(&pepper, Permissions::from_mode(0o600)).unwrap();
+        home.set("secrets.pepper_file", &pepper.to_string_lossy());
+        home.set("notify.email.smtp_url", &format!("smtp://mailer:{SMTP_PASSWORD}@127.0.0.1:2525"));
+        home.set("notify.email.app_url", "https://app.example.org");
+        home.set("log.directory", "logs");
+        let planted = vec![
+            Planted::new("the pepper", PEPPER),
+            Planted::new("the mail server's password", SMTP_PASSWORD),
+            Planted::new("the administrator's password", ADMINS_PASSWORD),
+            Planted::new("a header", HEADER),
+            Planted::new("a query", QUERY),
+        ];
+        Self { home, _files: files, planted, places: Vec::new() }
+    }
+
+    fn plant(&mut self, what: &'static str, text: &str) {
+        assert!(!text.is_empty(), "{what}");
+        self.planted.push(Planted::new(what, text));
+    }
+
+    fn search_in(&mut self, place: impl Into<String>, bytes: impl Into<Vec<u8>>) {
+        self.places.push((place.into(), bytes.into()));
+    }
+
+    /// Sends headers and queries that hold what no log may show.
+    async fn ask_with_secrets(&mut self, api: &Api, ops: &Api) {
+        let bearer = format!("Bearer {HEADER}");
+        for header in [("cookie", format!("session={HEADER}")), ("authorization", bearer)] {
+            for path in ["/auth/profile", "/nothing", "/health"] {
+                let answer = api.get_with(path, (header.0, &header.1)).await.unwrap();
+                self.search_in(format!("{path} with {}", header.0), answer.text);
+            }
+        }
+        for path in ["/auth/profile", "/nothing", "/health", "/users"] {
+            for listener in [api, ops] {
+                let answer = listener.get(&format!("{path}?token={QUERY}&{QUERY}=1")).await.unwrap();
+                self.search_in(format!("{path} with a query"), answer.text);
+            }
+        }
+    }
+
+    /// What operators read.
+    async fn read_operations(&mut self, ops: &Api, control: &str) {
+        let paths = ["/actors", "/actors/auth", "/health", "/health/store", "/health/mail", "/metrics", "/log/level"];
+        let lists = ["/events?limit=100", "/events/subscribers", "/events/dead-letters", "/audit?limit=100"];
+        for path in paths.into_iter().chain(lists) {
+            let answer = ops.get_as(control, path).await.unwrap().expect(200);
+            self.search_in(path, answer.text);
+        }
+    }
+
+    async fn read_settings(&mut self) {
+        for command in [&["config", "print"][..], &["config", "check"], &["config", "explain", "notify.email.smtp_url"]]
+        {
+            let said = self.home.run(command).await;
+            self.search_in(format!("{command:?}"), [said.stdout, said.stderr].concat());
+        }
+    }
+
+    /// Reads every file that is left, and its name.
+    fn read_files(&mut self) {
+        let mut found = Vec::new();
+        files(self.home.path(), &mut found);
+        for (name, bytes) in found {
+            self.search_in("the name of a file", name.clone());
+            self.search_in(name, bytes);
+        }
+    }
+
+    fn assert_nothing_is_found(&self) {
+        for (place, bytes) in &self.places {
+            for secret in &self.planted {
+                let told = secret.found_in(bytes);
+                assert!(told.is_none(), "{} is in {place}: {}", secret.what, told.unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// Registers, verifies, logs in and resets the password, right and wrong.
+async fn sign_in_and_out(planting: &mut Planting, api: &Api) {
     let registered = api.register(EMAIL, PASSWORD).await.unwrap().expect(201);
     let code = api.code(EMAIL, 10).await.unwrap().expect("no code came");
+    let link = link_secret(api).await;
     let wrong_code = if code == "901734" { "901735" } else { "901734" };
     let refused = api.verify(&registered.text_of("id"), wrong_code).await.unwrap().expect(422);
     let verified = api.verify(&registered.text_of("id"), &code).await.unwrap().expect(200);
@@ -103,46 +201,74 @@ async fn planted_secrets_are_found_nowhere() {
     let reset = json!({ "email": EMAIL, "code": reset_code, "newPassword": NEXT_PASSWORD });
     let reset = api.post("/auth/password/reset", reset).await.unwrap().expect(204);
     let ended = api.get_as(&token, "/auth/profile").await.unwrap().expect(401);
-    let answers = [registered, refused, verified, denied, profile, forgot, reset, ended];
-    places.extend(answers.into_iter().map(|answer| ("an answer".to_owned(), answer.text.into_bytes())));
-    let invitation = invited(&home, &server, &api).await;
-    for path in ["/actors", "/health", "/metrics", "/events?limit=100", "/store"] {
-        let answer = ops.get(path).await.unwrap();
-        places.push((format!("{path} ({})", answer.status), answer.text.into_bytes()));
+    for answer in [registered, refused, verified, denied, profile, forgot, reset, ended] {
+        planting.search_in("an answer", answer.text);
     }
+    planting.plant("the password", PASSWORD);
+    planting.plant("a wrong password", WRONG_PASSWORD);
+    planting.plant("the next password", NEXT_PASSWORD);
+    planting.plant("the code", &code);
+    planting.plant("the secret of a link", &link);
+    planting.plant("a wrong code", wrong_code);
+    planting.plant("the reset code", &reset_code);
+    planting.plant("the access token", signature(&token));
+    planting.plant("the refresh token", &refresh_token);
+    planting.plant("the next access token", signature(&refreshed.text_of("token")));
+    planting.plant("the next refresh token", &refreshed.text_of("refreshToken"));
+    planting.plant("the device token", &login.text_of("deviceToken"));
+}
 
-    let snapshot = home.path().join("copy.snapshot");
-    let taken = home.run_beside(&server, &["snapshot", "create", &snapshot.to_string_lossy()]).await;
+/// What is secret of a signed token; the rest is told by its user's answers.
+fn signature(token: &str) -> &str {
+    token.rsplit('.').next().unwrap()
+}
+
+/// The secret of the link in the newest mail.
+async fn link_secret(api: &Api) -> String {
+    let inbox = api.get(&format!("/dev/inbox?to={EMAIL}")).await.unwrap().expect(200);
+    let text = inbox.body["data"][0]["text"].as_str().unwrap().to_owned();
+    let (_, after) = text.split_once("secret=").unwrap_or_else(|| panic!("no link is in {text}"));
+    after
+        .split(|character: char| !(character.is_ascii_alphanumeric() || "-_".contains(character)))
+        .next()
+        .unwrap()
+        .into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planted_secrets_are_found_nowhere() {
+    let mut planting = Planting::new();
+    let server = planting.home.start().await;
+    let (api, ops) = (server.api(), server.ops_api());
+    let control = fs::read_to_string(planting.home.store().join("control.token")).unwrap().trim().to_owned();
+    planting.plant("the control token", &control);
+    let loudest = json!({ "level": "trace", "for": "PT1H" });
+    ops.put_as(&control, "/log/level", loudest).await.unwrap().expect(200);
+
+    sign_in_and_out(&mut planting, &api).await;
+    let invitation = invited(&planting.home, &server, &api).await;
+    planting.plant("the invitation", &invitation);
+    planting.ask_with_secrets(&api, &ops).await;
+    planting.read_operations(&ops, &control).await;
+    planting.read_settings().await;
+    let snapshot = planting.home.path().join("copy.snapshot");
+    let taken = planting.home.run_beside(&server, &["snapshot", "create", &snapshot.to_string_lossy()]).await;
     assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+    planting.search_in("snapshot create", [taken.stdout, taken.stderr].concat());
     server.ask_to_stop();
     let (_, written) = server.ended(Duration::from_secs(8)).await;
-    assert!(written.contains("TRACE") || written.contains("DEBUG"), "the log says little:\n{written}");
-    places.push(("the log".to_owned(), written.into_bytes()));
-    files(home.path(), &mut places);
-    assert!(places.iter().any(|(name, bytes)| name.contains("journal") && !bytes.is_empty()), "no journal was read");
 
-    let signature = |token: &str| token.rsplit('.').next().unwrap().to_owned();
-    let planted = [
-        Planted::new("the password", PASSWORD),
-        Planted::new("a wrong password", WRONG_PASSWORD),
-        Planted::new("the code", &code),
-        Planted::new("a wrong code", wrong_code),
-        Planted::new("the reset code", &reset_code),
-        Planted::new("the next password", NEXT_PASSWORD),
-        Planted::new("the access token", &signature(&token)),
-        Planted::new("the refresh token", &refresh_token),
-        Planted::new("the next access token", &signature(&refreshed.text_of("token"))),
-        Planted::new("the next refresh token", &refreshed.text_of("refreshToken")),
-        Planted::new("the administrator's password", ADMINS_PASSWORD),
-        Planted::new("the invitation", &invitation),
-        Planted::new("the device token", &login.text_of("deviceToken")),
-    ];
-    for (place, bytes) in &places {
-        for secret in &planted {
-            let told = secret.found_in(bytes);
-            assert!(told.is_none(), "{} is in {place}: {}", secret.what, told.unwrap_or_default());
-        }
+    let combined = fs::read_to_string(planting.home.path().join("logs/combined.log")).unwrap();
+    for log in [&written, &combined] {
+        assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log says little:\n{log}");
     }
+    planting.search_in("standard error", written);
+    planting.read_files();
+    for file in ["journal/", "logs/combined.", "logs/error.", "copy.snapshot"] {
+        let is_read = planting.places.iter().any(|(name, bytes)| name.contains(file) && !bytes.is_empty());
+        assert!(is_read, "no {file} was read");
+    }
+    planting.assert_nothing_is_found();
 }
 
 #[test]

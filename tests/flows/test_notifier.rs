@@ -17,7 +17,7 @@ use majordomo::{
     domain::{
         auth::{AddressState, Registration},
         event::{EventKind, Personal},
-        notification::{Delivery, InboxMail},
+        notification::{Delivery, InboxMail, MailSelector},
         otp::{CodePurpose, events::OtpVerificationRequired},
         user::{Metadata, Profile, Status, User, events::UserVerified},
     },
@@ -139,7 +139,8 @@ impl TestNotifier {
     }
 
     pub async fn inbox(&self, to: &str) -> Vec<InboxMail> {
-        self.notifier.inbox(Some(to), 5 * SECOND, PageLimit::default()).await.unwrap()
+        let select = MailSelector { to: Some(to.to_owned()), after: None };
+        self.notifier.inbox(&select, 5 * SECOND, PageLimit::default()).await.unwrap()
     }
 
     pub async fn require_code(&self, number: u128) {

@@ -38,12 +38,25 @@ pub fn node_modules(name: &str) -> Option<PathBuf> {
 
 /// A program of the machine.
 pub fn program(name: &'static str) -> Option<&'static str> {
-    if runs(Command::new(name).arg("version")) { Some(name) } else { missing(name) }
+    // openssl has a command, others have a flag.
+    if ["--version", "version"].into_iter().any(|argument| runs(Command::new(name).arg(argument))) {
+        Some(name)
+    } else {
+        missing(name)
+    }
 }
 
 /// The checker of Prometheus' text format, of Debian's package `prometheus`.
 pub fn promtool() -> Option<&'static str> {
-    let name = "promtool";
+    with_version("promtool")
+}
+
+/// The server of Debian's package `prometheus`.
+pub fn prometheus() -> Option<&'static str> {
+    with_version("prometheus")
+}
+
+fn with_version(name: &'static str) -> Option<&'static str> {
     if runs(Command::new(name).arg("--version")) { Some(name) } else { missing(name) }
 }
 

@@ -1,5 +1,6 @@
 //! A hundred at once, against a whole application in memory on real threads; and what an answer must not tell.
 
+mod budgets;
 mod enumeration;
 mod guesses;
 mod recovery;

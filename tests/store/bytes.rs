@@ -15,6 +15,7 @@ use majordomo::{
         auth::{actions::AuthAction, events::UserLoginFailed},
         event::{DeadLetter, DeadReason, Delayed},
         notification::TemplateName,
+        otp::RefusedCodes,
         user::actions::UserAction,
     },
     persistence::{
@@ -27,6 +28,7 @@ use majordomo::{
             inbox::Keeping,
             inventory, notification,
             outcome::OutcomeKey,
+            refused_codes::RefusalScope,
             subscription::{self, EventPlace},
         },
     },
@@ -67,6 +69,8 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     tx.emit(failed_login(person, "somebody@example.com"))?;
     tx.audit(AuditRecord::refused(AuthAction::Login, person).detail("reason=password"))?;
     tables::timing_padding::leave(tx)?;
+    let refused = RefusedCodes::with_another(None, now);
+    tables::refused_codes::put(tx, RefusalScope::Domain("example.com"), &refused)?;
     let request = a_reset_request(tx, now);
     tables::reset::put(tx, &request)?;
     let invitation = an_invitation(tx, now);
@@ -76,7 +80,7 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
 
 fn fill_failures(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
     use majordomo::domain::auth::lockout::{LockoutLimits, RateOrigin, Reservation, Subject, reserve};
-    let (subject, origin) = (Subject::Unknown([3; 32]), RateOrigin::Device([4; 16]));
+    let (subject, origin) = (Subject::Identifier([3; 32]), RateOrigin::Device([4; 16]));
     let network = majordomo::types::Network::V4([192, 0, 2]);
     for origin in [origin, RateOrigin::Network(network)] {
         let before = failure::find(tx, subject, origin)?;

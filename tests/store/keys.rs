@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use majordomo::{
+    domain::notification::MailSelector,
     persistence::{
         KeyLoss, OpenFault, Reader as _, Scan,
         engine::EngineKind,
@@ -124,7 +125,7 @@ fn an_accepted_loss_keeps_users_and_drops_sealed_values() {
             let kept = tables::user::find(view, user(1))?.is_some();
             let indexes = view.keys(&SESSION_BY_USER, Scan::all())?.len();
             let waiting = tables::notification::next_due(view, majordomo::domain::notification::DeliveryLane::Urgent)?;
-            let mails = tables::inbox::newest(view, 9)?.len();
+            let mails = tables::inbox::newest(view, &MailSelector::default(), 9)?.len();
             Ok((kept, indexes, waiting, mails, tables::signing_key::all(view)?.len()))
         }))
     };
@@ -170,6 +171,6 @@ fn after_a_rotation_values_are_resealed_and_the_old_key_can_be_dropped() {
     ring.save(&test_store.ring).unwrap();
     let opened = test_store.open();
     assert_eq!((sessions(&opened), ring.len()), (1, 1));
-    let mails = ready(opened.store.read(|view| tables::inbox::newest(view, 9))).unwrap();
+    let mails = ready(opened.store.read(|view| tables::inbox::newest(view, &MailSelector::default(), 9))).unwrap();
     assert_eq!(mails[0].text.as_bytes(), SECRET);
 }

@@ -6,11 +6,11 @@ use majordomo::{
     domain::{
         auth::{AddressState, KeyStage, Registration, ResetRequest, Session, SigningKey, refresh::RefreshState},
         notification::{Channel, Delivery, DeliveryLane, DeliveryState, Facts, InboxMail, Notification, TemplateName},
-        otp::{CodePurpose, CodeStage, OneTimeCode},
+        otp::{CodePurpose, CodeSending, CodeStage, OneTimeCode},
         user::{Invitation, Metadata, Profile, Status, User},
     },
     persistence::Tx,
-    types::{EmailAddress, Locale, Role, Roles, SigningAlgorithm, Timestamp, UserName, id::UserId},
+    types::{EmailAddress, Locale, Network, Role, Roles, SigningAlgorithm, Timestamp, UserName, id::UserId},
 };
 
 /// The secret in sealed records, such as a session's seed; no file may hold it.
@@ -77,7 +77,7 @@ pub fn a_code(tx: &mut Tx<'_>, owner: UserId, now: Timestamp) -> OneTimeCode {
         wrong_tries: 0,
         issued_at: now,
         expires_at: now.plus(Duration::from_secs(600)),
-        sent_at: vec![now],
+        sendings: vec![CodeSending { at: now, network: Network::V4([192, 0, 2]) }],
     }
 }
 

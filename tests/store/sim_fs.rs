@@ -16,6 +16,7 @@ use std::{
 };
 
 use majordomo::persistence::fs::{File, Fs, Held};
+use rustix::io::Errno;
 
 use crate::inode::Inode;
 
@@ -70,6 +71,8 @@ struct Disk {
     syncs: u64,
     planned: Option<(u64, SimFailure)>,
     stopped: bool,
+    // How many more files or directories the process can open; `None`: any number.
+    descriptors: Option<u64>,
     free_bytes: Option<u64>,
 }
 
@@ -99,6 +102,18 @@ impl Disk {
         self.inodes.insert(inode, Inode::default());
         self.change(path, |name| NameChange::Link(name, inode));
         inode
+    }
+
+    /// Fails where the process needs a file descriptor and has none left.
+    fn open_descriptor(&mut self) -> io::Result<()> {
+        match &mut self.descriptors {
+            None => Ok(()),
+            Some(0) => Err(Errno::MFILE.into()),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
     }
 
     /// Counts a step; returns the failure that was configured for it.
@@ -162,6 +177,12 @@ impl SimFs {
     /// Makes the changing step number `step` (counted from the first ever) fail.
     pub fn fail_at(&self, step: u64, failure: SimFailure) {
         self.disk().planned = Some((step, failure));
+    }
+
+    /// Sets how many more files or directories the process can open; after that it has no file descriptor left, and
+    /// what opens one fails and changes nothing. `None`: any number.
+    pub fn set_descriptors(&self, left: Option<u64>) {
+        self.disk().descriptors = left;
     }
 
     /// Sets the free bytes that the disk reports; writes do not reduce them.
@@ -331,13 +352,15 @@ impl Drop for SimLock {
 
 impl Fs for SimFs {
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let disk = self.disk();
+        let mut disk = self.disk();
+        disk.open_descriptor()?;
         let inode = disk.inode_of(path).ok_or_else(|| not_found(path))?;
         Ok(Box::new(SimFile { disk: Arc::clone(&self.disk), inode, generation: disk.generation }))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
         let mut disk = self.disk();
+        disk.open_descriptor()?;
         disk.step().map_err(|_| refused())?;
         let inode = disk.link(path);
         Ok(Box::new(SimFile { disk: Arc::clone(&self.disk), inode, generation: disk.generation }))
@@ -371,11 +394,14 @@ impl Fs for SimFs {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        Ok(self.disk().directories.get(path).map_or_else(Vec::new, |found| found.seen.keys().cloned().collect()))
+        let mut disk = self.disk();
+        disk.open_descriptor()?;
+        Ok(disk.directories.get(path).map_or_else(Vec::new, |found| found.seen.keys().cloned().collect()))
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut disk = self.disk();
+        disk.open_descriptor()?;
         disk.step().map_err(|_| refused())?;
         if let Some(directory) = disk.directories.get_mut(path) {
             for change in directory.pending.drain(..) {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::{mark_used::FirstUses, tokens::Tokens};
+use super::{mark_used::FirstUses, password_costs::PasswordCosts, tokens::Tokens};
 use crate::{
     actors::{hasher::HasherPool, otp::Otp},
     config::{self, TokenClaim},
@@ -52,6 +52,8 @@ pub struct AuthContext {
     pub(super) keys: AuthKeys,
     pub(super) verified: VerifiedCache<Arc<AccessClaims>>,
     pub(super) first_uses: Arc<FirstUses>,
+    /// The costs of the hashes in the store.
+    pub(super) costs: PasswordCosts,
     signing: RwLock<Arc<KeySet>>,
 }
 
@@ -87,6 +89,7 @@ impl AuthContext {
             keys,
             verified: VerifiedCache::new(limits::VERIFIED_TOKENS),
             first_uses: Arc::default(),
+            costs: PasswordCosts::default(),
             signing: RwLock::new(Arc::new(signing)),
         })
     }

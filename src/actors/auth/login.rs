@@ -6,17 +6,20 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    AuthContext,
+    AuthContext, identifiers,
     login_attempt::{self, AttemptsLockedOut, LoginAttempt},
     tokens::Tokens,
     writes::{CompletedLogin, open_session, record_login},
 };
 use crate::{
-    actors::{hasher::Priority, otp::CodeOrder},
+    actors::{
+        hasher::Priority,
+        otp::{CodeOrder, Pretended},
+    },
     config,
     crypto::password::PasswordCheck,
     domain::{
-        auth::{Session, lockout::LockoutLimits},
+        auth::{Registration, Session, lockout::LockoutLimits},
         otp::CodePurpose,
         user::{AddressRule, Status, User},
     },
@@ -25,13 +28,13 @@ use crate::{
         tables::{registration, user},
     },
     supervision::Command,
-    types::{Call, EmailAddress, Failure, Secret, Timestamp, UserName, id::UserId, limits},
+    types::{Call, EmailAddress, Failure, Fault, Secret, Timestamp, UserName, id::UserId, limits},
 };
 
 /// An identifier and a password.
 #[derive(Debug, Clone)]
 pub struct Login {
-    /// An e-mail address or a user name, as typed.
+    /// An e-mail address, a user name, or the id of a registration, as typed.
     pub identifier: String,
     /// The password.
     pub password: Secret,
@@ -62,6 +65,8 @@ pub enum LoginRefusal {
     },
     /// Wrong, unknown, not verified or locked: not to be told apart.
     InvalidCredentials,
+    /// The password is that of a registration which is named by its id, and whose address is not verified.
+    EmailNotVerified,
 }
 
 impl From<AttemptsLockedOut> for LoginRefusal {
@@ -75,10 +80,20 @@ impl From<AttemptsLockedOut> for LoginRefusal {
 pub(super) enum Candidate {
     /// A user.
     User(Box<User>),
-    /// The newest live registration of an address: no user yet.
-    Registrant { owner: UserId, password_hash: String },
+    /// A live registration: no user yet.
+    Registrant { owner: UserId, password_hash: String, named_by: NamedBy },
     /// Neither.
     Unknown,
+}
+
+/// What a registration was found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NamedBy {
+    /// Its address: it is the newest one.
+    Address,
+    /// The id that its registrant was answered. Nothing is to be hidden from a caller who has its password, not even of
+    /// the registration of a taken address.
+    Id,
 }
 
 impl Candidate {
@@ -107,7 +122,10 @@ impl Command<AuthContext> for Login {
         let attempt = reserved.map_err(|failure| failure.map_refusal(LoginRefusal::from))?;
         let checked = match candidate.password_hash() {
             Some(hash) => place.verify(hash.to_owned(), self.password.clone()).await,
-            None => place.verify_nobody(self.password.clone()).await,
+            None => {
+                let cost = context.costs.of_unknown(&context, &self.identifier).await?;
+                place.verify_nobody(self.password.clone(), cost).await
+            }
         };
         let checked = match checked {
             Ok(checked) => checked,
@@ -116,30 +134,36 @@ impl Command<AuthContext> for Login {
                 return Err(fault.into());
             }
         };
+        let refusal = Refusing { context: &context, call: &call, attempt: &attempt, identifier: &self.identifier };
+        if attempt.is_barred() {
+            return refusal.wrong().await;
+        }
         match (checked, candidate) {
             (PasswordCheck::Right | PasswordCheck::RightOutdated, Candidate::User(user))
                 if waits_for_proof(&user, context.address_rule) =>
             {
-                remind_of_proof(&context, &call, &attempt, user.id).await
+                refusal.remind_of_proof(user.id).await
             }
             (PasswordCheck::Right, Candidate::User(user)) => {
                 let password_hash = user.password_hash.clone();
-                let proven = Proven { user: *user, password_hash, attempt, device_name: self.device_name };
-                sign_in(&context, &call, proven).await
+                let device_name = self.device_name.clone();
+                sign_in(refusal, Proven { user: *user, password_hash, attempt: attempt.clone(), device_name }).await
             }
             (PasswordCheck::RightOutdated, Candidate::User(user)) => {
                 let renewed = renewed(&context, &call, &self.password).await;
                 let password_hash = renewed.or_else(|| user.password_hash.clone());
-                let proven = Proven { user: *user, password_hash, attempt, device_name: self.device_name };
-                sign_in(&context, &call, proven).await
+                let device_name = self.device_name.clone();
+                sign_in(refusal, Proven { user: *user, password_hash, attempt: attempt.clone(), device_name }).await
             }
-            (PasswordCheck::Right | PasswordCheck::RightOutdated, Candidate::Registrant { owner, .. }) => {
-                remind_of_proof(&context, &call, &attempt, owner).await
+            (PasswordCheck::Right | PasswordCheck::RightOutdated, Candidate::Registrant { owner, named_by, .. }) => {
+                match named_by {
+                    NamedBy::Address => refusal.remind_of_proof(owner).await,
+                    NamedBy::Id => refusal.wait_for_proof(owner).await,
+                }
             }
             (PasswordCheck::Wrong, Candidate::User(_) | Candidate::Registrant { .. })
             | (PasswordCheck::Wrong | PasswordCheck::Right | PasswordCheck::RightOutdated, Candidate::Unknown) => {
-                login_attempt::fail(&context, &call, &attempt).await?;
-                refused(&context, &call).await
+                refusal.wrong().await
             }
         }
     }
@@ -155,23 +179,52 @@ fn waits_for_proof(user: &User, rule: AddressRule) -> bool {
     }
 }
 
-/// The password is right and the address not proven: refused as any other attempt, and the code is sent again.
-async fn remind_of_proof<T>(
-    context: &AuthContext,
-    call: &Call,
-    attempt: &LoginAttempt,
-    owner: UserId,
-) -> Result<T, Failure<LoginRefusal>> {
-    login_attempt::fail(context, call, attempt).await?;
-    context.otp.issue(call.context.clone(), owner, CodePurpose::VerifyEmail, CodeOrder::Asked).await?;
-    Err(Failure::Refused(LoginRefusal::InvalidCredentials))
+/// The ways in which an attempt is refused. Each costs the same commits.
+#[derive(Clone, Copy)]
+struct Refusing<'a> {
+    context: &'a AuthContext,
+    call: &'a Call,
+    attempt: &'a LoginAttempt,
+    identifier: &'a str,
 }
 
-/// A refusal costs the commit that the code of an unverified address would have cost: registering a known address and
-/// signing in with that password tells nothing about it.
-async fn refused<T>(context: &AuthContext, call: &Call) -> Result<T, Failure<LoginRefusal>> {
-    context.otp.pretend(call).await?;
-    Err(Failure::Refused(LoginRefusal::InvalidCredentials))
+impl Refusing<'_> {
+    /// The password is wrong, or cannot be right.
+    async fn wrong<T>(self) -> Result<T, Failure<LoginRefusal>> {
+        login_attempt::fail(self.context, self.call, self.attempt).await?;
+        self.settled().await
+    }
+
+    /// The attempt is settled as a failure. A refusal costs the commit that the code of an unverified address would
+    /// have cost, and waits in a mailbox like that of the address: registering a known address and signing in with that
+    /// password reveals nothing about it.
+    async fn settled<T>(self) -> Result<T, Failure<LoginRefusal>> {
+        let Self { context, call, identifier, .. } = self;
+        let stand_in = identifiers::stand_in(&context.keys.identifier, identifier);
+        context.otp.pretend(call.context.clone(), stand_in, Pretended::Nothing).await?;
+        Err(Failure::Refused(LoginRefusal::InvalidCredentials))
+    }
+
+    /// The password is right and the address not proven: refused as any other attempt, and the code is sent again.
+    async fn remind_of_proof<T>(self, owner: UserId) -> Result<T, Failure<LoginRefusal>> {
+        login_attempt::fail(self.context, self.call, self.attempt).await?;
+        self.send_code(owner).await?;
+        Err(Failure::Refused(LoginRefusal::InvalidCredentials))
+    }
+
+    /// The password is that of the registration that was named by its id: its application gets the reason, and the code
+    /// is sent again, if its address can be verified.
+    async fn wait_for_proof<T>(self, owner: UserId) -> Result<T, Failure<LoginRefusal>> {
+        login_attempt::succeed(self.context, self.call, self.attempt).await?;
+        self.send_code(owner).await?;
+        Err(Failure::Refused(LoginRefusal::EmailNotVerified))
+    }
+
+    async fn send_code(self, owner: UserId) -> Result<(), Fault> {
+        let Self { context, call, .. } = self;
+        context.otp.issue(call.context.clone(), owner, CodePurpose::VerifyEmail, CodeOrder::Asked).await?;
+        Ok(())
+    }
 }
 
 /// The hash of the password by the settings of today; `None` if there is no place for it now: then at the next login.
@@ -189,8 +242,13 @@ struct Proven {
     device_name: Option<String>,
 }
 
-/// What an identifier stands for: an address if it has the form of one, else a user name. What is neither is unknown.
+/// What an identifier stands for: the id of a registration or an address if it has the form of one, else a user name.
+/// What is none of them is unknown.
 fn resolve(reader: &impl Reader, identifier: &str, now: Timestamp) -> Result<Candidate, TxFault> {
+    if let Ok(id) = identifier.parse::<UserId>() {
+        let found = registration::find(reader, id)?.filter(|found| found.is_live(now));
+        return Ok(registrant(found, NamedBy::Id));
+    }
     let Ok(address) = EmailAddress::parse(identifier) else {
         let Ok(name) = UserName::parse(identifier) else { return Ok(Candidate::Unknown) };
         let found = user::find_by_username(reader, &name)?;
@@ -200,14 +258,20 @@ fn resolve(reader: &impl Reader, identifier: &str, now: Timestamp) -> Result<Can
         return Ok(Candidate::User(Box::new(user)));
     }
     let newest = registration::of_email(reader, &address)?.into_iter().rfind(|found| found.is_live(now));
-    Ok(newest.map_or(Candidate::Unknown, |found| Candidate::Registrant {
+    Ok(registrant(newest, NamedBy::Address))
+}
+
+fn registrant(found: Option<Registration>, named_by: NamedBy) -> Candidate {
+    found.map_or(Candidate::Unknown, |found| Candidate::Registrant {
         owner: found.id,
         password_hash: found.password_hash,
-    }))
+        named_by,
+    })
 }
 
 /// The password was right: what is true of the user *now* decides, inside the commit that makes the session.
-async fn sign_in(context: &AuthContext, call: &Call, proven: Proven) -> Result<LoggedIn, Failure<LoginRefusal>> {
+async fn sign_in(refusal: Refusing<'_>, proven: Proven) -> Result<LoggedIn, Failure<LoginRefusal>> {
+    let Refusing { context, call, .. } = refusal;
     let device = proven.attempt.device();
     let rules = LoginRules {
         session: context.settings.session.clone(),
@@ -217,7 +281,7 @@ async fn sign_in(context: &AuthContext, call: &Call, proven: Proven) -> Result<L
     let committed = context.store.decide(context.write(call), move |tx| commit(tx, &proven, &rules)).await;
     let SignedInUser { user, session, first_login } = match committed {
         Ok(signed_in) => signed_in,
-        Err(Failure::Refused(_changed_meanwhile)) => return refused(context, call).await,
+        Err(Failure::Refused(_changed_meanwhile)) => return refusal.settled().await,
         Err(Failure::Fault(fault)) => return Err(fault.into()),
     };
     let tokens = context.tokens(&user, &session)?;

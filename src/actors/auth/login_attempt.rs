@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     context::AuthContext,
+    identifiers,
     login::{Candidate, Login},
 };
 use crate::{
@@ -17,57 +18,77 @@ use crate::{
         },
         event::{Event, EventKind, EventOrigin, Personal},
     },
-    persistence::{Decision, Reader, Tx, TxFault, refuse, tables::failure},
-    types::{Call, EmailAddress, Failure, Fault, Principal, Timestamp, UserName, id::UserId},
+    persistence::{
+        Decision, Tx, TxFault, refuse,
+        tables::{failure, timing_padding},
+    },
+    types::{Call, Failure, Fault, Principal, Timestamp, id::UserId},
 };
 
 /// Who is trying, from where, and what is known of both.
 #[derive(Debug, Clone)]
 pub(super) struct LoginAttempt {
-    subject: Subject,
+    /// The identifier that was typed, or the user who is signed in: the lock that is answered.
+    named: Subject,
+    /// Whose password is tried: a lock that is not answered. `None`: that of `named`.
+    holder: Option<Subject>,
     origin: RateOrigin,
     user: Option<UserId>,
     device: Option<KnownDevice>,
     tried: AuthAction,
+    /// What an entry says of an identifier that no user has.
+    shown: String,
+    /// Set with the attempt's place: the user is locked out, so that no password is right.
+    is_barred: bool,
     /// Set with the attempt's place: it took the last one of the day, which ends then.
     last_of_day: Option<Timestamp>,
 }
 
 impl LoginAttempt {
     pub(super) fn of(context: &AuthContext, call: &Call, candidate: &Candidate, command: &Login) -> Self {
-        let (subject, user, device) = match candidate {
+        let (key, typed) = (&context.keys.identifier, &command.identifier);
+        let named = identifiers::named(key, typed);
+        let (holder, user, device) = match candidate {
             Candidate::User(user) => {
                 let device = context.known_device(command.device_token.as_ref(), user);
                 (Subject::User(user.id), Some(user.id), device)
             }
             Candidate::Registrant { .. } | Candidate::Unknown => {
-                (Subject::Unknown(context.keys.identifier.digest(&counted_as(&command.identifier))), None, None)
+                (identifiers::in_place_of_user(key, typed), None, None)
             }
         };
         let origin = device.map_or(RateOrigin::Network(call.network()), |known| RateOrigin::Device(known.device));
-        Self { subject, origin, user, device, tried: AuthAction::Login, last_of_day: None }
+        let shown = match named {
+            Subject::Identifier(digest) => format!("identifier={}", key.short(&digest)),
+            Subject::User(_) => String::new(),
+        };
+        let holder = Some(holder);
+        let tried = AuthAction::Login;
+        Self { named, holder, origin, user, device, tried, shown, is_barred: false, last_of_day: None }
     }
 
     /// A signed-in user who proves it again: counted by session, so that others cannot lock the user out.
     pub(super) fn signed_in(principal: &Principal, tried: AuthAction) -> Self {
         let origin = RateOrigin::Device(*principal.session.as_bytes());
-        let (subject, user) = (Subject::User(principal.user), Some(principal.user));
-        Self { subject, origin, user, device: None, tried, last_of_day: None }
+        let (named, user) = (Subject::User(principal.user), Some(principal.user));
+        let (holder, shown) = (None, String::new());
+        Self { named, holder, origin, user, device: None, tried, shown, is_barred: false, last_of_day: None }
     }
 
     /// The device, if an earlier login gave it a token.
     pub(super) fn device(&self) -> Option<KnownDevice> {
         self.device
     }
-}
 
-/// How an identifier that no user has is counted: by the form in which users are looked up, so that variants count as
-/// one exactly when they would be for a user.
-fn counted_as(identifier: &str) -> String {
-    match (EmailAddress::parse(identifier), UserName::parse(identifier)) {
-        (Ok(address), _) => address.normal(),
-        (Err(_), Ok(name)) => name.as_str().to_owned(),
-        (Err(_), Err(_)) => format!("neither {identifier}"),
+    /// Whether the user is locked out: the attempt costs what any other costs, and fails.
+    pub(super) fn is_barred(&self) -> bool {
+        self.is_barred
+    }
+
+    /// The subjects that this attempt is counted under; not that of a user who is locked out.
+    fn counted(&self) -> impl Iterator<Item = Subject> + use<> {
+        let holder = self.holder.filter(|_| !self.is_barred);
+        [Some(self.named), holder].into_iter().flatten()
     }
 }
 
@@ -93,24 +114,42 @@ fn commit_reserved(
     attempt: &LoginAttempt,
     limits: &LockoutLimits,
 ) -> Decision<LoginAttempt, AttemptsLockedOut> {
-    let now = tx.now();
-    match lockout::reserve(&counters(tx, attempt)?, attempt.origin, now, limits) {
-        Reservation::Reserved(counted) => {
-            failure::put(tx, attempt.subject, attempt.origin, &counted)?;
-            let last_of_day = match attempt.origin {
-                RateOrigin::Network(_) => lockout::shut_for_the_day(counted.day.as_ref(), limits),
-                RateOrigin::Device(_) => None,
+    let (origin, now) = (attempt.origin, tx.now());
+    let named = match lockout::reserve(&failure::find(tx, attempt.named, origin)?, origin, now, limits) {
+        Reservation::Reserved(counted) => counted,
+        Reservation::LockedOut { until } => return refuse(AttemptsLockedOut { wait: until.since(now) }),
+    };
+    failure::put(tx, attempt.named, origin, &named)?;
+    let (held, is_barred) = match attempt.holder {
+        None => (named, false),
+        Some(holder) => {
+            let before = failure::find(tx, holder, origin)?;
+            let (held, is_barred) = match lockout::reserve(&before, origin, now, limits) {
+                Reservation::Reserved(counted) => (counted, false),
+                Reservation::LockedOut { .. } => (before, true),
             };
-            Ok(LoginAttempt { last_of_day, ..attempt.clone() })
+            // Written in both cases, so that a lock costs what a count costs.
+            failure::put(tx, holder, origin, &held)?;
+            (held, is_barred)
         }
-        Reservation::LockedOut { until } => refuse(AttemptsLockedOut { wait: until.since(now) }),
-    }
+    };
+    let last_of_day = match origin {
+        RateOrigin::Network(_) => lockout::shut_for_the_day(held.day.as_ref(), limits),
+        RateOrigin::Device(_) => None,
+    };
+    Ok(LoginAttempt { is_barred, last_of_day: last_of_day.filter(|_| !is_barred), ..attempt.clone() })
 }
 
 /// The password was wrong: the attempt stays counted, and a lockout that it completed is recorded.
 pub(super) async fn fail(context: &AuthContext, call: &Call, attempt: &LoginAttempt) -> Result<(), Fault> {
     let (attempt, limits) = (attempt.clone(), limits_of(context));
     context.store.write(context.write(call), move |tx| settle_failure(tx, &attempt, &limits)).await
+}
+
+/// The password was right, and nothing else is to be committed.
+pub(super) async fn succeed(context: &AuthContext, call: &Call, attempt: &LoginAttempt) -> Result<(), Fault> {
+    let attempt = attempt.clone();
+    context.store.write(context.write(call), move |tx| settle_success(tx, &attempt)).await
 }
 
 /// The attempt was never tried: its place is given back.
@@ -123,42 +162,61 @@ pub(super) fn limits_of(context: &AuthContext) -> LockoutLimits {
     LockoutLimits::from(&context.settings.lockout)
 }
 
-fn counters(reader: &impl Reader, attempt: &LoginAttempt) -> Result<Counters, TxFault> {
-    failure::find(reader, attempt.subject, attempt.origin)
-}
-
 fn settle_untried(tx: &mut Tx<'_>, attempt: &LoginAttempt) -> Result<(), TxFault> {
-    let settled = lockout::settle_untried(&counters(tx, attempt)?, attempt.origin);
-    failure::put(tx, attempt.subject, attempt.origin, &settled)
+    for subject in attempt.counted() {
+        let settled = lockout::settle_untried(&failure::find(tx, subject, attempt.origin)?, attempt.origin);
+        failure::put(tx, subject, attempt.origin, &settled)?;
+    }
+    Ok(())
 }
 
-/// Keeps the attempt counted as wrong. Of identifiers that no user has, only a lockout is recorded, and never the
+/// Keeps the attempt counted as wrong. Of an identifier that no user has, only a lock is recorded, and never the
 /// identifier: it may be a password.
 pub(super) fn settle_failure(tx: &mut Tx<'_>, attempt: &LoginAttempt, limits: &LockoutLimits) -> Result<(), TxFault> {
-    let Counters { origin, day } = counters(tx, attempt)?;
+    let mut locked_until = None;
+    for subject in attempt.counted() {
+        // The last one decides: the user's, or that of an identifier in its place.
+        locked_until = settle_wrong_of(tx, subject, attempt, limits)?;
+    }
+    match attempt.user {
+        Some(user) => {
+            let entry = AuditRecord::refused(attempt.tried, user);
+            let entry = if attempt.is_barred { entry.detail("reason=locked_out") } else { entry };
+            record(tx, user, UserLoginFailed { user }, entry)?;
+        }
+        None => timing_padding::leave(tx)?,
+    }
+    let Some(until) = locked_until.filter(|_| !attempt.is_barred) else { return Ok(()) };
+    let entry = AuditRecord::done(AuthAction::LockOut, attempt.user);
+    match attempt.user {
+        Some(user) => record(tx, user, UserLockedOut { user, until }, entry),
+        None => tx.audit(entry.detail(attempt.shown.clone())),
+    }
+}
+
+/// Counts a wrong password for a subject; gives the end of the lock that it began.
+fn settle_wrong_of(
+    tx: &mut Tx<'_>,
+    subject: Subject,
+    attempt: &LoginAttempt,
+    limits: &LockoutLimits,
+) -> Result<Option<Timestamp>, TxFault> {
+    let Counters { origin, day } = failure::find(tx, subject, attempt.origin)?;
     let (after, settled) = lockout::settle_wrong(origin.as_ref(), limits);
     // A success may have emptied the day meanwhile.
     let day_until = attempt.last_of_day.filter(|_| lockout::shut_for_the_day(day.as_ref(), limits).is_some());
-    failure::put(tx, attempt.subject, attempt.origin, &Counters { origin: settled, day })?;
-    if let Some(user) = attempt.user {
-        record(tx, user, UserLoginFailed { user }, AuditRecord::refused(attempt.tried, user))?;
-    }
+    failure::put(tx, subject, attempt.origin, &Counters { origin: settled, day })?;
     let origin_until = match after {
         AfterWrong::Open => None,
         AfterWrong::Locked { until } => Some(until),
     };
-    let Some(until) = origin_until.max(day_until) else { return Ok(()) };
-    let entry = AuditRecord::done(AuthAction::LockOut, attempt.user);
-    match attempt.user {
-        Some(user) => record(tx, user, UserLockedOut { user, until }, entry),
-        None => tx.audit(entry),
-    }
+    Ok(origin_until.max(day_until))
 }
 
 /// The password was right: failures from where it came from are forgotten, and those of the day. What others tried from
-/// elsewhere stays counted.
+/// elsewhere, or by another identifier of the user, stays counted.
 pub(super) fn settle_success(tx: &mut Tx<'_>, attempt: &LoginAttempt) -> Result<(), TxFault> {
-    failure::forget_origin(tx, attempt.subject, attempt.origin)
+    attempt.counted().try_for_each(|subject| failure::forget_origin(tx, subject, attempt.origin))
 }
 
 fn record(tx: &mut Tx<'_>, subject: UserId, kind: impl Into<EventKind>, entry: AuditRecord) -> Result<(), TxFault> {

@@ -3,7 +3,7 @@
 
 use super::{
     take_over,
-    writes::{drop_registration, end_other_sessions, record_proof, settle_proof},
+    writes::{end_other_sessions, keep_place_of, record_proof, retire_registrations_of, settle_proof},
 };
 use crate::{
     actors::{
@@ -61,9 +61,8 @@ pub(super) fn become_user(tx: &mut Tx<'_>, made: User) -> Decision<(), EffectRef
         None => {}
     }
     registration::remove(tx, registered.id)?;
-    for other in registration::of_email(tx, &registered.email)? {
-        drop_registration(tx, &other)?;
-    }
+    retire_registrations_of(tx, &registered.email)?;
+    keep_place_of(tx, &registered)?;
     user::insert(tx, &made).map_err(|stop| stop.map_refusal(|_| EffectRefused))?;
     record_proof(tx, &made)?;
     Ok(())

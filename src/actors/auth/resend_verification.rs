@@ -2,9 +2,9 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use super::AuthContext;
+use super::{AuthContext, identifiers};
 use crate::{
-    actors::otp::CodeOrder,
+    actors::otp::{CodeOrder, Pretended},
     domain::otp::CodePurpose,
     persistence::{
         Reader, TxFault,
@@ -48,16 +48,28 @@ impl Command<AuthContext> for ResendVerification {
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<Resent, Failure<Infallible>> {
         let now = context.system.clock().now();
-        match context.store.read(move |view| owner_of(view, &self.registrant, now)).await? {
+        let registrant = self.registrant.clone();
+        match context.store.read(move |view| owner_of(view, &registrant, now)).await? {
             Some(owner) => {
                 context.otp.issue(call.context.clone(), owner, CodePurpose::VerifyEmail, CodeOrder::Asked).await?;
             }
-            None => context.otp.pretend(&call).await?,
+            None => {
+                let stand_in = stand_in(&context, &self.registrant);
+                context.otp.pretend(call.context.clone(), stand_in, Pretended::Nothing).await?;
+            }
         }
         Ok(Resent {
             expires_at: now.plus(context.settings.code.lifetime),
             resend_at: now.plus(context.settings.code.resend_after),
         })
+    }
+}
+
+/// In whose mailbox a request waits that names an address without an owner.
+fn stand_in(context: &AuthContext, registrant: &Registrant) -> UserId {
+    match registrant {
+        Registrant::Id(id) => *id,
+        Registrant::Address(address) => identifiers::stand_in(&context.keys.identifier, &address.normal()),
     }
 }
 

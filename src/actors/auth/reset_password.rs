@@ -1,5 +1,5 @@
-//! A new password by the code or link that was mailed: ends all sessions, lifts the lockout that wrong passwords led to, and
-//! verifies an address that never was.
+//! A new password by the code or link that was mailed: ends all sessions, lifts the lockout that wrong passwords led
+//! to, and verifies an address that never was.
 //!
 //! Every try of a code costs one hash and two commits, and every secret of a link one hash and one commit, whether the
 //! address is known, unknown, or the request or secret made up.
@@ -9,32 +9,29 @@ use std::{sync::Arc, time::Duration};
 use super::{
     AuthContext,
     forgot_password::owner_of,
-    proof,
-    writes::{end_all_sessions, settle_proof},
+    identifiers, proof,
+    writes::{end_all_sessions, forget_failures, settle_proof},
 };
 use crate::{
     actors::{
         hasher::Priority,
-        otp::{Effect, EffectRefused, Tried},
+        otp::{Effect, EffectRefused, Pretended, Tried},
     },
-    crypto::{code::CodeDigits, link_secret::LinkSecret, password::PasswordCheck},
+    crypto::{code::CodeDigits, identifier::IdentifierKey, link_secret::LinkSecret, password::PasswordCheck},
     domain::{
         audit::AuditRecord,
-        auth::{
-            ResetRequest, SessionEnd, actions::AuthAction, events::PasswordResetCompleted, lockout::Subject,
-            password_policy,
-        },
+        auth::{ResetRequest, SessionEnd, actions::AuthAction, events::PasswordResetCompleted, password_policy},
         event::{Event, EventOrigin, Personal},
         otp::CodePurpose,
         user::{Metadata, Profile, User, transition},
     },
     persistence::{
         Decision, Reader, Tx, TxFault, refuse, refuse_and_keep,
-        tables::{failure, registration, reset, timing_padding, user},
+        tables::{registration, reset, timing_padding, user},
     },
     supervision::Command,
     types::{
-        Call, EmailAddress, Failure, Fault, FieldError, Secret, Timestamp,
+        Call, EmailAddress, Failure, Fault, FieldError, Network, Secret, Timestamp,
         id::{ResetId, UserId},
         limits,
     },
@@ -112,30 +109,56 @@ async fn by_code(
     (by, code): (ResetBy, &str),
     new_password: &Secret,
 ) -> Result<(UserId, Tried), Failure<ResetRefusal>> {
-    let named = match &by {
-        ResetBy::Address(email) => Some(email.clone()),
-        ResetBy::Request(id) => {
-            let id = *id;
-            context.store.read(move |view| reset::find(view, id)).await?.map(|request| request.email)
-        }
-    };
-    check(context, new_password, named.as_ref())?;
+    let named = NamedReset::find(context, &by).await?;
+    check(context, new_password, named.email.as_ref())?;
     if CodeDigits::parse(code).is_err() {
         return Err(INVALID);
     }
-    let password_hash = hash(context, call, new_password).await?;
-    let counted = match count(context, call, by).await {
-        Ok(counted) => Some(counted),
-        Err(Failure::Refused(NoTryLeft)) => None,
-        Err(Failure::Fault(fault)) => return Err(fault.into()),
+    let hash = hash(context, call, new_password).await?;
+    let pretended = match (count(context, call, &by, named.email.clone()).await, &named.email) {
+        (Ok(()), Some(email)) => Pretended::Try { domain: email.domain().to_owned() },
+        (Ok(()), None) | (Err(Failure::Refused(NoTryLeft)), _) => Pretended::Nothing,
+        (Err(Failure::Fault(fault)), _) => return Err(fault.into()),
     };
-    let Some(reset) = reset_of(context, counted, password_hash).await? else {
-        context.otp.pretend(call).await?;
+    let (Some(owner), Pretended::Try { .. }) = (named.owner, &pretended) else {
+        let mailbox = named.owner.unwrap_or_else(|| stand_in(context, &by));
+        context.otp.pretend(call.context.clone(), mailbox, pretended).await?;
         return Err(INVALID);
     };
-    let owner = reset.owner;
+    let reset = Reset { owner, hash, key: context.keys.identifier.clone(), requested_at: named.requested_at };
     let tried = context.otp.verify(call.context.clone(), owner, PURPOSE, code, effect(reset)).await?;
     Ok((owner, tried))
+}
+
+/// What a try names.
+struct NamedReset {
+    /// The address; `None`: there is no such request.
+    email: Option<EmailAddress>,
+    /// Whose password the code is to set: the owner of the request or, by the address alone, its owner now.
+    owner: Option<UserId>,
+    /// When it was asked for, if the try names its request.
+    requested_at: Option<Timestamp>,
+}
+
+impl NamedReset {
+    async fn find(context: &AuthContext, by: &ResetBy) -> Result<Self, Fault> {
+        let (by, now) = (by.clone(), context.system.clock().now());
+        context.store.read(move |view| Self::find_in(view, &by, now)).await
+    }
+
+    fn find_in(reader: &impl Reader, by: &ResetBy, now: Timestamp) -> Result<Self, TxFault> {
+        Ok(match by {
+            ResetBy::Request(id) => match reset::find(reader, *id)? {
+                Some(request) => {
+                    Self { email: Some(request.email), owner: request.owner, requested_at: Some(request.created_at) }
+                }
+                None => Self { email: None, owner: None, requested_at: None },
+            },
+            ResetBy::Address(email) => {
+                Self { email: Some(email.clone()), owner: owner_of(reader, email, now)?, requested_at: None }
+            }
+        })
+    }
 }
 
 /// Tries the secret of a link; gives whose it was held against. The password is checked against the address only for
@@ -159,7 +182,7 @@ async fn by_link(
     let hash = hash(context, call, new_password).await?;
     let owner = secret.owner();
     // The code ends with every change of the password, so its link needs no time of its own.
-    let reset = Reset { owner, hash, requested_at: None };
+    let reset = Reset { owner, hash, key: context.keys.identifier.clone(), requested_at: None };
     let tried = context.otp.follow_link(call.context.clone(), secret, PURPOSE, effect(reset)).await?;
     Ok((owner, tried))
 }
@@ -204,85 +227,87 @@ async fn is_set(context: &AuthContext, call: &Call, owner: UserId, password: Sec
     })
 }
 
-/// There is no such request, its time is over, or its tries are used up.
-struct NoTryLeft;
-
-/// What tries are counted under.
-enum TryCounter {
-    Request(ResetId),
-    /// The tries of an address in a day, for those that name no request.
-    Day {
-        id: ResetId,
-        email: EmailAddress,
-        tries: u8,
-    },
+/// In whose mailbox a try waits that has no owner.
+fn stand_in(context: &AuthContext, by: &ResetBy) -> UserId {
+    let named = match by {
+        ResetBy::Request(id) => id.to_string(),
+        ResetBy::Address(email) => email.normal(),
+    };
+    identifiers::stand_in(&context.keys.identifier, &named)
 }
 
-/// What a try was counted under.
-enum Counted {
-    /// A request, which names its owner.
-    Request(ResetRequest),
-    /// The address, for a day.
-    Day(EmailAddress),
+/// There is no such request, its time is over, or the tries are used up.
+struct NoTryLeft;
+
+/// What a try is counted under: each has to have one left.
+struct TryCounters {
+    /// The request.
+    request: Option<ResetId>,
+    /// The tries of one network for one address in a day.
+    day: Option<DayTries>,
+}
+
+struct DayTries {
+    id: ResetId,
+    email: EmailAddress,
+    tries: u8,
 }
 
 /// A password that the right code sets.
 struct Reset {
     owner: UserId,
     hash: String,
+    /// Hashes the identifiers whose failed logins are forgotten.
+    key: IdentifierKey,
     /// When it was asked for, if the try names its request: a password that was set later makes the request void.
     requested_at: Option<Timestamp>,
 }
 
-/// Whose password the code is to set: the owner of the request or, by the address alone, its owner now.
-async fn reset_of(context: &AuthContext, counted: Option<Counted>, hash: String) -> Result<Option<Reset>, Fault> {
-    let (owner, requested_at) = match counted {
-        Some(Counted::Request(request)) => (request.owner, Some(request.created_at)),
-        Some(Counted::Day(email)) => {
-            let now = context.system.clock().now();
-            (context.store.read(move |view| owner_of(view, &email, now)).await?, None)
-        }
-        None => (None, None),
-    };
-    Ok(owner.map(|owner| Reset { owner, hash, requested_at }))
-}
-
 /// Counts a code try, if one is left.
-async fn count(context: &AuthContext, call: &Call, by: ResetBy) -> Result<Counted, Failure<NoTryLeft>> {
-    let counter = match by {
-        ResetBy::Request(id) => TryCounter::Request(id),
-        ResetBy::Address(email) => TryCounter::Day {
-            id: day_id(context, &email),
-            email,
-            tries: u8::try_from(context.settings.code.daily_tries_by_address).unwrap_or(u8::MAX),
-        },
+async fn count(
+    context: &AuthContext,
+    call: &Call,
+    by: &ResetBy,
+    email: Option<EmailAddress>,
+) -> Result<(), Failure<NoTryLeft>> {
+    let (request, form) = match by {
+        ResetBy::Request(id) => (Some(*id), "request"),
+        ResetBy::Address(_) => (None, "address"),
     };
-    context.store.decide(context.write(call), move |tx| commit_counted(tx, &counter)).await
+    let day = email.map(|email| DayTries {
+        id: day_id(context, form, &email, call.network()),
+        email,
+        tries: u8::try_from(context.settings.code.daily_tries_by_address).unwrap_or(u8::MAX),
+    });
+    let counters = TryCounters { request, day };
+    context.store.decide(context.write(call), move |tx| commit_counted(tx, &counters)).await
 }
 
-fn commit_counted(tx: &mut Tx<'_>, counter: &TryCounter) -> Decision<Counted, NoTryLeft> {
-    let found = match counter {
-        TryCounter::Request(id) => reset::find(tx, *id)?,
-        TryCounter::Day { id, email, tries } => Some(of_day(tx, *id, email, *tries)?),
-    };
-    match found.and_then(|request| request.tried(tx.now())) {
-        Some(counted) => {
-            reset::put(tx, &counted)?;
-            Ok(match counter {
-                TryCounter::Request(_) => Counted::Request(counted),
-                TryCounter::Day { .. } => Counted::Day(counted.email),
-            })
-        }
-        None => {
-            timing_padding::leave(tx)?;
-            refuse_and_keep(NoTryLeft)
-        }
+fn commit_counted(tx: &mut Tx<'_>, counters: &TryCounters) -> Decision<(), NoTryLeft> {
+    let (mut counted, mut is_left) = (Vec::new(), true);
+    if let Some(id) = counters.request {
+        let tried = reset::find(tx, id)?.and_then(|request| request.tried(tx.now()));
+        is_left &= tried.is_some();
+        counted.extend(tried);
+    }
+    if let Some(day) = &counters.day {
+        let tried = of_day(tx, day.id, &day.email, day.tries)?.tried(tx.now());
+        is_left &= tried.is_some();
+        counted.extend(tried);
+    }
+    if is_left {
+        counted.iter().try_for_each(|tried| reset::put(tx, tried))?;
+        Ok(())
+    } else {
+        timing_padding::leave(tx)?;
+        refuse_and_keep(NoTryLeft)
     }
 }
 
-/// The request under which tries that name only this address are counted.
-fn day_id(context: &AuthContext, email: &EmailAddress) -> ResetId {
-    let digest = context.keys.identifier.digest(&format!("reset {}", email.normal()));
+/// The request under which the tries of a network for an address are counted: those that name a request, whichever it
+/// is, or those that name the address alone.
+fn day_id(context: &AuthContext, form: &'static str, email: &EmailAddress, network: Network) -> ResetId {
+    let digest = context.keys.identifier.digest(&format!("reset by {form} {} {network}", email.normal()));
     let mut id = [0; 16];
     id.copy_from_slice(&digest[..16]);
     ResetId::from(uuid::Uuid::from_bytes(id))
@@ -304,12 +329,11 @@ fn of_day(tx: &Tx<'_>, id: ResetId, email: &EmailAddress, tries: u8) -> Result<R
 /// What the right code does, in the commit that takes it.
 fn set_password(tx: &mut Tx<'_>, reset: &Reset) -> Decision<(), EffectRefused> {
     let (owner, now) = (reset.owner, tx.now());
-    let email = match user::find(tx, owner)? {
+    let known = match user::find(tx, owner)? {
         Some(known) if was_changed_since(&known, reset.requested_at) => return refuse(EffectRefused),
         Some(known) => set_of_user(tx, known, &reset.hash)?,
         None => {
             let Some(registered) = registration::find(tx, owner)? else { return refuse(EffectRefused) };
-            let email = registered.email.clone();
             let made = proof::user_of(registered, now);
             let made = User {
                 profile: Profile::default(),
@@ -317,16 +341,16 @@ fn set_password(tx: &mut Tx<'_>, reset: &Reset) -> Decision<(), EffectRefused> {
                 password_changed_at: Some(now),
                 ..made
             };
-            proof::become_user(tx, made)?;
-            email
+            proof::become_user(tx, made.clone())?;
+            made
         }
     };
+    forget_failures(tx, &known, &reset.key)?;
     end_all_sessions(tx, owner, SessionEnd::PasswordReset)?;
-    failure::clear(tx, Subject::User(owner))?;
     let event = Event {
         subject: owner,
         kind: PasswordResetCompleted { user: owner }.into(),
-        personal: Personal { email: Some(email.as_str().to_owned()), ..Personal::default() },
+        personal: Personal { email: Some(known.email.as_str().to_owned()), ..Personal::default() },
     };
     tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::ResetPassword, owner))?;
     Ok(())
@@ -340,9 +364,9 @@ fn was_changed_since(known: &User, requested_at: Option<Timestamp>) -> bool {
     }
 }
 
-/// Sets the password of a user; gives the address. One who never proved it keeps the address alone: what else is known
+/// Sets the password of a user; gives the user. One who never proved it keeps the address alone: what else is known
 /// of that user may have been typed by another person.
-fn set_of_user(tx: &mut Tx<'_>, known: User, hash: &str) -> Result<EmailAddress, TxFault> {
+fn set_of_user(tx: &mut Tx<'_>, known: User, hash: &str) -> Result<User, TxFault> {
     let (was_proven, now) = (known.email_verified, tx.now());
     let changed = User {
         password_hash: Some(hash.to_owned()),
@@ -358,5 +382,5 @@ fn set_of_user(tx: &mut Tx<'_>, known: User, hash: &str) -> Result<EmailAddress,
     if !was_proven {
         settle_proof(tx, &kept)?;
     }
-    Ok(kept.email)
+    Ok(kept)
 }

@@ -4,17 +4,17 @@
 //! of the address gets the account, with the password and names of that registration; whatever its former holder could
 //! sign in with ends. So registering another person's address first keeps no access to it.
 
-use super::writes::{drop_registration, end_all_sessions, record_proof};
+use super::writes::{end_all_sessions, record_proof, retire_registrations_of};
 use crate::{
     actors::otp::EffectRefused,
     domain::{
         audit::AuditRecord,
-        auth::{AddressState, Registration, SessionEnd, actions::AuthAction, lockout::Subject},
+        auth::{Registration, SessionEnd, actions::AuthAction, lockout::Subject},
         user::{Metadata, User, transition},
     },
     persistence::{
         Decision, Tx,
-        tables::{code, failure, registration, user},
+        tables::{code, failure, user},
     },
 };
 
@@ -34,14 +34,8 @@ pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made:
     end_all_sessions(tx, taken.id, SessionEnd::PasswordReset)?;
     code::remove_all(tx, taken.id)?;
     failure::clear(tx, Subject::User(taken.id))?;
-    for other in registration::of_email(tx, &registered.email)? {
-        if other.id != registered.id {
-            drop_registration(tx, &other)?;
-        }
-    }
-    // It stays for as long as its code may be repeated, and can prove nothing more.
-    registration::remove(tx, registered.id)?;
-    registration::insert(tx, &Registration { address: AddressState::Taken, ..registered })?;
+    // That of the proof stays too, for as long as its code may be repeated.
+    retire_registrations_of(tx, &registered.email)?;
     tx.audit(AuditRecord::done(AuthAction::ResetPassword, taken.id).detail("by=address_proof"))?;
     record_proof(tx, &taken)?;
     Ok(())

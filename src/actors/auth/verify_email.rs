@@ -1,8 +1,8 @@
 //! Verification of an address: the right code turns its registration into a user, in one commit.
 //!
-//! A code is tried for the one registration that is named, a link's secret for the one whose mail carried it. The address
-//! alone names none: it may have been registered by several people, and the code of one would activate the password of
-//! another.
+//! A code is tried for the one registration that is named, a link's secret for the one whose mail carried it. The
+//! address alone names none: it may have been registered by several people, and the code of one would activate the
+//! password of another.
 
 use std::{sync::Arc, time::Duration};
 

@@ -4,23 +4,26 @@
 //! Functions over `Tx`. Each writes the records of one change with its event, and the audit entry where the change has
 //! one of its own. They call the `writes` of users; those of no service above.
 
+use super::identifiers;
 use crate::{
     actors::user::writes::drop_invitation_of,
     config,
+    crypto::identifier::IdentifierKey,
     domain::{
         audit::AuditRecord,
         auth::{
-            Registration, Session, SessionEnd,
+            AddressState, Registration, Session, SessionEnd,
             actions::AuthAction,
             events::{SessionReuseDetected, SessionRevoked, UserLoggedIn, UserLoggedOut},
+            lockout::Subject,
             refresh::RefreshState,
         },
         event::{Event, EventOrigin, Personal},
-        user::{User, events::UserVerified},
+        user::{Profile, User, events::UserVerified},
     },
     persistence::{
         Tx, TxFault, persons,
-        tables::{code, registration, session},
+        tables::{code, failure, registration, session},
     },
     types::{
         EmailAddress,
@@ -144,6 +147,12 @@ pub(crate) fn record_login(tx: &mut Tx<'_>, user: &User, login: CompletedLogin) 
     Ok(())
 }
 
+/// Forgets the failed logins of a user, also those of the user's identifiers.
+pub(crate) fn forget_failures(tx: &mut Tx<'_>, of: &User, key: &IdentifierKey) -> Result<(), TxFault> {
+    let subjects = identifiers::all_of(key, of).into_iter().chain([Subject::User(of.id)]);
+    subjects.into_iter().try_for_each(|subject| failure::clear(tx, subject))
+}
+
 /// Removes a registration with its codes and its person's key. It emits nothing: it is about no user.
 pub(crate) fn drop_registration(tx: &mut Tx<'_>, gone: &Registration) -> Result<(), TxFault> {
     registration::remove(tx, gone.id)?;
@@ -151,18 +160,33 @@ pub(crate) fn drop_registration(tx: &mut Tx<'_>, gone: &Registration) -> Result<
     persons::erase(tx, gone.id)
 }
 
-/// Removes all registrations of an address.
-pub(crate) fn drop_registrations_of(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<(), TxFault> {
-    for gone in registration::of_email(tx, email)? {
-        drop_registration(tx, &gone)?;
+/// Ends the registrations of an address whose owner is a user now: no code can turn them into users. They keep their
+/// places and user names until their time is over, as those of an address that was taken before, so that the answer to
+/// another registration does not reveal that the address became a user's.
+pub(crate) fn retire_registrations_of(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<(), TxFault> {
+    for found in registration::of_email(tx, email)? {
+        retire_registration(tx, found)?;
     }
     Ok(())
+}
+
+/// Ends one of them, as `retire_registrations_of` does.
+pub(crate) fn retire_registration(tx: &mut Tx<'_>, found: Registration) -> Result<(), TxFault> {
+    registration::remove(tx, found.id)?;
+    registration::insert(tx, &Registration { address: AddressState::Taken, ..found })
+}
+
+/// Keeps the place of a registration that became a user, until its time is over.
+pub(crate) fn keep_place_of(tx: &mut Tx<'_>, became: &Registration) -> Result<(), TxFault> {
+    let (id, profile, password_hash) = (tx.id(), Profile::default(), String::new());
+    let place = Registration { id, address: AddressState::Taken, profile, password_hash, ..became.clone() };
+    registration::insert(tx, &place)
 }
 
 /// Ends whatever else waits for an address that `proven`, who is stored already, has proven; emits and audits the
 /// proof.
 pub(crate) fn settle_proof(tx: &mut Tx<'_>, proven: &User) -> Result<(), TxFault> {
-    drop_registrations_of(tx, &proven.email)?;
+    retire_registrations_of(tx, &proven.email)?;
     drop_invitation_of(tx, &proven.email)?;
     record_proof(tx, proven)
 }

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::queue::{HasherQueue, NoPlace, Priority};
 use crate::{
-    crypto::password::{PasswordCheck, PasswordFault, PasswordHasher, SALT_BYTES, Scratch},
+    crypto::password::{PasswordCheck, PasswordCost, PasswordFault, PasswordHasher, SALT_BYTES, Scratch},
     types::{Fault, Network, Secret, limits},
 };
 
@@ -47,6 +47,8 @@ pub struct HasherReport {
     pub verified: u64,
     /// Comparisons with nobody's hash, for the sake of equal cost.
     pub verified_nobody: u64,
+    /// KiB of memory times passes, of all hashes.
+    pub work: u64,
     /// Jobs that were not begun, since their caller had gone.
     pub skipped: u64,
     /// Requests for a place that were refused.
@@ -71,6 +73,7 @@ struct Counts {
     hashed: AtomicU64,
     verified: AtomicU64,
     verified_nobody: AtomicU64,
+    work: AtomicU64,
     skipped: AtomicU64,
     refused: AtomicU64,
     panics: AtomicU64,
@@ -218,12 +221,23 @@ impl HasherPool {
             hashed: read(&counts.hashed),
             verified: read(&counts.verified),
             verified_nobody: read(&counts.verified_nobody),
+            work: read(&counts.work),
             skipped: read(&counts.skipped),
             refused: read(&counts.refused),
             panics: read(&counts.panics),
             waiting: u64::try_from(self.shared.queue().taken()).unwrap_or(u64::MAX),
             running: read(&counts.running),
         }
+    }
+
+    /// The cost of new hashes.
+    pub fn cost(&self) -> PasswordCost {
+        self.shared.hasher.cost()
+    }
+
+    /// The cost of a stored hash; `None` if it cannot be read.
+    pub fn cost_of(&self, stored: &str) -> Option<PasswordCost> {
+        self.shared.hasher.cost_of(stored)
     }
 
     /// The id of the pepper that a stored hash needs and that is not configured, if so.
@@ -276,16 +290,19 @@ impl HasherPlace {
     pub async fn verify(self, stored: String, password: Secret) -> Result<PasswordCheck, Fault> {
         self.submit(move |shared, scratch| {
             shared.counts.verified.fetch_add(1, Ordering::Relaxed);
+            let work = shared.hasher.cost_of(&stored).map_or(0, PasswordCost::work);
+            shared.counts.work.fetch_add(work, Ordering::Relaxed);
             shared.hasher.verify(scratch, &stored, &password)
         })
         .await
     }
 
-    /// Does the work of `verify` for an identifier nobody has. Always `Wrong`.
-    pub async fn verify_nobody(self, password: Secret) -> Result<PasswordCheck, Fault> {
+    /// Does the work of `verify` for an identifier that no user has. Always `Wrong`.
+    pub async fn verify_nobody(self, password: Secret, cost: PasswordCost) -> Result<PasswordCheck, Fault> {
         self.submit(move |shared, scratch| {
             shared.counts.verified_nobody.fetch_add(1, Ordering::Relaxed);
-            shared.hasher.verify_nobody(scratch, &password)
+            shared.counts.work.fetch_add(cost.work(), Ordering::Relaxed);
+            shared.hasher.verify_nobody(scratch, &password, cost)
         })
         .await
     }
@@ -294,6 +311,7 @@ impl HasherPlace {
     pub async fn hash(self, password: Secret, salt: [u8; SALT_BYTES]) -> Result<String, Fault> {
         self.submit(move |shared, scratch| {
             shared.counts.hashed.fetch_add(1, Ordering::Relaxed);
+            shared.counts.work.fetch_add(shared.hasher.cost().work(), Ordering::Relaxed);
             shared.hasher.hash(scratch, &password, salt)
         })
         .await

@@ -5,11 +5,11 @@ use std::future::Future;
 use futures::FutureExt;
 
 use super::*;
-use crate::crypto::password::PasswordCost;
+
+const CHEAP: PasswordCost = PasswordCost { memory_kib: 64, passes: 1, lanes: 1 };
 
 fn pool() -> HasherPool {
-    let cost = PasswordCost { memory_kib: 64, passes: 1, lanes: 1 };
-    HasherPool::new(PasswordHasher::new(cost, vec![]).unwrap(), HasherBounds::default())
+    HasherPool::new(PasswordHasher::new(CHEAP, vec![]).unwrap(), HasherBounds::default())
 }
 
 fn network(number: u8) -> Network {
@@ -36,7 +36,7 @@ fn a_password_is_hashed_and_verified_and_counted() {
         let hash = place().hash(Secret::new("a long password"), [1; SALT_BYTES]).await.unwrap();
         let right = place().verify(hash.clone(), Secret::new("a long password")).await.unwrap();
         let wrong = place().verify(hash, Secret::new("another")).await.unwrap();
-        let nobody = place().verify_nobody(Secret::new("a long password")).await.unwrap();
+        let nobody = place().verify_nobody(Secret::new("a long password"), CHEAP).await.unwrap();
         assert_eq!((right, wrong, nobody), (PasswordCheck::Right, PasswordCheck::Wrong, PasswordCheck::Wrong));
     });
     let report = pool.report();
@@ -124,10 +124,10 @@ async fn closing_answers_those_who_wait_and_refuses_further_ones() {
     let pool = pool();
     let place = pool.reserve(network(1), Priority::Login).unwrap();
     let late = pool.reserve(network(1), Priority::Login).unwrap();
-    let waiting = place.verify_nobody(Secret::new("x"));
+    let waiting = place.verify_nobody(Secret::new("x"), CHEAP);
     let (answer, ()) = tokio::join!(waiting, async { pool.close() });
     assert_eq!(answer, Err(Fault::Unavailable));
-    assert_eq!(late.verify_nobody(Secret::new("x")).await, Err(Fault::Unavailable));
+    assert_eq!(late.verify_nobody(Secret::new("x"), CHEAP).await, Err(Fault::Unavailable));
     assert_eq!(pool.reserve(network(1), Priority::Login).err(), Some(Fault::Unavailable));
     pool.run_as_task().await;
     assert_eq!(pool.report().waiting, 0);
@@ -141,7 +141,7 @@ fn a_hundred_at_once_from_many_networks_are_all_answered_or_refused() {
             let pool = pool.clone();
             async move {
                 match pool.reserve(network(n), Priority::Login) {
-                    Ok(place) => place.verify_nobody(Secret::new("x")).await.map(|_| true),
+                    Ok(place) => place.verify_nobody(Secret::new("x"), CHEAP).await.map(|_| true),
                     Err(_) => Ok(false),
                 }
             }

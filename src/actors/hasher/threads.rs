@@ -47,8 +47,8 @@ mod tests {
 
     #[tokio::test]
     async fn supervised_threads_hash_and_end_when_the_tree_stops() {
-        let cost = PasswordCost { memory_kib: 64, passes: 1, lanes: 1 };
-        let pool = HasherPool::new(PasswordHasher::new(cost, vec![]).unwrap(), HasherBounds::default());
+        const CHEAP: PasswordCost = PasswordCost { memory_kib: 64, passes: 1, lanes: 1 };
+        let pool = HasherPool::new(PasswordHasher::new(CHEAP, vec![]).unwrap(), HasherBounds::default());
         let clock = Arc::new(ManualClock::starting_at(Timestamp::ZERO));
         let system = System::new(clock, Arc::new(SeededEntropy::new(1)));
         let mut root = Supervisor::root(&system);
@@ -56,12 +56,13 @@ mod tests {
         let tree = root.start().await.unwrap();
         for _ in 0..4 {
             let place = pool.reserve(Network::V4([10, 0, 0]), Priority::Login).unwrap();
-            assert_eq!(place.verify_nobody(Secret::new("x")).await, Ok(PasswordCheck::Wrong));
+            assert_eq!(place.verify_nobody(Secret::new("x"), CHEAP).await, Ok(PasswordCheck::Wrong));
         }
         tree.stop(Duration::from_secs(5)).await;
         assert_eq!(pool.report().verified_nobody, 4);
         let place = pool.reserve(Network::V4([10, 0, 0]), Priority::Login).unwrap();
-        let unanswered = tokio::time::timeout(Duration::from_millis(50), place.verify_nobody(Secret::new("x"))).await;
+        let unanswered =
+            tokio::time::timeout(Duration::from_millis(50), place.verify_nobody(Secret::new("x"), CHEAP)).await;
         assert!(unanswered.is_err(), "no thread is left to answer");
     }
 }

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use super::{context::NotifierContext, render::Rendered};
 use crate::{
     config,
-    domain::notification::{Channel, InboxMail, TemplateName},
+    domain::notification::{Channel, InboxMail, MailSelector, TemplateName},
     outbound::mail::{Exchange, MailTransport, OutgoingMail},
     persistence::{
         Store, Tx, TxFault, Write,
@@ -15,7 +15,10 @@ use crate::{
     },
     supervision::System,
     types::{
-        CallContext, Fault, PageLimit, Secret, Work, id::DeliveryId, limits, provider_answer::ProviderAnswer,
+        CallContext, Fault, PageLimit, Secret, Work,
+        id::{DeliveryId, MailId},
+        limits,
+        provider_answer::ProviderAnswer,
         provider_answer::SmtpStep,
     },
 };
@@ -116,29 +119,51 @@ impl MailTransport for InboxTransport {
     }
 }
 
+/// The mail of an id.
+pub(super) async fn find(context: &NotifierContext, id: MailId) -> Result<Option<InboxMail>, Fault> {
+    context.store.read(move |view| inbox::find(view, id)).await
+}
+
 /// Messages of the inbox, newest first. Waits for the first one for `wait` and at most `limits::INBOX_WAIT_MAX`.
 pub(super) async fn read(
     context: &NotifierContext,
-    to: Option<&str>,
+    select: &MailSelector,
     wait: Duration,
     limit: PageLimit,
 ) -> Result<Vec<InboxMail>, Fault> {
+    let any = |mails: Vec<InboxMail>| (!mails.is_empty()).then_some(mails);
+    wait_for(context, (select, limit.rows()), wait, any).await.map(Option::unwrap_or_default)
+}
+
+/// The code of the newest mail that `select` selects and that contains one; waits for it, for `wait` at most.
+pub(super) async fn code(
+    context: &NotifierContext,
+    select: &MailSelector,
+    wait: Duration,
+) -> Result<Option<Secret>, Fault> {
+    let first = |mails: Vec<InboxMail>| mails.into_iter().find_map(|mail| mail.code).map(Secret::new);
+    wait_for(context, (select, limits::PAGE_MAX), wait, first).await
+}
+
+/// What `pick` finds in the newest mails; reads them again after each change of the event log, for `wait` at most.
+async fn wait_for<T>(
+    context: &NotifierContext,
+    (select, limit): (&MailSelector, usize),
+    wait: Duration,
+    pick: impl Fn(Vec<InboxMail>) -> Option<T>,
+) -> Result<Option<T>, Fault> {
     // Each message is followed by the event of its delivery.
     let mut changes = context.store.events_changed();
     let deadline = tokio::time::sleep(wait.min(limits::INBOX_WAIT_MAX));
     tokio::pin!(deadline);
     loop {
-        let to = to.map(str::to_owned);
-        let mails = context.store.read(move |view| match to {
-            Some(to) => inbox::newest_to(view, &to, limit.rows()),
-            None => inbox::newest(view, limit.rows()),
-        });
-        let mails = mails.await?;
-        if !mails.is_empty() {
-            return Ok(mails);
+        let select = select.clone();
+        let mails = context.store.read(move |view| inbox::newest(view, &select, limit)).await?;
+        if let Some(found) = pick(mails) {
+            return Ok(Some(found));
         }
         tokio::select! {
-            () = &mut deadline => return Ok(mails),
+            () = &mut deadline => return Ok(None),
             changed = changes.changed() => changed.map_err(|_| Fault::Unavailable)?,
         }
     }

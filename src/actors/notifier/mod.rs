@@ -43,10 +43,10 @@ pub use transport::{NotifierFault, check_transport};
 pub use trial::try_mail;
 
 use crate::{
-    domain::notification::InboxMail,
+    domain::notification::{InboxMail, MailSelector},
     persistence::tables::inbox::Keeping,
     supervision::{Command, CommandActor, Handle},
-    types::{Call, CallContext, Failure, Fault, PageLimit, Work},
+    types::{Call, CallContext, Failure, Fault, PageLimit, Secret, Work, id::MailId},
 };
 
 /// The actor of the notifier's commands.
@@ -71,10 +71,26 @@ impl Notifier {
         self.0.run(context, command).await
     }
 
-    /// Messages in the development inbox, newest first, only those to `to` if it is given. Waits for the first one for
-    /// `wait` and at most `limits::INBOX_WAIT_MAX`.
-    pub async fn inbox(&self, to: Option<&str>, wait: Duration, limit: PageLimit) -> Result<Vec<InboxMail>, Fault> {
-        inbox::read(self.0.context(), to, wait, limit).await
+    /// The mails in the development inbox that `select` selects, newest first. If there is none, waits for one, for
+    /// `wait` at most and never longer than `limits::INBOX_WAIT_MAX`.
+    pub async fn inbox(
+        &self,
+        select: &MailSelector,
+        wait: Duration,
+        limit: PageLimit,
+    ) -> Result<Vec<InboxMail>, Fault> {
+        inbox::read(self.0.context(), select, wait, limit).await
+    }
+
+    /// The code of the newest mail in the development inbox that `select` selects and that contains one. Waits for such
+    /// a mail as `inbox` does.
+    pub async fn inbox_code(&self, select: &MailSelector, wait: Duration) -> Result<Option<Secret>, Fault> {
+        inbox::code(self.0.context(), select, wait).await
+    }
+
+    /// A mail in the development inbox.
+    pub async fn inbox_mail(&self, id: MailId) -> Result<Option<InboxMail>, Fault> {
+        inbox::find(self.0.context(), id).await
     }
 
     /// Empties the development inbox before the tree is started, when no actor accepts `ClearInbox` yet.

@@ -8,9 +8,14 @@ use std::{
 
 use super::Operations;
 use crate::{
-    domain::{audit::AuditRecord, operations::OperationsAction},
+    config::{Choice, LogLevel},
+    domain::{
+        audit::{AuditAction, AuditRecord},
+        operations::OperationsAction,
+    },
     persistence::{Write, upkeep::Upkeep},
     supervision::ManualClock,
+    telemetry::log::LogLevelReport,
     types::{CallContext, Failure, Fault, Timestamp, Work, limits},
 };
 
@@ -81,6 +86,33 @@ impl Operations {
         manual.advance(by);
         self.0.system.wake_workers();
         Some(self.0.system.clock().now())
+    }
+
+    /// The level of the log.
+    pub fn log_level(&self) -> LogLevelReport {
+        self.0.log.report(self.0.system.clock().now())
+    }
+
+    /// Sets the level of the log for `time`; then the configured level applies again. Works while the store accepts no
+    /// write, which may be the reason for it.
+    pub async fn set_log_level(&self, context: CallContext, level: LogLevel, time: Duration) -> LogLevelReport {
+        let report = self.0.log.set(level, self.0.system.clock().now(), time);
+        self.0.system.wake_workers();
+        let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
+        let (level, seconds) = (level.word(), time.as_secs());
+        tracing::warn!(level, seconds, %request_id, ?caller, "the level of the log is set by an operator");
+        let detail = format!("level={level} seconds={seconds}");
+        self.audit_if_possible(context, OperationsAction::SetLogLevel, detail).await;
+        report
+    }
+
+    /// Writes an operator's action into the audit log, or reports in the log that the store accepted no write.
+    pub(super) async fn audit_if_possible(&self, context: CallContext, action: OperationsAction, detail: String) {
+        let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
+        if let Err(fault) = self.audit(context, action, detail.clone()).await {
+            let action = AuditAction::from(action);
+            tracing::error!(%action, detail, %request_id, ?caller, %fault, "the audit entry of this action was not written");
+        }
     }
 
     /// Writes an operator's action into the audit log.

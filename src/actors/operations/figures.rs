@@ -3,11 +3,32 @@
 use super::Operations;
 use crate::{
     actors::auth::Auth,
+    domain::{
+        event::EventType,
+        notification::events::{NotificationDelivered, NotificationFailed, NotificationQueued, NotificationSuppressed},
+        otp::events::{OtpExpired, OtpFailed, OtpPasswordReset, OtpSent, OtpVerificationRequired, OtpVerified},
+    },
     telemetry::{
         health::{Details, ServiceHealth},
-        metrics::figures::Figures,
+        metrics::figures::{EventCount, Figures, OutcomeCount},
     },
 };
+
+/// What happens to one-time codes, by the events that say it.
+const CODES: [(&str, &[EventType]); 5] = [
+    ("issued", &[OtpVerificationRequired::TYPE, OtpPasswordReset::TYPE]),
+    ("sent", &[OtpSent::TYPE]),
+    ("verified", &[OtpVerified::TYPE]),
+    ("wrong", &[OtpFailed::TYPE]),
+    ("expired", &[OtpExpired::TYPE]),
+];
+/// What happens to deliveries, by the events that say it.
+const DELIVERIES: [(&str, &[EventType]); 4] = [
+    ("queued", &[NotificationQueued::TYPE]),
+    ("delivered", &[NotificationDelivered::TYPE]),
+    ("failed", &[NotificationFailed::TYPE]),
+    ("suppressed", &[NotificationSuppressed::TYPE]),
+];
 
 impl Operations {
     /// The present figures; those of subscribers and mail are at most `limits::READY_PROBE_EVERY` old. Figures that
@@ -24,17 +45,32 @@ impl Operations {
                 Details::Store(_) => {}
             }
         }
+        let events_written = self.0.relays.written().await.unwrap_or_default();
         Figures {
             started: stats.started(),
             store: store.report(),
+            groups: store.groups(),
+            live_bytes: store.upkeep().and_then(|upkeep| upkeep.snapshot_bytes().ok().flatten()),
             journal_bytes: store.upkeep().and_then(|upkeep| upkeep.journal_bytes().ok()),
             actors: stats.loads(),
             dropped: stats.dead_letters().counts,
             events,
-            events_written: self.0.relays.written().await.unwrap_or_default(),
+            codes: outcomes(&events_written, &CODES),
+            deliveries: outcomes(&events_written, &DELIVERIES),
+            events_written,
             mail,
             hasher,
             cache,
         }
     }
+}
+
+fn outcomes(events: &[EventCount], wanted: &[(&'static str, &[EventType])]) -> Vec<OutcomeCount> {
+    let of = |types: &[EventType]| {
+        let is_wanted = |event: &&EventCount| {
+            EventType::from_name(event.event_type).is_some_and(|event_type| types.contains(&event_type))
+        };
+        events.iter().filter(is_wanted).map(|event| event.count).sum()
+    };
+    wanted.iter().map(|(outcome, types)| OutcomeCount { outcome, count: of(types) }).collect()
 }

@@ -28,6 +28,7 @@ use crate::{
         actors::{ActorReport, ActorsReport},
         events::EventsReport,
         health::{HealthReport, HealthStatus, ServiceHealth},
+        log::LogSwitch,
     },
     types::{CallContext, Fault, Work, limits},
 };
@@ -41,6 +42,7 @@ struct OperationsInner {
     store: Store,
     relays: Relays,
     notifier: Notifier,
+    log: LogSwitch,
     /// The clock, if it can be set forward, in development.
     manual: OnceLock<Arc<ManualClock>>,
     phase: AtomicU8,
@@ -89,11 +91,11 @@ pub enum NotReady {
 }
 
 impl Operations {
-    /// The operations of `system`, `store` and the services with figures, in the phase `Starting`.
-    pub fn new(system: System, store: Store, relays: Relays, notifier: Notifier) -> Self {
+    /// The operations of `system`, `store`, the services with figures, and the log, in the phase `Starting`.
+    pub fn new(system: System, store: Store, (relays, notifier): (Relays, Notifier), log: LogSwitch) -> Self {
         let phase = AtomicU8::new(ProcessPhase::Starting as u8);
         let (manual, probed, lines) = (OnceLock::new(), Recent::default(), Recent::default());
-        Self(Arc::new(OperationsInner { system, store, relays, notifier, manual, phase, probed, lines }))
+        Self(Arc::new(OperationsInner { system, store, relays, notifier, log, manual, phase, probed, lines }))
     }
 
     /// Changes the phase to `phase`.
@@ -130,10 +132,7 @@ impl Operations {
         })?;
         let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
         tracing::warn!(path, %request_id, ?caller, "an actor is restarted by an operator");
-        let audited = self.audit(context, OperationsAction::RestartActor, format!("path={path}"));
-        if let Err(fault) = audited.await {
-            tracing::error!(path, %request_id, ?caller, %fault, "the audit entry of a restart was not written");
-        }
+        self.audit_if_possible(context, OperationsAction::RestartActor, format!("path={path}")).await;
         Ok(())
     }
 

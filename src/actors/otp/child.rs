@@ -11,7 +11,7 @@ use super::{
     context::OtpContext,
     expire,
     issue::{self, CodeOrder, Issued},
-    verify::{self, CodeTry, Tried},
+    verify::{self, CodeTry, Pretended, Tried},
 };
 use crate::{
     domain::otp::CodePurpose,
@@ -23,6 +23,8 @@ use crate::{
 pub enum OtpMessage {
     /// Send a code, if one may be sent.
     Issue(CallContext, CodePurpose, CodeOrder, Reply<Issued>),
+    /// Cost what one of the others costs, and change nothing.
+    Pretend(CallContext, Pretended, Reply<()>),
     /// Try a code.
     Verify(CallContext, CodeTry, Reply<Tried>),
     /// A code's time may be over.
@@ -33,6 +35,7 @@ impl Message for OtpMessage {
     fn kind(&self) -> &'static str {
         match self {
             Self::Issue(..) => "issue",
+            Self::Pretend(..) => "pretend",
             Self::Verify(..) => "verify",
             Self::ExpireDue => "expire_due",
         }
@@ -88,6 +91,10 @@ impl Service for OtpChild {
                     *state = wake_at(cx, Some(*expires_at));
                 }
                 reply.finish(issued);
+            }
+            OtpMessage::Pretend(context, pretended, reply) => {
+                let call = Call { work, context };
+                reply.finish(verify::pretend(&self.context, &call, pretended).await);
             }
             OtpMessage::Verify(context, attempt, reply) => {
                 let call = Call { work, context };

@@ -7,6 +7,7 @@
 //!
 //! Must not know: who delivers a code, HTTP. Begin with `verify.rs`.
 
+mod ceiling;
 mod child;
 mod code_state;
 mod context;
@@ -24,17 +25,17 @@ pub use code_state::CodeState;
 pub use issue::{CodeOrder, Issued};
 pub use reveal::LiveCode;
 pub use subscriber::OtpSubscriber;
-pub use verify::{CodeProof, CodeTry, Effect, EffectRefused, EffectRun, Tried};
+pub use verify::{CodeProof, CodeTry, Effect, EffectRefused, EffectRun, Pretended, Tried};
 
 use self::{child::OtpChild, context::OtpContext};
 use crate::{
     config,
     crypto::{code::CodeDigits, link_secret::LinkSecret},
     domain::otp::CodePurpose,
-    persistence::{Store, tables::timing_padding},
+    persistence::Store,
     supervision::{Directory, DirectoryBounds, Spec, Supervisor, System},
     types::{
-        Call, CallContext, Fault,
+        CallContext, Fault,
         id::{CodeId, UserId},
         limits,
     },
@@ -91,8 +92,8 @@ impl Otp {
         self.tried(context, owner, CodeTry { purpose, proof: CodeProof::Digits(typed), effect }).await
     }
 
-    /// Tries the secret of a link; `effect` is what the right one does, in the same commit. A wrong one counts against no
-    /// code.
+    /// Tries the secret of a link; `effect` is what the right one does, in the same commit. A wrong one counts against
+    /// no code.
     pub async fn follow_link(
         &self,
         context: CallContext,
@@ -125,8 +126,9 @@ impl Otp {
         code_state::run(&self.context, owner, code).await
     }
 
-    /// Costs what a try or a sending costs, and does nothing: for an owner that does not exist.
-    pub async fn pretend(&self, call: &Call) -> Result<(), Fault> {
-        self.context.store.write(self.context.write(call), timing_padding::leave).await
+    /// Costs what a try or a sending costs, for an owner that does not exist, in whose mailbox it waits.
+    pub async fn pretend(&self, context: CallContext, stand_in: UserId, pretended: Pretended) -> Result<(), Fault> {
+        let make = |reply| OtpMessage::Pretend(context, pretended, reply);
+        self.directory.call(&stand_in, limits::CALL_DEADLINE, make).await
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    ceiling,
     context::{OtpContext, linked},
     writes,
 };
@@ -14,9 +15,12 @@ use crate::{
         code::CodeDigits,
         link_secret::{LinkKeys, LinkSecret},
     },
-    domain::otp::{CodeLimits, CodePurpose, Guess, OneTimeCode, Try, attempt, follow_link},
+    domain::{
+        audit::AuditRecord,
+        otp::{CodeLimits, CodePurpose, Guess, OneTimeCode, Try, actions::OtpAction, attempt, follow_link},
+    },
     persistence::{
-        Decision, Stop, Tx,
+        Decision, Stop, Tx, TxFault,
         tables::{code, timing_padding},
     },
     types::{Call, Failure, Fault, Timestamp, id::UserId},
@@ -129,7 +133,16 @@ impl CodeJudge {
 }
 
 fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) -> Decision<Tried, EffectRefused> {
-    let Some(found) = code::find(tx, owner, tried.purpose)? else { return unchanged(tx, Tried::Unknown) };
+    let Some(found) = code_of(tx, owner, tried, judge)? else { return unchanged(tx, Tried::Unknown) };
+    let guarded = match (&tried.proof, ceiling::applies_to(tried.purpose)) {
+        (CodeProof::Digits(_), true) => ceiling::domain_of(tx, owner)?,
+        (CodeProof::Digits(_), false) | (CodeProof::Link(_), _) => None,
+    };
+    if let Some(domain) = &guarded
+        && ceiling::is_reached(tx, domain, &judge.limits)?
+    {
+        return unchanged(tx, Tried::Unknown);
+    }
     match judge.judge(&found, &tried.proof, tx.now()) {
         Try::Verified(used) => {
             tried.effect.apply(tx)?;
@@ -139,6 +152,9 @@ fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) ->
         Try::VerifiedBefore => Ok(Tried::RightAgain),
         Try::Wrong { code: counted, attempts_left } => {
             writes::count_wrong_try(tx, &counted, attempts_left)?;
+            if let Some(domain) = &guarded {
+                ceiling::count(tx, domain, &judge.limits)?;
+            }
             Ok(Tried::Wrong { attempts_left })
         }
         Try::Expired => unchanged(tx, Tried::Expired),
@@ -146,8 +162,47 @@ fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) ->
     }
 }
 
+/// The code that a proof is held against.
+fn code_of(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) -> Result<Option<OneTimeCode>, TxFault> {
+    match (code::find(tx, owner, tried.purpose)?, &tried.proof) {
+        (Some(found), _) => Ok(Some(found)),
+        (None, CodeProof::Digits(_)) => writes::decoy_code(tx, owner, tried.purpose, &judge.limits),
+        (None, CodeProof::Link(_)) => Ok(None),
+    }
+}
+
 /// A try that changes nothing costs what one costs that does.
 fn unchanged(tx: &mut Tx<'_>, came_to: Tried) -> Decision<Tried, EffectRefused> {
     timing_padding::leave(tx)?;
     Ok(came_to)
+}
+
+/// What is done for an owner that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pretended {
+    /// A sending that sends nothing, or a try that tries nothing.
+    Nothing,
+    /// A try of a code that was sent to no one, since no user has the address of its request.
+    Try {
+        /// The domain of the address.
+        domain: String,
+    },
+}
+
+pub(super) async fn pretend(context: &Arc<OtpContext>, call: &Call, pretended: Pretended) -> Result<(), Fault> {
+    let limits = context.limits;
+    context.store.write(context.write(call), move |tx| commit_pretended(tx, &pretended, &limits)).await
+}
+
+/// Costs what the other costs. A try is entered and counted as a wrong one.
+fn commit_pretended(tx: &mut Tx<'_>, pretended: &Pretended, limits: &CodeLimits) -> Result<(), TxFault> {
+    timing_padding::leave(tx)?;
+    let Pretended::Try { domain } = pretended else { return Ok(()) };
+    if ceiling::is_reached(tx, domain, limits)? {
+        return Ok(());
+    }
+    // In the place of the event.
+    timing_padding::leave(tx)?;
+    tx.audit(AuditRecord::refused(OtpAction::CodeRefused, None).detail("purpose=reset_password"))?;
+    ceiling::count(tx, domain, limits)
 }

@@ -9,7 +9,7 @@ use crate::{
         auth::AddressState,
         event::{Event, EventOrigin, Personal},
         otp::{
-            CodeLimits, CodePurpose, CodeStage, FreshCode, Issue, OneTimeCode,
+            CodeDemand, CodeLimits, CodePurpose, CodeStage, FreshCode, Issue, OneTimeCode,
             actions::OtpAction,
             events::{OtpExpired, OtpFailed, OtpPasswordReset, OtpVerificationRequired, OtpVerified},
             issue, resend_at,
@@ -29,13 +29,14 @@ pub(crate) fn issue_code(
     (owner, purpose): (UserId, CodePurpose),
     limits: &CodeLimits,
 ) -> Result<Issued, TxFault> {
-    let Some(address) = address_of(tx, owner, purpose)? else {
+    let Some(recipient) = recipient_of(tx, owner, purpose)? else {
         timing_padding::leave(tx)?;
         return Ok(Issued::Nobody);
     };
     let existing = code::find(tx, owner, purpose)?;
     let fresh = draw(tx, limits.length);
-    let (sent, entry) = match issue(existing.as_ref(), (owner, purpose), fresh, tx.now(), limits) {
+    let demand = CodeDemand { owner, purpose, network: tx.context().network() };
+    let (sent, entry) = match issue(existing.as_ref(), demand, fresh, tx.now(), limits) {
         Issue::Drawn(sent) => (sent, None),
         Issue::SentAgain(sent) => {
             let entry = AuditRecord::done(OtpAction::ResendCode, owner);
@@ -47,12 +48,39 @@ pub(crate) fn issue_code(
         }
     };
     code::put(tx, &sent)?;
-    let event = required(tx, &sent, address);
-    match entry {
-        Some(entry) => tx.record(EventOrigin::Call, event, entry)?,
-        None => tx.emit(event)?,
-    };
+    match (recipient, entry) {
+        (CodeRecipient::Address(address), Some(entry)) => {
+            let event = required(tx, &sent, address);
+            tx.record(EventOrigin::Call, event, entry)?;
+        }
+        (CodeRecipient::Address(address), None) => {
+            let event = required(tx, &sent, address);
+            tx.emit(event)?;
+        }
+        (CodeRecipient::Decoy, entry) => {
+            timing_padding::leave(tx)?;
+            entry.map(|entry| tx.audit(entry)).transpose()?;
+        }
+    }
     Ok(Issued::Sent { code: sent.id, expires_at: sent.expires_at, resend_at: resend_at(&sent, limits) })
+}
+
+/// The code against which a try for the registration of a taken address is held. As that of a free one it was drawn
+/// when the registration was made; it is sent to no address. `None`: the owner is no such registration.
+pub(super) fn decoy_code(
+    tx: &mut Tx<'_>,
+    owner: UserId,
+    purpose: CodePurpose,
+    limits: &CodeLimits,
+) -> Result<Option<OneTimeCode>, TxFault> {
+    let Some(CodeRecipient::Decoy) = recipient_of(tx, owner, purpose)? else { return Ok(None) };
+    let Some(waiting) = registration::find(tx, owner)? else { return Ok(None) };
+    let demand = CodeDemand { owner, purpose, network: tx.context().network() };
+    let fresh = draw(tx, limits.length);
+    match issue(None, demand, fresh, waiting.created_at, limits) {
+        Issue::Drawn(code) => Ok(Some(code)),
+        Issue::SentAgain(_) | Issue::Wait { .. } => Ok(None),
+    }
 }
 
 /// Ends a code that is due: a live one becomes void, which is an event, and stays for the limits on sending; another
@@ -72,8 +100,8 @@ pub(crate) fn end_code(tx: &mut Tx<'_>, over: &OneTimeCode) -> Result<(), TxFaul
     }
 }
 
-/// Ends the live code of an owner for a purpose, and its link, because what it is for is settled otherwise; it stays for
-/// the limits on sending. There is no event for it: the caller records the change that ended it.
+/// Ends the live code of an owner for a purpose, and its link, because what it is for is settled otherwise; it stays
+/// for the limits on sending. There is no event for it: the caller records the change that ended it.
 pub(crate) fn void_code(tx: &mut Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<(), TxFault> {
     match code::find(tx, owner, purpose)? {
         Some(live) if live.state == CodeStage::Live => code::put(tx, &OneTimeCode { state: CodeStage::Void, ..live }),
@@ -122,29 +150,39 @@ fn draw(tx: &mut Tx<'_>, length: CodeLength) -> FreshCode {
     FreshCode { id: tx.id(), digits }
 }
 
-/// Where a code of that purpose goes; `None`: nowhere. An address that was taken when it was registered gets no code,
-/// its owner gets another mail.
-fn address_of(tx: &Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<Option<String>, TxFault> {
-    let known = user::find(tx, owner)?;
-    match purpose {
-        CodePurpose::VerifyEmail => match known {
-            Some(user) => Ok((!user.email_verified).then(|| user.email.as_str().to_owned())),
-            None => unproven_address(tx, owner),
-        },
-        CodePurpose::ResetPassword => match known {
-            Some(user) => Ok(Some(user.email.as_str().to_owned())),
-            None => unproven_address(tx, owner),
-        },
-        CodePurpose::StepUp => Ok(known.map(|user| user.email.as_str().to_owned())),
-        CodePurpose::VerifyPhone => Ok(known.and_then(|user| user.profile.phone).map(String::from)),
-    }
+/// Where a code goes.
+enum CodeRecipient {
+    /// To this address or phone.
+    Address(String),
+    /// Nowhere: the address of the registration was taken, and its owner gets another mail. What the registrant can see
+    /// of the code is what can be seen of one that is sent.
+    Decoy,
 }
 
-/// The address of a registration that a code can turn into a user.
-fn unproven_address(tx: &Tx<'_>, owner: UserId) -> Result<Option<String>, TxFault> {
+/// Where a code of that purpose goes; `None`: there is none.
+fn recipient_of(tx: &Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<Option<CodeRecipient>, TxFault> {
+    let known = user::find(tx, owner)?;
+    let address = match purpose {
+        CodePurpose::VerifyEmail => match known {
+            Some(user) => (!user.email_verified).then(|| user.email.as_str().to_owned()),
+            None => return recipient_of_registration(tx, owner),
+        },
+        CodePurpose::ResetPassword => match known {
+            Some(user) => Some(user.email.as_str().to_owned()),
+            None => return recipient_of_registration(tx, owner),
+        },
+        CodePurpose::StepUp => known.map(|user| user.email.as_str().to_owned()),
+        CodePurpose::VerifyPhone => known.and_then(|user| user.profile.phone).map(String::from),
+    };
+    Ok(address.map(CodeRecipient::Address))
+}
+
+fn recipient_of_registration(tx: &Tx<'_>, owner: UserId) -> Result<Option<CodeRecipient>, TxFault> {
     let waiting = registration::find(tx, owner)?.filter(|found| found.is_live(tx.now()));
-    let free = waiting.filter(|found| found.address == AddressState::Free);
-    Ok(free.map(|found| found.email.as_str().to_owned()))
+    Ok(waiting.map(|found| match found.address {
+        AddressState::Free => CodeRecipient::Address(found.email.as_str().to_owned()),
+        AddressState::Taken => CodeRecipient::Decoy,
+    }))
 }
 
 /// The event by which a code is sent.

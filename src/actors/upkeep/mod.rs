@@ -10,12 +10,14 @@
 
 mod audit_end;
 mod expirer;
+mod log_level;
 mod notification_retention;
 mod retention;
 mod snapshots;
 
 pub use audit_end::AuditEnd;
 pub use expirer::Expirer;
+pub use log_level::LogLevelEnd;
 pub use notification_retention::NotificationRetention;
 pub use retention::Retention;
 pub use snapshots::Snapshots;

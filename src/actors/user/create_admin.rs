@@ -5,20 +5,18 @@ use std::{sync::Arc, time::Duration};
 use super::{UserContext, writes};
 use crate::{
     actors::{
-        auth::writes::{drop_registrations_of, end_all_sessions},
+        auth::writes::{end_all_sessions, forget_failures, retire_registrations_of},
         hasher::Priority,
         otp::writes::remove_codes_of,
     },
+    crypto::identifier::IdentifierKey,
     domain::{
         audit::AuditRecord,
-        auth::{SessionEnd, lockout::Subject, password_policy},
+        auth::{SessionEnd, password_policy},
         event::{Event, EventOrigin},
         user::{Metadata, Profile, Status, User, actions::UserAction, events::UserRoleChanged},
     },
-    persistence::{
-        Decision, Tx, TxFault, refuse,
-        tables::{failure, user},
-    },
+    persistence::{Decision, Tx, TxFault, refuse, tables::user},
     supervision::Command,
     types::{Call, EmailAddress, Failure, Invalid, Role, Roles, Secret, id::UserId, limits},
 };
@@ -56,18 +54,29 @@ impl Command<UserContext> for CreateAdmin {
         }
         let place = context.hasher.reserve(call.network(), Priority::Login)?;
         let hash = place.hash(password, context.salt()).await?;
-        context.store.decide(context.write(&call), move |tx| commit(tx, &email, &hash)).await
+        context
+            .store
+            .decide(context.write(&call), {
+                let key = context.identifiers.clone();
+                move |tx| commit(tx, &email, &hash, &key)
+            })
+            .await
     }
 }
 
-fn commit(tx: &mut Tx<'_>, email: &EmailAddress, hash: &str) -> Decision<User, CreateAdminRefusal> {
+fn commit(
+    tx: &mut Tx<'_>,
+    email: &EmailAddress,
+    hash: &str,
+    key: &IdentifierKey,
+) -> Decision<User, CreateAdminRefusal> {
     let fresh = admin(tx, email.clone(), hash.to_owned());
     let made = match user::find_by_email(tx, email)? {
         Some(owner) if owner.email_verified => return refuse(CreateAdminRefusal::EmailTaken),
-        Some(holder) => in_place_of(tx, holder, fresh)?,
+        Some(holder) => in_place_of(tx, holder, fresh, key)?,
         None => fresh,
     };
-    drop_registrations_of(tx, email)?;
+    retire_registrations_of(tx, email)?;
     writes::drop_invitation_of(tx, email)?;
     user::update(tx, &made).map_err(|stop| stop.map_refusal(|_| CreateAdminRefusal::EmailTaken))?;
     let kind = UserRoleChanged { user: made.id, from: Roles::default(), to: made.roles.clone() }.into();
@@ -77,10 +86,10 @@ fn commit(tx: &mut Tx<'_>, email: &EmailAddress, hash: &str) -> Decision<User, C
 }
 
 /// The administrator in the place of a user who has not proven the address: everything that lets that user enter ends.
-fn in_place_of(tx: &mut Tx<'_>, holder: User, fresh: User) -> Result<User, TxFault> {
+fn in_place_of(tx: &mut Tx<'_>, holder: User, fresh: User, key: &IdentifierKey) -> Result<User, TxFault> {
     end_all_sessions(tx, holder.id, SessionEnd::Administrator)?;
     remove_codes_of(tx, holder.id)?;
-    failure::clear(tx, Subject::User(holder.id))?;
+    forget_failures(tx, &holder, key)?;
     Ok(User { id: holder.id, created_at: holder.created_at, version: holder.version + 1, ..fresh })
 }
 

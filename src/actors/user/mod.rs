@@ -13,6 +13,7 @@ mod end_sessions;
 mod end_sessions_of_user;
 mod grant;
 mod invite;
+mod note_access;
 mod revoke_invitation;
 mod set_password;
 mod unlock;
@@ -27,14 +28,17 @@ pub use end_sessions::{EndSessions, NoSuchUser};
 pub use end_sessions_of_user::{EndSessionsOfUser, UnknownUser};
 pub use grant::{Grant, GrantRefusal};
 pub use invite::{Invite, InviteRefusal};
+pub use note_access::{AccessKind, NoteAccess};
 pub use revoke_invitation::{NoSuchInvitation, RevokeInvitation};
 pub use set_password::{SetPassword, SetPasswordRefusal};
 pub use unlock::{Unlock, UnlockRefusal};
 
+use note_access::WrittenAccess;
+
 use super::hasher::HasherPool;
 use crate::{
     config,
-    crypto::password::SALT_BYTES,
+    crypto::{identifier::IdentifierKey, password::SALT_BYTES},
     domain::{
         auth::password_policy::PasswordPolicy,
         user::{Invitation, User, UserFilter},
@@ -59,7 +63,11 @@ pub struct UserContext {
     store: Store,
     hasher: HasherPool,
     password_policy: PasswordPolicy,
+    /// Hashes the identifiers whose failed logins are counted.
+    identifiers: IdentifierKey,
     invitations: InvitationRules,
+    /// The accesses that have an entry of this hour.
+    written: WrittenAccess,
 }
 
 /// How long an invitation lives, and how soon its address may be invited again.
@@ -75,11 +83,25 @@ impl CommandContext for UserContext {
 
 impl UserContext {
     /// What the commands work with.
-    pub fn new(system: System, store: Store, hasher: HasherPool, settings: &config::AuthConfig) -> Arc<Self> {
+    pub fn new(
+        system: System,
+        store: Store,
+        hasher: HasherPool,
+        identifiers: IdentifierKey,
+        settings: &config::AuthConfig,
+    ) -> Arc<Self> {
         let password_policy = PasswordPolicy::from(&settings.password);
         let invitations =
             InvitationRules { lifetime: settings.invitation_lifetime, again_after: settings.code.resend_after };
-        Arc::new(Self { system, store, hasher, password_policy, invitations })
+        Arc::new(Self {
+            system,
+            store,
+            hasher,
+            password_policy,
+            identifiers,
+            invitations,
+            written: WrittenAccess::default(),
+        })
     }
 
     /// What accompanies a transaction of `call`.
@@ -111,6 +133,11 @@ impl Users {
         command: K,
     ) -> Result<K::Answer, Failure<K::Refusal>> {
         self.0.run(origin, command).await
+    }
+
+    /// Starts a command that no caller waits for; see `Handle::start`.
+    pub fn start<K: Command<UserContext>>(&self, origin: CallContext, command: K) -> Result<(), Fault> {
+        self.0.start(origin, command)
     }
 
     /// The user of an id.

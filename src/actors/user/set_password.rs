@@ -4,18 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use super::{UserContext, writes};
 use crate::{
-    actors::{auth::writes::end_all_sessions, hasher::Priority, otp::writes::void_code},
+    actors::{
+        auth::writes::{end_all_sessions, forget_failures},
+        hasher::Priority,
+        otp::writes::void_code,
+    },
+    crypto::identifier::IdentifierKey,
     domain::{
         audit::AuditRecord,
-        auth::{SessionEnd, actions::AuthAction, events::PasswordChanged, lockout::Subject, password_policy},
+        auth::{SessionEnd, actions::AuthAction, events::PasswordChanged, password_policy},
         event::{Event, EventOrigin},
         otp::CodePurpose,
         user::User,
     },
-    persistence::{
-        Decision, Tx, refuse,
-        tables::{failure, user},
-    },
+    persistence::{Decision, Tx, refuse, tables::user},
     supervision::Command,
     types::{Call, EmailAddress, Failure, Invalid, Secret, id::UserId, limits},
 };
@@ -56,17 +58,23 @@ impl Command<UserContext> for SetPassword {
         }
         let place = context.hasher.reserve(call.network(), Priority::Login)?;
         let hash = place.hash(self.password, context.salt()).await?;
-        context.store.decide(context.write(&call), move |tx| commit(tx, found.id, &hash)).await
+        context
+            .store
+            .decide(context.write(&call), {
+                let key = context.identifiers.clone();
+                move |tx| commit(tx, found.id, &hash, &key)
+            })
+            .await
     }
 }
 
-fn commit(tx: &mut Tx<'_>, id: UserId, hash: &str) -> Decision<User, SetPasswordRefusal> {
+fn commit(tx: &mut Tx<'_>, id: UserId, hash: &str, key: &IdentifierKey) -> Decision<User, SetPasswordRefusal> {
     let Some(found) = user::find(tx, id)? else { return refuse(SetPasswordRefusal::NotFound) };
     let (password_hash, password_changed_at) = (Some(hash.to_owned()), Some(tx.now()));
     let changed = writes::replace_user(tx, User { password_hash, password_changed_at, ..found })?;
     end_all_sessions(tx, changed.id, SessionEnd::PasswordReset)?;
     void_code(tx, changed.id, CodePurpose::ResetPassword)?;
-    failure::clear(tx, Subject::User(changed.id))?;
+    forget_failures(tx, &changed, key)?;
     let kind = PasswordChanged { user: changed.id }.into();
     let event = Event { subject: changed.id, kind, personal: writes::addressed(&changed.email) };
     let entry = AuditRecord::done(AuthAction::ResetPassword, changed.id).detail("by=operator");

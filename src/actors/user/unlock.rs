@@ -4,19 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use super::{UserContext, writes};
 use crate::{
+    actors::auth::writes::forget_failures,
+    crypto::identifier::IdentifierKey,
     domain::{
         audit::AuditRecord,
-        auth::lockout::Subject,
         user::{
             Status, User,
             actions::UserAction,
             transition::{self, StatusChange, StatusCommand},
         },
     },
-    persistence::{
-        Decision, Tx, refuse,
-        tables::{failure, user},
-    },
+    persistence::{Decision, Tx, refuse, tables::user},
     supervision::Command,
     types::{Call, EmailAddress, Failure, limits},
 };
@@ -44,11 +42,17 @@ impl Command<UserContext> for Unlock {
     const DEADLINE: Duration = limits::CALL_DEADLINE;
 
     async fn run(self, context: Arc<UserContext>, call: Call) -> Result<User, Failure<UnlockRefusal>> {
-        context.store.decide(context.write(&call).reclaim(), move |tx| commit(tx, &self)).await
+        context
+            .store
+            .decide(context.write(&call).reclaim(), {
+                let key = context.identifiers.clone();
+                move |tx| commit(tx, &self, &key)
+            })
+            .await
     }
 }
 
-fn commit(tx: &mut Tx<'_>, command: &Unlock) -> Decision<User, UnlockRefusal> {
+fn commit(tx: &mut Tx<'_>, command: &Unlock, key: &IdentifierKey) -> Decision<User, UnlockRefusal> {
     let Some(found) = user::find_by_email(tx, &command.email)? else { return refuse(UnlockRefusal::NotFound) };
     let unlocked = match transition::of_user(&found, StatusCommand::Unlock) {
         Ok(StatusChange::Opened { to }) => writes::give_status(tx, found, to)?,
@@ -57,7 +61,7 @@ fn commit(tx: &mut Tx<'_>, command: &Unlock) -> Decision<User, UnlockRefusal> {
         Err(_) if found.status == Status::Pending => found,
         Ok(StatusChange::Shut { .. }) | Err(_) => return refuse(UnlockRefusal::NotFrom(found.status)),
     };
-    failure::clear(tx, Subject::User(unlocked.id))?;
+    forget_failures(tx, &unlocked, key)?;
     tx.audit(AuditRecord::done(UserAction::Unlock, unlocked.id))?;
     Ok(unlocked)
 }

@@ -17,7 +17,13 @@ pub(in crate::cli) struct Init {
 
 impl Init {
     pub(super) fn run(&self, terminal: &Terminal) -> Result<(), CliFailure> {
-        let fault = |error| CliFailure::fault(self.file.display(), error);
+        let place = self.file.display();
+        if self.file.exists() {
+            let fix = "name another file (`majordomo config init FILE`), or move this one away";
+            return Err(CliFailure::Fault(format!("{place} is there already; {fix}")));
+        }
+        let fault =
+            |error: std::io::Error| CliFailure::fault(&place, format_args!("{error}; name a file that you can write"));
         let mut file = OpenOptions::new().write(true).create_new(true).open(&self.file).map_err(fault)?;
         file.write_all(print::starting_point().as_bytes()).and_then(|()| file.sync_all()).map_err(fault)?;
         terminal.print(format_args!("{} is written; every key in it has its default\n", self.file.display()))

@@ -5,10 +5,13 @@ use serde_json::json;
 
 use super::{
     CliFailure, Terminal, address,
-    password::PasswordFile,
+    password::PasswordSource,
     request::{UserRequest, text},
 };
-use crate::{actors::user::CreateAdmin, config::Config, http::routes::user::user_body::UserBody, types::EmailAddress};
+use crate::{
+    actors::user::CreateAdmin, cli::record_form::RecordForm, config::Config, http::routes::user::user_body::UserBody,
+    types::EmailAddress,
+};
 
 /// The address and the password of the administrator.
 #[derive(Debug, Args)]
@@ -17,7 +20,9 @@ pub(in crate::cli) struct UserCreateAdmin {
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     email: EmailAddress,
     #[command(flatten)]
-    password: PasswordFile,
+    password: PasswordSource,
+    #[command(flatten)]
+    form: RecordForm,
 }
 
 impl UserCreateAdmin {
@@ -27,6 +32,10 @@ impl UserCreateAdmin {
         let request = UserRequest { name: "user create-admin", path: "/users/admins", body };
         let command = CreateAdmin { email: email.clone(), password };
         let made = request.run(config, terminal, command, UserBody::from)?;
-        terminal.print(format_args!("{} is an administrator now (user {})\n", email.as_str(), text(&made, "id")))
+        self.form.print(
+            terminal,
+            &made,
+            format_args!("{} is an administrator now (user {})\n", email.as_str(), text(&made, "id")),
+        )
     }
 }

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::{CliFailure, Terminal, address, request::UserRequest};
 use crate::{
-    actors::user::EndSessions, config::Config, http::routes::user::user_operations::EndedBody, types::EmailAddress,
+    actors::user::EndSessions, cli::record_form::RecordForm, config::Config,
+    http::routes::user::user_operations::EndedBody, types::EmailAddress,
 };
 
 /// The user whose sessions end.
@@ -14,6 +15,8 @@ pub(in crate::cli) struct UserEndSessions {
     /// The user's address
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     email: EmailAddress,
+    #[command(flatten)]
+    form: RecordForm,
 }
 
 impl UserEndSessions {
@@ -24,6 +27,6 @@ impl UserEndSessions {
         let command = EndSessions { email: email.clone() };
         let answer = request.run(config, terminal, command, |ended| EndedBody { ended })?;
         let ended = answer.get("ended").and_then(serde_json::Value::as_u64).unwrap_or_default();
-        terminal.print(format_args!("{ended} sessions of {} have ended\n", email.as_str()))
+        self.form.print(terminal, &answer, format_args!("{ended} sessions of {} have ended\n", email.as_str()))
     }
 }

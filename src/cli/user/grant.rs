@@ -3,9 +3,10 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{CliFailure, Terminal, address, request::UserRequest};
+use super::{CliFailure, Terminal, address, request::UserRequest, role};
 use crate::{
     actors::user::Grant,
+    cli::record_form::RecordForm,
     config::Config,
     http::routes::user::user_body::UserBody,
     types::{EmailAddress, Role},
@@ -20,10 +21,8 @@ pub(in crate::cli) struct UserGrant {
     /// user, support, auditor, admin or service
     #[arg(long, value_parser = role)]
     role: Role,
-}
-
-fn role(text: &str) -> Result<Role, String> {
-    text.parse().map_err(|invalid: crate::types::Invalid| invalid.detail.into_owned())
+    #[command(flatten)]
+    form: RecordForm,
 }
 
 impl UserGrant {
@@ -34,6 +33,6 @@ impl UserGrant {
         let user = request.run(config, terminal, Grant { email: email.clone(), role }, UserBody::from)?;
         let held = user.get("roles").and_then(serde_json::Value::as_array).into_iter().flatten();
         let held: Vec<&str> = held.filter_map(serde_json::Value::as_str).collect();
-        terminal.print(format_args!("{} holds {}\n", email.as_str(), held.join(", ")))
+        self.form.print(terminal, &user, format_args!("{} holds {}\n", email.as_str(), held.join(", ")))
     }
 }

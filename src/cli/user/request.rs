@@ -62,6 +62,7 @@ where
         let system = System::new(environment.clock.clone(), environment.entropy.clone());
         let mut root = Supervisor::root(&system);
         let users = tree::users_alone(&mut root, &system, store.store(), hasher, config);
+        let users = users.map_err(|error| CliFailure::Fault(error.to_string()))?;
         let tree = root.start().await.map_err(|escape| CliFailure::Fault(escape.to_string()))?;
         let done = users.run(offline::context(name), command).await;
         tree.stop(limits::SHUTDOWN).await;

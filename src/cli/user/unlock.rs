@@ -7,7 +7,10 @@ use super::{
     CliFailure, Terminal, address,
     request::{UserRequest, text},
 };
-use crate::{actors::user::Unlock, config::Config, http::routes::user::user_body::UserBody, types::EmailAddress};
+use crate::{
+    actors::user::Unlock, cli::record_form::RecordForm, config::Config, http::routes::user::user_body::UserBody,
+    types::EmailAddress,
+};
 
 /// The user to unlock.
 #[derive(Debug, Args)]
@@ -15,6 +18,8 @@ pub(in crate::cli) struct UserUnlock {
     /// The user's address
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     email: EmailAddress,
+    #[command(flatten)]
+    form: RecordForm,
 }
 
 impl UserUnlock {
@@ -24,6 +29,6 @@ impl UserUnlock {
             UserRequest { name: "user unlock", path: "/users/unlock", body: json!({ "email": email.as_str() }) };
         let user = request.run(config, terminal, Unlock { email: email.clone() }, UserBody::from)?;
         let status = text(&user, "status");
-        terminal.print(format_args!("{} is {status}; failed logins are forgotten\n", email.as_str()))
+        self.form.print(terminal, &user, format_args!("{} is {status}; failed logins are forgotten\n", email.as_str()))
     }
 }

@@ -33,8 +33,8 @@ section! {
         /// The "aud" of tokens: the name by which your services check that a token is for them.
         audience: String = "majordomo".to_owned();
         /// Who may register: "open" (every person), "domains" (addresses of auth.domains, and invited persons),
-        /// "invite" (persons invited by POST /invitations), "closed" (no person). With "domains" codes have eight digits,
-        /// because the addresses of an organisation can be listed and their codes guessed side by side.
+        /// "invite" (persons invited by POST /invitations), "closed" (no person). With "domains" codes have eight
+        /// digits, because the addresses of an organisation can be listed and their codes guessed side by side.
         registration: RegistrationPolicy = RegistrationPolicy::Open;
         /// Domains of addresses that may register, when registration is "domains".
         domains: Vec<String> = Vec::new();

@@ -6,7 +6,7 @@
 pub enum AuditLog {
     /// Changes of users, credentials, roles, keys and configuration.
     Changes,
-    /// Sign-ins and sign-outs, including refused ones.
+    /// Sign-ins and sign-outs, including refused ones, and what was read of users.
     SignIns,
 }
 

@@ -1,8 +1,9 @@
 //! The lockout rule for failed login attempts: short locks per network, and a daily limit over all networks.
 //!
 //! A login attempt is counted *before* its password is checked, in a transaction of its own, so that of many parallel
-//! attempts exactly as many are checked as the limit allows. A success removes the count. Counters exist for users
-//! and, under a keyed hash, for unknown identifiers, so that clients cannot distinguish the two.
+//! attempts exactly as many are checked as the limit allows. A success removes the count. Each attempt counts for the
+//! identifier that was typed, whose lock is answered, and for its user, whose lock looks like a wrong password: the
+//! answers reveal neither who is a user nor that two identifiers are of one user.
 
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 pub enum Subject {
     /// A user.
     User(UserId),
-    /// An unknown identifier, as its keyed hash.
-    Unknown([u8; 32]),
+    /// An identifier as typed, as its keyed hash, whether or not a user has it.
+    Identifier([u8; 32]),
 }
 
 /// The origin of login attempts that are counted together.

@@ -18,7 +18,9 @@ mod templates;
 pub use breaker::{Breaker, BreakerAdmission};
 pub use budget::Budget;
 pub use device::describe;
-pub use record::{CodeReference, Delivery, DeliveryState, DeliveryTry, Facts, InboxMail, Notification, Suppression};
+pub use record::{
+    CodeReference, Delivery, DeliveryState, DeliveryTry, Facts, InboxMail, MailSelector, Notification, Suppression,
+};
 pub use template::{
     Category, Channel, DeliveryLane, OlderDelivery, SHARED_VARIABLES, SendLimit, TemplateName, languages,
 };

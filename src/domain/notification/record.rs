@@ -259,6 +259,15 @@ pub struct InboxMail {
     pub created_at: Timestamp,
 }
 
+/// Which mails of the development inbox are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailSelector {
+    /// Only mails to this address, ignoring case.
+    pub to: Option<String>,
+    /// Only mails that arrived after this one.
+    pub after: Option<MailId>,
+}
+
 impl std::fmt::Debug for InboxMail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("InboxMail")

@@ -10,8 +10,8 @@
 /// - `hours`: how long a delivery is sent after its creation; a delivery with a code ends with the code;
 /// - `limit`: the limit of deliveries to one recipient (`SendLimit`);
 /// - `older`: what happens to a waiting older delivery (`OlderDelivery`);
-/// - `variables`: what it may use besides the shared ones. None holds text that a person typed; `device` is a description
-///   by `device.rs`, never the client's header.
+/// - `variables`: what it may use besides the shared ones. None holds text that a person typed; `device` is a
+///   description by `device.rs`, never the client's header.
 ///
 /// Stored by position: new rows go to the end.
 macro_rules! for_each_template {
@@ -26,12 +26,14 @@ macro_rules! for_each_template {
             /// The code that proves an address.
             VerificationCode {
                 name: "verification_code", channel: Email, category: Code, hours: 1,
-                limit: AtItsSource, older: Replaced, variables: ["code", "link", "minutes", "expires_at", "at", "ip_address"],
+                limit: AtItsSource, older: Replaced,
+                variables: ["code", "link", "minutes", "expires_at", "at", "ip_address"],
             }
             /// The code for a new password.
             ResetCode {
                 name: "reset_code", channel: Email, category: Code, hours: 1,
-                limit: AtItsSource, older: Replaced, variables: ["code", "link", "minutes", "expires_at", "at", "ip_address"],
+                limit: AtItsSource, older: Replaced,
+                variables: ["code", "link", "minutes", "expires_at", "at", "ip_address"],
             }
             /// The password was changed or reset.
             PasswordChanged {

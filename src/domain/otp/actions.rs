@@ -9,4 +9,6 @@ actions! {
     ResendCode = 0x0301, "code.resend" in Changes;
     /// A wrong code was given.
     CodeRefused = 0x0302, "code.refused" in Changes;
+    /// A ceiling on wrong codes was reached: no code is accepted until the hour is over.
+    CodeCeiling = 0x0303, "code.ceiling" in Changes;
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::types::{
-    Timestamp,
+    Network, Timestamp,
     id::{CodeId, UserId},
 };
 
@@ -84,8 +84,17 @@ pub struct OneTimeCode {
     pub issued_at: Timestamp,
     /// The expiry time.
     pub expires_at: Timestamp,
-    /// The send times of the last day, oldest first, for the limits on sending.
-    pub sent_at: Vec<Timestamp>,
+    /// The sendings of the last day, oldest first, for the limits on sending.
+    pub sendings: Vec<CodeSending>,
+}
+
+/// One sending of a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeSending {
+    /// When.
+    pub at: Timestamp,
+    /// The network that requested it: those of one network do not use up what another one may request.
+    pub network: Network,
 }
 
 impl std::fmt::Debug for OneTimeCode {

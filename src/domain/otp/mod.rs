@@ -4,11 +4,14 @@
 //! code is delivered, HTTP, the store. Begin with `code.rs`.
 
 pub mod actions;
+mod ceiling;
 mod code;
 pub mod events;
 mod rule;
 
-pub use code::{CodePurpose, CodeStage, OneTimeCode};
+pub use ceiling::RefusedCodes;
+pub use code::{CodePurpose, CodeSending, CodeStage, OneTimeCode};
 pub use rule::{
-    CodeLimits, CodeProgress, FreshCode, Guess, Issue, Try, attempt, follow_link, issue, progress, resend_at,
+    CodeDemand, CodeLimits, CodeProgress, FreshCode, Guess, Issue, Try, attempt, follow_link, issue, progress,
+    resend_at,
 };

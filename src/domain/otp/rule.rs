@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{CodePurpose, CodeStage, OneTimeCode};
+use super::{CodePurpose, CodeSending, CodeStage, OneTimeCode};
 use crate::types::{
-    CodeLength, Timestamp,
+    CodeLength, Network, Timestamp,
     id::{CodeId, UserId},
 };
 
@@ -24,10 +24,16 @@ pub struct CodeLimits {
     pub resend_after: Duration,
     /// The remaining lifetime below which a new code is drawn instead of sending the old one again.
     pub renew_under: Duration,
-    /// The most sendings per hour.
+    /// The most sendings per hour that one network requests.
     pub hourly: usize,
-    /// The most sendings per day.
+    /// The most sendings per day that one network requests.
     pub daily: usize,
+    /// The most sendings per day that all networks together request.
+    pub daily_of_all: usize,
+    /// Wrong codes per hour, of all registrations and users, after which none is accepted until the hour is over.
+    pub refused_hourly: u32,
+    /// The same, of the addresses of one domain.
+    pub refused_hourly_by_domain: u32,
 }
 
 impl Default for CodeLimits {
@@ -41,8 +47,22 @@ impl Default for CodeLimits {
             renew_under: minutes(2),
             hourly: 5,
             daily: 10,
+            daily_of_all: 50,
+            refused_hourly: 1_000,
+            refused_hourly_by_domain: 200,
         }
     }
+}
+
+/// A request to send a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeDemand {
+    /// The user or registration that the code is of.
+    pub owner: UserId,
+    /// What it proves.
+    pub purpose: CodePurpose,
+    /// Where the request comes from.
+    pub network: Network,
 }
 
 /// A drawn code, used only if a new one is needed.
@@ -127,27 +147,28 @@ pub fn progress(code: &OneTimeCode, now: Timestamp, limits: &CodeLimits) -> Code
     }
 }
 
-/// Handles a request for a code of `owner` for `purpose`; `existing` is the stored record, if any.
+/// Handles a request for a code; `existing` is the stored record of the owner and purpose, if any.
 pub fn issue(
     existing: Option<&OneTimeCode>,
-    (owner, purpose): (UserId, CodePurpose),
+    demand: CodeDemand,
     fresh: FreshCode,
     now: Timestamp,
     limits: &CodeLimits,
 ) -> Issue {
-    let sent: Vec<_> = existing.map(|code| code.sent_at.as_slice()).unwrap_or_default().to_vec();
-    if let Some(until) = wait_until(&sent, now, limits) {
+    let CodeDemand { owner, purpose, network } = demand;
+    let earlier = existing.map(|code| code.sendings.as_slice()).unwrap_or_default();
+    if let Some(until) = wait_until(earlier, network, now, limits) {
         return Issue::Wait { until };
     }
-    let mut sent_at: Vec<_> = sent.into_iter().filter(|sent| now < sent.plus(DAY)).collect();
-    sent_at.push(now);
+    let mut sendings: Vec<_> = earlier.iter().copied().filter(|sent| now < sent.at.plus(DAY)).collect();
+    sendings.push(CodeSending { at: now, network });
     match existing.filter(|code| is_worth_repeating(code, now, limits)) {
         Some(code) if code.wrong_tries < limits.tries => {
-            return Issue::SentAgain(OneTimeCode { sent_at, ..code.clone() });
+            return Issue::SentAgain(OneTimeCode { sendings, ..code.clone() });
         }
         Some(guessed) => {
             let (digits, wrong_tries) = (fresh.digits, 0);
-            return Issue::Drawn(OneTimeCode { digits, wrong_tries, sent_at, issued_at: now, ..guessed.clone() });
+            return Issue::Drawn(OneTimeCode { digits, wrong_tries, sendings, issued_at: now, ..guessed.clone() });
         }
         None => {}
     }
@@ -160,14 +181,15 @@ pub fn issue(
         wrong_tries: 0,
         issued_at: now,
         expires_at: now.plus(limits.lifetime),
-        sent_at,
+        sendings,
     })
 }
 
 /// The earliest time of the next sending: `resendAt` in answers.
 pub fn resend_at(code: &OneTimeCode, limits: &CodeLimits) -> Timestamp {
-    let newest = code.sent_at.last().copied().unwrap_or(code.issued_at);
-    wait_until(&code.sent_at, newest, limits).unwrap_or_else(|| newest.plus(limits.resend_after))
+    let Some(newest) = code.sendings.last() else { return code.issued_at.plus(limits.resend_after) };
+    let after = newest.at.plus(limits.resend_after);
+    wait_until(&code.sendings, newest.network, newest.at, limits).unwrap_or(after)
 }
 
 /// The effect of a code try at `now`.
@@ -184,10 +206,19 @@ pub fn attempt(code: &OneTimeCode, guess: Guess, now: Timestamp, limits: &CodeLi
         (CodeStage::Used, Guess::Right) => Try::VerifiedBefore,
         // Wrong tries count after use too, because the answer to the correct code would still confirm a guess.
         (CodeStage::Live | CodeStage::Used, Guess::Wrong) => {
-            let wrong_tries = code.wrong_tries.saturating_add(1);
+            let wrong_tries = code.wrong_tries.saturating_add(cost_of_wrong(code.purpose));
             let attempts_left = limits.tries.saturating_sub(wrong_tries);
             Try::Wrong { code: OneTimeCode { wrong_tries, ..code.clone() }, attempts_left }
         }
+    }
+}
+
+/// What a wrong try takes from the tries of a code. Those of a reset code are counted by the request that they name:
+/// any client may request a reset, and its wrong tries must not end the code of the owner's own request.
+fn cost_of_wrong(purpose: CodePurpose) -> u8 {
+    match purpose {
+        CodePurpose::ResetPassword => 0,
+        CodePurpose::VerifyEmail | CodePurpose::VerifyPhone | CodePurpose::StepUp => 1,
     }
 }
 
@@ -211,15 +242,23 @@ fn is_worth_repeating(code: &OneTimeCode, now: Timestamp, limits: &CodeLimits) -
     }
 }
 
-/// The latest wait that the sendings at `sent` cause at `now`; `None`: a code may be sent.
-fn wait_until(sent: &[Timestamp], now: Timestamp, limits: &CodeLimits) -> Option<Timestamp> {
-    let after_last = sent.last().map(|last| last.plus(limits.resend_after));
-    let limited = [(limits.hourly, HOUR), (limits.daily, DAY)].into_iter().map(|(most, span)| {
-        // The sending that must be older than the span before another one is allowed.
-        let position = sent.len().checked_sub(most.max(1))?;
-        sent.get(position).map(|sent| sent.plus(span))
-    });
-    limited.chain([after_last]).flatten().filter(|until| now < *until).max()
+/// The latest wait that earlier sendings cause for a request of `network` at `now`; `None`: a code may be sent.
+fn wait_until(sendings: &[CodeSending], network: Network, now: Timestamp, limits: &CodeLimits) -> Option<Timestamp> {
+    let after_last = sendings.last().map(|last| last.at.plus(limits.resend_after));
+    let own = || sendings.iter().filter(|sent| sent.network == network);
+    let limited = [
+        limit(own(), limits.hourly, HOUR),
+        limit(own(), limits.daily, DAY),
+        limit(sendings.iter(), limits.daily_of_all, DAY),
+    ];
+    limited.into_iter().chain([after_last]).flatten().filter(|until| now < *until).max()
+}
+
+/// When the sending is old enough that must be older than `span` before another one is allowed.
+fn limit<'a>(sendings: impl Iterator<Item = &'a CodeSending>, most: usize, span: Duration) -> Option<Timestamp> {
+    let times: Vec<_> = sendings.map(|sent| sent.at).collect();
+    let position = times.len().checked_sub(most.max(1))?;
+    times.get(position).map(|sent| sent.plus(span))
 }
 
 #[cfg(test)]

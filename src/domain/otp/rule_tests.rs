@@ -13,6 +13,9 @@ const LIMITS: CodeLimits = CodeLimits {
     renew_under: Duration::from_secs(120),
     hourly: 5,
     daily: 10,
+    daily_of_all: 20,
+    refused_hourly: 1_000,
+    refused_hourly_by_domain: 200,
 };
 
 fn at(seconds: u64) -> Timestamp {
@@ -25,10 +28,16 @@ fn seconds(timestamp: Timestamp) -> u64 {
 
 fn ask(existing: Option<&OneTimeCode>, drawn: u8, second: u64) -> Issue {
     let fresh = FreshCode { id: CodeId::from(Uuid::from_u128(u128::from(drawn))), digits: vec![b'0' + drawn % 10; 6] };
-    issue(existing, (UserId::from(Uuid::from_u128(1)), CodePurpose::VerifyEmail), fresh, at(second), &LIMITS)
+    issue(existing, demand(CodePurpose::VerifyEmail, 1), fresh, at(second), &LIMITS)
 }
 
-/// One line per step: `<second> ask`, `right`, `wrong` or `link`, and the result. Codes are numbered in the order of drawing.
+fn demand(purpose: CodePurpose, network: u8) -> CodeDemand {
+    let owner = UserId::from(Uuid::from_u128(1));
+    CodeDemand { owner, purpose, network: Network::V4([192, 0, network]) }
+}
+
+/// One line per step: `<second> ask`, `right`, `wrong` or `link`, and the result. Codes are numbered in the order of
+/// drawing.
 fn play(history: &str) {
     let mut code: Option<OneTimeCode> = None;
     let mut drawn = 0;
@@ -109,6 +118,50 @@ fn five_wrong_tries_void_it_even_for_the_right_one() {
         61  right -> verified
         ",
     );
+}
+
+#[test]
+fn the_sendings_of_one_network_do_not_use_up_those_of_another_and_all_together_have_a_limit() {
+    let ask = |existing: Option<&OneTimeCode>, network: u8, second: u64| {
+        let fresh = FreshCode { id: CodeId::from(Uuid::from_u128(9)), digits: vec![b'7'; 6] };
+        issue(existing, demand(CodePurpose::ResetPassword, network), fresh, at(second), &LIMITS)
+    };
+    let mut code = None;
+    let mut second = 0;
+    for network in [1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4] {
+        code = match ask(code.as_ref(), network, second) {
+            Issue::Drawn(sent) | Issue::SentAgain(sent) => Some(sent),
+            Issue::Wait { until } => panic!("network {network} waits until {}", seconds(until)),
+        };
+        assert_eq!(resend_at(code.as_ref().unwrap(), &LIMITS).since(at(second)), wait_of_last(code.as_ref().unwrap()));
+        second += 60;
+    }
+    assert_eq!(ask(code.as_ref(), 1, second), Issue::Wait { until: at(24 * 3_600) });
+    assert_eq!(ask(code.as_ref(), 5, second), Issue::Wait { until: at(24 * 3_600) });
+    let first_five = OneTimeCode { sendings: code.as_ref().unwrap().sendings[..5].to_vec(), ..code.clone().unwrap() };
+    assert_eq!(ask(Some(&first_five), 1, 300), Issue::Wait { until: at(3_600) });
+    assert!(!matches!(ask(Some(&first_five), 2, 300), Issue::Wait { .. }));
+}
+
+/// From the last sending to the next one that its network may request.
+fn wait_of_last(code: &OneTimeCode) -> Duration {
+    let newest = code.sendings.last().unwrap();
+    let own: Vec<_> = code.sendings.iter().filter(|sent| sent.network == newest.network).collect();
+    let minute = Duration::from_secs(60);
+    let hour = if own.len() >= LIMITS.hourly { own[0].at.plus(HOUR).since(newest.at) } else { minute };
+    let all = code.sendings.len() >= LIMITS.daily_of_all;
+    if all { code.sendings[0].at.plus(DAY).since(newest.at) } else { hour.max(minute) }
+}
+
+#[test]
+fn wrong_tries_of_a_reset_code_are_those_of_their_requests() {
+    let fresh = FreshCode { id: CodeId::from(Uuid::from_u128(9)), digits: vec![b'7'; 6] };
+    let Issue::Drawn(code) = issue(None, demand(CodePurpose::ResetPassword, 1), fresh, at(0), &LIMITS) else {
+        panic!("not drawn")
+    };
+    let unchanged = Try::Wrong { code: code.clone(), attempts_left: LIMITS.tries };
+    assert_eq!(attempt(&code, Guess::Wrong, at(1), &LIMITS), unchanged);
+    assert!(matches!(attempt(&code, Guess::Right, at(1), &LIMITS), Try::Verified(_)));
 }
 
 #[test]
@@ -314,6 +367,6 @@ proptest! {
             let within = |span: u64| sent[position..].iter().filter(|t| **t < start + span).count();
             prop_assert!(within(60) <= 1 && within(3_600) <= 5 && within(86_400) <= 10);
         }
-        prop_assert!(code.is_none_or(|code| code.sent_at.len() <= 10));
+        prop_assert!(code.is_none_or(|code| code.sendings.len() <= 10));
     }
 }

@@ -19,4 +19,8 @@ actions! {
     Invite = 0x0206, "user.invite" in Changes;
     /// An invitation was revoked.
     RevokeInvitation = 0x0207, "user.revoke_invitation" in Changes;
+    /// A user, or a list of users, was read by another user; once an hour for each caller, user and operation.
+    ReadUser = 0x0208, "user.read" in SignIns;
+    /// A caller without the permission was refused; once an hour for each caller and operation.
+    Access = 0x0209, "access" in SignIns;
 }

@@ -10,6 +10,7 @@ use axum::{
 };
 
 use crate::{
+    actors::user::{AccessKind, NoteAccess, Users},
     config::Mode,
     domain::access::{self, Permission},
     http::{
@@ -35,10 +36,12 @@ pub struct Gate {
     pub listener: Listener,
     /// The rule of the route.
     pub rule: Arc<Rule>,
+    /// The service that enters refusals in the audit log.
+    pub users: Users,
 }
 
 /// Whether `listener` answers the route. In production `/dev/*` does not exist, and the API page is on the ops
-/// listener only, unless `edge.docs_public` is true.
+/// listener only, unless `edge.docs_public` is true; `/` exists there with `edge.root_redirect` alone.
 pub fn is_answered(rule: &Rule, listener: Listener, edge: &EdgeContext) -> bool {
     let exists = match (rule.access, edge.mode) {
         (Access::Development, Mode::Production) => false,
@@ -47,7 +50,12 @@ pub fn is_answered(rule: &Rule, listener: Listener, edge: &EdgeContext) -> bool 
     let is_page = rule.path == "/docs" || rule.path.starts_with("/docs/");
     let is_hidden =
         rule.path == METRICS && listener == Listener::Public && !edge.shows_metrics_to_all(listener, METRICS);
-    exists && rule.on.includes(listener) && (!is_page || edge.shows_operations_on(listener)) && !is_hidden
+    let leads_nowhere = rule.path == "/" && edge.mode == Mode::Production && edge.root_redirect.is_none();
+    exists
+        && !leads_nowhere
+        && rule.on.includes(listener)
+        && (!is_page || edge.shows_operations_on(listener))
+        && !is_hidden
 }
 
 /// Passes a request to its handler, or refuses it.
@@ -70,6 +78,9 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
             response
         }
     };
+    if lacks_permission(&response) {
+        gate.enter_refusal(&origin);
+    }
     if let Some(taken) = taken {
         taken.write(response.headers_mut());
     }
@@ -97,6 +108,11 @@ fn is_of_form(error: &ApiError) -> bool {
     }
 }
 
+/// Whether the caller lacks the permission that the request needs.
+fn lacks_permission(response: &Response) -> bool {
+    response.extensions().get::<ApiError>().is_some_and(|error| error.code() == ProblemCode::Forbidden)
+}
+
 impl Gate {
     fn body_limit(&self) -> BodyLimit {
         BodyLimit { bytes: self.edge.limits.body_max, time: self.edge.limits.body }
@@ -122,6 +138,15 @@ impl Gate {
         if took >= limits::SLOW_REQUEST {
             let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(operation = %self.rule.operation_id, took_ms, "a slow request");
+        }
+    }
+
+    /// Has a refusal for a missing permission entered in the audit log. The answer does not wait for it.
+    fn enter_refusal(&self, origin: &RequestOrigin) {
+        let Some(caller) = origin.caller() else { return };
+        let note = NoteAccess { kind: AccessKind::Refused, operation: self.rule.operation_id.to_string() };
+        if let Err(fault) = self.users.start(origin.context(caller.clone()), note) {
+            tracing::warn!(%fault, "the refusal of a request has no audit entry");
         }
     }
 

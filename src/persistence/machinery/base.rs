@@ -15,7 +15,7 @@ use super::{
     checkpoint::{self, Checkpoint},
     engine::{Engine, EngineError},
     format::{self, Format, Seal},
-    fs::Held,
+    fs::{Held, lacks_descriptors},
     journal::{
         frame::FrameError,
         writer::{AppendError, JournalWriter},
@@ -53,9 +53,15 @@ pub struct Commit {
 pub struct DurableGroup {
     operations: Batch,
     last: Lsn,
+    synced_in: Duration,
 }
 
 impl DurableGroup {
+    /// The time of its sync.
+    pub fn synced_in(&self) -> Duration {
+        self.synced_in
+    }
+
     /// The number of its last commit; the others have the numbers directly before it.
     pub fn last(&self) -> Lsn {
         self.last
@@ -71,6 +77,9 @@ pub enum BaseError {
     /// The disk is full; nothing of the group was written, and the base can continue.
     #[error("the disk is full: {0}")]
     Full(io::Error),
+    /// There is no free file descriptor; nothing was changed, and the base can continue.
+    #[error("no file descriptor is free: {0}")]
+    Descriptors(io::Error),
     /// The disk failed. Waiting callers get `Fault::Unknown`, and the process ends.
     #[error("{step}: {source}")]
     Io {
@@ -85,10 +94,15 @@ pub enum BaseError {
 }
 
 impl BaseError {
+    /// The error of a step that replaces a small file: the file is the old one or the new one.
+    fn of_file(step: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| if lacks_descriptors(&source) { Self::Descriptors(source) } else { Self::Io { step, source } }
+    }
+
     /// Whether the base cannot be used any more.
     pub fn is_fatal(&self) -> bool {
         match self {
-            Self::Frame(_) | Self::Full(_) => false,
+            Self::Frame(_) | Self::Full(_) | Self::Descriptors(_) => false,
             Self::Io { .. } | Self::Engine(_) => true,
         }
     }
@@ -99,6 +113,7 @@ impl From<AppendError> for BaseError {
         match error {
             AppendError::Frame(error) => Self::Frame(error),
             AppendError::Full(error) => Self::Full(error),
+            AppendError::Descriptors(error) => Self::Descriptors(error),
             AppendError::Io { step, source } => Self::Io { step, source },
         }
     }
@@ -190,7 +205,7 @@ impl Base {
     /// Replaces `store.json`; durable when this returns.
     pub fn set_format(&mut self, format: Format) -> Result<(), BaseError> {
         format::write(&*self.environment.fs, &self.layout, &format)
-            .map_err(|source| BaseError::Io { step: "writing store.json", source })?;
+            .map_err(BaseError::of_file("writing store.json"))?;
         self.format = format;
         Ok(())
     }
@@ -204,10 +219,14 @@ impl Base {
     /// write.
     pub fn commit(&mut self, group: Vec<Commit>) -> Result<DurableGroup, BaseError> {
         if group.is_empty() {
-            return Ok(DurableGroup { operations: Batch::default(), last: self.writer.last() });
+            let (operations, last, synced_in) = (Batch::default(), self.writer.last(), Duration::ZERO);
+            return Ok(DurableGroup { operations, last, synced_in });
         }
         let bytes = self.writer.append(&group)?;
+        let clock = Arc::clone(&self.environment.clock);
+        let began = clock.instant();
         self.writer.sync()?;
+        let synced_in = clock.instant().saturating_duration_since(began);
         let last = self.writer.synced();
         let mut operations = Batch(Vec::with_capacity(group.iter().map(|commit| commit.batch.0.len()).sum()));
         let mut time = self.progress.last_time();
@@ -217,7 +236,7 @@ impl Base {
         }
         self.progress.commits(last, time, bytes);
         self.since_checkpoint.written += bytes;
-        Ok(DurableGroup { operations, last })
+        Ok(DurableGroup { operations, last, synced_in })
     }
 
     /// Applies a durable group to the tree.
@@ -252,7 +271,7 @@ impl Base {
 
     fn write_checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), BaseError> {
         checkpoint::write(&*self.environment.fs, &self.layout, &checkpoint)
-            .map_err(|source| BaseError::Io { step: "writing the checkpoint", source })?;
+            .map_err(BaseError::of_file("writing the checkpoint"))?;
         self.progress.checkpoints(checkpoint.lsn());
         self.checkpoint = checkpoint;
         Ok(())

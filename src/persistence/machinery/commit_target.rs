@@ -1,6 +1,6 @@
 //! Where the writer commits: a data directory, or memory.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Batch, Lsn,
@@ -23,6 +23,16 @@ pub(super) enum CommitTarget {
 pub(super) enum DurableCommits {
     Directory(super::base::DurableGroup),
     Memory(Batch, Lsn),
+}
+
+impl DurableCommits {
+    /// The time of the sync; `None` in memory.
+    pub(super) fn synced_in(&self) -> Option<Duration> {
+        match self {
+            Self::Directory(group) => Some(group.synced_in()),
+            Self::Memory(..) => None,
+        }
+    }
 }
 
 impl CommitTarget {

@@ -59,8 +59,9 @@ fn step<T: Send + 'static>(
 /// The progress of a pass over all sealed tables: the last key that was read.
 pub type LossPlace = Vec<u8>;
 
-/// Reseals under the ring's newest key what an older one sealed, reading `limits::SCAN_MAX` rows behind `after`;
-/// returns where to continue, or `None` at the end. After a complete pass the older keys can be dropped from the ring.
+/// Reseals under the ring's newest key what an older one sealed, reading `limits::RESEALED_AT_ONCE` rows behind
+/// `after`; returns where to continue, or `None` at the end. After a complete pass the older keys can be dropped from
+/// the ring.
 pub fn reseal(tx: &mut Tx<'_>, after: Option<&LossPlace>) -> Result<Option<LossPlace>, TxFault> {
     let mut sealed: Vec<&TableRow> = tx.catalog().sealed().collect();
     sealed.sort_by_key(|row| row.tag);
@@ -69,7 +70,7 @@ pub fn reseal(tx: &mut Tx<'_>, after: Option<&LossPlace>) -> Result<Option<LossP
     let within = after.filter(|_| row.tag == tag).cloned();
     let rows = tx.scan_bytes(&whole(row, within))?;
     let last = rows.last().map(|(place, _)| place.clone());
-    let full = rows.len() == limits::SCAN_MAX / 4;
+    let full = rows.len() == limits::RESEALED_AT_ONCE;
     for (place, value) in rows {
         reseal_row(tx, row, place, &value)?;
     }
@@ -93,7 +94,7 @@ fn reseal_row(tx: &mut Tx<'_>, row: &TableRow, place: Vec<u8>, value: &[u8]) -> 
 /// The rows of a table behind a key, bounded so that one transaction can hold them whatever their size.
 fn whole(row: &TableRow, after: Option<LossPlace>) -> ByteScan {
     let (start, end) = prefix_range(vec![row.tag]);
-    let scan = ByteScan { start, end, direction: Direction::Ascending, limit: limits::SCAN_MAX / 4 };
+    let scan = ByteScan { start, end, direction: Direction::Ascending, limit: limits::RESEALED_AT_ONCE };
     match after {
         Some(place) => scan.after(place),
         None => scan,

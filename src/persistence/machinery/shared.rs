@@ -20,7 +20,10 @@ use super::{
     view::View,
     writer::{job::WriteRoom, queue::WriterQueue},
 };
-use crate::types::{Clock, Fault, Timestamp, limits};
+use crate::{
+    telemetry::metrics::groups::GroupMetrics,
+    types::{Clock, Fault, Timestamp, limits},
+};
 
 /// Counts of the commits so far.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,6 +57,8 @@ pub(super) struct Shared {
     pub(super) restored: AtomicBool,
     /// Reads that are open now.
     pub(super) readers: OpenReads,
+    /// The measurements of the groups.
+    pub(super) groups: GroupMetrics,
     busy_since: Mutex<Option<Instant>>,
     tally: Mutex<Tally>,
 }
@@ -78,6 +83,7 @@ impl Shared {
             free_bytes: AtomicU64::new(u64::MAX),
             restored: AtomicBool::new(false),
             readers: OpenReads::default(),
+            groups: GroupMetrics::default(),
             busy_since: Mutex::new(None),
             tally: Mutex::new(Tally::default()),
         }

@@ -30,7 +30,10 @@ use super::{
     view::View,
     writer::{Write, group::ReplayCheck, job::Closure, step::StoreWriter},
 };
-use crate::types::{Clock, Entropy, Failure, Fault};
+use crate::{
+    telemetry::metrics::groups::GroupMetrics,
+    types::{Clock, Entropy, Failure, Fault},
+};
 
 /// The store of the process; clones are handles of the same store. Closed by `close`, or when the last handle is
 /// dropped.
@@ -227,6 +230,11 @@ impl Store {
     /// them from a blocking thread.
     pub fn upkeep(&self) -> Option<&Upkeep> {
         self.embedded().upkeep()
+    }
+
+    /// The measurements of the groups of transactions.
+    pub fn groups(&self) -> GroupMetrics {
+        self.embedded().shared().groups.clone()
     }
 
     /// The condition of the store.

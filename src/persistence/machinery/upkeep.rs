@@ -178,6 +178,13 @@ impl Upkeep {
         segments_bytes(fs, layout, &segments)
     }
 
+    /// Bytes of the newest snapshot in the data directory, if there is one.
+    pub fn snapshot_bytes(&self) -> Result<Option<u64>, SnapshotError> {
+        let Some(newest) = self.snapshots()?.pop() else { return Ok(None) };
+        let file = self.inner.fs.open(&self.inner.layout.snapshots.join(snapshot::file_name(newest)));
+        file.and_then(|file| file.length()).map(Some).map_err(SnapshotError::io("measuring one"))
+    }
+
     /// Free bytes on the store's disk.
     pub fn free_bytes(&self) -> io::Result<u64> {
         self.inner.fs.free_bytes(&self.inner.layout.root)

@@ -76,6 +76,10 @@ metrics! {
         "Events put aside for an operator, counted to 1000";
     StoreCommits = "majordomo_store_commits_total", Counter, [], "Transactions committed";
     StoreGroups = "majordomo_store_groups_total", Counter, [], "Groups of transactions, one sync each";
+    StoreGroupCommits = "majordomo_store_group_commits", Histogram, [], "Transactions of a group";
+    StoreCommitSeconds = "majordomo_store_commit_seconds", Histogram, [],
+        "Time in which a group was written, synced and applied";
+    StoreSyncSeconds = "majordomo_store_sync_seconds", Histogram, [], "Time of the sync of a group";
     StoreGroupMax = "majordomo_store_group_max_commits", Gauge, [], "Transactions of the largest group";
     StoreGroupSeconds = "majordomo_store_last_group_seconds", Gauge, [],
         "Time in which the last group was written, synced and applied";
@@ -85,12 +89,16 @@ metrics! {
     StoreBusySeconds = "majordomo_store_busy_seconds", Gauge, [], "Time the writer has been at its present step";
     StoreWaiting = "majordomo_store_waiting_transactions", Gauge, ["lane"], "Transactions that wait for the writer";
     StoreTreeBytes = "majordomo_store_tree_bytes", Gauge, [], "Bytes of the tree on disk";
+    StoreLiveBytes = "majordomo_store_live_bytes", Gauge, [],
+        "Bytes of the newest snapshot: those of the tree without its unused space";
     StoreJournalBytes = "majordomo_store_journal_bytes", Gauge, [], "Bytes of the journal on disk";
     StoreFreeBytes = "majordomo_store_free_bytes", Gauge, [], "Free bytes on the disk of the store";
     AuditEntries = "majordomo_audit_entries", Gauge, ["log"], "Entries of the audit trail";
     MailboxDepth = "majordomo_mailbox_messages", Gauge, ["actor"], "Messages that wait for an actor";
     MailboxWait = "majordomo_mailbox_wait_seconds", Gauge, ["actor"],
         "Time the oldest message of an actor has been waiting";
+    MailboxWaited = "majordomo_mailbox_waited_seconds_total", Counter, ["actor"],
+        "Time that the messages of an actor have waited until they were handled";
     ActorChildren = "majordomo_actors", Gauge, ["actor"], "Actors of this name: 1, or the children that have a key";
     ActorLease = "majordomo_actor_lease_held", Gauge, ["actor"],
         "1 while the actor holds the lease without which it does not work, 0 while another holds it";
@@ -105,6 +113,10 @@ metrics! {
     HasherRunning = "majordomo_hasher_running", Gauge, [], "Password hashes that are computed now";
     Hashes = "majordomo_hashes_total", Counter, ["purpose"], "Password hashes computed";
     HashesRefused = "majordomo_hashes_refused_total", Counter, [], "Requests for a password hash that found no place";
+    Codes = "majordomo_codes_total", Counter, ["outcome"],
+        "One-time codes: `issued`, `sent`, `verified`, `wrong` tries, `expired`";
+    Deliveries = "majordomo_deliveries_total", Counter, ["outcome"],
+        "Deliveries of notifications: `queued`, `delivered`, `failed`, `suppressed`";
     MailsWaiting = "majordomo_mails_waiting", Gauge, [], "Mails that wait, counted to 1000 in each lane";
     MailPaused = "majordomo_mail_paused", Gauge, [], "1 while nothing is sent after a restore";
     MailFailing = "majordomo_mail_failing", Gauge, [], "1 while nothing is sent because the provider fails";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{catalog::Metric, sample::Samples};
+use super::{catalog::Metric, groups::GroupMetrics, sample::Samples};
 use crate::{
     telemetry::{
         actors::{DeadLetterCount, DeadLetterReason},
@@ -20,6 +20,10 @@ pub struct Figures {
     pub started: Timestamp,
     /// The store.
     pub store: StoreReport,
+    /// Its groups of transactions.
+    pub groups: GroupMetrics,
+    /// Its newest snapshot on disk, if there is one.
+    pub live_bytes: Option<u64>,
     /// Its journal on disk; absent for a store in memory.
     pub journal_bytes: Option<u64>,
     /// The actors.
@@ -30,6 +34,10 @@ pub struct Figures {
     pub events: Option<EventsReport>,
     /// Events written since the start of the process.
     pub events_written: Vec<EventCount>,
+    /// One-time codes since the start of the process.
+    pub codes: Vec<OutcomeCount>,
+    /// Deliveries since the start of the process.
+    pub deliveries: Vec<OutcomeCount>,
     /// Mail; absent if it cannot be read.
     pub mail: Option<MailReport>,
     /// Password hashes.
@@ -45,6 +53,15 @@ pub struct EventCount {
     pub source: &'static str,
     /// Their type.
     pub event_type: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+/// What became of things of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutcomeCount {
+    /// What.
+    pub outcome: &'static str,
     /// How many.
     pub count: u64,
 }
@@ -116,6 +133,8 @@ pub struct ActorWork {
     pub panics: u64,
     /// Restarts after failures.
     pub restarts: u64,
+    /// How long its messages waited in all.
+    pub waited: Duration,
 }
 
 impl Figures {
@@ -156,6 +175,7 @@ impl Figures {
             (Metric::StoreLastCommit, writer.last_commit_at.map(seconds_of)),
             (Metric::StoreLastCheckpoint, writer.last_checkpoint_at.map(seconds_of)),
             (Metric::StoreFreeBytes, store.free_bytes.map(float)),
+            (Metric::StoreLiveBytes, self.live_bytes.map(float)),
             (Metric::StoreJournalBytes, self.journal_bytes.map(float)),
         ];
         for (metric, value) in optional {
@@ -171,6 +191,13 @@ impl Figures {
         for EventCount { source, event_type, count } in &self.events_written {
             for metric in [Metric::RabbitmqMessages, Metric::Events] {
                 samples.put_by(metric, source, &[event_type], float(*count));
+            }
+        }
+        for (metric, service, counts) in
+            [(Metric::Codes, "otp", &self.codes), (Metric::Deliveries, "notifier", &self.deliveries)]
+        {
+            for OutcomeCount { outcome, count } in counts {
+                samples.put_by(metric, service, &[outcome], float(*count));
             }
         }
         for line in self.events.iter().flat_map(|report| &report.subscribers) {
@@ -205,6 +232,7 @@ fn put_actor(samples: &mut Samples, load: &ActorLoad) {
         put(Metric::ActorLease, f64::from(u8::from(holds)));
     }
     let Some(done) = load.done else { return };
+    put(Metric::MailboxWaited, done.waited.as_secs_f64());
     put(Metric::ActorPanics, float(done.panics));
     put(Metric::ActorRestarts, float(done.restarts));
     let outcomes =

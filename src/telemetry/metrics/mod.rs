@@ -1,11 +1,12 @@
 //! Metrics in the text format of Prometheus (`GET /metrics`).
 //!
-//! Owns: the catalogue of names, the counters of requests, and the text. Must not know: who fills in the figures. The
+//! Owns: the catalogue of names, the counters of requests, the measurements of groups, and the text. Must not know: who fills in the figures. The
 //! number of series is bounded: a label's value is a route's template, a word of the code, or the name of a lasting
 //! actor. Begin with `catalog`.
 
 pub mod catalog;
 pub mod figures;
+pub mod groups;
 pub mod http;
 mod sample;
 
@@ -22,6 +23,7 @@ pub fn text(http: &HttpMetrics, figures: &Figures) -> Result<String, std::fmt::E
     let mut text = String::new();
     let mut registry = Registry::default();
     http.register(&mut registry);
+    figures.groups.register(&mut registry);
     registry.register_collector(Box::new(figures.samples()));
     prometheus_text::encode(&mut text, &registry)?;
     Ok(text)

@@ -16,6 +16,10 @@ pub const ACCESS_TOKEN_MAX: usize = 8 << 10;
 pub const IDENTIFIER_INPUT_MAX: usize = 1_024;
 /// Valid registrations of one address.
 pub const REGISTRATIONS_PER_ADDRESS: usize = 3;
+/// First users, and newest users, whose password hashes are read to learn their costs.
+pub const PASSWORD_COSTS_SAMPLE: usize = 250;
+/// How long these costs are used before they are read again.
+pub const PASSWORD_COSTS_FRESH: Duration = Duration::from_secs(600);
 /// The period in which code tries for a password reset are counted, for callers that name only the address.
 pub const RESET_TRIES_SPAN: Duration = Duration::from_secs(24 * 3_600);
 /// Sessions of one user.

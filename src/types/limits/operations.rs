@@ -15,6 +15,10 @@ pub const FILE_PATH_MAX: usize = 4_096;
 /// How long the command line waits for a response of the running server to an operation that takes no longer than a
 /// request.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(40);
+/// How long `majordomo top` and `majordomo actors` wait for one response.
+pub const TOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Actors that they show.
+pub const TOP_ACTORS_MAX: usize = 2_000;
 /// Bytes of a response that the command line reads.
 pub const CLIENT_ANSWER_MAX: usize = 8 << 20;
 /// The whole shutdown, without `edge.drain_delay`.

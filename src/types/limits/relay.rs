@@ -14,5 +14,7 @@ pub const RELAY_PARALLEL: usize = 32;
 pub const RELAY_ATTEMPTS: u32 = 10;
 /// The age of an event that a subscriber has not received after which the subscriber is reported as lagging.
 pub const EVENT_LAG_SHOWN: Duration = Duration::from_secs(60);
+/// Digits of a sequence in a request; every such number fits.
+pub const SEQUENCE_DIGITS_MAX: usize = 19;
 /// Characters of the filter by types of events.
 pub const EVENT_TYPES_QUERY_MAX: usize = 1_000;

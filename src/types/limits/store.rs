@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Rows of one scan of the store.
 pub const SCAN_MAX: usize = 1_000;
+/// Sealed values of one transaction that reseals or drops them: they are in memory together.
+pub const RESEALED_AT_ONCE: usize = SCAN_MAX / 4;
 /// Operations in one transaction.
 pub const TX_OPERATIONS_MAX: usize = 10_000;
 /// Bytes of operations in one transaction.

@@ -3,6 +3,11 @@
 use std::time::Duration;
 
 use majordomo::{
+    domain::{
+        audit::{AuditEntry, AuditResult},
+        auth::actions::AuthAction,
+        user::actions::UserAction,
+    },
     persistence::{
         Reader as _, Table, Write,
         audit::{AUDIT_BY_NUMBER, AUDIT_SIGN_IN_BY_NUMBER, AuditRow},
@@ -13,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::Client,
-    test_app::{START, TestApp},
+    test_app::{PASSWORD, START, TestApp, eventually},
 };
 
 fn actions(page: &Value) -> Vec<&str> {
@@ -189,4 +194,83 @@ async fn both_listeners_ask_for_the_permission() {
         let refused = ada.get(path).await;
         assert_eq!((refused.problem(), &refused.body["permission"]), ("forbidden", &json!("read_audit")));
     }
+}
+
+/// The entries of refusals, once there are `count`; more would be too many.
+async fn refusals(app: &TestApp, count: usize) -> Vec<AuditEntry> {
+    let entries = eventually("the entry of a refusal", async || {
+        let entries = app.audited(UserAction::Access);
+        (entries.len() >= count).then_some(entries)
+    });
+    let entries = entries.await;
+    assert_eq!(entries.len(), count, "{entries:?}");
+    entries
+}
+
+#[tokio::test]
+async fn a_refusal_for_a_missing_permission_is_entered_once_an_hour() {
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
+    for _ in 0..3 {
+        assert_eq!(ada.get("/users").await.problem(), "forbidden");
+    }
+    let entries = refusals(&app, 1).await;
+    assert_eq!((entries[0].subject, entries[0].result), (ada.id.parse().ok(), AuditResult::Refused));
+    assert_eq!(
+        (entries[0].actor.to_string(), entries[0].detail.as_str()),
+        (format!("user:{}", ada.id), "operation=list_users")
+    );
+    assert_eq!(ada.get("/invitations").await.problem(), "forbidden");
+    refusals(&app, 2).await;
+    app.advance(Duration::from_secs(3_600));
+    let ada = app.sign_in("ada@example.com").await;
+    assert_eq!(ada.get("/users").await.problem(), "forbidden");
+    refusals(&app, 3).await;
+}
+
+#[tokio::test]
+async fn what_an_administrator_reads_of_a_user_is_entered_once_an_hour() {
+    let app = TestApp::new().await;
+    let ada = app.member("ada@example.com").await;
+    let made = json!({ "email": "root@example.com", "password": PASSWORD });
+    assert_eq!(app.operator().post("/users/admins", made).await.status, 201);
+    let root = app.sign_in("root@example.com").await;
+    let of_ada = format!("/users/{}", ada.id);
+    for (path, status) in [
+        (of_ada.clone(), 200),
+        (of_ada.clone(), 200),
+        (format!("{of_ada}/sessions"), 200),
+        ("/users".to_owned(), 200),
+        (format!("/users/{}", root.id), 200),
+        (format!("/users/{}", uuid::Uuid::from_u128(7)), 404),
+    ] {
+        assert_eq!(root.get(&path).await.status, status, "{path}");
+    }
+    assert_eq!(ada.get(&of_ada).await.status, 200);
+    let entries = app.audited(UserAction::ReadUser);
+    let read: Vec<_> = entries.iter().map(|entry| (entry.subject, entry.detail.as_str())).collect();
+    let id = ada.id.parse().ok();
+    let wanted = [(id, "operation=show_user"), (id, "operation=list_user_sessions"), (None, "operation=list_users")];
+    assert_eq!(read, wanted);
+    assert!(entries.iter().all(|entry| entry.actor.to_string() == format!("user:{}", root.id)));
+    app.advance(Duration::from_secs(3_600));
+    let root = app.sign_in("root@example.com").await;
+    assert_eq!(root.get(&of_ada).await.status, 200);
+    assert_eq!(app.audited(UserAction::ReadUser).len(), 4);
+}
+
+#[tokio::test]
+async fn failed_logins_of_an_unknown_identifier_have_one_entry_for_each_lock_and_never_the_identifier() {
+    let app = TestApp::new().await;
+    let typed = "my password by mistake";
+    for _ in 0..7 {
+        app.anyone.post("/auth/login", json!({ "identifier": typed, "password": "another sentence" })).await;
+    }
+    let entries = app.audited(AuthAction::LockOut);
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    let digits = entries[0].detail.strip_prefix("identifier=").unwrap_or_else(|| panic!("{entries:?}"));
+    assert!(digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()), "{entries:?}");
+    assert_eq!(entries[0].subject, None);
+    assert_eq!(entries[0].personal.ip_address.as_deref(), Some("127.0.0.1"), "{entries:?}");
+    assert!(!format!("{entries:?}").contains("mistake"));
 }

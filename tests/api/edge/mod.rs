@@ -3,9 +3,11 @@
 mod access;
 mod connections;
 mod contract;
+mod description;
 mod forms;
 mod guarded;
 mod heads;
+mod home;
 mod limits;
 mod log;
 mod openapi;

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::body::Body;
 use majordomo::{
     actors::operations::Operations,
+    config::LogLevel,
     domain::{
         audit::Actor,
         event::EventKind,
@@ -14,6 +15,7 @@ use majordomo::{
     http::{EdgeServices, route::Listener},
     persistence::Store,
     supervision::{Supervisor, System},
+    telemetry::log::LogSwitch,
     types::limits,
 };
 use serde_json::json;
@@ -81,7 +83,8 @@ async fn the_tree_is_shown_in_pages() {
     }
     let services = living();
     let store = Store::in_memory(Arc::new(Still), &Zeroes);
-    let operations = Operations::new(system, store, services.relays.clone(), services.notifier.clone());
+    let log = LogSwitch::without_output(LogLevel::Info);
+    let operations = Operations::new(system, store, (services.relays.clone(), services.notifier.clone()), log);
     let ops = Client::new(Listener::Ops, EdgeServices { operations, ..services });
     let paths = |page: &Answer| -> Vec<String> {
         let actors = page.body["actors"].as_array().unwrap().iter();

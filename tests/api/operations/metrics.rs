@@ -4,18 +4,13 @@ use std::{
     collections::BTreeMap,
     io::Write,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use axum::body::Body;
 use majordomo::{
     config::{Config, Mode},
     http::{credential::ControlToken, route::Listener},
-    telemetry::metrics::{
-        self,
-        catalog::{Metric, MetricKind},
-        http::AnsweredRequest,
-    },
+    telemetry::metrics::catalog::{Metric, MetricKind},
     types::Secret,
 };
 use serde_json::json;
@@ -128,31 +123,71 @@ async fn one_series_for_each_template_whatever_clients_send() {
     assert!(!after.text.contains("secret") && !after.text.contains("BREW"));
 }
 
-/// 100,000 paths that no route answers.
 #[tokio::test]
-async fn a_hundred_thousand_paths_make_one_series() {
-    let services = bare_services();
-    let counters = services.edge.metrics.clone();
-    let public = Client::new(Listener::Public, services);
-    for number in 0..100 {
-        assert_eq!(public.get(&format!("/{number}")).await.status, 404);
+async fn a_hundred_thousand_paths_make_no_series() {
+    let mut config = Config::default();
+    config.edge.rate_limits.enabled = false;
+    let services = services_of(&config, ControlToken::absent());
+    let (public, ops) = (Client::new(Listener::Public, services.clone()), Client::new(Listener::Ops, services));
+    let ask = async |number: u32| {
+        let (path, status) = match number % 4 {
+            0 => (format!("/users/{number}"), 401),
+            1 => (format!("/otp/{number}"), 401),
+            2 => (format!("/nothing/{number}"), 404),
+            _ => (format!("/{number}?number={number}"), 404),
+        };
+        assert_eq!(public.get(&path).await.status, status, "{path}");
+    };
+    for number in 0..4 {
+        ask(number).await;
     }
-    for number in 100..100_000_u32 {
-        let took = Duration::from_micros(number.into());
-        let status = if number % 2 == 0 { 404 } else { 405 };
-        counters.note(AnsweredRequest {
-            method: &format!("M{number}"),
-            route: None,
-            status,
-            code: Some("not_found"),
-            took,
-        });
+    Scrape::of(&ops).await;
+    let before = Scrape::of(&ops).await;
+    for number in 0..100_000 {
+        ask(number).await;
     }
-    let operator = services_of(&Config::default(), ControlToken::absent());
-    let text = metrics::text(&counters, &operator.operations.figures(&operator.auth).await).unwrap();
-    let series = text.lines().filter(|line| line.starts_with("http_requests_total{")).count();
-    // GET and `other`, 404 and 405.
-    assert_eq!(series, 3, "{text}");
+    let after = Scrape::of(&ops).await;
+    assert_eq!(after.samples.keys().collect::<Vec<_>>(), before.samples.keys().collect::<Vec<_>>());
+    let without_route = r#"http_requests_total{service="edge",method="GET",route="(none)",status="404"}"#;
+    assert_eq!(after.value(without_route) - before.value(without_route), 50_000.0);
+}
+
+#[tokio::test]
+async fn codes_deliveries_waits_and_groups_are_counted() {
+    let app = TestApp::new().await;
+    let before = Scrape::of(&app.operator()).await;
+    app.member("ada@example.com").await;
+    let grace = app.register("grace@example.com").await;
+    assert_eq!(app.verify(&grace.body["id"], "000000").await.problem(), "code_invalid");
+    let codes = |outcome: &str| format!(r#"majordomo_codes_total{{service="otp",outcome="{outcome}"}}"#);
+    let mails = |outcome: &str| format!(r#"majordomo_deliveries_total{{service="notifier",outcome="{outcome}"}}"#);
+    let wanted = [
+        (codes("issued"), 2.0),
+        (codes("sent"), 2.0),
+        (codes("verified"), 1.0),
+        (codes("wrong"), 1.0),
+        (codes("expired"), 0.0),
+        // Both codes and the welcome.
+        (mails("queued"), 3.0),
+        (mails("delivered"), 3.0),
+        (mails("failed"), 0.0),
+        (mails("suppressed"), 0.0),
+    ];
+    let after = eventually("the mails", async || {
+        let after = Scrape::of(&app.operator()).await;
+        let is_done = |(series, count): &(String, f64)| after.value(series) - before.value(series) == *count;
+        let wrong: Vec<_> = wanted.iter().filter(|wanted| !is_done(wanted)).collect();
+        wrong.is_empty().then_some(after)
+    })
+    .await;
+    let groups = app.store.report().writer.groups;
+    for series in ["majordomo_store_group_commits", "majordomo_store_commit_seconds"] {
+        let count = after.value(&format!(r#"{series}_count{{service="store"}}"#));
+        assert!(count > 0.0 && count <= groups as f64, "{series} {count}");
+    }
+    // In memory nothing is synced.
+    assert_eq!(after.value(r#"majordomo_store_sync_seconds_count{service="store"}"#), 0.0);
+    assert!(after.samples.contains_key(r#"majordomo_mailbox_waited_seconds_total{service="auth",actor="auth"}"#));
 }
 
 #[tokio::test]
@@ -184,7 +219,8 @@ async fn every_metric_of_a_scrape_is_in_the_catalogue() {
         assert_eq!(kind, metric.kind().to_string(), "{name}");
     }
     // A store in memory has no disk, and nothing was committed to a checkpoint.
-    let of_disk = [Metric::StoreFreeBytes, Metric::StoreJournalBytes, Metric::StoreLastCheckpoint];
+    let of_disk =
+        [Metric::StoreFreeBytes, Metric::StoreJournalBytes, Metric::StoreLiveBytes, Metric::StoreLastCheckpoint];
     for metric in Metric::ALL.iter().filter(|metric| !of_disk.contains(metric)) {
         assert!(scrape.text.contains(&format!("# TYPE {} ", metric.name())), "{} is not scraped", metric.name());
     }

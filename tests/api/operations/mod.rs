@@ -3,5 +3,6 @@
 mod actors;
 mod clock;
 mod health;
+mod log;
 mod metrics;
 mod snapshots;

@@ -15,6 +15,9 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Json, List, Query, Rows},
         fields::{Fields, FromFields},
+        openapi::forms::{
+            AuditActionForm, AuditActorForm, AuditLogForm, AuditResultForm, CursorForm, HashForm, IdForm, TimeForm,
+        },
         route::{Access::Needs, Class::Standard, On::Both, Route, row},
         services::EdgeServices,
     },
@@ -67,30 +70,37 @@ fn action(text: &str) -> Result<AuditAction, Invalid> {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntryBody {
-    /// The log of the entry: `audit`, or `audit_sign_ins` for sign-ins and sign-outs.
+    /// The log of the entry.
+    #[schema(value_type = AuditLogForm)]
     log: &'static str,
     /// The entry's number in the chain of that log, from 1.
     number: u64,
     /// The time of the entry.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     time: String,
-    /// The actor: `anonymous`, `cli`, `user:<id>`, `service:<service>`.
-    #[schema(example = "cli")]
+    /// The caller.
+    #[schema(value_type = AuditActorForm)]
     actor: String,
-    /// The action, done or refused; `unknown:<number>` for an action of a newer version.
-    #[schema(example = "auth.login")]
+    /// The action, done or refused.
+    #[schema(value_type = AuditActionForm)]
     action: String,
-    /// `done`, or `refused` by a rule.
+    /// The result of the action.
+    #[schema(value_type = AuditResultForm)]
     result: &'static str,
     /// The person that the entry is about.
+    #[schema(value_type = Option<IdForm>)]
     subject: Option<String>,
     /// The id of the request.
+    #[schema(example = "0197f3a0-7c1e-7d2a-9b1f-1f2e3d4c5b6a")]
     request_id: String,
     /// A short text without personal data.
+    #[schema(example = "granted: admin")]
     detail: String,
     /// The origin of the request; empty after the person's erasure.
+    #[schema(example = json!({ "ipAddress": "203.0.113.7" }))]
     personal: BTreeMap<&'static str, String>,
     /// SHA-256 of the log's name, the number, the previous hash, and the digest of the entry; hexadecimal.
+    #[schema(value_type = HashForm)]
     hash: String,
 }
 
@@ -123,13 +133,13 @@ fn hex(hash: &[u8; 32]) -> String {
 #[utoipa::path(
     get, path = "/audit", operation_id = "list_audit_entries", tag = "audit",
     params(
-        ("actor" = Option<String>, Query, description = "`anonymous`, `cli`, `user:<id>` or `service:<service>`."),
-        ("subject" = Option<String>, Query, description = "Only entries about this person."),
-        ("action" = Option<String>, Query, description = "Only this action, e.g. `auth.login`."),
-        ("from" = Option<String>, Query, description = "Not before this time (RFC 3339)."),
-        ("to" = Option<String>, Query, description = "Before this time (RFC 3339)."),
-        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page."),
+        ("actor" = Option<AuditActorForm>, Query, description = "Only entries of this caller."),
+        ("subject" = Option<IdForm>, Query, description = "Only entries about this person."),
+        ("action" = Option<AuditActionForm>, Query, description = "Only this action."),
+        ("from" = Option<TimeForm>, Query, description = "Not before this time."),
+        ("to" = Option<TimeForm>, Query, description = "Before this time."),
+        ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
+        ("cursor" = Option<CursorForm>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = Rows<AuditEntryBody>))
 )]
@@ -177,7 +187,8 @@ impl FromFields for VerifyQuery {
 pub struct ChainEndBody {
     /// The number of the entry; 0: no entry.
     number: u64,
-    /// The hash of the entry, hexadecimal.
+    /// The hash of the entry.
+    #[schema(value_type = HashForm)]
     hash: String,
 }
 
@@ -241,8 +252,8 @@ impl From<VerifiedTrail> for VerifiedBody {
 #[utoipa::path(
     get, path = "/audit/verify", operation_id = "verify_audit_trail", tag = "audit",
     params(
-        ("after" = Option<i64>, Query, description = "Continue after this entry of `audit`; its hash is trusted."),
-        ("afterSignIns" = Option<i64>, Query, description = "The same in `audit_sign_ins`."),
+        ("after" = Option<i64>, Query, description = "Continue after this entry of `audit`; its hash is trusted.", minimum = 0, example = 0),
+        ("afterSignIns" = Option<i64>, Query, description = "The same in `audit_sign_ins`.", minimum = 0, example = 0),
     ),
     responses(
         (status = 200, description = "The result of the verification.", body = VerifiedBody),

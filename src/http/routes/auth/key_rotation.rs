@@ -13,6 +13,7 @@ use crate::{
         error::ApiError,
         extract::Json,
         fields::{Fields, FromFields},
+        openapi::forms::{AlgorithmForm, KeyStageForm, TimeForm},
         route::{Access::Needs, Class::Standard, On::Ops, Route, row},
         services::EdgeServices,
     },
@@ -34,8 +35,20 @@ pub const URGENCIES: [(&str, Urgency); 3] =
 pub struct RotateBody {
     /// `begin` (the default): a new key is published, and signs once other services had time to fetch it. `now`: the
     /// new key signs at once. `stolen`: it signs at once and all old keys are removed, which voids all access tokens.
-    #[schema(value_type = Option<String>, example = "begin")]
+    #[schema(value_type = Option<RotationUrgency>)]
     urgency: Option<Urgency>,
+}
+
+/// The urgency of a rotation.
+#[derive(Debug, Clone, Copy, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum RotationUrgency {
+    /// A new key is published, and signs later.
+    Begin,
+    /// A new key signs at once.
+    Now,
+    /// A new key signs at once, and all old keys are removed.
+    Stolen,
 }
 
 impl FromFields for RotateBody {
@@ -56,14 +69,16 @@ pub struct KeyList {
 #[serde(rename_all = "camelCase")]
 pub struct KeyBody {
     /// The name of the key in tokens and in the JWKS.
+    #[schema(example = "b3Jx")]
     kid: String,
     /// The signing algorithm.
-    #[schema(example = "RS256")]
+    #[schema(value_type = AlgorithmForm)]
     algorithm: &'static str,
-    /// `published`, `signing` or `retiring`.
+    /// The stage of the key.
+    #[schema(value_type = KeyStageForm)]
     stage: &'static str,
     /// The start of the stage.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     since: String,
 }
 

@@ -11,6 +11,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::Json,
         fields::{self, Fields, FromFields},
+        openapi::forms::{DeviceNameForm, IdForm, IdentifierForm, PasswordForm, TokenForm},
         route::{Access::Anonymous, Class, On::Public, Route, row},
         services::EdgeServices,
     },
@@ -20,27 +21,43 @@ use crate::{
 /// The routes of this file.
 pub(super) fn rows() -> Vec<Route> {
     vec![
-        row(Public, Anonymous, Class::Login, routes!(login)),
+        row(Public, Anonymous, Class::Login, routes!(login)).either("identifier", "email"),
         row(Public, Anonymous, Class::Standard, routes!(refresh)),
     ]
 }
 
-/// Who wants to enter.
+/// The credentials of a user, and the name of the device.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct LoginBody {
-    /// An e-mail address or a user name; `email` is taken as well.
-    #[schema(value_type = String, example = "ada@example.com")]
-    identifier: String,
-    /// The password.
-    #[schema(value_type = String, example = "correct horse battery staple")]
+    /// An e-mail address or a user name. Or the id that `POST /auth/register` answered: then only the password of that
+    /// registration is tried, and the answer says whether its address is still to be verified.
+    #[schema(value_type = Option<IdentifierForm>)]
+    identifier: Option<String>,
+    /// An e-mail address.
+    #[schema(value_type = Option<IdentifierForm>)]
+    email: Option<String>,
+    /// The password of the user.
+    #[schema(value_type = PasswordForm)]
     password: Secret,
-    /// What the client calls its device, for the list of sessions.
-    #[schema(value_type = Option<String>, example = "Ada's phone")]
+    /// The name of this device.
+    #[schema(value_type = Option<DeviceNameForm>)]
     device_name: Option<String>,
-    /// What an earlier login of this device answered.
-    #[schema(value_type = Option<String>)]
+    /// The `deviceToken` of an earlier login of this device.
+    #[schema(value_type = Option<TokenForm>)]
     device_token: Option<Secret>,
+    /// Where the tokens are: in the answer.
+    #[schema(value_type = Option<LoginMode>)]
+    #[expect(dead_code, reason = "there is one mode; the field is for the contract")]
+    mode: Option<()>,
+}
+
+/// Where the tokens of a login are.
+#[derive(Debug, Clone, Copy, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum LoginMode {
+    /// In the answer.
+    Token,
 }
 
 impl FromFields for LoginBody {
@@ -52,25 +69,34 @@ impl FromFields for LoginBody {
         let device_token = body.optional("deviceToken").secret();
         // The tokens are in the answer; a cookie is not offered.
         let mode = body.optional("mode").choice(&[("token", ())]);
-        let identifier = match (identifier?, email?) {
-            (Some(named), None) | (None, Some(named)) => Some(named),
+        let (identifier, email) = (identifier?, email?);
+        match (&identifier, &email) {
+            (Some(_), None) | (None, Some(_)) => {}
             (None, None) => {
                 body.refuse("identifier", Invalid::new("required", "must be given: an e-mail address or a user name"));
-                None
+                return None;
             }
             (Some(_), Some(_)) => {
                 body.refuse("email", Invalid::new("one_of", "give either identifier or email"));
-                None
+                return None;
             }
-        };
-        mode?;
+        }
         Some(Self {
-            identifier: identifier?,
+            identifier,
+            email,
             password: password?,
             device_name: device_name?,
             device_token: device_token?,
+            mode: mode?,
         })
     }
+}
+
+/// The scheme of access tokens.
+#[derive(Debug, Clone, Copy, ToSchema)]
+pub enum TokenType {
+    /// RFC 6750.
+    Bearer,
 }
 
 /// A signed-in device's tokens.
@@ -78,18 +104,25 @@ impl FromFields for LoginBody {
 #[serde(rename_all = "camelCase")]
 pub struct TokensBody {
     /// The access token: a JWT by RFC 9068.
+    #[schema(value_type = TokenForm)]
     token: String,
-    /// Always `Bearer`.
+    /// The scheme of `Authorization`.
+    #[schema(value_type = TokenType)]
     token_type: &'static str,
-    /// Seconds until the access token runs out.
+    /// Seconds until the access token expires.
+    #[schema(example = 900)]
     expires_in: u64,
-    /// For POST /auth/refresh.
+    /// The token for `POST /auth/refresh`.
+    #[schema(value_type = TokenForm)]
     refresh_token: String,
-    /// Seconds until the refresh token runs out.
+    /// Seconds until the refresh token expires.
+    #[schema(example = 2_592_000)]
     refresh_expires_in: u64,
-    /// Whose.
+    /// The id of the user.
+    #[schema(value_type = IdForm)]
     user_id: String,
-    /// The session.
+    /// The id of the session.
+    #[schema(value_type = IdForm)]
     session_id: String,
 }
 
@@ -113,7 +146,8 @@ impl From<Tokens> for TokensBody {
 pub struct LoggedInBody {
     #[serde(flatten)]
     tokens: TokensBody,
-    /// To be sent with later logins from this device.
+    /// The device's token, for its later logins.
+    #[schema(value_type = TokenForm)]
     device_token: String,
     /// Whether the user had never signed in before.
     first_login: bool,
@@ -133,6 +167,7 @@ impl From<LoginRefusal> for ApiError {
     fn from(refusal: LoginRefusal) -> Self {
         match refusal {
             LoginRefusal::InvalidCredentials => Self::new(ProblemCode::InvalidCredentials),
+            LoginRefusal::EmailNotVerified => Self::new(ProblemCode::EmailNotVerified),
             LoginRefusal::LockedOut { wait } => Self::new(ProblemCode::LockedOut).retry_after(wait),
         }
     }
@@ -144,6 +179,8 @@ impl From<LoginRefusal> for ApiError {
     responses(
         (status = 200, description = "Signed in.", body = LoggedInBody),
         (status = 401, description = "Signing in was refused (`invalid_credentials`)."),
+        (status = 403, description = "The identifier is the id of a registration, the password is right, and the \
+            address is not verified yet (`email_not_verified`)."),
     )
 )]
 pub async fn login(
@@ -152,7 +189,7 @@ pub async fn login(
     Json(body): Json<LoginBody>,
 ) -> Result<Json<LoggedInBody>, ApiError> {
     let command = Login {
-        identifier: body.identifier,
+        identifier: body.identifier.or(body.email).unwrap_or_default(),
         password: body.password,
         device_name: body.device_name,
         device_token: body.device_token,
@@ -165,8 +202,8 @@ pub async fn login(
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct RefreshBody {
-    /// The refresh token.
-    #[schema(value_type = String)]
+    /// The refresh token of the last answer.
+    #[schema(value_type = TokenForm)]
     refresh_token: Secret,
 }
 

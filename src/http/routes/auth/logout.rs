@@ -13,6 +13,7 @@ use crate::{
         error::ApiError,
         extract::Json,
         fields::{Fields, FromFields},
+        openapi::forms::TokenForm,
         route::{
             Access::{Anonymous, Needs},
             Class::Standard,
@@ -27,7 +28,7 @@ use crate::{
 /// The routes of this file.
 pub(super) fn rows() -> Vec<Route> {
     vec![
-        row(Public, Anonymous, Standard, routes!(logout)),
+        row(Public, Anonymous, Standard, routes!(logout)).takes_bearer(),
         row(Public, Needs(Permission::UseOwnAccount), Standard, routes!(logout_all)),
     ]
 }
@@ -37,7 +38,7 @@ pub(super) fn rows() -> Vec<Route> {
 #[schema(rename_all = "camelCase")]
 pub struct LogoutBody {
     /// The refresh token.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<TokenForm>)]
     refresh_token: Option<Secret>,
 }
 

@@ -16,19 +16,19 @@ pub mod verification;
 
 use crate::http::route::Route;
 
-/// The routes of this folder.
+/// The routes of this folder, in the order of a client that begins.
 pub(super) fn rows() -> Vec<Route> {
     [
-        key_rotation::rows(),
-        keys::rows(),
+        registration::rows(),
+        verification::rows(),
         login::rows(),
+        profile::rows(),
         logout::rows(),
         passwords::rows(),
-        profile::rows(),
-        registration::rows(),
         sessions::rows(),
         user_sessions::rows(),
-        verification::rows(),
+        keys::rows(),
+        key_rotation::rows(),
     ]
     .into_iter()
     .flatten()

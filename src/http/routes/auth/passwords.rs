@@ -15,6 +15,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Accepted, Json},
         fields::{self, Fields, FromFields},
+        openapi::forms::{CodeForm, EmailForm, IdForm, LinkSecretForm, NewPasswordForm, PasswordForm, TimeForm},
         route::{
             Access::{Anonymous, Needs},
             Class::{CodeRequest, Login, Standard},
@@ -30,7 +31,7 @@ use crate::{
 pub(super) fn rows() -> Vec<Route> {
     vec![
         row(Public, Anonymous, CodeRequest, routes!(forgot)),
-        row(Public, Anonymous, Login, routes!(reset)),
+        row(Public, Anonymous, Login, routes!(reset)).either("requestId", "email"),
         row(Public, Needs(Permission::UseOwnAccount), Standard, routes!(change)),
     ]
 }
@@ -40,7 +41,7 @@ pub(super) fn rows() -> Vec<Route> {
 #[schema(rename_all = "camelCase")]
 pub struct ForgotPasswordBody {
     /// The address; a code is sent to it if it is known.
-    #[schema(value_type = String, example = "ada@example.com")]
+    #[schema(value_type = EmailForm)]
     email: EmailAddress,
 }
 
@@ -56,13 +57,13 @@ impl FromFields for ForgotPasswordBody {
 #[serde(rename_all = "camelCase")]
 pub struct ResetRequestedBody {
     /// The request.
+    #[schema(value_type = IdForm)]
     request_id: String,
-    /// The latest time at which a code sent now runs out; a code that is sent again keeps its own end, which the mail
-    /// names.
-    #[schema(format = DateTime)]
+    /// The latest time at which the code ends.
+    #[schema(value_type = TimeForm)]
     expires_at: String,
     /// From when on it may be asked for again.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     resend_at: String,
 }
 
@@ -93,16 +94,16 @@ pub async fn forgot(
 #[schema(rename_all = "camelCase")]
 pub struct ResetByCodeBody {
     /// What `POST /auth/password/forgot` answered; this or `email`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<IdForm>)]
     request_id: Option<ResetId>,
     /// The address; this or `requestId`. Tried 20 times a day at most.
-    #[schema(value_type = Option<String>, example = "ada@example.com")]
+    #[schema(value_type = Option<EmailForm>)]
     email: Option<EmailAddress>,
     /// Six digits; eight where `auth.registration` is `domains`.
-    #[schema(value_type = String, example = "123456")]
+    #[schema(value_type = CodeForm)]
     code: String,
-    /// 12 to 128 characters; common passwords are refused.
-    #[schema(value_type = String, example = "correct horse battery staple")]
+    /// The new password.
+    #[schema(value_type = NewPasswordForm)]
     new_password: Secret,
 }
 
@@ -110,11 +111,11 @@ pub struct ResetByCodeBody {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ResetByLinkBody {
-    /// The secret of the link. Wrong codes do not void it; it ends with the code that was sent beside it.
-    #[schema(value_type = String, example = "mjl_AZfzoHweetKbHx8uPUxbaqdRrl5mZ8Q0v3nX2yT4cE6hK9pLwBsGjUoYiDfRa1Nm")]
+    /// The secret of the link.
+    #[schema(value_type = LinkSecretForm)]
     secret: Secret,
-    /// 12 to 128 characters; common passwords are refused.
-    #[schema(value_type = String, example = "correct horse battery staple")]
+    /// The new password.
+    #[schema(value_type = NewPasswordForm)]
     new_password: Secret,
 }
 
@@ -189,9 +190,9 @@ impl From<ResetRefusal> for ApiError {
 
 /// Reset a password
 ///
-/// Sets a new password by the code that was mailed, or by the secret of the link in the same mail: all sessions end, and
-/// an address that was never verified is now. Sent again with the same password it answers the same; code and secret set
-/// no other one.
+/// Sets a new password by the code that was mailed, or by the secret of the link in the same mail: all sessions end,
+/// and an address that was never verified is now. Sent again with the same password it answers the same; code and
+/// secret set no other one.
 #[utoipa::path(
     post, path = "/auth/password/reset", operation_id = "reset_password", tag = "auth",
     request_body = ResetPasswordBody,
@@ -212,10 +213,10 @@ pub async fn reset(
 #[schema(rename_all = "camelCase")]
 pub struct ChangePasswordBody {
     /// The password of now.
-    #[schema(value_type = String)]
+    #[schema(value_type = PasswordForm)]
     current_password: Secret,
-    /// 12 to 128 characters; common passwords are refused.
-    #[schema(value_type = String, example = "correct horse battery staple")]
+    /// The new password.
+    #[schema(value_type = NewPasswordForm)]
     new_password: Secret,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -15,10 +15,11 @@ use crate::{
         credential::Bearer,
         error::{ApiError, ProblemCode},
         extract::Json,
+        openapi::forms::ClaimsForm,
         route::{Access::Needs, Class::Standard, On::Public, Route, row},
         routes::user::user_body::UserBody,
         services::EdgeServices,
-        tags::Tagged,
+        tags::{IfNoneMatch, Tagged},
     },
 };
 
@@ -33,26 +34,29 @@ pub(super) fn rows() -> Vec<Route> {
 /// Who am I?
 #[utoipa::path(
     get, path = "/auth/profile", operation_id = "get_profile", tag = "auth",
-    responses((
-        status = 200, description = "The caller.", body = UserBody,
-        headers(("ETag" = String))
-    ))
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer.")),
+    responses(
+        (status = 200, description = "The caller.", body = UserBody, headers(("ETag" = String))),
+        (status = 304, description = "The answer is the same as before."),
+    )
 )]
 pub async fn profile(
     State(services): State<EdgeServices>,
     SignedIn(who): SignedIn,
-) -> Result<Tagged<UserBody>, ApiError> {
+    known: IfNoneMatch,
+) -> Result<Response, ApiError> {
     let user = services.users.find(who.user).await?.ok_or_else(|| ApiError::new(ProblemCode::SessionEnded))?;
-    Ok(user.into())
+    Ok(Tagged::from(user).unless(&known))
 }
 
 /// The claims of a valid token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ValidBody {
     /// Always true: another token is answered 401.
+    #[schema(example = true)]
     active: bool,
     /// What the token says.
-    #[schema(value_type = Object)]
+    #[schema(value_type = ClaimsForm)]
     claims: Value,
 }
 

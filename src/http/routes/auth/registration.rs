@@ -13,6 +13,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Created, Json},
         fields::{self, Fields, FromFields},
+        openapi::forms::{EmailForm, InvitationCodeForm, NewPasswordForm},
         route::{Access::Anonymous, Class, On::Public, Route, row},
         routes::user::{profile_body::ProfileBody, user_body::UserBody},
         services::EdgeServices,
@@ -30,16 +31,16 @@ pub(super) fn rows() -> Vec<Route> {
 #[schema(rename_all = "camelCase")]
 pub struct RegisterBody {
     /// The address; a code is sent to it.
-    #[schema(value_type = String, example = "ada@example.com")]
+    #[schema(value_type = EmailForm)]
     email: EmailAddress,
-    /// 12 to 128 characters; common passwords are refused.
-    #[schema(value_type = String, example = "correct horse battery staple")]
+    /// The new password.
+    #[schema(value_type = NewPasswordForm)]
     password: Secret,
     #[serde(flatten)]
     #[schema(value_type = ProfileBody)]
     profile: Profile,
     /// The code of an invitation, where registration is by invitation.
-    #[schema(value_type = Option<String>, example = "7K2M-0QZP-4C9V-XH31")]
+    #[schema(value_type = Option<InvitationCodeForm>)]
     invitation: Option<String>,
 }
 
@@ -63,6 +64,7 @@ pub struct RegisteredBody {
     verification: Verification,
     /// Signed in already, if `auth.require_verified_email` is false and the address was nobody's.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = LoggedInBody)]
     session: Option<LoggedInBody>,
 }
 

@@ -13,6 +13,7 @@ use crate::{
         context::SignedIn,
         error::{ApiError, ProblemCode},
         extract::{Json, Path},
+        openapi::forms::{CursorForm, IdForm, TimeForm},
         route::{Access::Needs, Class::Standard, On::Public, Route, row},
         services::EdgeServices,
     },
@@ -32,18 +33,22 @@ pub(super) fn rows() -> Vec<Route> {
 #[serde(rename_all = "camelCase")]
 pub struct SessionBody {
     /// The id of the session.
+    #[schema(value_type = IdForm)]
     id: String,
     /// The device name that the client sent.
+    #[schema(example = "Ada's phone")]
     device_name: Option<String>,
     /// `User-Agent` at login.
+    #[schema(example = "Mozilla/5.0 (X11; Linux x86_64)")]
     user_agent: Option<String>,
     /// The client's address at login or the last refresh.
+    #[schema(example = "203.0.113.7")]
     ip_address: Option<String>,
     /// The creation time.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     created_at: String,
     /// The time of the last refresh.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     last_used_at: String,
     /// Whether it is the session of this request.
     current: bool,
@@ -70,6 +75,7 @@ pub struct SessionList {
     /// All sessions; their number is limited, so there is one page.
     data: Vec<SessionBody>,
     /// Always `null`.
+    #[schema(value_type = Option<CursorForm>)]
     next_cursor: Option<String>,
 }
 
@@ -106,7 +112,7 @@ impl From<NoSuchSession> for ApiError {
 /// Its tokens stop working at once. A session of another user is answered with 404.
 #[utoipa::path(
     delete, path = "/auth/sessions/{id}", operation_id = "end_own_session", tag = "auth",
-    params(("id" = String, Path, description = "The id of the session.")),
+    params(("id" = IdForm, Path, description = "The id of the session.")),
     responses((status = 204, description = "The session has ended."))
 )]
 pub async fn end_own_session(

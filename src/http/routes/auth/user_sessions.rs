@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use utoipa_axum::routes;
 
 use super::sessions::SessionList;
-use crate::http::routes::user::users::UserSelector;
+use crate::http::routes::user::users::{UserSelector, note_read};
 use crate::{
     actors::user::{EndSessionsOfUser, UnknownUser},
     domain::access::{Permission, may},
@@ -12,6 +12,7 @@ use crate::{
         context::SignedIn,
         error::{ApiError, ProblemCode},
         extract::{Json, Path},
+        openapi::forms::UserSelectorForm,
         route::{Access::Needs, Class::Standard, On::Public, Route, row},
         services::EdgeServices,
     },
@@ -52,7 +53,7 @@ fn target(who: UserSelector, caller: &SignedIn, permission: Permission) -> Resul
 /// with the permission `read_users`.
 #[utoipa::path(
     get, path = "/users/{id}/sessions", operation_id = "list_user_sessions", tag = "users",
-    params(("id" = String, Path, description = "The user's id, or `me`.")),
+    params(("id" = UserSelectorForm, Path, description = "The user's id, or `me`.")),
     responses(
         (status = 200, description = "The sessions.", body = SessionList),
         (status = 404, description = "There is no such user, or the caller may not see them."),
@@ -60,11 +61,13 @@ fn target(who: UserSelector, caller: &SignedIn, permission: Permission) -> Resul
 )]
 pub async fn list_user_sessions(
     State(services): State<EdgeServices>,
+    context: CallContext,
     caller: SignedIn,
     Path(who): Path<UserSelector>,
 ) -> Result<Json<SessionList>, ApiError> {
     let id = target(who, &caller, Permission::ReadUsers)?;
     let user = services.users.find(id).await?.ok_or(UnknownUser)?;
+    note_read(&services, context, (id, "list_user_sessions")).await?;
     Ok(Json(SessionList::of(services.auth.sessions(user.id).await?, caller.0.session)))
 }
 
@@ -74,7 +77,7 @@ pub async fn list_user_sessions(
 /// as `me`; those of other users only with the permission `manage_user_status`.
 #[utoipa::path(
     delete, path = "/users/{id}/sessions", operation_id = "end_sessions_of_user", tag = "users",
-    params(("id" = String, Path, description = "The user's id, or `me`.")),
+    params(("id" = UserSelectorForm, Path, description = "The user's id, or `me`.")),
     responses(
         (status = 204, description = "The sessions have ended."),
         (status = 404, description = "There is no such user, or the caller may not see them."),

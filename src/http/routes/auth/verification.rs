@@ -16,6 +16,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Accepted, Json},
         fields::{self, Fields, FromFields},
+        openapi::forms::{CodeForm, EmailForm, IdForm, LinkSecretForm, TimeForm},
         route::{
             Access::Anonymous,
             Class::{CodeRequest, Login},
@@ -30,8 +31,8 @@ use crate::{
 /// The routes of this file.
 pub(super) fn rows() -> Vec<Route> {
     vec![
-        row(Public, Anonymous, Login, routes!(verify_email)),
-        row(Public, Anonymous, CodeRequest, routes!(resend_verification)),
+        row(Public, Anonymous, Login, routes!(verify_email)).takes_bearer(),
+        row(Public, Anonymous, CodeRequest, routes!(resend_verification)).either("userId", "email"),
     ]
 }
 
@@ -41,10 +42,10 @@ pub(super) fn rows() -> Vec<Route> {
 pub struct Verification {
     /// The latest time at which a code sent now runs out; a code that is sent again keeps its own end, which the mail
     /// names.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     expires_at: String,
     /// From when on it may be asked for again.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     resend_at: String,
 }
 
@@ -61,10 +62,10 @@ impl Verification {
 pub struct VerifyByCodeBody {
     /// The id that registration answered. The address names no registration: other people may have registered it, with
     /// passwords of their own.
-    #[schema(value_type = String, example = "0197f3a0-7c1e-7d2a-9b1f-1f2e3d4c5b6a")]
+    #[schema(value_type = IdForm)]
     user_id: UserId,
     /// Six digits; eight where `auth.registration` is `domains`.
-    #[schema(value_type = String, example = "123456")]
+    #[schema(value_type = CodeForm)]
     code: String,
 }
 
@@ -72,8 +73,8 @@ pub struct VerifyByCodeBody {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct VerifyByLinkBody {
-    /// The secret of the link. Wrong codes do not void it; it ends with the code that was sent beside it.
-    #[schema(value_type = String, example = "mjl_AZfzoHweetKbHx8uPUxbaqdRrl5mZ8Q0v3nX2yT4cE6hK9pLwBsGjUoYiDfRa1Nm")]
+    /// The secret of the link.
+    #[schema(value_type = LinkSecretForm)]
     secret: Secret,
 }
 
@@ -186,10 +187,10 @@ pub async fn verify_email(
 #[schema(rename_all = "camelCase")]
 pub struct ResendBody {
     /// The id that registration answered; this or `email`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<IdForm>)]
     user_id: Option<UserId>,
     /// The address; this or `userId`.
-    #[schema(value_type = Option<String>, example = "ada@example.com")]
+    #[schema(value_type = Option<EmailForm>)]
     email: Option<EmailAddress>,
 }
 

@@ -1,12 +1,13 @@
-//! The description of the API.
+//! The first page and the description of the API.
 //!
-//! Owns: the routes that describe the API. Must not know: any service. Begin with `openapi.rs`.
+//! Owns: the routes that lead to the API and describe it. Must not know: any service. Begin with `openapi.rs`.
 
+pub mod home;
 pub mod openapi;
 
 use crate::http::route::Route;
 
 /// The routes of this folder.
 pub(super) fn rows() -> Vec<Route> {
-    openapi::rows()
+    [home::rows(), openapi::rows()].into_iter().flatten().collect()
 }

@@ -1,14 +1,6 @@
 //! `/openapi.json`, and `/docs`, a page that shows it without resources of other hosts.
 
-use std::sync::LazyLock;
-
-use axum::{
-    Extension,
-    body::Bytes,
-    extract::State,
-    http::header,
-    response::{IntoResponse, Response},
-};
+use axum::{Extension, extract::State, http::header, response::Response};
 use rust_embed::RustEmbed;
 use utoipa_axum::routes;
 
@@ -17,10 +9,10 @@ use crate::{
     http::{
         error::{ApiError, ProblemCode},
         extract::Path,
-        openapi::document,
         route::{Access, Listener, Rule},
         route::{Access::Anonymous, Class::Standard, On::Both, Route, row},
-        services::EdgeServices,
+        services::{EdgeContext, EdgeServices},
+        tags::{IfNoneMatch, content_tag},
     },
 };
 
@@ -39,59 +31,70 @@ pub(in crate::http) const PUBLIC_FOR_A_WHILE: &str = "public, max-age=300";
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The document of all routes, of production's routes, and of the routes on production's public listener.
-static DOCUMENTS: LazyLock<[Bytes; 3]> = LazyLock::new(|| {
-    let of = |is_shown: fn(&Rule) -> bool| {
-        let routes = crate::http::routes::table().into_iter().filter(|route| is_shown(&route.rule)).collect();
-        Bytes::from(serde_json::to_value(document(routes)).unwrap_or_default().to_string())
-    };
-    [
-        of(|_| true),
-        of(|rule| rule.access != Access::Development),
-        of(|rule| rule.access != Access::Development && rule.on.includes(Listener::Public)),
-    ]
-});
-
 #[derive(RustEmbed)]
 #[folder = "assets/docs/"]
 struct Viewer;
 
 /// The API as OpenAPI 3.1
+///
+/// The routes that this listener shows, with the settings of this installation. Also printed by `majordomo openapi`.
 #[utoipa::path(
     get, path = "/openapi.json", operation_id = "show_openapi", tag = "documentation",
-    responses((status = 200, description = "This document.", body = Object))
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer.")),
+    responses(
+        (status = 200, description = "This document.", body = Object, headers(("ETag" = String))),
+        (status = 304, description = "The answer is the same as before."),
+    )
 )]
-pub async fn show_openapi(State(services): State<EdgeServices>, Extension(listener): Extension<Listener>) -> Response {
+pub async fn show_openapi(
+    State(services): State<EdgeServices>,
+    Extension(listener): Extension<Listener>,
+    known: IfNoneMatch,
+) -> Response {
+    let document = services.edge.documents.of(listener, || {
+        let routes = crate::http::routes::table().into_iter();
+        routes.filter(|route| is_shown(&route.rule, listener, &services.edge)).collect()
+    });
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, PUBLIC_FOR_A_WHILE)];
-    let [all, of_production, of_public] = &*DOCUMENTS;
-    let shown = match (services.edge.mode, services.edge.shows_operations_on(listener)) {
-        (Mode::Development, _) => all,
-        (Mode::Production, true) => of_production,
-        (Mode::Production, false) => of_public,
-    };
-    (headers, shown.clone()).into_response()
+    known.or(&document.tag, (headers, document.text.clone()))
+}
+
+/// Whether the document that `listener` serves contains a route.
+fn is_shown(rule: &Rule, listener: Listener, edge: &EdgeContext) -> bool {
+    let exists = rule.access != Access::Development || edge.mode == Mode::Development;
+    exists && (edge.shows_operations_on(listener) || rule.on.includes(Listener::Public))
 }
 
 /// The API page
 #[utoipa::path(
     get, path = "/docs", operation_id = "show_docs", tag = "documentation",
-    responses((status = 200, description = "A page that shows `/openapi.json`.", content_type = "text/html"))
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer.")),
+    responses(
+        (status = 200, description = "A page that shows `/openapi.json`.", body = String, content_type = "text/html"),
+        (status = 304, description = "The answer is the same as before."),
+    )
 )]
-pub async fn show_docs() -> Result<Response, ApiError> {
-    file("index.html")
+pub async fn show_docs(known: IfNoneMatch) -> Result<Response, ApiError> {
+    file("index.html", &known)
 }
 
 /// A file of the API page
 #[utoipa::path(
     get, path = "/docs/{file}", operation_id = "show_docs_file", tag = "documentation",
-    params(("file" = String, Path, description = "The name of the file.")),
-    responses((status = 200, description = "The style sheet or the script.", content_type = "text/css"))
+    params(
+        ("file" = String, Path, description = "The name of the file.", min_length = 1, example = "viewer.css"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
+    ),
+    responses(
+        (status = 200, description = "The style sheet or the script.", content((String = "text/css"), (String = "text/javascript"))),
+        (status = 304, description = "The answer is the same as before."),
+    )
 )]
-pub async fn show_docs_file(Path(name): Path<String>) -> Result<Response, ApiError> {
-    file(&name)
+pub async fn show_docs_file(known: IfNoneMatch, Path(name): Path<String>) -> Result<Response, ApiError> {
+    file(&name, &known)
 }
 
-fn file(name: &str) -> Result<Response, ApiError> {
+fn file(name: &str, known: &IfNoneMatch) -> Result<Response, ApiError> {
     let nothing_there = || ApiError::new(ProblemCode::NotFound);
     let found = Viewer::get(name).ok_or_else(nothing_there)?;
     let media_type = match name.rsplit('.').next() {
@@ -105,5 +108,5 @@ fn file(name: &str) -> Result<Response, ApiError> {
         (header::CACHE_CONTROL, PUBLIC_FOR_A_WHILE),
         (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
     ];
-    Ok((headers, found.data.into_owned()).into_response())
+    Ok(known.or(&content_tag(&found.data), (headers, found.data.into_owned())))
 }

@@ -39,6 +39,9 @@ impl From<RestartRefusal> for ApiError {
     }
 }
 
+/// The end of a path that restarts an actor; no actor's path ends with it.
+const RESTART: &str = "/restart";
+
 /// The parameters of the list.
 pub struct ActorsQuery {
     cursor: Option<String>,
@@ -74,13 +77,16 @@ pub async fn list_actors(
 /// Show one actor
 #[utoipa::path(
     get, path = "/actors/{path}", operation_id = "show_actor", tag = "operations",
-    params(("path" = String, Path, description = "The actor's path in the tree, with slashes.")),
+    params(("path" = String, Path, description = "The actor's path in the tree, with slashes.", min_length = 1, example = "auth")),
     responses((status = 200, description = "The actor's state.", body = ActorReport))
 )]
 pub async fn show_actor(
     State(services): State<EdgeServices>,
     Path(path): Path<String>,
 ) -> Result<Json<ActorReport>, ApiError> {
+    if path.ends_with(RESTART) {
+        return Err(ApiError::method_not_allowed("POST"));
+    }
     services.operations.actor(&path).map(Json).ok_or_else(|| ApiError::new(ProblemCode::NotFound))
 }
 
@@ -89,7 +95,7 @@ pub async fn show_actor(
 /// The actor finishes its current message and starts again. This does not count towards its restart limit.
 #[utoipa::path(
     post, path = "/actors/{path}/restart", operation_id = "restart_actor", tag = "operations",
-    params(("path" = String, Path, description = "The actor's path in the tree, with slashes.")),
+    params(("path" = String, Path, description = "The actor's path in the tree, with slashes.", min_length = 1, example = "auth")),
     responses(
         (status = 202, description = "The restart was requested; the actor's current state.", body = ActorReport),
         (status = 409, description = "The actor is a group, or it is stopping."),
@@ -101,7 +107,7 @@ pub async fn restart_actor(
     Path(path): Path<String>,
 ) -> Result<Accepted<ActorReport>, ApiError> {
     let nothing_there = || ApiError::new(ProblemCode::NotFound);
-    let path = path.strip_suffix("/restart").ok_or_else(nothing_there)?;
+    let path = path.strip_suffix(RESTART).ok_or_else(|| ApiError::method_not_allowed("GET, HEAD"))?;
     services.operations.restart(path, context).await?;
     services.operations.actor(path).map(Accepted).ok_or_else(nothing_there)
 }

@@ -13,6 +13,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::Json,
         fields::{Fields, FromFields},
+        openapi::forms::TimeForm,
         route::{
             Access::{Development, Needs},
             Class::{Exempt, Standard},
@@ -36,7 +37,7 @@ pub(super) fn rows() -> Vec<Route> {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ClockBody {
     /// The time of the process.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     now: String,
 }
 
@@ -65,7 +66,7 @@ pub async fn accept_clock(
 #[derive(Debug, ToSchema)]
 pub struct AdvanceBody {
     /// An ISO 8601 duration; at most 366 days.
-    #[schema(value_type = String, example = "PT15M")]
+    #[schema(value_type = String, format = Duration, min_length = 2, max_length = 64, example = "PT15M")]
     by: Duration,
 }
 

@@ -25,10 +25,10 @@ use crate::{
 /// The routes of this file.
 pub(super) fn rows() -> Vec<Route> {
     vec![
-        row(Both, Anonymous, Exempt, routes!(show_health)),
+        row(Both, Anonymous, Exempt, routes!(show_health)).takes_bearer(),
         row(Both, Anonymous, Exempt, routes!(show_liveness)),
-        row(Both, Anonymous, Exempt, routes!(show_readiness)),
-        row(Both, Anonymous, Exempt, routes!(show_service_health)),
+        row(Both, Anonymous, Exempt, routes!(show_readiness)).takes_bearer(),
+        row(Both, Anonymous, Exempt, routes!(show_service_health)).takes_bearer(),
     ]
 }
 
@@ -36,8 +36,16 @@ pub(super) fn rows() -> Vec<Route> {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LivenessBody {
     /// Always `up`: a process that hangs does not answer.
-    #[schema(example = "up")]
+    #[schema(value_type = LiveStatus)]
     status: &'static str,
+}
+
+/// The status of a live process.
+#[derive(Debug, Clone, Copy, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum LiveStatus {
+    /// It answers.
+    Up,
 }
 
 /// The answer of the readiness check.
@@ -47,6 +55,7 @@ pub struct ReadinessBody {
     ready: bool,
     /// The reasons if it does not; for operators.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["starting"]))]
     reasons: Vec<String>,
 }
 
@@ -69,9 +78,11 @@ pub struct ServiceBody {
     status: HealthStatus,
     /// The reasons of a status other than `up`; for operators.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["starting"]))]
     reasons: Vec<String>,
     /// The service's metrics, if any; for operators.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Details)]
     details: Option<Details>,
 }
 
@@ -155,7 +166,7 @@ pub async fn show_health(State(services): State<EdgeServices>, insight: Insight,
 /// `notifications` and `payments` are aliases of `notifier` and `payment`.
 #[utoipa::path(
     get, path = "/health/{service}", operation_id = "show_service_health", tag = "health",
-    params(("service" = String, Path, description = "The service's name, as in `/health`.")),
+    params(("service" = String, Path, description = "The service's name, as in `/health`.", min_length = 1, example = "store")),
     responses(
         (status = 200, description = "The service works, at least in part.", body = ServiceBody),
         (status = 503, description = "The service is down.", body = ServiceBody),

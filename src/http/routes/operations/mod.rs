@@ -1,11 +1,12 @@
 //! Operations.
 //!
-//! Owns: the routes for operators: actors, clock, health, metrics, snapshots. Must not know: the rules of a service.
+//! Owns: the routes for operators: actors, clock, health, log, metrics, snapshots. Must not know: the rules of a service.
 //! Begin with `health.rs`.
 
 pub mod actors;
 pub mod clock;
 pub mod health;
+pub mod log;
 pub mod metrics;
 pub mod snapshots;
 
@@ -13,5 +14,8 @@ use crate::http::route::Route;
 
 /// The routes of this folder.
 pub(super) fn rows() -> Vec<Route> {
-    [actors::rows(), clock::rows(), health::rows(), metrics::rows(), snapshots::rows()].into_iter().flatten().collect()
+    [actors::rows(), clock::rows(), health::rows(), log::rows(), metrics::rows(), snapshots::rows()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

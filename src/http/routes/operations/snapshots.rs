@@ -12,6 +12,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::Json,
         fields::{Fields, FromFields, line},
+        openapi::forms::FileForm,
         route::{Access::Needs, Class::Standard, On::Ops, Route, row},
         services::EdgeServices,
     },
@@ -26,8 +27,8 @@ pub(super) fn rows() -> Vec<Route> {
 /// The target of the snapshot.
 #[derive(Debug, ToSchema)]
 pub struct SnapshotBody {
-    /// An absolute path on the server's machine. The file must not exist.
-    #[schema(example = "/var/backups/majordomo.snapshot")]
+    /// The file to write; it must not exist.
+    #[schema(value_type = FileForm)]
     file: String,
 }
 

@@ -13,6 +13,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Accepted, Json, Path},
         fields::{self, Fields, FromFields},
+        openapi::forms::{ChannelForm, CodeForm, CodeStatusForm, IdForm, PurposeForm, TimeForm},
         route::{Access::Needs, Class::Standard, On::Public, Route, row},
         services::EdgeServices,
     },
@@ -24,7 +25,7 @@ pub(super) fn rows() -> Vec<Route> {
     vec![
         row(Public, Needs(Permission::UseOwnAccount), Standard, routes!(request_code)),
         row(Public, Needs(Permission::UseOwnAccount), Standard, routes!(show_code)),
-        row(Public, Needs(Permission::UseOwnAccount), Standard, routes!(verify_code)),
+        row(Public, Needs(Permission::UseOwnAccount), Standard, routes!(verify_code)).either("id", "purpose"),
     ]
 }
 
@@ -47,10 +48,10 @@ fn name(purpose: OwnPurpose) -> &'static str {
 #[schema(rename_all = "camelCase")]
 pub struct CodeRequestBody {
     /// `step_up`: a renewed proof of the user; `verify_email`, `verify_phone`: proof of the address or phone number.
-    #[schema(value_type = String, example = "step_up")]
+    #[schema(value_type = PurposeForm)]
     purpose: OwnPurpose,
     /// The channel: `sms` for `verify_phone`, else `email`. The default is the channel of the purpose.
-    #[schema(value_type = Option<String>, example = "email")]
+    #[schema(value_type = Option<ChannelForm>)]
     #[expect(dead_code, reason = "each purpose has one channel; the field is for the contract")]
     channel: Option<()>,
 }
@@ -69,18 +70,19 @@ impl FromFields for CodeRequestBody {
 #[serde(rename_all = "camelCase")]
 pub struct CodeRequestedBody {
     /// The id of the code, for `POST /otp/verify`.
+    #[schema(value_type = IdForm)]
     id: String,
     /// The purpose.
-    #[schema(example = "step_up")]
+    #[schema(value_type = PurposeForm)]
     purpose: &'static str,
     /// The channel.
-    #[schema(example = "email")]
+    #[schema(value_type = ChannelForm)]
     channel: &'static str,
     /// The expiry time.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     expires_at: String,
     /// The earliest time of the next request for it.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     resend_at: String,
 }
 
@@ -132,24 +134,25 @@ pub async fn request_code(
 #[serde(rename_all = "camelCase")]
 pub struct CodeStandingBody {
     /// The id of the code, for `POST /otp/verify`.
+    #[schema(value_type = IdForm)]
     id: String,
     /// The purpose.
-    #[schema(example = "step_up")]
+    #[schema(value_type = PurposeForm)]
     purpose: &'static str,
     /// The channel.
-    #[schema(example = "email")]
+    #[schema(value_type = ChannelForm)]
     channel: &'static str,
     /// `pending`, `verified`, `expired`, or `void` after too many wrong tries.
-    #[schema(example = "pending")]
+    #[schema(value_type = CodeStatusForm)]
     status: &'static str,
     /// The number of code tries left; 0 unless it is `pending`.
-    #[schema(example = 5)]
+    #[schema(minimum = 0, maximum = 10, example = 5)]
     attempts_left: u8,
     /// The expiry time.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     expires_at: String,
     /// The earliest time of the next request for it.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     resend_at: String,
 }
 
@@ -158,7 +161,7 @@ pub struct CodeStandingBody {
 /// A code is stored for one day after it was sent, or until a new one is drawn for the same purpose.
 #[utoipa::path(
     get, path = "/otp/{id}", operation_id = "show_code", tag = "otp",
-    params(("id" = String, Path, description = "The `id` in the answer to `POST /otp`.")),
+    params(("id" = IdForm, Path, description = "The `id` in the answer to `POST /otp`.")),
     responses(
         (status = 200, description = "The state of the code.", body = CodeStandingBody),
         (status = 404, description = "The caller has no such code."),
@@ -193,13 +196,13 @@ pub async fn show_code(
 #[schema(rename_all = "camelCase")]
 pub struct CodeVerifyBody {
     /// The `id` in the answer to `POST /otp`; this or `purpose`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<IdForm>)]
     id: Option<CodeId>,
     /// The purpose; this or `id`.
-    #[schema(value_type = Option<String>, example = "step_up")]
+    #[schema(value_type = Option<PurposeForm>)]
     purpose: Option<OwnPurpose>,
     /// Six digits; eight where `auth.registration` is `domains`.
-    #[schema(value_type = String, example = "123456")]
+    #[schema(value_type = CodeForm)]
     code: String,
 }
 
@@ -217,11 +220,19 @@ impl FromFields for CodeVerifyBody {
     }
 }
 
+/// The state after a right code.
+#[derive(Debug, Clone, Copy, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum VerifiedState {
+    /// It is verified.
+    Verified,
+}
+
 /// The code was correct.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CodeVerifiedBody {
-    /// Always `verified`.
-    #[schema(example = "verified")]
+    /// The state of the code or address.
+    #[schema(value_type = VerifiedState)]
     status: &'static str,
 }
 

@@ -14,6 +14,9 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Json, List, Path, PathPair, Rows},
         fields::{Fields, FromFields, line},
+        openapi::forms::{
+            CursorForm, DeadLetterReasonForm, EventTypeForm, IdForm, ReasonForm, SequenceForm, SubscriberForm, TimeForm,
+        },
         route::{Access::Needs, Class::Standard, On::Ops, Route, row},
         services::EdgeServices,
     },
@@ -50,27 +53,32 @@ pub struct DeadLetterBody {
     /// The subscriber.
     #[schema(example = "notifier")]
     subscriber: String,
-    /// The event's sequence, as text.
-    #[schema(example = "4711")]
+    /// The sequence of the event.
+    #[schema(value_type = SequenceForm)]
     sequence: String,
     /// The event's id; `null` if it was no longer in the log.
+    #[schema(value_type = Option<IdForm>)]
     event_id: Option<String>,
     /// The event's type; `null` if it was no longer in the log.
+    #[schema(value_type = Option<EventTypeForm>)]
     event_type: Option<String>,
     /// The person that the event is about.
+    #[schema(value_type = IdForm)]
     subject: String,
-    /// `refused`: a permanent failure; `exhausted`: ten failed hand-overs; `gone`: no longer in the log.
-    #[schema(example = "exhausted")]
+    /// The reason.
+    #[schema(value_type = DeadLetterReasonForm)]
     reason: &'static str,
     /// The number of hand-overs.
     attempts: u32,
     /// The last error of the subscriber.
+    #[schema(example = "the mail server refuses the recipient")]
     last_error: String,
     /// The time at which it became a dead letter.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     created_at: String,
     /// The event. Only in the answer for one dead letter, while the event is in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = EventBody)]
     event: Option<EventBody>,
 }
 
@@ -101,8 +109,8 @@ pub struct RequeuedBody {
 /// The reason of a discarded dead letter.
 #[derive(ToSchema)]
 pub struct Discard {
-    /// The reason, for the audit log; without personal data.
-    #[schema(max_length = 200, example = "the mailbox was closed for good")]
+    /// The reason.
+    #[schema(value_type = ReasonForm)]
     reason: String,
 }
 
@@ -139,9 +147,9 @@ impl From<OperatorRefusal> for ApiError {
 #[utoipa::path(
     get, path = "/events/dead-letters", operation_id = "list_dead_letters", tag = "events",
     params(
-        ("subscriber" = Option<String>, Query, description = "Only those of this subscriber."),
-        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page."),
+        ("subscriber" = Option<SubscriberForm>, Query, description = "Only those of this subscriber."),
+        ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
+        ("cursor" = Option<CursorForm>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = Rows<DeadLetterBody>))
 )]
@@ -172,8 +180,8 @@ pub async fn list_dead_letters(
 #[utoipa::path(
     get, path = "/events/dead-letters/{subscriber}/{sequence}", operation_id = "show_dead_letter", tag = "events",
     params(
-        ("subscriber" = String, Path, description = "The subscriber."),
-        ("sequence" = String, Path, description = "The event's sequence."),
+        ("subscriber" = SubscriberForm, Path, description = "The name of the subscriber."),
+        ("sequence" = SequenceForm, Path, description = "The event's sequence."),
     ),
     responses((status = 200, description = "The letter.", body = DeadLetterBody))
 )]
@@ -193,8 +201,8 @@ pub async fn show_dead_letter(
     post, path = "/events/dead-letters/{subscriber}/{sequence}/requeue", operation_id = "requeue_dead_letter",
     tag = "events",
     params(
-        ("subscriber" = String, Path, description = "The subscriber."),
-        ("sequence" = String, Path, description = "The event's sequence."),
+        ("subscriber" = SubscriberForm, Path, description = "The name of the subscriber."),
+        ("sequence" = SequenceForm, Path, description = "The event's sequence."),
     ),
     responses((status = 200, description = "The dead letter is requeued.", body = RequeuedBody))
 )]
@@ -210,7 +218,7 @@ pub async fn requeue_dead_letter(
 /// Requeue all dead letters of a subscriber
 #[utoipa::path(
     post, path = "/events/dead-letters/{subscriber}/requeue", operation_id = "requeue_dead_letters", tag = "events",
-    params(("subscriber" = String, Path, description = "The subscriber.")),
+    params(("subscriber" = SubscriberForm, Path, description = "The name of the subscriber.")),
     responses((status = 200, description = "The dead letters are requeued.", body = RequeuedBody))
 )]
 pub async fn requeue_dead_letters(
@@ -229,8 +237,8 @@ pub async fn requeue_dead_letters(
     post, path = "/events/dead-letters/{subscriber}/{sequence}/discard", operation_id = "discard_dead_letter",
     tag = "events",
     params(
-        ("subscriber" = String, Path, description = "The subscriber."),
-        ("sequence" = String, Path, description = "The event's sequence."),
+        ("subscriber" = SubscriberForm, Path, description = "The name of the subscriber."),
+        ("sequence" = SequenceForm, Path, description = "The event's sequence."),
     ),
     request_body = Discard,
     responses((status = 204, description = "The dead letter is discarded."))

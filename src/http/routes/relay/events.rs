@@ -16,6 +16,7 @@ use crate::{
         error::ApiError,
         extract::{Json, Query, page_limit},
         fields::{Fields, FromFields},
+        openapi::forms::{EventSourceForm, EventTypeForm, IdForm, MetadataForm, SequenceForm, TimeForm},
         route::{Access::Needs, Class::Standard, On::Ops, Route, row},
         services::EdgeServices,
     },
@@ -50,7 +51,9 @@ impl FromFields for EventsQuery {
 }
 
 fn sequence(text: &str) -> Result<u64, Invalid> {
-    text.parse().map_err(|_| Invalid::new("not_a_sequence", "must be the sequence of an event: a whole number"))
+    let is_number = text.len() <= limits::SEQUENCE_DIGITS_MAX && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = is_number.then(|| text.parse().ok()).flatten();
+    number.ok_or_else(|| Invalid::new("not_a_sequence", "must be the sequence of an event: a whole number"))
 }
 
 fn types(text: &str) -> Result<BTreeSet<EventType>, Invalid> {
@@ -65,38 +68,46 @@ fn types(text: &str) -> Result<BTreeSet<EventType>, Invalid> {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventBody {
     /// The deduplication key.
+    #[schema(value_type = IdForm)]
     id: String,
-    /// Strictly increasing; a whole number as text.
-    #[schema(example = "4711")]
+    /// Strictly increasing.
+    #[schema(value_type = SequenceForm)]
     sequence: String,
-    /// The type of the event; `unknown:<number>` for an event of a newer version.
+    /// The type of the event.
     #[serde(rename = "type")]
-    #[schema(example = "user.logged_in")]
+    #[schema(value_type = EventTypeForm)]
     kind: String,
     /// The service that wrote the event.
-    #[schema(example = "/auth")]
+    #[schema(value_type = EventSourceForm)]
     source: &'static str,
     /// The id of the person that the event is about.
+    #[schema(value_type = IdForm)]
     subject: String,
     /// The time of the decision.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     time: String,
     /// Always `1.0`.
+    #[schema(value_type = String, pattern = "^1\\.0$", example = "1.0")]
     specversion: &'static str,
     /// Always `application/json`.
+    #[schema(value_type = String, pattern = "^application/json$", example = "application/json")]
     datacontenttype: &'static str,
     /// The major version of `data`.
+    #[schema(value_type = String, pattern = "^[0-9]+$", example = "1")]
     dataversion: &'static str,
     /// The id of the request that started the chain of events.
+    #[schema(example = "0197f3a0-7c1e-7d2a-9b1f-1f2e3d4c5b6a")]
     correlationid: String,
     /// The id of the event that caused this one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = IdForm)]
     causationid: Option<String>,
     /// W3C trace context.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, example = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]
     traceparent: Option<String>,
     /// The payload; empty but for personal fields if the type is unknown. These are missing after the person's erasure.
-    #[schema(value_type = Object)]
+    #[schema(value_type = MetadataForm)]
     data: Map<String, Value>,
 }
 
@@ -140,8 +151,10 @@ pub struct EventList {
     /// The events, in order of sequence. A page may contain fewer than `limit`, even none, and still have a next page.
     data: Vec<EventBody>,
     /// The `after` of the next page; `null`: the page reaches the end of the log.
+    #[schema(value_type = Option<SequenceForm>)]
     next_cursor: Option<String>,
     /// The sequence of the newest event at the read. If `nextCursor` is `null`, continue later from here.
+    #[schema(value_type = SequenceForm)]
     last_event: String,
 }
 
@@ -151,10 +164,11 @@ pub struct EventList {
 #[utoipa::path(
     get, path = "/events", operation_id = "list_events", tag = "events",
     params(
-        ("after" = Option<String>, Query, description = "Only events after this sequence."),
-        ("types" = Option<String>, Query, description = "Only these types, by name or alias, separated by commas."),
-        ("subject" = Option<String>, Query, description = "Only events about this person."),
-        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
+        ("after" = Option<SequenceForm>, Query, description = "Only events after this sequence."),
+        ("types" = Option<Vec<EventTypeForm>>, Query, style = Form, explode = false, min_items = 1, max_items = 20,
+            description = "Only these types, by name or alias."),
+        ("subject" = Option<IdForm>, Query, description = "Only events about this person."),
+        ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
     ),
     responses((status = 200, description = "One page.", body = EventList))
 )]

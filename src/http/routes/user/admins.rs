@@ -12,6 +12,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Created, Json},
         fields::{Fields, FromFields},
+        openapi::forms::{EmailForm, NewPasswordForm},
         route::{Access::Needs, Class::Standard, On::Ops, Route, row},
         services::EdgeServices,
     },
@@ -28,10 +29,10 @@ pub(super) fn rows() -> Vec<Route> {
 #[schema(rename_all = "camelCase")]
 pub struct CreateAdminBody {
     /// The address. It counts as proven.
-    #[schema(value_type = String, example = "ada@example.com")]
+    #[schema(value_type = EmailForm)]
     email: EmailAddress,
-    /// 12 to 128 characters; common passwords are refused.
-    #[schema(value_type = String, example = "correct horse battery staple")]
+    /// The new password.
+    #[schema(value_type = NewPasswordForm)]
     password: Secret,
 }
 

@@ -14,6 +14,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Created, Json, List, Path, Rows},
         fields::{Fields, FromFields},
+        openapi::forms::{CursorForm, EmailForm, IdForm, LocaleForm, TimeForm},
         route::{Access::Needs, Class::Standard, On::Public, Route, row},
         services::EdgeServices,
     },
@@ -34,10 +35,10 @@ pub(super) fn rows() -> Vec<Route> {
 #[schema(rename_all = "camelCase")]
 pub struct InviteBody {
     /// The address. The code is sent to it, and is valid for this address only.
-    #[schema(value_type = String, example = "ada@example.com")]
+    #[schema(value_type = EmailForm)]
     email: EmailAddress,
     /// Language of the mail.
-    #[schema(value_type = Option<String>, example = "en")]
+    #[schema(value_type = Option<LocaleForm>)]
     locale: Option<Locale>,
 }
 
@@ -54,18 +55,22 @@ impl FromFields for InviteBody {
 #[serde(rename_all = "camelCase")]
 pub struct InvitationBody {
     /// The id of the invitation.
+    #[schema(value_type = IdForm)]
     id: String,
     /// The address that may register.
+    #[schema(value_type = EmailForm)]
     email: String,
     /// Language of the mail.
+    #[schema(value_type = Option<LocaleForm>)]
     locale: Option<String>,
     /// The id of the user who invited; `null`: an operator.
+    #[schema(value_type = Option<IdForm>)]
     invited_by: Option<String>,
     /// The creation time.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     created_at: String,
     /// The expiry time.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     expires_at: String,
 }
 
@@ -128,8 +133,8 @@ impl FromFields for AllInvitations {
 #[utoipa::path(
     get, path = "/invitations", operation_id = "list_invitations", tag = "users",
     params(
-        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page."),
+        ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
+        ("cursor" = Option<CursorForm>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = Rows<InvitationBody>))
 )]
@@ -158,7 +163,7 @@ impl From<NoSuchInvitation> for ApiError {
 /// Its code becomes void at once. A user who registered with it is not affected.
 #[utoipa::path(
     delete, path = "/invitations/{id}", operation_id = "revoke_invitation", tag = "users",
-    params(("id" = String, Path, description = "The id of the invitation.")),
+    params(("id" = IdForm, Path, description = "The id of the invitation.")),
     responses((status = 204, description = "The invitation is void."))
 )]
 pub async fn revoke_invitation(

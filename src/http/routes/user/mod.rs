@@ -14,5 +14,5 @@ use crate::http::route::Route;
 
 /// The routes of this folder.
 pub(super) fn rows() -> Vec<Route> {
-    [admins::rows(), invitations::rows(), user_operations::rows(), users::rows()].into_iter().flatten().collect()
+    [users::rows(), invitations::rows(), admins::rows(), user_operations::rows()].into_iter().flatten().collect()
 }

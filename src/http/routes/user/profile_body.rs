@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::openapi::forms::{LocaleForm, PersonNameForm, PhoneForm, UserNameForm};
 use crate::{
     domain::user::Profile,
     http::fields::{Fields, FromFields},
@@ -13,23 +14,23 @@ use crate::{
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProfileBody {
-    /// The user name: 3 to 32 characters of a to z, 0 to 9, '.', '_', '-'.
-    #[schema(example = "ada")]
+    /// The user name; stored in lower case.
+    #[schema(value_type = Option<UserNameForm>)]
     username: Option<String>,
     /// The name that others see.
-    #[schema(example = "Ada L.")]
+    #[schema(value_type = Option<PersonNameForm>)]
     display_name: Option<String>,
     /// First name.
-    #[schema(example = "Ada")]
+    #[schema(value_type = Option<PersonNameForm>)]
     first_name: Option<String>,
     /// Last name.
-    #[schema(example = "Lovelace")]
+    #[schema(value_type = Option<PersonNameForm>)]
     last_name: Option<String>,
     /// Phone number by E.164.
-    #[schema(example = "+4369912345678")]
+    #[schema(value_type = Option<PhoneForm>)]
     phone: Option<String>,
     /// Language tag (BCP 47); the language of mail.
-    #[schema(example = "en")]
+    #[schema(value_type = Option<LocaleForm>)]
     locale: Option<String>,
 }
 

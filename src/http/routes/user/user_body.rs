@@ -5,6 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::profile_body::ProfileBody;
+use crate::http::openapi::forms::{EmailForm, IdForm, MetadataForm, RoleForm, TimeForm, UserStatusForm};
 use crate::{
     domain::{
         auth::Registration,
@@ -19,37 +20,40 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub struct UserBody {
     /// The id; the same as that of the registration.
-    #[schema(example = "0197f3a0-7c1e-7d2a-9b1f-1f2e3d4c5b6a")]
+    #[schema(value_type = IdForm)]
     id: String,
     /// The address that mail is sent to.
+    #[schema(value_type = EmailForm)]
     email: String,
     #[serde(flatten)]
     profile: ProfileBody,
     /// The roles of the user.
+    #[schema(value_type = Vec<RoleForm>)]
     roles: Vec<&'static str>,
-    /// `pending`, `active`, `locked` or `disabled`.
+    /// The status of the user.
+    #[schema(value_type = UserStatusForm)]
     status: &'static str,
     /// Whether the address was proven.
     email_verified: bool,
     /// Whether the phone number was proven.
     phone_verified: bool,
     /// A JSON object that the user writes.
-    #[schema(value_type = Object)]
+    #[schema(value_type = MetadataForm)]
     metadata: Value,
     /// A JSON object that administrators write.
-    #[schema(value_type = Object)]
+    #[schema(value_type = MetadataForm)]
     app_metadata: Value,
     /// The end of the user's validity; `null`: none.
-    #[schema(format = DateTime)]
+    #[schema(value_type = Option<TimeForm>)]
     expires_at: Option<String>,
     /// The time of the last password change.
-    #[schema(format = DateTime)]
+    #[schema(value_type = Option<TimeForm>)]
     password_changed_at: Option<String>,
     /// The creation time.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     created_at: String,
     /// The time of the last change.
-    #[schema(format = DateTime)]
+    #[schema(value_type = TimeForm)]
     updated_at: String,
 }
 

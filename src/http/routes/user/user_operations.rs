@@ -16,6 +16,7 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::Json,
         fields::{Fields, FromFields},
+        openapi::forms::{EmailForm, NewPasswordForm, RoleForm},
         route::{Access::Needs, Class::Standard, On::Ops, Route, row},
         services::EdgeServices,
     },
@@ -44,10 +45,10 @@ impl From<NoSuchUser> for ApiError {
 #[derive(Debug, ToSchema)]
 pub struct SetPasswordBody {
     /// The user's address.
-    #[schema(value_type = String, example = "ada@example.com")]
+    #[schema(value_type = EmailForm)]
     email: EmailAddress,
-    /// 12 to 128 characters; common passwords are refused.
-    #[schema(value_type = String, example = "correct horse battery staple")]
+    /// The new password.
+    #[schema(value_type = NewPasswordForm)]
     password: Secret,
 }
 
@@ -94,7 +95,7 @@ pub async fn set_user_password(
 #[derive(Debug, ToSchema)]
 pub struct AddressBody {
     /// The user's address.
-    #[schema(value_type = String, example = "ada@example.com")]
+    #[schema(value_type = EmailForm)]
     email: EmailAddress,
 }
 
@@ -138,10 +139,10 @@ pub async fn unlock_user(
 #[derive(Debug, ToSchema)]
 pub struct GrantBody {
     /// The user's address.
-    #[schema(value_type = String, example = "ada@example.com")]
+    #[schema(value_type = EmailForm)]
     email: EmailAddress,
-    /// `user`, `support`, `auditor`, `admin` or `service`.
-    #[schema(value_type = String, example = "admin")]
+    /// The role to grant.
+    #[schema(value_type = RoleForm)]
     role: Role,
 }
 

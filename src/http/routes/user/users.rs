@@ -2,14 +2,14 @@
 
 use std::str::FromStr;
 
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::user_body::UserBody;
 use crate::{
-    actors::user::{ChangeRoles, ChangeRolesRefusal, ChangeStatus, ChangeStatusRefusal},
+    actors::user::{AccessKind, ChangeRoles, ChangeRolesRefusal, ChangeStatus, ChangeStatusRefusal, NoteAccess},
     domain::{
         access::{Permission, may},
         user::{Status, User, UserFilter},
@@ -19,9 +19,15 @@ use crate::{
         error::{ApiError, ProblemCode},
         extract::{Json, List, Path, Rows},
         fields::{Fields, FromFields},
-        route::{Access::Needs, Class::Standard, On::Public, Route, row},
+        openapi::forms::{CursorForm, EmailForm, NewStatusForm, RoleForm, UserSelectorForm, UserStatusForm},
+        route::{
+            Access::Needs,
+            Class::Standard,
+            On::{Both, Public},
+            Route, row,
+        },
         services::EdgeServices,
-        tags::{IfMatch, Tagged},
+        tags::{IfMatch, IfNoneMatch, Tagged},
     },
     types::{CallContext, EmailAddress, Invalid, Role, Roles, id::UserId},
 };
@@ -29,7 +35,7 @@ use crate::{
 /// The routes of this file.
 pub(super) fn rows() -> Vec<Route> {
     vec![
-        row(Public, Needs(Permission::ReadUsers), Standard, routes!(list_users)),
+        row(Both, Needs(Permission::ReadUsers), Standard, routes!(list_users)),
         row(Public, Needs(Permission::UseOwnAccount), Standard, routes!(show_user)),
         row(Public, Needs(Permission::ManageUserStatus), Standard, routes!(change_user_status)),
         row(Public, Needs(Permission::ManageRoles), Standard, routes!(change_user_roles)),
@@ -59,21 +65,24 @@ impl FromFields for UserFilter {
 #[utoipa::path(
     get, path = "/users", operation_id = "list_users", tag = "users",
     params(
-        ("email" = Option<String>, Query, description = "Only the user with this address."),
-        ("role" = Option<String>, Query, description = "Only users with this role."),
-        ("status" = Option<String>, Query, description = "Only users with this status."),
-        ("limit" = Option<i64>, Query, description = "The page size, 1 to 100; default 20."),
-        ("cursor" = Option<String>, Query, description = "`nextCursor` of the previous page."),
+        ("email" = Option<EmailForm>, Query, description = "Only the user with this address."),
+        ("role" = Option<RoleForm>, Query, description = "Only users with this role."),
+        ("status" = Option<UserStatusForm>, Query, description = "Only users with this status."),
+        ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
+        ("cursor" = Option<CursorForm>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = Rows<UserBody>))
 )]
 pub async fn list_users(
     State(services): State<EdgeServices>,
+    context: CallContext,
     list: List<UserFilter>,
 ) -> Result<Json<Rows<UserBody>>, ApiError> {
     let after = list.after.as_deref().map(user_of_key).transpose()?;
     let page = services.users.page(list.filter.clone(), after, list.limit).await?;
     let next_cursor = page.next.map(|last| list.next(last.as_bytes()));
+    let note = NoteAccess { kind: AccessKind::ReadUsers, operation: "list_users".to_owned() };
+    services.users.run(context, note).await?;
     Ok(Json(Rows { data: page.rows.into_iter().map(UserBody::from).collect(), next_cursor }))
 }
 
@@ -112,35 +121,55 @@ fn nobody() -> ApiError {
     ApiError::new(ProblemCode::NotFound)
 }
 
+/// Enters in the audit log that the caller read a user who is another one.
+pub async fn note_read(
+    services: &EdgeServices,
+    context: CallContext,
+    (read, operation): (UserId, &'static str),
+) -> Result<(), ApiError> {
+    if context.principal().is_some_and(|caller| caller.user == read) {
+        return Ok(());
+    }
+    let note = NoteAccess { kind: AccessKind::ReadUser(read), operation: operation.to_owned() };
+    Ok(services.users.run(context, note).await?)
+}
+
 /// Show one user
 ///
 /// The caller's own user by id or as `me`; other users only with the permission `read_users`.
 #[utoipa::path(
     get, path = "/users/{id}", operation_id = "show_user", tag = "users",
-    params(("id" = String, Path, description = "The user's id, or `me`.")),
+    params(
+        ("id" = UserSelectorForm, Path, description = "The user's id, or `me`."),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
+    ),
     responses(
         (status = 200, description = "The user.", body = UserBody, headers(("ETag" = String))),
+        (status = 304, description = "The answer is the same as before."),
         (status = 404, description = "There is no such user, or the caller may not see them."),
     )
 )]
 pub async fn show_user(
     State(services): State<EdgeServices>,
+    context: CallContext,
     caller: SignedIn,
+    known: IfNoneMatch,
     Path(who): Path<UserSelector>,
-) -> Result<Tagged<UserBody>, ApiError> {
+) -> Result<Response, ApiError> {
     let id = who.id(&caller);
     if id != caller.0.user && !may(&caller.0.roles, Permission::ReadUsers) {
         return Err(nobody());
     }
-    let found: Option<User> = services.users.find(id).await?;
-    found.map(Tagged::from).ok_or_else(nobody)
+    let found: User = services.users.find(id).await?.ok_or_else(nobody)?;
+    note_read(&services, context, (id, "show_user")).await?;
+    Ok(Tagged::from(found).unless(&known))
 }
 
 /// The new status of a user.
 #[derive(Debug, ToSchema)]
 pub struct StatusBody {
-    /// `active`, `locked` or `disabled`.
-    #[schema(value_type = String, example = "disabled")]
+    /// The status to set.
+    #[schema(value_type = NewStatusForm)]
     status: Status,
 }
 
@@ -169,7 +198,7 @@ impl From<ChangeStatusRefusal> for ApiError {
 #[utoipa::path(
     put, path = "/users/{id}/status", operation_id = "change_user_status", tag = "users", request_body = StatusBody,
     params(
-        ("id" = String, Path, description = "The user's id, or `me`."),
+        ("id" = UserSelectorForm, Path, description = "The user's id, or `me`."),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to change."),
     ),
     responses(
@@ -193,8 +222,8 @@ pub async fn change_user_status(
 /// The new roles of a user.
 #[derive(Debug, ToSchema)]
 pub struct RolesBody {
-    /// All roles; a role that is not listed is removed. `user`, `support`, `auditor`, `admin`, `service`.
-    #[schema(value_type = Vec<String>, example = json!(["user", "support"]))]
+    /// All roles; a role that is not listed is removed.
+    #[schema(value_type = Vec<RoleForm>, max_items = 5, example = json!(["user", "support"]))]
     roles: Roles,
 }
 
@@ -224,7 +253,7 @@ impl From<ChangeRolesRefusal> for ApiError {
 #[utoipa::path(
     put, path = "/users/{id}/roles", operation_id = "change_user_roles", tag = "users", request_body = RolesBody,
     params(
-        ("id" = String, Path, description = "The user's id, or `me`."),
+        ("id" = UserSelectorForm, Path, description = "The user's id, or `me`."),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to change."),
     ),
     responses(

@@ -8,7 +8,16 @@ pub mod real;
 
 use std::{fmt, io, path::Path};
 
+use rustix::io::Errno;
+
 pub use real::RealFs;
+
+/// Whether an operation failed because the process, or the machine, has no free file descriptor: it changed nothing,
+/// and succeeds later.
+pub fn lacks_descriptors(error: &io::Error) -> bool {
+    let missing = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|code| missing.contains(&code))
+}
 
 /// An open file.
 pub trait File: Send + fmt::Debug {

@@ -112,9 +112,14 @@ pub fn prepare(fs: &dyn Fs, dir: &Path, header: Header, content: &[u8], bytes: u
 
 /// Gives a prepared segment its name; an existing segment of that name is replaced atomically. Durable when this
 /// returns. If this fails, either of the two may be there.
-pub fn publish(fs: &dyn Fs, dir: &Path, name: SegmentName) -> std::io::Result<()> {
-    fs.rename(&unfinished(dir, name), &name.path(dir))?;
+pub fn publish(fs: &dyn Fs, dir: &Path, segment: SegmentName) -> std::io::Result<()> {
+    name(fs, dir, segment)?;
     fs.sync_dir(dir)
+}
+
+/// As `publish`, but durable only after `Fs::sync_dir`.
+pub fn name(fs: &dyn Fs, dir: &Path, segment: SegmentName) -> std::io::Result<()> {
+    fs.rename(&unfinished(dir, segment), &segment.path(dir))
 }
 
 fn unfinished(dir: &Path, name: SegmentName) -> PathBuf {

@@ -12,7 +12,7 @@ use crate::{
     persistence::machinery::{
         Lsn,
         base::Commit,
-        fs::{File, Fs},
+        fs::{File, Fs, lacks_descriptors},
     },
     types::Entropy,
 };
@@ -26,6 +26,9 @@ pub enum AppendError {
     /// There is no space for another segment. Nothing was written; the journal can continue.
     #[error("no space for the journal: {0}")]
     Full(io::Error),
+    /// There is no file descriptor for another segment. Nothing was written; the journal can continue.
+    #[error("no file descriptor for the journal: {0}")]
+    Descriptors(io::Error),
     /// The disk failed. The next open determines what is on it; the journal cannot continue.
     #[error("journal: {step}: {source}")]
     Io {
@@ -63,6 +66,12 @@ impl JournalEnvironment {
     }
 }
 
+/// A segment that has its name, which may not be on the disk yet.
+struct NextSegment {
+    file: Box<dyn File>,
+    header: Header,
+}
+
 /// The end of the journal, where frames are appended.
 pub struct JournalWriter {
     environment: JournalEnvironment,
@@ -75,6 +84,8 @@ pub struct JournalWriter {
     last: Lsn,
     synced: Lsn,
     buffer: Vec<u8>,
+    // Nothing more may be appended to the current segment: this one would hide it.
+    next: Option<NextSegment>,
     // After a failed write or sync the content of the disk is unknown: the writer refuses all further calls.
     failed: bool,
 }
@@ -133,6 +144,7 @@ impl JournalWriter {
             last,
             synced: last,
             buffer: Vec::new(),
+            next: None,
             failed: false,
         }
     }
@@ -152,7 +164,8 @@ impl JournalWriter {
     pub fn append(&mut self, group: &[Commit]) -> Result<u64, AppendError> {
         self.refuse_after_failure()?;
         let mut last = self.encode(group)?;
-        if self.position + self.buffer.len() as u64 > self.environment.segment_bytes && self.position > HEADER as u64 {
+        let is_full = self.position + self.buffer.len() as u64 > self.environment.segment_bytes;
+        if self.next.is_some() || (is_full && self.position > HEADER as u64) {
             self.rotate()?;
             // Another segment has another salt.
             last = self.encode(group)?;
@@ -191,8 +204,31 @@ impl JournalWriter {
         Ok(())
     }
 
-    /// Creates the next segment. Everything before it is synced first, because its existence is the proof of that.
+    /// Continues in the next segment. Everything before it is synced first, because its existence is the proof of that.
+    /// If the process has no file descriptor, the next append tries again.
     fn rotate(&mut self) -> Result<(), AppendError> {
+        let next = match self.next.take() {
+            Some(next) => next,
+            None => self.create_next()?,
+        };
+        match self.environment.fs.sync_dir(&self.environment.dir) {
+            Ok(()) => {}
+            Err(error) if lacks_descriptors(&error) => {
+                self.next = Some(next);
+                return Err(AppendError::Descriptors(error));
+            }
+            Err(source) => return self.fatal("naming a segment", |_| Err(source)),
+        }
+        self.file = next.file;
+        self.segment = SegmentName(next.header.first);
+        self.salt = next.header.salt;
+        self.position = HEADER as u64;
+        self.reserved = self.environment.segment_bytes;
+        Ok(())
+    }
+
+    /// Creates the next segment and gives it its name.
+    fn create_next(&mut self) -> Result<NextSegment, AppendError> {
         if self.synced != self.last {
             self.sync()?;
         }
@@ -202,6 +238,7 @@ impl JournalWriter {
         let file = match segment::prepare(&**fs, dir, header, &[], *segment_bytes) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::StorageFull => return Err(AppendError::Full(error)),
+            Err(error) if lacks_descriptors(&error) => return Err(AppendError::Descriptors(error)),
             Err(source) => {
                 self.failed = true;
                 return Err(AppendError::Io { step: "making a segment", source });
@@ -209,14 +246,9 @@ impl JournalWriter {
         };
         // Once it may have its name it must not be removed: it would hide what is appended to the old one.
         self.fatal("naming a segment", |writer| {
-            segment::publish(&*writer.environment.fs, &writer.environment.dir, segment)
+            segment::name(&*writer.environment.fs, &writer.environment.dir, segment)
         })?;
-        self.file = file;
-        self.segment = segment;
-        self.salt = header.salt;
-        self.position = HEADER as u64;
-        self.reserved = self.environment.segment_bytes;
-        Ok(())
+        Ok(NextSegment { file, header })
     }
 
     fn refuse_after_failure(&self) -> Result<(), AppendError> {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -20,6 +20,7 @@ use crate::{
         shared::Shared,
         view::View,
     },
+    telemetry::metrics::groups::CommittedGroup,
     types::{Fault, limits},
 };
 
@@ -101,15 +102,18 @@ impl StoreWriter {
         if !commits.is_empty() {
             self.shared.set_busy(Some(began));
             let count = commits.len();
-            if let Err(error) = self.make_durable(commits) {
-                let fault = self.commit_fault(&error);
-                for (job, outcome) in answers {
-                    job.answer(outcome.and(Err(fault.clone())));
+            let synced_in = match self.make_durable(commits) {
+                Ok(time) => time,
+                Err(error) => {
+                    let fault = self.commit_fault(&error);
+                    for (job, outcome) in answers {
+                        job.answer(outcome.and(Err(fault.clone())));
+                    }
+                    return answered;
                 }
-                return answered;
-            }
+            };
             self.heads = heads;
-            self.tell(count, began);
+            self.tell(count, began, synced_in);
         }
         for (job, outcome) in answers {
             job.answer(outcome);
@@ -125,21 +129,23 @@ impl StoreWriter {
         }
         match error {
             BaseError::Full(_) => Fault::StorageFull,
+            BaseError::Descriptors(_) => Fault::Unavailable,
             BaseError::Frame(_) => Fault::bug(error.to_string()),
             BaseError::Io { .. } | BaseError::Engine(_) => Fault::unknown(error.to_string()),
         }
     }
 
-    /// Writes one frame per commit, syncs once, and applies the changes to the tree.
-    fn make_durable(&mut self, commits: Vec<Commit>) -> Result<(), BaseError> {
-        let Some(target) = self.target.as_mut() else { return Ok(()) };
+    /// Writes one frame per commit, syncs once, and applies the changes to the tree. Returns the time of the sync.
+    fn make_durable(&mut self, commits: Vec<Commit>) -> Result<Option<Duration>, BaseError> {
+        let Some(target) = self.target.as_mut() else { return Ok(None) };
         let durable = target.commit(commits)?;
+        let synced_in = durable.synced_in();
         let mut tree = self.shared.tree.write().unwrap_or_else(PoisonError::into_inner);
         match target.apply(durable) {
             Ok(last) => {
                 drop(tree);
                 self.shared.tally().last_lsn = last.0;
-                Ok(())
+                Ok(synced_in)
             }
             Err(error) => {
                 // The tree may hold half a commit, so no reader may see it.
@@ -154,7 +160,7 @@ impl StoreWriter {
         self.target.as_mut().map_or(Ok(()), |target| target.set_seal(seal))
     }
 
-    fn tell(&self, commits: usize, began: Instant) {
+    fn tell(&self, commits: usize, began: Instant, synced_in: Option<Duration>) {
         let clock = &self.shared.clock;
         let mut tally = self.shared.tally();
         tally.commits += commits as u64;
@@ -164,6 +170,7 @@ impl StoreWriter {
         let took = clock.instant().saturating_duration_since(began);
         tally.last_group_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         drop(tally);
+        self.shared.groups.note(CommittedGroup { commits, took, synced_in });
         self.shared.publish(self.heads.all());
     }
 
@@ -186,6 +193,8 @@ impl StoreWriter {
         match target.checkpoint_if_due() {
             Ok(true) => self.shared.tally().last_checkpoint_at = Some(self.shared.clock.now()),
             Ok(false) => {}
+            // It stays due, so the next step takes it.
+            Err(error) if !error.is_fatal() => tracing::warn!(%error, "a checkpoint was not taken; it is tried again"),
             Err(error) => self.shared.lose(format!("checkpoint: {error}")),
         }
     }

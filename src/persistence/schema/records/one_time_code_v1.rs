@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use crate::{
-    domain::otp::{CodePurpose, CodeStage, OneTimeCode},
+    domain::otp::{CodePurpose, CodeSending, CodeStage, OneTimeCode},
     types::{
-        Timestamp,
+        Network, Timestamp,
         id::{CodeId, UserId},
     },
 };
@@ -27,7 +27,9 @@ pub(in crate::persistence::schema) struct OneTimeCodeV1 {
 impl From<OneTimeCodeV1> for OneTimeCode {
     fn from(before: OneTimeCodeV1) -> Self {
         let OneTimeCodeV1 { id, owner, purpose, digits, state, wrong_tries, issued_at, expires_at, sent_at } = before;
-        Self { id, owner, purpose, digits: digits.to_vec(), state, wrong_tries, issued_at, expires_at, sent_at }
+        // Their networks were not stored; they count for those without a known address.
+        let sendings = sent_at.into_iter().map(|at| CodeSending { at, network: Network::UNKNOWN }).collect();
+        Self { id, owner, purpose, digits: digits.to_vec(), state, wrong_tries, issued_at, expires_at, sendings }
     }
 }
 
@@ -45,6 +47,7 @@ mod tests {
         let read: OneTimeCode = stored(STORED);
         assert_eq!((read.digits.as_slice(), read.state, read.wrong_tries), (b"123456".as_slice(), CodeStage::Live, 0));
         assert_eq!(read.purpose, CodePurpose::ResetPassword);
-        assert_eq!((read.sent_at.as_slice(), read.expires_at > read.issued_at), ([read.issued_at].as_slice(), true));
+        let sent: Vec<_> = read.sendings.iter().map(|sent| sent.at).collect();
+        assert_eq!((sent, read.expires_at > read.issued_at), (vec![read.issued_at], true));
     }
 }

@@ -42,7 +42,7 @@ pub fn due(code: &OneTimeCode) -> Timestamp {
     match code.state {
         CodeStage::Live => code.expires_at,
         CodeStage::Used | CodeStage::Void => {
-            let last_sent = code.sent_at.last().copied().unwrap_or(code.issued_at);
+            let last_sent = code.sendings.last().map_or(code.issued_at, |sent| sent.at);
             last_sent.plus(REMEMBERED).max(code.expires_at)
         }
     }

@@ -1,4 +1,4 @@
-//! Failed logins: by subject and origin, and by subject for the day. Subjects without a user are keyed hashes.
+//! Failed logins: by subject and origin, and by subject for the day. Identifiers are keyed hashes.
 
 use crate::{
     domain::auth::lockout::{Counters, DayFailures, FORGOTTEN_AFTER, OriginFailures, RateOrigin, Subject},
@@ -37,7 +37,7 @@ impl TableKey for Subject {
                 out.push(0);
                 user.write(out);
             }
-            Self::Unknown(hash) => {
+            Self::Identifier(hash) => {
                 out.push(1);
                 hash.write(out);
             }
@@ -46,7 +46,7 @@ impl TableKey for Subject {
     fn read(bytes: &mut KeyBytes<'_>) -> Result<Self, TableKeyFault> {
         match bytes.take()? {
             [0] => UserId::read(bytes).map(Self::User),
-            [1] => bytes.take().map(Self::Unknown),
+            [1] => bytes.take().map(Self::Identifier),
             [_] => Err(TableKeyFault),
         }
     }

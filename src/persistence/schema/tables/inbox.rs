@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    domain::notification::InboxMail,
+    domain::notification::{InboxMail, MailSelector},
     persistence::machinery::{
         codec::{self, CodecFault},
         reader::{Reader, TxFault},
@@ -117,17 +117,21 @@ pub fn remove_all(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
     Ok(all.len())
 }
 
-/// The newest mails, newest first.
-pub fn newest(reader: &impl Reader, limit: usize) -> Result<Vec<InboxMail>, TxFault> {
-    let rows = reader.scan(&MAIL_BY_ID, Scan::all().backward().limit(limit))?;
-    Ok(rows.into_iter().map(|(_, mail)| mail).collect())
+/// The mail of an id.
+pub fn find(reader: &impl Reader, id: MailId) -> Result<Option<InboxMail>, TxFault> {
+    reader.get(&MAIL_BY_ID, &id)
 }
 
-/// The newest mails to an address, ignoring case, newest first.
-pub fn newest_to(reader: &impl Reader, to: &str, limit: usize) -> Result<Vec<InboxMail>, TxFault> {
+/// The mails that `select` selects, newest first, at most `limit`.
+pub fn newest(reader: &impl Reader, select: &MailSelector, limit: usize) -> Result<Vec<InboxMail>, TxFault> {
+    let is_newer = |id: &MailId| select.after.is_none_or(|after| *id > after);
+    let Some(to) = &select.to else {
+        let rows = reader.scan(&MAIL_BY_ID, Scan::all().backward().limit(limit))?;
+        return Ok(rows.into_iter().take_while(|(id, _)| is_newer(id)).map(|(_, mail)| mail).collect());
+    };
     let scan = Scan::prefix(&(to.to_ascii_lowercase(),)).backward().limit(limit);
     let mut mails = Vec::new();
-    for (_, id) in reader.keys(&MAIL_BY_RECIPIENT, scan)? {
+    for (_, id) in reader.keys(&MAIL_BY_RECIPIENT, scan)?.into_iter().take_while(|(_, id)| is_newer(id)) {
         mails.extend(reader.get(&MAIL_BY_ID, &id)?);
     }
     Ok(mails)

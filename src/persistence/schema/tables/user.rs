@@ -57,6 +57,13 @@ pub fn find_by_username(reader: &impl Reader, username: &UserName) -> Result<Opt
     }
 }
 
+/// Password hashes of the first users and of the newest ones, at most `most` of each.
+pub fn some_password_hashes(reader: &impl Reader, most: usize) -> Result<Vec<String>, TxFault> {
+    let (first, newest) = (Scan::all().limit(most), Scan::all().backward().limit(most));
+    let rows = reader.scan(&USER_BY_ID, first)?.into_iter().chain(reader.scan(&USER_BY_ID, newest)?);
+    Ok(rows.filter_map(|(_, user)| user.password_hash).collect())
+}
+
 /// The users that a filter admits, newest first. Reads at most `limits::SCAN_MAX` of them: a page may hold fewer rows
 /// than `limit` and still name the place to continue.
 pub fn page(

@@ -1,0 +1,149 @@
+//! What other networks guess and request does not lock an owner out, and all guesses together have a ceiling.
+
+use std::time::Duration;
+
+use majordomo::domain::otp::actions::OtpAction;
+use serde_json::{Value, json};
+
+use crate::{
+    harness::Client,
+    test_app::{PASSWORD, TestApp, code_in, secret_in, wrong},
+};
+
+const ADA: &str = "ada@example.com";
+const NEW: &str = "a new sentence of the owner";
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn forgot(client: &Client, email: &str) -> Value {
+    let answer = client.post("/auth/password/forgot", json!({ "email": email })).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    answer.body["requestId"].clone()
+}
+
+fn reset(request: &Value, code: &str) -> Value {
+    json!({ "requestId": request, "code": code, "newPassword": NEW })
+}
+
+#[tokio::test]
+async fn wrong_tries_of_another_request_leave_the_code_of_the_owners_request() {
+    let app = TestApp::new().await;
+    app.verified(ADA).await;
+    let own = forgot(&app.anyone, ADA).await;
+    let code = code_in(&app.mail(ADA, "reset_code", 1).await);
+    for network in 0..10 {
+        let other = app.anyone.at(&format!("198.51.{network}.1"));
+        let request = forgot(&other, ADA).await;
+        for _ in 0..5 {
+            let refused = other.post("/auth/password/reset", reset(&request, &wrong(&code))).await;
+            assert_eq!(refused.problem(), "code_invalid");
+        }
+        let refused = other.post("/auth/password/reset", reset(&request, &code)).await;
+        assert_eq!(refused.problem(), "code_invalid", "the request has no try left");
+    }
+    assert_eq!(app.anyone.post("/auth/password/reset", reset(&own, &code)).await.status, 204);
+}
+
+#[tokio::test]
+async fn one_network_has_twenty_tries_a_day_for_an_address_whatever_it_requests() {
+    let app = TestApp::new().await;
+    app.verified(ADA).await;
+    let own = forgot(&app.anyone, ADA).await;
+    let code = code_in(&app.mail(ADA, "reset_code", 1).await);
+    let other = app.anyone.at("198.51.100.1");
+    for _ in 0..4 {
+        let request = forgot(&other, ADA).await;
+        for _ in 0..5 {
+            assert_eq!(other.post("/auth/password/reset", reset(&request, &wrong(&code))).await.status, 422);
+        }
+    }
+    let request = forgot(&other, ADA).await;
+    assert_eq!(other.post("/auth/password/reset", reset(&request, &code)).await.status, 422);
+    assert_eq!(app.anyone.post("/auth/password/reset", reset(&own, &code)).await.status, 204);
+}
+
+#[tokio::test]
+async fn sendings_that_another_network_requests_do_not_use_up_the_owners() {
+    let app = TestApp::new().await;
+    app.verified(ADA).await;
+    let other = app.anyone.at("198.51.100.1");
+    for sent in 1..=5 {
+        forgot(&other, ADA).await;
+        app.mail(ADA, "reset_code", sent).await;
+        app.advance(MINUTE);
+    }
+    forgot(&other, ADA).await;
+    let own = forgot(&app.anyone, ADA).await;
+    let mail = app.mail(ADA, "reset_code", 6).await;
+    assert_eq!(app.anyone.post("/auth/password/reset", reset(&own, &code_in(&mail))).await.status, 204);
+    let sent = app.mails(ADA).await.iter().filter(|mail| mail["template"] == "reset_code").count();
+    assert_eq!(sent, 6, "the other network has used up its hour");
+}
+
+#[tokio::test]
+async fn a_known_device_signs_in_after_a_day_of_wrong_passwords() {
+    let app = TestApp::new().await;
+    let ada = app.member(ADA).await;
+    for network in 0..12 {
+        let other = app.anyone.at(&format!("198.51.{network}.1"));
+        for _ in 0..5 {
+            let answer =
+                other.post("/auth/login", json!({ "identifier": ADA, "password": "a guess of another" })).await;
+            assert_eq!(answer.status, if network < 10 { 401 } else { 429 });
+        }
+    }
+    assert_eq!(app.login(ADA).await.problem(), "locked_out");
+    let known = json!({ "identifier": ADA, "password": PASSWORD, "deviceToken": ada.tokens["deviceToken"] });
+    for network in ["127.0.0.1", "198.51.3.1"] {
+        let entered = app.anyone.at(network).post("/auth/login", known.clone()).await;
+        assert_eq!(entered.status, 200, "{network} {entered:?}");
+    }
+}
+
+/// Registers an address and tries wrong codes for it; gives the id and the right code.
+async fn guessed(app: &TestApp, email: &str, tries: usize) -> (Value, String) {
+    let id = app.register(email).await.body["id"].clone();
+    let code = app.code_of(email).await;
+    for _ in 0..tries {
+        assert_eq!(app.verify(&id, &wrong(&code)).await.problem(), "code_invalid");
+    }
+    (id, code)
+}
+
+#[tokio::test]
+async fn at_the_ceiling_of_a_domain_no_code_of_it_is_accepted_for_an_hour() {
+    let app = TestApp::with(|config| config.auth.code.refused_hourly_by_domain = 10).await;
+    let (other, others_code) = guessed(&app, "eve@elsewhere.example", 0).await;
+    let (id, code) = guessed(&app, ADA, 0).await;
+    for email in ["one@example.com", "two@example.com"] {
+        guessed(&app, email, 5).await;
+    }
+    assert_eq!(app.verify(&id, &code).await.problem(), "code_invalid");
+    assert_eq!(app.verify(&id, &wrong(&code)).await.problem(), "code_invalid");
+    let entries = app.audited(OtpAction::CodeCeiling);
+    let details: Vec<_> = entries.iter().map(|entry| entry.detail.as_str()).collect();
+    assert_eq!(details, ["scope=domain domain=example.com"]);
+    assert_eq!(app.verify(&other, &others_code).await.status, 200, "another domain");
+    app.advance(60 * MINUTE);
+    let again = app.anyone.post("/auth/verify-email/resend", json!({ "userId": id })).await;
+    assert_eq!(again.status, 202);
+    let code = code_in(&app.mail(ADA, "verification_code", 2).await);
+    assert_eq!(app.verify(&id, &code).await.status, 200);
+}
+
+#[tokio::test]
+async fn at_the_ceiling_of_the_installation_no_code_is_accepted_and_links_are() {
+    let links = [("APP_URL", "https://app.example.com")];
+    let app = TestApp::with_mail(&links, |config| config.auth.code.refused_hourly = 10).await;
+    let (id, code) = guessed(&app, ADA, 0).await;
+    let mail = app.mail(ADA, "verification_code", 1).await;
+    guessed(&app, "one@one.example", 5).await;
+    let unknown = forgot(&app.anyone, "nobody@two.example").await;
+    for _ in 0..5 {
+        assert_eq!(app.anyone.post("/auth/password/reset", reset(&unknown, "999999")).await.status, 422);
+    }
+    assert_eq!(app.verify(&id, &code).await.problem(), "code_invalid");
+    let entries = app.audited(OtpAction::CodeCeiling);
+    assert_eq!(entries.iter().map(|entry| entry.detail.as_str()).collect::<Vec<_>>(), ["scope=installation"]);
+    let verified = app.anyone.post("/auth/verify-email", json!({ "secret": secret_in(&mail) })).await;
+    assert_eq!(verified.status, 200, "{verified:?}");
+}
