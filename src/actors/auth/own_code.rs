@@ -1,5 +1,5 @@
-//! Codes that signed-in users ask for themselves: to prove again who they are, or that a phone is theirs. They know who
-//! they are, so there is nothing to hide from them.
+//! Codes that signed-in users request: to prove their identity again, or to prove a phone or an address. The answers
+//! may state the reason of a refusal, because the caller is the owner of the code.
 
 use std::time::Duration;
 
@@ -24,19 +24,18 @@ use crate::{
     },
 };
 
-/// What a signed-in user may ask a code for.
+/// The purposes for which a signed-in user can request a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnPurpose {
-    /// To do what is dangerous.
+    /// Proves the identity again, for sensitive operations.
     StepUp,
-    /// To prove that the phone is theirs.
     VerifyPhone,
-    /// To prove that the address is theirs, where users enter before they have.
+    /// Proves the address, if users can sign in before they have proven it.
     VerifyEmail,
 }
 
 impl OwnPurpose {
-    /// What the signed-in may ask for among all purposes; a reset is for those who are not signed in.
+    /// The own purpose of a code; `None` for a reset, which needs no sign-in.
     fn of(purpose: CodePurpose) -> Option<Self> {
         match purpose {
             CodePurpose::StepUp => Some(Self::StepUp),
@@ -57,55 +56,52 @@ impl From<OwnPurpose> for CodePurpose {
     }
 }
 
-/// A code is on its way.
+/// The answer to a request for a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeRequested {
-    /// Its id.
     pub code: CodeId,
-    /// When it runs out.
     pub expires_at: Timestamp,
-    /// From when on it may be asked for again.
+    /// The time from which the code can be requested again.
     pub resend_at: Timestamp,
 }
 
-/// Why none is sent.
+/// The reason why no code is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestRefusal {
-    /// There is no way to send it to a phone.
+    /// No channel to phones is configured.
     NoChannel,
     /// The user has no phone.
     NoPhone,
-    /// The address is proven already.
+    /// The address is already proven.
     AlreadyVerified,
-    /// One was sent just now, or too many were.
+    /// The last code is too recent, or a limit on sending is reached.
     TooSoon {
-        /// How long until asking again makes sense.
+        /// The time until the next code can be requested.
         wait: Duration,
     },
-    /// The user is gone.
+    /// The user no longer exists.
     SessionEnded,
 }
 
-/// Why a code proves nothing.
+/// The reason why a code is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfirmRefusal {
-    /// What was typed is not of the form of a code; nothing was tried.
+    /// The text does not have the form of a code; it is not counted.
     NoCode,
-    /// It is wrong.
+    /// The code is wrong.
     Wrong {
-        /// Tries that are left.
+        /// The number of tries left.
         attempts_left: u8,
     },
-    /// It has run out, or is void, or there is none.
+    /// The code has expired or is void, or there is none.
     Expired,
 }
 
-/// Which of the user's codes is tried.
+/// Names one of the user's codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnCode {
-    /// By the id that asking for it answered.
+    /// The id from the answer to the request.
     Id(CodeId),
-    /// The one for the purpose.
     Purpose(OwnPurpose),
 }
 
@@ -130,7 +126,7 @@ pub(super) async fn request(
     }
 }
 
-/// How a code of the user's own stands, and what it is to prove. A read of the store.
+/// The state and purpose of a code of the user. Reads the store.
 pub(super) async fn standing(
     context: &AuthContext,
     (who, id): (UserId, CodeId),
@@ -173,7 +169,7 @@ async fn purpose_of(context: &AuthContext, user: UserId, which: OwnCode) -> Resu
     }
 }
 
-/// The session is as good as one that has just begun.
+/// Renews the session's time of authentication.
 fn step_up(tx: &mut Tx<'_>, id: SessionId) -> Decision<(), EffectRefused> {
     let held = session::find(tx, id)?.filter(|held| held.is_live(tx.now()));
     let Some(held) = held else { return refuse(EffectRefused) };
