@@ -1,4 +1,4 @@
-//! A new password from an operator, for a user who cannot reset it by mail.
+//! Sets a password on an operator's command, for a user who cannot reset it by mail.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
     types::{Call, EmailAddress, Failure, Invalid, Secret, id::UserId, limits},
 };
 
-/// Gives a user a new password; ends all sessions and forgets failed logins, as a reset by code does. Answers the user.
+/// Sets a user's password; ends all sessions and clears failed logins, like a reset by code. Answers the user.
 #[derive(Debug, Clone)]
 pub struct SetPassword {
     /// The user's address.
@@ -31,12 +31,12 @@ pub struct SetPassword {
     pub password: Secret,
 }
 
-/// Why the password stays.
+/// The reason why the password is not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetPasswordRefusal {
     /// No user has the address.
     NotFound,
-    /// The password is not taken, for these reasons.
+    /// The policy refuses the password, for these reasons.
     Password(Vec<Invalid>),
 }
 
