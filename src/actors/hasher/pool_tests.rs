@@ -108,11 +108,11 @@ async fn logins_are_run_before_registrations() {
 }
 
 #[tokio::test]
-async fn a_job_whose_caller_has_gone_is_not_begun() {
+async fn a_job_whose_caller_has_stopped_waiting_is_not_started() {
     let pool = pool();
     let place = pool.reserve(network(1), Priority::Login).unwrap();
     let hash = place.hash(Secret::new("a long password"), [1; SALT_BYTES]);
-    // Polled once, so that the job waits; then its caller leaves.
+    // One poll queues the job; then its caller stops waiting.
     assert!(hash.now_or_never().is_none());
     assert!(pool.step(&mut Scratch::default()));
     let report = pool.report();
@@ -120,7 +120,7 @@ async fn a_job_whose_caller_has_gone_is_not_begun() {
 }
 
 #[tokio::test]
-async fn closing_answers_those_who_wait_and_refuses_further_ones() {
+async fn closing_answers_waiting_callers_and_refuses_further_ones() {
     let pool = pool();
     let place = pool.reserve(network(1), Priority::Login).unwrap();
     let late = pool.reserve(network(1), Priority::Login).unwrap();

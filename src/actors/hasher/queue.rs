@@ -1,29 +1,28 @@
-//! Who waits for a thread, in which order, and how many may.
+//! The queue of the jobs that wait for a thread: its order and its bounds.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::types::Network;
 
-/// What goes first.
+/// The priority of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
-    /// A user who signs in: logins, changes of a password.
+    /// Logins and changes of a password; these run first.
     Login,
-    /// Everything else: registrations, resets, imports.
+    /// Registrations, resets, imports.
     Registration,
 }
 
-/// Why there is no place.
+/// The reason why no place is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoPlace {
-    /// All places are taken, or all that one network may have.
+    /// All places are reserved, or all those of the network.
     Full,
-    /// The pool is closed.
+    /// The queue is closed.
     Closed,
 }
 
-/// Places and the jobs in them. A place is taken when it is reserved and free again when its job begins, or when it is
-/// given back.
+/// Places and the jobs in them. A reserved place is free again when its job starts or when it is released.
 pub struct HasherQueue<J> {
     logins: VecDeque<Waiting<J>>,
     registrations: VecDeque<Waiting<J>>,
@@ -53,7 +52,7 @@ impl<J> HasherQueue<J> {
         }
     }
 
-    /// Takes a place.
+    /// Reserves a place.
     pub fn reserve(&mut self, network: Network) -> Result<(), NoPlace> {
         if self.closed {
             return Err(NoPlace::Closed);
@@ -67,7 +66,7 @@ impl<J> HasherQueue<J> {
         Ok(())
     }
 
-    /// Gives a place back.
+    /// Releases a place without a job.
     pub fn release(&mut self, network: Network) {
         self.taken = self.taken.saturating_sub(1);
         if let Some(of_network) = self.taken_by_network.get_mut(&network) {
@@ -78,7 +77,7 @@ impl<J> HasherQueue<J> {
         }
     }
 
-    /// Puts a job into a place that was reserved. A closed queue gives it back.
+    /// Puts a job into a reserved place. A closed queue returns the job.
     pub fn put(&mut self, network: Network, priority: Priority, job: J) -> Result<(), J> {
         if self.closed {
             self.release(network);
@@ -99,18 +98,18 @@ impl<J> HasherQueue<J> {
         Some(waiting.job)
     }
 
-    /// Takes no more. What waits is given back, to be dropped outside of any lock.
+    /// Closes the queue. The waiting jobs are returned, so that they are dropped outside the lock.
     pub fn close(&mut self) -> Vec<J> {
         self.closed = true;
         std::iter::from_fn(|| self.take()).collect()
     }
 
-    /// Whether it takes no more.
+    /// Whether the queue is closed.
     pub fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Places taken now.
+    /// The number of reserved places.
     pub fn taken(&self) -> usize {
         self.taken
     }
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_queue_takes_nothing_and_gives_back_what_waits() {
+    fn a_closed_queue_accepts_no_job_and_returns_the_waiting_ones() {
         let mut queue = HasherQueue::new(9, 9);
         queue.reserve(network(1)).unwrap();
         queue.reserve(network(1)).unwrap();

@@ -1,4 +1,4 @@
-//! The pool's threads as children of the tree: each is restarted by itself.
+//! The pool's threads as children of the tree, each with its own restarts.
 
 use std::pin::pin;
 
@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl HasherPool {
-    /// Adds `count` threads to the tree, each a child of `supervisor` that escapes past its restarts: without them
-    /// nobody can log in. Jobs wait in the pool, not in a thread, so a restart loses none but the one at hand.
+    /// Adds `count` threads to the tree, each a child of `supervisor` that escapes past its restarts, because without
+    /// threads no user can sign in. Jobs wait in the pool, so a restart loses only the running job.
     pub fn supervise(&self, supervisor: &mut Supervisor, count: usize) {
         for number in 0..count {
             let pool = self.clone();
