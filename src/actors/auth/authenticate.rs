@@ -58,7 +58,7 @@ pub(super) async fn run(auth: &Auth, token: &str) -> Result<Authenticated, Failu
         Ok(user::find(view, sub)?.map(|user| (session, user)))
     });
     let found = found.await?;
-    let Some((session, user)) = found.filter(|(session, user)| stands(context, (session, user), &claims, now)) else {
+    let Some((session, user)) = found.filter(|(session, user)| is_valid(context, (session, user), &claims, now)) else {
         return Err(Failure::Refused(AuthenticateRefusal::SessionEnded));
     };
     if session.refresh.mark_used(claims.generation, now).is_some() {
@@ -74,6 +74,6 @@ pub(super) async fn run(auth: &Auth, token: &str) -> Result<Authenticated, Failu
     Ok(Authenticated { principal, claims })
 }
 
-fn stands(context: &AuthContext, (session, user): (&Session, &User), claims: &AccessClaims, now: Timestamp) -> bool {
+fn is_valid(context: &AuthContext, (session, user): (&Session, &User), claims: &AccessClaims, now: Timestamp) -> bool {
     session.user == claims.sub && session.is_live(now) && user.may_enter(now, context.address_rule)
 }

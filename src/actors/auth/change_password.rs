@@ -14,7 +14,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{Session, SessionEnd, actions::AuthAction, events::PasswordChanged, password_policy},
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         otp::CodePurpose,
         user::{AddressRule, User},
     },
@@ -149,6 +149,6 @@ fn record(tx: &mut Tx<'_>, user: &User) -> Result<(), TxFault> {
         kind: PasswordChanged { user: user.id }.into(),
         personal: Personal { email: Some(user.email.as_str().to_owned()), ..Personal::default() },
     };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::ChangePassword, user.id))?;
+    tx.record(event, AuditRecord::done(AuthAction::ChangePassword, user.id))?;
     Ok(())
 }

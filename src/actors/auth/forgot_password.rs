@@ -8,7 +8,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{ResetRequest, actions::AuthAction, events::PasswordResetRequested, registration_rules},
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         otp::{CodePurpose, CodeStage},
     },
     persistence::{
@@ -95,6 +95,6 @@ fn record(tx: &mut Tx<'_>, owner: UserId, request: ResetId) -> Result<(), TxFaul
     let kind = PasswordResetRequested { user: owner, reset: request }.into();
     let event = Event { subject: owner, kind, personal: Personal::default() };
     let entry = AuditRecord::done(AuthAction::ForgotPassword, owner).detail(format!("request={request}"));
-    tx.record(EventOrigin::Call, event, entry)?;
+    tx.record(event, entry)?;
     Ok(())
 }

@@ -147,7 +147,7 @@ async fn make(write: &Write, algorithm: SigningAlgorithm) -> Result<SigningKey, 
     });
     thread.map_err(|error| Fault::bug(format!("no thread could be started: {error}")))?;
     let made = made.await.map_err(|_| Fault::bug("a signing key could not be generated"))?;
-    let private_der = made.map_err(defect)?;
+    let private_der = made.map_err(bug)?;
     Ok(SigningKey { id, algorithm, private_der, stage: KeyStage::Published, created_at: now, stage_since: now })
 }
 
@@ -158,13 +158,13 @@ fn apply(tx: &mut Tx<'_>, step: KeyStep, candidate: Option<&SigningKey>) -> Resu
             signing_key::put(tx, &SigningKey { stage: KeyStage::Signing, ..made.clone() })
         }
         (KeyStep::Publish(_) | KeyStep::PublishAndSign(_), None) => Ok(()),
-        (KeyStep::Sign(id), _) => enter(tx, id, KeyStage::Signing),
-        (KeyStep::Retire(id), _) => enter(tx, id, KeyStage::Retiring),
+        (KeyStep::Sign(id), _) => change_stage(tx, id, KeyStage::Signing),
+        (KeyStep::Retire(id), _) => change_stage(tx, id, KeyStage::Retiring),
         (KeyStep::Remove(id), _) => signing_key::remove(tx, id),
     }
 }
 
-fn enter(tx: &mut Tx<'_>, id: KeyId, stage: KeyStage) -> Result<(), TxFault> {
+fn change_stage(tx: &mut Tx<'_>, id: KeyId, stage: KeyStage) -> Result<(), TxFault> {
     let since: Timestamp = tx.now();
     for key in signing_key::all(tx)?.into_iter().filter(|key| key.id == id) {
         signing_key::put(tx, &SigningKey { stage, stage_since: since, ..key })?;
@@ -177,16 +177,16 @@ async fn load(store: &Store) -> Result<KeySet, Fault> {
     let mut signer = None;
     let mut others = Vec::new();
     for key in &stored {
-        let pair = SigningKeyPair::from_pkcs8(key.id, key.algorithm, &key.private_der).map_err(defect)?;
+        let pair = SigningKeyPair::from_pkcs8(key.id, key.algorithm, &key.private_der).map_err(bug)?;
         match key.stage {
             KeyStage::Signing => signer = Some(pair),
-            KeyStage::Published | KeyStage::Retiring => others.push(pair.verifying_key().map_err(defect)?),
+            KeyStage::Published | KeyStage::Retiring => others.push(pair.verifying_key().map_err(bug)?),
         }
     }
     let signer = signer.ok_or_else(|| Fault::bug("the store has no key in the stage `signing`"))?;
-    KeySet::new(signer, others).map_err(defect)
+    KeySet::new(signer, others).map_err(bug)
 }
 
-fn defect(fault: SigningKeyFault) -> Fault {
+fn bug(fault: SigningKeyFault) -> Fault {
     Fault::bug(fault.to_string())
 }

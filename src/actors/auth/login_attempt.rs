@@ -16,7 +16,7 @@ use crate::{
             events::{UserLockedOut, UserLoginFailed},
             lockout::{self, AfterWrong, Counters, LockoutLimits, RateOrigin, Reservation, Subject},
         },
-        event::{Event, EventKind, EventOrigin, Personal},
+        event::{Event, EventKind, Personal},
     },
     persistence::{
         Decision, Tx, TxFault, refuse,
@@ -220,6 +220,6 @@ pub(super) fn settle_success(tx: &mut Tx<'_>, attempt: &LoginAttempt) -> Result<
 }
 
 fn record(tx: &mut Tx<'_>, subject: UserId, kind: impl Into<EventKind>, entry: AuditRecord) -> Result<(), TxFault> {
-    tx.record(EventOrigin::Call, Event { subject, kind: kind.into(), personal: Personal::default() }, entry)?;
+    tx.record(Event { subject, kind: kind.into(), personal: Personal::default() }, entry)?;
     Ok(())
 }

@@ -159,9 +159,9 @@ impl Auth {
     pub async fn confirm_code(
         &self,
         context: CallContext,
-        (who, which): (Principal, OwnCode),
+        (caller, which): (Principal, OwnCode),
         typed: &str,
     ) -> Result<(), Failure<ConfirmRefusal>> {
-        own_code::confirm(self.context(), context, (who, which), typed).await
+        own_code::confirm(self.context(), context, (caller, which), typed).await
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{Session, actions::AuthAction},
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         otp::CodePurpose,
         user::{User, events::UserUpdated},
     },
@@ -108,14 +108,14 @@ pub enum OwnCode {
 pub(super) async fn request(
     context: &AuthContext,
     call_context: CallContext,
-    (who, purpose): (UserId, OwnPurpose),
+    (user, purpose): (UserId, OwnPurpose),
 ) -> Result<CodeRequested, Failure<RequestRefusal>> {
     match purpose {
         OwnPurpose::VerifyPhone if !context.reaches_phones => return Err(Failure::Refused(RequestRefusal::NoChannel)),
         OwnPurpose::VerifyPhone | OwnPurpose::VerifyEmail | OwnPurpose::StepUp => {}
     }
     let now = context.system.clock().now();
-    match context.otp.issue(call_context, who, purpose.into(), CodeOrder::Asked).await? {
+    match context.otp.issue(call_context, user, purpose.into(), CodeOrder::Asked).await? {
         Issued::Sent { code, expires_at, resend_at } => Ok(CodeRequested { code, expires_at, resend_at }),
         Issued::Wait { until } => Err(Failure::Refused(RequestRefusal::TooSoon { wait: until.since(now) })),
         Issued::Nobody => Err(Failure::Refused(match purpose {
@@ -129,30 +129,30 @@ pub(super) async fn request(
 /// The state and purpose of a code of the user. Reads the store.
 pub(super) async fn standing(
     context: &AuthContext,
-    (who, id): (UserId, CodeId),
+    (user, id): (UserId, CodeId),
 ) -> Result<Option<(OwnPurpose, CodeState)>, Fault> {
-    let found = context.otp.standing(who, id).await?;
+    let found = context.otp.standing(user, id).await?;
     Ok(found.and_then(|standing| Some((OwnPurpose::of(standing.purpose)?, standing))))
 }
 
 pub(super) async fn confirm(
     context: &AuthContext,
     call_context: CallContext,
-    (who, which): (Principal, OwnCode),
+    (caller, which): (Principal, OwnCode),
     typed: &str,
 ) -> Result<(), Failure<ConfirmRefusal>> {
     if CodeDigits::parse(typed).is_err() {
         return Err(Failure::Refused(ConfirmRefusal::NoCode));
     }
-    let Some(purpose) = purpose_of(context, who.user, which).await? else {
+    let Some(purpose) = purpose_of(context, caller.user, which).await? else {
         return Err(Failure::Refused(ConfirmRefusal::Expired));
     };
     let effect = match purpose {
-        OwnPurpose::StepUp => Effect::new("step_up", move |tx| step_up(tx, who.session)),
-        OwnPurpose::VerifyPhone => Effect::new("verify_phone", move |tx| verify_phone(tx, who.user)),
-        OwnPurpose::VerifyEmail => proof::verify_email(who.user, Some(who.session)),
+        OwnPurpose::StepUp => Effect::new("step_up", move |tx| step_up(tx, caller.session)),
+        OwnPurpose::VerifyPhone => Effect::new("verify_phone", move |tx| verify_phone(tx, caller.user)),
+        OwnPurpose::VerifyEmail => proof::verify_email(caller.user, Some(caller.session)),
     };
-    match context.otp.verify(call_context, who.user, purpose.into(), typed, effect).await? {
+    match context.otp.verify(call_context, caller.user, purpose.into(), typed, effect).await? {
         Tried::Right | Tried::RightAgain => Ok(()),
         Tried::Wrong { attempts_left } => Err(Failure::Refused(ConfirmRefusal::Wrong { attempts_left })),
         Tried::Expired | Tried::Unknown => Err(Failure::Refused(ConfirmRefusal::Expired)),
@@ -190,6 +190,6 @@ fn verify_phone(tx: &mut Tx<'_>, id: UserId) -> Decision<(), EffectRefused> {
     let fields = vec!["phoneVerified".to_owned()];
     let kind = UserUpdated { user: id, fields }.into();
     let event = Event { subject: id, kind, personal: Personal::default() };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::VerifyPhone, id))?;
+    tx.record(event, AuditRecord::done(AuthAction::VerifyPhone, id))?;
     Ok(())
 }

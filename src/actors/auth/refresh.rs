@@ -9,7 +9,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{Session, SessionEnd, actions::AuthAction, events::SessionRefreshed, refresh::Presented},
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         user::{AddressRule, User},
     },
     persistence::{
@@ -104,7 +104,7 @@ fn commit(tx: &mut Tx<'_>, token: &RefreshToken, rules: &RefreshRules) -> Decisi
 fn record(tx: &mut Tx<'_>, rotated: &Session, generation: u32) -> Result<(), TxFault> {
     let kind = SessionRefreshed { user: rotated.user, session: rotated.id, generation }.into();
     let event = Event { subject: rotated.user, kind, personal: Personal::default() };
-    tx.record(EventOrigin::Call, event, entry(AuthAction::Refresh, rotated))?;
+    tx.record(event, entry(AuthAction::Refresh, rotated))?;
     Ok(())
 }
 

@@ -21,7 +21,7 @@ use crate::{
             password_policy,
             registration_rules::{self, RegistrationAdmission},
         },
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         user::{AddressRule, Profile, Status, User},
     },
     persistence::{
@@ -145,7 +145,7 @@ fn commit(
     record(tx, &made, holder.as_ref())?;
     match (rule, holder) {
         (AddressRule::MayBeUnproven, None) => {
-            let entered = enter(tx, &made, &settings.session)?;
+            let entered = sign_in_at_once(tx, &made, &settings.session)?;
             Ok((made, Some(entered)))
         }
         (AddressRule::MayBeUnproven, Some(_)) | (AddressRule::MustBeProven, _) => {
@@ -162,7 +162,7 @@ fn logged_in(context: &AuthContext, (user, session): (User, Session)) -> Result<
 
 /// Turns the registration into a user with an unproven address, and signs the user in. Refused if another user has the
 /// user name.
-fn enter(
+fn sign_in_at_once(
     tx: &mut Tx<'_>,
     made: &Registration,
     settings: &config::SessionConfig,
@@ -263,6 +263,6 @@ fn record(tx: &mut Tx<'_>, made: &Registration, holder: Option<&User>) -> Result
     };
     let personal = Personal { email: Some(made.email.as_str().to_owned()), ..names };
     let entry = AuditRecord::done(AuthAction::Register, made.id);
-    tx.record(EventOrigin::Call, Event { subject, kind, personal }, entry)?;
+    tx.record(Event { subject, kind, personal }, entry)?;
     Ok(())
 }

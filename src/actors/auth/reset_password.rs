@@ -21,7 +21,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{ResetRequest, SessionEnd, actions::AuthAction, events::PasswordResetCompleted, password_policy},
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         otp::CodePurpose,
         user::{Metadata, Profile, User, transition},
     },
@@ -351,7 +351,7 @@ fn set_password(tx: &mut Tx<'_>, reset: &Reset) -> Decision<(), EffectRefused> {
         kind: PasswordResetCompleted { user: owner }.into(),
         personal: Personal { email: Some(known.email.as_str().to_owned()), ..Personal::default() },
     };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::ResetPassword, owner))?;
+    tx.record(event, AuditRecord::done(AuthAction::ResetPassword, owner))?;
     Ok(())
 }
 

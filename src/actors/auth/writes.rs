@@ -17,7 +17,7 @@ use crate::{
             lockout::Subject,
             refresh::RefreshState,
         },
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         user::{Profile, User, events::UserVerified},
     },
     persistence::{
@@ -46,7 +46,7 @@ pub(crate) fn end_one_session(
     entry: AuditRecord,
 ) -> Result<(), TxFault> {
     session::remove(tx, ended.id)?;
-    tx.record(EventOrigin::Call, session_ended(ended, reason), entry)?;
+    tx.record(session_ended(ended, reason), entry)?;
     Ok(())
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn record_login(tx: &mut Tx<'_>, user: &User, login: CompletedLogin) 
         personal: Personal { email: Some(user.email.as_str().to_owned()), ..Personal::default() },
     };
     let entry = AuditRecord::done(AuthAction::Login, user.id).detail(format!("session={session}"));
-    tx.record(EventOrigin::Call, event, entry)?;
+    tx.record(event, entry)?;
     Ok(())
 }
 
@@ -153,10 +153,10 @@ pub(crate) fn forget_failures(tx: &mut Tx<'_>, of: &User, key: &IdentifierKey) -
 
 /// Removes a registration with its codes, and erases its personal fields. No event is written, because it is not a
 /// user.
-pub(crate) fn drop_registration(tx: &mut Tx<'_>, gone: &Registration) -> Result<(), TxFault> {
-    registration::remove(tx, gone.id)?;
-    code::remove_all(tx, gone.id)?;
-    persons::erase(tx, gone.id)
+pub(crate) fn drop_registration(tx: &mut Tx<'_>, removed: &Registration) -> Result<(), TxFault> {
+    registration::remove(tx, removed.id)?;
+    code::remove_all(tx, removed.id)?;
+    persons::erase(tx, removed.id)
 }
 
 /// Ends the registrations of an address that a user has proven: no code can turn them into users. They count and
@@ -197,6 +197,6 @@ pub(crate) fn record_proof(tx: &mut Tx<'_>, proven: &User) -> Result<(), TxFault
         kind: UserVerified { user: proven.id }.into(),
         personal: Personal { email: Some(proven.email.as_str().to_owned()), ..Personal::of_profile(&proven.profile) },
     };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::VerifyEmail, proven.id))?;
+    tx.record(event, AuditRecord::done(AuthAction::VerifyEmail, proven.id))?;
     Ok(())
 }

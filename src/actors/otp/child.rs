@@ -55,7 +55,7 @@ impl OtpChild {
 
     /// Ends the expired codes, and sets the timer of the next expiry. The transaction follows every commit of an
     /// earlier child of the owner.
-    async fn look(&self, cx: &Cx<OtpMessage>, work: Work) -> Option<Timer> {
+    async fn expire_due(&self, cx: &Cx<OtpMessage>, work: Work) -> Option<Timer> {
         let call = Call { work, context: CallContext::service("otp", "expire-due") };
         let next = expire::run(&self.context, &call, self.owner).await.unwrap_or_else(|fault| {
             // Upkeep ends expired codes of all owners too.
@@ -80,7 +80,7 @@ impl Service for OtpChild {
 
     async fn start(&self, cx: &Cx<OtpMessage>) -> Result<Option<Timer>, Fault> {
         let deadline = cx.system().clock().instant() + crate::types::limits::CALL_DEADLINE;
-        Ok(self.look(cx, Work::until(deadline)).await)
+        Ok(self.expire_due(cx, Work::until(deadline)).await)
     }
 
     async fn handle(&self, cx: &Cx<OtpMessage>, state: &mut Option<Timer>, message: OtpMessage, work: Work) {
@@ -101,7 +101,7 @@ impl Service for OtpChild {
                 let call = Call { work, context };
                 reply.finish(verify::run(&self.context, &call, self.owner, attempt).await);
             }
-            OtpMessage::ExpireDue => *state = self.look(cx, work).await,
+            OtpMessage::ExpireDue => *state = self.expire_due(cx, work).await,
         }
     }
 }

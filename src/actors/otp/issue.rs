@@ -1,4 +1,4 @@
-//! Issuing a code: for the event of a registration or reset, or because a request asks to have it sent again.
+//! Issues a code: on the event of a registration or a password reset, or on a request to send it again.
 
 use std::sync::Arc;
 

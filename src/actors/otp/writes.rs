@@ -7,7 +7,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::AddressState,
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         otp::{
             CodeDemand, CodeLimits, CodePurpose, CodeStage, FreshCode, Issue, OneTimeCode,
             actions::OtpAction,
@@ -51,7 +51,7 @@ pub(crate) fn issue_code(
     match (recipient, entry) {
         (CodeRecipient::Address(address), Some(entry)) => {
             let event = required(tx, &sent, address);
-            tx.record(EventOrigin::Call, event, entry)?;
+            tx.record(event, entry)?;
         }
         (CodeRecipient::Address(address), None) => {
             let event = required(tx, &sent, address);
@@ -100,8 +100,8 @@ pub(crate) fn end_code(tx: &mut Tx<'_>, over: &OneTimeCode) -> Result<(), TxFaul
     }
 }
 
-/// Ends the live code of an owner for a purpose, and its link, because what it is for is settled otherwise; it stays
-/// for the limits on sending. There is no event for it: the caller records the change that ended it.
+/// Voids the valid code of an owner for a purpose, and its link, because another change has settled the purpose. The
+/// record stays for the limits on sending. No event is written; the caller records the other change.
 pub(crate) fn void_code(tx: &mut Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<(), TxFault> {
     match code::find(tx, owner, purpose)? {
         Some(live) if live.state == CodeStage::Live => code::put(tx, &OneTimeCode { state: CodeStage::Void, ..live }),
@@ -140,7 +140,7 @@ pub(super) fn count_wrong_try(tx: &mut Tx<'_>, counted: &OneTimeCode, attempts_l
     let kind = OtpFailed { owner, code, purpose, attempts_left }.into();
     let detail = format!("purpose={} attempts_left={attempts_left}", purpose.as_str());
     let entry = AuditRecord::refused(OtpAction::CodeRefused, owner).detail(detail);
-    tx.record(EventOrigin::Call, Event { subject: owner, kind, personal: Personal::default() }, entry)?;
+    tx.record(Event { subject: owner, kind, personal: Personal::default() }, entry)?;
     Ok(())
 }
 

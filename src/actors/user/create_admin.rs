@@ -13,7 +13,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{SessionEnd, password_policy},
-        event::{Event, EventOrigin},
+        event::Event,
         user::{Metadata, Profile, Status, User, actions::UserAction, events::UserRoleChanged},
     },
     persistence::{Decision, Tx, TxFault, refuse, tables::user},
@@ -80,7 +80,7 @@ fn commit(
     user::update(tx, &made).map_err(|stop| stop.map_refusal(|_| CreateAdminRefusal::EmailTaken))?;
     let kind = UserRoleChanged { user: made.id, from: Roles::default(), to: made.roles.clone() }.into();
     let event = Event { subject: made.id, kind, personal: writes::addressed(email) };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(UserAction::CreateAdmin, made.id))?;
+    tx.record(event, AuditRecord::done(UserAction::CreateAdmin, made.id))?;
     Ok(made)
 }
 

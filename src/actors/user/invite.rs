@@ -6,7 +6,7 @@ use super::{InvitationRules, UserContext, writes};
 use crate::{
     domain::{
         audit::AuditRecord,
-        event::{Event, EventOrigin},
+        event::Event,
         user::{Invitation, actions::UserAction, events::UserInvited},
     },
     persistence::{
@@ -75,6 +75,6 @@ fn commit(tx: &mut Tx<'_>, command: &Invite, rules: InvitationRules) -> Decision
     let kind = UserInvited { invitation: made.id, expires_at: made.expires_at }.into();
     let event = Event { subject: made.guest(), kind, personal: writes::addressed(&made.email) };
     let entry = AuditRecord::done(UserAction::Invite, made.guest()).detail(format!("invitation={}", made.id));
-    tx.record(EventOrigin::Call, event, entry)?;
+    tx.record(event, entry)?;
     Ok(made)
 }

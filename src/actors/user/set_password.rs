@@ -13,7 +13,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{SessionEnd, actions::AuthAction, events::PasswordChanged, password_policy},
-        event::{Event, EventOrigin},
+        event::Event,
         otp::CodePurpose,
         user::User,
     },
@@ -78,6 +78,6 @@ fn commit(tx: &mut Tx<'_>, id: UserId, hash: &str, key: &IdentifierKey) -> Decis
     let kind = PasswordChanged { user: changed.id }.into();
     let event = Event { subject: changed.id, kind, personal: writes::addressed(&changed.email) };
     let entry = AuditRecord::done(AuthAction::ResetPassword, changed.id).detail("by=operator");
-    tx.record(EventOrigin::Call, event, entry)?;
+    tx.record(event, entry)?;
     Ok(changed)
 }

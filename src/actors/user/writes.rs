@@ -5,7 +5,7 @@ use crate::{
     domain::{
         access::may_stop_being_admin,
         audit::AuditRecord,
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         user::{
             AddressRule, Invitation, Status, User,
             actions::UserAction,
@@ -35,7 +35,7 @@ pub(crate) fn give_roles(tx: &mut Tx<'_>, found: User, to: Roles) -> Result<User
     let detail = format!("from={} to={}", names(&from), names(&changed.roles));
     let kind = UserRoleChanged { user: changed.id, from, to: changed.roles.clone() }.into();
     let event = Event { subject: changed.id, kind, personal: addressed(&changed.email) };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(UserAction::ChangeRoles, changed.id).detail(detail))?;
+    tx.record(event, AuditRecord::done(UserAction::ChangeRoles, changed.id).detail(detail))?;
     Ok(changed)
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn give_status(tx: &mut Tx<'_>, found: User, to: Status) -> Result<Us
     let kind = UserStatusChanged { user: changed.id, from, to }.into();
     let event = Event { subject: changed.id, kind, personal: addressed(&changed.email) };
     let detail = format!("from={} to={}", from.as_str(), to.as_str());
-    tx.record(EventOrigin::Call, event, AuditRecord::done(UserAction::ChangeStatus, changed.id).detail(detail))?;
+    tx.record(event, AuditRecord::done(UserAction::ChangeStatus, changed.id).detail(detail))?;
     Ok(changed)
 }
 
@@ -62,9 +62,9 @@ pub(crate) fn is_last_admin(tx: &Tx<'_>, leaving: UserId) -> Result<bool, TxFaul
 }
 
 /// Removes an invitation and erases the personal fields of the invited person. No event is written.
-pub(crate) fn drop_invitation(tx: &mut Tx<'_>, gone: &Invitation) -> Result<(), TxFault> {
-    invitation::remove(tx, gone.id)?;
-    persons::erase(tx, gone.guest())
+pub(crate) fn drop_invitation(tx: &mut Tx<'_>, removed: &Invitation) -> Result<(), TxFault> {
+    invitation::remove(tx, removed.id)?;
+    persons::erase(tx, removed.guest())
 }
 
 /// Removes the invitation of an address, if there is one, after the invited person has become a user.
