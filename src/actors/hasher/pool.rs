@@ -2,19 +2,17 @@
 
 use std::{
     any::Any,
-    io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
     time::Duration,
 };
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
-use super::queue::{HasherQueue, NoPlace, Priority};
+use super::queue::{HasherQueue, Priority, QueueIsFull};
 use crate::{
     crypto::password::{PasswordCheck, PasswordCost, PasswordFault, PasswordHasher, SALT_BYTES, Scratch},
     types::{Fault, Network, Secret, limits},
@@ -96,10 +94,8 @@ enum Ran {
 struct Shared {
     hasher: PasswordHasher,
     queue: Mutex<HasherQueue<Job>>,
-    /// Wakes the threads: a job was put, or the pool was closed.
+    /// Wakes the threads: a job was put, or they shall end.
     wake: Condvar,
-    /// The same for `run_as_task`.
-    wake_task: Notify,
     counts: Counts,
 }
 
@@ -129,44 +125,24 @@ impl HasherPool {
     /// A pool without threads.
     pub fn new(hasher: PasswordHasher, bounds: HasherBounds) -> Self {
         let queue = Mutex::new(HasherQueue::new(bounds.waiting, bounds.waiting_by_network));
-        let shared =
-            Shared { hasher, queue, wake: Condvar::new(), wake_task: Notify::new(), counts: Counts::default() };
+        let shared = Shared { hasher, queue, wake: Condvar::new(), counts: Counts::default() };
         Self { shared: Arc::new(shared) }
     }
 
-    /// Reserves a place for a caller from `network`. Fails with `Overloaded` if none is free, and with `Unavailable`
-    /// after `close`.
+    /// Reserves a place for a caller from `network`. Fails with `Overloaded` if none is free.
     pub fn reserve(&self, network: Network, priority: Priority) -> Result<HasherPlace, Fault> {
         let reserved = self.shared.queue().reserve(network);
         match reserved {
             Ok(()) => Ok(HasherPlace { shared: Arc::clone(&self.shared), network, priority, is_filled: false }),
-            Err(no_place) => {
+            Err(QueueIsFull) => {
                 self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
-                Err(match no_place {
-                    NoPlace::Full => Fault::overloaded(),
-                    NoPlace::Closed => Fault::Unavailable,
-                })
+                Err(Fault::overloaded())
             }
         }
     }
 
-    /// Starts `count` named threads, each running `run`. They end after `close`; the caller joins them.
-    pub fn start_threads(&self, count: usize) -> io::Result<Vec<thread::JoinHandle<()>>> {
-        (0..count)
-            .map(|number| {
-                let pool = self.clone();
-                thread::Builder::new().name(format!("hasher-{number}")).spawn(move || pool.run())
-            })
-            .collect()
-    }
-
-    /// The loop of one thread: takes jobs until the pool is closed. Blocks.
-    pub fn run(&self) {
-        self.run_until(|| false);
-    }
-
-    /// The same, until `is_over` says so; it is asked between jobs and after `wake_all`. It may be called anew after it
-    /// has ended in a panic of its own: nothing but the job at hand is lost.
+    /// The loop of one thread, until `is_over` returns true; it is called between jobs and after `wake_all`. Blocks.
+    /// The loop may run again after a panic of its own, which loses only the running job.
     pub fn run_until(&self, is_over: impl Fn() -> bool) {
         let mut scratch = Scratch::default();
         while let Some(job) = self.wait_for_job(&mut scratch, &is_over) {
@@ -180,38 +156,6 @@ impl HasherPool {
         let queue = self.shared.queue();
         self.shared.wake.notify_all();
         drop(queue);
-    }
-
-    /// The same loop as a task, for tests under paused time, where a reply from a thread would come too late. It holds
-    /// up its runtime for as long as a hash takes.
-    pub async fn run_as_task(&self) {
-        let mut scratch = Scratch::default();
-        loop {
-            let woken = self.shared.wake_task.notified();
-            while self.step(&mut scratch) {}
-            if self.shared.queue().is_closed() {
-                return;
-            }
-            woken.await;
-        }
-    }
-
-    /// Runs one waiting job; false if none waits.
-    fn step(&self, scratch: &mut Scratch) -> bool {
-        let job = self.shared.queue().take();
-        let is_some = job.is_some();
-        if let Some(job) = job {
-            self.run_job(job, scratch);
-        }
-        is_some
-    }
-
-    /// Takes no more work. Jobs that wait are answered `Unavailable`; those that run are finished.
-    pub fn close(&self) {
-        let waiting = self.shared.queue().close();
-        self.shared.wake.notify_all();
-        self.shared.wake_task.notify_one();
-        drop(waiting);
     }
 
     /// The counts and the present load.
@@ -249,7 +193,7 @@ impl HasherPool {
     fn wait_for_job(&self, scratch: &mut Scratch, is_over: &impl Fn() -> bool) -> Option<Job> {
         let mut queue = self.shared.queue();
         loop {
-            if queue.is_closed() || is_over() {
+            if is_over() {
                 // The wake-up may have been for a job: another thread takes it.
                 self.shared.wake.notify_one();
                 return None;
@@ -337,10 +281,8 @@ impl HasherPlace {
             ran
         });
         self.is_filled = true;
-        let refused = self.shared.queue().put(self.network, self.priority, job).err();
-        drop(refused);
+        self.shared.queue().put(self.network, self.priority, job);
         self.shared.wake.notify_one();
-        self.shared.wake_task.notify_one();
         answer.await.unwrap_or(Err(Fault::Unavailable))
     }
 }

@@ -13,14 +13,9 @@ pub enum Priority {
     Registration,
 }
 
-/// The reason why no place is free.
+/// All places are reserved, or all those of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoPlace {
-    /// All places are reserved, or all those of the network.
-    Full,
-    /// The queue is closed.
-    Closed,
-}
+pub struct QueueIsFull;
 
 /// Places and the jobs in them. A reserved place is free again when its job starts or when it is released.
 pub struct HasherQueue<J> {
@@ -30,7 +25,6 @@ pub struct HasherQueue<J> {
     taken_by_network: HashMap<Network, usize>,
     most: usize,
     most_by_network: usize,
-    closed: bool,
 }
 
 struct Waiting<J> {
@@ -48,18 +42,14 @@ impl<J> HasherQueue<J> {
             taken_by_network: HashMap::new(),
             most,
             most_by_network,
-            closed: false,
         }
     }
 
     /// Reserves a place.
-    pub fn reserve(&mut self, network: Network) -> Result<(), NoPlace> {
-        if self.closed {
-            return Err(NoPlace::Closed);
-        }
+    pub fn reserve(&mut self, network: Network) -> Result<(), QueueIsFull> {
         let of_network = self.taken_by_network.get(&network).copied().unwrap_or(0);
         if self.taken >= self.most || of_network >= self.most_by_network {
-            return Err(NoPlace::Full);
+            return Err(QueueIsFull);
         }
         self.taken += 1;
         self.taken_by_network.insert(network, of_network + 1);
@@ -77,18 +67,13 @@ impl<J> HasherQueue<J> {
         }
     }
 
-    /// Puts a job into a reserved place. A closed queue returns the job.
-    pub fn put(&mut self, network: Network, priority: Priority, job: J) -> Result<(), J> {
-        if self.closed {
-            self.release(network);
-            return Err(job);
-        }
+    /// Puts a job into a reserved place.
+    pub fn put(&mut self, network: Network, priority: Priority, job: J) {
         let line = match priority {
             Priority::Login => &mut self.logins,
             Priority::Registration => &mut self.registrations,
         };
         line.push_back(Waiting { network, job });
-        Ok(())
     }
 
     /// The next job; its place is free again.
@@ -96,17 +81,6 @@ impl<J> HasherQueue<J> {
         let waiting = self.logins.pop_front().or_else(|| self.registrations.pop_front())?;
         self.release(waiting.network);
         Some(waiting.job)
-    }
-
-    /// Closes the queue. The waiting jobs are returned, so that they are dropped outside the lock.
-    pub fn close(&mut self) -> Vec<J> {
-        self.closed = true;
-        std::iter::from_fn(|| self.take()).collect()
-    }
-
-    /// Whether the queue is closed.
-    pub fn is_closed(&self) -> bool {
-        self.closed
     }
 
     /// The number of reserved places.
@@ -129,10 +103,10 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(queue.reserve(network(1)), Ok(()));
         }
-        assert_eq!(queue.reserve(network(1)), Err(NoPlace::Full));
+        assert_eq!(queue.reserve(network(1)), Err(QueueIsFull));
         assert_eq!(queue.reserve(network(2)), Ok(()));
         assert_eq!(queue.reserve(network(3)), Ok(()));
-        assert_eq!(queue.reserve(network(4)), Err(NoPlace::Full));
+        assert_eq!(queue.reserve(network(4)), Err(QueueIsFull));
         queue.release(network(1));
         assert_eq!(queue.reserve(network(1)), Ok(()));
     }
@@ -141,8 +115,8 @@ mod tests {
     fn a_place_is_free_again_when_its_job_begins() {
         let mut queue = HasherQueue::new(1, 1);
         queue.reserve(network(1)).unwrap();
-        queue.put(network(1), Priority::Login, 'a').unwrap();
-        assert_eq!(queue.reserve(network(1)), Err(NoPlace::Full));
+        queue.put(network(1), Priority::Login, 'a');
+        assert_eq!(queue.reserve(network(1)), Err(QueueIsFull));
         assert_eq!(queue.take(), Some('a'));
         assert_eq!(queue.reserve(network(1)), Ok(()));
         assert_eq!(queue.taken(), 1);
@@ -158,21 +132,9 @@ mod tests {
             (Priority::Login, "l2"),
         ] {
             queue.reserve(network(1)).unwrap();
-            queue.put(network(1), priority, job).unwrap();
+            queue.put(network(1), priority, job);
         }
         let order: Vec<_> = std::iter::from_fn(|| queue.take()).collect();
         assert_eq!(order, ["l1", "l2", "r1", "r2"]);
-    }
-
-    #[test]
-    fn a_closed_queue_accepts_no_job_and_returns_the_waiting_ones() {
-        let mut queue = HasherQueue::new(9, 9);
-        queue.reserve(network(1)).unwrap();
-        queue.reserve(network(1)).unwrap();
-        queue.put(network(1), Priority::Login, 1).unwrap();
-        assert_eq!(queue.close(), [1]);
-        assert_eq!(queue.put(network(1), Priority::Login, 2), Err(2));
-        assert_eq!(queue.reserve(network(1)), Err(NoPlace::Closed));
-        assert_eq!(queue.taken(), 0);
     }
 }

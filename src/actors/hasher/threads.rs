@@ -14,12 +14,12 @@ impl HasherPool {
     pub fn supervise(&self, supervisor: &mut Supervisor, count: usize) {
         for number in 0..count {
             let pool = self.clone();
-            supervisor.task(Spec::escape(format!("hasher-{number}")).kind("hasher"), move |cx| life(pool.clone(), cx));
+            supervisor.task(Spec::escape(format!("hasher-{number}")).kind("hasher"), move |cx| run(pool.clone(), cx));
         }
     }
 }
 
-async fn life(pool: HasherPool, cx: TaskCx) -> Result<(), Fault> {
+async fn run(pool: HasherPool, cx: TaskCx) -> Result<(), Fault> {
     let running = pool.clone();
     let mut thread = pin!(cx.thread(move |cx| {
         cx.ready();
