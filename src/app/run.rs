@@ -11,7 +11,7 @@ use futures::FutureExt;
 use super::{AdministratorPresence, AppError, control_token};
 use crate::{
     actors::{
-        audit::tell_end,
+        audit::log_heads,
         operations::{Operations, ProcessPhase},
     },
     config::Config,
@@ -76,7 +76,7 @@ impl Running {
 /// more.
 pub(super) async fn close(store: &Store) {
     store.close().await;
-    tell_end(store);
+    log_heads(store);
 }
 
 /// A store that cannot be asked is no reason to say that nobody was made yet.

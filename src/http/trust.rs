@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_is_read_where_x_forwarded_for_names_nobody() {
+    fn forwarded_is_read_if_x_forwarded_for_names_no_client() {
         fn of(lines: &[(&'static str, &'static str)]) -> (String, bool) {
             let (client, _, transport) = judged("10.0.0.1", lines);
             (client, transport == Transport::Tls)

@@ -127,16 +127,16 @@ impl Limiter {
 
     /// Moves a request that `policy` has counted to the anonymous quota, if that quota allows it: the request was not
     /// of the kind of `policy`.
-    pub fn recount(&self, policy: Policy, who: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
-        let taken = self.take(Policy::Anonymous, who, now).filter(|taken| taken.allowed().is_ok())?;
-        self.table(policy)?.give_back(who);
+    pub fn recount(&self, policy: Policy, key: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
+        let taken = self.take(Policy::Anonymous, key, now).filter(|taken| taken.allowed().is_ok())?;
+        self.table(policy)?.give_back(key);
         Some(taken)
     }
 
-    /// Counts one request of `who` at `now`; `None` if rate limits are off.
-    pub fn take(&self, policy: Policy, who: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
+    /// Counts one request of `key` at `now`; `None` if rate limits are off.
+    pub fn take(&self, policy: Policy, key: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
         let table = self.table(policy)?;
-        Some(QuotaTaken { policy, quota: table.quota(), state: table.take(who, now) })
+        Some(QuotaTaken { policy, quota: table.quota(), state: table.take(key, now) })
     }
 }
 
