@@ -79,5 +79,5 @@ pub fn log_heads(store: &Store) {
     let StoreReport { audit, audit_sign_ins, .. } = store.report();
     let AuditMark { entries, hash } = audit;
     let AuditMark { entries: sign_ins, hash: sign_ins_hash } = audit_sign_ins;
-    tracing::info!(entries, hash, sign_ins, sign_ins_hash, "the end of the audit trail");
+    tracing::info!(entries, hash, sign_ins, sign_ins_hash, "the head of the audit chain");
 }

@@ -17,7 +17,6 @@ use crate::{
 /// Ends all sessions of a user. Answers their number.
 #[derive(Debug, Clone)]
 pub struct EndSessions {
-    /// The user's address.
     pub email: EmailAddress,
 }
 

@@ -13,7 +13,6 @@ use crate::{
 /// Adds a role to a user. Answers the user; writes nothing if the user has the role.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// The user's address.
     pub email: EmailAddress,
     pub role: Role,
 }

@@ -25,9 +25,7 @@ use crate::{
 /// Sets a user's password; ends all sessions and clears failed logins, like a reset by code. Answers the user.
 #[derive(Debug, Clone)]
 pub struct SetPassword {
-    /// The user's address.
     pub email: EmailAddress,
-    /// The new password.
     pub password: Secret,
 }
 

@@ -22,7 +22,6 @@ use crate::{
 /// Removes the status `locked` of a user and clears the failed logins. Answers the user.
 #[derive(Debug, Clone)]
 pub struct Unlock {
-    /// The user's address.
     pub email: EmailAddress,
 }
 
