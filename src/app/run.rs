@@ -11,7 +11,7 @@ use futures::FutureExt;
 use super::{AdministratorPresence, AppError, control_token};
 use crate::{
     actors::{
-        audit::tell_end,
+        audit::log_heads,
         operations::{Operations, ProcessPhase},
     },
     config::Config,
@@ -75,7 +75,7 @@ impl Running {
 /// Closes the store if it is not closed yet, and then logs the head of the audit chain: nothing is written after it.
 pub(super) async fn close(store: &Store) {
     store.close().await;
-    tell_end(store);
+    log_heads(store);
 }
 
 /// If the store cannot be read, this does not report that an administrator is missing.

@@ -187,11 +187,11 @@ fn answered(
         Err(NoAnswer::Refused) => return Ok(None),
         Err(error) => return Err(CliFailure::fault(format_args!("the server at {}", control.address()), error)),
     };
-    let told = answer.json().unwrap_or_default();
+    let body = answer.json().unwrap_or_default();
     if (200..300).contains(&answer.status) {
-        return Ok(Some(told));
+        return Ok(Some(body));
     }
-    Err(CliFailure::Fault(format!("the running server refuses: {}", refusal(&told))))
+    Err(CliFailure::Fault(format!("the running server refuses: {}", refusal(&body))))
 }
 
 /// The text of a problem document (RFC 9457) in one line: its field errors, or else its detail.

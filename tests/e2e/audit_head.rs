@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::server::{Home, Server, until};
 
-const HEAD_MESSAGE: &str = "the end of the audit trail";
+const HEAD_MESSAGE: &str = "the head of the audit chain";
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The logged heads, oldest first, in the shape of `head` of `GET /audit/verify`.

@@ -105,7 +105,7 @@ async fn operators_are_answered_during_the_drain_and_the_run_s_credential_is_rem
     let (status, written) = server.ended(LIMIT).await;
     assert_eq!(status.code(), Some(0), "{written}");
     assert!(!token.exists());
-    assert!(written.contains("the end of the audit trail"), "{written}");
+    assert!(written.contains("the head of the audit chain"), "{written}");
 }
 
 /// A terminal that closes, and a supervisor that requests a reload of the settings, interrupt no change.

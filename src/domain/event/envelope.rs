@@ -50,15 +50,6 @@ impl Personal {
     }
 }
 
-/// Whether an event contains the origin of its call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventOrigin {
-    /// It contains the client's address and user agent.
-    Call,
-    /// It contains neither: it reports the service's own work, or a person who did not make the call.
-    Withheld,
-}
-
 /// An event as a transaction writes it. The store adds id, sequence, time and origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
