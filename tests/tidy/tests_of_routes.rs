@@ -1,6 +1,6 @@
 //! The tests of a route are found from its file: those of `src/http/routes/<service>/<resource>.rs` are in
-//! `tests/api/<service>/<resource>.rs` and call each of its paths. The other files of `tests/api` are the harness, or in
-//! `edge/`.
+//! `tests/api/<service>/<resource>.rs` and call each of its paths. The other files of `tests/api` are the harness, or
+//! in `edge/`.
 
 use std::collections::BTreeMap;
 
