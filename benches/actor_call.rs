@@ -1,6 +1,6 @@
 //! The cost of a call: with ractor alone (cast and oneshot; and its own `call`, which has a time limit as the
 //! supervision kit has), through the kit, through actix, over a bare tokio channel. The results are ratios within one
-//! run, since machines differ. First one caller, one call after the other; then 64 callers at once. The rounds of the
+//! run, since machines differ. First one caller, one call after another; then 64 callers at once. The rounds of the
 //! candidates are interleaved, and the median of each is taken. Two rows compare the cost of a job: started by an enum
 //! of messages and an actor with an arm for each of them, and started as a `Command` of the `CommandActor`.
 
@@ -315,16 +315,16 @@ impl actix::Handler<Number> for ActixEcho {
 
 /// actix runs on a separate thread, as it does in a program.
 fn start_actix() -> actix::Addr<ActixEcho> {
-    let (tell, told) = mpsc::sync_channel(1);
+    let (sender, receiver) = mpsc::sync_channel(1);
     std::thread::Builder::new()
         .spawn(move || {
             actix::System::new().block_on(async {
-                tell.send(actix::Actor::start(ActixEcho)).unwrap();
+                sender.send(actix::Actor::start(ActixEcho)).unwrap();
                 std::future::pending::<()>().await;
             });
         })
         .unwrap();
-    told.recv().unwrap()
+    receiver.recv().unwrap()
 }
 
 async fn call_actix(addr: actix::Addr<ActixEcho>) {

@@ -4,8 +4,8 @@
 //! Must not know: any service. Begin with `LeasedWorker`.
 //!
 //! ```text
-//!  waiting --granted--> working --taken away--> waiting
-//!                          '--stopped or crashed: released when its last job ends
+//!  waiting --granted--> working --lost--> waiting
+//!                          '--stopped or crashed--> released at the end of its last job
 //! ```
 //!
 //! A start does not wait for the lease, so that a waiting actor does not block the start of its tree.
@@ -120,7 +120,7 @@ impl<W: LeasedWorker> Worker for Leased<W> {
             LeaseStanding::Refused(fault) => Err(fault),
             LeaseStanding::Working(worker, lease) if !lease.is_held() => {
                 drop(worker);
-                tracing::warn!(lease = &*name, epoch = lease.epoch(), "a lease was taken away");
+                tracing::warn!(lease = &*name, epoch = lease.epoch(), "a lease was lost");
                 Ok(Next::Now)
             }
             LeaseStanding::Working(mut worker, lease) => {

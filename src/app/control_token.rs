@@ -1,5 +1,5 @@
-//! The operator's credential of one run: a file in the store's directory. Who may read the directory may use the ops
-//! listener of the server that holds it.
+//! The operator's credential of one run: a file in the store's directory. A user of the machine who can read the file
+//! may use the ops listener of the server that has opened the store.
 
 use std::{
     io::Write as _,
@@ -12,12 +12,12 @@ use crate::types::{Entropy, Secret};
 
 const FILE: &str = "control.token";
 
-/// Where the running server of the store in `dir` keeps it.
+/// The file of the credential for the store in `dir`.
 pub fn path(dir: &Path) -> PathBuf {
     dir.join(FILE)
 }
 
-/// Makes a token and writes it, readable by its owner alone. Fails if the file cannot be written.
+/// Creates a token and writes it, readable by its owner alone. Fails if the file cannot be written.
 pub(super) fn write(dir: &Path, entropy: &dyn Entropy) -> Result<Secret, AppError> {
     let mut bytes = [0; 32];
     entropy.fill(&mut bytes);
@@ -35,11 +35,11 @@ pub(super) fn write(dir: &Path, entropy: &dyn Entropy) -> Result<Secret, AppErro
     Ok(token)
 }
 
-/// Removes the file if it still holds `token`: once the store is closed, the next server may have written its own.
+/// Removes the file if it still holds `token`: after the store is closed, the next server may have written its own.
 pub(super) fn remove(dir: &Path, token: &Secret) {
     let path = path(dir);
     if std::fs::read_to_string(&path).is_ok_and(|held| held == token.reveal()) {
-        // A token that stays behind opens nothing: no server takes it.
+        // A token that remains is harmless: no server accepts it.
         let _ = std::fs::remove_file(path);
     }
 }

@@ -1,20 +1,18 @@
-//! Why the process does not start, or does not run to its end.
+//! Why the process does not start, or stops with an error.
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use crate::{supervision::Escape, types::Fault};
 
-/// Each is one line for the operator.
+/// The errors of a start and a run. Each is one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// An address cannot be listened on.
+    /// The process cannot listen on an address.
     #[error("cannot listen on {address} ({key}): {reason}")]
     Listen {
-        /// The setting.
         key: &'static str,
-        /// Its value.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         reason: std::io::Error,
     },
     /// The store cannot be opened.
@@ -22,29 +20,18 @@ pub enum AppError {
     Store(String),
     /// A file of keys or credentials cannot be read or written.
     #[error("cannot use {}: {reason}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A setting cannot be carried out.
+    File { path: PathBuf, reason: String },
+    /// A setting cannot be applied.
     #[error("{0}")]
     Setting(String),
     /// A step of the start failed.
     #[error("the start failed at {step}: {fault}")]
-    Start {
-        /// Which.
-        step: &'static str,
-        /// Why.
-        fault: Fault,
-    },
-    /// A part without which the process must not go on gave up.
-    #[error("{path} gave up: {reason}")]
+    Start { step: &'static str, fault: Fault },
+    /// An actor that the process needs has escaped.
+    #[error("{path} escaped: {reason}")]
     Escaped {
-        /// Where in the tree.
+        /// The path of the actor in the tree.
         path: String,
-        /// Why.
         reason: String,
     },
 }

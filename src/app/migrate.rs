@@ -1,4 +1,4 @@
-//! Bringing an older store up to this program, before anything else is served.
+//! Migrates an older store to this program's version before requests are served.
 
 use std::{future::Future, sync::Arc};
 
@@ -15,23 +15,23 @@ use crate::{
     types::limits,
 };
 
-/// What came of bringing the store up to this program.
+/// The result of the migration.
 pub(super) enum Migrated {
     Done,
-    /// A wish to stop came before it was done.
+    /// A stop was requested before the end.
     Stopped,
 }
 
 impl App {
-    /// How many migrations the store has still to go through.
+    /// The number of migrations that the store still needs.
     pub(super) async fn pending(&self) -> Result<usize, AppError> {
         let all = self.migrations;
         let pending = self.store.read(move |view| Ok(migrations::pending(view, all)?.len()));
-        pending.await.map_err(|fault| AppError::Start { step: "looking at the store's migrations", fault })
+        pending.await.map_err(|fault| AppError::Start { step: "reading the store's migrations", fault })
     }
 
-    /// Migrates an older store, after a snapshot of it, while the listeners say how far that has come. They and the
-    /// migrator are a system of their own, which is gone when this returns.
+    /// Migrates an older store, after a snapshot of it, while the listeners report the progress. They and the migrator
+    /// are a system of their own, which has ended when this returns.
     pub(super) async fn migrate(&self, stop: impl Future<Output = ()>) -> Result<Migrated, AppError> {
         let Self { config, sockets, store, migrations, .. } = self;
         let step = "migrating the store";

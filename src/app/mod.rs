@@ -1,11 +1,11 @@
-//! From the settings to a running process and back: open, migrate, start, run, stop.
+//! From the settings to a running process and its end: open, migrate, start, run, stop.
 //!
-//! Owns: the order of the start and of the stop, the tree, and how the services are wired; sockets, the store's place
-//! and the files of secrets. Must not know: the command line, rules of the business. Begin with `tree.rs` (every actor
-//! there is), then `open.rs`, `start.rs`, `run.rs`, in the order in which a process goes through them.
+//! Owns: the order of the start and of the stop, the tree, and the wiring of the services; sockets, the store's
+//! directory and the files of secrets. Must not know: the command line, rules of the business. Begin with `tree.rs`
+//! (all actors), then `open.rs`, `start.rs`, `run.rs`, in the order in which a process runs them.
 //!
-//! Sockets are bound before the store is opened, so that a port that is taken changes nothing. They are served when it
-//! is open: while an older store is migrated by routes that only say so, then by all of them.
+//! Sockets are bound before the store is opened, so that an address in use changes nothing. They are served when the
+//! store is open: during a migration by routes that only report it, then by all routes.
 
 pub mod control_token;
 mod error;
@@ -33,7 +33,7 @@ use crate::{
     types::{CallContext, Work, limits},
 };
 
-/// A process whose store is open and whose listeners are bound; nothing runs yet.
+/// A process whose store is open and whose listeners are bound, before the actors are started.
 pub struct App {
     config: Arc<Config>,
     sockets: sockets::Sockets,
@@ -45,16 +45,16 @@ pub struct App {
     migrations: &'static [Migration],
 }
 
-/// Whether there is an administrator.
+/// Whether the store has an administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdministratorPresence {
     /// No user is an administrator yet.
     Absent,
-    /// There is an administrator.
+    /// A user is an administrator.
     Present,
 }
 
-/// What accompanies a transaction of the start.
+/// The context of a transaction of the start.
 fn service_write(system: &System) -> Write {
     let work = Work::until(system.clock().instant() + limits::WRITER_LOST);
     Write::new(work, system.stamp(), CallContext::service("app", "start"))

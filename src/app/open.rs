@@ -22,16 +22,15 @@ use crate::{
 };
 
 impl App {
-    /// Binds the listeners and opens the store, which takes the data directory for this process. `migrations` are those
-    /// that the store of this program has had; `log` is the level of the log of this process. Must be called within a
-    /// runtime.
+    /// Binds the listeners and opens the store, which locks the data directory for this process. `migrations` are all
+    /// migrations of this program's store; `log` sets the level of the process's log. Must be called within a runtime.
     ///
-    /// Fails if an address is taken, the store cannot be opened or is newer than this program, or a setting does not
-    /// fit it.
+    /// Fails if an address is in use, the store cannot be opened or is newer than this program, or a setting
+    /// contradicts the store.
     pub async fn open(mut config: Config, log: LogSwitch, migrations: &'static [Migration]) -> Result<Self, AppError> {
         let hasher = hasher(&config)?;
         let sockets = Sockets::bind(&config)?;
-        // With port 0 the system chose: what is said of the public URL names the port that was taken.
+        // With port 0 the system chose a port, which the public URL then names.
         config.edge.listen = sockets.public.address;
         config.edge.ops_listen = sockets.ops.address;
         let config = Arc::new(config);
@@ -46,7 +45,7 @@ impl App {
         let system = System::new(clock, entropy);
         demand_known(&store, &opening, migrations, &system).await?;
         let app = Self { config, sockets, system, manual, store, hasher, log, migrations };
-        // The users of an older store are read once they are brought up to this program.
+        // The users of an older store are read after its migration.
         if app.pending().await? == 0
             && let Err(refusal) = demand_pepper(&app.store, &app.hasher).await
         {
@@ -56,18 +55,18 @@ impl App {
         Ok(app)
     }
 
-    /// Where the public listener is.
+    /// The address of the public listener.
     pub fn public(&self) -> SocketAddr {
         self.sockets.public.address
     }
 
-    /// Where the operators' listener is.
+    /// The address of the ops listener.
     pub fn ops(&self) -> SocketAddr {
         self.sockets.ops.address
     }
 }
 
-/// The clock; in development one that can be set forward, by `POST /dev/clock/advance`.
+/// The clock; in development one that `POST /dev/clock/advance` moves forward.
 fn clock(mode: Mode, last: Timestamp) -> (Arc<dyn Clock>, Option<Arc<ManualClock>>) {
     match mode {
         Mode::Production => (Arc::new(SystemClock::after(last)), None),
@@ -84,20 +83,20 @@ fn open_store(options: Options) -> Result<(Store, Opening), AppError> {
         tracing::warn!(place = %cut.place, reason = %cut.reason, "the journal's unacknowledged tail was cut");
     }
     match &opening.tree {
-        TreeState::Rebuilt { reason, .. } if !opening.created => tracing::warn!(%reason, "the tree was built anew"),
+        TreeState::Rebuilt { reason, .. } if !opening.created => tracing::warn!(%reason, "the tree was rebuilt"),
         TreeState::Trusted | TreeState::Rebuilt { .. } => {}
     }
     Ok((store, opening))
 }
 
-/// Refuses a store that a newer program has migrated; one that was just made has had all there are.
+/// Refuses a store that a newer program has migrated; a new store has all migrations.
 async fn demand_known(
     store: &Store,
     opening: &Opening,
     all: &'static [Migration],
     system: &System,
 ) -> Result<(), AppError> {
-    let start = |fault| AppError::Start { step: "looking at the store's migrations", fault };
+    let start = |fault| AppError::Start { step: "reading the store's migrations", fault };
     if opening.created {
         return store.write(service_write(system), |tx| migrations::mark_all(tx, all)).await.map_err(start);
     }

@@ -1,7 +1,7 @@
-//! A process that serves requests, until it is stopped: the order of its stop is the tree's.
+//! A process that serves requests, until it is stopped in the order of the tree.
 //!
 //! ```text
-//! open --stop, escape--> draining --> the tree, upwards --> the token's file --> the audit trail's end is logged
+//! open --stop, escape--> draining --> the tree, upwards --> the token's file --> the head of the audit chain is logged
 //! ```
 
 use std::{future::Future, sync::Arc};
@@ -11,7 +11,7 @@ use futures::FutureExt;
 use super::{AdministratorPresence, AppError, control_token};
 use crate::{
     actors::{
-        audit::tell_end,
+        audit::log_heads,
         operations::{Operations, ProcessPhase},
     },
     config::Config,
@@ -32,7 +32,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Serves until `stop` resolves or a part gives up, which is the error, and then stops everything.
+    /// Serves until `stop` resolves or an actor escapes, which is returned as the error, and then stops everything.
     pub(super) async fn run(
         self,
         started: impl FnOnce(AdministratorPresence),
@@ -49,13 +49,13 @@ impl Running {
         ended
     }
 
-    /// The tree says in which order its parts are stopped and how long each may take. The ops listener, its first
-    /// child, answers that the process drains until the store is closed.
+    /// The tree defines the order in which its parts are stopped, and their time limits. The ops listener, its first
+    /// child, reports the drain until the store is closed.
     async fn drain(self, hurry: impl Future<Output = ()> + Send) {
         let Self { config, system, store, tree, operations, token } = self;
         operations.enter(ProcessPhase::Draining);
         system.shutdown().cancel();
-        // Both the delay and the stop after it hear the second wish.
+        // A second request to stop ends both the delay and the stop after it.
         let hurry = hurry.shared();
         tokio::select! {
             () = tokio::time::sleep(config.edge.drain_delay) => {}
@@ -64,7 +64,7 @@ impl Running {
         let until = system.clock().instant() + limits::SHUTDOWN;
         tree.shut_down(limits::SHUTDOWN, hurry).await;
         control_token::remove(&config.store.path, &token);
-        // The tree has closed it, unless it was lost and has ended its child: then it is closed here.
+        // The tree has closed the store, unless the store's child escaped: then it is closed here.
         let left = until.saturating_duration_since(system.clock().instant());
         if tokio::time::timeout(left, close(&store)).await.is_err() {
             tracing::error!("the store was not closed in time; the next start checks it");
@@ -72,14 +72,13 @@ impl Running {
     }
 }
 
-/// Closes the store if it is not closed yet, and then tells the log where its audit trail ends: nothing is written any
-/// more.
+/// Closes the store if it is not closed yet, and then logs the head of the audit chain: nothing is written after it.
 pub(super) async fn close(store: &Store) {
     store.close().await;
-    tell_end(store);
+    log_heads(store);
 }
 
-/// A store that cannot be asked is no reason to say that nobody was made yet.
+/// If the store cannot be read, this does not report that an administrator is missing.
 async fn administrators(store: &Store) -> AdministratorPresence {
     match store.read(|view| tables::user::holders(view, Role::Admin)).await {
         Ok(holders) if holders.is_empty() => AdministratorPresence::Absent,

@@ -1,4 +1,4 @@
-//! What is made of files of secrets at the start: the hasher with its pepper, AuthActor's keys.
+//! Reads the files of secrets at the start: the hasher with its pepper, AuthActor's keys.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use crate::{
     types::{Fault, PageLimit, Secret, limits},
 };
 
-/// The pool of hashing threads, without threads yet, as the settings say.
+/// The pool of hashing threads with the parameters of the settings; no thread is started yet.
 pub fn hasher(config: &Config) -> Result<HasherPool, AppError> {
     let peppers = match &config.secrets.pepper_file {
         None => Vec::new(),
@@ -37,7 +37,7 @@ pub fn check_files(config: &Config) -> Result<(), AppError> {
     notifier::check_transport(&config.notify.email).map_err(|fault| AppError::Setting(fault.to_string()))
 }
 
-/// The id in each hash says which pepper it was made with, without telling it.
+/// The id of the pepper in each hash identifies the pepper without revealing it.
 fn pepper(path: &Path) -> Result<Pepper, AppError> {
     let unfit = |reason: String| AppError::Setting(format!("secrets.pepper_file: {}: {reason}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| unfit(error.to_string()))?;
@@ -57,14 +57,14 @@ pub(super) async fn demand_pepper(store: &Store, hasher: &HasherPool) -> Result<
         let Some(id) = user.password_hash.and_then(|hash| hasher.missing_pepper(&hash)) else { continue };
         return Err(AppError::Setting(format!(
             "secrets.pepper_file: the password of {} needs the pepper '{id}', which is not configured; name the file \
-             that holds it or, if it is lost for good, set new passwords with `majordomo user reset-password`",
+             that holds it or, if it is lost, set new passwords with `majordomo user reset-password`",
             user.email.shortened()
         )));
     }
     Ok(())
 }
 
-/// The subkeys that AuthActor needs of the ring.
+/// The subkeys of the ring that AuthActor needs.
 pub(super) fn auth_keys(store: &Store) -> Result<AuthKeys, AppError> {
     let subkey = |purpose| {
         let newest = store.subkeys(purpose).into_iter().next().map(|key| *key);

@@ -1,4 +1,4 @@
-//! The services and all that stands on them, put together in one place for the program and for its tests.
+//! The services and the listeners' routers, wired in one place for the program and for its tests.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,41 +15,40 @@ use crate::{
     types::Fault,
 };
 
-/// What the whole is made of, beside the system.
+/// The inputs of the wiring, without the system.
 pub struct AppDependencies {
-    /// What the services are made of.
+    /// The inputs of the services.
     pub services: ServiceDependencies,
-    /// The operator's credential.
     pub control: ControlToken,
-    /// The system's clock, if it is one that can be set forward.
+    /// The system's clock, if it can be moved forward.
     pub manual: Option<Arc<ManualClock>>,
 }
 
-/// The whole, wired; nothing runs before `root` is started, and who calls a service is answered `Unavailable`.
+/// The wired program; nothing runs before `root` is started, and a call to a service returns `Unavailable`.
 pub struct Assembly {
-    /// The tree, all of it declared.
+    /// The tree with all its children.
     pub root: Supervisor,
     /// The handles of the services.
     pub services: Services,
-    /// What both routers serve, the process as operators see it included.
+    /// The content of both routers, with the reports on the process.
     pub edge: EdgeServices,
 }
 
-/// Where the listeners find their routers: they are declared before the services that they serve.
+/// The place where the listeners find their routers: listeners are declared before the services that they serve.
 #[derive(Clone, Default)]
 pub struct Routers(Arc<OnceLock<EdgeServices>>);
 
 impl Routers {
     /// The router of `listener`; `Bug` before the services are assembled.
     pub fn router(&self, listener: Listener) -> Result<http::Router, Fault> {
-        let edge = self.0.get().ok_or_else(|| Fault::bug("a listener is served before its services are there"))?;
+        let edge = self.0.get().ok_or_else(|| Fault::bug("a listener is served before its services are wired"))?;
         Ok(http::router::router(listener, edge.clone()))
     }
 }
 
-/// Wires the services of `system`. `listen` makes the listeners' servers.
+/// Wires the services of `system`. `listen` creates the listeners' servers.
 ///
-/// Fails if the settings of a channel cannot be carried out.
+/// Fails if the settings of a channel cannot be applied.
 pub fn assemble(
     system: &System,
     dependencies: AppDependencies,
@@ -80,7 +79,7 @@ pub fn assemble(
         relays: services.relays.clone(),
         audit: Audit::new(system.clone(), store),
     };
-    // Nothing else fills it.
+    // This is the only place that sets it.
     let _ = routers.0.set(edge.clone());
     Ok(Assembly { root, services, edge })
 }

@@ -1,4 +1,4 @@
-//! The listeners' sockets, and serving them.
+//! The listeners' sockets and their service.
 
 use std::{
     io,
@@ -17,20 +17,20 @@ use crate::{
     types::{Fault, limits},
 };
 
-/// One listener's socket, bound once for the whole life of the process.
+/// One listener's socket, bound once for the whole run of the process.
 pub(super) struct Socket {
     listener: Arc<TcpListener>,
     pub(super) address: SocketAddr,
 }
 
-/// Both.
+/// The sockets of both listeners.
 pub(super) struct Sockets {
     pub(super) ops: Socket,
     pub(super) public: Socket,
 }
 
 impl Sockets {
-    /// Binds both, or names the one that cannot be.
+    /// Binds both, or returns the address that cannot be bound.
     pub(super) fn bind(config: &Config) -> Result<Self, AppError> {
         Ok(Self {
             public: Socket::bind("edge.listen", config.edge.listen)?,
@@ -48,19 +48,18 @@ impl Socket {
     }
 }
 
-/// A socket at which clients may knock; it does not block. The kernel's queue holds as many as wait during a crash or
-/// a burst.
+/// A non-blocking listening socket. The kernel's queue holds the connections that wait during a restart of the listener
+/// or a burst.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // As the standard library does on Unix: a restart need not wait for connections that linger.
+    // As the standard library does on Unix: a restart need not wait for connections in the state TIME_WAIT.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(limits::ACCEPT_QUEUE)?.into_std()
 }
 
-/// A listener that can be served again, after a crash or by another router: each life asks for its router and works on
-/// a copy of the socket.
-/// Who connects between two lives waits in the kernel's queue.
+/// A listener that can be served again, after a crash or by another router: each start takes its router and a copy of
+/// the socket. Connections that arrive between two starts wait in the kernel's queue.
 pub(super) fn server(
     socket: &Socket,
     router: impl Fn() -> Result<http::Router, Fault> + Send + Sync + 'static,

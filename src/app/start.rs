@@ -1,4 +1,4 @@
-//! From an open store to a tree that runs: what a first start makes, the services, the listeners.
+//! From an open store to a running tree: the records of a first start, the services, the listeners.
 
 use std::{future::Future, sync::Arc};
 
@@ -21,9 +21,9 @@ use crate::{
 };
 
 impl App {
-    /// Brings the store up to this program, makes what a first start makes, then runs until `stop` resolves or a part
-    /// gives up, and drains. `started` is called once requests are served; `hurry` is a second wish to stop, which cuts
-    /// the drain delay short and goes straight to closing the store.
+    /// Migrates the store, writes the records of a first start, then runs until `stop` resolves or an actor escapes,
+    /// and drains. `started` is called once requests are served; `hurry` is a second request to stop, which ends the
+    /// drain delay and closes the store at once.
     pub async fn run(
         self,
         started: impl FnOnce(AdministratorPresence),
@@ -50,7 +50,7 @@ impl App {
         }
     }
 
-    /// Puts the tree together and starts it.
+    /// Wires the tree and starts it.
     async fn start(self) -> Result<Running, AppError> {
         let Self { config, sockets, system, manual, store, hasher, log, .. } = self;
         demand_pepper(&store, &hasher).await?;
@@ -70,7 +70,7 @@ impl App {
         };
         let dependencies = AppDependencies { services, control: ControlToken::new(token.clone()), manual };
         let assembly = services::assemble(&system, dependencies, |routers| {
-            // One value for both listeners: the limit on connections counts those of both.
+            // One value for both listeners, because the limit on connections counts those of both.
             let timeouts = Timeouts::new(&config.edge, limits::DRAIN_TIMEOUT);
             let server = |socket: &Socket, listener: Listener| {
                 let routers = routers.clone();

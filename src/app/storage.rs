@@ -1,4 +1,4 @@
-//! From the settings to what the store is opened with, for the server and for commands that run without it.
+//! From the settings to the settings of the store, for the server and for commands that run without it.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     types::{Clock, Timestamp, limits},
 };
 
-/// The store's own settings: `[store]` of the configuration, on this run of the machine.
+/// The store's own settings: `[store]` of the configuration, with the id of this run.
 pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSettings {
     let store = &config.store;
     StoreSettings {
@@ -37,7 +37,7 @@ pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSetting
     }
 }
 
-/// The real disk, time and chance.
+/// The real disk, time and randomness.
 pub fn environment() -> StoreEnvironment {
     StoreEnvironment {
         fs: Arc::new(RealFs),
@@ -46,12 +46,12 @@ pub fn environment() -> StoreEnvironment {
     }
 }
 
-/// How a command opens the store when no server has it. Its time goes on after the store's last.
+/// The settings with which a command opens a store that no server has open. Time continues after the store's last time.
 pub fn options(config: &Config, key_loss: KeyLoss) -> Options {
     options_by(config, key_loss, |last| Arc::new(SystemClock::after(last)))
 }
 
-/// The same by the clock that `clock` makes, given the store's last time.
+/// The same with the clock that `clock` creates from the store's last time.
 pub(super) fn options_by(
     config: &Config,
     key_loss: KeyLoss,

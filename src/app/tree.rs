@@ -4,19 +4,19 @@
 //! root        what escapes a child ends the process with a non-zero exit
 //! |- ops      ops listener                                      5 / 60 s          escape
 //! |- store    free space, a writer that hangs; closes it        0 restarts        escape
-//! |- hasher   argon2 threads, one a core                        5 / 60 s a child  escape
+//! |- hasher   argon2 threads, one per core                      5 / 60 s a child  escape
 //! |- otp      a child for each owner of a code                  5 / 60 s          park (each child)
 //! |- auth  user  notifier                                       5 / 60 s          escape
 //! |- sender   finds due deliveries and sends them               5 / 60 s          park
-//! |- relay    one event relay a subscriber                      5 / 60 s          park
+//! |- relay    one event relay per subscriber                    5 / 60 s          park
 //! |- upkeep   expirer, two retentions, snapshots, audit end,
 //! |           key rotation and reload, level of the log         3 / 600 s         park
 //! '- edge     public listener                                   5 / 60 s          escape
 //! ```
 //!
-//! The stop follows from the tree (`Tree::shut_down`): a child that is declared here is stopped in its place, within
-//! the limit of its `Spec`. The ops listener is there before the store and after it, so that operators see why the
-//! rest does not come, or go.
+//! The stop follows from the tree (`Tree::shut_down`): a child is stopped in the place of its declaration, within the
+//! limit of its `Spec`. The ops listener starts before the store and stops after it, so that operators can see why the
+//! other children do not start or stop.
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,13 +44,11 @@ use crate::{
     types::limits,
 };
 
-/// What the services are made of.
+/// The inputs of the services.
 pub struct ServiceDependencies {
-    /// The settings.
     pub config: Arc<Config>,
-    /// The store, open.
     pub store: Store,
-    /// The pool of hashing threads, without threads yet.
+    /// The pool of hashing threads; no thread is started yet.
     pub hasher: HasherPool,
     /// The signing keys in force.
     pub signing: KeySet,
@@ -62,24 +60,19 @@ pub struct ServiceDependencies {
     pub mail: Option<Arc<dyn MailTransport>>,
 }
 
-/// How each listener is served.
+/// The server of each listener.
 pub struct Listeners {
-    /// The operators'.
+    /// The listener of the ops routes.
     pub ops: edge::Server,
-    /// The public one.
     pub public: edge::Server,
 }
 
 /// The handles of the services.
 #[derive(Clone)]
 pub struct Services {
-    /// Sign-in.
     pub auth: Auth,
-    /// Users.
     pub users: Users,
-    /// One-time codes.
     pub otp: Otp,
-    /// Notifications.
     pub notifier: Notifier,
     /// The relays, for operators.
     pub relays: Relays,
@@ -89,7 +82,7 @@ const UPKEEP_WITHIN: Duration = Duration::from_secs(600);
 
 /// The whole tree under `root`, which is empty.
 ///
-/// Fails if the settings of a channel cannot be carried out.
+/// Fails if the settings of a channel cannot be applied.
 pub fn services(
     root: &mut Supervisor,
     system: &System,
@@ -133,7 +126,7 @@ fn users(
     Users::new(root.commands(Spec::escape("user"), context))
 }
 
-/// The hasher and the users alone, for a command on a store that no server has open.
+/// The hasher and the users only, for a command on a store that no server has open.
 pub fn users_alone(
     root: &mut Supervisor,
     system: &System,
@@ -202,7 +195,7 @@ fn public_listener(root: &mut Supervisor, public: edge::Server) {
     root.group_as(spec, |group| edge::listener(group, Spec::escape("public"), public));
 }
 
-/// What runs, in a system of its own, while an older store is migrated: the listeners, which say so, and the migrator.
+/// The system that runs while an older store is migrated: the listeners, which report it, and the migrator.
 pub fn migration(root: &mut Supervisor, Listeners { ops, public }: Listeners, migrator: &Migrator) {
     edge::listener(root, Spec::escape("ops"), ops);
     public_listener(root, public);

@@ -110,7 +110,17 @@ impl ControlClient {
 
     /// Sends `body` to `path` and waits at most `timeout`.
     pub fn post(&self, path: &str, body: &serde_json::Value, timeout: Duration) -> Result<ServerAnswer, NoAnswer> {
-        let request = self.request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+        self.send(Method::POST, path, body, timeout)
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: &serde_json::Value,
+        timeout: Duration,
+    ) -> Result<ServerAnswer, NoAnswer> {
+        let request = self.request(method, path).header(header::CONTENT_TYPE, "application/json");
         blocking(exchange(request.body(Full::from(body.to_string())).map_err(|_| NoAnswer::Address)?), timeout)
     }
 
@@ -149,6 +159,17 @@ pub fn ask_running(
     answered(&control, control.post(path, body, timeout))
 }
 
+/// The answer of the running server to PUT, with the same rules as `ask_running`.
+pub fn set_running(
+    config: &Config,
+    path: &str,
+    body: &serde_json::Value,
+    timeout: Duration,
+) -> Result<Option<serde_json::Value>, CliFailure> {
+    let Some(control) = ControlClient::of_running(config)? else { return Ok(None) };
+    answered(&control, control.send(Method::PUT, path, body, timeout))
+}
+
 /// The answer of the running server to GET, with the same rules as `ask_running`.
 pub fn read_running(config: &Config, path: &str, timeout: Duration) -> Result<Option<serde_json::Value>, CliFailure> {
     let Some(control) = ControlClient::of_running(config)? else { return Ok(None) };
@@ -166,11 +187,11 @@ fn answered(
         Err(NoAnswer::Refused) => return Ok(None),
         Err(error) => return Err(CliFailure::fault(format_args!("the server at {}", control.address()), error)),
     };
-    let told = answer.json().unwrap_or_default();
+    let body = answer.json().unwrap_or_default();
     if (200..300).contains(&answer.status) {
-        return Ok(Some(told));
+        return Ok(Some(body));
     }
-    Err(CliFailure::Fault(format!("the running server refuses: {}", refusal(&told))))
+    Err(CliFailure::Fault(format!("the running server refuses: {}", refusal(&body))))
 }
 
 /// The text of a problem document (RFC 9457) in one line: its field errors, or else its detail.

@@ -21,13 +21,13 @@ impl ClockCommand {
         let config = settings.read(terminal)?.config;
         match self {
             Self::Accept(Accept {}) => {
-                let told = client::ask_running(&config, "/clock/accept", &json!({}), limits::CLIENT_TIMEOUT)?;
-                let told = told.ok_or_else(|| {
+                let answer = client::ask_running(&config, "/clock/accept", &json!({}), limits::CLIENT_TIMEOUT)?;
+                let answer = answer.ok_or_else(|| {
                     CliFailure::Fault(
                         "no server runs, so there is no clock to accept; start it (`majordomo serve`)".to_owned(),
                     )
                 })?;
-                let now = told.get("now").and_then(serde_json::Value::as_str).unwrap_or("?");
+                let now = answer.get("now").and_then(serde_json::Value::as_str).unwrap_or("?");
                 terminal.print(format_args!("the time is accepted: {now}\n"))
             }
         }

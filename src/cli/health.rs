@@ -36,15 +36,15 @@ impl Health {
 }
 
 fn reasons(body: &serde_json::Value) -> Option<String> {
-    let told: Vec<&str> = body.get("reasons")?.as_array()?.iter().filter_map(serde_json::Value::as_str).collect();
-    (!told.is_empty()).then(|| told.join("; "))
+    let reasons: Vec<&str> = body.get("reasons")?.as_array()?.iter().filter_map(serde_json::Value::as_str).collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 /// The reason in the answer, in one line.
 fn why(answer: &ServerAnswer) -> String {
-    let told = answer.json().and_then(|body| {
+    let reason = answer.json().and_then(|body| {
         let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
         reasons(&body).or_else(|| text("detail")).or_else(|| text("status"))
     });
-    told.map_or_else(|| format!("it answers {}", answer.status), |told| format!("{told} ({})", answer.status))
+    reason.map_or_else(|| format!("it answers {}", answer.status), |reason| format!("{reason} ({})", answer.status))
 }

@@ -103,7 +103,7 @@ impl Rotate {
         let name = key_rotation::URGENCIES.iter().find(|(_, known)| *known == urgency).map(|(name, _)| *name);
         let body = json!({ "urgency": name });
         let keys = match client::ask_running(config, "/keys/rotate", &body, limits::CLIENT_TIMEOUT)? {
-            Some(told) => told.get("keys").cloned().unwrap_or_default(),
+            Some(answer) => answer.get("keys").cloned().unwrap_or_default(),
             None => json!(rotate_offline(config, urgency, terminal)?),
         };
         for key in keys.as_array().into_iter().flatten() {

@@ -17,6 +17,7 @@ mod completions;
 mod config;
 mod health;
 mod keys;
+mod log;
 mod notify;
 mod offline;
 mod openapi;
@@ -90,6 +91,9 @@ enum Command {
     /// Accept the clock of the running server
     #[command(subcommand)]
     Clock(clock::ClockCommand),
+    /// Set the level of the running server's log for a while
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Test the sending of notifications, or resume it for a restored store
     #[command(subcommand)]
     Notify(notify::NotifyCommand),
@@ -119,6 +123,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Keys(command) => command.run(&cli.settings, &terminal),
         Command::User(command) => command.run(&cli.settings, &terminal),
         Command::Clock(command) => command.run(&cli.settings, &terminal),
+        Command::Log(command) => command.run(&cli.settings, &terminal),
         Command::Notify(command) => command.run(&cli.settings, &terminal),
         Command::Openapi(openapi) => openapi.run(&cli.settings, &terminal),
         Command::Completions(completions) => completions.run(&terminal),

@@ -89,9 +89,9 @@ impl Test {
 }
 
 fn resume(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
-    let asked = client::ask_running(config, "/notifications/resume", &json!({}), limits::CLIENT_TIMEOUT)?;
-    let resumed = match asked {
-        Some(told) => told.get("resumed").and_then(serde_json::Value::as_bool).unwrap_or(false),
+    let answer = client::ask_running(config, "/notifications/resume", &json!({}), limits::CLIENT_TIMEOUT)?;
+    let resumed = match answer {
+        Some(answer) => answer.get("resumed").and_then(serde_json::Value::as_bool).unwrap_or(false),
         None => resume_offline(config, terminal)?,
     };
     let (now, before) = ("sending goes on\n", "nothing to do: sending is not held back\n");

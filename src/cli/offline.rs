@@ -56,7 +56,7 @@ impl Offline {
         }
         let opened = Self { runtime, dir: config.store.path.clone(), store, environment };
         let known = opened.store.read(|view| migrations::newer_than(view, migrations::MIGRATIONS));
-        let known = opened.wait(known).map_err(|fault| CliFailure::fault("looking at the store's migrations", fault));
+        let known = opened.wait(known).map_err(|fault| CliFailure::fault("reading the store's migrations", fault));
         match known.and_then(|newer| newer.map_or(Ok(()), |newer| Err(CliFailure::Fault(newer.to_string())))) {
             Ok(()) => Ok(opened),
             Err(failure) => {

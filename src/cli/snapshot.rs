@@ -55,8 +55,8 @@ impl Create {
         if file.exists() {
             return Err(CliFailure::Fault(format!("{} is there already; name another file", self.file.display())));
         }
-        let asked = serde_json::json!({ "file": file });
-        if let Some(answer) = client::ask_running(&config, "/snapshots", &asked, TIMEOUT)? {
+        let body = serde_json::json!({ "file": file });
+        if let Some(answer) = client::ask_running(&config, "/snapshots", &body, TIMEOUT)? {
             let bytes = answer.get("bytes").and_then(serde_json::Value::as_u64).unwrap_or_default();
             return terminal.print(format_args!("{} is written ({bytes} bytes)\n", self.file.display()));
         }

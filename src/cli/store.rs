@@ -73,8 +73,8 @@ fn check(config: &Config, form: RecordForm, terminal: &Terminal) -> Result<(), C
     })?;
     let Checked { segments, snapshots, last, keys, cut, rebuild } = checked;
     if let Some(cut) = cut {
-        let said = "the next start cuts there, nothing acknowledged is lost";
-        terminal.note(format_args!("note: {}: {}; {said}", cut.place, cut.reason));
+        let consequence = "the next start cuts there, nothing acknowledged is lost";
+        terminal.note(format_args!("note: {}: {}; {consequence}", cut.place, cut.reason));
     }
     if let Some(reason) = rebuild {
         terminal.note(format_args!("note: the next start rebuilds the tree: {reason}"));

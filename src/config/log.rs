@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use super::{section::section, value::Choice};
 
 section! {
-    /// What the process writes about itself, to standard error and, if that is set, to a directory.
+    /// The log of the process: to standard error and, if it is set, to a directory.
     pub struct LogConfig {
-        /// "human" for reading, "json" for collecting.
+        /// "human" for reading, "json" for log collectors.
         format: LogFormat = LogFormat::Human;
-        /// The least that is written: "error", "warn", "info", "debug", "trace".
+        /// The least severe level that is written: "error", "warn", "info", "debug", "trace".
         level: LogLevel = LogLevel::Info;
         /// Directory for combined.log (all lines) and error.log (errors and warnings), links to the files of the day;
         /// of each, the newest 30 are kept. "" means standard error alone.
@@ -17,12 +17,12 @@ section! {
     }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One line for the eye.
+    /// One line of text per event.
     Human,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -30,18 +30,18 @@ impl Choice for LogFormat {
     const WORDS: &'static [(&'static str, Self)] = &[("human", Self::Human), ("json", Self::Json)];
 }
 
-/// The least severe thing that is logged.
+/// The least severe level that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
-    /// What needs somebody now.
+    /// Failures that need an operator now.
     Error,
-    /// What may need somebody.
+    /// Failures that may need an operator.
     Warn,
-    /// What happened.
+    /// Events of normal operation.
     Info,
-    /// How it happened.
+    /// Details of normal operation.
     Debug,
-    /// Everything.
+    /// All details.
     Trace,
 }
 

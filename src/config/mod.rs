@@ -52,13 +52,13 @@ pub use secrets::SecretsConfig;
 pub use section::{Section, ValueSlot, Visitor};
 pub use store::{EngineChoice, StoreConfig};
 pub use unit::UNIT_FILE;
-pub use value::{ByteSize, Choice, HttpUrl, LinkTemplate, MailSender, SmtpUrl, WebOrigin, Written};
+pub use value::{ByteSize, Choice, HttpUrl, LinkTemplate, MailSender, SmtpUrl, Text, WebOrigin, Written};
 
 use section::section;
 
 section! {
-    /// Every key with its default. Durations are a number and one of ms, s, m, h, d ("15m"); sizes a number and one of
-    /// B, KiB, MiB, GiB ("64KiB"); "" stands for none.
+    /// Every key with its default. Durations are a number and one of ms, s, m, h, d ("15m"); sizes are a number and one
+    /// of B, KiB, MiB, GiB ("64KiB"); "" means none.
     pub struct Config {
         /// "development" accepts only loopback connections and stores mail in an inbox; "production" starts only if
         /// `majordomo config check --production` reports that it would.

@@ -9,7 +9,7 @@ use super::{
 };
 
 section! {
-    /// How users are told.
+    /// Notifications to users.
     pub struct NotifyConfig {}
     with {
         /// Mail.
@@ -22,7 +22,7 @@ section! {
 section! {
     /// Mail.
     pub struct EmailConfig {
-        /// Where mail goes: "inbox" (kept in the store, read at /dev/inbox), "smtp".
+        /// The transport of mail: "inbox" (kept in the store, read at /dev/inbox), "smtp".
         transport: MailTransportChoice = MailTransportChoice::Inbox;
         /// The mail server with user and password: smtps:// (TLS), smtp://...?tls=required (STARTTLS), smtp://
         /// (plain, loopback only in production).
@@ -31,14 +31,15 @@ section! {
         from: Option<MailSender> = None;
         /// The application's name in mail; if it is missing, the sender's name.
         app_name: Option<String> = None;
-        /// Where users go from a mail: your application, not this program; https in production. Without it mails carry
-        /// codes and no links, but for templates of links that do not begin with {app_url}.
+        /// The page that links in mail open: of your application, not of this program; https in production. Without it
+        /// mails contain codes and no links, except by templates of links that do not begin with {app_url}.
         app_url: Option<HttpUrl> = None;
-        /// How long handing over one mail may take, whatever the server does.
+        /// The time limit for handing over one mail to the mail server.
         timeout: Duration = Duration::from_secs(30), within Duration::from_secs(1)..=Duration::from_mins(5);
-        /// A file with certificates (PEM) that are trusted beside the public ones, for a mail server of your own.
+        /// A file with certificates (PEM) that are trusted in addition to the public ones, for a mail server of your
+        /// own.
         ca_file: Option<PathBuf> = None;
-        /// Time between two mails of one kind to one address; codes have their own limits.
+        /// The least time between two mails of one kind to one address; codes have their own limits.
         same_kind_every: Duration = Duration::from_mins(1), within Duration::ZERO..=Duration::from_hours(24);
     }
     with {
@@ -69,9 +70,9 @@ impl LinksConfig {
 }
 
 section! {
-    /// The inbox that stands in for mail in development.
+    /// The inbox that replaces mail in development.
     pub struct InboxConfig {
-        /// Mails that are kept.
+        /// The highest number of mails that are kept.
         rows: u32 = 1_000, within 1..=100_000;
         /// How long a mail is kept.
         keep: Duration = Duration::from_hours(24), within Duration::from_mins(1)..=days(30);
@@ -79,18 +80,18 @@ section! {
 }
 
 impl NotifyConfig {
-    /// Whether text messages have somewhere to go: into the inbox, as long as mail goes there.
+    /// Whether text messages can be delivered: into the inbox, while it replaces mail.
     pub fn reaches_phones(&self) -> bool {
         self.email.transport == MailTransportChoice::Inbox
     }
 }
 
-/// Where mail goes.
+/// The transport of mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailTransportChoice {
-    /// Into the store, for developers to read.
+    /// The store, for developers to read.
     Inbox,
-    /// To a mail server.
+    /// A mail server (SMTP).
     Smtp,
 }
 

@@ -23,7 +23,6 @@ pub(super) fn sample_of(config: &mut Config) -> String {
 
 /// The file of `majordomo config init`: the sample with every key commented out, so that defaults of later releases
 /// apply.
-/// The value of `key` as TOML, secrets as `***`; `None` if there is no such key.
 pub fn starting_point() -> String {
     written(&mut Config::default(), Lines::CommentedOut)
 }

@@ -24,23 +24,21 @@ pub enum JwkKey {
     /// Modulus and exponent, big-endian without leading zeros.
     #[serde(rename = "RSA")]
     Rsa {
-        /// The modulus.
+        /// The modulus (RFC 7518 section 6.3.1.1).
         n: String,
-        /// The exponent.
+        /// The exponent (RFC 7518 section 6.3.1.2).
         e: String,
     },
     /// An octet key pair; the curve is `Ed25519`.
     #[serde(rename = "OKP")]
     OctetPair {
-        /// The curve.
         crv: String,
-        /// The public key.
+        /// The public key, 32 bytes (RFC 8037 section 2).
         x: String,
     },
     /// A point on a curve; the curve is `P-256`.
     #[serde(rename = "EC")]
     Curve {
-        /// The curve.
         crv: String,
         /// The first coordinate, 32 bytes.
         x: String,

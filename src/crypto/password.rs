@@ -61,7 +61,6 @@ impl PasswordCost {
 pub struct Pepper {
     /// The id in each hash made with it; 1 to 8 bytes.
     pub id: String,
-    /// The key.
     pub key: Secret,
 }
 
@@ -72,7 +71,6 @@ pub enum PasswordCheck {
     Right,
     /// The right password, but its hash has another cost or pepper: hash it again.
     RightOutdated,
-    /// A wrong password.
     Wrong,
 }
 

@@ -17,9 +17,7 @@ const TEXT_LENGTH: usize = PREFIX.len() + (BYTES * 4).div_ceil(3);
 /// A presented token: well-formed, but not verified.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken {
-    /// The claimed session.
     pub session: SessionId,
-    /// The claimed generation.
     pub generation: u32,
     mac: [u8; 32],
 }

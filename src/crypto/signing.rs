@@ -28,7 +28,6 @@ pub enum SigningKeyFault {
     Unreadable {
         /// The id of the key.
         id: KeyId,
-        /// The expected algorithm.
         algorithm: SigningAlgorithm,
     },
     /// The library failed to sign.

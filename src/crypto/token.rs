@@ -48,7 +48,6 @@ pub struct AccessClaims {
     pub iss: String,
     /// The audience: the setting `auth.audience`.
     pub aud: String,
-    /// The user.
     pub sub: UserId,
     /// The second from which on it is invalid.
     pub exp: i64,
@@ -56,7 +55,6 @@ pub struct AccessClaims {
     pub iat: i64,
     /// The id of the token.
     pub jti: String,
-    /// The session.
     pub sid: SessionId,
     /// The refresh generation of its issue.
     #[serde(rename = "gen")]
@@ -90,9 +88,7 @@ fn roles_from_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Roles,
 /// The required issuer and audience; compared byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedClaims {
-    /// The setting `auth.issuer`.
     pub issuer: String,
-    /// The setting `auth.audience`.
     pub audience: String,
 }
 

@@ -8,7 +8,6 @@ pub enum ServiceId {
     Auth,
     /// Users and invitations.
     User,
-    /// One-time codes.
     Otp,
     /// Notifications and their deliveries.
     Notification,

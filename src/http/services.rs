@@ -91,7 +91,7 @@ pub struct ProxyNote {
     /// The last time it happened.
     pub at: Timestamp,
     /// The last time it was logged.
-    told_at: Timestamp,
+    logged_at: Timestamp,
 }
 
 impl fmt::Display for ProxyNote {
@@ -198,11 +198,11 @@ impl EdgeContext {
     fn note(&self, place: &Mutex<Option<ProxyNote>>, peer: Option<IpAddr>) -> Option<ProxyNote> {
         let at = self.clock.now();
         let mut known = place.lock().unwrap_or_else(PoisonError::into_inner);
-        let told_at = known.map(|known| known.told_at);
-        let is_told = told_at.is_some_and(|told_at| at.since(told_at) < limits::UNTRUSTED_PROXY_TOLD_EVERY);
-        let note = ProxyNote { peer, at, told_at: told_at.filter(|_| is_told).unwrap_or(at) };
+        let logged_at = known.map(|known| known.logged_at);
+        let was_logged = logged_at.is_some_and(|logged_at| at.since(logged_at) < limits::UNTRUSTED_PROXY_TOLD_EVERY);
+        let note = ProxyNote { peer, at, logged_at: logged_at.filter(|_| was_logged).unwrap_or(at) };
         *known = Some(note);
-        (!is_told).then_some(note)
+        (!was_logged).then_some(note)
     }
 
     /// The last untrusted peer with proxy headers, if it is recent enough for the health reason `proxy_untrusted`.

@@ -29,11 +29,11 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     let repeated = repeated.into_inner();
     match read {
         Err(_) if repeated.len() >= limits::FIELD_ERRORS_MAX => Ok(Parsed { value: Value::Null, repeated }),
-        read => Ok(Parsed { value: read.map_err(told)?, repeated }),
+        read => Ok(Parsed { value: read.map_err(describe)?, repeated }),
     }
 }
 
-fn told(error: serde_json::Error) -> String {
+fn describe(error: serde_json::Error) -> String {
     let what = match error.classify() {
         serde_json::error::Category::Eof => "it ends too early",
         serde_json::error::Category::Syntax => "syntax error",

@@ -187,18 +187,21 @@ mod tests {
 
     #[test]
     fn the_client_is_the_first_untrusted_address_from_the_right() {
-        let told = |lines| judged("10.0.0.1", lines).0;
-        assert_eq!(told(&[("x-forwarded-for", "1.1.1.1, 198.51.100.7, 10.0.0.2")]), "198.51.100.7");
-        assert_eq!(told(&[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "198.51.100.7:443")]), "198.51.100.7");
-        assert_eq!(told(&[("x-forwarded-for", "[2001:db8::1]:9, fd00::2")]), "2001:db8::1");
-        assert_eq!(told(&[("x-forwarded-for", "::ffff:198.51.100.7")]), "198.51.100.7");
-        assert_eq!(told(&[("x-forwarded-for", "1.1.1.1, garbage, 10.0.0.9")]), "10.0.0.9");
-        assert_eq!(told(&[("x-forwarded-for", "10.0.0.3")]), "10.0.0.3");
-        assert_eq!(told(&[("via", "1.1 proxy")]), "10.0.0.1");
+        let client_of = |lines| judged("10.0.0.1", lines).0;
+        assert_eq!(client_of(&[("x-forwarded-for", "1.1.1.1, 198.51.100.7, 10.0.0.2")]), "198.51.100.7");
+        assert_eq!(
+            client_of(&[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "198.51.100.7:443")]),
+            "198.51.100.7"
+        );
+        assert_eq!(client_of(&[("x-forwarded-for", "[2001:db8::1]:9, fd00::2")]), "2001:db8::1");
+        assert_eq!(client_of(&[("x-forwarded-for", "::ffff:198.51.100.7")]), "198.51.100.7");
+        assert_eq!(client_of(&[("x-forwarded-for", "1.1.1.1, garbage, 10.0.0.9")]), "10.0.0.9");
+        assert_eq!(client_of(&[("x-forwarded-for", "10.0.0.3")]), "10.0.0.3");
+        assert_eq!(client_of(&[("via", "1.1 proxy")]), "10.0.0.1");
     }
 
     #[test]
-    fn forwarded_is_read_where_x_forwarded_for_names_nobody() {
+    fn forwarded_is_read_if_x_forwarded_for_names_no_client() {
         fn of(lines: &[(&'static str, &'static str)]) -> (String, bool) {
             let (client, _, transport) = judged("10.0.0.1", lines);
             (client, transport == Transport::Tls)

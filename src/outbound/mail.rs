@@ -9,7 +9,6 @@ use crate::types::{EmailAddress, Invalid, Secret, Timestamp, provider_answer::Pr
 pub struct Sender {
     /// The name that mail programs show; may be empty.
     pub name: String,
-    /// The address.
     pub address: EmailAddress,
 }
 
@@ -34,23 +33,19 @@ impl Sender {
 pub struct OutgoingMail {
     /// `Message-ID` without angle brackets; the same for each try of this mail.
     pub message_id: String,
-    /// The sender.
     pub from: Sender,
     /// The recipient: one address.
     pub to: EmailAddress,
     /// The template's name, for the inbox or a provider's statistics.
     pub kind: &'static str,
-    /// Subject line.
     pub subject: String,
-    /// Plain text.
     pub text: String,
-    /// HTML.
     pub html: String,
-    /// The code in it, for the development inbox.
+    /// The code in the mail, for the development inbox.
     pub code: Option<Secret>,
-    /// The link in it, for the development inbox.
+    /// The link in the mail, for the development inbox.
     pub link: Option<Secret>,
-    /// `Date`.
+    /// The header `Date` (RFC 5322 section 3.6.1).
     pub date: Timestamp,
 }
 
@@ -58,7 +53,6 @@ pub struct OutgoingMail {
 /// of the mail.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    /// The answer.
     pub answer: ProviderAnswer,
     /// The lines of the conversation: `>` sent, `<` received.
     pub conversation: Vec<String>,

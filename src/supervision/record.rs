@@ -33,8 +33,8 @@ impl Count {
     }
 }
 
-/// The counts of one actor. The fields are those of `telemetry::actors::WorkReport` and `ActorWork`; `accepted` counts messages that
-/// entered the backlog and were not turned back.
+/// The counts of one actor. The fields are those of `telemetry::actors::WorkReport` and `ActorWork`; `accepted`
+/// counts messages that entered the backlog and were not turned back.
 #[derive(Default)]
 pub(super) struct Counts {
     pub(super) turned_back: Count,

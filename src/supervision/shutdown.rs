@@ -14,7 +14,6 @@ use crate::types::Clock;
 /// The outcome of a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhaseEnd {
-    /// The phase finished.
     Finished,
     /// The phase was aborted: at its limit, at the end of the total, or by a second signal.
     BrokenOff,

@@ -70,7 +70,7 @@ enum ChildPhase {
     Resting,
     /// Stopping, to be started again.
     Leaving(ActorCell),
-    /// Stopping permanently.
+    /// Stopping permanently, with the callers that wait for the end.
     Ending(ActorCell, Vec<oneshot::Sender<()>>),
     Stopped,
 }

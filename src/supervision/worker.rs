@@ -20,7 +20,6 @@ pub enum Next {
     Now,
     /// When nudged, or after this time at the latest.
     Within(Duration),
-    /// When nudged.
     Nudged,
 }
 

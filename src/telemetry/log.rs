@@ -1,8 +1,8 @@
-//! The log: one line an event, for the eye or as JSON, with the request and the actor it belongs to.
+//! The log: one line per event, as text or JSON, with its request and its actor.
 //!
 //! The handler of a request or a message enters a span with the field `request_id` or `actor`; every line written
-//! inside carries them. Nobody logs a secret; as a second wall, fields named like one are written as `***`, and control
-//! characters never reach the terminal.
+//! inside carries them. Secrets are not logged; in addition, the values of fields with the names of secrets are written
+//! as `***`, and control characters never reach the terminal.
 
 mod files;
 mod json;
@@ -49,10 +49,10 @@ const CARRIED: [&str; 2] = ["request_id", "actor"];
 const SECRETIVE: [&str; 7] = ["password", "secret", "token", "cookie", "authorization", "pepper", "query"];
 
 /// Sends the log of the whole process to standard error, and to the files of `log.directory` if that is set. Returns
-/// the switch of its level. The first call wins; later ones change nothing, and neither do their switches, so that
-/// tests may start the program many times in one process.
+/// the switch of its level. Only the first call and its switch have an effect, so that tests may start the program
+/// several times in one process.
 ///
-/// Fails if the directory or a file in it cannot be made.
+/// Fails if the directory or a file in it cannot be created.
 pub fn install(log: &LogConfig) -> io::Result<LogSwitch> {
     let files = file_lines(log)?;
     let (to_files, set_files) = reload::Layer::new(filter(log.level));
@@ -93,8 +93,8 @@ fn set_level<S: 'static>(handle: reload::Handle<Targets, S>) -> SetLevel {
     Box::new(move |level| drop(handle.reload(filter(level))))
 }
 
-/// Our own lines from `level` on; those of libraries never below `warn`: they write what passes through them, and that
-/// may be a code on its way into a mail or a header with a token.
+/// The program's lines from `level` on; those of libraries at `warn` and above only, because a library logs the content
+/// that it transports, such as a code in a mail or a header with a token.
 fn filter(level: LogLevel) -> Targets {
     let own = match level {
         LogLevel::Error => LevelFilter::ERROR,
@@ -127,7 +127,7 @@ struct Fields {
 impl Fields {
     fn push(&mut self, field: &Field, value: Value) {
         let name = field.name();
-        // A refusal's code is a word, a one-time code is a number.
+        // The `code` of a refusal is a word; a one-time code is a number.
         let is_number = value.is_number() || value.as_str().is_some_and(|text| text.parse::<u64>().is_ok());
         let hidden = SECRETIVE.iter().any(|word| name.split('_').any(|part| part == *word))
             || (matches!(name, "code" | "otp_code") && is_number);
@@ -160,7 +160,7 @@ impl Visit for Fields {
     }
 }
 
-/// `text` without control characters, which could forge lines or steer a terminal, and not longer than the limit.
+/// `text` without control characters, which could forge lines or control a terminal, and truncated to the limit.
 fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     for character in text.chars().take(limits::LOG_VALUE_MAX) {
@@ -196,7 +196,7 @@ where
         for span in context.event_scope(event).into_iter().flatten() {
             let extensions = span.extensions();
             for (name, value) in extensions.get::<Carried>().iter().flat_map(|carried| &carried.0) {
-                // The innermost span, and the event itself, know best.
+                // The event's own fields, and those of the innermost span, replace fields of the outer ones.
                 if !fields.rest.iter().any(|(known, _)| known == name) {
                     fields.rest.push((name, value.clone()));
                 }
@@ -206,7 +206,7 @@ where
             LogFormat::Json => json::line(&time(), event.metadata(), &fields.message, &fields.rest),
             LogFormat::Human => human(event.metadata(), &fields, self.color),
         };
-        // A log that cannot be written must not stop what it tells of.
+        // A failure to write the log must not stop the work that it reports.
         let _ = self.writer.make_writer_for(event.metadata()).write_all(line.as_bytes());
     }
 }
@@ -229,7 +229,7 @@ where
 
 fn time() -> String {
     let mut text = String::new();
-    // Writing to a string does not fail, and a line without its time is better than none.
+    // Writing to a string does not fail; a failure would only omit the time.
     let _ = SystemTime.format_time(&mut Writer::new(&mut text));
     text
 }
@@ -264,9 +264,11 @@ mod tests {
     use std::{
         io,
         sync::{Arc, Mutex},
+        time::Duration,
     };
 
     use super::*;
+    use crate::types::Timestamp;
 
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<u8>>>);
@@ -281,11 +283,11 @@ mod tests {
         }
     }
 
-    fn written(format: LogFormat, level: LogLevel, say: impl FnOnce()) -> Vec<String> {
+    fn written(format: LogFormat, level: LogLevel, write_lines: impl FnOnce()) -> Vec<String> {
         let kept = Kept::default();
         let writer = kept.clone();
         let log = LogConfig { format, level, directory: None };
-        tracing::subscriber::with_default(subscriber(&log, move || writer.clone()), say);
+        tracing::subscriber::with_default(subscriber(&log, move || writer.clone()), write_lines);
         let bytes = kept.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
     }
@@ -326,17 +328,17 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_holds_all_lines_and_those_of_errors_once_more() {
+    fn a_directory_has_a_file_of_all_lines_and_one_of_errors() {
         let home = tempfile::tempdir().unwrap();
         let directory = home.path().join("a/logs");
         let log = LogConfig { format: LogFormat::Json, directory: Some(directory.clone()), ..LogConfig::default() };
-        for said in ["first", "second"] {
+        for prefix in ["first", "second"] {
             let lines = file_lines(&log).unwrap().unwrap().with_filter(filter(log.level));
             tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
-                tracing::debug!("unsaid");
-                tracing::info!("{said} info");
-                tracing::warn!("{said} warning");
-                tracing::error!(password = "hunter2", "{said} error");
+                tracing::debug!("debug");
+                tracing::info!("{prefix} info");
+                tracing::warn!("{prefix} warning");
+                tracing::error!(password = "hunter2", "{prefix} error");
             });
         }
         let messages = |name: &str| -> Vec<String> {
@@ -356,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_made_is_said() {
+    fn a_directory_that_cannot_be_created_is_an_error() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("file");
         std::fs::write(&file, "").unwrap();
@@ -365,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn thirty_days_are_kept() {
+    fn the_files_of_thirty_days_are_kept() {
         let home = tempfile::tempdir().unwrap();
         for day in 1..=28 {
             for month in [1, 2] {
@@ -391,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_like_a_secret_is_not_written() {
+    fn a_field_with_the_name_of_a_secret_is_not_written() {
         for format in [LogFormat::Json, LogFormat::Human] {
             let lines = written(format, LogLevel::Info, || {
                 tracing::info!(password = "hunter2", refresh_token = %"hunter2", code = 123_456, status_codes = 3, "x");
@@ -414,14 +416,14 @@ mod tests {
 
     #[test]
     fn the_level_is_kept_and_libraries_are_quieter() {
-        let say = || {
-            tracing::debug!("ours");
+        let write_lines = || {
+            tracing::debug!("own");
             tracing::info!(target: "sled", "chatter");
             tracing::warn!(target: "sled", "trouble");
         };
-        assert_eq!(written(LogFormat::Human, LogLevel::Info, say).len(), 1);
-        assert_eq!(written(LogFormat::Human, LogLevel::Debug, say).len(), 2);
-        assert_eq!(written(LogFormat::Human, LogLevel::Error, say).len(), 0);
+        assert_eq!(written(LogFormat::Human, LogLevel::Info, write_lines).len(), 1);
+        assert_eq!(written(LogFormat::Human, LogLevel::Debug, write_lines).len(), 2);
+        assert_eq!(written(LogFormat::Human, LogLevel::Error, write_lines).len(), 0);
     }
 
     #[test]
@@ -448,8 +450,8 @@ mod tests {
         for file in [errors, home.path().join("logs/combined.log")] {
             let text = std::fs::read_to_string(&file).unwrap();
             assert!(text.contains("trace while") && text.contains("its configured level again"), "{text}");
-            for unsaid in ["trace before", "trace after", "of a library", "warning while"] {
-                assert!(!text.contains(unsaid), "{unsaid} in {}: {text}", file.display());
+            for absent in ["trace before", "trace after", "of a library", "warning while"] {
+                assert!(!text.contains(absent), "{absent} in {}: {text}", file.display());
             }
         }
     }

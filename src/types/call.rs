@@ -2,7 +2,7 @@
 
 use super::{CallContext, Network, Work};
 
-/// What a command receives besides its own fields.
+/// The context that a command receives with its own fields.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// Deadline, permit and progress.

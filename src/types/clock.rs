@@ -18,7 +18,7 @@ pub trait Clock: Send + Sync + 'static {
     fn trouble(&self) -> Option<ClockTrouble> {
         None
     }
-    /// Confirms the time for an operator: the trouble is over.
+    /// Confirms the time for an operator, which ends the trouble.
     fn accept(&self) {}
 }
 

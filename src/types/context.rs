@@ -10,7 +10,6 @@ use super::{
 /// The authenticated identity of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The user.
     pub user: UserId,
     /// The session the access token belongs to.
     pub session: SessionId,
@@ -27,7 +26,6 @@ pub struct Principal {
 pub enum Caller {
     /// A request without a credential.
     Anonymous,
-    /// A signed-in user.
     User(Principal),
     /// An operator at the command line, with the control token or on a closed store.
     Operator,
@@ -44,7 +42,6 @@ pub struct CallContext {
     pub causation: Option<EventId>,
     /// The W3C trace context, if the caller sent one.
     pub traceparent: Option<String>,
-    /// The caller.
     pub caller: Caller,
     /// The client's address, as reported by trusted proxies.
     pub client: Option<IpAddr>,

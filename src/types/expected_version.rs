@@ -4,7 +4,7 @@
 /// that read the same version only one changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExpectedVersion {
-    /// Any version.
+    /// The change accepts any version.
     Whichever,
     /// One of these versions, each a count of the record's changes.
     OneOf(Vec<u64>),

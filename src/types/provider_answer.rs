@@ -16,11 +16,11 @@ pub enum SmtpStep {
     StartTls,
     /// `AUTH` (RFC 4954).
     Authenticate,
-    /// `MAIL FROM`.
+    /// `MAIL FROM` (RFC 5321 section 4.1.1.2).
     Sender,
-    /// `RCPT TO`.
+    /// `RCPT TO` (RFC 5321 section 4.1.1.3).
     Recipient,
-    /// `DATA` and the message.
+    /// `DATA` and the message (RFC 5321 section 4.1.1.4).
     Content,
 }
 
@@ -99,14 +99,11 @@ pub enum ProviderAnswer {
     Broken {
         /// The step that failed.
         step: SmtpStep,
-        /// The error, truncated.
+        /// The error of the connection, truncated.
         text: String,
     },
     /// The message cannot be sent as it is: nothing was sent to the provider.
-    Unfit {
-        /// The reason.
-        text: String,
-    },
+    Unfit { text: String },
 }
 
 impl ProviderAnswer {

@@ -15,7 +15,7 @@ pub enum Role {
     Support,
     /// Reads the audit log.
     Auditor,
-    /// Administers Majordomo.
+    /// Holds every permission, those of operators included.
     Admin,
     /// Another program of the application.
     Service,

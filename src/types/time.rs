@@ -69,7 +69,8 @@ impl FromStr for Timestamp {
 /// and are refused, and so are zero and negative durations.
 pub fn iso_duration(text: &str) -> Result<Duration, Invalid> {
     let refused = || Invalid::new("not_a_duration", "must be a duration by ISO 8601, e.g. PT15M or P1DT2H");
-    let span: jiff::Span = text.parse().map_err(|_| refused())?;
+    // The parser takes another notation too, such as `15m`.
+    let span = text.starts_with('P').then(|| text.parse::<jiff::Span>()).ok_or_else(refused)?.map_err(|_| refused())?;
     let exact = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| refused())?;
     Duration::try_from(exact).ok().filter(|by| !by.is_zero()).ok_or_else(refused)
 }
@@ -97,7 +98,7 @@ mod tests {
     fn durations_are_those_of_iso_8601_whose_length_is_fixed() {
         assert_eq!(iso_duration("PT15M"), Ok(Duration::from_secs(900)));
         assert_eq!(iso_duration("P1DT2H"), Ok(Duration::from_secs(26 * 3_600)));
-        for wrong in ["", "15", "P1M", "P1Y", "-PT1S", "PT0S", "PT", "P"] {
+        for wrong in ["", "15", "15m", "1 hour", "P1M", "P1Y", "-PT1S", "PT0S", "PT", "P"] {
             assert!(iso_duration(wrong).is_err(), "{wrong}");
         }
     }

@@ -160,7 +160,7 @@ impl Clock for Still {
         Timestamp::from_micros(1_767_225_600_000_000)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a clock is what the rule points at")]
+    #[expect(clippy::disallowed_methods, reason = "this is the clock of the tests")]
     fn instant(&self) -> Instant {
         Instant::now()
     }

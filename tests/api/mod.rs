@@ -1,5 +1,5 @@
-//! The API by its routes: the tests of `src/http/routes/<service>/<resource>.rs` are in `<service>/<resource>.rs`. What
-//! belongs to the whole edge and to no route is in `edge/`.
+//! The API by its routes: the tests of `src/http/routes/<service>/<resource>.rs` are in `<service>/<resource>.rs`.
+//! Tests of the edge code, which runs for every route, are in `edge/`.
 
 mod audit;
 mod auth;

@@ -46,10 +46,10 @@ pub const CONTROL: &str = "0123456789abcdef0123456789abcdef";
 /// 2026-01-02T03:04:05Z.
 pub const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
 
-/// The address of the user that most tests are about.
+/// The address of the user in most tests.
 pub const ADA: &str = "ada@example.com";
 
-/// A password that another person chose for an address that is not theirs.
+/// A password that another person chose for an address of another user.
 pub const OTHERS: &str = "a sentence of another person";
 
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -91,17 +91,17 @@ impl Deref for TestUser {
 }
 
 impl TestApp {
-    /// With the defaults, but without rate limits by address.
+    /// An application with the defaults, but without rate limits by address.
     pub async fn new() -> Self {
         Self::with(|_| ()).await
     }
 
-    /// With links in its mails.
+    /// An application with links in its mails.
     pub async fn linked() -> Self {
         Self::with_mail(&[("APP_URL", "https://app.example.com")], |_| ()).await
     }
 
-    /// With these keys of `[notify.email]`, and the settings changed by `adjust`.
+    /// An application with these keys of `[notify.email]`, and the settings changed by `adjust`.
     pub async fn with_mail(settings: &[(&str, &str)], adjust: impl FnOnce(&mut Config)) -> Self {
         let variable = |(key, value): &(&str, &str)| {
             (format!("MAJORDOMO__NOTIFY__EMAIL__{key}").into(), std::ffi::OsString::from(value))
@@ -115,7 +115,7 @@ impl TestApp {
         .await
     }
 
-    /// With the settings changed by `adjust`.
+    /// An application whose settings `adjust` has changed.
     pub async fn with(adjust: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.edge.rate_limits.enabled = false;
@@ -141,7 +141,7 @@ impl TestApp {
         Self { system, store, clock, hasher, services, log, anyone, ops, tree }
     }
 
-    /// Registration signs in at once, and the address is proven later.
+    /// An application in which a registration signs in at once, and the address is proven later.
     pub async fn lenient() -> Self {
         Self::with(|config| config.auth.require_verified_email = false).await
     }
@@ -162,7 +162,7 @@ impl TestApp {
         self.tree.shut_down(limits::SHUTDOWN, std::future::pending()).await
     }
 
-    /// Stops the services that work on their own, so that the commits of a request can be counted.
+    /// Stops the services that work without requests, so that the commits of a request can be counted.
     pub async fn hush(&self) {
         for path in ["upkeep", "relay", "sender", "notifier"] {
             self.system.stats().stop(path, Duration::from_secs(5)).await.unwrap();
@@ -356,7 +356,7 @@ pub fn is_code_invalid(answer: &Answer, what: &str) {
     assert_eq!((answer.status, answer.problem()), (422, "code_invalid"), "{what}");
 }
 
-/// A different code of six digits.
+/// Another code of six digits.
 pub fn wrong(code: &str) -> String {
     let last = if code.ends_with('0') { '1' } else { '0' };
     format!("{}{last}", &code[..5])
@@ -376,7 +376,7 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
 }
 
 #[tokio::test]
-async fn the_house_wakes_and_its_members_get_in() {
+async fn the_application_starts_and_its_users_sign_in() {
     let services = TestApp::new().await;
     let ada = services.member("ada@example.com").await;
     assert_eq!(ada.get("/auth/profile").await.body["id"], ada.id.as_str());

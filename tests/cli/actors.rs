@@ -2,7 +2,7 @@
 
 use crate::{
     at_terminal::AtTerminal,
-    harness::{Majordomo, Server, nobody},
+    harness::{Majordomo, Server, unused_address},
 };
 
 fn majordomo() -> Majordomo {
@@ -57,7 +57,7 @@ fn top_has_rates_where_it_prints_once() {
 
 #[test]
 fn without_a_server_the_way_to_one_is_named() {
-    let (_held, free) = nobody();
+    let (_socket, free) = unused_address();
     let listener = format!("edge.ops_listen={free}");
     for command in ["actors", "top"] {
         let run = Majordomo::new().run(&["--set", &listener, command]);

@@ -40,7 +40,7 @@ fn every_error_is_a_line_and_nothing_is_changed() {
 }
 
 #[test]
-fn the_file_is_looked_for_in_the_order_that_is_stated() {
+fn the_first_existing_file_of_the_documented_order_is_read() {
     let level = |name: &str| format!("[log]\nlevel = \"{name}\"\n");
     let majordomo = Majordomo::new()
         .file("majordomo.toml", &level("error"))
@@ -78,8 +78,8 @@ fn init_writes_a_file_that_sets_nothing_and_never_overwrites() {
         (again.code, again.stderr.as_str()),
         (
             1,
-            "error: majordomo.toml is there already; name another file (`majordomo config init FILE`), or move this one \
-             away\n"
+            "error: majordomo.toml is there already; name another file (`majordomo config init FILE`), or move this \
+             one away\n"
         )
     );
     assert_eq!(std::fs::read(majordomo.path("majordomo.toml")).unwrap(), before);
@@ -110,7 +110,7 @@ fn secrets_are_printed_by_no_command() {
 }
 
 #[test]
-fn production_is_refused_by_name_and_deviations_are_told_apart() {
+fn production_is_refused_by_name_and_deviations_are_listed_separately() {
     let run = Majordomo::new().run(&["config", "check", "--production"]);
     assert_eq!((run.code, run.stderr.as_str()), (2, ""));
     let expected = include_str!("expected/production_refused.txt");

@@ -32,7 +32,7 @@ pub struct Run {
 
 /// An address on which no process listens while the socket is held. A port that was only free at a check may be given
 /// to another program.
-pub fn nobody() -> (tokio::net::TcpSocket, std::net::SocketAddr) {
+pub fn unused_address() -> (tokio::net::TcpSocket, std::net::SocketAddr) {
     let held = tokio::net::TcpSocket::new_v4().unwrap();
     held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = held.local_addr().unwrap();

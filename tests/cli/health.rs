@@ -5,7 +5,7 @@ use std::{
     net::TcpListener,
 };
 
-use crate::harness::{Majordomo, nobody};
+use crate::harness::{Majordomo, unused_address};
 
 /// Answers one request; returns the address and, when joined, the request.
 fn server(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
@@ -32,7 +32,7 @@ fn a_ready_server_is_exit_code_0() {
 }
 
 #[test]
-fn a_server_that_is_not_ready_says_why() {
+fn a_server_that_is_not_ready_reports_the_reason() {
     let (address, _server) =
         server("HTTP/1.1 503 x\r\ncontent-length: 38\r\n\r\n{\"ready\":false,\"reasons\":[\"draining\"]}");
     let run = Majordomo::new().run(&["health", "--url", &format!("http://{address}/")]);
@@ -41,8 +41,8 @@ fn a_server_that_is_not_ready_says_why() {
 }
 
 #[test]
-fn no_server_is_exit_code_1_and_a_port_nobody_knows_is_exit_code_2() {
-    let (_held, free) = nobody();
+fn no_server_is_exit_code_1_and_an_unknown_port_is_exit_code_2() {
+    let (_socket, free) = unused_address();
     let run = Majordomo::new().run(&["health", "--url", &format!("http://{free}")]);
     assert_eq!(
         (run.code, run.stderr),

@@ -1,6 +1,6 @@
 //! `majordomo notify test`; tests/e2e runs it with a real mail server.
 
-use crate::harness::{Majordomo, nobody};
+use crate::harness::{Majordomo, unused_address};
 
 const TO: [&str; 6] = ["notify", "test", "--channel", "email", "--to", "ada@example.org"];
 
@@ -15,7 +15,7 @@ fn without_a_mail_server_it_says_so_with_exit_code_2() {
 
 #[test]
 fn a_mail_server_that_is_away_is_exit_code_1_and_the_password_is_not_told() {
-    let (_held, free) = nobody();
+    let (_socket, free) = unused_address();
     let run = Majordomo::new()
         .variable("MAJORDOMO__NOTIFY__EMAIL__TRANSPORT", "smtp")
         .variable("MAJORDOMO__NOTIFY__EMAIL__SMTP_URL", &format!("smtp://mailer:hunter2@{free}"))
@@ -29,7 +29,7 @@ fn a_mail_server_that_is_away_is_exit_code_1_and_the_password_is_not_told() {
 
 #[test]
 fn an_address_that_is_none_and_a_channel_that_is_none_are_exit_code_2() {
-    for arguments in [["email", "nobody"], ["pigeon", "ada@example.org"]] {
+    for arguments in [["email", "no-address"], ["pigeon", "ada@example.org"]] {
         let [channel, to] = arguments;
         let run = Majordomo::new().run(&["notify", "test", "--channel", channel, "--to", to]);
         assert_eq!(run.code, 2, "{}", run.stderr);

@@ -71,6 +71,29 @@ fn the_clock_of_a_running_server_is_accepted() {
 }
 
 #[test]
+fn the_level_of_the_log_is_set_for_a_while() {
+    let program = majordomo();
+    let server = program.serve();
+    let level = |arguments: &[&str]| {
+        let run = server.run(&program, &[&["log", "level"], arguments].concat());
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{arguments:?}");
+        run.stdout
+    };
+    assert_eq!(level(&[]), "the log has level info, as configured\n");
+    let set = level(&["debug", "--for", "2h"]);
+    assert!(set.starts_with("the log has level debug until 2") && set.ends_with("Z, then info\n"), "{set}");
+    assert_eq!(level(&[]), set);
+    assert!(level(&["trace"]).starts_with("the log has level trace until "));
+    assert_eq!(level(&["info"]), "the log has level info, as configured\n");
+    for wrong in [&["loud"][..], &["debug", "--for", "25h"], &["debug", "--for", "0s"], &["--for", "15m"]] {
+        assert_eq!(server.run(&program, &[&["log", "level"], wrong].concat()).code, 2, "{wrong:?}");
+    }
+    server.stop();
+    let run = program.run(&["log", "level", "debug"]);
+    assert!(run.code == 1 && run.stderr.starts_with("error: no server runs; "), "{}", run.stderr);
+}
+
+#[test]
 fn a_directory_that_cannot_be_had_is_named_with_its_key() {
     const SERVE: [&str; 5] = ["--set", "edge.listen=127.0.0.1:0", "--set", "edge.ops_listen=127.0.0.1:0", "serve"];
     let program = majordomo();

@@ -3,7 +3,7 @@
 use crate::harness::Majordomo;
 
 #[test]
-fn what_is_no_snapshot_is_not_restored_and_nothing_is_made() {
+fn a_file_that_is_no_snapshot_is_refused_and_no_store_is_created() {
     let majordomo = Majordomo::new().file("copy.snapshot", "not one");
     let run = majordomo.run(&["snapshot", "restore", "copy.snapshot", "store"]);
     assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);

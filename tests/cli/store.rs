@@ -74,9 +74,9 @@ fn open<T, F: Future<Output = T>>(program: &Majordomo, directory: &str, f: impl 
         CallContext::service("test", "test"),
     );
     runtime.block_on(async {
-        let told = f(store.clone(), write).await;
+        let output = f(store.clone(), write).await;
         store.close().await;
-        told
+        output
     })
 }
 
@@ -88,7 +88,7 @@ fn majordomo() -> Majordomo {
 }
 
 #[test]
-fn a_snapshot_is_taken_and_makes_the_same_store_elsewhere() {
+fn a_snapshot_is_created_and_restores_the_same_store_elsewhere() {
     let program = majordomo();
     let run = program.run(&["snapshot", "create", "copy.snapshot"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
@@ -108,7 +108,7 @@ fn a_snapshot_is_taken_and_makes_the_same_store_elsewhere() {
 }
 
 #[test]
-fn where_there_is_no_store_none_is_made() {
+fn a_command_creates_no_store() {
     for command in
         [&["snapshot", "create", "copy.snapshot"][..], &["keys", "rotate-ring"], &["keys", "recover", "--accept-loss"]]
     {
@@ -120,7 +120,7 @@ fn where_there_is_no_store_none_is_made() {
 }
 
 #[test]
-fn everything_is_sealed_anew_and_the_old_key_is_kept_apart() {
+fn everything_is_sealed_again_and_the_old_key_is_set_aside() {
     let program = majordomo();
     let ring = || std::fs::read_to_string(program.path("data/keys/ring.json")).unwrap();
     let before = ring();
@@ -137,7 +137,7 @@ fn everything_is_sealed_anew_and_the_old_key_is_kept_apart() {
 }
 
 #[test]
-fn a_store_in_use_is_left_alone() {
+fn a_store_in_use_is_refused() {
     let program = majordomo();
     let ring = std::fs::read(program.path("data/keys/ring.json")).unwrap();
     open(&program, "data", |_, _| async {
@@ -157,20 +157,23 @@ fn a_store_in_use_is_left_alone() {
 }
 
 #[test]
-fn a_lost_key_ring_is_given_up_only_when_that_is_accepted() {
+fn sealed_values_are_dropped_only_if_the_loss_is_accepted() {
     let program = majordomo();
     std::fs::remove_dir_all(program.path("data/keys")).unwrap();
     let run = program.run(&["keys", "recover"]);
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("majordomo keys recover --accept-loss"), "{}", run.stderr);
-    assert!(!run.stderr.contains("webhook") && !run.stderr.contains("provider"), "it names what is not there");
+    assert!(
+        !run.stderr.contains("webhook") && !run.stderr.contains("provider"),
+        "it names records that the store does not have"
+    );
     let run = program.run(&["keys", "recover", "--accept-loss"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(sealed(&program, "data"), 0);
 }
 
 #[test]
-fn a_good_store_is_called_good_and_a_damaged_one_names_its_first_fault() {
+fn check_passes_a_valid_store_and_names_the_first_fault_of_a_damaged_one() {
     let program = majordomo();
     let run = program.run(&["store", "check"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
@@ -233,7 +236,7 @@ fn a_damaged_byte_of_an_audit_entry_is_found() {
     for damage in damages {
         let run = tampered(damage).run(&["store", "check"]);
         assert_eq!((run.code, run.stdout.as_str()), (1, ""));
-        assert_eq!(run.stderr, "error: data: the audit trail is broken at entry 2 of audit\n");
+        assert_eq!(run.stderr, "error: data: the audit chain is broken at entry 2 of audit\n");
     }
 }
 
@@ -254,7 +257,7 @@ fn a_record_that_does_not_decode_and_a_key_of_no_table_are_found() {
 }
 
 #[test]
-fn a_store_that_a_newer_version_has_migrated_is_left_alone_by_every_command_that_opens_it() {
+fn a_store_that_a_newer_version_has_migrated_is_refused_by_every_command_that_opens_it() {
     static NEWER: [Migration; 1] = [Migration { name: "9999_of_tomorrow", step: |_, _| Ok(MigrationStep::Finished) }];
     let program = majordomo();
     commit(&program, |tx| migrations::mark_all(tx, &NEWER));
@@ -269,8 +272,8 @@ fn a_store_that_a_newer_version_has_migrated_is_left_alone_by_every_command_that
     ] {
         let run = program.run(command);
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{command:?}");
-        let told = "error: a newer version has migrated this store (9999_of_tomorrow); start that version\n";
-        assert_eq!(run.stderr, told, "{command:?}");
+        let error = "error: a newer version has migrated this store (9999_of_tomorrow); start that version\n";
+        assert_eq!(run.stderr, error, "{command:?}");
     }
     assert_eq!(program.names(), ["data"]);
 }

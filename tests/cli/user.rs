@@ -34,7 +34,7 @@ fn may_enter(server: &Server, email: &str, password: &str) -> bool {
 }
 
 #[test]
-fn an_administrator_is_made_with_the_server_running_and_without() {
+fn an_administrator_is_created_with_the_server_running_and_without() {
     let program = majordomo();
     let run = program.run(&CREATE);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
@@ -57,7 +57,7 @@ fn an_administrator_is_made_with_the_server_running_and_without() {
 }
 
 #[test]
-fn without_a_store_the_way_to_one_is_told() {
+fn without_a_store_the_error_names_the_command_that_creates_one() {
     let program = Majordomo::new().file("password", "seven wise otters\n");
     let run = program.run(&CREATE);
     assert_eq!((run.code, run.stderr.as_str()), (1, NO_STORE));
@@ -65,7 +65,7 @@ fn without_a_store_the_way_to_one_is_told() {
 }
 
 #[test]
-fn a_refused_password_is_refused_with_its_reasons() {
+fn a_password_is_refused_with_every_reason() {
     let program = majordomo().file("short", "ada").file("empty", "\n");
     let create = |file| ["user", "create-admin", "--email", "ada@example.com", "--password-file", file];
     let offline = program.run(&create("short"));
@@ -89,7 +89,7 @@ fn a_refused_password_is_refused_with_its_reasons() {
 
 /// Each command runs twice: without the server, then with it.
 #[test]
-fn users_are_looked_after_with_the_server_running_and_without() {
+fn users_are_changed_with_the_server_running_and_without() {
     let program = majordomo().file("other", "seven wise foxes");
     assert_eq!(program.run(&CREATE).code, 0);
     let email = ["--email", "ada@example.com"];
@@ -103,22 +103,22 @@ fn users_are_looked_after_with_the_server_running_and_without() {
         ),
         ([&["user", "end-sessions"], &email[..]].concat(), "0 sessions of ada@example.com have ended\n"),
     ];
-    for (command, said) in &commands {
+    for (command, output) in &commands {
         let run = program.run(command);
-        assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, *said, ""), "{command:?}");
+        assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, *output, ""), "{command:?}");
     }
     let server = program.serve();
     assert!(may_enter(&server, "ada@example.com", "seven wise foxes"));
     let ended = server.run(&program, &commands[3].0);
     assert_eq!(ended.stdout, "1 sessions of ada@example.com have ended\n", "{}", ended.stderr);
-    for (command, said) in &commands {
+    for (command, output) in &commands {
         let run = server.run(&program, command);
-        assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, *said, ""), "{command:?}");
+        assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, *output, ""), "{command:?}");
     }
 }
 
 #[test]
-fn an_address_nobody_has_is_said_in_the_same_words_by_both() {
+fn an_unknown_address_is_the_same_error_from_the_server_and_without_it() {
     let program = majordomo();
     let commands = [
         &["user", "reset-password", "--email", "eve@example.com", "--password-file", "password"][..],
@@ -133,15 +133,15 @@ fn an_address_nobody_has_is_said_in_the_same_words_by_both() {
     let server = program.serve();
     for command in commands {
         let run = server.run(&program, command);
-        let said = "error: the running server refuses: No user has this address.\n";
-        assert_eq!((run.code, run.stderr.as_str()), (1, said), "{command:?}");
+        let error = "error: the running server refuses: No user has this address.\n";
+        assert_eq!((run.code, run.stderr.as_str()), (1, error), "{command:?}");
     }
     let run = program.run(&["user", "grant", "--email", "eve@example.com", "--role", "king"]);
     assert_eq!(run.code, 2);
 }
 
 #[test]
-fn what_is_no_address_is_a_wrong_command_line() {
+fn a_text_that_is_no_address_is_a_wrong_command_line() {
     let program = Majordomo::new().file("password", "seven wise otters");
     let run = program.run(&["user", "create-admin", "--email", "ada", "--password-file", "password"]);
     assert_eq!(run.code, 2, "{}", run.stderr);

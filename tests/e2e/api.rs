@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
-/// What the server said; `Null` for a body that is not JSON.
+/// The answer's body; `Null` for a body that is not JSON.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -14,13 +14,13 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A member that must be there and be text.
+    /// A JSON member that must exist and be text.
     pub fn text_of(&self, member: &str) -> String {
         let value = self.body[member].as_str();
         value.unwrap_or_else(|| panic!("no `{member}` in {} {}", self.status, self.text)).to_owned()
     }
 
-    /// Panics unless the status is the wanted one.
+    /// Panics unless the status is `status`.
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);
         self
@@ -84,14 +84,14 @@ impl Api {
         self.post("/auth/register", json!({ "email": email, "password": password })).await
     }
 
-    /// The code in the newest mail to `email`, waiting up to so many seconds for one.
+    /// The code in the newest mail to `email`; waits up to `seconds` for one.
     pub async fn code(&self, email: &str, seconds: u32) -> Result<Option<String>, reqwest::Error> {
         let answer = self.get(&format!("/dev/inbox?to={email}&wait={seconds}")).await?;
         let mails = answer.body["data"].as_array().cloned().unwrap_or_default();
         Ok(mails.iter().filter_map(|mail| mail["text"].as_str()).find_map(code_in))
     }
 
-    /// Every code in the mails to `email`, newest first, as soon as there is one or so many seconds have passed.
+    /// Every code in the mails to `email`, newest first; waits up to `seconds` for one.
     pub async fn codes(&self, email: &str, seconds: u32) -> Result<Vec<String>, reqwest::Error> {
         let answer = self.get(&format!("/dev/inbox?to={email}&wait={seconds}")).await?;
         let mails = answer.body["data"].as_array().cloned().unwrap_or_default();
@@ -103,7 +103,7 @@ impl Api {
         self.post("/auth/verify-email", json!({ "userId": id, "code": code })).await
     }
 
-    /// The id of the newest registration of `email`, from the events; of the ops listener.
+    /// The id of the newest registration of `email`, from the events on the ops listener.
     pub async fn registration_of(&self, email: &str) -> String {
         let events = self.get("/events?types=user.registered&limit=100").await.unwrap().expect(200).body;
         let rows = events["data"].as_array().cloned().unwrap_or_default();
@@ -128,14 +128,14 @@ async fn answer(request: RequestBuilder) -> Said {
     Ok(Answer { status, body, text })
 }
 
-/// A code stands on a line of its own.
+/// A code is alone on its line.
 fn code_in(text: &str) -> Option<String> {
     let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
     text.lines().map(str::trim).find(is_code).map(str::to_owned)
 }
 
 #[test]
-fn a_code_is_found_on_its_line_and_nowhere_else() {
+fn a_code_is_found_only_if_it_is_alone_on_its_line() {
     assert_eq!(code_in("Enter\n\n    012345\n\nby 10:15"), Some("012345".to_owned()));
     assert_eq!(code_in("at 123456 o'clock\n1234567\n12345a"), None);
 }

@@ -1,4 +1,4 @@
-//! More connections than the process has descriptors: it serves whoever else comes, and it goes on writing.
+//! More connections than the process has descriptors: other clients are served, and writes continue.
 
 use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
@@ -11,17 +11,17 @@ use tokio::{
 
 use crate::server::{Home, Server};
 
-/// Connections of the one who takes all he can.
+/// Connections of the client that opens as many as it can.
 const CROWD: usize = 5_000;
-/// Of them, those that are being opened at the same time.
+/// The number of connections that are opened in parallel.
 const AT_ONCE: usize = 200;
-/// A few descriptors besides, for all else in this process.
+/// Descriptors for everything else in this process.
 const DESCRIPTORS: u64 = 6_000;
 const LIMIT: Duration = Duration::from_secs(120);
-/// What one request of somebody else may take meanwhile.
+/// The time limit for one request of another client meanwhile.
 const PROMPT: Duration = Duration::from_secs(10);
 
-/// The test holds as many descriptors as the crowd has connections.
+/// The test needs a descriptor for each connection of the crowd.
 fn allow_descriptors() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_some_and(|current| current < DESCRIPTORS) {
@@ -48,7 +48,7 @@ async fn connect(from: [u8; 4], to: SocketAddr) -> std::io::Result<TcpStream> {
     socket.connect(to).await
 }
 
-/// Sends a request and gives what comes until the body's end is there.
+/// Sends a request and reads the answer to the end of its body.
 async fn ask(stream: &mut TcpStream, request: &str, end: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut text = String::new();
@@ -61,7 +61,7 @@ async fn ask(stream: &mut TcpStream, request: &str, end: &str) -> String {
     text
 }
 
-/// What a client of another network gets while the crowd holds on: an answer, and a change that is on disk.
+/// A client of another network gets an answer, and a change is written to disk, while the crowd's connections are open.
 async fn is_served(server: &Server, from: [u8; 4], name: &str) {
     let public: SocketAddr = server.api().address().parse().unwrap();
     let serving = async {
@@ -78,14 +78,14 @@ async fn is_served(server: &Server, from: [u8; 4], name: &str) {
     served.unwrap_or_else(|_| panic!("{name} was not served; the program wrote:\n{}", server.written()));
 }
 
-/// The crowd: each connection asks for health, which is counted by no limit, and stays.
+/// The crowd: each connection requests health, which no limit counts, and stays open.
 async fn gather(server: &Server) -> Vec<TcpStream> {
     let public: SocketAddr = server.api().address().parse().unwrap();
     let mut crowd = Vec::new();
     for _ in 0..CROWD / AT_ONCE {
         let opening = (0..AT_ONCE).map(|_| async move {
             let mut stream = connect([127, 0, 0, 1], public).await.ok()?;
-            // Past the share of its network the server closes at once; no other failure is expected.
+            // Above the share of its network the server closes a connection at once; no other failure is expected.
             if let Err(error) = stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await {
                 assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
             }
@@ -96,7 +96,7 @@ async fn gather(server: &Server) -> Vec<TcpStream> {
     crowd
 }
 
-/// Connections that the server still holds: those that are neither closed nor reset.
+/// The connections that the server keeps open.
 fn held(crowd: &[TcpStream]) -> usize {
     let is_open = |stream: &&TcpStream| {
         let mut buffer = [0; 4 << 10];
@@ -127,7 +127,7 @@ async fn a_crowd_comes(limits: &str, share: usize) {
         let held = held(&crowd);
         assert!(held <= share, "one address holds {held} connections");
     };
-    timeout(LIMIT, whole).await.unwrap_or_else(|_| panic!("it takes too long:\n{}", server.written()));
+    timeout(LIMIT, whole).await.unwrap_or_else(|_| panic!("the time limit has passed:\n{}", server.written()));
     assert!(server.runs(), "{}", server.written());
     server.ask_to_stop();
     let (status, written) = server.ended(Duration::from_secs(10)).await;
@@ -136,12 +136,12 @@ async fn a_crowd_comes(limits: &str, share: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_thousand_connections_of_one_address_leave_room_for_others_with_a_soft_limit_of_1024() {
-    // The hard limit stays, and the program raises its own to it.
+async fn five_thousand_connections_of_one_address_do_not_stop_other_clients_with_a_soft_limit_of_1024() {
+    // The hard limit is higher, and the program raises its own to it.
     a_crowd_comes("ulimit -S -n 1024", 2_500).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_thousand_connections_of_one_address_leave_room_for_others_with_a_hard_limit_of_1024() {
+async fn five_thousand_connections_of_one_address_do_not_stop_other_clients_with_a_hard_limit_of_1024() {
     a_crowd_comes("ulimit -n 1024", (1024 - 256) / 4).await;
 }

@@ -1,4 +1,4 @@
-//! What `deploy/` sets is what the program takes, and enough for production.
+//! The settings in `deploy/` are accepted, and sufficient for production.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ fn settings(text: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_container_s_settings_pass_for_production() {
+async fn the_container_s_settings_are_accepted_for_production() {
     let home = Home::new();
     let mail_server = home.path().join("smtp_url");
     fs::write(&mail_server, "smtps://user:password@mail.example.com").unwrap();
@@ -27,13 +27,13 @@ async fn the_container_s_settings_pass_for_production() {
         command.env(name, if is_secret { mail_server.display().to_string() } else { value });
     }
     let output = command.output().await.unwrap();
-    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{told}");
-    assert!(!told.contains("password@"), "{told}");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("password@"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_unit_s_command_line_is_understood() {
+async fn the_unit_s_command_line_is_accepted() {
     let home = Home::new();
     let start = UNIT.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/majordomo ")).unwrap();
     let mut arguments: Vec<&str> = start.split(' ').collect();
@@ -43,8 +43,8 @@ async fn the_unit_s_command_line_is_understood() {
     let place = arguments.iter().position(|argument| argument.starts_with("/etc/")).unwrap();
     arguments[place] = &path;
     let output = home.run(&arguments).await;
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && told.contains("nonsense") && told.contains(&path), "{told}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && text.contains("nonsense") && text.contains(&path), "{text}");
 }
 
 #[test]

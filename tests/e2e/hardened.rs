@@ -1,4 +1,4 @@
-//! What the process takes care of by itself: no core dumps, no files of secrets that others can read.
+//! Protection by the process itself: no core dumps, no files of secrets that others can read.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
@@ -26,12 +26,12 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crash_leaves_no_image_of_the_memory() {
+async fn the_process_writes_no_core_dump() {
     let server = Home::new().start().await;
     let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
-    // A process that may not be dumped is not attached to either; its files in /proc belong to root.
+    // A process that may not be dumped cannot be traced either; its files in /proc belong to root.
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     if let Some(dumping) = status.lines().find_map(|line| line.strip_prefix("CoreDumping:")) {
         assert_eq!(dumping.trim(), "0");
@@ -39,7 +39,7 @@ async fn a_crash_leaves_no_image_of_the_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn production_takes_from_others_what_is_its_own() {
+async fn production_removes_permissions_of_others_from_its_own_files() {
     let mut home = production();
     home.set("secrets.pepper_file", "pepper");
     let pepper = home.path().join("pepper");
@@ -56,27 +56,27 @@ async fn production_takes_from_others_what_is_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn production_refuses_what_others_can_read_and_is_not_its_own() {
+async fn production_refuses_a_file_of_another_user_that_others_can_read() {
     let mut home = production();
     home.set("secrets.pepper_file", "pepper");
     let pepper = home.path().join("pepper");
     fs::write(&pepper, "sixteen bytes or more").unwrap();
     set_mode(&pepper, 0o644);
     if std::os::unix::fs::chown(&pepper, Some(65_534), None).is_err() {
-        // Only root gives files away; elsewhere there is one that is root's.
+        // Only root can change the owner of a file; otherwise a file of root is used.
         home.set("secrets.pepper_file", "/etc/passwd");
     }
     for arguments in [&["serve"][..], &["config", "check", "--production"]] {
         let output = home.run(arguments).await;
-        let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(!output.status.success(), "{told}");
-        assert!(told.contains("secrets.pepper_file") && told.contains("others can read"), "{told}");
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(!output.status.success(), "{text}");
+        assert!(text.contains("secrets.pepper_file") && text.contains("others can read"), "{text}");
     }
     assert!(!home.store().exists(), "a refused start left a directory");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn development_leaves_modes_alone() {
+async fn development_does_not_change_modes() {
     let home = Home::new();
     fs::create_dir(home.store()).unwrap();
     set_mode(&home.store(), 0o755);

@@ -1,4 +1,5 @@
-//! `kill -9` at random instants under load: what was acknowledged is there, the rest is there whole or not at all.
+//! `kill -9` at random instants under load: an acknowledged change is stored, and any other is stored whole or not at
+//! all.
 
 use std::time::Duration;
 
@@ -10,24 +11,24 @@ use crate::server::Home;
 const ROUNDS: u64 = 6;
 const CLIENTS: u64 = 4;
 const PASSWORD: &str = "seven wise otters";
-/// How soon after its start the program serves again, whatever the kill left behind.
+/// The time limit from a start to the first answer, whatever state the kill left.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a client knows of a change it asked for.
+/// A client's knowledge of a change that it requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Not,
-    /// Asked for; no answer came.
+    /// Requested, without an answer.
     Asked,
     Acknowledged,
 }
 
-/// What one client knows of one address.
+/// A client's knowledge of one address.
 #[derive(Debug, Clone)]
 struct Account {
     email: String,
     registered: Step,
-    /// The id and the code of the registration, as far as the client has them.
+    /// The id and the code of the registration, once the client has them.
     id: Option<String>,
     code: Option<String>,
     verified: Step,
@@ -47,10 +48,10 @@ impl Session {
     }
 }
 
-/// The connection is gone: the program was killed.
+/// The connection has failed: the program was killed.
 struct Gone;
 
-/// Sends until it is let in: 503 and 429 say that nothing was done.
+/// Repeats the request while the answer is 503 or 429, which mean that nothing was changed.
 async fn acknowledged<F: Future<Output = Said>>(mut send: impl FnMut() -> F) -> Result<Answer, Gone> {
     let mut turn = interval(Duration::from_millis(50));
     loop {
@@ -68,7 +69,7 @@ impl Account {
         Self { email, registered, id: None, code: None, verified, session: None, logged_out }
     }
 
-    /// From registration to a refreshed session; every third one logs out again.
+    /// From registration to a refreshed session; every third client logs out again.
     async fn live(&mut self, api: &Api, leaves: bool) -> Result<(), Gone> {
         self.registered = Step::Asked;
         let answer = acknowledged(|| api.register(&self.email, PASSWORD)).await?.expect(201);
@@ -95,10 +96,10 @@ impl Account {
         Ok(())
     }
 
-    /// Holds what the client knows against what the program says after it was started again.
+    /// Compares the client's knowledge with the program's answers after a restart.
     async fn check(&mut self, api: &Api) {
         let unharmed = self.checked(api).await;
-        unharmed.unwrap_or_else(|Gone| panic!("the program went away while {} was checked", self.email));
+        unharmed.unwrap_or_else(|Gone| panic!("the program ended while {} was checked", self.email));
     }
 
     async fn checked(&mut self, api: &Api) -> Result<(), Gone> {
@@ -116,7 +117,7 @@ impl Account {
     }
 
     /// An acknowledged registration has its code. One without an answer, whose id the client does not know, may or may
-    /// not be there: it is made again, with a code of its own beside that of the first one.
+    /// not be stored: it is repeated, and has a code of its own next to that of the first one.
     async fn finish(&mut self, api: &Api) -> Result<(), Gone> {
         let id = match self.id.clone() {
             Some(id) => id,
@@ -145,23 +146,25 @@ impl Account {
                 tried.push(code);
             }
         }
-        panic!("no code made {self:?} a user: {tried:?}");
+        panic!("no code proved the address of {self:?}: {tried:?}");
     }
 }
 
 async fn check_session(api: &Api, session: &Session, logged_out: Step) -> Result<(), Gone> {
     let profile = api.get_as(&session.token, "/auth/profile").await.map_err(|_| Gone)?;
     let refreshed = acknowledged(|| api.refresh(&session.refresh_token)).await?;
-    let said = format!("{} {}; {} {}", profile.status, profile.text, refreshed.status, refreshed.text);
+    let answers = format!("{} {}; {} {}", profile.status, profile.text, refreshed.status, refreshed.text);
     match logged_out {
-        Step::Not => assert_eq!((profile.status, refreshed.status), (200, 200), "a session is lost: {said}"),
-        Step::Acknowledged => assert_eq!((profile.status, refreshed.status), (401, 401), "it came back: {said}"),
-        Step::Asked => assert_eq!(profile.status, refreshed.status, "half a session: {said}"),
+        Step::Not => assert_eq!((profile.status, refreshed.status), (200, 200), "a session is lost: {answers}"),
+        Step::Acknowledged => {
+            assert_eq!((profile.status, refreshed.status), (401, 401), "an ended session works again: {answers}")
+        }
+        Step::Asked => assert_eq!(profile.status, refreshed.status, "the session is half ended: {answers}"),
     }
     Ok(())
 }
 
-/// One client's work until the program is gone.
+/// One client's work until the program ends.
 async fn work(api: Api, round: u64, client: u64) -> Vec<Account> {
     let mut accounts = Vec::new();
     for n in 0.. {
@@ -175,7 +178,7 @@ async fn work(api: Api, round: u64, client: u64) -> Vec<Account> {
     accounts
 }
 
-/// A few hundred to two thousand milliseconds, another one each round (splitmix64).
+/// A number of milliseconds from 200 to 2,000, different in each round (splitmix64).
 fn instant(seed: u64, round: u64) -> Duration {
     let mut z = seed.wrapping_add(round.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -214,12 +217,12 @@ async fn check_all(accounts: Vec<Account>, api: &Api) -> Vec<Account> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_is_lost_and_nothing_is_half_there() {
+async fn acknowledged_changes_are_stored_and_no_change_is_stored_in_part() {
     let seed = seed();
     println!("MAJORDOMO_TEST_SEED={seed}");
     let mut home = Home::new();
     home.set("edge.rate_limits.enabled", "false");
-    // Without it the issuer is the listener's address, whose port is another one after each start here.
+    // By default the issuer is the listener's address, whose port differs after each start here.
     home.set("auth.issuer", "http://majordomo.localhost");
     let mut verified = Vec::new();
     let mut server = home.start().await;
@@ -242,7 +245,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_there() {
     let api = server.api();
     for account in verified.iter().filter(|account| account.registered != Step::Not) {
         let login = acknowledged(|| api.login(&account.email, PASSWORD)).await;
-        login.unwrap_or_else(|Gone| panic!("the program went away")).expect(200);
+        login.unwrap_or_else(|Gone| panic!("the program ended")).expect(200);
     }
     server.ask_to_stop();
     assert_eq!(server.ended(Duration::from_secs(8)).await.0.code(), Some(0));

@@ -1,4 +1,4 @@
-//! Fifty devices refresh for a minute through a proxy that loses every tenth answer: nobody is logged out.
+//! Fifty devices refresh for a minute through a proxy that loses every tenth answer: no device is logged out.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ const FOR: Duration = Duration::from_secs(60);
 const EVERY: Duration = Duration::from_millis(250);
 const PASSWORD: &str = "seven wise otters";
 
-/// Answers that came through, answers that were lost, and connections that broke.
+/// The number of answers that were forwarded, answers that were lost, and connections that broke.
 #[derive(Default)]
 struct Counts {
     answered: AtomicUsize,
@@ -30,14 +30,14 @@ struct Counts {
     broken: AtomicUsize,
 }
 
-/// Takes one request a connection to `upstream` and loses every tenth answer on the way back: the server has done what
-/// was asked, and its client does not know.
+/// Forwards one request per connection to `upstream` and loses every tenth answer: the server has done the work, and
+/// its client does not know.
 async fn proxy(listener: TcpListener, upstream: String, counts: Arc<Counts>) {
     let mut carried = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         let (upstream, counts) = (upstream.clone(), Arc::clone(&counts));
         carried.spawn(async move {
-            // One more way to lose an answer, and not counted among those that the proxy loses.
+            // A connection that breaks loses an answer too, but is counted separately.
             if carry(client, &upstream, &counts).await.is_err() {
                 counts.broken.fetch_add(1, Ordering::Relaxed);
             }
@@ -60,7 +60,7 @@ async fn carry(mut client: TcpStream, upstream: &str, counts: &Counts) -> std::i
     client.write_all(&answer).await
 }
 
-/// A whole message: its head, and as much of a body as the head says.
+/// A whole message: its head, and a body of the length in the head.
 async fn message(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
@@ -78,7 +78,7 @@ async fn message(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     }
 }
 
-/// Refreshes until `end` and gives how often it got through. What was lost is asked for again with the same token.
+/// Refreshes until `end` and returns the number of successes. A lost refresh is repeated with the same token.
 async fn device(api: Api, mut token: String, end: Instant) -> usize {
     let mut ticks = interval(EVERY);
     let mut refreshed = 0;
@@ -92,7 +92,7 @@ async fn device(api: Api, mut token: String, end: Instant) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lost_answers_log_nobody_out() {
+async fn lost_answers_log_no_device_out() {
     let mut home = Home::new();
     home.set("edge.rate_limits.enabled", "false");
     home.set("auth.hash.memory_kib", "64");
@@ -119,12 +119,12 @@ async fn lost_answers_log_nobody_out() {
     for token in tokens {
         devices.spawn(device(Api::new(&base), token, end));
     }
-    let refreshed = timeout(FOR * 2, devices.join_all()).await.expect("the devices come to an end");
+    let refreshed = timeout(FOR * 2, devices.join_all()).await.expect("the devices end");
     through.abort();
     let lost = counts.lost.load(Ordering::Relaxed);
     let broken = counts.broken.load(Ordering::Relaxed);
     println!(
-        "{} refreshes got through, {lost} answers were lost, {broken} connections broke",
+        "{} refreshes succeeded, {lost} answers were lost, {broken} connections broke",
         refreshed.iter().sum::<usize>()
     );
     assert!(refreshed.iter().all(|times| *times > 10), "{refreshed:?}");

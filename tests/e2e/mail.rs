@@ -1,4 +1,5 @@
-//! Mail by a real mail server: one that takes it, one that refuses, one that stalls, one that is away for a while.
+//! Mail by a real mail server: one that accepts it, one that refuses, one that stalls, one that is unreachable for a
+//! while.
 
 use std::{
     collections::BTreeSet,
@@ -15,9 +16,9 @@ use crate::{
 
 const PASSWORD: &str = "Velvet-Anchor-7731-Quince";
 pub const TIMEOUT: Duration = Duration::from_secs(40);
-/// How long handing over one mail may take; a request that waits for mail would take longer.
+/// The time limit for handing over one mail; a request that waits for mail would take longer.
 const SMTP_TIMEOUT: Duration = Duration::from_secs(5);
-/// So many failures in a row and the provider is held to be out of order.
+/// The number of consecutive failures that opens the circuit breaker of the provider.
 const ENOUGH: usize = 5;
 
 pub fn home_of(office: &PostOffice, port: u16) -> Home {
@@ -30,7 +31,7 @@ pub fn home_of(office: &PostOffice, port: u16) -> Home {
     home
 }
 
-/// Registers `names`, and gives the ids; none of the requests may have waited for mail.
+/// Registers `names`, and returns the ids; none of the requests may have waited for mail.
 pub async fn register_all(api: &Api, names: &[String]) -> Vec<String> {
     let mut ids = Vec::new();
     for name in names {
@@ -45,13 +46,13 @@ fn names<const N: usize>(begin: &str) -> Vec<String> {
     (0..N).map(|at| format!("{begin}{at}@example.org")).collect()
 }
 
-/// The digits: they stand on a line of their own.
-fn code_in(said: &Value) -> String {
+/// The code, which is alone on its line.
+fn code_in(report: &Value) -> String {
     let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
-    said["text"].as_str().unwrap().lines().map(str::trim).find(is_code).unwrap().to_owned()
+    report["text"].as_str().unwrap().lines().map(str::trim).find(is_code).unwrap().to_owned()
 }
 
-/// Waits until the line of mail in `/health` says `status`; gives its reasons.
+/// Waits until the line of mail in `/health` has the status `status`; returns its reasons.
 pub async fn mail_becomes(server: &Server, status: &str) -> String {
     let ops = server.ops_api();
     let asked = until(TIMEOUT, || async {
@@ -63,21 +64,21 @@ pub async fn mail_becomes(server: &Server, status: &str) -> String {
     asked.await.unwrap_or_else(|| panic!("mail did not become {status}:\n{}", server.written()))
 }
 
-/// Waits until the server did `did` for each of `names`; meanwhile it does nothing else.
-pub fn heard_of_all(post: &Post, names: &[String], did: &str) -> Vec<Value> {
-    let mut heard: Vec<Value> = Vec::new();
-    while heard.len() < names.len() {
-        let said = post.next(TIMEOUT).unwrap_or_else(|| panic!("{did} only {} of {}", heard.len(), names.len()));
-        assert_eq!(said["did"], did, "{said}");
-        heard.push(said);
+/// Waits until the server did `did` for each of `names`, and nothing else.
+pub fn wait_for_all(post: &Post, names: &[String], did: &str) -> Vec<Value> {
+    let mut reports: Vec<Value> = Vec::new();
+    while reports.len() < names.len() {
+        let report = post.next(TIMEOUT).unwrap_or_else(|| panic!("{did} only {} of {}", reports.len(), names.len()));
+        assert_eq!(report["did"], did, "{report}");
+        reports.push(report);
     }
-    let addresses: BTreeSet<_> = heard.iter().filter_map(|said| said["to"].as_str()).collect();
+    let addresses: BTreeSet<_> = reports.iter().filter_map(|report| report["to"].as_str()).collect();
     assert_eq!(addresses, names.iter().map(String::as_str).collect::<BTreeSet<_>>());
-    heard
+    reports
 }
 
-fn ids(heard: &[Value]) -> BTreeSet<String> {
-    heard.iter().map(|said| said["id"].to_string()).collect()
+fn ids(reports: &[Value]) -> BTreeSet<String> {
+    reports.iter().map(|report| report["id"].to_string()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,20 +97,20 @@ async fn a_code_arrives_by_smtp_and_a_test_shows_the_conversation() {
     api.login("ada@example.org", PASSWORD).await.unwrap().expect(200);
 
     let tried = home.run(&["notify", "test", "--channel", "email", "--to", "grace@example.org"]).await;
-    let told = String::from_utf8(tried.stdout).unwrap() + &String::from_utf8_lossy(&tried.stderr);
-    assert!(tried.status.success(), "{told}");
+    let text = String::from_utf8(tried.stdout).unwrap() + &String::from_utf8_lossy(&tried.stderr);
+    assert!(tried.status.success(), "{text}");
     for line in ["> STARTTLS", "> AUTH as mailer ***", "> RCPT TO:<grace@example.org>", "< 250 2.0.0 queued"] {
-        assert!(told.lines().any(|said| said == line), "{line} is missing in\n{told}");
+        assert!(text.lines().any(|report| report == line), "{line} is missing in\n{text}");
     }
     post.next_to("grace@example.org", "took", TIMEOUT);
-    let written = server.written() + &told;
+    let written = server.written() + &text;
     for secret in SECRETS {
         assert!(!written.contains(secret), "{secret} in\n{written}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_link_of_a_mail_arrives_whole_and_its_secret_is_in_no_log() {
+async fn the_link_of_a_mail_arrives_whole_and_its_secret_is_not_logged() {
     let Some(office) = PostOffice::found() else { return };
     let post = office.open("takes");
     let mut home = home_of(&office, post.port);
@@ -130,25 +131,25 @@ async fn the_link_of_a_mail_arrives_whole_and_its_secret_is_in_no_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refused_address_is_not_tried_again_and_stops_nobody_else() {
+async fn a_refused_address_is_not_tried_again_and_delays_no_other_recipient() {
     let Some(office) = PostOffice::found() else { return };
     let post = office.open("refuses");
     let home = home_of(&office, post.port);
     let server = home.start().await;
     let refused = names::<2>("refused");
     register_all(&server.api(), &refused).await;
-    heard_of_all(&post, &refused, "refused");
+    wait_for_all(&post, &refused, "refused");
     mail_becomes(&server, "up").await;
-    // Long past the first retries that a passing failure would have.
+    // Later than the first repetitions after a temporary failure.
     let advanced = server.api().post("/dev/clock/advance", serde_json::json!({ "by": "PT2M" })).await.unwrap();
     advanced.expect(200);
     let welcome = names::<2>("welcome");
     register_all(&server.api(), &welcome).await;
-    heard_of_all(&post, &welcome, "took");
+    wait_for_all(&post, &welcome, "took");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_stalls_holds_up_no_request_and_each_mail_comes_once_in_the_end() {
+async fn a_server_that_stalls_delays_no_request_and_each_mail_arrives_once() {
     let Some(office) = PostOffice::found() else { return };
     let post = office.open("stalls_once");
     let home = home_of(&office, post.port);
@@ -157,16 +158,16 @@ async fn a_server_that_stalls_holds_up_no_request_and_each_mail_comes_once_in_th
     register_all(&server.api(), &names).await;
     let reasons = mail_becomes(&server, "degraded").await;
     assert!(reasons.contains("no answer in time"), "{reasons}\n{}", server.written());
-    let stalled = heard_of_all(&post, &names, "stalled");
-    let took = heard_of_all(&post, &names, "took");
+    let stalled = wait_for_all(&post, &names, "stalled");
+    let took = wait_for_all(&post, &names, "took");
     assert_eq!(ids(&took), ids(&stalled), "a mail that is sent again has the same Message-ID");
     assert_eq!(ids(&took).len(), names.len());
     mail_becomes(&server, "up").await;
-    assert_eq!(post.next(Duration::from_millis(500)), None, "nothing comes twice");
+    assert_eq!(post.next(Duration::from_millis(500)), None, "no mail arrives twice");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_the_server_is_away_nothing_is_lost_even_if_the_process_is_killed() {
+async fn mails_wait_for_an_unreachable_server_even_if_the_process_is_killed() {
     let Some(office) = PostOffice::found() else { return };
     let port = office.open("takes").port;
     let home = home_of(&office, port);
@@ -179,25 +180,25 @@ async fn while_the_server_is_away_nothing_is_lost_even_if_the_process_is_killed(
 
     let server = home.start().await;
     let post = office.reopen("takes", port);
-    let took = heard_of_all(&post, &names, "took");
+    let took = wait_for_all(&post, &names, "took");
     assert_eq!(ids(&took).len(), names.len());
-    for said in took {
-        let at = names.iter().position(|name| said["to"] == name.as_str()).unwrap();
-        server.api().verify(&registered[at], &code_in(&said)).await.unwrap().expect(200);
+    for report in took {
+        let at = names.iter().position(|name| report["to"] == name.as_str()).unwrap();
+        server.api().verify(&registered[at], &code_in(&report)).await.unwrap().expect(200);
     }
     mail_becomes(&server, "up").await;
 }
 
-/// Refuses every mail for good, as a provider does that does not accept the operator's account.
+/// Refuses every mail permanently, as a provider does that does not accept the operator's account.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn recipients_that_are_all_refused_degrade_health_with_the_words_of_the_server() {
+async fn refusals_of_all_recipients_degrade_health_with_the_text_of_the_server() {
     let Some(office) = PostOffice::found() else { return };
     let post = office.open("refuses_all");
     let home = home_of(&office, post.port);
     let server = home.start().await;
     let names = names::<3>("lost");
     register_all(&server.api(), &names).await;
-    heard_of_all(&post, &names, "refused");
+    wait_for_all(&post, &names, "refused");
     let reasons = mail_becomes(&server, "degraded").await;
     assert!(reasons.contains("recipients_refused") && reasons.contains("refused by policy"), "{reasons}");
     assert!(!reasons.contains("@example.org"), "{reasons}");
@@ -207,7 +208,7 @@ async fn recipients_that_are_all_refused_degrade_health_with_the_words_of_the_se
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mails_that_a_server_does_not_relay_wait_until_it_does() {
+async fn mails_wait_while_the_server_refuses_to_relay() {
     let Some(office) = PostOffice::found() else { return };
     let post = office.open("denies_relay");
     let home = home_of(&office, post.port);
@@ -219,17 +220,17 @@ async fn mails_that_a_server_does_not_relay_wait_until_it_does() {
     let port = post.port;
     drop(post);
     let post = office.reopen("takes", port);
-    heard_of_all(&post, &names, "took");
+    wait_for_all(&post, &names, "took");
     mail_becomes(&server, "up").await;
 }
 
-/// Below what opens the circuit: whoever looks for the reason of one late mail finds it.
+/// Too few failures to open the circuit breaker: the reason of a single late mail is in health too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_mail_that_does_not_go_out_is_told_of_in_health_and_log_without_its_address() {
-    // Bound and not listened on: nobody else gets the port, and nobody answers at it.
-    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
-    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let port = nobody.local_addr().unwrap().port();
+async fn the_first_mail_that_fails_is_in_health_and_log_without_its_address() {
+    // Bound, and without a listener: no other process gets the port, and connections to it are refused.
+    let unused = tokio::net::TcpSocket::new_v4().unwrap();
+    unused.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = unused.local_addr().unwrap().port();
     let mut home = Home::new();
     home.set("notify.email.transport", "smtp");
     home.set("notify.email.smtp_url", &format!("smtp://127.0.0.1:{port}"));
@@ -241,7 +242,7 @@ async fn the_first_mail_that_does_not_go_out_is_told_of_in_health_and_log_withou
         let mail = ops.get("/health/mail").await.ok()?;
         mail.body["details"]["lastFailure"].as_str().map(str::to_owned)
     });
-    let failure = failure.await.unwrap_or_else(|| panic!("health knows of no failure:\n{}", server.written()));
+    let failure = failure.await.unwrap_or_else(|| panic!("health reports no failure:\n{}", server.written()));
     assert!(failure.contains("broken at connect"), "{failure}");
     let warned = until(TIMEOUT, || async { server.written().contains("the mail provider fails").then_some(()) });
     assert!(warned.await.is_some(), "{}", server.written());

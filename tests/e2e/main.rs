@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod audit_head;
 mod crowd;
 mod deploy;
 mod description;
@@ -27,5 +28,4 @@ mod server;
 mod shutdown;
 mod snapshots;
 mod tokens;
-mod trail;
 mod tree;

@@ -1,6 +1,6 @@
-//! An older store is migrated: the listeners say so, a kill or a stop in the middle loses nothing, and what was before
-//! it can be gone back to. No version has a migration yet, so that the program here is this test binary, started once
-//! more as a house with a migration of its own, each step of which waits for a byte on the standard input.
+//! An older store is migrated: the listeners report it, a kill or a stop in the middle loses nothing, and the state
+//! before it can be restored. No version has a migration yet. Therefore the program is this test binary, started again
+//! with a migration of its own, each step of which waits for a byte on the standard input.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -25,15 +25,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::api::{Answer, Api};
 use crate::server::{Home, Server, until};
 
-const NAME: &str = "0001_tell_rows";
+const NAME: &str = "0001_write_rows";
 const ROWS: u8 = 10;
 const SOON: Duration = Duration::from_secs(30);
 
-static MIGRATIONS: &[Migration] = &[Migration { name: NAME, step: tell_row }];
+static MIGRATIONS: &[Migration] = &[Migration { name: NAME, step: write_row }];
 
-/// Writes one row into the audit trail, once it is let.
-fn tell_row(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFault> {
-    std::io::stdin().read_exact(&mut [0]).expect("nobody lets it go on");
+/// Writes one row into the audit log, once the step may run.
+fn write_row(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFault> {
+    std::io::stdin().read_exact(&mut [0]).expect("the step may not run");
     let row = place.map_or(0, |place| place[0]);
     tx.audit(AuditRecord {
         action: OperationsAction::RestartActor.into(),
@@ -49,9 +49,9 @@ fn tell_row(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFa
     })
 }
 
-/// Makes the test named below be the house.
-const BE_THE_HOUSE: &str = "MAJORDOMO_TEST_BE_THE_HOUSE";
-const WHO_CAN_BE: &str = "migrating::while_an_older_store_is_migrated_both_listeners_say_so_and_nothing_else";
+/// The name of the test that runs as the program.
+const RUN_AS_PROGRAM: &str = "MAJORDOMO_TEST_RUN_AS_PROGRAM";
+const PROGRAM_TEST: &str = "migrating::during_a_migration_both_listeners_only_report_it";
 
 async fn process() {
     let config = Config::load(&Sources::of_process(None, Vec::new())).unwrap().config;
@@ -64,7 +64,7 @@ async fn process() {
     app.run(|_| println!("all is served"), stop, std::future::pending()).await.unwrap();
 }
 
-/// A store that the real program has made and used.
+/// A store that the real program has created and used.
 async fn older() -> Home {
     let home = Home::new();
     let server = home.start().await;
@@ -79,10 +79,10 @@ async fn stop(server: Server) {
     assert_eq!(status.code(), Some(0), "{written}");
 }
 
-/// Starts the house of this file on `home`; nothing of its migration is done yet.
+/// Starts the program of this file on `home`; no step of its migration has run.
 async fn launch(home: &Home) -> (Server, ChildStdin) {
-    let mut command = home.command_of(&std::env::current_exe().unwrap(), &["--exact", WHO_CAN_BE, "--nocapture"]);
-    command.env(BE_THE_HOUSE, "1").stdin(Stdio::piped());
+    let mut command = home.command_of(&std::env::current_exe().unwrap(), &["--exact", PROGRAM_TEST, "--nocapture"]);
+    command.env(RUN_AS_PROGRAM, "1").stdin(Stdio::piped());
     let mut server = Server::launch(command).await;
     let input = server.input();
     (server, input)
@@ -93,16 +93,16 @@ async fn let_through(input: &mut ChildStdin, steps: usize) {
     input.flush().await.unwrap();
 }
 
-/// What `/health/ready` says, once it says `reason`.
+/// The answer of `/health/ready` with the reason `reason`.
 async fn not_ready(api: &Api, reason: &str) -> Answer {
     let asked = until(SOON, || async {
         let answer = api.get("/health/ready").await.ok()?;
         (answer.body["reasons"] == json!([reason])).then_some(answer)
     });
-    asked.await.unwrap_or_else(|| panic!("it did not say {reason}"))
+    asked.await.unwrap_or_else(|| panic!("the reason {reason} was not reported"))
 }
 
-/// The rows of the migration in the audit trail.
+/// The rows of the migration in the audit log.
 async fn rows(ops: &Api) -> Vec<String> {
     let entries = ops.get("/audit?limit=100").await.unwrap().expect(200).body;
     let details = entries["data"].as_array().unwrap().iter().filter_map(|entry| entry["detail"].as_str());
@@ -127,8 +127,8 @@ fn is_unavailable(answer: &Answer) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_an_older_store_is_migrated_both_listeners_say_so_and_nothing_else() {
-    if std::env::var_os(BE_THE_HOUSE).is_some() {
+async fn during_a_migration_both_listeners_only_report_it() {
+    if std::env::var_os(RUN_AS_PROGRAM).is_some() {
         return process().await;
     }
     let home = older().await;
@@ -154,8 +154,8 @@ async fn while_an_older_store_is_migrated_both_listeners_say_so_and_nothing_else
     assert_eq!(health.body["services"][0]["reasons"], json!([format!("migrating 40%: {NAME}")]));
 
     let asked = home.run_beside(&server, &["health"]).await;
-    let told = String::from_utf8_lossy(&asked.stderr).into_owned();
-    assert!(!asked.status.success() && told.contains("is not ready: migrating 40% (503)"), "{told}");
+    let text = String::from_utf8_lossy(&asked.stderr).into_owned();
+    assert!(!asked.status.success() && text.contains("is not ready: migrating 40% (503)"), "{text}");
 
     let_through(&mut input, 6).await;
     server.wait_until_ready().await;
@@ -165,32 +165,32 @@ async fn while_an_older_store_is_migrated_both_listeners_say_so_and_nothing_else
     api.verify(&id, &code).await.unwrap().expect(200);
     stop(server).await;
 
-    // What is finished is never done again: nobody lets a step through now.
+    // A finished migration is not repeated: no step may run now.
     let (mut server, _input) = launch(&home).await;
     server.wait_until_ready().await;
     assert_eq!(rows(&server.ops_api()).await, every_row());
     stop(server).await;
 
     let refused = home.run(&["serve"]).await;
-    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success() && told.contains(NAME) && told.contains("newer version"), "{told}");
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && text.contains(NAME) && text.contains("newer version"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kill_in_the_middle_of_a_migration_loses_nothing_and_repeats_nothing() {
+async fn a_kill_in_the_middle_of_a_migration_loses_no_step_and_repeats_none() {
     let home = older().await;
     let before = snapshots(&home);
     let (server, mut input) = launch(&home).await;
     let_through(&mut input, 3).await;
     not_ready(&server.api(), "migrating 30%").await;
-    assert_eq!(snapshots(&home), before + 1, "there is no way back");
+    assert_eq!(snapshots(&home), before + 1, "there is no snapshot from before the migration");
     server.kill().await;
 
     let (server, mut input) = launch(&home).await;
     let_through(&mut input, 1).await;
-    // It goes on: the first step of a migration from its beginning would be 10%.
+    // The migration continues: the first step of a migration from its beginning would be 10%.
     not_ready(&server.api(), "migrating 40%").await;
-    assert_eq!(snapshots(&home), before + 1, "one of a half migrated store pushes out the one to go back to");
+    assert_eq!(snapshots(&home), before + 1, "a snapshot of a half migrated store replaces the one from before");
     server.kill().await;
 
     let (mut server, mut input) = launch(&home).await;
@@ -201,15 +201,15 @@ async fn a_kill_in_the_middle_of_a_migration_loses_nothing_and_repeats_nothing()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_in_the_middle_of_a_migration_closes_the_store_and_the_next_start_goes_on() {
+async fn a_stop_in_the_middle_of_a_migration_closes_the_store_and_the_next_start_continues() {
     let home = older().await;
     let (server, mut input) = launch(&home).await;
     let_through(&mut input, 2).await;
     not_ready(&server.api(), "migrating 20%").await;
     server.ask_to_stop();
-    let heard = until(SOON, || async { server.written().contains("asked to stop while migrating").then_some(()) });
-    heard.await.unwrap_or_else(|| panic!("the stop was not heard:\n{}", server.written()));
-    // The step that waits ends without leaving anything.
+    let logged = until(SOON, || async { server.written().contains("asked to stop while migrating").then_some(()) });
+    logged.await.unwrap_or_else(|| panic!("the stop was not logged:\n{}", server.written()));
+    // The step that waits ends without a change.
     drop(input);
     let (status, written) = server.ended(Duration::from_secs(8)).await;
     assert_eq!(status.code(), Some(0), "{written}");
@@ -222,7 +222,7 @@ async fn a_stop_in_the_middle_of_a_migration_closes_the_store_and_the_next_start
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_migration_that_fails_ends_the_process_and_can_be_gone_on_with() {
+async fn a_migration_that_fails_ends_the_process_and_can_be_continued() {
     let home = older().await;
     let (server, mut input) = launch(&home).await;
     let_through(&mut input, 2).await;

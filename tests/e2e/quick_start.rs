@@ -1,4 +1,4 @@
-//! The quick start of the README, by its own words.
+//! The quick start of the README, run as it is printed.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn blocks(text: &str) -> Vec<String> {
     section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// What the blocks print, one after another in one shell, as a reader would type them.
+/// The output of the blocks, run one after another in one shell, as a reader would type them.
 async fn run(script: &str, folder: &std::path::Path) -> (bool, String, String) {
     let mut shell = Command::new("bash");
     shell.args(["-euo", "pipefail", "-c", script]).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
@@ -32,7 +32,7 @@ async fn run(script: &str, folder: &std::path::Path) -> (bool, String, String) {
 async fn the_quick_start_of_the_readme_works() {
     let blocks = blocks(README);
     let (start, rest) = blocks.split_first().unwrap();
-    let arguments: Vec<&str> = start.trim().strip_prefix(START).expect("it starts otherwise").split(' ').collect();
+    let arguments: Vec<&str> = start.trim().strip_prefix(START).expect("the start differs").split(' ').collect();
     let home = Home::new();
     let server = home.start_with(&arguments).await;
 
@@ -40,8 +40,8 @@ async fn the_quick_start_of_the_readme_works() {
     let script = script.replace("http://127.0.0.1:8080", &server.public).replace("http://127.0.0.1:9090", &server.ops);
     assert!(!script.contains(":8080") && !script.contains(":9090"), "an address that is not a URL: {script}");
     let (passed, out, err) = run(&script, home.path()).await;
-    let told = format!("out:\n{out}\nerr:\n{err}\nserver:\n{}", server.written());
-    assert!(passed, "{told}");
+    let text = format!("out:\n{out}\nerr:\n{err}\nserver:\n{}", server.written());
+    assert!(passed, "{text}");
 
     let printed: Vec<&str> = out.split("---\n").map(str::trim).collect();
     let wanted: [&[&str]; 8] = [
@@ -54,18 +54,18 @@ async fn the_quick_start_of_the_readme_works() {
         &["401"],
         &["\"actors\"", "\"auth\"", "\"up\""],
     ];
-    assert_eq!(printed.len(), wanted.len(), "{told}");
+    assert_eq!(printed.len(), wanted.len(), "{text}");
     for (printed, wanted) in printed.iter().zip(wanted) {
         let dense = printed.replace("\": ", "\":");
         for word in wanted {
-            assert!(dense.contains(word), "{word} is not in {printed}\n{told}");
+            assert!(dense.contains(word), "{word} is not in {printed}\n{text}");
         }
     }
-    assert_eq!(printed[1].len(), "code: ".len() + 6, "{told}");
+    assert_eq!(printed[1].len(), "code: ".len() + 6, "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_start_says_where_everything_is() {
+async fn the_first_start_reports_every_address_and_path() {
     let home = Home::new();
     let server = home.start().await;
     let written = server.written();
@@ -81,16 +81,16 @@ fn blocks_are_found_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn how_to_make_the_first_administrator_is_told_until_there_is_one() {
+async fn the_command_for_the_first_administrator_is_logged_until_there_is_one() {
     const HINT: &str = "first administrator: majordomo user create-admin";
     let home = Home::new();
     std::fs::write(home.path().join("password"), "Velvet-Anchor-7731-Quince").unwrap();
-    for is_told in [true, false] {
+    for has_hint in [true, false] {
         let server = home.start().await;
         server.ask_to_stop();
         let (_, written) = server.ended(Duration::from_secs(8)).await;
-        assert_eq!(written.contains(HINT), is_told, "{written}");
-        if is_told {
+        assert_eq!(written.contains(HINT), has_hint, "{written}");
+        if has_hint {
             let make = ["user", "create-admin", "--email", "root@example.com", "--password-file", "password"];
             let made = home.run(&make).await;
             assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

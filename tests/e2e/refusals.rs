@@ -1,4 +1,4 @@
-//! What keeps the program from starting: one clear line, an exit code that is not 0, nothing changed.
+//! Refused starts: one clear line, an exit code that is not 0, nothing changed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use majordomo::crypto::identifier::IdentifierKey;
 
 use crate::server::{Home, Server};
 
-/// Every file below a folder with its bytes; the lock's content (who held it last) is no part of the state.
+/// Every file below a folder with its bytes; the lock's content (its last holder) is not part of the state.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -28,8 +28,8 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// The same of a store that was opened and closed: without the tree, which is made of the journal and may be written
-/// anew with the same rows, and the checkpoint, which is about the tree.
+/// The same of a store that was opened and closed: without the tree, which is built from the journal and may be rebuilt
+/// with the same rows, and without the checkpoint, which describes the tree.
 fn truth(home: &Home) -> BTreeMap<PathBuf, Vec<u8>> {
     let store = home.store();
     let is_derived = |path: &Path| {
@@ -42,17 +42,17 @@ fn truth(home: &Home) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// Starts `serve` and expects the refusal to be one line that has every one of `words`.
+/// Starts `serve` and expects the refusal to be one line that contains each of `words`.
 async fn refused(home: &Home, words: &[&str]) {
     let output = home.run(&["serve"]).await;
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "it started: {told}");
-    assert!(output.status.code().is_some(), "it was killed: {:?}", output.status);
-    let lines: Vec<&str> = told.lines().filter(|line| !line.trim().is_empty()).collect();
-    assert_eq!(lines.len(), 1, "not one line: {told}");
-    assert!(!told.contains("panicked"), "{told}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "the program started: {text}");
+    assert!(output.status.code().is_some(), "the program was killed: {:?}", output.status);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    assert_eq!(lines.len(), 1, "not one line: {text}");
+    assert!(!text.contains("panicked"), "{text}");
     for word in words {
-        assert!(told.contains(word), "`{word}` is not in: {told}");
+        assert!(text.contains(word), "`{word}` is not in: {text}");
     }
 }
 
@@ -71,7 +71,7 @@ async fn stop(server: Server) {
     assert_eq!(server.ended(Duration::from_secs(8)).await.0.code(), Some(0));
 }
 
-/// The registration is still there and its code still works.
+/// The registration still exists and its code works.
 async fn is_unharmed(home: &Home) {
     let server = home.start().await;
     let code = server.api().code("ada@example.com", 10).await.unwrap().expect("the code is lost");
@@ -81,7 +81,7 @@ async fn is_unharmed(home: &Home) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_instance_on_the_directory_is_refused_and_the_first_goes_on() {
+async fn a_second_instance_on_the_directory_is_refused_and_the_first_continues() {
     let home = Home::new();
     let mut first = home.start().await;
     refused(&home, &["data", "in use"]).await;
@@ -90,7 +90,7 @@ async fn a_second_instance_on_the_directory_is_refused_and_the_first_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_taken_port_is_named_and_no_directory_is_made() {
+async fn a_taken_port_is_named_and_no_directory_is_created() {
     for key in ["edge.listen", "edge.ops_listen"] {
         let mut home = Home::new();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -116,7 +116,7 @@ async fn a_directory_that_cannot_be_written_is_refused() {
     fs::set_permissions(home.store(), fs::Permissions::from_mode(0o500)).unwrap();
     let mut words = vec!["data"];
     if fs::write(home.store().join("probe"), "").is_ok() {
-        // Root writes where modes forbid it; in here nobody does.
+        // Root may write where modes forbid it, but no user may write here.
         fs::remove_file(home.store().join("probe")).unwrap();
         home.set("store.path", "/proc/majordomo");
         words = vec!["/proc/majordomo"];
@@ -160,8 +160,8 @@ async fn a_damaged_journal_is_refused_by_segment_and_place() {
 
     let check = home.run(&["store", "check"]).await;
     assert!(!check.status.success(), "`store check` did not notice");
-    let told = format!("{}{}", String::from_utf8_lossy(&check.stdout), String::from_utf8_lossy(&check.stderr));
-    assert!(told.contains(&name), "{told}");
+    let text = format!("{}{}", String::from_utf8_lossy(&check.stdout), String::from_utf8_lossy(&check.stderr));
+    assert!(text.contains(&name), "{text}");
 
     fs::write(&segment, original).unwrap();
     is_unharmed(&home).await;
@@ -176,14 +176,14 @@ async fn a_directory_without_its_key_is_refused() {
     let before = contents(&home.store());
     refused(&home, &["key"]).await;
     assert!(contents(&home.store()) == before, "the refused start changed something");
-    assert!(!keys.exists(), "the refused start made new keys");
+    assert!(!keys.exists(), "the refused start created new keys");
     fs::rename(&away, &keys).unwrap();
     is_unharmed(&home).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pepper_that_passwords_were_made_with_must_be_there() {
-    let right = "the pepper of this house";
+async fn a_start_without_the_pepper_of_stored_passwords_is_refused() {
+    let right = "the pepper of this store";
     let mut home = Home::new();
     home.set("secrets.pepper_file", "pepper");
     fs::write(home.path().join("pepper"), right).unwrap();
@@ -203,7 +203,7 @@ async fn a_pepper_that_passwords_were_made_with_must_be_there() {
     refused(&home, &words).await;
     assert!(truth(&home) == before, "the refused start changed something");
 
-    // The one it was, or no password that needs it.
+    // The right pepper, or no password that needs it.
     home.set("secrets.pepper_file", "pepper");
     fs::write(home.path().join("pepper"), right).unwrap();
     let server = home.start().await;
@@ -219,7 +219,7 @@ async fn a_pepper_that_passwords_were_made_with_must_be_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_holds_no_pepper_is_named_with_its_key_and_no_directory_is_made() {
+async fn a_file_that_holds_no_pepper_is_named_with_its_key_and_no_directory_is_created() {
     let mut home = Home::new();
     home.set("secrets.pepper_file", "pepper");
     refused(&home, &["secrets.pepper_file", "pepper: No such file"]).await;
@@ -229,16 +229,16 @@ async fn a_file_that_holds_no_pepper_is_named_with_its_key_and_no_directory_is_m
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_mistake_in_the_configuration_is_told_at_once() {
+async fn every_mistake_in_the_configuration_is_reported_at_once() {
     let mut home = Home::new();
     home.set("edge.nonsense", "1");
     home.set("store.engine", "paper");
     home.set("edge.max_connections", "many");
     let output = home.run(&["serve"]).await;
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "it started");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "the program started");
     for word in ["edge.nonsense", "store.engine", "paper", "edge.max_connections", "MAJORDOMO__STORE__ENGINE"] {
-        assert!(told.contains(word), "`{word}` is not in: {told}");
+        assert!(text.contains(word), "`{word}` is not in: {text}");
     }
     assert!(!home.store().exists(), "a refused start left a directory");
 }

@@ -1,21 +1,21 @@
-//! A store that came out of a snapshot sends nothing until an operator says so.
+//! A store that was restored from a snapshot sends nothing until an operator resumes sending.
 
 use std::{path::Path, time::Duration};
 
 use crate::{
-    mail::{TIMEOUT, heard_of_all, home_of, mail_becomes, register_all},
+    mail::{TIMEOUT, home_of, mail_becomes, register_all, wait_for_all},
     peers::post::PostOffice,
     server::{Home, Server},
 };
 
-/// Long enough for a sender that looks every second to have sent.
+/// Longer than the interval of a sender, which reads the queue every second.
 const SILENCE: Duration = Duration::from_secs(3);
 
 async fn majordomo(home: &Home, arguments: &[&str]) -> String {
     let output = home.run(arguments).await;
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{arguments:?}: {told}{}", String::from_utf8_lossy(&output.stderr));
-    told
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    text
 }
 
 async fn stopped(server: Server) {
@@ -24,14 +24,14 @@ async fn stopped(server: Server) {
     assert!(status.success(), "{written}");
 }
 
-/// Whether `store.json` says that the store waits for leave to send.
+/// Whether `store.json` contains the mark that stops sending.
 fn is_marked(store: &Path) -> bool {
     let text = std::fs::read_to_string(store.join("store.json")).unwrap();
     serde_json::from_str::<serde_json::Value>(&text).unwrap()["restored"].as_bool().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restored_store_sends_when_it_is_told_to_and_not_before() {
+async fn a_restored_store_sends_only_after_an_operator_resumes_sending() {
     let Some(office) = PostOffice::found() else { return };
     let port = office.open("takes").port;
     let mut home = home_of(&office, port);
@@ -55,7 +55,7 @@ async fn a_restored_store_sends_when_it_is_told_to_and_not_before() {
     let ops = format!("edge.ops_listen={}", server.ops.trim_start_matches("http://"));
     let resume = ["notify", "resume", "--set", &ops];
     assert_eq!(majordomo(&home, &resume).await, "sending goes on\n");
-    heard_of_all(&post, &[before.clone(), after].concat(), "took");
+    wait_for_all(&post, &[before.clone(), after].concat(), "took");
     mail_becomes(&server, "up").await;
     assert_eq!(majordomo(&home, &resume).await, "nothing to do: sending is not held back\n");
     stopped(server).await;
@@ -66,7 +66,7 @@ async fn a_restored_store_sends_when_it_is_told_to_and_not_before() {
     assert_eq!(majordomo(&home, &["notify", "resume"]).await, "sending goes on\n");
     assert!(!is_marked(&home.path().join("offline")));
     let server = home.start().await;
-    heard_of_all(&post, &before, "took");
+    wait_for_all(&post, &before, "took");
     mail_becomes(&server, "up").await;
     stopped(server).await;
 }

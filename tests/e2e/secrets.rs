@@ -1,4 +1,4 @@
-//! Planted secrets: what only the user should know is found in no file, no log line and no answer.
+//! Planted secrets: a secret of a user is in no file, no log line and no answer.
 
 use std::{
     fs::{self, Permissions},
@@ -26,11 +26,11 @@ const HEADER: &str = "Juniper-Cascade-6619-Opal";
 const QUERY: &str = "Meadow-Falcon-8824-Rust";
 const EMAIL: &str = "grace.planted@example.com";
 
-/// Something that must not be found, and what it is.
+/// A secret that must not be found, and its name.
 struct Planted {
     what: &'static str,
     bytes: Vec<u8>,
-    /// Digits alone also turn up inside longer numbers; such a find is none.
+    /// Digits also occur inside longer numbers; such a match is not counted.
     stands_alone: bool,
 }
 
@@ -39,7 +39,7 @@ impl Planted {
         Self { what, bytes: text.as_bytes().to_vec(), stands_alone: text.bytes().all(|byte| byte.is_ascii_digit()) }
     }
 
-    /// The place with what stands around it, if it is there.
+    /// The place with the text around it, if the secret is found.
     fn found_in(&self, place: &[u8]) -> Option<String> {
         let length = self.bytes.len();
         let mut windows = place.windows(length).enumerate();
@@ -62,7 +62,7 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
             files(&path, found);
         } else {
             let mut bytes = fs::read(&path).unwrap();
-            // The journal is laid out ahead with zeros.
+            // The journal is preallocated with zeros.
             let written = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
             bytes.truncate(written);
             found.push((path.display().to_string(), bytes));
@@ -70,7 +70,7 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// The code that is mailed to somebody whom an administrator invites.
+/// The code that is mailed to a person whom an administrator invites.
 async fn invited(home: &Home, server: &Server, api: &Api) -> String {
     let outside = tempfile::NamedTempFile::new().unwrap();
     fs::write(outside.path(), ADMINS_PASSWORD).unwrap();
@@ -82,18 +82,18 @@ async fn invited(home: &Home, server: &Server, api: &Api) -> String {
     let guest = json!({ "email": "guest@example.com" });
     api.send_as(&root, "/invitations", guest).await.unwrap().expect(201);
     let inbox = api.get("/dev/inbox?to=guest@example.com&wait=10").await.unwrap().expect(200);
-    let text = inbox.body["data"][0]["text"].as_str().expect("no invitation came").to_owned();
+    let text = inbox.body["data"][0]["text"].as_str().expect("no invitation arrived").to_owned();
     let code = text.lines().map(str::trim).find(|line| line.len() == 19 && line.matches('-').count() == 3);
     code.expect("no code is in the mail").to_owned()
 }
 
-/// A program whose settings hold secrets, and what is planted in it.
+/// A program whose settings hold secrets, and the secrets planted in it.
 struct Planting {
     home: Home,
     /// Files that the settings name; outside of the directory that is searched.
     _files: TempDir,
     planted: Vec<Planted>,
-    /// What is searched, by its name.
+    /// The searched texts, with their names.
     places: Vec<(String, Vec<u8>)>,
 }
 
@@ -126,7 +126,7 @@ impl Planting {
         self.places.push((place.into(), bytes.into()));
     }
 
-    /// Sends headers and queries that hold what no log may show.
+    /// Sends headers and queries that contain secrets that no log may contain.
     async fn ask_with_secrets(&mut self, api: &Api, ops: &Api) {
         let bearer = format!("Bearer {HEADER}");
         for header in [("cookie", format!("session={HEADER}")), ("authorization", bearer)] {
@@ -137,13 +137,14 @@ impl Planting {
         }
         for path in ["/auth/profile", "/nothing", "/health", "/users"] {
             for listener in [api, ops] {
-                let answer = listener.get(&format!("{path}?token={QUERY}&{QUERY}=1")).await.unwrap();
+                // The name of an unknown parameter is answered to its sender, its value is not.
+                let answer = listener.get(&format!("{path}?token={QUERY}&search={QUERY}")).await.unwrap();
                 self.search_in(format!("{path} with a query"), answer.text);
             }
         }
     }
 
-    /// What operators read.
+    /// Requests the pages of operators.
     async fn read_operations(&mut self, ops: &Api, control: &str) {
         let paths = ["/actors", "/actors/auth", "/health", "/health/store", "/health/mail", "/metrics", "/log/level"];
         let lists = ["/events?limit=100", "/events/subscribers", "/events/dead-letters", "/audit?limit=100"];
@@ -156,12 +157,12 @@ impl Planting {
     async fn read_settings(&mut self) {
         for command in [&["config", "print"][..], &["config", "check"], &["config", "explain", "notify.email.smtp_url"]]
         {
-            let said = self.home.run(command).await;
-            self.search_in(format!("{command:?}"), [said.stdout, said.stderr].concat());
+            let output = self.home.run(command).await;
+            self.search_in(format!("{command:?}"), [output.stdout, output.stderr].concat());
         }
     }
 
-    /// Reads every file that is left, and its name.
+    /// Searches every remaining file, and its name.
     fn read_files(&mut self) {
         let mut found = Vec::new();
         files(self.home.path(), &mut found);
@@ -174,8 +175,8 @@ impl Planting {
     fn assert_nothing_is_found(&self) {
         for (place, bytes) in &self.places {
             for secret in &self.planted {
-                let told = secret.found_in(bytes);
-                assert!(told.is_none(), "{} is in {place}: {}", secret.what, told.unwrap_or_default());
+                let found = secret.found_in(bytes);
+                assert!(found.is_none(), "{} is in {place}: {}", secret.what, found.unwrap_or_default());
             }
         }
     }
@@ -184,7 +185,7 @@ impl Planting {
 /// Registers, verifies, logs in and resets the password, right and wrong.
 async fn sign_in_and_out(planting: &mut Planting, api: &Api) {
     let registered = api.register(EMAIL, PASSWORD).await.unwrap().expect(201);
-    let code = api.code(EMAIL, 10).await.unwrap().expect("no code came");
+    let code = api.code(EMAIL, 10).await.unwrap().expect("no code arrived");
     let link = link_secret(api).await;
     let wrong_code = if code == "901734" { "901735" } else { "901734" };
     let refused = api.verify(&registered.text_of("id"), wrong_code).await.unwrap().expect(422);
@@ -197,7 +198,7 @@ async fn sign_in_and_out(planting: &mut Planting, api: &Api) {
     let forgot = api.post("/auth/password/forgot", json!({ "email": EMAIL })).await.unwrap().expect(202);
     let reset_code =
         until(Duration::from_secs(10), || async { api.code(EMAIL, 1).await.ok()?.filter(|newest| *newest != code) });
-    let reset_code = reset_code.await.expect("no reset code came");
+    let reset_code = reset_code.await.expect("no reset code arrived");
     let reset = json!({ "email": EMAIL, "code": reset_code, "newPassword": NEXT_PASSWORD });
     let reset = api.post("/auth/password/reset", reset).await.unwrap().expect(204);
     let ended = api.get_as(&token, "/auth/profile").await.unwrap().expect(401);
@@ -218,7 +219,7 @@ async fn sign_in_and_out(planting: &mut Planting, api: &Api) {
     planting.plant("the device token", &login.text_of("deviceToken"));
 }
 
-/// What is secret of a signed token; the rest is told by its user's answers.
+/// The secret part of a signed token; the other parts are in answers to its user.
 fn signature(token: &str) -> &str {
     token.rsplit('.').next().unwrap()
 }
@@ -236,7 +237,7 @@ async fn link_secret(api: &Api) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn planted_secrets_are_found_nowhere() {
+async fn planted_secrets_are_not_found() {
     let mut planting = Planting::new();
     let server = planting.home.start().await;
     let (api, ops) = (server.api(), server.ops_api());

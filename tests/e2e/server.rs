@@ -16,11 +16,11 @@ use tokio::time::{interval, timeout};
 
 use crate::api::Api;
 
-/// A very first start makes its keys; nothing else may take long.
+/// A first start creates its keys; other starts are faster.
 const FIRST_START: Duration = Duration::from_secs(60);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_majordomo");
 
-/// The directory the program is started in; it stays over restarts.
+/// The directory the program is started in; it remains over restarts.
 pub struct Home {
     folder: TempDir,
     settings: Vec<(String, String)>,
@@ -70,7 +70,7 @@ impl Home {
         ended(self.command(arguments), arguments).await
     }
 
-    /// Runs a command that speaks to a running server.
+    /// Runs a command that calls a running server.
     pub async fn run_beside(&self, server: &Server, arguments: &[&str]) -> Output {
         let mut command = self.command(arguments);
         let address = |url: &str| url.trim_start_matches("http://").to_owned();
@@ -92,7 +92,7 @@ impl Home {
 }
 
 impl Server {
-    /// Starts `command` and waits until it says where it listens.
+    /// Starts `command` and waits until it logs its addresses.
     pub async fn launch(mut command: Command) -> Self {
         let started = Instant::now();
         let mut child = command.spawn().unwrap();
@@ -105,7 +105,7 @@ impl Server {
         let both = announced.wait_for(|listeners| listeners.public.is_some() && listeners.ops.is_some());
         let listeners = match timeout(FIRST_START, both).await {
             Ok(Ok(listeners)) => listeners.clone(),
-            _ => panic!("it did not say where it listens:\n{}", written.lock().unwrap()),
+            _ => panic!("the program did not log its addresses:\n{}", written.lock().unwrap()),
         };
         let (Some(public), Some(ops)) = (listeners.public, listeners.ops) else { unreachable!() };
         Self { child, public, ops, written, readers, started, ready_after: Duration::ZERO }
@@ -123,7 +123,7 @@ struct Listeners {
     ops: Option<String>,
 }
 
-/// Keeps what the program writes, and takes from it where the program listens.
+/// Stores the program's output, and reads from it the addresses on which the program listens.
 fn listen(
     stream: impl AsyncRead + Send + Unpin + 'static,
     written: Arc<Mutex<String>>,
@@ -157,10 +157,10 @@ pub struct Server {
     pub public: String,
     pub ops: String,
     written: Arc<Mutex<String>>,
-    /// They end when the program has closed its streams and all it wrote is kept.
+    /// The tasks end when the program has closed its streams and all its output is stored.
     readers: [JoinHandle<()>; 2],
     started: Instant,
-    /// From the start of the process to the first 200 of `/health/ready`.
+    /// The time from the start of the process to the first 200 of `/health/ready`.
     pub ready_after: Duration,
 }
 
@@ -173,12 +173,12 @@ impl Server {
         Api::new(&self.ops)
     }
 
-    /// All it has written so far, to both streams.
+    /// The output so far, of both streams.
     pub fn written(&self) -> String {
         self.written.lock().unwrap().clone()
     }
 
-    /// Its standard input, if the command was given a pipe for it; the first time it is asked for.
+    /// The standard input, if the command was given a pipe for it; can be taken once.
     pub fn input(&mut self) -> ChildStdin {
         self.child.stdin.take().expect("no pipe to its standard input")
     }
@@ -190,12 +190,12 @@ impl Server {
             (answer.status == 200).then_some(())
         });
         if ready.await.is_none() {
-            panic!("it did not become ready:\n{}", self.written());
+            panic!("the program did not become ready:\n{}", self.written());
         }
         self.ready_after = self.started.elapsed();
     }
 
-    /// `kill -9`, and waits until it is gone.
+    /// `kill -9`, and waits until the process has ended.
     pub async fn kill(mut self) {
         self.child.start_kill().unwrap();
         self.child.wait().await.unwrap();
@@ -210,29 +210,30 @@ impl Server {
         kill(Pid::from_raw(i32::try_from(self.id()).unwrap()), signal).unwrap();
     }
 
-    /// The number of the process.
+    /// The id of the process.
     pub fn id(&self) -> u32 {
-        self.child.id().expect("it has ended already")
+        self.child.id().expect("the process has ended")
     }
 
-    /// Waits until it ends by itself and gives its exit status and all it wrote.
+    /// Waits until the process ends by itself and returns its exit status and all its output.
     pub async fn ended(mut self, within: Duration) -> (ExitStatus, String) {
         let status = timeout(within, self.child.wait()).await;
-        let status = status.unwrap_or_else(|_| panic!("it did not end in {within:?}:\n{}", self.written())).unwrap();
+        let status =
+            status.unwrap_or_else(|_| panic!("the process did not end in {within:?}:\n{}", self.written())).unwrap();
         for reader in &mut self.readers {
             reader.await.unwrap();
         }
         (status, self.written())
     }
 
-    /// Whether it is still there.
+    /// Whether the process runs.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 }
 
-/// A test that fails shows what became of its programs: a connection that is refused means that nobody listens, and
-/// why that is stands in what the program wrote last.
+/// A test that fails prints the output of its programs: after a refused connection, the last lines contain the reason
+/// why the program does not listen.
 impl Drop for Server {
     fn drop(&mut self) {
         const SHOWN: usize = 60;
@@ -251,7 +252,7 @@ impl Drop for Server {
     }
 }
 
-/// Asks again, 50 times a second, until there is an answer or the time is up.
+/// Repeats the question, 50 times per second, until there is an answer or the time limit has passed.
 pub async fn until<T, F: Future<Output = Option<T>>>(within: Duration, mut ask: impl FnMut() -> F) -> Option<T> {
     let mut turn = interval(Duration::from_millis(20));
     let asking = async {

@@ -1,4 +1,4 @@
-//! SIGTERM: in order, in time, with every acknowledged change kept.
+//! SIGTERM: in order, within the time limit, with every acknowledged change stored.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,11 +10,11 @@ use tokio::net::TcpStream;
 
 use crate::server::{Home, Server, until};
 
-/// What a shutdown may take in all, whatever is going on.
+/// The time limit of a shutdown under any load.
 const LIMIT: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sigterm_under_load_ends_in_order_and_in_time() {
+async fn sigterm_under_load_ends_in_order_and_within_the_limit() {
     let mut home = Home::new();
     home.set("edge.rate_limits.enabled", "false");
     let server = home.start().await;
@@ -42,7 +42,7 @@ async fn sigterm_under_load_ends_in_order_and_in_time() {
 
     let api = server.api();
     let first = until(Duration::from_secs(30), || async { api.code("client0.0@example.com", 1).await.ok()? }).await;
-    assert!(first.is_some(), "no mail came:\n{}", server.written());
+    assert!(first.is_some(), "no mail arrived:\n{}", server.written());
     let asked = Instant::now();
     server.ask_to_stop();
     let (status, written) = server.ended(LIMIT).await;
@@ -62,7 +62,7 @@ async fn sigterm_under_load_ends_in_order_and_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn idle_it_ends_at_once() {
+async fn an_idle_process_ends_at_once() {
     let home = Home::new();
     let server = home.start().await;
     server.ask_to_stop();
@@ -82,33 +82,33 @@ async fn hold_a_request(server: &Server) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn operators_are_answered_while_the_rest_goes_and_nothing_of_the_run_stays() {
+async fn operators_are_answered_during_the_drain_and_the_run_s_credential_is_removed() {
     let home = Home::new();
     let server = home.start().await;
     let (ops, token) = (server.ops_api(), home.store().join("control.token"));
     assert!(token.exists());
     let _held = hold_a_request(&server).await;
     server.ask_to_stop();
-    let said = until(LIMIT, || async {
+    let reported = until(LIMIT, || async {
         let ready = ops.get("/health/ready").await.ok()?;
         (ready.status == 503).then_some(ready.body)
     });
-    let reasons = said.await.unwrap_or_else(|| panic!("it did not say that it drains:\n{}", server.written()));
+    let reasons = reported.await.unwrap_or_else(|| panic!("the drain was not reported:\n{}", server.written()));
     assert_eq!(reasons["reasons"], serde_json::json!(["draining"]));
     let drains = until(LIMIT, || async {
         let edge = ops.get("/health/edge").await.ok()?.body;
         edge["reasons"].to_string().contains("draining").then_some(())
     });
-    assert!(drains.await.is_some(), "the public listener goes first:\n{}", server.written());
+    assert!(drains.await.is_some(), "the public listener did not stop first:\n{}", server.written());
     assert_eq!(ops.get("/health/store").await.unwrap().body["status"], "up");
-    assert!(token.exists(), "the operators' credential is good until the end");
+    assert!(token.exists(), "the operators' credential is valid until the end");
     let (status, written) = server.ended(LIMIT).await;
     assert_eq!(status.code(), Some(0), "{written}");
     assert!(!token.exists());
-    assert!(written.contains("the end of the audit trail"), "{written}");
+    assert!(written.contains("the head of the audit chain"), "{written}");
 }
 
-/// A terminal that closes, and a supervisor that asks for the settings to be read again, end no change halfway.
+/// A terminal that closes, and a supervisor that requests a reload of the settings, interrupt no change.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sighup_ends_in_order_too() {
     let home = Home::new();
@@ -122,12 +122,12 @@ async fn sighup_ends_in_order_too() {
     server.signal(Signal::SIGHUP);
     let (status, written) = server.ended(Duration::from_secs(4)).await;
     assert_eq!(status.code(), Some(0), "{written}");
-    assert!(!token.exists(), "it did not end in order");
+    assert!(!token.exists(), "the program did not end in order");
 }
 
-/// Started by `nohup`, it outlives its terminal.
+/// Started by `nohup`, the program continues after its terminal has closed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sighup_is_ignored_where_it_was_before() {
+async fn sighup_stays_ignored_if_the_parent_ignored_it() {
     let home = Home::new();
     let program = home.command(&["serve"]).as_std().get_program().to_string_lossy().into_owned();
     let command = home.command_of("sh".as_ref(), &["-c", &format!("trap '' HUP; exec {program} serve")]);
@@ -140,16 +140,16 @@ async fn sighup_is_ignored_where_it_was_before() {
     assert_eq!(status.code(), Some(0), "{written}");
 }
 
-/// The delay gives a balancer time to turn away; who asks twice does not want to wait for it.
+/// The drain delay lets a balancer notice; an operator who sends a second signal does not want to wait for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_signal_cuts_the_drain_delay_short() {
+async fn a_second_signal_ends_the_drain_delay() {
     let mut home = Home::new();
     home.set("edge.drain_delay", "60s");
     let server = home.start().await;
     server.ask_to_stop();
     let api = server.ops_api();
     let drains = until(LIMIT, || async { (api.get("/health/ready").await.ok()?.status == 503).then_some(()) });
-    assert!(drains.await.is_some(), "the first signal was not heard:\n{}", server.written());
+    assert!(drains.await.is_some(), "the first signal had no effect:\n{}", server.written());
     server.ask_to_stop();
     let (status, written) = server.ended(LIMIT).await;
     assert_eq!(status.code(), Some(0), "{written}");

@@ -1,11 +1,11 @@
-//! Snapshots of the running server, asked for at its operators' listener.
+//! Snapshots of the running server, requested at the ops listener.
 
 use serde_json::json;
 
 use crate::server::Home;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_snapshot_that_has_no_place_is_refused_by_its_file() {
+async fn a_snapshot_is_refused_if_its_file_exists_or_its_directory_does_not() {
     let home = Home::new();
     let server = home.start().await;
     let token = std::fs::read_to_string(home.store().join("control.token")).unwrap();

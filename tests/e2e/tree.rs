@@ -12,7 +12,7 @@ fn text<'a>(actor: &'a Value, member: &str) -> &'a str {
     actor[member].as_str().unwrap_or_else(|| panic!("no `{member}` in {actor}"))
 }
 
-/// One line a child, indented by its depth.
+/// One line per child, indented by its depth.
 fn line(page: &mut String, actor: &Value) {
     let supervision = &actor["supervision"];
     let path = text(actor, "path");
@@ -25,7 +25,7 @@ fn line(page: &mut String, actor: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_reference_of_the_tree_is_the_tree_that_runs() {
+async fn the_reference_of_the_tree_is_the_running_tree() {
     let mut home = Home::new();
     home.set("auth.hash.threads", "1");
     let server = home.start().await;
@@ -54,5 +54,5 @@ async fn the_reference_of_the_tree_is_the_tree_that_runs() {
         std::fs::write(&path, &page).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page, "tree.md is not what runs; run the tests with UPDATE_REFERENCE=1:\n{page}");
+    assert!(written == page, "tree.md differs from the running tree; run the tests with UPDATE_REFERENCE=1:\n{page}");
 }

@@ -1,4 +1,5 @@
-//! Flows of the services on a whole system in memory: an engine without a disk, a clock that is moved, seeded chance.
+//! Flows of the services on a whole system in memory: an engine without a disk, a clock that the test moves, randomness
+//! from a seed.
 
 mod leases;
 mod notifier;

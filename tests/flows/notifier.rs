@@ -1,4 +1,4 @@
-//! From an event to a mail: once, in time, with a live code or not at all, whatever the provider does.
+//! From an event to a mail: once, in time, with a valid code or not at all, whatever the provider does.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ fn to(address: &str) -> MailSelector {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_code_reaches_the_inbox_with_time_and_address_and_nothing_that_a_stranger_typed() {
+async fn a_code_reaches_the_inbox_with_time_and_address_and_no_text_of_the_requester() {
     let test_notifier = TestNotifier::with_inbox(&people().await).await;
     test_notifier.require_code(1).await;
     let mails = test_notifier.inbox("new@example.org").await;
@@ -46,12 +46,12 @@ async fn a_code_reaches_the_inbox_with_time_and_address_and_nothing_that_a_stran
         ["otp.verification_required", "notification.queued", "notification.delivered", "otp.sent"]
     );
     let stored = format!("{:?}", test_notifier.deliveries());
-    assert!(!stored.contains(DIGITS), "a code is nowhere but in the inbox");
+    assert!(!stored.contains(DIGITS), "a code is stored in the inbox only");
     test_notifier.tree.stop(10 * SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_event_that_a_user_must_know_of_becomes_its_mail() {
+async fn every_event_for_the_user_becomes_its_mail() {
     let test_notifier = TestNotifier::with_inbox(&people().await).await;
     let session = Uuid::from_u128(9).into();
     let mut expected = Vec::new();
@@ -87,7 +87,7 @@ async fn every_event_that_a_user_must_know_of_becomes_its_mail() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_owner_hears_once_an_hour_and_three_times_a_day_that_the_address_is_taken() {
+async fn the_owner_of_a_taken_address_gets_a_mail_once_per_hour_and_three_times_per_day() {
     let test_notifier = TestNotifier::with_inbox(&people().await).await;
     for round in 0..10 {
         test_notifier.say(UserRegistrationRepeated { user: user(2) }.into()).await;
@@ -102,7 +102,7 @@ async fn an_owner_hears_once_an_hour_and_three_times_a_day_that_the_address_is_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_code_that_is_void_or_over_is_dropped_and_never_sent_late() {
+async fn a_void_or_expired_code_is_dropped_and_never_sent() {
     let test_store = people().await;
     let test_notifier = TestNotifier::with_provider(&test_store, Arc::default()).await;
     test_notifier.require_code(2).await;
@@ -128,7 +128,7 @@ async fn a_code_that_is_void_or_over_is_dropped_and_never_sent_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newer_code_replaces_one_that_still_waits() {
+async fn a_newer_code_replaces_a_waiting_one() {
     let provider = Arc::new(Provider::default());
     provider.answers.lock().unwrap().push_back(ProviderAnswer::refused(SmtpStep::Recipient, 450, "4.2.0 greylisted"));
     let test_notifier = TestNotifier::with_provider(&people().await, provider).await;
@@ -140,7 +140,7 @@ async fn a_newer_code_replaces_one_that_still_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_taken_is_tried_again_by_the_table_under_one_message_id() {
+async fn a_temporary_failure_is_repeated_by_the_table_under_one_message_id() {
     let provider = Arc::new(Provider::default());
     provider
         .answers
@@ -154,7 +154,7 @@ async fn what_is_not_taken_is_tried_again_by_the_table_under_one_message_id() {
         seconds.tick().await;
     }
     let waited = test_notifier.test_store.system.clock().now().since(START).as_secs();
-    assert!((124..190).contains(&waited), "5 s, 30 s and 2 min, each give or take a fifth: {waited}");
+    assert!((124..190).contains(&waited), "5 s, 30 s and 2 min, each plus or minus a fifth: {waited}");
     let handed = test_notifier.handed();
     assert_eq!(handed.len(), 4);
     assert!(handed.iter().all(|first| *first == handed[0]), "{handed:?}");
@@ -165,7 +165,7 @@ async fn what_is_not_taken_is_tried_again_by_the_table_under_one_message_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permanent_answer_ends_it_at_once() {
+async fn a_permanent_answer_ends_the_delivery_at_once() {
     let provider = Arc::new(Provider::default());
     provider.answers.lock().unwrap().push_back(ProviderAnswer::refused(SmtpStep::Recipient, 550, "5.1.1 no such user"));
     let test_notifier = TestNotifier::with_provider(&people().await, provider).await;
@@ -177,7 +177,7 @@ async fn a_permanent_answer_ends_it_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_fails_is_left_alone_until_a_probe_succeeds_and_nothing_is_lost() {
+async fn mails_wait_while_a_provider_fails_until_a_probe_succeeds() {
     let provider = Arc::new(Provider::default());
     provider.answers.lock().unwrap().extend(vec![ProviderAnswer::Silent { step: SmtpStep::Connect }; 6]);
     let test_notifier = TestNotifier::with_provider(&people().await, provider).await;
@@ -197,7 +197,7 @@ async fn a_provider_that_fails_is_left_alone_until_a_probe_succeeds_and_nothing_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_under_way_when_the_process_ended_is_sent_again_under_its_message_id() {
+async fn a_delivery_that_a_process_end_interrupted_is_repeated_under_its_message_id() {
     let test_store = people().await;
     let provider = Arc::new(Provider::default());
     *provider.hangs.lock().unwrap() = true;
@@ -214,23 +214,23 @@ async fn what_was_under_way_when_the_process_ended_is_sent_again_under_its_messa
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restart_of_the_sender_leaves_what_is_under_way_to_finish_and_does_not_send_it_twice() {
+async fn a_restart_of_the_sender_lets_current_deliveries_finish_and_does_not_repeat_them() {
     let test_store = people().await;
     let provider = Arc::new(Provider::default());
     *provider.hangs.lock().unwrap() = true;
     let test_notifier = TestNotifier::with_provider(&test_store, Arc::clone(&provider)).await;
     test_notifier.say(PasswordChanged { user: user(2) }.into()).await;
     until("it is under way", || test_notifier.handed().len() == 1).await;
-    let lives = || test_store.system.stats().report("sender").unwrap().generation;
-    let before = lives();
+    let generation = || test_store.system.stats().report("sender").unwrap().generation;
+    let before = generation();
     test_store.system.stats().restart("sender").unwrap();
-    until("the sender is there again", || lives() > before).await;
+    until("the sender runs again", || generation() > before).await;
     test_notifier.say(SessionReuseDetected { user: user(2), session: Uuid::from_u128(9).into() }.into()).await;
     until("it sends", || test_notifier.handed().len() == 2).await;
     assert_eq!(test_notifier.states(), ["sending", "sending"]);
     *provider.hangs.lock().unwrap() = false;
     until("both are sent", || test_notifier.states() == ["sent", "sent"]).await;
-    // Past any lease, the sender looks again.
+    // After the end of any lease the sender reads the queue again.
     let looks = || test_store.system.stats().report("sender").unwrap().work.handled;
     let before = looks();
     test_store.clock.advance(180 * SECOND);
@@ -242,14 +242,14 @@ async fn a_restart_of_the_sender_leaves_what_is_under_way_to_finish_and_does_not
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_code_that_was_sent_is_told_of_and_no_other_mail_is() {
+async fn only_the_mail_of_a_code_writes_an_event_when_it_is_sent() {
     let test_notifier = TestNotifier::with_inbox(&people().await).await;
     test_notifier.require_code(1).await;
     until("the code is sent", || test_notifier.states() == ["sent"]).await;
     test_notifier.say(PasswordChanged { user: user(2) }.into()).await;
     until("both are sent", || test_notifier.states() == ["sent", "sent"]).await;
-    let told = test_notifier.events();
-    let sent: Vec<_> = told.iter().filter(|kind| kind.event_type() == OtpSent::TYPE).collect();
+    let events = test_notifier.events();
+    let sent: Vec<_> = events.iter().filter(|kind| kind.event_type() == OtpSent::TYPE).collect();
     let (owner, code, purpose) = (user(1), code_id(1), CodePurpose::VerifyEmail);
     assert_eq!(sent, [&OtpSent { owner, code, purpose, channel: Channel::Email }.into()]);
     let fields: Vec<_> = sent[0].payload().into_iter().map(|(name, _)| name).collect();
@@ -258,7 +258,7 @@ async fn a_code_that_was_sent_is_told_of_and_no_other_mail_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn codes_and_security_go_before_all_other_mail() {
+async fn codes_and_security_mails_are_sent_before_all_others() {
     let test_store = people().await;
     let provider = Arc::new(Provider::default());
     *provider.hangs.lock().unwrap() = true;
@@ -276,7 +276,7 @@ async fn codes_and_security_go_before_all_other_mail() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_inbox_keeps_the_newest_and_waits_for_what_is_not_there_yet() {
+async fn the_inbox_keeps_the_newest_mails_and_waits_for_a_mail_that_is_not_there_yet() {
     let test_notifier = TestNotifier::with_inbox(&people().await).await;
     let none =
         test_notifier.notifier.inbox(&to("ada@example.org"), Duration::ZERO, PageLimit::default()).await.unwrap();
@@ -303,11 +303,11 @@ async fn the_inbox_keeps_the_newest_and_waits_for_what_is_not_there_yet() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mail_for_which_a_sender_is_free_is_taken_on_and_claimed_in_one_commit() {
+async fn a_mail_is_created_and_claimed_in_one_commit_while_a_sender_is_free() {
     let test_store = people().await;
     let provider = Arc::new(Provider::default());
     let test_notifier = TestNotifier::with_provider(&test_store, Arc::clone(&provider)).await;
-    // The relay saves how far it is at most once a second: after the first event, not while the second is counted.
+    // The relay saves its watermark at most once per second: after the first event, not while the second is counted.
     test_notifier.say(UserVerified { user: user(2) }.into()).await;
     until("the first is sent", || test_notifier.states() == ["sent"]).await;
     let mut pauses = tokio::time::interval(SECOND / 5);
@@ -318,7 +318,7 @@ async fn a_mail_for_which_a_sender_is_free_is_taken_on_and_claimed_in_one_commit
     let before = commits();
     test_notifier.say(PasswordChanged { user: user(2) }.into()).await;
     until("it is with the provider", || test_notifier.handed().len() == 2).await;
-    assert_eq!(commits() - before, 2, "the event, and the mail that a sender holds");
+    assert_eq!(commits() - before, 2, "the event, and the mail that a sender has claimed");
     assert_eq!(test_notifier.states(), ["sent", "sending"]);
     *provider.hangs.lock().unwrap() = false;
     until("it is sent", || test_notifier.states() == ["sent", "sent"]).await;

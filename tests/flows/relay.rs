@@ -1,4 +1,5 @@
-//! The event log's promises: an effect in the store happens exactly once, in the order of each subject, whatever fails.
+//! The guarantees of the event log: an effect in the store happens exactly once, in the order of each subject, after
+//! any failure.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::flows::test_store::{SECOND, TestStore, append_newer_event, until, user};
 use crate::test_app::ready;
 
-/// How often each event had its effect, by sequence.
+/// The number of effects of each event, by sequence.
 static EFFECTS: Table<u64, Effects> = Table::new(0xf0, "effects_by_sequence", "for the test");
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,14 +33,14 @@ impl Record for Effects {
     const NAME: &'static str = "effects";
 }
 
-/// What the subscriber does at its `attempt`th time with an event.
+/// The subscriber's behaviour at its `attempt`th hand-over of an event.
 type Conduct = dyn Fn(u64, u32) -> Deed + Send + Sync;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Deed {
-    /// Commits the effect and says so.
+    /// Commits the effect and returns `Ok`.
     Take,
-    /// Commits the effect and then fails, like a process that dies in between.
+    /// Commits the effect and then fails, like a process that ends in between.
     TakeAndFail,
     Later,
     Never,
@@ -49,7 +50,7 @@ enum Deed {
 struct Listener {
     test_store: Arc<TestStore>,
     conduct: Box<Conduct>,
-    /// Subject and sequence of what was taken, in the order of the commits.
+    /// Subject and sequence of each effect, in the order of the commits.
     taken: Mutex<Vec<(UserId, u64)>>,
 }
 
@@ -143,7 +144,7 @@ fn operator() -> CallContext {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_event_has_its_effect_once_and_in_the_order_of_its_subject_whatever_fails() {
+async fn every_event_has_its_effect_once_and_in_the_order_of_its_subject_after_any_failure() {
     let test_store = Arc::new(TestStore::new());
     let test_relays = TestRelays::open(&test_store, |sequence, attempt| match (sequence % 7, attempt) {
         (1, 1) => Deed::Later,
@@ -173,7 +174,7 @@ async fn every_event_has_its_effect_once_and_in_the_order_of_its_subject_whateve
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_life_goes_on_where_the_old_one_stopped() {
+async fn a_new_process_continues_where_the_old_one_stopped() {
     let test_store = Arc::new(TestStore::new());
     let test_relays = TestRelays::open(&test_store, |_, _| Deed::Take).await;
     for number in 0..5 {
@@ -189,7 +190,7 @@ async fn a_new_life_goes_on_where_the_old_one_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn later_events_of_a_subject_stand_behind_a_delayed_one_and_those_of_others_do_not() {
+async fn later_events_of_a_subject_wait_behind_a_delayed_one_and_those_of_others_do_not() {
     let test_store = Arc::new(TestStore::new());
     let test_relays =
         TestRelays::open(
@@ -202,7 +203,7 @@ async fn later_events_of_a_subject_stand_behind_a_delayed_one_and_those_of_other
     }
     until("the other subject's is taken", || test_relays.taken() == [3]).await;
     test_relays.until_passed(4).await;
-    assert_eq!(test_relays.relays.report().await.unwrap()[0].delayed, 3, "the watermark passes over what is delayed");
+    assert_eq!(test_relays.relays.report().await.unwrap()[0].delayed, 3, "the watermark passes over delayed events");
     let began = test_store.system.clock().now();
     until("all are taken", || test_relays.taken().len() == 4).await;
     assert_eq!(test_relays.taken(), [3, 1, 2, 4]);
@@ -212,7 +213,7 @@ async fn later_events_of_a_subject_stand_behind_a_delayed_one_and_those_of_other
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_ten_attempts_an_event_is_a_dead_letter_until_it_is_requeued() {
+async fn after_ten_hand_overs_an_event_is_a_dead_letter_until_it_is_requeued() {
     let test_store = Arc::new(TestStore::new());
     let is_well = Arc::new(Mutex::new(false));
     let well = Arc::clone(&is_well);
@@ -234,7 +235,7 @@ async fn after_ten_attempts_an_event_is_a_dead_letter_until_it_is_requeued() {
         Err(Failure::Refused(OperatorRefusal::UnknownDeadLetter))
     );
     assert_eq!(
-        test_relays.relays.requeue(operator(), "nobody", 1).await,
+        test_relays.relays.requeue(operator(), "unknown", 1).await,
         Err(Failure::Refused(OperatorRefusal::UnknownSubscriber))
     );
     *is_well.lock().unwrap() = true;
@@ -245,7 +246,7 @@ async fn after_ten_attempts_an_event_is_a_dead_letter_until_it_is_requeued() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_refused_is_a_dead_letter_at_once_and_a_discarded_one_never_comes_back() {
+async fn a_refused_event_is_a_dead_letter_at_once_and_a_discarded_one_is_not_handed_over_again() {
     let test_store = Arc::new(TestStore::new());
     let test_relays =
         TestRelays::open(&test_store, |sequence, _| if sequence == 2 { Deed::Never } else { Deed::Take }).await;
@@ -278,7 +279,7 @@ async fn an_event_of_a_newer_version_moves_the_watermark_and_later_events_are_ha
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_that_nobody_wants_move_the_watermark_and_nothing_else() {
+async fn events_without_a_subscriber_only_move_the_watermark() {
     let test_store = Arc::new(TestStore::new());
     let test_relays = TestRelays::open(&test_store, |_, _| Deed::Take).await;
     for _ in 0..30 {

@@ -1,4 +1,4 @@
-//! A notifier in memory, with its actor, its sender and its relay; its codes and its provider are the test's.
+//! A notifier in memory, with its actor, its sender and its relay; the codes and the provider are doubles.
 
 use std::{
     collections::VecDeque,
@@ -46,7 +46,7 @@ pub fn code_id(number: u128) -> CodeId {
     CodeId::from(Uuid::from_u128(number))
 }
 
-/// Knows one code, as long as the test says.
+/// Knows one code, while the test says so.
 pub struct OneCode {
     pub live: Mutex<Option<(CodeId, Timestamp)>>,
 }
@@ -60,13 +60,13 @@ impl CodeSource for OneCode {
     }
 }
 
-/// A provider that gives the answers it was told, and then takes everything.
+/// A provider that returns the given answers, and then accepts every mail.
 #[derive(Default)]
 pub struct Provider {
     pub answers: Mutex<VecDeque<ProviderAnswer>>,
-    /// `Message-ID`, kind and time of what was handed over.
+    /// `Message-ID`, kind and time of each mail that was handed over.
     pub handed: Mutex<Vec<(String, &'static str)>>,
-    /// Does not answer while true.
+    /// Gives no answer while true.
     pub hangs: Mutex<bool>,
 }
 
@@ -108,7 +108,7 @@ impl TestNotifier {
         .await
     }
 
-    /// Mail goes to a provider of the test.
+    /// Mail goes to the double of a provider.
     pub async fn with_provider(test_store: &Arc<TestStore>, provider: Arc<Provider>) -> Self {
         let transport = Arc::new(Shared(Arc::clone(&provider)));
         Self::open(test_store, provider, |test_store, codes, settings| {
@@ -194,7 +194,7 @@ impl TestNotifier {
     }
 }
 
-/// A registration of number 1 and a verified user of number 2.
+/// A registration with the number 1 and a verified user with the number 2.
 pub async fn people() -> Arc<TestStore> {
     people_of(TestStore::new()).await
 }
@@ -245,7 +245,7 @@ pub async fn people_of(test_store: TestStore) -> Arc<TestStore> {
     test_store
 }
 
-/// One more user, who is verified now.
+/// One more user, whose address is verified.
 pub async fn welcome_another(test_store: &TestStore, number: u128) {
     let owner = user(100 + number);
     test_store

@@ -17,7 +17,7 @@ use crate::test_app::START;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// A store, its system, and the clock both go by.
+/// A store, its system, and the clock of both.
 pub struct TestStore {
     pub store: Store,
     pub system: System,
@@ -25,7 +25,7 @@ pub struct TestStore {
 }
 
 impl TestStore {
-    /// To be called within a runtime whose time is paused.
+    /// Must be called within a runtime whose time is paused.
     pub fn new() -> Self {
         Self::over(|clock, entropy| Store::in_memory(clock, &*entropy))
     }
@@ -73,12 +73,12 @@ pub fn append_newer_event(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     tx.append(&EVENTS, &event)
 }
 
-/// A user known by a number.
+/// A user with a number.
 pub fn user(number: u128) -> UserId {
     UserId::from(Uuid::from_u128(number))
 }
 
-/// Waits until `holds` does; a minute of the test's time is long enough for anything.
+/// Waits until `holds` is true, for at most a minute of the test's time.
 pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let mut ticks = tokio::time::interval(Duration::from_millis(1));
     for _ in 0..60_000 {

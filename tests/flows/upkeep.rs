@@ -14,7 +14,7 @@ use crate::flows::test_store::{SECOND, TestStore, until, user};
 use crate::test_app::{START, ready};
 
 #[tokio::test(start_paused = true)]
-async fn what_the_expirer_removes_waits_in_the_lane_of_batches() {
+async fn the_expirer_removes_rows_in_the_bulk_lane() {
     let clock = Arc::new(ManualClock::starting_at(START));
     let entropy = Arc::new(SeededEntropy::new(7));
     let (store, mut writer) = Store::in_hand(clock.clone(), &*entropy);
@@ -24,7 +24,7 @@ async fn what_the_expirer_removes_waits_in_the_lane_of_batches() {
     let lease = SharedLease::new(&at, "upkeep/expirer");
     root.worker(Spec::park("expirer"), lease.worker(move || Expirer::new(at.clone())));
     let tree = root.start().await.unwrap();
-    // One step of it for each kind of row, one after the other.
+    // One step of the expirer for each kind of row, one after the other.
     for kind in ["registrations", "invitations", "codes", "sessions", "resets", "outcomes", "failures"] {
         until(kind, || store.report().writer.bulk_waiting == 1).await;
         assert_eq!(store.report().writer.waiting, 0);
@@ -35,7 +35,7 @@ async fn what_the_expirer_removes_waits_in_the_lane_of_batches() {
 
 const NETWORK: RateOrigin = RateOrigin::Network(Network::V4([192, 0, 2]));
 
-/// Notes one failed login of each of the users, now.
+/// Records one failed login of each of the users, at the present time.
 async fn fail(test_store: &TestStore, users: std::ops::Range<u128>) {
     for first in users.clone().step_by(100) {
         let last = users.end.min(first + 100);
@@ -53,7 +53,7 @@ async fn fail(test_store: &TestStore, users: std::ops::Range<u128>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_logins_are_forgotten_however_many_fresher_ones_stand_before_them() {
+async fn old_failed_logins_are_removed_behind_any_number_of_newer_ones() {
     let test_store = TestStore::new();
     let many = limits::SCAN_MAX as u128 + 200;
     fail(&test_store, many..many + 1).await;
@@ -72,6 +72,6 @@ async fn failed_logins_are_forgotten_however_many_fresher_ones_stand_before_them
     root.worker(Spec::park("expirer"), lease.worker(move || Expirer::new(at.clone())));
     let tree = root.start().await.unwrap();
     until("the old one is forgotten", || !of(many)).await;
-    assert!(of(1) && of(many - 1), "fresh ones stay");
+    assert!(of(1) && of(many - 1), "newer ones stay");
     tree.stop(SECOND).await;
 }

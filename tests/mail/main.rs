@@ -1,4 +1,4 @@
-//! Mail to a real SMTP server (aiosmtpd from PyPI) by STARTTLS and authentication. Skipped where python3, aiosmtpd or
+//! Mail to a real SMTP server (aiosmtpd from PyPI) by STARTTLS and authentication. Skipped if python3, aiosmtpd or
 //! openssl is missing, unless `MAJORDOMO_TEST_ALL=1`.
 #![expect(
     clippy::unwrap_used,
@@ -71,14 +71,14 @@ async fn mail_goes_out_encrypted_and_authenticated_and_the_connection_is_kept() 
     let second = transport.send(&mail("0199-second")).await;
     assert_eq!(second.answer, ProviderAnswer::taken("2.0.0 queued"));
     assert!(second.conversation[0].contains("kept"), "{:#?}", second.conversation);
-    let said = first.conversation.join("\n");
+    let conversation = first.conversation.join("\n");
     for secret in SECRETS.into_iter().chain(["482913"]) {
-        assert!(!said.contains(secret), "{secret} in\n{said}");
+        assert!(!conversation.contains(secret), "{secret} in\n{conversation}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_is_told_as_such_and_a_stranger_s_certificate_is_refused() {
+async fn a_wrong_password_is_reported_and_an_unknown_certificate_is_refused() {
     let Some(office) = PostOffice::found() else { return };
     let post = office.open("takes");
     let wrong = transport(&office, &post, "mailer:wrong").send(&mail("0199")).await;
@@ -100,7 +100,7 @@ async fn a_wrong_password_is_told_as_such_and_a_stranger_s_certificate_is_refuse
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_keep_their_codes_and_greylisting_passes() {
+async fn refusals_keep_their_codes_and_greylisting_is_temporary() {
     let Some(office) = PostOffice::found() else { return };
     let post = office.open("refuses");
     let unwelcome = OutgoingMail { to: EmailAddress::parse("refused@example.org").unwrap(), ..mail("0199") };
@@ -124,7 +124,7 @@ async fn refusals_keep_their_codes_and_greylisting_passes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stalls_costs_no_more_than_the_limit() {
+async fn a_server_that_stalls_is_left_at_the_time_limit() {
     let Some(office) = PostOffice::found() else { return };
     let post = office.open("stalls");
     let began = Instant::now();

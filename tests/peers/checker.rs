@@ -1,4 +1,4 @@
-//! Other people's libraries that check access tokens: jose for Node, authlib for Python.
+//! Other libraries that check access tokens: jose for Node, authlib for Python.
 
 use std::{
     ffi::OsString,
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{node_modules, python, script};
 
-/// One of them.
+/// A library and the program that runs it.
 pub struct Checker {
     pub name: &'static str,
     program: PathBuf,
@@ -20,7 +20,7 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// Those that are there.
+    /// The installed libraries.
     pub fn all() -> Vec<Self> {
         let text = std::fs::read_to_string(script("check_tokens.mjs")).unwrap();
         let jose = node_modules("jose").map(|modules| Self {
@@ -39,7 +39,7 @@ impl Checker {
         jose.into_iter().chain(authlib).collect()
     }
 
-    /// What it makes of each of `tokens`: its claims, or `refused`. `keys` is the URL of a JWKS or a file with one.
+    /// The result for each of `tokens`: its claims, or `refused`. `keys` is the URL of a JWKS or a file with one.
     pub fn check(&self, keys: &str, [issuer, audience]: [&str; 2], tokens: &[String]) -> Vec<Value> {
         let mut process = Command::new(&self.program)
             .args(&self.arguments)
@@ -52,15 +52,15 @@ impl Checker {
             .unwrap();
         let mut stdin = process.stdin.take().unwrap();
         let lines = tokens.join("\n") + "\n";
-        // Beside reading: both pipes are small.
+        // In parallel with reading, because both pipes are small.
         let writing = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
         let output = process.wait_with_output().unwrap();
-        // Why it did not read on is told below.
+        // The reason of a failure is reported below.
         let _ = writing.join().unwrap();
         assert!(output.status.success(), "{} failed: {}", self.name, String::from_utf8_lossy(&output.stderr));
-        let said = String::from_utf8(output.stdout).unwrap();
-        let said: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(said.len(), tokens.len(), "{} answered so often", self.name);
-        said
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), tokens.len(), "{} answered so often", self.name);
+        lines
     }
 }

@@ -1,6 +1,6 @@
-//! Programs of others that tests speak to. `.ci/peers` installs them; a test that misses one says so and skips, unless
-//! `MAJORDOMO_TEST_ALL=1`.
-#![expect(dead_code, reason = "not every test speaks to every program")]
+//! Other programs that tests use. `.ci/peers` installs them; a test without its program prints a line and is skipped,
+//! unless `MAJORDOMO_TEST_ALL=1`.
+#![expect(dead_code, reason = "not every test uses every program")]
 
 pub mod checker;
 pub mod post;
@@ -10,7 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Where `.ci/peers` installed.
+/// The directory of `.ci/peers`.
 fn folder() -> PathBuf {
     let named = std::env::vars_os().find(|(name, _)| name == "MAJORDOMO_TEST_PEERS");
     named.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers"), |(_, folder)| folder.into())
@@ -67,7 +67,7 @@ fn runs(command: &mut Command) -> bool {
 
 fn missing<T>(what: &str) -> Option<T> {
     let must_run = std::env::vars().any(|(name, value)| name == "MAJORDOMO_TEST_ALL" && value == "1");
-    assert!(!must_run, "{what} must be there");
-    println!("skipped: {what} is not there");
+    assert!(!must_run, "{what} must be installed");
+    println!("skipped: {what} is not installed");
     None
 }

@@ -13,34 +13,34 @@ use tempfile::TempDir;
 
 use super::{program, python, script};
 
-/// The user and the password it wants, as they are written in a URL.
+/// The user and the password of the server, as they are written in a URL.
 pub const ACCOUNT: &str = "mailer:p%40ss%3Aword%2F1";
-/// What of them must not be found anywhere.
+/// The parts of them that must not be found in any output.
 pub const SECRETS: [&str; 4] = ["p@ss", "p%40ss", "bWFpbGVy", "AG1haWxlcg"];
 
-/// Where mail servers are started: what stays when one goes away.
+/// The directory of mail servers: its files remain after a server has ended.
 pub struct PostOffice {
     python: PathBuf,
     folder: TempDir,
 }
 
-/// A running mail server; dropped, it is gone.
+/// A running mail server; killed when it is dropped.
 pub struct Post {
     process: Child,
-    said: Receiver<Value>,
+    reports: Receiver<Value>,
     pub port: u16,
 }
 
 impl Drop for Post {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
 impl PostOffice {
-    /// `None`: the programs are not there, and need not be.
+    /// `None`: the programs are not installed, and may be missing.
     pub fn found() -> Option<Self> {
         let python = python("aiosmtpd")?;
         let openssl = program("openssl")?;
@@ -58,12 +58,12 @@ impl PostOffice {
         self.folder.path().join("key.pem")
     }
 
-    /// A server on a free port, in the mood that `mail_server.py` describes.
+    /// A server on a free port, in the mode that `mail_server.py` describes.
     pub fn open(&self, mood: &str) -> Post {
         self.start(mood, 0)
     }
 
-    /// A server where another was before.
+    /// A server on the port of an earlier one.
     pub fn reopen(&self, mood: &str, port: u16) -> Post {
         self.start(mood, port)
     }
@@ -80,32 +80,32 @@ impl PostOffice {
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
         let first = lines.next().unwrap_or_default();
-        let port = first.strip_prefix("listening ").expect("the server says where it listens").parse().unwrap();
-        let (tell, said) = channel();
+        let port = first.strip_prefix("listening ").expect("the server prints its port").parse().unwrap();
+        let (sender, reports) = channel();
         std::thread::spawn(move || {
             for line in lines {
-                let Ok(heard) = serde_json::from_str(&line) else { continue };
-                if tell.send(heard).is_err() {
+                let Ok(report) = serde_json::from_str(&line) else { continue };
+                if sender.send(report).is_err() {
                     return;
                 }
             }
         });
-        Post { process, said, port }
+        Post { process, reports, port }
     }
 }
 
 impl Post {
-    /// The next thing it did, if it does one within `timeout`.
+    /// The next report of the server, within `timeout`.
     pub fn next(&self, timeout: Duration) -> Option<Value> {
-        self.said.recv_timeout(timeout).ok()
+        self.reports.recv_timeout(timeout).ok()
     }
 
     /// The next message of `did` (`took`, `stalled`, `refused`) to `address`.
     pub fn next_to(&self, address: &str, did: &str, timeout: Duration) -> Value {
         let end = Instant::now() + timeout;
-        while let Some(said) = self.next(end.saturating_duration_since(Instant::now())) {
-            if said["did"] == did && said["to"] == address {
-                return said;
+        while let Some(report) = self.next(end.saturating_duration_since(Instant::now())) {
+            if report["did"] == did && report["to"] == address {
+                return report;
             }
         }
         panic!("nothing was {did} to {address} within {timeout:?}");

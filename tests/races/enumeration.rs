@@ -1,5 +1,5 @@
-//! Ways to find out whether an address has an account, each tried: what is asked of a known address and of an unknown
-//! one costs the same hashes and commits, and is answered in the same number of bytes.
+//! Ways to find out whether an address belongs to a user: a request for a known address and one for an unknown address
+//! cost the same hashes and commits, and have answers of the same size.
 
 use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
     test_app::{PASSWORD, TestApp, code_in, wrong},
 };
 
-/// What whoever asks can see, and what the server had to do.
+/// What a client can observe, and the server's work.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     status: u16,
@@ -50,7 +50,7 @@ async fn seen(app: &TestApp, path: &str, body: Value) -> Seen {
     }
 }
 
-/// Asks the same of each and compares; addresses are of one length, so that they can be told apart by nothing else.
+/// Sends the same request for each and compares; the addresses have one length, so that they differ in nothing else.
 async fn alike(app: &TestApp, path: &str, bodies: impl IntoIterator<Item = Value>) -> Seen {
     let mut first = None;
     for body in bodies {
@@ -63,8 +63,8 @@ async fn alike(app: &TestApp, path: &str, bodies: impl IntoIterator<Item = Value
     first.unwrap()
 }
 
-/// `known1` is a user, whom a stranger registered once more; `known2` a user; `known3` one with the user name
-/// `baroness`; `regist` waits for its code; `nobody` is nobody.
+/// `known1` is a user, for whose address another registration exists; `known2` a user; `known3` one with the user name
+/// `baroness`; `regist` waits for its code; `nobody` is an unknown address.
 async fn street() -> (TestApp, [Value; 2]) {
     let app = roomy().await;
     app.verified("known1@example.com").await;
@@ -73,9 +73,9 @@ async fn street() -> (TestApp, [Value; 2]) {
     let registered = app.anyone.post("/auth/register", form).await;
     let code = app.code_of("known3@example.com").await;
     assert_eq!(app.verify(&registered.body["id"], &code).await.status, 200);
-    // Registrations keep their places for a day after the proof.
+    // Registrations are counted for a day after the proof.
     app.advance(Duration::from_secs(24 * 3_600));
-    let stranger = app.register("known1@example.com").await;
+    let other = app.register("known1@example.com").await;
     let waiting = app.register("regist@example.com").await;
     app.code_of("regist@example.com").await;
     for email in ["known1@example.com", "known2@example.com", "regist@example.com", "nobody@example.com"] {
@@ -85,13 +85,13 @@ async fn street() -> (TestApp, [Value; 2]) {
         app.mail(email, "reset_code", 1).await;
     }
     app.hush().await;
-    (app, [stranger.body["id"].clone(), waiting.body["id"].clone()])
+    (app, [other.body["id"].clone(), waiting.body["id"].clone()])
 }
 
 const ALL: [&str; 4] = ["known1@example.com", "known2@example.com", "regist@example.com", "nobody@example.com"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wrong_passwords_tell_nothing() {
+async fn answers_to_wrong_passwords_do_not_reveal_who_is_a_user() {
     let (app, _) = street().await;
     for round in 0..6 {
         let bodies = ALL.map(|email| json!({ "identifier": email, "password": "not the one it is" }));
@@ -111,7 +111,7 @@ async fn wrong_passwords_tell_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn variants_of_an_identifier_are_counted_as_one_whether_or_not_anybody_has_it() {
+async fn variants_of_an_identifier_are_counted_as_one_for_known_and_unknown_users() {
     let (app, _) = street().await;
     for variant in ["0@example.com", "0@EXAMPLE.com", " 0@example.com ", "0@ex\u{ff41}mple.com", "0@example.Com"] {
         let bodies = ["known2", "nobody", "regist"]
@@ -124,23 +124,23 @@ async fn variants_of_an_identifier_are_counted_as_one_whether_or_not_anybody_has
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn registering_tells_nothing_nor_does_signing_in_after_it() {
+async fn a_registration_and_a_sign_in_after_it_do_not_reveal_who_is_a_user() {
     let (app, _) = street().await;
     for round in 0..4 {
         let bodies = ["known2@example.com", "nobody@example.com"]
-            .map(|email| json!({ "email": email, "password": "the stranger's own sentence" }));
+            .map(|email| json!({ "email": email, "password": "the other person's sentence" }));
         let found = alike(&app, "/auth/register", bodies).await;
         assert_eq!(found.status, if round < 3 { 201 } else { 429 }, "{round}");
         assert_eq!(found.hashes, 1);
     }
     let bodies = ["known2@example.com", "nobody@example.com"]
-        .map(|email| json!({ "identifier": email, "password": "the stranger's own sentence" }));
+        .map(|email| json!({ "identifier": email, "password": "the other person's sentence" }));
     let found = alike(&app, "/auth/login", bodies).await;
     assert_eq!((found.status, found.hashes, found.commits), (401, 1, 3));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reserved_user_name_does_not_tell_for_which_address() {
+async fn a_reserved_user_name_does_not_reveal_its_address() {
     let (app, _) = street().await;
     let form = |email: &str, name: &str| json!({ "email": email, "password": PASSWORD, "username": name });
     let bodies = [form("known2@example.com", "countess"), form("nobody@example.com", "princess")];
@@ -152,7 +152,7 @@ async fn a_reserved_user_name_does_not_tell_for_which_address() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn codes_tell_nothing() {
+async fn answers_to_codes_do_not_reveal_who_is_a_user() {
     let (app, ids) = street().await;
     let code = wrong(&app.code_of("regist@example.com").await);
     let made_up = json!(uuid::Uuid::from_u128(7));
@@ -171,7 +171,7 @@ async fn codes_tell_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn forgetting_a_password_tells_nothing() {
+async fn a_password_reset_does_not_reveal_who_is_a_user() {
     let (app, _) = street().await;
     let found = alike(&app, "/auth/password/forgot", ALL.map(|email| json!({ "email": email }))).await;
     assert_eq!((found.status, found.hashes, found.commits), (202, 0, 1));

@@ -1,4 +1,4 @@
-//! Guessing passwords and codes, a hundred at once.
+//! Guesses of passwords and codes, a hundred in parallel.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_hundred_wrong_passwords_five_are_tried() {
+async fn of_a_hundred_parallel_wrong_passwords_five_are_checked() {
     let app = roomy().await;
     app.verified("ada@example.com").await;
     app.register("eve@example.com").await;
-    for identifier in ["ada@example.com", "eve@example.com", "nobody@example.com"] {
+    for identifier in ["ada@example.com", "eve@example.com", "unknown@example.com"] {
         let before = app.hashes();
         let answers = hundred(|number| {
             let (client, guess) = (app.anyone.clone(), format!("a guess with number {number}"));
@@ -37,7 +37,7 @@ async fn of_a_hundred_wrong_passwords_five_are_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_networks_have_fifty_tries_between_them() {
+async fn a_hundred_networks_have_fifty_login_attempts_in_total() {
     let app = roomy().await;
     let ada = app.member("ada@example.com").await;
     let before = app.hashes();
@@ -52,12 +52,12 @@ async fn a_hundred_networks_have_fifty_tries_between_them() {
     let known = json!({
         "identifier": "ada@example.com", "password": PASSWORD, "deviceToken": ada.tokens["deviceToken"],
     });
-    assert_eq!(app.anyone.post("/auth/login", known).await.status, 200, "a known device is not shut out");
-    assert_eq!(app.login("ada@example.com").await.status, 429, "and opens the door for nobody else");
+    assert_eq!(app.anyone.post("/auth/login", known).await.status, 200, "a known device is not locked out");
+    assert_eq!(app.login("ada@example.com").await.status, 429, "and does not end the lockout of others");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_hundred_codes_five_are_tried() {
+async fn of_a_hundred_parallel_codes_five_are_checked() {
     let app = roomy().await;
     let id = app.register("ada@example.com").await.body["id"].clone();
     let code = app.code_of("ada@example.com").await;
@@ -86,7 +86,7 @@ async fn of_a_hundred_codes_five_are_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_right_code_a_hundred_times_makes_one_user() {
+async fn a_hundred_parallel_right_codes_create_one_user() {
     let app = roomy().await;
     let id = app.register("ada@example.com").await.body["id"].clone();
     let body = json!({ "userId": id, "code": app.code_of("ada@example.com").await });

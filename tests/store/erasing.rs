@@ -12,8 +12,8 @@ use crate::{samples::a_notification, test_store::TestStore, tools::user};
 
 fn tell(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
     let now = tx.now();
-    let (told, delivery, _) = a_notification(tx, owner, now);
-    notification::insert(tx, &told)?;
+    let (notification_record, delivery, _) = a_notification(tx, owner, now);
+    notification::insert(tx, &notification_record)?;
     notification::put_delivery(tx, &delivery)?;
     let mut budget = notification::budget(tx, owner, TemplateName::Welcome)?;
     assert!(budget.take(TemplateName::Welcome, now, Duration::ZERO));

@@ -50,7 +50,7 @@ fn sessions(opened: &OpenStore<'_>) -> usize {
 
 fn refusal(test_store: &TestStore) -> String {
     match test_store.try_open(KeyLoss::Refuse) {
-        Ok(_) => panic!("it opened"),
+        Ok(_) => panic!("the store opened"),
         Err(fault @ (OpenFault::Directory(_) | OpenFault::Ring(_))) => fault.to_string(),
         Err(fault) => panic!("another refusal: {fault}"),
     }

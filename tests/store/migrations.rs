@@ -39,13 +39,13 @@ fn raise(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFault
     })
 }
 
-/// The same, but it fails at the third user.
-fn raise_and_fall(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFault> {
-    assert!(place.is_none(), "the machine falls over");
+/// The same, but the step fails at the third user.
+fn raise_and_stop(tx: &mut Tx<'_>, place: Option<&[u8]>) -> Result<MigrationStep, TxFault> {
+    assert!(place.is_none(), "the machine stops");
     raise(tx, place)
 }
 
-static FALLING: &[Migration] = &[Migration { name: "0001_raise", step: raise_and_fall }];
+static STOPPING: &[Migration] = &[Migration { name: "0001_raise", step: raise_and_stop }];
 static STANDING: &[Migration] = &[Migration { name: "0001_raise", step: raise }];
 
 fn versions(store: &Store) -> Vec<u64> {
@@ -54,7 +54,7 @@ fn versions(store: &Store) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_migration_goes_on_where_it_fell_and_does_each_row_once() {
+async fn a_migration_continues_after_a_crash_and_changes_each_row_once() {
     let (clock, entropy) = (Hand::new(), Seeded::default());
     let store = Store::in_memory(clock.clone(), &entropy);
     let prepare = store.write(write(clock.as_ref(), &entropy), |tx| {
@@ -65,20 +65,20 @@ async fn a_migration_goes_on_where_it_fell_and_does_each_row_once() {
         Ok(())
     });
     prepare.await.unwrap();
-    let told = Arc::new(AtomicU32::new(0));
+    let reports = Arc::new(AtomicU32::new(0));
     let run = |all| {
-        let (clock, entropy, told) = (clock.clone(), &entropy, told.clone());
+        let (clock, entropy, reports) = (clock.clone(), &entropy, reports.clone());
         let count = move |_: MigrationProgress| {
-            told.fetch_add(1, Ordering::SeqCst);
+            reports.fetch_add(1, Ordering::SeqCst);
         };
         migrations::run(&store, all, move || write(clock.as_ref(), entropy), count)
     };
-    assert!(matches!(run(FALLING).await, Err(Fault::Bug { .. })));
+    assert!(matches!(run(STOPPING).await, Err(Fault::Bug { .. })));
     assert_eq!(versions(&store), [2, 2, 1, 1, 1]);
     assert_eq!(run(STANDING).await, Ok(()));
     assert_eq!(versions(&store), [2, 2, 2, 2, 2]);
     // One step before the failure; two more with rows, and the end.
-    assert_eq!(told.load(Ordering::SeqCst), 4);
+    assert_eq!(reports.load(Ordering::SeqCst), 4);
     assert_eq!(run(STANDING).await, Ok(()));
     assert_eq!(versions(&store), [2, 2, 2, 2, 2]);
     let newer = NewerStore { names: vec!["0001_raise".to_owned()] };

@@ -1,4 +1,4 @@
-//! Which directories can be opened, and what is not a store.
+//! The directories that can be opened, and those that are refused.
 
 use std::{fs, time::Duration};
 
@@ -79,18 +79,19 @@ fn a_damaged_store_json_is_refused() {
 
 #[test]
 fn parts_of_a_store_without_store_json_are_refused() {
-    for gone in [&["store.json"][..], &["store.json", "checkpoint"], &["store.json", "checkpoint", "tree-000001.redb"]]
+    for missing in
+        [&["store.json"][..], &["store.json", "checkpoint"], &["store.json", "checkpoint", "tree-000001.redb"]]
     {
         let disk = TestDisk::real(EngineKind::Redb);
         let mut base = disk.open().unwrap();
         disk.commit(&mut base, &[vec![put(1, "x")]]);
         drop(base);
-        for name in gone {
+        for name in missing {
             let path = disk.settings.dir.join(name);
             if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
         }
         let refused = refusal(&disk);
-        assert!(matches!(refused, OpenError::NoFormat { .. }), "{gone:?}: {refused}");
+        assert!(matches!(refused, OpenError::NoFormat { .. }), "{missing:?}: {refused}");
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
 #[test]
 fn the_same_acts_have_the_same_bytes_on_every_engine() {
     for seed in 0..3 {
-        let lives: Vec<_> = [EngineKind::Sled, EngineKind::Redb, EngineKind::Mem]
+        let contents: Vec<_> = [EngineKind::Sled, EngineKind::Redb, EngineKind::Mem]
             .into_iter()
             .map(|engine| {
                 let test_store = TestStore::real(engine);
@@ -42,8 +42,8 @@ fn the_same_acts_have_the_same_bytes_on_every_engine() {
                 opened.contents()
             })
             .collect();
-        assert!(lives[0].len() > 50);
-        assert!(lives[0] == lives[1] && lives[1] == lives[2], "seed {seed}");
+        assert!(contents[0].len() > 50);
+        assert!(contents[0] == contents[1] && contents[1] == contents[2], "seed {seed}");
     }
 }
 
@@ -94,7 +94,7 @@ fn after_a_failed_sync_the_group_gets_unknown_and_the_store_is_lost() {
 }
 
 #[test]
-fn a_disk_that_gets_full_refuses_growth_then_service_and_never_the_end_of_access() {
+fn a_full_disk_refuses_growth_then_service_and_never_the_end_of_access() {
     let test_store = TestStore::simulated();
     let mut opened = test_store.open();
     let tried = |opened: &mut OpenStore<'_>| {
@@ -125,7 +125,7 @@ fn a_disk_that_gets_full_refuses_growth_then_service_and_never_the_end_of_access
 }
 
 #[test]
-fn after_a_stop_of_the_machine_at_any_step_all_answered_commits_are_there_and_log_and_chain_are_valid() {
+fn after_a_stop_of_the_machine_at_any_step_all_answered_commits_are_stored_and_log_and_chain_are_valid() {
     let steps = {
         let test_store = TestStore::simulated();
         let mut opened = test_store.open();
@@ -153,7 +153,7 @@ fn after_a_stop_of_the_machine_at_any_step_all_answered_commits_are_there_and_lo
         let sequences: Vec<u64> = page.rows.iter().map(|event| event.sequence).collect();
         let head = opened.store.head();
         assert_eq!(sequences, (1..=head).collect::<Vec<_>>(), "step {step}");
-        assert!(head >= committed, "step {step}: {committed} were answered, {head} are there");
+        assert!(head >= committed, "step {step}: {committed} were answered, {head} are stored");
         let walk =
             ready(opened.store.read(move |view| audit::verify(view, AuditLog::SignIns, AuditHead::default()))).unwrap();
         assert!(matches!(walk, Walk::Whole(AuditHead { number, .. }) if number == head), "step {step}: {walk:?}");

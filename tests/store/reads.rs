@@ -1,4 +1,4 @@
-//! Reads are futures: when and where they run.
+//! Reads are futures: the time and the thread of their work.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use majordomo::{
 
 use crate::{test_store::TestStore, tools::Bench};
 
-/// Demands that a future may be handed to another thread and may outlive what it was made from.
+/// Requires that a future may be sent to another thread and may outlive its store.
 fn movable<T>(read: impl Future<Output = T> + Send + 'static) -> impl Future<Output = T> + Send + 'static {
     read
 }
@@ -39,7 +39,7 @@ fn a_read_is_ready_at_its_first_poll_and_runs_on_the_thread_that_polls() {
 }
 
 #[test]
-fn a_read_can_be_polled_by_another_thread_after_its_handle_is_gone() {
+fn a_read_can_be_polled_by_another_thread_after_its_handle_is_dropped() {
     let Bench { store, writer: _open, .. } = Bench::new();
     let read = thread_of_a_read(&store);
     drop(store);

@@ -163,7 +163,7 @@ fn snapshots_are_taken_hourly_two_are_kept_and_segments_that_both_cover_are_remo
     assert_eq!(kept.len(), 2);
     let names = majordomo::persistence::journal::segment::list(&*disk.environment.fs, &disk.journal()).unwrap();
     assert!(names[0].0 > Lsn(1), "the first segments are removed");
-    assert!(names[0].0 <= kept[0].next(), "what the older snapshot needs is there");
+    assert!(names[0].0 <= kept[0].next(), "the commits that the older snapshot needs are kept");
     drop(base);
     disk.sim.stop_machine(1);
     disk.reboot();
@@ -229,7 +229,7 @@ fn on_a_full_disk_everything_that_the_newest_snapshot_covers_is_freed() {
 }
 
 #[test]
-fn a_failed_snapshot_leaves_no_file_and_the_store_runs_on() {
+fn a_failed_snapshot_leaves_no_file_and_the_store_continues() {
     let disk = TestDisk::simulated();
     let mut base = disk.open().unwrap();
     disk.commit(&mut base, &[vec![put(1, "x")]]);

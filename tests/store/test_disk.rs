@@ -29,7 +29,7 @@ pub struct TestDisk {
     pub clock: Arc<Hand>,
     pub sim: SimFs,
     /// Removed when the disk is dropped.
-    #[expect(dead_code, reason = "kept for its end")]
+    #[expect(dead_code, reason = "dropping it removes the directory")]
     pub temporary: Option<tempfile::TempDir>,
 }
 

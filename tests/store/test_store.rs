@@ -1,4 +1,4 @@
-//! A store over a data directory, stepped by hand, with a key ring beside it; and random acts on it.
+//! A store over a data directory, stepped by hand, with a key ring; and random acts on it.
 
 use std::{
     collections::BTreeMap,

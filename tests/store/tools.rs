@@ -109,7 +109,7 @@ pub fn failed_login(person: UserId, email: &str) -> Event {
     }
 }
 
-/// A user whose address or name another one has is not written, which is no fault.
+/// If another user has the address or the name, the user is not written, which is no fault.
 pub fn unless_taken<R>(decided: Decision<(), R>) -> Result<(), TxFault> {
     match decided {
         Ok(()) | Err(Stop::Refuse(_) | Stop::RefuseAndKeep(_)) => Ok(()),

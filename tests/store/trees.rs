@@ -1,4 +1,4 @@
-//! Which tree is trusted, and what is built if it is not.
+//! When a tree is trusted, and what is rebuilt if it is not.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -54,7 +54,7 @@ fn reason(tree_state: TreeState) -> DistrustReason {
 }
 
 #[test]
-fn a_tree_is_trusted_while_the_machine_runs_on() {
+fn a_tree_is_trusted_until_the_machine_stops() {
     for kind in [EngineKind::Sled, EngineKind::Redb] {
         let (disk, state) = opened(kind);
         assert_eq!(tree_state(&disk, &state), TreeState::Trusted, "{}", kind.name());
@@ -67,7 +67,7 @@ fn a_cleanly_closed_tree_is_trusted_on_another_run_of_the_machine() {
         let (mut disk, state) = closed(kind);
         disk.reboot();
         assert_eq!(tree_state(&disk, &state), TreeState::Trusted, "{}", kind.name());
-        // The mark of a clean close applies to that one opening.
+        // The mark of a clean close applies to one opening.
         disk.reboot();
         let trusted = tree_state(&disk, &state) == TreeState::Trusted;
         assert_eq!(trusted, kind == EngineKind::Redb, "{}", kind.name());
@@ -81,7 +81,7 @@ fn after_a_stop_of_the_machine_sled_is_rebuilt_and_redb_is_not() {
     let before = tree(&disk);
     assert_eq!(reason(tree_state(&disk, &state)), DistrustReason::MachineStopped);
     assert!(!before.exists(), "the old tree is removed");
-    assert_eq!(tree_state(&disk, &state), TreeState::Trusted, "the new one counts");
+    assert_eq!(tree_state(&disk, &state), TreeState::Trusted, "the new tree is current");
 
     let (mut disk, state) = opened(EngineKind::Redb);
     disk.reboot();
@@ -155,7 +155,7 @@ fn a_tree_ahead_of_the_journal_is_refused() {
     match disk.open() {
         Err(OpenError::TreeAhead { tree, journal }) => assert_eq!((tree, journal), (Lsn(before.0 + 1), before)),
         Err(other) => panic!("another error: {other}"),
-        Ok(_) => panic!("it opened"),
+        Ok(_) => panic!("the store opened"),
     }
 }
 
@@ -169,7 +169,7 @@ fn a_damaged_checkpoint_costs_a_rebuild() {
 }
 
 #[test]
-fn with_no_source_for_a_rebuild_the_open_is_refused_and_names_what_exists() {
+fn without_a_source_for_a_rebuild_the_open_is_refused_and_names_the_files() {
     let (mut disk, _) = opened(EngineKind::Sled);
     let mut base = disk.open().unwrap();
     for at in 0..200 {
@@ -186,13 +186,13 @@ fn with_no_source_for_a_rebuild_the_open_is_refused_and_names_what_exists() {
             assert!(found.contains("the journal begins with commit"), "{found}");
         }
         Err(other) => panic!("another error: {other}"),
-        Ok(_) => panic!("it opened"),
+        Ok(_) => panic!("the store opened"),
     }
     assert_eq!(tree(&disk), before);
 }
 
 #[test]
-fn another_engine_takes_over_all_data_and_back() {
+fn all_rows_are_moved_to_another_engine_and_back() {
     let (mut disk, state) = closed(EngineKind::Sled);
     for kind in [EngineKind::Redb, EngineKind::Mem, EngineKind::Sled] {
         disk.settings.engine = kind;

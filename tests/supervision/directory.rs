@@ -127,7 +127,7 @@ async fn calls_race_passivation_and_none_is_lost() {
     for caller in futures::future::join_all(callers).await {
         caller.unwrap();
     }
-    assert!(diary.count("user starts") > 12, "children came and went");
+    assert!(diary.count("user starts") > 12, "children were passivated and activated again");
     until("all are passivated", || children(&system) == 0).await;
     assert_eq!(diary.count("user starts"), diary.count("user stops"));
     tree.stop(10 * SECOND).await;

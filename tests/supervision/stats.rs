@@ -135,7 +135,7 @@ async fn an_actor_reports_its_next_wake_until_the_timer_fires_or_the_actor_ends(
     let tree = root.start().await.unwrap();
     let shown = || serde_json::to_value(report(&system, "probe")).unwrap()["wakesAt"].clone();
     let arm = async |wait: Duration| addr.call(SECOND, |reply| Ask::ArmTimer(wait, reply)).await.unwrap();
-    assert!(shown().is_null(), "it waits for messages alone");
+    assert!(shown().is_null(), "the actor waits only for messages");
     arm(60 * SECOND).await;
     assert_eq!(shown(), "2027-01-15T08:01:00.000000Z");
     arm(30 * SECOND).await;

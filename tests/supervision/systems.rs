@@ -1,4 +1,4 @@
-//! Nothing is global to the process.
+//! No state is global to the process.
 
 use majordomo::supervision::{Spec, Supervisor};
 

@@ -22,20 +22,20 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[tokio::test(start_paused = true)]
 async fn a_task_is_restarted_when_it_ends_fails_or_panics_and_stops_on_request() {
     let (system, diary) = (system(), Diary::default());
-    let (life, lives) = (Arc::new(AtomicUsize::new(0)), diary.clone());
+    let (run, steps) = (Arc::new(AtomicUsize::new(0)), diary.clone());
     let mut root = Supervisor::root(&system);
     root.task(Spec::park("listener").kind("listener"), move |cx| {
-        let (life, lives) = (life.fetch_add(1, Ordering::SeqCst), lives.clone());
+        let (run, steps) = (run.fetch_add(1, Ordering::SeqCst), steps.clone());
         async move {
             cx.ready();
-            match life {
+            match run {
                 0 => Ok(()),
                 1 => Err(Fault::StorageFull),
                 2 => panic!("the task fails"),
                 _ => {
-                    lives.write("serves");
+                    steps.write("serves");
                     cx.stopping().cancelled().await;
-                    lives.write("closes");
+                    steps.write("closes");
                     Ok(())
                 }
             }
@@ -82,28 +82,28 @@ async fn a_connection_survives_its_listener_and_is_aborted_past_the_stop_limit()
 #[tokio::test]
 async fn a_thread_shows_in_the_tree_and_its_panic_restarts_it() {
     let (system, diary) = (system(), Diary::default());
-    let (life, lives) = (Arc::new(AtomicUsize::new(0)), diary.clone());
+    let (run, steps) = (Arc::new(AtomicUsize::new(0)), diary.clone());
     let mut root = Supervisor::root(&system);
-    root.thread(Spec::escape("keeper").backoff(Duration::from_millis(1)), move |cx: TaskCx| {
+    root.thread(Spec::escape("thread").backoff(Duration::from_millis(1)), move |cx: TaskCx| {
         cx.ready();
-        if life.fetch_add(1, Ordering::SeqCst) == 0 {
+        if run.fetch_add(1, Ordering::SeqCst) == 0 {
             panic!("the thread fails");
         }
         while !cx.stopping().is_cancelled() {
             std::thread::yield_now();
         }
-        lives.write("closed");
+        steps.write("closed");
         Ok(())
     });
     let tree = root.start().await.unwrap();
     until("the second run has started", || {
-        let keeper = report(&system, "keeper");
-        keeper.generation == 2 && keeper.status == ActorStatus::Running
+        let thread = report(&system, "thread");
+        thread.generation == 2 && thread.status == ActorStatus::Running
     })
     .await;
-    let keeper = report(&system, "keeper");
-    assert_eq!((keeper.kind.as_str(), keeper.work.panics), ("thread", 1));
-    assert!(keeper.last_failure.unwrap().reason.contains("the thread fails"));
+    let thread = report(&system, "thread");
+    assert_eq!((thread.kind.as_str(), thread.work.panics), ("thread", 1));
+    assert!(thread.last_failure.unwrap().reason.contains("the thread fails"));
     tree.stop(SECOND).await;
     assert_eq!(diary.lines(), ["closed"]);
 }

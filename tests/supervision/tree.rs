@@ -83,9 +83,9 @@ async fn past_its_restart_limit_a_child_escapes_and_the_reason_is_reported() {
     let mut root = Supervisor::root(&system);
     let addr = root.service(Spec::escape("a").restarts(2, MINUTE), test_service("a", &diary));
     let tree = root.start().await.unwrap();
-    for life in 1..=3 {
+    for run in 1..=3 {
         until_status(&system, "a", ActorStatus::Running).await;
-        assert_eq!(report(&system, "a").generation, life);
+        assert_eq!(report(&system, "a").generation, run);
         assert!(addr.call(SECOND, Ask::Crash).await.is_err());
     }
     let escape = tokio::time::timeout(SECOND, system.escaped()).await.unwrap();
@@ -100,9 +100,9 @@ async fn failures_spread_over_time_do_not_escape() {
     let mut root = Supervisor::root(&system);
     let addr = root.service(Spec::escape("a").restarts(1, MINUTE), test_service("a", &diary));
     let tree = root.start().await.unwrap();
-    for life in 1..=4 {
+    for run in 1..=4 {
         until_status(&system, "a", ActorStatus::Running).await;
-        assert_eq!(report(&system, "a").generation, life);
+        assert_eq!(report(&system, "a").generation, run);
         tokio::time::advance(MINUTE).await;
         assert!(addr.call(SECOND, Ask::Crash).await.is_err());
     }
@@ -202,7 +202,7 @@ async fn a_restart_by_an_operator_is_not_counted_and_works_on_a_parked_child() {
     assert_eq!(system.stats().restart("g/a"), Ok(()));
     let before = system.clock().now();
     until_status(&system, "g/a", ActorStatus::Running).await;
-    assert!(system.clock().now().since(before) < SECOND, "it did not wait out its time");
+    assert!(system.clock().now().since(before) < SECOND, "the restart did not wait for the back-off");
     tree.stop(MINUTE).await;
     assert_eq!(system.stats().restart("g/a"), Err(ControlRefusal::Stopping));
 }

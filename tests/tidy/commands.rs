@@ -1,9 +1,9 @@
-//! A command stands in a file of its own, whose stem is the name operators see.
+//! A command is in a file of its own, whose stem is the name that operators see.
 
 use crate::source::Source;
 use crate::{finds, hold};
 
-/// Files with an `impl Command<..>` that hold another one, or whose `KIND` is not their stem.
+/// Files with an `impl Command<..>` that contain another one, or whose `KIND` is not their stem.
 fn commands(source: &Source) -> Vec<String> {
     if !source.path.starts_with("src/actors/") {
         return Vec::new();

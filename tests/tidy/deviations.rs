@@ -196,7 +196,7 @@ fn collect_fields(name: &str, seen: &mut BTreeSet<String>, fields: &mut BTreeSet
     }
 }
 
-/// Whether the body `name` is parsed from a member of this name, which need not be a field.
+/// Whether the body `name` is parsed from a JSON member of this name, which need not be a field.
 fn reads(name: &str, member: &str) -> bool {
     let head = format!("impl FromFields for {name} {{");
     let of_edge = source::all().iter().filter(|source| source.path.starts_with("src/http/"));
@@ -271,7 +271,7 @@ fn unbuilt(page: &Source) -> Vec<String> {
     let table = routes();
     let is_there = |word: &str| is_event(word) || table.iter().any(|(text, _)| is_same_route(text, word));
     let stale = unbuilt_names(&rows).into_iter().filter(|(_, word)| is_there(word));
-    stale.map(|(line, word)| format!("{}:{line}: `{word}` is there by now", page.path)).collect()
+    stale.map(|(line, word)| format!("{}:{line}: `{word}` exists", page.path)).collect()
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn names_that_are_listed_as_kept_exist() {
 }
 
 #[test]
-fn what_is_listed_as_not_built_does_not_exist() {
+fn routes_and_events_that_are_listed_as_not_built_do_not_exist() {
     hold(unbuilt);
 }
 

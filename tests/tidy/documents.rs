@@ -56,13 +56,13 @@ fn files(source: &Source) -> Vec<String> {
     let mut findings = Vec::new();
     for (target, line) in links(source) {
         if !top().join(folder).join(&target).exists() {
-            findings.push(format!("{}:{line}: links to {target}, which is not there", source.path));
+            findings.push(format!("{}:{line}: links to {target}, which does not exist", source.path));
         }
     }
     for (word, line) in code_words(source).into_iter().filter(|(word, _)| looks_like_a_file(word)) {
         let found = [Path::new(""), folder, Path::new("src")].iter().any(|base| top().join(base).join(&word).exists());
         if !found {
-            findings.push(format!("{}:{line}: names {word}, which is not there", source.path));
+            findings.push(format!("{}:{line}: names {word}, which does not exist", source.path));
         }
     }
     findings
@@ -152,7 +152,10 @@ fn each_inventory_exists_and_is_printed_by_a_test() {
     let sources = source::all();
     for name in INVENTORIES {
         let path = format!("docs/reference/{name}.md");
-        assert!(sources.iter().any(|source| source.path == path), "{path} is not there: UPDATE_REFERENCE=1 cargo test");
+        assert!(
+            sources.iter().any(|source| source.path == path),
+            "{path} does not exist: UPDATE_REFERENCE=1 cargo test"
+        );
     }
     for source in sources.iter().filter(|source| source.path.starts_with("docs/reference/")) {
         let name = source.path.trim_start_matches("docs/reference/");

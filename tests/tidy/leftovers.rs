@@ -61,7 +61,8 @@ fn sleeps(source: &Source) -> Vec<String> {
     called.map(|pair| format!("{}:{}: sleeps", source.path, pair[0].line)).collect()
 }
 
-/// An exception of a lint that ends with what it is for is an `expect`, with its reason.
+/// A suppressed lint that is no longer triggered is reported only with `expect`, so each exception is an `expect` with
+/// its reason.
 fn exceptions(source: &Source) -> Vec<String> {
     let text = |at: usize| source.tokens.get(at).map_or("", |token| token.text.as_str());
     let is_allowed = |at: &usize| text(*at) == "allow" && text(*at + 1) == "(" && ["[", ","].contains(&text(*at - 1));
@@ -75,7 +76,7 @@ fn exceptions_of_lints_are_expectations() {
 }
 
 #[test]
-fn nothing_is_left_over() {
+fn there_are_no_leftovers() {
     hold(marks);
 }
 

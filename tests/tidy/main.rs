@@ -5,6 +5,7 @@
 mod catalogues;
 mod commands;
 mod deviations;
+mod docs;
 mod documents;
 mod imports;
 mod leftovers;

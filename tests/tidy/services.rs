@@ -148,7 +148,7 @@ fn services_import_each_other_in_no_cycle() {
     let found: Vec<Import> = source::all().iter().flat_map(imports).collect();
     assert!(found.iter().any(|import| import.from == "auth" && import.to == "otp"), "the rule sees no import");
     let circle = circle(&found);
-    assert!(circle.is_none(), "services import each other in a circle: {circle:?}");
+    assert!(circle.is_none(), "services import each other in a cycle: {circle:?}");
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The tests of a route are found from its file: those of `src/http/routes/<service>/<resource>.rs` are in
-//! `tests/api/<service>/<resource>.rs` and call each of its paths. The other files of `tests/api` are the harness, or in
-//! `edge/`.
+//! `tests/api/<service>/<resource>.rs` and call each of its paths. The other files of `tests/api` are the harness, or
+//! in `edge/`.
 
 use std::collections::BTreeMap;
 
 use crate::source::{self, Source};
 
-/// The files of `tests/api` that belong to no route, beside those of `edge/`.
+/// The files of `tests/api` that belong to no route, in addition to those of `edge/`.
 const HARNESS: [&str; 3] = ["harness", "idle_services", "test_app"];
 
 /// `service/resource` of a file below `folder`.
@@ -20,7 +20,7 @@ fn paths(source: &Source) -> Vec<&str> {
     described.filter_map(|rest| rest.split("path = \"").nth(1)?.split('"').next()).collect()
 }
 
-/// What a test writes of a path: the parts between its parameters.
+/// The parts of a path between its parameters, which a test of the path contains.
 fn literals(path: &str) -> Vec<&str> {
     let parts = path.split('{').map(|part| part.split_once('}').map_or(part, |(_, after)| after).trim_end_matches('/'));
     parts.filter(|literal| !literal.is_empty()).collect()

@@ -1,4 +1,4 @@
-//! One word, one meaning: a type's name stands for one type, and retired words are not used in names.
+//! One word, one meaning: a type's name names one type, and retired words are not used.
 
 use std::collections::BTreeMap;
 

@@ -75,9 +75,9 @@ impl Audit {
 
 /// Logs the heads of both audit chains. A copy of these lines outside the machine shows whether a chain was truncated
 /// or rewritten.
-pub fn tell_end(store: &Store) {
+pub fn log_heads(store: &Store) {
     let StoreReport { audit, audit_sign_ins, .. } = store.report();
     let AuditMark { entries, hash } = audit;
     let AuditMark { entries: sign_ins, hash: sign_ins_hash } = audit_sign_ins;
-    tracing::info!(entries, hash, sign_ins, sign_ins_hash, "the end of the audit trail");
+    tracing::info!(entries, hash, sign_ins, sign_ins_hash, "the head of the audit chain");
 }

@@ -107,6 +107,6 @@ async fn along(
 }
 
 fn broken(log: AuditLog, number: u64) -> Wholeness {
-    tracing::error!(log = log.as_str(), number, "the audit trail is broken");
+    tracing::error!(log = log.as_str(), number, "the audit chain is broken");
     Wholeness::Broken(number)
 }

@@ -1,4 +1,4 @@
-//! Who a bearer token proves: checked against the keys, then against the session and the user as they are now.
+//! Verifies a bearer token: by the signing keys, then by the stored session and user.
 
 use std::sync::Arc;
 
@@ -10,27 +10,25 @@ use crate::{
     types::{Failure, Principal, Secret, Timestamp, id::SessionId},
 };
 
-/// A token that proved who its bearer is.
+/// The result of a valid token.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
-    /// Who.
     pub principal: Principal,
-    /// The token's claims.
     pub claims: Arc<AccessClaims>,
 }
 
-/// Why a bearer token is not taken.
+/// The reason why a bearer token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthenticateRefusal {
-    /// Not a token of this server, or damaged.
+    /// The token was not issued by this program, or was altered.
     Invalid,
-    /// Its time is over.
+    /// The token has expired.
     Expired,
-    /// The session has ended, or the user may not sign in any more.
+    /// The session has ended, or the user can no longer sign in.
     SessionEnded,
 }
 
-/// What a token says of itself, if this server made it and its time is not over.
+/// The claims of a token, if this program signed it and it has not expired.
 pub(super) fn claims(context: &AuthContext, token: &str, now: Timestamp) -> Result<Arc<AccessClaims>, TokenRefusal> {
     if let Some(claims) = context.verified.get(token, now) {
         return Ok(claims);
@@ -41,12 +39,12 @@ pub(super) fn claims(context: &AuthContext, token: &str, now: Timestamp) -> Resu
     Ok(claims)
 }
 
-/// The session a bearer token belongs to, whether or not it is still there.
+/// The session of a bearer token, which may have ended.
 pub(super) fn session_of(context: &AuthContext, token: &Secret) -> Option<SessionId> {
     claims(context, token.reveal(), context.system.clock().now()).ok().map(|claims| claims.sid)
 }
 
-/// A read of the store; takes no place in any mailbox.
+/// Verifies `token` by a read of the store, without a mailbox.
 pub(super) async fn run(auth: &Auth, token: &str) -> Result<Authenticated, Failure<AuthenticateRefusal>> {
     let context = auth.context();
     let now = context.system.clock().now();
@@ -60,7 +58,7 @@ pub(super) async fn run(auth: &Auth, token: &str) -> Result<Authenticated, Failu
         Ok(user::find(view, sub)?.map(|user| (session, user)))
     });
     let found = found.await?;
-    let Some((session, user)) = found.filter(|(session, user)| stands(context, (session, user), &claims, now)) else {
+    let Some((session, user)) = found.filter(|(session, user)| is_valid(context, (session, user), &claims, now)) else {
         return Err(Failure::Refused(AuthenticateRefusal::SessionEnded));
     };
     if session.refresh.mark_used(claims.generation, now).is_some() {
@@ -76,6 +74,6 @@ pub(super) async fn run(auth: &Auth, token: &str) -> Result<Authenticated, Failu
     Ok(Authenticated { principal, claims })
 }
 
-fn stands(context: &AuthContext, (session, user): (&Session, &User), claims: &AccessClaims, now: Timestamp) -> bool {
+fn is_valid(context: &AuthContext, (session, user): (&Session, &User), claims: &AccessClaims, now: Timestamp) -> bool {
     session.user == claims.sub && session.is_live(now) && user.may_enter(now, context.address_rule)
 }

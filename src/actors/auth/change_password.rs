@@ -1,4 +1,5 @@
-//! A new password by the one before: ends the user's other sessions. A wrong one counts as a failed login.
+//! Changes a password after a check of the current one, and ends the user's other sessions. A wrong password counts as
+//! a failed login.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +14,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{Session, SessionEnd, actions::AuthAction, events::PasswordChanged, password_policy},
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         otp::CodePurpose,
         user::{AddressRule, User},
     },
@@ -25,30 +26,30 @@ use crate::{
     types::{Call, Failure, Fault, FieldError, Principal, Secret, id::SessionId, limits},
 };
 
-/// Both passwords of a signed-in user.
+/// Changes the password of a signed-in user.
 #[derive(Debug, Clone)]
 pub struct ChangePassword {
-    /// The user, and the session that goes on.
+    /// The user, and the session that stays open.
     pub who: Principal,
-    /// The password of now.
+    /// The current password, which is checked.
     pub current: Secret,
-    /// The one to be, not looked at yet.
+    /// The new password; the policy is not checked yet.
     pub new: Secret,
 }
 
-/// Why nothing is changed.
+/// The reason why the password is not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeRefusal {
-    /// The new password is not fit.
+    /// The policy refuses the new password.
     Fields(Vec<FieldError>),
-    /// Too many failures; nothing was tried.
+    /// Too many failed attempts; the password was not checked.
     LockedOut {
-        /// How long until the next attempt is taken.
+        /// The time until the next attempt is accepted.
         wait: Duration,
     },
-    /// The current password is another one.
+    /// The current password is wrong.
     WrongPassword,
-    /// The session ended meanwhile.
+    /// The session has ended.
     SessionEnded,
 }
 
@@ -110,7 +111,7 @@ async fn hash(context: &AuthContext, call: &Call, new: Secret) -> Result<String,
     context.hasher.reserve(call.network(), Priority::Login)?.hash(new, context.salt()).await
 }
 
-/// What was proven, and what is to be.
+/// A checked change of a password, for its transaction.
 struct PasswordChange {
     seen: User,
     session: SessionId,
@@ -148,6 +149,6 @@ fn record(tx: &mut Tx<'_>, user: &User) -> Result<(), TxFault> {
         kind: PasswordChanged { user: user.id }.into(),
         personal: Personal { email: Some(user.email.as_str().to_owned()), ..Personal::default() },
     };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::ChangePassword, user.id))?;
+    tx.record(event, AuditRecord::done(AuthAction::ChangePassword, user.id))?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the commands of `AuthActor` share.
+//! The context that the commands of `AuthActor` share.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ use crate::{
     types::{Call, Fault, Secret, Timestamp, id::UserId, limits},
 };
 
-/// Subkeys of the root key ring that AuthActor works with.
+/// AuthActor's subkeys of the root key ring.
 pub struct AuthKeys {
     /// Signs device tokens.
     pub device: DeviceKey,
@@ -34,19 +34,19 @@ pub struct AuthKeys {
     pub identifier: IdentifierKey,
 }
 
-/// State shared by the handle and all commands: a cache of the store and the keys, checked again in each transaction.
+/// The state that the handle and all commands share. Its cached values are checked again in each transaction.
 pub struct AuthContext {
     pub(super) system: System,
     pub(super) store: Store,
     pub(super) hasher: HasherPool,
     pub(super) otp: Otp,
     pub(super) settings: Arc<config::AuthConfig>,
-    /// Whether codes can be sent to phones.
+    /// Whether a channel to phones is configured.
     pub(super) reaches_phones: bool,
     pub(super) password_policy: PasswordPolicy,
-    /// Whether users enter before they have proven their address.
+    /// Whether users can sign in before they have proven their address.
     pub(super) address_rule: AddressRule,
-    /// Whether ordinary refreshes are events and audit entries.
+    /// Whether ordinary refreshes write events and audit entries.
     pub(super) refreshes_are_recorded: bool,
     pub(super) expected: ExpectedClaims,
     pub(super) keys: AuthKeys,
@@ -66,7 +66,7 @@ fn address_rule(auth: &config::AuthConfig) -> AddressRule {
 }
 
 impl AuthContext {
-    /// What the commands work with.
+    /// The context with the settings of `config`.
     pub fn new(
         system: &System,
         store: &Store,
@@ -94,23 +94,23 @@ impl AuthContext {
         })
     }
 
-    /// What accompanies one transaction of `call`.
+    /// The write of a transaction of `call`.
     pub(super) fn write(&self, call: &Call) -> Write {
         Write::of(call, self.system.stamp())
     }
 
-    /// The keys in force.
+    /// The signing keys in use.
     pub(super) fn signing(&self) -> Arc<KeySet> {
         Arc::clone(&self.signing.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts other keys in force. Tokens of keys that are gone are not remembered as good.
+    /// Replaces the signing keys, and empties the cache of verified tokens, which may be signed by removed keys.
     pub(super) fn use_keys(&self, keys: KeySet) {
         *self.signing.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
         self.verified.clear();
     }
 
-    /// Sixteen random bytes for a password's hash.
+    /// A new random salt for a password's hash.
     pub(super) fn salt(&self) -> [u8; SALT_BYTES] {
         let mut salt = [0; SALT_BYTES];
         self.system.entropy().fill(&mut salt);
@@ -172,15 +172,16 @@ impl AuthContext {
         extra
     }
 
-    /// The device `token` stands for, if this server gave it to `user` not too long ago, for the password of now: who
-    /// entered with one before may be whom the new password is to keep out, and would have tries that no day counts.
+    /// The device of `token`, if this program issued it to `user` within `lockout.known_device` and since the last
+    /// change of the password. An older device may belong to the person whom the change locks out, and the daily limit
+    /// does not count the attempts of a known device.
     pub(super) fn known_device(&self, token: Option<&Secret>, user: &User) -> Option<KnownDevice> {
         let now = self.system.clock().now();
         let known = self.keys.device.recognise(token?.reveal(), user.id, now, self.settings.lockout.known_device);
         known.filter(|known| user.password_changed_at.is_none_or(|changed| known.issued >= changed))
     }
 
-    /// A token for a device that just signed in; a known one stays the same device.
+    /// A token for a device that has just signed in; a known device keeps its id.
     pub(super) fn device_token(&self, user: UserId, known: Option<KnownDevice>) -> Secret {
         let device = known.map_or_else(
             || {

@@ -1,4 +1,4 @@
-//! Ending one session from the list.
+//! Ends one session of the caller's list.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,16 +17,15 @@ use crate::{
     },
 };
 
-/// A session, and the user it must belong to.
+/// Ends a session of a user.
 #[derive(Debug, Clone, Copy)]
 pub struct EndSession {
-    /// Whose it has to be.
+    /// The user to whom the session must belong.
     pub user: UserId,
-    /// Which.
     pub session: SessionId,
 }
 
-/// There is no such session, or it is another user's.
+/// No valid session has this id, or it is another user's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoSuchSession;
 

@@ -1,4 +1,4 @@
-//! A request to set a new password: one commit and one answer for every address.
+//! Requests the reset of a password: one commit and the same answer for every address.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{ResetRequest, actions::AuthAction, events::PasswordResetRequested, registration_rules},
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         otp::{CodePurpose, CodeStage},
     },
     persistence::{
@@ -23,22 +23,20 @@ use crate::{
     },
 };
 
-/// The address whose password is forgotten; a code is sent to it if it is known.
+/// Requests a reset; a code is sent to the address if a user or registration has it.
 #[derive(Debug, Clone)]
 pub struct ForgotPassword {
-    /// The address.
     pub email: EmailAddress,
 }
 
-/// What is answered for every address.
+/// The answer for every address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetRequested {
-    /// The request.
     pub request: ResetId,
-    /// The latest time at which a code sent now runs out; a code that is sent again keeps its own end, which the mail
-    /// names.
+    /// The latest expiry of a code that is sent now. A code that is sent again keeps its earlier expiry, which the mail
+    /// states.
     pub expires_at: Timestamp,
-    /// From when on one may be asked for again.
+    /// The time from which another code can be requested.
     pub resend_at: Timestamp,
 }
 
@@ -77,8 +75,8 @@ fn commit(tx: &mut Tx<'_>, email: &EmailAddress, settings: &config::CodeConfig) 
     })
 }
 
-/// Whose password a code sent to the address may set: the user's or, if it was never verified, that of the registration
-/// that lives and has such a code already, else of the newest one.
+/// The owner whose password a code for the address can set: the user; else the valid registration that has such a code;
+/// else the newest valid registration.
 pub(super) fn owner_of(reader: &impl Reader, email: &EmailAddress, now: Timestamp) -> Result<Option<UserId>, TxFault> {
     if let Some(user) = user::find_by_email(reader, email)? {
         return Ok(Some(user.id));
@@ -97,6 +95,6 @@ fn record(tx: &mut Tx<'_>, owner: UserId, request: ResetId) -> Result<(), TxFaul
     let kind = PasswordResetRequested { user: owner, reset: request }.into();
     let event = Event { subject: owner, kind, personal: Personal::default() };
     let entry = AuditRecord::done(AuthAction::ForgotPassword, owner).detail(format!("request={request}"));
-    tx.record(EventOrigin::Call, event, entry)?;
+    tx.record(event, entry)?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Reads the signing keys again when another process has rotated them: each process signs and verifies with its own
-//! parsed copy, so every one of them does this, without a lease.
+//! Reads the signing keys again after another process has rotated them. Each process has its own parsed copy of the
+//! keys, so the worker runs in every process, without a lease.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use crate::{
     types::Fault,
 };
 
-/// The time between two looks. A new key is published for longer before it signs.
+/// The interval between two reads. A new key is published for a longer time before it signs.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The worker.
+/// The worker that reloads the signing keys.
 pub struct KeyReload {
     context: Arc<AuthContext>,
 }

@@ -1,4 +1,4 @@
-//! Moves the signing keys on when they are due. By a clock that is not to be trusted nothing is due.
+//! Rotates the signing keys when they are due; not while the clock is not trusted.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,16 +11,16 @@ use crate::{
     types::{Call, CallContext, Fault, Work, limits},
 };
 
-/// How often it looks.
+/// The interval between two runs.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The worker.
+/// The worker that rotates the signing keys.
 pub struct KeyRotation {
     context: Arc<AuthContext>,
 }
 
 impl KeyRotation {
-    /// A worker that puts new keys in force for `auth`.
+    /// A worker for the keys of `auth`.
     pub fn new(auth: &Auth) -> Self {
         Self { context: Arc::clone(auth.context()) }
     }

@@ -1,4 +1,4 @@
-//! Signing keys: made on the first start, moved on in time by the rule of `domain/auth/key_rotation.rs`.
+//! Signing keys: generated at the first start, rotated by the rule of `domain/auth/key_rotation.rs`.
 
 use tokio::sync::oneshot;
 
@@ -21,8 +21,8 @@ use crate::{
     types::{Clock, Fault, SigningAlgorithm, Timestamp, id::KeyId},
 };
 
-/// Makes the first key if there is none, does what is due, and gives the keys in force. For the start of the process.
-/// By a clock that is not to be trusted nothing is due but a first key.
+/// Generates the first key if there is none, takes the due steps, and returns the keys in use. For the start of the
+/// process. While the clock is not trusted, only a missing first key is due.
 pub async fn prepare(
     store: &Store,
     write: Write,
@@ -36,7 +36,7 @@ pub async fn prepare(
     load(store).await
 }
 
-/// Takes the steps that `urgency` asks for; AuthActor works with the new keys from then on.
+/// Takes the steps that `urgency` requires; AuthActor then uses the new keys.
 pub(super) async fn advance(context: &AuthContext, write: Write, urgency: Urgency) -> Result<(), Fault> {
     let rules = RotationRules::from(&context.settings.token);
     match step(&context.store, write, &rules, urgency).await? {
@@ -46,31 +46,29 @@ pub(super) async fn advance(context: &AuthContext, write: Write, urgency: Urgenc
     Ok(())
 }
 
-/// Puts the stored keys in force if they are others than those in force.
+/// Uses the stored keys if they differ from those in use.
 pub(super) async fn reload(context: &AuthContext) -> Result<(), Fault> {
     let (stored, in_force) = (load(&context.store).await?, context.signing());
-    // The key that signs is the first of them.
+    // The signing key is the first of the set, so its change is detected too.
     if stored.jwks() != in_force.jwks() {
-        tracing::info!("the signing keys that another process rotated are in force");
+        tracing::info!("the signing keys that another process rotated are in use");
         context.use_keys(stored);
     }
     Ok(())
 }
 
-/// A key as operators see it.
+/// The public state of a key, for operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyState {
     /// `kid` in tokens and in the JWKS.
     pub id: KeyId,
-    /// What it signs by.
     pub algorithm: SigningAlgorithm,
-    /// Where it is in its life.
     pub stage: KeyStage,
-    /// When it entered its stage.
+    /// The start of the stage.
     pub since: Timestamp,
 }
 
-/// Rotates on an operator's command, on a store that no server has open; gives all keys.
+/// Rotates the keys of a store that no server has open, on an operator's command; returns all keys.
 pub async fn rotate_in(
     store: &Store,
     write: Write,
@@ -81,7 +79,7 @@ pub async fn rotate_in(
     states(store).await
 }
 
-/// All keys, as operators see them.
+/// The public states of all keys.
 pub(super) async fn states(store: &Store) -> Result<Vec<KeyState>, Fault> {
     let keys = store.read(|view| signing_key::all(view)).await?.into_iter();
     let state =
@@ -89,14 +87,14 @@ pub(super) async fn states(store: &Store) -> Result<Vec<KeyState>, Fault> {
     Ok(keys.map(state).collect())
 }
 
-/// What became of the keys.
+/// Whether a step changed the stored keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KeyChange {
     Changed,
     Unchanged,
 }
 
-/// Applies the steps that are due.
+/// Takes the due steps.
 async fn step(store: &Store, write: Write, rules: &RotationRules, urgency: Urgency) -> Result<KeyChange, Fault> {
     let (now, rules) = (write.stamp.now, *rules);
     let due = store.read(move |view| Ok(rotate(&signing_key::all(view)?, urgency, now, &rules))).await?;
@@ -115,7 +113,7 @@ async fn step(store: &Store, write: Write, rules: &RotationRules, urgency: Urgen
         .await
 }
 
-/// Changes nothing if other keys became due meanwhile than the one that was made.
+/// Takes the steps. Changes nothing if a key of another algorithm than the generated one has become due.
 fn commit(tx: &mut Tx<'_>, steps: &[KeyStep], candidate: Option<&SigningKey>) -> Result<KeyChange, TxFault> {
     let mut to_make = steps.iter().filter_map(made_by);
     if to_make.any(|algorithm| candidate.is_none_or(|key| key.algorithm != algorithm)) {
@@ -135,7 +133,7 @@ fn made_by(step: &KeyStep) -> Option<SigningAlgorithm> {
     }
 }
 
-/// Makes a key pair; takes up to a second for RSA, so it is done on a thread of its own.
+/// Generates a key pair on a thread of its own, because RSA takes up to a second.
 async fn make(write: &Write, algorithm: SigningAlgorithm) -> Result<SigningKey, Fault> {
     let now = write.stamp.now;
     let mut random = [0; 10];
@@ -144,12 +142,12 @@ async fn make(write: &Write, algorithm: SigningAlgorithm) -> Result<SigningKey, 
     let (done, made) = oneshot::channel();
     let thread = std::thread::Builder::new().name("key-maker".to_owned()).spawn(move || {
         let pair = SigningKeyPair::generate(id, algorithm);
-        // The receiver is gone if the start was broken off.
+        // The receiver no longer exists if the start was cancelled.
         let _ = done.send(pair.and_then(|pair| Ok(pair.to_pkcs8()?.to_vec())));
     });
     thread.map_err(|error| Fault::bug(format!("no thread could be started: {error}")))?;
-    let made = made.await.map_err(|_| Fault::bug("a key could not be made"))?;
-    let private_der = made.map_err(defect)?;
+    let made = made.await.map_err(|_| Fault::bug("a signing key could not be generated"))?;
+    let private_der = made.map_err(bug)?;
     Ok(SigningKey { id, algorithm, private_der, stage: KeyStage::Published, created_at: now, stage_since: now })
 }
 
@@ -160,13 +158,13 @@ fn apply(tx: &mut Tx<'_>, step: KeyStep, candidate: Option<&SigningKey>) -> Resu
             signing_key::put(tx, &SigningKey { stage: KeyStage::Signing, ..made.clone() })
         }
         (KeyStep::Publish(_) | KeyStep::PublishAndSign(_), None) => Ok(()),
-        (KeyStep::Sign(id), _) => enter(tx, id, KeyStage::Signing),
-        (KeyStep::Retire(id), _) => enter(tx, id, KeyStage::Retiring),
+        (KeyStep::Sign(id), _) => change_stage(tx, id, KeyStage::Signing),
+        (KeyStep::Retire(id), _) => change_stage(tx, id, KeyStage::Retiring),
         (KeyStep::Remove(id), _) => signing_key::remove(tx, id),
     }
 }
 
-fn enter(tx: &mut Tx<'_>, id: KeyId, stage: KeyStage) -> Result<(), TxFault> {
+fn change_stage(tx: &mut Tx<'_>, id: KeyId, stage: KeyStage) -> Result<(), TxFault> {
     let since: Timestamp = tx.now();
     for key in signing_key::all(tx)?.into_iter().filter(|key| key.id == id) {
         signing_key::put(tx, &SigningKey { stage, stage_since: since, ..key })?;
@@ -179,16 +177,16 @@ async fn load(store: &Store) -> Result<KeySet, Fault> {
     let mut signer = None;
     let mut others = Vec::new();
     for key in &stored {
-        let pair = SigningKeyPair::from_pkcs8(key.id, key.algorithm, &key.private_der).map_err(defect)?;
+        let pair = SigningKeyPair::from_pkcs8(key.id, key.algorithm, &key.private_der).map_err(bug)?;
         match key.stage {
             KeyStage::Signing => signer = Some(pair),
-            KeyStage::Published | KeyStage::Retiring => others.push(pair.verifying_key().map_err(defect)?),
+            KeyStage::Published | KeyStage::Retiring => others.push(pair.verifying_key().map_err(bug)?),
         }
     }
-    let signer = signer.ok_or_else(|| Fault::bug("no signing key is in force"))?;
-    KeySet::new(signer, others).map_err(defect)
+    let signer = signer.ok_or_else(|| Fault::bug("the store has no key in the stage `signing`"))?;
+    KeySet::new(signer, others).map_err(bug)
 }
 
-fn defect(fault: SigningKeyFault) -> Fault {
+fn bug(fault: SigningKeyFault) -> Fault {
     Fault::bug(fault.to_string())
 }

@@ -1,7 +1,7 @@
-//! Login: from an identifier and a password to a session and its tokens.
+//! Login: opens a session for an identifier and a password.
 //!
-//! Every attempt costs one hash, whether the identifier is a user's, a registration's or unknown. The attempt is
-//! counted in a commit before the password is tried, so that a thousand at once cannot all pass the limit.
+//! Each login attempt computes one hash, for a user, a registration or an unknown identifier. A commit counts it before
+//! the password is checked, so that parallel attempts cannot all pass the limit.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,41 +31,39 @@ use crate::{
     types::{Call, EmailAddress, Failure, Fault, Secret, Timestamp, UserName, id::UserId, limits},
 };
 
-/// An identifier and a password.
+/// Signs a user in.
 #[derive(Debug, Clone)]
 pub struct Login {
     /// An e-mail address, a user name, or the id of a registration, as typed.
     pub identifier: String,
-    /// The password.
     pub password: Secret,
-    /// What the client calls its device.
+    /// The client's name for its device.
     pub device_name: Option<String>,
-    /// The token an earlier login gave this device.
+    /// The device token of an earlier login on this device.
     pub device_token: Option<Secret>,
 }
 
-/// A user is signed in.
+/// The answer of a successful login.
 #[derive(Debug, Clone)]
 pub struct LoggedIn {
-    /// The session and its tokens.
     pub tokens: Tokens,
-    /// Known to later logins from this device.
+    /// Identifies the device in later logins.
     pub device_token: Secret,
     /// Whether the user had never signed in before.
     pub first_login: bool,
 }
 
-/// Why a login is refused.
+/// The reason why a login is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoginRefusal {
-    /// Too many failures; nothing was tried.
+    /// Too many failed attempts; the password was not checked.
     LockedOut {
-        /// How long until the next attempt is taken.
+        /// The time until the next attempt is accepted.
         wait: Duration,
     },
-    /// Wrong, unknown, not verified or locked: not to be told apart.
+    /// Wrong, unknown, not verified or locked; a client cannot distinguish these cases.
     InvalidCredentials,
-    /// The password is that of a registration which is named by its id, and whose address is not verified.
+    /// The password is right for a registration that is named by its id and whose address is not verified.
     EmailNotVerified,
 }
 
@@ -75,24 +73,26 @@ impl From<AttemptsLockedOut> for LoginRefusal {
     }
 }
 
-/// What an identifier stands for.
+/// The record that an identifier names.
 #[derive(Debug, Clone)]
 pub(super) enum Candidate {
-    /// A user.
     User(Box<User>),
-    /// A live registration: no user yet.
-    Registrant { owner: UserId, password_hash: String, named_by: NamedBy },
-    /// Neither.
+    /// A valid registration, which is not a user yet.
+    Registrant {
+        owner: UserId,
+        password_hash: String,
+        named_by: NamedBy,
+    },
     Unknown,
 }
 
-/// What a registration was found by.
+/// The identifier by which a registration was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NamedBy {
-    /// Its address: it is the newest one.
+    /// The address, of which it is the newest registration.
     Address,
-    /// The id that its registrant was answered. Nothing is to be hidden from a caller who has its password, not even of
-    /// the registration of a taken address.
+    /// The id in the answer to the registration. A caller with the id and the password may learn the state, also of a
+    /// registration of a taken address.
     Id,
 }
 
@@ -169,7 +169,7 @@ impl Command<AuthContext> for Login {
     }
 }
 
-/// Whether only the proof of the address keeps the user out: they are sent the code again.
+/// Whether only the missing proof of the address prevents the sign-in; the code is then sent again.
 fn waits_for_proof(user: &User, rule: AddressRule) -> bool {
     match (user.status, rule) {
         (Status::Pending, AddressRule::MustBeProven) => !user.email_verified,
@@ -195,9 +195,9 @@ impl Refusing<'_> {
         self.settled().await
     }
 
-    /// The attempt is settled as a failure. A refusal costs the commit that the code of an unverified address would
-    /// have cost, and waits in a mailbox like that of the address: registering a known address and signing in with that
-    /// password reveals nothing about it.
+    /// Refuses an attempt whose failure is written. The refusal costs the commit that the code of an unverified address
+    /// would cost, and waits in a mailbox like that of the address, so that the registration of a known address and a
+    /// login with that password reveal nothing about the address.
     async fn settled<T>(self) -> Result<T, Failure<LoginRefusal>> {
         let Self { context, call, identifier, .. } = self;
         let stand_in = identifiers::stand_in(&context.keys.identifier, identifier);
@@ -205,15 +205,16 @@ impl Refusing<'_> {
         Err(Failure::Refused(LoginRefusal::InvalidCredentials))
     }
 
-    /// The password is right and the address not proven: refused as any other attempt, and the code is sent again.
+    /// The password is right, and the address is not proven. The attempt is refused like any other, and the code is
+    /// sent again.
     async fn remind_of_proof<T>(self, owner: UserId) -> Result<T, Failure<LoginRefusal>> {
         login_attempt::fail(self.context, self.call, self.attempt).await?;
         self.send_code(owner).await?;
         Err(Failure::Refused(LoginRefusal::InvalidCredentials))
     }
 
-    /// The password is that of the registration that was named by its id: its application gets the reason, and the code
-    /// is sent again, if its address can be verified.
+    /// The password is right for a registration that is named by its id. The answer states the reason, and the code is
+    /// sent again if the address can be verified.
     async fn wait_for_proof<T>(self, owner: UserId) -> Result<T, Failure<LoginRefusal>> {
         login_attempt::succeed(self.context, self.call, self.attempt).await?;
         self.send_code(owner).await?;
@@ -227,7 +228,7 @@ impl Refusing<'_> {
     }
 }
 
-/// The hash of the password by the settings of today; `None` if there is no place for it now: then at the next login.
+/// A hash of the password with the present settings. `None`: the hasher's queue is full; the next login tries again.
 async fn renewed(context: &AuthContext, call: &Call, password: &Secret) -> Option<String> {
     let place = context.hasher.reserve(call.network(), Priority::Login).ok()?;
     place.hash(password.clone(), context.salt()).await.ok()
@@ -236,14 +237,13 @@ async fn renewed(context: &AuthContext, call: &Call, password: &Secret) -> Optio
 /// A user whose password was right.
 struct Proven {
     user: User,
-    /// The hash to keep of it.
+    /// The hash to store, which may be a renewed one.
     password_hash: Option<String>,
     attempt: LoginAttempt,
     device_name: Option<String>,
 }
 
-/// What an identifier stands for: the id of a registration or an address if it has the form of one, else a user name.
-/// What is none of them is unknown.
+/// Finds the record of an identifier: by the id of a registration, an address or a user name, according to its form.
 fn resolve(reader: &impl Reader, identifier: &str, now: Timestamp) -> Result<Candidate, TxFault> {
     if let Ok(id) = identifier.parse::<UserId>() {
         let found = registration::find(reader, id)?.filter(|found| found.is_live(now));
@@ -269,7 +269,7 @@ fn registrant(found: Option<Registration>, named_by: NamedBy) -> Candidate {
     })
 }
 
-/// The password was right: what is true of the user *now* decides, inside the commit that makes the session.
+/// Opens the session. The transaction reads the user again and decides by the present state.
 async fn sign_in(refusal: Refusing<'_>, proven: Proven) -> Result<LoggedIn, Failure<LoginRefusal>> {
     let Refusing { context, call, .. } = refusal;
     let device = proven.attempt.device();
@@ -289,14 +289,14 @@ async fn sign_in(refusal: Refusing<'_>, proven: Proven) -> Result<LoggedIn, Fail
     Ok(LoggedIn { tokens, device_token, first_login })
 }
 
-/// The settings that the commit of a login decides by.
+/// The settings for the transaction of a login.
 struct LoginRules {
     session: config::SessionConfig,
     address: AddressRule,
     lockout: LockoutLimits,
 }
 
-/// What the commit of a login made.
+/// The result of the transaction of a login.
 struct SignedInUser {
     user: User,
     session: Session,

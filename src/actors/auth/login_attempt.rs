@@ -1,4 +1,4 @@
-//! Login attempts: counted in a commit before the password is tried, settled after it.
+//! Login attempts: counted in a commit before the password is checked, settled after the check.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
             events::{UserLockedOut, UserLoginFailed},
             lockout::{self, AfterWrong, Counters, LockoutLimits, RateOrigin, Reservation, Subject},
         },
-        event::{Event, EventKind, EventOrigin, Personal},
+        event::{Event, EventKind, Personal},
     },
     persistence::{
         Decision, Tx, TxFault, refuse,
@@ -25,22 +25,22 @@ use crate::{
     types::{Call, Failure, Fault, Principal, Timestamp, id::UserId},
 };
 
-/// Who is trying, from where, and what is known of both.
+/// The subjects and the origin of a login attempt.
 #[derive(Debug, Clone)]
 pub(super) struct LoginAttempt {
-    /// The identifier that was typed, or the user who is signed in: the lock that is answered.
+    /// The typed identifier, or the signed-in user. Its lock is answered.
     named: Subject,
-    /// Whose password is tried: a lock that is not answered. `None`: that of `named`.
+    /// The user whose password is checked, or its stand-in. Its lock is not answered. `None`: `named` is the user.
     holder: Option<Subject>,
     origin: RateOrigin,
     user: Option<UserId>,
     device: Option<KnownDevice>,
     tried: AuthAction,
-    /// What an entry says of an identifier that no user has.
+    /// The detail of an audit entry for an identifier that no user has.
     shown: String,
-    /// Set with the attempt's place: the user is locked out, so that no password is right.
+    /// Set by `reserve`: the user is locked out, so no password is right.
     is_barred: bool,
-    /// Set with the attempt's place: it took the last one of the day, which ends then.
+    /// Set by `reserve` if the attempt is the last allowed one of the day: the end of the daily lockout.
     last_of_day: Option<Timestamp>,
 }
 
@@ -67,7 +67,7 @@ impl LoginAttempt {
         Self { named, holder, origin, user, device, tried, shown, is_barred: false, last_of_day: None }
     }
 
-    /// A signed-in user who proves it again: counted by session, so that others cannot lock the user out.
+    /// The attempt of a signed-in user, counted by session, so that other clients cannot lock the user out.
     pub(super) fn signed_in(principal: &Principal, tried: AuthAction) -> Self {
         let origin = RateOrigin::Device(*principal.session.as_bytes());
         let (named, user) = (Subject::User(principal.user), Some(principal.user));
@@ -75,31 +75,31 @@ impl LoginAttempt {
         Self { named, holder, origin, user, device: None, tried, shown, is_barred: false, last_of_day: None }
     }
 
-    /// The device, if an earlier login gave it a token.
+    /// The known device of the attempt.
     pub(super) fn device(&self) -> Option<KnownDevice> {
         self.device
     }
 
-    /// Whether the user is locked out: the attempt costs what any other costs, and fails.
+    /// Whether the user is locked out. The attempt costs the same as any other, and fails.
     pub(super) fn is_barred(&self) -> bool {
         self.is_barred
     }
 
-    /// The subjects that this attempt is counted under; not that of a user who is locked out.
+    /// The subjects under which the attempt is counted, without a user who is locked out.
     fn counted(&self) -> impl Iterator<Item = Subject> + use<> {
         let holder = self.holder.filter(|_| !self.is_barred);
         [Some(self.named), holder].into_iter().flatten()
     }
 }
 
-/// After too many failures no attempt is taken for a while; nothing was tried.
+/// No attempt is accepted after too many failures; the password was not checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct AttemptsLockedOut {
-    /// How long, from now.
+    /// The time until the next attempt is accepted.
     pub(super) wait: Duration,
 }
 
-/// Counts the attempt and gives it as it is to be settled, or refuses it while none is taken.
+/// Counts the attempt and returns it for its settlement, or refuses it during a lockout.
 pub(super) async fn reserve(
     context: &AuthContext,
     call: &Call,
@@ -128,7 +128,7 @@ fn commit_reserved(
                 Reservation::Reserved(counted) => (counted, false),
                 Reservation::LockedOut { .. } => (before, true),
             };
-            // Written in both cases, so that a lock costs what a count costs.
+            // Written in both cases, so that a lock and a count cost the same.
             failure::put(tx, holder, origin, &held)?;
             (held, is_barred)
         }
@@ -140,19 +140,19 @@ fn commit_reserved(
     Ok(LoginAttempt { is_barred, last_of_day: last_of_day.filter(|_| !is_barred), ..attempt.clone() })
 }
 
-/// The password was wrong: the attempt stays counted, and a lockout that it completed is recorded.
+/// Settles a wrong password: the attempt stays counted, and a lockout that it begins is recorded.
 pub(super) async fn fail(context: &AuthContext, call: &Call, attempt: &LoginAttempt) -> Result<(), Fault> {
     let (attempt, limits) = (attempt.clone(), limits_of(context));
     context.store.write(context.write(call), move |tx| settle_failure(tx, &attempt, &limits)).await
 }
 
-/// The password was right, and nothing else is to be committed.
+/// Settles a right password in a transaction of its own.
 pub(super) async fn succeed(context: &AuthContext, call: &Call, attempt: &LoginAttempt) -> Result<(), Fault> {
     let attempt = attempt.clone();
     context.store.write(context.write(call), move |tx| settle_success(tx, &attempt)).await
 }
 
-/// The attempt was never tried: its place is given back.
+/// Releases an attempt whose password was not checked.
 pub(super) async fn give_back(context: &AuthContext, call: &Call, attempt: &LoginAttempt) -> Result<(), Fault> {
     let attempt = attempt.clone();
     context.store.write(context.write(call), move |tx| settle_untried(tx, &attempt)).await
@@ -170,12 +170,12 @@ fn settle_untried(tx: &mut Tx<'_>, attempt: &LoginAttempt) -> Result<(), TxFault
     Ok(())
 }
 
-/// Keeps the attempt counted as wrong. Of an identifier that no user has, only a lock is recorded, and never the
-/// identifier: it may be a password.
+/// Counts the attempt as failed. For an identifier that no user has, only a lockout is recorded, without the
+/// identifier, which may be a password.
 pub(super) fn settle_failure(tx: &mut Tx<'_>, attempt: &LoginAttempt, limits: &LockoutLimits) -> Result<(), TxFault> {
     let mut locked_until = None;
     for subject in attempt.counted() {
-        // The last one decides: the user's, or that of an identifier in its place.
+        // The last subject decides: the user, or the stand-in of an unknown identifier.
         locked_until = settle_wrong_of(tx, subject, attempt, limits)?;
     }
     match attempt.user {
@@ -194,7 +194,7 @@ pub(super) fn settle_failure(tx: &mut Tx<'_>, attempt: &LoginAttempt, limits: &L
     }
 }
 
-/// Counts a wrong password for a subject; gives the end of the lock that it began.
+/// Counts a wrong password for a subject; returns the end of a lockout that it begins.
 fn settle_wrong_of(
     tx: &mut Tx<'_>,
     subject: Subject,
@@ -203,7 +203,7 @@ fn settle_wrong_of(
 ) -> Result<Option<Timestamp>, TxFault> {
     let Counters { origin, day } = failure::find(tx, subject, attempt.origin)?;
     let (after, settled) = lockout::settle_wrong(origin.as_ref(), limits);
-    // A success may have emptied the day meanwhile.
+    // A successful login may have cleared the day's failures since the reservation.
     let day_until = attempt.last_of_day.filter(|_| lockout::shut_for_the_day(day.as_ref(), limits).is_some());
     failure::put(tx, subject, attempt.origin, &Counters { origin: settled, day })?;
     let origin_until = match after {
@@ -213,13 +213,13 @@ fn settle_wrong_of(
     Ok(origin_until.max(day_until))
 }
 
-/// The password was right: failures from where it came from are forgotten, and those of the day. What others tried from
-/// elsewhere, or by another identifier of the user, stays counted.
+/// Settles a right password: clears the failures of its origin and of the day. Failures of other origins, and of other
+/// identifiers of the user, stay counted.
 pub(super) fn settle_success(tx: &mut Tx<'_>, attempt: &LoginAttempt) -> Result<(), TxFault> {
     attempt.counted().try_for_each(|subject| failure::forget_origin(tx, subject, attempt.origin))
 }
 
 fn record(tx: &mut Tx<'_>, subject: UserId, kind: impl Into<EventKind>, entry: AuditRecord) -> Result<(), TxFault> {
-    tx.record(EventOrigin::Call, Event { subject, kind: kind.into(), personal: Personal::default() }, entry)?;
+    tx.record(Event { subject, kind: kind.into(), personal: Personal::default() }, entry)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Logout: ends one session. Answers the same whether there was anything to end.
+//! Logout: ends one session. The answer is the same if the session has already ended.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -14,19 +14,17 @@ use crate::{
     types::{Call, Failure, Fault, Secret, id::SessionId, limits},
 };
 
-/// The session that ends; see `Auth::session_named_by`.
+/// Ends a session; see `Auth::session_named_by`.
 #[derive(Debug, Clone, Copy)]
 pub struct Logout {
-    /// Which.
     pub session: SessionId,
 }
 
-/// The tokens a client that logs out has left.
+/// The tokens that a client sends to log out; none of them is verified yet.
 #[derive(Debug, Clone)]
 pub struct LogoutTokens {
-    /// The access token of the request, as sent.
+    /// The access token of the request.
     pub bearer: Option<Secret>,
-    /// The refresh token, as sent.
     pub refresh: Option<Secret>,
 }
 
@@ -48,7 +46,7 @@ fn commit(tx: &mut Tx<'_>, ended: SessionId) -> Result<(), TxFault> {
     end_one_session(tx, &found, SessionEnd::LoggedOut, entry)
 }
 
-/// The session of the bearer token or, if that proves nothing, of the refresh token. A read of the store.
+/// The session of the bearer token or, if it is not valid, of the refresh token. Reads the store.
 pub(super) async fn session_named_by(context: &AuthContext, tokens: &LogoutTokens) -> Result<Option<SessionId>, Fault> {
     let by_bearer = tokens.bearer.as_ref().and_then(|bearer| authenticate::session_of(context, bearer));
     match (by_bearer, &tokens.refresh) {
@@ -58,7 +56,7 @@ pub(super) async fn session_named_by(context: &AuthContext, tokens: &LogoutToken
     }
 }
 
-/// The session an authentic refresh token belongs to.
+/// The session of an authentic refresh token.
 async fn session_of_refresh(context: &AuthContext, text: &Secret) -> Result<Option<SessionId>, Fault> {
     let Ok(token) = RefreshToken::parse(text.reveal()) else { return Ok(None) };
     let found = context.store.read(move |view| session::find(view, token.session)).await?;

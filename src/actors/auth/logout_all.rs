@@ -1,4 +1,4 @@
-//! Logout everywhere: ends all sessions of a user. Answers the same whether there was anything to end.
+//! Logout everywhere: ends all sessions of a user. The answer is the same without any session.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -13,10 +13,9 @@ use crate::{
     types::{Call, Failure, id::UserId, limits},
 };
 
-/// Whose sessions end.
+/// Ends all sessions of a user.
 #[derive(Debug, Clone, Copy)]
 pub struct LogoutAll {
-    /// The user.
     pub user: UserId,
 }
 

@@ -1,9 +1,8 @@
-//! First uses of refresh generations: once the first access token of a generation was seen, the refresh token before
-//! it may be repeated for the grace only.
+//! First uses of refresh generations: after the first access token of a generation was used, the previous refresh token
+//! may be repeated only within the grace time.
 //!
-//! What is seen is collected for `limits::FIRST_USES_WITHIN` and written in one transaction, so that many devices that
-//! come back at once cost one commit. No caller waits: what is lost comes again with the next request of its
-//! generation.
+//! First uses are collected for `limits::FIRST_USES_WITHIN` and written in one transaction, so that many devices that
+//! return at the same time cost one commit. No caller waits: the next request of a generation repeats a lost first use.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +17,7 @@ use crate::{
     types::{Call, CallContext, Fault, Work, id::SessionId, limits},
 };
 
-/// Sessions, and their generation that is in use, which are not written yet.
+/// Sessions with the generation in use, not written yet.
 #[derive(Default)]
 pub(super) struct FirstUses {
     seen: Mutex<BTreeSet<(SessionId, u32)>>,
@@ -26,7 +25,7 @@ pub(super) struct FirstUses {
 }
 
 impl FirstUses {
-    /// Notes that a generation is in use. One that comes while `limits::FIRST_USES_MAX` wait is left out.
+    /// Notes that a generation is in use. Ignored while `limits::FIRST_USES_MAX` of them wait.
     pub(super) fn note(&self, session: SessionId, generation: u32) {
         let mut seen = self.seen();
         if seen.len() >= limits::FIRST_USES_MAX {
@@ -45,7 +44,7 @@ impl FirstUses {
     }
 }
 
-/// The worker that writes them. It is woken by the first one that waits.
+/// The worker that writes the first uses. The first waiting one wakes it.
 pub struct MarkUsed {
     first_uses: Arc<FirstUses>,
     store: Store,
@@ -53,7 +52,7 @@ pub struct MarkUsed {
 }
 
 impl MarkUsed {
-    /// A worker for what `auth` sees.
+    /// A worker for the first uses that `auth` notes.
     pub fn new(auth: &Auth) -> Self {
         let context = auth.context();
         Self {
@@ -63,7 +62,7 @@ impl MarkUsed {
         }
     }
 
-    /// What wakes the worker of `auth`.
+    /// The nudge that wakes the worker of `auth`.
     pub fn woken_by(auth: &Auth) -> Nudge {
         auth.context().first_uses.began.clone()
     }

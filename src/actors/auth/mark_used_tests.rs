@@ -10,7 +10,7 @@ use crate::{
 const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
 const TENTH: Duration = Duration::from_millis(100);
 
-/// A store with sessions whose generation 0 was not used yet, and the worker.
+/// A store with sessions whose generation 0 is unused, and the worker.
 struct Marking {
     clock: Arc<ManualClock>,
     store: Store,
@@ -92,7 +92,7 @@ async fn first_uses_of_two_hundred_sessions_within_a_second_are_one_commit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_use_is_written_within_about_a_second_however_long_the_worker_had_nothing_to_do() {
+async fn a_first_use_is_written_within_about_a_second_after_a_long_idle_time() {
     let marking = Marking::of(1).await;
     tokio::time::sleep(Duration::from_secs(7)).await;
     let seen_at = marking.clock.now();
@@ -106,7 +106,7 @@ async fn a_first_use_is_written_within_about_a_second_however_long_the_worker_ha
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_writes_what_waits() {
+async fn a_stop_writes_the_waiting_first_uses() {
     let marking = Marking::of(1).await;
     marking.first_uses.note(marking.sessions[0], 0);
     tokio::time::sleep(TENTH).await;

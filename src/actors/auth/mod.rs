@@ -1,10 +1,10 @@
-//! Registration, verification, login, sessions, tokens.
+//! Registration, verification of addresses, login, sessions, tokens.
 //!
 //! **Owns** the commands of sign-in and the tables of registrations, sessions, signing keys and failed logins.
-//! **Wakes on** commands of its handle; the worker `key_rotation` moves its signing keys on, the worker `mark_used`
+//! **Wakes on** commands of its handle; the worker `key_rotation` rotates its signing keys, the worker `mark_used`
 //! writes which refresh generations are in use.
-//! **Promises** that no command holds up another: each is a job, decided in one transaction.
-//! **Loses on crash** nothing but first uses of the last second, which the next requests bring again.
+//! **Promises** that no command delays another: each is a job, decided in one transaction.
+//! **Loses on crash** the first uses of the last second, which the next requests repeat.
 //!
 //! Must not know: HTTP, how codes are delivered. Begin with `login.rs`, from command to commit.
 
@@ -71,20 +71,20 @@ use crate::{
     },
 };
 
-/// The actor: it starts a job for each command.
+/// The actor, which starts a job for each command.
 pub type AuthActor = CommandActor<AuthContext>;
 
-/// The handle: commands are run, reads look into the store. Cheap to clone.
+/// The handle: runs commands by the actor, and reads the store itself. Cheap to clone.
 #[derive(Clone)]
 pub struct Auth(Handle<AuthContext>);
 
 impl Auth {
-    /// Over the handle of the actor.
+    /// The service over the actor's handle.
     pub fn new(handle: Handle<AuthContext>) -> Self {
         Self(handle)
     }
 
-    /// Runs a command and waits for what comes of it, for its own deadline at most.
+    /// Runs a command and waits for its answer until its deadline.
     ///
     /// Fails with the command's refusal or the faults of `Handle::run`.
     pub async fn run<K: Command<AuthContext>>(
@@ -100,35 +100,35 @@ impl Auth {
     }
 }
 
-/// Reads of the store and of the keys: they take no place in the mailbox.
+/// Reads of the store and of the keys, without the mailbox.
 impl Auth {
-    /// Who a bearer token proves, looked up now.
+    /// The user and session of a bearer token, read from the store at the call.
     pub async fn authenticate(&self, token: &str) -> Result<Authenticated, Failure<AuthenticateRefusal>> {
         authenticate::run(self, token).await
     }
 
-    /// The claims of a bearer token that is good now.
+    /// The claims of a valid bearer token.
     pub async fn claims(&self, token: &Secret) -> Result<Arc<AccessClaims>, Failure<AuthenticateRefusal>> {
         Ok(authenticate::run(self, token.reveal()).await?.claims)
     }
 
-    /// The session that `Logout` is to end: that of the bearer token or, if it proves nothing, of the refresh token.
-    /// `None`: they name none.
+    /// The session for `Logout`: that of the bearer token or, if it is not valid, of the refresh token. `None`: neither
+    /// token has a session.
     pub async fn session_named_by(&self, tokens: &LogoutTokens) -> Result<Option<SessionId>, Fault> {
         logout::session_named_by(self.context(), tokens).await
     }
 
-    /// The sessions of a user that live, the one used last first; at most `auth.session.max_per_user`.
+    /// The valid sessions of a user, the last used one first; at most `auth.session.max_per_user`.
     pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, Fault> {
         sessions::list(self.context(), user).await
     }
 
-    /// How a code that the user asked for stands.
+    /// The state of a code that the user requested.
     pub async fn code_standing(&self, user: UserId, code: CodeId) -> Result<Option<(OwnPurpose, CodeState)>, Fault> {
         own_code::standing(self.context(), (user, code)).await
     }
 
-    /// How often the token of a request was known from before, and how the line for password hashes is.
+    /// The figures of the cache of verified tokens, and of the queue for password hashes.
     pub fn figures(&self) -> (CacheFigures, HasherFigures) {
         let (hits, misses) = self.context().verified.hits_and_misses();
         let HasherReport { hashed, verified, verified_nobody, refused, waiting, running, .. } =
@@ -143,9 +143,9 @@ impl Auth {
     }
 }
 
-/// Codes of signed-in users: these wait in the mailbox of that user's codes.
+/// Codes of signed-in users; these calls wait in the mailbox of the user's codes.
 impl Auth {
-    /// Has a code sent to a signed-in user.
+    /// Sends a code to a signed-in user.
     pub async fn request_code(
         &self,
         context: CallContext,
@@ -159,9 +159,9 @@ impl Auth {
     pub async fn confirm_code(
         &self,
         context: CallContext,
-        (who, which): (Principal, OwnCode),
+        (caller, which): (Principal, OwnCode),
         typed: &str,
     ) -> Result<(), Failure<ConfirmRefusal>> {
-        own_code::confirm(self.context(), context, (who, which), typed).await
+        own_code::confirm(self.context(), context, (caller, which), typed).await
     }
 }

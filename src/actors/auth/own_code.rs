@@ -1,5 +1,5 @@
-//! Codes that signed-in users ask for themselves: to prove again who they are, or that a phone is theirs. They know who
-//! they are, so there is nothing to hide from them.
+//! Codes that signed-in users request: to prove their identity again, or to prove a phone or an address. The answers
+//! may state the reason of a refusal, because the caller is the owner of the code.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{Session, actions::AuthAction},
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         otp::CodePurpose,
         user::{User, events::UserUpdated},
     },
@@ -24,19 +24,18 @@ use crate::{
     },
 };
 
-/// What a signed-in user may ask a code for.
+/// The purposes for which a signed-in user can request a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnPurpose {
-    /// To do what is dangerous.
+    /// Proves the identity again, for sensitive operations.
     StepUp,
-    /// To prove that the phone is theirs.
     VerifyPhone,
-    /// To prove that the address is theirs, where users enter before they have.
+    /// Proves the address, if users can sign in before they have proven it.
     VerifyEmail,
 }
 
 impl OwnPurpose {
-    /// What the signed-in may ask for among all purposes; a reset is for those who are not signed in.
+    /// The own purpose of a code; `None` for a reset, which needs no sign-in.
     fn of(purpose: CodePurpose) -> Option<Self> {
         match purpose {
             CodePurpose::StepUp => Some(Self::StepUp),
@@ -57,69 +56,66 @@ impl From<OwnPurpose> for CodePurpose {
     }
 }
 
-/// A code is on its way.
+/// The answer to a request for a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeRequested {
-    /// Its id.
     pub code: CodeId,
-    /// When it runs out.
     pub expires_at: Timestamp,
-    /// From when on it may be asked for again.
+    /// The time from which the code can be requested again.
     pub resend_at: Timestamp,
 }
 
-/// Why none is sent.
+/// The reason why no code is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestRefusal {
-    /// There is no way to send it to a phone.
+    /// No channel to phones is configured.
     NoChannel,
     /// The user has no phone.
     NoPhone,
-    /// The address is proven already.
+    /// The address is already proven.
     AlreadyVerified,
-    /// One was sent just now, or too many were.
+    /// The last code is too recent, or a limit on sending is reached.
     TooSoon {
-        /// How long until asking again makes sense.
+        /// The time until the next code can be requested.
         wait: Duration,
     },
-    /// The user is gone.
+    /// The user no longer exists.
     SessionEnded,
 }
 
-/// Why a code proves nothing.
+/// The reason why a code is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfirmRefusal {
-    /// What was typed is not of the form of a code; nothing was tried.
+    /// The text does not have the form of a code; it is not counted.
     NoCode,
-    /// It is wrong.
+    /// The code is wrong.
     Wrong {
-        /// Tries that are left.
+        /// The number of tries left.
         attempts_left: u8,
     },
-    /// It has run out, or is void, or there is none.
+    /// The code has expired or is void, or there is none.
     Expired,
 }
 
-/// Which of the user's codes is tried.
+/// Names one of the user's codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnCode {
-    /// By the id that asking for it answered.
+    /// The id from the answer to the request.
     Id(CodeId),
-    /// The one for the purpose.
     Purpose(OwnPurpose),
 }
 
 pub(super) async fn request(
     context: &AuthContext,
     call_context: CallContext,
-    (who, purpose): (UserId, OwnPurpose),
+    (user, purpose): (UserId, OwnPurpose),
 ) -> Result<CodeRequested, Failure<RequestRefusal>> {
     match purpose {
         OwnPurpose::VerifyPhone if !context.reaches_phones => return Err(Failure::Refused(RequestRefusal::NoChannel)),
         OwnPurpose::VerifyPhone | OwnPurpose::VerifyEmail | OwnPurpose::StepUp => {}
     }
     let now = context.system.clock().now();
-    match context.otp.issue(call_context, who, purpose.into(), CodeOrder::Asked).await? {
+    match context.otp.issue(call_context, user, purpose.into(), CodeOrder::Asked).await? {
         Issued::Sent { code, expires_at, resend_at } => Ok(CodeRequested { code, expires_at, resend_at }),
         Issued::Wait { until } => Err(Failure::Refused(RequestRefusal::TooSoon { wait: until.since(now) })),
         Issued::Nobody => Err(Failure::Refused(match purpose {
@@ -130,33 +126,33 @@ pub(super) async fn request(
     }
 }
 
-/// How a code of the user's own stands, and what it is to prove. A read of the store.
+/// The state and purpose of a code of the user. Reads the store.
 pub(super) async fn standing(
     context: &AuthContext,
-    (who, id): (UserId, CodeId),
+    (user, id): (UserId, CodeId),
 ) -> Result<Option<(OwnPurpose, CodeState)>, Fault> {
-    let found = context.otp.standing(who, id).await?;
+    let found = context.otp.standing(user, id).await?;
     Ok(found.and_then(|standing| Some((OwnPurpose::of(standing.purpose)?, standing))))
 }
 
 pub(super) async fn confirm(
     context: &AuthContext,
     call_context: CallContext,
-    (who, which): (Principal, OwnCode),
+    (caller, which): (Principal, OwnCode),
     typed: &str,
 ) -> Result<(), Failure<ConfirmRefusal>> {
     if CodeDigits::parse(typed).is_err() {
         return Err(Failure::Refused(ConfirmRefusal::NoCode));
     }
-    let Some(purpose) = purpose_of(context, who.user, which).await? else {
+    let Some(purpose) = purpose_of(context, caller.user, which).await? else {
         return Err(Failure::Refused(ConfirmRefusal::Expired));
     };
     let effect = match purpose {
-        OwnPurpose::StepUp => Effect::new("step_up", move |tx| step_up(tx, who.session)),
-        OwnPurpose::VerifyPhone => Effect::new("verify_phone", move |tx| verify_phone(tx, who.user)),
-        OwnPurpose::VerifyEmail => proof::verify_email(who.user, Some(who.session)),
+        OwnPurpose::StepUp => Effect::new("step_up", move |tx| step_up(tx, caller.session)),
+        OwnPurpose::VerifyPhone => Effect::new("verify_phone", move |tx| verify_phone(tx, caller.user)),
+        OwnPurpose::VerifyEmail => proof::verify_email(caller.user, Some(caller.session)),
     };
-    match context.otp.verify(call_context, who.user, purpose.into(), typed, effect).await? {
+    match context.otp.verify(call_context, caller.user, purpose.into(), typed, effect).await? {
         Tried::Right | Tried::RightAgain => Ok(()),
         Tried::Wrong { attempts_left } => Err(Failure::Refused(ConfirmRefusal::Wrong { attempts_left })),
         Tried::Expired | Tried::Unknown => Err(Failure::Refused(ConfirmRefusal::Expired)),
@@ -173,7 +169,7 @@ async fn purpose_of(context: &AuthContext, user: UserId, which: OwnCode) -> Resu
     }
 }
 
-/// The session is as good as one that has just begun.
+/// Renews the session's time of authentication.
 fn step_up(tx: &mut Tx<'_>, id: SessionId) -> Decision<(), EffectRefused> {
     let held = session::find(tx, id)?.filter(|held| held.is_live(tx.now()));
     let Some(held) = held else { return refuse(EffectRefused) };
@@ -194,6 +190,6 @@ fn verify_phone(tx: &mut Tx<'_>, id: UserId) -> Decision<(), EffectRefused> {
     let fields = vec!["phoneVerified".to_owned()];
     let kind = UserUpdated { user: id, fields }.into();
     let event = Event { subject: id, kind, personal: Personal::default() };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::VerifyPhone, id))?;
+    tx.record(event, AuditRecord::done(AuthAction::VerifyPhone, id))?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The cost of a login with an identifier that no user has: one of the costs of the hashes in the store.
 //!
-//! After the settings of hashes are raised, users keep their old hashes until they sign in. An unknown identifier gets
-//! an old or a new cost as often as users have it, and always the same one, so that the time of an answer does not
-//! reveal whether a user has the identifier.
+//! After an increase of the settings of hashes, users keep their old hashes until they sign in. An unknown identifier
+//! gets each cost with the frequency that it has among users, and always the same one, so that the time of an answer
+//! does not reveal whether a user has the identifier.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +17,7 @@ use crate::{
     types::{Fault, limits},
 };
 
-/// The costs of a sample of users, read again from time to time.
+/// The costs of a sample of users, read again after `limits::PASSWORD_COSTS_FRESH`.
 #[derive(Default)]
 pub(super) struct PasswordCosts {
     sample: Mutex<Option<CostSample>>,
@@ -28,7 +28,7 @@ struct CostSample {
     shares: CostShares,
 }
 
-/// How many users have each cost, the cheapest first.
+/// The number of users with each cost, the cheapest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct CostShares(Vec<(PasswordCost, u64)>);
 

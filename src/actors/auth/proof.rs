@@ -1,5 +1,5 @@
-//! What the right code of an address does: its registration becomes a user, or its user's address becomes verified.
-//! Runs in the transaction that takes the code.
+//! The effect of the right code for an address, in the transaction that accepts the code: the registration becomes a
+//! user, or the user's address becomes verified.
 
 use super::{
     take_over,
@@ -24,8 +24,8 @@ use crate::{
     },
 };
 
-/// The effect of the right code of `owner`, a registration or a user. `prover` is the session that sends it, if one
-/// does: the user's others end, for another person may have registered the address.
+/// The effect of the right code of `owner`, a registration or a user. `prover` is the session that sends the code, if
+/// any; the user's other sessions end, because another person may have registered the address.
 pub(super) fn verify_email(owner: UserId, prover: Option<SessionId>) -> Effect {
     Effect::new("verify_email", move |tx| activate(tx, owner, prover))
 }
@@ -44,8 +44,8 @@ fn activate(tx: &mut Tx<'_>, owner: UserId, prover: Option<SessionId>) -> Decisi
     Ok(())
 }
 
-/// Puts `made` in the place of the registration it comes from and of all others of the address. Refused if the
-/// registration cannot become a user any more, or the user name went to another.
+/// Stores `made` in place of its registration, and ends all others of the address. Refused if the registration can no
+/// longer become a user, or another user has the user name.
 pub(super) fn become_user(tx: &mut Tx<'_>, made: User) -> Decision<(), EffectRefused> {
     let Some(registered) = registration::find(tx, made.id)? else { return refuse(EffectRefused) };
     if !registered.is_live(tx.now()) || registered.address != AddressState::Free {
@@ -68,7 +68,7 @@ pub(super) fn become_user(tx: &mut Tx<'_>, made: User) -> Decision<(), EffectRef
     Ok(())
 }
 
-/// The user a registration becomes.
+/// The user that a registration becomes.
 pub(super) fn user_of(registered: Registration, now: Timestamp) -> User {
     User {
         id: registered.id,

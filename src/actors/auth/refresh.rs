@@ -1,4 +1,4 @@
-//! Refresh: using a refresh token gives the next one, by the rule of `domain/auth/refresh.rs`.
+//! Refresh: exchanges a refresh token for the next one, by the rule of `domain/auth/refresh.rs`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{Session, SessionEnd, actions::AuthAction, events::SessionRefreshed, refresh::Presented},
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         user::{AddressRule, User},
     },
     persistence::{
@@ -20,19 +20,18 @@ use crate::{
     types::{Call, Failure, Secret, limits},
 };
 
-/// A refresh token to be used.
+/// Exchanges a refresh token.
 #[derive(Debug, Clone)]
 pub struct Refresh {
-    /// What was sent.
     pub token: Secret,
 }
 
-/// Why a refresh token is not taken.
+/// The reason why a refresh token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshRefusal {
-    /// Not a token of this server: made up, or damaged. Changes nothing.
+    /// The token was not issued by this program, or was altered. Changes nothing.
     Invalid,
-    /// Its session has ended, was ended by this very repeat, or its user may not sign in any more.
+    /// The session has ended, this reuse of the token ends it, or the user can no longer sign in.
     SessionEnded,
 }
 
@@ -57,12 +56,12 @@ impl Command<AuthContext> for Refresh {
     }
 }
 
-/// The settings that a refresh goes by.
+/// The settings for the transaction of a refresh.
 struct RefreshRules {
     session: config::SessionConfig,
     address: AddressRule,
-    /// Whether an ordinary refresh is an event and an audit entry: most are a device that comes back every few minutes,
-    /// and would be the larger part of both logs.
+    /// Whether an ordinary refresh writes an event and an audit entry. Devices refresh every few minutes, so these
+    /// would be the larger part of both logs.
     are_recorded: bool,
 }
 
@@ -105,7 +104,7 @@ fn commit(tx: &mut Tx<'_>, token: &RefreshToken, rules: &RefreshRules) -> Decisi
 fn record(tx: &mut Tx<'_>, rotated: &Session, generation: u32) -> Result<(), TxFault> {
     let kind = SessionRefreshed { user: rotated.user, session: rotated.id, generation }.into();
     let event = Event { subject: rotated.user, kind, personal: Personal::default() };
-    tx.record(EventOrigin::Call, event, entry(AuthAction::Refresh, rotated))?;
+    tx.record(event, entry(AuthAction::Refresh, rotated))?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
-//! Registration: from a form to a record that a code can turn into a user.
+//! Registration: stores a record that a code turns into a user.
 //!
-//! Known and unknown addresses take the same way: one hash, one commit, one answer.
+//! Known and unknown addresses cost the same: one hash, one commit, one answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
             password_policy,
             registration_rules::{self, RegistrationAdmission},
         },
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         user::{AddressRule, Profile, Status, User},
     },
     persistence::{
@@ -32,51 +32,50 @@ use crate::{
     types::{Call, EmailAddress, Failure, Fault, FieldError, Invalid, Secret, Timestamp, UserName, id::UserId, limits},
 };
 
-/// What the form of a registration holds.
+/// Registers an address.
 #[derive(Debug, Clone)]
 pub struct Register {
-    /// The address to be proven.
+    /// The address, which a code will prove.
     pub email: EmailAddress,
-    /// The password, not looked at yet.
+    /// The password; the policy is not checked yet.
     pub password: Secret,
-    /// What the user to be says of themselves; the user name is reserved.
+    /// The names and language of the later user; the user name is reserved.
     pub profile: Profile,
-    /// What was typed as the code of an invitation.
+    /// The code of an invitation, as typed.
     pub invitation: Option<String>,
 }
 
-/// A registration was made; a code is on its way.
+/// The answer to a registration.
 #[derive(Debug, Clone)]
 pub struct Registered {
-    /// The record, without its password's hash being of use to anyone.
     pub registration: Registration,
-    /// When the first code runs out.
+    /// The expiry of the first code.
     pub code_expires_at: Timestamp,
-    /// From when on a code may be asked for again.
+    /// The time from which another code can be requested.
     pub resend_at: Timestamp,
-    /// The first session, where users sign in before they have proven their address.
+    /// The first session, if users can sign in before they have proven their address.
     pub entered: Option<LoggedIn>,
 }
 
-/// Why a registration is refused.
+/// The reason why a registration is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegisterRefusal {
     /// `auth.registration` is `closed`.
     Closed,
-    /// Registration is by invitation, and no invitation was shown.
+    /// Registration needs an invitation, and the request has none.
     InvitationRequired,
-    /// The invitation is not one, is another address's, or has run out.
+    /// The invitation does not exist, is for another address, or has expired.
     InvitationInvalid,
-    /// The fields that are refused, all of them.
+    /// All refused fields.
     Fields(Vec<FieldError>),
-    /// The user name is another user's, or reserved by a live registration.
+    /// Another user has the user name, or a valid registration reserves it.
     UsernameTaken,
-    /// Too many registrations of the address wait for their codes; one more would cause another mail.
+    /// Too many registrations of the address wait for their codes; another one would send another mail.
     TooMany {
-        /// How long until the oldest of them ends.
+        /// The time until the oldest of them expires.
         wait: Duration,
     },
-    /// The address is a user's; said only with `auth.reveal_taken_addresses`.
+    /// A user has the address; answered only with `auth.reveal_taken_addresses`.
     EmailTaken,
 }
 
@@ -106,16 +105,16 @@ impl Command<AuthContext> for Register {
     }
 }
 
-/// What a transaction makes a registration of.
+/// The checked input for the transaction of a registration.
 struct RegistrationDraft {
     form: Register,
     password_hash: String,
-    /// The code of an invitation, where one was shown.
+    /// The code of the request's invitation, if any.
     shown: Option<InvitationCode>,
 }
 
-/// Gives the registration and, where users sign in before they have proven their address, the user and session it
-/// became at once.
+/// Returns the registration and, if users can sign in before they have proven their address, the user and session that
+/// it became.
 fn commit(
     tx: &mut Tx<'_>,
     draft: &RegistrationDraft,
@@ -146,7 +145,7 @@ fn commit(
     record(tx, &made, holder.as_ref())?;
     match (rule, holder) {
         (AddressRule::MayBeUnproven, None) => {
-            let entered = enter(tx, &made, &settings.session)?;
+            let entered = sign_in_at_once(tx, &made, &settings.session)?;
             Ok((made, Some(entered)))
         }
         (AddressRule::MayBeUnproven, Some(_)) | (AddressRule::MustBeProven, _) => {
@@ -161,9 +160,9 @@ fn logged_in(context: &AuthContext, (user, session): (User, Session)) -> Result<
     Ok(LoggedIn { tokens: context.tokens(&user, &session)?, device_token, first_login: true })
 }
 
-/// Makes the registration a user at once, who still has the address to prove, and signs them in. Refused if the name
-/// is another user's.
-fn enter(
+/// Turns the registration into a user with an unproven address, and signs the user in. Refused if another user has the
+/// user name.
+fn sign_in_at_once(
     tx: &mut Tx<'_>,
     made: &Registration,
     settings: &config::SessionConfig,
@@ -182,7 +181,7 @@ fn enter(
     Ok((entering, opened))
 }
 
-/// What can be said before anything is hashed or read; gives the invitation that is shown.
+/// The checks before any hash or read; returns the code of the request's invitation.
 fn admit(context: &AuthContext, command: &Register) -> Result<Option<InvitationCode>, RegisterRefusal> {
     let shown = match command.invitation.as_deref().map(InvitationCode::parse) {
         Some(Ok(shown)) => Some(shown),
@@ -212,18 +211,18 @@ fn admit(context: &AuthContext, command: &Register) -> Result<Option<InvitationC
     }
 }
 
-/// Whether the code is that of a live invitation of the address.
+/// Whether the code belongs to a valid invitation of the address.
 fn admits(tx: &Tx<'_>, shown: &InvitationCode, email: &EmailAddress) -> Result<bool, TxFault> {
     let invited = invitation::find_by_email(tx, email)?.filter(|found| found.is_live(tx.now()));
     Ok(invited.is_some_and(|found| InvitationCode::of(found.code).matches(shown)))
 }
 
-/// Whether a user or a live registration of another address holds the name. What waits for the same address does not
-/// keep the name from it: one proof of the address ends all the others.
+/// Whether a user or a valid registration of another address has the user name. Registrations of the same address do
+/// not count: the proof of the address ends all of them.
 fn is_taken(tx: &Tx<'_>, name: &UserName, email: &EmailAddress) -> Result<bool, TxFault> {
     let (now, address) = (tx.now(), email.normal());
     if let Some(holder) = user::find_by_username(tx, name)? {
-        // Of a user who proved the address the answer must not tell that the name is theirs.
+        // The answer must not reveal that a user with this proven address has the name.
         return Ok(holder.email_verified || holder.email.normal() != address);
     }
     let reserved = registration::of_username(tx, name)?;
@@ -248,7 +247,7 @@ fn registration_of(
     }
 }
 
-/// Emits and audits the registration; of an address that is a user's already, its owner hears instead.
+/// Emits and audits the registration. If a user has the address, the event is about that user.
 fn record(tx: &mut Tx<'_>, made: &Registration, holder: Option<&User>) -> Result<(), TxFault> {
     let (subject, kind) = match (made.address, holder) {
         (AddressState::Taken, Some(owner)) => (owner.id, UserRegistrationRepeated { user: owner.id }.into()),
@@ -256,7 +255,7 @@ fn record(tx: &mut Tx<'_>, made: &Registration, holder: Option<&User>) -> Result
             (made.id, UserRegistered { user: made.id, expires_at: made.expires_at }.into())
         }
     };
-    // What was typed is no part of an event about the user who owns the address, but for the user name.
+    // An event about the user who owns the address contains none of the typed fields except the user name.
     let typed = Personal::of_profile(&made.profile);
     let names = match made.address {
         AddressState::Free => typed,
@@ -264,6 +263,6 @@ fn record(tx: &mut Tx<'_>, made: &Registration, holder: Option<&User>) -> Result
     };
     let personal = Personal { email: Some(made.email.as_str().to_owned()), ..names };
     let entry = AuditRecord::done(AuthAction::Register, made.id);
-    tx.record(EventOrigin::Call, Event { subject, kind, personal }, entry)?;
+    tx.record(Event { subject, kind, personal }, entry)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Asking for the verification code again: the same answer for every address.
+//! Sends the verification code again: the same answer for every address.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -14,29 +14,28 @@ use crate::{
     types::{Call, EmailAddress, Failure, Timestamp, id::UserId, limits},
 };
 
-/// Whose code: by the id that registration answered, or by the address itself.
+/// The owner of the code, by the id from the answer to the registration or by the address.
 #[derive(Debug, Clone)]
 pub enum Registrant {
-    /// The registration, or the user it became.
+    /// The registration, or the user that it became.
     Id(UserId),
-    /// The newest live registration of the address, or its user.
+    /// The newest valid registration of the address, or its user.
     Address(EmailAddress),
 }
 
-/// Whose code is sent again, if there is one to send.
+/// Sends the code of a registrant again.
 #[derive(Debug, Clone)]
 pub struct ResendVerification {
-    /// Whose.
     pub registrant: Registrant,
 }
 
-/// What is answered for every address.
+/// The answer for every address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resent {
-    /// The latest time at which a code sent now runs out; a code that is sent again keeps its own end, which the mail
-    /// names.
+    /// The latest expiry of a code that is sent now. A code that is sent again keeps its earlier expiry, which the mail
+    /// states.
     pub expires_at: Timestamp,
-    /// From when on one may be asked for again.
+    /// The time from which another code can be requested.
     pub resend_at: Timestamp,
 }
 
@@ -65,7 +64,7 @@ impl Command<AuthContext> for ResendVerification {
     }
 }
 
-/// In whose mailbox a request waits that names an address without an owner.
+/// The mailbox of a request for an address without an owner.
 fn stand_in(context: &AuthContext, registrant: &Registrant) -> UserId {
     match registrant {
         Registrant::Id(id) => *id,
@@ -73,8 +72,8 @@ fn stand_in(context: &AuthContext, registrant: &Registrant) -> UserId {
     }
 }
 
-/// Whose code is sent. Of several registrations of an address it is the newest one: that is the one its owner is
-/// looking at; older ones keep the codes they were sent.
+/// The owner whose code is sent. Of several registrations of an address it is the newest, which its user most probably
+/// continues; the codes of older ones stay valid.
 fn owner_of(reader: &impl Reader, registrant: &Registrant, now: Timestamp) -> Result<Option<UserId>, TxFault> {
     let address = match registrant {
         Registrant::Id(id) => return Ok(Some(*id)),

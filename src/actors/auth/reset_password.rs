@@ -1,8 +1,8 @@
 //! A new password by the code or link that was mailed: ends all sessions, lifts the lockout that wrong passwords led
 //! to, and verifies an address that never was.
 //!
-//! Every try of a code costs one hash and two commits, and every secret of a link one hash and one commit, whether the
-//! address is known, unknown, or the request or secret made up.
+//! Every code try costs one hash and two commits, and every try of a link's secret one hash and one commit, also for an
+//! unknown address, request or secret.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{ResetRequest, SessionEnd, actions::AuthAction, events::PasswordResetCompleted, password_policy},
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         otp::CodePurpose,
         user::{Metadata, Profile, User, transition},
     },
@@ -39,44 +39,43 @@ use crate::{
 
 const PURPOSE: CodePurpose = CodePurpose::ResetPassword;
 
-/// What the code was sent for.
+/// Names the reset that a code was sent for.
 #[derive(Debug, Clone)]
 pub enum ResetBy {
-    /// The request that `forgot` answered.
+    /// The id in the answer of `ForgotPassword`.
     Request(ResetId),
-    /// The address alone; tried less often.
+    /// Only the address; it has a lower limit of tries.
     Address(EmailAddress),
 }
 
-/// What shows that its sender reads mail to the address.
+/// The proof that the caller reads mail to the address.
 #[derive(Debug, Clone)]
 pub enum ResetProof {
-    /// The code that was mailed.
+    /// The code from the mail.
     Code {
-        /// What it was sent for.
+        /// The reset that the code was sent for.
         by: ResetBy,
-        /// What was typed.
+        /// The code as typed.
         code: String,
     },
-    /// The secret of the link that was mailed beside it.
+    /// The secret of the link in the same mail.
     Link(Secret),
 }
 
-/// A code or link and the password it is to set.
+/// Sets a new password.
 #[derive(Debug, Clone)]
 pub struct ResetPassword {
-    /// The code or the link.
     pub proof: ResetProof,
-    /// The password, not looked at yet.
+    /// The new password; the policy is not checked yet.
     pub new_password: Secret,
 }
 
-/// Why nothing is set.
+/// The reason why the password is not set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResetRefusal {
-    /// The password is not fit.
+    /// The policy refuses the password.
     Fields(Vec<FieldError>),
-    /// The one way in which codes fail, whatever the reason.
+    /// The only refusal of a code or link, for every reason.
     CodeInvalid,
 }
 
@@ -102,7 +101,7 @@ impl Command<AuthContext> for ResetPassword {
 
 const INVALID: Failure<ResetRefusal> = Failure::Refused(ResetRefusal::CodeInvalid);
 
-/// Tries a code; gives whose it was held against.
+/// Tries a code; returns the owner of the code.
 async fn by_code(
     context: &AuthContext,
     call: &Call,
@@ -130,13 +129,13 @@ async fn by_code(
     Ok((owner, tried))
 }
 
-/// What a try names.
+/// The reset that a try names.
 struct NamedReset {
-    /// The address; `None`: there is no such request.
+    /// `None`: there is no such request.
     email: Option<EmailAddress>,
-    /// Whose password the code is to set: the owner of the request or, by the address alone, its owner now.
+    /// The owner whose password is set: that of the request or, for a try by address, the present one of the address.
     owner: Option<UserId>,
-    /// When it was asked for, if the try names its request.
+    /// The time of the request, if the try names one.
     requested_at: Option<Timestamp>,
 }
 
@@ -161,8 +160,8 @@ impl NamedReset {
     }
 }
 
-/// Tries the secret of a link; gives whose it was held against. The password is checked against the address only for
-/// one who has the right secret.
+/// Tries the secret of a link; returns the owner of the code. The password is compared with the address only if the
+/// secret is right.
 async fn by_link(
     context: &AuthContext,
     call: &Call,
@@ -187,7 +186,8 @@ async fn by_link(
     Ok((owner, tried))
 }
 
-/// Refuses an unfit password. Of the user name nothing may be said before the caller has proven to be its owner.
+/// Refuses a password that violates the policy. The user name is not compared, because the answer would reveal it to a
+/// caller who has not proven the address.
 fn check(context: &AuthContext, password: &Secret, email: Option<&EmailAddress>) -> Result<(), Failure<ResetRefusal>> {
     let password_context = password_policy::PasswordContext { email, username: None };
     let unfit = password_policy::check(password.reveal(), context.password_policy, password_context);
@@ -215,8 +215,8 @@ fn address_of(reader: &impl Reader, owner: UserId) -> Result<Option<EmailAddress
     }
 }
 
-/// Whether a password is the owner's already: then a lost answer is asked for again. Reached only with the right code
-/// of an owner that exists, so its cost tells nothing to others.
+/// Whether the owner has this password, so that the request repeats one whose answer was lost. Only the right code of
+/// an existing owner leads here, so the cost reveals nothing to others.
 async fn is_set(context: &AuthContext, call: &Call, owner: UserId, password: Secret) -> Result<bool, Fault> {
     let found = context.store.read(move |view| user::find(view, owner)).await?;
     let Some(hash) = found.and_then(|user| user.password_hash) else { return Ok(false) };
@@ -227,7 +227,7 @@ async fn is_set(context: &AuthContext, call: &Call, owner: UserId, password: Sec
     })
 }
 
-/// In whose mailbox a try waits that has no owner.
+/// The mailbox of a try without an owner.
 fn stand_in(context: &AuthContext, by: &ResetBy) -> UserId {
     let named = match by {
         ResetBy::Request(id) => id.to_string(),
@@ -236,12 +236,11 @@ fn stand_in(context: &AuthContext, by: &ResetBy) -> UserId {
     identifiers::stand_in(&context.keys.identifier, &named)
 }
 
-/// There is no such request, its time is over, or the tries are used up.
+/// The request does not exist or has expired, or no try is left.
 struct NoTryLeft;
 
-/// What a try is counted under: each has to have one left.
+/// The counters of a try; each must have a try left.
 struct TryCounters {
-    /// The request.
     request: Option<ResetId>,
     /// The tries of one network for one address in a day.
     day: Option<DayTries>,
@@ -253,13 +252,13 @@ struct DayTries {
     tries: u8,
 }
 
-/// A password that the right code sets.
+/// The password that the right code sets.
 struct Reset {
     owner: UserId,
     hash: String,
     /// Hashes the identifiers whose failed logins are forgotten.
     key: IdentifierKey,
-    /// When it was asked for, if the try names its request: a password that was set later makes the request void.
+    /// The time of the request, if the try names one: a later change of the password voids the request.
     requested_at: Option<Timestamp>,
 }
 
@@ -304,8 +303,8 @@ fn commit_counted(tx: &mut Tx<'_>, counters: &TryCounters) -> Decision<(), NoTry
     }
 }
 
-/// The request under which the tries of a network for an address are counted: those that name a request, whichever it
-/// is, or those that name the address alone.
+/// The id of the record that counts the tries of a network for an address, separately for tries that name any request
+/// and tries that name only the address.
 fn day_id(context: &AuthContext, form: &'static str, email: &EmailAddress, network: Network) -> ResetId {
     let digest = context.keys.identifier.digest(&format!("reset by {form} {} {network}", email.normal()));
     let mut id = [0; 16];
@@ -326,7 +325,7 @@ fn of_day(tx: &Tx<'_>, id: ResetId, email: &EmailAddress, tries: u8) -> Result<R
     }))
 }
 
-/// What the right code does, in the commit that takes it.
+/// The effect of the right code, in the transaction that accepts it.
 fn set_password(tx: &mut Tx<'_>, reset: &Reset) -> Decision<(), EffectRefused> {
     let (owner, now) = (reset.owner, tx.now());
     let known = match user::find(tx, owner)? {
@@ -352,11 +351,11 @@ fn set_password(tx: &mut Tx<'_>, reset: &Reset) -> Decision<(), EffectRefused> {
         kind: PasswordResetCompleted { user: owner }.into(),
         personal: Personal { email: Some(known.email.as_str().to_owned()), ..Personal::default() },
     };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::ResetPassword, owner))?;
+    tx.record(event, AuditRecord::done(AuthAction::ResetPassword, owner))?;
     Ok(())
 }
 
-/// Whether a password was set after the reset was asked for.
+/// Whether the password was changed after the request.
 fn was_changed_since(known: &User, requested_at: Option<Timestamp>) -> bool {
     match (requested_at, known.password_changed_at) {
         (Some(requested), Some(changed)) => requested < changed,
@@ -364,8 +363,8 @@ fn was_changed_since(known: &User, requested_at: Option<Timestamp>) -> bool {
     }
 }
 
-/// Sets the password of a user; gives the user. One who never proved it keeps the address alone: what else is known
-/// of that user may have been typed by another person.
+/// Sets the password of a user and returns the user. A user with an unproven address keeps only the address, because
+/// another person may have typed the other fields.
 fn set_of_user(tx: &mut Tx<'_>, known: User, hash: &str) -> Result<User, TxFault> {
     let (was_proven, now) = (known.email_verified, tx.now());
     let changed = User {

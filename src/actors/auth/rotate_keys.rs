@@ -1,4 +1,4 @@
-//! Rotating the signing keys on an operator's command.
+//! Rotates the signing keys on an operator's command.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -12,10 +12,9 @@ use crate::{
     types::{Call, Failure, limits},
 };
 
-/// A rotation, and how pressing it is.
+/// Rotates the signing keys.
 #[derive(Debug, Clone, Copy)]
 pub struct RotateKeys {
-    /// How pressing.
     pub urgency: Urgency,
 }
 

@@ -1,4 +1,4 @@
-//! The sessions of a user. A read of the store.
+//! Lists the sessions of a user. Reads the store.
 
 use super::AuthContext;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     types::{Fault, id::UserId},
 };
 
-/// The sessions that live, the one used last first.
+/// The valid sessions, the last used one first.
 pub(super) async fn list(context: &AuthContext, user: UserId) -> Result<Vec<Session>, Fault> {
     let now = context.system.clock().now();
     let mut sessions = context.store.read(move |view| session::of_user(view, user)).await?;

@@ -1,8 +1,9 @@
-//! A registration proves an address that a user holds who never proved it: the user becomes the owner's.
+//! A registration proves an address that a user holds without a proof: the user is transferred to the owner of the
+//! address.
 //!
-//! Only where users sign in before they have proven their address (`auth.require_verified_email = false`). The reader
-//! of the address gets the account, with the password and names of that registration; whatever its former holder could
-//! sign in with ends. So registering another person's address first keeps no access to it.
+//! This happens only if users can sign in before they have proven their address (`auth.require_verified_email =
+//! false`). The user gets the password and names of the registration, and all sessions and codes of the former holder
+//! end, so that the earlier registration of another person's address keeps no access.
 
 use super::writes::{end_all_sessions, record_proof, retire_registrations_of};
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     },
 };
 
-/// Puts what `made`, the user of `registered`, says of itself into `holder`. Refused if the user name went to another.
+/// Writes the fields of `made`, the user of `registered`, into `holder`. Refused if another user has the user name.
 pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made: User) -> Decision<(), EffectRefused> {
     let now = tx.now();
     let taken = User {
@@ -34,7 +35,7 @@ pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made:
     end_all_sessions(tx, taken.id, SessionEnd::PasswordReset)?;
     code::remove_all(tx, taken.id)?;
     failure::clear(tx, Subject::User(taken.id))?;
-    // That of the proof stays too, for as long as its code may be repeated.
+    // The proving registration also stays, as long as its code may be repeated.
     retire_registrations_of(tx, &registered.email)?;
     tx.audit(AuditRecord::done(AuthAction::ResetPassword, taken.id).detail("by=address_proof"))?;
     record_proof(tx, &taken)?;

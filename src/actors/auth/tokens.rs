@@ -1,4 +1,4 @@
-//! What a signed-in device is given.
+//! The tokens of a signed-in device.
 
 use std::time::Duration;
 
@@ -7,19 +7,16 @@ use crate::types::{
     id::{SessionId, UserId},
 };
 
-/// Access and refresh token of one session.
+/// The access and refresh token of one session.
 #[derive(Debug, Clone)]
 pub struct Tokens {
-    /// The access token, a JWT by RFC 9068.
+    /// A JWT by RFC 9068.
     pub access: Secret,
-    /// How long it is good for.
+    /// The validity of the access token.
     pub expires_in: Duration,
-    /// The refresh token.
     pub refresh: Secret,
-    /// How long it is good for, unless it is used before.
+    /// The validity of an unused refresh token.
     pub refresh_expires_in: Duration,
-    /// Whose.
     pub user: UserId,
-    /// The session.
     pub session: SessionId,
 }

@@ -23,39 +23,38 @@ use crate::{
     },
 };
 
-/// What shows that its sender reads mail to the address.
+/// The proof that the caller reads mail to the address.
 #[derive(Debug, Clone)]
 pub enum EmailProof {
-    /// The code that was mailed for a registration.
+    /// The code from the mail of a registration.
     Code {
-        /// The registration, or the user it became.
+        /// The registration, or the user that it became.
         owner: UserId,
-        /// What was typed.
+        /// The code as typed.
         code: String,
     },
-    /// The secret of the link that was mailed beside it.
+    /// The secret of the link in the same mail.
     Link(Secret),
 }
 
-/// A proof of the address of a registration.
+/// Verifies the address of a registration.
 #[derive(Debug, Clone)]
 pub struct VerifyEmail {
-    /// The code or the link.
     pub proof: EmailProof,
-    /// The session whose token came with the code; see `Auth::session_named_by`. The user's other sessions end.
+    /// The session of the token in the request; see `Auth::session_named_by`. The user's other sessions end.
     pub prover: Option<SessionId>,
 }
 
-/// The address is verified.
+/// The answer to a valid proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EmailVerified {
-    /// By this code: the user.
+    /// The proof verified the address of this user.
     Now(Box<User>),
-    /// The code was used before. It shows no profile: a used code that leaks must not.
+    /// The code was used before. The answer has no profile, so that a leaked used code reveals none.
     Before,
 }
 
-/// The one way in which verification fails, whatever the reason.
+/// The only refusal of a verification, for every reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeInvalid;
 
@@ -68,8 +67,8 @@ impl Command<AuthContext> for VerifyEmail {
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<EmailVerified, Failure<CodeInvalid>> {
         let effect = |owner| proof::verify_email(owner, self.prover);
         let (otp, purpose) = (&context.otp, CodePurpose::VerifyEmail);
-        // What cannot be a code or secret is refused before an owner is looked up: it would cost nothing for those who
-        // have one.
+        // A text without the form of a code or secret is refused before the search for an owner, so that the cost does
+        // not depend on the owner.
         let (owner, tried) = match &self.proof {
             EmailProof::Code { owner, code } if CodeDigits::parse(code).is_ok() => {
                 (*owner, otp.verify(call.context, *owner, purpose, code, effect(*owner)).await?)
@@ -92,7 +91,7 @@ impl Command<AuthContext> for VerifyEmail {
     }
 }
 
-/// The user a registration became: of the same id, or who held its address without having proven it.
+/// The user that a registration became: the one with its id, or the one that held its address without a proof.
 fn came_to_be(reader: &impl Reader, owner: UserId) -> Result<Option<User>, TxFault> {
     if let Some(user) = user::find(reader, owner)? {
         return Ok(Some(user));

@@ -1,8 +1,7 @@
-//! What several commands do inside a transaction: sessions that begin and end, registrations that go, addresses that
-//! are proven.
+//! Writes that several commands share: the start and end of sessions, the end of registrations, the proof of addresses.
 //!
-//! Functions over `Tx`. Each writes the records of one change with its event, and the audit entry where the change has
-//! one of its own. They call the `writes` of users; those of no service above.
+//! Each function writes the records of one change with its event, and with its audit entry if the change has its own.
+//! They call the `writes` of users and of no service above.
 
 use super::identifiers;
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
             lockout::Subject,
             refresh::RefreshState,
         },
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         user::{Profile, User, events::UserVerified},
     },
     persistence::{
@@ -31,7 +30,7 @@ use crate::{
     },
 };
 
-/// Removes a session as a part of a change whose audit entry says why, and emits that it ended.
+/// Removes a session as part of a change whose audit entry states the reason, and emits the end.
 pub(crate) fn end_session(tx: &mut Tx<'_>, ended: &Session, reason: SessionEnd) -> Result<(), TxFault> {
     session::remove(tx, ended.id)?;
     let personal = Personal::of_call(tx.context());
@@ -39,7 +38,7 @@ pub(crate) fn end_session(tx: &mut Tx<'_>, ended: &Session, reason: SessionEnd) 
     Ok(())
 }
 
-/// Removes a session as a change of its own, which `entry` describes.
+/// Removes a session as a change of its own with the audit entry `entry`.
 pub(crate) fn end_one_session(
     tx: &mut Tx<'_>,
     ended: &Session,
@@ -47,11 +46,11 @@ pub(crate) fn end_one_session(
     entry: AuditRecord,
 ) -> Result<(), TxFault> {
     session::remove(tx, ended.id)?;
-    tx.record(EventOrigin::Call, session_ended(ended, reason), entry)?;
+    tx.record(session_ended(ended, reason), entry)?;
     Ok(())
 }
 
-/// Ends the sessions of a user but `kept` as a part of a change whose audit entry says why.
+/// Ends the sessions of a user except `kept`, as part of a change whose audit entry states the reason.
 pub(crate) fn end_other_sessions(
     tx: &mut Tx<'_>,
     user: UserId,
@@ -64,7 +63,7 @@ pub(crate) fn end_other_sessions(
     Ok(())
 }
 
-/// Ends every session of a user as a part of a change whose audit entry says why; gives how many there were.
+/// Ends all sessions of a user as part of a change whose audit entry states the reason; returns their number.
 pub(crate) fn end_all_sessions(tx: &mut Tx<'_>, user: UserId, reason: SessionEnd) -> Result<usize, TxFault> {
     let held = session::of_user(tx, user)?;
     for ended in &held {
@@ -89,8 +88,8 @@ fn session_ended(ended: &Session, reason: SessionEnd) -> Event {
     Event { subject: user, kind, personal: Personal::default() }
 }
 
-/// Makes a session that a password began; the one unused for longest makes room when there are too many. What it
-/// leads to is recorded by `record_login`.
+/// Opens a session after a check of the password. If the user has too many, the least recently used one ends.
+/// `record_login` writes the event and the entry.
 pub(crate) fn open_session(
     tx: &mut Tx<'_>,
     owner: &User,
@@ -123,18 +122,17 @@ pub(crate) fn open_session(
     Ok(opened)
 }
 
-/// What is recorded of a login.
+/// The facts of a login for its event and entry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CompletedLogin {
-    /// The session it began.
     pub(crate) session: SessionId,
-    /// Whether the user had never signed in before.
+    /// Whether it is the user's first login.
     pub(crate) first: bool,
-    /// Whether the device was not known.
+    /// Whether the device has no valid device token.
     pub(crate) new_device: bool,
 }
 
-/// Emits and audits that a user signed in.
+/// Emits and audits a login.
 pub(crate) fn record_login(tx: &mut Tx<'_>, user: &User, login: CompletedLogin) -> Result<(), TxFault> {
     let CompletedLogin { session, first: first_login, new_device } = login;
     let event = Event {
@@ -143,26 +141,27 @@ pub(crate) fn record_login(tx: &mut Tx<'_>, user: &User, login: CompletedLogin) 
         personal: Personal { email: Some(user.email.as_str().to_owned()), ..Personal::default() },
     };
     let entry = AuditRecord::done(AuthAction::Login, user.id).detail(format!("session={session}"));
-    tx.record(EventOrigin::Call, event, entry)?;
+    tx.record(event, entry)?;
     Ok(())
 }
 
-/// Forgets the failed logins of a user, also those of the user's identifiers.
+/// Clears the failed logins of a user and of the user's identifiers.
 pub(crate) fn forget_failures(tx: &mut Tx<'_>, of: &User, key: &IdentifierKey) -> Result<(), TxFault> {
     let subjects = identifiers::all_of(key, of).into_iter().chain([Subject::User(of.id)]);
     subjects.into_iter().try_for_each(|subject| failure::clear(tx, subject))
 }
 
-/// Removes a registration with its codes and its person's key. It emits nothing: it is about no user.
-pub(crate) fn drop_registration(tx: &mut Tx<'_>, gone: &Registration) -> Result<(), TxFault> {
-    registration::remove(tx, gone.id)?;
-    code::remove_all(tx, gone.id)?;
-    persons::erase(tx, gone.id)
+/// Removes a registration with its codes, and erases its personal fields. No event is written, because it is not a
+/// user.
+pub(crate) fn drop_registration(tx: &mut Tx<'_>, removed: &Registration) -> Result<(), TxFault> {
+    registration::remove(tx, removed.id)?;
+    code::remove_all(tx, removed.id)?;
+    persons::erase(tx, removed.id)
 }
 
-/// Ends the registrations of an address whose owner is a user now: no code can turn them into users. They keep their
-/// places and user names until their time is over, as those of an address that was taken before, so that the answer to
-/// another registration does not reveal that the address became a user's.
+/// Ends the registrations of an address that a user has proven: no code can turn them into users. They count and
+/// reserve their user names until they expire, like those of a taken address, so that the answer to another
+/// registration does not reveal that a user has the address.
 pub(crate) fn retire_registrations_of(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<(), TxFault> {
     for found in registration::of_email(tx, email)? {
         retire_registration(tx, found)?;
@@ -170,34 +169,34 @@ pub(crate) fn retire_registrations_of(tx: &mut Tx<'_>, email: &EmailAddress) -> 
     Ok(())
 }
 
-/// Ends one of them, as `retire_registrations_of` does.
+/// Ends one registration, as `retire_registrations_of` does.
 pub(crate) fn retire_registration(tx: &mut Tx<'_>, found: Registration) -> Result<(), TxFault> {
     registration::remove(tx, found.id)?;
     registration::insert(tx, &Registration { address: AddressState::Taken, ..found })
 }
 
-/// Keeps the place of a registration that became a user, until its time is over.
+/// Stores a placeholder for a registration that became a user, which counts until the registration's expiry.
 pub(crate) fn keep_place_of(tx: &mut Tx<'_>, became: &Registration) -> Result<(), TxFault> {
     let (id, profile, password_hash) = (tx.id(), Profile::default(), String::new());
     let place = Registration { id, address: AddressState::Taken, profile, password_hash, ..became.clone() };
     registration::insert(tx, &place)
 }
 
-/// Ends whatever else waits for an address that `proven`, who is stored already, has proven; emits and audits the
-/// proof.
+/// Ends the registrations and the invitation of the address that the stored user `proven` has proven; emits and audits
+/// the proof.
 pub(crate) fn settle_proof(tx: &mut Tx<'_>, proven: &User) -> Result<(), TxFault> {
     retire_registrations_of(tx, &proven.email)?;
     drop_invitation_of(tx, &proven.email)?;
     record_proof(tx, proven)
 }
 
-/// Emits and audits that a user's address is proven.
+/// Emits and audits the proof of a user's address.
 pub(crate) fn record_proof(tx: &mut Tx<'_>, proven: &User) -> Result<(), TxFault> {
     let event = Event {
         subject: proven.id,
         kind: UserVerified { user: proven.id }.into(),
         personal: Personal { email: Some(proven.email.as_str().to_owned()), ..Personal::of_profile(&proven.profile) },
     };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(AuthAction::VerifyEmail, proven.id))?;
+    tx.record(event, AuditRecord::done(AuthAction::VerifyEmail, proven.id))?;
     Ok(())
 }

@@ -1,11 +1,10 @@
-//! The hasher: threads that hash and compare passwords, and nothing else.
+//! The hasher: threads that hash and compare passwords.
 //!
-//! - **Owns:** the waiting places, the threads' scratch memory, the count of hashes. No table.
-//! - **Wakes on:** a job put into a reserved place.
-//! - **Promises:** at most so many wait, at most so many of those from one network, logins before registrations; a job
-//!   whose caller has gone is not begun; a panic in a job is answered with `Bug` and its thread goes on.
-//! - **Loses on crash:** the jobs that wait, each answered `Unavailable`; nothing was written for them but a counted
-//!   attempt.
+//! - **Owns:** the places of the queue, the threads' scratch memory, the counts of hashes. No table.
+//! - **Wakes on:** a job in a reserved place.
+//! - **Promises:** the queue is bounded, in total and per network; logins precede registrations; a job whose caller has
+//!   stopped waiting is not started; a panic in a job is answered with `Bug`, and its thread continues.
+//! - **Loses on crash:** the waiting jobs, each answered with `Unavailable`; only their login attempts were written.
 //!
 //! Must not know: users, sessions, the store. Begin with `pool.rs`.
 

@@ -1,34 +1,32 @@
-//! The pool: places, jobs, and the loop that each thread runs.
+//! The pool: places, jobs, and the loop of each thread.
 
 use std::{
     any::Any,
-    io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
     time::Duration,
 };
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
-use super::queue::{HasherQueue, NoPlace, Priority};
+use super::queue::{HasherQueue, Priority, QueueIsFull};
 use crate::{
     crypto::password::{PasswordCheck, PasswordCost, PasswordFault, PasswordHasher, SALT_BYTES, Scratch},
     types::{Fault, Network, Secret, limits},
 };
 
-/// A thread that had nothing to do for this long hands its scratch memory back.
+/// An idle thread frees its scratch memory after this time.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// How many may wait.
+/// The bounds of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HasherBounds {
-    /// Places in all.
+    /// The total number of places.
     pub waiting: usize,
-    /// Places of one network.
+    /// The number of places of one network.
     pub waiting_by_network: usize,
 }
 
@@ -38,18 +36,18 @@ impl Default for HasherBounds {
     }
 }
 
-/// What the pool has done since it was made, and does now.
+/// The counts of the pool since its creation, and its present load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HasherReport {
     /// Hashes made of new passwords.
     pub hashed: u64,
     /// Comparisons with a stored hash.
     pub verified: u64,
-    /// Comparisons with nobody's hash, for the sake of equal cost.
+    /// Comparisons for an identifier without a user, which cost the same.
     pub verified_nobody: u64,
     /// KiB of memory times passes, of all hashes.
     pub work: u64,
-    /// Jobs that were not begun, since their caller had gone.
+    /// Jobs that were not started because their caller had stopped waiting.
     pub skipped: u64,
     /// Requests for a place that were refused.
     pub refused: u64,
@@ -62,7 +60,7 @@ pub struct HasherReport {
 }
 
 impl HasherReport {
-    /// Everything that cost a hash.
+    /// The number of all hashes.
     pub fn hashes(&self) -> u64 {
         self.hashed + self.verified + self.verified_nobody
     }
@@ -80,44 +78,42 @@ struct Counts {
     running: AtomicU64,
 }
 
-/// What a thread runs.
+/// The work of a place, which a thread runs.
 type Job = Box<dyn FnOnce(&Shared, &mut Scratch) -> Ran + Send>;
 
-/// What became of a job.
+/// The end of a job.
 enum Ran {
-    /// It was run to its end and answered.
+    /// The job ran and its caller got the answer.
     Answered,
-    /// Its caller had gone.
+    /// The caller had stopped waiting.
     Skipped,
-    /// It panicked; the caller was answered.
+    /// The job panicked, and its caller got a `Bug`.
     Panicked,
 }
 
 struct Shared {
     hasher: PasswordHasher,
     queue: Mutex<HasherQueue<Job>>,
-    /// For threads: a job was put, or the pool was closed.
+    /// Wakes the threads: a job was put, or they shall end.
     wake: Condvar,
-    /// The same for `run_as_task`.
-    wake_task: Notify,
     counts: Counts,
 }
 
 impl Shared {
-    /// The queue is whole between any two statements, so one that a panic left behind may be used.
+    /// Each statement leaves the queue consistent, so it is usable after a panic of another thread.
     fn queue(&self) -> MutexGuard<'_, HasherQueue<Job>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The pool. Clones speak of the same one.
+/// The handle of the pool. Cheap to clone.
 #[derive(Clone)]
 pub struct HasherPool {
     shared: Arc<Shared>,
 }
 
-/// A place in the line, taken before a login attempt is counted, so that no attempt is counted that nobody can make.
-/// Dropping it gives it back.
+/// A reserved place of the queue. It is reserved before a login attempt is counted, so that an attempt without a place
+/// is not counted. Its drop releases it.
 pub struct HasherPlace {
     shared: Arc<Shared>,
     network: Network,
@@ -126,46 +122,27 @@ pub struct HasherPlace {
 }
 
 impl HasherPool {
-    /// A pool without threads yet.
+    /// A pool without threads.
     pub fn new(hasher: PasswordHasher, bounds: HasherBounds) -> Self {
         let queue = Mutex::new(HasherQueue::new(bounds.waiting, bounds.waiting_by_network));
-        let shared =
-            Shared { hasher, queue, wake: Condvar::new(), wake_task: Notify::new(), counts: Counts::default() };
+        let shared = Shared { hasher, queue, wake: Condvar::new(), counts: Counts::default() };
         Self { shared: Arc::new(shared) }
     }
 
-    /// Takes a place for a caller from `network`; `Overloaded` if there is none, `Unavailable` after `close`.
+    /// Reserves a place for a caller from `network`. Fails with `Overloaded` if none is free.
     pub fn reserve(&self, network: Network, priority: Priority) -> Result<HasherPlace, Fault> {
         let reserved = self.shared.queue().reserve(network);
         match reserved {
             Ok(()) => Ok(HasherPlace { shared: Arc::clone(&self.shared), network, priority, is_filled: false }),
-            Err(no_place) => {
+            Err(QueueIsFull) => {
                 self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
-                Err(match no_place {
-                    NoPlace::Full => Fault::overloaded(),
-                    NoPlace::Closed => Fault::Unavailable,
-                })
+                Err(Fault::overloaded())
             }
         }
     }
 
-    /// Starts `count` named threads, each running `run`. They end after `close`; the caller joins them.
-    pub fn start_threads(&self, count: usize) -> io::Result<Vec<thread::JoinHandle<()>>> {
-        (0..count)
-            .map(|number| {
-                let pool = self.clone();
-                thread::Builder::new().name(format!("hasher-{number}")).spawn(move || pool.run())
-            })
-            .collect()
-    }
-
-    /// The loop of one thread: takes jobs until the pool is closed. Blocks.
-    pub fn run(&self) {
-        self.run_until(|| false);
-    }
-
-    /// The same, until `is_over` says so; it is asked between jobs and after `wake_all`. It may be called anew after it
-    /// has ended in a panic of its own: nothing but the job at hand is lost.
+    /// The loop of one thread, until `is_over` returns true; it is called between jobs and after `wake_all`. Blocks.
+    /// The loop may run again after a panic of its own, which loses only the running job.
     pub fn run_until(&self, is_over: impl Fn() -> bool) {
         let mut scratch = Scratch::default();
         while let Some(job) = self.wait_for_job(&mut scratch, &is_over) {
@@ -173,47 +150,15 @@ impl HasherPool {
         }
     }
 
-    /// Lets every thread ask whether it is over.
+    /// Wakes every thread, which then calls its `is_over`.
     pub fn wake_all(&self) {
-        // Behind the lock, so that no thread is between having asked and falling asleep.
+        // Under the lock, so that no thread is between its call of `is_over` and its wait.
         let queue = self.shared.queue();
         self.shared.wake.notify_all();
         drop(queue);
     }
 
-    /// The same loop as a task, for tests under paused time, where a reply from a thread would come too late. It holds
-    /// up its runtime for as long as a hash takes.
-    pub async fn run_as_task(&self) {
-        let mut scratch = Scratch::default();
-        loop {
-            let woken = self.shared.wake_task.notified();
-            while self.step(&mut scratch) {}
-            if self.shared.queue().is_closed() {
-                return;
-            }
-            woken.await;
-        }
-    }
-
-    /// Runs one waiting job; false if none waits.
-    fn step(&self, scratch: &mut Scratch) -> bool {
-        let job = self.shared.queue().take();
-        let is_some = job.is_some();
-        if let Some(job) = job {
-            self.run_job(job, scratch);
-        }
-        is_some
-    }
-
-    /// Takes no more work. Jobs that wait are answered `Unavailable`; those that run are finished.
-    pub fn close(&self) {
-        let waiting = self.shared.queue().close();
-        self.shared.wake.notify_all();
-        self.shared.wake_task.notify_one();
-        drop(waiting);
-    }
-
-    /// What it has done and does now.
+    /// The counts and the present load.
     pub fn report(&self) -> HasherReport {
         let counts = &self.shared.counts;
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -240,7 +185,7 @@ impl HasherPool {
         self.shared.hasher.cost_of(stored)
     }
 
-    /// The id of the pepper that a stored hash needs and that is not configured, if so.
+    /// The id of the pepper of a stored hash, if it is not configured.
     pub fn missing_pepper(&self, stored: &str) -> Option<String> {
         self.shared.hasher.missing_pepper(stored)
     }
@@ -248,8 +193,8 @@ impl HasherPool {
     fn wait_for_job(&self, scratch: &mut Scratch, is_over: &impl Fn() -> bool) -> Option<Job> {
         let mut queue = self.shared.queue();
         loop {
-            if queue.is_closed() || is_over() {
-                // The call that woke this thread may have been about a job: another one shall look.
+            if is_over() {
+                // The wake-up may have been for a job: another thread takes it.
                 self.shared.wake.notify_one();
                 return None;
             }
@@ -286,7 +231,7 @@ impl HasherPool {
 }
 
 impl HasherPlace {
-    /// Compares `password` with a stored PHC string. A string that cannot be read is a `Bug`.
+    /// Compares `password` with a stored PHC string. Fails with `Bug` if the string cannot be read.
     pub async fn verify(self, stored: String, password: Secret) -> Result<PasswordCheck, Fault> {
         self.submit(move |shared, scratch| {
             shared.counts.verified.fetch_add(1, Ordering::Relaxed);
@@ -307,7 +252,7 @@ impl HasherPlace {
         .await
     }
 
-    /// The PHC string of a new password with a salt that the caller drew.
+    /// The PHC string of a new password with the caller's random salt.
     pub async fn hash(self, password: Secret, salt: [u8; SALT_BYTES]) -> Result<String, Fault> {
         self.submit(move |shared, scratch| {
             shared.counts.hashed.fetch_add(1, Ordering::Relaxed);
@@ -326,20 +271,18 @@ impl HasherPlace {
             if reply.is_closed() {
                 return Ran::Skipped;
             }
-            // After a panic the scratch memory is thrown away; nothing else is shared.
+            // After a panic the scratch memory is discarded; no other state is shared.
             let (ran, result) = match catch_unwind(AssertUnwindSafe(|| work(shared, scratch))) {
                 Ok(result) => (Ran::Answered, result.map_err(|fault| Fault::bug(fault.to_string()))),
                 Err(panic) => (Ran::Panicked, Err(Fault::bug(format!("a hash panicked: {}", message(&*panic))))),
             };
-            // A caller that left while the hash was made wants no answer.
-            let _left = reply.send(result);
+            // The caller may have stopped waiting during the hash.
+            let _abandoned = reply.send(result);
             ran
         });
         self.is_filled = true;
-        let refused = self.shared.queue().put(self.network, self.priority, job).err();
-        drop(refused);
+        self.shared.queue().put(self.network, self.priority, job);
         self.shared.wake.notify_one();
-        self.shared.wake_task.notify_one();
         answer.await.unwrap_or(Err(Fault::Unavailable))
     }
 }

@@ -1,29 +1,23 @@
-//! Who waits for a thread, in which order, and how many may.
+//! The queue of the jobs that wait for a thread: its order and its bounds.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::types::Network;
 
-/// What goes first.
+/// The priority of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
-    /// A user who signs in: logins, changes of a password.
+    /// Logins and changes of a password; these run first.
     Login,
-    /// Everything else: registrations, resets, imports.
+    /// Registrations, resets, imports.
     Registration,
 }
 
-/// Why there is no place.
+/// All places are reserved, or all those of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoPlace {
-    /// All places are taken, or all that one network may have.
-    Full,
-    /// The pool is closed.
-    Closed,
-}
+pub struct QueueIsFull;
 
-/// Places and the jobs in them. A place is taken when it is reserved and free again when its job begins, or when it is
-/// given back.
+/// Places and the jobs in them. A reserved place is free again when its job starts or when it is released.
 pub struct HasherQueue<J> {
     logins: VecDeque<Waiting<J>>,
     registrations: VecDeque<Waiting<J>>,
@@ -31,7 +25,6 @@ pub struct HasherQueue<J> {
     taken_by_network: HashMap<Network, usize>,
     most: usize,
     most_by_network: usize,
-    closed: bool,
 }
 
 struct Waiting<J> {
@@ -49,25 +42,21 @@ impl<J> HasherQueue<J> {
             taken_by_network: HashMap::new(),
             most,
             most_by_network,
-            closed: false,
         }
     }
 
-    /// Takes a place.
-    pub fn reserve(&mut self, network: Network) -> Result<(), NoPlace> {
-        if self.closed {
-            return Err(NoPlace::Closed);
-        }
+    /// Reserves a place.
+    pub fn reserve(&mut self, network: Network) -> Result<(), QueueIsFull> {
         let of_network = self.taken_by_network.get(&network).copied().unwrap_or(0);
         if self.taken >= self.most || of_network >= self.most_by_network {
-            return Err(NoPlace::Full);
+            return Err(QueueIsFull);
         }
         self.taken += 1;
         self.taken_by_network.insert(network, of_network + 1);
         Ok(())
     }
 
-    /// Gives a place back.
+    /// Releases a place without a job.
     pub fn release(&mut self, network: Network) {
         self.taken = self.taken.saturating_sub(1);
         if let Some(of_network) = self.taken_by_network.get_mut(&network) {
@@ -78,18 +67,13 @@ impl<J> HasherQueue<J> {
         }
     }
 
-    /// Puts a job into a place that was reserved. A closed queue gives it back.
-    pub fn put(&mut self, network: Network, priority: Priority, job: J) -> Result<(), J> {
-        if self.closed {
-            self.release(network);
-            return Err(job);
-        }
+    /// Puts a job into a reserved place.
+    pub fn put(&mut self, network: Network, priority: Priority, job: J) {
         let line = match priority {
             Priority::Login => &mut self.logins,
             Priority::Registration => &mut self.registrations,
         };
         line.push_back(Waiting { network, job });
-        Ok(())
     }
 
     /// The next job; its place is free again.
@@ -99,18 +83,7 @@ impl<J> HasherQueue<J> {
         Some(waiting.job)
     }
 
-    /// Takes no more. What waits is given back, to be dropped outside of any lock.
-    pub fn close(&mut self) -> Vec<J> {
-        self.closed = true;
-        std::iter::from_fn(|| self.take()).collect()
-    }
-
-    /// Whether it takes no more.
-    pub fn is_closed(&self) -> bool {
-        self.closed
-    }
-
-    /// Places taken now.
+    /// The number of reserved places.
     pub fn taken(&self) -> usize {
         self.taken
     }
@@ -130,10 +103,10 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(queue.reserve(network(1)), Ok(()));
         }
-        assert_eq!(queue.reserve(network(1)), Err(NoPlace::Full));
+        assert_eq!(queue.reserve(network(1)), Err(QueueIsFull));
         assert_eq!(queue.reserve(network(2)), Ok(()));
         assert_eq!(queue.reserve(network(3)), Ok(()));
-        assert_eq!(queue.reserve(network(4)), Err(NoPlace::Full));
+        assert_eq!(queue.reserve(network(4)), Err(QueueIsFull));
         queue.release(network(1));
         assert_eq!(queue.reserve(network(1)), Ok(()));
     }
@@ -142,8 +115,8 @@ mod tests {
     fn a_place_is_free_again_when_its_job_begins() {
         let mut queue = HasherQueue::new(1, 1);
         queue.reserve(network(1)).unwrap();
-        queue.put(network(1), Priority::Login, 'a').unwrap();
-        assert_eq!(queue.reserve(network(1)), Err(NoPlace::Full));
+        queue.put(network(1), Priority::Login, 'a');
+        assert_eq!(queue.reserve(network(1)), Err(QueueIsFull));
         assert_eq!(queue.take(), Some('a'));
         assert_eq!(queue.reserve(network(1)), Ok(()));
         assert_eq!(queue.taken(), 1);
@@ -159,21 +132,9 @@ mod tests {
             (Priority::Login, "l2"),
         ] {
             queue.reserve(network(1)).unwrap();
-            queue.put(network(1), priority, job).unwrap();
+            queue.put(network(1), priority, job);
         }
         let order: Vec<_> = std::iter::from_fn(|| queue.take()).collect();
         assert_eq!(order, ["l1", "l2", "r1", "r2"]);
-    }
-
-    #[test]
-    fn a_closed_queue_takes_nothing_and_gives_back_what_waits() {
-        let mut queue = HasherQueue::new(9, 9);
-        queue.reserve(network(1)).unwrap();
-        queue.reserve(network(1)).unwrap();
-        queue.put(network(1), Priority::Login, 1).unwrap();
-        assert_eq!(queue.close(), [1]);
-        assert_eq!(queue.put(network(1), Priority::Login, 2), Err(2));
-        assert_eq!(queue.reserve(network(1)), Err(NoPlace::Closed));
-        assert_eq!(queue.taken(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! The pool's threads as children of the tree: each is restarted by itself.
+//! The pool's threads as children of the tree, each with its own restarts.
 
 use std::pin::pin;
 
@@ -9,17 +9,17 @@ use crate::{
 };
 
 impl HasherPool {
-    /// Adds `count` threads to the tree, each a child of `supervisor` that escapes past its restarts: without them
-    /// nobody can log in. Jobs wait in the pool, not in a thread, so a restart loses none but the one at hand.
+    /// Adds `count` threads to the tree, each a child of `supervisor` that escapes past its restarts, because without
+    /// threads no user can sign in. Jobs wait in the pool, so a restart loses only the running job.
     pub fn supervise(&self, supervisor: &mut Supervisor, count: usize) {
         for number in 0..count {
             let pool = self.clone();
-            supervisor.task(Spec::escape(format!("hasher-{number}")).kind("hasher"), move |cx| life(pool.clone(), cx));
+            supervisor.task(Spec::escape(format!("hasher-{number}")).kind("hasher"), move |cx| run(pool.clone(), cx));
         }
     }
 }
 
-async fn life(pool: HasherPool, cx: TaskCx) -> Result<(), Fault> {
+async fn run(pool: HasherPool, cx: TaskCx) -> Result<(), Fault> {
     let running = pool.clone();
     let mut thread = pin!(cx.thread(move |cx| {
         cx.ready();

@@ -143,15 +143,15 @@ mod tests {
 
     #[test]
     fn the_log_reports_the_first_failure_the_open_circuit_and_the_end_but_not_each_failure() {
-        let (mut provider, away) = (ProviderState::default(), ProviderAnswer::broken(SmtpStep::Connect, "refused"));
-        let changes: Vec<ProviderChange> = (0..6).map(|second| provider.failed(at(second), &away)).collect();
+        let (mut provider, broken) = (ProviderState::default(), ProviderAnswer::broken(SmtpStep::Connect, "refused"));
+        let changes: Vec<ProviderChange> = (0..6).map(|second| provider.failed(at(second), &broken)).collect();
         use ProviderChange::{Fails, Nothing, Opened, Recovered};
         assert_eq!(changes, [Fails, Nothing, Nothing, Nothing, Opened, Nothing]);
-        assert_eq!(provider.failed(at(65), &away), Fails, "a minute later it still does");
+        assert_eq!(provider.failed(at(65), &broken), Fails, "it fails a minute later too");
         assert_eq!(provider.last_failure.as_deref(), Some("broken at connect: refused"));
         assert_eq!(provider.answered(), Recovered);
         assert_eq!((provider.answered(), provider.last_failure.take()), (Nothing, None));
-        assert_eq!(provider.failed(at(70), &away), Nothing, "logged five seconds ago");
+        assert_eq!(provider.failed(at(70), &broken), Nothing, "logged five seconds ago");
         assert_eq!(provider.answered(), Nothing);
     }
 }

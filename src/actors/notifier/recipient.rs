@@ -16,8 +16,8 @@ pub(super) struct Recipient {
     pub(super) locale: Option<Locale>,
 }
 
-/// The guest of an invitation; the user, if the address is proven or a code is to prove it; else the registration, for
-/// codes alone. No text that a person typed goes into a mail. `None`: there is no address to send to.
+/// The invited person; else the user, if the address is proven or the message has a code; else the registration, for
+/// codes only. No typed text is part of a mail. `None`: there is no address to send to.
 pub(super) fn recipient(reader: &impl Reader, notice: &Notice) -> Result<Option<Recipient>, TxFault> {
     if notice.template == TemplateName::Invitation {
         let invited = invitation::find(reader, InvitationId::from(notice.owner.uuid()))?;

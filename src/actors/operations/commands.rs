@@ -111,7 +111,7 @@ impl Operations {
         let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
         if let Err(fault) = self.audit(context, action, detail.clone()).await {
             let action = AuditAction::from(action);
-            tracing::error!(%action, detail, %request_id, ?caller, %fault, "the audit entry of this action was not written");
+            tracing::error!(%action, detail, %request_id, ?caller, %fault, "an action has no audit entry");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The ceilings on refused codes, inside the transaction of a try.
+//! The ceilings on refused codes, checked in the transaction of a code try.
 
 use crate::{
     domain::{
@@ -15,7 +15,7 @@ use crate::{
     types::id::UserId,
 };
 
-/// Whether tries of codes of this purpose are counted: those that any client may make, not those of signed-in users.
+/// Whether the ceilings count tries of this purpose: those of unauthenticated clients, not those of signed-in users.
 pub(super) fn applies_to(purpose: CodePurpose) -> bool {
     match purpose {
         CodePurpose::VerifyEmail | CodePurpose::ResetPassword => true,
@@ -23,7 +23,7 @@ pub(super) fn applies_to(purpose: CodePurpose) -> bool {
     }
 }
 
-/// The domain of an owner's address.
+/// The domain of the owner's address; `None`: the owner does not exist.
 pub(super) fn domain_of(reader: &impl Reader, owner: UserId) -> Result<Option<String>, TxFault> {
     let email = match user::find(reader, owner)? {
         Some(found) => Some(found.email),
@@ -47,7 +47,7 @@ pub(super) fn is_reached(tx: &Tx<'_>, domain: &str, limits: &CodeLimits) -> Resu
     Ok(false)
 }
 
-/// Counts a refused code. The one that reaches a ceiling is entered in the audit log.
+/// Counts a refused code, and audits the one that reaches a ceiling.
 pub(super) fn count(tx: &mut Tx<'_>, domain: &str, limits: &CodeLimits) -> Result<(), TxFault> {
     for (scope, most) in scopes(domain, limits) {
         let refused = RefusedCodes::with_another(refused_codes::find(tx, scope)?, tx.now());

@@ -1,9 +1,9 @@
-//! The child of one owner: its mailbox is the order in which this owner's codes are issued and tried.
+//! The child of one owner. The order of its mailbox is the order in which the owner's codes are issued and tried.
 //!
-//! - **Owns:** the codes of one user or registration in `code_by_owner`; in memory only the timer of the next end.
-//! - **Wakes on:** issue, verify, and the end of a live code's time.
-//! - **Promises:** one request of its owner at a time; a code is accepted by a transaction, never by what it remembers.
-//! - **Loses on crash:** the timer, which the next start arms again from the store.
+//! - **Owns:** the codes of one user or registration in `code_by_owner`; in memory only the timer of the next expiry.
+//! - **Wakes on:** issue, verify, and the expiry of a valid code.
+//! - **Promises:** one request of its owner at a time; only a transaction accepts a code.
+//! - **Loses on crash:** the timer, which the next start sets again from the store.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,15 +19,15 @@ use crate::{
     types::{Call, CallContext, Fault, Timestamp, Work, id::UserId},
 };
 
-/// What a child of `OtpActor` is sent.
+/// The messages of a child of `OtpActor`.
 pub enum OtpMessage {
-    /// Send a code, if one may be sent.
+    /// Sends a code, if the limits allow it.
     Issue(CallContext, CodePurpose, CodeOrder, Reply<Issued>),
-    /// Cost what one of the others costs, and change nothing.
+    /// Costs the same as one of the others, for an owner that does not exist.
     Pretend(CallContext, Pretended, Reply<()>),
-    /// Try a code.
+    /// Tries a code.
     Verify(CallContext, CodeTry, Reply<Tried>),
-    /// A code's time may be over.
+    /// Ends the codes that have expired.
     ExpireDue,
 }
 
@@ -53,19 +53,20 @@ impl OtpChild {
         Self { context, owner }
     }
 
-    /// Ends what is over, behind every commit of an earlier life, and arms the timer for what is not.
-    async fn look(&self, cx: &Cx<OtpMessage>, work: Work) -> Option<Timer> {
+    /// Ends the expired codes, and sets the timer of the next expiry. The transaction follows every commit of an
+    /// earlier child of the owner.
+    async fn expire_due(&self, cx: &Cx<OtpMessage>, work: Work) -> Option<Timer> {
         let call = Call { work, context: CallContext::service("otp", "expire-due") };
         let next = expire::run(&self.context, &call, self.owner).await.unwrap_or_else(|fault| {
-            // The sweep over all owners ends it all the same.
-            tracing::debug!(%fault, "codes of an owner could not be looked at");
+            // Upkeep ends expired codes of all owners too.
+            tracing::debug!(%fault, "the expired codes of an owner were not ended");
             None
         });
         wake_at(cx, next)
     }
 }
 
-/// Arms the timer for `due`, and shows operators when that is; without a time there is no timer.
+/// Sets the timer for `due` and shows the time to operators; `None`: no timer is needed.
 fn wake_at(cx: &Cx<OtpMessage>, due: Option<Timestamp>) -> Option<Timer> {
     cx.wakes_at(due);
     let wait = due?.since(cx.system().clock().now()).max(Duration::from_millis(1));
@@ -79,7 +80,7 @@ impl Service for OtpChild {
 
     async fn start(&self, cx: &Cx<OtpMessage>) -> Result<Option<Timer>, Fault> {
         let deadline = cx.system().clock().instant() + crate::types::limits::CALL_DEADLINE;
-        Ok(self.look(cx, Work::until(deadline)).await)
+        Ok(self.expire_due(cx, Work::until(deadline)).await)
     }
 
     async fn handle(&self, cx: &Cx<OtpMessage>, state: &mut Option<Timer>, message: OtpMessage, work: Work) {
@@ -100,7 +101,7 @@ impl Service for OtpChild {
                 let call = Call { work, context };
                 reply.finish(verify::run(&self.context, &call, self.owner, attempt).await);
             }
-            OtpMessage::ExpireDue => *state = self.look(cx, work).await,
+            OtpMessage::ExpireDue => *state = self.expire_due(cx, work).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How a code stands, for the owner who asked for it. A read of the store.
+//! Reads the state of a code, for the owner who requested it.
 
 use super::context::OtpContext;
 use crate::{
@@ -10,22 +10,18 @@ use crate::{
     },
 };
 
-/// A code without its digits.
+/// The state of a code, without its digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeState {
-    /// Its id.
     pub code: CodeId,
-    /// What it is to prove.
     pub purpose: CodePurpose,
-    /// How far it has come.
     pub progress: CodeProgress,
-    /// When it runs out.
     pub expires_at: Timestamp,
-    /// From when on it may be asked for again.
+    /// The time from which the code can be requested again.
     pub resend_at: Timestamp,
 }
 
-/// The code `wanted` of `owner`; `None` if there is none, or another took its place.
+/// The code `wanted` of `owner`; `None` if it does not exist or was replaced.
 pub(super) async fn run(context: &OtpContext, owner: UserId, wanted: CodeId) -> Result<Option<CodeState>, Fault> {
     let now = context.system.clock().now();
     let codes = context.store.read(move |view| code::of_owner(view, owner)).await?;

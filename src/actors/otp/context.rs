@@ -1,4 +1,4 @@
-//! What the children of `OtpActor` share.
+//! The context that the children of `OtpActor` share.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     types::Call,
 };
 
-/// The store, the system, the numbers, and the keys of links.
+/// The dependencies and limits of the children.
 pub(super) struct OtpContext {
     pub(super) system: System,
     pub(super) store: Store,
@@ -25,13 +25,13 @@ impl OtpContext {
         Arc::new(Self { system, store, limits: settings.into(), links })
     }
 
-    /// What accompanies a transaction of `call`.
+    /// The write of a transaction of `call`.
     pub(super) fn write(&self, call: &Call) -> Write {
         Write::of(call, self.system.stamp())
     }
 }
 
-/// The code as the secret of its link names it.
+/// The values from which the secret of the code's link is derived.
 pub(super) fn linked(code: &OneTimeCode) -> LinkedCode {
     LinkedCode { owner: code.owner, purpose: code.purpose.as_str(), code: code.id }
 }

@@ -1,4 +1,4 @@
-//! The end of codes that were not used: an event, and their records removed when no limit looks back to them any more.
+//! Ends expired codes: emits the event, and removes the records that no limit on sending needs.
 
 use super::{context::OtpContext, writes};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     types::{Call, Fault, Timestamp, id::UserId},
 };
 
-/// Ends the codes of `owner` that are due. Gives when the next one is.
+/// Ends the due codes of `owner`. Returns the time of the next expiry.
 pub(super) async fn run(context: &OtpContext, call: &Call, owner: UserId) -> Result<Option<Timestamp>, Fault> {
     context.store.write(context.write(call).reclaim(), move |tx| commit(tx, owner)).await
 }

@@ -1,4 +1,4 @@
-//! Issuing a code: for the event of a registration or reset, or because a request asks to have it sent again.
+//! Issues a code: on the event of a registration or a password reset, or on a request to send it again.
 
 use std::sync::Arc;
 
@@ -13,33 +13,32 @@ use crate::{
     },
 };
 
-/// What came of it.
+/// The result of an issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Issued {
-    /// A code is on its way.
+    /// A code was issued; its event starts the delivery.
     Sent {
         /// The id of this issue.
         code: CodeId,
-        /// When it runs out.
         expires_at: Timestamp,
-        /// From when on it may be sent again.
+        /// The time from which the code can be sent again.
         resend_at: Timestamp,
     },
-    /// Nothing is sent now.
+    /// The limits allow no code now.
     Wait {
-        /// When asking again makes sense.
+        /// The time from which the next code can be requested.
         until: Timestamp,
     },
-    /// The owner has no address to send to: it is gone, or never was.
+    /// The owner has no address to send to, or does not exist.
     Nobody,
 }
 
-/// What asks for the code.
+/// The cause of an issue.
 #[derive(Debug, Clone)]
 pub enum CodeOrder {
-    /// An event; the delivery is settled in the same commit.
+    /// An event, whose hand-over is settled in the same commit.
     Event(Box<HandOver>),
-    /// A request, which may or may not be the owner's.
+    /// A request, which may come from another person than the owner.
     Asked,
 }
 

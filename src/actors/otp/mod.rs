@@ -1,11 +1,11 @@
 //! One-time codes: `OtpActor`, the directory of one child actor for each user or registration that has a code.
 //!
 //! - **Owns:** the table of codes.
-//! - **Wakes on:** commands of its handle, the event of a registration or a reset, the end of a code's time.
-//! - **Promises:** a code is tried in the order its owner's requests came, and accepted in a transaction only.
+//! - **Wakes on:** calls of its handle, the event of a registration or a reset, the expiry of a code.
+//! - **Promises:** codes are tried in the order of their owner's requests, and accepted only by a transaction.
 //! - **Loses on crash:** nothing; a child reads the store again.
 //!
-//! Must not know: who delivers a code, HTTP. Begin with `verify.rs`.
+//! Must not know: how a code is delivered, HTTP. Begin with `verify.rs`.
 
 mod ceiling;
 mod child;
@@ -41,10 +41,10 @@ use crate::{
     },
 };
 
-/// Under which name operators see the directory.
+/// The `kind` of the directory, for operators.
 const KIND: &str = "OtpActor";
 
-/// The handle. Cheap to clone.
+/// The handle of the one-time codes. Cheap to clone.
 #[derive(Clone)]
 pub struct Otp {
     directory: Directory<UserId, OtpMessage>,
@@ -52,7 +52,7 @@ pub struct Otp {
 }
 
 impl Otp {
-    /// Puts the directory of children under `supervisor` and gives its handle.
+    /// Adds the directory of children to `supervisor` and returns its handle.
     pub fn supervised(
         supervisor: &mut Supervisor,
         spec: Spec,
@@ -66,7 +66,7 @@ impl Otp {
         Self { directory: supervisor.directory(spec.kind(KIND), DirectoryBounds::default(), child), context }
     }
 
-    /// Sends a code to its owner, as `order` says.
+    /// Issues a code to its owner, for the cause `order`.
     pub async fn issue(
         &self,
         context: CallContext,
@@ -78,8 +78,8 @@ impl Otp {
         self.directory.call(&owner, limits::CALL_DEADLINE, make).await
     }
 
-    /// Tries what was typed; `effect` is what the right code does, in the same commit. What cannot be a code is not
-    /// counted as a try, since it could never be right.
+    /// Tries a typed code; the right code applies `effect` in the same commit. A text without the form of a code is not
+    /// counted as a try.
     pub async fn verify(
         &self,
         context: CallContext,
@@ -110,23 +110,23 @@ impl Otp {
         self.directory.call(&owner, limits::CALL_DEADLINE, make).await
     }
 
-    /// Whether a secret is that of a code which has not ended.
+    /// Whether a secret belongs to a code that is not void and has not expired.
     pub async fn knows_link(&self, secret: &LinkSecret, purpose: CodePurpose) -> Result<bool, Fault> {
         reveal::knows_link(&self.context, secret, purpose).await
     }
 
-    /// The digits of a code and the secret of its link, for their delivery; `None` once they are used, void, over or
-    /// replaced.
+    /// The digits of a code and the secret of its link, for their delivery; `None` if the code is used, void, expired
+    /// or replaced.
     pub async fn reveal(&self, owner: UserId, purpose: CodePurpose, code: CodeId) -> Result<Option<LiveCode>, Fault> {
         reveal::run(&self.context, owner, purpose, code).await
     }
 
-    /// How a code stands, for its owner; `None` if they have no such code.
+    /// The state of a code, for its owner; `None`: the owner has no such code.
     pub async fn standing(&self, owner: UserId, code: CodeId) -> Result<Option<CodeState>, Fault> {
         code_state::run(&self.context, owner, code).await
     }
 
-    /// Costs what a try or a sending costs, for an owner that does not exist, in whose mailbox it waits.
+    /// Costs the same as a try or an issue, for an owner that does not exist; waits in the mailbox of `stand_in`.
     pub async fn pretend(&self, context: CallContext, stand_in: UserId, pretended: Pretended) -> Result<(), Fault> {
         let make = |reply| OtpMessage::Pretend(context, pretended, reply);
         self.directory.call(&stand_in, limits::CALL_DEADLINE, make).await

@@ -1,4 +1,4 @@
-//! Handing a code to its delivery: only while it lives, so that an expired code is never sent late.
+//! Reveals a code to its delivery, only while it is valid, so that no expired code is sent.
 
 use super::context::{OtpContext, linked};
 use crate::{
@@ -11,18 +11,17 @@ use crate::{
     },
 };
 
-/// A code that may be sent now.
+/// A valid code, for its delivery.
 #[derive(Debug, Clone)]
 pub struct LiveCode {
-    /// Six digits, or eight.
+    /// Six or eight digits.
     pub digits: Secret,
     /// The secret of the link in the same mail.
     pub link_secret: Option<Secret>,
-    /// When it runs out.
     pub expires_at: Timestamp,
 }
 
-/// The digits of the issue `wanted`, unless it was used, is void or over, or another took its place.
+/// The digits of the issue `wanted`; `None` if it is used, void, expired or replaced.
 pub(super) async fn run(
     context: &OtpContext,
     owner: UserId,
@@ -42,7 +41,7 @@ pub(super) async fn run(
     }))
 }
 
-/// Whether `secret` is that of a code of its owner for `purpose` that was not ended.
+/// Whether `secret` belongs to a code of its owner for `purpose` that is not void and has not expired.
 pub(super) async fn knows_link(context: &OtpContext, secret: &LinkSecret, purpose: CodePurpose) -> Result<bool, Fault> {
     let now = context.system.clock().now();
     let owner = secret.owner();

@@ -9,16 +9,16 @@ use crate::{
     types::id::UserId,
 };
 
-/// The name by which the catalogue of events and the store know it.
+/// The subscriber's name in the catalogue of events and in the store.
 const NAME: &str = "otp";
 
-/// The subscriber.
+/// Issues the codes of events.
 pub struct OtpSubscriber {
     otp: Otp,
 }
 
 impl OtpSubscriber {
-    /// Hears for `otp`.
+    /// The subscriber of `otp`.
     pub fn new(otp: Otp) -> Self {
         Self { otp }
     }
@@ -34,7 +34,7 @@ impl OtpSubscriber {
     }
 }
 
-/// Whose code, and what for, an event calls for.
+/// The owner and purpose of the code that an event requires.
 fn ordered(kind: &EventKind) -> Option<(UserId, CodePurpose)> {
     match kind {
         EventKind::Auth(AuthEvent::UserRegistered(event)) => Some((event.user, CodePurpose::VerifyEmail)),
@@ -59,7 +59,7 @@ mod tests {
     use crate::domain::event::EventType;
 
     #[test]
-    fn a_code_is_ordered_for_each_type_that_is_heard_and_for_no_other() {
+    fn a_code_is_issued_for_each_subscribed_type_and_for_no_other() {
         let heard = EventType::heard_by(NAME);
         assert!(!heard.is_empty());
         for event in EventKind::samples() {

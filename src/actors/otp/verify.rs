@@ -1,4 +1,4 @@
-//! Trying a code. What the right one proves takes effect in the same commit.
+//! Tries a code. The effect of the right code is part of the same commit.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -26,24 +26,24 @@ use crate::{
     types::{Call, Failure, Fault, Timestamp, id::UserId},
 };
 
-/// What the right code does, in the commit that takes it.
+/// The effect of the right code, in the transaction that accepts it.
 #[derive(Clone)]
 pub struct Effect {
-    /// Its name in the log.
+    /// Names the effect in the log.
     pub name: &'static str,
-    /// What it does; pure, and run again if the transaction is.
+    /// Pure, because a repeated transaction runs it again.
     pub run: EffectRun,
 }
 
-/// The function of an effect. It keeps nothing when it refuses.
+/// The function of an effect. If it refuses, its writes are discarded.
 pub type EffectRun = Arc<dyn Fn(&mut Tx<'_>) -> Decision<(), EffectRefused> + Send + Sync>;
 
-/// The effect can do nothing any more, so the code is refused.
+/// The effect is no longer possible, so the code is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EffectRefused;
 
 impl Effect {
-    /// The effect `name`, which does what `run` does.
+    /// The effect `name` with the function `run`.
     pub fn new(
         name: &'static str,
         run: impl Fn(&mut Tx<'_>) -> Decision<(), EffectRefused> + Send + Sync + 'static,
@@ -51,8 +51,8 @@ impl Effect {
         Self { name, run: Arc::new(run) }
     }
 
-    /// Does it in the transaction of the code. If it refuses, nothing that it wrote is kept and the code stays unused.
-    /// A panic in it is logged with its name.
+    /// Applies the effect in the transaction of the code. If it refuses, its writes are discarded and the code stays
+    /// unused. A panic is logged with the effect's name.
     fn apply(&self, tx: &mut Tx<'_>) -> Decision<(), EffectRefused> {
         match catch_unwind(AssertUnwindSafe(|| (self.run)(tx))) {
             Ok(Err(Stop::RefuseAndKeep(refused))) => Err(Stop::Refuse(refused)),
@@ -65,28 +65,26 @@ impl Effect {
     }
 }
 
-/// What a try came to.
+/// The result of a code try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tried {
-    /// Right: the effect is committed.
+    /// The code is right, and the effect is committed.
     Right,
-    /// Right, and used before: without effect.
+    /// The code is right and was used before; it has no effect.
     RightAgain,
-    /// Wrong.
     Wrong {
-        /// Tries that are left.
+        /// The number of tries left.
         attempts_left: u8,
     },
-    /// Its time was over.
     Expired,
-    /// There is no code, or it is void, or its effect is not to be had any more.
+    /// There is no code, or it is void, or its effect is no longer possible.
     Unknown,
 }
 
-/// What shows that its sender reads the mail.
+/// The proof that the caller reads the mail or text message.
 #[derive(Clone)]
 pub enum CodeProof {
-    /// What was typed.
+    /// The digits as typed.
     Digits(CodeDigits),
     /// The secret of the link.
     Link(LinkSecret),
@@ -95,31 +93,29 @@ pub enum CodeProof {
 /// A try of a code.
 #[derive(Clone)]
 pub struct CodeTry {
-    /// What the code proves.
     pub purpose: CodePurpose,
-    /// The code or its link.
     pub proof: CodeProof,
-    /// What the right code does.
+    /// Applied if the proof is right.
     pub effect: Effect,
 }
 
 pub(super) async fn run(context: &Arc<OtpContext>, call: &Call, owner: UserId, tried: CodeTry) -> Result<Tried, Fault> {
     let judge = CodeJudge { limits: context.limits, links: Arc::clone(&context.links) };
     match context.store.decide(context.write(call), move |tx| commit(tx, owner, &tried, &judge)).await {
-        Ok(came_to) => Ok(came_to),
+        Ok(result) => Ok(result),
         Err(Failure::Refused(EffectRefused)) => Ok(Tried::Unknown),
         Err(Failure::Fault(fault)) => Err(fault),
     }
 }
 
-/// What a proof is held against.
+/// The rules by which a proof is checked.
 struct CodeJudge {
     limits: CodeLimits,
     links: Arc<LinkKeys>,
 }
 
 impl CodeJudge {
-    /// What a proof does to a code. A secret that is not the code's counts as no try of it: `Try::Void`.
+    /// Checks a proof against a code. A wrong secret of a link is not counted as a try of the code: `Try::Void`.
     fn judge(&self, code: &OneTimeCode, proof: &CodeProof, now: Timestamp) -> Try {
         match proof {
             CodeProof::Digits(typed) => {
@@ -162,7 +158,7 @@ fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) ->
     }
 }
 
-/// The code that a proof is held against.
+/// The code against which a proof is checked.
 fn code_of(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) -> Result<Option<OneTimeCode>, TxFault> {
     match (code::find(tx, owner, tried.purpose)?, &tried.proof) {
         (Some(found), _) => Ok(Some(found)),
@@ -171,18 +167,18 @@ fn code_of(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) -
     }
 }
 
-/// A try that changes nothing costs what one costs that does.
-fn unchanged(tx: &mut Tx<'_>, came_to: Tried) -> Decision<Tried, EffectRefused> {
+/// Ends a try that changes nothing; it costs the same as one that does.
+fn unchanged(tx: &mut Tx<'_>, result: Tried) -> Decision<Tried, EffectRefused> {
     timing_padding::leave(tx)?;
-    Ok(came_to)
+    Ok(result)
 }
 
-/// What is done for an owner that does not exist.
+/// The work that is imitated for an owner that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pretended {
-    /// A sending that sends nothing, or a try that tries nothing.
+    /// An issue without a code, or a try without a code.
     Nothing,
-    /// A try of a code that was sent to no one, since no user has the address of its request.
+    /// A try of a code that was not sent, because no user has the address of its request.
     Try {
         /// The domain of the address.
         domain: String,
@@ -194,7 +190,7 @@ pub(super) async fn pretend(context: &Arc<OtpContext>, call: &Call, pretended: P
     context.store.write(context.write(call), move |tx| commit_pretended(tx, &pretended, &limits)).await
 }
 
-/// Costs what the other costs. A try is entered and counted as a wrong one.
+/// Costs the same as the real work. A try is audited and counted as a wrong one.
 fn commit_pretended(tx: &mut Tx<'_>, pretended: &Pretended, limits: &CodeLimits) -> Result<(), TxFault> {
     timing_padding::leave(tx)?;
     let Pretended::Try { domain } = pretended else { return Ok(()) };

@@ -1,5 +1,5 @@
-//! What is done to codes inside a transaction. Each function writes the record with its event and its audit entry, so
-//! that no caller can forget one of them.
+//! Writes to codes. Each function writes the record with its event and its audit entry, so that no caller can omit one
+//! of them.
 
 use super::issue::Issued;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::AddressState,
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         otp::{
             CodeDemand, CodeLimits, CodePurpose, CodeStage, FreshCode, Issue, OneTimeCode,
             actions::OtpAction,
@@ -22,8 +22,8 @@ use crate::{
     types::{CodeLength, id::UserId},
 };
 
-/// Issues a code for `owner` and `purpose`, or has the live one sent again, as far as `limits` allow; the event says
-/// where it is sent. What sends nothing costs what a sending costs.
+/// Issues a code for `owner` and `purpose`, or sends the valid one again, if `limits` allow it; the event states the
+/// address. A call that sends nothing costs the same.
 pub(crate) fn issue_code(
     tx: &mut Tx<'_>,
     (owner, purpose): (UserId, CodePurpose),
@@ -51,7 +51,7 @@ pub(crate) fn issue_code(
     match (recipient, entry) {
         (CodeRecipient::Address(address), Some(entry)) => {
             let event = required(tx, &sent, address);
-            tx.record(EventOrigin::Call, event, entry)?;
+            tx.record(event, entry)?;
         }
         (CodeRecipient::Address(address), None) => {
             let event = required(tx, &sent, address);
@@ -65,8 +65,8 @@ pub(crate) fn issue_code(
     Ok(Issued::Sent { code: sent.id, expires_at: sent.expires_at, resend_at: resend_at(&sent, limits) })
 }
 
-/// The code against which a try for the registration of a taken address is held. As that of a free one it was drawn
-/// when the registration was made; it is sent to no address. `None`: the owner is no such registration.
+/// The code against which a try for the registration of a taken address is checked. It dates from the registration,
+/// like the code of a free address, and is not sent. `None`: the owner is no such registration.
 pub(super) fn decoy_code(
     tx: &mut Tx<'_>,
     owner: UserId,
@@ -83,7 +83,7 @@ pub(super) fn decoy_code(
     }
 }
 
-/// Ends a code that is due: a live one becomes void, which is an event, and stays for the limits on sending; another
+/// Ends a due code. A valid one becomes void with an event, and its record stays for the limits on sending; any other
 /// one is removed.
 pub(crate) fn end_code(tx: &mut Tx<'_>, over: &OneTimeCode) -> Result<(), TxFault> {
     match over.state {
@@ -100,8 +100,8 @@ pub(crate) fn end_code(tx: &mut Tx<'_>, over: &OneTimeCode) -> Result<(), TxFaul
     }
 }
 
-/// Ends the live code of an owner for a purpose, and its link, because what it is for is settled otherwise; it stays
-/// for the limits on sending. There is no event for it: the caller records the change that ended it.
+/// Voids the valid code of an owner for a purpose, and its link, because another change has settled the purpose. The
+/// record stays for the limits on sending. No event is written; the caller records the other change.
 pub(crate) fn void_code(tx: &mut Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<(), TxFault> {
     match code::find(tx, owner, purpose)? {
         Some(live) if live.state == CodeStage::Live => code::put(tx, &OneTimeCode { state: CodeStage::Void, ..live }),
@@ -109,7 +109,7 @@ pub(crate) fn void_code(tx: &mut Tx<'_>, owner: UserId, purpose: CodePurpose) ->
     }
 }
 
-/// Ends all live codes of an owner who may not sign in any more, as `void_code` does.
+/// Ends all valid codes of an owner who can no longer sign in, as `void_code` does.
 pub(crate) fn void_codes_of(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
     for purpose in CodePurpose::ALL {
         void_code(tx, owner, purpose)?;
@@ -117,12 +117,12 @@ pub(crate) fn void_codes_of(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFaul
     Ok(())
 }
 
-/// Removes all codes of an owner whose user or registration is replaced or gone; there is no event for it.
+/// Removes all codes of an owner whose user or registration was replaced or removed. No event is written.
 pub(crate) fn remove_codes_of(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
     code::remove_all(tx, owner)
 }
 
-/// Marks a code as used by the try that was right.
+/// Stores a code that the right try has used.
 pub(super) fn accept_code(tx: &mut Tx<'_>, used: &OneTimeCode) -> Result<(), TxFault> {
     code::put(tx, used)?;
     tx.emit(Event {
@@ -133,33 +133,33 @@ pub(super) fn accept_code(tx: &mut Tx<'_>, used: &OneTimeCode) -> Result<(), TxF
     Ok(())
 }
 
-/// Keeps a code whose wrong try is counted.
+/// Stores a code with a counted wrong try.
 pub(super) fn count_wrong_try(tx: &mut Tx<'_>, counted: &OneTimeCode, attempts_left: u8) -> Result<(), TxFault> {
     code::put(tx, counted)?;
     let (owner, code, purpose) = (counted.owner, counted.id, counted.purpose);
     let kind = OtpFailed { owner, code, purpose, attempts_left }.into();
     let detail = format!("purpose={} attempts_left={attempts_left}", purpose.as_str());
     let entry = AuditRecord::refused(OtpAction::CodeRefused, owner).detail(detail);
-    tx.record(EventOrigin::Call, Event { subject: owner, kind, personal: Personal::default() }, entry)?;
+    tx.record(Event { subject: owner, kind, personal: Personal::default() }, entry)?;
     Ok(())
 }
 
-/// Digits and id for a code, should one be needed; drawn from the transaction's own stream.
+/// Digits and id for a code that may be needed, from the transaction's randomness.
 fn draw(tx: &mut Tx<'_>, length: CodeLength) -> FreshCode {
     let digits = CodeDigits::draw(length, || tx.random()).for_record();
     FreshCode { id: tx.id(), digits }
 }
 
-/// Where a code goes.
+/// The recipient of a code.
 enum CodeRecipient {
-    /// To this address or phone.
+    /// An address or phone number.
     Address(String),
-    /// Nowhere: the address of the registration was taken, and its owner gets another mail. What the registrant can see
-    /// of the code is what can be seen of one that is sent.
+    /// No recipient: a user has the address of the registration and gets another mail. The registrant sees the same as
+    /// for a code that is sent.
     Decoy,
 }
 
-/// Where a code of that purpose goes; `None`: there is none.
+/// The recipient of a code for `purpose`; `None`: the owner has no address for it.
 fn recipient_of(tx: &Tx<'_>, owner: UserId, purpose: CodePurpose) -> Result<Option<CodeRecipient>, TxFault> {
     let known = user::find(tx, owner)?;
     let address = match purpose {
@@ -185,7 +185,7 @@ fn recipient_of_registration(tx: &Tx<'_>, owner: UserId) -> Result<Option<CodeRe
     }))
 }
 
-/// The event by which a code is sent.
+/// The event that starts the delivery of a code.
 fn required(tx: &Tx<'_>, sent: &OneTimeCode, address: String) -> Event {
     let (owner, code, purpose, expires_at) = (sent.owner, sent.id, sent.purpose, sent.expires_at);
     let kind = match purpose {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    actors::{audit::tell_end, leased::LeasedWorker},
+    actors::{audit::log_heads, leased::LeasedWorker},
     persistence::{Lease, Store},
     supervision::{Next, TaskCx},
     types::{Fault, Timestamp, limits},
@@ -32,7 +32,7 @@ impl LeasedWorker for AuditEnd {
         if now < due {
             return Ok(Next::Within(due.since(now)));
         }
-        tell_end(&self.store);
+        log_heads(&self.store);
         self.due = Some(now.plus(limits::AUDIT_END_TOLD_EVERY));
         Ok(Next::Within(limits::AUDIT_END_TOLD_EVERY))
     }

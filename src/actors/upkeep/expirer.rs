@@ -67,8 +67,8 @@ impl LeasedWorker for Expirer {
 fn registrations(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
     let ended = registration::ended(tx, tx.now(), BATCH)?;
     for id in &ended {
-        if let Some(gone) = registration::find(tx, *id)? {
-            drop_registration(tx, &gone)?;
+        if let Some(ended) = registration::find(tx, *id)? {
+            drop_registration(tx, &ended)?;
         }
     }
     Ok(ended.len())
@@ -77,8 +77,8 @@ fn registrations(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
 fn invitations(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
     let ended = invitation::ended(tx, tx.now(), BATCH)?;
     for id in &ended {
-        if let Some(gone) = invitation::find(tx, *id)? {
-            drop_invitation(tx, &gone)?;
+        if let Some(ended) = invitation::find(tx, *id)? {
+            drop_invitation(tx, &ended)?;
         }
     }
     Ok(ended.len())

@@ -1,4 +1,4 @@
-//! Giving a user roles and taking them.
+//! Replaces the roles of a user.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,27 +10,26 @@ use crate::{
     types::{Call, ExpectedVersion, Failure, Role, Roles, id::UserId, limits},
 };
 
-/// Replaces a user's roles. Answers the user; nothing is written if they are the same.
+/// Replaces a user's roles. Answers the user; writes nothing if the roles are the same.
 #[derive(Debug, Clone)]
 pub struct ChangeRoles {
-    /// The user.
     pub user: UserId,
-    /// All roles from now on.
+    /// All roles after the change.
     pub to: Roles,
-    /// The versions of the user that the change may begin from.
+    /// The versions of the user at which the change is allowed.
     pub from: ExpectedVersion,
 }
 
-/// Why the roles stay.
+/// The reason why the roles are not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeRolesRefusal {
-    /// There is no such user.
+    /// No user has this id.
     NotFound,
-    /// The user was changed in the meantime.
+    /// The user has another version than the expected one.
     Changed,
-    /// No administrator would be left.
+    /// The change would remove the last administrator.
     LastAdmin,
-    /// The user has not proven the address, and would hold a role that they do not hold yet.
+    /// The user has not proven the address and cannot get another role.
     Unproven,
 }
 

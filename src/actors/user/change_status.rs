@@ -1,4 +1,4 @@
-//! Locking and disabling a user, and letting them enter again.
+//! Locks, disables or reactivates a user.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,28 +17,27 @@ use crate::{
     types::{Call, ExpectedVersion, Failure, id::UserId, limits},
 };
 
-/// Gives a user a status. One that keeps the user from entering ends all sessions and live codes in the same commit.
-/// Answers the user; nothing is written if the status is the same.
+/// Changes a user's status. A status that forbids sign-ins ends all sessions and valid codes in the same commit.
+/// Answers the user; writes nothing if the status is the same.
 #[derive(Debug, Clone)]
 pub struct ChangeStatus {
-    /// The user.
     pub user: UserId,
-    /// The status that is wanted.
+    /// The status after the change.
     pub to: Status,
-    /// The versions of the user that the change may begin from.
+    /// The versions of the user at which the change is allowed.
     pub from: ExpectedVersion,
 }
 
-/// Why the status stays.
+/// The reason why the status is not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeStatusRefusal {
-    /// There is no such user.
+    /// No user has this id.
     NotFound,
-    /// The user was changed in the meantime.
+    /// The user has another version than the expected one.
     Changed,
-    /// There is no way there from the status the user has.
+    /// The user's present status does not allow the change.
     NotFrom(Status),
-    /// No administrator would be left.
+    /// The change would remove the last administrator.
     LastAdmin,
 }
 

@@ -1,4 +1,4 @@
-//! The first administrator, and others made from the command line: a user who need not prove the address.
+//! Creates an administrator from the command line, whose address counts as proven.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{SessionEnd, password_policy},
-        event::{Event, EventOrigin},
+        event::Event,
         user::{Metadata, Profile, Status, User, actions::UserAction, events::UserRoleChanged},
     },
     persistence::{Decision, Tx, TxFault, refuse, tables::user},
@@ -21,21 +21,20 @@ use crate::{
     types::{Call, EmailAddress, Failure, Invalid, Role, Roles, Secret, id::UserId, limits},
 };
 
-/// Makes an administrator. Answers the user, who may sign in at once.
+/// Creates an administrator. Answers the user, who can sign in at once.
 #[derive(Debug, Clone)]
 pub struct CreateAdmin {
-    /// The address, taken as proven.
+    /// The address; it counts as proven.
     pub email: EmailAddress,
-    /// The password.
     pub password: Secret,
 }
 
-/// Why no administrator is made.
+/// The reason why no administrator is created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CreateAdminRefusal {
-    /// The password is not taken, for these reasons.
+    /// The policy refuses the password, for these reasons.
     Password(Vec<Invalid>),
-    /// The address is a user's already: grant the role instead.
+    /// A user has proven the address; the role can be granted to that user.
     EmailTaken,
 }
 
@@ -81,11 +80,11 @@ fn commit(
     user::update(tx, &made).map_err(|stop| stop.map_refusal(|_| CreateAdminRefusal::EmailTaken))?;
     let kind = UserRoleChanged { user: made.id, from: Roles::default(), to: made.roles.clone() }.into();
     let event = Event { subject: made.id, kind, personal: writes::addressed(email) };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(UserAction::CreateAdmin, made.id))?;
+    tx.record(event, AuditRecord::done(UserAction::CreateAdmin, made.id))?;
     Ok(made)
 }
 
-/// The administrator in the place of a user who has not proven the address: everything that lets that user enter ends.
+/// The administrator in place of a user who has not proven the address. All sessions and codes of that user end.
 fn in_place_of(tx: &mut Tx<'_>, holder: User, fresh: User, key: &IdentifierKey) -> Result<User, TxFault> {
     end_all_sessions(tx, holder.id, SessionEnd::Administrator)?;
     remove_codes_of(tx, holder.id)?;

@@ -1,4 +1,4 @@
-//! Ending all sessions of the user of an address, from the command line.
+//! Ends all sessions of the user with an address, from the command line.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,10 +14,9 @@ use crate::{
     types::{Call, EmailAddress, Failure, limits},
 };
 
-/// Ends all sessions of a user. Answers how many there were.
+/// Ends all sessions of a user. Answers their number.
 #[derive(Debug, Clone)]
 pub struct EndSessions {
-    /// The user's address.
     pub email: EmailAddress,
 }
 

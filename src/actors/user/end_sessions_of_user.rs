@@ -1,4 +1,4 @@
-//! Ending all sessions of a user, by the user or by an administrator.
+//! Ends all sessions of a user, for the user or an administrator.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,14 +14,13 @@ use crate::{
     types::{Call, Failure, id::UserId, limits},
 };
 
-/// Ends all sessions of a user, the one that asks included. Answers how many there were.
+/// Ends all sessions of a user, the caller's own included. Answers their number.
 #[derive(Debug, Clone, Copy)]
 pub struct EndSessionsOfUser {
-    /// The user.
     pub user: UserId,
 }
 
-/// There is no user of this id.
+/// No user has this id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownUser;
 

@@ -1,4 +1,4 @@
-//! Giving a role to the user of an address, from the command line.
+//! Grants a role to the user with an address, from the command line.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,16 +10,14 @@ use crate::{
     types::{Call, EmailAddress, Failure, Role, Roles, limits},
 };
 
-/// Gives a user a role besides those they hold. Answers the user; nothing is written if they hold it.
+/// Adds a role to a user. Answers the user; writes nothing if the user has the role.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// The user's address.
     pub email: EmailAddress,
-    /// The role.
     pub role: Role,
 }
 
-/// Why the role is not given.
+/// The reason why the role is not granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GrantRefusal {
     /// No user has the address.

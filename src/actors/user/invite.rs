@@ -1,4 +1,4 @@
-//! Inviting an address to register.
+//! Invites an address to register.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use super::{InvitationRules, UserContext, writes};
 use crate::{
     domain::{
         audit::AuditRecord,
-        event::{Event, EventOrigin},
+        event::Event,
         user::{Invitation, actions::UserAction, events::UserInvited},
     },
     persistence::{
@@ -17,23 +17,23 @@ use crate::{
     types::{Call, EmailAddress, Failure, Locale, limits},
 };
 
-/// Has an address invited to register; an earlier invitation of it is void from then on. Answers the invitation.
+/// Invites an address to register and voids its earlier invitation. Answers the invitation.
 #[derive(Debug, Clone)]
 pub struct Invite {
-    /// The address that may register; the code is mailed to it.
+    /// The invited address; the code is mailed to it.
     pub email: EmailAddress,
     /// The language of the mail.
     pub locale: Option<Locale>,
 }
 
-/// Why the address is not invited.
+/// The reason why the address is not invited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InviteRefusal {
-    /// The address is a user's already.
+    /// A user has proven this address.
     EmailTaken,
-    /// The address was invited just now.
+    /// The last invitation of the address is too recent.
     TooSoon {
-        /// How long until it may be invited again.
+        /// The time until the address may be invited again.
         wait: Duration,
     },
 }
@@ -75,6 +75,6 @@ fn commit(tx: &mut Tx<'_>, command: &Invite, rules: InvitationRules) -> Decision
     let kind = UserInvited { invitation: made.id, expires_at: made.expires_at }.into();
     let event = Event { subject: made.guest(), kind, personal: writes::addressed(&made.email) };
     let entry = AuditRecord::done(UserAction::Invite, made.guest()).detail(format!("invitation={}", made.id));
-    tx.record(EventOrigin::Call, event, entry)?;
+    tx.record(event, entry)?;
     Ok(made)
 }

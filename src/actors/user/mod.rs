@@ -1,10 +1,10 @@
-//! Users: who uses the application, and who may register.
+//! Users and invitations.
 //!
 //! **Owns** the tables of users and invitations. **Wakes on** commands of its handle. **Promises** that addresses and
 //! user names are unique by their normal form, and that an administrator always remains. **Loses on crash** nothing.
 //!
-//! Must not know: HTTP, how sessions and codes work inside. Begin with `change_status.rs`, a command from its struct to
-//! its commit; `writes.rs` is what several commands do in one.
+//! Must not know: HTTP, the internals of sessions and codes. Begin with `change_status.rs`, a command from its struct
+//! to its commit; `writes.rs` has the writes that several commands share.
 
 mod change_roles;
 mod change_status;
@@ -54,10 +54,10 @@ use crate::{
     },
 };
 
-/// The actor: it keeps no state and runs each command as a job.
+/// The actor, which keeps no state and starts a job for each command.
 pub type UserActor = CommandActor<UserContext>;
 
-/// What the commands on users share.
+/// The context that the commands on users share.
 pub struct UserContext {
     system: System,
     store: Store,
@@ -70,7 +70,7 @@ pub struct UserContext {
     written: WrittenAccess,
 }
 
-/// How long an invitation lives, and how soon its address may be invited again.
+/// The validity of an invitation, and the time until its address can be invited again.
 #[derive(Debug, Clone, Copy)]
 struct InvitationRules {
     lifetime: Duration,
@@ -82,7 +82,7 @@ impl CommandContext for UserContext {
 }
 
 impl UserContext {
-    /// What the commands work with.
+    /// The context with the given settings.
     pub fn new(
         system: System,
         store: Store,
@@ -104,7 +104,7 @@ impl UserContext {
         })
     }
 
-    /// What accompanies a transaction of `call`.
+    /// The write of a transaction of `call`.
     fn write(&self, call: &Call) -> Write {
         Write::of(call, self.system.stamp())
     }
@@ -116,7 +116,7 @@ impl UserContext {
     }
 }
 
-/// The handle: commands go to the actor, reads look into the store. Cheap to clone.
+/// The handle: runs commands by the actor, and reads the store itself. Cheap to clone.
 #[derive(Clone)]
 pub struct Users(Handle<UserContext>);
 
@@ -140,13 +140,13 @@ impl Users {
         self.0.start(origin, command)
     }
 
-    /// The user of an id.
+    /// The user with this id.
     pub async fn find(&self, id: UserId) -> Result<Option<User>, Fault> {
         self.0.context().store.read(move |view| user::find(view, id)).await
     }
 
-    /// The users a filter lets through, newest first. A page may hold fewer rows than asked for and still not be the
-    /// last: one call looks at no more than `limits::SCAN_MAX` users.
+    /// The users that match a filter, newest first. A page with fewer rows than `limit` may have a next page, because
+    /// one call scans at most `limits::SCAN_MAX` users.
     pub async fn page(
         &self,
         filter: UserFilter,
@@ -156,7 +156,7 @@ impl Users {
         self.0.context().store.read(move |view| user::page(view, &filter, after, limit)).await
     }
 
-    /// The invitations that may still be used, newest first.
+    /// The valid invitations, newest first.
     pub async fn invitations(
         &self,
         after: Option<InvitationId>,

@@ -1,7 +1,7 @@
-//! Entries on access: what a caller read of others, and what was refused.
+//! Audit entries of access: reads of other users' records, and refused requests.
 //!
-//! Each entry is a commit. The first access in an hour is written for each caller, action, person and operation;
-//! repetitions within the hour are not. What was written is remembered in memory, so a restart may repeat an entry.
+//! Each entry is a commit. For each caller, action, person and operation only the first access per hour is written. The
+//! written accesses are kept in memory, so a restart may repeat an entry.
 
 use std::{
     collections::HashMap,
@@ -20,19 +20,18 @@ use crate::{
     types::{Call, Failure, Timestamp, id::UserId, limits},
 };
 
-/// Writes the entry of an access, if this hour has none yet; it is on disk when this is answered.
+/// Writes the entry of an access, unless there is one within the last hour. The answer follows the commit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NoteAccess {
-    /// What was accessed.
     pub kind: AccessKind,
-    /// The operation of the API.
+    /// The `operation_id` of the route.
     pub operation: String,
 }
 
-/// The kinds of access that have entries.
+/// The kinds of access with an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AccessKind {
-    /// The caller read this user, who is another one.
+    /// The caller read this other user.
     ReadUser(UserId),
     /// The caller read a list of users.
     ReadUsers,
@@ -54,7 +53,7 @@ impl NoteAccess {
     }
 }
 
-/// The accesses whose entries are written, and since when.
+/// The accesses with a written entry, and the time of each.
 #[derive(Default)]
 pub(super) struct WrittenAccess(Mutex<HashMap<(String, NoteAccess), Timestamp>>);
 
@@ -63,7 +62,7 @@ impl WrittenAccess {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the access has no entry of this hour; from now on it has one.
+    /// Whether an entry has to be written; records the access as written.
     fn begin(&self, key: &(String, NoteAccess), now: Timestamp) -> bool {
         let is_recent = |at: &Timestamp| now.since(*at) < limits::ACCESS_ENTRY_EVERY;
         let mut written = self.written();

@@ -1,4 +1,4 @@
-//! Taking an invitation back.
+//! Revokes an invitation.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,14 +10,13 @@ use crate::{
     types::{Call, Failure, id::InvitationId, limits},
 };
 
-/// Takes an invitation back: its code is void.
+/// Revokes an invitation; its code is void.
 #[derive(Debug, Clone, Copy)]
 pub struct RevokeInvitation {
-    /// The invitation.
     pub id: InvitationId,
 }
 
-/// There is no such invitation, or its time is over.
+/// No invitation has this id, or it has expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoSuchInvitation;
 
@@ -36,7 +35,7 @@ fn commit(tx: &mut Tx<'_>, id: InvitationId) -> Decision<(), NoSuchInvitation> {
     let Some(found) = invitation::find(tx, id)?.filter(|found| found.is_live(tx.now())) else {
         return refuse(NoSuchInvitation);
     };
-    // Before the guest's key is erased: the entry's personal fields are sealed under it.
+    // Before the invited person's key is erased, because the entry's personal fields are sealed with it.
     let detail = format!("invitation={}", found.id);
     tx.audit(AuditRecord::done(UserAction::RevokeInvitation, found.guest()).detail(detail))?;
     writes::drop_invitation(tx, &found)?;

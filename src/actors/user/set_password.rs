@@ -1,4 +1,4 @@
-//! A new password from an operator, for a user who cannot reset it by mail.
+//! Sets a password on an operator's command, for a user who cannot reset it by mail.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     domain::{
         audit::AuditRecord,
         auth::{SessionEnd, actions::AuthAction, events::PasswordChanged, password_policy},
-        event::{Event, EventOrigin},
+        event::Event,
         otp::CodePurpose,
         user::User,
     },
@@ -22,21 +22,19 @@ use crate::{
     types::{Call, EmailAddress, Failure, Invalid, Secret, id::UserId, limits},
 };
 
-/// Gives a user a new password; ends all sessions and forgets failed logins, as a reset by code does. Answers the user.
+/// Sets a user's password; ends all sessions and clears failed logins, like a reset by code. Answers the user.
 #[derive(Debug, Clone)]
 pub struct SetPassword {
-    /// The user's address.
     pub email: EmailAddress,
-    /// The new password.
     pub password: Secret,
 }
 
-/// Why the password stays.
+/// The reason why the password is not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetPasswordRefusal {
     /// No user has the address.
     NotFound,
-    /// The password is not taken, for these reasons.
+    /// The policy refuses the password, for these reasons.
     Password(Vec<Invalid>),
 }
 
@@ -78,6 +76,6 @@ fn commit(tx: &mut Tx<'_>, id: UserId, hash: &str, key: &IdentifierKey) -> Decis
     let kind = PasswordChanged { user: changed.id }.into();
     let event = Event { subject: changed.id, kind, personal: writes::addressed(&changed.email) };
     let entry = AuditRecord::done(AuthAction::ResetPassword, changed.id).detail("by=operator");
-    tx.record(EventOrigin::Call, event, entry)?;
+    tx.record(event, entry)?;
     Ok(changed)
 }

@@ -1,4 +1,4 @@
-//! Letting a locked user enter again: the status, and the failed logins that led to the lockout.
+//! Unlocks a user: the status, and the failed logins that led to the lockout.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,19 +19,18 @@ use crate::{
     types::{Call, EmailAddress, Failure, limits},
 };
 
-/// Takes the status `locked` from a user and forgets failed logins. Answers the user.
+/// Removes the status `locked` of a user and clears the failed logins. Answers the user.
 #[derive(Debug, Clone)]
 pub struct Unlock {
-    /// The user's address.
     pub email: EmailAddress,
 }
 
-/// Why the user is not unlocked.
+/// The reason why the user is not unlocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnlockRefusal {
     /// No user has the address.
     NotFound,
-    /// Another status than `locked` keeps the user from entering.
+    /// Another status than `locked` forbids the sign-in.
     NotFrom(Status),
 }
 
@@ -57,7 +56,7 @@ fn commit(tx: &mut Tx<'_>, command: &Unlock, key: &IdentifierKey) -> Decision<Us
     let unlocked = match transition::of_user(&found, StatusCommand::Unlock) {
         Ok(StatusChange::Opened { to }) => writes::give_status(tx, found, to)?,
         Ok(StatusChange::Unchanged) => found,
-        // No status keeps a pending user from entering; failed logins may.
+        // Failed logins can lock a pending user out too.
         Err(_) if found.status == Status::Pending => found,
         Ok(StatusChange::Shut { .. }) | Err(_) => return refuse(UnlockRefusal::NotFrom(found.status)),
     };

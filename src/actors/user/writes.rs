@@ -1,11 +1,11 @@
-//! What several commands do to users and invitations inside a transaction. Each function writes the records with their
-//! event and their audit entry, so that no caller can forget one of them.
+//! Writes to users and invitations that several commands share. Each function writes the records with their event and
+//! audit entry, so that no caller can omit one of them.
 
 use crate::{
     domain::{
         access::may_stop_being_admin,
         audit::AuditRecord,
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
         user::{
             AddressRule, Invitation, Status, User,
             actions::UserAction,
@@ -19,15 +19,15 @@ use crate::{
     types::{EmailAddress, Role, Roles, id::UserId},
 };
 
-/// Writes `changed` as the next version of the user of its id, changed now. Its address and user name must be those
-/// of before. Gives what was written.
+/// Writes `changed` as the next version of the user with its id and returns it. The address and the user name must be
+/// unchanged.
 pub(crate) fn replace_user(tx: &mut Tx<'_>, changed: User) -> Result<User, TxFault> {
     let changed = User { updated_at: tx.now(), version: changed.version + 1, ..changed };
     user::replace(tx, &changed)?;
     Ok(changed)
 }
 
-/// Gives a user these roles in the place of those before.
+/// Replaces a user's roles.
 pub(crate) fn give_roles(tx: &mut Tx<'_>, found: User, to: Roles) -> Result<User, TxFault> {
     let from = found.roles.clone();
     let changed = replace_user(tx, User { roles: to, ..found })?;
@@ -35,23 +35,22 @@ pub(crate) fn give_roles(tx: &mut Tx<'_>, found: User, to: Roles) -> Result<User
     let detail = format!("from={} to={}", names(&from), names(&changed.roles));
     let kind = UserRoleChanged { user: changed.id, from, to: changed.roles.clone() }.into();
     let event = Event { subject: changed.id, kind, personal: addressed(&changed.email) };
-    tx.record(EventOrigin::Call, event, AuditRecord::done(UserAction::ChangeRoles, changed.id).detail(detail))?;
+    tx.record(event, AuditRecord::done(UserAction::ChangeRoles, changed.id).detail(detail))?;
     Ok(changed)
 }
 
-/// Gives a user this status in the place of the one before. A caller that keeps the user from entering ends the
-/// sessions in the same transaction.
+/// Replaces a user's status. If the new status forbids sign-ins, the caller ends the sessions in the same transaction.
 pub(crate) fn give_status(tx: &mut Tx<'_>, found: User, to: Status) -> Result<User, TxFault> {
     let from = found.status;
     let changed = replace_user(tx, User { status: to, ..found })?;
     let kind = UserStatusChanged { user: changed.id, from, to }.into();
     let event = Event { subject: changed.id, kind, personal: addressed(&changed.email) };
     let detail = format!("from={} to={}", from.as_str(), to.as_str());
-    tx.record(EventOrigin::Call, event, AuditRecord::done(UserAction::ChangeStatus, changed.id).detail(detail))?;
+    tx.record(event, AuditRecord::done(UserAction::ChangeStatus, changed.id).detail(detail))?;
     Ok(changed)
 }
 
-/// Whether `leaving` is the only administrator who may enter.
+/// Whether `leaving` is the only administrator who may sign in.
 pub(crate) fn is_last_admin(tx: &Tx<'_>, leaving: UserId) -> Result<bool, TxFault> {
     let now = tx.now();
     let entering: Vec<UserId> = user::holders(tx, Role::Admin)?
@@ -62,13 +61,13 @@ pub(crate) fn is_last_admin(tx: &Tx<'_>, leaving: UserId) -> Result<bool, TxFaul
     Ok(may_stop_being_admin(leaving, &entering).is_err())
 }
 
-/// Removes an invitation and erases the personal fields of its guest. There is no event for it.
-pub(crate) fn drop_invitation(tx: &mut Tx<'_>, gone: &Invitation) -> Result<(), TxFault> {
-    invitation::remove(tx, gone.id)?;
-    persons::erase(tx, gone.guest())
+/// Removes an invitation and erases the personal fields of the invited person. No event is written.
+pub(crate) fn drop_invitation(tx: &mut Tx<'_>, removed: &Invitation) -> Result<(), TxFault> {
+    invitation::remove(tx, removed.id)?;
+    persons::erase(tx, removed.guest())
 }
 
-/// Removes the invitation of an address, if there is one, once its guest is a user.
+/// Removes the invitation of an address, if there is one, after the invited person has become a user.
 pub(crate) fn drop_invitation_of(tx: &mut Tx<'_>, email: &EmailAddress) -> Result<(), TxFault> {
     match invitation::find_by_email(tx, email)? {
         Some(served) => drop_invitation(tx, &served),
@@ -76,7 +75,7 @@ pub(crate) fn drop_invitation_of(tx: &mut Tx<'_>, email: &EmailAddress) -> Resul
     }
 }
 
-/// The personal fields of an event about the user or guest of an address.
+/// The personal fields of an event about the user or invited person with an address.
 pub(super) fn addressed(email: &EmailAddress) -> Personal {
     Personal { email: Some(email.as_str().to_owned()), ..Personal::default() }
 }

@@ -80,7 +80,6 @@ pub struct AuditAction(u16);
 /// A row of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActionRow {
-    /// The action.
     pub action: AuditAction,
     /// The name on the wire.
     pub name: &'static str,

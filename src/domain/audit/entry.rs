@@ -37,7 +37,6 @@ impl AuditResult {
 pub enum Actor {
     /// No verified caller.
     Anonymous,
-    /// A signed-in user.
     User(UserId),
     /// An operator at the command line.
     Cli,
@@ -86,9 +85,7 @@ impl From<&Caller> for Actor {
 /// An entry as a transaction writes it. The store adds actor, request, time, number and hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// The action.
     pub action: &'static ActionRow,
-    /// The result.
     pub result: AuditResult,
     /// The person that the entry is about, whose key seals the personal fields; `None`: no known person.
     pub subject: Option<UserId>,
@@ -123,17 +120,13 @@ pub struct AuditEntry {
     pub number: u64,
     /// The time of the commit's decision.
     pub time: Timestamp,
-    /// The actor.
     pub actor: Actor,
-    /// The action.
     pub action: AuditAction,
-    /// The result.
     pub result: AuditResult,
     /// The person that the entry is about.
     pub subject: Option<UserId>,
     /// The id of the request.
     pub request_id: String,
-    /// A short text.
     pub detail: String,
     /// The origin of the request; empty after the person's erasure.
     pub personal: Personal,

@@ -20,7 +20,7 @@ const LONGEST_WORD: usize = 20;
 const SHORTEST_WALK: usize = 3;
 /// The most characters of a unit: a password that repeats a unit is judged by the unit.
 const LONGEST_UNIT: usize = 20;
-/// The most other characters besides walks and sequences in a refused password.
+/// The most characters outside of walks and sequences in a refused password.
 const FEW: usize = 2;
 
 /// Keyboard walks; they also count backwards.
@@ -243,7 +243,7 @@ mod tests {
             "839201748263",
             "ich esse gern brot",
             "пароль для кота",
-            "a sentence that nobody says",
+            "a sentence without common words",
             "winterfell4ever",
             "xkqjzvwpfhgt",
         ] {

@@ -42,9 +42,7 @@ event! {
 event! {
     /// A user signed in.
     UserLoggedIn = 0x0103, "user.logged_in", to ["notifier"], also ["user.login", "USER_LOGGED_IN"], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
-        /// The new session.
         session: SessionId as "sessionId" = id(),
         /// Whether it was the user's first sign-in.
         first_login: bool as "firstLogin" = false,
@@ -56,7 +54,6 @@ event! {
 event! {
     /// A sign-in of an existing user failed.
     UserLoginFailed = 0x0104, "user.login_failed", to [], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
     }
 }
@@ -64,7 +61,6 @@ event! {
 event! {
     /// Too many failures: sign-in is locked for a time.
     UserLockedOut = 0x0105, "user.locked_out", to ["notifier"], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
         /// The end of the lock.
         until: Timestamp as "until" = in_ten_minutes(),
@@ -74,7 +70,6 @@ event! {
 event! {
     /// A user signed out.
     UserLoggedOut = 0x0106, "user.logged_out", to [], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
         /// The session that ended.
         session: SessionId as "sessionId" = id(),
@@ -84,9 +79,7 @@ event! {
 event! {
     /// A refresh token was used.
     SessionRefreshed = 0x0107, "session.refreshed", to [], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
-        /// The session.
         session: SessionId as "sessionId" = id(),
         /// The generation of the new token.
         generation: u32 as "generation" = 1,
@@ -96,11 +89,8 @@ event! {
 event! {
     /// A session was ended, except by its own logout.
     SessionRevoked = 0x0108, "session.revoked", to [], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
-        /// The session.
         session: SessionId as "sessionId" = id(),
-        /// The reason.
         reason: SessionEnd as "reason" = SessionEnd::Administrator,
     }
 }
@@ -108,9 +98,7 @@ event! {
 event! {
     /// A refresh token was reused, as a thief or a faulty client would: the session was ended.
     SessionReuseDetected = 0x0109, "session.reuse_detected", to ["notifier"], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
-        /// The session.
         session: SessionId as "sessionId" = id(),
     }
 }
@@ -118,9 +106,7 @@ event! {
 event! {
     /// A password reset was requested for a user.
     PasswordResetRequested = 0x010a, "password.reset_requested", to ["otp"], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
-        /// The request.
         reset: ResetId as "requestId" = id(),
     }
 }
@@ -128,7 +114,6 @@ event! {
 event! {
     /// The password was reset by a code.
     PasswordResetCompleted = 0x010b, "password.reset_completed", to ["notifier"], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
     }
 }
@@ -136,7 +121,6 @@ event! {
 event! {
     /// The password was changed by its user, or set by an operator.
     PasswordChanged = 0x010c, "password.changed", to ["notifier"], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
     }
 }

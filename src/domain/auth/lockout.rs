@@ -18,7 +18,6 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The owner of the failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Subject {
-    /// A user.
     User(UserId),
     /// An identifier as typed, as its keyed hash, whether or not a user has it.
     Identifier([u8; 32]),
@@ -40,7 +39,6 @@ pub struct LockoutLimits {
     pub failures: u32,
     /// The length of the first lock; each further one is twice as long.
     pub first: Duration,
-    /// The longest lock.
     pub longest: Duration,
     /// The number of failures per day over all networks that locks out all devices except known ones.
     pub daily_failures: u32,
@@ -107,7 +105,6 @@ pub enum Reservation {
 /// The effect of a wrong password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AfterWrong {
-    /// No lock.
     Open,
     /// This failure started a lock. The caller writes its event and audit entry, once.
     Locked {

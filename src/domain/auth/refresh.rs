@@ -10,7 +10,6 @@ use crate::types::{Timestamp, limits};
 /// The first use of a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstUse {
-    /// The generation.
     pub generation: u32,
     /// The time at which one of its two tokens was first presented.
     pub at: Timestamp,
@@ -49,7 +48,6 @@ pub enum Presented {
         /// The new current generation, to be issued.
         next: u32,
     },
-    /// A permitted repeat.
     Repeated {
         /// The generation that was issued at the first use; it is issued again.
         next: u32,

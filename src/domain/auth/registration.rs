@@ -39,9 +39,7 @@ pub struct Registration {
     pub profile: Profile,
     /// The password's hash as a PHC string.
     pub password_hash: String,
-    /// The creation time.
     pub created_at: Timestamp,
-    /// The expiry time.
     pub expires_at: Timestamp,
 }
 

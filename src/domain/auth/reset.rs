@@ -15,16 +15,13 @@ use crate::types::{
 pub struct ResetRequest {
     /// The id of the request.
     pub id: ResetId,
-    /// The given address.
     pub email: EmailAddress,
     /// The user or registration whose password the code sets, found when the request is made: later registrations of
     /// the address change nothing. `None`: the address was unknown, or the request only counts the tries of a day.
     pub owner: Option<UserId>,
     /// The number of code tries left.
     pub tries_left: u8,
-    /// The creation time.
     pub created_at: Timestamp,
-    /// The expiry time.
     pub expires_at: Timestamp,
 }
 

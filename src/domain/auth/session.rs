@@ -53,7 +53,6 @@ impl SessionEnd {
 pub struct Session {
     /// The id (claim `sid`).
     pub id: SessionId,
-    /// The user.
     pub user: UserId,
     /// The key from which refresh tokens are derived. The table that holds sessions is sealed.
     pub seed: [u8; 32],
@@ -69,7 +68,6 @@ pub struct Session {
     pub auth_time: Timestamp,
     /// The methods of that authentication (claim `amr`, RFC 8176).
     pub amr: Vec<String>,
-    /// The creation time.
     pub created_at: Timestamp,
     /// The time of the last refresh.
     pub last_used_at: Timestamp,

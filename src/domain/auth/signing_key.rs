@@ -35,7 +35,6 @@ impl KeyStage {
 pub struct SigningKey {
     /// `kid` in tokens and in the JWKS.
     pub id: KeyId,
-    /// The signing algorithm.
     pub algorithm: SigningAlgorithm,
     /// PKCS#8 (RFC 5208), DER.
     pub private_der: Vec<u8>,

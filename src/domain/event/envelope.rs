@@ -14,19 +14,13 @@ use crate::{
 /// Personal fields. Sealed under the person's own key: destroying the key erases the person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Personal {
-    /// E-mail address.
     pub email: Option<String>,
-    /// The client's address.
     pub ip_address: Option<String>,
-    /// `User-Agent`.
+    /// The header `User-Agent` of the request.
     pub user_agent: Option<String>,
-    /// First name.
     pub first_name: Option<String>,
-    /// Last name.
     pub last_name: Option<String>,
-    /// Phone number.
     pub phone: Option<String>,
-    /// User name.
     pub username: Option<String>,
 }
 
@@ -56,15 +50,6 @@ impl Personal {
     }
 }
 
-/// Whether an event contains the origin of its call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventOrigin {
-    /// It contains the client's address and user agent.
-    Call,
-    /// It contains neither: it reports the service's own work, or a person who did not make the call.
-    Withheld,
-}
-
 /// An event as a transaction writes it. The store adds id, sequence, time and origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -79,7 +64,6 @@ pub struct Event {
 /// An event as subscribers and operators read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventEnvelope {
-    /// The deduplication key.
     pub id: EventId,
     /// Strictly increasing. No event appears later with a smaller sequence than one that was read.
     pub sequence: u64,
@@ -93,7 +77,6 @@ pub struct EventEnvelope {
     pub causation: Option<EventId>,
     /// W3C trace context.
     pub traceparent: Option<String>,
-    /// The type.
     pub event_type: EventType,
     /// The event itself; `None`: this program does not know the type.
     pub kind: Option<EventKind>,

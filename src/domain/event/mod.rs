@@ -14,7 +14,7 @@ pub mod samples;
 mod subscription;
 
 pub(crate) use declare::{event, service_events};
-pub use envelope::{Event, EventEnvelope, EventOrigin, Personal};
+pub use envelope::{Event, EventEnvelope, Personal};
 pub use kind::{EventBodyForm, EventKind};
 pub use payload::PayloadValue;
 pub use row::{EventRow, EventType};

@@ -14,11 +14,8 @@ use crate::{
 pub enum PayloadValue {
     /// Text, an id, a time.
     Text(String),
-    /// A boolean.
     Flag(bool),
-    /// A small count.
     Count(u64),
-    /// Several texts.
     Texts(Vec<String>),
 }
 

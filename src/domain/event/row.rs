@@ -14,9 +14,8 @@ pub struct EventType(u16);
 /// A row of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventRow {
-    /// Its type.
     pub event_type: EventType,
-    /// The attribute `type`.
+    /// The attribute `type` of the event's JSON form.
     pub name: &'static str,
     /// The present schema of its body.
     pub schema: u16,

@@ -63,11 +63,9 @@ impl DeadReason {
 pub struct DeadLetter {
     /// The event; `None` if it was no longer in the log.
     pub event: Option<EventId>,
-    /// The event's type.
     pub event_type: Option<EventType>,
     /// The person that the event is about.
     pub subject: UserId,
-    /// The reason.
     pub reason: DeadReason,
     /// The number of hand-overs.
     pub attempts: u32,

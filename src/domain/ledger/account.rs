@@ -38,13 +38,12 @@ impl AccountType {
 /// Whose an account is. Stored by position: new ones go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AccountOwner {
-    /// A user's.
     User(UserId),
-    /// The operator's: of every system account and of no other.
+    /// The operator; the owner of every system account and of no other.
     System,
 }
 
-/// What a freeze stops. Stored by position: new ones go to the end.
+/// The movements that a freeze stops. Stored by position: new ones go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum FreezeScope {
     /// Debits, new holds and reversals out of the account.
@@ -74,13 +73,11 @@ impl FreezeScope {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AccountStatus {
-    /// It may.
     Active,
-    /// An administrator has stopped it; survives what becomes of the owner.
+    /// An administrator has stopped movements; a change of the owner's status does not lift the freeze.
     Frozen(FreezeScope),
-    /// For good.
+    /// A closed account is never reopened.
     Closed {
-        /// Since when.
         at: Timestamp,
     },
 }
@@ -96,8 +93,8 @@ impl AccountStatus {
     }
 }
 
-/// What went through an account, in minor units, each 0 to `limits::COUNTER_MINOR_MAX`. The posted counters never
-/// fall; the pending ones are what active holds reserve and fall when a hold ends.
+/// The sums of an account's movements, in minor units, each 0 to `limits::COUNTER_MINOR_MAX`. The posted counters never
+/// fall; the pending ones are the sums that active holds reserve, and fall when a hold ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 pub struct AccountCounters {
     /// The sum of all debits.
@@ -111,7 +108,7 @@ pub struct AccountCounters {
 }
 
 impl AccountCounters {
-    /// Credits less debits.
+    /// The balance: credits less debits.
     pub const fn balance_minor(&self) -> i128 {
         self.credits_posted.saturating_sub(self.debits_posted)
     }
@@ -124,7 +121,7 @@ impl AccountCounters {
         })
     }
 
-    /// Whether what a posting on `side` raises is within its limits: the counter, and the balance in that direction.
+    /// Whether the values that a posting on `side` raises are within their limits: the counter, and the balance.
     pub fn is_in_range_on(&self, side: EntrySide) -> bool {
         match side {
             EntrySide::Debit => {
@@ -145,10 +142,10 @@ impl AccountCounters {
     }
 }
 
-/// How much may be debited now. Ordered: unlimited is more than any amount.
+/// The funds that can be debited now. Ordered: unlimited is more than any amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Available {
-    /// So many minor units; below zero only in damaged books.
+    /// A number of minor units; below zero only if the records are damaged.
     Minor(i128),
     /// Without a limit: a system account.
     Unlimited,
@@ -157,31 +154,29 @@ pub enum Available {
 /// An account of one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// The id.
     pub id: AccountId,
-    /// Whose it is.
     pub owner: AccountOwner,
     /// What it is for.
     pub account_type: AccountType,
     /// Its currency, with the scale that was fixed at first use.
     pub currency: Currency,
-    /// Its unique name, if it was given one; kept when the account is closed.
+    /// The unique alias; it stays reserved when the account is closed.
     pub alias: Option<AccountAlias>,
-    /// What its owner calls it.
+    /// The owner's name for the account.
     pub label: Option<AccountLabel>,
     /// Whether money may move.
     pub status: AccountStatus,
-    /// How far the balance may fall below zero; without meaning for system accounts.
+    /// The amount by which the balance may fall below zero; ignored for system accounts.
     pub credit_limit: AmountBound,
-    /// What a credit must not take the balance above.
+    /// The highest balance that a credit may lead to.
     pub max_balance: Option<AmountBound>,
-    /// What went through it.
+    /// The sums of all movements.
     pub counters: AccountCounters,
-    /// The entries so far; the number of the newest.
+    /// The number of entries, which is the number of the newest.
     pub entry_count: u64,
-    /// The time of the newest entry; when there is none, that of the opening.
+    /// The time of the newest entry, or of the opening while there is none.
     pub last_entry_at: Timestamp,
-    /// When it was opened.
+    /// The time of the opening.
     pub opened_at: Timestamp,
 }
 
@@ -194,7 +189,7 @@ impl Account {
         }
     }
 
-    /// What may be debited when the counters are `counters`: balance and credit limit, less what holds reserve.
+    /// The funds that can be debited with `counters`: balance and credit limit, less the sum that holds reserve.
     pub fn available_with(&self, counters: &AccountCounters) -> Available {
         if self.is_system() {
             return Available::Unlimited;
@@ -203,7 +198,7 @@ impl Account {
         Available::Minor(funds.saturating_sub(counters.debits_pending))
     }
 
-    /// What may be debited now.
+    /// The funds that can be debited now.
     pub fn available(&self) -> Available {
         self.available_with(&self.counters)
     }

@@ -1,4 +1,4 @@
-//! Changes of an account that move no money. All but the label are an operator's, with a reason.
+//! Changes of an account that move no money. All but the label need an operator's permission and a reason.
 
 use super::{
     Account, AccountLabel, AccountStatus, AliasClaim, Authority, EntrySide, FreezeScope, LedgerPlace, LedgerRefusal,
@@ -6,28 +6,28 @@ use super::{
 };
 use crate::types::money::AmountBound;
 
-/// What a change of an account leaves.
+/// The result of a change of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountChange {
-    /// It is so already: nothing to write and nothing to tell.
+    /// The account has this value already: nothing is written.
     Unchanged,
-    /// The record as it is afterwards.
+    /// The record after the change.
     Changed(Box<Account>),
 }
 
-/// Stops money going out of the account, or all of it; also changes the scope of a freeze.
+/// Stops debits of the account, or all movements; also changes the scope of a freeze.
 pub fn freeze(account: &Account, scope: FreezeScope, authority: &Authority) -> Result<AccountChange, LedgerRefusal> {
     check_operator(account, authority)?;
     Ok(changed(account, Account { status: AccountStatus::Frozen(scope), ..account.clone() }))
 }
 
-/// Lets money move again.
+/// Ends a freeze.
 pub fn unfreeze(account: &Account, authority: &Authority) -> Result<AccountChange, LedgerRefusal> {
     check_operator(account, authority)?;
     Ok(changed(account, Account { status: AccountStatus::Active, ..account.clone() }))
 }
 
-/// Sets how far the balance may fall below zero; not below what is in use of it.
+/// Sets the amount by which the balance may fall below zero; at least the credit in use.
 pub fn set_credit_limit(
     account: &Account,
     limit: AmountBound,
@@ -41,7 +41,7 @@ pub fn set_credit_limit(
     Ok(changed(account, Account { credit_limit: limit, ..account.clone() }))
 }
 
-/// Sets what credits must not take the balance above; `None`: anything. Not below the balance.
+/// Sets the highest balance that credits may lead to, at least the balance; `None`: no limit.
 pub fn set_max_balance(
     account: &Account,
     most: Option<AmountBound>,
@@ -74,7 +74,7 @@ pub fn assign_alias(
     Ok(changed(account, Account { alias: Some(claim.alias.clone()), ..account.clone() }))
 }
 
-/// Changes the label, or takes it away. The owner may, and who has `Operate`; it needs no reason.
+/// Sets or removes the label. The owner may, and an author with `Operate`; no reason is needed.
 pub fn relabel(
     account: &Account,
     label: Option<AccountLabel>,

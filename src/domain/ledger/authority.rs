@@ -1,4 +1,4 @@
-//! On whose word a command is carried out, and how far that word reaches.
+//! The author of a command, and the accounts that the author may use.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ pub enum TransactionAuthor {
     Product,
 }
 
-/// A permission that reaches beyond what is one's own.
+/// A permission that reaches beyond the author's own accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MoneyPower {
     /// `operate_money`: any user's account, with a reason; the only one that also reverses, freezes and closes.
@@ -36,7 +36,7 @@ enum Reason {
     NotNeeded,
 }
 
-/// Who orders a command, by which permissions, and whether a reason was given for it.
+/// The author of a command, the author's permissions, and whether a reason was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {
     author: TransactionAuthor,
@@ -45,7 +45,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// A user who reaches no further than what is their own.
+    /// A user without permissions for other users' accounts.
     pub fn user(user: UserId) -> Self {
         Self { author: TransactionAuthor::User(user), powers: BTreeSet::new(), reason: Reason::NotGiven }
     }
@@ -68,7 +68,7 @@ impl Authority {
         self
     }
 
-    /// With a reason, which the caller keeps.
+    /// With a reason, which the caller stores.
     pub fn with_reason(mut self) -> Self {
         self.reason = match self.reason {
             Reason::Given | Reason::NotGiven => Reason::Given,
@@ -77,7 +77,7 @@ impl Authority {
         self
     }
 
-    /// Who orders.
+    /// The author for the record.
     pub fn author(&self) -> TransactionAuthor {
         self.author
     }
@@ -87,12 +87,12 @@ impl Authority {
         self.powers.contains(&power)
     }
 
-    /// Whether it reaches no further than what is its own.
+    /// Whether the author may use only the author's own accounts.
     pub fn is_plain_user(&self) -> bool {
         self.powers.is_empty()
     }
 
-    /// The user who orders.
+    /// The user who is the author.
     pub(super) fn user_id(&self) -> Option<UserId> {
         match self.author {
             TransactionAuthor::User(user) => Some(user),
@@ -108,12 +108,12 @@ impl Authority {
         }
     }
 
-    /// Whether the author may know of the account at all; to others it does not exist.
+    /// Whether the author may see the account; to others it does not exist.
     pub(super) fn sees(&self, account: &Account) -> bool {
         self.owns(account) || !self.is_plain_user()
     }
 
-    /// Refuses without a reason, where one is needed.
+    /// Refuses a permission that needs a reason when none was given.
     pub(super) fn check_reason(&self) -> Result<(), LedgerRefusal> {
         match self.reason {
             Reason::Given | Reason::NotNeeded => Ok(()),
@@ -121,7 +121,7 @@ impl Authority {
         }
     }
 
-    /// Whether the account may be debited on this word.
+    /// Whether the author may debit the account.
     pub(super) fn check_debit(
         &self,
         account: &Account,
@@ -140,7 +140,7 @@ impl Authority {
         Err(LedgerRefusal::AccountNotFound { at })
     }
 
-    /// Whether the account may be credited on this word: any user's may.
+    /// Whether the author may credit the account: every user's account may be credited.
     pub(super) fn check_credit(
         &self,
         account: &Account,
@@ -154,7 +154,7 @@ impl Authority {
         if self.is_plain_user() {
             return Err(LedgerRefusal::AccountNotFound { at });
         }
-        // What is left in an account may be put aside for its owner by a caller who may close the account.
+        // A caller who may close the account may also move its balance to another account of its owner.
         let unclaimed = SystemAccount::Unclaimed.alias(account.currency.code());
         let is_swept_there = kind == TransactionKind::Sweep && account.alias.as_ref() == Some(&unclaimed);
         if self.has(MoneyPower::Issue) || (is_swept_there && self.has(MoneyPower::Operate)) {

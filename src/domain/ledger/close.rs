@@ -1,4 +1,4 @@
-//! The end of an account.
+//! Closing an account.
 
 use super::{
     Account, AccountId, AccountStatus, Authority, EntrySide, InvolvedAccounts, LedgerPlace, LedgerRefusal, MoneyPower,
@@ -11,25 +11,23 @@ use crate::types::money::Amount;
 /// An account that is to be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CloseAccount {
-    /// The account.
     pub account: AccountId,
-    /// Where its balance goes. `None`: the balance must be zero.
+    /// The account that receives the balance. `None`: the balance must be zero.
     pub sweep_to: Option<PostingRecipient>,
 }
 
-/// What closing leaves to be written.
+/// The records that closing writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClosedAccount {
-    /// The account as it is afterwards.
     pub account: Account,
-    /// The transaction that took its balance away, if there was one; `accounts` in it lacks the closed one.
+    /// The transaction that moved the balance, if there was one; its `accounts` lacks the closed one.
     pub sweep: Option<Posted>,
 }
 
-/// Closes an account, if nothing speaks against it, and moves its balance in the same decision.
+/// Closes an account and moves its balance in the same decision.
 ///
-/// The owner may, and who has `Operate`, with a reason. A frozen account is unfrozen first; there must be no active
-/// hold; what is owed is paid first. A refusal of the sweep is at posting 0.
+/// The owner may, and an author with `Operate` and a reason. A frozen account is unfrozen first; active holds and a
+/// negative balance are refused. A refusal of the sweep is at posting 0.
 pub fn close(
     command: CloseAccount,
     authority: &Authority,

@@ -1,4 +1,4 @@
-//! The entry record: one side of a posting, as the account saw it.
+//! The entry record: one side of a posting, with the account's counters after it.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,30 +14,27 @@ pub enum EntrySide {
     Credit,
 }
 
-/// What one posting did to one account. Kept under `account | at | number`, so that a statement is a scan and a balance
-/// at a time is one look-up.
+/// The effect of one posting on one account. Stored under `account | at | number`, so that a statement is a scan and a
+/// balance at a time is one look-up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
-    /// The account.
     pub account: AccountId,
-    /// When its transaction was posted; never before the entry in front of it.
+    /// The time of the transaction; never before the previous entry's.
     pub at: Timestamp,
-    /// 1 for the account's first entry, and without gaps.
+    /// The number in the account, from 1 and without gaps.
     pub number: u64,
-    /// The transaction.
     pub transaction: TransactionId,
-    /// Which posting of the transaction, from 0.
+    /// The position of the posting in the transaction, from 0.
     pub posting: u16,
-    /// The account's side of it.
+    /// Debit or credit of the account.
     pub side: EntrySide,
-    /// How much.
     pub amount: Amount,
-    /// The account's counters after it.
+    /// The account's counters after the entry.
     pub counters: AccountCounters,
 }
 
-/// Whether a balance can be told for `at`: not after `now`, or after the newest entry if that is later, which it may
-/// be once the clock was set back. What is told for a time before that never changes.
+/// Whether a balance at `at` can be answered: `at` is not after `now`, or not after the newest entry if that is later,
+/// as after the clock was set back. The answer for a past time never changes.
 pub fn check_reading_time(account: &Account, at: Timestamp, now: Timestamp) -> Result<(), LedgerRefusal> {
     let latest = now.max(account.last_entry_at);
     if at > latest { Err(LedgerRefusal::TimeAhead { latest }) } else { Ok(()) }

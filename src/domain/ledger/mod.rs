@@ -1,16 +1,16 @@
 //! The ledger's rules: double entry by construction.
 //!
 //! Owns: the records of accounts, transactions and entries, the refusals, and the functions that decide over them. A
-//! function is given the few accounts that a command involves and gives back what must be written; nothing is changed
-//! in place, so a refusal leaves everything as it was, and a dry run is the same call whose result is not written.
-//! Must not know: where records lie, who is signed in, HTTP, a clock or randomness.
-//! Begin with `account.rs` (what there is), `post.rs` (how money moves) and `refusal.rs` (why it does not).
+//! function receives the accounts that a command involves and returns the records to write; it changes nothing in
+//! place, so a refusal leaves all records as they were, and a dry run is the same call without the write.
+//! Must not know: where records are stored, who is signed in, HTTP, a clock or randomness.
+//! Begin with `account.rs` (the records), `post.rs` (how money moves) and `refusal.rs` (why a command is refused).
 //!
 //! ```text
 //! open.rs    a user's account, a default account, a system account
 //! adjust.rs  freeze, unfreeze, label, alias, credit limit, highest balance
 //! post.rs    a transaction of 1 to 64 postings      reverse.rs  the opposite of an earlier one
-//! close.rs   the end of an account, with a sweep    proof.rs    what must hold after every commit
+//! close.rs   ends an account, with a sweep         proof.rs    checks after every commit
 //! ```
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::as_conversions)]
 

@@ -31,24 +31,24 @@ macro_rules! ledger_names {
 }
 
 ledger_names! {
-    /// A unique name of an account. One that is given is `[a-z0-9][a-z0-9:._-]{2,63}`; those of the product, such as
-    /// `user:<id>:wallet:USD`, also have capital letters and begin with `user:` or `system:`.
+    /// A unique name of an account. An alias from a request is `[a-z0-9][a-z0-9:._-]{2,63}`; aliases of the product,
+    /// such as `user:<id>:wallet:USD`, also have capital letters and begin with `user:` or `system:`.
     AccountAlias by look_up;
-    /// What an account's owner calls it: 1 to `limits::ACCOUNT_LABEL_MAX` characters, not unique.
+    /// An owner's name for an account: 1 to `limits::ACCOUNT_LABEL_MAX` characters, not unique.
     AccountLabel by parse;
-    /// An application's own number for a transaction, unique for ever for its author: 1 to
+    /// An application's own number for a transaction, permanently unique for its author: 1 to
     /// `limits::TRANSACTION_REFERENCE_MAX` printable characters of ASCII, without spaces at the ends.
     TransactionReference by parse;
     /// A payment provider as the configuration names it: `[a-z0-9][a-z0-9_-]{0,31}`.
     ProviderName by parse;
 }
 
-/// The longest alias of the product's own: that of a provider's fees.
+/// The longest alias of the product: that of a provider's fees.
 const BUILT_IN_ALIAS_MAX: usize = 96;
 
 impl AccountAlias {
-    /// An alias that an administrator or a service gives. Refuses what looks like an id and what the product keeps for
-    /// itself.
+    /// An alias from an administrator or a service. Refuses a text in the form of an id and a prefix that is reserved
+    /// for the product.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let starts_well = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         let fits = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b":._-".contains(&b));
@@ -67,7 +67,7 @@ impl AccountAlias {
         Ok(Self(text.to_owned()))
     }
 
-    /// Any text that could be an alias, to look it up; also one of the product's own.
+    /// Any text that can be an alias, for a look-up; also one of the product.
     pub fn look_up(text: &str) -> Result<Self, Invalid> {
         let fits = text.bytes().all(|b| b.is_ascii_alphanumeric() || b":._-".contains(&b));
         if !(fits && (3..=BUILT_IN_ALIAS_MAX).contains(&text.len())) {
@@ -81,7 +81,7 @@ impl AccountAlias {
         Self(format!("user:{owner}:{}:{currency}", account_type.as_str()))
     }
 
-    /// An alias that the product made from parts that are valid.
+    /// An alias of the product, made from valid parts.
     pub(super) fn built_in(text: String) -> Self {
         Self(text)
     }

@@ -14,65 +14,59 @@ use crate::types::{
 /// An alias and whether it is free.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AliasClaim {
-    /// The alias.
     pub alias: AccountAlias,
     /// The account that has it, closed or not.
     pub taken_by: Option<AccountId>,
 }
 
-/// An account as it is asked for. The currency is one that the catalogue lets accounts be opened in.
+/// A request for an account. The currency is one in which the catalogue permits new accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenAccount {
     /// What it is for.
     pub account_type: AccountType,
-    /// Its currency.
     pub currency: Currency,
-    /// Whose it shall be; `None`: the author's.
+    /// The owner; `None`: the author.
     pub owner: Option<UserId>,
-    /// What its owner calls it.
+    /// The owner's name for the account.
     pub label: Option<AccountLabel>,
-    /// Its unique name.
     pub alias: Option<AliasClaim>,
-    /// How far the balance may fall below zero; `None`: not at all.
+    /// The amount by which the balance may fall below zero; `None`: zero.
     pub credit_limit: Option<AmountBound>,
-    /// What a credit must not take the balance above.
+    /// The highest balance that a credit may lead to.
     pub max_balance: Option<AmountBound>,
 }
 
-/// What a new account is given from outside.
+/// The id and the time of a new account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpeningStamp {
-    /// Its id.
     pub id: AccountId,
     /// The time of the decision.
     pub now: Timestamp,
 }
 
-/// An account that every user is to have, by `payment.default_accounts`.
+/// An account that every user gets, by `payment.default_accounts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultAccount {
-    /// Whose.
     pub owner: UserId,
     /// What it is for.
     pub account_type: AccountType,
-    /// Its currency.
     pub currency: Currency,
 }
 
-/// What becomes of a default account that is asked for.
+/// The state of a default account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DefaultOpening {
-    /// It is new: write it.
+    /// The account is new and must be written.
     Opened(Box<Account>),
-    /// It is there.
     Exists,
-    /// It was there and was closed; it is not opened again.
+    /// The account was closed; it is not opened again.
     ClosedBefore,
 }
 
-/// Opens an account, if nothing speaks against it. `owned` is how many the owner has, closed ones included.
+/// Opens an account. `owned` is the number of the owner's accounts, closed ones included.
 ///
-/// Users open `wallet` and `savings`; other types, other owners and limits need `Operate`, an alias that or `Move`.
+/// Users open `wallet` and `savings`; other types, other owners and limits need `Operate`, an alias `Operate` or
+/// `Move`.
 pub fn open(
     command: &OpenAccount,
     authority: &Authority,
@@ -97,8 +91,8 @@ pub fn open(
     })
 }
 
-/// Opens a user's default account once, by its first use. `existing` is the account that has its alias. The number of
-/// a user's accounts does not stop it.
+/// Opens a user's default account at its first use. `existing` is the account with its alias. The limit on a user's
+/// accounts does not apply.
 pub fn open_default(default: DefaultAccount, existing: Option<&Account>, stamp: OpeningStamp) -> DefaultOpening {
     let DefaultAccount { owner, account_type, currency } = default;
     match existing.map(|account| account.status) {

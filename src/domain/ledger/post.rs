@@ -1,4 +1,4 @@
-//! Posting a transaction: what is asked for, what it needs to know, what comes of it.
+//! Posting a transaction: the request, the records it reads, the records it writes.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::types::{
     money::{Amount, AmountBound, Currency},
 };
 
-/// Who is to be credited. `None`: the text names nothing, which is told only after all that concerns the payer.
+/// The recipient. `None`: the text names no account; this is refused only after all refusals that concern the payer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PostingRecipient {
     /// An account, by id or alias.
     Account(Option<AccountId>),
-    /// The default account of a user, by `@username`. Why one cannot be paid is not told: whether there is such a user
-    /// is nobody's business.
+    /// The default account of a user, by `@username`. The refusal does not say why the user cannot be paid, because
+    /// that would reveal whether the user exists.
     UserName(Option<AccountId>),
 }
 
@@ -31,63 +31,61 @@ impl PostingRecipient {
     }
 }
 
-/// One movement as it is asked for.
+/// A requested movement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PostingDraft {
-    /// Who pays; `None`: the text names no account.
+    /// The payer; `None`: the text names no account.
     pub debit: Option<AccountId>,
-    /// Who is paid.
+    /// The recipient of the money.
     pub credit: PostingRecipient,
-    /// How much.
     pub amount: Amount,
-    /// In which currency; both accounts must have it.
+    /// The currency, which both accounts must have.
     pub currency: Currency,
 }
 
 /// A reference and whether it is free for its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferenceClaim {
-    /// The reference.
     pub reference: TransactionReference,
-    /// The transaction of the same author that has it already.
+    /// The transaction of the same author with this reference.
     pub taken_by: Option<TransactionId>,
 }
 
-/// A transaction as it is asked for.
+/// A requested transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostTransaction {
-    /// Applied in this order, all or none.
+    /// The postings, applied in this order, all or none.
     pub postings: Vec<PostingDraft>,
-    /// The application's own number for it.
+    /// The application's own number for the transaction.
     pub reference: Option<ReferenceClaim>,
-    /// The condition `availableAtLeast`: what the account that is debited first must have available beforehand.
+    /// The condition `availableAtLeast`: the least available funds of the account that is debited first, before the
+    /// debit.
     pub available_at_least: Option<AmountBound>,
 }
 
-/// Whether the owner of an account lets money go out: not while `locked` or `disabled`. A login lockout does not count.
+/// Whether the owner's status permits debits: not `locked` and not `disabled`. A login lockout has no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnerStanding {
-    /// They may pay; also for system accounts.
+    /// Debits are permitted; also for system accounts.
     Good,
-    /// They may not, except on an operator's word.
+    /// Debits are permitted to an operator only.
     Suspended,
 }
 
-/// An account that a command names, as the store has it.
+/// An account that a command names, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvolvedAccount {
-    /// The record.
     pub account: Account,
-    /// How its owner stands.
+    /// The effect of the owner's status.
     pub owner: OwnerStanding,
 }
 
-/// All accounts that a command names and that exist.
+/// All existing accounts that a command names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct InvolvedAccounts(BTreeMap<AccountId, InvolvedAccount>);
 
 impl InvolvedAccounts {
-    /// The account of that id.
+    /// The account with this id.
     pub fn get(&self, id: AccountId) -> Option<&InvolvedAccount> {
         self.0.get(&id)
     }
@@ -99,30 +97,28 @@ impl FromIterator<InvolvedAccount> for InvolvedAccounts {
     }
 }
 
-/// What a new transaction is given from outside.
+/// The id and the time of a new transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PostingStamp {
-    /// Its id.
     pub id: TransactionId,
     /// The time of the decision.
     pub now: Timestamp,
 }
 
-/// What a transaction leaves to be written.
+/// The records that a transaction writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posted {
-    /// The new transaction.
     pub transaction: Transaction,
-    /// Every account that it touched, once, as it is afterwards; in the order of their ids.
+    /// Every changed account once, after the change, in the order of ids.
     pub accounts: Vec<Account>,
-    /// Two new entries a posting: the debit, then the credit.
+    /// Two new entries for each posting: the debit, then the credit.
     pub entries: Vec<LedgerEntry>,
 }
 
-/// Posts a transaction, if nothing speaks against it.
+/// Posts a transaction.
 ///
 /// A user without further permissions debits accounts of their own in one currency; each posting sees the ones before
-/// it. Refuses as `LedgerRefusal` is ordered. Without writing what it returns this is a dry run.
+/// it. The order of `LedgerRefusal` is the order of the checks. Without writing the result this is a dry run.
 pub fn post(
     command: &PostTransaction,
     authority: &Authority,
@@ -143,7 +139,7 @@ pub fn post(
     settle(plan, authority, involved, stamp)
 }
 
-/// The reference, if it is free.
+/// The reference, unless another transaction of the author has it.
 pub(super) fn check_reference(claim: Option<&ReferenceClaim>) -> Result<Option<TransactionReference>, LedgerRefusal> {
     match claim {
         Some(ReferenceClaim { taken_by: Some(existing), .. }) => {
@@ -154,7 +150,7 @@ pub(super) fn check_reference(claim: Option<&ReferenceClaim>) -> Result<Option<T
     }
 }
 
-/// What can be refused without looking at an account.
+/// The refusals that need no account.
 pub(super) fn check_form(postings: &[PostingDraft], authority: &Authority) -> Result<(), LedgerRefusal> {
     let count = postings.len();
     let most = limits::POSTINGS_MAX;

@@ -1,70 +1,58 @@
-//! What must hold whatever was decided: checked on each commit's changes, and entry by entry.
+//! Invariants of the ledger, checked on the changes of each commit and on each entry.
 
 use std::collections::BTreeMap;
 
 use super::{Account, AccountCounters, AccountId, Available, LedgerEntry};
 use crate::types::money::CurrencyCode;
 
-/// An account as a commit found it and leaves it.
+/// An account before and after a commit.
 #[derive(Debug, Clone, Copy)]
 pub struct AccountDelta<'a> {
-    /// Before; `None`: the commit opened it.
+    /// The account before; `None`: the commit opened it.
     pub before: Option<&'a Account>,
-    /// Afterwards.
+    /// The account after the commit.
     pub after: &'a Account,
 }
 
-/// A commit that must not be made: a rule of the ledger itself is broken.
+/// A commit that breaks a rule of the ledger and must not be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerBreach {
-    /// An account changed what it never changes, or a counter that never falls fell.
+    /// A field that never changes was changed, or a counter that never falls has fallen.
     #[error("account {account} was changed in a way that no command does")]
-    Altered {
-        /// The account.
-        account: AccountId,
-    },
-    /// Balance or counters are out of their range, or more is taken than may be.
+    Altered { account: AccountId },
+    /// Balance or counters are out of their range, or the debits exceed the available funds.
     #[error("account {account} is past its limit")]
-    PastLimit {
-        /// The account.
-        account: AccountId,
-    },
+    PastLimit { account: AccountId },
     /// Debits and credits differ.
     #[error("the changes in {currency} do not balance: debits less credits are {posted} posted and {pending} pending")]
     Unbalanced {
-        /// The currency.
         currency: CurrencyCode,
         /// Posted debits less posted credits, in minor units.
         posted: i128,
-        /// The same of what is pending.
+        /// Pending debits less pending credits, in minor units.
         pending: i128,
     },
 }
 
-/// What is wrong with an entry behind another one.
+/// The rule that an entry breaks, compared with the previous entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EntryBreach {
-    /// Its number is not the next.
-    #[error("entry {found} stands where entry {expected} should")]
-    Number {
-        /// The next number.
-        expected: u64,
-        /// The entry's.
-        found: u64,
-    },
-    /// It is another account's.
+    /// The number is not the next one.
+    #[error("entry {found} is in the place of entry {expected}")]
+    Number { expected: u64, found: u64 },
+    /// The entry belongs to another account.
     #[error("the entry is another account's")]
     Account,
-    /// It is earlier than the one before.
+    /// The time is before the previous entry's.
     #[error("the entry is earlier than the one before it")]
     Time,
-    /// Its counters are not those before with its amount added.
+    /// The counters are not the previous ones with the amount added.
     #[error("the entry's counters do not follow from those before it")]
     Counters,
 }
 
-/// Checks the changes of a commit: for each currency debits and credits are equal, posted and pending ones, and no
-/// account is past its limit.
+/// Checks the changes of a commit: in each currency the debits equal the credits, posted and pending, and no account
+/// exceeds its limit.
 pub fn check_commit(changes: &[AccountDelta<'_>]) -> Result<(), LedgerBreach> {
     let mut differences: BTreeMap<CurrencyCode, (i128, i128)> = BTreeMap::new();
     for AccountDelta { before, after } in changes {
@@ -111,8 +99,8 @@ fn check_account(before: Option<&Account>, after: &Account) -> Result<(), Ledger
     Ok(())
 }
 
-/// Checks an entry against the one before it of the same account; `None`: it is the account's first. Pending counters
-/// move without entries when holds end, so only the posted ones are compared.
+/// Checks an entry against the previous one of the same account; `None`: it is the first. Pending counters change
+/// without entries when holds end, so only the posted ones are compared.
 pub fn check_entry(before: Option<&LedgerEntry>, entry: &LedgerEntry) -> Result<(), EntryBreach> {
     let (number, counters) = before.map_or((0, AccountCounters::default()), |before| (before.number, before.counters));
     let expected = number.saturating_add(1);

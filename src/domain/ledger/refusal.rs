@@ -1,4 +1,4 @@
-//! Why the ledger says no.
+//! The refusals of the ledger.
 
 use super::{AccountStatus, AccountType, EntrySide, FreezeScope, TransactionId};
 use crate::types::{
@@ -6,17 +6,17 @@ use crate::types::{
     money::{AmountBound, Currency, CurrencyCode},
 };
 
-/// Which part of a command a refusal is about.
+/// The part of a command that a refusal is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LedgerPlace {
-    /// The account that the command names as a whole.
+    /// The account of a command that names one account.
     Account,
-    /// One side of a posting, by its position from 0. For a reversal it is the posting of the original.
+    /// One side of a posting, by its position from 0. For a reversal it is the posting of the original transaction.
     Posting(usize, EntrySide),
 }
 
 impl LedgerPlace {
-    /// A JSON pointer (RFC 6901) into a body with postings; empty for the command as a whole.
+    /// A JSON pointer (RFC 6901) into a body with postings; empty for a command without postings.
     pub fn pointer(self) -> String {
         match self {
             Self::Account => String::new(),
@@ -25,26 +25,22 @@ impl LedgerPlace {
     }
 }
 
-/// Why a command is refused. In order of precedence: of several that apply, the first is told. A transaction is judged
-/// in rounds: its form; then in the order of its postings all that concerns the payers; then in the same order all that
-/// concerns the recipients, so that nothing is learned about a recipient by who could not pay.
+/// Why a command is refused, in order of precedence: if several apply, the first is returned. A transaction is checked
+/// in rounds: its form; then, in the order of its postings, everything about the payers; then, in the same order,
+/// everything about the recipients, so that a payer without funds learns nothing about a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerRefusal {
     // -- the form of a transaction
-    /// No postings, or too many.
+    /// No postings, or more than the limit.
     #[error("a transaction has 1 to {most} postings, not {count}")]
     PostingCount {
-        /// The postings.
         count: usize,
-        /// The most there may be.
+        /// The limit on postings.
         most: usize,
     },
     /// A posting from an account to itself.
     #[error("an account cannot be debited and credited by the same posting")]
-    SameAccount {
-        /// The posting.
-        at: LedgerPlace,
-    },
+    SameAccount { at: LedgerPlace },
     /// A user's transaction in several currencies.
     #[error("a transaction of a user has one currency: {first}, not also {found}")]
     SeveralCurrencies {
@@ -52,85 +48,75 @@ pub enum LedgerRefusal {
         at: LedgerPlace,
         /// The currency of the first posting.
         first: CurrencyCode,
-        /// That of the one that differs.
+        /// The currency of the posting that differs.
         found: CurrencyCode,
     },
     /// The author has used the reference before.
     #[error("the reference names another transaction already")]
     DuplicateReference {
-        /// The transaction that has it.
+        /// The transaction with this reference.
         existing: TransactionId,
     },
 
     // -- a reversal as a whole
-    /// The author has nothing to do with the transaction.
+    /// The author owns no account of the transaction.
     #[error("there is no such transaction")]
     TransactionNotFound,
     /// The author did not receive the money.
-    #[error("a transaction is reversed by who received the money")]
+    #[error("only the recipient of the money can reverse a transaction")]
     ReversalForbidden,
     /// The transaction is a reversal itself.
     #[error("a reversal cannot be reversed")]
-    ReversalOfReversal {
-        /// What it reverses.
-        reverses: TransactionId,
-    },
-    /// All of it was reversed before.
+    ReversalOfReversal { reverses: TransactionId },
+    /// The whole transaction was reversed before.
     #[error("the transaction was reversed before")]
-    AlreadyReversed {
-        /// The last reversal.
-        by: TransactionId,
-    },
+    AlreadyReversed { by: TransactionId },
 
     // -- a new account
-    /// Accounts of that type are not opened by a request.
+    /// Accounts of this type are not opened by a request.
     #[error("accounts of type {} are not opened by request", account_type.as_str())]
-    TypeNotOpenable {
-        /// The type.
-        account_type: AccountType,
-    },
-    /// What only administrators set.
+    TypeNotOpenable { account_type: AccountType },
+    /// A field that only administrators may set.
     #[error("{member} is set by administrators")]
     AdministratorsOnly {
-        /// The member of the request's body.
+        /// The JSON member of the request's body.
         member: &'static str,
     },
-    /// Somebody must own the account.
+    /// The request names no owner, and the author is not a user.
     #[error("an account needs an owner")]
     OwnerRequired,
-    /// The owner has as many accounts as one may have.
+    /// The owner has the highest number of accounts.
     #[error("a user has at most {most} accounts")]
     TooManyAccounts {
-        /// The most there may be, closed ones included.
+        /// The limit on accounts of a user, closed ones included.
         most: usize,
     },
 
     // -- an account, for any command: its rights, then its state
-    /// There is none, or none that the author may know of.
+    /// The account does not exist, or the author may not see it.
     #[error("there is no such account")]
     AccountNotFound {
-        /// Where it is named.
+        /// The place in the command that names the account.
         at: LedgerPlace,
     },
     /// A system account, without the permission to issue money.
     #[error("system accounts need the permission issue_money")]
     SystemAccountReserved {
-        /// Where it is named.
+        /// The place in the command that names the account.
         at: LedgerPlace,
     },
-    /// The command is an operator's.
+    /// The command needs an operator's permission.
     #[error("this needs the permission operate_money")]
     OperatorsOnly,
     /// A system account cannot be frozen, closed, named or limited.
     #[error("a system account cannot be changed")]
     SystemAccountFixed,
-    /// A permission was used that asks for a reason.
+    /// The author uses a permission that needs a reason.
     #[error("a reason is required")]
     ReasonRequired,
-    /// The posting's currency is not the account's.
+    /// The currency of the posting differs from the account's.
     #[error("the account's currency is {account}, not {posting}")]
     CurrencyMismatch {
-        /// The account.
         at: LedgerPlace,
         /// The currency of the account.
         account: CurrencyCode,
@@ -139,24 +125,17 @@ pub enum LedgerRefusal {
     },
     /// The account is closed.
     #[error("the account is closed")]
-    AccountClosed {
-        /// The account.
-        at: LedgerPlace,
-    },
+    AccountClosed { at: LedgerPlace },
     /// The account is frozen.
     #[error("the account is frozen")]
     AccountFrozen {
-        /// The account.
         at: LedgerPlace,
-        /// What the freeze stops.
+        /// The movements that the freeze stops.
         scope: FreezeScope,
     },
-    /// The account's owner is locked or disabled, which stops money going out.
+    /// The owner of the account is locked or disabled, which stops debits.
     #[error("the owner of the account is locked or disabled")]
-    OwnerSuspended {
-        /// The account.
-        at: LedgerPlace,
-    },
+    OwnerSuspended { at: LedgerPlace },
 
     // -- amounts
     /// The condition `availableAtLeast` does not hold.
@@ -164,94 +143,82 @@ pub enum LedgerRefusal {
     ConditionFailed {
         /// The account that is debited first.
         at: LedgerPlace,
-        /// What is available, in minor units.
+        /// The available funds, in minor units.
         available_minor: i128,
-        /// What the condition asks for.
+        /// The amount in the condition.
         wanted: AmountBound,
-        /// Of both.
+        /// The currency of both amounts.
         currency: Currency,
     },
-    /// The account cannot pay.
+    /// The available funds are below the amount.
     #[error(
         "the account has {} {currency} available, and {} are required",
         currency.format(*available_minor),
         currency.format(*required_minor)
     )]
     InsufficientFunds {
-        /// The account.
         at: LedgerPlace,
-        /// What is available before the posting, in minor units.
+        /// The available funds before the posting, in minor units.
         available_minor: i128,
-        /// What the posting takes, in minor units.
+        /// The amount of the posting, in minor units.
         required_minor: i128,
-        /// Of both.
+        /// The currency of both amounts.
         currency: Currency,
     },
-    /// The credit would take the balance above the account's highest. The figures are the recipient's and not told.
+    /// The credit would raise the balance above the account's limit. The figures belong to the recipient and are not
+    /// returned.
     #[error("the recipient's account cannot take the amount")]
-    MaxBalanceExceeded {
-        /// The account.
-        at: LedgerPlace,
-    },
-    /// A balance or counter would leave its range.
-    #[error("the balance would be beyond what an account can hold")]
-    AmountOverflow {
-        /// The account.
-        at: LedgerPlace,
-    },
-    /// A recipient named by user name who cannot be paid, for whatever reason.
+    MaxBalanceExceeded { at: LedgerPlace },
+    /// A balance or counter would exceed its range.
+    #[error("the balance would exceed the range of an account")]
+    AmountOverflow { at: LedgerPlace },
+    /// A recipient, named by user name, who cannot be paid for any reason.
     #[error("the recipient cannot be paid")]
-    RecipientUnavailable {
-        /// The posting.
-        at: LedgerPlace,
-    },
+    RecipientUnavailable { at: LedgerPlace },
 
     // -- changes of an account
-    /// The alias is another account's, or was.
+    /// Another account has the alias, or had it.
     #[error("the alias is taken")]
     AliasTaken,
-    /// The account has an alias, which stays.
+    /// The account has an alias, which is permanent.
     #[error("the account has an alias already, which cannot be changed")]
     AliasFixed,
     /// Holds are active on the account.
     #[error("the account has active holds")]
     HoldsActive,
-    /// The account cannot be closed with that balance.
+    /// The account cannot be closed with this balance.
     #[error("the account's balance is {} {currency}, and must be zero", currency.format(*balance_minor))]
     AccountNotEmpty {
-        /// The balance in minor units; below zero it is owed.
+        /// The balance in minor units; negative if the owner owes money.
         balance_minor: i128,
-        /// Its currency.
         currency: Currency,
     },
-    /// The credit limit would be below what is used of it.
-    #[error("the credit limit must be at least {} {currency}, which are in use", currency.format(*used_minor))]
+    /// The credit limit would be below the credit in use.
+    #[error("the credit limit must be at least {} {currency}, which is in use", currency.format(*used_minor))]
     CreditLimitInUse {
-        /// What is used, in minor units.
+        /// The credit in use, in minor units.
         used_minor: i128,
-        /// Its currency.
         currency: Currency,
     },
-    /// The highest balance would be below the balance.
-    #[error("the highest balance must be at least {} {currency}, which are there", currency.format(*balance_minor))]
+    /// The limit on the balance would be below the balance.
+    #[error("the highest balance must be at least {} {currency}, the present balance", currency.format(*balance_minor))]
     MaxBalanceBelowBalance {
         /// The balance in minor units.
         balance_minor: i128,
-        /// Its currency.
         currency: Currency,
     },
 
     // -- reading
-    /// A balance was asked for at a time that is not over.
+    /// The requested time of a balance is in the future.
     #[error("the time must not be after {latest}")]
     TimeAhead {
-        /// The latest time there is an answer for.
+        /// The latest time for which a balance can be answered.
         latest: Timestamp,
     },
 }
 
 impl LedgerRefusal {
-    /// Stable, for programs.
+    /// The code, which is stable and meant for programs.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::PostingCount { .. } => "posting_count",
@@ -290,12 +257,12 @@ impl LedgerRefusal {
         }
     }
 
-    /// The part of the command that it is about, where that is a posting or an account.
+    /// The part of the command that the refusal is about, if it is a posting or an account.
     pub fn place(mut self) -> Option<LedgerPlace> {
         self.place_mut().copied()
     }
 
-    /// The same refusal with the postings counted otherwise.
+    /// The same refusal with the positions of the postings mapped.
     pub(super) fn at_posting(mut self, renumber: impl Fn(usize) -> usize) -> Self {
         if let Some(LedgerPlace::Posting(position, _)) = self.place_mut() {
             *position = renumber(*position);
@@ -303,7 +270,7 @@ impl LedgerRefusal {
         self
     }
 
-    /// The refusal of a status that lets no money out (`EntrySide::Debit`) or in (`EntrySide::Credit`).
+    /// The refusal of a status that permits no debit (`EntrySide::Debit`) or no credit (`EntrySide::Credit`).
     pub(super) fn of_status(status: AccountStatus, side: EntrySide, at: LedgerPlace) -> Result<(), Self> {
         match (status, side) {
             (AccountStatus::Closed { .. }, EntrySide::Debit | EntrySide::Credit) => Err(Self::AccountClosed { at }),

@@ -10,41 +10,39 @@ use super::{
 };
 use crate::types::money::Amount;
 
-/// What of a transaction was reversed so far. A record beside the transaction, which itself never changes.
+/// The amounts of a transaction that were reversed so far. A record of its own, because the transaction never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReversalTotals {
-    /// The transaction.
     pub original: TransactionId,
-    /// For each of its postings in order: minor units that were reversed, 0 to its amount.
+    /// For each posting in order: the minor units that were reversed, 0 to its amount.
     pub reversed_minor: Vec<i128>,
     /// The reversals, oldest first.
     pub reversals: Vec<TransactionId>,
 }
 
-/// A reversal of all that is left of a transaction.
+/// A reversal of the rest of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReverseTransaction<'a> {
-    /// The transaction.
     pub original: &'a Transaction,
-    /// What was reversed of it before; `None`: nothing.
+    /// The amounts that were reversed before; `None`: nothing.
     pub earlier: Option<&'a ReversalTotals>,
     /// The application's own number for the reversal.
     pub reference: Option<ReferenceClaim>,
 }
 
-/// What a reversal leaves to be written.
+/// The records that a reversal writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reversed {
     /// The new transaction, accounts and entries.
     pub posted: Posted,
-    /// Takes the place of `ReverseTransaction::earlier`.
+    /// The record that replaces `ReverseTransaction::earlier`.
     pub totals: ReversalTotals,
 }
 
-/// Reverses what is left of a transaction, if nothing speaks against it: its postings from the last to the first, each
-/// with its sides exchanged, judged as any transaction.
+/// Reverses the rest of a transaction: its postings from the last to the first, each with its sides exchanged, checked
+/// as any transaction.
 ///
-/// Who owns every account that was credited may do it, and who has `Operate`. `involved` holds the accounts of the
+/// The owner of every credited account may do it, and an author with `Operate`. `involved` holds the accounts of the
 /// original. Places in refusals count the postings of the original.
 pub fn reverse(
     command: &ReverseTransaction<'_>,
@@ -101,7 +99,7 @@ fn check_rights(
     Ok(())
 }
 
-/// The opposite of what is left of a posting; `None`: nothing is.
+/// The opposite of the rest of a posting; `None`: no rest.
 fn opposite(posting: &Posting, earlier: Option<&ReversalTotals>, position: usize) -> Option<PostingDraft> {
     let reversed = earlier.and_then(|earlier| earlier.reversed_minor.get(position)).copied().unwrap_or(0);
     let amount = Amount::from_minor(posting.amount.minor().saturating_sub(reversed)).ok()?;

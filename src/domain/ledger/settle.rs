@@ -1,4 +1,4 @@
-//! The one place where balances change: postings are judged and applied.
+//! The only place where balances change: it checks and applies postings.
 
 use std::collections::BTreeMap;
 
@@ -9,28 +9,28 @@ use super::{
 };
 use crate::types::money::AmountBound;
 
-/// A transaction whose form was found to be good.
+/// A transaction whose form is valid.
 pub(super) struct PostingPlan<'a> {
-    /// What it came from.
+    /// The origin of the transaction.
     pub(super) kind: TransactionKind,
-    /// In the order in which they are applied.
+    /// The postings, in the order of application.
     pub(super) postings: &'a [PostingDraft],
     /// The condition on the account that is debited first.
     pub(super) available_at_least: Option<AmountBound>,
-    /// Free for its author.
+    /// The reference, which is free for its author.
     pub(super) reference: Option<TransactionReference>,
-    /// The transaction that it corrects.
+    /// The transaction that this one corrects.
     pub(super) reverses: Option<TransactionId>,
 }
 
-/// A posting whose payer may and can pay.
+/// A posting whose payer may pay and has the funds.
 struct Paid {
     posting: Posting,
     debited: AccountCounters,
     credited: AccountCounters,
 }
 
-/// Judges `plan` and applies it.
+/// Checks `plan` and applies it.
 pub(super) fn settle(
     plan: PostingPlan<'_>,
     authority: &Authority,
@@ -50,8 +50,8 @@ struct Judgement<'a> {
 }
 
 impl<'a> Judgement<'a> {
-    /// Everything about the debited accounts, in the order of the postings. A recipient that does not exist yet takes
-    /// part without counters: nothing can be debited from it, so it cannot matter to a payer.
+    /// Checks the debited accounts, in the order of the postings. A recipient that does not exist yet takes part
+    /// without counters: nothing can be debited from it, so it has no effect on a payer.
     fn judge_payers(&self) -> Result<Vec<Option<Paid>>, LedgerRefusal> {
         let mut running: BTreeMap<AccountId, AccountCounters> = BTreeMap::new();
         let mut paid = Vec::with_capacity(self.plan.postings.len());
@@ -86,7 +86,7 @@ impl<'a> Judgement<'a> {
         Ok(paid)
     }
 
-    /// The account that pays, if it may.
+    /// The account that pays, if it may be debited.
     fn payer(&self, draft: &PostingDraft, at: LedgerPlace) -> Result<&'a Account, LedgerRefusal> {
         let found = draft.debit.and_then(|id| self.involved.get(id));
         let InvolvedAccount { account, owner } = found.ok_or(LedgerRefusal::AccountNotFound { at })?;
@@ -110,7 +110,7 @@ impl<'a> Judgement<'a> {
         }
     }
 
-    /// Everything about the credited accounts, in the order of the postings.
+    /// Checks the credited accounts, in the order of the postings.
     fn judge_recipients(&self, paid: Vec<Option<Paid>>) -> Result<Vec<Paid>, LedgerRefusal> {
         let numbered = paid.into_iter().zip(self.plan.postings).enumerate();
         let judged = numbered.map(|(position, (paid, draft))| {
@@ -168,7 +168,7 @@ fn check_funds(
     }
 }
 
-/// The records of a transaction that was found to be good.
+/// The records of a checked transaction.
 fn write(
     plan: PostingPlan<'_>,
     paid: Vec<Paid>,
@@ -178,7 +178,7 @@ fn write(
     let touched = paid.iter().flat_map(|paid| [paid.posting.debit, paid.posting.credit]);
     let mut accounts: BTreeMap<AccountId, Account> =
         touched.filter_map(|id| involved.get(id)).map(|found| (found.account.id, found.account.clone())).collect();
-    // One time for all entries, which is before no entry that is there already, also once the clock was set back.
+    // All entries have one time, which is not before an existing entry, even after the clock was set back.
     let posted_at = accounts.values().map(|account| account.last_entry_at).fold(stamp.now, Ord::max);
 
     let mut entries = Vec::with_capacity(paid.len().saturating_mul(2));

@@ -1,34 +1,34 @@
-//! Accounts that belong to no user: where money comes from, and where it is kept in between.
+//! Accounts that belong to no user: sources of money and intermediate accounts.
 
 use super::{AccountAlias, ProviderName};
 use crate::types::money::CurrencyCode;
 
-/// A system account of one currency. It has no credit limit, is made when it is first used, and is never frozen, closed
+/// A system account of one currency. It has no credit limit, is created at its first use, and is never frozen, closed
 /// or limited.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SystemAccount {
     /// Money outside: debited when an operator issues money, credited when it is taken back.
     World,
-    /// The operator's earnings.
+    /// The account of the operator's earnings.
     Fees,
-    /// What could not be credited where it should go.
+    /// Money whose intended account could not be credited.
     Suspense,
     /// The operator's account at a bank.
     Bank,
     /// Exchange between two currencies.
     Fx,
-    /// Balances of accounts whose owners are gone.
+    /// Balances of accounts whose owners were deleted.
     Unclaimed,
-    /// What a provider holds for us.
+    /// Money that a provider holds for the operator.
     Clearing(ProviderName),
-    /// What a provider took back while a dispute is open.
+    /// Money that a provider took back while a dispute is open.
     Disputes(ProviderName),
-    /// What a provider charges.
+    /// The fees of a provider.
     ProviderFees(ProviderName),
 }
 
 impl SystemAccount {
-    /// Its alias in `currency`, e.g. `system:world:USD`.
+    /// The alias in `currency`, e.g. `system:world:USD`.
     pub fn alias(&self, currency: CurrencyCode) -> AccountAlias {
         let name = match self {
             Self::World => "world",

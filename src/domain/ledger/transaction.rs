@@ -8,16 +8,16 @@ use crate::types::{
     money::{Amount, Currency},
 };
 
-/// What a transaction came from. Stored by position: new ones go to the end.
+/// The origin of a transaction. Stored by position: new ones go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TransactionKind {
-    /// From account to account.
+    /// A transfer between accounts.
     Transfer,
-    /// With a system account on one side at least.
+    /// A system account is on at least one side.
     Issue,
     /// The opposite of an earlier transaction.
     Reversal,
-    /// The balance of an account that was closed with it.
+    /// The balance of an account that was closed in the same decision.
     Sweep,
 }
 
@@ -33,34 +33,35 @@ impl TransactionKind {
     }
 }
 
-/// One movement: debited here, credited there.
+/// One movement: a debit of one account and a credit of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Posting {
-    /// Whose balance falls.
+    /// The account whose balance falls.
     pub debit: AccountId,
-    /// Whose balance rises.
+    /// The account whose balance rises.
     pub credit: AccountId,
-    /// By how much.
+    /// The amount of the movement.
     pub amount: Amount,
-    /// Of both accounts.
+    /// The currency of both accounts.
     pub currency: Currency,
 }
 
-/// Postings that were applied together, in their order. Never changed; corrected only by another that names it.
+/// Postings that were applied together, in their order. Never changed; corrected only by another transaction that names
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
-    /// The id.
     pub id: TransactionId,
-    /// What it came from.
+    /// The origin of the transaction.
     pub kind: TransactionKind,
-    /// Who ordered it; its texts are sealed under this person's key, and its reference is unique for this author.
+    /// The author; the transaction's texts are sealed under this person's key, and its reference is unique for this
+    /// author.
     pub author: TransactionAuthor,
-    /// 1 to `limits::POSTINGS_MAX`.
+    /// The postings, 1 to `limits::POSTINGS_MAX`.
     pub postings: Vec<Posting>,
-    /// The application's own number for it.
+    /// The application's own number for the transaction.
     pub reference: Option<TransactionReference>,
-    /// The transaction that it corrects.
+    /// The transaction that this one corrects.
     pub reverses: Option<TransactionId>,
-    /// The one time of all its entries.
+    /// The time of all its entries.
     pub posted_at: Timestamp,
 }

@@ -14,11 +14,8 @@ service_events! {
 event! {
     /// A notification was queued.
     NotificationQueued = 0x0501, "notification.queued", to [], schema 1 {
-        /// The notification.
         notification: NotificationId as "notificationId" = id(),
-        /// The delivery.
         delivery: DeliveryId as "deliveryId" = id(),
-        /// The template's name.
         template: String as "template" = "welcome".to_owned(),
     }
 }
@@ -26,11 +23,8 @@ event! {
 event! {
     /// A channel accepted the delivery.
     NotificationDelivered = 0x0502, "notification.delivered", to [], schema 1 {
-        /// The notification.
         notification: NotificationId as "notificationId" = id(),
-        /// The delivery.
         delivery: DeliveryId as "deliveryId" = id(),
-        /// The template's name.
         template: String as "template" = "welcome".to_owned(),
     }
 }
@@ -38,11 +32,8 @@ event! {
 event! {
     /// The delivery failed permanently.
     NotificationFailed = 0x0503, "notification.failed", to [], schema 1 {
-        /// The notification.
         notification: NotificationId as "notificationId" = id(),
-        /// The delivery.
         delivery: DeliveryId as "deliveryId" = id(),
-        /// The template's name.
         template: String as "template" = "welcome".to_owned(),
         /// The class of the failure, never the peer's text.
         reason: String as "reason" = "refused".to_owned(),
@@ -52,11 +43,8 @@ event! {
 event! {
     /// The delivery was suppressed.
     NotificationSuppressed = 0x0504, "notification.suppressed", to [], schema 1 {
-        /// The notification.
         notification: NotificationId as "notificationId" = id(),
-        /// The delivery.
         delivery: DeliveryId as "deliveryId" = id(),
-        /// The template's name.
         template: String as "template" = "welcome".to_owned(),
         /// The reason: preference, rate_limit, expired, suppression_list.
         reason: String as "reason" = "expired".to_owned(),

@@ -28,7 +28,6 @@ pub struct CodeReference {
 pub struct Facts {
     /// The time of the event.
     pub at: Timestamp,
-    /// The client's address.
     pub ip_address: Option<String>,
     /// The description of the device (`device.rs`).
     pub device: Option<String>,
@@ -39,11 +38,9 @@ pub struct Facts {
 /// One request or event that its owner is notified of. The table that holds it is sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
-    /// The id.
     pub id: NotificationId,
     /// The recipient: a user or registration.
     pub owner: UserId,
-    /// The template.
     pub template: TemplateName,
     /// The language, if the owner chose one.
     pub locale: Option<Locale>,
@@ -53,9 +50,7 @@ pub struct Notification {
     pub facts: Facts,
     /// The code to read when it is sent.
     pub code: Option<CodeReference>,
-    /// Its deliveries.
     pub deliveries: Vec<DeliveryId>,
-    /// The creation time.
     pub created_at: Timestamp,
 }
 
@@ -134,7 +129,6 @@ pub enum DeliveryState {
     Suppressed {
         /// The time of the decision.
         at: Timestamp,
-        /// The reason.
         reason: Suppression,
     },
     /// The last try failed; another follows.
@@ -184,7 +178,6 @@ pub struct DeliveryTry {
     pub began_at: Timestamp,
     /// The time of the answer.
     pub ended_at: Timestamp,
-    /// The answer.
     pub answer: ProviderAnswer,
 }
 
@@ -199,17 +192,13 @@ pub struct Delivery {
     pub owner: UserId,
     /// The template, for limits and counters.
     pub template: TemplateName,
-    /// The channel.
     pub channel: Channel,
-    /// The lane.
     pub lane: DeliveryLane,
     /// The address from the store; never one from a request.
     pub to: String,
-    /// The state.
     pub state: DeliveryState,
     /// The delivery tries; at most `limits::DELIVERY_ATTEMPTS`.
     pub attempts: Vec<DeliveryTry>,
-    /// The creation time.
     pub created_at: Timestamp,
     /// The latest send time.
     pub expires_at: Timestamp,
@@ -239,15 +228,11 @@ pub struct InboxMail {
     pub id: MailId,
     /// The delivery. A second send of the same delivery replaces the first.
     pub delivery: DeliveryId,
-    /// The channel.
     pub channel: Channel,
-    /// The recipient.
     pub to: String,
-    /// The template.
     pub template: TemplateName,
     /// Subject line; empty in a text message.
     pub subject: String,
-    /// Plain text.
     pub text: String,
     /// HTML; empty in a text message.
     pub html: String,

@@ -62,7 +62,6 @@ impl DeliveryLane {
 /// The channel of a delivery. Stored by position: new variants go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channel {
-    /// Mail.
     Email,
     /// Text messages to a phone.
     Sms,
@@ -173,7 +172,7 @@ impl TemplateName {
         self.row().channel
     }
 
-    /// The variables it may use besides the shared ones.
+    /// The variables it may use in addition to the shared ones.
     pub fn variables(self) -> &'static [&'static str] {
         self.row().variables
     }

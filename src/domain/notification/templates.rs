@@ -10,7 +10,7 @@
 /// - `hours`: how long a delivery is sent after its creation; a delivery with a code ends with the code;
 /// - `limit`: the limit of deliveries to one recipient (`SendLimit`);
 /// - `older`: what happens to a waiting older delivery (`OlderDelivery`);
-/// - `variables`: what it may use besides the shared ones. None holds text that a person typed; `device` is a
+/// - `variables`: those it may use in addition to the shared ones. None holds text that a person typed; `device` is a
 ///   description by `device.rs`, never the client's header.
 ///
 /// Stored by position: new rows go to the end.

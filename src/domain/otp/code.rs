@@ -72,17 +72,14 @@ pub struct OneTimeCode {
     pub id: CodeId,
     /// The user or registration that owns it.
     pub owner: UserId,
-    /// The purpose.
     pub purpose: CodePurpose,
     /// Six or eight ASCII digits.
     pub digits: Vec<u8>,
-    /// The stage.
     pub state: CodeStage,
     /// The number of wrong tries.
     pub wrong_tries: u8,
     /// The time at which the digits were drawn.
     pub issued_at: Timestamp,
-    /// The expiry time.
     pub expires_at: Timestamp,
     /// The sendings of the last day, oldest first, for the limits on sending.
     pub sendings: Vec<CodeSending>,
@@ -91,7 +88,7 @@ pub struct OneTimeCode {
 /// One sending of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeSending {
-    /// When.
+    /// The time of the sending.
     pub at: Timestamp,
     /// The network that requested it: those of one network do not use up what another one may request.
     pub network: Network,

@@ -27,11 +27,9 @@ event! {
     OtpVerificationRequired = 0x0301, "otp.verification_required", to ["notifier"], schema 1 {
         /// The user or registration.
         owner: UserId as "userId" = id(),
-        /// The code.
         code: CodeId as "codeId" = id(),
         /// The purpose of the code.
         purpose: CodePurpose as "purpose" = CodePurpose::VerifyEmail,
-        /// The expiry time.
         expires_at: Timestamp as "expiresAt" = in_ten_minutes(),
     }
 }
@@ -41,11 +39,9 @@ event! {
     OtpSent = 0x0302, "otp.sent", to [], schema 1 {
         /// The user or registration.
         owner: UserId as "userId" = id(),
-        /// The code.
         code: CodeId as "codeId" = id(),
         /// The purpose of the code.
         purpose: CodePurpose as "purpose" = CodePurpose::VerifyEmail,
-        /// The channel.
         channel: Channel as "channel" = Channel::Email,
     }
 }
@@ -53,11 +49,8 @@ event! {
 event! {
     /// A code to reset a password is ready to be sent.
     OtpPasswordReset = 0x0303, "otp.password_reset", to ["notifier"], schema 1 {
-        /// The user.
         owner: UserId as "userId" = id(),
-        /// The code.
         code: CodeId as "codeId" = id(),
-        /// The expiry time.
         expires_at: Timestamp as "expiresAt" = in_ten_minutes(),
     }
 }
@@ -67,7 +60,6 @@ event! {
     OtpVerified = 0x0304, "otp.verified", to [], schema 1 {
         /// The user or registration.
         owner: UserId as "userId" = id(),
-        /// The code.
         code: CodeId as "codeId" = id(),
         /// The purpose of the code.
         purpose: CodePurpose as "purpose" = CodePurpose::VerifyEmail,
@@ -79,7 +71,6 @@ event! {
     OtpFailed = 0x0305, "otp.failed", to [], schema 1 {
         /// The user or registration.
         owner: UserId as "userId" = id(),
-        /// The code.
         code: CodeId as "codeId" = id(),
         /// The purpose of the code.
         purpose: CodePurpose as "purpose" = CodePurpose::VerifyEmail,
@@ -93,7 +84,6 @@ event! {
     OtpExpired = 0x0306, "otp.expired", to [], schema 1 {
         /// The user or registration.
         owner: UserId as "userId" = id(),
-        /// The code.
         code: CodeId as "codeId" = id(),
         /// The purpose of the code.
         purpose: CodePurpose as "purpose" = CodePurpose::VerifyEmail,

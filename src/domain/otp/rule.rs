@@ -59,7 +59,6 @@ impl Default for CodeLimits {
 pub struct CodeDemand {
     /// The user or registration that the code is of.
     pub owner: UserId,
-    /// What it proves.
     pub purpose: CodePurpose,
     /// Where the request comes from.
     pub network: Network,
@@ -68,9 +67,8 @@ pub struct CodeDemand {
 /// A drawn code, used only if a new one is needed.
 #[derive(Clone)]
 pub struct FreshCode {
-    /// The id.
     pub id: CodeId,
-    /// The digits.
+    /// Six or eight ASCII digits.
     pub digits: Vec<u8>,
 }
 

@@ -22,7 +22,6 @@ service_events! {
 event! {
     /// The address was proven; the user may sign in.
     UserVerified = 0x0201, "user.verified", to ["notifier"], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
     }
 }
@@ -30,7 +29,6 @@ event! {
 event! {
     /// Fields of the user were changed.
     UserUpdated = 0x0202, "user.updated", to [], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
         /// The names of the changed fields.
         fields: Vec<String> as "fields" = vec!["phone".to_owned()],
@@ -40,7 +38,6 @@ event! {
 event! {
     /// The user was deleted.
     UserDeleted = 0x0203, "user.deleted", to [], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
     }
 }
@@ -48,11 +45,8 @@ event! {
 event! {
     /// The user's roles were changed.
     UserRoleChanged = 0x0204, "user.role_changed", to [], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
-        /// Before.
         from: Roles as "from" = Roles::default(),
-        /// After.
         to: Roles as "to" = Roles::from(vec![Role::Admin]),
     }
 }
@@ -60,11 +54,8 @@ event! {
 event! {
     /// The user's status was changed.
     UserStatusChanged = 0x0205, "user.status_changed", to [], schema 1 {
-        /// The user.
         user: UserId as "userId" = id(),
-        /// Before.
         from: Status as "from" = Status::Active,
-        /// After.
         to: Status as "status" = Status::Disabled,
     }
 }
@@ -74,7 +65,6 @@ event! {
     UserInvited = 0x0206, "user.invited", to ["notifier"], schema 1 {
         /// The invitation; the invited person has the same id.
         invitation: InvitationId as "invitationId" = id(),
-        /// The expiry time.
         expires_at: Timestamp as "expiresAt" = in_ten_minutes(),
     }
 }

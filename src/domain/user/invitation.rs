@@ -24,9 +24,7 @@ pub struct Invitation {
     pub code: [u8; INVITATION_CODE_BYTES],
     /// The user who invited; `None`: an operator.
     pub invited_by: Option<UserId>,
-    /// The creation time.
     pub created_at: Timestamp,
-    /// The expiry time.
     pub expires_at: Timestamp,
 }
 

@@ -11,9 +11,7 @@ pub struct Profile {
     pub username: Option<UserName>,
     /// The name that others see.
     pub display_name: Option<PersonName>,
-    /// First name.
     pub first_name: Option<PersonName>,
-    /// Last name.
     pub last_name: Option<PersonName>,
     /// Phone number by E.164.
     pub phone: Option<PhoneNumber>,

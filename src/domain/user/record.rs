@@ -56,7 +56,6 @@ pub struct User {
     pub email: EmailAddress,
     /// Whether the owner of the address has proven it.
     pub email_verified: bool,
-    /// The profile.
     pub profile: Profile,
     /// Whether the phone number was proven.
     pub phone_verified: bool,
@@ -76,7 +75,6 @@ pub struct User {
     pub password_changed_at: Option<Timestamp>,
     /// The time of the first sign-in.
     pub first_login_at: Option<Timestamp>,
-    /// The creation time.
     pub created_at: Timestamp,
     /// The time of the last change.
     pub updated_at: Timestamp,

@@ -29,9 +29,7 @@ pub enum StatusCommand {
 /// Whether the owner of the address has proven it. It decides the target of `Enable`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressProof {
-    /// Proven.
     Verified,
-    /// Not yet.
     Unverified,
 }
 
@@ -41,24 +39,16 @@ pub enum StatusChange {
     /// The status is already the wanted one: no write, no event.
     Unchanged,
     /// The user may sign in, or may do so after verifying.
-    Opened {
-        /// The new status.
-        to: Status,
-    },
+    Opened { to: Status },
     /// The user may no longer sign in: every session ends in the same transaction.
-    Shut {
-        /// The new status.
-        to: Status,
-    },
+    Shut { to: Status },
 }
 
 /// The status does not allow the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a user who is {} cannot be {}", from.as_str(), past_participle(*command))]
 pub struct NoWay {
-    /// The current status.
     pub from: Status,
-    /// The refused command.
     pub command: StatusCommand,
 }
 

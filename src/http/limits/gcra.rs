@@ -76,12 +76,12 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     #[test]
-    fn a_quota_may_be_spent_at_once_and_comes_back_evenly() {
+    fn a_quota_may_be_used_at_once_and_refills_evenly() {
         let quota = Quota::a_minute(5);
         let mut arrival = 0;
         for left in (0..5).rev() {
-            let (next, standing) = quota.take(arrival, 0);
-            assert_eq!((standing.refused_for, standing.remaining), (None, left));
+            let (next, state) = quota.take(arrival, 0);
+            assert_eq!((state.refused_for, state.remaining), (None, left));
             arrival = next;
         }
         let (same, refused) = quota.take(arrival, 0);
@@ -94,7 +94,7 @@ mod tests {
         /// In any window at most two quotas pass (one full, one refilled), and a client that waits for `refused_for` is
         /// accepted.
         #[test]
-        fn never_more_than_the_quota_and_what_came_back(
+        fn at_most_a_full_and_a_refilled_quota_pass_in_a_window(
             requests in 1_u32..200,
             gaps in prop::collection::vec(0_u64..10 * SECOND, 1..400),
         ) {
@@ -102,8 +102,8 @@ mod tests {
             let (mut now, mut arrival, mut passed) = (0, 0, Vec::new());
             for gap in gaps {
                 now += gap;
-                let (next, standing) = quota.take(arrival, now);
-                match standing.refused_for {
+                let (next, state) = quota.take(arrival, now);
+                match state.refused_for {
                     None => passed.push(now),
                     Some(wait) => {
                         let later = now + u64::try_from(wait.as_nanos()).unwrap();

@@ -110,7 +110,7 @@ pub struct Limiter(Option<Vec<RateTable>>);
 pub struct QuotaTaken {
     policy: Policy,
     quota: Quota,
-    standing: QuotaState,
+    state: QuotaState,
 }
 
 impl Limiter {
@@ -127,23 +127,23 @@ impl Limiter {
 
     /// Moves a request that `policy` has counted to the anonymous quota, if that quota allows it: the request was not
     /// of the kind of `policy`.
-    pub fn recount(&self, policy: Policy, who: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
-        let taken = self.take(Policy::Anonymous, who, now).filter(|taken| taken.allowed().is_ok())?;
-        self.table(policy)?.give_back(who);
+    pub fn recount(&self, policy: Policy, key: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
+        let taken = self.take(Policy::Anonymous, key, now).filter(|taken| taken.allowed().is_ok())?;
+        self.table(policy)?.give_back(key);
         Some(taken)
     }
 
-    /// Counts one request of `who` at `now`; `None` if rate limits are off.
-    pub fn take(&self, policy: Policy, who: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
+    /// Counts one request of `key` at `now`; `None` if rate limits are off.
+    pub fn take(&self, policy: Policy, key: RateLimitKey, now: Instant) -> Option<QuotaTaken> {
         let table = self.table(policy)?;
-        Some(QuotaTaken { policy, quota: table.quota(), standing: table.take(who, now) })
+        Some(QuotaTaken { policy, quota: table.quota(), state: table.take(key, now) })
     }
 }
 
 impl QuotaTaken {
     /// Error 429 if the quota is used up.
     pub fn allowed(&self) -> Result<(), ApiError> {
-        match self.standing.refused_for {
+        match self.state.refused_for {
             None => Ok(()),
             Some(wait) => Err(ApiError::new(ProblemCode::RateLimited).retry_after(wait)),
         }
@@ -153,9 +153,9 @@ impl QuotaTaken {
     pub fn write(&self, headers: &mut HeaderMap) {
         let name = self.policy.name();
         let window = self.quota.window().as_secs();
-        let reset = self.standing.full_in.as_secs() + u64::from(self.standing.full_in.subsec_nanos() > 0);
+        let reset = self.state.full_in.as_secs() + u64::from(self.state.full_in.subsec_nanos() > 0);
         let policy = format!("\"{name}\";q={};w={window}", self.quota.requests());
-        let limit = format!("\"{name}\";r={};t={reset}", self.standing.remaining);
+        let limit = format!("\"{name}\";r={};t={reset}", self.state.remaining);
         for (header, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {
             if let Ok(value) = HeaderValue::from_str(&text) {
                 headers.insert(header, value);

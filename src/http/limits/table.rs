@@ -38,38 +38,38 @@ impl RateTable {
         self.quota
     }
 
-    pub(super) fn take(&self, who: RateLimitKey, now: Instant) -> QuotaState {
+    pub(super) fn take(&self, key: RateLimitKey, now: Instant) -> QuotaState {
         let now = u64::try_from(now.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX / 2);
-        let mut shard = self.shard(who);
-        if shard.len() >= self.shard_max && !shard.contains_key(&who) {
-            make_room(&mut shard, now);
+        let mut shard = self.shard(key);
+        if shard.len() >= self.shard_max && !shard.contains_key(&key) {
+            evict_one(&mut shard, now);
         }
-        let arrival = shard.entry(who).or_insert(0);
-        let (next, standing) = self.quota.take(*arrival, now);
+        let arrival = shard.entry(key).or_insert(0);
+        let (next, state) = self.quota.take(*arrival, now);
         *arrival = next;
-        standing
+        state
     }
 
-    pub(super) fn give_back(&self, who: RateLimitKey) {
-        if let Some(arrival) = self.shard(who).get_mut(&who) {
+    pub(super) fn give_back(&self, key: RateLimitKey) {
+        if let Some(arrival) = self.shard(key).get_mut(&key) {
             *arrival = self.quota.give_back(*arrival);
         }
     }
 
-    fn shard(&self, who: RateLimitKey) -> MutexGuard<'_, HashMap<RateLimitKey, u64>> {
-        let place = usize::try_from(self.hasher.hash_one(who) % SHARDS as u64).unwrap_or(0);
+    fn shard(&self, key: RateLimitKey) -> MutexGuard<'_, HashMap<RateLimitKey, u64>> {
+        let place = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
         // Each assignment leaves a valid count, so a panic of another thread cannot have corrupted it.
         self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Removes keys whose quota is full, which changes no answer. If there are none, removes the key nearest to it.
-fn make_room(shard: &mut HashMap<RateLimitKey, u64>, now: u64) {
+fn evict_one(shard: &mut HashMap<RateLimitKey, u64>, now: u64) {
     let before = shard.len();
     shard.retain(|_, arrival| *arrival > now);
     if shard.len() == before {
-        let nearest = shard.iter().min_by_key(|(_, arrival)| **arrival).map(|(who, _)| *who);
-        nearest.map(|who| shard.remove(&who));
+        let nearest = shard.iter().min_by_key(|(_, arrival)| **arrival).map(|(key, _)| *key);
+        nearest.map(|key| shard.remove(&key));
     }
 }
 

@@ -1,4 +1,5 @@
-//! The outermost layer: a request gets its id and context, its answer gets headers, and nothing escapes unanswered.
+//! The outermost layer: gives each request its id and context, and each answer its headers; a panic becomes an answer
+//! too.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -28,7 +29,7 @@ use crate::{
     types::Outcome,
 };
 
-/// Headers of every answer that says nothing else.
+/// The default headers of every answer; a handler may set other values.
 pub const ALWAYS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
@@ -37,23 +38,23 @@ pub const ALWAYS: [(HeaderName, &str); 5] = [
     (header::VARY, "origin"),
 ];
 
-/// What the outermost layer of a listener knows.
+/// The dependencies of the outermost layer of a listener.
 #[derive(Clone)]
 pub struct RequestFrame {
-    /// What all requests need.
+    /// The context that all requests share.
     pub edge: Arc<EdgeContext>,
-    /// Which listener it is.
+    /// The listener that received the requests.
     pub listener: Listener,
 }
 
-/// Wraps everything else.
+/// Processes a request: its id, its checks before routing, its answer's headers, metrics and log line.
 pub async fn wrap(State(frame): State<RequestFrame>, mut request: Request, next: Next) -> Response {
     let edge = &*frame.edge;
     let began = edge.clock.instant();
     let peer = request.extensions().get::<Peer>().copied();
     let origin = RequestOrigin::read(request.headers(), peer, &edge.proxies, edge.clock.now(), &*edge.entropy);
     let path = request.uri().path().to_owned();
-    // A balancer's own probes, and operators on this machine, have no client to name.
+    // Probes of a balancer, and requests of operators on this machine, are not sent for a client.
     let is_scrape = edge.shows_metrics_to_all(frame.listener, &path);
     let is_of_client = frame.listener == Listener::Public && !is_probe(&path) && !is_scrape;
     if is_of_client || origin.forwarded.headers == ForwardedHeaders::Untrusted {
@@ -88,12 +89,12 @@ pub async fn wrap(State(frame): State<RequestFrame>, mut request: Request, next:
     response
 }
 
-/// Whether the path is one of health, which balancers and supervisors ask for directly.
+/// Whether the path is a health check, which balancers and supervisors request directly.
 fn is_probe(path: &str) -> bool {
     path == "/health" || path.starts_with("/health/")
 }
 
-/// Whether a request reached production in the clear: TLS ends at the proxies that are trusted.
+/// Whether a request reached production without TLS: only the trusted proxies terminate TLS.
 fn is_past_proxy(edge: &EdgeContext, origin: &RequestOrigin) -> bool {
     match edge.mode {
         Mode::Production => origin.forwarded.peer == PeerKind::Untrusted,
@@ -101,19 +102,19 @@ fn is_past_proxy(edge: &EdgeContext, origin: &RequestOrigin) -> bool {
     }
 }
 
-/// A handler that panicked may have changed something before.
+/// The answer after a panic of the handler. The outcome is unknown, because the panic may have followed a change.
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Response {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("not a text"), "a handler panicked");
     ApiError::new(ProblemCode::Internal).outcome(Outcome::Unknown).into_response()
 }
 
-/// Writes where a problem arose into its document.
+/// Adds the path and the request id to a problem document.
 fn place_problem(edge: &EdgeContext, origin: &RequestOrigin, path: &str, mut response: Response) -> Response {
     let Some(error) = response.extensions_mut().remove::<ApiError>() else { return response };
     let at = ProblemContext { base: &edge.public_url, instance: path, request_id: &origin.request_id };
     let mut placed = error.answer(at);
-    // Layers between the handler and here may have added headers (limits); they stay.
+    // Headers that inner layers have added, such as the rate limit's, stay.
     for (name, value) in response.headers() {
         if !placed.headers().contains_key(name) && *name != header::CONTENT_LENGTH {
             placed.headers_mut().append(name, value.clone());
@@ -122,7 +123,7 @@ fn place_problem(edge: &EdgeContext, origin: &RequestOrigin, path: &str, mut res
     placed
 }
 
-/// Headers of every answer; what a handler set itself stays.
+/// Adds the headers of every answer; a handler's own values stay.
 fn write_headers(origin: &RequestOrigin, headers: &mut HeaderMap) {
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -139,7 +140,8 @@ fn write_headers(origin: &RequestOrigin, headers: &mut HeaderMap) {
     }
 }
 
-/// One line for each request: who asked and from where, and the route's template, never the path, a query or a header.
+/// Logs a request in one line: the caller, the client's address and the route's template, but not the path, the query
+/// or a header.
 fn log(origin: &RequestOrigin, method: &Method, route: Option<&str>, (status, took): (StatusCode, Duration)) {
     let route = route.unwrap_or("(none)");
     let is_bad = status.is_server_error();

@@ -124,7 +124,7 @@ impl Gate {
             Pace::Prompt => {
                 let began = self.edge.clock.instant();
                 let answered = tokio::time::timeout(self.edge.limits.handler, next.run(request)).await;
-                self.tell_if_slow(began);
+                self.log_if_slow(began);
                 answered.unwrap_or_else(|_elapsed| {
                     tracing::error!(operation = %self.rule.operation_id, "a handler was cancelled at its time limit");
                     ApiError::new(ProblemCode::OutcomeUnknown).outcome(Outcome::Unknown).into_response()
@@ -133,7 +133,7 @@ impl Gate {
         }
     }
 
-    fn tell_if_slow(&self, began: Instant) {
+    fn log_if_slow(&self, began: Instant) {
         let took = self.edge.clock.instant().saturating_duration_since(began);
         if took >= limits::SLOW_REQUEST {
             let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);

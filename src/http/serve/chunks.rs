@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_read_in_two_ways_is_no_chunk() {
+    fn an_ambiguous_chunk_is_refused() {
         for body in ["\r\n", "3\nabc", "3 \r\nabc", "+3\r\n", "0x3\r\n", "3;a\nb", "3\r\nabcd", "3\r\nabc\n", "0\r\n\n"]
         {
             assert_eq!(end(body, 1), Err(ChunkFault), "{body:?}");

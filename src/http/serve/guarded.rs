@@ -120,7 +120,7 @@ impl Guarded {
             if self.inbound.ended {
                 return if self.inbound.has_begun() { Poll::Pending } else { Poll::Ready(Ok(())) };
             }
-            if !self.inbound.has_room() {
+            if !self.inbound.has_space() {
                 return Poll::Pending;
             }
             ready!(self.poll_arrive(cx))?;

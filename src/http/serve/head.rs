@@ -26,7 +26,7 @@ pub(super) enum HeadRefusal {
 /// The first bytes of HTTP/2 with prior knowledge (RFC 9113 section 3.4).
 pub(super) const HTTP_2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 
-const LINES: HeadRefusal = HeadRefusal::Malformed("Lines of a head end in CRLF, and CR and LF stand nowhere else.");
+const LINES: HeadRefusal = HeadRefusal::Malformed("Lines of a head end in CRLF, and CR and LF occur nowhere else.");
 const CONTROL: HeadRefusal = HeadRefusal::Malformed("A head has no control characters.");
 const REQUEST_LINE: HeadRefusal =
     HeadRefusal::Malformed("The first line is a method, a target and a version, with one space between them.");

@@ -57,7 +57,7 @@ impl Inbound {
     }
 
     /// Whether more bytes may be read from the socket: up to one byte more than the largest head.
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn has_space(&self) -> bool {
         self.buffer.len() <= limits::HEADERS_MAX
     }
 

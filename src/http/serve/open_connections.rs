@@ -243,8 +243,8 @@ mod tests {
         let crowd: Vec<_> = (1..=4).map(|n| idle(&open, &format!("192.0.2.{n}"))).collect();
         // The same /24, and an address of it mapped into IPv6.
         let fifth = busy(&open, "::ffff:192.0.2.99");
-        let gone: Vec<bool> = crowd.iter().map(|place| place.leave.is_cancelled()).collect();
-        assert_eq!(gone, [true, false, false, false], "the one that was idle for longest");
+        let evicted: Vec<bool> = crowd.iter().map(|place| place.leave.is_cancelled()).collect();
+        assert_eq!(evicted, [true, false, false, false], "the one that was idle for longest");
         crowd.iter().for_each(|place| place.state.enter(ConnectionPhase::Busy));
         assert!(admit(&open, "192.0.2.7").is_some_and(|place| place.is_none()), "all are busy: refused");
         let _other = busy(&open, "192.0.3.1");
@@ -264,15 +264,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn at_the_limit_idle_ones_go_first_then_those_that_have_not_asked_yet() {
+    async fn at_the_limit_idle_connections_are_evicted_first_then_those_without_a_request() {
         let open = OpenConnections::new(4, Vec::new());
         let head = admitted(&open, "192.0.1.1");
         head.state.enter(ConnectionPhase::Head);
         let (fresh, idle, busy) = (admitted(&open, "192.0.2.1"), idle(&open, "192.0.3.1"), busy(&open, "192.0.4.1"));
-        for gone in [&idle, &fresh, &head] {
-            assert!(!gone.leave.is_cancelled());
+        for evicted in [&idle, &fresh, &head] {
+            assert!(!evicted.leave.is_cancelled());
             assert!(admit(&open, "192.0.5.1").is_none(), "the place is not free yet");
-            assert!(gone.leave.is_cancelled());
+            assert!(evicted.leave.is_cancelled());
         }
         assert!(admit(&open, "192.0.5.1").is_none());
         assert!(!busy.leave.is_cancelled());
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_gets_the_place_that_becomes_free() {
+    async fn a_waiting_connection_gets_the_place_that_becomes_free() {
         let open = OpenConnections::new(1, Vec::new());
         let first = busy(&open, "192.0.2.1");
         let (second, ()) = tokio::join!(open.admit("192.0.3.1".parse().unwrap()), async {

@@ -14,7 +14,7 @@ use crate::types::{Invalid, Secret};
 /// The encryption of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
-    /// Never.
+    /// No encryption, also if the server offers it.
     Plain,
     /// By `STARTTLS` if the server offers it; an attacker on the path can prevent it.
     Opportunistic,
@@ -29,9 +29,7 @@ pub enum Security {
 pub struct SmtpServer {
     /// Host name or IP address.
     pub host: String,
-    /// Port.
     pub port: u16,
-    /// Encryption.
     pub security: Security,
     /// User name and password.
     pub credentials: Option<(String, Secret)>,

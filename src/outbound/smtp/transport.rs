@@ -37,7 +37,6 @@ const PEM_BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// The settings of a transport.
 pub struct SmtpSettings {
-    /// The mail server.
     pub url: SmtpServer,
     /// The longest time for one mail.
     pub timeout: Duration,

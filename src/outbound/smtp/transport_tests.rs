@@ -28,19 +28,19 @@ impl Clock for TestClock {
 struct Server {
     port: u16,
     connections: Arc<AtomicU32>,
-    heard: Arc<Mutex<Vec<String>>>,
+    received: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     async fn start(replies: &'static [(&'static str, &'static str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let server = Self { port, connections: Arc::default(), heard: Arc::default() };
-        let (connections, heard) = (server.connections.clone(), server.heard.clone());
+        let server = Self { port, connections: Arc::default(), received: Arc::default() };
+        let (connections, received) = (server.connections.clone(), server.received.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::SeqCst);
-                let heard = heard.clone();
+                let received = received.clone();
                 tokio::spawn(async move {
                     let (read, mut write) = stream.into_split();
                     let mut lines = BufReader::new(read).lines();
@@ -51,7 +51,7 @@ impl Server {
                         if in_message && line != "." {
                             continue;
                         }
-                        heard.lock().unwrap().push(line.clone());
+                        received.lock().unwrap().push(line.clone());
                         in_message = word.starts_with("DATA");
                         let reply = replies.iter().find(|(start, _)| word.starts_with(start)).map_or("250 ok", |r| r.1);
                         if reply.is_empty() {
@@ -133,8 +133,8 @@ async fn nothing_is_sent_when_encryption_is_demanded_and_not_offered() {
         "{:?}",
         exchange.answer
     );
-    let heard = server.heard.lock().unwrap().join("\n");
-    assert!(!heard.contains("MAIL") && !heard.contains("AUTH"), "{heard}");
+    let received = server.received.lock().unwrap().join("\n");
+    assert!(!received.contains("MAIL") && !received.contains("AUTH"), "{received}");
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn a_server_that_is_away_is_a_broken_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let gone = Server { port, connections: Arc::default(), heard: Arc::default() };
-    let exchange = gone.transport("", "").send(&mail()).await;
+    let unreachable = Server { port, connections: Arc::default(), received: Arc::default() };
+    let exchange = unreachable.transport("", "").send(&mail()).await;
     assert!(matches!(exchange.answer, ProviderAnswer::Broken { step: SmtpStep::Connect, .. }), "{:?}", exchange.answer);
 }

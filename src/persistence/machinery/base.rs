@@ -43,7 +43,6 @@ const CLOSE_LOOKS: usize = 400;
 pub struct Commit {
     /// The time of the decision.
     pub time: Timestamp,
-    /// The changes.
     pub batch: Batch,
 }
 

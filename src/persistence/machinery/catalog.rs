@@ -14,7 +14,6 @@ use super::{
 pub struct StoreCatalog {
     /// Every table, including the rows of the logs.
     pub tables: &'static [TableRow],
-    /// Every log.
     pub logs: &'static [&'static Log],
     /// Checks at the end of each closure that has changes to commit.
     pub checks: &'static [ChangeCheck],
@@ -37,13 +36,11 @@ impl StoreCatalog {
 /// A row of the inventory of tables.
 #[derive(Debug, Clone)]
 pub struct TableRow {
-    /// The table's name.
     pub name: &'static str,
     /// The byte in front of its keys.
     pub tag: u8,
     /// The fields of its key.
     pub key: &'static str,
-    /// The record.
     pub record: &'static str,
     /// The service that owns it.
     pub owner: &'static str,
@@ -62,7 +59,6 @@ type Decodes = fn(&Keyring, Kind, &[u8], &[u8]) -> Result<(), TxFault>;
 pub struct TableWords {
     /// The fields of its key.
     pub key: &'static str,
-    /// The record.
     pub record: &'static str,
     /// The service that owns it.
     pub owner: &'static str,

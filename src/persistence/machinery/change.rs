@@ -83,7 +83,6 @@ impl<'a> ByteChange<'a> {
 /// A changed row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowChange<K, V> {
-    /// Its key.
     pub key: K,
     /// The row before the transaction; `None` if there was none.
     pub old: Option<V>,

@@ -78,9 +78,7 @@ impl From<JournalProblem> for CheckFault {
 /// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// Segments read.
     pub segments: usize,
-    /// Snapshots read.
     pub snapshots: usize,
     /// The number of the last commit.
     pub last: Lsn,

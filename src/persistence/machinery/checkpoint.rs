@@ -41,9 +41,7 @@ impl Checkpoint {
 /// The result of reading the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckpointFound {
-    /// A valid checkpoint.
     Good(Checkpoint),
-    /// No file.
     Absent,
     /// A file that is not a valid checkpoint.
     Damaged,

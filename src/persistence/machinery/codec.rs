@@ -31,28 +31,13 @@ pub enum CodecFault {
     Codec(u8),
     /// No upgrade leads from this schema to the current one.
     #[error("schema {schema} of {record} is not known; a newer version may have written this value")]
-    Schema {
-        /// The record's name.
-        record: &'static str,
-        /// The number found.
-        schema: u16,
-    },
+    Schema { record: &'static str, schema: u16 },
     /// The payload does not match the schema, is longer than that, or a value breaks its own rules.
     #[error("{record} does not decode: {reason}")]
-    Payload {
-        /// The record's name.
-        record: &'static str,
-        /// The decoder's message.
-        reason: String,
-    },
+    Payload { record: &'static str, reason: String },
     /// The record does not fit the limit of a value.
     #[error("{record} does not encode: {reason}")]
-    Encode {
-        /// The record's name.
-        record: &'static str,
-        /// The encoder's message.
-        reason: String,
-    },
+    Encode { record: &'static str, reason: String },
 }
 
 type Config = Configuration<LittleEndian, Varint, Limit<{ limits::VALUE_MAX }>>;

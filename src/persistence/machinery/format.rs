@@ -48,7 +48,6 @@ pub enum FormatError {
          start version {version} or a later one"
     )]
     Newer {
-        /// The directory's format.
         format: u32,
         /// The version that wrote it.
         version: String,
@@ -59,7 +58,6 @@ pub enum FormatError {
          version {version}, or name another directory in store.path"
     )]
     Older {
-        /// The directory's format.
         format: u32,
         /// The version that wrote it.
         version: String,

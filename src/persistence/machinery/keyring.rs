@@ -41,7 +41,6 @@ pub enum RingFault {
     Form {
         /// The path of the file.
         path: PathBuf,
-        /// The reason.
         reason: String,
     },
     /// Other users may read the file.
@@ -49,7 +48,7 @@ pub enum RingFault {
     Open {
         /// The path of the file.
         path: PathBuf,
-        /// Its permission bits.
+        /// The permission bits of the file.
         mode: u32,
     },
 }
@@ -130,7 +129,7 @@ impl Keyring {
         }
     }
 
-    /// Writes the ring to `path`: a new file beside it is written, synced, and renamed over it.
+    /// Writes the ring to `path`: a new file next to it is written, synced, and renamed over it.
     pub fn save(&self, path: &Path) -> Result<(), RingFault> {
         use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
         let io_fault = |error| RingFault::Io { path: path.to_owned(), error };

@@ -14,11 +14,8 @@ use std::path::{Path, PathBuf};
 /// The paths of a data directory.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    /// The data directory.
     pub root: PathBuf,
-    /// The journal's segments.
     pub journal: PathBuf,
-    /// The snapshots.
     pub snapshots: PathBuf,
 }
 

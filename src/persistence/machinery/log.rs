@@ -38,7 +38,6 @@ pub struct LogHead {
 pub struct LogLink {
     /// The hash for the head after this row.
     pub hash: [u8; 32],
-    /// The row's bytes.
     pub row: Vec<u8>,
 }
 

@@ -26,7 +26,6 @@ pub struct StoreCondition {
     pub free_bytes: Option<u64>,
     /// Reads that are open now.
     pub readers: u64,
-    /// The writer.
     pub writer: WriterReport,
 }
 

@@ -68,7 +68,6 @@ impl Default for Tuning {
 /// Where and how a store is opened.
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
-    /// The data directory.
     pub dir: PathBuf,
     /// The engine of the tree.
     pub engine: EngineKind,
@@ -83,9 +82,7 @@ pub struct StoreSettings {
 /// The store's dependencies: disk, clock and randomness.
 #[derive(Clone)]
 pub struct StoreEnvironment {
-    /// The disk.
     pub fs: Arc<dyn Fs>,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,

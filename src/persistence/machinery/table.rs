@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 /// The stored form of a table's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// As encoded.
+    /// The encoded value, without encryption.
     Plain,
     /// Sealed under a subkey of the ring, with the key's bytes as associated data.
     Sealed,
@@ -16,7 +16,7 @@ pub enum Form {
 pub struct Table<K, V> {
     /// The first byte of every key; never used again for another table.
     pub tag: u8,
-    /// `<value>_by_<key>`.
+    /// The name, in the form `<value>_by_<key>`.
     pub name: &'static str,
     /// How long a row is kept, for the inventory.
     pub kept: &'static str,

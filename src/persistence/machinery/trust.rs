@@ -20,7 +20,6 @@ pub enum OpenError {
         pid.map_or(String::new(), |pid| format!(" ({pid})"))
     )]
     Locked {
-        /// The directory.
         dir: String,
         /// The number of the process, if it is known.
         pid: Option<u32>,
@@ -73,7 +72,6 @@ pub enum OpenError {
     /// The disk failed.
     #[error("{dir} (store.path): {step}: {source}{}", remedy(source))]
     Io {
-        /// The directory.
         dir: String,
         /// The step that failed.
         step: &'static str,
@@ -136,7 +134,6 @@ pub enum TreeState {
     Trusted,
     /// It was rebuilt.
     Rebuilt {
-        /// The reason.
         reason: DistrustReason,
         /// The snapshot it was built from; `None`: it was built from the whole journal.
         snapshot: Option<Lsn>,

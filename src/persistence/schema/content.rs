@@ -35,9 +35,8 @@ pub enum ContentFault {
         fault: TxFault,
     },
     /// The audit chain is not valid.
-    #[error("the audit trail is broken at entry {number} of {}", log.as_str())]
+    #[error("the audit chain is broken at entry {number} of {}", log.as_str())]
     Broken {
-        /// The log.
         log: AuditLog,
         /// The first entry that does not match.
         number: u64,

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{
         audit::{Actor, AuditRecord},
-        event::{Event, EventOrigin, Personal},
+        event::{Event, Personal},
     },
     persistence::machinery::{
         codec,
@@ -43,16 +43,11 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// Appends the event and the audit entry of one change. With `EventOrigin::Call` the client's address and user
-    /// agent are added to the event's personal fields; the audit entry always has them. Returns the event's id.
-    pub fn record(&mut self, origin: EventOrigin, mut event: Event, entry: AuditRecord) -> Result<EventId, TxFault> {
-        match origin {
-            EventOrigin::Call => {
-                let Personal { ip_address, user_agent, .. } = Personal::of_call(self.context());
-                event.personal = Personal { ip_address, user_agent, ..event.personal };
-            }
-            EventOrigin::Withheld => {}
-        }
+    /// Appends the event and the audit entry of one change, both with the client's address and user agent in their
+    /// personal fields. Returns the event's id.
+    pub fn record(&mut self, mut event: Event, entry: AuditRecord) -> Result<EventId, TxFault> {
+        let Personal { ip_address, user_agent, .. } = Personal::of_call(self.context());
+        event.personal = Personal { ip_address, user_agent, ..event.personal };
         let id = self.emit(event)?;
         self.audit(entry)?;
         Ok(id)

@@ -8,18 +8,18 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::types::limits;
 
-/// Where each line goes. `combined.log` and `error.log` are links to the files of the day.
+/// The files of the log. `combined.log` and `error.log` are links to the files of the day.
 pub(super) struct LogFiles {
     combined: RollingFileAppender,
-    /// Errors and warnings once more.
+    /// The lines of errors and warnings, which are also in `combined.log`.
     errors: RollingFileAppender,
 }
 
 impl LogFiles {
-    /// Opens the files of today in `directory`, which is made if it is not there.
+    /// Opens the files of today in `directory`, which is created if it does not exist.
     pub(super) fn open(directory: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        // The links hold the path of the file they lead to: from the root on, they are right wherever they are read.
+        // The links hold absolute paths, so that they are valid from any working directory.
         let directory = directory.canonicalize()?;
         Ok(Self { combined: appender(&directory, "combined")?, errors: appender(&directory, "error")? })
     }
@@ -36,7 +36,7 @@ fn appender(directory: &Path, name: &str) -> io::Result<RollingFileAppender> {
         .map_err(io::Error::other)
 }
 
-/// One line, to one file or both.
+/// One line, for one file or both.
 pub(super) struct FileLine<'a> {
     combined: <RollingFileAppender as MakeWriter<'a>>::Writer,
     errors: Option<<RollingFileAppender as MakeWriter<'a>>::Writer>,
@@ -44,7 +44,7 @@ pub(super) struct FileLine<'a> {
 
 impl io::Write for FileLine<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A disk that is full for one file must not keep the other from its line.
+        // A failure in one file must not prevent the line in the other.
         let written = self.combined.write_all(bytes);
         self.errors.iter_mut().try_for_each(|errors| errors.write_all(bytes))?;
         written.map(|()| bytes.len())

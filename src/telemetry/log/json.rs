@@ -4,11 +4,11 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
 use tracing::{Level, Metadata};
 
-/// Fields that come first, each under its name in the line.
+/// Fields with a fixed name, at the start of the line.
 const FIRST: [&str; 4] = ["user_id", "principal", "request_id", "took_ms"];
 
 /// `{"timestamp":...,"level":"info","service":...,"message":...,"userId":...,"correlationId":...,"duration":"45ms"`,
-/// then the module that writes and the other fields. A field that the event does not have is left out.
+/// then the writing module and the other fields. A field that the event does not have is omitted.
 pub(super) fn line(time: &str, metadata: &Metadata<'_>, message: &str, fields: &[(&'static str, Value)]) -> String {
     let find = |name| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
     let user = find("user_id").and_then(Value::as_str).or_else(|| {
@@ -34,9 +34,9 @@ pub(super) fn line(time: &str, metadata: &Metadata<'_>, message: &str, fields: &
         }
         map.serialize_entry("target", metadata.target())?;
         for (name, value) in fields {
-            // A caller that is no user is said in full.
-            let is_said = FIRST.contains(name) && (*name != "principal" || user.is_some());
-            if !is_said {
+            // A caller that is no user is written with its kind.
+            let is_written = FIRST.contains(name) && (*name != "principal" || user.is_some());
+            if !is_written {
                 map.serialize_entry(name, value)?;
             }
         }
@@ -59,7 +59,7 @@ fn level(level: Level) -> &'static str {
     }
 }
 
-/// The service that a module is of; a library's own name.
+/// The service of a module; the name of the crate for a library.
 fn service_of(target: &str) -> &str {
     let mut parts = target.split("::");
     match (parts.next(), parts.next(), parts.next()) {

@@ -30,21 +30,20 @@ macro_rules! metrics {
     ($($variant:ident = $name:literal, $kind:ident, [$($label:literal),*], $help:literal;)*) => {
         /// A metric.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[expect(missing_docs, reason = "the help text of each says what it is")]
         pub enum Metric { $($variant,)* }
 
         impl Metric {
-            /// All of them, in the order of the page.
+            /// All metrics, in the order of the page.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-            /// The name as it is scraped.
+            /// The name on the page.
             pub const fn name(self) -> &'static str { match self { $(Self::$variant => $name,)* } }
             /// The type.
             pub const fn kind(self) -> MetricKind { match self { $(Self::$variant => MetricKind::$kind,)* } }
-            /// The labels besides `service`, which each has.
+            /// The labels, without `service`, which each metric has.
             pub const fn labels(self) -> &'static [&'static str] {
                 match self { $(Self::$variant => &[$($label),*],)* }
             }
-            /// What it counts or measures, one sentence without its full stop.
+            /// What the metric counts or measures: one sentence without its full stop.
             pub const fn help(self) -> &'static str { match self { $(Self::$variant => $help,)* } }
         }
     };
@@ -93,7 +92,7 @@ metrics! {
         "Bytes of the newest snapshot: those of the tree without its unused space";
     StoreJournalBytes = "majordomo_store_journal_bytes", Gauge, [], "Bytes of the journal on disk";
     StoreFreeBytes = "majordomo_store_free_bytes", Gauge, [], "Free bytes on the disk of the store";
-    AuditEntries = "majordomo_audit_entries", Gauge, ["log"], "Entries of the audit trail";
+    AuditEntries = "majordomo_audit_entries", Gauge, ["log"], "Entries of the audit log";
     MailboxDepth = "majordomo_mailbox_messages", Gauge, ["actor"], "Messages that wait for an actor";
     MailboxWait = "majordomo_mailbox_wait_seconds", Gauge, ["actor"],
         "Time the oldest message of an actor has been waiting";

@@ -1,4 +1,4 @@
-//! What is read at each scrape, and the samples it makes.
+//! The values that each scrape reads, and their samples.
 
 use std::time::Duration;
 
@@ -49,76 +49,76 @@ pub struct Figures {
 /// Events of one type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventCount {
-    /// The service that says them.
+    /// The service that writes the event.
     pub source: &'static str,
-    /// Their type.
+    /// The type of the events.
     pub event_type: &'static str,
-    /// How many.
+    /// Number of events.
     pub count: u64,
 }
 
-/// What became of things of one kind.
+/// The number of operations with one outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutcomeCount {
-    /// What.
+    /// The outcome, as the label is written.
     pub outcome: &'static str,
-    /// How many.
+    /// Number of operations.
     pub count: u64,
 }
 
-/// How the line for password hashes is.
+/// The state of the pool of password hashes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HasherFigures {
-    /// Places taken.
+    /// Permits in use.
     pub waiting: u64,
     /// Hashes computed now.
     pub running: u64,
-    /// Of new passwords.
+    /// Hashes of new passwords.
     pub hashed: u64,
-    /// Compared with a stored one.
+    /// Comparisons with a stored hash.
     pub verified: u64,
-    /// Compared with none, for the sake of equal cost.
+    /// Comparisons without a stored hash, which have the cost of one with a hash.
     pub verified_nobody: u64,
-    /// Requests that found no place.
+    /// Requests that found no permit.
     pub refused: u64,
 }
 
-/// How often a token was known.
+/// Number of look-ups in the cache of verified tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheFigures {
-    /// So often it was.
+    /// Look-ups that found the token.
     pub hits: u64,
-    /// So often it was not.
+    /// Look-ups that did not find the token.
     pub misses: u64,
 }
 
-/// One actor, or all children of one that come and go by key.
+/// One actor, or all children of one parent that are started by key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActorLoad {
-    /// Its path; `<parent>/*` for children with a key.
+    /// The path; `<parent>/*` for children with a key.
     pub actor: String,
-    /// How many actors that is.
+    /// Number of actors of this line.
     pub actors: u64,
-    /// Messages that wait.
+    /// Messages that wait in the mailbox.
     pub depth: u64,
-    /// How long the oldest has been waiting.
+    /// Age of the oldest waiting message.
     pub oldest: Duration,
     /// Jobs that run.
     pub jobs_running: u64,
-    /// Whether it holds the lease without which it does not work; `None`: it needs none.
+    /// Whether it holds the lease that it needs to work; `None`: it needs none.
     pub holds_lease: Option<bool>,
-    /// What it did; absent for children with a key, whose counts end with them.
+    /// The counts since its start; absent for children with a key, whose counts end with them.
     pub done: Option<ActorWork>,
 }
 
 impl ActorLoad {
-    /// A line for `actor` with nothing in it.
+    /// A line for `actor` without figures.
     pub fn none(actor: String) -> Self {
         Self { actor, actors: 0, depth: 0, oldest: Duration::ZERO, jobs_running: 0, holds_lease: None, done: None }
     }
 }
 
-/// What an actor did since its start.
+/// The counts of an actor since its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ActorWork {
     /// Messages handled.

@@ -1,4 +1,4 @@
-//! What is counted of each request.
+//! The counts of requests.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use super::catalog::Metric;
 
 /// Upper bounds of the classes of `http_request_duration_seconds`.
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-/// The route of requests that no route answers.
+/// The label of requests that match no route.
 pub const NO_ROUTE: &str = "(none)";
-/// Whose requests are logins.
+/// The routes whose requests are logins.
 const LOGIN: &str = "/auth/login";
 
-/// A request that was answered.
+/// An answered request.
 #[derive(Debug, Clone, Copy)]
 pub struct AnsweredRequest<'a> {
-    /// As it was sent.
+    /// The method of the request.
     pub method: &'a str,
-    /// The template of its route; `None`: no route answers it.
+    /// The template of the route; `None`: no route matches.
     pub route: Option<&'a str>,
-    /// The answer's.
+    /// The status of the answer.
     pub status: u16,
     /// The code of the problem document, if it was refused.
     pub code: Option<&'static str>,
-    /// From its head to the answer.
+    /// The time from the request's head to the answer.
     pub took: Duration,
 }
 
@@ -54,7 +54,7 @@ struct OutcomeLabels {
 
 type Durations = Family<RouteLabels, Histogram, fn() -> Histogram>;
 
-/// The counters of requests of both listeners. Clones count together.
+/// The counters of requests of both listeners. Clones share the counts.
 #[derive(Debug, Clone)]
 pub struct HttpMetrics {
     requests: Family<RouteLabels, Counter>,
@@ -110,13 +110,13 @@ impl HttpMetrics {
     }
 }
 
-/// A method of the API, or `other`: a client may send any word.
+/// A method of the API, or `other`, because a client may send any method.
 fn known(method: &str) -> &'static str {
     const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     METHODS.into_iter().find(|known| *known == method).unwrap_or("other")
 }
 
-/// The service that answers a route, by the first segment of its path.
+/// The service of a route, by the first segment of its path.
 fn service_of(route: &str) -> &'static str {
     match route.split('/').nth(1) {
         Some("auth" | ".well-known") => "auth",

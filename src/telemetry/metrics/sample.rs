@@ -1,4 +1,4 @@
-//! Samples, and how they become text.
+//! Samples, and their encoding as text.
 
 use std::fmt;
 
@@ -25,12 +25,12 @@ pub(super) struct Sample {
 pub(super) struct Samples(Vec<Sample>);
 
 impl Samples {
-    /// Adds a value without labels but `service`.
+    /// Adds a value whose only label is `service`.
     pub(super) fn put(&mut self, metric: Metric, service: &'static str, value: f64) {
         self.put_by(metric, service, &[], value);
     }
 
-    /// Adds a value; `values` are those of the metric's labels.
+    /// Adds a value; `values` are the values of the metric's labels.
     pub(super) fn put_by(&mut self, metric: Metric, service: &'static str, values: &[&str], value: f64) {
         debug_assert_eq!(values.len(), metric.labels().len(), "{}", metric.name());
         let values = values.iter().map(|value| (*value).to_owned()).collect();

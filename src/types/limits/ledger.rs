@@ -2,10 +2,10 @@
 
 /// Minor units of one amount, and of a balance on either side of zero.
 pub const AMOUNT_MINOR_MAX: i128 = 10_i128.pow(27);
-/// Minor units that one counter of an account adds up to in its life; far beyond what amounts can reach, and far
-/// enough from the end of `i128` that sums of counters and amounts stay inside it.
+/// The most minor units in one counter of an account; far beyond the sum of all amounts, and far enough from the end of
+/// `i128` that sums of counters and amounts do not overflow.
 pub const COUNTER_MINOR_MAX: i128 = 10_i128.pow(36);
-/// Digits behind the point of a currency or custom asset.
+/// Decimal digits of a currency or custom asset.
 pub const CURRENCY_SCALE_MAX: u8 = 12;
 /// Parts that an amount is divided into at once.
 pub const ALLOCATION_PARTS_MAX: usize = 1_000;

@@ -15,7 +15,7 @@ pub struct BasisPoints(u16);
 pub struct PercentageSplit {
     /// The percentage, rounded half to even.
     pub part_minor: i128,
-    /// What remains.
+    /// The whole less the part.
     pub rest_minor: i128,
 }
 
@@ -24,10 +24,7 @@ pub struct PercentageSplit {
 pub enum AllocationRefusal {
     /// No parts, or more than `limits::ALLOCATION_PARTS_MAX`.
     #[error("{count} parts; there must be 1 to {}", limits::ALLOCATION_PARTS_MAX)]
-    PartCount {
-        /// The parts.
-        count: usize,
-    },
+    PartCount { count: usize },
     /// Every weight is zero.
     #[error("one weight at least must be more than zero")]
     NoWeight,
@@ -61,8 +58,8 @@ impl From<BasisPoints> for u16 {
     }
 }
 
-/// Divides `total` by `weights`, in minor units: each part gets its share rounded down, and what is left goes one by
-/// one to the largest remainders, the earlier part first among equals. The parts add up to `total`.
+/// Divides `total` by `weights`, in minor units: each part gets its share rounded down, and the rest is added one unit
+/// at a time to the largest remainders, the earlier part first among equals. The parts add up to `total`.
 pub fn allocate(total: Amount, weights: &[u32]) -> Result<Vec<i128>, AllocationRefusal> {
     let count = weights.len();
     if !(1..=limits::ALLOCATION_PARTS_MAX).contains(&count) {

@@ -19,7 +19,7 @@ pub struct Amount(i128);
 #[serde(try_from = "i128", into = "i128")]
 pub struct AmountBound(i128);
 
-/// Why a text or a number is not an amount. The first that applies is told, in this order.
+/// Why a text or a number is not an amount. The first refusal that applies is returned, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum AmountRefusal {
     /// Nothing was sent.
@@ -29,7 +29,7 @@ pub enum AmountRefusal {
     #[error("must be written in ASCII digits")]
     NotAscii,
     /// Below zero.
-    #[error("must not be negative; the direction is told by who is debited and who is credited")]
+    #[error("must not be negative; the debited and the credited account give the direction")]
     Negative,
     /// With an exponent, such as `1e3`.
     #[error("must be written out, without an exponent")]
@@ -109,10 +109,10 @@ impl Amount {
 }
 
 impl AmountBound {
-    /// No room at all.
+    /// Zero minor units.
     pub const ZERO: Self = Self(0);
 
-    /// Reads a decimal as `Amount::parse` does, and takes zero.
+    /// Reads a decimal as `Amount::parse` does, and accepts zero.
     pub fn parse(text: &str, currency: Currency) -> Result<Self, AmountRefusal> {
         parse_minor(text, currency.scale().digits()).and_then(Self::from_minor)
     }

@@ -17,7 +17,7 @@ pub struct AssetSetting {
 /// All currencies that accounts have or may have.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CurrencyCatalogue {
-    /// The value tells whether new accounts may have it.
+    /// The value says whether new accounts may have the currency.
     known: BTreeMap<CurrencyCode, (Currency, Use)>,
 }
 
@@ -32,16 +32,10 @@ enum Use {
 pub enum CatalogueRefusal {
     /// Not a currency by ISO 4217 with an exponent.
     #[error("{code} is not a currency of ISO 4217 that has minor units; a custom asset needs a scale")]
-    NotIso {
-        /// The code.
-        code: CurrencyCode,
-    },
+    NotIso { code: CurrencyCode },
     /// A custom asset under a code of ISO 4217.
     #[error("{code} is a code of ISO 4217 and cannot be a custom asset")]
-    IsoCodeOfAsset {
-        /// The code.
-        code: CurrencyCode,
-    },
+    IsoCodeOfAsset { code: CurrencyCode },
     /// The scale of a custom asset is not that of its first use, so all its amounts would change.
     #[error(
         "{code} has been used with {} digits behind the point and cannot have {} now",
@@ -49,7 +43,6 @@ pub enum CatalogueRefusal {
         configured.digits()
     )]
     ScaleChanged {
-        /// The code.
         code: CurrencyCode,
         /// At its first use.
         recorded: CurrencyScale,

@@ -14,7 +14,7 @@ const CODE_BYTES: usize = 16;
 #[serde(try_from = "String", into = "String")]
 pub struct CurrencyCode([u8; CODE_BYTES]);
 
-/// How many decimal digits the minor unit stands behind the point: 0 to `limits::CURRENCY_SCALE_MAX`.
+/// The number of decimal digits of the minor unit: 0 to `limits::CURRENCY_SCALE_MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct CurrencyScale(u8);
@@ -52,7 +52,8 @@ impl CurrencyCode {
         std::str::from_utf8(filled).unwrap_or_default()
     }
 
-    /// Whether ISO 4217 lists it, also for what is no money, such as `XAU` and `XTS`: no asset may take such a code.
+    /// Whether ISO 4217 lists the code, also for codes such as `XAU` and `XTS` that are no money: no asset may take
+    /// such a code.
     pub fn is_iso(&self) -> bool {
         iso_currency::Currency::from_code(self.as_str()).is_some()
     }

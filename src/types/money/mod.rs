@@ -1,8 +1,7 @@
 //! Money: currencies, amounts in integer minor units, their decimal text, and division without loss.
 //!
-//! Owns: what an amount is, how it is read and written, and how a total is divided. Must not know: accounts, payments,
-//! or where a currency is used. There is no floating point here and nothing rounds but `allocation.rs`.
-//! Begin with `amount.rs`.
+//! Owns: amounts, their text form, and the division of a total. Must not know: accounts, payments, or where a currency
+//! is used. Floating point is not used, and only `allocation.rs` rounds. Begin with `amount.rs`.
 #![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects)]
 
 pub mod allocation;

@@ -23,7 +23,7 @@ fn asset(text: &str, scale: u8) -> Currency {
     Currency::asset(code(text), CurrencyScale::new(scale).unwrap()).unwrap()
 }
 
-/// A row a text: what becomes of it as an amount in US dollars, in minor units or as a refusal.
+/// One row per text: its value as an amount in US dollars, in minor units, or the refusal.
 const TEXTS: &[(&str, Result<i128, AmountRefusal>)] = &[
     ("12.34", Ok(1_234)),
     ("12.3", Ok(1_230)),
@@ -228,7 +228,7 @@ fn percentages_are_rounded_half_to_even() {
     assert!(BasisPoints::new(10_001).is_err());
 }
 
-/// Texts near the border between what is taken and what is refused.
+/// Texts near the border between accepted and refused ones.
 fn near_amounts() -> impl Strategy<Value = String> {
     prop_oneof![
         "[0-9]{0,30}(\\.[0-9]{0,14})?",

@@ -56,7 +56,7 @@ async fn walk(client: &Client) -> Value {
 }
 
 #[tokio::test]
-async fn the_trail_is_read_newest_first_and_by_what_is_asked_for() {
+async fn the_audit_log_is_read_newest_first_and_by_its_filters() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     app.member("grace@example.com").await;
@@ -81,8 +81,8 @@ async fn the_trail_is_read_newest_first_and_by_what_is_asked_for() {
 
     let logins = operator.get("/audit?action=auth.login").await;
     assert_eq!(actions(&logins.body), ["auth.login", "auth.login"]);
-    let by_nobody = operator.get("/audit?actor=anonymous&limit=100").await;
-    assert!(actions(&by_nobody.body).contains(&"user.register"));
+    let by_anonymous = operator.get("/audit?actor=anonymous&limit=100").await;
+    assert!(actions(&by_anonymous.body).contains(&"user.register"));
     let before = operator.get(&format!("/audit?to={START}")).await;
     assert_eq!((actions(&before.body), &before.body["nextCursor"]), (vec![], &Value::Null));
     let since = operator.get(&format!("/audit?from={START}&limit=100")).await;
@@ -90,7 +90,7 @@ async fn the_trail_is_read_newest_first_and_by_what_is_asked_for() {
 }
 
 #[tokio::test]
-async fn the_trail_is_walked_in_pages_whose_cursors_belong_to_their_filters() {
+async fn the_audit_log_is_read_in_pages_whose_cursors_belong_to_their_filters() {
     let app = TestApp::new().await;
     app.member("ada@example.com").await;
     let operator = app.operator();
@@ -105,8 +105,8 @@ async fn the_trail_is_walked_in_pages_whose_cursors_belong_to_their_filters() {
         }
     }
     assert_eq!(Value::from(walked), whole.body["data"]);
-    let elsewhere = operator.get(&format!("/audit?action=auth.login{cursor}")).await;
-    assert_eq!(elsewhere.problem(), "invalid_cursor");
+    let refused = operator.get(&format!("/audit?action=auth.login{cursor}")).await;
+    assert_eq!(refused.problem(), "invalid_cursor");
     for (query, field) in [
         ("actor=ada", "actor unknown_value"),
         ("actor=user:ada", "actor not_an_id"),
@@ -120,7 +120,7 @@ async fn the_trail_is_walked_in_pages_whose_cursors_belong_to_their_filters() {
 }
 
 #[tokio::test]
-async fn a_whole_trail_is_verified_to_the_end_the_store_reports() {
+async fn an_unchanged_chain_is_verified_up_to_the_head_that_the_store_reports() {
     let app = TestApp::new().await;
     let operator = app.operator();
     let empty = walk(&operator).await;
@@ -174,7 +174,7 @@ async fn a_changed_a_removed_and_a_cut_entry_are_found() {
 }
 
 #[tokio::test]
-async fn a_cut_log_of_sign_ins_is_found_and_the_other_log_stays_whole() {
+async fn a_cut_log_of_sign_ins_is_found_and_the_other_log_stays_valid() {
     let app = TestApp::new().await;
     app.member("ada@example.com").await;
     let changes = app.store.report().audit.entries;
@@ -186,7 +186,7 @@ async fn a_cut_log_of_sign_ins_is_found_and_the_other_log_stays_whole() {
 }
 
 #[tokio::test]
-async fn both_listeners_ask_for_the_permission() {
+async fn both_listeners_require_the_permission() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     for path in ["/audit", "/audit/verify"] {

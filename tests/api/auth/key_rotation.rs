@@ -28,7 +28,7 @@ async fn an_operator_rotates_the_keys_at_once_or_step_by_step_and_the_audit_log_
 }
 
 #[tokio::test]
-async fn signing_keys_move_on_when_they_are_due_by_a_clock_that_is_to_be_trusted() {
+async fn signing_keys_rotate_when_they_are_due_by_a_trusted_clock() {
     let app = TestApp::new().await;
     let published = async || app.anyone.get("/.well-known/jwks.json").await.body["keys"].as_array().unwrap().len();
     let rounds = || app.system.stats().report("upkeep/key_rotation").unwrap().work.handled;
@@ -46,7 +46,7 @@ async fn signing_keys_move_on_when_they_are_due_by_a_clock_that_is_to_be_trusted
 }
 
 #[tokio::test]
-async fn a_stolen_key_takes_all_its_tokens_with_it() {
+async fn the_removal_of_a_stolen_key_invalidates_all_its_tokens() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     assert_eq!(ada.get("/auth/profile").await.status, 200);

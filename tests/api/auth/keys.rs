@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::test_app::TestApp;
 
 #[tokio::test]
-async fn any_service_checks_a_token_with_the_published_keys_alone() {
+async fn any_service_checks_a_token_with_the_published_keys_only() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     let keys = app.anyone.get("/.well-known/jwks.json").await;

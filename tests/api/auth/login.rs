@@ -38,15 +38,15 @@ async fn signing_in_before_the_address_is_verified_sends_the_code_again() {
 }
 
 #[tokio::test]
-async fn five_wrong_passwords_shut_the_door_for_a_minute_and_a_known_device_is_let_in() {
+async fn five_wrong_passwords_lock_the_network_out_for_a_minute_and_a_known_device_signs_in() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     let guess = json!({ "identifier": "ada@example.com", "password": "not the one it is" });
     for _ in 0..5 {
         assert_eq!(app.anyone.post("/auth/login", guess.clone()).await.problem(), "invalid_credentials");
     }
-    let shut = app.login("ada@example.com").await;
-    assert_eq!((shut.status, shut.problem(), shut.header("retry-after")), (429, "locked_out", "60"));
+    let locked_out = app.login("ada@example.com").await;
+    assert_eq!((locked_out.status, locked_out.problem(), locked_out.header("retry-after")), (429, "locked_out", "60"));
     assert_eq!(app.events(UserLoginFailed::TYPE).len(), 5);
     assert_eq!(app.events(UserLockedOut::TYPE).len(), 1);
     assert_eq!(app.audited(AuthAction::LockOut).len(), 1);
@@ -62,18 +62,21 @@ async fn five_wrong_passwords_shut_the_door_for_a_minute_and_a_known_device_is_l
 }
 
 #[tokio::test]
-async fn the_lock_of_a_whole_day_is_told_once_like_any_other() {
+async fn the_daily_lockout_writes_one_event_as_any_other() {
     let app = TestApp::with(|config| config.auth.lockout.daily_failures = 6).await;
     app.verified("ada@example.com").await;
-    for (identifier, audited) in [("ada@example.com", 1), ("nobody@example.com", 2)] {
+    for (identifier, audited) in [("ada@example.com", 1), ("unknown@example.com", 2)] {
         let guess = json!({ "identifier": identifier, "password": "not the one it is" });
         for network in 1..=6 {
-            let stranger = app.anyone.at(&format!("198.51.{network}.1"));
-            assert_eq!(stranger.post("/auth/login", guess.clone()).await.problem(), "invalid_credentials");
+            let holder = app.anyone.at(&format!("198.51.{network}.1"));
+            assert_eq!(holder.post("/auth/login", guess.clone()).await.problem(), "invalid_credentials");
         }
         for network in 6..=7 {
-            let shut = app.anyone.at(&format!("198.51.{network}.1")).post("/auth/login", guess.clone()).await;
-            assert_eq!((shut.status, shut.problem(), shut.header("retry-after")), (429, "locked_out", "86400"));
+            let locked_out = app.anyone.at(&format!("198.51.{network}.1")).post("/auth/login", guess.clone()).await;
+            assert_eq!(
+                (locked_out.status, locked_out.problem(), locked_out.header("retry-after")),
+                (429, "locked_out", "86400")
+            );
         }
         assert_eq!(app.audited(AuthAction::LockOut).len(), audited, "{identifier}");
     }
@@ -82,7 +85,7 @@ async fn the_lock_of_a_whole_day_is_told_once_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_success_forgets_what_was_tried_from_its_own_network_alone() {
+async fn a_success_resets_the_failures_of_its_own_network_only() {
     let app = TestApp::new().await;
     app.verified("ada@example.com").await;
     let elsewhere = app.anyone.at("192.0.2.9");
@@ -101,7 +104,7 @@ async fn a_success_forgets_what_was_tried_from_its_own_network_alone() {
 }
 
 #[tokio::test]
-async fn a_hash_of_older_settings_is_made_anew_at_the_next_sign_in() {
+async fn a_hash_of_older_settings_is_replaced_at_the_next_sign_in() {
     let app = TestApp::new().await;
     let id: UserId = app.verified("ada@example.com").await.parse().unwrap();
     let costlier = PasswordCost { memory_kib: 64, passes: 2, lanes: 1 };
@@ -125,7 +128,7 @@ async fn a_hash_of_older_settings_is_made_anew_at_the_next_sign_in() {
 }
 
 #[tokio::test]
-async fn where_addresses_must_be_proven_again_who_has_not_is_sent_the_code_and_waits() {
+async fn once_addresses_must_be_proven_an_unproven_user_gets_the_code_and_no_session() {
     let app = TestApp::new().await;
     let ada = app.member(ADA).await;
     let id: UserId = ada.id.parse().unwrap();
@@ -147,9 +150,9 @@ async fn where_addresses_must_be_proven_again_who_has_not_is_sent_the_code_and_w
 }
 
 #[tokio::test]
-async fn devices_of_the_former_holder_are_not_known_any_more() {
+async fn devices_of_the_former_holder_are_no_longer_known() {
     let app = TestApp::lenient().await;
-    let stranger = app.entered(&app.registered(json!({ "email": ADA, "password": OTHERS })).await);
+    let holder = app.entered(&app.registered(json!({ "email": ADA, "password": OTHERS })).await);
     app.code_of(ADA).await;
     app.advance(Duration::from_secs(60));
     let owner = app.registered(json!({ "email": ADA, "password": PASSWORD })).await;
@@ -160,12 +163,12 @@ async fn devices_of_the_former_holder_are_not_known_any_more() {
     for _ in 0..5 {
         app.anyone.post("/auth/login", guess(&Value::Null)).await;
     }
-    let guessed = app.anyone.post("/auth/login", guess(&stranger.tokens["deviceToken"])).await;
+    let guessed = app.anyone.post("/auth/login", guess(&holder.tokens["deviceToken"])).await;
     assert_eq!(guessed.problem(), "locked_out", "it would have tries of its own, and none of them counted by the day");
 }
 
 #[tokio::test]
-async fn a_refresh_answers_a_repeat_as_the_first_time_and_finds_a_thief() {
+async fn a_refresh_answers_a_repeat_as_the_first_time_and_detects_theft() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     let refresh = async |token: &Value| app.anyone.post("/auth/refresh", json!({ "refreshToken": token })).await;
@@ -184,7 +187,7 @@ async fn a_refresh_answers_a_repeat_as_the_first_time_and_finds_a_thief() {
 }
 
 #[tokio::test]
-async fn an_ordinary_refresh_is_recorded_only_where_the_settings_say_so() {
+async fn an_ordinary_refresh_is_recorded_only_if_configured() {
     for (are_recorded, records) in [(false, 0), (true, 1)] {
         let app = TestApp::with(|config| config.events.session_refreshed = are_recorded).await;
         let ada = app.member("ada@example.com").await;
@@ -194,7 +197,7 @@ async fn an_ordinary_refresh_is_recorded_only_where_the_settings_say_so() {
         let body = json!({ "refreshToken": ada.tokens["refreshToken"] });
         let refreshed = app.anyone.post("/auth/refresh", body.clone()).await;
         assert_eq!(refreshed.status, 200, "{refreshed:?}");
-        assert_eq!(app.commits() - before, 1, "the session moves on in one commit");
+        assert_eq!(app.commits() - before, 1, "the session is updated in one commit");
         let events = app.events(SessionRefreshed::TYPE);
         let audited = app.audited(AuthAction::Refresh);
         assert_eq!((events.len(), audited.len()), (records, records));

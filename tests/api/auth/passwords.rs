@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-const NEW: &str = "another sentence nobody guesses";
+const NEW: &str = "another sentence without names";
 
 async fn reset_by(app: &TestApp, secret: &str, password: &str) -> Answer {
     app.anyone.post("/auth/password/reset", json!({ "secret": secret, "newPassword": password })).await
@@ -47,7 +47,7 @@ async fn a_forgotten_password_is_reset_by_the_code_that_was_mailed() {
     let reset = json!({ "requestId": request, "code": code, "newPassword": NEW });
     let done = app.anyone.post("/auth/password/reset", reset.clone()).await;
     assert_eq!(done.status, 204, "{done:?}");
-    assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204, "a lost answer is asked for again");
+    assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204, "a lost answer is requested again");
     for by in [json!({ "requestId": request }), json!({ "email": "ada@example.com" })] {
         let mut other = json!({ "code": code, "newPassword": "one more sentence for me" });
         other.as_object_mut().unwrap().extend(by.as_object().unwrap().clone());
@@ -62,7 +62,7 @@ async fn a_forgotten_password_is_reset_by_the_code_that_was_mailed() {
     assert_eq!(app.audited(AuthAction::ResetPassword).len(), 1);
     app.mail("ada@example.com", "password_changed", 1).await;
     assert_eq!(app.login_with(ADA, PASSWORD).await.problem(), "invalid_credentials");
-    assert_eq!(app.login_with(ADA, NEW).await.status, 200, "the lock is gone as well");
+    assert_eq!(app.login_with(ADA, NEW).await.status, 200, "the lock has ended as well");
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_reset_needs_a_fit_password_and_the_right_code() {
 }
 
 #[tokio::test]
-async fn tries_that_name_only_the_address_are_counted_by_day_and_leave_the_request_alone() {
+async fn tries_with_only_the_address_are_counted_by_day_and_not_on_the_request() {
     let app = TestApp::new().await;
     app.verified("ada@example.com").await;
     let mut codes = 0;
@@ -115,7 +115,7 @@ async fn tries_that_name_only_the_address_are_counted_by_day_and_leave_the_reque
 }
 
 #[tokio::test]
-async fn a_device_is_known_for_the_password_it_was_let_in_with() {
+async fn a_device_is_known_for_the_password_it_signed_in_with() {
     let app = TestApp::new().await;
     let thief = app.member("ada@example.com").await;
     app.advance(MINUTE);
@@ -132,12 +132,12 @@ async fn a_device_is_known_for_the_password_it_was_let_in_with() {
         assert_eq!(login("a guess", &thief.tokens["deviceToken"]).await.problem(), "invalid_credentials");
     }
     assert_eq!(login("a guess", &thief.tokens["deviceToken"]).await.problem(), "locked_out");
-    assert_eq!(app.login_with(ADA, NEW).await.problem(), "locked_out", "counted by network, as any stranger's");
+    assert_eq!(app.login_with(ADA, NEW).await.problem(), "locked_out", "counted by network, as for any other device");
     assert_eq!(login(NEW, &ada.body["deviceToken"]).await.status, 200);
 }
 
 #[tokio::test]
-async fn how_often_an_address_is_tried_is_a_setting() {
+async fn the_limit_of_tries_for_an_address_is_a_setting() {
     let app = TestApp::with(|config| config.auth.code.daily_tries_by_address = 1).await;
     app.verified("ada@example.com").await;
     let request = app.forgot("ada@example.com").await.body["requestId"].clone();
@@ -186,7 +186,7 @@ async fn a_reset_of_an_address_that_was_never_verified_verifies_it() {
 }
 
 #[tokio::test]
-async fn a_password_is_changed_by_the_one_before_and_other_sessions_end() {
+async fn a_password_is_changed_with_the_current_one_and_other_sessions_end() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     let other = app.sign_in("ada@example.com").await;
@@ -206,8 +206,8 @@ async fn a_password_is_changed_by_the_one_before_and_other_sessions_end() {
     for _ in 0..5 {
         assert_eq!(ada.post("/auth/password/change", change(PASSWORD, NEW)).await.status, 422);
     }
-    let shut = ada.post("/auth/password/change", change(NEW, PASSWORD)).await;
-    assert_eq!((shut.status, shut.problem()), (429, "locked_out"));
+    let locked_out = ada.post("/auth/password/change", change(NEW, PASSWORD)).await;
+    assert_eq!((locked_out.status, locked_out.problem()), (429, "locked_out"));
     assert_eq!(app.login_with(ADA, NEW).await.status, 200, "that is counted by session");
 }
 
@@ -216,7 +216,7 @@ async fn reset(app: &TestApp, request: &Value, code: &str) -> Answer {
     app.anyone.post("/auth/password/reset", body).await
 }
 
-/// What a stranger types at a registration of another person's address.
+/// The form of a registration of another person's address.
 fn form() -> Value {
     json!({
         "email": ADA, "password": OTHERS, "username": "mallory", "firstName": "Mallory", "lastName": "Malice",
@@ -233,7 +233,7 @@ fn is_address_alone(profile: &Answer) {
 }
 
 #[tokio::test]
-async fn a_reset_that_makes_a_registration_a_user_keeps_the_address_alone() {
+async fn a_reset_that_makes_a_registration_a_user_keeps_only_the_address() {
     for is_required in [true, false] {
         let app = TestApp::with(|config| config.auth.require_verified_email = is_required).await;
         assert_eq!(app.anyone.post("/auth/register", form()).await.status, 201);
@@ -252,7 +252,7 @@ async fn a_reset_that_makes_a_registration_a_user_keeps_the_address_alone() {
 }
 
 #[tokio::test]
-async fn a_right_code_is_taken_though_the_address_was_registered_again() {
+async fn a_right_code_is_accepted_after_another_registration_of_the_address() {
     for registered_before in [1, 2] {
         let app = TestApp::new().await;
         for _ in 0..registered_before {
@@ -268,7 +268,7 @@ async fn a_right_code_is_taken_though_the_address_was_registered_again() {
 }
 
 #[tokio::test]
-async fn a_right_code_is_taken_by_the_address_alone_though_it_was_registered_again() {
+async fn a_right_code_with_only_the_address_is_accepted_after_another_registration() {
     let app = TestApp::new().await;
     assert_eq!(app.register(ADA).await.status, 201);
     app.forgot(ADA).await;
@@ -315,32 +315,32 @@ async fn a_live_code_ends_with_an_operators_reset() {
 }
 
 #[tokio::test]
-async fn a_forgotten_password_takes_the_account_over_as_well() {
+async fn a_password_reset_takes_over_an_unproven_user() {
     let app = TestApp::lenient().await;
-    let stranger = app.entered(&app.registered(json!({ "email": ADA, "password": OTHERS })).await);
+    let holder = app.entered(&app.registered(json!({ "email": ADA, "password": OTHERS })).await);
     let request = app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await.body["requestId"].clone();
     let code = code_in(&app.mail(ADA, "reset_code", 1).await);
     let reset = json!({ "requestId": request, "code": code, "newPassword": PASSWORD });
     assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
-    assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
+    assert_eq!(holder.get("/auth/profile").await.problem(), "session_ended");
     let ada = app.sign_in(ADA).await;
     let profile = ada.get("/auth/profile").await.body;
     assert_eq!((&profile["status"], &profile["emailVerified"]), (&json!("active"), &json!(true)));
-    assert_eq!(app.events(UserVerified::TYPE).len(), 1, "the proof is told however it came about");
+    assert_eq!(app.events(UserVerified::TYPE).len(), 1, "every proof writes the event");
     assert_eq!(app.audited(AuthAction::VerifyEmail).len(), 1);
     app.mail(ADA, "welcome", 1).await;
 }
 
 #[tokio::test]
-async fn a_phone_that_the_former_holder_proved_is_not_the_owners() {
+async fn a_phone_that_the_former_holder_proved_is_unproven_for_the_owner() {
     let app = TestApp::lenient().await;
     let form = json!({ "email": ADA, "password": OTHERS, "phone": "+4369912345678" });
-    let stranger = app.entered(&app.registered(form).await);
-    assert_eq!(stranger.post("/otp", json!({ "purpose": "verify_phone" })).await.status, 202);
+    let holder = app.entered(&app.registered(form).await);
+    assert_eq!(holder.post("/otp", json!({ "purpose": "verify_phone" })).await.status, 202);
     let code = code_in(&app.mail("+4369912345678", "phone_code", 1).await);
-    let proven = stranger.post("/otp/verify", json!({ "purpose": "verify_phone", "code": code })).await;
+    let proven = holder.post("/otp/verify", json!({ "purpose": "verify_phone", "code": code })).await;
     assert_eq!(proven.status, 200, "{proven:?}");
-    assert_eq!(stranger.get("/auth/profile").await.body["phoneVerified"], true);
+    assert_eq!(holder.get("/auth/profile").await.body["phoneVerified"], true);
     app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
     let code = code_in(&app.mail(ADA, "reset_code", 1).await);
     let reset = json!({ "email": ADA, "code": code, "newPassword": PASSWORD });
@@ -367,7 +367,7 @@ async fn the_link_of_a_mail_sets_a_new_password() {
     assert_eq!(unfit.fields(), ["/newPassword password_too_short"]);
     let done = reset_by(&app, &secret, NEW).await;
     assert_eq!(done.status, 204, "{done:?}");
-    assert_eq!(reset_by(&app, &secret, NEW).await.status, 204, "a lost answer is asked for again");
+    assert_eq!(reset_by(&app, &secret, NEW).await.status, 204, "a lost answer is requested again");
     is_code_invalid(&reset_by(&app, &secret, "one more sentence for me").await, "a used secret sets no other password");
     assert_eq!(ada.get("/auth/profile").await.problem(), "session_ended");
     assert_eq!(app.events(PasswordResetCompleted::TYPE).len(), 1);

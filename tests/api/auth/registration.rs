@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::test_app::{ADA, MINUTE, OTHERS, PASSWORD, TestApp, code_in, wrong};
 
 #[tokio::test]
-async fn a_user_registers_verifies_signs_in_and_leaves() {
+async fn a_user_registers_verifies_signs_in_and_logs_out() {
     let app = TestApp::new().await;
     let form = json!({
         "email": "Ada@Example.com", "password": PASSWORD, "username": "Ada", "displayName": "Ada L.", "firstName": "Ada",
@@ -80,7 +80,7 @@ async fn a_user_registers_verifies_signs_in_and_leaves() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_form_is_told_all_at_once_and_nothing_is_left_of_it() {
+async fn all_errors_of_a_form_are_reported_at_once_and_nothing_is_stored() {
     let app = TestApp::new().await;
     let before = (app.hashes(), app.store.head());
     let answer = app
@@ -147,7 +147,7 @@ async fn variants_of_an_address_are_one_address() {
 }
 
 #[tokio::test]
-async fn a_user_name_is_reserved_from_the_form_on() {
+async fn a_registration_reserves_its_user_name() {
     let app = TestApp::new().await;
     let form = |email: &str| json!({ "email": email, "password": PASSWORD, "username": "Countess" });
     assert_eq!(app.anyone.post("/auth/register", form("ada@example.com")).await.status, 201);
@@ -159,7 +159,7 @@ async fn a_user_name_is_reserved_from_the_form_on() {
 }
 
 #[tokio::test]
-async fn a_registration_does_not_keep_the_user_name_from_its_own_address() {
+async fn a_user_name_can_be_registered_again_by_its_own_address() {
     for is_required in [true, false] {
         let app = TestApp::with(|config| config.auth.require_verified_email = is_required).await;
         let form = |email: &str, name: &str| json!({ "email": email, "password": PASSWORD, "username": name });
@@ -191,7 +191,7 @@ async fn a_fourth_registration_of_an_address_points_to_the_password_reset() {
 }
 
 #[tokio::test]
-async fn who_registers_is_signed_in_at_once_and_proves_the_address_later() {
+async fn a_registration_signs_in_at_once_and_the_address_is_proven_later() {
     let app = TestApp::lenient().await;
     let registered = app.register(ADA).await;
     assert_eq!(registered.status, 201, "{registered:?}");
@@ -228,13 +228,13 @@ async fn who_registers_is_signed_in_at_once_and_proves_the_address_later() {
 }
 
 #[tokio::test]
-async fn an_address_that_was_proven_is_given_no_session() {
+async fn a_registration_of_a_proven_address_gets_no_session() {
     let app = TestApp::lenient().await;
     let ada = app.entered(&app.register(ADA).await);
     let code = app.code_of(ADA).await;
     assert_eq!(ada.post("/auth/verify-email", json!({ "userId": ada.id, "code": code })).await.status, 200);
-    let stranger = app.registered(json!({ "email": ADA, "password": OTHERS })).await;
-    assert!(stranger.body.get("session").is_none(), "{stranger:?}");
+    let holder = app.registered(json!({ "email": ADA, "password": OTHERS })).await;
+    assert!(holder.body.get("session").is_none(), "{holder:?}");
     app.mail(ADA, "address_taken", 1).await;
     assert_eq!(ada.get("/auth/profile").await.status, 200);
     let guess = json!({ "identifier": ADA, "password": OTHERS });

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::test_app::{PASSWORD, TestApp};
 
 #[tokio::test]
-async fn sessions_are_listed_and_ended_by_their_user_alone() {
+async fn sessions_are_listed_and_ended_by_their_user_only() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     let phone = json!({ "identifier": "ada@example.com", "password": PASSWORD, "deviceName": "Ada's phone" });

@@ -82,7 +82,7 @@ async fn an_administrator_ends_the_sessions_of_others_and_a_reader_does_not() {
     assert_eq!((refused.status, &refused.body["permission"]), (403, &json!("manage_user_status")));
     assert_eq!(app.anyone.delete(&of_ada).await.problem(), "unauthenticated");
     assert_eq!(ada.get("/auth/profile").await.status, 200);
-    assert!(app.audited(AuthAction::EndSession).is_empty(), "what was refused was not done");
+    assert!(app.audited(AuthAction::EndSession).is_empty(), "a refused request was done");
 
     assert_eq!(ann.delete(&of_ada).await.status, 204);
     assert_eq!(ada.get("/auth/profile").await.problem(), "session_ended");

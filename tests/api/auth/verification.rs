@@ -28,7 +28,7 @@ async fn reset_by(app: &TestApp, secret: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_code_is_sent_again_once_a_minute_and_is_the_same_one() {
+async fn the_same_code_is_sent_again_at_most_once_per_minute() {
     let app = TestApp::new().await;
     let registered = app.register("ada@example.com").await;
     let code = app.code_of("ada@example.com").await;
@@ -44,7 +44,7 @@ async fn a_code_is_sent_again_once_a_minute_and_is_the_same_one() {
     app.advance(8 * MINUTE);
     app.anyone.post("/auth/verify-email/resend", resend).await;
     let renewed = code_in(&app.mail("ada@example.com", "verification_code", 3).await);
-    assert_ne!(renewed, code, "under two minutes of its life remained");
+    assert_ne!(renewed, code, "it was valid for less than two minutes");
     let id = &registered.body["id"];
     let old = app.verify(id, &code).await;
     assert_eq!((old.status, old.problem()), (422, "code_invalid"));
@@ -55,7 +55,7 @@ async fn a_code_is_sent_again_once_a_minute_and_is_the_same_one() {
 }
 
 #[tokio::test]
-async fn an_address_alone_names_no_registration_that_a_code_is_for() {
+async fn a_code_with_only_an_address_names_no_registration() {
     let app = TestApp::new().await;
     let registered = app.register("ada@example.com").await;
     let code = app.code_of("ada@example.com").await;
@@ -69,15 +69,15 @@ async fn an_address_alone_names_no_registration_that_a_code_is_for() {
 }
 
 #[tokio::test]
-async fn codes_fail_in_one_way_and_are_void_after_five_wrong_ones() {
+async fn all_wrong_codes_have_one_answer_and_five_void_the_code() {
     let app = TestApp::new().await;
     let id = app.register("ada@example.com").await.body["id"].clone();
     let code = app.code_of("ada@example.com").await;
-    let nobody = app.verify(&json!(uuid::Uuid::from_u128(7)), &code).await;
+    let unknown = app.verify(&json!(uuid::Uuid::from_u128(7)), &code).await;
     for _ in 0..5 {
         let answer = app.verify(&id, &wrong(&code)).await;
-        assert_eq!((answer.status, answer.problem()), (nobody.status, nobody.problem()));
-        assert_eq!(answer.body["detail"], nobody.body["detail"]);
+        assert_eq!((answer.status, answer.problem()), (unknown.status, unknown.problem()));
+        assert_eq!(answer.body["detail"], unknown.body["detail"]);
     }
     assert_eq!(app.events(OtpFailed::TYPE).len(), 5);
     assert_eq!(app.audited(OtpAction::CodeRefused).len(), 5);
@@ -89,7 +89,7 @@ async fn codes_fail_in_one_way_and_are_void_after_five_wrong_ones() {
 }
 
 #[tokio::test]
-async fn a_code_ends_with_its_time() {
+async fn a_code_expires() {
     let app = TestApp::new().await;
     let id = app.register("ada@example.com").await.body["id"].clone();
     let code = app.code_of("ada@example.com").await;
@@ -99,7 +99,7 @@ async fn a_code_ends_with_its_time() {
 }
 
 #[tokio::test]
-async fn a_proof_ends_the_sessions_that_are_not_the_provers() {
+async fn a_proof_ends_all_other_sessions() {
     for way in ["anonymous", "another user's", "own", "otp"] {
         let app = TestApp::lenient().await;
         let bob = app.member("bob@example.com").await;
@@ -125,33 +125,33 @@ async fn a_proof_ends_the_sessions_that_are_not_the_provers() {
 }
 
 #[tokio::test]
-async fn whoever_proves_an_address_has_the_account_that_a_stranger_made_with_it() {
+async fn the_proof_of_an_address_takes_over_its_unproven_user() {
     let app = TestApp::lenient().await;
     let form = json!({ "email": ADA, "password": OTHERS, "username": "mallory", "firstName": "Mallory" });
-    let stranger = app.entered(&app.registered(form).await);
-    let strangers_code = app.code_of(ADA).await;
+    let holder = app.entered(&app.registered(form).await);
+    let holders_code = app.code_of(ADA).await;
     let owner = app.registered(json!({ "email": ADA, "password": PASSWORD, "firstName": "Ada" })).await;
     assert!(owner.body.get("session").is_none(), "{owner:?}");
     let owners_code = code_in(&app.mail(ADA, "verification_code", 2).await);
-    assert_ne!(strangers_code, owners_code);
-    assert_eq!(stranger.get("/auth/profile").await.status, 200, "nothing is proven yet");
+    assert_ne!(holders_code, owners_code);
+    assert_eq!(holder.get("/auth/profile").await.status, 200, "nothing is proven yet");
 
     let body = json!({ "userId": owner.body["id"], "code": owners_code });
     let verified = app.anyone.post("/auth/verify-email", body.clone()).await;
     assert_eq!((verified.status, &verified.body["firstName"]), (200, &json!("Ada")), "{verified:?}");
     assert_eq!((&verified.body["emailVerified"], &verified.body["username"]), (&json!(true), &Value::Null));
     let again = app.anyone.post("/auth/verify-email", body).await;
-    assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })), "a lost answer is asked for again");
+    assert_eq!((again.status, again.body), (200, json!({ "status": "verified" })), "a lost answer is requested again");
 
     let replaced = app.audited(AuthAction::ResetPassword);
     assert_eq!(replaced.len(), 1, "another password is a change of a credential");
-    assert_eq!((replaced[0].detail.as_str(), replaced[0].subject), ("by=address_proof", stranger.id.parse().ok()));
-    assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
-    let refresh = json!({ "refreshToken": stranger.tokens["refreshToken"] });
+    assert_eq!((replaced[0].detail.as_str(), replaced[0].subject), ("by=address_proof", holder.id.parse().ok()));
+    assert_eq!(holder.get("/auth/profile").await.problem(), "session_ended");
+    let refresh = json!({ "refreshToken": holder.tokens["refreshToken"] });
     assert_eq!(app.anyone.post("/auth/refresh", refresh).await.problem(), "session_ended");
     let theirs = json!({ "identifier": ADA, "password": OTHERS });
     assert_eq!(app.anyone.post("/auth/login", theirs).await.problem(), "invalid_credentials");
-    let crossed = json!({ "userId": stranger.id, "code": strangers_code });
+    let crossed = json!({ "userId": holder.id, "code": holders_code });
     assert_eq!(app.anyone.post("/auth/verify-email", crossed).await.problem(), "code_invalid");
     let ada = app.sign_in(ADA).await;
     assert_eq!(ada.id, verified.body["id"]);
@@ -171,7 +171,7 @@ async fn the_first_holders_code_proves_the_address_while_another_registration_wa
 }
 
 #[tokio::test]
-async fn a_proof_by_reset_or_by_the_users_own_code_ends_what_else_waits_for_the_address() {
+async fn any_proof_ends_other_registrations_and_invitations_of_the_address() {
     for by_reset in [true, false] {
         let app = TestApp::lenient().await;
         let ada = app.entered(&app.register(ADA).await);
@@ -202,13 +202,13 @@ async fn a_proof_by_reset_or_by_the_users_own_code_ends_what_else_waits_for_the_
 }
 
 #[tokio::test]
-async fn an_unproven_address_is_sent_codes_and_nothing_else() {
+async fn an_unproven_address_gets_codes_and_no_other_mail() {
     let app = TestApp::lenient().await;
     let ada = app.entered(&app.register(ADA).await);
     for _ in 0..3 {
         app.login(ADA).await;
     }
-    let change = json!({ "currentPassword": PASSWORD, "newPassword": "another sentence nobody guesses" });
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": "another sentence without names" });
     assert_eq!(ada.post("/auth/password/change", change).await.status, 204);
     ada.post("/otp", json!({ "purpose": "step_up" })).await;
     app.mail(ADA, "step_up_code", 1).await;

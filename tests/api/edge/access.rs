@@ -1,4 +1,4 @@
-//! Permissions, credentials and listeners: who is accepted, and what a refusal says.
+//! Permissions, credentials and listeners: the accepted callers, and the content of refusals.
 
 use axum::body::Body;
 use majordomo::{config::Config, http::route::Listener};
@@ -8,7 +8,7 @@ use super::guarded::{on, outsiders, production, public};
 use crate::test_app::TestApp;
 
 #[tokio::test]
-async fn a_permission_is_asked_of_whoever_calls() {
+async fn a_route_requires_its_permission_of_every_caller() {
     assert_eq!(public().get("/own").await.problem(), "unauthenticated");
     assert_eq!(public().signed_in("user").get("/own").await.status, 200);
     assert_eq!(public().signed_in("expired").get("/own").await.problem(), "token_expired");
@@ -26,7 +26,7 @@ async fn a_listener_answers_its_own_routes_only() {
 }
 
 #[tokio::test]
-async fn a_stale_token_does_not_close_an_open_door() {
+async fn an_expired_token_is_ignored_by_an_anonymous_route() {
     assert_eq!(public().signed_in("expired").get("/open").await.body["caller"], "anonymous");
     assert_eq!(public().signed_in("user").get("/open").await.body["caller"], "user");
 }
@@ -43,7 +43,7 @@ async fn the_control_token_is_an_operator_on_the_ops_listener_only() {
 }
 
 #[tokio::test]
-async fn in_development_the_machine_itself_may_read_but_not_change() {
+async fn in_development_loopback_clients_may_read_but_not_change() {
     let ops = on(Listener::Ops, &Config::default());
     assert_eq!(ops.get("/stats").await.body, "Anonymous");
     assert_eq!(ops.send("POST", "/restart", Body::empty()).await.problem(), "unauthenticated");
@@ -55,7 +55,7 @@ async fn in_development_the_machine_itself_may_read_but_not_change() {
 }
 
 #[tokio::test]
-async fn the_inbox_is_for_this_machine_alone() {
+async fn the_inbox_is_for_loopback_clients_only() {
     assert_eq!(public().get("/dev/inbox").await.status, 200);
     assert_eq!(public().with("sec-fetch-site", "none").get("/dev/inbox").await.status, 200);
     assert_eq!(public().with("origin", "http://127.0.0.1:8080").get("/dev/inbox").await.status, 200);
@@ -67,7 +67,7 @@ async fn the_inbox_is_for_this_machine_alone() {
 }
 
 #[tokio::test]
-async fn every_401_says_how_to_sign_in() {
+async fn every_401_has_a_bearer_challenge() {
     let app = TestApp::new().await;
     let member = app.member("ada@example.com").await;
     member.post("/auth/logout", json!({})).await;

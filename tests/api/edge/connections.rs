@@ -11,7 +11,7 @@ use tokio::{
 };
 
 #[tokio::test]
-async fn a_connection_is_used_again_and_closed_when_asked() {
+async fn a_connection_is_used_again_and_closed_on_request() {
     let running = Running::start(patient()).await;
     let mut stream = running.connect().await;
     for _ in 0..3 {
@@ -34,7 +34,7 @@ async fn a_slow_head_is_answered_and_cut() {
 }
 
 #[tokio::test]
-async fn dripping_bytes_do_not_buy_time_for_a_head() {
+async fn slow_bytes_do_not_extend_the_time_for_a_head() {
     let running = Running::start(Timeouts { head: SHORT, ..patient() }).await;
     let mut stream = running.connect().await;
     let mut ticks = tokio::time::interval(SHORT / 8);
@@ -47,7 +47,7 @@ async fn dripping_bytes_do_not_buy_time_for_a_head() {
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_is_closed_without_a_word() {
+async fn a_connection_that_sends_nothing_is_closed_without_an_answer() {
     let running = Running::start(Timeouts { head: SHORT, ..patient() }).await;
     assert_eq!(rest(&mut running.connect().await).await, "");
 }
@@ -62,7 +62,7 @@ async fn an_idle_connection_is_closed() {
 }
 
 #[tokio::test]
-async fn a_handler_may_take_longer_than_heads_and_idleness() {
+async fn a_handler_may_take_longer_than_the_limits_of_heads_and_idle_connections() {
     let running = Running::start(Timeouts { head: SHORT, idle: SHORT, ..patient() }).await;
     let mut stream = running.connect().await;
     say(&mut stream, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -70,7 +70,7 @@ async fn a_handler_may_take_longer_than_heads_and_idleness() {
 }
 
 #[tokio::test]
-async fn a_body_that_stands_still_is_a_request_timeout() {
+async fn a_body_that_stalls_is_a_request_timeout() {
     let running = Running::start(Timeouts { body_gap: SHORT, ..patient() }).await;
     let mut stream = running.connect().await;
     say(&mut stream, &(post_head("/name", 14) + "{\"na")).await;
@@ -79,7 +79,7 @@ async fn a_body_that_stands_still_is_a_request_timeout() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_not_read_as_a_whole_one() {
+async fn an_incomplete_body_is_not_accepted() {
     let running = Running::start(patient()).await;
     let mut stream = running.connect().await;
     say(&mut stream, &(post_head("/name", 99) + "{\"name\":\"a\"}")).await;
@@ -88,7 +88,7 @@ async fn a_body_that_breaks_off_is_not_read_as_a_whole_one() {
 }
 
 #[tokio::test]
-async fn who_sends_too_much_still_gets_the_answer() {
+async fn a_client_that_sends_too_much_gets_the_answer() {
     let running = Running::start(patient()).await;
     let body = "x".repeat(1 << 20);
     for (path, status) in [("/name", "HTTP/1.1 413"), ("/deaf", "HTTP/1.1 200")] {
@@ -107,11 +107,11 @@ async fn who_sends_too_much_still_gets_the_answer() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
+async fn a_client_that_does_not_read_its_answer_is_disconnected() {
     let running = Running::start(Timeouts { write: SHORT, connections: up_to(1), ..patient() }).await;
     let mut stuck = running.connect().await;
     say(&mut stuck, "GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    // There is only one place, so an answer to another client shows that the connection has ended.
+    // There is only one permit, so an answer to another client shows that the connection has ended.
     let mut other = running.connect().await;
     say(&mut other, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     answer(&mut other, "hello").await;
@@ -119,7 +119,7 @@ async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
 }
 
 #[tokio::test]
-async fn one_more_than_allowed_waits_for_a_place_while_all_are_busy() {
+async fn a_connection_above_the_limit_waits_while_all_are_busy() {
     let running = Running::start(Timeouts { connections: up_to(2), ..patient() }).await;
     let (mut first, mut second) = (running.connect().await, running.connect().await);
     for stream in [&mut first, &mut second] {
@@ -136,7 +136,7 @@ async fn one_more_than_allowed_waits_for_a_place_while_all_are_busy() {
 }
 
 #[tokio::test]
-async fn one_more_than_allowed_takes_the_place_of_one_that_is_idle() {
+async fn a_connection_above_the_limit_replaces_an_idle_one() {
     let running = Running::start(Timeouts { connections: up_to(2), ..patient() }).await;
     let (mut idle, mut fresh) = (running.connect().await, running.connect().await);
     say(&mut idle, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -166,7 +166,7 @@ async fn two_listeners_share_one_limit() {
 }
 
 #[tokio::test]
-async fn a_network_that_uses_its_share_is_refused_in_words() {
+async fn a_network_above_its_share_gets_a_problem_document() {
     let running = Running::start(Timeouts { connections: OpenConnections::new(4, Vec::new()), ..patient() }).await;
     let mut busy = running.connect().await;
     say(&mut busy, "GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -205,7 +205,7 @@ async fn a_connection_ends_after_ten_thousand_requests() {
 }
 
 #[tokio::test]
-async fn a_stop_lets_requests_finish_and_sends_idle_clients_home() {
+async fn a_stop_lets_requests_finish_and_closes_idle_connections() {
     let running = Running::start(patient()).await;
     let (mut busy, mut idle) = (running.connect().await, running.connect().await);
     say(&mut idle, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -225,7 +225,7 @@ async fn a_stop_lets_requests_finish_and_sends_idle_clients_home() {
 }
 
 #[tokio::test]
-async fn what_does_not_finish_within_the_drain_limit_is_cut() {
+async fn a_request_that_exceeds_the_drain_limit_is_cut() {
     let running = Running::start(Timeouts { drain: SHORT, ..patient() }).await;
     let mut stuck = running.connect().await;
     say(&mut stuck, "GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -235,7 +235,7 @@ async fn what_does_not_finish_within_the_drain_limit_is_cut() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_and_heads_without_end_are_refused() {
+async fn bytes_that_are_not_http_and_endless_heads_are_refused() {
     let running = Running::start(patient()).await;
     let long = format!("GET / HTTP/1.1\r\nhost: x\r\nlong: {}\r\n\r\n", "x".repeat(40 << 10));
     let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(200));
@@ -251,7 +251,7 @@ async fn what_is_not_http_and_heads_without_end_are_refused() {
 
 /// Bytes after a valid request in the same packet: the parser has them already when the request is answered.
 #[tokio::test]
-async fn what_follows_a_good_request_and_is_not_http_is_refused_with_a_problem_too() {
+async fn bytes_that_are_not_http_after_a_valid_request_are_refused_with_a_problem() {
     let running = Running::start(patient()).await;
     let good = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
     let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(200));

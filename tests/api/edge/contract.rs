@@ -96,7 +96,7 @@ fn with_code(answer: &Answer, code: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn bodies_are_read_as_the_contract_says() {
+async fn bodies_are_read_as_the_contract_states() {
     let document = document(routes::table());
     let clients = clients(Mode::Development);
     for rule in rules() {
@@ -108,7 +108,7 @@ async fn bodies_are_read_as_the_contract_says() {
 
 /// Shows that the comparison detects differences, whatever the table contains.
 #[tokio::test]
-async fn a_body_of_the_tests_own_is_read_as_its_contract_says() {
+async fn a_body_of_this_test_is_read_as_its_contract_states() {
     let document = document(forms::table());
     let client = Client::of_table(forms::table(), bare_services());
     let rules: Vec<Rule> = forms::table().into_iter().map(|route| route.rule).collect();
@@ -136,7 +136,7 @@ async fn compare_body(client: &Client, rule: &Rule, form: &BodyForm) {
 }
 
 #[tokio::test]
-async fn who_may_not_is_told_so_on_every_route() {
+async fn every_route_refuses_a_caller_without_its_permission() {
     let clients = clients(Mode::Production);
     for rule in rules() {
         let Access::Needs(permission) = rule.access else { continue };
@@ -155,7 +155,7 @@ async fn who_may_not_is_told_so_on_every_route() {
 }
 
 #[tokio::test]
-async fn every_path_says_which_methods_it_has() {
+async fn every_path_lists_its_methods() {
     let clients = clients(Mode::Development);
     for rule in rules() {
         let on = listener(&rule);

@@ -1,4 +1,4 @@
-//! Bodies, queries and paths: what is read, and how it is refused.
+//! Bodies, queries and paths: the accepted forms, and the refusals of others.
 
 use axum::body::Body;
 use majordomo::{
@@ -27,7 +27,7 @@ struct Register {
     note: Option<String>,
     age: Option<i64>,
     tags: Option<Vec<String>>,
-    house: Option<Home>,
+    home: Option<Home>,
 }
 
 #[derive(utoipa::ToSchema)]
@@ -50,7 +50,7 @@ impl FromFields for Register {
         let note = body.optional("note").text(line(20));
         let age = body.optional("age").integer(0..=150);
         let tags = body.optional("tags").list(3, |item| item.text(line(5)));
-        let house = body.optional("house").object();
+        let home = body.optional("home").object();
         Some(Self {
             email: email?,
             password: password?,
@@ -58,7 +58,7 @@ impl FromFields for Register {
             note: note?,
             age: age?,
             tags: tags?,
-            house: house?,
+            home: home?,
         })
     }
 }
@@ -66,8 +66,8 @@ impl FromFields for Register {
 #[utoipa::path(post, path = "/things", operation_id = "create_thing", responses((status = 200)))]
 async fn create(Json(body): Json<Register>) -> Json<Value> {
     let username = body.username.map(|name| name.to_string());
-    let house = body.house.map(|house| house.city);
-    Json(json!([body.email.as_str(), username, body.note, body.age, body.tags, house]))
+    let home = body.home.map(|home| home.city);
+    Json(json!([body.email.as_str(), username, body.note, body.age, body.tags, home]))
 }
 
 #[utoipa::path(post, path = "/maybe", operation_id = "maybe_thing", responses((status = 200)))]
@@ -99,7 +99,7 @@ impl FromFields for Filter {
 
 #[utoipa::path(get, path = "/panic", operation_id = "panic_thing", responses((status = 200)))]
 async fn panics() -> Json<()> {
-    panic!("the inside: hunter2")
+    panic!("the internals: hunter2")
 }
 
 #[utoipa::path(get, path = "/busy", operation_id = "busy_thing", responses((status = 200)))]
@@ -136,17 +136,17 @@ fn client() -> Client {
 }
 
 #[tokio::test]
-async fn a_good_body_is_read() {
+async fn a_valid_body_is_read() {
     let body = json!({ "email": "Ann@Example.com", "password": "x", "username": "Ann", "note": null, "age": 7,
-        "tags": ["a"], "house": { "city": "Graz" } });
+        "tags": ["a"], "home": { "city": "Graz" } });
     let answer = client().post("/things", body).await;
     assert_eq!((answer.status, &answer.body), (200, &json!(["Ann@example.com", "ann", null, 7, ["a"], "Graz"])));
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_with_a_body_is_told_at_once() {
-    let body = r#"{ "email": "nobody", "username": "no spaces", "note": "a\u0007b", "age": 151, "age": 3,
-        "tags": ["a", 2, "too long"], "house": { "city": null, "zip": 1 }, "pass/word": "x" }"#;
+async fn all_errors_of_a_body_are_reported_at_once() {
+    let body = r#"{ "email": "ada", "username": "no spaces", "note": "a\u0007b", "age": 151, "age": 3,
+        "tags": ["a", 2, "too long"], "home": { "city": null, "zip": 1 }, "pass/word": "x" }"#;
     let answer = client().post_text("/things", body).await;
     assert_eq!((answer.status, answer.problem()), (422, "validation_failed"));
     assert_eq!(
@@ -155,8 +155,8 @@ async fn all_that_is_wrong_with_a_body_is_told_at_once() {
             "/age out_of_range",
             "/age repeated_field",
             "/email email_format",
-            "/house/city required",
-            "/house/zip unknown_field",
+            "/home/city required",
+            "/home/zip unknown_field",
             "/note control_character",
             "/password required",
             "/pass~1word unknown_field",
@@ -181,7 +181,7 @@ async fn a_body_that_is_not_json_is_refused_without_repeating_it() {
 }
 
 #[tokio::test]
-async fn a_body_of_a_megabyte_is_too_large_whether_or_not_it_says_so() {
+async fn a_body_of_a_megabyte_is_too_large_with_or_without_a_length() {
     let text = format!("{{\"email\": \"{}\"}}", "a".repeat(1 << 20));
     let announced = client().with("content-length", &text.len().to_string()).post_text("/things", text.clone()).await;
     assert_eq!((announced.status, announced.problem()), (413, "body_too_large"));
@@ -197,21 +197,21 @@ async fn another_media_type_is_not_supported() {
         let answer = client().with("content-type", media_type).send("POST", "/things", Body::from("{}")).await;
         assert_eq!((answer.status, answer.problem()), (415, "unsupported_media_type"), "{media_type}");
     }
-    let told = async |name: &str, value: &str| {
+    let detail = async |name: &str, value: &str| {
         let client = client().with("content-type", "application/json").with(name, value);
         let answer = client.send("POST", "/things", Body::from("{}")).await;
         assert_eq!((answer.status, answer.problem()), (415, "unsupported_media_type"), "{name}: {value}");
         answer.body["detail"].as_str().unwrap().to_owned()
     };
-    assert!(told("content-type", "text/plain").await.contains("application/json"));
-    assert!(told("content-type", "application/json; charset=iso-8859-1").await.contains("charset"));
-    assert!(told("content-encoding", "gzip").await.contains("Content-Encoding"));
+    assert!(detail("content-type", "text/plain").await.contains("application/json"));
+    assert!(detail("content-type", "application/json; charset=iso-8859-1").await.contains("charset"));
+    assert!(detail("content-encoding", "gzip").await.contains("Content-Encoding"));
     let answer = client().with("content-type", "application/json; charset=UTF-8");
     assert_eq!(answer.send("POST", "/things", Body::from("{}")).await.status, 422);
 }
 
 #[tokio::test]
-async fn a_body_may_be_left_out_where_the_route_says_so() {
+async fn a_body_may_be_omitted_if_the_route_permits_it() {
     assert_eq!(client().send("POST", "/maybe", Body::empty()).await.body, Value::Null);
     assert_eq!(client().post("/maybe", json!({ "city": "Graz" })).await.body, "Graz");
     assert_eq!(client().send("POST", "/maybe", Body::from("{}")).await.problem(), "unsupported_media_type");
@@ -230,7 +230,7 @@ async fn an_unknown_path_and_a_wrong_method_are_problems_too() {
 }
 
 #[tokio::test]
-async fn a_panic_and_a_fault_tell_nothing_of_the_inside() {
+async fn a_panic_and_a_fault_reveal_no_internals() {
     for (path, code, outcome) in [("/panic", "internal", "unknown"), ("/broken", "outcome_unknown", "unknown")] {
         let answer = client().get(path).await;
         assert_eq!((answer.status, answer.problem()), (500, code));
@@ -240,14 +240,14 @@ async fn a_panic_and_a_fault_tell_nothing_of_the_inside() {
 }
 
 #[tokio::test]
-async fn a_busy_house_says_when_to_come_again() {
+async fn an_overloaded_service_answers_with_retry_after() {
     let answer = client().get("/busy").await;
     assert_eq!((answer.status, answer.problem(), answer.header("retry-after")), (503, "overloaded", "1"));
     assert_eq!((&answer.body["retryable"], &answer.body["outcome"]), (&json!(true), &json!("not_applied")));
 }
 
 #[tokio::test]
-async fn a_request_id_is_kept_if_it_is_sane() {
+async fn a_valid_request_id_is_kept() {
     assert_eq!(client().with("x-request-id", "mine-1").get("/busy").await.header("x-request-id"), "mine-1");
     for odd in ["", "two words", &"x".repeat(129)] {
         let answer = client().with("x-request-id", odd).get("/busy").await;
@@ -256,22 +256,22 @@ async fn a_request_id_is_kept_if_it_is_sane() {
 }
 
 #[tokio::test]
-async fn a_query_is_read_as_strictly_as_a_body() {
+async fn a_query_is_checked_as_strictly_as_a_body() {
     let answer = client().get("/things?limit=5&role=admin").await;
     assert_eq!(answer.body["data"][0], "5 None Some(\"admin\")");
     let cursor = answer.body["nextCursor"].as_str().unwrap();
     let next = client().get(&format!("/things?limit=7&cursor={cursor}&role=admin")).await;
     assert_eq!(next.body["data"][0], "7 Some(\"last\") Some(\"admin\")");
 
-    let elsewhere = client().get(&format!("/things?cursor={cursor}")).await;
-    assert_eq!((elsewhere.status, elsewhere.problem()), (400, "invalid_cursor"));
+    let refused = client().get(&format!("/things?cursor={cursor}")).await;
+    assert_eq!((refused.status, refused.problem()), (400, "invalid_cursor"));
     let wrong = client().get("/things?limit=101&offset=3&role=a&role=b").await;
     assert_eq!((wrong.status, wrong.problem()), (400, "invalid_query"));
     assert_eq!(wrong.fields(), ["limit out_of_range", "offset unknown_parameter", "role repeated_parameter"]);
 }
 
 #[tokio::test]
-async fn a_path_that_names_nothing_is_not_found() {
+async fn a_path_without_a_resource_is_not_found() {
     let id = "0199b2c0-0000-7000-8000-000000000000";
     assert_eq!(client().get(&format!("/things/{id}")).await.body, id);
     assert_eq!(client().get("/things/7").await.problem(), "not_found");
@@ -279,7 +279,7 @@ async fn a_path_that_names_nothing_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_credential_is_asked_for_by_the_rules_of_bearer_tokens() {
+async fn a_missing_credential_is_refused_by_rfc_6750() {
     let answer = client().get("/mine").await;
     assert_eq!((answer.status, answer.problem()), (401, "unauthenticated"));
     assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"majordomo\"");

@@ -23,7 +23,7 @@ async fn open(context: CallContext) -> Json<Value> {
         Caller::Anonymous => "anonymous",
         Caller::User(_) => "user",
         Caller::Operator => "operator",
-        Caller::Service(_) => "house",
+        Caller::Service(_) => "service",
     };
     Json(json!({ "caller": caller, "client": context.client.map(|ip| ip.to_string()), "agent": context.user_agent }))
 }
@@ -55,7 +55,7 @@ async fn inbox() -> Json<()> {
 
 #[utoipa::path(get, path = "/crash", operation_id = "crash_it", responses((status = 200)))]
 async fn crash() -> Json<()> {
-    panic!("the inside")
+    panic!("the internals")
 }
 
 #[derive(utoipa::ToSchema)]

@@ -54,7 +54,7 @@ const AMBIGUOUS: [&str; 36] = [
 ];
 
 #[tokio::test]
-async fn what_two_parsers_may_read_differently_is_refused_and_nothing_after_it_is_read() {
+async fn an_ambiguous_head_is_refused_and_the_bytes_after_it_are_not_read() {
     let running = Running::start(patient()).await;
     for head in AMBIGUOUS {
         for before in [0, 2] {
@@ -69,7 +69,7 @@ async fn what_two_parsers_may_read_differently_is_refused_and_nothing_after_it_i
 }
 
 #[tokio::test]
-async fn a_head_that_is_unusual_and_clear_is_answered() {
+async fn an_unusual_and_unambiguous_head_is_answered() {
     let running = Running::start(patient()).await;
     for head in [
         "GET / HTTP/1.0\r\n\r\n",
@@ -90,7 +90,7 @@ async fn a_head_that_is_unusual_and_clear_is_answered() {
 
 /// The end of a body is found with any split into packets.
 #[tokio::test]
-async fn requests_on_one_connection_are_told_apart_however_they_arrive() {
+async fn requests_on_one_connection_are_separated_in_any_split_into_packets() {
     let running = Running::start(patient()).await;
     let json = "content-type: application/json\r\n";
     let sized = format!("POST /name HTTP/1.1\r\nhost: x\r\n{json}content-length: 14\r\n\r\n{{\"name\":\"ada\"}}");
@@ -113,7 +113,7 @@ async fn requests_on_one_connection_are_told_apart_however_they_arrive() {
             let mut buffer = [0; 4 << 10];
             while text.matches("HTTP/1.1 ").count() < 6 || !text.ends_with("hello") {
                 let read = tokio::time::timeout(TEST_LIMIT, reading.read(&mut buffer)).await;
-                let count = read.unwrap_or_else(|_| panic!("pieces of {piece}: stands still after {text:?}")).unwrap();
+                let count = read.unwrap_or_else(|_| panic!("pieces of {piece}: stalls after {text:?}")).unwrap();
                 assert!(count > 0, "pieces of {piece}: closed after {text:?}");
                 text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
             }
@@ -150,7 +150,7 @@ async fn a_chunk_whose_size_can_be_read_in_two_ways_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn another_version_is_refused_in_words() {
+async fn another_version_gets_an_answer_with_the_reason() {
     let running = Running::start(patient()).await;
     for version in ["HTTP/2.0", "HTTP/3.0", "HTTP/1.2", "HTTP/0.9"] {
         let mut stream = running.connect().await;
@@ -161,7 +161,7 @@ async fn another_version_is_refused_in_words() {
 
 /// RFC 9113 section 3.4: a client with prior knowledge of HTTP/2 gets HTTP/2 frames with the reason of the refusal.
 #[tokio::test]
-async fn http_2_by_prior_knowledge_is_refused_in_its_own_words() {
+async fn http_2_by_prior_knowledge_is_refused_in_http_2() {
     let running = Running::start(patient()).await;
     for first in [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len(), 3, 20] {
         let mut stream = running.connect().await;

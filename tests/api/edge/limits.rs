@@ -9,7 +9,7 @@ use serde_json::json;
 use super::guarded::{on, production, public};
 
 #[tokio::test]
-async fn requests_that_prove_nobody_are_counted_by_address() {
+async fn requests_without_a_valid_credential_are_counted_by_address() {
     let client = public();
     let first = client.get("/open").await;
     assert_eq!(first.header("ratelimit-policy"), "\"anonymous\";q=100;w=60");
@@ -33,7 +33,7 @@ async fn requests_that_prove_nobody_are_counted_by_address() {
 }
 
 #[tokio::test]
-async fn logins_are_counted_whoever_asks() {
+async fn logins_are_counted_with_and_without_a_credential() {
     let client = public();
     for _ in 0..10 {
         assert_eq!(client.signed_in("user").send("POST", "/login", Body::empty()).await.status, 401);
@@ -57,7 +57,7 @@ async fn an_idempotency_key_is_refused_rather_than_ignored() {
 }
 
 #[tokio::test]
-async fn counting_can_be_switched_off() {
+async fn rate_limits_can_be_disabled() {
     let mut config = Config::default();
     config.edge.rate_limits.enabled = false;
     let client = on(Listener::Public, &config);
@@ -79,7 +79,7 @@ async fn a_handler_that_hangs_is_cut() {
 
 /// A refusal for the form of a body uses no registration quota: after five typing errors the sixth request succeeds.
 #[tokio::test]
-async fn refusals_of_form_use_up_the_anonymous_limit_and_no_other() {
+async fn refusals_of_form_use_the_anonymous_quota_only() {
     let client = public();
     for body in [json!({}), json!({ "name": 7 }), json!({ "unknown": 1 })].iter().cycle().take(60) {
         let refused = client.post("/enrol", body.clone()).await;

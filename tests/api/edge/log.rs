@@ -1,4 +1,4 @@
-//! The access log, and the log of what is slow.
+//! The access log, and the log of slow requests and transactions.
 
 use std::{
     cell::RefCell,
@@ -46,7 +46,7 @@ pub fn log_by_thread() {
 }
 
 #[tokio::test]
-async fn the_log_knows_the_route_and_the_id_but_no_query_path_or_token() {
+async fn the_log_has_the_route_and_the_id_but_no_query_path_or_token() {
     log_by_thread();
     let client = public().signed_in("hunter2").with("x-request-id", "id-1");
     client.get("/open?token=hunter2").await;
@@ -58,7 +58,7 @@ async fn the_log_knows_the_route_and_the_id_but_no_query_path_or_token() {
 }
 
 #[tokio::test]
-async fn the_access_log_knows_who_asked_and_from_where() {
+async fn the_access_log_has_the_caller_and_the_address() {
     log_by_thread();
     let mut config = Config::default();
     config.edge.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
@@ -136,7 +136,7 @@ async fn take(app: &TestApp, time: Duration) {
 }
 
 #[tokio::test]
-async fn what_is_slow_is_named() {
+async fn slow_requests_and_transactions_are_logged() {
     let app = TestApp::new().await;
     let (kept, _guard) = listening();
     take(&app, Duration::from_millis(1)).await;

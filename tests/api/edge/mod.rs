@@ -1,4 +1,4 @@
-//! What the edge does with every request, whatever its route.
+//! The edge code, which runs for every request.
 
 mod access;
 mod connections;

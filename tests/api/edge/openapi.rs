@@ -45,19 +45,19 @@ fn operations_are_named_and_described() {
         let named: BTreeSet<_> = rule.path.split(['{', '}']).skip(1).step_by(2).collect();
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
         let parameters: Vec<&Value> = parameters.iter().map(|parameter| settled(&document, parameter)).collect();
-        let told: BTreeSet<_> =
+        let declared: BTreeSet<_> =
             parameters.iter().filter(|p| p["in"] == "path").map(|p| p["name"].as_str().unwrap()).collect();
-        assert_eq!(named, told, "path parameters of {}", rule.operation_id);
+        assert_eq!(named, declared, "path parameters of {}", rule.operation_id);
     }
 }
 
 #[test]
-fn every_reference_in_the_document_leads_somewhere() {
+fn every_reference_in_the_document_is_resolved() {
     fn walk(at: &Value, document: &Value) {
         match at {
             Value::Object(object) => {
                 if let Some(Value::String(reference)) = object.get("$ref") {
-                    assert!(document.pointer(&reference[1..]).is_some(), "{reference} leads nowhere");
+                    assert!(document.pointer(&reference[1..]).is_some(), "{reference} is not resolved");
                 }
                 object.values().for_each(|inner| walk(inner, document));
             }
@@ -108,7 +108,7 @@ fn every_refusal_in_the_document_has_its_form() {
 }
 
 #[test]
-fn what_parameters_are_refused_with_is_in_the_document() {
+fn the_refusals_of_parameters_are_in_the_document() {
     let document = document();
     let has = |operation: &Value, status: &str| operation["responses"][status].is_object();
     for (name, operation) in operations(&document) {

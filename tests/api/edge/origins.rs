@@ -30,7 +30,7 @@ async fn preflight(client: &Client, origin: &str, path: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn in_development_pages_of_this_machine_may_call_by_each_of_its_names() {
+async fn in_development_pages_of_every_loopback_name_may_call() {
     let public = client(&Config::default(), Listener::Public);
     let names = ["localhost", "127.0.0.1", "[::1]"];
     for origin in names.iter().flat_map(|name| [format!("http://{name}"), format!("http://{name}:5173")]) {
@@ -55,7 +55,7 @@ async fn an_exact_origin_of_any_scheme_can_be_listed() {
 }
 
 #[tokio::test]
-async fn headers_of_tracing_may_be_sent() {
+async fn headers_of_tracing_are_permitted() {
     let answer = preflight(&client(&Config::default(), Listener::Public), "http://localhost:1", "/auth/login").await;
     let allowed = answer.header("access-control-allow-headers").to_owned();
     let allowed: Vec<&str> = allowed.split(", ").collect();
@@ -66,29 +66,29 @@ async fn headers_of_tracing_may_be_sent() {
 
 #[tokio::test]
 async fn a_refused_preflight_names_the_origin_and_the_key() {
-    let told = |answer: &Answer| {
+    let detail_of = |answer: &Answer| {
         assert_eq!((answer.status, answer.problem()), (403, "cross_site"));
         answer.body["detail"].as_str().unwrap().to_owned()
     };
     for config in [Config::default(), production(), listed("https://app.example.com")] {
         let answer = preflight(&client(&config, Listener::Public), "https://evil.example", "/auth/login").await;
-        let detail = told(&answer);
+        let detail = detail_of(&answer);
         assert!(detail.contains("https://evil.example") && detail.contains("edge.cors_origins"), "{detail}");
     }
     // If no setting helps, the answer names none.
     let public = client(&listed("https://app.example.com"), Listener::Public);
-    let inbox = told(&preflight(&public, "https://app.example.com", "/dev/inbox").await);
+    let inbox = detail_of(&preflight(&public, "https://app.example.com", "/dev/inbox").await);
     let ops = client(&listed("https://app.example.com"), Listener::Ops);
-    let actors = told(&preflight(&ops, "https://app.example.com", "/actors").await);
+    let actors = detail_of(&preflight(&ops, "https://app.example.com", "/actors").await);
     for detail in [inbox, actors] {
         assert!(detail.contains("https://app.example.com") && !detail.contains("edge.cors_origins"), "{detail}");
     }
     let long = format!("https://{}.example", "a".repeat(9_000));
-    assert!(told(&preflight(&public, &long, "/auth/login").await).len() < 500);
+    assert!(detail_of(&preflight(&public, &long, "/auth/login").await).len() < 500);
 }
 
 #[tokio::test]
-async fn answers_carry_the_headers_that_browsers_heed() {
+async fn answers_have_the_security_headers_of_browsers() {
     for path in ["/open", "/no/such/path", "/own"] {
         let answer = public().get(path).await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
@@ -121,16 +121,16 @@ async fn other_origins_may_call_only_if_they_are_listed() {
 }
 
 #[tokio::test]
-async fn a_preflight_says_what_may_be_sent() {
+async fn a_preflight_lists_the_permitted_methods_and_headers() {
     let asking = public().with("access-control-request-method", "POST");
     let allowed = asking.with("origin", "http://localhost:1").send("OPTIONS", "/login", Body::empty()).await;
     assert_eq!(allowed.status, 204);
     assert_eq!(allowed.header("access-control-allow-origin"), "http://localhost:1");
     assert!(allowed.header("access-control-allow-headers").contains("authorization"));
-    let told: BTreeSet<_> = allowed.header("access-control-allow-methods").split(", ").collect();
+    let methods_sent: BTreeSet<_> = allowed.header("access-control-allow-methods").split(", ").collect();
     let rules = product::table().into_iter().map(|route| route.rule);
     let methods = rules.filter(|rule| rule.on.includes(Listener::Public)).map(|rule| rule.method);
-    assert_eq!(told, methods.chain(["HEAD"]).collect::<BTreeSet<_>>());
+    assert_eq!(methods_sent, methods.chain(["HEAD"]).collect::<BTreeSet<_>>());
     let refused = asking.with("origin", "https://evil.example").send("OPTIONS", "/login", Body::empty()).await;
     assert_eq!((refused.status, refused.problem()), (403, "cross_site"));
     assert_eq!(public().send("OPTIONS", "/login", Body::empty()).await.problem(), "method_not_allowed");

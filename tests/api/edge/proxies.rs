@@ -33,7 +33,7 @@ fn clients(mode: Mode) -> (Client, Client) {
     (Client::new(Listener::Public, services).at(PROXY), ops)
 }
 
-/// What health says of a proxy; the listeners of these clients do not run, which health says too.
+/// The health line of a proxy; the listeners of these clients do not run, which health reports too.
 fn proxy_reason(health: &Value) -> Option<String> {
     let lines = health["services"].as_array().unwrap();
     let edge = lines.iter().filter(|line| line["name"] == "edge" && line["status"] == "degraded");
@@ -42,25 +42,24 @@ fn proxy_reason(health: &Value) -> Option<String> {
 }
 
 #[tokio::test]
-async fn production_answers_nothing_in_the_clear_past_the_proxy_but_health() {
+async fn production_answers_direct_requests_in_the_clear_with_health_only() {
     let (proxy, _) = clients(Mode::Production);
-    for stranger in
+    for direct in
         [proxy.at("192.0.2.1"), proxy.at("127.0.0.1"), proxy.at("192.0.2.1").with("x-forwarded-proto", "https")]
     {
         for (method, path) in
             [("POST", "/auth/login"), ("GET", "/auth/profile"), ("GET", "/no/such/path"), ("GET", "/")]
         {
-            let answer = stranger.send(method, path, Body::empty()).await;
+            let answer = direct.send(method, path, Body::empty()).await;
             assert_eq!((answer.status, answer.problem()), (421, "https_required"), "{method} {path}");
         }
-        let preflight =
-            stranger.with("origin", "https://app.example.com").with("access-control-request-method", "POST");
+        let preflight = direct.with("origin", "https://app.example.com").with("access-control-request-method", "POST");
         assert_eq!(preflight.send("OPTIONS", "/auth/login", Body::empty()).await.status, 421);
         for path in ["/health", "/health/live", "/health/ready", "/health/edge"] {
-            assert_ne!(stranger.get(path).await.status, 421, "{path}");
+            assert_ne!(direct.get(path).await.status, 421, "{path}");
         }
-        assert_eq!(stranger.get("/health/live").await.status, 200);
-        assert_eq!(stranger.get("/healthy").await.status, 421);
+        assert_eq!(direct.get("/health/live").await.status, 200);
+        assert_eq!(direct.get("/healthy").await.status, 421);
     }
     assert_eq!(proxy.with("x-forwarded-for", "192.0.2.1").get("/auth/profile").await.problem(), "unauthenticated");
 }
@@ -74,12 +73,12 @@ async fn development_and_the_operators_listener_answer_in_the_clear() {
 }
 
 #[tokio::test]
-async fn requests_past_the_proxy_are_counted_by_their_address() {
+async fn direct_requests_are_counted_by_their_address() {
     let (proxy, _) = clients(Mode::Production);
-    let stranger = proxy.at("192.0.2.1");
+    let direct = proxy.at("192.0.2.1");
     let mut statuses = Vec::new();
     for _ in 0..101 {
-        statuses.push(stranger.get("/auth/profile").await.status);
+        statuses.push(direct.get("/auth/profile").await.status);
     }
     assert_eq!((statuses[99], statuses[100]), (421, 429));
 }
@@ -99,7 +98,7 @@ async fn a_proxy_that_names_no_client_degrades_the_edge() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_names_its_client_either_way_is_well() {
+async fn a_proxy_that_names_its_client_by_either_header_is_healthy() {
     for (name, value) in [
         ("x-forwarded-for", "198.51.100.7"),
         ("x-forwarded-for", "10.0.0.3"),
@@ -115,7 +114,7 @@ async fn a_proxy_that_names_its_client_either_way_is_well() {
 }
 
 #[tokio::test]
-async fn clients_named_by_forwarded_are_counted_apart() {
+async fn clients_named_by_forwarded_are_counted_separately() {
     let (proxy, _) = clients(Mode::Production);
     let of = |client: &str| proxy.with("forwarded", &format!("for={client}"));
     for _ in 0..100 {
@@ -126,7 +125,7 @@ async fn clients_named_by_forwarded_are_counted_apart() {
 }
 
 #[tokio::test]
-async fn production_shows_the_page_and_the_operators_routes_where_that_is_configured() {
+async fn production_shows_the_page_and_the_operators_routes_if_configured() {
     let paths = |document: &Value| -> Vec<String> { document["paths"].as_object().unwrap().keys().cloned().collect() };
     let (proxy, ops) = clients(Mode::Production);
     assert_eq!(proxy.get("/docs").await.problem(), "not_found");
@@ -147,7 +146,7 @@ async fn production_shows_the_page_and_the_operators_routes_where_that_is_config
 }
 
 #[tokio::test]
-async fn the_client_is_who_trusted_proxies_say() {
+async fn the_client_is_the_one_that_trusted_proxies_name() {
     let mut config = Config::default();
     config.edge.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
     let client = on(Listener::Public, &config).with("x-forwarded-for", "1.1.1.1, 198.51.100.7");
@@ -157,7 +156,7 @@ async fn the_client_is_who_trusted_proxies_say() {
 }
 
 #[test]
-fn strangers_who_speak_like_proxies_are_remembered_for_health() {
+fn untrusted_peers_with_forwarded_headers_are_reported_in_health() {
     let services = services_of(&Config::default(), ControlToken::absent());
     let edge: &EdgeContext = &services.edge;
     assert_eq!(edge.untrusted_proxy(), None);

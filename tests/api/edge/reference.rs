@@ -20,7 +20,7 @@ fn compare(name: &str, text: &str) {
         std::fs::write(&path, text).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == text, "{name} is not what the code says: run the tests with UPDATE_REFERENCE=1");
+    assert!(written == text, "{name} differs from the code: run the tests with UPDATE_REFERENCE=1");
 }
 
 #[test]
@@ -54,20 +54,20 @@ fn the_reference_of_routes_is_the_table_of_routes() {
 }
 
 #[test]
-fn health_and_the_runbooks_speak_of_the_same() {
+fn health_and_the_runbooks_name_the_same_reasons() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbooks");
     let contents = std::fs::read_to_string(folder.join("README.md")).unwrap();
-    let mut said = BTreeSet::new();
+    let mut named = BTreeSet::new();
     for reason in HealthReason::ALL {
         let (name, page) = (reason.as_str(), reason.runbook());
         let row = contents.lines().find(|line| line.contains(&format!("`{name}`")));
         assert!(row.is_some_and(|row| row.contains(&format!("({page})"))), "{name} leads to {page}");
-        said.insert(page.to_owned());
+        named.insert(page.to_owned());
     }
-    // No state of health: it describes how to store the keys.
-    said.extend(["README.md", "key-ring.md"].map(str::to_owned));
+    // Not about a health reason: it describes how to store the keys.
+    named.extend(["README.md", "key-ring.md"].map(str::to_owned));
     let pages = std::fs::read_dir(folder).unwrap().map(|page| page.unwrap().file_name().into_string().unwrap());
-    assert_eq!(pages.collect::<BTreeSet<_>>(), said);
+    assert_eq!(pages.collect::<BTreeSet<_>>(), named);
 }
 
 #[test]
@@ -75,18 +75,18 @@ fn the_reference_of_events_is_the_catalogue() {
     let mut page = "# Events\n\nPrinted by a test from the code; do not edit.\n\n\
         A number names its service in the high byte and never changes. `schema` is the number of the body's present \
         form in the store; bodies of earlier schemas are read too.\n\n\
-        | number | type | schema | source | heard by | in the source documents | `data`, beside personal fields |\n\
+        | number | type | schema | source | subscribers | in the source documents | `data`, without personal fields |\n\
         |---|---|---|---|---|---|---|\n"
         .to_owned();
     for event in EventKind::samples() {
         let EventRow { event_type, name, schema, subscribers, aliases } = event.row();
         let (number, source) = (event_type.number(), event_type.source());
         let or_none = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-        let heard = or_none(subscribers.join(", "));
+        let readers = or_none(subscribers.join(", "));
         let fields: Vec<String> = event.payload().iter().map(|(field, _)| format!("`{field}`")).collect();
         let aliases: Vec<String> = aliases.iter().map(|alias| format!("`{alias}`")).collect();
         let (aliases, fields) = (or_none(aliases.join(", ")), fields.join(", "));
-        let row = format!("| `{number:#06x}` | `{name}` | {schema} | `{source}` | {heard} | {aliases} | {fields} |");
+        let row = format!("| `{number:#06x}` | `{name}` | {schema} | `{source}` | {readers} | {aliases} | {fields} |");
         writeln!(page, "{row}").unwrap();
     }
     page.push_str("\n`session.refreshed` is written only with `events.session_refreshed = true`.\n");
@@ -109,7 +109,7 @@ fn the_reference_of_audit_actions_is_the_catalogue() {
 fn the_reference_of_metrics_is_the_catalogue() {
     let mut page =
         "# Metrics\n\nPrinted by a test from the code; do not edit. `GET /metrics` on the ops listener, in the \
-        text format of Prometheus; each series has the label `service` besides.\n\n\
+        text format of Prometheus; each series also has the label `service`.\n\n\
         | metric | type | labels | meaning |\n|---|---|---|---|\n"
             .to_owned();
     for metric in Metric::ALL {

@@ -12,7 +12,7 @@ const MOST: usize = 16 << 10;
 
 const BODY: usize = 60 << 10;
 
-/// The most members that a body may have, each made from its number.
+/// A body with the most JSON members, each made from its number.
 fn members(member: impl Fn(usize) -> String) -> String {
     let mut text = String::from("{");
     for n in 0.. {
@@ -59,7 +59,7 @@ async fn size(client: &Client, method: &str, path: &str, body: &str) -> usize {
 }
 
 #[tokio::test]
-async fn no_answer_to_the_unauthenticated_is_larger_than_16_kib_but_documents() {
+async fn an_answer_to_an_anonymous_client_is_at_most_16_kib_except_documents() {
     let app = TestApp::new().await;
     let documents = ["show_openapi", "show_docs", "show_docs_file"];
     let long = "%22".repeat(9_000);
@@ -88,7 +88,7 @@ async fn no_answer_to_the_unauthenticated_is_larger_than_16_kib_but_documents() 
 }
 
 #[tokio::test]
-async fn of_a_member_that_is_repeated_without_end_fifty_are_named_and_no_more_is_read() {
+async fn fifty_repetitions_of_a_member_are_reported_and_the_rest_is_not_read() {
     let app = TestApp::new().await;
     let answer = app.anyone.post_text("/auth/login", members(|_| "\"a\":1".to_owned())).await;
     assert_eq!((answer.status, answer.problem()), (422, "validation_failed"));
@@ -113,7 +113,7 @@ async fn errors_of_every_kind_together_are_fifty_at_most() {
 }
 
 #[tokio::test]
-async fn a_place_and_a_path_that_are_too_long_are_cut_where_a_character_ends() {
+async fn a_long_pointer_and_a_long_path_are_cut_at_the_end_of_a_character() {
     let app = TestApp::new().await;
     let answer = app.anyone.post_text("/auth/login", nested(100)).await;
     let pointer = answer.body["errors"][0]["pointer"].as_str().unwrap().to_owned();

@@ -30,7 +30,7 @@ pub fn patient() -> Timeouts {
     Timeouts { head: LONG, body_gap: LONG, idle: LONG, write: LONG, drain: LONG, connections: up_to(100) }
 }
 
-/// A limit of `connections`, all of which may be of this machine.
+/// A limit of `connections`, which may all be of one network.
 pub fn up_to(connections: usize) -> OpenConnections {
     OpenConnections::new(connections, vec!["127.0.0.0/8".parse().unwrap()])
 }
@@ -125,7 +125,7 @@ pub async fn answer(stream: &mut TcpStream, end: &str) -> String {
     let mut text = String::new();
     let mut buffer = [0; 4 << 10];
     while !text.ends_with(end) {
-        let count = timeout(TEST_LIMIT, stream.read(&mut buffer)).await.expect("an answer comes").unwrap();
+        let count = timeout(TEST_LIMIT, stream.read(&mut buffer)).await.expect("an answer arrives").unwrap();
         assert!(count > 0, "closed after {text:?}");
         text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
     }

@@ -90,12 +90,12 @@ async fn mails_are_listed_newest_first_and_by_recipient() {
 #[tokio::test]
 async fn an_empty_inbox_is_an_empty_list() {
     let (client, _store) = client().await;
-    let answer = client.get("/dev/inbox?to=nobody%40example.com").await;
+    let answer = client.get("/dev/inbox?to=empty%40example.com").await;
     assert_eq!((answer.status, answer.body["data"].as_array().unwrap().len()), (200, 0));
 }
 
 #[tokio::test]
-async fn nobody_from_outside_reads_it_and_bad_parameters_are_named() {
+async fn other_machines_cannot_read_it_and_bad_parameters_are_named() {
     let (client, _store) = client().await;
     assert_eq!(client.at("192.0.2.1").get("/dev/inbox").await.status, 403);
     assert_eq!(client.with("x-forwarded-for", "127.0.0.1").get("/dev/inbox").await.status, 403);

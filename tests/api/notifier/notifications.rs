@@ -1,4 +1,4 @@
-//! Sending, resumed by an operator. A restored store, which is held back until then, is tested in
+//! Sending, resumed by an operator. A restored store, which sends nothing until then, is tested in
 //! `tests/e2e/restored.rs`.
 
 use serde_json::json;

@@ -26,15 +26,15 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_restart_by_an_operator_is_carried_out_and_in_the_audit_trail() {
+async fn a_restart_by_an_operator_is_done_and_in_the_audit_log() {
     let app = TestApp::new().await;
     let operator = app.operator();
     let generation = async || operator.get("/actors/relay/notifier").await.body["generation"].as_u64();
     let before = generation().await.unwrap();
     let client = operator.with("x-request-id", "the-restart");
-    let told = client.send("POST", "/actors/relay/notifier/restart", Body::empty()).await;
-    assert_eq!((told.status, &told.body["path"]), (202, &json!("relay/notifier")), "{told:?}");
-    eventually("the next life", async || (generation().await > Some(before)).then_some(())).await;
+    let restarted = client.send("POST", "/actors/relay/notifier/restart", Body::empty()).await;
+    assert_eq!((restarted.status, &restarted.body["path"]), (202, &json!("relay/notifier")), "{restarted:?}");
+    eventually("the next start", async || (generation().await > Some(before)).then_some(())).await;
     let restarts = operator.get("/actors/relay/notifier").await;
     assert_eq!(restarts.body["supervision"]["restartsByOperator"], 1, "{restarts:?}");
     let [entry] = &app.audited(OperationsAction::RestartActor)[..] else { panic!("one entry") };
@@ -44,7 +44,7 @@ async fn a_restart_by_an_operator_is_carried_out_and_in_the_audit_trail() {
 
     let group = operator.send("POST", "/actors/relay/restart", Body::empty()).await;
     assert_eq!((group.status, group.problem()), (409, "status_conflict"));
-    assert_eq!(app.audited(OperationsAction::RestartActor).len(), 1, "what was refused was not done");
+    assert_eq!(app.audited(OperationsAction::RestartActor).len(), 1, "a refused restart was done");
 }
 
 #[tokio::test]
@@ -65,8 +65,8 @@ async fn a_child_of_the_otp_actor_shows_when_its_code_ends() {
 
     app.advance(Duration::from_secs(601));
     operator.send("POST", &format!("{path}/restart"), Body::empty()).await;
-    let gone = async || (operator.get(&path).await.status == 404).then_some(());
-    eventually("the child has left", gone).await;
+    let is_absent = async || (operator.get(&path).await.status == 404).then_some(());
+    eventually("the child has stopped", is_absent).await;
     let tried = json!({ "userId": registered.body["id"], "code": "000000" });
     assert_eq!(app.anyone.post("/auth/verify-email", tried).await.problem(), "code_invalid");
     let child = operator.get(&path).await;

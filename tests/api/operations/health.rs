@@ -27,7 +27,7 @@ fn line<'a>(health: &'a Value, name: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn operators_see_figures_and_everybody_else_names() {
+async fn operators_see_figures_and_other_callers_see_names() {
     let app = TestApp::new().await;
     app.member("ada@example.com").await;
     let health = app.operator().get("/health").await;
@@ -70,18 +70,18 @@ async fn a_subscriber_that_is_behind_degrades_the_events() {
     }
     app.register("grace@example.com").await;
     app.advance(Duration::from_secs(61));
-    let said = eventually("health to say that the events lag", async || {
+    let line = eventually("health to report that the events lag", async || {
         let health = app.operator().get("/health/events").await;
         (health.body["status"] == "degraded").then_some(health.body)
     })
     .await;
-    let reasons = said["reasons"].as_array().unwrap();
-    assert_eq!(reasons.len(), 2, "{said}");
-    assert!(reasons[0].as_str().unwrap().starts_with("otp: event_lag: "), "{said}");
+    let reasons = line["reasons"].as_array().unwrap();
+    assert_eq!(reasons.len(), 2, "{line}");
+    assert!(reasons[0].as_str().unwrap().starts_with("otp: event_lag: "), "{line}");
 }
 
 #[tokio::test]
-async fn names_of_the_source_documents_lead_to_the_services() {
+async fn names_of_the_source_documents_are_aliases_of_the_services() {
     let app = TestApp::new().await;
     let operator = app.operator();
     for name in ["notifier", "notifications"] {
@@ -95,24 +95,24 @@ async fn names_of_the_source_documents_lead_to_the_services() {
 }
 
 #[tokio::test]
-async fn only_an_open_house_is_ready() {
+async fn the_program_is_ready_only_while_it_serves() {
     let services = living();
     let public = Client::new(Listener::Public, services.clone());
     let operator = Client::new(Listener::Ops, services.clone()).signed_in("control");
     let not_ready = public.get("/health/ready").await;
     assert_eq!((not_ready.status, &not_ready.body), (503, &json!({ "ready": false })));
-    let told = operator.get("/health/ready").await;
-    assert_eq!(told.body, json!({ "ready": false, "reasons": ["starting"] }));
+    let answer = operator.get("/health/ready").await;
+    assert_eq!(answer.body, json!({ "ready": false, "reasons": ["starting"] }));
 
     services.operations.enter(ProcessPhase::Open);
     assert_eq!(public.get("/health/ready").await.status, 200);
     services.operations.enter(ProcessPhase::Draining);
-    let told = operator.get("/health/ready").await;
-    assert_eq!((told.status, &told.body["reasons"]), (503, &json!(["draining"])));
+    let answer = operator.get("/health/ready").await;
+    assert_eq!((answer.status, &answer.body["reasons"]), (503, &json!(["draining"])));
 }
 
 #[tokio::test]
-async fn a_store_that_takes_no_write_is_not_ready() {
+async fn a_store_that_accepts_no_write_is_not_ready() {
     let (stuck, writer) = Store::in_hand(Arc::new(Still), &Zeroes);
     drop(writer);
     let services = over(living(), stuck);
@@ -124,7 +124,7 @@ async fn a_store_that_takes_no_write_is_not_ready() {
 }
 
 #[tokio::test]
-async fn reasons_are_told_to_operators_only() {
+async fn reasons_are_shown_to_operators_only() {
     let services = living();
     let forwarded = Forwarded { headers: ForwardedHeaders::Untrusted, ..Forwarded::default() };
     services.edge.note_proxy(forwarded, Some([198, 51, 100, 9].into()));
@@ -161,23 +161,23 @@ impl Clock for Troubled {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_not_to_be_trusted_degrades() {
+async fn an_untrusted_clock_degrades_health() {
     let by = Duration::from_secs(300);
-    for (trouble, said) in [
+    for (trouble, reason) in [
         (ClockTrouble::Lags(by), "clock_lags: the wall clock lags by 300 s"),
         (ClockTrouble::Leapt(by), "clock_leapt: the wall clock leapt ahead by 300 s"),
     ] {
         let store = Store::in_memory(Arc::new(Still), &Zeroes);
         let services = by_clock(living(), store, Arc::new(Troubled(trouble)));
         let client = Client::new(Listener::Ops, services).signed_in("control");
-        let told = client.get("/health/clock").await;
-        let expected = json!({ "name": "clock", "status": "degraded", "reasons": [said] });
-        assert_eq!((told.status, &told.body), (200, &expected));
+        let answer = client.get("/health/clock").await;
+        let expected = json!({ "name": "clock", "status": "degraded", "reasons": [reason] });
+        assert_eq!((answer.status, &answer.body), (200, &expected));
     }
 }
 
 #[tokio::test]
-async fn the_process_says_that_it_lives_on_both_listeners() {
+async fn both_listeners_answer_the_liveness_probe() {
     for listener in [Listener::Public, Listener::Ops] {
         let answer = Client::new(listener, bare_services()).get("/health/live").await;
         assert_eq!((answer.status, &answer.body), (200, &json!({ "status": "up" })));

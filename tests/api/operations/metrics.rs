@@ -56,7 +56,7 @@ impl Scrape {
 }
 
 #[tokio::test]
-async fn a_scrape_says_what_happened() {
+async fn a_scrape_counts_requests_and_events() {
     let app = TestApp::new().await;
     let before = Scrape::of(&app.operator()).await;
     let ada = app.member("ada@example.com").await;
@@ -64,7 +64,7 @@ async fn a_scrape_says_what_happened() {
         assert_eq!(ada.get("/auth/profile").await.status, 200);
     }
     assert_eq!(app.anyone.get("/auth/profile").await.status, 401);
-    let wrong = json!({ "identifier": "ada@example.com", "password": "a sentence of somebody else" });
+    let wrong = json!({ "identifier": "ada@example.com", "password": "a sentence of another person" });
     assert_eq!(app.anyone.post("/auth/login", wrong).await.status, 401);
 
     let after = Scrape::of(&app.operator()).await;
@@ -97,7 +97,7 @@ async fn a_scrape_says_what_happened() {
 }
 
 #[tokio::test]
-async fn a_read_that_is_open_is_counted() {
+async fn an_open_read_is_counted() {
     let app = TestApp::new().await;
     let store = app.store.clone();
     let open = app.store.read(move |_view| Ok(store.report().readers)).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_read_that_is_open_is_counted() {
 }
 
 #[tokio::test]
-async fn one_series_for_each_template_whatever_clients_send() {
+async fn there_is_one_series_for_each_template_and_none_for_other_paths() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     ada.get("/users/a").await;
@@ -118,7 +118,7 @@ async fn one_series_for_each_template_whatever_clients_send() {
         app.anyone.send(&format!("BREW{number}"), "/nothing", Body::empty()).await;
     }
     let after = Scrape::of(&app.operator()).await;
-    // The scrape before is a series of its own by now, with its classes, sum and count.
+    // The previous scrape has a series of its own now, with its classes, sum and count.
     assert!(after.samples.len() <= before + 16, "{before} became {}: {}", after.samples.len(), after.text);
     assert!(!after.text.contains("secret") && !after.text.contains("BREW"));
 }
@@ -255,7 +255,7 @@ async fn metrics_are_for_operators() {
     config.edge.metrics_public = true;
     let services = services_of(&config, ControlToken::new(Secret::new(CONTROL)));
     let public = Client::new(Listener::Public, services.clone());
-    // A probe in the clear, from no proxy, without a credential.
+    // A probe in the clear, from an address that is no proxy, without a credential.
     assert_eq!(public.get("/metrics").await.status, 200);
     assert_eq!(public.get("/health/live").await.status, 200);
     assert_eq!(public.get("/auth/profile").await.problem(), "https_required");
@@ -264,13 +264,13 @@ async fn metrics_are_for_operators() {
 }
 
 #[tokio::test]
-async fn in_development_the_public_listener_hides_metrics_until_told() {
+async fn in_development_the_public_listener_hides_metrics_unless_configured() {
     let public = Client::new(Listener::Public, bare_services());
     assert_eq!(public.get("/metrics").await.problem(), "not_found");
 }
 
 #[tokio::test]
-async fn promtool_finds_nothing_to_say() {
+async fn promtool_reports_no_problem() {
     let Some(promtool) = peers::promtool() else { return };
     let app = TestApp::new().await;
     app.member("ada@example.com").await;
@@ -280,7 +280,7 @@ async fn promtool_finds_nothing_to_say() {
     check.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut check = check.spawn().unwrap();
     check.stdin.take().unwrap().write_all(scrape.text.as_bytes()).unwrap();
-    let said = check.wait_with_output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
-    assert!(said.status.success() && out.is_empty() && err.is_empty(), "{out}{err}");
+    let output = check.wait_with_output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.is_empty() && err.is_empty(), "{out}{err}");
 }

@@ -1,4 +1,4 @@
-//! What operators and load balancers read and do.
+//! The routes for operators and load balancers.
 
 mod actors;
 mod clock;

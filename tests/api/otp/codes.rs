@@ -17,20 +17,20 @@ use serde_json::json;
 use crate::test_app::{ADA, MINUTE, PASSWORD, TestApp, code_in, eventually, wrong};
 
 #[tokio::test]
-async fn a_signed_in_user_proves_again_who_they_are() {
+async fn a_signed_in_user_proves_the_identity_again() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     app.advance(5 * MINUTE);
-    let asked = ada.post("/otp", json!({ "purpose": "step_up" })).await;
-    assert_eq!((asked.status, &asked.body["channel"]), (202, &json!("email")), "{asked:?}");
+    let requested = ada.post("/otp", json!({ "purpose": "step_up" })).await;
+    assert_eq!((requested.status, &requested.body["channel"]), (202, &json!("email")), "{requested:?}");
     let soon = ada.post("/otp", json!({ "purpose": "step_up" })).await;
     assert_eq!((soon.status, soon.problem()), (429, "resend_too_soon"));
     let code = code_in(&app.mail("ada@example.com", "step_up_code", 1).await);
-    let missed = ada.post("/otp/verify", json!({ "id": asked.body["id"], "code": wrong(&code) })).await;
+    let missed = ada.post("/otp/verify", json!({ "id": requested.body["id"], "code": wrong(&code) })).await;
     assert_eq!((missed.status, missed.problem(), &missed.body["attemptsLeft"]), (422, "code_wrong", &json!(4)));
     let bob = app.member("bob@example.com").await;
-    let foreign = bob.post("/otp/verify", json!({ "id": asked.body["id"], "code": code })).await;
-    assert_eq!((foreign.status, foreign.problem()), (410, "code_expired"));
+    let others_try = bob.post("/otp/verify", json!({ "id": requested.body["id"], "code": code })).await;
+    assert_eq!((others_try.status, others_try.problem()), (410, "code_expired"));
     let right = ada.post("/otp/verify", json!({ "purpose": "step_up", "code": code })).await;
     assert_eq!((right.status, &right.body["status"]), (200, &json!("verified")));
     assert_eq!(app.audited(AuthAction::StepUp).len(), 1);
@@ -50,17 +50,17 @@ async fn a_signed_in_user_proves_again_who_they_are() {
 }
 
 #[tokio::test]
-async fn who_asked_for_a_code_sees_how_it_stands_and_nobody_else_does() {
+async fn the_requester_of_a_code_sees_its_state_and_no_other_user_does() {
     let app = TestApp::new().await;
     let (ada, bob) = (app.member("ada@example.com").await, app.member("bob@example.com").await);
-    let asked = ada.post("/otp", json!({ "purpose": "step_up" })).await.body;
-    let path = format!("/otp/{}", asked["id"].as_str().unwrap());
+    let requested = ada.post("/otp", json!({ "purpose": "step_up" })).await.body;
+    let path = format!("/otp/{}", requested["id"].as_str().unwrap());
     let shown = ada.get(&path).await;
     assert_eq!(shown.status, 200, "{shown:?}");
-    let mut expected = asked.clone();
+    let mut expected = requested.clone();
     expected["status"] = json!("pending");
     expected["attemptsLeft"] = json!(5);
-    assert_eq!(shown.body, expected, "what asking answered, and how far it has come");
+    assert_eq!(shown.body, expected, "the answer to the request, and the state");
     assert_eq!(bob.get(&path).await.problem(), "not_found");
     assert_eq!(ada.get("/otp/0199b2c0-0000-7000-8000-000000000000").await.problem(), "not_found");
     assert_eq!(ada.get("/otp/verify").await.problem(), "method_not_allowed");
@@ -82,13 +82,13 @@ async fn who_asked_for_a_code_sees_how_it_stands_and_nobody_else_does() {
 }
 
 #[tokio::test]
-async fn a_code_that_ran_out_and_one_that_was_tried_too_often_are_told_apart() {
+async fn an_expired_code_and_one_that_was_tried_too_often_have_different_states() {
     let app = TestApp::with(|config| config.auth.token.lifetime = 60 * MINUTE).await;
     let ada = app.member("ada@example.com").await;
     let ask = async || {
-        let asked = ada.post("/otp", json!({ "purpose": "step_up" })).await;
-        assert_eq!(asked.status, 202, "{asked:?}");
-        format!("/otp/{}", asked.body["id"].as_str().unwrap())
+        let requested = ada.post("/otp", json!({ "purpose": "step_up" })).await;
+        assert_eq!(requested.status, 202, "{requested:?}");
+        format!("/otp/{}", requested.body["id"].as_str().unwrap())
     };
     let first = ask().await;
     app.advance(10 * MINUTE);
@@ -111,7 +111,7 @@ async fn a_code_that_ran_out_and_one_that_was_tried_too_often_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_user_proves_a_phone_by_the_text_message_in_the_inbox() {
+async fn a_user_proves_a_phone_with_the_text_message_in_the_inbox() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     let verify_phone = json!({ "purpose": "verify_phone" });
@@ -119,19 +119,19 @@ async fn a_user_proves_a_phone_by_the_text_message_in_the_inbox() {
     give_phone(&app, &ada.id, "+436991234567").await;
     let by_mail = json!({ "purpose": "verify_phone", "channel": "email" });
     assert_eq!(ada.post("/otp", by_mail).await.status, 422);
-    let asked = ada.post("/otp", verify_phone).await;
-    assert_eq!((asked.status, &asked.body["channel"]), (202, &json!("sms")), "{asked:?}");
+    let requested = ada.post("/otp", verify_phone).await;
+    assert_eq!((requested.status, &requested.body["channel"]), (202, &json!("sms")), "{requested:?}");
     let text = app.mail("+436991234567", "phone_code", 1).await;
     assert_eq!((&text["channel"], &text["to"]), (&json!("sms"), &json!("+436991234567")));
     assert_eq!((&text["subject"], &text["html"]), (&json!(""), &json!("")));
     let code = code_in(&text);
-    let said = format!("{code} is your Majordomo code, valid for 10 min. Never pass it on.");
-    assert_eq!(text["text"], said.as_str());
+    let expected_text = format!("{code} is your Majordomo code, valid for 10 min. Never pass it on.");
+    assert_eq!(text["text"], expected_text.as_str());
 
     let missed = ada.post("/otp/verify", json!({ "purpose": "verify_phone", "code": wrong(&code) })).await;
     assert_eq!((missed.status, missed.problem()), (422, "code_wrong"));
     assert_eq!(ada.get("/auth/profile").await.body["phoneVerified"], false);
-    let right = ada.post("/otp/verify", json!({ "id": asked.body["id"], "code": code })).await;
+    let right = ada.post("/otp/verify", json!({ "id": requested.body["id"], "code": code })).await;
     assert_eq!((right.status, &right.body["status"]), (200, &json!("verified")), "{right:?}");
     assert_eq!(ada.get("/auth/profile").await.body["phoneVerified"], true);
     assert_eq!(app.audited(AuthAction::VerifyPhone).len(), 1);
@@ -141,8 +141,8 @@ async fn a_user_proves_a_phone_by_the_text_message_in_the_inbox() {
 }
 
 #[tokio::test]
-async fn no_code_goes_to_a_phone_where_mail_goes_out() {
-    let settings = [("TRANSPORT", "smtp"), ("SMTP_URL", "smtp://127.0.0.1:9"), ("FROM", "house@example.com")];
+async fn no_code_is_sent_to_a_phone_while_mail_goes_to_a_server() {
+    let settings = [("TRANSPORT", "smtp"), ("SMTP_URL", "smtp://127.0.0.1:9"), ("FROM", "sender@example.com")];
     let environment = settings.map(|(key, value)| (format!("MAJORDOMO__NOTIFY__EMAIL__{key}").into(), value.into()));
     let sources = Sources { environment: environment.into(), ..Sources::default() };
     let loaded = Config::load(&sources).unwrap();
@@ -172,13 +172,13 @@ fn given_phone(user: User, phone: &PhoneNumber) -> User {
 }
 
 #[tokio::test]
-async fn an_address_is_proven_by_a_code_that_the_signed_in_user_asks_for() {
+async fn an_address_is_proven_with_a_code_that_the_signed_in_user_requests() {
     let app = TestApp::lenient().await;
     let ada = app.entered(&app.register(ADA).await);
     app.code_of(ADA).await;
     app.advance(Duration::from_secs(61));
-    let asked = ada.post("/otp", json!({ "purpose": "verify_email" })).await;
-    assert_eq!((asked.status, &asked.body["channel"]), (202, &json!("email")), "{asked:?}");
+    let requested = ada.post("/otp", json!({ "purpose": "verify_email" })).await;
+    assert_eq!((requested.status, &requested.body["channel"]), (202, &json!("email")), "{requested:?}");
     let code = code_in(&app.mail(ADA, "verification_code", 2).await);
     let proven = ada.post("/otp/verify", json!({ "purpose": "verify_email", "code": code })).await;
     assert_eq!((proven.status, &proven.body["status"]), (200, &json!("verified")), "{proven:?}");

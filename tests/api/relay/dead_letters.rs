@@ -51,7 +51,7 @@ async fn dead_letters_are_listed_inspected_and_requeued() {
         assert!(listed.body["nextCursor"].is_null());
     }
     assert_eq!(ops.get("/events/dead-letters?subscriber=otp").await.body["data"], json!([]));
-    assert_eq!(ops.get("/events/dead-letters?subscriber=nobody").await.problem(), "not_found");
+    assert_eq!(ops.get("/events/dead-letters?subscriber=unknown").await.problem(), "not_found");
     let place = format!("/events/dead-letters/notifier/{sequence}");
     let whole = ops.get(&place).await;
     assert_eq!(whole.body["event"]["type"], "user.verified", "{whole:?}");
@@ -67,8 +67,8 @@ async fn dead_letters_are_listed_inspected_and_requeued() {
     let [entry] = &app.audited(EventAction::RequeueDeadLetter)[..] else { panic!("one entry") };
     assert_eq!((&entry.actor, entry.detail.clone()), (&Actor::Cli, format!("subscriber=notifier sequence={sequence}")));
     eventually("the letter to be handed over", async || {
-        let told = app.ops.get("/events/subscribers").await.body;
-        let notifier = &told["subscribers"][1];
+        let report = app.ops.get("/events/subscribers").await.body;
+        let notifier = &report["subscribers"][1];
         (notifier["delayed"] == 0 && notifier["deadLetters"] == 0).then_some(())
     })
     .await;
@@ -87,19 +87,19 @@ async fn all_dead_letters_of_a_subscriber_are_requeued_at_once_and_one_is_discar
     let second = operator.get(&format!("/events/dead-letters?limit=1&cursor={cursor}")).await;
     assert_eq!([sequences(&first.body), sequences(&second.body)].concat(), [verified, logged_in]);
     assert!(second.body["nextCursor"].is_null());
-    let elsewhere = operator.get(&format!("/events/dead-letters?subscriber=notifier&cursor={cursor}")).await;
-    assert_eq!(elsewhere.problem(), "invalid_cursor");
+    let refused = operator.get(&format!("/events/dead-letters?subscriber=notifier&cursor={cursor}")).await;
+    assert_eq!(refused.problem(), "invalid_cursor");
 
     let discard = format!("/events/dead-letters/notifier/{logged_in}/discard");
     assert_eq!(operator.post(&discard, json!({})).await.fields(), ["/reason required"]);
-    let gone = operator.post(&discard, json!({ "reason": "nobody waits for it" })).await;
-    assert_eq!(gone.status, 204, "{gone:?}");
+    let discarded = operator.post(&discard, json!({ "reason": "no longer needed" })).await;
+    assert_eq!(discarded.status, 204, "{discarded:?}");
     assert_eq!(operator.post(&discard, json!({ "reason": "twice" })).await.problem(), "not_found");
     let [entry] = &app.audited(EventAction::DiscardDeadLetter)[..] else { panic!("one entry") };
-    assert!(entry.detail.ends_with("reason=nobody waits for it"), "{entry:?}");
+    assert!(entry.detail.ends_with("reason=no longer needed"), "{entry:?}");
 
     let all = operator.send("POST", "/events/dead-letters/notifier/requeue", Body::empty()).await;
     assert_eq!((all.status, &all.body), (200, &json!({ "requeued": 1 })), "{all:?}");
-    let nobody = operator.send("POST", "/events/dead-letters/nobody/requeue", Body::empty()).await;
-    assert_eq!(nobody.problem(), "not_found");
+    let unknown = operator.send("POST", "/events/dead-letters/unknown/requeue", Body::empty()).await;
+    assert_eq!(unknown.problem(), "not_found");
 }

@@ -118,12 +118,12 @@ async fn an_event_of_a_newer_version_is_listed_by_its_number() {
 }
 
 #[tokio::test]
-async fn a_registration_is_told_of_with_what_was_typed_and_a_repeated_one_without_the_name() {
+async fn the_event_of_a_registration_has_its_form_and_that_of_a_repeated_one_no_name() {
     let app = TestApp::new().await;
     let form = json!({ "email": "ada@example.com", "password": PASSWORD, "firstName": "Ada", "lastName": "Lovelace" });
     assert_eq!(app.anyone.post("/auth/register", form).await.status, 201);
-    let told = app.ops.get("/events?types=user.registered").await;
-    let registered = &told.body["data"][0];
+    let events = app.ops.get("/events?types=user.registered").await;
+    let registered = &events.body["data"][0];
     for (field, value) in [("email", "ada@example.com"), ("firstName", "Ada"), ("lastName", "Lovelace")] {
         assert_eq!(registered["data"][field], value, "{registered}");
     }
@@ -132,18 +132,18 @@ async fn a_registration_is_told_of_with_what_was_typed_and_a_repeated_one_withou
     app.member("grace@example.com").await;
     let form = json!({ "email": "grace@example.com", "password": PASSWORD, "firstName": "Call", "lastName": "Me" });
     assert_eq!(app.anyone.post("/auth/register", form).await.status, 201);
-    let told = app.ops.get("/events?types=user.registration_repeated").await;
-    let repeated = &told.body["data"][0]["data"];
+    let events = app.ops.get("/events?types=user.registration_repeated").await;
+    let repeated = &events.body["data"][0]["data"];
     assert!(repeated["userId"].is_string() && repeated.get("firstName").is_none(), "{repeated}");
     assert!(repeated.get("lastName").is_none(), "{repeated}");
 }
 
 #[tokio::test]
-async fn a_code_is_told_of_once_it_is_sent() {
+async fn an_event_reports_a_code_once_it_is_sent() {
     let app = TestApp::new().await;
     let answer = app.register("ada@example.com").await;
     app.mail("ada@example.com", "verification_code", 1).await;
-    let sent = eventually("the code to be told of", async || {
+    let sent = eventually("the event of the code", async || {
         let page = app.ops.get("/events?types=otp.sent").await.body;
         page["data"].as_array().unwrap().first().cloned()
     })
@@ -155,24 +155,24 @@ async fn a_code_is_told_of_once_it_is_sent() {
 }
 
 #[tokio::test]
-async fn every_subscriber_that_the_catalogue_names_is_there_and_no_other() {
+async fn the_subscribers_are_those_of_the_catalogue() {
     let app = TestApp::new().await;
     let named: BTreeSet<&str> = EventRow::all().flat_map(|row| row.subscribers.iter().copied()).collect();
-    let there: BTreeSet<&str> = app.services.relays.report().await.unwrap().iter().map(|one| one.name).collect();
-    assert_eq!(named, there);
+    let running: BTreeSet<&str> = app.services.relays.report().await.unwrap().iter().map(|one| one.name).collect();
+    assert_eq!(named, running);
 }
 
 #[tokio::test]
 async fn subscribers_are_shown_with_their_lag() {
     let app = TestApp::new().await;
     app.member("ada@example.com").await;
-    let told = eventually("all to be heard", async || {
-        let told = app.ops.get("/events/subscribers").await.body;
-        told["subscribers"].as_array().unwrap().iter().all(|one| one["lag"] == 0).then_some(told)
+    let report = eventually("all events to be handed over", async || {
+        let report = app.ops.get("/events/subscribers").await.body;
+        report["subscribers"].as_array().unwrap().iter().all(|one| one["lag"] == 0).then_some(report)
     })
     .await;
-    let [otp, notifier] = &told["subscribers"].as_array().unwrap()[..] else { panic!("{told}") };
+    let [otp, notifier] = &report["subscribers"].as_array().unwrap()[..] else { panic!("{report}") };
     assert_eq!((&otp["name"], &notifier["name"]), (&json!("otp"), &json!("notifier")));
-    assert_eq!((&notifier["watermark"], &notifier["oldestMs"]), (&told["lastEvent"], &Value::Null));
+    assert_eq!((&notifier["watermark"], &notifier["oldestMs"]), (&report["lastEvent"], &Value::Null));
     assert_eq!((&notifier["delayed"], &notifier["deadLetters"]), (&json!(0), &json!(0)));
 }

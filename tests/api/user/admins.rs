@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::test_app::{ADA, OTHERS, PASSWORD, TestApp};
 
 #[tokio::test]
-async fn an_operator_makes_the_first_administrator() {
+async fn an_operator_creates_the_first_administrator() {
     let app = TestApp::new().await;
     let ann = app.admin("ann@example.com").await;
     let shown = ann.get("/users/me").await;
@@ -27,20 +27,20 @@ async fn an_operator_makes_the_first_administrator() {
 }
 
 #[tokio::test]
-async fn nobody_keeps_an_address_from_the_administrator_an_operator_makes() {
+async fn an_operator_creates_an_administrator_with_an_address_that_a_registration_holds() {
     let app = TestApp::lenient().await;
     let form = json!({ "email": ADA, "password": OTHERS, "username": "mallory" });
-    let stranger = app.entered(&app.registered(form).await);
+    let holder = app.entered(&app.registered(form).await);
     let code = app.code_of(ADA).await;
     let made = app.operator().post("/users/admins", json!({ "email": ADA, "password": PASSWORD })).await;
-    assert_eq!((made.status, &made.body["id"]), (201, &json!(stranger.id)), "{made:?}");
+    assert_eq!((made.status, &made.body["id"]), (201, &json!(holder.id)), "{made:?}");
     assert_eq!((&made.body["status"], &made.body["emailVerified"]), (&json!("active"), &json!(true)));
     assert_eq!((&made.body["username"], &made.body["roles"]), (&Value::Null, &json!(["user", "admin"])));
 
-    assert_eq!(stranger.get("/auth/profile").await.problem(), "session_ended");
+    assert_eq!(holder.get("/auth/profile").await.problem(), "session_ended");
     let theirs = json!({ "identifier": ADA, "password": OTHERS });
     assert_eq!(app.anyone.post("/auth/login", theirs).await.problem(), "invalid_credentials");
-    let late = json!({ "userId": stranger.id, "code": code });
+    let late = json!({ "userId": holder.id, "code": code });
     assert_eq!(app.anyone.post("/auth/verify-email", late).await.problem(), "code_invalid");
     assert_eq!(app.sign_in(ADA).await.get("/users").await.status, 200);
     let again = app.operator().post("/users/admins", json!({ "email": ADA, "password": PASSWORD })).await;

@@ -47,12 +47,12 @@ async fn mailed(app: &TestApp, email: &str, count: usize) -> String {
 }
 
 #[tokio::test]
-async fn who_is_invited_registers_with_the_code_from_the_mail() {
+async fn an_invited_person_registers_with_the_code_from_the_mail() {
     let (app, admin) = by_invitation().await;
     let made = invite(&admin, ADA).await;
     assert_eq!((made.body["email"].as_str(), made.body["invitedBy"].as_str()), (Some(ADA), Some(admin.id.as_str())));
     let code = mailed(&app, ADA, 1).await;
-    assert!(!made.body.to_string().contains(&code), "the code is in the mail alone");
+    assert!(!made.body.to_string().contains(&code), "the code is only in the mail");
     let registered = register_with(&app, "ADA@example.com", &code.to_lowercase()).await;
     assert_eq!(registered.status, 201, "{registered:?}");
     let code = app.code_of(ADA).await;
@@ -66,7 +66,7 @@ async fn who_is_invited_registers_with_the_code_from_the_mail() {
 }
 
 #[tokio::test]
-async fn without_an_invitation_of_the_address_nobody_registers() {
+async fn a_registration_without_an_invitation_of_the_address_is_refused() {
     let (app, admin) = by_invitation().await;
     let bare = app.register(ADA).await;
     assert_eq!((bare.status, bare.problem()), (403, "invitation_required"));
@@ -76,7 +76,7 @@ async fn without_an_invitation_of_the_address_nobody_registers() {
         ("mallory@example.com", code.as_str()),
         (ADA, "0000-0000-0000-0000"),
         (ADA, "not a code"),
-        ("nobody@example.com", "0000-0000-0000-0000"),
+        ("uninvited@example.com", "0000-0000-0000-0000"),
     ] {
         let refused = register_with(&app, email, invitation).await;
         assert_eq!((refused.status, refused.fields()), (422, vec!["/invitation invitation_invalid".to_owned()]));
@@ -86,7 +86,7 @@ async fn without_an_invitation_of_the_address_nobody_registers() {
 }
 
 #[tokio::test]
-async fn an_invitation_ends_by_time_by_another_one_and_by_being_taken_back() {
+async fn an_invitation_ends_by_expiry_by_a_newer_one_and_by_withdrawal() {
     let (app, admin) = by_invitation().await;
     invite(&admin, ADA).await;
     let first = mailed(&app, ADA, 1).await;
@@ -95,7 +95,7 @@ async fn an_invitation_ends_by_time_by_another_one_and_by_being_taken_back() {
     app.advance(Duration::from_secs(61));
     let second = invite(&admin, ADA).await;
     let code = mailed(&app, ADA, 2).await;
-    assert_eq!(register_with(&app, ADA, &first).await.status, 422, "another took its place");
+    assert_eq!(register_with(&app, ADA, &first).await.status, 422, "a newer invitation replaced it");
     let listed = admin.get("/invitations").await;
     let ids: Vec<&Value> = listed.body["data"].as_array().unwrap().iter().map(|row| &row["id"]).collect();
     assert_eq!(ids, [&second.body["id"]]);
@@ -103,17 +103,17 @@ async fn an_invitation_ends_by_time_by_another_one_and_by_being_taken_back() {
     let path = format!("/invitations/{}", second.body["id"].as_str().unwrap());
     assert_eq!(admin.delete(&path).await.status, 204);
     assert_eq!(admin.delete(&path).await.status, 404);
-    assert_eq!(register_with(&app, ADA, &code).await.status, 422, "it was taken back");
+    assert_eq!(register_with(&app, ADA, &code).await.status, 422, "it was withdrawn");
     assert_eq!(app.audited(UserAction::RevokeInvitation).len(), 1);
 
     invite(&admin, ADA).await;
     let code = mailed(&app, ADA, 3).await;
     app.advance(7 * DAY);
-    assert_eq!(register_with(&app, ADA, &code).await.status, 422, "it has run out");
+    assert_eq!(register_with(&app, ADA, &code).await.status, 422, "it has expired");
 }
 
 #[tokio::test]
-async fn an_invitation_opens_the_door_to_addresses_of_other_domains_but_no_closed_one() {
+async fn an_invitation_admits_addresses_of_other_domains_but_not_without_registration() {
     for (policy, status) in
         [(RegistrationPolicy::Domains, 201), (RegistrationPolicy::Open, 201), (RegistrationPolicy::Closed, 403)]
     {
@@ -132,11 +132,11 @@ async fn an_invitation_opens_the_door_to_addresses_of_other_domains_but_no_close
 }
 
 #[tokio::test]
-async fn invitations_are_listed_in_pages_the_newest_first() {
+async fn invitations_are_listed_in_pages_newest_first() {
     let (app, admin) = by_invitation().await;
     for number in 0..5 {
         app.advance(Duration::from_millis(5));
-        invite(&admin, &format!("guest{number}@example.com")).await;
+        invite(&admin, &format!("invited{number}@example.com")).await;
     }
     let (mut seen, mut path) = (Vec::new(), "/invitations?limit=2".to_owned());
     loop {
@@ -146,7 +146,7 @@ async fn invitations_are_listed_in_pages_the_newest_first() {
         let Some(cursor) = page.body["nextCursor"].as_str() else { break };
         path = format!("/invitations?limit=2&cursor={cursor}");
     }
-    assert_eq!(seen, [4, 3, 2, 1, 0].map(|number| format!("guest{number}@example.com")));
+    assert_eq!(seen, [4, 3, 2, 1, 0].map(|number| format!("invited{number}@example.com")));
     let strange = admin.get("/invitations?of=me").await;
     assert_eq!(strange.problem(), "invalid_query");
 }

@@ -1,4 +1,4 @@
-//! What an operator does to a user: a password, a lock, a role, the end of sessions.
+//! Operations on users: set a password, unlock, change a role, end sessions.
 
 use majordomo::domain::{
     audit::Actor,
@@ -17,14 +17,14 @@ async fn an_operator_sets_a_password_and_all_sessions_end() {
     assert_eq!(app.operator().post("/users/reset-password", set).await.status, 200);
     assert_eq!(bob.get("/auth/profile").await.problem(), "session_ended");
     assert_eq!(app.login("bob@example.com").await.problem(), "invalid_credentials");
-    let entered = json!({ "identifier": "bob@example.com", "password": another });
-    assert_eq!(app.anyone.post("/auth/login", entered).await.status, 200);
+    let login = json!({ "identifier": "bob@example.com", "password": another });
+    assert_eq!(app.anyone.post("/auth/login", login).await.status, 200);
     assert_eq!(app.events(PasswordChanged::TYPE).len(), 1);
     assert_eq!(app.audited(AuthAction::ResetPassword)[0].actor, Actor::Cli);
 }
 
 #[tokio::test]
-async fn an_operator_opens_a_lock_and_ends_sessions() {
+async fn an_operator_unlocks_a_user_and_ends_sessions() {
     let app = TestApp::new().await;
     let bob = app.member("bob@example.com").await;
     for _ in 0..5 {
@@ -40,7 +40,7 @@ async fn an_operator_opens_a_lock_and_ends_sessions() {
 }
 
 #[tokio::test]
-async fn an_operator_opens_a_lock_of_somebody_who_has_not_proven_the_address() {
+async fn an_operator_unlocks_a_user_without_a_proven_address() {
     let app = TestApp::lenient().await;
     app.register(ADA).await;
     for _ in 0..5 {
@@ -54,21 +54,21 @@ async fn an_operator_opens_a_lock_of_somebody_who_has_not_proven_the_address() {
 }
 
 #[tokio::test]
-async fn roles_are_given_to_who_has_proven_the_address() {
+async fn roles_are_granted_only_to_users_with_a_proven_address() {
     let app = TestApp::lenient().await;
-    let stranger = app.entered(&app.registered(json!({ "email": ADA, "password": OTHERS })).await);
+    let holder = app.entered(&app.registered(json!({ "email": ADA, "password": OTHERS })).await);
     let code = app.code_of(ADA).await;
     let grant = json!({ "email": ADA, "role": "admin" });
     let refused = app.operator().post("/users/grant", grant.clone()).await;
     assert_eq!((refused.status, refused.problem()), (409, "status_conflict"));
     assert!(refused.body["detail"].as_str().unwrap().contains("not proven"), "{refused:?}");
     let admin = app.admin("root@example.com").await;
-    let roles = format!("/users/{}/roles", stranger.id);
+    let roles = format!("/users/{}/roles", holder.id);
     let refused = admin.put(&roles, json!({ "roles": ["user", "support"] })).await;
     assert_eq!((refused.status, refused.problem()), (409, "status_conflict"));
-    assert_eq!(admin.put(&roles, json!({ "roles": [] })).await.status, 200, "taking away is no matter");
-    assert_eq!(stranger.get("/users").await.problem(), "forbidden");
+    assert_eq!(admin.put(&roles, json!({ "roles": [] })).await.status, 200, "removing roles is permitted");
+    assert_eq!(holder.get("/users").await.problem(), "forbidden");
 
-    assert_eq!(app.verify(&json!(stranger.id), &code).await.status, 200);
+    assert_eq!(app.verify(&json!(holder.id), &code).await.status, 200);
     assert_eq!(app.operator().post("/users/grant", grant).await.status, 200);
 }

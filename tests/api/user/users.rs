@@ -12,7 +12,7 @@ fn emails(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn one_sees_oneself_and_only_readers_see_others() {
+async fn users_see_themselves_and_only_readers_see_others() {
     let app = TestApp::new().await;
     let (ada, bob) = (app.member("ada@example.com").await, app.member("bob@example.com").await);
     let sue = app.holder("sue@example.com", "support").await;
@@ -60,7 +60,7 @@ async fn users_are_listed_newest_first_and_by_filters() {
 }
 
 #[tokio::test]
-async fn who_is_disabled_is_out_at_once_and_may_come_back() {
+async fn a_disabled_user_is_refused_at_once_and_can_be_enabled_again() {
     let app = TestApp::new().await;
     let ann = app.admin("ann@example.com").await;
     let bob = app.member("bob@example.com").await;
@@ -76,7 +76,7 @@ async fn who_is_disabled_is_out_at_once_and_may_come_back() {
     let locked = ann.put(&status, json!({ "status": "locked" })).await;
     assert_eq!((locked.status, locked.problem()), (409, "status_conflict"));
     assert_eq!(ann.put(&status, json!({ "status": "pending" })).await.problem(), "status_conflict");
-    assert_eq!(ann.put(&status, json!({ "status": "gone" })).await.fields(), ["/status unknown_value"]);
+    assert_eq!(ann.put(&status, json!({ "status": "deleted" })).await.fields(), ["/status unknown_value"]);
     let unlock = app.operator().post("/users/unlock", json!({ "email": "bob@example.com" })).await;
     assert_eq!(unlock.problem(), "status_conflict");
     assert_eq!(ann.put(&status, json!({ "status": "active" })).await.body["status"], "active");
@@ -84,7 +84,7 @@ async fn who_is_disabled_is_out_at_once_and_may_come_back() {
 }
 
 #[tokio::test]
-async fn roles_hold_from_the_next_request_on() {
+async fn roles_apply_from_the_next_request() {
     let app = TestApp::new().await;
     let ann = app.admin("ann@example.com").await;
     let bob = app.member("bob@example.com").await;
@@ -100,7 +100,7 @@ async fn roles_hold_from_the_next_request_on() {
 }
 
 #[tokio::test]
-async fn a_change_is_made_to_the_version_that_was_read_or_not_at_all() {
+async fn a_change_applies_only_to_the_version_that_was_read() {
     let app = TestApp::new().await;
     let ann = app.admin("ann@example.com").await;
     let bob = app.member("bob@example.com").await;
@@ -136,12 +136,12 @@ async fn a_change_is_made_to_the_version_that_was_read_or_not_at_all() {
     assert_eq!((disabled.status, &disabled.body["status"]), (200, &json!("disabled")));
     let any = ann.with("if-match", "*").put(&status, json!({ "status": "active" })).await;
     assert_eq!(any.status, 200);
-    let nobody = "/users/0199b2c0-0000-7000-8000-000000000000/status";
-    assert_eq!(ann.with("if-match", "*").put(nobody, json!({ "status": "active" })).await.problem(), "not_found");
+    let unknown = "/users/0199b2c0-0000-7000-8000-000000000000/status";
+    assert_eq!(ann.with("if-match", "*").put(unknown, json!({ "status": "active" })).await.problem(), "not_found");
 }
 
 #[tokio::test]
-async fn the_last_administrator_stays() {
+async fn the_last_administrator_is_not_disabled() {
     let app = TestApp::new().await;
     let ann = app.admin("ann@example.com").await;
     for status in ["disabled", "locked"] {
@@ -154,5 +154,5 @@ async fn the_last_administrator_stays() {
     let disabled = || json!({ "status": "disabled" });
     let both = tokio::join!(ann.put(&of_bea, disabled()), bea.put(&of_ann, disabled()));
     let done = [both.0, both.1].into_iter().filter(|answer| answer.status == 200).count();
-    assert_eq!(done, 1, "two who shut each other out at once: one of them stays");
+    assert_eq!(done, 1, "of two administrators who disable each other in parallel one remains");
 }

@@ -1,5 +1,5 @@
-//! Records as the store would keep them, and commands as a transaction's closure would run them: look up what is
-//! involved, decide, write.
+//! Records as the store keeps them, and commands as a transaction's closure runs them: look up the accounts, decide,
+//! write.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! Random histories, run against the rules and the naive model: they agree on every outcome, and what must hold holds.
+//! Random histories, run against the rules and a naive model: both agree on each outcome, and all invariants hold.
 
 use std::collections::BTreeMap;
 
@@ -23,25 +23,25 @@ use crate::{
 
 const CURRENCIES: [&str; 3] = ["USD", "EUR", "JPY"];
 const ACCOUNTS: usize = 20;
-/// Of them system accounts: the world in each currency, and unclaimed dollars.
+/// The system accounts among them: the world in each currency, and unclaimed dollars.
 const SYSTEM: usize = 4;
 const COMMANDS: usize = 50;
 
-/// A command as bytes: what, who, on what, and up to four postings.
+/// A command as bytes: verb, caller, object, and up to four postings.
 type Bytes = [u8; 32];
 
-fn whos() -> Vec<(ModelCaller, Authority)> {
-    let mut whos = Vec::new();
+fn callers() -> Vec<(ModelCaller, Authority)> {
+    let mut callers = Vec::new();
     let mut add = |user_number: Option<usize>, authority: Authority, has_reason| {
         let who = ModelCaller {
-            name: user_number.unwrap_or(99 + whos.len()),
+            name: user_number.unwrap_or(99 + callers.len()),
             user: user_number,
             may_operate: authority.has(MoneyPower::Operate),
             may_move: authority.has(MoneyPower::Move),
             may_issue: authority.has(MoneyPower::Issue),
             has_reason,
         };
-        whos.push((who, authority));
+        callers.push((who, authority));
     };
     let of = |number: usize| Authority::user(user(number as u128));
     (0..4).for_each(|number| add(Some(number), of(number), false));
@@ -55,24 +55,30 @@ fn whos() -> Vec<(ModelCaller, Authority)> {
     add(Some(7), of(7).with(MoneyPower::Issue), false);
     add(None, Authority::operator().with_reason(), true);
     add(None, Authority::product(), true);
-    whos
+    callers
 }
 
 struct History {
     books: Books,
     model: Model,
     ids: Vec<AccountId>,
-    whos: Vec<(ModelCaller, Authority)>,
-    /// What was told for a time that is over: account, second, balance.
-    told: Vec<(usize, i64, i128)>,
+    callers: Vec<(ModelCaller, Authority)>,
+    /// Answers about past times: account, second, balance.
+    past_balances: Vec<(usize, i64, i128)>,
     outcomes: BTreeMap<&'static str, usize>,
 }
 
 impl History {
     fn new() -> Self {
         let (books, model) = (Books::default(), Model::default());
-        let mut history =
-            Self { books, model, ids: Vec::new(), whos: whos(), told: Vec::new(), outcomes: BTreeMap::new() };
+        let mut history = Self {
+            books,
+            model,
+            ids: Vec::new(),
+            callers: callers(),
+            past_balances: Vec::new(),
+            outcomes: BTreeMap::new(),
+        };
         (0..ACCOUNTS).for_each(|number| history.open(number));
         history
     }
@@ -116,9 +122,9 @@ impl History {
 
     /// Runs one command on both and compares.
     fn step(&mut self, bytes: &Bytes) {
-        // Most postings are ordered by users, most other commands by all alike.
+        // Users order most postings; any caller orders most other commands.
         let who = if bytes[0] < 90 && bytes[1] < 150 { bytes[1] % 4 } else { bytes[1] % 13 };
-        let (who, authority) = self.whos[usize::from(who)].clone();
+        let (who, authority) = self.callers[usize::from(who)].clone();
         let number = usize::from(bytes[2]) % ACCOUNTS;
         let reference = (bytes[3] < 60).then_some(usize::from(bytes[3] % 3));
         let (ruled, modelled) = match bytes[0] {
@@ -173,11 +179,11 @@ impl History {
         Asked { from, to, by_name, amount: amount(part[4]), currency }
     }
 
-    /// Money from the world, so that there is some to move.
+    /// Issues money, so that there is some to move.
     fn issue(&mut self, bytes: &Bytes) -> Compared {
         let to = SYSTEM + usize::from(bytes[2]) % (ACCOUNTS - SYSTEM);
         let currency = self.model.accounts[to].currency;
-        let (who, authority) = self.whos[4].clone();
+        let (who, authority) = self.callers[4].clone();
         let asked = vec![Asked { from: currency, to, by_name: false, amount: amount(bytes[3]), currency }];
         self.post(&authority, who, asked, (None, 255))
     }
@@ -216,7 +222,7 @@ impl History {
         if count == 0 {
             return (Ok(()), Ok(()));
         }
-        // The newest are reversed most often, and by those who can.
+        // The newest transactions are reversed most often, by callers who may.
         let number = count - 1 - (from_end % 7).min(count - 1);
         let original = self.books.transactions[number].clone();
         let claim = reference.map(|reference| self.books.claim(&reference.to_string(), authority));
@@ -239,7 +245,7 @@ impl History {
 
     fn change(&mut self, authority: &Authority, who: ModelCaller, (number, bytes): (usize, &Bytes)) -> Compared {
         let bound = |minor| AmountBound::from_minor(minor).unwrap();
-        // What is owed is little, what is there may be much.
+        // Credit limits are small, balances may be large.
         let wanted = if bytes[0] < 234 { i128::from(bytes[5]) } else { amount(bytes[5]) - 1 };
         let balance = self.model.balances()[number];
         let modelled = self.model.check_change(who, number);
@@ -283,11 +289,11 @@ impl History {
     fn pass(&mut self, seconds: i64) {
         self.books.pass(seconds);
         self.model.now += seconds;
-        // Once the clock was set back, what lies behind it is not over any more for accounts without entries there.
-        self.told.retain(|(_, at, _)| *at < self.model.now);
+        // After the clock was set back, a later time is in the future again for accounts without entries there.
+        self.past_balances.retain(|(_, at, _)| *at < self.model.now);
     }
 
-    /// What holds after every command.
+    /// The invariants after every command.
     fn check(&mut self, number: usize) {
         let balances = self.model.balances();
         let mut sums = [0_i128; 3];
@@ -305,7 +311,7 @@ impl History {
         let at = Timestamp::from_micros(over * 1_000_000);
         assert_eq!(check_reading_time(account, at, self.books.now), Ok(()));
         if over < self.model.now {
-            self.told.push((number, over, self.balance_at(number, over)));
+            self.past_balances.push((number, over, self.balance_at(number, over)));
         }
     }
 
@@ -316,7 +322,7 @@ impl History {
         found.map(|entry| entry.counters).unwrap_or_default().balance_minor()
     }
 
-    /// What holds of the whole: statements add up and agree with balances at any time.
+    /// The invariants of the whole: statements add up and agree with balances at any time.
     fn end(&self) {
         for (number, id) in self.ids.iter().enumerate() {
             let account: &Account = &self.books.accounts[id];
@@ -334,8 +340,8 @@ impl History {
             assert!(is_empty || account.status.as_str() != "closed", "a closed account holds nothing");
             assert_eq!(account.is_system(), account.owner == AccountOwner::System);
         }
-        for (number, second, balance) in &self.told {
-            assert_eq!(self.balance_at(*number, *second), *balance, "what was told for a time that is over");
+        for (number, second, balance) in &self.past_balances {
+            assert_eq!(self.balance_at(*number, *second), *balance, "the balance of a past time");
         }
         for transaction in &self.books.transactions {
             let entries = self.books.entries.values().flatten().filter(|entry| entry.transaction == transaction.id);
@@ -347,7 +353,7 @@ impl History {
 
 type Compared = (Result<(), LedgerRefusal>, Result<(), No>);
 
-/// Mostly small, sometimes at the end of what an amount may be.
+/// Mostly small, sometimes near the limit of an amount.
 fn amount(byte: u8) -> i128 {
     match byte {
         ..200 => i128::from(byte) * 3 + 1,
@@ -381,7 +387,7 @@ fn bytes([first, second]: [u128; 2]) -> Bytes {
     bytes
 }
 
-/// Histories of 50 commands over 20 accounts in 3 currencies; 10,000 in all, in parts that run side by side.
+/// Histories of 50 commands over 20 accounts in 3 currencies; 10,000 in all, in parts that run in parallel.
 fn run(histories: u32) -> BTreeMap<&'static str, usize> {
     let mut outcomes = BTreeMap::new();
     let config = ProptestConfig { cases: histories, failure_persistence: None, ..ProptestConfig::default() };
@@ -405,7 +411,7 @@ fn run(histories: u32) -> BTreeMap<&'static str, usize> {
 fn the_rules_decide_as_the_model_does() {
     let outcomes = run(5_000);
     println!("{outcomes:?}");
-    // Every refusal that these commands can meet was met, so the histories are not blind to one.
+    // Every refusal that these commands can lead to occurred, so the histories cover each one.
     assert_eq!(outcomes.keys().copied().collect::<Vec<_>>(), ALL_MET);
 }
 

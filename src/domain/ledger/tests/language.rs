@@ -1,4 +1,4 @@
-//! The language of the tables: a line is who, what, on what, and behind `=>` the outcome.
+//! The language of the tables: a line is a verb, a caller and an object, and after `=>` the outcome.
 
 use std::collections::BTreeMap;
 
@@ -17,27 +17,27 @@ use crate::{
     },
 };
 
-/// Runs each line of `table` and compares all outcomes with those that stand there.
+/// Runs each line of `table` and compares all outcomes with those in the table.
 pub(super) fn run(table: &str) {
     let mut script = Script::default();
     let (mut actual, mut expected) = (Vec::new(), Vec::new());
-    // An outcome may stand on a line of its own.
+    // An outcome may be on a line of its own.
     let rows = table.split("=>").flat_map(|part| part.split('\n')).map(str::trim).filter(|part| !part.is_empty());
     let rows: Vec<&str> = rows.collect();
     for row in rows.chunks(2) {
         let [command, outcome] = row else { panic!("{row:?} has no outcome") };
         let before = script.books.clone();
-        let told = match script.line(command) {
-            Ok(told) => told,
+        let answer = match script.line(command) {
+            Ok(answer) => answer,
             Err(refusal) => {
-                // A system account is made by the look-up before the decision.
+                // The look-up before the decision creates a system account.
                 assert_eq!(script.books.transactions, before.transactions, "{command}");
                 assert_eq!(script.books.entries, before.entries, "{command}");
                 assert!(before.accounts.iter().all(|(id, account)| script.books.accounts[id] == *account));
                 refused(refusal)
             }
         };
-        actual.push(format!("{command} => {told}"));
+        actual.push(format!("{command} => {answer}"));
         expected.push(format!("{command} => {outcome}"));
     }
     assert_eq!(actual, expected, "the outcomes are\n{}\n", actual.join("\n"));
@@ -78,7 +78,7 @@ impl Script {
         let (plain, options): (Vec<&str>, Vec<&str>) = words.into_iter().partition(|word| !word.contains('='));
         let options: BTreeMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
         let (who, verb, rest) = (plain[0], plain[1], &plain[2..]);
-        let told = match (verb, rest) {
+        let outcome = match (verb, rest) {
             ("suspend", []) => format!("{}", self.books.suspended.insert(user_named(who))),
             ("restore", []) => format!("{}", self.books.suspended.remove(&user_named(who))),
             ("clock", [by]) => {
@@ -103,7 +103,7 @@ impl Script {
             (verb, [name, to @ ..]) => self.change(who, verb, (name, to.first().unwrap_or(&"")))?,
             _ => panic!("{command}"),
         };
-        Ok(told)
+        Ok(outcome)
     }
 
     fn open(
@@ -179,12 +179,12 @@ impl Script {
             }
             _ => panic!("{verb}"),
         }?;
-        let told = if change == AccountChange::Unchanged { "unchanged" } else { "ok" };
+        let outcome = if change == AccountChange::Unchanged { "unchanged" } else { "ok" };
         self.books.change(id, |_| Ok(change))?;
-        Ok(told.to_owned())
+        Ok(outcome.to_owned())
     }
 
-    /// The account of that name; a system account is opened when it is first named.
+    /// The account with this name; a system account is opened when it is first named.
     fn account(&mut self, name: &str) -> Option<AccountId> {
         if let Some(id) = self.names.get(name) {
             return Some(*id);
@@ -204,12 +204,12 @@ impl Script {
     }
 
     fn posted(&self, posted: &Posted) -> String {
-        let mut told = format!("t{} {}", self.books.transactions.len(), posted.transaction.kind.as_str());
+        let mut outcome = format!("t{} {}", self.books.transactions.len(), posted.transaction.kind.as_str());
         for account in &posted.accounts {
             let name = self.names.iter().find(|(_, id)| **id == account.id).unwrap().0;
-            told.push_str(&format!(" {name}={}", account.currency.format(account.balance_minor())));
+            outcome.push_str(&format!(" {name}={}", account.currency.format(account.balance_minor())));
         }
-        told
+        outcome
     }
 
     fn show(&self, name: &str) -> String {

@@ -1,5 +1,5 @@
-//! A naive ledger, written apart from the rules: it keeps every movement there ever was, adds them up anew for each
-//! question, collects everything that speaks against a command and tells the first of it.
+//! A naive ledger, written independently of the rules: it keeps every movement, adds all of them up for each question,
+//! collects all reasons against a command and returns the first one.
 
 /// The caller of a command, in plain flags.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ pub(super) struct Movement {
     pub(super) at: i64,
 }
 
-/// A posting as it is asked for: the numbers may name no account.
+/// A requested posting: the numbers may name no account.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
     pub(super) from: usize,
@@ -48,7 +48,7 @@ pub(super) struct Asked {
     pub(super) currency: usize,
 }
 
-/// Code, place (`d0`: debit of the first posting), and the available funds where they are told.
+/// Code, place (`d0`: debit of the first posting), and the available funds if the refusal states them.
 pub(super) type No = (&'static str, String, Option<i128>);
 
 #[derive(Clone, Copy, PartialEq)]
@@ -95,7 +95,7 @@ impl Model {
         }
     }
 
-    /// The balance after the first `count` of `asked`, whether or not they could be carried out.
+    /// The balance after the first `count` of `asked`, even if they are refused.
     fn balance_after(&self, account: usize, asked: &[Asked], count: usize) -> i128 {
         let pending: i128 = asked[..count].iter().map(|a| self.effect(account, a.from, a.to, a.amount)).sum();
         self.balance_at(account, i64::MAX) + pending
@@ -317,7 +317,7 @@ impl Model {
         Ok(())
     }
 
-    /// What speaks against an operator's change of an account.
+    /// The first reason against an operator's change of an account.
     pub(super) fn check_change(&self, who: ModelCaller, number: usize) -> Result<(), No> {
         let account = &self.accounts[number];
         let is_own = account.owner.is_some() && account.owner == who.user;

@@ -1,4 +1,4 @@
-//! Names of accounts, accounts of the product, and the form in which records are kept.
+//! Names of accounts, accounts of the product, and the stored form of records.
 
 use super::books::{Books, currency, user};
 use crate::{
@@ -19,7 +19,7 @@ fn code<T: std::fmt::Debug>(parsed: Result<T, Invalid>) -> &'static str {
 }
 
 #[test]
-fn aliases_that_are_given_have_one_form_and_are_neither_ids_nor_the_product_s() {
+fn an_alias_from_a_request_has_one_form_and_is_neither_an_id_nor_reserved() {
     for good in ["abc", "shop.main", "0-1", "till:4_a", &"a".repeat(64), "system-x", "userland"] {
         assert_eq!(AccountAlias::parse(good).unwrap().as_str(), good);
     }
@@ -40,7 +40,7 @@ fn aliases_that_are_given_have_one_form_and_are_neither_ids_nor_the_product_s() 
 }
 
 #[test]
-fn labels_and_references_keep_what_can_be_seen() {
+fn labels_and_references_keep_their_visible_characters() {
     assert_eq!(
         AccountLabel::parse("  F\u{fc}r sp\u{e4}ter \u{1f389} ").unwrap().as_str(),
         "F\u{fc}r sp\u{e4}ter \u{1f389}"
@@ -67,7 +67,7 @@ fn labels_and_references_keep_what_can_be_seen() {
 }
 
 #[test]
-fn system_accounts_are_named_by_their_aliases_and_back() {
+fn an_alias_names_a_system_account_and_a_system_account_its_alias() {
     let provider = || ProviderName::parse("stripe").unwrap();
     let points = CurrencyCode::parse("ABCDEFGHIJKLMNOP").unwrap();
     for (account, alias) in [
@@ -110,7 +110,7 @@ fn a_default_account_is_opened_once_and_not_again() {
 }
 
 #[test]
-fn a_new_account_is_what_was_asked_for() {
+fn a_new_account_has_the_requested_fields() {
     let mut books = Books::default();
     let stamp = books.opening();
     let command = OpenAccount {

@@ -1,4 +1,4 @@
-//! The checks find what the rules would never do.
+//! The checks find changes that the rules never make.
 
 use super::books::{Books, currency, user};
 use crate::domain::ledger::{

@@ -25,7 +25,7 @@ fn money_comes_from_the_world_and_moves_between_accounts() {
 }
 
 #[test]
-fn the_form_comes_first() {
+fn the_form_is_checked_first() {
     run("
         alice open ann wallet USD                               => ok
         bob open bea wallet USD                                 => ok
@@ -56,7 +56,7 @@ fn an_account_has_one_currency() {
 }
 
 #[test]
-fn who_may_debit_and_who_may_use_system_accounts() {
+fn debits_and_system_accounts_need_their_permissions() {
     run("
         alice open ann wallet USD                               => ok
         bob open bea wallet USD                                 => ok
@@ -179,7 +179,7 @@ fn limits_hold_at_every_posting() {
 }
 
 #[test]
-fn what_is_too_large_is_refused_on_either_side() {
+fn an_amount_beyond_the_range_is_refused_on_either_side() {
     run("
         alice open ann wallet USD                               => ok
         bob open bea wallet USD                                 => ok
@@ -196,7 +196,7 @@ fn what_is_too_large_is_refused_on_either_side() {
 }
 
 #[test]
-fn a_condition_looks_at_what_is_there_before() {
+fn a_condition_reads_the_funds_before_the_transaction() {
     run("
         alice open ann wallet USD                               => ok
         bob open bea wallet USD                                 => ok

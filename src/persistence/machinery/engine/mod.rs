@@ -22,9 +22,7 @@ pub const FIRST_TABLE: u8 = 0x01;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{engine}: {reason}")]
 pub struct EngineError {
-    /// The engine's name.
     pub engine: &'static str,
-    /// The engine's message.
     pub reason: String,
 }
 
@@ -47,9 +45,7 @@ pub enum Direction {
 /// A part of the tree: the keys between two bounds, in one direction, at most `limit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ByteScan {
-    /// The lower bound.
     pub start: Bound<Vec<u8>>,
-    /// The upper bound.
     pub end: Bound<Vec<u8>>,
     /// The direction of the scan.
     pub direction: Direction,

@@ -37,11 +37,10 @@ pub struct Frame {
     pub synced: Lsn,
     /// The time of the decision.
     pub time: Timestamp,
-    /// The changes.
     pub batch: Batch,
 }
 
-/// The fields of a frame besides its changes.
+/// The fields of a frame without its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHead {
     /// The epoch of the opening that wrote it.
@@ -55,7 +54,7 @@ pub struct FrameHead {
 }
 
 impl Frame {
-    /// The fields besides the changes.
+    /// The fields without the changes.
     pub fn head(&self) -> FrameHead {
         FrameHead { epoch: self.epoch, lsn: self.lsn, synced: self.synced, time: self.time }
     }
@@ -77,7 +76,7 @@ pub enum FrameError {
     #[error("the frame's checksum is wrong")]
     Checksum,
     /// The checksum matches, but the content is not valid.
-    #[error("the frame's content makes no sense")]
+    #[error("the frame's content is not valid")]
     Content,
     /// A key is empty, too long, or in the engine's own range; or a value is too long.
     #[error("a key or a value of the commit is outside its bounds")]

@@ -17,7 +17,6 @@ const WINDOW: usize = 1 << 20;
 /// A position in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JournalPlace {
-    /// The file.
     pub segment: SegmentName,
     /// Byte offset from the beginning of the file.
     pub offset: u64,

@@ -21,7 +21,6 @@ use crate::{
 /// The position from which the journal was not trusted, with the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
-    /// The position.
     pub place: JournalPlace,
     /// The number of the commit that was expected there.
     pub lsn: Lsn,

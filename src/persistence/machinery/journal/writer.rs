@@ -42,9 +42,7 @@ pub enum AppendError {
 /// The place of a journal and the size of its segments.
 #[derive(Clone)]
 pub struct JournalEnvironment {
-    /// The disk.
     pub fs: Arc<dyn Fs>,
-    /// The journal's directory.
     pub dir: PathBuf,
     /// Bytes of one segment.
     pub segment_bytes: u64,

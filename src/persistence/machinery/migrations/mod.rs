@@ -112,18 +112,18 @@ pub fn newer_than(reader: &impl Reader, all: &[Migration]) -> Result<Option<Newe
     Ok((!names.is_empty()).then_some(NewerStore { names }))
 }
 
-/// Runs all pending migrations, in order. `write` returns the context of each transaction; `told` is called after each
-/// with the progress of all.
+/// Runs all pending migrations, in order. `write` returns the context of each transaction; `report` is called after
+/// each with the progress of all.
 pub async fn run(
     store: &Store,
     all: &'static [Migration],
     write: impl Fn() -> Write + Send,
-    told: impl Fn(MigrationProgress) + Send,
+    report: impl Fn(MigrationProgress) + Send,
 ) -> Result<(), Fault> {
     let pending = store.read(move |view| pending(view, all)).await?;
     for (finished, migration) in pending.iter().copied().enumerate() {
         let tell = |percent| {
-            told(MigrationProgress { name: migration.name, percent: overall(finished, percent, pending.len()) });
+            report(MigrationProgress { name: migration.name, percent: overall(finished, percent, pending.len()) });
         };
         loop {
             let step = store.write(write().bulk(), move |tx| one_step(tx, migration)).await?;

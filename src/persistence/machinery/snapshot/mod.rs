@@ -65,7 +65,6 @@ pub struct Head {
 /// A summary of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// Its first block.
     pub head: Head,
     /// The commit of its state.
     pub exact: Lsn,
@@ -89,7 +88,6 @@ pub enum SnapshotError {
         file: PathBuf,
         /// The offset in the file.
         offset: u64,
-        /// The reason.
         reason: &'static str,
     },
     /// The store in it has a format that this program does not have, or that cannot be read.
@@ -135,7 +133,7 @@ impl SnapshotError {
             io::ErrorKind::IsADirectory => Some("a directory is in its way"),
             io::ErrorKind::PermissionDenied => Some("the server may not write there"),
             io::ErrorKind::ReadOnlyFilesystem => Some("its file system is read-only"),
-            io::ErrorKind::InvalidFilename => Some("its name is not one the file system takes"),
+            io::ErrorKind::InvalidFilename => Some("the file system does not accept its name"),
             _ => None,
         }
     }

@@ -55,18 +55,18 @@ pub fn read<E: From<SnapshotError>>(
         let (kind, payload) = blocks.next()?;
         match kind {
             PAIRS => {
-                let pairs = tally.pairs(&payload).ok_or_else(|| blocks.damaged("pairs that make no sense"))?;
+                let pairs = tally.pairs(&payload).ok_or_else(|| blocks.damaged("pairs that are not valid"))?;
                 visit(SnapshotPart::Pairs(pairs))?;
             }
             FRAMES => {
                 let mut cursor = Cursor(&payload);
                 while !cursor.0.is_empty() {
                     let frame = tally.frame(&mut cursor);
-                    visit(SnapshotPart::Frame(frame.ok_or_else(|| blocks.damaged("a commit that makes no sense"))?))?;
+                    visit(SnapshotPart::Frame(frame.ok_or_else(|| blocks.damaged("a commit that is not valid"))?))?;
                 }
             }
             END => {
-                let time = tally.end(&payload).ok_or_else(|| blocks.damaged("the end does not fit what it ends"))?;
+                let time = tally.end(&payload).ok_or_else(|| blocks.damaged("the end does not match the content"))?;
                 if blocks.at != blocks.length {
                     return Err(blocks.damaged("something follows the end").into());
                 }

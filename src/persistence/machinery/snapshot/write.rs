@@ -24,11 +24,9 @@ use crate::{
 pub struct SnapshotSource<'a> {
     /// The disk of the journal and of the snapshot.
     pub fs: &'a dyn Fs,
-    /// The tree.
     pub engine: &'a dyn Engine,
     /// The progress of the commits.
     pub progress: &'a StoreProgress,
-    /// The journal's directory.
     pub journal: &'a Path,
 }
 

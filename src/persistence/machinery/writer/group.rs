@@ -21,7 +21,6 @@ use crate::{
 /// How often the writer runs each closure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplayCheck {
-    /// Once.
     Once,
     /// Twice, for tests: a closure whose two runs have different outputs is a bug.
     Twice,

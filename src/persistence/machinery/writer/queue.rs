@@ -60,7 +60,6 @@ pub(crate) struct WriterQueue {
 /// The state of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WorkFound {
-    /// Jobs wait.
     Work,
     /// No job came before the timeout.
     Nothing,

@@ -77,7 +77,6 @@ pub struct AuditBody {
     pub time: Timestamp,
     /// The actor: a user, the operator, a service.
     pub actor: Actor,
-    /// The action.
     pub action: AuditAction,
     /// The result of the action.
     pub result: AuditResult,
@@ -85,7 +84,6 @@ pub struct AuditBody {
     pub subject: Option<UserId>,
     /// The id of the request.
     pub request_id: String,
-    /// A short text.
     pub detail: String,
     /// `Personal`, sealed under the key of subject or actor.
     pub personal: Option<Vec<u8>>,

@@ -29,7 +29,7 @@ const KEPT: Duration = Duration::from_secs(24 * 3_600);
 pub struct OutcomeKey {
     /// The user's id, or another name of the caller.
     pub principal: String,
-    /// The header `Idempotency-Key`.
+    /// The value of the header `Idempotency-Key`.
     pub key: String,
 }
 

@@ -25,7 +25,7 @@ impl Record for RefusedCodes {
 /// Where wrong codes are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalScope<'a> {
-    /// The installation.
+    /// All codes of the installation.
     All,
     /// The addresses of one domain.
     Domain(&'a str),

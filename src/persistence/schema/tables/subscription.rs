@@ -57,11 +57,9 @@ impl Record for DeadLetter {
 /// One event of one subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventPlace<'a> {
-    /// The subscriber.
     pub subscriber: &'a str,
     /// The person whom the event is about.
     pub subject: UserId,
-    /// The event.
     pub sequence: u64,
 }
 

@@ -30,9 +30,7 @@ impl Record for User {
 /// The identifier that another user has already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TakenIdentifier {
-    /// The address.
     Email,
-    /// The user name.
     UserName,
 }
 

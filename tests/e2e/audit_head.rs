@@ -1,4 +1,4 @@
-//! The log says where the audit trail ends: at the start, every hour, and as the last thing of a shutdown.
+//! The log contains the head of the audit chain: at the start, every hour, and as the last line of a shutdown.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use crate::server::{Home, Server, until};
 
-const TOLD: &str = "the end of the audit trail";
+const HEAD_MESSAGE: &str = "the head of the audit chain";
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The ends that were told, oldest first, in the shape of `head` of `GET /audit/verify`.
-fn told(written: &str) -> Vec<Value> {
+/// The logged heads, oldest first, in the shape of `head` of `GET /audit/verify`.
+fn logged_heads(written: &str) -> Vec<Value> {
     let lines = written.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let ends = lines.filter(|line| line["message"] == TOLD);
+    let ends = lines.filter(|line| line["message"] == HEAD_MESSAGE);
     ends.map(|line| json!({ "number": line["entries"], "hash": line["hash"] })).collect()
 }
 
@@ -23,32 +23,32 @@ fn home() -> Home {
     home
 }
 
-/// Where the trail ends by the account of whoever walked it.
+/// The head of the chain, as the verification returns it.
 async fn head(home: &Home, server: &Server) -> Value {
     let token = std::fs::read_to_string(home.store().join("control.token")).unwrap();
-    let walked = server.ops_api().get_as(token.trim(), "/audit/verify").await.unwrap().expect(200).body;
-    assert_eq!((&walked["intact"], &walked["complete"]), (&json!(true), &json!(true)), "{walked}");
-    walked["head"].clone()
+    let verified = server.ops_api().get_as(token.trim(), "/audit/verify").await.unwrap().expect(200).body;
+    assert_eq!((&verified["intact"], &verified["complete"]), (&json!(true), &json!(true)), "{verified}");
+    verified["head"].clone()
 }
 
 async fn register(server: &Server, email: &str) {
     server.api().register(email, "seven wise otters").await.unwrap().expect(201);
 }
 
-/// Sets the clock forward and waits until the teller has looked at it.
+/// Moves the clock forward and waits until the actor has read it.
 async fn advance(server: &Server, by: &str) {
     let rounds = async || {
-        let teller = server.ops_api().get("/actors/upkeep/audit_end").await.unwrap().expect(200);
-        teller.body["work"]["handled"].as_u64().unwrap_or_else(|| panic!("{}", teller.text))
+        let actor = server.ops_api().get("/actors/upkeep/audit_end").await.unwrap().expect(200);
+        actor.body["work"]["handled"].as_u64().unwrap_or_else(|| panic!("{}", actor.text))
     };
     let before = rounds().await;
     server.api().post("/dev/clock/advance", json!({ "by": by })).await.unwrap().expect(200);
-    let looked = until(TIMEOUT, || async { (rounds().await > before).then_some(()) }).await;
-    looked.expect("the teller looks at the clock");
+    let read = until(TIMEOUT, || async { (rounds().await > before).then_some(()) }).await;
+    read.expect("the actor reads the clock");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_last_line_of_a_shutdown_tells_the_end_of_the_trail() {
+async fn the_last_line_of_a_shutdown_is_the_head_of_the_audit_chain() {
     let home = home();
     let server = home.start().await;
     register(&server, "ada@example.com").await;
@@ -57,31 +57,34 @@ async fn the_last_line_of_a_shutdown_tells_the_end_of_the_trail() {
     server.ask_to_stop();
     let (status, written) = server.ended(TIMEOUT).await;
     assert_eq!(status.code(), Some(0), "{written}");
-    assert_eq!(told(written.lines().last().unwrap()), std::slice::from_ref(&head), "{written}");
+    assert_eq!(logged_heads(written.lines().last().unwrap()), std::slice::from_ref(&head), "{written}");
 
-    // Nothing follows it: the next start finds the trail where it was left.
+    // No entry follows it: the next start finds the same head.
     let server = home.start().await;
     assert_eq!(self::head(&home, &server).await, head);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_hour_tells_the_end_of_the_trail() {
+async fn the_head_of_the_audit_chain_is_logged_every_hour() {
     let home = home();
     let server = home.start().await;
-    let told_times = async |times: usize| {
-        let told = until(TIMEOUT, || async { Some(told(&server.written())).filter(|told| told.len() >= times) }).await;
-        told.unwrap_or_else(|| panic!("not told {times} times:\n{}", server.written()))
+    let heads_logged = async |times: usize| {
+        let heads = until(TIMEOUT, || async {
+            let heads = logged_heads(&server.written());
+            (heads.len() >= times).then_some(heads)
+        });
+        heads.await.unwrap_or_else(|| panic!("not logged {times} times:\n{}", server.written()))
     };
-    let first = told_times(1).await;
+    let first = heads_logged(1).await;
     register(&server, "ada@example.com").await;
     advance(&server, "PT59M").await;
-    // Had it been told a minute early, it would not be of this entry.
+    // A head that was logged a minute early would not be of this entry.
     register(&server, "grace@example.com").await;
     let second = head(&home, &server).await;
     advance(&server, "PT1M").await;
-    assert_eq!(told_times(2).await, [first[0].clone(), second.clone()]);
+    assert_eq!(heads_logged(2).await, [first[0].clone(), second.clone()]);
     register(&server, "alan@example.com").await;
     let third = head(&home, &server).await;
     advance(&server, "PT1H").await;
-    assert_eq!(told_times(3).await, [first[0].clone(), second, third]);
+    assert_eq!(heads_logged(3).await, [first[0].clone(), second, third]);
 }
