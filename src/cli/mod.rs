@@ -30,6 +30,7 @@ mod snapshot;
 mod store;
 mod table;
 mod terminal;
+mod top;
 mod tty;
 mod user;
 mod watched_fs;
@@ -73,7 +74,7 @@ enum Command {
     /// Check whether the running server is ready; exits with 0 if it is
     Health(health::Health),
     /// Show the actors of the running server, with mailboxes, rates, restarts and failures, until `q` is pressed
-    Top(actors::Top),
+    Top(top::Top),
     /// Print the actors of the running server once
     Actors(actors::Actors),
     /// Verify the store

@@ -1,15 +1,12 @@
-//! `majordomo actors` and `majordomo top`: the actor tree of the running server.
+//! `majordomo actors`: the actor tree of the running server; `top.rs` beside this folder shows it live.
 //!
 //! Owns: the reading of the ops listener and the form of the tree. Must not know: actors themselves. Begin with
-//! `sample.rs` (what is read), then `view.rs` (what is shown) and `top.rs` (the live screen).
+//! `sample.rs` (what is read), then `view.rs` (what is shown).
 
-mod sample;
-mod top;
-mod view;
+pub(super) mod sample;
+pub(super) mod view;
 
 use clap::Args;
-
-pub(super) use top::Top;
 
 use self::sample::ActorSample;
 use super::{CliFailure, CliSettings, Terminal, client::ControlClient, record_form::RecordForm};
@@ -33,7 +30,7 @@ impl Actors {
 }
 
 /// Prints the whole view once.
-fn print(now: &ActorSample, before: Option<&ActorSample>, terminal: &Terminal) -> Result<(), CliFailure> {
+pub(super) fn print(now: &ActorSample, before: Option<&ActorSample>, terminal: &Terminal) -> Result<(), CliFailure> {
     let view = view::of(now, before);
     let mut text = String::new();
     for line in view.heading.iter().chain([&Default::default()]).chain(&view.tree) {

@@ -11,92 +11,92 @@ use crate::types::{Timestamp, limits};
 
 /// All actors, and the health of the services.
 #[derive(Debug, Clone)]
-pub(super) struct ActorSample {
-    pub(super) node: SampledNode,
-    pub(super) captured_at: Timestamp,
-    pub(super) totals: SampledTotals,
+pub(in crate::cli) struct ActorSample {
+    pub(in crate::cli) node: SampledNode,
+    pub(in crate::cli) captured_at: Timestamp,
+    pub(in crate::cli) totals: SampledTotals,
     /// In the order of their paths; at most `limits::TOP_ACTORS_MAX`.
-    pub(super) actors: Vec<SampledActor>,
+    pub(in crate::cli) actors: Vec<SampledActor>,
     /// The same as the server sent them.
-    pub(super) records: Vec<Value>,
-    pub(super) health: SampledHealth,
+    pub(in crate::cli) records: Vec<Value>,
+    pub(in crate::cli) health: SampledHealth,
 }
 
 /// The process.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct SampledNode {
-    pub(super) name: String,
+pub(in crate::cli) struct SampledNode {
+    pub(in crate::cli) name: String,
     started: String,
 }
 
 /// Sums over all actors.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SampledTotals {
-    pub(super) actors: u64,
-    pub(super) running: u64,
-    pub(super) restarting: u64,
-    pub(super) parked: u64,
-    pub(super) queued: u64,
-    pub(super) handled: u64,
-    pub(super) failed: u64,
-    pub(super) restarts: u64,
+pub(in crate::cli) struct SampledTotals {
+    pub(in crate::cli) actors: u64,
+    pub(in crate::cli) running: u64,
+    pub(in crate::cli) restarting: u64,
+    pub(in crate::cli) parked: u64,
+    pub(in crate::cli) queued: u64,
+    pub(in crate::cli) handled: u64,
+    pub(in crate::cli) failed: u64,
+    pub(in crate::cli) restarts: u64,
 }
 
 /// One actor.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SampledActor {
-    pub(super) path: String,
-    pub(super) kind: String,
-    pub(super) status: String,
-    pub(super) mailbox: SampledMailbox,
-    pub(super) work: SampledWork,
-    pub(super) supervision: SampledRestarts,
-    pub(super) last_failure: Option<SampledFailure>,
+pub(in crate::cli) struct SampledActor {
+    pub(in crate::cli) path: String,
+    pub(in crate::cli) kind: String,
+    pub(in crate::cli) status: String,
+    pub(in crate::cli) mailbox: SampledMailbox,
+    pub(in crate::cli) work: SampledWork,
+    pub(in crate::cli) supervision: SampledRestarts,
+    pub(in crate::cli) last_failure: Option<SampledFailure>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SampledMailbox {
-    pub(super) depth: u64,
-    pub(super) capacity: u64,
-    pub(super) oldest_ms: u64,
+pub(in crate::cli) struct SampledMailbox {
+    pub(in crate::cli) depth: u64,
+    pub(in crate::cli) capacity: u64,
+    pub(in crate::cli) oldest_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct SampledWork {
-    pub(super) handled: u64,
-    pub(super) refused: u64,
-    pub(super) failed: u64,
+pub(in crate::cli) struct SampledWork {
+    pub(in crate::cli) handled: u64,
+    pub(in crate::cli) refused: u64,
+    pub(in crate::cli) failed: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SampledRestarts {
-    pub(super) restarts: u64,
-    pub(super) restarts_by_operator: u64,
+pub(in crate::cli) struct SampledRestarts {
+    pub(in crate::cli) restarts: u64,
+    pub(in crate::cli) restarts_by_operator: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct SampledFailure {
-    pub(super) at: String,
-    pub(super) reason: String,
+pub(in crate::cli) struct SampledFailure {
+    pub(in crate::cli) at: String,
+    pub(in crate::cli) reason: String,
 }
 
 /// The worst status, and the services that are not `up`.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct SampledHealth {
-    pub(super) status: String,
-    pub(super) services: Vec<SampledService>,
+pub(in crate::cli) struct SampledHealth {
+    pub(in crate::cli) status: String,
+    pub(in crate::cli) services: Vec<SampledService>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct SampledService {
-    pub(super) name: String,
-    pub(super) status: String,
+pub(in crate::cli) struct SampledService {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) status: String,
     #[serde(default)]
-    pub(super) reasons: Vec<String>,
+    pub(in crate::cli) reasons: Vec<String>,
 }
 
 /// One page of `GET /actors`.
@@ -112,7 +112,7 @@ struct ActorsPage {
 
 impl ActorSample {
     /// Reads all pages and the health of the server of `client`.
-    pub(super) async fn read(client: &ControlClient) -> Result<Self, CliFailure> {
+    pub(in crate::cli) async fn read(client: &ControlClient) -> Result<Self, CliFailure> {
         let mut page: ActorsPage = document(client, "/actors").await?;
         let mut records = std::mem::take(&mut page.actors);
         while let Some(cursor) = page.next_cursor.filter(|_| records.len() < limits::TOP_ACTORS_MAX) {
@@ -127,7 +127,7 @@ impl ActorSample {
     }
 
     /// How long the process ran until the sample was taken.
-    pub(super) fn uptime(&self) -> std::time::Duration {
+    pub(in crate::cli) fn uptime(&self) -> std::time::Duration {
         self.node
             .started
             .parse::<Timestamp>()
@@ -153,7 +153,7 @@ fn other_version(client: &ControlClient) -> String {
 }
 
 /// The failure of a request that got no answer, with the way to a server.
-pub(super) fn unreachable(client: &ControlClient, error: &NoAnswer) -> CliFailure {
+pub(in crate::cli) fn unreachable(client: &ControlClient, error: &NoAnswer) -> CliFailure {
     let fix = "start the server (`majordomo serve`), or name its edge.ops_listen";
     CliFailure::Fault(format!("the ops listener {} does not answer: {error}; {fix}", client.address()))
 }

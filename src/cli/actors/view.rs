@@ -11,13 +11,13 @@ use super::{
 };
 
 /// The lines above the tree, and those of the tree; the first of the tree names its columns.
-pub(super) struct ActorView {
-    pub(super) heading: Vec<Line>,
-    pub(super) tree: Vec<Line>,
+pub(in crate::cli) struct ActorView {
+    pub(in crate::cli) heading: Vec<Line>,
+    pub(in crate::cli) tree: Vec<Line>,
 }
 
 /// The view of `now`. With a sample of before it has rates.
-pub(super) fn of(now: &ActorSample, before: Option<&ActorSample>) -> ActorView {
+pub(in crate::cli) fn of(now: &ActorSample, before: Option<&ActorSample>) -> ActorView {
     let span = before.map(|before| now.captured_at.since(before.captured_at)).filter(|span| !span.is_zero());
     let known: BTreeMap<&str, u64> =
         before.iter().flat_map(|before| &before.actors).map(|actor| (&*actor.path, actor.work.handled)).collect();

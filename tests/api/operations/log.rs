@@ -76,7 +76,7 @@ async fn a_wrong_level_or_time_is_named() {
         assert_eq!(refused.problem(), "validation_failed", "{body}");
         assert_eq!(refused.fields(), [field], "{body}");
     }
-    assert_eq!(operator.get("/log/level?level=debug").await.problem(), "validation_failed");
+    assert_eq!(operator.get("/log/level?level=debug").await.problem(), "invalid_query");
     assert_eq!(operator.get("/log/level").await.body, at_info());
     let longest = operator.put("/log/level", json!({ "level": "debug", "for": "P1D" })).await;
     assert_eq!(longest.status, 200, "{longest:?}");

@@ -11,21 +11,17 @@ use std::{
 use clap::Args;
 
 use super::{
-    super::{
-        CliFailure, CliSettings, Terminal,
-        client::{self, ControlClient},
-        table::Line,
-        terminal::{Paint, Tone, window_size},
-        tty::{RawTty, TtyEvent, TtyEvents},
-    },
-    print,
-    sample::ActorSample,
-    view,
+    CliFailure, CliSettings, Terminal,
+    actors::{print, sample::ActorSample, view},
+    client::{self, ControlClient},
+    table::Line,
+    terminal::{Paint, Tone, window_size},
+    tty::{RawTty, TtyEvent, TtyEvents},
 };
 
 /// Shows the tree again and again until `q` is pressed. Where standard output is no terminal, prints it once.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Top {
+pub(super) struct Top {
     /// Print the tree once, with rates of one interval
     #[arg(long)]
     once: bool,
