@@ -22,18 +22,18 @@ const SCRIPT: &str = "@script@";
 const VERSION: &str = "@version@";
 
 /// A page and the policy that it is shown under.
-pub(super) struct Page {
+pub(super) struct HtmlPage {
     text: String,
     policy: String,
 }
 
 /// The page at `/` in development.
-pub(super) static HOME: LazyLock<Page> = LazyLock::new(|| Page::assemble("home.html", None, ""));
+pub(super) static HOME: LazyLock<HtmlPage> = LazyLock::new(|| HtmlPage::assemble("home.html", None, ""));
 /// The mailbox of the development inbox. It loads the list, and each mail in a frame.
-pub(super) static INBOX: LazyLock<Page> =
-    LazyLock::new(|| Page::assemble("inbox.html", Some("inbox.js"), "connect-src 'self'; frame-src 'self'; "));
+pub(super) static INBOX: LazyLock<HtmlPage> =
+    LazyLock::new(|| HtmlPage::assemble("inbox.html", Some("inbox.js"), "connect-src 'self'; frame-src 'self'; "));
 
-impl Page {
+impl HtmlPage {
     fn assemble(page: &str, script: Option<&str>, loads: &str) -> Self {
         let (style, script) = (file("pages.css"), script.map(file));
         let mut policy = format!("default-src 'none'; img-src data:; style-src 'sha256-{}'; {loads}", hash(&style));
