@@ -1,15 +1,18 @@
 //! Programs of others read the description of the API: redocly finds nothing in it, types generated from it compile,
 //! schemathesis finds no answer that it does not describe, and a shell runs its samples.
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::{
     api::Api,
     peers::{node_modules, program, python, script},
-    server::{Home, Server},
+    server::{Home, Server, until},
 };
+
+/// The longest restart of an actor.
+const RESTART_MAX: Duration = Duration::from_secs(10);
 
 /// `majordomo openapi`, in a file of the home.
 async fn described(home: &Home) -> Value {
@@ -175,8 +178,13 @@ async fn started() -> (Home, Server) {
     (home, server)
 }
 
+/// A token of `admin`. One of the samples restarts the actor that logs in, so 503 is answered for a moment.
 async fn token(server: &Server, admin: &str) -> String {
-    server.api().login(admin, PASSWORD).await.unwrap().expect(200).text_of("token")
+    let login = async || {
+        let answer = server.api().login(admin, PASSWORD).await.unwrap();
+        (answer.status != 503).then_some(answer)
+    };
+    until(RESTART_MAX, login).await.expect("the actor does not run again").expect(200).text_of("token")
 }
 
 /// Samples that name what is not there, or what an earlier sample made, and the status of their answers.

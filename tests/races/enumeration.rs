@@ -274,19 +274,22 @@ async fn an_unknown_identifier_has_the_cost_of_an_old_hash_as_often_as_users_hav
     assert!(counts.iter().all(|count| *count >= 8), "{counts:?}");
 }
 
-/// Holds the writer of the store until the sender is dropped.
-fn hold_writer(app: &TestApp) -> std::sync::mpsc::Sender<()> {
+/// Holds the writer of the store until the sender is dropped; returns when the writer is held.
+async fn hold_writer(app: &TestApp) -> std::sync::mpsc::Sender<()> {
     let (held, released) = std::sync::mpsc::channel::<()>();
-    let released = Mutex::new(Some(released));
+    let (entered, inside) = tokio::sync::oneshot::channel();
+    let ends = Mutex::new(Some((entered, released)));
     let work = Work::until(app.system.clock().instant() + Duration::from_secs(60));
     let write = Write::new(work, app.system.stamp(), CallContext::service("test", "hold"));
     let waiting = app.store.write(write, move |_| {
-        if let Some(released) = released.lock().unwrap().take() {
+        if let Some((entered, released)) = ends.lock().unwrap().take() {
+            entered.send(()).unwrap();
             assert!(released.recv().is_err(), "nothing is sent");
         }
         Ok(())
     });
     tokio::spawn(waiting);
+    inside.await.unwrap();
     held
 }
 
@@ -297,7 +300,7 @@ async fn a_burst_is_refused_for_unknown_addresses_as_for_known_ones() {
     let by_address = ALL.map(|email| ("/auth/verify-email/resend", json!({ "email": email })));
     let by_id = ids.iter().map(|id| ("/auth/verify-email", json!({ "userId": id, "code": "000000" })));
     for (path, body) in by_address.into_iter().chain(by_id) {
-        let held = hold_writer(&app);
+        let held = hold_writer(&app).await;
         let (sender, mut answers) = tokio::sync::mpsc::unbounded_channel();
         for _ in 0..BURST {
             let (client, body, sender) = (app.anyone.clone(), body.clone(), sender.clone());
@@ -320,8 +323,11 @@ async fn a_verification_frees_no_place_of_its_address_and_no_user_name() {
     let app = roomy().await;
     let form = |email: &str, name: &str| json!({ "email": email, "password": PASSWORD, "username": name });
     let [free, taken] = ["free01@example.com", "taken1@example.com"];
+    // Each mail is awaited before the next registration, because senders work side by side.
     app.anyone.post("/auth/register", form(free, "strange1")).await;
+    app.mail(free, "verification_code", 1).await;
     let pending = app.anyone.post("/auth/register", form(free, "strange2")).await.body["id"].clone();
+    app.mail(free, "verification_code", 2).await;
     let owner = app.register(free).await.body["id"].clone();
     let code = code_in(&app.mail(free, "verification_code", 3).await);
     assert_eq!(app.verify(&owner, &code).await.status, 200);
