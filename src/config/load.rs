@@ -48,8 +48,17 @@ impl Sources {
         let named = environment.iter().find(|(name, value)| name == "MAJORDOMO_CONFIG" && !value.is_empty());
         let file = chosen
             .or_else(|| named.map(|(_, value)| PathBuf::from(value)))
-            .or_else(|| [DEFAULT_FILE, UNIT_FILE].map(PathBuf::from).into_iter().find(|path| path.exists()));
+            .or_else(|| [DEFAULT_FILE, UNIT_FILE].map(PathBuf::from).into_iter().find(|path| is_there(path)));
         Self { file, environment, flags }
+    }
+}
+
+/// Whether there is a file to read. A link that leads nowhere and a directory that may not be searched are reported when
+/// the file is read, and do not count as no file.
+fn is_there(path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(_) => true,
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
     }
 }
 

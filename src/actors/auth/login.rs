@@ -122,10 +122,10 @@ impl Command<AuthContext> for Login {
         let attempt = reserved.map_err(|failure| failure.map_refusal(LoginRefusal::from))?;
         let checked = match candidate.password_hash() {
             Some(hash) => place.verify(hash.to_owned(), self.password.clone()).await,
-            None => {
-                let cost = context.costs.of_unknown(&context, &self.identifier).await?;
-                place.verify_nobody(self.password.clone(), cost).await
-            }
+            None => match context.costs.of_unknown(&context, &self.identifier).await {
+                Ok(cost) => place.verify_nobody(self.password.clone(), cost).await,
+                Err(fault) => Err(fault),
+            },
         };
         let checked = match checked {
             Ok(checked) => checked,

@@ -150,7 +150,7 @@ pub(super) async fn confirm(
     let effect = match purpose {
         OwnPurpose::StepUp => Effect::new("step_up", move |tx| step_up(tx, caller.session)),
         OwnPurpose::VerifyPhone => Effect::new("verify_phone", move |tx| verify_phone(tx, caller.user)),
-        OwnPurpose::VerifyEmail => proof::verify_email(caller.user, Some(caller.session)),
+        OwnPurpose::VerifyEmail => proof::verify_email(&context.keys.identifier, caller.user, Some(caller.session)),
     };
     match context.otp.verify(call_context, caller.user, purpose.into(), typed, effect).await? {
         Tried::Right | Tried::RightAgain => Ok(()),

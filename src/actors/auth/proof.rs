@@ -10,6 +10,7 @@ use crate::{
         otp::{Effect, EffectRefused},
         user::writes::drop_invitation_of,
     },
+    crypto::identifier::IdentifierKey,
     domain::{
         auth::{AddressState, Registration, SessionEnd},
         user::{Metadata, Status, User, transition},
@@ -26,14 +27,20 @@ use crate::{
 
 /// The effect of the right code of `owner`, a registration or a user. `prover` is the session that sends the code, if
 /// any; the user's other sessions end, because another person may have registered the address.
-pub(super) fn verify_email(owner: UserId, prover: Option<SessionId>) -> Effect {
-    Effect::new("verify_email", move |tx| activate(tx, owner, prover))
+pub(super) fn verify_email(key: &IdentifierKey, owner: UserId, prover: Option<SessionId>) -> Effect {
+    let key = key.clone();
+    Effect::new("verify_email", move |tx| activate(tx, &key, owner, prover))
 }
 
-fn activate(tx: &mut Tx<'_>, owner: UserId, prover: Option<SessionId>) -> Decision<(), EffectRefused> {
+fn activate(
+    tx: &mut Tx<'_>,
+    key: &IdentifierKey,
+    owner: UserId,
+    prover: Option<SessionId>,
+) -> Decision<(), EffectRefused> {
     if let Some(registered) = registration::find(tx, owner)? {
         let made = user_of(registered, tx.now());
-        return become_user(tx, made);
+        return become_user(tx, key, made);
     }
     let waiting = user::find(tx, owner)?.filter(|user| !user.email_verified);
     let Some(waiting) = waiting else { return refuse(EffectRefused) };
@@ -46,7 +53,7 @@ fn activate(tx: &mut Tx<'_>, owner: UserId, prover: Option<SessionId>) -> Decisi
 
 /// Stores `made` in place of its registration, and ends all others of the address. Refused if the registration can no
 /// longer become a user, or another user has the user name.
-pub(super) fn become_user(tx: &mut Tx<'_>, made: User) -> Decision<(), EffectRefused> {
+pub(super) fn become_user(tx: &mut Tx<'_>, key: &IdentifierKey, made: User) -> Decision<(), EffectRefused> {
     let Some(registered) = registration::find(tx, made.id)? else { return refuse(EffectRefused) };
     if !registered.is_live(tx.now()) || registered.address != AddressState::Free {
         return refuse(EffectRefused);
@@ -57,7 +64,7 @@ pub(super) fn become_user(tx: &mut Tx<'_>, made: User) -> Decision<(), EffectRef
     }
     match holder {
         Some(holder) if holder.email_verified => return refuse(EffectRefused),
-        Some(holder) => return take_over::run(tx, registered, holder, made),
+        Some(holder) => return take_over::run(tx, key, registered, (holder, made)),
         None => {}
     }
     registration::remove(tx, registered.id)?;

@@ -340,7 +340,7 @@ fn set_password(tx: &mut Tx<'_>, reset: &Reset) -> Decision<(), EffectRefused> {
                 password_changed_at: Some(now),
                 ..made
             };
-            proof::become_user(tx, made.clone())?;
+            proof::become_user(tx, &reset.key, made.clone())?;
             made
         }
     };

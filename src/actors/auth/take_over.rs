@@ -5,22 +5,28 @@
 //! false`). The user gets the password and names of the registration, and all sessions and codes of the former holder
 //! end, so that the earlier registration of another person's address keeps no access.
 
-use super::writes::{end_all_sessions, record_proof, retire_registrations_of};
+use super::writes::{end_all_sessions, forget_failures, record_proof, retire_registrations_of};
 use crate::{
     actors::otp::EffectRefused,
+    crypto::identifier::IdentifierKey,
     domain::{
         audit::AuditRecord,
-        auth::{Registration, SessionEnd, actions::AuthAction, lockout::Subject},
+        auth::{Registration, SessionEnd, actions::AuthAction},
         user::{Metadata, User, transition},
     },
     persistence::{
         Decision, Tx,
-        tables::{code, failure, user},
+        tables::{code, user},
     },
 };
 
 /// Writes the fields of `made`, the user of `registered`, into `holder`. Refused if another user has the user name.
-pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made: User) -> Decision<(), EffectRefused> {
+pub(super) fn run(
+    tx: &mut Tx<'_>,
+    key: &IdentifierKey,
+    registered: Registration,
+    (holder, made): (User, User),
+) -> Decision<(), EffectRefused> {
     let now = tx.now();
     let taken = User {
         email: made.email,
@@ -34,7 +40,7 @@ pub(super) fn run(tx: &mut Tx<'_>, registered: Registration, holder: User, made:
     user::update(tx, &taken).map_err(|stop| stop.map_refusal(|_| EffectRefused))?;
     end_all_sessions(tx, taken.id, SessionEnd::PasswordReset)?;
     code::remove_all(tx, taken.id)?;
-    failure::clear(tx, Subject::User(taken.id))?;
+    forget_failures(tx, &taken, key)?;
     // The proving registration also stays, as long as its code may be repeated.
     retire_registrations_of(tx, &registered.email)?;
     tx.audit(AuditRecord::done(AuthAction::ResetPassword, taken.id).detail("by=address_proof"))?;

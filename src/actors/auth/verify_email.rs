@@ -65,7 +65,7 @@ impl Command<AuthContext> for VerifyEmail {
     const DEADLINE: Duration = limits::CALL_DEADLINE;
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<EmailVerified, Failure<CodeInvalid>> {
-        let effect = |owner| proof::verify_email(owner, self.prover);
+        let effect = |owner| proof::verify_email(&context.keys.identifier, owner, self.prover);
         let (otp, purpose) = (&context.otp, CodePurpose::VerifyEmail);
         // A text without the form of a code or secret is refused before the search for an owner, so that the cost does
         // not depend on the owner.

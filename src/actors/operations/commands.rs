@@ -1,4 +1,4 @@
-//! Operators' commands on the process beside restarts: snapshots and the clock.
+//! Operators' commands on the process beside restarts: snapshots, the clock, the level of the log.
 
 use std::{
     path::{Path, PathBuf},
@@ -96,12 +96,13 @@ impl Operations {
     /// Sets the level of the log for `time`; then the configured level applies again. Works while the store accepts no
     /// write, which may be the reason for it.
     pub async fn set_log_level(&self, context: CallContext, level: LogLevel, time: Duration) -> LogLevelReport {
+        let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
+        let (new_level, seconds) = (level.word(), time.as_secs());
+        // Before the change, which may leave out warnings.
+        tracing::warn!(new_level, seconds, %request_id, ?caller, "the level of the log is set by an operator");
         let report = self.0.log.set(level, self.0.system.clock().now(), time);
         self.0.system.wake_workers();
-        let (request_id, caller) = (context.request_id.clone(), context.caller.clone());
-        let (level, seconds) = (level.word(), time.as_secs());
-        tracing::warn!(level, seconds, %request_id, ?caller, "the level of the log is set by an operator");
-        let detail = format!("level={level} seconds={seconds}");
+        let detail = format!("level={new_level} seconds={seconds}");
         self.audit_if_possible(context, OperationsAction::SetLogLevel, detail).await;
         report
     }

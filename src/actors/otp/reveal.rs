@@ -3,7 +3,7 @@
 use super::context::{OtpContext, linked};
 use crate::{
     crypto::{code::CodeDigits, link_secret::LinkSecret},
-    domain::otp::{CodeProgress, CodePurpose, CodeStage, progress},
+    domain::otp::{CodeProgress, CodePurpose, CodeStage, OneTimeCode, progress},
     persistence::tables::code,
     types::{
         Fault, Secret, Timestamp,
@@ -21,7 +21,8 @@ pub struct LiveCode {
     pub expires_at: Timestamp,
 }
 
-/// The digits of the issue `wanted`; `None` if it is used, void, expired or replaced.
+/// The digits of the issue `wanted`; `None` if it is used, void, expired or replaced. A code without tries left is
+/// revealed if its mail has a link, which no wrong try ends.
 pub(super) async fn run(
     context: &OtpContext,
     owner: UserId,
@@ -30,9 +31,13 @@ pub(super) async fn run(
 ) -> Result<Option<LiveCode>, Fault> {
     let now = context.system.clock().now();
     let found = context.store.read(move |view| code::find(view, owner, purpose)).await?;
+    let has_link = |code: &OneTimeCode| {
+        code.state == CodeStage::Live && now < code.expires_at && context.links.secret(&linked(code)).is_some()
+    };
     let live = found.filter(|code| match progress(code, now, &context.limits) {
         CodeProgress::Pending { .. } => code.id == wanted,
-        CodeProgress::Verified | CodeProgress::Expired | CodeProgress::Void => false,
+        CodeProgress::Void => code.id == wanted && has_link(code),
+        CodeProgress::Verified | CodeProgress::Expired => false,
     });
     Ok(live.map(|code| LiveCode {
         link_secret: context.links.secret(&linked(&code)),

@@ -221,14 +221,16 @@ impl Relays {
     pub async fn requeue_all(&self, context: CallContext, subscriber: &str) -> Result<usize, Failure<OperatorRefusal>> {
         let relay = self.find(subscriber)?;
         let name = relay.subscriber.name();
-        let mut requeued = 0;
+        let (mut requeued, mut after) = (0, None);
         loop {
-            let some = self.store.write(self.write(context.clone()), move |tx| requeue_some(tx, name)).await?;
+            let write = self.write(context.clone());
+            let (some, last) = self.store.write(write, move |tx| requeue_some(tx, name, after)).await?;
             requeued += some;
             relay.nudge.nudge();
-            // Events that fail again during the loop stay dead letters, so that the loop ends.
-            if some < limits::PAGE_MAX {
-                return Ok(requeued);
+            // An event that fails again during the loop is a dead letter behind the cursor, so the loop ends.
+            match last {
+                Some(last) if some == limits::PAGE_MAX => after = Some(last),
+                Some(_) | None => return Ok(requeued),
             }
         }
     }
@@ -266,8 +268,9 @@ fn requeue(tx: &mut Tx<'_>, subscriber: &str, sequence: u64) -> Decision<(), Ope
 }
 
 /// Requeues the oldest dead letters, `limits::PAGE_MAX` at most; returns their number.
-fn requeue_some(tx: &mut Tx<'_>, subscriber: &str) -> Result<usize, TxFault> {
-    let letters = subscription::dead_letters(tx, subscriber, None, limits::PAGE_MAX)?.rows;
+/// Requeues a page of dead letters behind the sequence `after`. Returns their number and the last sequence.
+fn requeue_some(tx: &mut Tx<'_>, subscriber: &str, after: Option<u64>) -> Result<(usize, Option<u64>), TxFault> {
+    let letters = subscription::dead_letters(tx, subscriber, after, limits::PAGE_MAX)?.rows;
     for (sequence, _) in &letters {
         subscription::requeue(tx, subscriber, *sequence)?;
     }
@@ -275,7 +278,7 @@ fn requeue_some(tx: &mut Tx<'_>, subscriber: &str) -> Result<usize, TxFault> {
         let detail = format!("subscriber={subscriber} count={}", letters.len());
         entry(tx, EventAction::RequeueDeadLetter, detail)?;
     }
-    Ok(letters.len())
+    Ok((letters.len(), letters.last().map(|(sequence, _)| *sequence)))
 }
 
 fn discard(tx: &mut Tx<'_>, subscriber: &str, sequence: u64, detail: &str) -> Decision<(), OperatorRefusal> {

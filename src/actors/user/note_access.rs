@@ -62,21 +62,27 @@ impl WrittenAccess {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether an entry has to be written; records the access as written.
-    fn begin(&self, key: &(String, NoteAccess), now: Timestamp) -> bool {
+    /// Whether an entry of the access was written within `limits::ACCESS_ENTRY_EVERY`.
+    fn has(&self, key: &(String, NoteAccess), now: Timestamp) -> bool {
+        self.written().get(key).is_some_and(|at| now.since(*at) < limits::ACCESS_ENTRY_EVERY)
+    }
+
+    /// Records that the entry of the access is missing.
+    fn remove(&self, key: &(String, NoteAccess)) {
+        self.written().remove(key);
+    }
+
+    /// Records that the entry of the access is written.
+    fn insert(&self, key: (String, NoteAccess), now: Timestamp) {
         let is_recent = |at: &Timestamp| now.since(*at) < limits::ACCESS_ENTRY_EVERY;
         let mut written = self.written();
-        if written.get(key).is_some_and(is_recent) {
-            return false;
-        }
         if written.len() >= limits::ACCESS_ENTRIES_KNOWN {
             written.retain(|_, at| is_recent(at));
         }
         if written.len() >= limits::ACCESS_ENTRIES_KNOWN {
             written.clear();
         }
-        written.insert(key.clone(), now);
-        true
+        written.insert(key, now);
     }
 }
 
@@ -90,12 +96,23 @@ impl Command<UserContext> for NoteAccess {
         let by = Actor::from(&call.context.caller);
         let record = self.record(&by);
         let key = (by.to_string(), self);
-        if !context.written.begin(&key, context.system.clock().now()) {
+        let now = context.system.clock().now();
+        if context.written.has(&key, now) {
             return Ok(());
         }
+        // A refusal does not wait for its entry, so it is known before the commit: a burst of refusals writes one entry.
+        // Reads at the same time may write an entry each, because none is answered before its entry is durable.
+        let is_refusal = match key.1.kind {
+            AccessKind::Refused => true,
+            AccessKind::ReadUser(_) | AccessKind::ReadUsers => false,
+        };
+        if is_refusal {
+            context.written.insert(key.clone(), now);
+        }
         let entered = context.store.write(context.write(&call).reclaim(), move |tx| tx.audit(record.clone())).await;
-        if entered.is_err() {
-            context.written.written().remove(&key);
+        match entered {
+            Ok(()) => context.written.insert(key, now),
+            Err(_) => context.written.remove(&key),
         }
         Ok(entered?)
     }

@@ -47,6 +47,10 @@ fn production(loaded: &LoadedConfig, source: &str, terminal: &Terminal) -> Resul
         terminal.print(format_args!("deviates: {deviation}\n"))?;
     }
     if refused.is_empty() {
+        match loaded.config.mode {
+            Mode::Production => {}
+            Mode::Development => terminal.print("the mode is development: set mode = \"production\"\n")?,
+        }
         return terminal.print(format_args!("{source}: production would start\n"));
     }
     terminal.print(format_args!("{source}: production would not start ({} refused)\n", refused.len()))?;

@@ -90,7 +90,7 @@ pub async fn wrap(State(frame): State<RequestFrame>, mut request: Request, next:
 }
 
 /// Whether the path is a health check, which balancers and supervisors request directly.
-fn is_probe(path: &str) -> bool {
+pub(crate) fn is_probe(path: &str) -> bool {
     path == "/health" || path.starts_with("/health/")
 }
 

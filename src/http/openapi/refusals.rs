@@ -8,7 +8,9 @@ use crate::{
     domain::access::Permission,
     http::{
         error::{ApiError, ProblemCode, ProblemContext},
+        middleware::frame,
         route::{Access, Class, On, Rule},
+        services::METRICS,
     },
 };
 
@@ -91,8 +93,8 @@ fn frame_refusals(rule: &Rule, operation: &Value) -> Vec<ProblemCode> {
         ProblemCode::Unavailable,
         ProblemCode::DeadlineExpired,
     ];
-    let is_probe = rule.path.starts_with("/health");
-    if rule.on != On::Ops && !is_probe {
+    let is_exempt = frame::is_probe(&rule.path) || rule.path == METRICS;
+    if rule.on != On::Ops && !is_exempt {
         codes.push(ProblemCode::HttpsRequired);
     }
     if rule.class != Class::Exempt {

@@ -4,6 +4,9 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
 use tracing::{Level, Metadata};
 
+/// The members of each line. A field with one of these names is written as `<name>Field`.
+const RESERVED: [&str; 8] =
+    ["timestamp", "level", "service", "message", "userId", "correlationId", "duration", "target"];
 /// Fields with a fixed name, at the start of the line.
 const FIRST: [&str; 4] = ["user_id", "principal", "request_id", "took_ms"];
 
@@ -36,7 +39,9 @@ pub(super) fn line(time: &str, metadata: &Metadata<'_>, message: &str, fields: &
         for (name, value) in fields {
             // A caller that is no user is written with its kind.
             let is_written = FIRST.contains(name) && (*name != "principal" || user.is_some());
-            if !is_written {
+            if RESERVED.contains(name) {
+                map.serialize_entry(&format!("{name}Field"), value)?;
+            } else if !is_written {
                 map.serialize_entry(name, value)?;
             }
         }
@@ -74,6 +79,27 @@ fn service_of(target: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_with_the_name_of_a_member_does_not_repeat_the_member() {
+        let log = crate::config::LogConfig { format: crate::config::LogFormat::Json, ..Default::default() };
+        let (sender, lines) = std::sync::mpsc::channel();
+        struct Sending(std::sync::mpsc::Sender<Vec<u8>>);
+        impl std::io::Write for Sending {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.send(bytes.to_vec()).unwrap();
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let subscriber = super::super::subscriber(&log, move || Sending(sender.clone()));
+        tracing::subscriber::with_default(subscriber, || tracing::warn!(level = "debug", target = "x", "set"));
+        let line = String::from_utf8(lines.try_iter().flatten().collect()).unwrap();
+        assert_eq!((line.matches("\"level\":").count(), line.matches("\"target\":").count()), (1, 1), "{line}");
+        assert!(line.contains("\"levelField\":\"debug\""), "{line}");
+    }
 
     #[test]
     fn a_target_belongs_to_a_service() {

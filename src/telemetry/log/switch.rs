@@ -80,7 +80,7 @@ impl LogSwitch {
         }
         *changed = None;
         self.write_at(self.0.configured);
-        tracing::info!("the log has its configured level again");
+        tracing::warn!("the log has its configured level again");
         None
     }
 

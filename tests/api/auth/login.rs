@@ -38,6 +38,24 @@ async fn signing_in_before_the_address_is_verified_sends_the_code_again() {
 }
 
 #[tokio::test]
+async fn wrong_passwords_for_the_id_of_a_registration_count_together_in_any_case() {
+    let app = TestApp::new().await;
+    let id = app.register("ada@example.com").await.body["id"].as_str().unwrap().to_owned();
+    // The first letters of the id, one after another, in upper case.
+    let letters: Vec<usize> = id.char_indices().filter(|(_, c)| c.is_ascii_alphabetic()).map(|(at, _)| at).collect();
+    let written = |number: usize| {
+        let upper = |(at, c): (usize, char)| if letters[..number].contains(&at) { c.to_ascii_uppercase() } else { c };
+        id.char_indices().map(upper).collect::<String>()
+    };
+    let mut statuses = Vec::new();
+    for number in 0..6.min(letters.len() + 1) {
+        let guess = json!({ "identifier": written(number), "password": "not the one it is" });
+        statuses.push(app.anyone.post("/auth/login", guess).await.status);
+    }
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 429]);
+}
+
+#[tokio::test]
 async fn five_wrong_passwords_lock_the_network_out_for_a_minute_and_a_known_device_signs_in() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
@@ -55,7 +73,7 @@ async fn five_wrong_passwords_lock_the_network_out_for_a_minute_and_a_known_devi
         "identifier": "ada@example.com", "password": PASSWORD, "deviceToken": ada.tokens["deviceToken"],
     });
     assert_eq!(app.anyone.post("/auth/login", known).await.status, 200);
-    assert_eq!(app.login("ada@example.com").await.status, 429, "a known device opens the door for itself alone");
+    assert_eq!(app.login("ada@example.com").await.status, 429, "a known device signs in by itself alone");
     assert_eq!(app.anyone.at("192.0.2.9").post("/auth/login", guess).await.status, 401, "another network");
     app.advance(MINUTE);
     assert_eq!(app.login("ada@example.com").await.status, 200);

@@ -128,7 +128,7 @@ async fn take(app: &TestApp, time: Duration) {
         .write(write, move |_tx| {
             // The work itself takes that long: nothing is sent.
             let (_sender, receiver) = std::sync::mpsc::sync_channel::<()>(1);
-            let _ = receiver.recv_timeout(time);
+            assert_eq!(receiver.recv_timeout(time), Err(std::sync::mpsc::RecvTimeoutError::Timeout));
             Ok(())
         })
         .await

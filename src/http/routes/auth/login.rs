@@ -226,7 +226,7 @@ impl From<RefreshRefusal> for ApiError {
 /// Refresh a session
 ///
 /// Using a token gives its successor; using it again gives the same one, for as long as that is unused: a lost answer
-/// logs nobody out.
+/// ends no session.
 #[utoipa::path(
     post, path = "/auth/refresh", operation_id = "refresh_session", tag = "auth", request_body = RefreshBody,
     responses(

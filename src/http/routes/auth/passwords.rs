@@ -62,7 +62,7 @@ pub struct ResetRequestedBody {
     /// The latest time at which the code ends.
     #[schema(value_type = TimeForm)]
     expires_at: String,
-    /// From when on it may be asked for again.
+    /// The time from which another mail may be requested.
     #[schema(value_type = TimeForm)]
     resend_at: String,
 }
@@ -96,7 +96,7 @@ pub struct ResetByCodeBody {
     /// What `POST /auth/password/forgot` answered; this or `email`.
     #[schema(value_type = Option<IdForm>)]
     request_id: Option<ResetId>,
-    /// The address; this or `requestId`. Tried 20 times a day at most.
+    /// The address; this or `requestId`. Code tries of an address are limited per day.
     #[schema(value_type = Option<EmailForm>)]
     email: Option<EmailAddress>,
     /// The code.
@@ -212,7 +212,7 @@ pub async fn reset(
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ChangePasswordBody {
-    /// The password of now.
+    /// The present password.
     #[schema(value_type = PasswordForm)]
     current_password: Secret,
     /// The new password.

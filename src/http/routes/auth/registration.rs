@@ -26,7 +26,7 @@ pub(super) fn rows() -> Vec<Route> {
     vec![row(Public, Anonymous, Class::Register, routes!(register))]
 }
 
-/// What somebody registers with.
+/// The fields of a registration.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct RegisterBody {
@@ -62,7 +62,7 @@ pub struct RegisteredBody {
     user: UserBody,
     /// The code that is on its way.
     verification: Verification,
-    /// Signed in already, if `auth.require_verified_email` is false and the address was nobody's.
+    /// Signed in already, if `auth.require_verified_email` is false and the address had no user.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = LoggedInBody)]
     session: Option<LoggedInBody>,

@@ -44,7 +44,7 @@ pub struct Verification {
     /// names.
     #[schema(value_type = TimeForm)]
     expires_at: String,
-    /// From when on it may be asked for again.
+    /// The time from which the code may be requested again.
     #[schema(value_type = TimeForm)]
     resend_at: String,
 }

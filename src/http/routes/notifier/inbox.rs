@@ -1,4 +1,4 @@
-//! `/dev/*`: development mode only, and only for direct loopback requests.
+//! `/dev/inbox`: development mode only, and only for direct loopback requests.
 
 use std::time::Duration;
 
