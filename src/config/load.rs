@@ -53,8 +53,8 @@ impl Sources {
     }
 }
 
-/// Whether there is a file to read. A link that leads nowhere and a directory that may not be searched are reported when
-/// the file is read, and do not count as no file.
+/// Whether there is a file to read. A link that leads nowhere and a directory that may not be searched are reported
+/// when the file is read, and do not count as no file.
 fn is_there(path: &Path) -> bool {
     match path.symlink_metadata() {
         Ok(_) => true,

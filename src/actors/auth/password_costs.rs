@@ -1,8 +1,8 @@
 //! The cost of a login with an identifier that no user has: one of the costs of the hashes in the store.
 //!
 //! After an increase of the settings of hashes, users keep their old hashes until they sign in. An unknown identifier
-//! gets each cost with the frequency that it has among users, and the same one while the shares are, so that the time of an answer
-//! does not reveal whether a user has the identifier.
+//! gets each cost with the frequency that it has among users, and the same one while the shares are, so that the time
+//! of an answer does not reveal whether a user has the identifier.
 
 use std::{
     collections::BTreeMap,

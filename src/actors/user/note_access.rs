@@ -100,8 +100,8 @@ impl Command<UserContext> for NoteAccess {
         if context.written.has(&key, now) {
             return Ok(());
         }
-        // A refusal does not wait for its entry, so it is known before the commit: a burst of refusals writes one entry.
-        // Reads at the same time may write an entry each, because none is answered before its entry is durable.
+        // A refusal does not wait for its entry, so it is known before the commit: a burst of refusals writes one
+        // entry. Reads at the same time may write an entry each, because none is answered before its entry is durable.
         let is_refusal = match key.1.kind {
             AccessKind::Refused => true,
             AccessKind::ReadUser(_) | AccessKind::ReadUsers => false,
