@@ -83,8 +83,8 @@ mod tests {
     #[test]
     fn a_field_with_the_name_of_a_member_does_not_repeat_the_member() {
         let log = crate::config::LogConfig { format: crate::config::LogFormat::Json, ..Default::default() };
-        let (sender, lines) = std::sync::mpsc::channel();
-        struct Sending(std::sync::mpsc::Sender<Vec<u8>>);
+        let (sender, lines) = std::sync::mpsc::sync_channel(16);
+        struct Sending(std::sync::mpsc::SyncSender<Vec<u8>>);
         impl std::io::Write for Sending {
             fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
                 self.0.send(bytes.to_vec()).unwrap();
