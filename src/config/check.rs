@@ -29,12 +29,13 @@ pub(super) fn contradictions(loaded: &LoadedConfig, errors: &[ConfigError]) -> V
     lifetimes(config, &mut findings);
     limits(config, &mut findings);
     mail(config, &mut findings);
-    let untold = |finding: &ConfigFinding| !errors.iter().any(|error| finding.keys.contains(&error.key.as_str()));
-    findings.into_iter().filter(untold).map(|finding| told(loaded, finding)).collect()
+    let is_unreported =
+        |finding: &ConfigFinding| !errors.iter().any(|error| finding.keys.contains(&error.key.as_str()));
+    findings.into_iter().filter(is_unreported).map(|finding| described(loaded, finding)).collect()
 }
 
 /// The finding with the value and the origin of its first key that is set.
-pub(super) fn told(loaded: &LoadedConfig, finding: ConfigFinding) -> ConfigError {
+pub(super) fn described(loaded: &LoadedConfig, finding: ConfigFinding) -> ConfigError {
     let first = finding.keys.first().copied().unwrap_or_default();
     let set = finding.keys.iter().find(|key| loaded.origins.contains_key(**key)).copied();
     let key = set.unwrap_or(first);

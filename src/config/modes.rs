@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{
     ConfigError, EngineChoice, LinkTemplate, LoadedConfig, MailTransportChoice, Mode,
-    check::{ConfigFinding, finding, told},
+    check::{ConfigFinding, described, finding},
     deviations::is_hard_enough,
     file_modes,
 };
@@ -16,7 +16,7 @@ pub fn refusals(loaded: &LoadedConfig, mode: Mode) -> Vec<ConfigError> {
         Mode::Development => development(loaded),
         Mode::Production => production(loaded),
     };
-    findings.into_iter().map(|finding| told(loaded, finding)).collect()
+    findings.into_iter().map(|finding| described(loaded, finding)).collect()
 }
 
 fn development(loaded: &LoadedConfig) -> Vec<ConfigFinding> {

@@ -196,7 +196,7 @@ impl PasswordHasher {
     }
 
     /// Does the work of a verification for an unknown identifier, at a cost that users have. Always `Wrong`.
-    pub fn verify_nobody(
+    pub fn verify_unknown(
         &self,
         scratch: &mut Scratch,
         password: &Secret,
@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(check(scratch, "tr0ub4dor and three"), PasswordCheck::Right);
         assert_eq!(check(scratch, "tr0ub4dor and three "), PasswordCheck::Wrong);
         assert_eq!(check(scratch, ""), PasswordCheck::Wrong);
-        assert_eq!(hasher.verify_nobody(scratch, &Secret::new("x"), cheap()).unwrap(), PasswordCheck::Wrong);
+        assert_eq!(hasher.verify_unknown(scratch, &Secret::new("x"), cheap()).unwrap(), PasswordCheck::Wrong);
     }
 
     #[test]

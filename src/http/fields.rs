@@ -304,7 +304,7 @@ impl Node<'_> {
         match self.value.take() {
             Value::String(text) if text.len() > limits::SECRET_INPUT_MAX => {
                 drop(Secret::new(text));
-                self.refuse(Invalid::told("length", format!("must be at most {} bytes", limits::SECRET_INPUT_MAX)))
+                self.refuse(Invalid::detailed("length", format!("must be at most {} bytes", limits::SECRET_INPUT_MAX)))
             }
             Value::String(text) => Some(Secret::new(text)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
@@ -335,7 +335,7 @@ impl Node<'_> {
             Some(number) if range.contains(&number) => Some(number),
             Some(_) => {
                 let (low, high) = range.into_inner();
-                self.refuse(Invalid::told("out_of_range", format!("must be between {low} and {high}")))
+                self.refuse(Invalid::detailed("out_of_range", format!("must be between {low} and {high}")))
             }
         }
     }
@@ -345,7 +345,7 @@ impl Node<'_> {
         let listed = || names.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         self.text(|text| {
             let found = names.iter().find(|(name, _)| *name == text).map(|(_, value)| value.clone());
-            found.ok_or_else(|| Invalid::told("unknown_value", format!("must be one of {}", listed())))
+            found.ok_or_else(|| Invalid::detailed("unknown_value", format!("must be one of {}", listed())))
         })
     }
 
@@ -353,7 +353,7 @@ impl Node<'_> {
     pub fn list<T>(mut self, max: usize, mut read: impl FnMut(Node<'_>) -> Option<T>) -> Option<Vec<T>> {
         let Value::Array(items) = self.value.take() else { return self.wrong_type("an array") };
         if items.len() > max {
-            return self.refuse(Invalid::told("length", format!("must have at most {max} items")));
+            return self.refuse(Invalid::detailed("length", format!("must have at most {max} items")));
         }
         let Self { place, source, errors, .. } = self;
         let mut values = Vec::with_capacity(items.len());
@@ -390,7 +390,7 @@ impl Node<'_> {
         let Value::Object(object) = self.value.take() else { return self.wrong_type("an object") };
         let size = serde_json::to_vec(&object).map_or(usize::MAX, |text| text.len());
         if size > max {
-            return self.refuse(Invalid::told("length", format!("must be at most {max} bytes as JSON")));
+            return self.refuse(Invalid::detailed("length", format!("must be at most {max} bytes as JSON")));
         }
         Some(object)
     }
@@ -402,7 +402,7 @@ impl Node<'_> {
     }
 
     fn wrong_type<T>(self, expected: impl fmt::Display) -> Option<T> {
-        self.refuse(Invalid::told("wrong_type", format!("must be {expected}")))
+        self.refuse(Invalid::detailed("wrong_type", format!("must be {expected}")))
     }
 }
 
@@ -411,7 +411,7 @@ pub fn line(max: usize) -> impl Fn(&str) -> Result<String, Invalid> {
     move |text| {
         let length = text.chars().count();
         if length == 0 || length > max {
-            return Err(Invalid::told("length", format!("must be 1 to {max} characters")));
+            return Err(Invalid::detailed("length", format!("must be 1 to {max} characters")));
         }
         if text.chars().any(char::is_control) {
             return Err(Invalid::new("control_character", "must not contain control characters"));

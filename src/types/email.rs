@@ -25,7 +25,7 @@ impl EmailAddress {
     /// address cannot be registered separately.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         if text.len() > limits::EMAIL_INPUT_MAX {
-            return Err(Invalid::told("length", format!("must be at most {} characters", limits::EMAIL_MAX)));
+            return Err(Invalid::detailed("length", format!("must be at most {} characters", limits::EMAIL_MAX)));
         }
         let text: String = text.trim().nfkc().collect();
         if text.chars().any(char::is_control) {

@@ -19,7 +19,7 @@ impl Invalid {
     }
 
     /// A refusal whose sentence states a limit or a setting.
-    pub fn told(code: &'static str, detail: String) -> Self {
+    pub fn detailed(code: &'static str, detail: String) -> Self {
         Self { code, detail: Cow::Owned(detail) }
     }
 

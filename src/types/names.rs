@@ -99,7 +99,7 @@ impl PersonName {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let length = text.trim().chars().count();
         if text.is_empty() || length > limits::PERSON_NAME_MAX {
-            return Err(Invalid::told("length", format!("must be 1 to {} characters", limits::PERSON_NAME_MAX)));
+            return Err(Invalid::detailed("length", format!("must be 1 to {} characters", limits::PERSON_NAME_MAX)));
         }
         let text = text.trim();
         if text.chars().all(is_invisible) {

@@ -12,7 +12,7 @@ impl PageLimit {
         if (1..=limits::PAGE_MAX).contains(&rows) {
             Ok(Self(rows))
         } else {
-            Err(Invalid::told("out_of_range", format!("must be between 1 and {}", limits::PAGE_MAX)))
+            Err(Invalid::detailed("out_of_range", format!("must be between 1 and {}", limits::PAGE_MAX)))
         }
     }
 

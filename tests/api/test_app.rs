@@ -313,7 +313,7 @@ impl TestApp {
     /// The number of password hashes computed so far, including those for unknown identifiers.
     pub fn hashes(&self) -> u64 {
         let report = self.hasher.report();
-        report.hashed + report.verified + report.verified_nobody
+        report.hashed + report.verified + report.verified_unknown
     }
 
     /// KiB of memory times passes, of all password hashes so far.

@@ -105,7 +105,7 @@ fn fill_subscriptions(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
         last_error: "busy".to_owned(),
         at: now,
     };
-    subscription::bury(tx, place(9), &letter)
+    subscription::add_dead_letter(tx, place(9), &letter)
 }
 
 /// `table key value`, the value without its seal.

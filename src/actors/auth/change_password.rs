@@ -83,7 +83,7 @@ impl Command<AuthContext> for ChangePassword {
         let attempt = reserved.map_err(|failure| failure.map_refusal(ChangeRefusal::from))?;
         let checked = match &seen.password_hash {
             Some(hash) => place.verify(hash.clone(), self.current.clone()).await,
-            None => place.verify_nobody(self.current.clone(), context.hasher.cost()).await,
+            None => place.verify_unknown(self.current.clone(), context.hasher.cost()).await,
         };
         let hashed = match checked {
             Ok(PasswordCheck::Right | PasswordCheck::RightOutdated) => hash(&context, &call, self.new).await,

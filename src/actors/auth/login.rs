@@ -123,7 +123,7 @@ impl Command<AuthContext> for Login {
         let checked = match candidate.password_hash() {
             Some(hash) => place.verify(hash.to_owned(), self.password.clone()).await,
             None => match context.costs.of_unknown(&context, &self.identifier).await {
-                Ok(cost) => place.verify_nobody(self.password.clone(), cost).await,
+                Ok(cost) => place.verify_unknown(self.password.clone(), cost).await,
                 Err(fault) => Err(fault),
             },
         };

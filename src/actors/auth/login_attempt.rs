@@ -134,7 +134,7 @@ fn commit_reserved(
         }
     };
     let last_of_day = match origin {
-        RateOrigin::Network(_) => lockout::shut_for_the_day(held.day.as_ref(), limits),
+        RateOrigin::Network(_) => lockout::locked_for_the_day(held.day.as_ref(), limits),
         RateOrigin::Device(_) => None,
     };
     Ok(LoginAttempt { is_barred, last_of_day: last_of_day.filter(|_| !is_barred), ..attempt.clone() })
@@ -204,7 +204,7 @@ fn settle_wrong_of(
     let Counters { origin, day } = failure::find(tx, subject, attempt.origin)?;
     let (after, settled) = lockout::settle_wrong(origin.as_ref(), limits);
     // A successful login may have cleared the day's failures since the reservation.
-    let day_until = attempt.last_of_day.filter(|_| lockout::shut_for_the_day(day.as_ref(), limits).is_some());
+    let day_until = attempt.last_of_day.filter(|_| lockout::locked_for_the_day(day.as_ref(), limits).is_some());
     failure::put(tx, subject, attempt.origin, &Counters { origin: settled, day })?;
     let origin_until = match after {
         AfterWrong::Open => None,

@@ -131,9 +131,9 @@ impl Auth {
     /// The figures of the cache of verified tokens, and of the queue for password hashes.
     pub fn figures(&self) -> (CacheFigures, HasherFigures) {
         let (hits, misses) = self.context().verified.hits_and_misses();
-        let HasherReport { hashed, verified, verified_nobody, refused, waiting, running, .. } =
+        let HasherReport { hashed, verified, verified_unknown, refused, waiting, running, .. } =
             self.context().hasher.report();
-        let hasher = HasherFigures { waiting, running, hashed, verified, verified_nobody, refused };
+        let hasher = HasherFigures { waiting, running, hashed, verified, verified_unknown, refused };
         (CacheFigures { hits, misses }, hasher)
     }
 

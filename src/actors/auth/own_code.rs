@@ -118,7 +118,7 @@ pub(super) async fn request(
     match context.otp.issue(call_context, user, purpose.into(), CodeOrder::Asked).await? {
         Issued::Sent { code, expires_at, resend_at } => Ok(CodeRequested { code, expires_at, resend_at }),
         Issued::Wait { until } => Err(Failure::Refused(RequestRefusal::TooSoon { wait: until.since(now) })),
-        Issued::Nobody => Err(Failure::Refused(match purpose {
+        Issued::NoOwner => Err(Failure::Refused(match purpose {
             OwnPurpose::VerifyPhone => RequestRefusal::NoPhone,
             OwnPurpose::VerifyEmail => RequestRefusal::AlreadyVerified,
             OwnPurpose::StepUp => RequestRefusal::SessionEnded,

@@ -44,7 +44,7 @@ pub struct HasherReport {
     /// Comparisons with a stored hash.
     pub verified: u64,
     /// Comparisons for an identifier without a user, which cost the same.
-    pub verified_nobody: u64,
+    pub verified_unknown: u64,
     /// KiB of memory times passes, of all hashes.
     pub work: u64,
     /// Jobs that were not started because their caller had stopped waiting.
@@ -62,7 +62,7 @@ pub struct HasherReport {
 impl HasherReport {
     /// The number of all hashes.
     pub fn hashes(&self) -> u64 {
-        self.hashed + self.verified + self.verified_nobody
+        self.hashed + self.verified + self.verified_unknown
     }
 }
 
@@ -70,7 +70,7 @@ impl HasherReport {
 struct Counts {
     hashed: AtomicU64,
     verified: AtomicU64,
-    verified_nobody: AtomicU64,
+    verified_unknown: AtomicU64,
     work: AtomicU64,
     skipped: AtomicU64,
     refused: AtomicU64,
@@ -165,7 +165,7 @@ impl HasherPool {
         HasherReport {
             hashed: read(&counts.hashed),
             verified: read(&counts.verified),
-            verified_nobody: read(&counts.verified_nobody),
+            verified_unknown: read(&counts.verified_unknown),
             work: read(&counts.work),
             skipped: read(&counts.skipped),
             refused: read(&counts.refused),
@@ -243,11 +243,11 @@ impl HasherPlace {
     }
 
     /// Does the work of `verify` for an identifier that no user has. Always `Wrong`.
-    pub async fn verify_nobody(self, password: Secret, cost: PasswordCost) -> Result<PasswordCheck, Fault> {
+    pub async fn verify_unknown(self, password: Secret, cost: PasswordCost) -> Result<PasswordCheck, Fault> {
         self.submit(move |shared, scratch| {
-            shared.counts.verified_nobody.fetch_add(1, Ordering::Relaxed);
+            shared.counts.verified_unknown.fetch_add(1, Ordering::Relaxed);
             shared.counts.work.fetch_add(cost.work(), Ordering::Relaxed);
-            shared.hasher.verify_nobody(scratch, &password, cost)
+            shared.hasher.verify_unknown(scratch, &password, cost)
         })
         .await
     }

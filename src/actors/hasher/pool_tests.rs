@@ -45,11 +45,11 @@ fn a_password_is_hashed_and_verified_and_counted() {
         let hash = place().hash(Secret::new("a long password"), [1; SALT_BYTES]).await.unwrap();
         let right = place().verify(hash.clone(), Secret::new("a long password")).await.unwrap();
         let wrong = place().verify(hash, Secret::new("another")).await.unwrap();
-        let nobody = place().verify_nobody(Secret::new("a long password"), CHEAP).await.unwrap();
+        let nobody = place().verify_unknown(Secret::new("a long password"), CHEAP).await.unwrap();
         assert_eq!((right, wrong, nobody), (PasswordCheck::Right, PasswordCheck::Wrong, PasswordCheck::Wrong));
     });
     let report = pool.report();
-    assert_eq!((report.hashed, report.verified, report.verified_nobody, report.hashes()), (1, 2, 1, 4));
+    assert_eq!((report.hashed, report.verified, report.verified_unknown, report.hashes()), (1, 2, 1, 4));
     assert_eq!((report.waiting, report.running, report.panics), (0, 0, 0));
 }
 
@@ -132,7 +132,7 @@ async fn a_job_whose_caller_has_stopped_waiting_is_not_started() {
 async fn a_caller_whose_job_is_dropped_is_answered_with_unavailable() {
     let pool = pool();
     let place = pool.reserve(network(1), Priority::Login).unwrap();
-    let waiting = place.verify_nobody(Secret::new("x"), CHEAP);
+    let waiting = place.verify_unknown(Secret::new("x"), CHEAP);
     let (answer, ()) = tokio::join!(waiting, async { drop(pool.shared.queue().take().unwrap()) });
     assert_eq!(answer, Err(Fault::Unavailable));
     assert_eq!(pool.report().waiting, 0);
@@ -146,7 +146,7 @@ fn a_hundred_at_once_from_many_networks_are_all_answered_or_refused() {
             let pool = pool.clone();
             async move {
                 match pool.reserve(network(n), Priority::Login) {
-                    Ok(place) => place.verify_nobody(Secret::new("x"), CHEAP).await.map(|_| true),
+                    Ok(place) => place.verify_unknown(Secret::new("x"), CHEAP).await.map(|_| true),
                     Err(_) => Ok(false),
                 }
             }
@@ -158,5 +158,5 @@ fn a_hundred_at_once_from_many_networks_are_all_answered_or_refused() {
     });
     assert_eq!(answered + refused, 100);
     assert!(answered >= 64);
-    assert_eq!(usize::try_from(pool.report().verified_nobody).unwrap(), answered);
+    assert_eq!(usize::try_from(pool.report().verified_unknown).unwrap(), answered);
 }

@@ -56,13 +56,13 @@ mod tests {
         let tree = root.start().await.unwrap();
         for _ in 0..4 {
             let place = pool.reserve(Network::V4([10, 0, 0]), Priority::Login).unwrap();
-            assert_eq!(place.verify_nobody(Secret::new("x"), CHEAP).await, Ok(PasswordCheck::Wrong));
+            assert_eq!(place.verify_unknown(Secret::new("x"), CHEAP).await, Ok(PasswordCheck::Wrong));
         }
         tree.stop(Duration::from_secs(5)).await;
-        assert_eq!(pool.report().verified_nobody, 4);
+        assert_eq!(pool.report().verified_unknown, 4);
         let place = pool.reserve(Network::V4([10, 0, 0]), Priority::Login).unwrap();
         let unanswered =
-            tokio::time::timeout(Duration::from_millis(50), place.verify_nobody(Secret::new("x"), CHEAP)).await;
+            tokio::time::timeout(Duration::from_millis(50), place.verify_unknown(Secret::new("x"), CHEAP)).await;
         assert!(unanswered.is_err(), "no thread is left to answer");
     }
 }

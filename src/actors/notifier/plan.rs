@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_notification_is_planned_for_each_subscribed_type_and_for_no_other() {
-        let heard = EventType::heard_by(NAME);
+        let heard = EventType::subscribed_by(NAME);
         assert!(!heard.is_empty());
         for event in samples::envelopes() {
             let event_type = event.event_type;

@@ -30,7 +30,7 @@ pub enum Issued {
         until: Timestamp,
     },
     /// The owner has no address to send to, or does not exist.
-    Nobody,
+    NoOwner,
 }
 
 /// The cause of an issue.
@@ -55,7 +55,7 @@ pub(super) async fn run(
     };
     match context.store.decide(write, move |tx| commit(tx, (owner, purpose), &order, &limits)).await {
         Ok(issued) => Ok(issued),
-        Err(Failure::Refused(AlreadySettled)) => Ok(Issued::Nobody),
+        Err(Failure::Refused(AlreadySettled)) => Ok(Issued::NoOwner),
         Err(Failure::Fault(fault)) => Err(fault),
     }
 }

@@ -29,7 +29,7 @@ impl OtpSubscriber {
         };
         let context = hand_over.context();
         match self.otp.issue(context, owner, purpose, CodeOrder::Event(Box::new(hand_over))).await? {
-            Issued::Sent { .. } | Issued::Wait { .. } | Issued::Nobody => Ok(()),
+            Issued::Sent { .. } | Issued::Wait { .. } | Issued::NoOwner => Ok(()),
         }
     }
 }
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_code_is_issued_for_each_subscribed_type_and_for_no_other() {
-        let heard = EventType::heard_by(NAME);
+        let heard = EventType::subscribed_by(NAME);
         assert!(!heard.is_empty());
         for event in EventKind::samples() {
             let event_type = event.event_type();

@@ -31,7 +31,7 @@ pub(crate) fn issue_code(
 ) -> Result<Issued, TxFault> {
     let Some(recipient) = recipient_of(tx, owner, purpose)? else {
         timing_padding::leave(tx)?;
-        return Ok(Issued::Nobody);
+        return Ok(Issued::NoOwner);
     };
     let existing = code::find(tx, owner, purpose)?;
     let fresh = draw(tx, limits.length);

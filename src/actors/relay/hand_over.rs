@@ -195,12 +195,12 @@ fn write_failure(tx: &mut Tx<'_>, place: EventPlace<'_>, exhausted: &DeadLetter)
             let due = tx.now().plus(wait);
             subscription::delay(tx, place, &Delayed { attempts: *attempts, due, last_error: last_error.clone() })
         }
-        NextTry::Never => subscription::bury(tx, place, &at_now(tx, exhausted)),
+        NextTry::Never => subscription::add_dead_letter(tx, place, &at_now(tx, exhausted)),
     }
 }
 
 fn write_dead_letter(tx: &mut Tx<'_>, place: EventPlace<'_>, letter: &DeadLetter) -> Result<(), TxFault> {
-    if is_settled(tx, place)? { Ok(()) } else { subscription::bury(tx, place, &at_now(tx, letter)) }
+    if is_settled(tx, place)? { Ok(()) } else { subscription::add_dead_letter(tx, place, &at_now(tx, letter)) }
 }
 
 fn letter(event: &EventEnvelope, reason: DeadReason, attempts: u32, last_error: String) -> DeadLetter {

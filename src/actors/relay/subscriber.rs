@@ -19,7 +19,7 @@ pub trait Subscriber: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// The types it receives: those whose rows in the catalogue name it.
     fn types(&self) -> Vec<EventType> {
-        EventType::heard_by(self.name())
+        EventType::subscribed_by(self.name())
     }
     /// Handles one event. An effect in the store happens exactly once if its transaction calls `HandOver::settle`; an
     /// effect outside the store happens at least once.

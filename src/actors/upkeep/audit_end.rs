@@ -33,7 +33,7 @@ impl LeasedWorker for AuditEnd {
             return Ok(Next::Within(due.since(now)));
         }
         log_heads(&self.store);
-        self.due = Some(now.plus(limits::AUDIT_END_TOLD_EVERY));
-        Ok(Next::Within(limits::AUDIT_END_TOLD_EVERY))
+        self.due = Some(now.plus(limits::AUDIT_HEAD_LOGGED_EVERY));
+        Ok(Next::Within(limits::AUDIT_HEAD_LOGGED_EVERY))
     }
 }

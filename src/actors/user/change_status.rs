@@ -67,7 +67,7 @@ fn commit(tx: &mut Tx<'_>, command: &ChangeStatus) -> Decision<User, ChangeStatu
         Err(no_way) => return refuse(ChangeStatusRefusal::NotFrom(no_way.from)),
         Ok(StatusChange::Unchanged) => return refuse(ChangeStatusRefusal::NotFrom(found.status)),
         Ok(StatusChange::Opened { to }) => to,
-        Ok(StatusChange::Shut { to }) => {
+        Ok(StatusChange::Ended { to }) => {
             if writes::is_last_admin(tx, found.id)? {
                 return refuse(ChangeStatusRefusal::LastAdmin);
             }

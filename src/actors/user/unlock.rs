@@ -58,7 +58,7 @@ fn commit(tx: &mut Tx<'_>, command: &Unlock, key: &IdentifierKey) -> Decision<Us
         Ok(StatusChange::Unchanged) => found,
         // Failed logins can lock a pending user out too.
         Err(_) if found.status == Status::Pending => found,
-        Ok(StatusChange::Shut { .. }) | Err(_) => return refuse(UnlockRefusal::NotFrom(found.status)),
+        Ok(StatusChange::Ended { .. }) | Err(_) => return refuse(UnlockRefusal::NotFrom(found.status)),
     };
     forget_failures(tx, &unlocked, key)?;
     tx.audit(AuditRecord::done(UserAction::Unlock, unlocked.id))?;

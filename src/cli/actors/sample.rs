@@ -138,13 +138,13 @@ impl ActorSample {
 /// The answer to GET, which may be an error that says how the process is (`/health` while the store is closed).
 async fn document<T: DeserializeOwned>(client: &ControlClient, path: &str) -> Result<T, CliFailure> {
     let answer = client.get(path, limits::TOP_TIMEOUT).await.map_err(|error| unreachable(client, &error))?;
-    let told = answer.json().unwrap_or_default();
+    let body = answer.json().unwrap_or_default();
     if answer.status == 401 || answer.status == 403 {
         return Err(CliFailure::Fault(format!("{} {}", client.address(), no_credential(client))));
     }
-    T::deserialize(&told).map_err(|error| match answer.status {
+    T::deserialize(&body).map_err(|error| match answer.status {
         200 => CliFailure::fault(other_version(client), error),
-        status => CliFailure::fault(format_args!("{} answers {status}", client.address()), refusal(&told)),
+        status => CliFailure::fault(format_args!("{} answers {status}", client.address()), refusal(&body)),
     })
 }
 

@@ -162,7 +162,7 @@ pub fn settle_wrong(origin: Option<&OriginFailures>, limits: &LockoutLimits) -> 
 
 /// The end of the daily lockout, which applies to all devices except known ones; `None` while the day's failures are
 /// below `daily_failures`.
-pub fn shut_for_the_day(day: Option<&DayFailures>, limits: &LockoutLimits) -> Option<Timestamp> {
+pub fn locked_for_the_day(day: Option<&DayFailures>, limits: &LockoutLimits) -> Option<Timestamp> {
     day.filter(|day| day.tried >= limits.daily_failures).map(|day| day.since.plus(DAY))
 }
 

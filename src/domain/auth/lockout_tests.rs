@@ -94,9 +94,9 @@ fn the_lock_is_told_once_by_the_failure_that_completed_it() {
     for _ in 0..5 {
         records.reserve(network(1), 0);
     }
-    let told: Vec<_> = (0..5).map(|_| records.wrong(network(1))).collect();
-    assert_eq!(told[..4], [AfterWrong::Open; 4]);
-    assert_eq!(told[4], AfterWrong::Locked { until: at(60) });
+    let after: Vec<_> = (0..5).map(|_| records.wrong(network(1))).collect();
+    assert_eq!(after[..4], [AfterWrong::Open; 4]);
+    assert_eq!(after[4], AfterWrong::Locked { until: at(60) });
     assert_eq!(records.reserve(network(1), 60), None);
     assert_eq!(records.wrong(network(1)), AfterWrong::Open);
 }

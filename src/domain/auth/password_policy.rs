@@ -55,7 +55,7 @@ impl PasswordPolicy {
         let length = text.chars().count();
         if length < self.min_length {
             let detail = format!("must be at least {} characters long", self.min_length);
-            objections.push(Invalid::told("password_too_short", detail));
+            objections.push(Invalid::detailed("password_too_short", detail));
         }
         if length > limits::PASSWORD_MAX {
             objections.push(too_long());
@@ -88,12 +88,12 @@ impl PasswordPolicy {
             ),
         ];
         let missing = demands.into_iter().filter(|(demanded, found, _, _)| *demanded && !found);
-        missing.map(|(_, _, code, what)| Invalid::told(code, format!("must contain {what}")))
+        missing.map(|(_, _, code, what)| Invalid::detailed(code, format!("must contain {what}")))
     }
 }
 
 fn too_long() -> Invalid {
-    Invalid::told("password_too_long", format!("must be at most {} characters long", limits::PASSWORD_MAX))
+    Invalid::detailed("password_too_long", format!("must be at most {} characters long", limits::PASSWORD_MAX))
 }
 
 fn telling(text: &str, context: &PasswordContext<'_>) -> Vec<Invalid> {

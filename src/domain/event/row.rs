@@ -59,7 +59,7 @@ impl EventType {
     }
 
     /// The types that this subscriber receives, in the order of the catalogue.
-    pub fn heard_by(subscriber: &str) -> Vec<Self> {
+    pub fn subscribed_by(subscriber: &str) -> Vec<Self> {
         EventRow::all().filter(|row| row.subscribers.contains(&subscriber)).map(|row| row.event_type).collect()
     }
 
@@ -125,8 +125,8 @@ mod tests {
 
     #[test]
     fn a_subscriber_hears_the_types_whose_rows_name_it() {
-        assert_eq!(EventType::heard_by("otp"), [UserRegistered::TYPE, PasswordResetRequested::TYPE]);
-        assert_eq!(EventType::heard_by("another_name"), []);
+        assert_eq!(EventType::subscribed_by("otp"), [UserRegistered::TYPE, PasswordResetRequested::TYPE]);
+        assert_eq!(EventType::subscribed_by("another_name"), []);
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl AccountLabel {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         if !(1..=limits::ACCOUNT_LABEL_MAX).contains(&text.chars().count()) {
-            return Err(Invalid::told("length", format!("must be 1 to {} characters", limits::ACCOUNT_LABEL_MAX)));
+            return Err(Invalid::detailed("length", format!("must be 1 to {} characters", limits::ACCOUNT_LABEL_MAX)));
         }
         let is_unseen =
             |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
@@ -109,7 +109,7 @@ impl TransactionReference {
         let is_printable = text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
         let is_trimmed = text.trim() == text;
         if !(is_printable && is_trimmed && (1..=limits::TRANSACTION_REFERENCE_MAX).contains(&text.len())) {
-            return Err(Invalid::told(
+            return Err(Invalid::detailed(
                 "reference_format",
                 format!("must be 1 to {} printable ASCII characters", limits::TRANSACTION_REFERENCE_MAX),
             ));

@@ -41,7 +41,7 @@ pub enum StatusChange {
     /// The user may sign in, or may do so after verifying.
     Opened { to: Status },
     /// The user may no longer sign in: every session ends in the same transaction.
-    Shut { to: Status },
+    Ended { to: Status },
 }
 
 /// The status does not allow the command.
@@ -54,14 +54,14 @@ pub struct NoWay {
 
 /// The change by `command` from the status `from`.
 pub fn change(from: Status, command: StatusCommand, proof: AddressProof) -> Result<StatusChange, NoWay> {
-    use StatusChange::{Opened, Shut, Unchanged};
+    use StatusChange::{Ended, Opened, Unchanged};
     let no_way = Err(NoWay { from, command });
     match (command, from) {
         (StatusCommand::Verify, Status::Pending) => Ok(Opened { to: Status::Active }),
         (StatusCommand::Verify, Status::Active) => Ok(Unchanged),
         (StatusCommand::Verify, Status::Locked | Status::Disabled) => no_way,
 
-        (StatusCommand::Lock, Status::Active) => Ok(Shut { to: Status::Locked }),
+        (StatusCommand::Lock, Status::Active) => Ok(Ended { to: Status::Locked }),
         (StatusCommand::Lock, Status::Locked) => Ok(Unchanged),
         (StatusCommand::Lock, Status::Pending | Status::Disabled) => no_way,
 
@@ -70,7 +70,7 @@ pub fn change(from: Status, command: StatusCommand, proof: AddressProof) -> Resu
         (StatusCommand::Unlock, Status::Pending | Status::Disabled) => no_way,
 
         (StatusCommand::Disable, Status::Pending | Status::Active | Status::Locked) => {
-            Ok(Shut { to: Status::Disabled })
+            Ok(Ended { to: Status::Disabled })
         }
         (StatusCommand::Disable, Status::Disabled) => Ok(Unchanged),
 
@@ -95,7 +95,7 @@ pub fn of_user(user: &User, command: StatusCommand) -> Result<StatusChange, NoWa
 pub fn with_proven_address(user: User, now: Timestamp) -> User {
     let status = match change(user.status, StatusCommand::Verify, AddressProof::Verified) {
         Ok(StatusChange::Opened { to }) => to,
-        Ok(StatusChange::Unchanged | StatusChange::Shut { .. }) | Err(_) => user.status,
+        Ok(StatusChange::Unchanged | StatusChange::Ended { .. }) | Err(_) => user.status,
     };
     User { status, email_verified: true, updated_at: now, version: user.version + 1, ..user }
 }
@@ -158,7 +158,7 @@ Enable   =          =          -          active
                 let cell = match change(from, command, AddressProof::Verified) {
                     Ok(StatusChange::Unchanged) => "=".to_owned(),
                     Ok(StatusChange::Opened { to }) => to.as_str().to_owned(),
-                    Ok(StatusChange::Shut { to }) => format!("{}!", to.as_str()),
+                    Ok(StatusChange::Ended { to }) => format!("{}!", to.as_str()),
                     Err(NoWay { .. }) => "-".to_owned(),
                 };
                 row.push_str(&format!("{cell:<11}"));

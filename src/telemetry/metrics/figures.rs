@@ -78,7 +78,7 @@ pub struct HasherFigures {
     /// Comparisons with a stored hash.
     pub verified: u64,
     /// Comparisons without a stored hash, which have the cost of one with a hash.
-    pub verified_nobody: u64,
+    pub verified_unknown: u64,
     /// Requests that found no permit.
     pub refused: u64,
 }
@@ -211,11 +211,11 @@ impl Figures {
 
     fn put_hasher(&self, samples: &mut Samples) {
         const HASHER: &str = "hasher";
-        let HasherFigures { waiting, running, hashed, verified, verified_nobody, refused } = self.hasher;
+        let HasherFigures { waiting, running, hashed, verified, verified_unknown, refused } = self.hasher;
         samples.put(Metric::HasherQueue, HASHER, float(waiting));
         samples.put(Metric::HasherRunning, HASHER, float(running));
         samples.put(Metric::HashesRefused, HASHER, float(refused));
-        for (purpose, count) in [("new", hashed), ("check", verified), ("unknown_identifier", verified_nobody)] {
+        for (purpose, count) in [("new", hashed), ("check", verified), ("unknown_identifier", verified_unknown)] {
             samples.put_by(Metric::Hashes, HASHER, &[purpose], float(count));
         }
     }

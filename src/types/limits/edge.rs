@@ -71,7 +71,7 @@ pub const FORWARDED_HOPS_MAX: usize = 32;
 /// How long health reports that an untrusted peer sent headers of a proxy.
 pub const UNTRUSTED_PROXY_SHOWN: Duration = Duration::from_secs(600);
 /// Between two log lines about such peers.
-pub const UNTRUSTED_PROXY_TOLD_EVERY: Duration = Duration::from_secs(60);
+pub const UNTRUSTED_PROXY_LOGGED_EVERY: Duration = Duration::from_secs(60);
 /// Connections that the kernel holds until they are accepted; the kernel may hold fewer (`net.core.somaxconn`).
 pub const ACCEPT_QUEUE: u32 = 1_024;
 /// Keys in one table of rate limits.

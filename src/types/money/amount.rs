@@ -81,7 +81,7 @@ impl AmountRefusal {
 
 impl From<AmountRefusal> for Invalid {
     fn from(refusal: AmountRefusal) -> Self {
-        Self::told(refusal.code(), refusal.to_string())
+        Self::detailed(refusal.code(), refusal.to_string())
     }
 }
 

@@ -88,7 +88,7 @@ impl CurrencyScale {
     /// Checks the range.
     pub fn new(digits: u8) -> Result<Self, Invalid> {
         if digits > limits::CURRENCY_SCALE_MAX {
-            return Err(Invalid::told("out_of_range", format!("must be at most {}", limits::CURRENCY_SCALE_MAX)));
+            return Err(Invalid::detailed("out_of_range", format!("must be at most {}", limits::CURRENCY_SCALE_MAX)));
         }
         Ok(Self(digits))
     }

@@ -16,7 +16,7 @@ use super::events::{sequences, test_write};
 use crate::test_app::{TestApp, eventually};
 
 /// Adds an event to the notifier's dead letters.
-pub async fn bury(app: &TestApp, kind: EventType) -> u64 {
+pub async fn add_dead_letter(app: &TestApp, kind: EventType) -> u64 {
     let event = app.events(kind).pop().unwrap();
     let (sequence, subject) = (event.sequence, event.subject);
     let letter = DeadLetter {
@@ -29,7 +29,7 @@ pub async fn bury(app: &TestApp, kind: EventType) -> u64 {
         at: app.now(),
     };
     let buried = app.store.write(test_write(app), move |tx| {
-        subscription::bury(tx, EventPlace { subscriber: "notifier", subject, sequence }, &letter)
+        subscription::add_dead_letter(tx, EventPlace { subscriber: "notifier", subject, sequence }, &letter)
     });
     buried.await.unwrap();
     sequence
@@ -40,7 +40,7 @@ async fn dead_letters_are_listed_inspected_and_requeued() {
     let app = TestApp::new().await;
     let ada = app.member("ada@example.com").await;
     app.mail("ada@example.com", "welcome", 1).await;
-    let sequence = bury(&app, UserVerified::TYPE).await;
+    let sequence = add_dead_letter(&app, UserVerified::TYPE).await;
     let ops = app.ops.clone();
     for query in ["", "?subscriber=notifier"] {
         let listed = ops.get(&format!("/events/dead-letters{query}")).await;
@@ -80,8 +80,8 @@ async fn all_dead_letters_of_a_subscriber_are_requeued_at_once_and_one_is_discar
     app.member("ada@example.com").await;
     app.mail("ada@example.com", "welcome", 1).await;
     let operator = app.operator();
-    let verified = bury(&app, UserVerified::TYPE).await;
-    let logged_in = bury(&app, UserLoggedIn::TYPE).await;
+    let verified = add_dead_letter(&app, UserVerified::TYPE).await;
+    let logged_in = add_dead_letter(&app, UserLoggedIn::TYPE).await;
     let first = operator.get("/events/dead-letters?limit=1").await;
     let cursor = first.body["nextCursor"].as_str().unwrap().to_owned();
     let second = operator.get(&format!("/events/dead-letters?limit=1&cursor={cursor}")).await;

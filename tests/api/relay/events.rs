@@ -9,7 +9,7 @@ use majordomo::{
 };
 use serde_json::{Value, json};
 
-use super::dead_letters::bury;
+use super::dead_letters::add_dead_letter;
 use crate::flows::test_store::{NEWER_EVENT, append_newer_event};
 use crate::test_app::{PASSWORD, TestApp, eventually};
 
@@ -112,7 +112,7 @@ async fn an_event_of_a_newer_version_is_listed_by_its_number() {
         assert_eq!((&event["type"], &event["source"]), (&json!("unknown:0x01fe"), &json!("/auth")), "{page:?}");
         assert_eq!(event["data"], json!({}));
     }
-    let sequence = bury(&app, NEWER_EVENT).await;
+    let sequence = add_dead_letter(&app, NEWER_EVENT).await;
     let letter = app.ops.get(&format!("/events/dead-letters/notifier/{sequence}")).await;
     assert_eq!((letter.status, &letter.body["eventType"]), (200, &json!("unknown:0x01fe")), "{letter:?}");
 }

@@ -54,7 +54,7 @@ impl FromFields for AuditListFilter {
 
 fn actor(text: &str) -> Result<Actor, Invalid> {
     if text.len() > limits::AUDIT_ACTOR_MAX {
-        return Err(Invalid::told("length", format!("must be at most {} bytes", limits::AUDIT_ACTOR_MAX)));
+        return Err(Invalid::detailed("length", format!("must be at most {} bytes", limits::AUDIT_ACTOR_MAX)));
     }
     text.parse()
 }
@@ -62,7 +62,7 @@ fn actor(text: &str) -> Result<Actor, Invalid> {
 fn action(text: &str) -> Result<AuditAction, Invalid> {
     AuditAction::from_name(text).ok_or_else(|| {
         let known: Vec<_> = ActionRow::all().map(|row| row.name).collect();
-        Invalid::told("unknown_value", format!("must be one of {}", known.join(", ")))
+        Invalid::detailed("unknown_value", format!("must be one of {}", known.join(", ")))
     })
 }
 

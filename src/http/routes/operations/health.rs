@@ -129,13 +129,13 @@ pub async fn show_readiness(State(services): State<EdgeServices>, insight: Insig
     let ready = reasons.is_empty();
     let reasons = match insight {
         Insight::Shallow => Vec::new(),
-        Insight::Full => reasons.iter().map(told).collect(),
+        Insight::Full => reasons.iter().map(described).collect(),
     };
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(ReadinessBody { ready, reasons })).into_response()
 }
 
-fn told(reason: &NotReady) -> String {
+fn described(reason: &NotReady) -> String {
     match reason {
         NotReady::Starting => "starting".to_owned(),
         NotReady::Draining => "draining".to_owned(),

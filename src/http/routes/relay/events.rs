@@ -58,7 +58,10 @@ fn sequence(text: &str) -> Result<u64, Invalid> {
 
 fn types(text: &str) -> Result<BTreeSet<EventType>, Invalid> {
     if text.len() > limits::EVENT_TYPES_QUERY_MAX {
-        return Err(Invalid::told("length", format!("must be at most {} characters", limits::EVENT_TYPES_QUERY_MAX)));
+        return Err(Invalid::detailed(
+            "length",
+            format!("must be at most {} characters", limits::EVENT_TYPES_QUERY_MAX),
+        ));
     }
     let unknown = Invalid::new("unknown_value", "must be types of events, separated by commas");
     text.split(',').map(|name| EventType::from_name(name).ok_or_else(|| unknown.clone())).collect()

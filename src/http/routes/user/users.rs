@@ -117,7 +117,7 @@ impl UserSelector {
     }
 }
 
-fn nobody() -> ApiError {
+fn no_such_user() -> ApiError {
     ApiError::new(ProblemCode::NotFound)
 }
 
@@ -158,9 +158,9 @@ pub async fn show_user(
 ) -> Result<Response, ApiError> {
     let id = who.id(&caller);
     if id != caller.0.user && !may(&caller.0.roles, Permission::ReadUsers) {
-        return Err(nobody());
+        return Err(no_such_user());
     }
-    let found: User = services.users.find(id).await?.ok_or_else(nobody)?;
+    let found: User = services.users.find(id).await?.ok_or_else(no_such_user)?;
     note_read(&services, context, (id, "show_user")).await?;
     Ok(Tagged::from(found).unless(&known))
 }
@@ -182,7 +182,7 @@ impl FromFields for StatusBody {
 impl From<ChangeStatusRefusal> for ApiError {
     fn from(refusal: ChangeStatusRefusal) -> Self {
         match refusal {
-            ChangeStatusRefusal::NotFound => nobody(),
+            ChangeStatusRefusal::NotFound => no_such_user(),
             ChangeStatusRefusal::Changed => Self::new(ProblemCode::PreconditionFailed),
             ChangeStatusRefusal::NotFrom(from) => {
                 Self::new(ProblemCode::StatusConflict).detail(format!("The user is {}.", from.as_str()))
@@ -237,7 +237,7 @@ impl FromFields for RolesBody {
 impl From<ChangeRolesRefusal> for ApiError {
     fn from(refusal: ChangeRolesRefusal) -> Self {
         match refusal {
-            ChangeRolesRefusal::NotFound => nobody(),
+            ChangeRolesRefusal::NotFound => no_such_user(),
             ChangeRolesRefusal::Changed => Self::new(ProblemCode::PreconditionFailed),
             ChangeRolesRefusal::LastAdmin => Self::new(ProblemCode::LastAdmin),
             ChangeRolesRefusal::Unproven => {

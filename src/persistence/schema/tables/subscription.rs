@@ -148,7 +148,7 @@ pub fn delay(tx: &mut Tx<'_>, place: EventPlace<'_>, delayed: &Delayed) -> Resul
 }
 
 /// Makes an event a dead letter; the next event of its subject moves to the front.
-pub fn bury(tx: &mut Tx<'_>, place: EventPlace<'_>, letter: &DeadLetter) -> Result<(), TxFault> {
+pub fn add_dead_letter(tx: &mut Tx<'_>, place: EventPlace<'_>, letter: &DeadLetter) -> Result<(), TxFault> {
     change_delayed(tx, place, |tx| tx.delete(&DELAYED_BY_SUBJECT, &place.row()))?;
     tx.put(&DEAD_LETTER_BY_SEQUENCE, &place.mark(), letter)
 }
