@@ -32,7 +32,8 @@ pub struct ForgotPassword {
 /// The answer for every address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetRequested {
-    pub request: ResetId,
+    /// The id for `ResetBy::Id`.
+    pub reset: ResetId,
     /// The latest expiry of a code that is sent now. A code that is sent again keeps its earlier expiry, which the mail
     /// states.
     pub expires_at: Timestamp,
@@ -69,7 +70,7 @@ fn commit(tx: &mut Tx<'_>, email: &EmailAddress, settings: &config::CodeConfig) 
         record(tx, owner, request.id)?;
     }
     Ok(ResetRequested {
-        request: request.id,
+        reset: request.id,
         expires_at: request.expires_at,
         resend_at: now.plus(settings.resend_after),
     })
@@ -91,10 +92,10 @@ pub(super) fn owner_of(reader: &impl Reader, email: &EmailAddress, now: Timestam
     Ok(registration_rules::newest_verifiable(&waiting, now).map(|found| found.id))
 }
 
-fn record(tx: &mut Tx<'_>, owner: UserId, request: ResetId) -> Result<(), TxFault> {
-    let kind = PasswordResetRequested { user: owner, reset: request }.into();
+fn record(tx: &mut Tx<'_>, owner: UserId, reset: ResetId) -> Result<(), TxFault> {
+    let kind = PasswordResetRequested { user: owner, reset }.into();
     let event = Event { subject: owner, kind, personal: Personal::default() };
-    let entry = AuditRecord::done(AuthAction::ForgotPassword, owner).detail(format!("request={request}"));
+    let entry = AuditRecord::done(AuthAction::ForgotPassword, owner).detail(format!("reset={reset}"));
     tx.record(event, entry)?;
     Ok(())
 }
