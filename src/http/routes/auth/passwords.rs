@@ -9,7 +9,7 @@ use crate::{
     actors::auth::{
         ChangePassword, ChangeRefusal, ForgotPassword, ResetBy, ResetPassword, ResetProof, ResetRefusal, ResetRequested,
     },
-    domain::access::Permission,
+    domain::{access::Permission, auth::password_policy::PasswordContext},
     http::{
         context::SignedIn,
         error::{ApiError, ProblemCode},
@@ -136,7 +136,8 @@ impl FromFields for ResetPasswordBody {
         let email = body.optional("email").text(EmailAddress::parse);
         let code = body.optional("code").text(fields::line(limits::CODE_INPUT_MAX));
         let secret = body.optional("secret").secret();
-        let new_password = body.required("newPassword").secret();
+        let owner = PasswordContext { email: email.as_ref().and_then(Option::as_ref), username: None };
+        let new_password = body.new_password("newPassword", owner);
         let (reset_id, email) = (reset_id?, email?);
         if reset_id.is_some() && email.is_some() {
             body.refuse("email", Invalid::new("one_of", "give either resetId or email"));
@@ -223,7 +224,7 @@ pub struct ChangePasswordBody {
 impl FromFields for ChangePasswordBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
         let current_password = body.required("currentPassword").secret();
-        let new_password = body.required("newPassword").secret();
+        let new_password = body.new_password("newPassword", PasswordContext::default());
         Some(Self { current_password: current_password?, new_password: new_password? })
     }
 }
