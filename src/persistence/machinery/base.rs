@@ -13,6 +13,7 @@ use std::{
 use super::{
     Batch, Lsn,
     checkpoint::{self, Checkpoint},
+    checksum,
     engine::{Engine, EngineError},
     format::{self, Format, Seal},
     fs::{Held, lacks_descriptors},
@@ -38,7 +39,7 @@ const CLOSE_LOOK_EVERY: Duration = Duration::from_millis(5);
 /// The number of these checks: 2 s in total.
 const CLOSE_LOOKS: usize = 400;
 
-/// A transaction that is to be made durable.
+/// A transaction that is to be made durable; its values have no checksums yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
     /// The time of the decision.
@@ -214,13 +215,14 @@ impl Base {
         self.progress.last_time()
     }
 
-    /// Appends a frame for each commit and returns when all are on disk, by one `fdatasync`. An empty group needs no
-    /// write.
-    pub fn commit(&mut self, group: Vec<Commit>) -> Result<DurableGroup, BaseError> {
+    /// Adds the checksums to the values, appends a frame for each commit, and returns when all are on disk, by one
+    /// `fdatasync`. An empty group needs no write.
+    pub fn commit(&mut self, mut group: Vec<Commit>) -> Result<DurableGroup, BaseError> {
         if group.is_empty() {
             let (operations, last, synced_in) = (Batch::default(), self.writer.last(), Duration::ZERO);
             return Ok(DurableGroup { operations, last, synced_in });
         }
+        group.iter_mut().for_each(|commit| checksum::append_all(&mut commit.batch));
         let bytes = self.writer.append(&group)?;
         let clock = Arc::clone(&self.environment.clock);
         let began = clock.instant();

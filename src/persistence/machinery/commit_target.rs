@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Batch, Lsn,
     base::{Base, BaseError, Commit},
+    checksum,
     engine::{Engine, mem::MemEngine},
     format::{Format, Seal},
 };
@@ -61,8 +62,9 @@ impl CommitTarget {
             Self::Directory(base) => base.commit(group).map(DurableCommits::Directory),
             Self::Memory { last, .. } => {
                 let mut all = Batch::default();
-                for commit in group {
+                for mut commit in group {
                     *last = last.next();
+                    checksum::append_all(&mut commit.batch);
                     all.0.extend(commit.batch.0);
                 }
                 Ok(DurableCommits::Memory(all, *last))
