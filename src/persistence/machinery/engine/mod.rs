@@ -189,3 +189,20 @@ impl EngineKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_number_of_the_last_applied_commit_is_damaged() {
+        let stored = applied_value(Lsn(7));
+        assert_eq!(applied_from(&stored), Ok(Lsn(7)));
+        for at in 0..stored.len() {
+            let mut changed = stored.clone();
+            changed[at] ^= 1;
+            assert!(matches!(applied_from(&changed), Err(EngineError::Damaged(_))), "byte {at}");
+        }
+        assert!(applied_from(&stored[1..]).is_err());
+    }
+}
