@@ -1,6 +1,10 @@
 //! Values in the tree that are not the ones that were written: no read returns them, and no snapshot holds them.
 
-use std::{ops::Bound, path::PathBuf};
+use std::{
+    ops::Bound,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use majordomo::{
     persistence::{
@@ -135,5 +139,62 @@ fn a_check_finds_a_damaged_value() {
         let test_store = with_a_damaged_user(kind);
         let fault = check(&test_store.disk.settings, &test_store.disk.environment, |_, _| Ok(())).unwrap_err();
         assert!(matches!(fault, CheckFault::Differs { .. }), "{}: {fault}", kind.name());
+    }
+}
+
+/// Removes the last row of a log from the tree of a closed store.
+fn lose_last_event(disk: &TestDisk) {
+    alter(disk, |engine| {
+        let (start, end) = (Bound::Included(vec![0x20]), Bound::Excluded(vec![0x21]));
+        let scan = ByteScan { start, end, direction: Direction::Descending, limit: 1 };
+        let (key, _) = engine.view().unwrap().scan(&scan).unwrap().pop().unwrap();
+        Batch(vec![Operation::Delete { key }])
+    });
+}
+
+/// Copies a directory with all that is in it.
+pub fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_tree_that_lost_its_last_event_is_rebuilt_at_the_start() {
+    for kind in ON_DISK {
+        for clean in [true, false] {
+            let mut test_store = TestStore::real(kind);
+            let dir = test_store.disk.settings.dir.clone();
+            let copy = dir.with_file_name("copy");
+            let mut opened = test_store.open();
+            for at in 0..12 {
+                opened.act(at, at * 7 + 3).unwrap();
+            }
+            test_store.disk.clock.advance(Duration::from_secs(2));
+            opened.writer.checkpoint();
+            opened.act(12, 4).unwrap();
+            let (head, audit) = (opened.store.head(), opened.store.report().audit_sign_ins);
+            assert!(head > 9, "{head}");
+            if clean {
+                opened.close();
+            } else {
+                // As after the end of a process: no last checkpoint, no mark of a clean close.
+                copy_dir(&dir, &copy);
+                opened.close();
+                test_store.disk.settings.dir = copy;
+            }
+            lose_last_event(&test_store.disk);
+            let opened = test_store.open();
+            let found = (opened.store.head(), opened.store.report().audit_sign_ins);
+            assert_eq!(found, (head, audit), "{} {clean}", kind.name());
+            opened.close();
+        }
     }
 }

@@ -37,12 +37,14 @@ pub struct StoreWriter {
 impl StoreWriter {
     pub(in crate::persistence::machinery) fn new(
         shared: Arc<Shared>,
-        target: CommitTarget,
+        mut target: CommitTarget,
         replay_check: ReplayCheck,
     ) -> Result<Self, TxFault> {
         let ring = shared.ring();
         let heads =
             LogHeads::read(&View { engine: VerifiedView::over(target.engine().view()?), ring: &ring }, shared.catalog)?;
+        target.check_heads(shared.catalog.logs, heads.all())?;
+        target.note_heads(shared.catalog.logs, heads.all());
         shared.publish(heads.all());
         Ok(Self { shared, target: Some(target), heads, replay_check })
     }
@@ -116,6 +118,9 @@ impl StoreWriter {
                 }
             };
             self.heads = heads;
+            if let Some(target) = &mut self.target {
+                target.note_heads(self.shared.catalog.logs, self.heads.all());
+            }
             self.tell(count, began, synced_in);
         }
         for (job, outcome) in answers {
