@@ -265,7 +265,8 @@ async fn no_page_is_wider_than_the_screen() {
     let (Some(_), Some(browser)) = (program("node"), browser()) else { return };
     let home = Home::new();
     let server = home.start().await;
-    for (path, ready) in [("/docs", ".operation"), ("/", "h1"), ("/dev/inbox", "body"), ("/problems/code_wrong", "h1")] {
+    for (path, ready) in [("/docs", ".operation"), ("/", "h1"), ("/dev/inbox", "body"), ("/problems/code_wrong", "h1")]
+    {
         let mut command = tokio::process::Command::new("node");
         command.arg(script("page_widths.mjs")).arg(browser).arg(home.path().join("browser"));
         command.arg(format!("{}{path}", server.public)).arg(ready).args(WIDTHS);

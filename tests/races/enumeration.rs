@@ -372,8 +372,7 @@ async fn a_wrong_try_of_any_code_costs_the_same_events_and_audit_entries() {
         }
     }
     for email in ["known1@example.com", "nobody@example.com"] {
-        let request =
-            app.anyone.post("/auth/password/forgot", json!({ "email": email })).await.body["resetId"].clone();
+        let request = app.anyone.post("/auth/password/forgot", json!({ "email": email })).await.body["resetId"].clone();
         for round in 0..6 {
             let before = refusals(&app).await.1;
             let body = json!({ "resetId": request, "code": "999999", "newPassword": "a sentence for the thief" });

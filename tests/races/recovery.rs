@@ -69,8 +69,7 @@ async fn of_a_hundred_wrong_reset_codes_at_most_five_are_checked_by_request_and_
     // A try that finds the mailbox full is counted and not made.
     let tried = app.events(OtpFailed::TYPE).len();
     assert!((1..=25).contains(&tried), "{tried}");
-    let late =
-        json!({ "resetId": forgot.body["resetId"], "code": code, "newPassword": "a sentence for the thief" });
+    let late = json!({ "resetId": forgot.body["resetId"], "code": code, "newPassword": "a sentence for the thief" });
     assert_eq!(app.anyone.post("/auth/password/reset", late).await.problem(), "code_invalid");
     assert!(app.events(PasswordResetCompleted::TYPE).is_empty());
 }

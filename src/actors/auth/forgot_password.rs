@@ -69,11 +69,7 @@ fn commit(tx: &mut Tx<'_>, email: &EmailAddress, settings: &config::CodeConfig) 
     if let Some(owner) = owner {
         record(tx, owner, request.id)?;
     }
-    Ok(ResetRequested {
-        reset: request.id,
-        expires_at: request.expires_at,
-        resend_at: now.plus(settings.resend_after),
-    })
+    Ok(ResetRequested { reset: request.id, expires_at: request.expires_at, resend_at: now.plus(settings.resend_after) })
 }
 
 /// The owner whose password a code for the address can set: the user; else the valid registration that has such a code;

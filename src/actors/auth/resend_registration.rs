@@ -44,11 +44,7 @@ impl Command<AuthContext> for ResendRegistration {
     const KIND: &'static str = "resend_registration";
     const DEADLINE: Duration = limits::CALL_DEADLINE;
 
-    async fn run(
-        self,
-        context: Arc<AuthContext>,
-        call: Call,
-    ) -> Result<RegistrationResent, Failure<ResendRefusal>> {
+    async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<RegistrationResent, Failure<ResendRefusal>> {
         let now = context.system.clock().now();
         let found = context.store.read(move |view| registration::find(view, self.id)).await?;
         if !found.is_some_and(|found| found.is_verifiable(now)) {

@@ -27,7 +27,8 @@ fn ids(rows: &[Value]) -> Vec<&str> {
 async fn registrations_are_listed_until_their_address_is_proven() {
     let app = TestApp::new().await;
     let admin = app.admin(ROOT).await;
-    let form = json!({ "email": ADA, "password": PASSWORD, "username": "ada", "firstName": "Ada", "phone": "+4930123456" });
+    let form =
+        json!({ "email": ADA, "password": PASSWORD, "username": "ada", "firstName": "Ada", "phone": "+4930123456" });
     let ada = app.registered(form).await.body;
     let bob = app.register(BOB).await.body;
     let code = app.code_of(ADA).await;

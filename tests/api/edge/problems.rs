@@ -70,8 +70,7 @@ async fn a_name_that_is_no_code_is_not_found() {
 #[tokio::test]
 async fn the_type_has_the_path_of_the_public_url() {
     let setting = |url: &str| {
-        let flag =
-            FlagSetting { flag: "--set".to_owned(), key: "public_url".to_owned(), value: url.to_owned() };
+        let flag = FlagSetting { flag: "--set".to_owned(), key: "public_url".to_owned(), value: url.to_owned() };
         Config::read(&Sources { flags: vec![flag], ..Sources::default() }).unwrap().config
     };
     for (url, kind) in

@@ -81,7 +81,9 @@ fn the_reference_of_permissions_is_the_table_of_roles_and_routes() {
         let held = listed(access::permissions_of(role).iter().map(|permission| code(permission.as_str())));
         writeln!(page, "| `{role}` | {held} |").unwrap();
     }
-    page.push_str("\n## From permissions to roles and routes\n\n| permission | permits | roles | routes |\n|---|---|---|---|\n");
+    page.push_str(
+        "\n## From permissions to roles and routes\n\n| permission | permits | roles | routes |\n|---|---|---|---|\n",
+    );
     let table = sorted_table();
     let named = |rule: &Rule| format!("`{} {}`", rule.method, rule.path);
     for permission in Permission::ALL.iter().copied() {

@@ -80,8 +80,8 @@ impl From<Registration> for RegistrationBody {
 
 /// List pending registrations
 ///
-/// Newest first: those whose code, if it is entered, makes a user. A page may contain fewer rows than `limit`: continue
-/// while `nextCursor` is not `null`.
+/// Newest first: those whose code, if it is entered, makes a user. A page may be short, even empty: follow `nextCursor`
+/// until it is `null`.
 #[utoipa::path(
     get, path = "/registrations", operation_id = "list_registrations", tag = "users",
     params(

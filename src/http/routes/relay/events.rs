@@ -214,9 +214,7 @@ pub struct SubscriberList {
     get, path = "/events/subscribers", operation_id = "list_event_subscribers", tag = "events",
     responses((status = 200, description = "All subscribers.", body = SubscriberList))
 )]
-pub async fn list_event_subscribers(
-    State(services): State<EdgeServices>,
-) -> Result<Json<SubscriberList>, ApiError> {
+pub async fn list_event_subscribers(State(services): State<EdgeServices>) -> Result<Json<SubscriberList>, ApiError> {
     let EventsReport { last_event, subscribers } = services.operations.events().await?;
     Ok(Json(SubscriberList { data: subscribers, next_cursor: None, last_event }))
 }
