@@ -59,7 +59,7 @@ async fn all_errors_of_a_body_are_in_one_answer_also_those_of_the_password() {
             &*admin,
             ("POST", "/invitations"),
             invitation,
-            &["/email email_format", "/locale locale_format", "/more unknown_field"],
+            &["/email email_format", "/locale locale_format", "/more unknown_field"][..],
         ),
         (&operator, ("POST", "/users/admins"), create.clone(), &create_errors[..]),
         (&operator, ("POST", "/users/reset-password"), create, &create_errors[..]),
@@ -67,13 +67,13 @@ async fn all_errors_of_a_body_are_in_one_answer_also_those_of_the_password() {
             &*admin,
             ("PUT", "/users/me/status"),
             json!({ "status": "gone", "more": 1 }),
-            &["/more unknown_field", "/status unknown_value"],
+            &["/more unknown_field", "/status unknown_value"][..],
         ),
         (
             &*admin,
             ("PUT", "/users/me/roles"),
             json!({ "roles": ["user", "king"], "more": 1 }),
-            &["/more unknown_field", "/roles/1 unknown_role"],
+            &["/more unknown_field", "/roles/1 unknown_role"][..],
         ),
     ] {
         assert_eq!(refused(client, target, body).await, expected, "{target:?}");
