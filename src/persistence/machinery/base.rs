@@ -22,8 +22,10 @@ use super::{
     },
     layout::Layout,
     open::{self, Opened},
+    opening_watch::OpeningWatch,
     settings::{StoreEnvironment, StoreSettings, Tuning},
     snapshot::SnapshotError,
+    tree_mark::TreeMarker,
     trees::{self, TreeName},
     upkeep::Upkeep,
 };
@@ -132,6 +134,9 @@ pub struct Base {
     opening: Opening,
     checkpoint: Checkpoint,
     since_checkpoint: SinceCheckpoint,
+    marker: Arc<TreeMarker>,
+    /// Whether trees of earlier openings may be left, which the next checkpoint removes.
+    old_trees: bool,
     held: Box<dyn Held>,
 }
 
@@ -149,12 +154,24 @@ impl Base {
         environment: StoreEnvironment,
         seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
     ) -> Result<Self, OpenError> {
-        let opened = open::open(settings, &environment, seal)?;
+        Self::open_watched(settings, environment, &OpeningWatch::default(), seal)
+    }
+
+    /// As `open`; `watch` gets the progress and can stop it.
+    pub fn open_watched(
+        settings: &StoreSettings,
+        environment: StoreEnvironment,
+        watch: &OpeningWatch,
+        seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
+    ) -> Result<Self, OpenError> {
+        let opened = open::open(settings, &environment, watch, seal)?;
         let Opened { held, layout, format, engine, writer, checkpoint, last_time, opening } = opened;
         let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
         let upkeep = Upkeep::new(&environment, &layout, &settings.tuning, &engine, &progress, format.created)?;
         let since_checkpoint = SinceCheckpoint { written: 0, taken: environment.clock.instant() };
+        let tree = TreeName(checkpoint.tree.clone());
+        let marker = Arc::new(TreeMarker::new(Arc::clone(&environment.fs), layout.clone(), tree));
         Ok(Self {
             engine,
             writer,
@@ -167,6 +184,8 @@ impl Base {
             opening,
             checkpoint,
             since_checkpoint,
+            marker,
+            old_trees: true,
             held,
         })
     }
@@ -184,6 +203,11 @@ impl Base {
     /// Snapshots, retention and free space, for other threads.
     pub fn upkeep(&self) -> &Upkeep {
         &self.upkeep
+    }
+
+    /// Marks the tree when it fails.
+    pub fn marker(&self) -> &Arc<TreeMarker> {
+        &self.marker
     }
 
     /// What was found and done when the directory was opened.
@@ -265,7 +289,17 @@ impl Base {
         let next = Checkpoint { lsn: lsn.0, time: self.progress.last_time(), ..self.checkpoint.clone() };
         self.write_checkpoint(next)?;
         self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant() };
+        self.retire_old_trees();
         Ok(())
+    }
+
+    /// Removes the trees that this opening replaced or found: the current one has proved to be usable.
+    fn retire_old_trees(&mut self) {
+        if std::mem::take(&mut self.old_trees)
+            && let Err(error) = trees::retire_others(&self.layout, &TreeName(self.checkpoint.tree.clone()))
+        {
+            tracing::warn!(%error, "an old tree could not be removed; the next start tries again");
+        }
     }
 
     fn write_checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), BaseError> {
@@ -283,6 +317,7 @@ impl Base {
             let source = io::Error::other("a group is on disk and was not applied");
             return Err(BaseError::Io { step: "closing", source });
         }
+        self.upkeep.end();
         self.take_checkpoint()?;
         let Self { engine, environment, layout, checkpoint, upkeep, held, .. } = self;
         if !close_engine(engine, &upkeep) {
