@@ -4,13 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio::sync::{oneshot, watch};
 
-use super::{
-    App, AppError,
-    secrets::hasher,
-    service_write,
-    sockets::Sockets,
-    storage,
-};
+use super::{App, AppError, secrets::hasher, service_write, sockets::Sockets, storage};
 use crate::{
     config::{Config, Mode},
     persistence::{

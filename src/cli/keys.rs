@@ -20,7 +20,6 @@ use crate::{
     domain::auth::key_rotation::Urgency,
     http::routes::auth::key_rotation::{self, KeyBody},
     persistence::{
-        opening_watch::OpeningWatch,
         KeyLoss,
         format::{self, Seal},
         keyring::Keyring,
@@ -28,6 +27,7 @@ use crate::{
         lock,
         lock::Lock,
         loss,
+        opening_watch::OpeningWatch,
     },
     types::limits,
 };

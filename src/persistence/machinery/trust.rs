@@ -198,12 +198,9 @@ impl DistrustReason {
     /// What happens to a tree that is replaced for this reason.
     pub(super) fn others(&self) -> OldTrees {
         match self {
-            Self::New
-            | Self::OtherEngine
-            | Self::MachineStopped
-            | Self::InMemory
-            | Self::Missing
-            | Self::SetAside => OldTrees::Remove,
+            Self::New | Self::OtherEngine | Self::MachineStopped | Self::InMemory | Self::Missing | Self::SetAside => {
+                OldTrees::Remove
+            }
             Self::CheckpointDamaged
             | Self::Empty
             | Self::Behind { .. }
