@@ -15,7 +15,7 @@ use std::{io, sync::Arc};
 
 use super::{
     Lsn,
-    checkpoint::{self, Checkpoint},
+    checkpoint::{self, Checkpoint, StoredHeads},
     engine::{ByteScan, Direction, Engine},
     format::{self, FORMAT, Format, Seal},
     fs::{Fs, Held},
@@ -411,6 +411,7 @@ fn rebuild_tree(
         epoch,
         engine: engine_kind.name().to_owned(),
         tree: tree.0.clone(),
+        heads: inspection.checkpoint().map_or_else(StoredHeads::default, |found| found.heads.clone()),
     };
     write_checkpoint(context, &checkpoint)?;
     TreeMark::clear(context.fs(), &context.layout).map_err(context.io("removing the mark of a tree"))?;

@@ -13,7 +13,8 @@ use crate::{
     persistence::machinery::{
         Lsn,
         base::StoreProgress,
-        engine::{ByteScan, Engine, Pair},
+        checksum::{self, DamagedValue},
+        engine::{ByteScan, Engine, EngineError, Pair},
         fs::{File, Fs},
         journal::{
             Frame, frame,
@@ -89,6 +90,7 @@ fn copy_tree(source: &SnapshotSource<'_>, out: &mut Out) -> Result<u64, Snapshot
         source.check_open()?;
         let page = source.engine.view()?.scan(&scan)?;
         for pair in &page {
+            check(pair)?;
             append_pair(pair, &mut payload);
             out.block_if_large(PAIRS, &mut payload)?;
         }
@@ -101,6 +103,11 @@ fn copy_tree(source: &SnapshotSource<'_>, out: &mut Out) -> Result<u64, Snapshot
     }
     out.rest(PAIRS, &mut payload)?;
     Ok(count)
+}
+
+/// A damaged value ends the walk, so that no snapshot holds one.
+fn check((key, value): &Pair) -> Result<(), EngineError> {
+    if checksum::matches(key, value) { Ok(()) } else { Err(DamagedValue { key: key.clone() }.into()) }
 }
 
 fn append_pair((key, value): &Pair, payload: &mut Vec<u8>) {
