@@ -18,7 +18,7 @@ service_events! {
     AuthEvent of Auth:
     UserRegistered, UserRegistrationRepeated, UserLoggedIn, UserLoginFailed, UserLockedOut, UserLoggedOut,
     SessionRefreshed, SessionRevoked, SessionReuseDetected,
-    PasswordResetRequested, PasswordResetCompleted, PasswordChanged,
+    PasswordResetRequested, PasswordResetCompleted, PasswordChanged, PasswordResetUnmatched,
 }
 
 event! {
@@ -122,5 +122,13 @@ event! {
     /// The password was changed by its user, or set by an operator.
     PasswordChanged = 0x010c, "password.changed", to ["notifier"], schema 1 {
         user: UserId as "userId" = id(),
+    }
+}
+
+event! {
+    /// A password reset was requested for an address that no user and no registration has. The subject is a stand-in,
+    /// derived from the address; the event costs what the one of a user costs.
+    PasswordResetUnmatched = 0x010d, "password.reset_unmatched", to ["otp"], schema 1 {
+        reset: ResetId as "requestId" = id(),
     }
 }

@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        auth::events::{PasswordResetRequested, UserRegistered},
+        auth::events::{PasswordResetRequested, PasswordResetUnmatched, UserRegistered},
         event::EventKind,
     };
 
@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_subscriber_hears_the_types_whose_rows_name_it() {
-        assert_eq!(EventType::subscribed_by("otp"), [UserRegistered::TYPE, PasswordResetRequested::TYPE]);
+        let of_otp = [UserRegistered::TYPE, PasswordResetRequested::TYPE, PasswordResetUnmatched::TYPE];
+        assert_eq!(EventType::subscribed_by("otp"), of_otp);
         assert_eq!(EventType::subscribed_by("another_name"), []);
     }
 
