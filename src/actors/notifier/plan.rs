@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        auth::events::{AuthEvent, PasswordChanged, PasswordResetCompleted},
+        auth::events::{AuthEvent, PasswordChanged, PasswordResetCompleted, PasswordSet},
         event::{EventEnvelope, EventKind},
         notification::{CodeReference, TemplateName},
         otp::{CodePurpose, events::OtpEvent},
@@ -56,6 +56,7 @@ fn of_auth(event: &AuthEvent) -> EventPlan {
         AuthEvent::SessionReuseDetected(event) => notify(event.user, TemplateName::SessionEnded),
         AuthEvent::PasswordResetCompleted(PasswordResetCompleted { user })
         | AuthEvent::PasswordChanged(PasswordChanged { user }) => notify(*user, TemplateName::PasswordChanged),
+        AuthEvent::PasswordSet(PasswordSet { user }) => notify(*user, TemplateName::PasswordSet),
         AuthEvent::UserRegistered(_)
         | AuthEvent::UserLoginFailed(_)
         | AuthEvent::UserLoggedOut(_)

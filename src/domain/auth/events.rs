@@ -18,7 +18,7 @@ service_events! {
     AuthEvent of Auth:
     UserRegistered, UserRegistrationRepeated, UserLoggedIn, UserLoginFailed, UserLockedOut, UserLoggedOut,
     SessionRefreshed, SessionRevoked, SessionReuseDetected,
-    PasswordResetRequested, PasswordResetCompleted, PasswordChanged, PasswordResetUnmatched,
+    PasswordResetRequested, PasswordResetCompleted, PasswordChanged, PasswordResetUnmatched, PasswordSet,
 }
 
 event! {
@@ -119,7 +119,7 @@ event! {
 }
 
 event! {
-    /// The password was changed by its user, or set by an operator.
+    /// The password was changed by its user.
     PasswordChanged = 0x010c, "password.changed", to ["notifier"], schema 1 {
         user: UserId as "userId" = id(),
     }
@@ -130,5 +130,12 @@ event! {
     /// derived from the address; the event costs what the one of a user costs.
     PasswordResetUnmatched = 0x010d, "password.reset_unmatched", to ["otp"], schema 1 {
         reset: ResetId as "requestId" = id(),
+    }
+}
+
+event! {
+    /// An operator set a password for a user.
+    PasswordSet = 0x010e, "password.set", to ["notifier"], schema 1 {
+        user: UserId as "userId" = id(),
     }
 }
