@@ -12,6 +12,8 @@ use super::{
 /// The longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+const TO_REACH: &str = "start the server (`majordomo serve`), or name its public listener with --url or edge.listen";
+
 /// The server to check.
 #[derive(Debug, Args)]
 pub(super) struct Health {
@@ -27,11 +29,12 @@ impl Health {
             None => reachable(settings.read(terminal)?.config.edge.listen, "edge.listen")?,
         };
         let answer = client::get(&format!("{base}/health/ready"), TIMEOUT)
-            .map_err(|error| CliFailure::fault(format_args!("{base} is not reached"), error))?;
+            .map_err(|error| CliFailure::fault(format_args!("{base} is not reached"), error, TO_REACH))?;
         if answer.status == 200 {
             return terminal.print(format_args!("{base} is ready\n"));
         }
-        Err(CliFailure::fault(format_args!("{base} is not ready"), why(&answer)))
+        let fix = "GET /health on the ops listener lists the services, and docs/runbooks has a page for each reason";
+        Err(CliFailure::fault(format_args!("{base} is not ready"), why(&answer), fix))
     }
 }
 

@@ -1,13 +1,13 @@
 //! `majordomo store ...`
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{CliFailure, CliSettings, Terminal, record_form::RecordForm, watched_fs::watched};
+use super::{CliFailure, CliSettings, Terminal, offline, record_form::RecordForm, watched_fs::watched};
 use crate::{
-    app::storage,
+    app::{AppError, storage},
     config::{Config, EngineChoice},
     persistence::{
         check::{self, CheckFault, Checked},
@@ -15,8 +15,9 @@ use crate::{
         engine::EngineView,
         format::{Format, Seal},
         keyring::Keyring,
+        opening::OpenFault,
         settings::StoreEnvironment,
-        trust::OpenError,
+        snapshot::SnapshotError,
     },
 };
 
@@ -45,10 +46,13 @@ impl StoreCommand {
 
 fn check(config: &Config, form: RecordForm, terminal: &Terminal) -> Result<(), CliFailure> {
     if config.store.engine == EngineChoice::Mem {
-        return Err(CliFailure::Usage("store.engine = \"mem\" keeps nothing that could be checked".to_owned()));
+        return Err(CliFailure::Usage(
+            "store.engine = \"mem\" keeps nothing that could be checked; set it to \"sled\" or \"redb\"".to_owned(),
+        ));
     }
     let environment = storage::environment();
     let settings = storage::settings(config, &environment);
+    offline::announce_wait(&settings, &environment, terminal);
     let line = Arc::new(terminal.progress("checking", environment.clock.clone()));
     let content = |format: &Format, view: &dyn EngineView| {
         line.show("every record and the audit log");
@@ -56,21 +60,7 @@ fn check(config: &Config, form: RecordForm, terminal: &Terminal) -> Result<(), C
     };
     let checked = check::check(&settings, &watched(&environment, &line), content);
     drop(line);
-    let checked = checked.map_err(|fault| {
-        match fault {
-            // These errors contain the directory.
-            CheckFault::NoStore(_)
-            | CheckFault::Open(OpenError::Locked { .. } | OpenError::NoDirectory(_) | OpenError::Io { .. }) => {
-                CliFailure::Fault(fault.to_string())
-            }
-            CheckFault::Open(_)
-            | CheckFault::Snapshot(_)
-            | CheckFault::Tree(_)
-            | CheckFault::Differs { .. }
-            | CheckFault::Content(_)
-            | CheckFault::Io { .. } => CliFailure::fault(config.store.path.display(), fault),
-        }
-    })?;
+    let checked = checked.map_err(|fault| failed(&config.store.path, fault))?;
     let Checked { segments, snapshots, last, keys, cut, rebuild } = checked;
     if let Some(cut) = cut {
         let consequence = "the next start cuts there, nothing acknowledged is lost";
@@ -85,6 +75,26 @@ fn check(config: &Config, form: RecordForm, terminal: &Terminal) -> Result<(), C
         config.store.path.display()
     );
     form.print(terminal, &record, text)
+}
+
+/// The fault with the directory and what to do. Nothing is removed before a copy of the directory exists.
+fn failed(dir: &Path, fault: CheckFault) -> CliFailure {
+    const REBUILD: &str = "move its directory `tree` away; the next start builds another one from snapshot and journal";
+    const RESTORE: &str = "copy the directory, then restore the last snapshot into another one (`majordomo snapshot \
+                           restore FILE DIR`)";
+    let place = dir.display();
+    match fault {
+        CheckFault::NoStore(_) => offline::no_store(dir),
+        CheckFault::Open(error) => AppError::of_opening(dir, &OpenFault::Directory(error)).into(),
+        CheckFault::Snapshot(SnapshotError::Damaged { .. }) => {
+            CliFailure::fault(place, fault, "remove that snapshot; the store and its other snapshots are not concerned")
+        }
+        CheckFault::Snapshot(_) | CheckFault::Content(_) => CliFailure::fault(place, fault, RESTORE),
+        // The fault says that the next start builds another one.
+        CheckFault::Tree(_) => CliFailure::fault(place, fault, "start the server"),
+        CheckFault::Differs { .. } => CliFailure::fault(place, fault, REBUILD),
+        CheckFault::Io { .. } => CliFailure::fault(place, fault, "check the disk, and run the command as root"),
+    }
 }
 
 /// Whether the key ring of the store opens every value in the tree.

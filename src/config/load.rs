@@ -71,6 +71,16 @@ pub struct LoadedConfig {
     pub warnings: Vec<ConfigWarning>,
     /// The origin of each key that is set; other keys have their default.
     pub origins: BTreeMap<String, SettingOrigin>,
+    /// The file of each secret that was read from one.
+    pub secret_files: BTreeMap<String, PathBuf>,
+}
+
+impl LoadedConfig {
+    /// The defaults, as without any source.
+    pub fn defaults() -> Self {
+        let config = Config::default();
+        Self { config, warnings: Vec::new(), origins: BTreeMap::new(), secret_files: BTreeMap::new() }
+    }
 }
 
 impl Config {
@@ -100,7 +110,7 @@ pub(super) fn read_with(sources: &Sources, renamed: &[Renamed]) -> Result<Loaded
         renamed::apply(renamed, &mut settings, &mut warnings, &mut errors);
         errors.extend(merge(&mut merged, settings, &known));
     }
-    open_secret_files(&mut merged, &known, &mut errors);
+    let secret_files = open_secret_files(&mut merged, &known, &mut errors);
     credentials(sources, &mut merged);
     unit::defaults(sources.file.as_deref(), &mut merged);
     let mut setter = Setter { merged, origins: BTreeMap::new(), errors: Vec::new() };
@@ -110,7 +120,7 @@ pub(super) fn read_with(sources: &Sources, renamed: &[Renamed]) -> Result<Loaded
     errors.extend(refused);
     errors.extend(unknown.into_values().map(|setting| unknown_key(&setting, &known)));
     warnings.extend(environment::near_misses(&sources.environment, &known.keys));
-    let mut loaded = LoadedConfig { config, warnings, origins };
+    let mut loaded = LoadedConfig { config, warnings, origins, secret_files };
     errors.extend(check::contradictions(&loaded, &errors));
     loaded.warnings.extend(check::warnings(&loaded));
     if errors.is_empty() { Ok(loaded) } else { Err(errors) }
@@ -190,8 +200,13 @@ fn is_empty(setting: &WrittenSetting) -> bool {
     }
 }
 
-/// Replaces each `<secret>_file` by the content of the file.
-fn open_secret_files(merged: &mut BTreeMap<String, WrittenSetting>, known: &KnownKeys, errors: &mut Vec<ConfigError>) {
+/// Replaces each `<secret>_file` by the content of the file. Returns the file of each secret that was read.
+fn open_secret_files(
+    merged: &mut BTreeMap<String, WrittenSetting>,
+    known: &KnownKeys,
+    errors: &mut Vec<ConfigError>,
+) -> BTreeMap<String, PathBuf> {
+    let mut files = BTreeMap::new();
     for secret in &known.secrets {
         let Some(setting) = merged.remove(&format!("{secret}{IN_FILE}")) else { continue };
         let refused = |problem: String| ConfigError {
@@ -212,10 +227,12 @@ fn open_secret_files(merged: &mut BTreeMap<String, WrittenSetting>, known: &Know
             Ok(text) => {
                 let written = Written::Plain(text);
                 merged.insert(secret.clone(), WrittenSetting { key: secret.clone(), written, origin: setting.origin });
+                files.insert(secret.clone(), path);
             }
             Err(problem) => errors.push(refused(problem)),
         }
     }
+    files
 }
 
 /// The largest file of a secret, in bytes.
