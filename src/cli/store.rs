@@ -79,7 +79,7 @@ fn check(config: &Config, form: RecordForm, terminal: &Terminal) -> Result<(), C
 
 /// The fault with the directory and what to do. Nothing is removed before a copy of the directory exists.
 fn failed(dir: &Path, fault: CheckFault) -> CliFailure {
-    const REBUILD: &str = "move its directory `tree` away; the next start builds another one from snapshot and journal";
+    const REBUILD: &str = "move the tree (the directory `tree-...` in it) away; the next start builds another one from snapshot and journal";
     const RESTORE: &str = "copy the directory, then restore the last snapshot into another one (`majordomo snapshot \
                            restore FILE DIR`)";
     let place = dir.display();

@@ -110,9 +110,9 @@ pub(super) fn read_with(sources: &Sources, renamed: &[Renamed]) -> Result<Loaded
         renamed::apply(renamed, &mut settings, &mut warnings, &mut errors);
         errors.extend(merge(&mut merged, settings, &known));
     }
-    let secret_files = open_secret_files(&mut merged, &known, &mut errors);
     credentials(sources, &mut merged);
     unit::defaults(sources.file.as_deref(), &mut merged);
+    let secret_files = open_secret_files(&mut merged, &known, &mut errors);
     let mut setter = Setter { merged, origins: BTreeMap::new(), errors: Vec::new() };
     let mut config = Config::default();
     config.visit("", &mut setter);
@@ -250,21 +250,27 @@ fn read_secret(path: &Path) -> Result<String, String> {
     if text.is_empty() { Err("empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// systemd passes secrets as files in a directory (`LoadCredential=key_ring:...`); the file `key_ring` in it is used if
-/// no setting names the key ring.
+/// systemd passes secrets as files in a directory (`LoadCredential=key_ring:...`); each of `CREDENTIALS` that is there
+/// is used if no setting names another.
 fn credentials(sources: &Sources, merged: &mut BTreeMap<String, WrittenSetting>) {
     const NAME: &str = "CREDENTIALS_DIRECTORY";
-    let key = "secrets.key_ring_file".to_owned();
-    if merged.get(&key).is_some_and(|setting| !is_empty(setting)) {
-        return;
+    let Some((_, directory)) = sources.environment.iter().find(|(name, _)| name == NAME) else { return };
+    for (name, key) in CREDENTIALS {
+        let file = Path::new(directory).join(name);
+        let Some(path) = file.to_str().filter(|_| file.is_file() && !is_set(merged, key)) else { continue };
+        let (key, written) = (key.to_owned(), Written::Plain(path.to_owned()));
+        merged.insert(key.clone(), WrittenSetting { key, written, origin: SettingOrigin::Environment(NAME.to_owned()) });
     }
-    let directory = sources.environment.iter().find(|(name, _)| name == NAME);
-    let file = directory.map(|(_, directory)| Path::new(directory).join("key_ring"));
-    let Some(path) = file.filter(|file| file.is_file()).and_then(|file| file.to_str().map(str::to_owned)) else {
-        return;
-    };
-    let origin = SettingOrigin::Environment(NAME.to_owned());
-    merged.insert(key.clone(), WrittenSetting { key, written: Written::Plain(path), origin });
+}
+
+/// The credentials of the unit, with the keys that name their files.
+pub(super) const CREDENTIALS: [(&str, &str); 2] =
+    [("key_ring", "secrets.key_ring_file"), ("smtp_url", "notify.email.smtp_url_file")];
+
+/// Whether a source sets the key, or the secret whose file it names.
+pub(super) fn is_set(merged: &BTreeMap<String, WrittenSetting>, key: &str) -> bool {
+    let secret = key.strip_suffix(IN_FILE).unwrap_or(key);
+    [key, secret].iter().any(|key| merged.get(*key).is_some_and(|setting| !is_empty(setting)))
 }
 
 fn unknown_key(setting: &WrittenSetting, known: &KnownKeys) -> ConfigError {
