@@ -259,7 +259,8 @@ fn credentials(sources: &Sources, merged: &mut BTreeMap<String, WrittenSetting>)
         let file = Path::new(directory).join(name);
         let Some(path) = file.to_str().filter(|_| file.is_file() && !is_set(merged, key)) else { continue };
         let (key, written) = (key.to_owned(), Written::Plain(path.to_owned()));
-        merged.insert(key.clone(), WrittenSetting { key, written, origin: SettingOrigin::Environment(NAME.to_owned()) });
+        merged
+            .insert(key.clone(), WrittenSetting { key, written, origin: SettingOrigin::Environment(NAME.to_owned()) });
     }
 }
 

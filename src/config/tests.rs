@@ -74,7 +74,7 @@ fn refused(flags: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn production_keeps_the_operators_listener_on_loopback_unless_told_otherwise() {
+fn production_keeps_the_operators_listener_on_loopback_unless_a_key_permits_another_address() {
     for address in ["0.0.0.0:9090", "10.0.0.1:9090", "[::]:9090", "[fd00::1]:9090"] {
         assert_eq!(refused(&[("edge.ops_listen", address)]), ["edge.ops_listen"], "{address}");
         assert!(refused(&[("edge.ops_listen", address), ("edge.ops_plain", "true")]).is_empty(), "{address}");
@@ -317,7 +317,7 @@ fn a_secret_file_that_is_absent_or_empty_is_refused() {
 }
 
 #[test]
-fn contradictions_are_told_beside_other_errors_but_not_about_values_nobody_knows() {
+fn contradictions_are_reported_beside_other_errors_but_not_about_values_that_are_unknown() {
     let file = "[auth.session]\nsliding = \"60d\"\n\
                 [auth.code]\nhourly = 20\nlifetime = \"ten\"\nresend_after = \"1h\"\n\
                 [notify.email]\ntransport = \"smtp\"\nsmtp_url = \"nonsense\"\nfrom = \"nobody\"";
@@ -361,7 +361,7 @@ fn every_contradiction_is_found() {
 }
 
 #[test]
-fn development_listens_elsewhere_only_when_told_so() {
+fn development_listens_elsewhere_only_if_a_key_permits_it() {
     let file = "[edge]\nlisten = \"0.0.0.0:8080\"\n[development]\nexpose = true";
     assert!(Config::load(&Case::new().file(file).sources).is_ok());
 }

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscriber_hears_the_types_whose_rows_name_it() {
+    fn a_subscriber_receives_the_types_whose_rows_name_it() {
         assert_eq!(EventType::subscribed_by("otp"), [UserRegistered::TYPE, PasswordResetRequested::TYPE]);
         assert_eq!(EventType::subscribed_by("another_name"), []);
     }
