@@ -18,7 +18,7 @@ pub mod schema;
 pub use machinery::{
     base,
     batch::{self, Batch, Lsn, Operation},
-    catalog, change, check, checkpoint, codec,
+    catalog, change, check, checkpoint, checksum, codec,
     decision::{self, Decision, Stop, refuse, refuse_and_keep},
     engine, files, format, fs, journal,
     key::{self, TableKey},

@@ -8,6 +8,7 @@ mod check;
 mod checks;
 mod crashes;
 mod damage;
+mod damaged_values;
 mod descriptors;
 mod engines;
 mod erasing;

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Lsn,
-    engine::{ByteScan, Engine, EngineError, EngineView, Pair},
+    engine::{ByteScan, Engine, EngineError, EngineView, Pair, verified::VerifiedView},
     format::{self, Format},
     journal::{
         JournalProblem,
@@ -116,7 +116,7 @@ pub fn check(
         Err(reason) if reason.is_expected() => Some(reason),
         Err(reason) => return Err(CheckFault::Tree(reason)),
     };
-    content(&format, &*expected.view()?).map_err(CheckFault::Content)?;
+    content(&format, &VerifiedView::over(expected.view()?)).map_err(CheckFault::Content)?;
     Ok(Checked {
         segments: inspection.survey.segments.len(),
         snapshots: inspection.snapshots.len(),

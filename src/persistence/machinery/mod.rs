@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod change;
 pub mod check;
 pub mod checkpoint;
+pub mod checksum;
 pub mod codec;
 mod commit_target;
 pub mod decision;

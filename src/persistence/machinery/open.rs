@@ -15,7 +15,7 @@ use std::{io, sync::Arc};
 
 use super::{
     Lsn,
-    checkpoint::{self, Checkpoint},
+    checkpoint::{self, Checkpoint, StoredHeads},
     engine::Engine,
     format::{self, FORMAT, Format, Seal},
     fs::{Fs, Held},
@@ -356,6 +356,7 @@ fn rebuild_tree(
         epoch,
         engine: engine_kind.name().to_owned(),
         tree: tree.0.clone(),
+        heads: inspection.checkpoint().map_or_else(StoredHeads::default, |found| found.heads.clone()),
     };
     write_checkpoint(context, &checkpoint)?;
     trees::retire_others(&context.layout, &tree, reason.others()).map_err(context.io("removing old trees"))?;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     catalog::StoreCatalog,
-    engine::Engine,
+    engine::{Engine, verified::VerifiedView},
     keyring::Keyring,
     log::{Log, LogHead},
     open_reads::OpenReads,
@@ -126,7 +126,7 @@ impl Shared {
         let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
         let engine = tree.as_ref().ok_or(Fault::Unavailable)?;
         let answer = match engine.view() {
-            Ok(engine) => f(&View { engine, ring: &ring }),
+            Ok(stored) => f(&View { engine: VerifiedView::over(stored), ring: &ring }),
             Err(error) => Err(error.into()),
         };
         drop(tree);
@@ -135,8 +135,8 @@ impl Shared {
 
     fn read_fault(&self, fault: &TxFault) -> Fault {
         match fault {
-            TxFault::Engine(reason) => {
-                self.lose(format!("reading the tree: {reason}"));
+            TxFault::Engine(_) | TxFault::Damaged(_) => {
+                self.lose(format!("reading the tree: {fault}"));
                 Fault::Unavailable
             }
             TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) | TxFault::Check(_) => {

@@ -22,6 +22,8 @@ pub const WRITE_QUEUE_MAX: usize = 4_096;
 pub const BULK_QUEUE_MAX: usize = 256;
 /// Bytes of one value; a hard cap.
 pub const VALUE_MAX: usize = 64 << 10;
+/// Bytes of one value with its checksum.
+pub const STORED_VALUE_MAX: usize = VALUE_MAX + 4;
 /// Bytes of one journal segment.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 /// Keys of one `apply_batch` of sled.

@@ -10,7 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{APPLIED_KEY, ByteScan, Direction, Engine, EngineError, EngineStats, EngineView, Pair};
+use super::{
+    APPLIED_KEY, ByteScan, Direction, Engine, EngineError, EngineStats, EngineView, Pair, applied_from, applied_value,
+};
 use crate::{
     persistence::machinery::{Batch, Lsn, Operation},
     types::limits,
@@ -77,7 +79,7 @@ impl Engine for SledEngine {
             }
             let last = parts.peek().is_none();
             if last {
-                batch.insert(APPLIED_KEY, &lsn.0.to_be_bytes());
+                batch.insert(APPLIED_KEY, applied_value(lsn));
             }
             self.tree.apply_batch(batch).map_err(failed)?;
             if last {
@@ -88,8 +90,7 @@ impl Engine for SledEngine {
 
     fn applied(&self) -> Result<Option<Lsn>, EngineError> {
         let Some(bytes) = self.tree.get(APPLIED_KEY).map_err(failed)? else { return Ok(None) };
-        let bytes: [u8; 8] = bytes.as_ref().try_into().map_err(|_| failed("the applied number has a wrong length"))?;
-        Ok(Some(Lsn(u64::from_be_bytes(bytes))))
+        applied_from(&bytes).map(Some)
     }
 
     fn checkpoint(&self) -> Result<(), EngineError> {

@@ -10,7 +10,8 @@ use crate::{
     persistence::machinery::{
         Lsn,
         base::StoreProgress,
-        engine::{ByteScan, Engine, Pair},
+        checksum::{self, DamagedValue},
+        engine::{ByteScan, Engine, EngineError, Pair},
         fs::{File, Fs},
         journal::{
             Frame, frame,
@@ -76,6 +77,7 @@ fn copy_tree(engine: &dyn Engine, out: &mut Out) -> Result<u64, SnapshotError> {
     loop {
         let page = engine.view()?.scan(&scan)?;
         for pair in &page {
+            check(pair)?;
             append_pair(pair, &mut payload);
             out.block_if_large(PAIRS, &mut payload)?;
         }
@@ -88,6 +90,11 @@ fn copy_tree(engine: &dyn Engine, out: &mut Out) -> Result<u64, SnapshotError> {
     }
     out.rest(PAIRS, &mut payload)?;
     Ok(count)
+}
+
+/// A damaged value ends the walk, so that no snapshot holds one.
+fn check((key, value): &Pair) -> Result<(), EngineError> {
+    if checksum::matches(key, value) { Ok(()) } else { Err(DamagedValue { key: key.clone() }.into()) }
 }
 
 fn append_pair((key, value): &Pair, payload: &mut Vec<u8>) {

@@ -15,6 +15,7 @@ use crate::{
     persistence::machinery::{
         base::{BaseError, Commit},
         commit_target::CommitTarget,
+        engine::verified::VerifiedView,
         format::Seal,
         reader::TxFault,
         shared::Shared,
@@ -36,11 +37,14 @@ pub struct StoreWriter {
 impl StoreWriter {
     pub(in crate::persistence::machinery) fn new(
         shared: Arc<Shared>,
-        target: CommitTarget,
+        mut target: CommitTarget,
         replay_check: ReplayCheck,
     ) -> Result<Self, TxFault> {
         let ring = shared.ring();
-        let heads = LogHeads::read(&View { engine: target.engine().view()?, ring: &ring }, shared.catalog)?;
+        let heads =
+            LogHeads::read(&View { engine: VerifiedView::over(target.engine().view()?), ring: &ring }, shared.catalog)?;
+        target.check_heads(shared.catalog.logs, heads.all())?;
+        target.note_heads(shared.catalog.logs, heads.all());
         shared.publish(heads.all());
         Ok(Self { shared, target: Some(target), heads, replay_check })
     }
@@ -67,8 +71,9 @@ impl StoreWriter {
         let ring = self.shared.ring();
         // Only the target and the readers' lock hold the engine, since a clean close has to be its last holder.
         let Some(target) = &self.target else { return Err(("the store is closed".to_owned(), Vec::new())) };
-        let view = target.engine().view().map_err(|error| (error.to_string(), Vec::new()))?;
-        let base = GroupBase { engine: view.as_ref(), ring: &ring, catalog: self.shared.catalog };
+        let stored = target.engine().view().map_err(|error| (error.to_string(), Vec::new()))?;
+        let view = VerifiedView::over(stored);
+        let base = GroupBase { engine: &view, ring: &ring, catalog: self.shared.catalog };
         let mut group = Group::new(base, self.replay_check, self.heads.clone(), target.last_time());
         while !group.is_full() {
             let Some(job) = self.shared.queue.take(group.turn()) else { break };
@@ -78,8 +83,8 @@ impl StoreWriter {
                 continue;
             }
             self.shared.set_busy(Some(now));
-            if let Err(TreeLost(reason)) = group.run(job) {
-                return Err((reason, group.into_jobs()));
+            if let Err(TreeLost(fault)) = group.run(job) {
+                return Err((fault.to_string(), group.into_jobs()));
             }
         }
         Ok(group.finish())
@@ -113,6 +118,9 @@ impl StoreWriter {
                 }
             };
             self.heads = heads;
+            if let Some(target) = &mut self.target {
+                target.note_heads(self.shared.catalog.logs, self.heads.all());
+            }
             self.tell(count, began, synced_in);
         }
         for (job, outcome) in answers {
