@@ -77,24 +77,30 @@ fn check(config: &Config, form: RecordForm, terminal: &Terminal) -> Result<(), C
     form.print(terminal, &record, text)
 }
 
-/// The fault with the directory and what to do. Nothing is removed before a copy of the directory exists.
+/// The way to a store without the fault. Nothing is removed before a copy of the directory exists.
+const RESTORE: &str = "copy the directory, then restore the last snapshot into another one (`majordomo snapshot restore \
+                       FILE DIR`)";
+
+/// The fault with the directory and what to do.
 fn failed(dir: &Path, fault: CheckFault) -> CliFailure {
-    const REBUILD: &str = "move the tree (the directory `tree-...` in it) away; the next start builds another one from snapshot and journal";
-    const RESTORE: &str = "copy the directory, then restore the last snapshot into another one (`majordomo snapshot \
-                           restore FILE DIR`)";
     let place = dir.display();
-    match fault {
-        CheckFault::NoStore(_) => offline::no_store(dir),
-        CheckFault::Open(error) => AppError::of_opening(dir, &OpenFault::Directory(error)).into(),
+    let fix = match fault {
+        CheckFault::NoStore(_) => return offline::no_store(dir),
+        CheckFault::Open(error) => return AppError::of_opening(dir, &OpenFault::Directory(error)).into(),
+        // Its text has the fix.
+        CheckFault::Content(text) => return CliFailure::Fault(format!("{place}: {text}")),
         CheckFault::Snapshot(SnapshotError::Damaged { .. }) => {
-            CliFailure::fault(place, fault, "remove that snapshot; the store and its other snapshots are not concerned")
+            "move that snapshot away; the store and its other snapshots are not concerned"
         }
-        CheckFault::Snapshot(_) | CheckFault::Content(_) => CliFailure::fault(place, fault, RESTORE),
+        CheckFault::Snapshot(_) => RESTORE,
         // The fault says that the next start builds another one.
-        CheckFault::Tree(_) => CliFailure::fault(place, fault, "start the server"),
-        CheckFault::Differs { .. } => CliFailure::fault(place, fault, REBUILD),
-        CheckFault::Io { .. } => CliFailure::fault(place, fault, "check the disk, and run the command as root"),
-    }
+        CheckFault::Tree(_) => "start the server",
+        CheckFault::Differs { .. } => {
+            "move the tree (its directory `tree-...`) away; the next start builds one from snapshot and journal"
+        }
+        CheckFault::Io { .. } => "check the disk, and run the command as the user of the server, or as root",
+    };
+    CliFailure::fault(place, fault, fix)
 }
 
 /// Whether the key ring of the store opens every value in the tree.
@@ -105,7 +111,7 @@ fn understood(
     view: &dyn EngineView,
 ) -> Result<(), String> {
     let ring = ring(config, environment, format)?;
-    content::verify(view, &ring).map(|_| ()).map_err(|fault| fault.to_string())
+    content::verify(view, &ring).map(|_| ()).map_err(|fault| format!("{fault}; {RESTORE}"))
 }
 
 fn ring(config: &Config, environment: &StoreEnvironment, format: &Format) -> Result<Keyring, String> {
@@ -114,7 +120,7 @@ fn ring(config: &Config, environment: &StoreEnvironment, format: &Format) -> Res
         return Ok(Keyring::generate(environment.entropy.as_ref(), environment.clock.now()));
     }
     let file = config.key_ring_file();
-    let ring = Keyring::load(&file).map_err(|fault| fault.to_string())?;
+    let ring = Keyring::load(&file).map_err(|fault| format!("{fault}; put the key ring of this store there"))?;
     let ring = ring.ok_or_else(|| format!("the key ring {} is missing; put it there", file.display()))?;
     let fits = ring.fits(&format.seal);
     fits.map_err(|_| format!("the key ring {} is not the one of this store; put that one there", file.display()))?;

@@ -70,6 +70,35 @@ async fn an_idle_process_ends_at_once() {
     assert_eq!(status.code(), Some(0), "{written}");
 }
 
+/// A script that waits for a code gets an answer, and not a broken connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_waits_for_mail_is_answered_at_the_drain() {
+    let home = Home::new();
+    let server = home.start().await;
+    let waiting = ["/dev/inbox?wait=30", "/dev/inbox/code?wait=30"].map(|path| {
+        let api = server.api();
+        tokio::spawn(async move { api.get(path).await })
+    });
+    let ops = server.ops_api();
+    let both_wait = until(LIMIT, || async {
+        let token = std::fs::read_to_string(home.store().join("control.token")).ok()?;
+        let metrics = ops.get_as(token.trim(), "/metrics").await.ok()?.text;
+        let open = metrics.lines().find_map(|line| line.strip_prefix("majordomo_http_requests_in_flight{"))?;
+        let count: f64 = open.rsplit(' ').next()?.parse().ok()?;
+        (count >= 2.0).then_some(())
+    });
+    both_wait.await.expect("both requests wait");
+    let asked = Instant::now();
+    server.ask_to_stop();
+    let [inbox, code] = waiting;
+    let inbox = inbox.await.unwrap().unwrap().expect(200);
+    assert_eq!(inbox.body["data"], serde_json::json!([]));
+    code.await.unwrap().unwrap().expect(404);
+    let (status, written) = server.ended(LIMIT).await;
+    assert_eq!(status.code(), Some(0), "{written}");
+    assert!(asked.elapsed() < Duration::from_secs(5), "the drain waited {:?}", asked.elapsed());
+}
+
 /// Connects to the public listener and begins a request that is never complete.
 async fn hold_a_request(server: &Server) -> TcpStream {
     let address = server.public.trim_start_matches("http://").to_owned();
