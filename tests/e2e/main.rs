@@ -23,6 +23,7 @@ mod peers;
 mod quick_start;
 mod refusals;
 mod restored;
+mod runbooks;
 mod secrets;
 mod server;
 mod shutdown;

@@ -203,7 +203,7 @@ async fn a_reset_leaves_the_earlier_registrations_as_they_look_to_their_clients(
         assert_eq!(registered.status, 201, "{registered:?}");
         let id = registered.body["id"].as_str().unwrap().to_owned();
         let sent = app.code_of(&address).await;
-        let request = app.forgot(&address).await.body["requestId"].clone();
+        let request = app.forgot(&address).await.body["resetId"].clone();
         let mail = app.mail(&address, "reset_code", 1).await;
         let done = if by_link {
             reset_by(&app, &secret_in(&mail), NEW).await
@@ -242,7 +242,7 @@ async fn a_reset_ends_the_lockouts_of_its_network_and_no_other_client_sees_it() 
         assert_eq!(other.post("/auth/login", wrong.clone()).await.status, 401);
     }
     assert_eq!(app.login(ADA).await.problem(), "locked_out");
-    let request = app.forgot(ADA).await.body["requestId"].clone();
+    let request = app.forgot(ADA).await.body["resetId"].clone();
     let code = code_in(&app.mail(ADA, "reset_code", 1).await);
     assert_eq!(reset(&app, &request, &code).await.status, 204);
     assert_eq!(other.post("/auth/login", wrong).await.problem(), "locked_out", "as before the reset");
@@ -260,7 +260,7 @@ async fn a_reset_ends_the_lockout_of_the_day() {
             .await;
     }
     assert_eq!(app.login(ADA).await.problem(), "locked_out");
-    let request = app.forgot(ADA).await.body["requestId"].clone();
+    let request = app.forgot(ADA).await.body["resetId"].clone();
     let code = code_in(&app.mail(ADA, "reset_code", 1).await);
     assert_eq!(reset(&app, &request, &code).await.status, 204);
     assert_eq!(app.login_with(ADA, NEW).await.status, 200);

@@ -253,10 +253,10 @@ impl From<ChangeRefusal> for ApiError {
 pub async fn change(
     State(services): State<EdgeServices>,
     context: CallContext,
-    SignedIn(who): SignedIn,
+    SignedIn(caller): SignedIn,
     Json(body): Json<ChangePasswordBody>,
 ) -> Result<StatusCode, ApiError> {
-    let command = ChangePassword { who, current: body.current_password, new: body.new_password };
+    let command = ChangePassword { caller, current: body.current_password, new: body.new_password };
     services.auth.run(context, command).await?;
     Ok(StatusCode::NO_CONTENT)
 }
