@@ -28,5 +28,6 @@ mod secrets;
 mod server;
 mod shutdown;
 mod snapshots;
+mod starting;
 mod tokens;
 mod tree;
