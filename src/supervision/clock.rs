@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_at_start_is_trouble_from_a_day_on_and_for_an_hour() {
+    fn a_jump_at_start_is_trouble_from_a_day_on_and_for_an_hour() {
         let at = origin();
         assert_eq!(Timeline::start(day(10), day(10).plus(23 * HOUR), at).trouble, None);
         assert_eq!(Timeline::start(Timestamp::ZERO, day(20_000), at).trouble, None, "a first start has no journal");
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_while_running_is_followed_but_is_trouble_until_accepted() {
+    fn a_jump_while_running_is_followed_but_is_trouble_until_accepted() {
         let at = origin();
         let mut line = Timeline::start(day(10), day(10), at);
         let leapt = day(10).plus(6 * MINUTE);

@@ -168,7 +168,7 @@ impl Gate {
 
     /// Checks the limits by address first, so that a flood of logins costs no token verification.
     async fn admit(&self, origin: &RequestOrigin, request: &Parts) -> (Option<QuotaTaken>, Result<Caller, ApiError>) {
-        let take = |policy, who| self.edge.limiter.take(policy, who, self.edge.clock.instant());
+        let take = |policy, key| self.edge.limiter.take(policy, key, self.edge.clock.instant());
         let address = RateLimitKey::at(origin.client());
         if let Some(policy) = Policy::of_address(self.rule.class) {
             let taken = take(policy, address);

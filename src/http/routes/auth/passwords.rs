@@ -192,8 +192,8 @@ impl From<ResetRefusal> for ApiError {
 /// Reset a password
 ///
 /// Sets a new password by the code that was mailed, or by the secret of the link in the same mail: all sessions end,
-/// and an address that was never verified is now. Sent again with the same password it answers the same; code and
-/// secret set no other one.
+/// and an address that was never verified is now: its user has an id of its own, not that of a registration. Sent again
+/// with the same password it answers the same; code and secret set no other one.
 #[utoipa::path(
     post, path = "/auth/password/reset", operation_id = "reset_password", tag = "auth",
     request_body = ResetPasswordBody,
@@ -253,10 +253,10 @@ impl From<ChangeRefusal> for ApiError {
 pub async fn change(
     State(services): State<EdgeServices>,
     context: CallContext,
-    SignedIn(who): SignedIn,
+    SignedIn(caller): SignedIn,
     Json(body): Json<ChangePasswordBody>,
 ) -> Result<StatusCode, ApiError> {
-    let command = ChangePassword { who, current: body.current_password, new: body.new_password };
+    let command = ChangePassword { caller, current: body.current_password, new: body.new_password };
     services.auth.run(context, command).await?;
     Ok(StatusCode::NO_CONTENT)
 }
