@@ -121,7 +121,7 @@ impl Service for Echo {
 }
 
 async fn start_kit() -> (Addr<Ask>, Addr<JobAsk>, Handle<Numbers>, Tree) {
-    let system = System::new(Arc::new(SystemClock::after(Timestamp::ZERO)), Arc::new(OsEntropy));
+    let system = System::new(Arc::new(SystemClock::default()), Arc::new(OsEntropy));
     let mut root = Supervisor::root(&system);
     let addr = root.service(Spec::escape("echo"), || Echo);
     let numbers = Arc::new(Numbers);

@@ -24,7 +24,7 @@ pub struct BenchStore {
 
 impl BenchStore {
     pub fn new() -> Self {
-        let clock = Arc::new(SystemClock::after(Timestamp::ZERO));
+        let clock = Arc::new(SystemClock::default());
         Self { environment: StoreEnvironment { fs: Arc::new(RealFs), clock, entropy: Arc::new(OsEntropy) } }
     }
 

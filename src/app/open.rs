@@ -18,7 +18,7 @@ use crate::{
     },
     supervision::{ManualClock, System, SystemClock},
     telemetry::log::LogSwitch,
-    types::{Clock, Timestamp},
+    types::Clock,
 };
 
 impl App {
@@ -34,12 +34,8 @@ impl App {
         config.edge.listen = sockets.public.address;
         config.edge.ops_listen = sockets.ops.address;
         let config = Arc::new(config);
-        let mut manual = None;
-        let options = storage::options_by(&config, KeyLoss::Refuse, |last| {
-            let (clock, advanced) = clock(config.mode, last);
-            manual = advanced;
-            clock
-        });
+        let (clock, manual) = clock(&config);
+        let options = storage::options_with(&config, KeyLoss::Refuse, clock);
         let (clock, entropy) = (Arc::clone(&options.environment.clock), Arc::clone(&options.environment.entropy));
         let (store, opening) = open_store(options)?;
         let system = System::new(clock, entropy);
@@ -67,11 +63,11 @@ impl App {
 }
 
 /// The clock; in development one that `POST /dev/clock/advance` moves forward.
-fn clock(mode: Mode, last: Timestamp) -> (Arc<dyn Clock>, Option<Arc<ManualClock>>) {
-    match mode {
-        Mode::Production => (Arc::new(SystemClock::after(last)), None),
+fn clock(config: &Config) -> (Arc<dyn Clock>, Option<Arc<ManualClock>>) {
+    match config.mode {
+        Mode::Production => (Arc::new(SystemClock::new(config.clock.gap_max)), None),
         Mode::Development => {
-            let manual = Arc::new(ManualClock::after(last));
+            let manual = Arc::new(ManualClock::of_the_machine());
             (Arc::clone(&manual) as Arc<dyn Clock>, Some(manual))
         }
     }

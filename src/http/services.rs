@@ -212,7 +212,7 @@ impl EdgeContext {
 
     fn recent(&self, place: &Mutex<Option<ProxyNote>>) -> Option<ProxyNote> {
         let note = (*place.lock().unwrap_or_else(PoisonError::into_inner))?;
-        (self.clock.now().since(note.at) < limits::UNTRUSTED_PROXY_SHOWN).then_some(note)
+        note.at.is_within(limits::UNTRUSTED_PROXY_SHOWN, self.clock.now()).then_some(note)
     }
 
     /// The problems of the edge, as health reports them.

@@ -44,6 +44,17 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+
+    /// Whether this instant lies in the time `within` before `now`. An instant after `now` does not: it was written
+    /// before an operator accepted an earlier time.
+    pub fn is_within(self, within: Duration, now: Self) -> bool {
+        self <= now && now.since(self) < within
+    }
+
+    /// The instant `at` of a record that was written at `self`, moved so that the record is written at `now`.
+    pub fn moved(self, at: Self, now: Self) -> Self {
+        now.plus(at.since(self))
+    }
 }
 
 impl fmt::Display for Timestamp {

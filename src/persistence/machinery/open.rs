@@ -320,7 +320,8 @@ fn trust_tree(
         return Err(OpenError::TreeAhead { tree: applied, journal: survey.last });
     }
     let replayed = rebuild::catch_up(context, &*engine, found.lsn(), survey.last)?;
-    let last_time = survey.last_time.map_or(found.time, |time| time.max(found.time));
+    // What the survey read is not older than the checkpoint; its time may be earlier, if an operator accepted it.
+    let last_time = survey.last_time.unwrap_or(found.time);
     if replayed > 0 {
         engine.checkpoint()?;
         checkpoint = Checkpoint { lsn: survey.last.0, time: last_time, ..checkpoint };
@@ -346,8 +347,7 @@ fn rebuild_tree(
     let loaded = rebuild::load(context, &*engine, &origin)?;
     let replayed = rebuild::catch_up(context, &*engine, origin.exact(), survey.last)?;
     engine.checkpoint()?;
-    let times = [inspection.checkpoint().map(|found| found.time), survey.last_time, Some(loaded.time)];
-    let last_time = times.into_iter().flatten().max().unwrap_or(Timestamp::ZERO);
+    let last_time = survey.last_time.or(inspection.checkpoint().map(|found| found.time)).unwrap_or(loaded.time);
     let checkpoint = Checkpoint {
         boot: context.settings.boot.0.clone(),
         closed: false,

@@ -44,7 +44,7 @@ pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Su
     let span = Span { after: Lsn(head.from), upto: exact };
     recover::replay(source.fs, source.journal, span, |frame| {
         frames += 1;
-        time = time.max(frame.time);
+        time = frame.time;
         append_frame(&frame, &mut payload)?;
         out.block_if_large(FRAMES, &mut payload)
     })?;

@@ -78,7 +78,7 @@ impl StoreWriter {
                 continue;
             }
             self.shared.set_busy(Some(now));
-            if let Err(TreeLost(reason)) = group.run(job) {
+            if let Err(TreeLost(reason)) = group.run(job, self.shared.clock.now()) {
                 return Err((reason, group.into_jobs()));
             }
         }
