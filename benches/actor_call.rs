@@ -22,7 +22,7 @@ use majordomo::{
         Addr, Command, CommandContext, Cx, Handle, Message, OsEntropy, Reply, Service, Spec, Supervisor, System,
         SystemClock, Tree,
     },
-    types::{Call, CallContext, Failure, Fault, Timestamp, Work},
+    types::{Call, CallContext, Failure, Fault, Work},
 };
 use tokio::{
     runtime::{Builder, Runtime},

@@ -13,7 +13,7 @@ use majordomo::{
         settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
     },
     supervision::{OsEntropy, SystemClock},
-    types::{CallContext, Timestamp, Work, clock::stamp},
+    types::{CallContext, Work, clock::stamp},
 };
 
 /// The real disk, clock and randomness.

@@ -51,9 +51,10 @@ impl Timestamp {
         self <= now && now.since(self) < within
     }
 
-    /// The instant `at` of a record that was written at `self`, moved so that the record is written at `now`.
-    pub fn moved(self, at: Self, now: Self) -> Self {
-        now.plus(at.since(self))
+    /// The end of a period from `self` to `end` that cannot have begun after `now`: a period that did begins at `now`,
+    /// with the same length.
+    pub fn end_by(self, end: Self, now: Self) -> Self {
+        if self > now { now.plus(end.since(self)) } else { end }
     }
 }
 
@@ -104,6 +105,15 @@ impl fmt::Debug for Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_after_now_is_not_recent_and_a_period_that_begins_after_now_begins_now() {
+        let at = |seconds| Timestamp::ZERO.plus(Duration::from_secs(seconds));
+        let minute = Duration::from_secs(60);
+        assert!(at(100).is_within(minute, at(159)));
+        assert!(!at(100).is_within(minute, at(160)) && !at(100).is_within(minute, at(99)));
+        assert_eq!((at(100).end_by(at(160), at(100)), at(100).end_by(at(160), at(10))), (at(160), at(70)));
+    }
 
     #[test]
     fn durations_are_those_of_iso_8601_whose_length_is_fixed() {
