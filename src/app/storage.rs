@@ -7,6 +7,7 @@ use crate::{
     persistence::{
         KeyLoss, Options, ReplayCheck, engine,
         fs::RealFs,
+        opening_watch::OpeningWatch,
         settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
     },
     supervision::{OsEntropy, SystemClock},
@@ -60,5 +61,6 @@ pub(super) fn options_with(config: &Config, key_loss: KeyLoss, clock: Arc<dyn Cl
         key_ring: config.key_ring_file(),
         key_loss,
         replay_check: ReplayCheck::Once,
+        watch: OpeningWatch::default(),
     }
 }

@@ -233,7 +233,7 @@ async fn a_start_ten_years_ahead_is_undone_by_an_accepted_time() {
         assert_eq!(app.profile(tokens).await, "token_expired", "it was issued in the future");
     }
     eventually("the first round of the walk", async || {
-        let found = ready(app.store.read(tables::clock_acceptance::find)).unwrap().unwrap();
+        let found = ready(app.store.read(|view| tables::clock_acceptance::find(view))).unwrap().unwrap();
         found.walk.is_none_or(|place| usize::from(place.step) >= 15).then_some(())
     })
     .await;
