@@ -327,7 +327,8 @@ fn trust_tree(
         Ok(usable) => usable,
         Err(reason) => return distrust(context, inspection, reason, epoch),
     };
-    let last_time = survey.last_time.map_or(found.time, |time| time.max(found.time));
+    // What the survey read is not older than the checkpoint; its time may be earlier, if an operator accepted it.
+    let last_time = survey.last_time.unwrap_or(found.time);
     if replayed > 0 {
         checkpoint = Checkpoint { lsn: survey.last.0, time: last_time, ..checkpoint };
         write_checkpoint(context, &checkpoint)?;
@@ -415,8 +416,7 @@ fn rebuild_tree(
         filled => filled?,
     };
     context.watch.end_rebuild();
-    let times = [inspection.checkpoint().map(|found| found.time), survey.last_time, Some(loaded.time)];
-    let last_time = times.into_iter().flatten().max().unwrap_or(Timestamp::ZERO);
+    let last_time = survey.last_time.or(inspection.checkpoint().map(|found| found.time)).unwrap_or(loaded.time);
     let checkpoint = Checkpoint {
         boot: context.settings.boot.0.clone(),
         closed: false,

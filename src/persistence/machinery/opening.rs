@@ -9,13 +9,10 @@ use super::{
     backend::Embedded,
     base::{Base, BaseError, OpenError, Opening},
     catalog::StoreCatalog,
-    checkpoint,
     commit_target::CommitTarget,
     engine::EngineError,
     format::{Format, Seal},
-    fs::Fs,
     keyring::{Keyring, RingFault},
-    layout::Layout,
     lease::InProcessLeases,
     loss,
     opening_watch::OpeningWatch,
@@ -26,7 +23,6 @@ use super::{
     trust::DistrustReason,
     writer::{group::ReplayCheck, step::StoreWriter},
 };
-use crate::types::Timestamp;
 
 /// What to do when there are sealed values that no key opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,15 +68,6 @@ pub enum OpenFault {
     /// The writer's thread did not start.
     #[error("the writer's thread did not start: {0}")]
     Thread(std::io::Error),
-}
-
-/// The last recorded time of the store in a directory, for a clock that must not run behind it; `Timestamp::ZERO` if
-/// there is none. Reads one small file and changes nothing.
-pub fn last_time(settings: &StoreSettings, fs: &dyn Fs) -> Timestamp {
-    match checkpoint::read(fs, &Layout::new(&settings.dir)) {
-        Ok(checkpoint::CheckpointFound::Good(found)) => found.time,
-        Ok(checkpoint::CheckpointFound::Absent | checkpoint::CheckpointFound::Damaged) | Err(_) => Timestamp::ZERO,
-    }
 }
 
 impl Store {

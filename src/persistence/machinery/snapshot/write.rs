@@ -57,7 +57,7 @@ pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Su
     recover::replay(source.fs, source.journal, span, |frame| {
         source.check_open()?;
         frames += 1;
-        time = time.max(frame.time);
+        time = frame.time;
         append_frame(&frame, &mut payload)?;
         out.block_if_large(FRAMES, &mut payload)
     })?;

@@ -93,7 +93,7 @@ impl StoreWriter {
                 continue;
             }
             self.shared.set_busy(Some(now));
-            if let Err(TreeLost(fault)) = group.run(job) {
+            if let Err(TreeLost(fault)) = group.run(job, self.shared.clock.now()) {
                 return Err((GroupLost::Tree(fault.to_string()), group.into_jobs()));
             }
         }
