@@ -108,6 +108,7 @@ impl Restore {
             | SnapshotError::Format(_)
             | SnapshotError::Engine(_)
             | SnapshotError::Journal(_)
+            | SnapshotError::Inconsistent(_)
             | SnapshotError::Closing => error.to_string(),
         })
     }

@@ -6,7 +6,10 @@
 use std::{
     io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{
@@ -21,7 +24,9 @@ use super::{
     },
     layout::Layout,
     progress::StoreProgress,
+    scrub::Scrub,
     settings::{StoreEnvironment, Tuning},
+    shared::Shared,
     snapshot::{
         self, Head, SnapshotError, Summary, read,
         write::{self, SnapshotSource},
@@ -105,6 +110,10 @@ struct UpkeepInner {
     last: Mutex<LastSnapshot>,
     // Held while `store.json` is written.
     rewriting: Mutex<()>,
+    // The open store, whose tree the walk of a snapshot checks; not set in tests of the directory alone.
+    shared: OnceLock<Weak<Shared>>,
+    // Set by a close: a snapshot that is being taken ends at its next page.
+    closing: AtomicBool,
 }
 
 /// A handle to the upkeep of an opened store; clones are handles of the same.
@@ -153,6 +162,8 @@ impl Upkeep {
                 progress: Arc::clone(progress),
                 last: Mutex::new(last),
                 rewriting: Mutex::new(()),
+                shared: OnceLock::new(),
+                closing: AtomicBool::new(false),
             }),
         })
     }
@@ -160,6 +171,17 @@ impl Upkeep {
     fn last(&self) -> MutexGuard<'_, LastSnapshot> {
         // A panic during a snapshot leaves at most an unfinished file.
         self.inner.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the walks of snapshots check the tree of `shared`, and report what they find to it.
+    pub(super) fn attach(&self, shared: &Arc<Shared>) {
+        // The first store that is attached is the only one.
+        self.inner.shared.get_or_init(|| Arc::downgrade(shared));
+    }
+
+    /// Ends a snapshot that is being taken, and refuses others: the store is being closed.
+    pub(super) fn end(&self) {
+        self.inner.closing.store(true, Ordering::Release);
     }
 
     /// Prevents snapshots from beginning until the guard is dropped; `None` while one is being taken.
@@ -271,11 +293,15 @@ impl Upkeep {
     }
 
     fn write_unnamed(&self, file: &Path) -> Result<Summary, SnapshotError> {
-        let UpkeepInner { fs, clock, layout, engine, progress, .. } = &*self.inner;
+        let UpkeepInner { fs, clock, layout, engine, progress, closing, .. } = &*self.inner;
         let engine = engine.upgrade().ok_or(SnapshotError::Closing)?;
         let head = Head { format: self.format()?, from: progress.applied().0, taken: clock.now() };
-        let source = SnapshotSource { fs: &**fs, engine: &*engine, progress, journal: &layout.journal };
-        let written = write::write(&source, &head, file);
+        let source = SnapshotSource { fs: &**fs, engine: &*engine, progress, journal: &layout.journal, closing };
+        let shared = self.inner.shared.get().and_then(Weak::upgrade);
+        let written = write::write(&source, &head, file, shared.as_deref().map(Scrub::begin));
+        if let Some(shared) = shared {
+            shared.note_walk(&written);
+        }
         if written.is_err() {
             // Frees its space; if that fails too, the next snapshot replaces the file.
             let _ = fs.remove(file);

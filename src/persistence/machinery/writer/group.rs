@@ -11,6 +11,7 @@ use crate::{
         catalog::StoreCatalog,
         engine::EngineView,
         keyring::Keyring,
+        known_damage::KnownDamage,
         lease::LeaseFence,
         overlay::Overlay,
         reader::TxFault,
@@ -33,6 +34,7 @@ pub(super) struct GroupBase<'a> {
     pub(super) engine: &'a dyn EngineView,
     pub(super) ring: &'a Keyring,
     pub(super) catalog: &'static StoreCatalog,
+    pub(super) damage: &'a KnownDamage,
 }
 
 /// The closures that were run, and their output.
@@ -104,7 +106,7 @@ impl<'a> Group<'a> {
             return Ok(());
         }
         let before = self.overlay.bytes();
-        let GroupBase { engine, ring, catalog } = self.base;
+        let GroupBase { engine, ring, catalog, damage } = self.base;
         let base = TxBase { group: &self.overlay, engine, ring, catalog };
         let mut ran = job.run(base);
         if self.replay_check == ReplayCheck::Twice {
@@ -114,6 +116,9 @@ impl<'a> Group<'a> {
             Ran::Commit(left) => self.keep(left, job.write().stamp.now),
             Ran::Discard => Ok(()),
             Ran::Failed(fault) => Err(fault),
+            Ran::Lost(TxFault::Damaged(value)) if damage.persists(&value, catalog.table_name(value.tag())) => {
+                Err(Fault::bug(value.to_string()))
+            }
             Ran::Lost(fault) => {
                 self.answers.push((job, Err(Fault::Unavailable)));
                 return Err(TreeLost(fault));
