@@ -194,7 +194,7 @@ pub(super) fn open(
         Ok(_) => None,
         Err(reason) => Some(rebuild::origin(&context, &inspection, reason)?),
     };
-    let epoch = inspection.survey.epoch.max(inspection.checkpoint().map_or(0, |found| found.epoch)) + 1;
+    let epoch = last_epoch(&context, &inspection, &format) + 1;
     let writer = start_writer(&context, &inspection, epoch)?;
     if resealed {
         format::write(context.fs(), &context.layout, &format).map_err(context.io("writing store.json"))?;
@@ -216,6 +216,20 @@ pub(super) fn open(
         last_time: built.last_time,
         opening: built.opening,
     })
+}
+
+/// The epoch of the opening before this one. The first opening of a restored store counts from the seconds since 1970,
+/// which are more than any store has openings: what was under way in the snapshot names a lease of the original store,
+/// and no lease of this one may look like it.
+fn last_epoch(context: &OpenContext<'_>, inspection: &Inspection, format: &Format) -> u64 {
+    match inspection.checkpoint() {
+        Some(found) => inspection.survey.epoch.max(found.epoch),
+        None if format.restored => {
+            let now = context.environment.clock.now().as_seconds();
+            inspection.survey.epoch.max(u64::try_from(now).unwrap_or(0))
+        }
+        None => inspection.survey.epoch,
+    }
 }
 
 /// A directory without `store.json` may hold the remains of an interrupted first start, but nothing else.

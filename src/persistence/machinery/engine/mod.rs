@@ -44,10 +44,8 @@ impl EngineError {
     pub fn is_full(&self) -> bool {
         const ENOSPC: &str = "os error 28";
         const EDQUOT: &str = "os error 122";
-        match self {
-            Self::Failed { reason, .. } => [ENOSPC, EDQUOT, "StorageFull"].iter().any(|text| reason.contains(text)),
-            Self::Damaged(_) => false,
-        }
+        let Self::Failed { reason, .. } = self else { return false };
+        [ENOSPC, EDQUOT, "StorageFull"].iter().any(|full| reason.contains(full))
     }
 }
 
