@@ -27,7 +27,7 @@ fn line(name: &str, findings: Vec<String>, details: Option<Details>) -> ServiceH
 
 fn of_store(store: &Store) -> ServiceHealth {
     let report = store.report();
-    let reasons = report.reasons.iter().map(|reason| (*reason).to_owned()).collect();
+    let reasons = report.reasons.clone();
     let status = report.status;
     ServiceHealth { name: "store".to_owned(), status, reasons, details: Some(Details::Store(Box::new(report))) }
 }

@@ -26,6 +26,7 @@ use super::{
         segment::{self, HEADER},
         writer::{JournalEnvironment, JournalWriter},
     },
+    known_damage,
     layout::Layout,
     lock::{self, Lock},
     opening_watch::OpeningWatch,
@@ -425,6 +426,7 @@ fn rebuild_tree(
         epoch,
         engine: engine_kind.name().to_owned(),
         tree: tree.0.clone(),
+        rebuilt_for: rebuilt_for(inspection, &reason),
         heads: inspection.checkpoint().map_or_else(StoredHeads::default, |found| found.heads.clone()),
     };
     write_checkpoint(context, &checkpoint)?;
@@ -446,4 +448,16 @@ fn fill(
     let replayed = rebuild::catch_up(context, &*engine, origin.exact(), last)?;
     engine.checkpoint()?;
     Ok((engine, loaded, replayed))
+}
+
+/// The keys of damaged values for which a tree is rebuilt.
+fn rebuilt_for(inspection: &Inspection, reason: &DistrustReason) -> Vec<String> {
+    let value = inspection.mark.as_ref().and_then(|mark| mark.value.as_ref());
+    match (reason, value, inspection.checkpoint()) {
+        (DistrustReason::Marked(_), Some(value), Some(found)) => {
+            known_damage::rebuilt_for(&found.rebuilt_for, &value.key)
+        }
+        (DistrustReason::Marked(_), None, Some(found)) => found.rebuilt_for.clone(),
+        _ => Vec::new(),
+    }
 }
