@@ -27,7 +27,7 @@ section! {
         /// Time between two snapshots.
         snapshot_every: Duration = Duration::from_hours(6), within Duration::from_mins(1)..=days(7);
         /// The growth of the journal after which a snapshot is taken before that time.
-        snapshot_every_bytes: ByteSize = ByteSize::gib(1), within ByteSize::mib(64)..=ByteSize::gib(64);
+        snapshot_every_bytes: ByteSize = ByteSize::gib(1), within ByteSize::kib(64)..=ByteSize::gib(64);
         /// The number of snapshots to keep.
         snapshots_kept: u32 = 2, within 1..=100;
     }

@@ -22,8 +22,8 @@ const OF_ONE_DIRECTORY: usize = 25;
 const CLIENTS: usize = 4;
 /// The time limit from a start to the first answer, whatever state the kill left.
 const READY_WITHIN: Duration = Duration::from_secs(2);
-/// More than the shortest time between two snapshots.
-const ADVANCE: &str = "PT61S";
+/// Any advance of the clock wakes the worker that takes snapshots.
+const ADVANCE: &str = "PT0.001S";
 
 /// What the program does when it is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Victim {
         home.set("store.engine", engine);
         home.set("store.journal_segment_bytes", "256KiB");
         home.set("store.journal_retention", "0s");
-        home.set("store.snapshot_every", "1m");
+        home.set("store.snapshot_every_bytes", "64KiB");
         home.set("edge.rate_limits.enabled", "false");
         // By default the issuer is the listener's address, whose port differs after each start here.
         home.set("auth.issuer", "http://majordomo.localhost");

@@ -19,6 +19,8 @@ use crate::api::Api;
 /// A first start creates its keys; other starts are faster.
 const FIRST_START: Duration = Duration::from_secs(60);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_majordomo");
+/// The environment variable that names another build of the program.
+const OTHER_PROGRAM: &str = "MAJORDOMO_TEST_PROGRAM";
 
 /// The directory the program is started in; it remains over restarts.
 pub struct Home {
@@ -52,7 +54,8 @@ impl Home {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        self.command_of(Path::new(PROGRAM), arguments)
+        let other = std::env::var_os(OTHER_PROGRAM);
+        self.command_of(other.as_deref().map_or(Path::new(PROGRAM), Path::new), arguments)
     }
 
     /// The same for another program.

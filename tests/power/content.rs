@@ -2,8 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
-    os::unix::fs::FileExt,
+    fs::OpenOptions,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
 };
 
@@ -56,9 +56,9 @@ impl Content {
         Some(format!("page {differing}"))
     }
 
-    /// Writes a file of this content.
+    /// Writes a file of this content, which its owner alone may read, as the program's files.
     pub fn write(&self, path: &Path) {
-        let file = File::create(path).unwrap();
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
         file.set_len(self.length).unwrap();
         for (number, page) in &self.pages {
             let at = number * PAGE as u64;

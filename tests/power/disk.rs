@@ -2,6 +2,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
     path::Path,
 };
 
@@ -285,7 +287,7 @@ impl Disk {
                         apply_names(&mut names, &unsynced.change);
                     }
                 }
-                std::fs::create_dir_all(target).unwrap();
+                DirBuilder::new().mode(0o700).create(target).unwrap();
                 for (name, inode) in names {
                     self.left(inode, &target.join(name), fates, dice);
                 }

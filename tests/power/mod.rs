@@ -37,6 +37,10 @@ async fn check(recording: &Recording, seed: u64, findings: &mut Findings) {
     if let Err(fault) = state::check(recording, seed, findings).await {
         let kept = kept(&recording.engine, seed);
         recording.keep(&kept);
+        let state = kept.join(format!("data-{seed}"));
+        if !state.exists() {
+            state::build(recording, seed, &state);
+        }
         panic!(
             "{fault}\nrun again: MAJORDOMO_TEST_RECORDING={} MAJORDOMO_TEST_SEED={seed} cargo test --test e2e power",
             kept.display()

@@ -1,7 +1,7 @@
 //! One state in which a stop of the machine may leave the data directory: built, opened by the real program as after
 //! another boot, and compared with what the clients know.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use super::{
     disk::Disk,
@@ -67,15 +67,28 @@ async fn store_check(home: &Home) -> Result<String, String> {
     if output.status.success() { Ok(text) } else { Err(text) }
 }
 
-/// Builds and checks the state of `seed`; the error states what is not as promised.
-pub async fn check(recording: &Recording, seed: u64, findings: &mut Findings) -> Result<(), String> {
+/// A state that was built.
+pub struct Built {
+    /// The position in the record after which the machine stopped.
+    position: u64,
+    what: String,
+    dice: Dice,
+}
+
+/// Builds the state of `seed` in the new directory `target`.
+pub fn build(recording: &Recording, seed: u64, target: &Path) -> Built {
     let mut dice = Dice(seed);
     let cut = cut(recording, &mut dice);
-    let position = recording.record.position(cut);
-    let home = recording::home(&recording.engine);
-    let fates = Disk::after(recording.record.upto(cut)).stop(&home.store(), &mut dice);
-    let accounts = chosen(&recording.stories, position, &mut dice);
+    let fates = Disk::after(recording.record.upto(cut)).stop(target, &mut dice);
     let what = format!("stopped after step {cut} of {}, {fates}", recording.record.len());
+    Built { position: recording.record.position(cut), what, dice }
+}
+
+/// Builds and checks the state of `seed`; the error states what is not as promised.
+pub async fn check(recording: &Recording, seed: u64, findings: &mut Findings) -> Result<(), String> {
+    let home = recording::home(&recording.engine);
+    let Built { position, what, mut dice } = build(recording, seed, &home.store());
+    let accounts = chosen(&recording.stories, position, &mut dice);
     let checked = check_directory(&home, &accounts, position, findings).await;
     checked.map_err(|fault| format!("{what}: {fault}"))
 }
