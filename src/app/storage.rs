@@ -27,6 +27,7 @@ pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSetting
         boot: BootId::current(environment.entropy.as_ref()),
         lock_wait: store.lock_wait,
         tuning: Tuning {
+            segment_bytes: store.journal_segment_bytes.get(),
             retention_time: store.journal_retention,
             retention_bytes: store.journal_retention_bytes.get(),
             snapshot_every: store.snapshot_every,

@@ -269,6 +269,8 @@ fn initialize(context: &OpenContext<'_>, seal: Seal) -> Result<Format, OpenError
         .and_then(|()| fs.create_dir(snapshots))
         .and_then(|()| context.journal().create_segment(Lsn(1)))
         .and_then(|()| fs.sync_dir(super::files::parent(root)))
+        // The names of both directories are on the disk before that of `store.json` can be.
+        .and_then(|()| fs.sync_dir(root))
         .and_then(|()| format::write(fs, &context.layout, &format))
         .map_err(context.io("making the store"))?;
     Ok(format)
@@ -280,7 +282,8 @@ fn start_writer(context: &OpenContext<'_>, inspection: &Inspection, epoch: u64) 
     let fs = context.fs();
     let Layout { root, journal, snapshots } = &context.layout;
     for dir in [root, journal, snapshots] {
-        let swept = fs.list(dir).and_then(|names| {
+        // The directory of the snapshots may be missing: it is empty in a young store, and nothing else needs it.
+        let swept = fs.create_dir(dir).and_then(|()| fs.list(dir)).and_then(|names| {
             for name in names.iter().filter(|name| name.ends_with(".new")) {
                 fs.remove(&dir.join(name))?;
             }
