@@ -58,4 +58,15 @@ impl Registration {
                 AddressState::Taken => false,
             }
     }
+
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        Self {
+            created_at: self.created_at.min(now),
+            expires_at: self.created_at.end_by(self.expires_at, now),
+            ..self.clone()
+        }
+    }
 }
