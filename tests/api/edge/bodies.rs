@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::Client,
-    test_app::{ADA, MINUTE, PASSWORD, TestApp},
+    test_app::{ADA, PASSWORD, TestApp},
 };
 
 const SHORT: &str = "short";
@@ -186,8 +186,9 @@ async fn a_flood_of_wrong_forms_is_refused() {
     assert!(taken >= 95, "{taken}");
     let refused = client.post("/auth/register", json!({ "email": ADA, "password": PASSWORD })).await;
     assert_eq!(refused.problem(), "rate_limited", "{refused:?}");
-    app.advance(MINUTE);
-    assert_eq!(client.post("/auth/register", json!({ "email": ADA, "password": SHORT })).await.status, 422);
+    let elsewhere =
+        app.anyone.at("192.0.2.2").post("/auth/register", json!({ "email": ADA, "password": PASSWORD })).await;
+    assert_eq!(elsewhere.status, 201, "{elsewhere:?}");
 }
 
 /// A new password that the policy refuses is no try of the current one.
