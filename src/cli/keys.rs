@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     actors::auth,
-    app::storage,
+    app::{AppError, storage},
     config::Config,
     domain::auth::key_rotation::Urgency,
     http::routes::auth::key_rotation::{self, KeyBody},
@@ -27,6 +27,8 @@ use crate::{
         lock,
         lock::Lock,
         loss,
+        opening::OpenFault,
+        opening_watch::OpeningWatch,
     },
     types::limits,
 };
@@ -231,11 +233,11 @@ fn not_in_use(config: &Config) -> Result<(), CliFailure> {
     if !layout.root.exists() {
         return Err(offline::no_store(&layout.root));
     }
-    match lock::take(environment.fs.as_ref(), &layout, std::time::Duration::ZERO) {
+    match lock::take(environment.fs.as_ref(), &layout, std::time::Duration::ZERO, &OpeningWatch::default()) {
         Ok(Lock::Ours(_)) => Ok(()),
         Ok(Lock::Theirs(_)) => {
             Err(CliFailure::Fault(format!("{} is in use: stop the server first", layout.root.display())))
         }
-        Err(error) => Err(offline::dir_failure(&layout.root, &error)),
+        Err(error) => Err(AppError::of_opening(&layout.root, &OpenFault::Directory(error)).into()),
     }
 }

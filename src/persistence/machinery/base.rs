@@ -26,9 +26,11 @@ use super::{
     layout::Layout,
     log::{Log, LogHead},
     open::{self, Opened},
+    opening_watch::OpeningWatch,
     reader::TxFault,
     settings::{StoreEnvironment, StoreSettings, Tuning},
     snapshot::SnapshotError,
+    tree_mark::TreeMarker,
     trees::{self, TreeName},
     upkeep::Upkeep,
 };
@@ -154,6 +156,9 @@ pub struct Base {
     since_checkpoint: SinceCheckpoint,
     /// The heads of the logs for the next checkpoint; `None`: those of the checkpoint before.
     heads: Option<NotedHeads>,
+    marker: Arc<TreeMarker>,
+    /// Whether trees of earlier openings may be left, which the next checkpoint removes.
+    old_trees: bool,
     held: Box<dyn Held>,
 }
 
@@ -184,12 +189,24 @@ impl Base {
         environment: StoreEnvironment,
         seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
     ) -> Result<Self, OpenError> {
-        let opened = open::open(settings, &environment, seal)?;
+        Self::open_watched(settings, environment, &OpeningWatch::default(), seal)
+    }
+
+    /// As `open`; `watch` gets the progress and can stop it.
+    pub fn open_watched(
+        settings: &StoreSettings,
+        environment: StoreEnvironment,
+        watch: &OpeningWatch,
+        seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
+    ) -> Result<Self, OpenError> {
+        let opened = open::open(settings, &environment, watch, seal)?;
         let Opened { held, layout, format, engine, writer, checkpoint, last_time, opening } = opened;
         let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
         let upkeep = Upkeep::new(&environment, &layout, &settings.tuning, &engine, &progress, format.created)?;
         let since_checkpoint = SinceCheckpoint { written: 0, taken: environment.clock.instant() };
+        let tree = TreeName(checkpoint.tree.clone());
+        let marker = Arc::new(TreeMarker::new(Arc::clone(&environment.fs), layout.clone(), tree));
         Ok(Self {
             engine,
             writer,
@@ -203,6 +220,8 @@ impl Base {
             checkpoint,
             since_checkpoint,
             heads: None,
+            marker,
+            old_trees: true,
             held,
         })
     }
@@ -220,6 +239,11 @@ impl Base {
     /// Snapshots, retention and free space, for other threads.
     pub fn upkeep(&self) -> &Upkeep {
         &self.upkeep
+    }
+
+    /// Marks the tree when it fails.
+    pub fn marker(&self) -> &Arc<TreeMarker> {
+        &self.marker
     }
 
     /// What was found and done when the directory was opened.
@@ -304,6 +328,7 @@ impl Base {
         let next = Checkpoint { lsn: lsn.0, time, heads, ..self.checkpoint.clone() };
         self.write_checkpoint(next)?;
         self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant() };
+        self.retire_old_trees();
         Ok(())
     }
 
@@ -337,6 +362,15 @@ impl Base {
         self.heads = Some(NotedHeads { lsn: self.progress.applied(), logs, heads: heads.to_vec() });
     }
 
+    /// Removes the trees that this opening replaced or found: the current one has proved to be usable.
+    fn retire_old_trees(&mut self) {
+        if std::mem::take(&mut self.old_trees)
+            && let Err(error) = trees::retire_others(&self.layout, &TreeName(self.checkpoint.tree.clone()))
+        {
+            tracing::warn!(%error, "an old tree could not be removed; the next start tries again");
+        }
+    }
+
     fn write_checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), BaseError> {
         checkpoint::write(&*self.environment.fs, &self.layout, &checkpoint)
             .map_err(BaseError::of_file("writing the checkpoint"))?;
@@ -352,6 +386,7 @@ impl Base {
             let source = io::Error::other("a group is on disk and was not applied");
             return Err(BaseError::Io { step: "closing", source });
         }
+        self.upkeep.end();
         self.take_checkpoint()?;
         let Self { engine, environment, layout, checkpoint, upkeep, held, .. } = self;
         if !close_engine(engine, &upkeep) {

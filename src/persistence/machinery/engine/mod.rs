@@ -5,6 +5,7 @@
 //!
 //! An engine need not be durable by itself: its content after its last checkpoint is applied again from the journal.
 
+pub mod guarded;
 pub mod mem;
 pub mod redb;
 pub mod sled;
@@ -37,6 +38,14 @@ impl EngineError {
     /// An error of `engine` with its own message.
     pub fn new(engine: &'static str, reason: impl std::fmt::Display) -> Self {
         Self::Failed { engine, reason: reason.to_string() }
+    }
+
+    /// Whether the disk is full: then the tree is not at fault, and another one would fail as well.
+    pub fn is_full(&self) -> bool {
+        const ENOSPC: &str = "os error 28";
+        const EDQUOT: &str = "os error 122";
+        let Self::Failed { reason, .. } = self else { return false };
+        [ENOSPC, EDQUOT, "StorageFull"].iter().any(|full| reason.contains(full))
     }
 }
 

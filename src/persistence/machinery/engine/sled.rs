@@ -2,11 +2,11 @@
 //!
 //! Properties of sled 0.34.7, found by running it: `flush` does not sync, so a checkpoint syncs the file and its
 //! directory itself; a batch of more than about 128 keys makes memory grow without bound; a kill during `open` leaves
-//! an unfinished snapshot file on which the next `open` fails; `open` may panic on damaged files.
+//! an unfinished snapshot file on which the next `open` fails; any call may panic on damaged files, which
+//! `GuardedEngine` makes an error.
 
 use std::{
     fs::File,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
 
@@ -29,7 +29,7 @@ pub struct SledEngine {
 }
 
 impl SledEngine {
-    /// Opens the tree in `dir`, or creates it. A panic inside sled is returned as an error.
+    /// Opens the tree in `dir`, or creates it. May panic on damaged files.
     pub fn open(dir: &Path) -> Result<Self, EngineError> {
         remove_half_made_snapshots(dir).map_err(failed)?;
         let config = sled::Config::new()
@@ -37,11 +37,7 @@ impl SledEngine {
             .cache_capacity(limits::SLED_CACHE_BYTES)
             // Checkpoints flush; a timer would only add a thread.
             .flush_every_ms(None);
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(tree)) => Ok(Self { tree, dir: dir.to_owned() }),
-            Ok(Err(error)) => Err(failed(error)),
-            Err(_) => Err(failed("panicked while opening its files")),
-        }
+        Ok(Self { tree: config.open().map_err(failed)?, dir: dir.to_owned() })
     }
 }
 
