@@ -15,7 +15,7 @@ use crate::{
     },
     supervision::System,
     types::{
-        CallContext, Fault, PageLimit, Secret, Work,
+        CallContext, Fault, PageLimit, Secret, Timestamp, Work,
         id::{DeliveryId, MailId},
         limits,
         provider_answer::ProviderAnswer,
@@ -73,8 +73,11 @@ impl InboxTransport {
         Self { store, system, rows, keep: settings.keep }
     }
 
+    /// While the clock may not decide what is removed, mails of every age are kept, up to the number of rows.
     pub(super) fn keeping(&self) -> Keeping {
-        Keeping { rows: self.rows, since: self.system.clock().now().minus(self.keep) }
+        let clock = self.system.clock();
+        let since = if clock.may_remove() { clock.now().minus(self.keep) } else { Timestamp::ZERO };
+        Keeping { rows: self.rows, since }
     }
 
     fn write(&self) -> Write {

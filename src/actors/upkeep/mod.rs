@@ -12,6 +12,7 @@ mod audit_head;
 mod expirer;
 mod log_level;
 mod notification_retention;
+mod redating;
 mod retention;
 mod snapshots;
 
@@ -19,6 +20,7 @@ pub use audit_head::AuditHeadLog;
 pub use expirer::Expirer;
 pub use log_level::LogLevelEnd;
 pub use notification_retention::NotificationRetention;
+pub use redating::Redating;
 pub use retention::Retention;
 pub use snapshots::Snapshots;
 
