@@ -357,7 +357,7 @@ mod tests {
         let read = store.read(|view| view.get_bytes(&[1, 1]).map_err(TxFault::from)).now_or_never().unwrap();
         assert_eq!(read, Err(Fault::Unavailable));
         drop(writer);
-        assert!(matches!(answer.now_or_never(), Some(Err(Fault::Unknown(_)))));
+        assert!(matches!(answer.now_or_never(), Some(Err(Fault::Unknown { .. }))));
     }
 
     #[test]
