@@ -9,12 +9,11 @@ use super::{
     backend::Embedded,
     base::{Base, BaseError, OpenError, Opening},
     catalog::StoreCatalog,
-    checkpoint,
     commit_target::CommitTarget,
     engine::EngineError,
     format::{Format, Seal},
-    fs::Fs,
     keyring::{Keyring, RingFault},
+    known_damage::KnownDamage,
     layout::Layout,
     lease::InProcessLeases,
     loss,
@@ -26,7 +25,6 @@ use super::{
     trust::DistrustReason,
     writer::{group::ReplayCheck, step::StoreWriter},
 };
-use crate::types::Timestamp;
 
 /// What to do when there are sealed values that no key opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,15 +70,6 @@ pub enum OpenFault {
     /// The writer's thread did not start.
     #[error("the writer's thread did not start: {0}")]
     Thread(std::io::Error),
-}
-
-/// The last recorded time of the store in a directory, for a clock that must not run behind it; `Timestamp::ZERO` if
-/// there is none. Reads one small file and changes nothing.
-pub fn last_time(settings: &StoreSettings, fs: &dyn Fs) -> Timestamp {
-    match checkpoint::read(fs, &Layout::new(&settings.dir)) {
-        Ok(checkpoint::CheckpointFound::Good(found)) => found.time,
-        Ok(checkpoint::CheckpointFound::Absent | checkpoint::CheckpointFound::Damaged) | Err(_) => Timestamp::ZERO,
-    }
 }
 
 impl Store {
@@ -166,11 +155,13 @@ impl OpenAttempt {
             Ok(seal)
         })?;
         let (opening, epoch) = (base.opening().clone(), base.epoch());
+        let damage = KnownDamage::of(base.rebuilt_for());
         let (upkeep, marker) = (base.upkeep().clone(), Arc::clone(base.marker()));
         let restored = base.format().restored;
         let seal = ring.mark().map_err(|fault| TxFault::Corrupt(fault.to_string()))?;
         let (clock, tree) = (Arc::clone(&environment.clock), Arc::clone(base.engine()));
-        let shared = Arc::new(Shared::new(catalog, clock, tree, Arc::clone(ring)).marked_by(&marker));
+        let shared = Arc::new(Shared::new(catalog, clock, tree, Arc::clone(ring)).marked_by(&marker, damage));
+        upkeep.attach(&shared);
         let target = CommitTarget::Directory(Box::new(base));
         let mut writer = StoreWriter::new(Arc::clone(&shared), target, *replay_check).inspect_err(|fault| {
             if let Some(reason) = tree_fault(fault) {
