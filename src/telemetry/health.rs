@@ -58,8 +58,10 @@ reasons! {
     Standby = "standby", "standby.md";
     /// The disk failed under the store; the process ends.
     Lost = "lost", "store-down.md";
-    /// The writer has been busy with one step for too long.
+    /// The writer has been busy with one step for too long; the text names the step.
     WriterStuck = "writer_stuck", "store-down.md";
+    /// Transactions wait for the writer until their deadline has passed.
+    WritesExpire = "writes_expire", "store-down.md";
     /// Figures cannot be read from the store.
     Unreadable = "unreadable", "store-down.md";
     /// Only writes that end access or free space are accepted.

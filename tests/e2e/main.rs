@@ -18,6 +18,7 @@ mod lossy;
 mod mail;
 mod metrics;
 mod migrating;
+mod paused;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod quick_start;

@@ -13,6 +13,7 @@ mod descriptors;
 mod engines;
 mod erasing;
 mod group;
+mod hanging;
 mod inode;
 mod keys;
 mod leases;

@@ -1,6 +1,6 @@
 //! The report of the store for operators, independent of its content.
 
-use std::sync::{PoisonError, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use super::{shared::Shared, writer::job::WriteLane};
 use crate::{
@@ -30,15 +30,15 @@ pub struct StoreCondition {
 }
 
 pub(super) fn of(shared: &Shared) -> StoreCondition {
-    let engine = shared.tree.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|tree| tree.stats());
+    let engine = shared.engine_stats();
     let tally = *shared.tally();
     let free = shared.free_bytes.load(Ordering::Relaxed);
     let (status, reasons) = health(shared, free);
     StoreCondition {
         status,
         reasons,
-        engine: engine.as_ref().map_or("none", |stats| stats.name),
-        tree_bytes: engine.map_or(0, |stats| stats.disk_bytes),
+        engine: engine.name,
+        tree_bytes: engine.disk_bytes,
         free_bytes: (free != u64::MAX).then_some(free),
         readers: shared.readers.count(),
         writer: WriterReport {
@@ -51,21 +51,24 @@ pub(super) fn of(shared: &Shared) -> StoreCondition {
             last_commit_at: tally.last_commit_at,
             last_group_us: tally.last_group_us,
             last_checkpoint_at: tally.last_checkpoint_at,
-            busy_ms: u64::try_from(shared.busy_for().as_millis()).unwrap_or(u64::MAX),
+            busy_ms: shared.steps.busy().map_or(0, |busy| u64::try_from(busy.lasts.as_millis()).unwrap_or(u64::MAX)),
         },
     }
 }
 
 fn health(shared: &Shared, free: u64) -> (HealthStatus, Vec<&'static str>) {
+    let stuck = shared.steps.stuck();
+    let stuck_reason = stuck.map_or(HealthReason::WriterStuck.as_str(), |busy| busy.step.stuck_reason());
     let inspection = [
         (shared.is_lost(), HealthStatus::Down, HealthReason::Lost),
-        (shared.busy_for() >= limits::WRITER_STUCK, HealthStatus::Down, HealthReason::WriterStuck),
+        (stuck.is_some(), HealthStatus::Down, HealthReason::WriterStuck),
+        (shared.steps.writes_expire(), HealthStatus::Down, HealthReason::WritesExpire),
         (free < limits::DISK_FULL, HealthStatus::Down, HealthReason::DiskFull),
         (free < limits::DISK_LOW, HealthStatus::Degraded, HealthReason::DiskLow),
     ];
     let found = inspection.into_iter().filter(|(holds, ..)| *holds);
     found.fold((HealthStatus::Up, Vec::new()), |(worst, mut reasons), (_, status, reason)| {
-        reasons.push(reason.as_str());
+        reasons.push(if reason == HealthReason::WriterStuck { stuck_reason } else { reason.as_str() });
         (worst.max(status), reasons)
     })
 }
