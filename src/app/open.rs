@@ -89,13 +89,19 @@ fn open_store(config: &Config, opening: OpeningWatch) -> Result<OpenedStore, App
     let options = storage::options_with(config, KeyLoss::Refuse, clock);
     let options = Options { watch: opening, ..options };
     let (clock, entropy) = (Arc::clone(&options.environment.clock), Arc::clone(&options.environment.entropy));
-    let (store, opening) = Store::open(options).map_err(|fault| AppError::Store(fault.to_string()))?;
+    let dir = options.settings.dir.clone();
+    let (store, opening) = Store::open(options).map_err(|fault| AppError::of_opening(&dir, &fault))?;
     if let Some(cut) = &opening.cut {
         tracing::warn!(place = %cut.place, reason = %cut.reason, "the journal's unacknowledged tail was cut");
     }
     match &opening.tree {
         TreeState::Rebuilt { reason, .. } if !opening.created => tracing::warn!(%reason, "the tree was rebuilt"),
         TreeState::Trusted | TreeState::Rebuilt { .. } => {}
+    }
+    if store.is_restored() {
+        tracing::warn!(
+            "sending is paused: this store was restored from a snapshot; `majordomo notify resume` resumes sending"
+        );
     }
     Ok(OpenedStore { store, opening, clock, entropy, manual })
 }

@@ -32,7 +32,7 @@ use crate::{
         otp::{Otp, OtpSubscriber},
         relay::{Relays, Subscriber},
         store_keeper,
-        upkeep::{AuditEnd, Expirer, LogLevelEnd, NotificationRetention, Redating, Retention, Snapshots},
+        upkeep::{AuditHeadLog, Expirer, LogLevelEnd, NotificationRetention, Redating, Retention, Snapshots},
         user::{UserContext, Users},
     },
     config::Config,
@@ -181,7 +181,7 @@ fn upkeep(
         let at = store.clone();
         group.worker(spec("snapshots"), lease("snapshots").worker(move || Snapshots::new(at.clone())));
         let at = store.clone();
-        group.worker(spec("audit_end"), lease("audit_end").worker(move || AuditEnd::new(at.clone())));
+        group.worker(spec("audit_head"), lease("audit_head").worker(move || AuditHeadLog::new(at.clone())));
         let keys_of = auth.clone();
         group.worker(spec("key_rotation"), lease("key_rotation").worker(move || KeyRotation::new(&keys_of)));
         let read_for = auth.clone();

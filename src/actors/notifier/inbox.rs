@@ -148,7 +148,8 @@ pub(super) async fn code(
     wait_for(context, (select, limits::PAGE_MAX), wait, first).await
 }
 
-/// What `pick` finds in the newest mails; reads them again after each change of the event log, for `wait` at most.
+/// What `pick` finds in the newest mails; reads them again after each change of the event log, for `wait` at most. A
+/// shutdown ends the wait, so that the request is answered before its connection is closed.
 async fn wait_for<T>(
     context: &NotifierContext,
     (select, limit): (&MailSelector, usize),
@@ -167,6 +168,7 @@ async fn wait_for<T>(
         }
         tokio::select! {
             () = &mut deadline => return Ok(None),
+            () = context.system.shutdown().cancelled() => return Ok(None),
             changed = changes.changed() => changed.map_err(|_| Fault::Unavailable)?,
         }
     }

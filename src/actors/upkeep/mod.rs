@@ -8,7 +8,7 @@
 //!
 //! Must not know: HTTP, how rows are stored. Begin with `expirer.rs`.
 
-mod audit_end;
+mod audit_head;
 mod expirer;
 mod log_level;
 mod notification_retention;
@@ -16,7 +16,7 @@ mod redating;
 mod retention;
 mod snapshots;
 
-pub use audit_end::AuditEnd;
+pub use audit_head::AuditHeadLog;
 pub use expirer::Expirer;
 pub use log_level::LogLevelEnd;
 pub use notification_retention::NotificationRetention;

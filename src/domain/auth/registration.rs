@@ -59,4 +59,14 @@ impl Registration {
             ..self.clone()
         }
     }
+
+    /// Whether a code can still turn it into a user. Registrations of taken addresses and placeholders cannot; no
+    /// answer distinguishes them from registrations that do not exist.
+    pub fn is_verifiable(&self, now: Timestamp) -> bool {
+        self.is_live(now)
+            && match self.address {
+                AddressState::Free => true,
+                AddressState::Taken => false,
+            }
+    }
 }

@@ -306,6 +306,8 @@ pub struct MailSelector {
     pub to: Option<String>,
     /// Only mails that arrived after this one.
     pub after: Option<MailId>,
+    /// Only mails that arrived before this one.
+    pub before: Option<MailId>,
 }
 
 impl std::fmt::Debug for InboxMail {

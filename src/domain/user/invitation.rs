@@ -46,7 +46,7 @@ impl Invitation {
     }
 
     /// The invited person, as the subject of events.
-    pub fn guest(&self) -> UserId {
+    pub fn invited(&self) -> UserId {
         UserId::from(self.id.uuid())
     }
 }

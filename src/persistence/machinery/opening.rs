@@ -102,17 +102,35 @@ impl Store {
         let had_ring = loaded.is_some();
         let ring = loaded.unwrap_or_else(|| Keyring::generate(entropy.as_ref(), clock.now()));
         let attempt = OpenAttempt { catalog, options, ring: Arc::new(ring), had_ring };
-        match attempt.run() {
-            // The tree is marked now, so the second attempt builds another one.
-            Err(OpenFault::Content(TxFault::Engine(reason))) => match attempt.run() {
-                Err(OpenFault::Content(TxFault::Engine(again))) => {
-                    let source = EngineError::new("the engine", again);
-                    Err(OpenError::RebuiltFails { reason: DistrustReason::Fails(reason), source }.into())
-                }
-                opened => opened,
-            },
-            opened => opened,
+        let opened = attempt.run();
+        let Some(reason) = opened.as_ref().err().and_then(OpenFault::of_tree) else { return opened };
+        // The tree is marked now, so the second attempt builds another one.
+        tracing::error!(%reason, "the tree cannot be read; it is set aside");
+        let again = attempt.run();
+        match again.as_ref().err().and_then(OpenFault::of_tree) {
+            Some(again) => {
+                let (reason, source) = (DistrustReason::Fails(reason), EngineError::new("the second tree", again));
+                Err(OpenError::RebuiltFails { reason, source }.into())
+            }
+            None => again,
         }
+    }
+}
+
+impl OpenFault {
+    /// The reason, if the tree is at fault.
+    fn of_tree(&self) -> Option<String> {
+        match self {
+            Self::Content(fault) => tree_fault(fault),
+            Self::Directory(_) | Self::Ring(_) | Self::Base(_) | Self::Thread(_) => None,
+        }
+    }
+}
+
+fn tree_fault(fault: &TxFault) -> Option<String> {
+    match fault {
+        TxFault::Engine(_) | TxFault::Damaged(_) => Some(fault.to_string()),
+        TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) | TxFault::Check(_) => None,
     }
 }
 
@@ -148,8 +166,8 @@ impl OpenAttempt {
         let shared = Arc::new(shared);
         let target = CommitTarget::Directory(Box::new(base));
         let mut writer = StoreWriter::new(Arc::clone(&shared), target, *replay_check).inspect_err(|fault| {
-            if let TxFault::Engine(reason) = fault {
-                marker.mark(reason);
+            if let Some(reason) = tree_fault(fault) {
+                marker.mark(&reason);
             }
         })?;
         shared.restored.store(restored, Ordering::Release);
