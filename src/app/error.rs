@@ -57,6 +57,8 @@ impl AppError {
                 | OpenError::NoFormat { .. }
                 | OpenError::Seal(_)
                 | OpenError::Journal(_)
+                | OpenError::Stopped
+                | OpenError::RebuiltFails { .. }
                 | OpenError::Format(FormatError::Newer { .. } | FormatError::Older { .. } | FormatError::Damaged(_)),
             )
             | OpenFault::Ring(RingFault::Open { .. }) => return Self::Store(fault.to_string()),

@@ -27,6 +27,7 @@ pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSetting
         boot: BootId::current(environment.entropy.as_ref()),
         lock_wait: store.lock_wait,
         tuning: Tuning {
+            segment_bytes: store.journal_segment_bytes.get(),
             retention_time: store.journal_retention,
             retention_bytes: store.journal_retention_bytes.get(),
             snapshot_every: store.snapshot_every,
@@ -45,11 +46,7 @@ fn ends_within(config: &Config) -> Duration {
 
 /// The real disk, time and randomness.
 pub fn environment() -> StoreEnvironment {
-    StoreEnvironment {
-        fs: Arc::new(RealFs),
-        clock: Arc::new(SystemClock::default()),
-        entropy: Arc::new(OsEntropy),
-    }
+    StoreEnvironment { fs: Arc::new(RealFs), clock: Arc::new(SystemClock::default()), entropy: Arc::new(OsEntropy) }
 }
 
 /// The settings with which a command opens a store that no server has open. Time continues after the store's last time.

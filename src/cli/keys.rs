@@ -28,6 +28,7 @@ use crate::{
         lock::Lock,
         loss,
         opening_watch::OpeningWatch,
+        trust::OpenError,
     },
     types::limits,
 };
@@ -237,6 +238,7 @@ fn not_in_use(config: &Config) -> Result<(), CliFailure> {
         Ok(Lock::Theirs(_)) => {
             Err(CliFailure::Fault(format!("{} is in use: stop the server first", layout.root.display())))
         }
-        Err(error) => Err(offline::dir_failure(&layout.root, &error)),
+        Err(OpenError::Io { source, .. }) => Err(offline::dir_failure(&layout.root, &source)),
+        Err(error) => Err(CliFailure::Fault(error.to_string())),
     }
 }

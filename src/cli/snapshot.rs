@@ -161,6 +161,7 @@ impl Restore {
             SnapshotError::Format(_)
             | SnapshotError::Engine(_)
             | SnapshotError::Journal(_)
+            | SnapshotError::Inconsistent(_)
             | SnapshotError::Closing => format!("{file}: {error}; restore another snapshot"),
         })
     }

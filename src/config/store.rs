@@ -22,6 +22,8 @@ section! {
         /// How long the writer may be busy with one step, such as a sync, before the process ends; after a sixth of it
         /// health is down. Time in which the process or the machine is paused does not count.
         writer_limit: Duration = limits::WRITER_LOST, within Duration::from_secs(3)..=Duration::from_secs(600);
+        /// The size of one segment of the journal, which is reserved on the disk when the segment begins.
+        journal_segment_bytes: ByteSize = ByteSize::mib(64), within ByteSize::kib(64)..=ByteSize::gib(1);
         /// The shortest time that a segment of the journal is kept, even if a snapshot covers it.
         journal_retention: Duration = Duration::from_hours(24), within Duration::ZERO..=days(365);
         /// The size of the journal above which covered segments are removed before that time.
@@ -29,7 +31,7 @@ section! {
         /// Time between two snapshots.
         snapshot_every: Duration = Duration::from_hours(6), within Duration::from_mins(1)..=days(7);
         /// The growth of the journal after which a snapshot is taken before that time.
-        snapshot_every_bytes: ByteSize = ByteSize::gib(1), within ByteSize::mib(64)..=ByteSize::gib(64);
+        snapshot_every_bytes: ByteSize = ByteSize::gib(1), within ByteSize::kib(64)..=ByteSize::gib(64);
         /// The number of snapshots to keep.
         snapshots_kept: u32 = 2, within 1..=100;
     }

@@ -62,6 +62,10 @@ reasons! {
     WriterStuck = "writer_stuck", "store-down.md";
     /// Transactions wait for the writer until their deadline has passed.
     WritesExpire = "writes_expire", "store-down.md";
+    /// Stored values are damaged, also after a rebuild of the tree: requests that need them fail.
+    Damaged = "damaged", "damaged.md";
+    /// Rows of the tree are missing or do not fit each other; the next start rebuilds the tree.
+    Inconsistent = "inconsistent", "damaged.md";
     /// Figures cannot be read from the store.
     Unreadable = "unreadable", "store-down.md";
     /// Only writes that end access or free space are accepted.

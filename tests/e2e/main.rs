@@ -7,6 +7,7 @@
     reason = "tests panic, and read the machine's time"
 )]
 
+mod accounts;
 mod api;
 mod audit_head;
 mod crowd;
@@ -21,8 +22,11 @@ mod migrating;
 mod paused;
 #[path = "../peers/mod.rs"]
 mod peers;
+#[path = "../power/mod.rs"]
+mod power;
 mod quick_start;
 mod refusals;
+mod repeat;
 mod restored;
 mod runbooks;
 mod secrets;

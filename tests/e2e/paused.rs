@@ -36,9 +36,8 @@ async fn a_process_that_was_stopped_goes_on() {
     let (registered, enough) = (AtomicU64::new(0), AtomicBool::new(false));
     let more = async |count: u64| {
         let wanted = registered.load(Ordering::Relaxed) + count;
-        let there = until(Duration::from_secs(60), || async {
-            (registered.load(Ordering::Relaxed) >= wanted).then_some(())
-        });
+        let there =
+            until(Duration::from_secs(60), || async { (registered.load(Ordering::Relaxed) >= wanted).then_some(()) });
         there.await.unwrap_or_else(|| panic!("nothing is registered any more:\n{}", server.written()));
     };
     let pauses = async {

@@ -49,6 +49,16 @@ impl Registration {
         now < self.expires_at
     }
 
+    /// Whether a code can still turn it into a user. Registrations of taken addresses and placeholders cannot; no
+    /// answer distinguishes them from registrations that do not exist.
+    pub fn is_verifiable(&self, now: Timestamp) -> bool {
+        self.is_live(now)
+            && match self.address {
+                AddressState::Free => true,
+                AddressState::Taken => false,
+            }
+    }
+
     /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
     /// length.
     #[must_use]
@@ -58,15 +68,5 @@ impl Registration {
             expires_at: self.created_at.end_by(self.expires_at, now),
             ..self.clone()
         }
-    }
-
-    /// Whether a code can still turn it into a user. Registrations of taken addresses and placeholders cannot; no
-    /// answer distinguishes them from registrations that do not exist.
-    pub fn is_verifiable(&self, now: Timestamp) -> bool {
-        self.is_live(now)
-            && match self.address {
-                AddressState::Free => true,
-                AddressState::Taken => false,
-            }
     }
 }

@@ -269,6 +269,11 @@ impl Base {
         self.checkpoint.epoch
     }
 
+    /// The keys for which the tree was rebuilt, because their values were damaged.
+    pub(super) fn rebuilt_for(&self) -> &[String] {
+        &self.checkpoint.rebuilt_for
+    }
+
     /// The content of `store.json`.
     pub fn format(&self) -> &Format {
         &self.format

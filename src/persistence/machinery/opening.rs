@@ -13,6 +13,7 @@ use super::{
     engine::EngineError,
     format::{Format, Seal},
     keyring::{Keyring, RingFault},
+    known_damage::KnownDamage,
     lease::InProcessLeases,
     loss,
     opening_watch::OpeningWatch,
@@ -158,12 +159,14 @@ impl OpenAttempt {
             Ok(seal)
         })?;
         let (opening, epoch) = (base.opening().clone(), base.epoch());
+        let damage = KnownDamage::of(base.rebuilt_for());
         let (upkeep, marker) = (base.upkeep().clone(), Arc::clone(base.marker()));
         let restored = base.format().restored;
         let seal = ring.mark().map_err(|fault| TxFault::Corrupt(fault.to_string()))?;
         let (clock, tree) = (Arc::clone(&environment.clock), Arc::clone(base.engine()));
-        let shared = Shared::new(catalog, clock, tree, Arc::clone(ring)).marked_by(&marker).watched_by(base.steps());
-        let shared = Arc::new(shared);
+        let shared = Shared::new(catalog, clock, tree, Arc::clone(ring)).marked_by(&marker, damage);
+        let shared = Arc::new(shared.watched_by(base.steps()));
+        upkeep.attach(&shared);
         let target = CommitTarget::Directory(Box::new(base));
         let mut writer = StoreWriter::new(Arc::clone(&shared), target, *replay_check).inspect_err(|fault| {
             if let Some(reason) = tree_fault(fault) {

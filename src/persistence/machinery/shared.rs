@@ -1,10 +1,8 @@
 //! What the handles of a store share with its writer.
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tokio::sync::watch;
@@ -12,13 +10,16 @@ use tokio::sync::watch;
 use super::{
     base::BaseError,
     catalog::StoreCatalog,
-    engine::{Engine, EngineStats, verified::VerifiedView},
+    checksum::DamagedValue,
+    engine::{Engine, EngineError, EngineStats, verified::VerifiedView},
     keyring::Keyring,
+    known_damage::KnownDamage,
     log::{Log, LogHead},
     open_reads::OpenReads,
     reader::TxFault,
     settings::WatchLimits,
-    tree_mark::TreeMarker,
+    snapshot::SnapshotError,
+    tree_mark::{MarkedValue, TreeMarker},
     view::View,
     writer::{job::WriteRoom, queue::WriterQueue, steps::WriterSteps},
 };
@@ -63,6 +64,8 @@ pub(super) struct Shared {
     pub(super) groups: GroupMetrics,
     /// Marks the tree when it fails; `None`: the tree is in memory.
     marker: Option<Arc<TreeMarker>>,
+    /// What is known to be wrong in the tree.
+    pub(super) damage: KnownDamage,
     /// The step that the writer is at.
     pub(super) steps: Arc<WriterSteps>,
     tally: Mutex<Tally>,
@@ -95,6 +98,7 @@ impl Shared {
             readers: OpenReads::default(),
             groups: GroupMetrics::default(),
             marker: None,
+            damage: KnownDamage::default(),
             steps: WriterSteps::new(Arc::clone(&clock), WatchLimits::default()),
             tally: Mutex::new(Tally::default()),
             last_stats,
@@ -108,8 +112,8 @@ impl Shared {
     }
 
     /// The same with a tree that is marked when it fails.
-    pub(super) fn marked_by(self, marker: &Arc<TreeMarker>) -> Self {
-        Self { marker: Some(Arc::clone(marker)), ..self }
+    pub(super) fn marked_by(self, marker: &Arc<TreeMarker>, damage: KnownDamage) -> Self {
+        Self { marker: Some(Arc::clone(marker)), damage, ..self }
     }
 
     pub(super) fn ring(&self) -> Arc<Keyring> {
@@ -172,21 +176,21 @@ impl Shared {
 
     /// The figures of the tree; while a group is applied, the last ones. Waits for no lock that a hang holds.
     pub(super) fn engine_stats(&self) -> EngineStats {
+        let found = match (self.steps.stuck(), self.tree.try_read()) {
+            (Some(_), _) | (None, Err(TryLockError::WouldBlock)) => None,
+            (None, Ok(tree)) => Some(stats_of(tree.as_ref())),
+            (None, Err(TryLockError::Poisoned(tree))) => Some(stats_of(tree.into_inner().as_ref())),
+        };
         let mut last = self.last_stats.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.steps.stuck().is_none() {
-            match self.tree.try_read() {
-                Ok(tree) => *last = stats_of(tree.as_ref()),
-                Err(TryLockError::Poisoned(tree)) => *last = stats_of(tree.into_inner().as_ref()),
-                Err(TryLockError::WouldBlock) => {}
-            }
-        }
+        found.into_iter().for_each(|found| *last = found);
         last.clone()
     }
 
     fn read_fault(&self, fault: &TxFault) -> Fault {
         match fault {
+            TxFault::Damaged(value) if self.persists(value) => Fault::bug(fault.to_string()),
             TxFault::Engine(_) | TxFault::Damaged(_) => {
-                self.lose_tree(format!("reading the tree: {fault}"));
+                self.lose_reading(fault);
                 Fault::Unavailable
             }
             TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) | TxFault::Check(_) => {
@@ -214,6 +218,45 @@ impl Shared {
             marker.mark(&reason);
         }
         self.lose(reason);
+    }
+
+    /// Whether a rebuild of the tree did not repair a damaged value, so that another one would not either.
+    pub(super) fn persists(&self, value: &DamagedValue) -> bool {
+        self.damage.persists(value, self.catalog.table_name(value.tag()))
+    }
+
+    /// After a read that failed because of the tree: marks it, and marks the store as lost.
+    pub(super) fn lose_reading(&self, fault: &TxFault) {
+        let TxFault::Damaged(value) = fault else { return self.lose_tree(format!("reading the tree: {fault}")) };
+        let table = self.catalog.table_name(value.tag());
+        let reason = format!("{table}: {value}");
+        if let Some(marker) = self.marker.as_ref().filter(|_| !self.is_lost()) {
+            let (at, lsn) = (self.clock.now(), self.tally().last_lsn);
+            let marked = MarkedValue { table: table.to_owned(), key: value.name().to_string(), at, lsn };
+            marker.mark_value(&reason, Some(marked));
+        }
+        self.lose(reason);
+    }
+
+    /// After a walk over the tree: a damaged value loses the store; rows that are missing or do not fit degrade it, and
+    /// the next start rebuilds the tree.
+    pub(super) fn note_walk<T>(&self, walked: &Result<T, SnapshotError>) {
+        match walked {
+            Ok(_) => {
+                self.damage.set_inconsistent(None);
+            }
+            Err(SnapshotError::Engine(EngineError::Damaged(value))) if !self.persists(value) => {
+                self.lose_reading(&TxFault::Damaged(value.clone()));
+            }
+            Err(SnapshotError::Inconsistent(text)) => {
+                if self.damage.set_inconsistent(Some(text.clone()))
+                    && let Some(marker) = &self.marker
+                {
+                    marker.mark(text);
+                }
+            }
+            Err(_) => {}
+        }
     }
 
     /// As a failed operation demands: with the tree's mark if the engine failed, unless the disk was full.

@@ -7,7 +7,7 @@ use std::{
     io,
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -24,7 +24,9 @@ use super::{
     },
     layout::Layout,
     progress::StoreProgress,
+    scrub::Scrub,
     settings::{StoreEnvironment, Tuning},
+    shared::Shared,
     snapshot::{
         self, Head, SnapshotError, Summary, read,
         write::{self, SnapshotSource},
@@ -108,6 +110,8 @@ struct UpkeepInner {
     last: Mutex<LastSnapshot>,
     // Held while `store.json` is written.
     rewriting: Mutex<()>,
+    // The open store, whose tree the walk of a snapshot checks; not set in tests of the directory alone.
+    shared: OnceLock<Weak<Shared>>,
     // Set by a close: a snapshot that is being taken ends at its next page.
     closing: AtomicBool,
 }
@@ -158,6 +162,7 @@ impl Upkeep {
                 progress: Arc::clone(progress),
                 last: Mutex::new(last),
                 rewriting: Mutex::new(()),
+                shared: OnceLock::new(),
                 closing: AtomicBool::new(false),
             }),
         })
@@ -166,6 +171,12 @@ impl Upkeep {
     fn last(&self) -> MutexGuard<'_, LastSnapshot> {
         // A panic during a snapshot leaves at most an unfinished file.
         self.inner.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the walks of snapshots check the tree of `shared`, and report what they find to it.
+    pub(super) fn attach(&self, shared: &Arc<Shared>) {
+        // The first store that is attached is the only one.
+        self.inner.shared.get_or_init(|| Arc::downgrade(shared));
     }
 
     /// Ends a snapshot that is being taken, and refuses others: the store is being closed.
@@ -287,7 +298,11 @@ impl Upkeep {
         let engine = engine.upgrade().ok_or(SnapshotError::Closing)?;
         let head = Head { format: self.format()?, from: progress.applied().0, taken: clock.now() };
         let source = SnapshotSource { fs: &**fs, engine: &*engine, progress, journal: &layout.journal, closing };
-        let written = write::write(&source, &head, file);
+        let shared = self.inner.shared.get().and_then(Weak::upgrade);
+        let written = write::write(&source, &head, file, shared.as_deref().map(Scrub::begin));
+        if let Some(shared) = shared {
+            shared.note_walk(&written);
+        }
         if written.is_err() {
             // Frees its space; if that fails too, the next snapshot replaces the file.
             let _ = fs.remove(file);

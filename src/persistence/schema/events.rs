@@ -31,6 +31,7 @@ pub static EVENT_BY_SEQUENCE: Table<u64, StoredEvent> =
 pub static EVENTS: Log = Log {
     tag: EVENT_BY_SEQUENCE.tag,
     name: "events",
+    is_cut: true,
     link: |_, body| Ok(LogLink { hash: [0; 32], row: body }),
     hash: |_| Ok([0; 32]),
 };

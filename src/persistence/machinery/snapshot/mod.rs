@@ -115,6 +115,9 @@ pub enum SnapshotError {
         /// One name that is in it.
         found: String,
     },
+    /// Rows of the tree are missing or do not fit each other.
+    #[error("the tree does not fit together: {0}")]
+    Inconsistent(String),
     /// The store is being closed.
     #[error("the store is being closed")]
     Closing,

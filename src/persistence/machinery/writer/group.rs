@@ -12,6 +12,7 @@ use crate::{
         engine::EngineView,
         journal::frame::FrameTime,
         keyring::Keyring,
+        known_damage::KnownDamage,
         lease::LeaseFence,
         overlay::Overlay,
         reader::TxFault,
@@ -34,6 +35,7 @@ pub(super) struct GroupBase<'a> {
     pub(super) engine: &'a dyn EngineView,
     pub(super) ring: &'a Keyring,
     pub(super) catalog: &'static StoreCatalog,
+    pub(super) damage: &'a KnownDamage,
 }
 
 /// The closures that were run, and their output.
@@ -105,7 +107,7 @@ impl<'a> Group<'a> {
             return Ok(());
         }
         let before = self.overlay.bytes();
-        let GroupBase { engine, ring, catalog } = self.base;
+        let GroupBase { engine, ring, catalog, damage } = self.base;
         let (stamped, step) = (job.write().stamp.now, job.write().step);
         let now = match step {
             // Flows sample their time before they queue, so it may be slightly earlier than the last commit. A stamp
@@ -122,6 +124,9 @@ impl<'a> Group<'a> {
             Ran::Commit(left) => self.keep(left, (now, step)),
             Ran::Discard => Ok(()),
             Ran::Failed(fault) => Err(fault),
+            Ran::Lost(TxFault::Damaged(value)) if damage.persists(&value, catalog.table_name(value.tag())) => {
+                Err(Fault::bug(value.to_string()))
+            }
             Ran::Lost(fault) => {
                 self.answers.push((job, Err(Fault::Unavailable)));
                 return Err(TreeLost(fault));

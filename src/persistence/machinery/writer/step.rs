@@ -29,8 +29,8 @@ use crate::{
 /// Why no further group can be run.
 enum GroupLost {
     Closed,
-    /// The tree could not be read; the reason.
-    Tree(String),
+    /// The tree could not be read.
+    Tree(TxFault),
 }
 
 /// The only component that changes the store. Driven by a thread, by a task, or by its caller.
@@ -67,7 +67,7 @@ impl StoreWriter {
             Err((lost, answers)) => {
                 match lost {
                     GroupLost::Closed => self.shared.lose("the store is closed".to_owned()),
-                    GroupLost::Tree(reason) => self.shared.lose_tree(format!("reading the tree: {reason}")),
+                    GroupLost::Tree(fault) => self.shared.lose_reading(&fault),
                 }
                 let answered = answers.len();
                 answers.into_iter().for_each(|job| job.answer(Err(Fault::Unavailable)));
@@ -82,9 +82,9 @@ impl StoreWriter {
         let ring = self.shared.ring();
         // Only the target and the readers' lock hold the engine, since a clean close has to be its last holder.
         let Some(target) = &self.target else { return Err((GroupLost::Closed, Vec::new())) };
-        let stored = target.engine().view().map_err(|error| (GroupLost::Tree(error.to_string()), Vec::new()))?;
+        let stored = target.engine().view().map_err(|error| (GroupLost::Tree(error.into()), Vec::new()))?;
         let view = VerifiedView::over(stored);
-        let base = GroupBase { engine: &view, ring: &ring, catalog: self.shared.catalog };
+        let base = GroupBase { engine: &view, ring: &ring, catalog: self.shared.catalog, damage: &self.shared.damage };
         let mut group = Group::new(base, self.replay_check, self.heads.clone(), target.last_time());
         while !group.is_full() {
             let Some(job) = self.shared.queue.take(group.turn()) else { break };
@@ -95,7 +95,7 @@ impl StoreWriter {
             }
             self.shared.steps.enter(WriterStep::Closure);
             if let Err(TreeLost(fault)) = group.run(job, self.shared.clock.now()) {
-                return Err((GroupLost::Tree(fault.to_string()), group.into_jobs()));
+                return Err((GroupLost::Tree(fault), group.into_jobs()));
             }
         }
         Ok(group.finish())

@@ -49,20 +49,6 @@ impl WriterStep {
         Self::Close,
         Self::Ended,
     ];
-
-    /// The health reason of a writer that hangs in this step: `HealthReason::WriterStuck`, and the step.
-    pub fn stuck_reason(self) -> &'static str {
-        match self {
-            Self::Idle | Self::Ended => "writer_stuck",
-            Self::Closure => "writer_stuck: closure",
-            Self::JournalWrite => "writer_stuck: journal write",
-            Self::Sync => "writer_stuck: sync",
-            Self::Apply => "writer_stuck: apply",
-            Self::Checkpoint => "writer_stuck: checkpoint",
-            Self::Swap => "writer_stuck: swap",
-            Self::Close => "writer_stuck: close",
-        }
-    }
 }
 
 impl fmt::Display for WriterStep {
@@ -187,8 +173,6 @@ mod tests {
     fn each_step_has_its_number() {
         for (number, step) in WriterStep::ALL.into_iter().enumerate() {
             assert_eq!(step as usize, number);
-            let is_named = step.stuck_reason().ends_with(&step.to_string());
-            assert!(is_named || matches!(step, WriterStep::Idle | WriterStep::Ended), "{step}");
         }
     }
 }

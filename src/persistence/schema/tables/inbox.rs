@@ -6,7 +6,8 @@ use crate::{
     domain::notification::{InboxMail, MailSelector},
     persistence::machinery::{
         codec::{self, CodecFault},
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -37,6 +38,13 @@ impl Record for InboxMail {
             _ => Err(CodecFault::Schema { record: Self::NAME, schema }),
         }
     }
+}
+
+/// The index rows of a mail.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (_, mail) = row.decode(reader, &MAIL_BY_ID)?;
+    let linked = LinkedRows::default().with(&MAIL_ID_BY_DELIVERY, &mail.delivery);
+    Ok(linked.with(&MAIL_BY_RECIPIENT, &recipient(&mail)))
 }
 
 /// The bounds of the inbox.

@@ -6,7 +6,8 @@ use crate::{
     domain::notification::{Budget, Channel, Delivery, DeliveryLane, Notification, TemplateName},
     persistence::machinery::{
         codec::{self, CodecFault},
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -67,6 +68,24 @@ fn kind_prefix((owner, template, channel): Kind) -> (UserId, String, String) {
 fn kind_key(kind: Kind, id: DeliveryId) -> (UserId, String, String, DeliveryId) {
     let (owner, template, channel) = kind_prefix(kind);
     (owner, template, channel, id)
+}
+
+/// The index row of a notification.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (id, notification) = row.decode(reader, &NOTIFICATION_BY_ID)?;
+    Ok(LinkedRows::default().with(&NOTIFICATION_BY_OWNER, &(notification.owner, id)))
+}
+
+/// The index rows of a delivery that waits.
+pub(super) fn delivery_links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (id, delivery) = row.decode(reader, &DELIVERY_BY_ID)?;
+    let linked = LinkedRows::default();
+    let Some(due) = delivery.state.due() else { return Ok(linked) };
+    let linked = linked.with(&DELIVERY_BY_DUE, &(delivery.lane.as_byte(), due, id));
+    Ok(match delivery.collapses_with() {
+        Some(kind) => linked.with(&DELIVERY_BY_KIND, &kind_key(kind, id)),
+        None => linked,
+    })
 }
 
 /// The notification of an id.

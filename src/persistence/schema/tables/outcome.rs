@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     persistence::machinery::{
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -53,6 +54,12 @@ impl std::fmt::Debug for Remembered {
 impl Record for Remembered {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "remembered";
+}
+
+/// The index row of an outcome.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let ((principal, key), remembered) = row.decode(reader, &OUTCOME_BY_KEY)?;
+    Ok(LinkedRows::default().with(&OUTCOME_BY_END, &(remembered.until, principal, key)))
 }
 
 fn row(key: &OutcomeKey) -> (String, String) {

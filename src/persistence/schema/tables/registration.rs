@@ -3,7 +3,8 @@
 use crate::{
     domain::auth::Registration,
     persistence::machinery::{
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -27,6 +28,18 @@ pub static REGISTRATION_BY_END: Table<(Timestamp, UserId), Present> =
 impl Record for Registration {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "registration";
+}
+
+/// The index rows of a registration.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (id, registration) = row.decode(reader, &REGISTRATION_BY_ID)?;
+    let linked = LinkedRows::default()
+        .with(&REGISTRATION_BY_EMAIL, &(registration.email.normal(), id))
+        .with(&REGISTRATION_BY_END, &(registration.expires_at, id));
+    Ok(match &registration.profile.username {
+        Some(username) => linked.with(&REGISTRATION_BY_USERNAME, &(username.as_str().to_owned(), id)),
+        None => linked,
+    })
 }
 
 /// The registration of an id; it may have ended.
