@@ -38,30 +38,30 @@ enum HangPoint {
 
 /// Holds a thread at one operation until it is opened.
 #[derive(Default)]
-struct HangGate {
-    shut: Mutex<Option<HangPoint>>,
-    opened: Condvar,
+struct HangPlace {
+    held: Mutex<Option<HangPoint>>,
+    released: Condvar,
 }
 
-impl HangGate {
-    fn shut(&self, point: HangPoint) {
-        *self.shut.lock().unwrap() = Some(point);
+impl HangPlace {
+    fn hold(&self, point: HangPoint) {
+        *self.held.lock().unwrap() = Some(point);
     }
 
-    fn open(&self) {
-        *self.shut.lock().unwrap() = None;
-        self.opened.notify_all();
+    fn release(&self) {
+        *self.held.lock().unwrap() = None;
+        self.released.notify_all();
     }
 
     fn pass(&self, point: HangPoint) {
-        drop(self.opened.wait_while(self.shut.lock().unwrap(), |shut| *shut == Some(point)).unwrap());
+        drop(self.released.wait_while(self.held.lock().unwrap(), |held| *held == Some(point)).unwrap());
     }
 }
 
-/// Another disk, whose operations pass the gate.
+/// Another disk, whose operations pass the place.
 struct HangingFs {
     disk: Arc<dyn Fs>,
-    gate: Arc<HangGate>,
+    place: Arc<HangPlace>,
 }
 
 #[derive(Debug)]
@@ -74,7 +74,7 @@ enum HangingKind {
 struct HangingFile {
     file: Box<dyn File>,
     kind: HangingKind,
-    gate: Arc<HangGate>,
+    place: Arc<HangPlace>,
 }
 
 impl std::fmt::Debug for HangingFile {
@@ -91,7 +91,7 @@ impl HangingFs {
             name if name.starts_with("checkpoint") => HangingKind::Checkpoint,
             _ => HangingKind::Other,
         };
-        Box::new(HangingFile { file, kind, gate: Arc::clone(&self.gate) })
+        Box::new(HangingFile { file, kind, place: Arc::clone(&self.place) })
     }
 }
 
@@ -101,7 +101,7 @@ impl File for HangingFile {
     }
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
         if matches!(self.kind, HangingKind::Checkpoint) {
-            self.gate.pass(HangPoint::CheckpointWrite);
+            self.place.pass(HangPoint::CheckpointWrite);
         }
         self.file.write_at(bytes, offset)
     }
@@ -116,7 +116,7 @@ impl File for HangingFile {
     }
     fn sync(&mut self) -> io::Result<()> {
         if matches!(self.kind, HangingKind::Segment) {
-            self.gate.pass(HangPoint::JournalSync);
+            self.place.pass(HangPoint::JournalSync);
         }
         self.file.sync()
     }
@@ -131,7 +131,7 @@ impl Fs for HangingFs {
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         if to.ends_with("checkpoint") {
-            self.gate.pass(HangPoint::CheckpointRename);
+            self.place.pass(HangPoint::CheckpointRename);
         }
         self.disk.rename(from, to)
     }
@@ -159,13 +159,13 @@ const WATCH: WatchLimits =
     WatchLimits { stuck: Duration::from_millis(300), lost: Duration::from_millis(1_500), kill_after: None };
 
 /// A store with a writer's thread and a watcher, over a disk that can hang.
-fn opened(test_store: &TestStore, gate: &Arc<HangGate>) -> (Store, Arc<dyn Clock>) {
+fn opened(test_store: &TestStore, place: &Arc<HangPlace>) -> (Store, Arc<dyn Clock>) {
     let mut options: Options = test_store.options(KeyLoss::Refuse);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     options.settings.tuning.watch = WATCH;
     options.settings.tuning.checkpoint_every = Duration::ZERO;
     options.environment.fs =
-        Arc::new(HangingFs { disk: Arc::new(test_store.disk.sim.clone()), gate: Arc::clone(gate) });
+        Arc::new(HangingFs { disk: Arc::new(test_store.disk.sim.clone()), place: Arc::clone(place) });
     options.environment.clock = Arc::clone(&clock);
     (Store::open(options).unwrap().0, clock)
 }
@@ -199,10 +199,10 @@ async fn a_writer_that_hangs_makes_health_down_with_the_step_and_then_ends_the_s
         (HangPoint::CheckpointWrite, "checkpoint"),
         (HangPoint::CheckpointRename, "checkpoint"),
     ] {
-        let (test_store, gate) = (TestStore::simulated(), Arc::new(HangGate::default()));
-        let (store, clock) = opened(&test_store, &gate);
+        let (test_store, place) = (TestStore::simulated(), Arc::new(HangPlace::default()));
+        let (store, clock) = opened(&test_store, &place);
         assert_eq!(write(&store, &*clock).await, Ok(()));
-        gate.shut(point);
+        place.hold(point);
         let pending = tokio::spawn(write(&store, &*clock));
         let reason = format!("writer_stuck: {step}");
         let report = eventually(&reason, || {
@@ -213,7 +213,7 @@ async fn a_writer_that_hangs_makes_health_down_with_the_step_and_then_ends_the_s
         assert_eq!((report.status, report.engine), (HealthStatus::Down, "mem"), "{point:?}");
         let lost = eventually("the loss", || store.lost().borrow().clone()).await;
         assert!(lost.contains(&format!("({step})")), "{point:?}: {lost}");
-        gate.open();
+        place.release();
         pending.await.unwrap().ok();
         store.close().await;
     }
@@ -221,11 +221,11 @@ async fn a_writer_that_hangs_makes_health_down_with_the_step_and_then_ends_the_s
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_and_health_answer_while_an_apply_hangs() {
-    let (test_store, gate) = (TestStore::simulated(), Arc::new(HangGate::default()));
-    let (store, clock) = opened(&test_store, &gate);
-    gate.shut(HangPoint::CheckpointRename);
+    let (test_store, place) = (TestStore::simulated(), Arc::new(HangPlace::default()));
+    let (store, clock) = opened(&test_store, &place);
+    place.hold(HangPoint::CheckpointRename);
     // A reader that holds the tree keeps the writer from applying.
-    let (reading, held) = (store.clone(), Arc::clone(&gate));
+    let (reading, held) = (store.clone(), Arc::clone(&place));
     let reader = std::thread::Builder::new()
         .spawn(move || {
             ready(reading.read(move |_| {
@@ -244,7 +244,7 @@ async fn reads_and_health_answer_while_an_apply_hangs() {
     assert_eq!((report.status, report.engine), (HealthStatus::Down, "mem"));
     assert_eq!(ready(store.read(|_| Ok(()))), Err(Fault::Unavailable));
     eventually("the loss", || store.lost().borrow().clone()).await;
-    gate.open();
+    place.release();
     assert_eq!(reader.join().unwrap(), Ok(()));
     pending.await.unwrap().ok();
     store.close().await;

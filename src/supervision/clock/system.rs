@@ -24,7 +24,7 @@ pub struct SystemClock {
 /// One reading of the machine's clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockReading {
-    /// The wall clock.
+    /// The time of day that the machine shows.
     pub wall: Timestamp,
     /// The time since the machine's start, with the time in which it was suspended. No change of the wall clock moves
     /// it.

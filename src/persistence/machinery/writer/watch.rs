@@ -70,8 +70,9 @@ pub(in crate::persistence::machinery) fn watch(shared: Arc<Shared>) {
             let lost = Arc::clone(&shared);
             let reason = format!("the writer hangs in one step ({}) for {} s", busy.step, busy.lasts.as_secs());
             // On another thread, because the log may wait for its reader.
-            let told = std::thread::Builder::new().name("store-lost".to_owned()).spawn(move || report(&lost, reason));
-            if told.is_err() {
+            let reporting =
+                std::thread::Builder::new().name("store-lost".to_owned()).spawn(move || report(&lost, reason));
+            if reporting.is_err() {
                 shared.queue.close();
             }
             if let Some(grace) = limits.kill_after {
