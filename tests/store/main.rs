@@ -1,6 +1,7 @@
 //! The store from outside: groups, guarantees, bytes.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
 
+mod accepted_time;
 mod bulk;
 mod bytes;
 mod catalogues;
@@ -13,6 +14,7 @@ mod descriptors;
 mod engines;
 mod erasing;
 mod group;
+mod hanging;
 mod inode;
 mod keys;
 mod leases;

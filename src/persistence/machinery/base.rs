@@ -33,6 +33,7 @@ use super::{
     tree_mark::TreeMarker,
     trees::{self, TreeName},
     upkeep::Upkeep,
+    writer::steps::{WriterStep, WriterSteps},
 };
 pub use super::{
     progress::StoreProgress,
@@ -155,6 +156,7 @@ pub struct Base {
     opening: Opening,
     checkpoint: Checkpoint,
     since_checkpoint: SinceCheckpoint,
+    steps: Arc<WriterSteps>,
     /// The heads of the logs for the next checkpoint; `None`: those of the checkpoint before.
     heads: Option<NotedHeads>,
     marker: Arc<TreeMarker>,
@@ -208,6 +210,7 @@ impl Base {
         let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
         let upkeep = Upkeep::new(&environment, &layout, &settings.tuning, &engine, &progress, format.created)?;
+        let steps = WriterSteps::new(Arc::clone(&environment.clock), settings.tuning.watch);
         let since_checkpoint = SinceCheckpoint { written: 0, taken: environment.clock.instant() };
         let tree = TreeName(checkpoint.tree.clone());
         let marker = Arc::new(TreeMarker::new(Arc::clone(&environment.fs), layout.clone(), tree));
@@ -223,6 +226,7 @@ impl Base {
             opening,
             checkpoint,
             since_checkpoint,
+            steps,
             heads: None,
             marker,
             old_trees: true,
@@ -243,6 +247,11 @@ impl Base {
     /// Snapshots, retention and free space, for other threads.
     pub fn upkeep(&self) -> &Upkeep {
         &self.upkeep
+    }
+
+    /// The step that the writer is at.
+    pub fn steps(&self) -> &Arc<WriterSteps> {
+        &self.steps
     }
 
     /// Marks the tree when it fails.
@@ -291,7 +300,9 @@ impl Base {
             return Ok(DurableGroup { operations, last, synced_in });
         }
         group.iter_mut().for_each(|commit| checksum::append_all(&mut commit.batch));
+        self.steps.enter(WriterStep::JournalWrite);
         let bytes = self.writer.append(&group)?;
+        self.steps.enter(WriterStep::Sync);
         let clock = Arc::clone(&self.environment.clock);
         let began = clock.instant();
         self.writer.sync()?;
@@ -331,6 +342,7 @@ impl Base {
     fn take_checkpoint(&mut self) -> Result<(), BaseError> {
         // The file may record only what was applied before the engine's checkpoint was requested.
         let lsn = self.progress.applied();
+        self.steps.enter(WriterStep::Checkpoint);
         self.engine.checkpoint()?;
         let heads = self.heads.as_ref().map_or_else(|| self.checkpoint.heads.clone(), NotedHeads::stored);
         let time = self.progress.last_time();
@@ -397,6 +409,7 @@ impl Base {
         }
         self.upkeep.end();
         self.take_checkpoint()?;
+        self.steps.enter(WriterStep::Close);
         let Self { engine, environment, layout, checkpoint, upkeep, held, .. } = self;
         if !close_engine(engine, &upkeep) {
             // The tree stays open until the process ends, so the lock on the directory is kept until then.
