@@ -8,9 +8,9 @@ use std::{
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{CliFailure, CliSettings, Terminal, record_form::RecordForm, watched_fs::watched};
+use super::{CliFailure, CliSettings, Terminal, offline, record_form::RecordForm, watched_fs::watched};
 use crate::{
-    app::storage,
+    app::{AppError, storage},
     config::{Config, EngineChoice},
     persistence::{
         assembly::CATALOG,
@@ -19,9 +19,9 @@ use crate::{
         engine::EngineView,
         format::{Format, Seal},
         keyring::Keyring,
+        opening::OpenFault,
         settings::{StoreEnvironment, StoreSettings},
-        snapshot::Summary,
-        trust::OpenError,
+        snapshot::{SnapshotError, Summary},
     },
 };
 
@@ -62,7 +62,9 @@ impl Check<'_> {
     fn run(&self, path: Option<&Path>, form: RecordForm) -> Result<(), CliFailure> {
         let Self { config, terminal } = self;
         if config.store.engine == EngineChoice::Mem {
-            return Err(CliFailure::Usage("store.engine = \"mem\" keeps nothing that could be checked".to_owned()));
+            return Err(CliFailure::Usage(
+                "store.engine = \"mem\" keeps nothing that could be checked; set it to \"sled\" or \"redb\"".to_owned(),
+            ));
         }
         let environment = storage::environment();
         let settings = storage::settings(config, &environment);
@@ -77,7 +79,7 @@ impl Check<'_> {
             Some(file) if file.is_file() => {
                 let summary = check::check_snapshot(file, &settings, &watched, scope);
                 drop(line);
-                let summary = summary.map_err(|fault| failure(fault, file))?;
+                let summary = summary.map_err(|fault| failed(file, fault))?;
                 let Summary { exact, pairs, bytes, .. } = summary;
                 let record = json!({ "snapshot": file.display().to_string(), "keys": pairs, "lastCommit": exact.0 });
                 let text = format_args!(
@@ -87,10 +89,11 @@ impl Check<'_> {
                 form.print(terminal, &record, text)
             }
             _ => {
+                offline::announce_wait(&settings, &environment, terminal);
                 let settings = StoreSettings { dir: path.map_or(settings.dir.clone(), Path::to_owned), ..settings };
                 let checked = check::check(&settings, &watched, scope);
                 drop(line);
-                let checked = checked.map_err(|fault| failure(fault, &settings.dir))?;
+                let checked = checked.map_err(|fault| failed(&settings.dir, fault))?;
                 self.report(&checked, &settings.dir, form)
             }
         }
@@ -114,21 +117,33 @@ impl Check<'_> {
     }
 }
 
-fn failure(fault: CheckFault, place: &Path) -> CliFailure {
-    match fault {
-        // These errors contain the directory or the file.
-        CheckFault::NoStore(_)
-        | CheckFault::Snapshot(_)
-        | CheckFault::Open(OpenError::Locked { .. } | OpenError::NoDirectory(_) | OpenError::Io { .. }) => {
-            CliFailure::Fault(fault.to_string())
+/// The way to a store without the fault. Nothing is removed before a copy of the directory exists.
+const RESTORE: &str = "copy the directory, then restore the last snapshot into another one (`majordomo snapshot restore \
+                       FILE DIR`)";
+
+/// The fault with the directory and what to do.
+fn failed(dir: &Path, fault: CheckFault) -> CliFailure {
+    let place = dir.display();
+    let fix = match fault {
+        CheckFault::NoStore(_) => return offline::no_store(dir),
+        CheckFault::Open(error) => return AppError::of_opening(dir, &OpenFault::Directory(error)).into(),
+        // Its text has the fix.
+        CheckFault::Content(text) => return CliFailure::Fault(format!("{place}: {text}")),
+        CheckFault::Snapshot(SnapshotError::Damaged { .. }) => {
+            "move that snapshot away; the store and its other snapshots are not concerned"
         }
-        CheckFault::Open(_)
-        | CheckFault::Tree(_)
-        | CheckFault::Differs { .. }
-        | CheckFault::Heads(_)
-        | CheckFault::Content(_)
-        | CheckFault::Io { .. } => CliFailure::fault(place.display(), fault),
-    }
+        CheckFault::Snapshot(_) | CheckFault::Heads(_) => RESTORE,
+        // The fault says that the next start builds another one.
+        CheckFault::Tree(_) => "start the server",
+        CheckFault::Differs { ref what, .. } if what.starts_with("snapshots/") => {
+            "move that snapshot away; the store and its other snapshots are not concerned"
+        }
+        CheckFault::Differs { .. } => {
+            "move the tree (its directory `tree-...`) away; the next start builds one from snapshot and journal"
+        }
+        CheckFault::Io { .. } => "check the disk, and run the command as the user of the server, or as root",
+    };
+    CliFailure::fault(place, fault, fix)
 }
 
 /// Whether the key ring of the store opens every value in the tree.
@@ -139,7 +154,7 @@ fn understood(
     view: &dyn EngineView,
 ) -> Result<(), String> {
     let ring = ring(config, environment, format)?;
-    content::verify(view, &ring).map(|_| ()).map_err(|fault| fault.to_string())
+    content::verify(view, &ring).map(|_| ()).map_err(|fault| format!("{fault}; {RESTORE}"))
 }
 
 fn ring(config: &Config, environment: &StoreEnvironment, format: &Format) -> Result<Keyring, String> {
@@ -148,7 +163,7 @@ fn ring(config: &Config, environment: &StoreEnvironment, format: &Format) -> Res
         return Ok(Keyring::generate(environment.entropy.as_ref(), environment.clock.now()));
     }
     let file = config.key_ring_file();
-    let ring = Keyring::load(&file).map_err(|fault| fault.to_string())?;
+    let ring = Keyring::load(&file).map_err(|fault| format!("{fault}; put the key ring of this store there"))?;
     let ring = ring.ok_or_else(|| format!("the key ring {} is missing; put it there", file.display()))?;
     let fits = ring.fits(&format.seal);
     fits.map_err(|_| format!("the key ring {} is not the one of this store; put that one there", file.display()))?;

@@ -74,6 +74,8 @@ reasons! {
     ClockLags = "clock_lags", "clock.md";
     /// The wall clock jumped ahead.
     ClockLeapt = "clock_leapt", "clock.md";
+    /// The wall clock was followed over a gap, and nothing is deleted until it has agreed for an hour; the clock is `up`.
+    ClockSettling = "clock_settling", "clock.md";
     /// A subscriber is behind the event log.
     EventLag = "event_lag", "event-lag.md";
     /// There are events that an operator has to requeue or discard.

@@ -19,7 +19,7 @@ use super::{
     fs::{Held, lacks_descriptors},
     heads_proof::{self, ProofError},
     journal::{
-        frame::FrameError,
+        frame::{FrameError, FrameTime},
         writer::{AppendError, JournalWriter},
     },
     layout::Layout,
@@ -36,7 +36,7 @@ pub use super::{
     progress::StoreProgress,
     trust::{DistrustReason, OpenError, Opening, TreeState},
 };
-use crate::types::Timestamp;
+use crate::types::{JournalEnd, Timestamp};
 
 /// The interval at which a close checks whether readers have released the engine.
 const CLOSE_LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -48,6 +48,7 @@ const CLOSE_LOOKS: usize = 400;
 pub struct Commit {
     /// The time of the decision.
     pub time: Timestamp,
+    pub step: FrameTime,
     pub batch: Batch,
 }
 
@@ -184,6 +185,9 @@ impl Base {
     ) -> Result<Self, OpenError> {
         let opened = open::open(settings, &environment, watch, seal)?;
         let Opened { held, layout, format, engine, writer, checkpoint, last_time, opening } = opened;
+        if !opening.created {
+            environment.clock.begin(JournalEnd { time: last_time, restored: format.restored });
+        }
         let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
         let upkeep = Upkeep::new(&environment, &layout, &settings.tuning, &engine, &progress, format.created)?;
@@ -257,7 +261,7 @@ impl Base {
         Ok(())
     }
 
-    /// The latest time of any commit; later commits should not be earlier.
+    /// The time of the last commit.
     pub fn last_time(&self) -> Timestamp {
         self.progress.last_time()
     }
@@ -279,7 +283,7 @@ impl Base {
         let mut operations = Batch(Vec::with_capacity(group.iter().map(|commit| commit.batch.0.len()).sum()));
         let mut time = self.progress.last_time();
         for commit in group {
-            time = time.max(commit.time);
+            time = commit.time;
             operations.0.extend(commit.batch.0);
         }
         self.progress.commits(last, time, bytes);

@@ -269,6 +269,8 @@ fn initialize(context: &OpenContext<'_>, seal: Seal) -> Result<Format, OpenError
         .and_then(|()| fs.create_dir(snapshots))
         .and_then(|()| context.journal().create_segment(Lsn(1)))
         .and_then(|()| fs.sync_dir(super::files::parent(root)))
+        // The names of both directories are on the disk before that of `store.json` can be.
+        .and_then(|()| fs.sync_dir(root))
         .and_then(|()| format::write(fs, &context.layout, &format))
         .map_err(context.io("making the store"))?;
     Ok(format)
@@ -280,7 +282,8 @@ fn start_writer(context: &OpenContext<'_>, inspection: &Inspection, epoch: u64) 
     let fs = context.fs();
     let Layout { root, journal, snapshots } = &context.layout;
     for dir in [root, journal, snapshots] {
-        let swept = fs.list(dir).and_then(|names| {
+        // The directory of the snapshots may be missing: it is empty in a young store, and nothing else needs it.
+        let swept = fs.create_dir(dir).and_then(|()| fs.list(dir)).and_then(|names| {
             for name in names.iter().filter(|name| name.ends_with(".new")) {
                 fs.remove(&dir.join(name))?;
             }
@@ -327,7 +330,8 @@ fn trust_tree(
         Ok(usable) => usable,
         Err(reason) => return distrust(context, inspection, reason, epoch),
     };
-    let last_time = survey.last_time.map_or(found.time, |time| time.max(found.time));
+    // What the survey read is not older than the checkpoint; its time may be earlier, if an operator accepted it.
+    let last_time = survey.last_time.unwrap_or(found.time);
     if replayed > 0 {
         checkpoint = Checkpoint { lsn: survey.last.0, time: last_time, ..checkpoint };
         write_checkpoint(context, &checkpoint)?;
@@ -415,8 +419,7 @@ fn rebuild_tree(
         filled => filled?,
     };
     context.watch.end_rebuild();
-    let times = [inspection.checkpoint().map(|found| found.time), survey.last_time, Some(loaded.time)];
-    let last_time = times.into_iter().flatten().max().unwrap_or(Timestamp::ZERO);
+    let last_time = survey.last_time.or(inspection.checkpoint().map(|found| found.time)).unwrap_or(loaded.time);
     let checkpoint = Checkpoint {
         boot: context.settings.boot.0.clone(),
         closed: false,

@@ -262,8 +262,9 @@ impl Upkeep {
 
     fn is_due(&self, last: &LastSnapshot) -> bool {
         let UpkeepInner { progress, tuning, clock, .. } = &*self.inner;
+        // A snapshot that was taken later than now is from before an operator accepted an earlier time.
         progress.committed() > last.exact
-            && (clock.now().since(last.taken) >= tuning.snapshot_every
+            && (!last.taken.is_within(tuning.snapshot_every, clock.now())
                 || last.backlog + progress.written() - last.written >= tuning.snapshot_bytes)
     }
 
@@ -335,13 +336,14 @@ impl Upkeep {
         let segments = segment::list(&**fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
         let mut bytes = segments_bytes(&**fs, layout, &segments)?;
         let mut dropped = Vec::new();
-        for pair in segments.windows(2) {
-            let [name, next] = *pair else { break };
+        for (at, name) in segments.iter().enumerate() {
+            let after = &segments[at + 1..];
+            let (name, Some(next)) = (*name, after.first()) else { break };
             if next.0 > covered.next() {
                 break;
             }
             let stays = match spare {
-                Spare::ByRetention => bytes <= tuning.retention_bytes && !self.is_old(next)?,
+                Spare::ByRetention => bytes <= tuning.retention_bytes && !self.is_old(after)?,
                 Spare::Nothing => false,
             };
             if stays {
@@ -356,17 +358,23 @@ impl Upkeep {
         Ok(dropped)
     }
 
-    /// Whether the segment before `next` is older than the retention: its last commit came before `next`'s first.
-    /// Always false while the clock is not trusted.
-    fn is_old(&self, next: SegmentName) -> Result<bool, SnapshotError> {
+    /// Whether the segment before the first of `after` is older than the retention: its last commit came before the
+    /// first commit of each of them. Always false while the clock may not decide what is removed.
+    fn is_old(&self, after: &[SegmentName]) -> Result<bool, SnapshotError> {
         let UpkeepInner { fs, layout, clock, tuning, .. } = &*self.inner;
-        if clock.trouble().is_some() {
+        let now = clock.now();
+        if !clock.may_remove() {
             return Ok(false);
         }
-        let mut reader = SegmentReader::open(&**fs, &layout.journal, next)?;
-        Ok(match reader.frame_at(HEADER as u64)? {
-            FrameFound::Frame(frame, _) => clock.now().since(frame.time) >= tuning.retention_time,
-            FrameFound::Bad(_) => false,
-        })
+        for next in after {
+            let mut reader = SegmentReader::open(&**fs, &layout.journal, *next)?;
+            match reader.frame_at(HEADER as u64)? {
+                // It was written before an operator accepted an earlier time; a later segment may have the age.
+                FrameFound::Frame(frame, _) if frame.time > now => {}
+                FrameFound::Frame(frame, _) => return Ok(now.since(frame.time) >= tuning.retention_time),
+                FrameFound::Bad(_) => return Ok(false),
+            }
+        }
+        Ok(false)
     }
 }

@@ -68,7 +68,7 @@ pub struct Summary {
     pub head: Head,
     /// The commit of its state.
     pub exact: Lsn,
-    /// A time that is not earlier than any commit in it.
+    /// The time of its last commit, or of one shortly after it.
     pub time: Timestamp,
     /// Number of copied keys.
     pub pairs: u64,

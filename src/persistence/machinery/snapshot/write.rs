@@ -63,7 +63,7 @@ pub(in crate::persistence::machinery) fn write(
     recover::replay(source.fs, source.journal, span, |frame| {
         source.check_open()?;
         frames += 1;
-        time = time.max(frame.time);
+        time = frame.time;
         append_frame(&frame, &mut payload)?;
         out.block_if_large(FRAMES, &mut payload)
     })?;

@@ -16,7 +16,7 @@ use crate::{
     persistence::schema::records::NotificationV1,
     types::{
         Timestamp,
-        id::{DeliveryId, NotificationId, UserId},
+        id::{DeliveryId, NotificationId, UserId, uuid_v7},
     },
 };
 
@@ -193,15 +193,21 @@ pub fn of_owner(reader: &impl Reader, owner: UserId, limit: usize) -> Result<Vec
     Ok(notifications)
 }
 
-/// Removes at most `limit` notifications created before `before`, with their deliveries; returns their number.
+/// Removes notifications created before `before`, with their deliveries; returns their number. Reads at most `limit` of
+/// the oldest ids, and at most `limit` ids that are later than now: those are from before an operator accepted an
+/// earlier time, and their notifications have been given an earlier date.
 pub fn remove_old(tx: &mut Tx<'_>, before: Timestamp, limit: usize) -> Result<usize, TxFault> {
+    let now = NotificationId::from(uuid_v7(tx.now(), [0xff; 10]));
+    let later = Scan::range(Bound::Excluded(&now), Bound::Unbounded);
     let mut removed = 0;
-    for (_, notification) in tx.scan(&NOTIFICATION_BY_ID, Scan::all().limit(limit))? {
-        if notification.created_at >= before {
-            break;
+    for scan in [Scan::all(), later] {
+        for (_, notification) in tx.scan(&NOTIFICATION_BY_ID, scan.limit(limit))? {
+            if notification.created_at >= before {
+                break;
+            }
+            remove(tx, &notification)?;
+            removed += 1;
         }
-        remove(tx, &notification)?;
-        removed += 1;
     }
     Ok(removed)
 }

@@ -79,6 +79,18 @@ pub fn remember(tx: &mut Tx<'_>, key: &OutcomeKey, fingerprint: [u8; 32], outcom
     tx.put(&OUTCOME_BY_END, &(until, key.principal.clone(), key.key.clone()), &Present)
 }
 
+/// The outcome, stored at `now` for at most as long as a new one: an operator may have accepted an earlier time.
+pub fn shortened(found: &Remembered, now: Timestamp) -> Remembered {
+    Remembered { until: found.until.min(now.plus(KEPT)), ..found.clone() }
+}
+
+/// Replaces a stored outcome.
+pub fn replace(tx: &mut Tx<'_>, key: &(String, String), outcome: &Remembered) -> Result<(), TxFault> {
+    forget(tx, key)?;
+    tx.put(&OUTCOME_BY_KEY, key, outcome)?;
+    tx.put(&OUTCOME_BY_END, &(outcome.until, key.0.clone(), key.1.clone()), &Present)
+}
+
 /// Removes at most `limit` outcomes that have ended; returns their number.
 pub fn remove_ended(tx: &mut Tx<'_>, limit: usize) -> Result<usize, TxFault> {
     let end = (tx.now().plus(super::TICK), String::new(), String::new());
