@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     actors::auth,
-    app::storage,
+    app::{AppError, storage},
     config::Config,
     domain::auth::key_rotation::Urgency,
     http::routes::auth::key_rotation::{self, KeyBody},
@@ -237,6 +237,6 @@ fn not_in_use(config: &Config) -> Result<(), CliFailure> {
         Ok(Lock::Theirs(_)) => {
             Err(CliFailure::Fault(format!("{} is in use: stop the server first", layout.root.display())))
         }
-        Err(error) => Err(offline::dir_failure(&layout.root, &error)),
+        Err(error) => Err(AppError::of_opening(&layout.root, &error.into()).into()),
     }
 }
