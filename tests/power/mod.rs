@@ -33,19 +33,18 @@ fn kept(engine: &str, seed: u64) -> PathBuf {
     std::env::temp_dir().join(format!("majordomo-power-{engine}-{seed}"))
 }
 
-async fn check(recording: &Recording, seed: u64, findings: &mut Findings) {
-    if let Err(fault) = state::check(recording, seed, findings).await {
-        let kept = kept(&recording.engine, seed);
-        recording.keep(&kept);
-        let state = kept.join(format!("data-{seed}"));
-        if !state.exists() {
-            state::build(recording, seed, &state);
-        }
-        panic!(
-            "{fault}\nrun again: MAJORDOMO_TEST_RECORDING={} MAJORDOMO_TEST_SEED={seed} cargo test --test e2e power",
-            kept.display()
-        );
+/// Checks the state of `seed`. Of one that is not as promised the recording and the state are kept, and the fault with
+/// the way to see it again is returned.
+async fn fault(recording: &Recording, seed: u64, findings: &mut Findings) -> Option<String> {
+    let fault = state::check(recording, seed, findings).await.err()?;
+    let kept = kept(&recording.engine, seed);
+    recording.keep(&kept);
+    let state = kept.join("data");
+    if !state.exists() {
+        state::build(recording, seed, &state);
     }
+    let again = format!("MAJORDOMO_TEST_RECORDING={} MAJORDOMO_TEST_SEED={seed}", kept.display());
+    Some(format!("{fault}\nrun again: {again} cargo test --test e2e power"))
 }
 
 async fn survives(engine: &str) {
@@ -54,21 +53,22 @@ async fn survives(engine: &str) {
     if let Ok(folder) = std::env::var("MAJORDOMO_TEST_RECORDING") {
         let recording = Recording::load(Path::new(&folder));
         if recording.engine == engine {
-            check(&recording, seed, &mut findings).await;
+            assert_eq!(fault(&recording, seed, &mut findings).await, None);
         }
         return;
     }
-    let (mut steps, mut recordings) = (0, 0);
+    let (mut steps, mut recordings, mut faults) = (0, 0, Vec::new());
     for first in (0..states).step_by(OF_ONE_RECORDING) {
         let folder = tempfile::tempdir().unwrap();
         let recording = Recording::make(engine, usize::MAX, folder.path()).await;
         steps += recording.record.len();
         recordings += 1;
         for state in first..states.min(first + OF_ONE_RECORDING) {
-            check(&recording, seed + state as u64, &mut findings).await;
+            faults.extend(fault(&recording, seed + state as u64, &mut findings).await);
         }
     }
     println!("{engine}, seed {seed}: {recordings} recordings, {steps} steps; {findings:?}");
+    assert!(faults.is_empty(), "{} of {states} states are not as promised:\n{}", faults.len(), faults.join("\n\n"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
