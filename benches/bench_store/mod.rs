@@ -10,10 +10,11 @@ use majordomo::{
         KeyLoss, Options, ReplayCheck, Write,
         engine::EngineKind,
         fs::RealFs,
+        opening_watch::OpeningWatch,
         settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
     },
     supervision::{OsEntropy, SystemClock},
-    types::{CallContext, Timestamp, Work, clock::stamp},
+    types::{CallContext, Work, clock::stamp},
 };
 
 /// The real disk, clock and randomness.
@@ -24,7 +25,7 @@ pub struct BenchStore {
 
 impl BenchStore {
     pub fn new() -> Self {
-        let clock = Arc::new(SystemClock::after(Timestamp::ZERO));
+        let clock = Arc::new(SystemClock::default());
         Self { environment: StoreEnvironment { fs: Arc::new(RealFs), clock, entropy: Arc::new(OsEntropy) } }
     }
 
@@ -42,6 +43,7 @@ impl BenchStore {
             key_ring: dir.with_file_name("key_ring"),
             key_loss: KeyLoss::Refuse,
             replay_check: ReplayCheck::Once,
+            watch: OpeningWatch::default(),
         }
     }
 

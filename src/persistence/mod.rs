@@ -18,7 +18,7 @@ pub mod schema;
 pub use machinery::{
     base,
     batch::{self, Batch, Lsn, Operation},
-    catalog, change, check, checkpoint, codec,
+    catalog, change, check, checkpoint, checksum, codec,
     decision::{self, Decision, Stop, refuse, refuse_and_keep},
     engine, files, format, fs, journal,
     key::{self, TableKey},
@@ -26,17 +26,17 @@ pub use machinery::{
     lease::{self, Lease, LeaseFence, LeaseSource},
     lock, log, loss,
     opening::{self, KeyLoss, OpenFault, Options},
-    progress,
+    opening_watch, progress,
     reader::{self, Reader, TxFault},
     record::{self, Record},
     scan::{self, Scan},
     sealing, settings, snapshot,
     store::{self, Store},
     table::{self, Table},
-    trees, trust,
+    tree_mark, trees, trust,
     tx::{self, Tx},
     upkeep,
     view::{self, View},
     writer::{self, ReplayCheck, Write, WriteLane, WriteRoom},
 };
-pub use schema::{assembly, audit, content, events, migrations, persons, tables};
+pub use schema::{assembly, audit, content, events, migrations, persons, redating, tables};

@@ -1,5 +1,6 @@
 //! One program in a directory of its own, on ports of its own.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -124,6 +125,19 @@ impl Server {
         };
         let (Some(public), Some(ops)) = (listeners.public, listeners.ops) else { unreachable!() };
         Ok(Self { child, public, ops, written, readers, started, ready_after: Duration::ZERO })
+    }
+
+    /// Starts `command`, whose settings name the addresses `[public, ops]`, and waits for nothing.
+    pub fn begin(mut command: Command, addresses: [SocketAddr; 2]) -> Self {
+        let started = Instant::now();
+        let mut child = command.spawn().unwrap();
+        let written = Arc::new(Mutex::new(String::new()));
+        let readers = [
+            listen(child.stdout.take().unwrap(), Arc::clone(&written), None),
+            listen(child.stderr.take().unwrap(), Arc::clone(&written), None),
+        ];
+        let [public, ops] = addresses.map(|address| format!("http://{address}"));
+        Self { child, public, ops, written, readers, started, ready_after: Duration::ZERO }
     }
 }
 

@@ -15,6 +15,7 @@ use majordomo::{
     persistence::{
         Decision, KeyLoss, OpenFault, Options, ReplayCheck, Store, Tx, TxFault,
         engine::{ByteScan, EngineKind},
+        opening_watch::OpeningWatch,
         persons,
         reader::ByteReader as _,
         refuse,
@@ -59,6 +60,7 @@ impl TestStore {
             key_ring: self.ring.clone(),
             key_loss,
             replay_check: ReplayCheck::Twice,
+            watch: OpeningWatch::default(),
         }
     }
 

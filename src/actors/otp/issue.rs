@@ -5,7 +5,11 @@ use std::sync::Arc;
 use super::{context::OtpContext, writes};
 use crate::{
     actors::relay::{AlreadySettled, HandOver},
-    domain::otp::{CodeLimits, CodePurpose},
+    domain::{
+        audit::AuditRecord,
+        auth::actions::AuthAction,
+        otp::{CodeLimits, CodePurpose},
+    },
     persistence::{Decision, Tx},
     types::{
         Call, Failure, Fault, Timestamp,
@@ -38,8 +42,13 @@ pub enum Issued {
 pub enum CodeOrder {
     /// An event, whose hand-over is settled in the same commit.
     Event(Box<HandOver>),
+    /// The event of a request to reset the password of an unknown address, settled in the same commit. The code is
+    /// stored for the limits on sending, and not sent.
+    Unmatched(Box<HandOver>),
     /// A request, which may come from another person than the owner.
     Asked,
+    /// The request of an administrator, which has an audit entry of its own if a code is sent.
+    Administrator,
 }
 
 pub(super) async fn run(
@@ -50,8 +59,8 @@ pub(super) async fn run(
 ) -> Result<Issued, Fault> {
     let limits = context.limits;
     let write = match &order {
-        CodeOrder::Event(hand_over) => hand_over.under_lease(context.write(call)),
-        CodeOrder::Asked => context.write(call),
+        CodeOrder::Event(hand_over) | CodeOrder::Unmatched(hand_over) => hand_over.under_lease(context.write(call)),
+        CodeOrder::Asked | CodeOrder::Administrator => context.write(call),
     };
     match context.store.decide(write, move |tx| commit(tx, (owner, purpose), &order, &limits)).await {
         Ok(issued) => Ok(issued),
@@ -67,8 +76,16 @@ fn commit(
     limits: &CodeLimits,
 ) -> Decision<Issued, AlreadySettled> {
     match order {
-        CodeOrder::Event(hand_over) => hand_over.settle(tx)?,
-        CodeOrder::Asked => {}
+        CodeOrder::Event(hand_over) | CodeOrder::Unmatched(hand_over) => hand_over.settle(tx)?,
+        CodeOrder::Asked | CodeOrder::Administrator => {}
     }
-    Ok(writes::issue_code(tx, (owner, purpose), limits)?)
+    let issued = writes::issue_code(tx, (owner, purpose), order, limits)?;
+    match (order, issued) {
+        (CodeOrder::Administrator, Issued::Sent { .. }) => {
+            tx.audit(AuditRecord::done(AuthAction::ResendRegistration, owner))?;
+        }
+        (CodeOrder::Administrator, Issued::Wait { .. } | Issued::NoOwner)
+        | (CodeOrder::Event(_) | CodeOrder::Unmatched(_) | CodeOrder::Asked, _) => {}
+    }
+    Ok(issued)
 }

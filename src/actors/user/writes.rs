@@ -13,11 +13,32 @@ use crate::{
         },
     },
     persistence::{
-        Tx, TxFault, persons,
+        Decision, Tx, TxFault, persons, refuse,
         tables::{invitation, user},
     },
-    types::{EmailAddress, Role, Roles, id::UserId},
+    types::{EmailAddress, ExpectedVersion, Role, Roles, id::UserId},
 };
+
+/// The reason why no version of a user can be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserVersionRefusal {
+    /// No user has this id.
+    NotFound,
+    /// The user has another version than the expected one.
+    Changed,
+}
+
+/// The user to change, if the present version is an expected one.
+pub(super) fn find_expected<R: From<UserVersionRefusal>>(
+    tx: &Tx<'_>,
+    (id, expected): (UserId, &ExpectedVersion),
+) -> Decision<User, R> {
+    match user::find(tx, id)? {
+        None => refuse(UserVersionRefusal::NotFound.into()),
+        Some(found) if !expected.admits(found.version) => refuse(UserVersionRefusal::Changed.into()),
+        Some(found) => Ok(found),
+    }
+}
 
 /// Writes `changed` as the next version of the user with its id and returns it. The address and the user name must be
 /// unchanged.
@@ -64,7 +85,7 @@ pub(crate) fn is_last_admin(tx: &Tx<'_>, leaving: UserId) -> Result<bool, TxFaul
 /// Removes an invitation and erases the personal fields of the invited person. No event is written.
 pub(crate) fn drop_invitation(tx: &mut Tx<'_>, removed: &Invitation) -> Result<(), TxFault> {
     invitation::remove(tx, removed.id)?;
-    persons::erase(tx, removed.guest())
+    persons::erase(tx, removed.invited())
 }
 
 /// Removes the invitation of an address, if there is one, after the invited person has become a user.

@@ -11,19 +11,26 @@ use std::{
 };
 
 use super::{
-    Batch, Lsn,
-    checkpoint::{self, Checkpoint},
+    Batch, Lsn, Operation,
+    checkpoint::{self, Checkpoint, StoredHead, StoredHeads},
+    checksum,
     engine::{Engine, EngineError},
     format::{self, Format, Seal},
     fs::{Held, lacks_descriptors},
     journal::{
-        frame::FrameError,
+        JournalProblem,
+        frame::{FrameError, FrameTime},
+        recover::{self, Span},
         writer::{AppendError, JournalWriter},
     },
     layout::Layout,
+    log::{Log, LogHead},
     open::{self, Opened},
+    opening_watch::OpeningWatch,
+    reader::TxFault,
     settings::{StoreEnvironment, StoreSettings, Tuning},
     snapshot::SnapshotError,
+    tree_mark::TreeMarker,
     trees::{self, TreeName},
     upkeep::Upkeep,
 };
@@ -31,18 +38,19 @@ pub use super::{
     progress::StoreProgress,
     trust::{DistrustReason, OpenError, Opening, TreeState},
 };
-use crate::types::Timestamp;
+use crate::types::{JournalEnd, Timestamp};
 
 /// The interval at which a close checks whether readers have released the engine.
 const CLOSE_LOOK_EVERY: Duration = Duration::from_millis(5);
 /// The number of these checks: 2 s in total.
 const CLOSE_LOOKS: usize = 400;
 
-/// A transaction that is to be made durable.
+/// A transaction that is to be made durable; its values have no checksums yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
     /// The time of the decision.
     pub time: Timestamp,
+    pub step: FrameTime,
     pub batch: Batch,
 }
 
@@ -118,6 +126,21 @@ impl From<AppendError> for BaseError {
     }
 }
 
+/// Why the heads of the logs are not known from the journal.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ProofError {
+    #[error(transparent)]
+    Journal(#[from] JournalProblem),
+    #[error(transparent)]
+    Row(#[from] TxFault),
+}
+
+impl From<EngineError> for ProofError {
+    fn from(error: EngineError) -> Self {
+        Self::Row(error.into())
+    }
+}
+
 /// An opened data directory.
 pub struct Base {
     // Before the lock, so that the lock is released last.
@@ -132,7 +155,25 @@ pub struct Base {
     opening: Opening,
     checkpoint: Checkpoint,
     since_checkpoint: SinceCheckpoint,
+    /// The heads of the logs for the next checkpoint; `None`: those of the checkpoint before.
+    heads: Option<NotedHeads>,
+    marker: Arc<TreeMarker>,
+    /// Whether trees of earlier openings may be left, which the next checkpoint removes.
+    old_trees: bool,
     held: Box<dyn Held>,
+}
+
+/// The heads of the logs after a commit, in the order of `logs`.
+struct NotedHeads {
+    lsn: Lsn,
+    logs: &'static [&'static Log],
+    heads: Vec<LogHead>,
+}
+
+impl NotedHeads {
+    fn stored(&self) -> StoredHeads {
+        StoredHeads::of(self.lsn, self.logs, &self.heads)
+    }
 }
 
 struct SinceCheckpoint {
@@ -149,12 +190,27 @@ impl Base {
         environment: StoreEnvironment,
         seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
     ) -> Result<Self, OpenError> {
-        let opened = open::open(settings, &environment, seal)?;
+        Self::open_watched(settings, environment, &OpeningWatch::default(), seal)
+    }
+
+    /// As `open`; `watch` gets the progress and can stop it.
+    pub fn open_watched(
+        settings: &StoreSettings,
+        environment: StoreEnvironment,
+        watch: &OpeningWatch,
+        seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
+    ) -> Result<Self, OpenError> {
+        let opened = open::open(settings, &environment, watch, seal)?;
         let Opened { held, layout, format, engine, writer, checkpoint, last_time, opening } = opened;
+        if !opening.created {
+            environment.clock.begin(JournalEnd { time: last_time, restored: format.restored });
+        }
         let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
         let upkeep = Upkeep::new(&environment, &layout, &settings.tuning, &engine, &progress, format.created)?;
         let since_checkpoint = SinceCheckpoint { written: 0, taken: environment.clock.instant() };
+        let tree = TreeName(checkpoint.tree.clone());
+        let marker = Arc::new(TreeMarker::new(Arc::clone(&environment.fs), layout.clone(), tree));
         Ok(Self {
             engine,
             writer,
@@ -167,6 +223,9 @@ impl Base {
             opening,
             checkpoint,
             since_checkpoint,
+            heads: None,
+            marker,
+            old_trees: true,
             held,
         })
     }
@@ -186,6 +245,11 @@ impl Base {
         &self.upkeep
     }
 
+    /// Marks the tree when it fails.
+    pub fn marker(&self) -> &Arc<TreeMarker> {
+        &self.marker
+    }
+
     /// What was found and done when the directory was opened.
     pub fn opening(&self) -> &Opening {
         &self.opening
@@ -194,6 +258,11 @@ impl Base {
     /// The epoch of this opening, higher than that of any before.
     pub fn epoch(&self) -> u64 {
         self.checkpoint.epoch
+    }
+
+    /// The keys for which the tree was rebuilt, because their values were damaged.
+    pub(super) fn rebuilt_for(&self) -> &[String] {
+        &self.checkpoint.rebuilt_for
     }
 
     /// The content of `store.json`.
@@ -209,18 +278,19 @@ impl Base {
         Ok(())
     }
 
-    /// The latest time of any commit; later commits should not be earlier.
+    /// The time of the last commit.
     pub fn last_time(&self) -> Timestamp {
         self.progress.last_time()
     }
 
-    /// Appends a frame for each commit and returns when all are on disk, by one `fdatasync`. An empty group needs no
-    /// write.
-    pub fn commit(&mut self, group: Vec<Commit>) -> Result<DurableGroup, BaseError> {
+    /// Adds the checksums to the values, appends a frame for each commit, and returns when all are on disk, by one
+    /// `fdatasync`. An empty group needs no write.
+    pub fn commit(&mut self, mut group: Vec<Commit>) -> Result<DurableGroup, BaseError> {
         if group.is_empty() {
             let (operations, last, synced_in) = (Batch::default(), self.writer.last(), Duration::ZERO);
             return Ok(DurableGroup { operations, last, synced_in });
         }
+        group.iter_mut().for_each(|commit| checksum::append_all(&mut commit.batch));
         let bytes = self.writer.append(&group)?;
         let clock = Arc::clone(&self.environment.clock);
         let began = clock.instant();
@@ -230,7 +300,7 @@ impl Base {
         let mut operations = Batch(Vec::with_capacity(group.iter().map(|commit| commit.batch.0.len()).sum()));
         let mut time = self.progress.last_time();
         for commit in group {
-            time = time.max(commit.time);
+            time = commit.time;
             operations.0.extend(commit.batch.0);
         }
         self.progress.commits(last, time, bytes);
@@ -262,10 +332,52 @@ impl Base {
         // The file may record only what was applied before the engine's checkpoint was requested.
         let lsn = self.progress.applied();
         self.engine.checkpoint()?;
-        let next = Checkpoint { lsn: lsn.0, time: self.progress.last_time(), ..self.checkpoint.clone() };
+        let heads = self.heads.as_ref().map_or_else(|| self.checkpoint.heads.clone(), NotedHeads::stored);
+        let time = self.progress.last_time();
+        let next = Checkpoint { lsn: lsn.0, time, heads, ..self.checkpoint.clone() };
         self.write_checkpoint(next)?;
         self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant() };
+        self.retire_old_trees();
         Ok(())
+    }
+
+    /// The heads of `logs` as checkpoint and journal prove them; `None` for a log of which they do not.
+    pub(super) fn proven_heads(&self, logs: &[&Log]) -> Result<Vec<Option<StoredHead>>, ProofError> {
+        let StoredHeads { lsn, logs: stored } = &self.checkpoint.heads;
+        let mut heads: Vec<_> = logs.iter().map(|log| stored.get(log.name).cloned()).collect();
+        let span = Span { after: Lsn(*lsn), upto: self.progress.committed() };
+        let (fs, journal) = (&*self.environment.fs, &self.layout.journal);
+        let replayed = recover::replay(fs, journal, span, |frame| -> Result<(), ProofError> {
+            for operation in frame.batch.0 {
+                let Operation::Put { key, mut value } = operation else { continue };
+                let of_log =
+                    logs.iter().zip(&mut heads).find(|(log, head)| log.number(&key).is_some() && head.is_some());
+                let Some((log, head)) = of_log else { continue };
+                checksum::strip(&key, &mut value).map_err(EngineError::from)?;
+                *head = Some(StoredHead::of(log.head_at(&key, &value)?));
+            }
+            Ok(())
+        });
+        match replayed {
+            Ok(()) => Ok(heads),
+            // The segments after an old checkpoint may have been removed.
+            Err(ProofError::Journal(JournalProblem::Missing { .. })) => Ok(vec![None; logs.len()]),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The heads of `logs` after the last applied commit; the next checkpoint records them.
+    pub(super) fn note_heads(&mut self, logs: &'static [&'static Log], heads: &[LogHead]) {
+        self.heads = Some(NotedHeads { lsn: self.progress.applied(), logs, heads: heads.to_vec() });
+    }
+
+    /// Removes the trees that this opening replaced or found: the current one has proved to be usable.
+    fn retire_old_trees(&mut self) {
+        if std::mem::take(&mut self.old_trees)
+            && let Err(error) = trees::retire_others(&self.layout, &TreeName(self.checkpoint.tree.clone()))
+        {
+            tracing::warn!(%error, "an old tree could not be removed; the next start tries again");
+        }
     }
 
     fn write_checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), BaseError> {
@@ -283,6 +395,7 @@ impl Base {
             let source = io::Error::other("a group is on disk and was not applied");
             return Err(BaseError::Io { step: "closing", source });
         }
+        self.upkeep.end();
         self.take_checkpoint()?;
         let Self { engine, environment, layout, checkpoint, upkeep, held, .. } = self;
         if !close_engine(engine, &upkeep) {

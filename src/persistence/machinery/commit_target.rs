@@ -4,9 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Batch, Lsn,
-    base::{Base, BaseError, Commit},
+    base::{Base, BaseError, Commit, ProofError},
+    checkpoint::StoredHead,
+    checksum,
     engine::{Engine, mem::MemEngine},
     format::{Format, Seal},
+    log::{Log, LogHead},
+    reader::TxFault,
 };
 use crate::types::Timestamp;
 
@@ -15,7 +19,7 @@ pub(super) enum CommitTarget {
     /// Journal and tree of a data directory.
     Directory(Box<Base>),
     /// A tree in memory, for tests: a commit is applied, and lost with the process.
-    Memory { engine: Arc<dyn Engine>, last: Lsn },
+    Memory { engine: Arc<dyn Engine>, last: Lsn, time: Timestamp },
 }
 
 /// A group that is durable, as far as the target can make it, and not yet applied to the tree.
@@ -37,7 +41,7 @@ impl DurableCommits {
 
 impl CommitTarget {
     pub(super) fn memory() -> Self {
-        Self::Memory { engine: Arc::new(MemEngine::new()), last: Lsn::ZERO }
+        Self::Memory { engine: Arc::new(MemEngine::new()), last: Lsn::ZERO, time: Timestamp::ZERO }
     }
 
     pub(super) fn engine(&self) -> &Arc<dyn Engine> {
@@ -47,11 +51,11 @@ impl CommitTarget {
         }
     }
 
-    /// The time of the last commit; later commits are not earlier.
+    /// The time of the last commit; later commits are not earlier, unless an operator accepts an earlier time.
     pub(super) fn last_time(&self) -> Timestamp {
         match self {
             Self::Directory(base) => base.last_time(),
-            Self::Memory { .. } => Timestamp::ZERO,
+            Self::Memory { time, .. } => *time,
         }
     }
 
@@ -59,10 +63,12 @@ impl CommitTarget {
     pub(super) fn commit(&mut self, group: Vec<Commit>) -> Result<DurableCommits, BaseError> {
         match self {
             Self::Directory(base) => base.commit(group).map(DurableCommits::Directory),
-            Self::Memory { last, .. } => {
+            Self::Memory { last, time, .. } => {
                 let mut all = Batch::default();
-                for commit in group {
+                for mut commit in group {
                     *last = last.next();
+                    *time = commit.time;
+                    checksum::append_all(&mut commit.batch);
                     all.0.extend(commit.batch.0);
                 }
                 Ok(DurableCommits::Memory(all, *last))
@@ -93,6 +99,33 @@ impl CommitTarget {
         match self {
             Self::Directory(base) => base.checkpoint_if_due(),
             Self::Memory { .. } => Ok(false),
+        }
+    }
+
+    /// Fails if the heads of the logs in the tree are not those that checkpoint and journal prove.
+    pub(super) fn check_heads(&self, logs: &[&Log], heads: &[LogHead]) -> Result<(), TxFault> {
+        let Self::Directory(base) = self else { return Ok(()) };
+        let proven = match base.proven_heads(logs) {
+            Ok(proven) => proven,
+            Err(ProofError::Row(fault)) => return Err(fault),
+            Err(ProofError::Journal(problem)) => return Err(TxFault::Engine(problem.to_string())),
+        };
+        for ((log, head), proven) in logs.iter().zip(heads).zip(proven) {
+            let Some(proven) = proven.filter(|proven| *proven != StoredHead::of(*head)) else { continue };
+            return Err(TxFault::Engine(if proven.number == head.number {
+                format!("the last row of the log {} is another one than its checkpoint says", log.name)
+            } else {
+                format!("the log {} ends with row {}, not with row {}", log.name, head.number, proven.number)
+            }));
+        }
+        Ok(())
+    }
+
+    /// Notes the heads of the logs after the last applied commit, for the next checkpoint.
+    pub(super) fn note_heads(&mut self, logs: &'static [&'static Log], heads: &[LogHead]) {
+        match self {
+            Self::Directory(base) => base.note_heads(logs, heads),
+            Self::Memory { .. } => {}
         }
     }
 

@@ -9,21 +9,22 @@ use super::{
     backend::Embedded,
     base::{Base, BaseError, OpenError, Opening},
     catalog::StoreCatalog,
-    checkpoint,
     commit_target::CommitTarget,
+    engine::EngineError,
     format::{Format, Seal},
-    fs::Fs,
     keyring::{Keyring, RingFault},
+    known_damage::KnownDamage,
     layout::Layout,
     lease::InProcessLeases,
     loss,
+    opening_watch::OpeningWatch,
     reader::TxFault,
     settings::{StoreEnvironment, StoreSettings},
     shared::Shared,
     store::Store,
+    trust::DistrustReason,
     writer::{group::ReplayCheck, step::StoreWriter},
 };
-use crate::types::{Clock, Entropy, Timestamp};
 
 /// What to do when there are sealed values that no key opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Options {
     pub key_loss: KeyLoss,
     /// How often each closure is run; `Once` except in tests.
     pub replay_check: ReplayCheck,
+    /// Gets the progress of the opening and can stop it.
+    pub watch: OpeningWatch,
 }
 
 /// Why a store was not opened.
@@ -69,15 +72,6 @@ pub enum OpenFault {
     Thread(std::io::Error),
 }
 
-/// The last recorded time of the store in a directory, for a clock that must not run behind it; `Timestamp::ZERO` if
-/// there is none. Reads one small file and changes nothing.
-pub fn last_time(settings: &StoreSettings, fs: &dyn Fs) -> Timestamp {
-    match checkpoint::read(fs, &Layout::new(&settings.dir)) {
-        Ok(checkpoint::CheckpointFound::Good(found)) => found.time,
-        Ok(checkpoint::CheckpointFound::Absent | checkpoint::CheckpointFound::Damaged) | Err(_) => Timestamp::ZERO,
-    }
-}
-
 impl Store {
     /// Opens a data directory, or creates one, and starts the writer's thread. Returns what was found.
     ///
@@ -96,37 +90,90 @@ impl Store {
         catalog: &'static StoreCatalog,
         options: Options,
     ) -> Result<(Self, StoreWriter, Opening), OpenFault> {
-        let Options { settings, environment, key_ring, key_loss, replay_check } = options;
         // Checked first: the key ring is often inside the directory, and the error would name the key ring instead.
-        if std::fs::metadata(&settings.dir).is_ok_and(|found| !found.is_dir()) {
-            return Err(OpenError::NoDirectory(settings.dir).into());
+        if std::fs::metadata(&options.settings.dir).is_ok_and(|found| !found.is_dir()) {
+            return Err(OpenError::NoDirectory(options.settings.dir).into());
         }
-        let loaded = Keyring::load(&key_ring)?;
+        let StoreEnvironment { clock, entropy, .. } = &options.environment;
+        let loaded = Keyring::load(&options.key_ring)?;
         let had_ring = loaded.is_some();
-        let ring = loaded.unwrap_or_else(|| Keyring::generate(environment.entropy.as_ref(), environment.clock.now()));
-        let clock: Arc<dyn Clock> = Arc::clone(&environment.clock);
-        let entropy: Arc<dyn Entropy> = Arc::clone(&environment.entropy);
+        let ring = loaded.unwrap_or_else(|| Keyring::generate(entropy.as_ref(), clock.now()));
+        let attempt = OpenAttempt { catalog, options, ring: Arc::new(ring), had_ring };
+        let opened = attempt.run();
+        let Some(reason) = opened.as_ref().err().and_then(OpenFault::of_tree) else { return opened };
+        // The tree is marked now, so the second attempt builds another one.
+        tracing::error!(%reason, "the tree cannot be read; it is set aside");
+        let again = attempt.run();
+        match again.as_ref().err().and_then(OpenFault::of_tree) {
+            Some(again) => {
+                let (reason, source) = (DistrustReason::Fails(reason), EngineError::new("the second tree", again));
+                Err(OpenError::RebuiltFails { reason, source }.into())
+            }
+            None => again,
+        }
+    }
+}
+
+impl OpenFault {
+    /// The reason, if the tree is at fault.
+    fn of_tree(&self) -> Option<String> {
+        match self {
+            Self::Content(fault) => tree_fault(fault),
+            Self::Directory(_) | Self::Ring(_) | Self::Base(_) | Self::Thread(_) => None,
+        }
+    }
+}
+
+fn tree_fault(fault: &TxFault) -> Option<String> {
+    match fault {
+        TxFault::Engine(_) | TxFault::Damaged(_) => Some(fault.to_string()),
+        TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) | TxFault::Check(_) => None,
+    }
+}
+
+/// One attempt to open a store.
+struct OpenAttempt {
+    catalog: &'static StoreCatalog,
+    options: Options,
+    ring: Arc<Keyring>,
+    had_ring: bool,
+}
+
+impl OpenAttempt {
+    /// Opens the store. A tree that cannot be read is marked.
+    fn run(&self) -> Result<(Store, StoreWriter, Opening), OpenFault> {
+        let Self { catalog, options, ring, had_ring } = self;
+        let Options { settings, environment, key_ring, key_loss, replay_check, watch } = options;
         let mut lost = false;
-        let base = Base::open(&settings, environment, |format| {
-            let (seal, judged_lost) = judge(format, &RingFound { ring: &ring, had_ring, key_loss, catalog })?;
+        let base = Base::open_watched(settings, environment.clone(), watch, |format| {
+            let found = RingFound { ring, had_ring: *had_ring, key_loss: *key_loss, catalog };
+            let (seal, judged_lost) = judge(format, &found)?;
             lost = judged_lost;
             if !had_ring {
-                ring.save(&key_ring).map_err(|fault| fault.to_string())?;
+                ring.save(key_ring).map_err(|fault| fault.to_string())?;
             }
             Ok(seal)
         })?;
         let (opening, epoch) = (base.opening().clone(), base.epoch());
-        let upkeep = base.upkeep().clone();
+        let damage = KnownDamage::of(base.rebuilt_for());
+        let (upkeep, marker) = (base.upkeep().clone(), Arc::clone(base.marker()));
         let restored = base.format().restored;
         let seal = ring.mark().map_err(|fault| TxFault::Corrupt(fault.to_string()))?;
-        let shared = Arc::new(Shared::new(catalog, clock, Arc::clone(base.engine()), Arc::new(ring)));
-        let mut writer = StoreWriter::new(Arc::clone(&shared), CommitTarget::Directory(Box::new(base)), replay_check)?;
+        let (clock, tree) = (Arc::clone(&environment.clock), Arc::clone(base.engine()));
+        let shared = Arc::new(Shared::new(catalog, clock, tree, Arc::clone(ring)).marked_by(&marker, damage));
+        upkeep.attach(&shared);
+        let target = CommitTarget::Directory(Box::new(base));
+        let mut writer = StoreWriter::new(Arc::clone(&shared), target, *replay_check).inspect_err(|fault| {
+            if let Some(reason) = tree_fault(fault) {
+                marker.mark(&reason);
+            }
+        })?;
         shared.restored.store(restored, Ordering::Release);
-        let store = Self::over(Embedded::new(shared, Some(upkeep), Arc::new(InProcessLeases::of_opening(epoch))));
+        let store = Store::over(Embedded::new(shared, Some(upkeep), Arc::new(InProcessLeases::of_opening(epoch))));
         if lost {
             // The new ring is recorded only after no sealed value is left: after a crash before that, the next open
             // repeats this step.
-            loss::drop_sealed(&store, &mut writer, entropy.as_ref(), catalog)?;
+            loss::drop_sealed(&store, &mut writer, environment.entropy.as_ref(), catalog)?;
             writer.set_seal(seal)?;
         }
         store.tend();

@@ -9,12 +9,15 @@ use super::{
     },
     open::{Inspection, OpenContext},
     snapshot::{
-        self, SnapshotError, Summary,
+        self, Summary,
         read::{self, SnapshotPart},
     },
     trust::{DistrustReason, OpenError},
 };
-use crate::types::{Timestamp, limits};
+use crate::{
+    telemetry::starting::StartPhase,
+    types::{Timestamp, limits},
+};
 
 /// The source of a new tree.
 pub(super) enum TreeOrigin {
@@ -56,9 +59,11 @@ pub(super) fn origin(
             found.push(format!("snapshots/{name} would bring back commits up to {exact}, with `snapshot restore`"));
             continue;
         }
-        match read::verify(context.fs(), &context.layout.snapshots.join(&name)) {
+        context.watch.report(StartPhase::Rebuilding { percent: 0 });
+        match read::read(context.fs(), &context.layout.snapshots.join(&name), |_| context.watch.check()) {
             Ok(summary) if summary.exact == *exact => return Ok(TreeOrigin::Snapshot(Box::new(summary))),
             Ok(_) => found.push(format!("snapshots/{name} holds another commit than its name says")),
+            Err(OpenError::Stopped) => return Err(OpenError::Stopped),
             Err(error) => found.push(error.to_string()),
         }
     }
@@ -66,6 +71,20 @@ pub(super) fn origin(
         return Ok(TreeOrigin::Journal);
     }
     Err(OpenError::NothingToRebuild { reason: reason.clone(), found: found.join("; ") })
+}
+
+/// The keys that a commit of the journal changes, as an estimate for the progress of a rebuild.
+const COMMIT_KEYS: u64 = 8;
+
+impl TreeOrigin {
+    /// The keys to write until the tree has commit `upto`, as an estimate.
+    pub(super) fn work(&self, upto: Lsn) -> u64 {
+        let (keys, frames) = match self {
+            Self::Journal => (0, 0),
+            Self::Snapshot(summary) => (summary.pairs, summary.frames),
+        };
+        keys + (frames + upto.0.saturating_sub(self.exact().0)) * COMMIT_KEYS
+    }
 }
 
 /// The result of a load.
@@ -86,15 +105,19 @@ pub(super) fn load(
     };
     let file = context.layout.snapshots.join(snapshot::file_name(summary.exact));
     let mut gathered = Gathered::new(engine, Lsn(summary.head.from));
-    read::read(context.fs(), &file, |part| -> Result<(), SnapshotError> {
+    read::read(context.fs(), &file, |part| -> Result<(), OpenError> {
         match part {
             SnapshotPart::Pairs(pairs) => {
+                context.watch.advance(pairs.len() as u64)?;
                 for (key, value) in pairs {
                     gathered.operations.0.push(Operation::Put { key, value });
                 }
                 gathered.apply_if_large()?;
             }
-            SnapshotPart::Frame(frame) => gathered.add(frame)?,
+            SnapshotPart::Frame(frame) => {
+                context.watch.advance(COMMIT_KEYS)?;
+                gathered.add(frame)?;
+            }
         }
         Ok(())
     })?;
@@ -109,6 +132,7 @@ pub(super) fn catch_up(context: &OpenContext<'_>, engine: &dyn Engine, from: Lsn
     let mut gathered = Gathered::new(engine, from);
     recover::replay(context.fs(), &context.layout.journal, span, |frame| -> Result<(), OpenError> {
         count += 1;
+        context.watch.advance(COMMIT_KEYS)?;
         Ok(gathered.add(frame)?)
     })?;
     if count > 0 {

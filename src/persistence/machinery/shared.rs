@@ -11,12 +11,17 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
+    base::BaseError,
     catalog::StoreCatalog,
-    engine::Engine,
+    checksum::DamagedValue,
+    engine::{Engine, EngineError, verified::VerifiedView},
     keyring::Keyring,
+    known_damage::KnownDamage,
     log::{Log, LogHead},
     open_reads::OpenReads,
     reader::TxFault,
+    snapshot::SnapshotError,
+    tree_mark::{MarkedValue, TreeMarker},
     view::View,
     writer::{job::WriteRoom, queue::WriterQueue},
 };
@@ -59,6 +64,10 @@ pub(super) struct Shared {
     pub(super) readers: OpenReads,
     /// The measurements of the groups.
     pub(super) groups: GroupMetrics,
+    /// Marks the tree when it fails; `None`: the tree is in memory.
+    marker: Option<Arc<TreeMarker>>,
+    /// What is known to be wrong in the tree.
+    pub(super) damage: KnownDamage,
     busy_since: Mutex<Option<Instant>>,
     tally: Mutex<Tally>,
 }
@@ -84,9 +93,16 @@ impl Shared {
             restored: AtomicBool::new(false),
             readers: OpenReads::default(),
             groups: GroupMetrics::default(),
+            marker: None,
+            damage: KnownDamage::default(),
             busy_since: Mutex::new(None),
             tally: Mutex::new(Tally::default()),
         }
+    }
+
+    /// The same with a tree that is marked when it fails.
+    pub(super) fn marked_by(self, marker: &Arc<TreeMarker>, damage: KnownDamage) -> Self {
+        Self { marker: Some(Arc::clone(marker)), damage, ..self }
     }
 
     pub(super) fn ring(&self) -> Arc<Keyring> {
@@ -126,7 +142,7 @@ impl Shared {
         let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
         let engine = tree.as_ref().ok_or(Fault::Unavailable)?;
         let answer = match engine.view() {
-            Ok(engine) => f(&View { engine, ring: &ring }),
+            Ok(stored) => f(&View { engine: VerifiedView::over(stored), ring: &ring }),
             Err(error) => Err(error.into()),
         };
         drop(tree);
@@ -135,8 +151,9 @@ impl Shared {
 
     fn read_fault(&self, fault: &TxFault) -> Fault {
         match fault {
-            TxFault::Engine(reason) => {
-                self.lose(format!("reading the tree: {reason}"));
+            TxFault::Damaged(value) if self.persists(value) => Fault::bug(fault.to_string()),
+            TxFault::Engine(_) | TxFault::Damaged(_) => {
+                self.lose_reading(fault);
                 Fault::Unavailable
             }
             TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) | TxFault::Check(_) => {
@@ -156,6 +173,66 @@ impl Shared {
             tracing::error!(%reason, "the store is lost; the process has to end");
         }
         self.queue.close();
+    }
+
+    /// Marks the tree, so that the next start sets it aside, and marks the store as lost.
+    pub(super) fn lose_tree(&self, reason: String) {
+        if let Some(marker) = self.marker.as_ref().filter(|_| !self.is_lost()) {
+            marker.mark(&reason);
+        }
+        self.lose(reason);
+    }
+
+    /// Whether a rebuild of the tree did not repair a damaged value, so that another one would not either.
+    pub(super) fn persists(&self, value: &DamagedValue) -> bool {
+        self.damage.persists(value, self.catalog.table_name(value.tag()))
+    }
+
+    /// After a read that failed because of the tree: marks it, and marks the store as lost.
+    pub(super) fn lose_reading(&self, fault: &TxFault) {
+        let TxFault::Damaged(value) = fault else { return self.lose_tree(format!("reading the tree: {fault}")) };
+        let table = self.catalog.table_name(value.tag());
+        let reason = format!("{table}: {value}");
+        if let Some(marker) = self.marker.as_ref().filter(|_| !self.is_lost()) {
+            let (at, lsn) = (self.clock.now(), self.tally().last_lsn);
+            let marked = MarkedValue { table: table.to_owned(), key: value.name().to_string(), at, lsn };
+            marker.mark_value(&reason, Some(marked));
+        }
+        self.lose(reason);
+    }
+
+    /// After a walk over the tree: a damaged value loses the store; rows that are missing or do not fit degrade it, and
+    /// the next start rebuilds the tree.
+    pub(super) fn note_walk<T>(&self, walked: &Result<T, SnapshotError>) {
+        match walked {
+            Ok(_) => {
+                self.damage.set_inconsistent(None);
+            }
+            Err(SnapshotError::Engine(EngineError::Damaged(value))) if !self.persists(value) => {
+                self.lose_reading(&TxFault::Damaged(value.clone()));
+            }
+            Err(SnapshotError::Inconsistent(text)) => {
+                if self.damage.set_inconsistent(Some(text.clone()))
+                    && let Some(marker) = &self.marker
+                {
+                    marker.mark(text);
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// As a failed operation demands: with the tree's mark if the engine failed, unless the disk was full.
+    pub(super) fn lose_by(&self, step: &str, error: &BaseError) {
+        let reason = format!("{step}: {error}");
+        match error {
+            BaseError::Engine(engine) if !engine.is_full() => self.lose_tree(reason),
+            BaseError::Engine(_)
+            | BaseError::Io { .. }
+            | BaseError::Frame(_)
+            | BaseError::Full(_)
+            | BaseError::Descriptors(_) => self.lose(reason),
+        }
     }
 
     pub(super) fn is_lost(&self) -> bool {

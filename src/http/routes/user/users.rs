@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 use super::user_body::UserBody;
 use crate::{
-    actors::user::{AccessKind, ChangeRoles, ChangeRolesRefusal, ChangeStatus, ChangeStatusRefusal, NoteAccess},
+    actors::user::{
+        AccessKind, ChangeRoles, ChangeRolesRefusal, ChangeStatus, ChangeStatusRefusal, NoteAccess, UserVersionRefusal,
+    },
     domain::{
         access::{Permission, may},
         user::{Status, User, UserFilter},
@@ -154,9 +156,9 @@ pub async fn show_user(
     context: CallContext,
     caller: SignedIn,
     known: IfNoneMatch,
-    Path(who): Path<UserSelector>,
+    Path(selector): Path<UserSelector>,
 ) -> Result<Response, ApiError> {
-    let id = who.id(&caller);
+    let id = selector.id(&caller);
     if id != caller.0.user && !may(&caller.0.roles, Permission::ReadUsers) {
         return Err(no_such_user());
     }
@@ -179,11 +181,19 @@ impl FromFields for StatusBody {
     }
 }
 
+impl From<UserVersionRefusal> for ApiError {
+    fn from(refusal: UserVersionRefusal) -> Self {
+        match refusal {
+            UserVersionRefusal::NotFound => no_such_user(),
+            UserVersionRefusal::Changed => Self::new(ProblemCode::PreconditionFailed),
+        }
+    }
+}
+
 impl From<ChangeStatusRefusal> for ApiError {
     fn from(refusal: ChangeStatusRefusal) -> Self {
         match refusal {
-            ChangeStatusRefusal::NotFound => no_such_user(),
-            ChangeStatusRefusal::Changed => Self::new(ProblemCode::PreconditionFailed),
+            ChangeStatusRefusal::Version(refusal) => refusal.into(),
             ChangeStatusRefusal::NotFrom(from) => {
                 Self::new(ProblemCode::StatusConflict).detail(format!("The user is {}.", from.as_str()))
             }
@@ -211,11 +221,11 @@ pub async fn change_user_status(
     State(services): State<EdgeServices>,
     caller: SignedIn,
     context: CallContext,
-    Path(who): Path<UserSelector>,
+    Path(selector): Path<UserSelector>,
     IfMatch(from): IfMatch,
     Json(body): Json<StatusBody>,
 ) -> Result<Tagged<UserBody>, ApiError> {
-    let command = ChangeStatus { user: who.id(&caller), to: body.status, from };
+    let command = ChangeStatus { user: selector.id(&caller), to: body.status, from };
     Ok(services.users.run(context, command).await?.into())
 }
 
@@ -237,8 +247,7 @@ impl FromFields for RolesBody {
 impl From<ChangeRolesRefusal> for ApiError {
     fn from(refusal: ChangeRolesRefusal) -> Self {
         match refusal {
-            ChangeRolesRefusal::NotFound => no_such_user(),
-            ChangeRolesRefusal::Changed => Self::new(ProblemCode::PreconditionFailed),
+            ChangeRolesRefusal::Version(refusal) => refusal.into(),
             ChangeRolesRefusal::LastAdmin => Self::new(ProblemCode::LastAdmin),
             ChangeRolesRefusal::Unproven => {
                 Self::new(ProblemCode::StatusConflict).detail(super::user_operations::UNPROVEN)
@@ -266,10 +275,10 @@ pub async fn change_user_roles(
     State(services): State<EdgeServices>,
     caller: SignedIn,
     context: CallContext,
-    Path(who): Path<UserSelector>,
+    Path(selector): Path<UserSelector>,
     IfMatch(from): IfMatch,
     Json(body): Json<RolesBody>,
 ) -> Result<Tagged<UserBody>, ApiError> {
-    let command = ChangeRoles { user: who.id(&caller), to: body.roles, from };
+    let command = ChangeRoles { user: selector.id(&caller), to: body.roles, from };
     Ok(services.users.run(context, command).await?.into())
 }

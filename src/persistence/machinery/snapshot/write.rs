@@ -1,6 +1,9 @@
 //! Taking a snapshot while the store runs.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use super::{
     BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, MAGIC, MAKING, PAIRS, PREFIX, SnapshotError, Summary, VERSION, chain,
@@ -10,12 +13,14 @@ use crate::{
     persistence::machinery::{
         Lsn,
         base::StoreProgress,
-        engine::{ByteScan, Engine, Pair},
+        checksum::{self, DamagedValue},
+        engine::{ByteScan, Engine, EngineError, Pair},
         fs::{File, Fs},
         journal::{
             Frame, frame,
             recover::{self, Span},
         },
+        scrub::Scrub,
     },
     types::limits,
 };
@@ -28,14 +33,27 @@ pub struct SnapshotSource<'a> {
     /// The progress of the commits.
     pub progress: &'a StoreProgress,
     pub journal: &'a Path,
+    /// Set when the store is being closed: then the copy ends with `SnapshotError::Closing`.
+    pub closing: &'a AtomicBool,
 }
 
-/// Writes a snapshot to `file`, syncs it and reads it back. `file` is complete only if this succeeds: callers write
+impl SnapshotSource<'_> {
+    fn check_open(&self) -> Result<(), SnapshotError> {
+        if self.closing.load(Ordering::Acquire) { Err(SnapshotError::Closing) } else { Ok(()) }
+    }
+}
+
+/// Writes a snapshot to `file`, syncs it and reads it back; `scrub` checks the tree beside it. `file` is complete only if this succeeds: callers write
 /// under another name and rename. Commits up to `head.from` have to be in the tree.
-pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Summary, SnapshotError> {
+pub(in crate::persistence::machinery) fn write(
+    source: &SnapshotSource<'_>,
+    head: &Head,
+    file: &Path,
+    scrub: Option<Scrub<'_>>,
+) -> Result<Summary, SnapshotError> {
     let mut out = Out::create(source.fs, file)?;
     out.block(HEAD, &serde_json::to_vec(head).map_err(|error| SnapshotError::io("its head")(error.into()))?)?;
-    let pairs = copy_tree(source.engine, &mut out)?;
+    let pairs = copy_tree(source, scrub, &mut out)?;
     // Everything the walk saw belongs to a commit that was on disk before it was applied.
     let exact = source.progress.committed();
     let mut time = source.progress.last_time();
@@ -43,8 +61,9 @@ pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Su
     let mut payload = Vec::new();
     let span = Span { after: Lsn(head.from), upto: exact };
     recover::replay(source.fs, source.journal, span, |frame| {
+        source.check_open()?;
         frames += 1;
-        time = time.max(frame.time);
+        time = frame.time;
         append_frame(&frame, &mut payload)?;
         out.block_if_large(FRAMES, &mut payload)
     })?;
@@ -56,7 +75,7 @@ pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Su
     end.extend_from_slice(&time.as_micros().to_le_bytes());
     out.block(END, &end)?;
     out.file.sync().map_err(SnapshotError::io("syncing it"))?;
-    read::verify(source.fs, file)
+    read::read(source.fs, file, |_| source.check_open())
 }
 
 fn append_frame(frame: &Frame, payload: &mut Vec<u8>) -> Result<(), SnapshotError> {
@@ -69,15 +88,20 @@ fn append_frame(frame: &Frame, payload: &mut Vec<u8>) -> Result<(), SnapshotErro
     Ok(())
 }
 
-fn copy_tree(engine: &dyn Engine, out: &mut Out) -> Result<u64, SnapshotError> {
+fn copy_tree(source: &SnapshotSource<'_>, mut scrub: Option<Scrub<'_>>, out: &mut Out) -> Result<u64, SnapshotError> {
     let mut count = 0;
     let mut payload = Vec::new();
     let mut scan = ByteScan::all(limits::SCAN_MAX);
     loop {
-        let page = engine.view()?.scan(&scan)?;
+        source.check_open()?;
+        let page = source.engine.view()?.scan(&scan)?;
         for pair in &page {
+            check(pair)?;
             append_pair(pair, &mut payload);
             out.block_if_large(PAIRS, &mut payload)?;
+        }
+        if let Some(scrub) = &mut scrub {
+            scrub.page(&page)?;
         }
         count += page.len() as u64;
         let full = page.len() == limits::SCAN_MAX;
@@ -87,7 +111,13 @@ fn copy_tree(engine: &dyn Engine, out: &mut Out) -> Result<u64, SnapshotError> {
         }
     }
     out.rest(PAIRS, &mut payload)?;
+    scrub.map_or(Ok(()), Scrub::end)?;
     Ok(count)
+}
+
+/// A damaged value ends the walk, so that no snapshot holds one.
+fn check((key, value): &Pair) -> Result<(), EngineError> {
+    if checksum::matches(key, value) { Ok(()) } else { Err(DamagedValue { key: key.clone() }.into()) }
 }
 
 fn append_pair((key, value): &Pair, payload: &mut Vec<u8>) {

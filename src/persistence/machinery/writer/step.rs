@@ -15,6 +15,7 @@ use crate::{
     persistence::machinery::{
         base::{BaseError, Commit},
         commit_target::CommitTarget,
+        engine::verified::VerifiedView,
         format::Seal,
         reader::TxFault,
         shared::Shared,
@@ -23,6 +24,13 @@ use crate::{
     telemetry::metrics::groups::CommittedGroup,
     types::{Fault, limits},
 };
+
+/// Why no further group can be run.
+enum GroupLost {
+    Closed,
+    /// The tree could not be read.
+    Tree(TxFault),
+}
 
 /// The only component that changes the store. Driven by a thread, by a task, or by its caller.
 pub struct StoreWriter {
@@ -36,11 +44,14 @@ pub struct StoreWriter {
 impl StoreWriter {
     pub(in crate::persistence::machinery) fn new(
         shared: Arc<Shared>,
-        target: CommitTarget,
+        mut target: CommitTarget,
         replay_check: ReplayCheck,
     ) -> Result<Self, TxFault> {
         let ring = shared.ring();
-        let heads = LogHeads::read(&View { engine: target.engine().view()?, ring: &ring }, shared.catalog)?;
+        let heads =
+            LogHeads::read(&View { engine: VerifiedView::over(target.engine().view()?), ring: &ring }, shared.catalog)?;
+        target.check_heads(shared.catalog.logs, heads.all())?;
+        target.note_heads(shared.catalog.logs, heads.all());
         shared.publish(heads.all());
         Ok(Self { shared, target: Some(target), heads, replay_check })
     }
@@ -53,7 +64,10 @@ impl StoreWriter {
         let answered = match self.run_group() {
             Ok(finished) => self.commit(finished),
             Err((lost, answers)) => {
-                self.shared.lose(lost);
+                match lost {
+                    GroupLost::Closed => self.shared.lose("the store is closed".to_owned()),
+                    GroupLost::Tree(fault) => self.shared.lose_reading(&fault),
+                }
                 let answered = answers.len();
                 answers.into_iter().for_each(|job| job.answer(Err(Fault::Unavailable)));
                 answered
@@ -63,12 +77,13 @@ impl StoreWriter {
         if self.shared.is_lost() { answered + self.turn_away() } else { answered }
     }
 
-    fn run_group(&self) -> Result<Finished, (String, Vec<Box<dyn Job>>)> {
+    fn run_group(&self) -> Result<Finished, (GroupLost, Vec<Box<dyn Job>>)> {
         let ring = self.shared.ring();
         // Only the target and the readers' lock hold the engine, since a clean close has to be its last holder.
-        let Some(target) = &self.target else { return Err(("the store is closed".to_owned(), Vec::new())) };
-        let view = target.engine().view().map_err(|error| (error.to_string(), Vec::new()))?;
-        let base = GroupBase { engine: view.as_ref(), ring: &ring, catalog: self.shared.catalog };
+        let Some(target) = &self.target else { return Err((GroupLost::Closed, Vec::new())) };
+        let stored = target.engine().view().map_err(|error| (GroupLost::Tree(error.into()), Vec::new()))?;
+        let view = VerifiedView::over(stored);
+        let base = GroupBase { engine: &view, ring: &ring, catalog: self.shared.catalog, damage: &self.shared.damage };
         let mut group = Group::new(base, self.replay_check, self.heads.clone(), target.last_time());
         while !group.is_full() {
             let Some(job) = self.shared.queue.take(group.turn()) else { break };
@@ -78,8 +93,8 @@ impl StoreWriter {
                 continue;
             }
             self.shared.set_busy(Some(now));
-            if let Err(TreeLost(reason)) = group.run(job) {
-                return Err((reason, group.into_jobs()));
+            if let Err(TreeLost(fault)) = group.run(job, self.shared.clock.now()) {
+                return Err((GroupLost::Tree(fault), group.into_jobs()));
             }
         }
         Ok(group.finish())
@@ -113,6 +128,9 @@ impl StoreWriter {
                 }
             };
             self.heads = heads;
+            if let Some(target) = &mut self.target {
+                target.note_heads(self.shared.catalog.logs, self.heads.all());
+            }
             self.tell(count, began, synced_in);
         }
         for (job, outcome) in answers {
@@ -125,7 +143,7 @@ impl StoreWriter {
     /// unknown, and the process ends.
     fn commit_fault(&self, error: &BaseError) -> Fault {
         if error.is_fatal() {
-            self.shared.lose(error.to_string());
+            self.shared.lose_by("committing", error);
         }
         match error {
             BaseError::Full(_) => Fault::StorageFull,
@@ -141,18 +159,13 @@ impl StoreWriter {
         let durable = target.commit(commits)?;
         let synced_in = durable.synced_in();
         let mut tree = self.shared.tree.write().unwrap_or_else(PoisonError::into_inner);
-        match target.apply(durable) {
-            Ok(last) => {
-                drop(tree);
-                self.shared.tally().last_lsn = last.0;
-                Ok(synced_in)
-            }
-            Err(error) => {
-                // The tree may hold half a commit, so no reader may see it.
-                *tree = None;
-                Err(error)
-            }
-        }
+        // Taken out first: after an error or a panic the tree may hold half a commit, which no reader may see.
+        let whole = tree.take();
+        let last = target.apply(durable)?;
+        *tree = whole;
+        drop(tree);
+        self.shared.tally().last_lsn = last.0;
+        Ok(synced_in)
     }
 
     /// Records the fingerprint and the check value of the keys.
@@ -195,7 +208,7 @@ impl StoreWriter {
             Ok(false) => {}
             // It stays due, so the next step takes it.
             Err(error) if !error.is_fatal() => tracing::warn!(%error, "a checkpoint was not taken; it is tried again"),
-            Err(error) => self.shared.lose(format!("checkpoint: {error}")),
+            Err(error) => self.shared.lose_by("checkpoint", &error),
         }
     }
 
@@ -207,7 +220,7 @@ impl StoreWriter {
             && !self.shared.is_lost()
             && let Err(error) = target.close()
         {
-            self.shared.lose(format!("closing: {error}"));
+            self.shared.lose_by("closing", &error);
         }
         self.shared.ended.send_replace(true);
     }
@@ -241,5 +254,150 @@ impl Drop for StoreWriter {
             self.shared.lose("the writer panicked".to_owned());
         }
         self.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use futures::FutureExt as _;
+
+    use super::*;
+    use crate::{
+        persistence::machinery::{
+            Batch, Lsn,
+            backend::Embedded,
+            catalog::StoreCatalog,
+            engine::{ByteScan, Engine, EngineError, EngineStats, EngineView, Pair},
+            fs::RealFs,
+            keyring::Keyring,
+            layout::Layout,
+            lease::InProcessLeases,
+            reader::ByteReader as _,
+            store::Store,
+            tree_mark::{TreeMark, TreeMarker},
+            trees::TreeName,
+            writer::Write,
+        },
+        supervision::{SeededEntropy, SystemClock},
+        types::{CallContext, Clock, Timestamp, Work, clock::stamp},
+    };
+
+    static CATALOG: StoreCatalog = StoreCatalog { tables: &[], logs: &[], checks: &[], lost_without_keys: "" };
+
+    /// An engine that fails in the way of a damaged tree.
+    struct Failing {
+        apply: fn() -> Result<(), EngineError>,
+        get: fn() -> Result<Option<Vec<u8>>, EngineError>,
+    }
+
+    impl Engine for Failing {
+        fn view(&self) -> Result<Box<dyn EngineView + '_>, EngineError> {
+            Ok(Box::new(FailingView(self.get)))
+        }
+        fn apply(&self, _: &Batch, _: Lsn) -> Result<(), EngineError> {
+            (self.apply)()
+        }
+        fn applied(&self) -> Result<Option<Lsn>, EngineError> {
+            Ok(Some(Lsn::ZERO))
+        }
+        fn checkpoint(&self) -> Result<(), EngineError> {
+            Ok(())
+        }
+        fn stats(&self) -> EngineStats {
+            EngineStats { name: "failing", disk_bytes: 0 }
+        }
+    }
+
+    struct FailingView(fn() -> Result<Option<Vec<u8>>, EngineError>);
+
+    impl EngineView for FailingView {
+        fn get(&self, _: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+            (self.0)()
+        }
+        fn scan(&self, _: &ByteScan) -> Result<Vec<Pair>, EngineError> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// A store over `engine`, whose tree is marked in `dir`.
+    fn store_over(engine: Failing, dir: &std::path::Path) -> (Store, StoreWriter, Arc<dyn Clock>) {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::after(Timestamp::ZERO));
+        let (engine, entropy): (Arc<dyn Engine>, _) = (Arc::new(engine), SeededEntropy::new(1));
+        let ring = Arc::new(Keyring::generate(&entropy, clock.now()));
+        let name = TreeName("tree-000001.failing".to_owned());
+        let marker = Arc::new(TreeMarker::new(Arc::new(RealFs), Layout::new(dir), name));
+        let shared = Shared::new(&CATALOG, Arc::clone(&clock), Arc::clone(&engine), ring).marked_by(&marker);
+        let shared = Arc::new(shared);
+        let target = CommitTarget::Memory { engine, last: Lsn::ZERO };
+        let writer = StoreWriter::new(Arc::clone(&shared), target, ReplayCheck::Once).unwrap();
+        let store = Store::over(Embedded::new(shared, None, Arc::new(InProcessLeases::of_opening(1))));
+        (store, writer, clock)
+    }
+
+    fn put(store: &Store, clock: &Arc<dyn Clock>) -> impl Future<Output = Result<(), Fault>> {
+        let work = Work::until(clock.instant() + Duration::from_secs(60));
+        let write = Write::new(work, stamp(&**clock, &SeededEntropy::new(2)), CallContext::service("test", "put"));
+        store.write(write, |tx| tx.set_bytes(vec![1, 1], Some(vec![1])))
+    }
+
+    fn mark(dir: &std::path::Path) -> Option<TreeMark> {
+        TreeMark::read(&RealFs, &Layout::new(dir)).unwrap()
+    }
+
+    #[test]
+    fn after_an_apply_that_panics_no_reader_sees_the_tree() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Failing { apply: || panic!("half of a commit is applied"), get: || Ok(Some(vec![1])) };
+        let (store, mut writer, clock) = store_over(engine, dir.path());
+        let mut answer = Box::pin(put(&store, &clock));
+        assert!(answer.as_mut().now_or_never().is_none());
+        assert!(catch_unwind(AssertUnwindSafe(|| writer.step())).is_err());
+        let read = store.read(|view| view.get_bytes(&[1, 1]).map_err(TxFault::from)).now_or_never().unwrap();
+        assert_eq!(read, Err(Fault::Unavailable));
+        drop(writer);
+        assert!(matches!(answer.now_or_never(), Some(Err(Fault::Unknown(_)))));
+    }
+
+    #[test]
+    fn an_apply_that_fails_marks_the_tree_unless_the_disk_is_full() {
+        let full = || Err(EngineError::new("failing", std::io::Error::from_raw_os_error(28)));
+        let broken = || Err(EngineError::new("failing", "a page is missing"));
+        for (apply, marked) in [(broken as fn() -> Result<(), EngineError>, true), (full, false)] {
+            let dir = tempfile::tempdir().unwrap();
+            let (store, mut writer, clock) = store_over(Failing { apply, get: || Ok(None) }, dir.path());
+            let mut answer = Box::pin(put(&store, &clock));
+            assert!(answer.as_mut().now_or_never().is_none());
+            writer.step();
+            assert!(store.lost().borrow().is_some());
+            assert_eq!(mark(dir.path()).is_some(), marked);
+        }
+    }
+
+    #[test]
+    fn a_read_that_fails_marks_the_tree_and_loses_the_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let get = || Err(EngineError::new("failing", "a page is missing"));
+        let (store, _writer, _) = store_over(Failing { apply: || Ok(()), get }, dir.path());
+        let read = store.read(|view| view.get_bytes(&[1, 1]).map_err(TxFault::from)).now_or_never().unwrap();
+        assert_eq!(read, Err(Fault::Unavailable));
+        assert!(store.lost().borrow().as_ref().unwrap().contains("a page is missing"));
+        let mark = mark(dir.path()).unwrap();
+        assert!(mark.is_on(&TreeName("tree-000001.failing".to_owned())) && mark.reason.contains("a page is missing"));
+    }
+
+    #[test]
+    fn a_transaction_that_cannot_read_marks_the_tree_and_loses_the_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let get = || Err(EngineError::new("failing", "a page is missing"));
+        let (store, mut writer, clock) = store_over(Failing { apply: || Ok(()), get }, dir.path());
+        let work = Work::until(clock.instant() + Duration::from_secs(60));
+        let write = Write::new(work, stamp(&*clock, &SeededEntropy::new(2)), CallContext::service("test", "get"));
+        let mut answer = Box::pin(store.write(write, |tx| Ok(tx.get_bytes(&[1, 1])?)));
+        assert!(answer.as_mut().now_or_never().is_none());
+        writer.step();
+        assert_eq!(answer.now_or_never(), Some(Err(Fault::Unavailable)));
+        assert!(mark(dir.path()).is_some());
     }
 }

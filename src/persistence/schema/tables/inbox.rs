@@ -6,7 +6,8 @@ use crate::{
     domain::notification::{InboxMail, MailSelector},
     persistence::machinery::{
         codec::{self, CodecFault},
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -27,9 +28,6 @@ pub static MAIL_ID_BY_DELIVERY: Table<DeliveryId, MailId> = Table::new(0x1b, "ma
 /// The mails of each recipient; the address in lower case.
 pub static MAIL_BY_RECIPIENT: Table<(String, MailId), Present> = Table::new(0x1c, "mail_by_recipient", "as mail_by_id");
 
-/// Maximum number of mails removed in one commit, in addition to the one that is written.
-const REMOVED_AT_ONCE: usize = 20;
-
 impl Record for InboxMail {
     const SCHEMA: u16 = 2;
     const NAME: &'static str = "inbox_mail";
@@ -40,6 +38,13 @@ impl Record for InboxMail {
             _ => Err(CodecFault::Schema { record: Self::NAME, schema }),
         }
     }
+}
+
+/// The index rows of a mail.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (_, mail) = row.decode(reader, &MAIL_BY_ID)?;
+    let linked = LinkedRows::default().with(&MAIL_ID_BY_DELIVERY, &mail.delivery);
+    Ok(linked.with(&MAIL_BY_RECIPIENT, &recipient(&mail)))
 }
 
 /// The bounds of the inbox.
@@ -89,7 +94,7 @@ fn remove(tx: &mut Tx<'_>, mail: &InboxMail) -> Result<(), TxFault> {
 fn count(reader: &impl Reader) -> Result<usize, TxFault> {
     let first = reader.keys(&MAIL_BY_ID, Scan::all())?;
     let Some(last) = first.last().filter(|_| first.len() == limits::SCAN_MAX) else { return Ok(first.len()) };
-    Ok(first.len() + reader.keys(&MAIL_BY_ID, Scan::all().after(last).limit(REMOVED_AT_ONCE))?.len())
+    Ok(first.len() + reader.keys(&MAIL_BY_ID, Scan::all().after(last).limit(limits::INBOX_REMOVED_AT_ONCE))?.len())
 }
 
 /// Removes the oldest mails beyond the bounds, a few at a time; returns their number.
@@ -97,7 +102,7 @@ pub fn remove_old(tx: &mut Tx<'_>, keeping: Keeping) -> Result<usize, TxFault> {
     let rows = keeping.rows.min(limits::INBOX_MAX);
     let count = count(tx)?;
     let mut removed = 0;
-    for (_, mail) in tx.scan(&MAIL_BY_ID, Scan::all().limit(REMOVED_AT_ONCE))? {
+    for (_, mail) in tx.scan(&MAIL_BY_ID, Scan::all().limit(limits::INBOX_REMOVED_AT_ONCE))? {
         if mail.created_at >= keeping.since && count - removed <= rows {
             break;
         }
@@ -126,10 +131,13 @@ pub fn find(reader: &impl Reader, id: MailId) -> Result<Option<InboxMail>, TxFau
 pub fn newest(reader: &impl Reader, select: &MailSelector, limit: usize) -> Result<Vec<InboxMail>, TxFault> {
     let is_newer = |id: &MailId| select.after.is_none_or(|after| *id > after);
     let Some(to) = &select.to else {
-        let rows = reader.scan(&MAIL_BY_ID, Scan::all().backward().limit(limit))?;
+        let scan = Scan::all().backward().limit(limit);
+        let rows = reader.scan(&MAIL_BY_ID, select.before.iter().fold(scan, Scan::after))?;
         return Ok(rows.into_iter().take_while(|(id, _)| is_newer(id)).map(|(_, mail)| mail).collect());
     };
-    let scan = Scan::prefix(&(to.to_ascii_lowercase(),)).backward().limit(limit);
+    let to = to.to_ascii_lowercase();
+    let scan = Scan::prefix(&(to.clone(),)).backward().limit(limit);
+    let scan = select.before.iter().fold(scan, |scan, before| scan.after(&(to.clone(), *before)));
     let mut mails = Vec::new();
     for (_, id) in reader.keys(&MAIL_BY_RECIPIENT, scan)?.into_iter().take_while(|(_, id)| is_newer(id)) {
         mails.extend(reader.get(&MAIL_BY_ID, &id)?);
