@@ -40,11 +40,7 @@ pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSetting
 
 /// The real disk, time and randomness.
 pub fn environment() -> StoreEnvironment {
-    StoreEnvironment {
-        fs: Arc::new(RealFs),
-        clock: Arc::new(SystemClock::default()),
-        entropy: Arc::new(OsEntropy),
-    }
+    StoreEnvironment { fs: Arc::new(RealFs), clock: Arc::new(SystemClock::default()), entropy: Arc::new(OsEntropy) }
 }
 
 /// The settings with which a command opens a store that no server has open. Time continues after the store's last time.

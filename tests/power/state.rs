@@ -1,7 +1,7 @@
 //! One state in which a stop of the machine may leave the data directory: built, opened by the real program as after
 //! another boot, and compared with what the clients know.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::{
     disk::Disk,
@@ -25,7 +25,8 @@ const ENDS_WITHIN: Duration = Duration::from_secs(20);
 pub struct Findings {
     pub states: usize,
     pub accounts: usize,
-    pub rebuilt: usize,
+    /// Why trees were rebuilt, and how often.
+    pub rebuilt: BTreeMap<String, usize>,
     pub cut: usize,
     pub slowest: Duration,
 }
@@ -89,7 +90,7 @@ pub async fn check(recording: &Recording, seed: u64, findings: &mut Findings) ->
     let home = recording::home(&recording.engine);
     let Built { position, what, mut dice } = build(recording, seed, &home.store());
     let accounts = chosen(&recording.stories, position, &mut dice);
-    let checked = check_directory(&home, &accounts, position, findings).await;
+    let checked = check_directory((&home, &recording.engine), &accounts, position, findings).await;
     checked.map_err(|fault| format!("{what}: {fault}"))
 }
 
@@ -116,13 +117,20 @@ async fn check_directory(home: &Home, stories: &[Story], position: u64, findings
     if !status.success() {
         return Err(format!("the program ended with {status}: {written}"));
     }
+    let rebuilt = reason_of_rebuild(&written);
+    let is_expected = |reason: &String| engine == "sled" || reason == "there is none yet";
+    if let Some(reason) = rebuilt.as_ref().filter(|reason| !is_expected(reason)) {
+        return Err(format!("a tree that survives a stop of the machine was rebuilt: {reason}\n{written}"));
+    }
     let notes = store_check(home).await.map_err(|text| format!("`store check` afterwards: {text}\n{written}"))?;
     if notes.contains("rebuilds the tree") {
         return Err(format!("a tree that was closed is not trusted: {notes}"));
     }
     findings.states += 1;
     findings.accounts += stories.len();
-    findings.rebuilt += usize::from(written.contains("the tree was rebuilt"));
+    if let Some(reason) = &rebuilt {
+        *findings.rebuilt.entry(reason.clone()).or_default() += 1;
+    }
     findings.cut += usize::from(written.contains("tail was cut"));
     findings.slowest = findings.slowest.max(ready_after);
     Ok(())
