@@ -38,7 +38,7 @@ const ROUNDS: usize = 3;
 const PACED: f64 = 0.5;
 
 /// A user that is verified, and one session of it.
-struct Member {
+struct SignedIn {
     email: String,
     token: String,
     refresh_token: String,
@@ -68,7 +68,7 @@ fn login_body(email: &str) -> Value {
     json!({ "identifier": email, "password": PASSWORD })
 }
 
-async fn members(server: &Program, count: usize) -> Vec<Member> {
+async fn members(server: &Program, count: usize) -> Vec<SignedIn> {
     let mut connection = Connection::open(&server.address).await;
     let mut members = Vec::new();
     for number in 0..count {
@@ -76,7 +76,7 @@ async fn members(server: &Program, count: usize) -> Vec<Member> {
         register(&mut connection, &email).await;
         let body = connection.post("/auth/login", &login_body(&email)).await.json(200);
         let (token, refresh_token) = (text(&body, "token"), text(&body, "refreshToken"));
-        members.push(Member { email, token, refresh_token });
+        members.push(SignedIn { email, token, refresh_token });
     }
     members
 }

@@ -6,7 +6,7 @@ use std::{os::unix::fs::MetadataExt as _, path::Path};
 use serde_json::json;
 
 use crate::{
-    CHEAP, Member,
+    CHEAP, SignedIn,
     http_load::program::Program,
     http_load::{client::Connection, program},
     login_body, members, register, text,
@@ -97,7 +97,7 @@ pub async fn measure(folder: &Path) {
     }
 }
 
-async fn work(server: &Program, what: &str, count: usize, members: &mut [Member]) {
+async fn work(server: &Program, what: &str, count: usize, members: &mut [SignedIn]) {
     let mut connection = Connection::open(&server.address).await;
     for number in 0..count {
         let at = number % members.len();

@@ -22,7 +22,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// What was found in states that are as promised.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub struct PowerFigures {
     pub states: usize,
     pub accounts: usize,
     /// Why trees were rebuilt, and how often.
@@ -86,15 +86,15 @@ pub fn build(recording: &Recording, seed: u64, target: &Path) -> Built {
 }
 
 /// Builds and checks the state of `seed`; the error states what is not as promised.
-pub async fn check(recording: &Recording, seed: u64, findings: &mut Findings) -> Result<(), String> {
+pub async fn check(recording: &Recording, seed: u64, figures: &mut PowerFigures) -> Result<(), String> {
     let home = recording::home(&recording.engine);
     let Built { position, what, mut dice } = build(recording, seed, &home.store());
     let accounts = chosen(&recording.stories, position, &mut dice);
-    let checked = check_directory((&home, &recording.engine), &accounts, position, findings).await;
+    let checked = check_directory((&home, &recording.engine), &accounts, position, figures).await;
     checked.map_err(|fault| format!("{what}: {fault}"))
 }
 
-async fn check_directory(home: &Home, stories: &[Story], position: u64, findings: &mut Findings) -> Result<(), String> {
+async fn check_directory(home: &Home, stories: &[Story], position: u64, figures: &mut PowerFigures) -> Result<(), String> {
     match store_check(home).await {
         Ok(_) => {}
         // A stop during the first start, or a tree that the next start builds again.
@@ -126,12 +126,12 @@ async fn check_directory(home: &Home, stories: &[Story], position: u64, findings
     if notes.contains("rebuilds the tree") {
         return Err(format!("a tree that was closed is not trusted: {notes}"));
     }
-    findings.states += 1;
-    findings.accounts += stories.len();
+    figures.states += 1;
+    figures.accounts += stories.len();
     if let Some(reason) = &rebuilt {
-        *findings.rebuilt.entry(reason.clone()).or_default() += 1;
+        *figures.rebuilt.entry(reason.clone()).or_default() += 1;
     }
-    findings.cut += usize::from(written.contains("tail was cut"));
-    findings.slowest = findings.slowest.max(ready_after);
+    figures.cut += usize::from(written.contains("tail was cut"));
+    figures.slowest = figures.slowest.max(ready_after);
     Ok(())
 }
