@@ -89,11 +89,12 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
 /// The macro of a row takes only numbers, so that the bounds are compared here.
 #[test]
 fn the_bounds_in_the_document_are_the_limits() {
-    let document = openapi::document(routes::table(), &Installation::new(&Config::default(), Listener::Ops));
-    let mut seen = BTreeSet::new();
-    for (name, operation) in operations(&document) {
+    let of_ops = openapi::document(routes::table(), &Installation::new(&Config::default(), Listener::Ops));
+    let (document, mut seen) = (document(), BTreeSet::new());
+    let all = [&document, &of_ops].map(|document| operations(document).into_iter().map(move |found| (document, found)));
+    for (document, (name, operation)) in all.into_iter().flatten() {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
-            let parameter = settled(&document, parameter);
+            let parameter = settled(document, parameter);
             let (schema, of) = (&parameter["schema"], parameter["name"].as_str().unwrap());
             let (found, wanted) = match of {
                 "limit" => (&schema["maximum"], limits::PAGE_MAX),
