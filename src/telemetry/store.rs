@@ -12,9 +12,9 @@ use crate::types::Timestamp;
 pub struct StoreReport {
     /// The status.
     pub status: HealthStatus,
-    /// The reasons why it is not `up`: `lost`, `writer_stuck`, `disk_full`, `disk_low`.
+    /// The reasons why it is not `up`: `lost`, `writer_stuck`, `disk_full`, `disk_low`, `damaged`, `inconsistent`.
     #[schema(example = json!([]))]
-    pub reasons: Vec<&'static str>,
+    pub reasons: Vec<String>,
     /// The engine's name; `none` after a close.
     #[schema(example = "sled")]
     pub engine: &'static str,

@@ -2,7 +2,7 @@
 
 use std::sync::{PoisonError, atomic::Ordering};
 
-use super::{shared::Shared, writer::job::WriteLane};
+use super::{known_damage::FoundDamage, shared::Shared, writer::job::WriteLane};
 use crate::{
     telemetry::{
         health::{HealthReason, HealthStatus},
@@ -17,7 +17,7 @@ pub struct StoreCondition {
     /// The status for health.
     pub status: HealthStatus,
     /// The reasons why it is not `up`.
-    pub reasons: Vec<&'static str>,
+    pub reasons: Vec<String>,
     /// The engine's name; `none` after a close.
     pub engine: &'static str,
     /// Bytes of the tree on disk.
@@ -33,7 +33,8 @@ pub(super) fn of(shared: &Shared) -> StoreCondition {
     let engine = shared.tree.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|tree| tree.stats());
     let tally = *shared.tally();
     let free = shared.free_bytes.load(Ordering::Relaxed);
-    let (status, reasons) = health(shared, free);
+    let damage = shared.damage.found();
+    let (status, reasons) = health(shared, free, &damage);
     StoreCondition {
         status,
         reasons,
@@ -56,16 +57,26 @@ pub(super) fn of(shared: &Shared) -> StoreCondition {
     }
 }
 
-fn health(shared: &Shared, free: u64) -> (HealthStatus, Vec<&'static str>) {
+fn health(shared: &Shared, free: u64, damage: &FoundDamage) -> (HealthStatus, Vec<String>) {
+    let tables = damage.values.iter().map(|(table, count)| format!("{count} in {table}")).collect::<Vec<_>>();
+    let inconsistent = damage.inconsistent.clone();
     let inspection = [
         (shared.is_lost(), HealthStatus::Down, HealthReason::Lost),
         (shared.busy_for() >= limits::WRITER_STUCK, HealthStatus::Down, HealthReason::WriterStuck),
         (free < limits::DISK_FULL, HealthStatus::Down, HealthReason::DiskFull),
         (free < limits::DISK_LOW, HealthStatus::Degraded, HealthReason::DiskLow),
     ];
-    let found = inspection.into_iter().filter(|(holds, ..)| *holds);
-    found.fold((HealthStatus::Up, Vec::new()), |(worst, mut reasons), (_, status, reason)| {
-        reasons.push(reason.as_str());
+    let plain = inspection.into_iter().filter(|(holds, ..)| *holds);
+    let plain = plain.map(|(_, status, reason)| (status, reason.as_str().to_owned()));
+    let described = [
+        (HealthStatus::Down, HealthReason::Damaged, (!tables.is_empty()).then(|| tables.join(", "))),
+        (HealthStatus::Degraded, HealthReason::Inconsistent, inconsistent),
+    ];
+    let described = described
+        .into_iter()
+        .filter_map(|(status, reason, text)| text.map(|text| (status, format!("{}: {text}", reason.as_str()))));
+    plain.chain(described).fold((HealthStatus::Up, Vec::new()), |(worst, mut reasons), (status, reason)| {
+        reasons.push(reason);
         (worst.max(status), reasons)
     })
 }

@@ -89,7 +89,8 @@ metrics! {
     StoreWaiting = "majordomo_store_waiting_transactions", Gauge, ["lane"], "Transactions that wait for the writer";
     StoreTreeBytes = "majordomo_store_tree_bytes", Gauge, [], "Bytes of the tree on disk";
     StoreLiveBytes = "majordomo_store_live_bytes", Gauge, [],
-        "Bytes of the newest snapshot: those of the tree without its unused space";
+        "Bytes of the newest snapshot alone: the keys and values at its time, without what was written since; absent \
+         before the first one";
     StoreJournalBytes = "majordomo_store_journal_bytes", Gauge, [], "Bytes of the journal on disk";
     StoreFreeBytes = "majordomo_store_free_bytes", Gauge, [], "Free bytes on the disk of the store";
     AuditEntries = "majordomo_audit_entries", Gauge, ["log"], "Entries of the audit log";
