@@ -22,10 +22,11 @@ use serde_json::{Value, json};
 
 use crate::{
     races::roomy,
-    test_app::{TestApp, code_in, eventually},
+    test_app::{OTHERS, PASSWORD, TestApp, code_in, eventually, is_code_invalid, secret_in},
 };
 
 const KNOWN: &str = "known1@example.com";
+const NEW: &str = "another sentence without names";
 const UNKNOWN: &str = "nobody@example.com";
 
 /// Events of wrong codes, and their audit entries.
@@ -208,4 +209,44 @@ async fn the_work_behind_a_request_to_reset_a_password_is_the_same_for_an_unknow
         (is_known().await == (0, false)).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_reset_leaves_the_earlier_registrations_as_they_look_to_their_clients() {
+    let app = TestApp::linked().await;
+    for by_link in [false, true] {
+        let address = format!("ada{by_link}@example.com");
+        let name = format!("mallory{by_link}");
+        let form = json!({ "email": address, "password": OTHERS, "username": name });
+        let registered = app.anyone.post("/auth/register", form).await;
+        assert_eq!(registered.status, 201, "{registered:?}");
+        let id = registered.body["id"].as_str().unwrap().to_owned();
+        let sent = app.code_of(&address).await;
+        let request = app.forgot(&address).await.body["resetId"].clone();
+        let mail = app.mail(&address, "reset_code", 1).await;
+        let form = if by_link {
+            json!({ "secret": secret_in(&mail), "newPassword": NEW })
+        } else {
+            json!({ "requestId": request, "code": code_in(&mail), "newPassword": NEW })
+        };
+        let done = app.anyone.post("/auth/password/reset", form).await;
+        assert_eq!(done.status, 204, "{done:?}");
+        assert_eq!(app.login_with(&address, NEW).await.status, 200);
+        let of_registration = app.login_with(&id, OTHERS).await;
+        assert_eq!((of_registration.status, of_registration.problem()), (403, "email_not_verified"));
+        assert_eq!(app.login_with(&id, "not the one it is").await.problem(), "invalid_credentials");
+        assert_eq!(app.login_with(&id, NEW).await.problem(), "invalid_credentials");
+        is_code_invalid(&app.verify(&registered.body["id"], &sent).await, "it becomes no user any more");
+        let named = |email: &str| json!({ "email": email, "password": PASSWORD, "username": name });
+        let taken = app.anyone.post("/auth/register", named("bob@example.com")).await;
+        assert_eq!(taken.status, 409, "the name stays reserved: {taken:?}");
+        assert_eq!(app.anyone.post("/auth/verify-email/resend", json!({ "userId": id })).await.status, 202);
+        let sent = app.mails(&address).await;
+        let codes = sent.iter().filter(|mail| mail["template"] == "verification_code").count();
+        assert_eq!(codes, 1, "no code is sent for it any more");
+        app.advance(Duration::from_secs(24 * 3_600));
+        assert_eq!(app.login_with(&id, OTHERS).await.problem(), "invalid_credentials");
+        let free = app.anyone.post("/auth/register", named("bob@example.com")).await;
+        assert_eq!(free.status, 201, "the registration has ended: {free:?}");
+    }
 }

@@ -14,7 +14,6 @@ use super::{
     format::{Format, Seal},
     keyring::{Keyring, RingFault},
     known_damage::KnownDamage,
-    layout::Layout,
     lease::InProcessLeases,
     loss,
     opening_watch::OpeningWatch,
