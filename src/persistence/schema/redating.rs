@@ -44,114 +44,48 @@ type RedatingStep = fn(&mut Tx<'_>, Option<&[u8]>) -> Result<Option<Vec<u8>>, Tx
 
 /// All steps, in their order. A place names a step by its number: new ones go to the end.
 static STEPS: &[RedatingStep] = &[
-    |tx, after| {
-        walk(tx, &session::SESSION_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| session::update(tx, row))
-    },
+    |tx, after| walk(tx, &session::SESSION_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| {
+        session::update(tx, row)
+    }),
     |tx, after| walk(tx, &code::CODE_BY_OWNER, after, |row, now| row.dated_by(now), |tx, _, row| code::put(tx, row)),
-    |tx, after| {
-        walk(
-            tx,
-            &failure::FAILURE_BY_ORIGIN,
-            after,
-            |row, now| row.dated_by(now),
-            |tx, key, row| tx.put(&failure::FAILURE_BY_ORIGIN, key, row),
-        )
-    },
-    |tx, after| {
-        walk(
-            tx,
-            &failure::FAILURE_BY_SUBJECT,
-            after,
-            |row, now| row.dated_by(now),
-            |tx, key, row| tx.put(&failure::FAILURE_BY_SUBJECT, key, row),
-        )
-    },
-    |tx, after| {
-        walk(
-            tx,
-            &refused_codes::REFUSED_CODES_BY_SLOT,
-            after,
-            |row, now| row.dated_by(now),
-            |tx, key, row| tx.put(&refused_codes::REFUSED_CODES_BY_SLOT, key, row),
-        )
-    },
-    |tx, after| {
-        walk(
-            tx,
-            &signing_key::SIGNING_KEY_BY_ID,
-            after,
-            |row, now| row.dated_by(now),
-            |tx, _, row| signing_key::put(tx, row),
-        )
-    },
+    |tx, after| walk(tx, &failure::FAILURE_BY_ORIGIN, after, |row, now| row.dated_by(now), |tx, key, row| {
+        tx.put(&failure::FAILURE_BY_ORIGIN, key, row)
+    }),
+    |tx, after| walk(tx, &failure::FAILURE_BY_SUBJECT, after, |row, now| row.dated_by(now), |tx, key, row| {
+        tx.put(&failure::FAILURE_BY_SUBJECT, key, row)
+    }),
+    |tx, after| walk(tx, &refused_codes::REFUSED_CODES_BY_SLOT, after, |row, now| row.dated_by(now), |tx, key, row| {
+        tx.put(&refused_codes::REFUSED_CODES_BY_SLOT, key, row)
+    }),
+    |tx, after| walk(tx, &signing_key::SIGNING_KEY_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| {
+        signing_key::put(tx, row)
+    }),
     |tx, after| walk(tx, &reset::RESET_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| reset::put(tx, row)),
-    |tx, after| {
-        walk(
-            tx,
-            &registration::REGISTRATION_BY_ID,
-            after,
-            |row, now| row.dated_by(now),
-            |tx, id, row| {
-                registration::remove(tx, *id)?;
-                registration::insert(tx, row)
-            },
-        )
-    },
-    |tx, after| {
-        walk(
-            tx,
-            &invitation::INVITATION_BY_ID,
-            after,
-            |row, now| row.dated_by(now),
-            |tx, id, row| {
-                invitation::remove(tx, *id)?;
-                invitation::insert(tx, row)
-            },
-        )
-    },
+    |tx, after| walk(tx, &registration::REGISTRATION_BY_ID, after, |row, now| row.dated_by(now), |tx, id, row| {
+        registration::remove(tx, *id)?;
+        registration::insert(tx, row)
+    }),
+    |tx, after| walk(tx, &invitation::INVITATION_BY_ID, after, |row, now| row.dated_by(now), |tx, id, row| {
+        invitation::remove(tx, *id)?;
+        invitation::insert(tx, row)
+    }),
     |tx, after| walk(tx, &user::USER_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| user::replace(tx, row)),
-    |tx, after| {
-        walk(tx, &outcome::OUTCOME_BY_KEY, after, outcome::shortened, |tx, key, row| outcome::replace(tx, key, row))
-    },
-    |tx, after| {
-        walk(
-            tx,
-            &notification::NOTIFICATION_BY_ID,
-            after,
-            |row, now| row.dated_by(now),
-            |tx, _, row| notification::insert(tx, row),
-        )
-    },
-    |tx, after| {
-        walk(
-            tx,
-            &notification::DELIVERY_BY_ID,
-            after,
-            |row, now| row.dated_by(now),
-            |tx, _, row| notification::put_delivery(tx, row),
-        )
-    },
-    |tx, after| {
-        walk(
-            tx,
-            &notification::BUDGET_BY_OWNER,
-            after,
-            |row, now| row.dated_by(now),
-            |tx, key, row| tx.put(&notification::BUDGET_BY_OWNER, key, row),
-        )
-    },
-    |tx, after| {
-        walk(
-            tx,
-            &subscription::DELAYED_BY_SUBJECT,
-            after,
-            |row, now| row.dated_by(now),
-            |tx, key, row| {
-                let (subscriber, subject, sequence) = key;
-                subscription::delay(tx, EventPlace { subscriber, subject: *subject, sequence: *sequence }, row)
-            },
-        )
-    },
+    |tx, after| walk(tx, &outcome::OUTCOME_BY_KEY, after, outcome::shortened, |tx, key, row| {
+        outcome::replace(tx, key, row)
+    }),
+    |tx, after| walk(tx, &notification::NOTIFICATION_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| {
+        notification::insert(tx, row)
+    }),
+    |tx, after| walk(tx, &notification::DELIVERY_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| {
+        notification::put_delivery(tx, row)
+    }),
+    |tx, after| walk(tx, &notification::BUDGET_BY_OWNER, after, |row, now| row.dated_by(now), |tx, key, row| {
+        tx.put(&notification::BUDGET_BY_OWNER, key, row)
+    }),
+    |tx, after| walk(tx, &subscription::DELAYED_BY_SUBJECT, after, |row, now| row.dated_by(now), |tx, key, row| {
+        let (subscriber, subject, sequence) = key;
+        subscription::delay(tx, EventPlace { subscriber, subject: *subject, sequence: *sequence }, row)
+    }),
 ];
 
 /// Records that an operator accepted the transaction's time, which is earlier than `before`, and starts the walk.

@@ -223,9 +223,7 @@ async fn a_start_ten_years_ahead_is_undone_by_an_accepted_time() {
     assert_eq!(health["status"], "degraded");
     assert!(reason.starts_with("clock_lags: ") && reason.contains("majordomo clock accept"), "{reason}");
     let late = app.login().await;
-    assert!(
-        app.checked_elsewhere(&late).await.unwrap()["iat"].as_i64() > Some(today().plus(9 * 365 * DAY).as_seconds())
-    );
+    assert!(app.checked_elsewhere(&late).await.unwrap()["iat"].as_i64() > Some(today().plus(9 * 365 * DAY).as_seconds()));
 
     let accepted = app.operator.post("/clock/accept", json!({})).await;
     assert_eq!(accepted.status, 200, "{accepted:?}");
