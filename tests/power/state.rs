@@ -94,7 +94,12 @@ pub async fn check(recording: &Recording, seed: u64, figures: &mut PowerFigures)
     checked.map_err(|fault| format!("{what}: {fault}"))
 }
 
-async fn check_directory(home: &Home, stories: &[Story], position: u64, figures: &mut PowerFigures) -> Result<(), String> {
+async fn check_directory(
+    home: &Home,
+    stories: &[Story],
+    position: u64,
+    figures: &mut PowerFigures,
+) -> Result<(), String> {
     match store_check(home).await {
         Ok(_) => {}
         // A stop during the first start, or a tree that the next start builds again.
