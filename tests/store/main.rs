@@ -28,6 +28,7 @@ mod reads;
 mod rebuilding;
 mod samples;
 mod scrub;
+mod sealed_snapshots;
 mod sim_fs;
 mod snapshots;
 mod test_disk;

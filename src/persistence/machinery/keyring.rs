@@ -197,6 +197,12 @@ impl Keyring {
         self.keys.values().rev().map(|key| sealing::expand(&key.root, purpose, "mac")).collect()
     }
 
+    /// A key for `purpose` of the root key with this fingerprint; `None` if the ring does not have it.
+    pub(super) fn derived(&self, fingerprint: &str, purpose: &str) -> Option<Zeroizing<[u8; 32]>> {
+        let key = self.keys.values().rev().find(|key| key.fingerprint() == fingerprint)?;
+        Some(sealing::expand(&key.root, purpose, "cipher"))
+    }
+
     /// Seals a value of a table under the newest key.
     pub fn seal(&self, table: &'static str, around: &SealContext<'_>, plain: &[u8]) -> Result<Vec<u8>, SealFault> {
         let key = self.keys.get(&self.newest).ok_or(SealFault::NoKey(self.newest))?;

@@ -32,7 +32,7 @@ use super::{
     opening_watch::OpeningWatch,
     rebuild::{self, LoadedTree, TreeOrigin},
     settings::{StoreEnvironment, StoreSettings},
-    snapshot,
+    snapshot::{self, SnapshotDisk},
     tree_mark::TreeMark,
     trees::{self, TreeName},
     trust::{DistrustReason, OpenError, Opening, TreeState},
@@ -63,6 +63,11 @@ pub(super) struct OpenContext<'a> {
 impl OpenContext<'_> {
     pub(super) fn fs(&self) -> &dyn Fs {
         &*self.environment.fs
+    }
+
+    /// The disk and the key ring of the snapshots.
+    pub(super) fn snapshots(&self) -> SnapshotDisk<'_> {
+        SnapshotDisk::of(self.environment)
     }
 
     pub(super) fn io(&self, step: &'static str) -> impl FnOnce(io::Error) -> OpenError {

@@ -60,7 +60,7 @@ pub(super) fn origin(
             continue;
         }
         context.watch.report(StartPhase::Rebuilding { percent: 0 });
-        match read::read(context.fs(), &context.layout.snapshots.join(&name), |_| context.watch.check()) {
+        match read::read(context.snapshots(), &context.layout.snapshots.join(&name), |_| context.watch.check()) {
             Ok(summary) if summary.exact == *exact => return Ok(TreeOrigin::Snapshot(Box::new(summary))),
             Ok(_) => found.push(format!("snapshots/{name} holds another commit than its name says")),
             Err(OpenError::Stopped) => return Err(OpenError::Stopped),
@@ -105,7 +105,7 @@ pub(super) fn load(
     };
     let file = context.layout.snapshots.join(snapshot::file_name(summary.exact));
     let mut gathered = Gathered::new(engine, Lsn(summary.head.from));
-    read::read(context.fs(), &file, |part| -> Result<(), OpenError> {
+    read::read(context.snapshots(), &file, |part| -> Result<(), OpenError> {
         match part {
             SnapshotPart::Pairs(pairs) => {
                 context.watch.advance(pairs.len() as u64)?;

@@ -28,7 +28,7 @@ use super::{
     settings::{StoreEnvironment, Tuning},
     shared::Shared,
     snapshot::{
-        self, Head, SnapshotError, Summary, read,
+        self, Head, SnapshotDisk, SnapshotError, SnapshotForm, Summary, read,
         write::{self, SnapshotSource},
     },
 };
@@ -71,14 +71,18 @@ struct LastSnapshot {
 
 impl LastSnapshot {
     /// The newest snapshot in the data directory. Without one, the time counts from the store's creation.
-    fn find(fs: &dyn Fs, layout: &Layout, created: Timestamp) -> Result<Self, SnapshotError> {
+    fn find(disk: SnapshotDisk<'_>, layout: &Layout, created: Timestamp) -> Result<Self, SnapshotError> {
+        let fs = disk.fs;
         let newest = snapshot::list(fs, &layout.snapshots).map_err(SnapshotError::io("listing"))?.pop();
         let (exact, taken) = match newest {
             None => (Lsn::ZERO, created),
-            // A snapshot that cannot be read counts as none: another one is due.
-            Some(exact) => match read::head(fs, &layout.snapshots.join(snapshot::file_name(exact))) {
+            // A snapshot that cannot be read counts as none: another one is due at once.
+            Some(exact) => match read::head(disk, &layout.snapshots.join(snapshot::file_name(exact))) {
                 Ok(head) => (exact, head.taken),
-                Err(_) => (Lsn::ZERO, created),
+                Err(error) => {
+                    tracing::warn!(%error, "the newest snapshot cannot be used; another one is taken");
+                    (Lsn::ZERO, Timestamp::ZERO)
+                }
             },
         };
         let mut after = segment::list(fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
@@ -99,8 +103,7 @@ fn segments_bytes(fs: &dyn Fs, layout: &Layout, segments: &[SegmentName]) -> Res
 }
 
 struct UpkeepInner {
-    fs: Arc<dyn Fs>,
-    clock: Arc<dyn crate::types::Clock>,
+    environment: StoreEnvironment,
     layout: Layout,
     tuning: Tuning,
     // Weak, so that upkeep does not delay a close.
@@ -151,11 +154,10 @@ impl Upkeep {
         progress: &Arc<StoreProgress>,
         created: Timestamp,
     ) -> Result<Self, SnapshotError> {
-        let last = LastSnapshot::find(&*environment.fs, layout, created)?;
+        let last = LastSnapshot::find(SnapshotDisk::of(environment), layout, created)?;
         Ok(Self {
             inner: Arc::new(UpkeepInner {
-                fs: Arc::clone(&environment.fs),
-                clock: Arc::clone(&environment.clock),
+                environment: environment.clone(),
                 layout: layout.clone(),
                 tuning: tuning.clone(),
                 engine: Arc::downgrade(engine),
@@ -195,7 +197,7 @@ impl Upkeep {
 
     /// Bytes of the journal on disk.
     pub fn journal_bytes(&self) -> Result<u64, SnapshotError> {
-        let (fs, layout) = (&*self.inner.fs, &self.inner.layout);
+        let (fs, layout) = (&*self.inner.environment.fs, &self.inner.layout);
         let segments = segment::list(fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
         segments_bytes(fs, layout, &segments)
     }
@@ -203,13 +205,13 @@ impl Upkeep {
     /// Bytes of the newest snapshot in the data directory, if there is one.
     pub fn snapshot_bytes(&self) -> Result<Option<u64>, SnapshotError> {
         let Some(newest) = self.snapshots()?.pop() else { return Ok(None) };
-        let file = self.inner.fs.open(&self.inner.layout.snapshots.join(snapshot::file_name(newest)));
+        let file = self.inner.environment.fs.open(&self.inner.layout.snapshots.join(snapshot::file_name(newest)));
         file.and_then(|file| file.length()).map(Some).map_err(SnapshotError::io("measuring one"))
     }
 
     /// Free bytes on the store's disk.
     pub fn free_bytes(&self) -> io::Result<u64> {
-        self.inner.fs.free_bytes(&self.inner.layout.root)
+        self.inner.environment.fs.free_bytes(&self.inner.layout.root)
     }
 
     /// Records that a restored store may send; durable when this returns.
@@ -217,7 +219,7 @@ impl Upkeep {
         // The file is replaced atomically: a panic leaves no partial file.
         let _held = self.inner.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
         let format = Format { restored: false, ..self.format()? };
-        super::format::write(&*self.inner.fs, &self.inner.layout, &format)
+        super::format::write(&*self.inner.environment.fs, &self.inner.layout, &format)
             .map_err(SnapshotError::io("writing store.json"))
     }
 
@@ -238,7 +240,7 @@ impl Upkeep {
     pub fn reclaim(&self) -> Result<Done, SnapshotError> {
         let _held = self.last();
         let Some(newest) = self.snapshots()?.pop() else { return Ok(Done::default()) };
-        read::verify(&*self.inner.fs, &self.inner.layout.snapshots.join(snapshot::file_name(newest)))?;
+        read::verify(self.disk(), &self.inner.layout.snapshots.join(snapshot::file_name(newest)))?;
         let snapshots = self.drop_snapshots(1)?;
         Ok(Done { snapshot: None, snapshots, segments: self.drop_segments(Spare::Nothing)? })
     }
@@ -250,18 +252,40 @@ impl Upkeep {
     }
 
     /// Takes a snapshot into `file`, which is replaced.
-    pub fn take_to(&self, file: &Path) -> Result<Summary, SnapshotError> {
+    pub fn take_to(&self, file: &Path, form: SnapshotForm) -> Result<Summary, SnapshotError> {
         let _held = self.last();
-        self.write(file)
+        self.write(file, form)
+    }
+
+    /// Takes a snapshot under the newest key, and removes all others, which older keys have sealed.
+    pub fn renew(&self) -> Result<Summary, SnapshotError> {
+        let mut last = self.last();
+        let summary = self.take_kept(&mut last)?;
+        self.drop_snapshots(1)?;
+        Ok(summary)
+    }
+
+    /// The snapshots from which this store can be rebuilt: those that the ring opens.
+    fn usable(&self) -> Result<Vec<Lsn>, SnapshotError> {
+        let mut found = self.snapshots()?;
+        found.retain(|exact| {
+            read::head(self.disk(), &self.inner.layout.snapshots.join(snapshot::file_name(*exact))).is_ok()
+        });
+        Ok(found)
+    }
+
+    /// The disk and the key ring of the snapshots.
+    fn disk(&self) -> SnapshotDisk<'_> {
+        SnapshotDisk::of(&self.inner.environment)
     }
 
     /// The snapshots in the data directory, by the commit they are exact at, first to last.
     pub fn snapshots(&self) -> Result<Vec<Lsn>, SnapshotError> {
-        snapshot::list(&*self.inner.fs, &self.inner.layout.snapshots).map_err(SnapshotError::io("listing"))
+        snapshot::list(&*self.inner.environment.fs, &self.inner.layout.snapshots).map_err(SnapshotError::io("listing"))
     }
 
     fn is_due(&self, last: &LastSnapshot) -> bool {
-        let UpkeepInner { progress, tuning, clock, .. } = &*self.inner;
+        let UpkeepInner { environment: StoreEnvironment { clock, .. }, progress, tuning, .. } = &*self.inner;
         // A snapshot that was taken later than now is from before an operator accepted an earlier time.
         progress.committed() > last.exact
             && (!last.taken.is_within(tuning.snapshot_every, clock.now())
@@ -272,32 +296,34 @@ impl Upkeep {
         let written = self.inner.progress.written();
         let dir = &self.inner.layout.snapshots;
         let unnamed = dir.join("taking.new");
-        let summary = self.write_unnamed(&unnamed)?;
+        let summary = self.write_unnamed(&unnamed, SnapshotForm::Sealed)?;
         self.name(&unnamed, &dir.join(snapshot::file_name(summary.exact)))?;
         *last = LastSnapshot { exact: summary.exact, taken: summary.head.taken, backlog: 0, written };
         Ok(summary)
     }
 
-    fn write(&self, file: &Path) -> Result<Summary, SnapshotError> {
+    fn write(&self, file: &Path, form: SnapshotForm) -> Result<Summary, SnapshotError> {
         let mut unnamed = file.as_os_str().to_owned();
         unnamed.push(".new");
         let unnamed = Path::new(&unnamed);
-        let summary = self.write_unnamed(unnamed)?;
+        let summary = self.write_unnamed(unnamed, form)?;
         self.name(unnamed, file)?;
         Ok(summary)
     }
 
     fn name(&self, from: &Path, to: &Path) -> Result<(), SnapshotError> {
-        let fs = &*self.inner.fs;
+        let fs = &*self.inner.environment.fs;
         let dir = super::files::parent(to);
         fs.rename(from, to).and_then(|()| fs.sync_dir(dir)).map_err(SnapshotError::io("naming the file"))
     }
 
-    fn write_unnamed(&self, file: &Path) -> Result<Summary, SnapshotError> {
-        let UpkeepInner { fs, clock, layout, engine, progress, closing, .. } = &*self.inner;
+    fn write_unnamed(&self, file: &Path, form: SnapshotForm) -> Result<Summary, SnapshotError> {
+        let UpkeepInner { environment, layout, engine, progress, closing, .. } = &*self.inner;
+        let StoreEnvironment { fs, clock, entropy, .. } = environment;
         let engine = engine.upgrade().ok_or(SnapshotError::Closing)?;
         let head = Head { format: self.format()?, from: progress.applied().0, taken: clock.now() };
-        let source = SnapshotSource { fs: &**fs, engine: &*engine, progress, journal: &layout.journal, closing };
+        let (disk, journal) = (self.disk(), layout.journal.as_path());
+        let source = SnapshotSource { disk, entropy: &**entropy, form, engine: &*engine, progress, journal, closing };
         let shared = self.inner.shared.get().and_then(Weak::upgrade);
         let written = write::write(&source, &head, file, shared.as_deref().map(Scrub::begin));
         if let Some(shared) = shared {
@@ -311,14 +337,14 @@ impl Upkeep {
     }
 
     fn format(&self) -> Result<Format, SnapshotError> {
-        super::format::read(&*self.inner.fs, &self.inner.layout)?
+        super::format::read(&*self.inner.environment.fs, &self.inner.layout)?
             .ok_or_else(|| FormatError::Damaged("the file is missing".into()).into())
     }
 
     fn drop_snapshots(&self, kept: usize) -> Result<Vec<Lsn>, SnapshotError> {
         let mut found = self.snapshots()?;
         found.truncate(found.len().saturating_sub(kept));
-        let UpkeepInner { fs, layout, .. } = &*self.inner;
+        let UpkeepInner { environment: StoreEnvironment { fs, .. }, layout, .. } = &*self.inner;
         for lsn in &found {
             fs.remove(&layout.snapshots.join(snapshot::file_name(*lsn))).map_err(SnapshotError::io("removing one"))?;
         }
@@ -329,9 +355,9 @@ impl Upkeep {
     }
 
     fn drop_segments(&self, spare: Spare) -> Result<Vec<SegmentName>, SnapshotError> {
-        let UpkeepInner { fs, layout, progress, tuning, .. } = &*self.inner;
+        let UpkeepInner { environment: StoreEnvironment { fs, .. }, layout, progress, tuning, .. } = &*self.inner;
         // The oldest of the kept snapshots decides, so that the journal continues from each of them.
-        let Some(oldest) = self.snapshots()?.first().copied() else { return Ok(Vec::new()) };
+        let Some(oldest) = self.usable()?.first().copied() else { return Ok(Vec::new()) };
         let covered = oldest.min(progress.checkpointed());
         let segments = segment::list(&**fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
         let mut bytes = segments_bytes(&**fs, layout, &segments)?;
@@ -361,7 +387,7 @@ impl Upkeep {
     /// Whether the segment before the first of `after` is older than the retention: its last commit came before the
     /// first commit of each of them. Always false while the clock may not decide what is removed.
     fn is_old(&self, after: &[SegmentName]) -> Result<bool, SnapshotError> {
-        let UpkeepInner { fs, layout, clock, tuning, .. } = &*self.inner;
+        let UpkeepInner { environment: StoreEnvironment { fs, clock, .. }, layout, tuning, .. } = &*self.inner;
         let now = clock.now();
         if !clock.may_remove() {
             return Ok(false);
