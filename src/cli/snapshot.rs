@@ -22,7 +22,10 @@ use crate::{
     persistence::{
         KeyLoss,
         settings::StoreEnvironment,
-        snapshot::{self, SnapshotError, SnapshotForm, Summary},
+        snapshot::{
+            SnapshotError, SnapshotForm, Summary,
+            restore::{RestoredSessions, restore},
+        },
     },
 };
 
@@ -55,6 +58,10 @@ pub(super) struct Restore {
     file: PathBuf,
     /// The directory of the new store; it must be empty except for keys, or not exist
     directory: PathBuf,
+    /// Keep the sessions of the snapshot. Without this the first start ends them: some may have been ended since, and
+    /// others may have their tokens
+    #[arg(long)]
+    keep_sessions: bool,
 }
 
 impl SnapshotCommand {
@@ -157,7 +164,7 @@ impl Restore {
         let environment = StoreEnvironment { ring, ..storage::environment() };
         let line = Arc::new(terminal.progress("restoring", environment.clock.clone()));
         let settings = storage::settings(&config, &environment);
-        let restored = snapshot::restore::restore(&self.file, &settings, &watched(&environment, &line));
+        let restored = restore(&self.file, &settings, &watched(&environment, &line), self.sessions());
         drop(line);
         let summary = restored.map_err(|error| self.failed(&error, &key_ring))?;
         if summary.form == SnapshotForm::Plain {
@@ -191,6 +198,10 @@ impl Restore {
             )),
         }
         Ok(())
+    }
+
+    fn sessions(&self) -> RestoredSessions {
+        if self.keep_sessions { RestoredSessions::Keep } else { RestoredSessions::End }
     }
 
     /// The failure with the file it concerns and what to do.

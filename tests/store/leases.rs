@@ -8,7 +8,10 @@ use majordomo::{
     persistence::{
         KeyLoss, Lease, Options, Store,
         settings::StoreSettings,
-        snapshot::{SnapshotForm, restore::restore},
+        snapshot::{
+            SnapshotForm,
+            restore::{RestoredSessions, restore},
+        },
     },
     types::Fault,
 };
@@ -54,7 +57,7 @@ fn a_restored_store_takes_its_leases_as_a_new_opening() {
         dir: test_store.disk.settings.dir.with_file_name("restored"),
         ..test_store.disk.settings.clone()
     };
-    restore(&file, &settings, &test_store.disk.environment).unwrap();
+    restore(&file, &settings, &test_store.disk.environment, RestoredSessions::End).unwrap();
     let options = || Options { settings: settings.clone(), ..test_store.options(KeyLoss::Refuse) };
     let mut before = vec![original];
     for _ in 0..3 {

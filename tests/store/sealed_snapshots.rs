@@ -9,7 +9,10 @@ use majordomo::{
     persistence::{
         keyring::Keyring,
         settings::{StoreEnvironment, StoreSettings},
-        snapshot::{SnapshotDisk, SnapshotError, SnapshotForm, file_name, read, restore::restore},
+        snapshot::{
+            SnapshotDisk, SnapshotError, SnapshotForm, file_name, read,
+            restore::{RestoredSessions, restore},
+        },
     },
     types::Clock as _,
 };
@@ -120,7 +123,7 @@ fn a_snapshot_shows_nothing_of_its_content_and_needs_its_key_ring() {
         let error = read::verify(SnapshotDisk::of(&environment), &file).unwrap_err();
         assert!(matches!(error, SnapshotError::NoKey { .. }), "{error}");
         assert!(error.to_string().contains(words), "{error}");
-        let error = restore(&file, &disk.settings, &environment).unwrap_err();
+        let error = restore(&file, &disk.settings, &environment, RestoredSessions::End).unwrap_err();
         assert!(matches!(error, SnapshotError::NoKey { .. }), "{error}");
     }
 }
@@ -154,7 +157,7 @@ fn a_plain_snapshot_is_restored_as_a_sealed_one_and_trusted_nowhere_else() {
     let refused = verified(&disk, &file).unwrap_err();
     assert!(matches!(refused, SnapshotError::Plain { .. }), "{refused}");
     let settings = StoreSettings { dir: PathBuf::from("/simulated/restored"), ..disk.settings.clone() };
-    assert_eq!(restore(&file, &settings, &disk.environment).unwrap().form, SnapshotForm::Plain);
+    assert_eq!(restore(&file, &settings, &disk.environment, RestoredSessions::End).unwrap().form, SnapshotForm::Plain);
     let kept = settings.dir.join("snapshots").join(file_name(summary.exact));
     assert!(!disk.sim.files()[&kept].windows(7).any(|part| part == b"visible"));
     verified(&disk, &kept).unwrap();

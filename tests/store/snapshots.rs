@@ -7,7 +7,10 @@ use majordomo::persistence::{
     base::{Closed, OpenError, TreeState},
     engine::EngineKind,
     settings::StoreSettings,
-    snapshot::{SnapshotDisk, SnapshotError, SnapshotForm, file_name, read, restore::restore},
+    snapshot::{
+        SnapshotDisk, SnapshotError, SnapshotForm, file_name, read,
+        restore::{RestoredSessions, restore},
+    },
     upkeep::{DiskSpace, Upkeep},
 };
 
@@ -37,7 +40,7 @@ fn a_snapshot_restores_the_store_at_its_commit() {
         let summary = base.upkeep().take_to(&file, SnapshotForm::Sealed).unwrap();
         assert_eq!(summary.exact, history.lsn_after(40));
         disk.commit(&mut base, &history.groups[40..]);
-        let restored = restore(&file, &elsewhere(&disk), &disk.environment).unwrap();
+        let restored = restore(&file, &elsewhere(&disk), &disk.environment, RestoredSessions::End).unwrap();
         assert_eq!(restored, summary.clone());
         let copy = opened_elsewhere(&disk);
         let mut base = copy.open().unwrap();
@@ -80,7 +83,7 @@ fn a_snapshot_taken_during_writes_is_exact() {
             }
             taking.join().unwrap()
         });
-        restore(&file, &elsewhere(&disk), &disk.environment).unwrap();
+        restore(&file, &elsewhere(&disk), &disk.environment, RestoredSessions::End).unwrap();
         let base = opened_elsewhere(&disk).open().unwrap();
         assert_eq!(base.opening().last, taken.exact);
         let mut state = State::new();
@@ -121,7 +124,7 @@ fn a_damaged_snapshot_is_not_restored_and_no_store_is_created() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&file, bytes).unwrap();
-    let refused = restore(&file, &elsewhere(&disk), &disk.environment).unwrap_err();
+    let refused = restore(&file, &elsewhere(&disk), &disk.environment, RestoredSessions::End).unwrap_err();
     assert!(matches!(refused, SnapshotError::Damaged { .. }), "{refused}");
     assert!(!elsewhere(&disk).dir.exists());
 }
@@ -132,7 +135,7 @@ fn a_snapshot_is_not_restored_into_a_directory_with_content() {
     let base = disk.open().unwrap();
     let file = disk.settings.dir.with_file_name("copy.snap");
     base.upkeep().take_to(&file, SnapshotForm::Sealed).unwrap();
-    let refused = restore(&file, &disk.settings, &disk.environment).unwrap_err();
+    let refused = restore(&file, &disk.settings, &disk.environment, RestoredSessions::End).unwrap_err();
     assert!(matches!(refused, SnapshotError::NotEmpty { .. }), "{refused}");
 }
 

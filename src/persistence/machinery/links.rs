@@ -71,6 +71,8 @@ pub enum Misfit {
     Gap(&'static str),
     /// The key belongs to no table.
     NoTable,
+    /// Rows of this log were written without the key ring.
+    Unproven(&'static str),
 }
 
 /// What was found in a walk over a tree: numbers of rows, no content.
@@ -98,6 +100,7 @@ impl fmt::Display for Misfits {
             match misfit {
                 Misfit::Missing(table) | Misfit::Gap(table) => write!(f, "{table}: {count} missing")?,
                 Misfit::Stray(table) => write!(f, "{table}: {count} without their record")?,
+                Misfit::Unproven(log) => write!(f, "{log}: {count} written without the key ring")?,
                 Misfit::NoTable => write!(f, "{count} keys of no table")?,
             }
         }

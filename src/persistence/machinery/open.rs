@@ -267,6 +267,7 @@ fn initialize(context: &OpenContext<'_>, seal: Seal) -> Result<Format, OpenError
         store: format!("{:032x}", u128::from_be_bytes(store)),
         created: context.environment.clock.now(),
         restored: false,
+        sessions_after: None,
         seal,
     };
     let Layout { root, journal, snapshots } = &context.layout;

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+use rustix::fs::Mode;
+
 use super::{
     backend::Embedded,
     base::{Base, BaseError, OpenError, Opening},
@@ -99,6 +101,8 @@ impl Store {
         if std::fs::metadata(&options.settings.dir).is_ok_and(|found| !found.is_dir()) {
             return Err(OpenError::NoDirectory(options.settings.dir).into());
         }
+        // The engines create files while they run, which only this user may read.
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
         let StoreEnvironment { clock, entropy, .. } = &options.environment;
         let loaded = Keyring::load(&options.key_ring)?;
         let had_ring = loaded.is_some();

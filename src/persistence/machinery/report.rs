@@ -62,7 +62,7 @@ pub(super) fn of(shared: &Shared) -> StoreCondition {
 
 fn health(shared: &Shared, free: u64, damage: &FoundDamage) -> (HealthStatus, Vec<String>) {
     let tables = damage.values.iter().map(|(table, count)| format!("{count} in {table}")).collect::<Vec<_>>();
-    let inconsistent = damage.inconsistent.clone();
+    let inconsistent = damage.inconsistent.clone().or_else(|| damage.unproven.clone());
     let stuck = shared.steps.stuck().map(|busy| busy.step.to_string());
     let inspection = [
         (shared.is_lost(), HealthStatus::Down, HealthReason::Lost),

@@ -216,9 +216,23 @@ impl Upkeep {
 
     /// Records that a restored store may send; durable when this returns.
     pub(super) fn allow_sending(&self) -> Result<(), SnapshotError> {
+        self.rewrite_format(|format| Format { restored: false, ..format })
+    }
+
+    /// The time before which sessions have to be ended, after a restore.
+    pub fn sessions_after(&self) -> Result<Option<Timestamp>, SnapshotError> {
+        Ok(self.format()?.sessions_after)
+    }
+
+    /// Records that the sessions of before the restore are ended; durable when this returns.
+    pub fn end_sessions_after(&self) -> Result<(), SnapshotError> {
+        self.rewrite_format(|format| Format { sessions_after: None, ..format })
+    }
+
+    fn rewrite_format(&self, change: impl FnOnce(Format) -> Format) -> Result<(), SnapshotError> {
         // The file is replaced atomically: a panic leaves no partial file.
         let _held = self.inner.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
-        let format = Format { restored: false, ..self.format()? };
+        let format = change(self.format()?);
         super::format::write(&*self.inner.environment.fs, &self.inner.layout, &format)
             .map_err(SnapshotError::io("writing store.json"))
     }

@@ -1,10 +1,11 @@
 //! Restoring a store from a snapshot. The tree is built by the first open, as after a stop of the machine.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::{SnapshotDisk, SnapshotError, SnapshotForm, Summary, cover::Cover, file_name, read, write::Out};
 use crate::persistence::machinery::{
-    Lsn, format,
+    Lsn,
+    format::{self, Format},
     journal::writer::JournalEnvironment,
     layout::Layout,
     settings::{StoreEnvironment, StoreSettings},
@@ -13,12 +14,22 @@ use crate::persistence::machinery::{
 /// Names that may exist in the directory: development key rings are in the data directory, and a snapshot has none.
 const WELCOME: [&str; 2] = ["keys", "lock"];
 
+/// What happens to the sessions of the restored store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestoredSessions {
+    /// The first start ends them: since the snapshot was taken they may have been ended, or their tokens used by
+    /// others.
+    End,
+    Keep,
+}
+
 /// Creates a store in `settings.dir`, which is absent or empty (except for keys), from the snapshot `file`. The store
 /// exists once `store.json` does, which is written last. Its outbound sending waits.
 pub fn restore(
     file: &Path,
     settings: &StoreSettings,
     environment: &StoreEnvironment,
+    sessions: RestoredSessions,
 ) -> Result<Summary, SnapshotError> {
     let fs = &*environment.fs;
     let disk = SnapshotDisk::of(environment);
@@ -37,8 +48,13 @@ pub fn restore(
     // The copy is verified, since it is what the store will use.
     read::verify(disk, &kept)?;
     first_segment(&layout, settings, environment, summary.exact).map_err(SnapshotError::io("making the journal"))?;
-    let mut format = summary.head.format.clone();
-    format.restored = true;
+    // Store time goes on from the snapshot's last commit, if the wall clock is behind it.
+    let now = environment.clock.now().max(summary.time.plus(Duration::from_micros(1)));
+    let sessions_after = match sessions {
+        RestoredSessions::End => Some(now),
+        RestoredSessions::Keep => None,
+    };
+    let format = Format { restored: true, sessions_after, ..summary.head.format.clone() };
     format::write(fs, &layout, &format).map_err(SnapshotError::io("writing store.json"))?;
     Ok(summary)
 }
