@@ -22,8 +22,10 @@ use super::{
     },
     layout::Layout,
     open::{self, Opened},
+    rebuild::{GrowingTree, RebuildError, TreeSources, unwatched},
     settings::{StoreEnvironment, StoreSettings, Tuning},
     snapshot::SnapshotError,
+    swap::handover::{Handover, OldTree},
     trees::{self, TreeName},
     upkeep::Upkeep,
 };
@@ -129,6 +131,7 @@ pub struct Base {
     format: Format,
     progress: Arc<StoreProgress>,
     upkeep: Upkeep,
+    end_of_swaps: EndOfSwaps,
     opening: Opening,
     checkpoint: Checkpoint,
     since_checkpoint: SinceCheckpoint,
@@ -138,6 +141,17 @@ pub struct Base {
 struct SinceCheckpoint {
     written: u64,
     taken: Instant,
+    /// A replaced tree is removed after the next checkpoint, which is due even without commits.
+    owed: bool,
+}
+
+/// Stops a running swap when the base is closed or dropped.
+struct EndOfSwaps(Upkeep);
+
+impl Drop for EndOfSwaps {
+    fn drop(&mut self) {
+        self.0.inner.swaps.handover.end();
+    }
 }
 
 impl Base {
@@ -153,8 +167,9 @@ impl Base {
         let Opened { held, layout, format, engine, writer, checkpoint, last_time, opening } = opened;
         let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
-        let upkeep = Upkeep::new(&environment, &layout, &settings.tuning, &engine, &progress, format.created)?;
-        let since_checkpoint = SinceCheckpoint { written: 0, taken: environment.clock.instant() };
+        let upkeep = Upkeep::new(&environment, &layout, settings, &engine, &progress, format.created)?;
+        let since_checkpoint = SinceCheckpoint { written: 0, taken: environment.clock.instant(), owed: false };
+        let end_of_swaps = EndOfSwaps(upkeep.clone());
         Ok(Self {
             engine,
             writer,
@@ -164,6 +179,7 @@ impl Base {
             format,
             progress,
             upkeep,
+            end_of_swaps,
             opening,
             checkpoint,
             since_checkpoint,
@@ -247,7 +263,7 @@ impl Base {
 
     /// Takes a checkpoint if enough bytes were written or enough time has passed; returns whether it did.
     pub fn checkpoint_if_due(&mut self) -> Result<bool, BaseError> {
-        if self.progress.applied() <= self.checkpoint.lsn() {
+        if self.progress.applied() <= self.checkpoint.lsn() && !self.since_checkpoint.owed {
             return Ok(false);
         }
         let age = self.environment.clock.instant().saturating_duration_since(self.since_checkpoint.taken);
@@ -264,7 +280,7 @@ impl Base {
         self.engine.checkpoint()?;
         let next = Checkpoint { lsn: lsn.0, time: self.progress.last_time(), ..self.checkpoint.clone() };
         self.write_checkpoint(next)?;
-        self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant() };
+        self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant(), owed: false };
         Ok(())
     }
 
@@ -276,6 +292,41 @@ impl Base {
         Ok(())
     }
 
+    /// The rebuilt tree that waits to replace this one, if there is one. It has to be passed to `finish_tree` and
+    /// `install`, or back to the handover.
+    pub(super) fn offered_tree(&self) -> Option<GrowingTree> {
+        self.upkeep.inner.swaps.handover.take()
+    }
+
+    /// The exchange with the thread that rebuilds the tree.
+    pub(super) fn handover(&self) -> &Handover {
+        &self.upkeep.inner.swaps.handover
+    }
+
+    /// Brings a rebuilt tree to the last commit, and makes it durable. Errors are those of the new tree: the present
+    /// one stays as it is.
+    pub(super) fn finish_tree(&self, tree: &mut GrowingTree) -> Result<(), RebuildError> {
+        let sources = TreeSources { fs: &*self.environment.fs, layout: &self.layout };
+        tree.follow(sources, self.progress.committed(), &mut unwatched)?;
+        tree.engine.checkpoint()?;
+        let synced = trees::sync_names(&self.layout, &tree.name);
+        synced.map_err(|error| EngineError::new(tree.engine.stats().name, error).into())
+    }
+
+    /// Makes a finished tree the current one: the checkpoint names it when this returns. After an error that is not
+    /// fatal it is tried again with the same tree, which the checkpoint may name already.
+    pub(super) fn install(&mut self, tree: &GrowingTree) -> Result<OldTree, BaseError> {
+        let (lsn, name) = (tree.applied(), tree.name.0.clone());
+        let next = Checkpoint { lsn: lsn.0, time: self.progress.last_time(), tree: name, ..self.checkpoint.clone() };
+        let old = TreeName(self.checkpoint.tree.clone());
+        self.write_checkpoint(next)?;
+        let engine = std::mem::replace(&mut self.engine, Arc::clone(&tree.engine));
+        self.upkeep.set_engine(&tree.engine);
+        self.progress.applies(lsn);
+        self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant(), owed: true };
+        Ok(OldTree { name: old, engine, checkpoints: self.progress.checkpoints_taken() })
+    }
+
     /// Takes a last checkpoint, closes the tree, and writes the mark of a clean close. If a reader still holds the tree
     /// after 2 s, everything is durable, but the mark is not written.
     pub fn close_clean(mut self) -> Result<Closed, BaseError> {
@@ -284,7 +335,8 @@ impl Base {
             return Err(BaseError::Io { step: "closing", source });
         }
         self.take_checkpoint()?;
-        let Self { engine, environment, layout, checkpoint, upkeep, held, .. } = self;
+        let Self { engine, environment, layout, checkpoint, upkeep, end_of_swaps, held, .. } = self;
+        drop(end_of_swaps);
         if !close_engine(engine, &upkeep) {
             // The tree stays open until the process ends, so the lock on the directory is kept until then.
             std::mem::forget(held);
@@ -320,6 +372,7 @@ fn close_engine(engine: Arc<dyn Engine>, upkeep: &Upkeep) -> bool {
     for _ in 0..CLOSE_LOOKS {
         // During the pause no snapshot can take the engine, so the count stays valid.
         if let Some(_pause) = upkeep.try_pause()
+            && !upkeep.inner.swaps.is_running()
             && Arc::strong_count(&engine) == 1
         {
             drop(engine);

@@ -19,7 +19,7 @@ use super::{
     },
     layout::Layout,
     open::{Depth, Inspection, OpenContext},
-    rebuild,
+    rebuild::{self, GrowingTree, unwatched},
     settings::{StoreEnvironment, StoreSettings},
     snapshot::{self, SnapshotError, read},
     trees::{self, TreeName},
@@ -134,10 +134,12 @@ fn build_expected(
     scratch: &Scratch,
 ) -> Result<(std::sync::Arc<dyn Engine>, u64), CheckFault> {
     let name = TreeName("expected".to_owned());
-    let expected = trees::open(&scratch.layout, context.settings.engine, &name)?;
     let origin = rebuild::origin(context, inspection, &DistrustReason::New)?;
-    rebuild::load(context, &*expected, &origin)?;
-    rebuild::catch_up(context, &*expected, origin.exact(), inspection.survey.last)?;
+    let mut growing = GrowingTree::create(&scratch.layout, context.settings.engine, name, &origin)?;
+    let loaded = growing.load(context.sources(), &origin, &mut unwatched);
+    let built = loaded.and_then(|()| growing.follow(context.sources(), inspection.survey.last, &mut unwatched));
+    built.map_err(OpenError::from)?;
+    let expected = growing.engine;
     let mut keys = 0;
     let mut pairs = Pairs::of(&*expected);
     while pairs.next()?.is_some() {

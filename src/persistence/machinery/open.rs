@@ -28,7 +28,7 @@ use super::{
     },
     layout::Layout,
     lock::{self, Lock},
-    rebuild::{self, TreeOrigin},
+    rebuild::{self, GrowingTree, TreeOrigin, TreeSources, unwatched},
     settings::{StoreEnvironment, StoreSettings},
     snapshot,
     trees::{self, OldTrees, TreeName},
@@ -71,6 +71,10 @@ impl OpenContext<'_> {
             Lock::Ours(held) => Ok(held),
             Lock::Theirs(pid) => Err(OpenError::Locked { dir: self.layout.root.display().to_string(), pid }),
         }
+    }
+
+    pub(super) fn sources(&self) -> TreeSources<'_> {
+        TreeSources { fs: self.fs(), layout: &self.layout }
     }
 
     fn journal(&self) -> JournalEnvironment {
@@ -319,7 +323,8 @@ fn trust_tree(
     if applied > survey.last {
         return Err(OpenError::TreeAhead { tree: applied, journal: survey.last });
     }
-    let replayed = rebuild::catch_up(context, &*engine, found.lsn(), survey.last)?;
+    let mut growing = GrowingTree::of(tree.clone(), Arc::clone(&engine), found.lsn());
+    let replayed = growing.follow(context.sources(), survey.last, &mut unwatched)?;
     let last_time = survey.last_time.map_or(found.time, |time| time.max(found.time));
     if replayed > 0 {
         engine.checkpoint()?;
@@ -342,11 +347,12 @@ fn rebuild_tree(
     let engine_kind = context.settings.engine;
     let before = inspection.checkpoint().map(|found| found.tree.as_str());
     let tree = trees::fresh(&context.layout, engine_kind, before).map_err(context.io("naming a tree"))?;
-    let engine = trees::open(&context.layout, engine_kind, &tree)?;
-    let loaded = rebuild::load(context, &*engine, &origin)?;
-    let replayed = rebuild::catch_up(context, &*engine, origin.exact(), survey.last)?;
+    let mut growing = GrowingTree::create(&context.layout, engine_kind, tree.clone(), &origin)?;
+    growing.load(context.sources(), &origin, &mut unwatched)?;
+    let replayed = growing.follow(context.sources(), survey.last, &mut unwatched)?;
+    let GrowingTree { engine, time, keys, .. } = growing;
     engine.checkpoint()?;
-    let times = [inspection.checkpoint().map(|found| found.time), survey.last_time, Some(loaded.time)];
+    let times = [inspection.checkpoint().map(|found| found.time), survey.last_time, Some(time)];
     let last_time = times.into_iter().flatten().max().unwrap_or(Timestamp::ZERO);
     let checkpoint = Checkpoint {
         boot: context.settings.boot.0.clone(),
@@ -359,7 +365,7 @@ fn rebuild_tree(
     };
     write_checkpoint(context, &checkpoint)?;
     trees::retire_others(&context.layout, &tree, reason.others()).map_err(context.io("removing old trees"))?;
-    let tree = TreeState::Rebuilt { reason, snapshot: origin.snapshot(), keys: loaded.keys };
+    let tree = TreeState::Rebuilt { reason, snapshot: origin.snapshot(), keys };
     let opening = Opening { created: false, tree, replayed, cut: survey.cut, last: survey.last };
     Ok(Built { engine, checkpoint, last_time, opening })
 }

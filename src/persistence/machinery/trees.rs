@@ -96,6 +96,24 @@ pub fn retire_others(layout: &Layout, current: &TreeName, others: OldTrees) -> i
     Ok(())
 }
 
+/// Removes the tree of that name, which no process has open.
+pub fn remove(layout: &Layout, name: &TreeName) -> io::Result<()> {
+    match std::fs::remove_dir_all(layout.root.join(&name.0)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Syncs the names of the tree's files and of its directory.
+pub fn sync_names(layout: &Layout, name: &TreeName) -> io::Result<()> {
+    let dir = layout.root.join(&name.0);
+    if dir.is_dir() {
+        std::fs::File::open(&dir)?.sync_all()?;
+        std::fs::File::open(&layout.root)?.sync_all()?;
+    }
+    Ok(())
+}
+
 /// The directory in which a check creates its trees.
 pub fn scratch(layout: &Layout) -> PathBuf {
     layout.root.join("checking")

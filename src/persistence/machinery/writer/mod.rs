@@ -8,6 +8,7 @@ pub(super) mod heads;
 pub(super) mod job;
 pub(super) mod queue;
 pub mod step;
+mod swapping;
 
 pub use group::ReplayCheck;
 pub use job::{Write, WriteLane, WriteRoom};
