@@ -23,6 +23,7 @@ mod reads;
 mod samples;
 mod sim_fs;
 mod snapshots;
+mod swaps;
 mod test_disk;
 mod test_store;
 mod tools;

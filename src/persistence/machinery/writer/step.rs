@@ -186,9 +186,7 @@ impl StoreWriter {
 
     /// Between two groups: takes over a rebuilt tree that was offered, and takes a checkpoint if one is due.
     pub fn checkpoint(&mut self) {
-        if !self.shared.is_lost() {
-            self.swap_if_offered();
-        }
+        self.swap_if_offered();
         let Some(target) = self.target.as_mut() else { return };
         if self.shared.is_lost() {
             return;

@@ -12,6 +12,9 @@ impl StoreWriter {
     /// Takes over the rebuilt tree that was offered, if there is one.
     pub(super) fn swap_if_offered(&mut self) {
         let Some(CommitTarget::Directory(base)) = self.target.as_mut() else { return };
+        if self.shared.is_lost() {
+            return base.handover().end();
+        }
         let Some(mut tree) = base.offered_tree() else { return };
         self.shared.set_busy(Some(self.shared.clock.instant()));
         let finish = || base.finish_tree(&mut tree).map_err(|error| error.to_string());
