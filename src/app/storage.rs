@@ -8,7 +8,7 @@ use crate::{
         KeyLoss, Options, ReplayCheck, engine,
         fs::RealFs,
         opening::last_time,
-        settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
+        settings::{BootId, CompactionTuning, StoreEnvironment, StoreSettings, Tuning},
     },
     supervision::{OsEntropy, SystemClock},
     types::{Clock, Timestamp, limits},
@@ -32,6 +32,11 @@ pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSetting
             snapshot_every: store.snapshot_every,
             snapshot_bytes: store.snapshot_every_bytes.get(),
             snapshots_kept: usize::try_from(store.snapshots_kept).unwrap_or(limits::SNAPSHOTS_KEPT),
+            compaction: CompactionTuning {
+                every: Some(store.compact_every).filter(|every| !every.is_zero()),
+                above_bytes: store.compact_above.get(),
+                share_percent: store.compact_share,
+            },
             ..Tuning::default()
         },
     }

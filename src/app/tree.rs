@@ -32,7 +32,7 @@ use crate::{
         otp::{Otp, OtpSubscriber},
         relay::{Relays, Subscriber},
         store_keeper,
-        upkeep::{AuditEnd, Expirer, LogLevelEnd, NotificationRetention, Retention, Snapshots},
+        upkeep::{AuditEnd, Compaction, Expirer, LogLevelEnd, NotificationRetention, Retention, Snapshots},
         user::{UserContext, Users},
     },
     config::Config,
@@ -178,6 +178,8 @@ fn upkeep(
         group.worker(spec("notification_retention"), lease("notification_retention").worker(notifications));
         let at = store.clone();
         group.worker(spec("snapshots"), lease("snapshots").worker(move || Snapshots::new(at.clone())));
+        let at = store.clone();
+        group.worker(spec("compaction"), lease("compaction").worker(move || Compaction::new(at.clone())));
         let at = store.clone();
         group.worker(spec("audit_end"), lease("audit_end").worker(move || AuditEnd::new(at.clone())));
         let keys_of = auth.clone();

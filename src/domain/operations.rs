@@ -13,4 +13,6 @@ actions! {
     AcceptClock = 0x0703, "clock.accept" in Changes;
     /// An operator changed the level of the log for a while.
     SetLogLevel = 0x0704, "log.set_level" in Changes;
+    /// The tree of the store was compacted.
+    CompactStore = 0x0705, "store.compact" in Changes;
 }

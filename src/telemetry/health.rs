@@ -56,6 +56,10 @@ reasons! {
     Lost = "lost", "store-down.md";
     /// The writer has been busy with one step for too long.
     WriterStuck = "writer_stuck", "store-down.md";
+    /// The tree is rebuilt beside the running store, because its file is much larger than its content; it is `up`.
+    Compacting = "compacting", "compacting.md";
+    /// The tree is rebuilt beside the running store, because it is damaged or the disk was full.
+    ReplacingTree = "replacing_tree", "compacting.md";
     /// Figures cannot be read from the store.
     Unreadable = "unreadable", "store-down.md";
     /// Only writes that end access or free space are accepted.

@@ -9,6 +9,7 @@
 //! Must not know: HTTP, how rows are stored. Begin with `expirer.rs`.
 
 mod audit_end;
+mod compaction;
 mod expirer;
 mod log_level;
 mod notification_retention;
@@ -16,6 +17,7 @@ mod retention;
 mod snapshots;
 
 pub use audit_end::AuditEnd;
+pub use compaction::{Compaction, compacted};
 pub use expirer::Expirer;
 pub use log_level::LogLevelEnd;
 pub use notification_retention::NotificationRetention;

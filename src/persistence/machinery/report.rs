@@ -2,7 +2,12 @@
 
 use std::sync::{PoisonError, atomic::Ordering};
 
-use super::{shared::Shared, writer::job::WriteLane};
+use super::{
+    shared::Shared,
+    swap::{SwapReason, SwapReport},
+    upkeep::Upkeep,
+    writer::job::WriteLane,
+};
 use crate::{
     telemetry::{
         health::{HealthReason, HealthStatus},
@@ -27,13 +32,17 @@ pub struct StoreCondition {
     /// Reads that are open now.
     pub readers: u64,
     pub writer: WriterReport,
+    /// Rebuilds of the tree beside the running store; `None` for a store in memory.
+    pub swaps: Option<SwapReport>,
 }
 
-pub(super) fn of(shared: &Shared) -> StoreCondition {
+pub(super) fn of(shared: &Shared, upkeep: Option<&Upkeep>) -> StoreCondition {
     let engine = shared.tree.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|tree| tree.stats());
     let tally = *shared.tally();
     let free = shared.free_bytes.load(Ordering::Relaxed);
-    let (status, reasons) = health(shared, free);
+    let swaps = upkeep.map(Upkeep::swaps);
+    let swapping = swaps.as_ref().and_then(|swaps| Some(swaps.running?.reason));
+    let (status, reasons) = health(shared, free, swapping);
     StoreCondition {
         status,
         reasons,
@@ -53,15 +62,18 @@ pub(super) fn of(shared: &Shared) -> StoreCondition {
             last_checkpoint_at: tally.last_checkpoint_at,
             busy_ms: u64::try_from(shared.busy_for().as_millis()).unwrap_or(u64::MAX),
         },
+        swaps,
     }
 }
 
-fn health(shared: &Shared, free: u64) -> (HealthStatus, Vec<&'static str>) {
+fn health(shared: &Shared, free: u64, swapping: Option<SwapReason>) -> (HealthStatus, Vec<&'static str>) {
     let inspection = [
         (shared.is_lost(), HealthStatus::Down, HealthReason::Lost),
         (shared.busy_for() >= limits::WRITER_STUCK, HealthStatus::Down, HealthReason::WriterStuck),
         (free < limits::DISK_FULL, HealthStatus::Down, HealthReason::DiskFull),
         (free < limits::DISK_LOW, HealthStatus::Degraded, HealthReason::DiskLow),
+        (swapping == Some(SwapReason::Compaction), HealthStatus::Up, HealthReason::Compacting),
+        (swapping.is_some_and(SwapReason::is_trouble), HealthStatus::Degraded, HealthReason::ReplacingTree),
     ];
     let found = inspection.into_iter().filter(|(holds, ..)| *holds);
     found.fold((HealthStatus::Up, Vec::new()), |(worst, mut reasons), (_, status, reason)| {

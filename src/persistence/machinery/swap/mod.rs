@@ -13,6 +13,7 @@
 //! there of the new one; from then on it is the other way round. What the rebuild reads (a snapshot, the journal after
 //! it) is kept meanwhile. A damaged old tree does no harm: nothing is read from it.
 
+mod compaction;
 pub(super) mod handover;
 mod pace;
 mod report;
@@ -64,11 +65,11 @@ impl SwapReason {
         }
     }
 
-    /// Whether the store works well until the swap, which therefore leaves most of the time to it.
-    fn can_wait(self) -> bool {
+    /// Whether the present tree is not to be used any longer than necessary, and nothing is read from it.
+    pub(super) fn is_trouble(self) -> bool {
         match self {
-            Self::Compaction => true,
-            Self::Damage | Self::DiskFull => false,
+            Self::Compaction => false,
+            Self::Damage | Self::DiskFull => true,
         }
     }
 }
@@ -172,6 +173,11 @@ impl Upkeep {
         Ok(bytes)
     }
 
+    /// Whether the tree has files.
+    pub fn keeps_tree(&self) -> bool {
+        self.inner.engine_kind.keeps()
+    }
+
     /// Bytes of the tree's files; 0 after a close.
     pub fn tree_bytes(&self) -> u64 {
         self.engine().map_or(0, |engine| engine.stats().disk_bytes)
@@ -184,7 +190,7 @@ impl Upkeep {
         done: &'a std::sync::atomic::AtomicU64,
     ) -> Pace<'a> {
         let UpkeepInner { clock, swaps, tuning, .. } = &*self.inner;
-        let share = if reason.can_wait() { tuning.compaction.share_percent } else { 100 };
+        let share = if reason.is_trouble() { 100 } else { tuning.compaction.share_percent };
         Pace::new(&**clock, &swaps.handover, stop, done, share)
     }
 
@@ -236,10 +242,10 @@ impl Upkeep {
             let segments = segment::list(&**fs, &layout.journal).map_err(JournalProblem::io("listing the segments"));
             let first = segments.map_err(RebuildError::from)?.first().map_or(Lsn::ZERO, |name| name.0);
             let snapshots = self.snapshots()?;
-            let without = snapshots.is_empty() && attempt == 0 && reason.can_wait();
+            let without = snapshots.is_empty() && attempt == 0 && !reason.is_trouble();
             if !without {
                 match self.sources().origin(first, &snapshots, &mut |keys| pace.rest(keys)) {
-                    Err(RebuildError::NoOrigin(_)) if attempt == 0 && reason.can_wait() => {}
+                    Err(RebuildError::NoOrigin(_)) if attempt == 0 && !reason.is_trouble() => {}
                     found => return Ok(found?),
                 }
             }

@@ -23,6 +23,7 @@ pub(in crate::persistence::machinery) struct SwapState {
 struct SwapRecords {
     running: Option<(SwapReason, Timestamp)>,
     last: Option<LastSwap>,
+    last_done: Option<Swapped>,
     done: [u64; SwapReason::ALL.len()],
     failed: [u64; SwapReason::ALL.len()],
 }
@@ -50,15 +51,10 @@ pub struct LastSwap {
 pub struct SwapReport {
     pub running: Option<RunningSwap>,
     pub last: Option<LastSwap>,
+    /// The last one that replaced the tree.
+    pub last_done: Option<Swapped>,
     /// Swaps done and failed since the store was opened, by reason.
     pub counts: Vec<(SwapReason, u64, u64)>,
-}
-
-impl SwapReport {
-    /// The last swap, if the tree was replaced by it.
-    pub fn last_done(&self) -> Option<Swapped> {
-        self.last.as_ref()?.outcome.clone().ok()
-    }
 }
 
 impl SwapState {
@@ -89,6 +85,7 @@ impl SwapState {
         SwapReport {
             running: records.running.map(|(reason, since)| RunningSwap { reason, since, percent }),
             last: records.last.clone(),
+            last_done: records.last_done,
             counts: counts.map(|((reason, done), failed)| (reason, done, failed)).collect(),
         }
     }
@@ -106,7 +103,10 @@ impl RunningGuard<'_> {
         let mut records = self.state.records();
         let at = SwapReason::ALL.iter().position(|reason| *reason == self.reason).unwrap_or_default();
         match outcome {
-            Ok(_) => records.done[at] += 1,
+            Ok(swapped) => {
+                records.done[at] += 1;
+                records.last_done = Some(*swapped);
+            }
             Err(_) => records.failed[at] += 1,
         }
         let outcome = outcome.as_ref().copied().map_err(ToString::to_string);
