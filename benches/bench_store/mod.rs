@@ -10,6 +10,7 @@ use majordomo::{
         KeyLoss, Options, ReplayCheck, Write,
         engine::EngineKind,
         fs::RealFs,
+        opening_watch::OpeningWatch,
         settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
     },
     supervision::{OsEntropy, SystemClock},
@@ -42,6 +43,7 @@ impl BenchStore {
             key_ring: dir.with_file_name("key_ring"),
             key_loss: KeyLoss::Refuse,
             replay_check: ReplayCheck::Once,
+            watch: OpeningWatch::default(),
         }
     }
 

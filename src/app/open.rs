@@ -1,58 +1,41 @@
-//! From the settings to an open store and bound listeners.
+//! From the settings to bound listeners, and from there to an open store.
 
 use std::{net::SocketAddr, sync::Arc};
 
-use super::{
-    App, AppError,
-    secrets::{demand_pepper, hasher},
-    service_write,
-    sockets::Sockets,
-    storage,
-};
+use tokio::sync::{oneshot, watch};
+
+use super::{App, AppError, secrets::hasher, service_write, sockets::Sockets, storage};
 use crate::{
     config::{Config, Mode},
     persistence::{
         KeyLoss, Options, Store,
         migrations::{self, Migration},
+        opening_watch::OpeningWatch,
         trust::{Opening, TreeState},
     },
     supervision::{ManualClock, System, SystemClock},
-    telemetry::log::LogSwitch,
-    types::{Clock, Timestamp},
+    telemetry::{log::LogSwitch, starting::StartPhase},
+    types::{Clock, Entropy, Timestamp},
 };
 
 impl App {
-    /// Binds the listeners and opens the store, which locks the data directory for this process. `migrations` are all
-    /// migrations of this program's store; `log` sets the level of the process's log. Must be called within a runtime.
+    /// Binds the listeners. `migrations` are all migrations of this program's store; `log` sets the level of the
+    /// process's log. Must be called within a runtime.
     ///
-    /// Fails if an address is in use, the store cannot be opened or is newer than this program, or a setting
-    /// contradicts the store.
-    pub async fn open(mut config: Config, log: LogSwitch, migrations: &'static [Migration]) -> Result<Self, AppError> {
+    /// Fails if an address is in use or a setting cannot be applied.
+    pub fn bind(mut config: Config, log: LogSwitch, migrations: &'static [Migration]) -> Result<Self, AppError> {
         let hasher = hasher(&config)?;
         let sockets = Sockets::bind(&config)?;
         // With port 0 the system chose a port, which the public URL then names.
         config.edge.listen = sockets.public.address;
         config.edge.ops_listen = sockets.ops.address;
-        let config = Arc::new(config);
-        let mut manual = None;
-        let options = storage::options_by(&config, KeyLoss::Refuse, |last| {
-            let (clock, advanced) = clock(config.mode, last);
-            manual = advanced;
-            clock
-        });
-        let (clock, entropy) = (Arc::clone(&options.environment.clock), Arc::clone(&options.environment.entropy));
-        let (store, opening) = open_store(options)?;
-        let system = System::new(clock, entropy);
-        demand_known(&store, &opening, migrations, &system).await?;
-        let app = Self { config, sockets, system, manual, store, hasher, log, migrations };
-        // The users of an older store are read after its migration.
-        if app.pending().await? == 0
-            && let Err(refusal) = demand_pepper(&app.store, &app.hasher).await
-        {
-            app.store.close().await;
-            return Err(refusal);
-        }
-        Ok(app)
+        let watch = OpeningWatch::default();
+        Ok(Self { config: Arc::new(config), sockets, hasher, log, migrations, watch })
+    }
+
+    /// The phase of the start until requests are served.
+    pub fn phase(&self) -> watch::Receiver<StartPhase> {
+        self.watch.phase().subscribe()
     }
 
     /// The address of the public listener.
@@ -77,7 +60,39 @@ fn clock(mode: Mode, last: Timestamp) -> (Arc<dyn Clock>, Option<Arc<ManualClock
     }
 }
 
-fn open_store(options: Options) -> Result<(Store, Opening), AppError> {
+/// An open store, with the sources of time and randomness that it was opened with.
+pub(super) struct OpenedStore {
+    pub(super) store: Store,
+    pub(super) opening: Opening,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    /// The clock, if it can be moved forward.
+    pub(super) manual: Option<Arc<ManualClock>>,
+}
+
+/// Begins to open the store, which locks the data directory for this process, on a thread of its own. The receiver gets
+/// the outcome; if it is dropped, a store that is opened nevertheless is closed.
+pub(super) fn begin(app: &App) -> Result<oneshot::Receiver<Result<OpenedStore, AppError>>, AppError> {
+    let (done, outcome) = oneshot::channel();
+    let (config, opening) = (Arc::clone(&app.config), app.watch.clone());
+    let body = move || {
+        // The receiver is gone after a stop that did not wait.
+        let _ = done.send(open_store(&config, opening));
+    };
+    let thread = std::thread::Builder::new().name("store-opening".to_owned()).spawn(body);
+    thread.map_err(|error| AppError::Store(format!("no thread could be started: {error}")))?;
+    Ok(outcome)
+}
+
+fn open_store(config: &Config, opening: OpeningWatch) -> Result<OpenedStore, AppError> {
+    let mut manual = None;
+    let options = storage::options_by(config, KeyLoss::Refuse, |last| {
+        let (clock, advanced) = clock(config.mode, last);
+        manual = advanced;
+        clock
+    });
+    let options = Options { watch: opening, ..options };
+    let (clock, entropy) = (Arc::clone(&options.environment.clock), Arc::clone(&options.environment.entropy));
     let (store, opening) = Store::open(options).map_err(|fault| AppError::Store(fault.to_string()))?;
     if let Some(cut) = &opening.cut {
         tracing::warn!(place = %cut.place, reason = %cut.reason, "the journal's unacknowledged tail was cut");
@@ -86,11 +101,17 @@ fn open_store(options: Options) -> Result<(Store, Opening), AppError> {
         TreeState::Rebuilt { reason, .. } if !opening.created => tracing::warn!(%reason, "the tree was rebuilt"),
         TreeState::Trusted | TreeState::Rebuilt { .. } => {}
     }
-    Ok((store, opening))
+    Ok(OpenedStore { store, opening, clock, entropy, manual })
+}
+
+/// The number of migrations that the store still needs.
+pub(super) async fn pending(store: &Store, all: &'static [Migration]) -> Result<usize, AppError> {
+    let pending = store.read(move |view| Ok(migrations::pending(view, all)?.len()));
+    pending.await.map_err(|fault| AppError::Start { step: "reading the store's migrations", fault })
 }
 
 /// Refuses a store that a newer program has migrated; a new store has all migrations.
-async fn demand_known(
+pub(super) async fn demand_known(
     store: &Store,
     opening: &Opening,
     all: &'static [Migration],

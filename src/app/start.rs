@@ -3,8 +3,9 @@
 use std::{future::Future, sync::Arc};
 
 use super::{
-    AdministratorPresence, App, AppError, control_token,
-    migrate::Migrated,
+    AdministratorPresence, App, AppError, OpenedApp, control_token,
+    open::OpenedStore,
+    prepare::Prepared,
     run::{Running, close},
     secrets::{auth_keys, demand_pepper},
     service_write,
@@ -21,8 +22,8 @@ use crate::{
 };
 
 impl App {
-    /// Migrates the store, writes the records of a first start, then runs until `stop` resolves or an actor escapes,
-    /// and drains. `started` is called once requests are served; `hurry` is a second request to stop, which ends the
+    /// Opens the store, migrates it, writes the records of a first start, then runs until `stop` resolves or an actor
+    /// escapes, and drains. `started` is called once requests are served; `hurry` is a second request to stop, which ends the
     /// drain delay and closes the store at once.
     pub async fn run(
         self,
@@ -31,28 +32,26 @@ impl App {
         hurry: impl Future<Output = ()> + Send,
     ) -> Result<(), AppError> {
         let mut stop = std::pin::pin!(stop);
-        let store = self.store.clone();
-        let running = match self.migrate(stop.as_mut()).await {
-            Ok(Migrated::Done) => self.start().await.map(Some),
-            Ok(Migrated::Stopped) => Ok(None),
-            Err(error) => Err(error),
+        let opened = match self.prepare(stop.as_mut()).await? {
+            Prepared::Ready(opened) => opened,
+            Prepared::Stopped => return Ok(()),
         };
-        match running {
-            Ok(Some(running)) => running.run(started, stop, hurry).await,
-            Ok(None) => {
-                close(&store).await;
-                Ok(())
-            }
+        let store = opened.opened.store.clone();
+        match opened.start().await {
+            Ok(running) => running.run(started, stop, hurry).await,
             Err(error) => {
                 close(&store).await;
                 Err(error)
             }
         }
     }
+}
 
+impl OpenedApp {
     /// Wires the tree and starts it.
     async fn start(self) -> Result<Running, AppError> {
-        let Self { config, sockets, system, manual, store, hasher, log, .. } = self;
+        let Self { app: App { config, sockets, hasher, log, .. }, opened, system } = self;
+        let OpenedStore { store, manual, .. } = opened;
         demand_pepper(&store, &hasher).await?;
         let signing = prepare_keys(&store, service_write(&system), &config.auth.token, system.clock())
             .await

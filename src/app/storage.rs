@@ -8,6 +8,7 @@ use crate::{
         KeyLoss, Options, ReplayCheck, engine,
         fs::RealFs,
         opening::last_time,
+        opening_watch::OpeningWatch,
         settings::{BootId, CompactionTuning, StoreEnvironment, StoreSettings, Tuning},
     },
     supervision::{OsEntropy, SystemClock},
@@ -71,5 +72,6 @@ pub(super) fn options_by(
         key_ring: config.key_ring_file(),
         key_loss,
         replay_check: ReplayCheck::Once,
+        watch: OpeningWatch::default(),
     }
 }

@@ -197,8 +197,8 @@ fn public_listener(root: &mut Supervisor, public: edge::Server) {
     root.group_as(spec, |group| edge::listener(group, Spec::escape("public"), public));
 }
 
-/// The system that runs while an older store is migrated: the listeners, which report it, and the migrator.
-pub fn migration(root: &mut Supervisor, Listeners { ops, public }: Listeners, migrator: &Migrator) {
+/// The system that runs until the store is open and migrated: the listeners, which report it, and the migrator.
+pub fn starting(root: &mut Supervisor, Listeners { ops, public }: Listeners, migrator: &Migrator) {
     edge::listener(root, Spec::escape("ops"), ops);
     public_listener(root, public);
     migrator.supervised(root, Spec::escape("migrator").restarts(0, limits::RESTARTS_WITHIN));

@@ -27,6 +27,7 @@ use crate::{
         lock,
         lock::Lock,
         loss,
+        opening_watch::OpeningWatch,
     },
     types::limits,
 };
@@ -223,7 +224,7 @@ fn not_in_use(config: &Config) -> Result<(), CliFailure> {
     if !layout.root.exists() {
         return Err(offline::no_store(&layout.root));
     }
-    match lock::take(environment.fs.as_ref(), &layout, std::time::Duration::ZERO) {
+    match lock::take(environment.fs.as_ref(), &layout, std::time::Duration::ZERO, &OpeningWatch::default()) {
         Ok(Lock::Ours(_)) => Ok(()),
         Ok(Lock::Theirs(_)) => {
             Err(CliFailure::Fault(format!("{} is in use: stop the server first", layout.root.display())))

@@ -8,12 +8,15 @@ use tokio::{
     sync::watch,
 };
 
-use super::{CliFailure, CliSettings, Terminal, process};
+use super::{CliFailure, CliSettings, Terminal, process, terminal::ProgressLine};
 use crate::{
-    app::{AdministratorPresence, App},
+    app::{AdministratorPresence, App, storage},
     config::{Config, MailTransportChoice, Mode, tighten},
     persistence::migrations::MIGRATIONS,
-    telemetry::log::{self, LogSwitch},
+    telemetry::{
+        log::{self, LogSwitch},
+        starting::StartPhase,
+    },
 };
 
 /// Runs the server until SIGTERM, SIGINT or SIGHUP. A second signal closes the store without waiting for requests.
@@ -43,8 +46,9 @@ async fn serve(config: Config, log: LogSwitch, terminal: &Terminal) -> Result<()
     let fault = |error| CliFailure::fault("signals cannot be received", error);
     let signals = Signals::listen().map_err(fault)?;
     let greeting = Greeting::of(&config);
-    let app = App::open(config, log, MIGRATIONS).await.map_err(|error| CliFailure::Fault(error.to_string()))?;
+    let app = App::bind(config, log, MIGRATIONS).map_err(|error| CliFailure::Fault(error.to_string()))?;
     let (public, ops) = (app.public(), app.ops());
+    let shown = show_phases(app.phase(), terminal.progress("starting", storage::environment().clock));
     let started = |administrators| {
         // Standard output may be closed: the server runs without it.
         let _ = terminal.print(greeting.text(public, ops, administrators));
@@ -55,7 +59,17 @@ async fn serve(config: Config, log: LogSwitch, terminal: &Terminal) -> Result<()
     tokio::select! {
         ended = running => ended.map_err(|error| CliFailure::Fault(error.to_string())),
         never = signals.count(count) => match never {},
+        never = shown => match never {},
     }
+}
+
+/// Shows the phases of the start on a terminal, until requests are served.
+async fn show_phases(mut phase: watch::Receiver<StartPhase>, line: ProgressLine) -> Infallible {
+    while phase.changed().await.is_ok() {
+        line.show(*phase.borrow_and_update());
+    }
+    drop(line);
+    std::future::pending().await
 }
 
 /// SIGTERM, SIGINT and SIGHUP. A terminal that closes sends SIGHUP, whose default action would end the process without

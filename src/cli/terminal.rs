@@ -220,7 +220,8 @@ impl ProgressLine {
         let line: String = format!("{}: {how_far}", self.what).chars().take(width - 1).collect();
         let mut stream = io::stderr().lock();
         // A closed standard error cannot be reported anywhere.
-        let _ = write!(stream, "\r\x1b[K{line}").and_then(|()| stream.flush());
+        // The cursor stands at the begin, so that a line of the log replaces this one.
+        let _ = write!(stream, "\r\x1b[K{line}\r").and_then(|()| stream.flush());
     }
 }
 

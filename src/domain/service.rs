@@ -55,6 +55,55 @@ impl ServiceId {
     }
 }
 
+/// Declares what the numbers of a catalogue have in common. `$key` is stored as its number; `$row` has the key in
+/// `$field` and the method `has_name`.
+macro_rules! catalogue_number {
+    ($key:ident in $row:ident . $field:ident) => {
+        impl $row {
+            /// All rows, in the order of the catalogue.
+            pub fn all() -> impl Iterator<Item = &'static Self> {
+                ROWS.iter().copied().flatten()
+            }
+        }
+
+        impl $key {
+            /// The key of this number.
+            pub const fn of(number: u16) -> Self {
+                Self(number)
+            }
+
+            /// Its number: the service in the high byte.
+            pub const fn number(self) -> u16 {
+                self.0
+            }
+
+            /// Its row; `None`: this program does not know it.
+            pub fn row(self) -> Option<&'static $row> {
+                $row::all().find(|row| row.$field == self)
+            }
+
+            /// The key of this name; `unknown:<number>` for a number without a row.
+            pub fn from_name(name: &str) -> Option<Self> {
+                let known = $row::all().find(|row| row.has_name(name)).map(|row| row.$field);
+                let unknown = || $crate::domain::service::unknown_number(name).map(Self);
+                known.or_else(|| unknown().filter(|found| found.row().is_none()))
+            }
+        }
+
+        impl ::std::fmt::Display for $key {
+            /// Its name, or `unknown:<number>`.
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                match self.row() {
+                    Some(row) => f.write_str(row.name),
+                    None => f.write_str(&$crate::domain::service::unknown_name(self.0)),
+                }
+            }
+        }
+    };
+}
+
+pub(in crate::domain) use catalogue_number;
+
 /// The name of a number that this program does not know, e.g. `unknown:0x01fe`.
 pub(super) fn unknown_name(number: u16) -> String {
     format!("unknown:{number:#06x}")

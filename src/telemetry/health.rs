@@ -38,6 +38,10 @@ macro_rules! reasons {
 reasons! {
     /// An actor starts for the first time.
     Starting = "starting", "restarting.md";
+    /// The store is being opened, or another process holds it; all other requests are refused.
+    Opening = "opening", "opening.md";
+    /// The store's tree is being rebuilt from a snapshot and the journal; all other requests are refused.
+    Rebuilding = "rebuilding", "opening.md";
     /// The store is being migrated to this version; all other requests are refused.
     Migrating = "migrating", "migrating.md";
     /// An actor failed and is restarted after a wait.

@@ -8,5 +8,5 @@ pub mod events;
 pub mod health;
 pub mod log;
 pub mod metrics;
-pub mod migration;
+pub mod starting;
 pub mod store;

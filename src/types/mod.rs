@@ -25,6 +25,7 @@ pub mod page;
 pub mod provider_answer;
 pub mod role;
 pub mod secret;
+mod text_value;
 pub mod time;
 pub mod work;
 
@@ -45,5 +46,6 @@ pub use network::Network;
 pub use page::{Page, PageLimit};
 pub use role::{Role, Roles};
 pub use secret::Secret;
+pub(crate) use text_value::text_value;
 pub use time::{Stamp, Timestamp};
 pub use work::{Left, Observer, Places, Work};

@@ -1,44 +1,19 @@
 //! Names and contact points of persons: user name, first and last names, phone number, locale.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Invalid, limits};
-
-macro_rules! text_value {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// The text.
-            pub fn as_str(&self) -> &str { &self.0 }
-        }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
-        }
-        impl From<$name> for String { fn from(value: $name) -> String { value.0 } }
-        impl TryFrom<String> for $name {
-            type Error = Invalid;
-            fn try_from(text: String) -> Result<Self, Invalid> { Self::stored(text) }
-        }
-    )*};
-}
+use super::{Invalid, limits, text_value};
 
 text_value! {
     /// A user name: `[a-z0-9][a-z0-9._-]{2,31}`; upper case is converted to lower case.
-    UserName;
+    UserName by parse;
     /// A first, last or display name: 1 to 100 characters, one of them visible; no control characters, no markup, no
     /// `@`, no web address.
-    PersonName;
+    PersonName by stored;
     /// A phone number by E.164: `+` and 7 to 15 digits.
-    PhoneNumber;
+    PhoneNumber by parse;
     /// A language tag by BCP 47: a language of 2 or 3 letters, optionally a region, e.g. `de-AT`.
-    Locale;
+    Locale by parse;
 }
 
 /// User names that are refused, since they look like names of the operator or the program.
@@ -87,10 +62,6 @@ impl UserName {
         }
         Ok(Self(lowered))
     }
-
-    fn stored(text: String) -> Result<Self, Invalid> {
-        Self::parse(&text)
-    }
 }
 
 impl PersonName {
@@ -125,8 +96,8 @@ impl PersonName {
     }
 
     /// A name that was accepted before, maybe by fewer rules.
-    fn stored(text: String) -> Result<Self, Invalid> {
-        Ok(Self(text))
+    fn stored(text: &str) -> Result<Self, Invalid> {
+        Ok(Self(text.to_owned()))
     }
 }
 
@@ -182,10 +153,6 @@ impl PhoneNumber {
             && text.len() <= limits::PHONE_INPUT_MAX;
         if ok { Ok(Self(digits)) } else { Err(FORMAT) }
     }
-
-    fn stored(text: String) -> Result<Self, Invalid> {
-        Self::parse(&text)
-    }
 }
 
 impl Locale {
@@ -209,9 +176,6 @@ impl Locale {
             Some(region) => format!("{language}-{}", region.to_ascii_uppercase()),
             None => language,
         }))
-    }
-    fn stored(text: String) -> Result<Self, Invalid> {
-        Self::parse(&text)
     }
 }
 

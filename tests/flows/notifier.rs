@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use majordomo::{
     actors::notifier::ClearInbox,
     domain::{
-        auth::events::{PasswordChanged, SessionReuseDetected, UserLockedOut, UserLoggedIn, UserRegistrationRepeated},
+        auth::events::{
+            PasswordChanged, PasswordSet, SessionReuseDetected, UserLockedOut, UserLoggedIn, UserRegistrationRepeated,
+        },
         notification::{Channel, DeliveryState, MailSelector, Suppression},
         otp::{CodePurpose, events::OtpSent},
         user::events::UserVerified,
@@ -59,6 +61,7 @@ async fn every_event_for_the_user_becomes_its_mail() {
         (UserVerified { user: user(2) }.into(), "welcome"),
         (UserRegistrationRepeated { user: user(2) }.into(), "address_taken"),
         (PasswordChanged { user: user(2) }.into(), "password_changed"),
+        (PasswordSet { user: user(2) }.into(), "password_set"),
         (UserLoggedIn { user: user(2), session, first_login: false, new_device: true }.into(), "new_device"),
         (UserLockedOut { user: user(2), until: START.plus(60 * SECOND) }.into(), "locked_out"),
         (SessionReuseDetected { user: user(2), session }.into(), "session_ended"),

@@ -13,9 +13,9 @@ use majordomo::{
         event::{DeadReason, EventType, Personal},
         user::events::{UserDeleted, UserVerified},
     },
-    persistence::{Reader, Record, Table},
+    persistence::{Reader, Record, Table, tables::subscription},
     supervision::{Spec, Supervisor, Tree},
-    types::{CallContext, Failure, PageLimit, id::UserId},
+    types::{CallContext, Failure, PageLimit, id::UserId, limits},
 };
 use serde::{Deserialize, Serialize};
 
@@ -242,6 +242,31 @@ async fn after_ten_hand_overs_an_event_is_a_dead_letter_until_it_is_requeued() {
     assert_eq!(test_relays.relays.requeue_all(operator(), "listener").await, Ok(1));
     until("it is taken", || test_relays.taken() == [2, 1]).await;
     assert_eq!((test_relays.dead(), test_relays.effects(1)), (vec![], 1));
+    test_relays.tree.stop(10 * SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_dead_letters_than_one_page_are_requeued_once_each_also_if_they_fail_again() {
+    let number = 2 * limits::PAGE_MAX + 50;
+    let test_store = Arc::new(TestStore::new());
+    let is_well = Arc::new(Mutex::new(false));
+    let well = Arc::clone(&is_well);
+    let conduct = move |_, _| if *well.lock().unwrap() { Deed::Take } else { Deed::Never };
+    let test_relays = TestRelays::open(&test_store, conduct).await;
+    for subject in 0..number {
+        test_relays.say(subject as u128).await;
+    }
+    let all_dead = || {
+        let read = test_store.store.read(move |view| subscription::dead_letters(view, "listener", None, 2 * number));
+        ready(read).unwrap().rows.len()
+    };
+    until("all are dead letters", || all_dead() == number).await;
+    assert_eq!(test_relays.relays.requeue_all(operator(), "listener").await, Ok(number));
+    until("they failed again", || all_dead() == number).await;
+    *is_well.lock().unwrap() = true;
+    assert_eq!(test_relays.relays.requeue_all(operator(), "listener").await, Ok(number));
+    until("all are taken", || test_relays.taken().len() == number).await;
+    assert_eq!((all_dead(), test_relays.effects(1)), (0, 1));
     test_relays.tree.stop(10 * SECOND).await;
 }
 

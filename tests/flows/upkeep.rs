@@ -25,7 +25,7 @@ async fn the_expirer_removes_rows_in_the_bulk_lane() {
     root.worker(Spec::park("expirer"), lease.worker(move || Expirer::new(at.clone())));
     let tree = root.start().await.unwrap();
     // One step of the expirer for each kind of row, one after the other.
-    for kind in ["registrations", "invitations", "codes", "sessions", "resets", "outcomes", "failures"] {
+    for kind in ["registrations", "invitations", "codes", "sessions", "resets", "outcomes", "refused", "failures"] {
         until(kind, || store.report().writer.bulk_waiting == 1).await;
         assert_eq!(store.report().writer.waiting, 0);
         assert_eq!(writer.step(), 1);

@@ -12,6 +12,8 @@ use crate::{
 
 const ADA: &str = "ada@example.com";
 const NEW: &str = "a new sentence of the owner";
+/// The address of `TestApp::anyone`.
+const HERE: &str = "127.0.0.1";
 const MINUTE: Duration = Duration::from_secs(60);
 
 async fn forgot(client: &Client, email: &str) -> Value {
@@ -99,29 +101,37 @@ async fn a_known_device_signs_in_after_a_day_of_wrong_passwords() {
     }
 }
 
-/// Registers an address and tries wrong codes for it; gives the id and the right code.
-async fn guessed(app: &TestApp, email: &str, tries: usize) -> (Value, String) {
+/// Registers an address and tries wrong codes for it from one network; gives the id and the right code.
+async fn guessed(app: &TestApp, email: &str, (network, tries): (&str, usize)) -> (Value, String) {
     let id = app.register(email).await.body["id"].clone();
     let code = app.code_of(email).await;
     for _ in 0..tries {
-        assert_eq!(app.verify(&id, &wrong(&code)).await.problem(), "code_invalid");
+        let body = json!({ "userId": id, "code": wrong(&code) });
+        assert_eq!(app.anyone.at(network).post("/auth/verify-email", body).await.problem(), "code_invalid");
     }
     (id, code)
 }
 
+/// Registers an address of `domain` for each of `tries`, which are made from networks of their own.
+async fn guessed_by_networks(app: &TestApp, domain: &str, tries: impl IntoIterator<Item = usize>) {
+    for (network, tries) in tries.into_iter().enumerate() {
+        guessed(app, &format!("user{network}@{domain}"), (&format!("198.51.{network}.1"), tries)).await;
+    }
+}
+
+fn ceilings(app: &TestApp) -> Vec<String> {
+    app.audited(OtpAction::CodeCeiling).into_iter().map(|entry| entry.detail).collect()
+}
+
 #[tokio::test]
 async fn at_the_ceiling_of_a_domain_no_code_of_it_is_accepted_for_an_hour() {
-    let app = TestApp::with(|config| config.auth.code.refused_hourly_by_domain = 10).await;
-    let (other, others_code) = guessed(&app, "eve@elsewhere.example", 0).await;
-    let (id, code) = guessed(&app, ADA, 0).await;
-    for email in ["one@example.com", "two@example.com"] {
-        guessed(&app, email, 5).await;
-    }
+    let app = TestApp::with(|config| config.auth.code.refused_hourly_by_domain = 16).await;
+    let (other, others_code) = guessed(&app, "eve@elsewhere.example", (HERE, 0)).await;
+    let (id, code) = guessed(&app, ADA, (HERE, 0)).await;
+    guessed_by_networks(&app, "example.com", [4, 4, 4, 4]).await;
     assert_eq!(app.verify(&id, &code).await.problem(), "code_invalid");
     assert_eq!(app.verify(&id, &wrong(&code)).await.problem(), "code_invalid");
-    let entries = app.audited(OtpAction::CodeCeiling);
-    let details: Vec<_> = entries.iter().map(|entry| entry.detail.as_str()).collect();
-    assert_eq!(details, ["scope=domain domain=example.com"]);
+    assert_eq!(ceilings(&app).last().unwrap(), "scope=domain domain=example.com");
     assert_eq!(app.verify(&other, &others_code).await.status, 200, "another domain");
     app.advance(60 * MINUTE);
     let again = app.anyone.post("/auth/verify-email/resend", json!({ "userId": id })).await;
@@ -133,17 +143,77 @@ async fn at_the_ceiling_of_a_domain_no_code_of_it_is_accepted_for_an_hour() {
 #[tokio::test]
 async fn at_the_ceiling_of_the_installation_no_code_is_accepted_and_links_are() {
     let links = [("APP_URL", "https://app.example.com")];
-    let app = TestApp::with_mail(&links, |config| config.auth.code.refused_hourly = 10).await;
-    let (id, code) = guessed(&app, ADA, 0).await;
+    let app = TestApp::with_mail(&links, |config| config.auth.code.refused_hourly = 16).await;
+    let (id, code) = guessed(&app, ADA, (HERE, 0)).await;
     let mail = app.mail(ADA, "verification_code", 1).await;
-    guessed(&app, "one@one.example", 5).await;
-    let unknown = forgot(&app.anyone, "nobody@two.example").await;
-    for _ in 0..5 {
-        assert_eq!(app.anyone.post("/auth/password/reset", reset(&unknown, "999999")).await.status, 422);
+    guessed_by_networks(&app, "one.example", [4, 4, 4]).await;
+    let other = app.anyone.at("203.0.113.1");
+    let unknown = forgot(&other, "nobody@two.example").await;
+    for _ in 0..4 {
+        assert_eq!(other.post("/auth/password/reset", reset(&unknown, "999999")).await.status, 422);
     }
     assert_eq!(app.verify(&id, &code).await.problem(), "code_invalid");
-    let entries = app.audited(OtpAction::CodeCeiling);
-    assert_eq!(entries.iter().map(|entry| entry.detail.as_str()).collect::<Vec<_>>(), ["scope=installation"]);
+    assert_eq!(ceilings(&app).last().unwrap(), "scope=installation");
     let verified = app.anyone.post("/auth/verify-email", json!({ "secret": secret_in(&mail) })).await;
     assert_eq!(verified.status, 200, "{verified:?}");
+}
+
+#[tokio::test]
+async fn one_network_causes_a_quarter_of_a_ceiling_at_most_and_is_refused_alone() {
+    for is_of_domain in [true, false] {
+        let app = TestApp::with(|config| {
+            let ceiling = if is_of_domain {
+                &mut config.auth.code.refused_hourly_by_domain
+            } else {
+                &mut config.auth.code.refused_hourly
+            };
+            *ceiling = 16;
+        })
+        .await;
+        let (id, code) = guessed(&app, ADA, (HERE, 0)).await;
+        let (second, seconds_code) = guessed(&app, "bob@example.com", (HERE, 0)).await;
+        for email in ["one@example.com", "two@example.com", "three@example.com", "four@example.com"] {
+            guessed(&app, email, ("198.51.100.1", 5)).await;
+        }
+        let scope = if is_of_domain { "scope=domain domain=example.com" } else { "scope=installation" };
+        assert_eq!(ceilings(&app), [format!("{scope} share=network")], "four of twenty tries were counted");
+        let of_it = app.anyone.at("198.51.100.9");
+        let body = json!({ "userId": id, "code": code });
+        assert_eq!(of_it.post("/auth/verify-email", body.clone()).await.problem(), "code_invalid", "the same network");
+        assert_eq!(app.verify(&id, &code).await.status, 200, "another network");
+        app.advance(5 * MINUTE);
+        guessed_by_networks(&app, "example.com", [4, 4]).await;
+        assert_eq!(app.verify(&second, &seconds_code).await.status, 200, "twelve of sixteen are counted");
+        app.advance(60 * MINUTE);
+        let (third, thirds_code) = guessed(&app, "eve@example.com", ("198.51.100.1", 1)).await;
+        let body = json!({ "userId": third, "code": thirds_code });
+        assert_eq!(of_it.post("/auth/verify-email", body).await.status, 200, "the hour is over");
+    }
+}
+
+#[tokio::test]
+async fn a_network_at_its_share_costs_the_same_for_a_code_and_for_none() {
+    let app = TestApp::with(|config| config.auth.code.refused_hourly_by_domain = 16).await;
+    app.verified("known1@example.com").await;
+    let taken = app.register("known1@example.com").await.body["id"].clone();
+    let (waiting, _) = guessed(&app, ADA, ("198.51.100.1", 4)).await;
+    let (known, unknown) =
+        (forgot(&app.anyone, "known1@example.com").await, forgot(&app.anyone, "no@example.com").await);
+    app.mail("known1@example.com", "reset_code", 1).await;
+    app.hush().await;
+    let of_it = app.anyone.at("198.51.100.1");
+    let refusals = || app.audited(OtpAction::CodeRefused).len();
+    let before = refusals();
+    for id in [taken, waiting] {
+        let commits = app.commits();
+        let body = json!({ "userId": id, "code": "999999" });
+        assert_eq!(of_it.post("/auth/verify-email", body).await.problem(), "code_invalid");
+        assert_eq!(app.commits() - commits, 1);
+    }
+    for request in [known, unknown] {
+        let commits = app.commits();
+        assert_eq!(of_it.post("/auth/password/reset", reset(&request, "999999")).await.problem(), "code_invalid");
+        assert_eq!(app.commits() - commits, 2);
+    }
+    assert_eq!(refusals(), before, "none of them is counted");
 }

@@ -2,6 +2,7 @@
 //! not reveal.
 
 mod budgets;
+mod decoys;
 mod enumeration;
 mod guesses;
 mod recovery;

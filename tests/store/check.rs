@@ -11,6 +11,7 @@ use majordomo::persistence::{
     Lsn,
     base::{DistrustReason, OpenError},
     check::{CheckFault, Checked, check},
+    checksum,
     engine::{Engine, EngineKind, redb::RedbEngine, sled::SledEngine},
     journal::JournalProblem,
 };
@@ -123,7 +124,9 @@ fn a_tree_that_differs_is_reported_with_the_key() {
             EngineKind::Sled => Box::new(SledEngine::open(&dir).unwrap()),
             _ => Box::new(RedbEngine::open(&dir).unwrap()),
         };
-        engine.apply(&put(77, "smuggled in"), last).unwrap();
+        let mut smuggled = put(77, "smuggled in");
+        checksum::append_all(&mut smuggled);
+        engine.apply(&smuggled, last).unwrap();
         engine.checkpoint().unwrap();
         drop(engine);
         match checked(&disk).unwrap_err() {

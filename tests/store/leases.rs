@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::join_all};
 use majordomo::{
-    persistence::{Lease, Store},
+    persistence::{KeyLoss, Lease, Options, Store, settings::StoreSettings, snapshot::restore::restore},
     types::Fault,
 };
 
@@ -35,6 +35,32 @@ fn a_lease_is_granted_at_once_without_a_commit_and_each_grant_has_a_higher_epoch
         }
         assert_eq!(opened.store.report().writer.last_commit, commits, "a lease costs no commit");
         opened.close();
+    }
+}
+
+#[test]
+fn a_restored_store_takes_its_leases_as_a_new_opening() {
+    let test_store = TestStore::simulated();
+    let mut opened = test_store.open();
+    opened.act(0, 1).unwrap();
+    let original = granted(&opened.store, "sender").unwrap().holder();
+    let file = test_store.disk.settings.dir.with_file_name("copy.snap");
+    opened.store.upkeep().unwrap().take_to(&file).unwrap();
+    let settings = StoreSettings {
+        dir: test_store.disk.settings.dir.with_file_name("restored"),
+        ..test_store.disk.settings.clone()
+    };
+    restore(&file, &settings, &test_store.disk.environment).unwrap();
+    let options = Options { settings, ..test_store.options(KeyLoss::Refuse) };
+    let mut before = vec![original];
+    for _ in 0..3 {
+        let (restored, mut writer, _) = Store::open_in_hand(options.clone()).unwrap();
+        let holder = granted(&restored, "sender").unwrap().holder();
+        for earlier in &before {
+            assert!(earlier.is_over_for(&holder), "{earlier:?} is over, {holder:?} is not");
+        }
+        before.push(holder);
+        writer.finish();
     }
 }
 

@@ -11,7 +11,7 @@ use majordomo::{
         migrations::{self, Migration, MigrationStep, NewerStore},
         tables::{self, user::USER_BY_ID},
     },
-    telemetry::migration::MigrationProgress,
+    telemetry::starting::MigrationProgress,
     types::{Fault, id::UserId},
 };
 

@@ -78,6 +78,25 @@ fn a_damaged_store_json_is_refused() {
 }
 
 #[test]
+fn a_changed_character_in_store_json_is_refused() {
+    let disk = TestDisk::real(EngineKind::Sled);
+    drop(disk.open().unwrap());
+    let file = disk.settings.dir.join("store.json");
+    let written = fs::read(&file).unwrap();
+    for at in 0..written.len() {
+        let mut changed = written.clone();
+        changed[at] ^= 1;
+        fs::write(&file, changed).unwrap();
+        // Space between fields carries nothing: there the file may be read as it was.
+        match disk.open() {
+            Ok(base) => assert!(written[at].is_ascii_whitespace() && base.format().store.len() == 32, "byte {at}"),
+            Err(OpenError::Format(_)) => {}
+            Err(other) => panic!("byte {at}: {other}"),
+        }
+    }
+}
+
+#[test]
 fn parts_of_a_store_without_store_json_are_refused() {
     for missing in
         [&["store.json"][..], &["store.json", "checkpoint"], &["store.json", "checkpoint", "tree-000001.redb"]]

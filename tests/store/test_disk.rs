@@ -6,7 +6,7 @@ use majordomo::{
     persistence::{
         Batch, Lsn, Operation,
         base::{Base, Commit, OpenError},
-        engine::{ByteScan, Engine, EngineKind, Pair},
+        engine::{ByteScan, Engine, EngineKind, EngineView, Pair, verified::VerifiedView},
         format::Seal,
         fs::RealFs,
         settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
@@ -89,9 +89,17 @@ fn settings(dir: PathBuf, engine: EngineKind) -> StoreSettings {
     StoreSettings { dir, engine, boot: BootId("boot".to_owned()), lock_wait: Duration::ZERO, tuning }
 }
 
-/// All pairs of all tables.
+/// All pairs of all tables, with the values that were committed.
 pub fn contents(engine: &dyn Engine) -> State {
-    let view = engine.view().unwrap();
+    pairs(&VerifiedView::over(engine.view().unwrap()))
+}
+
+/// All pairs of all tables, with the values as they are stored.
+pub fn stored(engine: &dyn Engine) -> State {
+    pairs(&*engine.view().unwrap())
+}
+
+fn pairs(view: &dyn EngineView) -> State {
     let mut found = State::new();
     let mut scan = ByteScan::all(7);
     loop {

@@ -16,6 +16,7 @@ use majordomo::{
         Decision, KeyLoss, OpenFault, Options, ReplayCheck, Store, Tx, TxFault,
         base::Opening,
         engine::{ByteScan, EngineKind},
+        opening_watch::OpeningWatch,
         persons,
         reader::ByteReader as _,
         refuse,
@@ -60,6 +61,7 @@ impl TestStore {
             key_ring: self.ring.clone(),
             key_loss,
             replay_check: ReplayCheck::Twice,
+            watch: OpeningWatch::default(),
         }
     }
 

@@ -79,8 +79,12 @@ fn after_a_stop_of_the_machine_sled_is_rebuilt_and_redb_is_not() {
     let (mut disk, state) = opened(EngineKind::Sled);
     disk.reboot();
     let before = tree(&disk);
-    assert_eq!(reason(tree_state(&disk, &state)), DistrustReason::MachineStopped);
-    assert!(!before.exists(), "the old tree is removed");
+    let base = disk.open().unwrap();
+    assert_eq!(contents(&**base.engine()), state);
+    assert_eq!(reason(base.opening().tree.clone()), DistrustReason::MachineStopped);
+    assert!(before.exists(), "the old tree stays until the next checkpoint");
+    assert_eq!(base.close_clean().unwrap(), Closed::Clean);
+    assert!(!before.exists(), "the checkpoint of the close removes the old tree");
     assert_eq!(tree_state(&disk, &state), TreeState::Trusted, "the new tree is current");
 
     let (mut disk, state) = opened(EngineKind::Redb);
@@ -116,6 +120,12 @@ fn a_tree_that_does_not_open_is_set_aside_and_rebuilt() {
         assert!(matches!(reason, DistrustReason::DoesNotOpen(_)), "{}: {reason}", kind.name());
         let aside = dir.with_file_name(format!("{}.aside", dir.file_name().unwrap().to_string_lossy()));
         assert!(aside.is_dir(), "{}", kind.name());
+        let mut base = disk.open().unwrap();
+        assert!(aside.is_dir(), "{}: it stays until the next checkpoint", kind.name());
+        disk.commit(&mut base, &[vec![put(1, "later")]]);
+        disk.clock.advance(Duration::from_secs(2));
+        assert!(base.checkpoint_if_due().unwrap());
+        assert!(!aside.exists(), "{}", kind.name());
     }
 }
 
@@ -228,8 +238,8 @@ fn a_partly_rebuilt_tree_is_not_used() {
     let engine = SledEngine::open(&half).unwrap();
     engine.apply(&put(5, "half"), Lsn(1)).unwrap();
     drop(engine);
+    // The new tree has the name of the unfinished one, and nothing else of it.
     assert_eq!(reason(tree_state(&disk, &state)), DistrustReason::MachineStopped);
-    assert!(!half.exists());
 }
 
 fn copy_dir(from: &PathBuf, to: &PathBuf) {

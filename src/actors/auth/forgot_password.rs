@@ -1,13 +1,22 @@
 //! Requests the reset of a password: one commit and the same answer for every address.
+//!
+//! An event of the same kind follows for every address, so that the work behind the answer is the same too. For an
+//! unknown address it ends at the notifier, without a mail.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use super::AuthContext;
+use super::{AuthContext, identifiers};
 use crate::{
     config,
+    crypto::identifier::IdentifierKey,
     domain::{
         audit::AuditRecord,
-        auth::{ResetRequest, actions::AuthAction, events::PasswordResetRequested, registration_rules},
+        auth::{
+            ResetRequest,
+            actions::AuthAction,
+            events::{PasswordResetRequested, PasswordResetUnmatched},
+            registration_rules,
+        },
         event::{Event, Personal},
         otp::{CodePurpose, CodeStage},
     },
@@ -47,13 +56,18 @@ impl Command<AuthContext> for ForgotPassword {
     const DEADLINE: Duration = limits::CALL_DEADLINE;
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<ResetRequested, Failure<Infallible>> {
-        let settings = context.settings.code.clone();
-        let requested = context.store.write(context.write(&call), move |tx| commit(tx, &self.email, &settings)).await?;
-        Ok(requested)
+        let (settings, key) = (context.settings.code.clone(), context.keys.identifier.clone());
+        let write = context.write(&call);
+        Ok(context.store.write(write, move |tx| commit(tx, &self.email, &key, &settings)).await?)
     }
 }
 
-fn commit(tx: &mut Tx<'_>, email: &EmailAddress, settings: &config::CodeConfig) -> Result<ResetRequested, TxFault> {
+fn commit(
+    tx: &mut Tx<'_>,
+    email: &EmailAddress,
+    key: &IdentifierKey,
+    settings: &config::CodeConfig,
+) -> Result<ResetRequested, TxFault> {
     let now = tx.now();
     let owner = owner_of(tx, email, now)?;
     let request = ResetRequest {
@@ -65,9 +79,7 @@ fn commit(tx: &mut Tx<'_>, email: &EmailAddress, settings: &config::CodeConfig) 
         expires_at: now.plus(settings.lifetime),
     };
     reset::put(tx, &request)?;
-    if let Some(owner) = owner {
-        record(tx, owner, request.id)?;
-    }
+    record(tx, (owner, identifiers::stand_in(key, &email.normal())), request.id)?;
     Ok(ResetRequested {
         request: request.id,
         expires_at: request.expires_at,
@@ -91,9 +103,13 @@ pub(super) fn owner_of(reader: &impl Reader, email: &EmailAddress, now: Timestam
     Ok(registration_rules::newest_verifiable(&waiting, now).map(|found| found.id))
 }
 
-fn record(tx: &mut Tx<'_>, owner: UserId, request: ResetId) -> Result<(), TxFault> {
-    let kind = PasswordResetRequested { user: owner, reset: request }.into();
-    let event = Event { subject: owner, kind, personal: Personal::default() };
+/// Emits and audits the request. For an unknown address the event is about `stand_in`, and the entry about no person.
+fn record(tx: &mut Tx<'_>, (owner, stand_in): (Option<UserId>, UserId), request: ResetId) -> Result<(), TxFault> {
+    let kind = match owner {
+        Some(user) => PasswordResetRequested { user, reset: request }.into(),
+        None => PasswordResetUnmatched { reset: request }.into(),
+    };
+    let event = Event { subject: owner.unwrap_or(stand_in), kind, personal: Personal::default() };
     let entry = AuditRecord::done(AuthAction::ForgotPassword, owner).detail(format!("request={request}"));
     tx.record(event, entry)?;
     Ok(())

@@ -10,12 +10,12 @@ use super::{
     AuthContext,
     forgot_password::owner_of,
     identifiers, proof,
-    writes::{end_all_sessions, forget_failures, settle_proof},
+    writes::{end_all_sessions, forget_failures_of_prover, settle_proof},
 };
 use crate::{
     actors::{
         hasher::Priority,
-        otp::{Effect, EffectRefused, Pretended, Tried},
+        otp::{Effect, EffectRefused, Pretended, ResetTry, Tried},
     },
     crypto::{code::CodeDigits, identifier::IdentifierKey, link_secret::LinkSecret, password::PasswordCheck},
     domain::{
@@ -114,18 +114,22 @@ async fn by_code(
         return Err(INVALID);
     }
     let hash = hash(context, call, new_password).await?;
-    let pretended = match (count(context, call, &by, named.email.clone()).await, &named.email) {
-        (Ok(()), Some(email)) => Pretended::Try { domain: email.domain().to_owned() },
-        (Ok(()), None) | (Err(Failure::Refused(NoTryLeft)), _) => Pretended::Nothing,
+    let counted = match (count(context, call, &by, named.email.clone()).await, &named.email) {
+        (Ok(tries_left), Some(email)) => Some(ResetTry { domain: email.domain().to_owned(), tries_left }),
+        (Ok(_), None) | (Err(Failure::Refused(NoTryLeft)), _) => None,
         (Err(Failure::Fault(fault)), _) => return Err(fault.into()),
     };
-    let (Some(owner), Pretended::Try { .. }) = (named.owner, &pretended) else {
-        let mailbox = named.owner.unwrap_or_else(|| stand_in(context, &by));
-        context.otp.pretend(call.context.clone(), mailbox, pretended).await?;
-        return Err(INVALID);
+    let (owner, counted) = match (named.owner, counted) {
+        (Some(owner), Some(counted)) => (owner, counted),
+        (owner, counted) => {
+            let mailbox = owner.unwrap_or_else(|| stand_in(context, &by));
+            let pretended = counted.map_or(Pretended::Nothing, Pretended::Try);
+            context.otp.pretend(call.context.clone(), mailbox, pretended).await?;
+            return Err(INVALID);
+        }
     };
     let reset = Reset { owner, hash, key: context.keys.identifier.clone(), requested_at: named.requested_at };
-    let tried = context.otp.verify(call.context.clone(), owner, PURPOSE, code, effect(reset)).await?;
+    let tried = context.otp.verify_reset(call.context.clone(), owner, (code, counted), effect(reset)).await?;
     Ok((owner, tried))
 }
 
@@ -154,7 +158,11 @@ impl NamedReset {
                 None => Self { email: None, owner: None, requested_at: None },
             },
             ResetBy::Address(email) => {
-                Self { email: Some(email.clone()), owner: owner_of(reader, email, now)?, requested_at: None }
+                let owner = match owner_of(reader, email, now)? {
+                    Some(owner) => Some(proof::owner_of_used_code(reader, (owner, PURPOSE), email, now)?),
+                    None => None,
+                };
+                Self { email: Some(email.clone()), owner, requested_at: None }
             }
         })
     }
@@ -218,7 +226,7 @@ fn address_of(reader: &impl Reader, owner: UserId) -> Result<Option<EmailAddress
 /// Whether the owner has this password, so that the request repeats one whose answer was lost. Only the right code of
 /// an existing owner leads here, so the cost reveals nothing to others.
 async fn is_set(context: &AuthContext, call: &Call, owner: UserId, password: Secret) -> Result<bool, Fault> {
-    let found = context.store.read(move |view| user::find(view, owner)).await?;
+    let found = context.store.read(move |view| proof::came_to_be(view, owner)).await?;
     let Some(hash) = found.and_then(|user| user.password_hash) else { return Ok(false) };
     let place = context.hasher.reserve(call.network(), Priority::Registration)?;
     Ok(match place.verify(hash, password).await? {
@@ -262,13 +270,13 @@ struct Reset {
     requested_at: Option<Timestamp>,
 }
 
-/// Counts a code try, if one is left.
+/// Counts a code try, if one is left; returns the number of tries that are left after it.
 async fn count(
     context: &AuthContext,
     call: &Call,
     by: &ResetBy,
     email: Option<EmailAddress>,
-) -> Result<(), Failure<NoTryLeft>> {
+) -> Result<u8, Failure<NoTryLeft>> {
     let (request, form) = match by {
         ResetBy::Request(id) => (Some(*id), "request"),
         ResetBy::Address(_) => (None, "address"),
@@ -282,7 +290,7 @@ async fn count(
     context.store.decide(context.write(call), move |tx| commit_counted(tx, &counters)).await
 }
 
-fn commit_counted(tx: &mut Tx<'_>, counters: &TryCounters) -> Decision<(), NoTryLeft> {
+fn commit_counted(tx: &mut Tx<'_>, counters: &TryCounters) -> Decision<u8, NoTryLeft> {
     let (mut counted, mut is_left) = (Vec::new(), true);
     if let Some(id) = counters.request {
         let tried = reset::find(tx, id)?.and_then(|request| request.tried(tx.now()));
@@ -296,7 +304,7 @@ fn commit_counted(tx: &mut Tx<'_>, counters: &TryCounters) -> Decision<(), NoTry
     }
     if is_left {
         counted.iter().try_for_each(|tried| reset::put(tx, tried))?;
-        Ok(())
+        Ok(counted.iter().map(|tried| tried.tries_left).min().unwrap_or(0))
     } else {
         timing_padding::leave(tx)?;
         refuse_and_keep(NoTryLeft)
@@ -327,24 +335,13 @@ fn of_day(tx: &Tx<'_>, id: ResetId, email: &EmailAddress, tries: u8) -> Result<R
 
 /// The effect of the right code, in the transaction that accepts it.
 fn set_password(tx: &mut Tx<'_>, reset: &Reset) -> Decision<(), EffectRefused> {
-    let (owner, now) = (reset.owner, tx.now());
-    let known = match user::find(tx, owner)? {
+    let known = match user::find(tx, reset.owner)? {
         Some(known) if was_changed_since(&known, reset.requested_at) => return refuse(EffectRefused),
         Some(known) => set_of_user(tx, known, &reset.hash)?,
-        None => {
-            let Some(registered) = registration::find(tx, owner)? else { return refuse(EffectRefused) };
-            let made = proof::user_of(registered, now);
-            let made = User {
-                profile: Profile::default(),
-                password_hash: Some(reset.hash.clone()),
-                password_changed_at: Some(now),
-                ..made
-            };
-            proof::become_user(tx, &reset.key, made.clone())?;
-            made
-        }
+        None => proof::become_user_of_address(tx, &reset.key, (reset.owner, &reset.hash))?,
     };
-    forget_failures(tx, &known, &reset.key)?;
+    let owner = known.id;
+    forget_failures_of_prover(tx, &known, &reset.key)?;
     end_all_sessions(tx, owner, SessionEnd::PasswordReset)?;
     let event = Event {
         subject: owner,

@@ -11,10 +11,6 @@ use crate::{
     actors::otp::Tried,
     crypto::{code::CodeDigits, link_secret::LinkSecret},
     domain::{otp::CodePurpose, user::User},
-    persistence::{
-        Reader, TxFault,
-        tables::{registration, user},
-    },
     supervision::Command,
     types::{
         Call, Failure, Secret,
@@ -82,20 +78,11 @@ impl Command<AuthContext> for VerifyEmail {
         };
         match tried {
             Tried::Right => {
-                let found = context.store.read(move |view| came_to_be(view, owner)).await?;
+                let found = context.store.read(move |view| proof::came_to_be(view, owner)).await?;
                 found.map(|user| EmailVerified::Now(Box::new(user))).ok_or(Failure::Refused(CodeInvalid))
             }
             Tried::RightAgain => Ok(EmailVerified::Before),
             Tried::Wrong { .. } | Tried::Expired | Tried::Unknown => Err(Failure::Refused(CodeInvalid)),
         }
     }
-}
-
-/// The user that a registration became: the one with its id, or the one that held its address without a proof.
-fn came_to_be(reader: &impl Reader, owner: UserId) -> Result<Option<User>, TxFault> {
-    if let Some(user) = user::find(reader, owner)? {
-        return Ok(Some(user));
-    }
-    let Some(registered) = registration::find(reader, owner)? else { return Ok(None) };
-    Ok(user::find_by_email(reader, &registered.email)?.filter(|user| user.email_verified))
 }

@@ -14,7 +14,7 @@ use crate::{
             AddressState, Registration, Session, SessionEnd,
             actions::AuthAction,
             events::{SessionReuseDetected, SessionRevoked, UserLoggedIn, UserLoggedOut},
-            lockout::Subject,
+            lockout::{RateOrigin, Subject},
             refresh::RefreshState,
         },
         event::{Event, Personal},
@@ -149,6 +149,15 @@ pub(crate) fn record_login(tx: &mut Tx<'_>, user: &User, login: CompletedLogin) 
 pub(crate) fn forget_failures(tx: &mut Tx<'_>, of: &User, key: &IdentifierKey) -> Result<(), TxFault> {
     let subjects = identifiers::all_of(key, of).into_iter().chain([Subject::User(of.id)]);
     subjects.into_iter().try_for_each(|subject| failure::clear(tx, subject))
+}
+
+/// Clears the failed logins of a user who has proven the address: those of the user and, of the identifiers, those of the
+/// day and of the prover's network. An identifier stays locked out for other networks that tried it too often, because
+/// the end of that lockout would reveal to them that the identifier is a user's.
+pub(crate) fn forget_failures_of_prover(tx: &mut Tx<'_>, of: &User, key: &IdentifierKey) -> Result<(), TxFault> {
+    failure::clear(tx, Subject::User(of.id))?;
+    let origin = RateOrigin::Network(tx.context().network());
+    identifiers::all_of(key, of).into_iter().try_for_each(|named| failure::forget_origin(tx, named, origin))
 }
 
 /// Removes a registration with its codes, and erases its personal fields. No event is written, because it is not a

@@ -1,7 +1,7 @@
 //! Migrates an older store to this program's version before any service runs; the listeners report the progress.
 //!
 //! - **Owns:** the progress of the migrations; their order and steps are in `persistence/migrations`.
-//! - **Wakes on:** its start, once.
+//! - **Wakes on:** the open store, once.
 //! - **Promises:** a snapshot is in the data directory before the first step. Each step is one transaction that stores
 //!   its position, so that the next start continues there after a stop or a crash.
 //! - **Loses on crash:** nothing; its failure ends the process.
@@ -16,16 +16,17 @@ use crate::{
         migrations::{self, Migration},
     },
     supervision::{Spec, Supervisor, TaskCx},
-    telemetry::migration::MigrationProgress,
+    telemetry::starting::{MigrationProgress, StartPhase},
     types::{CallContext, Fault, Work, limits},
 };
 
-/// The handle, from which the listeners and the start read the progress and the end.
+/// The handle, with which the start begins the migration and waits for its end.
 #[derive(Clone)]
 pub struct Migrator {
-    store: Store,
+    /// The store, once it is open and has to be migrated.
+    store: watch::Sender<Option<Store>>,
     all: &'static [Migration],
-    progress: watch::Sender<MigrationProgress>,
+    phase: watch::Sender<StartPhase>,
     ended: watch::Sender<Option<Result<(), MigrationFailed>>>,
 }
 
@@ -41,15 +42,15 @@ pub enum MigrationFailed {
 }
 
 impl Migrator {
-    /// A migrator for the migrations in `all` that `store` still needs.
-    pub fn new(store: Store, all: &'static [Migration]) -> Self {
-        let (progress, ended) = (watch::Sender::new(MigrationProgress::BEGUN), watch::Sender::new(None));
-        Self { store, all, progress, ended }
+    /// A migrator for those of the migrations in `all` that a store still needs; `phase` gets the progress.
+    pub fn new(phase: watch::Sender<StartPhase>, all: &'static [Migration]) -> Self {
+        Self { store: watch::Sender::new(None), all, phase, ended: watch::Sender::new(None) }
     }
 
-    /// A receiver of the progress.
-    pub fn progress(&self) -> watch::Receiver<MigrationProgress> {
-        self.progress.subscribe()
+    /// Begins the migration of `store`.
+    pub fn begin(&self, store: Store) {
+        self.phase.send_replace(StartPhase::Migrating(MigrationProgress::BEGUN));
+        self.store.send_replace(Some(store));
     }
 
     /// Waits for the end of the migrations.
@@ -67,7 +68,8 @@ impl Migrator {
             let migrator = migrator.clone();
             async move {
                 cx.ready();
-                if let Some(outcome) = cx.stopping().run_until_cancelled(migrator.migrate(&cx)).await {
+                let work = async { migrator.migrate(&cx, &migrator.begun().await?).await };
+                if let Some(outcome) = cx.stopping().run_until_cancelled(work).await {
                     migrator.ended.send_replace(Some(outcome));
                 }
                 cx.stopping().cancelled().await;
@@ -76,10 +78,18 @@ impl Migrator {
         });
     }
 
-    async fn migrate(&self, cx: &TaskCx) -> Result<(), MigrationFailed> {
-        let (Self { store, progress, .. }, all) = (self, self.all);
+    /// Waits for the store.
+    async fn begun(&self) -> Result<Store, Fault> {
+        let mut store = self.store.subscribe();
+        // `self` owns the sender.
+        let begun = store.wait_for(Option::is_some).await.ok().and_then(|store| store.clone());
+        begun.ok_or_else(|| Fault::bug("the migrator has no store"))
+    }
+
+    async fn migrate(&self, cx: &TaskCx, store: &Store) -> Result<(), MigrationFailed> {
+        let (Self { phase, .. }, all) = (self, self.all);
         if !store.read(move |view| migrations::is_under_way(view, all)).await? {
-            self.take_snapshot(cx).await.map_err(MigrationFailed::Snapshot)?;
+            take_snapshot(cx, store).await.map_err(MigrationFailed::Snapshot)?;
         }
         let system = cx.system();
         let write = || {
@@ -92,21 +102,18 @@ impl Migrator {
         let report = |reached: MigrationProgress| {
             // The actor that usually reads the free space does not run yet.
             store.tend();
-            let before = progress.send_replace(reached);
-            if before != reached {
-                tracing::info!(migration = reached.name, percent = reached.percent, "migrating");
-            }
+            phase.send_replace(StartPhase::Migrating(reached));
         };
         migrations::run(store, all, write, report).await?;
         Ok(())
     }
+}
 
-    async fn take_snapshot(&self, cx: &TaskCx) -> Result<(), Fault> {
-        // A store in memory is never older than the program.
-        let Some(upkeep) = self.store.upkeep().cloned() else { return Ok(()) };
-        let taking = cx.thread(move |_| upkeep.take().map_err(|error| Fault::bug(error.to_string())));
-        let snapshot = taking.await?;
-        tracing::info!(?snapshot, "a snapshot was taken before migrating");
-        Ok(())
-    }
+async fn take_snapshot(cx: &TaskCx, store: &Store) -> Result<(), Fault> {
+    // A store in memory is never older than the program.
+    let Some(upkeep) = store.upkeep().cloned() else { return Ok(()) };
+    let taking = cx.thread(move |_| upkeep.take().map_err(|error| Fault::bug(error.to_string())));
+    let snapshot = taking.await?;
+    tracing::info!(?snapshot, "a snapshot was taken before migrating");
+    Ok(())
 }

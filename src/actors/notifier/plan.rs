@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        auth::events::{AuthEvent, PasswordChanged, PasswordResetCompleted},
+        auth::events::{AuthEvent, PasswordChanged, PasswordResetCompleted, PasswordSet},
         event::{EventEnvelope, EventKind},
         notification::{CodeReference, TemplateName},
         otp::{CodePurpose, events::OtpEvent},
@@ -26,6 +26,8 @@ pub struct Notice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventPlan {
     Notify(Notice),
+    /// The event needs no notification, and costs what one that needs a notification costs.
+    Imitate,
     /// The type is subscribed, but this event needs no notification.
     Nothing,
     /// The catalogue does not name the notifier as a subscriber of the type.
@@ -54,12 +56,14 @@ fn of_auth(event: &AuthEvent) -> EventPlan {
         AuthEvent::SessionReuseDetected(event) => notify(event.user, TemplateName::SessionEnded),
         AuthEvent::PasswordResetCompleted(PasswordResetCompleted { user })
         | AuthEvent::PasswordChanged(PasswordChanged { user }) => notify(*user, TemplateName::PasswordChanged),
+        AuthEvent::PasswordSet(PasswordSet { user }) => notify(*user, TemplateName::PasswordSet),
         AuthEvent::UserRegistered(_)
         | AuthEvent::UserLoginFailed(_)
         | AuthEvent::UserLoggedOut(_)
         | AuthEvent::SessionRefreshed(_)
         | AuthEvent::SessionRevoked(_)
-        | AuthEvent::PasswordResetRequested(_) => EventPlan::NotSubscribed,
+        | AuthEvent::PasswordResetRequested(_)
+        | AuthEvent::PasswordResetUnmatched(_) => EventPlan::NotSubscribed,
     }
 }
 
@@ -86,6 +90,7 @@ fn of_otp(event: &OtpEvent) -> EventPlan {
             let code = CodeReference { owner: event.owner, purpose: CodePurpose::ResetPassword, code: event.code };
             of_code(code, event.expires_at)
         }
+        OtpEvent::OtpResetUnmatched(_) => EventPlan::Imitate,
         OtpEvent::OtpSent(_) | OtpEvent::OtpVerified(_) | OtpEvent::OtpFailed(_) | OtpEvent::OtpExpired(_) => {
             EventPlan::NotSubscribed
         }
@@ -125,7 +130,7 @@ mod tests {
         for event in samples::envelopes() {
             let event_type = event.event_type;
             match plan(&event) {
-                EventPlan::Notify(_) => {
+                EventPlan::Notify(_) | EventPlan::Imitate => {
                     assert!(heard.contains(&event_type), "{event_type} never reaches the notifier")
                 }
                 EventPlan::Nothing => panic!("the sample of {event_type} leads to no notification"),

@@ -34,6 +34,7 @@ impl NotifierSubscriber {
     async fn take(&self, hand_over: HandOver) -> Result<(), NotTaken> {
         let notice = match plan(&hand_over.event) {
             EventPlan::Notify(notice) => notice,
+            EventPlan::Imitate => return self.imitate(&hand_over).await,
             EventPlan::Nothing => return Ok(()),
             EventPlan::NotSubscribed => {
                 return Err(NotTaken::Never("no notification is planned for this type".to_owned()));
@@ -80,6 +81,21 @@ impl NotifierSubscriber {
             Err(Failure::Refused(AlreadySettled)) => Ok(None),
             Err(Failure::Fault(fault)) => Err(fault),
         }
+    }
+
+    /// Costs the commits of a notification that is sent: those that create it and end its delivery.
+    async fn imitate(&self, hand_over: &HandOver) -> Result<(), NotTaken> {
+        let settled = hand_over.clone();
+        let created = move |tx: &mut Tx<'_>| {
+            settled.settle(tx)?;
+            Ok(writes::imitate_creation(tx)?)
+        };
+        match self.context.store.decide(hand_over.write(), created).await {
+            Ok(()) => {}
+            Err(Failure::Refused(AlreadySettled)) => return Ok(()),
+            Err(Failure::Fault(fault)) => return Err(fault.into()),
+        }
+        Ok(self.context.store.write(hand_over.write(), writes::imitate_end).await?)
     }
 
     /// Reserves a sender for the delivery of an event, so that one commit creates and claims it. `None`: no sender is

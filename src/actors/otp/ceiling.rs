@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         audit::AuditRecord,
-        otp::{CodeLimits, CodePurpose, RefusedCodes, actions::OtpAction},
+        otp::{CodeLimits, NetworkRefusedCodes, RefusedCodes, actions::OtpAction},
     },
     persistence::{
         Reader, Tx, TxFault,
@@ -14,14 +14,6 @@ use crate::{
     },
     types::id::UserId,
 };
-
-/// Whether the ceilings count tries of this purpose: those of unauthenticated clients, not those of signed-in users.
-pub(super) fn applies_to(purpose: CodePurpose) -> bool {
-    match purpose {
-        CodePurpose::VerifyEmail | CodePurpose::ResetPassword => true,
-        CodePurpose::VerifyPhone | CodePurpose::StepUp => false,
-    }
-}
 
 /// The domain of the owner's address; `None`: the owner does not exist.
 pub(super) fn domain_of(reader: &impl Reader, owner: UserId) -> Result<Option<String>, TxFault> {
@@ -36,28 +28,37 @@ fn scopes<'a>(domain: &'a str, limits: &CodeLimits) -> [(RefusalScope<'a>, u32);
     [(RefusalScope::All, limits.refused_hourly), (RefusalScope::Domain(domain), limits.refused_hourly_by_domain)]
 }
 
-/// Whether a ceiling is reached, so that no code is accepted now.
+/// Whether no code is accepted now: a ceiling is reached, or the caller's network has caused its share of one.
 pub(super) fn is_reached(tx: &Tx<'_>, domain: &str, limits: &CodeLimits) -> Result<bool, TxFault> {
+    let network = tx.context().network();
     for (scope, most) in scopes(domain, limits) {
-        let refused = refused_codes::find(tx, scope)?;
-        if RefusedCodes::reached(refused.as_ref(), tx.now(), most).is_some() {
+        let Some(refused) = RefusedCodes::current(refused_codes::find(tx, scope)?, tx.now()) else { continue };
+        let caused = refused_codes::of_network(tx, (scope, &refused), network)?;
+        if refused.count >= most || caused.count >= NetworkRefusedCodes::share_of(most) {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// Counts a refused code, and audits the one that reaches a ceiling.
+/// Counts a refused code, and audits the one that reaches a ceiling or the network's share of one.
 pub(super) fn count(tx: &mut Tx<'_>, domain: &str, limits: &CodeLimits) -> Result<(), TxFault> {
+    let network = tx.context().network();
     for (scope, most) in scopes(domain, limits) {
         let refused = RefusedCodes::with_another(refused_codes::find(tx, scope)?, tx.now());
         refused_codes::put(tx, scope, &refused)?;
+        let before = refused_codes::of_network(tx, (scope, &refused), network)?;
+        let caused = NetworkRefusedCodes { count: before.count.saturating_add(1) };
+        refused_codes::put_of_network(tx, (scope, &refused), (network, &caused))?;
+        let named = match scope {
+            RefusalScope::All => "scope=installation".to_owned(),
+            RefusalScope::Domain(domain) => format!("scope=domain domain={domain}"),
+        };
+        if caused.count == NetworkRefusedCodes::share_of(most) {
+            tx.audit(AuditRecord::done(OtpAction::CodeCeiling, None).detail(format!("{named} share=network")))?;
+        }
         if refused.count == most {
-            let scope = match scope {
-                RefusalScope::All => "scope=installation".to_owned(),
-                RefusalScope::Domain(domain) => format!("scope=domain domain={domain}"),
-            };
-            tx.audit(AuditRecord::done(OtpAction::CodeCeiling, None).detail(scope))?;
+            tx.audit(AuditRecord::done(OtpAction::CodeCeiling, None).detail(named))?;
         }
     }
     Ok(())

@@ -38,6 +38,9 @@ pub enum Issued {
 pub enum CodeOrder {
     /// An event, whose hand-over is settled in the same commit.
     Event(Box<HandOver>),
+    /// The event of a request to reset the password of an unknown address, settled in the same commit. The code is
+    /// stored for the limits on sending, and not sent.
+    Unmatched(Box<HandOver>),
     /// A request, which may come from another person than the owner.
     Asked,
 }
@@ -50,7 +53,7 @@ pub(super) async fn run(
 ) -> Result<Issued, Fault> {
     let limits = context.limits;
     let write = match &order {
-        CodeOrder::Event(hand_over) => hand_over.under_lease(context.write(call)),
+        CodeOrder::Event(hand_over) | CodeOrder::Unmatched(hand_over) => hand_over.under_lease(context.write(call)),
         CodeOrder::Asked => context.write(call),
     };
     match context.store.decide(write, move |tx| commit(tx, (owner, purpose), &order, &limits)).await {
@@ -67,8 +70,8 @@ fn commit(
     limits: &CodeLimits,
 ) -> Decision<Issued, AlreadySettled> {
     match order {
-        CodeOrder::Event(hand_over) => hand_over.settle(tx)?,
+        CodeOrder::Event(hand_over) | CodeOrder::Unmatched(hand_over) => hand_over.settle(tx)?,
         CodeOrder::Asked => {}
     }
-    Ok(writes::issue_code(tx, (owner, purpose), limits)?)
+    Ok(writes::issue_code(tx, (owner, purpose), order, limits)?)
 }

@@ -25,7 +25,7 @@ pub use code_state::CodeState;
 pub use issue::{CodeOrder, Issued};
 pub use reveal::LiveCode;
 pub use subscriber::OtpSubscriber;
-pub use verify::{CodeProof, CodeTry, Effect, EffectRefused, EffectRun, Pretended, Tried};
+pub use verify::{CodeProof, CodeTry, Effect, EffectRefused, EffectRun, Pretended, ResetTry, Tried, TryCount};
 
 use self::{child::OtpChild, context::OtpContext};
 use crate::{
@@ -89,7 +89,21 @@ impl Otp {
         effect: Effect,
     ) -> Result<Tried, Fault> {
         let Ok(typed) = CodeDigits::parse(typed) else { return Ok(Tried::Unknown) };
-        self.tried(context, owner, CodeTry { purpose, proof: CodeProof::Digits(typed), effect }).await
+        let proof = CodeProof::Digits(typed);
+        self.tried(context, owner, CodeTry { purpose, proof, counted: TryCount::Code, effect }).await
+    }
+
+    /// Tries a typed code to reset a password, which the request `reset` has counted; otherwise as `verify`.
+    pub async fn verify_reset(
+        &self,
+        context: CallContext,
+        owner: UserId,
+        (typed, reset): (&str, ResetTry),
+        effect: Effect,
+    ) -> Result<Tried, Fault> {
+        let Ok(typed) = CodeDigits::parse(typed) else { return Ok(Tried::Unknown) };
+        let (purpose, proof) = (CodePurpose::ResetPassword, CodeProof::Digits(typed));
+        self.tried(context, owner, CodeTry { purpose, proof, counted: TryCount::Request(reset), effect }).await
     }
 
     /// Tries the secret of a link; `effect` is what the right one does, in the same commit. A wrong one counts against
@@ -102,7 +116,8 @@ impl Otp {
         effect: Effect,
     ) -> Result<Tried, Fault> {
         let owner = secret.owner();
-        self.tried(context, owner, CodeTry { purpose, proof: CodeProof::Link(secret), effect }).await
+        let proof = CodeProof::Link(secret);
+        self.tried(context, owner, CodeTry { purpose, proof, counted: TryCount::Code, effect }).await
     }
 
     async fn tried(&self, context: CallContext, owner: UserId, attempt: CodeTry) -> Result<Tried, Fault> {

@@ -24,21 +24,36 @@ impl OtpSubscriber {
     }
 
     async fn take(&self, hand_over: HandOver) -> Result<(), NotTaken> {
-        let Some((owner, purpose)) = hand_over.event.kind.as_ref().and_then(ordered) else {
+        let Some(needed) = hand_over.event.kind.as_ref().and_then(ordered) else {
             return Err(NotTaken::Never("not an event that needs a code".to_owned()));
         };
-        let context = hand_over.context();
-        match self.otp.issue(context, owner, purpose, CodeOrder::Event(Box::new(hand_over))).await? {
+        let (context, subject) = (hand_over.context(), hand_over.event.subject);
+        let (owner, purpose, order) = match needed {
+            NeededCode::Of(owner, purpose) => (owner, purpose, CodeOrder::Event(Box::new(hand_over))),
+            NeededCode::OfUnknown => (subject, CodePurpose::ResetPassword, CodeOrder::Unmatched(Box::new(hand_over))),
+        };
+        match self.otp.issue(context, owner, purpose, order).await? {
             Issued::Sent { .. } | Issued::Wait { .. } | Issued::NoOwner => Ok(()),
         }
     }
 }
 
-/// The owner and purpose of the code that an event requires.
-fn ordered(kind: &EventKind) -> Option<(UserId, CodePurpose)> {
+/// The code that an event requires.
+enum NeededCode {
+    /// One of this owner.
+    Of(UserId, CodePurpose),
+    /// One that is not sent, of the stand-in of an unknown address: the subject of the event.
+    OfUnknown,
+}
+
+/// The code that an event requires; `None`: no code.
+fn ordered(kind: &EventKind) -> Option<NeededCode> {
     match kind {
-        EventKind::Auth(AuthEvent::UserRegistered(event)) => Some((event.user, CodePurpose::VerifyEmail)),
-        EventKind::Auth(AuthEvent::PasswordResetRequested(event)) => Some((event.user, CodePurpose::ResetPassword)),
+        EventKind::Auth(AuthEvent::UserRegistered(event)) => Some(NeededCode::Of(event.user, CodePurpose::VerifyEmail)),
+        EventKind::Auth(AuthEvent::PasswordResetRequested(event)) => {
+            Some(NeededCode::Of(event.user, CodePurpose::ResetPassword))
+        }
+        EventKind::Auth(AuthEvent::PasswordResetUnmatched(_)) => Some(NeededCode::OfUnknown),
         _ => None,
     }
 }

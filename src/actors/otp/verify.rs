@@ -95,8 +95,27 @@ pub enum CodeProof {
 pub struct CodeTry {
     pub purpose: CodePurpose,
     pub proof: CodeProof,
+    pub counted: TryCount,
     /// Applied if the proof is right.
     pub effect: Effect,
+}
+
+/// What counts a try.
+#[derive(Debug, Clone)]
+pub enum TryCount {
+    /// The code.
+    Code,
+    /// The request to reset a password that the try names; the request has counted it.
+    Request(ResetTry),
+}
+
+/// A try of a code to reset a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResetTry {
+    /// The domain of the address of the request.
+    pub domain: String,
+    /// The tries that the request has left.
+    pub tries_left: u8,
 }
 
 pub(super) async fn run(context: &Arc<OtpContext>, call: &Call, owner: UserId, tried: CodeTry) -> Result<Tried, Fault> {
@@ -129,16 +148,15 @@ impl CodeJudge {
 }
 
 fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) -> Decision<Tried, EffectRefused> {
-    let Some(found) = code_of(tx, owner, tried, judge)? else { return unchanged(tx, Tried::Unknown) };
-    let guarded = match (&tried.proof, ceiling::applies_to(tried.purpose)) {
-        (CodeProof::Digits(_), true) => ceiling::domain_of(tx, owner)?,
-        (CodeProof::Digits(_), false) | (CodeProof::Link(_), _) => None,
-    };
+    let guarded = guarded_domain(tx, owner, tried)?;
     if let Some(domain) = &guarded
         && ceiling::is_reached(tx, domain, &judge.limits)?
     {
         return unchanged(tx, Tried::Unknown);
     }
+    let Some(found) = code_of(tx, owner, tried, judge)? else {
+        return no_code(tx, owner, (tried, Tried::Unknown), &judge.limits);
+    };
     match judge.judge(&found, &tried.proof, tx.now()) {
         Try::Verified(used) => {
             tried.effect.apply(tx)?;
@@ -147,14 +165,46 @@ fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) ->
         }
         Try::VerifiedBefore => Ok(Tried::RightAgain),
         Try::Wrong { code: counted, attempts_left } => {
+            let attempts_left = match &tried.counted {
+                TryCount::Code => attempts_left,
+                TryCount::Request(reset) => reset.tries_left,
+            };
             writes::count_wrong_try(tx, &counted, attempts_left)?;
             if let Some(domain) = &guarded {
                 ceiling::count(tx, domain, &judge.limits)?;
             }
             Ok(Tried::Wrong { attempts_left })
         }
-        Try::Expired => unchanged(tx, Tried::Expired),
-        Try::Void => unchanged(tx, Tried::Unknown),
+        Try::Expired => no_code(tx, owner, (tried, Tried::Expired), &judge.limits),
+        Try::Void => no_code(tx, owner, (tried, Tried::Unknown), &judge.limits),
+    }
+}
+
+/// The domain whose ceiling counts the try. Ceilings count the tries of unauthenticated clients, not those of signed-in
+/// users, and not those of links.
+fn guarded_domain(tx: &Tx<'_>, owner: UserId, tried: &CodeTry) -> Result<Option<String>, TxFault> {
+    match (&tried.proof, &tried.counted, tried.purpose) {
+        (CodeProof::Digits(_), TryCount::Request(reset), _) => Ok(Some(reset.domain.clone())),
+        (CodeProof::Digits(_), TryCount::Code, CodePurpose::VerifyEmail) => ceiling::domain_of(tx, owner),
+        (CodeProof::Digits(_), TryCount::Code, _) | (CodeProof::Link(_), ..) => Ok(None),
+    }
+}
+
+/// Ends a try for which there is no valid code. One that a request counts is audited and counted as a wrong one, as it
+/// is for a request whose address is unknown.
+fn no_code(
+    tx: &mut Tx<'_>,
+    owner: UserId,
+    (tried, result): (&CodeTry, Tried),
+    limits: &CodeLimits,
+) -> Decision<Tried, EffectRefused> {
+    match (&tried.proof, &tried.counted) {
+        (CodeProof::Digits(_), TryCount::Request(reset)) => {
+            timing_padding::leave(tx)?;
+            count_without_code(tx, Some(owner), reset, limits)?;
+            Ok(result)
+        }
+        (CodeProof::Digits(_), TryCount::Code) | (CodeProof::Link(_), _) => unchanged(tx, result),
     }
 }
 
@@ -162,7 +212,7 @@ fn commit(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) ->
 fn code_of(tx: &mut Tx<'_>, owner: UserId, tried: &CodeTry, judge: &CodeJudge) -> Result<Option<OneTimeCode>, TxFault> {
     match (code::find(tx, owner, tried.purpose)?, &tried.proof) {
         (Some(found), _) => Ok(Some(found)),
-        (None, CodeProof::Digits(_)) => writes::decoy_code(tx, owner, tried.purpose, &judge.limits),
+        (None, CodeProof::Digits(_)) => writes::code_before_issue(tx, owner, tried.purpose, &judge.limits),
         (None, CodeProof::Link(_)) => Ok(None),
     }
 }
@@ -179,10 +229,7 @@ pub enum Pretended {
     /// An issue without a code, or a try without a code.
     Nothing,
     /// A try of a code that was not sent, because no user has the address of its request.
-    Try {
-        /// The domain of the address.
-        domain: String,
-    },
+    Try(ResetTry),
 }
 
 pub(super) async fn pretend(context: &Arc<OtpContext>, call: &Call, pretended: Pretended) -> Result<(), Fault> {
@@ -193,12 +240,23 @@ pub(super) async fn pretend(context: &Arc<OtpContext>, call: &Call, pretended: P
 /// Costs the same as the real work. A try is audited and counted as a wrong one.
 fn commit_pretended(tx: &mut Tx<'_>, pretended: &Pretended, limits: &CodeLimits) -> Result<(), TxFault> {
     timing_padding::leave(tx)?;
-    let Pretended::Try { domain } = pretended else { return Ok(()) };
-    if ceiling::is_reached(tx, domain, limits)? {
+    let Pretended::Try(reset) = pretended else { return Ok(()) };
+    if ceiling::is_reached(tx, &reset.domain, limits)? {
         return Ok(());
     }
+    count_without_code(tx, None, reset, limits)
+}
+
+/// Audits and counts a wrong code to reset a password where there is no code to count it.
+fn count_without_code(
+    tx: &mut Tx<'_>,
+    owner: Option<UserId>,
+    reset: &ResetTry,
+    limits: &CodeLimits,
+) -> Result<(), TxFault> {
     // In the place of the event.
     timing_padding::leave(tx)?;
-    tx.audit(AuditRecord::refused(OtpAction::CodeRefused, None).detail("purpose=reset_password"))?;
-    ceiling::count(tx, domain, limits)
+    let detail = writes::refused_detail(CodePurpose::ResetPassword, reset.tries_left);
+    tx.audit(AuditRecord::refused(OtpAction::CodeRefused, owner).detail(detail))?;
+    ceiling::count(tx, &reset.domain, limits)
 }

@@ -1,5 +1,5 @@
-//! Ends the expired registrations, invitations, codes, sessions, failed logins, requests to reset a password and
-//! outcomes.
+//! Ends the expired registrations, invitations, codes, sessions, failed logins, counts of wrong codes, requests to reset
+//! a password and outcomes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
         tables::{
             code,
             failure::{self, Walked},
-            invitation, outcome, registration, reset, session,
+            invitation, outcome, refused_codes, registration, reset, session,
         },
     },
     supervision::{Next, TaskCx},
@@ -48,7 +48,7 @@ impl LeasedWorker for Expirer {
             return Ok(Next::Within(EVERY));
         }
         let mut full = false;
-        for step in [registrations, invitations, codes, sessions, resets, outcomes] {
+        for step in [registrations, invitations, codes, sessions, resets, outcomes, refused] {
             if cx.stopping().is_cancelled() {
                 return Ok(Next::Within(EVERY));
             }
@@ -107,4 +107,8 @@ fn resets(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
 
 fn outcomes(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
     outcome::remove_ended(tx, BATCH)
+}
+
+fn refused(tx: &mut Tx<'_>) -> Result<usize, TxFault> {
+    refused_codes::remove_ended(tx, BATCH)
 }

@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{UserContext, writes};
+use super::{
+    UserContext,
+    writes::{self, UserVersionRefusal},
+};
 use crate::{
     domain::user::User,
-    persistence::{Decision, Tx, refuse, tables::user},
+    persistence::{Decision, Tx, refuse},
     supervision::Command,
     types::{Call, ExpectedVersion, Failure, Role, Roles, id::UserId, limits},
 };
@@ -23,14 +26,18 @@ pub struct ChangeRoles {
 /// The reason why the roles are not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeRolesRefusal {
-    /// No user has this id.
-    NotFound,
-    /// The user has another version than the expected one.
-    Changed,
+    /// There is no such user, or no such version.
+    Version(UserVersionRefusal),
     /// The change would remove the last administrator.
     LastAdmin,
     /// The user has not proven the address and cannot get another role.
     Unproven,
+}
+
+impl From<UserVersionRefusal> for ChangeRolesRefusal {
+    fn from(refusal: UserVersionRefusal) -> Self {
+        Self::Version(refusal)
+    }
 }
 
 impl Command<UserContext> for ChangeRoles {
@@ -45,10 +52,7 @@ impl Command<UserContext> for ChangeRoles {
 }
 
 fn commit(tx: &mut Tx<'_>, command: &ChangeRoles) -> Decision<User, ChangeRolesRefusal> {
-    let Some(found) = user::find(tx, command.user)? else { return refuse(ChangeRolesRefusal::NotFound) };
-    if !command.from.admits(found.version) {
-        return refuse(ChangeRolesRefusal::Changed);
-    }
+    let found = writes::find_expected(tx, (command.user, &command.from))?;
     if found.roles == command.to {
         return Ok(found);
     }

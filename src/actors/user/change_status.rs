@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{UserContext, writes};
+use super::{
+    UserContext,
+    writes::{self, UserVersionRefusal},
+};
 use crate::{
     actors::{auth::writes::end_all_sessions, otp::writes::void_codes_of},
     domain::{
@@ -12,7 +15,7 @@ use crate::{
             transition::{self, StatusChange},
         },
     },
-    persistence::{Decision, Tx, refuse, tables::user},
+    persistence::{Decision, Tx, refuse},
     supervision::Command,
     types::{Call, ExpectedVersion, Failure, id::UserId, limits},
 };
@@ -31,14 +34,18 @@ pub struct ChangeStatus {
 /// The reason why the status is not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeStatusRefusal {
-    /// No user has this id.
-    NotFound,
-    /// The user has another version than the expected one.
-    Changed,
+    /// There is no such user, or no such version.
+    Version(UserVersionRefusal),
     /// The user's present status does not allow the change.
     NotFrom(Status),
     /// The change would remove the last administrator.
     LastAdmin,
+}
+
+impl From<UserVersionRefusal> for ChangeStatusRefusal {
+    fn from(refusal: UserVersionRefusal) -> Self {
+        Self::Version(refusal)
+    }
 }
 
 impl Command<UserContext> for ChangeStatus {
@@ -53,10 +60,7 @@ impl Command<UserContext> for ChangeStatus {
 }
 
 fn commit(tx: &mut Tx<'_>, command: &ChangeStatus) -> Decision<User, ChangeStatusRefusal> {
-    let Some(found) = user::find(tx, command.user)? else { return refuse(ChangeStatusRefusal::NotFound) };
-    if !command.from.admits(found.version) {
-        return refuse(ChangeStatusRefusal::Changed);
-    }
+    let found = writes::find_expected(tx, (command.user, &command.from))?;
     if found.status == command.to {
         return Ok(found);
     }

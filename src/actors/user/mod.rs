@@ -32,6 +32,7 @@ pub use note_access::{AccessKind, NoteAccess};
 pub use revoke_invitation::{NoSuchInvitation, RevokeInvitation};
 pub use set_password::{SetPassword, SetPasswordRefusal};
 pub use unlock::{Unlock, UnlockRefusal};
+pub use writes::UserVersionRefusal;
 
 use note_access::WrittenAccess;
 

@@ -12,7 +12,7 @@ use crate::{
     crypto::identifier::IdentifierKey,
     domain::{
         audit::AuditRecord,
-        auth::{SessionEnd, actions::AuthAction, events::PasswordChanged, password_policy},
+        auth::{SessionEnd, actions::AuthAction, events::PasswordSet, password_policy},
         event::Event,
         otp::CodePurpose,
         user::User,
@@ -73,7 +73,7 @@ fn commit(tx: &mut Tx<'_>, id: UserId, hash: &str, key: &IdentifierKey) -> Decis
     end_all_sessions(tx, changed.id, SessionEnd::PasswordReset)?;
     void_code(tx, changed.id, CodePurpose::ResetPassword)?;
     forget_failures(tx, &changed, key)?;
-    let kind = PasswordChanged { user: changed.id }.into();
+    let kind = PasswordSet { user: changed.id }.into();
     let event = Event { subject: changed.id, kind, personal: writes::addressed(&changed.email) };
     let entry = AuditRecord::done(AuthAction::ResetPassword, changed.id).detail("by=operator");
     tx.record(event, entry)?;

@@ -13,11 +13,32 @@ use crate::{
         },
     },
     persistence::{
-        Tx, TxFault, persons,
+        Decision, Tx, TxFault, persons, refuse,
         tables::{invitation, user},
     },
-    types::{EmailAddress, Role, Roles, id::UserId},
+    types::{EmailAddress, ExpectedVersion, Role, Roles, id::UserId},
 };
+
+/// The reason why no version of a user can be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserVersionRefusal {
+    /// No user has this id.
+    NotFound,
+    /// The user has another version than the expected one.
+    Changed,
+}
+
+/// The user to change, if the present version is an expected one.
+pub(super) fn find_expected<R: From<UserVersionRefusal>>(
+    tx: &Tx<'_>,
+    (id, expected): (UserId, &ExpectedVersion),
+) -> Decision<User, R> {
+    match user::find(tx, id)? {
+        None => refuse(UserVersionRefusal::NotFound.into()),
+        Some(found) if !expected.admits(found.version) => refuse(UserVersionRefusal::Changed.into()),
+        Some(found) => Ok(found),
+    }
+}
 
 /// Writes `changed` as the next version of the user with its id and returns it. The address and the user name must be
 /// unchanged.

@@ -1,19 +1,12 @@
 //! The action of an entry, by number, and the list of the services that have actions. Each declares its own beside its
 //! rules, in `domain/<service>/actions.rs`.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::log::AuditLog;
 use crate::domain::{
-    auth::actions::AuthAction,
-    event::actions::EventAction,
-    notification::actions::NotificationAction,
-    operations::OperationsAction,
-    otp::actions::OtpAction,
-    service::{unknown_name, unknown_number},
-    user::actions::UserAction,
+    auth::actions::AuthAction, event::actions::EventAction, notification::actions::NotificationAction,
+    operations::OperationsAction, otp::actions::OtpAction, service::catalogue_number, user::actions::UserAction,
 };
 
 /// The actions of all services.
@@ -88,45 +81,12 @@ pub struct ActionRow {
 }
 
 impl ActionRow {
-    /// The rows of all actions, in the order of the catalogue.
-    pub fn all() -> impl Iterator<Item = &'static Self> {
-        ROWS.iter().copied().flatten()
+    fn has_name(&self, name: &str) -> bool {
+        self.name == name
     }
 }
 
-impl AuditAction {
-    /// The action with this number.
-    pub const fn of(number: u16) -> Self {
-        Self(number)
-    }
-
-    /// Its number: the service in the high byte.
-    pub const fn number(self) -> u16 {
-        self.0
-    }
-
-    /// Its row; `None`: this program does not know the action.
-    pub fn row(self) -> Option<&'static ActionRow> {
-        ActionRow::all().find(|row| row.action == self)
-    }
-
-    /// The action with this name; `unknown:<number>` for a number without a row.
-    pub fn from_name(name: &str) -> Option<Self> {
-        let known = ActionRow::all().find(|row| row.name == name);
-        let unknown = || unknown_number(name).map(Self).filter(|found| found.row().is_none());
-        known.map(|row| row.action).or_else(unknown)
-    }
-}
-
-impl fmt::Display for AuditAction {
-    /// Its name, or `unknown:<number>`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.row() {
-            Some(row) => f.write_str(row.name),
-            None => f.write_str(&unknown_name(self.0)),
-        }
-    }
-}
+catalogue_number!(AuditAction in ActionRow.action);
 
 #[cfg(test)]
 mod tests {

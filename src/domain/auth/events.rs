@@ -18,7 +18,7 @@ service_events! {
     AuthEvent of Auth:
     UserRegistered, UserRegistrationRepeated, UserLoggedIn, UserLoginFailed, UserLockedOut, UserLoggedOut,
     SessionRefreshed, SessionRevoked, SessionReuseDetected,
-    PasswordResetRequested, PasswordResetCompleted, PasswordChanged,
+    PasswordResetRequested, PasswordResetCompleted, PasswordChanged, PasswordResetUnmatched, PasswordSet,
 }
 
 event! {
@@ -119,8 +119,23 @@ event! {
 }
 
 event! {
-    /// The password was changed by its user, or set by an operator.
+    /// The password was changed by its user.
     PasswordChanged = 0x010c, "password.changed", to ["notifier"], schema 1 {
+        user: UserId as "userId" = id(),
+    }
+}
+
+event! {
+    /// A password reset was requested for an address that no user and no registration has. The subject is a stand-in,
+    /// derived from the address; the event costs what the one of a user costs.
+    PasswordResetUnmatched = 0x010d, "password.reset_unmatched", to ["otp"], schema 1 {
+        reset: ResetId as "requestId" = id(),
+    }
+}
+
+event! {
+    /// An operator set a password for a user.
+    PasswordSet = 0x010e, "password.set", to ["notifier"], schema 1 {
         user: UserId as "userId" = id(),
     }
 }

@@ -1,11 +1,9 @@
 //! The type of an event, by number, and its row of the catalogue.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::kind::ROWS;
-use crate::domain::service::{ServiceId, unknown_name, unknown_number};
+use crate::domain::service::{ServiceId, catalogue_number};
 
 /// The type of an event, stored as its number. It may be one that this program does not know, of a newer version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,31 +24,18 @@ pub struct EventRow {
 }
 
 impl EventRow {
-    /// The rows of all events, in the order of the catalogue.
-    pub fn all() -> impl Iterator<Item = &'static Self> {
-        ROWS.iter().copied().flatten()
+    /// Whether it is the name or an alias.
+    fn has_name(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
     }
 }
 
+catalogue_number!(EventType in EventRow.event_type);
+
 impl EventType {
-    /// The type with this number.
-    pub const fn of(number: u16) -> Self {
-        Self(number)
-    }
-
-    /// Its number: the service in the high byte.
-    pub const fn number(self) -> u16 {
-        self.0
-    }
-
     /// All types of this program, in the order of the catalogue.
     pub fn all() -> impl Iterator<Item = Self> {
         EventRow::all().map(|row| row.event_type)
-    }
-
-    /// Its row; `None`: this program does not know the type.
-    pub fn row(self) -> Option<&'static EventRow> {
-        EventRow::all().find(|row| row.event_type == self)
     }
 
     /// The attribute `source`: the service that writes it, `/unknown` for a service that this program does not know.
@@ -62,23 +47,6 @@ impl EventType {
     pub fn subscribed_by(subscriber: &str) -> Vec<Self> {
         EventRow::all().filter(|row| row.subscribers.contains(&subscriber)).map(|row| row.event_type).collect()
     }
-
-    /// The type with this name or alias; `unknown:<number>` for a number without a row.
-    pub fn from_name(name: &str) -> Option<Self> {
-        let known = EventRow::all().find(|row| row.name == name || row.aliases.contains(&name));
-        let unknown = || unknown_number(name).map(Self).filter(|found| found.row().is_none());
-        known.map(|row| row.event_type).or_else(unknown)
-    }
-}
-
-impl fmt::Display for EventType {
-    /// Its name, or `unknown:<number>`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.row() {
-            Some(row) => f.write_str(row.name),
-            None => f.write_str(&unknown_name(self.0)),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -87,8 +55,9 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        auth::events::{PasswordResetRequested, UserRegistered},
+        auth::events::{PasswordResetRequested, PasswordResetUnmatched, UserRegistered},
         event::EventKind,
+        service::unknown_name,
     };
 
     #[test]
@@ -125,7 +94,8 @@ mod tests {
 
     #[test]
     fn a_subscriber_hears_the_types_whose_rows_name_it() {
-        assert_eq!(EventType::subscribed_by("otp"), [UserRegistered::TYPE, PasswordResetRequested::TYPE]);
+        let of_otp = [UserRegistered::TYPE, PasswordResetRequested::TYPE, PasswordResetUnmatched::TYPE];
+        assert_eq!(EventType::subscribed_by("otp"), of_otp);
         assert_eq!(EventType::subscribed_by("another_name"), []);
     }
 

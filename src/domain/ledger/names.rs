@@ -1,36 +1,11 @@
 //! Texts that name accounts, transactions and providers.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::AccountType;
-use crate::types::{Invalid, id::UserId, limits, money::CurrencyCode};
+use crate::types::{Invalid, id::UserId, limits, money::CurrencyCode, text_value};
 
-macro_rules! ledger_names {
-    ($($(#[$doc:meta])* $name:ident by $check:ident;)*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// The text.
-            pub fn as_str(&self) -> &str { &self.0 }
-        }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
-        }
-        impl From<$name> for String { fn from(value: $name) -> String { value.0 } }
-        impl TryFrom<String> for $name {
-            type Error = Invalid;
-            fn try_from(text: String) -> Result<Self, Invalid> { Self::$check(&text) }
-        }
-    )*};
-}
-
-ledger_names! {
+text_value! {
     /// A unique name of an account. An alias from a request is `[a-z0-9][a-z0-9:._-]{2,63}`; aliases of the product,
     /// such as `user:<id>:wallet:USD`, also have capital letters and begin with `user:` or `system:`.
     AccountAlias by look_up;

@@ -35,7 +35,7 @@ macro_rules! for_each_template {
                 limit: AtItsSource, older: Replaced,
                 variables: ["code", "link", "minutes", "expires_at", "at", "ip_address"],
             }
-            /// The password was changed or reset.
+            /// The user has changed or reset the password.
             PasswordChanged {
                 name: "password_changed", channel: Email, category: Security, hours: 24,
                 limit: Usual { a_day: 100 }, older: Kept, variables: ["at", "ip_address", "device"],
@@ -74,6 +74,11 @@ macro_rules! for_each_template {
             Invitation {
                 name: "invitation", channel: Email, category: Account, hours: 72,
                 limit: AtItsSource, older: Replaced, variables: ["code", "until"],
+            }
+            /// An operator has set a password for the user.
+            PasswordSet {
+                name: "password_set", channel: Email, category: Security, hours: 24,
+                limit: Usual { a_day: 100 }, older: Kept, variables: ["at"],
             }
         }
     };

@@ -2,13 +2,14 @@
 //! and of one domain.
 //!
 //! Each code allows a few tries, but there may be many codes at once. At the ceiling no code is accepted until the hour
-//! is over; the links of the same mails are, because their secrets cannot be guessed.
+//! is over; the links of the same mails are, because their secrets cannot be guessed. One network causes only a part of
+//! each ceiling: after that no code is accepted from it, and its tries are not counted.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::Timestamp;
+use crate::types::{Timestamp, limits};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -21,16 +22,34 @@ pub struct RefusedCodes {
     pub count: u32,
 }
 
+/// Wrong codes of one network in an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct NetworkRefusedCodes {
+    /// The number of wrong codes.
+    pub count: u32,
+}
+
+impl NetworkRefusedCodes {
+    /// The number of wrong codes that one network can add to a ceiling of `most`.
+    pub fn share_of(most: u32) -> u32 {
+        most.div_ceil(limits::REFUSED_CODES_NETWORK_PART)
+    }
+}
+
 impl RefusedCodes {
-    /// The end of the hour, if `most` wrong codes were tried in it.
-    pub fn reached(refused: Option<&Self>, now: Timestamp, most: u32) -> Option<Timestamp> {
-        let refused = refused.filter(|refused| refused.count >= most)?;
-        Some(refused.since.plus(HOUR)).filter(|until| now < *until)
+    /// The latest start of an hour that is over at `now`.
+    pub fn is_over_since(now: Timestamp) -> Timestamp {
+        now.minus(HOUR)
+    }
+
+    /// The record, if its hour is not over.
+    pub fn current(refused: Option<Self>, now: Timestamp) -> Option<Self> {
+        refused.filter(|refused| now < refused.since.plus(HOUR))
     }
 
     /// One more wrong code.
     pub fn with_another(refused: Option<Self>, now: Timestamp) -> Self {
-        match refused.filter(|refused| now < refused.since.plus(HOUR)) {
+        match Self::current(refused, now) {
             Some(refused) => Self { count: refused.count.saturating_add(1), ..refused },
             None => Self { since: now, count: 1 },
         }
@@ -42,16 +61,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn at_the_ceiling_no_code_is_accepted_until_the_hour_is_over() {
+    fn wrong_codes_are_counted_by_the_hour_of_the_first() {
         let at = |seconds| Timestamp::ZERO.plus(Duration::from_secs(seconds));
         let mut refused = None;
         for second in 0..3 {
-            assert_eq!(RefusedCodes::reached(refused.as_ref(), at(second), 3), None);
             refused = Some(RefusedCodes::with_another(refused, at(second)));
         }
-        assert_eq!(RefusedCodes::reached(refused.as_ref(), at(3), 3), Some(at(3_600)));
-        assert_eq!(RefusedCodes::reached(refused.as_ref(), at(3_599), 3), Some(at(3_600)));
-        assert_eq!(RefusedCodes::reached(refused.as_ref(), at(3_600), 3), None);
+        let three = Some(RefusedCodes { since: at(0), count: 3 });
+        assert_eq!(RefusedCodes::current(refused.clone(), at(3_599)), three);
+        assert_eq!(RefusedCodes::current(refused.clone(), at(3_600)), None);
+        assert_eq!(RefusedCodes::is_over_since(at(3_600)), at(0));
         assert_eq!(RefusedCodes::with_another(refused, at(3_600)), RefusedCodes { since: at(3_600), count: 1 });
+    }
+
+    #[test]
+    fn four_networks_reach_a_ceiling_and_three_do_not() {
+        for most in [10, 16, 200, 1_000, 1_000_000, u32::MAX] {
+            let share = u64::from(NetworkRefusedCodes::share_of(most));
+            assert!(share * 3 < u64::from(most) && u64::from(most) <= share * 4, "{most}");
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 service_events! {
     /// An event of a one-time code.
     OtpEvent of Otp:
-    OtpVerificationRequired, OtpSent, OtpPasswordReset, OtpVerified, OtpFailed, OtpExpired,
+    OtpVerificationRequired, OtpSent, OtpPasswordReset, OtpVerified, OtpFailed, OtpExpired, OtpResetUnmatched,
 }
 
 event! {
@@ -87,5 +87,14 @@ event! {
         code: CodeId as "codeId" = id(),
         /// The purpose of the code.
         purpose: CodePurpose as "purpose" = CodePurpose::VerifyEmail,
+    }
+}
+
+event! {
+    /// A request to reset a password of an unknown address would have led to a code. It is not sent; the event costs
+    /// what the one of a code costs.
+    OtpResetUnmatched = 0x0307, "otp.reset_unmatched", to ["notifier"], schema 1 {
+        code: CodeId as "codeId" = id(),
+        expires_at: Timestamp as "expiresAt" = in_ten_minutes(),
     }
 }

@@ -9,7 +9,7 @@ mod code;
 pub mod events;
 mod rule;
 
-pub use ceiling::RefusedCodes;
+pub use ceiling::{NetworkRefusedCodes, RefusedCodes};
 pub use code::{CodePurpose, CodeSending, CodeStage, OneTimeCode};
 pub use rule::{
     CodeDemand, CodeLimits, CodeProgress, FreshCode, Guess, Issue, Try, attempt, follow_link, issue, progress,

@@ -11,21 +11,28 @@ use std::{
 };
 
 use super::{
-    Batch, Lsn,
-    checkpoint::{self, Checkpoint},
+    Batch, Lsn, Operation,
+    checkpoint::{self, Checkpoint, StoredHead, StoredHeads},
+    checksum,
     engine::{Engine, EngineError},
     format::{self, Format, Seal},
     fs::{Held, lacks_descriptors},
     journal::{
+        JournalProblem,
         frame::FrameError,
+        recover::{self, Span},
         writer::{AppendError, JournalWriter},
     },
     layout::Layout,
+    log::{Log, LogHead},
     open::{self, Opened},
+    opening_watch::OpeningWatch,
+    reader::TxFault,
     rebuild::{GrowingTree, RebuildError, TreeSources, unwatched},
     settings::{StoreEnvironment, StoreSettings, Tuning},
     snapshot::SnapshotError,
     swap::handover::{Handover, OldTree},
+    tree_mark::TreeMarker,
     trees::{self, TreeName},
     upkeep::Upkeep,
 };
@@ -40,7 +47,7 @@ const CLOSE_LOOK_EVERY: Duration = Duration::from_millis(5);
 /// The number of these checks: 2 s in total.
 const CLOSE_LOOKS: usize = 400;
 
-/// A transaction that is to be made durable.
+/// A transaction that is to be made durable; its values have no checksums yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
     /// The time of the decision.
@@ -120,6 +127,21 @@ impl From<AppendError> for BaseError {
     }
 }
 
+/// Why the heads of the logs are not known from the journal.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ProofError {
+    #[error(transparent)]
+    Journal(#[from] JournalProblem),
+    #[error(transparent)]
+    Row(#[from] TxFault),
+}
+
+impl From<EngineError> for ProofError {
+    fn from(error: EngineError) -> Self {
+        Self::Row(error.into())
+    }
+}
+
 /// An opened data directory.
 pub struct Base {
     // Before the lock, so that the lock is released last.
@@ -135,7 +157,25 @@ pub struct Base {
     opening: Opening,
     checkpoint: Checkpoint,
     since_checkpoint: SinceCheckpoint,
+    /// The heads of the logs for the next checkpoint; `None`: those of the checkpoint before.
+    heads: Option<NotedHeads>,
+    marker: Arc<TreeMarker>,
+    /// The trees that this opening replaced or found, which the next checkpoint removes.
+    old_trees: Vec<TreeName>,
     held: Box<dyn Held>,
+}
+
+/// The heads of the logs after a commit, in the order of `logs`.
+struct NotedHeads {
+    lsn: Lsn,
+    logs: &'static [&'static Log],
+    heads: Vec<LogHead>,
+}
+
+impl NotedHeads {
+    fn stored(&self) -> StoredHeads {
+        StoredHeads::of(self.lsn, self.logs, &self.heads)
+    }
 }
 
 struct SinceCheckpoint {
@@ -163,13 +203,26 @@ impl Base {
         environment: StoreEnvironment,
         seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
     ) -> Result<Self, OpenError> {
-        let opened = open::open(settings, &environment, seal)?;
+        Self::open_watched(settings, environment, &OpeningWatch::default(), seal)
+    }
+
+    /// As `open`; `watch` gets the progress and can stop it.
+    pub fn open_watched(
+        settings: &StoreSettings,
+        environment: StoreEnvironment,
+        watch: &OpeningWatch,
+        seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
+    ) -> Result<Self, OpenError> {
+        let opened = open::open(settings, &environment, watch, seal)?;
         let Opened { held, layout, format, engine, writer, checkpoint, last_time, opening } = opened;
         let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
         let upkeep = Upkeep::new(&environment, &layout, settings, &engine, &progress, format.created)?;
         let since_checkpoint = SinceCheckpoint { written: 0, taken: environment.clock.instant(), owed: false };
         let end_of_swaps = EndOfSwaps(upkeep.clone());
+        let tree = TreeName(checkpoint.tree.clone());
+        let old_trees = trees::others(&layout, &tree).unwrap_or_default();
+        let marker = Arc::new(TreeMarker::new(Arc::clone(&environment.fs), layout.clone(), tree));
         Ok(Self {
             engine,
             writer,
@@ -183,6 +236,9 @@ impl Base {
             opening,
             checkpoint,
             since_checkpoint,
+            heads: None,
+            marker,
+            old_trees,
             held,
         })
     }
@@ -200,6 +256,11 @@ impl Base {
     /// Snapshots, retention and free space, for other threads.
     pub fn upkeep(&self) -> &Upkeep {
         &self.upkeep
+    }
+
+    /// Marks the tree when it fails.
+    pub fn marker(&self) -> &Arc<TreeMarker> {
+        &self.marker
     }
 
     /// What was found and done when the directory was opened.
@@ -230,13 +291,14 @@ impl Base {
         self.progress.last_time()
     }
 
-    /// Appends a frame for each commit and returns when all are on disk, by one `fdatasync`. An empty group needs no
-    /// write.
-    pub fn commit(&mut self, group: Vec<Commit>) -> Result<DurableGroup, BaseError> {
+    /// Adds the checksums to the values, appends a frame for each commit, and returns when all are on disk, by one
+    /// `fdatasync`. An empty group needs no write.
+    pub fn commit(&mut self, mut group: Vec<Commit>) -> Result<DurableGroup, BaseError> {
         if group.is_empty() {
             let (operations, last, synced_in) = (Batch::default(), self.writer.last(), Duration::ZERO);
             return Ok(DurableGroup { operations, last, synced_in });
         }
+        group.iter_mut().for_each(|commit| checksum::append_all(&mut commit.batch));
         let bytes = self.writer.append(&group)?;
         let clock = Arc::clone(&self.environment.clock);
         let began = clock.instant();
@@ -278,10 +340,55 @@ impl Base {
         // The file may record only what was applied before the engine's checkpoint was requested.
         let lsn = self.progress.applied();
         self.engine.checkpoint()?;
-        let next = Checkpoint { lsn: lsn.0, time: self.progress.last_time(), ..self.checkpoint.clone() };
-        self.write_checkpoint(next)?;
+        self.write_checkpoint(self.checkpoint_at(lsn))?;
         self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant(), owed: false };
+        self.retire_old_trees();
         Ok(())
+    }
+
+    /// The next checkpoint: all commits up to `lsn` are durable in the tree.
+    fn checkpoint_at(&self, lsn: Lsn) -> Checkpoint {
+        let heads = self.heads.as_ref().map_or_else(|| self.checkpoint.heads.clone(), NotedHeads::stored);
+        Checkpoint { lsn: lsn.0, time: self.progress.last_time(), heads, ..self.checkpoint.clone() }
+    }
+
+    /// The heads of `logs` as checkpoint and journal prove them; `None` for a log of which they do not.
+    pub(super) fn proven_heads(&self, logs: &[&Log]) -> Result<Vec<Option<StoredHead>>, ProofError> {
+        let StoredHeads { lsn, logs: stored } = &self.checkpoint.heads;
+        let mut heads: Vec<_> = logs.iter().map(|log| stored.get(log.name).cloned()).collect();
+        let span = Span { after: Lsn(*lsn), upto: self.progress.committed() };
+        let (fs, journal) = (&*self.environment.fs, &self.layout.journal);
+        let replayed = recover::replay(fs, journal, span, |frame| -> Result<(), ProofError> {
+            for operation in frame.batch.0 {
+                let Operation::Put { key, mut value } = operation else { continue };
+                let of_log =
+                    logs.iter().zip(&mut heads).find(|(log, head)| log.number(&key).is_some() && head.is_some());
+                let Some((log, head)) = of_log else { continue };
+                checksum::strip(&key, &mut value).map_err(EngineError::from)?;
+                *head = Some(StoredHead::of(log.head_at(&key, &value)?));
+            }
+            Ok(())
+        });
+        match replayed {
+            Ok(()) => Ok(heads),
+            // The segments after an old checkpoint may have been removed.
+            Err(ProofError::Journal(JournalProblem::Missing { .. })) => Ok(vec![None; logs.len()]),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The heads of `logs` after the last applied commit; the next checkpoint records them.
+    pub(super) fn note_heads(&mut self, logs: &'static [&'static Log], heads: &[LogHead]) {
+        self.heads = Some(NotedHeads { lsn: self.progress.applied(), logs, heads: heads.to_vec() });
+    }
+
+    /// Removes the trees that this opening replaced or found: the current one has proved to be usable.
+    fn retire_old_trees(&mut self) {
+        for name in std::mem::take(&mut self.old_trees) {
+            if let Err(error) = trees::remove_tree(&self.layout, &name) {
+                tracing::warn!(%error, "an old tree could not be removed; the next start tries again");
+            }
+        }
     }
 
     fn write_checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), BaseError> {
@@ -316,10 +423,10 @@ impl Base {
     /// Makes a finished tree the current one: the checkpoint names it when this returns. After an error that is not
     /// fatal it is tried again with the same tree, which the checkpoint may name already.
     pub(super) fn install(&mut self, tree: &GrowingTree) -> Result<OldTree, BaseError> {
-        let (lsn, name) = (tree.applied(), tree.name.0.clone());
-        let next = Checkpoint { lsn: lsn.0, time: self.progress.last_time(), tree: name, ..self.checkpoint.clone() };
+        let lsn = tree.applied();
         let old = TreeName(self.checkpoint.tree.clone());
-        self.write_checkpoint(next)?;
+        self.write_checkpoint(Checkpoint { tree: tree.name.0.clone(), ..self.checkpoint_at(lsn) })?;
+        self.marker.follow(&tree.name);
         let engine = std::mem::replace(&mut self.engine, Arc::clone(&tree.engine));
         self.upkeep.set_engine(&tree.engine);
         self.progress.applies(lsn);
@@ -334,6 +441,7 @@ impl Base {
             let source = io::Error::other("a group is on disk and was not applied");
             return Err(BaseError::Io { step: "closing", source });
         }
+        self.upkeep.end();
         self.take_checkpoint()?;
         let Self { engine, environment, layout, checkpoint, upkeep, end_of_swaps, held, .. } = self;
         drop(end_of_swaps);

@@ -29,7 +29,7 @@ pub enum Operation {
     Put {
         /// Table byte and fields; the table byte 0x00 is the engine's own.
         key: Vec<u8>,
-        /// The record's bytes, at most `limits::VALUE_MAX`.
+        /// The record's bytes, at most `limits::VALUE_MAX`; in journal and tree with their checksum.
         value: Vec<u8>,
     },
     /// `key` is absent afterwards.

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Lsn,
-    engine::{ByteScan, Engine, EngineError, EngineView, Pair},
+    engine::{ByteScan, Engine, EngineError, EngineView, Pair, verified::VerifiedView},
     format::{self, Format},
     journal::{
         JournalProblem,
@@ -19,6 +19,7 @@ use super::{
     },
     layout::Layout,
     open::{Depth, Inspection, OpenContext},
+    opening_watch::OpeningWatch,
     rebuild::{self, GrowingTree, unwatched},
     settings::{StoreEnvironment, StoreSettings},
     snapshot::{self, SnapshotError, read},
@@ -96,7 +97,8 @@ pub fn check(
     environment: &StoreEnvironment,
     content: impl FnOnce(&Format, &dyn EngineView) -> Result<(), String>,
 ) -> Result<Checked, CheckFault> {
-    let context = OpenContext { settings, environment, layout: Layout::new(&settings.dir) };
+    let watch = OpeningWatch::default();
+    let context = OpenContext { settings, environment, layout: Layout::new(&settings.dir), watch: &watch };
     let no_store = || CheckFault::NoStore(settings.dir.clone());
     // Read first without the lock, whose file must not be created in a directory that is not a store.
     format::read(context.fs(), &context.layout).map_err(OpenError::from)?.ok_or_else(no_store)?;
@@ -116,7 +118,7 @@ pub fn check(
         Err(reason) if reason.is_expected() => Some(reason),
         Err(reason) => return Err(CheckFault::Tree(reason)),
     };
-    content(&format, &*expected.view()?).map_err(CheckFault::Content)?;
+    content(&format, &VerifiedView::over(expected.view()?)).map_err(CheckFault::Content)?;
     Ok(Checked {
         segments: inspection.survey.segments.len(),
         snapshots: inspection.snapshots.len(),

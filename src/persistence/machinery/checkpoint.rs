@@ -3,11 +3,16 @@
 //! After a stop of the machine the tree cannot prove its own state, so this file records how far it was durable, and
 //! during which run of the machine. The file's last line is a checksum of the lines before it.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Lsn, files, fs::Fs, layout::Layout};
+use super::{
+    Lsn, files,
+    fs::Fs,
+    layout::Layout,
+    log::{Log, LogHead},
+};
 use crate::types::Timestamp;
 
 const NAME: &str = "checkpoint";
@@ -29,6 +34,40 @@ pub struct Checkpoint {
     pub engine: String,
     /// The name of the tree's directory.
     pub tree: String,
+    /// The heads of the logs. The next open compares the tree with them.
+    pub heads: StoredHeads,
+}
+
+/// The heads of the logs after a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StoredHeads {
+    /// The commit.
+    pub lsn: u64,
+    /// By the log's name; logs that are not there are not compared.
+    pub logs: BTreeMap<String, StoredHead>,
+}
+
+/// The head of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredHead {
+    pub number: u64,
+    /// The hash in hexadecimal digits.
+    pub hash: String,
+}
+
+impl StoredHead {
+    /// The form of `head` in the file.
+    pub fn of(head: LogHead) -> Self {
+        Self { number: head.number, hash: head.hash.iter().map(|byte| format!("{byte:02x}")).collect() }
+    }
+}
+
+impl StoredHeads {
+    /// The heads after commit `lsn`, in the order of `logs`.
+    pub fn of(lsn: Lsn, logs: &[&Log], heads: &[LogHead]) -> Self {
+        let logs = logs.iter().zip(heads).map(|(log, head)| (log.name.to_owned(), StoredHead::of(*head)));
+        Self { lsn: lsn.0, logs: logs.collect() }
+    }
 }
 
 impl Checkpoint {

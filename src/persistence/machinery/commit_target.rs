@@ -4,9 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Batch, Lsn,
-    base::{Base, BaseError, Commit},
+    base::{Base, BaseError, Commit, ProofError},
+    checkpoint::StoredHead,
+    checksum,
     engine::{Engine, mem::MemEngine},
     format::{Format, Seal},
+    log::{Log, LogHead},
+    reader::TxFault,
 };
 use crate::types::Timestamp;
 
@@ -61,8 +65,9 @@ impl CommitTarget {
             Self::Directory(base) => base.commit(group).map(DurableCommits::Directory),
             Self::Memory { last, .. } => {
                 let mut all = Batch::default();
-                for commit in group {
+                for mut commit in group {
                     *last = last.next();
+                    checksum::append_all(&mut commit.batch);
                     all.0.extend(commit.batch.0);
                 }
                 Ok(DurableCommits::Memory(all, *last))
@@ -93,6 +98,33 @@ impl CommitTarget {
         match self {
             Self::Directory(base) => base.checkpoint_if_due(),
             Self::Memory { .. } => Ok(false),
+        }
+    }
+
+    /// Fails if the heads of the logs in the tree are not those that checkpoint and journal prove.
+    pub(super) fn check_heads(&self, logs: &[&Log], heads: &[LogHead]) -> Result<(), TxFault> {
+        let Self::Directory(base) = self else { return Ok(()) };
+        let proven = match base.proven_heads(logs) {
+            Ok(proven) => proven,
+            Err(ProofError::Row(fault)) => return Err(fault),
+            Err(ProofError::Journal(problem)) => return Err(TxFault::Engine(problem.to_string())),
+        };
+        for ((log, head), proven) in logs.iter().zip(heads).zip(proven) {
+            let Some(proven) = proven.filter(|proven| *proven != StoredHead::of(*head)) else { continue };
+            return Err(TxFault::Engine(if proven.number == head.number {
+                format!("the last row of the log {} is another one than its checkpoint says", log.name)
+            } else {
+                format!("the log {} ends with row {}, not with row {}", log.name, head.number, proven.number)
+            }));
+        }
+        Ok(())
+    }
+
+    /// Notes the heads of the logs after the last applied commit, for the next checkpoint.
+    pub(super) fn note_heads(&mut self, logs: &'static [&'static Log], heads: &[LogHead]) {
+        match self {
+            Self::Directory(base) => base.note_heads(logs, heads),
+            Self::Memory { .. } => {}
         }
     }
 

@@ -9,7 +9,7 @@ use super::{files, fs::Fs, layout::Layout};
 use crate::types::Timestamp;
 
 /// The format this program writes and reads.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// Identifies the key ring. Both texts come from the sealing; nothing here interprets them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -77,26 +77,57 @@ struct Envelope {
     version: String,
 }
 
-/// Parses text in the form of `store.json`.
+/// The file: the format, and the checksum of its compact JSON.
+#[derive(Serialize, Deserialize)]
+struct FormatFile {
+    #[serde(flatten)]
+    format: Format,
+    crc32c: String,
+}
+
+fn unreadable(error: impl std::fmt::Display) -> FormatError {
+    FormatError::Damaged(error.to_string())
+}
+
+/// Parses the JSON of a format without a checksum, as a snapshot holds it.
 pub fn parse(content: &[u8]) -> Result<Format, FormatError> {
-    let damaged = |error: serde_json::Error| FormatError::Damaged(error.to_string());
-    let envelope: Envelope = serde_json::from_slice(content).map_err(damaged)?;
-    let Envelope { format, version } = envelope;
+    known(content)?;
+    serde_json::from_slice(content).map_err(unreadable)
+}
+
+/// Refuses every format but this program's.
+fn known(content: &[u8]) -> Result<(), FormatError> {
+    let Envelope { format, version } = serde_json::from_slice(content).map_err(unreadable)?;
     match format.cmp(&FORMAT) {
         Ordering::Greater => Err(FormatError::Newer { format, version }),
         Ordering::Less => Err(FormatError::Older { format, version }),
-        Ordering::Equal => serde_json::from_slice(content).map_err(damaged),
+        Ordering::Equal => Ok(()),
     }
+}
+
+fn parse_file(content: &[u8]) -> Result<Format, FormatError> {
+    known(content)?;
+    let FormatFile { format, crc32c } = serde_json::from_slice(content).map_err(unreadable)?;
+    if checksum(&format).map_err(unreadable)? == crc32c {
+        Ok(format)
+    } else {
+        Err(FormatError::Damaged("its checksum is wrong".to_owned()))
+    }
+}
+
+fn checksum(format: &Format) -> serde_json::Result<String> {
+    Ok(format!("{:08x}", crc32c::crc32c(&serde_json::to_vec(format)?)))
 }
 
 /// Reads `store.json`; `None` if the directory has none.
 pub fn read(fs: &dyn Fs, layout: &Layout) -> Result<Option<Format>, FormatError> {
-    files::read(fs, &layout.root.join(NAME))?.map(|content| parse(&content)).transpose()
+    files::read(fs, &layout.root.join(NAME))?.map(|content| parse_file(&content)).transpose()
 }
 
 /// The text of `store.json`.
 pub fn text(format: &Format) -> io::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(format).map_err(io::Error::other)?;
+    let file = FormatFile { format: format.clone(), crc32c: checksum(format).map_err(io::Error::other)? };
+    let mut text = serde_json::to_vec_pretty(&file).map_err(io::Error::other)?;
     text.push(b'\n');
     Ok(text)
 }

@@ -2,8 +2,8 @@
 //!
 //! A lease is over when its guard is dropped, or when its source takes it away. Its epoch differs from that of every
 //! earlier holder of the name, also of an earlier process, so a record that names its holder shows whether the holder
-//! is over. In one directory epochs rise; a restored one begins again at the first. A transaction that runs under a
-//! lease is refused when that lease is over (`Write::under`).
+//! is over. In one directory epochs rise; those of a restored one differ from those before. A transaction that runs
+//! under a lease is refused when that lease is over (`Write::under`).
 
 use std::{
     collections::HashMap,

@@ -1,12 +1,15 @@
 //! The lock on a data directory. It ends with the process, however that ends; the process number in the file is
 //! information for operators.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use super::{
     fs::{Fs, Held},
     layout::Layout,
+    opening_watch::OpeningWatch,
+    trust::OpenError,
 };
+use crate::telemetry::starting::StartPhase;
 
 /// The interval at which a waiting start tries again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -19,23 +22,28 @@ pub enum Lock {
     Theirs(Option<u32>),
 }
 
-/// Takes the lock, waiting up to `wait` for another process to release it.
-#[expect(clippy::disallowed_methods, reason = "runs before the listeners, and no event reports a release")]
-pub fn take(fs: &dyn Fs, layout: &Layout, wait: Duration) -> io::Result<Lock> {
+/// Takes the lock, waiting up to `wait` for another process to release it. `watch` reports the wait and can end it.
+#[expect(clippy::disallowed_methods, reason = "runs on the opening's own thread, and no event reports a release")]
+pub fn take(fs: &dyn Fs, layout: &Layout, wait: Duration, watch: &OpeningWatch) -> Result<Lock, OpenError> {
+    let failed = |source| OpenError::Io { dir: layout.root.display().to_string(), step: "taking the lock", source };
     let path = layout.lock();
     // Counted, not timed: a paused clock in a test must not keep a start waiting forever.
     let most = wait.as_millis() / LOOK_EVERY.as_millis();
     let mut looks = most;
     loop {
-        if let Some(held) = fs.try_lock(&path)? {
+        if let Some(held) = fs.try_lock(&path).map_err(failed)? {
             note_process(fs, layout);
+            watch.report(StartPhase::Opening);
             return Ok(Lock::Ours(held));
         }
         if looks == 0 {
             return Ok(Lock::Theirs(holder(fs, layout)));
         }
+        watch.check()?;
         if looks == most {
-            let process = holder(fs, layout).map_or("another process".to_owned(), |pid| format!("process {pid}"));
+            let pid = holder(fs, layout);
+            watch.report(StartPhase::Locked { pid });
+            let process = pid.map_or("another process".to_owned(), |pid| format!("process {pid}"));
             let dir = layout.root.display();
             tracing::warn!("{dir} is in use by {process}; waiting up to {wait:?} (store.lock_wait)");
         }

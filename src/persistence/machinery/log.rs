@@ -65,8 +65,19 @@ impl Log {
         let (start, end): (Bound<Vec<u8>>, Bound<Vec<u8>>) = prefix_range(vec![self.tag]);
         let scan = ByteScan { start, end, direction: Direction::Descending, limit: 1 };
         let Some((place, row)) = reader.scan_bytes(&scan)?.pop() else { return Ok(LogHead::default()) };
-        let number = place.get(1..).and_then(|number| <[u8; 8]>::try_from(number).ok()).map(u64::from_be_bytes);
+        self.head_at(&place, &row)
+    }
+
+    /// The head after the row at `place`.
+    pub(super) fn head_at(&self, place: &[u8], row: &[u8]) -> Result<LogHead, TxFault> {
+        let number = self.number(place);
         let number = number.ok_or_else(|| TxFault::Corrupt(format!("{}: a key does not decode", self.name)))?;
-        Ok(LogHead { number, hash: (self.hash)(&row)? })
+        Ok(LogHead { number, hash: (self.hash)(row)? })
+    }
+
+    /// The number in the key of a row.
+    pub(super) fn number(&self, place: &[u8]) -> Option<u64> {
+        let number = place.strip_prefix(&[self.tag])?;
+        <[u8; 8]>::try_from(number).ok().map(u64::from_be_bytes)
     }
 }

@@ -15,8 +15,8 @@ use std::{io, sync::Arc};
 
 use super::{
     Lsn,
-    checkpoint::{self, Checkpoint},
-    engine::Engine,
+    checkpoint::{self, Checkpoint, StoredHeads},
+    engine::{ByteScan, Direction, Engine},
     format::{self, FORMAT, Format, Seal},
     fs::{Fs, Held},
     journal::{
@@ -28,10 +28,12 @@ use super::{
     },
     layout::Layout,
     lock::{self, Lock},
-    rebuild::{self, GrowingTree, TreeOrigin, TreeSources, unwatched},
+    opening_watch::OpeningWatch,
+    rebuild::{self, GrowingTree, RebuildError, TreeOrigin, TreeSources},
     settings::{StoreEnvironment, StoreSettings},
     snapshot,
-    trees::{self, OldTrees, TreeName},
+    tree_mark::TreeMark,
+    trees::{self, TreeName},
     trust::{DistrustReason, OpenError, Opening, TreeState},
 };
 use crate::types::Timestamp;
@@ -53,6 +55,8 @@ pub(super) struct OpenContext<'a> {
     pub(super) settings: &'a StoreSettings,
     pub(super) environment: &'a StoreEnvironment,
     pub(super) layout: Layout,
+    /// Where the progress is reported, and a stop requested.
+    pub(super) watch: &'a OpeningWatch,
 }
 
 impl OpenContext<'_> {
@@ -66,8 +70,7 @@ impl OpenContext<'_> {
     }
 
     pub(super) fn lock(&self) -> Result<Box<dyn Held>, OpenError> {
-        let taken = lock::take(self.fs(), &self.layout, self.settings.lock_wait);
-        match taken.map_err(self.io("taking the lock"))? {
+        match lock::take(self.fs(), &self.layout, self.settings.lock_wait, self.watch)? {
             Lock::Ours(held) => Ok(held),
             Lock::Theirs(pid) => Err(OpenError::Locked { dir: self.layout.root.display().to_string(), pid }),
         }
@@ -75,6 +78,11 @@ impl OpenContext<'_> {
 
     pub(super) fn sources(&self) -> TreeSources<'_> {
         TreeSources { fs: self.fs(), layout: &self.layout }
+    }
+
+    /// Reports `keys` of a rebuild, and checks for a stop.
+    pub(super) fn advance(&self, keys: u64) -> Result<(), RebuildError> {
+        self.watch.advance(keys).map_err(|_| RebuildError::Stopped)
     }
 
     fn journal(&self) -> JournalEnvironment {
@@ -101,6 +109,7 @@ pub(super) struct Inspection {
     pub(super) checkpoint: checkpoint::CheckpointFound,
     pub(super) snapshots: Vec<Lsn>,
     pub(super) survey: Survey,
+    pub(super) mark: Option<TreeMark>,
 }
 
 impl Inspection {
@@ -108,6 +117,7 @@ impl Inspection {
     pub(super) fn gather(context: &OpenContext<'_>, depth: Depth) -> Result<Self, OpenError> {
         let checkpoint =
             checkpoint::read(context.fs(), &context.layout).map_err(context.io("reading the checkpoint"))?;
+        let mark = TreeMark::read(context.fs(), &context.layout).map_err(context.io("reading the mark of a tree"))?;
         let snapshots =
             snapshot::list(context.fs(), &context.layout.snapshots).map_err(context.io("listing the snapshots"))?;
         let segments =
@@ -124,7 +134,7 @@ impl Inspection {
             Depth::Whole => before_first.min(after),
         };
         let survey = recover::survey(context.fs(), &context.layout.journal, KnownCommits { after, covered })?;
-        Ok(Self { checkpoint, snapshots, survey })
+        Ok(Self { checkpoint, snapshots, survey, mark })
     }
 
     pub(super) fn checkpoint(&self) -> Option<&Checkpoint> {
@@ -156,7 +166,10 @@ impl Inspection {
         } else if !(found.closed || found.boot == boot.0 || engine.survives_machine_stop()) {
             Err(DistrustReason::MachineStopped)
         } else if !trees::exists(&context.layout, &tree) {
-            Err(DistrustReason::Missing)
+            let is_aside = trees::is_aside(&context.layout, &tree);
+            Err(if is_aside { DistrustReason::SetAside } else { DistrustReason::Missing })
+        } else if let Some(mark) = self.mark.as_ref().filter(|mark| mark.is_on(&tree)) {
+            Err(DistrustReason::Marked(mark.reason.clone()))
         } else {
             Ok(tree)
         }
@@ -167,9 +180,10 @@ impl Inspection {
 pub(super) fn open(
     settings: &StoreSettings,
     environment: &StoreEnvironment,
+    watch: &OpeningWatch,
     seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
 ) -> Result<Opened, OpenError> {
-    let context = OpenContext { settings, environment, layout: Layout::new(&settings.dir) };
+    let context = OpenContext { settings, environment, layout: Layout::new(&settings.dir), watch };
     context.fs().create_dir(&context.layout.root).map_err(context.io("making the directory"))?;
     let held = context.lock()?;
     let found = format::read(context.fs(), &context.layout)?;
@@ -188,19 +202,17 @@ pub(super) fn open(
         Ok(_) => None,
         Err(reason) => Some(rebuild::origin(&context, &inspection, reason)?),
     };
-    let epoch = inspection.survey.epoch.max(inspection.checkpoint().map_or(0, |found| found.epoch)) + 1;
+    let epoch = last_epoch(&context, &inspection, &format) + 1;
     let writer = start_writer(&context, &inspection, epoch)?;
     if resealed {
         format::write(context.fs(), &context.layout, &format).map_err(context.io("writing store.json"))?;
     }
     let mut built = match (trusted, origin) {
         (Err(reason), Some(origin)) => rebuild_tree(&context, &inspection, (reason, origin), epoch)?,
-        (Err(reason), None) => {
-            let origin = rebuild::origin(&context, &inspection, &reason)?;
-            rebuild_tree(&context, &inspection, (reason, origin), epoch)?
-        }
+        (Err(reason), None) => distrust(&context, &inspection, reason, epoch)?,
         (Ok(tree), _) => trust_tree(&context, &inspection, tree, epoch)?,
     };
+    context.watch.check()?;
     built.opening.created = created;
     Ok(Opened {
         held,
@@ -212,6 +224,20 @@ pub(super) fn open(
         last_time: built.last_time,
         opening: built.opening,
     })
+}
+
+/// The epoch of the opening before this one. The first opening of a restored store counts from the seconds since 1970,
+/// which are more than any store has openings: what was under way in the snapshot names a lease of the original store,
+/// and no lease of this one may look like it.
+fn last_epoch(context: &OpenContext<'_>, inspection: &Inspection, format: &Format) -> u64 {
+    match inspection.checkpoint() {
+        Some(found) => inspection.survey.epoch.max(found.epoch),
+        None if format.restored => {
+            let now = context.environment.clock.now().as_seconds();
+            inspection.survey.epoch.max(u64::try_from(now).unwrap_or(0))
+        }
+        None => inspection.survey.epoch,
+    }
 }
 
 /// A directory without `store.json` may hold the remains of an interrupted first start, but nothing else.
@@ -300,43 +326,81 @@ fn trust_tree(
 ) -> Result<Built, OpenError> {
     let survey = &inspection.survey;
     let Some(found) = inspection.checkpoint() else {
-        let origin = rebuild::origin(context, inspection, &DistrustReason::New)?;
-        return rebuild_tree(context, inspection, (DistrustReason::New, origin), epoch);
+        return distrust(context, inspection, DistrustReason::New, epoch);
     };
     // From here on the files of the tree change: the mark of a clean close has to be removed before.
     let mut checkpoint = Checkpoint { boot: context.settings.boot.0.clone(), closed: false, epoch, ..found.clone() };
     write_checkpoint(context, &checkpoint)?;
-    let opened = trees::open(&context.layout, context.settings.engine, &tree);
-    let examined = opened.and_then(|engine| Ok((engine.applied()?, engine)));
-    let (applied, engine) = match examined {
-        Ok((Some(applied), engine)) if applied >= found.lsn() => (applied, engine),
-        distrusted => {
-            let reason = match distrusted {
-                Ok((Some(applied), _)) => DistrustReason::Behind { applied, checkpoint: found.lsn() },
-                Ok((None, _)) => DistrustReason::Empty,
-                Err(error) => DistrustReason::DoesNotOpen(error.to_string()),
-            };
-            let origin = rebuild::origin(context, inspection, &reason)?;
-            return rebuild_tree(context, inspection, (reason, origin), epoch);
-        }
+    trees::remove_unfinished(&context.layout, &tree).map_err(context.io("removing unfinished trees"))?;
+    let (engine, replayed) = match usable(context, &tree, found.lsn(), survey.last)? {
+        Ok(usable) => usable,
+        Err(reason) => return distrust(context, inspection, reason, epoch),
     };
-    if applied > survey.last {
-        return Err(OpenError::TreeAhead { tree: applied, journal: survey.last });
-    }
-    let mut growing = GrowingTree::of(tree.clone(), Arc::clone(&engine), found.lsn());
-    let replayed = growing.follow(context.sources(), survey.last, &mut unwatched)?;
     let last_time = survey.last_time.map_or(found.time, |time| time.max(found.time));
     if replayed > 0 {
-        engine.checkpoint()?;
         checkpoint = Checkpoint { lsn: survey.last.0, time: last_time, ..checkpoint };
         write_checkpoint(context, &checkpoint)?;
     }
-    trees::retire_others(&context.layout, &tree, OldTrees::Remove).map_err(context.io("removing old trees"))?;
     let opening = Opening { created: false, tree: TreeState::Trusted, replayed, cut: survey.cut, last: survey.last };
     Ok(Built { engine, checkpoint, last_time, opening })
 }
 
-/// Builds a new tree beside the old one; it becomes current when the checkpoint names it.
+/// Opens a tree and applies the commits up to `last`; returns their number, or why the tree is not usable.
+fn usable(
+    context: &OpenContext<'_>,
+    tree: &TreeName,
+    checkpoint: Lsn,
+    last: Lsn,
+) -> Result<Result<(Arc<dyn Engine>, u64), DistrustReason>, OpenError> {
+    let engine = match trees::open(&context.layout, context.settings.engine, tree) {
+        Ok(engine) => engine,
+        Err(error) if error.is_full() => return Err(error.into()),
+        Err(error) => return Ok(Err(DistrustReason::DoesNotOpen(error.to_string()))),
+    };
+    match catch_up_trusted(context, GrowingTree::of(tree.clone(), Arc::clone(&engine), checkpoint), last) {
+        Ok(Ok(replayed)) => Ok(Ok((engine, replayed))),
+        Ok(Err(reason)) => Ok(Err(reason)),
+        Err(OpenError::Engine(error)) if !error.is_full() => Ok(Err(DistrustReason::Fails(error.to_string()))),
+        Err(error) => Err(error),
+    }
+}
+
+fn catch_up_trusted(
+    context: &OpenContext<'_>,
+    mut tree: GrowingTree,
+    last: Lsn,
+) -> Result<Result<u64, DistrustReason>, OpenError> {
+    let (engine, checkpoint) = (Arc::clone(&tree.engine), tree.applied());
+    match engine.applied()? {
+        None => return Ok(Err(DistrustReason::Empty)),
+        Some(applied) if applied < checkpoint => return Ok(Err(DistrustReason::Behind { applied, checkpoint })),
+        Some(tree) if tree > last => return Err(OpenError::TreeAhead { tree, journal: last }),
+        Some(_) => {}
+    }
+    let replayed = tree.follow(context.sources(), last, &mut |keys| context.advance(keys))?;
+    if replayed > 0 {
+        engine.checkpoint()?;
+    }
+    // A tree that cannot be read is replaced now, not after the first request has found it.
+    for direction in [Direction::Ascending, Direction::Descending] {
+        engine.view()?.scan(&ByteScan { direction, ..ByteScan::all(1) })?;
+    }
+    Ok(Ok(replayed))
+}
+
+/// Finds a source for a new tree, and builds it.
+fn distrust(
+    context: &OpenContext<'_>,
+    inspection: &Inspection,
+    reason: DistrustReason,
+    epoch: u64,
+) -> Result<Built, OpenError> {
+    let origin = rebuild::origin(context, inspection, &reason)?;
+    rebuild_tree(context, inspection, (reason, origin), epoch)
+}
+
+/// Builds a new tree beside the old one; it becomes current when the checkpoint names it. The old one stays until the
+/// next checkpoint.
 fn rebuild_tree(
     context: &OpenContext<'_>,
     inspection: &Inspection,
@@ -346,13 +410,21 @@ fn rebuild_tree(
     let survey = &inspection.survey;
     let engine_kind = context.settings.engine;
     let before = inspection.checkpoint().map(|found| found.tree.as_str());
+    if reason.is_expected() {
+        tracing::info!(%reason, "the tree is rebuilt");
+    } else {
+        tracing::warn!(%reason, "the tree is set aside and rebuilt");
+    }
+    context.watch.begin_rebuild(origin.work(survey.last));
+    trees::make_way(&context.layout, before, reason.others()).map_err(context.io("setting old trees aside"))?;
     let tree = trees::fresh(&context.layout, engine_kind, before).map_err(context.io("naming a tree"))?;
-    let mut growing = GrowingTree::create(&context.layout, engine_kind, tree.clone(), &origin)?;
-    growing.load(context.sources(), &origin, &mut unwatched)?;
-    let replayed = growing.follow(context.sources(), survey.last, &mut unwatched)?;
-    let GrowingTree { engine, time, keys, .. } = growing;
-    engine.checkpoint()?;
-    let times = [inspection.checkpoint().map(|found| found.time), survey.last_time, Some(time)];
+    let filled = fill(context, &tree, &origin, survey.last);
+    let (built, replayed) = match filled {
+        Err(OpenError::Engine(source)) => return Err(OpenError::RebuiltFails { reason, source }),
+        filled => filled?,
+    };
+    context.watch.end_rebuild();
+    let times = [inspection.checkpoint().map(|found| found.time), survey.last_time, Some(built.time)];
     let last_time = times.into_iter().flatten().max().unwrap_or(Timestamp::ZERO);
     let checkpoint = Checkpoint {
         boot: context.settings.boot.0.clone(),
@@ -362,10 +434,25 @@ fn rebuild_tree(
         epoch,
         engine: engine_kind.name().to_owned(),
         tree: tree.0.clone(),
+        heads: inspection.checkpoint().map_or_else(StoredHeads::default, |found| found.heads.clone()),
     };
     write_checkpoint(context, &checkpoint)?;
-    trees::retire_others(&context.layout, &tree, reason.others()).map_err(context.io("removing old trees"))?;
-    let tree = TreeState::Rebuilt { reason, snapshot: origin.snapshot(), keys };
+    TreeMark::clear(context.fs(), &context.layout).map_err(context.io("removing the mark of a tree"))?;
+    let tree = TreeState::Rebuilt { reason, snapshot: origin.snapshot(), keys: built.keys };
     let opening = Opening { created: false, tree, replayed, cut: survey.cut, last: survey.last };
-    Ok(Built { engine, checkpoint, last_time, opening })
+    Ok(Built { engine: built.engine, checkpoint, last_time, opening })
+}
+
+/// Creates a tree with all commits up to `last`.
+fn fill(
+    context: &OpenContext<'_>,
+    tree: &TreeName,
+    origin: &TreeOrigin,
+    last: Lsn,
+) -> Result<(GrowingTree, u64), OpenError> {
+    let mut growing = GrowingTree::create(&context.layout, context.settings.engine, tree.clone(), origin)?;
+    growing.load(context.sources(), origin, &mut |keys| context.advance(keys))?;
+    let replayed = growing.follow(context.sources(), last, &mut |keys| context.advance(keys))?;
+    growing.engine.checkpoint()?;
+    Ok((growing, replayed))
 }

@@ -11,19 +11,22 @@ use super::{
     catalog::StoreCatalog,
     checkpoint,
     commit_target::CommitTarget,
+    engine::EngineError,
     format::{Format, Seal},
     fs::Fs,
     keyring::{Keyring, RingFault},
     layout::Layout,
     lease::InProcessLeases,
     loss,
+    opening_watch::OpeningWatch,
     reader::TxFault,
     settings::{StoreEnvironment, StoreSettings},
     shared::Shared,
     store::Store,
+    trust::DistrustReason,
     writer::{group::ReplayCheck, step::StoreWriter},
 };
-use crate::types::{Clock, Entropy, Timestamp};
+use crate::types::Timestamp;
 
 /// What to do when there are sealed values that no key opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub struct Options {
     pub key_loss: KeyLoss,
     /// How often each closure is run; `Once` except in tests.
     pub replay_check: ReplayCheck,
+    /// Gets the progress of the opening and can stop it.
+    pub watch: OpeningWatch,
 }
 
 /// Why a store was not opened.
@@ -96,37 +101,70 @@ impl Store {
         catalog: &'static StoreCatalog,
         options: Options,
     ) -> Result<(Self, StoreWriter, Opening), OpenFault> {
-        let Options { settings, environment, key_ring, key_loss, replay_check } = options;
         // Checked first: the key ring is often inside the directory, and the error would name the key ring instead.
-        if std::fs::metadata(&settings.dir).is_ok_and(|found| !found.is_dir()) {
-            return Err(OpenError::NoDirectory(settings.dir).into());
+        if std::fs::metadata(&options.settings.dir).is_ok_and(|found| !found.is_dir()) {
+            return Err(OpenError::NoDirectory(options.settings.dir).into());
         }
-        let loaded = Keyring::load(&key_ring)?;
+        let StoreEnvironment { clock, entropy, .. } = &options.environment;
+        let loaded = Keyring::load(&options.key_ring)?;
         let had_ring = loaded.is_some();
-        let ring = loaded.unwrap_or_else(|| Keyring::generate(environment.entropy.as_ref(), environment.clock.now()));
-        let clock: Arc<dyn Clock> = Arc::clone(&environment.clock);
-        let entropy: Arc<dyn Entropy> = Arc::clone(&environment.entropy);
+        let ring = loaded.unwrap_or_else(|| Keyring::generate(entropy.as_ref(), clock.now()));
+        let attempt = OpenAttempt { catalog, options, ring: Arc::new(ring), had_ring };
+        match attempt.run() {
+            // The tree is marked now, so the second attempt builds another one.
+            Err(OpenFault::Content(TxFault::Engine(reason))) => match attempt.run() {
+                Err(OpenFault::Content(TxFault::Engine(again))) => {
+                    let source = EngineError::new("the engine", again);
+                    Err(OpenError::RebuiltFails { reason: DistrustReason::Fails(reason), source }.into())
+                }
+                opened => opened,
+            },
+            opened => opened,
+        }
+    }
+}
+
+/// One attempt to open a store.
+struct OpenAttempt {
+    catalog: &'static StoreCatalog,
+    options: Options,
+    ring: Arc<Keyring>,
+    had_ring: bool,
+}
+
+impl OpenAttempt {
+    /// Opens the store. A tree that cannot be read is marked.
+    fn run(&self) -> Result<(Store, StoreWriter, Opening), OpenFault> {
+        let Self { catalog, options, ring, had_ring } = self;
+        let Options { settings, environment, key_ring, key_loss, replay_check, watch } = options;
         let mut lost = false;
-        let base = Base::open(&settings, environment, |format| {
-            let (seal, judged_lost) = judge(format, &RingFound { ring: &ring, had_ring, key_loss, catalog })?;
+        let base = Base::open_watched(settings, environment.clone(), watch, |format| {
+            let found = RingFound { ring, had_ring: *had_ring, key_loss: *key_loss, catalog };
+            let (seal, judged_lost) = judge(format, &found)?;
             lost = judged_lost;
             if !had_ring {
-                ring.save(&key_ring).map_err(|fault| fault.to_string())?;
+                ring.save(key_ring).map_err(|fault| fault.to_string())?;
             }
             Ok(seal)
         })?;
         let (opening, epoch) = (base.opening().clone(), base.epoch());
-        let upkeep = base.upkeep().clone();
+        let (upkeep, marker) = (base.upkeep().clone(), Arc::clone(base.marker()));
         let restored = base.format().restored;
         let seal = ring.mark().map_err(|fault| TxFault::Corrupt(fault.to_string()))?;
-        let shared = Arc::new(Shared::new(catalog, clock, Arc::clone(base.engine()), Arc::new(ring)));
-        let mut writer = StoreWriter::new(Arc::clone(&shared), CommitTarget::Directory(Box::new(base)), replay_check)?;
+        let (clock, tree) = (Arc::clone(&environment.clock), Arc::clone(base.engine()));
+        let shared = Arc::new(Shared::new(catalog, clock, tree, Arc::clone(ring)).marked_by(&marker));
+        let target = CommitTarget::Directory(Box::new(base));
+        let mut writer = StoreWriter::new(Arc::clone(&shared), target, *replay_check).inspect_err(|fault| {
+            if let TxFault::Engine(reason) = fault {
+                marker.mark(reason);
+            }
+        })?;
         shared.restored.store(restored, Ordering::Release);
-        let store = Self::over(Embedded::new(shared, Some(upkeep), Arc::new(InProcessLeases::of_opening(epoch))));
+        let store = Store::over(Embedded::new(shared, Some(upkeep), Arc::new(InProcessLeases::of_opening(epoch))));
         if lost {
             // The new ring is recorded only after no sealed value is left: after a crash before that, the next open
             // repeats this step.
-            loss::drop_sealed(&store, &mut writer, entropy.as_ref(), catalog)?;
+            loss::drop_sealed(&store, &mut writer, environment.entropy.as_ref(), catalog)?;
             writer.set_seal(seal)?;
         }
         store.tend();

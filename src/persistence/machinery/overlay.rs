@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     batch::{Batch, Operation},
+    checksum::CHECKSUM,
     engine::{ByteScan, Direction, EngineError, EngineView, Pair},
 };
 
@@ -62,8 +63,8 @@ impl Overlay {
 
     /// The changes as operations, in the order of their keys.
     pub fn to_batch(&self) -> Batch {
-        let operation = |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| match value.clone() {
-            Some(value) => Operation::Put { key: key.clone(), value },
+        let operation = |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| match value {
+            Some(value) => Operation::Put { key: key.clone(), value: with_space_for_checksum(value) },
             None => Operation::Delete { key: key.clone() },
         };
         Batch(self.changes.iter().map(operation).collect())
@@ -121,6 +122,13 @@ impl Layers<'_> {
             Direction::Descending => rows.into_iter().rev().take(scan.limit).collect(),
         })
     }
+}
+
+/// A copy that does not move when its checksum is appended.
+fn with_space_for_checksum(value: &[u8]) -> Vec<u8> {
+    let mut copy = Vec::with_capacity(value.len() + CHECKSUM);
+    copy.extend_from_slice(value);
+    copy
 }
 
 fn slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {

@@ -1,6 +1,7 @@
 //! Reading typed tables, in a transaction or outside of one.
 
 use super::{
+    checksum::DamagedValue,
     codec::{self, CodecFault},
     engine::{ByteScan, EngineError, Pair},
     key::{TableKey, TableKeyFault},
@@ -20,6 +21,9 @@ pub enum TxFault {
     /// The engine failed; the process cannot continue with this tree.
     #[error("the store's engine failed: {0}")]
     Engine(String),
+    /// A stored value is not the one that was written; it was not returned.
+    #[error(transparent)]
+    Damaged(DamagedValue),
     /// A bound of values or transactions is exceeded.
     #[error("too large for one transaction: {0}")]
     TooLarge(String),
@@ -33,7 +37,10 @@ pub enum TxFault {
 
 impl From<EngineError> for TxFault {
     fn from(error: EngineError) -> Self {
-        Self::Engine(error.to_string())
+        match error {
+            EngineError::Failed { .. } => Self::Engine(error.to_string()),
+            EngineError::Damaged(value) => Self::Damaged(value),
+        }
     }
 }
 

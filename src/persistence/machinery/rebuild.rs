@@ -18,7 +18,10 @@ use super::{
     trees::{self, TreeName},
     trust::{DistrustReason, OpenError},
 };
-use crate::types::{Timestamp, limits};
+use crate::{
+    telemetry::starting::StartPhase,
+    types::{Timestamp, limits},
+};
 
 /// Why no tree was built. The unfinished one has no further use.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +129,11 @@ pub(super) fn origin(
     reason: &DistrustReason,
 ) -> Result<TreeOrigin, OpenError> {
     let first = inspection.survey.segments.first().map_or(Lsn::ZERO, |name| name.0);
-    context.sources().origin(first, &inspection.snapshots, &mut unwatched).map_err(|error| match error {
+    let mut watch = |keys| {
+        context.watch.report(StartPhase::Rebuilding { percent: 0 });
+        context.advance(keys)
+    };
+    context.sources().origin(first, &inspection.snapshots, &mut watch).map_err(|error| match error {
         RebuildError::NoOrigin(found) => OpenError::NothingToRebuild { reason: reason.clone(), found },
         error => error.into(),
     })

@@ -11,12 +11,14 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
+    base::BaseError,
     catalog::StoreCatalog,
-    engine::Engine,
+    engine::{Engine, verified::VerifiedView},
     keyring::Keyring,
     log::{Log, LogHead},
     open_reads::OpenReads,
     reader::TxFault,
+    tree_mark::TreeMarker,
     view::View,
     writer::{job::WriteRoom, queue::WriterQueue},
 };
@@ -59,6 +61,8 @@ pub(super) struct Shared {
     pub(super) readers: OpenReads,
     /// The measurements of the groups.
     pub(super) groups: GroupMetrics,
+    /// Marks the tree when it fails; `None`: the tree is in memory.
+    marker: Option<Arc<TreeMarker>>,
     busy_since: Mutex<Option<Instant>>,
     tally: Mutex<Tally>,
 }
@@ -84,9 +88,15 @@ impl Shared {
             restored: AtomicBool::new(false),
             readers: OpenReads::default(),
             groups: GroupMetrics::default(),
+            marker: None,
             busy_since: Mutex::new(None),
             tally: Mutex::new(Tally::default()),
         }
+    }
+
+    /// The same with a tree that is marked when it fails.
+    pub(super) fn marked_by(self, marker: &Arc<TreeMarker>) -> Self {
+        Self { marker: Some(Arc::clone(marker)), ..self }
     }
 
     pub(super) fn ring(&self) -> Arc<Keyring> {
@@ -126,7 +136,7 @@ impl Shared {
         let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
         let engine = tree.as_ref().ok_or(Fault::Unavailable)?;
         let answer = match engine.view() {
-            Ok(engine) => f(&View { engine, ring: &ring }),
+            Ok(stored) => f(&View { engine: VerifiedView::over(stored), ring: &ring }),
             Err(error) => Err(error.into()),
         };
         drop(tree);
@@ -135,8 +145,8 @@ impl Shared {
 
     fn read_fault(&self, fault: &TxFault) -> Fault {
         match fault {
-            TxFault::Engine(reason) => {
-                self.lose(format!("reading the tree: {reason}"));
+            TxFault::Engine(_) | TxFault::Damaged(_) => {
+                self.lose_tree(format!("reading the tree: {fault}"));
                 Fault::Unavailable
             }
             TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) | TxFault::Check(_) => {
@@ -156,6 +166,27 @@ impl Shared {
             tracing::error!(%reason, "the store is lost; the process has to end");
         }
         self.queue.close();
+    }
+
+    /// Marks the tree, so that the next start sets it aside, and marks the store as lost.
+    pub(super) fn lose_tree(&self, reason: String) {
+        if let Some(marker) = self.marker.as_ref().filter(|_| !self.is_lost()) {
+            marker.mark(&reason);
+        }
+        self.lose(reason);
+    }
+
+    /// As a failed operation demands: with the tree's mark if the engine failed, unless the disk was full.
+    pub(super) fn lose_by(&self, step: &str, error: &BaseError) {
+        let reason = format!("{step}: {error}");
+        match error {
+            BaseError::Engine(engine) if !engine.is_full() => self.lose_tree(reason),
+            BaseError::Engine(_)
+            | BaseError::Io { .. }
+            | BaseError::Frame(_)
+            | BaseError::Full(_)
+            | BaseError::Descriptors(_) => self.lose(reason),
+        }
     }
 
     pub(super) fn is_lost(&self) -> bool {

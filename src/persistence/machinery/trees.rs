@@ -1,6 +1,8 @@
 //! The directories of trees: naming, opening, and setting them aside.
 //!
-//! A rebuilt tree gets a new directory, so that the old one stays until the checkpoint names the new one.
+//! A rebuilt tree gets a new directory, so that the old one stays until the checkpoint names the new one. The old tree
+//! is removed after the first checkpoint of the store that runs on the new one; until then at most three trees exist: a
+//! tree that was set aside, the one that the checkpoint names, and one that is being built.
 
 use std::{
     io,
@@ -9,7 +11,9 @@ use std::{
 };
 
 use super::{
-    engine::{Engine, EngineError, EngineKind, mem::MemEngine, redb::RedbEngine, sled::SledEngine},
+    engine::{
+        Engine, EngineError, EngineKind, guarded::GuardedEngine, mem::MemEngine, redb::RedbEngine, sled::SledEngine,
+    },
     layout::Layout,
 };
 
@@ -62,42 +66,71 @@ pub fn exists(layout: &Layout, name: &TreeName) -> bool {
 pub fn open(layout: &Layout, kind: EngineKind, name: &TreeName) -> Result<Arc<dyn Engine>, EngineError> {
     let dir = layout.root.join(&name.0);
     Ok(match kind {
-        EngineKind::Sled => Arc::new(SledEngine::open(&dir)?),
-        EngineKind::Redb => Arc::new(RedbEngine::open(&dir)?),
+        EngineKind::Sled => Arc::new(GuardedEngine::open(kind.name(), &dir, SledEngine::open)?),
+        EngineKind::Redb => Arc::new(GuardedEngine::open(kind.name(), &dir, RedbEngine::open)?),
         EngineKind::Mem => Arc::new(MemEngine::new()),
     })
 }
 
-/// What happens to the trees that are not in use.
+/// What happens to a tree that is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OldTrees {
-    /// They are removed: the reason for replacing them is known.
+    /// It keeps its name: the reason for replacing it is known.
     Remove,
-    /// The latest is kept under another name, for an investigation.
+    /// It gets another name, for an investigation until the next checkpoint.
     SetAside,
 }
 
-/// Leaves `current` as the only tree, except for one that was set aside.
-pub fn retire_others(layout: &Layout, current: &TreeName, others: OldTrees) -> io::Result<()> {
-    let mut rest: Vec<String> = names(layout)?.into_iter().filter(|name| *name != current.0).collect();
-    rest.sort();
-    let kept = match others {
-        OldTrees::Remove => None,
-        OldTrees::SetAside => rest.iter().rfind(|name| !name.ends_with(ASIDE)).cloned(),
+/// Whether the tree of that name was set aside.
+pub fn is_aside(layout: &Layout, name: &TreeName) -> bool {
+    aside(layout, &name.0).is_dir()
+}
+
+fn aside(layout: &Layout, name: &str) -> PathBuf {
+    layout.root.join(format!("{name}{ASIDE}"))
+}
+
+/// Removes the trees whose building was interrupted: those that are neither `current` nor set aside.
+pub fn remove_unfinished(layout: &Layout, current: &TreeName) -> io::Result<()> {
+    remove(layout, |name| name != current.0 && !name.ends_with(ASIDE))
+}
+
+/// Before another tree is built: leaves at most one old tree, which is the one that the checkpoint names, and handles
+/// it as `old` demands. A crash between two of these steps is repeated by the next start.
+pub fn make_way(layout: &Layout, named: Option<&str>, old: OldTrees) -> io::Result<()> {
+    let mut found = names(layout)?;
+    found.sort();
+    let has_aside = found.iter().any(|name| name.ends_with(ASIDE));
+    let kept = match named {
+        Some(named) => found.iter().find(|name| *name == named).cloned(),
+        // Beside a tree that was set aside, the others are unfinished.
+        None if has_aside => None,
+        None => found.pop(),
     };
-    for name in rest {
-        let path = layout.root.join(&name);
-        if Some(&name) == kept.as_ref() {
-            std::fs::rename(&path, layout.root.join(format!("{name}{ASIDE}")))?;
-        } else if kept.is_some() || !name.ends_with(ASIDE) {
-            std::fs::remove_dir_all(&path)?;
+    remove(layout, |name| Some(name) != kept.as_deref() && !name.ends_with(ASIDE))?;
+    match (old, kept) {
+        (OldTrees::SetAside, Some(kept)) => {
+            remove(layout, |name| name.ends_with(ASIDE))?;
+            std::fs::rename(layout.root.join(&kept), aside(layout, &kept))
         }
+        (OldTrees::SetAside, None) | (OldTrees::Remove, _) => Ok(()),
+    }
+}
+
+/// The trees beside `current`.
+pub fn others(layout: &Layout, current: &TreeName) -> io::Result<Vec<TreeName>> {
+    Ok(names(layout)?.into_iter().filter(|name| *name != current.0).map(TreeName).collect())
+}
+
+fn remove(layout: &Layout, is_removed: impl Fn(&str) -> bool) -> io::Result<()> {
+    for name in names(layout)?.into_iter().filter(|name| is_removed(name)) {
+        remove_tree(layout, &TreeName(name))?;
     }
     Ok(())
 }
 
 /// Removes the tree of that name, which no process has open.
-pub fn remove(layout: &Layout, name: &TreeName) -> io::Result<()> {
+pub fn remove_tree(layout: &Layout, name: &TreeName) -> io::Result<()> {
     match std::fs::remove_dir_all(layout.root.join(&name.0)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),

@@ -70,9 +70,19 @@ pub enum OpenError {
     /// A snapshot that was verified could not be read again.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// The engine failed on a new tree.
+    /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The engine failed on a tree that was just built in place of another one.
+    #[error(
+        "the tree cannot be used ({reason}), and the one that was built in its place fails as well: {source}. Check the \
+         disk; another engine can be tried with store.engine"
+    )]
+    RebuiltFails {
+        /// Why the tree before it was replaced.
+        reason: DistrustReason,
+        source: EngineError,
+    },
     /// The disk failed.
     #[error("{dir} (store.path): {step}: {source}{}", remedy(source))]
     Io {
@@ -141,6 +151,15 @@ pub enum DistrustReason {
     /// The engine could not open it.
     #[error("it does not open: {0}")]
     DoesNotOpen(String),
+    /// It opened, and could not be used.
+    #[error("it cannot be used: {0}")]
+    Fails(String),
+    /// It failed while the store was open.
+    #[error("it failed while the store was open: {0}")]
+    Marked(String),
+    /// An earlier start set it aside, and built no other one to its end.
+    #[error("an earlier start set it aside")]
+    SetAside,
 }
 
 /// The outcome for the tree.
@@ -178,15 +197,29 @@ impl DistrustReason {
     pub(super) fn is_expected(&self) -> bool {
         match self {
             Self::New | Self::OtherEngine | Self::MachineStopped | Self::InMemory => true,
-            Self::Missing | Self::CheckpointDamaged | Self::Empty | Self::Behind { .. } | Self::DoesNotOpen(_) => false,
+            Self::Missing
+            | Self::SetAside
+            | Self::CheckpointDamaged
+            | Self::Empty
+            | Self::Behind { .. }
+            | Self::DoesNotOpen(_)
+            | Self::Fails(_)
+            | Self::Marked(_) => false,
         }
     }
 
     /// What happens to a tree that is replaced for this reason.
     pub(super) fn others(&self) -> OldTrees {
         match self {
-            Self::New | Self::OtherEngine | Self::MachineStopped | Self::InMemory | Self::Missing => OldTrees::Remove,
-            Self::CheckpointDamaged | Self::Empty | Self::Behind { .. } | Self::DoesNotOpen(_) => OldTrees::SetAside,
+            Self::New | Self::OtherEngine | Self::MachineStopped | Self::InMemory | Self::Missing | Self::SetAside => {
+                OldTrees::Remove
+            }
+            Self::CheckpointDamaged
+            | Self::Empty
+            | Self::Behind { .. }
+            | Self::DoesNotOpen(_)
+            | Self::Fails(_)
+            | Self::Marked(_) => OldTrees::SetAside,
         }
     }
 }

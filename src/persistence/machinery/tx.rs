@@ -139,7 +139,11 @@ impl<'a> Tx<'a> {
         for check in self.catalog().checks {
             (check.run)(&TxChanges::of(self), self).map_err(|fault| match fault {
                 TxFault::Check(reason) => TxFault::Check(format!("{}: {reason}", check.name)),
-                fault @ (TxFault::Conflict | TxFault::Engine(_) | TxFault::TooLarge(_) | TxFault::Corrupt(_)) => fault,
+                fault @ (TxFault::Conflict
+                | TxFault::Engine(_)
+                | TxFault::Damaged(_)
+                | TxFault::TooLarge(_)
+                | TxFault::Corrupt(_)) => fault,
             })?;
         }
         Ok(())

@@ -6,7 +6,10 @@
 use std::{
     io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{
@@ -112,6 +115,8 @@ pub(super) struct UpkeepInner {
     last: Mutex<LastSnapshot>,
     // Held while `store.json` is written.
     rewriting: Mutex<()>,
+    // Set by a close: a snapshot that is being taken ends at its next page.
+    closing: AtomicBool,
 }
 
 /// A handle to the upkeep of an opened store; clones are handles of the same.
@@ -164,6 +169,7 @@ impl Upkeep {
                 live: LiveBytes::default(),
                 last: Mutex::new(last),
                 rewriting: Mutex::new(()),
+                closing: AtomicBool::new(false),
             }),
         })
     }
@@ -171,6 +177,11 @@ impl Upkeep {
     fn last(&self) -> MutexGuard<'_, LastSnapshot> {
         // A panic during a snapshot leaves at most an unfinished file.
         self.inner.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends a snapshot that is being taken, and refuses others: the store is being closed.
+    pub(super) fn end(&self) {
+        self.inner.closing.store(true, Ordering::Release);
     }
 
     /// Prevents snapshots from beginning until the guard is dropped; `None` while one is being taken.
@@ -296,13 +307,13 @@ impl Upkeep {
     }
 
     fn write_unnamed(&self, file: &Path) -> Result<Summary, SnapshotError> {
-        let UpkeepInner { fs, clock, layout, progress, .. } = &*self.inner;
+        let UpkeepInner { fs, clock, layout, progress, closing, .. } = &*self.inner;
         // Read before the engine is taken: a swap may come in between, and the tree that is replaced gets no commit
         // after that.
         let from = progress.applied().0;
         let engine = self.engine().ok_or(SnapshotError::Closing)?;
         let head = Head { format: self.format()?, from, taken: clock.now() };
-        let source = SnapshotSource { fs: &**fs, engine: &*engine, progress, journal: &layout.journal };
+        let source = SnapshotSource { fs: &**fs, engine: &*engine, progress, journal: &layout.journal, closing };
         let written = write::write(&source, &head, file);
         if written.is_err() {
             // Frees its space; if that fails too, the next snapshot replaces the file.

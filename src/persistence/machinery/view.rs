@@ -1,14 +1,14 @@
 //! Reading durable state.
 
 use super::{
-    engine::{ByteScan, EngineError, EngineView, Pair},
+    engine::{ByteScan, EngineError, EngineView as _, Pair, verified::VerifiedView},
     keyring::Keyring,
     reader::ByteReader,
 };
 
 /// The state after a commit: applied and durable, never half of one.
 pub struct View<'a> {
-    pub(super) engine: Box<dyn EngineView + 'a>,
+    pub(super) engine: VerifiedView<'a>,
     pub(super) ring: &'a Keyring,
 }
 

@@ -14,6 +14,8 @@ pub const SENDERS_URGENT_ONLY: usize = 2;
 pub const SMTP_IDLE_CONNECTIONS: usize = 4;
 /// Mails in the development inbox.
 pub const INBOX_MAX: usize = 1_000;
+/// Mails removed from the development inbox in one commit, in addition to the one that is written.
+pub const INBOX_REMOVED_AT_ONCE: usize = 20;
 /// The longest wait of a reader of the development inbox for a mail.
 pub const INBOX_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long finished notifications and deliveries are stored.

@@ -22,6 +22,8 @@ pub const WRITE_QUEUE_MAX: usize = 4_096;
 pub const BULK_QUEUE_MAX: usize = 256;
 /// Bytes of one value; a hard cap.
 pub const VALUE_MAX: usize = 64 << 10;
+/// Bytes of one value with its checksum.
+pub const STORED_VALUE_MAX: usize = VALUE_MAX + 4;
 /// Bytes of one journal segment.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 /// Keys of one `apply_batch` of sled.
@@ -54,8 +56,12 @@ pub const SNAPSHOTS_KEPT: usize = 2;
 pub const WRITER_STUCK: Duration = Duration::from_secs(5);
 /// The writer is busy with one closure for this long: the process ends.
 pub const WRITER_LOST: Duration = Duration::from_secs(30);
-/// The value of `Retry-After` while an older store is migrated.
-pub const MIGRATING_RETRY: Duration = Duration::from_secs(5);
+/// The value of `Retry-After` while the store is opened, rebuilt or migrated.
+pub const STARTING_RETRY: Duration = Duration::from_secs(5);
+/// How long a stop waits for an opening, which is abandoned after that: a killed opening loses nothing either.
+pub const STOP_OPENING: Duration = Duration::from_millis(700);
+/// Between two lines of the log about the progress of one phase of a start.
+pub const PROGRESS_LOG_EVERY: Duration = Duration::from_secs(5);
 /// Free bytes below which imports, sends and registrations are refused.
 pub const DISK_LOW: u64 = 512 << 20;
 /// Free bytes below which everything except ending access is refused.

@@ -178,11 +178,92 @@ async fn a_reset_of_an_address_that_was_never_verified_verifies_it() {
     let request = app.forgot("ada@example.com").await.body["requestId"].clone();
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
     let reset = json!({ "requestId": request, "code": code, "newPassword": NEW });
-    assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
+    assert_eq!(app.anyone.post("/auth/password/reset", reset.clone()).await.status, 204);
     assert_eq!(app.events(UserVerified::TYPE).len(), 1);
     assert_eq!(app.login_with(ADA, PASSWORD).await.problem(), "invalid_credentials");
     let entered = app.login_with(ADA, NEW).await;
-    assert_eq!((entered.status, &entered.body["userId"]), (200, &id));
+    assert_eq!(entered.status, 200);
+    assert_ne!(entered.body["userId"], id, "the user has an id of its own");
+    assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204, "a lost answer is requested again");
+    let by_address = json!({ "email": ADA, "code": code, "newPassword": NEW });
+    assert_eq!(app.anyone.post("/auth/password/reset", by_address).await.status, 204, "also with the address alone");
+    assert_eq!(app.login_with(ADA, NEW).await.status, 200);
+    app.mail(ADA, "welcome", 1).await;
+    app.mail(ADA, "password_changed", 1).await;
+}
+
+#[tokio::test]
+async fn a_reset_leaves_the_earlier_registrations_as_they_look_to_their_clients() {
+    let app = TestApp::linked().await;
+    for by_link in [false, true] {
+        let address = format!("ada{by_link}@example.com");
+        let name = format!("mallory{by_link}");
+        let form = json!({ "email": address, "password": OTHERS, "username": name });
+        let registered = app.anyone.post("/auth/register", form).await;
+        assert_eq!(registered.status, 201, "{registered:?}");
+        let id = registered.body["id"].as_str().unwrap().to_owned();
+        let sent = app.code_of(&address).await;
+        let request = app.forgot(&address).await.body["requestId"].clone();
+        let mail = app.mail(&address, "reset_code", 1).await;
+        let done = if by_link {
+            reset_by(&app, &secret_in(&mail), NEW).await
+        } else {
+            reset(&app, &request, &code_in(&mail)).await
+        };
+        assert_eq!(done.status, 204, "{done:?}");
+        assert_eq!(app.login_with(&address, NEW).await.status, 200);
+        let of_registration = app.login_with(&id, OTHERS).await;
+        assert_eq!((of_registration.status, of_registration.problem()), (403, "email_not_verified"));
+        assert_eq!(app.login_with(&id, "not the one it is").await.problem(), "invalid_credentials");
+        assert_eq!(app.login_with(&id, NEW).await.problem(), "invalid_credentials");
+        is_code_invalid(&app.verify(&registered.body["id"], &sent).await, "it becomes no user any more");
+        let named = |email: &str| json!({ "email": email, "password": PASSWORD, "username": name });
+        let taken = app.anyone.post("/auth/register", named("bob@example.com")).await;
+        assert_eq!(taken.status, 409, "the name stays reserved: {taken:?}");
+        assert_eq!(app.anyone.post("/auth/verify-email/resend", json!({ "userId": id })).await.status, 202);
+        app.advance(Duration::from_secs(24 * 3_600));
+        assert_eq!(app.login_with(&id, OTHERS).await.problem(), "invalid_credentials");
+        let free = app.anyone.post("/auth/register", named("bob@example.com")).await;
+        assert_eq!(free.status, 201, "the registration has ended: {free:?}");
+        let sent = app.mails(&address).await;
+        let codes = sent.iter().filter(|mail| mail["template"] == "verification_code").count();
+        assert_eq!(codes, 1, "no code is sent for it any more");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_ends_the_lockouts_of_its_network_and_no_other_client_sees_it() {
+    let app = TestApp::new().await;
+    app.verified(ADA).await;
+    let other = app.anyone.at("198.51.100.1");
+    let wrong = json!({ "identifier": ADA, "password": "not the one it is" });
+    for _ in 0..5 {
+        assert_eq!(app.anyone.post("/auth/login", wrong.clone()).await.status, 401);
+        assert_eq!(other.post("/auth/login", wrong.clone()).await.status, 401);
+    }
+    assert_eq!(app.login(ADA).await.problem(), "locked_out");
+    let request = app.forgot(ADA).await.body["requestId"].clone();
+    let code = code_in(&app.mail(ADA, "reset_code", 1).await);
+    assert_eq!(reset(&app, &request, &code).await.status, 204);
+    assert_eq!(other.post("/auth/login", wrong).await.problem(), "locked_out", "as before the reset");
+    assert_eq!(app.login_with(ADA, NEW).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_reset_ends_the_lockout_of_the_day() {
+    let app = TestApp::with(|config| config.auth.lockout.daily_failures = 10).await;
+    app.verified(ADA).await;
+    for network in 0..10 {
+        app.anyone
+            .at(&format!("198.51.{network}.1"))
+            .post("/auth/login", json!({ "identifier": ADA, "password": "not the one it is" }))
+            .await;
+    }
+    assert_eq!(app.login(ADA).await.problem(), "locked_out");
+    let request = app.forgot(ADA).await.body["requestId"].clone();
+    let code = code_in(&app.mail(ADA, "reset_code", 1).await);
+    assert_eq!(reset(&app, &request, &code).await.status, 204);
+    assert_eq!(app.login_with(ADA, NEW).await.status, 200);
 }
 
 #[tokio::test]
@@ -247,7 +328,16 @@ async fn a_reset_that_makes_a_registration_a_user_keeps_only_the_address() {
         let by_name = json!({ "identifier": "mallory", "password": NEW });
         assert_eq!(app.anyone.post("/auth/login", by_name).await.problem(), "invalid_credentials");
         let named = json!({ "email": "bob@example.com", "password": PASSWORD, "username": "mallory" });
-        assert_eq!(app.anyone.post("/auth/register", named).await.status, 201, "the name is free again");
+        let answer = app.anyone.post("/auth/register", named.clone()).await;
+        assert_eq!(
+            answer.status,
+            if is_required { 409 } else { 201 },
+            "a registration keeps the name, a user does not"
+        );
+        app.advance(Duration::from_secs(24 * 3_600));
+        if is_required {
+            assert_eq!(app.anyone.post("/auth/register", named).await.status, 201, "the registration has ended");
+        }
     }
 }
 

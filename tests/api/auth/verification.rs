@@ -159,6 +159,27 @@ async fn the_proof_of_an_address_takes_over_its_unproven_user() {
 }
 
 #[tokio::test]
+async fn a_take_over_ends_the_lockouts_of_the_users_identifiers() {
+    let app = TestApp::lenient().await;
+    let form = json!({ "email": ADA, "password": OTHERS, "username": "mallory" });
+    app.entered(&app.registered(form).await);
+    app.code_of(ADA).await;
+    let form = json!({ "email": ADA, "password": PASSWORD, "username": "countess" });
+    let owner = app.registered(form).await.body["id"].clone();
+    let code = code_in(&app.mail(ADA, "verification_code", 2).await);
+    for identifier in [ADA, "countess"] {
+        for _ in 0..5 {
+            assert_eq!(app.login_with(identifier, "not the one it is").await.status, 401);
+        }
+        assert_eq!(app.login(identifier).await.problem(), "locked_out");
+    }
+    assert_eq!(app.verify(&owner, &code).await.status, 200);
+    for identifier in [ADA, "countess"] {
+        assert_eq!(app.login(identifier).await.status, 200, "{identifier}");
+    }
+}
+
+#[tokio::test]
 async fn the_first_holders_code_proves_the_address_while_another_registration_waits() {
     let app = TestApp::lenient().await;
     let ada = app.entered(&app.register(ADA).await);

@@ -9,6 +9,7 @@ use majordomo::{
         route::{Access, Listener, Route},
         routes,
     },
+    types::{Role, limits},
 };
 use serde_json::Value;
 
@@ -83,6 +84,30 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
         methods.map(move |(method, operation)| (format!("{method} {path}"), operation))
     });
     operations.collect()
+}
+
+/// The macro of a row takes only numbers, so that the bounds are compared here.
+#[test]
+fn the_bounds_in_the_document_are_the_limits() {
+    let document = openapi::document(routes::table(), &Installation::new(&Config::default(), Listener::Ops));
+    let mut seen = BTreeSet::new();
+    for (name, operation) in operations(&document) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let parameter = settled(&document, parameter);
+            let (schema, of) = (&parameter["schema"], parameter["name"].as_str().unwrap());
+            let (found, wanted) = match of {
+                "limit" => (&schema["maximum"], limits::PAGE_MAX),
+                "wait" => (&schema["maximum"], usize::try_from(limits::INBOX_WAIT_MAX.as_secs()).unwrap()),
+                "to" => (&schema["maxLength"], limits::EMAIL_MAX),
+                _ => continue,
+            };
+            assert_eq!(found, &wanted, "{of} of {name}");
+            seen.insert(of.to_owned());
+        }
+    }
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    let roles = &document["components"]["schemas"]["RolesBody"]["properties"]["roles"];
+    assert_eq!(roles["maxItems"], Role::ALL.len(), "{roles}");
 }
 
 #[test]

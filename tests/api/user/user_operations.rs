@@ -2,7 +2,7 @@
 
 use majordomo::domain::{
     audit::Actor,
-    auth::{actions::AuthAction, events::PasswordChanged},
+    auth::{actions::AuthAction, events::PasswordSet},
 };
 use serde_json::json;
 
@@ -19,7 +19,7 @@ async fn an_operator_sets_a_password_and_all_sessions_end() {
     assert_eq!(app.login("bob@example.com").await.problem(), "invalid_credentials");
     let login = json!({ "identifier": "bob@example.com", "password": another });
     assert_eq!(app.anyone.post("/auth/login", login).await.status, 200);
-    assert_eq!(app.events(PasswordChanged::TYPE).len(), 1);
+    assert_eq!(app.events(PasswordSet::TYPE).len(), 1);
     assert_eq!(app.audited(AuthAction::ResetPassword)[0].actor, Actor::Cli);
 }
 

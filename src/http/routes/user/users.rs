@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 use super::user_body::UserBody;
 use crate::{
-    actors::user::{AccessKind, ChangeRoles, ChangeRolesRefusal, ChangeStatus, ChangeStatusRefusal, NoteAccess},
+    actors::user::{
+        AccessKind, ChangeRoles, ChangeRolesRefusal, ChangeStatus, ChangeStatusRefusal, NoteAccess, UserVersionRefusal,
+    },
     domain::{
         access::{Permission, may},
         user::{Status, User, UserFilter},
@@ -179,11 +181,19 @@ impl FromFields for StatusBody {
     }
 }
 
+impl From<UserVersionRefusal> for ApiError {
+    fn from(refusal: UserVersionRefusal) -> Self {
+        match refusal {
+            UserVersionRefusal::NotFound => no_such_user(),
+            UserVersionRefusal::Changed => Self::new(ProblemCode::PreconditionFailed),
+        }
+    }
+}
+
 impl From<ChangeStatusRefusal> for ApiError {
     fn from(refusal: ChangeStatusRefusal) -> Self {
         match refusal {
-            ChangeStatusRefusal::NotFound => no_such_user(),
-            ChangeStatusRefusal::Changed => Self::new(ProblemCode::PreconditionFailed),
+            ChangeStatusRefusal::Version(refusal) => refusal.into(),
             ChangeStatusRefusal::NotFrom(from) => {
                 Self::new(ProblemCode::StatusConflict).detail(format!("The user is {}.", from.as_str()))
             }
@@ -237,8 +247,7 @@ impl FromFields for RolesBody {
 impl From<ChangeRolesRefusal> for ApiError {
     fn from(refusal: ChangeRolesRefusal) -> Self {
         match refusal {
-            ChangeRolesRefusal::NotFound => no_such_user(),
-            ChangeRolesRefusal::Changed => Self::new(ProblemCode::PreconditionFailed),
+            ChangeRolesRefusal::Version(refusal) => refusal.into(),
             ChangeRolesRefusal::LastAdmin => Self::new(ProblemCode::LastAdmin),
             ChangeRolesRefusal::Unproven => {
                 Self::new(ProblemCode::StatusConflict).detail(super::user_operations::UNPROVEN)

@@ -5,32 +5,63 @@
 //!
 //! An engine need not be durable by itself: its content after its last checkpoint is applied again from the journal.
 
+pub mod guarded;
 pub mod mem;
 pub mod redb;
 pub mod sled;
+pub mod verified;
 
 use std::ops::Bound;
 
-use super::{Batch, Lsn};
+use super::{
+    Batch, Lsn,
+    checksum::{self, DamagedValue},
+};
 
 /// The key under which an engine stores the number of the last applied commit. Tables begin at byte 0x01.
 pub const APPLIED_KEY: &[u8] = &[0x00, b'l', b's', b'n'];
 /// The lowest first byte of a table's keys; keys below it are the engine's own, and no view shows them.
 pub const FIRST_TABLE: u8 = 0x01;
 
-/// An engine failed; the process cannot continue with this tree.
+/// Why a tree cannot be read or written; the process cannot continue with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{engine}: {reason}")]
-pub struct EngineError {
-    pub engine: &'static str,
-    pub reason: String,
+pub enum EngineError {
+    /// The engine failed.
+    #[error("{engine}: {reason}")]
+    Failed { engine: &'static str, reason: String },
+    /// A value is not the one that was written.
+    #[error(transparent)]
+    Damaged(#[from] DamagedValue),
 }
 
 impl EngineError {
     /// An error of `engine` with its own message.
     pub fn new(engine: &'static str, reason: impl std::fmt::Display) -> Self {
-        Self { engine, reason: reason.to_string() }
+        Self::Failed { engine, reason: reason.to_string() }
     }
+
+    /// Whether the disk is full: then the tree is not at fault, and another one would fail as well.
+    pub fn is_full(&self) -> bool {
+        const ENOSPC: &str = "os error 28";
+        const EDQUOT: &str = "os error 122";
+        let Self::Failed { reason, .. } = self else { return false };
+        [ENOSPC, EDQUOT, "StorageFull"].iter().any(|full| reason.contains(full))
+    }
+}
+
+/// The stored form of the number of the last applied commit, with a checksum as every value has.
+fn applied_value(lsn: Lsn) -> Vec<u8> {
+    let mut value = lsn.0.to_be_bytes().to_vec();
+    checksum::append(APPLIED_KEY, &mut value);
+    value
+}
+
+/// The number in its stored form.
+fn applied_from(stored: &[u8]) -> Result<Lsn, EngineError> {
+    let mut value = stored.to_vec();
+    checksum::strip(APPLIED_KEY, &mut value)?;
+    let number = <[u8; 8]>::try_from(value).map_err(|_| DamagedValue { key: APPLIED_KEY.to_vec() })?;
+    Ok(Lsn(u64::from_be_bytes(number)))
 }
 
 /// The order of a scan's keys.
@@ -97,8 +128,9 @@ type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 /// A key and its value.
 pub type Pair = (Vec<u8>, Vec<u8>);
 
-/// Reads the tree. An engine does not guarantee that two reads of one view see the same state: sled and mem read the
-/// current state at each call. The caller guarantees it.
+/// Reads the tree. An engine returns values as they are stored; `verified::VerifiedView` checks and removes their
+/// checksums. An engine does not guarantee that two reads of one view see the same state: sled and mem read the current
+/// state at each call. The caller guarantees it.
 pub trait EngineView {
     /// The value of `key`; `None` if there is none.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError>;
@@ -164,5 +196,22 @@ impl EngineKind {
             Self::Redb => true,
             Self::Sled | Self::Mem => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_number_of_the_last_applied_commit_is_damaged() {
+        let stored = applied_value(Lsn(7));
+        assert_eq!(applied_from(&stored), Ok(Lsn(7)));
+        for at in 0..stored.len() {
+            let mut changed = stored.clone();
+            changed[at] ^= 1;
+            assert!(matches!(applied_from(&changed), Err(EngineError::Damaged(_))), "byte {at}");
+        }
+        assert!(applied_from(&stored[1..]).is_err());
     }
 }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
-use super::{APPLIED_KEY, ByteScan, Direction, Engine, EngineError, EngineStats, EngineView, Pair};
+use super::{
+    APPLIED_KEY, ByteScan, Direction, Engine, EngineError, EngineStats, EngineView, Pair, applied_from, applied_value,
+};
 use crate::{
     persistence::machinery::{Batch, Lsn, Operation},
     types::limits,
@@ -69,7 +71,7 @@ impl Engine for RedbEngine {
                     Operation::Delete { key } => table.remove(key.as_slice())?,
                 };
             }
-            table.insert(APPLIED_KEY, lsn.0.to_be_bytes().as_slice())?;
+            table.insert(APPLIED_KEY, applied_value(lsn).as_slice())?;
             Ok(())
         })
     }
@@ -77,15 +79,14 @@ impl Engine for RedbEngine {
     fn applied(&self) -> Result<Option<Lsn>, EngineError> {
         let table = self.table()?;
         let Some(bytes) = table.get(APPLIED_KEY).map_err(failed)? else { return Ok(None) };
-        let bytes: [u8; 8] = bytes.value().try_into().map_err(|_| failed("the applied number has a wrong length"))?;
-        Ok(Some(Lsn(u64::from_be_bytes(bytes))))
+        applied_from(bytes.value()).map(Some)
     }
 
     fn checkpoint(&self) -> Result<(), EngineError> {
         let applied = self.applied()?;
         self.write(Durability::Immediate, |table| {
             if let Some(lsn) = applied {
-                table.insert(APPLIED_KEY, lsn.0.to_be_bytes().as_slice())?;
+                table.insert(APPLIED_KEY, applied_value(lsn).as_slice())?;
             }
             Ok(())
         })

@@ -2,15 +2,17 @@
 //!
 //! Properties of sled 0.34.7, found by running it: `flush` does not sync, so a checkpoint syncs the file and its
 //! directory itself; a batch of more than about 128 keys makes memory grow without bound; a kill during `open` leaves
-//! an unfinished snapshot file on which the next `open` fails; `open` may panic on damaged files.
+//! an unfinished snapshot file on which the next `open` fails; any call may panic on damaged files, which
+//! `GuardedEngine` makes an error.
 
 use std::{
     fs::File,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
 
-use super::{APPLIED_KEY, ByteScan, Direction, Engine, EngineError, EngineStats, EngineView, Pair};
+use super::{
+    APPLIED_KEY, ByteScan, Direction, Engine, EngineError, EngineStats, EngineView, Pair, applied_from, applied_value,
+};
 use crate::{
     persistence::machinery::{Batch, Lsn, Operation},
     types::limits,
@@ -27,7 +29,7 @@ pub struct SledEngine {
 }
 
 impl SledEngine {
-    /// Opens the tree in `dir`, or creates it. A panic inside sled is returned as an error.
+    /// Opens the tree in `dir`, or creates it. May panic on damaged files.
     pub fn open(dir: &Path) -> Result<Self, EngineError> {
         remove_half_made_snapshots(dir).map_err(failed)?;
         let config = sled::Config::new()
@@ -35,11 +37,7 @@ impl SledEngine {
             .cache_capacity(limits::SLED_CACHE_BYTES)
             // Checkpoints flush; a timer would only add a thread.
             .flush_every_ms(None);
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(tree)) => Ok(Self { tree, dir: dir.to_owned() }),
-            Ok(Err(error)) => Err(failed(error)),
-            Err(_) => Err(failed("panicked while opening its files")),
-        }
+        Ok(Self { tree: config.open().map_err(failed)?, dir: dir.to_owned() })
     }
 }
 
@@ -77,7 +75,7 @@ impl Engine for SledEngine {
             }
             let last = parts.peek().is_none();
             if last {
-                batch.insert(APPLIED_KEY, &lsn.0.to_be_bytes());
+                batch.insert(APPLIED_KEY, applied_value(lsn));
             }
             self.tree.apply_batch(batch).map_err(failed)?;
             if last {
@@ -88,8 +86,7 @@ impl Engine for SledEngine {
 
     fn applied(&self) -> Result<Option<Lsn>, EngineError> {
         let Some(bytes) = self.tree.get(APPLIED_KEY).map_err(failed)? else { return Ok(None) };
-        let bytes: [u8; 8] = bytes.as_ref().try_into().map_err(|_| failed("the applied number has a wrong length"))?;
-        Ok(Some(Lsn(u64::from_be_bytes(bytes))))
+        applied_from(&bytes).map(Some)
     }
 
     fn checkpoint(&self) -> Result<(), EngineError> {

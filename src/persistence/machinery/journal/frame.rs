@@ -125,7 +125,7 @@ pub fn encode_body(head: FrameHead, batch: &Batch, out: &mut Vec<u8>) -> Result<
                 out.push(PUT);
                 encode_key(key, out)?;
                 let length = u32::try_from(value.len()).map_err(|_| FrameError::Bounds)?;
-                if value.len() > limits::VALUE_MAX {
+                if value.len() > limits::STORED_VALUE_MAX {
                     return Err(FrameError::Bounds);
                 }
                 out.extend_from_slice(&length.to_le_bytes());
@@ -209,7 +209,7 @@ fn decode_operation(cursor: &mut Cursor<'_>) -> Option<Operation> {
     match kind {
         PUT => {
             let length = cursor.u32()? as usize;
-            let value = cursor.slice(length).filter(|value| value.len() <= limits::VALUE_MAX)?.to_vec();
+            let value = cursor.slice(length).filter(|value| value.len() <= limits::STORED_VALUE_MAX)?.to_vec();
             Some(Operation::Put { key, value })
         }
         DELETE => Some(Operation::Delete { key }),

@@ -19,7 +19,7 @@ use super::{
     writer::Write,
 };
 use crate::{
-    telemetry::migration::MigrationProgress,
+    telemetry::starting::MigrationProgress,
     types::{Fault, Timestamp},
 };
 

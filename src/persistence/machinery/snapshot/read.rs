@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, MAGIC, PAIRS, PREFIX, SnapshotError, Summary, VERSION, chain};
 use crate::{
     persistence::machinery::{
-        Lsn,
+        Lsn, checksum,
         engine::Pair,
         format,
         fs::{File, Fs},
@@ -110,7 +110,7 @@ impl Tally {
             let key = cursor.slice(length.into()).filter(|key| frame::is_key(key))?.to_vec();
             let length = cursor.u32()? as usize;
             let value = cursor.slice(length)?.to_vec();
-            if key <= self.last_key {
+            if key <= self.last_key || !checksum::matches(&key, &value) {
                 return None;
             }
             self.last_key.clone_from(&key);

@@ -1,6 +1,9 @@
 //! Taking a snapshot while the store runs.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use super::{
     BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, MAGIC, MAKING, PAIRS, PREFIX, SnapshotError, Summary, VERSION, chain,
@@ -10,7 +13,8 @@ use crate::{
     persistence::machinery::{
         Lsn,
         base::StoreProgress,
-        engine::{ByteScan, Engine, Pair},
+        checksum::{self, DamagedValue},
+        engine::{ByteScan, Engine, EngineError, Pair},
         fs::{File, Fs},
         journal::{
             Frame, frame,
@@ -28,6 +32,14 @@ pub struct SnapshotSource<'a> {
     /// The progress of the commits.
     pub progress: &'a StoreProgress,
     pub journal: &'a Path,
+    /// Set when the store is being closed: then the copy ends with `SnapshotError::Closing`.
+    pub closing: &'a AtomicBool,
+}
+
+impl SnapshotSource<'_> {
+    fn check_open(&self) -> Result<(), SnapshotError> {
+        if self.closing.load(Ordering::Acquire) { Err(SnapshotError::Closing) } else { Ok(()) }
+    }
 }
 
 /// Writes a snapshot to `file`, syncs it and reads it back. `file` is complete only if this succeeds: callers write
@@ -35,7 +47,7 @@ pub struct SnapshotSource<'a> {
 pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Summary, SnapshotError> {
     let mut out = Out::create(source.fs, file)?;
     out.block(HEAD, &serde_json::to_vec(head).map_err(|error| SnapshotError::io("its head")(error.into()))?)?;
-    let pairs = copy_tree(source.engine, &mut out)?;
+    let pairs = copy_tree(source, &mut out)?;
     // Everything the walk saw belongs to a commit that was on disk before it was applied.
     let exact = source.progress.committed();
     let mut time = source.progress.last_time();
@@ -43,6 +55,7 @@ pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Su
     let mut payload = Vec::new();
     let span = Span { after: Lsn(head.from), upto: exact };
     recover::replay(source.fs, source.journal, span, |frame| {
+        source.check_open()?;
         frames += 1;
         time = time.max(frame.time);
         append_frame(&frame, &mut payload)?;
@@ -56,7 +69,7 @@ pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Su
     end.extend_from_slice(&time.as_micros().to_le_bytes());
     out.block(END, &end)?;
     out.file.sync().map_err(SnapshotError::io("syncing it"))?;
-    read::verify(source.fs, file)
+    read::read(source.fs, file, |_| source.check_open())
 }
 
 fn append_frame(frame: &Frame, payload: &mut Vec<u8>) -> Result<(), SnapshotError> {
@@ -69,13 +82,15 @@ fn append_frame(frame: &Frame, payload: &mut Vec<u8>) -> Result<(), SnapshotErro
     Ok(())
 }
 
-fn copy_tree(engine: &dyn Engine, out: &mut Out) -> Result<u64, SnapshotError> {
+fn copy_tree(source: &SnapshotSource<'_>, out: &mut Out) -> Result<u64, SnapshotError> {
     let mut count = 0;
     let mut payload = Vec::new();
     let mut scan = ByteScan::all(limits::SCAN_MAX);
     loop {
-        let page = engine.view()?.scan(&scan)?;
+        source.check_open()?;
+        let page = source.engine.view()?.scan(&scan)?;
         for pair in &page {
+            check(pair)?;
             append_pair(pair, &mut payload);
             out.block_if_large(PAIRS, &mut payload)?;
         }
@@ -88,6 +103,11 @@ fn copy_tree(engine: &dyn Engine, out: &mut Out) -> Result<u64, SnapshotError> {
     }
     out.rest(PAIRS, &mut payload)?;
     Ok(count)
+}
+
+/// A damaged value ends the walk, so that no snapshot holds one.
+fn check((key, value): &Pair) -> Result<(), EngineError> {
+    if checksum::matches(key, value) { Ok(()) } else { Err(DamagedValue { key: key.clone() }.into()) }
 }
 
 fn append_pair((key, value): &Pair, payload: &mut Vec<u8>) {

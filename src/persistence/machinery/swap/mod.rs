@@ -19,7 +19,6 @@ mod pace;
 mod report;
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -31,7 +30,6 @@ pub use report::{LastSwap, RunningSwap, SwapReport};
 
 use super::{
     Lsn, checkpoint,
-    engine::EngineError,
     journal::{JournalProblem, segment},
     live_bytes,
     rebuild::{GrowingTree, RebuildError, TreeOrigin, TreeSources},
@@ -208,9 +206,7 @@ impl Upkeep {
         self.inner.swaps.work.store(origin.work(self.inner.progress.committed()), Ordering::Relaxed);
         self.inner.swaps.done.store(0, Ordering::Relaxed);
         let name = self.fresh_name()?;
-        // An engine may panic on its own files; the tree in use has others.
-        let built = catch_unwind(AssertUnwindSafe(|| self.build(&name, &origin, &mut pace)));
-        let built = built.unwrap_or_else(|_| Err(RebuildError::from(panicked()).into()));
+        let built = self.build(&name, &origin, &mut pace);
         let answer = built.map(|tree| self.inner.swaps.handover.offer(tree, stop));
         let failed = match answer {
             Ok(Answer::Installed(old)) => {
@@ -228,7 +224,7 @@ impl Upkeep {
             }
             Err(error) => error,
         };
-        if let Err(error) = trees::remove(&self.inner.layout, &name) {
+        if let Err(error) = trees::remove_tree(&self.inner.layout, &name) {
             tracing::warn!(tree = name.0, %error, "an unfinished tree was not removed; the next start removes it");
         }
         Err(failed)
@@ -308,12 +304,8 @@ impl Upkeep {
             return;
         }
         drop(engine);
-        if let Err(error) = trees::remove(layout, &name) {
+        if let Err(error) = trees::remove_tree(layout, &name) {
             tracing::warn!(tree = name.0, %error, "a replaced tree was not removed; the next start removes it");
         }
     }
-}
-
-fn panicked() -> EngineError {
-    EngineError::new("engine", "panicked while the tree was rebuilt")
 }

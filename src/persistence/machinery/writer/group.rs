@@ -13,6 +13,7 @@ use crate::{
         keyring::Keyring,
         lease::LeaseFence,
         overlay::Overlay,
+        reader::TxFault,
         tx::{TxBase, TxOutput},
     },
     types::{Fault, Timestamp, limits},
@@ -61,7 +62,7 @@ pub(super) struct Finished {
 }
 
 /// The tree could not be read.
-pub(super) struct TreeLost(pub(super) String);
+pub(super) struct TreeLost(pub(super) TxFault);
 
 impl<'a> Group<'a> {
     pub(super) fn new(base: GroupBase<'a>, replay_check: ReplayCheck, heads: LogHeads, last_time: Timestamp) -> Self {
@@ -113,9 +114,9 @@ impl<'a> Group<'a> {
             Ran::Commit(left) => self.keep(left, job.write().stamp.now),
             Ran::Discard => Ok(()),
             Ran::Failed(fault) => Err(fault),
-            Ran::Lost(reason) => {
+            Ran::Lost(fault) => {
                 self.answers.push((job, Err(Fault::Unavailable)));
-                return Err(TreeLost(reason));
+                return Err(TreeLost(fault));
             }
         };
         match job.write().lane {
@@ -160,7 +161,7 @@ fn compare(first: Ran, second: Ran) -> Ran {
         (Ran::Commit(first), Ran::Commit(second)) if first == second => Ran::Commit(first),
         (Ran::Discard, Ran::Discard) => Ran::Discard,
         (Ran::Failed(fault), Ran::Failed(_)) => Ran::Failed(fault),
-        (Ran::Lost(reason), _) | (_, Ran::Lost(reason)) => Ran::Lost(reason),
+        (Ran::Lost(fault), _) | (_, Ran::Lost(fault)) => Ran::Lost(fault),
         (Ran::Commit(_) | Ran::Discard | Ran::Failed(_), Ran::Commit(_) | Ran::Discard | Ran::Failed(_)) => {
             Ran::Failed(Fault::bug("two runs of a transaction had different outputs"))
         }

@@ -100,7 +100,7 @@ pub(crate) enum Ran {
     /// The run failed; none of it is committed.
     Failed(Fault),
     /// The tree could not be read; none of it is committed, and the store is lost.
-    Lost(String),
+    Lost(TxFault),
 }
 
 /// A closure as the writer sees it, independent of its answer.
@@ -156,7 +156,7 @@ where
                 self.answer = Some(Answered::Refused(refusal));
                 Ran::Discard
             }
-            Ok(Err(Stop::Fault(TxFault::Engine(reason)))) => Ran::Lost(reason),
+            Ok(Err(Stop::Fault(fault @ (TxFault::Engine(_) | TxFault::Damaged(_))))) => Ran::Lost(fault),
             Ok(Err(Stop::Fault(
                 fault @ (TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) | TxFault::Check(_)),
             ))) => Ran::Failed(Fault::bug(fault.to_string())),

@@ -15,6 +15,7 @@ use crate::{
     persistence::machinery::{
         base::{BaseError, Commit},
         commit_target::CommitTarget,
+        engine::verified::VerifiedView,
         format::Seal,
         reader::TxFault,
         shared::Shared,
@@ -23,6 +24,13 @@ use crate::{
     telemetry::metrics::groups::CommittedGroup,
     types::{Fault, limits},
 };
+
+/// Why no further group can be run.
+enum GroupLost {
+    Closed,
+    /// The tree could not be read; the reason.
+    Tree(String),
+}
 
 /// The only component that changes the store. Driven by a thread, by a task, or by its caller.
 pub struct StoreWriter {
@@ -36,11 +44,14 @@ pub struct StoreWriter {
 impl StoreWriter {
     pub(in crate::persistence::machinery) fn new(
         shared: Arc<Shared>,
-        target: CommitTarget,
+        mut target: CommitTarget,
         replay_check: ReplayCheck,
     ) -> Result<Self, TxFault> {
         let ring = shared.ring();
-        let heads = LogHeads::read(&View { engine: target.engine().view()?, ring: &ring }, shared.catalog)?;
+        let heads =
+            LogHeads::read(&View { engine: VerifiedView::over(target.engine().view()?), ring: &ring }, shared.catalog)?;
+        target.check_heads(shared.catalog.logs, heads.all())?;
+        target.note_heads(shared.catalog.logs, heads.all());
         shared.publish(heads.all());
         Ok(Self { shared, target: Some(target), heads, replay_check })
     }
@@ -53,7 +64,10 @@ impl StoreWriter {
         let answered = match self.run_group() {
             Ok(finished) => self.commit(finished),
             Err((lost, answers)) => {
-                self.shared.lose(lost);
+                match lost {
+                    GroupLost::Closed => self.shared.lose("the store is closed".to_owned()),
+                    GroupLost::Tree(reason) => self.shared.lose_tree(format!("reading the tree: {reason}")),
+                }
                 let answered = answers.len();
                 answers.into_iter().for_each(|job| job.answer(Err(Fault::Unavailable)));
                 answered
@@ -63,12 +77,13 @@ impl StoreWriter {
         if self.shared.is_lost() { answered + self.turn_away() } else { answered }
     }
 
-    fn run_group(&self) -> Result<Finished, (String, Vec<Box<dyn Job>>)> {
+    fn run_group(&self) -> Result<Finished, (GroupLost, Vec<Box<dyn Job>>)> {
         let ring = self.shared.ring();
         // Only the target and the readers' lock hold the engine, since a clean close has to be its last holder.
-        let Some(target) = &self.target else { return Err(("the store is closed".to_owned(), Vec::new())) };
-        let view = target.engine().view().map_err(|error| (error.to_string(), Vec::new()))?;
-        let base = GroupBase { engine: view.as_ref(), ring: &ring, catalog: self.shared.catalog };
+        let Some(target) = &self.target else { return Err((GroupLost::Closed, Vec::new())) };
+        let stored = target.engine().view().map_err(|error| (GroupLost::Tree(error.to_string()), Vec::new()))?;
+        let view = VerifiedView::over(stored);
+        let base = GroupBase { engine: &view, ring: &ring, catalog: self.shared.catalog };
         let mut group = Group::new(base, self.replay_check, self.heads.clone(), target.last_time());
         while !group.is_full() {
             let Some(job) = self.shared.queue.take(group.turn()) else { break };
@@ -78,8 +93,8 @@ impl StoreWriter {
                 continue;
             }
             self.shared.set_busy(Some(now));
-            if let Err(TreeLost(reason)) = group.run(job) {
-                return Err((reason, group.into_jobs()));
+            if let Err(TreeLost(fault)) = group.run(job) {
+                return Err((GroupLost::Tree(fault.to_string()), group.into_jobs()));
             }
         }
         Ok(group.finish())
@@ -113,6 +128,9 @@ impl StoreWriter {
                 }
             };
             self.heads = heads;
+            if let Some(target) = &mut self.target {
+                target.note_heads(self.shared.catalog.logs, self.heads.all());
+            }
             self.tell(count, began, synced_in);
         }
         for (job, outcome) in answers {
@@ -125,7 +143,7 @@ impl StoreWriter {
     /// unknown, and the process ends.
     fn commit_fault(&self, error: &BaseError) -> Fault {
         if error.is_fatal() {
-            self.shared.lose(error.to_string());
+            self.shared.lose_by("committing", error);
         }
         match error {
             BaseError::Full(_) => Fault::StorageFull,
@@ -141,18 +159,13 @@ impl StoreWriter {
         let durable = target.commit(commits)?;
         let synced_in = durable.synced_in();
         let mut tree = self.shared.tree.write().unwrap_or_else(PoisonError::into_inner);
-        match target.apply(durable) {
-            Ok(last) => {
-                drop(tree);
-                self.shared.tally().last_lsn = last.0;
-                Ok(synced_in)
-            }
-            Err(error) => {
-                // The tree may hold half a commit, so no reader may see it.
-                *tree = None;
-                Err(error)
-            }
-        }
+        // Taken out first: after an error or a panic the tree may hold half a commit, which no reader may see.
+        let whole = tree.take();
+        let last = target.apply(durable)?;
+        *tree = whole;
+        drop(tree);
+        self.shared.tally().last_lsn = last.0;
+        Ok(synced_in)
     }
 
     /// Records the fingerprint and the check value of the keys.
@@ -196,7 +209,7 @@ impl StoreWriter {
             Ok(false) => {}
             // It stays due, so the next step takes it.
             Err(error) if !error.is_fatal() => tracing::warn!(%error, "a checkpoint was not taken; it is tried again"),
-            Err(error) => self.shared.lose(format!("checkpoint: {error}")),
+            Err(error) => self.shared.lose_by("checkpoint", &error),
         }
     }
 
@@ -208,7 +221,7 @@ impl StoreWriter {
             && !self.shared.is_lost()
             && let Err(error) = target.close()
         {
-            self.shared.lose(format!("closing: {error}"));
+            self.shared.lose_by("closing", &error);
         }
         self.shared.ended.send_replace(true);
     }

@@ -27,9 +27,6 @@ pub static MAIL_ID_BY_DELIVERY: Table<DeliveryId, MailId> = Table::new(0x1b, "ma
 /// The mails of each recipient; the address in lower case.
 pub static MAIL_BY_RECIPIENT: Table<(String, MailId), Present> = Table::new(0x1c, "mail_by_recipient", "as mail_by_id");
 
-/// Maximum number of mails removed in one commit, in addition to the one that is written.
-const REMOVED_AT_ONCE: usize = 20;
-
 impl Record for InboxMail {
     const SCHEMA: u16 = 2;
     const NAME: &'static str = "inbox_mail";
@@ -89,7 +86,7 @@ fn remove(tx: &mut Tx<'_>, mail: &InboxMail) -> Result<(), TxFault> {
 fn count(reader: &impl Reader) -> Result<usize, TxFault> {
     let first = reader.keys(&MAIL_BY_ID, Scan::all())?;
     let Some(last) = first.last().filter(|_| first.len() == limits::SCAN_MAX) else { return Ok(first.len()) };
-    Ok(first.len() + reader.keys(&MAIL_BY_ID, Scan::all().after(last).limit(REMOVED_AT_ONCE))?.len())
+    Ok(first.len() + reader.keys(&MAIL_BY_ID, Scan::all().after(last).limit(limits::INBOX_REMOVED_AT_ONCE))?.len())
 }
 
 /// Removes the oldest mails beyond the bounds, a few at a time; returns their number.
@@ -97,7 +94,7 @@ pub fn remove_old(tx: &mut Tx<'_>, keeping: Keeping) -> Result<usize, TxFault> {
     let rows = keeping.rows.min(limits::INBOX_MAX);
     let count = count(tx)?;
     let mut removed = 0;
-    for (_, mail) in tx.scan(&MAIL_BY_ID, Scan::all().limit(REMOVED_AT_ONCE))? {
+    for (_, mail) in tx.scan(&MAIL_BY_ID, Scan::all().limit(limits::INBOX_REMOVED_AT_ONCE))? {
         if mail.created_at >= keeping.since && count - removed <= rows {
             break;
         }

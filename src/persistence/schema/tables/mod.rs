@@ -95,6 +95,7 @@ pub(super) static INVENTORY: &[TableRow] = &[
     TableRow::of(&failure::FAILURE_BY_SUBJECT, words("subject", "DayFailures", "auth")),
     TableRow::of(&timing_padding::TIMING_PADDING_BY_SLOT, words("slot", "TimingPadding", "otp")),
     TableRow::of(&refused_codes::REFUSED_CODES_BY_SLOT, words("slot", "RefusedCodes", "otp")),
+    TableRow::of(&refused_codes::REFUSED_CODES_BY_NETWORK, words("time, slot, network", "NetworkRefusedCodes", "otp")),
     TableRow::of(&reset::RESET_BY_ID, words("request", "ResetRequest", "auth")),
     TableRow::index(&reset::RESET_BY_END, &reset::RESET_BY_ID, words("time, request", "-", "auth")),
     TableRow::of(&outcome::OUTCOME_BY_KEY, words("principal, key", "Remembered", "http")),

@@ -1,0 +1,102 @@
+//! An engine whose panics are errors: a damaged tree is replaced, and ends no thread.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use super::{ByteScan, Engine, EngineError, EngineStats, EngineView, Pair};
+use crate::persistence::machinery::{Batch, Lsn};
+
+/// An engine in another one's place, which calls it and catches its panics. After an error nothing may be concluded
+/// from the tree: it may hold a part of a change.
+pub struct GuardedEngine {
+    name: &'static str,
+    /// `None` only while this is dropped.
+    inner: Option<Box<dyn Engine>>,
+}
+
+impl GuardedEngine {
+    /// Opens an engine with `open`.
+    pub fn open<E: Engine + 'static>(
+        name: &'static str,
+        dir: &Path,
+        open: impl FnOnce(&Path) -> Result<E, EngineError>,
+    ) -> Result<Self, EngineError> {
+        let inner = guard(name, "opening its files", || open(dir))?;
+        Ok(Self { name, inner: Some(Box::new(inner)) })
+    }
+
+    fn call<T>(
+        &self,
+        step: &'static str,
+        call: impl FnOnce(&dyn Engine) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let inner = self.inner.as_deref().ok_or_else(|| EngineError::new(self.name, "is closed"))?;
+        guard(self.name, step, || call(inner))
+    }
+}
+
+/// Runs `call`; a panic in it is an error that names `step`.
+fn guard<T>(
+    name: &'static str,
+    step: &'static str,
+    call: impl FnOnce() -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    // The caller uses the tree no further after an error.
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        let reason = text.unwrap_or("no reason").lines().next().unwrap_or_default();
+        Err(EngineError::new(name, format!("panicked while {step}: {reason}")))
+    })
+}
+
+impl Drop for GuardedEngine {
+    fn drop(&mut self) {
+        let inner = self.inner.take();
+        // sled writes what is left when it is closed, which may fail on damaged files as any other step.
+        if guard(self.name, "closing its files", move || Ok(drop(inner))).is_err() {
+            tracing::warn!(engine = self.name, "the engine panicked while it was closed");
+        }
+    }
+}
+
+impl Engine for GuardedEngine {
+    fn view(&self) -> Result<Box<dyn EngineView + '_>, EngineError> {
+        let inner = self.inner.as_deref().ok_or_else(|| EngineError::new(self.name, "is closed"))?;
+        let view = guard(self.name, "beginning a read", || inner.view())?;
+        Ok(Box::new(GuardedView { name: self.name, view }))
+    }
+
+    fn apply(&self, operations: &Batch, lsn: Lsn) -> Result<(), EngineError> {
+        self.call("applying a group", |inner| inner.apply(operations, lsn))
+    }
+
+    fn applied(&self) -> Result<Option<Lsn>, EngineError> {
+        self.call("reading the last commit", |inner| inner.applied())
+    }
+
+    fn checkpoint(&self) -> Result<(), EngineError> {
+        self.call("taking a checkpoint", |inner| inner.checkpoint())
+    }
+
+    fn stats(&self) -> EngineStats {
+        let stats = self.call("measuring its files", |inner| Ok(inner.stats()));
+        stats.unwrap_or(EngineStats { name: self.name, disk_bytes: 0 })
+    }
+}
+
+struct GuardedView<'a> {
+    name: &'static str,
+    view: Box<dyn EngineView + 'a>,
+}
+
+impl EngineView for GuardedView<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        guard(self.name, "reading a key", || self.view.get(key))
+    }
+
+    fn scan(&self, scan: &ByteScan) -> Result<Vec<Pair>, EngineError> {
+        guard(self.name, "scanning", || self.view.scan(scan))
+    }
+}
