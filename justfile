@@ -36,3 +36,11 @@ bench:
 # Run the program in development mode
 run:
     cargo run --release -- serve
+
+# COUNT kills of the program (kill -9) for each engine: docs/reliability.md
+crash COUNT="200":
+    MAJORDOMO_TEST_CRASHES={{COUNT}} cargo test --test e2e kills:: -- --nocapture
+
+# COUNT states of the disk after a stop of the machine, for each engine: docs/reliability.md
+power COUNT="200":
+    MAJORDOMO_TEST_POWER={{COUNT}} cargo test --test e2e power:: -- --nocapture

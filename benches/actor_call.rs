@@ -22,7 +22,7 @@ use majordomo::{
         Addr, Command, CommandContext, Cx, Handle, Message, OsEntropy, Reply, Service, Spec, Supervisor, System,
         SystemClock, Tree,
     },
-    types::{Call, CallContext, Failure, Fault, Timestamp, Work},
+    types::{Call, CallContext, Failure, Fault, Work},
 };
 use tokio::{
     runtime::{Builder, Runtime},
@@ -121,7 +121,7 @@ impl Service for Echo {
 }
 
 async fn start_kit() -> (Addr<Ask>, Addr<JobAsk>, Handle<Numbers>, Tree) {
-    let system = System::new(Arc::new(SystemClock::after(Timestamp::ZERO)), Arc::new(OsEntropy));
+    let system = System::new(Arc::new(SystemClock::default()), Arc::new(OsEntropy));
     let mut root = Supervisor::root(&system);
     let addr = root.service(Spec::escape("echo"), || Echo);
     let numbers = Arc::new(Numbers);

@@ -14,7 +14,7 @@ use majordomo::{
         settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
     },
     supervision::{OsEntropy, SystemClock},
-    types::{CallContext, Timestamp, Work, clock::stamp},
+    types::{CallContext, Work, clock::stamp},
 };
 
 /// The real disk, clock and randomness.
@@ -25,7 +25,7 @@ pub struct BenchStore {
 
 impl BenchStore {
     pub fn new() -> Self {
-        let clock = Arc::new(SystemClock::after(Timestamp::ZERO));
+        let clock = Arc::new(SystemClock::default());
         Self { environment: StoreEnvironment { fs: Arc::new(RealFs), clock, entropy: Arc::new(OsEntropy) } }
     }
 

@@ -15,7 +15,7 @@ use crate::{
     },
     supervision::{ManualClock, System, SystemClock},
     telemetry::{log::LogSwitch, starting::StartPhase},
-    types::{Clock, Entropy, Timestamp},
+    types::{Clock, Entropy},
 };
 
 impl App {
@@ -50,11 +50,11 @@ impl App {
 }
 
 /// The clock; in development one that `POST /dev/clock/advance` moves forward.
-fn clock(mode: Mode, last: Timestamp) -> (Arc<dyn Clock>, Option<Arc<ManualClock>>) {
-    match mode {
-        Mode::Production => (Arc::new(SystemClock::after(last)), None),
+fn clock(config: &Config) -> (Arc<dyn Clock>, Option<Arc<ManualClock>>) {
+    match config.mode {
+        Mode::Production => (Arc::new(SystemClock::new(config.clock.gap_max)), None),
         Mode::Development => {
-            let manual = Arc::new(ManualClock::after(last));
+            let manual = Arc::new(ManualClock::of_the_machine());
             (Arc::clone(&manual) as Arc<dyn Clock>, Some(manual))
         }
     }
@@ -85,21 +85,23 @@ pub(super) fn begin(app: &App) -> Result<oneshot::Receiver<Result<OpenedStore, A
 }
 
 fn open_store(config: &Config, opening: OpeningWatch) -> Result<OpenedStore, AppError> {
-    let mut manual = None;
-    let options = storage::options_by(config, KeyLoss::Refuse, |last| {
-        let (clock, advanced) = clock(config.mode, last);
-        manual = advanced;
-        clock
-    });
+    let (clock, manual) = clock(config);
+    let options = storage::options_with(config, KeyLoss::Refuse, clock);
     let options = Options { watch: opening, ..options };
     let (clock, entropy) = (Arc::clone(&options.environment.clock), Arc::clone(&options.environment.entropy));
-    let (store, opening) = Store::open(options).map_err(|fault| AppError::Store(fault.to_string()))?;
+    let dir = options.settings.dir.clone();
+    let (store, opening) = Store::open(options).map_err(|fault| AppError::of_opening(&dir, &fault))?;
     if let Some(cut) = &opening.cut {
         tracing::warn!(place = %cut.place, reason = %cut.reason, "the journal's unacknowledged tail was cut");
     }
     match &opening.tree {
         TreeState::Rebuilt { reason, .. } if !opening.created => tracing::warn!(%reason, "the tree was rebuilt"),
         TreeState::Trusted | TreeState::Rebuilt { .. } => {}
+    }
+    if store.is_restored() {
+        tracing::warn!(
+            "sending is paused: this store was restored from a snapshot; `majordomo notify resume` resumes sending"
+        );
     }
     Ok(OpenedStore { store, opening, clock, entropy, manual })
 }

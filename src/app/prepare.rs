@@ -26,7 +26,7 @@ use crate::{
     persistence::Store,
     supervision::{OsEntropy, Supervisor, System, SystemClock, Tree},
     telemetry::starting::StartPhase,
-    types::{Clock, Entropy, Timestamp, limits},
+    types::{Clock, Entropy, limits},
 };
 
 /// The end of the phases before the program serves.
@@ -39,7 +39,7 @@ pub(super) enum Prepared {
 impl App {
     /// Opens the store and migrates an older one, after a snapshot of it.
     pub(super) async fn prepare(self, stop: Pin<&mut impl Future<Output = ()>>) -> Result<Prepared, AppError> {
-        let system = System::new(Arc::new(SystemClock::after(Timestamp::ZERO)), Arc::new(OsEntropy));
+        let system = System::new(Arc::new(SystemClock::default()), Arc::new(OsEntropy));
         let (tree, migrator) = self.start_reporting(&system).await?;
         let mut attempt = StoreAttempt::begin(&self)?;
         let ended = tokio::select! {

@@ -27,7 +27,7 @@ pub fn hasher(config: &Config) -> Result<HasherPool, AppError> {
         Some(path) => vec![pepper(path)?],
     };
     let hasher = PasswordHasher::new(PasswordCost::from(&config.auth.hash), peppers)
-        .map_err(|fault| AppError::Setting(format!("auth.hash: {fault}")))?;
+        .map_err(|fault| AppError::Setting(format!("auth.hash: {fault}; see `majordomo config explain auth.hash`")))?;
     Ok(HasherPool::new(hasher, HasherBounds::from(&config.auth.hash)))
 }
 
@@ -39,7 +39,10 @@ pub fn check_files(config: &Config) -> Result<(), AppError> {
 
 /// The id of the pepper in each hash identifies the pepper without revealing it.
 fn pepper(path: &Path) -> Result<Pepper, AppError> {
-    let unfit = |reason: String| AppError::Setting(format!("secrets.pepper_file: {}: {reason}", path.display()));
+    let unfit = |reason: String| {
+        let fix = "name the file that holds the pepper";
+        AppError::Setting(format!("secrets.pepper_file: {}: {reason}; {fix}", path.display()))
+    };
     let text = std::fs::read_to_string(path).map_err(|error| unfit(error.to_string()))?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.len() < limits::PEPPER_MIN {

@@ -7,12 +7,11 @@ use crate::{
     persistence::{
         KeyLoss, Options, ReplayCheck, engine,
         fs::RealFs,
-        opening::last_time,
         opening_watch::OpeningWatch,
         settings::{BootId, CompactionTuning, StoreEnvironment, StoreSettings, Tuning},
     },
     supervision::{OsEntropy, SystemClock},
-    types::{Clock, Timestamp, limits},
+    types::{Clock, limits},
 };
 
 /// The store's own settings: `[store]` of the configuration, with the id of this run.
@@ -28,6 +27,7 @@ pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSetting
         boot: BootId::current(environment.entropy.as_ref()),
         lock_wait: store.lock_wait,
         tuning: Tuning {
+            segment_bytes: store.journal_segment_bytes.get(),
             retention_time: store.journal_retention,
             retention_bytes: store.journal_retention_bytes.get(),
             snapshot_every: store.snapshot_every,
@@ -45,27 +45,18 @@ pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSetting
 
 /// The real disk, time and randomness.
 pub fn environment() -> StoreEnvironment {
-    StoreEnvironment {
-        fs: Arc::new(RealFs),
-        clock: Arc::new(SystemClock::after(Timestamp::ZERO)),
-        entropy: Arc::new(OsEntropy),
-    }
+    StoreEnvironment { fs: Arc::new(RealFs), clock: Arc::new(SystemClock::default()), entropy: Arc::new(OsEntropy) }
 }
 
 /// The settings with which a command opens a store that no server has open. Time continues after the store's last time.
 pub fn options(config: &Config, key_loss: KeyLoss) -> Options {
-    options_by(config, key_loss, |last| Arc::new(SystemClock::after(last)))
+    options_with(config, key_loss, Arc::new(SystemClock::new(config.clock.gap_max)))
 }
 
-/// The same with the clock that `clock` creates from the store's last time.
-pub(super) fn options_by(
-    config: &Config,
-    key_loss: KeyLoss,
-    clock: impl FnOnce(Timestamp) -> Arc<dyn Clock>,
-) -> Options {
+/// The same with another clock, which the opening lets begin after the store's last time.
+pub(super) fn options_with(config: &Config, key_loss: KeyLoss, clock: Arc<dyn Clock>) -> Options {
     let environment = environment();
     let settings = settings(config, &environment);
-    let clock = clock(last_time(&settings, &*environment.fs));
     Options {
         settings,
         environment: StoreEnvironment { clock, ..environment },

@@ -9,8 +9,8 @@
 //! |- auth  user  notifier                                       5 / 60 s          escape
 //! |- sender   finds due deliveries and sends them               5 / 60 s          park
 //! |- relay    one event relay per subscriber                    5 / 60 s          park
-//! |- upkeep   expirer, two retentions, snapshots, audit end,
-//! |           key rotation and reload, level of the log         3 / 600 s         park
+//! |- upkeep   expirer, two retentions, redating, snapshots,
+//! |           audit end, key rotation and reload, log level     3 / 600 s         park
 //! '- edge     public listener                                   5 / 60 s          escape
 //! ```
 //!
@@ -32,7 +32,9 @@ use crate::{
         otp::{Otp, OtpSubscriber},
         relay::{Relays, Subscriber},
         store_keeper,
-        upkeep::{AuditEnd, Compaction, Expirer, LogLevelEnd, NotificationRetention, Retention, Snapshots},
+        upkeep::{
+            AuditHeadLog, Compaction, Expirer, LogLevelEnd, NotificationRetention, Redating, Retention, Snapshots,
+        },
         user::{UserContext, Users},
     },
     config::Config,
@@ -177,11 +179,13 @@ fn upkeep(
         let notifications = move || NotificationRetention::new(at.clone(), notifier.clone());
         group.worker(spec("notification_retention"), lease("notification_retention").worker(notifications));
         let at = store.clone();
+        group.worker(spec("redating"), lease("redating").worker(move || Redating::new(at.clone())));
+        let at = store.clone();
         group.worker(spec("snapshots"), lease("snapshots").worker(move || Snapshots::new(at.clone())));
         let at = store.clone();
         group.worker(spec("compaction"), lease("compaction").worker(move || Compaction::new(at.clone())));
         let at = store.clone();
-        group.worker(spec("audit_end"), lease("audit_end").worker(move || AuditEnd::new(at.clone())));
+        group.worker(spec("audit_head"), lease("audit_head").worker(move || AuditHeadLog::new(at.clone())));
         let keys_of = auth.clone();
         group.worker(spec("key_rotation"), lease("key_rotation").worker(move || KeyRotation::new(&keys_of)));
         let read_for = auth.clone();

@@ -57,7 +57,8 @@ pub enum NoAnswer {
 /// Sends GET to `url` and waits at most `timeout`.
 pub fn get(url: &str, timeout: Duration) -> Result<ServerAnswer, NoAnswer> {
     let request = Request::builder().method(Method::GET).uri(url);
-    blocking(exchange(request.body(Full::default()).map_err(|_| NoAnswer::Address)?), timeout)
+    let request = request.body(Full::default()).map_err(|_| NoAnswer::Address)?;
+    blocking(in_time(exchange(request), timeout))
 }
 
 /// A client of the ops listener, with the control token: every user who may read the data directory may use it.
@@ -78,7 +79,7 @@ impl ControlClient {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
                 let fix = "run the command as the user of the server, or as root";
-                return Err(CliFailure::fault(token_file.display(), format_args!("{error}; {fix}")));
+                return Err(CliFailure::fault(token_file.display(), error, fix));
             }
         };
         Ok(Self { listener: reachable(config.edge.ops_listen, "edge.ops_listen")?, token_file, token })
@@ -121,7 +122,8 @@ impl ControlClient {
         timeout: Duration,
     ) -> Result<ServerAnswer, NoAnswer> {
         let request = self.request(method, path).header(header::CONTENT_TYPE, "application/json");
-        blocking(exchange(request.body(Full::from(body.to_string())).map_err(|_| NoAnswer::Address)?), timeout)
+        let request = request.body(Full::from(body.to_string())).map_err(|_| NoAnswer::Address)?;
+        blocking(in_time(exchange(request), timeout))
     }
 
     fn request(&self, method: Method, path: &str) -> http::request::Builder {
@@ -155,8 +157,7 @@ pub fn ask_running(
     body: &serde_json::Value,
     timeout: Duration,
 ) -> Result<Option<serde_json::Value>, CliFailure> {
-    let Some(control) = ControlClient::of_running(config)? else { return Ok(None) };
-    answered(&control, control.post(path, body, timeout))
+    answer_of_running(config, |control| control.post(path, body, timeout))
 }
 
 /// The answer of the running server to PUT, with the same rules as `ask_running`.
@@ -166,26 +167,28 @@ pub fn set_running(
     body: &serde_json::Value,
     timeout: Duration,
 ) -> Result<Option<serde_json::Value>, CliFailure> {
-    let Some(control) = ControlClient::of_running(config)? else { return Ok(None) };
-    answered(&control, control.send(Method::PUT, path, body, timeout))
+    answer_of_running(config, |control| control.send(Method::PUT, path, body, timeout))
 }
 
 /// The answer of the running server to GET, with the same rules as `ask_running`.
 pub fn read_running(config: &Config, path: &str, timeout: Duration) -> Result<Option<serde_json::Value>, CliFailure> {
-    let Some(control) = ControlClient::of_running(config)? else { return Ok(None) };
-    let answer = runtime()?.block_on(control.get(path, timeout));
-    answered(&control, answer)
+    answer_of_running(config, |control| blocking(control.get(path, timeout)))
 }
 
-fn answered(
-    control: &ControlClient,
-    answer: Result<ServerAnswer, NoAnswer>,
+/// The answer to one exchange with the running server; `None` if no server runs.
+fn answer_of_running(
+    config: &Config,
+    exchange: impl FnOnce(&ControlClient) -> Result<ServerAnswer, NoAnswer>,
 ) -> Result<Option<serde_json::Value>, CliFailure> {
-    let answer = match answer {
+    let Some(control) = ControlClient::of_running(config)? else { return Ok(None) };
+    let answer = match exchange(&control) {
         Ok(answer) => answer,
         // The token of a server that was killed.
         Err(NoAnswer::Refused) => return Ok(None),
-        Err(error) => return Err(CliFailure::fault(format_args!("the server at {}", control.address()), error)),
+        Err(error) => {
+            let fix = "whether the server has done it is not known; look at its log and at `majordomo health`";
+            return Err(CliFailure::fault(format_args!("the server at {}", control.address()), error, fix));
+        }
     };
     let body = answer.json().unwrap_or_default();
     if (200..300).contains(&answer.status) {
@@ -203,23 +206,23 @@ pub fn refusal(problem: &serde_json::Value) -> String {
         Some(format!("{} {detail}", field.trim_start_matches('/')))
     });
     let named = named.collect::<Vec<_>>().join("; ");
-    if named.is_empty() { text(problem, "detail").unwrap_or_else(|| "no reason is given".to_owned()) } else { named }
+    if named.is_empty() {
+        text(problem, "detail").unwrap_or_else(|| "no reason is given; its log has the reason".to_owned())
+    } else {
+        named
+    }
 }
 
 /// A runtime for one command: commands are not async.
 pub fn runtime() -> Result<Runtime, CliFailure> {
     let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    built.map_err(|error| CliFailure::fault("the runtime did not start", error))
+    built.map_err(|error| CliFailure::no_runtime(&error))
 }
 
 /// Runs one exchange on a new runtime.
-fn blocking(
-    exchange: impl Future<Output = Result<ServerAnswer, NoAnswer>>,
-    timeout: Duration,
-) -> Result<ServerAnswer, NoAnswer> {
+fn blocking(exchange: impl Future<Output = Result<ServerAnswer, NoAnswer>>) -> Result<ServerAnswer, NoAnswer> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| NoAnswer::Broken(error.to_string()))?;
-    runtime.block_on(in_time(exchange, timeout))
+    runtime.map_err(|error| NoAnswer::Broken(error.to_string()))?.block_on(exchange)
 }
 
 async fn in_time(

@@ -8,7 +8,7 @@ use crate::types::limits;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ClockCommand {
-    /// Accept the time of the running server, after its clock jumped ahead or lagged
+    /// Accept the time of the machine's clock for the running server, also backwards
     Accept(Accept),
 }
 
@@ -27,8 +27,9 @@ impl ClockCommand {
                         "no server runs, so there is no clock to accept; start it (`majordomo serve`)".to_owned(),
                     )
                 })?;
-                let now = answer.get("now").and_then(serde_json::Value::as_str).unwrap_or("?");
-                terminal.print(format_args!("the time is accepted: {now}\n"))
+                let time = |name| answer.get(name).and_then(serde_json::Value::as_str).unwrap_or("?");
+                let (now, before) = (time("now"), time("before"));
+                terminal.print(format_args!("the time is accepted: {now} (it was {before})\n"))
             }
         }
     }

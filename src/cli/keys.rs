@@ -15,14 +15,14 @@ use super::{
 };
 use crate::{
     actors::auth,
-    app::storage,
+    app::{AppError, storage},
     config::Config,
     domain::auth::key_rotation::Urgency,
     http::routes::auth::key_rotation::{self, KeyBody},
     persistence::{
         KeyLoss,
         format::{self, Seal},
-        keyring::Keyring,
+        keyring::{Keyring, RingFault},
         layout::Layout,
         lock,
         lock::Lock,
@@ -121,8 +121,9 @@ fn rotate_offline(config: &Config, urgency: Urgency, terminal: &Terminal) -> Res
     let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
     let write = store.write("keys rotate");
     let rotated = store.wait(auth::rotate_keys(store.store(), write, &config.auth.token, urgency));
+    let keys = rotated.map_err(|fault| CliFailure::of_store("rotating the signing keys", store.dir(), fault));
     store.close();
-    let keys = rotated.map_err(|fault| CliFailure::fault("rotating the signing keys", fault))?;
+    let keys = keys?;
     Ok(keys.into_iter().map(KeyBody::from).collect())
 }
 
@@ -132,19 +133,20 @@ impl KeysInit {
         let file = self.file.clone().unwrap_or_else(|| config.key_ring_file());
         let place = file.display();
         if file.exists() {
-            return Err(CliFailure::Fault(format!("{place} is there already; the server uses it as it is")));
+            let fix = "the server uses it as it is, or name another file (`majordomo keys init FILE`)";
+            return Err(CliFailure::Fault(format!("{place} is there already; {fix}")));
         }
         let environment = storage::environment();
         let layout = Layout::new(&config.store.path);
         let known = format::read(environment.fs.as_ref(), &layout);
-        let known = known.map_err(|error| CliFailure::fault(layout.root.display(), error))?;
+        let known = known.map_err(|error| CliFailure::of_store("store.json", &layout.root, error))?;
         if known.is_some_and(|format| format.seal != Seal::default()) {
             let fix = format!("put its key ring back to {place}, or see `majordomo keys recover --help`");
             let root = layout.root.display();
             return Err(CliFailure::Fault(format!("the store {root} is sealed under another key ring; {fix}")));
         }
         let ring = Keyring::generate(environment.entropy.as_ref(), environment.clock.now());
-        ring.save(&file).map_err(|error| CliFailure::Fault(format!("{error}; name a file that you can write")))?;
+        ring.save(&file).map_err(|fault| offline::ring_failure(&fault, "name a file that you can write"))?;
         terminal.print(format_args!("{place} is written; keep a copy of it apart from the backups of the store\n"))
     }
 }
@@ -160,34 +162,40 @@ impl Recover {
 /// Both keys are in the file while values are resealed, so that an interruption loses nothing: the next run continues.
 fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
     let file = config.key_ring_file();
-    let fault = |error: &dyn std::fmt::Display| CliFailure::Fault(error.to_string());
+    let unread = |fault: &RingFault| offline::ring_failure(fault, "put the key ring of this store there");
+    let unwritten =
+        |fault: &RingFault| offline::ring_failure(fault, "make it writable for this user; repeat the command");
     not_in_use(config)?;
     let mut ring = Keyring::load(&file)
-        .map_err(|error| fault(&error))?
+        .map_err(|fault| unread(&fault))?
         .ok_or_else(|| CliFailure::Fault(format!("{} is missing; put the key ring there", file.display())))?;
     let environment = storage::environment();
     if ring.len() == 1 {
         // Two keys: an earlier run was interrupted. It is continued with its new key.
         Offline::open(config, KeyLoss::Refuse, terminal)?.close();
         let kept = old_ring(&file, &ring);
-        ring.save(&kept).map_err(|error| fault(&error))?;
+        ring.save(&kept).map_err(|fault| unwritten(&fault))?;
         terminal.note(format_args!(
             "note: {} holds the old key, which snapshots taken until now need; remove it with them",
             kept.display()
         ));
         ring.rotate(environment.entropy.as_ref(), environment.clock.now());
-        ring.save(&file).map_err(|error| fault(&error))?;
+        ring.save(&file).map_err(|fault| unwritten(&fault))?;
     }
     let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
     let line = terminal.progress("resealing", environment.clock.clone());
-    let sealed = seal_anew(&store, &line);
+    let sealed = seal_all_again(&store, &line);
     drop(line);
     store.close();
     sealed?;
     ring.prune();
-    ring.save(&file).map_err(|error| fault(&error))?;
+    ring.save(&file).map_err(|fault| unwritten(&fault))?;
     // The ring of development is in the store's directory.
-    ownership::hand_over(&config.store.path).map_err(|error| CliFailure::fault(config.store.path.display(), error))?;
+    let dir = &config.store.path;
+    ownership::hand_over(dir).map_err(|error| {
+        let fix = "give its files to the user of the server (chown -R)";
+        CliFailure::fault(dir.display(), error, fix)
+    })?;
     terminal.print(format_args!(
         "everything is sealed under the new key {} of {}; keep a copy of the file apart from your backups\n",
         ring.fingerprint(),
@@ -202,13 +210,13 @@ fn old_ring(file: &Path, ring: &Keyring) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn seal_anew(store: &Offline, line: &ProgressLine) -> Result<(), CliFailure> {
+fn seal_all_again(store: &Offline, line: &ProgressLine) -> Result<(), CliFailure> {
     let (mut place, mut passes) = (None, 0_u64);
     loop {
         let after = place.clone();
         let step =
             store.store().write(store.write("keys rotate-ring").reclaim(), move |tx| loss::reseal(tx, after.as_ref()));
-        place = store.wait(step).map_err(|fault| CliFailure::fault("resealing", fault))?;
+        place = store.wait(step).map_err(|fault| CliFailure::of_store("resealing", store.dir(), fault))?;
         if place.is_none() {
             return Ok(());
         }
@@ -229,6 +237,6 @@ fn not_in_use(config: &Config) -> Result<(), CliFailure> {
         Ok(Lock::Theirs(_)) => {
             Err(CliFailure::Fault(format!("{} is in use: stop the server first", layout.root.display())))
         }
-        Err(error) => Err(CliFailure::fault(layout.root.display(), error)),
+        Err(error) => Err(AppError::of_opening(&layout.root, &error.into()).into()),
     }
 }

@@ -69,7 +69,7 @@ impl Test {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| CliFailure::fault("the runtime did not start", error))?;
+            .map_err(|error| CliFailure::no_runtime(&error))?;
         let trial = try_mail(&config.notify.email, &self.to, stamp, environment.clock);
         let exchange = runtime.block_on(trial).map_err(|fault| CliFailure::Usage(fault.to_string()))?;
         let exchange = exchange.ok_or_else(|| CliFailure::Usage(NO_SERVER.to_owned()))?;
@@ -83,7 +83,10 @@ impl Test {
             ProviderAnswer::Refused { .. }
             | ProviderAnswer::Silent { .. }
             | ProviderAnswer::Broken { .. }
-            | ProviderAnswer::Unfit { .. } => Err(CliFailure::fault("the mail was not taken", &exchange.answer)),
+            | ProviderAnswer::Unfit { .. } => {
+                let fix = "check notify.email.smtp_url (server, port, user, password) and notify.email.from";
+                Err(CliFailure::fault("the mail was not taken", &exchange.answer, fix))
+            }
         }
     }
 }
@@ -101,8 +104,9 @@ fn resume(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
 fn resume_offline(config: &Config, terminal: &Terminal) -> Result<bool, CliFailure> {
     let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
     let resumed = store.wait(resume_sending(store.store(), store.write("notify resume")));
+    let resumed = resumed.map_err(|fault| CliFailure::of_store("resuming the sending", store.dir(), fault));
     store.close();
-    resumed.map_err(|fault| CliFailure::fault("resuming the sending", fault))
+    resumed
 }
 
 const NO_SERVER: &str = "no mail server is configured: notify.email.transport is \"inbox\", which keeps mail in the \

@@ -2,16 +2,27 @@
 
 use std::{
     future::Future,
+    io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use tokio::runtime::Runtime;
 
 use super::{CliFailure, Terminal, ownership};
 use crate::{
-    app::storage,
+    app::{AppError, storage},
     config::Config,
-    persistence::{KeyLoss, Store, Write, migrations, settings::StoreEnvironment, trust::TreeState},
+    persistence::{
+        KeyLoss, Store, Write,
+        keyring::RingFault,
+        layout::Layout,
+        lock::{self, Lock},
+        migrations,
+        opening_watch::OpeningWatch,
+        settings::{StoreEnvironment, StoreSettings},
+        trust::TreeState,
+    },
     types::{self, CallContext, Caller, Work, limits},
 };
 
@@ -24,6 +35,43 @@ pub fn context(command: &'static str) -> CallContext {
 pub fn no_store(dir: &Path) -> CliFailure {
     let fix = "start the server once (`majordomo serve`), which makes it";
     CliFailure::Fault(format!("{} holds no store (store.path); {fix}", dir.display()))
+}
+
+/// The failure of a command on the file of a key ring, which the fault names.
+pub fn ring_failure(fault: &RingFault, fix: &str) -> CliFailure {
+    match fault {
+        // It has the command that corrects the mode.
+        RingFault::Open { .. } => CliFailure::Fault(fault.to_string()),
+        RingFault::Io { .. } | RingFault::Form { .. } => CliFailure::Fault(format!("{fault}; {fix}")),
+    }
+}
+
+/// The failure of a command on a directory that this user cannot use.
+pub fn dir_failure(dir: &Path, error: &io::Error) -> CliFailure {
+    let fix = "run the command as the user of the server, or as root";
+    CliFailure::fault(format_args!("{} (store.path)", dir.display()), error, fix)
+}
+
+/// Says that the command waits, if another process has the directory open: otherwise a command is silent until the end
+/// of `store.lock_wait`.
+pub fn announce_wait(settings: &StoreSettings, environment: &StoreEnvironment, terminal: &Terminal) {
+    let layout = Layout::new(&settings.dir);
+    if settings.lock_wait.is_zero() || !layout.lock().exists() {
+        return;
+    }
+    // An error is reported by the command itself.
+    let Ok(Lock::Theirs(holder)) =
+        lock::take(environment.fs.as_ref(), &layout, Duration::ZERO, &OpeningWatch::default())
+    else {
+        return;
+    };
+    let holder = holder.map_or("another process".to_owned(), |pid| format!("process {pid}"));
+    terminal.note(format_args!(
+        "note: {} is in use by {holder}; this command waits up to {:?} (store.lock_wait) until it ends: stop the \
+         server, or end this command with Ctrl+C",
+        settings.dir.display(),
+        settings.lock_wait
+    ));
 }
 
 /// The store, opened by a command without the server. `close` closes it.
@@ -45,8 +93,10 @@ impl Offline {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
-            .map_err(|error| CliFailure::fault("the runtime did not start", error))?;
-        let (store, opening) = Store::open(options).map_err(|fault| CliFailure::Fault(fault.to_string()))?;
+            .map_err(|error| CliFailure::no_runtime(&error))?;
+        announce_wait(&options.settings, &environment, terminal);
+        let dir = &config.store.path;
+        let (store, opening) = Store::open(options).map_err(|fault| AppError::of_opening(dir, &fault))?;
         if let Some(cut) = opening.cut {
             terminal.note(format_args!("note: {}: {}; cut there, nothing acknowledged is lost", cut.place, cut.reason));
         }
@@ -56,7 +106,8 @@ impl Offline {
         }
         let opened = Self { runtime, dir: config.store.path.clone(), store, environment };
         let known = opened.store.read(|view| migrations::newer_than(view, migrations::MIGRATIONS));
-        let known = opened.wait(known).map_err(|fault| CliFailure::fault("reading the store's migrations", fault));
+        let known =
+            opened.wait(known).map_err(|fault| CliFailure::of_store("reading the store's migrations", dir, fault));
         match known.and_then(|newer| newer.map_or(Ok(()), |newer| Err(CliFailure::Fault(newer.to_string())))) {
             Ok(()) => Ok(opened),
             Err(failure) => {
@@ -64,6 +115,11 @@ impl Offline {
                 Err(failure)
             }
         }
+    }
+
+    /// The directory of the store.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The open store.

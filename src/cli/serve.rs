@@ -27,37 +27,37 @@ impl Serve {
     pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let loaded = Config::load(&settings.sources(Vec::new()))?;
         terminal.warn(&loaded.warnings);
-        let config = loaded.config;
-        let log =
-            log::install(&config.log).map_err(|error| CliFailure::fault("log.directory cannot be written", error))?;
+        let config = &loaded.config;
+        let log = log::install(&config.log)
+            .map_err(|error| CliFailure::fault("log.directory", error, "name a directory that this user can write"))?;
         process::raise_descriptor_limit();
         if config.mode == Mode::Production {
-            tighten(&config).map_err(|error| CliFailure::Fault(error.to_string()))?;
+            tighten(&loaded).map_err(|error| CliFailure::Fault(error.to_string()))?;
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
-            .map_err(|error| CliFailure::fault("the runtime did not start", error))?;
-        runtime.block_on(serve(config, log, terminal))
+            .map_err(|error| CliFailure::no_runtime(&error))?;
+        runtime.block_on(serve(loaded.config, log, terminal))
     }
 }
 
 async fn serve(config: Config, log: LogSwitch, terminal: &Terminal) -> Result<(), CliFailure> {
-    let fault = |error| CliFailure::fault("signals cannot be received", error);
+    let fault = |error| CliFailure::fault("signals", error, "raise the limit of open files (`ulimit -n`)");
     let signals = Signals::listen().map_err(fault)?;
     let greeting = Greeting::of(&config);
-    let app = App::bind(config, log, MIGRATIONS).map_err(|error| CliFailure::Fault(error.to_string()))?;
+    let app = App::bind(config, log, MIGRATIONS).map_err(CliFailure::from)?;
     let (public, ops) = (app.public(), app.ops());
     let shown = show_phases(app.phase(), terminal.progress("starting", storage::environment().clock));
     let started = |administrators| {
         // Standard output may be closed: the server runs without it.
         let _ = terminal.print(greeting.text(public, ops, administrators));
     };
-    let (count, heard) = watch::channel(0);
-    let heard = Heard(heard);
-    let running = app.run(started, heard.clone().reach(1), heard.reach(2));
+    let (count, received) = watch::channel(0);
+    let received = SignalCount(received);
+    let running = app.run(started, received.clone().reach(1), received.reach(2));
     tokio::select! {
-        ended = running => ended.map_err(|error| CliFailure::Fault(error.to_string())),
+        ended = running => ended.map_err(CliFailure::from),
         never = signals.count(count) => match never {},
         never = shown => match never {},
     }
@@ -114,13 +114,13 @@ impl Signals {
 
 /// The number of received signals.
 #[derive(Clone)]
-struct Heard(watch::Receiver<u32>);
+struct SignalCount(watch::Receiver<u32>);
 
-impl Heard {
+impl SignalCount {
     /// Resolves at the `count`th signal.
     async fn reach(mut self, count: u32) {
         // The counting task has ended, so no signal can request a stop.
-        if self.0.wait_for(|heard| *heard >= count).await.is_err() {
+        if self.0.wait_for(|received| *received >= count).await.is_err() {
             std::future::pending::<()>().await;
         }
     }

@@ -27,6 +27,11 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 }
 
 impl CliSettings {
+    /// The file of `--config`.
+    pub(super) fn file(&self) -> Option<&PathBuf> {
+        self.config.as_ref()
+    }
+
     /// The sources of this process, and the flags of a command.
     pub(super) fn sources(&self, more: Vec<FlagSetting>) -> Sources {
         let set = self.set.iter().map(|(key, value)| FlagSetting {

@@ -1,13 +1,13 @@
 //! `majordomo store ...`
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{CliFailure, CliSettings, Terminal, record_form::RecordForm, watched_fs::watched};
+use super::{CliFailure, CliSettings, Terminal, offline, record_form::RecordForm, watched_fs::watched};
 use crate::{
-    app::storage,
+    app::{AppError, storage},
     config::{Config, EngineChoice},
     persistence::{
         check::{self, CheckFault, Checked},
@@ -15,8 +15,9 @@ use crate::{
         engine::EngineView,
         format::{Format, Seal},
         keyring::Keyring,
+        opening::OpenFault,
         settings::StoreEnvironment,
-        trust::OpenError,
+        snapshot::SnapshotError,
     },
 };
 
@@ -45,10 +46,13 @@ impl StoreCommand {
 
 fn check(config: &Config, form: RecordForm, terminal: &Terminal) -> Result<(), CliFailure> {
     if config.store.engine == EngineChoice::Mem {
-        return Err(CliFailure::Usage("store.engine = \"mem\" keeps nothing that could be checked".to_owned()));
+        return Err(CliFailure::Usage(
+            "store.engine = \"mem\" keeps nothing that could be checked; set it to \"sled\" or \"redb\"".to_owned(),
+        ));
     }
     let environment = storage::environment();
     let settings = storage::settings(config, &environment);
+    offline::announce_wait(&settings, &environment, terminal);
     let line = Arc::new(terminal.progress("checking", environment.clock.clone()));
     let content = |format: &Format, view: &dyn EngineView| {
         line.show("every record and the audit log");
@@ -56,21 +60,7 @@ fn check(config: &Config, form: RecordForm, terminal: &Terminal) -> Result<(), C
     };
     let checked = check::check(&settings, &watched(&environment, &line), content);
     drop(line);
-    let checked = checked.map_err(|fault| {
-        match fault {
-            // These errors contain the directory.
-            CheckFault::NoStore(_)
-            | CheckFault::Open(OpenError::Locked { .. } | OpenError::NoDirectory(_) | OpenError::Io { .. }) => {
-                CliFailure::Fault(fault.to_string())
-            }
-            CheckFault::Open(_)
-            | CheckFault::Snapshot(_)
-            | CheckFault::Tree(_)
-            | CheckFault::Differs { .. }
-            | CheckFault::Content(_)
-            | CheckFault::Io { .. } => CliFailure::fault(config.store.path.display(), fault),
-        }
-    })?;
+    let checked = checked.map_err(|fault| failed(&config.store.path, fault))?;
     let Checked { segments, snapshots, last, keys, cut, rebuild } = checked;
     if let Some(cut) = cut {
         let consequence = "the next start cuts there, nothing acknowledged is lost";
@@ -87,6 +77,32 @@ fn check(config: &Config, form: RecordForm, terminal: &Terminal) -> Result<(), C
     form.print(terminal, &record, text)
 }
 
+/// The way to a store without the fault. Nothing is removed before a copy of the directory exists.
+const RESTORE: &str = "copy the directory, then restore the last snapshot into another one (`majordomo snapshot restore \
+                       FILE DIR`)";
+
+/// The fault with the directory and what to do.
+fn failed(dir: &Path, fault: CheckFault) -> CliFailure {
+    let place = dir.display();
+    let fix = match fault {
+        CheckFault::NoStore(_) => return offline::no_store(dir),
+        CheckFault::Open(error) => return AppError::of_opening(dir, &OpenFault::Directory(error)).into(),
+        // Its text has the fix.
+        CheckFault::Content(text) => return CliFailure::Fault(format!("{place}: {text}")),
+        CheckFault::Snapshot(SnapshotError::Damaged { .. }) => {
+            "move that snapshot away; the store and its other snapshots are not concerned"
+        }
+        CheckFault::Snapshot(_) => RESTORE,
+        // The fault says that the next start builds another one.
+        CheckFault::Tree(_) => "start the server",
+        CheckFault::Differs { .. } => {
+            "move the tree (its directory `tree-...`) away; the next start builds one from snapshot and journal"
+        }
+        CheckFault::Io { .. } => "check the disk, and run the command as the user of the server, or as root",
+    };
+    CliFailure::fault(place, fault, fix)
+}
+
 /// Whether the key ring of the store opens every value in the tree.
 fn understood(
     config: &Config,
@@ -95,7 +111,7 @@ fn understood(
     view: &dyn EngineView,
 ) -> Result<(), String> {
     let ring = ring(config, environment, format)?;
-    content::verify(view, &ring).map(|_| ()).map_err(|fault| fault.to_string())
+    content::verify(view, &ring).map(|_| ()).map_err(|fault| format!("{fault}; {RESTORE}"))
 }
 
 fn ring(config: &Config, environment: &StoreEnvironment, format: &Format) -> Result<Keyring, String> {
@@ -104,7 +120,7 @@ fn ring(config: &Config, environment: &StoreEnvironment, format: &Format) -> Res
         return Ok(Keyring::generate(environment.entropy.as_ref(), environment.clock.now()));
     }
     let file = config.key_ring_file();
-    let ring = Keyring::load(&file).map_err(|fault| fault.to_string())?;
+    let ring = Keyring::load(&file).map_err(|fault| format!("{fault}; put the key ring of this store there"))?;
     let ring = ring.ok_or_else(|| format!("the key ring {} is missing; put it there", file.display()))?;
     let fits = ring.fits(&format.seal);
     fits.map_err(|_| format!("the key ring {} is not the one of this store; put that one there", file.display()))?;

@@ -4,6 +4,7 @@ use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
     os::fd::AsFd,
+    path::Path,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -12,6 +13,7 @@ use std::{
 use rustix::termios::tcgetwinsize;
 
 use crate::{
+    app::AppError,
     config::{ColourWish, ConfigError, ConfigWarning, colour_wish},
     types::Clock,
 };
@@ -19,10 +21,10 @@ use crate::{
 /// The reason that a command failed.
 #[derive(Debug)]
 pub enum CliFailure {
-    /// A fault; nothing was changed. One line with the reason.
+    /// A fault; nothing was changed. One line: what it concerns, the reason, what to do.
     Fault(String),
     /// The reader of the output has closed the pipe.
-    Unheard,
+    PipeClosed,
     /// The settings are wrong; one line per error.
     Config(Vec<ConfigError>),
     /// A check that found problems and has printed them.
@@ -32,21 +34,36 @@ pub enum CliFailure {
 }
 
 impl CliFailure {
-    /// A fault with its cause.
-    pub fn fault(what: impl Display, cause: impl Display) -> Self {
-        Self::Fault(format!("{what}: {cause}"))
+    /// A fault of `what`, such as a file or an address, with its cause and what the operator does next.
+    pub fn fault(what: impl Display, cause: impl Display, fix: impl Display) -> Self {
+        Self::Fault(format!("{what}: {cause}; {fix}"))
     }
-}
 
-impl CliFailure {
+    /// An answer of the store that is no answer to the command: the log of a server is not there to name the cause.
+    pub fn of_store(what: impl Display, dir: &Path, cause: impl Display) -> Self {
+        Self::fault(what, cause, format_args!("run `majordomo store check` on {} (store.path)", dir.display()))
+    }
+
+    /// The runtime of a command did not start.
+    pub fn no_runtime(cause: &io::Error) -> Self {
+        let fix = "raise the limits of this user on processes and open files (`ulimit -u`, `ulimit -n`)";
+        Self::fault("the runtime did not start", cause, fix)
+    }
+
     /// The failure as one line, for a screen that goes on.
     pub fn line(&self) -> String {
         match self {
             Self::Fault(line) | Self::Usage(line) => line.clone(),
-            Self::Unheard => "standard output is closed".to_owned(),
+            Self::PipeClosed => "standard output is closed".to_owned(),
             Self::Config(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
             Self::Found => "problems were found".to_owned(),
         }
+    }
+}
+
+impl From<AppError> for CliFailure {
+    fn from(error: AppError) -> Self {
+        Self::Fault(error.to_string())
     }
 }
 
@@ -126,8 +143,10 @@ impl Terminal {
     pub fn print(&self, text: impl Display) -> Result<(), CliFailure> {
         match write!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().flush()) {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(CliFailure::Unheard),
-            Err(error) => Err(CliFailure::fault("standard output", error)),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(CliFailure::PipeClosed),
+            Err(error) => {
+                Err(CliFailure::fault("standard output", error, "send it to a file or a terminal that takes it"))
+            }
         }
     }
 
@@ -171,7 +190,7 @@ impl Terminal {
                 self.note(format_args!("error: {line}"));
                 ExitCode::from(1)
             }
-            CliFailure::Unheard => ExitCode::SUCCESS,
+            CliFailure::PipeClosed => ExitCode::SUCCESS,
             CliFailure::Config(errors) => {
                 for error in errors {
                     self.note(format_args!("error: {error}"));

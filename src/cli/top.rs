@@ -53,9 +53,10 @@ impl Top {
         let read = async || ActorSample::read(&client()?).await;
         let first = runtime.block_on(read())?;
         runtime.block_on(async {
-            let no_terminal = |error| CliFailure::fault("the terminal cannot be read; use --once", error);
+            let no_terminal = |error| CliFailure::fault("the terminal cannot be read", error, "use --once");
             let events = TtyEvents::of(RawTty::open().map_err(no_terminal)?).map_err(no_terminal)?;
-            let out = rustix::io::dup(io::stdout()).map_err(|error| CliFailure::fault("standard output", error))?;
+            let out = rustix::io::dup(io::stdout())
+                .map_err(|error| CliFailure::fault("standard output", error, "use --once"))?;
             let mut screen = Screen::enter(events, Arc::new(File::from(out)), terminal.results);
             screen.live(first, self.every, read).await
         })

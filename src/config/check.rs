@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{
     Config, ConfigError, ConfigWarning, LinkTemplate, LinksConfig, LoadedConfig, MailTransportChoice,
-    RegistrationPolicy, SettingOrigin,
+    RegistrationPolicy, SettingOrigin, load::IN_FILE,
 };
 use crate::types::EmailAddress;
 
@@ -19,7 +19,8 @@ pub(super) fn finding(keys: &'static [&'static str], problem: &str, fix: &str) -
     ConfigFinding { keys, problem: problem.to_owned(), fix: fix.to_owned() }
 }
 
-/// The contradictions in `loaded`, except for keys in `errors`, whose values are unknown.
+/// The contradictions in `loaded`, except for keys in `errors`, whose values are unknown: as is that of a secret whose
+/// file could not be read.
 pub(super) fn contradictions(loaded: &LoadedConfig, errors: &[ConfigError]) -> Vec<ConfigError> {
     let config = &loaded.config;
     let mut findings = Vec::new();
@@ -29,8 +30,12 @@ pub(super) fn contradictions(loaded: &LoadedConfig, errors: &[ConfigError]) -> V
     lifetimes(config, &mut findings);
     limits(config, &mut findings);
     mail(config, &mut findings);
-    let is_unreported =
-        |finding: &ConfigFinding| !errors.iter().any(|error| finding.keys.contains(&error.key.as_str()));
+    let is_unreported = |finding: &ConfigFinding| {
+        !errors.iter().any(|error| {
+            let secret = error.key.strip_suffix(IN_FILE).unwrap_or(&error.key);
+            finding.keys.iter().any(|key| *key == error.key || *key == secret)
+        })
+    };
     findings.into_iter().filter(is_unreported).map(|finding| described(loaded, finding)).collect()
 }
 

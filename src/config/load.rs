@@ -71,6 +71,16 @@ pub struct LoadedConfig {
     pub warnings: Vec<ConfigWarning>,
     /// The origin of each key that is set; other keys have their default.
     pub origins: BTreeMap<String, SettingOrigin>,
+    /// The file of each secret that was read from one.
+    pub secret_files: BTreeMap<String, PathBuf>,
+}
+
+impl LoadedConfig {
+    /// The defaults, as without any source.
+    pub fn defaults() -> Self {
+        let config = Config::default();
+        Self { config, warnings: Vec::new(), origins: BTreeMap::new(), secret_files: BTreeMap::new() }
+    }
 }
 
 impl Config {
@@ -100,9 +110,9 @@ pub(super) fn read_with(sources: &Sources, renamed: &[Renamed]) -> Result<Loaded
         renamed::apply(renamed, &mut settings, &mut warnings, &mut errors);
         errors.extend(merge(&mut merged, settings, &known));
     }
-    open_secret_files(&mut merged, &known, &mut errors);
     credentials(sources, &mut merged);
     unit::defaults(sources.file.as_deref(), &mut merged);
+    let secret_files = open_secret_files(&mut merged, &known, &mut errors);
     let mut setter = Setter { merged, origins: BTreeMap::new(), errors: Vec::new() };
     let mut config = Config::default();
     config.visit("", &mut setter);
@@ -110,7 +120,7 @@ pub(super) fn read_with(sources: &Sources, renamed: &[Renamed]) -> Result<Loaded
     errors.extend(refused);
     errors.extend(unknown.into_values().map(|setting| unknown_key(&setting, &known)));
     warnings.extend(environment::near_misses(&sources.environment, &known.keys));
-    let mut loaded = LoadedConfig { config, warnings, origins };
+    let mut loaded = LoadedConfig { config, warnings, origins, secret_files };
     errors.extend(check::contradictions(&loaded, &errors));
     loaded.warnings.extend(check::warnings(&loaded));
     if errors.is_empty() { Ok(loaded) } else { Err(errors) }
@@ -190,8 +200,13 @@ fn is_empty(setting: &WrittenSetting) -> bool {
     }
 }
 
-/// Replaces each `<secret>_file` by the content of the file.
-fn open_secret_files(merged: &mut BTreeMap<String, WrittenSetting>, known: &KnownKeys, errors: &mut Vec<ConfigError>) {
+/// Replaces each `<secret>_file` by the content of the file. Returns the file of each secret that was read.
+fn open_secret_files(
+    merged: &mut BTreeMap<String, WrittenSetting>,
+    known: &KnownKeys,
+    errors: &mut Vec<ConfigError>,
+) -> BTreeMap<String, PathBuf> {
+    let mut files = BTreeMap::new();
     for secret in &known.secrets {
         let Some(setting) = merged.remove(&format!("{secret}{IN_FILE}")) else { continue };
         let refused = |problem: String| ConfigError {
@@ -212,10 +227,12 @@ fn open_secret_files(merged: &mut BTreeMap<String, WrittenSetting>, known: &Know
             Ok(text) => {
                 let written = Written::Plain(text);
                 merged.insert(secret.clone(), WrittenSetting { key: secret.clone(), written, origin: setting.origin });
+                files.insert(secret.clone(), path);
             }
             Err(problem) => errors.push(refused(problem)),
         }
     }
+    files
 }
 
 /// The largest file of a secret, in bytes.
@@ -233,21 +250,28 @@ fn read_secret(path: &Path) -> Result<String, String> {
     if text.is_empty() { Err("empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// systemd passes secrets as files in a directory (`LoadCredential=key_ring:...`); the file `key_ring` in it is used if
-/// no setting names the key ring.
+/// systemd passes secrets as files in a directory (`LoadCredential=key_ring:...`); each of `CREDENTIALS` that is there
+/// is used if no setting names another.
 fn credentials(sources: &Sources, merged: &mut BTreeMap<String, WrittenSetting>) {
     const NAME: &str = "CREDENTIALS_DIRECTORY";
-    let key = "secrets.key_ring_file".to_owned();
-    if merged.get(&key).is_some_and(|setting| !is_empty(setting)) {
-        return;
+    let Some((_, directory)) = sources.environment.iter().find(|(name, _)| name == NAME) else { return };
+    for (name, key) in CREDENTIALS {
+        let file = Path::new(directory).join(name);
+        let Some(path) = file.to_str().filter(|_| file.is_file() && !is_set(merged, key)) else { continue };
+        let (key, written) = (key.to_owned(), Written::Plain(path.to_owned()));
+        merged
+            .insert(key.clone(), WrittenSetting { key, written, origin: SettingOrigin::Environment(NAME.to_owned()) });
     }
-    let directory = sources.environment.iter().find(|(name, _)| name == NAME);
-    let file = directory.map(|(_, directory)| Path::new(directory).join("key_ring"));
-    let Some(path) = file.filter(|file| file.is_file()).and_then(|file| file.to_str().map(str::to_owned)) else {
-        return;
-    };
-    let origin = SettingOrigin::Environment(NAME.to_owned());
-    merged.insert(key.clone(), WrittenSetting { key, written: Written::Plain(path), origin });
+}
+
+/// The credentials of the unit, with the keys that name their files.
+pub(super) const CREDENTIALS: [(&str, &str); 2] =
+    [("key_ring", "secrets.key_ring_file"), ("smtp_url", "notify.email.smtp_url_file")];
+
+/// Whether a source sets the key, or the secret whose file it names.
+pub(super) fn is_set(merged: &BTreeMap<String, WrittenSetting>, key: &str) -> bool {
+    let secret = key.strip_suffix(IN_FILE).unwrap_or(key);
+    [key, secret].iter().any(|key| merged.get(*key).is_some_and(|setting| !is_empty(setting)))
 }
 
 fn unknown_key(setting: &WrittenSetting, known: &KnownKeys) -> ConfigError {

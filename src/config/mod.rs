@@ -6,6 +6,7 @@
 
 mod auth;
 mod check;
+mod clock;
 mod development;
 mod deviations;
 mod edge;
@@ -36,6 +37,7 @@ pub use auth::{
     AuthConfig, CodeConfig, HashConfig, LockoutConfig, PasswordConfig, RegistrationPolicy, SessionConfig,
     SigningAlgorithm, TokenClaim, TokenConfig,
 };
+pub use clock::ClockConfig;
 pub use development::DevelopmentConfig;
 pub use deviations::{Deviation, deviations};
 pub use edge::{EdgeConfig, RateLimitsConfig, TimeoutsConfig};
@@ -74,6 +76,8 @@ section! {
         edge: EdgeConfig,
         /// The store.
         store: StoreConfig,
+        /// The trust in the machine's clock.
+        clock: ClockConfig,
         /// Files with keys.
         secrets: SecretsConfig,
         /// Registration, login, sessions, tokens.

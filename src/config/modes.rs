@@ -44,7 +44,7 @@ fn production(loaded: &LoadedConfig) -> Vec<ConfigFinding> {
     links(loaded, &mut findings);
     mail(loaded, &mut findings);
     storage(loaded, &mut findings);
-    findings.extend(file_modes::wide_open(&loaded.config));
+    findings.extend(file_modes::wide_open(loaded));
     findings
 }
 

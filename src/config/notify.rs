@@ -25,7 +25,8 @@ section! {
         /// The transport of mail: "inbox" (kept in the store, read at /dev/inbox), "smtp".
         transport: MailTransportChoice = MailTransportChoice::Inbox;
         /// The mail server with user and password: smtps:// (TLS), smtp://...?tls=required (STARTTLS), smtp://
-        /// (plain, loopback only in production).
+        /// (plain, loopback only in production). Without it, $CREDENTIALS_DIRECTORY/smtp_url if systemd sets that
+        /// variable.
         smtp_url: Option<SmtpUrl> = None;
         /// The sender: an address, or a name and an address such as "Example <no-reply@example.com>".
         from: Option<MailSender> = None;

@@ -18,6 +18,8 @@ section! {
         engine: EngineChoice = EngineChoice::Sled;
         /// How long a start waits for another process to release the directory.
         lock_wait: Duration = Duration::from_secs(30), within Duration::ZERO..=Duration::from_secs(600);
+        /// The size of one segment of the journal, which is reserved on the disk when the segment begins.
+        journal_segment_bytes: ByteSize = ByteSize::mib(64), within ByteSize::kib(64)..=ByteSize::gib(1);
         /// The shortest time that a segment of the journal is kept, even if a snapshot covers it.
         journal_retention: Duration = Duration::from_hours(24), within Duration::ZERO..=days(365);
         /// The size of the journal above which covered segments are removed before that time.
@@ -25,7 +27,7 @@ section! {
         /// Time between two snapshots.
         snapshot_every: Duration = Duration::from_hours(6), within Duration::from_mins(1)..=days(7);
         /// The growth of the journal after which a snapshot is taken before that time.
-        snapshot_every_bytes: ByteSize = ByteSize::gib(1), within ByteSize::mib(64)..=ByteSize::gib(64);
+        snapshot_every_bytes: ByteSize = ByteSize::gib(1), within ByteSize::kib(64)..=ByteSize::gib(64);
         /// The number of snapshots to keep.
         snapshots_kept: u32 = 2, within 1..=100;
         /// The shortest time between two compactions, which rebuild the tree beside the running store when its file has

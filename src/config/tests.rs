@@ -74,7 +74,7 @@ fn refused(flags: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn production_keeps_the_operators_listener_on_loopback_unless_told_otherwise() {
+fn production_keeps_the_operators_listener_on_loopback_unless_a_key_permits_another_address() {
     for address in ["0.0.0.0:9090", "10.0.0.1:9090", "[::]:9090", "[fd00::1]:9090"] {
         assert_eq!(refused(&[("edge.ops_listen", address)]), ["edge.ops_listen"], "{address}");
         assert!(refused(&[("edge.ops_listen", address), ("edge.ops_plain", "true")]).is_empty(), "{address}");
@@ -268,6 +268,31 @@ fn a_secret_can_be_in_a_file_of_its_own() {
 }
 
 #[test]
+fn a_credential_of_systemd_is_the_mail_server_s_url_unless_a_setting_names_one() {
+    let case = Case::new();
+    let credential = case.write("smtp_url", "smtps://from-systemd\n");
+    let directory = credential.parent().unwrap().to_str().unwrap().to_owned();
+    let case = case.variable("CREDENTIALS_DIRECTORY", &directory);
+    let loaded = case.read();
+    assert_eq!(loaded.config.notify.email.smtp_url.unwrap().host(), "from-systemd");
+    assert_eq!(loaded.secret_files["notify.email.smtp_url"], credential);
+    for set in ["smtp_url = \"smtps://from-settings\"".to_owned(), "smtp_url = \"\"".to_owned()] {
+        let case = Case::new().variable("CREDENTIALS_DIRECTORY", &directory);
+        let loaded = case.file(&format!("[notify.email]\n{set}\n")).read();
+        let host = if set.ends_with("\"\"") { "from-systemd" } else { "from-settings" };
+        assert_eq!(loaded.config.notify.email.smtp_url.unwrap().host(), host, "{set}");
+    }
+}
+
+#[test]
+fn a_secret_file_that_is_absent_has_one_error_and_no_second_one_about_the_secret() {
+    let file = "[notify.email]\ntransport = \"smtp\"\nfrom = \"a@example.com\"\nsmtp_url_file = \"/nowhere\"\n";
+    let errors = Case::new().file(file).errors();
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    assert!(errors[0].starts_with("notify.email.smtp_url_file = \"/nowhere\""), "{errors:?}");
+}
+
+#[test]
 fn a_stronger_source_of_a_secret_wins_and_two_in_one_source_contradict() {
     let case = Case::new();
     let secret = case.write("secret", "smtps://from-file");
@@ -292,7 +317,7 @@ fn a_secret_file_that_is_absent_or_empty_is_refused() {
 }
 
 #[test]
-fn contradictions_are_told_beside_other_errors_but_not_about_values_nobody_knows() {
+fn contradictions_are_reported_beside_other_errors_but_not_about_values_that_are_unknown() {
     let file = "[auth.session]\nsliding = \"60d\"\n\
                 [auth.code]\nhourly = 20\nlifetime = \"ten\"\nresend_after = \"1h\"\n\
                 [notify.email]\ntransport = \"smtp\"\nsmtp_url = \"nonsense\"\nfrom = \"nobody\"";
@@ -336,7 +361,7 @@ fn every_contradiction_is_found() {
 }
 
 #[test]
-fn development_listens_elsewhere_only_when_told_so() {
+fn development_listens_elsewhere_only_if_a_key_permits_it() {
     let file = "[edge]\nlisten = \"0.0.0.0:8080\"\n[development]\nexpose = true";
     assert!(Config::load(&Case::new().file(file).sources).is_ok());
 }

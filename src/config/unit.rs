@@ -1,17 +1,20 @@
-//! The installation by the systemd unit in `deploy/`: its settings file, and the two defaults that follow from it. So a
-//! command in an operator's shell finds the store and the key ring that the unit gives to the server.
+//! The installation by the systemd unit in `deploy/`: its settings file, and the defaults that follow from it. So a
+//! command in an operator's shell finds the store, the key ring and the mail server that the unit gives to the server.
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{SettingOrigin, Written, origin::WrittenSetting};
+use super::{SettingOrigin, Written, load, origin::WrittenSetting};
 
 /// The settings file of the unit. It is read if no other file is named or found.
 pub const UNIT_FILE: &str = "/etc/majordomo/config.toml";
 
-/// The defaults with the unit's settings file: a directory below the unit's state directory, and the key ring that
-/// systemd passes to the server as a credential.
-const DEFAULTS: [(&str, &str); 2] =
-    [("store.path", "/var/lib/majordomo/data"), ("secrets.key_ring_file", "/etc/majordomo/key_ring")];
+/// The defaults with the unit's settings file: a directory below the unit's state directory, and the files that systemd
+/// passes to the server as credentials.
+const DEFAULTS: [(&str, &str); 3] = [
+    ("store.path", "/var/lib/majordomo/data"),
+    ("secrets.key_ring_file", "/etc/majordomo/key_ring"),
+    ("notify.email.smtp_url_file", "/etc/majordomo/smtp_url"),
+];
 
 /// Adds the unit's defaults for keys that no source sets, if `file` is the unit's settings file.
 pub(super) fn defaults(file: Option<&Path>, merged: &mut BTreeMap<String, WrittenSetting>) {
@@ -19,11 +22,12 @@ pub(super) fn defaults(file: Option<&Path>, merged: &mut BTreeMap<String, Writte
         return;
     }
     for (key, value) in DEFAULTS {
-        merged.entry(key.to_owned()).or_insert_with(|| WrittenSetting {
-            key: key.to_owned(),
-            written: Written::Plain(value.to_owned()),
-            origin: SettingOrigin::Unit,
-        });
+        // The content of a secret's file is read at once, so it has to be there.
+        let is_there = !key.ends_with(load::IN_FILE) || key == "secrets.key_ring_file" || Path::new(value).exists();
+        if is_there && !load::is_set(merged, key) {
+            let (key, written) = (key.to_owned(), Written::Plain(value.to_owned()));
+            merged.insert(key.clone(), WrittenSetting { key, written, origin: SettingOrigin::Unit });
+        }
     }
 }
 

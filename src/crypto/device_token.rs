@@ -57,7 +57,7 @@ impl DeviceKey {
         let issued = Timestamp::from_micros(i64::from_be_bytes(*issued));
         let known = KnownDevice { device: *device, issued };
         let authentic: bool = self.mac(UserId::from(Uuid::from_bytes(*named)), &known).ct_eq(mac).into();
-        (authentic && named == user.as_bytes() && now < issued.plus(life)).then_some(known)
+        (authentic && named == user.as_bytes() && issued.is_within(life, now)).then_some(known)
     }
 
     fn mac(&self, user: UserId, known: &KnownDevice) -> [u8; 32] {

@@ -76,6 +76,16 @@ pub struct AccessClaims {
     pub extra: BTreeMap<String, Value>,
 }
 
+impl AccessClaims {
+    /// Refuses a token that has expired at `now`, or that was issued later.
+    pub fn check_times(&self, now: Timestamp) -> Result<(), TokenRefusal> {
+        if now.as_seconds() >= self.exp {
+            return Err(TokenRefusal::Expired);
+        }
+        if now.as_seconds() < self.iat { Err(TokenRefusal::NotYet) } else { Ok(()) }
+    }
+}
+
 fn roles_to_names<S: Serializer>(roles: &Roles, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(roles.iter().map(|role| role.as_str()))
 }
@@ -119,6 +129,9 @@ pub enum TokenRefusal {
     /// The token has expired.
     #[error("the token has expired")]
     Expired,
+    /// The token was issued later than now, before an operator accepted an earlier time.
+    #[error("the token was issued in the future")]
+    NotYet,
 }
 
 /// The signing key and all accepted keys, parsed. Immutable: a rotation makes a new set.
@@ -185,9 +198,7 @@ impl KeySet {
             return Err(TokenRefusal::Audience);
         }
         // No leeway: the same clock stamped the token.
-        if now.as_seconds() >= claims.exp {
-            return Err(TokenRefusal::Expired);
-        }
+        claims.check_times(now)?;
         Ok(claims)
     }
 }

@@ -1,6 +1,8 @@
-//! The audit actions of operators on the process and its store.
+//! The audit actions of operators on the process and its store, and the record of an accepted time.
 
-use crate::domain::audit::actions;
+use serde::{Deserialize, Serialize};
+
+use crate::{domain::audit::actions, types::Timestamp};
 
 actions! {
     /// An action on the process or its store.
@@ -15,4 +17,48 @@ actions! {
     SetLogLevel = 0x0704, "log.set_level" in Changes;
     /// The tree of the store was compacted.
     CompactStore = 0x0705, "store.compact" in Changes;
+}
+
+/// The last time that an operator accepted an earlier time than the program's. What the store holds from before that
+/// may have later dates than now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockAcceptance {
+    /// The accepted time.
+    pub at: Timestamp,
+    /// The program's time before.
+    pub before: Timestamp,
+    /// Events up to this sequence were written before.
+    pub events: u64,
+    /// The place of the walk that corrects records with later dates; `None`: it is finished.
+    pub walk: Option<RedatingPlace>,
+}
+
+/// The place of the walk over the records with dates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedatingPlace {
+    pub round: RedatingRound,
+    /// The number of the step; each one walks over one table.
+    pub step: u8,
+    /// The key behind which the step continues; `None`: at the beginning.
+    pub after: Option<Vec<u8>>,
+}
+
+/// The walk runs twice, because work that was under way at the acceptance may write later dates after the first round
+/// has passed them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RedatingRound {
+    First,
+    Second,
+}
+
+impl ClockAcceptance {
+    /// The acceptance of `at`, before the walk.
+    pub fn new(at: Timestamp, before: Timestamp, events: u64) -> Self {
+        Self { at, before, events, walk: Some(RedatingPlace { round: RedatingRound::First, step: 0, after: None }) }
+    }
+
+    /// The time of an event for its age: events from before are not younger than the acceptance.
+    pub fn event_time(&self, sequence: u64, time: Timestamp) -> Timestamp {
+        if sequence <= self.events { time.min(self.at) } else { time }
+    }
 }

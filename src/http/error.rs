@@ -203,7 +203,7 @@ struct ApiErrorInner {
 /// Where a problem arose. The edge code adds it to every error answer.
 #[derive(Debug, Clone, Copy)]
 pub struct ProblemContext<'a> {
-    /// Prefix of `type`: the public URL, or empty for a relative reference (RFC 3986 section 4.2).
+    /// The path that precedes `/problems` for clients of the listener; empty at the root of its host.
     pub base: &'a str,
     /// The request's path, without its query.
     pub instance: &'a str,
@@ -298,7 +298,7 @@ impl ApiError {
         let row = code.row();
         let errors = shown(errors);
         let mut document = json!({
-            "type": format!("{}/docs#error-{}", at.base, row.code),
+            "type": format!("{}/problems/{}", at.base, row.code),
             "title": row.title,
             "status": row.status,
             "detail": detail,

@@ -19,7 +19,10 @@ use super::{
     openapi::forms::CursorForm,
     strict_json,
 };
-use crate::types::{FieldError, Invalid, PageLimit, limits};
+use crate::{
+    domain::auth::password_policy::PasswordPolicy,
+    types::{FieldError, Invalid, PageLimit, limits},
+};
 
 /// A JSON body. As an argument: read by [`FromFields`]; errors 400, 408, 413, 415, 422. As an answer: status 200.
 #[derive(Debug, Clone)]
@@ -45,7 +48,8 @@ impl<T: FromFields, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         demand_json(request.headers())?;
-        read_json(&whole_body(request).await?).map(Self)
+        let policy = policy_of(&request);
+        read_json(&whole_body(request).await?, policy).map(Self)
     }
 }
 
@@ -54,13 +58,13 @@ impl<T: FromFields, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Option<Self>, ApiError> {
-        let typed = demand_json(request.headers());
+        let (typed, policy) = (demand_json(request.headers()), policy_of(&request));
         let body = whole_body(request).await?;
         if body.is_empty() {
             return Ok(None);
         }
         typed?;
-        read_json(&body).map(|value| Some(Self(value)))
+        read_json(&body, policy).map(|value| Some(Self(value)))
     }
 }
 
@@ -151,7 +155,12 @@ fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-fn read_json<T: FromFields>(body: &[u8]) -> Result<T, ApiError> {
+/// The rules for new passwords, which the `Gate` of the route adds to the request.
+fn policy_of(request: &Request) -> PasswordPolicy {
+    request.extensions().get().copied().unwrap_or_default()
+}
+
+fn read_json<T: FromFields>(body: &[u8], policy: PasswordPolicy) -> Result<T, ApiError> {
     let parsed = strict_json::parse(body)
         .map_err(|why| ApiError::new(ProblemCode::InvalidJson).detail(format!("The body is not JSON: {why}.")))?;
     if parsed.repeated.len() >= limits::FIELD_ERRORS_MAX {
@@ -162,7 +171,7 @@ fn read_json<T: FromFields>(body: &[u8]) -> Result<T, ApiError> {
         return Err(ApiError::invalid(vec![why.at("")]));
     };
     let mut errors = parsed.repeated;
-    let mut fields = Fields::new(FieldSource::Body, object);
+    let mut fields = Fields::new(FieldSource::Body, object).under(policy);
     let value = T::from_fields(&mut fields);
     match fields.finish(value) {
         Ok(value) if errors.is_empty() => Ok(value),
@@ -240,8 +249,14 @@ impl<T: FromFields, S: Send + Sync> FromRequestParts<S> for List<T> {
 }
 
 /// Reads `limit`: 1 to `limits::PAGE_MAX`.
-pub fn page_limit(text: &str) -> Result<PageLimit, Invalid> {
+fn page_limit(text: &str) -> Result<PageLimit, Invalid> {
     PageLimit::new(text.parse().unwrap_or(0))
+}
+
+/// Refuses every parameter of the query.
+pub(in crate::http) fn no_parameters(parts: &Parts) -> Result<(), ApiError> {
+    let (object, repeated) = parameters(parts)?;
+    read_query(object, repeated, <()>::from_fields)
 }
 
 fn parameters(parts: &Parts) -> Result<(Map<String, Value>, Vec<FieldError>), ApiError> {

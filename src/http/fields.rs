@@ -22,7 +22,10 @@ use std::{fmt, ops::RangeInclusive};
 
 use serde_json::{Map, Value};
 
-use crate::types::{FieldError, Invalid, Secret, limits};
+use crate::{
+    domain::auth::password_policy::{self, PasswordContext, PasswordPolicy},
+    types::{FieldError, Invalid, Secret, limits},
+};
 
 /// A body or query type that reads its own fields.
 pub trait FromFields: Sized {
@@ -52,12 +55,36 @@ pub struct Fields {
     source: FieldSource,
     place: String,
     errors: Vec<FieldError>,
+    /// The names that were read, for the refusal of others.
+    known: Vec<&'static str>,
+    /// The rules for new passwords.
+    policy: PasswordPolicy,
+    /// The refusals of new passwords. They are reported beside other errors; alone they are left to the command, which
+    /// may know more of the password's owner.
+    passwords: Vec<FieldError>,
 }
 
 impl Fields {
     /// Reads the members of a body or query.
     pub fn new(source: FieldSource, object: Map<String, Value>) -> Self {
-        Self { object, source, place: String::new(), errors: Vec::new() }
+        let (place, policy) = (String::new(), PasswordPolicy::default());
+        Self { object, source, place, errors: Vec::new(), known: Vec::new(), policy, passwords: Vec::new() }
+    }
+
+    /// The same with the rules for new passwords.
+    pub fn under(mut self, policy: PasswordPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// A new password, which must be present. `owner` has what the same body states of its owner.
+    ///
+    /// A password that violates the policy is no error here if the body has no other: the command refuses it.
+    pub fn new_password(&mut self, name: &'static str, owner: PasswordContext<'_>) -> Option<Secret> {
+        let password = self.required(name).secret()?;
+        let (place, unfit) = (self.place_of(name), password_policy::check(password.reveal(), self.policy, owner));
+        self.passwords.extend(unfit.into_iter().map(|why| why.at(place.clone())));
+        Some(password)
     }
 
     /// A field that must be present; `null` is refused.
@@ -86,11 +113,15 @@ impl Fields {
         self.refuse_unknown();
         match value {
             Some(value) if self.errors.is_empty() => Ok(value),
-            Some(_) | None => Err(self.errors),
+            Some(_) | None => {
+                self.errors.extend(self.passwords);
+                Err(self.errors)
+            }
         }
     }
 
     fn field<P: Presence>(&mut self, name: &'static str) -> Field<'_, P> {
+        self.known.push(name);
         Field {
             value: self.object.remove(name),
             place: self.place_of(name),
@@ -101,11 +132,15 @@ impl Fields {
     }
 
     fn refuse_unknown(&mut self) {
+        const NO_PARAMETERS: Invalid = Invalid::new("unknown_parameter", "is not known here: there are no parameters");
         const BODY: Invalid = Invalid::new("unknown_field", "this field is not known here");
-        const QUERY: Invalid = Invalid::new("unknown_parameter", "this parameter is not known here");
         let unknown = match self.source {
             FieldSource::Body => BODY,
-            FieldSource::Query => QUERY,
+            FieldSource::Query if self.known.is_empty() => NO_PARAMETERS,
+            FieldSource::Query => {
+                let known = self.known.join(", ");
+                Invalid::detailed("unknown_parameter", format!("is not known here; the parameters are {known}"))
+            }
         };
         let left = limits::FIELD_ERRORS_MAX.saturating_sub(self.errors.len());
         let names: Vec<String> =
@@ -374,7 +409,7 @@ impl Node<'_> {
     pub fn object<T: FromFields>(mut self) -> Option<T> {
         let Value::Object(object) = self.value.take() else { return self.wrong_type("an object") };
         let Self { place, source, errors, .. } = self;
-        let mut fields = Fields { object, source, place, errors: Vec::new() };
+        let mut fields = Fields { place, ..Fields::new(source, object) };
         let value = T::from_fields(&mut fields);
         match fields.finish(value) {
             Ok(value) => Some(value),

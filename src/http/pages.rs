@@ -29,6 +29,8 @@ pub(super) struct HtmlPage {
 
 /// The page at `/` in development.
 pub(super) static HOME: LazyLock<HtmlPage> = LazyLock::new(|| HtmlPage::assemble("home.html", None, ""));
+/// The page of a kind of problem.
+pub(super) static PROBLEM: LazyLock<HtmlPage> = LazyLock::new(|| HtmlPage::assemble("problem.html", None, ""));
 /// The mailbox of the development inbox. It loads the list, and each mail in a frame.
 pub(super) static INBOX: LazyLock<HtmlPage> =
     LazyLock::new(|| HtmlPage::assemble("inbox.html", Some("inbox.js"), "connect-src 'self'; frame-src 'self'; "));
@@ -46,9 +48,10 @@ impl HtmlPage {
         Self { text, policy }
     }
 
-    /// The answer, with `place` in the page replaced by `value`, which must be HTML.
-    pub(super) fn answer_with(&self, place: &str, value: &str) -> Response {
-        self.headers(self.text.replace(place, value))
+    /// The answer, with each place in the page replaced by its text.
+    pub(super) fn answer_with(&self, values: &[(&str, &str)]) -> Response {
+        let text = values.iter().fold(self.text.clone(), |text, (place, value)| text.replace(place, &escaped(value)));
+        self.headers(text)
     }
 
     /// The answer.
@@ -69,6 +72,11 @@ fn file(name: &str) -> String {
     String::from_utf8_lossy(&found).into_owned()
 }
 
+/// `text` as the content of an element or a quoted attribute.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 fn hash(text: &str) -> String {
     STANDARD.encode(Sha256::digest(text.as_bytes()))
 }
@@ -85,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_page_has_the_style_and_the_script_that_its_policy_permits_and_loads_nothing_else() {
-        for (page, scripts) in [(&*HOME, 0), (&*INBOX, 1)] {
+        for (page, scripts) in [(&*HOME, 0), (&*PROBLEM, 0), (&*INBOX, 1)] {
             let (styles, found) = (inside(&page.text, "style"), inside(&page.text, "script"));
             assert_eq!((styles.len(), found.len()), (1, scripts));
             for text in styles.iter().chain(&found) {

@@ -3,7 +3,7 @@
 use axum::routing::MethodRouter;
 use utoipa::openapi::{
     RefOr, Schema,
-    path::{HttpMethod, Operation, PathItem},
+    path::{HttpMethod, Operation, Parameter, ParameterIn, PathItem},
 };
 use utoipa_axum::router::UtoipaMethodRouter;
 
@@ -65,6 +65,26 @@ pub enum Credential {
     Optional,
 }
 
+/// Whether the query of a route may have parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryForm {
+    /// The description names parameters. The extractor of the handler refuses others.
+    Parameters,
+    /// The description names none.
+    Empty,
+}
+
+impl QueryForm {
+    fn of(operation: &Operation) -> Self {
+        let mut parameters = operation.parameters.iter().flatten();
+        let in_query = |one: &RefOr<Parameter>| match one {
+            RefOr::T(parameter) => matches!(parameter.parameter_in, ParameterIn::Query),
+            RefOr::Ref(_) => false,
+        };
+        if parameters.any(in_query) { Self::Parameters } else { Self::Empty }
+    }
+}
+
 /// The time limit of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
@@ -95,6 +115,8 @@ pub struct Rule {
     pub pace: Pace,
     /// The credential that it reads.
     pub credential: Credential,
+    /// Whether its query may have parameters. A route without parameters refuses every one.
+    pub query: QueryForm,
     /// Two members of its body of which exactly one is sent.
     pub either: Option<(&'static str, &'static str)>,
 }
@@ -171,6 +193,7 @@ pub fn row(on: On, access: Access, class: Class, described: UtoipaMethodRouter<E
         class,
         pace: Pace::Prompt,
         credential: Credential::AsAccess,
+        query: QueryForm::of(&operation),
         either: None,
     };
     Route { rule, operation, schemas, handler }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     actors::{audit::Audit, auth::Auth, notifier::Notifier, operations::Operations, relay::Relays, user::Users},
     config::{self, Config, HttpUrl, Mode, WebOrigin},
+    domain::auth::password_policy::PasswordPolicy,
     telemetry::{health::HealthReason, metrics::http::HttpMetrics},
     types::{Clock, Entropy, Timestamp, limits},
 };
@@ -73,6 +74,8 @@ pub struct EdgeContext {
     pub limiter: Limiter,
     /// The limits of a request: body time, handler time, body size.
     pub limits: RequestLimits,
+    /// The rules for new passwords.
+    pub password_policy: PasswordPolicy,
     /// The origins whose scripts may call the public listener.
     pub cors_origins: Vec<WebOrigin>,
     /// The OpenAPI documents of the listeners.
@@ -148,6 +151,7 @@ impl EdgeContext {
             limiter: Limiter::new(&config.edge.rate_limits, clock.instant()),
             proxies: TrustedProxies(config.edge.trusted_proxies.clone()),
             limits: RequestLimits::new(&config.edge),
+            password_policy: PasswordPolicy::from(&config.auth.password),
             cors_origins: config.edge.cors_origins.clone(),
             documents: Documents::new(config),
             untrusted_proxy: Mutex::default(),
@@ -156,6 +160,16 @@ impl EdgeContext {
             entropy,
             authenticator,
             control,
+        }
+    }
+
+    /// The path that precedes `/problems` for clients of `listener`: that of the public URL, where a proxy serves the
+    /// public listener below a path.
+    pub fn problem_base(&self, listener: Listener) -> &str {
+        let host_and_path = self.public_url.split_once("://").map_or("", |(_, rest)| rest.trim_end_matches('/'));
+        match listener {
+            Listener::Public => host_and_path.find('/').map_or("", |at| &host_and_path[at..]),
+            Listener::Ops => "",
         }
     }
 
@@ -199,7 +213,8 @@ impl EdgeContext {
         let at = self.clock.now();
         let mut known = place.lock().unwrap_or_else(PoisonError::into_inner);
         let logged_at = known.map(|known| known.logged_at);
-        let was_logged = logged_at.is_some_and(|logged_at| at.since(logged_at) < limits::UNTRUSTED_PROXY_LOGGED_EVERY);
+        let was_logged =
+            logged_at.is_some_and(|logged_at| logged_at.is_within(limits::UNTRUSTED_PROXY_LOGGED_EVERY, at));
         let note = ProxyNote { peer, at, logged_at: logged_at.filter(|_| was_logged).unwrap_or(at) };
         *known = Some(note);
         (!was_logged).then_some(note)
@@ -212,7 +227,7 @@ impl EdgeContext {
 
     fn recent(&self, place: &Mutex<Option<ProxyNote>>) -> Option<ProxyNote> {
         let note = (*place.lock().unwrap_or_else(PoisonError::into_inner))?;
-        (self.clock.now().since(note.at) < limits::UNTRUSTED_PROXY_SHOWN).then_some(note)
+        note.at.is_within(limits::UNTRUSTED_PROXY_SHOWN, self.clock.now()).then_some(note)
     }
 
     /// The problems of the edge, as health reports them.

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_not_believed_but_noticed() {
+    fn headers_of_an_untrusted_peer_are_ignored_and_recorded() {
         let lines = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https")];
         assert_eq!(judged("192.0.2.1", &lines), (String::new(), ForwardedHeaders::Untrusted, Transport::Plain));
         assert_eq!(judged("192.0.2.1", &[]).1, ForwardedHeaders::None);

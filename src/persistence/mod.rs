@@ -40,4 +40,4 @@ pub use machinery::{
     view::{self, View},
     writer::{self, ReplayCheck, Write, WriteLane, WriteRoom},
 };
-pub use schema::{assembly, audit, content, events, migrations, persons, tables};
+pub use schema::{assembly, audit, content, events, migrations, persons, redating, tables};

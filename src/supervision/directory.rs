@@ -126,9 +126,9 @@ impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
         match posted {
             Ok(DirectoryAction::Nothing) => Ok(()),
             Ok(DirectoryAction::Activate(key)) => {
-                let is_told = self.tell_actor(DirectoryMessage::Activate(key));
+                let is_sent = self.send_to_actor(DirectoryMessage::Activate(key));
                 // Otherwise the directory's actor has ended, and the kept messages are dropped with it.
-                if is_told { Ok(()) } else { Err(Fault::Unavailable) }
+                if is_sent { Ok(()) } else { Err(Fault::Unavailable) }
             }
             Err(envelope) => {
                 envelope.hand_back();
@@ -150,14 +150,14 @@ impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
             if let Some(child) = children.get_mut(key) {
                 child.slot.record().stand(ActorStatus::Draining, self.system.instant());
             }
-            self.tell_actor(DirectoryMessage::SeeOff(life));
+            self.send_to_actor(DirectoryMessage::SeeOff(life));
         } else if let Some(child) = children.remove(key) {
             self.system.stats().leave(child.slot.record());
         }
     }
 
     /// Sends a message to the directory's actor; false if that actor has ended.
-    pub(super) fn tell_actor(&self, message: DirectoryMessage<K>) -> bool {
+    pub(super) fn send_to_actor(&self, message: DirectoryMessage<K>) -> bool {
         lock(&self.actor).as_ref().is_some_and(|actor| actor.send_message(message).is_ok())
     }
 
@@ -184,7 +184,7 @@ impl<K: DirectoryKey, M: Message> DirectoryInner<K, M> {
                 ChildCommand::Restart => None,
                 ChildCommand::Stop(done) => Some(done),
             };
-            directory.tell_actor(DirectoryMessage::Restart(key.clone(), done))
+            directory.send_to_actor(DirectoryMessage::Restart(key.clone(), done))
         }));
         self.system.stats().enter(&record);
         ActorSlot::new(self.system.clone(), record)

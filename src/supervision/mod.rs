@@ -36,7 +36,7 @@ mod timers;
 mod worker;
 
 pub use address::Addr;
-pub use clock::{ManualClock, SystemClock};
+pub use clock::{ClockReading, ClockSources, KernelClock, ManualClock, SystemClock};
 pub use command::{Command, CommandActor, CommandContext, CommandMessage, Handle};
 pub use directory::{Directory, DirectoryBounds};
 pub use entropy::{OsEntropy, SeededEntropy};

@@ -64,6 +64,10 @@ reasons! {
     Compacting = "compacting", "compacting.md";
     /// The tree is rebuilt beside the running store, because it is damaged or the disk was full.
     ReplacingTree = "replacing_tree", "compacting.md";
+    /// Stored values are damaged, also after a rebuild of the tree: requests that need them fail.
+    Damaged = "damaged", "damaged.md";
+    /// Rows of the tree are missing or do not fit each other; the next start rebuilds the tree.
+    Inconsistent = "inconsistent", "damaged.md";
     /// Figures cannot be read from the store.
     Unreadable = "unreadable", "store-down.md";
     /// Only writes that end access or free space are accepted.
@@ -74,6 +78,8 @@ reasons! {
     ClockLags = "clock_lags", "clock.md";
     /// The wall clock jumped ahead.
     ClockLeapt = "clock_leapt", "clock.md";
+    /// The wall clock was followed over a gap, and nothing is deleted until it has agreed for an hour; the clock is `up`.
+    ClockSettling = "clock_settling", "clock.md";
     /// A subscriber is behind the event log.
     EventLag = "event_lag", "event-lag.md";
     /// There are events that an operator has to requeue or discard.

@@ -12,10 +12,10 @@ use crate::types::Timestamp;
 pub struct StoreReport {
     /// The status.
     pub status: HealthStatus,
-    /// The reasons why it is not `up`: `lost`, `writer_stuck`, `disk_full`, `disk_low`, `replacing_tree`;
-    /// `compacting` while it is `up`.
+    /// The reasons why it is not `up`: `lost`, `writer_stuck`, `disk_full`, `disk_low`, `damaged`, `inconsistent`,
+    /// `replacing_tree`; `compacting` while it is `up`.
     #[schema(example = json!([]))]
-    pub reasons: Vec<&'static str>,
+    pub reasons: Vec<String>,
     /// The engine's name; `none` after a close.
     #[schema(example = "sled")]
     pub engine: &'static str,

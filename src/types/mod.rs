@@ -32,7 +32,7 @@ pub mod work;
 pub use algorithm::SigningAlgorithm;
 pub use call::Call;
 pub use cidr::Cidr;
-pub use clock::{Clock, ClockTrouble, Entropy};
+pub use clock::{AcceptedTime, Clock, ClockDifference, ClockTrouble, Entropy, JournalEnd};
 pub use code_length::CodeLength;
 pub use context::{CallContext, Caller, Principal};
 pub use email::EmailAddress;

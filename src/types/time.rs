@@ -44,6 +44,18 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+
+    /// Whether this instant lies in the time `within` before `now`. An instant after `now` does not: it was written
+    /// before an operator accepted an earlier time.
+    pub fn is_within(self, within: Duration, now: Self) -> bool {
+        self <= now && now.since(self) < within
+    }
+
+    /// The end of a period from `self` to `end` that cannot have begun after `now`: a period that did begins at `now`,
+    /// with the same length.
+    pub fn end_by(self, end: Self, now: Self) -> Self {
+        if self > now { now.plus(end.since(self)) } else { end }
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -93,6 +105,15 @@ impl fmt::Debug for Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_after_now_is_not_recent_and_a_period_that_begins_after_now_begins_now() {
+        let at = |seconds| Timestamp::ZERO.plus(Duration::from_secs(seconds));
+        let minute = Duration::from_secs(60);
+        assert!(at(100).is_within(minute, at(159)));
+        assert!(!at(100).is_within(minute, at(160)) && !at(100).is_within(minute, at(99)));
+        assert_eq!((at(100).end_by(at(160), at(100)), at(100).end_by(at(160), at(10))), (at(160), at(70)));
+    }
 
     #[test]
     fn durations_are_those_of_iso_8601_whose_length_is_fixed() {

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_given_back_once_with_the_last_clone_whoever_watches() {
+    fn a_permit_is_released_once_with_the_last_clone() {
         let (given, work) = work();
         let (clone, observer) = (work.clone(), work.observer());
         drop(work);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_is_told_whether_a_transaction_was_started() {
+    fn a_caller_that_stops_waiting_learns_whether_a_transaction_was_started() {
         let (_, left_early) = work();
         assert!(left_early.begin());
         assert_eq!(left_early.observer().abandon(), Left::Undone);

@@ -88,6 +88,19 @@ fn init_writes_a_file_that_sets_nothing_and_never_overwrites() {
 }
 
 #[test]
+fn init_writes_to_the_file_that_the_flag_names_and_refuses_two_names() {
+    let majordomo = Majordomo::new();
+    let run = majordomo.run(&["config", "init", "--config", "other.toml"]);
+    assert_eq!((run.code, run.stdout.as_str()), (0, "other.toml is written; every key in it has its default\n"));
+    assert_eq!(majordomo.names(), ["other.toml"]);
+    let again = majordomo.run(&["--config", "other.toml", "config", "init"]);
+    assert!(again.code == 1 && again.stderr.starts_with("error: other.toml is there already; "), "{}", again.stderr);
+    let twice = majordomo.run(&["config", "init", "third.toml", "--config", "fourth.toml"]);
+    assert!(twice.code == 2 && twice.stderr.contains("named twice; write "), "{}", twice.stderr);
+    assert_eq!(majordomo.names(), ["other.toml"]);
+}
+
+#[test]
 fn secrets_are_printed_by_no_command() {
     let majordomo =
         Majordomo::new().variable("MAJORDOMO__NOTIFY__EMAIL__SMTP_URL", "smtps://u:hunter2@mail.example.com");

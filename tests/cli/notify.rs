@@ -14,7 +14,7 @@ fn without_a_mail_server_it_says_so_with_exit_code_2() {
 }
 
 #[test]
-fn a_mail_server_that_is_away_is_exit_code_1_and_the_password_is_not_told() {
+fn an_unreachable_mail_server_is_exit_code_1_and_the_password_is_not_printed() {
     let (_socket, free) = unused_address();
     let run = Majordomo::new()
         .variable("MAJORDOMO__NOTIFY__EMAIL__TRANSPORT", "smtp")

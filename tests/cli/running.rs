@@ -47,9 +47,14 @@ fn a_snapshot_is_taken_while_the_server_runs() {
     let server = program.serve();
     let run = server.run(&program, &["snapshot", "create", "copy.snapshot"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
-    assert!(run.stdout.starts_with("copy.snapshot is written ("), "{}", run.stdout);
+    let place = program.path("copy.snapshot").display().to_string();
+    assert!(run.stdout.starts_with(&format!("{place} is written by the server (")), "{}", run.stdout);
+    assert!(run.stdout.contains("it belongs to user ") && run.stdout.contains(", mode 06"), "{}", run.stdout);
     let nowhere = server.run(&program, &["snapshot", "create", "nowhere/copy.snapshot"]);
     assert_eq!((nowhere.code, nowhere.stderr.lines().count()), (1, 1), "{}", nowhere.stderr);
+    let example = std::path::absolute(program.path("copy.snapshot")).unwrap();
+    assert!(nowhere.stderr.contains("the server writes the file with the rights of its user"), "{}", nowhere.stderr);
+    assert!(nowhere.stderr.contains(&example.display().to_string()), "{}", nowhere.stderr);
     server.stop();
     let run = program.run(&["snapshot", "restore", "copy.snapshot", "other"]);
     assert_eq!(run.code, 0, "{}", run.stderr);

@@ -92,13 +92,22 @@ fn a_snapshot_is_created_and_restores_the_same_store_elsewhere() {
     let program = majordomo();
     let run = program.run(&["snapshot", "create", "copy.snapshot"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
-    assert!(run.stdout.starts_with("copy.snapshot is written (commit "), "{}", run.stdout);
+    let place = program.path("copy.snapshot").display().to_string();
+    assert!(run.stdout.starts_with(&format!("{place} is written (commit ")), "{}", run.stdout);
+    assert!(run.stdout.contains("it belongs to user "), "{}", run.stdout);
     let again = program.run(&["snapshot", "create", "copy.snapshot"]);
-    assert_eq!((again.code, again.stderr.as_str()), (1, "error: copy.snapshot is there already; name another file\n"));
+    assert_eq!(
+        (again.code, again.stderr.as_str()),
+        (1, &*format!("error: {place} is there already; name another file\n"))
+    );
 
     let run = program.run(&["snapshot", "restore", "copy.snapshot", "other"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stdout.starts_with("other holds the store as of "), "{}", run.stdout);
+    assert!(
+        run.stdout.starts_with(&format!("{} holds the store as of ", program.path("other").display())),
+        "{}",
+        run.stdout
+    );
     std::fs::create_dir_all(program.path("other/keys")).unwrap();
     std::fs::copy(program.path("data/keys/ring.json"), program.path("other/keys/ring.json")).unwrap();
     assert_eq!(sealed(&program, "other"), 1);
@@ -154,6 +163,31 @@ fn a_store_in_use_is_refused() {
     });
     assert_eq!(std::fs::read(program.path("data/keys/ring.json")).unwrap(), ring);
     assert_eq!(program.names(), ["data"]);
+}
+
+#[test]
+fn a_command_that_waits_for_the_store_says_at_once_for_whom_how_long_and_what_to_do() {
+    let program = majordomo();
+    open(&program, "data", |_, _| async {
+        for command in [&["store", "check"][..], &["keys", "recover"]] {
+            let run = program.run(&[command, &["--set", "store.lock_wait=200ms"]].concat());
+            let lines: Vec<&str> = run.stderr.lines().collect();
+            assert!(run.code == 1 && lines.len() == 2, "{command:?}: {}", run.stderr);
+            assert_eq!(
+                lines[0],
+                format!(
+                    "note: data is in use by process {}; this command waits up to 200ms (store.lock_wait) until it \
+                     ends: stop the server, or end this command with Ctrl+C",
+                    std::process::id()
+                )
+            );
+            assert!(lines[1].contains("in use by another process"), "{}", run.stderr);
+        }
+    });
+    for command in [&["store", "check"][..], &["keys", "recover"]] {
+        let run = program.run(&[command, &["--set", "store.lock_wait=30s"]].concat());
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{command:?}");
+    }
 }
 
 #[test]
@@ -236,7 +270,8 @@ fn a_damaged_byte_of_an_audit_entry_is_found() {
     for damage in damages {
         let run = tampered(damage).run(&["store", "check"]);
         assert_eq!((run.code, run.stdout.as_str()), (1, ""));
-        assert_eq!(run.stderr, "error: data: the audit chain is broken at entry 2 of audit\n");
+        let reason = "error: data: the audit chain is broken at entry 2 of audit; copy the directory, then restore";
+        assert!(run.stderr.starts_with(reason), "{}", run.stderr);
     }
 }
 
@@ -247,7 +282,8 @@ fn a_record_that_does_not_decode_and_a_key_of_no_table_are_found() {
     let program = majordomo();
     commit(&program, |tx| tx.put(&NOWHERE, &7, &Present));
     let run = program.run(&["store", "check"]);
-    assert_eq!(run.stderr, "error: data: the key ee0000000000000007 belongs to no table\n");
+    let reason = "error: data: the key ee0000000000000007 belongs to no table; copy the directory, then restore";
+    assert!(run.stderr.starts_with(reason), "{}", run.stderr);
 
     commit(&program, |tx| tx.put(&NOT_USERS, &UserId::from(uuid::Uuid::from_u128(9)), &Present));
     let run = program.run(&["store", "check"]);
@@ -290,7 +326,11 @@ fn a_key_ring_is_made_before_the_first_start_and_never_for_a_sealed_store() {
     let again = program.run(&["keys", "init"]);
     assert_eq!(
         (again.code, again.stderr.as_str()),
-        (1, "error: keys/ring is there already; the server uses it as it is\n")
+        (
+            1,
+            "error: keys/ring is there already; the server uses it as it is, or name another file (`majordomo keys init \
+             FILE`)\n"
+        )
     );
     program.serve().stop();
     assert_eq!(std::fs::read(program.path("keys/ring")).unwrap(), ring, "the server uses the ring");

@@ -103,3 +103,22 @@ fn what_root_writes_belongs_to_the_owner_of_the_store() {
         assert!(roots.is_empty(), "{command:?} leaves files of root: {roots:?}");
     }
 }
+
+#[test]
+fn a_directory_that_root_restores_belongs_to_the_owner_of_its_parent() {
+    const OWNER: u32 = 65_534;
+    let program = Majordomo::new().variable("MAJORDOMO__AUTH__TOKEN__ALGORITHM", "EdDSA");
+    program.serve().stop();
+    assert_eq!(program.run(&["snapshot", "create", "copy.snapshot"]).code, 0);
+    std::fs::create_dir(program.path("state")).unwrap();
+    if std::os::unix::fs::chown(program.path("state"), Some(OWNER), Some(OWNER)).is_err() {
+        return skipped("only root gives files away");
+    }
+    let run = program.run(&["snapshot", "restore", "copy.snapshot", "state/data"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("belongs to user 65534, as its parent does"), "{}", run.stderr);
+    let roots: Vec<_> = owners(&program.path("state")).into_iter().filter(|(_, owner)| *owner != OWNER).collect();
+    assert!(roots.is_empty(), "files of root: {roots:?}");
+    let run = program.run(&["snapshot", "restore", "copy.snapshot", "other"]);
+    assert!(run.code == 0 && run.stderr.contains("belongs to root; if the server runs as another user: chown -R"));
+}

@@ -38,7 +38,7 @@ async fn register(server: &Server, email: &str) {
 /// Moves the clock forward and waits until the actor has read it.
 async fn advance(server: &Server, by: &str) {
     let rounds = async || {
-        let actor = server.ops_api().get("/actors/upkeep/audit_end").await.unwrap().expect(200);
+        let actor = server.ops_api().get("/actors/upkeep/audit_head").await.unwrap().expect(200);
         actor.body["work"]["handled"].as_u64().unwrap_or_else(|| panic!("{}", actor.text))
     };
     let before = rounds().await;

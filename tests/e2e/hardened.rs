@@ -45,10 +45,15 @@ async fn production_removes_permissions_of_others_from_its_own_files() {
     let pepper = home.path().join("pepper");
     fs::write(&pepper, "sixteen bytes or more").unwrap();
     set_mode(&pepper, 0o644);
+    home.set("notify.email.smtp_url", "");
+    home.set("notify.email.smtp_url_file", "smtp_url");
+    let smtp_url = home.path().join("smtp_url");
+    fs::write(&smtp_url, "smtps://user:password@127.0.0.1:1").unwrap();
+    set_mode(&smtp_url, 0o604);
     fs::create_dir(home.store()).unwrap();
     set_mode(&home.store(), 0o755);
     let server = home.start().await;
-    assert_eq!((mode(&home.store()), mode(&pepper)), (0o700, 0o600));
+    assert_eq!([mode(&home.store()), mode(&pepper), mode(&smtp_url)], [0o700, 0o600, 0o600]);
     let written = server.written();
     assert!(written.contains("pepper") && written.contains("0644"), "{written}");
     server.ask_to_stop();
@@ -57,20 +62,34 @@ async fn production_removes_permissions_of_others_from_its_own_files() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn production_refuses_a_file_of_another_user_that_others_can_read() {
-    let mut home = production();
-    home.set("secrets.pepper_file", "pepper");
-    let pepper = home.path().join("pepper");
-    fs::write(&pepper, "sixteen bytes or more").unwrap();
-    set_mode(&pepper, 0o644);
-    if std::os::unix::fs::chown(&pepper, Some(65_534), None).is_err() {
-        // Only root can change the owner of a file; otherwise a file of root is used.
-        home.set("secrets.pepper_file", "/etc/passwd");
+    for (file, key) in
+        [("secrets.pepper_file", "secrets.pepper_file"), ("notify.email.smtp_url_file", "notify.email.smtp_url")]
+    {
+        let mut home = production();
+        if file == "notify.email.smtp_url_file" {
+            home.set("notify.email.smtp_url", "");
+        }
+        home.set(file, "secret");
+        let secret = home.path().join("secret");
+        fs::write(&secret, "smtps://user:password@127.0.0.1:1").unwrap();
+        set_mode(&secret, 0o644);
+        if std::os::unix::fs::chown(&secret, Some(65_534), None).is_err() {
+            // Only root can change the owner of a file; otherwise a file of root is used.
+            home.set("notify.email.smtp_url", "smtps://127.0.0.1:1");
+            home.set("secrets.pepper_file", "/etc/passwd");
+        }
+        refuses(&home, key).await;
     }
+}
+
+/// Both the start and the check refuse the file of the key.
+async fn refuses(home: &Home, key: &str) {
     for arguments in [&["serve"][..], &["config", "check", "--production"]] {
         let output = home.run(arguments).await;
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(!output.status.success(), "{text}");
-        assert!(text.contains("secrets.pepper_file") && text.contains("others can read"), "{text}");
+        let is_named = text.contains(key) || text.contains("secrets.pepper_file");
+        assert!(is_named && text.contains("others can read") && text.contains("chmod o="), "{text}");
     }
     assert!(!home.store().exists(), "a refused start left a directory");
 }

@@ -7,6 +7,7 @@
     reason = "tests panic, and read the machine's time"
 )]
 
+mod accounts;
 mod api;
 mod audit_head;
 mod crowd;
@@ -20,12 +21,17 @@ mod metrics;
 mod migrating;
 #[path = "../peers/mod.rs"]
 mod peers;
+#[path = "../power/mod.rs"]
+mod power;
 mod quick_start;
 mod refusals;
+mod repeat;
 mod restored;
+mod runbooks;
 mod secrets;
 mod server;
 mod shutdown;
 mod snapshots;
+mod starting;
 mod tokens;
 mod tree;

@@ -58,7 +58,7 @@ async fn process() {
     let log = log::install(&config.log).unwrap();
     let mut asked_to_stop = signal(SignalKind::terminate()).unwrap();
     let stop = async { asked_to_stop.recv().await.unwrap_or_default() };
-    let app = App::open(config, log, MIGRATIONS).await.unwrap();
+    let app = App::bind(config, log, MIGRATIONS).unwrap();
     println!("public listener on http://{}", app.public());
     println!("ops listener on http://{}", app.ops());
     app.run(|_| println!("all is served"), stop, std::future::pending()).await.unwrap();
@@ -207,7 +207,8 @@ async fn a_stop_in_the_middle_of_a_migration_closes_the_store_and_the_next_start
     let_through(&mut input, 2).await;
     not_ready(&server.api(), "migrating 20%").await;
     server.ask_to_stop();
-    let logged = until(SOON, || async { server.written().contains("asked to stop while migrating").then_some(()) });
+    let logged =
+        until(SOON, || async { server.written().contains("asked to stop before the store is ready").then_some(()) });
     logged.await.unwrap_or_else(|| panic!("the stop was not logged:\n{}", server.written()));
     // The step that waits ends without a change.
     drop(input);

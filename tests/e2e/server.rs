@@ -1,5 +1,6 @@
 //! One program in a directory of its own, on ports of its own.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,8 @@ use crate::api::Api;
 /// A first start creates its keys; other starts are faster.
 const FIRST_START: Duration = Duration::from_secs(60);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_majordomo");
+/// The environment variable that names another build of the program.
+const OTHER_PROGRAM: &str = "MAJORDOMO_TEST_PROGRAM";
 
 /// The directory the program is started in; it remains over restarts.
 pub struct Home {
@@ -52,7 +55,8 @@ impl Home {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        self.command_of(Path::new(PROGRAM), arguments)
+        let other = std::env::var_os(OTHER_PROGRAM);
+        self.command_of(other.as_deref().map_or(Path::new(PROGRAM), Path::new), arguments)
     }
 
     /// The same for another program.
@@ -93,7 +97,13 @@ impl Home {
 
 impl Server {
     /// Starts `command` and waits until it logs its addresses.
-    pub async fn launch(mut command: Command) -> Self {
+    pub async fn launch(command: Command) -> Self {
+        let launched = Self::attempt(command).await;
+        launched.unwrap_or_else(|written| panic!("the program did not log its addresses:\n{written}"))
+    }
+
+    /// As `launch`; the error is the output of a program that does not log its addresses.
+    pub async fn attempt(mut command: Command) -> Result<Self, String> {
         let started = Instant::now();
         let mut child = command.spawn().unwrap();
         let written = Arc::new(Mutex::new(String::new()));
@@ -105,9 +115,28 @@ impl Server {
         let both = announced.wait_for(|listeners| listeners.public.is_some() && listeners.ops.is_some());
         let listeners = match timeout(FIRST_START, both).await {
             Ok(Ok(listeners)) => listeners.clone(),
-            _ => panic!("the program did not log its addresses:\n{}", written.lock().unwrap()),
+            Ok(Err(_)) => {
+                let [stdout, stderr] = readers;
+                stdout.await.unwrap();
+                stderr.await.unwrap();
+                return Err(written.lock().unwrap().clone());
+            }
+            Err(_) => return Err(written.lock().unwrap().clone()),
         };
         let (Some(public), Some(ops)) = (listeners.public, listeners.ops) else { unreachable!() };
+        Ok(Self { child, public, ops, written, readers, started, ready_after: Duration::ZERO })
+    }
+
+    /// Starts `command`, whose settings name the addresses `[public, ops]`, and waits for nothing.
+    pub fn begin(mut command: Command, addresses: [SocketAddr; 2]) -> Self {
+        let started = Instant::now();
+        let mut child = command.spawn().unwrap();
+        let written = Arc::new(Mutex::new(String::new()));
+        let readers = [
+            listen(child.stdout.take().unwrap(), Arc::clone(&written), None),
+            listen(child.stderr.take().unwrap(), Arc::clone(&written), None),
+        ];
+        let [public, ops] = addresses.map(|address| format!("http://{address}"));
         Self { child, public, ops, written, readers, started, ready_after: Duration::ZERO }
     }
 }
@@ -184,15 +213,27 @@ impl Server {
     }
 
     pub async fn wait_until_ready(&mut self) {
-        let api = self.api();
-        let ready = until(FIRST_START, || async {
-            let answer = api.get("/health/ready").await.ok()?;
-            (answer.status == 200).then_some(())
-        });
-        if ready.await.is_none() {
+        if !self.becomes_ready().await {
             panic!("the program did not become ready:\n{}", self.written());
         }
+    }
+
+    /// Waits until the program is ready; false if it ends, or does not become ready in time.
+    pub async fn becomes_ready(&mut self) -> bool {
+        let api = self.api();
+        let ready = until(FIRST_START, || {
+            let (runs, api) = (self.runs(), &api);
+            async move {
+                match api.get("/health/ready").await {
+                    Ok(answer) if answer.status == 200 => Some(true),
+                    Ok(_) => None,
+                    Err(_) => (!runs).then_some(false),
+                }
+            }
+        });
+        let is_ready = ready.await == Some(true);
         self.ready_after = self.started.elapsed();
+        is_ready
     }
 
     /// `kill -9`, and waits until the process has ended.

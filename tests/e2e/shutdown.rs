@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::server::{Home, Server, until};
@@ -68,6 +68,43 @@ async fn an_idle_process_ends_at_once() {
     server.ask_to_stop();
     let (status, written) = server.ended(Duration::from_secs(4)).await;
     assert_eq!(status.code(), Some(0), "{written}");
+}
+
+/// Sends GET for `path`, and waits until the server has read the request: its end of the connection holds no byte of it.
+async fn begin_to_wait(server: &Server, path: &str) -> TcpStream {
+    let address: std::net::SocketAddrV4 = server.public.trim_start_matches("http://").parse().unwrap();
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\naccept: application/json\r\n\r\n");
+    client.write_all(head.as_bytes()).await.unwrap();
+    let ends = [address.port(), client.local_addr().unwrap().port()].map(|port| format!(":{port:04X}"));
+    let is_read = until(LIMIT, || async {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        // proc(5): number, local address, remote address, state, transmit:receive queue.
+        let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut row = rows.filter(|row| row[1].ends_with(&ends[0]) && row[2].ends_with(&ends[1]));
+        row.next().is_some_and(|row| row[4].ends_with(":00000000")).then_some(())
+    });
+    is_read.await.expect("the server reads the request");
+    client
+}
+
+/// A script that waits for a code gets an answer, and not a broken connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_waits_for_mail_is_answered_at_the_drain() {
+    let home = Home::new();
+    let server = home.start().await;
+    let mut inbox = begin_to_wait(&server, "/dev/inbox?wait=30").await;
+    let mut code = begin_to_wait(&server, "/dev/inbox/code?wait=30").await;
+    let asked = Instant::now();
+    server.ask_to_stop();
+    let (mut list, mut missing) = (String::new(), String::new());
+    inbox.read_to_string(&mut list).await.unwrap();
+    code.read_to_string(&mut missing).await.unwrap();
+    assert!(list.starts_with("HTTP/1.1 200") && list.ends_with("{\"data\":[]}"), "{list:?}");
+    assert!(missing.starts_with("HTTP/1.1 404") && missing.contains("No message with a code"), "{missing:?}");
+    let (status, written) = server.ended(LIMIT).await;
+    assert_eq!(status.code(), Some(0), "{written}");
+    assert!(asked.elapsed() < Duration::from_secs(4), "the drain waited {:?}", asked.elapsed());
 }
 
 /// Connects to the public listener and begins a request that is never complete.

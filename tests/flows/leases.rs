@@ -48,7 +48,7 @@ const LEASES: [&str; 9] = [
     "relay/notifier",
     "relay/otp",
     "sender",
-    "upkeep/audit_end",
+    "upkeep/audit_head",
     "upkeep/expirer",
     "upkeep/key_rotation",
     "upkeep/notification_retention",

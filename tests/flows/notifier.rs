@@ -25,7 +25,7 @@ use crate::test_app::{START, ready};
 
 /// Mails to an address.
 fn to(address: &str) -> MailSelector {
-    MailSelector { to: Some(address.to_owned()), after: None }
+    MailSelector { to: Some(address.to_owned()), after: None, before: None }
 }
 
 #[tokio::test(start_paused = true)]

@@ -139,7 +139,7 @@ impl TestNotifier {
     }
 
     pub async fn inbox(&self, to: &str) -> Vec<InboxMail> {
-        let select = MailSelector { to: Some(to.to_owned()), after: None };
+        let select = MailSelector { to: Some(to.to_owned()), after: None, before: None };
         self.notifier.inbox(&select, 5 * SECOND, PageLimit::default()).await.unwrap()
     }
 

@@ -39,7 +39,7 @@ fn transport(office: &PostOffice, post: &Post, account: &str) -> SmtpTransport {
         hello: "example.com".into(),
         extra_roots: Some(std::fs::read(office.certificate()).unwrap()),
     };
-    SmtpTransport::new(settings, Arc::new(SystemClock::after(Timestamp::ZERO))).unwrap()
+    SmtpTransport::new(settings, Arc::new(SystemClock::default())).unwrap()
 }
 
 fn mail(id: &str) -> OutgoingMail {
@@ -90,7 +90,7 @@ async fn a_wrong_password_is_reported_and_an_unknown_certificate_is_refused() {
     let url = SmtpServer::parse(&format!("smtp://{ACCOUNT}@localhost:{}?tls=required", post.port)).unwrap();
     let settings =
         SmtpSettings { url, timeout: Duration::from_secs(3), hello: "example.com".into(), extra_roots: None };
-    let strict = SmtpTransport::new(settings, Arc::new(SystemClock::after(Timestamp::ZERO))).unwrap();
+    let strict = SmtpTransport::new(settings, Arc::new(SystemClock::default())).unwrap();
     let refused = strict.send(&mail("0199")).await;
     assert!(
         matches!(refused.answer, ProviderAnswer::Broken { step: SmtpStep::StartTls, .. }),

@@ -46,6 +46,13 @@ pub fn program(name: &'static str) -> Option<&'static str> {
     }
 }
 
+/// A browser that scripts can steer.
+pub fn browser() -> Option<&'static str> {
+    const NAMES: [&str; 3] = ["chromium", "google-chrome", "chromium-browser"];
+    let found = NAMES.into_iter().find(|name| runs(Command::new(name).arg("--version")));
+    found.or_else(|| missing("chromium"))
+}
+
 /// The checker of Prometheus' text format, of Debian's package `prometheus`.
 pub fn promtool() -> Option<&'static str> {
     with_version("promtool")

@@ -19,11 +19,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 async fn forgot(client: &Client, email: &str) -> Value {
     let answer = client.post("/auth/password/forgot", json!({ "email": email })).await;
     assert_eq!(answer.status, 202, "{answer:?}");
-    answer.body["requestId"].clone()
+    answer.body["resetId"].clone()
 }
 
 fn reset(request: &Value, code: &str) -> Value {
-    json!({ "requestId": request, "code": code, "newPassword": NEW })
+    json!({ "resetId": request, "code": code, "newPassword": NEW })
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ async fn a_code_that_was_tried_before_it_was_issued_is_sent_with_the_tries_that_
 }
 
 async fn forgot(app: &TestApp, email: &str) -> Value {
-    app.anyone.post("/auth/password/forgot", json!({ "email": email })).await.body["requestId"].clone()
+    app.anyone.post("/auth/password/forgot", json!({ "email": email })).await.body["resetId"].clone()
 }
 
 /// Tries a wrong code to reset a password; returns the audit entries that it led to.
@@ -106,7 +106,7 @@ async fn wrong_reset_codes_are_counted_the_same_whether_there_is_a_code_or_not()
     app.verified("known2@example.com").await;
     let used = forgot(&app, "known2@example.com").await;
     let code = code_in(&app.mail("known2@example.com", "reset_code", 1).await);
-    let form = json!({ "requestId": used, "code": code, "newPassword": "a sentence of the owner" });
+    let form = json!({ "resetId": used, "code": code, "newPassword": "a sentence of the owner" });
     assert_eq!(app.anyone.post("/auth/password/reset", form).await.status, 204);
     for email in [KNOWN, UNKNOWN] {
         assert_eq!(refused_reset(&app, json!({ "email": email })).await, 1, "{email}: no code was requested");
@@ -117,7 +117,7 @@ async fn wrong_reset_codes_are_counted_the_same_whether_there_is_a_code_or_not()
         for request in [&known, &unknown, &used] {
             // The request of the used code has had one try.
             let left = if *request == used { 4 } else { 5 };
-            let counted = refused_reset(&app, json!({ "requestId": request })).await;
+            let counted = refused_reset(&app, json!({ "resetId": request })).await;
             assert_eq!(counted, usize::from(round < left), "{request} {round}");
         }
     }
@@ -134,7 +134,7 @@ async fn an_expired_reset_code_is_counted_as_for_an_unknown_address() {
     app.mail(KNOWN, "reset_code", 2).await;
     app.advance(Duration::from_secs(6 * 60));
     for request in requests {
-        assert_eq!(refused_reset(&app, json!({ "requestId": request })).await, 1, "{request}");
+        assert_eq!(refused_reset(&app, json!({ "resetId": request })).await, 1, "{request}");
     }
 }
 
@@ -152,12 +152,12 @@ async fn the_event_of_a_wrong_reset_code_has_the_tries_that_are_left_to_its_requ
     let request = forgot(&app, KNOWN).await;
     app.mail(KNOWN, "reset_code", 1).await;
     for _ in 0..6 {
-        refused_reset(&app, json!({ "requestId": request })).await;
+        refused_reset(&app, json!({ "resetId": request })).await;
     }
     let left: Vec<_> = app.events(OtpFailed::TYPE).into_iter().map(attempts_left).collect();
     assert_eq!(left, [4, 3, 2, 1, 0]);
     let unknown = forgot(&app, UNKNOWN).await;
-    refused_reset(&app, json!({ "requestId": unknown })).await;
+    refused_reset(&app, json!({ "resetId": unknown })).await;
     let details: Vec<_> = app.audited(OtpAction::CodeRefused).into_iter().map(|entry| entry.detail).collect();
     assert_eq!((&details[0], details.len()), (&details[5], 6), "an unknown address has the same detail");
     assert_eq!(details[0], "purpose=reset_password attempts_left=4");

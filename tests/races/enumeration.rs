@@ -178,13 +178,13 @@ async fn a_password_reset_does_not_reveal_who_is_a_user() {
     let mut requests = Vec::new();
     for email in ALL {
         let answer = app.anyone.post("/auth/password/forgot", json!({ "email": email })).await;
-        requests.push(answer.body["requestId"].clone());
+        requests.push(answer.body["resetId"].clone());
     }
     requests.push(json!(uuid::Uuid::from_u128(7)));
     for round in 0..7 {
         let by_request = requests
             .iter()
-            .map(|id| json!({ "requestId": id, "code": "000000", "newPassword": "a sentence for the thief" }));
+            .map(|id| json!({ "resetId": id, "code": "000000", "newPassword": "a sentence for the thief" }));
         let found = alike(&app, "/auth/password/reset", by_request).await;
         assert_eq!((found.status, found.hashes, found.commits), (422, 1, 2), "{round}");
     }
@@ -372,11 +372,10 @@ async fn a_wrong_try_of_any_code_costs_the_same_events_and_audit_entries() {
         }
     }
     for email in ["known1@example.com", "nobody@example.com"] {
-        let request =
-            app.anyone.post("/auth/password/forgot", json!({ "email": email })).await.body["requestId"].clone();
+        let request = app.anyone.post("/auth/password/forgot", json!({ "email": email })).await.body["resetId"].clone();
         for round in 0..6 {
             let before = refusals(&app).await.1;
-            let body = json!({ "requestId": request, "code": "999999", "newPassword": "a sentence for the thief" });
+            let body = json!({ "resetId": request, "code": "999999", "newPassword": "a sentence for the thief" });
             assert_eq!(app.anyone.post("/auth/password/reset", body).await.problem(), "code_invalid");
             assert_eq!(refusals(&app).await.1 - before, usize::from(round < 5), "{email} {round}");
         }

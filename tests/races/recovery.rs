@@ -27,7 +27,7 @@ async fn a_hundred_requests_send_one_code_and_a_hundred_resets_set_one_password(
     let resets = hundred(|number| {
         let client = app.anyone.clone();
         let body = json!({
-            "requestId": answers[number].body["requestId"], "code": code,
+            "resetId": answers[number].body["resetId"], "code": code,
             "newPassword": format!("the sentence with number {number}"),
         });
         async move { client.post("/auth/password/reset", body).await }
@@ -56,7 +56,7 @@ async fn of_a_hundred_wrong_reset_codes_at_most_five_are_checked_by_request_and_
     app.verified("ada@example.com").await;
     let forgot = app.anyone.post("/auth/password/forgot", json!({ "email": "ada@example.com" })).await;
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
-    for by in [json!({ "requestId": forgot.body["requestId"] }), json!({ "email": "ada@example.com" })] {
+    for by in [json!({ "resetId": forgot.body["resetId"] }), json!({ "email": "ada@example.com" })] {
         let mut body = json!({ "code": wrong(&code), "newPassword": "a sentence for the thief" });
         body.as_object_mut().unwrap().extend(by.as_object().unwrap().clone());
         let answers = hundred(|_| {
@@ -69,8 +69,7 @@ async fn of_a_hundred_wrong_reset_codes_at_most_five_are_checked_by_request_and_
     // A try that finds the mailbox full is counted and not made.
     let tried = app.events(OtpFailed::TYPE).len();
     assert!((1..=25).contains(&tried), "{tried}");
-    let late =
-        json!({ "requestId": forgot.body["requestId"], "code": code, "newPassword": "a sentence for the thief" });
+    let late = json!({ "resetId": forgot.body["resetId"], "code": code, "newPassword": "a sentence for the thief" });
     assert_eq!(app.anyone.post("/auth/password/reset", late).await.problem(), "code_invalid");
     assert!(app.events(PasswordResetCompleted::TYPE).is_empty());
 }

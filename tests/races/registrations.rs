@@ -87,7 +87,7 @@ async fn a_registration_of_a_users_address_has_no_effect_and_its_owner_gets_a_no
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
     assert_eq!(app.verify(&other.body["id"], &code).await.problem(), "code_invalid");
     let reset =
-        json!({ "requestId": forgot.body["requestId"], "code": code, "newPassword": "the owner's second sentence" });
+        json!({ "resetId": forgot.body["resetId"], "code": code, "newPassword": "the owner's second sentence" });
     assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
     let login = json!({ "identifier": "ada@example.com", "password": "the other person's sentence" });
     assert_eq!(app.anyone.post("/auth/login", login).await.status, 401);

@@ -23,6 +23,7 @@ use majordomo::{
         codec::{self, CodecFault},
         keyring::Keyring,
         migrations::{self, Migration, MigrationStep},
+        redating,
         tables::{
             self, failure,
             inbox::Keeping,
@@ -75,7 +76,8 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     tables::reset::put(tx, &request)?;
     let invitation = an_invitation(tx, now);
     tables::invitation::insert(tx, &invitation)?;
-    tx.audit(AuditRecord::done(UserAction::ChangeRoles, person).detail("roles=user"))
+    tx.audit(AuditRecord::done(UserAction::ChangeRoles, person).detail("roles=user"))?;
+    redating::begin(tx, now.plus(std::time::Duration::from_secs(1)))
 }
 
 fn fill_failures(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {

@@ -15,6 +15,7 @@ use majordomo::{
         snapshot::SnapshotError,
         tables::user::{self, USER_BY_ID, USER_ID_BY_EMAIL},
     },
+    telemetry::health::HealthStatus,
     types::{EmailAddress, Fault},
 };
 
@@ -196,5 +197,85 @@ fn a_tree_that_lost_its_last_event_is_rebuilt_at_the_start() {
             assert_eq!(found, (head, audit), "{} {clean}", kind.name());
             opened.close();
         }
+    }
+}
+
+fn mark(disk: &TestDisk) -> PathBuf {
+    disk.settings.dir.join("damaged")
+}
+
+#[test]
+fn a_damaged_value_is_recorded_and_the_next_start_rebuilds_the_tree() {
+    for kind in ON_DISK {
+        let test_store = with_a_damaged_user(kind);
+        let opened = test_store.open();
+        let before = tree(&test_store.disk);
+        assert!(ready(opened.store.read(|view| user::find(view, id_of(1)).map(|_| ()))).is_err());
+        drop(opened);
+        let written = std::fs::read_to_string(mark(&test_store.disk)).unwrap();
+        let json: serde_json::Value = serde_json::from_str(written.lines().next().unwrap()).unwrap();
+        assert_eq!(json["tree"].as_str(), before.file_name().unwrap().to_str());
+        assert_eq!(json["value"]["table"], "user_by_id");
+        assert!(json["value"]["key"].as_str().unwrap().starts_with("01:"), "{json}");
+        assert!(json["value"]["at"].is_number() && json["value"]["lsn"].is_number(), "{json}");
+        assert!(!written.contains("person1"), "{written}");
+        let opened = test_store.open();
+        let found = ready(opened.store.read(|view| user::find(view, id_of(1)))).unwrap();
+        assert_eq!(found.unwrap().id, id_of(1), "{}", kind.name());
+        assert_ne!(tree(&test_store.disk), before);
+        assert!(!mark(&test_store.disk).exists());
+        opened.close();
+    }
+}
+
+#[test]
+fn a_value_that_is_damaged_again_after_a_rebuild_fails_its_requests_alone() {
+    for kind in ON_DISK {
+        let test_store = with_a_damaged_user(kind);
+        let opened = test_store.open();
+        assert!(ready(opened.store.read(|view| user::find(view, id_of(1)).map(|_| ()))).is_err());
+        drop(opened);
+        test_store.open().close();
+        damage_first(&test_store.disk, USER_BY_ID.tag);
+        // The second opening is that of a supervisor that starts the program again.
+        for _ in 0..2 {
+            let mut opened = test_store.open();
+            let answer = ready(opened.store.read(|view| user::find(view, id_of(1)).map(|_| ())));
+            assert!(matches!(answer, Err(Fault::Bug { .. })), "{answer:?}");
+            let answer = opened.commit(|tx| user::find(tx, id_of(1)).map(|_| ()));
+            assert!(matches!(answer, Err(Fault::Bug { .. })), "{answer:?}");
+            assert_eq!(ready(opened.store.read(|view| user::find(view, id_of(2)))).unwrap().unwrap().id, id_of(2));
+            opened.act(1, 3).unwrap();
+            assert!(opened.store.lost().borrow().is_none());
+            let report = opened.store.report();
+            assert_eq!((report.status, report.reasons), (HealthStatus::Down, vec!["damaged: 1 in user_by_id".into()]));
+            assert!(opened.store.upkeep().unwrap().take().is_err());
+            assert!(!mark(&test_store.disk).exists());
+            opened.close();
+        }
+        let mut opened = test_store.open();
+        let now = opened.write().stamp.now;
+        opened.commit(move |tx| tx.put(&USER_BY_ID, &id_of(1), &a_user(id_of(1), 1, now))).unwrap();
+        assert!(
+            ready(opened.store.read(|view| user::find(view, id_of(1)))).unwrap().is_some(),
+            "a later write repairs it"
+        );
+        opened.close();
+    }
+}
+
+#[test]
+fn a_damaged_head_of_a_log_is_repaired_by_the_same_start() {
+    for kind in ON_DISK {
+        let test_store = TestStore::real(kind);
+        let mut opened = test_store.open();
+        opened.act(1, 3).unwrap();
+        let head = opened.store.head();
+        opened.close();
+        damage_first(&test_store.disk, 0x20);
+        let opened = test_store.open();
+        assert_eq!((opened.store.head(), head), (1, 1));
+        assert!(!mark(&test_store.disk).exists());
+        opened.close();
     }
 }

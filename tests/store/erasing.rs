@@ -10,7 +10,7 @@ use majordomo::{
 
 use crate::{samples::a_notification, test_store::TestStore, tools::user};
 
-fn tell(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
+fn add_notification(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
     let now = tx.now();
     let (notification_record, delivery, _) = a_notification(tx, owner, now);
     notification::insert(tx, &notification_record)?;
@@ -24,9 +24,9 @@ fn tell(tx: &mut Tx<'_>, owner: UserId) -> Result<(), TxFault> {
 fn no_notification_of_an_erased_person_is_left_and_others_keep_theirs() {
     let test_store = TestStore::simulated();
     let mut opened = test_store.open();
-    opened.commit(|tx| tell(tx, user(2))).unwrap();
+    opened.commit(|tx| add_notification(tx, user(2))).unwrap();
     let without = opened.contents();
-    opened.commit(|tx| tell(tx, user(1)).and_then(|()| tell(tx, user(1)))).unwrap();
+    opened.commit(|tx| add_notification(tx, user(1)).and_then(|()| add_notification(tx, user(1)))).unwrap();
     assert!(opened.contents().len() > without.len());
     for left in [1, 1, 0] {
         let removed = opened.commit(|tx| notification::remove_of_owner(tx, user(1), 1)).unwrap();

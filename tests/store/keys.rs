@@ -132,11 +132,11 @@ fn an_accepted_loss_keeps_users_and_drops_sealed_values() {
     assert_eq!(read(&opened), Ok((true, 0, None, 0, 0)));
     opened.close();
     let mut opened = test_store.open();
-    settle_in_anew(&mut opened);
+    create_store_again(&mut opened);
     assert_eq!(sessions(&opened), 1);
 }
 
-fn settle_in_anew(opened: &mut OpenStore<'_>) {
+fn create_store_again(opened: &mut OpenStore<'_>) {
     opened
         .commit(|tx| {
             let now = tx.now();

@@ -193,3 +193,13 @@ fn after_a_failed_sync_nothing_is_accepted() {
     assert!(error.is_fatal(), "{error}");
     assert_eq!(base.progress().committed().0, 0);
 }
+
+#[test]
+fn a_store_whose_empty_directory_of_snapshots_is_missing_opens() {
+    let disk = TestDisk::real(EngineKind::Redb);
+    let mut base = disk.open().unwrap();
+    disk.commit(&mut base, &[vec![put(1, "x")]]);
+    base.close_clean().unwrap();
+    fs::remove_dir(disk.settings.dir.join("snapshots")).unwrap();
+    assert_eq!(contents(&**disk.open().unwrap().engine()).len(), 1);
+}

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::mpsc, time::Duration};
 
 use majordomo::persistence::{
     Batch, Lsn,
-    base::{OpenError, TreeState},
+    base::{Closed, OpenError, TreeState},
     engine::EngineKind,
     settings::StoreSettings,
     snapshot::{SnapshotError, file_name, read, restore::restore},
@@ -248,4 +248,29 @@ fn disk_space_has_three_levels() {
     assert_eq!(DiskSpace::of(600 << 20), DiskSpace::Ample);
     assert_eq!(DiskSpace::of(511 << 20), DiskSpace::Low);
     assert_eq!(DiskSpace::of(127 << 20), DiskSpace::Full);
+}
+
+#[test]
+fn a_close_ends_a_snapshot_that_is_being_taken_and_leaves_the_clean_mark() {
+    let mut disk = TestDisk::real(EngineKind::Redb);
+    disk.settings.tuning.segment_bytes = 64 << 20;
+    let mut base = disk.open().unwrap();
+    for batch in 0..150 {
+        let puts = (0..1_000).map(|at| put(batch * 1_000 + at, &"x".repeat(100)).0.remove(0)).collect();
+        disk.commit(&mut base, &[vec![Batch(puts)]]);
+    }
+    let (upkeep, taking) = (base.upkeep().clone(), disk.settings.dir.join("snapshots/taking.new"));
+    std::thread::scope(|scope| {
+        let snapshot = scope.spawn(|| upkeep.take());
+        while !taking.exists() && !snapshot.is_finished() {
+            std::thread::yield_now();
+        }
+        assert_eq!(base.close_clean().unwrap(), Closed::Clean);
+        assert!(matches!(snapshot.join().unwrap(), Err(SnapshotError::Closing)));
+    });
+    assert!(!taking.exists());
+    let checkpoint = std::fs::read_to_string(disk.settings.dir.join("checkpoint")).unwrap();
+    assert!(checkpoint.contains("\"closed\":true"), "{checkpoint}");
+    disk.reboot();
+    assert_eq!(disk.open().unwrap().opening().tree, TreeState::Trusted);
 }

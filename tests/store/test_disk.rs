@@ -9,6 +9,7 @@ use majordomo::{
         engine::{ByteScan, Engine, EngineKind, EngineView, Pair, verified::VerifiedView},
         format::Seal,
         fs::RealFs,
+        journal::frame::FrameTime,
         settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
     },
     types::Clock,
@@ -80,7 +81,7 @@ impl TestDisk {
 
     pub fn commits(&self, group: &[Batch]) -> Vec<Commit> {
         let time = self.clock.now();
-        group.iter().map(|batch| Commit { time, batch: batch.clone() }).collect()
+        group.iter().map(|batch| Commit { time, step: FrameTime::Onward, batch: batch.clone() }).collect()
     }
 }
 

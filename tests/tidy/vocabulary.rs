@@ -47,6 +47,37 @@ const RETIRED_NAMES: [&str; 28] = [
     "yard",
 ];
 
+/// Words that the name of a function or of a test does not contain either: programs send, return, log and receive, and a
+/// user, a client or a caller is named as one.
+const NOT_IN_FUNCTIONS: [&str; 26] = [
+    "nobody",
+    "somebody",
+    "someone",
+    "whoever",
+    "everybody",
+    "everyone",
+    "anybody",
+    "anyone",
+    "whom",
+    "told",
+    "tells",
+    "untold",
+    "hear",
+    "hears",
+    "heard",
+    "unheard",
+    "speak",
+    "speaks",
+    "news",
+    "stranger",
+    "strangers",
+    "guest",
+    "guests",
+    "anew",
+    "leap",
+    "leaps",
+];
+
 /// A declared type or module: its name, whether other files can see it, and its line.
 struct Declared<'a> {
     name: &'a str,
@@ -93,6 +124,21 @@ fn is_retired(name: &str) -> bool {
     words.iter().any(|word| RETIRED_WORDS.contains(word)) || RETIRED_NAMES.contains(&words.join("_").as_str())
 }
 
+/// The words of a function's name. A name that is retired as a whole may be one, as `member` of a JSON object is.
+fn is_retired_function(name: &str) -> bool {
+    words(name).iter().any(|word| {
+        let word = word.as_str();
+        RETIRED_WORDS.contains(&word) || NOT_IN_FUNCTIONS.contains(&word)
+    })
+}
+
+/// The functions that `source` declares, and their lines.
+fn functions(source: &Source) -> impl Iterator<Item = (&str, usize)> {
+    let pairs = source.tokens.iter().zip(source.tokens.iter().skip(1));
+    let named = pairs.filter(|(word, name)| word.text == "fn" && name.text.starts_with(char::is_alphabetic));
+    named.map(|(_, name)| (name.text.as_str(), name.line))
+}
+
 fn retired(source: &Source) -> Vec<String> {
     let places = ["src/", "tests/", "benches/"];
     if !source.is_rust() || !places.iter().any(|place| source.path.starts_with(place)) {
@@ -101,6 +147,8 @@ fn retired(source: &Source) -> Vec<String> {
     let items = declared(source).into_iter().filter(|item| is_retired(item.name));
     let mut found: Vec<String> =
         items.map(|item| format!("{}:{}: `{}` is a retired word", source.path, item.line, item.name)).collect();
+    let named = functions(source).filter(|(name, _)| is_retired_function(name));
+    found.extend(named.map(|(name, line)| format!("{}:{line}: the function `{name}` has a retired word", source.path)));
     let parts = source.path.trim_end_matches(".rs").split('/');
     found.extend(
         parts.filter(|part| is_retired(part)).map(|part| format!("{}: `{part}` is a retired word", source.path)),
@@ -138,5 +186,7 @@ fn the_rule_of_retired_words_can_fail() {
     finds(retired, 2, "src/a.rs", "mod rooms;\npub(crate) mod household;");
     finds(retired, 1, "tests/api/house.rs", "");
     finds(retired, 1, "src/persistence/tree_fate.rs", "");
-    finds(retired, 0, "src/a.rs", "pub struct Doorway; struct WrittenSetting; mod store_keeper; fn house() {}");
+    finds(retired, 0, "src/a.rs", "pub struct Doorway; struct WrittenSetting; mod store_keeper; fn member() {}");
+    finds(retired, 2, "src/a.rs", "fn house() {} impl A { pub async fn tells_all(&self) {} } fn retold(f: fn(u8)) {}");
+    finds(retired, 1, "tests/a.rs", "#[test]\nfn nobody_is_refused() {}");
 }

@@ -31,6 +31,7 @@ pub enum AuthenticateRefusal {
 /// The claims of a token, if this program signed it and it has not expired.
 pub(super) fn claims(context: &AuthContext, token: &str, now: Timestamp) -> Result<Arc<AccessClaims>, TokenRefusal> {
     if let Some(claims) = context.verified.get(token, now) {
+        claims.check_times(now)?;
         return Ok(claims);
     }
     let claims = Arc::new(context.signing().verify(token, &context.expected, now)?);
@@ -49,7 +50,8 @@ pub(super) async fn run(auth: &Auth, token: &str) -> Result<Authenticated, Failu
     let context = auth.context();
     let now = context.system.clock().now();
     let claims = claims(context, token, now).map_err(|refusal| match refusal {
-        TokenRefusal::Expired => Failure::Refused(AuthenticateRefusal::Expired),
+        // The answer to both is a refresh, after which the session has a token of the present time.
+        TokenRefusal::Expired | TokenRefusal::NotYet => Failure::Refused(AuthenticateRefusal::Expired),
         _made_up => Failure::Refused(AuthenticateRefusal::Invalid),
     })?;
     let (sid, sub) = (claims.sid, claims.sub);

@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct ChangePassword {
     /// The user, and the session that stays open.
-    pub who: Principal,
+    pub caller: Principal,
     /// The current password, which is checked.
     pub current: Secret,
     /// The new password; the policy is not checked yet.
@@ -66,7 +66,7 @@ impl Command<AuthContext> for ChangePassword {
     const DEADLINE: Duration = limits::HASHING_DEADLINE;
 
     async fn run(self, context: Arc<AuthContext>, call: Call) -> Result<(), Failure<ChangeRefusal>> {
-        let user = self.who.user;
+        let user = self.caller.user;
         let Some(seen) = context.store.read(move |view| user::find(view, user)).await? else {
             return Err(Failure::Refused(ChangeRefusal::SessionEnded));
         };
@@ -78,7 +78,7 @@ impl Command<AuthContext> for ChangePassword {
             return Err(Failure::Refused(ChangeRefusal::Fields(errors)));
         }
         let place = context.hasher.reserve(call.network(), Priority::Login)?;
-        let attempt = LoginAttempt::signed_in(&self.who, AuthAction::ChangePassword);
+        let attempt = LoginAttempt::signed_in(&self.caller, AuthAction::ChangePassword);
         let reserved = login_attempt::reserve(&context, &call, attempt).await;
         let attempt = reserved.map_err(|failure| failure.map_refusal(ChangeRefusal::from))?;
         let checked = match &seen.password_hash {
@@ -95,7 +95,7 @@ impl Command<AuthContext> for ChangePassword {
         };
         match hashed {
             Ok(hash) => {
-                let change = PasswordChange { seen, session: self.who.session, hash, attempt };
+                let change = PasswordChange { seen, session: self.caller.session, hash, attempt };
                 let rule = context.address_rule;
                 context.store.decide(context.write(&call), move |tx| commit(tx, &change, rule)).await
             }

@@ -41,7 +41,8 @@ pub struct ForgotPassword {
 /// The answer for every address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetRequested {
-    pub request: ResetId,
+    /// The id for `ResetBy::Id`.
+    pub reset: ResetId,
     /// The latest expiry of a code that is sent now. A code that is sent again keeps its earlier expiry, which the mail
     /// states.
     pub expires_at: Timestamp,
@@ -80,11 +81,7 @@ fn commit(
     };
     reset::put(tx, &request)?;
     record(tx, (owner, identifiers::stand_in(key, &email.normal())), request.id)?;
-    Ok(ResetRequested {
-        request: request.id,
-        expires_at: request.expires_at,
-        resend_at: now.plus(settings.resend_after),
-    })
+    Ok(ResetRequested { reset: request.id, expires_at: request.expires_at, resend_at: now.plus(settings.resend_after) })
 }
 
 /// The owner whose password a code for the address can set: the user; else the valid registration that has such a code;
@@ -104,13 +101,13 @@ pub(super) fn owner_of(reader: &impl Reader, email: &EmailAddress, now: Timestam
 }
 
 /// Emits and audits the request. For an unknown address the event is about `stand_in`, and the entry about no person.
-fn record(tx: &mut Tx<'_>, (owner, stand_in): (Option<UserId>, UserId), request: ResetId) -> Result<(), TxFault> {
+fn record(tx: &mut Tx<'_>, (owner, stand_in): (Option<UserId>, UserId), reset: ResetId) -> Result<(), TxFault> {
     let kind = match owner {
-        Some(user) => PasswordResetRequested { user, reset: request }.into(),
-        None => PasswordResetUnmatched { reset: request }.into(),
+        Some(user) => PasswordResetRequested { user, reset }.into(),
+        None => PasswordResetUnmatched { reset }.into(),
     };
     let event = Event { subject: owner.unwrap_or(stand_in), kind, personal: Personal::default() };
-    let entry = AuditRecord::done(AuthAction::ForgotPassword, owner).detail(format!("request={request}"));
+    let entry = AuditRecord::done(AuthAction::ForgotPassword, owner).detail(format!("reset={reset}"));
     tx.record(event, entry)?;
     Ok(())
 }

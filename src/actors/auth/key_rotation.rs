@@ -31,7 +31,7 @@ impl LeasedWorker for KeyRotation {
 
     async fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
         let clock = cx.system().clock();
-        if clock.trouble().is_none() {
+        if clock.may_remove() {
             let work = Work::until(clock.instant() + limits::CALL_DEADLINE);
             let call = Call { work, context: CallContext::service("auth", "keys-due") };
             let write = self.context.write(&call).under(lease.fence());

@@ -30,7 +30,7 @@ pub async fn prepare(
     clock: &dyn Clock,
 ) -> Result<KeySet, Fault> {
     let signs = store.read(|view| Ok(signing_key::all(view)?.iter().any(|key| key.stage == KeyStage::Signing)));
-    if !signs.await? || clock.trouble().is_none() {
+    if !signs.await? || clock.may_remove() {
         step(store, write, &settings.into(), Urgency::WhenDue).await?;
     }
     load(store).await

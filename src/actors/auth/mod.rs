@@ -11,6 +11,7 @@
 mod authenticate;
 mod change_password;
 mod context;
+mod drop_registration;
 mod end_session;
 mod forgot_password;
 mod identifiers;
@@ -27,6 +28,7 @@ mod password_costs;
 mod proof;
 mod refresh;
 mod register;
+mod resend_registration;
 mod resend_verification;
 mod reset_password;
 mod rotate_keys;
@@ -41,6 +43,7 @@ use std::sync::Arc;
 pub use authenticate::{AuthenticateRefusal, Authenticated};
 pub use change_password::{ChangePassword, ChangeRefusal};
 pub use context::{AuthContext, AuthKeys};
+pub use drop_registration::{DropRegistration, NoSuchRegistration};
 pub use end_session::{EndSession, NoSuchSession};
 pub use forgot_password::{ForgotPassword, ResetRequested};
 pub use key_reload::KeyReload;
@@ -53,6 +56,7 @@ pub use mark_used::MarkUsed;
 pub use own_code::{CodeRequested, ConfirmRefusal, OwnCode, OwnPurpose, RequestRefusal};
 pub use refresh::{Refresh, RefreshRefusal};
 pub use register::{Register, RegisterRefusal, Registered};
+pub use resend_registration::{RegistrationResent, ResendRefusal, ResendRegistration};
 pub use resend_verification::{Registrant, ResendVerification, Resent};
 pub use reset_password::{ResetBy, ResetPassword, ResetProof, ResetRefusal};
 pub use rotate_keys::RotateKeys;
@@ -62,11 +66,12 @@ pub use verify_email::{CodeInvalid, EmailProof, EmailVerified, VerifyEmail};
 use super::{hasher::HasherReport, otp::CodeState};
 use crate::{
     crypto::{jwk::JwkSet, token::AccessClaims},
-    domain::auth::Session,
+    domain::auth::{Registration, Session},
+    persistence::tables::registration,
     supervision::{Command, CommandActor, Handle},
     telemetry::metrics::figures::{CacheFigures, HasherFigures},
     types::{
-        CallContext, Failure, Fault, Principal, Secret,
+        CallContext, EmailAddress, Failure, Fault, Page, PageLimit, Principal, Secret,
         id::{CodeId, SessionId, UserId},
     },
 };
@@ -121,6 +126,18 @@ impl Auth {
     /// The valid sessions of a user, the last used one first; at most `auth.session.max_per_user`.
     pub async fn sessions(&self, user: UserId) -> Result<Vec<Session>, Fault> {
         sessions::list(self.context(), user).await
+    }
+
+    /// The registrations that a code can turn into users, newest first, of one address or of all.
+    pub async fn registrations(
+        &self,
+        email: Option<EmailAddress>,
+        after: Option<UserId>,
+        limit: PageLimit,
+    ) -> Result<Page<Registration, UserId>, Fault> {
+        let now = self.context().system.clock().now();
+        let store = &self.context().store;
+        store.read(move |view| registration::page(view, (email.as_ref(), now), after, limit)).await
     }
 
     /// The state of a code that the user requested.

@@ -64,8 +64,6 @@ pub enum RegisterRefusal {
     Closed,
     /// Registration needs an invitation, and the request has none.
     InvitationRequired,
-    /// The invitation does not exist, is for another address, or has expired.
-    InvitationInvalid,
     /// All refused fields.
     Fields(Vec<FieldError>),
     /// Another user has the user name, or a valid registration reserves it.
@@ -125,7 +123,7 @@ fn commit(
     if let Some(shown) = &draft.shown
         && !admits(tx, shown, &form.email)?
     {
-        return refuse(RegisterRefusal::InvitationInvalid);
+        return refuse(RegisterRefusal::Fields(vec![invitation_invalid()]));
     }
     let holder = user::find_by_email(tx, &form.email)?;
     let address = AddressState::held_by(holder.as_ref());
@@ -181,22 +179,19 @@ fn sign_in_at_once(
     Ok((entering, opened))
 }
 
-/// The checks before any hash or read; returns the code of the request's invitation.
+/// The checks before any hash or read; returns the code of the request's invitation. All refused fields are in one
+/// refusal, but none whose check reads the store.
 fn admit(context: &AuthContext, command: &Register) -> Result<Option<InvitationCode>, RegisterRefusal> {
-    let shown = match command.invitation.as_deref().map(InvitationCode::parse) {
-        Some(Ok(shown)) => Some(shown),
-        Some(Err(_)) => return Err(RegisterRefusal::InvitationInvalid),
-        None => None,
-    };
+    let shown = command.invitation.as_deref().map(InvitationCode::parse);
+    let mut errors = Vec::new();
     match (context.settings.registration, &shown) {
         (RegistrationPolicy::Closed, _) => return Err(RegisterRefusal::Closed),
         (RegistrationPolicy::Invite, None) => return Err(RegisterRefusal::InvitationRequired),
         (RegistrationPolicy::Domains, None) => {
             let here = command.email.domain();
             if !context.settings.domains.iter().any(|domain| domain.eq_ignore_ascii_case(here)) {
-                return Err(RegisterRefusal::Fields(vec![
-                    Invalid::new("domain_not_allowed", "addresses of this domain may not register here").at("/email"),
-                ]));
+                let why = Invalid::new("domain_not_allowed", "addresses of this domain may not register here");
+                errors.push(why.at("/email"));
             }
         }
         (RegistrationPolicy::Open, _) | (RegistrationPolicy::Domains | RegistrationPolicy::Invite, Some(_)) => {}
@@ -204,11 +199,17 @@ fn admit(context: &AuthContext, command: &Register) -> Result<Option<InvitationC
     let password_context =
         password_policy::PasswordContext { email: Some(&command.email), username: command.profile.username.as_ref() };
     let unfit = password_policy::check(command.password.reveal(), context.password_policy, password_context);
-    if unfit.is_empty() {
-        Ok(shown)
-    } else {
-        Err(RegisterRefusal::Fields(unfit.into_iter().map(|why| why.at("/password")).collect()))
-    }
+    errors.extend(unfit.into_iter().map(|why| why.at("/password")));
+    let shown = shown.transpose().unwrap_or_else(|_| {
+        errors.push(invitation_invalid());
+        None
+    });
+    if errors.is_empty() { Ok(shown) } else { Err(RegisterRefusal::Fields(errors)) }
+}
+
+/// The invitation does not exist, is for another address, or has expired.
+fn invitation_invalid() -> FieldError {
+    Invalid::new("invitation_invalid", "is not a code that lets this address register").at("/invitation")
 }
 
 /// Whether the code belongs to a valid invitation of the address.

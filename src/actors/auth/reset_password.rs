@@ -43,7 +43,7 @@ const PURPOSE: CodePurpose = CodePurpose::ResetPassword;
 #[derive(Debug, Clone)]
 pub enum ResetBy {
     /// The id in the answer of `ForgotPassword`.
-    Request(ResetId),
+    Id(ResetId),
     /// Only the address; it has a lower limit of tries.
     Address(EmailAddress),
 }
@@ -151,7 +151,7 @@ impl NamedReset {
 
     fn find_in(reader: &impl Reader, by: &ResetBy, now: Timestamp) -> Result<Self, TxFault> {
         Ok(match by {
-            ResetBy::Request(id) => match reset::find(reader, *id)? {
+            ResetBy::Id(id) => match reset::find(reader, *id)? {
                 Some(request) => {
                     Self { email: Some(request.email), owner: request.owner, requested_at: Some(request.created_at) }
                 }
@@ -238,7 +238,7 @@ async fn is_set(context: &AuthContext, call: &Call, owner: UserId, password: Sec
 /// The mailbox of a try without an owner.
 fn stand_in(context: &AuthContext, by: &ResetBy) -> UserId {
     let named = match by {
-        ResetBy::Request(id) => id.to_string(),
+        ResetBy::Id(id) => id.to_string(),
         ResetBy::Address(email) => email.normal(),
     };
     identifiers::stand_in(&context.keys.identifier, &named)
@@ -278,7 +278,7 @@ async fn count(
     email: Option<EmailAddress>,
 ) -> Result<u8, Failure<NoTryLeft>> {
     let (request, form) = match by {
-        ResetBy::Request(id) => (Some(*id), "request"),
+        ResetBy::Id(id) => (Some(*id), "request"),
         ResetBy::Address(_) => (None, "address"),
     };
     let day = email.map(|email| DayTries {

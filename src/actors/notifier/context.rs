@@ -14,7 +14,7 @@ use super::{
     provider::ProviderState,
     render::{Brand, Renderer},
     transport::{NotifierFault, app_name, sender, smtp},
-    writes::SenderClaim,
+    writes::{ExpiredDelivery, SenderClaim},
 };
 use crate::{
     actors::leased::SharedLease,
@@ -168,7 +168,9 @@ impl NotifierContext {
 
     /// A claim by the holder of `lease`.
     pub(super) fn claim(&self, lease: &Lease) -> SenderClaim {
-        SenderClaim { holder: lease.holder(), lasts: self.claim_time() }
+        let may_end = self.system.clock().may_remove();
+        let expired = if may_end { ExpiredDelivery::Suppressed } else { ExpiredDelivery::Held };
+        SenderClaim { holder: lease.holder(), lasts: self.claim_time(), expired }
     }
 
     pub(super) fn provider(&self) -> MutexGuard<'_, ProviderState> {

@@ -15,7 +15,7 @@ use crate::{
     },
     supervision::System,
     types::{
-        CallContext, Fault, PageLimit, Secret, Work,
+        CallContext, Fault, PageLimit, Secret, Timestamp, Work,
         id::{DeliveryId, MailId},
         limits,
         provider_answer::ProviderAnswer,
@@ -73,8 +73,11 @@ impl InboxTransport {
         Self { store, system, rows, keep: settings.keep }
     }
 
+    /// While the clock may not decide what is removed, mails of every age are kept, up to the number of rows.
     pub(super) fn keeping(&self) -> Keeping {
-        Keeping { rows: self.rows, since: self.system.clock().now().minus(self.keep) }
+        let clock = self.system.clock();
+        let since = if clock.may_remove() { clock.now().minus(self.keep) } else { Timestamp::ZERO };
+        Keeping { rows: self.rows, since }
     }
 
     fn write(&self) -> Write {
@@ -145,7 +148,8 @@ pub(super) async fn code(
     wait_for(context, (select, limits::PAGE_MAX), wait, first).await
 }
 
-/// What `pick` finds in the newest mails; reads them again after each change of the event log, for `wait` at most.
+/// What `pick` finds in the newest mails; reads them again after each change of the event log, for `wait` at most. A
+/// shutdown ends the wait, so that the request is answered before its connection is closed.
 async fn wait_for<T>(
     context: &NotifierContext,
     (select, limit): (&MailSelector, usize),
@@ -164,6 +168,7 @@ async fn wait_for<T>(
         }
         tokio::select! {
             () = &mut deadline => return Ok(None),
+            () = context.system.shutdown().cancelled() => return Ok(None),
             changed = changes.changed() => changed.map_err(|_| Fault::Unavailable)?,
         }
     }

@@ -93,7 +93,7 @@ impl ProviderState {
 
     /// `change`, at most once per `limits::PROVIDER_LOGGED_EVERY`.
     fn throttled(&mut self, now: Timestamp, change: ProviderChange) -> ProviderChange {
-        if self.logged_at.is_some_and(|at| now.since(at) < limits::PROVIDER_LOGGED_EVERY) {
+        if self.logged_at.is_some_and(|at| at.is_within(limits::PROVIDER_LOGGED_EVERY, now)) {
             return ProviderChange::Nothing;
         }
         self.logged_at = Some(now);

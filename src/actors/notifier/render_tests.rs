@@ -42,7 +42,7 @@ fn least() -> (Renderer, Facts) {
 }
 
 /// The parts that a message of the channel has.
-fn parts(channel: Channel) -> &'static [TemplatePart] {
+fn bodies(channel: Channel) -> &'static [TemplatePart] {
     match channel {
         Channel::Email => &[TemplatePart::Subject, TemplatePart::Html, TemplatePart::Text],
         Channel::Sms => &[TemplatePart::Text],
@@ -140,7 +140,7 @@ fn a_template_uses_only_what_it_declares() {
             let mut declared = common.clone();
             declared.extend(template.variables().iter().map(|name| (*name).to_owned()));
             let mut all = BTreeSet::new();
-            for part in parts(template.channel()) {
+            for part in bodies(template.channel()) {
                 let path = shipped::path(language, template, *part);
                 let used = used(&path);
                 assert!(used.is_subset(&declared), "{path} uses {:?}", used.difference(&declared));

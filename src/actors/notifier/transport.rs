@@ -62,15 +62,23 @@ pub(super) fn smtp(email: &config::EmailConfig, clock: Arc<dyn Clock>) -> Result
     Ok(SmtpTransport::new(smtp_settings(email)?, clock)?)
 }
 
+const CERTIFICATES: &str = "name a file with certificates (PEM) that the server can read";
+
 fn smtp_settings(email: &config::EmailConfig) -> Result<SmtpSettings, NotifierFault> {
-    let missing = || NotifierFault::Setting("transport is \"smtp\", and smtp_url is missing".to_owned());
-    let url = SmtpServer::parse(email.smtp_url.as_ref().ok_or_else(missing)?.reveal())?;
-    let extra_roots = match &email.ca_file {
-        None => None,
-        Some(path) => Some(
-            fs::read(path).map_err(|error| NotifierFault::Setting(format!("ca_file {}: {error}", path.display())))?,
-        ),
+    let missing = || {
+        NotifierFault::Setting(
+            "transport is \"smtp\", and smtp_url is missing; set notify.email.smtp_url or notify.email.smtp_url_file"
+                .to_owned(),
+        )
     };
+    let url = SmtpServer::parse(email.smtp_url.as_ref().ok_or_else(missing)?.reveal())?;
+    let extra_roots =
+        match &email.ca_file {
+            None => None,
+            Some(path) => Some(fs::read(path).map_err(|error| {
+                NotifierFault::Setting(format!("ca_file {}: {error}; {CERTIFICATES}", path.display()))
+            })?),
+        };
     let hello = sender(email)?.address.domain().to_owned();
     Ok(SmtpSettings { url, timeout: email.timeout, hello, extra_roots })
 }

@@ -43,7 +43,20 @@ pub(super) struct ClaimedDelivery {
 pub(super) struct SenderClaim {
     pub(super) holder: LeaseHolder,
     pub(super) lasts: Duration,
+    pub(super) expired: ExpiredDelivery,
 }
+
+/// What happens to a due delivery that has expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ExpiredDelivery {
+    /// It is suppressed.
+    Suppressed,
+    /// It waits until the clock may decide that.
+    Held,
+}
+
+/// The interval at which a held delivery is read again.
+const HELD_FOR: Duration = Duration::from_secs(60);
 
 impl SenderClaim {
     fn at(&self, now: Timestamp) -> DeliveryState {
@@ -209,7 +222,10 @@ pub(super) fn claim(tx: &mut Tx<'_>, id: DeliveryId, claim: &SenderClaim) -> Res
         return Ok(None);
     };
     if now >= delivery.expires_at {
-        suppress(tx, delivery, Suppression::Expired)?;
+        match claim.expired {
+            ExpiredDelivery::Suppressed => suppress(tx, delivery, Suppression::Expired)?,
+            ExpiredDelivery::Held => requeue(tx, delivery, HELD_FOR)?,
+        }
         return Ok(None);
     }
     delivery.state = claim.at(now);

@@ -15,13 +15,13 @@ use crate::{
         operations::OperationsAction,
     },
     persistence::{
-        Write,
+        Write, redating,
         swap::{SwapError, SwapReason, Swapped},
         upkeep::Upkeep,
     },
     supervision::ManualClock,
     telemetry::log::LogLevelReport,
-    types::{CallContext, Failure, Fault, Timestamp, Work, limits},
+    types::{AcceptedTime, CallContext, Failure, Fault, Stamp, Timestamp, Work, limits},
 };
 
 /// A finished snapshot.
@@ -104,15 +104,38 @@ impl Operations {
         Ok(done)
     }
 
-    /// Accepts the time of the machine as right, which ends the clock's trouble and the pauses of workers. Returns the
-    /// time.
-    pub async fn accept_clock(&self, context: CallContext) -> Result<Timestamp, Fault> {
+    /// Takes the wall clock as it is, also backwards, by a marked commit with an audit entry. That ends the clock's
+    /// trouble and the pauses of workers. After a step back, upkeep corrects what has later dates.
+    pub async fn accept_clock(&self, context: CallContext) -> Result<AcceptedTime, Fault> {
         let clock = self.0.system.clock();
-        let detail = format!("trouble={}", if clock.trouble().is_some() { "yes" } else { "no" });
-        clock.accept();
+        // The clock is first, so that no transaction after the marked commit is stamped with the time before.
+        let accepted = clock.accept();
+        let written = self.write_accepted(context, accepted).await;
+        match &written {
+            Ok(()) => tracing::warn!(before = %accepted.before, now = %accepted.now, "an operator accepted the time"),
+            // The commit may be in the journal; the process ends, and the next start reads it.
+            Err(Fault::Unknown { .. }) => {}
+            Err(_) => clock.withdraw(accepted),
+        }
         self.0.system.wake_workers();
-        self.audit(context, OperationsAction::AcceptClock, detail).await?;
-        Ok(clock.now())
+        written.map(|()| accepted)
+    }
+
+    async fn write_accepted(&self, context: CallContext, accepted: AcceptedTime) -> Result<(), Fault> {
+        let work = Work::until(self.0.system.clock().instant() + limits::CALL_DEADLINE);
+        let stamp = Stamp { now: accepted.now, ..self.0.system.stamp() };
+        let detail = format!("before={} now={}", accepted.before, accepted.now);
+        let record = AuditRecord::done(OperationsAction::AcceptClock, None).detail(detail);
+        let write = Write::new(work, stamp, context).reclaim().accepting_its_time();
+        self.0
+            .store
+            .write(write, move |tx| {
+                if accepted.is_backward() {
+                    redating::begin(tx, accepted.before)?;
+                }
+                tx.audit(record.clone())
+            })
+            .await
     }
 
     /// Sets the clock of development forward and wakes the workers, which read the time again. Returns the time; `None`

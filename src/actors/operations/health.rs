@@ -27,7 +27,7 @@ fn line(name: &str, findings: Vec<String>, details: Option<Details>) -> ServiceH
 
 fn of_store(store: &Store) -> ServiceHealth {
     let report = store.report();
-    let reasons = report.reasons.iter().map(|reason| (*reason).to_owned()).collect();
+    let reasons = report.reasons.clone();
     let status = report.status;
     ServiceHealth { name: "store".to_owned(), status, reasons, details: Some(Details::Store(Box::new(report))) }
 }
@@ -109,6 +109,19 @@ fn of_clock(clock: &dyn Clock) -> ServiceHealth {
         };
         format!("{}: {trouble}", reason.as_str())
     });
+    if findings.is_none()
+        && let Some(left) = clock.settling()
+    {
+        let reason = HealthReason::ClockSettling.as_str();
+        let reason =
+            format!("{reason}: nothing is deleted for {} s, after a long time without a commit", left.as_secs());
+        return ServiceHealth {
+            name: "clock".to_owned(),
+            status: HealthStatus::Up,
+            reasons: vec![reason],
+            details: None,
+        };
+    }
     line("clock", findings.into_iter().collect(), None)
 }
 

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use super::{context::OtpContext, writes};
 use crate::{
     actors::relay::{AlreadySettled, HandOver},
-    domain::otp::{CodeLimits, CodePurpose},
+    domain::{
+        audit::AuditRecord,
+        auth::actions::AuthAction,
+        otp::{CodeLimits, CodePurpose},
+    },
     persistence::{Decision, Tx},
     types::{
         Call, Failure, Fault, Timestamp,
@@ -43,6 +47,8 @@ pub enum CodeOrder {
     Unmatched(Box<HandOver>),
     /// A request, which may come from another person than the owner.
     Asked,
+    /// The request of an administrator, which has an audit entry of its own if a code is sent.
+    Administrator,
 }
 
 pub(super) async fn run(
@@ -54,7 +60,7 @@ pub(super) async fn run(
     let limits = context.limits;
     let write = match &order {
         CodeOrder::Event(hand_over) | CodeOrder::Unmatched(hand_over) => hand_over.under_lease(context.write(call)),
-        CodeOrder::Asked => context.write(call),
+        CodeOrder::Asked | CodeOrder::Administrator => context.write(call),
     };
     match context.store.decide(write, move |tx| commit(tx, (owner, purpose), &order, &limits)).await {
         Ok(issued) => Ok(issued),
@@ -71,7 +77,15 @@ fn commit(
 ) -> Decision<Issued, AlreadySettled> {
     match order {
         CodeOrder::Event(hand_over) | CodeOrder::Unmatched(hand_over) => hand_over.settle(tx)?,
-        CodeOrder::Asked => {}
+        CodeOrder::Asked | CodeOrder::Administrator => {}
     }
-    Ok(writes::issue_code(tx, (owner, purpose), order, limits)?)
+    let issued = writes::issue_code(tx, (owner, purpose), order, limits)?;
+    match (order, issued) {
+        (CodeOrder::Administrator, Issued::Sent { .. }) => {
+            tx.audit(AuditRecord::done(AuthAction::ResendRegistration, owner))?;
+        }
+        (CodeOrder::Administrator, Issued::Wait { .. } | Issued::NoOwner)
+        | (CodeOrder::Event(_) | CodeOrder::Unmatched(_) | CodeOrder::Asked, _) => {}
+    }
+    Ok(issued)
 }

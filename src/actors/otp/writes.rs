@@ -36,7 +36,7 @@ pub(crate) fn issue_code(
     limits: &CodeLimits,
 ) -> Result<Issued, TxFault> {
     let recipient = match order {
-        CodeOrder::Event(_) | CodeOrder::Asked => recipient_of(tx, owner, purpose)?,
+        CodeOrder::Event(_) | CodeOrder::Asked | CodeOrder::Administrator => recipient_of(tx, owner, purpose)?,
         CodeOrder::Unmatched(_) => Some(CodeRecipient::Unknown),
     };
     let Some(recipient) = recipient else {

@@ -8,19 +8,21 @@
 //!
 //! Must not know: HTTP, how rows are stored. Begin with `expirer.rs`.
 
-mod audit_end;
+mod audit_head;
 mod compaction;
 mod expirer;
 mod log_level;
 mod notification_retention;
+mod redating;
 mod retention;
 mod snapshots;
 
-pub use audit_end::AuditEnd;
+pub use audit_head::AuditHeadLog;
 pub use compaction::{Compaction, compacted};
 pub use expirer::Expirer;
 pub use log_level::LogLevelEnd;
 pub use notification_retention::NotificationRetention;
+pub use redating::Redating;
 pub use retention::Retention;
 pub use snapshots::Snapshots;
 

@@ -36,7 +36,7 @@ impl LeasedWorker for NotificationRetention {
     const KIND: &'static str = "notification_retention";
 
     async fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
-        if cx.system().clock().trouble().is_some() {
+        if !cx.system().clock().may_remove() {
             return Ok(Next::Within(EVERY));
         }
         let keeping = self.notifier.inbox_keeping();

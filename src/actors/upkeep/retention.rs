@@ -35,7 +35,7 @@ impl LeasedWorker for Retention {
     const KIND: &'static str = "retention";
 
     async fn run(&mut self, cx: &TaskCx, lease: &Arc<Lease>) -> Result<Next, Fault> {
-        if cx.system().clock().trouble().is_some() {
+        if !cx.system().clock().may_remove() {
             return Ok(Next::Within(EVERY));
         }
         let Some(up_to) = self.relays.report().await?.iter().map(|subscriber| subscriber.watermark).min() else {

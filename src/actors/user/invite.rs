@@ -73,8 +73,8 @@ fn commit(tx: &mut Tx<'_>, command: &Invite, rules: InvitationRules) -> Decision
     };
     invitation::insert(tx, &made)?;
     let kind = UserInvited { invitation: made.id, expires_at: made.expires_at }.into();
-    let event = Event { subject: made.guest(), kind, personal: writes::addressed(&made.email) };
-    let entry = AuditRecord::done(UserAction::Invite, made.guest()).detail(format!("invitation={}", made.id));
+    let event = Event { subject: made.invited(), kind, personal: writes::addressed(&made.email) };
+    let entry = AuditRecord::done(UserAction::Invite, made.invited()).detail(format!("invitation={}", made.id));
     tx.record(event, entry)?;
     Ok(made)
 }

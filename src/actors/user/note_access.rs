@@ -64,7 +64,7 @@ impl WrittenAccess {
 
     /// Whether an entry of the access was written within `limits::ACCESS_ENTRY_EVERY`.
     fn has(&self, key: &(String, NoteAccess), now: Timestamp) -> bool {
-        self.written().get(key).is_some_and(|at| now.since(*at) < limits::ACCESS_ENTRY_EVERY)
+        self.written().get(key).is_some_and(|at| at.is_within(limits::ACCESS_ENTRY_EVERY, now))
     }
 
     /// Records that the entry of the access is missing.
@@ -74,7 +74,7 @@ impl WrittenAccess {
 
     /// Records that the entry of the access is written.
     fn insert(&self, key: (String, NoteAccess), now: Timestamp) {
-        let is_recent = |at: &Timestamp| now.since(*at) < limits::ACCESS_ENTRY_EVERY;
+        let is_recent = |at: &Timestamp| at.is_within(limits::ACCESS_ENTRY_EVERY, now);
         let mut written = self.written();
         if written.len() >= limits::ACCESS_ENTRIES_KNOWN {
             written.retain(|_, at| is_recent(at));

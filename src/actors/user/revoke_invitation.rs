@@ -37,7 +37,7 @@ fn commit(tx: &mut Tx<'_>, id: InvitationId) -> Decision<(), NoSuchInvitation> {
     };
     // Before the invited person's key is erased, because the entry's personal fields are sealed with it.
     let detail = format!("invitation={}", found.id);
-    tx.audit(AuditRecord::done(UserAction::RevokeInvitation, found.guest()).detail(detail))?;
+    tx.audit(AuditRecord::done(UserAction::RevokeInvitation, found.invited()).detail(detail))?;
     writes::drop_invitation(tx, &found)?;
     Ok(())
 }

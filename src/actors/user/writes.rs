@@ -85,7 +85,7 @@ pub(crate) fn is_last_admin(tx: &Tx<'_>, leaving: UserId) -> Result<bool, TxFaul
 /// Removes an invitation and erases the personal fields of the invited person. No event is written.
 pub(crate) fn drop_invitation(tx: &mut Tx<'_>, removed: &Invitation) -> Result<(), TxFault> {
     invitation::remove(tx, removed.id)?;
-    persons::erase(tx, removed.guest())
+    persons::erase(tx, removed.invited())
 }
 
 /// Removes the invitation of an address, if there is one, after the invited person has become a user.

@@ -121,7 +121,7 @@ impl ActorSample {
         }
         let health = document(client, "/health").await?;
         let actors: Result<Vec<SampledActor>, _> = records.iter().map(SampledActor::deserialize).collect();
-        let actors = actors.map_err(|error| CliFailure::fault(other_version(client), error))?;
+        let actors = actors.map_err(|error| CliFailure::fault(other_form(client), error, SAME_VERSION))?;
         let captured_at = page.captured_at.parse().unwrap_or(Timestamp::ZERO);
         Ok(Self { node: page.node, captured_at, totals: page.totals, actors, records, health })
     }
@@ -143,13 +143,19 @@ async fn document<T: DeserializeOwned>(client: &ControlClient, path: &str) -> Re
         return Err(CliFailure::Fault(format!("{} {}", client.address(), no_credential(client))));
     }
     T::deserialize(&body).map_err(|error| match answer.status {
-        200 => CliFailure::fault(other_version(client), error),
-        status => CliFailure::fault(format_args!("{} answers {status}", client.address()), refusal(&body)),
+        200 => CliFailure::fault(other_form(client), error, SAME_VERSION),
+        status => CliFailure::fault(
+            format_args!("{} answers {status}", client.address()),
+            refusal(&body),
+            "`majordomo health` and the log of the server have the reason",
+        ),
     })
 }
 
-fn other_version(client: &ControlClient) -> String {
-    format!("{} answers in another form; use the `majordomo` of the server's version", client.address())
+const SAME_VERSION: &str = "use the `majordomo` of the server's version";
+
+fn other_form(client: &ControlClient) -> String {
+    format!("{} answers in another form", client.address())
 }
 
 /// The failure of a request that got no answer, with the way to a server.
@@ -160,5 +166,8 @@ pub(in crate::cli) fn unreachable(client: &ControlClient, error: &NoAnswer) -> C
 
 fn no_credential(client: &ControlClient) -> String {
     let file = client.token_file().display();
-    format!("refuses the request: its credential {file} (store.path) is missing or another server's")
+    format!(
+        "refuses the request: the credential {file} is missing or another server's; name the directory of that \
+         server's store with --set store.path=DIR"
+    )
 }

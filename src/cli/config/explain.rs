@@ -1,7 +1,5 @@
 //! `majordomo config explain [KEY]`
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 
 use super::{CliFailure, CliSettings, Terminal};
@@ -20,13 +18,14 @@ impl Explain {
         let Some(key) = &self.key else { return terminal.print(print::every_key()) };
         let loaded = Config::read(&settings.sources(Vec::new())).unwrap_or_else(|_| {
             terminal.note("note: the settings are wrong (see `majordomo config check`); shown is the default");
-            LoadedConfig { config: Config::default(), warnings: Vec::new(), origins: BTreeMap::new() }
+            LoadedConfig::defaults()
         });
         match print::explain(&loaded, key) {
             Ok(text) => terminal.print(text),
             Err(unknown) => {
-                let meant = unknown.meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-                Err(CliFailure::Usage(format!("{key}: no such key{meant}")))
+                let lists = || "`majordomo config explain` lists the keys".to_owned();
+                let fix = unknown.meant.map_or_else(lists, |meant| format!("did you mean {meant}?"));
+                Err(CliFailure::Usage(format!("{key}: no such key; {fix}")))
             }
         }
     }

@@ -26,7 +26,7 @@ pub(super) enum ConfigCommand {
 impl ConfigCommand {
     pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         match self {
-            Self::Init(init) => init.run(terminal),
+            Self::Init(init) => init.run(settings, terminal),
             Self::Check(check) => check.run(settings, terminal),
             Self::Print(print) => print.run(settings, terminal),
             Self::Explain(explain) => explain.run(settings, terminal),

@@ -66,7 +66,9 @@ impl UserList {
             is_first = false;
             let Some(cursor) = page.get("nextCursor").and_then(Value::as_str) else { return Ok(()) };
             let next = client::read_running(config, &self.path(Some(cursor)), limits::CLIENT_TIMEOUT)?;
-            let stopped = || CliFailure::Fault("the server stopped before the whole list was read".to_owned());
+            let stopped = || {
+                CliFailure::Fault("the server stopped before the whole list was read; repeat the command".to_owned())
+            };
             page = next.ok_or_else(stopped)?;
         }
     }
@@ -85,7 +87,8 @@ impl UserList {
         loop {
             let wanted = filter.clone();
             let page = store.store().read(move |view| tables::user::page(view, &wanted, after, limit));
-            let page = store.wait(page).map_err(|fault| CliFailure::fault("reading the users", fault))?;
+            let page =
+                store.wait(page).map_err(|fault| CliFailure::of_store("reading the users", store.dir(), fault))?;
             let rows: Vec<Value> = page.rows.into_iter().map(|user| serde_json::json!(UserBody::from(user))).collect();
             self.print(&rows, is_first, terminal)?;
             is_first = false;

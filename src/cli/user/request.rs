@@ -1,12 +1,14 @@
 //! A command on users: sent to the running server, or run on the store if no server runs.
 
+use std::path::Path;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{CliFailure, Terminal};
 use crate::{
     actors::user::UserContext,
-    app::{self, tree},
+    app::{self, AppError, tree},
     cli::{
         client,
         offline::{self, Offline},
@@ -55,26 +57,26 @@ fn offline<K>(config: &Config, terminal: &Terminal, name: &'static str, command:
 where
     K: Command<UserContext, Refusal: Into<ApiError>>,
 {
-    let hasher = app::hasher(config).map_err(|error| CliFailure::Fault(error.to_string()))?;
+    let hasher = app::hasher(config)?;
     let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
     let done = store.wait(async {
         let environment = store.environment();
         let system = System::new(environment.clock.clone(), environment.entropy.clone());
         let mut root = Supervisor::root(&system);
         let users = tree::users_alone(&mut root, &system, store.store(), hasher, config);
-        let users = users.map_err(|error| CliFailure::Fault(error.to_string()))?;
-        let tree = root.start().await.map_err(|escape| CliFailure::Fault(escape.to_string()))?;
+        let users = users.map_err(AppError::from)?;
+        let tree = root.start().await.map_err(AppError::from)?;
         let done = users.run(offline::context(name), command).await;
         tree.stop(limits::SHUTDOWN).await;
-        done.map_err(|failure| failed(name, failure))
+        done.map_err(|failure| failed(name, &config.store.path, failure))
     });
     store.close();
     done
 }
 
-fn failed<R: Into<ApiError>>(name: &'static str, failure: Failure<R>) -> CliFailure {
+fn failed<R: Into<ApiError>>(name: &'static str, dir: &Path, failure: Failure<R>) -> CliFailure {
     match failure {
-        Failure::Fault(fault) => CliFailure::fault(name, fault),
+        Failure::Fault(fault) => CliFailure::of_store(name, dir, fault),
         Failure::Refused(refusal) => {
             let at = ProblemContext { base: "", instance: "", request_id: "" };
             CliFailure::Fault(client::refusal(&refusal.into().document(at)))

@@ -44,8 +44,9 @@ impl UserShow {
         let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
         let email = self.email.clone();
         let found = store.wait(store.store().read(move |view| tables::user::find_by_email(view, &email)));
+        let found = found.map_err(|fault| CliFailure::of_store("reading the user", store.dir(), fault));
         store.close();
-        let found = found.map_err(|fault| CliFailure::fault("reading the user", fault))?;
+        let found = found?;
         Ok(found.map(|user| serde_json::json!(UserBody::from(user))))
     }
 }

@@ -24,10 +24,10 @@ section! {
         /// Code tries per day for password resets of one address, from one network.
         daily_tries_by_address: u32 = 20, within 1..=255;
         /// Wrong codes per hour, for all registrations and password resets, after which no code is accepted until the
-        /// hour is over; the links in mails are.
+        /// hour is over; the links in mails are. One network causes at most a quarter, and is then refused alone.
         refused_hourly: u32 = 1_000, within 10..=1_000_000;
         /// Wrong codes per hour, for addresses of one domain, after which no code for these is accepted until the hour
-        /// is over.
+        /// is over. One network causes at most a quarter, and is then refused alone.
         refused_hourly_by_domain: u32 = 200, within 10..=1_000_000;
     }
 }

@@ -19,6 +19,13 @@ macro_rules! permissions {
                     $(Self::$name => $text,)*
                 }
             }
+
+            /// What it permits, for the reference.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => $doc,)*
+                }
+            }
         }
     };
 }

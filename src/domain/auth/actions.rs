@@ -35,4 +35,8 @@ actions! {
     StepUp = 0x010e, "auth.step_up" in SignIns;
     /// Signing keys were created or changed their stage.
     RotateKeys = 0x010f, "keys.rotate" in Changes;
+    /// An administrator had the code of a registration sent again.
+    ResendRegistration = 0x0110, "registration.resend" in Changes;
+    /// An administrator removed a registration.
+    DropRegistration = 0x0111, "registration.drop" in Changes;
 }

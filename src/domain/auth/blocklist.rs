@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_that_everybody_tries_are_listed() {
+    fn the_most_common_passwords_are_listed() {
         for password in [
             "password1234",
             "Password123!",

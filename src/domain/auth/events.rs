@@ -107,7 +107,7 @@ event! {
     /// A password reset was requested for a user.
     PasswordResetRequested = 0x010a, "password.reset_requested", to ["otp"], schema 1 {
         user: UserId as "userId" = id(),
-        reset: ResetId as "requestId" = id(),
+        reset: ResetId as "resetId" = id(),
     }
 }
 

@@ -32,7 +32,7 @@ pub struct RotationRules {
 pub enum Urgency {
     /// When the rules require it; the timer uses this.
     WhenDue,
-    /// A new key is published now, and signs after `publish_before`: `keys rotate`.
+    /// A new key is published now, and signs after `publish_before`: `keys rotate`. Removes no retiring key.
     Begin,
     /// A new key signs at once, before other services know it; the old key still verifies: `keys rotate --now`.
     Now,
@@ -65,14 +65,18 @@ pub fn rotate(keys: &[SigningKey], urgency: Urgency, now: Timestamp, rules: &Rot
             removed.chain([KeyStep::PublishAndSign(rules.algorithm)]).collect()
         }
         Urgency::Begin => {
-            let mut steps = rotate(keys, Urgency::WhenDue, now, rules);
+            let mut steps = due_steps(keys, now, rules);
             let makes_one = steps.iter().any(|step| matches!(step, KeyStep::Publish(_) | KeyStep::PublishAndSign(_)));
             if !makes_one && !keys.iter().any(|key| key.stage == KeyStage::Published) {
                 steps.push(KeyStep::Publish(rules.algorithm));
             }
             steps
         }
-        Urgency::WhenDue => due_steps(keys, now, rules),
+        Urgency::WhenDue => {
+            let mut steps = due_steps(keys, now, rules);
+            steps.extend(run_out(keys, now, rules));
+            steps
+        }
     }
 }
 
@@ -100,9 +104,14 @@ fn due_steps(keys: &[SigningKey], now: Timestamp, rules: &RotationRules) -> Vec<
             }
         }
     }
-    let run_out = in_stage(keys, KeyStage::Retiring).filter(|key| now >= key.stage_since.plus(rules.longest_token));
-    steps.extend(run_out.map(|key| KeyStep::Remove(key.id)));
     steps
+}
+
+/// The removal of keys that no valid token needs. Only the timer removes them, which waits while the clock may not
+/// decide that.
+fn run_out(keys: &[SigningKey], now: Timestamp, rules: &RotationRules) -> impl Iterator<Item = KeyStep> {
+    let over = move |key: &&SigningKey| now >= key.stage_since.plus(rules.longest_token);
+    in_stage(keys, KeyStage::Retiring).filter(over).map(|key| KeyStep::Remove(key.id))
 }
 
 /// A published key, which services already know, is used before a new one.

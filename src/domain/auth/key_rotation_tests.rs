@@ -93,7 +93,7 @@ fn an_old_key_checks_until_its_longest_token_has_run_out() {
 }
 
 #[test]
-fn a_house_that_slept_through_it_catches_up_step_by_step() {
+fn a_rotation_that_was_missed_continues_step_by_step() {
     let mut ring = Ring::default();
     ring.apply(Urgency::WhenDue, hour(0), &rules());
     assert_eq!(ring.apply(Urgency::WhenDue, hour(5_000), &rules()), "1:Signing 2:Published");

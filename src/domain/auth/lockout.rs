@@ -72,6 +72,16 @@ pub struct OriginFailures {
     pub last_at: Timestamp,
 }
 
+impl OriginFailures {
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        let locked_until = self.locked_until.map(|until| self.last_at.end_by(until, now));
+        Self { locked_until, last_at: self.last_at.min(now), ..self.clone() }
+    }
+}
+
 /// The failures of one subject from all networks in one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayFailures {
@@ -79,6 +89,15 @@ pub struct DayFailures {
     pub since: Timestamp,
     /// Login attempts of the day, including those in flight; those of known devices are not counted.
     pub tried: u32,
+}
+
+impl DayFailures {
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        Self { since: self.since.min(now), ..self.clone() }
+    }
 }
 
 /// Both counters of a login attempt. `None`: no attempt is counted.

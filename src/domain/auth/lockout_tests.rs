@@ -89,7 +89,7 @@ fn locks_double_from_a_minute_to_an_hour() {
 }
 
 #[test]
-fn the_lock_is_told_once_by_the_failure_that_completed_it() {
+fn the_lock_is_reported_once_by_the_failure_that_completed_it() {
     let mut records = StoredRecords::default();
     for _ in 0..5 {
         records.reserve(network(1), 0);

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_everybody_knows_of_its_owner_is_no_secret() {
+    fn public_words_about_the_user_are_no_password() {
         let policy = PasswordPolicy::default();
         assert_eq!(codes(&policy, "my ANN.SMITH key"), ["password_contains_email"]);
         assert_eq!(codes(&policy, "hey Annie get your"), ["password_contains_username"]);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_everybody_tries_is_refused() {
+    fn a_common_password_is_refused() {
         let policy = PasswordPolicy::default();
         assert_eq!(codes(&policy, "P@ssw0rd1234"), ["password_common"]);
         let shorter = PasswordPolicy { min_length: 8, ..policy };

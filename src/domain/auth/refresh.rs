@@ -97,6 +97,19 @@ impl RefreshState {
         first.then(|| Self { used_at: Some(now), ..self.clone() })
     }
 
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        let used = |first: &FirstUse| FirstUse { at: first.at.min(now), ..*first };
+        Self {
+            made_at: self.made_at.min(now),
+            used_at: self.used_at.map(|at| at.min(now)),
+            earlier: self.earlier.iter().map(used).collect(),
+            ..self.clone()
+        }
+    }
+
     fn first_use_of(&self, generation: u32) -> Option<Timestamp> {
         if generation == self.generation {
             return self.used_at;

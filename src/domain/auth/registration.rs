@@ -48,4 +48,25 @@ impl Registration {
     pub fn is_live(&self, now: Timestamp) -> bool {
         now < self.expires_at
     }
+
+    /// Whether a code can still turn it into a user. Registrations of taken addresses and placeholders cannot; no
+    /// answer distinguishes them from registrations that do not exist.
+    pub fn is_verifiable(&self, now: Timestamp) -> bool {
+        self.is_live(now)
+            && match self.address {
+                AddressState::Free => true,
+                AddressState::Taken => false,
+            }
+    }
+
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        Self {
+            created_at: self.created_at.min(now),
+            expires_at: self.created_at.end_by(self.expires_at, now),
+            ..self.clone()
+        }
+    }
 }

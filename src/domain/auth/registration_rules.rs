@@ -1,6 +1,6 @@
 //! The rules on registrations of one address: their number, and the registration that a code is sent for.
 
-use super::{AddressState, Registration};
+use super::Registration;
 use crate::types::{Timestamp, limits};
 
 /// Whether another registration of an address is accepted.
@@ -36,13 +36,7 @@ pub fn newest_verifiable(registrations: &[Registration], now: Timestamp) -> Opti
 
 /// The registrations of an address that a code may belong to.
 pub fn verifiable(registrations: &[Registration], now: Timestamp) -> impl Iterator<Item = &Registration> {
-    registrations.iter().filter(move |one| {
-        one.is_live(now)
-            && match one.address {
-                AddressState::Free => true,
-                AddressState::Taken => false,
-            }
-    })
+    registrations.iter().filter(move |one| one.is_verifiable(now))
 }
 
 #[cfg(test)]
@@ -51,7 +45,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::user::Profile,
+        domain::{auth::AddressState, user::Profile},
         types::{EmailAddress, id::UserId},
     };
     use uuid::Uuid;

@@ -31,6 +31,17 @@ impl ResetRequest {
         let tries_left = self.tries_left.checked_sub(1)?;
         (now < self.expires_at).then(|| Self { tries_left, ..self.clone() })
     }
+
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        Self {
+            created_at: self.created_at.min(now),
+            expires_at: self.created_at.end_by(self.expires_at, now),
+            ..self.clone()
+        }
+    }
 }
 
 #[cfg(test)]

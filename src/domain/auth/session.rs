@@ -82,6 +82,21 @@ impl Session {
     pub fn is_live(&self, now: Timestamp) -> bool {
         now < self.idle_until && now < self.ends_at
     }
+
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        Self {
+            refresh: self.refresh.dated_by(now),
+            auth_time: self.auth_time.min(now),
+            created_at: self.created_at.min(now),
+            last_used_at: self.last_used_at.min(now),
+            idle_until: self.last_used_at.end_by(self.idle_until, now),
+            ends_at: self.created_at.end_by(self.ends_at, now),
+            ..self.clone()
+        }
+    }
 }
 
 impl std::fmt::Debug for Session {

@@ -46,6 +46,15 @@ pub struct SigningKey {
     pub stage_since: Timestamp,
 }
 
+impl SigningKey {
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        Self { created_at: self.created_at.min(now), stage_since: self.stage_since.min(now), ..self.clone() }
+    }
+}
+
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SigningKey")

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscriber_hears_the_types_whose_rows_name_it() {
+    fn a_subscriber_receives_the_types_whose_rows_name_it() {
         let of_otp = [UserRegistered::TYPE, PasswordResetRequested::TYPE, PasswordResetUnmatched::TYPE];
         assert_eq!(EventType::subscribed_by("otp"), of_otp);
         assert_eq!(EventType::subscribed_by("another_name"), []);

@@ -36,6 +36,14 @@ pub struct Delayed {
     pub last_error: String,
 }
 
+impl Delayed {
+    /// The record without a hand-over later than the longest wait after `now`, at which an operator has accepted an earlier time.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        Self { due: self.due.min(now.plus(LONGEST_WAIT)), ..self.clone() }
+    }
+}
+
 /// The reason of a dead letter. Stored by position: new variants go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeadReason {

@@ -57,11 +57,13 @@ impl Default for Breaker {
 
 impl Breaker {
     /// Admits a delivery or refuses it. `timeout` is the longest time of a probe.
+    /// A pause that ends later than it can is over: an operator has accepted an earlier time.
     pub fn admit(&mut self, now: Timestamp, timeout: Duration) -> BreakerAdmission {
+        let waits_for = |until: Timestamp, longest: Duration| now < until && until <= now.plus(longest);
         match *self {
             Self::Closed { .. } => BreakerAdmission::Go,
-            Self::Open { until, .. } if now < until => BreakerAdmission::NotBefore(until),
-            Self::Probing { lost_at, .. } if now < lost_at => BreakerAdmission::NotBefore(lost_at),
+            Self::Open { until, .. } if waits_for(until, LONGEST_PAUSE) => BreakerAdmission::NotBefore(until),
+            Self::Probing { lost_at, .. } if waits_for(lost_at, timeout) => BreakerAdmission::NotBefore(lost_at),
             Self::Open { pause, .. } | Self::Probing { pause, .. } => {
                 *self = Self::Probing { pause, lost_at: now.plus(timeout) };
                 BreakerAdmission::Go

@@ -17,6 +17,13 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        Self { sent_at: self.sent_at.iter().map(|sent| (*sent).min(now)).collect() }
+    }
+
     /// Whether `template` may be sent at `now`; if so, it is counted. `same_kind_every` is the usual minimum interval.
     #[must_use]
     pub fn take(&mut self, template: TemplateName, now: Timestamp, same_kind_every: Duration) -> bool {

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_writes_is_never_repeated() {
+    fn the_text_of_another_client_is_never_repeated() {
         assert_eq!(describe("Your account is closed, call +1 555 0100 <b>now</b>"), None);
         assert_eq!(describe("evil.example Firefox/1 <script>").as_deref(), Some("Firefox"));
     }

@@ -1,5 +1,7 @@
 //! The records: a notification, its deliveries and delivery tries, and a mail in the development inbox.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Channel, DeliveryLane, OlderDelivery, TemplateName};
@@ -11,6 +13,9 @@ use crate::{
         provider_answer::ProviderAnswer,
     },
 };
+
+/// The longest wait before a delivery is tried again: the last of `retry::WAITS` with its jitter.
+const LONGEST_WAIT: Duration = Duration::from_secs(8 * 3_600);
 
 /// The live code of a mail. The digits are read when the mail is sent, and never stored with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +57,18 @@ pub struct Notification {
     pub code: Option<CodeReference>,
     pub deliveries: Vec<DeliveryId>,
     pub created_at: Timestamp,
+}
+
+impl Notification {
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        let at = self.facts.at;
+        let facts =
+            Facts { at: at.min(now), until: self.facts.until.map(|until| at.end_by(until, now)), ..self.facts.clone() };
+        Self { facts, created_at: self.created_at.min(now), ..self.clone() }
+    }
 }
 
 /// The reason of a suppressed delivery. Stored by position: new variants go to the end.
@@ -158,6 +175,23 @@ impl DeliveryState {
         }
     }
 
+    /// As `Delivery::dated_by`. A time at which a sender has to process it is not further away than a wait can be.
+    #[must_use]
+    fn dated_by(&self, now: Timestamp) -> Self {
+        let by = |at: Timestamp| at.min(now);
+        let due_by = |due: Timestamp| due.min(now.plus(LONGEST_WAIT));
+        match self.clone() {
+            Self::Queued { due } => Self::Queued { due: due_by(due) },
+            Self::Failed { due } => Self::Failed { due: due_by(due) },
+            Self::Sending { until, holder } => Self::Sending { until: due_by(until), holder },
+            Self::Sent { at } => Self::Sent { at: by(at) },
+            Self::Delivered { at } => Self::Delivered { at: by(at) },
+            Self::Bounced { at } => Self::Bounced { at: by(at) },
+            Self::Suppressed { at, reason } => Self::Suppressed { at: by(at), reason },
+            Self::Dead { at } => Self::Dead { at: by(at) },
+        }
+    }
+
     /// The time at which a sender has to process it; `None`: never.
     pub fn due(&self) -> Option<Timestamp> {
         match self {
@@ -214,6 +248,24 @@ impl Delivery {
         }
     }
 
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        let tried = |attempt: &DeliveryTry| DeliveryTry {
+            began_at: attempt.began_at.min(now),
+            ended_at: attempt.ended_at.min(now),
+            answer: attempt.answer.clone(),
+        };
+        Self {
+            state: self.state.dated_by(now),
+            attempts: self.attempts.iter().map(tried).collect(),
+            created_at: self.created_at.min(now),
+            expires_at: self.created_at.end_by(self.expires_at, now),
+            ..self.clone()
+        }
+    }
+
     /// `Message-ID` (RFC 5322 section 3.6.4) without its angle brackets. It is the same for every try, so that a
     /// receiver can detect a repeated mail. `domain` is that of the sender.
     pub fn message_id(&self, domain: &str) -> String {
@@ -251,6 +303,8 @@ pub struct MailSelector {
     pub to: Option<String>,
     /// Only mails that arrived after this one.
     pub after: Option<MailId>,
+    /// Only mails that arrived before this one.
+    pub before: Option<MailId>,
 }
 
 impl std::fmt::Debug for InboxMail {

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_all_templates_apart() {
+    fn each_template_has_a_name_of_its_own() {
         for template in TemplateName::ALL {
             assert_eq!(TemplateName::from_name(template.as_str()), Some(*template));
         }

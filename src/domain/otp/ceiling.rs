@@ -47,6 +47,13 @@ impl RefusedCodes {
         refused.filter(|refused| now < refused.since.plus(HOUR))
     }
 
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        Self { since: self.since.min(now), ..self.clone() }
+    }
+
     /// One more wrong code.
     pub fn with_another(refused: Option<Self>, now: Timestamp) -> Self {
         match Self::current(refused, now) {

@@ -94,6 +94,21 @@ pub struct CodeSending {
     pub network: Network,
 }
 
+impl OneTimeCode {
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        let sent = |sending: &CodeSending| CodeSending { at: sending.at.min(now), ..*sending };
+        Self {
+            issued_at: self.issued_at.min(now),
+            expires_at: self.issued_at.end_by(self.expires_at, now),
+            sendings: self.sendings.iter().map(sent).collect(),
+            ..self.clone()
+        }
+    }
+}
+
 impl std::fmt::Debug for OneTimeCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Code")

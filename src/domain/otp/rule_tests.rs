@@ -301,7 +301,7 @@ fn a_used_code_makes_room_for_a_new_one_but_not_for_more_mail() {
 }
 
 #[test]
-fn clients_are_told_when_sending_again_will_work() {
+fn a_refused_resend_has_the_time_of_the_next_one() {
     let Issue::Drawn(mut code) = ask(None, 1, 0) else { panic!("not drawn") };
     for second in [60, 120, 180, 240] {
         assert_eq!(seconds(resend_at(&code, &LIMITS)), second);

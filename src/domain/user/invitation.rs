@@ -34,8 +34,19 @@ impl Invitation {
         now < self.expires_at
     }
 
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        Self {
+            created_at: self.created_at.min(now),
+            expires_at: self.created_at.end_by(self.expires_at, now),
+            ..self.clone()
+        }
+    }
+
     /// The invited person, as the subject of events.
-    pub fn guest(&self) -> UserId {
+    pub fn invited(&self) -> UserId {
         UserId::from(self.id.uuid())
     }
 }

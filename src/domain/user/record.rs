@@ -103,6 +103,20 @@ impl User {
         open && self.expires_at.is_none_or(|end| now < end)
     }
 
+    /// The record without dates after `now`, at which an operator has accepted an earlier time. Periods keep their
+    /// length.
+    #[must_use]
+    pub fn dated_by(&self, now: Timestamp) -> Self {
+        let by = |at: Option<Timestamp>| at.map(|at| at.min(now));
+        Self {
+            password_changed_at: by(self.password_changed_at),
+            first_login_at: by(self.first_login_at),
+            created_at: self.created_at.min(now),
+            updated_at: self.updated_at.min(now),
+            ..self.clone()
+        }
+    }
+
     /// Whether the user may get these roles. A user with an unproven address may be another person, and loses the user
     /// record to the person who proves the address. Such a user gets no additional role.
     pub fn may_be_given(&self, roles: &Roles) -> bool {

@@ -79,7 +79,7 @@ pub async fn wrap(State(frame): State<RequestFrame>, mut request: Request, next:
     let response = answered.unwrap_or_else(|panic| panicked(&*panic));
 
     let code = response.extensions().get::<ApiError>().map(|error| error.code().row().code);
-    let mut response = place_problem(edge, &origin, &path, response);
+    let mut response = place_problem(edge.problem_base(frame.listener), &origin, &path, response);
     cors.write(response.headers_mut());
     write_headers(&origin, response.headers_mut());
     let took = edge.clock.instant().saturating_duration_since(began);
@@ -110,9 +110,9 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Response {
 }
 
 /// Adds the path and the request id to a problem document.
-fn place_problem(edge: &EdgeContext, origin: &RequestOrigin, path: &str, mut response: Response) -> Response {
+fn place_problem(base: &str, origin: &RequestOrigin, path: &str, mut response: Response) -> Response {
     let Some(error) = response.extensions_mut().remove::<ApiError>() else { return response };
-    let at = ProblemContext { base: &edge.public_url, instance: path, request_id: &origin.request_id };
+    let at = ProblemContext { base, instance: path, request_id: &origin.request_id };
     let mut placed = error.answer(at);
     // Headers that inner layers have added, such as the rate limit's, stay.
     for (name, value) in response.headers() {

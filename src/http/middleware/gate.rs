@@ -17,9 +17,9 @@ use crate::{
         context::{Insight, RequestOrigin},
         credential::{bearer, demand_loopback},
         error::{ApiError, ProblemCode},
-        extract::BodyLimit,
+        extract::{self, BodyLimit},
         limits::{Policy, QuotaTaken, RateLimitKey},
-        route::{Access, Class, Listener, Pace, Rule},
+        route::{Access, Class, Listener, Pace, QueryForm, Rule},
         services::{EdgeContext, METRICS},
     },
     types::{Caller, Outcome, limits},
@@ -65,19 +65,20 @@ pub async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Res
     let Some(origin) = parts.extensions.get::<RequestOrigin>().cloned() else {
         return ApiError::new(ProblemCode::Internal).into_response();
     };
-    let (mut taken, admitted) = gate.admit(&origin, &parts).await;
+    let (taken, admitted) = gate.admit(&origin, &parts).await;
     let mut response = match admitted {
         Err(refusal) => refusal.into_response(),
+        Ok(_) if let Err(refusal) = gate.demand_query(&parts) => refusal.into_response(),
         Ok(caller) => {
             parts.extensions.insert(gate.insight(&caller, &origin, &parts));
             parts.extensions.insert(origin.context(caller));
             parts.extensions.insert(gate.body_limit());
+            parts.extensions.insert(gate.edge.password_policy);
             parts.extensions.insert(gate.listener);
-            let response = gate.run(Request::from_parts(parts, body), next).await;
-            taken = gate.recounted(&origin, &response).or(taken);
-            response
+            gate.run(Request::from_parts(parts, body), next).await
         }
     };
+    let taken = gate.recounted(&origin, &response).or(taken);
     if lacks_permission(&response) {
         gate.enter_refusal(&origin);
     }
@@ -98,11 +99,15 @@ pub fn refuse_unrouted(edge: &EdgeContext, origin: &RequestOrigin, refusal: ApiE
     response
 }
 
-/// Whether a refusal concerns only the form of a body. A refused invitation code does not count as one.
+/// Whether a refusal concerns only the form of a request. A refused invitation code does not count as one.
 fn is_of_form(error: &ApiError) -> bool {
     const GUESSES: [&str; 1] = ["invitation_invalid"];
     match error.code() {
-        ProblemCode::InvalidJson | ProblemCode::UnsupportedMediaType => true,
+        ProblemCode::InvalidJson
+        | ProblemCode::InvalidQuery
+        | ProblemCode::BodyTooLarge
+        | ProblemCode::UnsupportedMediaType
+        | ProblemCode::IdempotencyNotSupported => true,
         ProblemCode::ValidationFailed => !error.field_errors().iter().any(|error| GUESSES.contains(&error.code)),
         _ => false,
     }
@@ -163,7 +168,7 @@ impl Gate {
 
     /// Checks the limits by address first, so that a flood of logins costs no token verification.
     async fn admit(&self, origin: &RequestOrigin, request: &Parts) -> (Option<QuotaTaken>, Result<Caller, ApiError>) {
-        let take = |policy, who| self.edge.limiter.take(policy, who, self.edge.clock.instant());
+        let take = |policy, key| self.edge.limiter.take(policy, key, self.edge.clock.instant());
         let address = RateLimitKey::at(origin.client());
         if let Some(policy) = Policy::of_address(self.rule.class) {
             let taken = take(policy, address);
@@ -220,6 +225,14 @@ impl Gate {
             return Err(ApiError::new(ProblemCode::IdempotencyNotSupported));
         }
         Ok(())
+    }
+
+    /// Refuses the parameters of a query where the route has none: a client would rely on an ignored one.
+    fn demand_query(&self, request: &Parts) -> Result<(), ApiError> {
+        match self.rule.query {
+            QueryForm::Parameters => Ok(()),
+            QueryForm::Empty => extract::no_parameters(request),
+        }
     }
 
     fn insight(&self, caller: &Caller, origin: &RequestOrigin, request: &Parts) -> Insight {

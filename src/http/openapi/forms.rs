@@ -21,6 +21,7 @@ use crate::{
         notification::{Channel, TemplateName},
         user::Status,
     },
+    http::error::ProblemCode,
     types::{Role, limits},
 };
 
@@ -89,6 +90,8 @@ forms! { installation,
     InvitationCodeForm "InvitationCode" = line(limits::CODE_INPUT_MAX, "7K2M-0QZP-4C9V-XH31");
     /// A reason for the audit log, without personal data.
     ReasonForm "Reason" = line(limits::OPERATOR_REASON_MAX, "the mailbox was closed");
+    /// The code of a problem.
+    ProblemCodeForm "ProblemCode" = set(ProblemCode::ALL.iter().map(|code| code.row().code));
     /// The name of a subscriber of the event log.
     SubscriberForm "SubscriberName" = line(292, "notifier");
     /// An absolute path on the server's machine.

@@ -87,6 +87,7 @@ fn take_form(status: &str, rule: &Rule, response: &mut Value) {
 fn frame_refusals(rule: &Rule, operation: &Value) -> Vec<ProblemCode> {
     let mut codes = vec![
         ProblemCode::MalformedRequest,
+        ProblemCode::InvalidQuery,
         ProblemCode::UriTooLong,
         ProblemCode::HeadTooLarge,
         ProblemCode::Internal,
@@ -138,12 +139,10 @@ fn frame_refusals(rule: &Rule, operation: &Value) -> Vec<ProblemCode> {
 
 /// The schema of problem documents. Other members may be added (RFC 9457 section 3.2).
 pub(super) fn problem_schema() -> Value {
-    let codes: Vec<&str> = ProblemCode::ALL.iter().map(|code| code.row().code).collect();
     let text = |description: &str| json!({ "type": "string", "description": description });
-    let mut kind = text("Names the problem; resolves to its description.");
+    let mut kind = text("The kind of problem: the address of its description, relative to that of the request.");
     kind["format"] = json!("uri-reference");
-    let mut code = text("The code of the problem, for programs.");
-    code["enum"] = json!(codes);
+    let code = "The code of the problem, for programs.";
     let mut outcome = text("Whether the change was applied.");
     outcome["enum"] = json!(["not_applied", "applied", "unknown"]);
     let tries = "With `code_wrong`: the number of code tries that are left.";
@@ -157,7 +156,7 @@ pub(super) fn problem_schema() -> Value {
             "status": { "type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer." },
             "detail": text("What happened here, and what to do."),
             "instance": text("The path of the request."),
-            "code": code,
+            "code": { "$ref": "#/components/schemas/ProblemCode", "description": code },
             "requestId": text("The id of the request in the server's log."),
             "errors": {
                 "type": "array", "description": "The refused fields or parameters.", "items": field_error_schema(),

@@ -105,7 +105,7 @@ async fn mail_is_taken_and_the_connection_serves_the_next() {
 }
 
 #[tokio::test]
-async fn a_refused_recipient_is_told_with_its_codes() {
+async fn a_refused_recipient_is_reported_with_its_codes() {
     let server = Server::start(&[("RCPT", "550 5.1.1 no such user")]).await;
     let transport = server.transport("", "");
     let exchange = transport.send(&mail()).await;
@@ -138,7 +138,7 @@ async fn nothing_is_sent_when_encryption_is_demanded_and_not_offered() {
 }
 
 #[tokio::test]
-async fn refused_credentials_are_told_without_the_password() {
+async fn refused_credentials_are_reported_without_the_password() {
     let server =
         Server::start(&[("EHLO", "250-test\r\n250 AUTH PLAIN"), ("AUTH", "535 5.7.8 authentication failed")]).await;
     let exchange = server.transport("user:hunter2@", "").send(&mail()).await;

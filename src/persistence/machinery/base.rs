@@ -19,7 +19,7 @@ use super::{
     fs::{Held, lacks_descriptors},
     journal::{
         JournalProblem,
-        frame::FrameError,
+        frame::{FrameError, FrameTime},
         recover::{self, Span},
         writer::{AppendError, JournalWriter},
     },
@@ -40,7 +40,7 @@ pub use super::{
     progress::StoreProgress,
     trust::{DistrustReason, OpenError, Opening, TreeState},
 };
-use crate::types::Timestamp;
+use crate::types::{JournalEnd, Timestamp};
 
 /// The interval at which a close checks whether readers have released the engine.
 const CLOSE_LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -52,6 +52,7 @@ const CLOSE_LOOKS: usize = 400;
 pub struct Commit {
     /// The time of the decision.
     pub time: Timestamp,
+    pub step: FrameTime,
     pub batch: Batch,
 }
 
@@ -215,6 +216,9 @@ impl Base {
     ) -> Result<Self, OpenError> {
         let opened = open::open(settings, &environment, watch, seal)?;
         let Opened { held, layout, format, engine, writer, checkpoint, last_time, opening } = opened;
+        if !opening.created {
+            environment.clock.begin(JournalEnd { time: last_time, restored: format.restored });
+        }
         let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
         let upkeep = Upkeep::new(&environment, &layout, settings, &engine, &progress, format.created)?;
@@ -273,6 +277,11 @@ impl Base {
         self.checkpoint.epoch
     }
 
+    /// The keys for which the tree was rebuilt, because their values were damaged.
+    pub(super) fn rebuilt_for(&self) -> &[String] {
+        &self.checkpoint.rebuilt_for
+    }
+
     /// The content of `store.json`.
     pub fn format(&self) -> &Format {
         &self.format
@@ -286,7 +295,7 @@ impl Base {
         Ok(())
     }
 
-    /// The latest time of any commit; later commits should not be earlier.
+    /// The time of the last commit.
     pub fn last_time(&self) -> Timestamp {
         self.progress.last_time()
     }
@@ -308,7 +317,7 @@ impl Base {
         let mut operations = Batch(Vec::with_capacity(group.iter().map(|commit| commit.batch.0.len()).sum()));
         let mut time = self.progress.last_time();
         for commit in group {
-            time = time.max(commit.time);
+            time = commit.time;
             operations.0.extend(commit.batch.0);
         }
         self.progress.commits(last, time, bytes);

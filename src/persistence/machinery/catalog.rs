@@ -4,6 +4,7 @@ use super::{
     change::ChangeCheck,
     key::TableKey,
     keyring::Keyring,
+    links::Links,
     log::Log,
     reader::{Kind, TxFault, decodes},
     record::Record,
@@ -25,6 +26,16 @@ impl StoreCatalog {
     /// The tables whose values are sealed.
     pub fn sealed(&self) -> impl Iterator<Item = &'static TableRow> + use<> {
         self.tables.iter().filter(|row| row.is_sealed())
+    }
+
+    /// The name of the table whose keys begin with `tag`.
+    pub(super) fn table_name(&self, tag: u8) -> &'static str {
+        self.table(&[tag]).map_or("no table", |row| row.name)
+    }
+
+    /// The table of the key `place`.
+    pub(super) fn table(&self, place: &[u8]) -> Option<&'static TableRow> {
+        self.tables.iter().find(|row| place.first() == Some(&row.tag))
     }
 
     /// Whether the rows of an index are useless without those of a sealed table.
@@ -50,6 +61,7 @@ pub struct TableRow {
     pub index_of: Option<&'static str>,
     form: Form,
     decodes: Decodes,
+    links: Option<Links>,
 }
 
 type Decodes = fn(&Keyring, Kind, &[u8], &[u8]) -> Result<(), TxFault>;
@@ -69,12 +81,21 @@ impl TableRow {
     pub const fn of<K: TableKey, V: Record>(table: &Table<K, V>, words: TableWords) -> Self {
         let Table { tag, name, kept, form, .. } = *table;
         let TableWords { key, record, owner } = words;
-        Self { name, tag, key, record, owner, kept, index_of: None, form, decodes: decodes::<K, V> }
+        Self { name, tag, key, record, owner, kept, index_of: None, form, decodes: decodes::<K, V>, links: None }
     }
 
     /// The row of an index of the table `of`.
     pub const fn index<K: TableKey, V: Record, L, W>(table: &Table<K, V>, of: &Table<L, W>, words: TableWords) -> Self {
         Self { index_of: Some(of.name), ..Self::of(table, words) }
+    }
+
+    /// The same with the rows that belong to each of its rows.
+    pub const fn linked(self, links: Links) -> Self {
+        Self { links: Some(links), ..self }
+    }
+
+    pub(super) fn links(&self) -> Option<Links> {
+        self.links
     }
 
     /// Whether the row of the key `place` can be decoded.

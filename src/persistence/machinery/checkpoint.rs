@@ -34,6 +34,8 @@ pub struct Checkpoint {
     pub engine: String,
     /// The name of the tree's directory.
     pub tree: String,
+    /// The keys for which the tree was rebuilt, because their values were damaged.
+    pub rebuilt_for: Vec<String>,
     /// The heads of the logs. The next open compares the tree with them.
     pub heads: StoredHeads,
 }

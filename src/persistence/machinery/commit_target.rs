@@ -19,7 +19,7 @@ pub(super) enum CommitTarget {
     /// Journal and tree of a data directory.
     Directory(Box<Base>),
     /// A tree in memory, for tests: a commit is applied, and lost with the process.
-    Memory { engine: Arc<dyn Engine>, last: Lsn },
+    Memory { engine: Arc<dyn Engine>, last: Lsn, time: Timestamp },
 }
 
 /// A group that is durable, as far as the target can make it, and not yet applied to the tree.
@@ -41,7 +41,7 @@ impl DurableCommits {
 
 impl CommitTarget {
     pub(super) fn memory() -> Self {
-        Self::Memory { engine: Arc::new(MemEngine::new()), last: Lsn::ZERO }
+        Self::Memory { engine: Arc::new(MemEngine::new()), last: Lsn::ZERO, time: Timestamp::ZERO }
     }
 
     pub(super) fn engine(&self) -> &Arc<dyn Engine> {
@@ -51,11 +51,11 @@ impl CommitTarget {
         }
     }
 
-    /// The time of the last commit; later commits are not earlier.
+    /// The time of the last commit; later commits are not earlier, unless an operator accepts an earlier time.
     pub(super) fn last_time(&self) -> Timestamp {
         match self {
             Self::Directory(base) => base.last_time(),
-            Self::Memory { .. } => Timestamp::ZERO,
+            Self::Memory { time, .. } => *time,
         }
     }
 
@@ -63,10 +63,11 @@ impl CommitTarget {
     pub(super) fn commit(&mut self, group: Vec<Commit>) -> Result<DurableCommits, BaseError> {
         match self {
             Self::Directory(base) => base.commit(group).map(DurableCommits::Directory),
-            Self::Memory { last, .. } => {
+            Self::Memory { last, time, .. } => {
                 let mut all = Batch::default();
                 for mut commit in group {
                     *last = last.next();
+                    *time = commit.time;
                     checksum::append_all(&mut commit.batch);
                     all.0.extend(commit.batch.0);
                 }

@@ -18,6 +18,8 @@ pub struct Log {
     pub tag: u8,
     /// Its name, for messages and statistics.
     pub name: &'static str,
+    /// Whether retention removes rows from its front.
+    pub is_cut: bool,
     /// Makes the row of a body that follows the head `before`.
     pub link: fn(before: LogHead, body: Vec<u8>) -> Result<LogLink, TxFault>,
     /// The hash for the head, read from the bytes of a row.

@@ -26,6 +26,7 @@ use super::{
         segment::{self, HEADER},
         writer::{JournalEnvironment, JournalWriter},
     },
+    known_damage,
     layout::Layout,
     lock::{self, Lock},
     opening_watch::OpeningWatch,
@@ -277,6 +278,8 @@ fn initialize(context: &OpenContext<'_>, seal: Seal) -> Result<Format, OpenError
         .and_then(|()| fs.create_dir(snapshots))
         .and_then(|()| context.journal().create_segment(Lsn(1)))
         .and_then(|()| fs.sync_dir(super::files::parent(root)))
+        // The names of both directories are on the disk before that of `store.json` can be.
+        .and_then(|()| fs.sync_dir(root))
         .and_then(|()| format::write(fs, &context.layout, &format))
         .map_err(context.io("making the store"))?;
     Ok(format)
@@ -288,7 +291,8 @@ fn start_writer(context: &OpenContext<'_>, inspection: &Inspection, epoch: u64) 
     let fs = context.fs();
     let Layout { root, journal, snapshots } = &context.layout;
     for dir in [root, journal, snapshots] {
-        let swept = fs.list(dir).and_then(|names| {
+        // The directory of the snapshots may be missing: it is empty in a young store, and nothing else needs it.
+        let swept = fs.create_dir(dir).and_then(|()| fs.list(dir)).and_then(|names| {
             for name in names.iter().filter(|name| name.ends_with(".new")) {
                 fs.remove(&dir.join(name))?;
             }
@@ -336,7 +340,8 @@ fn trust_tree(
         Ok(usable) => usable,
         Err(reason) => return distrust(context, inspection, reason, epoch),
     };
-    let last_time = survey.last_time.map_or(found.time, |time| time.max(found.time));
+    // What the survey read is not older than the checkpoint; its time may be earlier, if an operator accepted it.
+    let last_time = survey.last_time.unwrap_or(found.time);
     if replayed > 0 {
         checkpoint = Checkpoint { lsn: survey.last.0, time: last_time, ..checkpoint };
         write_checkpoint(context, &checkpoint)?;
@@ -424,8 +429,7 @@ fn rebuild_tree(
         filled => filled?,
     };
     context.watch.end_rebuild();
-    let times = [inspection.checkpoint().map(|found| found.time), survey.last_time, Some(built.time)];
-    let last_time = times.into_iter().flatten().max().unwrap_or(Timestamp::ZERO);
+    let last_time = survey.last_time.or(inspection.checkpoint().map(|found| found.time)).unwrap_or(built.time);
     let checkpoint = Checkpoint {
         boot: context.settings.boot.0.clone(),
         closed: false,
@@ -434,6 +438,7 @@ fn rebuild_tree(
         epoch,
         engine: engine_kind.name().to_owned(),
         tree: tree.0.clone(),
+        rebuilt_for: rebuilt_for(inspection, &reason),
         heads: inspection.checkpoint().map_or_else(StoredHeads::default, |found| found.heads.clone()),
     };
     write_checkpoint(context, &checkpoint)?;
@@ -455,4 +460,16 @@ fn fill(
     let replayed = growing.follow(context.sources(), last, &mut |keys| context.advance(keys))?;
     growing.engine.checkpoint()?;
     Ok((growing, replayed))
+}
+
+/// The keys of damaged values for which a tree is rebuilt.
+fn rebuilt_for(inspection: &Inspection, reason: &DistrustReason) -> Vec<String> {
+    let value = inspection.mark.as_ref().and_then(|mark| mark.value.as_ref());
+    match (reason, value, inspection.checkpoint()) {
+        (DistrustReason::Marked(_), Some(value), Some(found)) => {
+            known_damage::rebuilt_for(&found.rebuilt_for, &value.key)
+        }
+        (DistrustReason::Marked(_), None, Some(found)) => found.rebuilt_for.clone(),
+        _ => Vec::new(),
+    }
 }

@@ -9,13 +9,11 @@ use super::{
     backend::Embedded,
     base::{Base, BaseError, OpenError, Opening},
     catalog::StoreCatalog,
-    checkpoint,
     commit_target::CommitTarget,
     engine::EngineError,
     format::{Format, Seal},
-    fs::Fs,
     keyring::{Keyring, RingFault},
-    layout::Layout,
+    known_damage::KnownDamage,
     lease::InProcessLeases,
     loss,
     opening_watch::OpeningWatch,
@@ -26,7 +24,6 @@ use super::{
     trust::DistrustReason,
     writer::{group::ReplayCheck, step::StoreWriter},
 };
-use crate::types::Timestamp;
 
 /// What to do when there are sealed values that no key opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,15 +71,6 @@ pub enum OpenFault {
     Thread(std::io::Error),
 }
 
-/// The last recorded time of the store in a directory, for a clock that must not run behind it; `Timestamp::ZERO` if
-/// there is none. Reads one small file and changes nothing.
-pub fn last_time(settings: &StoreSettings, fs: &dyn Fs) -> Timestamp {
-    match checkpoint::read(fs, &Layout::new(&settings.dir)) {
-        Ok(checkpoint::CheckpointFound::Good(found)) => found.time,
-        Ok(checkpoint::CheckpointFound::Absent | checkpoint::CheckpointFound::Damaged) | Err(_) => Timestamp::ZERO,
-    }
-}
-
 impl Store {
     /// Opens a data directory, or creates one, and starts the writer's thread. Returns what was found.
     ///
@@ -110,17 +98,35 @@ impl Store {
         let had_ring = loaded.is_some();
         let ring = loaded.unwrap_or_else(|| Keyring::generate(entropy.as_ref(), clock.now()));
         let attempt = OpenAttempt { catalog, options, ring: Arc::new(ring), had_ring };
-        match attempt.run() {
-            // The tree is marked now, so the second attempt builds another one.
-            Err(OpenFault::Content(TxFault::Engine(reason))) => match attempt.run() {
-                Err(OpenFault::Content(TxFault::Engine(again))) => {
-                    let source = EngineError::new("the engine", again);
-                    Err(OpenError::RebuiltFails { reason: DistrustReason::Fails(reason), source }.into())
-                }
-                opened => opened,
-            },
-            opened => opened,
+        let opened = attempt.run();
+        let Some(reason) = opened.as_ref().err().and_then(OpenFault::of_tree) else { return opened };
+        // The tree is marked now, so the second attempt builds another one.
+        tracing::error!(%reason, "the tree cannot be read; it is set aside");
+        let again = attempt.run();
+        match again.as_ref().err().and_then(OpenFault::of_tree) {
+            Some(again) => {
+                let (reason, source) = (DistrustReason::Fails(reason), EngineError::new("the second tree", again));
+                Err(OpenError::RebuiltFails { reason, source }.into())
+            }
+            None => again,
         }
+    }
+}
+
+impl OpenFault {
+    /// The reason, if the tree is at fault.
+    fn of_tree(&self) -> Option<String> {
+        match self {
+            Self::Content(fault) => tree_fault(fault),
+            Self::Directory(_) | Self::Ring(_) | Self::Base(_) | Self::Thread(_) => None,
+        }
+    }
+}
+
+fn tree_fault(fault: &TxFault) -> Option<String> {
+    match fault {
+        TxFault::Engine(_) | TxFault::Damaged(_) => Some(fault.to_string()),
+        TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) | TxFault::Check(_) => None,
     }
 }
 
@@ -148,15 +154,17 @@ impl OpenAttempt {
             Ok(seal)
         })?;
         let (opening, epoch) = (base.opening().clone(), base.epoch());
+        let damage = KnownDamage::of(base.rebuilt_for());
         let (upkeep, marker) = (base.upkeep().clone(), Arc::clone(base.marker()));
         let restored = base.format().restored;
         let seal = ring.mark().map_err(|fault| TxFault::Corrupt(fault.to_string()))?;
         let (clock, tree) = (Arc::clone(&environment.clock), Arc::clone(base.engine()));
-        let shared = Arc::new(Shared::new(catalog, clock, tree, Arc::clone(ring)).marked_by(&marker));
+        let shared = Arc::new(Shared::new(catalog, clock, tree, Arc::clone(ring)).marked_by(&marker, damage));
+        upkeep.attach(&shared);
         let target = CommitTarget::Directory(Box::new(base));
         let mut writer = StoreWriter::new(Arc::clone(&shared), target, *replay_check).inspect_err(|fault| {
-            if let TxFault::Engine(reason) = fault {
-                marker.mark(reason);
+            if let Some(reason) = tree_fault(fault) {
+                marker.mark(&reason);
             }
         })?;
         shared.restored.store(restored, Ordering::Release);

@@ -32,7 +32,7 @@ impl StoreProgress {
         Lsn(self.checkpointed.load(Ordering::Acquire))
     }
 
-    /// The latest time of any commit.
+    /// The time of the last commit.
     pub fn last_time(&self) -> Timestamp {
         Timestamp::from_micros(self.last_time.load(Ordering::Acquire))
     }
@@ -55,7 +55,7 @@ impl StoreProgress {
     }
 
     pub(super) fn commits(&self, lsn: Lsn, time: Timestamp, bytes: u64) {
-        self.last_time.fetch_max(time.as_micros(), Ordering::AcqRel);
+        self.last_time.store(time.as_micros(), Ordering::Release);
         self.written.fetch_add(bytes, Ordering::AcqRel);
         self.committed.store(lsn.0, Ordering::Release);
     }

@@ -3,8 +3,9 @@
 use std::sync::{PoisonError, atomic::Ordering};
 
 use super::{
+    known_damage::FoundDamage,
     shared::Shared,
-    swap::{SwapReason, SwapReport},
+    swap::{RunningSwap, SwapReport},
     upkeep::Upkeep,
     writer::job::WriteLane,
 };
@@ -22,7 +23,7 @@ pub struct StoreCondition {
     /// The status for health.
     pub status: HealthStatus,
     /// The reasons why it is not `up`.
-    pub reasons: Vec<&'static str>,
+    pub reasons: Vec<String>,
     /// The engine's name; `none` after a close.
     pub engine: &'static str,
     /// Bytes of the tree on disk.
@@ -41,8 +42,9 @@ pub(super) fn of(shared: &Shared, upkeep: Option<&Upkeep>) -> StoreCondition {
     let tally = *shared.tally();
     let free = shared.free_bytes.load(Ordering::Relaxed);
     let swaps = upkeep.map(Upkeep::swaps);
-    let swapping = swaps.as_ref().and_then(|swaps| Some(swaps.running?.reason));
-    let (status, reasons) = health(shared, free, swapping);
+    let damage = shared.damage.found();
+    let swapping = swaps.as_ref().and_then(|swaps| swaps.running);
+    let (status, reasons) = health(shared, free, (&damage, swapping));
     StoreCondition {
         status,
         reasons,
@@ -66,18 +68,36 @@ pub(super) fn of(shared: &Shared, upkeep: Option<&Upkeep>) -> StoreCondition {
     }
 }
 
-fn health(shared: &Shared, free: u64, swapping: Option<SwapReason>) -> (HealthStatus, Vec<&'static str>) {
+fn health(
+    shared: &Shared,
+    free: u64,
+    (damage, swapping): (&FoundDamage, Option<RunningSwap>),
+) -> (HealthStatus, Vec<String>) {
+    let tables = damage.values.iter().map(|(table, count)| format!("{count} in {table}")).collect::<Vec<_>>();
+    let inconsistent = damage.inconsistent.clone();
+    let percent = |trouble| {
+        let swapping = swapping.filter(|swap| swap.reason.is_trouble() == trouble);
+        swapping.map(|swap| format!("{} %", swap.percent))
+    };
     let inspection = [
         (shared.is_lost(), HealthStatus::Down, HealthReason::Lost),
         (shared.busy_for() >= limits::WRITER_STUCK, HealthStatus::Down, HealthReason::WriterStuck),
         (free < limits::DISK_FULL, HealthStatus::Down, HealthReason::DiskFull),
         (free < limits::DISK_LOW, HealthStatus::Degraded, HealthReason::DiskLow),
-        (swapping == Some(SwapReason::Compaction), HealthStatus::Up, HealthReason::Compacting),
-        (swapping.is_some_and(SwapReason::is_trouble), HealthStatus::Degraded, HealthReason::ReplacingTree),
     ];
-    let found = inspection.into_iter().filter(|(holds, ..)| *holds);
-    found.fold((HealthStatus::Up, Vec::new()), |(worst, mut reasons), (_, status, reason)| {
-        reasons.push(reason.as_str());
+    let plain = inspection.into_iter().filter(|(holds, ..)| *holds);
+    let plain = plain.map(|(_, status, reason)| (status, reason.as_str().to_owned()));
+    let described = [
+        (HealthStatus::Down, HealthReason::Damaged, (!tables.is_empty()).then(|| tables.join(", "))),
+        (HealthStatus::Degraded, HealthReason::Inconsistent, inconsistent),
+        (HealthStatus::Degraded, HealthReason::ReplacingTree, percent(true)),
+        (HealthStatus::Up, HealthReason::Compacting, percent(false)),
+    ];
+    let described = described
+        .into_iter()
+        .filter_map(|(status, reason, text)| text.map(|text| (status, format!("{}: {text}", reason.as_str()))));
+    plain.chain(described).fold((HealthStatus::Up, Vec::new()), |(worst, mut reasons), (status, reason)| {
+        reasons.push(reason);
         (worst.max(status), reasons)
     })
 }

@@ -13,12 +13,15 @@ use tokio::sync::watch;
 use super::{
     base::BaseError,
     catalog::StoreCatalog,
-    engine::{Engine, verified::VerifiedView},
+    checksum::DamagedValue,
+    engine::{Engine, EngineError, verified::VerifiedView},
     keyring::Keyring,
+    known_damage::KnownDamage,
     log::{Log, LogHead},
     open_reads::OpenReads,
     reader::TxFault,
-    tree_mark::TreeMarker,
+    snapshot::SnapshotError,
+    tree_mark::{MarkedValue, TreeMarker},
     view::View,
     writer::{job::WriteRoom, queue::WriterQueue},
 };
@@ -63,6 +66,8 @@ pub(super) struct Shared {
     pub(super) groups: GroupMetrics,
     /// Marks the tree when it fails; `None`: the tree is in memory.
     marker: Option<Arc<TreeMarker>>,
+    /// What is known to be wrong in the tree.
+    pub(super) damage: KnownDamage,
     busy_since: Mutex<Option<Instant>>,
     tally: Mutex<Tally>,
 }
@@ -89,14 +94,15 @@ impl Shared {
             readers: OpenReads::default(),
             groups: GroupMetrics::default(),
             marker: None,
+            damage: KnownDamage::default(),
             busy_since: Mutex::new(None),
             tally: Mutex::new(Tally::default()),
         }
     }
 
     /// The same with a tree that is marked when it fails.
-    pub(super) fn marked_by(self, marker: &Arc<TreeMarker>) -> Self {
-        Self { marker: Some(Arc::clone(marker)), ..self }
+    pub(super) fn marked_by(self, marker: &Arc<TreeMarker>, damage: KnownDamage) -> Self {
+        Self { marker: Some(Arc::clone(marker)), damage, ..self }
     }
 
     pub(super) fn ring(&self) -> Arc<Keyring> {
@@ -145,8 +151,9 @@ impl Shared {
 
     fn read_fault(&self, fault: &TxFault) -> Fault {
         match fault {
+            TxFault::Damaged(value) if self.persists(value) => Fault::bug(fault.to_string()),
             TxFault::Engine(_) | TxFault::Damaged(_) => {
-                self.lose_tree(format!("reading the tree: {fault}"));
+                self.lose_reading(fault);
                 Fault::Unavailable
             }
             TxFault::Conflict | TxFault::TooLarge(_) | TxFault::Corrupt(_) | TxFault::Check(_) => {
@@ -174,6 +181,45 @@ impl Shared {
             marker.mark(&reason);
         }
         self.lose(reason);
+    }
+
+    /// Whether a rebuild of the tree did not repair a damaged value, so that another one would not either.
+    pub(super) fn persists(&self, value: &DamagedValue) -> bool {
+        self.damage.persists(value, self.catalog.table_name(value.tag()))
+    }
+
+    /// After a read that failed because of the tree: marks it, and marks the store as lost.
+    pub(super) fn lose_reading(&self, fault: &TxFault) {
+        let TxFault::Damaged(value) = fault else { return self.lose_tree(format!("reading the tree: {fault}")) };
+        let table = self.catalog.table_name(value.tag());
+        let reason = format!("{table}: {value}");
+        if let Some(marker) = self.marker.as_ref().filter(|_| !self.is_lost()) {
+            let (at, lsn) = (self.clock.now(), self.tally().last_lsn);
+            let marked = MarkedValue { table: table.to_owned(), key: value.name().to_string(), at, lsn };
+            marker.mark_value(&reason, Some(marked));
+        }
+        self.lose(reason);
+    }
+
+    /// After a walk over the tree: a damaged value loses the store; rows that are missing or do not fit degrade it, and
+    /// the next start rebuilds the tree.
+    pub(super) fn note_walk<T>(&self, walked: &Result<T, SnapshotError>) {
+        match walked {
+            Ok(_) => {
+                self.damage.set_inconsistent(None);
+            }
+            Err(SnapshotError::Engine(EngineError::Damaged(value))) if !self.persists(value) => {
+                self.lose_reading(&TxFault::Damaged(value.clone()));
+            }
+            Err(SnapshotError::Inconsistent(text)) => {
+                if self.damage.set_inconsistent(Some(text.clone()))
+                    && let Some(marker) = &self.marker
+                {
+                    marker.mark(text);
+                }
+            }
+            Err(_) => {}
+        }
     }
 
     /// As a failed operation demands: with the tree's mark if the engine failed, unless the disk was full.

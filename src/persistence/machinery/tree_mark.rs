@@ -10,6 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{files, fs::Fs, layout::Layout, trees::TreeName};
+use crate::types::Timestamp;
 
 const NAME: &str = "damaged";
 const UNREADABLE: &str = "the mark itself cannot be read";
@@ -21,13 +22,29 @@ pub struct TreeMark {
     pub tree: Option<String>,
     /// What failed.
     pub reason: String,
+    /// The value that was not the one that was written.
+    #[serde(default)]
+    pub value: Option<MarkedValue>,
+}
+
+/// A damaged value in a mark; nothing of its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkedValue {
+    /// The name of the table.
+    pub table: String,
+    /// The name of the key (`KeyName`).
+    pub key: String,
+    /// When it was read.
+    pub at: Timestamp,
+    /// The last applied commit.
+    pub lsn: u64,
 }
 
 impl TreeMark {
     /// Reads the mark of a directory, if there is one.
     pub fn read(fs: &dyn Fs, layout: &Layout) -> io::Result<Option<Self>> {
         let Some(content) = files::read(fs, &layout.root.join(NAME))? else { return Ok(None) };
-        let unreadable = || Self { tree: None, reason: UNREADABLE.to_owned() };
+        let unreadable = || Self { tree: None, reason: UNREADABLE.to_owned(), value: None };
         Ok(Some(parse(&content).unwrap_or_else(unreadable)))
     }
 
@@ -83,8 +100,13 @@ impl TreeMarker {
     /// Marks the tree, so that the next start sets it aside and builds another one. A failure is logged: the process
     /// ends in either case.
     pub(super) fn mark(&self, reason: &str) {
+        self.mark_value(reason, None);
+    }
+
+    /// As `mark`, because of a damaged value.
+    pub(super) fn mark_value(&self, reason: &str, value: Option<MarkedValue>) {
         let tree = self.tree().0.clone();
-        let mark = TreeMark { tree: Some(tree.clone()), reason: reason.to_owned() };
+        let mark = TreeMark { tree: Some(tree.clone()), reason: reason.to_owned(), value };
         match mark.write(&*self.fs, &self.layout) {
             Ok(()) => tracing::error!(%reason, tree, "the tree is marked; the next start rebuilds it"),
             Err(error) => tracing::error!(%reason, %error, "the tree could not be marked"),

@@ -40,6 +40,8 @@ pub(super) struct TxBase<'a> {
     pub(super) engine: &'a dyn EngineView,
     pub(super) ring: &'a Keyring,
     pub(super) catalog: &'static StoreCatalog,
+    /// The time of the transaction: its stamp's, but not before the last commit.
+    pub(super) now: Timestamp,
 }
 
 /// The context of a transaction; the same for a second run of it.
@@ -73,9 +75,9 @@ impl<'a> Tx<'a> {
         self.left
     }
 
-    /// The time of the decision, sampled by the flow.
+    /// The time of the decision: sampled by the flow, but not before the time of the last commit.
     pub fn now(&self) -> Timestamp {
-        self.around.stamp.now
+        self.around.base.now
     }
 
     /// The caller, its origin and its request.

@@ -7,7 +7,7 @@ use std::{
     io,
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -25,7 +25,9 @@ use super::{
     layout::Layout,
     live_bytes::LiveBytes,
     progress::StoreProgress,
+    scrub::Scrub,
     settings::{StoreEnvironment, StoreSettings, Tuning},
+    shared::Shared,
     snapshot::{
         self, Head, SnapshotError, Summary, read,
         write::{self, SnapshotSource},
@@ -115,6 +117,8 @@ pub(super) struct UpkeepInner {
     last: Mutex<LastSnapshot>,
     // Held while `store.json` is written.
     rewriting: Mutex<()>,
+    // The open store, whose tree the walk of a snapshot checks; not set in tests of the directory alone.
+    shared: OnceLock<Weak<Shared>>,
     // Set by a close: a snapshot that is being taken ends at its next page.
     closing: AtomicBool,
 }
@@ -169,6 +173,7 @@ impl Upkeep {
                 live: LiveBytes::default(),
                 last: Mutex::new(last),
                 rewriting: Mutex::new(()),
+                shared: OnceLock::new(),
                 closing: AtomicBool::new(false),
             }),
         })
@@ -177,6 +182,12 @@ impl Upkeep {
     fn last(&self) -> MutexGuard<'_, LastSnapshot> {
         // A panic during a snapshot leaves at most an unfinished file.
         self.inner.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the walks of snapshots check the tree of `shared`, and report what they find to it.
+    pub(super) fn attach(&self, shared: &Arc<Shared>) {
+        // The first store that is attached is the only one.
+        self.inner.shared.get_or_init(|| Arc::downgrade(shared));
     }
 
     /// Ends a snapshot that is being taken, and refuses others: the store is being closed.
@@ -276,8 +287,9 @@ impl Upkeep {
 
     fn is_due(&self, last: &LastSnapshot) -> bool {
         let UpkeepInner { progress, tuning, clock, .. } = &*self.inner;
+        // A snapshot that was taken later than now is from before an operator accepted an earlier time.
         progress.committed() > last.exact
-            && (clock.now().since(last.taken) >= tuning.snapshot_every
+            && (!last.taken.is_within(tuning.snapshot_every, clock.now())
                 || last.backlog + progress.written() - last.written >= tuning.snapshot_bytes)
     }
 
@@ -314,7 +326,11 @@ impl Upkeep {
         let engine = self.engine().ok_or(SnapshotError::Closing)?;
         let head = Head { format: self.format()?, from, taken: clock.now() };
         let source = SnapshotSource { fs: &**fs, engine: &*engine, progress, journal: &layout.journal, closing };
-        let written = write::write(&source, &head, file);
+        let shared = self.inner.shared.get().and_then(Weak::upgrade);
+        let written = write::write(&source, &head, file, shared.as_deref().map(Scrub::begin));
+        if let Some(shared) = shared {
+            shared.note_walk(&written);
+        }
         if written.is_err() {
             // Frees its space; if that fails too, the next snapshot replaces the file.
             let _ = fs.remove(file);
@@ -350,13 +366,14 @@ impl Upkeep {
         let segments = segment::list(&**fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
         let mut bytes = segments_bytes(&**fs, layout, &segments)?;
         let mut dropped = Vec::new();
-        for pair in segments.windows(2) {
-            let [name, next] = *pair else { break };
+        for (at, name) in segments.iter().enumerate() {
+            let after = &segments[at + 1..];
+            let (name, Some(next)) = (*name, after.first()) else { break };
             if next.0 > covered.next() {
                 break;
             }
             let stays = match spare {
-                Spare::ByRetention => bytes <= tuning.retention_bytes && !self.is_old(next)?,
+                Spare::ByRetention => bytes <= tuning.retention_bytes && !self.is_old(after)?,
                 Spare::Nothing => false,
             };
             if stays {
@@ -371,17 +388,23 @@ impl Upkeep {
         Ok(dropped)
     }
 
-    /// Whether the segment before `next` is older than the retention: its last commit came before `next`'s first.
-    /// Always false while the clock is not trusted.
-    fn is_old(&self, next: SegmentName) -> Result<bool, SnapshotError> {
+    /// Whether the segment before the first of `after` is older than the retention: its last commit came before the
+    /// first commit of each of them. Always false while the clock may not decide what is removed.
+    fn is_old(&self, after: &[SegmentName]) -> Result<bool, SnapshotError> {
         let UpkeepInner { fs, layout, clock, tuning, .. } = &*self.inner;
-        if clock.trouble().is_some() {
+        let now = clock.now();
+        if !clock.may_remove() {
             return Ok(false);
         }
-        let mut reader = SegmentReader::open(&**fs, &layout.journal, next)?;
-        Ok(match reader.frame_at(HEADER as u64)? {
-            FrameFound::Frame(frame, _) => clock.now().since(frame.time) >= tuning.retention_time,
-            FrameFound::Bad(_) => false,
-        })
+        for next in after {
+            let mut reader = SegmentReader::open(&**fs, &layout.journal, *next)?;
+            match reader.frame_at(HEADER as u64)? {
+                // It was written before an operator accepted an earlier time; a later segment may have the age.
+                FrameFound::Frame(frame, _) if frame.time > now => {}
+                FrameFound::Frame(frame, _) => return Ok(now.since(frame.time) >= tuning.retention_time),
+                FrameFound::Bad(_) => return Ok(false),
+            }
+        }
+        Ok(false)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::persons;
+use super::{persons, tables::clock_acceptance};
 use crate::{
     domain::event::{EventBodyForm, EventEnvelope, EventKind, EventType},
     persistence::machinery::{
@@ -31,6 +31,7 @@ pub static EVENT_BY_SEQUENCE: Table<u64, StoredEvent> =
 pub static EVENTS: Log = Log {
     tag: EVENT_BY_SEQUENCE.tag,
     name: "events",
+    is_cut: true,
     link: |_, body| Ok(LogLink { hash: [0; 32], row: body }),
     hash: |_| Ok([0; 32]),
 };
@@ -152,10 +153,11 @@ pub struct Expendable {
 /// Removes a batch of at most `limits::SCAN_MAX` old events and returns their number; call it again until it returns 0.
 /// The newest event always stays, since the next sequence is counted from it.
 pub fn remove_old(tx: &mut Tx<'_>, expendable: Expendable) -> Result<usize, TxFault> {
-    let newest = head(tx)?;
+    let (newest, accepted) = (head(tx)?, clock_acceptance::find(tx)?);
     let mut removed = 0;
     for (sequence, event) in tx.scan(&EVENT_BY_SEQUENCE, Scan::all())? {
-        if event.time >= expendable.before || sequence > expendable.up_to || sequence == newest {
+        let time = accepted.as_ref().map_or(event.time, |accepted| accepted.event_time(sequence, event.time));
+        if time >= expendable.before || sequence > expendable.up_to || sequence == newest {
             break;
         }
         tx.delete(&EVENT_BY_SEQUENCE, &sequence)?;

@@ -12,4 +12,5 @@ pub mod events;
 pub mod migrations;
 pub mod persons;
 mod records;
+pub mod redating;
 pub mod tables;

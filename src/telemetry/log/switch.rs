@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn each_output_hears_of_each_change() {
+    fn each_output_receives_each_change() {
         let heard = Arc::new(AtomicU32::new(0));
         let output = || -> SetLevel {
             let heard = Arc::clone(&heard);

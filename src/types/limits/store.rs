@@ -24,6 +24,8 @@ pub const BULK_QUEUE_MAX: usize = 256;
 pub const VALUE_MAX: usize = 64 << 10;
 /// Bytes of one value with its checksum.
 pub const STORED_VALUE_MAX: usize = VALUE_MAX + 4;
+/// Keys that a tree remembers because it was rebuilt for them.
+pub const DAMAGED_KEYS_MAX: usize = 64;
 /// Bytes of one journal segment.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 /// Keys of one `apply_batch` of sled.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use majordomo::{
     domain::{audit::Actor, auth::actions::AuthAction},
-    types::ClockTrouble,
+    types::{ClockDifference, ClockTrouble},
 };
 use serde_json::json;
 
@@ -34,7 +34,8 @@ async fn signing_keys_rotate_when_they_are_due_by_a_trusted_clock() {
     let rounds = || app.system.stats().report("upkeep/key_rotation").unwrap().work.handled;
     let month = Duration::from_secs(30 * 24 * 3_600);
 
-    app.clock.distrust(ClockTrouble::Leapt(month));
+    let own = app.now().plus(month);
+    app.clock.distrust(ClockTrouble::Leapt(ClockDifference { own, wall: own }));
     let before = rounds();
     app.advance(month);
     eventually("a round of the key rotation", async || (rounds() > before).then_some(())).await;

@@ -7,6 +7,7 @@ mod logout;
 mod passwords;
 mod profile;
 mod registration;
+mod registrations;
 mod sessions;
 mod user_sessions;
 mod verification;

@@ -43,12 +43,12 @@ async fn a_forgotten_password_is_reset_by_the_code_that_was_mailed() {
     assert_eq!(app.events(PasswordResetRequested::TYPE).len(), 1);
     assert_eq!(app.audited(AuthAction::ForgotPassword).len(), 1);
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
-    let request = &requested.body["requestId"];
-    let reset = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    let request = &requested.body["resetId"];
+    let reset = json!({ "resetId": request, "code": code, "newPassword": NEW });
     let done = app.anyone.post("/auth/password/reset", reset.clone()).await;
     assert_eq!(done.status, 204, "{done:?}");
     assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204, "a lost answer is requested again");
-    for by in [json!({ "requestId": request }), json!({ "email": "ada@example.com" })] {
+    for by in [json!({ "resetId": request }), json!({ "email": "ada@example.com" })] {
         let mut other = json!({ "code": code, "newPassword": "one more sentence for me" });
         other.as_object_mut().unwrap().extend(by.as_object().unwrap().clone());
         let answer = app.anyone.post("/auth/password/reset", other).await;
@@ -70,17 +70,17 @@ async fn a_reset_needs_a_fit_password_and_the_right_code() {
     let app = TestApp::new().await;
     app.verified("ada.lovelace@example.com").await;
     let address = "ada.lovelace@example.com";
-    let request = app.forgot(address).await.body["requestId"].clone();
+    let request = app.forgot(address).await.body["resetId"].clone();
     let code = code_in(&app.mail(address, "reset_code", 1).await);
     let empty = app.anyone.post("/auth/password/reset", json!({})).await;
-    assert_eq!(empty.fields(), ["/newPassword required", "/requestId one_of"]);
-    let unfit = json!({ "requestId": request, "code": code, "newPassword": "ada.lovelace ada.lovelace" });
+    assert_eq!(empty.fields(), ["/newPassword required", "/resetId one_of"]);
+    let unfit = json!({ "resetId": request, "code": code, "newPassword": "ada.lovelace ada.lovelace" });
     let unfit = app.anyone.post("/auth/password/reset", unfit).await;
     assert_eq!(unfit.fields(), ["/newPassword password_contains_email"]);
     for body in [
-        json!({ "requestId": request, "code": wrong(&code), "newPassword": NEW }),
-        json!({ "requestId": request, "code": "12345", "newPassword": NEW }),
-        json!({ "requestId": uuid::Uuid::nil(), "code": code, "newPassword": NEW }),
+        json!({ "resetId": request, "code": wrong(&code), "newPassword": NEW }),
+        json!({ "resetId": request, "code": "12345", "newPassword": NEW }),
+        json!({ "resetId": uuid::Uuid::nil(), "code": code, "newPassword": NEW }),
         json!({ "email": "x@example.com", "code": code, "newPassword": NEW }),
     ] {
         let answer = app.anyone.post("/auth/password/reset", body.clone()).await;
@@ -105,12 +105,12 @@ async fn tries_with_only_the_address_are_counted_by_day_and_not_on_the_request()
         }
         app.advance(20 * MINUTE);
     }
-    let request = app.forgot("ada@example.com").await.body["requestId"].clone();
+    let request = app.forgot("ada@example.com").await.body["resetId"].clone();
     let code = code_in(&app.mail("ada@example.com", "reset_code", codes + 1).await);
     let by_address = json!({ "email": "ada@example.com", "code": code, "newPassword": NEW });
     let spent = app.anyone.post("/auth/password/reset", by_address).await;
     assert_eq!(spent.problem(), "code_invalid", "twenty a day");
-    let by_request = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    let by_request = json!({ "resetId": request, "code": code, "newPassword": NEW });
     assert_eq!(app.anyone.post("/auth/password/reset", by_request).await.status, 204);
 }
 
@@ -119,9 +119,9 @@ async fn a_device_is_known_for_the_password_it_signed_in_with() {
     let app = TestApp::new().await;
     let thief = app.member("ada@example.com").await;
     app.advance(MINUTE);
-    let request = app.forgot("ada@example.com").await.body["requestId"].clone();
+    let request = app.forgot("ada@example.com").await.body["resetId"].clone();
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
-    let reset = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    let reset = json!({ "resetId": request, "code": code, "newPassword": NEW });
     assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
     let ada = app.login_with(ADA, NEW).await;
     let login = |password: &str, token: &Value| {
@@ -140,14 +140,14 @@ async fn a_device_is_known_for_the_password_it_signed_in_with() {
 async fn the_limit_of_tries_for_an_address_is_a_setting() {
     let app = TestApp::with(|config| config.auth.code.daily_tries_by_address = 1).await;
     app.verified("ada@example.com").await;
-    let request = app.forgot("ada@example.com").await.body["requestId"].clone();
+    let request = app.forgot("ada@example.com").await.body["resetId"].clone();
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
     let by_address = |code: &str| json!({ "email": "ada@example.com", "code": code, "newPassword": NEW });
     for typed in [wrong(&code), code.clone()] {
         let spent = app.anyone.post("/auth/password/reset", by_address(&typed)).await;
         assert_eq!(spent.problem(), "code_invalid", "the first is wrong, the second one too many");
     }
-    let by_request = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    let by_request = json!({ "resetId": request, "code": code, "newPassword": NEW });
     assert_eq!(app.anyone.post("/auth/password/reset", by_request).await.status, 204);
 }
 
@@ -155,11 +155,11 @@ async fn the_limit_of_tries_for_an_address_is_a_setting() {
 async fn a_request_ends_with_its_code_and_is_removed() {
     let app = TestApp::new().await;
     app.verified("ada@example.com").await;
-    let request = app.forgot("ada@example.com").await.body["requestId"].clone();
+    let request = app.forgot("ada@example.com").await.body["resetId"].clone();
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
-    let unknown = app.forgot("x@example.com").await.body["requestId"].clone();
+    let unknown = app.forgot("x@example.com").await.body["resetId"].clone();
     app.advance(10 * MINUTE);
-    let late = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    let late = json!({ "resetId": request, "code": code, "newPassword": NEW });
     assert_eq!(app.anyone.post("/auth/password/reset", late).await.problem(), "code_invalid");
     for id in [request, unknown] {
         let id: ResetId = id.as_str().unwrap().parse().unwrap();
@@ -175,9 +175,9 @@ async fn a_reset_of_an_address_that_was_never_verified_verifies_it() {
     let app = TestApp::new().await;
     let id = app.register("ada@example.com").await.body["id"].clone();
     app.code_of("ada@example.com").await;
-    let request = app.forgot("ada@example.com").await.body["requestId"].clone();
+    let request = app.forgot("ada@example.com").await.body["resetId"].clone();
     let code = code_in(&app.mail("ada@example.com", "reset_code", 1).await);
-    let reset = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    let reset = json!({ "resetId": request, "code": code, "newPassword": NEW });
     assert_eq!(app.anyone.post("/auth/password/reset", reset.clone()).await.status, 204);
     assert_eq!(app.events(UserVerified::TYPE).len(), 1);
     assert_eq!(app.login_with(ADA, PASSWORD).await.problem(), "invalid_credentials");
@@ -203,7 +203,7 @@ async fn a_reset_leaves_the_earlier_registrations_as_they_look_to_their_clients(
         assert_eq!(registered.status, 201, "{registered:?}");
         let id = registered.body["id"].as_str().unwrap().to_owned();
         let sent = app.code_of(&address).await;
-        let request = app.forgot(&address).await.body["requestId"].clone();
+        let request = app.forgot(&address).await.body["resetId"].clone();
         let mail = app.mail(&address, "reset_code", 1).await;
         let done = if by_link {
             reset_by(&app, &secret_in(&mail), NEW).await
@@ -221,13 +221,13 @@ async fn a_reset_leaves_the_earlier_registrations_as_they_look_to_their_clients(
         let taken = app.anyone.post("/auth/register", named("bob@example.com")).await;
         assert_eq!(taken.status, 409, "the name stays reserved: {taken:?}");
         assert_eq!(app.anyone.post("/auth/verify-email/resend", json!({ "userId": id })).await.status, 202);
+        let sent = app.mails(&address).await;
+        let codes = sent.iter().filter(|mail| mail["template"] == "verification_code").count();
+        assert_eq!(codes, 1, "no code is sent for it any more");
         app.advance(Duration::from_secs(24 * 3_600));
         assert_eq!(app.login_with(&id, OTHERS).await.problem(), "invalid_credentials");
         let free = app.anyone.post("/auth/register", named("bob@example.com")).await;
         assert_eq!(free.status, 201, "the registration has ended: {free:?}");
-        let sent = app.mails(&address).await;
-        let codes = sent.iter().filter(|mail| mail["template"] == "verification_code").count();
-        assert_eq!(codes, 1, "no code is sent for it any more");
     }
 }
 
@@ -242,7 +242,7 @@ async fn a_reset_ends_the_lockouts_of_its_network_and_no_other_client_sees_it() 
         assert_eq!(other.post("/auth/login", wrong.clone()).await.status, 401);
     }
     assert_eq!(app.login(ADA).await.problem(), "locked_out");
-    let request = app.forgot(ADA).await.body["requestId"].clone();
+    let request = app.forgot(ADA).await.body["resetId"].clone();
     let code = code_in(&app.mail(ADA, "reset_code", 1).await);
     assert_eq!(reset(&app, &request, &code).await.status, 204);
     assert_eq!(other.post("/auth/login", wrong).await.problem(), "locked_out", "as before the reset");
@@ -260,7 +260,7 @@ async fn a_reset_ends_the_lockout_of_the_day() {
             .await;
     }
     assert_eq!(app.login(ADA).await.problem(), "locked_out");
-    let request = app.forgot(ADA).await.body["requestId"].clone();
+    let request = app.forgot(ADA).await.body["resetId"].clone();
     let code = code_in(&app.mail(ADA, "reset_code", 1).await);
     assert_eq!(reset(&app, &request, &code).await.status, 204);
     assert_eq!(app.login_with(ADA, NEW).await.status, 200);
@@ -293,7 +293,7 @@ async fn a_password_is_changed_with_the_current_one_and_other_sessions_end() {
 }
 
 async fn reset(app: &TestApp, request: &Value, code: &str) -> Answer {
-    let body = json!({ "requestId": request, "code": code, "newPassword": NEW });
+    let body = json!({ "resetId": request, "code": code, "newPassword": NEW });
     app.anyone.post("/auth/password/reset", body).await
 }
 
@@ -319,7 +319,7 @@ async fn a_reset_that_makes_a_registration_a_user_keeps_only_the_address() {
         let app = TestApp::with(|config| config.auth.require_verified_email = is_required).await;
         assert_eq!(app.anyone.post("/auth/register", form()).await.status, 201);
         app.code_of(ADA).await;
-        let request = app.forgot(ADA).await.body["requestId"].clone();
+        let request = app.forgot(ADA).await.body["resetId"].clone();
         let code = code_in(&app.mail(ADA, "reset_code", 1).await);
         assert_eq!(reset(&app, &request, &code).await.status, 204);
         let ada = app.member_of(app.login_with(ADA, NEW).await.body);
@@ -348,7 +348,7 @@ async fn a_right_code_is_accepted_after_another_registration_of_the_address() {
         for _ in 0..registered_before {
             assert_eq!(app.register(ADA).await.status, 201);
         }
-        let request = app.forgot(ADA).await.body["requestId"].clone();
+        let request = app.forgot(ADA).await.body["resetId"].clone();
         let code = code_in(&app.mail(ADA, "reset_code", 1).await);
         assert_eq!(app.anyone.post("/auth/register", form()).await.status, 201);
         let done = reset(&app, &request, &code).await;
@@ -373,7 +373,7 @@ async fn a_right_code_with_only_the_address_is_accepted_after_another_registrati
 async fn a_live_code_ends_with_a_change_of_the_password() {
     let app = TestApp::new().await;
     let ada = app.member(ADA).await;
-    let request = app.forgot(ADA).await.body["requestId"].clone();
+    let request = app.forgot(ADA).await.body["resetId"].clone();
     let code = code_in(&app.mail(ADA, "reset_code", 1).await);
     let change = json!({ "currentPassword": PASSWORD, "newPassword": "the owner's second sentence" });
     assert_eq!(ada.post("/auth/password/change", change).await.status, 204);
@@ -384,7 +384,7 @@ async fn a_live_code_ends_with_a_change_of_the_password() {
     assert_eq!(app.login_with(ADA, "the owner's second sentence").await.status, 200);
 
     app.advance(Duration::from_secs(61));
-    let another = app.forgot(ADA).await.body["requestId"].clone();
+    let another = app.forgot(ADA).await.body["resetId"].clone();
     let code = code_in(&app.mail(ADA, "reset_code", 2).await);
     let late = reset(&app, &request, &code).await;
     assert_eq!(late.problem(), "code_invalid", "a request of before the change takes no code of after it");
@@ -395,7 +395,7 @@ async fn a_live_code_ends_with_a_change_of_the_password() {
 async fn a_live_code_ends_with_an_operators_reset() {
     let app = TestApp::new().await;
     app.verified(ADA).await;
-    let request = app.forgot(ADA).await.body["requestId"].clone();
+    let request = app.forgot(ADA).await.body["resetId"].clone();
     let code = code_in(&app.mail(ADA, "reset_code", 1).await);
     let given = json!({ "email": ADA, "password": "a sentence from the operator" });
     let answer = app.operator().post("/users/reset-password", given).await;
@@ -408,9 +408,9 @@ async fn a_live_code_ends_with_an_operators_reset() {
 async fn a_password_reset_takes_over_an_unproven_user() {
     let app = TestApp::lenient().await;
     let holder = app.entered(&app.registered(json!({ "email": ADA, "password": OTHERS })).await);
-    let request = app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await.body["requestId"].clone();
+    let request = app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await.body["resetId"].clone();
     let code = code_in(&app.mail(ADA, "reset_code", 1).await);
-    let reset = json!({ "requestId": request, "code": code, "newPassword": PASSWORD });
+    let reset = json!({ "resetId": request, "code": code, "newPassword": PASSWORD });
     assert_eq!(app.anyone.post("/auth/password/reset", reset).await.status, 204);
     assert_eq!(holder.get("/auth/profile").await.problem(), "session_ended");
     let ada = app.sign_in(ADA).await;
@@ -442,7 +442,7 @@ async fn a_phone_that_the_former_holder_proved_is_unproven_for_the_owner() {
 async fn forgotten(app: &TestApp) -> (TestUser, Value, Value) {
     let ada = app.member(ADA).await;
     let asked = app.anyone.post("/auth/password/forgot", json!({ "email": ADA })).await;
-    (ada, asked.body["requestId"].clone(), app.mail(ADA, "reset_code", 1).await)
+    (ada, asked.body["resetId"].clone(), app.mail(ADA, "reset_code", 1).await)
 }
 
 #[tokio::test]
@@ -485,7 +485,7 @@ async fn a_link_ends_with_each_change_that_makes_its_code_void() {
         let (ada, request, mail) = forgotten(&app).await;
         let secret = secret_in(&mail);
         for _ in 0..5 {
-            let guess = json!({ "requestId": request, "code": wrong(&code_in(&mail)), "newPassword": NEW });
+            let guess = json!({ "resetId": request, "code": wrong(&code_in(&mail)), "newPassword": NEW });
             app.anyone.post("/auth/password/reset", guess).await;
         }
         match way {
@@ -521,7 +521,7 @@ async fn a_live_code_ends_when_its_user_is_locked_or_disabled() {
         let (ada, request, mail) = forgotten(&app).await;
         let root = app.admin("root@example.com").await;
         give_status(&root, &ada.id, status).await;
-        let late = json!({ "requestId": request, "code": code_in(&mail), "newPassword": NEW });
+        let late = json!({ "resetId": request, "code": code_in(&mail), "newPassword": NEW });
         is_code_invalid(&app.anyone.post("/auth/password/reset", late).await, status);
         give_status(&root, &ada.id, "active").await;
         is_code_invalid(&reset_by(&app, &secret_in(&mail), NEW).await, status);

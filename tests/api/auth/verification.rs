@@ -346,9 +346,9 @@ async fn a_form_is_by_code_or_by_secret() {
     assert_eq!(fields(verify, json!({ "code": "123456" })).await, ["/userId required"]);
     assert_eq!(fields(verify, json!({ "secret": "x", "userId": id, "code": "123456" })).await, ["/secret one_of"]);
     assert_eq!(fields(verify, json!({ "secret": "x", "code": "123456" })).await, ["/secret one_of"]);
-    assert_eq!(fields(reset, json!({ "newPassword": PASSWORD })).await, ["/requestId one_of"]);
+    assert_eq!(fields(reset, json!({ "newPassword": PASSWORD })).await, ["/resetId one_of"]);
     assert_eq!(fields(reset, json!({ "secret": "x" })).await, ["/newPassword required"]);
-    let both = json!({ "secret": "x", "requestId": id, "code": "123456", "newPassword": PASSWORD });
+    let both = json!({ "secret": "x", "resetId": id, "code": "123456", "newPassword": PASSWORD });
     assert_eq!(fields(reset, both).await, ["/secret one_of"]);
 }
 

@@ -21,7 +21,7 @@ use crate::harness::{Answer, Client, bare_services, services_of};
 
 const ID: &str = "0199b2c0-0000-7000-8000-000000000000";
 
-fn clients(mode: Mode) -> impl Fn(Listener) -> Client {
+pub fn clients(mode: Mode) -> impl Fn(Listener) -> Client {
     let mut config = Config { mode, ..Config::default() };
     config.edge.rate_limits.enabled = false;
     config.edge.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
@@ -29,22 +29,22 @@ fn clients(mode: Mode) -> impl Fn(Listener) -> Client {
     move |listener| Client::new(listener, services.clone())
 }
 
-fn document(table: Vec<Route>) -> Value {
+pub fn document(table: Vec<Route>) -> Value {
     openapi::document(table, &Installation::new(&Config::default(), Listener::Public))
 }
 
-fn rules() -> Vec<Rule> {
+pub fn rules() -> Vec<Rule> {
     routes::table().into_iter().map(|route| route.rule).collect()
 }
 
 /// The public listener where it has the route; it has `/metrics` only with `edge.metrics_public`.
-fn listener(rule: &Rule) -> Listener {
+pub fn listener(rule: &Rule) -> Listener {
     let is_public = rule.on.includes(Listener::Public) && rule.path != "/metrics";
     if is_public { Listener::Public } else { Listener::Ops }
 }
 
 /// The rule's path with a value for each parameter.
-fn path(rule: &Rule) -> String {
+pub fn path(rule: &Rule) -> String {
     let filled = rule.path.split('/').map(|part| match part {
         "{sequence}" => "1",
         part if part.starts_with('{') => ID,

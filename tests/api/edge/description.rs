@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use majordomo::{
     config::{Config, Mode},
+    domain::event::EventKind,
     http::{
         openapi::{self, Installation},
         route::Listener,
@@ -146,13 +147,31 @@ fn the_document_states_what_this_installation_requires() {
     assert_eq!(document_for(&Config::default(), Listener::Ops)["paths"]["/audit"]["get"]["security"], optional);
 }
 
+/// One name has one meaning: the id of an HTTP request, in problem documents and audit entries.
+#[test]
+fn a_request_id_is_the_id_of_an_http_request() {
+    let document = document();
+    let mut with_it = BTreeSet::new();
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        visit(schema, name, &mut |_, object| {
+            if !object["properties"]["requestId"].is_null() {
+                with_it.insert(name.as_str());
+            }
+        });
+    }
+    assert_eq!(with_it, BTreeSet::from(["AuditEntry", "Problem"]));
+    for event in EventKind::samples() {
+        assert!(event.payload().iter().all(|(field, _)| *field != "requestId"), "{}", event.row().name);
+    }
+}
+
 #[test]
 fn a_body_with_two_forms_has_both() {
     let document = document();
     for (name, first, second) in [
         ("Login", "identifier", "email"),
         ("Resend", "userId", "email"),
-        ("ResetByCode", "requestId", "email"),
+        ("ResetByCode", "resetId", "email"),
         ("CodeVerify", "id", "purpose"),
     ] {
         let forms = document["components"]["schemas"][name]["oneOf"].as_array().unwrap();

@@ -80,7 +80,10 @@ async fn show(Path(id): Path<UserId>, Query(()): Query<()>) -> Json<String> {
     Json(id.to_string())
 }
 
-#[utoipa::path(get, path = "/things", operation_id = "list_things", responses((status = 200)))]
+#[utoipa::path(
+    get, path = "/things", operation_id = "list_things", params(("role" = Option<String>, Query)),
+    responses((status = 200)),
+)]
 async fn list(list: List<Filter>) -> Json<Rows<String>> {
     let after = list.after.as_deref().map(|key| String::from_utf8(key.to_vec()).unwrap());
     let filter = list.filter.0.clone();

@@ -17,7 +17,10 @@ use utoipa_axum::routes;
 
 use crate::harness::{Client, services_of};
 
-#[utoipa::path(get, path = "/open", operation_id = "show_open", responses((status = 200)))]
+#[utoipa::path(
+    get, path = "/open", operation_id = "show_open", params(("token" = Option<String>, Query)),
+    responses((status = 200)),
+)]
 async fn open(context: CallContext) -> Json<Value> {
     let caller = match &context.caller {
         Caller::Anonymous => "anonymous",
@@ -33,7 +36,10 @@ async fn login() -> Result<Json<()>, ApiError> {
     Err(ApiError::new(ProblemCode::InvalidCredentials))
 }
 
-#[utoipa::path(get, path = "/own", operation_id = "show_own", responses((status = 200)))]
+#[utoipa::path(
+    get, path = "/own", operation_id = "show_own", params(("token" = Option<String>, Query)),
+    responses((status = 200)),
+)]
 async fn own(SignedIn(principal): SignedIn) -> Json<String> {
     Json(principal.user.to_string())
 }
@@ -43,7 +49,10 @@ async fn stats(context: CallContext) -> Json<String> {
     Json(format!("{:?}", context.caller))
 }
 
-#[utoipa::path(post, path = "/restart", operation_id = "restart_it", responses((status = 200)))]
+#[utoipa::path(
+    post, path = "/restart", operation_id = "restart_it", params(("token" = Option<String>, Query)),
+    responses((status = 200)),
+)]
 async fn restart(context: CallContext) -> Json<String> {
     Json(format!("{:?}", context.caller))
 }
@@ -53,7 +62,10 @@ async fn inbox() -> Json<()> {
     Json(())
 }
 
-#[utoipa::path(get, path = "/crash", operation_id = "crash_it", responses((status = 200)))]
+#[utoipa::path(
+    get, path = "/crash", operation_id = "crash_it", params(("token" = Option<String>, Query)),
+    responses((status = 200)),
+)]
 async fn crash() -> Json<()> {
     panic!("the internals")
 }

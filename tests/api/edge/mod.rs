@@ -1,6 +1,7 @@
 //! The edge code, which runs for every request.
 
 mod access;
+mod bodies;
 mod connections;
 mod contract;
 mod description;
@@ -9,9 +10,11 @@ mod guarded;
 mod heads;
 mod home;
 mod limits;
+mod lists;
 mod log;
 mod openapi;
 mod origins;
+mod problems;
 mod proxies;
 mod reference;
 mod sizes;

@@ -4,11 +4,16 @@ use std::{collections::BTreeSet, fmt::Write, path::Path};
 
 use majordomo::{
     domain::{
+        access::{self, Permission},
         audit::ActionRow,
         event::{EventKind, EventRow},
     },
-    http::error::{ProblemCode, Retry},
+    http::{
+        error::{ProblemCode, Retry},
+        route::{Access, Rule},
+    },
     telemetry::{health::HealthReason, metrics::catalog::Metric},
+    types::{Role, Roles},
 };
 
 use super::openapi::sorted_table;
@@ -51,6 +56,58 @@ fn the_reference_of_routes_is_the_table_of_routes() {
             .unwrap();
     }
     compare("routes.md", &page);
+}
+
+/// Joins texts, or `-`.
+fn listed(texts: impl IntoIterator<Item = String>) -> String {
+    let texts: Vec<String> = texts.into_iter().collect();
+    if texts.is_empty() { "-".to_owned() } else { texts.join(", ") }
+}
+
+/// The roles that have a permission.
+fn holders(permission: Permission) -> impl Iterator<Item = Role> {
+    Role::ALL.into_iter().filter(move |role| access::may(&Roles::from_iter([*role]), permission))
+}
+
+#[test]
+fn the_reference_of_permissions_is_the_table_of_roles_and_routes() {
+    let code = |text: &str| format!("`{text}`");
+    let mut page = "# Permissions\n\nPrinted by a test from the code; do not edit. A user with several roles has the \
+        permissions of each. The operator's control token has all permissions on the ops listener. A 403 names the \
+        permission that the caller lacks.\n\n\
+        ## From roles to permissions\n\n| role | permissions |\n|---|---|\n"
+        .to_owned();
+    for role in Role::ALL {
+        let held = listed(access::permissions_of(role).iter().map(|permission| code(permission.as_str())));
+        writeln!(page, "| `{role}` | {held} |").unwrap();
+    }
+    page.push_str(
+        "\n## From permissions to roles and routes\n\n| permission | permits | roles | routes |\n|---|---|---|---|\n",
+    );
+    let table = sorted_table();
+    let named = |rule: &Rule| format!("`{} {}`", rule.method, rule.path);
+    for permission in Permission::ALL.iter().copied() {
+        let rules = table.iter().map(|route| &route.rule);
+        let rules = rules.filter(|rule| rule.access == Access::Needs(permission));
+        let (routes, roles) = (listed(rules.map(named)), listed(holders(permission).map(|role| code(role.as_str()))));
+        writeln!(page, "| `{}` | {} | {roles} | {routes} |", permission.as_str(), permission.meaning()).unwrap();
+    }
+    page.push_str(
+        "\nAt `/users/{id}` and `/users/{id}/sessions` a caller with `use_own_account` reaches the own user, by `me` or \
+        the id. For another user reading needs `read_users`, and the end of the sessions `end_sessions`.\n\n\
+        ## From routes to permissions and roles\n\n| route | permission | roles |\n|---|---|---|\n",
+    );
+    for rule in table.iter().map(|route| &route.rule) {
+        let (needs, roles) = match rule.access {
+            Access::Needs(permission) => {
+                (code(permission.as_str()), listed(holders(permission).map(|role| code(role.as_str()))))
+            }
+            Access::Anonymous => ("none".to_owned(), "every caller".to_owned()),
+            Access::Development => ("none".to_owned(), "clients on this machine, in development".to_owned()),
+        };
+        writeln!(page, "| {} | {needs} | {roles} |", named(rule)).unwrap();
+    }
+    compare("permissions.md", &page);
 }
 
 #[test]

@@ -78,6 +78,21 @@ async fn mails_are_listed_newest_first_and_by_recipient() {
     };
     assert_eq!(subjects(&all), ["third", "second", "first"]);
     assert_eq!(subjects(&client.get("/dev/inbox?to=ada%40example.com").await), ["third", "first"]);
+    assert_eq!((subjects(&all).len(), &all.body["nextCursor"]), (3, &Value::Null));
+    for (filter, expected) in
+        [("", vec!["third", "second", "first"]), ("&to=ada%40example.com", vec!["third", "first"])]
+    {
+        let (mut walked, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = client.get(&format!("/dev/inbox?limit=1&wait=0{filter}{cursor}")).await;
+            walked.extend(subjects(&page));
+            match page.body["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(walked, expected);
+    }
     assert_eq!(subjects(&client.get("/dev/inbox?limit=1&wait=5").await), ["third"]);
     let first = &all.body["data"][2];
     assert_eq!(first["template"], "welcome");

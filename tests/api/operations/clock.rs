@@ -5,7 +5,7 @@ use std::time::Duration;
 use majordomo::{
     domain::{audit::Actor, operations::OperationsAction},
     persistence::tables::registration,
-    types::{ClockTrouble, id::UserId},
+    types::{ClockDifference, ClockTrouble, id::UserId},
 };
 use serde_json::json;
 
@@ -45,7 +45,8 @@ async fn nothing_is_deleted_while_the_clock_is_not_trusted() {
     let is_there = || ready(app.store.read(move |view| registration::find(view, id))).unwrap().is_some();
     let rounds = || app.system.stats().report("upkeep/expirer").unwrap().work.handled;
 
-    app.clock.distrust(ClockTrouble::Leapt(Duration::from_secs(25 * 3_600)));
+    let own = app.now().plus(Duration::from_secs(25 * 3_600));
+    app.clock.distrust(ClockTrouble::Leapt(ClockDifference { own, wall: own }));
     let before = rounds();
     app.advance(Duration::from_secs(25 * 3_600));
     eventually("a round of the expirer", async || (rounds() > before).then_some(())).await;

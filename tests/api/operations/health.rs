@@ -12,7 +12,7 @@ use majordomo::{
         trust::{Forwarded, ForwardedHeaders},
     },
     persistence::Store,
-    types::{Clock, ClockTrouble, Timestamp},
+    types::{Clock, ClockDifference, ClockTrouble, Timestamp},
 };
 use serde_json::{Value, json};
 
@@ -162,10 +162,18 @@ impl Clock for Troubled {
 
 #[tokio::test]
 async fn an_untrusted_clock_degrades_health() {
-    let by = Duration::from_secs(300);
+    let (early, late) = (Timestamp::ZERO, Timestamp::ZERO.plus(Duration::from_secs(300)));
     for (trouble, reason) in [
-        (ClockTrouble::Lags(by), "clock_lags: the wall clock lags by 300 s"),
-        (ClockTrouble::Leapt(by), "clock_leapt: the wall clock leapt ahead by 300 s"),
+        (
+            ClockTrouble::Lags(ClockDifference { own: late, wall: early }),
+            "clock_lags: the wall clock shows 1970-01-01T00:00:00.000000Z, 300 s behind the program's time \
+             1970-01-01T00:05:00.000000Z, and is not followed; correct it, or run `majordomo clock accept`",
+        ),
+        (
+            ClockTrouble::Leapt(ClockDifference { own: early, wall: late }),
+            "clock_leapt: the wall clock shows 1970-01-01T00:05:00.000000Z, 300 s ahead of the program's time \
+             1970-01-01T00:00:00.000000Z, and is not followed; correct it, or run `majordomo clock accept`",
+        ),
     ] {
         let store = Store::in_memory(Arc::new(Still), &Zeroes);
         let services = by_clock(living(), store, Arc::new(Troubled(trouble)));

@@ -68,7 +68,7 @@ async fn dead_letters_are_listed_inspected_and_requeued() {
     assert_eq!((&entry.actor, entry.detail.clone()), (&Actor::Cli, format!("subscriber=notifier sequence={sequence}")));
     eventually("the letter to be handed over", async || {
         let report = app.ops.get("/events/subscribers").await.body;
-        let notifier = &report["subscribers"][1];
+        let notifier = &report["data"][1];
         (notifier["delayed"] == 0 && notifier["deadLetters"] == 0).then_some(())
     })
     .await;

@@ -103,42 +103,42 @@ impl Model {
 
     pub(super) fn post(
         &mut self,
-        who: ModelCaller,
+        caller: ModelCaller,
         asked: &[Asked],
         reference: Option<usize>,
         at_least: Option<i128>,
     ) -> Result<(), No> {
-        self.check_form(who, asked)?;
-        self.check_reference(who, reference)?;
-        self.check(who, asked, at_least, Kind::Plain)?;
-        self.apply(who, asked, reference, None);
+        self.check_form(caller, asked)?;
+        self.check_reference(caller, reference)?;
+        self.check(caller, asked, at_least, Kind::Plain)?;
+        self.apply(caller, asked, reference, None);
         Ok(())
     }
 
-    fn check_form(&self, who: ModelCaller, asked: &[Asked]) -> Result<(), No> {
+    fn check_form(&self, caller: ModelCaller, asked: &[Asked]) -> Result<(), No> {
         if let Some(at) = asked.iter().position(|a| a.from == a.to && a.from < self.accounts.len()) {
             return Err(("same_account", format!("d{at}"), None));
         }
         let mixed = asked.iter().position(|a| a.currency != asked[0].currency);
-        if let (Some(at), true) = (mixed, who.is_plain()) {
+        if let (Some(at), true) = (mixed, caller.is_plain()) {
             return Err(("several_currencies", format!("d{at}"), None));
         }
         Ok(())
     }
 
-    fn check_reference(&self, who: ModelCaller, reference: Option<usize>) -> Result<(), No> {
-        let taken = reference.is_some_and(|reference| self.references.contains(&(who.name, reference)));
+    fn check_reference(&self, caller: ModelCaller, reference: Option<usize>) -> Result<(), No> {
+        let taken = reference.is_some_and(|reference| self.references.contains(&(caller.name, reference)));
         if taken { Err(("duplicate_reference", String::new(), None)) } else { Ok(()) }
     }
 
-    fn check(&self, who: ModelCaller, asked: &[Asked], at_least: Option<i128>, kind: Kind) -> Result<(), No> {
+    fn check(&self, caller: ModelCaller, asked: &[Asked], at_least: Option<i128>, kind: Kind) -> Result<(), No> {
         let mut against = Vec::new();
         for at in 0..asked.len() {
             let floor = at_least.filter(|_| at == 0);
-            for (rank, code, available) in self.against_payer(who, asked, at, (floor, kind)) {
+            for (rank, code, available) in self.against_payer(caller, asked, at, (floor, kind)) {
                 against.push(((0, at, rank), (code, format!("d{at}"), available)));
             }
-            for (rank, code) in self.against_recipient(who, asked, at, kind) {
+            for (rank, code) in self.against_recipient(caller, asked, at, kind) {
                 let code = if asked[at].by_name { "recipient_unavailable" } else { code };
                 against.push(((1, at, rank), (code, format!("c{at}"), None)));
             }
@@ -154,7 +154,7 @@ impl Model {
 
     fn against_payer(
         &self,
-        who: ModelCaller,
+        caller: ModelCaller,
         asked: &[Asked],
         at: usize,
         (floor, kind): (Option<i128>, Kind),
@@ -162,12 +162,12 @@ impl Model {
         let Asked { from, amount, currency, .. } = asked[at];
         let Some(payer) = self.accounts.get(from) else { return vec![(1, "account_not_found", None)] };
         let mut against = Vec::new();
-        let is_own = payer.owner.is_some() && payer.owner == who.user;
+        let is_own = payer.owner.is_some() && payer.owner == caller.user;
         match payer.owner {
-            None => against.extend(self.against_system(who, payer, kind).map(|(rank, code)| (rank, code, None))),
-            Some(_) if is_own || who.may_move => {}
-            Some(_) if !who.may_operate => against.push((1, "account_not_found", None)),
-            Some(_) if !who.has_reason => against.push((2, "reason_required", None)),
+            None => against.extend(self.against_system(caller, payer, kind).map(|(rank, code)| (rank, code, None))),
+            Some(_) if is_own || caller.may_move => {}
+            Some(_) if !caller.may_operate => against.push((1, "account_not_found", None)),
+            Some(_) if !caller.has_reason => against.push((2, "reason_required", None)),
             Some(_) => {}
         }
         if payer.currency != currency {
@@ -179,7 +179,7 @@ impl Model {
         if payer.stops_debits {
             against.push((5, "account_frozen", None));
         }
-        if payer.owner.is_some_and(|owner| self.suspended[owner]) && !who.may_operate {
+        if payer.owner.is_some_and(|owner| self.suspended[owner]) && !caller.may_operate {
             against.push((6, "owner_suspended", None));
         }
         let balance = self.balance_after(from, asked, at);
@@ -198,11 +198,17 @@ impl Model {
         against
     }
 
-    fn against_recipient(&self, who: ModelCaller, asked: &[Asked], at: usize, kind: Kind) -> Vec<(u8, &'static str)> {
+    fn against_recipient(
+        &self,
+        caller: ModelCaller,
+        asked: &[Asked],
+        at: usize,
+        kind: Kind,
+    ) -> Vec<(u8, &'static str)> {
         let Some(recipient) = self.accounts.get(asked[at].to) else { return vec![(1, "account_not_found")] };
         let mut against = Vec::new();
         if recipient.owner.is_none() {
-            against.extend(self.against_system(who, recipient, kind));
+            against.extend(self.against_system(caller, recipient, kind));
         }
         if recipient.currency != asked[at].currency {
             against.push((3, "currency_mismatch"));
@@ -223,9 +229,9 @@ impl Model {
         against
     }
 
-    fn against_system(&self, who: ModelCaller, account: &ModelAccount, kind: Kind) -> Option<(u8, &'static str)> {
-        let puts_aside = kind == Kind::Sweep && account.is_unclaimed && who.may_operate;
-        match (who.is_plain(), who.may_issue || puts_aside, who.has_reason) {
+    fn against_system(&self, caller: ModelCaller, account: &ModelAccount, kind: Kind) -> Option<(u8, &'static str)> {
+        let puts_aside = kind == Kind::Sweep && account.is_unclaimed && caller.may_operate;
+        match (caller.is_plain(), caller.may_issue || puts_aside, caller.has_reason) {
             (true, _, _) => Some((1, "account_not_found")),
             (false, false, _) => Some((1, "system_account_reserved")),
             (false, true, false) => Some((2, "reason_required")),
@@ -238,28 +244,29 @@ impl Model {
         own.map(|movement| movement.at).max().unwrap_or(0)
     }
 
-    fn apply(&mut self, who: ModelCaller, asked: &[Asked], reference: Option<usize>, reverses: Option<usize>) {
+    fn apply(&mut self, caller: ModelCaller, asked: &[Asked], reference: Option<usize>, reverses: Option<usize>) {
         let touched = asked.iter().flat_map(|a| [a.from, a.to]);
         let at = touched.map(|account| self.last_time(account)).max().unwrap_or(0).max(self.now);
         let movement = |a: &Asked| Movement { from: a.from, to: a.to, amount: a.amount, at };
         self.movements.extend(asked.iter().map(movement));
         self.transactions.push((asked.to_vec(), reverses));
-        self.references.extend(reference.map(|reference| (who.name, reference)));
+        self.references.extend(reference.map(|reference| (caller.name, reference)));
     }
 
     pub(super) fn transaction_count(&self) -> usize {
         self.transactions.len()
     }
 
-    pub(super) fn reverse(&mut self, who: ModelCaller, number: usize, reference: Option<usize>) -> Result<(), No> {
-        self.check_reference(who, reference)?;
+    pub(super) fn reverse(&mut self, caller: ModelCaller, number: usize, reference: Option<usize>) -> Result<(), No> {
+        self.check_reference(caller, reference)?;
         let (original, reverses) = self.transactions[number].clone();
-        let own = |account: usize| self.accounts[account].owner.is_some() && self.accounts[account].owner == who.user;
+        let own =
+            |account: usize| self.accounts[account].owner.is_some() && self.accounts[account].owner == caller.user;
         let plain = |code| Err((code, String::new(), None));
-        if who.is_plain() && !original.iter().any(|a| own(a.from) || own(a.to)) {
+        if caller.is_plain() && !original.iter().any(|a| own(a.from) || own(a.to)) {
             return plain("transaction_not_found");
         }
-        if !who.may_operate && !original.iter().all(|a| own(a.to)) {
+        if !caller.may_operate && !original.iter().all(|a| own(a.to)) {
             return plain("reversal_forbidden");
         }
         if reverses.is_some() {
@@ -270,30 +277,30 @@ impl Model {
         }
         let opposite = |a: &Asked| Asked { from: a.to, to: a.from, by_name: false, ..*a };
         let asked: Vec<Asked> = original.iter().rev().map(opposite).collect();
-        let judged = self.check_form(who, &asked).and_then(|()| self.check(who, &asked, None, Kind::Reversal));
+        let judged = self.check_form(caller, &asked).and_then(|()| self.check(caller, &asked, None, Kind::Reversal));
         judged.map_err(|(code, at, available)| {
             let counted_from_the_end = |at: &str| asked.len() - 1 - at[1..].parse::<usize>().unwrap();
             let at = if at.is_empty() { at } else { format!("{}{}", &at[..1], counted_from_the_end(&at)) };
             (code, at, available)
         })?;
-        self.apply(who, &asked, reference, Some(number));
+        self.apply(caller, &asked, reference, Some(number));
         Ok(())
     }
 
-    pub(super) fn close(&mut self, who: ModelCaller, number: usize, to: Option<(usize, bool)>) -> Result<(), No> {
+    pub(super) fn close(&mut self, caller: ModelCaller, number: usize, to: Option<(usize, bool)>) -> Result<(), No> {
         let account = &self.accounts[number];
         let refuse = |code, at: &str| Err((code, at.to_owned(), None));
-        let is_own = account.owner.is_some() && account.owner == who.user;
-        if !is_own && who.is_plain() {
+        let is_own = account.owner.is_some() && account.owner == caller.user;
+        if !is_own && caller.is_plain() {
             return refuse("account_not_found", "a");
         }
         if account.owner.is_none() {
             return refuse("system_account_fixed", "");
         }
-        if !is_own && !who.may_operate {
+        if !is_own && !caller.may_operate {
             return refuse("operators_only", "");
         }
-        if !is_own && !who.has_reason {
+        if !is_own && !caller.has_reason {
             return refuse("reason_required", "");
         }
         if account.is_closed {
@@ -307,9 +314,9 @@ impl Model {
             _ if amount == 0 => {}
             Some((to, by_name)) if amount > 0 => {
                 let asked = [Asked { from: number, to, by_name, amount, currency: account.currency }];
-                self.check_form(who, &asked)?;
-                self.check(who, &asked, None, Kind::Sweep)?;
-                self.apply(who, &asked, None, None);
+                self.check_form(caller, &asked)?;
+                self.check(caller, &asked, None, Kind::Sweep)?;
+                self.apply(caller, &asked, None, None);
             }
             _ => return refuse("account_not_empty", ""),
         }
@@ -318,14 +325,14 @@ impl Model {
     }
 
     /// The first reason against an operator's change of an account.
-    pub(super) fn check_change(&self, who: ModelCaller, number: usize) -> Result<(), No> {
+    pub(super) fn check_change(&self, caller: ModelCaller, number: usize) -> Result<(), No> {
         let account = &self.accounts[number];
-        let is_own = account.owner.is_some() && account.owner == who.user;
+        let is_own = account.owner.is_some() && account.owner == caller.user;
         let code = match account {
-            _ if who.is_plain() && !is_own => "account_not_found",
-            _ if !who.may_operate => "operators_only",
+            _ if caller.is_plain() && !is_own => "account_not_found",
+            _ if !caller.may_operate => "operators_only",
             ModelAccount { owner: None, .. } => "system_account_fixed",
-            _ if !who.has_reason => "reason_required",
+            _ if !caller.has_reason => "reason_required",
             ModelAccount { is_closed: true, .. } => "account_closed",
             _ => return Ok(()),
         };

@@ -78,8 +78,8 @@ pub async fn logout(
 pub async fn logout_all(
     State(services): State<EdgeServices>,
     context: CallContext,
-    SignedIn(who): SignedIn,
+    SignedIn(caller): SignedIn,
 ) -> Result<StatusCode, ApiError> {
-    services.auth.run(context, LogoutAll { user: who.user }).await?;
+    services.auth.run(context, LogoutAll { user: caller.user }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

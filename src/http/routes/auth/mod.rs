@@ -10,6 +10,7 @@ pub mod logout;
 pub mod passwords;
 pub mod profile;
 pub mod registration;
+pub mod registrations;
 pub mod sessions;
 pub mod user_sessions;
 pub mod verification;
@@ -27,6 +28,7 @@ pub(super) fn rows() -> Vec<Route> {
         passwords::rows(),
         sessions::rows(),
         user_sessions::rows(),
+        registrations::rows(),
         keys::rows(),
         key_rotation::rows(),
     ]

@@ -9,7 +9,7 @@ use crate::{
     actors::auth::{
         ChangePassword, ChangeRefusal, ForgotPassword, ResetBy, ResetPassword, ResetProof, ResetRefusal, ResetRequested,
     },
-    domain::access::Permission,
+    domain::{access::Permission, auth::password_policy::PasswordContext},
     http::{
         context::SignedIn,
         error::{ApiError, ProblemCode},
@@ -31,7 +31,7 @@ use crate::{
 pub(super) fn rows() -> Vec<Route> {
     vec![
         row(Public, Anonymous, CodeRequest, routes!(forgot)),
-        row(Public, Anonymous, Login, routes!(reset)).either("requestId", "email"),
+        row(Public, Anonymous, Login, routes!(reset)).either("resetId", "email"),
         row(Public, Needs(Permission::UseOwnAccount), Standard, routes!(change)),
     ]
 }
@@ -58,7 +58,7 @@ impl FromFields for ForgotPasswordBody {
 pub struct ResetRequestedBody {
     /// The request.
     #[schema(value_type = IdForm)]
-    request_id: String,
+    reset_id: String,
     /// The latest time at which the code ends.
     #[schema(value_type = TimeForm)]
     expires_at: String,
@@ -81,9 +81,9 @@ pub async fn forgot(
     Json(body): Json<ForgotPasswordBody>,
 ) -> Result<Accepted<ResetRequestedBody>, ApiError> {
     let command = ForgotPassword { email: body.email };
-    let ResetRequested { request, expires_at, resend_at } = services.auth.run(context, command).await?;
+    let ResetRequested { reset, expires_at, resend_at } = services.auth.run(context, command).await?;
     Ok(Accepted(ResetRequestedBody {
-        request_id: request.to_string(),
+        reset_id: reset.to_string(),
         expires_at: expires_at.to_string(),
         resend_at: resend_at.to_string(),
     }))
@@ -95,8 +95,8 @@ pub async fn forgot(
 pub struct ResetByCodeBody {
     /// What `POST /auth/password/forgot` answered; this or `email`.
     #[schema(value_type = Option<IdForm>)]
-    request_id: Option<ResetId>,
-    /// The address; this or `requestId`. Code tries of an address are limited per day.
+    reset_id: Option<ResetId>,
+    /// The address; this or `resetId`. Code tries of an address are limited per day.
     #[schema(value_type = Option<EmailForm>)]
     email: Option<EmailAddress>,
     /// The code.
@@ -131,28 +131,29 @@ pub enum ResetPasswordBody {
 
 impl FromFields for ResetPasswordBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
-        const EITHER: Invalid = Invalid::new("one_of", "give either requestId and code, or secret");
-        let request_id = body.optional("requestId").text(str::parse::<ResetId>);
+        const EITHER: Invalid = Invalid::new("one_of", "give either resetId and code, or secret");
+        let reset_id = body.optional("resetId").text(str::parse::<ResetId>);
         let email = body.optional("email").text(EmailAddress::parse);
         let code = body.optional("code").text(fields::line(limits::CODE_INPUT_MAX));
         let secret = body.optional("secret").secret();
-        let new_password = body.required("newPassword").secret();
-        let (request_id, email) = (request_id?, email?);
-        if request_id.is_some() && email.is_some() {
-            body.refuse("email", Invalid::new("one_of", "give either requestId or email"));
+        let owner = PasswordContext { email: email.as_ref().and_then(Option::as_ref), username: None };
+        let new_password = body.new_password("newPassword", owner);
+        let (reset_id, email) = (reset_id?, email?);
+        if reset_id.is_some() && email.is_some() {
+            body.refuse("email", Invalid::new("one_of", "give either resetId or email"));
             return None;
         }
-        let is_named = request_id.is_some() || email.is_some();
+        let is_named = reset_id.is_some() || email.is_some();
         match (is_named, code?, secret?) {
             (true, Some(code), None) => {
-                return Some(Self::Code(ResetByCodeBody { request_id, email, code, new_password: new_password? }));
+                return Some(Self::Code(ResetByCodeBody { reset_id, email, code, new_password: new_password? }));
             }
             (false, None, Some(secret)) => {
                 return Some(Self::Link(ResetByLinkBody { secret, new_password: new_password? }));
             }
             (true, None, None) => body.refuse("code", fields::MISSING),
-            (false, Some(_), None) => body.refuse("requestId", fields::MISSING),
-            (false, None, None) => body.refuse("requestId", EITHER),
+            (false, Some(_), None) => body.refuse("resetId", fields::MISSING),
+            (false, None, None) => body.refuse("resetId", EITHER),
             (true, _, Some(_)) | (false, Some(_), Some(_)) => body.refuse("secret", EITHER),
         }
         None
@@ -164,9 +165,9 @@ impl TryFrom<ResetPasswordBody> for ResetPassword {
 
     fn try_from(body: ResetPasswordBody) -> Result<Self, ApiError> {
         match body {
-            ResetPasswordBody::Code(ResetByCodeBody { request_id, email, code, new_password }) => {
-                let by = match (request_id, email) {
-                    (Some(request), None) => ResetBy::Request(request),
+            ResetPasswordBody::Code(ResetByCodeBody { reset_id, email, code, new_password }) => {
+                let by = match (reset_id, email) {
+                    (Some(id), None) => ResetBy::Id(id),
                     (None, Some(email)) => ResetBy::Address(email),
                     (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(ProblemCode::ValidationFailed)),
                 };
@@ -191,8 +192,8 @@ impl From<ResetRefusal> for ApiError {
 /// Reset a password
 ///
 /// Sets a new password by the code that was mailed, or by the secret of the link in the same mail: all sessions end,
-/// and an address that was never verified is now. Sent again with the same password it answers the same; code and
-/// secret set no other one.
+/// and an address that was never verified is now: its user has an id of its own, not that of a registration. Sent again
+/// with the same password it answers the same; code and secret set no other one.
 #[utoipa::path(
     post, path = "/auth/password/reset", operation_id = "reset_password", tag = "auth",
     request_body = ResetPasswordBody,
@@ -223,7 +224,7 @@ pub struct ChangePasswordBody {
 impl FromFields for ChangePasswordBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
         let current_password = body.required("currentPassword").secret();
-        let new_password = body.required("newPassword").secret();
+        let new_password = body.new_password("newPassword", PasswordContext::default());
         Some(Self { current_password: current_password?, new_password: new_password? })
     }
 }
@@ -252,10 +253,10 @@ impl From<ChangeRefusal> for ApiError {
 pub async fn change(
     State(services): State<EdgeServices>,
     context: CallContext,
-    SignedIn(who): SignedIn,
+    SignedIn(caller): SignedIn,
     Json(body): Json<ChangePasswordBody>,
 ) -> Result<StatusCode, ApiError> {
-    let command = ChangePassword { who, current: body.current_password, new: body.new_password };
+    let command = ChangePassword { caller, current: body.current_password, new: body.new_password };
     services.auth.run(context, command).await?;
     Ok(StatusCode::NO_CONTENT)
 }

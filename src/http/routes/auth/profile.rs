@@ -42,10 +42,10 @@ pub(super) fn rows() -> Vec<Route> {
 )]
 pub async fn profile(
     State(services): State<EdgeServices>,
-    SignedIn(who): SignedIn,
+    SignedIn(caller): SignedIn,
     known: IfNoneMatch,
 ) -> Result<Response, ApiError> {
-    let user = services.users.find(who.user).await?.ok_or_else(|| ApiError::new(ProblemCode::SessionEnded))?;
+    let user = services.users.find(caller.user).await?.ok_or_else(|| ApiError::new(ProblemCode::SessionEnded))?;
     Ok(Tagged::from(user).unless(&known))
 }
 

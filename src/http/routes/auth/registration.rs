@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 use super::{login::LoggedInBody, verification::Verification};
 use crate::{
     actors::auth::{Register, RegisterRefusal, Registered},
-    domain::user::Profile,
+    domain::{auth::password_policy::PasswordContext, user::Profile},
     http::{
         error::{ApiError, ProblemCode},
         extract::{Created, Json},
@@ -47,8 +47,9 @@ pub struct RegisterBody {
 impl FromFields for RegisterBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
         let email = body.required("email").text(EmailAddress::parse);
-        let password = body.required("password").secret();
         let profile = Profile::from_fields(body);
+        let username = profile.as_ref().and_then(|profile| profile.username.as_ref());
+        let password = body.new_password("password", PasswordContext { email: email.as_ref(), username });
         let invitation = body.optional("invitation").text(fields::line(limits::CODE_INPUT_MAX));
         Some(Self { email: email?, password: password?, profile: profile?, invitation: invitation? })
     }
@@ -87,9 +88,6 @@ impl From<RegisterRefusal> for ApiError {
         match refusal {
             RegisterRefusal::Closed => Self::new(ProblemCode::RegistrationClosed),
             RegisterRefusal::InvitationRequired => Self::new(ProblemCode::InvitationRequired),
-            RegisterRefusal::InvitationInvalid => Self::invalid(vec![
-                Invalid::new("invitation_invalid", "is not a code that lets this address register").at("/invitation"),
-            ]),
             RegisterRefusal::Fields(errors) => Self::invalid(errors),
             RegisterRefusal::UsernameTaken => Self::new(ProblemCode::UsernameTaken)
                 .errors(vec![Invalid::new("username_taken", "choose another user name").at("/username")]),

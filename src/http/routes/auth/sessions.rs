@@ -96,9 +96,9 @@ impl SessionList {
 )]
 pub async fn list_own_sessions(
     State(services): State<EdgeServices>,
-    SignedIn(who): SignedIn,
+    SignedIn(caller): SignedIn,
 ) -> Result<Json<SessionList>, ApiError> {
-    Ok(Json(SessionList::of(services.auth.sessions(who.user).await?, who.session)))
+    Ok(Json(SessionList::of(services.auth.sessions(caller.user).await?, caller.session)))
 }
 
 impl From<NoSuchSession> for ApiError {
@@ -118,10 +118,10 @@ impl From<NoSuchSession> for ApiError {
 pub async fn end_own_session(
     State(services): State<EdgeServices>,
     context: CallContext,
-    SignedIn(who): SignedIn,
+    SignedIn(caller): SignedIn,
     Path(session): Path<SessionId>,
 ) -> Result<StatusCode, ApiError> {
-    let command = EndSession { user: who.user, session };
+    let command = EndSession { user: caller.user, session };
     services.auth.run(context, command).await?;
     Ok(StatusCode::NO_CONTENT)
 }

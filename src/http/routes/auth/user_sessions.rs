@@ -35,8 +35,8 @@ impl From<UnknownUser> for ApiError {
 
 /// The user of the path, for that user and for holders of `permission`. A caller who may read users gets 403 with the
 /// missing permission; any other caller gets 404.
-fn target(who: UserSelector, caller: &SignedIn, permission: Permission) -> Result<UserId, ApiError> {
-    let id = who.id(caller);
+fn target(selector: UserSelector, caller: &SignedIn, permission: Permission) -> Result<UserId, ApiError> {
+    let id = selector.id(caller);
     let holds = |permission| may(&caller.0.roles, permission);
     if id == caller.0.user || holds(permission) {
         Ok(id)
@@ -63,9 +63,9 @@ pub async fn list_user_sessions(
     State(services): State<EdgeServices>,
     context: CallContext,
     caller: SignedIn,
-    Path(who): Path<UserSelector>,
+    Path(selector): Path<UserSelector>,
 ) -> Result<Json<SessionList>, ApiError> {
-    let id = target(who, &caller, Permission::ReadUsers)?;
+    let id = target(selector, &caller, Permission::ReadUsers)?;
     let user = services.users.find(id).await?.ok_or(UnknownUser)?;
     note_read(&services, context, (id, "list_user_sessions")).await?;
     Ok(Json(SessionList::of(services.auth.sessions(user.id).await?, caller.0.session)))
@@ -87,9 +87,9 @@ pub async fn end_sessions_of_user(
     State(services): State<EdgeServices>,
     context: CallContext,
     caller: SignedIn,
-    Path(who): Path<UserSelector>,
+    Path(selector): Path<UserSelector>,
 ) -> Result<StatusCode, ApiError> {
-    let user = target(who, &caller, Permission::ManageUserStatus)?;
+    let user = target(selector, &caller, Permission::ManageUserStatus)?;
     services.users.run(context, EndSessionsOfUser { user }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -37,7 +37,7 @@ pub(super) fn rows() -> Vec<Route> {
 pub async fn show_home(State(services): State<EdgeServices>) -> Result<Response, ApiError> {
     let edge = &services.edge;
     match (edge.mode, &edge.root_redirect) {
-        (Mode::Development, _) => Ok(HOME.answer_with("@ops@", &format!("http://{}", edge.ops_listen))),
+        (Mode::Development, _) => Ok(HOME.answer_with(&[("@ops@", &format!("http://{}", edge.ops_listen))])),
         (Mode::Production, Some(to)) => {
             Ok((StatusCode::FOUND, [(header::LOCATION, to.as_str().to_owned())]).into_response())
         }

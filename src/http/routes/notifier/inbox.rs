@@ -10,20 +10,21 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use crate::{
     domain::notification::{InboxMail, MailSelector},
     http::{
         accept::AnswerForm,
         error::{ApiError, ProblemCode},
-        extract::{Json, Path, Query},
+        extract::{Json, List, Path, Query, Rows},
         fields::{Fields, FromFields, line},
-        openapi::forms::{ChannelForm, IdForm, TemplateForm, TimeForm},
+        openapi::forms::{ChannelForm, CursorForm, IdForm, TemplateForm, TimeForm},
         pages::INBOX,
         route::{Access::Development, Class::Exempt, On::Public, Route, row},
         services::EdgeServices,
     },
-    types::{PageLimit, id::MailId, limits},
+    types::{id::MailId, limits},
 };
 
 /// The routes of this file.
@@ -48,24 +49,8 @@ impl FromFields for MailQuery {
         let after = query.optional("after").text(str::parse::<MailId>);
         let wait = query.optional("wait").integer(0..=longest);
         let seconds = wait?.and_then(|wait| u64::try_from(wait).ok()).unwrap_or(0);
-        Some(Self { select: MailSelector { to: to?, after: after? }, wait: Duration::from_secs(seconds) })
-    }
-}
-
-/// The same for a list, and its size.
-pub struct InboxQuery {
-    mails: MailQuery,
-    limit: PageLimit,
-}
-
-impl FromFields for InboxQuery {
-    fn from_fields(query: &mut Fields) -> Option<Self> {
-        let most = i64::try_from(limits::PAGE_MAX).unwrap_or(i64::MAX);
-        let mails = MailQuery::from_fields(query);
-        let limit = query.optional("limit").integer(1..=most);
-        let rows = limit?.and_then(|rows| usize::try_from(rows).ok());
-        let limit = rows.and_then(|rows| PageLimit::new(rows).ok()).unwrap_or_default();
-        Some(Self { mails: mails?, limit })
+        let select = MailSelector { to: to?, after: after?, before: None };
+        Some(Self { select, wait: Duration::from_secs(seconds) })
     }
 }
 
@@ -122,13 +107,6 @@ impl From<InboxMail> for KeptMail {
     }
 }
 
-/// The development inbox, newest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct InboxList {
-    /// The messages.
-    data: Vec<KeptMail>,
-}
-
 /// List the development inbox
 ///
 /// The mail that was not sent, newest first. With `wait`, an empty answer is delayed until a message arrives; with
@@ -143,26 +121,37 @@ pub struct InboxList {
         ("wait" = Option<i64>, Query,
             description = "Seconds to wait for a message if there is none.", minimum = 0, maximum = 30),
         ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
+        ("cursor" = Option<CursorForm>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((
         status = 200, description = "The messages, newest first: at most 1,000, for 24 h.",
-        content((InboxList = "application/json"), (String = "text/html")),
+        content((Rows<KeptMail> = "application/json"), (String = "text/html")),
     ))
 )]
 pub async fn list_inbox_mails(
     State(services): State<EdgeServices>,
     form: AnswerForm,
-    Query(query): Query<InboxQuery>,
+    list: List<MailQuery>,
 ) -> Result<Response, ApiError> {
     let answer = match form {
         AnswerForm::Page => INBOX.answer(),
         AnswerForm::Json => {
-            let InboxQuery { mails: MailQuery { select, wait }, limit } = query;
-            let mails = services.notifier.inbox(&select, wait, limit).await?;
-            Json(InboxList { data: mails.into_iter().map(KeptMail::from).collect() }).into_response()
+            let before = list.after.as_deref().map(mail_of_key).transpose()?;
+            let MailQuery { select, wait } = &list.filter;
+            // No later mail can be before the cursor.
+            let wait = if before.is_some() { Duration::ZERO } else { *wait };
+            let select = MailSelector { before, ..select.clone() };
+            let mails = services.notifier.inbox(&select, wait, list.limit).await?;
+            let last = mails.last().filter(|_| mails.len() == list.limit.rows());
+            let next_cursor = last.map(|last| list.next(last.id.as_bytes()));
+            Json(Rows { data: mails.into_iter().map(KeptMail::from).collect(), next_cursor }).into_response()
         }
     };
     Ok(([(header::VARY, "accept, origin")], answer).into_response())
+}
+
+fn mail_of_key(key: &[u8]) -> Result<MailId, ApiError> {
+    Uuid::from_slice(key).map(MailId::from).map_err(|_| ApiError::new(ProblemCode::InvalidCursor))
 }
 
 /// Show the newest code in the development inbox

@@ -22,7 +22,7 @@ use crate::{
         },
         services::EdgeServices,
     },
-    types::{CallContext, Invalid, Timestamp, limits, time::iso_duration},
+    types::{AcceptedTime, CallContext, Invalid, Timestamp, limits, time::iso_duration},
 };
 
 /// The routes of this file.
@@ -47,18 +47,36 @@ impl From<Timestamp> for ClockBody {
     }
 }
 
+/// The accepted time.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AcceptedTimeBody {
+    /// The time of the process: that of the machine's clock.
+    #[schema(value_type = TimeForm)]
+    now: String,
+    /// The time of the process before this call.
+    #[schema(value_type = TimeForm)]
+    before: String,
+}
+
+impl From<AcceptedTime> for AcceptedTimeBody {
+    fn from(accepted: AcceptedTime) -> Self {
+        Self { now: accepted.now.to_string(), before: accepted.before.to_string() }
+    }
+}
+
 /// Accept the time
 ///
-/// After the clock jumped ahead or lagged, nothing is deleted or retired until this call, or until an hour of correct
-/// time.
+/// Takes the machine's clock as it is, also backwards. After a step back, records with later dates are corrected, and
+/// access tokens that were issued later than now are refused: clients refresh them. Until this call, or until the
+/// machine's clock has agreed with the time of the process for an hour, nothing is deleted or retired.
 #[utoipa::path(
     post, path = "/clock/accept", operation_id = "accept_clock", tag = "operations",
-    responses((status = 200, description = "The accepted time.", body = ClockBody))
+    responses((status = 200, description = "The accepted time.", body = AcceptedTimeBody))
 )]
 pub async fn accept_clock(
     State(services): State<EdgeServices>,
     context: CallContext,
-) -> Result<Json<ClockBody>, ApiError> {
+) -> Result<Json<AcceptedTimeBody>, ApiError> {
     Ok(Json(services.operations.accept_clock(context).await?.into()))
 }
 

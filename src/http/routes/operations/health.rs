@@ -53,9 +53,10 @@ pub enum LiveStatus {
 pub struct ReadinessBody {
     /// Whether the process accepts requests.
     ready: bool,
-    /// The reasons if it does not; for operators.
+    /// The reasons if it does not; for operators. Before the store is open, every caller gets the one reason: `opening`,
+    /// `opening: locked by process 4711`, `rebuilding 37%` or `migrating 37%`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(example = json!(["starting"]))]
+    #[schema(example = json!(["rebuilding 37%"]))]
     reasons: Vec<String>,
 }
 
@@ -116,12 +117,14 @@ pub async fn show_liveness() -> Json<LivenessBody> {
 /// Readiness
 ///
 /// Ready means: the store accepts a write within a deadline, no service is down, and the process is not stopping. For
-/// load balancers.
+/// load balancers. While the store is opened, rebuilt or migrated, the answer is 503 with `Retry-After` and the progress
+/// in `reasons`; `/health/live` answers 200.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "show_readiness", tag = "health",
     responses(
         (status = 200, description = "They may.", body = ReadinessBody),
-        (status = 503, description = "The process is not ready.", body = ReadinessBody),
+        (status = 503, description = "The process is not ready; `reasons` has the progress of a start.",
+            body = ReadinessBody),
     )
 )]
 pub async fn show_readiness(State(services): State<EdgeServices>, insight: Insight) -> Response {

@@ -116,10 +116,10 @@ impl From<RequestRefusal> for ApiError {
 pub async fn request_code(
     State(services): State<EdgeServices>,
     context: CallContext,
-    SignedIn(who): SignedIn,
+    SignedIn(caller): SignedIn,
     Json(body): Json<CodeRequestBody>,
 ) -> Result<Accepted<CodeRequestedBody>, ApiError> {
-    let sent = services.auth.request_code(context, who.user, body.purpose).await?;
+    let sent = services.auth.request_code(context, caller.user, body.purpose).await?;
     Ok(Accepted(CodeRequestedBody {
         id: sent.code.to_string(),
         purpose: name(body.purpose),
@@ -169,10 +169,10 @@ pub struct CodeStandingBody {
 )]
 pub async fn show_code(
     State(services): State<EdgeServices>,
-    SignedIn(who): SignedIn,
+    SignedIn(caller): SignedIn,
     Path(id): Path<CodeId>,
 ) -> Result<Json<CodeStandingBody>, ApiError> {
-    let found = services.auth.code_standing(who.user, id).await?;
+    let found = services.auth.code_standing(caller.user, id).await?;
     let (purpose, standing) = found.ok_or_else(|| ApiError::new(ProblemCode::NotFound))?;
     let (status, attempts_left) = match standing.progress {
         CodeProgress::Pending { attempts_left } => ("pending", attempts_left),
@@ -268,7 +268,7 @@ impl From<ConfirmRefusal> for ApiError {
 pub async fn verify_code(
     State(services): State<EdgeServices>,
     context: CallContext,
-    SignedIn(who): SignedIn,
+    SignedIn(caller): SignedIn,
     Json(body): Json<CodeVerifyBody>,
 ) -> Result<Json<CodeVerifiedBody>, ApiError> {
     let which = match (body.id, body.purpose) {
@@ -276,6 +276,6 @@ pub async fn verify_code(
         (None, Some(purpose)) => OwnCode::Purpose(purpose),
         (Some(_), Some(_)) | (None, None) => return Err(ApiError::new(ProblemCode::ValidationFailed)),
     };
-    services.auth.confirm_code(context, (who, which), &body.code).await?;
+    services.auth.confirm_code(context, (caller, which), &body.code).await?;
     Ok(Json(CodeVerifiedBody::verified()))
 }

@@ -13,15 +13,15 @@ use crate::{
     domain::access::Permission,
     domain::event::{self, EventEnvelope, EventType},
     http::{
-        error::ApiError,
-        extract::{Json, Query, page_limit},
+        error::{ApiError, ProblemCode},
+        extract::{Json, List},
         fields::{Fields, FromFields},
-        openapi::forms::{EventSourceForm, EventTypeForm, IdForm, MetadataForm, SequenceForm, TimeForm},
+        openapi::forms::{CursorForm, EventSourceForm, EventTypeForm, IdForm, MetadataForm, SequenceForm, TimeForm},
         route::{Access::Needs, Class::Standard, On::Ops, Route, row},
         services::EdgeServices,
     },
-    telemetry::events::EventsReport,
-    types::{Invalid, PageLimit, id::UserId, limits},
+    telemetry::events::{EventsReport, SubscriberLine},
+    types::{Invalid, id::UserId, limits},
 };
 
 /// The routes of this file.
@@ -33,20 +33,18 @@ pub(super) fn rows() -> Vec<Route> {
 }
 
 /// The parameters of the list.
-pub struct EventsQuery(EventQuery);
+pub struct EventsQuery {
+    after: u64,
+    types: BTreeSet<EventType>,
+    subject: Option<UserId>,
+}
 
 impl FromFields for EventsQuery {
     fn from_fields(query: &mut Fields) -> Option<Self> {
         let after = query.optional("after").text(sequence);
         let types = query.optional("types").text(types);
         let subject = query.optional("subject").text(str::parse::<UserId>);
-        let limit: Option<Option<PageLimit>> = query.optional("limit").text(page_limit);
-        Some(Self(EventQuery {
-            after: after?.unwrap_or(0),
-            types: types?.unwrap_or_default(),
-            subject: subject?,
-            limit: limit?.unwrap_or_default(),
-        }))
+        Some(Self { after: after?.unwrap_or(0), types: types?.unwrap_or_default(), subject: subject? })
     }
 }
 
@@ -153,10 +151,10 @@ fn json_of(value: event::PayloadValue) -> Value {
 pub struct EventList {
     /// The events, in order of sequence. A page may contain fewer than `limit`, even none, and still have a next page.
     data: Vec<EventBody>,
-    /// The `after` of the next page; `null`: the page reaches the end of the log.
-    #[schema(value_type = Option<SequenceForm>)]
+    /// `null`: the page reaches the end of the log.
+    #[schema(value_type = Option<CursorForm>)]
     next_cursor: Option<String>,
-    /// The sequence of the newest event at the read. If `nextCursor` is `null`, continue later from here.
+    /// The sequence of the newest event at the read. If `nextCursor` is `null`, continue later with it as `after`.
     #[schema(value_type = SequenceForm)]
     last_event: String,
 }
@@ -172,19 +170,41 @@ pub struct EventList {
             description = "Only these types, by name or alias."),
         ("subject" = Option<IdForm>, Query, description = "Only events about this person."),
         ("limit" = Option<i64>, Query, description = "The page size.", minimum = 1, maximum = 100, example = 20),
+        ("cursor" = Option<CursorForm>, Query, description = "`nextCursor` of the previous page."),
     ),
     responses((status = 200, description = "One page.", body = EventList))
 )]
 pub async fn list_events(
     State(services): State<EdgeServices>,
-    Query(EventsQuery(query)): Query<EventsQuery>,
+    list: List<EventsQuery>,
 ) -> Result<Json<EventList>, ApiError> {
+    let EventsQuery { after, types, subject } = &list.filter;
+    let after = list.after.as_deref().map(sequence_of_key).transpose()?.unwrap_or(*after);
+    let query = EventQuery { after, types: types.clone(), subject: *subject, limit: list.limit };
     let EventPage { rows, next, head } = services.relays.events(query).await?;
     Ok(Json(EventList {
         data: rows.into_iter().map(EventBody::from).collect(),
-        next_cursor: next.map(|next| next.to_string()),
+        next_cursor: next.map(|next| list.next(&next.to_be_bytes())),
         last_event: head.to_string(),
     }))
+}
+
+fn sequence_of_key(key: &[u8]) -> Result<u64, ApiError> {
+    key.try_into().map(u64::from_be_bytes).map_err(|_| ApiError::new(ProblemCode::InvalidCursor))
+}
+
+/// The subscribers of the event log.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SubscriberList {
+    /// All subscribers; their number is fixed, so there is one page.
+    data: Vec<SubscriberLine>,
+    /// Always `null`.
+    #[schema(value_type = Option<CursorForm>)]
+    next_cursor: Option<String>,
+    /// The sequence of the newest event at the read.
+    #[schema(value_type = SequenceForm)]
+    last_event: String,
 }
 
 /// List the subscribers of the event log
@@ -192,11 +212,9 @@ pub async fn list_events(
 /// The cursor of each subscriber, its waiting events, and the number of its dead letters.
 #[utoipa::path(
     get, path = "/events/subscribers", operation_id = "list_event_subscribers", tag = "events",
-    responses((status = 200, description = "All subscribers.", body = EventsReport))
+    responses((status = 200, description = "All subscribers.", body = SubscriberList))
 )]
-pub async fn list_event_subscribers(
-    State(services): State<EdgeServices>,
-    Query(()): Query<()>,
-) -> Result<Json<EventsReport>, ApiError> {
-    Ok(Json(services.operations.events().await?))
+pub async fn list_event_subscribers(State(services): State<EdgeServices>) -> Result<Json<SubscriberList>, ApiError> {
+    let EventsReport { last_event, subscribers } = services.operations.events().await?;
+    Ok(Json(SubscriberList { data: subscribers, next_cursor: None, last_event }))
 }

@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 use super::user_body::UserBody;
 use crate::{
     actors::user::{CreateAdmin, CreateAdminRefusal},
-    domain::access::Permission,
+    domain::{access::Permission, auth::password_policy::PasswordContext},
     http::{
         error::{ApiError, ProblemCode},
         extract::{Created, Json},
@@ -39,7 +39,8 @@ pub struct CreateAdminBody {
 impl FromFields for CreateAdminBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
         let email = body.required("email").text(EmailAddress::parse);
-        let password = body.required("password").secret();
+        let owner = PasswordContext { email: email.as_ref(), username: None };
+        let password = body.new_password("password", owner);
         Some(Self { email: email?, password: password? })
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     actors::user::{
         EndSessions, Grant, GrantRefusal, NoSuchUser, SetPassword, SetPasswordRefusal, Unlock, UnlockRefusal,
     },
-    domain::access::Permission,
+    domain::{access::Permission, auth::password_policy::PasswordContext},
     http::{
         error::{ApiError, ProblemCode},
         extract::Json,
@@ -55,7 +55,8 @@ pub struct SetPasswordBody {
 impl FromFields for SetPasswordBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
         let email = body.required("email").text(EmailAddress::parse);
-        let password = body.required("password").secret();
+        let owner = PasswordContext { email: email.as_ref(), username: None };
+        let password = body.new_password("password", owner);
         Some(Self { email: email?, password: password? })
     }
 }

@@ -156,9 +156,9 @@ pub async fn show_user(
     context: CallContext,
     caller: SignedIn,
     known: IfNoneMatch,
-    Path(who): Path<UserSelector>,
+    Path(selector): Path<UserSelector>,
 ) -> Result<Response, ApiError> {
-    let id = who.id(&caller);
+    let id = selector.id(&caller);
     if id != caller.0.user && !may(&caller.0.roles, Permission::ReadUsers) {
         return Err(no_such_user());
     }
@@ -221,11 +221,11 @@ pub async fn change_user_status(
     State(services): State<EdgeServices>,
     caller: SignedIn,
     context: CallContext,
-    Path(who): Path<UserSelector>,
+    Path(selector): Path<UserSelector>,
     IfMatch(from): IfMatch,
     Json(body): Json<StatusBody>,
 ) -> Result<Tagged<UserBody>, ApiError> {
-    let command = ChangeStatus { user: who.id(&caller), to: body.status, from };
+    let command = ChangeStatus { user: selector.id(&caller), to: body.status, from };
     Ok(services.users.run(context, command).await?.into())
 }
 
@@ -275,10 +275,10 @@ pub async fn change_user_roles(
     State(services): State<EdgeServices>,
     caller: SignedIn,
     context: CallContext,
-    Path(who): Path<UserSelector>,
+    Path(selector): Path<UserSelector>,
     IfMatch(from): IfMatch,
     Json(body): Json<RolesBody>,
 ) -> Result<Tagged<UserBody>, ApiError> {
-    let command = ChangeRoles { user: who.id(&caller), to: body.roles, from };
+    let command = ChangeRoles { user: selector.id(&caller), to: body.roles, from };
     Ok(services.users.run(context, command).await?.into())
 }

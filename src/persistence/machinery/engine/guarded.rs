@@ -100,3 +100,63 @@ impl EngineView for GuardedView<'_> {
         guard(self.name, "scanning", || self.view.scan(scan))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Panicking;
+
+    impl Engine for Panicking {
+        fn view(&self) -> Result<Box<dyn EngineView + '_>, EngineError> {
+            Ok(Box::new(Self))
+        }
+        fn apply(&self, _: &Batch, _: Lsn) -> Result<(), EngineError> {
+            panic!("torn")
+        }
+        fn applied(&self) -> Result<Option<Lsn>, EngineError> {
+            panic!("torn")
+        }
+        fn checkpoint(&self) -> Result<(), EngineError> {
+            panic!("torn")
+        }
+        fn stats(&self) -> EngineStats {
+            panic!("torn")
+        }
+    }
+
+    impl EngineView for Panicking {
+        fn get(&self, _: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+            panic!("torn")
+        }
+        fn scan(&self, _: &ByteScan) -> Result<Vec<Pair>, EngineError> {
+            panic!("torn")
+        }
+    }
+
+    impl Drop for Panicking {
+        fn drop(&mut self) {
+            panic!("torn")
+        }
+    }
+
+    #[test]
+    fn a_panic_in_any_call_is_an_error_that_names_the_step() {
+        let engine = GuardedEngine::open("torn", Path::new("."), |_| Ok(Panicking)).unwrap();
+        let reasons = [
+            engine.apply(&Batch::default(), Lsn(1)).unwrap_err(),
+            engine.applied().unwrap_err(),
+            engine.checkpoint().unwrap_err(),
+        ];
+        for reason in reasons {
+            assert!(reason.to_string().contains("panicked while") && reason.to_string().contains("torn"), "{reason}");
+        }
+        assert_eq!(engine.stats().disk_bytes, 0);
+        // A panic in the end of the view would end the test; only the engine's own end is guarded.
+        let view = std::mem::ManuallyDrop::new(engine.view().unwrap());
+        assert!(view.get(b"key").is_err() && view.scan(&ByteScan::all(1)).is_err());
+        let opened = GuardedEngine::open("torn", Path::new("."), |_| -> Result<Panicking, _> { panic!("torn") });
+        assert!(opened.is_err());
+        drop(engine);
+    }
+}

@@ -7,6 +7,9 @@
 //!               2 | key length u16 | key                                   delete
 //! ```
 //!
+//! The highest bit of `count` marks a commit by which an operator accepted a time: its time may be before that of the
+//! commit before it, and the times after it begin there. All other times do not fall.
+//!
 //! Numbers are little-endian. The checksum covers the segment's salt, the length and the `length` bytes. The salt is
 //! drawn when a segment is made and never leaves the disk, so that an attacker cannot store bytes that pass for a frame
 //! when the bytes behind a damaged place are searched.
@@ -23,8 +26,20 @@ pub const HEAD: usize = 12;
 /// Number of bytes of the counted part before the operations.
 const FIXED: usize = 36;
 
+/// The bit of `count` that marks an accepted time.
+const ACCEPTED: u32 = 1 << 31;
 const PUT: u8 = 1;
 const DELETE: u8 = 2;
+
+/// How the time of a commit follows from the time of the commit before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FrameTime {
+    /// It is not earlier.
+    #[default]
+    Onward,
+    /// An operator accepted it as the present time; it may be earlier.
+    Accepted,
+}
 
 /// One commit in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +52,7 @@ pub struct Frame {
     pub synced: Lsn,
     /// The time of the decision.
     pub time: Timestamp,
+    pub step: FrameTime,
     pub batch: Batch,
 }
 
@@ -51,12 +67,13 @@ pub struct FrameHead {
     pub synced: Lsn,
     /// The time of the decision.
     pub time: Timestamp,
+    pub step: FrameTime,
 }
 
 impl Frame {
     /// The fields without the changes.
     pub fn head(&self) -> FrameHead {
-        FrameHead { epoch: self.epoch, lsn: self.lsn, synced: self.synced, time: self.time }
+        FrameHead { epoch: self.epoch, lsn: self.lsn, synced: self.synced, time: self.time, step: self.step }
     }
 }
 
@@ -113,7 +130,11 @@ pub fn encode(head: FrameHead, batch: &Batch, salt: u64, out: &mut Vec<u8>) -> R
 
 /// Appends the counted part of a frame to `out`.
 pub fn encode_body(head: FrameHead, batch: &Batch, out: &mut Vec<u8>) -> Result<(), FrameError> {
-    let count = u32::try_from(batch.0.len()).map_err(|_| FrameError::Length)?;
+    let count = u32::try_from(batch.0.len()).ok().filter(|count| *count < ACCEPTED).ok_or(FrameError::Length)?;
+    let count = match head.step {
+        FrameTime::Onward => count,
+        FrameTime::Accepted => count | ACCEPTED,
+    };
     out.extend_from_slice(&head.epoch.to_le_bytes());
     out.extend_from_slice(&head.lsn.0.to_le_bytes());
     out.extend_from_slice(&head.synced.0.to_le_bytes());
@@ -190,7 +211,9 @@ pub fn decode_body(body: &[u8]) -> Option<Frame> {
     let lsn = Lsn(cursor.u64()?);
     let synced = Lsn(cursor.u64()?);
     let time = Timestamp::from_micros(i64::from_le_bytes(cursor.take()?));
-    let count = cursor.u32()? as usize;
+    let count = cursor.u32()?;
+    let step = if count & ACCEPTED == 0 { FrameTime::Onward } else { FrameTime::Accepted };
+    let count = (count & !ACCEPTED) as usize;
     // The smallest operation has four bytes: a wrong count cannot allocate more than the body justifies.
     if count > body.len() / 4 {
         return None;
@@ -199,7 +222,7 @@ pub fn decode_body(body: &[u8]) -> Option<Frame> {
     for _ in 0..count {
         operations.push(decode_operation(&mut cursor)?);
     }
-    cursor.0.is_empty().then_some(Frame { epoch, lsn, synced, time, batch: Batch(operations) })
+    cursor.0.is_empty().then_some(Frame { epoch, lsn, synced, time, step, batch: Batch(operations) })
 }
 
 fn decode_operation(cursor: &mut Cursor<'_>) -> Option<Operation> {

@@ -188,8 +188,9 @@ impl JournalWriter {
         let mut last = self.last;
         for commit in group {
             last = last.next();
-            let head = FrameHead { epoch: self.epoch, lsn: last, synced: self.synced, time: commit.time };
-            frame::encode(head, &commit.batch, self.salt, &mut self.buffer)?;
+            let Commit { time, step, ref batch } = *commit;
+            let head = FrameHead { epoch: self.epoch, lsn: last, synced: self.synced, time, step };
+            frame::encode(head, batch, self.salt, &mut self.buffer)?;
         }
         Ok(last)
     }

@@ -68,7 +68,7 @@ pub struct Summary {
     pub head: Head,
     /// The commit of its state.
     pub exact: Lsn,
-    /// A time that is not earlier than any commit in it.
+    /// The time of its last commit, or of one shortly after it.
     pub time: Timestamp,
     /// Number of copied keys.
     pub pairs: u64,
@@ -117,6 +117,9 @@ pub enum SnapshotError {
         /// One name that is in it.
         found: String,
     },
+    /// Rows of the tree are missing or do not fit each other.
+    #[error("the tree does not fit together: {0}")]
+    Inconsistent(String),
     /// The store is being closed.
     #[error("the store is being closed")]
     Closing,

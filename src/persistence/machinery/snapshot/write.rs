@@ -20,6 +20,7 @@ use crate::{
             Frame, frame,
             recover::{self, Span},
         },
+        scrub::Scrub,
     },
     types::limits,
 };
@@ -42,12 +43,17 @@ impl SnapshotSource<'_> {
     }
 }
 
-/// Writes a snapshot to `file`, syncs it and reads it back. `file` is complete only if this succeeds: callers write
+/// Writes a snapshot to `file`, syncs it and reads it back; `scrub` checks the tree beside it. `file` is complete only if this succeeds: callers write
 /// under another name and rename. Commits up to `head.from` have to be in the tree.
-pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Summary, SnapshotError> {
+pub(in crate::persistence::machinery) fn write(
+    source: &SnapshotSource<'_>,
+    head: &Head,
+    file: &Path,
+    scrub: Option<Scrub<'_>>,
+) -> Result<Summary, SnapshotError> {
     let mut out = Out::create(source.fs, file)?;
     out.block(HEAD, &serde_json::to_vec(head).map_err(|error| SnapshotError::io("its head")(error.into()))?)?;
-    let pairs = copy_tree(source, &mut out)?;
+    let pairs = copy_tree(source, scrub, &mut out)?;
     // Everything the walk saw belongs to a commit that was on disk before it was applied.
     let exact = source.progress.committed();
     let mut time = source.progress.last_time();
@@ -57,7 +63,7 @@ pub fn write(source: &SnapshotSource<'_>, head: &Head, file: &Path) -> Result<Su
     recover::replay(source.fs, source.journal, span, |frame| {
         source.check_open()?;
         frames += 1;
-        time = time.max(frame.time);
+        time = frame.time;
         append_frame(&frame, &mut payload)?;
         out.block_if_large(FRAMES, &mut payload)
     })?;
@@ -82,7 +88,7 @@ fn append_frame(frame: &Frame, payload: &mut Vec<u8>) -> Result<(), SnapshotErro
     Ok(())
 }
 
-fn copy_tree(source: &SnapshotSource<'_>, out: &mut Out) -> Result<u64, SnapshotError> {
+fn copy_tree(source: &SnapshotSource<'_>, mut scrub: Option<Scrub<'_>>, out: &mut Out) -> Result<u64, SnapshotError> {
     let mut count = 0;
     let mut payload = Vec::new();
     let mut scan = ByteScan::all(limits::SCAN_MAX);
@@ -94,6 +100,9 @@ fn copy_tree(source: &SnapshotSource<'_>, out: &mut Out) -> Result<u64, Snapshot
             append_pair(pair, &mut payload);
             out.block_if_large(PAIRS, &mut payload)?;
         }
+        if let Some(scrub) = &mut scrub {
+            scrub.page(&page)?;
+        }
         count += page.len() as u64;
         let full = page.len() == limits::SCAN_MAX;
         match page.into_iter().next_back() {
@@ -102,6 +111,7 @@ fn copy_tree(source: &SnapshotSource<'_>, out: &mut Out) -> Result<u64, Snapshot
         }
     }
     out.rest(PAIRS, &mut payload)?;
+    scrub.map_or(Ok(()), Scrub::end)?;
     Ok(count)
 }
 

@@ -10,7 +10,9 @@ use crate::{
         base::Commit,
         catalog::StoreCatalog,
         engine::EngineView,
+        journal::frame::FrameTime,
         keyring::Keyring,
+        known_damage::KnownDamage,
         lease::LeaseFence,
         overlay::Overlay,
         reader::TxFault,
@@ -33,6 +35,7 @@ pub(super) struct GroupBase<'a> {
     pub(super) engine: &'a dyn EngineView,
     pub(super) ring: &'a Keyring,
     pub(super) catalog: &'static StoreCatalog,
+    pub(super) damage: &'a KnownDamage,
 }
 
 /// The closures that were run, and their output.
@@ -96,24 +99,34 @@ impl<'a> Group<'a> {
         self.answers.len() >= limits::GROUP_MAX || self.overlay.bytes() >= limits::GROUP_BYTES_MAX
     }
 
-    /// Runs a closure; its answer waits until the group is durable.
-    pub(super) fn run(&mut self, mut job: Box<dyn Job>) -> Result<(), TreeLost> {
+    /// Runs a closure at `now`, the clock's time; its answer waits until the group is durable.
+    pub(super) fn run(&mut self, mut job: Box<dyn Job>, now: Timestamp) -> Result<(), TreeLost> {
         // Asked once for both runs of a replay. The next holder's transactions come after this one.
         if !job.write().leases.iter().all(LeaseFence::is_held) {
             self.answers.push((job, Err(Fault::Unavailable)));
             return Ok(());
         }
         let before = self.overlay.bytes();
-        let GroupBase { engine, ring, catalog } = self.base;
-        let base = TxBase { group: &self.overlay, engine, ring, catalog };
+        let GroupBase { engine, ring, catalog, damage } = self.base;
+        let (stamped, step) = (job.write().stamp.now, job.write().step);
+        let now = match step {
+            // Flows sample their time before they queue, so it may be slightly earlier than the last commit. A stamp
+            // that is later than the clock was sampled before an operator accepted an earlier time.
+            FrameTime::Onward => stamped.min(now).max(self.last_time),
+            FrameTime::Accepted => stamped,
+        };
+        let base = TxBase { group: &self.overlay, engine, ring, catalog, now };
         let mut ran = job.run(base);
         if self.replay_check == ReplayCheck::Twice {
             ran = compare(ran, job.run(base));
         }
         let outcome = match ran {
-            Ran::Commit(left) => self.keep(left, job.write().stamp.now),
+            Ran::Commit(left) => self.keep(left, (now, step)),
             Ran::Discard => Ok(()),
             Ran::Failed(fault) => Err(fault),
+            Ran::Lost(TxFault::Damaged(value)) if damage.persists(&value, catalog.table_name(value.tag())) => {
+                Err(Fault::bug(value.to_string()))
+            }
             Ran::Lost(fault) => {
                 self.answers.push((job, Err(Fault::Unavailable)));
                 return Err(TreeLost(fault));
@@ -130,7 +143,7 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    fn keep(&mut self, left: TxOutput, now: Timestamp) -> Result<(), Fault> {
+    fn keep(&mut self, left: TxOutput, (time, step): (Timestamp, FrameTime)) -> Result<(), Fault> {
         if left.is_empty() {
             return Ok(());
         }
@@ -139,9 +152,8 @@ impl<'a> Group<'a> {
         self.heads
             .number(self.base.catalog.logs, appended, &mut batch)
             .map_err(|fault| Fault::bug(fault.to_string()))?;
-        // Flows sample their time before they queue, so it may be slightly earlier than the last commit.
-        self.last_time = self.last_time.max(now);
-        self.commits.push(Commit { time: self.last_time, batch });
+        self.last_time = time;
+        self.commits.push(Commit { time, step, batch });
         self.overlay.absorb(changes);
         Ok(())
     }

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use crate::{
     persistence::machinery::{
         decision::{Decision, Stop},
+        journal::frame::FrameTime,
         lease::LeaseFence,
         reader::TxFault,
         tx::{Tx, TxBase, TxContext, TxOutput},
@@ -29,12 +30,22 @@ pub struct Write {
     pub lane: WriteLane,
     /// The leases under which it runs: it is refused with `Unavailable` when one of them is over.
     pub leases: Vec<LeaseFence>,
+    /// Whether the stamp's time is the present time by an operator's decision, also if commits have later times.
+    pub step: FrameTime,
 }
 
 impl Write {
     /// A write that is refused below `limits::DISK_FULL`, in the lane `Prompt`.
     pub fn new(work: Work, stamp: Stamp, context: CallContext) -> Self {
-        Self { work, stamp, context, room: WriteRoom::Service, lane: WriteLane::Prompt, leases: Vec::new() }
+        Self {
+            work,
+            stamp,
+            context,
+            room: WriteRoom::Service,
+            lane: WriteLane::Prompt,
+            leases: Vec::new(),
+            step: FrameTime::Onward,
+        }
     }
 
     /// One transaction of `call`, stamped by the caller.
@@ -61,6 +72,13 @@ impl Write {
     pub fn under(mut self, lease: LeaseFence) -> Self {
         self.leases.push(lease);
         self
+    }
+
+    /// The write by which an operator accepts the stamp's time. Its frame is marked, and the times of later commits
+    /// begin there. The clock has to show the accepted time before this write is queued.
+    #[must_use]
+    pub fn accepting_its_time(self) -> Self {
+        Self { step: FrameTime::Accepted, ..self }
     }
 
     /// A batch that no caller waits for (upkeep, imports). While prompt closures wait it uses at most a quarter of each

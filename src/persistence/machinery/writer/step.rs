@@ -28,8 +28,8 @@ use crate::{
 /// Why no further group can be run.
 enum GroupLost {
     Closed,
-    /// The tree could not be read; the reason.
-    Tree(String),
+    /// The tree could not be read.
+    Tree(TxFault),
 }
 
 /// The only component that changes the store. Driven by a thread, by a task, or by its caller.
@@ -66,7 +66,7 @@ impl StoreWriter {
             Err((lost, answers)) => {
                 match lost {
                     GroupLost::Closed => self.shared.lose("the store is closed".to_owned()),
-                    GroupLost::Tree(reason) => self.shared.lose_tree(format!("reading the tree: {reason}")),
+                    GroupLost::Tree(fault) => self.shared.lose_reading(&fault),
                 }
                 let answered = answers.len();
                 answers.into_iter().for_each(|job| job.answer(Err(Fault::Unavailable)));
@@ -81,9 +81,9 @@ impl StoreWriter {
         let ring = self.shared.ring();
         // Only the target and the readers' lock hold the engine, since a clean close has to be its last holder.
         let Some(target) = &self.target else { return Err((GroupLost::Closed, Vec::new())) };
-        let stored = target.engine().view().map_err(|error| (GroupLost::Tree(error.to_string()), Vec::new()))?;
+        let stored = target.engine().view().map_err(|error| (GroupLost::Tree(error.into()), Vec::new()))?;
         let view = VerifiedView::over(stored);
-        let base = GroupBase { engine: &view, ring: &ring, catalog: self.shared.catalog };
+        let base = GroupBase { engine: &view, ring: &ring, catalog: self.shared.catalog, damage: &self.shared.damage };
         let mut group = Group::new(base, self.replay_check, self.heads.clone(), target.last_time());
         while !group.is_full() {
             let Some(job) = self.shared.queue.take(group.turn()) else { break };
@@ -93,8 +93,8 @@ impl StoreWriter {
                 continue;
             }
             self.shared.set_busy(Some(now));
-            if let Err(TreeLost(fault)) = group.run(job) {
-                return Err((GroupLost::Tree(fault.to_string()), group.into_jobs()));
+            if let Err(TreeLost(fault)) = group.run(job, self.shared.clock.now()) {
+                return Err((GroupLost::Tree(fault), group.into_jobs()));
             }
         }
         Ok(group.finish())
@@ -255,5 +255,150 @@ impl Drop for StoreWriter {
             self.shared.lose("the writer panicked".to_owned());
         }
         self.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use futures::FutureExt as _;
+
+    use super::*;
+    use crate::{
+        persistence::machinery::{
+            Batch, Lsn,
+            backend::Embedded,
+            catalog::StoreCatalog,
+            engine::{ByteScan, Engine, EngineError, EngineStats, EngineView, Pair},
+            fs::RealFs,
+            keyring::Keyring,
+            layout::Layout,
+            lease::InProcessLeases,
+            reader::ByteReader as _,
+            store::Store,
+            tree_mark::{TreeMark, TreeMarker},
+            trees::TreeName,
+            writer::Write,
+        },
+        supervision::{SeededEntropy, SystemClock},
+        types::{CallContext, Clock, Timestamp, Work, clock::stamp},
+    };
+
+    static CATALOG: StoreCatalog = StoreCatalog { tables: &[], logs: &[], checks: &[], lost_without_keys: "" };
+
+    /// An engine that fails in the way of a damaged tree.
+    struct Failing {
+        apply: fn() -> Result<(), EngineError>,
+        get: fn() -> Result<Option<Vec<u8>>, EngineError>,
+    }
+
+    impl Engine for Failing {
+        fn view(&self) -> Result<Box<dyn EngineView + '_>, EngineError> {
+            Ok(Box::new(FailingView(self.get)))
+        }
+        fn apply(&self, _: &Batch, _: Lsn) -> Result<(), EngineError> {
+            (self.apply)()
+        }
+        fn applied(&self) -> Result<Option<Lsn>, EngineError> {
+            Ok(Some(Lsn::ZERO))
+        }
+        fn checkpoint(&self) -> Result<(), EngineError> {
+            Ok(())
+        }
+        fn stats(&self) -> EngineStats {
+            EngineStats { name: "failing", disk_bytes: 0 }
+        }
+    }
+
+    struct FailingView(fn() -> Result<Option<Vec<u8>>, EngineError>);
+
+    impl EngineView for FailingView {
+        fn get(&self, _: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+            (self.0)()
+        }
+        fn scan(&self, _: &ByteScan) -> Result<Vec<Pair>, EngineError> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// A store over `engine`, whose tree is marked in `dir`.
+    fn store_over(engine: Failing, dir: &std::path::Path) -> (Store, StoreWriter, Arc<dyn Clock>) {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::after(Timestamp::ZERO));
+        let (engine, entropy): (Arc<dyn Engine>, _) = (Arc::new(engine), SeededEntropy::new(1));
+        let ring = Arc::new(Keyring::generate(&entropy, clock.now()));
+        let name = TreeName("tree-000001.failing".to_owned());
+        let marker = Arc::new(TreeMarker::new(Arc::new(RealFs), Layout::new(dir), name));
+        let shared = Shared::new(&CATALOG, Arc::clone(&clock), Arc::clone(&engine), ring).marked_by(&marker);
+        let shared = Arc::new(shared);
+        let target = CommitTarget::Memory { engine, last: Lsn::ZERO };
+        let writer = StoreWriter::new(Arc::clone(&shared), target, ReplayCheck::Once).unwrap();
+        let store = Store::over(Embedded::new(shared, None, Arc::new(InProcessLeases::of_opening(1))));
+        (store, writer, clock)
+    }
+
+    fn put(store: &Store, clock: &Arc<dyn Clock>) -> impl Future<Output = Result<(), Fault>> {
+        let work = Work::until(clock.instant() + Duration::from_secs(60));
+        let write = Write::new(work, stamp(&**clock, &SeededEntropy::new(2)), CallContext::service("test", "put"));
+        store.write(write, |tx| tx.set_bytes(vec![1, 1], Some(vec![1])))
+    }
+
+    fn mark(dir: &std::path::Path) -> Option<TreeMark> {
+        TreeMark::read(&RealFs, &Layout::new(dir)).unwrap()
+    }
+
+    #[test]
+    fn after_an_apply_that_panics_no_reader_sees_the_tree() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Failing { apply: || panic!("half of a commit is applied"), get: || Ok(Some(vec![1])) };
+        let (store, mut writer, clock) = store_over(engine, dir.path());
+        let mut answer = Box::pin(put(&store, &clock));
+        assert!(answer.as_mut().now_or_never().is_none());
+        assert!(catch_unwind(AssertUnwindSafe(|| writer.step())).is_err());
+        let read = store.read(|view| view.get_bytes(&[1, 1]).map_err(TxFault::from)).now_or_never().unwrap();
+        assert_eq!(read, Err(Fault::Unavailable));
+        drop(writer);
+        assert!(matches!(answer.now_or_never(), Some(Err(Fault::Unknown(_)))));
+    }
+
+    #[test]
+    fn an_apply_that_fails_marks_the_tree_unless_the_disk_is_full() {
+        let full = || Err(EngineError::new("failing", std::io::Error::from_raw_os_error(28)));
+        let broken = || Err(EngineError::new("failing", "a page is missing"));
+        for (apply, marked) in [(broken as fn() -> Result<(), EngineError>, true), (full, false)] {
+            let dir = tempfile::tempdir().unwrap();
+            let (store, mut writer, clock) = store_over(Failing { apply, get: || Ok(None) }, dir.path());
+            let mut answer = Box::pin(put(&store, &clock));
+            assert!(answer.as_mut().now_or_never().is_none());
+            writer.step();
+            assert!(store.lost().borrow().is_some());
+            assert_eq!(mark(dir.path()).is_some(), marked);
+        }
+    }
+
+    #[test]
+    fn a_read_that_fails_marks_the_tree_and_loses_the_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let get = || Err(EngineError::new("failing", "a page is missing"));
+        let (store, _writer, _) = store_over(Failing { apply: || Ok(()), get }, dir.path());
+        let read = store.read(|view| view.get_bytes(&[1, 1]).map_err(TxFault::from)).now_or_never().unwrap();
+        assert_eq!(read, Err(Fault::Unavailable));
+        assert!(store.lost().borrow().as_ref().unwrap().contains("a page is missing"));
+        let mark = mark(dir.path()).unwrap();
+        assert!(mark.is_on(&TreeName("tree-000001.failing".to_owned())) && mark.reason.contains("a page is missing"));
+    }
+
+    #[test]
+    fn a_transaction_that_cannot_read_marks_the_tree_and_loses_the_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let get = || Err(EngineError::new("failing", "a page is missing"));
+        let (store, mut writer, clock) = store_over(Failing { apply: || Ok(()), get }, dir.path());
+        let work = Work::until(clock.instant() + Duration::from_secs(60));
+        let write = Write::new(work, stamp(&*clock, &SeededEntropy::new(2)), CallContext::service("test", "get"));
+        let mut answer = Box::pin(store.write(write, |tx| Ok(tx.get_bytes(&[1, 1])?)));
+        assert!(answer.as_mut().now_or_never().is_none());
+        writer.step();
+        assert_eq!(answer.now_or_never(), Some(Err(Fault::Unavailable)));
+        assert!(mark(dir.path()).is_some());
     }
 }

@@ -38,6 +38,7 @@ pub static AUDIT_SIGN_IN_BY_NUMBER: Table<u64, AuditRow> = Table::new(0x23, "aud
 pub static AUDIT: Log = Log {
     tag: AUDIT_BY_NUMBER.tag,
     name: "audit",
+    is_cut: false,
     link: |before, body| chain::link(AuditLog::Changes, before, body),
     hash: chain::hash_of,
 };
@@ -45,6 +46,7 @@ pub static AUDIT: Log = Log {
 pub static AUDIT_SIGN_INS: Log = Log {
     tag: AUDIT_SIGN_IN_BY_NUMBER.tag,
     name: "audit_sign_ins",
+    is_cut: false,
     link: |before, body| chain::link(AuditLog::SignIns, before, body),
     hash: chain::hash_of,
 };

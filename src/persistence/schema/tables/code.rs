@@ -6,7 +6,8 @@ use crate::{
     domain::otp::{CodePurpose, CodeStage, OneTimeCode},
     persistence::machinery::{
         codec::{self, CodecFault},
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -35,6 +36,12 @@ impl Record for OneTimeCode {
             _ => Err(CodecFault::Schema { record: Self::NAME, schema }),
         }
     }
+}
+
+/// The index row of a code.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let ((owner, purpose), code) = row.decode(reader, &CODE_BY_OWNER)?;
+    Ok(LinkedRows::default().with(&CODE_BY_DUE, &(due(&code), owner, purpose)))
 }
 
 /// When the code is due: at its expiry while it is valid, else when its sends no longer count.

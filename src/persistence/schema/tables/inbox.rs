@@ -6,7 +6,8 @@ use crate::{
     domain::notification::{InboxMail, MailSelector},
     persistence::machinery::{
         codec::{self, CodecFault},
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -37,6 +38,13 @@ impl Record for InboxMail {
             _ => Err(CodecFault::Schema { record: Self::NAME, schema }),
         }
     }
+}
+
+/// The index rows of a mail.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (_, mail) = row.decode(reader, &MAIL_BY_ID)?;
+    let linked = LinkedRows::default().with(&MAIL_ID_BY_DELIVERY, &mail.delivery);
+    Ok(linked.with(&MAIL_BY_RECIPIENT, &recipient(&mail)))
 }
 
 /// The bounds of the inbox.
@@ -123,10 +131,13 @@ pub fn find(reader: &impl Reader, id: MailId) -> Result<Option<InboxMail>, TxFau
 pub fn newest(reader: &impl Reader, select: &MailSelector, limit: usize) -> Result<Vec<InboxMail>, TxFault> {
     let is_newer = |id: &MailId| select.after.is_none_or(|after| *id > after);
     let Some(to) = &select.to else {
-        let rows = reader.scan(&MAIL_BY_ID, Scan::all().backward().limit(limit))?;
+        let scan = Scan::all().backward().limit(limit);
+        let rows = reader.scan(&MAIL_BY_ID, select.before.iter().fold(scan, Scan::after))?;
         return Ok(rows.into_iter().take_while(|(id, _)| is_newer(id)).map(|(_, mail)| mail).collect());
     };
-    let scan = Scan::prefix(&(to.to_ascii_lowercase(),)).backward().limit(limit);
+    let to = to.to_ascii_lowercase();
+    let scan = Scan::prefix(&(to.clone(),)).backward().limit(limit);
+    let scan = select.before.iter().fold(scan, |scan, before| scan.after(&(to.clone(), *before)));
     let mut mails = Vec::new();
     for (_, id) in reader.keys(&MAIL_BY_RECIPIENT, scan)?.into_iter().take_while(|(_, id)| is_newer(id)) {
         mails.extend(reader.get(&MAIL_BY_ID, &id)?);

@@ -3,7 +3,8 @@
 use crate::{
     domain::user::Invitation,
     persistence::machinery::{
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -24,6 +25,13 @@ pub static INVITATION_BY_END: Table<(Timestamp, InvitationId), Present> =
 impl Record for Invitation {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "invitation";
+}
+
+/// The index rows of an invitation.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (id, invitation) = row.decode(reader, &INVITATION_BY_ID)?;
+    let linked = LinkedRows::default().with(&INVITATION_ID_BY_EMAIL, &invitation.email.normal());
+    Ok(linked.with(&INVITATION_BY_END, &(invitation.expires_at, id)))
 }
 
 /// The invitation of an id; it may have ended.

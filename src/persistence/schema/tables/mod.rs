@@ -3,6 +3,7 @@
 //! Owns: the first bytes of keys, the keys, the indexes. Must not know: the rules of any service. Begin with
 //! `inventory`.
 
+pub mod clock_acceptance;
 pub mod code;
 pub mod failure;
 pub mod inbox;
@@ -54,86 +55,133 @@ const fn words(key: &'static str, record: &'static str, owner: &'static str) -> 
 
 /// Every table of the store.
 pub(super) static INVENTORY: &[TableRow] = &[
-    TableRow::of(&user::USER_BY_ID, words("user", "User", "user")),
-    TableRow::index(&user::USER_ID_BY_EMAIL, &user::USER_BY_ID, words("address", "UserId", "user")),
-    TableRow::index(&user::USER_ID_BY_USERNAME, &user::USER_BY_ID, words("user name", "UserId", "user")),
-    TableRow::index(&user::USER_BY_ROLE, &user::USER_BY_ID, words("role, user", "-", "user")),
-    TableRow::of(&registration::REGISTRATION_BY_ID, words("registration", "Registration", "auth")),
+    TableRow::of(&user::USER_BY_ID, words("user", "User", "user")).linked(user::links),
+    TableRow::index(&user::USER_ID_BY_EMAIL, &user::USER_BY_ID, words("address", "UserId", "user"))
+        .linked(|reader, row| row.leads(reader, (&user::USER_ID_BY_EMAIL, &user::USER_BY_ID), |_, id| id)),
+    TableRow::index(&user::USER_ID_BY_USERNAME, &user::USER_BY_ID, words("user name", "UserId", "user"))
+        .linked(|reader, row| row.leads(reader, (&user::USER_ID_BY_USERNAME, &user::USER_BY_ID), |_, id| id)),
+    TableRow::index(&user::USER_BY_ROLE, &user::USER_BY_ID, words("role, user", "-", "user"))
+        .linked(|reader, row| row.leads(reader, (&user::USER_BY_ROLE, &user::USER_BY_ID), |(_, id), _| id)),
+    TableRow::of(&registration::REGISTRATION_BY_ID, words("registration", "Registration", "auth"))
+        .linked(registration::links),
     TableRow::index(
         &registration::REGISTRATION_BY_EMAIL,
         &registration::REGISTRATION_BY_ID,
         words("address, registration", "-", "auth"),
-    ),
+    )
+    .linked(|reader, row| {
+        row.leads(reader, (&registration::REGISTRATION_BY_EMAIL, &registration::REGISTRATION_BY_ID), |(_, id), _| id)
+    }),
     TableRow::index(
         &registration::REGISTRATION_BY_USERNAME,
         &registration::REGISTRATION_BY_ID,
         words("user name, registration", "-", "auth"),
-    ),
+    )
+    .linked(|reader, row| {
+        row.leads(reader, (&registration::REGISTRATION_BY_USERNAME, &registration::REGISTRATION_BY_ID), |(_, id), _| id)
+    }),
     TableRow::index(
         &registration::REGISTRATION_BY_END,
         &registration::REGISTRATION_BY_ID,
         words("time, registration", "-", "auth"),
-    ),
-    TableRow::of(&invitation::INVITATION_BY_ID, words("invitation", "Invitation", "user")),
+    )
+    .linked(|reader, row| {
+        row.leads(reader, (&registration::REGISTRATION_BY_END, &registration::REGISTRATION_BY_ID), |(_, id), _| id)
+    }),
+    TableRow::of(&invitation::INVITATION_BY_ID, words("invitation", "Invitation", "user")).linked(invitation::links),
     TableRow::index(
         &invitation::INVITATION_ID_BY_EMAIL,
         &invitation::INVITATION_BY_ID,
         words("address", "InvitationId", "user"),
-    ),
+    )
+    .linked(|reader, row| {
+        row.leads(reader, (&invitation::INVITATION_ID_BY_EMAIL, &invitation::INVITATION_BY_ID), |_, id| id)
+    }),
     TableRow::index(
         &invitation::INVITATION_BY_END,
         &invitation::INVITATION_BY_ID,
         words("time, invitation", "-", "user"),
+    )
+    .linked(|reader, row| {
+        row.leads(reader, (&invitation::INVITATION_BY_END, &invitation::INVITATION_BY_ID), |(_, id), _| id)
+    }),
+    TableRow::of(&session::SESSION_BY_ID, words("session", "Session", "auth")).linked(session::links),
+    TableRow::index(&session::SESSION_BY_USER, &session::SESSION_BY_ID, words("user, session", "-", "auth"))
+        .linked(|reader, row| row.leads(reader, (&session::SESSION_BY_USER, &session::SESSION_BY_ID), |(_, id), _| id)),
+    TableRow::index(&session::SESSION_BY_END, &session::SESSION_BY_ID, words("time, session", "-", "auth"))
+        .linked(|reader, row| row.leads(reader, (&session::SESSION_BY_END, &session::SESSION_BY_ID), |(_, id), _| id)),
+    TableRow::of(&code::CODE_BY_OWNER, words("owner, purpose", "OneTimeCode", "otp")).linked(code::links),
+    TableRow::index(&code::CODE_BY_DUE, &code::CODE_BY_OWNER, words("time, owner, purpose", "-", "otp")).linked(
+        |reader, row| {
+            row.leads(reader, (&code::CODE_BY_DUE, &code::CODE_BY_OWNER), |(_, owner, purpose), _| (owner, purpose))
+        },
     ),
-    TableRow::of(&session::SESSION_BY_ID, words("session", "Session", "auth")),
-    TableRow::index(&session::SESSION_BY_USER, &session::SESSION_BY_ID, words("user, session", "-", "auth")),
-    TableRow::index(&session::SESSION_BY_END, &session::SESSION_BY_ID, words("time, session", "-", "auth")),
-    TableRow::of(&code::CODE_BY_OWNER, words("owner, purpose", "OneTimeCode", "otp")),
-    TableRow::index(&code::CODE_BY_DUE, &code::CODE_BY_OWNER, words("time, owner, purpose", "-", "otp")),
     TableRow::of(&signing_key::SIGNING_KEY_BY_ID, words("key", "SigningKey", "auth")),
     TableRow::of(&failure::FAILURE_BY_ORIGIN, words("subject, origin", "OriginFailures", "auth")),
     TableRow::of(&failure::FAILURE_BY_SUBJECT, words("subject", "DayFailures", "auth")),
     TableRow::of(&timing_padding::TIMING_PADDING_BY_SLOT, words("slot", "TimingPadding", "otp")),
     TableRow::of(&refused_codes::REFUSED_CODES_BY_SLOT, words("slot", "RefusedCodes", "otp")),
     TableRow::of(&refused_codes::REFUSED_CODES_BY_NETWORK, words("time, slot, network", "NetworkRefusedCodes", "otp")),
-    TableRow::of(&reset::RESET_BY_ID, words("request", "ResetRequest", "auth")),
-    TableRow::index(&reset::RESET_BY_END, &reset::RESET_BY_ID, words("time, request", "-", "auth")),
-    TableRow::of(&outcome::OUTCOME_BY_KEY, words("principal, key", "Remembered", "http")),
-    TableRow::index(&outcome::OUTCOME_BY_END, &outcome::OUTCOME_BY_KEY, words("time, principal, key", "-", "http")),
-    TableRow::of(&notification::NOTIFICATION_BY_ID, words("notification", "Notification", "notifier")),
+    TableRow::of(&reset::RESET_BY_ID, words("request", "ResetRequest", "auth")).linked(reset::links),
+    TableRow::index(&reset::RESET_BY_END, &reset::RESET_BY_ID, words("time, request", "-", "auth"))
+        .linked(|reader, row| row.leads(reader, (&reset::RESET_BY_END, &reset::RESET_BY_ID), |(_, id), _| id)),
+    TableRow::of(&outcome::OUTCOME_BY_KEY, words("principal, key", "Remembered", "http")).linked(outcome::links),
+    TableRow::index(&outcome::OUTCOME_BY_END, &outcome::OUTCOME_BY_KEY, words("time, principal, key", "-", "http"))
+        .linked(|reader, row| {
+            row.leads(reader, (&outcome::OUTCOME_BY_END, &outcome::OUTCOME_BY_KEY), |(_, principal, key), _| {
+                (principal, key)
+            })
+        }),
+    TableRow::of(&notification::NOTIFICATION_BY_ID, words("notification", "Notification", "notifier"))
+        .linked(notification::links),
     TableRow::index(
         &notification::NOTIFICATION_BY_OWNER,
         &notification::NOTIFICATION_BY_ID,
         words("owner, notification", "-", "notifier"),
-    ),
-    TableRow::of(&notification::DELIVERY_BY_ID, words("delivery", "Delivery", "notifier")),
+    )
+    .linked(|reader, row| {
+        row.leads(reader, (&notification::NOTIFICATION_BY_OWNER, &notification::NOTIFICATION_BY_ID), |(_, id), _| id)
+    }),
+    TableRow::of(&notification::DELIVERY_BY_ID, words("delivery", "Delivery", "notifier"))
+        .linked(notification::delivery_links),
     TableRow::index(
         &notification::DELIVERY_BY_DUE,
         &notification::DELIVERY_BY_ID,
         words("lane, time, delivery", "-", "notifier"),
-    ),
+    )
+    .linked(|reader, row| {
+        row.leads(reader, (&notification::DELIVERY_BY_DUE, &notification::DELIVERY_BY_ID), |(.., id), _| id)
+    }),
     TableRow::index(
         &notification::DELIVERY_BY_KIND,
         &notification::DELIVERY_BY_ID,
         words("owner, template, channel, delivery", "-", "notifier"),
-    ),
+    )
+    .linked(|reader, row| {
+        row.leads(reader, (&notification::DELIVERY_BY_KIND, &notification::DELIVERY_BY_ID), |(.., id), _| id)
+    }),
     TableRow::of(&notification::BUDGET_BY_OWNER, words("owner, template", "Budget", "notifier")),
-    TableRow::of(&inbox::MAIL_BY_ID, words("mail", "InboxMail", "notifier")),
-    TableRow::index(&inbox::MAIL_ID_BY_DELIVERY, &inbox::MAIL_BY_ID, words("delivery", "MailId", "notifier")),
-    TableRow::index(&inbox::MAIL_BY_RECIPIENT, &inbox::MAIL_BY_ID, words("address, mail", "-", "notifier")),
+    TableRow::of(&inbox::MAIL_BY_ID, words("mail", "InboxMail", "notifier")).linked(inbox::links),
+    TableRow::index(&inbox::MAIL_ID_BY_DELIVERY, &inbox::MAIL_BY_ID, words("delivery", "MailId", "notifier"))
+        .linked(|reader, row| row.leads(reader, (&inbox::MAIL_ID_BY_DELIVERY, &inbox::MAIL_BY_ID), |_, id| id)),
+    TableRow::index(&inbox::MAIL_BY_RECIPIENT, &inbox::MAIL_BY_ID, words("address, mail", "-", "notifier"))
+        .linked(|reader, row| row.leads(reader, (&inbox::MAIL_BY_RECIPIENT, &inbox::MAIL_BY_ID), |(_, id), _| id)),
     TableRow::of(&EVENT_BY_SEQUENCE, words("sequence", "StoredEvent", "store")),
     TableRow::of(&AUDIT_BY_NUMBER, words("number", "AuditRow", "store")),
     TableRow::of(&AUDIT_SIGN_IN_BY_NUMBER, words("number", "AuditRow", "store")),
     TableRow::of(&MIGRATION_BY_NAME, words("migration", "MigrationState", "store")),
     TableRow::of(&PERSON_KEY_BY_ID, words("person", "PersonKey", "store")),
+    TableRow::of(&clock_acceptance::CLOCK_ACCEPTANCE_BY_SLOT, words("0", "ClockAcceptance", "operations")),
     TableRow::of(&subscription::SUBSCRIPTION_BY_NAME, words("subscriber", "Subscription", "relay")),
     TableRow::of(&subscription::MARK_BY_SEQUENCE, words("subscriber, sequence", "-", "relay")),
-    TableRow::of(&subscription::DELAYED_BY_SUBJECT, words("subscriber, person, sequence", "Delayed", "relay")),
+    TableRow::of(&subscription::DELAYED_BY_SUBJECT, words("subscriber, person, sequence", "Delayed", "relay"))
+        .linked(subscription::links),
     TableRow::index(
         &subscription::DELAYED_BY_DUE,
         &subscription::DELAYED_BY_SUBJECT,
         words("subscriber, time, person", "-", "relay"),
-    ),
+    )
+    .linked(subscription::due_links),
     TableRow::of(&subscription::DEAD_LETTER_BY_SEQUENCE, words("subscriber, sequence", "DeadLetter", "relay")),
 ];
 

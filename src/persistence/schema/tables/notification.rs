@@ -6,7 +6,8 @@ use crate::{
     domain::notification::{Budget, Channel, Delivery, DeliveryLane, Notification, TemplateName},
     persistence::machinery::{
         codec::{self, CodecFault},
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -15,7 +16,7 @@ use crate::{
     persistence::schema::records::NotificationV1,
     types::{
         Timestamp,
-        id::{DeliveryId, NotificationId, UserId},
+        id::{DeliveryId, NotificationId, UserId, uuid_v7},
     },
 };
 
@@ -67,6 +68,24 @@ fn kind_prefix((owner, template, channel): Kind) -> (UserId, String, String) {
 fn kind_key(kind: Kind, id: DeliveryId) -> (UserId, String, String, DeliveryId) {
     let (owner, template, channel) = kind_prefix(kind);
     (owner, template, channel, id)
+}
+
+/// The index row of a notification.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (id, notification) = row.decode(reader, &NOTIFICATION_BY_ID)?;
+    Ok(LinkedRows::default().with(&NOTIFICATION_BY_OWNER, &(notification.owner, id)))
+}
+
+/// The index rows of a delivery that waits.
+pub(super) fn delivery_links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (id, delivery) = row.decode(reader, &DELIVERY_BY_ID)?;
+    let linked = LinkedRows::default();
+    let Some(due) = delivery.state.due() else { return Ok(linked) };
+    let linked = linked.with(&DELIVERY_BY_DUE, &(delivery.lane.as_byte(), due, id));
+    Ok(match delivery.collapses_with() {
+        Some(kind) => linked.with(&DELIVERY_BY_KIND, &kind_key(kind, id)),
+        None => linked,
+    })
 }
 
 /// The notification of an id.
@@ -174,15 +193,21 @@ pub fn of_owner(reader: &impl Reader, owner: UserId, limit: usize) -> Result<Vec
     Ok(notifications)
 }
 
-/// Removes at most `limit` notifications created before `before`, with their deliveries; returns their number.
+/// Removes notifications created before `before`, with their deliveries; returns their number. Reads at most `limit` of
+/// the oldest ids, and at most `limit` ids that are later than now: those are from before an operator accepted an
+/// earlier time, and their notifications have been given an earlier date.
 pub fn remove_old(tx: &mut Tx<'_>, before: Timestamp, limit: usize) -> Result<usize, TxFault> {
+    let now = NotificationId::from(uuid_v7(tx.now(), [0xff; 10]));
+    let later = Scan::range(Bound::Excluded(&now), Bound::Unbounded);
     let mut removed = 0;
-    for (_, notification) in tx.scan(&NOTIFICATION_BY_ID, Scan::all().limit(limit))? {
-        if notification.created_at >= before {
-            break;
+    for scan in [Scan::all(), later] {
+        for (_, notification) in tx.scan(&NOTIFICATION_BY_ID, scan.limit(limit))? {
+            if notification.created_at >= before {
+                break;
+            }
+            remove(tx, &notification)?;
+            removed += 1;
         }
-        remove(tx, &notification)?;
-        removed += 1;
     }
     Ok(removed)
 }

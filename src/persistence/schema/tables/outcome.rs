@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     persistence::machinery::{
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -55,6 +56,12 @@ impl Record for Remembered {
     const NAME: &'static str = "remembered";
 }
 
+/// The index row of an outcome.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let ((principal, key), remembered) = row.decode(reader, &OUTCOME_BY_KEY)?;
+    Ok(LinkedRows::default().with(&OUTCOME_BY_END, &(remembered.until, principal, key)))
+}
+
 fn row(key: &OutcomeKey) -> (String, String) {
     (key.principal.clone(), key.key.clone())
 }
@@ -70,6 +77,18 @@ pub fn remember(tx: &mut Tx<'_>, key: &OutcomeKey, fingerprint: [u8; 32], outcom
     let until = tx.now().plus(KEPT);
     tx.put(&OUTCOME_BY_KEY, &row(key), &Remembered { fingerprint, outcome, until })?;
     tx.put(&OUTCOME_BY_END, &(until, key.principal.clone(), key.key.clone()), &Present)
+}
+
+/// The outcome, stored at `now` for at most as long as a new one: an operator may have accepted an earlier time.
+pub fn shortened(found: &Remembered, now: Timestamp) -> Remembered {
+    Remembered { until: found.until.min(now.plus(KEPT)), ..found.clone() }
+}
+
+/// Replaces a stored outcome.
+pub fn replace(tx: &mut Tx<'_>, key: &(String, String), outcome: &Remembered) -> Result<(), TxFault> {
+    forget(tx, key)?;
+    tx.put(&OUTCOME_BY_KEY, key, outcome)?;
+    tx.put(&OUTCOME_BY_END, &(outcome.until, key.0.clone(), key.1.clone()), &Present)
 }
 
 /// Removes at most `limit` outcomes that have ended; returns their number.

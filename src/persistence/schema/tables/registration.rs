@@ -3,13 +3,14 @@
 use crate::{
     domain::auth::Registration,
     persistence::machinery::{
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
         tx::Tx,
     },
-    types::{EmailAddress, Timestamp, UserName, id::UserId},
+    types::{EmailAddress, Page, PageLimit, Timestamp, UserName, id::UserId, limits},
 };
 
 /// The records.
@@ -27,6 +28,18 @@ pub static REGISTRATION_BY_END: Table<(Timestamp, UserId), Present> =
 impl Record for Registration {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "registration";
+}
+
+/// The index rows of a registration.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (id, registration) = row.decode(reader, &REGISTRATION_BY_ID)?;
+    let linked = LinkedRows::default()
+        .with(&REGISTRATION_BY_EMAIL, &(registration.email.normal(), id))
+        .with(&REGISTRATION_BY_END, &(registration.expires_at, id));
+    Ok(match &registration.profile.username {
+        Some(username) => linked.with(&REGISTRATION_BY_USERNAME, &(username.as_str().to_owned(), id)),
+        None => linked,
+    })
 }
 
 /// The registration of an id; it may have ended.
@@ -54,6 +67,36 @@ fn named(
         found.extend(find(reader, id)?);
     }
     Ok(found)
+}
+
+/// The registrations that a code can turn into users at `now`, newest first, of one address or of all. Others leave no
+/// trace in the pages. Reads at most `limits::SCAN_MAX`: a page may hold fewer rows than `limit` and still name the
+/// place to continue.
+pub fn page(
+    reader: &impl Reader,
+    (email, now): (Option<&EmailAddress>, Timestamp),
+    after: Option<UserId>,
+    limit: PageLimit,
+) -> Result<Page<Registration, UserId>, TxFault> {
+    let scanned = match email {
+        Some(email) => {
+            let mut found = of_email(reader, email)?;
+            found.sort_by_key(|one| std::cmp::Reverse(one.id));
+            found.retain(|one| after.is_none_or(|after| one.id < after));
+            found
+        }
+        None => {
+            let scan = Scan::all().backward().limit(limits::SCAN_MAX);
+            let found = reader.scan(&REGISTRATION_BY_ID, after.iter().fold(scan, Scan::after))?;
+            found.into_iter().map(|(_, one)| one).collect()
+        }
+    };
+    let rest = scanned.last().filter(|_| scanned.len() == limits::SCAN_MAX).map(|one| one.id);
+    let mut rows: Vec<Registration> = scanned.into_iter().filter(|one| one.is_verifiable(now)).collect();
+    let more = rows.len() > limit.rows();
+    rows.truncate(limit.rows());
+    let next = if more { rows.last().map(|one| one.id) } else { rest };
+    Ok(Page { rows, next })
 }
 
 /// The ids of registrations that have ended at `now`, earliest first, at most `limit`.

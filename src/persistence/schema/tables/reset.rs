@@ -4,7 +4,8 @@ use crate::{
     domain::auth::ResetRequest,
     persistence::machinery::{
         codec::{self, CodecFault},
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -29,6 +30,12 @@ impl Record for ResetRequest {
             _ => Err(CodecFault::Schema { record: Self::NAME, schema }),
         }
     }
+}
+
+/// The index row of a request.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (id, request) = row.decode(reader, &RESET_BY_ID)?;
+    Ok(LinkedRows::default().with(&RESET_BY_END, &(request.expires_at, id)))
 }
 
 /// The request of an id; it may have ended.

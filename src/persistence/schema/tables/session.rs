@@ -3,7 +3,8 @@
 use crate::{
     domain::auth::Session,
     persistence::machinery::{
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -28,6 +29,13 @@ pub static SESSION_BY_END: Table<(Timestamp, SessionId), Present> =
 impl Record for Session {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "session";
+}
+
+/// The index rows of a session.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (id, session) = row.decode(reader, &SESSION_BY_ID)?;
+    let linked = LinkedRows::default().with(&SESSION_BY_USER, &(session.user, id));
+    Ok(linked.with(&SESSION_BY_END, &(end(&session), id)))
 }
 
 fn end(session: &Session) -> Timestamp {

@@ -15,7 +15,8 @@ use uuid::Uuid;
 use crate::{
     domain::event::{DeadLetter, Delayed, Subscription},
     persistence::machinery::{
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -52,6 +53,24 @@ impl Record for Delayed {
 impl Record for DeadLetter {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "dead_letter";
+}
+
+/// The index row of a delayed event: that of the first one of its subject.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let ((subscriber, subject, sequence), delayed) = row.decode(reader, &DELAYED_BY_SUBJECT)?;
+    let first = reader.keys(&DELAYED_BY_SUBJECT, of_subject(&subscriber, subject).limit(1))?;
+    let linked = LinkedRows::default();
+    Ok(match first.first() {
+        Some((.., first)) if *first == sequence => linked.with(&DELAYED_BY_DUE, &(subscriber, delayed.due, subject)),
+        Some(_) | None => linked,
+    })
+}
+
+/// The record of an index row: the first delayed event of its subject.
+pub(super) fn due_links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let ((subscriber, _, subject), Present) = row.decode(reader, &DELAYED_BY_DUE)?;
+    let first = reader.keys(&DELAYED_BY_SUBJECT, of_subject(&subscriber, subject).limit(1))?;
+    Ok(first.iter().fold(LinkedRows::default(), |linked, first| linked.with(&DELAYED_BY_SUBJECT, first)))
 }
 
 /// One event of one subscriber.

@@ -4,7 +4,8 @@ use crate::{
     domain::user::{User, UserFilter},
     persistence::machinery::{
         decision::{Decision, refuse},
-        reader::{Reader, TxFault},
+        links::{LinkedRows, StoredRow},
+        reader::{ByteReader, Reader, TxFault},
         record::{Present, Record},
         scan::Scan,
         table::Table,
@@ -25,6 +26,17 @@ pub static USER_BY_ROLE: Table<(u8, UserId), Present> = Table::new(0x04, "user_b
 impl Record for User {
     const SCHEMA: u16 = 1;
     const NAME: &'static str = "user";
+}
+
+/// The index rows of a user.
+pub(super) fn links(reader: &dyn ByteReader, row: &StoredRow<'_>) -> Result<LinkedRows, TxFault> {
+    let (id, user) = row.decode(reader, &USER_BY_ID)?;
+    let mut linked = LinkedRows::default().with(&USER_ID_BY_EMAIL, &user.email.normal());
+    if let Some(username) = &user.profile.username {
+        linked = linked.with(&USER_ID_BY_USERNAME, &username.as_str().to_owned());
+    }
+    let roles = user.roles.iter().filter(|role| *role != Role::User);
+    Ok(roles.fold(linked, |linked, role| linked.with(&USER_BY_ROLE, &(role_byte(role), id))))
 }
 
 /// The identifier that another user has already.

@@ -10,26 +10,27 @@ use crate::{
 };
 
 /// The worker that logs the head of the audit chain.
-pub struct AuditEnd {
+pub struct AuditHeadLog {
     store: Store,
-    /// By the system's clock, which includes the time of a suspended machine and never goes back.
+    /// By the system's clock, which includes the time of a suspended machine.
     due: Option<Timestamp>,
 }
 
-impl AuditEnd {
+impl AuditHeadLog {
     /// A worker over `store`; it logs once at its start.
     pub fn new(store: Store) -> Self {
         Self { store, due: None }
     }
 }
 
-impl LeasedWorker for AuditEnd {
-    const KIND: &'static str = "audit_end";
+impl LeasedWorker for AuditHeadLog {
+    const KIND: &'static str = "audit_head";
 
     async fn run(&mut self, cx: &TaskCx, _: &Arc<Lease>) -> Result<Next, Fault> {
         let now = cx.system().clock().now();
         let due = self.due.unwrap_or(now);
-        if now < due {
+        // A time that is further away than the interval is from before an operator accepted an earlier time.
+        if now < due && due <= now.plus(limits::AUDIT_HEAD_LOGGED_EVERY) {
             return Ok(Next::Within(due.since(now)));
         }
         log_heads(&self.store);
