@@ -54,6 +54,8 @@ impl AppError {
             OpenFault::Directory(
                 OpenError::Locked { .. }
                 | OpenError::NoDirectory(_)
+                | OpenError::Stopped
+                | OpenError::RebuiltFails { .. }
                 | OpenError::NoFormat { .. }
                 | OpenError::Seal(_)
                 | OpenError::Stopped

@@ -27,6 +27,7 @@ use crate::{
         lock,
         lock::Lock,
         loss,
+        opening::OpenFault,
         opening_watch::OpeningWatch,
     },
     types::limits,
@@ -237,6 +238,6 @@ fn not_in_use(config: &Config) -> Result<(), CliFailure> {
         Ok(Lock::Theirs(_)) => {
             Err(CliFailure::Fault(format!("{} is in use: stop the server first", layout.root.display())))
         }
-        Err(error) => Err(AppError::of_opening(&layout.root, &error.into()).into()),
+        Err(error) => Err(AppError::of_opening(&layout.root, &OpenFault::Directory(error)).into()),
     }
 }
