@@ -60,6 +60,8 @@ impl AppError {
                 | OpenError::Seal(_)
                 | OpenError::Stopped
                 | OpenError::Journal(_)
+                | OpenError::Stopped
+                | OpenError::RebuiltFails { .. }
                 | OpenError::Format(FormatError::Newer { .. } | FormatError::Older { .. } | FormatError::Damaged(_)),
             )
             | OpenFault::Ring(RingFault::Open { .. }) => return Self::Store(fault.to_string()),

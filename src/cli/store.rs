@@ -5,7 +5,9 @@ use std::{path::Path, sync::Arc};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{CliFailure, CliSettings, Terminal, offline, record_form::RecordForm, watched_fs::watched};
+use super::{
+    CliFailure, CliSettings, Terminal, compact::StoreCompact, offline, record_form::RecordForm, watched_fs::watched,
+};
 use crate::{
     app::{AppError, storage},
     config::{Config, EngineChoice},
@@ -26,6 +28,8 @@ pub(super) enum StoreCommand {
     /// Verify a store that no server has open: every segment, every snapshot, the tree against both, every record, the
     /// audit log; changes nothing
     Check(StoreCheck),
+    /// Rebuild the tree of the store without its unused space, with the server running or stopped
+    Compact(StoreCompact),
 }
 
 /// The form of the result.
@@ -40,6 +44,7 @@ impl StoreCommand {
         let config = settings.read(terminal)?.config;
         match self {
             Self::Check(StoreCheck { form }) => check(&config, *form, terminal),
+            Self::Compact(compact) => compact.run(&config, terminal),
         }
     }
 }

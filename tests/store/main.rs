@@ -6,6 +6,7 @@ mod bytes;
 mod catalogues;
 mod check;
 mod checks;
+mod compaction;
 mod crashes;
 mod damage;
 mod damaged_values;

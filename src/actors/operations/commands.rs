@@ -8,7 +8,7 @@ use std::{
 
 use super::Operations;
 use crate::{
-    actors::upkeep::compacted,
+    actors::upkeep::replaced,
     config::{Choice, LogLevel},
     domain::{
         audit::{AuditAction, AuditRecord},
@@ -49,7 +49,7 @@ pub enum SnapshotRefusal {
     NotWritten(String),
 }
 
-/// The reason why the tree was not compacted. It is as before.
+/// The reason why the tree was not replaced. It is as before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CompactRefusal {
     /// The tree is being rebuilt already.
@@ -100,7 +100,7 @@ impl Operations {
                 Failure::Refused(CompactRefusal::NotDone(error.to_string()))
             }
         })?;
-        self.audit_record(context, compacted(&done)).await?;
+        self.audit_record(context, replaced(&done)).await?;
         Ok(done)
     }
 

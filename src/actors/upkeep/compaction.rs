@@ -1,4 +1,5 @@
-//! Compacts the tree when its file is much larger than its content: rebuilds it beside the running store.
+//! Replaces the tree when its file is much larger than its content, or when the walk of a snapshot found rows that are
+//! missing or do not fit: rebuilds it beside the running store.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::{
     types::{Fault, limits},
 };
 
-/// The worker that compacts the tree.
+/// The worker that replaces the tree.
 pub struct Compaction {
     store: Store,
 }
@@ -35,12 +36,15 @@ impl LeasedWorker for Compaction {
         let held = Arc::clone(lease);
         let looked = cx.thread(move |cx| {
             let stop = || cx.stopping().is_cancelled() || !held.is_held();
-            Ok(upkeep.compact_if_due(&stop))
+            Ok(match upkeep.repair_if_due(&stop) {
+                Ok(None) => upkeep.compact_if_due(&stop),
+                repaired => repaired,
+            })
         });
         match looked.await? {
             Ok(None) | Err(SwapError::Stopped | SwapError::Running) => {}
             Ok(Some(done)) => {
-                let record = compacted(&done);
+                let record = replaced(&done);
                 self.store.write(batch((cx, lease), "compaction"), move |tx| tx.audit(record.clone())).await?;
             }
             Err(error) => return Err(Fault::bug(error.to_string())),
@@ -49,9 +53,10 @@ impl LeasedWorker for Compaction {
     }
 }
 
-/// The audit record of a compaction.
-pub fn compacted(done: &Swapped) -> AuditRecord {
-    let Swapped { bytes_before, bytes_after, took, .. } = done;
-    let detail = format!("bytes_before={bytes_before} bytes_after={bytes_after} seconds={}", took.as_secs());
-    AuditRecord::done(OperationsAction::CompactStore, None).detail(detail)
+/// The audit record of a tree that was replaced.
+pub fn replaced(done: &Swapped) -> AuditRecord {
+    let Swapped { reason, bytes_before, bytes_after, took } = done;
+    let (reason, seconds) = (reason.as_str(), took.as_secs());
+    let detail = format!("reason={reason} bytes_before={bytes_before} bytes_after={bytes_after} seconds={seconds}");
+    AuditRecord::done(OperationsAction::ReplaceTree, None).detail(detail)
 }

@@ -18,7 +18,7 @@ mod retention;
 mod snapshots;
 
 pub use audit_head::AuditHeadLog;
-pub use compaction::{Compaction, compacted};
+pub use compaction::{Compaction, replaced};
 pub use expirer::Expirer;
 pub use log_level::LogLevelEnd;
 pub use notification_retention::NotificationRetention;

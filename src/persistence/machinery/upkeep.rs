@@ -209,6 +209,11 @@ impl Upkeep {
         self.inner.engine.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
+    /// What the handles of the store share; `None` before it is open and after it is closed.
+    pub(super) fn shared(&self) -> Option<Arc<Shared>> {
+        self.inner.shared.get().and_then(Weak::upgrade)
+    }
+
     /// From now on `engine` is the tree.
     pub(super) fn set_engine(&self, engine: &Arc<dyn Engine>) {
         *self.inner.engine.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(engine);
@@ -326,7 +331,7 @@ impl Upkeep {
         let engine = self.engine().ok_or(SnapshotError::Closing)?;
         let head = Head { format: self.format()?, from, taken: clock.now() };
         let source = SnapshotSource { fs: &**fs, engine: &*engine, progress, journal: &layout.journal, closing };
-        let shared = self.inner.shared.get().and_then(Weak::upgrade);
+        let shared = self.shared();
         let written = write::write(&source, &head, file, shared.as_deref().map(Scrub::begin));
         if let Some(shared) = shared {
             shared.note_walk(&written);

@@ -78,6 +78,8 @@ pub const COMPACT_ABOVE_BYTES: u64 = 64 << 20;
 pub const COMPACT_EVERY: Duration = Duration::from_hours(24);
 /// After a compaction that failed, the program begins another one after this time, or `COMPACT_EVERY` if it is less.
 pub const COMPACT_RETRY: Duration = Duration::from_hours(1);
+/// The least time between two rebuilds of a tree whose rows are missing or do not fit.
+pub const REPAIR_EVERY: Duration = Duration::from_hours(6);
 /// Time between two looks at the size of the tree's file.
 pub const COMPACT_LOOK_EVERY: Duration = Duration::from_mins(10);
 /// The share of its time, in percent, that a rebuild beside a running store works.

@@ -6,4 +6,5 @@ mod health;
 mod log;
 mod metrics;
 mod snapshots;
+mod store;
 mod wrong_clock;

@@ -1,4 +1,4 @@
-//! When the program compacts the tree by itself.
+//! When the program replaces the tree by itself.
 
 use super::{SwapError, SwapReason, Swapped};
 use crate::{persistence::machinery::upkeep::Upkeep, types::limits};
@@ -20,6 +20,24 @@ impl Upkeep {
             return Ok(None);
         }
         self.swap_tree(SwapReason::Compaction, stop).map(Some)
+    }
+
+    /// Replaces the tree if the last walk over it found rows that are missing or do not fit: they are rebuilt from the
+    /// newest snapshot, whose walk found nothing, and the journal. Blocks; `stop` ends the work.
+    pub fn repair_if_due(&self, stop: &dyn Fn() -> bool) -> Result<Option<Swapped>, SwapError> {
+        let Some(shared) = self.shared() else { return Ok(None) };
+        let now = self.inner.clock.now();
+        // If the rows are wrong in the journal too, another rebuild does not help.
+        let tried = self
+            .swaps()
+            .last
+            .is_some_and(|last| last.reason == SwapReason::Damage && now.since(last.ended) < limits::REPAIR_EVERY);
+        if tried || shared.damage.found().inconsistent.is_none() {
+            return Ok(None);
+        }
+        let swapped = self.swap_tree(SwapReason::Damage, stop)?;
+        shared.damage.set_inconsistent(None);
+        Ok(Some(swapped))
     }
 
     fn may_compact(&self) -> bool {

@@ -34,6 +34,7 @@ use super::{
     live_bytes,
     rebuild::{GrowingTree, RebuildError, TreeOrigin, TreeSources},
     snapshot::SnapshotError,
+    tree_mark::TreeMark,
     trees::{self, TreeName},
     upkeep::{Upkeep, UpkeepInner},
 };
@@ -211,6 +212,7 @@ impl Upkeep {
         let failed = match answer {
             Ok(Answer::Installed(old)) => {
                 drop(kept);
+                self.clear_mark(&name);
                 self.remove_old(old);
                 return Ok(());
             }
@@ -287,6 +289,18 @@ impl Upkeep {
                     return Err(SwapError::Behind);
                 }
             }
+        }
+    }
+
+    /// Removes the mark of a tree that was replaced: the one of the name `current` is good.
+    fn clear_mark(&self, current: &TreeName) {
+        let UpkeepInner { fs, layout, .. } = &*self.inner;
+        let cleared = TreeMark::read(&**fs, layout).and_then(|mark| match mark {
+            Some(mark) if mark.tree.is_some() && !mark.is_on(current) => TreeMark::clear(&**fs, layout),
+            Some(_) | None => Ok(()),
+        });
+        if let Err(error) = cleared {
+            tracing::warn!(%error, "the mark of a replaced tree was not removed; the next start does");
         }
     }
 
