@@ -19,6 +19,7 @@ use crate::{
         layout::Layout,
         lock::{self, Lock},
         migrations,
+        opening_watch::OpeningWatch,
         settings::{StoreEnvironment, StoreSettings},
         trust::TreeState,
     },
@@ -59,7 +60,8 @@ pub fn announce_wait(settings: &StoreSettings, environment: &StoreEnvironment, t
         return;
     }
     // An error is reported by the command itself.
-    let Ok(Lock::Theirs(holder)) = lock::take(environment.fs.as_ref(), &layout, Duration::ZERO) else { return };
+    let watch = OpeningWatch::default();
+    let Ok(Lock::Theirs(holder)) = lock::take(environment.fs.as_ref(), &layout, Duration::ZERO, &watch) else { return };
     let holder = holder.map_or("another process".to_owned(), |pid| format!("process {pid}"));
     terminal.note(format_args!(
         "note: {} is in use by {holder}; this command waits up to {:?} (store.lock_wait) until it ends: stop the \
