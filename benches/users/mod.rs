@@ -63,7 +63,11 @@ pub fn sign_in(tx: &mut Tx<'_>, user: UserId) -> Result<(), TxFault> {
     };
     tables::session::insert(tx, &session)?;
     let personal = Personal { email: Some("person@example.com".to_owned()), ..Personal::default() };
-    tx.emit(Event { subject: user, kind: UserLoggedIn { user, session: session.id, first_login: false, new_device: false }.into(), personal })?;
+    tx.emit(Event {
+        subject: user,
+        kind: UserLoggedIn { user, session: session.id, first_login: false, new_device: false }.into(),
+        personal,
+    })?;
     tx.audit(AuditRecord {
         action: AuthAction::Login.into(),
         result: AuditResult::Done,

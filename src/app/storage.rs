@@ -1,6 +1,6 @@
 //! From the settings to the settings of the store, for the server and for commands that run without it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     config::{Config, EngineChoice},
@@ -8,7 +8,7 @@ use crate::{
         KeyLoss, Options, ReplayCheck, engine,
         fs::RealFs,
         opening_watch::OpeningWatch,
-        settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
+        settings::{BootId, StoreEnvironment, StoreSettings, Tuning, WatchLimits},
     },
     supervision::{OsEntropy, SystemClock},
     types::{Clock, limits},
@@ -33,18 +33,20 @@ pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSetting
             snapshot_every: store.snapshot_every,
             snapshot_bytes: store.snapshot_every_bytes.get(),
             snapshots_kept: usize::try_from(store.snapshots_kept).unwrap_or(limits::SNAPSHOTS_KEPT),
+            watch: WatchLimits { kill_after: Some(ends_within(config)), ..WatchLimits::of(store.writer_limit) },
             ..Tuning::default()
         },
     }
 }
 
+/// The longest time of an orderly end.
+fn ends_within(config: &Config) -> Duration {
+    config.edge.drain_delay + limits::SHUTDOWN + limits::STUCK_EXIT_MARGIN
+}
+
 /// The real disk, time and randomness.
 pub fn environment() -> StoreEnvironment {
-    StoreEnvironment {
-        fs: Arc::new(RealFs),
-        clock: Arc::new(SystemClock::default()),
-        entropy: Arc::new(OsEntropy),
-    }
+    StoreEnvironment { fs: Arc::new(RealFs), clock: Arc::new(SystemClock::default()), entropy: Arc::new(OsEntropy) }
 }
 
 /// The settings with which a command opens a store that no server has open. Time continues after the store's last time.

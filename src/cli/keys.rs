@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     actors::auth,
-    app::storage,
+    app::{AppError, storage},
     config::Config,
     domain::auth::key_rotation::Urgency,
     http::routes::auth::key_rotation::{self, KeyBody},
@@ -27,6 +27,7 @@ use crate::{
         lock,
         lock::Lock,
         loss,
+        opening::OpenFault,
         opening_watch::OpeningWatch,
     },
     types::limits,
@@ -237,6 +238,6 @@ fn not_in_use(config: &Config) -> Result<(), CliFailure> {
         Ok(Lock::Theirs(_)) => {
             Err(CliFailure::Fault(format!("{} is in use: stop the server first", layout.root.display())))
         }
-        Err(error) => Err(offline::dir_failure(&layout.root, &error)),
+        Err(error) => Err(AppError::of_opening(&layout.root, &OpenFault::Directory(error)).into()),
     }
 }

@@ -213,7 +213,8 @@ impl EdgeContext {
         let at = self.clock.now();
         let mut known = place.lock().unwrap_or_else(PoisonError::into_inner);
         let logged_at = known.map(|known| known.logged_at);
-        let was_logged = logged_at.is_some_and(|logged_at| logged_at.is_within(limits::UNTRUSTED_PROXY_LOGGED_EVERY, at));
+        let was_logged =
+            logged_at.is_some_and(|logged_at| logged_at.is_within(limits::UNTRUSTED_PROXY_LOGGED_EVERY, at));
         let note = ProxyNote { peer, at, logged_at: logged_at.filter(|_| was_logged).unwrap_or(at) };
         *known = Some(note);
         (!was_logged).then_some(note)

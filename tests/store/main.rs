@@ -1,6 +1,7 @@
 //! The store from outside: groups, guarantees, bytes.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
 
+mod accepted_time;
 mod bulk;
 mod bytes;
 mod catalogues;
@@ -12,7 +13,9 @@ mod damaged_values;
 mod descriptors;
 mod engines;
 mod erasing;
+mod flips;
 mod group;
+mod hanging;
 mod inode;
 mod keys;
 mod leases;
@@ -24,6 +27,7 @@ mod promises;
 mod reads;
 mod rebuilding;
 mod samples;
+mod scrub;
 mod sim_fs;
 mod snapshots;
 mod test_disk;

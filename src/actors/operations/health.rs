@@ -113,7 +113,8 @@ fn of_clock(clock: &dyn Clock) -> ServiceHealth {
         && let Some(left) = clock.settling()
     {
         let reason = HealthReason::ClockSettling.as_str();
-        let reason = format!("{reason}: nothing is deleted for {} s, after a long time without a commit", left.as_secs());
+        let reason =
+            format!("{reason}: nothing is deleted for {} s, after a long time without a commit", left.as_secs());
         return ServiceHealth {
             name: "clock".to_owned(),
             status: HealthStatus::Up,

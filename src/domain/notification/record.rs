@@ -65,11 +65,8 @@ impl Notification {
     #[must_use]
     pub fn dated_by(&self, now: Timestamp) -> Self {
         let at = self.facts.at;
-        let facts = Facts {
-            at: at.min(now),
-            until: self.facts.until.map(|until| at.end_by(until, now)),
-            ..self.facts.clone()
-        };
+        let facts =
+            Facts { at: at.min(now), until: self.facts.until.map(|until| at.end_by(until, now)), ..self.facts.clone() };
         Self { facts, created_at: self.created_at.min(now), ..self.clone() }
     }
 }

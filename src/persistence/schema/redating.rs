@@ -44,49 +44,126 @@ type RedatingStep = fn(&mut Tx<'_>, Option<&[u8]>) -> Result<Option<Vec<u8>>, Tx
 
 /// All steps, in their order. A place names a step by its number: new ones go to the end.
 static STEPS: &[RedatingStep] = &[
-    |tx, after| walk(tx, &session::SESSION_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| {
-        session::update(tx, row)
-    }),
+    |tx, after| {
+        walk(tx, &session::SESSION_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| session::update(tx, row))
+    },
     |tx, after| walk(tx, &code::CODE_BY_OWNER, after, |row, now| row.dated_by(now), |tx, _, row| code::put(tx, row)),
-    |tx, after| walk(tx, &failure::FAILURE_BY_ORIGIN, after, |row, now| row.dated_by(now), |tx, key, row| {
-        tx.put(&failure::FAILURE_BY_ORIGIN, key, row)
-    }),
-    |tx, after| walk(tx, &failure::FAILURE_BY_SUBJECT, after, |row, now| row.dated_by(now), |tx, key, row| {
-        tx.put(&failure::FAILURE_BY_SUBJECT, key, row)
-    }),
-    |tx, after| walk(tx, &refused_codes::REFUSED_CODES_BY_SLOT, after, |row, now| row.dated_by(now), |tx, key, row| {
-        tx.put(&refused_codes::REFUSED_CODES_BY_SLOT, key, row)
-    }),
-    |tx, after| walk(tx, &signing_key::SIGNING_KEY_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| {
-        signing_key::put(tx, row)
-    }),
+    |tx, after| {
+        walk(
+            tx,
+            &failure::FAILURE_BY_ORIGIN,
+            after,
+            |row, now| row.dated_by(now),
+            |tx, key, row| tx.put(&failure::FAILURE_BY_ORIGIN, key, row),
+        )
+    },
+    |tx, after| {
+        walk(
+            tx,
+            &failure::FAILURE_BY_SUBJECT,
+            after,
+            |row, now| row.dated_by(now),
+            |tx, key, row| tx.put(&failure::FAILURE_BY_SUBJECT, key, row),
+        )
+    },
+    |tx, after| {
+        walk(
+            tx,
+            &refused_codes::REFUSED_CODES_BY_SLOT,
+            after,
+            |row, now| row.dated_by(now),
+            |tx, key, row| tx.put(&refused_codes::REFUSED_CODES_BY_SLOT, key, row),
+        )
+    },
+    |tx, after| {
+        walk(
+            tx,
+            &signing_key::SIGNING_KEY_BY_ID,
+            after,
+            |row, now| row.dated_by(now),
+            |tx, _, row| signing_key::put(tx, row),
+        )
+    },
     |tx, after| walk(tx, &reset::RESET_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| reset::put(tx, row)),
-    |tx, after| walk(tx, &registration::REGISTRATION_BY_ID, after, |row, now| row.dated_by(now), |tx, id, row| {
-        registration::remove(tx, *id)?;
-        registration::insert(tx, row)
-    }),
-    |tx, after| walk(tx, &invitation::INVITATION_BY_ID, after, |row, now| row.dated_by(now), |tx, id, row| {
-        invitation::remove(tx, *id)?;
-        invitation::insert(tx, row)
-    }),
+    |tx, after| {
+        walk(
+            tx,
+            &registration::REGISTRATION_BY_ID,
+            after,
+            |row, now| row.dated_by(now),
+            |tx, id, row| {
+                registration::remove(tx, *id)?;
+                registration::insert(tx, row)
+            },
+        )
+    },
+    |tx, after| {
+        walk(
+            tx,
+            &invitation::INVITATION_BY_ID,
+            after,
+            |row, now| row.dated_by(now),
+            |tx, id, row| {
+                invitation::remove(tx, *id)?;
+                invitation::insert(tx, row)
+            },
+        )
+    },
     |tx, after| walk(tx, &user::USER_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| user::replace(tx, row)),
-    |tx, after| walk(tx, &outcome::OUTCOME_BY_KEY, after, outcome::shortened, |tx, key, row| {
-        outcome::replace(tx, key, row)
-    }),
-    |tx, after| walk(tx, &notification::NOTIFICATION_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| {
-        notification::insert(tx, row)
-    }),
-    |tx, after| walk(tx, &notification::DELIVERY_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| {
-        notification::put_delivery(tx, row)
-    }),
-    |tx, after| walk(tx, &notification::BUDGET_BY_OWNER, after, |row, now| row.dated_by(now), |tx, key, row| {
-        tx.put(&notification::BUDGET_BY_OWNER, key, row)
-    }),
-    |tx, after| walk(tx, &subscription::DELAYED_BY_SUBJECT, after, |row, now| row.dated_by(now), |tx, key, row| {
-        let (subscriber, subject, sequence) = key;
-        subscription::delay(tx, EventPlace { subscriber, subject: *subject, sequence: *sequence }, row)
-    }),
+    |tx, after| {
+        walk(tx, &outcome::OUTCOME_BY_KEY, after, outcome::shortened, |tx, key, row| outcome::replace(tx, key, row))
+    },
+    |tx, after| {
+        walk(
+            tx,
+            &notification::NOTIFICATION_BY_ID,
+            after,
+            |row, now| row.dated_by(now),
+            |tx, _, row| notification::insert(tx, row),
+        )
+    },
+    |tx, after| {
+        walk(
+            tx,
+            &notification::DELIVERY_BY_ID,
+            after,
+            |row, now| row.dated_by(now),
+            |tx, _, row| notification::put_delivery(tx, row),
+        )
+    },
+    |tx, after| {
+        walk(
+            tx,
+            &notification::BUDGET_BY_OWNER,
+            after,
+            |row, now| row.dated_by(now),
+            |tx, key, row| tx.put(&notification::BUDGET_BY_OWNER, key, row),
+        )
+    },
+    |tx, after| {
+        walk(
+            tx,
+            &subscription::DELAYED_BY_SUBJECT,
+            after,
+            |row, now| row.dated_by(now),
+            |tx, key, row| {
+                let (subscriber, subject, sequence) = key;
+                subscription::delay(tx, EventPlace { subscriber, subject: *subject, sequence: *sequence }, row)
+            },
+        )
+    },
+    network_shares,
 ];
+
+/// Removes what networks have caused of counts that were dated later: their keys hold the date.
+fn network_shares(tx: &mut Tx<'_>, after: Option<&[u8]>) -> Result<Option<Vec<u8>>, TxFault> {
+    let table = &refused_codes::REFUSED_CODES_BY_NETWORK;
+    let (now, (rows, last)) = (tx.now(), page(tx, table, after)?);
+    for (key, _) in rows.into_iter().filter(|(key, _)| key.0 > now) {
+        tx.delete(table, &key)?;
+    }
+    Ok(last)
+}
 
 /// Records that an operator accepted the transaction's time, which is earlier than `before`, and starts the walk.
 pub fn begin(tx: &mut Tx<'_>, before: Timestamp) -> Result<(), TxFault> {
@@ -129,12 +206,7 @@ fn walk<K: TableKey, V: Record + PartialEq>(
     dated: impl Fn(&V, Timestamp) -> V,
     put: impl Fn(&mut Tx<'_>, &K, &V) -> Result<(), TxFault>,
 ) -> Result<Option<Vec<u8>>, TxFault> {
-    let after = after.map(K::from_bytes).transpose();
-    let after = after.map_err(|_| TxFault::Corrupt(format!("{}: a place does not decode", table.name)))?;
-    let scan = Scan::all().limit(limits::REDATED_AT_ONCE);
-    let rows = tx.scan(table, after.iter().fold(scan, Scan::after))?;
-    let is_full = rows.len() == limits::REDATED_AT_ONCE;
-    let last = rows.last().filter(|_| is_full).map(|(key, _)| key.to_bytes());
+    let (rows, last) = page(tx, table, after)?;
     for (key, row) in rows {
         let changed = dated(&row, tx.now());
         if changed != row {
@@ -142,4 +214,21 @@ fn walk<K: TableKey, V: Record + PartialEq>(
         }
     }
     Ok(last)
+}
+
+/// Rows of a table, and the key behind which the next ones begin, if more may be left.
+type TablePage<K, V> = (Vec<(K, V)>, Option<Vec<u8>>);
+
+fn page<K: TableKey, V: Record>(
+    tx: &Tx<'_>,
+    table: &Table<K, V>,
+    after: Option<&[u8]>,
+) -> Result<TablePage<K, V>, TxFault> {
+    let after = after.map(K::from_bytes).transpose();
+    let after = after.map_err(|_| TxFault::Corrupt(format!("{}: a place does not decode", table.name)))?;
+    let scan = Scan::all().limit(limits::REDATED_AT_ONCE);
+    let rows = tx.scan(table, after.iter().fold(scan, Scan::after))?;
+    let is_full = rows.len() == limits::REDATED_AT_ONCE;
+    let last = rows.last().filter(|_| is_full).map(|(key, _)| key.to_bytes());
+    Ok((rows, last))
 }

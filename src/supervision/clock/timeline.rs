@@ -61,11 +61,8 @@ impl Timeline {
         };
         self.at = reading.boot;
         self.given = if is_followed { end.max(reading.wall) } else { end };
-        self.trust = if gap >= limits::CLOCK_LEAP {
-            WallTrust::Settling { since: reading.boot }
-        } else {
-            WallTrust::Trusted
-        };
+        self.trust =
+            if gap >= limits::CLOCK_LEAP { WallTrust::Settling { since: reading.boot } } else { WallTrust::Trusted };
         // A wall clock that is not followed is as far away as one that jumped.
         self.observe(reading);
     }

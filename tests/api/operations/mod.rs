@@ -6,4 +6,3 @@ mod health;
 mod log;
 mod metrics;
 mod snapshots;
-mod wrong_clock;

@@ -37,7 +37,15 @@ pub struct Write {
 impl Write {
     /// A write that is refused below `limits::DISK_FULL`, in the lane `Prompt`.
     pub fn new(work: Work, stamp: Stamp, context: CallContext) -> Self {
-        Self { work, stamp, context, room: WriteRoom::Service, lane: WriteLane::Prompt, leases: Vec::new(), step: FrameTime::Onward }
+        Self {
+            work,
+            stamp,
+            context,
+            room: WriteRoom::Service,
+            lane: WriteLane::Prompt,
+            leases: Vec::new(),
+            step: FrameTime::Onward,
+        }
     }
 
     /// One transaction of `call`, stamped by the caller.

@@ -8,6 +8,8 @@ pub(super) mod heads;
 pub(super) mod job;
 pub(super) mod queue;
 pub mod step;
+pub mod steps;
+pub mod watch;
 
 pub use group::ReplayCheck;
 pub use job::{Write, WriteLane, WriteRoom};

@@ -171,10 +171,7 @@ pub(super) static INVENTORY: &[TableRow] = &[
     TableRow::of(&AUDIT_SIGN_IN_BY_NUMBER, words("number", "AuditRow", "store")),
     TableRow::of(&MIGRATION_BY_NAME, words("migration", "MigrationState", "store")),
     TableRow::of(&PERSON_KEY_BY_ID, words("person", "PersonKey", "store")),
-    TableRow::of(
-        &clock_acceptance::CLOCK_ACCEPTANCE_BY_SLOT,
-        words("0", "ClockAcceptance", "operations"),
-    ),
+    TableRow::of(&clock_acceptance::CLOCK_ACCEPTANCE_BY_SLOT, words("0", "ClockAcceptance", "operations")),
     TableRow::of(&subscription::SUBSCRIPTION_BY_NAME, words("subscriber", "Subscription", "relay")),
     TableRow::of(&subscription::MARK_BY_SEQUENCE, words("subscriber, sequence", "-", "relay")),
     TableRow::of(&subscription::DELAYED_BY_SUBJECT, words("subscriber, person, sequence", "Delayed", "relay"))
