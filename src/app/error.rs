@@ -54,8 +54,11 @@ impl AppError {
             OpenFault::Directory(
                 OpenError::Locked { .. }
                 | OpenError::NoDirectory(_)
+                | OpenError::Stopped
+                | OpenError::RebuiltFails { .. }
                 | OpenError::NoFormat { .. }
                 | OpenError::Seal(_)
+                | OpenError::Stopped
                 | OpenError::Journal(_)
                 | OpenError::Stopped
                 | OpenError::RebuiltFails { .. }
@@ -67,6 +70,7 @@ impl AppError {
             OpenFault::Directory(
                 OpenError::TreeAhead { .. }
                 | OpenError::NothingToRebuild { .. }
+                | OpenError::RebuiltFails { .. }
                 | OpenError::Snapshot(_)
                 | OpenError::Engine(_),
             ) => (true, RESTORE),

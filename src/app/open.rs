@@ -80,7 +80,9 @@ pub(super) fn begin(app: &App) -> Result<oneshot::Receiver<Result<OpenedStore, A
         let _ = done.send(open_store(&config, opening));
     };
     let thread = std::thread::Builder::new().name("store-opening".to_owned()).spawn(body);
-    thread.map_err(|error| AppError::Store(format!("no thread could be started: {error}")))?;
+    thread.map_err(|error| {
+        AppError::Store(format!("no thread could be started: {error}; raise the limit of processes (`ulimit -u`)"))
+    })?;
     Ok(outcome)
 }
 
@@ -89,8 +91,7 @@ fn open_store(config: &Config, opening: OpeningWatch) -> Result<OpenedStore, App
     let options = storage::options_with(config, KeyLoss::Refuse, clock);
     let options = Options { watch: opening, ..options };
     let (clock, entropy) = (Arc::clone(&options.environment.clock), Arc::clone(&options.environment.entropy));
-    let dir = options.settings.dir.clone();
-    let (store, opening) = Store::open(options).map_err(|fault| AppError::of_opening(&dir, &fault))?;
+    let (store, opening) = Store::open(options).map_err(|fault| AppError::of_opening(&config.store.path, &fault))?;
     if let Some(cut) = &opening.cut {
         tracing::warn!(place = %cut.place, reason = %cut.reason, "the journal's unacknowledged tail was cut");
     }

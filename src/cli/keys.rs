@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     actors::auth,
-    app::storage,
+    app::{AppError, storage},
     config::Config,
     domain::auth::key_rotation::Urgency,
     http::routes::auth::key_rotation::{self, KeyBody},
@@ -27,8 +27,8 @@ use crate::{
         lock,
         lock::Lock,
         loss,
+        opening::OpenFault,
         opening_watch::OpeningWatch,
-        trust::OpenError,
     },
     types::limits,
 };
@@ -238,7 +238,6 @@ fn not_in_use(config: &Config) -> Result<(), CliFailure> {
         Ok(Lock::Theirs(_)) => {
             Err(CliFailure::Fault(format!("{} is in use: stop the server first", layout.root.display())))
         }
-        Err(OpenError::Io { source, .. }) => Err(offline::dir_failure(&layout.root, &source)),
-        Err(error) => Err(CliFailure::Fault(error.to_string())),
+        Err(error) => Err(AppError::of_opening(&layout.root, &OpenFault::Directory(error)).into()),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -46,12 +45,6 @@ pub fn ring_failure(fault: &RingFault, fix: &str) -> CliFailure {
     }
 }
 
-/// The failure of a command on a directory that this user cannot use.
-pub fn dir_failure(dir: &Path, error: &io::Error) -> CliFailure {
-    let fix = "run the command as the user of the server, or as root";
-    CliFailure::fault(format_args!("{} (store.path)", dir.display()), error, fix)
-}
-
 /// Says that the command waits, if another process has the directory open: otherwise a command is silent until the end
 /// of `store.lock_wait`.
 pub fn announce_wait(settings: &StoreSettings, environment: &StoreEnvironment, terminal: &Terminal) {
@@ -59,9 +52,9 @@ pub fn announce_wait(settings: &StoreSettings, environment: &StoreEnvironment, t
     if settings.lock_wait.is_zero() || !layout.lock().exists() {
         return;
     }
+    let watch = OpeningWatch::default();
     // An error is reported by the command itself.
-    let taken = lock::take(environment.fs.as_ref(), &layout, Duration::ZERO, &OpeningWatch::default());
-    let Ok(Lock::Theirs(holder)) = taken else { return };
+    let Ok(Lock::Theirs(holder)) = lock::take(environment.fs.as_ref(), &layout, Duration::ZERO, &watch) else { return };
     let holder = holder.map_or("another process".to_owned(), |pid| format!("process {pid}"));
     terminal.note(format_args!(
         "note: {} is in use by {holder}; this command waits up to {:?} (store.lock_wait) until it ends: stop the \

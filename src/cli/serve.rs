@@ -46,7 +46,7 @@ async fn serve(config: Config, log: LogSwitch, terminal: &Terminal) -> Result<()
     let fault = |error| CliFailure::fault("signals", error, "raise the limit of open files (`ulimit -n`)");
     let signals = Signals::listen().map_err(fault)?;
     let greeting = Greeting::of(&config);
-    let app = App::bind(config, log, MIGRATIONS).map_err(CliFailure::from)?;
+    let app = App::bind(config, log, MIGRATIONS)?;
     let (public, ops) = (app.public(), app.ops());
     let shown = show_phases(app.phase(), terminal.progress("starting", storage::environment().clock));
     let started = |administrators| {

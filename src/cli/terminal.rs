@@ -239,7 +239,7 @@ impl ProgressLine {
         let line: String = format!("{}: {how_far}", self.what).chars().take(width - 1).collect();
         let mut stream = io::stderr().lock();
         // A closed standard error cannot be reported anywhere.
-        // The cursor stands at the begin, so that a line of the log replaces this one.
+        // The cursor returns to the first column, so that a line of the log replaces this one.
         let _ = write!(stream, "\r\x1b[K{line}\r").and_then(|()| stream.flush());
     }
 }

@@ -77,6 +77,11 @@ impl Fields {
         self
     }
 
+    /// A text member that another reader reads later, if `parse` accepts it: for checks that compare two members.
+    pub fn peek<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Option<T> {
+        self.object.get(name)?.as_str().and_then(|text| parse(text).ok())
+    }
+
     /// A new password, which must be present. `owner` has what the same body states of its owner.
     ///
     /// A password that violates the policy is no error here if the body has no other: the command refuses it.

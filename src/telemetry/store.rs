@@ -24,6 +24,8 @@ pub struct StoreReport {
     /// Free bytes on the disk; absent for a store in memory.
     #[schema(example = 250_000_000_000_u64)]
     pub free_bytes: Option<u64>,
+    /// Stored values that are damaged also after a rebuild of the tree: requests that need them fail.
+    pub damaged_values: usize,
     /// Reads that are open now.
     pub readers: u64,
     /// The sequence of the last event, as text.

@@ -4,6 +4,7 @@
 mod actors;
 mod at_terminal;
 mod config;
+mod failures;
 mod harness;
 mod health;
 mod notify;

@@ -166,7 +166,7 @@ fn a_store_in_use_is_refused() {
 }
 
 #[test]
-fn a_command_that_waits_for_the_store_says_at_once_for_whom_how_long_and_what_to_do() {
+fn a_command_that_waits_for_the_store_names_at_once_the_process_the_time_and_the_fix() {
     let program = majordomo();
     open(&program, "data", |_, _| async {
         for command in [&["store", "check"][..], &["keys", "recover"]] {

@@ -51,10 +51,10 @@ fn a_restored_store_takes_its_leases_as_a_new_opening() {
         ..test_store.disk.settings.clone()
     };
     restore(&file, &settings, &test_store.disk.environment).unwrap();
-    let options = Options { settings, ..test_store.options(KeyLoss::Refuse) };
+    let options = || Options { settings: settings.clone(), ..test_store.options(KeyLoss::Refuse) };
     let mut before = vec![original];
     for _ in 0..3 {
-        let (restored, mut writer, _) = Store::open_in_hand(options.clone()).unwrap();
+        let (restored, mut writer, _) = Store::open_in_hand(options()).unwrap();
         let holder = granted(&restored, "sender").unwrap().holder();
         for earlier in &before {
             assert!(earlier.is_over_for(&holder), "{earlier:?} is over, {holder:?} is not");

@@ -129,7 +129,7 @@ event! {
     /// A password reset was requested for an address that no user and no registration has. The subject is a stand-in,
     /// derived from the address; the event costs what the one of a user costs.
     PasswordResetUnmatched = 0x010d, "password.reset_unmatched", to ["otp"], schema 1 {
-        reset: ResetId as "requestId" = id(),
+        reset: ResetId as "resetId" = id(),
     }
 }
 

@@ -11,23 +11,21 @@ use std::{
 };
 
 use super::{
-    Batch, Lsn, Operation,
-    checkpoint::{self, Checkpoint, StoredHead, StoredHeads},
+    Batch, Lsn,
+    checkpoint::{self, Checkpoint, StoredHeads},
     checksum,
     engine::{Engine, EngineError},
     format::{self, Format, Seal},
     fs::{Held, lacks_descriptors},
+    heads_proof::{self, ProofError},
     journal::{
-        JournalProblem,
         frame::{FrameError, FrameTime},
-        recover::{self, Span},
         writer::{AppendError, JournalWriter},
     },
     layout::Layout,
     log::{Log, LogHead},
     open::{self, Opened},
     opening_watch::OpeningWatch,
-    reader::TxFault,
     settings::{StoreEnvironment, StoreSettings, Tuning},
     snapshot::SnapshotError,
     tree_mark::TreeMarker,
@@ -124,21 +122,6 @@ impl From<AppendError> for BaseError {
             AppendError::Descriptors(error) => Self::Descriptors(error),
             AppendError::Io { step, source } => Self::Io { step, source },
         }
-    }
-}
-
-/// Why the heads of the logs are not known from the journal.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ProofError {
-    #[error(transparent)]
-    Journal(#[from] JournalProblem),
-    #[error(transparent)]
-    Row(#[from] TxFault),
-}
-
-impl From<EngineError> for ProofError {
-    fn from(error: EngineError) -> Self {
-        Self::Row(error.into())
     }
 }
 
@@ -353,29 +336,11 @@ impl Base {
         Ok(())
     }
 
-    /// The heads of `logs` as checkpoint and journal prove them; `None` for a log of which they do not.
-    pub(super) fn proven_heads(&self, logs: &[&Log]) -> Result<Vec<Option<StoredHead>>, ProofError> {
-        let StoredHeads { lsn, logs: stored } = &self.checkpoint.heads;
-        let mut heads: Vec<_> = logs.iter().map(|log| stored.get(log.name).cloned()).collect();
-        let span = Span { after: Lsn(*lsn), upto: self.progress.committed() };
-        let (fs, journal) = (&*self.environment.fs, &self.layout.journal);
-        let replayed = recover::replay(fs, journal, span, |frame| -> Result<(), ProofError> {
-            for operation in frame.batch.0 {
-                let Operation::Put { key, mut value } = operation else { continue };
-                let of_log =
-                    logs.iter().zip(&mut heads).find(|(log, head)| log.number(&key).is_some() && head.is_some());
-                let Some((log, head)) = of_log else { continue };
-                checksum::strip(&key, &mut value).map_err(EngineError::from)?;
-                *head = Some(StoredHead::of(log.head_at(&key, &value)?));
-            }
-            Ok(())
-        });
-        match replayed {
-            Ok(()) => Ok(heads),
-            // The segments after an old checkpoint may have been removed.
-            Err(ProofError::Journal(JournalProblem::Missing { .. })) => Ok(vec![None; logs.len()]),
-            Err(error) => Err(error),
-        }
+    /// Compares the heads of `logs` in the tree with those that checkpoint and journal prove; returns the first
+    /// difference.
+    pub(super) fn heads_difference(&self, logs: &[&Log], heads: &[LogHead]) -> Result<Option<String>, ProofError> {
+        let journal = (&*self.environment.fs, self.layout.journal.as_path());
+        heads_proof::difference(journal, &self.checkpoint.heads, self.progress.committed(), (logs, heads))
     }
 
     /// The heads of `logs` after the last applied commit; the next checkpoint records them.

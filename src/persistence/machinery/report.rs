@@ -24,6 +24,8 @@ pub struct StoreCondition {
     pub tree_bytes: u64,
     /// Free bytes on the disk; `None` for a store in memory.
     pub free_bytes: Option<u64>,
+    /// Stored values that are damaged also after a rebuild of the tree.
+    pub damaged_values: usize,
     /// Reads that are open now.
     pub readers: u64,
     pub writer: WriterReport,
@@ -41,6 +43,7 @@ pub(super) fn of(shared: &Shared) -> StoreCondition {
         engine: engine.name,
         tree_bytes: engine.disk_bytes,
         free_bytes: (free != u64::MAX).then_some(free),
+        damaged_values: damage.values.values().sum(),
         readers: shared.readers.count(),
         writer: WriterReport {
             waiting: shared.queue.len(WriteLane::Prompt),

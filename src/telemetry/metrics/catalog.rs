@@ -93,6 +93,8 @@ metrics! {
          before the first one";
     StoreJournalBytes = "majordomo_store_journal_bytes", Gauge, [], "Bytes of the journal on disk";
     StoreFreeBytes = "majordomo_store_free_bytes", Gauge, [], "Free bytes on the disk of the store";
+    StoreDamaged = "majordomo_store_damaged_values", Gauge, [],
+        "Stored values that are damaged also after a rebuild of the tree: requests that need them fail";
     AuditEntries = "majordomo_audit_entries", Gauge, ["log"], "Entries of the audit log";
     MailboxDepth = "majordomo_mailbox_messages", Gauge, ["actor"], "Messages that wait for an actor";
     MailboxWait = "majordomo_mailbox_wait_seconds", Gauge, ["actor"],

@@ -191,6 +191,7 @@ impl Figures {
         put(Metric::StoreGroupSeconds, Duration::from_micros(writer.last_group_us).as_secs_f64());
         put(Metric::StoreBusySeconds, Duration::from_millis(writer.busy_ms).as_secs_f64());
         put(Metric::StoreTreeBytes, float(store.tree_bytes));
+        put(Metric::StoreDamaged, float(store.damaged_values as u64));
         let optional = [
             (Metric::StoreLastCommit, writer.last_commit_at.map(seconds_of)),
             (Metric::StoreLastCheckpoint, writer.last_checkpoint_at.map(seconds_of)),

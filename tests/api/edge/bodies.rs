@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::Client,
-    test_app::{ADA, MINUTE, PASSWORD, TestApp},
+    test_app::{ADA, PASSWORD, TestApp},
 };
 
 const SHORT: &str = "short";
@@ -59,7 +59,7 @@ async fn all_errors_of_a_body_are_in_one_answer_also_those_of_the_password() {
             &*admin,
             ("POST", "/invitations"),
             invitation,
-            &["/email email_format", "/locale locale_format", "/more unknown_field"],
+            &["/email email_format", "/locale locale_format", "/more unknown_field"][..],
         ),
         (&operator, ("POST", "/users/admins"), create.clone(), &create_errors[..]),
         (&operator, ("POST", "/users/reset-password"), create, &create_errors[..]),
@@ -67,13 +67,13 @@ async fn all_errors_of_a_body_are_in_one_answer_also_those_of_the_password() {
             &*admin,
             ("PUT", "/users/me/status"),
             json!({ "status": "gone", "more": 1 }),
-            &["/more unknown_field", "/status unknown_value"],
+            &["/more unknown_field", "/status unknown_value"][..],
         ),
         (
             &*admin,
             ("PUT", "/users/me/roles"),
             json!({ "roles": ["user", "king"], "more": 1 }),
-            &["/more unknown_field", "/roles/1 unknown_role"],
+            &["/more unknown_field", "/roles/1 unknown_role"][..],
         ),
     ] {
         assert_eq!(refused(client, target, body).await, expected, "{target:?}");
@@ -186,8 +186,9 @@ async fn a_flood_of_wrong_forms_is_refused() {
     assert!(taken >= 95, "{taken}");
     let refused = client.post("/auth/register", json!({ "email": ADA, "password": PASSWORD })).await;
     assert_eq!(refused.problem(), "rate_limited", "{refused:?}");
-    app.advance(MINUTE);
-    assert_eq!(client.post("/auth/register", json!({ "email": ADA, "password": SHORT })).await.status, 422);
+    let elsewhere =
+        app.anyone.at("192.0.2.2").post("/auth/register", json!({ "email": ADA, "password": PASSWORD })).await;
+    assert_eq!(elsewhere.status, 201, "{elsewhere:?}");
 }
 
 /// A new password that the policy refuses is no try of the current one.

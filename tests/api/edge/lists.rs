@@ -13,11 +13,10 @@ use serde_json::{Value, json};
 use super::contract::{clients, document, path, rules};
 
 /// Collections in another form than `{ data, nextCursor }`.
-const OTHER_FORMS: [(&str, &str); 4] = [
+const OTHER_FORMS: [(&str, &str); 3] = [
     ("list_signing_keys", "a JWK set has the member `keys` (RFC 7517 section 5)"),
     ("list_actors", "a report on the process, which has a page of the actors beside the node and the totals"),
     ("show_health", "a report on the process, which has one line for each service"),
-    ("show_service_health", "a report on a service, which has what concerns this service"),
 ];
 
 /// Lists without `limit` and `cursor`, whose `nextCursor` is always `null`.

@@ -18,7 +18,7 @@ use crate::{
         routes::user::{profile_body::ProfileBody, user_body::UserBody},
         services::EdgeServices,
     },
-    types::{CallContext, EmailAddress, Invalid, Secret, limits},
+    types::{CallContext, EmailAddress, Invalid, Secret, UserName, limits},
 };
 
 /// The routes of this file.
@@ -47,9 +47,10 @@ pub struct RegisterBody {
 impl FromFields for RegisterBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
         let email = body.required("email").text(EmailAddress::parse);
+        let username = body.peek("username", UserName::parse);
+        let owner = PasswordContext { email: email.as_ref(), username: username.as_ref() };
+        let password = body.new_password("password", owner);
         let profile = Profile::from_fields(body);
-        let username = profile.as_ref().and_then(|profile| profile.username.as_ref());
-        let password = body.new_password("password", PasswordContext { email: email.as_ref(), username });
         let invitation = body.optional("invitation").text(fields::line(limits::CODE_INPUT_MAX));
         Some(Self { email: email?, password: password?, profile: profile?, invitation: invitation? })
     }

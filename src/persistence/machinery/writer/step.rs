@@ -287,6 +287,7 @@ mod tests {
             engine::{ByteScan, Engine, EngineError, EngineStats, EngineView, Pair},
             fs::RealFs,
             keyring::Keyring,
+            known_damage::KnownDamage,
             layout::Layout,
             lease::InProcessLeases,
             reader::ByteReader as _,
@@ -338,14 +339,15 @@ mod tests {
 
     /// A store over `engine`, whose tree is marked in `dir`.
     fn store_over(engine: Failing, dir: &std::path::Path) -> (Store, StoreWriter, Arc<dyn Clock>) {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::after(Timestamp::ZERO));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(limits::CLOCK_GAP_MAX));
         let (engine, entropy): (Arc<dyn Engine>, _) = (Arc::new(engine), SeededEntropy::new(1));
         let ring = Arc::new(Keyring::generate(&entropy, clock.now()));
         let name = TreeName("tree-000001.failing".to_owned());
         let marker = Arc::new(TreeMarker::new(Arc::new(RealFs), Layout::new(dir), name));
-        let shared = Shared::new(&CATALOG, Arc::clone(&clock), Arc::clone(&engine), ring).marked_by(&marker);
+        let shared = Shared::new(&CATALOG, Arc::clone(&clock), Arc::clone(&engine), ring)
+            .marked_by(&marker, KnownDamage::default());
         let shared = Arc::new(shared);
-        let target = CommitTarget::Memory { engine, last: Lsn::ZERO };
+        let target = CommitTarget::Memory { engine, last: Lsn::ZERO, time: Timestamp::ZERO };
         let writer = StoreWriter::new(Arc::clone(&shared), target, ReplayCheck::Once).unwrap();
         let store = Store::over(Embedded::new(shared, None, Arc::new(InProcessLeases::of_opening(1))));
         (store, writer, clock)
@@ -372,7 +374,7 @@ mod tests {
         let read = store.read(|view| view.get_bytes(&[1, 1]).map_err(TxFault::from)).now_or_never().unwrap();
         assert_eq!(read, Err(Fault::Unavailable));
         drop(writer);
-        assert!(matches!(answer.now_or_never(), Some(Err(Fault::Unknown(_)))));
+        assert!(matches!(answer.now_or_never(), Some(Err(Fault::Unknown { .. }))));
     }
 
     #[test]
