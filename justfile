@@ -41,6 +41,10 @@ run:
 crash COUNT="200":
     MAJORDOMO_TEST_CRASHES={{COUNT}} cargo test --test e2e kills:: -- --nocapture
 
+# COUNT flipped bits in the files of each engine's store: docs/reliability.md
+flip COUNT="2000":
+    MAJORDOMO_FLIPS={{COUNT}} cargo test --test store flips:: -- --nocapture
+
 # COUNT states of the disk after a stop of the machine, for each engine: docs/reliability.md
 power COUNT="200":
     MAJORDOMO_TEST_POWER={{COUNT}} cargo test --test e2e power:: -- --nocapture

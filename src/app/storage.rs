@@ -1,6 +1,6 @@
 //! From the settings to the settings of the store, for the server and for commands that run without it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     config::{Config, EngineChoice},
@@ -8,7 +8,7 @@ use crate::{
         KeyLoss, Options, ReplayCheck, engine,
         fs::RealFs,
         opening_watch::OpeningWatch,
-        settings::{BootId, CompactionTuning, StoreEnvironment, StoreSettings, Tuning},
+        settings::{BootId, CompactionTuning, StoreEnvironment, StoreSettings, Tuning, WatchLimits},
     },
     supervision::{OsEntropy, SystemClock},
     types::{Clock, limits},
@@ -38,9 +38,15 @@ pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSetting
                 above_bytes: store.compact_above.get(),
                 share_percent: store.compact_share,
             },
+            watch: WatchLimits { kill_after: Some(ends_within(config)), ..WatchLimits::of(store.writer_limit) },
             ..Tuning::default()
         },
     }
+}
+
+/// The longest time of an orderly end.
+fn ends_within(config: &Config) -> Duration {
+    config.edge.drain_delay + limits::SHUTDOWN + limits::STUCK_EXIT_MARGIN
 }
 
 /// The real disk, time and randomness.

@@ -1,6 +1,9 @@
 //! `majordomo store ...`
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -12,21 +15,22 @@ use crate::{
     app::{AppError, storage},
     config::{Config, EngineChoice},
     persistence::{
-        check::{self, CheckFault, Checked},
+        assembly::CATALOG,
+        check::{self, CheckFault, CheckScope, Checked},
         content,
         engine::EngineView,
         format::{Format, Seal},
         keyring::Keyring,
         opening::OpenFault,
-        settings::StoreEnvironment,
-        snapshot::SnapshotError,
+        settings::{StoreEnvironment, StoreSettings},
+        snapshot::{SnapshotError, Summary},
     },
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
-    /// Verify a store that no server has open: every segment, every snapshot, the tree against both, every record, the
-    /// audit log; changes nothing
+    /// Verify a store that no server has open, or a backup: every segment, every snapshot, the tree and the newer
+    /// snapshots against the oldest one and the journal, every record, index and log; changes nothing
     Check(StoreCheck),
     /// Rebuild the tree of the store without its unused space, with the server running or stopped
     Compact(StoreCompact),
@@ -35,6 +39,10 @@ pub(super) enum StoreCommand {
 /// The form of the result.
 #[derive(Debug, Args)]
 pub(super) struct StoreCheck {
+    /// A copy of a store's directory, or the file of a snapshot, instead of the store of the settings; it may be
+    /// read-only
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
     #[command(flatten)]
     form: RecordForm,
 }
@@ -43,43 +51,75 @@ impl StoreCommand {
     pub(super) fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let config = settings.read(terminal)?.config;
         match self {
-            Self::Check(StoreCheck { form }) => check(&config, *form, terminal),
+            Self::Check(StoreCheck { path, form }) => Check { config: &config, terminal }.run(path.as_deref(), *form),
             Self::Compact(compact) => compact.run(&config, terminal),
         }
     }
 }
 
-fn check(config: &Config, form: RecordForm, terminal: &Terminal) -> Result<(), CliFailure> {
-    if config.store.engine == EngineChoice::Mem {
-        return Err(CliFailure::Usage(
-            "store.engine = \"mem\" keeps nothing that could be checked; set it to \"sled\" or \"redb\"".to_owned(),
-        ));
+/// A check of a store or of a backup.
+struct Check<'a> {
+    config: &'a Config,
+    terminal: &'a Terminal,
+}
+
+impl Check<'_> {
+    fn run(&self, path: Option<&Path>, form: RecordForm) -> Result<(), CliFailure> {
+        let Self { config, terminal } = self;
+        if config.store.engine == EngineChoice::Mem {
+            return Err(CliFailure::Usage(
+                "store.engine = \"mem\" keeps nothing that could be checked; set it to \"sled\" or \"redb\"".to_owned(),
+            ));
+        }
+        let environment = storage::environment();
+        let settings = storage::settings(config, &environment);
+        let line = Arc::new(terminal.progress("checking", environment.clock.clone()));
+        let scope = CheckScope {
+            catalog: &CATALOG,
+            step: &|step| line.show(step),
+            content: |format: &Format, view: &dyn EngineView| understood(config, &environment, format, view),
+        };
+        let watched = watched(&environment, &line);
+        match path {
+            Some(file) if file.is_file() => {
+                let summary = check::check_snapshot(file, &settings, &watched, scope);
+                drop(line);
+                let summary = summary.map_err(|fault| failed(file, fault))?;
+                let Summary { exact, pairs, bytes, .. } = summary;
+                let record = json!({ "snapshot": file.display().to_string(), "keys": pairs, "lastCommit": exact.0 });
+                let text = format_args!(
+                    "{} is good: a snapshot of {bytes} bytes, {pairs} keys, exact at commit {exact}\n",
+                    file.display()
+                );
+                form.print(terminal, &record, text)
+            }
+            _ => {
+                offline::announce_wait(&settings, &environment, terminal);
+                let settings = StoreSettings { dir: path.map_or(settings.dir.clone(), Path::to_owned), ..settings };
+                let checked = check::check(&settings, &watched, scope);
+                drop(line);
+                let checked = checked.map_err(|fault| failed(&settings.dir, fault))?;
+                self.report(&checked, &settings.dir, form)
+            }
+        }
     }
-    let environment = storage::environment();
-    let settings = storage::settings(config, &environment);
-    offline::announce_wait(&settings, &environment, terminal);
-    let line = Arc::new(terminal.progress("checking", environment.clock.clone()));
-    let content = |format: &Format, view: &dyn EngineView| {
-        line.show("every record and the audit log");
-        understood(config, &environment, format, view)
-    };
-    let checked = check::check(&settings, &watched(&environment, &line), content);
-    drop(line);
-    let checked = checked.map_err(|fault| failed(&config.store.path, fault))?;
-    let Checked { segments, snapshots, last, keys, cut, rebuild } = checked;
-    if let Some(cut) = cut {
-        let consequence = "the next start cuts there, nothing acknowledged is lost";
-        terminal.note(format_args!("note: {}: {}; {consequence}", cut.place, cut.reason));
+
+    fn report(&self, checked: &Checked, dir: &Path, form: RecordForm) -> Result<(), CliFailure> {
+        let Checked { segments, snapshots, last, keys, cut, rebuild } = checked;
+        if let Some(cut) = cut {
+            let consequence = "the next start cuts there, nothing acknowledged is lost";
+            self.terminal.note(format_args!("note: {}: {}; {consequence}", cut.place, cut.reason));
+        }
+        if let Some(reason) = rebuild {
+            self.terminal.note(format_args!("note: the next start rebuilds the tree: {reason}"));
+        }
+        let record = json!({ "segments": segments, "snapshots": snapshots, "keys": keys, "lastCommit": last.0 });
+        let text = format_args!(
+            "{} is good: {segments} segments, {snapshots} snapshots, {keys} keys, last commit {last}\n",
+            dir.display()
+        );
+        form.print(self.terminal, &record, text)
     }
-    if let Some(reason) = rebuild {
-        terminal.note(format_args!("note: the next start rebuilds the tree: {reason}"));
-    }
-    let record = json!({ "segments": segments, "snapshots": snapshots, "keys": keys, "lastCommit": last.0 });
-    let text = format_args!(
-        "{} is good: {segments} segments, {snapshots} snapshots, {keys} keys, last commit {last}\n",
-        config.store.path.display()
-    );
-    form.print(terminal, &record, text)
 }
 
 /// The way to a store without the fault. Nothing is removed before a copy of the directory exists.
@@ -97,9 +137,12 @@ fn failed(dir: &Path, fault: CheckFault) -> CliFailure {
         CheckFault::Snapshot(SnapshotError::Damaged { .. }) => {
             "move that snapshot away; the store and its other snapshots are not concerned"
         }
-        CheckFault::Snapshot(_) => RESTORE,
+        CheckFault::Snapshot(_) | CheckFault::Heads(_) => RESTORE,
         // The fault says that the next start builds another one.
         CheckFault::Tree(_) => "start the server",
+        CheckFault::Differs { ref what, .. } if what.starts_with("snapshots/") => {
+            "move that snapshot away; the store and its other snapshots are not concerned"
+        }
         CheckFault::Differs { .. } => {
             "move the tree (its directory `tree-...`) away; the next start builds one from snapshot and journal"
         }

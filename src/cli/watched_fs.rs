@@ -75,6 +75,9 @@ impl Fs for WatchedFs {
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
         Ok(self.watch(path, self.disk.open(path)?))
     }
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        Ok(self.watch(path, self.disk.open_to_read(path)?))
+    }
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
         self.disk.create(path)
     }
@@ -98,5 +101,8 @@ impl Fs for WatchedFs {
     }
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         self.disk.try_lock(path)
+    }
+    fn try_lock_to_read(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
+        self.disk.try_lock_to_read(path)
     }
 }

@@ -7,6 +7,7 @@ use super::{
     section::section,
     value::{Choice, days},
 };
+use crate::types::limits;
 
 section! {
     /// The journal, the tree beside it, and snapshots.
@@ -18,6 +19,9 @@ section! {
         engine: EngineChoice = EngineChoice::Sled;
         /// How long a start waits for another process to release the directory.
         lock_wait: Duration = Duration::from_secs(30), within Duration::ZERO..=Duration::from_secs(600);
+        /// How long the writer may be busy with one step, such as a sync, before the process ends; after a sixth of it
+        /// health is down. Time in which the process or the machine is paused does not count.
+        writer_limit: Duration = limits::WRITER_LOST, within Duration::from_secs(3)..=Duration::from_secs(600);
         /// The size of one segment of the journal, which is reserved on the disk when the segment begins.
         journal_segment_bytes: ByteSize = ByteSize::mib(64), within ByteSize::kib(64)..=ByteSize::gib(1);
         /// The shortest time that a segment of the journal is kept, even if a snapshot covers it.

@@ -23,7 +23,7 @@ actions! {
 /// may have later dates than now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockAcceptance {
-    /// The accepted time.
+    /// The time that was accepted: the present time of its commit.
     pub at: Timestamp,
     /// The program's time before.
     pub before: Timestamp,

@@ -58,12 +58,14 @@ reasons! {
     Standby = "standby", "standby.md";
     /// The disk failed under the store; the process ends.
     Lost = "lost", "store-down.md";
-    /// The writer has been busy with one step for too long.
+    /// The writer has been busy with one step for too long; the text names the step.
     WriterStuck = "writer_stuck", "store-down.md";
     /// The tree is rebuilt beside the running store, because its file is much larger than its content; it is `up`.
     Compacting = "compacting", "compacting.md";
     /// The tree is rebuilt beside the running store, because it is damaged or the disk was full.
     ReplacingTree = "replacing_tree", "compacting.md";
+    /// Transactions wait for the writer until their deadline has passed.
+    WritesExpire = "writes_expire", "store-down.md";
     /// Stored values are damaged, also after a rebuild of the tree: requests that need them fail.
     Damaged = "damaged", "damaged.md";
     /// Rows of the tree are missing or do not fit each other; the next start rebuilds the tree.
@@ -78,7 +80,8 @@ reasons! {
     ClockLags = "clock_lags", "clock.md";
     /// The wall clock jumped ahead.
     ClockLeapt = "clock_leapt", "clock.md";
-    /// The wall clock was followed over a gap, and nothing is deleted until it has agreed for an hour; the clock is `up`.
+    /// The wall clock was followed over a gap, and nothing is deleted until it has agreed for an hour; the clock is
+    /// `up`.
     ClockSettling = "clock_settling", "clock.md";
     /// A subscriber is behind the event log.
     EventLag = "event_lag", "event-lag.md";

@@ -12,8 +12,8 @@ use crate::types::Timestamp;
 pub struct StoreReport {
     /// The status.
     pub status: HealthStatus,
-    /// The reasons why it is not `up`: `lost`, `writer_stuck`, `disk_full`, `disk_low`, `damaged`, `inconsistent`,
-    /// `replacing_tree`; `compacting` while it is `up`.
+    /// The reasons why it is not `up`: `lost`, `writer_stuck: <step>`, `writes_expire`, `disk_full`, `disk_low`,
+    /// `damaged`, `inconsistent`, `replacing_tree: <percent>`; `compacting: <percent>` while it is `up`.
     #[schema(example = json!([]))]
     pub reasons: Vec<String>,
     /// The engine's name; `none` after a close.
@@ -24,6 +24,8 @@ pub struct StoreReport {
     /// Free bytes on the disk; absent for a store in memory.
     #[schema(example = 250_000_000_000_u64)]
     pub free_bytes: Option<u64>,
+    /// Stored values that are damaged also after a rebuild of the tree: requests that need them fail.
+    pub damaged_values: usize,
     /// Reads that are open now.
     pub readers: u64,
     /// The sequence of the last event, as text.
@@ -135,6 +137,6 @@ pub struct WriterReport {
     #[serde(serialize_with = "super::actors::rfc3339_if_any")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
     pub last_checkpoint_at: Option<Timestamp>,
-    /// Milliseconds of the writer's current closure or sync; 0 when idle.
+    /// Milliseconds of the writer's current step; 0 when idle.
     pub busy_ms: u64,
 }

@@ -13,6 +13,10 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
     /// A monotonic instant for deadlines and ages.
     fn instant(&self) -> Instant;
+    /// The time for which the machine was suspended so far, which `instant` does not count.
+    fn suspended(&self) -> Duration {
+        Duration::ZERO
+    }
     /// Continues after the end of a journal. Called once, when a store is opened, before a transaction is stamped.
     fn begin(&self, end: JournalEnd) {
         let _ = end;

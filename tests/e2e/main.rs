@@ -20,6 +20,7 @@ mod lossy;
 mod mail;
 mod metrics;
 mod migrating;
+mod paused;
 #[path = "../peers/mod.rs"]
 mod peers;
 #[path = "../power/mod.rs"]

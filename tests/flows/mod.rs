@@ -8,3 +8,4 @@ mod shutdown;
 mod test_notifier;
 pub mod test_store;
 mod upkeep;
+mod wrong_clock;

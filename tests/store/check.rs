@@ -3,20 +3,26 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use majordomo::persistence::{
     Lsn,
+    assembly::CATALOG,
     base::{DistrustReason, OpenError},
-    check::{CheckFault, Checked, check},
+    check::{CheckFault, CheckScope, Checked, check, check_snapshot},
     checksum,
-    engine::{Engine, EngineKind, redb::RedbEngine, sled::SledEngine},
+    engine::{ByteScan, Engine, EngineKind, EngineView, redb::RedbEngine, sled::SledEngine},
+    format::Format,
     journal::JournalProblem,
 };
 
-use crate::test_disk::{History, TestDisk, put};
+use crate::{
+    damaged_values::{ON_DISK, alter, copy_dir, damage_first},
+    test_disk::{History, TestDisk, put},
+};
 
 fn used(kind: EngineKind) -> TestDisk {
     let disk = TestDisk::real(kind);
@@ -38,9 +44,14 @@ fn closed(kind: EngineKind) -> TestDisk {
 
 fn checked(disk: &TestDisk) -> Result<Checked, CheckFault> {
     let before = bytes_below(&disk.settings.dir);
-    let checked = check(&disk.settings, &disk.environment, |_, _| Ok(()));
+    let checked = check(&disk.settings, &disk.environment, scope(|_, _| Ok(())));
     assert!(bytes_below(&disk.settings.dir) == before, "a check changes nothing");
     checked
+}
+
+/// The scope of a check whose content `content` checks.
+pub fn scope<C: FnOnce(&Format, &dyn EngineView) -> Result<(), String>>(content: C) -> CheckScope<'static, C> {
+    CheckScope { catalog: &CATALOG, step: &|_| {}, content }
 }
 
 fn bytes_below(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -51,7 +62,7 @@ fn bytes_below(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 left.push(path);
-            } else if !path.ends_with("lock") {
+            } else {
                 let bytes = fs::read(&path).unwrap();
                 found.insert(path, bytes);
             }
@@ -115,7 +126,7 @@ fn a_damaged_snapshot_is_named() {
 }
 
 #[test]
-fn a_tree_that_differs_is_reported_with_the_key() {
+fn a_tree_that_differs_is_reported_with_its_table_and_the_number_of_rows() {
     for kind in [EngineKind::Sled, EngineKind::Redb] {
         let disk = closed(kind);
         let last = checked(&disk).unwrap().last;
@@ -130,7 +141,10 @@ fn a_tree_that_differs_is_reported_with_the_key() {
         engine.checkpoint().unwrap();
         drop(engine);
         match checked(&disk).unwrap_err() {
-            CheckFault::Differs { key, .. } => assert_eq!(key, "01000000000000004d"),
+            CheckFault::Differs { what, base, differences } => {
+                assert_eq!((what.as_str(), base.as_str()), ("the tree", "an empty store"));
+                assert_eq!(differences.to_string(), "user_by_id: 1 that should not be there");
+            }
             other => panic!("another fault: {other}"),
         }
     }
@@ -152,11 +166,12 @@ fn a_fault_of_the_content_is_reported_and_the_check_sees_the_state_after_the_las
     let mut base = disk.open().unwrap();
     disk.commit(&mut base, &[vec![put(4, "seen")]]);
     drop(base);
-    let fault = check(&disk.settings, &disk.environment, |format, view| {
+    let content = |format: &Format, view: &dyn EngineView| {
         assert_eq!(format.format, majordomo::persistence::format::FORMAT);
         let key = [&[1][..], &4u64.to_be_bytes()].concat();
         Err(String::from_utf8(view.get(&key).unwrap().unwrap()).unwrap())
-    });
+    };
+    let fault = check(&disk.settings, &disk.environment, scope(content));
     assert_eq!(fault.unwrap_err().to_string(), "seen");
 }
 
@@ -172,4 +187,97 @@ fn a_store_that_is_open_is_not_checked() {
     let disk = TestDisk::real(EngineKind::Sled);
     let _base = disk.open().unwrap();
     assert!(matches!(checked(&disk).unwrap_err(), CheckFault::Open(OpenError::Locked { .. })));
+}
+
+/// Forbids all writing below `dir`, as a read-only mount does.
+fn forbid_writing(dir: &Path) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            forbid_writing(&path);
+        } else {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+        }
+    }
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o500)).unwrap();
+}
+
+fn allow_writing(dir: &Path) {
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).unwrap();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            allow_writing(&path);
+        } else {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_copied_directory_is_checked_without_a_write() {
+    for kind in ON_DISK {
+        let mut disk = closed(kind);
+        let copy = disk.settings.dir.with_file_name("backup");
+        copy_dir(&disk.settings.dir, &copy);
+        fs::remove_file(copy.join("lock")).unwrap();
+        disk.settings.dir = copy;
+        forbid_writing(&disk.settings.dir);
+        let found = checked(&disk).unwrap_or_else(|fault| panic!("{}: {fault}", kind.name()));
+        assert!(found.rebuild.is_none() && found.snapshots == 1, "{found:?}");
+        assert!(!disk.settings.dir.join("lock").exists());
+        allow_writing(&disk.settings.dir);
+        damage_first(&disk, 1);
+        let fault = checked(&disk).unwrap_err().to_string();
+        assert!(fault.ends_with("user_by_id: 1 with another value"), "{fault}");
+    }
+}
+
+#[test]
+fn a_snapshot_is_checked_by_itself() {
+    let disk = closed(EngineKind::Redb);
+    let path = fs::read_dir(disk.settings.dir.join("snapshots")).unwrap().next().unwrap().unwrap().path();
+    let mut pairs = 0;
+    let summary = check_snapshot(
+        &path,
+        &disk.settings,
+        &disk.environment,
+        scope(|_, view| {
+            pairs = view.scan(&ByteScan::all(1_000)).unwrap().len();
+            Ok(())
+        }),
+    );
+    let summary = summary.unwrap();
+    assert!(pairs > 10 && summary.exact > Lsn(40), "{pairs} {summary:?}");
+    let bytes = fs::read(&path).unwrap();
+    for at in (0..bytes.len()).step_by(bytes.len() / 40) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x08;
+        fs::write(&path, damaged).unwrap();
+        let fault = check_snapshot(&path, &disk.settings, &disk.environment, scope(|_, _| Ok(()))).unwrap_err();
+        assert!(matches!(fault, CheckFault::Snapshot(_)), "byte {at}: {fault}");
+    }
+}
+
+#[test]
+fn a_newer_snapshot_of_a_tree_that_was_changed_is_found() {
+    for kind in ON_DISK {
+        let disk = closed(kind);
+        alter(&disk, |_| {
+            let mut batch = put(77, "smuggled in");
+            checksum::append_all(&mut batch);
+            batch
+        });
+        let mut base = disk.open().unwrap();
+        disk.commit(&mut base, &[vec![put(78, "later")]]);
+        let exact = base.upkeep().take().unwrap().exact;
+        base.close_clean().unwrap();
+        match checked(&disk).unwrap_err() {
+            CheckFault::Differs { what, differences, .. } => {
+                assert_eq!(what, format!("snapshots/{:020}.snap", exact.0));
+                assert_eq!(differences.to_string(), "user_by_id: 1 that should not be there");
+            }
+            other => panic!("another fault: {other}"),
+        }
+    }
 }

@@ -20,6 +20,7 @@ use majordomo::{
 };
 
 use crate::{
+    check::scope,
     samples::a_user,
     test_disk::{History, TestDisk},
     test_store::TestStore,
@@ -138,7 +139,7 @@ fn a_snapshot_of_a_damaged_value_is_not_named_and_the_earlier_one_stays() {
 fn a_check_finds_a_damaged_value() {
     for kind in ON_DISK {
         let test_store = with_a_damaged_user(kind);
-        let fault = check(&test_store.disk.settings, &test_store.disk.environment, |_, _| Ok(())).unwrap_err();
+        let fault = check(&test_store.disk.settings, &test_store.disk.environment, scope(|_, _| Ok(()))).unwrap_err();
         assert!(matches!(fault, CheckFault::Differs { .. }), "{}: {fault}", kind.name());
     }
 }

@@ -1,6 +1,7 @@
 //! The store from outside: groups, guarantees, bytes.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
 
+mod accepted_time;
 mod bulk;
 mod bytes;
 mod catalogues;
@@ -13,7 +14,9 @@ mod damaged_values;
 mod descriptors;
 mod engines;
 mod erasing;
+mod flips;
 mod group;
+mod hanging;
 mod inode;
 mod keys;
 mod leases;
@@ -25,6 +28,7 @@ mod promises;
 mod reads;
 mod rebuilding;
 mod samples;
+mod scrub;
 mod sim_fs;
 mod snapshots;
 mod swaps;

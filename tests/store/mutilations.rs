@@ -170,7 +170,7 @@ impl Case {
             Err(error) => {
                 assert_eq!(base.opening().tree, TreeState::Trusted, "{what}: a rebuilt tree fails: {error}");
                 drop(base);
-                let mark = TreeMark { tree: None, reason: error.to_string() };
+                let mark = TreeMark { tree: None, reason: error.to_string(), value: None };
                 mark.write(&*self.disk.environment.fs, &Layout::new(&self.disk.settings.dir)).unwrap();
                 assert_eq!(read_all(&**self.open(what).engine()).unwrap(), self.state, "{what}: after a rebuild");
                 tally.at_a_read += 1;

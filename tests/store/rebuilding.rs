@@ -80,7 +80,7 @@ fn fifteen_interrupted_rebuilds_after_a_machine_stop_leave_one_tree() {
 fn fifteen_interrupted_rebuilds_of_a_damaged_tree_keep_it_aside_until_the_next_checkpoint() {
     for kind in [EngineKind::Sled, EngineKind::Redb] {
         let (disk, state) = filled(kind);
-        let mark = TreeMark { tree: None, reason: "a test".to_owned() };
+        let mark = TreeMark { tree: None, reason: "a test".to_owned(), value: None };
         mark.write(&*disk.environment.fs, &majordomo::persistence::layout::Layout::new(&disk.settings.dir)).unwrap();
         let (old, new) = (format!("tree-000001.{}.aside", kind.name()), format!("tree-000002.{}", kind.name()));
         for _ in 0..15 {
@@ -116,7 +116,11 @@ fn a_marked_tree_is_rebuilt_once_and_a_mark_on_another_tree_counts_for_nothing()
     for kind in [EngineKind::Sled, EngineKind::Redb] {
         let (disk, state) = filled(kind);
         let layout = majordomo::persistence::layout::Layout::new(&disk.settings.dir);
-        let on = |name: &str| TreeMark { tree: Some(format!("{name}.{}", kind.name())), reason: "a test".to_owned() };
+        let on = |name: &str| TreeMark {
+            tree: Some(format!("{name}.{}", kind.name())),
+            reason: "a test".to_owned(),
+            value: None,
+        };
         on("tree-000001").write(&*disk.environment.fs, &layout).unwrap();
         let base = disk.open().unwrap();
         assert_eq!(reason(&base), DistrustReason::Marked("a test".to_owned()));

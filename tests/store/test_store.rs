@@ -103,7 +103,11 @@ pub struct OpenStore<'a> {
     pub opening: Opening,
 }
 
-impl OpenStore<'_> {
+impl<'a> OpenStore<'a> {
+    /// A store that was opened elsewhere.
+    pub fn of(test_store: &'a TestStore, store: Store, writer: StoreWriter) -> Self {
+        Self { test_store, store, writer }
+    }
     /// Runs one transaction in a group of its own.
     pub fn commit<T: Send + 'static>(
         &mut self,

@@ -32,6 +32,11 @@ impl Hand {
         Arc::new(Self { start: Instant::now(), moved: Mutex::default(), micros })
     }
 
+    /// Sets the time of day alone.
+    pub fn set(&self, now: Timestamp) {
+        self.micros.store(now.as_micros(), Ordering::SeqCst);
+    }
+
     pub fn advance(&self, by: Duration) {
         *self.moved.lock().unwrap() += by;
         self.micros.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);

@@ -11,7 +11,7 @@ use crate::{
     persistence::upkeep::Upkeep,
     telemetry::{
         health::{Details, ServiceHealth},
-        metrics::figures::{EventCount, Figures, OutcomeCount},
+        metrics::figures::{ClockFigures, EventCount, Figures, OutcomeCount},
     },
 };
 
@@ -35,7 +35,7 @@ impl Operations {
     /// The present figures; those of subscribers and mail are at most `limits::READY_PROBE_EVERY` old. Figures that
     /// cannot be read are left out.
     pub async fn figures(&self, auth: &Auth) -> Figures {
-        let (store, stats) = (&self.0.store, self.0.system.stats());
+        let (store, stats, clock) = (&self.0.store, self.0.system.stats(), self.0.system.clock());
         let (cache, hasher) = auth.figures();
         let details = self.lines().await.into_iter().filter_map(|line: ServiceHealth| line.details);
         let (mut events, mut mail) = (None, None);
@@ -49,6 +49,7 @@ impl Operations {
         let events_written = self.0.relays.written().await.unwrap_or_default();
         Figures {
             started: stats.started(),
+            clock: ClockFigures { trouble: clock.trouble(), may_remove: clock.may_remove() },
             store: store.report(),
             groups: store.groups(),
             live_bytes: store.upkeep().and_then(Upkeep::live_bytes),

@@ -37,7 +37,8 @@ pub struct Delayed {
 }
 
 impl Delayed {
-    /// The record without a hand-over later than the longest wait after `now`, at which an operator has accepted an earlier time.
+    /// The record without a hand-over later than the longest wait after `now`, at which an operator has accepted an
+    /// earlier time.
     #[must_use]
     pub fn dated_by(&self, now: Timestamp) -> Self {
         Self { due: self.due.min(now.plus(LONGEST_WAIT)), ..self.clone() }

@@ -11,23 +11,21 @@ use std::{
 };
 
 use super::{
-    Batch, Lsn, Operation,
-    checkpoint::{self, Checkpoint, StoredHead, StoredHeads},
+    Batch, Lsn,
+    checkpoint::{self, Checkpoint, StoredHeads},
     checksum,
     engine::{Engine, EngineError},
     format::{self, Format, Seal},
     fs::{Held, lacks_descriptors},
+    heads_proof::{self, ProofError},
     journal::{
-        JournalProblem,
         frame::{FrameError, FrameTime},
-        recover::{self, Span},
         writer::{AppendError, JournalWriter},
     },
     layout::Layout,
     log::{Log, LogHead},
     open::{self, Opened},
     opening_watch::OpeningWatch,
-    reader::TxFault,
     rebuild::{GrowingTree, RebuildError, TreeSources, unwatched},
     settings::{StoreEnvironment, StoreSettings, Tuning},
     snapshot::SnapshotError,
@@ -35,6 +33,7 @@ use super::{
     tree_mark::TreeMarker,
     trees::{self, TreeName},
     upkeep::Upkeep,
+    writer::steps::{WriterStep, WriterSteps},
 };
 pub use super::{
     progress::StoreProgress,
@@ -128,21 +127,6 @@ impl From<AppendError> for BaseError {
     }
 }
 
-/// Why the heads of the logs are not known from the journal.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ProofError {
-    #[error(transparent)]
-    Journal(#[from] JournalProblem),
-    #[error(transparent)]
-    Row(#[from] TxFault),
-}
-
-impl From<EngineError> for ProofError {
-    fn from(error: EngineError) -> Self {
-        Self::Row(error.into())
-    }
-}
-
 /// An opened data directory.
 pub struct Base {
     // Before the lock, so that the lock is released last.
@@ -158,6 +142,7 @@ pub struct Base {
     opening: Opening,
     checkpoint: Checkpoint,
     since_checkpoint: SinceCheckpoint,
+    steps: Arc<WriterSteps>,
     /// The heads of the logs for the next checkpoint; `None`: those of the checkpoint before.
     heads: Option<NotedHeads>,
     marker: Arc<TreeMarker>,
@@ -222,6 +207,7 @@ impl Base {
         let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
         let upkeep = Upkeep::new(&environment, &layout, settings, &engine, &progress, format.created)?;
+        let steps = WriterSteps::new(Arc::clone(&environment.clock), settings.tuning.watch);
         let since_checkpoint = SinceCheckpoint { written: 0, taken: environment.clock.instant(), owed: false };
         let end_of_swaps = EndOfSwaps(upkeep.clone());
         let tree = TreeName(checkpoint.tree.clone());
@@ -240,6 +226,7 @@ impl Base {
             opening,
             checkpoint,
             since_checkpoint,
+            steps,
             heads: None,
             marker,
             old_trees,
@@ -260,6 +247,11 @@ impl Base {
     /// Snapshots, retention and free space, for other threads.
     pub fn upkeep(&self) -> &Upkeep {
         &self.upkeep
+    }
+
+    /// The step that the writer is at.
+    pub fn steps(&self) -> &Arc<WriterSteps> {
+        &self.steps
     }
 
     /// Marks the tree when it fails.
@@ -308,7 +300,9 @@ impl Base {
             return Ok(DurableGroup { operations, last, synced_in });
         }
         group.iter_mut().for_each(|commit| checksum::append_all(&mut commit.batch));
+        self.steps.enter(WriterStep::JournalWrite);
         let bytes = self.writer.append(&group)?;
+        self.steps.enter(WriterStep::Sync);
         let clock = Arc::clone(&self.environment.clock);
         let began = clock.instant();
         self.writer.sync()?;
@@ -348,6 +342,7 @@ impl Base {
     fn take_checkpoint(&mut self) -> Result<(), BaseError> {
         // The file may record only what was applied before the engine's checkpoint was requested.
         let lsn = self.progress.applied();
+        self.steps.enter(WriterStep::Checkpoint);
         self.engine.checkpoint()?;
         self.write_checkpoint(self.checkpoint_at(lsn))?;
         self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant(), owed: false };
@@ -361,29 +356,11 @@ impl Base {
         Checkpoint { lsn: lsn.0, time: self.progress.last_time(), heads, ..self.checkpoint.clone() }
     }
 
-    /// The heads of `logs` as checkpoint and journal prove them; `None` for a log of which they do not.
-    pub(super) fn proven_heads(&self, logs: &[&Log]) -> Result<Vec<Option<StoredHead>>, ProofError> {
-        let StoredHeads { lsn, logs: stored } = &self.checkpoint.heads;
-        let mut heads: Vec<_> = logs.iter().map(|log| stored.get(log.name).cloned()).collect();
-        let span = Span { after: Lsn(*lsn), upto: self.progress.committed() };
-        let (fs, journal) = (&*self.environment.fs, &self.layout.journal);
-        let replayed = recover::replay(fs, journal, span, |frame| -> Result<(), ProofError> {
-            for operation in frame.batch.0 {
-                let Operation::Put { key, mut value } = operation else { continue };
-                let of_log =
-                    logs.iter().zip(&mut heads).find(|(log, head)| log.number(&key).is_some() && head.is_some());
-                let Some((log, head)) = of_log else { continue };
-                checksum::strip(&key, &mut value).map_err(EngineError::from)?;
-                *head = Some(StoredHead::of(log.head_at(&key, &value)?));
-            }
-            Ok(())
-        });
-        match replayed {
-            Ok(()) => Ok(heads),
-            // The segments after an old checkpoint may have been removed.
-            Err(ProofError::Journal(JournalProblem::Missing { .. })) => Ok(vec![None; logs.len()]),
-            Err(error) => Err(error),
-        }
+    /// Compares the heads of `logs` in the tree with those that checkpoint and journal prove; returns the first
+    /// difference.
+    pub(super) fn heads_difference(&self, logs: &[&Log], heads: &[LogHead]) -> Result<Option<String>, ProofError> {
+        let journal = (&*self.environment.fs, self.layout.journal.as_path());
+        heads_proof::difference(journal, &self.checkpoint.heads, self.progress.committed(), (logs, heads))
     }
 
     /// The heads of `logs` after the last applied commit; the next checkpoint records them.
@@ -452,6 +429,7 @@ impl Base {
         }
         self.upkeep.end();
         self.take_checkpoint()?;
+        self.steps.enter(WriterStep::Close);
         let Self { engine, environment, layout, checkpoint, upkeep, end_of_swaps, held, .. } = self;
         drop(end_of_swaps);
         if !close_engine(engine, &upkeep) {

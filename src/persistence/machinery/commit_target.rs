@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Batch, Lsn,
-    base::{Base, BaseError, Commit, ProofError},
-    checkpoint::StoredHead,
+    base::{Base, BaseError, Commit},
     checksum,
     engine::{Engine, mem::MemEngine},
     format::{Format, Seal},
@@ -105,20 +104,10 @@ impl CommitTarget {
     /// Fails if the heads of the logs in the tree are not those that checkpoint and journal prove.
     pub(super) fn check_heads(&self, logs: &[&Log], heads: &[LogHead]) -> Result<(), TxFault> {
         let Self::Directory(base) = self else { return Ok(()) };
-        let proven = match base.proven_heads(logs) {
-            Ok(proven) => proven,
-            Err(ProofError::Row(fault)) => return Err(fault),
-            Err(ProofError::Journal(problem)) => return Err(TxFault::Engine(problem.to_string())),
-        };
-        for ((log, head), proven) in logs.iter().zip(heads).zip(proven) {
-            let Some(proven) = proven.filter(|proven| *proven != StoredHead::of(*head)) else { continue };
-            return Err(TxFault::Engine(if proven.number == head.number {
-                format!("the last row of the log {} is another one than its checkpoint says", log.name)
-            } else {
-                format!("the log {} ends with row {}, not with row {}", log.name, head.number, proven.number)
-            }));
+        match base.heads_difference(logs, heads)? {
+            None => Ok(()),
+            Some(difference) => Err(TxFault::Engine(difference)),
         }
-        Ok(())
     }
 
     /// Notes the heads of the logs after the last applied commit, for the next checkpoint.

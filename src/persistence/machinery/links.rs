@@ -4,9 +4,12 @@
 //! (`TableRow::linked`). A row that is missing, or that leads elsewhere, has a correct checksum or none at all; it is
 //! found by following these links in both directions.
 
+use std::{collections::BTreeMap, fmt};
+
 use super::{
     catalog::StoreCatalog,
     key::TableKey,
+    log::Log,
     reader::{ByteReader, Kind, TxFault, key_at, open, place},
     record::Record,
     table::Table,
@@ -64,10 +67,77 @@ pub enum Misfit {
     Missing(&'static str),
     /// A row of this index leads to no record, or to one that does not lead back.
     Stray(&'static str),
+    /// Rows of this log are missing.
+    Gap(&'static str),
+    /// The key belongs to no table.
+    NoTable,
+}
+
+/// What was found in a walk over a tree: numbers of rows, no content.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Misfits(BTreeMap<Misfit, u64>);
+
+impl Misfits {
+    /// Counts `rows` rows.
+    pub fn count(&mut self, misfit: Misfit, rows: u64) {
+        if rows > 0 {
+            *self.0.entry(misfit).or_default() += rows;
+        }
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Misfits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (misfit, count)) in self.0.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { "; " })?;
+            match misfit {
+                Misfit::Missing(table) | Misfit::Gap(table) => write!(f, "{table}: {count} missing")?,
+                Misfit::Stray(table) => write!(f, "{table}: {count} without their record")?,
+                Misfit::NoTable => write!(f, "{count} keys of no table")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Finds rows that are missing in logs, in a walk in the order of keys.
+pub struct LogGaps {
+    /// The logs, with the number of the last row.
+    logs: Vec<(&'static Log, Option<u64>)>,
+}
+
+impl LogGaps {
+    /// At the beginning of a walk.
+    pub fn of(logs: &[&'static Log]) -> Self {
+        Self { logs: logs.iter().map(|log| (*log, None)).collect() }
+    }
+
+    /// Takes the next key of the walk; returns its log and the number of rows that are missing before it.
+    pub fn row(&mut self, place: &[u8]) -> Option<(&'static Log, u64)> {
+        self.logs.iter_mut().find_map(|(log, last)| {
+            let number = log.number(place)?;
+            let missing = match last.replace(number) {
+                Some(last) => number - last - 1,
+                None if log.is_cut => 0,
+                None => number - 1,
+            };
+            Some((*log, missing))
+        })
+    }
+
+    /// The logs and the numbers of the last rows that the walk saw; 0: none.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (&'static Log, u64)> {
+        self.logs.iter().map(|(log, last)| (*log, last.unwrap_or(0)))
+    }
 }
 
 /// Follows the links of a row in both directions. A row that does not decode has none: `content.rs` finds it.
-pub(super) fn misfit(
+pub fn misfit(
     catalog: &StoreCatalog,
     reader: &dyn ByteReader,
     (place, value): (&[u8], &[u8]),

@@ -7,7 +7,7 @@
 use std::ops::Bound;
 
 use super::{
-    engine::{ByteScan, Direction},
+    engine::{ByteScan, Direction, EngineView},
     reader::{Reader, TxFault},
     scan::prefix_range,
 };
@@ -64,10 +64,21 @@ impl Log {
 
     /// The head of the log as it is stored.
     pub fn read_head(&self, reader: &impl Reader) -> Result<LogHead, TxFault> {
-        let (start, end): (Bound<Vec<u8>>, Bound<Vec<u8>>) = prefix_range(vec![self.tag]);
-        let scan = ByteScan { start, end, direction: Direction::Descending, limit: 1 };
-        let Some((place, row)) = reader.scan_bytes(&scan)?.pop() else { return Ok(LogHead::default()) };
+        let Some((place, row)) = reader.scan_bytes(&self.last_row())?.pop() else { return Ok(LogHead::default()) };
         self.head_at(&place, &row)
+    }
+
+    /// The head of the log in a tree.
+    pub(super) fn head_in(&self, view: &dyn EngineView) -> Result<LogHead, TxFault> {
+        match view.scan(&self.last_row())?.pop() {
+            Some((place, row)) => self.head_at(&place, &row),
+            None => Ok(LogHead::default()),
+        }
+    }
+
+    fn last_row(&self) -> ByteScan {
+        let (start, end): (Bound<Vec<u8>>, Bound<Vec<u8>>) = prefix_range(vec![self.tag]);
+        ByteScan { start, end, direction: Direction::Descending, limit: 1 }
     }
 
     /// The head after the row at `place`.

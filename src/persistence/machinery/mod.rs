@@ -20,6 +20,7 @@ pub mod engine;
 pub mod files;
 pub mod format;
 pub mod fs;
+mod heads_proof;
 pub mod journal;
 pub mod key;
 pub mod keyring;

@@ -301,7 +301,6 @@ fn start_writer(context: &OpenContext<'_>, inspection: &Inspection, epoch: u64) 
         });
         swept.map_err(context.io("removing unfinished files"))?;
     }
-    trees::remove_scratch(&context.layout).map_err(context.io("removing what a check left"))?;
     let started = if inspection.is_clean() {
         JournalWriter::resume(context.journal(), &inspection.survey, epoch)
     } else {

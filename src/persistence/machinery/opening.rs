@@ -22,7 +22,7 @@ use super::{
     shared::Shared,
     store::Store,
     trust::DistrustReason,
-    writer::{group::ReplayCheck, step::StoreWriter},
+    writer::{group::ReplayCheck, step::StoreWriter, watch::watch},
 };
 
 /// What to do when there are sealed values that no key opens.
@@ -36,6 +36,7 @@ pub enum KeyLoss {
 }
 
 /// The options of an opening.
+#[derive(Clone)]
 pub struct Options {
     /// The data directory, the engine, sizes and times.
     pub settings: StoreSettings,
@@ -77,6 +78,11 @@ impl Store {
     /// Refuses, and writes nothing, when there are sealed values and the key ring is missing or is another one.
     pub fn assemble(catalog: &'static StoreCatalog, options: Options) -> Result<(Self, Opening), OpenFault> {
         let (store, writer, opening) = Self::assemble_over_directory(catalog, options)?;
+        let shared = writer.shared();
+        std::thread::Builder::new()
+            .name("store-watch".to_owned())
+            .spawn(move || watch(shared))
+            .map_err(OpenFault::Thread)?;
         std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.drive())
@@ -159,7 +165,8 @@ impl OpenAttempt {
         let restored = base.format().restored;
         let seal = ring.mark().map_err(|fault| TxFault::Corrupt(fault.to_string()))?;
         let (clock, tree) = (Arc::clone(&environment.clock), Arc::clone(base.engine()));
-        let shared = Arc::new(Shared::new(catalog, clock, tree, Arc::clone(ring)).marked_by(&marker, damage));
+        let shared = Shared::new(catalog, clock, tree, Arc::clone(ring)).marked_by(&marker, damage);
+        let shared = Arc::new(shared.watched_by(base.steps()));
         upkeep.attach(&shared);
         let target = CommitTarget::Directory(Box::new(base));
         let mut writer = StoreWriter::new(Arc::clone(&shared), target, *replay_check).inspect_err(|fault| {

@@ -1,6 +1,6 @@
 //! The report of the store for operators, independent of its content.
 
-use std::sync::{PoisonError, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use super::{
     known_damage::FoundDamage,
@@ -30,6 +30,8 @@ pub struct StoreCondition {
     pub tree_bytes: u64,
     /// Free bytes on the disk; `None` for a store in memory.
     pub free_bytes: Option<u64>,
+    /// Stored values that are damaged also after a rebuild of the tree.
+    pub damaged_values: usize,
     /// Reads that are open now.
     pub readers: u64,
     pub writer: WriterReport,
@@ -38,7 +40,7 @@ pub struct StoreCondition {
 }
 
 pub(super) fn of(shared: &Shared, upkeep: Option<&Upkeep>) -> StoreCondition {
-    let engine = shared.tree.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|tree| tree.stats());
+    let engine = shared.engine_stats();
     let tally = *shared.tally();
     let free = shared.free_bytes.load(Ordering::Relaxed);
     let swaps = upkeep.map(Upkeep::swaps);
@@ -48,9 +50,10 @@ pub(super) fn of(shared: &Shared, upkeep: Option<&Upkeep>) -> StoreCondition {
     StoreCondition {
         status,
         reasons,
-        engine: engine.as_ref().map_or("none", |stats| stats.name),
-        tree_bytes: engine.map_or(0, |stats| stats.disk_bytes),
+        engine: engine.name,
+        tree_bytes: engine.disk_bytes,
         free_bytes: (free != u64::MAX).then_some(free),
+        damaged_values: damage.values.values().sum(),
         readers: shared.readers.count(),
         writer: WriterReport {
             waiting: shared.queue.len(WriteLane::Prompt),
@@ -62,7 +65,7 @@ pub(super) fn of(shared: &Shared, upkeep: Option<&Upkeep>) -> StoreCondition {
             last_commit_at: tally.last_commit_at,
             last_group_us: tally.last_group_us,
             last_checkpoint_at: tally.last_checkpoint_at,
-            busy_ms: u64::try_from(shared.busy_for().as_millis()).unwrap_or(u64::MAX),
+            busy_ms: shared.steps.busy().map_or(0, |busy| u64::try_from(busy.lasts.as_millis()).unwrap_or(u64::MAX)),
         },
         swaps,
     }
@@ -79,15 +82,17 @@ fn health(
         let swapping = swapping.filter(|swap| swap.reason.is_trouble() == trouble);
         swapping.map(|swap| format!("{} %", swap.percent))
     };
+    let stuck = shared.steps.stuck().map(|busy| busy.step.to_string());
     let inspection = [
         (shared.is_lost(), HealthStatus::Down, HealthReason::Lost),
-        (shared.busy_for() >= limits::WRITER_STUCK, HealthStatus::Down, HealthReason::WriterStuck),
+        (shared.steps.writes_expire(), HealthStatus::Down, HealthReason::WritesExpire),
         (free < limits::DISK_FULL, HealthStatus::Down, HealthReason::DiskFull),
         (free < limits::DISK_LOW, HealthStatus::Degraded, HealthReason::DiskLow),
     ];
     let plain = inspection.into_iter().filter(|(holds, ..)| *holds);
     let plain = plain.map(|(_, status, reason)| (status, reason.as_str().to_owned()));
     let described = [
+        (HealthStatus::Down, HealthReason::WriterStuck, stuck),
         (HealthStatus::Down, HealthReason::Damaged, (!tables.is_empty()).then(|| tables.join(", "))),
         (HealthStatus::Degraded, HealthReason::Inconsistent, inconsistent),
         (HealthStatus::Degraded, HealthReason::ReplacingTree, percent(true)),

@@ -50,6 +50,8 @@ pub struct Tuning {
     pub snapshots_kept: usize,
     /// When and how fast the tree is compacted.
     pub compaction: CompactionTuning,
+    /// How long the writer may be busy with one step.
+    pub watch: WatchLimits,
 }
 
 /// When the tree is compacted, and the pace of a rebuild beside a running store.
@@ -73,6 +75,30 @@ impl Default for CompactionTuning {
     }
 }
 
+/// How long the writer may be busy with one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchLimits {
+    /// After this time health is `down`.
+    pub stuck: Duration,
+    /// After this time the store is lost, and the process ends.
+    pub lost: Duration,
+    /// The time for an orderly end of the process, which is killed afterwards; `None`: it is not killed.
+    pub kill_after: Option<Duration>,
+}
+
+impl WatchLimits {
+    /// The store is lost after `lost`, and health is down after a part of it.
+    pub fn of(lost: Duration) -> Self {
+        Self { stuck: lost / limits::WRITER_STUCK_PART, lost, kill_after: None }
+    }
+}
+
+impl Default for WatchLimits {
+    fn default() -> Self {
+        Self::of(limits::WRITER_LOST)
+    }
+}
+
 impl Default for Tuning {
     fn default() -> Self {
         Self {
@@ -85,6 +111,7 @@ impl Default for Tuning {
             snapshot_bytes: limits::SNAPSHOT_BYTES,
             snapshots_kept: limits::SNAPSHOTS_KEPT,
             compaction: CompactionTuning::default(),
+            watch: WatchLimits::default(),
         }
     }
 }

@@ -1,11 +1,8 @@
 //! What the handles of a store share with its writer.
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tokio::sync::watch;
@@ -14,16 +11,17 @@ use super::{
     base::BaseError,
     catalog::StoreCatalog,
     checksum::DamagedValue,
-    engine::{Engine, EngineError, verified::VerifiedView},
+    engine::{Engine, EngineError, EngineStats, verified::VerifiedView},
     keyring::Keyring,
     known_damage::KnownDamage,
     log::{Log, LogHead},
     open_reads::OpenReads,
     reader::TxFault,
+    settings::WatchLimits,
     snapshot::SnapshotError,
     tree_mark::{MarkedValue, TreeMarker},
     view::View,
-    writer::{job::WriteRoom, queue::WriterQueue},
+    writer::{job::WriteRoom, queue::WriterQueue, steps::WriterSteps},
 };
 use crate::{
     telemetry::metrics::groups::GroupMetrics,
@@ -68,8 +66,14 @@ pub(super) struct Shared {
     marker: Option<Arc<TreeMarker>>,
     /// What is known to be wrong in the tree.
     pub(super) damage: KnownDamage,
-    busy_since: Mutex<Option<Instant>>,
+    /// The step that the writer is at.
+    pub(super) steps: Arc<WriterSteps>,
     tally: Mutex<Tally>,
+    last_stats: Mutex<EngineStats>,
+}
+
+fn stats_of(tree: Option<&Arc<dyn Engine>>) -> EngineStats {
+    tree.map_or(EngineStats { name: "none", disk_bytes: 0 }, |tree| tree.stats())
 }
 
 impl Shared {
@@ -80,9 +84,9 @@ impl Shared {
         ring: Arc<Keyring>,
     ) -> Self {
         ring.prepare(catalog);
+        let last_stats = Mutex::new(EngineStats { name: "none", disk_bytes: 0 });
         Self {
             catalog,
-            clock,
             queue: WriterQueue::new(),
             tree: RwLock::new(Some(tree)),
             ring: RwLock::new(ring),
@@ -95,9 +99,16 @@ impl Shared {
             groups: GroupMetrics::default(),
             marker: None,
             damage: KnownDamage::default(),
-            busy_since: Mutex::new(None),
+            steps: WriterSteps::new(Arc::clone(&clock), WatchLimits::default()),
             tally: Mutex::new(Tally::default()),
+            last_stats,
+            clock,
         }
+    }
+
+    /// The same with the steps of a target that enters its own.
+    pub(super) fn watched_by(self, steps: &Arc<WriterSteps>) -> Self {
+        Self { steps: Arc::clone(steps), ..self }
     }
 
     /// The same with a tree that is marked when it fails.
@@ -139,7 +150,7 @@ impl Shared {
         let _open = self.readers.enter();
         let ring = self.ring();
         // Readers hold this lock shared and change nothing: a panic in `f` leaves nothing inconsistent.
-        let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
+        let tree = self.tree()?;
         let engine = tree.as_ref().ok_or(Fault::Unavailable)?;
         let answer = match engine.view() {
             Ok(stored) => f(&View { engine: VerifiedView::over(stored), ring: &ring }),
@@ -147,6 +158,32 @@ impl Shared {
         };
         drop(tree);
         answer.map_err(|fault| self.read_fault(&fault))
+    }
+
+    /// The tree, after the group that is being applied. `Unavailable` if that hangs: a thread of the runtime must not
+    /// hang with it.
+    #[expect(clippy::disallowed_methods, reason = "the lock of the standard library has no wait with a limit")]
+    fn tree(&self) -> Result<RwLockReadGuard<'_, Option<Arc<dyn Engine>>>, Fault> {
+        loop {
+            match self.tree.try_read() {
+                Ok(tree) => return Ok(tree),
+                Err(TryLockError::Poisoned(tree)) => return Ok(tree.into_inner()),
+                Err(TryLockError::WouldBlock) if self.steps.stuck().is_some() => return Err(Fault::Unavailable),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(limits::READ_LOOK_EVERY),
+            }
+        }
+    }
+
+    /// The figures of the tree; while a group is applied, the last ones. Waits for no lock that a hang holds.
+    pub(super) fn engine_stats(&self) -> EngineStats {
+        let found = match (self.steps.stuck(), self.tree.try_read()) {
+            (Some(_), _) | (None, Err(TryLockError::WouldBlock)) => None,
+            (None, Ok(tree)) => Some(stats_of(tree.as_ref())),
+            (None, Err(TryLockError::Poisoned(tree))) => Some(stats_of(tree.into_inner().as_ref())),
+        };
+        let mut last = self.last_stats.lock().unwrap_or_else(PoisonError::into_inner);
+        found.into_iter().for_each(|found| *last = found);
+        last.clone()
     }
 
     fn read_fault(&self, fault: &TxFault) -> Fault {
@@ -253,16 +290,6 @@ impl Shared {
             WriteRoom::Reclaim => 0,
         };
         if free < least { Err(Fault::StorageFull) } else { Ok(()) }
-    }
-
-    pub(super) fn set_busy(&self, since: Option<Instant>) {
-        *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
-    }
-
-    /// The duration of the writer's current closure or sync.
-    pub(super) fn busy_for(&self) -> Duration {
-        let since = *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner);
-        since.map(|since| self.clock.instant().saturating_duration_since(since)).unwrap_or_default()
     }
 
     pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {

@@ -221,7 +221,7 @@ impl Store {
         self.embedded().allow_sending()
     }
 
-    /// Measures free space, and marks the store as lost when the writer hangs. To be called about once per second.
+    /// Measures free space. To be called about once per second.
     pub fn tend(&self) {
         self.embedded().tend();
     }

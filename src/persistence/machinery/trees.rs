@@ -147,19 +147,6 @@ pub fn sync_names(layout: &Layout, name: &TreeName) -> io::Result<()> {
     Ok(())
 }
 
-/// The directory in which a check creates its trees.
-pub fn scratch(layout: &Layout) -> PathBuf {
-    layout.root.join("checking")
-}
-
-/// Removes the remains of an interrupted check.
-pub fn remove_scratch(layout: &Layout) -> io::Result<()> {
-    match std::fs::remove_dir_all(scratch(layout)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
 /// Syncs all files of the tree of that name, which no process has open.
 pub fn sync_files(layout: &Layout, name: &TreeName) -> io::Result<()> {
     let dir = layout.root.join(&name.0);

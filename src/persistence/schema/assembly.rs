@@ -81,7 +81,7 @@ impl Store {
             let LogHead { number, hash } = self.log_head(audit::log(log));
             AuditMark { entries: number, hash: hash.iter().map(|byte| format!("{byte:02x}")).collect() }
         };
-        let StoreCondition { status, reasons, engine, tree_bytes, free_bytes, readers, writer, swaps } =
+        let StoreCondition { status, reasons, engine, tree_bytes, free_bytes, damaged_values, readers, writer, swaps } =
             self.condition();
         StoreReport {
             status,
@@ -89,6 +89,7 @@ impl Store {
             engine,
             tree_bytes,
             free_bytes,
+            damaged_values,
             readers,
             last_event: self.head().to_string(),
             audit: mark(AuditLog::Changes),

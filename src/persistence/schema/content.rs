@@ -15,6 +15,7 @@ use crate::{
         catalog::TableRow,
         engine::{ByteScan, EngineError, EngineView, Pair},
         keyring::Keyring,
+        links::{self, LogGaps, Misfit, Misfits},
         reader::{ByteReader, TxFault},
     },
     types::limits,
@@ -34,6 +35,9 @@ pub enum ContentFault {
         /// The table and the reason.
         fault: TxFault,
     },
+    /// Rows that are missing or do not fit each other; the text names tables and numbers.
+    #[error("{0}")]
+    Misfits(String),
     /// The audit chain is not valid.
     #[error("the audit chain is broken at entry {number} of {}", log.as_str())]
     Broken {
@@ -92,11 +96,12 @@ pub fn verify(engine: &dyn EngineView, ring: &Keyring) -> Result<Contents, Conte
 impl Content<'_> {
     fn rows(&self) -> Result<u64, ContentFault> {
         let tables: BTreeMap<u8, &TableRow> = CATALOG.tables.iter().map(|row| (row.tag, row)).collect();
+        let (mut misfits, mut gaps) = (Misfits::default(), LogGaps::of(CATALOG.logs));
         let mut scan = ByteScan::all(limits::SCAN_MAX);
         let mut rows = 0;
         loop {
             let page = self.engine.scan(&scan).map_err(TxFault::from)?;
-            let Some((last, _)) = page.last() else { return Ok(rows) };
+            let Some((last, _)) = page.last() else { break };
             scan = scan.after(last.clone());
             for (place, value) in page {
                 // The byte 0 is the engine's own.
@@ -108,8 +113,15 @@ impl Content<'_> {
                 let decoded = table.decode(self.ring, &place, &value);
                 decoded.map_err(|fault| ContentFault::Row { key: hex(&place), fault })?;
                 rows += 1;
+                if let Some(misfit) = links::misfit(&CATALOG, self, (&place, &value))? {
+                    misfits.count(misfit, 1);
+                }
+                if let Some((log, missing)) = gaps.row(&place) {
+                    misfits.count(Misfit::Gap(log.name), missing);
+                }
             }
         }
+        if misfits.is_empty() { Ok(rows) } else { Err(ContentFault::Misfits(misfits.to_string())) }
     }
 
     fn chain(&self, log: AuditLog) -> Result<AuditHead, ContentFault> {

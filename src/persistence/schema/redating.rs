@@ -152,7 +152,18 @@ static STEPS: &[RedatingStep] = &[
             },
         )
     },
+    network_shares,
 ];
+
+/// Removes what networks have caused of counts that were dated later: their keys hold the date.
+fn network_shares(tx: &mut Tx<'_>, after: Option<&[u8]>) -> Result<Option<Vec<u8>>, TxFault> {
+    let table = &refused_codes::REFUSED_CODES_BY_NETWORK;
+    let (now, (rows, last)) = (tx.now(), page(tx, table, after)?);
+    for (key, _) in rows.into_iter().filter(|(key, _)| key.0 > now) {
+        tx.delete(table, &key)?;
+    }
+    Ok(last)
+}
 
 /// Records that an operator accepted the transaction's time, which is earlier than `before`, and starts the walk.
 pub fn begin(tx: &mut Tx<'_>, before: Timestamp) -> Result<(), TxFault> {
@@ -195,12 +206,7 @@ fn walk<K: TableKey, V: Record + PartialEq>(
     dated: impl Fn(&V, Timestamp) -> V,
     put: impl Fn(&mut Tx<'_>, &K, &V) -> Result<(), TxFault>,
 ) -> Result<Option<Vec<u8>>, TxFault> {
-    let after = after.map(K::from_bytes).transpose();
-    let after = after.map_err(|_| TxFault::Corrupt(format!("{}: a place does not decode", table.name)))?;
-    let scan = Scan::all().limit(limits::REDATED_AT_ONCE);
-    let rows = tx.scan(table, after.iter().fold(scan, Scan::after))?;
-    let is_full = rows.len() == limits::REDATED_AT_ONCE;
-    let last = rows.last().filter(|_| is_full).map(|(key, _)| key.to_bytes());
+    let (rows, last) = page(tx, table, after)?;
     for (key, row) in rows {
         let changed = dated(&row, tx.now());
         if changed != row {
@@ -208,4 +214,21 @@ fn walk<K: TableKey, V: Record + PartialEq>(
         }
     }
     Ok(last)
+}
+
+/// Rows of a table, and the key behind which the next ones begin, if more may be left.
+type TablePage<K, V> = (Vec<(K, V)>, Option<Vec<u8>>);
+
+fn page<K: TableKey, V: Record>(
+    tx: &Tx<'_>,
+    table: &Table<K, V>,
+    after: Option<&[u8]>,
+) -> Result<TablePage<K, V>, TxFault> {
+    let after = after.map(K::from_bytes).transpose();
+    let after = after.map_err(|_| TxFault::Corrupt(format!("{}: a place does not decode", table.name)))?;
+    let scan = Scan::all().limit(limits::REDATED_AT_ONCE);
+    let rows = tx.scan(table, after.iter().fold(scan, Scan::after))?;
+    let is_full = rows.len() == limits::REDATED_AT_ONCE;
+    let last = rows.last().filter(|_| is_full).map(|(key, _)| key.to_bytes());
+    Ok((rows, last))
 }

@@ -41,8 +41,8 @@ impl ManualClock {
         Self::over(start, ManualSource::Caller)
     }
 
-    /// A clock for development: starts at the wall clock, or at the end of a journal that is later, and is then moved by
-    /// its caller.
+    /// A clock for development: starts at the wall clock, or at the end of a journal that is later, and is then moved
+    /// by its caller.
     pub fn of_the_machine() -> Self {
         Self::over(wall(), ManualSource::Machine)
     }

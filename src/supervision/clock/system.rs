@@ -24,7 +24,7 @@ pub struct SystemClock {
 /// One reading of the machine's clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockReading {
-    /// The wall clock.
+    /// The time of day that the machine shows.
     pub wall: Timestamp,
     /// The time since the machine's start, with the time in which it was suspended. No change of the wall clock moves
     /// it.
@@ -84,6 +84,10 @@ impl Clock for SystemClock {
         Instant::now()
     }
 
+    fn suspended(&self) -> Duration {
+        boot().saturating_sub(time_of(rustix::time::ClockId::Monotonic))
+    }
+
     fn begin(&self, end: JournalEnd) {
         let proven = end.restored || (self.sources.kernel)() == KernelClock::Synchronised;
         let rule = if proven { GapRule::Any } else { GapRule::UpTo(self.gap_max) };
@@ -132,6 +136,10 @@ fn boot() -> Duration {
     let id = rustix::time::ClockId::Boottime;
     #[cfg(not(target_os = "linux"))]
     let id = rustix::time::ClockId::Monotonic;
+    time_of(id)
+}
+
+fn time_of(id: rustix::time::ClockId) -> Duration {
     let time = rustix::time::clock_gettime(id);
     let (seconds, nanoseconds) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
     Duration::new(seconds.unwrap_or_default(), nanoseconds.unwrap_or_default())

@@ -82,7 +82,7 @@ fn a_wall_clock_set_back_does_not_turn_time_back() {
 }
 
 #[test]
-fn a_leap_while_running_is_not_followed() {
+fn a_jump_while_running_is_not_followed() {
     let mut line = Timeline::start(reading(day(10), HOUR));
     let (now, trouble) = observed(&mut line, reading(day(10).plus(6 * MINUTE), HOUR + MINUTE));
     assert_eq!(now, day(10).plus(MINUTE));
@@ -93,7 +93,7 @@ fn a_leap_while_running_is_not_followed() {
 }
 
 #[test]
-fn a_machine_that_was_suspended_is_no_leap() {
+fn a_machine_that_was_suspended_is_no_jump() {
     let mut line = Timeline::start(reading(day(10), HOUR));
     let (now, trouble) = observed(&mut line, reading(day(12), HOUR + 2 * DAY));
     assert_eq!((now, trouble, line.is_trusted()), (day(12), None, true));

@@ -101,6 +101,8 @@ metrics! {
     StoreTreeSwapAfter = "majordomo_store_last_tree_swap_after_bytes", Gauge, [], "Bytes of the tree that it made";
     StoreJournalBytes = "majordomo_store_journal_bytes", Gauge, [], "Bytes of the journal on disk";
     StoreFreeBytes = "majordomo_store_free_bytes", Gauge, [], "Free bytes on the disk of the store";
+    StoreDamaged = "majordomo_store_damaged_values", Gauge, [],
+        "Stored values that are damaged also after a rebuild of the tree: requests that need them fail";
     AuditEntries = "majordomo_audit_entries", Gauge, ["log"], "Entries of the audit log";
     MailboxDepth = "majordomo_mailbox_messages", Gauge, ["actor"], "Messages that wait for an actor";
     MailboxWait = "majordomo_mailbox_wait_seconds", Gauge, ["actor"],
@@ -128,5 +130,9 @@ metrics! {
     MailsWaiting = "majordomo_mails_waiting", Gauge, [], "Mails that wait, counted to 1000 in each lane";
     MailPaused = "majordomo_mail_paused", Gauge, [], "1 while nothing is sent after a restore";
     MailFailing = "majordomo_mail_failing", Gauge, [], "1 while nothing is sent because the provider fails";
+    ClockDifference = "majordomo_clock_difference_seconds", Gauge, [],
+        "Time by which the wall clock is ahead of the program's time (behind it: negative), while it is not followed";
+    ClockHolds = "majordomo_clock_holds_removal", Gauge, [],
+        "1 while nothing is deleted, released or retired, because the clock is not trusted";
     ProcessStart = "majordomo_process_start_timestamp_seconds", Gauge, [], "Unix time of the start of the process";
 }

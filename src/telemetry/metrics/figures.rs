@@ -10,7 +10,7 @@ use crate::{
         health::MailReport,
         store::{StoreReport, TreeSwapCount},
     },
-    types::Timestamp,
+    types::{ClockDifference, ClockTrouble, Timestamp},
 };
 
 /// The figures of the whole process.
@@ -18,6 +18,8 @@ use crate::{
 pub struct Figures {
     /// When the process was started.
     pub started: Timestamp,
+    /// The wall clock.
+    pub clock: ClockFigures,
     /// The store.
     pub store: StoreReport,
     /// Its groups of transactions.
@@ -44,6 +46,22 @@ pub struct Figures {
     pub hasher: HasherFigures,
     /// Access tokens that were verified before.
     pub cache: CacheFigures,
+}
+
+/// The trust in the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockFigures {
+    /// The two times, while the wall clock is not followed.
+    pub trouble: Option<ClockTrouble>,
+    /// Whether the time may decide what is deleted, released or retired.
+    pub may_remove: bool,
+}
+
+impl ClockFigures {
+    fn difference(&self) -> f64 {
+        let Some(ClockDifference { own, wall }) = self.trouble.map(|trouble| trouble.difference()) else { return 0.0 };
+        wall.since(own).as_secs_f64() - own.since(wall).as_secs_f64()
+    }
 }
 
 /// Events of one type.
@@ -140,6 +158,8 @@ pub struct ActorWork {
 impl Figures {
     pub(super) fn samples(&self) -> Samples {
         let mut samples = Samples::default();
+        samples.put(Metric::ClockDifference, "edge", self.clock.difference());
+        samples.put(Metric::ClockHolds, "edge", flag(!self.clock.may_remove));
         samples.put(Metric::ProcessStart, "edge", seconds_of(self.started));
         self.put_store(&mut samples);
         self.actors.iter().for_each(|actor| put_actor(&mut samples, actor));
@@ -171,6 +191,7 @@ impl Figures {
         put(Metric::StoreGroupSeconds, Duration::from_micros(writer.last_group_us).as_secs_f64());
         put(Metric::StoreBusySeconds, Duration::from_millis(writer.busy_ms).as_secs_f64());
         put(Metric::StoreTreeBytes, float(store.tree_bytes));
+        put(Metric::StoreDamaged, float(store.damaged_values as u64));
         let last_swap = store.tree_swaps.last.as_ref();
         let optional = [
             (Metric::StoreLastCommit, writer.last_commit_at.map(seconds_of)),

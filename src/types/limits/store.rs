@@ -54,10 +54,16 @@ pub const SNAPSHOT_EVERY: Duration = Duration::from_secs(6 * 3_600);
 pub const SNAPSHOT_BYTES: u64 = 1 << 30;
 /// Number of snapshots in the data directory.
 pub const SNAPSHOTS_KEPT: usize = 2;
-/// The writer is busy with one closure for this long: health `down`.
-pub const WRITER_STUCK: Duration = Duration::from_secs(5);
-/// The writer is busy with one closure for this long: the process ends.
+/// The writer is busy with one step for this long: the process ends (`store.writer_limit`).
 pub const WRITER_LOST: Duration = Duration::from_secs(30);
+/// The writer is busy with one step for this part of that time: health `down`.
+pub const WRITER_STUCK_PART: u32 = 6;
+/// The time beyond all limits of a shutdown after which a process is killed whose writer hangs.
+pub const STUCK_EXIT_MARGIN: Duration = Duration::from_secs(2);
+/// How long health is `down` after a transaction's deadline had passed when its turn came.
+pub const WRITES_EXPIRED_SHOWN: Duration = Duration::from_secs(10);
+/// The interval at which a read looks whether the group that is being applied is done.
+pub const READ_LOOK_EVERY: Duration = Duration::from_micros(100);
 /// The value of `Retry-After` while the store is opened, rebuilt or migrated.
 pub const STARTING_RETRY: Duration = Duration::from_secs(5);
 /// How long a stop waits for an opening, which is abandoned after that: a killed opening loses nothing either.

@@ -7,4 +7,3 @@ mod log;
 mod metrics;
 mod snapshots;
 mod store;
-mod wrong_clock;

@@ -16,7 +16,7 @@ use crate::{
         view::View,
         writer::{Write, job::Job},
     },
-    types::{Fault, limits},
+    types::Fault,
 };
 
 /// The store in this process; clones are handles of the same store.
@@ -98,13 +98,10 @@ impl Embedded {
         Ok(())
     }
 
-    /// Measures free space, and marks the store as lost when the writer hangs.
+    /// Measures free space.
     pub(in crate::persistence::machinery) fn tend(&self) {
         if let Some(Ok(free)) = self.upkeep.as_ref().map(Upkeep::free_bytes) {
             self.shared.free_bytes.store(free, Ordering::Relaxed);
-        }
-        if self.shared.busy_for() >= limits::WRITER_LOST {
-            self.shared.lose(format!("the writer is busy with one step for more than {:?}", limits::WRITER_LOST));
         }
     }
 

@@ -4,12 +4,14 @@
 //! the content of the files. Begin with `Fs`. The disk of the tests, which loses what was not synced, is
 //! `tests/store/sim_fs.rs`.
 
+pub mod read_only;
 pub mod real;
 
 use std::{fmt, io, path::Path};
 
 use rustix::io::Errno;
 
+pub use read_only::ReadOnlyFs;
 pub use real::RealFs;
 
 /// Whether an operation failed because the process, or the machine, has no free file descriptor: it changed nothing,
@@ -42,6 +44,10 @@ pub trait Held: Send + Sync {}
 pub trait Fs: Send + Sync {
     /// Opens an existing file for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>>;
+    /// Opens an existing file for reading.
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        self.open(path)
+    }
     /// Creates an empty file; an existing file of that name is replaced.
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>>;
     /// Renames `from` to `to`; an existing file of that name is replaced. Durable after `sync_dir`.
@@ -58,4 +64,8 @@ pub trait Fs: Send + Sync {
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
     /// Locks the file at `path` exclusively; `None` if another process holds it.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>>;
+    /// As `try_lock`, without writing: a file that does not exist is not created, and nothing is locked then.
+    fn try_lock_to_read(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
+        self.try_lock(path)
+    }
 }

@@ -28,6 +28,19 @@ struct RealLock {
 
 impl Held for RealLock {}
 
+/// Stands for the lock of a directory without a lock's file: no process has it open.
+struct NoLock;
+
+impl Held for NoLock {}
+
+fn locked(file: StdFile) -> io::Result<Option<Box<dyn Held>>> {
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(Box::new(RealLock { file }))),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl Drop for RealLock {
     /// Unlocks explicitly: a child that was just forked has a copy of the descriptor until it executes its program.
     fn drop(&mut self) {
@@ -84,6 +97,10 @@ impl Fs for RealFs {
         Ok(Box::new(RealFile(OpenOptions::new().read(true).write(true).open(path)?)))
     }
 
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(RealFile(StdFile::open(path)?)))
+    }
+
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
         Ok(Box::new(RealFile(file)))
@@ -126,10 +143,14 @@ impl Fs for RealFs {
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Box::new(RealLock { file }))),
-            Err(Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error.into()),
+        locked(file)
+    }
+
+    fn try_lock_to_read(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
+        match StdFile::open(path) {
+            Ok(file) => locked(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(Box::new(NoLock))),
+            Err(error) => Err(error),
         }
     }
 }

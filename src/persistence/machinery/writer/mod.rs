@@ -8,7 +8,9 @@ pub(super) mod heads;
 pub(super) mod job;
 pub(super) mod queue;
 pub mod step;
+pub mod steps;
 mod swapping;
+pub mod watch;
 
 pub use group::ReplayCheck;
 pub use job::{Write, WriteLane, WriteRoom};

@@ -8,8 +8,9 @@ use std::{
 use super::{
     group::{Finished, Group, GroupBase, ReplayCheck, TreeLost},
     heads::LogHeads,
-    job::Job,
+    job::{Job, WriteLane},
     queue::{Turn, WorkFound},
+    steps::WriterStep,
 };
 use crate::{
     persistence::machinery::{
@@ -73,7 +74,7 @@ impl StoreWriter {
                 answered
             }
         };
-        self.shared.set_busy(None);
+        self.shared.steps.enter(WriterStep::Idle);
         if self.shared.is_lost() { answered + self.turn_away() } else { answered }
     }
 
@@ -92,7 +93,7 @@ impl StoreWriter {
                 job.answer(Err(fault));
                 continue;
             }
-            self.shared.set_busy(Some(now));
+            self.shared.steps.enter(WriterStep::Closure);
             if let Err(TreeLost(fault)) = group.run(job, self.shared.clock.now()) {
                 return Err((GroupLost::Tree(fault), group.into_jobs()));
             }
@@ -104,7 +105,14 @@ impl StoreWriter {
     fn admit(&self, job: &dyn Job, now: Instant) -> Result<(), Fault> {
         self.shared.check_space(job.write().room)?;
         let work = &job.write().work;
-        if now >= work.deadline || !work.start_writing() {
+        if now >= work.deadline {
+            match job.write().lane {
+                WriteLane::Prompt => self.shared.steps.note_expired(),
+                WriteLane::Bulk => {}
+            }
+            return Err(Fault::Expired);
+        }
+        if !work.start_writing() {
             return Err(Fault::Expired);
         }
         Ok(())
@@ -115,7 +123,6 @@ impl StoreWriter {
         let answered = answers.len();
         let began = self.shared.clock.instant();
         if !commits.is_empty() {
-            self.shared.set_busy(Some(began));
             let count = commits.len();
             let synced_in = match self.make_durable(commits) {
                 Ok(time) => time,
@@ -158,6 +165,7 @@ impl StoreWriter {
         let Some(target) = self.target.as_mut() else { return Ok(None) };
         let durable = target.commit(commits)?;
         let synced_in = durable.synced_in();
+        self.shared.steps.enter(WriterStep::Apply);
         let mut tree = self.shared.tree.write().unwrap_or_else(PoisonError::into_inner);
         // Taken out first: after an error or a panic the tree may hold half a commit, which no reader may see.
         let whole = tree.take();
@@ -211,11 +219,17 @@ impl StoreWriter {
             Err(error) if !error.is_fatal() => tracing::warn!(%error, "a checkpoint was not taken; it is tried again"),
             Err(error) => self.shared.lose_by("checkpoint", &error),
         }
+        self.shared.steps.enter(WriterStep::Idle);
+    }
+
+    pub(in crate::persistence::machinery) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     /// After the last step: closes the store for reading, takes the last checkpoint, writes the mark of a clean close.
     pub fn finish(&mut self) {
         self.turn_away();
+        self.shared.steps.enter(WriterStep::Close);
         self.shared.drop_tree();
         if let Some(target) = self.target.take()
             && !self.shared.is_lost()
@@ -223,6 +237,7 @@ impl StoreWriter {
         {
             self.shared.lose_by("closing", &error);
         }
+        self.shared.steps.enter(WriterStep::Ended);
         self.shared.ended.send_replace(true);
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::{heads::LogHeads, step::StoreWriter};
+use super::{heads::LogHeads, step::StoreWriter, steps::WriterStep};
 use crate::persistence::machinery::{
     base::Base, commit_target::CommitTarget, engine::verified::VerifiedView, rebuild::GrowingTree, shared::Shared,
     view::View,
@@ -16,7 +16,7 @@ impl StoreWriter {
             return base.handover().end();
         }
         let Some(mut tree) = base.offered_tree() else { return };
-        self.shared.set_busy(Some(self.shared.clock.instant()));
+        self.shared.steps.enter(WriterStep::Swap);
         match finish(&self.shared, base, &self.heads, &mut tree) {
             Ok(heads) => match base.install(&tree) {
                 Ok(old) => {
@@ -37,7 +37,7 @@ impl StoreWriter {
             },
             Err(reason) => base.handover().refused(tree, reason),
         }
-        self.shared.set_busy(None);
+        self.shared.steps.enter(WriterStep::Idle);
     }
 }
 
