@@ -58,10 +58,7 @@ impl AppError {
                 | OpenError::RebuiltFails { .. }
                 | OpenError::NoFormat { .. }
                 | OpenError::Seal(_)
-                | OpenError::Stopped
                 | OpenError::Journal(_)
-                | OpenError::Stopped
-                | OpenError::RebuiltFails { .. }
                 | OpenError::Format(FormatError::Newer { .. } | FormatError::Older { .. } | FormatError::Damaged(_)),
             )
             | OpenFault::Ring(RingFault::Open { .. }) => return Self::Store(fault.to_string()),
@@ -70,7 +67,6 @@ impl AppError {
             OpenFault::Directory(
                 OpenError::TreeAhead { .. }
                 | OpenError::NothingToRebuild { .. }
-                | OpenError::RebuiltFails { .. }
                 | OpenError::Snapshot(_)
                 | OpenError::Engine(_),
             ) => (true, RESTORE),
