@@ -11,9 +11,9 @@ use majordomo::persistence::{
     Batch, Operation,
     base::{Base, Commit},
     engine::EngineKind,
+    journal::frame::FrameTime,
     settings::{BootId, StoreSettings, Tuning},
 };
-use majordomo::types::Entropy as _;
 use serde_json::{Value, json};
 
 use crate::api::Api;
@@ -69,9 +69,11 @@ fn lengthen(dir: &Path) {
         entropy.fill(&mut keys);
         let put = |key: &[u8]| Operation::Put { key: [&[UNKNOWN_TABLE], key].concat(), value: vec![7; 100] };
         // Many small commits, as those of a program.
-        let commits = keys
-            .chunks(160)
-            .map(|keys| Commit { time: base.last_time(), batch: Batch(keys.chunks(16).map(put).collect()) });
+        let commits = keys.chunks(160).map(|keys| Commit {
+            time: base.last_time(),
+            step: FrameTime::Onward,
+            batch: Batch(keys.chunks(16).map(put).collect()),
+        });
         let durable = base.commit(commits.collect()).unwrap();
         base.apply(durable).unwrap();
     }

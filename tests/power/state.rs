@@ -94,7 +94,18 @@ pub async fn check(recording: &Recording, seed: u64, figures: &mut PowerFigures)
     checked.map_err(|fault| format!("{what}: {fault}"))
 }
 
-async fn check_directory(home: &Home, stories: &[Story], position: u64, figures: &mut PowerFigures) -> Result<(), String> {
+/// Why the program rebuilt its tree, from its log.
+fn reason_of_rebuild(written: &str) -> Option<String> {
+    let line = written.lines().find(|line| line.contains("the tree was rebuilt"))?;
+    Some(line.split("reason=").nth(1).unwrap_or(line).to_owned())
+}
+
+async fn check_directory(
+    (home, engine): (&Home, &str),
+    stories: &[Story],
+    position: u64,
+    figures: &mut PowerFigures,
+) -> Result<(), String> {
     match store_check(home).await {
         Ok(_) => {}
         // A stop during the first start, or a tree that the next start builds again.
