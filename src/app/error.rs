@@ -54,14 +54,10 @@ impl AppError {
             OpenFault::Directory(
                 OpenError::Locked { .. }
                 | OpenError::NoDirectory(_)
-                | OpenError::Stopped
-                | OpenError::RebuiltFails { .. }
                 | OpenError::NoFormat { .. }
                 | OpenError::Seal(_)
                 | OpenError::Stopped
                 | OpenError::Journal(_)
-                | OpenError::Stopped
-                | OpenError::RebuiltFails { .. }
                 | OpenError::Format(FormatError::Newer { .. } | FormatError::Older { .. } | FormatError::Damaged(_)),
             )
             | OpenFault::Ring(RingFault::Open { .. }) => return Self::Store(fault.to_string()),
