@@ -123,7 +123,7 @@ metrics! {
     MailPaused = "majordomo_mail_paused", Gauge, [], "1 while nothing is sent after a restore";
     MailFailing = "majordomo_mail_failing", Gauge, [], "1 while nothing is sent because the provider fails";
     ClockDifference = "majordomo_clock_difference_seconds", Gauge, [],
-        "Time by which the wall clock is ahead of the program's time, or behind it (negative), while it is not followed";
+        "Time by which the wall clock is ahead of the program's time (behind it: negative), while it is not followed";
     ClockHolds = "majordomo_clock_holds_removal", Gauge, [],
         "1 while nothing is deleted, released or retired, because the clock is not trusted";
     ProcessStart = "majordomo_process_start_timestamp_seconds", Gauge, [], "Unix time of the start of the process";
