@@ -227,13 +227,15 @@ fn oldest_origin(context: &OpenContext<'_>, inspection: &Inspection) -> Result<T
 /// Loads the snapshot `file` into the empty tree of `engine`.
 fn load_file(fs: &dyn Fs, engine: &dyn Engine, (file, summary): (&Path, &Summary)) -> Result<(), CheckFault> {
     read::read(fs, file, |part| -> Result<(), CheckFault> {
-        Ok(match part {
+        let (batch, lsn) = match part {
             SnapshotPart::Pairs(pairs) => {
                 let puts = pairs.into_iter().map(|(key, value)| Operation::Put { key, value });
-                engine.apply(&Batch(puts.collect()), Lsn(summary.head.from))?;
+                (Batch(puts.collect()), Lsn(summary.head.from))
             }
-            SnapshotPart::Frame(frame) => engine.apply(&frame.batch, frame.lsn)?,
-        })
+            SnapshotPart::Frame(frame) => (frame.batch, frame.lsn),
+        };
+        engine.apply(&batch, lsn)?;
+        Ok(())
     })?;
     Ok(())
 }
