@@ -14,6 +14,7 @@ use majordomo::{
     },
     persistence::{
         Decision, KeyLoss, OpenFault, Options, ReplayCheck, Store, Tx, TxFault,
+        base::Opening,
         engine::{ByteScan, EngineKind},
         opening_watch::OpeningWatch,
         persons,
@@ -65,8 +66,8 @@ impl TestStore {
     }
 
     pub fn try_open(&self, key_loss: KeyLoss) -> Result<OpenStore<'_>, OpenFault> {
-        let (store, writer, _) = Store::open_in_hand(self.options(key_loss))?;
-        Ok(OpenStore { test_store: self, store, writer })
+        let (store, writer, opening) = Store::open_in_hand(self.options(key_loss))?;
+        Ok(OpenStore { test_store: self, store, writer, opening })
     }
 
     pub fn open(&self) -> OpenStore<'_> {
@@ -98,6 +99,8 @@ pub struct OpenStore<'a> {
     test_store: &'a TestStore,
     pub store: Store,
     pub writer: StoreWriter,
+    /// What was found and done by the opening.
+    pub opening: Opening,
 }
 
 impl<'a> OpenStore<'a> {
@@ -133,6 +136,12 @@ impl<'a> OpenStore<'a> {
 
     pub fn write(&self) -> majordomo::persistence::Write {
         write(self.test_store.disk.clock.as_ref(), &self.test_store.stamps)
+    }
+
+    /// Lets the writer take a checkpoint, and take over a rebuilt tree.
+    pub fn tend(&mut self) {
+        self.test_store.disk.clock.advance(Duration::from_secs(2));
+        self.writer.checkpoint();
     }
 
     pub fn close(mut self) {
