@@ -49,6 +49,8 @@ struct Figures {
     /// The longest start after a kill whose tree was there.
     slowest_start: Duration,
     slowest_rebuild: Duration,
+    /// Starts over a tree that took longer than promised.
+    late: usize,
 }
 
 /// One client's work until the program ends.
@@ -126,6 +128,9 @@ impl Victim {
         home.set("store.journal_retention", "0s");
         home.set("store.snapshot_every_bytes", "64KiB");
         home.set("edge.rate_limits.enabled", "false");
+        // Cheap hashes: more changes between two kills.
+        home.set("auth.hash.memory_kib", "64");
+        home.set("auth.hash.iterations", "1");
         // By default the issuer is the listener's address, whose port differs after each start here.
         home.set("auth.issuer", "http://majordomo.localhost");
         let server = home.start().await;
@@ -180,7 +185,7 @@ impl Victim {
         } else {
             self.start = ready_after;
             figures.slowest_start = figures.slowest_start.max(ready_after);
-            assert!(ready_after <= READY_WITHIN, "ready only after {ready_after:?}");
+            figures.late += usize::from(ready_after > READY_WITHIN);
         }
         self
     }
@@ -210,6 +215,7 @@ async fn survives(engine: &str) {
         victim.finish().await;
     }
     println!("{engine}, {kills} kills, seed {seed}: {figures:?}");
+    assert_eq!(figures.late, 0, "starts that took longer than {READY_WITHIN:?}: {figures:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,7 +17,7 @@ mod state;
 use std::path::{Path, PathBuf};
 
 use recording::Recording;
-use state::Findings;
+use state::PowerFigures;
 
 use crate::repeat::{count, seed};
 
@@ -33,42 +33,42 @@ fn kept(engine: &str, seed: u64) -> PathBuf {
     std::env::temp_dir().join(format!("majordomo-power-{engine}-{seed}"))
 }
 
-async fn check(recording: &Recording, seed: u64, findings: &mut Findings) {
-    if let Err(fault) = state::check(recording, seed, findings).await {
-        let kept = kept(&recording.engine, seed);
-        recording.keep(&kept);
-        let state = kept.join(format!("data-{seed}"));
-        if !state.exists() {
-            state::build(recording, seed, &state);
-        }
-        panic!(
-            "{fault}\nrun again: MAJORDOMO_TEST_RECORDING={} MAJORDOMO_TEST_SEED={seed} cargo test --test e2e power",
-            kept.display()
-        );
+/// Checks the state of `seed`. Of one that is not as promised the recording and the state are kept, and the fault with
+/// the way to see it again is returned.
+async fn fault(recording: &Recording, seed: u64, figures: &mut PowerFigures) -> Option<String> {
+    let fault = state::check(recording, seed, figures).await.err()?;
+    let kept = kept(&recording.engine, seed);
+    recording.keep(&kept);
+    let state = kept.join("data");
+    if !state.exists() {
+        state::build(recording, seed, &state);
     }
+    let again = format!("MAJORDOMO_TEST_RECORDING={} MAJORDOMO_TEST_SEED={seed}", kept.display());
+    Some(format!("{fault}\nrun again: {again} cargo test --test e2e power"))
 }
 
 async fn survives(engine: &str) {
     let (seed, states) = (seed(), count("MAJORDOMO_TEST_POWER", STATES));
-    let mut findings = Findings::default();
+    let mut figures = PowerFigures::default();
     if let Ok(folder) = std::env::var("MAJORDOMO_TEST_RECORDING") {
         let recording = Recording::load(Path::new(&folder));
         if recording.engine == engine {
-            check(&recording, seed, &mut findings).await;
+            assert_eq!(fault(&recording, seed, &mut figures).await, None);
         }
         return;
     }
-    let (mut steps, mut recordings) = (0, 0);
+    let (mut steps, mut recordings, mut faults) = (0, 0, Vec::new());
     for first in (0..states).step_by(OF_ONE_RECORDING) {
         let folder = tempfile::tempdir().unwrap();
         let recording = Recording::make(engine, usize::MAX, folder.path()).await;
         steps += recording.record.len();
         recordings += 1;
         for state in first..states.min(first + OF_ONE_RECORDING) {
-            check(&recording, seed + state as u64, &mut findings).await;
+            faults.extend(fault(&recording, seed + state as u64, &mut figures).await);
         }
     }
-    println!("{engine}, seed {seed}: {recordings} recordings, {steps} steps; {findings:?}");
+    println!("{engine}, seed {seed}: {recordings} recordings, {steps} steps; {figures:?}");
+    assert!(faults.is_empty(), "{} of {states} states are not as promised:\n{}", faults.len(), faults.join("\n\n"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,7 +86,7 @@ async fn fault_without_syncs(folder: &Path, is_ignored: fn(&str) -> bool) -> Opt
     let mut recording = Recording::load(folder);
     recording.record = recording.record.without_syncs(is_ignored);
     for seed in 0..FOUND_WITHIN {
-        let fault = state::check(&recording, seed, &mut Findings::default()).await.err();
+        let fault = state::check(&recording, seed, &mut PowerFigures::default()).await.err();
         if fault.is_some() {
             return fault;
         }

@@ -1,7 +1,7 @@
 //! One state in which a stop of the machine may leave the data directory: built, opened by the real program as after
 //! another boot, and compared with what the clients know.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::{
     disk::Disk,
@@ -22,10 +22,11 @@ const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// What was found in states that are as promised.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub struct PowerFigures {
     pub states: usize,
     pub accounts: usize,
-    pub rebuilt: usize,
+    /// Why trees were rebuilt, and how often.
+    pub rebuilt: BTreeMap<String, usize>,
     pub cut: usize,
     pub slowest: Duration,
 }
@@ -85,15 +86,26 @@ pub fn build(recording: &Recording, seed: u64, target: &Path) -> Built {
 }
 
 /// Builds and checks the state of `seed`; the error states what is not as promised.
-pub async fn check(recording: &Recording, seed: u64, findings: &mut Findings) -> Result<(), String> {
+pub async fn check(recording: &Recording, seed: u64, figures: &mut PowerFigures) -> Result<(), String> {
     let home = recording::home(&recording.engine);
     let Built { position, what, mut dice } = build(recording, seed, &home.store());
     let accounts = chosen(&recording.stories, position, &mut dice);
-    let checked = check_directory(&home, &accounts, position, findings).await;
+    let checked = check_directory((&home, &recording.engine), &accounts, position, figures).await;
     checked.map_err(|fault| format!("{what}: {fault}"))
 }
 
-async fn check_directory(home: &Home, stories: &[Story], position: u64, findings: &mut Findings) -> Result<(), String> {
+/// Why the program rebuilt its tree, from its log.
+fn reason_of_rebuild(written: &str) -> Option<String> {
+    let line = written.lines().find(|line| line.contains("the tree was rebuilt"))?;
+    Some(line.split("reason=").nth(1).unwrap_or(line).trim_matches('"').to_owned())
+}
+
+async fn check_directory(
+    (home, engine): (&Home, &str),
+    stories: &[Story],
+    position: u64,
+    figures: &mut PowerFigures,
+) -> Result<(), String> {
     match store_check(home).await {
         Ok(_) => {}
         // A stop during the first start, or a tree that the next start builds again.
@@ -116,14 +128,21 @@ async fn check_directory(home: &Home, stories: &[Story], position: u64, findings
     if !status.success() {
         return Err(format!("the program ended with {status}: {written}"));
     }
+    let rebuilt = reason_of_rebuild(&written);
+    let is_expected = |reason: &String| engine == "sled" || reason == "there is none yet";
+    if let Some(reason) = rebuilt.as_ref().filter(|reason| !is_expected(reason)) {
+        return Err(format!("a tree that survives a stop of the machine was rebuilt: {reason}\n{written}"));
+    }
     let notes = store_check(home).await.map_err(|text| format!("`store check` afterwards: {text}\n{written}"))?;
     if notes.contains("rebuilds the tree") {
         return Err(format!("a tree that was closed is not trusted: {notes}"));
     }
-    findings.states += 1;
-    findings.accounts += stories.len();
-    findings.rebuilt += usize::from(written.contains("the tree was rebuilt"));
-    findings.cut += usize::from(written.contains("tail was cut"));
-    findings.slowest = findings.slowest.max(ready_after);
+    figures.states += 1;
+    figures.accounts += stories.len();
+    if let Some(reason) = &rebuilt {
+        *figures.rebuilt.entry(reason.clone()).or_default() += 1;
+    }
+    figures.cut += usize::from(written.contains("tail was cut"));
+    figures.slowest = figures.slowest.max(ready_after);
     Ok(())
 }

@@ -101,6 +101,41 @@ async fn a_known_device_signs_in_after_a_day_of_wrong_passwords() {
     }
 }
 
+#[tokio::test]
+async fn a_reset_ends_the_lockouts_of_its_network_and_no_other_client_sees_it() {
+    let app = TestApp::new().await;
+    app.verified(ADA).await;
+    let other = app.anyone.at("198.51.100.1");
+    let wrong = json!({ "identifier": ADA, "password": "not the one it is" });
+    for _ in 0..5 {
+        assert_eq!(app.anyone.post("/auth/login", wrong.clone()).await.status, 401);
+        assert_eq!(other.post("/auth/login", wrong.clone()).await.status, 401);
+    }
+    assert_eq!(app.login(ADA).await.problem(), "locked_out");
+    let request = app.forgot(ADA).await.body["resetId"].clone();
+    let code = code_in(&app.mail(ADA, "reset_code", 1).await);
+    assert_eq!(app.anyone.post("/auth/password/reset", reset(&request, &code)).await.status, 204);
+    assert_eq!(other.post("/auth/login", wrong).await.problem(), "locked_out", "as before the reset");
+    assert_eq!(app.login_with(ADA, NEW).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_reset_ends_the_lockout_of_the_day() {
+    let app = TestApp::with(|config| config.auth.lockout.daily_failures = 10).await;
+    app.verified(ADA).await;
+    for network in 0..10 {
+        app.anyone
+            .at(&format!("198.51.{network}.1"))
+            .post("/auth/login", json!({ "identifier": ADA, "password": "not the one it is" }))
+            .await;
+    }
+    assert_eq!(app.login(ADA).await.problem(), "locked_out");
+    let request = app.forgot(ADA).await.body["resetId"].clone();
+    let code = code_in(&app.mail(ADA, "reset_code", 1).await);
+    assert_eq!(app.anyone.post("/auth/password/reset", reset(&request, &code)).await.status, 204);
+    assert_eq!(app.login_with(ADA, NEW).await.status, 200);
+}
+
 /// Registers an address and tries wrong codes for it from one network; gives the id and the right code.
 async fn guessed(app: &TestApp, email: &str, (network, tries): (&str, usize)) -> (Value, String) {
     let id = app.register(email).await.body["id"].clone();

@@ -15,7 +15,7 @@ use majordomo::{
         auth::{actions::AuthAction, events::UserLoginFailed},
         event::{DeadLetter, DeadReason, Delayed},
         notification::TemplateName,
-        otp::RefusedCodes,
+        otp::{NetworkRefusedCodes, RefusedCodes},
         user::actions::UserAction,
     },
     persistence::{
@@ -33,7 +33,7 @@ use majordomo::{
             subscription::{self, EventPlace, Settlement},
         },
     },
-    types::{Timestamp, id::EventId},
+    types::{Network, Timestamp, id::EventId},
 };
 
 use crate::{
@@ -71,7 +71,10 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
     tx.audit(AuditRecord::refused(AuthAction::Login, person).detail("reason=password"))?;
     tables::timing_padding::leave(tx)?;
     let refused = RefusedCodes::with_another(None, now);
-    tables::refused_codes::put(tx, RefusalScope::Domain("example.com"), &refused)?;
+    let scope = RefusalScope::Domain("example.com");
+    tables::refused_codes::put(tx, scope, &refused)?;
+    let caused = (Network::V4([192, 0, 2]), &NetworkRefusedCodes { count: 1 });
+    tables::refused_codes::put_of_network(tx, (scope, &refused), caused)?;
     let request = a_reset_request(tx, now);
     tables::reset::put(tx, &request)?;
     let invitation = an_invitation(tx, now);
@@ -83,7 +86,7 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), TxFault> {
 fn fill_failures(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), TxFault> {
     use majordomo::domain::auth::lockout::{LockoutLimits, RateOrigin, Reservation, Subject, reserve};
     let (subject, origin) = (Subject::Identifier([3; 32]), RateOrigin::Device([4; 16]));
-    let network = majordomo::types::Network::V4([192, 0, 2]);
+    let network = Network::V4([192, 0, 2]);
     for origin in [origin, RateOrigin::Network(network)] {
         let before = failure::find(tx, subject, origin)?;
         if let Reservation::Reserved(counters) = reserve(&before, origin, now, &LockoutLimits::default()) {

@@ -100,8 +100,8 @@ fn provable(tx: &Tx<'_>, id: UserId) -> Decision<Registration, EffectRefused> {
     }
 }
 
-/// The user who has the address of a registration without a proof, and to whom the proof belongs; ends the invitation of
-/// the address. Refused if a user has proven the address.
+/// The user who has the address of a registration without a proof, and to whom the proof belongs; ends the invitation
+/// of the address. Refused if a user has proven the address.
 fn unproven_holder(tx: &mut Tx<'_>, registered: &Registration) -> Decision<Option<User>, EffectRefused> {
     let holder = user::find_by_email(tx, &registered.email)?;
     if holder.as_ref().is_some_and(|holder| holder.email_verified) {

@@ -151,9 +151,9 @@ pub(crate) fn forget_failures(tx: &mut Tx<'_>, of: &User, key: &IdentifierKey) -
     subjects.into_iter().try_for_each(|subject| failure::clear(tx, subject))
 }
 
-/// Clears the failed logins of a user who has proven the address: those of the user and, of the identifiers, those of the
-/// day and of the prover's network. An identifier stays locked out for other networks that tried it too often, because
-/// the end of that lockout would reveal to them that the identifier is a user's.
+/// Clears the failed logins of a user who has proven the address: those of the user and, of the identifiers, those of
+/// the day and of the prover's network. An identifier stays locked out for other networks that tried it too often,
+/// because the end of that lockout would reveal to them that the identifier is a user's.
 pub(crate) fn forget_failures_of_prover(tx: &mut Tx<'_>, of: &User, key: &IdentifierKey) -> Result<(), TxFault> {
     failure::clear(tx, Subject::User(of.id))?;
     let origin = RateOrigin::Network(tx.context().network());

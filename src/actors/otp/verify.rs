@@ -103,7 +103,7 @@ pub struct CodeTry {
 /// What counts a try.
 #[derive(Debug, Clone)]
 pub enum TryCount {
-    /// The code.
+    /// The code itself, as all codes but those of a password reset.
     Code,
     /// The request to reset a password that the try names; the request has counted it.
     Request(ResetTry),

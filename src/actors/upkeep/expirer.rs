@@ -1,5 +1,5 @@
-//! Ends the expired registrations, invitations, codes, sessions, failed logins, counts of wrong codes, requests to reset
-//! a password and outcomes.
+//! Ends the expired registrations, invitations, codes, sessions, failed logins, counts of wrong codes, requests to
+//! reset a password and outcomes.
 
 use std::{sync::Arc, time::Duration};
 

@@ -3,7 +3,10 @@
 //! Between checkpoints redb commits without a sync. After any crash it has the state of its last checkpoint, and the
 //! rest is replayed from the journal.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
@@ -36,6 +39,8 @@ impl RedbEngine {
         let engine = Self { database, file };
         // Without this write, readers would find no table in a new file.
         engine.write(Durability::Immediate, |_| Ok(()))?;
+        // redb syncs its file and not the file's name: a stop of the machine would leave an empty directory.
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
         Ok(engine)
     }
 
