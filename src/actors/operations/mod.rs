@@ -12,7 +12,7 @@ mod health;
 mod recent;
 
 pub use crate::persistence::snapshot::SnapshotForm;
-pub use commands::{SnapshotRefusal, SnapshotTaken, snapshot_detail};
+pub use commands::{CompactRefusal, SnapshotRefusal, SnapshotTaken, snapshot_detail};
 
 use std::sync::{
     Arc, OnceLock,

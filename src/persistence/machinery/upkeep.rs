@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     Lsn,
-    engine::Engine,
+    engine::{Engine, EngineKind},
     format::{Format, FormatError},
     fs::Fs,
     journal::{
@@ -22,17 +22,20 @@ use super::{
         reader::{FrameFound, SegmentReader},
         segment::{self, HEADER},
     },
+    keyring::Keyring,
     layout::Layout,
+    live_bytes::LiveBytes,
     progress::StoreProgress,
     scrub::Scrub,
-    settings::{StoreEnvironment, Tuning},
+    settings::{StoreEnvironment, StoreSettings, Tuning},
     shared::Shared,
     snapshot::{
         self, Head, SnapshotDisk, SnapshotError, SnapshotForm, Summary, read,
         write::{self, SnapshotSource},
     },
+    swap::SwapState,
 };
-use crate::types::{Timestamp, limits};
+use crate::types::{Clock, Entropy, Timestamp, limits};
 
 /// The free space of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,13 +105,21 @@ fn segments_bytes(fs: &dyn Fs, layout: &Layout, segments: &[SegmentName]) -> Res
     Ok(bytes)
 }
 
-struct UpkeepInner {
-    environment: StoreEnvironment,
-    layout: Layout,
-    tuning: Tuning,
-    // Weak, so that upkeep does not delay a close.
-    engine: Weak<dyn Engine>,
-    progress: Arc<StoreProgress>,
+pub(super) struct UpkeepInner {
+    pub(super) fs: Arc<dyn Fs>,
+    pub(super) clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    ring: Option<Arc<Keyring>>,
+    pub(super) layout: Layout,
+    pub(super) tuning: Tuning,
+    pub(super) engine_kind: EngineKind,
+    // Weak, so that upkeep does not delay a close. Replaced when the tree is.
+    engine: Mutex<Weak<dyn Engine>>,
+    pub(super) progress: Arc<StoreProgress>,
+    // The first commit after which the history is needed by a swap.
+    history_from: Mutex<Option<Lsn>>,
+    pub(super) swaps: SwapState,
+    pub(super) live: LiveBytes,
     // Held while snapshots or segments are created or removed: one at a time.
     last: Mutex<LastSnapshot>,
     // Held while `store.json` is written.
@@ -122,7 +133,7 @@ struct UpkeepInner {
 /// A handle to the upkeep of an opened store; clones are handles of the same.
 #[derive(Clone)]
 pub struct Upkeep {
-    inner: Arc<UpkeepInner>,
+    pub(super) inner: Arc<UpkeepInner>,
 }
 
 /// The result of a round of upkeep.
@@ -149,7 +160,7 @@ impl Upkeep {
     pub(super) fn new(
         environment: &StoreEnvironment,
         layout: &Layout,
-        tuning: &Tuning,
+        settings: &StoreSettings,
         engine: &Arc<dyn Engine>,
         progress: &Arc<StoreProgress>,
         created: Timestamp,
@@ -157,11 +168,18 @@ impl Upkeep {
         let last = LastSnapshot::find(SnapshotDisk::of(environment), layout, created)?;
         Ok(Self {
             inner: Arc::new(UpkeepInner {
-                environment: environment.clone(),
+                fs: Arc::clone(&environment.fs),
+                clock: Arc::clone(&environment.clock),
+                entropy: Arc::clone(&environment.entropy),
+                ring: environment.ring.clone(),
                 layout: layout.clone(),
-                tuning: tuning.clone(),
-                engine: Arc::downgrade(engine),
+                tuning: settings.tuning.clone(),
+                engine_kind: settings.engine,
+                engine: Mutex::new(Arc::downgrade(engine)),
                 progress: Arc::clone(progress),
+                history_from: Mutex::default(),
+                swaps: SwapState::default(),
+                live: LiveBytes::default(),
                 last: Mutex::new(last),
                 rewriting: Mutex::new(()),
                 shared: OnceLock::new(),
@@ -195,23 +213,42 @@ impl Upkeep {
         }
     }
 
+    /// The tree; `None` once the store is closed.
+    pub(super) fn engine(&self) -> Option<Arc<dyn Engine>> {
+        self.inner.engine.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+
+    /// What the handles of the store share; `None` before it is open and after it is closed.
+    pub(super) fn shared(&self) -> Option<Arc<Shared>> {
+        self.inner.shared.get().and_then(Weak::upgrade)
+    }
+
+    /// From now on `engine` is the tree.
+    pub(super) fn set_engine(&self, engine: &Arc<dyn Engine>) {
+        *self.inner.engine.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(engine);
+    }
+
+    /// Keeps the snapshots that are exact at `from` or later, and all commits after `from`, until it is called with
+    /// `None`. Waits for the end of a snapshot or a removal that is running.
+    pub(super) fn keep_history(&self, from: Option<Lsn>) {
+        let _held = self.last();
+        *self.inner.history_from.lock().unwrap_or_else(PoisonError::into_inner) = from;
+    }
+
+    fn history_from(&self) -> Option<Lsn> {
+        *self.inner.history_from.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Bytes of the journal on disk.
     pub fn journal_bytes(&self) -> Result<u64, SnapshotError> {
-        let (fs, layout) = (&*self.inner.environment.fs, &self.inner.layout);
+        let (fs, layout) = (&*self.inner.fs, &self.inner.layout);
         let segments = segment::list(fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
         segments_bytes(fs, layout, &segments)
     }
 
-    /// Bytes of the newest snapshot in the data directory, if there is one.
-    pub fn snapshot_bytes(&self) -> Result<Option<u64>, SnapshotError> {
-        let Some(newest) = self.snapshots()?.pop() else { return Ok(None) };
-        let file = self.inner.environment.fs.open(&self.inner.layout.snapshots.join(snapshot::file_name(newest)));
-        file.and_then(|file| file.length()).map(Some).map_err(SnapshotError::io("measuring one"))
-    }
-
     /// Free bytes on the store's disk.
     pub fn free_bytes(&self) -> io::Result<u64> {
-        self.inner.environment.fs.free_bytes(&self.inner.layout.root)
+        self.inner.fs.free_bytes(&self.inner.layout.root)
     }
 
     /// Records that a restored store may send; durable when this returns.
@@ -233,7 +270,7 @@ impl Upkeep {
         // The file is replaced atomically: a panic leaves no partial file.
         let _held = self.inner.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
         let format = change(self.format()?);
-        super::format::write(&*self.inner.environment.fs, &self.inner.layout, &format)
+        super::format::write(&*self.inner.fs, &self.inner.layout, &format)
             .map_err(SnapshotError::io("writing store.json"))
     }
 
@@ -289,17 +326,17 @@ impl Upkeep {
     }
 
     /// The disk and the key ring of the snapshots.
-    fn disk(&self) -> SnapshotDisk<'_> {
-        SnapshotDisk::of(&self.inner.environment)
+    pub(super) fn disk(&self) -> SnapshotDisk<'_> {
+        SnapshotDisk::new(&*self.inner.fs, self.inner.ring.as_deref())
     }
 
     /// The snapshots in the data directory, by the commit they are exact at, first to last.
     pub fn snapshots(&self) -> Result<Vec<Lsn>, SnapshotError> {
-        snapshot::list(&*self.inner.environment.fs, &self.inner.layout.snapshots).map_err(SnapshotError::io("listing"))
+        snapshot::list(&*self.inner.fs, &self.inner.layout.snapshots).map_err(SnapshotError::io("listing"))
     }
 
     fn is_due(&self, last: &LastSnapshot) -> bool {
-        let UpkeepInner { environment: StoreEnvironment { clock, .. }, progress, tuning, .. } = &*self.inner;
+        let UpkeepInner { clock, progress, tuning, .. } = &*self.inner;
         // A snapshot that was taken later than now is from before an operator accepted an earlier time.
         progress.committed() > last.exact
             && (!last.taken.is_within(tuning.snapshot_every, clock.now())
@@ -326,19 +363,21 @@ impl Upkeep {
     }
 
     fn name(&self, from: &Path, to: &Path) -> Result<(), SnapshotError> {
-        let fs = &*self.inner.environment.fs;
+        let fs = &*self.inner.fs;
         let dir = super::files::parent(to);
         fs.rename(from, to).and_then(|()| fs.sync_dir(dir)).map_err(SnapshotError::io("naming the file"))
     }
 
     fn write_unnamed(&self, file: &Path, form: SnapshotForm) -> Result<Summary, SnapshotError> {
-        let UpkeepInner { environment, layout, engine, progress, closing, .. } = &*self.inner;
-        let StoreEnvironment { fs, clock, entropy, .. } = environment;
-        let engine = engine.upgrade().ok_or(SnapshotError::Closing)?;
-        let head = Head { format: self.format()?, from: progress.applied().0, taken: clock.now() };
+        let UpkeepInner { fs, clock, entropy, layout, progress, closing, .. } = &*self.inner;
+        // Read before the engine is taken: a swap may come in between, and the tree that is replaced gets no commit
+        // after that.
+        let from = progress.applied().0;
+        let engine = self.engine().ok_or(SnapshotError::Closing)?;
+        let head = Head { format: self.format()?, from, taken: clock.now() };
         let (disk, journal) = (self.disk(), layout.journal.as_path());
         let source = SnapshotSource { disk, entropy: &**entropy, form, engine: &*engine, progress, journal, closing };
-        let shared = self.inner.shared.get().and_then(Weak::upgrade);
+        let shared = self.shared();
         let written = write::write(&source, &head, file, shared.as_deref().map(Scrub::begin));
         if let Some(shared) = shared {
             shared.note_walk(&written);
@@ -347,18 +386,19 @@ impl Upkeep {
             // Frees its space; if that fails too, the next snapshot replaces the file.
             let _ = fs.remove(file);
         }
-        written
+        written.inspect(|summary| self.inner.live.set(summary.live_bytes))
     }
 
     fn format(&self) -> Result<Format, SnapshotError> {
-        super::format::read(&*self.inner.environment.fs, &self.inner.layout)?
+        super::format::read(&*self.inner.fs, &self.inner.layout)?
             .ok_or_else(|| FormatError::Damaged("the file is missing".into()).into())
     }
 
     fn drop_snapshots(&self, kept: usize) -> Result<Vec<Lsn>, SnapshotError> {
         let mut found = self.snapshots()?;
         found.truncate(found.len().saturating_sub(kept));
-        let UpkeepInner { environment: StoreEnvironment { fs, .. }, layout, .. } = &*self.inner;
+        found.retain(|exact| self.history_from().is_none_or(|from| *exact < from));
+        let UpkeepInner { fs, layout, .. } = &*self.inner;
         for lsn in &found {
             fs.remove(&layout.snapshots.join(snapshot::file_name(*lsn))).map_err(SnapshotError::io("removing one"))?;
         }
@@ -369,10 +409,11 @@ impl Upkeep {
     }
 
     fn drop_segments(&self, spare: Spare) -> Result<Vec<SegmentName>, SnapshotError> {
-        let UpkeepInner { environment: StoreEnvironment { fs, .. }, layout, progress, tuning, .. } = &*self.inner;
+        let UpkeepInner { fs, layout, progress, tuning, .. } = &*self.inner;
         // The oldest of the kept snapshots decides, so that the journal continues from each of them.
         let Some(oldest) = self.usable()?.first().copied() else { return Ok(Vec::new()) };
-        let covered = oldest.min(progress.checkpointed());
+        let covered = [Some(oldest), Some(progress.checkpointed()), self.history_from()];
+        let covered = covered.into_iter().flatten().min().unwrap_or_default();
         let segments = segment::list(&**fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
         let mut bytes = segments_bytes(&**fs, layout, &segments)?;
         let mut dropped = Vec::new();
@@ -401,7 +442,7 @@ impl Upkeep {
     /// Whether the segment before the first of `after` is older than the retention: its last commit came before the
     /// first commit of each of them. Always false while the clock may not decide what is removed.
     fn is_old(&self, after: &[SegmentName]) -> Result<bool, SnapshotError> {
-        let UpkeepInner { environment: StoreEnvironment { fs, clock, .. }, layout, tuning, .. } = &*self.inner;
+        let UpkeepInner { fs, clock, layout, tuning, .. } = &*self.inner;
         let now = clock.now();
         if !clock.may_remove() {
             return Ok(false);

@@ -45,7 +45,11 @@ pub struct SnapshotDisk<'a> {
 impl<'a> SnapshotDisk<'a> {
     /// The disk and the ring of `environment`. Only sealed snapshots are read.
     pub fn of(environment: &'a StoreEnvironment) -> Self {
-        Self { fs: &*environment.fs, ring: environment.ring.as_deref(), takes_plain: false }
+        Self::new(&*environment.fs, environment.ring.as_deref())
+    }
+
+    pub(in crate::persistence::machinery) fn new(fs: &'a dyn Fs, ring: Option<&'a Keyring>) -> Self {
+        Self { fs, ring, takes_plain: false }
     }
 
     /// The same, which reads plain snapshots too: for a file that an operator names.

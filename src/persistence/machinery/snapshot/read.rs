@@ -69,7 +69,7 @@ pub fn read<E: From<SnapshotError>>(
 ) -> Result<Summary, E> {
     let mut blocks = Blocks::open(disk, path)?;
     let head = read_head(&mut blocks)?;
-    let mut tally = Tally { last_key: Vec::new(), pairs: 0, frames: 0, lsn: Lsn(head.from) };
+    let mut tally = Tally { last_key: Vec::new(), pairs: 0, live_bytes: 0, frames: 0, lsn: Lsn(head.from) };
     loop {
         let (kind, payload) = blocks.next()?;
         match kind {
@@ -89,16 +89,9 @@ pub fn read<E: From<SnapshotError>>(
                 if !blocks.is_at_end() {
                     return Err(blocks.damaged("something follows the end").into());
                 }
-                let Tally { pairs, frames, lsn: exact, .. } = tally;
-                return Ok(Summary {
-                    head,
-                    exact,
-                    time,
-                    pairs,
-                    frames,
-                    bytes: blocks.bytes.length,
-                    form: blocks.cover.form(),
-                });
+                let Tally { pairs, live_bytes, frames, lsn: exact, .. } = tally;
+                let (bytes, form) = (blocks.bytes.length, blocks.cover.form());
+                return Ok(Summary { head, exact, time, pairs, live_bytes, frames, bytes, form });
             }
             _ => return Err(blocks.damaged("a block of an unknown kind").into()),
         }
@@ -120,6 +113,7 @@ fn parse_head(payload: &[u8]) -> Result<Option<Head>, SnapshotError> {
 struct Tally {
     last_key: Vec<u8>,
     pairs: u64,
+    live_bytes: u64,
     frames: u64,
     lsn: Lsn,
 }
@@ -141,6 +135,7 @@ impl Tally {
             }
             self.last_key.clone_from(&key);
             self.pairs += 1;
+            self.live_bytes += (key.len() + value.len()) as u64;
             pairs.push((key, value));
         }
         Some(pairs)
