@@ -56,6 +56,8 @@ impl AppError {
                 | OpenError::NoDirectory(_)
                 | OpenError::NoFormat { .. }
                 | OpenError::Seal(_)
+                | OpenError::Stopped
+                | OpenError::RebuiltFails { .. }
                 | OpenError::Journal(_)
                 | OpenError::Format(FormatError::Newer { .. } | FormatError::Older { .. } | FormatError::Damaged(_)),
             )
