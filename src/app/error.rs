@@ -56,6 +56,7 @@ impl AppError {
                 | OpenError::NoDirectory(_)
                 | OpenError::NoFormat { .. }
                 | OpenError::Seal(_)
+                | OpenError::Stopped
                 | OpenError::Journal(_)
                 | OpenError::Format(FormatError::Newer { .. } | FormatError::Older { .. } | FormatError::Damaged(_)),
             )
@@ -65,6 +66,7 @@ impl AppError {
             OpenFault::Directory(
                 OpenError::TreeAhead { .. }
                 | OpenError::NothingToRebuild { .. }
+                | OpenError::RebuiltFails { .. }
                 | OpenError::Snapshot(_)
                 | OpenError::Engine(_),
             ) => (true, RESTORE),
