@@ -123,8 +123,8 @@ impl Check<'_> {
 }
 
 /// The way to a store without the fault. Nothing is removed before a copy of the directory exists.
-const RESTORE: &str = "copy the directory, then restore the last snapshot into another one (`majordomo snapshot restore \
-                       FILE DIR`)";
+const RESTORE: &str = "copy the directory, then restore the last snapshot into another one (`majordomo snapshot \
+                       restore FILE DIR`)";
 
 /// The fault with the directory and what to do.
 fn failed(dir: &Path, fault: CheckFault) -> CliFailure {

@@ -17,6 +17,7 @@ use majordomo::persistence::{
 };
 
 use crate::{
+    check::scope,
     test_disk::Dice,
     test_store::{OpenStore, TestStore},
     tools::{Seeded, ready, write},
@@ -173,7 +174,7 @@ fn sixty_four_writers_and_their_readers_notice_nothing_of_a_swap() {
         }
         runtime.block_on(store.close());
         drop(store);
-        check(&test_store.disk.settings, &test_store.disk.environment, |_, _| Ok(())).unwrap();
+        check(&test_store.disk.settings, &test_store.disk.environment, scope(|_, _| Ok(()))).unwrap();
         let opened = test_store.open();
         for (number, acknowledged) in (0..).zip(&seen.counts) {
             let found = ready(opened.store.read(move |view| view.get(&SECOND_BY_NUMBER, &number))).unwrap();

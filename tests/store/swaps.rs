@@ -21,6 +21,7 @@ use majordomo::persistence::{
 };
 
 use crate::{
+    check::scope,
     sim_fs::SimFailure,
     test_store::{OpenStore, TestStore},
 };
@@ -89,7 +90,7 @@ fn a_tree_is_replaced_while_commits_go_on_and_holds_the_same() {
         assert_eq!(trees(&test_store.disk.settings.dir), [format!("tree-000003.{}", kind.name())]);
         opened.close();
         // The check builds the state from snapshot and journal, and compares the new tree with it.
-        check(&test_store.disk.settings, &test_store.disk.environment, |_, _| Ok(())).unwrap();
+        check(&test_store.disk.settings, &test_store.disk.environment, scope(|_, _| Ok(()))).unwrap();
         let opened = test_store.open();
         assert_eq!(opened.opening.tree, TreeState::Trusted, "{}", kind.name());
         assert!(opened.contents() == state, "{}", kind.name());

@@ -20,7 +20,7 @@ const UNREADABLE: &str = "the mark itself cannot be read";
 pub struct TreeMark {
     /// The name of the tree's directory; `None`: the tree that is current.
     pub tree: Option<String>,
-    /// What failed.
+    /// The error of the tree, for the log of the next start.
     pub reason: String,
     /// The value that was not the one that was written.
     #[serde(default)]
