@@ -83,7 +83,12 @@ fn show(what: &str, times: &Mutex<Vec<Duration>>, over: Duration) {
 }
 
 /// Commits and reads while `work` runs.
-fn beside<T>(runtime: &tokio::runtime::Runtime, (store, bench_store): (&Store, &BenchStore), what: &str, work: impl FnOnce() -> T) -> T {
+fn beside<T>(
+    runtime: &tokio::runtime::Runtime,
+    (store, bench_store): (&Store, &BenchStore),
+    what: &str,
+    work: impl FnOnce() -> T,
+) -> T {
     let (stop, times) = (Arc::new(AtomicBool::new(false)), Arc::new(Times::default()));
     let began = Instant::now();
     let clients: Vec<_> = (0..CLIENTS)
