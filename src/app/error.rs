@@ -54,8 +54,6 @@ impl AppError {
             OpenFault::Directory(
                 OpenError::Locked { .. }
                 | OpenError::NoDirectory(_)
-                | OpenError::Stopped
-                | OpenError::RebuiltFails { .. }
                 | OpenError::NoFormat { .. }
                 | OpenError::Seal(_)
                 | OpenError::Journal(_)

@@ -43,7 +43,7 @@ pub struct Checkpoint {
 /// The heads of the logs after a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StoredHeads {
-    /// The commit.
+    /// The last commit that they cover.
     pub lsn: u64,
     /// By the log's name; logs that are not there are not compared.
     pub logs: BTreeMap<String, StoredHead>,

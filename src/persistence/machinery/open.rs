@@ -30,7 +30,7 @@ use super::{
     layout::Layout,
     lock::{self, Lock},
     opening_watch::OpeningWatch,
-    rebuild::{self, LoadedTree, TreeOrigin},
+    rebuild::{self, GrowingTree, RebuildError, TreeOrigin, TreeSources},
     settings::{StoreEnvironment, StoreSettings},
     snapshot,
     tree_mark::TreeMark,
@@ -75,6 +75,15 @@ impl OpenContext<'_> {
             Lock::Ours(held) => Ok(held),
             Lock::Theirs(pid) => Err(OpenError::Locked { dir: self.layout.root.display().to_string(), pid }),
         }
+    }
+
+    pub(super) fn sources(&self) -> TreeSources<'_> {
+        TreeSources { fs: self.fs(), layout: &self.layout }
+    }
+
+    /// Reports `keys` of a rebuild, and checks for a stop.
+    pub(super) fn advance(&self, keys: u64) -> Result<(), RebuildError> {
+        self.watch.advance(keys).map_err(|_| RebuildError::Stopped)
     }
 
     fn journal(&self) -> JournalEnvironment {
@@ -352,7 +361,7 @@ fn usable(
         Err(error) if error.is_full() => return Err(error.into()),
         Err(error) => return Ok(Err(DistrustReason::DoesNotOpen(error.to_string()))),
     };
-    match catch_up_trusted(context, &*engine, checkpoint, last) {
+    match catch_up_trusted(context, GrowingTree::of(tree.clone(), Arc::clone(&engine), checkpoint), last) {
         Ok(Ok(replayed)) => Ok(Ok((engine, replayed))),
         Ok(Err(reason)) => Ok(Err(reason)),
         Err(OpenError::Engine(error)) if !error.is_full() => Ok(Err(DistrustReason::Fails(error.to_string()))),
@@ -362,17 +371,17 @@ fn usable(
 
 fn catch_up_trusted(
     context: &OpenContext<'_>,
-    engine: &dyn Engine,
-    checkpoint: Lsn,
+    mut tree: GrowingTree,
     last: Lsn,
 ) -> Result<Result<u64, DistrustReason>, OpenError> {
+    let (engine, checkpoint) = (Arc::clone(&tree.engine), tree.applied());
     match engine.applied()? {
         None => return Ok(Err(DistrustReason::Empty)),
         Some(applied) if applied < checkpoint => return Ok(Err(DistrustReason::Behind { applied, checkpoint })),
         Some(tree) if tree > last => return Err(OpenError::TreeAhead { tree, journal: last }),
         Some(_) => {}
     }
-    let replayed = rebuild::catch_up(context, engine, checkpoint, last)?;
+    let replayed = tree.follow(context.sources(), last, &mut |keys| context.advance(keys))?;
     if replayed > 0 {
         engine.checkpoint()?;
     }
@@ -414,12 +423,12 @@ fn rebuild_tree(
     trees::make_way(&context.layout, before, reason.others()).map_err(context.io("setting old trees aside"))?;
     let tree = trees::fresh(&context.layout, engine_kind, before).map_err(context.io("naming a tree"))?;
     let filled = fill(context, &tree, &origin, survey.last);
-    let (engine, loaded, replayed) = match filled {
+    let (built, replayed) = match filled {
         Err(OpenError::Engine(source)) => return Err(OpenError::RebuiltFails { reason, source }),
         filled => filled?,
     };
     context.watch.end_rebuild();
-    let last_time = survey.last_time.or(inspection.checkpoint().map(|found| found.time)).unwrap_or(loaded.time);
+    let last_time = survey.last_time.or(inspection.checkpoint().map(|found| found.time)).unwrap_or(built.time);
     let checkpoint = Checkpoint {
         boot: context.settings.boot.0.clone(),
         closed: false,
@@ -433,9 +442,9 @@ fn rebuild_tree(
     };
     write_checkpoint(context, &checkpoint)?;
     TreeMark::clear(context.fs(), &context.layout).map_err(context.io("removing the mark of a tree"))?;
-    let tree = TreeState::Rebuilt { reason, snapshot: origin.snapshot(), keys: loaded.keys };
+    let tree = TreeState::Rebuilt { reason, snapshot: origin.snapshot(), keys: built.keys };
     let opening = Opening { created: false, tree, replayed, cut: survey.cut, last: survey.last };
-    Ok(Built { engine, checkpoint, last_time, opening })
+    Ok(Built { engine: built.engine, checkpoint, last_time, opening })
 }
 
 /// Creates a tree with all commits up to `last`.
@@ -444,12 +453,12 @@ fn fill(
     tree: &TreeName,
     origin: &TreeOrigin,
     last: Lsn,
-) -> Result<(Arc<dyn Engine>, LoadedTree, u64), OpenError> {
-    let engine = trees::open(&context.layout, context.settings.engine, tree)?;
-    let loaded = rebuild::load(context, &*engine, origin)?;
-    let replayed = rebuild::catch_up(context, &*engine, origin.exact(), last)?;
-    engine.checkpoint()?;
-    Ok((engine, loaded, replayed))
+) -> Result<(GrowingTree, u64), OpenError> {
+    let mut growing = GrowingTree::create(&context.layout, context.settings.engine, tree.clone(), origin)?;
+    growing.load(context.sources(), origin, &mut |keys| context.advance(keys))?;
+    let replayed = growing.follow(context.sources(), last, &mut |keys| context.advance(keys))?;
+    growing.engine.checkpoint()?;
+    Ok((growing, replayed))
 }
 
 /// The keys of damaged values for which a tree is rebuilt.

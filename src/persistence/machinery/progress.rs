@@ -13,6 +13,7 @@ pub struct StoreProgress {
     checkpointed: AtomicU64,
     last_time: AtomicI64,
     written: AtomicU64,
+    checkpoints: AtomicU64,
 }
 
 impl StoreProgress {
@@ -41,6 +42,11 @@ impl StoreProgress {
         self.written.load(Ordering::Acquire)
     }
 
+    /// The number of checkpoints since the store was opened.
+    pub(super) fn checkpoints_taken(&self) -> u64 {
+        self.checkpoints.load(Ordering::Acquire)
+    }
+
     pub(super) fn starts(&self, lsn: Lsn, time: Timestamp, checkpointed: Lsn) {
         self.last_time.store(time.as_micros(), Ordering::Release);
         self.committed.store(lsn.0, Ordering::Release);
@@ -60,5 +66,6 @@ impl StoreProgress {
 
     pub(super) fn checkpoints(&self, lsn: Lsn) {
         self.checkpointed.store(lsn.0, Ordering::Release);
+        self.checkpoints.fetch_add(1, Ordering::AcqRel);
     }
 }

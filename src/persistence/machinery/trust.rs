@@ -7,6 +7,7 @@ use super::{
     engine::EngineError,
     format::FormatError,
     journal::{JournalProblem, recover::Cut},
+    rebuild::RebuildError,
     snapshot::SnapshotError,
     trees::OldTrees,
 };
@@ -91,6 +92,18 @@ pub enum OpenError {
         /// The error of the operating system.
         source: io::Error,
     },
+}
+
+impl From<RebuildError> for OpenError {
+    fn from(error: RebuildError) -> Self {
+        match error {
+            RebuildError::Snapshot(error) => Self::Snapshot(error),
+            RebuildError::Journal(error) => Self::Journal(error),
+            RebuildError::Engine(error) => Self::Engine(error),
+            RebuildError::NoOrigin(found) => Self::NothingToRebuild { reason: DistrustReason::New, found },
+            RebuildError::Stopped => Self::Stopped,
+        }
+    }
 }
 
 /// The fix that the operator can apply, if one is known.

@@ -89,8 +89,16 @@ metrics! {
     StoreWaiting = "majordomo_store_waiting_transactions", Gauge, ["lane"], "Transactions that wait for the writer";
     StoreTreeBytes = "majordomo_store_tree_bytes", Gauge, [], "Bytes of the tree on disk";
     StoreLiveBytes = "majordomo_store_live_bytes", Gauge, [],
-        "Bytes of the newest snapshot alone: the keys and values at its time, without what was written since; absent \
-         before the first one";
+        "Bytes of all keys and values when they were last counted, by a snapshot or for a compaction";
+    StoreTreeSwaps = "majordomo_store_tree_swaps_total", Counter, ["reason", "outcome"],
+        "Rebuilds of the tree beside the running store, by reason (`compaction`, `damage`, `disk_full`) and outcome";
+    StoreTreeSwapProgress = "majordomo_store_tree_swap_progress_ratio", Gauge, [],
+        "Progress of the rebuild of the tree that runs, 0 to 1; absent if none does";
+    StoreTreeSwapSeconds = "majordomo_store_last_tree_swap_seconds", Gauge, [],
+        "Time of the last rebuild that replaced the tree";
+    StoreTreeSwapBefore = "majordomo_store_last_tree_swap_before_bytes", Gauge, [],
+        "Bytes of the tree that it replaced";
+    StoreTreeSwapAfter = "majordomo_store_last_tree_swap_after_bytes", Gauge, [], "Bytes of the tree that it made";
     StoreJournalBytes = "majordomo_store_journal_bytes", Gauge, [], "Bytes of the journal on disk";
     StoreFreeBytes = "majordomo_store_free_bytes", Gauge, [], "Free bytes on the disk of the store";
     StoreDamaged = "majordomo_store_damaged_values", Gauge, [],

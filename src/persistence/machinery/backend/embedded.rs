@@ -106,7 +106,7 @@ impl Embedded {
     }
 
     pub(in crate::persistence::machinery) fn condition(&self) -> StoreCondition {
-        report::of(&self.shared)
+        report::of(&self.shared, self.upkeep.as_ref())
     }
 
     pub(in crate::persistence::machinery) async fn close(&self) {

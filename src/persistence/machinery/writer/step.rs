@@ -35,10 +35,10 @@ enum GroupLost {
 
 /// The only component that changes the store. Driven by a thread, by a task, or by its caller.
 pub struct StoreWriter {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// `None` after it is closed.
-    target: Option<CommitTarget>,
-    heads: LogHeads,
+    pub(super) target: Option<CommitTarget>,
+    pub(super) heads: LogHeads,
     replay_check: ReplayCheck,
 }
 
@@ -205,8 +205,9 @@ impl StoreWriter {
         answered
     }
 
-    /// Takes a checkpoint if one is due.
+    /// Between two groups: takes over a rebuilt tree that was offered, and takes a checkpoint if one is due.
     pub fn checkpoint(&mut self) {
+        self.swap_if_offered();
         let Some(target) = self.target.as_mut() else { return };
         if self.shared.is_lost() {
             return;
