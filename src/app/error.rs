@@ -53,6 +53,7 @@ impl AppError {
         let (place, fix) = match fault {
             OpenFault::Directory(
                 OpenError::Locked { .. }
+                | OpenError::NoRoom { .. }
                 | OpenError::NoDirectory(_)
                 | OpenError::Stopped
                 | OpenError::RebuiltFails { .. }

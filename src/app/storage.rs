@@ -34,6 +34,7 @@ pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSetting
             snapshot_bytes: store.snapshot_every_bytes.get(),
             snapshots_kept: usize::try_from(store.snapshots_kept).unwrap_or(limits::SNAPSHOTS_KEPT),
             watch: WatchLimits { kill_after: Some(ends_within(config)), ..WatchLimits::of(store.writer_limit) },
+            ballast_bytes: store.ballast.get(),
             ..Tuning::default()
         },
     }

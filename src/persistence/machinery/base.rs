@@ -12,17 +12,19 @@ use std::{
 
 use super::{
     Batch, Lsn,
+    ballast::Ballast,
     checkpoint::{self, Checkpoint, StoredHeads},
     checksum,
     engine::{Engine, EngineError},
     format::{self, Format, Seal},
-    fs::{Held, lacks_descriptors},
+    fs::{is_full, lacks_descriptors},
     heads_proof::{self, ProofError},
     journal::{
         frame::{FrameError, FrameTime},
         writer::{AppendError, JournalWriter},
     },
     layout::Layout,
+    lock::DirectoryLock,
     log::{Log, LogHead},
     open::{self, Opened},
     opening_watch::OpeningWatch,
@@ -37,7 +39,7 @@ pub use super::{
     progress::StoreProgress,
     trust::{DistrustReason, OpenError, Opening, TreeState},
 };
-use crate::types::{JournalEnd, Timestamp};
+use crate::types::{JournalEnd, Timestamp, limits};
 
 /// The interval at which a close checks whether readers have released the engine.
 const CLOSE_LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -102,7 +104,15 @@ pub enum BaseError {
 impl BaseError {
     /// The error of a step that replaces a small file: the file is the old one or the new one.
     fn of_file(step: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| if lacks_descriptors(&source) { Self::Descriptors(source) } else { Self::Io { step, source } }
+        move |source| {
+            if lacks_descriptors(&source) {
+                Self::Descriptors(source)
+            } else if is_full(&source) {
+                Self::Full(source)
+            } else {
+                Self::Io { step, source }
+            }
+        }
     }
 
     /// Whether the base cannot be used any more.
@@ -136,6 +146,9 @@ pub struct Base {
     format: Format,
     progress: Arc<StoreProgress>,
     upkeep: Upkeep,
+    ballast: Arc<Ballast>,
+    /// When the files of the journal were looked at.
+    looked: Instant,
     opening: Opening,
     checkpoint: Checkpoint,
     since_checkpoint: SinceCheckpoint,
@@ -145,7 +158,7 @@ pub struct Base {
     marker: Arc<TreeMarker>,
     /// Whether trees of earlier openings may be left, which the next checkpoint removes.
     old_trees: bool,
-    held: Box<dyn Held>,
+    held: Arc<DirectoryLock>,
 }
 
 /// The heads of the logs after a commit, in the order of `logs`.
@@ -193,8 +206,11 @@ impl Base {
         let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
         let upkeep = Upkeep::new(&environment, &layout, &settings.tuning, &engine, &progress, format.created)?;
+        let held = Arc::new(held);
+        let ballast = upkeep.guard(&held);
         let steps = WriterSteps::new(Arc::clone(&environment.clock), settings.tuning.watch);
-        let since_checkpoint = SinceCheckpoint { written: 0, taken: environment.clock.instant() };
+        let looked = environment.clock.instant();
+        let since_checkpoint = SinceCheckpoint { written: 0, taken: looked };
         let tree = TreeName(checkpoint.tree.clone());
         let marker = Arc::new(TreeMarker::new(Arc::clone(&environment.fs), layout.clone(), tree));
         Ok(Self {
@@ -206,6 +222,8 @@ impl Base {
             format,
             progress,
             upkeep,
+            ballast,
+            looked,
             opening,
             checkpoint,
             since_checkpoint,
@@ -284,7 +302,9 @@ impl Base {
         }
         group.iter_mut().for_each(|commit| checksum::append_all(&mut commit.batch));
         self.steps.enter(WriterStep::JournalWrite);
-        let bytes = self.writer.append(&group)?;
+        self.ballast.give_up_if_needed();
+        let is_full = |error: &AppendError| matches!(error, AppendError::Full(_));
+        let bytes = self.ballast.relieve(is_full, || self.writer.append(&group))?;
         self.steps.enter(WriterStep::Sync);
         let clock = Arc::clone(&self.environment.clock);
         let began = clock.instant();
@@ -302,15 +322,18 @@ impl Base {
         Ok(DurableGroup { operations, last, synced_in })
     }
 
-    /// Applies a durable group to the tree.
+    /// Applies a durable group to the tree. On a full disk the ballast is given up and the group applied again, which
+    /// has no further effect on what was applied of it. An engine that refuses every call after an error of the disk
+    /// fails again: that is fatal, and the next start, which has the space of the ballast, replays the group.
     pub fn apply(&mut self, group: DurableGroup) -> Result<(), BaseError> {
-        self.engine.apply(&group.operations, group.last)?;
+        self.ballast.relieve(EngineError::is_full, || self.engine.apply(&group.operations, group.last))?;
         self.progress.applies(group.last);
         Ok(())
     }
 
     /// Takes a checkpoint if enough bytes were written or enough time has passed; returns whether it did.
     pub fn checkpoint_if_due(&mut self) -> Result<bool, BaseError> {
+        self.look_at_journal()?;
         if self.progress.applied() <= self.checkpoint.lsn() {
             return Ok(false);
         }
@@ -322,11 +345,29 @@ impl Base {
         Ok(due)
     }
 
+    /// Every second: copies the journal's last segment back if its file was removed, and continues in a new one if that
+    /// was asked for.
+    fn look_at_journal(&mut self) -> Result<(), BaseError> {
+        let now = self.environment.clock.instant();
+        if now.saturating_duration_since(self.looked) < limits::JOURNAL_LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = now;
+        let is_full = |error: &AppendError| matches!(error, AppendError::Full(_));
+        let restored = self.ballast.relieve(is_full, || self.writer.restore_if_unlinked());
+        self.upkeep.note_restored(&restored);
+        restored?;
+        if self.progress.take_wanted_segment() {
+            self.writer.begin_segment().inspect_err(|_| self.progress.want_segment())?;
+        }
+        Ok(())
+    }
+
     fn take_checkpoint(&mut self) -> Result<(), BaseError> {
         // The file may record only what was applied before the engine's checkpoint was requested.
         let lsn = self.progress.applied();
         self.steps.enter(WriterStep::Checkpoint);
-        self.engine.checkpoint()?;
+        self.ballast.relieve(EngineError::is_full, || self.engine.checkpoint())?;
         let heads = self.heads.as_ref().map_or_else(|| self.checkpoint.heads.clone(), NotedHeads::stored);
         let time = self.progress.last_time();
         let next = Checkpoint { lsn: lsn.0, time, heads, ..self.checkpoint.clone() };
@@ -358,8 +399,8 @@ impl Base {
     }
 
     fn write_checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), BaseError> {
-        checkpoint::write(&*self.environment.fs, &self.layout, &checkpoint)
-            .map_err(BaseError::of_file("writing the checkpoint"))?;
+        let write = || checkpoint::write(&*self.environment.fs, &self.layout, &checkpoint);
+        self.ballast.relieve(is_full, write).map_err(BaseError::of_file("writing the checkpoint"))?;
         self.progress.checkpoints(checkpoint.lsn());
         self.checkpoint = checkpoint;
         Ok(())
@@ -375,7 +416,7 @@ impl Base {
         self.upkeep.end();
         self.take_checkpoint()?;
         self.steps.enter(WriterStep::Close);
-        let Self { engine, environment, layout, checkpoint, upkeep, held, .. } = self;
+        let Self { engine, environment, layout, checkpoint, upkeep, ballast, held, .. } = self;
         if !close_engine(engine, &upkeep) {
             // The tree stays open until the process ends, so the lock on the directory is kept until then.
             std::mem::forget(held);
@@ -385,7 +426,8 @@ impl Base {
         let failed = |step| move |source| BaseError::Io { step, source };
         trees::sync_files(&layout, &TreeName(checkpoint.tree.clone())).map_err(failed("syncing the tree"))?;
         let closed = Checkpoint { closed: true, ..checkpoint };
-        checkpoint::write(&*environment.fs, &layout, &closed).map_err(failed("writing the checkpoint"))?;
+        let write = || checkpoint::write(&*environment.fs, &layout, &closed);
+        ballast.relieve(is_full, write).map_err(failed("writing the checkpoint"))?;
         drop(held);
         Ok(Closed::Clean)
     }

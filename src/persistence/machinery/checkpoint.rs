@@ -22,6 +22,9 @@ const NAME: &str = "checkpoint";
 pub struct Checkpoint {
     /// The run of the machine in which the tree was last open.
     pub boot: String,
+    /// The number of the device that held it; `None` in a checkpoint of an earlier version.
+    #[serde(default)]
+    pub device: Option<u64>,
     /// Whether the store was closed cleanly afterwards, with everything on disk.
     pub closed: bool,
     /// All commits up to this one are durable in the tree.

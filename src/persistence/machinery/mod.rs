@@ -6,6 +6,7 @@
 //! `trust.rs` (what is trusted after a crash).
 
 mod backend;
+mod ballast;
 pub mod base;
 pub mod batch;
 pub mod catalog;
@@ -51,8 +52,10 @@ mod slow;
 pub mod snapshot;
 pub mod store;
 pub mod table;
+mod tending;
 pub mod tree_mark;
 pub mod trees;
+mod troubles;
 pub mod trust;
 pub mod tx;
 pub mod upkeep;

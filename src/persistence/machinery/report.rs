@@ -2,13 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{known_damage::FoundDamage, shared::Shared, writer::job::WriteLane};
+use super::{known_damage::FoundDamage, shared::Shared, upkeep::Upkeep, writer::job::WriteLane};
 use crate::{
     telemetry::{
         health::{HealthReason, HealthStatus},
         store::WriterReport,
     },
-    types::limits,
+    types::{Timestamp, limits},
 };
 
 /// The condition of the store.
@@ -24,6 +24,8 @@ pub struct StoreCondition {
     pub tree_bytes: u64,
     /// Free bytes on the disk; `None` for a store in memory.
     pub free_bytes: Option<u64>,
+    /// When the last good snapshot in the data directory was taken.
+    pub last_snapshot_at: Option<Timestamp>,
     /// Stored values that are damaged also after a rebuild of the tree.
     pub damaged_values: usize,
     /// Reads that are open now.
@@ -31,17 +33,19 @@ pub struct StoreCondition {
     pub writer: WriterReport,
 }
 
-pub(super) fn of(shared: &Shared) -> StoreCondition {
+pub(super) fn of(shared: &Shared, upkeep: Option<&Upkeep>) -> StoreCondition {
     let engine = shared.engine_stats();
     let tally = *shared.tally();
     let free = shared.free_bytes.load(Ordering::Relaxed);
     let damage = shared.damage.found();
-    let (status, reasons) = health(shared, free, &damage);
+    let troubles = upkeep.map(Upkeep::troubles).unwrap_or_default();
+    let (status, reasons) = health(shared, free, (&damage, troubles));
     StoreCondition {
         status,
         reasons,
         engine: engine.name,
         tree_bytes: engine.disk_bytes,
+        last_snapshot_at: upkeep.and_then(Upkeep::last_snapshot_at),
         free_bytes: (free != u64::MAX).then_some(free),
         damaged_values: damage.values.values().sum(),
         readers: shared.readers.count(),
@@ -60,7 +64,11 @@ pub(super) fn of(shared: &Shared) -> StoreCondition {
     }
 }
 
-fn health(shared: &Shared, free: u64, damage: &FoundDamage) -> (HealthStatus, Vec<String>) {
+fn health(
+    shared: &Shared,
+    free: u64,
+    (damage, troubles): (&FoundDamage, Vec<(HealthReason, String)>),
+) -> (HealthStatus, Vec<String>) {
     let tables = damage.values.iter().map(|(table, count)| format!("{count} in {table}")).collect::<Vec<_>>();
     let inconsistent = damage.inconsistent.clone();
     let stuck = shared.steps.stuck().map(|busy| busy.step.to_string());
@@ -77,8 +85,10 @@ fn health(shared: &Shared, free: u64, damage: &FoundDamage) -> (HealthStatus, Ve
         (HealthStatus::Down, HealthReason::Damaged, (!tables.is_empty()).then(|| tables.join(", "))),
         (HealthStatus::Degraded, HealthReason::Inconsistent, inconsistent),
     ];
+    let troubles = troubles.into_iter().map(|(reason, text)| (HealthStatus::Degraded, reason, Some(text)));
     let described = described
         .into_iter()
+        .chain(troubles)
         .filter_map(|(status, reason, text)| text.map(|text| (status, format!("{}: {text}", reason.as_str()))));
     plain.chain(described).fold((HealthStatus::Up, Vec::new()), |(worst, mut reasons), (status, reason)| {
         reasons.push(reason);

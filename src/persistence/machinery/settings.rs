@@ -50,6 +50,8 @@ pub struct Tuning {
     pub snapshots_kept: usize,
     /// How long the writer may be busy with one step.
     pub watch: WatchLimits,
+    /// Bytes of the file that is given up when the disk is full; 0: there is none.
+    pub ballast_bytes: u64,
 }
 
 /// How long the writer may be busy with one step.
@@ -88,6 +90,7 @@ impl Default for Tuning {
             snapshot_bytes: limits::SNAPSHOT_BYTES,
             snapshots_kept: limits::SNAPSHOTS_KEPT,
             watch: WatchLimits::default(),
+            ballast_bytes: limits::BALLAST_BYTES,
         }
     }
 }

@@ -14,6 +14,7 @@ use std::{
 
 use super::{
     Lsn,
+    ballast::Ballast,
     engine::Engine,
     format::{Format, FormatError},
     fs::Fs,
@@ -31,6 +32,7 @@ use super::{
         self, Head, SnapshotError, Summary, read,
         write::{self, SnapshotSource},
     },
+    tending::Tended,
 };
 use crate::types::{Timestamp, limits};
 
@@ -98,14 +100,16 @@ fn segments_bytes(fs: &dyn Fs, layout: &Layout, segments: &[SegmentName]) -> Res
     Ok(bytes)
 }
 
-struct UpkeepInner {
-    fs: Arc<dyn Fs>,
-    clock: Arc<dyn crate::types::Clock>,
-    layout: Layout,
+pub(super) struct UpkeepInner {
+    pub(super) fs: Arc<dyn Fs>,
+    pub(super) clock: Arc<dyn crate::types::Clock>,
+    pub(super) layout: Layout,
     tuning: Tuning,
     // Weak, so that upkeep does not delay a close.
     engine: Weak<dyn Engine>,
-    progress: Arc<StoreProgress>,
+    pub(super) progress: Arc<StoreProgress>,
+    // What is watched beside snapshots and segments.
+    pub(super) tended: Tended,
     // Held while snapshots or segments are created or removed: one at a time.
     last: Mutex<LastSnapshot>,
     // Held while `store.json` is written.
@@ -119,7 +123,7 @@ struct UpkeepInner {
 /// A handle to the upkeep of an opened store; clones are handles of the same.
 #[derive(Clone)]
 pub struct Upkeep {
-    inner: Arc<UpkeepInner>,
+    pub(super) inner: Arc<UpkeepInner>,
 }
 
 /// The result of a round of upkeep.
@@ -127,6 +131,8 @@ pub struct Upkeep {
 pub struct Done {
     /// The snapshot that was taken.
     pub snapshot: Option<Summary>,
+    /// Why a snapshot that was due was not taken.
+    pub skipped: Option<String>,
     /// The segments that were removed.
     pub segments: Vec<SegmentName>,
     /// The snapshots that were removed.
@@ -152,6 +158,12 @@ impl Upkeep {
         created: Timestamp,
     ) -> Result<Self, SnapshotError> {
         let last = LastSnapshot::find(&*environment.fs, layout, created)?;
+        let good = (last.exact > Lsn::ZERO).then_some(last.taken);
+        let ballast = Ballast::of(&environment.fs, layout, tuning.ballast_bytes);
+        let known = segment::list(&*environment.fs, &layout.journal)
+            .map_err(JournalProblem::io("listing the segments"))?
+            .into_iter()
+            .collect();
         Ok(Self {
             inner: Arc::new(UpkeepInner {
                 fs: Arc::clone(&environment.fs),
@@ -160,6 +172,7 @@ impl Upkeep {
                 tuning: tuning.clone(),
                 engine: Arc::downgrade(engine),
                 progress: Arc::clone(progress),
+                tended: Tended::new(ballast, known, good),
                 last: Mutex::new(last),
                 rewriting: Mutex::new(()),
                 shared: OnceLock::new(),
@@ -225,8 +238,11 @@ impl Upkeep {
     pub fn run(&self) -> Result<Done, SnapshotError> {
         let mut done = Done::default();
         let mut last = self.last();
-        if self.is_due(&last) {
-            done.snapshot = Some(self.take_kept(&mut last)?);
+        if self.is_due(&last) || self.inner.tended.is_urgent() {
+            match self.lack_of_room(&last)? {
+                None => done.snapshot = Some(self.take_kept(&mut last)?),
+                skipped => done.skipped = skipped,
+            }
         }
         done.snapshots = self.drop_snapshots(self.inner.tuning.snapshots_kept)?;
         done.segments = self.drop_segments(Spare::ByRetention)?;
@@ -240,7 +256,7 @@ impl Upkeep {
         let Some(newest) = self.snapshots()?.pop() else { return Ok(Done::default()) };
         read::verify(&*self.inner.fs, &self.inner.layout.snapshots.join(snapshot::file_name(newest)))?;
         let snapshots = self.drop_snapshots(1)?;
-        Ok(Done { snapshot: None, snapshots, segments: self.drop_segments(Spare::Nothing)? })
+        Ok(Done { snapshots, segments: self.drop_segments(Spare::Nothing)?, ..Done::default() })
     }
 
     /// Takes a snapshot into the data directory, where the next open uses it.
@@ -268,6 +284,15 @@ impl Upkeep {
                 || last.backlog + progress.written() - last.written >= tuning.snapshot_bytes)
     }
 
+    /// What a snapshot lacks of free space; `None` if it fits beside the rest.
+    fn lack_of_room(&self, last: &LastSnapshot) -> Result<Option<String>, SnapshotError> {
+        let since = last.backlog + self.inner.progress.written().saturating_sub(last.written);
+        let needed = self.snapshot_bytes()?.unwrap_or(0) + since + limits::SNAPSHOT_FRAME + limits::SNAPSHOT_LEAVES;
+        let free = self.free_bytes().map_err(SnapshotError::io("measuring the free space"))?;
+        let text = || format!("it needs about {} MiB of free space, and {} MiB are free", needed >> 20, free >> 20);
+        Ok((free < needed).then(text))
+    }
+
     fn take_kept(&self, last: &mut LastSnapshot) -> Result<Summary, SnapshotError> {
         let written = self.inner.progress.written();
         let dir = &self.inner.layout.snapshots;
@@ -275,6 +300,7 @@ impl Upkeep {
         let summary = self.write_unnamed(&unnamed)?;
         self.name(&unnamed, &dir.join(snapshot::file_name(summary.exact)))?;
         *last = LastSnapshot { exact: summary.exact, taken: summary.head.taken, backlog: 0, written };
+        self.inner.tended.note_good(summary.head.taken);
         Ok(summary)
     }
 
@@ -350,6 +376,7 @@ impl Upkeep {
                 break;
             }
             bytes -= segments_bytes(&**fs, layout, &[name])?;
+            self.inner.tended.forget(name);
             fs.remove(&name.path(&layout.journal)).map_err(JournalProblem::io("removing a segment"))?;
             // Synced one by one, so that a stop of the machine leaves no gap.
             fs.sync_dir(&layout.journal).map_err(JournalProblem::io("removing a segment"))?;

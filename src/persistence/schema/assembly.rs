@@ -80,8 +80,17 @@ impl Store {
             let LogHead { number, hash } = self.log_head(audit::log(log));
             AuditMark { entries: number, hash: hash.iter().map(|byte| format!("{byte:02x}")).collect() }
         };
-        let StoreCondition { status, reasons, engine, tree_bytes, free_bytes, damaged_values, readers, writer } =
-            self.condition();
+        let StoreCondition {
+            status,
+            reasons,
+            engine,
+            tree_bytes,
+            free_bytes,
+            damaged_values,
+            last_snapshot_at,
+            readers,
+            writer,
+        } = self.condition();
         StoreReport {
             status,
             reasons,
@@ -89,6 +98,7 @@ impl Store {
             tree_bytes,
             free_bytes,
             damaged_values,
+            last_snapshot_at,
             readers,
             last_event: self.head().to_string(),
             audit: mark(AuditLog::Changes),
