@@ -8,7 +8,7 @@ use crate::{
         KeyLoss, Options, ReplayCheck, engine,
         fs::RealFs,
         opening_watch::OpeningWatch,
-        settings::{BootId, StoreEnvironment, StoreSettings, Tuning, WatchLimits},
+        settings::{BootId, CompactionTuning, StoreEnvironment, StoreSettings, Tuning, WatchLimits},
     },
     supervision::{OsEntropy, SystemClock},
     types::{Clock, limits},
@@ -33,6 +33,11 @@ pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSetting
             snapshot_every: store.snapshot_every,
             snapshot_bytes: store.snapshot_every_bytes.get(),
             snapshots_kept: usize::try_from(store.snapshots_kept).unwrap_or(limits::SNAPSHOTS_KEPT),
+            compaction: CompactionTuning {
+                every: Some(store.compact_every).filter(|every| !every.is_zero()),
+                above_bytes: store.compact_above.get(),
+                share_percent: store.compact_share,
+            },
             watch: WatchLimits { kill_after: Some(ends_within(config)), ..WatchLimits::of(store.writer_limit) },
             ballast_bytes: store.ballast.get(),
             ..Tuning::default()

@@ -32,7 +32,9 @@ use crate::{
         otp::{Otp, OtpSubscriber},
         relay::{Relays, Subscriber},
         store_keeper,
-        upkeep::{AuditHeadLog, Expirer, LogLevelEnd, NotificationRetention, Redating, Retention, Snapshots},
+        upkeep::{
+            AuditHeadLog, Compaction, Expirer, LogLevelEnd, NotificationRetention, Redating, Retention, Snapshots,
+        },
         user::{UserContext, Users},
     },
     config::Config,
@@ -180,6 +182,8 @@ fn upkeep(
         group.worker(spec("redating"), lease("redating").worker(move || Redating::new(at.clone())));
         let at = store.clone();
         group.worker(spec("snapshots"), lease("snapshots").worker(move || Snapshots::new(at.clone())));
+        let at = store.clone();
+        group.worker(spec("compaction"), lease("compaction").worker(move || Compaction::new(at.clone())));
         let at = store.clone();
         group.worker(spec("audit_head"), lease("audit_head").worker(move || AuditHeadLog::new(at.clone())));
         let keys_of = auth.clone();

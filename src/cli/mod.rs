@@ -13,6 +13,7 @@
 mod actors;
 mod client;
 mod clock;
+mod compact;
 mod completions;
 mod config;
 mod health;
@@ -77,7 +78,7 @@ enum Command {
     Top(top::Top),
     /// Print the actors of the running server once
     Actors(actors::Actors),
-    /// Verify the store
+    /// Verify or compact the store
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Create a snapshot of the store, or restore one

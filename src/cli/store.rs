@@ -8,7 +8,9 @@ use std::{
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{CliFailure, CliSettings, Terminal, offline, record_form::RecordForm, watched_fs::watched};
+use super::{
+    CliFailure, CliSettings, Terminal, compact::StoreCompact, offline, record_form::RecordForm, watched_fs::watched,
+};
 use crate::{
     app::{AppError, storage},
     config::{Config, EngineChoice},
@@ -30,6 +32,8 @@ pub(super) enum StoreCommand {
     /// Verify a store that no server has open, or a backup: every segment, every snapshot, the tree and the newer
     /// snapshots against the oldest one and the journal, every record, index and log; changes nothing
     Check(StoreCheck),
+    /// Rebuild the tree of the store without its unused space, with the server running or stopped
+    Compact(StoreCompact),
 }
 
 /// The form of the result.
@@ -48,6 +52,7 @@ impl StoreCommand {
         let config = settings.read(terminal)?.config;
         match self {
             Self::Check(StoreCheck { path, form }) => Check { config: &config, terminal }.run(path.as_deref(), *form),
+            Self::Compact(compact) => compact.run(&config, terminal),
         }
     }
 }
@@ -118,8 +123,8 @@ impl Check<'_> {
 }
 
 /// The way to a store without the fault. Nothing is removed before a copy of the directory exists.
-const RESTORE: &str = "copy the directory, then restore the last snapshot into another one (`majordomo snapshot restore \
-                       FILE DIR`)";
+const RESTORE: &str = "copy the directory, then restore the last snapshot into another one (`majordomo snapshot \
+                       restore FILE DIR`)";
 
 /// The fault with the directory and what to do.
 fn failed(dir: &Path, fault: CheckFault) -> CliFailure {

@@ -37,6 +37,13 @@ section! {
         /// The size of a file in the directory of the store that is given up first when the disk is full, so that
         /// logouts, a stop and a start still have space; made again when there is room. 0 for none.
         ballast: ByteSize = ByteSize::mib(64), within ByteSize::mib(0)..=ByteSize::gib(1);
+        /// The shortest time between two compactions, which rebuild the tree beside the running store when its file has
+        /// more than three times the bytes of its content. "0s": only `majordomo store compact` compacts.
+        compact_every: Duration = Duration::from_hours(24), within Duration::ZERO..=days(365);
+        /// The size of the tree's file up to which it is not compacted.
+        compact_above: ByteSize = ByteSize::mib(64), within ByteSize::mib(1)..=ByteSize::gib(1_024);
+        /// The share of its time, in percent, in which a compaction works; it takes more when commits come faster.
+        compact_share: u32 = 25, within 1..=100;
     }
 }
 

@@ -15,6 +15,8 @@ actions! {
     AcceptClock = 0x0703, "clock.accept" in Changes;
     /// An operator changed the level of the log for a while.
     SetLogLevel = 0x0704, "log.set_level" in Changes;
+    /// The tree of the store was replaced by a rebuilt one.
+    ReplaceTree = 0x0705, "store.replace_tree" in Changes;
 }
 
 /// The last time that an operator accepted an earlier time than the program's. What the store holds from before that

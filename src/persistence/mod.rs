@@ -32,6 +32,7 @@ pub use machinery::{
     scan::{self, Scan},
     sealing, settings, snapshot,
     store::{self, Store},
+    swap,
     table::{self, Table},
     tree_mark, trees, trust,
     tx::{self, Tx},

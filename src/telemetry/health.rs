@@ -60,6 +60,10 @@ reasons! {
     Lost = "lost", "store-down.md";
     /// The writer has been busy with one step for too long; the text names the step.
     WriterStuck = "writer_stuck", "store-down.md";
+    /// The tree is rebuilt beside the running store, because its file is much larger than its content; it is `up`.
+    Compacting = "compacting", "compacting.md";
+    /// The tree is rebuilt beside the running store, because it is damaged or the disk was full.
+    ReplacingTree = "replacing_tree", "compacting.md";
     /// Transactions wait for the writer until their deadline has passed.
     WritesExpire = "writes_expire", "store-down.md";
     /// Stored values are damaged, also after a rebuild of the tree: requests that need them fail.

@@ -13,7 +13,8 @@ pub struct StoreReport {
     /// The status.
     pub status: HealthStatus,
     /// The reasons why it is not `up`: `lost`, `writer_stuck: <step>`, `writes_expire`, `disk_full`, `disk_low`,
-    /// `damaged`, `inconsistent`, `snapshot_old`, `segment_lost`, `lock_weak`.
+    /// `damaged`, `inconsistent`, `snapshot_old`, `segment_lost`, `lock_weak`, `replacing_tree: <percent>`;
+    /// `compacting: <percent>` while it is `up`.
     #[schema(example = json!([]))]
     pub reasons: Vec<String>,
     /// The engine's name; `none` after a close.
@@ -41,6 +42,67 @@ pub struct StoreReport {
     pub audit_sign_ins: AuditMark,
     /// The writer.
     pub writer: WriterReport,
+    /// Rebuilds of the tree beside the running store.
+    pub tree_swaps: TreeSwapsReport,
+}
+
+/// Rebuilds of the tree beside the running store, since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TreeSwapsReport {
+    /// The one that runs; absent if none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<RunningTreeSwap>,
+    /// The last one that replaced the tree; absent before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<DoneTreeSwap>,
+    /// How many there were, by reason.
+    pub counts: Vec<TreeSwapCount>,
+}
+
+/// A rebuild of the tree that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunningTreeSwap {
+    /// The reason: `compaction`, `damage` or `disk_full`.
+    #[schema(example = "compaction")]
+    pub reason: &'static str,
+    /// Its progress, 0 to 99.
+    #[schema(example = 40)]
+    pub percent: u64,
+    /// When it began.
+    #[serde(serialize_with = "super::actors::rfc3339")]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
+    pub since: Timestamp,
+}
+
+/// A rebuild of the tree that replaced it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DoneTreeSwap {
+    /// The reason: `compaction`, `damage` or `disk_full`.
+    #[schema(example = "compaction")]
+    pub reason: &'static str,
+    /// Bytes of the replaced tree on disk.
+    #[schema(example = 3_221_225_472_u64)]
+    pub bytes_before: u64,
+    /// Bytes of the new tree on disk.
+    #[schema(example = 402_653_184)]
+    pub bytes_after: u64,
+    /// Milliseconds from its beginning until the replaced tree was removed.
+    pub took_ms: u64,
+}
+
+/// The number of rebuilds with one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TreeSwapCount {
+    /// The reason: `compaction`, `damage` or `disk_full`.
+    pub reason: &'static str,
+    /// How many replaced the tree.
+    pub done: u64,
+    /// How many did not.
+    pub failed: u64,
 }
 
 /// The head of an audit log: a copy stored elsewhere reveals a log that was cut or rewritten.

@@ -234,6 +234,34 @@ fn check_passes_a_valid_store_and_names_the_first_fault_of_a_damaged_one() {
     assert_eq!(std::fs::read(&segment).unwrap(), bytes);
 }
 
+#[test]
+fn a_snapshot_and_a_copied_directory_are_checked_by_their_path() {
+    let program = majordomo();
+    let run = program.run(&["snapshot", "create", "copy.snapshot"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = program.run(&["store", "check", "copy.snapshot"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(run.stdout.starts_with("copy.snapshot is good: a snapshot of "), "{}", run.stdout);
+    let run = program.run(&["store", "check", "copy.snapshot", "--json"]);
+    assert!(run.stdout.starts_with("{\"keys\":"), "{}", run.stdout);
+
+    let backup = program.path("backup");
+    for part in ["journal", "snapshots"] {
+        std::fs::create_dir_all(backup.join(part)).unwrap();
+        for entry in std::fs::read_dir(program.path("data").join(part)).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), backup.join(part).join(entry.file_name())).unwrap();
+        }
+    }
+    let run = program.run(&["store", "check", "backup"]);
+    assert_eq!(run.code, 1, "a directory without store.json: {}", run.stdout);
+    std::fs::copy(program.path("data/store.json"), backup.join("store.json")).unwrap();
+    let run = program.run(&["store", "check", "backup"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, "note: the next start rebuilds the tree: there is none yet\n"));
+    assert!(run.stdout.starts_with("backup is good: "), "{}", run.stdout);
+    assert!(!backup.join("lock").exists() && !backup.join("checkpoint").exists(), "a check writes nothing");
+}
+
 /// Commits `f` to the store of `majordomo` and closes it: journal, tree and snapshots agree on the written values.
 fn commit(program: &Majordomo, f: impl Fn(&mut Tx<'_>) -> Result<(), TxFault> + Send + 'static) {
     open(program, "data", |store, write| async move {

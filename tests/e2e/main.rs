@@ -10,6 +10,7 @@
 mod accounts;
 mod api;
 mod audit_head;
+mod compaction;
 mod crowd;
 mod deploy;
 mod description;

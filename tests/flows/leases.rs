@@ -44,14 +44,16 @@ use crate::{
 };
 
 /// The leases of the program's tree.
-const LEASES: [&str; 9] = [
+const LEASES: [&str; 11] = [
     "relay/notifier",
     "relay/otp",
     "sender",
     "upkeep/audit_head",
+    "upkeep/compaction",
     "upkeep/expirer",
     "upkeep/key_rotation",
     "upkeep/notification_retention",
+    "upkeep/redating",
     "upkeep/retention",
     "upkeep/snapshots",
 ];

@@ -110,8 +110,11 @@ impl Recording {
         }
     }
 
-    /// Copies the recording to `folder`.
+    /// Copies the recording to `folder`, unless it was read there.
     pub fn keep(&self, folder: &Path) {
+        if self.folder == folder {
+            return;
+        }
         std::fs::create_dir_all(folder).unwrap();
         for file in [record_file, stories_file] {
             std::fs::copy(file(&self.folder), file(folder)).unwrap();

@@ -94,8 +94,14 @@ pub async fn check(recording: &Recording, seed: u64, figures: &mut PowerFigures)
     checked.map_err(|fault| format!("{what}: {fault}"))
 }
 
+/// Why the program rebuilt its tree, from its log.
+fn reason_of_rebuild(written: &str) -> Option<String> {
+    let line = written.lines().find(|line| line.contains("the tree was rebuilt"))?;
+    Some(line.split("reason=").nth(1).unwrap_or(line).trim_matches('"').to_owned())
+}
+
 async fn check_directory(
-    home: &Home,
+    (home, engine): (&Home, &str),
     stories: &[Story],
     position: u64,
     figures: &mut PowerFigures,

@@ -8,7 +8,7 @@ use majordomo::{
         base::{Base, OpenError},
         journal::{
             JournalProblem, SegmentName,
-            frame::{self, Frame},
+            frame::{self, Frame, FrameTime},
             reader::{FrameFound, Proof, SegmentReader},
             segment::HEADER,
         },
@@ -250,8 +250,14 @@ fn a_stored_value_cannot_pass_for_a_frame() {
     let mut base = disk.open().unwrap();
     // The value that an attacker would store if the checksum could be guessed: a frame that records everything as
     // synced.
-    let later =
-        Frame { epoch: 9, lsn: Lsn(last.0 + 9), synced: Lsn(last.0 + 8), time: Timestamp::ZERO, batch: put(1, "x") };
+    let later = Frame {
+        epoch: 9,
+        lsn: Lsn(last.0 + 9),
+        synced: Lsn(last.0 + 8),
+        time: Timestamp::ZERO,
+        step: FrameTime::Onward,
+        batch: put(1, "x"),
+    };
     let mut bytes = Vec::new();
     frame::encode(later.head(), &later.batch, 0, &mut bytes).unwrap();
     let bait = Batch(vec![Operation::Put { key: vec![1, 9], value: bytes }]);
@@ -340,12 +346,13 @@ proptest! {
         puts in prop::collection::vec((prop::collection::vec(1u8.., 1..40), prop::option::of(any::<Vec<u8>>())), 0..9),
     ) {
         let (epoch, lsn, synced, time, salt) = numbers;
+        let step = if salt.is_multiple_of(2) { FrameTime::Onward } else { FrameTime::Accepted };
         let operations = puts.into_iter().map(|(key, value)| match value {
             Some(value) => Operation::Put { key, value },
             None => Operation::Delete { key },
         });
         let batch = Batch(operations.collect());
-        let frame = Frame { epoch, lsn: Lsn(lsn), synced: Lsn(synced), time: Timestamp::from_micros(time), batch };
+        let frame = Frame { epoch, lsn: Lsn(lsn), synced: Lsn(synced), time: Timestamp::from_micros(time), step, batch };
         let mut bytes = Vec::new();
         frame::encode(frame.head(), &frame.batch, salt, &mut bytes).unwrap();
         prop_assert_eq!(frame::decode(&bytes, salt).unwrap(), frame);

@@ -153,29 +153,32 @@ const SHARES: [(&str, usize); 5] =
     [("tree", 10), ("journal", 4), ("snapshot", 3), ("store.json", 1), ("checkpoint", 2)];
 
 /// A place in a file.
+#[derive(Clone, Copy)]
 struct Place<'a> {
     file: &'a Path,
     byte: usize,
 }
 
-/// Places in all files, spread evenly over the bytes of each kind.
+/// Places in all files, spread evenly over the bytes of each kind. Trees are mostly unused space: in them every other
+/// place has a byte that is not zero.
 fn places<'a>(files: &'a [PathBuf], count: usize, dice: &mut Dice) -> Vec<Place<'a>> {
     let mut places = Vec::new();
     for (kind, share) in SHARES {
-        let of_kind: Vec<&PathBuf> = files.iter().filter(|file| kind_of(file) == kind).collect();
-        let length = |file: &Path| file.metadata().unwrap().len() as usize;
-        let total: usize = of_kind.iter().map(|file| length(file)).sum();
+        let (mut all, mut written) = (Vec::new(), Vec::new());
+        for file in files.iter().filter(|file| kind_of(file) == kind) {
+            for (byte, value) in std::fs::read(file).unwrap().into_iter().enumerate() {
+                all.push(Place { file, byte });
+                if value != 0 {
+                    written.push(Place { file, byte });
+                }
+            }
+        }
         let count = (count * share).div_ceil(20);
         for at in 0..count {
-            let region = (total / count).max(1);
-            let mut byte = (total * at / count + dice.below(region as u64) as usize).min(total - 1);
-            let mut rest = of_kind.iter();
-            let file = rest.find(|file| {
-                let within = byte < length(file);
-                byte -= if within { 0 } else { length(file) };
-                within
-            });
-            places.push(Place { file: file.unwrap(), byte });
+            let from = if kind == "tree" && at % 2 == 0 { &written } else { &all };
+            let region = (from.len() / count).max(1);
+            let index = from.len() * at / count + dice.below(region as u64) as usize;
+            places.push(from[index.min(from.len() - 1)]);
         }
     }
     places

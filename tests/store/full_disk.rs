@@ -238,7 +238,8 @@ fn a_snapshot_is_taken_when_it_fits_and_one_that_does_not_degrades_the_store() {
     test_store.disk.clock.advance(Duration::from_secs(2 * 3_600));
     let done = upkeep.round().unwrap();
     assert!(done.snapshot.is_none() && done.skipped.unwrap().contains("32 MiB are free"));
-    let old = "snapshot_old: the last good one is 2 h 0 min old: it needs about 33 MiB of free space, and 32 MiB are free";
+    let old =
+        "snapshot_old: the last good one is 2 h 0 min old: it needs about 33 MiB of free space, and 32 MiB are free";
     assert_eq!(opened.store.report().reasons, [old]);
     assert_eq!(opened.store.report().status, HealthStatus::Degraded);
 

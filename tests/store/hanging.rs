@@ -192,6 +192,11 @@ fn write(store: &Store, clock: &dyn Clock) -> impl Future<Output = Result<(), Fa
     })
 }
 
+/// Waits for `answer` in a thread.
+fn in_thread<T: Send + 'static>(answer: impl Future<Output = T> + Send + 'static) -> std::thread::JoinHandle<T> {
+    std::thread::Builder::new().spawn(move || futures::executor::block_on(answer)).unwrap()
+}
+
 /// Waits until `found` is something, at most ten seconds.
 async fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let mut ticks = tokio::time::interval(Duration::from_millis(5));
@@ -215,7 +220,7 @@ async fn a_writer_that_hangs_makes_health_down_with_the_step_and_then_ends_the_s
         let (store, clock) = opened(&test_store, &place);
         assert_eq!(write(&store, &*clock).await, Ok(()));
         place.hold(point);
-        let pending = tokio::spawn(write(&store, &*clock));
+        let pending = in_thread(write(&store, &*clock));
         let reason = format!("writer_stuck: {step}");
         let report = eventually(&reason, || {
             let report = store.report();
@@ -226,7 +231,7 @@ async fn a_writer_that_hangs_makes_health_down_with_the_step_and_then_ends_the_s
         let lost = eventually("the loss", || store.lost().borrow().clone()).await;
         assert!(lost.contains(&format!("({step})")), "{point:?}: {lost}");
         place.release();
-        pending.await.unwrap().ok();
+        pending.join().unwrap().ok();
         store.close().await;
     }
 }
@@ -247,7 +252,7 @@ async fn reads_and_health_answer_while_an_apply_hangs() {
         })
         .unwrap();
     eventually("the reader", || (store.report().readers == 1).then_some(())).await;
-    let pending = tokio::spawn(write(&store, &*clock));
+    let pending = in_thread(write(&store, &*clock));
     let report = eventually("the hang", || {
         let report = store.report();
         report.reasons.iter().any(|reason| reason == "writer_stuck: apply").then_some(report)
@@ -258,7 +263,7 @@ async fn reads_and_health_answer_while_an_apply_hangs() {
     eventually("the loss", || store.lost().borrow().clone()).await;
     place.release();
     assert_eq!(reader.join().unwrap(), Ok(()));
-    pending.await.unwrap().ok();
+    pending.join().unwrap().ok();
     store.close().await;
 }
 

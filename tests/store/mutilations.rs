@@ -10,7 +10,7 @@ use std::{
 use majordomo::persistence::{
     Batch, Operation,
     base::{Base, TreeState},
-    engine::{ByteScan, Engine, EngineError, EngineKind},
+    engine::{ByteScan, Engine, EngineError, EngineKind, EngineView as _, verified::VerifiedView},
     layout::Layout,
     tree_mark::TreeMark,
 };
@@ -91,7 +91,7 @@ fn read_all(engine: &dyn Engine) -> Result<State, EngineError> {
     let mut found = State::new();
     let mut scan = ByteScan::all(50);
     loop {
-        let page = engine.view()?.scan(&scan)?;
+        let page = VerifiedView::over(engine.view()?).scan(&scan)?;
         let Some((last, _)) = page.last() else { return Ok(found) };
         scan = scan.after(last.clone());
         found.extend(page);

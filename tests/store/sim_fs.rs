@@ -198,6 +198,11 @@ impl SimFs {
         self.disk().planned = Some((step, failure));
     }
 
+    /// Whether the machine has stopped at the configured step.
+    pub fn has_stopped(&self) -> bool {
+        self.disk().stopped
+    }
+
     /// Sets how many more files or directories the process can open; after that it has no file descriptor left, and
     /// what opens one fails and changes nothing. `None`: any number.
     pub fn set_descriptors(&self, left: Option<u64>) {

@@ -14,6 +14,7 @@ use majordomo::{
     },
     persistence::{
         Decision, KeyLoss, OpenFault, Options, ReplayCheck, Store, Tx, TxFault,
+        base::Opening,
         engine::{ByteScan, EngineKind},
         opening_watch::OpeningWatch,
         persons,
@@ -65,8 +66,8 @@ impl TestStore {
     }
 
     pub fn try_open(&self, key_loss: KeyLoss) -> Result<OpenStore<'_>, OpenFault> {
-        let (store, writer, _) = Store::open_in_hand(self.options(key_loss))?;
-        Ok(OpenStore { test_store: self, store, writer })
+        let (store, writer, opening) = Store::open_in_hand(self.options(key_loss))?;
+        Ok(OpenStore { test_store: self, store, writer, opening })
     }
 
     pub fn open(&self) -> OpenStore<'_> {
@@ -98,6 +99,8 @@ pub struct OpenStore<'a> {
     test_store: &'a TestStore,
     pub store: Store,
     pub writer: StoreWriter,
+    /// What was found and done by the opening.
+    pub opening: Opening,
 }
 
 impl<'a> OpenStore<'a> {
@@ -133,6 +136,12 @@ impl<'a> OpenStore<'a> {
 
     pub fn write(&self) -> majordomo::persistence::Write {
         write(self.test_store.disk.clock.as_ref(), &self.test_store.stamps)
+    }
+
+    /// Lets the writer take a checkpoint, and take over a rebuilt tree.
+    pub fn tend(&mut self) {
+        self.test_store.disk.clock.advance(Duration::from_secs(2));
+        self.writer.checkpoint();
     }
 
     pub fn close(mut self) {
@@ -171,10 +180,11 @@ impl<'a> OpenStore<'a> {
 fn act(tx: &mut Tx<'_>, at: u32, dice: u32, now: Timestamp) -> Result<(), TxFault> {
     let person = user(u128::from(dice % 5));
     match dice % 7 {
-        0 => {
+        // A user is inserted once: the index rows of one that is there would stay.
+        0 if tables::user::find(tx, person)?.is_none() => {
             unless_taken(tables::user::insert(tx, &a_user(person, dice % 9, now)))?;
         }
-        1 => {
+        0 | 1 => {
             unless_taken(tables::user::update(tx, &a_user(person, dice % 8, now)))?;
         }
         2 => tables::user::remove(tx, person)?,

@@ -121,10 +121,7 @@ fn a_tree_on_another_device_than_before_is_rebuilt() {
         let device = found.device.unwrap() + u64::from(moved);
         checkpoint::write(fs, &layout, &Checkpoint { device: Some(device), ..found }).unwrap();
         let base = disk.open().unwrap();
-        let is_moved = matches!(
-            base.opening().tree,
-            TreeState::Rebuilt { reason: DistrustReason::OtherDevice, .. }
-        );
+        let is_moved = matches!(base.opening().tree, TreeState::Rebuilt { reason: DistrustReason::OtherDevice, .. });
         assert_eq!(is_moved, moved, "{:?}", base.opening().tree);
         assert_eq!(contents(&**base.engine()), *history.last());
     }

@@ -8,12 +8,17 @@ use std::{
 
 use super::Operations;
 use crate::{
+    actors::upkeep::replaced,
     config::{Choice, LogLevel},
     domain::{
         audit::{AuditAction, AuditRecord},
         operations::OperationsAction,
     },
-    persistence::{Write, redating, upkeep::Upkeep},
+    persistence::{
+        Write, redating,
+        swap::{SwapError, SwapReason, Swapped},
+        upkeep::Upkeep,
+    },
     supervision::ManualClock,
     telemetry::log::LogLevelReport,
     types::{AcceptedTime, CallContext, Failure, Fault, Stamp, Timestamp, Work, limits},
@@ -44,6 +49,17 @@ pub enum SnapshotRefusal {
     NotWritten(String),
 }
 
+/// The reason why the tree was not replaced. It is as before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CompactRefusal {
+    /// The tree is being rebuilt already.
+    Running,
+    /// The tree is in memory.
+    InMemory,
+    /// It could not be rebuilt, for this reason.
+    NotDone(String),
+}
+
 impl Operations {
     /// Registers the clock of the process as one that `advance_clock` may set forward, in development.
     pub fn let_advance(&self, manual: Arc<ManualClock>) {
@@ -66,6 +82,26 @@ impl Operations {
         let taken = taking.await.map_err(|error| Fault::bug(error.to_string()))?.map_err(Failure::Refused)?;
         self.audit(context, OperationsAction::TakeSnapshot, format!("commit={}", taken.commit)).await?;
         Ok(taken)
+    }
+
+    /// Compacts the tree: rebuilds it beside the running store. Returns after the replaced tree was removed; `report` of
+    /// the store has the progress. The work goes on if the caller leaves, and ends with the process.
+    pub async fn compact_store(&self, context: CallContext) -> Result<Swapped, Failure<CompactRefusal>> {
+        let upkeep = self.0.store.upkeep().cloned().filter(Upkeep::keeps_tree);
+        let upkeep = upkeep.ok_or(Failure::Refused(CompactRefusal::InMemory))?;
+        let system = self.0.system.clone();
+        let stop = move || system.shutdown().is_cancelled();
+        #[expect(clippy::disallowed_methods, reason = "a rare operator's command; the rebuild blocks a thread")]
+        let compacting = tokio::task::spawn_blocking(move || upkeep.swap_tree(SwapReason::Compaction, &stop));
+        let done = compacting.await.map_err(|error| Fault::bug(error.to_string()))?.map_err(|error| match error {
+            SwapError::Running => Failure::Refused(CompactRefusal::Running),
+            SwapError::Stopped => Failure::Fault(Fault::Unavailable),
+            error @ (SwapError::Rebuild(_) | SwapError::Snapshot(_) | SwapError::Refused(_) | SwapError::Behind) => {
+                Failure::Refused(CompactRefusal::NotDone(error.to_string()))
+            }
+        })?;
+        self.audit_record(context, replaced(&done)).await?;
+        Ok(done)
     }
 
     /// Takes the wall clock as it is, also backwards, by a marked commit with an audit entry. That ends the clock's
@@ -146,9 +182,12 @@ impl Operations {
         action: OperationsAction,
         detail: String,
     ) -> Result<(), Fault> {
+        self.audit_record(context, AuditRecord::done(action, None).detail(detail)).await
+    }
+
+    async fn audit_record(&self, context: CallContext, record: AuditRecord) -> Result<(), Fault> {
         let work = Work::until(self.0.system.clock().instant() + limits::CALL_DEADLINE);
         let write = Write::new(work, self.0.system.stamp(), context);
-        let record = AuditRecord::done(action, None).detail(detail);
         self.0.store.write(write.reclaim(), move |tx| tx.audit(record.clone())).await
     }
 }

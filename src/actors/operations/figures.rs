@@ -8,6 +8,7 @@ use crate::{
         notification::events::{NotificationDelivered, NotificationFailed, NotificationQueued, NotificationSuppressed},
         otp::events::{OtpExpired, OtpFailed, OtpPasswordReset, OtpSent, OtpVerificationRequired, OtpVerified},
     },
+    persistence::upkeep::Upkeep,
     telemetry::{
         health::{Details, ServiceHealth},
         metrics::figures::{ClockFigures, EventCount, Figures, OutcomeCount},
@@ -51,7 +52,7 @@ impl Operations {
             clock: ClockFigures { trouble: clock.trouble(), may_remove: clock.may_remove() },
             store: store.report(),
             groups: store.groups(),
-            live_bytes: store.upkeep().and_then(|upkeep| upkeep.snapshot_bytes().ok().flatten()),
+            live_bytes: store.upkeep().and_then(Upkeep::live_bytes),
             journal_bytes: store.upkeep().and_then(|upkeep| upkeep.journal_bytes().ok()),
             actors: stats.loads(),
             dropped: stats.dead_letters().counts,

@@ -11,7 +11,7 @@ mod figures;
 mod health;
 mod recent;
 
-pub use commands::{SnapshotRefusal, SnapshotTaken};
+pub use commands::{CompactRefusal, SnapshotRefusal, SnapshotTaken};
 
 use std::sync::{
     Arc, OnceLock,

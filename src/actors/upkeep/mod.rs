@@ -9,6 +9,7 @@
 //! Must not know: HTTP, how rows are stored. Begin with `expirer.rs`.
 
 mod audit_head;
+mod compaction;
 mod expirer;
 mod log_level;
 mod notification_retention;
@@ -17,6 +18,7 @@ mod retention;
 mod snapshots;
 
 pub use audit_head::AuditHeadLog;
+pub use compaction::{Compaction, replaced};
 pub use expirer::Expirer;
 pub use log_level::LogLevelEnd;
 pub use notification_retention::NotificationRetention;

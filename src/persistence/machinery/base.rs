@@ -17,10 +17,10 @@ use super::{
     checksum,
     engine::{Engine, EngineError},
     format::{self, Format, Seal},
-    fs::{is_full, lacks_descriptors},
+    fs::is_full,
     heads_proof::{self, ProofError},
     journal::{
-        frame::{FrameError, FrameTime},
+        frame::FrameTime,
         writer::{AppendError, JournalWriter},
     },
     layout::Layout,
@@ -28,14 +28,16 @@ use super::{
     log::{Log, LogHead},
     open::{self, Opened},
     opening_watch::OpeningWatch,
+    rebuild::{GrowingTree, RebuildError, TreeSources, unwatched},
     settings::{StoreEnvironment, StoreSettings, Tuning},
-    snapshot::SnapshotError,
+    swap::handover::{Handover, OldTree},
     tree_mark::TreeMarker,
     trees::{self, TreeName},
     upkeep::Upkeep,
     writer::steps::{WriterStep, WriterSteps},
 };
 pub use super::{
+    base_error::BaseError,
     progress::StoreProgress,
     trust::{DistrustReason, OpenError, Opening, TreeState},
 };
@@ -76,65 +78,6 @@ impl DurableGroup {
     }
 }
 
-/// Why an operation of the base failed.
-#[derive(Debug, thiserror::Error)]
-pub enum BaseError {
-    /// A commit cannot be written; nothing of its group was written, and the base can continue.
-    #[error("{0}")]
-    Frame(FrameError),
-    /// The disk is full; nothing of the group was written, and the base can continue.
-    #[error("the disk is full: {0}")]
-    Full(io::Error),
-    /// There is no free file descriptor; nothing was changed, and the base can continue.
-    #[error("no file descriptor is free: {0}")]
-    Descriptors(io::Error),
-    /// The disk failed. Waiting callers get `Fault::Unknown`, and the process ends.
-    #[error("{step}: {source}")]
-    Io {
-        /// The step that failed.
-        step: &'static str,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// The engine failed. Waiting callers get `Fault::Unknown`, and the process ends.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-}
-
-impl BaseError {
-    /// The error of a step that replaces a small file: the file is the old one or the new one.
-    fn of_file(step: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| {
-            if lacks_descriptors(&source) {
-                Self::Descriptors(source)
-            } else if is_full(&source) {
-                Self::Full(source)
-            } else {
-                Self::Io { step, source }
-            }
-        }
-    }
-
-    /// Whether the base cannot be used any more.
-    pub fn is_fatal(&self) -> bool {
-        match self {
-            Self::Frame(_) | Self::Full(_) | Self::Descriptors(_) => false,
-            Self::Io { .. } | Self::Engine(_) => true,
-        }
-    }
-}
-
-impl From<AppendError> for BaseError {
-    fn from(error: AppendError) -> Self {
-        match error {
-            AppendError::Frame(error) => Self::Frame(error),
-            AppendError::Full(error) => Self::Full(error),
-            AppendError::Descriptors(error) => Self::Descriptors(error),
-            AppendError::Io { step, source } => Self::Io { step, source },
-        }
-    }
-}
-
 /// An opened data directory.
 pub struct Base {
     // Before the lock, so that the lock is released last.
@@ -149,6 +92,7 @@ pub struct Base {
     ballast: Arc<Ballast>,
     /// When the files of the journal were looked at.
     looked: Instant,
+    end_of_swaps: EndOfSwaps,
     opening: Opening,
     checkpoint: Checkpoint,
     since_checkpoint: SinceCheckpoint,
@@ -156,8 +100,8 @@ pub struct Base {
     /// The heads of the logs for the next checkpoint; `None`: those of the checkpoint before.
     heads: Option<NotedHeads>,
     marker: Arc<TreeMarker>,
-    /// Whether trees of earlier openings may be left, which the next checkpoint removes.
-    old_trees: bool,
+    /// The trees that this opening replaced or found, which the next checkpoint removes.
+    old_trees: Vec<TreeName>,
     held: Arc<DirectoryLock>,
 }
 
@@ -177,6 +121,17 @@ impl NotedHeads {
 struct SinceCheckpoint {
     written: u64,
     taken: Instant,
+    /// A replaced tree is removed after the next checkpoint, which is due even without commits.
+    owed: bool,
+}
+
+/// Stops a running swap when the base is closed or dropped.
+struct EndOfSwaps(Upkeep);
+
+impl Drop for EndOfSwaps {
+    fn drop(&mut self) {
+        self.0.inner.swaps.handover.end();
+    }
 }
 
 impl Base {
@@ -205,13 +160,15 @@ impl Base {
         }
         let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
-        let upkeep = Upkeep::new(&environment, &layout, &settings.tuning, &engine, &progress, format.created)?;
+        let upkeep = Upkeep::new(&environment, &layout, settings, &engine, &progress, format.created)?;
         let held = Arc::new(held);
         let ballast = upkeep.guard(&held);
         let steps = WriterSteps::new(Arc::clone(&environment.clock), settings.tuning.watch);
         let looked = environment.clock.instant();
-        let since_checkpoint = SinceCheckpoint { written: 0, taken: looked };
+        let since_checkpoint = SinceCheckpoint { written: 0, taken: looked, owed: false };
+        let end_of_swaps = EndOfSwaps(upkeep.clone());
         let tree = TreeName(checkpoint.tree.clone());
+        let old_trees = trees::others(&layout, &tree).unwrap_or_default();
         let marker = Arc::new(TreeMarker::new(Arc::clone(&environment.fs), layout.clone(), tree));
         Ok(Self {
             engine,
@@ -224,13 +181,14 @@ impl Base {
             upkeep,
             ballast,
             looked,
+            end_of_swaps,
             opening,
             checkpoint,
             since_checkpoint,
             steps,
             heads: None,
             marker,
-            old_trees: true,
+            old_trees,
             held,
         })
     }
@@ -243,6 +201,12 @@ impl Base {
     /// The progress of the store.
     pub fn progress(&self) -> &Arc<StoreProgress> {
         &self.progress
+    }
+
+    /// Puts another engine in the place of the tree's, for tests of its errors.
+    #[cfg(test)]
+    pub(super) fn set_engine(&mut self, engine: Arc<dyn Engine>) {
+        self.engine = engine;
     }
 
     /// Snapshots, retention and free space, for other threads.
@@ -324,7 +288,7 @@ impl Base {
 
     /// Applies a durable group to the tree. On a full disk the ballast is given up and the group applied again, which
     /// has no further effect on what was applied of it. An engine that refuses every call after an error of the disk
-    /// fails again: that is fatal, and the next start, which has the space of the ballast, replays the group.
+    /// fails again: then the writer has the tree rebuilt, in the space of the ballast.
     pub fn apply(&mut self, group: DurableGroup) -> Result<(), BaseError> {
         self.ballast.relieve(EngineError::is_full, || self.engine.apply(&group.operations, group.last))?;
         self.progress.applies(group.last);
@@ -334,7 +298,7 @@ impl Base {
     /// Takes a checkpoint if enough bytes were written or enough time has passed; returns whether it did.
     pub fn checkpoint_if_due(&mut self) -> Result<bool, BaseError> {
         self.look_at_journal()?;
-        if self.progress.applied() <= self.checkpoint.lsn() {
+        if self.progress.applied() <= self.checkpoint.lsn() && !self.since_checkpoint.owed {
             return Ok(false);
         }
         let age = self.environment.clock.instant().saturating_duration_since(self.since_checkpoint.taken);
@@ -368,13 +332,16 @@ impl Base {
         let lsn = self.progress.applied();
         self.steps.enter(WriterStep::Checkpoint);
         self.ballast.relieve(EngineError::is_full, || self.engine.checkpoint())?;
-        let heads = self.heads.as_ref().map_or_else(|| self.checkpoint.heads.clone(), NotedHeads::stored);
-        let time = self.progress.last_time();
-        let next = Checkpoint { lsn: lsn.0, time, heads, ..self.checkpoint.clone() };
-        self.write_checkpoint(next)?;
-        self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant() };
+        self.write_checkpoint(self.checkpoint_at(lsn))?;
+        self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant(), owed: false };
         self.retire_old_trees();
         Ok(())
+    }
+
+    /// The next checkpoint: all commits up to `lsn` are durable in the tree.
+    fn checkpoint_at(&self, lsn: Lsn) -> Checkpoint {
+        let heads = self.heads.as_ref().map_or_else(|| self.checkpoint.heads.clone(), NotedHeads::stored);
+        Checkpoint { lsn: lsn.0, time: self.progress.last_time(), heads, ..self.checkpoint.clone() }
     }
 
     /// Compares the heads of `logs` in the tree with those that checkpoint and journal prove; returns the first
@@ -391,10 +358,10 @@ impl Base {
 
     /// Removes the trees that this opening replaced or found: the current one has proved to be usable.
     fn retire_old_trees(&mut self) {
-        if std::mem::take(&mut self.old_trees)
-            && let Err(error) = trees::retire_others(&self.layout, &TreeName(self.checkpoint.tree.clone()))
-        {
-            tracing::warn!(%error, "an old tree could not be removed; the next start tries again");
+        for name in std::mem::take(&mut self.old_trees) {
+            if let Err(error) = trees::remove_tree(&self.layout, &name) {
+                tracing::warn!(%error, "an old tree could not be removed; the next start tries again");
+            }
         }
     }
 
@@ -404,6 +371,41 @@ impl Base {
         self.progress.checkpoints(checkpoint.lsn());
         self.checkpoint = checkpoint;
         Ok(())
+    }
+
+    /// The rebuilt tree that waits to replace this one, if there is one. It has to be passed to `finish_tree` and
+    /// `install`, or back to the handover.
+    pub(super) fn offered_tree(&self) -> Option<GrowingTree> {
+        self.upkeep.inner.swaps.handover.take()
+    }
+
+    /// The exchange with the thread that rebuilds the tree.
+    pub(super) fn handover(&self) -> &Handover {
+        &self.upkeep.inner.swaps.handover
+    }
+
+    /// Brings a rebuilt tree to the last commit, and makes it durable. Errors are those of the new tree: the present
+    /// one stays as it is.
+    pub(super) fn finish_tree(&self, tree: &mut GrowingTree) -> Result<(), RebuildError> {
+        let sources = TreeSources { fs: &*self.environment.fs, layout: &self.layout };
+        tree.follow(sources, self.progress.committed(), &mut unwatched)?;
+        tree.engine.checkpoint()?;
+        let synced = trees::sync_names(&self.layout, &tree.name);
+        synced.map_err(|error| EngineError::new(tree.engine.stats().name, error).into())
+    }
+
+    /// Makes a finished tree the current one: the checkpoint names it when this returns. After an error that is not
+    /// fatal it is tried again with the same tree, which the checkpoint may name already.
+    pub(super) fn install(&mut self, tree: &GrowingTree) -> Result<OldTree, BaseError> {
+        let lsn = tree.applied();
+        let old = TreeName(self.checkpoint.tree.clone());
+        self.write_checkpoint(Checkpoint { tree: tree.name.0.clone(), ..self.checkpoint_at(lsn) })?;
+        self.marker.follow(&tree.name);
+        let engine = std::mem::replace(&mut self.engine, Arc::clone(&tree.engine));
+        self.upkeep.set_engine(&tree.engine);
+        self.progress.applies(lsn);
+        self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant(), owed: true };
+        Ok(OldTree { name: old, engine, checkpoints: self.progress.checkpoints_taken() })
     }
 
     /// Takes a last checkpoint, closes the tree, and writes the mark of a clean close. If a reader still holds the tree
@@ -416,7 +418,8 @@ impl Base {
         self.upkeep.end();
         self.take_checkpoint()?;
         self.steps.enter(WriterStep::Close);
-        let Self { engine, environment, layout, checkpoint, upkeep, ballast, held, .. } = self;
+        let Self { engine, environment, layout, checkpoint, upkeep, end_of_swaps, ballast, held, .. } = self;
+        drop(end_of_swaps);
         if !close_engine(engine, &upkeep) {
             // The tree stays open until the process ends, so the lock on the directory is kept until then.
             std::mem::forget(held);
@@ -453,6 +456,7 @@ fn close_engine(engine: Arc<dyn Engine>, upkeep: &Upkeep) -> bool {
     for _ in 0..CLOSE_LOOKS {
         // During the pause no snapshot can take the engine, so the count stays valid.
         if let Some(_pause) = upkeep.try_pause()
+            && !upkeep.inner.swaps.is_running()
             && Arc::strong_count(&engine) == 1
         {
             drop(engine);
@@ -461,10 +465,4 @@ fn close_engine(engine: Arc<dyn Engine>, upkeep: &Upkeep) -> bool {
         std::thread::sleep(CLOSE_LOOK_EVERY);
     }
     false
-}
-
-impl From<SnapshotError> for BaseError {
-    fn from(error: SnapshotError) -> Self {
-        Self::Io { step: "taking a snapshot", source: io::Error::other(error) }
-    }
 }

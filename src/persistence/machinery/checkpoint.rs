@@ -46,7 +46,7 @@ pub struct Checkpoint {
 /// The heads of the logs after a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StoredHeads {
-    /// The commit.
+    /// The last commit that they cover.
     pub lsn: u64,
     /// By the log's name; logs that are not there are not compared.
     pub logs: BTreeMap<String, StoredHead>,
@@ -79,6 +79,11 @@ impl Checkpoint {
     /// The last commit that is durable in the tree.
     pub fn lsn(&self) -> Lsn {
         Lsn(self.lsn)
+    }
+
+    /// Whether it was written on this device; never if one of the two is not known.
+    pub fn is_on(&self, device: Option<u64>) -> bool {
+        self.device.is_some() && self.device == device
     }
 }
 

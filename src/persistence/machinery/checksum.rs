@@ -1,12 +1,11 @@
 //! The checksum at the end of each stored value.
 //!
 //! ```text
-//!   value | crc32c u32        over: key length u32 | key | value
+//!   value | crc32c u32        over key and value, begun with the key's length
 //! ```
 //!
 //! It is appended where the batch of a commit is made, so that journal, tree and snapshots hold the same bytes. It
-//! covers the key, so that a value under another key is found too; the length in front of the key keeps the boundary
-//! between key and value.
+//! covers the key, so that a value under another key is found too; the length keeps the boundary between key and value.
 
 use std::fmt;
 
@@ -62,9 +61,8 @@ impl fmt::Display for KeyName {
 }
 
 fn of(key: &[u8], value: &[u8]) -> [u8; CHECKSUM] {
-    // Keys are at most `limits::KEY_MAX` bytes.
-    let crc = crc32c::crc32c(&(key.len() as u32).to_le_bytes());
-    let crc = crc32c::crc32c_append(crc, key);
+    // The length of the key, at most `limits::KEY_MAX`, is the state from which the checksum begins: one call less.
+    let crc = crc32c::crc32c_append(key.len() as u32, key);
     crc32c::crc32c_append(crc, value).to_le_bytes()
 }
 

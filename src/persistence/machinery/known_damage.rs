@@ -49,7 +49,7 @@ impl KnownDamage {
         let mut found = self.lock();
         if found.keys.len() < limits::DAMAGED_KEYS_MAX && found.keys.insert(name) {
             *found.values.entry(table).or_default() += 1;
-            tracing::error!(%value, table, "a value is damaged also after a rebuild of the tree; requests that need it fail");
+            tracing::error!(%value, table, "a value is damaged after a rebuild too; requests that need it fail");
         }
         true
     }

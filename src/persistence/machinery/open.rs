@@ -30,8 +30,9 @@ use super::{
     known_damage,
     layout::Layout,
     lock::{self, DirectoryLock, Lock},
+    no_room::no_room,
     opening_watch::OpeningWatch,
-    rebuild::{self, LoadedTree, TreeOrigin},
+    rebuild::{self, GrowingTree, RebuildError, TreeOrigin, TreeSources},
     settings::{StoreEnvironment, StoreSettings},
     snapshot,
     tree_mark::TreeMark,
@@ -83,9 +84,13 @@ impl OpenContext<'_> {
         self.fs().device(&self.layout.root).ok()
     }
 
-    /// Whether the directory is on the device on which the checkpoint was written.
-    fn is_on(&self, found: &Checkpoint) -> bool {
-        found.device.is_some() && found.device == self.device()
+    pub(super) fn sources(&self) -> TreeSources<'_> {
+        TreeSources { fs: self.fs(), layout: &self.layout }
+    }
+
+    /// Reports `keys` of a rebuild, and checks for a stop.
+    pub(super) fn advance(&self, keys: u64) -> Result<(), RebuildError> {
+        self.watch.advance(keys).map_err(|_| RebuildError::Stopped)
     }
 
     fn journal(&self) -> JournalEnvironment {
@@ -168,7 +173,7 @@ impl Inspection {
             Err(DistrustReason::InMemory)
         } else if !(found.closed || found.boot == boot.0 || engine.survives_machine_stop()) {
             Err(DistrustReason::MachineStopped)
-        } else if !(found.closed || engine.survives_machine_stop() || context.is_on(found)) {
+        } else if !(found.closed || engine.survives_machine_stop() || found.is_on(context.device())) {
             Err(DistrustReason::OtherDevice)
         } else if !trees::exists(&context.layout, &tree) {
             let is_aside = trees::is_aside(&context.layout, &tree);
@@ -189,7 +194,7 @@ pub(super) fn open(
     seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
 ) -> Result<Opened, OpenError> {
     let context = OpenContext { settings, environment, layout: Layout::new(&settings.dir), watch };
-    let full = |error: OpenError| if error.is_full() { no_room(&context, &error) } else { error };
+    let full = |error: OpenError| if error.is_full() { no_room(context.fs(), &context.layout, &error) } else { error };
     context.fs().create_dir(&context.layout.root).map_err(context.io("making the directory")).map_err(full)?;
     let held = context.lock().map_err(full)?;
     let ballast = Ballast::of(&environment.fs, &context.layout, settings.tuning.ballast_bytes);
@@ -197,21 +202,6 @@ pub(super) fn open(
         ballast.give_up();
     }
     open_held(&context, held, seal).map_err(full)
-}
-
-/// The refusal of a start for lack of space, with an estimate of what it needs.
-fn no_room(context: &OpenContext<'_>, error: &OpenError) -> OpenError {
-    let (fs, Layout { root, snapshots, .. }) = (context.fs(), &context.layout);
-    let newest = snapshot::list(fs, snapshots).ok().and_then(|found| found.last().copied());
-    let bytes = newest.and_then(|newest| fs.open_to_read(&snapshots.join(snapshot::file_name(newest))).ok());
-    let bytes = bytes.and_then(|file| file.length().ok()).unwrap_or(0);
-    OpenError::NoRoom {
-        dir: root.display().to_string(),
-        // A tree that is rebuilt takes more space than the snapshot it is built from.
-        needed_mib: (limits::START_ROOM + bytes * 3) >> 20,
-        free_mib: fs.free_bytes(root).unwrap_or(0) >> 20,
-        step: error.to_string(),
-    }
 }
 
 fn open_held(
@@ -394,7 +384,7 @@ fn usable(
         Err(error) if error.is_full() => return Err(error.into()),
         Err(error) => return Ok(Err(DistrustReason::DoesNotOpen(error.to_string()))),
     };
-    match catch_up_trusted(context, &*engine, checkpoint, last) {
+    match catch_up_trusted(context, GrowingTree::of(tree.clone(), Arc::clone(&engine), checkpoint), last) {
         Ok(Ok(replayed)) => Ok(Ok((engine, replayed))),
         Ok(Err(reason)) => Ok(Err(reason)),
         Err(OpenError::Engine(error)) if !error.is_full() => Ok(Err(DistrustReason::Fails(error.to_string()))),
@@ -404,17 +394,17 @@ fn usable(
 
 fn catch_up_trusted(
     context: &OpenContext<'_>,
-    engine: &dyn Engine,
-    checkpoint: Lsn,
+    mut tree: GrowingTree,
     last: Lsn,
 ) -> Result<Result<u64, DistrustReason>, OpenError> {
+    let (engine, checkpoint) = (Arc::clone(&tree.engine), tree.applied());
     match engine.applied()? {
         None => return Ok(Err(DistrustReason::Empty)),
         Some(applied) if applied < checkpoint => return Ok(Err(DistrustReason::Behind { applied, checkpoint })),
         Some(tree) if tree > last => return Err(OpenError::TreeAhead { tree, journal: last }),
         Some(_) => {}
     }
-    let replayed = rebuild::catch_up(context, engine, checkpoint, last)?;
+    let replayed = tree.follow(context.sources(), last, &mut |keys| context.advance(keys))?;
     if replayed > 0 {
         engine.checkpoint()?;
     }
@@ -456,12 +446,12 @@ fn rebuild_tree(
     trees::make_way(&context.layout, before, reason.others()).map_err(context.io("setting old trees aside"))?;
     let tree = trees::fresh(&context.layout, engine_kind, before).map_err(context.io("naming a tree"))?;
     let filled = fill(context, &tree, &origin, survey.last);
-    let (engine, loaded, replayed) = match filled {
+    let (built, replayed) = match filled {
         Err(OpenError::Engine(source)) => return Err(OpenError::RebuiltFails { reason, source }),
         filled => filled?,
     };
     context.watch.end_rebuild();
-    let last_time = survey.last_time.or(inspection.checkpoint().map(|found| found.time)).unwrap_or(loaded.time);
+    let last_time = survey.last_time.or(inspection.checkpoint().map(|found| found.time)).unwrap_or(built.time);
     let checkpoint = Checkpoint {
         boot: context.settings.boot.0.clone(),
         device: context.device(),
@@ -476,9 +466,9 @@ fn rebuild_tree(
     };
     write_checkpoint(context, &checkpoint)?;
     TreeMark::clear(context.fs(), &context.layout).map_err(context.io("removing the mark of a tree"))?;
-    let tree = TreeState::Rebuilt { reason, snapshot: origin.snapshot(), keys: loaded.keys };
+    let tree = TreeState::Rebuilt { reason, snapshot: origin.snapshot(), keys: built.keys };
     let opening = Opening { created: false, tree, replayed, cut: survey.cut, last: survey.last };
-    Ok(Built { engine, checkpoint, last_time, opening })
+    Ok(Built { engine: built.engine, checkpoint, last_time, opening })
 }
 
 /// Creates a tree with all commits up to `last`.
@@ -487,12 +477,12 @@ fn fill(
     tree: &TreeName,
     origin: &TreeOrigin,
     last: Lsn,
-) -> Result<(Arc<dyn Engine>, LoadedTree, u64), OpenError> {
-    let engine = trees::open(&context.layout, context.settings.engine, tree)?;
-    let loaded = rebuild::load(context, &*engine, origin)?;
-    let replayed = rebuild::catch_up(context, &*engine, origin.exact(), last)?;
-    engine.checkpoint()?;
-    Ok((engine, loaded, replayed))
+) -> Result<(GrowingTree, u64), OpenError> {
+    let mut growing = GrowingTree::create(&context.layout, context.settings.engine, tree.clone(), origin)?;
+    growing.load(context.sources(), origin, &mut |keys| context.advance(keys))?;
+    let replayed = growing.follow(context.sources(), last, &mut |keys| context.advance(keys))?;
+    growing.engine.checkpoint()?;
+    Ok((growing, replayed))
 }
 
 /// The keys of damaged values for which a tree is rebuilt.

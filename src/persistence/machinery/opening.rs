@@ -36,6 +36,7 @@ pub enum KeyLoss {
 }
 
 /// The options of an opening.
+#[derive(Clone)]
 pub struct Options {
     /// The data directory, the engine, sizes and times.
     pub settings: StoreSettings,

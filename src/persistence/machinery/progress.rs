@@ -14,6 +14,7 @@ pub struct StoreProgress {
     last_time: AtomicI64,
     written: AtomicU64,
     new_segment: AtomicBool,
+    checkpoints: AtomicU64,
 }
 
 impl StoreProgress {
@@ -52,6 +53,11 @@ impl StoreProgress {
         self.new_segment.swap(false, Ordering::AcqRel)
     }
 
+    /// The number of checkpoints since the store was opened.
+    pub(super) fn checkpoints_taken(&self) -> u64 {
+        self.checkpoints.load(Ordering::Acquire)
+    }
+
     pub(super) fn starts(&self, lsn: Lsn, time: Timestamp, checkpointed: Lsn) {
         self.last_time.store(time.as_micros(), Ordering::Release);
         self.committed.store(lsn.0, Ordering::Release);
@@ -71,5 +77,6 @@ impl StoreProgress {
 
     pub(super) fn checkpoints(&self, lsn: Lsn) {
         self.checkpointed.store(lsn.0, Ordering::Release);
+        self.checkpoints.fetch_add(1, Ordering::AcqRel);
     }
 }

@@ -2,7 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{known_damage::FoundDamage, shared::Shared, upkeep::Upkeep, writer::job::WriteLane};
+use super::{
+    known_damage::FoundDamage,
+    shared::Shared,
+    swap::{RunningSwap, SwapReport},
+    upkeep::Upkeep,
+    writer::job::WriteLane,
+};
 use crate::{
     telemetry::{
         health::{HealthReason, HealthStatus},
@@ -31,15 +37,19 @@ pub struct StoreCondition {
     /// Reads that are open now.
     pub readers: u64,
     pub writer: WriterReport,
+    /// Rebuilds of the tree beside the running store; `None` for a store in memory.
+    pub swaps: Option<SwapReport>,
 }
 
 pub(super) fn of(shared: &Shared, upkeep: Option<&Upkeep>) -> StoreCondition {
     let engine = shared.engine_stats();
     let tally = *shared.tally();
     let free = shared.free_bytes.load(Ordering::Relaxed);
+    let swaps = upkeep.map(Upkeep::swaps);
     let damage = shared.damage.found();
     let troubles = upkeep.map(Upkeep::troubles).unwrap_or_default();
-    let (status, reasons) = health(shared, free, (&damage, troubles));
+    let swapping = swaps.as_ref().and_then(|swaps| swaps.running);
+    let (status, reasons) = health(shared, free, (&damage, swapping, troubles));
     StoreCondition {
         status,
         reasons,
@@ -61,16 +71,21 @@ pub(super) fn of(shared: &Shared, upkeep: Option<&Upkeep>) -> StoreCondition {
             last_checkpoint_at: tally.last_checkpoint_at,
             busy_ms: shared.steps.busy().map_or(0, |busy| u64::try_from(busy.lasts.as_millis()).unwrap_or(u64::MAX)),
         },
+        swaps,
     }
 }
 
 fn health(
     shared: &Shared,
     free: u64,
-    (damage, troubles): (&FoundDamage, Vec<(HealthReason, String)>),
+    (damage, swapping, troubles): (&FoundDamage, Option<RunningSwap>, Vec<(HealthReason, String)>),
 ) -> (HealthStatus, Vec<String>) {
     let tables = damage.values.iter().map(|(table, count)| format!("{count} in {table}")).collect::<Vec<_>>();
     let inconsistent = damage.inconsistent.clone();
+    let percent = |trouble| {
+        let swapping = swapping.filter(|swap| swap.reason.is_trouble() == trouble);
+        swapping.map(|swap| format!("{} %", swap.percent))
+    };
     let stuck = shared.steps.stuck().map(|busy| busy.step.to_string());
     let inspection = [
         (shared.is_lost(), HealthStatus::Down, HealthReason::Lost),
@@ -84,6 +99,8 @@ fn health(
         (HealthStatus::Down, HealthReason::WriterStuck, stuck),
         (HealthStatus::Down, HealthReason::Damaged, (!tables.is_empty()).then(|| tables.join(", "))),
         (HealthStatus::Degraded, HealthReason::Inconsistent, inconsistent),
+        (HealthStatus::Degraded, HealthReason::ReplacingTree, percent(true)),
+        (HealthStatus::Up, HealthReason::Compacting, percent(false)),
     ];
     let troubles = troubles.into_iter().map(|(reason, text)| (HealthStatus::Degraded, reason, Some(text)));
     let described = described

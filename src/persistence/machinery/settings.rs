@@ -48,10 +48,33 @@ pub struct Tuning {
     pub snapshot_bytes: u64,
     /// Number of snapshots to keep, the newest ones.
     pub snapshots_kept: usize,
+    /// When and how fast the tree is compacted.
+    pub compaction: CompactionTuning,
     /// How long the writer may be busy with one step.
     pub watch: WatchLimits,
     /// Bytes of the file that is given up when the disk is full; 0: there is none.
     pub ballast_bytes: u64,
+}
+
+/// When the tree is compacted, and the pace of a rebuild beside a running store.
+#[derive(Debug, Clone)]
+pub struct CompactionTuning {
+    /// The least time between two compactions by the program itself; `None`: it begins none.
+    pub every: Option<Duration>,
+    /// Bytes of the tree's file below which it is not compacted.
+    pub above_bytes: u64,
+    /// The share of its time, in percent, that a rebuild works.
+    pub share_percent: u32,
+}
+
+impl Default for CompactionTuning {
+    fn default() -> Self {
+        Self {
+            every: Some(limits::COMPACT_EVERY),
+            above_bytes: limits::COMPACT_ABOVE_BYTES,
+            share_percent: limits::COMPACT_SHARE_PERCENT,
+        }
+    }
 }
 
 /// How long the writer may be busy with one step.
@@ -89,6 +112,7 @@ impl Default for Tuning {
             snapshot_every: limits::SNAPSHOT_EVERY,
             snapshot_bytes: limits::SNAPSHOT_BYTES,
             snapshots_kept: limits::SNAPSHOTS_KEPT,
+            compaction: CompactionTuning::default(),
             watch: WatchLimits::default(),
             ballast_bytes: limits::BALLAST_BYTES,
         }

@@ -2,7 +2,10 @@
 //!
 //! The file's last line is a checksum of the lines before it. A mark that cannot be read counts for the current tree.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +20,7 @@ const UNREADABLE: &str = "the mark itself cannot be read";
 pub struct TreeMark {
     /// The name of the tree's directory; `None`: the tree that is current.
     pub tree: Option<String>,
-    /// What failed.
+    /// The error of the tree, for the log of the next start.
     pub reason: String,
     /// The value that was not the one that was written.
     #[serde(default)]
@@ -77,12 +80,21 @@ fn parse(content: &[u8]) -> Option<TreeMark> {
 pub struct TreeMarker {
     fs: Arc<dyn Fs>,
     layout: Layout,
-    tree: TreeName,
+    tree: Mutex<TreeName>,
 }
 
 impl TreeMarker {
     pub(super) fn new(fs: Arc<dyn Fs>, layout: Layout, tree: TreeName) -> Self {
-        Self { fs, layout, tree }
+        Self { fs, layout, tree: Mutex::new(tree) }
+    }
+
+    /// The tree of the store is now the one of that name.
+    pub(super) fn follow(&self, name: &TreeName) {
+        self.tree().clone_from(name);
+    }
+
+    fn tree(&self) -> MutexGuard<'_, TreeName> {
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Marks the tree, so that the next start sets it aside and builds another one. A failure is logged: the process
@@ -93,9 +105,10 @@ impl TreeMarker {
 
     /// As `mark`, because of a damaged value.
     pub(super) fn mark_value(&self, reason: &str, value: Option<MarkedValue>) {
-        let mark = TreeMark { tree: Some(self.tree.0.clone()), reason: reason.to_owned(), value };
+        let tree = self.tree().0.clone();
+        let mark = TreeMark { tree: Some(tree.clone()), reason: reason.to_owned(), value };
         match mark.write(&*self.fs, &self.layout) {
-            Ok(()) => tracing::error!(%reason, tree = %self.tree.0, "the tree is marked; the next start rebuilds it"),
+            Ok(()) => tracing::error!(%reason, tree, "the tree is marked; the next start rebuilds it"),
             Err(error) => tracing::error!(%reason, %error, "the tree could not be marked"),
         }
     }

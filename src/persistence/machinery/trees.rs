@@ -2,7 +2,8 @@
 //!
 //! A rebuilt tree gets a new directory, so that the old one stays until the checkpoint names the new one. The old tree
 //! is removed after the first checkpoint of the store that runs on the new one; until then at most three trees exist: a
-//! tree that was set aside, the one that the checkpoint names, and one that is being built.
+//! tree that was set aside, the one that the checkpoint names, and one that is being built. A tree that is replaced while
+//! the store runs (`swap/mod.rs`) is removed by its name.
 
 use std::{
     io,
@@ -117,17 +118,32 @@ pub fn make_way(layout: &Layout, named: Option<&str>, old: OldTrees) -> io::Resu
     }
 }
 
-/// Leaves `current` as the only tree.
-pub fn retire_others(layout: &Layout, current: &TreeName) -> io::Result<()> {
-    remove(layout, |name| name != current.0)
+/// The trees beside `current`.
+pub fn others(layout: &Layout, current: &TreeName) -> io::Result<Vec<TreeName>> {
+    Ok(names(layout)?.into_iter().filter(|name| *name != current.0).map(TreeName).collect())
 }
 
 fn remove(layout: &Layout, is_removed: impl Fn(&str) -> bool) -> io::Result<()> {
-    for name in names(layout)?.iter().filter(|name| is_removed(name)) {
-        match std::fs::remove_dir_all(layout.root.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+    for name in names(layout)?.into_iter().filter(|name| is_removed(name)) {
+        remove_tree(layout, &TreeName(name))?;
+    }
+    Ok(())
+}
+
+/// Removes the tree of that name, which no process has open.
+pub fn remove_tree(layout: &Layout, name: &TreeName) -> io::Result<()> {
+    match std::fs::remove_dir_all(layout.root.join(&name.0)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Syncs the names of the tree's files and of its directory.
+pub fn sync_names(layout: &Layout, name: &TreeName) -> io::Result<()> {
+    let dir = layout.root.join(&name.0);
+    if dir.is_dir() {
+        std::fs::File::open(&dir)?.sync_all()?;
+        std::fs::File::open(&layout.root)?.sync_all()?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::{
     format::FormatError,
     fs::is_full,
     journal::{JournalProblem, recover::Cut},
+    rebuild::RebuildError,
     snapshot::SnapshotError,
     trees::OldTrees,
 };
@@ -115,6 +116,18 @@ impl OpenError {
             Self::Engine(source) | Self::RebuiltFails { source, .. } => source.is_full(),
             Self::Format(FormatError::Io(source)) => is_full(source),
             _ => false,
+        }
+    }
+}
+
+impl From<RebuildError> for OpenError {
+    fn from(error: RebuildError) -> Self {
+        match error {
+            RebuildError::Snapshot(error) => Self::Snapshot(error),
+            RebuildError::Journal(error) => Self::Journal(error),
+            RebuildError::Engine(error) => Self::Engine(error),
+            RebuildError::NoOrigin(found) => Self::NothingToRebuild { reason: DistrustReason::New, found },
+            RebuildError::Stopped => Self::Stopped,
         }
     }
 }

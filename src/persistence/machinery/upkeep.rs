@@ -15,7 +15,7 @@ use std::{
 use super::{
     Lsn,
     ballast::Ballast,
-    engine::Engine,
+    engine::{Engine, EngineKind},
     format::{Format, FormatError},
     fs::Fs,
     journal::{
@@ -24,14 +24,16 @@ use super::{
         segment::{self, HEADER},
     },
     layout::Layout,
+    live_bytes::LiveBytes,
     progress::StoreProgress,
     scrub::Scrub,
-    settings::{StoreEnvironment, Tuning},
+    settings::{StoreEnvironment, StoreSettings, Tuning},
     shared::Shared,
     snapshot::{
         self, Head, SnapshotError, Summary, read,
         write::{self, SnapshotSource},
     },
+    swap::SwapState,
     tending::Tended,
 };
 use crate::types::{Timestamp, limits};
@@ -104,12 +106,17 @@ pub(super) struct UpkeepInner {
     pub(super) fs: Arc<dyn Fs>,
     pub(super) clock: Arc<dyn crate::types::Clock>,
     pub(super) layout: Layout,
-    tuning: Tuning,
-    // Weak, so that upkeep does not delay a close.
-    engine: Weak<dyn Engine>,
+    pub(super) tuning: Tuning,
+    pub(super) engine_kind: EngineKind,
+    // Weak, so that upkeep does not delay a close. Replaced when the tree is.
+    engine: Mutex<Weak<dyn Engine>>,
     pub(super) progress: Arc<StoreProgress>,
     // What is watched beside snapshots and segments.
     pub(super) tended: Tended,
+    // The first commit after which the history is needed by a swap.
+    history_from: Mutex<Option<Lsn>>,
+    pub(super) swaps: SwapState,
+    pub(super) live: LiveBytes,
     // Held while snapshots or segments are created or removed: one at a time.
     last: Mutex<LastSnapshot>,
     // Held while `store.json` is written.
@@ -152,14 +159,14 @@ impl Upkeep {
     pub(super) fn new(
         environment: &StoreEnvironment,
         layout: &Layout,
-        tuning: &Tuning,
+        settings: &StoreSettings,
         engine: &Arc<dyn Engine>,
         progress: &Arc<StoreProgress>,
         created: Timestamp,
     ) -> Result<Self, SnapshotError> {
         let last = LastSnapshot::find(&*environment.fs, layout, created)?;
         let good = (last.exact > Lsn::ZERO).then_some(last.taken);
-        let ballast = Ballast::of(&environment.fs, layout, tuning.ballast_bytes);
+        let ballast = Ballast::of(&environment.fs, layout, settings.tuning.ballast_bytes);
         let known = segment::list(&*environment.fs, &layout.journal)
             .map_err(JournalProblem::io("listing the segments"))?
             .into_iter()
@@ -169,10 +176,14 @@ impl Upkeep {
                 fs: Arc::clone(&environment.fs),
                 clock: Arc::clone(&environment.clock),
                 layout: layout.clone(),
-                tuning: tuning.clone(),
-                engine: Arc::downgrade(engine),
+                tuning: settings.tuning.clone(),
+                engine_kind: settings.engine,
+                engine: Mutex::new(Arc::downgrade(engine)),
                 progress: Arc::clone(progress),
                 tended: Tended::new(ballast, known, good),
+                history_from: Mutex::default(),
+                swaps: SwapState::default(),
+                live: LiveBytes::default(),
                 last: Mutex::new(last),
                 rewriting: Mutex::new(()),
                 shared: OnceLock::new(),
@@ -206,18 +217,37 @@ impl Upkeep {
         }
     }
 
+    /// The tree; `None` once the store is closed.
+    pub(super) fn engine(&self) -> Option<Arc<dyn Engine>> {
+        self.inner.engine.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+
+    /// What the handles of the store share; `None` before it is open and after it is closed.
+    pub(super) fn shared(&self) -> Option<Arc<Shared>> {
+        self.inner.shared.get().and_then(Weak::upgrade)
+    }
+
+    /// From now on `engine` is the tree.
+    pub(super) fn set_engine(&self, engine: &Arc<dyn Engine>) {
+        *self.inner.engine.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(engine);
+    }
+
+    /// Keeps the snapshots that are exact at `from` or later, and all commits after `from`, until it is called with
+    /// `None`. Waits for the end of a snapshot or a removal that is running.
+    pub(super) fn keep_history(&self, from: Option<Lsn>) {
+        let _held = self.last();
+        *self.inner.history_from.lock().unwrap_or_else(PoisonError::into_inner) = from;
+    }
+
+    fn history_from(&self) -> Option<Lsn> {
+        *self.inner.history_from.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Bytes of the journal on disk.
     pub fn journal_bytes(&self) -> Result<u64, SnapshotError> {
         let (fs, layout) = (&*self.inner.fs, &self.inner.layout);
         let segments = segment::list(fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
         segments_bytes(fs, layout, &segments)
-    }
-
-    /// Bytes of the newest snapshot in the data directory, if there is one.
-    pub fn snapshot_bytes(&self) -> Result<Option<u64>, SnapshotError> {
-        let Some(newest) = self.snapshots()?.pop() else { return Ok(None) };
-        let file = self.inner.fs.open(&self.inner.layout.snapshots.join(snapshot::file_name(newest)));
-        file.and_then(|file| file.length()).map(Some).map_err(SnapshotError::io("measuring one"))
     }
 
     /// Free bytes on the store's disk.
@@ -287,10 +317,19 @@ impl Upkeep {
     /// What a snapshot lacks of free space; `None` if it fits beside the rest.
     fn lack_of_room(&self, last: &LastSnapshot) -> Result<Option<String>, SnapshotError> {
         let since = last.backlog + self.inner.progress.written().saturating_sub(last.written);
-        let needed = self.snapshot_bytes()?.unwrap_or(0) + since + limits::SNAPSHOT_FRAME + limits::SNAPSHOT_LEAVES;
+        // Also before the first one: then all that is alive is in the journal.
+        let alive = self.live_bytes().unwrap_or(0).max(self.snapshot_bytes()?);
+        let needed = alive + since + limits::SNAPSHOT_FRAME + limits::SNAPSHOT_LEAVES;
         let free = self.free_bytes().map_err(SnapshotError::io("measuring the free space"))?;
         let text = || format!("it needs about {} MiB of free space, and {} MiB are free", needed >> 20, free >> 20);
         Ok((free < needed).then(text))
+    }
+
+    /// Bytes of the newest snapshot in the data directory; 0 without one.
+    fn snapshot_bytes(&self) -> Result<u64, SnapshotError> {
+        let Some(newest) = self.snapshots()?.pop() else { return Ok(0) };
+        let file = self.inner.fs.open_to_read(&self.inner.layout.snapshots.join(snapshot::file_name(newest)));
+        file.and_then(|file| file.length()).map_err(SnapshotError::io("measuring one"))
     }
 
     fn take_kept(&self, last: &mut LastSnapshot) -> Result<Summary, SnapshotError> {
@@ -320,11 +359,14 @@ impl Upkeep {
     }
 
     fn write_unnamed(&self, file: &Path) -> Result<Summary, SnapshotError> {
-        let UpkeepInner { fs, clock, layout, engine, progress, closing, .. } = &*self.inner;
-        let engine = engine.upgrade().ok_or(SnapshotError::Closing)?;
-        let head = Head { format: self.format()?, from: progress.applied().0, taken: clock.now() };
+        let UpkeepInner { fs, clock, layout, progress, closing, .. } = &*self.inner;
+        // Read before the engine is taken: a swap may come in between, and the tree that is replaced gets no commit
+        // after that.
+        let from = progress.applied().0;
+        let engine = self.engine().ok_or(SnapshotError::Closing)?;
+        let head = Head { format: self.format()?, from, taken: clock.now() };
         let source = SnapshotSource { fs: &**fs, engine: &*engine, progress, journal: &layout.journal, closing };
-        let shared = self.inner.shared.get().and_then(Weak::upgrade);
+        let shared = self.shared();
         let written = write::write(&source, &head, file, shared.as_deref().map(Scrub::begin));
         if let Some(shared) = shared {
             shared.note_walk(&written);
@@ -333,7 +375,7 @@ impl Upkeep {
             // Frees its space; if that fails too, the next snapshot replaces the file.
             let _ = fs.remove(file);
         }
-        written
+        written.inspect(|summary| self.inner.live.set(summary.live_bytes))
     }
 
     fn format(&self) -> Result<Format, SnapshotError> {
@@ -344,6 +386,7 @@ impl Upkeep {
     fn drop_snapshots(&self, kept: usize) -> Result<Vec<Lsn>, SnapshotError> {
         let mut found = self.snapshots()?;
         found.truncate(found.len().saturating_sub(kept));
+        found.retain(|exact| self.history_from().is_none_or(|from| *exact < from));
         let UpkeepInner { fs, layout, .. } = &*self.inner;
         for lsn in &found {
             fs.remove(&layout.snapshots.join(snapshot::file_name(*lsn))).map_err(SnapshotError::io("removing one"))?;
@@ -358,7 +401,8 @@ impl Upkeep {
         let UpkeepInner { fs, layout, progress, tuning, .. } = &*self.inner;
         // The oldest of the kept snapshots decides, so that the journal continues from each of them.
         let Some(oldest) = self.snapshots()?.first().copied() else { return Ok(Vec::new()) };
-        let covered = oldest.min(progress.checkpointed());
+        let covered = [Some(oldest), Some(progress.checkpointed()), self.history_from()];
+        let covered = covered.into_iter().flatten().min().unwrap_or_default();
         let segments = segment::list(&**fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
         let mut bytes = segments_bytes(&**fs, layout, &segments)?;
         let mut dropped = Vec::new();

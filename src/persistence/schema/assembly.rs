@@ -18,10 +18,11 @@ use crate::{
         opening::{OpenFault, Options},
         report::StoreCondition,
         store::Store,
+        swap::{RunningSwap, SwapReport, Swapped},
         trust::Opening,
         writer::step::StoreWriter,
     },
-    telemetry::store::{AuditMark, StoreReport},
+    telemetry::store::{AuditMark, DoneTreeSwap, RunningTreeSwap, StoreReport, TreeSwapCount, TreeSwapsReport},
     types::{Clock, Entropy},
 };
 
@@ -90,6 +91,7 @@ impl Store {
             last_snapshot_at,
             readers,
             writer,
+            swaps,
         } = self.condition();
         StoreReport {
             status,
@@ -104,6 +106,28 @@ impl Store {
             audit: mark(AuditLog::Changes),
             audit_sign_ins: mark(AuditLog::SignIns),
             writer,
+            tree_swaps: swaps.map(tree_swaps).unwrap_or_default(),
         }
+    }
+}
+
+fn tree_swaps(report: SwapReport) -> TreeSwapsReport {
+    let SwapReport { running, last_done, counts, .. } = report;
+    TreeSwapsReport {
+        running: running.map(|RunningSwap { reason, since, percent }| RunningTreeSwap {
+            reason: reason.as_str(),
+            percent,
+            since,
+        }),
+        last: last_done.map(|Swapped { reason, bytes_before, bytes_after, took }| DoneTreeSwap {
+            reason: reason.as_str(),
+            bytes_before,
+            bytes_after,
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        }),
+        counts: counts
+            .into_iter()
+            .map(|(reason, done, failed)| TreeSwapCount { reason: reason.as_str(), done, failed })
+            .collect(),
     }
 }

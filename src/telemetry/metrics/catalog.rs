@@ -89,8 +89,16 @@ metrics! {
     StoreWaiting = "majordomo_store_waiting_transactions", Gauge, ["lane"], "Transactions that wait for the writer";
     StoreTreeBytes = "majordomo_store_tree_bytes", Gauge, [], "Bytes of the tree on disk";
     StoreLiveBytes = "majordomo_store_live_bytes", Gauge, [],
-        "Bytes of the newest snapshot alone: the keys and values at its time, without what was written since; absent \
-         before the first one";
+        "Bytes of all keys and values when they were last counted, by a snapshot or for a compaction";
+    StoreTreeSwaps = "majordomo_store_tree_swaps_total", Counter, ["reason", "outcome"],
+        "Rebuilds of the tree beside the running store, by reason (`compaction`, `damage`, `disk_full`) and outcome";
+    StoreTreeSwapProgress = "majordomo_store_tree_swap_progress_ratio", Gauge, [],
+        "Progress of the rebuild of the tree that runs, 0 to 1; absent if none does";
+    StoreTreeSwapSeconds = "majordomo_store_last_tree_swap_seconds", Gauge, [],
+        "Time of the last rebuild that replaced the tree";
+    StoreTreeSwapBefore = "majordomo_store_last_tree_swap_before_bytes", Gauge, [],
+        "Bytes of the tree that it replaced";
+    StoreTreeSwapAfter = "majordomo_store_last_tree_swap_after_bytes", Gauge, [], "Bytes of the tree that it made";
     StoreJournalBytes = "majordomo_store_journal_bytes", Gauge, [], "Bytes of the journal on disk";
     StoreFreeBytes = "majordomo_store_free_bytes", Gauge, [], "Free bytes on the disk of the store";
     StoreLastSnapshot = "majordomo_store_last_snapshot_timestamp_seconds", Gauge, [],
@@ -125,7 +133,7 @@ metrics! {
     MailPaused = "majordomo_mail_paused", Gauge, [], "1 while nothing is sent after a restore";
     MailFailing = "majordomo_mail_failing", Gauge, [], "1 while nothing is sent because the provider fails";
     ClockDifference = "majordomo_clock_difference_seconds", Gauge, [],
-        "Time by which the wall clock is ahead of the program's time, or behind it (negative), while it is not followed";
+        "Time by which the wall clock is ahead of the program's time (behind it: negative), while it is not followed";
     ClockHolds = "majordomo_clock_holds_removal", Gauge, [],
         "1 while nothing is deleted, released or retired, because the clock is not trusted";
     ProcessStart = "majordomo_process_start_timestamp_seconds", Gauge, [], "Unix time of the start of the process";

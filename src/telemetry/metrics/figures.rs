@@ -8,7 +8,7 @@ use crate::{
         actors::{DeadLetterCount, DeadLetterReason},
         events::EventsReport,
         health::MailReport,
-        store::StoreReport,
+        store::{StoreReport, TreeSwapCount},
     },
     types::{ClockDifference, ClockTrouble, Timestamp},
 };
@@ -24,7 +24,7 @@ pub struct Figures {
     pub store: StoreReport,
     /// Its groups of transactions.
     pub groups: GroupMetrics,
-    /// Its newest snapshot on disk, if there is one.
+    /// Bytes of all its keys and values when they were last counted.
     pub live_bytes: Option<u64>,
     /// Its journal on disk; absent for a store in memory.
     pub journal_bytes: Option<u64>,
@@ -192,6 +192,7 @@ impl Figures {
         put(Metric::StoreBusySeconds, Duration::from_millis(writer.busy_ms).as_secs_f64());
         put(Metric::StoreTreeBytes, float(store.tree_bytes));
         put(Metric::StoreDamaged, float(store.damaged_values as u64));
+        let last_swap = store.tree_swaps.last.as_ref();
         let optional = [
             (Metric::StoreLastCommit, writer.last_commit_at.map(seconds_of)),
             (Metric::StoreLastCheckpoint, writer.last_checkpoint_at.map(seconds_of)),
@@ -199,9 +200,18 @@ impl Figures {
             (Metric::StoreFreeBytes, store.free_bytes.map(float)),
             (Metric::StoreLiveBytes, self.live_bytes.map(float)),
             (Metric::StoreJournalBytes, self.journal_bytes.map(float)),
+            (Metric::StoreTreeSwapProgress, store.tree_swaps.running.as_ref().map(|swap| float(swap.percent) / 100.0)),
+            (Metric::StoreTreeSwapSeconds, last_swap.map(|swap| Duration::from_millis(swap.took_ms).as_secs_f64())),
+            (Metric::StoreTreeSwapBefore, last_swap.map(|swap| float(swap.bytes_before))),
+            (Metric::StoreTreeSwapAfter, last_swap.map(|swap| float(swap.bytes_after))),
         ];
         for (metric, value) in optional {
             value.into_iter().for_each(|value| put(metric, value));
+        }
+        for TreeSwapCount { reason, done, failed } in &store.tree_swaps.counts {
+            for (outcome, count) in [("done", done), ("failed", failed)] {
+                samples.put_by(Metric::StoreTreeSwaps, STORE, &[reason, outcome], float(*count));
+            }
         }
         samples.put_by(Metric::StoreWaiting, STORE, &["prompt"], float(writer.waiting as u64));
         samples.put_by(Metric::StoreWaiting, STORE, &["bulk"], float(writer.bulk_waiting as u64));

@@ -30,6 +30,8 @@ pub const DAMAGED_KEYS_MAX: usize = 64;
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 /// Keys of one `apply_batch` of sled.
 pub const SLED_BATCH_KEYS: usize = 128;
+/// Keys of one batch of a tree that is rebuilt.
+pub const REBUILD_BATCH_KEYS: usize = 1_000;
 /// Journal bytes between two checkpoints.
 pub const CHECKPOINT_BYTES: u64 = 16 << 20;
 /// Time between two checkpoints while there is work.
@@ -86,3 +88,25 @@ pub const JOURNAL_LOOK_EVERY: Duration = Duration::from_secs(1);
 pub const DISK_LOW: u64 = 512 << 20;
 /// Free bytes below which everything except ending access is refused.
 pub const DISK_FULL: u64 = 128 << 20;
+/// The tree's file is compacted when it has more than this many times the bytes of its keys and values.
+pub const COMPACT_RATIO: u64 = 3;
+/// A compacted file is compacted again only when it has grown to this many times its size.
+pub const COMPACT_REGROWN: u64 = 2;
+/// Bytes of the tree's file below which it is not compacted.
+pub const COMPACT_ABOVE_BYTES: u64 = 64 << 20;
+/// The least time between two compactions by the program itself.
+pub const COMPACT_EVERY: Duration = Duration::from_hours(24);
+/// After a compaction that failed, the program begins another one after this time, or `COMPACT_EVERY` if it is less.
+pub const COMPACT_RETRY: Duration = Duration::from_hours(1);
+/// The least time between two rebuilds of a tree whose rows are missing or do not fit.
+pub const REPAIR_EVERY: Duration = Duration::from_hours(6);
+/// Time between two looks at the size of the tree's file.
+pub const COMPACT_LOOK_EVERY: Duration = Duration::from_mins(10);
+/// The share of its time, in percent, that a rebuild beside a running store works.
+pub const COMPACT_SHARE_PERCENT: u32 = 25;
+/// Rounds at full pace in which a rebuild does not come closer to the last commit; then it stops.
+pub const SWAP_ROUNDS_BEHIND: u32 = 50;
+/// Commits that a rebuilt tree may lack when the writer takes it over, which applies them between two groups.
+pub const SWAP_LAG_MAX: u64 = GROUP_MAX as u64;
+/// Bytes that a rebuild applies between two checkpoints of the new tree.
+pub const SWAP_CHECKPOINT_KEYS: u64 = 50_000;

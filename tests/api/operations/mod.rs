@@ -6,3 +6,4 @@ mod health;
 mod log;
 mod metrics;
 mod snapshots;
+mod store;

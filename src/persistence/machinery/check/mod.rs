@@ -44,7 +44,7 @@ use super::{
     open::{Depth, Inspection, OpenContext},
     opening_watch::OpeningWatch,
     reader::TxFault,
-    rebuild::{self, TreeOrigin},
+    rebuild::{self, GrowingTree, TreeOrigin, unwatched},
     settings::{StoreEnvironment, StoreSettings},
     snapshot::{
         self, SnapshotError, Summary,
@@ -227,13 +227,15 @@ fn oldest_origin(context: &OpenContext<'_>, inspection: &Inspection) -> Result<T
 /// Loads the snapshot `file` into the empty tree of `engine`.
 fn load_file(fs: &dyn Fs, engine: &dyn Engine, (file, summary): (&Path, &Summary)) -> Result<(), CheckFault> {
     read::read(fs, file, |part| -> Result<(), CheckFault> {
-        Ok(match part {
+        let (batch, lsn) = match part {
             SnapshotPart::Pairs(pairs) => {
                 let puts = pairs.into_iter().map(|(key, value)| Operation::Put { key, value });
-                engine.apply(&Batch(puts.collect()), Lsn(summary.head.from))?;
+                (Batch(puts.collect()), Lsn(summary.head.from))
             }
-            SnapshotPart::Frame(frame) => engine.apply(&frame.batch, frame.lsn)?,
-        })
+            SnapshotPart::Frame(frame) => (frame.batch, frame.lsn),
+        };
+        engine.apply(&batch, lsn)?;
+        Ok(())
     })?;
     Ok(())
 }
@@ -257,21 +259,22 @@ impl Replay<'_> {
     /// Builds the state after the last commit, and compares each newer snapshot on the way.
     fn run(&self, catalog: &StoreCatalog, step: &dyn Fn(&str)) -> Result<(Arc<dyn Engine>, TreeOrigin), CheckFault> {
         let Self { context, inspection, scratch } = self;
-        let expected = trees::open(&scratch.layout, context.settings.engine, &TreeName("expected".to_owned()))?;
         let origin = oldest_origin(context, inspection)?;
+        let name = TreeName("expected".to_owned());
+        let mut growing = GrowingTree::create(&scratch.layout, context.settings.engine, name, &origin)?;
+        let expected = Arc::clone(&growing.engine);
+        growing.load(context.sources(), &origin, &mut unwatched).map_err(OpenError::from)?;
+        let mut follow = |upto| growing.follow(context.sources(), upto, &mut unwatched).map_err(OpenError::from);
         step(&format!("commits from {} on", origin.exact().next()));
-        rebuild::load(context, &*expected, &origin)?;
-        let mut at = origin.exact();
         for exact in inspection.snapshots.iter().filter(|exact| **exact > origin.exact()) {
-            rebuild::catch_up(context, &*expected, at, *exact)?;
-            at = *exact;
+            follow(*exact)?;
             let file = snapshot::file_name(*exact);
             step(&file);
             let copy = self.load_snapshot(&file)?;
             let found = differences(catalog, (&*copy, &*expected), &BTreeSet::new())?;
             differs(format!("snapshots/{file}"), &origin, found)?;
         }
-        rebuild::catch_up(context, &*expected, at, inspection.survey.last)?;
+        follow(inspection.survey.last)?;
         Ok((expected, origin))
     }
 

@@ -129,6 +129,13 @@ impl SegmentReader {
         Ok(reader)
     }
 
+    /// Forgets what was read ahead, so that frames that were appended since are found.
+    pub fn refresh(&mut self) -> Result<(), JournalProblem> {
+        self.window.clear();
+        self.length = self.file.length().map_err(JournalProblem::io("reading a segment"))?;
+        Ok(())
+    }
+
     /// A place in this segment.
     pub fn place(&self, offset: u64) -> JournalPlace {
         JournalPlace { segment: self.name, offset }

@@ -221,32 +221,74 @@ pub fn replay<E: From<JournalProblem>>(
     fs: &dyn Fs,
     dir: &Path,
     span: Span,
-    mut visit: impl FnMut(Frame) -> Result<(), E>,
+    visit: impl FnMut(Frame) -> Result<(), E>,
 ) -> Result<(), E> {
-    if span.after >= span.upto {
-        return Ok(());
+    JournalFollower::after(span.after).follow(fs, dir, span.upto, visit)
+}
+
+/// Reads the journal from a commit on, also while the writer appends to it: each call continues where the one before
+/// ended, without reading a segment twice.
+pub struct JournalFollower {
+    last: Lsn,
+    walk: Option<Walk>,
+}
+
+impl JournalFollower {
+    /// The next commit that is passed is the one after `last`.
+    pub fn after(last: Lsn) -> Self {
+        Self { last, walk: None }
     }
-    let segments = segment::list(fs, dir).map_err(JournalProblem::io("listing the segments"))?;
-    let wanted = span.after.next();
-    match segments.first() {
-        None => return Err(JournalProblem::Empty.into()),
-        Some(first) if wanted < first.0 => return Err(JournalProblem::Missing { wanted, first: first.0 }.into()),
-        Some(_) => {}
+
+    /// The last commit that was passed.
+    pub fn last(&self) -> Lsn {
+        self.last
     }
-    let read = segments_from(&segments, wanted);
-    for (at, name) in read.iter().enumerate() {
-        let next = read.get(at + 1).copied();
-        let mut walk = Walk::open(fs, dir, *name, 0)?;
-        while walk.expected <= span.upto && next.is_none_or(|next| walk.expected < next.0) {
-            match walk.next()? {
-                WalkedFrame::Fits(frame) if frame.lsn > span.after => visit(frame)?,
-                WalkedFrame::Fits(_) => {}
-                WalkedFrame::Bad(reason) => {
-                    let proof = next.map_or(Proof::Checkpoint(span.upto), Proof::LaterSegment);
-                    return Err(walk.damaged(reason, proof).into());
+
+    /// Passes the commits up to `upto`, which are on disk, to `visit`, in order. All of them have to be there.
+    pub fn follow<E: From<JournalProblem>>(
+        &mut self,
+        fs: &dyn Fs,
+        dir: &Path,
+        upto: Lsn,
+        mut visit: impl FnMut(Frame) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.last >= upto {
+            return Ok(());
+        }
+        let segments = segment::list(fs, dir).map_err(JournalProblem::io("listing the segments"))?;
+        while self.last < upto {
+            let wanted = self.last.next();
+            let Some(at) = segments.iter().rposition(|name| name.0 <= wanted) else {
+                let missing = segments.first().map(|first| JournalProblem::Missing { wanted, first: first.0 });
+                return Err(missing.unwrap_or(JournalProblem::Empty).into());
+            };
+            let next = segments.get(at + 1).copied();
+            let mut walk = self.walk_in(fs, dir, segments[at])?;
+            while walk.expected <= upto && next.is_none_or(|next| walk.expected < next.0) {
+                match walk.next()? {
+                    WalkedFrame::Fits(frame) if frame.lsn > self.last => {
+                        self.last = frame.lsn;
+                        visit(frame)?;
+                    }
+                    WalkedFrame::Fits(_) => {}
+                    WalkedFrame::Bad(reason) => {
+                        let proof = next.map_or(Proof::Checkpoint(upto), Proof::LaterSegment);
+                        return Err(walk.damaged(reason, proof).into());
+                    }
                 }
             }
+            self.walk = Some(walk);
+        }
+        Ok(())
+    }
+
+    fn walk_in(&mut self, fs: &dyn Fs, dir: &Path, name: SegmentName) -> Result<Walk, JournalProblem> {
+        match self.walk.take() {
+            Some(mut walk) if walk.reader.name == name => {
+                walk.reader.refresh()?;
+                Ok(walk)
+            }
+            Some(_) | None => Walk::open(fs, dir, name, 0),
         }
     }
-    Ok(())
 }

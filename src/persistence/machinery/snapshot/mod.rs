@@ -72,6 +72,8 @@ pub struct Summary {
     pub time: Timestamp,
     /// Number of copied keys.
     pub pairs: u64,
+    /// Bytes of these keys and their values.
+    pub live_bytes: u64,
     /// Number of commits during the walk.
     pub frames: u64,
     /// Bytes of the file.

@@ -50,7 +50,7 @@ pub fn read<E: From<SnapshotError>>(
 ) -> Result<Summary, E> {
     let mut blocks = Blocks::open(fs, path)?;
     let head = read_head(&mut blocks)?;
-    let mut tally = Tally { last_key: Vec::new(), pairs: 0, frames: 0, lsn: Lsn(head.from) };
+    let mut tally = Tally { last_key: Vec::new(), pairs: 0, live_bytes: 0, frames: 0, lsn: Lsn(head.from) };
     loop {
         let (kind, payload) = blocks.next()?;
         match kind {
@@ -70,8 +70,8 @@ pub fn read<E: From<SnapshotError>>(
                 if blocks.at != blocks.length {
                     return Err(blocks.damaged("something follows the end").into());
                 }
-                let Tally { pairs, frames, lsn: exact, .. } = tally;
-                return Ok(Summary { head, exact, time, pairs, frames, bytes: blocks.length });
+                let Tally { pairs, live_bytes, frames, lsn: exact, .. } = tally;
+                return Ok(Summary { head, exact, time, pairs, live_bytes, frames, bytes: blocks.length });
             }
             _ => return Err(blocks.damaged("a block of an unknown kind").into()),
         }
@@ -93,6 +93,7 @@ fn parse_head(payload: &[u8]) -> Result<Option<Head>, SnapshotError> {
 struct Tally {
     last_key: Vec<u8>,
     pairs: u64,
+    live_bytes: u64,
     frames: u64,
     lsn: Lsn,
 }
@@ -114,6 +115,7 @@ impl Tally {
             }
             self.last_key.clone_from(&key);
             self.pairs += 1;
+            self.live_bytes += (key.len() + value.len()) as u64;
             pairs.push((key, value));
         }
         Some(pairs)

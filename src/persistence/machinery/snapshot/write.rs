@@ -43,8 +43,8 @@ impl SnapshotSource<'_> {
     }
 }
 
-/// Writes a snapshot to `file`, syncs it and reads it back; `scrub` checks the tree beside it. `file` is complete only if this succeeds: callers write
-/// under another name and rename. Commits up to `head.from` have to be in the tree.
+/// Writes a snapshot to `file`, syncs it and reads it back; `scrub` checks the tree beside it. `file` is complete only
+/// if this succeeds: callers write under another name and rename. Commits up to `head.from` have to be in the tree.
 pub(in crate::persistence::machinery) fn write(
     source: &SnapshotSource<'_>,
     head: &Head,

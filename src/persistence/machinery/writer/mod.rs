@@ -9,6 +9,7 @@ pub(super) mod job;
 pub(super) mod queue;
 pub mod step;
 pub mod steps;
+mod swapping;
 pub mod watch;
 
 pub use group::ReplayCheck;

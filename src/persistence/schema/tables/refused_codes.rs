@@ -79,10 +79,14 @@ pub fn put_of_network(
     tx.put(&REFUSED_CODES_BY_NETWORK, &(refused.since, scope.slot(), network), caused)
 }
 
-/// Removes the counts of networks whose hour is over, at most `limit`; returns their number.
+/// Removes the counts of networks whose hour is over, and those of an hour that begins later than now, which no count of
+/// a slot names after an operator has accepted an earlier time; at most `limit`. Returns their number.
 pub fn remove_ended(tx: &mut Tx<'_>, limit: usize) -> Result<usize, TxFault> {
-    let after = RefusedCodes::is_over_since(tx.now()).plus(TICK);
-    let ended = tx.keys(&REFUSED_CODES_BY_NETWORK, Scan::below(&(after, 0, Network::UNKNOWN)).limit(limit))?;
+    let first_of = |begin: Timestamp| (begin.plus(TICK), 0, Network::UNKNOWN);
+    let over = Scan::below(&first_of(RefusedCodes::is_over_since(tx.now()))).limit(limit);
+    let mut ended = tx.keys(&REFUSED_CODES_BY_NETWORK, over)?;
+    let later = Scan::all().after(&first_of(tx.now())).limit(limit - ended.len());
+    ended.extend(tx.keys(&REFUSED_CODES_BY_NETWORK, later)?);
     for key in &ended {
         tx.delete(&REFUSED_CODES_BY_NETWORK, key)?;
     }
