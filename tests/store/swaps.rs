@@ -378,3 +378,14 @@ fn a_snapshot_that_reads_the_replaced_tree_is_exact() {
         assert!(test_store.open().contents() == state, "{}", kind.name());
     }
 }
+
+#[test]
+fn a_compaction_that_could_fill_the_disk_is_refused() {
+    let test_store = TestStore::simulated();
+    let mut opened = test_store.open();
+    used(&mut opened);
+    test_store.disk.sim.set_free_bytes(1 << 20);
+    assert!(matches!(swap(&mut opened, SwapReason::Compaction, quiet), Err(SwapError::NoSpace { .. })));
+    // A tree that is damaged is replaced as long as the disk takes it.
+    swap(&mut opened, SwapReason::Damage, quiet).unwrap();
+}
