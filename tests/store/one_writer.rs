@@ -1,5 +1,5 @@
-//! One process has a data directory, whatever happens to the file of its lock. A lock of the operating system belongs to
-//! an opened file, so that two openings in one process exclude each other as two processes do.
+//! One process has a data directory, whatever happens to the file of its lock. A lock of the operating system belongs
+//! to an opened file, so that two openings in one process exclude each other as two processes do.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! The room of each write on a disk that is nearly full: what is not named here is needed to serve existing users, and is
-//! refused below `limits::DISK_FULL`.
+//! The free space that each write requires on a disk that is nearly full. What is not named here is needed to serve
+//! existing users, and is refused below `limits::DISK_FULL`.
 
 use std::{fs, path::Path};
 
