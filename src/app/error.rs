@@ -53,11 +53,13 @@ impl AppError {
         let (place, fix) = match fault {
             OpenFault::Directory(
                 OpenError::Locked { .. }
+                | OpenError::NoRoom { .. }
                 | OpenError::NoDirectory(_)
+                | OpenError::Stopped
+                | OpenError::RebuiltFails { .. }
                 | OpenError::NoFormat { .. }
                 | OpenError::Seal(_)
                 | OpenError::Stopped
-                | OpenError::RebuiltFails { .. }
                 | OpenError::Journal(_)
                 | OpenError::Format(FormatError::Newer { .. } | FormatError::Older { .. } | FormatError::Damaged(_)),
             )
@@ -67,6 +69,7 @@ impl AppError {
             OpenFault::Directory(
                 OpenError::TreeAhead { .. }
                 | OpenError::NothingToRebuild { .. }
+                | OpenError::RebuiltFails { .. }
                 | OpenError::Snapshot(_)
                 | OpenError::Engine(_),
             ) => (true, RESTORE),

@@ -129,7 +129,7 @@ fn judge(test_store: &TestStore, truth: &State) -> Noticed {
     let Ok((store, writer, opening)) = Store::open_in_hand(test_store.options(KeyLoss::Refuse)) else {
         return Noticed::Refused;
     };
-    let _opened = OpenStore::of(test_store, store.clone(), writer);
+    let _opened = OpenStore::of(test_store, (store.clone(), writer, opening.clone()));
     let mended = !matches!(opening.tree, TreeState::Trusted) || opening.cut.is_some();
     let Some(read) = read_all(&store, truth) else {
         assert!(store.lost().borrow().is_some(), "a read that fails because of the tree loses the store");

@@ -143,7 +143,9 @@ fn tamper(test_store: &TestStore, kind: EngineKind) {
     let change = |engine: &dyn Engine| {
         let applied = engine.applied().unwrap().unwrap();
         let key = vec![1, 9, 9, 9];
-        engine.apply(&Batch(vec![Operation::Put { key, value: b"never written".to_vec() }]), applied).unwrap();
+        let mut batch = Batch(vec![Operation::Put { key, value: b"never written".to_vec() }]);
+        majordomo::persistence::checksum::append_all(&mut batch);
+        engine.apply(&batch, applied).unwrap();
         engine.checkpoint().unwrap();
     };
     match kind {
@@ -380,4 +382,15 @@ fn a_snapshot_that_reads_the_replaced_tree_is_exact() {
         assert_eq!(restored.exact, summary.exact);
         assert!(test_store.open().contents() == state, "{}", kind.name());
     }
+}
+
+#[test]
+fn a_compaction_that_could_fill_the_disk_is_refused() {
+    let test_store = TestStore::simulated();
+    let mut opened = test_store.open();
+    used(&mut opened);
+    test_store.disk.sim.set_free_bytes(1 << 20);
+    assert!(matches!(swap(&mut opened, SwapReason::Compaction, quiet), Err(SwapError::NoSpace { .. })));
+    // A tree that is damaged is replaced as long as the disk takes it.
+    swap(&mut opened, SwapReason::Damage, quiet).unwrap();
 }

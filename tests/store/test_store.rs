@@ -105,9 +105,10 @@ pub struct OpenStore<'a> {
 
 impl<'a> OpenStore<'a> {
     /// A store that was opened elsewhere.
-    pub fn of(test_store: &'a TestStore, store: Store, writer: StoreWriter) -> Self {
-        Self { test_store, store, writer }
+    pub fn of(test_store: &'a TestStore, (store, writer, opening): (Store, StoreWriter, Opening)) -> Self {
+        Self { test_store, store, writer, opening }
     }
+
     /// Runs one transaction in a group of its own.
     pub fn commit<T: Send + 'static>(
         &mut self,

@@ -97,9 +97,11 @@ impl Operations {
         let done = compacting.await.map_err(|error| Fault::bug(error.to_string()))?.map_err(|error| match error {
             SwapError::Running => Failure::Refused(CompactRefusal::Running),
             SwapError::Stopped => Failure::Fault(Fault::Unavailable),
-            error @ (SwapError::Rebuild(_) | SwapError::Snapshot(_) | SwapError::Refused(_) | SwapError::Behind) => {
-                Failure::Refused(CompactRefusal::NotDone(error.to_string()))
-            }
+            error @ (SwapError::Rebuild(_)
+            | SwapError::Snapshot(_)
+            | SwapError::Refused(_)
+            | SwapError::NoSpace { .. }
+            | SwapError::Behind) => Failure::Refused(CompactRefusal::NotDone(error.to_string())),
         })?;
         self.audit_record(context, replaced(&done)).await?;
         Ok(done)

@@ -69,8 +69,6 @@ pub enum Misfit {
     Stray(&'static str),
     /// Rows of this log are missing.
     Gap(&'static str),
-    /// The key belongs to no table.
-    NoTable,
     /// Rows of this log were written without the key ring.
     Unproven(&'static str),
 }
@@ -101,7 +99,6 @@ impl fmt::Display for Misfits {
                 Misfit::Missing(table) | Misfit::Gap(table) => write!(f, "{table}: {count} missing")?,
                 Misfit::Stray(table) => write!(f, "{table}: {count} without their record")?,
                 Misfit::Unproven(log) => write!(f, "{log}: {count} written without the key ring")?,
-                Misfit::NoTable => write!(f, "{count} keys of no table")?,
             }
         }
         Ok(())

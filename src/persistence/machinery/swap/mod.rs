@@ -91,6 +91,14 @@ pub enum SwapError {
     /// The writer did not accept the new tree.
     #[error("the rebuilt tree was not accepted: {0}")]
     Refused(String),
+    /// The disk has less free space than a compaction may need.
+    #[error("{free} bytes are free on the disk, and a second tree may need {needed}")]
+    NoSpace {
+        /// Free bytes.
+        free: u64,
+        /// Bytes of a second tree, with what other writes need.
+        needed: u64,
+    },
     /// Commits came faster than they could be applied to the new tree.
     #[error("commits come faster than the tree can be rebuilt")]
     Behind,
@@ -198,6 +206,9 @@ impl Upkeep {
     }
 
     fn swap_now(&self, reason: SwapReason, stop: &dyn Fn() -> bool) -> Result<(), SwapError> {
+        if !reason.is_trouble() {
+            self.check_space()?;
+        }
         let mut pace = self.pace(reason, stop, &self.inner.swaps.done);
         // Nothing is removed from now on, so that what is found stays there.
         self.keep_history(Some(Lsn::ZERO));
@@ -230,6 +241,17 @@ impl Upkeep {
             tracing::warn!(tree = name.0, %error, "an unfinished tree was not removed; the next start removes it");
         }
         Err(failed)
+    }
+
+    /// Refuses a compaction that could fill the disk.
+    fn check_space(&self) -> Result<(), SwapError> {
+        let content = self.live_bytes().unwrap_or_else(|| self.tree_bytes());
+        let needed = content.saturating_mul(limits::COMPACT_RATIO) + limits::DISK_FULL;
+        match self.free_bytes() {
+            Ok(free) if free < needed => Err(SwapError::NoSpace { free, needed }),
+            // The rebuild reports an error of the disk.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// The source of the new tree. A compaction takes a snapshot if there is none to use; otherwise the tree is not
