@@ -37,6 +37,7 @@ impl Answer {
 
 /// A connection.
 pub struct Connection {
+    address: String,
     stream: TcpStream,
     buffer: Vec<u8>,
 }
@@ -45,32 +46,36 @@ impl Connection {
     pub async fn open(address: &str) -> Self {
         let stream = TcpStream::connect(address).await.expect("the server accepts connections");
         stream.set_nodelay(true).expect("a TCP connection");
-        Self { stream, buffer: Vec::with_capacity(8_192) }
+        Self { address: address.to_owned(), stream, buffer: Vec::with_capacity(8_192) }
     }
 
-    /// Sends a request and reads its answer, which must have a length.
+    /// Sends a request and reads its answer, which must have a length. A connection that the server has closed after an
+    /// earlier answer is opened again.
     pub async fn call(&mut self, request: &[u8]) -> Answer {
-        self.stream.write_all(request).await.expect("the server reads");
         self.buffer.clear();
+        if self.stream.write_all(request).await.is_err() || !self.more().await {
+            *self = Self::open(&self.address).await;
+            self.stream.write_all(request).await.expect("the server reads");
+        }
         let head = loop {
             if let Some(end) = self.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 break end + 4;
             }
-            self.more().await;
+            assert!(self.more().await, "the server closed the connection before its answer");
         };
         let text = String::from_utf8_lossy(&self.buffer[..head]).to_ascii_lowercase();
         let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
         let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
         let length: usize = length.map_or(0, |length| length.parse().expect("a length"));
         while self.buffer.len() < head + length {
-            self.more().await;
+            assert!(self.more().await, "the server closed the connection inside its answer");
         }
         Answer { status, body: self.buffer[head..head + length].to_vec() }
     }
 
-    async fn more(&mut self) {
-        let read = self.stream.read_buf(&mut self.buffer).await.expect("the server answers");
-        assert!(read > 0, "the server closed the connection");
+    /// Reads more of the answer; false: the connection was closed.
+    async fn more(&mut self) -> bool {
+        self.stream.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0)
     }
 
     pub async fn post(&mut self, path: &str, body: &Value) -> Answer {

@@ -12,9 +12,9 @@ use crate::{
     login_body, members, register, text,
 };
 
-const USERS: usize = 500;
-const LOGINS: usize = 2_000;
-const REFRESHES: usize = 4_000;
+const USERS: usize = 200;
+const LOGINS: usize = 1_000;
+const REFRESHES: usize = 2_000;
 
 /// The sizes of a directory whose program has stopped.
 #[derive(Clone, Copy)]

@@ -53,7 +53,10 @@ impl AppError {
         let (place, fix) = match fault {
             OpenFault::Directory(
                 OpenError::Locked { .. }
+                | OpenError::NoRoom { .. }
                 | OpenError::NoDirectory(_)
+                | OpenError::Stopped
+                | OpenError::RebuiltFails { .. }
                 | OpenError::NoFormat { .. }
                 | OpenError::Seal(_)
                 | OpenError::Stopped

@@ -39,6 +39,7 @@ pub fn settings(config: &Config, environment: &StoreEnvironment) -> StoreSetting
                 share_percent: store.compact_share,
             },
             watch: WatchLimits { kill_after: Some(ends_within(config)), ..WatchLimits::of(store.writer_limit) },
+            ballast_bytes: store.ballast.get(),
             ..Tuning::default()
         },
     }

@@ -69,6 +69,12 @@ impl File for WatchedFile {
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync()
     }
+    fn taken_bytes(&self) -> io::Result<u64> {
+        self.file.taken_bytes()
+    }
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
+    }
 }
 
 impl Fs for WatchedFs {
@@ -104,5 +110,11 @@ impl Fs for WatchedFs {
     }
     fn try_lock_to_read(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         self.disk.try_lock_to_read(path)
+    }
+    fn try_lock_dir(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
+        self.disk.try_lock_dir(path)
+    }
+    fn device(&self, path: &Path) -> io::Result<u64> {
+        self.disk.device(path)
     }
 }

@@ -34,6 +34,9 @@ section! {
         snapshot_every_bytes: ByteSize = ByteSize::gib(1), within ByteSize::kib(64)..=ByteSize::gib(64);
         /// The number of snapshots to keep.
         snapshots_kept: u32 = 2, within 1..=100;
+        /// The size of a file in the directory of the store that is given up first when the disk is full, so that
+        /// logouts, a stop and a start still have space; made again when there is room. 0 for none.
+        ballast: ByteSize = ByteSize::mib(64), within ByteSize::mib(0)..=ByteSize::gib(1);
         /// The shortest time between two compactions, which rebuild the tree beside the running store when its file has
         /// more than three times the bytes of its content. "0s": only `majordomo store compact` compacts.
         compact_every: Duration = Duration::from_hours(24), within Duration::ZERO..=days(365);

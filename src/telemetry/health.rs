@@ -76,6 +76,12 @@ reasons! {
     DiskFull = "disk_full", "disk-low.md";
     /// Writes that add optional data are refused.
     DiskLow = "disk_low", "disk-low.md";
+    /// A snapshot that was due was not taken; the text has the age of the last good one.
+    SnapshotOld = "snapshot_old", "snapshot-old.md";
+    /// Files of the journal were removed by others; a snapshot is taken in their place.
+    SegmentLost = "segment_lost", "files-removed.md";
+    /// The lock of the data directory was removed or replaced and cannot be made again.
+    LockWeak = "lock_weak", "files-removed.md";
     /// The wall clock is behind Majordomo's own time.
     ClockLags = "clock_lags", "clock.md";
     /// The wall clock jumped ahead.

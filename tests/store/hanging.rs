@@ -120,6 +120,12 @@ impl File for HangingFile {
         }
         self.file.sync()
     }
+    fn taken_bytes(&self) -> io::Result<u64> {
+        self.file.taken_bytes()
+    }
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
+    }
 }
 
 impl Fs for HangingFs {
@@ -152,6 +158,12 @@ impl Fs for HangingFs {
     }
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         self.disk.try_lock(path)
+    }
+    fn try_lock_dir(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
+        self.disk.try_lock_dir(path)
+    }
+    fn device(&self, path: &Path) -> io::Result<u64> {
+        self.disk.device(path)
     }
 }
 

@@ -162,7 +162,7 @@ impl Case {
                 TreeState::Trusted => tally.harmless += 1,
                 TreeState::Rebuilt { .. } => tally.at_the_start += 1,
             },
-            // Checksums of the values find this, at another place.
+            // A key is missing or displaced, which a walk over the store finds, not a read.
             Ok(_) => {
                 assert_eq!(base.opening().tree, TreeState::Trusted, "{what}: a rebuilt tree is wrong");
                 tally.unnoticed += 1;

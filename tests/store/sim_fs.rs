@@ -15,7 +15,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use majordomo::persistence::fs::{File, Fs, Held};
+use majordomo::persistence::fs::{File, Fs, Held, LockPlace};
 use rustix::io::Errno;
 
 use crate::inode::Inode;
@@ -25,6 +25,8 @@ use crate::inode::Inode;
 pub enum SimFailure {
     /// This step fails and changes nothing.
     Error,
+    /// This step finds no space: of a write, half is written.
+    Full,
     /// The machine stops during this step: it and all later steps fail until `stop_machine`.
     Stop,
 }
@@ -63,7 +65,8 @@ fn change_names(names: &mut BTreeMap<String, u64>, change: &NameChange) {
 struct Disk {
     inodes: BTreeMap<u64, Inode>,
     directories: BTreeMap<PathBuf, Directory>,
-    locked: BTreeSet<PathBuf>,
+    // Files by their inode, directories by 0: a new file of the same name is another lock.
+    locked: BTreeSet<(PathBuf, u64)>,
     next_inode: u64,
     // Raised by every end of the process, so that files opened before it cannot be used afterwards.
     generation: u64,
@@ -74,6 +77,8 @@ struct Disk {
     // How many more files or directories the process can open; `None`: any number.
     descriptors: Option<u64>,
     free_bytes: Option<u64>,
+    // The bytes that all files together can have, and the error of what needs more.
+    capacity: Option<(u64, Errno)>,
 }
 
 impl Disk {
@@ -114,6 +119,20 @@ impl Disk {
                 Ok(())
             }
         }
+    }
+
+    /// The bytes of all files that have a name.
+    fn used(&self) -> u64 {
+        let named = self.directories.values().flat_map(|directory| directory.seen.values());
+        named.filter_map(|inode| self.inodes.get(inode)).map(Inode::length).sum()
+    }
+
+    /// Fails where a file is to have more bytes than there is space for.
+    fn take_space(&self, number: u64, length: u64) -> io::Result<()> {
+        let Some((capacity, error)) = self.capacity else { return Ok(()) };
+        let present = self.inodes.get(&number).map_or(0, Inode::length);
+        let more = length.saturating_sub(present);
+        if more > 0 && self.used() + more > capacity { Err(error.into()) } else { Ok(()) }
     }
 
     /// Counts a step; returns the failure that was configured for it.
@@ -188,6 +207,30 @@ impl SimFs {
     /// what opens one fails and changes nothing. `None`: any number.
     pub fn set_descriptors(&self, left: Option<u64>) {
         self.disk().descriptors = left;
+    }
+
+    /// Limits the bytes of all files together; what needs more fails with `error`. `None`: there is no limit.
+    pub fn set_capacity(&self, limit: Option<(u64, Errno)>) {
+        self.disk().capacity = limit;
+    }
+
+    /// The bytes of all files.
+    pub fn used(&self) -> u64 {
+        self.disk().used()
+    }
+
+    /// Whether `path` names a file.
+    pub fn has(&self, path: &Path) -> bool {
+        self.disk().inode_of(path).is_some()
+    }
+
+    /// Another process removes a file, durably. Those who have it open keep it.
+    pub fn take_away(&self, path: &Path) {
+        let mut disk = self.disk();
+        let (directory, name) = disk.directory(path);
+        directory.seen.remove(&name).unwrap();
+        directory.kept.remove(&name);
+        directory.pending.retain(|change| !matches!(change, NameChange::Link(link, _) if *link == name));
     }
 
     /// Sets the free bytes that the disk reports; writes do not reduce them.
@@ -288,8 +331,13 @@ impl File for SimFile {
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.with(|disk, number| match disk.step() {
             Ok(()) => {
+                disk.take_space(number, offset + bytes.len() as u64)?;
                 inode(disk, number)?.write(offset, bytes);
                 Ok(())
+            }
+            Err(SimFailure::Full) => {
+                inode(disk, number)?.write(offset, &bytes[..bytes.len() / 2]);
+                Err(Errno::NOSPC.into())
             }
             Err(SimFailure::Stop) => {
                 inode(disk, number)?.write(offset, &bytes[..bytes.len() / 2]);
@@ -302,6 +350,7 @@ impl File for SimFile {
     fn allocate(&mut self, length: u64) -> io::Result<()> {
         self.with(|disk, number| {
             disk.step().map_err(|_| refused())?;
+            disk.take_space(number, length)?;
             let inode = inode(disk, number)?;
             if inode.length() < length {
                 inode.set_length(length);
@@ -329,28 +378,51 @@ impl File for SimFile {
                 inode(disk, number)?.sync();
                 Ok(())
             }
-            Err(SimFailure::Error) => {
+            Err(SimFailure::Error | SimFailure::Full) => {
                 inode(disk, number)?.forget_pending();
                 Err(refused())
             }
             Err(SimFailure::Stop) => Err(refused()),
         })
     }
+
+    fn taken_bytes(&self) -> io::Result<u64> {
+        self.length()
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.with(|disk, number| Ok(disk.inode_of(path) == Some(number)))
+    }
 }
 
 struct SimLock {
     disk: Arc<Mutex<Disk>>,
     path: PathBuf,
+    // 0: a directory.
+    inode: u64,
     generation: u64,
 }
 
-impl Held for SimLock {}
+impl Held for SimLock {
+    fn place(&self) -> io::Result<LockPlace> {
+        let disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match self.inode {
+            0 => disk.directories.contains_key(&self.path).then_some(0),
+            _ => disk.inode_of(&self.path),
+        };
+        Ok(match found {
+            Some(found) if found == self.inode => LockPlace::Same,
+            Some(_) => LockPlace::Replaced,
+            None => LockPlace::Missing,
+        })
+    }
+}
 
 impl Drop for SimLock {
     fn drop(&mut self) {
         let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
         if disk.generation == self.generation {
-            disk.locked.remove(&self.path);
+            disk.locked.remove(&(self.path.clone(), self.inode));
         }
     }
 }
@@ -417,17 +489,29 @@ impl Fs for SimFs {
     }
 
     fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
-        Ok(self.disk().free_bytes.unwrap_or(u64::MAX))
+        let disk = self.disk();
+        let left = disk.capacity.map(|(capacity, _)| capacity.saturating_sub(disk.used()));
+        Ok(left.or(disk.free_bytes).unwrap_or(u64::MAX))
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         let mut disk = self.disk();
-        if !disk.locked.insert(path.to_owned()) {
-            return Ok(None);
-        }
-        if disk.inode_of(path).is_none() {
-            disk.link(path);
-        }
-        Ok(Some(Box::new(SimLock { disk: Arc::clone(&self.disk), path: path.to_owned(), generation: disk.generation })))
+        let inode = disk.inode_of(path).unwrap_or_else(|| disk.link(path));
+        Ok(self.locked(&mut disk, path, inode))
+    }
+
+    fn try_lock_dir(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
+        Ok(self.locked(&mut self.disk(), path, 0))
+    }
+
+    fn device(&self, _path: &Path) -> io::Result<u64> {
+        Ok(1)
+    }
+}
+
+impl SimFs {
+    fn locked(&self, disk: &mut Disk, path: &Path, inode: u64) -> Option<Box<dyn Held>> {
+        let lock = SimLock { disk: Arc::clone(&self.disk), path: path.to_owned(), inode, generation: disk.generation };
+        disk.locked.insert((path.to_owned(), inode)).then(|| Box::new(lock) as Box<dyn Held>)
     }
 }

@@ -140,7 +140,9 @@ fn tamper(test_store: &TestStore, kind: EngineKind) {
     let change = |engine: &dyn Engine| {
         let applied = engine.applied().unwrap().unwrap();
         let key = vec![1, 9, 9, 9];
-        engine.apply(&Batch(vec![Operation::Put { key, value: b"never written".to_vec() }]), applied).unwrap();
+        let mut batch = Batch(vec![Operation::Put { key, value: b"never written".to_vec() }]);
+        majordomo::persistence::checksum::append_all(&mut batch);
+        engine.apply(&batch, applied).unwrap();
         engine.checkpoint().unwrap();
     };
     match kind {

@@ -86,7 +86,7 @@ impl TestDisk {
 }
 
 fn settings(dir: PathBuf, engine: EngineKind) -> StoreSettings {
-    let tuning = Tuning { segment_bytes: 4_096, ..Tuning::default() };
+    let tuning = Tuning { segment_bytes: 4_096, ballast_bytes: 0, ..Tuning::default() };
     StoreSettings { dir, engine, boot: BootId("boot".to_owned()), lock_wait: Duration::ZERO, tuning }
 }
 

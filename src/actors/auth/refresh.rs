@@ -50,7 +50,7 @@ impl Command<AuthContext> for Refresh {
             address: context.address_rule,
             are_recorded: context.refreshes_are_recorded,
         };
-        let write = context.write(&call).reclaim();
+        let write = context.write(&call);
         let (owner, session) = context.store.decide(write, move |tx| commit(tx, &token, &rules)).await?;
         Ok(context.tokens(&owner, &session)?)
     }

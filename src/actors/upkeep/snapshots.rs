@@ -1,27 +1,35 @@
 //! Takes due snapshots, and removes segments and snapshots that are no longer needed. When the disk is nearly full, it
-//! keeps only the newest snapshot.
+//! keeps only the newest snapshot. It also makes the ballast again when there is room.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     actors::leased::LeasedWorker,
-    persistence::{Lease, Store, upkeep::DiskSpace},
+    persistence::{Lease, Store},
     supervision::{Next, TaskCx},
     types::Fault,
 };
 
-/// The interval between two checks for a due snapshot.
+/// The interval between two rounds.
 const EVERY: Duration = Duration::from_secs(60);
+/// The interval between two rounds while a snapshot is needed at once.
+const URGENT_EVERY: Duration = Duration::from_secs(10);
+/// The interval between two looks whether it is.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The worker that takes and removes snapshots.
 pub struct Snapshots {
     store: Store,
+    last: Option<Instant>,
 }
 
 impl Snapshots {
     /// A worker over `store`.
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self { store, last: None }
     }
 }
 
@@ -30,20 +38,19 @@ impl LeasedWorker for Snapshots {
 
     async fn run(&mut self, cx: &TaskCx, _: &Arc<Lease>) -> Result<Next, Fault> {
         let Some(upkeep) = self.store.upkeep().cloned() else { return Ok(Next::Within(EVERY)) };
-        let done = cx
-            .thread(move |_| {
-                // The next run tries again; no rule depends on this snapshot.
-                let fault = |error: &dyn std::fmt::Display| Fault::bug(error.to_string());
-                let free = upkeep.free_bytes().map_err(|error| fault(&error))?;
-                match DiskSpace::of(free) {
-                    DiskSpace::Ample => upkeep.run().map_err(|error| fault(&error)),
-                    DiskSpace::Low | DiskSpace::Full => upkeep.reclaim().map_err(|error| fault(&error)),
-                }
-            })
-            .await?;
-        if let Some(summary) = done.snapshot {
+        let now = cx.system().clock().instant();
+        let every = if upkeep.is_urgent() { URGENT_EVERY } else { EVERY };
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) < every) {
+            return Ok(Next::Within(LOOK_EVERY));
+        }
+        self.last = Some(now);
+        // A round that fails is reported by the health of the store, and the next one tries again.
+        let done = cx.thread(move |_| Ok(upkeep.round())).await?;
+        if let Ok(done) = done
+            && let Some(summary) = done.snapshot
+        {
             tracing::info!(snapshot = ?summary, "a snapshot was taken");
         }
-        Ok(Next::Within(EVERY))
+        Ok(Next::Within(LOOK_EVERY))
     }
 }

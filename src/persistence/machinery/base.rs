@@ -12,23 +12,24 @@ use std::{
 
 use super::{
     Batch, Lsn,
+    ballast::Ballast,
     checkpoint::{self, Checkpoint, StoredHeads},
     checksum,
     engine::{Engine, EngineError},
     format::{self, Format, Seal},
-    fs::{Held, lacks_descriptors},
+    fs::is_full,
     heads_proof::{self, ProofError},
     journal::{
-        frame::{FrameError, FrameTime},
+        frame::FrameTime,
         writer::{AppendError, JournalWriter},
     },
     layout::Layout,
+    lock::DirectoryLock,
     log::{Log, LogHead},
     open::{self, Opened},
     opening_watch::OpeningWatch,
     rebuild::{GrowingTree, RebuildError, TreeSources, unwatched},
     settings::{StoreEnvironment, StoreSettings, Tuning},
-    snapshot::SnapshotError,
     swap::handover::{Handover, OldTree},
     tree_mark::TreeMarker,
     trees::{self, TreeName},
@@ -36,10 +37,11 @@ use super::{
     writer::steps::{WriterStep, WriterSteps},
 };
 pub use super::{
+    base_error::BaseError,
     progress::StoreProgress,
     trust::{DistrustReason, OpenError, Opening, TreeState},
 };
-use crate::types::{JournalEnd, Timestamp};
+use crate::types::{JournalEnd, Timestamp, limits};
 
 /// The interval at which a close checks whether readers have released the engine.
 const CLOSE_LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -76,57 +78,6 @@ impl DurableGroup {
     }
 }
 
-/// Why an operation of the base failed.
-#[derive(Debug, thiserror::Error)]
-pub enum BaseError {
-    /// A commit cannot be written; nothing of its group was written, and the base can continue.
-    #[error("{0}")]
-    Frame(FrameError),
-    /// The disk is full; nothing of the group was written, and the base can continue.
-    #[error("the disk is full: {0}")]
-    Full(io::Error),
-    /// There is no free file descriptor; nothing was changed, and the base can continue.
-    #[error("no file descriptor is free: {0}")]
-    Descriptors(io::Error),
-    /// The disk failed. Waiting callers get `Fault::Unknown`, and the process ends.
-    #[error("{step}: {source}")]
-    Io {
-        /// The step that failed.
-        step: &'static str,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// The engine failed. Waiting callers get `Fault::Unknown`, and the process ends.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-}
-
-impl BaseError {
-    /// The error of a step that replaces a small file: the file is the old one or the new one.
-    fn of_file(step: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| if lacks_descriptors(&source) { Self::Descriptors(source) } else { Self::Io { step, source } }
-    }
-
-    /// Whether the base cannot be used any more.
-    pub fn is_fatal(&self) -> bool {
-        match self {
-            Self::Frame(_) | Self::Full(_) | Self::Descriptors(_) => false,
-            Self::Io { .. } | Self::Engine(_) => true,
-        }
-    }
-}
-
-impl From<AppendError> for BaseError {
-    fn from(error: AppendError) -> Self {
-        match error {
-            AppendError::Frame(error) => Self::Frame(error),
-            AppendError::Full(error) => Self::Full(error),
-            AppendError::Descriptors(error) => Self::Descriptors(error),
-            AppendError::Io { step, source } => Self::Io { step, source },
-        }
-    }
-}
-
 /// An opened data directory.
 pub struct Base {
     // Before the lock, so that the lock is released last.
@@ -138,6 +89,9 @@ pub struct Base {
     format: Format,
     progress: Arc<StoreProgress>,
     upkeep: Upkeep,
+    ballast: Arc<Ballast>,
+    /// When the files of the journal were looked at.
+    looked: Instant,
     end_of_swaps: EndOfSwaps,
     opening: Opening,
     checkpoint: Checkpoint,
@@ -148,7 +102,7 @@ pub struct Base {
     marker: Arc<TreeMarker>,
     /// The trees that this opening replaced or found, which the next checkpoint removes.
     old_trees: Vec<TreeName>,
-    held: Box<dyn Held>,
+    held: Arc<DirectoryLock>,
 }
 
 /// The heads of the logs after a commit, in the order of `logs`.
@@ -207,8 +161,11 @@ impl Base {
         let progress = Arc::new(StoreProgress::default());
         progress.starts(opening.last, last_time, checkpoint.lsn());
         let upkeep = Upkeep::new(&environment, &layout, settings, &engine, &progress, format.created)?;
+        let held = Arc::new(held);
+        let ballast = upkeep.guard(&held);
         let steps = WriterSteps::new(Arc::clone(&environment.clock), settings.tuning.watch);
-        let since_checkpoint = SinceCheckpoint { written: 0, taken: environment.clock.instant(), owed: false };
+        let looked = environment.clock.instant();
+        let since_checkpoint = SinceCheckpoint { written: 0, taken: looked, owed: false };
         let end_of_swaps = EndOfSwaps(upkeep.clone());
         let tree = TreeName(checkpoint.tree.clone());
         let old_trees = trees::others(&layout, &tree).unwrap_or_default();
@@ -222,6 +179,8 @@ impl Base {
             format,
             progress,
             upkeep,
+            ballast,
+            looked,
             end_of_swaps,
             opening,
             checkpoint,
@@ -242,6 +201,12 @@ impl Base {
     /// The progress of the store.
     pub fn progress(&self) -> &Arc<StoreProgress> {
         &self.progress
+    }
+
+    /// Puts another engine in the place of the tree's, for tests of its errors.
+    #[cfg(test)]
+    pub(super) fn set_engine(&mut self, engine: Arc<dyn Engine>) {
+        self.engine = engine;
     }
 
     /// Snapshots, retention and free space, for other threads.
@@ -301,7 +266,9 @@ impl Base {
         }
         group.iter_mut().for_each(|commit| checksum::append_all(&mut commit.batch));
         self.steps.enter(WriterStep::JournalWrite);
-        let bytes = self.writer.append(&group)?;
+        self.ballast.give_up_if_needed();
+        let is_full = |error: &AppendError| matches!(error, AppendError::Full(_));
+        let bytes = self.ballast.relieve(is_full, || self.writer.append(&group))?;
         self.steps.enter(WriterStep::Sync);
         let clock = Arc::clone(&self.environment.clock);
         let began = clock.instant();
@@ -319,15 +286,18 @@ impl Base {
         Ok(DurableGroup { operations, last, synced_in })
     }
 
-    /// Applies a durable group to the tree.
+    /// Applies a durable group to the tree. On a full disk the ballast is given up and the group applied again, which
+    /// has no further effect on what was applied of it. An engine that refuses every call after an error of the disk
+    /// fails again: then the writer has the tree rebuilt, in the space of the ballast.
     pub fn apply(&mut self, group: DurableGroup) -> Result<(), BaseError> {
-        self.engine.apply(&group.operations, group.last)?;
+        self.ballast.relieve(EngineError::is_full, || self.engine.apply(&group.operations, group.last))?;
         self.progress.applies(group.last);
         Ok(())
     }
 
     /// Takes a checkpoint if enough bytes were written or enough time has passed; returns whether it did.
     pub fn checkpoint_if_due(&mut self) -> Result<bool, BaseError> {
+        self.look_at_journal()?;
         if self.progress.applied() <= self.checkpoint.lsn() && !self.since_checkpoint.owed {
             return Ok(false);
         }
@@ -339,11 +309,29 @@ impl Base {
         Ok(due)
     }
 
+    /// Every second: copies the journal's last segment back if its file was removed, and continues in a new one if that
+    /// was asked for.
+    fn look_at_journal(&mut self) -> Result<(), BaseError> {
+        let now = self.environment.clock.instant();
+        if now.saturating_duration_since(self.looked) < limits::JOURNAL_LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = now;
+        let is_full = |error: &AppendError| matches!(error, AppendError::Full(_));
+        let restored = self.ballast.relieve(is_full, || self.writer.restore_if_unlinked());
+        self.upkeep.note_restored(&restored);
+        restored?;
+        if self.progress.take_wanted_segment() {
+            self.writer.begin_segment().inspect_err(|_| self.progress.want_segment())?;
+        }
+        Ok(())
+    }
+
     fn take_checkpoint(&mut self) -> Result<(), BaseError> {
         // The file may record only what was applied before the engine's checkpoint was requested.
         let lsn = self.progress.applied();
         self.steps.enter(WriterStep::Checkpoint);
-        self.engine.checkpoint()?;
+        self.ballast.relieve(EngineError::is_full, || self.engine.checkpoint())?;
         self.write_checkpoint(self.checkpoint_at(lsn))?;
         self.since_checkpoint = SinceCheckpoint { written: 0, taken: self.environment.clock.instant(), owed: false };
         self.retire_old_trees();
@@ -378,8 +366,8 @@ impl Base {
     }
 
     fn write_checkpoint(&mut self, checkpoint: Checkpoint) -> Result<(), BaseError> {
-        checkpoint::write(&*self.environment.fs, &self.layout, &checkpoint)
-            .map_err(BaseError::of_file("writing the checkpoint"))?;
+        let write = || checkpoint::write(&*self.environment.fs, &self.layout, &checkpoint);
+        self.ballast.relieve(is_full, write).map_err(BaseError::of_file("writing the checkpoint"))?;
         self.progress.checkpoints(checkpoint.lsn());
         self.checkpoint = checkpoint;
         Ok(())
@@ -430,7 +418,7 @@ impl Base {
         self.upkeep.end();
         self.take_checkpoint()?;
         self.steps.enter(WriterStep::Close);
-        let Self { engine, environment, layout, checkpoint, upkeep, end_of_swaps, held, .. } = self;
+        let Self { engine, environment, layout, checkpoint, upkeep, end_of_swaps, ballast, held, .. } = self;
         drop(end_of_swaps);
         if !close_engine(engine, &upkeep) {
             // The tree stays open until the process ends, so the lock on the directory is kept until then.
@@ -441,7 +429,8 @@ impl Base {
         let failed = |step| move |source| BaseError::Io { step, source };
         trees::sync_files(&layout, &TreeName(checkpoint.tree.clone())).map_err(failed("syncing the tree"))?;
         let closed = Checkpoint { closed: true, ..checkpoint };
-        checkpoint::write(&*environment.fs, &layout, &closed).map_err(failed("writing the checkpoint"))?;
+        let write = || checkpoint::write(&*environment.fs, &layout, &closed);
+        ballast.relieve(is_full, write).map_err(failed("writing the checkpoint"))?;
         drop(held);
         Ok(Closed::Clean)
     }
@@ -476,10 +465,4 @@ fn close_engine(engine: Arc<dyn Engine>, upkeep: &Upkeep) -> bool {
         std::thread::sleep(CLOSE_LOOK_EVERY);
     }
     false
-}
-
-impl From<SnapshotError> for BaseError {
-    fn from(error: SnapshotError) -> Self {
-        Self::Io { step: "taking a snapshot", source: io::Error::other(error) }
-    }
 }

@@ -22,6 +22,9 @@ const NAME: &str = "checkpoint";
 pub struct Checkpoint {
     /// The run of the machine in which the tree was last open.
     pub boot: String,
+    /// The number of the device that held it; `None` in a checkpoint of an earlier version.
+    #[serde(default)]
+    pub device: Option<u64>,
     /// Whether the store was closed cleanly afterwards, with everything on disk.
     pub closed: bool,
     /// All commits up to this one are durable in the tree.
@@ -76,6 +79,11 @@ impl Checkpoint {
     /// The last commit that is durable in the tree.
     pub fn lsn(&self) -> Lsn {
         Lsn(self.lsn)
+    }
+
+    /// Whether it was written on this device; never if one of the two is not known.
+    pub fn is_on(&self, device: Option<u64>) -> bool {
+        self.device.is_some() && self.device == device
     }
 }
 

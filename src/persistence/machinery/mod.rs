@@ -6,7 +6,9 @@
 //! `trust.rs` (what is trusted after a crash).
 
 mod backend;
+mod ballast;
 pub mod base;
+mod base_error;
 pub mod batch;
 pub mod catalog;
 pub mod change;
@@ -33,6 +35,7 @@ pub mod lock;
 pub mod log;
 pub mod loss;
 pub mod migrations;
+mod no_room;
 mod open;
 mod open_reads;
 pub mod opening;
@@ -53,8 +56,10 @@ pub mod snapshot;
 pub mod store;
 pub mod swap;
 pub mod table;
+mod tending;
 pub mod tree_mark;
 pub mod trees;
+mod troubles;
 pub mod trust;
 pub mod tx;
 pub mod upkeep;

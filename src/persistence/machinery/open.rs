@@ -15,10 +15,11 @@ use std::{io, sync::Arc};
 
 use super::{
     Lsn,
+    ballast::Ballast,
     checkpoint::{self, Checkpoint, StoredHeads},
     engine::{ByteScan, Direction, Engine},
     format::{self, FORMAT, Format, Seal},
-    fs::{Fs, Held},
+    fs::Fs,
     journal::{
         JournalProblem,
         reader::{FrameFound, SegmentReader},
@@ -28,7 +29,8 @@ use super::{
     },
     known_damage,
     layout::Layout,
-    lock::{self, Lock},
+    lock::{self, DirectoryLock, Lock},
+    no_room::no_room,
     opening_watch::OpeningWatch,
     rebuild::{self, GrowingTree, RebuildError, TreeOrigin, TreeSources},
     settings::{StoreEnvironment, StoreSettings},
@@ -37,11 +39,11 @@ use super::{
     trees::{self, TreeName},
     trust::{DistrustReason, OpenError, Opening, TreeState},
 };
-use crate::types::Timestamp;
+use crate::types::{Timestamp, limits};
 
 /// The parts of an opened directory.
 pub(super) struct Opened {
-    pub(super) held: Box<dyn Held>,
+    pub(super) held: DirectoryLock,
     pub(super) layout: Layout,
     pub(super) format: Format,
     pub(super) engine: Arc<dyn Engine>,
@@ -70,11 +72,16 @@ impl OpenContext<'_> {
         move |source| OpenError::Io { dir, step, source }
     }
 
-    pub(super) fn lock(&self) -> Result<Box<dyn Held>, OpenError> {
+    pub(super) fn lock(&self) -> Result<DirectoryLock, OpenError> {
         match lock::take(self.fs(), &self.layout, self.settings.lock_wait, self.watch)? {
             Lock::Ours(held) => Ok(held),
             Lock::Theirs(pid) => Err(OpenError::Locked { dir: self.layout.root.display().to_string(), pid }),
         }
+    }
+
+    /// The device of the directory; `None`, which is never the one of a checkpoint, if it is not known.
+    fn device(&self) -> Option<u64> {
+        self.fs().device(&self.layout.root).ok()
     }
 
     pub(super) fn sources(&self) -> TreeSources<'_> {
@@ -166,6 +173,8 @@ impl Inspection {
             Err(DistrustReason::InMemory)
         } else if !(found.closed || found.boot == boot.0 || engine.survives_machine_stop()) {
             Err(DistrustReason::MachineStopped)
+        } else if !(found.closed || engine.survives_machine_stop() || found.is_on(context.device())) {
+            Err(DistrustReason::OtherDevice)
         } else if !trees::exists(&context.layout, &tree) {
             let is_aside = trees::is_aside(&context.layout, &tree);
             Err(if is_aside { DistrustReason::SetAside } else { DistrustReason::Missing })
@@ -177,7 +186,7 @@ impl Inspection {
     }
 }
 
-/// Opens the directory of `settings`, or creates it.
+/// Opens the directory of `settings`, or creates it. On a full disk the ballast is given up first.
 pub(super) fn open(
     settings: &StoreSettings,
     environment: &StoreEnvironment,
@@ -185,33 +194,46 @@ pub(super) fn open(
     seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
 ) -> Result<Opened, OpenError> {
     let context = OpenContext { settings, environment, layout: Layout::new(&settings.dir), watch };
-    context.fs().create_dir(&context.layout.root).map_err(context.io("making the directory"))?;
-    let held = context.lock()?;
+    let full = |error: OpenError| if error.is_full() { no_room(context.fs(), &context.layout, &error) } else { error };
+    context.fs().create_dir(&context.layout.root).map_err(context.io("making the directory")).map_err(full)?;
+    let held = context.lock().map_err(full)?;
+    let ballast = Ballast::of(&environment.fs, &context.layout, settings.tuning.ballast_bytes);
+    if context.fs().free_bytes(&context.layout.root).is_ok_and(|free| free < limits::START_ROOM) {
+        ballast.give_up();
+    }
+    open_held(&context, held, seal).map_err(full)
+}
+
+fn open_held(
+    context: &OpenContext<'_>,
+    held: DirectoryLock,
+    seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
+) -> Result<Opened, OpenError> {
     let found = format::read(context.fs(), &context.layout)?;
     let created = found.is_none();
     if created {
-        refuse_remains(&context)?;
+        refuse_remains(context)?;
     }
     let seal = seal(found.as_ref()).map_err(OpenError::Seal)?;
     let (format, resealed) = match found {
         Some(format) => (Format { seal: seal.clone(), ..format.clone() }, format.seal != seal),
-        None => (initialize(&context, seal)?, false),
+        None => (initialize(context, seal)?, false),
     };
-    let inspection = Inspection::gather(&context, Depth::SinceCheckpoint)?;
-    let trusted = inspection.judge(&context);
+    let inspection = Inspection::gather(context, Depth::SinceCheckpoint)?;
+    let trusted = inspection.judge(context);
     let origin = match &trusted {
         Ok(_) => None,
-        Err(reason) => Some(rebuild::origin(&context, &inspection, reason)?),
+        Err(reason) => Some(rebuild::origin(context, &inspection, reason)?),
     };
-    let epoch = last_epoch(&context, &inspection, &format) + 1;
-    let writer = start_writer(&context, &inspection, epoch)?;
+    let epoch = last_epoch(context, &inspection, &format) + 1;
+    let writer = start_writer(context, &inspection, epoch)?;
     if resealed {
         format::write(context.fs(), &context.layout, &format).map_err(context.io("writing store.json"))?;
     }
     let mut built = match (trusted, origin) {
-        (Err(reason), Some(origin)) => rebuild_tree(&context, &inspection, (reason, origin), epoch)?,
-        (Err(reason), None) => distrust(&context, &inspection, reason, epoch)?,
-        (Ok(tree), _) => trust_tree(&context, &inspection, tree, epoch)?,
+        (Err(reason), Some(origin)) => rebuild_tree(context, &inspection, (reason, origin), epoch)?,
+        (Err(reason), None) => distrust(context, &inspection, reason, epoch)?,
+        (Ok(tree), _) => trust_tree(context, &inspection, tree, epoch)?,
     };
     context.watch.check()?;
     built.opening.created = created;
@@ -332,7 +354,8 @@ fn trust_tree(
         return distrust(context, inspection, DistrustReason::New, epoch);
     };
     // From here on the files of the tree change: the mark of a clean close has to be removed before.
-    let mut checkpoint = Checkpoint { boot: context.settings.boot.0.clone(), closed: false, epoch, ..found.clone() };
+    let (boot, device) = (context.settings.boot.0.clone(), context.device());
+    let mut checkpoint = Checkpoint { boot, device, closed: false, epoch, ..found.clone() };
     write_checkpoint(context, &checkpoint)?;
     trees::remove_unfinished(&context.layout, &tree).map_err(context.io("removing unfinished trees"))?;
     let (engine, replayed) = match usable(context, &tree, found.lsn(), survey.last)? {
@@ -431,6 +454,7 @@ fn rebuild_tree(
     let last_time = survey.last_time.or(inspection.checkpoint().map(|found| found.time)).unwrap_or(built.time);
     let checkpoint = Checkpoint {
         boot: context.settings.boot.0.clone(),
+        device: context.device(),
         closed: false,
         lsn: survey.last.0,
         time: last_time,

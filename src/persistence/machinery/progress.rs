@@ -1,6 +1,6 @@
 //! The progress of a store, for readers in other threads.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use super::Lsn;
 use crate::types::Timestamp;
@@ -13,6 +13,7 @@ pub struct StoreProgress {
     checkpointed: AtomicU64,
     last_time: AtomicI64,
     written: AtomicU64,
+    new_segment: AtomicBool,
     checkpoints: AtomicU64,
 }
 
@@ -40,6 +41,16 @@ impl StoreProgress {
     /// Bytes written to the journal since the store was opened.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Acquire)
+    }
+
+    /// Asks the writer to continue in a new segment.
+    pub(super) fn want_segment(&self) {
+        self.new_segment.store(true, Ordering::Release);
+    }
+
+    /// Whether a new segment was asked for; the question is over then.
+    pub(super) fn take_wanted_segment(&self) -> bool {
+        self.new_segment.swap(false, Ordering::AcqRel)
     }
 
     /// The number of checkpoints since the store was opened.

@@ -14,7 +14,7 @@ use crate::{
         health::{HealthReason, HealthStatus},
         store::WriterReport,
     },
-    types::limits,
+    types::{Timestamp, limits},
 };
 
 /// The condition of the store.
@@ -30,6 +30,8 @@ pub struct StoreCondition {
     pub tree_bytes: u64,
     /// Free bytes on the disk; `None` for a store in memory.
     pub free_bytes: Option<u64>,
+    /// When the last good snapshot in the data directory was taken.
+    pub last_snapshot_at: Option<Timestamp>,
     /// Stored values that are damaged also after a rebuild of the tree.
     pub damaged_values: usize,
     /// Reads that are open now.
@@ -45,13 +47,15 @@ pub(super) fn of(shared: &Shared, upkeep: Option<&Upkeep>) -> StoreCondition {
     let free = shared.free_bytes.load(Ordering::Relaxed);
     let swaps = upkeep.map(Upkeep::swaps);
     let damage = shared.damage.found();
+    let troubles = upkeep.map(Upkeep::troubles).unwrap_or_default();
     let swapping = swaps.as_ref().and_then(|swaps| swaps.running);
-    let (status, reasons) = health(shared, free, (&damage, swapping));
+    let (status, reasons) = health(shared, free, (&damage, swapping, troubles));
     StoreCondition {
         status,
         reasons,
         engine: engine.name,
         tree_bytes: engine.disk_bytes,
+        last_snapshot_at: upkeep.and_then(Upkeep::last_snapshot_at),
         free_bytes: (free != u64::MAX).then_some(free),
         damaged_values: damage.values.values().sum(),
         readers: shared.readers.count(),
@@ -74,7 +78,7 @@ pub(super) fn of(shared: &Shared, upkeep: Option<&Upkeep>) -> StoreCondition {
 fn health(
     shared: &Shared,
     free: u64,
-    (damage, swapping): (&FoundDamage, Option<RunningSwap>),
+    (damage, swapping, troubles): (&FoundDamage, Option<RunningSwap>, Vec<(HealthReason, String)>),
 ) -> (HealthStatus, Vec<String>) {
     let tables = damage.values.iter().map(|(table, count)| format!("{count} in {table}")).collect::<Vec<_>>();
     let inconsistent = damage.inconsistent.clone();
@@ -98,8 +102,10 @@ fn health(
         (HealthStatus::Degraded, HealthReason::ReplacingTree, percent(true)),
         (HealthStatus::Up, HealthReason::Compacting, percent(false)),
     ];
+    let troubles = troubles.into_iter().map(|(reason, text)| (HealthStatus::Degraded, reason, Some(text)));
     let described = described
         .into_iter()
+        .chain(troubles)
         .filter_map(|(status, reason, text)| text.map(|text| (status, format!("{}: {text}", reason.as_str()))));
     plain.chain(described).fold((HealthStatus::Up, Vec::new()), |(worst, mut reasons), (status, reason)| {
         reasons.push(reason);

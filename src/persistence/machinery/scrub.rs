@@ -44,8 +44,6 @@ impl<'a> Scrub<'a> {
                 if missing > 0 && self.is_gap_now(log, place, missing)? {
                     self.found.count(Misfit::Gap(log.name), missing);
                 }
-            } else if catalog.table(place).is_none() {
-                self.found.count(Misfit::NoTable, 1);
             } else if links::misfit(catalog, &view, (place, value)).map_err(engine_error)?.is_some()
                 && let Some(misfit) = self.misfit_now(place)?
             {

@@ -52,6 +52,8 @@ pub struct Tuning {
     pub compaction: CompactionTuning,
     /// How long the writer may be busy with one step.
     pub watch: WatchLimits,
+    /// Bytes of the file that is given up when the disk is full; 0: there is none.
+    pub ballast_bytes: u64,
 }
 
 /// When the tree is compacted, and the pace of a rebuild beside a running store.
@@ -112,6 +114,7 @@ impl Default for Tuning {
             snapshots_kept: limits::SNAPSHOTS_KEPT,
             compaction: CompactionTuning::default(),
             watch: WatchLimits::default(),
+            ballast_bytes: limits::BALLAST_BYTES,
         }
     }
 }

@@ -221,7 +221,8 @@ impl Store {
         self.embedded().allow_sending()
     }
 
-    /// Measures free space. To be called about once per second.
+    /// Measures free space, and looks whether other processes are still kept out of the directory and the files of the
+    /// journal are there. To be called about once per second.
     pub fn tend(&self) {
         self.embedded().tend();
     }

@@ -6,6 +6,7 @@ use super::{
     Lsn,
     engine::EngineError,
     format::FormatError,
+    fs::is_full,
     journal::{JournalProblem, recover::Cut},
     rebuild::RebuildError,
     snapshot::SnapshotError,
@@ -83,6 +84,19 @@ pub enum OpenError {
         reason: DistrustReason,
         source: EngineError,
     },
+    /// The disk is full, also without the ballast.
+    #[error(
+        "{dir} (store.path): the disk is full: {step}. A start needs about {needed_mib} MiB of free space there, and \
+         {free_mib} MiB are free: free space on that volume, or enlarge it"
+    )]
+    NoRoom {
+        dir: String,
+        /// An estimate of the free space that a start needs.
+        needed_mib: u64,
+        free_mib: u64,
+        /// What failed.
+        step: String,
+    },
     /// The disk failed.
     #[error("{dir} (store.path): {step}: {source}{}", remedy(source))]
     Io {
@@ -92,6 +106,18 @@ pub enum OpenError {
         /// The error of the operating system.
         source: io::Error,
     },
+}
+
+impl OpenError {
+    /// Whether the disk was full.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } | Self::Snapshot(SnapshotError::Io { source, .. }) => is_full(source),
+            Self::Engine(source) | Self::RebuiltFails { source, .. } => source.is_full(),
+            Self::Format(FormatError::Io(source)) => is_full(source),
+            _ => false,
+        }
+    }
 }
 
 impl From<RebuildError> for OpenError {
@@ -131,6 +157,10 @@ pub enum DistrustReason {
     /// The machine stopped while the store was open.
     #[error("the machine stopped while the store was open")]
     MachineStopped,
+    /// The directory is on another device than before: a disk was removed or mounted again, which may have lost what
+    /// was not synced.
+    #[error("its directory is on another device than while it was open")]
+    OtherDevice,
     /// The engine stores nothing on disk.
     #[error("the engine keeps nothing on disk")]
     InMemory,
@@ -196,7 +226,7 @@ impl DistrustReason {
     /// Whether a tree is replaced for this reason although nothing is wrong.
     pub(super) fn is_expected(&self) -> bool {
         match self {
-            Self::New | Self::OtherEngine | Self::MachineStopped | Self::InMemory => true,
+            Self::New | Self::OtherEngine | Self::MachineStopped | Self::OtherDevice | Self::InMemory => true,
             Self::Missing
             | Self::SetAside
             | Self::CheckpointDamaged
@@ -211,9 +241,13 @@ impl DistrustReason {
     /// What happens to a tree that is replaced for this reason.
     pub(super) fn others(&self) -> OldTrees {
         match self {
-            Self::New | Self::OtherEngine | Self::MachineStopped | Self::InMemory | Self::Missing | Self::SetAside => {
-                OldTrees::Remove
-            }
+            Self::New
+            | Self::OtherEngine
+            | Self::MachineStopped
+            | Self::OtherDevice
+            | Self::InMemory
+            | Self::Missing
+            | Self::SetAside => OldTrees::Remove,
             Self::CheckpointDamaged
             | Self::Empty
             | Self::Behind { .. }

@@ -14,6 +14,7 @@ use std::{
 
 use super::{
     Lsn,
+    ballast::Ballast,
     engine::{Engine, EngineKind},
     format::{Format, FormatError},
     fs::Fs,
@@ -33,6 +34,7 @@ use super::{
         write::{self, SnapshotSource},
     },
     swap::SwapState,
+    tending::Tended,
 };
 use crate::types::{Timestamp, limits};
 
@@ -109,6 +111,8 @@ pub(super) struct UpkeepInner {
     // Weak, so that upkeep does not delay a close. Replaced when the tree is.
     engine: Mutex<Weak<dyn Engine>>,
     pub(super) progress: Arc<StoreProgress>,
+    // What is watched beside snapshots and segments.
+    pub(super) tended: Tended,
     // The first commit after which the history is needed by a swap.
     history_from: Mutex<Option<Lsn>>,
     pub(super) swaps: SwapState,
@@ -134,6 +138,8 @@ pub struct Upkeep {
 pub struct Done {
     /// The snapshot that was taken.
     pub snapshot: Option<Summary>,
+    /// Why a snapshot that was due was not taken.
+    pub skipped: Option<String>,
     /// The segments that were removed.
     pub segments: Vec<SegmentName>,
     /// The snapshots that were removed.
@@ -159,6 +165,12 @@ impl Upkeep {
         created: Timestamp,
     ) -> Result<Self, SnapshotError> {
         let last = LastSnapshot::find(&*environment.fs, layout, created)?;
+        let good = (last.exact > Lsn::ZERO).then_some(last.taken);
+        let ballast = Ballast::of(&environment.fs, layout, settings.tuning.ballast_bytes);
+        let known = segment::list(&*environment.fs, &layout.journal)
+            .map_err(JournalProblem::io("listing the segments"))?
+            .into_iter()
+            .collect();
         Ok(Self {
             inner: Arc::new(UpkeepInner {
                 fs: Arc::clone(&environment.fs),
@@ -168,6 +180,7 @@ impl Upkeep {
                 engine_kind: settings.engine,
                 engine: Mutex::new(Arc::downgrade(engine)),
                 progress: Arc::clone(progress),
+                tended: Tended::new(ballast, known, good),
                 history_from: Mutex::default(),
                 swaps: SwapState::default(),
                 live: LiveBytes::default(),
@@ -255,8 +268,11 @@ impl Upkeep {
     pub fn run(&self) -> Result<Done, SnapshotError> {
         let mut done = Done::default();
         let mut last = self.last();
-        if self.is_due(&last) {
-            done.snapshot = Some(self.take_kept(&mut last)?);
+        if self.is_due(&last) || self.inner.tended.is_urgent() {
+            match self.lack_of_room(&last)? {
+                None => done.snapshot = Some(self.take_kept(&mut last)?),
+                skipped => done.skipped = skipped,
+            }
         }
         done.snapshots = self.drop_snapshots(self.inner.tuning.snapshots_kept)?;
         done.segments = self.drop_segments(Spare::ByRetention)?;
@@ -270,7 +286,7 @@ impl Upkeep {
         let Some(newest) = self.snapshots()?.pop() else { return Ok(Done::default()) };
         read::verify(&*self.inner.fs, &self.inner.layout.snapshots.join(snapshot::file_name(newest)))?;
         let snapshots = self.drop_snapshots(1)?;
-        Ok(Done { snapshot: None, snapshots, segments: self.drop_segments(Spare::Nothing)? })
+        Ok(Done { snapshots, segments: self.drop_segments(Spare::Nothing)?, ..Done::default() })
     }
 
     /// Takes a snapshot into the data directory, where the next open uses it.
@@ -298,6 +314,24 @@ impl Upkeep {
                 || last.backlog + progress.written() - last.written >= tuning.snapshot_bytes)
     }
 
+    /// What a snapshot lacks of free space; `None` if it fits beside the rest.
+    fn lack_of_room(&self, last: &LastSnapshot) -> Result<Option<String>, SnapshotError> {
+        let since = last.backlog + self.inner.progress.written().saturating_sub(last.written);
+        // Also before the first one: then all that is alive is in the journal.
+        let alive = self.live_bytes().unwrap_or(0).max(self.snapshot_bytes()?);
+        let needed = alive + since + limits::SNAPSHOT_FRAME + limits::SNAPSHOT_LEAVES;
+        let free = self.free_bytes().map_err(SnapshotError::io("measuring the free space"))?;
+        let text = || format!("it needs about {} MiB of free space, and {} MiB are free", needed >> 20, free >> 20);
+        Ok((free < needed).then(text))
+    }
+
+    /// Bytes of the newest snapshot in the data directory; 0 without one.
+    fn snapshot_bytes(&self) -> Result<u64, SnapshotError> {
+        let Some(newest) = self.snapshots()?.pop() else { return Ok(0) };
+        let file = self.inner.fs.open_to_read(&self.inner.layout.snapshots.join(snapshot::file_name(newest)));
+        file.and_then(|file| file.length()).map_err(SnapshotError::io("measuring one"))
+    }
+
     fn take_kept(&self, last: &mut LastSnapshot) -> Result<Summary, SnapshotError> {
         let written = self.inner.progress.written();
         let dir = &self.inner.layout.snapshots;
@@ -305,6 +339,7 @@ impl Upkeep {
         let summary = self.write_unnamed(&unnamed)?;
         self.name(&unnamed, &dir.join(snapshot::file_name(summary.exact)))?;
         *last = LastSnapshot { exact: summary.exact, taken: summary.head.taken, backlog: 0, written };
+        self.inner.tended.note_good(summary.head.taken);
         Ok(summary)
     }
 
@@ -385,6 +420,7 @@ impl Upkeep {
                 break;
             }
             bytes -= segments_bytes(&**fs, layout, &[name])?;
+            self.inner.tended.forget(name);
             fs.remove(&name.path(&layout.journal)).map_err(JournalProblem::io("removing a segment"))?;
             // Synced one by one, so that a stop of the machine leaves no gap.
             fs.sync_dir(&layout.journal).map_err(JournalProblem::io("removing a segment"))?;

@@ -81,8 +81,18 @@ impl Store {
             let LogHead { number, hash } = self.log_head(audit::log(log));
             AuditMark { entries: number, hash: hash.iter().map(|byte| format!("{byte:02x}")).collect() }
         };
-        let StoreCondition { status, reasons, engine, tree_bytes, free_bytes, damaged_values, readers, writer, swaps } =
-            self.condition();
+        let StoreCondition {
+            status,
+            reasons,
+            engine,
+            tree_bytes,
+            free_bytes,
+            damaged_values,
+            last_snapshot_at,
+            readers,
+            writer,
+            swaps,
+        } = self.condition();
         StoreReport {
             status,
             reasons,
@@ -90,6 +100,7 @@ impl Store {
             tree_bytes,
             free_bytes,
             damaged_values,
+            last_snapshot_at,
             readers,
             last_event: self.head().to_string(),
             audit: mark(AuditLog::Changes),

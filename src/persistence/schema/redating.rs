@@ -110,9 +110,7 @@ static STEPS: &[RedatingStep] = &[
         )
     },
     |tx, after| walk(tx, &user::USER_BY_ID, after, |row, now| row.dated_by(now), |tx, _, row| user::replace(tx, row)),
-    |tx, after| {
-        walk(tx, &outcome::OUTCOME_BY_KEY, after, outcome::shortened, |tx, key, row| outcome::replace(tx, key, row))
-    },
+    |tx, after| walk(tx, &outcome::OUTCOME_BY_KEY, after, outcome::shortened, outcome::replace),
     |tx, after| {
         walk(
             tx,

@@ -101,6 +101,8 @@ metrics! {
     StoreTreeSwapAfter = "majordomo_store_last_tree_swap_after_bytes", Gauge, [], "Bytes of the tree that it made";
     StoreJournalBytes = "majordomo_store_journal_bytes", Gauge, [], "Bytes of the journal on disk";
     StoreFreeBytes = "majordomo_store_free_bytes", Gauge, [], "Free bytes on the disk of the store";
+    StoreLastSnapshot = "majordomo_store_last_snapshot_timestamp_seconds", Gauge, [],
+        "Unix time of the last good snapshot in the data directory; absent before the first one";
     StoreDamaged = "majordomo_store_damaged_values", Gauge, [],
         "Stored values that are damaged also after a rebuild of the tree: requests that need them fail";
     AuditEntries = "majordomo_audit_entries", Gauge, ["log"], "Entries of the audit log";

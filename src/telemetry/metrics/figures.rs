@@ -196,6 +196,7 @@ impl Figures {
         let optional = [
             (Metric::StoreLastCommit, writer.last_commit_at.map(seconds_of)),
             (Metric::StoreLastCheckpoint, writer.last_checkpoint_at.map(seconds_of)),
+            (Metric::StoreLastSnapshot, store.last_snapshot_at.map(seconds_of)),
             (Metric::StoreFreeBytes, store.free_bytes.map(float)),
             (Metric::StoreLiveBytes, self.live_bytes.map(float)),
             (Metric::StoreJournalBytes, self.journal_bytes.map(float)),

@@ -70,6 +70,20 @@ pub const STARTING_RETRY: Duration = Duration::from_secs(5);
 pub const STOP_OPENING: Duration = Duration::from_millis(700);
 /// Between two lines of the log about the progress of one phase of a start.
 pub const PROGRESS_LOG_EVERY: Duration = Duration::from_secs(5);
+/// Bytes of the file that is given up when the disk is full (`store.ballast`).
+pub const BALLAST_BYTES: u64 = 64 << 20;
+/// Free bytes below which a commit gives the ballast up before it is written, so that the tree finds space.
+pub const BALLAST_UNDER: u64 = 4 << 20;
+/// Free bytes below which a start gives the ballast up, and the least that a start needs.
+pub const START_ROOM: u64 = 16 << 20;
+/// A segment of the journal reserves at most this part of the free space.
+pub const SEGMENT_PART: u64 = 4;
+/// Free bytes that a snapshot of the store by itself has to leave.
+pub const SNAPSHOT_LEAVES: u64 = 32 << 20;
+/// Bytes that a snapshot takes beside the keys and values.
+pub const SNAPSHOT_FRAME: u64 = 1 << 20;
+/// The interval between two looks at the files of the journal.
+pub const JOURNAL_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Free bytes below which imports, sends and registrations are refused.
 pub const DISK_LOW: u64 = 512 << 20;
 /// Free bytes below which everything except ending access is refused.

@@ -98,10 +98,15 @@ impl Embedded {
         Ok(())
     }
 
-    /// Measures free space.
+    /// Measures free space, and looks at the lock and the files of the journal. If another process can enter the
+    /// directory, the store is lost.
     pub(in crate::persistence::machinery) fn tend(&self) {
-        if let Some(Ok(free)) = self.upkeep.as_ref().map(Upkeep::free_bytes) {
+        let Some(upkeep) = &self.upkeep else { return };
+        if let Ok(free) = upkeep.free_bytes() {
             self.shared.free_bytes.store(free, Ordering::Relaxed);
+        }
+        if let Err(reason) = upkeep.tend() {
+            self.shared.lose(reason);
         }
     }
 

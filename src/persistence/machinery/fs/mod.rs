@@ -21,6 +21,13 @@ pub fn lacks_descriptors(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| missing.contains(&code))
 }
 
+/// Whether an operation failed because the disk is full, or the quota of the process's user is used up.
+pub fn is_full(error: &io::Error) -> bool {
+    let full = [Errno::NOSPC, Errno::DQUOT].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|code| full.contains(&code))
+        || matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// An open file.
 pub trait File: Send + fmt::Debug {
     /// Reads at `offset` until `buffer` is full or the file ends; returns the number of bytes read.
@@ -35,10 +42,28 @@ pub trait File: Send + fmt::Debug {
     fn length(&self) -> io::Result<u64>;
     /// Returns when the content, and the metadata needed to read it, is on the disk (`fdatasync`).
     fn sync(&mut self) -> io::Result<()>;
+    /// Number of bytes that the file takes on the disk.
+    fn taken_bytes(&self) -> io::Result<u64>;
+    /// Whether `path` names this file.
+    fn is_at(&self, path: &Path) -> io::Result<bool>;
+}
+
+/// The place of a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockPlace {
+    /// Its path names the file or directory that is locked.
+    Same,
+    /// Nothing has its path: another process would make a new file there, and lock that one.
+    Missing,
+    /// Another file or directory has its path.
+    Replaced,
 }
 
 /// A lock that is held until this is dropped.
-pub trait Held: Send + Sync {}
+pub trait Held: Send + Sync {
+    /// Whether the lock still is where another process would look for it.
+    fn place(&self) -> io::Result<LockPlace>;
+}
 
 /// A disk.
 pub trait Fs: Send + Sync {
@@ -54,7 +79,7 @@ pub trait Fs: Send + Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file. Durable after `sync_dir`.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Creates a directory and its parents; succeeds if it exists.
+    /// Creates a directory and its parents, each durably; succeeds if it exists.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
     /// The names in a directory, sorted; empty if it does not exist.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
@@ -68,4 +93,8 @@ pub trait Fs: Send + Sync {
     fn try_lock_to_read(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         self.try_lock(path)
     }
+    /// Locks the directory at `path` itself exclusively; `None` if another process holds it.
+    fn try_lock_dir(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>>;
+    /// The number of the device that is mounted at `path`: another one after another disk was mounted there.
+    fn device(&self, path: &Path) -> io::Result<u64>;
 }

@@ -52,4 +52,12 @@ impl Fs for ReadOnlyFs {
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         self.0.try_lock_to_read(path)
     }
+
+    fn try_lock_dir(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
+        self.0.try_lock_dir(path)
+    }
+
+    fn device(&self, path: &Path) -> io::Result<u64> {
+        self.0.device(path)
+    }
 }

@@ -3,8 +3,8 @@
 use std::{
     fs::{DirBuilder, File as StdFile, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
-    path::Path,
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
 };
 
 use rustix::{
@@ -12,7 +12,8 @@ use rustix::{
     io::Errno,
 };
 
-use super::{File, Fs, Held};
+use super::{File, Fs, Held, LockPlace};
+use crate::persistence::machinery::files;
 
 /// The disk of this machine. Files are readable by their owner only (mode 0600).
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,18 +25,41 @@ struct RealFile(StdFile);
 struct RealLock {
     // The lock belongs to the open file and is released with its last descriptor.
     file: StdFile,
+    path: PathBuf,
 }
 
-impl Held for RealLock {}
+impl Held for RealLock {
+    fn place(&self) -> io::Result<LockPlace> {
+        Ok(match named(&self.file, &self.path)? {
+            Some(true) => LockPlace::Same,
+            Some(false) => LockPlace::Replaced,
+            None => LockPlace::Missing,
+        })
+    }
+}
+
+/// Whether `path` names `file`; `None` if it names nothing. A file without any name is not the one at a path.
+fn named(file: &StdFile, path: &Path) -> io::Result<Option<bool>> {
+    let held = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(found) => Ok(Some(held.nlink() > 0 && (held.dev(), held.ino()) == (found.dev(), found.ino()))),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
 
 /// Stands for the lock of a directory without a lock's file: no process has it open.
 struct NoLock;
 
-impl Held for NoLock {}
+impl Held for NoLock {
+    fn place(&self) -> io::Result<LockPlace> {
+        Ok(LockPlace::Same)
+    }
+}
 
-fn locked(file: StdFile) -> io::Result<Option<Box<dyn Held>>> {
+fn locked(file: StdFile, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(Box::new(RealLock { file }))),
+        Ok(()) => Ok(Some(Box::new(RealLock { file, path: path.to_owned() }))),
         Err(Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -90,6 +114,15 @@ impl File for RealFile {
     fn sync(&mut self) -> io::Result<()> {
         self.0.sync_data()
     }
+
+    fn taken_bytes(&self) -> io::Result<u64> {
+        // The unit of this figure is 512 bytes on every file system.
+        Ok(self.0.metadata()?.blocks() * 512)
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        Ok(named(&self.0, path)? == Some(true))
+    }
 }
 
 impl Fs for RealFs {
@@ -115,7 +148,11 @@ impl Fs for RealFs {
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)
+        let missing: Vec<&Path> =
+            path.ancestors().take_while(|at| !at.as_os_str().is_empty() && !at.exists()).collect();
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        // From the highest one down: a name is of no use if its directory's name can be lost.
+        missing.into_iter().rev().try_for_each(|made| self.sync_dir(files::parent(made)))
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
@@ -143,15 +180,23 @@ impl Fs for RealFs {
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        locked(file)
+        locked(file, path)
     }
 
     fn try_lock_to_read(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         match StdFile::open(path) {
-            Ok(file) => locked(file),
+            Ok(file) => locked(file, path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(Box::new(NoLock))),
             Err(error) => Err(error),
         }
+    }
+
+    fn try_lock_dir(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
+        locked(StdFile::open(path)?, path)
+    }
+
+    fn device(&self, path: &Path) -> io::Result<u64> {
+        Ok(std::fs::metadata(path)?.dev())
     }
 }
 
@@ -162,11 +207,12 @@ mod tests {
     #[test]
     fn a_lock_is_let_go_although_a_child_still_has_a_copy_of_its_descriptor() {
         let directory = tempfile::tempdir().unwrap();
-        let file = StdFile::create(directory.path().join("lock")).unwrap();
+        let path = directory.path().join("lock");
+        let file = StdFile::create(&path).unwrap();
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
         let _copy = file.try_clone().unwrap();
-        drop(RealLock { file });
-        let taken = RealFs.try_lock(&directory.path().join("lock")).unwrap();
+        drop(RealLock { file, path: path.clone() });
+        let taken = RealFs.try_lock(&path).unwrap();
         assert!(taken.is_some());
     }
 }

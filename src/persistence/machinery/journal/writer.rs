@@ -12,9 +12,9 @@ use crate::{
     persistence::machinery::{
         Lsn,
         base::Commit,
-        fs::{File, Fs, lacks_descriptors},
+        fs::{File, Fs, is_full, lacks_descriptors},
     },
-    types::Entropy,
+    types::{Entropy, limits},
 };
 
 /// Why a group was not appended.
@@ -57,9 +57,16 @@ impl JournalEnvironment {
         Header { first, salt: u64::from_le_bytes(salt) }
     }
 
+    /// The bytes that a new segment reserves: those of a segment, or less on a disk that is nearly full, so that the
+    /// rest of the store has space beside it.
+    fn reservation(&self) -> u64 {
+        let free = self.fs.free_bytes(&self.dir).unwrap_or(u64::MAX);
+        self.segment_bytes.min(free / limits::SEGMENT_PART)
+    }
+
     /// Creates the empty segment that begins with `first`.
     pub fn create_segment(&self, first: Lsn) -> io::Result<()> {
-        segment::prepare(&*self.fs, &self.dir, self.header(first), &[], self.segment_bytes)?;
+        segment::prepare(&*self.fs, &self.dir, self.header(first), &[], self.reservation())?;
         segment::publish(&*self.fs, &self.dir, SegmentName(first))
     }
 }
@@ -68,6 +75,7 @@ impl JournalEnvironment {
 struct NextSegment {
     file: Box<dyn File>,
     header: Header,
+    reserved: u64,
 }
 
 /// The end of the journal, where frames are appended.
@@ -110,7 +118,7 @@ impl JournalWriter {
             frame::encode(frame.head(), &frame.batch, header.salt, &mut content).map_err(io::Error::other)?;
         }
         let segment = SegmentName(header.first);
-        let file = segment::prepare(&*environment.fs, &environment.dir, header, &content, environment.segment_bytes)?;
+        let file = segment::prepare(&*environment.fs, &environment.dir, header, &content, environment.reservation())?;
         segment::publish(&*environment.fs, &environment.dir, segment)?;
         if survey.synced_end.segment != segment {
             // Behind the synced part the old segment holds only frames that were copied or cut: its space is released.
@@ -162,8 +170,8 @@ impl JournalWriter {
     pub fn append(&mut self, group: &[Commit]) -> Result<u64, AppendError> {
         self.refuse_after_failure()?;
         let mut last = self.encode(group)?;
-        let is_full = self.position + self.buffer.len() as u64 > self.environment.segment_bytes;
-        if self.next.is_some() || (is_full && self.position > HEADER as u64) {
+        let is_whole = self.position + self.buffer.len() as u64 > self.environment.segment_bytes;
+        if self.next.is_some() || (is_whole && self.position > HEADER as u64) {
             self.rotate()?;
             // Another segment has another salt.
             last = self.encode(group)?;
@@ -173,14 +181,68 @@ impl JournalWriter {
             // A group larger than a segment, or a full segment after a clean close.
             match self.file.allocate(end) {
                 Ok(()) => self.reserved = end,
-                Err(error) if error.kind() == io::ErrorKind::StorageFull => return Err(AppendError::Full(error)),
+                Err(error) if is_full(&error) => return Err(AppendError::Full(error)),
                 Err(source) => return self.fatal("reserving space", |_| Err(source)).map(|()| 0),
             }
         }
-        self.fatal("writing frames", |writer| writer.file.write_at(&writer.buffer, writer.position))?;
+        match self.file.write_at(&self.buffer, self.position) {
+            Ok(()) => {}
+            Err(error) if is_full(&error) => return Err(self.take_back(error)),
+            Err(source) => return self.fatal("writing frames", |_| Err(source)).map(|()| 0),
+        }
         self.position = end;
         self.last = last;
         Ok(self.buffer.len() as u64)
+    }
+
+    /// After a write that found no space, although it was reserved: removes what was written of the group, durably, so
+    /// that no later open replays commits that were refused.
+    fn take_back(&mut self, full: io::Error) -> AppendError {
+        let position = self.position;
+        let taken_back = self.fatal("taking frames back", |writer| {
+            writer.file.truncate(position)?;
+            writer.file.sync()
+        });
+        self.reserved = position;
+        taken_back.err().unwrap_or(AppendError::Full(full))
+    }
+
+    /// If the segment's file lost its name, copies it back from its open descriptor: durable when this returns. Returns
+    /// whether it did.
+    pub fn restore_if_unlinked(&mut self) -> Result<bool, AppendError> {
+        self.refuse_after_failure()?;
+        let path = self.segment.path(&self.environment.dir);
+        // If that cannot be found out, the copy fails or is right.
+        if self.file.is_at(&path).unwrap_or(false) {
+            return Ok(false);
+        }
+        match self.copy_back() {
+            Ok(()) => Ok(true),
+            Err(error) if is_full(&error) => Err(AppendError::Full(error)),
+            Err(error) if lacks_descriptors(&error) => Err(AppendError::Descriptors(error)),
+            Err(source) => self.fatal("copying a removed segment back", |_| Err(source)).map(|()| false),
+        }
+    }
+
+    fn copy_back(&mut self) -> io::Result<()> {
+        let JournalEnvironment { fs, dir, .. } = &self.environment;
+        let mut content = vec![0; usize::try_from(self.position).unwrap_or(usize::MAX).saturating_sub(HEADER)];
+        if self.file.read_at(&mut content, HEADER as u64)? < content.len() {
+            return Err(io::Error::other("the open file is shorter than what was written"));
+        }
+        fs.create_dir(dir)?;
+        let header = Header { first: self.segment.0, salt: self.salt };
+        let file = segment::prepare(&**fs, dir, header, &content, self.environment.reservation())?;
+        segment::publish(&**fs, dir, self.segment)?;
+        self.reserved = file.length()?;
+        self.file = file;
+        Ok(())
+    }
+
+    /// Continues in the next segment, unless the present one is empty.
+    pub fn begin_segment(&mut self) -> Result<(), AppendError> {
+        self.refuse_after_failure()?;
+        if self.position > HEADER as u64 { self.rotate() } else { Ok(()) }
     }
 
     fn encode(&mut self, group: &[Commit]) -> Result<Lsn, FrameError> {
@@ -218,11 +280,11 @@ impl JournalWriter {
             }
             Err(source) => return self.fatal("naming a segment", |_| Err(source)),
         }
+        self.reserved = next.reserved;
         self.file = next.file;
         self.segment = SegmentName(next.header.first);
         self.salt = next.header.salt;
         self.position = HEADER as u64;
-        self.reserved = self.environment.segment_bytes;
         Ok(())
     }
 
@@ -232,11 +294,12 @@ impl JournalWriter {
             self.sync()?;
         }
         let header = self.environment.header(self.last.next());
-        let JournalEnvironment { fs, dir, segment_bytes, .. } = &self.environment;
+        let JournalEnvironment { fs, dir, .. } = &self.environment;
         let segment = SegmentName(header.first);
-        let file = match segment::prepare(&**fs, dir, header, &[], *segment_bytes) {
+        let reserved = self.environment.reservation().max(HEADER as u64);
+        let file = match segment::prepare(&**fs, dir, header, &[], reserved) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => return Err(AppendError::Full(error)),
+            Err(error) if is_full(&error) => return Err(AppendError::Full(error)),
             Err(error) if lacks_descriptors(&error) => return Err(AppendError::Descriptors(error)),
             Err(source) => {
                 self.failed = true;
@@ -247,7 +310,7 @@ impl JournalWriter {
         self.fatal("naming a segment", |writer| {
             segment::name(&*writer.environment.fs, &writer.environment.dir, segment)
         })?;
-        Ok(NextSegment { file, header })
+        Ok(NextSegment { file, header, reserved })
     }
 
     fn refuse_after_failure(&self) -> Result<(), AppendError> {

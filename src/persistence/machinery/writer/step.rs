@@ -40,6 +40,8 @@ pub struct StoreWriter {
     pub(super) target: Option<CommitTarget>,
     pub(super) heads: LogHeads,
     replay_check: ReplayCheck,
+    /// Whether the tree failed on a full disk and is being rebuilt: until then nothing is read or committed.
+    pub(super) is_replacing: bool,
 }
 
 impl StoreWriter {
@@ -54,12 +56,12 @@ impl StoreWriter {
         target.check_heads(shared.catalog.logs, heads.all())?;
         target.note_heads(shared.catalog.logs, heads.all());
         shared.publish(heads.all());
-        Ok(Self { shared, target: Some(target), heads, replay_check })
+        Ok(Self { shared, target: Some(target), heads, replay_check, is_replacing: false })
     }
 
     /// Commits one group of the waiting jobs and answers it; returns the number of answered jobs.
     pub fn step(&mut self) -> usize {
-        if self.shared.is_lost() {
+        if self.shared.is_lost() || self.is_replacing {
             return self.turn_away();
         }
         let answered = match self.run_group() {
@@ -148,8 +150,8 @@ impl StoreWriter {
 
     /// The fault for the callers of a group whose commit failed. After a fatal error the content of the disk is
     /// unknown, and the process ends.
-    fn commit_fault(&self, error: &BaseError) -> Fault {
-        if error.is_fatal() {
+    fn commit_fault(&mut self, error: &BaseError) -> Fault {
+        if error.is_fatal() && !self.replace_full_tree(error) {
             self.shared.lose_by("committing", error);
         }
         match error {
@@ -195,7 +197,7 @@ impl StoreWriter {
         self.shared.publish(self.heads.all());
     }
 
-    /// Answers all waiting jobs after the store was lost: none of them was begun.
+    /// Answers all waiting jobs after the store was lost, or while the tree is replaced: none of them was begun.
     fn turn_away(&self) -> usize {
         let mut answered = 0;
         while let Some(job) = self.shared.queue.take(Turn::Prompt) {
@@ -209,7 +211,7 @@ impl StoreWriter {
     pub fn checkpoint(&mut self) {
         self.swap_if_offered();
         let Some(target) = self.target.as_mut() else { return };
-        if self.shared.is_lost() {
+        if self.shared.is_lost() || self.is_replacing {
             return;
         }
         match target.checkpoint_if_due() {
