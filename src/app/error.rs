@@ -59,7 +59,6 @@ impl AppError {
                 | OpenError::RebuiltFails { .. }
                 | OpenError::NoFormat { .. }
                 | OpenError::Seal(_)
-                | OpenError::Stopped
                 | OpenError::Journal(_)
                 | OpenError::Format(FormatError::Newer { .. } | FormatError::Older { .. } | FormatError::Damaged(_)),
             )
@@ -69,7 +68,6 @@ impl AppError {
             OpenFault::Directory(
                 OpenError::TreeAhead { .. }
                 | OpenError::NothingToRebuild { .. }
-                | OpenError::RebuiltFails { .. }
                 | OpenError::Snapshot(_)
                 | OpenError::Engine(_),
             ) => (true, RESTORE),
