@@ -209,7 +209,8 @@ fn take_snapshot(upkeep: &Upkeep, file: &Path, form: SnapshotForm) -> Result<Sna
         return Err(SnapshotRefusal::IsThere);
     }
     if form == SnapshotForm::Plain {
-        tracing::warn!(file = %file.display(), "a snapshot is written that is not sealed: everyone who reads it reads all");
+        let warning = "a snapshot is written that is not sealed: everyone who reads it reads all";
+        tracing::warn!(file = %file.display(), "{warning}");
     }
     let taken = upkeep.take_to(file, form).map_err(|error| match error.place() {
         Some(reason) => SnapshotRefusal::NoPlace(reason),

@@ -204,12 +204,12 @@ impl Keyring {
     }
 
     /// The MAC of a row of a log, under the newest key.
-    pub(in crate::persistence) fn log_mac(&self, content: &[u8]) -> ShortMac {
+    pub fn log_mac(&self, content: &[u8]) -> ShortMac {
         self.keys.get(&self.newest).map_or([0; 16], |key| sealing::short_mac(key.log_mac(), content))
     }
 
     /// Whether a key of the ring made the MAC of a row of a log.
-    pub(in crate::persistence) fn is_log_mac(&self, content: &[u8], found: &ShortMac) -> bool {
+    pub fn is_log_mac(&self, content: &[u8], found: &ShortMac) -> bool {
         self.keys.values().rev().any(|key| sealing::is_short_mac(key.log_mac(), content, found))
     }
 

@@ -67,11 +67,6 @@ impl OpenContext<'_> {
         &*self.environment.fs
     }
 
-    /// The disk and the key ring of the snapshots.
-    pub(super) fn snapshots(&self) -> SnapshotDisk<'_> {
-        SnapshotDisk::of(self.environment)
-    }
-
     pub(super) fn io(&self, step: &'static str) -> impl FnOnce(io::Error) -> OpenError {
         let dir = self.layout.root.display().to_string();
         move |source| OpenError::Io { dir, step, source }
@@ -90,7 +85,7 @@ impl OpenContext<'_> {
     }
 
     pub(super) fn sources(&self) -> TreeSources<'_> {
-        TreeSources { disk: self.snapshots(), layout: &self.layout }
+        TreeSources { disk: SnapshotDisk::of(self.environment), layout: &self.layout }
     }
 
     /// Reports `keys` of a rebuild, and checks for a stop.

@@ -190,6 +190,7 @@ fn rewritten(number: u64, before: [u8; 32], row: &AuditRow) -> AuditRow {
 async fn a_chain_that_was_rewritten_without_the_key_ring_is_found() {
     let app = TestApp::new().await;
     app.member("ada@example.com").await;
+    app.member("grace@example.com").await;
     let last = app.store.report().audit.entries;
     assert!(last > 2, "{last} entries");
     let work = Work::until(app.clock.instant() + Duration::from_secs(5));

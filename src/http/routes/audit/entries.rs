@@ -249,7 +249,8 @@ impl From<VerifiedTrail> for VerifiedBody {
 
 /// Verify the audit log
 ///
-/// Verifies the hash chains of both logs, and the MAC of each entry under the key ring. One call lasts at most 20 seconds, so a long log needs several calls.
+/// Verifies the hash chains of both logs, and the MAC of each entry under the key ring. One call lasts at most 20
+/// seconds, so a long log needs several calls.
 #[utoipa::path(
     get, path = "/audit/verify", operation_id = "verify_audit_trail", tag = "audit",
     params(

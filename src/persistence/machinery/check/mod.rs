@@ -162,7 +162,10 @@ pub fn check<C: FnOnce(&Format, &dyn EngineView) -> Result<(), String>>(
     let format = format::read(context.fs(), &context.layout).map_err(OpenError::from)?.ok_or_else(no_store)?;
     let inspection = Inspection::gather(&context, Depth::Whole)?;
     for exact in &inspection.snapshots {
-        read::verify(context.snapshots(), &context.layout.snapshots.join(snapshot::file_name(*exact)))?;
+        read::verify(
+            SnapshotDisk::of(context.environment),
+            &context.layout.snapshots.join(snapshot::file_name(*exact)),
+        )?;
     }
     let replay = Replay { context: &context, inspection: &inspection, scratch: ScratchTrees::make()? };
     let (expected, origin) = replay.run(scope.catalog, scope.step)?;
@@ -217,7 +220,7 @@ fn oldest_origin(context: &OpenContext<'_>, inspection: &Inspection) -> Result<T
     match inspection.snapshots.iter().find(|exact| first <= exact.next()) {
         Some(exact) => {
             let file = context.layout.snapshots.join(snapshot::file_name(*exact));
-            Ok(TreeOrigin::Snapshot(Box::new(read::verify(context.snapshots(), &file)?)))
+            Ok(TreeOrigin::Snapshot(Box::new(read::verify(SnapshotDisk::of(context.environment), &file)?)))
         }
         // It says what is there.
         None => rebuild::origin(context, inspection, &DistrustReason::New),
@@ -287,8 +290,8 @@ impl Replay<'_> {
         let name = TreeName(format!("{file}.tree"));
         let engine = trees::open(&scratch.layout, context.settings.engine, &name)?;
         let path = context.layout.snapshots.join(file);
-        let summary = read::verify(context.snapshots(), &path)?;
-        load_file(context.snapshots(), &*engine, (&path, &summary))?;
+        let summary = read::verify(SnapshotDisk::of(context.environment), &path)?;
+        load_file(SnapshotDisk::of(context.environment), &*engine, (&path, &summary))?;
         Ok(engine)
     }
 

@@ -62,7 +62,6 @@ impl<'a> SnapshotDisk<'a> {
 /// The readable head of a file: what is needed to find the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct FileHead {
-    /// The store's identifier.
     store: String,
     /// The commit that was applied when the walk began.
     from: u64,
