@@ -54,6 +54,7 @@ impl AppError {
             OpenFault::Directory(
                 OpenError::Locked { .. }
                 | OpenError::NoRoom { .. }
+                | OpenError::NoRoom { .. }
                 | OpenError::NoDirectory(_)
                 | OpenError::Stopped
                 | OpenError::RebuiltFails { .. }

@@ -263,6 +263,12 @@ impl<F: Fn(&Path) + Send + Sync> Fs for WatchedDisk<F> {
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         RealFs.try_lock(path)
     }
+    fn try_lock_dir(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
+        RealFs.try_lock_dir(path)
+    }
+    fn device(&self, path: &Path) -> io::Result<u64> {
+        RealFs.device(path)
+    }
 }
 
 fn copy_dir(from: &Path, to: &Path) {
