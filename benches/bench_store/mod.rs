@@ -26,7 +26,7 @@ pub struct BenchStore {
 impl BenchStore {
     pub fn new() -> Self {
         let clock = Arc::new(SystemClock::default());
-        Self { environment: StoreEnvironment { fs: Arc::new(RealFs), clock, entropy: Arc::new(OsEntropy) } }
+        Self { environment: StoreEnvironment { fs: Arc::new(RealFs), clock, entropy: Arc::new(OsEntropy), ring: None } }
     }
 
     /// A store in `dir` with its key ring beside it, in the run of the machine that `boot` names.

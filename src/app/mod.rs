@@ -11,6 +11,7 @@ pub mod control_token;
 mod error;
 mod open;
 mod prepare;
+mod restored;
 mod run;
 mod secrets;
 pub mod services;

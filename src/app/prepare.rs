@@ -15,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 use super::{
     App, AppError, OpenedApp,
     open::{self, OpenedStore},
+    restored,
     run::close,
     secrets::demand_pepper,
     sockets::{Socket, server},
@@ -118,9 +119,12 @@ impl StoreAttempt {
             }
         };
         if pending > 0 {
-            migrate(migrator, store).await?;
+            migrate(migrator, store.clone()).await?;
         }
-        Ok(())
+        match &self.opened {
+            Some((_, system)) => restored::end_sessions(&store, system).await,
+            None => Ok(()),
+        }
     }
 
     async fn opened(&mut self, app: &App) -> Result<Store, AppError> {

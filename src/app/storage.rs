@@ -52,7 +52,8 @@ fn ends_within(config: &Config) -> Duration {
 
 /// The real disk, time and randomness.
 pub fn environment() -> StoreEnvironment {
-    StoreEnvironment { fs: Arc::new(RealFs), clock: Arc::new(SystemClock::default()), entropy: Arc::new(OsEntropy) }
+    let clock = Arc::new(SystemClock::default());
+    StoreEnvironment { fs: Arc::new(RealFs), clock, entropy: Arc::new(OsEntropy), ring: None }
 }
 
 /// The settings with which a command opens a store that no server has open. Time continues after the store's last time.

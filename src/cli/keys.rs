@@ -29,6 +29,7 @@ use crate::{
         loss,
         opening::OpenFault,
         opening_watch::OpeningWatch,
+        upkeep::Upkeep,
     },
     types::limits,
 };
@@ -177,7 +178,7 @@ fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
         let kept = old_ring(&file, &ring);
         ring.save(&kept).map_err(|fault| unwritten(&fault))?;
         terminal.note(format_args!(
-            "note: {} holds the old key, which snapshots taken until now need; remove it with them",
+            "note: {} holds the old key, which the copies of snapshots taken until now need; remove it with them",
             kept.display()
         ));
         ring.rotate(environment.entropy.as_ref(), environment.clock.now());
@@ -185,7 +186,10 @@ fn rotate_ring(config: &Config, terminal: &Terminal) -> Result<(), CliFailure> {
     }
     let store = Offline::open(config, KeyLoss::Refuse, terminal)?;
     let line = terminal.progress("resealing", environment.clock.clone());
-    let sealed = seal_all_again(&store, &line);
+    let sealed = seal_all_again(&store, &line).and_then(|()| {
+        line.show("a snapshot under the new key");
+        renew_snapshots(&store)
+    });
     drop(line);
     store.close();
     sealed?;
@@ -224,6 +228,15 @@ fn seal_all_again(store: &Offline, line: &ProgressLine) -> Result<(), CliFailure
         passes += 1;
         line.show(format_args!("up to {} values are done", passes.saturating_mul(limits::RESEALED_AT_ONCE as u64)));
     }
+}
+
+/// Replaces the snapshots in the directory, which the old key has sealed.
+fn renew_snapshots(store: &Offline) -> Result<(), CliFailure> {
+    let renewed = store.store().upkeep().map(Upkeep::renew).transpose();
+    renewed.map(|_| ()).map_err(|error| {
+        let fix = "the old key stays in the key ring; repeat the command when a snapshot can be written";
+        CliFailure::fault("taking a snapshot under the new key", error, fix)
+    })
 }
 
 /// Refuses if a server has the store open: it holds the old key ring in memory.

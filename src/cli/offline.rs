@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,7 +15,7 @@ use crate::{
     config::Config,
     persistence::{
         KeyLoss, Store, Write,
-        keyring::RingFault,
+        keyring::{Keyring, RingFault},
         layout::Layout,
         lock::{self, Lock},
         migrations,
@@ -43,6 +44,12 @@ pub fn ring_failure(fault: &RingFault, fix: &str) -> CliFailure {
         RingFault::Open { .. } => CliFailure::Fault(fault.to_string()),
         RingFault::Io { .. } | RingFault::Form { .. } => CliFailure::Fault(format!("{fault}; {fix}")),
     }
+}
+
+/// The key ring at `file`, for the reading of snapshots; `None` if the file does not exist.
+pub fn ring_at(file: &Path) -> Result<Option<Arc<Keyring>>, CliFailure> {
+    let ring = Keyring::load(file).map_err(|fault| ring_failure(&fault, "put the key ring of the store there"))?;
+    Ok(ring.map(Arc::new))
 }
 
 /// Says that the command waits, if another process has the directory open: otherwise a command is silent until the end

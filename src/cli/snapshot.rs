@@ -11,14 +11,22 @@ use clap::{Args, Subcommand};
 
 use super::{
     CliFailure, CliSettings, Terminal, client,
-    offline::Offline,
+    offline::{self, Offline},
     ownership::{self, NewOwner},
     watched_fs::watched,
 };
-use crate::app::storage;
-use crate::persistence::{
-    KeyLoss,
-    snapshot::{self, SnapshotError},
+use crate::{
+    actors::operations,
+    app::storage,
+    domain::{audit::AuditRecord, operations::OperationsAction},
+    persistence::{
+        KeyLoss,
+        settings::StoreEnvironment,
+        snapshot::{
+            SnapshotError, SnapshotForm, Summary,
+            restore::{RestoredSessions, restore},
+        },
+    },
 };
 
 /// The longest time in which the running server writes a snapshot.
@@ -37,6 +45,10 @@ pub(super) enum SnapshotCommand {
 pub(super) struct Create {
     /// The file to write; it must not exist
     file: PathBuf,
+    /// Do not seal the file: everyone who reads it reads names, addresses and password hashes, and everyone who writes
+    /// it can change them. It is restored without the key ring that the store has now
+    #[arg(long)]
+    plain: bool,
 }
 
 /// The snapshot and the target.
@@ -46,6 +58,10 @@ pub(super) struct Restore {
     file: PathBuf,
     /// The directory of the new store; it must be empty except for keys, or not exist
     directory: PathBuf,
+    /// Keep the sessions of the snapshot. Without this the first start ends them: some may have been ended since, and
+    /// others may have their tokens
+    #[arg(long)]
+    keep_sessions: bool,
 }
 
 impl SnapshotCommand {
@@ -64,10 +80,16 @@ impl Create {
         let file = std::path::absolute(&self.file)
             .map_err(|error| CliFailure::fault(self.file.display(), error, "name a file by its absolute path"))?;
         let place = file.display();
-        if file.exists() {
+        if file.symlink_metadata().is_ok() {
             return Err(CliFailure::Fault(format!("{place} is there already; name another file")));
         }
-        let body = serde_json::json!({ "file": file });
+        if self.plain {
+            terminal.note(format_args!(
+                "warning: {place} is not sealed: everyone who reads it reads names, addresses and password hashes; keep it \
+                 where only you can read and write it, and remove it after use"
+            ));
+        }
+        let body = serde_json::json!({ "file": file, "plain": self.plain });
         let answer = client::ask_running(&config, "/snapshots", &body, TIMEOUT);
         let answer = answer.map_err(|failure| of_server(&failure, &config.store.path))?;
         if let Some(answer) = answer {
@@ -76,8 +98,13 @@ impl Create {
                 .print(format_args!("{place} is written by the server ({bytes} bytes); {}\n", owner(&file)));
         }
         let store = Offline::open(&config, KeyLoss::Refuse, terminal)?;
-        let taken = store.store().upkeep().map(|upkeep| upkeep.take_to(&file));
+        let taken = store.store().upkeep().map(|upkeep| upkeep.take_to(&file, self.form()));
+        let noted = match &taken {
+            Some(Ok(summary)) => self.note(&store, summary),
+            Some(Err(_)) | None => Ok(()),
+        };
         store.close();
+        noted?;
         match taken {
             Some(Ok(summary)) => terminal.print(format_args!(
                 "{place} is written (commit {}, {} keys, {} bytes); {}\n",
@@ -93,6 +120,20 @@ impl Create {
                 "a store in memory has no snapshots; set store.engine to \"sled\" or \"redb\"".to_owned(),
             )),
         }
+    }
+}
+
+impl Create {
+    fn form(&self) -> SnapshotForm {
+        if self.plain { SnapshotForm::Plain } else { SnapshotForm::Sealed }
+    }
+
+    /// Notes a snapshot that was taken without a server in the audit log.
+    fn note(&self, store: &Offline, summary: &Summary) -> Result<(), CliFailure> {
+        let detail = operations::snapshot_detail(summary.exact.0, self.form());
+        let record = AuditRecord::done(OperationsAction::TakeSnapshot, None).detail(detail);
+        let noting = store.store().write(store.write("snapshot create").reclaim(), move |tx| tx.audit(record.clone()));
+        store.wait(noting).map_err(|fault| CliFailure::of_store("noting the snapshot", store.dir(), fault))
     }
 }
 
@@ -115,13 +156,23 @@ fn owner(file: &Path) -> String {
 impl Restore {
     fn run(&self, settings: &CliSettings, terminal: &Terminal) -> Result<(), CliFailure> {
         let mut config = settings.read(terminal)?.config;
+        let beside = config.key_ring_file();
         config.store.path.clone_from(&self.directory);
-        let environment = storage::environment();
+        // Without a setting, the key ring is in the directory of a store: in that of the new one, or of the old one.
+        let key_ring = Some(config.key_ring_file()).filter(|file| file.exists()).unwrap_or(beside);
+        let ring = offline::ring_at(&key_ring)?;
+        let environment = StoreEnvironment { ring, ..storage::environment() };
         let line = Arc::new(terminal.progress("restoring", environment.clock.clone()));
         let settings = storage::settings(&config, &environment);
-        let restored = snapshot::restore::restore(&self.file, &settings, &watched(&environment, &line));
+        let restored = restore(&self.file, &settings, &watched(&environment, &line), self.sessions());
         drop(line);
-        let summary = restored.map_err(|error| self.failed(&error))?;
+        let summary = restored.map_err(|error| self.failed(&error, &key_ring))?;
+        if summary.form == SnapshotForm::Plain {
+            terminal.note(format_args!(
+                "warning: {} was not sealed, so nothing proves that it is unchanged; the copy in the new store is sealed",
+                self.file.display()
+            ));
+        }
         let place = std::path::absolute(&self.directory).unwrap_or_else(|_| self.directory.clone());
         let given = ownership::hand_over_new(&self.directory);
         terminal.print(format_args!(
@@ -149,19 +200,29 @@ impl Restore {
         Ok(())
     }
 
+    fn sessions(&self) -> RestoredSessions {
+        if self.keep_sessions { RestoredSessions::Keep } else { RestoredSessions::End }
+    }
+
     /// The failure with the file it concerns and what to do.
-    fn failed(&self, error: &SnapshotError) -> CliFailure {
+    fn failed(&self, error: &SnapshotError, key_ring: &Path) -> CliFailure {
         let (file, directory) = (self.file.display(), self.directory.display());
         CliFailure::Fault(match error {
             SnapshotError::Io { .. } => {
                 format!("{file} is not restored to {directory}: {error}; name files that you can read and write")
             }
             SnapshotError::Damaged { .. } => format!("{error}; restore another snapshot"),
+            SnapshotError::NoKey { .. } | SnapshotError::NoRing => format!(
+                "{file} is not restored: {error}; put the key ring to {}, or name it with --set \
+                 secrets.key_ring_file=FILE",
+                key_ring.display()
+            ),
             SnapshotError::NotEmpty { .. } => format!("{error}; name another one"),
             SnapshotError::Format(_)
             | SnapshotError::Engine(_)
             | SnapshotError::Journal(_)
             | SnapshotError::Inconsistent(_)
+            | SnapshotError::Plain { .. }
             | SnapshotError::Closing => format!("{file}: {error}; restore another snapshot"),
         })
     }

@@ -71,7 +71,8 @@ impl Check<'_> {
                 "store.engine = \"mem\" keeps nothing that could be checked; set it to \"sled\" or \"redb\"".to_owned(),
             ));
         }
-        let environment = storage::environment();
+        let ring = offline::ring_at(&config.key_ring_file())?;
+        let environment = StoreEnvironment { ring, ..storage::environment() };
         let settings = storage::settings(config, &environment);
         let line = Arc::new(terminal.progress("checking", environment.clock.clone()));
         let scope = CheckScope {
@@ -136,6 +137,9 @@ fn failed(dir: &Path, fault: CheckFault) -> CliFailure {
         CheckFault::Content(text) => return CliFailure::Fault(format!("{place}: {text}")),
         CheckFault::Snapshot(SnapshotError::Damaged { .. }) => {
             "move that snapshot away; the store and its other snapshots are not concerned"
+        }
+        CheckFault::Snapshot(SnapshotError::NoKey { .. }) => {
+            "name the key ring that it was taken under (`--set secrets.key_ring_file=FILE`)"
         }
         CheckFault::Snapshot(_) | CheckFault::Heads(_) => RESTORE,
         // The fault says that the next start builds another one.

@@ -17,6 +17,8 @@ actions! {
     SetLogLevel = 0x0704, "log.set_level" in Changes;
     /// The tree of the store was replaced by a rebuilt one.
     ReplaceTree = 0x0705, "store.replace_tree" in Changes;
+    /// The first start after a restore ended the sessions of before.
+    EndRestoredSessions = 0x0706, "restore.end_sessions" in Changes;
 }
 
 /// The last time that an operator accepted an earlier time than the program's. What the store holds from before that

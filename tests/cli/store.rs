@@ -294,13 +294,55 @@ fn tampered(change: fn(&mut AuditRow)) -> Majordomo {
 
 #[test]
 fn a_damaged_byte_of_an_audit_entry_is_found() {
-    let damages: [fn(&mut AuditRow); 2] = [|row| *row.body.last_mut().unwrap() ^= 1, |row| row.previous[31] ^= 1];
+    let damages: [fn(&mut AuditRow); 3] =
+        [|row| *row.body.last_mut().unwrap() ^= 1, |row| row.previous[31] ^= 1, |row| row.mac[15] ^= 1];
     for damage in damages {
         let run = tampered(damage).run(&["store", "check"]);
         assert_eq!((run.code, run.stdout.as_str()), (1, ""));
         let reason = "error: data: the audit chain is broken at entry 2 of audit; copy the directory, then restore";
         assert!(run.stderr.starts_with(reason), "{}", run.stderr);
     }
+}
+
+#[test]
+fn a_rotation_of_the_ring_proves_each_entry_before_it_gets_another_mac_and_renews_the_snapshots() {
+    let program = tampered(|row| row.mac[15] ^= 1);
+    let run = program.run(&["keys", "rotate-ring"]);
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
+    assert!(run.stderr.contains("resealing"), "{}", run.stderr);
+    let run = program.run(&["store", "check"]);
+    assert!(run.stderr.contains("the audit chain is broken at entry 2 of audit"), "{}", run.stderr);
+
+    let program = majordomo();
+    (0..3).for_each(|_| commit(&program, say));
+    let run = program.run(&["snapshot", "create", "before.snapshot"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = program.run(&["keys", "rotate-ring"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = program.run(&["store", "check"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "the entries have MACs under the new key");
+    assert!(run.stdout.contains("1 snapshots"), "{}", run.stdout);
+    let run = program.run(&["store", "check", "before.snapshot"]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert!(run.stderr.contains("is sealed under the key ring"), "{}", run.stderr);
+    let names = std::fs::read_dir(program.path("data/keys")).unwrap();
+    let old = names.map(|entry| entry.unwrap().path()).find(|path| !path.ends_with("ring.json")).unwrap();
+    let old = format!("secrets.key_ring_file={}", old.display());
+    let run = program.run(&["store", "check", "before.snapshot", "--set", &old]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn after_the_loss_of_the_ring_the_entries_have_macs_and_a_snapshot_is_there_under_the_new_one() {
+    let program = majordomo();
+    (0..3).for_each(|_| commit(&program, say));
+    assert_eq!(program.run(&["keys", "rotate-ring"]).code, 0, "it takes a snapshot");
+    std::fs::remove_file(program.path("data/keys/ring.json")).unwrap();
+    let run = program.run(&["keys", "recover", "--accept-loss"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = program.run(&["store", "check"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(run.stdout.contains("1 snapshots"), "{}", run.stdout);
 }
 
 #[test]

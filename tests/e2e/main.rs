@@ -25,10 +25,12 @@ mod paused;
 mod peers;
 #[path = "../power/mod.rs"]
 mod power;
+mod private_files;
 mod quick_start;
 mod refusals;
 mod repeat;
 mod restored;
+mod restored_sessions;
 mod runbooks;
 mod secrets;
 mod server;

@@ -108,7 +108,7 @@ async fn open(machine: &Arc<Machine>, dir: &tempfile::TempDir) -> Opened {
         tuning: Tuning::default(),
     };
     let environment =
-        StoreEnvironment { fs: Arc::new(RealFs), clock: Arc::clone(&clock), entropy: Arc::clone(&entropy) };
+        StoreEnvironment { fs: Arc::new(RealFs), clock: Arc::clone(&clock), entropy: Arc::clone(&entropy), ring: None };
     let key_ring = dir.path().join("ring.json");
     let options = Options {
         settings,

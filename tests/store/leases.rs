@@ -5,7 +5,14 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::join_all};
 use majordomo::{
-    persistence::{KeyLoss, Lease, Options, Store, settings::StoreSettings, snapshot::restore::restore},
+    persistence::{
+        KeyLoss, Lease, Options, Store,
+        settings::StoreSettings,
+        snapshot::{
+            SnapshotForm,
+            restore::{RestoredSessions, restore},
+        },
+    },
     types::Fault,
 };
 
@@ -45,12 +52,12 @@ fn a_restored_store_takes_its_leases_as_a_new_opening() {
     opened.act(0, 1).unwrap();
     let original = granted(&opened.store, "sender").unwrap().holder();
     let file = test_store.disk.settings.dir.with_file_name("copy.snap");
-    opened.store.upkeep().unwrap().take_to(&file).unwrap();
+    opened.store.upkeep().unwrap().take_to(&file, SnapshotForm::Sealed).unwrap();
     let settings = StoreSettings {
         dir: test_store.disk.settings.dir.with_file_name("restored"),
         ..test_store.disk.settings.clone()
     };
-    restore(&file, &settings, &test_store.disk.environment).unwrap();
+    restore(&file, &settings, &test_store.disk.environment, RestoredSessions::End).unwrap();
     let options = || Options { settings: settings.clone(), ..test_store.options(KeyLoss::Refuse) };
     let mut before = vec![original];
     for _ in 0..3 {

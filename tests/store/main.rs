@@ -31,6 +31,7 @@ mod reads;
 mod rebuilding;
 mod samples;
 mod scrub;
+mod sealed_snapshots;
 mod sim_fs;
 mod snapshots;
 mod swaps;

@@ -23,6 +23,8 @@ use crate::{
 
 const EVENTS: u8 = 0x20;
 const AUDIT: u8 = 0x23;
+/// Bytes that a checksum adds to a value.
+const CHECKSUM: usize = 4;
 
 /// A closed store with users, sessions, codes, outcomes, events and entries.
 fn used(kind: majordomo::persistence::engine::EngineKind) -> TestStore {
@@ -93,6 +95,32 @@ fn a_row_that_is_missing_is_reported_by_its_table_and_the_next_start_rebuilds() 
             assert_eq!(opened.store.report().status, HealthStatus::Up);
             opened.close();
         }
+    }
+}
+
+#[test]
+fn entries_that_were_written_without_the_key_ring_degrade_health_and_stop_no_snapshot() {
+    for kind in ON_DISK {
+        let test_store = used(kind);
+        alter(&test_store.disk, |engine| {
+            let (start, end) = (Bound::Included(vec![AUDIT]), Bound::Excluded(vec![AUDIT + 1]));
+            let scan = ByteScan { start, end, direction: Direction::Ascending, limit: 1_000 };
+            let mut rows = engine.view().unwrap().scan(&scan).unwrap();
+            let (key, value) = rows.swap_remove(rows.len() / 2);
+            let mut value = value[..value.len() - CHECKSUM].to_vec();
+            // Behind codec, schema, and two hashes.
+            value[1 + 2 + 32 + 32] ^= 1;
+            let crc = crc32c::crc32c(&(key.len() as u32).to_le_bytes());
+            let crc = crc32c::crc32c_append(crc32c::crc32c_append(crc, &key), &value);
+            value.extend_from_slice(&crc.to_le_bytes());
+            Batch(vec![Operation::Put { key, value }])
+        });
+        let opened = test_store.open();
+        opened.store.upkeep().unwrap().take().unwrap();
+        let report = opened.store.report();
+        let wanted = vec!["inconsistent: audit_sign_ins: 1 written without the key ring".to_owned()];
+        assert_eq!((report.status, report.reasons), (HealthStatus::Degraded, wanted));
+        opened.close();
     }
 }
 

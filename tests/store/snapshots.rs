@@ -7,7 +7,10 @@ use majordomo::persistence::{
     base::{Closed, OpenError, TreeState},
     engine::EngineKind,
     settings::StoreSettings,
-    snapshot::{SnapshotError, file_name, read, restore::restore},
+    snapshot::{
+        SnapshotDisk, SnapshotError, SnapshotForm, file_name, read,
+        restore::{RestoredSessions, restore},
+    },
     upkeep::{DiskSpace, Upkeep},
 };
 
@@ -34,10 +37,10 @@ fn a_snapshot_restores_the_store_at_its_commit() {
         let mut base = disk.open().unwrap();
         disk.commit(&mut base, &history.groups[..40]);
         let file = disk.settings.dir.with_file_name("copy.snap");
-        let summary = base.upkeep().take_to(&file).unwrap();
+        let summary = base.upkeep().take_to(&file, SnapshotForm::Sealed).unwrap();
         assert_eq!(summary.exact, history.lsn_after(40));
         disk.commit(&mut base, &history.groups[40..]);
-        let restored = restore(&file, &elsewhere(&disk), &disk.environment).unwrap();
+        let restored = restore(&file, &elsewhere(&disk), &disk.environment, RestoredSessions::End).unwrap();
         assert_eq!(restored, summary.clone());
         let copy = opened_elsewhere(&disk);
         let mut base = copy.open().unwrap();
@@ -67,7 +70,7 @@ fn a_snapshot_taken_during_writes_is_exact() {
         let taken = std::thread::scope(|scope| {
             let taking = scope.spawn(|| {
                 begun.send(()).unwrap();
-                upkeep.take_to(&file).unwrap()
+                upkeep.take_to(&file, SnapshotForm::Sealed).unwrap()
             });
             begins.recv().unwrap();
             for at in 0u64.. {
@@ -80,7 +83,7 @@ fn a_snapshot_taken_during_writes_is_exact() {
             }
             taking.join().unwrap()
         });
-        restore(&file, &elsewhere(&disk), &disk.environment).unwrap();
+        restore(&file, &elsewhere(&disk), &disk.environment, RestoredSessions::End).unwrap();
         let base = opened_elsewhere(&disk).open().unwrap();
         assert_eq!(base.opening().last, taken.exact);
         let mut state = State::new();
@@ -96,18 +99,18 @@ fn any_wrong_byte_and_any_missing_end_is_found() {
     let mut base = disk.open().unwrap();
     disk.commit(&mut base, &history.groups);
     let file = PathBuf::from("/simulated/copy.snap");
-    let summary = base.upkeep().take_to(&file).unwrap();
+    let summary = base.upkeep().take_to(&file, SnapshotForm::Sealed).unwrap();
     let whole = disk.sim.files()[&file].clone();
     assert_eq!(whole.len() as u64, summary.bytes);
     for at in 0..whole.len() {
         disk.sim.damage(&file, |bytes| bytes[at] ^= 0x04).unwrap();
-        assert!(read::verify(&*disk.environment.fs, &file).is_err(), "byte {at}");
+        assert!(read::verify(SnapshotDisk::of(&disk.environment), &file).is_err(), "byte {at}");
         disk.sim.damage(&file, |bytes| bytes.truncate(at)).unwrap();
-        assert!(read::verify(&*disk.environment.fs, &file).is_err(), "length {at}");
+        assert!(read::verify(SnapshotDisk::of(&disk.environment), &file).is_err(), "length {at}");
         disk.sim.damage(&file, |bytes| bytes.clone_from(&whole)).unwrap();
     }
     disk.sim.damage(&file, |bytes| bytes.push(0)).unwrap();
-    assert!(read::verify(&*disk.environment.fs, &file).is_err(), "one byte too many");
+    assert!(read::verify(SnapshotDisk::of(&disk.environment), &file).is_err(), "one byte too many");
 }
 
 #[test]
@@ -116,12 +119,12 @@ fn a_damaged_snapshot_is_not_restored_and_no_store_is_created() {
     let mut base = disk.open().unwrap();
     disk.commit(&mut base, &[vec![put(1, "x")]]);
     let file = disk.settings.dir.with_file_name("copy.snap");
-    base.upkeep().take_to(&file).unwrap();
+    base.upkeep().take_to(&file, SnapshotForm::Sealed).unwrap();
     let mut bytes = std::fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&file, bytes).unwrap();
-    let refused = restore(&file, &elsewhere(&disk), &disk.environment).unwrap_err();
+    let refused = restore(&file, &elsewhere(&disk), &disk.environment, RestoredSessions::End).unwrap_err();
     assert!(matches!(refused, SnapshotError::Damaged { .. }), "{refused}");
     assert!(!elsewhere(&disk).dir.exists());
 }
@@ -131,8 +134,8 @@ fn a_snapshot_is_not_restored_into_a_directory_with_content() {
     let disk = TestDisk::real(EngineKind::Mem);
     let base = disk.open().unwrap();
     let file = disk.settings.dir.with_file_name("copy.snap");
-    base.upkeep().take_to(&file).unwrap();
-    let refused = restore(&file, &disk.settings, &disk.environment).unwrap_err();
+    base.upkeep().take_to(&file, SnapshotForm::Sealed).unwrap();
+    let refused = restore(&file, &disk.settings, &disk.environment, RestoredSessions::End).unwrap_err();
     assert!(matches!(refused, SnapshotError::NotEmpty { .. }), "{refused}");
 }
 

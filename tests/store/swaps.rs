@@ -16,7 +16,10 @@ use majordomo::persistence::{
     check::check,
     engine::{Engine, EngineKind, redb::RedbEngine, sled::SledEngine},
     fs::{File, Fs, Held, RealFs},
-    snapshot::restore::restore,
+    snapshot::{
+        SnapshotForm,
+        restore::{RestoredSessions, restore},
+    },
     swap::{SwapError, SwapReason, Swapped},
 };
 
@@ -140,7 +143,9 @@ fn tamper(test_store: &TestStore, kind: EngineKind) {
     let change = |engine: &dyn Engine| {
         let applied = engine.applied().unwrap().unwrap();
         let key = vec![1, 9, 9, 9];
-        engine.apply(&Batch(vec![Operation::Put { key, value: b"never written".to_vec() }]), applied).unwrap();
+        let mut batch = Batch(vec![Operation::Put { key, value: b"never written".to_vec() }]);
+        majordomo::persistence::checksum::append_all(&mut batch);
+        engine.apply(&batch, applied).unwrap();
         engine.checkpoint().unwrap();
     };
     match kind {
@@ -359,7 +364,7 @@ fn a_snapshot_that_reads_the_replaced_tree_is_exact() {
             while trees(&dir).len() == 1 {
                 std::thread::yield_now();
             }
-            let taking = scope.spawn(|| upkeep.take_to(&file));
+            let taking = scope.spawn(|| upkeep.take_to(&file, SnapshotForm::Sealed));
             begins.recv().unwrap();
             while !names_the_new() {
                 opened.tend();
@@ -379,7 +384,7 @@ fn a_snapshot_that_reads_the_replaced_tree_is_exact() {
         let state = opened.contents();
         opened.close();
         test_store.disk.settings.dir = dir.with_file_name("restored");
-        let restored = restore(&file, &test_store.disk.settings, &test_store.disk.environment).unwrap();
+        let restored = restore(&file, &test_store.disk.settings, &test_store.disk.environment, RestoredSessions::End).unwrap();
         assert_eq!(restored.exact, summary.exact);
         assert!(test_store.open().contents() == state, "{}", kind.name());
     }

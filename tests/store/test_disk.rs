@@ -10,6 +10,7 @@ use majordomo::{
         format::Seal,
         fs::RealFs,
         journal::frame::FrameTime,
+        keyring::Keyring,
         settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
     },
     types::Clock,
@@ -38,12 +39,21 @@ pub fn seal() -> Seal {
     Seal { ring_fingerprint: "ring".to_owned(), check_value: "check".to_owned() }
 }
 
+/// A key ring for snapshots.
+pub fn ring() -> Option<Arc<Keyring>> {
+    Some(Arc::new(Keyring::generate(&Seeded::default(), Hand::new().now())))
+}
+
 impl TestDisk {
     /// On a simulated disk, with the tree in memory and small segments.
     pub fn simulated() -> Self {
         let (clock, sim) = (Hand::new(), SimFs::new());
-        let environment =
-            StoreEnvironment { fs: Arc::new(sim.clone()), clock: clock.clone(), entropy: Arc::new(Seeded::default()) };
+        let environment = StoreEnvironment {
+            fs: Arc::new(sim.clone()),
+            clock: clock.clone(),
+            entropy: Arc::new(Seeded::default()),
+            ring: ring(),
+        };
         let settings = settings(PathBuf::from("/simulated/store"), EngineKind::Mem);
         Self { settings, environment, clock, sim, temporary: None }
     }
@@ -51,8 +61,12 @@ impl TestDisk {
     /// In a temporary directory.
     pub fn real(engine: EngineKind) -> Self {
         let (clock, temporary) = (Hand::new(), tempfile::tempdir().unwrap());
-        let environment =
-            StoreEnvironment { fs: Arc::new(RealFs), clock: clock.clone(), entropy: Arc::new(Seeded::default()) };
+        let environment = StoreEnvironment {
+            fs: Arc::new(RealFs),
+            clock: clock.clone(),
+            entropy: Arc::new(Seeded::default()),
+            ring: ring(),
+        };
         let settings = settings(temporary.path().join("store"), engine);
         Self { settings, environment, clock, sim: SimFs::new(), temporary: Some(temporary) }
     }

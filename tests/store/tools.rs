@@ -56,6 +56,13 @@ impl Clock for Hand {
 #[derive(Default)]
 pub struct Seeded(AtomicU64);
 
+impl Seeded {
+    /// Another stream for each seed.
+    pub fn of(seed: u64) -> Self {
+        Self(AtomicU64::new(seed << 32))
+    }
+}
+
 impl Entropy for Seeded {
     fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {

@@ -16,6 +16,7 @@ use crate::{
     },
     persistence::{
         Write, redating,
+        snapshot::SnapshotForm,
         swap::{SwapError, SwapReason, Swapped},
         upkeep::Upkeep,
     },
@@ -71,16 +72,16 @@ impl Operations {
     pub async fn snapshot(
         &self,
         context: CallContext,
-        file: PathBuf,
+        (file, form): (PathBuf, SnapshotForm),
     ) -> Result<SnapshotTaken, Failure<SnapshotRefusal>> {
         if !file.is_absolute() {
             return Err(Failure::Refused(SnapshotRefusal::NotAbsolute));
         }
         let upkeep = self.0.store.upkeep().cloned().ok_or(Failure::Refused(SnapshotRefusal::InMemory))?;
         #[expect(clippy::disallowed_methods, reason = "a rare operator's command; the copy blocks a thread")]
-        let taking = tokio::task::spawn_blocking(move || take_snapshot(&upkeep, &file));
+        let taking = tokio::task::spawn_blocking(move || take_snapshot(&upkeep, &file, form));
         let taken = taking.await.map_err(|error| Fault::bug(error.to_string()))?.map_err(Failure::Refused)?;
-        self.audit(context, OperationsAction::TakeSnapshot, format!("commit={}", taken.commit)).await?;
+        self.audit(context, OperationsAction::TakeSnapshot, snapshot_detail(taken.commit, form)).await?;
         Ok(taken)
     }
 
@@ -194,12 +195,23 @@ impl Operations {
     }
 }
 
+/// The detail of the audit entry on a snapshot.
+pub fn snapshot_detail(commit: u64, form: SnapshotForm) -> String {
+    match form {
+        SnapshotForm::Sealed => format!("commit={commit}"),
+        SnapshotForm::Plain => format!("commit={commit} plain"),
+    }
+}
+
 /// Blocks its thread during the copy.
-fn take_snapshot(upkeep: &Upkeep, file: &Path) -> Result<SnapshotTaken, SnapshotRefusal> {
-    if file.exists() {
+fn take_snapshot(upkeep: &Upkeep, file: &Path, form: SnapshotForm) -> Result<SnapshotTaken, SnapshotRefusal> {
+    if file.symlink_metadata().is_ok() {
         return Err(SnapshotRefusal::IsThere);
     }
-    let taken = upkeep.take_to(file).map_err(|error| match error.place() {
+    if form == SnapshotForm::Plain {
+        tracing::warn!(file = %file.display(), "a snapshot is written that is not sealed: everyone who reads it reads all");
+    }
+    let taken = upkeep.take_to(file, form).map_err(|error| match error.place() {
         Some(reason) => SnapshotRefusal::NoPlace(reason),
         None => SnapshotRefusal::NotWritten(error.to_string()),
     })?;

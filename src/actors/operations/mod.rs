@@ -11,7 +11,8 @@ mod figures;
 mod health;
 mod recent;
 
-pub use commands::{CompactRefusal, SnapshotRefusal, SnapshotTaken};
+pub use crate::persistence::snapshot::SnapshotForm;
+pub use commands::{CompactRefusal, SnapshotRefusal, SnapshotTaken, snapshot_detail};
 
 use std::sync::{
     Arc, OnceLock,

@@ -30,6 +30,7 @@ use super::{
     opening_watch::OpeningWatch,
     rebuild::{GrowingTree, RebuildError, TreeSources, unwatched},
     settings::{StoreEnvironment, StoreSettings, Tuning},
+    snapshot::SnapshotDisk,
     swap::handover::{Handover, OldTree},
     tree_mark::TreeMarker,
     trees::{self, TreeName},
@@ -387,7 +388,7 @@ impl Base {
     /// Brings a rebuilt tree to the last commit, and makes it durable. Errors are those of the new tree: the present
     /// one stays as it is.
     pub(super) fn finish_tree(&self, tree: &mut GrowingTree) -> Result<(), RebuildError> {
-        let sources = TreeSources { fs: &*self.environment.fs, layout: &self.layout };
+        let sources = TreeSources { disk: SnapshotDisk::of(&self.environment), layout: &self.layout };
         tree.follow(sources, self.progress.committed(), &mut unwatched)?;
         tree.engine.checkpoint()?;
         let synced = trees::sync_names(&self.layout, &tree.name);

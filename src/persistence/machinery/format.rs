@@ -33,6 +33,9 @@ pub struct Format {
     pub created: Timestamp,
     /// Whether the store was restored from a snapshot and sending was not allowed since: outbound sending waits.
     pub restored: bool,
+    /// After a restore: sessions that began before this time are ended by the first start, which removes this.
+    #[serde(default)]
+    pub sessions_after: Option<Timestamp>,
     /// The identification of its keys.
     pub seal: Seal,
 }

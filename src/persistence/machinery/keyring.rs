@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::{
     catalog::{StoreCatalog, TableRow},
     format::Seal,
-    sealing::{self, SealContext, SealFault, Subkey},
+    sealing::{self, SealContext, SealFault, ShortMac, Subkey},
 };
 use crate::types::{Entropy, Timestamp};
 
@@ -71,11 +71,13 @@ struct RootKey {
     root: Zeroizing<[u8; 32]>,
     /// Subkeys of all sealed tables, derived once by `Keyring::prepare`.
     tables: OnceLock<BTreeMap<&'static str, Subkey>>,
+    /// The key of the MACs of log rows, derived once.
+    log_mac: OnceLock<Zeroizing<[u8; 32]>>,
 }
 
 impl RootKey {
     fn new(root: Zeroizing<[u8; 32]>, made: Timestamp) -> Self {
-        Self { made, root, tables: OnceLock::new() }
+        Self { made, root, tables: OnceLock::new(), log_mac: OnceLock::new() }
     }
 
     fn table(&self, name: &'static str) -> Subkey {
@@ -83,6 +85,10 @@ impl RootKey {
             Some(key) => key.clone(),
             None => Subkey::derive(&self.root, &table_purpose(name)),
         }
+    }
+
+    fn log_mac(&self) -> &[u8; 32] {
+        self.log_mac.get_or_init(|| sealing::expand(&self.root, "log", "mac"))
     }
 
     fn fingerprint(&self) -> String {
@@ -195,6 +201,22 @@ impl Keyring {
     /// Keys for `purpose` outside of tables (MACs, cursors), newest first: sign with the first, check with all.
     pub fn subkeys(&self, purpose: &str) -> Vec<Zeroizing<[u8; 32]>> {
         self.keys.values().rev().map(|key| sealing::expand(&key.root, purpose, "mac")).collect()
+    }
+
+    /// The MAC of a row of a log, under the newest key.
+    pub(in crate::persistence) fn log_mac(&self, content: &[u8]) -> ShortMac {
+        self.keys.get(&self.newest).map_or([0; 16], |key| sealing::short_mac(key.log_mac(), content))
+    }
+
+    /// Whether a key of the ring made the MAC of a row of a log.
+    pub(in crate::persistence) fn is_log_mac(&self, content: &[u8], found: &ShortMac) -> bool {
+        self.keys.values().rev().any(|key| sealing::is_short_mac(key.log_mac(), content, found))
+    }
+
+    /// A key for `purpose` of the root key with this fingerprint; `None` if the ring does not have it.
+    pub(super) fn derived(&self, fingerprint: &str, purpose: &str) -> Option<Zeroizing<[u8; 32]>> {
+        let key = self.keys.values().rev().find(|key| key.fingerprint() == fingerprint)?;
+        Some(sealing::expand(&key.root, purpose, "cipher"))
     }
 
     /// Seals a value of a table under the newest key.

@@ -26,6 +26,8 @@ pub struct FoundDamage {
     pub values: BTreeMap<&'static str, usize>,
     /// What the last walk over the tree found besides, for operators: tables and numbers, no content.
     pub inconsistent: Option<String>,
+    /// Rows of logs that the last walk found to be written without the key ring: logs and numbers.
+    pub unproven: Option<String>,
     keys: BTreeSet<String>,
 }
 
@@ -59,6 +61,11 @@ impl KnownDamage {
     pub(super) fn set_inconsistent(&self, text: Option<String>) -> bool {
         let mut found = self.lock();
         std::mem::replace(&mut found.inconsistent, text.clone()) != text
+    }
+
+    /// The rows of logs that were written without the key ring, in words; `None`: none.
+    pub(super) fn set_unproven(&self, text: Option<String>) {
+        self.lock().unproven = text;
     }
 
     /// What was found since the store was opened.

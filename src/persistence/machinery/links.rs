@@ -69,8 +69,8 @@ pub enum Misfit {
     Stray(&'static str),
     /// Rows of this log are missing.
     Gap(&'static str),
-    /// The key belongs to no table.
-    NoTable,
+    /// Rows of this log were written without the key ring.
+    Unproven(&'static str),
 }
 
 /// What was found in a walk over a tree: numbers of rows, no content.
@@ -98,7 +98,7 @@ impl fmt::Display for Misfits {
             match misfit {
                 Misfit::Missing(table) | Misfit::Gap(table) => write!(f, "{table}: {count} missing")?,
                 Misfit::Stray(table) => write!(f, "{table}: {count} without their record")?,
-                Misfit::NoTable => write!(f, "{count} keys of no table")?,
+                Misfit::Unproven(log) => write!(f, "{log}: {count} written without the key ring")?,
             }
         }
         Ok(())

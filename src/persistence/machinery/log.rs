@@ -8,6 +8,7 @@ use std::ops::Bound;
 
 use super::{
     engine::{ByteScan, Direction, EngineView},
+    keyring::Keyring,
     reader::{Reader, TxFault},
     scan::prefix_range,
 };
@@ -20,10 +21,20 @@ pub struct Log {
     pub name: &'static str,
     /// Whether retention removes rows from its front.
     pub is_cut: bool,
-    /// Makes the row of a body that follows the head `before`.
-    pub link: fn(before: LogHead, body: Vec<u8>) -> Result<LogLink, TxFault>,
+    /// Makes the row of a body that follows the head `before`, with its MAC under the ring's newest key.
+    pub link: fn(ring: &Keyring, before: LogHead, body: Vec<u8>) -> Result<LogLink, TxFault>,
     /// The hash for the head, read from the bytes of a row.
     pub hash: fn(row: &[u8]) -> Result<[u8; 32], TxFault>,
+    /// How its rows prove that they were written with the key ring; `None`: they do not.
+    pub proof: Option<LogProof>,
+}
+
+/// The MACs of a log's rows.
+pub struct LogProof {
+    /// Whether a key of the ring made the MAC of this row.
+    pub check: fn(ring: &Keyring, number: u64, row: &[u8]) -> Result<bool, TxFault>,
+    /// The row with its MAC under the newest key; `None`: it has that already.
+    pub renew: fn(ring: &Keyring, row: &[u8]) -> Result<Option<Vec<u8>>, TxFault>,
 }
 
 /// The head of a log.
@@ -57,8 +68,8 @@ impl Log {
     }
 
     /// The row of `body` after `before`, and the next head.
-    pub(super) fn append(&self, before: LogHead, body: Vec<u8>) -> Result<(LogHead, Vec<u8>), TxFault> {
-        let LogLink { hash, row } = (self.link)(before, body)?;
+    pub(super) fn append(&self, ring: &Keyring, before: LogHead, body: Vec<u8>) -> Result<(LogHead, Vec<u8>), TxFault> {
+        let LogLink { hash, row } = (self.link)(ring, before, body)?;
         Ok((LogHead { number: before.number + 1, hash }, row))
     }
 

@@ -34,7 +34,7 @@ use super::{
     opening_watch::OpeningWatch,
     rebuild::{self, GrowingTree, RebuildError, TreeOrigin, TreeSources},
     settings::{StoreEnvironment, StoreSettings},
-    snapshot,
+    snapshot::{self, SnapshotDisk},
     tree_mark::TreeMark,
     trees::{self, TreeName},
     trust::{DistrustReason, OpenError, Opening, TreeState},
@@ -67,6 +67,11 @@ impl OpenContext<'_> {
         &*self.environment.fs
     }
 
+    /// The disk and the key ring of the snapshots.
+    pub(super) fn snapshots(&self) -> SnapshotDisk<'_> {
+        SnapshotDisk::of(self.environment)
+    }
+
     pub(super) fn io(&self, step: &'static str) -> impl FnOnce(io::Error) -> OpenError {
         let dir = self.layout.root.display().to_string();
         move |source| OpenError::Io { dir, step, source }
@@ -85,7 +90,7 @@ impl OpenContext<'_> {
     }
 
     pub(super) fn sources(&self) -> TreeSources<'_> {
-        TreeSources { fs: self.fs(), layout: &self.layout }
+        TreeSources { disk: self.snapshots(), layout: &self.layout }
     }
 
     /// Reports `keys` of a rebuild, and checks for a stop.
@@ -293,6 +298,7 @@ fn initialize(context: &OpenContext<'_>, seal: Seal) -> Result<Format, OpenError
         store: format!("{:032x}", u128::from_be_bytes(store)),
         created: context.environment.clock.now(),
         restored: false,
+        sessions_after: None,
         seal,
     };
     let Layout { root, journal, snapshots } = &context.layout;

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+use rustix::fs::Mode;
+
 use super::{
     backend::Embedded,
     base::{Base, BaseError, OpenError, Opening},
@@ -22,6 +24,7 @@ use super::{
     shared::Shared,
     store::Store,
     trust::DistrustReason,
+    upkeep::Upkeep,
     writer::{group::ReplayCheck, step::StoreWriter, watch::watch},
 };
 
@@ -99,6 +102,8 @@ impl Store {
         if std::fs::metadata(&options.settings.dir).is_ok_and(|found| !found.is_dir()) {
             return Err(OpenError::NoDirectory(options.settings.dir).into());
         }
+        // The engines create files while they run, which only this user may read.
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
         let StoreEnvironment { clock, entropy, .. } = &options.environment;
         let loaded = Keyring::load(&options.key_ring)?;
         let had_ring = loaded.is_some();
@@ -148,7 +153,8 @@ impl OpenAttempt {
     /// Opens the store. A tree that cannot be read is marked.
     fn run(&self) -> Result<(Store, StoreWriter, Opening), OpenFault> {
         let Self { catalog, options, ring, had_ring } = self;
-        let Options { settings, environment, key_ring, key_loss, replay_check, watch } = options;
+        let Options { settings, key_ring, key_loss, replay_check, watch, .. } = options;
+        let environment = &StoreEnvironment { ring: Some(Arc::clone(ring)), ..options.environment.clone() };
         let mut lost = false;
         let base = Base::open_watched(settings, environment.clone(), watch, |format| {
             let found = RingFound { ring, had_ring: *had_ring, key_loss: *key_loss, catalog };
@@ -181,6 +187,10 @@ impl OpenAttempt {
             // repeats this step.
             loss::drop_sealed(&store, &mut writer, environment.entropy.as_ref(), catalog)?;
             writer.set_seal(seal)?;
+            // The lost ring has sealed the snapshots before, which no ring opens any more.
+            if let Some(Err(error)) = store.upkeep().map(Upkeep::renew) {
+                tracing::error!(%error, "no snapshot under the new key ring could be taken; the server tries again");
+            }
         }
         store.tend();
         Ok((store, writer, opening))

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use super::{
     Batch, Lsn, Operation,
     engine::{Engine, EngineError, EngineKind},
-    fs::Fs,
     journal::{Frame, JournalProblem, recover::JournalFollower},
     layout::Layout,
     open::{Inspection, OpenContext},
     snapshot::{
-        self, SnapshotError, Summary,
+        self, SnapshotDisk, SnapshotError, Summary,
         read::{self, SnapshotPart},
     },
     trees::{self, TreeName},
@@ -57,7 +56,8 @@ pub(super) fn unwatched(_: u64) -> Result<(), RebuildError> {
 /// The files that a tree is built from.
 #[derive(Clone, Copy)]
 pub(super) struct TreeSources<'a> {
-    pub(super) fs: &'a dyn Fs,
+    /// The disk, and the key ring of the snapshots.
+    pub(super) disk: SnapshotDisk<'a>,
     pub(super) layout: &'a Layout,
 }
 
@@ -111,7 +111,7 @@ impl TreeSources<'_> {
                 found.push(format!("snapshots/{name} would bring back commits up to {exact}, with `snapshot restore`"));
                 continue;
             }
-            match read::read(self.fs, &self.layout.snapshots.join(&name), |_| watch(0)) {
+            match read::read(self.disk, &self.layout.snapshots.join(&name), |_| watch(0)) {
                 Ok(summary) if summary.exact == *exact => return Ok(TreeOrigin::Snapshot(Box::new(summary))),
                 Ok(_) => found.push(format!("snapshots/{name} holds another commit than its name says")),
                 Err(RebuildError::Stopped) => return Err(RebuildError::Stopped),
@@ -180,7 +180,7 @@ impl GrowingTree {
         };
         let file = sources.layout.snapshots.join(snapshot::file_name(summary.exact));
         let mut gathered = Gathered::new(&*self.engine, Lsn(summary.head.from), watch);
-        read::read(sources.fs, &file, |part| -> Result<(), RebuildError> {
+        read::read(sources.disk, &file, |part| -> Result<(), RebuildError> {
             match part {
                 SnapshotPart::Pairs(pairs) => {
                     for (key, value) in pairs {
@@ -213,7 +213,7 @@ impl GrowingTree {
             return Ok(0);
         }
         let mut gathered = Gathered::new(&*self.engine, before, watch);
-        self.follower.follow(sources.fs, &sources.layout.journal, upto, |frame| gathered.add(frame))?;
+        self.follower.follow(sources.disk.fs, &sources.layout.journal, upto, |frame| gathered.add(frame))?;
         gathered.apply()?;
         Ok(upto.0 - before.0)
     }

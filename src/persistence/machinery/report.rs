@@ -81,7 +81,7 @@ fn health(
     (damage, swapping, troubles): (&FoundDamage, Option<RunningSwap>, Vec<(HealthReason, String)>),
 ) -> (HealthStatus, Vec<String>) {
     let tables = damage.values.iter().map(|(table, count)| format!("{count} in {table}")).collect::<Vec<_>>();
-    let inconsistent = damage.inconsistent.clone();
+    let inconsistent = damage.inconsistent.clone().or_else(|| damage.unproven.clone());
     let percent = |trouble| {
         let swapping = swapping.filter(|swap| swap.reason.is_trouble() == trouble);
         swapping.map(|swap| format!("{} %", swap.percent))

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError};
 use super::{
     checksum::CHECKSUM,
     engine::{Engine, EngineError, EngineView as _, Pair, verified::VerifiedView},
+    keyring::Keyring,
     links::{self, LogGaps, Misfit, Misfits},
     log::Log,
     reader::{ByteReader as _, TxFault},
@@ -24,13 +25,15 @@ pub(super) struct Scrub<'a> {
     heads: Vec<u64>,
     gaps: LogGaps,
     found: Misfits,
+    /// Rows of logs that were written without the key ring.
+    unproven: Misfits,
 }
 
 impl<'a> Scrub<'a> {
     pub(super) fn begin(shared: &'a Shared) -> Self {
         let logs = shared.catalog.logs;
         let heads = logs.iter().map(|log| shared.log_head(log).number).collect();
-        Self { shared, heads, gaps: LogGaps::of(logs), found: Misfits::default() }
+        Self { shared, heads, gaps: LogGaps::of(logs), found: Misfits::default(), unproven: Misfits::default() }
     }
 
     /// Checks the next rows of the walk, whose values have their checksums.
@@ -41,11 +44,12 @@ impl<'a> Scrub<'a> {
         for (place, value) in page {
             let value = &value[..value.len().saturating_sub(CHECKSUM)];
             if let Some((log, missing)) = self.gaps.row(place) {
+                if !is_proven(&ring, log, (place, value)) {
+                    self.unproven.count(Misfit::Unproven(log.name), 1);
+                }
                 if missing > 0 && self.is_gap_now(log, place, missing)? {
                     self.found.count(Misfit::Gap(log.name), missing);
                 }
-            } else if catalog.table(place).is_none() {
-                self.found.count(Misfit::NoTable, 1);
             } else if links::misfit(catalog, &view, (place, value)).map_err(engine_error)?.is_some()
                 && let Some(misfit) = self.misfit_now(place)?
             {
@@ -55,8 +59,14 @@ impl<'a> Scrub<'a> {
         Ok(())
     }
 
-    /// Ends the walk, after the last page: fails if something was found.
+    /// Ends the walk, after the last page: fails if something was found. Rows that were written without the key ring
+    /// are reported and copied: the journal may hold them too, and a rebuild would not remove them.
     pub(super) fn end(mut self) -> Result<(), SnapshotError> {
+        let unproven = Some(self.unproven.to_string()).filter(|_| !self.unproven.is_empty());
+        if let Some(found) = &unproven {
+            tracing::error!(%found, "a log was rewritten without the key ring; see GET /audit/verify");
+        }
+        self.shared.damage.set_unproven(unproven);
         for ((log, last), head) in self.gaps.ends().zip(&self.heads) {
             // Retention never removes the last row.
             self.found.count(Misfit::Gap(log.name), head.saturating_sub(last));
@@ -99,6 +109,12 @@ impl<'a> Scrub<'a> {
         let view = View { engine: VerifiedView::over(engine.view()?), ring: &ring };
         Ok(Some(check(&view)?))
     }
+}
+
+/// A row that does not decode is not proven.
+fn is_proven(ring: &Keyring, log: &Log, (place, row): (&[u8], &[u8])) -> bool {
+    let (Some(proof), Some(number)) = (&log.proof, log.number(place)) else { return true };
+    (proof.check)(ring, number, row).unwrap_or(false)
 }
 
 fn engine_error(fault: TxFault) -> EngineError {

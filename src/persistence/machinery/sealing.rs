@@ -112,6 +112,25 @@ fn cipher(key: &Subkey) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(&(*key.cipher).into())
 }
 
+/// A truncated HMAC.
+pub type ShortMac = [u8; 16];
+
+/// The truncated HMAC of `content`.
+pub fn short_mac(key: &[u8; 32], content: &[u8]) -> ShortMac {
+    let mut tag = mac(key);
+    tag.update(content);
+    let mut short = [0; 16];
+    short.copy_from_slice(&tag.finalize().into_bytes()[..16]);
+    short
+}
+
+/// Whether `found` is the truncated HMAC of `content`.
+pub fn is_short_mac(key: &[u8; 32], content: &[u8], found: &ShortMac) -> bool {
+    let mut tag = mac(key);
+    tag.update(content);
+    tag.verify_truncated_left(found).is_ok()
+}
+
 #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 section 2)")]
 fn mac(key: &[u8; 32]) -> Hmac<Sha256> {
     Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length")

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{engine::EngineKind, fs::Fs};
+use super::{engine::EngineKind, fs::Fs, keyring::Keyring};
 use crate::types::{Clock, Entropy, limits};
 
 /// The run of the machine. Between two opens with the same value the machine did not stop.
@@ -133,11 +133,13 @@ pub struct StoreSettings {
     pub tuning: Tuning,
 }
 
-/// The store's dependencies: disk, clock and randomness.
+/// The store's dependencies: disk, clock, randomness, and the key ring of its snapshots.
 #[derive(Clone)]
 pub struct StoreEnvironment {
     pub fs: Arc<dyn Fs>,
     pub clock: Arc<dyn Clock>,
     /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Seals and opens snapshots; `None`: none can be taken, and sealed ones cannot be read.
+    pub ring: Option<Arc<Keyring>>,
 }

@@ -15,6 +15,7 @@ use super::{
     engine::{
         Engine, EngineError, EngineKind, guarded::GuardedEngine, mem::MemEngine, redb::RedbEngine, sled::SledEngine,
     },
+    fs::{Fs as _, RealFs, make_private},
     layout::Layout,
 };
 
@@ -66,11 +67,20 @@ pub fn exists(layout: &Layout, name: &TreeName) -> bool {
 /// Opens the tree of that name, or creates it.
 pub fn open(layout: &Layout, kind: EngineKind, name: &TreeName) -> Result<Arc<dyn Engine>, EngineError> {
     let dir = layout.root.join(&name.0);
-    Ok(match kind {
+    let private = |error| EngineError::new(kind.name(), error);
+    // The engines follow symbolic links, and create files that the umask lets others read.
+    if kind.keeps() {
+        RealFs.create_dir(&dir).and_then(|()| make_private(&dir)).map_err(private)?;
+    }
+    let engine: Arc<dyn Engine> = match kind {
         EngineKind::Sled => Arc::new(GuardedEngine::open(kind.name(), &dir, SledEngine::open)?),
         EngineKind::Redb => Arc::new(GuardedEngine::open(kind.name(), &dir, RedbEngine::open)?),
         EngineKind::Mem => Arc::new(MemEngine::new()),
-    })
+    };
+    if kind.keeps() {
+        make_private(&dir).map_err(private)?;
+    }
+    Ok(engine)
 }
 
 /// What happens to a tree that is replaced.

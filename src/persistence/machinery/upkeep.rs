@@ -23,6 +23,7 @@ use super::{
         reader::{FrameFound, SegmentReader},
         segment::{self, HEADER},
     },
+    keyring::Keyring,
     layout::Layout,
     live_bytes::LiveBytes,
     progress::StoreProgress,
@@ -30,13 +31,13 @@ use super::{
     settings::{StoreEnvironment, StoreSettings, Tuning},
     shared::Shared,
     snapshot::{
-        self, Head, SnapshotError, Summary, read,
+        self, Head, SnapshotDisk, SnapshotError, SnapshotForm, Summary, read,
         write::{self, SnapshotSource},
     },
     swap::SwapState,
     tending::Tended,
 };
-use crate::types::{Timestamp, limits};
+use crate::types::{Clock, Entropy, Timestamp, limits};
 
 /// The free space of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,14 +76,18 @@ struct LastSnapshot {
 
 impl LastSnapshot {
     /// The newest snapshot in the data directory. Without one, the time counts from the store's creation.
-    fn find(fs: &dyn Fs, layout: &Layout, created: Timestamp) -> Result<Self, SnapshotError> {
+    fn find(disk: SnapshotDisk<'_>, layout: &Layout, created: Timestamp) -> Result<Self, SnapshotError> {
+        let fs = disk.fs;
         let newest = snapshot::list(fs, &layout.snapshots).map_err(SnapshotError::io("listing"))?.pop();
         let (exact, taken) = match newest {
             None => (Lsn::ZERO, created),
-            // A snapshot that cannot be read counts as none: another one is due.
-            Some(exact) => match read::head(fs, &layout.snapshots.join(snapshot::file_name(exact))) {
+            // A snapshot that cannot be read counts as none: another one is due at once.
+            Some(exact) => match read::head(disk, &layout.snapshots.join(snapshot::file_name(exact))) {
                 Ok(head) => (exact, head.taken),
-                Err(_) => (Lsn::ZERO, created),
+                Err(error) => {
+                    tracing::warn!(%error, "the newest snapshot cannot be used; another one is taken");
+                    (Lsn::ZERO, Timestamp::ZERO)
+                }
             },
         };
         let mut after = segment::list(fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
@@ -104,7 +109,9 @@ fn segments_bytes(fs: &dyn Fs, layout: &Layout, segments: &[SegmentName]) -> Res
 
 pub(super) struct UpkeepInner {
     pub(super) fs: Arc<dyn Fs>,
-    pub(super) clock: Arc<dyn crate::types::Clock>,
+    pub(super) clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    ring: Option<Arc<Keyring>>,
     pub(super) layout: Layout,
     pub(super) tuning: Tuning,
     pub(super) engine_kind: EngineKind,
@@ -164,7 +171,7 @@ impl Upkeep {
         progress: &Arc<StoreProgress>,
         created: Timestamp,
     ) -> Result<Self, SnapshotError> {
-        let last = LastSnapshot::find(&*environment.fs, layout, created)?;
+        let last = LastSnapshot::find(SnapshotDisk::of(environment), layout, created)?;
         let good = (last.exact > Lsn::ZERO).then_some(last.taken);
         let ballast = Ballast::of(&environment.fs, layout, settings.tuning.ballast_bytes);
         let known = segment::list(&*environment.fs, &layout.journal)
@@ -175,6 +182,8 @@ impl Upkeep {
             inner: Arc::new(UpkeepInner {
                 fs: Arc::clone(&environment.fs),
                 clock: Arc::clone(&environment.clock),
+                entropy: Arc::clone(&environment.entropy),
+                ring: environment.ring.clone(),
                 layout: layout.clone(),
                 tuning: settings.tuning.clone(),
                 engine_kind: settings.engine,
@@ -257,9 +266,23 @@ impl Upkeep {
 
     /// Records that a restored store may send; durable when this returns.
     pub(super) fn allow_sending(&self) -> Result<(), SnapshotError> {
+        self.rewrite_format(|format| Format { restored: false, ..format })
+    }
+
+    /// The time before which sessions have to be ended, after a restore.
+    pub fn sessions_after(&self) -> Result<Option<Timestamp>, SnapshotError> {
+        Ok(self.format()?.sessions_after)
+    }
+
+    /// Records that the sessions of before the restore are ended; durable when this returns.
+    pub fn end_sessions_after(&self) -> Result<(), SnapshotError> {
+        self.rewrite_format(|format| Format { sessions_after: None, ..format })
+    }
+
+    fn rewrite_format(&self, change: impl FnOnce(Format) -> Format) -> Result<(), SnapshotError> {
         // The file is replaced atomically: a panic leaves no partial file.
         let _held = self.inner.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
-        let format = Format { restored: false, ..self.format()? };
+        let format = change(self.format()?);
         super::format::write(&*self.inner.fs, &self.inner.layout, &format)
             .map_err(SnapshotError::io("writing store.json"))
     }
@@ -284,7 +307,7 @@ impl Upkeep {
     pub fn reclaim(&self) -> Result<Done, SnapshotError> {
         let _held = self.last();
         let Some(newest) = self.snapshots()?.pop() else { return Ok(Done::default()) };
-        read::verify(&*self.inner.fs, &self.inner.layout.snapshots.join(snapshot::file_name(newest)))?;
+        read::verify(self.disk(), &self.inner.layout.snapshots.join(snapshot::file_name(newest)))?;
         let snapshots = self.drop_snapshots(1)?;
         Ok(Done { snapshots, segments: self.drop_segments(Spare::Nothing)?, ..Done::default() })
     }
@@ -296,9 +319,31 @@ impl Upkeep {
     }
 
     /// Takes a snapshot into `file`, which is replaced.
-    pub fn take_to(&self, file: &Path) -> Result<Summary, SnapshotError> {
+    pub fn take_to(&self, file: &Path, form: SnapshotForm) -> Result<Summary, SnapshotError> {
         let _held = self.last();
-        self.write(file)
+        self.write(file, form)
+    }
+
+    /// Takes a snapshot under the newest key, and removes all others, which older keys have sealed.
+    pub fn renew(&self) -> Result<Summary, SnapshotError> {
+        let mut last = self.last();
+        let summary = self.take_kept(&mut last)?;
+        self.drop_snapshots(1)?;
+        Ok(summary)
+    }
+
+    /// The snapshots from which this store can be rebuilt: those that the ring opens.
+    fn usable(&self) -> Result<Vec<Lsn>, SnapshotError> {
+        let mut found = self.snapshots()?;
+        found.retain(|exact| {
+            read::head(self.disk(), &self.inner.layout.snapshots.join(snapshot::file_name(*exact))).is_ok()
+        });
+        Ok(found)
+    }
+
+    /// The disk and the key ring of the snapshots.
+    pub(super) fn disk(&self) -> SnapshotDisk<'_> {
+        SnapshotDisk::new(&*self.inner.fs, self.inner.ring.as_deref())
     }
 
     /// The snapshots in the data directory, by the commit they are exact at, first to last.
@@ -307,7 +352,7 @@ impl Upkeep {
     }
 
     fn is_due(&self, last: &LastSnapshot) -> bool {
-        let UpkeepInner { progress, tuning, clock, .. } = &*self.inner;
+        let UpkeepInner { clock, progress, tuning, .. } = &*self.inner;
         // A snapshot that was taken later than now is from before an operator accepted an earlier time.
         progress.committed() > last.exact
             && (!last.taken.is_within(tuning.snapshot_every, clock.now())
@@ -336,18 +381,18 @@ impl Upkeep {
         let written = self.inner.progress.written();
         let dir = &self.inner.layout.snapshots;
         let unnamed = dir.join("taking.new");
-        let summary = self.write_unnamed(&unnamed)?;
+        let summary = self.write_unnamed(&unnamed, SnapshotForm::Sealed)?;
         self.name(&unnamed, &dir.join(snapshot::file_name(summary.exact)))?;
         *last = LastSnapshot { exact: summary.exact, taken: summary.head.taken, backlog: 0, written };
         self.inner.tended.note_good(summary.head.taken);
         Ok(summary)
     }
 
-    fn write(&self, file: &Path) -> Result<Summary, SnapshotError> {
+    fn write(&self, file: &Path, form: SnapshotForm) -> Result<Summary, SnapshotError> {
         let mut unnamed = file.as_os_str().to_owned();
         unnamed.push(".new");
         let unnamed = Path::new(&unnamed);
-        let summary = self.write_unnamed(unnamed)?;
+        let summary = self.write_unnamed(unnamed, form)?;
         self.name(unnamed, file)?;
         Ok(summary)
     }
@@ -358,14 +403,15 @@ impl Upkeep {
         fs.rename(from, to).and_then(|()| fs.sync_dir(dir)).map_err(SnapshotError::io("naming the file"))
     }
 
-    fn write_unnamed(&self, file: &Path) -> Result<Summary, SnapshotError> {
-        let UpkeepInner { fs, clock, layout, progress, closing, .. } = &*self.inner;
+    fn write_unnamed(&self, file: &Path, form: SnapshotForm) -> Result<Summary, SnapshotError> {
+        let UpkeepInner { fs, clock, entropy, layout, progress, closing, .. } = &*self.inner;
         // Read before the engine is taken: a swap may come in between, and the tree that is replaced gets no commit
         // after that.
         let from = progress.applied().0;
         let engine = self.engine().ok_or(SnapshotError::Closing)?;
         let head = Head { format: self.format()?, from, taken: clock.now() };
-        let source = SnapshotSource { fs: &**fs, engine: &*engine, progress, journal: &layout.journal, closing };
+        let (disk, journal) = (self.disk(), layout.journal.as_path());
+        let source = SnapshotSource { disk, entropy: &**entropy, form, engine: &*engine, progress, journal, closing };
         let shared = self.shared();
         let written = write::write(&source, &head, file, shared.as_deref().map(Scrub::begin));
         if let Some(shared) = shared {
@@ -400,7 +446,7 @@ impl Upkeep {
     fn drop_segments(&self, spare: Spare) -> Result<Vec<SegmentName>, SnapshotError> {
         let UpkeepInner { fs, layout, progress, tuning, .. } = &*self.inner;
         // The oldest of the kept snapshots decides, so that the journal continues from each of them.
-        let Some(oldest) = self.snapshots()?.first().copied() else { return Ok(Vec::new()) };
+        let Some(oldest) = self.usable()?.first().copied() else { return Ok(Vec::new()) };
         let covered = [Some(oldest), Some(progress.checkpointed()), self.history_from()];
         let covered = covered.into_iter().flatten().min().unwrap_or_default();
         let segments = segment::list(&**fs, &layout.journal).map_err(JournalProblem::io("listing the segments"))?;
@@ -432,7 +478,7 @@ impl Upkeep {
     /// Whether the segment before the first of `after` is older than the retention: its last commit came before the
     /// first commit of each of them. Always false while the clock may not decide what is removed.
     fn is_old(&self, after: &[SegmentName]) -> Result<bool, SnapshotError> {
-        let UpkeepInner { fs, layout, clock, tuning, .. } = &*self.inner;
+        let UpkeepInner { fs, clock, layout, tuning, .. } = &*self.inner;
         let now = clock.now();
         if !clock.may_remove() {
             return Ok(false);

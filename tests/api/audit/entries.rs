@@ -173,6 +173,46 @@ async fn a_changed_a_removed_and_a_cut_entry_are_found() {
     assert_eq!((&found["firstBroken"], &found["verified"]), (&json!(last), &json!(last - 1)), "{found}");
 }
 
+/// Changes the detail of an entry, and recomputes its hash and those of all later ones, as one without the key ring can.
+fn rewritten(number: u64, before: [u8; 32], row: &AuditRow) -> AuditRow {
+    use sha2::{Digest as _, Sha256};
+    let mut digest = Sha256::new();
+    digest.update(b"majordomo/audit/2/");
+    digest.update("audit");
+    digest.update([0]);
+    digest.update(number.to_be_bytes());
+    digest.update(before);
+    digest.update(Sha256::digest(&row.body));
+    AuditRow { previous: before, hash: digest.finalize().into(), ..row.clone() }
+}
+
+#[tokio::test]
+async fn a_chain_that_was_rewritten_without_the_key_ring_is_found() {
+    let app = TestApp::new().await;
+    app.member("ada@example.com").await;
+    let last = app.store.report().audit.entries;
+    assert!(last > 2, "{last} entries");
+    let work = Work::until(app.clock.instant() + Duration::from_secs(5));
+    let write = Write::new(work, app.system.stamp(), CallContext::service("test", "tamper"));
+    let tampered = app.store.write(write, move |tx| {
+        let mut before = tx.get(&AUDIT_BY_NUMBER, &1)?.unwrap().hash;
+        for number in 2..=last {
+            let mut row = tx.get(&AUDIT_BY_NUMBER, &number)?.unwrap();
+            if number == 2 {
+                let body = row.body.len();
+                row.body[body - 1] ^= 1;
+            }
+            let row = rewritten(number, before, &row);
+            before = row.hash;
+            tx.put(&AUDIT_BY_NUMBER, &number, &row)?;
+        }
+        Ok(())
+    });
+    tampered.await.unwrap();
+    let found = walk(&app.operator()).await;
+    assert_eq!((&found["intact"], &found["firstBroken"], &found["verified"]), (&json!(false), &json!(2), &json!(1)));
+}
+
 #[tokio::test]
 async fn a_cut_log_of_sign_ins_is_found_and_the_other_log_stays_valid() {
     let app = TestApp::new().await;

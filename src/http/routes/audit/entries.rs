@@ -200,7 +200,7 @@ pub struct VerifiedLogBody {
     verified: u64,
     /// The last entry whose hash is correct.
     head: ChainEndBody,
-    /// The first entry whose hash is wrong; `null`: none.
+    /// The first entry whose hash or MAC is wrong; `null`: none.
     first_broken: Option<u64>,
 }
 
@@ -218,7 +218,8 @@ pub struct VerifiedBody {
     /// The last entry of `audit` whose hash is correct. Keep both heads elsewhere: they detect a
     /// truncated or rewritten log.
     head: ChainEndBody,
-    /// The first entry of `audit` whose hash is wrong: this entry, or an earlier one, was changed, removed or added.
+    /// The first entry of `audit` whose hash or MAC is wrong: this entry, or an earlier one, was changed, removed or
+    /// added, or was written without the key ring.
     first_broken: Option<u64>,
     /// The same for the log `audit_sign_ins`.
     sign_ins: VerifiedLogBody,
@@ -248,7 +249,7 @@ impl From<VerifiedTrail> for VerifiedBody {
 
 /// Verify the audit log
 ///
-/// Verifies the hash chains of both logs. One call lasts at most 20 seconds, so a long log needs several calls.
+/// Verifies the hash chains of both logs, and the MAC of each entry under the key ring. One call lasts at most 20 seconds, so a long log needs several calls.
 #[utoipa::path(
     get, path = "/audit/verify", operation_id = "verify_audit_trail", tag = "audit",
     params(

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::{
-    actors::operations::{SnapshotRefusal, SnapshotTaken},
+    actors::operations::{SnapshotForm, SnapshotRefusal, SnapshotTaken},
     domain::access::Permission,
     http::{
         error::{ApiError, ProblemCode},
@@ -30,11 +30,16 @@ pub struct SnapshotBody {
     /// The file to write; it must not exist.
     #[schema(value_type = FileForm)]
     file: String,
+    /// Whether the file is not sealed. Everyone who reads such a file reads names, addresses and password hashes.
+    #[schema(default = false)]
+    plain: Option<bool>,
 }
 
 impl FromFields for SnapshotBody {
     fn from_fields(body: &mut Fields) -> Option<Self> {
-        Some(Self { file: body.required("file").text(line(limits::FILE_PATH_MAX))? })
+        let file = body.required("file").text(line(limits::FILE_PATH_MAX));
+        let plain = body.optional("plain").boolean();
+        Some(Self { file: file?, plain: plain? })
     }
 }
 
@@ -74,7 +79,8 @@ impl From<SnapshotRefusal> for ApiError {
 
 /// Take a snapshot
 ///
-/// Writes continue during the call. The snapshot does not contain the key ring: keep a separate copy of that.
+/// Writes continue during the call. The snapshot is sealed under the key ring and does not contain it: keep a separate
+/// copy of the key ring, without which no snapshot can be restored.
 #[utoipa::path(
     post, path = "/snapshots", operation_id = "create_snapshot", tag = "operations", request_body = SnapshotBody,
     responses(
@@ -87,6 +93,7 @@ pub async fn create_snapshot(
     context: CallContext,
     Json(body): Json<SnapshotBody>,
 ) -> Result<Json<SnapshotMade>, ApiError> {
-    let taken = services.operations.snapshot(context, body.file.into()).await?;
+    let form = if body.plain == Some(true) { SnapshotForm::Plain } else { SnapshotForm::Sealed };
+    let taken = services.operations.snapshot(context, (body.file.into(), form)).await?;
     Ok(Json(taken.into()))
 }

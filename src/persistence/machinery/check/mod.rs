@@ -34,7 +34,7 @@ use super::{
     catalog::StoreCatalog,
     engine::{Engine, EngineError, EngineView, verified::VerifiedView},
     format::{self, Format},
-    fs::{Fs, ReadOnlyFs},
+    fs::ReadOnlyFs,
     heads_proof,
     journal::{
         JournalProblem,
@@ -47,7 +47,7 @@ use super::{
     rebuild::{self, GrowingTree, TreeOrigin, unwatched},
     settings::{StoreEnvironment, StoreSettings},
     snapshot::{
-        self, SnapshotError, Summary,
+        self, SnapshotDisk, SnapshotError, Summary,
         read::{self, SnapshotPart},
     },
     trees::{self, TreeName},
@@ -162,7 +162,7 @@ pub fn check<C: FnOnce(&Format, &dyn EngineView) -> Result<(), String>>(
     let format = format::read(context.fs(), &context.layout).map_err(OpenError::from)?.ok_or_else(no_store)?;
     let inspection = Inspection::gather(&context, Depth::Whole)?;
     for exact in &inspection.snapshots {
-        read::verify(context.fs(), &context.layout.snapshots.join(snapshot::file_name(*exact)))?;
+        read::verify(context.snapshots(), &context.layout.snapshots.join(snapshot::file_name(*exact)))?;
     }
     let replay = Replay { context: &context, inspection: &inspection, scratch: ScratchTrees::make()? };
     let (expected, origin) = replay.run(scope.catalog, scope.step)?;
@@ -196,10 +196,10 @@ pub fn check_snapshot<C: FnOnce(&Format, &dyn EngineView) -> Result<(), String>>
     scope: CheckScope<'_, C>,
 ) -> Result<Summary, CheckFault> {
     let environment = read_only(environment);
-    let summary = read::verify(&*environment.fs, file)?;
+    let summary = read::verify(SnapshotDisk::of(&environment).plain_too(), file)?;
     let scratch = ScratchTrees::make()?;
     let engine = trees::open(&scratch.layout, settings.engine, &TreeName("expected".to_owned()))?;
-    load_file(&*environment.fs, &*engine, (file, &summary))?;
+    load_file(SnapshotDisk::of(&environment).plain_too(), &*engine, (file, &summary))?;
     scope.content(&summary.head.format, &*engine)?;
     Ok(summary)
 }
@@ -217,7 +217,7 @@ fn oldest_origin(context: &OpenContext<'_>, inspection: &Inspection) -> Result<T
     match inspection.snapshots.iter().find(|exact| first <= exact.next()) {
         Some(exact) => {
             let file = context.layout.snapshots.join(snapshot::file_name(*exact));
-            Ok(TreeOrigin::Snapshot(Box::new(read::verify(context.fs(), &file)?)))
+            Ok(TreeOrigin::Snapshot(Box::new(read::verify(context.snapshots(), &file)?)))
         }
         // It says what is there.
         None => rebuild::origin(context, inspection, &DistrustReason::New),
@@ -225,8 +225,12 @@ fn oldest_origin(context: &OpenContext<'_>, inspection: &Inspection) -> Result<T
 }
 
 /// Loads the snapshot `file` into the empty tree of `engine`.
-fn load_file(fs: &dyn Fs, engine: &dyn Engine, (file, summary): (&Path, &Summary)) -> Result<(), CheckFault> {
-    read::read(fs, file, |part| -> Result<(), CheckFault> {
+fn load_file(
+    disk: SnapshotDisk<'_>,
+    engine: &dyn Engine,
+    (file, summary): (&Path, &Summary),
+) -> Result<(), CheckFault> {
+    read::read(disk, file, |part| -> Result<(), CheckFault> {
         let (batch, lsn) = match part {
             SnapshotPart::Pairs(pairs) => {
                 let puts = pairs.into_iter().map(|(key, value)| Operation::Put { key, value });
@@ -283,8 +287,8 @@ impl Replay<'_> {
         let name = TreeName(format!("{file}.tree"));
         let engine = trees::open(&scratch.layout, context.settings.engine, &name)?;
         let path = context.layout.snapshots.join(file);
-        let summary = read::verify(context.fs(), &path)?;
-        load_file(context.fs(), &*engine, (&path, &summary))?;
+        let summary = read::verify(context.snapshots(), &path)?;
+        load_file(context.snapshots(), &*engine, (&path, &summary))?;
         Ok(engine)
     }
 

@@ -12,7 +12,7 @@ use std::{fmt, io, path::Path};
 use rustix::io::Errno;
 
 pub use read_only::ReadOnlyFs;
-pub use real::RealFs;
+pub use real::{RealFs, make_private};
 
 /// Whether an operation failed because the process, or the machine, has no free file descriptor: it changed nothing,
 /// and succeeds later.
@@ -79,7 +79,8 @@ pub trait Fs: Send + Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file. Durable after `sync_dir`.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Creates a directory and its parents, each durably; succeeds if it exists.
+    /// Creates a directory and its parents, each durably, with rights for this user alone. One that exists loses the
+    /// rights of others.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
     /// The names in a directory, sorted; empty if it does not exist.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;

@@ -1,21 +1,22 @@
 //! The disk of this machine.
 
 use std::{
-    fs::{DirBuilder, File as StdFile, OpenOptions},
+    fs::{DirBuilder, File as StdFile, OpenOptions, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt as _, OpenOptionsExt, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{FallocateFlags, FlockOperation},
+    fs::{FallocateFlags, FlockOperation, OFlags},
     io::Errno,
 };
 
 use super::{File, Fs, Held, LockPlace};
 use crate::persistence::machinery::files;
 
-/// The disk of this machine. Files are readable by their owner only (mode 0600).
+/// The disk of this machine. Files are readable by their owner only (mode 0600), directories too (mode 0700). A symbolic
+/// link in the place of a file is not followed: another user may have put it there.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealFs;
 
@@ -55,6 +56,55 @@ impl Held for NoLock {
     fn place(&self) -> io::Result<LockPlace> {
         Ok(LockPlace::Same)
     }
+}
+
+/// Options that do not follow a symbolic link.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    options
+}
+
+fn opened(options: &OpenOptions, path: &Path) -> io::Result<StdFile> {
+    options
+        .open(path)
+        .map_err(|error| if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) { is_link(path) } else { error })
+}
+
+fn is_link(path: &Path) -> io::Error {
+    let words = "is a symbolic link, which is not followed; name the file itself, or remove the link";
+    io::Error::new(io::ErrorKind::InvalidInput, format!("{} {words}", path.display()))
+}
+
+/// Refuses a symbolic link at `path`.
+pub fn refuse_link(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => Err(is_link(path)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Takes the rights of group and others from the file or directory at `path`, and from everything below it. Refuses a
+/// symbolic link.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    let found = std::fs::symlink_metadata(path)?;
+    if found.is_symlink() {
+        return Err(is_link(path));
+    }
+    if found.mode() & 0o077 != 0 {
+        std::fs::set_permissions(path, Permissions::from_mode(found.mode() & 0o700))?;
+    }
+    if found.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            match make_private(&entry?.path()) {
+                // A file that an engine has just removed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                done => done?,
+            }
+        }
+    }
+    Ok(())
 }
 
 fn locked(file: StdFile, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
@@ -127,16 +177,25 @@ impl File for RealFile {
 
 impl Fs for RealFs {
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        Ok(Box::new(RealFile(OpenOptions::new().read(true).write(true).open(path)?)))
+        Ok(Box::new(RealFile(opened(options().write(true), path)?)))
     }
 
     fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        Ok(Box::new(RealFile(StdFile::open(path)?)))
+        Ok(Box::new(RealFile(opened(&options(), path)?)))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        Ok(Box::new(RealFile(file)))
+        let mut options = options();
+        options.write(true).create_new(true);
+        match opened(&options, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                refuse_link(path)?;
+                // What is left of interrupted work. It is not written to: another process may have it open.
+                std::fs::remove_file(path)?;
+                Ok(Box::new(RealFile(opened(&options, path)?)))
+            }
+            made => Ok(Box::new(RealFile(made?))),
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -151,6 +210,13 @@ impl Fs for RealFs {
         let missing: Vec<&Path> =
             path.ancestors().take_while(|at| !at.as_os_str().is_empty() && !at.exists()).collect();
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        // The directory of a service manager or a container may be there with rights for others.
+        let mode = std::fs::metadata(path)?.mode();
+        if mode & 0o077 != 0
+            && let Err(error) = std::fs::set_permissions(path, Permissions::from_mode(mode & 0o700))
+        {
+            tracing::warn!(dir = %path.display(), %error, "others may look into the directory; run: chmod 700");
+        }
         // From the highest one down: a name is of no use if its directory's name can be lost.
         missing.into_iter().rev().try_for_each(|made| self.sync_dir(files::parent(made)))
     }
@@ -179,12 +245,11 @@ impl Fs for RealFs {
     }
 
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        locked(file, path)
+        locked(opened(options().write(true).create(true).truncate(false), path)?, path)
     }
 
     fn try_lock_to_read(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
-        match StdFile::open(path) {
+        match opened(&options(), path) {
             Ok(file) => locked(file, path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(Box::new(NoLock))),
             Err(error) => Err(error),

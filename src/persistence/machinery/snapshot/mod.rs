@@ -4,8 +4,14 @@
 //! when a snapshot is due (`upkeep.rs`), what the keys mean. Begin with `write.rs`.
 //!
 //! ```text
-//!   "MJSN" | version u16 | 0 u16 | block*
+//!   "MJSN" | version u16 | form u8 | 0 u8 | length u32 | crc32c u32 | file head | block*
+//!   file head  JSON: the store's identifier, the commit S, and what is needed to find the key (`cover.rs`)
 //!   block:  kind u8 | length u32 | crc32c u32 | payload         each checksum continues the one before it
+//!
+//!   form 1, sealed: a payload is sealed, with the file head, the block's number and kind as associated data
+//!   form 0, plain: made by `snapshot create --plain` alone, and read by commands that an operator gives a file
+//!
+//!   The blocks, opened:
 //!   head    JSON: store.json, the commit S that was applied when the walk began, when that was
 //!   pairs   key length u16 | key | value length u32 | value ...  the walk over the tree, while writing went on
 //!   frames  length u32 | frame ...                               commits S+1 to E, as in the journal
@@ -15,6 +21,7 @@
 //! The walk sees some keys before and others after a commit between S and E. The frames write every such key again, so
 //! pairs and then frames give exactly the state at E.
 
+pub(super) mod cover;
 pub mod read;
 pub mod restore;
 pub mod write;
@@ -26,6 +33,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use cover::{SnapshotDisk, SnapshotForm};
+
 use super::{
     Lsn,
     engine::EngineError,
@@ -36,9 +45,11 @@ use super::{
 use crate::types::Timestamp;
 
 const MAGIC: [u8; 4] = *b"MJSN";
-const VERSION: u16 = 1;
-/// Number of bytes before the first block.
-const PREFIX: usize = 8;
+const VERSION: u16 = 2;
+/// Number of bytes before the file head.
+const PREFIX: usize = 16;
+/// The largest possible file head.
+const FILE_HEAD_MAX: usize = 1 << 10;
 /// Number of bytes of a block before its payload.
 const BLOCK_HEAD: usize = 9;
 /// Bytes of a block's payload after which another is begun; one frame may exceed it.
@@ -78,6 +89,7 @@ pub struct Summary {
     pub frames: u64,
     /// Bytes of the file.
     pub bytes: u64,
+    pub form: SnapshotForm,
 }
 
 /// Why a snapshot could not be taken or used.
@@ -92,6 +104,29 @@ pub enum SnapshotError {
         offset: u64,
         reason: &'static str,
     },
+    /// It is sealed, and the key is not there.
+    #[error(
+        "{} is sealed under the key ring {ring}, {}", file.display(),
+        found.as_ref().map_or("and the key ring is missing".to_owned(), |found| format!("and the key ring that is there \
+        ({found}) has no such key"))
+    )]
+    NoKey {
+        /// The path of the file.
+        file: PathBuf,
+        /// The fingerprint of the key that it is sealed under.
+        ring: String,
+        /// The fingerprint of the key ring that was found.
+        found: Option<String>,
+    },
+    /// It is not sealed, where only a sealed one is trusted.
+    #[error("{} is not sealed, so anyone may have written it; only `majordomo snapshot restore` takes it", file.display())]
+    Plain {
+        /// The path of the file.
+        file: PathBuf,
+    },
+    /// There is no key ring to seal it under.
+    #[error("there is no key ring to seal it under")]
+    NoRing,
     /// The store in it has a format that this program does not have, or that cannot be read.
     #[error(transparent)]
     Format(#[from] FormatError),

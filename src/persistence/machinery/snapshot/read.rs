@@ -2,20 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, MAGIC, PAIRS, PREFIX, SnapshotError, Summary, VERSION, chain};
+use super::{
+    BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, PAIRS, PREFIX, SnapshotDisk, SnapshotError, Summary, chain,
+    cover::{Cover, TAG},
+};
 use crate::{
     persistence::machinery::{
         Lsn, checksum,
         engine::Pair,
         format,
-        fs::{File, Fs},
+        fs::File,
         journal::frame::{self, Cursor, Frame},
     },
     types::{Timestamp, limits},
 };
 
 /// The largest possible payload: a block that was nearly full and then got the largest frame.
-const PAYLOAD_MAX: usize = BLOCK + limits::FRAME_MAX + 4;
+const PAYLOAD_MAX: usize = BLOCK + limits::FRAME_MAX + 4 + TAG;
 
 /// A part of a snapshot's content, in the order of application.
 #[derive(Debug)]
@@ -27,13 +30,29 @@ pub enum SnapshotPart {
 }
 
 /// Reads the whole file and returns its summary; fails unless all of it is valid.
-pub fn verify(fs: &dyn Fs, path: &Path) -> Result<Summary, SnapshotError> {
-    read(fs, path, |_| Ok::<(), SnapshotError>(()))
+pub fn verify(disk: SnapshotDisk<'_>, path: &Path) -> Result<Summary, SnapshotError> {
+    read(disk, path, |_| Ok::<(), SnapshotError>(()))
 }
 
 /// The first block alone, without reading the rest.
-pub fn head(fs: &dyn Fs, path: &Path) -> Result<Head, SnapshotError> {
-    read_head(&mut Blocks::open(fs, path)?)
+pub fn head(disk: SnapshotDisk<'_>, path: &Path) -> Result<Head, SnapshotError> {
+    read_head(&mut Blocks::open(disk, path)?)
+}
+
+/// Passes every block of a verified file to `visit`, as it is.
+pub(super) fn blocks(
+    disk: SnapshotDisk<'_>,
+    path: &Path,
+    mut visit: impl FnMut(u8, &[u8]) -> Result<(), SnapshotError>,
+) -> Result<(), SnapshotError> {
+    let mut blocks = Blocks::open(disk, path)?;
+    loop {
+        let (kind, payload) = blocks.next()?;
+        visit(kind, &payload)?;
+        if kind == END {
+            return Ok(());
+        }
+    }
 }
 
 fn read_head(blocks: &mut Blocks) -> Result<Head, SnapshotError> {
@@ -44,11 +63,11 @@ fn read_head(blocks: &mut Blocks) -> Result<Head, SnapshotError> {
 
 /// Passes the content of the snapshot to `visit`. The content is verified only when this has succeeded.
 pub fn read<E: From<SnapshotError>>(
-    fs: &dyn Fs,
+    disk: SnapshotDisk<'_>,
     path: &Path,
     mut visit: impl FnMut(SnapshotPart) -> Result<(), E>,
 ) -> Result<Summary, E> {
-    let mut blocks = Blocks::open(fs, path)?;
+    let mut blocks = Blocks::open(disk, path)?;
     let head = read_head(&mut blocks)?;
     let mut tally = Tally { last_key: Vec::new(), pairs: 0, live_bytes: 0, frames: 0, lsn: Lsn(head.from) };
     loop {
@@ -67,11 +86,12 @@ pub fn read<E: From<SnapshotError>>(
             }
             END => {
                 let time = tally.end(&payload).ok_or_else(|| blocks.damaged("the end does not match the content"))?;
-                if blocks.at != blocks.length {
+                if !blocks.is_at_end() {
                     return Err(blocks.damaged("something follows the end").into());
                 }
                 let Tally { pairs, live_bytes, frames, lsn: exact, .. } = tally;
-                return Ok(Summary { head, exact, time, pairs, live_bytes, frames, bytes: blocks.length });
+                let (bytes, form) = (blocks.bytes.length, blocks.cover.form());
+                return Ok(Summary { head, exact, time, pairs, live_bytes, frames, bytes, form });
             }
             _ => return Err(blocks.damaged("a block of an unknown kind").into()),
         }
@@ -141,31 +161,66 @@ impl Tally {
 }
 
 struct Blocks {
+    bytes: FileBytes,
+    crc: u32,
+    cover: Cover,
+}
+
+impl Blocks {
+    fn open(disk: SnapshotDisk<'_>, path: &Path) -> Result<Self, SnapshotError> {
+        let file = disk.fs.open_to_read(path).map_err(SnapshotError::io("opening it"))?;
+        let length = file.length().map_err(SnapshotError::io("opening it"))?;
+        let mut bytes = FileBytes { path: path.to_owned(), file, length, at: 0 };
+        let mut opening = bytes.take(PREFIX)?;
+        let head = Cover::head_length(&opening);
+        let head = head.map_err(|reason| SnapshotError::Damaged { file: path.to_owned(), offset: 0, reason })?;
+        opening.extend(bytes.take(head)?);
+        let crc = crc32c::crc32c(&opening);
+        Ok(Self { bytes, crc, cover: Cover::read(disk, path, opening)? })
+    }
+
+    fn damaged(&self, reason: &'static str) -> SnapshotError {
+        self.bytes.damaged(reason)
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.bytes.at == self.bytes.length
+    }
+
+    fn next(&mut self) -> Result<(u8, Vec<u8>), SnapshotError> {
+        let head = self.bytes.take(BLOCK_HEAD)?;
+        let mut cursor = Cursor(&head);
+        let (Some([kind]), Some(length), Some(crc)) = (cursor.take(), cursor.u32(), cursor.u32()) else {
+            return Err(self.damaged("the file ends too early"));
+        };
+        if length as usize > PAYLOAD_MAX {
+            return Err(self.damaged("a block that is larger than any can be"));
+        }
+        let payload = self.bytes.take(length as usize)?;
+        self.crc = chain(self.crc, kind, &payload);
+        if self.crc != crc {
+            return Err(self.damaged("a checksum is wrong"));
+        }
+        let opened = self.cover.open(kind, payload);
+        let opened = opened.ok_or_else(|| self.damaged("the seal is broken: it was written without the key ring"))?;
+        Ok((kind, opened))
+    }
+}
+
+/// The file, read from its begin to its end.
+struct FileBytes {
     path: PathBuf,
     file: Box<dyn File>,
     length: u64,
     at: u64,
-    crc: u32,
 }
 
-impl Blocks {
-    fn open(fs: &dyn Fs, path: &Path) -> Result<Self, SnapshotError> {
-        let file = fs.open(path).map_err(SnapshotError::io("opening it"))?;
-        let length = file.length().map_err(SnapshotError::io("opening it"))?;
-        let mut blocks = Self { path: path.to_owned(), file, length, at: 0, crc: 0 };
-        let prefix = blocks.bytes(PREFIX)?;
-        if prefix[..4] != MAGIC || prefix[4..6] != VERSION.to_le_bytes() {
-            return Err(SnapshotError::Damaged { file: blocks.path, offset: 0, reason: "this is not a snapshot" });
-        }
-        blocks.crc = crc32c::crc32c(&prefix);
-        Ok(blocks)
-    }
-
+impl FileBytes {
     fn damaged(&self, reason: &'static str) -> SnapshotError {
         SnapshotError::Damaged { file: self.path.clone(), offset: self.at, reason }
     }
 
-    fn bytes(&mut self, count: usize) -> Result<Vec<u8>, SnapshotError> {
+    fn take(&mut self, count: usize) -> Result<Vec<u8>, SnapshotError> {
         if self.length.saturating_sub(self.at) < count as u64 {
             return Err(self.damaged("the file ends too early"));
         }
@@ -176,22 +231,5 @@ impl Blocks {
         }
         self.at += count as u64;
         Ok(bytes)
-    }
-
-    fn next(&mut self) -> Result<(u8, Vec<u8>), SnapshotError> {
-        let head = self.bytes(BLOCK_HEAD)?;
-        let mut cursor = Cursor(&head);
-        let (Some([kind]), Some(length), Some(crc)) = (cursor.take(), cursor.u32(), cursor.u32()) else {
-            return Err(self.damaged("the file ends too early"));
-        };
-        if length as usize > PAYLOAD_MAX {
-            return Err(self.damaged("a block that is larger than any can be"));
-        }
-        let payload = self.bytes(length as usize)?;
-        self.crc = chain(self.crc, kind, &payload);
-        if self.crc != crc {
-            return Err(self.damaged("a checksum is wrong"));
-        }
-        Ok((kind, payload))
     }
 }

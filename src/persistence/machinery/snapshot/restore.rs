@@ -1,11 +1,11 @@
 //! Restoring a store from a snapshot. The tree is built by the first open, as after a stop of the machine.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use super::{SnapshotError, Summary, file_name, read};
+use super::{SnapshotDisk, SnapshotError, SnapshotForm, Summary, cover::Cover, file_name, read, write::Out};
 use crate::persistence::machinery::{
-    Lsn, format,
-    fs::Fs,
+    Lsn,
+    format::{self, Format},
     journal::writer::JournalEnvironment,
     layout::Layout,
     settings::{StoreEnvironment, StoreSettings},
@@ -14,15 +14,26 @@ use crate::persistence::machinery::{
 /// Names that may exist in the directory: development key rings are in the data directory, and a snapshot has none.
 const WELCOME: [&str; 2] = ["keys", "lock"];
 
+/// What happens to the sessions of the restored store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestoredSessions {
+    /// The first start ends them: since the snapshot was taken they may have been ended, or their tokens used by
+    /// others.
+    End,
+    Keep,
+}
+
 /// Creates a store in `settings.dir`, which is absent or empty (except for keys), from the snapshot `file`. The store
 /// exists once `store.json` does, which is written last. Its outbound sending waits.
 pub fn restore(
     file: &Path,
     settings: &StoreSettings,
     environment: &StoreEnvironment,
+    sessions: RestoredSessions,
 ) -> Result<Summary, SnapshotError> {
     let fs = &*environment.fs;
-    let summary = read::verify(fs, file)?;
+    let disk = SnapshotDisk::of(environment);
+    let summary = read::verify(disk.plain_too(), file)?;
     let layout = Layout::new(&settings.dir);
     let found = fs.list(&layout.root).map_err(SnapshotError::io("looking at the directory"))?;
     if let Some(found) = found.into_iter().find(|name| !WELCOME.contains(&name.as_str())) {
@@ -32,13 +43,18 @@ pub fn restore(
         fs.create_dir(dir).map_err(SnapshotError::io("making the directory"))?;
     }
     let kept = layout.snapshots.join(file_name(summary.exact));
-    copy(fs, file, &kept)?;
+    copy(environment, (file, &summary), &kept)?;
     fs.sync_dir(&layout.snapshots).map_err(SnapshotError::io("making the directory"))?;
     // The copy is verified, since it is what the store will use.
-    let summary = read::verify(fs, &kept)?;
+    read::verify(disk, &kept)?;
     first_segment(&layout, settings, environment, summary.exact).map_err(SnapshotError::io("making the journal"))?;
-    let mut format = summary.head.format.clone();
-    format.restored = true;
+    // Store time goes on from the snapshot's last commit, if the wall clock is behind it.
+    let now = environment.clock.now().max(summary.time.plus(Duration::from_micros(1)));
+    let sessions_after = match sessions {
+        RestoredSessions::End => Some(now),
+        RestoredSessions::Keep => None,
+    };
+    let format = Format { restored: true, sessions_after, ..summary.head.format.clone() };
     format::write(fs, &layout, &format).map_err(SnapshotError::io("writing store.json"))?;
     Ok(summary)
 }
@@ -58,18 +74,12 @@ fn first_segment(
     environment.create_segment(exact.next())
 }
 
-fn copy(fs: &dyn Fs, from: &Path, to: &Path) -> Result<(), SnapshotError> {
-    const PIECE: usize = 1 << 20;
-    let source = fs.open(from).map_err(SnapshotError::io("opening it"))?;
-    let mut target = fs.create(to).map_err(SnapshotError::io("copying it"))?;
-    let mut buffer = vec![0; PIECE];
-    let mut at = 0;
-    loop {
-        let read = source.read_at(&mut buffer, at).map_err(SnapshotError::io("reading it"))?;
-        if read == 0 {
-            return target.sync().map_err(SnapshotError::io("syncing it"));
-        }
-        target.write_at(&buffer[..read], at).map_err(SnapshotError::io("copying it"))?;
-        at += read as u64;
-    }
+/// Copies the verified file `from` to `to`, sealed under the newest key, also if `from` is plain.
+fn copy(environment: &StoreEnvironment, (from, summary): (&Path, &Summary), to: &Path) -> Result<(), SnapshotError> {
+    let disk = SnapshotDisk::of(environment);
+    let source = (summary.head.format.store.as_str(), summary.head.from);
+    let cover = Cover::new(disk, source, SnapshotForm::Sealed, &*environment.entropy)?;
+    let mut out = Out::create(disk, to, cover)?;
+    read::blocks(disk.plain_too(), from, |kind, payload| out.block(kind, payload))?;
+    out.sync()
 }

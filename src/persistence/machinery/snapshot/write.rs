@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, MAGIC, MAKING, PAIRS, PREFIX, SnapshotError, Summary, VERSION, chain,
-    read,
+    BLOCK, BLOCK_HEAD, END, FRAMES, HEAD, Head, MAKING, PAIRS, SnapshotDisk, SnapshotError, SnapshotForm, Summary,
+    chain, cover::Cover, read,
 };
 use crate::{
     persistence::machinery::{
@@ -15,20 +15,24 @@ use crate::{
         base::StoreProgress,
         checksum::{self, DamagedValue},
         engine::{ByteScan, Engine, EngineError, Pair},
-        fs::{File, Fs},
+        fs::File,
         journal::{
             Frame, frame,
             recover::{self, Span},
         },
         scrub::Scrub,
     },
-    types::limits,
+    types::{Entropy, limits},
 };
 
 /// The source of a snapshot.
 pub struct SnapshotSource<'a> {
-    /// The disk of the journal and of the snapshot.
-    pub fs: &'a dyn Fs,
+    /// The disk of the journal and of the snapshot, and the key ring.
+    pub disk: SnapshotDisk<'a>,
+    /// Makes the key of the file.
+    pub entropy: &'a dyn Entropy,
+    /// Whether the file is sealed.
+    pub form: SnapshotForm,
     pub engine: &'a dyn Engine,
     /// The progress of the commits.
     pub progress: &'a StoreProgress,
@@ -38,6 +42,10 @@ pub struct SnapshotSource<'a> {
 }
 
 impl SnapshotSource<'_> {
+    fn cover(&self, head: &Head) -> Result<Cover, SnapshotError> {
+        Cover::new(self.disk, (&head.format.store, head.from), self.form, self.entropy)
+    }
+
     fn check_open(&self) -> Result<(), SnapshotError> {
         if self.closing.load(Ordering::Acquire) { Err(SnapshotError::Closing) } else { Ok(()) }
     }
@@ -51,7 +59,7 @@ pub(in crate::persistence::machinery) fn write(
     file: &Path,
     scrub: Option<Scrub<'_>>,
 ) -> Result<Summary, SnapshotError> {
-    let mut out = Out::create(source.fs, file)?;
+    let mut out = Out::create(source.disk, file, source.cover(head)?)?;
     out.block(HEAD, &serde_json::to_vec(head).map_err(|error| SnapshotError::io("its head")(error.into()))?)?;
     let pairs = copy_tree(source, scrub, &mut out)?;
     // Everything the walk saw belongs to a commit that was on disk before it was applied.
@@ -60,7 +68,7 @@ pub(in crate::persistence::machinery) fn write(
     let mut frames = 0;
     let mut payload = Vec::new();
     let span = Span { after: Lsn(head.from), upto: exact };
-    recover::replay(source.fs, source.journal, span, |frame| {
+    recover::replay(source.disk.fs, source.journal, span, |frame| {
         source.check_open()?;
         frames += 1;
         time = frame.time;
@@ -74,8 +82,12 @@ pub(in crate::persistence::machinery) fn write(
     end.extend_from_slice(&u64::to_le_bytes(frames));
     end.extend_from_slice(&time.as_micros().to_le_bytes());
     out.block(END, &end)?;
-    out.file.sync().map_err(SnapshotError::io("syncing it"))?;
-    read::read(source.fs, file, |_| source.check_open())
+    out.sync()?;
+    let disk = match source.form {
+        SnapshotForm::Plain => source.disk.plain_too(),
+        SnapshotForm::Sealed => source.disk,
+    };
+    read::read(disk, file, |_| source.check_open())
 }
 
 fn append_frame(frame: &Frame, payload: &mut Vec<u8>) -> Result<(), SnapshotError> {
@@ -128,23 +140,28 @@ fn append_pair((key, value): &Pair, payload: &mut Vec<u8>) {
     payload.extend_from_slice(value);
 }
 
-struct Out {
+/// A file that is being written.
+pub(super) struct Out {
     file: Box<dyn File>,
     at: u64,
     crc: u32,
+    cover: Cover,
 }
 
 impl Out {
-    fn create(fs: &dyn Fs, path: &Path) -> Result<Self, SnapshotError> {
-        let mut file = fs.create(path).map_err(SnapshotError::io(MAKING))?;
-        let mut prefix = [0; PREFIX];
-        prefix[..4].copy_from_slice(&MAGIC);
-        prefix[4..6].copy_from_slice(&VERSION.to_le_bytes());
-        file.write_at(&prefix, 0).map_err(SnapshotError::io("writing it"))?;
-        Ok(Self { file, at: PREFIX as u64, crc: crc32c::crc32c(&prefix) })
+    pub(super) fn create(disk: SnapshotDisk<'_>, path: &Path, cover: Cover) -> Result<Self, SnapshotError> {
+        let mut file = disk.fs.create(path).map_err(SnapshotError::io(MAKING))?;
+        file.write_at(cover.opening(), 0).map_err(SnapshotError::io("writing it"))?;
+        Ok(Self { file, at: cover.opening().len() as u64, crc: crc32c::crc32c(cover.opening()), cover })
     }
 
-    fn block(&mut self, kind: u8, payload: &[u8]) -> Result<(), SnapshotError> {
+    /// Returns when the file is on the disk.
+    pub(super) fn sync(&mut self) -> Result<(), SnapshotError> {
+        self.file.sync().map_err(SnapshotError::io("syncing it"))
+    }
+
+    pub(super) fn block(&mut self, kind: u8, payload: &[u8]) -> Result<(), SnapshotError> {
+        let payload = &*self.cover.close(kind, payload)?;
         self.crc = chain(self.crc, kind, payload);
         let mut head = [0; BLOCK_HEAD];
         head[0] = kind;

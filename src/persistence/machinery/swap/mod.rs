@@ -202,7 +202,7 @@ impl Upkeep {
     }
 
     fn sources(&self) -> TreeSources<'_> {
-        TreeSources { fs: &*self.inner.fs, layout: &self.inner.layout }
+        TreeSources { disk: self.disk(), layout: &self.inner.layout }
     }
 
     fn swap_now(&self, reason: SwapReason, stop: &dyn Fn() -> bool) -> Result<(), SwapError> {

@@ -150,7 +150,7 @@ impl<'a> Group<'a> {
         let TxOutput { changes, appended } = left;
         let mut batch = changes.to_batch();
         self.heads
-            .number(self.base.catalog.logs, appended, &mut batch)
+            .number((self.base.catalog.logs, self.base.ring), appended, &mut batch)
             .map_err(|fault| Fault::bug(fault.to_string()))?;
         self.last_time = time;
         self.commits.push(Commit { time, step, batch });

@@ -4,6 +4,7 @@
 use crate::persistence::machinery::{
     Batch, Operation,
     catalog::StoreCatalog,
+    keyring::Keyring,
     log::{Appended, Log, LogHead},
     reader::{Reader, TxFault},
 };
@@ -30,7 +31,7 @@ impl LogHeads {
     /// Adds the rows of the appended entries to `batch`. If it fails, no number is used.
     pub(crate) fn number(
         &mut self,
-        logs: &[&'static Log],
+        (logs, ring): (&[&'static Log], &Keyring),
         appended: Vec<Appended>,
         batch: &mut Batch,
     ) -> Result<(), TxFault> {
@@ -38,7 +39,7 @@ impl LogHeads {
         for Appended { tag, body } in appended {
             let found = logs.iter().zip(&mut next).find(|(log, _)| log.tag == tag);
             let (log, head) = found.ok_or_else(|| TxFault::Check(format!("there is no log of the byte {tag:02x}")))?;
-            let (after, row) = log.append(*head, body)?;
+            let (after, row) = log.append(ring, *head, body)?;
             *head = after;
             batch.0.push(Operation::Put { key: log.place(after.number), value: row });
         }

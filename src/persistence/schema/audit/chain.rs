@@ -7,6 +7,7 @@ use crate::{
     domain::audit::AuditLog,
     persistence::machinery::{
         codec::{self, CodecFault},
+        keyring::Keyring,
         log::LogLink,
         reader::{Reader, TxFault, codec_fault},
         record::Record as _,
@@ -16,17 +17,37 @@ use crate::{
 };
 
 /// The row of an encoded `AuditBody` after `before`.
-pub(super) fn link(log: AuditLog, before: AuditHead, body: Vec<u8>) -> Result<LogLink, TxFault> {
+pub(super) fn link(log: AuditLog, ring: &Keyring, (before, body): (AuditHead, Vec<u8>)) -> Result<LogLink, TxFault> {
     let hash = hash(log, before.number + 1, &before.hash, &body);
-    let row = AuditRow { previous: before.hash, hash, body };
-    let row = codec::encode(&row).map_err(|fault| codec_fault(AuditRow::NAME, &fault))?;
+    let row = encoded(&AuditRow { previous: before.hash, hash, mac: ring.log_mac(&hash), body })?;
     Ok(LogLink { hash, row })
+}
+
+fn encoded(row: &AuditRow) -> Result<Vec<u8>, TxFault> {
+    codec::encode(row).map_err(|fault| codec_fault(AuditRow::NAME, &fault))
+}
+
+fn decoded(row: &[u8]) -> Result<AuditRow, TxFault> {
+    codec::decode::<AuditRow>(row).map_err(|fault| codec_fault(AuditRow::NAME, &fault))
+}
+
+/// Whether an encoded row has the hash of its content and was written with the ring. Its place in the chain is not
+/// looked at.
+pub(super) fn is_proven(log: AuditLog, ring: &Keyring, (number, row): (u64, &[u8])) -> Result<bool, TxFault> {
+    let row = decoded(row)?;
+    Ok(is_whole(log, ring, number, &row))
+}
+
+/// The encoded row with its MAC under the newest key; `None` if it has that.
+pub(super) fn renewed(ring: &Keyring, row: &[u8]) -> Result<Option<Vec<u8>>, TxFault> {
+    let row = decoded(row)?;
+    let mac = ring.log_mac(&row.hash);
+    if row.mac == mac { Ok(None) } else { encoded(&AuditRow { mac, ..row }).map(Some) }
 }
 
 /// The hash of the head after an encoded `AuditRow`.
 pub(super) fn hash_of(row: &[u8]) -> Result<[u8; 32], TxFault> {
-    let row = codec::decode::<AuditRow>(row).map_err(|fault| codec_fault(AuditRow::NAME, &fault))?;
-    Ok(row.hash)
+    Ok(decoded(row)?.hash)
 }
 
 fn hash(log: AuditLog, number: u64, previous: &[u8; 32], body: &[u8]) -> [u8; 32] {
@@ -61,7 +82,8 @@ pub enum Walk {
     Further(AuditHead),
     /// Valid to the end.
     Whole(AuditHead),
-    /// The entry of this number was changed, or an earlier one was changed, removed or added.
+    /// The entry of this number was changed, or an earlier one was changed, removed or added; or it was written without
+    /// the key ring.
     Broken {
         /// The first entry that does not match.
         number: u64,
@@ -82,7 +104,7 @@ pub fn verify(reader: &impl Reader, log: AuditLog, from: AuditHead) -> Result<Wa
     let mut at = from;
     let full = rows.len() == limits::SCAN_MAX;
     for (number, row) in rows {
-        if !follows(log, at, number, &row) {
+        if !follows(log, reader.ring(), at, (number, &row)) {
             return Ok(Walk::Broken { number, last: at });
         }
         at = AuditHead { number, hash: row.hash };
@@ -90,16 +112,21 @@ pub fn verify(reader: &impl Reader, log: AuditLog, from: AuditHead) -> Result<Wa
     Ok(if full { Walk::Further(at) } else { Walk::Whole(at) })
 }
 
-fn follows(log: AuditLog, at: AuditHead, number: u64, row: &AuditRow) -> bool {
-    let whole = row.hash == hash(log, number, &row.previous, &row.body);
-    number == at.number + 1 && row.previous == at.hash && whole
+fn follows(log: AuditLog, ring: &Keyring, at: AuditHead, (number, row): (u64, &AuditRow)) -> bool {
+    number == at.number + 1 && row.previous == at.hash && is_whole(log, ring, number, row)
+}
+
+fn is_whole(log: AuditLog, ring: &Keyring, number: u64, row: &AuditRow) -> bool {
+    row.hash == hash(log, number, &row.previous, &row.body) && ring.is_log_mac(&row.hash, &row.mac)
 }
 
 fn first_unreadable(reader: &impl Reader, log: AuditLog, from: AuditHead) -> Result<Walk, TxFault> {
     let mut at = from;
     for number in reader.keys(table(log), Scan::all().after(&from.number))? {
         match reader.get(table(log), &number) {
-            Ok(Some(row)) if follows(log, at, number, &row) => at = AuditHead { number, hash: row.hash },
+            Ok(Some(row)) if follows(log, reader.ring(), at, (number, &row)) => {
+                at = AuditHead { number, hash: row.hash }
+            }
             Ok(_) | Err(TxFault::Corrupt(_)) => return Ok(Walk::Broken { number, last: at }),
             Err(fault) => return Err(fault),
         }

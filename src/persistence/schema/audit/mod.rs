@@ -2,7 +2,8 @@
 //! `Tx::audit`; numbered and linked when a commit's frame is made.
 //!
 //! Sign-ins have a log of their own (`ActionRow::log`), so that retention can cut that one and leave the other. The
-//! hash of an entry covers the digest of its body, so that a chain can be verified where only digests are left.
+//! hash of an entry covers the digest of its body, so that a chain can be verified where only digests are left. The
+//! chain of hashes is public; beside it each link has a MAC under the key ring.
 //!
 //! Owns: the stored form of an entry, both chains, the list for auditors. Must not know: who reads it, which changes
 //! have an entry. Begin with `chain.rs`; `read.rs` is the list.
@@ -19,7 +20,7 @@ pub use read::{AuditFilter, AuditRange, read};
 use crate::{
     domain::audit::{Actor, AuditAction, AuditLog, AuditResult},
     persistence::machinery::{
-        log::{Log, LogHead},
+        log::{Log, LogHead, LogProof},
         record::Record,
         table::Table,
     },
@@ -39,16 +40,24 @@ pub static AUDIT: Log = Log {
     tag: AUDIT_BY_NUMBER.tag,
     name: "audit",
     is_cut: false,
-    link: |before, body| chain::link(AuditLog::Changes, before, body),
+    link: |ring, before, body| chain::link(AuditLog::Changes, ring, (before, body)),
     hash: chain::hash_of,
+    proof: Some(LogProof {
+        check: |ring, number, row| chain::is_proven(AuditLog::Changes, ring, (number, row)),
+        renew: chain::renewed,
+    }),
 };
 /// The log of sign-ins.
 pub static AUDIT_SIGN_INS: Log = Log {
     tag: AUDIT_SIGN_IN_BY_NUMBER.tag,
     name: "audit_sign_ins",
     is_cut: false,
-    link: |before, body| chain::link(AuditLog::SignIns, before, body),
+    link: |ring, before, body| chain::link(AuditLog::SignIns, ring, (before, body)),
     hash: chain::hash_of,
+    proof: Some(LogProof {
+        check: |ring, number, row| chain::is_proven(AuditLog::SignIns, ring, (number, row)),
+        renew: chain::renewed,
+    }),
 };
 
 /// The log in the machinery's form.
@@ -103,6 +112,8 @@ pub struct AuditRow {
     pub previous: [u8; 32],
     /// SHA-256 of the log's name, the number, `previous` and the SHA-256 of `body`.
     pub hash: [u8; 32],
+    /// A truncated HMAC of `hash` under a key of the ring: one without the ring cannot write a link.
+    pub mac: [u8; 16],
     /// The encoded `AuditBody`; kept as bytes, so that the hash never depends on an encoder.
     pub body: Vec<u8>,
 }

@@ -13,6 +13,7 @@ use crate::{
     types::{
         Timestamp,
         id::{SessionId, UserId},
+        limits,
     },
 };
 
@@ -77,6 +78,26 @@ pub fn update(tx: &mut Tx<'_>, session: &Session) -> Result<(), TxFault> {
         tx.delete(&SESSION_BY_END, &(end(&before), session.id))?;
     }
     insert(tx, session)
+}
+
+/// Removes the sessions that began before `time`, of the next `limits::RESEALED_AT_ONCE` behind `after`. Returns how many
+/// it removed, and where to continue; `None`: at the end.
+pub fn remove_begun_before(
+    tx: &mut Tx<'_>,
+    time: Timestamp,
+    after: Option<SessionId>,
+) -> Result<(usize, Option<SessionId>), TxFault> {
+    let scan = after.map_or_else(Scan::all, |after| Scan::all().after(&after)).limit(limits::RESEALED_AT_ONCE);
+    let rows = tx.scan(&SESSION_BY_ID, scan)?;
+    let next = rows.last().map(|(id, _)| *id).filter(|_| rows.len() == limits::RESEALED_AT_ONCE);
+    let mut removed = 0;
+    for (id, session) in rows {
+        if session.created_at < time {
+            remove(tx, id)?;
+            removed += 1;
+        }
+    }
+    Ok((removed, next))
 }
 
 /// Removes a session, if there is one.
