@@ -384,7 +384,8 @@ fn a_snapshot_that_reads_the_replaced_tree_is_exact() {
         let state = opened.contents();
         opened.close();
         test_store.disk.settings.dir = dir.with_file_name("restored");
-        let restored = restore(&file, &test_store.disk.settings, &test_store.disk.environment, RestoredSessions::End).unwrap();
+        let restored =
+            restore(&file, &test_store.disk.settings, &test_store.disk.environment, RestoredSessions::End).unwrap();
         assert_eq!(restored.exact, summary.exact);
         assert!(test_store.open().contents() == state, "{}", kind.name());
     }
