@@ -59,7 +59,7 @@ async fn everything_in_the_directory_of_a_running_store_is_for_its_user_alone() 
     for engine in ["sled", "redb"] {
         let mut home = Home::new();
         home.set("store.engine", engine);
-        std::fs::create_dir(home.store()).unwrap();
+        std::fs::create_dir_all(home.store()).unwrap();
         std::fs::set_permissions(home.store(), Permissions::from_mode(0o755)).unwrap();
         let server = started_openly(&home).await;
         demand_private(&home.store(), engine);

@@ -52,7 +52,7 @@ fn a_file_of_more_than_three_times_its_content_is_compacted_once() {
     for kind in [EngineKind::Sled, EngineKind::Redb] {
         let mut test_store = TestStore::real(kind);
         test_store.disk.settings.tuning.segment_bytes = 1 << 20;
-        test_store.disk.settings.tuning.compaction.above_bytes = 1 << 20;
+        test_store.disk.settings.tuning.compaction.above_bytes = 2 << 20;
         let mut opened = test_store.open();
         let compact = |upkeep: Upkeep| upkeep.compact_if_due(&|| false);
         assert_eq!(beside(&mut opened, compact).unwrap(), None, "the store is new");
@@ -68,7 +68,7 @@ fn a_file_of_more_than_three_times_its_content_is_compacted_once() {
                 opened.commit(move |tx| tx.put(&FIRST_BY_NUMBER, &number, &Counted(number, vec![7; 300]))).unwrap();
             }
             live = upkeep.count_live_bytes(&|| false).unwrap();
-            if upkeep.tree_bytes() > (4 * live).max(2 << 20) {
+            if upkeep.tree_bytes() > (4 * live).max(3 << 20) {
                 break;
             }
         }
