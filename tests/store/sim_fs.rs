@@ -520,7 +520,11 @@ impl Fs for SimFs {
 
 impl SimFs {
     fn locked(&self, disk: &mut Disk, path: &Path, inode: u64) -> Option<Box<dyn Held>> {
-        let lock = SimLock { disk: Arc::clone(&self.disk), path: path.to_owned(), inode, generation: disk.generation };
-        disk.locked.insert((path.to_owned(), inode)).then(|| Box::new(lock) as Box<dyn Held>)
+        // A lock that is dropped takes the disk: none may be made before it is known to be free.
+        if !disk.locked.insert((path.to_owned(), inode)) {
+            return None;
+        }
+        let (path, generation) = (path.to_owned(), disk.generation);
+        Some(Box::new(SimLock { disk: Arc::clone(&self.disk), path, inode, generation }))
     }
 }
