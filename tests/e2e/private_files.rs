@@ -63,7 +63,7 @@ async fn everything_in_the_directory_of_a_running_store_is_for_its_user_alone() 
         std::fs::set_permissions(home.store(), Permissions::from_mode(0o755)).unwrap();
         let server = started_openly(&home).await;
         demand_private(&home.store(), engine);
-        let output = home.run(&["snapshot", "create", "copy.snapshot"]).await;
+        let output = home.run_beside(&server, &["snapshot", "create", "copy.snapshot"]).await;
         assert!(output.status.success(), "{output:?}");
         let mode = std::fs::metadata(home.path().join("copy.snapshot")).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600);

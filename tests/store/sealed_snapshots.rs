@@ -55,7 +55,7 @@ fn pieces(bytes: &[u8]) -> (&[u8], Vec<&[u8]>) {
 fn taken(disk: &TestDisk, name: &str, keys: std::ops::Range<u64>) -> (PathBuf, Vec<u8>) {
     let mut base = disk.open().unwrap();
     for key in keys {
-        disk.commit(&mut base, &[vec![put(key, &"wide ".repeat(20_000))]]);
+        disk.commit(&mut base, &[vec![put(key, &"wide ".repeat(10_000))]]);
     }
     let file = PathBuf::from("/simulated").join(name);
     base.upkeep().take_to(&file, SnapshotForm::Sealed).unwrap();
@@ -71,8 +71,8 @@ fn verified(disk: &TestDisk, file: &Path) -> Result<(), SnapshotError> {
 #[test]
 fn blocks_that_are_changed_moved_left_out_or_of_another_file_are_found_although_the_checksums_are_right() {
     let disk = TestDisk::simulated();
-    let (file, bytes) = taken(&disk, "one.snap", 0..40);
-    let (_, other) = taken(&disk, "other.snap", 0..40);
+    let (file, bytes) = taken(&disk, "one.snap", 0..100);
+    let (_, other) = taken(&disk, "other.snap", 0..100);
     let ((opening, whole), (other_opening, others)) = (pieces(&bytes), pieces(&other));
     assert!(whole.len() >= 5, "{} blocks", whole.len());
     let last = whole.len() - 1;
