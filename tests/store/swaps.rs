@@ -268,6 +268,12 @@ impl<F: Fn(&Path) + Send + Sync> Fs for WatchedDisk<F> {
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         RealFs.try_lock(path)
     }
+    fn try_lock_dir(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
+        RealFs.try_lock_dir(path)
+    }
+    fn device(&self, path: &Path) -> io::Result<u64> {
+        RealFs.device(path)
+    }
 }
 
 fn copy_dir(from: &Path, to: &Path) {
@@ -378,7 +384,8 @@ fn a_snapshot_that_reads_the_replaced_tree_is_exact() {
         let state = opened.contents();
         opened.close();
         test_store.disk.settings.dir = dir.with_file_name("restored");
-        let restored = restore(&file, &test_store.disk.settings, &test_store.disk.environment, RestoredSessions::End).unwrap();
+        let restored =
+            restore(&file, &test_store.disk.settings, &test_store.disk.environment, RestoredSessions::End).unwrap();
         assert_eq!(restored.exact, summary.exact);
         assert!(test_store.open().contents() == state, "{}", kind.name());
     }

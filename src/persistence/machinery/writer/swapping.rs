@@ -167,7 +167,12 @@ mod tests {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(limits::CLOCK_GAP_MAX));
             let entropy = Arc::new(SeededEntropy::new(1));
             let ring = Arc::new(Keyring::generate(&*entropy, clock.now()));
-            let environment = StoreEnvironment { fs: Arc::new(RealFs), clock: Arc::clone(&clock), entropy };
+            let environment = StoreEnvironment {
+                fs: Arc::new(RealFs),
+                clock: Arc::clone(&clock),
+                entropy,
+                ring: Some(Arc::clone(&ring)),
+            };
             let settings = StoreSettings {
                 dir: dir.to_owned(),
                 engine: EngineKind::Redb,
