@@ -98,6 +98,7 @@ pub struct DoneTreeSwap {
 #[serde(rename_all = "camelCase")]
 pub struct TreeSwapCount {
     /// The reason: `compaction`, `damage` or `disk_full`.
+    #[schema(example = "compaction")]
     pub reason: &'static str,
     /// How many replaced the tree.
     pub done: u64,

@@ -238,7 +238,7 @@ fn a_question_for_a_password_can_be_stopped_and_leaves_the_terminal_as_it_was() 
         }
         let end = terminal.end();
         assert_eq!((end.code, &end.after), (1, &end.before), "{}", end.shown);
-        assert!(end.shown.contains("stopped; nothing was changed"), "{}", end.shown);
+        assert!(end.shown.contains("stopped, and nothing was changed; repeat the command"), "{}", end.shown);
     }
     let run = program.run(&ASKING);
     let told = "error: there is no terminal to ask for the password at; name a file with --password-file FILE, or \

@@ -172,7 +172,7 @@ async fn commits_behind(app: &TestApp, (email, last): (&str, EventType)) -> u64 
     forgot(app, email).await;
     eventually("all work is done", async || {
         let report = app.ops.get("/events/subscribers").await.body;
-        let all = report["subscribers"].as_array().unwrap();
+        let all = report["data"].as_array().unwrap();
         let is_quiet = all.iter().all(|subscriber| subscriber["lag"] == 0 && subscriber["delayed"] == 0);
         (is_quiet && app.events(last).len() > written).then_some(())
     })
@@ -227,7 +227,7 @@ async fn a_reset_leaves_the_earlier_registrations_as_they_look_to_their_clients(
         let form = if by_link {
             json!({ "secret": secret_in(&mail), "newPassword": NEW })
         } else {
-            json!({ "requestId": request, "code": code_in(&mail), "newPassword": NEW })
+            json!({ "resetId": request, "code": code_in(&mail), "newPassword": NEW })
         };
         let done = app.anyone.post("/auth/password/reset", form).await;
         assert_eq!(done.status, 204, "{done:?}");

@@ -31,6 +31,15 @@ pub enum SimFailure {
     Stop,
 }
 
+impl SimFailure {
+    fn error(self) -> io::Error {
+        match self {
+            Self::Full => Errno::NOSPC.into(),
+            Self::Error | Self::Stop => refused(),
+        }
+    }
+}
+
 #[derive(Debug)]
 enum NameChange {
     Link(String, u64),
@@ -349,7 +358,7 @@ impl File for SimFile {
 
     fn allocate(&mut self, length: u64) -> io::Result<()> {
         self.with(|disk, number| {
-            disk.step().map_err(|_| refused())?;
+            disk.step().map_err(SimFailure::error)?;
             disk.take_space(number, length)?;
             let inode = inode(disk, number)?;
             if inode.length() < length {
@@ -361,7 +370,7 @@ impl File for SimFile {
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.with(|disk, number| {
-            disk.step().map_err(|_| refused())?;
+            disk.step().map_err(SimFailure::error)?;
             inode(disk, number)?.set_length(length);
             Ok(())
         })
@@ -438,14 +447,14 @@ impl Fs for SimFs {
     fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
         let mut disk = self.disk();
         disk.open_descriptor()?;
-        disk.step().map_err(|_| refused())?;
+        disk.step().map_err(SimFailure::error)?;
         let inode = disk.link(path);
         Ok(Box::new(SimFile { disk: Arc::clone(&self.disk), inode, generation: disk.generation }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut disk = self.disk();
-        disk.step().map_err(|_| refused())?;
+        disk.step().map_err(SimFailure::error)?;
         if from.parent() != to.parent() {
             return Err(io::Error::other("the simulated disk renames within one directory only"));
         }
@@ -457,7 +466,7 @@ impl Fs for SimFs {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut disk = self.disk();
-        disk.step().map_err(|_| refused())?;
+        disk.step().map_err(SimFailure::error)?;
         disk.inode_of(path).ok_or_else(|| not_found(path))?;
         disk.change(path, NameChange::Unlink);
         Ok(())
@@ -465,7 +474,7 @@ impl Fs for SimFs {
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         let mut disk = self.disk();
-        disk.step().map_err(|_| refused())?;
+        disk.step().map_err(SimFailure::error)?;
         disk.directories.entry(path.to_owned()).or_default();
         Ok(())
     }
@@ -479,7 +488,7 @@ impl Fs for SimFs {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut disk = self.disk();
         disk.open_descriptor()?;
-        disk.step().map_err(|_| refused())?;
+        disk.step().map_err(SimFailure::error)?;
         if let Some(directory) = disk.directories.get_mut(path) {
             for change in directory.pending.drain(..) {
                 change_names(&mut directory.kept, &change);
@@ -511,7 +520,11 @@ impl Fs for SimFs {
 
 impl SimFs {
     fn locked(&self, disk: &mut Disk, path: &Path, inode: u64) -> Option<Box<dyn Held>> {
-        let lock = SimLock { disk: Arc::clone(&self.disk), path: path.to_owned(), inode, generation: disk.generation };
-        disk.locked.insert((path.to_owned(), inode)).then(|| Box::new(lock) as Box<dyn Held>)
+        // A lock that is dropped takes the disk: none may be made before it is known to be free.
+        if !disk.locked.insert((path.to_owned(), inode)) {
+            return None;
+        }
+        let (path, generation) = (path.to_owned(), disk.generation);
+        Some(Box::new(SimLock { disk: Arc::clone(&self.disk), path, inode, generation }))
     }
 }

@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 const GROWTH: [&str; 2] = ["actors/auth/register.rs", "actors/user/invite.rs"];
 
 /// Writes that end access, free space, or repair: never refused.
-const RECLAIM: [&str; 19] = [
+const RECLAIM: [&str; 21] = [
     "actors/auth/drop_registration.rs",
     "actors/auth/end_session.rs",
     "actors/auth/logout.rs",
@@ -32,7 +32,11 @@ const RECLAIM: [&str; 19] = [
     "actors/user/revoke_invitation.rs",
     // It removes the counts of failed logins.
     "actors/user/unlock.rs",
+    // A restored store ends its sessions.
+    "app/restored.rs",
     "cli/keys.rs",
+    // The entry of a snapshot that an operator takes.
+    "cli/snapshot.rs",
     // Sealed values that no key opens.
     "persistence/machinery/loss.rs",
 ];

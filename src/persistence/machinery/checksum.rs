@@ -61,8 +61,9 @@ impl fmt::Display for KeyName {
 }
 
 fn of(key: &[u8], value: &[u8]) -> [u8; CHECKSUM] {
-    // The length of the key, at most `limits::KEY_MAX`, is the state from which the checksum begins: one call less.
-    let crc = crc32c::crc32c_append(key.len() as u32, key);
+    // The length of the key, at most `limits::KEY_MAX`, is the state from which the checksum begins: one call less. It
+    // is inverted, so that zeros never match.
+    let crc = crc32c::crc32c_append(!(key.len() as u32), key);
     crc32c::crc32c_append(crc, value).to_le_bytes()
 }
 

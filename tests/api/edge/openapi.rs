@@ -107,7 +107,7 @@ fn the_bounds_in_the_document_are_the_limits() {
         }
     }
     assert_eq!(seen.len(), 3, "{seen:?}");
-    let roles = &document["components"]["schemas"]["RolesBody"]["properties"]["roles"];
+    let roles = &document["components"]["schemas"]["Roles"]["properties"]["roles"];
     assert_eq!(roles["maxItems"], Role::ALL.len(), "{roles}");
 }
 

@@ -218,9 +218,18 @@ async fn every_metric_of_a_scrape_is_in_the_catalogue() {
         let metric = known.get(name).unwrap_or_else(|| panic!("{name} is not in the catalogue"));
         assert_eq!(kind, metric.kind().to_string(), "{name}");
     }
-    // A store in memory has no disk, and nothing was committed to a checkpoint.
-    let of_disk =
-        [Metric::StoreFreeBytes, Metric::StoreJournalBytes, Metric::StoreLiveBytes, Metric::StoreLastCheckpoint];
+    // A store in memory has no disk, takes no checkpoint, and does not rebuild its tree.
+    let of_disk = [
+        Metric::StoreFreeBytes,
+        Metric::StoreJournalBytes,
+        Metric::StoreLiveBytes,
+        Metric::StoreLastCheckpoint,
+        Metric::StoreTreeSwaps,
+        Metric::StoreTreeSwapProgress,
+        Metric::StoreTreeSwapSeconds,
+        Metric::StoreTreeSwapBefore,
+        Metric::StoreTreeSwapAfter,
+    ];
     for metric in Metric::ALL.iter().filter(|metric| !of_disk.contains(metric)) {
         assert!(scrape.text.contains(&format!("# TYPE {} ", metric.name())), "{} is not scraped", metric.name());
     }

@@ -201,7 +201,7 @@ mod tests {
         fn put(&mut self, key: u8) -> Result<(), Fault> {
             let work = Work::until(self.clock.instant() + Duration::from_secs(60));
             let stamp = stamp(&*self.clock, &SeededEntropy::new(2));
-            let write = Write::new(work, stamp, CallContext::service("test", "put")).reclaim();
+            let write = Write::new(work, stamp, CallContext::service("test", "put"));
             let mut answer = Box::pin(self.store.write(write, move |tx| tx.set_bytes(vec![1, key], Some(vec![key]))));
             assert!(answer.as_mut().now_or_never().is_none());
             self.writer.step();
