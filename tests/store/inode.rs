@@ -1,8 +1,8 @@
 //! The content of one file on the simulated disk: as programs see it, as it is stored, and the pending writes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
-use crate::sim_fs::Chance;
+use rustix::io::Errno;
 
 /// The size in bytes that a disk writes atomically.
 const SECTOR: usize = 512;
@@ -133,5 +133,43 @@ impl Inode {
         self.seen.length = if after < before { after as u64 } else { self.seen.length.max(after as u64) };
         self.kept = self.seen.clone();
         self.pending.clear();
+    }
+}
+
+/// What happens at the configured step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SimFailure {
+    /// This step fails and changes nothing.
+    Error,
+    /// This step finds no space: of a write, half is written.
+    Full,
+    /// The machine stops during this step: it and all later steps fail until `stop_machine`.
+    Stop,
+}
+
+impl SimFailure {
+    pub fn error(self) -> io::Error {
+        match self {
+            Self::Full => Errno::NOSPC.into(),
+            Self::Error | Self::Stop => refused(),
+        }
+    }
+}
+
+pub fn refused() -> io::Error {
+    io::Error::other("the simulated disk fails here")
+}
+
+/// Small, fast and repeatable; not for secrets.
+pub struct Chance(pub u64);
+
+impl Chance {
+    pub fn below(&mut self, bound: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound.max(1)
     }
 }

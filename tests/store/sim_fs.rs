@@ -18,27 +18,8 @@ use std::{
 use majordomo::persistence::fs::{File, Fs, Held, LockPlace};
 use rustix::io::Errno;
 
-use crate::inode::Inode;
-
-/// What happens at the configured step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SimFailure {
-    /// This step fails and changes nothing.
-    Error,
-    /// This step finds no space: of a write, half is written.
-    Full,
-    /// The machine stops during this step: it and all later steps fail until `stop_machine`.
-    Stop,
-}
-
-impl SimFailure {
-    fn error(self) -> io::Error {
-        match self {
-            Self::Full => Errno::NOSPC.into(),
-            Self::Error | Self::Stop => refused(),
-        }
-    }
-}
+pub use crate::inode::{Chance, SimFailure};
+use crate::inode::{Inode, refused};
 
 #[derive(Debug)]
 enum NameChange {
@@ -168,10 +149,6 @@ impl Disk {
     }
 }
 
-fn refused() -> io::Error {
-    io::Error::other("the simulated disk fails here")
-}
-
 fn not_found(path: &Path) -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, format!("{} is not there", path.display()))
 }
@@ -294,20 +271,6 @@ impl SimFs {
             }
             None => Err(not_found(path)),
         }
-    }
-}
-
-/// Small, fast and repeatable; not for secrets.
-pub struct Chance(u64);
-
-impl Chance {
-    pub fn below(&mut self, bound: u64) -> u64 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound.max(1)
     }
 }
 

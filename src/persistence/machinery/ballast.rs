@@ -53,6 +53,13 @@ impl Ballast {
         }
     }
 
+    /// Gives the file up if a start could lack space.
+    pub(super) fn give_up_for_start(&self) {
+        if self.fs.free_bytes(&self.layout.root).is_ok_and(|free| free < limits::START_ROOM) {
+            self.give_up();
+        }
+    }
+
     /// Runs `work`, and once more without the ballast if the disk is full.
     pub(super) fn relieve<T, E>(
         &self,

@@ -39,7 +39,7 @@ use super::{
     trees::{self, TreeName},
     trust::{DistrustReason, OpenError, Opening, TreeState},
 };
-use crate::types::{Timestamp, limits};
+use crate::types::Timestamp;
 
 /// The parts of an opened directory.
 pub(super) struct Opened {
@@ -195,20 +195,16 @@ pub(super) fn open(
 ) -> Result<Opened, OpenError> {
     let context = OpenContext { settings, environment, layout: Layout::new(&settings.dir), watch };
     let full = |error: OpenError| if error.is_full() { no_room(context.fs(), &context.layout, &error) } else { error };
-    context.fs().create_dir(&context.layout.root).map_err(context.io("making the directory")).map_err(full)?;
-    let held = context.lock().map_err(full)?;
-    let ballast = Ballast::of(&environment.fs, &context.layout, settings.tuning.ballast_bytes);
-    if context.fs().free_bytes(&context.layout.root).is_ok_and(|free| free < limits::START_ROOM) {
-        ballast.give_up();
-    }
-    open_held(&context, held, seal).map_err(full)
+    open_in(&context, seal).map_err(full)
 }
 
-fn open_held(
+fn open_in(
     context: &OpenContext<'_>,
-    held: DirectoryLock,
     seal: impl FnOnce(Option<&Format>) -> Result<Seal, String>,
 ) -> Result<Opened, OpenError> {
+    context.fs().create_dir(&context.layout.root).map_err(context.io("making the directory"))?;
+    let held = context.lock()?;
+    Ballast::of(&context.environment.fs, &context.layout, 0).give_up_for_start();
     let found = format::read(context.fs(), &context.layout)?;
     let created = found.is_none();
     if created {

@@ -94,7 +94,7 @@ pub enum OpenError {
         /// An estimate of the free space that a start needs.
         needed_mib: u64,
         free_mib: u64,
-        /// What failed.
+        /// The error, with the step that found no space.
         step: String,
     },
     /// The disk failed.
