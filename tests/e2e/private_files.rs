@@ -1,4 +1,4 @@
-//! The files of a running store: for its user alone, whatever the umask; a symbolic link in the place of one is refused.
+//! The files of a running store: for its user alone, whatever the umask. A symbolic link in place of one is refused.
 
 use std::{
     fs::Permissions,

@@ -110,7 +110,7 @@ fn entries_that_were_written_without_the_key_ring_degrade_health_and_stop_no_sna
             let mut value = value[..value.len() - CHECKSUM].to_vec();
             // Behind codec, schema, and two hashes.
             value[1 + 2 + 32 + 32] ^= 1;
-            let crc = crc32c::crc32c_append(crc32c::crc32c_append(key.len() as u32, &key), &value);
+            let crc = crc32c::crc32c_append(crc32c::crc32c_append(!(key.len() as u32), &key), &value);
             value.extend_from_slice(&crc.to_le_bytes());
             Batch(vec![Operation::Put { key, value }])
         });

@@ -29,12 +29,15 @@ pub struct Log {
     pub proof: Option<LogProof>,
 }
 
+/// A row with another MAC; `None`: it keeps the one that it has.
+pub type RenewedRow = Option<Vec<u8>>;
+
 /// The MACs of a log's rows.
 pub struct LogProof {
     /// Whether a key of the ring made the MAC of this row.
     pub check: fn(ring: &Keyring, number: u64, row: &[u8]) -> Result<bool, TxFault>,
     /// The row with its MAC under the newest key; `None`: it has that already.
-    pub renew: fn(ring: &Keyring, row: &[u8]) -> Result<Option<Vec<u8>>, TxFault>,
+    pub renew: fn(ring: &Keyring, row: &[u8]) -> Result<RenewedRow, TxFault>,
 }
 
 /// The head of a log.

@@ -173,7 +173,7 @@ async fn a_changed_a_removed_and_a_cut_entry_are_found() {
     assert_eq!((&found["firstBroken"], &found["verified"]), (&json!(last), &json!(last - 1)), "{found}");
 }
 
-/// Changes the detail of an entry, and recomputes its hash and those of all later ones, as one without the key ring can.
+/// The row with a recomputed hash, as one without the key ring can write it.
 fn rewritten(number: u64, before: [u8; 32], row: &AuditRow) -> AuditRow {
     use sha2::{Digest as _, Sha256};
     let mut digest = Sha256::new();

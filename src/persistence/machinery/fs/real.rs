@@ -15,8 +15,8 @@ use rustix::{
 use super::{File, Fs, Held, LockPlace};
 use crate::persistence::machinery::files;
 
-/// The disk of this machine. Files are readable by their owner only (mode 0600), directories too (mode 0700). A symbolic
-/// link in the place of a file is not followed: another user may have put it there.
+/// The disk of this machine. Files are readable by their owner only (mode 0600), directories too (mode 0700). A
+/// symbolic link in the place of a file is not followed: another user may have put it there.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealFs;
 

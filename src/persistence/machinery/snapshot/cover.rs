@@ -1,8 +1,8 @@
 //! The file head of a snapshot, and the sealing of its blocks.
 //!
 //! Each file has a key of its own: HKDF of a root key with a random salt that the file head names. Block numbers are
-//! the nonces, so no nonce is used twice under a key. The tag of a block is its MAC: blocks that were changed, left out,
-//! reordered or taken from another file do not open, and the last block is bound by its number and kind.
+//! the nonces, so no nonce is used twice under a key. The tag of a block is its MAC: blocks that were changed, left
+//! out, reordered or taken from another file do not open, and the last block is bound by its number and kind.
 
 use std::{
     io,

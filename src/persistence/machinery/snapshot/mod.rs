@@ -107,8 +107,9 @@ pub enum SnapshotError {
     /// It is sealed, and the key is not there.
     #[error(
         "{} is sealed under the key ring {ring}, {}", file.display(),
-        found.as_ref().map_or("and the key ring is missing".to_owned(), |found| format!("and the key ring that is there \
-        ({found}) has no such key"))
+        found.as_ref().map_or("and the key ring is missing".to_owned(), |found| {
+            format!("and the key ring that is there ({found}) has no such key")
+        })
     )]
     NoKey {
         /// The path of the file.
@@ -119,7 +120,10 @@ pub enum SnapshotError {
         found: Option<String>,
     },
     /// It is not sealed, where only a sealed one is trusted.
-    #[error("{} is not sealed, so anyone may have written it; only `majordomo snapshot restore` takes it", file.display())]
+    #[error(
+        "{} is not sealed, so anyone may have written it; only `majordomo snapshot restore` takes it",
+        file.display()
+    )]
     Plain {
         /// The path of the file.
         file: PathBuf,

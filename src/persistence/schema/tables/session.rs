@@ -80,8 +80,8 @@ pub fn update(tx: &mut Tx<'_>, session: &Session) -> Result<(), TxFault> {
     insert(tx, session)
 }
 
-/// Removes the sessions that began before `time`, of the next `limits::RESEALED_AT_ONCE` behind `after`. Returns how many
-/// it removed, and where to continue; `None`: at the end.
+/// Removes the sessions that began before `time`, of the next `limits::RESEALED_AT_ONCE` behind `after`. Returns how
+/// many it removed, and where to continue; `None`: at the end.
 pub fn remove_begun_before(
     tx: &mut Tx<'_>,
     time: Timestamp,
