@@ -3,9 +3,9 @@
 //! The argument is the number of records, by default 250,000: `cargo bench --bench store_rebuild -- 1000000`.
 //!
 //! Two loads: records of which half of the keys are ids, nearly in order, and half an index, in no order; and users who
-//! sign in, with the program's own tables: a user's record with its indexes, then logins, each with a sealed session, its
-//! indexes, an event and an audit entry. The directory is copied while the store is open, and the copy is opened as in
-//! the machine's next run.
+//! sign in, with the program's own tables: a user's record with its indexes, then logins, each with a sealed session,
+//! its indexes, an event and an audit entry. The directory is copied while the store is open, and the copy is opened as
+//! in the machine's next run.
 
 #![expect(
     clippy::expect_used,

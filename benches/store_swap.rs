@@ -2,8 +2,8 @@
 //!
 //! The argument is the number of logins that fill the store, by default 100,000: `cargo bench --bench store_swap`.
 //!
-//! 64 clients commit logins, each as fast as it is answered; reads are due 1,000 times a second. Both are measured for a
-//! few seconds without a compaction, and then while the tree is replaced.
+//! 64 clients commit logins, each as fast as it is answered; reads are due 1,000 times a second. Both are measured for
+//! a few seconds without a compaction, and then while the tree is replaced.
 
 #![expect(
     clippy::expect_used,

@@ -23,8 +23,8 @@ use crate::{
 
 impl App {
     /// Opens the store, migrates it, writes the records of a first start, then runs until `stop` resolves or an actor
-    /// escapes, and drains. `started` is called once requests are served; `hurry` is a second request to stop, which ends the
-    /// drain delay and closes the store at once.
+    /// escapes, and drains. `started` is called once requests are served; `hurry` is a second request to stop, which
+    /// ends the drain delay and closes the store at once.
     pub async fn run(
         self,
         started: impl FnOnce(AdministratorPresence),

@@ -1,5 +1,5 @@
-//! Every command of `docs/operations.md` and `docs/runbooks` is run as it stands, in an operator's shell on a machine with
-//! the systemd unit of `deploy/`.
+//! Every command of `docs/operations.md` and `docs/runbooks` is run as it stands, in an operator's shell on a machine
+//! with the systemd unit of `deploy/`.
 
 use std::{collections::BTreeSet, process::Stdio, time::Duration};
 

@@ -70,7 +70,8 @@ async fn an_idle_process_ends_at_once() {
     assert_eq!(status.code(), Some(0), "{written}");
 }
 
-/// Sends GET for `path`, and waits until the server has read the request: its end of the connection holds no byte of it.
+/// Sends GET for `path`, and waits until the server has read the request: its end of the connection holds no byte of
+/// it.
 async fn begin_to_wait(server: &Server, path: &str) -> TcpStream {
     let address: std::net::SocketAddrV4 = server.public.trim_start_matches("http://").parse().unwrap();
     let mut client = TcpStream::connect(address).await.unwrap();

@@ -47,8 +47,8 @@ const RETIRED_NAMES: [&str; 28] = [
     "yard",
 ];
 
-/// Words that the name of a function or of a test does not contain either: programs send, return, log and receive, and a
-/// user, a client or a caller is named as one.
+/// Words that the name of a function or of a test does not contain either: programs send, return, log and receive, and
+/// a user, a client or a caller is named as one.
 const NOT_IN_FUNCTIONS: [&str; 26] = [
     "nobody",
     "somebody",

@@ -85,8 +85,8 @@ impl Operations {
         Ok(taken)
     }
 
-    /// Compacts the tree: rebuilds it beside the running store. Returns after the replaced tree was removed; `report` of
-    /// the store has the progress. The work goes on if the caller leaves, and ends with the process.
+    /// Compacts the tree: rebuilds it beside the running store. Returns after the replaced tree was removed; `report`
+    /// of the store has the progress. The work goes on if the caller leaves, and ends with the process.
     pub async fn compact_store(&self, context: CallContext) -> Result<Swapped, Failure<CompactRefusal>> {
         let upkeep = self.0.store.upkeep().cloned().filter(Upkeep::keeps_tree);
         let upkeep = upkeep.ok_or(Failure::Refused(CompactRefusal::InMemory))?;

@@ -105,8 +105,8 @@ fn step<T: Send + 'static>(
 pub type LossPlace = Vec<u8>;
 
 /// Reseals under the ring's newest key what an older one sealed, and renews the MACs of the logs, reading
-/// `limits::RESEALED_AT_ONCE` rows behind `after`; returns where to continue, or `None` at the end. After a complete pass the older keys can be dropped from
-/// the ring.
+/// `limits::RESEALED_AT_ONCE` rows behind `after`; returns where to continue, or `None` at the end. After a complete
+/// pass the older keys can be dropped from the ring.
 pub fn reseal(tx: &mut Tx<'_>, after: Option<&LossPlace>) -> Result<Option<LossPlace>, TxFault> {
     let sealed = tx.catalog().sealed().map(|row| (row.tag, Resealed::Table(row)));
     let logs = tx.catalog().logs.iter().map(|log| (log.tag, Resealed::Log(log)));

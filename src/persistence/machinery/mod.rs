@@ -57,6 +57,8 @@ pub mod store;
 pub mod swap;
 pub mod table;
 mod tending;
+#[cfg(test)]
+mod test_sources;
 pub mod tree_mark;
 pub mod trees;
 mod troubles;

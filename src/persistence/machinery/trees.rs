@@ -2,8 +2,8 @@
 //!
 //! A rebuilt tree gets a new directory, so that the old one stays until the checkpoint names the new one. The old tree
 //! is removed after the first checkpoint of the store that runs on the new one; until then at most three trees exist: a
-//! tree that was set aside, the one that the checkpoint names, and one that is being built. A tree that is replaced while
-//! the store runs (`swap/mod.rs`) is removed by its name.
+//! tree that was set aside, the one that the checkpoint names, and one that is being built. A tree that is replaced
+//! while the store runs (`swap/mod.rs`) is removed by its name.
 
 use std::{
     io,

@@ -53,7 +53,8 @@ pub enum LiveStatus {
 pub struct ReadinessBody {
     /// Whether the process accepts requests.
     ready: bool,
-    /// The reasons if it does not; for operators. Before the store is open, every caller gets the one reason: `opening`,
+    /// The reasons if it does not; for operators. Before the store is open, every caller gets the one reason:
+    /// `opening`,
     /// `opening: locked by process 4711`, `rebuilding 37%` or `migrating 37%`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["rebuilding 37%"]))]
@@ -117,8 +118,8 @@ pub async fn show_liveness() -> Json<LivenessBody> {
 /// Readiness
 ///
 /// Ready means: the store accepts a write within a deadline, no service is down, and the process is not stopping. For
-/// load balancers. While the store is opened, rebuilt or migrated, the answer is 503 with `Retry-After` and the progress
-/// in `reasons`; `/health/live` answers 200.
+/// load balancers. While the store is opened, rebuilt or migrated, the answer is 503 with `Retry-After` and the
+/// progress in `reasons`; `/health/live` answers 200.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "show_readiness", tag = "health",
     responses(

@@ -1,7 +1,7 @@
 //! Operations.
 //!
-//! Owns: the routes for operators: actors, clock, health, log, metrics, snapshots, the store. Must not know: the rules of a
-//! service. Begin with `health.rs`.
+//! Owns: the routes for operators: actors, clock, health, log, metrics, snapshots, the store. Must not know: the rules
+//! of a service. Begin with `health.rs`.
 
 pub mod actors;
 pub mod clock;

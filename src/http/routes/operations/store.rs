@@ -48,8 +48,8 @@ impl From<CompactRefusal> for ApiError {
 
 /// Compact the store
 ///
-/// Rebuilds the tree beside the present one, from the newest snapshot and the journal, and replaces it. Reads and writes
-/// continue during the call; `GET /health/store` has the progress. Needs free space for a second tree.
+/// Rebuilds the tree beside the present one, from the newest snapshot and the journal, and replaces it. Reads and
+/// writes continue during the call; `GET /health/store` has the progress. Needs free space for a second tree.
 #[utoipa::path(
     post, path = "/store/compact", operation_id = "compact_store", tag = "operations",
     responses(

@@ -24,7 +24,7 @@ use std::{
 };
 
 use handover::{Answer, OldTree};
-use pace::Pace;
+use pace::SwapPace;
 pub(super) use report::SwapState;
 pub use report::{LastSwap, RunningSwap, SwapReport};
 
@@ -94,7 +94,6 @@ pub enum SwapError {
     /// The disk has less free space than a compaction may need.
     #[error("{free} bytes are free on the disk, and a second tree may need {needed}")]
     NoSpace {
-        /// Free bytes.
         free: u64,
         /// Bytes of a second tree, with what other writes need.
         needed: u64,
@@ -195,10 +194,10 @@ impl Upkeep {
         reason: SwapReason,
         stop: &'a dyn Fn() -> bool,
         done: &'a std::sync::atomic::AtomicU64,
-    ) -> Pace<'a> {
+    ) -> SwapPace<'a> {
         let UpkeepInner { clock, swaps, tuning, .. } = &*self.inner;
         let share = if reason.is_trouble() { 100 } else { tuning.compaction.share_percent };
-        Pace::new(&**clock, &swaps.handover, stop, done, share)
+        SwapPace::new(&**clock, &swaps.handover, stop, done, share)
     }
 
     fn sources(&self) -> TreeSources<'_> {
@@ -256,7 +255,7 @@ impl Upkeep {
 
     /// The source of the new tree. A compaction takes a snapshot if there is none to use; otherwise the tree is not
     /// trusted, and no snapshot of it is taken.
-    fn origin(&self, reason: SwapReason, pace: &mut Pace<'_>) -> Result<TreeOrigin, SwapError> {
+    fn origin(&self, reason: SwapReason, pace: &mut SwapPace<'_>) -> Result<TreeOrigin, SwapError> {
         let UpkeepInner { fs, layout, .. } = &*self.inner;
         for attempt in 0.. {
             let segments = segment::list(&**fs, &layout.journal).map_err(JournalProblem::io("listing the segments"));
@@ -286,7 +285,7 @@ impl Upkeep {
     }
 
     /// Builds the tree until it lags by less than a group.
-    fn build(&self, name: &TreeName, origin: &TreeOrigin, pace: &mut Pace<'_>) -> Result<GrowingTree, SwapError> {
+    fn build(&self, name: &TreeName, origin: &TreeOrigin, pace: &mut SwapPace<'_>) -> Result<GrowingTree, SwapError> {
         let UpkeepInner { layout, progress, engine_kind, .. } = &*self.inner;
         let created = GrowingTree::create(layout, *engine_kind, name.clone(), origin);
         let mut tree = created.map_err(RebuildError::from)?;

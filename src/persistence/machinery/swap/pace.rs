@@ -15,7 +15,7 @@ use crate::{
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// Works for a share of the time, and stops when it is asked to.
-pub(super) struct Pace<'a> {
+pub(super) struct SwapPace<'a> {
     pub(super) clock: &'a dyn Clock,
     pub(super) handover: &'a Handover,
     pub(super) stop: &'a dyn Fn() -> bool,
@@ -26,7 +26,7 @@ pub(super) struct Pace<'a> {
     since_checkpoint: u64,
 }
 
-impl<'a> Pace<'a> {
+impl<'a> SwapPace<'a> {
     pub(super) fn new(
         clock: &'a dyn Clock,
         handover: &'a Handover,

@@ -295,11 +295,11 @@ mod tests {
             lease::InProcessLeases,
             reader::ByteReader as _,
             store::Store,
+            test_sources::{CountedEntropy, MachineClock},
             tree_mark::{TreeMark, TreeMarker},
             trees::TreeName,
             writer::Write,
         },
-        supervision::{SeededEntropy, SystemClock},
         types::{CallContext, Clock, Timestamp, Work, clock::stamp},
     };
 
@@ -342,8 +342,8 @@ mod tests {
 
     /// A store over `engine`, whose tree is marked in `dir`.
     fn store_over(engine: Failing, dir: &std::path::Path) -> (Store, StoreWriter, Arc<dyn Clock>) {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(limits::CLOCK_GAP_MAX));
-        let (engine, entropy): (Arc<dyn Engine>, _) = (Arc::new(engine), SeededEntropy::new(1));
+        let clock: Arc<dyn Clock> = Arc::new(MachineClock);
+        let (engine, entropy): (Arc<dyn Engine>, _) = (Arc::new(engine), CountedEntropy::new(1));
         let ring = Arc::new(Keyring::generate(&entropy, clock.now()));
         let name = TreeName("tree-000001.failing".to_owned());
         let marker = Arc::new(TreeMarker::new(Arc::new(RealFs), Layout::new(dir), name));
@@ -358,7 +358,7 @@ mod tests {
 
     fn put(store: &Store, clock: &Arc<dyn Clock>) -> impl Future<Output = Result<(), Fault>> {
         let work = Work::until(clock.instant() + Duration::from_secs(60));
-        let write = Write::new(work, stamp(&**clock, &SeededEntropy::new(2)), CallContext::service("test", "put"));
+        let write = Write::new(work, stamp(&**clock, &CountedEntropy::new(2)), CallContext::service("test", "put"));
         store.write(write, |tx| tx.set_bytes(vec![1, 1], Some(vec![1])))
     }
 
@@ -413,7 +413,7 @@ mod tests {
         let get = || Err(EngineError::new("failing", "a page is missing"));
         let (store, mut writer, clock) = store_over(Failing { apply: || Ok(()), get }, dir.path());
         let work = Work::until(clock.instant() + Duration::from_secs(60));
-        let write = Write::new(work, stamp(&*clock, &SeededEntropy::new(2)), CallContext::service("test", "get"));
+        let write = Write::new(work, stamp(&*clock, &CountedEntropy::new(2)), CallContext::service("test", "get"));
         let mut answer = Box::pin(store.write(write, |tx| Ok(tx.get_bytes(&[1, 1])?)));
         assert!(answer.as_mut().now_or_never().is_none());
         writer.step();

@@ -120,10 +120,10 @@ mod tests {
             reader::{ByteReader as _, TxFault},
             settings::{BootId, StoreEnvironment, StoreSettings, Tuning},
             store::Store,
+            test_sources::{CountedEntropy, MachineClock},
             writer::{Write, group::ReplayCheck},
         },
-        supervision::{SeededEntropy, SystemClock},
-        types::{CallContext, Clock, Fault, Work, clock::stamp, limits},
+        types::{CallContext, Clock, Fault, Work, clock::stamp},
     };
 
     static CATALOG: StoreCatalog = StoreCatalog { tables: &[], logs: &[], checks: &[], lost_without_keys: "" };
@@ -164,8 +164,8 @@ mod tests {
 
     impl FullStore {
         fn open(dir: &std::path::Path) -> Self {
-            let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(limits::CLOCK_GAP_MAX));
-            let entropy = Arc::new(SeededEntropy::new(1));
+            let clock: Arc<dyn Clock> = Arc::new(MachineClock);
+            let entropy = Arc::new(CountedEntropy::new(1));
             let ring = Arc::new(Keyring::generate(&*entropy, clock.now()));
             let environment = StoreEnvironment {
                 fs: Arc::new(RealFs),
@@ -200,7 +200,7 @@ mod tests {
 
         fn put(&mut self, key: u8) -> Result<(), Fault> {
             let work = Work::until(self.clock.instant() + Duration::from_secs(60));
-            let stamp = stamp(&*self.clock, &SeededEntropy::new(2));
+            let stamp = stamp(&*self.clock, &CountedEntropy::new(2));
             let write = Write::new(work, stamp, CallContext::service("test", "put"));
             let mut answer = Box::pin(self.store.write(write, move |tx| tx.set_bytes(vec![1, key], Some(vec![key]))));
             assert!(answer.as_mut().now_or_never().is_none());

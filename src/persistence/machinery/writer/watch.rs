@@ -23,7 +23,6 @@ pub enum WriterFound {
     Working,
     /// The process was paused since the last look.
     Paused,
-    /// The writer hangs.
     Lost(BusyStep),
 }
 

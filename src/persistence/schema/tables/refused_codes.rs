@@ -79,8 +79,8 @@ pub fn put_of_network(
     tx.put(&REFUSED_CODES_BY_NETWORK, &(refused.since, scope.slot(), network), caused)
 }
 
-/// Removes the counts of networks whose hour is over, and those of an hour that begins later than now, which no count of
-/// a slot names after an operator has accepted an earlier time; at most `limit`. Returns their number.
+/// Removes the counts of networks whose hour is over, and those of an hour that begins later than now, which no count
+/// of a slot names after an operator has accepted an earlier time; at most `limit`. Returns their number.
 pub fn remove_ended(tx: &mut Tx<'_>, limit: usize) -> Result<usize, TxFault> {
     let first_of = |begin: Timestamp| (begin.plus(TICK), 0, Network::UNKNOWN);
     let over = Scan::below(&first_of(RefusedCodes::is_over_since(tx.now()))).limit(limit);
