@@ -77,8 +77,8 @@ impl Content {
             let mut result = page;
             for (at, change) in versions.iter().enumerate() {
                 changes[*change].apply_to(number, &mut page);
-                for sector in 0..chosen.len() {
-                    if at < chosen[sector] {
+                for (sector, version) in chosen.iter().enumerate() {
+                    if at < *version {
                         let bytes = sector * SECTOR..(sector + 1) * SECTOR;
                         result[bytes.clone()].copy_from_slice(&page[bytes]);
                     }

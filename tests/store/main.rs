@@ -1,5 +1,10 @@
 //! The store from outside: groups, guarantees, bytes.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests panic, and say what they counted"
+)]
 
 mod accepted_time;
 mod bulk;

@@ -64,7 +64,7 @@ where
         let system = System::new(environment.clock.clone(), environment.entropy.clone());
         let mut root = Supervisor::root(&system);
         let users = tree::users_alone(&mut root, &system, store.store(), hasher, config);
-        let users = users.map_err(AppError::from)?;
+        let users = users?;
         let tree = root.start().await.map_err(AppError::from)?;
         let done = users.run(offline::context(name), command).await;
         tree.stop(limits::SHUTDOWN).await;

@@ -369,13 +369,16 @@ fn trust_tree(
     Ok(Built { engine, checkpoint, last_time, opening })
 }
 
+/// A tree that has every commit, and the number of commits that were applied for that.
+type CaughtUp = (Arc<dyn Engine>, u64);
+
 /// Opens a tree and applies the commits up to `last`; returns their number, or why the tree is not usable.
 fn usable(
     context: &OpenContext<'_>,
     tree: &TreeName,
     checkpoint: Lsn,
     last: Lsn,
-) -> Result<Result<(Arc<dyn Engine>, u64), DistrustReason>, OpenError> {
+) -> Result<Result<CaughtUp, DistrustReason>, OpenError> {
     let engine = match trees::open(&context.layout, context.settings.engine, tree) {
         Ok(engine) => engine,
         Err(error) if error.is_full() => return Err(error.into()),

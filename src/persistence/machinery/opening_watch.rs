@@ -70,10 +70,9 @@ impl OpeningWatch {
     pub(super) fn advance(&self, units: u64) -> Result<(), OpenError> {
         self.check()?;
         let total = self.inner.total.load(Ordering::Acquire);
-        if total > 0 {
-            let done = self.inner.done.fetch_add(units, Ordering::AcqRel) + units;
-            let percent = u8::try_from(done.min(total).saturating_mul(100) / total).unwrap_or(100);
-            self.report(StartPhase::Rebuilding { percent });
+        let done = self.inner.done.fetch_add(units, Ordering::AcqRel) + units;
+        if let Some(percent) = done.min(total).saturating_mul(100).checked_div(total) {
+            self.report(StartPhase::Rebuilding { percent: u8::try_from(percent).unwrap_or(100) });
         }
         Ok(())
     }

@@ -55,7 +55,12 @@ impl Drop for GuardedEngine {
     fn drop(&mut self) {
         let inner = self.inner.take();
         // sled writes what is left when it is closed, which may fail on damaged files as any other step.
-        if guard(self.name, "closing its files", move || Ok(drop(inner))).is_err() {
+        if guard(self.name, "closing its files", move || {
+            drop(inner);
+            Ok(())
+        })
+        .is_err()
+        {
             tracing::warn!(engine = self.name, "the engine panicked while it was closed");
         }
     }
