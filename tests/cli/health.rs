@@ -67,7 +67,7 @@ fn a_wait_ends_when_the_server_is_ready_or_at_its_end() {
     let mut waiting = majordomo.command(&["health", "--url", &url, "--wait", "1m"]).spawn().unwrap();
     for answer in ["HTTP/1.1 503 x\r\ncontent-length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"] {
         let (mut stream, _) = listener.accept().unwrap();
-        stream.read(&mut [0; 4_096]).unwrap();
+        assert!(stream.read(&mut [0; 4_096]).unwrap() > 0, "the request");
         stream.write_all(answer.as_bytes()).unwrap();
     }
     assert!(waiting.wait().unwrap().success());
