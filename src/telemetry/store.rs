@@ -50,11 +50,9 @@ pub struct StoreReport {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TreeSwapsReport {
-    /// The one that runs; absent if none does.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The one that runs; null if none does.
     pub running: Option<RunningTreeSwap>,
-    /// The last one that replaced the tree; absent before it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The last one that replaced the tree; null before it.
     pub last: Option<DoneTreeSwap>,
     /// How many there were, by reason.
     pub counts: Vec<TreeSwapCount>,

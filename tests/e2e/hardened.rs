@@ -95,10 +95,10 @@ async fn refuses(home: &Home, key: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn development_does_not_change_modes() {
+async fn the_directory_of_the_store_is_for_its_user_alone_in_development_too() {
     let home = Home::new();
     fs::create_dir(home.store()).unwrap();
     set_mode(&home.store(), 0o755);
     let _server = home.start().await;
-    assert_eq!(mode(&home.store()), 0o755);
+    assert_eq!(mode(&home.store()), 0o700);
 }

@@ -42,14 +42,17 @@ fn truth(home: &Home) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// Starts `serve` and expects the refusal to be one line that contains each of `words`.
+/// Starts `serve` and expects the refusal to be one line, beside those of the log, that contains each of `words`.
 async fn refused(home: &Home, words: &[&str]) {
     let output = home.run(&["serve"]).await;
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "the program started: {text}");
     assert!(output.status.code().is_some(), "the program was killed: {:?}", output.status);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    // The lines of the log begin with their time.
+    let is_logged = |line: &&str| line.starts_with(|first: char| first.is_ascii_digit());
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty() && !is_logged(line)).collect();
     assert_eq!(lines.len(), 1, "not one line: {text}");
+    assert!(lines[0].starts_with("error: "), "{text}");
     assert!(!text.contains("panicked"), "{text}");
     for word in words {
         assert!(text.contains(word), "`{word}` is not in: {text}");
