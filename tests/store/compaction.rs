@@ -68,7 +68,7 @@ fn a_file_of_more_than_three_times_its_content_is_compacted_once() {
                 opened.commit(move |tx| tx.put(&FIRST_BY_NUMBER, &number, &Counted(number, vec![7; 300]))).unwrap();
             }
             live = upkeep.count_live_bytes(&|| false).unwrap();
-            if upkeep.tree_bytes() > (4 * live).max(3 << 20) {
+            if upkeep.tree_bytes() > (4 * live).max(2 << 20) {
                 break;
             }
         }

@@ -34,7 +34,8 @@ pub struct Format {
     /// Whether the store was restored from a snapshot and sending was not allowed since: outbound sending waits.
     pub restored: bool,
     /// After a restore: sessions that began before this time are ended by the first start, which removes this.
-    #[serde(default)]
+    // A file in which the name of the field is damaged is refused.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub sessions_after: Option<Timestamp>,
     /// The identification of its keys.
     pub seal: Seal,

@@ -224,6 +224,7 @@ async fn every_metric_of_a_scrape_is_in_the_catalogue() {
         Metric::StoreJournalBytes,
         Metric::StoreLiveBytes,
         Metric::StoreLastCheckpoint,
+        Metric::StoreLastSnapshot,
         Metric::StoreTreeSwaps,
         Metric::StoreTreeSwapProgress,
         Metric::StoreTreeSwapSeconds,
