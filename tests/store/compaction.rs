@@ -9,7 +9,7 @@ use std::{
 };
 
 use majordomo::persistence::{
-    KeyLoss, Reader as _, Record, Store, Table,
+    KeyLoss, Reader as _, Record, Store, Table, Tx,
     check::check,
     engine::EngineKind,
     swap::{SwapError, SwapReason},
@@ -18,7 +18,6 @@ use majordomo::persistence::{
 
 use crate::{
     check::scope,
-    test_disk::Dice,
     test_store::{OpenStore, TestStore},
     tools::{Seeded, ready, write},
 };
@@ -59,19 +58,16 @@ fn a_file_of_more_than_three_times_its_content_is_compacted_once() {
         let upkeep = opened.store.upkeep().unwrap().clone();
         // The walk of a later snapshot would find rows of no table.
         upkeep.take().unwrap();
-        let mut dice = Dice(7);
-        let mut live = 0;
-        for round in 0.. {
-            assert!(round < 100, "{}: {} bytes for {live}", kind.name(), upkeep.tree_bytes());
-            for _ in 0..100 {
-                let number = dice.below(400);
-                opened.commit(move |tx| tx.put(&FIRST_BY_NUMBER, &number, &Counted(number, vec![7; 300]))).unwrap();
-            }
-            live = upkeep.count_live_bytes(&|| false).unwrap();
-            if upkeep.tree_bytes() > (4 * live).max(2 << 20) {
-                break;
-            }
+        let put = |tx: &mut Tx<'_>, number: u64| tx.put(&FIRST_BY_NUMBER, &number, &Counted(number, vec![7; 3_000]));
+        for first in (0..2_000).step_by(20) {
+            opened.commit(move |tx| (first..first + 20).try_for_each(|number| put(tx, number))).unwrap();
         }
+        for first in (100..2_000).step_by(20) {
+            let delete = |tx: &mut Tx<'_>, number: u64| tx.delete(&FIRST_BY_NUMBER, &number);
+            opened.commit(move |tx| (first..first + 20).try_for_each(|number| delete(tx, number))).unwrap();
+        }
+        let live = upkeep.count_live_bytes(&|| false).unwrap();
+        assert!(upkeep.tree_bytes() > (4 * live).max(2 << 20), "{}: {live}", kind.name());
         opened.tend();
         let state = opened.contents();
         let done = beside(&mut opened, compact).unwrap().expect("a compaction");

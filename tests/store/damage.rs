@@ -352,7 +352,8 @@ proptest! {
             None => Operation::Delete { key },
         });
         let batch = Batch(operations.collect());
-        let frame = Frame { epoch, lsn: Lsn(lsn), synced: Lsn(synced), time: Timestamp::from_micros(time), step, batch };
+        let time = Timestamp::from_micros(time);
+        let frame = Frame { epoch, lsn: Lsn(lsn), synced: Lsn(synced), time, step, batch };
         let mut bytes = Vec::new();
         frame::encode(frame.head(), &frame.batch, salt, &mut bytes).unwrap();
         prop_assert_eq!(frame::decode(&bytes, salt).unwrap(), frame);

@@ -87,7 +87,7 @@ pub enum SwapError {
     Rebuild(#[source] RebuildError),
     /// There is no snapshot, and none could be taken.
     #[error("the tree was not rebuilt: {0}")]
-    Snapshot(#[from] SnapshotError),
+    Snapshot(#[source] SnapshotError),
     /// The writer did not accept the new tree.
     #[error("the rebuilt tree was not accepted: {0}")]
     Refused(String),
@@ -101,6 +101,15 @@ pub enum SwapError {
     /// Commits came faster than they could be applied to the new tree.
     #[error("commits come faster than the tree can be rebuilt")]
     Behind,
+}
+
+impl From<SnapshotError> for SwapError {
+    fn from(error: SnapshotError) -> Self {
+        match error {
+            SnapshotError::Closing => Self::Stopped,
+            error => Self::Snapshot(error),
+        }
+    }
 }
 
 impl From<RebuildError> for SwapError {
@@ -253,16 +262,18 @@ impl Upkeep {
         }
     }
 
-    /// The source of the new tree. A compaction takes a snapshot if there is none to use; otherwise the tree is not
-    /// trusted, and no snapshot of it is taken.
+    /// The source of the new tree. A compaction takes a snapshot first; otherwise the tree is not trusted, and no snapshot
+    /// of it is taken.
     fn origin(&self, reason: SwapReason, pace: &mut SwapPace<'_>) -> Result<TreeOrigin, SwapError> {
         let UpkeepInner { fs, layout, .. } = &*self.inner;
         for attempt in 0.. {
             let segments = segment::list(&**fs, &layout.journal).map_err(JournalProblem::io("listing the segments"));
             let first = segments.map_err(RebuildError::from)?.first().map_or(Lsn::ZERO, |name| name.0);
             let snapshots = self.snapshots()?;
-            let without = snapshots.is_empty() && attempt == 0 && !reason.is_trouble();
-            if !without {
+            // A replay of puts and deletes would fill the new tree's file as it filled the old one's.
+            let is_newest = snapshots.last().is_some_and(|exact| *exact >= self.inner.progress.committed());
+            let takes_first = attempt == 0 && !reason.is_trouble() && !is_newest;
+            if !takes_first {
                 match self.sources().origin(first, &snapshots, &mut |keys| pace.rest(keys)) {
                     Err(RebuildError::NoOrigin(_)) if attempt == 0 && !reason.is_trouble() => {}
                     found => return Ok(found?),
