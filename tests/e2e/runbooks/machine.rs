@@ -53,7 +53,7 @@ start() {
 }
 case "$1" in
     daemon-reload) ;;
-    enable | start) start ;;
+    enable | start) runs || start ;;
     stop) stop ;;
     restart) stop; start ;;
     *) echo "the stand-in of systemctl does not know $1" >&2; exit 64 ;;
