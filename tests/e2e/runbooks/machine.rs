@@ -53,7 +53,7 @@ start() {
 }
 case "$1" in
     daemon-reload) ;;
-    enable | start) runs || start ;;
+    enable | start) if ! [ -e {root}/pid ] || ! runs; then start; fi ;;
     stop) stop ;;
     restart) stop; start ;;
     *) echo "the stand-in of systemctl does not know $1" >&2; exit 64 ;;
