@@ -262,8 +262,8 @@ impl Upkeep {
         }
     }
 
-    /// The source of the new tree. A compaction takes a snapshot first; otherwise the tree is not trusted, and no snapshot
-    /// of it is taken.
+    /// The source of the new tree. A compaction takes a snapshot first; otherwise the tree is not trusted, and no
+    /// snapshot of it is taken.
     fn origin(&self, reason: SwapReason, pace: &mut SwapPace<'_>) -> Result<TreeOrigin, SwapError> {
         let UpkeepInner { fs, layout, .. } = &*self.inner;
         for attempt in 0.. {
